@@ -1,0 +1,142 @@
+"""The one page of Celery: app, queues, task names, routes, retry, limits and beat schedule.
+
+Start a pool with `celery -A celery_config worker -P prefork -Q <queues>`. A message is only a
+bell that names a job; the row in PostgreSQL is the job. So nothing here keeps results.
+"""
+
+from enum import StrEnum
+
+from celery import Celery
+from kombu import Exchange, Queue
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class QueueName(StrEnum):
+    """Every queue; the first group is served by CPU pools, the second by GPU pools."""
+
+    DEFAULT = "default"
+    UPLOADS = "uploads"
+    STAMPING = "stamping"
+    MONEY = "money"
+    HOUSEKEEPING = "housekeeping"
+
+    MODEL_TRAINING = "model_training"
+    IMAGE_GENERATION = "image_generation"
+
+
+CPU_QUEUES = (
+    QueueName.DEFAULT,
+    QueueName.UPLOADS,
+    QueueName.STAMPING,
+    QueueName.MONEY,
+    QueueName.HOUSEKEEPING,
+)
+GPU_QUEUES = (QueueName.MODEL_TRAINING, QueueName.IMAGE_GENERATION)
+DEAD_LETTERS = "dead_letters"
+
+
+class TaskName(StrEnum):
+    """Every task."""
+
+    VALIDATE_UPLOADS = "validate_uploads"
+    TRAIN_STYLE = "train_style"
+    PUBLISH_STYLE = "publish_style"
+    RENDER_IMAGES = "render_images"
+    STAMP_SIGNATURE = "stamp_signature"
+    DELIVER_GENERATION = "deliver_generation"
+    REFUND = "refund"
+    COLLECT_GARBAGE = "collect_garbage"
+    CHECK_LEDGER = "check_ledger"
+    PURGE_EXPIRED = "purge_expired"
+
+
+ROUTES: dict[TaskName, QueueName] = {
+    TaskName.VALIDATE_UPLOADS: QueueName.UPLOADS,
+    TaskName.TRAIN_STYLE: QueueName.MODEL_TRAINING,
+    TaskName.PUBLISH_STYLE: QueueName.UPLOADS,
+    TaskName.RENDER_IMAGES: QueueName.IMAGE_GENERATION,
+    TaskName.STAMP_SIGNATURE: QueueName.STAMPING,
+    TaskName.DELIVER_GENERATION: QueueName.MONEY,
+    TaskName.REFUND: QueueName.MONEY,
+    TaskName.COLLECT_GARBAGE: QueueName.HOUSEKEEPING,
+    TaskName.CHECK_LEDGER: QueueName.HOUSEKEEPING,
+    TaskName.PURGE_EXPIRED: QueueName.HOUSEKEEPING,
+}
+
+
+class BrokerSettings(BaseSettings):
+    """All that a process needs to reach the broker."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    broker_url: str
+
+
+def _durable(name: QueueName) -> Queue:
+    """Return a quorum queue that stops a poisonous message instead of dropping it."""
+    return Queue(
+        name.value,
+        Exchange(name.value, type="direct"),
+        routing_key=name.value,
+        queue_arguments={
+            "x-queue-type": "quorum",
+            "x-delivery-limit": 5,
+            # Without a dead-letter exchange RabbitMQ silently drops what is over the limit.
+            "x-dead-letter-exchange": DEAD_LETTERS,
+        },
+    )
+
+
+def make_celery(broker_url: str) -> Celery:
+    """Return the app for one broker; nothing connects until a worker or the relay does."""
+    celery = Celery("style_license", broker=broker_url, include=["tasks.on_cpu", "tasks.on_gpu"])
+    is_redis = broker_url.startswith("redis")
+    celery.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        # With a result store down, a tracked task would be acknowledged and never run.
+        task_track_started=False,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        worker_cancel_long_running_tasks_on_connection_loss=True,
+        worker_send_task_events=True,
+        task_send_sent_event=True,
+        worker_soft_shutdown_timeout=20,
+        worker_enable_soft_shutdown_on_idle=True,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_heartbeat=30,
+        broker_transport_options=(
+            {"visibility_timeout": 3600}
+            if is_redis
+            else {"confirm_publish": True, "read_timeout": 5, "write_timeout": 5}
+        ),
+        task_create_missing_queues=False,
+        task_default_queue=QueueName.DEFAULT.value,
+        task_queues=[_durable(name) for name in QueueName],
+        task_routes={task.value: {"queue": queue.value} for task, queue in ROUTES.items()},
+        task_soft_time_limit=540,
+        task_time_limit=600,
+        task_annotations={
+            # A slice of training is bounded by its own clock; the limit is only a backstop.
+            TaskName.TRAIN_STYLE.value: {"soft_time_limit": 1500, "time_limit": 1800},
+        },
+        beat_schedule={
+            "collect_garbage": {"task": TaskName.COLLECT_GARBAGE.value, "schedule": 3600.0},
+            "check_ledger": {"task": TaskName.CHECK_LEDGER.value, "schedule": 300.0},
+            "purge_expired": {"task": TaskName.PURGE_EXPIRED.value, "schedule": 3600.0},
+        },
+    )
+    return celery
+
+
+def __getattr__(name: str) -> Celery:
+    """Make `app` on first use, so that the enums can be imported without a broker."""
+    if name != "app":
+        raise AttributeError(name)
+    app = make_celery(BrokerSettings().broker_url)  # type: ignore[call-arg]
+    globals()["app"] = app
+    return app

@@ -1,0 +1,62 @@
+"""The declarative Base, plain sessions for processes without Flask, and the only commit."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+from sqlalchemy import Engine, MetaData, create_engine
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+from failpoints import failpoint
+from webapp.domain.settings import settings
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+# A forgotten transaction must not hold locks, and no statement of ours needs longer.
+CONNECT_OPTIONS = "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000"
+
+
+class Base(DeclarativeBase):
+    """Every model of the domain; constraints get names so that migrations can name them."""
+
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+
+
+def engine_options(pool_size: int = 5) -> dict[str, object]:
+    """Return the engine options that the web process and the workers share."""
+    return {
+        "pool_size": pool_size,
+        "pool_pre_ping": True,
+        "connect_args": {"options": CONNECT_OPTIONS, "connect_timeout": 5},
+    }
+
+
+@lru_cache(maxsize=1)
+def engine() -> Engine:
+    """Return this process's engine; made on first use, so after a prefork child has forked."""
+    return create_engine(settings().database_url, **engine_options())
+
+
+@contextmanager
+def transaction(session: Session) -> Iterator[Session]:
+    """Commit what was done inside, or nothing. The only commit of the codebase."""
+    try:
+        yield session
+        failpoint("before_commit")
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    failpoint("after_commit")
+
+
+@contextmanager
+def unit_of_work() -> Iterator[Session]:
+    """Open a short session with one transaction, for processes without Flask."""
+    with sessionmaker(engine(), expire_on_commit=False)() as session, transaction(session):
+        yield session

@@ -1,0 +1,234 @@
+"""Every error a client can meet: a small class with a stable code and its HTTP status.
+
+The messages live in the translations, keyed by code; `details` is what the contract promises.
+"""
+
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+
+class DomainError(Exception):
+    """Base of all errors with a code; raised by services, mapped to HTTP in one place."""
+
+    code: ClassVar[str] = "INTERNAL_ERROR"
+    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def __init__(self, **details: Any) -> None:
+        super().__init__(self.code)
+        self.details = details
+
+
+class InternalError(DomainError):
+    """Unexpected; no inner text leaks."""
+
+
+class ServiceUnavailable(DomainError):
+    code = "SERVICE_UNAVAILABLE"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class RateLimitExceeded(DomainError):
+    code = "RATE_LIMIT_EXCEEDED"
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+
+class MethodNotAllowed(DomainError):
+    code = "METHOD_NOT_ALLOWED"
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+
+
+class PayloadTooLarge(DomainError):
+    code = "PAYLOAD_TOO_LARGE"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class InvalidRequest(DomainError):
+    code = "INVALID_REQUEST"
+    status = HTTPStatus.BAD_REQUEST
+
+
+class ValidationFailed(DomainError):
+    """`fields` maps each bad field to its texts."""
+
+    code = "VALIDATION_ERROR"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class Unauthorized(DomainError):
+    code = "UNAUTHORIZED"
+    status = HTTPStatus.UNAUTHORIZED
+
+
+class SessionExpired(DomainError):
+    code = "SESSION_EXPIRED"
+    status = HTTPStatus.UNAUTHORIZED
+
+
+class AccountInactive(DomainError):
+    code = "ACCOUNT_INACTIVE"
+    status = HTTPStatus.FORBIDDEN
+
+
+class Forbidden(DomainError):
+    code = "FORBIDDEN"
+    status = HTTPStatus.FORBIDDEN
+
+
+class CsrfFailed(DomainError):
+    code = "CSRF_FAILED"
+    status = HTTPStatus.FORBIDDEN
+
+
+class ArtistOnly(DomainError):
+    code = "ARTIST_ONLY"
+    status = HTTPStatus.FORBIDDEN
+
+
+class CallbackUnauthorized(DomainError):
+    code = "CALLBACK_UNAUTHORIZED"
+    status = HTTPStatus.FORBIDDEN
+
+
+class StyleLimitReached(DomainError):
+    code = "STYLE_LIMIT_REACHED"
+    status = HTTPStatus.FORBIDDEN
+
+
+class NotFound(DomainError):
+    code = "NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
+class StyleNotFound(DomainError):
+    code = "STYLE_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
+class GenerationNotFound(DomainError):
+    code = "GENERATION_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
+class AlreadyArtist(DomainError):
+    code = "ALREADY_ARTIST"
+    status = HTTPStatus.CONFLICT
+
+
+class DuplicateUsername(DomainError):
+    code = "DUPLICATE_USERNAME"
+    status = HTTPStatus.CONFLICT
+
+
+class DuplicateStyleName(DomainError):
+    code = "DUPLICATE_STYLE_NAME"
+    status = HTTPStatus.CONFLICT
+
+
+class TrainingInProgress(DomainError):
+    code = "TRAINING_IN_PROGRESS"
+    status = HTTPStatus.CONFLICT
+
+
+class GenerationStillProcessing(DomainError):
+    code = "GENERATION_STILL_PROCESSING"
+    status = HTTPStatus.CONFLICT
+
+
+class InvalidTransition(DomainError):
+    code = "INVALID_TRANSITION"
+    status = HTTPStatus.CONFLICT
+
+
+class AlreadyCanceled(DomainError):
+    code = "ALREADY_CANCELED"
+    status = HTTPStatus.CONFLICT
+
+
+class IdempotencyConflict(DomainError):
+    code = "IDEMPOTENCY_CONFLICT"
+    status = HTTPStatus.CONFLICT
+
+
+class PriceChanged(DomainError):
+    code = "PRICE_CHANGED"
+    status = HTTPStatus.CONFLICT
+
+
+class UploadIncomplete(DomainError):
+    code = "UPLOAD_INCOMPLETE"
+    status = HTTPStatus.CONFLICT
+
+
+class InsufficientTokens(DomainError):
+    code = "INSUFFICIENT_TOKENS"
+    status = HTTPStatus.PAYMENT_REQUIRED
+
+
+class StyleNotReady(DomainError):
+    code = "STYLE_NOT_READY"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class LicenseNotValid(DomainError):
+    code = "LICENSE_NOT_VALID"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class ImageRefused(DomainError):
+    """Base of the image errors; `images` names every bad file with its own code."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class InvalidImageFormat(ImageRefused):
+    code = "INVALID_IMAGE_FORMAT"
+
+
+class ImageSizeExceeded(ImageRefused):
+    code = "IMAGE_SIZE_EXCEEDED"
+
+
+class ImageResolutionTooLow(ImageRefused):
+    code = "IMAGE_RESOLUTION_TOO_LOW"
+
+
+class ImageTooLargePixels(ImageRefused):
+    code = "IMAGE_TOO_LARGE_PIXELS"
+
+
+class ImageCorrupt(ImageRefused):
+    code = "IMAGE_CORRUPT"
+
+
+class DuplicateImage(ImageRefused):
+    code = "DUPLICATE_IMAGE"
+
+
+class InsufficientImages(DomainError):
+    code = "INSUFFICIENT_IMAGES"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class TooManyImages(DomainError):
+    code = "TOO_MANY_IMAGES"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class InvalidTagLanguage(DomainError):
+    code = "INVALID_TAG_LANGUAGE"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class TagNotAllowed(DomainError):
+    code = "TAG_NOT_ALLOWED"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class ResultRejected(DomainError):
+    code = "RESULT_REJECTED"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+IMAGE_ERRORS: dict[str, type[ImageRefused]] = {
+    error.code: error for error in ImageRefused.__subclasses__()
+}

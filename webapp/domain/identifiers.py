@@ -1,0 +1,17 @@
+"""Identifiers made by us: sortable object keys, and public ids that cannot be guessed."""
+
+import secrets
+
+from ulid import ULID
+
+PUBLIC_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+def object_key(kind: str, extension: str) -> str:
+    """Return a fresh storage key such as `artworks/01J….png`; never made from a filename."""
+    return f"{kind}/{ULID()}.{extension}"
+
+
+def public_id(prefix: str, length: int = 16) -> str:
+    """Return an unguessable id of about 93 bits, such as `L_7Kq2…`, without look-alikes."""
+    return prefix + "".join(secrets.choice(PUBLIC_ALPHABET) for _ in range(length))

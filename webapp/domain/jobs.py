@@ -1,0 +1,342 @@
+"""The job table: enqueue, claim, renew, hand on, retry, finish – each one conditional UPDATE.
+
+Every claim raises the fence; every later change names the fence it was given and is believed by
+its row count, so a late or doubled worker changes nothing. All times are the database's.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from celery_config import TaskName
+from webapp.domain.models.job import Job, JobKind, JobState
+from webapp.domain.pipelines import PIPELINES
+
+NOTIFY_CHANNEL = "jobs"
+MAX_CRASHES = 3
+NOW = func.clock_timestamp()
+DEADLINES = {JobKind.TRAINING: timedelta(hours=6), JobKind.GENERATION: timedelta(minutes=30)}
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to work on one job until the lease ends; every report names its fence."""
+
+    job_id: int
+    kind: JobKind
+    ref: int
+    step: TaskName
+    fence: int
+    attempt: int
+    handover: dict[str, Any]
+
+
+def enqueue(
+    session: Session, kind: JobKind, ref: int, *, batch_key: str = "", request_id: str = ""
+) -> Job:
+    """Add the job of a row in the row's own transaction; the relay rings it after the commit."""
+    job = Job(
+        kind=kind,
+        ref=ref,
+        step=PIPELINES[kind].first,
+        batch_key=batch_key,
+        request_id=request_id,
+        deadline_at=NOW + DEADLINES[kind],
+    )
+    session.add(job)
+    session.flush()
+    wake_relay(session)
+    return job
+
+
+def wake_relay(session: Session) -> None:
+    """Hint, on commit, that something is due; a lost hint costs at most one relay loop."""
+    session.execute(text(f"NOTIFY {NOTIFY_CHANNEL}"))
+
+
+def claim(session: Session, job_id: int, step: TaskName, lease_seconds: int) -> Lease | None:
+    """Take one due job at one step, or None when the bell was stale."""
+    leases = _take(session, [job_id], step, lease_seconds)
+    return leases[0] if leases else None
+
+
+def claim_batch(
+    session: Session,
+    kind: JobKind,
+    *,
+    lease_seconds: int,
+    limit: int,
+    job_id: int | None = None,
+) -> list[Lease]:
+    """Take the job a bell named, or the oldest due one, with the oldest that share its batch key.
+
+    Returns an empty list when the bell was stale. Rows that others are taking are skipped.
+    """
+    step = PIPELINES[kind].gpu_step
+    due = (
+        Job.kind == kind,
+        Job.step == step,
+        Job.state == JobState.QUEUED,
+        Job.run_at <= NOW,
+        Job.cancel_requested.is_(False),
+    )
+    first = session.execute(
+        select(Job.id, Job.batch_key)
+        .where(*due, *([Job.id == job_id] if job_id is not None else []))
+        .order_by(Job.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).first()
+    if first is None:
+        return []
+    chosen = [first.id]
+    if limit > 1 and first.batch_key:
+        chosen += session.scalars(
+            select(Job.id)
+            .where(*due, Job.batch_key == first.batch_key, Job.id != first.id)
+            .order_by(Job.id)
+            .limit(limit - 1)
+            .with_for_update(skip_locked=True)
+        )
+    return _take(session, chosen, step, lease_seconds)
+
+
+def _take(session: Session, ids: list[int], step: TaskName, lease_seconds: int) -> list[Lease]:
+    taken = session.scalars(
+        update(Job)
+        .where(
+            Job.id.in_(ids),
+            Job.step == step,
+            Job.state == JobState.QUEUED,
+            Job.run_at <= NOW,
+        )
+        .values(
+            state=JobState.RUNNING,
+            fence=Job.fence + 1,
+            lease_until=NOW + timedelta(seconds=lease_seconds),
+        )
+        .returning(Job)
+        .execution_options(populate_existing=True)
+    )
+    return sorted((_lease(job) for job in taken), key=lambda lease: lease.job_id)
+
+
+def _lease(job: Job) -> Lease:
+    return Lease(
+        job_id=job.id,
+        kind=JobKind(job.kind),
+        ref=job.ref,
+        step=TaskName(job.step),
+        fence=job.fence,
+        attempt=job.attempt,
+        handover=job.handover,
+    )
+
+
+def renew(session: Session, job_id: int, fence: int, lease_seconds: int) -> bool | None:
+    """Prolong a lease; return whether a cancel was asked for, or None when the fence is stale."""
+    return session.execute(
+        update(Job)
+        .where(*_held(job_id, fence))
+        .values(lease_until=NOW + timedelta(seconds=lease_seconds))
+        .returning(Job.cancel_requested)
+    ).scalar_one_or_none()
+
+
+def hand_on(session: Session, lease: Lease, **handover: Any) -> bool:
+    """Queue the following step with what this one leaves for it; False when the fence is stale."""
+    following = PIPELINES[lease.kind].after(lease.step)
+    return _requeue(
+        session,
+        lease,
+        step=following,
+        handover=lease.handover | handover,
+        run_at=NOW,
+    )
+
+
+def put_back(session: Session, lease: Lease) -> bool:
+    """Queue the same step again at once: the end of a training slice, or a deploy."""
+    return _requeue(session, lease, run_at=NOW)
+
+
+def retry(session: Session, lease: Lease, delay_seconds: int, cause: str, message: str) -> bool:
+    """Queue the same step again after a delay, using up one try."""
+    return _requeue(
+        session,
+        lease,
+        run_at=NOW + timedelta(seconds=delay_seconds),
+        tries=Job.tries + 1,
+        failure_cause=cause,
+        failure_message=message,
+    )
+
+
+def _requeue(session: Session, lease: Lease, **values: Any) -> bool:
+    moved = session.execute(
+        update(Job)
+        .where(*_held(lease.job_id, lease.fence))
+        .values(state=JobState.QUEUED, rung_at=None, lease_until=None, **values)
+        .returning(Job.id)
+    ).first()
+    if moved is None:
+        return False
+    wake_relay(session)
+    return True
+
+
+def finish(session: Session, job_id: int, fence: int, state: JobState) -> bool:
+    """End a leased job for good; False when the fence is stale."""
+    return _end(session, state, *_held(job_id, fence))
+
+
+def finish_waiting(session: Session, job_id: int, step: TaskName, state: JobState) -> bool:
+    """End a job that waits at a step, in the transaction that also does the step's work."""
+    return _end(session, state, Job.id == job_id, Job.step == step, Job.state == JobState.QUEUED)
+
+
+def _end(session: Session, state: JobState, *conditions: ColumnElement[bool]) -> bool:
+    ended = session.execute(
+        update(Job)
+        .where(*conditions)
+        .values(state=state, lease_until=None, finished_at=NOW)
+        .returning(Job.id)
+    ).first()
+    return ended is not None
+
+
+def cancel_waiting(session: Session, kind: JobKind, ref: int) -> bool:
+    """Cancel a job nobody has begun; a running one is flagged and its worker told."""
+    if _end(
+        session,
+        JobState.CANCELED,
+        Job.kind == kind,
+        Job.ref == ref,
+        Job.state == JobState.QUEUED,
+    ):
+        return True
+    session.execute(
+        update(Job)
+        .where(Job.kind == kind, Job.ref == ref, Job.state == JobState.RUNNING)
+        .values(cancel_requested=True)
+    )
+    return False
+
+
+def _held(job_id: int, fence: int) -> tuple[ColumnElement[bool], ...]:
+    return (Job.id == job_id, Job.fence == fence, Job.state == JobState.RUNNING)
+
+
+# ── what the relay asks ──────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Bell:
+    """One task to send: which step, for which job."""
+
+    job_id: int
+    step: TaskName
+
+
+def mark_due(session: Session, *, repeat_seconds: int, limit: int = 200) -> list[Bell]:
+    """Mark due jobs as rung and return their bells; unheard bells come again after a while."""
+    due = (
+        select(Job.id)
+        .where(
+            Job.state == JobState.QUEUED,
+            Job.run_at <= NOW,
+            or_(
+                Job.rung_at.is_(None),
+                Job.rung_at < NOW - timedelta(seconds=repeat_seconds),
+            ),
+        )
+        .order_by(Job.run_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = session.execute(
+        update(Job)
+        .where(Job.id.in_(due))
+        .values(rung_at=NOW)
+        .returning(Job.id, Job.step)
+    )
+    return sorted((Bell(row.id, TaskName(row.step)) for row in rows), key=lambda b: b.job_id)
+
+
+def unmark(session: Session, bells: list[Bell]) -> None:
+    """Take the marks back after a publish that failed, so that the next loop rings again."""
+    session.execute(
+        update(Job)
+        .where(Job.id.in_([bell.job_id for bell in bells]), Job.state == JobState.QUEUED)
+        .values(rung_at=None)
+    )
+
+
+def take_back_expired(session: Session, limit: int = 200) -> int:
+    """Queue again every job whose worker fell silent; raise its fence and count the crash.
+
+    Past the crash budget the job goes to the step `refund`, which ends it. Returns the count.
+    """
+    expired = (
+        select(Job.id)
+        .where(Job.state == JobState.RUNNING, Job.lease_until < NOW)
+        .order_by(Job.lease_until)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = session.execute(
+        update(Job)
+        .where(Job.id.in_(expired))
+        .values(
+            state=JobState.QUEUED,
+            fence=Job.fence + 1,
+            crashes=Job.crashes + 1,
+            run_at=NOW,
+            rung_at=None,
+            lease_until=None,
+        )
+        .returning(Job.id)
+    ).all()
+    session.execute(
+        update(Job)
+        .where(
+            Job.state == JobState.QUEUED,
+            Job.crashes > MAX_CRASHES,
+            Job.step != TaskName.REFUND,
+        )
+        .values(
+            step=TaskName.REFUND,
+            run_at=NOW,
+            rung_at=None,
+            failure_cause="WORKER_LOST",
+            failure_message="The workers of this job were lost too often.",
+        )
+    )
+    return len(rows)
+
+
+def end_overdue(session: Session) -> int:
+    """Send every unfinished job past its deadline to the step `refund`; return how many."""
+    rows = session.execute(
+        update(Job)
+        .where(
+            Job.state.in_([JobState.QUEUED, JobState.RUNNING]),
+            Job.deadline_at < NOW,
+            Job.step != TaskName.REFUND,
+        )
+        .values(
+            step=TaskName.REFUND,
+            state=JobState.QUEUED,
+            fence=Job.fence + 1,
+            run_at=NOW,
+            rung_at=None,
+            lease_until=None,
+            failure_cause="TIMEOUT",
+            failure_message="The job did not end before its deadline.",
+        )
+        .returning(Job.id)
+    ).all()
+    return len(rows)

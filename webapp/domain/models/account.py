@@ -1,0 +1,98 @@
+"""People: a user, the artist a user may become, and the sign-ins that can be ended."""
+
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webapp.domain.db import Base
+from webapp.domain.models.columns import CreatedAt, Id, ObjectKey, Sha256, Time, one_of
+
+
+class Role(StrEnum):
+    """What a user may do."""
+
+    USER = "user"
+    ARTIST = "artist"
+    ADMIN = "admin"
+
+
+class SignaturePosition(StrEnum):
+    """Where the signature stands, always at the bottom."""
+
+    BOTTOM_LEFT = "bottom-left"
+    BOTTOM_CENTER = "bottom-center"
+    BOTTOM_RIGHT = "bottom-right"
+
+
+class SignatureSize(StrEnum):
+    """15, 25 or 35 % of the image's width."""
+
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
+
+
+class User(Base):
+    """A person, known by the identity provider's subject, never by e-mail."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        UniqueConstraint("google_sub"),
+        UniqueConstraint("username"),
+        CheckConstraint(one_of("role", Role), name="role"),
+        CheckConstraint("language IN ('en', 'ko')", name="language"),
+    )
+
+    id: Mapped[Id]
+    google_sub: Mapped[str] = mapped_column(String(255))
+    email: Mapped[str] = mapped_column(String(255))
+    username: Mapped[str] = mapped_column(String(50))
+    bio: Mapped[str] = mapped_column(String(150), server_default="")
+    profile_image_key: Mapped[ObjectKey | None]
+    role: Mapped[Role] = mapped_column(String(10), server_default=Role.USER.value)
+    language: Mapped[str | None] = mapped_column(String(2))
+    is_active: Mapped[bool] = mapped_column(server_default="true")
+    created_at: Mapped[CreatedAt]
+
+    artist: Mapped["Artist | None"] = relationship(back_populates="user", lazy="joined")
+
+
+class Artist(Base):
+    """The artist side of a user: the name people read and the signature on every image."""
+
+    __tablename__ = "artists"
+    __table_args__ = (
+        CheckConstraint(one_of("signature_position", SignaturePosition), name="position"),
+        CheckConstraint(one_of("signature_size", SignatureSize), name="size"),
+        CheckConstraint("signature_opacity BETWEEN 0.3 AND 1", name="opacity"),
+    )
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    artist_name: Mapped[str] = mapped_column(String(100))
+    verified_email: Mapped[str] = mapped_column(String(255))
+    signature_key: Mapped[ObjectKey]
+    signature_sha256: Mapped[Sha256]
+    signature_position: Mapped[SignaturePosition] = mapped_column(
+        String(20), server_default=SignaturePosition.BOTTOM_RIGHT.value
+    )
+    signature_size: Mapped[SignatureSize] = mapped_column(
+        String(10), server_default=SignatureSize.MEDIUM.value
+    )
+    signature_opacity: Mapped[float] = mapped_column(server_default="0.7")
+    follower_count: Mapped[int] = mapped_column(server_default="0")
+    created_at: Mapped[CreatedAt]
+
+    user: Mapped[User] = relationship(back_populates="artist", lazy="raise")
+
+
+class SignIn(Base):
+    """One signed-in browser; ending the row ends the session whatever its cookie says."""
+
+    __tablename__ = "sign_ins"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    expires_at: Mapped[Time]
+    ended_at: Mapped[Time | None]
+    created_at: Mapped[CreatedAt]

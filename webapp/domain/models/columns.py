@@ -1,0 +1,27 @@
+"""Column types that every noun uses: identities, times, states, lists of tags."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from sqlalchemy import BigInteger, DateTime, Identity, String, Text, func
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import mapped_column
+
+Id = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True)]
+BigInt = Annotated[int, mapped_column(BigInteger)]
+Time = Annotated[datetime, mapped_column(DateTime(timezone=True))]
+CreatedAt = Annotated[
+    datetime,
+    mapped_column(DateTime(timezone=True), server_default=func.clock_timestamp()),
+]
+Tags = Annotated[list[str], mapped_column(ARRAY(Text), server_default="{}")]
+Json = Annotated[dict[str, Any], mapped_column(JSONB)]
+JsonList = Annotated[list[Any], mapped_column(JSONB, server_default="[]")]
+Sha256 = Annotated[str, mapped_column(String(64))]
+ObjectKey = Annotated[str, mapped_column(String(200))]
+
+
+def one_of(column: str, states: type[StrEnum]) -> str:
+    """Return the SQL of a check that a text column holds one of the states."""
+    return f"{column} IN ({', '.join(repr(state.value) for state in states)})"

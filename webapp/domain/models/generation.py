@@ -1,0 +1,130 @@
+"""Generations: one ordered image each; an order is one POST of one to four of them."""
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webapp.domain.db import Base
+from webapp.domain.models.account import User
+from webapp.domain.models.columns import (
+    BigInt,
+    CreatedAt,
+    Id,
+    ObjectKey,
+    Sha256,
+    Tags,
+    Time,
+    one_of,
+)
+from webapp.domain.models.style import Style
+
+
+class GenerationStatus(StrEnum):
+    """Where a generation stands; moved only by `pipelines.advance_generation`."""
+
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    RETRYING = "retrying"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+class AspectRatio(StrEnum):
+    """The three shapes on offer; `size` gives width and height in pixels."""
+
+    SQUARE = "1:1"
+    LARGE_SQUARE = "2:2"
+    PORTRAIT = "1:2"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return (width, height) in pixels."""
+        return {"1:1": (512, 512), "2:2": (1024, 1024), "1:2": (512, 1024)}[self.value]
+
+
+class Order(Base):
+    """One POST: the batch its generations belong to."""
+
+    __tablename__ = "orders"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    style_id: Mapped[int] = mapped_column(ForeignKey("styles.id"))
+    count: Mapped[int]
+    total_price_tokens: Mapped[BigInt]
+    created_at: Mapped[CreatedAt]
+
+
+class Generation(Base):
+    """One image: paid into escrow when ordered, delivered signed or refunded in full."""
+
+    __tablename__ = "generations"
+    __table_args__ = (
+        CheckConstraint(one_of("status", GenerationStatus), name="status"),
+        CheckConstraint(one_of("aspect_ratio", AspectRatio), name="aspect_ratio"),
+        CheckConstraint("seed BETWEEN 0 AND 4294967295", name="seed"),
+        CheckConstraint("style_strength BETWEEN 0 AND 1.5", name="style_strength"),
+        CheckConstraint("price_tokens BETWEEN 1 AND 10000", name="price"),
+        CheckConstraint(
+            "status <> 'completed' OR (image_key IS NOT NULL AND image_sha256 IS NOT NULL)",
+            name="completed_has_image",
+        ),
+        CheckConstraint("status = 'completed' OR NOT is_public", name="only_completed_is_public"),
+        Index(
+            "ix_generations_feed",
+            "created_at",
+            "id",
+            postgresql_where="is_public AND NOT is_flagged",
+        ),
+        Index(
+            "ix_generations_popular",
+            "like_count",
+            "created_at",
+            "id",
+            postgresql_where="is_public AND NOT is_flagged",
+        ),
+        Index("ix_generations_mine", "user_id", "created_at", "id"),
+        Index("ix_generations_style", "style_id", "created_at", "id"),
+        Index("ix_generations_tags", "prompt_tags", postgresql_using="gin"),
+    )
+
+    id: Mapped[Id]
+    order_id: Mapped[str] = mapped_column(ForeignKey("orders.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    style_id: Mapped[int] = mapped_column(ForeignKey("styles.id"))
+    status: Mapped[GenerationStatus] = mapped_column(
+        String(12), server_default=GenerationStatus.QUEUED.value
+    )
+    prompt_tags: Mapped[Tags]
+    negative_tags: Mapped[Tags]
+    description: Mapped[str] = mapped_column(String(500), server_default="")
+    aspect_ratio: Mapped[AspectRatio] = mapped_column(String(4))
+    width: Mapped[int]
+    height: Mapped[int]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    style_strength: Mapped[float]
+    price_tokens: Mapped[int]
+    adapter_sha256: Mapped[Sha256] = mapped_column(comment="frozen when ordered")
+    license_public_id: Mapped[str] = mapped_column(String(40), unique=True)
+    progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    failure_cause: Mapped[str | None] = mapped_column(String(40))
+    failure_message: Mapped[str | None] = mapped_column(Text)
+    image_key: Mapped[ObjectKey | None]
+    preview_key: Mapped[ObjectKey | None]
+    thumbnail_key: Mapped[ObjectKey | None]
+    image_sha256: Mapped[Sha256 | None]
+    image_size: Mapped[int | None] = mapped_column(BigInteger)
+    is_public: Mapped[bool] = mapped_column(server_default="false")
+    is_flagged: Mapped[bool] = mapped_column(server_default="false")
+    like_count: Mapped[int] = mapped_column(server_default="0")
+    comment_count: Mapped[int] = mapped_column(server_default="0")
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+    completed_at: Mapped[Time | None]
+
+    user: Mapped[User] = relationship(lazy="raise")
+    style: Mapped[Style] = relationship(lazy="raise")

@@ -1,0 +1,87 @@
+"""The ledger: accounts and append-only transfers, balanced by construction.
+
+One row moves one amount from the debit account to the credit account. Accounts of people cache
+their balance, never below zero; system accounts keep none, so no row is hot.
+"""
+
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.domain.db import Base
+from webapp.domain.models.columns import BigInt, CreatedAt, Id, one_of
+
+
+class AccountKind(StrEnum):
+    """What an account holds; escrow and platform belong to the system."""
+
+    SPENDABLE = "spendable"
+    EARNED = "earned"
+    ESCROW = "escrow"
+    PLATFORM = "platform"
+
+
+class TransferKind(StrEnum):
+    """Why an amount moved; the text people read is made from this at read time."""
+
+    BONUS = "bonus"
+    GRANT = "grant"
+    HOLD = "hold"
+    PAYOUT = "payout"
+    REFUND = "refund"
+
+
+class Account(Base):
+    """Where tokens lie. `balance` is null for system accounts."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        UniqueConstraint("owner_id", "kind", postgresql_nulls_not_distinct=True),
+        CheckConstraint(one_of("kind", AccountKind), name="kind"),
+        CheckConstraint("balance >= 0", name="balance_not_negative"),
+        CheckConstraint("(owner_id IS NULL) = (balance IS NULL)", name="system_has_no_balance"),
+    )
+
+    id: Mapped[Id]
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    kind: Mapped[AccountKind] = mapped_column(String(20))
+    balance: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class Transfer(Base):
+    """One amount moved once. Never updated, never deleted; a trigger refuses both."""
+
+    __tablename__ = "transfers"
+    __table_args__ = (
+        UniqueConstraint("idempotency_key"),
+        CheckConstraint("amount > 0", name="amount_positive"),
+        CheckConstraint("debit_account_id <> credit_account_id", name="two_accounts"),
+        CheckConstraint(one_of("kind", TransferKind), name="kind"),
+        CheckConstraint(
+            "(kind IN ('hold', 'payout', 'refund')) = (generation_id IS NOT NULL)",
+            name="generation_named",
+        ),
+        Index(
+            "uq_transfers_one_hold", "generation_id", unique=True, postgresql_where="kind = 'hold'"
+        ),
+        Index(
+            "uq_transfers_one_outcome",
+            "generation_id",
+            unique=True,
+            postgresql_where="kind IN ('payout', 'refund')",
+        ),
+        Index("ix_transfers_debit", "debit_account_id", "created_at", "id"),
+        Index("ix_transfers_credit", "credit_account_id", "created_at", "id"),
+    )
+
+    id: Mapped[Id]
+    debit_account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    credit_account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    amount: Mapped[BigInt]
+    kind: Mapped[TransferKind] = mapped_column(String(20))
+    generation_id: Mapped[int | None] = mapped_column(ForeignKey("generations.id"))
+    idempotency_key: Mapped[str] = mapped_column(String(128))
+    debit_balance_after: Mapped[int | None] = mapped_column(BigInteger)
+    credit_balance_after: Mapped[int | None] = mapped_column(BigInteger)
+    created_at: Mapped[CreatedAt]

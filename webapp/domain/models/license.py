@@ -1,0 +1,51 @@
+"""Certificates: the proof, open to everyone, of who licensed which image to whom."""
+
+from datetime import date
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.domain.db import Base
+from webapp.domain.models.columns import CreatedAt, Id, Sha256, Time, one_of
+from webapp.domain.models.style import LicenseType
+
+
+class CertificateStatus(StrEnum):
+    """What was decided of a certificate; that it has run out follows from its dates."""
+
+    VALID = "valid"
+    REVOKED = "revoked"
+
+
+class Certificate(Base):
+    """One per delivered image, written in the commit that delivers it."""
+
+    __tablename__ = "certificates"
+    __table_args__ = (
+        UniqueConstraint("public_id"),
+        UniqueConstraint("generation_id"),
+        CheckConstraint(one_of("status", CertificateStatus), name="status"),
+    )
+
+    id: Mapped[Id]
+    public_id: Mapped[str] = mapped_column(String(40))
+    generation_id: Mapped[int] = mapped_column(ForeignKey("generations.id"))
+    artist_id: Mapped[int] = mapped_column(ForeignKey("artists.user_id"))
+    style_id: Mapped[int] = mapped_column(ForeignKey("styles.id"))
+    licensee_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    license_type: Mapped[LicenseType] = mapped_column(String(12))
+    terms_version: Mapped[str] = mapped_column(String(20))
+    status: Mapped[CertificateStatus] = mapped_column(
+        String(10), server_default=CertificateStatus.VALID.value
+    )
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+    image_sha256: Mapped[Sha256]
+    width: Mapped[int]
+    height: Mapped[int]
+    perceptual_hash: Mapped[str] = mapped_column(String(16))
+    adapter_sha256: Mapped[Sha256]
+    base_model: Mapped[str] = mapped_column(String(200))
+    issued_at: Mapped[CreatedAt]
+    revoked_at: Mapped[Time | None]

@@ -1,0 +1,39 @@
+"""Notifications: what happened, told once; the words are made at read time in the reader's language."""
+
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.domain.db import Base
+from webapp.domain.models.columns import CreatedAt, Id, one_of
+
+
+class NotificationType(StrEnum):
+    """What can be told."""
+
+    GENERATION_COMPLETE = "generation_complete"
+    GENERATION_FAILED = "generation_failed"
+    STYLE_TRAINING_COMPLETE = "style_training_complete"
+    STYLE_TRAINING_FAILED = "style_training_failed"
+
+
+class Notification(Base):
+    """One event told to one person; the dedupe key makes a second telling impossible."""
+
+    __tablename__ = "notifications"
+    __table_args__ = (
+        UniqueConstraint("recipient_id", "dedupe_key"),
+        CheckConstraint(one_of("type", NotificationType), name="type"),
+        Index("ix_notifications_recent", "recipient_id", "created_at", "id"),
+    )
+
+    id: Mapped[Id]
+    recipient_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    type: Mapped[NotificationType] = mapped_column(String(30))
+    target_type: Mapped[str] = mapped_column(String(20))
+    target_id: Mapped[int] = mapped_column(BigInteger)
+    dedupe_key: Mapped[str] = mapped_column(String(100))
+    is_read: Mapped[bool] = mapped_column(server_default="false")
+    created_at: Mapped[CreatedAt]

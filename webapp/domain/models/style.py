@@ -1,0 +1,145 @@
+"""Styles: what an artist licenses, the works it is trained on, and the tags that name things."""
+
+from datetime import date
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webapp.domain.db import Base
+from webapp.domain.models.account import Artist
+from webapp.domain.models.columns import CreatedAt, Id, JsonList, ObjectKey, Sha256, Tags, one_of
+
+
+class TrainingStatus(StrEnum):
+    """Where a style stands; moved only by `pipelines.advance_style`."""
+
+    PENDING = "pending"
+    TRAINING = "training"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class LicenseType(StrEnum):
+    """What a buyer may do with an image."""
+
+    PERSONAL = "personal"
+    COMMERCIAL = "commercial"
+    EXCLUSIVE = "exclusive"
+
+
+class ArtworkStatus(StrEnum):
+    """Verdict on one training image."""
+
+    PENDING = "pending"
+    VALID = "valid"
+    REJECTED = "rejected"
+
+
+class Style(Base):
+    """A licensed style: one active per artist, its name unique among the artist's active ones."""
+
+    __tablename__ = "styles"
+    __table_args__ = (
+        CheckConstraint(one_of("training_status", TrainingStatus), name="training_status"),
+        CheckConstraint(one_of("license_type", LicenseType), name="license_type"),
+        CheckConstraint("price_tokens BETWEEN 1 AND 10000", name="price"),
+        CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period"),
+        CheckConstraint(
+            "training_status <> 'completed' OR adapter_sha256 IS NOT NULL", name="completed_has_adapter"
+        ),
+        Index(
+            "uq_styles_one_active",
+            "artist_id",
+            unique=True,
+            postgresql_where="is_active AND training_status <> 'failed'",
+        ),
+        Index(
+            "uq_styles_name",
+            "artist_id",
+            text("lower(name)"),
+            unique=True,
+            postgresql_where="is_active",
+        ),
+        Index("ix_styles_recent", "created_at", "id", postgresql_where="is_active AND NOT is_flagged"),
+        Index(
+            "ix_styles_popular",
+            "usage_count",
+            "created_at",
+            "id",
+            postgresql_where="is_active AND NOT is_flagged",
+        ),
+        Index("ix_styles_tags", "tags", postgresql_using="gin"),
+    )
+
+    id: Mapped[Id]
+    artist_id: Mapped[int] = mapped_column(ForeignKey("artists.user_id"))
+    name: Mapped[str] = mapped_column(String(100))
+    description: Mapped[str] = mapped_column(String(2000))
+    price_tokens: Mapped[int]
+    license_type: Mapped[LicenseType] = mapped_column(String(12))
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+    tags: Mapped[Tags]
+    is_active: Mapped[bool] = mapped_column(server_default="true")
+    is_flagged: Mapped[bool] = mapped_column(server_default="false")
+    training_status: Mapped[TrainingStatus] = mapped_column(
+        String(10), server_default=TrainingStatus.PENDING.value
+    )
+    usage_count: Mapped[int] = mapped_column(
+        server_default="0", comment="completed generations, moved in the commit that completes one"
+    )
+    base_model: Mapped[str] = mapped_column(String(200))
+    trigger: Mapped[str] = mapped_column(String(50), comment="the rare word bound to the style")
+    adapter_key: Mapped[ObjectKey | None]
+    adapter_sha256: Mapped[Sha256 | None]
+    thumbnail_key: Mapped[ObjectKey | None]
+    sample_keys: Mapped[JsonList]
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+
+    artist: Mapped[Artist] = relationship(lazy="raise")
+
+
+class Artwork(Base):
+    """One training image of a style: never public, its original bytes thrown away once checked."""
+
+    __tablename__ = "artworks"
+    __table_args__ = (
+        CheckConstraint(one_of("status", ArtworkStatus), name="status"),
+        Index("uq_artworks_idx", "style_id", "idx", unique=True),
+    )
+
+    id: Mapped[Id]
+    style_id: Mapped[int] = mapped_column(ForeignKey("styles.id"))
+    idx: Mapped[int]
+    filename: Mapped[str] = mapped_column(String(255), comment="display text only, never a key")
+    upload_key: Mapped[ObjectKey]
+    declared_size: Mapped[int] = mapped_column(BigInteger)
+    content_type: Mapped[str] = mapped_column(String(20))
+    tags: Mapped[Tags]
+    status: Mapped[ArtworkStatus] = mapped_column(
+        String(10), server_default=ArtworkStatus.PENDING.value
+    )
+    code: Mapped[str | None] = mapped_column(String(40))
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    sha256: Mapped[Sha256 | None]
+    perceptual_hash: Mapped[str | None] = mapped_column(String(16))
+    clean_key: Mapped[ObjectKey | None]
+    is_removed: Mapped[bool] = mapped_column(server_default="false")
+    created_at: Mapped[CreatedAt]
+
+
+class Tag(Base):
+    """An English word people search and prompt by; moderation switches it off here."""
+
+    __tablename__ = "tags"
+    __table_args__ = (Index("uq_tags_name", "name", unique=True),)
+
+    id: Mapped[Id]
+    name: Mapped[str] = mapped_column(Text)
+    usage_count: Mapped[int] = mapped_column(server_default="0")
+    is_active: Mapped[bool] = mapped_column(server_default="true")
+    is_flagged: Mapped[bool] = mapped_column(server_default="false")
+    created_at: Mapped[CreatedAt]

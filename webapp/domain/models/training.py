@@ -1,0 +1,36 @@
+"""Training runs: one try of an artist to have a style learned, with its real metrics."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+
+from webapp.domain.db import Base
+from webapp.domain.models.columns import CreatedAt, Id, JsonList, ObjectKey, Sha256, Time
+
+
+class TrainingRun(Base):
+    """One run; a retrain is a new run. The job of kind training has this row's id as `ref`."""
+
+    __tablename__ = "training_runs"
+    __table_args__ = (Index("ix_training_runs_style", "style_id", "id"),)
+
+    id: Mapped[Id]
+    style_id: Mapped[int] = mapped_column(ForeignKey("styles.id"))
+    seed: Mapped[int] = mapped_column(BigInteger)
+    uploads_expire_at: Mapped[Time | None]
+    confirmed_at: Mapped[Time | None]
+    progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    loss_history: Mapped[JsonList]
+    sample_keys: Mapped[JsonList]
+    metric: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    checkpoint_key: Mapped[ObjectKey | None]
+    adapter_key: Mapped[ObjectKey | None]
+    adapter_sha256: Mapped[Sha256 | None]
+    attempt: Mapped[int] = mapped_column(server_default="1")
+    failure_cause: Mapped[str | None] = mapped_column(String(40))
+    failure_message: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[CreatedAt]
+    finished_at: Mapped[Time | None]

@@ -1,0 +1,210 @@
+"""Order images, cancel them, and end them: delivered and paid, or failed and refunded."""
+
+import secrets
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from webapp.domain import jobs, pipelines
+from webapp.domain.errors import (
+    AlreadyCanceled,
+    GenerationNotFound,
+    InsufficientTokens,
+    InvalidTransition,
+    LicenseNotValid,
+    PriceChanged,
+    StyleNotFound,
+    StyleNotReady,
+    ValidationFailed,
+)
+from webapp.domain.identifiers import public_id
+from webapp.domain.models.account import User
+from webapp.domain.models.generation import AspectRatio, Generation, GenerationStatus, Order
+from webapp.domain.models.job import JobKind
+from webapp.domain.models.notification import NotificationType
+from webapp.domain.models.style import Style, TrainingStatus
+from webapp.domain.services import ledger, licenses, notifications, tags
+
+SEED_RANGE = 2**32
+MAX_PROMPT_TAGS = 30
+
+
+def request(
+    session: Session,
+    *,
+    user: User,
+    style_id: int,
+    prompt_tags: list[str],
+    negative_tags: list[str],
+    description: str,
+    aspect_ratio: AspectRatio,
+    seed: int | None,
+    style_strength: float,
+    count: int,
+    expected_price_tokens: int | None,
+    request_id: str,
+) -> Order:
+    """Order `count` images: price frozen, tokens held, rows queued, one job each.
+
+    All or nothing: the caller's one commit makes all of it true. Image k gets seed + k.
+    """
+    style = _style_for_sale(session, style_id, user.id, expected_price_tokens)
+    prompt = _prompt(session, prompt_tags, field="prompt_tags", at_least=1)
+    negative = _prompt(session, negative_tags, field="negative_tags", at_least=0)
+    total = style.price_tokens * count
+    available = ledger.balances(session, user.id).spendable
+    if available < total:
+        raise InsufficientTokens(required=total, available=available)
+    order = Order(
+        id=public_id("b_", 12),
+        user_id=user.id,
+        style_id=style.id,
+        count=count,
+        total_price_tokens=total,
+    )
+    session.add(order)
+    width, height = aspect_ratio.size
+    first_seed = secrets.randbelow(SEED_RANGE) if seed is None else seed
+    for k in range(count):
+        generation = Generation(
+            order_id=order.id,
+            user_id=user.id,
+            style_id=style.id,
+            prompt_tags=prompt,
+            negative_tags=negative,
+            description=description,
+            aspect_ratio=aspect_ratio,
+            width=width,
+            height=height,
+            seed=(first_seed + k) % SEED_RANGE,
+            style_strength=style_strength,
+            price_tokens=style.price_tokens,
+            adapter_sha256=style.adapter_sha256,
+            license_public_id=public_id("L_"),
+        )
+        session.add(generation)
+        session.flush()
+        ledger.hold(session, generation)
+        jobs.enqueue(
+            session,
+            JobKind.GENERATION,
+            generation.id,
+            batch_key=f"{style.base_model}:{width}x{height}",
+            request_id=request_id,
+        )
+    return order
+
+
+def _style_for_sale(
+    session: Session, style_id: int, buyer_id: int, expected_price_tokens: int | None
+) -> Style:
+    style = session.get(Style, style_id)
+    hidden = style is None or not style.is_active or style.is_flagged
+    if style is None or hidden:
+        raise StyleNotFound(id=style_id)
+    if style.training_status != TrainingStatus.COMPLETED:
+        if style.artist_id != buyer_id:
+            raise StyleNotFound(id=style_id)
+        raise StyleNotReady(training_status=style.training_status)
+    today = datetime.now(UTC).date()
+    if style.valid_from > today or (style.valid_to is not None and style.valid_to < today):
+        raise LicenseNotValid(
+            valid_from=style.valid_from.isoformat(),
+            valid_to=style.valid_to and style.valid_to.isoformat(),
+        )
+    if expected_price_tokens not in {None, style.price_tokens}:
+        raise PriceChanged(price_tokens=style.price_tokens)
+    return style
+
+
+def _prompt(session: Session, words: list[str], *, field: str, at_least: int) -> list[str]:
+    clean = tags.normalise(words, field=field)
+    if not at_least <= len(clean) <= MAX_PROMPT_TAGS:
+        raise ValidationFailed(fields={field: [f"{at_least} to {MAX_PROMPT_TAGS} tags."]})
+    tags.refuse_blocked(session, clean)
+    return clean
+
+
+def cancel(session: Session, *, user_id: int, generation_id: int) -> Generation:
+    """Cancel an image nobody has begun and give its tokens back."""
+    generation = session.scalar(
+        select(Generation).where(Generation.id == generation_id, Generation.user_id == user_id)
+    )
+    if generation is None:
+        raise GenerationNotFound(id=generation_id)
+    if generation.status == GenerationStatus.CANCELED:
+        raise AlreadyCanceled(canceled_at=generation.updated_at.isoformat())
+    if not jobs.cancel_waiting(session, JobKind.GENERATION, generation_id):
+        raise _not_cancelable(generation)
+    canceled = pipelines.advance_generation(session, generation_id, GenerationStatus.CANCELED)
+    if canceled is None:
+        raise _not_cancelable(generation)
+    ledger.refund(session, canceled)
+    return canceled
+
+
+def _not_cancelable(generation: Generation) -> InvalidTransition:
+    return InvalidTransition(
+        **{"from": generation.status, "action": "cancel", "allowed": [GenerationStatus.QUEUED]}
+    )
+
+
+def fail(session: Session, generation_id: int, cause: str, message: str) -> None:
+    """End an image for good: failed, refunded and told, in the caller's one commit.
+
+    Does nothing when the image has already ended.
+    """
+    failed = pipelines.advance_generation(
+        session,
+        generation_id,
+        GenerationStatus.FAILED,
+        failure_cause=cause,
+        failure_message=message,
+        progress=None,
+    )
+    if failed is None:
+        return
+    ledger.refund(session, failed)
+    notifications.tell(
+        session,
+        failed.user_id,
+        NotificationType.GENERATION_FAILED,
+        target_type="generation",
+        target_id=failed.id,
+        event=str(failed.id),
+    )
+
+
+def complete(session: Session, generation_id: int, perceptual_hash: str, **image: object) -> None:
+    """End an image well: pay the artist, issue the certificate, count the use, tell the buyer.
+
+    `image` are the columns of the signed image. Does nothing when the image has already ended.
+    """
+    generation = pipelines.advance_generation(
+        session,
+        generation_id,
+        GenerationStatus.COMPLETED,
+        completed_at=func.clock_timestamp(),
+        progress=None,
+        **image,
+    )
+    if generation is None:
+        return
+    style = session.scalars(
+        update(Style)
+        .where(Style.id == generation.style_id)
+        .values(usage_count=Style.usage_count + 1)
+        .returning(Style)
+    ).one()
+    ledger.release(session, generation)
+    licenses.issue(session, generation, style, perceptual_hash)
+    tags.count_use(session, generation.prompt_tags)
+    notifications.tell(
+        session,
+        generation.user_id,
+        NotificationType.GENERATION_COMPLETE,
+        target_type="generation",
+        target_id=generation.id,
+        event=str(generation.id),
+    )

@@ -1,0 +1,81 @@
+"""A retried POST is one POST: the answer is stored in the transaction that did the work."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from webapp.domain.errors import IdempotencyConflict
+from webapp.domain.models.idempotency import IdempotencyKey
+
+KEPT = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the route answers, and whether it is the stored answer of an earlier request."""
+
+    response: dict[str, Any]
+    replayed: bool
+
+
+def run_once(
+    session: Session,
+    *,
+    user_id: int,
+    route: str,
+    key: str | None,
+    body_sha256: str,
+    run: Callable[[], dict[str, Any]],
+) -> Answer:
+    """Run a POST, or return the stored answer of the same POST.
+
+    The key's row is claimed first, so a parallel twin waits for this transaction and then finds
+    the answer; a failed run rolls the claim back, so a refused request is not stored.
+    Raises IdempotencyConflict when the key belongs to another body.
+    """
+    if key is None:
+        return Answer(run(), replayed=False)
+    mine = (
+        IdempotencyKey.user_id == user_id,
+        IdempotencyKey.route == route,
+        IdempotencyKey.key == key,
+    )
+    session.execute(
+        delete(IdempotencyKey).where(
+            *mine, IdempotencyKey.created_at < func.clock_timestamp() - KEPT
+        )
+    )
+    claimed = session.execute(
+        insert(IdempotencyKey)
+        .values(user_id=user_id, route=route, key=key, body_sha256=body_sha256)
+        .on_conflict_do_nothing()
+        .returning(IdempotencyKey.key)
+    ).first()
+    if claimed is None:
+        return _replay(session.scalars(select(IdempotencyKey).where(*mine)).one(), body_sha256)
+    response = run()
+    session.execute(update(IdempotencyKey).where(*mine).values(response=response))
+    return Answer(response, replayed=False)
+
+
+def _replay(stored: IdempotencyKey, body_sha256: str) -> Answer:
+    if stored.body_sha256 != body_sha256:
+        raise IdempotencyConflict(reason="body_mismatch")
+    if stored.response is None:
+        raise IdempotencyConflict(reason="in_progress")
+    return Answer(stored.response, replayed=True)
+
+
+def purge(session: Session) -> int:
+    """Forget keys older than a day; return how many."""
+    gone = session.execute(
+        delete(IdempotencyKey)
+        .where(IdempotencyKey.created_at < func.clock_timestamp() - KEPT)
+        .returning(IdempotencyKey.key)
+    )
+    return len(gone.all())

@@ -1,0 +1,185 @@
+"""Tokens: bonus, grant, hold, payout, refund – exactly once each, by unique constraints.
+
+`move` is the only way an amount moves. The debit of a person's account is one statement guarded
+by `balance >= amount`; read-then-write would let parallel requests spend the same tokens twice.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from webapp.domain.errors import InsufficientTokens
+from webapp.domain.models.account import User
+from webapp.domain.models.generation import Generation, GenerationStatus
+from webapp.domain.models.ledger import Account, AccountKind, Transfer, TransferKind
+from webapp.domain.models.style import Style
+
+WELCOME_TOKENS = 100
+
+
+@dataclass(frozen=True)
+class Balances:
+    """What one person has, in tokens."""
+
+    spendable: int
+    escrowed: int
+    earned: int
+
+
+def welcome(session: Session, user: User) -> None:
+    """Open a new user's accounts and give the welcome bonus, once per person for ever.
+
+    The key is a hash of the identity, so that an account deleted and made again gets no second.
+    """
+    person = hashlib.sha256(user.google_sub.encode()).hexdigest()[:32]
+    key = f"bonus:{person}"
+    spendable = _account(session, user.id, AccountKind.SPENDABLE)
+    _account(session, user.id, AccountKind.EARNED)
+    if session.scalar(select(Transfer.id).where(Transfer.idempotency_key == key)) is None:
+        platform = _account(session, None, AccountKind.PLATFORM)
+        move(session, platform, spendable, WELCOME_TOKENS, TransferKind.BONUS, key=key)
+
+
+def grant(session: Session, user_id: int, amount: int, key: str) -> None:
+    """Give tokens by an operator's hand; the same key gives once."""
+    platform = _account(session, None, AccountKind.PLATFORM)
+    spendable = _account(session, user_id, AccountKind.SPENDABLE)
+    move(session, platform, spendable, amount, TransferKind.GRANT, key=f"grant:{key}")
+
+
+def hold(session: Session, generation: Generation) -> None:
+    """Take the price of a generation from its buyer into escrow.
+
+    Raises InsufficientTokens when the balance does not cover it.
+    """
+    move(
+        session,
+        _account(session, generation.user_id, AccountKind.SPENDABLE),
+        _account(session, None, AccountKind.ESCROW),
+        generation.price_tokens,
+        TransferKind.HOLD,
+        key=f"hold:{generation.id}",
+        generation_id=generation.id,
+    )
+
+
+def release(session: Session, generation: Generation) -> None:
+    """Pay the artist of a delivered generation out of escrow."""
+    artist_id = session.scalar(select(Style.artist_id).where(Style.id == generation.style_id))
+    _settle(session, generation, artist_id, AccountKind.EARNED, TransferKind.PAYOUT)
+
+
+def refund(session: Session, generation: Generation) -> None:
+    """Give the buyer of a failed or canceled generation everything back."""
+    _settle(session, generation, generation.user_id, AccountKind.SPENDABLE, TransferKind.REFUND)
+
+
+def _settle(
+    session: Session,
+    generation: Generation,
+    owner_id: int | None,
+    account: AccountKind,
+    kind: TransferKind,
+) -> None:
+    move(
+        session,
+        _account(session, None, AccountKind.ESCROW),
+        _account(session, owner_id, account),
+        generation.price_tokens,
+        kind,
+        key=f"{kind.value}:{generation.id}",
+        generation_id=generation.id,
+    )
+
+
+def move(
+    session: Session,
+    debit: Account,
+    credit: Account,
+    amount: int,
+    kind: TransferKind,
+    *,
+    key: str,
+    generation_id: int | None = None,
+) -> None:
+    """Move an amount from one account to another and write its row.
+
+    Raises InsufficientTokens when the debit account is a person's and does not cover it, and
+    IntegrityError when the key, or another outcome of the same generation, was there before.
+    """
+    debit_after = _change(session, debit, -amount)
+    credit_after = _change(session, credit, amount)
+    session.execute(
+        insert(Transfer).values(
+            debit_account_id=debit.id,
+            credit_account_id=credit.id,
+            amount=amount,
+            kind=kind,
+            generation_id=generation_id,
+            idempotency_key=key,
+            debit_balance_after=debit_after,
+            credit_balance_after=credit_after,
+        )
+    )
+
+
+def _change(session: Session, account: Account, amount: int) -> int | None:
+    if account.owner_id is None:
+        return None
+    after = session.execute(
+        update(Account)
+        .where(Account.id == account.id, Account.balance + amount >= 0)
+        .values(balance=Account.balance + amount)
+        .returning(Account.balance)
+        .execution_options(synchronize_session=False)
+    ).scalar_one_or_none()
+    if after is None:
+        available = session.scalar(select(Account.balance).where(Account.id == account.id))
+        raise InsufficientTokens(required=-amount, available=available)
+    return after
+
+
+def _account(session: Session, owner_id: int | None, kind: AccountKind) -> Account:
+    """Return an account, opening it on first use."""
+    wanted = select(Account).where(
+        Account.owner_id.is_not_distinct_from(owner_id), Account.kind == kind
+    )
+    account = session.scalar(wanted)
+    if account is None:
+        balance = None if owner_id is None else 0
+        session.execute(
+            insert(Account)
+            .values(owner_id=owner_id, kind=kind, balance=balance)
+            .on_conflict_do_nothing()
+        )
+        account = session.scalars(wanted).one()
+    return account
+
+
+def balances(session: Session, user_id: int) -> Balances:
+    """Return what a person can spend, has in escrow, and has earned."""
+    cached = dict(
+        session.execute(
+            select(Account.kind, Account.balance).where(Account.owner_id == user_id)
+        ).tuples()
+    )
+    escrowed = session.scalar(
+        select(func.coalesce(func.sum(Generation.price_tokens), 0)).where(
+            Generation.user_id == user_id,
+            Generation.status.in_(
+                [
+                    GenerationStatus.QUEUED,
+                    GenerationStatus.PROCESSING,
+                    GenerationStatus.RETRYING,
+                ]
+            ),
+        )
+    )
+    return Balances(
+        spendable=cached.get(AccountKind.SPENDABLE) or 0,
+        escrowed=int(escrowed or 0),
+        earned=cached.get(AccountKind.EARNED) or 0,
+    )

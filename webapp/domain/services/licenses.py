@@ -1,0 +1,38 @@
+"""Certificates: issue the proof of a licence in the commit that delivers the image."""
+
+from sqlalchemy import func
+from sqlalchemy.orm import Session
+
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.license import Certificate
+from webapp.domain.models.style import Style
+
+TERMS_VERSION = "2026-11"
+
+
+def issue(session: Session, generation: Generation, style: Style, perceptual_hash: str) -> None:
+    """Write the certificate of a generation that has just become completed."""
+    session.add(
+        Certificate(
+            public_id=generation.license_public_id,
+            generation_id=generation.id,
+            artist_id=style.artist_id,
+            style_id=style.id,
+            licensee_id=generation.user_id,
+            license_type=style.license_type,
+            terms_version=TERMS_VERSION,
+            valid_from=func.current_date(),
+            valid_to=style.valid_to,
+            image_sha256=generation.image_sha256,
+            width=generation.width,
+            height=generation.height,
+            perceptual_hash=perceptual_hash,
+            adapter_sha256=generation.adapter_sha256,
+            base_model=style.base_model,
+        )
+    )
+
+
+def certificate_url(public_base_url: str, public_id: str) -> str:
+    """Return the public address of a certificate, as written into every image."""
+    return f"{public_base_url}/l/{public_id}"

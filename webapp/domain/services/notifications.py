@@ -1,0 +1,42 @@
+"""Tell people what happened to their own work, once per event."""
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from webapp.domain.models.notification import Notification, NotificationType
+
+
+def tell(
+    session: Session,
+    recipient_id: int,
+    notification_type: NotificationType,
+    *,
+    target_type: str,
+    target_id: int,
+    event: str,
+) -> None:
+    """Write one notification; a second telling of the same event changes nothing."""
+    session.execute(
+        insert(Notification)
+        .values(
+            recipient_id=recipient_id,
+            type=notification_type,
+            target_type=target_type,
+            target_id=target_id,
+            dedupe_key=f"{notification_type.value}:{event}",
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def unread_count(session: Session, user_id: int) -> int:
+    """Return how many notifications a person has not read."""
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(Notification)
+            .where(Notification.recipient_id == user_id, Notification.is_read.is_(False))
+        )
+        or 0
+    )

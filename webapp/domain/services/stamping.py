@@ -1,0 +1,108 @@
+"""From the raw image to the signed one, and its delivery: what the two last CPU steps need."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from celery_config import TaskName
+from webapp.domain import jobs
+from webapp.domain.jobs import Lease
+from webapp.domain.models.account import Artist
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.job import Job, JobKind, JobState
+from webapp.domain.models.style import Style
+from webapp.domain.services import generations
+from webapp.domain.services.licenses import certificate_url
+from webapp.domain.settings import settings
+
+
+@dataclass(frozen=True)
+class StampWork:
+    """Everything the stamping step needs, copied out of the database."""
+
+    lease: Lease
+    raw_key: str
+    raw_sha256: str
+    signature_key: str
+    signature_sha256: str
+    signature_position: str
+    signature_size: str
+    signature_opacity: float
+    artist_id: int
+    artist_name: str
+    style_id: int
+    style_name: str
+    generation_id: int
+    license_type: str
+    license_public_id: str
+    certificate_url: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class StampedImage:
+    """The signed image in storage, as `deliver_generation` will record it."""
+
+    image_key: str
+    preview_key: str
+    thumbnail_key: str
+    image_sha256: str
+    image_size: int
+    perceptual_hash: str
+
+
+def stamp_work(session: Session, lease: Lease) -> StampWork:
+    """Copy out what the stamping step needs."""
+    generation, style, artist = session.execute(
+        select(Generation, Style, Artist)
+        .join(Style, Style.id == Generation.style_id)
+        .join(Artist, Artist.user_id == Style.artist_id)
+        .where(Generation.id == lease.ref)
+    ).one()
+    return StampWork(
+        lease=lease,
+        raw_key=lease.handover["raw_key"],
+        raw_sha256=lease.handover["raw_sha256"],
+        signature_key=artist.signature_key,
+        signature_sha256=artist.signature_sha256,
+        signature_position=artist.signature_position,
+        signature_size=artist.signature_size,
+        signature_opacity=artist.signature_opacity,
+        artist_id=artist.user_id,
+        artist_name=artist.artist_name,
+        style_id=style.id,
+        style_name=style.name,
+        generation_id=generation.id,
+        license_type=style.license_type,
+        license_public_id=generation.license_public_id,
+        certificate_url=certificate_url(settings().public_base_url, generation.license_public_id),
+        created_at=generation.created_at,
+    )
+
+
+def record_stamped(session: Session, lease: Lease, image: StampedImage) -> bool:
+    """Hand the signed image on to delivery; False when the fence is stale."""
+    return jobs.hand_on(session, lease, image=asdict(image))
+
+
+def deliver(session: Session, job_id: int) -> bool:
+    """Hand the signed image over: pay, certify, notify – one commit, or nothing if done before."""
+    job = session.get(Job, job_id)
+    if job is None or job.kind != JobKind.GENERATION:
+        return False
+    if not jobs.finish_waiting(session, job_id, TaskName.DELIVER_GENERATION, JobState.DONE):
+        return False
+    image = StampedImage(**job.handover["image"])
+    generations.complete(
+        session,
+        job.ref,
+        image.perceptual_hash,
+        image_key=image.image_key,
+        preview_key=image.preview_key,
+        thumbnail_key=image.thumbnail_key,
+        image_sha256=image.image_sha256,
+        image_size=image.image_size,
+    )
+    return True

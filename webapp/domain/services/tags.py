@@ -1,0 +1,61 @@
+"""Tags: English words, normalised the same way wherever they come in."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from sqlalchemy import or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from webapp.domain.errors import InvalidTagLanguage, TagNotAllowed, ValidationFailed
+from webapp.domain.models.style import Tag
+
+MAX_TAG_LENGTH = 50
+MAX_NAME_TAG_LENGTH = 100
+ALLOWED = re.compile(r"[a-z0-9 '\-]+")
+LETTER_OR_DIGIT = re.compile(r"[a-z0-9]")
+
+
+def normalise(tags: Iterable[str], *, field: str = "tags", max_length: int = MAX_TAG_LENGTH) -> list[str]:
+    """Return the tags NFKC, lower-cased, blanks collapsed, duplicates dropped, order kept.
+
+    Raises ValidationFailed for an empty or too long tag and InvalidTagLanguage for one that is
+    not written in English characters.
+    """
+    clean: dict[str, None] = {}
+    foreign = []
+    for tag in tags:
+        text = " ".join(unicodedata.normalize("NFKC", tag).lower().split())
+        if not 1 <= len(text) <= max_length:
+            raise ValidationFailed(fields={field: [f"Each tag has 1 to {max_length} characters."]})
+        if not ALLOWED.fullmatch(text) or not LETTER_OR_DIGIT.search(text):
+            foreign.append(tag)
+        clean[text] = None
+    if foreign:
+        raise InvalidTagLanguage(tags=foreign)
+    return list(clean)
+
+
+def refuse_blocked(session: Session, tags: Iterable[str]) -> None:
+    """Raise TagNotAllowed when moderation has flagged or switched off one of the tags."""
+    blocked = session.scalars(
+        select(Tag.name).where(
+            Tag.name.in_(list(tags)), or_(Tag.is_flagged, Tag.is_active.is_(False))
+        )
+    ).all()
+    if blocked:
+        raise TagNotAllowed(tags=sorted(blocked))
+
+
+def count_use(session: Session, tags: Iterable[str]) -> None:
+    """Count one more use of each tag, adding the ones never seen."""
+    # Sorted, so that two transactions touch the same rows in the same order and never deadlock.
+    for name in sorted(set(tags)):
+        session.execute(
+            insert(Tag)
+            .values(name=name, usage_count=1)
+            .on_conflict_do_update(
+                index_elements=[Tag.name], set_={"usage_count": Tag.usage_count + 1}
+            )
+        )

@@ -1,0 +1,211 @@
+"""Training runs: which images are good, what is learned, and the style's end, good or bad."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from webapp.domain import jobs, pipelines
+from webapp.domain.jobs import Lease
+from webapp.domain.models.account import Artist
+from webapp.domain.models.job import JobState
+from webapp.domain.models.notification import NotificationType
+from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
+from webapp.domain.models.training import TrainingRun
+from webapp.domain.services import notifications, tags
+
+MIN_IMAGES = 10
+MAX_IMAGES = 100
+MAX_SAMPLES = 4
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One uploaded image that waits for its verdict."""
+
+    artwork_id: int
+    idx: int
+    key: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What validation found: a clean copy in storage, or the code of what is wrong."""
+
+    artwork_id: int
+    code: str | None = None
+    clean_key: str | None = None
+    width: int | None = None
+    height: int | None = None
+    sha256: str | None = None
+    perceptual_hash: str | None = None
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What publish_style needs: the adapter to prove, and samples to sign and show."""
+
+    lease: Lease
+    adapter_key: str
+    adapter_sha256: str
+    sample_keys: list[str]
+    signature_key: str
+    signature_position: str
+    signature_size: str
+    signature_opacity: float
+
+
+def style_id_of(session: Session, run_id: int) -> int:
+    """Return the style a run belongs to."""
+    return session.scalars(select(TrainingRun.style_id).where(TrainingRun.id == run_id)).one()
+
+
+def latest_run(session: Session, style_id: int) -> TrainingRun | None:
+    """Return the newest run of a style."""
+    return session.scalar(
+        select(TrainingRun)
+        .where(TrainingRun.style_id == style_id)
+        .order_by(TrainingRun.id.desc())
+        .limit(1)
+    )
+
+
+def uploads_to_validate(session: Session, lease: Lease) -> list[Upload]:
+    """Return the images of a style that are not removed, in order, judged before or not.
+
+    All of them, because near duplicates are a property of the whole set.
+    """
+    rows = session.execute(
+        select(Artwork.id, Artwork.idx, Artwork.upload_key)
+        .where(
+            Artwork.style_id == style_id_of(session, lease.ref), Artwork.is_removed.is_(False)
+        )
+        .order_by(Artwork.idx)
+    )
+    return [Upload(row.id, row.idx, row.upload_key) for row in rows]
+
+
+def record_verdicts(session: Session, lease: Lease, verdicts: list[Verdict]) -> bool:
+    """Store the verdicts; train on ten or more valid images, else end the run.
+
+    Returns False when the fence is stale: then nothing is stored.
+    """
+    valid = sum(verdict.code is None for verdict in verdicts)
+    if valid >= MIN_IMAGES:
+        moved = jobs.hand_on(session, lease)
+    else:
+        moved = jobs.finish(session, lease.job_id, lease.fence, JobState.FAILED)
+    if not moved:
+        return False
+    for verdict in verdicts:
+        session.execute(
+            update(Artwork)
+            .where(Artwork.id == verdict.artwork_id)
+            .values(
+                status=ArtworkStatus.REJECTED if verdict.code else ArtworkStatus.VALID,
+                code=verdict.code,
+                clean_key=verdict.clean_key,
+                width=verdict.width,
+                height=verdict.height,
+                sha256=verdict.sha256,
+                perceptual_hash=verdict.perceptual_hash,
+            )
+        )
+    if valid < MIN_IMAGES:
+        fail(
+            session,
+            lease.ref,
+            "INSUFFICIENT_IMAGES",
+            f"{valid} of {len(verdicts)} images are valid; {MIN_IMAGES} are needed.",
+        )
+    return True
+
+
+def record_progress(
+    session: Session,
+    run_id: int,
+    progress: dict[str, Any],
+    *,
+    loss_points: list[dict[str, Any]],
+    sample_keys: list[str],
+    checkpoint_key: str | None,
+) -> None:
+    """Store where a run stands: what people watch, and where a new worker would resume."""
+    run = session.scalars(select(TrainingRun).where(TrainingRun.id == run_id)).one()
+    run.progress = progress
+    run.loss_history = [*run.loss_history, *loss_points]
+    run.sample_keys = [*run.sample_keys, *sample_keys]
+    run.checkpoint_key = checkpoint_key or run.checkpoint_key
+    session.flush()
+
+
+def publication(session: Session, lease: Lease) -> Publication:
+    """Return what publish_style needs of the run and the artist."""
+    run = session.scalars(select(TrainingRun).where(TrainingRun.id == lease.ref)).one()
+    artist = session.scalars(
+        select(Artist).join(Style, Style.artist_id == Artist.user_id).where(Style.id == run.style_id)
+    ).one()
+    return Publication(
+        lease=lease,
+        adapter_key=lease.handover["adapter_key"],
+        adapter_sha256=lease.handover["adapter_sha256"],
+        sample_keys=lease.handover["sample_keys"],
+        signature_key=artist.signature_key,
+        signature_position=artist.signature_position,
+        signature_size=artist.signature_size,
+        signature_opacity=artist.signature_opacity,
+    )
+
+
+def publish(
+    session: Session, publication: Publication, *, sample_keys: list[str], thumbnail_key: str
+) -> bool:
+    """Put the style on sale: completed, its tags counted, the artist told – one commit."""
+    lease = publication.lease
+    if not jobs.finish(session, lease.job_id, lease.fence, JobState.DONE):
+        return False
+    run = session.scalars(select(TrainingRun).where(TrainingRun.id == lease.ref)).one()
+    style = session.scalars(
+        update(Style)
+        .where(Style.id == run.style_id)
+        .values(
+            adapter_key=publication.adapter_key,
+            adapter_sha256=publication.adapter_sha256,
+            sample_keys=sample_keys,
+            thumbnail_key=thumbnail_key,
+        )
+        .returning(Style)
+    ).one()
+    pipelines.advance_style(session, style.id, TrainingStatus.COMPLETED)
+    run.adapter_key = publication.adapter_key
+    run.adapter_sha256 = publication.adapter_sha256
+    run.progress = None
+    run.finished_at = func.clock_timestamp()
+    tags.count_use(session, style.tags)
+    _tell(session, style, run, NotificationType.STYLE_TRAINING_COMPLETE)
+    return True
+
+
+def fail(session: Session, run_id: int, cause: str, message: str) -> None:
+    """End a run for good and tell the artist; the style's slot is free again."""
+    run = session.scalars(select(TrainingRun).where(TrainingRun.id == run_id)).one()
+    if not pipelines.advance_style(session, run.style_id, TrainingStatus.FAILED):
+        return
+    run.failure_cause = cause
+    run.failure_message = message
+    run.progress = None
+    run.finished_at = func.clock_timestamp()
+    style = session.scalars(select(Style).where(Style.id == run.style_id)).one()
+    _tell(session, style, run, NotificationType.STYLE_TRAINING_FAILED)
+
+
+def _tell(session: Session, style: Style, run: TrainingRun, kind: NotificationType) -> None:
+    notifications.tell(
+        session,
+        style.artist_id,
+        kind,
+        target_type="style",
+        target_id=style.id,
+        event=f"run:{run.id}",
+    )

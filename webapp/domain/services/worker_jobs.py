@@ -1,0 +1,133 @@
+"""What a GPU worker gets with a lease: a frozen payload and short-lived URLs, and nothing else.
+
+Every key a worker may write holds the fence and a nonce, so a late worker can neither overwrite
+nor publish anything.
+"""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from ulid import ULID
+
+from webapp.domain.gateways.storage import Storage
+from webapp.domain.jobs import Lease
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.job import JobKind
+from webapp.domain.models.style import Artwork, ArtworkStatus, Style
+from webapp.domain.models.training import TrainingRun
+from webapp.domain.settings import settings
+
+URL_SECONDS = 2 * 3600
+MAX_SAMPLE_UPLOADS = 60
+PNG = "image/png"
+SAFETENSORS = "application/octet-stream"
+
+
+def lease_seconds(kind: JobKind) -> int:
+    """Return how long a silent worker of this kind keeps its job."""
+    if kind is JobKind.TRAINING:
+        return settings().training_lease_seconds
+    return settings().generation_lease_seconds
+
+
+def raw_prefix(lease: Lease) -> str:
+    """Return where this lease may put the raw image."""
+    return f"raw/{lease.ref}/{lease.fence}-"
+
+
+def training_prefix(lease: Lease) -> str:
+    """Return where this lease may put adapters, checkpoints and samples."""
+    return f"training/{lease.ref}/{lease.fence}-"
+
+
+def frozen(session: Session, storage: Storage, lease: Lease) -> dict[str, Any]:
+    """Return the claimed job as the worker sees it."""
+    if lease.kind is JobKind.GENERATION:
+        payload, download, upload = _render_job(session, storage, lease)
+    else:
+        payload, download, upload = _train_job(session, storage, lease)
+    return {
+        "job_id": lease.job_id,
+        "kind": lease.kind,
+        "fence": lease.fence,
+        "attempt": lease.attempt,
+        "lease_seconds": lease_seconds(lease.kind),
+        "payload": payload,
+        "download": download,
+        "upload": upload,
+    }
+
+
+def _render_job(
+    session: Session, storage: Storage, lease: Lease
+) -> tuple[dict[str, Any], dict[str, str], dict[str, Any]]:
+    generation, style = session.execute(
+        select(Generation, Style)
+        .join(Style, Style.id == Generation.style_id)
+        .where(Generation.id == lease.ref)
+    ).one()
+    payload = {
+        "generation_id": generation.id,
+        "base_model": style.base_model,
+        "adapter_sha256": generation.adapter_sha256,
+        "trigger": style.trigger,
+        "prompt_tags": generation.prompt_tags,
+        "negative_tags": generation.negative_tags,
+        "width": generation.width,
+        "height": generation.height,
+        "seed": generation.seed,
+        "style_strength": generation.style_strength,
+    }
+    download = {"adapter": storage.presigned_get(style.adapter_key or "", expires_in=URL_SECONDS)}
+    upload = {"image": _put_url(storage, raw_prefix(lease), "png", PNG)}
+    return payload, download, upload
+
+
+def _train_job(
+    session: Session, storage: Storage, lease: Lease
+) -> tuple[dict[str, Any], dict[str, str], dict[str, Any]]:
+    run, style = session.execute(
+        select(TrainingRun, Style)
+        .join(Style, Style.id == TrainingRun.style_id)
+        .where(TrainingRun.id == lease.ref)
+    ).one()
+    works = session.scalars(
+        select(Artwork)
+        .where(
+            Artwork.style_id == style.id,
+            Artwork.status == ArtworkStatus.VALID,
+            Artwork.is_removed.is_(False),
+        )
+        .order_by(Artwork.idx)
+    ).all()
+    payload = {
+        "style_id": style.id,
+        "training_run_id": run.id,
+        "base_model": style.base_model,
+        "trigger": style.trigger,
+        "seed": run.seed,
+        "slice_seconds": settings().training_slice_seconds,
+        "works": [{"name": f"work-{work.idx:03}", "tags": work.tags} for work in works],
+        "metadata": {"style_id": str(style.id), "license": style.license_type},
+    }
+    download = {
+        f"work-{work.idx:03}": storage.presigned_get(work.clean_key or "", expires_in=URL_SECONDS)
+        for work in works
+    }
+    if run.checkpoint_key:
+        download["checkpoint"] = storage.presigned_get(run.checkpoint_key, expires_in=URL_SECONDS)
+    prefix = training_prefix(lease)
+    upload = {
+        "adapter": _put_url(storage, prefix, "safetensors", SAFETENSORS),
+        "checkpoint": _put_url(storage, prefix, "checkpoint", SAFETENSORS),
+    } | {
+        f"sample-{k:03}": _put_url(storage, prefix, "png", PNG) for k in range(MAX_SAMPLE_UPLOADS)
+    }
+    return payload, download, upload
+
+
+def _put_url(storage: Storage, prefix: str, extension: str, content_type: str) -> dict[str, Any]:
+    key = f"{prefix}{ULID()}.{extension}"
+    put = storage.presigned_put(key, content_type=content_type, expires_in=URL_SECONDS)
+    return {"key": key, "method": put.method, "url": put.url, "headers": put.headers}

@@ -1,0 +1,297 @@
+"""The worker protocol: claim frozen jobs with their fence, report progress, complete, fail.
+
+A worker that claimed names its fence; callers without one name the attempt. A report that comes
+twice, too late or from a lost worker changes nothing and is told why.
+"""
+
+import hashlib
+import io
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from celery_config import TaskName
+from webapp.domain import jobs
+from webapp.domain.errors import GenerationNotFound, ServiceUnavailable, StyleNotFound
+from webapp.domain.gateways.storage import ObjectMissing, Storage, StorageUnavailable
+from webapp.domain.jobs import Lease
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.job import Job, JobKind, JobState
+from webapp.domain.models.style import Style
+from webapp.domain.models.training import TrainingRun
+from webapp.domain.pipelines import PIPELINES
+from webapp.domain.services import steps, training, worker_jobs
+
+# The spread of grey values, 0–255, under which an image counts as blank.
+BLANK_SPREAD = 6
+
+
+@dataclass(frozen=True)
+class WorkerAnswer:
+    """What a worker is told; `rejected` is why a result broke a guarantee."""
+
+    applied: bool
+    status: str
+    reason: str | None = None
+    cancel_requested: bool = False
+    rejected: str | None = None
+
+
+def claim(
+    session: Session,
+    storage: Storage,
+    *,
+    kinds: list[JobKind],
+    limit: int,
+    job_id: int | None,
+) -> list[dict[str, Any]]:
+    """Lease due jobs to a worker; for generations all of one size and base model.
+
+    Raises ServiceUnavailable while storage is away: a sick platform must not use up tries.
+    """
+    try:
+        storage.check()
+    except StorageUnavailable:
+        raise ServiceUnavailable(retry_after=5) from None
+    for kind in kinds:
+        leases = jobs.claim_batch(
+            session,
+            kind,
+            lease_seconds=worker_jobs.lease_seconds(kind),
+            limit=limit if kind is JobKind.GENERATION else 1,
+            job_id=job_id,
+        )
+        if leases:
+            for lease in leases:
+                steps.activate(session, lease)
+            return [worker_jobs.frozen(session, storage, lease) for lease in leases]
+    return []
+
+
+def style_run(session: Session, style_id: int) -> int:
+    """Return the current run of a style; raises StyleNotFound."""
+    run = training.latest_run(session, style_id)
+    if run is None:
+        raise StyleNotFound(id=style_id)
+    return run.id
+
+
+def progress(
+    session: Session,
+    kind: JobKind,
+    ref: int,
+    report: dict[str, Any],
+    *,
+    attempt: int | None,
+    fence: int | None,
+    details: dict[str, Any] | None = None,
+) -> WorkerAnswer:
+    """Store progress and renew the lease, but only while the work really advances.
+
+    `details` of a training may hold loss_points, sample_keys, checkpoint_key and slice_ended.
+    """
+    lease = _held(session, kind, ref, attempt=attempt, fence=fence)
+    if isinstance(lease, WorkerAnswer):
+        return lease
+    more = details or {}
+    old = _row_progress(session, kind, ref) or {}
+    merged = old | report
+    advanced = report.get("progress_percent", 0) > old.get("progress_percent", -1)
+    if not advanced and not more:
+        return WorkerAnswer(applied=False, status=_status(session, kind, ref), reason="duplicate")
+    merged["last_updated"] = _now(session)
+    if kind is JobKind.TRAINING:
+        training.record_progress(
+            session,
+            ref,
+            merged,
+            loss_points=more.get("loss_points", []),
+            sample_keys=more.get("sample_keys", []),
+            checkpoint_key=more.get("checkpoint_key"),
+        )
+    else:
+        session.scalars(select(Generation).where(Generation.id == ref)).one().progress = merged
+        session.flush()
+    if more.get("slice_ended"):
+        jobs.put_back(session, lease)
+        return WorkerAnswer(applied=True, status=_status(session, kind, ref))
+    canceled = jobs.renew(session, lease.job_id, lease.fence, worker_jobs.lease_seconds(kind))
+    return WorkerAnswer(
+        applied=True, status=_status(session, kind, ref), cancel_requested=bool(canceled)
+    )
+
+
+def failed(
+    session: Session,
+    kind: JobKind,
+    ref: int,
+    *,
+    attempt: int | None,
+    fence: int | None,
+    cause: str,
+    message: str,
+) -> WorkerAnswer:
+    """Record that an attempt failed: tried again later, or the end with refund and notice."""
+    lease = _held(session, kind, ref, attempt=attempt, fence=fence)
+    if isinstance(lease, WorkerAnswer):
+        return lease
+    steps.fail(session, lease, cause, message)
+    return WorkerAnswer(applied=True, status=_status(session, kind, ref))
+
+
+def complete_generation(
+    session: Session,
+    storage: Storage,
+    generation_id: int,
+    *,
+    attempt: int | None,
+    fence: int | None,
+    result: dict[str, Any],
+) -> WorkerAnswer:
+    """Take over a rendered image and ring the stamping step.
+
+    `result` holds result_key, sha256, seed, width, height and adapter_sha256. A result that
+    breaks a guarantee counts as a failed attempt; `rejected` says which.
+    """
+    lease = _held(session, JobKind.GENERATION, generation_id, attempt=attempt, fence=fence)
+    if isinstance(lease, WorkerAnswer):
+        return lease
+    generation = session.scalars(select(Generation).where(Generation.id == generation_id)).one()
+    problem = _generation_problem(storage, generation, lease, result)
+    if problem is not None:
+        cause = {"adapter_mismatch": "ADAPTER_MISMATCH", "blank_image": "SAFETY_BLOCKED"}
+        steps.fail(session, lease, cause.get(problem, "NETWORK"), f"The result has {problem}.")
+        return WorkerAnswer(applied=False, status=generation.status, rejected=problem)
+    jobs.hand_on(session, lease, raw_key=result["result_key"], raw_sha256=result["sha256"])
+    return WorkerAnswer(applied=True, status=generation.status)
+
+
+def _generation_problem(
+    storage: Storage, generation: Generation, lease: Lease, result: dict[str, Any]
+) -> str | None:
+    if result["adapter_sha256"] != generation.adapter_sha256:
+        return "adapter_mismatch"
+    if (result["width"], result["height"]) != (generation.width, generation.height):
+        return "wrong_size"
+    raw = _fetched(storage, result["result_key"], worker_jobs.raw_prefix(lease), result["sha256"])
+    if raw is None:
+        return "file_missing"
+    try:
+        with Image.open(io.BytesIO(raw), formats=("PNG",)) as image:
+            if image.size != (generation.width, generation.height):
+                return "wrong_size"
+            low, high = image.convert("L").getextrema()
+    except OSError:
+        return "file_missing"
+    return "blank_image" if high - low < BLANK_SPREAD else None
+
+
+def complete_training(
+    session: Session,
+    storage: Storage,
+    run_id: int,
+    *,
+    attempt: int | None,
+    fence: int | None,
+    result: dict[str, Any],
+) -> WorkerAnswer:
+    """Take over a trained adapter and ring the publishing step.
+
+    `result` holds model_path, adapter_sha256, training_metric and sample_keys.
+    """
+    lease = _held(session, JobKind.TRAINING, run_id, attempt=attempt, fence=fence)
+    if isinstance(lease, WorkerAnswer):
+        return lease
+    prefix = worker_jobs.training_prefix(lease)
+    adapter = _fetched(storage, result["model_path"], prefix, result["adapter_sha256"])
+    samples = [key for key in result["sample_keys"] if key.startswith(f"training/{run_id}/")]
+    if adapter is None or not samples:
+        steps.fail(session, lease, "NETWORK", "The adapter or its samples are missing.")
+        return WorkerAnswer(
+            applied=False,
+            status=_status(session, JobKind.TRAINING, run_id),
+            rejected="file_missing",
+        )
+    run = session.scalars(select(TrainingRun).where(TrainingRun.id == run_id)).one()
+    run.metric = result["training_metric"]
+    session.flush()
+    jobs.hand_on(
+        session,
+        lease,
+        adapter_key=result["model_path"],
+        adapter_sha256=result["adapter_sha256"],
+        sample_keys=samples[-training.MAX_SAMPLES :],
+    )
+    return WorkerAnswer(applied=True, status=_status(session, JobKind.TRAINING, run_id))
+
+
+def _fetched(storage: Storage, key: str, prefix: str, sha256: str) -> bytes | None:
+    """Return an object if it is where this lease may write and has the hash it was told to."""
+    if not key.startswith(prefix):
+        return None
+    try:
+        data = storage.get(key)
+    except ObjectMissing:
+        return None
+    except StorageUnavailable:
+        raise ServiceUnavailable(retry_after=5) from None
+    return data if hashlib.sha256(data).hexdigest() == sha256 else None
+
+
+def _held(
+    session: Session, kind: JobKind, ref: int, *, attempt: int | None, fence: int | None
+) -> Lease | WorkerAnswer:
+    """Return the caller's lease, or the answer for a caller that holds none."""
+    job = session.scalar(
+        select(Job).where(Job.kind == kind, Job.ref == ref).with_for_update()
+    )
+    if job is None:
+        raise GenerationNotFound(id=ref) if kind is JobKind.GENERATION else StyleNotFound(id=ref)
+    reason = _stale_reason(job, attempt, fence)
+    if reason is not None:
+        return WorkerAnswer(applied=False, status=_status(session, kind, ref), reason=reason)
+    if job.state == JobState.QUEUED:
+        taken = jobs.claim_batch(
+            session, kind, lease_seconds=worker_jobs.lease_seconds(kind), limit=1, job_id=job.id
+        )
+        if not taken:
+            return WorkerAnswer(
+                applied=False, status=_status(session, kind, ref), reason="stale_attempt"
+            )
+        steps.activate(session, taken[0])
+        return taken[0]
+    return Lease(
+        job.id, kind, ref, TaskName(job.step), job.fence, job.attempt, dict(job.handover)
+    )
+
+
+def _stale_reason(job: Job, attempt: int | None, fence: int | None) -> str | None:
+    if job.state not in {JobState.QUEUED, JobState.RUNNING}:
+        return "terminal"
+    if job.step != PIPELINES[JobKind(job.kind)].gpu_step:
+        return "duplicate"
+    if fence is not None:
+        is_mine = fence == job.fence and job.state == JobState.RUNNING
+        return None if is_mine else "stale_attempt"
+    return None if attempt == job.attempt else "stale_attempt"
+
+
+def _row_progress(session: Session, kind: JobKind, ref: int) -> dict[str, Any] | None:
+    row = TrainingRun if kind is JobKind.TRAINING else Generation
+    return session.scalars(select(row.progress).where(row.id == ref)).one()
+
+
+def _status(session: Session, kind: JobKind, ref: int) -> str:
+    if kind is JobKind.GENERATION:
+        return session.scalars(select(Generation.status).where(Generation.id == ref)).one()
+    return session.scalars(
+        select(Style.training_status).where(Style.id == training.style_id_of(session, ref))
+    ).one()
+
+
+def _now(session: Session) -> str:
+    moment = session.scalars(select(jobs.NOW)).one()
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,91 @@
+"""One typed Settings, read from the environment; what is missing is listed all at once."""
+
+from enum import StrEnum
+from functools import lru_cache
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Secret = Annotated[str, StringConstraints(min_length=32)]
+
+
+class Environment(StrEnum):
+    """Where the platform runs; production refuses every sandbox."""
+
+    DEVELOPMENT = "development"
+    TEST = "test"
+    PRODUCTION = "production"
+
+
+class SettingsError(RuntimeError):
+    """The environment is incomplete or contradicts itself; the message names every variable."""
+
+
+class Settings(BaseSettings):
+    """All that the web process, the relay and the CPU workers read from the environment."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    env: Environment = Field(
+        Environment.DEVELOPMENT, description="development, test or production"
+    )
+    secret_key: Secret = Field(description="signs cookies and storage URLs; at least 32 characters")
+    database_url: str = Field(description="postgresql+psycopg2://user:password@host:5432/database")
+    broker_url: str = Field(description="amqp://… (RabbitMQ) or redis://…; never used by the web")
+    redis_url: str = Field(description="redis://host:6379/0 for rate limits and caches")
+    storage_url: str = Field(
+        description="folder:///path or s3://access:secret@host:9000/bucket?secure=0"
+    )
+    public_base_url: str = Field(description="where people reach the site, without a last slash")
+    internal_api_url: str = Field(
+        "http://127.0.0.1:8000", description="where GPU workers reach the site"
+    )
+    internal_api_token: Secret = Field(description="bearer of GPU workers; at least 32 characters")
+    google_client_id: str = Field(description="from the Google console, or anything at the sandbox")
+    google_client_secret: str = Field(description="from the Google console, or the sandbox's")
+    google_base_url: str | None = Field(
+        None, description="base URL of the sandbox provider; empty means Google itself"
+    )
+    base_model: str = Field("built-in", description="built-in, sd15, sdxl or a diffusers folder")
+    generation_lease_seconds: int = Field(60, ge=2, description="a silent renderer loses its job")
+    training_lease_seconds: int = Field(120, ge=2, description="a silent trainer loses its job")
+    step_lease_seconds: int = Field(120, ge=2, description="lease of one CPU step")
+    training_slice_seconds: int = Field(600, ge=5, description="longest slice of one training bell")
+    bell_repeat_seconds: int = Field(30, ge=1, description="unheard bells ring again after this")
+    retry_delays_seconds: tuple[int, int, int] = Field(
+        (0, 30, 120), description="waits before the three retries, as JSON"
+    )
+    rate_limits_enabled: bool = Field(True, description="only the test suite turns this off")
+    trusted_proxies: int = Field(0, ge=0, description="number of reverse proxies in front")
+    sentry_dsn: str | None = Field(None, description="empty: errors are only logged")
+
+    @model_validator(mode="after")
+    def _production_is_real(self) -> Self:
+        if self.env is Environment.PRODUCTION and self.google_base_url:
+            raise ValueError("GOOGLE_BASE_URL names a sandbox: refused in production")
+        if self.env is Environment.PRODUCTION and not self.public_base_url.startswith("https://"):
+            raise ValueError("PUBLIC_BASE_URL must be https in production")
+        return self
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read the environment.
+
+        Raises SettingsError naming every missing or bad variable at once.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            lines = [
+                f"  {'.'.join(str(part) for part in problem['loc']).upper() or 'SETTINGS'}: "
+                f"{'missing' if problem['type'] == 'missing' else problem['msg']}"
+                for problem in error.errors()
+            ]
+            raise SettingsError("The environment is not complete:\n" + "\n".join(lines)) from None
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Return the process's settings, read once."""
+    return Settings.from_environment()

@@ -1,0 +1,1 @@
+"""Base models: the frozen networks that styles are learned on top of."""

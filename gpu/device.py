@@ -1,0 +1,32 @@
+"""Which device and precision the engine uses, and how it recognises full memory."""
+
+import torch
+
+
+def pick_device() -> torch.device:
+    """The accelerator when there is one, otherwise the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def pick_dtype(device: torch.device) -> torch.dtype:
+    """Precision of frozen weights: fp32 on a CPU, bf16 on a GPU that has it, else fp16."""
+    if device.type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception means that memory is full, on a GPU or on a CPU.
+
+    The CPU allocator raises a plain `RuntimeError` (torch c10/core/impl/alloc_cpu.cpp), so its
+    words are all there is to go by.
+    """
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def release_memory(device: torch.device) -> None:
+    """Hand cached blocks back after an out-of-memory, so that a smaller batch can fit."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

@@ -1,0 +1,57 @@
+"""Every way the engine can fail, by name: a stable cause and whether trying again can help."""
+
+
+class EngineError(Exception):
+    """Base of all engine failures; the class, not the message, carries the verdict."""
+
+    cause: str = "ENGINE_ERROR"
+    retryable: bool = True
+
+
+class LowQualityData(EngineError):
+    """The works cannot teach a style: unreadable, blank or too few."""
+
+    cause = "LOW_QUALITY_DATA"
+    retryable = False
+
+
+class GpuOutOfMemory(EngineError):
+    """Even one image at a time does not fit into memory."""
+
+    cause = "GPU_OOM"
+    retryable = True
+
+
+class ModelMissing(EngineError):
+    """The base model is not on this machine, incomplete, or in a format that is refused."""
+
+    cause = "MODEL_MISSING"
+    retryable = False
+
+
+class AdapterMismatch(EngineError):
+    """A style or checkpoint file is absent, damaged, or belongs to something else."""
+
+    cause = "ADAPTER_MISMATCH"
+    retryable = True
+
+
+class InvalidPrompt(EngineError):
+    """The prompt, its size or its numbers cannot be rendered."""
+
+    cause = "INVALID_PROMPT"
+    retryable = False
+
+
+class SafetyBlocked(EngineError):
+    """The picture came out blank or blocked; it is never delivered."""
+
+    cause = "SAFETY_BLOCKED"
+    retryable = False
+
+
+class Stopped(EngineError):
+    """The caller asked to stop; nothing is wrong."""
+
+    cause = "STOPPED"
+    retryable = False

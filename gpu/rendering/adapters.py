@@ -1,0 +1,120 @@
+"""Style files as rendering sees them: verified by hash, checked, kept in a bounded memory."""
+
+import hashlib
+import json
+import struct
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+
+from gpu.base_models.lora import adapter_shapes
+from gpu.base_models.model import BaseModel
+from gpu.errors import AdapterMismatch
+
+_HEADER_LENGTH_BYTES = 8
+_MAX_HEADER_BYTES = 8 << 20  # about ten times what a large base model's adapter needs
+_MAX_RANK = 256
+_DEFAULT_CACHE_BYTES = 512 << 20
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One verified style: its tensors [names as in the file], rank, alpha and metadata."""
+
+    sha256: str
+    tensors: Mapping[str, torch.Tensor]
+    rank: int
+    alpha: float
+    metadata: Mapping[str, str]
+
+    @property
+    def byte_size(self) -> int:
+        """Memory held by the tensors."""
+        return sum(tensor.nbytes for tensor in self.tensors.values())
+
+
+def read_adapter(path: Path, sha256: str, base: BaseModel) -> Adapter:
+    """Read a style file and prove that it is the one asked for and fits this base model.
+
+    The bytes are read once, so what was hashed is what is loaded. Raises `AdapterMismatch` for
+    an absent file, another hash, a malformed header, another base model, wrong layers or shapes,
+    and values that are not finite.
+    """
+    try:
+        if path.stat().st_size > base.spec.max_adapter_bytes:
+            raise AdapterMismatch(f"style file is larger than {base.spec.max_adapter_bytes} bytes")
+        content = path.read_bytes()
+    except OSError as error:
+        raise AdapterMismatch(f"style file cannot be read: {error}") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise AdapterMismatch(f"style file has hash {found}, expected {sha256}")
+    metadata = _read_metadata(content)
+    if metadata.get("base_model_sha256") != base.sha256:
+        raise AdapterMismatch("the style was trained on another base model")
+    try:
+        tensors = load_safetensors(content)
+        rank, alpha = int(metadata["rank"]), float(metadata["alpha"])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise AdapterMismatch(f"style file is damaged: {error}") from error
+    _check_tensors(tensors, rank, base)
+    return Adapter(sha256=sha256, tensors=tensors, rank=rank, alpha=alpha, metadata=metadata)
+
+
+def _read_metadata(content: bytes) -> dict[str, str]:
+    """The header's metadata, its length checked before anything is parsed."""
+    if len(content) < _HEADER_LENGTH_BYTES:
+        raise AdapterMismatch("style file is too short")
+    (length,) = struct.unpack("<Q", content[:_HEADER_LENGTH_BYTES])
+    if length > min(_MAX_HEADER_BYTES, len(content) - _HEADER_LENGTH_BYTES):
+        raise AdapterMismatch("style file has an impossible header")
+    try:
+        header = json.loads(content[_HEADER_LENGTH_BYTES : _HEADER_LENGTH_BYTES + length])
+        return dict(header.get("__metadata__") or {})
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise AdapterMismatch("style file has no readable header") from error
+
+
+def _check_tensors(tensors: Mapping[str, torch.Tensor], rank: int, base: BaseModel) -> None:
+    if not 1 <= rank <= _MAX_RANK:
+        raise AdapterMismatch(f"rank {rank} is out of range")
+    expected = adapter_shapes(base.unet, rank)
+    if tensors.keys() != expected.keys():
+        raise AdapterMismatch("the style's layers are not those of the base model")
+    for name, tensor in tensors.items():
+        if tuple(tensor.shape) != expected[name]:
+            raise AdapterMismatch(f"{name} has shape {tuple(tensor.shape)}")
+        if not tensor.is_floating_point() or not bool(torch.isfinite(tensor).all()):
+            raise AdapterMismatch(f"{name} holds values that are not finite numbers")
+
+
+class AdapterMemory:
+    """The most recently used styles, by content hash, within a bound of bytes."""
+
+    def __init__(self, *, max_bytes: int = _DEFAULT_CACHE_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._adapters: OrderedDict[str, Adapter] = OrderedDict()
+
+    def get(self, path: Path, sha256: str, base: BaseModel) -> Adapter:
+        """The style with this hash, from memory or from its file; raises `AdapterMismatch`."""
+        if sha256 in self._adapters:
+            self._adapters.move_to_end(sha256)
+            return self._adapters[sha256]
+        adapter = read_adapter(path, sha256, base)
+        self._adapters[sha256] = adapter
+        while len(self._adapters) > 1 and self.byte_size > self._max_bytes:
+            self._adapters.popitem(last=False)
+        return adapter
+
+    @property
+    def byte_size(self) -> int:
+        """Bytes of all tensors held."""
+        return sum(adapter.byte_size for adapter in self._adapters.values())
+
+    def __contains__(self, sha256: object) -> bool:
+        return sha256 in self._adapters

@@ -1,0 +1,25 @@
+"""From decoded tensors to pictures, and the check that there is something to see."""
+
+import numpy as np
+import torch
+from PIL import Image
+
+_BLANK_DEVIATION = 2.0  # of 255: below this a person sees one flat colour
+
+
+def to_pictures(decoded: torch.Tensor) -> list[Image.Image]:
+    """Tensors [B, 3, H, W] in [-1, 1] as 8-bit RGB pictures."""
+    levels = ((decoded + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return [Image.fromarray(rows) for rows in levels.permute(0, 2, 3, 1).cpu().numpy()]
+
+
+def to_tensor(pictures: list[Image.Image]) -> torch.Tensor:
+    """RGB pictures of one size as fp32 [B, 3, H, W] in [-1, 1]."""
+    arrays = np.stack([np.asarray(picture.convert("RGB")) for picture in pictures])
+    return torch.from_numpy(arrays).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+
+
+def is_blank(picture: Image.Image) -> bool:
+    """Whether every channel is nearly constant."""
+    levels = np.asarray(picture, dtype=np.float32)
+    return bool(levels.std(axis=(0, 1)).max() < _BLANK_DEVIATION)

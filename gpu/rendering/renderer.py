@@ -1,0 +1,216 @@
+"""The renderer: set up once, then batches of requests, each in exactly its own style."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from gpu.base_models.lora import assert_bare, wearing
+from gpu.base_models.model import BaseModel
+from gpu.base_models.prompts import compose_prompt
+from gpu.base_models.registry import load_base_model
+from gpu.device import is_out_of_memory, release_memory
+from gpu.errors import AdapterMismatch, EngineError, GpuOutOfMemory, SafetyBlocked, Stopped
+from gpu.rendering.adapters import Adapter, AdapterMemory
+from gpu.rendering.pixels import is_blank, to_pictures
+from gpu.rendering.requests import RenderedImage, RenderFailure, RenderRequest
+from gpu.rendering.sampling import SamplingBatch, sample_latents, seed_noise
+
+__all__ = ["RenderFailure", "RenderRequest", "RenderedImage", "Renderer"]
+
+Outcome = RenderedImage | RenderFailure
+OnStep = Callable[[int, int], None]
+_MAX_BATCH = 4
+
+
+@dataclass(frozen=True)
+class _Order:
+    """A request with its place in the caller's list and its defaults filled in."""
+
+    index: int
+    request: RenderRequest
+    adapter: Adapter
+    steps: int
+    guidance_scale: float
+
+    @property
+    def group(self) -> tuple[str, float, int, int, int]:
+        """Requests with equal groups may be denoised together."""
+        request = self.request
+        return (
+            self.adapter.sha256,
+            request.style_strength,
+            request.width,
+            request.height,
+            self.steps,
+        )
+
+
+class _StepCounter:
+    """Counts denoised rows, so that progress never falls back when a batch is split."""
+
+    def __init__(self, total: int, on_step: OnStep | None, should_stop: Callable[[], bool]) -> None:
+        self._total, self._finished, self._shown = total, 0, 0
+        self._on_step, self._should_stop = on_step, should_stop
+
+    def step(self, rows: int, steps: int) -> None:
+        if self._should_stop():
+            raise Stopped("rendering was stopped")
+        self._shown = max(self._shown, self._finished + rows * steps)
+        if self._on_step is not None:
+            self._on_step(self._shown, self._total)
+
+    def finish(self, rows: int, steps: int) -> None:
+        self._finished += rows * steps
+
+
+class Renderer:
+    """One base model, ready to draw in any style trained on it."""
+
+    def __init__(
+        self, base: BaseModel, *, max_batch: int = _MAX_BATCH, memory: AdapterMemory | None = None
+    ) -> None:
+        self.base = base
+        self._max_batch = max_batch
+        self._memory = memory or AdapterMemory()
+
+    @classmethod
+    def setup(
+        cls,
+        base_model: str,
+        *,
+        device: torch.device | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> "Renderer":
+        """Load a base model once per process; raises `ModelMissing`."""
+        return cls(load_base_model(base_model, device=device, dtype=dtype))
+
+    def render(
+        self,
+        requests: Sequence[RenderRequest],
+        *,
+        on_step: OnStep | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> list[Outcome]:
+        """Draw all requests; the answers are in the order asked.
+
+        `on_step(done, total)` counts denoising steps over all rows. A request that cannot be
+        drawn in its own style is a `RenderFailure`; the others go on. Raises `Stopped` when
+        `should_stop` says so.
+        """
+        outcomes: dict[int, Outcome] = {}
+        orders: list[_Order] = []
+        for index, request in enumerate(requests):
+            try:
+                orders.append(self._accept(index, request))
+            except EngineError as error:
+                outcomes[index] = RenderFailure.of(request, error)
+        total = sum(order.steps for order in orders)
+        counter = _StepCounter(total, on_step, should_stop or _never)
+        orders.sort(key=lambda order: order.group)
+        for _, group in itertools.groupby(orders, key=lambda order: order.group):
+            outcomes.update(self._render_group(list(group), counter))
+        return [outcomes[index] for index in range(len(requests))]
+
+    def _accept(self, index: int, request: RenderRequest) -> _Order:
+        request.check(self.base)
+        adapter = self._memory.get(request.adapter_path, request.adapter_sha256, self.base)
+        if adapter.metadata.get("trigger") != request.trigger:
+            raise AdapterMismatch("the style answers to another trigger word")
+        spec = self.base.spec
+        guidance = request.guidance_scale
+        return _Order(
+            index=index,
+            request=request,
+            adapter=adapter,
+            steps=request.steps or spec.default_steps,
+            guidance_scale=spec.guidance_scale if guidance is None else guidance,
+        )
+
+    def _render_group(self, orders: list[_Order], counter: _StepCounter) -> dict[int, Outcome]:
+        """Orders of one style, strength, size and step count, in batches under one adapter."""
+        adapter, strength = orders[0].adapter, orders[0].request.style_strength
+        outcomes: dict[int, Outcome] = {}
+        try:
+            with wearing(
+                self.base.unet,
+                f"style_{adapter.sha256}",
+                adapter.tensors,
+                rank=adapter.rank,
+                alpha=adapter.alpha,
+                strength=strength,
+            ):
+                for start in range(0, len(orders), self._max_batch):
+                    batch = orders[start : start + self._max_batch]
+                    outcomes.update(self._render_batch(batch, counter))
+        except Stopped:
+            raise
+        except EngineError as error:
+            for order in orders:
+                outcomes[order.index] = RenderFailure.of(order.request, error)
+        assert_bare(self.base.unet)
+        return outcomes
+
+    def _render_batch(self, orders: list[_Order], counter: _StepCounter) -> dict[int, Outcome]:
+        """Draw a batch; when memory is full, its halves."""
+        try:
+            decoded = self._denoise(orders, counter)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        else:
+            counter.finish(len(orders), orders[0].steps)
+            pictures = zip(orders, decoded, strict=True)
+            return {order.index: _finish(order, tensor) for order, tensor in pictures}
+        release_memory(self.base.device)
+        if len(orders) == 1:
+            full = GpuOutOfMemory("one image does not fit into memory")
+            return {orders[0].index: RenderFailure.of(orders[0].request, full)}
+        half = len(orders) // 2
+        first = self._render_batch(orders[:half], counter)
+        return first | self._render_batch(orders[half:], counter)
+
+    def _denoise(self, orders: list[_Order], counter: _StepCounter) -> torch.Tensor:
+        requests = [order.request for order in orders]
+        prompts = [compose_prompt(request.trigger, request.prompt_tags) for request in requests]
+        negatives = [compose_prompt("", request.negative_tags) for request in requests]
+        noise = [
+            seed_noise(self.base, request.seed, width=request.width, height=request.height)
+            for request in requests
+        ]
+        batch = SamplingBatch(
+            positive=self.base.encode_prompts(prompts),
+            negative=self.base.encode_prompts(negatives),
+            noise=torch.stack(noise),
+            guidance=torch.tensor([order.guidance_scale for order in orders]),
+            steps=orders[0].steps,
+        )
+        latents = sample_latents(
+            self.base, batch, on_step=lambda step: counter.step(len(orders), step)
+        )
+        return self.base.decode_latents(latents)
+
+
+def _finish(order: _Order, decoded: torch.Tensor) -> Outcome:
+    """A picture, or the reason why it must not be delivered."""
+    request = order.request
+    if not bool(torch.isfinite(decoded).all()):
+        return RenderFailure.of(request, AdapterMismatch("the style does not give finite pixels"))
+    picture = to_pictures(decoded[None])[0]
+    if is_blank(picture):
+        return RenderFailure.of(request, SafetyBlocked("the picture came out blank"))
+    return RenderedImage(
+        request_id=request.request_id,
+        image=picture,
+        seed=request.seed,
+        width=request.width,
+        height=request.height,
+        adapter_sha256=order.adapter.sha256,
+        steps=order.steps,
+        guidance_scale=order.guidance_scale,
+    )
+
+
+def _never() -> bool:
+    return False

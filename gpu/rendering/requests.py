@@ -1,0 +1,85 @@
+"""What a rendering is asked for and what it answers."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from gpu.base_models.model import BaseModel
+from gpu.base_models.prompts import check_tags
+from gpu.errors import EngineError, InvalidPrompt
+
+MAX_SIDE = 2048
+MAX_STEPS = 150
+MAX_GUIDANCE = 30.0
+MAX_STRENGTH = 2.0
+MAX_SEED = (1 << 63) - 1
+
+
+@dataclass(frozen=True)
+class RenderRequest:
+    """One image in one style; `None` means the base model's own default."""
+
+    request_id: str
+    adapter_path: Path
+    adapter_sha256: str
+    trigger: str
+    prompt_tags: tuple[str, ...]
+    negative_tags: tuple[str, ...] = ()
+    width: int = 512
+    height: int = 512
+    seed: int = 0
+    steps: int | None = None
+    guidance_scale: float | None = None
+    style_strength: float = 1.0
+
+    def check(self, base: BaseModel) -> None:
+        """Raise `InvalidPrompt` for tags, sizes or numbers that this base cannot render."""
+        check_tags(self.prompt_tags, field="prompt_tags")
+        check_tags(self.negative_tags, field="negative_tags")
+        if not self.prompt_tags:
+            raise InvalidPrompt("prompt_tags: at least one tag is needed")
+        for side in (self.width, self.height):
+            if not 0 < side <= MAX_SIDE or side % base.size_multiple:
+                raise InvalidPrompt(f"size {self.width}x{self.height} cannot be rendered")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise InvalidPrompt(f"seed {self.seed} is out of range")
+        if self.steps is not None and not 1 <= self.steps <= MAX_STEPS:
+            raise InvalidPrompt(f"steps {self.steps} is out of range")
+        _check_range("guidance_scale", self.guidance_scale, MAX_GUIDANCE)
+        _check_range("style_strength", self.style_strength, MAX_STRENGTH)
+
+
+@dataclass(frozen=True)
+class RenderedImage:
+    """One finished picture with the numbers that made it."""
+
+    request_id: str
+    image: Image.Image
+    seed: int
+    width: int
+    height: int
+    adapter_sha256: str
+    steps: int
+    guidance_scale: float
+
+
+@dataclass(frozen=True)
+class RenderFailure:
+    """Why one request has no picture; its batch mates are not concerned."""
+
+    request_id: str
+    cause: str
+    message: str
+    retryable: bool
+
+    @classmethod
+    def of(cls, request: RenderRequest, error: EngineError) -> "RenderFailure":
+        """The failure of a request by an engine error."""
+        return cls(request.request_id, error.cause, str(error), error.retryable)
+
+
+def _check_range(field: str, value: float | None, limit: float) -> None:
+    if value is not None and not (math.isfinite(value) and 0 <= value <= limit):
+        raise InvalidPrompt(f"{field} {value} is out of range")

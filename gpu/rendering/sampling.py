@@ -1,0 +1,68 @@
+"""The denoising loop, with guidance, seed and prompt of its own for every row.
+
+The diffusers pipelines take one guidance for a whole batch; here a batch may hold the requests of
+different people, so whatever differs between them is a tensor over rows.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from gpu.base_models.model import BaseModel
+
+
+@dataclass(frozen=True)
+class SamplingBatch:
+    """Rows denoised together.
+
+    `positive` and `negative` are embeddings [B, T, D], `noise` fp32 [B, C, h, w],
+    `guidance` fp32 [B] where 1 means none.
+    """
+
+    positive: torch.Tensor
+    negative: torch.Tensor
+    noise: torch.Tensor
+    guidance: torch.Tensor
+    steps: int
+
+
+def seed_noise(base: BaseModel, seed: int, *, width: int, height: int) -> torch.Tensor:
+    """The starting noise [C, h, w] of one seed and size, from its own CPU generator.
+
+    Made per row and on the CPU so that an image depends neither on batch mates nor on the device.
+    """
+    factor = base.vae_factor
+    shape = (base.latent_channels, height // factor, width // factor)
+    return torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed))
+
+
+@torch.no_grad()
+def sample_latents(
+    base: BaseModel, batch: SamplingBatch, *, on_step: Callable[[int], None] | None = None
+) -> torch.Tensor:
+    """Denoise a batch; returns scaled latents fp32 [B, C, h, w]. `on_step` gets 1…steps."""
+    scheduler = base.make_scheduler()
+    with warnings.catch_warnings():
+        # diffusers hands tensors to numpy in a way that numpy 2 warns about
+        warnings.simplefilter("ignore", DeprecationWarning)
+        scheduler.set_timesteps(batch.steps, device=base.device)
+    guided = bool((batch.guidance > 1.0).any())
+    text = torch.cat([batch.negative, batch.positive]) if guided else batch.positive
+    text = text.to(base.device, base.dtype)
+    guidance = batch.guidance.to(base.device).view(-1, 1, 1, 1)
+    latents = batch.noise.to(base.device) * scheduler.init_noise_sigma
+    for index, time in enumerate(scheduler.timesteps):
+        scaled = scheduler.scale_model_input(latents, time)
+        rows = torch.cat([scaled, scaled]) if guided else scaled
+        predicted = base.unet(
+            rows.to(base.dtype), time.expand(len(rows)), encoder_hidden_states=text
+        ).sample.float()
+        if guided:
+            without, with_prompt = predicted.chunk(2)
+            predicted = without + guidance * (with_prompt - without)
+        latents = scheduler.step(predicted, time, latents).prev_sample
+        if on_step is not None:
+            on_step(index + 1)
+    return latents

@@ -1,0 +1,1 @@
+"""Training: works with tags in, one verified style file out."""

@@ -1,0 +1,51 @@
+"""Captions with chance in them, written and encoded once before the first step."""
+
+from dataclasses import dataclass
+
+import torch
+
+from gpu.base_models.model import BaseModel
+from gpu.base_models.prompts import compose_prompt
+from gpu.randomness import named_generator, named_permutation
+from gpu.training.recipe import Recipe, TrainingWork
+
+_ENCODE_CHUNK = 32
+
+
+def caption_variants(
+    work: TrainingWork, *, trigger: str, recipe: Recipe, seed: int, index: int
+) -> list[str]:
+    """Captions of one work: the full one first, then ones with tags shuffled and dropped."""
+    captions = [compose_prompt(trigger, work.tags)]
+    for variant in range(1, recipe.caption_variants):
+        order = named_permutation(len(work.tags), seed, "caption order", index, variant)
+        chance = torch.rand(
+            len(work.tags), generator=named_generator(seed, "tag dropout", index, variant)
+        )
+        kept = [work.tags[tag] for tag in order if chance[tag] >= recipe.tag_dropout]
+        captions.append(compose_prompt(trigger, kept))
+    return captions
+
+
+@dataclass(frozen=True)
+class CaptionTable:
+    """All captions of a training as embeddings [P, T, D], each distinct text encoded once."""
+
+    embeddings: torch.Tensor
+    rows: dict[str, int]
+
+    def row(self, caption: str) -> int:
+        """The row of a caption."""
+        return self.rows[caption]
+
+
+def encode_captions(base: BaseModel, captions: list[str]) -> CaptionTable:
+    """Encode the distinct captions."""
+    distinct = sorted(set(captions))
+    chunks = [
+        base.encode_prompts(distinct[start : start + _ENCODE_CHUNK])
+        for start in range(0, len(distinct), _ENCODE_CHUNK)
+    ]
+    return CaptionTable(
+        embeddings=torch.cat(chunks), rows={caption: row for row, caption in enumerate(distinct)}
+    )

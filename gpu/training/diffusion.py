@@ -1,0 +1,119 @@
+"""The denoising objective: noise, targets and weights of a batch, and the loss over it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from gpu.base_models.model import BaseModel
+from gpu.randomness import named_generator
+
+_MIN_WEIGHT = 0.1
+
+
+@dataclass(frozen=True)
+class NoisyBatch:
+    """Rows ready for the network.
+
+    `noisy` and `target` fp32 [B, C, h, w], `times` int64 [B], `weights` fp32 [B],
+    `text` [B, T, D].
+    """
+
+    noisy: torch.Tensor
+    target: torch.Tensor
+    times: torch.Tensor
+    weights: torch.Tensor
+    text: torch.Tensor
+
+    def part(self, start: int, length: int) -> "NoisyBatch":
+        """Some of the rows, to be computed by themselves."""
+        rows = slice(start, start + length)
+        return NoisyBatch(
+            self.noisy[rows],
+            self.target[rows],
+            self.times[rows],
+            self.weights[rows],
+            self.text[rows],
+        )
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The forward process of one base model and how its rows are weighted."""
+
+    alphas_cumprod: torch.Tensor
+    prediction_type: str
+    min_snr_gamma: float | None
+    noise_offset: float
+
+    @classmethod
+    def of(
+        cls, base: BaseModel, *, min_snr_gamma: float | None, noise_offset: float
+    ) -> "Objective":
+        """The objective that this base model was trained with."""
+        return cls(base.alphas_cumprod(), base.prediction_type, min_snr_gamma, noise_offset)
+
+    def draw(
+        self, latents: torch.Tensor, text: torch.Tensor, name: Sequence[str | int]
+    ) -> NoisyBatch:
+        """Noise a batch of latents fp32 [B, C, h, w]; the draw is named, so it can be repeated.
+
+        Times are spread evenly over the range with one random shift per row: the loss of a small
+        batch then varies far less than with independent times.
+        """
+        generator = named_generator(*name)
+        count, channels = latents.shape[:2]
+        places = (torch.arange(count) + torch.rand(count, generator=generator)) / count
+        times = (places * len(self.alphas_cumprod)).long()
+        times = times[torch.randperm(count, generator=generator)]
+        noise = torch.randn(latents.shape, generator=generator)
+        if self.noise_offset:
+            shift = torch.randn((count, channels, 1, 1), generator=generator)
+            noise = noise + self.noise_offset * shift
+        return self.noise(latents, text, times, noise.to(latents.device))
+
+    def noise(
+        self,
+        latents: torch.Tensor,
+        text: torch.Tensor,
+        times: torch.Tensor,
+        noise: torch.Tensor,
+    ) -> NoisyBatch:
+        """Mix latents and noise at given times; `times` on the CPU."""
+        share = self.alphas_cumprod[times]
+        signal = share.sqrt().view(-1, 1, 1, 1).to(latents.device)
+        spread = (1.0 - share).sqrt().view(-1, 1, 1, 1).to(latents.device)
+        is_velocity = self.prediction_type == "v_prediction"
+        target = signal * noise - spread * latents if is_velocity else noise
+        return NoisyBatch(
+            noisy=signal * latents + spread * noise,
+            target=target,
+            times=times.to(latents.device),
+            weights=self._weights(share).to(latents.device),
+            text=text,
+        )
+
+    def _weights(self, share: torch.Tensor) -> torch.Tensor:
+        """Min-SNR weights (arXiv 2303.09556), but never nearly zero.
+
+        With zero terminal SNR the published weight of the last time is zero, and that is the time
+        at which palette and brightness are decided: a style could never learn them.
+        """
+        if self.min_snr_gamma is None:
+            return torch.ones_like(share)
+        ratio = share / (1.0 - share).clamp_min(1e-8)
+        capped = ratio.clamp_max(self.min_snr_gamma)
+        divisor = ratio + 1.0 if self.prediction_type == "v_prediction" else ratio
+        return (capped / divisor.clamp_min(1e-8)).clamp_min(_MIN_WEIGHT)
+
+
+def weighted_losses(unet: Any, batch: NoisyBatch, dtype: torch.dtype) -> torch.Tensor:
+    """The loss of each row, fp32 [B]; the network runs in `dtype`, the difference in fp32."""
+    device_type = batch.noisy.device.type
+    with torch.autocast(device_type, dtype=dtype, enabled=dtype != torch.float32):
+        predicted = unet(batch.noisy, batch.times, encoder_hidden_states=batch.text).sample
+    return (predicted.float() - batch.target).square().mean(dim=(1, 2, 3)) * batch.weights

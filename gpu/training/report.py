@@ -1,0 +1,99 @@
+"""Pictures for people: a sheet that compares works, base and trained style, and the loss curve."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from gpu.training.recipe import TrainedStyle
+
+_MARGIN = 12
+_CAPTION_HEIGHT = 20
+_INK = (32, 32, 32)
+_PAPER = (250, 250, 247)
+_SMOOTHING = 20
+
+
+def contact_sheet(
+    path: Path,
+    rows: Mapping[str, Sequence[Image.Image]],
+    *,
+    captions: Sequence[str] = (),
+    tile: int = 192,
+    columns: int = 6,
+) -> Path:
+    """Write a PNG with one titled block per entry of `rows`; pictures keep their aspect.
+
+    `captions` name the columns of blocks that have as many pictures (the prompts, usually).
+    """
+    titled = [(title, list(pictures)) for title, pictures in rows.items()]
+    heights = [
+        _CAPTION_HEIGHT + -(-len(pictures) // columns) * _row_height(tile) for _, pictures in titled
+    ]
+    width = columns * (tile + _MARGIN) + _MARGIN
+    sheet = Image.new("RGB", (width, sum(heights) + _MARGIN * (len(titled) + 1)), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    top = _MARGIN
+    for (title, pictures), height in zip(titled, heights, strict=True):
+        draw.text((_MARGIN, top), title, fill=_INK, font=ImageFont.load_default(size=15))
+        labels = captions if len(captions) == len(pictures) else ()
+        _draw_block(sheet, pictures, labels, top + _CAPTION_HEIGHT, tile, columns)
+        top += height + _MARGIN
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(path, format="PNG")
+    return path
+
+
+def _row_height(tile: int) -> int:
+    return tile + _CAPTION_HEIGHT
+
+
+def _draw_block(
+    sheet: Image.Image,
+    pictures: Sequence[Image.Image],
+    labels: Sequence[str],
+    top: int,
+    tile: int,
+    columns: int,
+) -> None:
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(size=11)
+    for index, picture in enumerate(pictures):
+        left = _MARGIN + (index % columns) * (tile + _MARGIN)
+        upper = top + (index // columns) * _row_height(tile)
+        thumbnail = ImageOps.contain(picture.convert("RGB"), (tile, tile))
+        sheet.paste(thumbnail, (left, upper))
+        if labels:
+            draw.text((left, upper + tile + 2), labels[index][:34], fill=_INK, font=font)
+
+
+def loss_curve(path: Path, style: TrainedStyle, *, title: str = "Training") -> Path:
+    """Write the measured losses of a training as a PNG: every step, smoothed, and held out."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context({"font.size": 10}):
+        figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
+        axes = figure.add_subplot()
+        steps = range(1, len(style.loss_history) + 1)
+        axes.plot(steps, style.loss_history, color="#c9c4b8", linewidth=0.8, label="each step")
+        axes.plot(
+            steps, _smooth(style.loss_history), color="#2f5d8a", label=f"mean of {_SMOOTHING}"
+        )
+        held_out_steps = [step for step, _ in style.held_out_history]
+        held_out = [loss for _, loss in style.held_out_history]
+        axes.plot(held_out_steps, held_out, "o-", color="#b4532a", label="works never trained on")
+        axes.set(title=title, xlabel="step", ylabel="loss")
+        axes.legend(frameon=False)
+        axes.grid(alpha=0.3)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path)
+    return path
+
+
+def _smooth(values: Sequence[float]) -> list[float]:
+    smoothed = []
+    for index in range(len(values)):
+        window = values[max(0, index - _SMOOTHING + 1) : index + 1]
+        smoothed.append(sum(window) / len(window))
+    return smoothed

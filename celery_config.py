@@ -1,7 +1,9 @@
 """The one page of Celery: app, queues, task names, routes, retry, limits and beat schedule.
 
-Start a pool with `celery -A celery_config worker -P prefork -Q <queues>`. A message is only a
-bell that names a job; the row in PostgreSQL is the job. So nothing here keeps results.
+A pool names the tasks it knows and the queues it hears, so that a GPU worker needs no database:
+`celery -A celery_config worker -P prefork -I tasks.on_gpu -c 1 -Q image_generation`.
+A message is only a bell that names a job; the row in PostgreSQL is the job. So nothing here keeps
+results.
 """
 
 from enum import StrEnum
@@ -89,7 +91,7 @@ def _durable(name: QueueName) -> Queue:
 
 def make_celery(broker_url: str) -> Celery:
     """Return the app for one broker; nothing connects until a worker or the relay does."""
-    celery = Celery("style_license", broker=broker_url, include=["tasks.on_cpu", "tasks.on_gpu"])
+    celery = Celery("style_license", broker=broker_url)
     is_redis = broker_url.startswith("redis")
     celery.conf.update(
         task_serializer="json",
@@ -137,6 +139,6 @@ def __getattr__(name: str) -> Celery:
     """Make `app` on first use, so that the enums can be imported without a broker."""
     if name != "app":
         raise AttributeError(name)
-    app = make_celery(BrokerSettings().broker_url)  # type: ignore[call-arg]
+    app = make_celery(BrokerSettings().broker_url)
     globals()["app"] = app
     return app

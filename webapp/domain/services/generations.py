@@ -64,6 +64,7 @@ def request(
         total_price_tokens=total,
     )
     session.add(order)
+    session.flush()
     width, height = aspect_ratio.size
     first_seed = secrets.randbelow(SEED_RANGE) if seed is None else seed
     for k in range(count):

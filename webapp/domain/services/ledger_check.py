@@ -33,7 +33,8 @@ INVARIANTS: dict[str, str] = {
         FROM generations
         LEFT JOIN transfers ON transfers.generation_id = generations.id AND kind = 'hold'
         GROUP BY generations.id
-        HAVING count(transfers.id) <> 1 OR min(transfers.amount) <> min(generations.price_tokens)""",
+        HAVING count(transfers.id) <> 1
+            OR min(transfers.amount) <> min(generations.price_tokens)""",
     "I5 outcome equals state, per generation": """
         SELECT 'generation ' || id || ' is ' || status || ' with ' || payouts || ' payouts and '
                || refunds || ' refunds'

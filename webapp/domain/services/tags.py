@@ -17,7 +17,9 @@ ALLOWED = re.compile(r"[a-z0-9 '\-]+")
 LETTER_OR_DIGIT = re.compile(r"[a-z0-9]")
 
 
-def normalise(tags: Iterable[str], *, field: str = "tags", max_length: int = MAX_TAG_LENGTH) -> list[str]:
+def normalise(
+    tags: Iterable[str], *, field: str = "tags", max_length: int = MAX_TAG_LENGTH
+) -> list[str]:
     """Return the tags NFKC, lower-cased, blanks collapsed, duplicates dropped, order kept.
 
     Raises ValidationFailed for an empty or too long tag and InvalidTagLanguage for one that is

@@ -14,9 +14,8 @@ from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import notifications, tags
+from webapp.domain.services.artworks import MIN_IMAGES
 
-MIN_IMAGES = 10
-MAX_IMAGES = 100
 MAX_SAMPLES = 4
 
 
@@ -78,9 +77,7 @@ def uploads_to_validate(session: Session, lease: Lease) -> list[Upload]:
     """
     rows = session.execute(
         select(Artwork.id, Artwork.idx, Artwork.upload_key)
-        .where(
-            Artwork.style_id == style_id_of(session, lease.ref), Artwork.is_removed.is_(False)
-        )
+        .where(Artwork.style_id == style_id_of(session, lease.ref), Artwork.is_removed.is_(False))
         .order_by(Artwork.idx)
     )
     return [Upload(row.id, row.idx, row.upload_key) for row in rows]
@@ -144,7 +141,9 @@ def publication(session: Session, lease: Lease) -> Publication:
     """Return what publish_style needs of the run and the artist."""
     run = session.scalars(select(TrainingRun).where(TrainingRun.id == lease.ref)).one()
     artist = session.scalars(
-        select(Artist).join(Style, Style.artist_id == Artist.user_id).where(Style.id == run.style_id)
+        select(Artist)
+        .join(Style, Style.artist_id == Artist.user_id)
+        .where(Style.id == run.style_id)
     ).one()
     return Publication(
         lease=lease,

@@ -4,6 +4,7 @@ Every key a worker may write holds the fence and a nonce, so a late worker can n
 nor publish anything.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -18,7 +19,7 @@ from webapp.domain.models.style import Artwork, ArtworkStatus, Style
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.settings import settings
 
-URL_SECONDS = 2 * 3600
+URL_LIFETIME = timedelta(hours=2)
 MAX_SAMPLE_UPLOADS = 60
 PNG = "image/png"
 SAFETENSORS = "application/octet-stream"
@@ -79,7 +80,7 @@ def _render_job(
         "seed": generation.seed,
         "style_strength": generation.style_strength,
     }
-    download = {"adapter": storage.presigned_get(style.adapter_key or "", expires_in=URL_SECONDS)}
+    download = {"adapter": storage.presigned_get(style.adapter_key or "", expires_in=URL_LIFETIME)}
     upload = {"image": _put_url(storage, raw_prefix(lease), "png", PNG)}
     return payload, download, upload
 
@@ -112,22 +113,20 @@ def _train_job(
         "metadata": {"style_id": str(style.id), "license": style.license_type},
     }
     download = {
-        f"work-{work.idx:03}": storage.presigned_get(work.clean_key or "", expires_in=URL_SECONDS)
+        f"work-{work.idx:03}": storage.presigned_get(work.clean_key or "", expires_in=URL_LIFETIME)
         for work in works
     }
     if run.checkpoint_key:
-        download["checkpoint"] = storage.presigned_get(run.checkpoint_key, expires_in=URL_SECONDS)
+        download["checkpoint"] = storage.presigned_get(run.checkpoint_key, expires_in=URL_LIFETIME)
     prefix = training_prefix(lease)
     upload = {
         "adapter": _put_url(storage, prefix, "safetensors", SAFETENSORS),
         "checkpoint": _put_url(storage, prefix, "checkpoint", SAFETENSORS),
-    } | {
-        f"sample-{k:03}": _put_url(storage, prefix, "png", PNG) for k in range(MAX_SAMPLE_UPLOADS)
-    }
+    } | {f"sample-{k:03}": _put_url(storage, prefix, "png", PNG) for k in range(MAX_SAMPLE_UPLOADS)}
     return payload, download, upload
 
 
 def _put_url(storage: Storage, prefix: str, extension: str, content_type: str) -> dict[str, Any]:
     key = f"{prefix}{ULID()}.{extension}"
-    put = storage.presigned_put(key, content_type=content_type, expires_in=URL_SECONDS)
+    put = storage.presigned_put(key, content_type=content_type, expires_in=URL_LIFETIME)
     return {"key": key, "method": put.method, "url": put.url, "headers": put.headers}

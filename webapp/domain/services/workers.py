@@ -183,10 +183,11 @@ def _generation_problem(
         with Image.open(io.BytesIO(raw), formats=("PNG",)) as image:
             if image.size != (generation.width, generation.height):
                 return "wrong_size"
-            low, high = image.convert("L").getextrema()
+            histogram = image.convert("L").histogram()
     except OSError:
         return "file_missing"
-    return "blank_image" if high - low < BLANK_SPREAD else None
+    greys = [grey for grey, count in enumerate(histogram) if count]
+    return "blank_image" if greys[-1] - greys[0] < BLANK_SPREAD else None
 
 
 def complete_training(
@@ -245,9 +246,7 @@ def _held(
     session: Session, kind: JobKind, ref: int, *, attempt: int | None, fence: int | None
 ) -> Lease | WorkerAnswer:
     """Return the caller's lease, or the answer for a caller that holds none."""
-    job = session.scalar(
-        select(Job).where(Job.kind == kind, Job.ref == ref).with_for_update()
-    )
+    job = session.scalar(select(Job).where(Job.kind == kind, Job.ref == ref).with_for_update())
     if job is None:
         raise GenerationNotFound(id=ref) if kind is JobKind.GENERATION else StyleNotFound(id=ref)
     reason = _stale_reason(job, attempt, fence)
@@ -263,9 +262,7 @@ def _held(
             )
         steps.activate(session, taken[0])
         return taken[0]
-    return Lease(
-        job.id, kind, ref, TaskName(job.step), job.fence, job.attempt, dict(job.handover)
-    )
+    return Lease(job.id, kind, ref, TaskName(job.step), job.fence, job.attempt, dict(job.handover))
 
 
 def _stale_reason(job: Job, attempt: int | None, fence: int | None) -> str | None:
@@ -280,16 +277,17 @@ def _stale_reason(job: Job, attempt: int | None, fence: int | None) -> str | Non
 
 
 def _row_progress(session: Session, kind: JobKind, ref: int) -> dict[str, Any] | None:
-    row = TrainingRun if kind is JobKind.TRAINING else Generation
-    return session.scalars(select(row.progress).where(row.id == ref)).one()
+    column = TrainingRun.progress if kind is JobKind.TRAINING else Generation.progress
+    row_id = TrainingRun.id if kind is JobKind.TRAINING else Generation.id
+    progress: dict[str, Any] | None = session.scalars(select(column).where(row_id == ref)).one()
+    return progress
 
 
 def _status(session: Session, kind: JobKind, ref: int) -> str:
     if kind is JobKind.GENERATION:
-        return session.scalars(select(Generation.status).where(Generation.id == ref)).one()
-    return session.scalars(
-        select(Style.training_status).where(Style.id == training.style_id_of(session, ref))
-    ).one()
+        return str(session.scalars(select(Generation.status).where(Generation.id == ref)).one())
+    style_id = training.style_id_of(session, ref)
+    return str(session.scalars(select(Style.training_status).where(Style.id == style_id)).one())
 
 
 def _now(session: Session) -> str:

@@ -1,0 +1,179 @@
+"""The worker protocol's messages: frozen shapes that the site and the GPU workers share."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Kind = Literal["training", "generation"]
+
+
+class Message(BaseModel):
+    """Base of all messages: frozen, unknown fields ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Claim(Message):
+    """A worker asks for work."""
+
+    worker: str = Field(min_length=1, max_length=100)
+    kinds: list[Kind] = Field(min_length=1, max_length=3)
+    max: int = Field(1, ge=1, le=16)
+    job_id: int | None = Field(None, description="the job that the bell named")
+
+
+class UploadUrl(Message):
+    """Where a worker may put one object."""
+
+    key: str
+    method: str
+    url: str
+    headers: dict[str, str] = {}
+
+
+class Work(Message):
+    """One training image, named as in `download`."""
+
+    name: str
+    tags: list[str]
+
+
+class TrainJob(Message):
+    """All that a training needs."""
+
+    style_id: int
+    training_run_id: int
+    base_model: str
+    trigger: str
+    seed: int
+    slice_seconds: float
+    works: list[Work]
+    metadata: dict[str, str] = {}
+
+
+class RenderJob(Message):
+    """All that one image needs. Sizes in pixels."""
+
+    generation_id: int
+    base_model: str
+    adapter_sha256: Sha256
+    trigger: str
+    prompt_tags: list[str]
+    negative_tags: list[str]
+    width: int
+    height: int
+    seed: int
+    style_strength: float
+
+
+class ClaimedJob(Message):
+    """One leased job: a frozen payload under a fence, and short-lived URLs."""
+
+    job_id: int
+    kind: Kind
+    fence: int
+    attempt: int
+    lease_seconds: int
+    payload: dict[str, Any]
+    download: dict[str, str]
+    upload: dict[str, UploadUrl]
+
+
+class Report(Message):
+    """Base of what a worker reports: under its fence, or by attempt without one."""
+
+    attempt: int | None = Field(None, ge=1, le=4)
+    fence: int | None = Field(None, ge=1)
+
+
+class RenderProgressBody(Message):
+    """Where a rendering stands."""
+
+    current_step: int = Field(ge=0)
+    total_steps: int = Field(ge=1)
+    progress_percent: int = Field(ge=0, le=100)
+    estimated_seconds: int | None = Field(None, ge=0)
+
+
+class TrainProgressBody(Message):
+    """Where a training stands."""
+
+    current_epoch: int = Field(ge=0)
+    total_epochs: int = Field(ge=1)
+    progress_percent: int = Field(ge=0, le=100)
+    estimated_seconds: int | None = Field(None, ge=0)
+
+
+class LossPoint(Message):
+    """Real losses at one step; `held_out_loss` only where it was measured."""
+
+    step: int
+    loss: float
+    held_out_loss: float | None = None
+
+
+class RenderProgress(Report):
+    """Progress of one generation."""
+
+    generation_id: int
+    progress: RenderProgressBody
+
+
+class TrainProgress(Report):
+    """Progress of one training, with what it has produced since the last report."""
+
+    style_id: int
+    progress: TrainProgressBody
+    loss_points: list[LossPoint] = []
+    sample_keys: list[str] = Field(default=[], max_length=60)
+    checkpoint_key: str | None = None
+    slice_ended: bool = False
+
+
+class RenderResult(Report):
+    """A finished raw image in private storage."""
+
+    generation_id: int
+    result_key: str
+    sha256: Sha256
+    seed: int
+    width: int
+    height: int
+    adapter_sha256: Sha256
+    metadata: dict[str, Any] = {}
+
+
+class TrainResult(Report):
+    """A finished adapter in private storage."""
+
+    style_id: int
+    model_path: str
+    adapter_sha256: Sha256
+    training_metric: dict[str, float] = {}
+    sample_keys: list[str] = Field(default=[], max_length=60)
+
+
+class RenderFailure(Report):
+    """An attempt that failed, with its cause."""
+
+    generation_id: int
+    error_code: str = Field(max_length=40)
+    error_message: str = Field("", max_length=2000)
+
+
+class TrainFailure(Report):
+    """An attempt that failed, with its cause."""
+
+    style_id: int
+    error_code: str = Field(max_length=40)
+    error_message: str = Field("", max_length=2000)
+
+
+class Answer(Message):
+    """What the site answers to a report."""
+
+    applied: bool
+    status: str
+    reason: str | None = None
+    cancel_requested: bool = False

@@ -1,0 +1,35 @@
+"""Housekeeping: nothing is lost when it stops, nothing is doubled when two run."""
+
+import structlog
+
+from celery_config import TaskName
+from tasks.on_cpu.step import storage
+from tasks.task import task
+from webapp.domain.db import unit_of_work
+from webapp.domain.services import garbage, idempotency, ledger_check, styles
+
+log = structlog.get_logger()
+
+
+@task(TaskName.COLLECT_GARBAGE)
+def collect_garbage() -> None:
+    """Delete stored objects that no row names and that are older than a day."""
+    count = garbage.collect(storage(), unit_of_work)
+    log.info("garbage collected", objects=count)
+
+
+@task(TaskName.CHECK_LEDGER)
+def check_ledger() -> None:
+    """Prove the ledger; every violation is an error that pages."""
+    with unit_of_work() as session:
+        for violation in ledger_check.check(session):
+            log.error("ledger violated", invariant=violation.invariant, finding=violation.finding)
+
+
+@task(TaskName.PURGE_EXPIRED)
+def purge_expired() -> None:
+    """Forget old idempotency keys and end styles whose uploads never came."""
+    with unit_of_work() as session:
+        keys = idempotency.purge(session)
+        ended = styles.expire_unconfirmed(session)
+    log.info("purged", idempotency_keys=keys, unconfirmed_styles=ended)

@@ -1,0 +1,110 @@
+"""Stamp: sign the raw image, write its licence into it, store it, throw the raw one away."""
+
+import hashlib
+import io
+
+import imagehash
+from PIL import Image
+
+from celery_config import TaskName
+from failpoints import failpoint
+from gpu.signature.compose import compose
+from gpu.signature.embed import Provenance, embed, thumbnail
+from gpu.signature.ink import BlankSignature, prepare_ink
+from gpu.signature.placement import Position, Size
+from tasks.on_cpu.step import StepError, begin, storage, verdict
+from tasks.task import task
+from webapp.domain.db import unit_of_work
+from webapp.domain.gateways.storage import ObjectMissing
+from webapp.domain.identifiers import object_key
+from webapp.domain.services import stamping
+from webapp.domain.services.stamping import StampedImage, StampWork
+
+PREVIEW_SIDE = 768
+THUMBNAIL_SIDE = 256
+PNG = "image/png"
+WEBP = "image/webp"
+
+
+@task(TaskName.STAMP_SIGNATURE)
+def stamp_signature(*, job_id: int) -> None:
+    """Sign the raw image of a job; without its signature an image is never delivered."""
+    lease = begin(job_id, TaskName.STAMP_SIGNATURE)
+    if lease is None:
+        return
+    with verdict(lease):
+        with unit_of_work() as session:
+            work = stamping.stamp_work(session, lease)
+        stamped = _store(work, sign(work))
+        failpoint("after_put")
+        with unit_of_work() as session:
+            is_mine = stamping.record_stamped(session, lease, stamped)
+        if is_mine:
+            storage().delete(work.raw_key)
+
+
+def sign(work: StampWork) -> Image.Image:
+    """Return the raw image with the artist's signature on it.
+
+    Raises StepError when the raw image or the signature is not what the database says.
+    """
+    raw = _read(work.raw_key, work.raw_sha256, "NETWORK")
+    signature = _read(work.signature_key, work.signature_sha256, "SIGNATURE_FAILED")
+    try:
+        with (
+            Image.open(io.BytesIO(raw), formats=("PNG",)) as image,
+            Image.open(io.BytesIO(signature), formats=("PNG",)) as drawing,
+        ):
+            return compose(
+                image.convert("RGB"),
+                prepare_ink(drawing),
+                position=Position(work.signature_position),
+                size=Size(work.signature_size),
+                opacity=work.signature_opacity,
+            ).image
+    except (OSError, BlankSignature) as error:
+        raise StepError("SIGNATURE_FAILED", str(error)) from error
+
+
+def _read(key: str, sha256: str, cause: str) -> bytes:
+    try:
+        data = storage().get(key)
+    except ObjectMissing as error:
+        raise StepError(cause, f"{key} is missing") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise StepError(cause, f"{key} is not what was recorded")
+    return data
+
+
+def _store(work: StampWork, signed: Image.Image) -> StampedImage:
+    provenance = _provenance(work)
+    data = embed(signed, provenance)
+    image_key = object_key("images", "png")
+    preview_key = object_key("previews", "webp")
+    thumbnail_key = object_key("thumbnails", "webp")
+    storage().put(image_key, data, content_type=PNG)
+    storage().put(preview_key, thumbnail(signed, PREVIEW_SIDE, provenance), content_type=WEBP)
+    storage().put(thumbnail_key, thumbnail(signed, THUMBNAIL_SIDE, provenance), content_type=WEBP)
+    return StampedImage(
+        image_key=image_key,
+        preview_key=preview_key,
+        thumbnail_key=thumbnail_key,
+        image_sha256=hashlib.sha256(data).hexdigest(),
+        image_size=len(data),
+        perceptual_hash=str(imagehash.phash(signed)),
+    )
+
+
+def _provenance(work: StampWork) -> Provenance:
+    return Provenance(
+        creator=work.artist_name,
+        rights=f"© {work.artist_name}. Licensed, {work.license_type} use. Made with AI.",
+        usage_terms=f"{work.license_type} licence; see {work.certificate_url}",
+        description=f"An AI-generated image in the style “{work.style_name}” by {work.artist_name}",
+        certificate_url=work.certificate_url,
+        artist_id=work.artist_id,
+        style_id=work.style_id,
+        generation_id=work.generation_id,
+        licence_id=work.license_public_id,
+        created=work.created_at,
+    )

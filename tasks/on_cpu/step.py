@@ -1,0 +1,74 @@
+"""One CPU step: claim in one short transaction, work without a session, record in another."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from celery_config import TaskName
+from failpoints import failpoint
+from webapp.domain.db import unit_of_work
+from webapp.domain.gateways.storage import Storage, StorageUnavailable, make_storage
+from webapp.domain.jobs import Lease
+from webapp.domain.services import steps
+from webapp.domain.settings import settings
+
+log = structlog.get_logger()
+
+
+class StepError(Exception):
+    """A step failed for a named cause of the contract, which decides whether it is retried."""
+
+    def __init__(self, cause: str, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+@lru_cache(maxsize=1)
+def storage() -> Storage:
+    """Return this process's storage."""
+    return make_storage(
+        storage_url=settings().storage_url,
+        public_base_url=settings().public_base_url,
+        secret_key=settings().secret_key,
+    )
+
+
+def begin(job_id: int, step: TaskName) -> Lease | None:
+    """Take the job a bell named, or None when the bell was stale or storage is away.
+
+    A sick platform is not a failed job: the bell simply rings again later.
+    """
+    try:
+        storage().check()
+    except StorageUnavailable:
+        log.warning("storage away, job left queued")
+        return None
+    with unit_of_work() as session:
+        lease = steps.begin(session, job_id, step)
+    failpoint("after_claim")
+    return lease
+
+
+@contextmanager
+def verdict(lease: Lease) -> Iterator[None]:
+    """Turn what goes wrong inside into the job's verdict; unknown errors end it and are raised."""
+    try:
+        yield
+    except StepError as error:
+        _record(lease, error.cause, str(error))
+    except StorageUnavailable:
+        _record(lease, "NETWORK", "Storage did not answer.")
+    except OperationalError:
+        raise  # the database is away: the lease runs out and the relay rings again
+    except Exception as error:
+        _record(lease, "INTERNAL_ERROR", type(error).__name__)
+        raise
+
+
+def _record(lease: Lease, cause: str, message: str) -> None:
+    log.warning("step failed", cause=cause, message=message)
+    with unit_of_work() as session:
+        steps.fail(session, lease, cause, message)

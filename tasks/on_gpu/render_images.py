@@ -1,0 +1,186 @@
+"""Render: hear the bell, claim a batch of the oldest orders of one size, draw it, hand it over."""
+
+import hashlib
+import io
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import structlog
+
+from celery_config import TaskName
+from failpoints import failpoint
+from tasks.messages import (
+    ClaimedJob,
+    RenderFailure,
+    RenderJob,
+    RenderProgress,
+    RenderProgressBody,
+    RenderResult,
+)
+from tasks.task import task
+from tasks.worker_api import ResultRejectedError, WorkerApi, worker_settings
+
+if TYPE_CHECKING:
+    from gpu.rendering.renderer import Renderer
+    from gpu.rendering.requests import RenderedImage, RenderRequest
+
+log = structlog.get_logger()
+REPORT_EVERY_SECONDS = 1.0
+
+
+@task(TaskName.RENDER_IMAGES)
+def render_images(*, job_id: int) -> None:
+    """Claim the job the bell named with others of its size, render them, hand them over."""
+    renderer = renderer_for(worker_settings().base_model)  # loaded before, not under, the lease
+    api = worker_api()
+    jobs = api.claim(job_id=job_id, limit=worker_settings().render_batch_size)
+    if not jobs:
+        return  # a stale bell: someone else has the work
+    orders = {str(job.job_id): job for job in jobs}
+    requests = [request for job in jobs if (request := _prepare(api, job))]
+    watch = Watch(api, [orders[request.request_id] for request in requests])
+    try:
+        outcomes = renderer.render(
+            requests, on_step=watch.on_step, should_stop=lambda: watch.is_lost
+        )
+    except Exception as error:
+        _fail_all(api, watch.jobs, error)
+        raise
+    failpoint("after_render")
+    for outcome in outcomes:
+        job = orders[outcome.request_id]
+        if hasattr(outcome, "cause"):
+            _fail(api, job, outcome.cause, outcome.message)
+        else:
+            _hand_over(api, job, outcome)
+
+
+@lru_cache(maxsize=1)
+def renderer_for(base_model: str) -> "Renderer":
+    """Return this process's renderer; torch is imported here, in the child, never in the parent."""
+    from gpu.rendering.renderer import Renderer
+
+    return Renderer.setup(base_model)
+
+
+@lru_cache(maxsize=1)
+def worker_api() -> WorkerApi:
+    """Return this process's client of the worker protocol."""
+    return WorkerApi("generation", worker_settings())
+
+
+class Watch:
+    """Tells the site how far a batch is, and the renderer when its leases are lost."""
+
+    def __init__(self, api: WorkerApi, jobs: list[ClaimedJob]) -> None:
+        self.jobs = jobs
+        self.is_lost = False
+        self._api = api
+        self._began = time.monotonic()
+        self._reported = float("-inf")
+
+    def on_step(self, step: int, total: int) -> None:
+        """Report at most once a second; the report renews the lease, since a step advanced."""
+        failpoint("mid_render")
+        now = time.monotonic()
+        if now - self._reported < REPORT_EVERY_SECONDS:
+            return
+        self._reported = now
+        left = (now - self._began) * (total - step) / max(step, 1)
+        body = RenderProgressBody(
+            current_step=step,
+            total_steps=total,
+            progress_percent=min(99, 100 * step // total),
+            estimated_seconds=round(left),
+        )
+        answers = [
+            self._api.progress(
+                RenderProgress(
+                    generation_id=RenderJob.model_validate(job.payload).generation_id,
+                    fence=job.fence,
+                    progress=body,
+                )
+            )
+            for job in self.jobs
+        ]
+        self.is_lost = all(answer.reason in {"stale_attempt", "terminal"} for answer in answers)
+
+
+def _prepare(api: WorkerApi, job: ClaimedJob) -> "RenderRequest | None":
+    """Return the engine's request with its adapter on disk; a failed fetch fails that job only."""
+    from gpu.rendering.requests import RenderRequest
+
+    order = RenderJob.model_validate(job.payload)
+    try:
+        adapter = _adapter(api, job.download["adapter"], order.adapter_sha256)
+    except httpx.HTTPError as error:
+        _fail(api, job, "NETWORK", f"The adapter could not be fetched: {type(error).__name__}.")
+        return None
+    return RenderRequest(
+        request_id=str(job.job_id),
+        adapter_path=adapter,
+        adapter_sha256=order.adapter_sha256,
+        trigger=order.trigger,
+        prompt_tags=tuple(order.prompt_tags),
+        negative_tags=tuple(order.negative_tags),
+        width=order.width,
+        height=order.height,
+        seed=order.seed,
+        style_strength=order.style_strength,
+    )
+
+
+def _adapter(api: WorkerApi, url: str, sha256: str) -> Path:
+    """Return the adapter's file from the cache by hash, fetched when it is not there."""
+    folder = worker_settings().worker_cache_dir / "adapters"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{sha256}.safetensors"
+    return path if path.exists() else api.download(url, path)
+
+
+def _hand_over(api: WorkerApi, job: ClaimedJob, rendered: "RenderedImage") -> None:
+    order = RenderJob.model_validate(job.payload)
+    file = io.BytesIO()
+    rendered.image.save(file, "PNG", compress_level=1)
+    data = file.getvalue()
+    place = job.upload["image"]
+    try:
+        api.upload(place, data)
+        api.complete(
+            RenderResult(
+                generation_id=order.generation_id,
+                fence=job.fence,
+                result_key=place.key,
+                sha256=hashlib.sha256(data).hexdigest(),
+                seed=rendered.seed,
+                width=rendered.width,
+                height=rendered.height,
+                adapter_sha256=rendered.adapter_sha256,
+                metadata={"steps": rendered.steps, "guidance_scale": rendered.guidance_scale},
+            )
+        )
+    except ResultRejectedError:
+        log.exception("result rejected", job_id=job.job_id)
+    except httpx.HTTPError as error:
+        _fail(api, job, "NETWORK", f"The image could not be stored: {type(error).__name__}.")
+
+
+def _fail_all(api: WorkerApi, jobs: list[ClaimedJob], error: Exception) -> None:
+    cause = getattr(error, "cause", "INTERNAL_ERROR")
+    for job in jobs:
+        _fail(api, job, cause, str(error)[:500])
+
+
+def _fail(api: WorkerApi, job: ClaimedJob, cause: str, message: str) -> None:
+    generation_id = RenderJob.model_validate(job.payload).generation_id
+    api.fail(
+        RenderFailure(
+            generation_id=generation_id,
+            fence=job.fence,
+            error_code=cause,
+            error_message=message[:2000],
+        )
+    )

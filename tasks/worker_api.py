@@ -1,0 +1,145 @@
+"""The GPU worker's client of the worker protocol: HTTP and nothing else.
+
+Every call is tried again on network trouble until the lease would be lost anyway; a report is
+idempotent, so trying again is safe.
+"""
+
+import os
+import socket
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from failpoints import failpoint
+from tasks.messages import Answer, Claim, ClaimedJob, Kind, Message, UploadUrl
+
+TRIES_LAST_SECONDS = 30
+SOURCES: dict[Kind, str] = {"training": "training-server", "generation": "inference-server"}
+FIRST_SERVER_ERROR = 500
+NOUNS: dict[Kind, str] = {"training": "training", "generation": "inference"}
+
+
+class WorkerSettings(BaseSettings):
+    """All that a GPU worker needs: our internal HTTP API; no database and no storage keys."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    internal_api_url: str
+    internal_api_token: str
+    base_model: str = "built-in"
+    worker_cache_dir: Path = Field(Path("var/worker"), description="adapters and work in progress")
+    render_batch_size: int = Field(4, ge=1, le=16)
+
+
+@lru_cache(maxsize=1)
+def worker_settings() -> WorkerSettings:
+    """Return this worker's settings, read once."""
+    return WorkerSettings()
+
+
+class ResultRejectedError(Exception):
+    """The site refused a result because it breaks a guarantee."""
+
+
+def _is_passing(error: BaseException) -> bool:
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code >= FIRST_SERVER_ERROR
+    return isinstance(error, httpx.TransportError)
+
+
+_persistently = retry(
+    retry=retry_if_exception(_is_passing),
+    stop=stop_after_delay(TRIES_LAST_SECONDS),
+    wait=wait_random_exponential(multiplier=0.2, max=5),
+    reraise=True,
+)
+
+
+class WorkerApi:
+    """Claim, progress, complete, fail, and the bytes that go with them, for one kind of job."""
+
+    def __init__(self, kind: Kind, settings: WorkerSettings) -> None:
+        self._kind = kind
+        self._site = httpx.Client(
+            base_url=f"{settings.internal_api_url}/api/v1/webhooks",
+            headers={
+                "Authorization": f"Bearer {settings.internal_api_token}",
+                "X-Request-Source": SOURCES[kind],
+            },
+            timeout=httpx.Timeout(20, connect=5),
+        )
+        # Storage gets no token of ours: its URLs are signed.
+        self._storage = httpx.Client(timeout=httpx.Timeout(60, connect=5))
+
+    def claim(self, *, job_id: int | None, limit: int = 1) -> list[ClaimedJob]:
+        """Return the leased jobs of a bell; empty when it was stale or the platform is sick."""
+        wish = Claim(worker=_name(), kinds=[self._kind], max=limit, job_id=job_id)
+        try:
+            answer = self._send("POST", "/claim", wish)
+        except httpx.HTTPError:
+            # Nothing was taken: the relay rings again, and no try is used up.
+            return []
+        jobs = [ClaimedJob.model_validate(job) for job in answer["jobs"]]
+        failpoint("after_claim")
+        return jobs
+
+    def progress(self, report: Message) -> Answer:
+        """Report progress; the answer says whether the work was canceled or lost."""
+        path = f"/{NOUNS[self._kind]}/progress"
+        return Answer.model_validate(self._send("PATCH", path, report))
+
+    def complete(self, result: Message) -> Answer:
+        """Hand over a result. Raises ResultRejectedError when it breaks a guarantee."""
+        path = f"/{NOUNS[self._kind]}/complete"
+        try:
+            answer = Answer.model_validate(self._send("POST", path, result))
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
+                raise ResultRejectedError(error.response.text) from error
+            raise
+        failpoint("after_complete")
+        return answer
+
+    def fail(self, failure: Message) -> Answer:
+        """Report that an attempt failed."""
+        path = f"/{NOUNS[self._kind]}/failed"
+        return Answer.model_validate(self._send("POST", path, failure))
+
+    @_persistently
+    def download(self, url: str, target: Path) -> Path:
+        """Fetch a signed URL into a file, whole or not at all."""
+        partial = target.with_name(f"{target.name}.{os.getpid()}.part")
+        with self._storage.stream("GET", url, follow_redirects=True) as response:
+            response.raise_for_status()
+            with partial.open("wb") as file:
+                for chunk in response.iter_bytes():
+                    file.write(chunk)
+        partial.replace(target)
+        return target
+
+    @_persistently
+    def upload(self, place: UploadUrl, data: bytes) -> None:
+        """Put bytes where the site said."""
+        response = self._storage.request(
+            place.method, place.url, content=data, headers=place.headers
+        )
+        response.raise_for_status()
+        failpoint("after_put")
+
+    @_persistently
+    def _send(self, method: str, path: str, message: Message) -> dict[str, Any]:
+        response = self._site.request(
+            method, path, json=message.model_dump(mode="json", exclude_none=True)
+        )
+        response.raise_for_status()
+        data: dict[str, Any] = response.json()["data"]
+        return data
+
+
+def _name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

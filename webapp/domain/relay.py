@@ -1,0 +1,115 @@
+"""The relay: the only sender of tasks. Run it as `python -m webapp.domain.relay`.
+
+Each loop takes back expired leases, ends what is overdue, marks due jobs, commits, and only then
+publishes, with confirms and socket timeouts. Any number of copies may run. NOTIFY is a hint that
+shortens the wait; a lost hint costs at most one loop.
+"""
+
+import select
+import signal
+import time
+from types import FrameType
+
+import psycopg2
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError as BrokerUnavailable
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError as DatabaseUnavailable
+
+from celery_config import ROUTES, make_celery
+from failpoints import failpoint
+from webapp.domain import jobs
+from webapp.domain.db import unit_of_work
+from webapp.domain.jobs import Bell
+from webapp.domain.settings import settings
+
+log = structlog.get_logger()
+LOOP_SECONDS = 0.5
+PUBLISH_RETRIES = {"max_retries": 1, "interval_start": 0.1}
+
+
+def sweep(celery: Celery) -> int:
+    """Run one loop; return how many bells were rung."""
+    with unit_of_work() as session:
+        lost = jobs.take_back_expired(session)
+        overdue = jobs.end_overdue(session)
+        bells = jobs.mark_due(session, repeat_seconds=settings().bell_repeat_seconds)
+    failpoint("after_mark")
+    if lost or overdue:
+        log.warning("jobs taken back", expired_leases=lost, overdue=overdue)
+    return _ring(celery, bells)
+
+
+def _ring(celery: Celery, bells: list[Bell]) -> int:
+    rung = 0
+    try:
+        for bell in bells:
+            _publish(celery, bell)
+            rung += 1
+            failpoint("after_publish")
+    except (BrokerUnavailable, OSError) as error:
+        log.warning("broker away", error=type(error).__name__, waiting=len(bells) - rung)
+        celery.pool.force_close_all()
+        with unit_of_work() as session:
+            jobs.unmark(session, bells[rung:])
+    return rung
+
+
+def _publish(celery: Celery, bell: Bell) -> None:
+    celery.send_task(
+        bell.step.value,
+        kwargs={"job_id": bell.job_id},
+        queue=ROUTES[bell.step].value,
+        retry=True,
+        retry_policy=PUBLISH_RETRIES,
+    )
+
+
+class Listener:
+    """Waits for NOTIFY on its own connection; without one it simply sleeps."""
+
+    def __init__(self, database_url: str) -> None:
+        self._url = make_url(database_url).set(drivername="postgresql")
+        self._connection: psycopg2.extensions.connection | None = None
+
+    def wait(self, seconds: float) -> None:
+        """Return at a notification, or after that many seconds."""
+        try:
+            if self._connection is None:
+                dsn = self._url.render_as_string(hide_password=False)
+                self._connection = psycopg2.connect(dsn, connect_timeout=5)
+                self._connection.autocommit = True
+                self._connection.cursor().execute(f"LISTEN {jobs.NOTIFY_CHANNEL}")
+            if select.select([self._connection], [], [], seconds)[0]:
+                self._connection.poll()
+                self._connection.notifies.clear()
+        except (psycopg2.Error, OSError):
+            self._connection = None
+            time.sleep(seconds)
+
+
+def run() -> None:
+    """Ring until told to stop."""
+    stopping = False
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    celery = make_celery(settings().broker_url)
+    listener = Listener(settings().database_url)
+    log.info("relay started")
+    while not stopping:
+        try:
+            sweep(celery)
+        except DatabaseUnavailable:
+            log.warning("database away")
+        listener.wait(LOOP_SECONDS)
+    log.info("relay stopped")
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,240 @@
+"""Training images: what an artist uploads, checked in the request, stored for validation."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from webapp.domain import images
+from webapp.domain.errors import (
+    IMAGE_ERRORS,
+    DuplicateImage,
+    ImageSizeExceeded,
+    InsufficientImages,
+    InvalidImageFormat,
+    TooManyImages,
+    ValidationFailed,
+)
+from webapp.domain.gateways.storage import Storage
+from webapp.domain.identifiers import object_key
+from webapp.domain.models.style import Artwork, ArtworkStatus, Style
+from webapp.domain.services import tags
+
+MIN_IMAGES = 10
+MAX_IMAGES = 100
+MAX_IMAGE_TAGS = 20
+UPLOAD_TIME = timedelta(hours=1)
+EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png"}
+
+
+@dataclass(frozen=True)
+class UploadedImage:
+    """One file of a multipart request."""
+
+    filename: str
+    data: bytes
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DeclaredFile:
+    """One file that will be uploaded straight to storage."""
+
+    filename: str
+    size: int
+    content_type: str
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Where one declared file goes."""
+
+    artwork_id: int
+    idx: int
+    method: str
+    url: str
+    headers: dict[str, str]
+    expires_at: datetime
+
+
+def check_count(count: int) -> None:
+    """Raise InsufficientImages or TooManyImages."""
+    if count < MIN_IMAGES:
+        raise InsufficientImages(count=count, min=MIN_IMAGES)
+    if count > MAX_IMAGES:
+        raise TooManyImages(count=count, max=MAX_IMAGES)
+
+
+def inspect(uploaded: list[UploadedImage]) -> list[images.ImageHeader]:
+    """Return the headers of all files, or raise the first bad one's error naming every bad one."""
+    headers: list[images.ImageHeader] = []
+    bad: list[dict[str, Any]] = []
+    for idx, file in enumerate(uploaded):
+        try:
+            headers.append(images.inspect(file.data, images.TRAINING_IMAGE))
+        except images.BadImage as error:
+            bad.append(
+                {
+                    "idx": idx,
+                    "filename": file.filename,
+                    "code": error.code,
+                    "actual": error.actual,
+                    "limit": error.limit,
+                }
+            )
+    if bad:
+        raise IMAGE_ERRORS[bad[0]["code"]](images=bad)
+    first_with: dict[str, int] = {}
+    twins = [
+        {
+            "idx": idx,
+            "filename": uploaded[idx].filename,
+            "code": DuplicateImage.code,
+            "duplicate_of": first_with[header.sha256],
+        }
+        for idx, header in enumerate(headers)
+        if first_with.setdefault(header.sha256, idx) != idx
+    ]
+    if twins:
+        raise DuplicateImage(images=twins, duplicate_of=twins[0]["duplicate_of"])
+    return headers
+
+
+def check_declared(files: list[DeclaredFile]) -> None:
+    """Raise the error of files that are declared too heavy or of another type."""
+    limits = images.TRAINING_IMAGE
+    named = [(idx, file) for idx, file in enumerate(files)]
+    foreign = [(idx, file) for idx, file in named if file.content_type not in EXTENSIONS]
+    if foreign:
+        raise InvalidImageFormat(
+            images=[_declared(idx, file, InvalidImageFormat.code) for idx, file in foreign],
+            accepted=sorted(EXTENSIONS),
+        )
+    heavy = [(idx, file) for idx, file in named if file.size > limits.max_bytes]
+    if heavy:
+        raise ImageSizeExceeded(
+            images=[_declared(idx, file, ImageSizeExceeded.code) for idx, file in heavy],
+            max_bytes=limits.max_bytes,
+        )
+
+
+def _declared(idx: int, file: DeclaredFile, code: str) -> dict[str, Any]:
+    return {"idx": idx, "filename": file.filename, "code": code}
+
+
+def add_images(
+    session: Session,
+    storage: Storage,
+    style: Style,
+    uploaded: list[UploadedImage],
+    headers: list[images.ImageHeader],
+    *,
+    first_idx: int,
+) -> None:
+    """Store checked files and add their rows."""
+    for idx, (file, header) in enumerate(zip(uploaded, headers, strict=True), first_idx):
+        content_type = f"image/{header.format.lower()}"
+        artwork = _new_artwork(
+            session, style, idx, file.filename, len(file.data), content_type, file.tags
+        )
+        artwork.width, artwork.height = header.width, header.height
+        storage.put(artwork.upload_key, file.data, content_type=content_type)
+    session.flush()
+
+
+def add_declared(
+    session: Session, storage: Storage, style: Style, files: list[DeclaredFile], *, first_idx: int
+) -> list[Upload]:
+    """Add rows for files to come and return where each goes."""
+    artworks = [
+        _new_artwork(session, style, idx, file.filename, file.size, file.content_type, file.tags)
+        for idx, file in enumerate(files, first_idx)
+    ]
+    session.flush()
+    return [upload_for(storage, artwork) for artwork in artworks]
+
+
+def _new_artwork(
+    session: Session,
+    style: Style,
+    idx: int,
+    filename: str,
+    size: int,
+    content_type: str,
+    image_tags: tuple[str, ...],
+) -> Artwork:
+    name_tag = style.tags[0]
+    clean = tags.normalise(image_tags, field="image_tags")
+    if len(clean) > MAX_IMAGE_TAGS:
+        raise ValidationFailed(fields={"image_tags": [f"At most {MAX_IMAGE_TAGS} tags."]})
+    tags.refuse_blocked(session, clean)
+    artwork = Artwork(
+        style_id=style.id,
+        idx=idx,
+        filename=filename,
+        upload_key=object_key("uploads", EXTENSIONS[content_type]),
+        declared_size=size,
+        content_type=content_type,
+        tags=[name_tag, *(tag for tag in clean if tag != name_tag)],
+    )
+    style.tags = [*style.tags, *(tag for tag in clean if tag not in style.tags)]
+    session.add(artwork)
+    return artwork
+
+
+def upload_for(storage: Storage, artwork: Artwork) -> Upload:
+    """Return a fresh place to upload an artwork to."""
+    put = storage.presigned_put(
+        artwork.upload_key, content_type=artwork.content_type, expires_in=UPLOAD_TIME
+    )
+    return Upload(
+        artwork_id=artwork.id,
+        idx=artwork.idx,
+        method=put.method,
+        url=put.url,
+        headers=dict(put.headers),
+        expires_at=datetime.now(UTC) + UPLOAD_TIME,
+    )
+
+
+def as_details(upload: Upload) -> dict[str, Any]:
+    """Return an upload as the contract writes it."""
+    return {**vars(upload), "expires_at": upload.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def present(session: Session, style_id: int) -> list[Artwork]:
+    """Return the images of a style that were not taken out, in order."""
+    return list(
+        session.scalars(
+            select(Artwork)
+            .where(Artwork.style_id == style_id, Artwork.is_removed.is_(False))
+            .order_by(Artwork.idx)
+        )
+    )
+
+
+def judge_again(session: Session, kept: list[Artwork]) -> None:
+    """Forget earlier verdicts, so that validation judges the new set as a whole."""
+    session.execute(
+        update(Artwork)
+        .where(Artwork.id.in_([artwork.id for artwork in kept]))
+        .values(status=ArtworkStatus.PENDING, code=None)
+    )
+
+
+def remove(session: Session, style_id: int, artwork_ids: list[int]) -> None:
+    """Take images out of the set; their rows stay as history."""
+    session.execute(
+        update(Artwork)
+        .where(Artwork.style_id == style_id, Artwork.id.in_(artwork_ids))
+        .values(is_removed=True)
+    )
+
+
+def next_idx(session: Session, style_id: int) -> int:
+    """Return the index of the next image of a style."""
+    last = session.scalar(select(func.max(Artwork.idx)).where(Artwork.style_id == style_id))
+    return 0 if last is None else last + 1

@@ -1,0 +1,68 @@
+"""Object garbage: what lies in storage and is named by no row."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from webapp.domain.gateways.storage import ObjectInfo, Storage
+
+KEPT = timedelta(hours=24)
+BATCH = 500
+# Every column that names an object; a new one belongs here, or its objects would be collected.
+NAMED = """
+    SELECT unnest(ARRAY[image_key, preview_key, thumbnail_key]) FROM generations
+    UNION ALL SELECT unnest(ARRAY[adapter_key, thumbnail_key]) FROM styles
+    UNION ALL SELECT jsonb_array_elements_text(sample_keys) FROM styles
+    UNION ALL SELECT unnest(ARRAY[checkpoint_key, adapter_key]) FROM training_runs
+    UNION ALL SELECT jsonb_array_elements_text(sample_keys) FROM training_runs
+    UNION ALL SELECT unnest(ARRAY[upload_key, clean_key]) FROM artworks
+    UNION ALL SELECT signature_key FROM artists
+    UNION ALL SELECT profile_image_key FROM users
+    UNION ALL SELECT handover ->> 'raw_key' FROM jobs WHERE state IN ('queued', 'running')
+    UNION ALL SELECT jsonb_path_query(handover, '$.image.*') #>> '{}' FROM jobs
+              WHERE state IN ('queued', 'running')
+"""
+
+
+def collect(
+    storage: Storage,
+    unit_of_work: Callable[[], AbstractContextManager[Session]],
+    *,
+    older_than: timedelta = KEPT,
+) -> int:
+    """Delete unnamed objects of a certain age; return how many.
+
+    The age keeps what a running step has put but not yet recorded.
+    """
+    before = datetime.now(UTC) - older_than
+    batch: list[str] = []
+    count = 0
+    for info in storage.list():
+        if _is_old(info, before):
+            batch.append(info.key)
+        if len(batch) == BATCH:
+            count += _delete_unnamed(storage, unit_of_work, batch)
+            batch = []
+    return count + _delete_unnamed(storage, unit_of_work, batch)
+
+
+def _is_old(info: ObjectInfo, before: datetime) -> bool:
+    return info.modified_at < before
+
+
+def _delete_unnamed(
+    storage: Storage,
+    unit_of_work: Callable[[], AbstractContextManager[Session]],
+    keys: list[str],
+) -> int:
+    with unit_of_work() as session:
+        unnamed = session.scalars(
+            text(f"SELECT unnest(CAST(:keys AS text[])) EXCEPT ({NAMED})"),
+            {"keys": keys},
+        ).all()
+    for key in unnamed:
+        storage.delete(key)
+    return len(unnamed)

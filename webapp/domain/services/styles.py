@@ -1,0 +1,276 @@
+"""Make styles: take in an artist's works, confirm uploads, train again after a failure."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from webapp.domain import jobs, pipelines
+from webapp.domain.errors import (
+    DuplicateStyleName,
+    InvalidTagLanguage,
+    InvalidTransition,
+    StyleLimitReached,
+    StyleNotFound,
+    TrainingInProgress,
+    UploadIncomplete,
+    ValidationFailed,
+)
+from webapp.domain.gateways.storage import Storage
+from webapp.domain.models.account import Artist
+from webapp.domain.models.job import JobKind
+from webapp.domain.models.style import (
+    LicenseType,
+    Style,
+    TrainingStatus,
+)
+from webapp.domain.models.training import TrainingRun
+from webapp.domain.services import artworks, tags
+from webapp.domain.services.training import latest_run
+
+MAX_STYLE_TAGS = 10
+TRIGGER_SLOTS = 64
+MAX_IMAGE_TAGS = 20
+UPLOAD_SECONDS = 3600
+EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png"}
+SEED_RANGE = 2**31
+
+
+@dataclass(frozen=True)
+class NewStyle:
+    """What an artist says of a new style."""
+
+    name: str
+    description: str
+    price_tokens: int
+    license_type: LicenseType = LicenseType.PERSONAL
+    valid_from: date | None = None
+    valid_to: date | None = None
+    tags: tuple[str, ...] = ()
+
+
+def create_from_images(
+    session: Session,
+    storage: Storage,
+    *,
+    artist: Artist,
+    new: NewStyle,
+    uploaded: list[artworks.UploadedImage],
+    base_model: str,
+    request_id: str,
+) -> Style:
+    """Make a style from the files of one request; every check of the request comes first.
+
+    Raises the errors of the contract's first check row; then nothing was stored.
+    """
+    artworks.check_count(len(uploaded))
+    headers = artworks.inspect(uploaded)
+    style = _new_style(session, artist, new, base_model)
+    run = _new_run(session, style)
+    artworks.add_images(session, storage, style, uploaded, headers, first_idx=0)
+    _start(session, run, request_id)
+    return style
+
+
+def create_from_declared(
+    session: Session,
+    storage: Storage,
+    *,
+    artist: Artist,
+    new: NewStyle,
+    files: list[artworks.DeclaredFile],
+    base_model: str,
+) -> tuple[Style, list[artworks.Upload]]:
+    """Make a style whose files follow by presigned uploads; training waits for the confirmation."""
+    artworks.check_count(len(files))
+    artworks.check_declared(files)
+    style = _new_style(session, artist, new, base_model)
+    _new_run(session, style)
+    return style, artworks.add_declared(session, storage, style, files, first_idx=0)
+
+
+def confirm_upload(
+    session: Session, storage: Storage, *, artist_id: int, style_id: int, request_id: str
+) -> Style:
+    """Start the checks once every declared file is in storage.
+
+    Raises UploadIncomplete naming what is missing, with fresh URLs.
+    """
+    style = own_style(session, artist_id, style_id)
+    run = latest_run(session, style_id)
+    if run is None or run.confirmed_at is not None or style.training_status != "pending":
+        raise _wrong_state(style, "confirm-upload", [TrainingStatus.PENDING])
+    present = artworks.present(session, style_id)
+    missing = [work for work in present if storage.head(work.upload_key) is None]
+    if missing:
+        raise UploadIncomplete(
+            missing=[work.idx for work in missing],
+            uploads=[artworks.as_details(artworks.upload_for(storage, work)) for work in missing],
+        )
+    _start(session, run, request_id)
+    return style
+
+
+def retrain(
+    session: Session,
+    storage: Storage,
+    *,
+    artist_id: int,
+    style_id: int,
+    remove_artwork_ids: list[int],
+    uploaded: list[artworks.UploadedImage],
+    files: list[artworks.DeclaredFile],
+    request_id: str,
+) -> tuple[Style, list[artworks.Upload]]:
+    """Train a failed style again, with images taken out or added."""
+    style = own_style(session, artist_id, style_id)
+    if style.training_status in {TrainingStatus.PENDING, TrainingStatus.TRAINING}:
+        raise TrainingInProgress(style_id=style_id)
+    if style.training_status != TrainingStatus.FAILED or not style.is_active:
+        raise _wrong_state(style, "retrain", [TrainingStatus.FAILED])
+    _refuse_second_active(session, artist_id, except_id=style_id)
+    artworks.remove(session, style_id, remove_artwork_ids)
+    kept = artworks.present(session, style_id)
+    artworks.check_count(len(kept) + len(uploaded) + len(files))
+    artworks.check_declared(files)
+    headers = artworks.inspect(uploaded)
+    if not pipelines.advance_style(session, style_id, TrainingStatus.PENDING):
+        raise _wrong_state(style, "retrain", [TrainingStatus.FAILED])
+    artworks.judge_again(session, kept)
+    next_idx = artworks.next_idx(session, style_id)
+    run = _new_run(session, style)
+    artworks.add_images(session, storage, style, uploaded, headers, first_idx=next_idx)
+    uploads = artworks.add_declared(
+        session, storage, style, files, first_idx=next_idx + len(uploaded)
+    )
+    if not uploads:
+        _start(session, run, request_id)
+    session.refresh(style)
+    return style, uploads
+
+
+def own_style(session: Session, artist_id: int, style_id: int) -> Style:
+    """Return an artist's own style; raises StyleNotFound for everyone else's."""
+    style = session.scalar(select(Style).where(Style.id == style_id, Style.artist_id == artist_id))
+    if style is None:
+        raise StyleNotFound(id=style_id)
+    return style
+
+
+def expire_unconfirmed(session: Session) -> int:
+    """End styles whose files were never confirmed in time; return how many."""
+    runs = session.scalars(
+        select(TrainingRun).where(
+            TrainingRun.confirmed_at.is_(None),
+            TrainingRun.finished_at.is_(None),
+            TrainingRun.uploads_expire_at < func.clock_timestamp(),
+        )
+    ).all()
+    for run in runs:
+        run.finished_at = func.clock_timestamp()
+        run.failure_cause = "INSUFFICIENT_IMAGES"
+        run.failure_message = "The upload was not confirmed within a day."
+        pipelines.advance_style(session, run.style_id, TrainingStatus.FAILED)
+    return len(runs)
+
+
+def _new_style(session: Session, artist: Artist, new: NewStyle, base_model: str) -> Style:
+    """Add the style's row, in the slot of a failed one if there is one."""
+    name_tag = _name_tag(new.name)
+    style_tags = tags.normalise(new.tags)
+    if len(style_tags) > MAX_STYLE_TAGS:
+        raise ValidationFailed(fields={"tags": [f"At most {MAX_STYLE_TAGS} tags."]})
+    tags.refuse_blocked(session, [name_tag, *style_tags])
+    _lock_slot(session, artist.user_id)
+    _refuse_second_active(session, artist.user_id)
+    _refuse_second_name(session, artist.user_id, new.name)
+    session.execute(
+        update(Style)
+        .where(
+            Style.artist_id == artist.user_id,
+            Style.is_active,
+            Style.training_status == TrainingStatus.FAILED,
+        )
+        .values(is_active=False)
+    )
+    style = Style(
+        artist_id=artist.user_id,
+        name=new.name,
+        description=new.description,
+        price_tokens=new.price_tokens,
+        license_type=new.license_type,
+        valid_from=new.valid_from or datetime.now(UTC).date(),
+        valid_to=new.valid_to,
+        tags=[name_tag, *(tag for tag in style_tags if tag != name_tag)],
+        base_model=base_model,
+        trigger="",
+    )
+    session.add(style)
+    session.flush()
+    # Rare words that base models have no meaning for; the built-in vocabulary reserves 64.
+    style.trigger = f"<style-{style.id % TRIGGER_SLOTS}>"
+    return style
+
+
+def _lock_slot(session: Session, artist_id: int) -> None:
+    """Let one creation of an artist at a time through, so that the checks below hold."""
+    session.execute(select(Artist.user_id).where(Artist.user_id == artist_id).with_for_update())
+
+
+def _name_tag(name: str) -> str:
+    try:
+        return tags.normalise([name], field="name", max_length=tags.MAX_NAME_TAG_LENGTH)[0]
+    except InvalidTagLanguage as error:
+        raise InvalidTagLanguage(tags=[name]) from error
+
+
+def _refuse_second_active(session: Session, artist_id: int, except_id: int = 0) -> None:
+    active = session.scalar(
+        select(Style.id).where(
+            Style.artist_id == artist_id,
+            Style.is_active,
+            Style.training_status != TrainingStatus.FAILED,
+            Style.id != except_id,
+        )
+    )
+    if active is not None:
+        raise StyleLimitReached(limit=1, style_id=active)
+
+
+def _refuse_second_name(session: Session, artist_id: int, name: str) -> None:
+    """A failed style gives its name free with its slot; a switched-off one has given it already."""
+    twin = session.scalar(
+        select(Style.id).where(
+            Style.artist_id == artist_id,
+            func.lower(Style.name) == name.lower(),
+            Style.is_active,
+            Style.training_status != TrainingStatus.FAILED,
+        )
+    )
+    if twin is not None:
+        raise DuplicateStyleName(style_id=twin)
+
+
+def _new_run(session: Session, style: Style) -> TrainingRun:
+    run = TrainingRun(
+        style_id=style.id,
+        seed=secrets.randbelow(SEED_RANGE),
+        uploads_expire_at=func.clock_timestamp() + timedelta(hours=24),
+    )
+    session.add(run)
+    session.flush()
+    return run
+
+
+def _start(session: Session, run: TrainingRun, request_id: str) -> None:
+    run.confirmed_at = func.clock_timestamp()
+    session.flush()
+    jobs.enqueue(session, JobKind.TRAINING, run.id, request_id=request_id)
+
+
+def _wrong_state(style: Style, action: str, allowed: list[TrainingStatus]) -> InvalidTransition:
+    return InvalidTransition(
+        **{"from": style.training_status, "action": action, "allowed": list(allowed)}
+    )

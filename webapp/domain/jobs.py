@@ -226,6 +226,18 @@ def cancel_waiting(session: Session, kind: JobKind, ref: int) -> bool:
     return False
 
 
+def hurry(session: Session, job_id: int) -> bool:
+    """Ring a waiting job now instead of at its time; False when it is not waiting."""
+    hurried = session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.state == JobState.QUEUED)
+        .values(run_at=NOW, rung_at=None)
+        .returning(Job.id)
+    ).first()
+    wake_relay(session)
+    return hurried is not None
+
+
 def _held(job_id: int, fence: int) -> tuple[ColumnElement[bool], ...]:
     return (Job.id == job_id, Job.fence == fence, Job.state == JobState.RUNNING)
 
@@ -258,10 +270,7 @@ def mark_due(session: Session, *, repeat_seconds: int, limit: int = 200) -> list
         .with_for_update(skip_locked=True)
     )
     rows = session.execute(
-        update(Job)
-        .where(Job.id.in_(due))
-        .values(rung_at=NOW)
-        .returning(Job.id, Job.step)
+        update(Job).where(Job.id.in_(due)).values(rung_at=NOW).returning(Job.id, Job.step)
     )
     return sorted((Bell(row.id, TaskName(row.step)) for row in rows), key=lambda b: b.job_id)
 

@@ -17,7 +17,7 @@ from kombu.exceptions import OperationalError as BrokerUnavailable
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError as DatabaseUnavailable
 
-from celery_config import ROUTES, make_celery
+from celery_config import ROUTES, TaskName, make_celery
 from failpoints import failpoint
 from webapp.domain import jobs
 from webapp.domain.db import unit_of_work
@@ -45,7 +45,7 @@ def _ring(celery: Celery, bells: list[Bell]) -> int:
     rung = 0
     try:
         for bell in bells:
-            _publish(celery, bell)
+            send(celery, bell.step, job_id=bell.job_id)
             rung += 1
             failpoint("after_publish")
     except (BrokerUnavailable, OSError) as error:
@@ -56,11 +56,12 @@ def _ring(celery: Celery, bells: list[Bell]) -> int:
     return rung
 
 
-def _publish(celery: Celery, bell: Bell) -> None:
+def send(celery: Celery, task: TaskName, **ids: int) -> None:
+    """Publish one task to its queue; raises when the broker does not confirm it."""
     celery.send_task(
-        bell.step.value,
-        kwargs={"job_id": bell.job_id},
-        queue=ROUTES[bell.step].value,
+        task.value,
+        kwargs=ids,
+        queue=ROUTES[task].value,
         retry=True,
         retry_policy=PUBLISH_RETRIES,
     )

@@ -1,0 +1,10 @@
+"""The command line: `flask --app webapp.app …`, one file per noun."""
+
+from webapp.cli.accounts import admin, user
+from webapp.cli.generations import generation
+from webapp.cli.jobs import jobs, sweep
+from webapp.cli.ledger import ledger
+from webapp.cli.styles import style
+from webapp.cli.tasks import task
+
+COMMANDS = (admin, generation, jobs, ledger, style, sweep, task, user)

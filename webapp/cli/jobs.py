@@ -1,0 +1,64 @@
+"""`flask jobs …` and `flask sweep`: the job table, and one turn of the relay by hand."""
+
+import click
+from flask.cli import AppGroup, with_appcontext
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import select
+
+from celery_config import make_celery
+from webapp.domain import jobs as job_table
+from webapp.domain import relay
+from webapp.domain.db import unit_of_work
+from webapp.domain.models.job import Job, JobState
+from webapp.domain.settings import settings
+
+jobs = AppGroup("jobs", help="The job table.")
+COLUMNS = ("id", "kind", "ref", "state", "step", "fence", "tries", "crashes", "failure_cause")
+
+
+@jobs.command("list")
+@click.option("--state", type=click.Choice([state.value for state in JobState]))
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+def list_jobs(state: str | None, limit: int) -> None:
+    """Show the newest jobs."""
+    query = select(Job).order_by(Job.id.desc()).limit(limit)
+    if state is not None:
+        query = query.where(Job.state == state)
+    table = Table(*COLUMNS)
+    with unit_of_work() as session:
+        for job in session.scalars(query):
+            table.add_row(*(str(getattr(job, column) or "") for column in COLUMNS))
+    Console().print(table)
+
+
+@jobs.command("show")
+@click.argument("job_id", type=int)
+def show(job_id: int) -> None:
+    """Show everything about one job."""
+    with unit_of_work() as session:
+        job = session.get(Job, job_id)
+        if job is None:
+            raise click.ClickException(f"There is no job {job_id}.")
+        table = Table("column", "value")
+        for column in Job.__table__.columns.keys():  # noqa: SIM118 - not a dict
+            table.add_row(column, str(getattr(job, column)))
+    Console().print(table)
+
+
+@jobs.command("retry")
+@click.argument("job_id", type=int)
+def retry(job_id: int) -> None:
+    """Ring a waiting job now instead of at its time."""
+    with unit_of_work() as session:
+        if not job_table.hurry(session, job_id):
+            raise click.ClickException(f"Job {job_id} is not waiting.")
+    click.echo(f"Job {job_id} rings now.")
+
+
+@click.command("sweep")
+@with_appcontext
+def sweep() -> None:
+    """Run one turn of the relay: take back lost work, end what is overdue, ring what is due."""
+    rung = relay.sweep(make_celery(settings().broker_url))
+    click.echo(f"{rung} bells rung")

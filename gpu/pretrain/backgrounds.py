@@ -1,0 +1,150 @@
+"""The places a scene can be in: a sky for the time and a ground for the place."""
+
+import numpy as np
+
+from gpu.pretrain.canvas import Canvas, Rgb, shade
+from gpu.pretrain.vocabulary import Place, Time
+
+HORIZON = 0.62
+
+SKIES: dict[Time, tuple[Rgb, Rgb]] = {
+    Time.DAY: ((108, 178, 236), (200, 228, 246)),
+    Time.SUNSET: ((196, 84, 110), (252, 190, 106)),
+    Time.NIGHT: ((18, 22, 58), (48, 54, 110)),
+}
+GROUNDS: dict[Place, tuple[Rgb, Rgb]] = {
+    Place.SEA: ((46, 126, 180), (22, 74, 136)),
+    Place.MEADOW: ((134, 196, 86), (88, 156, 62)),
+    Place.FOREST: ((66, 104, 58), (44, 76, 44)),
+    Place.CITY: ((128, 126, 134), (92, 92, 102)),
+    Place.SNOW: ((238, 244, 250), (206, 220, 236)),
+    Place.DESERT: ((232, 190, 116), (204, 150, 84)),
+    Place.BEACH: ((242, 222, 164), (228, 200, 136)),
+    Place.HILLS: ((118, 172, 92), (92, 140, 74)),
+}
+_GROUND_LIGHT = {Time.DAY: 1.0, Time.SUNSET: 0.8, Time.NIGHT: 0.45}
+_Random = np.random.Generator
+
+
+def draw(canvas: Canvas, place: Place, time: Time | None, random: _Random) -> None:
+    """Fill the whole frame with the place at the time (rooms and plain backdrops have no time)."""
+    if place is Place.PLAIN:
+        canvas.gradient((240, 236, 226), (222, 216, 202))
+    elif place is Place.ROOM:
+        _room(canvas, random)
+    else:
+        _outdoors(canvas, place, time or Time.DAY, random)
+
+
+def _outdoors(canvas: Canvas, place: Place, time: Time, random: _Random) -> None:
+    width, height = canvas.width, canvas.height
+    horizon = height * (HORIZON + random.uniform(-0.02, 0.02))
+    light = _GROUND_LIGHT[time]
+    near, far = (shade(colour, light) for colour in GROUNDS[place])
+    canvas.gradient(near, far)
+    canvas.gradient(*SKIES[time], until=horizon / height)
+    if time is Time.NIGHT:
+        for _ in range(14):
+            x, y = random.uniform(0, width), random.uniform(0, horizon * 0.9)
+            radius = 0.005 * min(width, height)
+            canvas.ellipse((x - radius, y - radius, x + radius, y + radius), (240, 240, 220))
+    _DETAILS.get(place, _nothing)(canvas, horizon, light, random)
+
+
+def _nothing(canvas: Canvas, horizon: float, light: float, random: _Random) -> None:
+    """Some places are their ground alone."""
+
+
+def _sea(canvas: Canvas, horizon: float, light: float, random: _Random) -> None:
+    for row in (0.15, 0.4, 0.7):
+        y = horizon + row * (canvas.height - horizon)
+        for _ in range(4):
+            x = random.uniform(-0.1, 1.0) * canvas.width
+            length = random.uniform(0.08, 0.2) * canvas.width
+            canvas.line(
+                [(x, y), (x + length, y)], shade((150, 206, 232), light), 0.012 * canvas.height
+            )
+
+
+def _forest(canvas: Canvas, horizon: float, light: float, random: _Random) -> None:
+    step = min(canvas.width, canvas.height) * 0.17
+    for index in range(int(canvas.width / step) + 2):
+        x = (index - random.uniform(0.2, 0.6)) * step
+        top = horizon - step * random.uniform(1.9, 2.6)
+        green = shade((42, 98, 62), light * random.uniform(0.8, 1.0))
+        for level in (0.0, 0.35):
+            peak = top + level * (horizon - top)
+            points = [
+                (x + step / 2, peak),
+                (x + step * 1.1, horizon + 2),
+                (x - step * 0.1, horizon + 2),
+            ]
+            canvas.polygon(points, green)
+
+
+def _city(canvas: Canvas, horizon: float, light: float, random: _Random) -> None:
+    step = min(canvas.width, canvas.height) * 0.16
+    for index in range(int(canvas.width / step) + 1):
+        x, top = index * step, horizon - step * random.uniform(1.2, 3.0)
+        wall = shade((132, 140, 164), light * random.uniform(0.75, 1.0))
+        canvas.polygon([(x, top), (x + step, top), (x + step, horizon), (x, horizon)], wall)
+        pane = shade((252, 232, 150), max(light, 0.8))
+        for column in (0.22, 0.6):
+            y = top + step * 0.25
+            while y < horizon - step * 0.3:
+                left = x + column * step
+                right, bottom = left + step * 0.2, y + step * 0.24
+                canvas.polygon([(left, y), (right, y), (right, bottom), (left, bottom)], pane)
+                y += step * 0.5
+
+
+def _hills(canvas: Canvas, horizon: float, light: float, random: _Random) -> None:
+    size = min(canvas.width, canvas.height)
+    for colour, lift in (((110, 150, 140), 0.2), ((118, 172, 92), 0.08)):
+        x = -0.2 * canvas.width
+        while x < canvas.width:
+            reach = size * random.uniform(0.5, 0.8)
+            rise = size * lift * random.uniform(0.8, 1.2)
+            canvas.ellipse(
+                (x, horizon - rise, x + reach, horizon + rise * 1.5), shade(colour, light)
+            )
+            x += reach * 0.6
+
+
+def _desert(canvas: Canvas, horizon: float, light: float, random: _Random) -> None:
+    for row in (0.05, 0.4):
+        y = horizon + row * (canvas.height - horizon)
+        left = random.uniform(-0.3, 0.3) * canvas.width
+        box = (left, y, left + canvas.width, y + 0.5 * (canvas.height - horizon))
+        canvas.ellipse(box, shade((222, 172, 98), light * 0.95))
+
+
+def _beach(canvas: Canvas, horizon: float, light: float, random: _Random) -> None:
+    width, depth = canvas.width, canvas.height - horizon
+    shore = [(0, horizon), (width, horizon), (width, horizon + 0.3 * depth)]
+    shore.append((0, horizon + random.uniform(0.3, 0.45) * depth))
+    canvas.polygon(shore, shade((64, 166, 200), light))
+    canvas.line([shore[2], shore[3]], shade((250, 250, 250), light), 0.02 * canvas.height)
+
+
+def _room(canvas: Canvas, random: _Random) -> None:
+    canvas.gradient((172, 116, 76), (140, 90, 58))
+    canvas.gradient((234, 214, 178), (222, 198, 160), until=HORIZON + 0.1)
+    width, height = canvas.width, canvas.height
+    left = (0.08 + random.uniform(0, 0.03)) * width
+    right, top, bottom = left + 0.2 * width, 0.1 * height, 0.36 * height
+    canvas.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], (150, 200, 230))
+    middle = (left + right) / 2
+    frame = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+    canvas.line(frame, (120, 80, 50), 0.016 * width)
+    canvas.line([(middle, top), (middle, bottom)], (120, 80, 50), 0.012 * width)
+
+
+_DETAILS = {
+    Place.SEA: _sea,
+    Place.FOREST: _forest,
+    Place.CITY: _city,
+    Place.HILLS: _hills,
+    Place.DESERT: _desert,
+    Place.BEACH: _beach,
+}

@@ -1,0 +1,147 @@
+"""The built-in model's components, made from nothing, and its folder in diffusers layout."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+from diffusers import DDPMScheduler, UniPCMultistepScheduler, UNet2DConditionModel
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
+
+from gpu.base_models.patch_codec import PatchCodec
+from gpu.pretrain.vocabulary import (
+    END,
+    LITTLE_WORDS,
+    MAX_TOKENS,
+    PAD,
+    START,
+    SYNONYMS,
+    TOKENS,
+    UNKNOWN,
+)
+
+NOISE: dict[str, Any] = {
+    "num_train_timesteps": 1000,
+    # plain linear betas: latents this large and smooth keep their layout far into the noise
+    "beta_schedule": "linear",
+    "beta_start": 0.0001,
+    "beta_end": 0.02,
+    "prediction_type": "v_prediction",
+    "rescale_betas_zero_snr": True,
+    "timestep_spacing": "trailing",
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Widths of the networks; the default is the shipped model, about 11.9 M parameters."""
+
+    widths: tuple[int, ...] = (64, 128, 192)
+    text_width: int = 128
+    latent_channels: int = 48
+    groups: int = 16
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The two trained networks."""
+
+    unet: UNet2DConditionModel
+    text_encoder: CLIPTextModel
+
+
+def make_networks(shape: Shape, *, seed: int) -> Networks:
+    """Fresh networks; the same shape and seed give the same weights."""
+    torch.manual_seed(seed)
+    deeper = len(shape.widths) - 1
+    unet = UNet2DConditionModel(
+        sample_size=32,
+        in_channels=shape.latent_channels,
+        out_channels=shape.latent_channels,
+        layers_per_block=1,
+        block_out_channels=shape.widths,
+        down_block_types=("DownBlock2D", *["CrossAttnDownBlock2D"] * deeper),
+        up_block_types=(*["CrossAttnUpBlock2D"] * deeper, "UpBlock2D"),
+        cross_attention_dim=shape.text_width,
+        attention_head_dim=8,
+        norm_num_groups=shape.groups,
+        # the whole caption also steers every layer: small networks obey text far sooner
+        addition_embed_type="text",
+        resnet_time_scale_shift="scale_shift",
+    )
+    text_encoder = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(TOKENS),
+            hidden_size=shape.text_width,
+            intermediate_size=4 * shape.text_width,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            max_position_embeddings=MAX_TOKENS,
+            projection_dim=shape.text_width,
+            bos_token_id=TOKENS.index(START),
+            eos_token_id=TOKENS.index(END),
+            pad_token_id=TOKENS.index(PAD),
+        )
+    )
+    return Networks(unet, text_encoder)
+
+
+def make_tokenizer() -> PreTrainedTokenizerFast:
+    """Whole words, in lower case; little words vanish, synonyms and plurals become our words."""
+    tokenizer = Tokenizer(
+        models.WordLevel({token: i for i, token in enumerate(TOKENS)}, unk_token=UNKNOWN)
+    )
+    little = "|".join(LITTLE_WORDS)
+    replacements = [normalizers.Replace(Regex(rf"(?<![\w<-])({little})(?![\w>-])"), " ")]
+    replacements += [
+        normalizers.Replace(Regex(rf"(?<![\w<-]){word}(?![\w>-])"), ours)
+        for word, ours in SYNONYMS.items()
+    ]
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Lowercase(), *replacements])
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s,;:.!?()\"']+"), "removed")
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{START} $A {END}",
+        special_tokens=[(START, TOKENS.index(START)), (END, TOKENS.index(END))],
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        bos_token=START,
+        eos_token=END,
+        unk_token=UNKNOWN,
+        model_max_length=MAX_TOKENS,
+    )
+
+
+def tokenize(tokenizer: PreTrainedTokenizerFast, captions: list[str]) -> torch.Tensor:
+    """Token ids [B, 16], padded and cut."""
+    encoded = tokenizer(captions, padding="max_length", truncation=True, max_length=MAX_TOKENS)
+    return torch.tensor(encoded["input_ids"])
+
+
+def save_model(folder: Path, networks: Networks, codec: PatchCodec) -> None:
+    """Write the whole model in diffusers layout, fp16 safetensors, ready to be loaded."""
+    networks.unet.half().save_pretrained(folder / "unet")
+    networks.text_encoder.half().save_pretrained(folder / "text_encoder")
+    codec.half().save_pretrained(folder / "vae")
+    make_tokenizer().save_pretrained(str(folder / "tokenizer"))
+    UniPCMultistepScheduler.from_config(DDPMScheduler(**NOISE).config).save_pretrained(
+        folder / "scheduler"
+    )
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "_diffusers_version": diffusers.__version__,
+        "feature_extractor": [None, None],
+        "image_encoder": [None, None],
+        "requires_safety_checker": False,
+        "safety_checker": [None, None],
+        "scheduler": ["diffusers", "UniPCMultistepScheduler"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "PreTrainedTokenizerFast"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["gpu.base_models.patch_codec", "PatchCodec"],
+    }
+    (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")

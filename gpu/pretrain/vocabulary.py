@@ -1,0 +1,138 @@
+"""The words the built-in model knows, and how free text is brought down to them.
+
+Captions are comma-separated words of this vocabulary. A person may also type a plain sentence:
+the tokenizer drops little words ("a red house on a meadow") and maps common synonyms and plurals.
+Token ids are part of the shipped weights: append, never reorder.
+"""
+
+from enum import StrEnum
+
+
+class Thing(StrEnum):
+    """What a scene shows."""
+
+    HOUSE = "house"
+    TREE = "tree"
+    BOAT = "boat"
+    CAT = "cat"
+    BIRD = "bird"
+    FISH = "fish"
+    FLOWER = "flower"
+    MOUNTAIN = "mountain"
+    MOON = "moon"
+    SUN = "sun"
+    STAR = "star"
+    CLOUD = "cloud"
+    WOMAN = "woman"
+    MAN = "man"
+    PORTRAIT = "portrait"
+    CAR = "car"
+    BALLOON = "balloon"
+    MUSHROOM = "mushroom"
+    BUTTERFLY = "butterfly"
+    CASTLE = "castle"
+
+
+class Place(StrEnum):
+    """Where a scene is."""
+
+    SEA = "sea"
+    MEADOW = "meadow"
+    FOREST = "forest"
+    CITY = "city"
+    SNOW = "snow"
+    DESERT = "desert"
+    BEACH = "beach"
+    HILLS = "hills"
+    ROOM = "room"
+    PLAIN = "plain"
+
+
+class Time(StrEnum):
+    """When a scene is; rooms and plain backdrops have no time."""
+
+    DAY = "day"
+    SUNSET = "sunset"
+    NIGHT = "night"
+
+
+class Colour(StrEnum):
+    """The colour of the main thing."""
+
+    RED = "red"
+    ORANGE = "orange"
+    YELLOW = "yellow"
+    GREEN = "green"
+    BLUE = "blue"
+    PURPLE = "purple"
+    PINK = "pink"
+    BROWN = "brown"
+    BLACK = "black"
+    WHITE = "white"
+    GREY = "grey"
+    TURQUOISE = "turquoise"
+
+
+class Count(StrEnum):
+    """How many of the main thing."""
+
+    ONE = "one"
+    TWO = "two"
+    THREE = "three"
+
+
+class Position(StrEnum):
+    """Where across the frame the main thing stands."""
+
+    LEFT = "left"
+    CENTRE = "centre"
+    RIGHT = "right"
+
+
+class Size(StrEnum):
+    """How much of the frame the main thing fills; no word means the usual size."""
+
+    BIG = "big"
+    SMALL = "small"
+
+
+PERSON = "person"
+PAD, START, END, UNKNOWN = "<pad>", "<start>", "<end>", "<unk>"
+STYLE_SLOTS = tuple(f"<style-{index}>" for index in range(64))
+SPARE_SLOTS = tuple(f"<spare-{index}>" for index in range(128))
+MAX_TOKENS = 16
+
+WORDS: tuple[str, ...] = (
+    *(str(word) for group in (Thing, Place, Time, Colour, Count, Position, Size) for word in group),
+    PERSON,
+    "picture", "flat", "simple", "bright", "dark", "sky", "water", "grass",
+    "sand", "street", "indoors", "outdoors", "animal", "building", "plant", "vehicle",
+)  # fmt: skip
+
+SYNONYMS: dict[str, str] = {
+    "kitten": "cat", "ship": "boat", "sailboat": "boat", "ocean": "sea", "lake": "sea",
+    "field": "meadow", "woods": "forest", "town": "city", "winter": "snow", "snowy": "snow",
+    "dune": "desert", "dunes": "desert", "hill": "hills", "shore": "beach", "interior": "room",
+    "dusk": "sunset", "dawn": "sunset", "evening": "sunset", "midnight": "night",
+    "girl": "woman", "lady": "woman", "boy": "man", "guy": "man", "face": "portrait",
+    "people": "person", "human": "person", "home": "house", "cottage": "house", "villa": "house",
+    "rose": "flower", "tulip": "flower", "toadstool": "mushroom", "crescent": "moon",
+    "peak": "mountain", "automobile": "car", "fortress": "castle", "gray": "grey",
+    "violet": "purple", "gold": "yellow", "teal": "turquoise", "cyan": "turquoise",
+    "large": "big", "huge": "big", "tiny": "small", "little": "small", "center": "centre",
+    "middle": "centre", "women": "woman", "men": "man", "butterflies": "butterfly",
+    "cities": "city", "forests": "forest", "meadows": "meadow", "castles": "castle",
+    **{
+        f"{thing}s": str(thing)
+        for thing in Thing
+        if thing not in {Thing.FISH, Thing.WOMAN, Thing.MAN, Thing.BUTTERFLY, Thing.CASTLE}
+    },
+}  # fmt: skip
+
+LITTLE_WORDS: tuple[str, ...] = (
+    "a", "an", "the", "of", "in", "on", "at", "with", "and", "by", "near", "under", "over",
+    "from", "to", "is", "are", "its", "his", "her", "some", "there", "this", "that", "during",
+    "before", "behind", "above", "below", "side", "next",
+)  # fmt: skip
+
+TOKENS: tuple[str, ...] = (PAD, START, END, UNKNOWN, *STYLE_SLOTS, *WORDS, *SPARE_SLOTS)

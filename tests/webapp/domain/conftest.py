@@ -1,0 +1,25 @@
+"""The domain's tests share the fixtures of tests.fixtures."""
+
+from tests.fixtures import (
+    committed,
+    database_url,
+    environment,
+    scratch,
+    server,
+    session,
+    shared_engine,
+    storage,
+    template,
+)
+
+__all__ = [
+    "committed",
+    "database_url",
+    "environment",
+    "scratch",
+    "server",
+    "session",
+    "shared_engine",
+    "storage",
+    "template",
+]

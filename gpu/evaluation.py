@@ -19,7 +19,7 @@ from gpu.rendering.pixels import to_pictures, to_tensor
 
 _CHANNELS = (24, 32)
 _KERNEL = 5
-_SIDE = 256  # pictures are compared at one size; fine texture survives this, noise does not
+_SIDE = 512  # shorter side at which pictures are compared
 _MIN_SPREAD = 1e-6
 
 

@@ -17,7 +17,7 @@ from gpu.errors import AdapterMismatch
 FILE_PREFIX = "unet."
 
 
-def adaptable_layers(unet: torch.nn.Module) -> dict[str, torch.nn.Module]:
+def adaptable_layers(unet: torch.nn.Module) -> dict[str, torch.nn.Linear | torch.nn.Conv2d]:
     """All linear and convolution layers by name.
 
     All of them, because adapting conv_in and conv_out too closes 15-27 points more of the style

@@ -97,8 +97,9 @@ class Renderer:
 
         `on_step(done, total)` counts denoising steps over all rows. A request that cannot be
         drawn in its own style is a `RenderFailure`; the others go on. Raises `Stopped` when
-        `should_stop` says so.
+        `should_stop` says so, and `AdapterMismatch` if someone left an adapter on the model.
         """
+        assert_bare(self.base.unet)
         outcomes: dict[int, Outcome] = {}
         orders: list[_Order] = []
         for index, request in enumerate(requests):

@@ -1,0 +1,50 @@
+import pytest
+import torch
+
+from gpu.training.diffusion import NoisyBatch, Objective, weighted_losses
+
+
+@pytest.fixture
+def objective(tiny_base):
+    return Objective.of(tiny_base, min_snr_gamma=5.0, noise_offset=0.0)
+
+
+def draw(objective, *name, count=8):
+    latents = torch.randn(count, 4, 16, 16, generator=torch.Generator().manual_seed(1))
+    return objective.draw(latents, torch.zeros(count, 12, 16), name)
+
+
+def test_a_named_draw_is_the_same_every_time(objective):
+    first, again, other = (draw(objective, 1, step) for step in (5, 5, 6))
+    assert torch.equal(first.noisy, again.noisy)
+    assert torch.equal(first.times, again.times)
+    assert not torch.equal(first.noisy, other.noisy)
+
+
+def test_the_times_of_a_batch_are_spread_over_the_whole_range(objective):
+    for step in range(20):
+        parts = draw(objective, step).times // 125
+        assert sorted(parts.tolist()) == list(range(8))
+
+
+def test_the_last_time_is_pure_noise_and_still_counts(objective):
+    latents, noise = torch.full((1, 4, 2, 2), 3.0), torch.ones(1, 4, 2, 2)
+    last = objective.noise(latents, torch.zeros(1, 1, 1), torch.tensor([999]), noise)
+    assert torch.allclose(last.noisy, noise, atol=1e-3)
+    assert torch.allclose(last.target, -latents, atol=1e-3)
+    assert last.weights.item() > 0
+
+
+def test_min_snr_weights_are_bounded(objective):
+    weights = objective._weights(objective.alphas_cumprod)
+    assert weights.min() > 0
+    assert weights.max() <= 1.0
+
+
+def test_parts_of_a_batch_have_the_losses_of_the_whole(objective, tiny_base):
+    batch = draw(objective, 0, count=4)
+    with torch.no_grad():
+        whole = weighted_losses(tiny_base.unet, batch, torch.float32)
+        parts = [weighted_losses(tiny_base.unet, batch.part(n, 1), torch.float32) for n in range(4)]
+    assert torch.allclose(whole, torch.cat(parts), rtol=1e-4)
+    assert isinstance(batch.part(0, 2), NoisyBatch)

@@ -1,0 +1,77 @@
+import copy
+import dataclasses
+
+import pytest
+import torch
+
+from gpu.base_models.lora import put_on, take_off
+from gpu.training.diffusion import NoisyBatch
+from gpu.training.learner import Learner
+from gpu.training.recipe import decide_recipe
+
+
+@pytest.fixture
+def recipe(make_config, tiny_base):
+    return decide_recipe(make_config(), tiny_base.spec)
+
+
+@pytest.fixture
+def learner(tiny_base, recipe):
+    put_on(tiny_base.unet, "learning", rank=recipe.rank, alpha=recipe.alpha, seed=0)
+    yield Learner(tiny_base, "learning", recipe)
+    take_off(tiny_base.unet)
+
+
+def steep_batch():
+    generator = torch.Generator().manual_seed(0)
+    return NoisyBatch(
+        noisy=torch.randn(2, 4, 16, 16, generator=generator),
+        target=1e4 * torch.randn(2, 4, 16, 16, generator=generator),
+        times=torch.tensor([100, 900]),
+        weights=torch.ones(2),
+        text=torch.randn(2, 12, 16, generator=generator),
+    )
+
+
+def gradient_norm(learner):
+    gradients = [weight.grad for weight in learner.weights.values() if weight.grad is not None]
+    return torch.linalg.vector_norm(torch.cat([gradient.flatten() for gradient in gradients]))
+
+
+def test_the_gradient_is_really_clipped(learner, recipe):
+    steep = learner._backward_in_parts(steep_batch())
+    before = gradient_norm(learner)
+    learner.learn(steep_batch(), learning_rate=0.0)
+
+    assert steep > 1e6
+    assert before > 10 * recipe.max_gradient_norm
+    assert gradient_norm(learner) == pytest.approx(recipe.max_gradient_norm, rel=1e-3)
+
+
+def test_adapters_are_kept_in_full_precision_whatever_the_base(tiny_base, recipe):
+    half = dataclasses.replace(
+        tiny_base, unet=copy.deepcopy(tiny_base.unet).to(torch.bfloat16), dtype=torch.bfloat16
+    )
+    put_on(half.unet, "learning", rank=2, alpha=2.0, seed=0)
+    learner = Learner(half, "learning", recipe)
+    learner.learn(steep_batch(), learning_rate=1e-3)
+    assert {weight.dtype for weight in learner.weights.values()} == {torch.float32}
+    assert {weight.grad.dtype for weight in learner.weights.values()} == {torch.float32}
+
+
+def test_only_the_adapter_learns(learner, tiny_base):
+    before = {
+        name: value.clone()
+        for name, value in tiny_base.unet.named_parameters()
+        if ".lora_" not in name
+    }
+    learner.learn(steep_batch(), learning_rate=1e-2)
+    after = dict(tiny_base.unet.named_parameters())
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+    trainable = {name for name, value in after.items() if value.requires_grad}
+    assert len(trainable) == len(learner.weights)
+
+
+def test_the_learning_rate_is_the_one_given(learner):
+    learner.learn(steep_batch(), learning_rate=1.25e-3)
+    assert learner.optimizer.param_groups[0]["lr"] == 1.25e-3

@@ -1,0 +1,29 @@
+import dataclasses
+
+from PIL import Image
+
+from gpu.training.report import contact_sheet, loss_curve
+
+
+def test_a_contact_sheet_shows_every_picture_uncut(tmp_path):
+    rows = {
+        "Works": [Image.new("RGB", (64, 32), "red")] * 12,
+        "Trained": [Image.new("RGB", (32, 64), "lime")] * 3,
+    }
+    path = contact_sheet(tmp_path / "out" / "sheet.png", rows, captions=["a", "b", "c"], tile=64)
+    with Image.open(path) as sheet:
+        counts = {colour: count for count, colour in sheet.getcolors(1 << 20)}
+    assert counts[255, 0, 0] == 12 * 64 * 32
+    assert counts[0, 255, 0] == 3 * 32 * 64
+
+
+def test_the_loss_curve_is_a_picture(tmp_path, trained_style):
+    path = loss_curve(tmp_path / "out" / "loss.png", trained_style)
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
+        assert picture.width > 600
+
+
+def test_a_curve_can_be_drawn_before_anything_is_held_out(tmp_path, trained_style):
+    style = dataclasses.replace(trained_style, held_out_history=())
+    assert loss_curve(tmp_path / "loss.png", style).is_file()

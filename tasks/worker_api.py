@@ -27,7 +27,7 @@ NOUNS: dict[Kind, str] = {"training": "training", "generation": "inference"}
 class WorkerSettings(BaseSettings):
     """All that a GPU worker needs: our internal HTTP API; no database and no storage keys."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     internal_api_url: str
     internal_api_token: str

@@ -34,6 +34,8 @@ REPORT_EVERY_SECONDS = 1.0
 @task(TaskName.RENDER_IMAGES)
 def render_images(*, job_id: int) -> None:
     """Claim the job the bell named with others of its size, render them, hand them over."""
+    from gpu.rendering.requests import RenderedImage
+
     renderer = renderer_for(worker_settings().base_model)  # loaded before, not under, the lease
     api = worker_api()
     jobs = api.claim(job_id=job_id, limit=worker_settings().render_batch_size)
@@ -52,7 +54,7 @@ def render_images(*, job_id: int) -> None:
     failpoint("after_render")
     for outcome in outcomes:
         job = orders[outcome.request_id]
-        if hasattr(outcome, "cause"):
+        if not isinstance(outcome, RenderedImage):
             _fail(api, job, outcome.cause, outcome.message)
         else:
             _hand_over(api, job, outcome)

@@ -25,11 +25,9 @@ class SettingsError(RuntimeError):
 class Settings(BaseSettings):
     """All that the web process, the relay and the CPU workers read from the environment."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    env: Environment = Field(
-        Environment.DEVELOPMENT, description="development, test or production"
-    )
+    env: Environment = Field(Environment.DEVELOPMENT, description="development, test or production")
     secret_key: Secret = Field(description="signs cookies and storage URLs; at least 32 characters")
     database_url: str = Field(description="postgresql+psycopg2://user:password@host:5432/database")
     broker_url: str = Field(description="amqp://… (RabbitMQ) or redis://…; never used by the web")

@@ -1,4 +1,4 @@
-"""Notifications: what happened, told once; the words are made at read time in the reader's language."""
+"""Notifications: what happened, told once; words are made at read time in the reader's language."""
 
 from enum import StrEnum
 

@@ -46,7 +46,8 @@ class Style(Base):
         CheckConstraint("price_tokens BETWEEN 1 AND 10000", name="price"),
         CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period"),
         CheckConstraint(
-            "training_status <> 'completed' OR adapter_sha256 IS NOT NULL", name="completed_has_adapter"
+            "training_status <> 'completed' OR adapter_sha256 IS NOT NULL",
+            name="completed_has_adapter",
         ),
         Index(
             "uq_styles_one_active",
@@ -61,7 +62,9 @@ class Style(Base):
             unique=True,
             postgresql_where="is_active",
         ),
-        Index("ix_styles_recent", "created_at", "id", postgresql_where="is_active AND NOT is_flagged"),
+        Index(
+            "ix_styles_recent", "created_at", "id", postgresql_where="is_active AND NOT is_flagged"
+        ),
         Index(
             "ix_styles_popular",
             "usage_count",

@@ -6,7 +6,6 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-
 from webapp.domain.db import Base
 from webapp.domain.models.columns import CreatedAt, Id, JsonList, ObjectKey, Sha256, Time
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain import images
@@ -226,10 +226,13 @@ def judge_again(session: Session, kept: list[Artwork]) -> None:
 
 
 def remove(session: Session, style_id: int, artwork_ids: list[int]) -> None:
-    """Take images out of the set; their rows stay as history."""
+    """Take images out of the set, and those refused before; their rows stay as history."""
     session.execute(
         update(Artwork)
-        .where(Artwork.style_id == style_id, Artwork.id.in_(artwork_ids))
+        .where(
+            Artwork.style_id == style_id,
+            or_(Artwork.id.in_(artwork_ids), Artwork.status == ArtworkStatus.REJECTED),
+        )
         .values(is_removed=True)
     )
 

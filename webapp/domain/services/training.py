@@ -21,11 +21,11 @@ MAX_SAMPLES = 4
 
 @dataclass(frozen=True)
 class Upload:
-    """One uploaded image that waits for its verdict."""
+    """One image that waits for its verdict: as it came, or the clean copy of an earlier run."""
 
     artwork_id: int
-    idx: int
     key: str
+    is_clean: bool
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,14 @@ def uploads_to_validate(session: Session, lease: Lease) -> list[Upload]:
     All of them, because near duplicates are a property of the whole set.
     """
     rows = session.execute(
-        select(Artwork.id, Artwork.idx, Artwork.upload_key)
+        select(Artwork.id, Artwork.upload_key, Artwork.clean_key)
         .where(Artwork.style_id == style_id_of(session, lease.ref), Artwork.is_removed.is_(False))
         .order_by(Artwork.idx)
     )
-    return [Upload(row.id, row.idx, row.upload_key) for row in rows]
+    return [
+        Upload(row.id, row.clean_key or row.upload_key, is_clean=row.clean_key is not None)
+        for row in rows
+    ]
 
 
 def record_verdicts(session: Session, lease: Lease, verdicts: list[Verdict]) -> bool:

@@ -285,9 +285,10 @@ def _row_progress(session: Session, kind: JobKind, ref: int) -> dict[str, Any] |
 
 def _status(session: Session, kind: JobKind, ref: int) -> str:
     if kind is JobKind.GENERATION:
-        return str(session.scalars(select(Generation.status).where(Generation.id == ref)).one())
+        status: str = session.scalars(select(Generation.status).where(Generation.id == ref)).one()
+        return status
     style_id = training.style_id_of(session, ref)
-    return str(session.scalars(select(Style.training_status).where(Style.id == style_id)).one())
+    return session.scalars(select(Style.training_status).where(Style.id == style_id)).one()
 
 
 def _now(session: Session) -> str:

@@ -108,6 +108,8 @@ def make_celery(broker_url: str) -> Celery:
         worker_soft_shutdown_timeout=20,
         worker_enable_soft_shutdown_on_idle=True,
         worker_hijack_root_logger=False,
+        # A rendering child loads its base model before it says that it is up.
+        worker_proc_alive_timeout=300,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_heartbeat=30,

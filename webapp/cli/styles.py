@@ -10,7 +10,7 @@ from webapp.cli.accounts import find_user
 from webapp.cli.watching import Standing, watch
 from webapp.domain.db import unit_of_work
 from webapp.domain.errors import DomainError
-from webapp.domain.gateways.storage import make_storage
+from webapp.domain.gateways.storage import Storage, make_storage
 from webapp.domain.models.style import Style, TrainingStatus
 from webapp.domain.services import styles, training
 from webapp.domain.services.artworks import UploadedImage
@@ -38,11 +38,6 @@ def train(folder: Path, email: str, name: str, price: int, tags: str) -> None:
         for path in sorted(folder.iterdir())
         if path.suffix.lower() in SUFFIXES
     ]
-    storage = make_storage(
-        storage_url=settings().storage_url,
-        public_base_url=settings().public_base_url,
-        secret_key=settings().secret_key,
-    )
     try:
         with unit_of_work() as session:
             artist = find_user(session, email).artist
@@ -50,7 +45,7 @@ def train(folder: Path, email: str, name: str, price: int, tags: str) -> None:
                 raise click.ClickException(f"{email} is not an artist.")
             style_id = styles.create_from_images(
                 session,
-                storage,
+                _storage(),
                 artist=artist,
                 new=new,
                 uploaded=works,
@@ -63,6 +58,28 @@ def train(folder: Path, email: str, name: str, price: int, tags: str) -> None:
     if end.status != TrainingStatus.COMPLETED:
         raise click.ClickException(f"Style {style_id} ended as {end.status}.")
     click.echo(f"Style {style_id} is on sale.")
+
+
+@style.command("export")
+@click.argument("style_id", type=int)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def export(style_id: int, file: Path) -> None:
+    """Copy the adapter of a style into FILE, in the layout other tools open."""
+    with unit_of_work() as session:
+        row = session.get(Style, style_id)
+        if row is None or row.adapter_key is None:
+            raise click.ClickException(f"Style {style_id} has no adapter.")
+        key = row.adapter_key
+    file.write_bytes(_storage().get(key))
+    click.echo(f"{file}")
+
+
+def _storage() -> Storage:
+    return make_storage(
+        storage_url=settings().storage_url,
+        public_base_url=settings().public_base_url,
+        secret_key=settings().secret_key,
+    )
 
 
 def _tags(path: Path, common: str) -> tuple[str, ...]:

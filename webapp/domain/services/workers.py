@@ -285,10 +285,11 @@ def _row_progress(session: Session, kind: JobKind, ref: int) -> dict[str, Any] |
 
 def _status(session: Session, kind: JobKind, ref: int) -> str:
     if kind is JobKind.GENERATION:
-        status: str = session.scalars(select(Generation.status).where(Generation.id == ref)).one()
-        return status
-    style_id = training.style_id_of(session, ref)
-    return session.scalars(select(Style.training_status).where(Style.id == style_id)).one()
+        query = select(Generation.status).where(Generation.id == ref)
+    else:
+        style_id = training.style_id_of(session, ref)
+        query = select(Style.training_status).where(Style.id == style_id)
+    return str(session.execute(query).scalar_one())
 
 
 def _now(session: Session) -> str:

@@ -1,12 +1,13 @@
 """People: sign in and out, become an artist, change a profile, and read one's own account."""
 
+import io
 import re
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import sha256
 from typing import Any
 
+from PIL import Image
 from sqlalchemy import and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
@@ -22,6 +23,8 @@ from webapp.domain.errors import (
 )
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.identifiers import object_key
+from webapp.domain.image_processes import sanitise_in_subprocess
+from webapp.domain.images import SafeImage
 from webapp.domain.models.account import Artist, Role, SignIn, User
 from webapp.domain.services import ledger, notifications
 from webapp.domain.viewing import signed_url
@@ -29,6 +32,7 @@ from webapp.domain.viewing import signed_url
 SIGN_IN_LIFETIME = timedelta(days=14)
 MIN_USERNAME, MAX_USERNAME = 3, 50
 NAME_TRIES = 8
+FAINTEST_INK, MIN_CONTRAST = 32, 40  # of 255; below, nothing can be seen
 
 
 @dataclass(frozen=True)
@@ -144,9 +148,9 @@ def upgrade_to_artist(
     """
     if session.get(Artist, user.id) is not None:
         raise AlreadyArtist
-    png = _clean_signature(signature)
+    clean = _clean_signature(signature)
     key = object_key("signatures", "png")
-    storage.put(key, png, content_type="image/png")
+    storage.put(key, clean.data, content_type="image/png")
     made = session.scalar(
         insert(Artist)
         .values(
@@ -154,7 +158,7 @@ def upgrade_to_artist(
             artist_name=artist_name,
             verified_email=verified_email or user.email,
             signature_key=key,
-            signature_sha256=sha256(png).hexdigest(),
+            signature_sha256=clean.sha256,
         )
         .on_conflict_do_nothing()
         .returning(Artist)
@@ -168,9 +172,11 @@ def upgrade_to_artist(
     return made
 
 
-def _clean_signature(signature: bytes) -> bytes:
+def _clean_signature(signature: bytes) -> SafeImage:
     try:
-        return images.sanitise(signature, images.SIGNATURE).data
+        clean = sanitise_in_subprocess(signature, images.SIGNATURE_IMAGE, keep_alpha=True)
+        if _is_blank(clean):
+            raise images.BadImage(images.ImageCode.CORRUPT)
     except images.BadImage as error:
         bad = {
             "idx": 0,
@@ -180,6 +186,17 @@ def _clean_signature(signature: bytes) -> bytes:
             "limit": error.limit,
         }
         raise IMAGE_ERRORS[error.code](images=[bad]) from error
+    return clean
+
+
+def _is_blank(clean: SafeImage) -> bool:
+    """Tell whether nothing is drawn: later, an order would fail for it."""
+    with Image.open(io.BytesIO(clean.data), formats=("PNG",)) as image:
+        ink = image.getchannel("A") if image.mode == "RGBA" else image.convert("L")
+        faintest, strongest = ink.getextrema()
+    if image.mode == "RGBA":
+        return strongest < FAINTEST_INK
+    return strongest - faintest < MIN_CONTRAST
 
 
 def update_profile(
@@ -233,4 +250,17 @@ def artist_profile(storage: Storage, artist: Artist, earned: int) -> dict[str, A
         "signature_opacity": artist.signature_opacity,
         "earned_token_balance": earned,
         "follower_count": artist.follower_count,
+    }
+
+
+def upgraded(storage: Storage, user: User, artist: Artist) -> dict[str, Any]:
+    """Return what an upgrade answers."""
+    return {
+        "user": {"id": user.id, "role": user.role},
+        "artist": {
+            "id": artist.user_id,
+            "artist_name": artist.artist_name,
+            "verified_email": artist.verified_email,
+            "signature_image_url": signed_url(storage, artist.signature_key),
+        },
     }

@@ -1,0 +1,217 @@
+"""The web application over the test's own transaction, and clients signed in as somebody."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session, sessionmaker
+
+from tests import making
+from tests.fixtures import (
+    committed,
+    database_url,
+    environment,
+    scratch,
+    server,
+    session,
+    shared_engine,
+    storage,
+    template,
+)
+from webapp.api import csrf
+from webapp.api.access import SIGN_IN
+from webapp.app import create_app
+from webapp.domain.models.account import SignIn, User
+from webapp.domain.models.generation import Generation
+from webapp.domain.services import generations
+from webapp.domain.settings import settings
+from webapp.extensions import db
+
+__all__ = [
+    "committed",
+    "database_url",
+    "environment",
+    "scratch",
+    "server",
+    "session",
+    "shared_engine",
+    "storage",
+    "template",
+]
+
+WORKER_HEADERS = {"Authorization": "Bearer the token of the tests' workers, long enough"}
+
+
+class ApiClient(FlaskClient):
+    """A client that sends the CSRF token of whoever is signed in with it."""
+
+    csrf_token: str | None = None
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        headers = dict(kwargs.pop("headers", None) or {})
+        if self.csrf_token:
+            headers.setdefault(csrf.HEADER, self.csrf_token)
+        return super().open(*args, headers=headers, **kwargs)
+
+
+def make_app(monkeypatch: pytest.MonkeyPatch, **changes: str) -> Flask:
+    """An app with some settings changed; without rate limits unless asked for."""
+    for name, value in ({"RATE_LIMITS_ENABLED": "0"} | changes).items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    app = create_app()
+    app.test_client_class = ApiClient
+    return app
+
+
+@pytest.fixture
+def bind(session: Session) -> Iterator[Callable[[Flask], Flask]]:
+    """Let an app work inside the test's transaction; its commits are savepoints."""
+
+    def bound(app: Flask) -> Flask:
+        with app.app_context():
+            db.engines[None].dispose()
+            db.engines[None] = session.connection()  # type: ignore[assignment]
+        return app
+
+    db.session.session_factory.configure(join_transaction_mode="create_savepoint")
+    yield bound
+    db.session.session_factory.configure(join_transaction_mode="conditional_savepoint")
+
+
+@pytest.fixture
+def app(bind, storage, monkeypatch) -> Iterator[Flask]:
+    yield bind(make_app(monkeypatch))
+    settings.cache_clear()
+
+
+@pytest.fixture
+def real_app(committed: sessionmaker, storage, monkeypatch) -> Iterator[Flask]:
+    """An app whose commits are real, for requests in parallel."""
+    made = make_app(monkeypatch)
+    yield made
+    with made.app_context():
+        db.engines[None].dispose()
+    settings.cache_clear()
+
+
+@pytest.fixture
+def client(app: Flask) -> ApiClient:
+    """Somebody who is not signed in."""
+    return app.test_client()
+
+
+def signed_in_client(app: Flask, session: Session, user: User) -> ApiClient:
+    opened = SignIn(
+        id=f"sign-in-{user.id}-{hashlib.sha256(str(id(app)).encode()).hexdigest()[:8]}",
+        user_id=user.id,
+        expires_at=making.jobs.NOW + timedelta(days=14),
+    )
+    session.merge(opened)
+    session.commit()
+    client = app.test_client()
+    with client.session_transaction() as cookie:
+        cookie[SIGN_IN] = opened.id
+    with app.test_request_context():
+        client.csrf_token = csrf.token_for(opened.id)
+    return client
+
+
+@pytest.fixture
+def sign_in(app: Flask, session: Session) -> Callable[[User], ApiClient]:
+    """Return a client that is signed in as a user."""
+    return lambda user: signed_in_client(app, session, user)
+
+
+@pytest.fixture
+def buyer(session: Session) -> User:
+    return making.user(session)
+
+
+@pytest.fixture
+def buyer_client(buyer, sign_in) -> ApiClient:
+    return sign_in(buyer)
+
+
+@pytest.fixture
+def artist(session: Session, storage):
+    return making.artist(session, storage)
+
+
+@pytest.fixture
+def artist_client(artist, session, sign_in) -> ApiClient:
+    return sign_in(session.get(User, artist.user_id))
+
+
+@pytest.fixture
+def style(session, storage, artist):
+    made = making.style(session, storage, of=artist)
+    session.commit()
+    return made
+
+
+@pytest.fixture
+def ordered(session, buyer, style) -> Generation:
+    """One queued image of the buyer."""
+    made = making.order(session, buyer, style)[0]
+    session.commit()
+    return made
+
+
+@pytest.fixture
+def finish(session: Session, storage) -> Callable[..., Generation]:
+    """Bring an image to its end as the two CPU steps would, without drawing anything."""
+
+    def finished(made: Generation, *, is_public: bool = False) -> Generation:
+        for kind in ("image", "preview", "thumbnail"):
+            storage.put(f"{kind}s/{made.id}.png", making.signature_png(), content_type="image/png")
+        generations.pipelines.advance_generation(session, made.id, "processing")
+        generations.complete(
+            session,
+            made.id,
+            "0" * 16,
+            image_key=f"images/{made.id}.png",
+            preview_key=f"previews/{made.id}.png",
+            thumbnail_key=f"thumbnails/{made.id}.png",
+            image_sha256="a" * 64,
+            image_size=100,
+        )
+        if is_public:
+            session.execute(
+                update(Generation).where(Generation.id == made.id).values(is_public=True)
+            )
+        session.commit()
+        return session.scalars(
+            select(Generation)
+            .where(Generation.id == made.id)
+            .execution_options(populate_existing=True)
+        ).one()
+
+    return finished
+
+
+@pytest.fixture
+def worker(app: Flask) -> Callable[..., Any]:
+    """Call a webhook as one of our own workers."""
+
+    def call(method: str, path: str, body: dict[str, Any], source: str | None = None) -> Any:
+        source = source or ("training-server" if "/training/" in path else "inference-server")
+        return app.test_client().open(
+            f"/api/v1/webhooks{path}",
+            method=method,
+            json=body,
+            headers=WORKER_HEADERS | {"X-Request-Source": source},
+        )
+
+    return call
+
+
+def error_code(response: Any) -> str:
+    """The code of an answer that is an error."""
+    assert response.json["success"] is False
+    return str(response.json["error"]["code"])

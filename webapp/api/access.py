@@ -1,0 +1,192 @@
+"""Who may call a view: five guards, one per route, that check in the order of the contract.
+
+Authentication, rate, CSRF, role; then the view runs inside the request's one transaction. A route
+without a guard fails a test.
+"""
+
+import hmac
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import wraps
+from typing import Any
+
+from flask import Flask, Response, current_app, g, request, session
+from flask_login import UserMixin, current_user
+
+from webapp.api import csrf, rate_limits
+from webapp.domain.db import transaction
+from webapp.domain.errors import (
+    AccountInactive,
+    ArtistOnly,
+    CallbackUnauthorized,
+    Forbidden,
+    SessionExpired,
+    Unauthorized,
+)
+from webapp.domain.models.account import Role, User
+from webapp.domain.services import accounts
+from webapp.domain.viewing import Viewer
+from webapp.extensions import app_settings, db, login_manager
+
+SIGN_IN = "sign_in"
+TRAINER, RENDERER, SETS = "training-server", "inference-server", "sets-worker"
+
+View = Callable[..., Any]
+
+
+class Access(StrEnum):
+    """The five access rules."""
+
+    PUBLIC = "public"
+    SIGNED_IN = "signed in"
+    ARTIST = "artist"
+    ADMIN = "admin"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True)
+class SignedIn(UserMixin):
+    """The signed-in person of this request, as Flask-Login and the templates know them."""
+
+    user: User
+    sign_in_id: str
+
+
+def user() -> User:
+    """Return the signed-in user; only guarded views may ask."""
+    found: User = current_user.user
+    return found
+
+
+def viewer() -> Viewer:
+    """Return who looks: a user, an administrator, or anybody."""
+    if not current_user.is_authenticated:
+        return Viewer()
+    return Viewer(user_id=user().id, is_admin=user().role == Role.ADMIN)
+
+
+def start_session(sign_in_id: str) -> None:
+    """Give this browser a new session that holds nothing of the one before."""
+    session.clear()
+    session.permanent = True
+    session[SIGN_IN] = sign_in_id
+
+
+def public(view: View) -> View:
+    """Let anybody in; an expired session counts as none."""
+    return _guarded(Access.PUBLIC, rate_limits.enforce)(view)
+
+
+def signed_in(view: View) -> View:
+    """Let signed-in people in."""
+    return _guarded(Access.SIGNED_IN, _check_signed_in)(view)
+
+
+def artist(view: View) -> View:
+    """Let signed-in artists in."""
+    return _guarded(Access.ARTIST, _check_artist)(view)
+
+
+def admin(view: View) -> View:
+    """Let signed-in administrators in."""
+    return _guarded(Access.ADMIN, _check_admin)(view)
+
+
+def internal(*sources: str) -> Callable[[View], View]:
+    """Let our own workers in, by token, source and (if a list is set) address."""
+    return _guarded(Access.INTERNAL, lambda: _check_internal(sources))
+
+
+def _guarded(access: Access, check: Callable[[], None]) -> Callable[[View], View]:
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            check()
+            if hasattr(guarded, "max_bytes"):
+                # A slow upload must not keep a connection; the session asks again when needed.
+                db.session.rollback()
+            with transaction(db.session()):
+                return view(*args, **kwargs)
+
+        guarded.access = access  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def _check_signed_in() -> None:
+    if not current_user.is_authenticated:
+        raise g.get("sign_in_error") or Unauthorized()
+    rate_limits.enforce()
+    csrf.check(current_user.sign_in_id)
+
+
+def _check_artist() -> None:
+    _check_signed_in()
+    if user().artist is None:
+        raise ArtistOnly(role=user().role)
+
+
+def _check_admin() -> None:
+    _check_signed_in()
+    if user().role != Role.ADMIN:
+        raise Forbidden(required_role=Role.ADMIN.value)
+
+
+def _check_internal(sources: tuple[str, ...]) -> None:
+    expected = f"Bearer {app_settings().internal_api_token}"
+    given = request.headers.get("Authorization", "")
+    is_known = hmac.compare_digest(given.encode(), expected.encode())
+    if not is_known or request.headers.get("X-Request-Source") not in sources:
+        raise CallbackUnauthorized
+
+
+def load_sign_in(_request: Any) -> SignedIn | None:
+    """Return the person behind the session cookie; remember why there is none."""
+    sign_in_id = session.get(SIGN_IN)
+    if not isinstance(sign_in_id, str):
+        return None
+    try:
+        found = accounts.signed_in_user(db.session(), sign_in_id)
+    except (SessionExpired, AccountInactive) as error:
+        g.sign_in_error = error
+        return None
+    g.sign_in_id = sign_in_id
+    g.user_language = found.language
+    return SignedIn(user=found, sign_in_id=sign_in_id)
+
+
+def is_loopback() -> bool:
+    """Tell whether the request comes from this machine."""
+    try:
+        return ipaddress.ip_address(rate_limits.client_address()).is_loopback
+    except ValueError:
+        return False
+
+
+def _know_and_count() -> None:
+    """Find out who asks, and count the request; workers, probes and files are neither."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    access = getattr(view, "access", Access.PUBLIC)
+    if access is Access.INTERNAL or request.endpoint == "static":
+        return
+    if getattr(view, "rate_exempt", False):
+        return
+    user_id = str(user().id) if current_user.is_authenticated else None
+    if request.path.startswith("/api/"):
+        rate_limits.count_request(view, user_id)
+
+
+def register(app: Flask) -> None:
+    """Attach sign-in, the counting of requests, and the CSRF cookie of signed-in browsers."""
+    login_manager.init_app(app)
+    login_manager.request_loader(load_sign_in)
+    app.before_request(_know_and_count)
+
+    @app.after_request
+    def refresh_csrf_cookie(response: Response) -> Response:
+        if "sign_in_id" in g:
+            csrf.set_cookie(response, csrf.token_for(g.sign_in_id))
+        return response

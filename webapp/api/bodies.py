@@ -1,0 +1,156 @@
+"""Reading requests: JSON, forms, files, queries and the idempotency key, by pydantic models."""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import orjson
+from flask import Flask, Response, request
+from pydantic import BaseModel
+from werkzeug.datastructures import FileStorage, MultiDict
+
+from webapp.api import envelope
+from webapp.api.access import user
+from webapp.domain import images
+from webapp.domain.errors import InvalidRequest, TooManyImages, ValidationFailed
+from webapp.domain.services import idempotency
+from webapp.domain.services.artworks import MAX_IMAGES, UploadedImage
+from webapp.extensions import db
+
+KEY = re.compile(r"[A-Za-z0-9_-]{8,128}", re.ASCII)
+MEGABYTE = 1 << 20
+MAX_BODY = 8 * MEGABYTE
+MAX_STYLE_BODY = 1024 * MEGABYTE
+MAX_FILENAME = 255
+
+Model = TypeVar("Model", bound=BaseModel)
+View = Callable[..., Any]
+
+
+def accepts(max_bytes: int) -> Callable[[View], View]:
+    """Let a view take a larger body than the usual 8 MB; stands above its guard."""
+
+    def mark(view: View) -> View:
+        view.max_bytes = max_bytes  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def is_multipart() -> bool:
+    """Tell whether the body is a form with files; raises InvalidRequest when it is neither."""
+    if request.mimetype == "multipart/form-data":
+        return True
+    if not request.is_json:
+        raise InvalidRequest(reason="Content-Type must be application/json or multipart/form-data.")
+    return False
+
+
+def json_body(model: type[Model]) -> Model:
+    """Return the JSON body; raises InvalidRequest for what is not JSON."""
+    if not request.is_json:
+        raise InvalidRequest(reason="Content-Type must be application/json.")
+    return model.model_validate_json(request.get_data())
+
+
+def form_body(model: type[Model]) -> Model:
+    """Return the fields of a form; a field given several times is a list."""
+    return model.model_validate(_flat(request.form))
+
+
+def query(model: type[Model]) -> Model:
+    """Return the query parameters."""
+    return model.model_validate(_flat(request.args))
+
+
+def _flat(given: MultiDict[str, str]) -> dict[str, Any]:
+    return {
+        name: values[0] if len(values) == 1 else values
+        for name, values in given.to_dict(flat=False).items()
+    }
+
+
+def uploaded_images(tags_by_index: dict[int, list[str]]) -> list[UploadedImage]:
+    """Read the files of `images`, none further than one byte past the limit."""
+    files = request.files.getlist("images") or request.files.getlist("images[]")
+    # Counted before anything is read.
+    if len(files) > MAX_IMAGES:
+        raise TooManyImages(count=len(files), max=MAX_IMAGES)
+    return [
+        UploadedImage(
+            filename=_shown_name(file),
+            data=read_limited(file, images.TRAINING_IMAGE.max_bytes),
+            tags=tuple(tags_by_index.get(index, [])),
+        )
+        for index, file in enumerate(files)
+    ]
+
+
+def read_limited(file: FileStorage, max_bytes: int) -> bytes:
+    """Return a file, cut one byte past the limit: enough to be refused for its size."""
+    return file.stream.read(max_bytes + 1)
+
+
+def signature_image(data_url: str | None) -> bytes:
+    """Return the signature of an upgrade: a file, or a data URL of the signature pad."""
+    file = request.files.get("signature_image")
+    if file is not None:
+        return read_limited(file, images.SIGNATURE_IMAGE.max_bytes)
+    if data_url is None:
+        raise ValidationFailed(fields={"signature_image": ["A PNG file or data URL is needed."]})
+    try:
+        return base64.b64decode(data_url.partition(",")[2])
+    except (binascii.Error, ValueError):
+        raise ValidationFailed(fields={"signature_image": ["Not base64."]}) from None
+
+
+def _shown_name(file: FileStorage) -> str:
+    name = "".join(letter for letter in file.filename or "" if letter.isprintable())
+    return name[:MAX_FILENAME] or "unnamed"
+
+
+def digest(fields: Any, files: Iterable[bytes] = ()) -> str:
+    """Return the SHA-256 of a body: its fields in a fixed order, and the digests of its files."""
+    hashed = hashlib.sha256(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS, default=str))
+    for data in files:
+        hashed.update(hashlib.sha256(data).digest())
+    return hashed.hexdigest()
+
+
+def created_once(
+    route: str, body_sha256: str, run: Callable[[], dict[str, Any]], location: str
+) -> Response:
+    """Answer a POST with 201, or again with what the same Idempotency-Key was answered."""
+    answer = idempotency.run_once(
+        db.session(),
+        user_id=user().id,
+        route=route,
+        key=_idempotency_key(),
+        body_sha256=body_sha256,
+        run=lambda: envelope.plain(run()),
+    )
+    response = envelope.created(answer.response, location.format(**answer.response))
+    if answer.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+def _idempotency_key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not KEY.fullmatch(key):
+        raise ValidationFailed(
+            fields={"Idempotency-Key": ["8 to 128 characters of A-Z a-z 0-9 _ -."]}
+        )
+    return key
+
+
+def register(app: Flask) -> None:
+    """Cap every body at what its view accepts, before anybody reads it."""
+
+    @app.before_request
+    def cap_body() -> None:
+        view = app.view_functions.get(request.endpoint or "")
+        request.max_content_length = getattr(view, "max_bytes", MAX_BODY)

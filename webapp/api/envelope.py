@@ -1,0 +1,79 @@
+"""The envelope of every answer: success, data or error, and meta with the request's id."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from flask import Flask, Response, g
+from flask.json.provider import JSONProvider
+
+JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC | orjson.OPT_OMIT_MICROSECONDS
+
+
+class OrjsonProvider(JSONProvider):
+    """JSON by orjson: fast, UTF-8, times in UTC ending in Z, never NaN."""
+
+    def dumps(self, obj: Any, **_kwargs: Any) -> str:
+        """Return JSON text."""
+        return orjson.dumps(obj, option=JSON_OPTIONS).decode()
+
+    def loads(self, s: str | bytes, **_kwargs: Any) -> Any:
+        """Return what the JSON text says."""
+        return orjson.loads(s)
+
+
+def plain(data: Any) -> Any:
+    """Return data as JSON knows it: what is stored today must be equal when it is replayed."""
+    return orjson.loads(orjson.dumps(data, option=JSON_OPTIONS))
+
+
+def success(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return an answer that carries data."""
+    return _answer({"success": True, "data": data, "meta": _meta()}, status, headers)
+
+
+def created(data: dict[str, Any], location: str) -> Response:
+    """Return 201 with the address of what was made."""
+    return success(data, 201, {"Location": location})
+
+
+def no_content() -> Response:
+    """Return 204: removed, no body, no envelope."""
+    return Response(status=204)
+
+
+def failure(
+    code: str,
+    message: str,
+    details: dict[str, Any],
+    status: int,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """Return an answer that says what went wrong."""
+    error = {"code": code, "message": message, "details": details}
+    return _answer(
+        {"success": False, "data": None, "error": error, "meta": _meta()}, status, headers
+    )
+
+
+def listed(results: list[dict[str, Any]], next_cursor: str | None) -> dict[str, Any]:
+    """Return the data of a list."""
+    return {"results": results, "next_cursor": next_cursor, "has_more": next_cursor is not None}
+
+
+def _meta() -> dict[str, Any]:
+    return {"request_id": g.get("request_id", ""), "timestamp": datetime.now(UTC)}
+
+
+def _answer(body: dict[str, Any], status: int, headers: dict[str, str] | None) -> Response:
+    return Response(
+        orjson.dumps(body, option=JSON_OPTIONS),
+        status=status,
+        headers=headers,
+        mimetype="application/json",
+    )
+
+
+def register(app: Flask) -> None:
+    """Let Flask itself speak the same JSON."""
+    app.json = OrjsonProvider(app)

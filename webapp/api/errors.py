@@ -1,0 +1,85 @@
+"""From every error to its HTTP answer: the only place where one becomes the other."""
+
+import structlog
+from flask import Flask, Response, current_app, request
+from flask_babel import gettext
+from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+
+from webapp.api import envelope
+from webapp.domain import errors
+from webapp.domain.errors import DomainError
+from webapp.domain.gateways.storage import StorageUnavailable
+
+RETRY_AFTER_SECONDS = 5
+FIRST_ERROR, SERVER_ERROR = 400, 500
+
+
+def register(app: Flask) -> None:
+    """Attach the handlers."""
+    app.register_error_handler(DomainError, answer)
+    app.register_error_handler(ValidationError, lambda error: answer(_from_pydantic(error)))
+    app.register_error_handler(HTTPException, _from_werkzeug)
+    for kind in (OperationalError, InterfaceError, PoolTimeoutError, StorageUnavailable):
+        app.register_error_handler(kind, _unavailable)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def answer(error: DomainError) -> Response:
+    """Return the answer of an error with a code; the message is in the caller's language."""
+    details = envelope.plain(error.details)
+    retry_after = details.get("retry_after")
+    headers = {"Retry-After": str(retry_after)} if retry_after is not None else None
+    return envelope.failure(error.code, gettext(error.code), details, error.status, headers)
+
+
+def _from_pydantic(error: ValidationError) -> DomainError:
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    if any(problem["type"] == "json_invalid" for problem in problems):
+        return errors.InvalidRequest(reason="The body is not JSON.")
+    fields: dict[str, list[str]] = {}
+    for problem in problems:
+        name = ".".join(str(part) for part in problem["loc"]) or "body"
+        fields.setdefault(name, []).append(problem["msg"])
+    return errors.ValidationFailed(fields=fields)
+
+
+def _from_werkzeug(error: HTTPException) -> Response | HTTPException:
+    if error.code is None or error.code < FIRST_ERROR:
+        return error  # a redirect that the router asks for
+    translated = _translated(error)
+    if isinstance(translated, errors.InternalError):
+        structlog.get_logger().error("http_error", status=error.code, path=request.path)
+    response = answer(translated)
+    if isinstance(error, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+    return response
+
+
+def _translated(error: HTTPException) -> DomainError:
+    status = error.code or SERVER_ERROR
+    if status == errors.NotFound.status:
+        return errors.NotFound(resource="route")
+    if isinstance(error, MethodNotAllowed):
+        return errors.MethodNotAllowed(allowed=sorted(error.valid_methods or ()))
+    if isinstance(error, RequestEntityTooLarge):
+        return errors.PayloadTooLarge(max_bytes=request.max_content_length or 0)
+    if status < SERVER_ERROR:
+        return errors.InvalidRequest(reason=error.name)
+    return errors.InternalError()
+
+
+def _unavailable(error: Exception) -> Response:
+    structlog.get_logger().error("service_unavailable", error=type(error).__name__)
+    return answer(errors.ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS))
+
+
+def _unexpected(error: Exception) -> Response:
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return _unavailable(error)
+    if current_app.testing and current_app.config.get("RAISE_UNEXPECTED"):
+        raise error
+    structlog.get_logger().exception("unexpected_error", path=request.path)
+    return answer(errors.InternalError())

@@ -1,0 +1,76 @@
+"""Server-sent events: the state of one thing, sent when it changes, until it is final.
+
+Each look at the database is a short session of its own: a stream that lives for minutes holds no
+connection between two looks.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+from flask import Response, stream_with_context
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from webapp.api.envelope import JSON_OPTIONS
+from webapp.domain.errors import DomainError
+from webapp.extensions import db
+
+POLL_SECONDS = 0.7
+HEARTBEAT_SECONDS = 15.0
+# A browser reconnects by itself; a thread of ours must not be held for ever.
+LONGEST_SECONDS = 900.0
+MIMETYPE = "text/event-stream"
+
+# What tells cheaply whether something changed, and the whole object once it has.
+Stamp = Callable[[Session], tuple[Any, ...]]
+Look = Callable[[Session], dict[str, Any]]
+
+
+def stream(stamp: Stamp, look: Look, is_final: Callable[[dict[str, Any]], bool]) -> Response:
+    """Return the stream: at once the present state, then each change, and `end` at the last."""
+    answer = Response(
+        stream_with_context(_messages(stamp, look, is_final)),  # type: ignore[arg-type]
+        mimetype=MIMETYPE,
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+    answer.implicit_sequence_conversion = False
+    return answer
+
+
+def _messages(
+    stamp: Stamp, look: Look, is_final: Callable[[dict[str, Any]], bool]
+) -> Iterator[bytes]:
+    began = heard = time.monotonic()
+    last: tuple[Any, ...] | None = None
+    number = 0
+    while time.monotonic() - began < LONGEST_SECONDS:
+        try:
+            now, data = _look(stamp, look, last)
+        except (DomainError, OperationalError):
+            return  # gone, hidden meanwhile, or the database away: the client asks again
+        if data is not None:
+            number += 1
+            last, heard = now, time.monotonic()
+            ended = is_final(data)
+            yield _event("end" if ended else "update", number, data)
+            if ended:
+                return
+        elif time.monotonic() - heard >= HEARTBEAT_SECONDS:
+            heard = time.monotonic()
+            yield b": still here\n\n"
+        time.sleep(POLL_SECONDS)
+
+
+def _look(
+    stamp: Stamp, look: Look, last: tuple[Any, ...] | None
+) -> tuple[tuple[Any, ...], dict[str, Any] | None]:
+    with db.session() as session:
+        now = stamp(session)
+        return now, (look(session) if now != last else None)
+
+
+def _event(name: str, number: int, data: dict[str, Any]) -> bytes:
+    body = orjson.dumps(data, option=JSON_OPTIONS)
+    return b"event: %b\nid: %d\ndata: %b\n\n" % (name.encode(), number, body)

@@ -1,0 +1,138 @@
+"""/generations (also /images): order images, watch them, fetch them, browse the feed."""
+
+from typing import Any
+
+from flask import Blueprint, Response, g, redirect, request
+
+from webapp.api import bodies, envelope, event_streams, rate_limits
+from webapp.api.access import public, signed_in, user, viewer
+from webapp.domain.errors import Unauthorized
+from webapp.domain.pagination import PageRequest
+from webapp.domain.services import generation_views, generations
+from webapp.domain.services.generation_views import FeedFilter, OwnFilter
+from webapp.extensions import db, storage
+from webapp.schemas.fields import PageQuery
+from webapp.schemas.generations import FeedQuery, GenerationListQuery, GenerationRequest, ImageQuery
+
+blueprint = Blueprint("generations", __name__)
+ROUTE = "POST /generations"
+LOCATION = "/api/v1/generations/{id}"
+MAX_COUNT = 4
+
+
+def images_asked_for() -> int:
+    """Return what this order counts in the rate limit: its images, as far as they are sensible."""
+    body = request.get_json(silent=True) if request.is_json else None
+    count = body.get("count", 1) if isinstance(body, dict) else 1
+    return count if type(count) is int and 1 <= count <= MAX_COUNT else 1
+
+
+@blueprint.post("/generations")
+@blueprint.post("/images/generate")
+@rate_limits.limited(rate_limits.GENERATION, images_asked_for)
+@signed_in
+def create() -> Response:
+    """Order one to four images."""
+    body = bodies.json_body(GenerationRequest)
+
+    def run() -> dict[str, Any]:
+        order = generations.request(
+            db.session(), user=user(), request_id=g.request_id, **body.model_dump()
+        )
+        return generation_views.order_created(db.session(), storage(), order)
+
+    return bodies.created_once(ROUTE, bodies.digest(body.model_dump(mode="json")), run, LOCATION)
+
+
+@blueprint.get("/generations/feed")
+@blueprint.get("/community/feed")
+@public
+def feed() -> Response:
+    """List what everybody may see."""
+    asked = bodies.query(FeedQuery)
+    if asked.following and viewer().user_id is None:
+        raise Unauthorized
+    wanted = FeedFilter(
+        sort="recent" if asked.sort == "created_at" else asked.sort,
+        tags=tuple(asked.tags),
+        tags_any=tuple(asked.tags_any),
+        **asked.model_dump(include={"style_id", "artist_id", "user_id", "following"}),
+    )
+    page = generation_views.feed(db.session(), storage(), wanted=wanted, page=_page(asked))
+    return envelope.success(envelope.listed(page.results, page.next_cursor))
+
+
+@blueprint.get("/generations/me")
+@signed_in
+def list_own() -> Response:
+    """List one's own images."""
+    asked = bodies.query(GenerationListQuery)
+    wanted = OwnFilter(
+        status=None if asked.status == "all" else asked.status,
+        is_public=None if asked.is_public == "all" else asked.is_public,
+        style_id=asked.style_id,
+    )
+    page = generation_views.own(
+        db.session(), storage(), user_id=user().id, wanted=wanted, page=_page(asked)
+    )
+    return envelope.success(envelope.listed(page.results, page.next_cursor))
+
+
+@blueprint.get("/generations/<id:generation_id>")
+@blueprint.get("/images/<id:generation_id>")
+@blueprint.get("/images/<id:generation_id>/status")
+@public
+def read(generation_id: int) -> Response:
+    """Show one image and where it stands."""
+    return envelope.success(_view(generation_id))
+
+
+@blueprint.get("/generations/<id:generation_id>/image")
+@public
+def read_image(generation_id: int) -> Response:
+    """Send the browser to the file."""
+    asked = bodies.query(ImageQuery)
+    url = generation_views.image_url(
+        db.session(),
+        storage(),
+        generation_id=generation_id,
+        viewer=viewer(),
+        variant=asked.variant,
+        download=asked.download,
+    )
+    response = redirect(url, code=302)
+    response.headers["Cache-Control"] = "no-store"
+    return response  # type: ignore[return-value]
+
+
+@blueprint.post("/generations/<id:generation_id>/cancel")
+@signed_in
+def cancel(generation_id: int) -> Response:
+    """Cancel an image that nobody has begun."""
+    generations.cancel(db.session(), user_id=user().id, generation_id=generation_id)
+    return envelope.success(_view(generation_id))
+
+
+@blueprint.get("/generations/<id:generation_id>/events")
+@public
+def watch(generation_id: int) -> Response:
+    """Stream one image until it is final."""
+    who, objects = viewer(), storage()
+    _view(generation_id)
+    return event_streams.stream(
+        stamp=lambda session: generation_views.stamp(session, generation_id),
+        look=lambda session: generation_views.detail(
+            session, objects, generation_id=generation_id, viewer=who
+        ),
+        is_final=generation_views.is_final,
+    )
+
+
+def _view(generation_id: int) -> dict[str, Any]:
+    return generation_views.detail(
+        db.session(), storage(), generation_id=generation_id, viewer=viewer()
+    )
+
+
+def _page(asked: PageQuery) -> PageRequest:
+    return PageRequest(limit=asked.limit, cursor=asked.cursor)

@@ -1,0 +1,67 @@
+"""Headers of every answer: the request's id, and what browsers must not do with a page."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import structlog
+from flask import Flask, Response, g, request
+from ulid import ULID
+
+from webapp.domain.settings import Environment, Settings
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Give each request an id before all else and the security headers at its end."""
+    fixed = _fixed_headers(settings)
+
+    @app.before_request
+    def name_request() -> None:
+        given = request.headers.get("X-Request-ID", "")
+        g.request_id = given if REQUEST_ID.fullmatch(given) else str(ULID())
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        response.headers["X-Request-ID"] = g.get("request_id", "")
+        for name, value in fixed.items():
+            response.headers.setdefault(name, value)
+        if response.mimetype == "application/json":
+            response.headers.setdefault("Cache-Control", "no-store")
+            response.headers.add("Vary", "Cookie, Accept-Language")
+        return response
+
+
+def _fixed_headers(settings: Settings) -> dict[str, str]:
+    # Signed URLs of S3 are on another host; folder URLs are our own.
+    images = "'self' data: blob:" + _storage_origin(settings)
+    policy = (
+        f"default-src 'self'; img-src {images}; connect-src 'self'{_storage_origin(settings)}; "
+        "script-src 'self'; style-src 'self'; object-src 'none'; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'"
+    )
+    headers = {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "strict-origin-when-cross-origin",
+        "Permissions-Policy": PERMISSIONS,
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+    if settings.env is Environment.PRODUCTION:
+        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    return headers
+
+
+def _storage_origin(settings: Settings) -> str:
+    """Return the origin of S3 as browsers see it, with a blank before it, or nothing."""
+    url = urlsplit(settings.storage_url)
+    if url.scheme != "s3":
+        return ""
+    options = parse_qs(url.query)
+    scheme = "http" if options.get("secure", ["1"])[0] in {"0", "false", "no"} else "https"
+    own = f"{scheme}://{url.netloc.rpartition('@')[2]}"
+    return " " + options.get("public_endpoint", [own])[0].rstrip("/")

@@ -1,0 +1,104 @@
+"""Health: does the process answer, and what it needs; only the database decides."""
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis
+from flask import Blueprint, Response, jsonify
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import text
+
+from webapp.api import envelope, rate_limits
+from webapp.api.access import is_loopback, public
+from webapp.domain.errors import CallbackUnauthorized
+from webapp.extensions import app_settings, db, storage
+
+VERSION = "0.1.0"
+TIMEOUT_SECONDS = 0.5
+DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671, "redis": 6379, "rediss": 6379}
+
+probes = Blueprint("probes", __name__)
+health = Blueprint("health", __name__)
+
+
+@probes.get("/healthz")
+@rate_limits.exempt
+@public
+def healthz() -> Response:
+    """Tell that the process answers."""
+    return jsonify(status="ok")
+
+
+@probes.get("/readyz")
+@rate_limits.exempt
+@public
+def readyz() -> tuple[Response, int]:
+    """Tell what is there. The site takes orders without broker, cache and storage."""
+    checks = {
+        "db": _checked(_ask_database),
+        "broker": _checked(lambda: _reach(app_settings().broker_url)),
+        "redis": _checked(_ask_redis),
+        "storage": _checked(lambda: storage().check()),
+    }
+    is_ready = bool(checks["db"]["ok"])
+    return jsonify(status="ok" if is_ready else "down", checks=checks), 200 if is_ready else 503
+
+
+@probes.get("/metrics")
+@rate_limits.exempt
+@public
+def metrics() -> Response:
+    """Give Prometheus its text, on this machine only."""
+    if not is_loopback():
+        raise CallbackUnauthorized
+    return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+@health.get("/health")
+@rate_limits.exempt
+@public
+def read_health() -> Response:
+    """Tell clients that the service is up; a database that is away becomes 503."""
+    _ask_database()
+    return envelope.success(
+        {
+            "status": "ok",
+            "database": "connected",
+            "service": "style-license",
+            "version": VERSION,
+        }
+    )
+
+
+def _checked(check: Callable[[], Any]) -> dict[str, Any]:
+    began = time.perf_counter()
+    try:
+        check()
+    except Exception:  # noqa: BLE001 - whatever it is, it is not there, and no text may leak
+        is_there = False
+    else:
+        is_there = True
+    return {"ok": is_there, "latency_ms": round((time.perf_counter() - began) * 1000, 1)}
+
+
+def _ask_database() -> None:
+    db.session.execute(text("SELECT 1"))
+
+
+def _ask_redis() -> None:
+    url = app_settings().redis_url
+    with redis.Redis.from_url(
+        url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
+    ) as client:
+        client.ping()
+
+
+def _reach(url: str) -> None:
+    """Open and close a TCP connection: the web process never speaks to the broker."""
+    parts = urlsplit(url)
+    address = (parts.hostname or "localhost", parts.port or DEFAULT_PORTS.get(parts.scheme, 5672))
+    with socket.create_connection(address, timeout=TIMEOUT_SECONDS):
+        pass

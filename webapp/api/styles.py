@@ -1,0 +1,211 @@
+"""/styles (also /models): the catalogue, making a style from works, training it again."""
+
+from typing import Any
+
+from flask import Blueprint, Response, g
+from sqlalchemy.orm import Session
+
+from webapp.api import bodies, envelope, event_streams
+from webapp.api.access import artist, public, user, viewer
+from webapp.domain.errors import Unauthorized
+from webapp.domain.models.style import Style
+from webapp.domain.pagination import PageRequest
+from webapp.domain.services import artworks, style_views, styles
+from webapp.domain.services.artworks import DeclaredFile, Upload
+from webapp.domain.services.style_views import StyleFilter
+from webapp.domain.services.styles import NewStyle
+from webapp.extensions import app_settings, db, storage
+from webapp.schemas.fields import PageQuery
+from webapp.schemas.styles import (
+    DeclaredFileBody,
+    DeclaredStyle,
+    RetrainBody,
+    RetrainForm,
+    StyleFields,
+    StyleForm,
+    StyleListQuery,
+)
+
+blueprint = Blueprint("styles", __name__)
+ROUTE = "POST /styles"
+LOCATION = "/api/v1/styles/{id}"
+
+
+@blueprint.get("/styles")
+@blueprint.get("/models")
+@public
+def list_styles() -> Response:
+    """List the catalogue."""
+    asked = bodies.query(StyleListQuery)
+    if asked.following and viewer().user_id is None:
+        raise Unauthorized
+    wanted = StyleFilter(
+        sort="recent" if asked.sort == "created_at" else asked.sort,
+        **asked.model_dump(include=FILTERS) | _tag_filters(asked),
+    )
+    page = style_views.catalogue(
+        db.session(), storage(), wanted=wanted, viewer=viewer(), page=_page(asked)
+    )
+    return envelope.success(envelope.listed(page.results, page.next_cursor))
+
+
+FILTERS = {"artist_id", "license_type", "following", "training_status"}
+
+
+@blueprint.get("/styles/me")
+@artist
+def list_own() -> Response:
+    """List the artist's own styles, in every state."""
+    asked = bodies.query(PageQuery)
+    page = style_views.own(db.session(), storage(), artist_id=user().id, page=_page(asked))
+    return envelope.success(envelope.listed(page.results, page.next_cursor))
+
+
+@blueprint.get("/styles/<id:style_id>")
+@blueprint.get("/models/<id:style_id>")
+@blueprint.get("/models/<id:style_id>/status")
+@public
+def read(style_id: int) -> Response:
+    """Show one style."""
+    return envelope.success(_view(db.session(), style_id))
+
+
+@blueprint.get("/styles/<id:style_id>/events")
+@public
+def watch(style_id: int) -> Response:
+    """Stream one style until its training ends."""
+    who, objects = viewer(), storage()
+    style_views.detail(db.session(), objects, style_id=style_id, viewer=who)
+    return event_streams.stream(
+        stamp=lambda session: style_views.stamp(session, style_id),
+        look=lambda session: style_views.detail(session, objects, style_id=style_id, viewer=who),
+        is_final=style_views.is_final,
+    )
+
+
+@blueprint.post("/styles")
+@blueprint.post("/models")
+@blueprint.post("/models/train")
+@bodies.accepts(bodies.MAX_STYLE_BODY)
+@artist
+def create() -> Response:
+    """Make a style: from the files of a form, or from files that will be uploaded to storage."""
+    return _create_from_form() if bodies.is_multipart() else _create_from_json()
+
+
+def _create_from_form() -> Response:
+    form = bodies.form_body(StyleForm)
+    files = bodies.uploaded_images(form.image_tags)
+
+    def run() -> dict[str, Any]:
+        style = styles.create_from_images(
+            db.session(),
+            storage(),
+            artist=user().artist,
+            new=_new(form),
+            uploaded=files,
+            base_model=app_settings().base_model,
+            request_id=g.request_id,
+        )
+        return _view(db.session(), style.id)
+
+    digest = bodies.digest(form.model_dump(mode="json"), (file.data for file in files))
+    return bodies.created_once(ROUTE, digest, run, LOCATION)
+
+
+def _create_from_json() -> Response:
+    body = bodies.json_body(DeclaredStyle)
+
+    def run() -> dict[str, Any]:
+        style, uploads = styles.create_from_declared(
+            db.session(),
+            storage(),
+            artist=user().artist,
+            new=_new(body),
+            files=_declared(body.files),
+            base_model=app_settings().base_model,
+        )
+        return _with_uploads(style, uploads)
+
+    return bodies.created_once(ROUTE, bodies.digest(body.model_dump(mode="json")), run, LOCATION)
+
+
+@blueprint.post("/styles/<id:style_id>/confirm-upload")
+@artist
+def confirm_upload(style_id: int) -> Response:
+    """Start the checks of a style whose files are all in storage."""
+    style = styles.confirm_upload(
+        db.session(),
+        storage(),
+        artist_id=user().id,
+        style_id=style_id,
+        request_id=g.request_id,
+    )
+    return envelope.success(_view(db.session(), style.id))
+
+
+@blueprint.post("/styles/<id:style_id>/retrain")
+@bodies.accepts(bodies.MAX_STYLE_BODY)
+@artist
+def retrain(style_id: int) -> Response:
+    """Train a failed style again, with works taken out or added."""
+    taken_out, files, declared = _retrain_body()
+    style, uploads = styles.retrain(
+        db.session(),
+        storage(),
+        artist_id=user().id,
+        style_id=style_id,
+        remove_artwork_ids=taken_out,
+        uploaded=files,
+        files=declared,
+        request_id=g.request_id,
+    )
+    if uploads:
+        return envelope.success(_with_uploads(style, uploads))
+    return envelope.success(_view(db.session(), style.id))
+
+
+def _retrain_body() -> tuple[list[int], list[artworks.UploadedImage], list[DeclaredFile]]:
+    if bodies.is_multipart():
+        form = bodies.form_body(RetrainForm)
+        return form.remove_artwork_ids, bodies.uploaded_images(form.image_tags), []
+    body = bodies.json_body(RetrainBody)
+    return body.remove_artwork_ids, [], _declared(body.files)
+
+
+def _new(fields: StyleFields) -> NewStyle:
+    return NewStyle(
+        name=fields.name,
+        description=fields.description,
+        price_tokens=fields.price_tokens,
+        license_type=fields.license_type,
+        valid_from=fields.valid_from,
+        valid_to=fields.valid_to,
+        tags=tuple(fields.tags),
+    )
+
+
+def _declared(files: list[DeclaredFileBody]) -> list[DeclaredFile]:
+    return [
+        DeclaredFile(file.filename, file.size, file.content_type, tuple(file.tags))
+        for file in files
+    ]
+
+
+def _view(session: Session, style_id: int) -> dict[str, Any]:
+    return style_views.detail(session, storage(), style_id=style_id, viewer=viewer())
+
+
+def _with_uploads(style: Style, uploads: list[Upload]) -> dict[str, Any]:
+    return _view(db.session(), style.id) | {
+        "uploads": [artworks.as_details(upload) for upload in uploads],
+        "confirm_url": f"/api/v1/styles/{style.id}/confirm-upload",
+    }
+
+
+def _tag_filters(asked: StyleListQuery) -> dict[str, tuple[str, ...]]:
+    return {"tags": tuple(asked.tags), "tags_any": tuple(asked.tags_any)}
+
+
+def _page(asked: PageQuery) -> PageRequest:
+    return PageRequest(limit=asked.limit, cursor=asked.cursor)

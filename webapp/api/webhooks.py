@@ -1,0 +1,145 @@
+"""/webhooks: the worker protocol – claim, progress, complete, failed – for our own workers only."""
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint, Response
+
+from webapp.api import bodies, envelope
+from webapp.api.access import RENDERER, SETS, TRAINER, internal
+from webapp.api.errors import answer as error_answer
+from webapp.domain.errors import ResultRejected
+from webapp.domain.models.job import JobKind
+from webapp.domain.services import workers
+from webapp.domain.services.workers import WorkerAnswer
+from webapp.extensions import db, storage
+from webapp.schemas import webhooks as schemas
+
+blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
+TRAINING_DETAILS = {"loss_points", "sample_keys", "checkpoint_key", "slice_ended"}
+
+
+@blueprint.post("/claim")
+@internal(TRAINER, RENDERER, SETS)
+def claim() -> Response:
+    """Lease due jobs to a worker."""
+    wish = bodies.json_body(schemas.Claim)
+    jobs = workers.claim(
+        db.session(),
+        storage(),
+        kinds=[JobKind(kind) for kind in wish.kinds],
+        limit=wish.max,
+        job_id=wish.job_id,
+    )
+    return envelope.success({"jobs": jobs})
+
+
+@blueprint.patch("/training/progress")
+@internal(TRAINER)
+def training_progress() -> Response:
+    """Store where a training stands."""
+    report = bodies.json_body(schemas.TrainProgress)
+    told = workers.progress(
+        db.session(),
+        JobKind.TRAINING,
+        workers.style_run(db.session(), report.style_id),
+        report.progress.model_dump(exclude_unset=True),
+        attempt=report.attempt,
+        fence=report.fence,
+        details=report.model_dump(include=TRAINING_DETAILS, exclude_defaults=True),
+    )
+    return _answer(told)
+
+
+@blueprint.post("/training/complete")
+@internal(TRAINER)
+def training_complete() -> Response:
+    """Take over a trained adapter."""
+    result = bodies.json_body(schemas.TrainResult)
+    told = workers.complete_training(
+        db.session(),
+        storage(),
+        workers.style_run(db.session(), result.style_id),
+        attempt=result.attempt,
+        fence=result.fence,
+        result=_without_names(result),
+    )
+    return _answer(told)
+
+
+@blueprint.post("/training/failed")
+@internal(TRAINER)
+def training_failed() -> Response:
+    """Record a training attempt that failed."""
+    failure = bodies.json_body(schemas.TrainFailure)
+    run_id = workers.style_run(db.session(), failure.style_id)
+    return _answer(_failed(JobKind.TRAINING, run_id, failure))
+
+
+@blueprint.patch("/inference/progress")
+@internal(RENDERER)
+def inference_progress() -> Response:
+    """Store where a rendering stands."""
+    report = bodies.json_body(schemas.RenderProgress)
+    told = workers.progress(
+        db.session(),
+        JobKind.GENERATION,
+        report.generation_id,
+        report.progress.model_dump(exclude_unset=True),
+        attempt=report.attempt,
+        fence=report.fence,
+    )
+    return _answer(told)
+
+
+@blueprint.post("/inference/complete")
+@internal(RENDERER)
+def inference_complete() -> Response:
+    """Take over a raw image; the platform signs it itself."""
+    result = bodies.json_body(schemas.RenderResult)
+    told = workers.complete_generation(
+        db.session(),
+        storage(),
+        result.generation_id,
+        attempt=result.attempt,
+        fence=result.fence,
+        result=_without_names(result),
+    )
+    return _answer(told)
+
+
+@blueprint.post("/inference/failed")
+@internal(RENDERER)
+def inference_failed() -> Response:
+    """Record a rendering attempt that failed."""
+    failure = bodies.json_body(schemas.RenderFailure)
+    return _answer(_failed(JobKind.GENERATION, failure.generation_id, failure))
+
+
+def _failed(
+    kind: JobKind, ref: int, failure: schemas.TrainFailure | schemas.RenderFailure
+) -> WorkerAnswer:
+    return workers.failed(
+        db.session(),
+        kind,
+        ref,
+        attempt=failure.attempt,
+        fence=failure.fence,
+        cause=failure.error_code,
+        message=failure.error_message,
+    )
+
+
+def _without_names(result: schemas.TrainResult | schemas.RenderResult) -> dict[str, Any]:
+    return result.model_dump(exclude={"attempt", "fence", "style_id", "generation_id"})
+
+
+def _answer(told: WorkerAnswer) -> Response:
+    """Answer a report. A rejected result is an error, yet its failed attempt is committed."""
+    if told.rejected is not None:
+        return error_answer(ResultRejected(reason=told.rejected))
+    shown = asdict(told)
+    del shown["rejected"]
+    if told.reason is None:
+        del shown["reason"]
+    return envelope.success(shown)

@@ -1,0 +1,126 @@
+"""The web process: settings, extensions, blueprints in one tuple, error handlers.
+
+Importing this module connects to nothing; `create_app` opens nothing until the first request.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, Flask, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter
+
+import webapp.domain.models  # noqa: F401 - all tables, before the database is bound
+from webapp.api import (
+    access,
+    accounts,
+    bodies,
+    envelope,
+    errors,
+    generations,
+    google,
+    headers,
+    health,
+    notifications,
+    rate_limits,
+    storage,
+    styles,
+    tokens,
+    webhooks,
+)
+from webapp.domain import db as domain_db
+from webapp.domain.gateways.storage import make_storage
+from webapp.domain.settings import Environment, Settings
+from webapp.domain.settings import settings as process_settings
+from webapp.extensions import babel, db
+
+# One blueprint per noun, under /api/v1 and again under /api.
+API = (
+    health.health,
+    accounts.blueprint,
+    styles.blueprint,
+    generations.blueprint,
+    tokens.blueprint,
+    notifications.blueprint,
+    webhooks.blueprint,
+)
+# Without a prefix: probes, the folder's signed URLs, and pages.
+SITE: tuple[Blueprint, ...] = (health.probes, storage.blueprint)
+PREFIXES = {"api_v1": "/api/v1", "api": "/api"}
+LANGUAGES = ("en", "ko")
+SESSION_LIFETIME = timedelta(days=14)
+MAX_BIGINT = 2**63 - 1
+MAX_FORM_FIELDS = 1 << 20
+
+
+class IdConverter(IntegerConverter):
+    """A row's id; a number larger than any id names nothing, like 0."""
+
+    def to_python(self, value: str) -> int:
+        """Return the id, or 0 for a number that no row can have."""
+        number: int = super().to_python(value)
+        return number if number <= MAX_BIGINT else 0
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Return the web application; by default with the settings of the environment."""
+    settings = settings or process_settings()
+    app = Flask(__name__)
+    app.config.update(_config(settings))
+    app.url_map.strict_slashes = False
+    app.url_map.converters["id"] = IdConverter
+    app.extensions["settings"] = settings
+    app.extensions["storage"] = make_storage(
+        storage_url=settings.storage_url,
+        public_base_url=settings.public_base_url,
+        secret_key=settings.secret_key,
+    )
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    db.init_app(app)
+    babel.init_app(app, locale_selector=language)
+    # In this order requests are prepared: named, capped, then counted for whoever signed in.
+    for part in (envelope, errors, bodies):
+        part.register(app)
+    headers.register(app, settings)
+    rate_limits.register(app, settings)
+    access.register(app)
+    _register_blueprints(app, settings)
+    return app
+
+
+def _config(settings: Settings) -> dict[str, Any]:
+    is_production = settings.env is Environment.PRODUCTION
+    return {
+        "SECRET_KEY": settings.secret_key,
+        "TESTING": settings.env is Environment.TEST,
+        "SQLALCHEMY_DATABASE_URI": settings.database_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": domain_db.engine_options(pool_size=10),
+        "SESSION_COOKIE_NAME": "session",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": is_production,
+        "SESSION_REFRESH_EACH_REQUEST": False,
+        "PERMANENT_SESSION_LIFETIME": SESSION_LIFETIME,
+        "MAX_FORM_MEMORY_SIZE": MAX_FORM_FIELDS,
+        "BABEL_DEFAULT_LOCALE": "en",
+        "BABEL_TRANSLATION_DIRECTORIES": "translations",
+    }
+
+
+def _register_blueprints(app: Flask, settings: Settings) -> None:
+    sign_in = google.make_blueprint(settings)
+    for name, prefix in PREFIXES.items():
+        parent = Blueprint(name, __name__, url_prefix=prefix)
+        for blueprint in (*API, sign_in):
+            parent.register_blueprint(blueprint)
+        app.register_blueprint(parent)
+    for blueprint in SITE:
+        app.register_blueprint(blueprint)
+
+
+def language() -> str:
+    """Return the language of this request: the person's own, else the browser's, else English."""
+    own: str | None = g.get("user_language")
+    return own or request.accept_languages.best_match(LANGUAGES) or "en"

@@ -1,0 +1,289 @@
+"""What people see of styles: one style, the catalogue, an artist's own styles.
+
+Core selects into plain rows; nothing is loaded lazily. Every URL is short-lived, and training
+originals are shown to their artist only.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, false, func, select
+from sqlalchemy.orm import Session
+
+from webapp.domain.errors import StyleNotFound, ValidationFailed
+from webapp.domain.gateways.storage import Storage
+from webapp.domain.models.account import Artist, User
+from webapp.domain.models.generation import Generation, GenerationStatus
+from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
+from webapp.domain.models.training import TrainingRun
+from webapp.domain.pagination import Keyset, Page, PageRequest, SortColumn
+from webapp.domain.viewing import Viewer, signed_url, tag_conditions
+
+FINAL = frozenset({TrainingStatus.COMPLETED, TrainingStatus.FAILED})
+ALL = "all"
+
+_LATEST_RUN = (
+    select(func.max(TrainingRun.id))
+    .where(TrainingRun.style_id == Style.id)
+    .correlate(Style)
+    .scalar_subquery()
+)
+_PERSON = (
+    User.username,
+    User.profile_image_key,
+    Artist.artist_name,
+    Artist.follower_count,
+)
+_RUN = (
+    TrainingRun.progress,
+    TrainingRun.metric,
+    TrainingRun.attempt,
+    TrainingRun.failure_cause,
+    TrainingRun.failure_message,
+)
+_CARD = (
+    Style.id,
+    Style.artist_id,
+    Style.name,
+    Style.description,
+    Style.thumbnail_key,
+    Style.training_status,
+    Style.price_tokens,
+    Style.license_type,
+    Style.usage_count,
+    Style.tags,
+    Style.created_at,
+)
+
+
+@dataclass(frozen=True)
+class StyleFilter:
+    """What of the catalogue somebody wants; `sort` is recent or popular."""
+
+    sort: str = "recent"
+    tags: tuple[str, ...] = ()
+    tags_any: tuple[str, ...] = ()
+    artist_id: int | None = None
+    license_type: str | None = None
+    following: bool = False
+    training_status: str = TrainingStatus.COMPLETED
+
+
+def detail(session: Session, storage: Storage, *, style_id: int, viewer: Viewer) -> dict[str, Any]:
+    """Return one style as this viewer may see it; raises StyleNotFound."""
+    row = session.execute(
+        _joined(select(*Style.__table__.columns, *_PERSON, *_RUN))
+        .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
+        .where(Style.id == style_id)
+    ).one_or_none()
+    if row is None or not _may_see(row, viewer):
+        raise StyleNotFound(id=style_id)
+    view = _public_view(session, storage, row)
+    if viewer.may_manage(row.artist_id):
+        view |= _owner_part(session, storage, row)
+    return view
+
+
+def stamp(session: Session, style_id: int) -> tuple[Any, ...]:
+    """Return what changes whenever the detail does: cheap to ask for again and again."""
+    row = session.execute(
+        select(
+            Style.training_status,
+            Style.updated_at,
+            Style.usage_count,
+            TrainingRun.progress,
+            TrainingRun.attempt,
+            select(func.count())
+            .where(Artwork.style_id == Style.id, Artwork.status != ArtworkStatus.PENDING)
+            .correlate(Style)
+            .scalar_subquery()
+            .label("judged"),
+        )
+        .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
+        .where(Style.id == style_id)
+    ).one_or_none()
+    return tuple(row or ())
+
+
+def is_final(view: dict[str, Any]) -> bool:
+    """Tell whether the training of a style has ended."""
+    return view["training_status"] in FINAL
+
+
+def catalogue(
+    session: Session,
+    storage: Storage,
+    *,
+    wanted: StyleFilter,
+    viewer: Viewer,
+    page: PageRequest,
+) -> Page:
+    """List styles: active and unflagged; unfinished ones only to their artist."""
+    conditions: list[ColumnElement[bool]] = [
+        Style.is_active,
+        Style.is_flagged.is_(False),
+        *tag_conditions(Style.tags, wanted.tags, wanted.tags_any),
+    ]
+    if wanted.training_status != TrainingStatus.COMPLETED:
+        conditions.append(Style.artist_id == viewer.user_id if viewer.user_id else false())
+    if wanted.training_status != ALL:
+        conditions.append(Style.training_status == wanted.training_status)
+    if wanted.artist_id is not None:
+        conditions.append(Style.artist_id == wanted.artist_id)
+    if wanted.license_type is not None:
+        conditions.append(Style.license_type == wanted.license_type)
+    if wanted.following:
+        conditions.append(false())  # nobody follows anybody yet
+    keyset = _keyset(wanted.sort, {"list": "styles", **vars(wanted)})
+    statement = _joined(select(*_CARD, *_PERSON)).where(*conditions)
+    rows = session.execute(keyset.apply(statement, page)).all()
+    return keyset.page(rows, page, lambda row: _card(storage, row))
+
+
+def own(session: Session, storage: Storage, *, artist_id: int, page: PageRequest) -> Page:
+    """List an artist's own styles in every state, newest first."""
+    earned = (
+        select(func.coalesce(func.sum(Generation.price_tokens), 0))
+        .where(Generation.style_id == Style.id, Generation.status == GenerationStatus.COMPLETED)
+        .correlate(Style)
+        .scalar_subquery()
+        .label("earned")
+    )
+    keyset = _keyset("recent", {"list": "own styles", "artist_id": artist_id})
+    statement = (
+        _joined(select(*_CARD, *_PERSON, Style.is_active, *_RUN, earned))
+        .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
+        .where(Style.artist_id == artist_id)
+    )
+    rows = session.execute(keyset.apply(statement, page)).all()
+    return keyset.page(rows, page, lambda row: _own_card(storage, row))
+
+
+def _joined(statement: Select[Any]) -> Select[Any]:
+    return (
+        statement.select_from(Style)
+        .join(Artist, Artist.user_id == Style.artist_id)
+        .join(User, User.id == Style.artist_id)
+    )
+
+
+def _keyset(sort: str, binding: dict[str, Any]) -> Keyset:
+    if sort not in {"recent", "popular"}:
+        raise ValidationFailed(fields={"sort": ["recent or popular."]})
+    recent: list[SortColumn] = [
+        (Style.created_at, "created_at", datetime),
+        (Style.id, "id", int),
+    ]
+    popular: list[SortColumn] = (
+        [(Style.usage_count, "usage_count", int)] if sort == "popular" else []
+    )
+    return Keyset([*popular, *recent], binding)
+
+
+def _may_see(row: Row[Any], viewer: Viewer) -> bool:
+    is_on_sale = row.training_status == TrainingStatus.COMPLETED
+    return (row.is_active and not row.is_flagged and is_on_sale) or viewer.may_manage(row.artist_id)
+
+
+def _card(storage: Storage, row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "description": row.description,
+        "thumbnail_url": signed_url(storage, row.thumbnail_key),
+        "artist": {
+            "id": row.artist_id,
+            "username": row.username,
+            "artist_name": row.artist_name,
+            "profile_image": signed_url(storage, row.profile_image_key),
+            "follower_count": row.follower_count,
+        },
+        "training_status": row.training_status,
+        "price_tokens": row.price_tokens,
+        "generation_cost_tokens": row.price_tokens,
+        "license_type": row.license_type,
+        "usage_count": row.usage_count,
+        "tags": row.tags,
+        "created_at": row.created_at,
+    }
+
+
+def _own_card(storage: Storage, row: Row[Any]) -> dict[str, Any]:
+    return _card(storage, row) | {
+        "is_active": row.is_active,
+        "progress": _progress(row),
+        "failure": _failure(row),
+        "total_earned_tokens": int(row.earned),
+    }
+
+
+def _public_view(session: Session, storage: Storage, row: Row[Any]) -> dict[str, Any]:
+    return _card(storage, row) | {
+        "valid_from": row.valid_from,
+        "valid_to": row.valid_to,
+        "is_active": row.is_active,
+        "progress": _progress(row),
+        "updated_at": row.updated_at,
+        "stats": {
+            "total_generations": row.usage_count,
+            "avg_likes": _average_likes(session, row.id) if row.usage_count else 0,
+        },
+        "sample_images": [signed_url(storage, key) for key in row.sample_keys],
+    }
+
+
+def _average_likes(session: Session, style_id: int) -> float:
+    average = session.scalar(
+        select(func.avg(Generation.like_count)).where(
+            Generation.style_id == style_id, Generation.status == GenerationStatus.COMPLETED
+        )
+    )
+    return round(float(average or 0), 2)
+
+
+def _progress(row: Row[Any]) -> dict[str, Any] | None:
+    progress: dict[str, Any] | None = row.progress
+    return progress if row.training_status == TrainingStatus.TRAINING else None
+
+
+def _failure(row: Row[Any]) -> dict[str, Any] | None:
+    if row.training_status != TrainingStatus.FAILED:
+        return None
+    return {
+        "code": "TRAINING_FAILED",
+        "cause": row.failure_cause,
+        "message": row.failure_message,
+    }
+
+
+def _owner_part(session: Session, storage: Storage, row: Row[Any]) -> dict[str, Any]:
+    works = session.execute(
+        select(*Artwork.__table__.columns)
+        .where(Artwork.style_id == row.id, Artwork.is_removed.is_(False))
+        .order_by(Artwork.idx)
+    ).all()
+    counted = {state.value: sum(work.status == state for work in works) for state in ArtworkStatus}
+    return {
+        "artwork_count": len(works),
+        "artworks": [_artwork(storage, work) for work in works],
+        "validation": {"total": len(works), **counted},
+        "training_metric": row.metric,
+        "attempt": row.attempt or 1,
+        "failure": _failure(row),
+    }
+
+
+def _artwork(storage: Storage, work: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": work.id,
+        "idx": work.idx,
+        "filename": work.filename,
+        # Only the clean copy is shown: what a stranger uploaded is never sent to a browser.
+        "url": signed_url(storage, work.clean_key),
+        "tags": work.tags,
+        "status": work.status,
+        "code": work.code,
+        "width": work.width,
+        "height": work.height,
+    }

@@ -1,0 +1,180 @@
+"""What people see of their tokens: packages on offer, balances, the list of transactions.
+
+The words of a transaction are not stored: `memo` names its kind, and who shows it says it in the
+reader's language.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, false, literal, select, union_all
+from sqlalchemy.orm import Session
+
+from webapp.domain.gateways.storage import Storage
+from webapp.domain.models.generation import Generation, GenerationStatus
+from webapp.domain.models.ledger import Account, Transfer, TransferKind
+from webapp.domain.models.style import Style
+from webapp.domain.pagination import Keyset, Page, PageRequest
+from webapp.domain.services import ledger
+from webapp.domain.viewing import signed_url
+
+IN, OUT = "in", "out"
+TYPES: dict[str, str] = {
+    TransferKind.BONUS: "bonus",
+    TransferKind.GRANT: "bonus",
+    TransferKind.HOLD: "usage",
+    TransferKind.REFUND: "refund",
+    TransferKind.PAYOUT: "earning",
+}
+PENDING, COMPLETED, REFUNDED = "pending", "completed", "refunded"
+
+
+@dataclass(frozen=True)
+class Package:
+    """Tokens for money, as offered; prices in KRW."""
+
+    package_id: str
+    amount_tokens: int
+    total_price: int
+
+
+PACKAGES = (
+    Package("basic_100", 100, 10_000),
+    Package("standard_500", 500, 45_000),
+    Package("premium_1000", 1000, 80_000),
+)
+
+
+@dataclass(frozen=True)
+class TransactionFilter:
+    """What of the transactions somebody wants; None and "all" mean everything."""
+
+    type: str = "all"
+    direction: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def packages() -> list[dict[str, Any]]:
+    """Return what is on offer, cheapest first; the discount is against the smallest package."""
+    dearest = max(each.total_price / each.amount_tokens for each in PACKAGES)
+    return [
+        {
+            "package_id": each.package_id,
+            "amount_tokens": each.amount_tokens,
+            "total_price": each.total_price,
+            "price_per_token": each.total_price // each.amount_tokens,
+            "discount_percent": round(100 - 100 * each.total_price / each.amount_tokens / dearest),
+            "currency_code": "KRW",
+        }
+        for each in sorted(PACKAGES, key=lambda each: each.total_price)
+    ]
+
+
+def balance(session: Session, user_id: int) -> dict[str, int]:
+    """Return what a person can spend, has in orders, and has earned."""
+    balances = ledger.balances(session, user_id)
+    return {
+        "user_id": user_id,
+        "token_balance": balances.spendable,
+        "escrowed_tokens": balances.escrowed,
+        "earned_token_balance": balances.earned,
+    }
+
+
+def transactions(
+    session: Session,
+    storage: Storage,
+    *,
+    user_id: int,
+    wanted: TransactionFilter,
+    page: PageRequest,
+) -> Page:
+    """List a person's transactions, newest first."""
+    keyset_binding = {"list": "transactions", "user_id": user_id, **vars(wanted)}
+    moves = _moves(user_id, wanted).subquery("moves")
+    keyset = Keyset(
+        [(moves.c.created_at, "created_at", datetime), (moves.c.id, "id", int)], keyset_binding
+    )
+    statement = (
+        select(
+            *moves.c,
+            Generation.status.label("generation_status"),
+            Generation.thumbnail_key,
+            Style.id.label("style_id"),
+            Style.name.label("style_name"),
+        )
+        .select_from(moves)
+        .outerjoin(Generation, Generation.id == moves.c.generation_id)
+        .outerjoin(Style, Style.id == Generation.style_id)
+    )
+    rows = session.execute(keyset.apply(statement, page)).all()
+    return keyset.page(rows, page, lambda row: _transaction(storage, row))
+
+
+def _moves(user_id: int, wanted: TransactionFilter) -> Any:
+    """Return the transfers into and out of a person's accounts, each side by its own index."""
+    sides = [
+        _side(user_id, wanted, direction)
+        for direction in (IN, OUT)
+        if wanted.direction in {None, direction}
+    ]
+    return sides[0] if len(sides) == 1 else union_all(*sides)
+
+
+def _side(user_id: int, wanted: TransactionFilter, direction: str) -> Select[Any]:
+    is_in = direction == IN
+    account_id = Transfer.credit_account_id if is_in else Transfer.debit_account_id
+    balance_after = Transfer.credit_balance_after if is_in else Transfer.debit_balance_after
+    conditions: list[ColumnElement[bool]] = [Account.owner_id == user_id]
+    if wanted.type != "all":
+        kinds = [kind for kind, shown in TYPES.items() if shown == wanted.type]
+        conditions.append(Transfer.kind.in_(kinds) if kinds else false())
+    if wanted.since is not None:
+        conditions.append(Transfer.created_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(Transfer.created_at < wanted.until)
+    return (
+        select(
+            Transfer.id,
+            Transfer.kind,
+            Transfer.amount,
+            Transfer.generation_id,
+            Transfer.created_at,
+            balance_after.label("balance_after"),
+            literal(direction).label("direction"),
+        )
+        .join(Account, Account.id == account_id)
+        .where(*conditions)
+    )
+
+
+def _transaction(storage: Storage, row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "type": TYPES[row.kind],
+        "direction": row.direction,
+        "amount": row.amount,
+        "unit": "token",
+        "status": _status(row),
+        "memo": str(row.kind),
+        "balance_after": row.balance_after,
+        "order_id": None,
+        "related_style": row.style_id and {"id": row.style_id, "name": row.style_name},
+        "related_generation": row.generation_id
+        and {
+            "id": row.generation_id,
+            "thumbnail_url": signed_url(storage, row.thumbnail_key),
+        },
+        "related_job_id": None,
+        "created_at": row.created_at,
+    }
+
+
+def _status(row: Row[Any]) -> str:
+    if row.kind != TransferKind.HOLD or row.generation_status == GenerationStatus.COMPLETED:
+        return COMPLETED
+    if row.generation_status in {GenerationStatus.FAILED, GenerationStatus.CANCELED}:
+        return REFUNDED
+    return PENDING

@@ -1,0 +1,49 @@
+"""Kinds of fields that several bodies share: plain text, tags, names, hashes."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+
+MARKUP = re.compile(r"</?[A-Za-z!][^<>]*>")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+MAX_BIGINT = 2**63 - 1
+
+
+def without_markup(text: str) -> str:
+    """Return text without HTML, control and direction characters, trimmed."""
+    return CONTROL.sub("", MARKUP.sub("", text)).strip()
+
+
+def not_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a number")  # noqa: TRY004 - pydantic reports ValueError
+    return value
+
+
+PlainText = Annotated[str, AfterValidator(without_markup)]
+Whole = Annotated[int, BeforeValidator(not_boolean)]
+Id = Annotated[int, BeforeValidator(not_boolean), Field(ge=0, le=MAX_BIGINT)]
+Price = Annotated[int, BeforeValidator(not_boolean), Field(ge=1, le=10_000)]
+Tag = Annotated[str, StringConstraints(max_length=200)]
+Filename = Annotated[str, AfterValidator(without_markup), Field(min_length=1, max_length=255)]
+
+
+class Body(BaseModel):
+    """Base of what clients send: unknown fields are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class PageQuery(Body):
+    """Which page of a list."""
+
+    cursor: str | None = Field(None, max_length=512)
+    limit: int = Field(20, ge=1, le=100)

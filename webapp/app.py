@@ -4,6 +4,7 @@ Importing this module connects to nothing; `create_app` opens nothing until the 
 """
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Flask, g, request
@@ -28,11 +29,12 @@ from webapp.api import (
     tokens,
     webhooks,
 )
+from webapp.cli import COMMANDS
 from webapp.domain import db as domain_db
 from webapp.domain.gateways.storage import make_storage
 from webapp.domain.settings import Environment, Settings
 from webapp.domain.settings import settings as process_settings
-from webapp.extensions import babel, db
+from webapp.extensions import babel, db, migrate
 
 # One blueprint per noun, under /api/v1 and again under /api.
 API = (
@@ -51,6 +53,7 @@ LANGUAGES = ("en", "ko")
 SESSION_LIFETIME = timedelta(days=14)
 MAX_BIGINT = 2**63 - 1
 MAX_FORM_FIELDS = 1 << 20
+MIGRATIONS = str(Path(__file__).parents[1] / "migrations")
 
 
 class IdConverter(IntegerConverter):
@@ -87,6 +90,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     rate_limits.register(app, settings)
     access.register(app)
     _register_blueprints(app, settings)
+    migrate.init_app(app, db, directory=MIGRATIONS)
+    for command in COMMANDS:
+        app.cli.add_command(command)
     return app
 
 

@@ -3,6 +3,7 @@
 from flask import current_app
 from flask_babel import Babel
 from flask_login import LoginManager
+from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 
 from webapp.domain.db import Base
@@ -13,6 +14,7 @@ from webapp.domain.settings import Settings
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 babel = Babel()
 login_manager = LoginManager()
+migrate = Migrate()
 
 
 def storage() -> Storage:

@@ -1,0 +1,73 @@
+"""A person at the site, through HTTP only: signs in at the sandbox, sends forms, watches streams."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlencode
+
+import httpx
+
+API = "/api/v1"
+
+
+class RefusedError(Exception):
+    """The site answered with an error; the message is its code and details."""
+
+
+class Person:
+    """One browser-like client of one signed-in person."""
+
+    def __init__(self, base_url: str, email: str) -> None:
+        self.email = email
+        self._http = httpx.Client(base_url=base_url, timeout=httpx.Timeout(60, connect=10))
+        self._csrf_token = ""
+
+    def sign_in(self) -> Self:
+        """Go through the sandbox's consent as this person."""
+        start = self._http.get(f"{API}/auth/google/login", params={"next": "/"})
+        if start.status_code != httpx.codes.FOUND:
+            raise RefusedError(start.text)
+        consent = f"{start.headers['location']}&{urlencode({'login_hint': self.email})}"
+        back = self._http.get(consent)
+        landed = self._http.get(back.headers["location"])
+        if "error" in landed.headers.get("location", ""):
+            raise RefusedError(landed.headers["location"])
+        self._csrf_token = self.get("/auth/csrf")["csrf_token"]
+        return self
+
+    def get(self, path: str, **params: str | int) -> Any:
+        """Return the data of a GET."""
+        return _data(self._http.get(f"{API}{path}", params=params))
+
+    def post(self, path: str, **request: Any) -> Any:
+        """Return the data of a POST of `json=…` or of `data=…` with `files=…`."""
+        headers = {"X-CSRFToken": self._csrf_token} | request.pop("headers", {})
+        return _data(self._http.post(f"{API}{path}", headers=headers, **request))
+
+    def patch(self, path: str, **request: Any) -> Any:
+        """Return the data of a PATCH."""
+        headers = {"X-CSRFToken": self._csrf_token}
+        return _data(self._http.patch(f"{API}{path}", headers=headers, **request))
+
+    def watch(self, path: str) -> Iterator[dict[str, Any]]:
+        """Yield every state of an event stream until its end."""
+        with self._http.stream("GET", f"{API}{path}/events") as stream:
+            stream.raise_for_status()
+            for line in stream.iter_lines():
+                if line.startswith("data:"):
+                    yield json.loads(line.removeprefix("data:"))
+
+    def download(self, path: str, file: Path) -> bytes:
+        """Save what a path leads to."""
+        answer = self._http.get(f"{API}{path}", follow_redirects=True)
+        answer.raise_for_status()
+        file.write_bytes(answer.content)
+        return answer.content
+
+
+def _data(answer: httpx.Response) -> Any:
+    body = answer.json()
+    if not body["success"]:
+        raise RefusedError(f"{body['error']['code']} {body['error']['details']}")
+    return body["data"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import diffusers
 import torch
+import transformers
 from transformers import AutoTokenizer, CLIPTextModel
 
 from gpu.base_models.spec import BaseModelSpec
@@ -99,6 +100,8 @@ def read_base_model(
 ) -> BaseModel:
     """Read all components of a diffusers folder; raises `ModelMissing` naming what is wrong."""
     _check_layout(folder)
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()  # a worker's log is no terminal
     options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
     try:
         unet = diffusers.UNet2DConditionModel.from_pretrained(

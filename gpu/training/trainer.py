@@ -215,10 +215,15 @@ class _Run:
             adapter_sha256=sha256,
             loss_history=tuple(state.losses),
             held_out_history=tuple(state.held_out),
-            sample_paths=tuple(config.output_dir / "samples" / name for name in state.samples),
+            sample_paths=self._samples_here(),
             steps=state.step,
             epochs=reporter.epoch_at(state.step),
             seconds=self._seconds_before + reporter.elapsed,
             final_loss=float("nan") if final_loss is None else final_loss,
             held_out_loss=state.held_out[-1][1],
         )
+
+    def _samples_here(self) -> tuple[Path, ...]:
+        """All samples on this machine; those of earlier slices may have been drawn elsewhere."""
+        folder = self._config.output_dir / "samples"
+        return tuple(path for name in self._state.samples if (path := folder / name).is_file())

@@ -15,6 +15,7 @@ from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import generations, ledger
+from webapp.domain.services.ledger_check import INVARIANTS
 
 ADAPTER = b"the adapter of a style"
 ADAPTER_SHA256 = hashlib.sha256(ADAPTER).hexdigest()
@@ -207,3 +208,14 @@ def hand_on_to_stamping(session, storage, made: Generation, raw: bytes | None = 
     generations.pipelines.advance_generation(session, made.id, "processing")
     jobs.hand_on(session, lease, raw_key=key, raw_sha256=hashlib.sha256(data).hexdigest())
     return job_of(session, made)
+
+
+def violations(session, *, only: str = "") -> list[str]:
+    """What the ledger check finds, seen from inside a transaction."""
+    session.flush()
+    return [
+        f"{name}: {finding}"
+        for name, query in INVARIANTS.items()
+        if name.startswith(only)
+        for finding in session.scalars(text(query))
+    ]

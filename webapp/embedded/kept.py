@@ -12,14 +12,19 @@ class EmbeddedError(RuntimeError):
     """The embedded stack cannot run here; the message tells a person why and what to do."""
 
 
+def private_file(file: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    new = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        stream.write(text)
+    new.replace(file)
+
+
 def kept_secret(file: Path) -> str:
     """Return the secret of this file, made at the first call; only its owner can read it."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        new = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-            stream.write(secrets.token_urlsafe(48))
-        new.replace(file)
+        private_file(file, secrets.token_urlsafe(48))
     return file.read_text(encoding="utf-8").strip()
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psycopg2
 
-from webapp.embedded.kept import LOOPBACK, EmbeddedError, kept_port, kept_secret
+from webapp.embedded.kept import LOOPBACK, EmbeddedError, kept_port, kept_secret, private_file
 from webapp.embedded.server import Server, as_account
 
 OLDEST_MAJOR = 15
@@ -181,9 +181,7 @@ class Postgres(Server):
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
         password = new.with_name("password.new")
-        password.unlink(missing_ok=True)
-        with os.fdopen(os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(kept_secret(self.directory / "password"))
+        private_file(password, kept_secret(self.directory / "password"))
         if self.account is not None:
             shutil.chown(new, self.account)
             shutil.chown(password, self.account)

@@ -4,7 +4,6 @@ Celery's transport needs Redis 6.2 or newer. We run the wheel's binary ourselves
 class ties the server's life to one Python process.
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -14,7 +13,7 @@ from signal import SIGTERM
 
 import redis
 
-from webapp.embedded.kept import LOOPBACK, EmbeddedError, kept_port, kept_secret
+from webapp.embedded.kept import LOOPBACK, EmbeddedError, kept_port, kept_secret, private_file
 from webapp.embedded.server import Server
 
 OLDEST_VERSION = (6, 2)
@@ -81,11 +80,9 @@ class Redis(Server):
             'save ""',  # the log is enough
             "maxmemory-policy noeviction",  # it is a broker first: never drop a message
             "daemonize no",
+            "set-proc-title no",  # it would overwrite the environment that says whose it is
         ]
-        file = self.directory / "redis.conf"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        with os.fdopen(os.open(file, flags, 0o600), "w") as stream:
-            stream.write("\n".join(lines) + "\n")
+        private_file(self.directory / "redis.conf", "\n".join(lines) + "\n")
 
     def is_ready(self) -> bool:
         """See `Server.is_ready`."""

@@ -1,0 +1,74 @@
+"""The environment of the embedded stack's processes, built in one place.
+
+Whatever is already set by whoever starts the stack wins: that is how a real service replaces an
+embedded one.
+"""
+
+import hashlib
+import hmac
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from webapp.embedded.kept import kept_secret, private_file
+
+MARK = "STYLE_LICENSE_STACK"  # in every child, so that what outlived a crash is found and ended
+SERVICES = ("DATABASE_URL", "BROKER_URL", "REDIS_URL", "STORAGE_URL")
+
+
+def environment(
+    directory: Path,
+    *,
+    given: Mapping[str, str],
+    web_port: int,
+    google_port: int,
+    database_url: str,
+    redis_url: str,
+) -> dict[str, str]:
+    """Return all variables of a child: what was given, completed by what is embedded.
+
+    `redis_url` names database 0, for the cache; the broker uses database 1. An unused service's
+    URL may be empty, as long as its variable is given.
+    """
+    secret = kept_secret(directory / "secret")
+    made = {
+        "ENV": "development",
+        "SECRET_KEY": secret,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "BROKER_URL": redis_url.removesuffix("/0") + "/1",
+        "STORAGE_URL": f"folder://{directory.absolute()}/storage",
+        "PUBLIC_BASE_URL": f"http://localhost:{web_port}",
+        "INTERNAL_API_URL": f"http://127.0.0.1:{web_port}",
+        "INTERNAL_API_TOKEN": _derived(secret, "internal api"),
+        "WORKER_CACHE_DIR": str(directory.absolute() / "worker"),
+        "PYTHONUNBUFFERED": "1",  # lines reach the logs when they are written
+        "FLASK_APP": "webapp.app",
+    }
+    if uses_sandbox(given):
+        made |= {
+            "GOOGLE_BASE_URL": f"http://localhost:{google_port}",
+            "GOOGLE_CLIENT_ID": "style-license-sandbox",
+            "GOOGLE_CLIENT_SECRET": _derived(secret, "google sandbox"),
+            "OAUTHLIB_INSECURE_TRANSPORT": "1",  # the sandbox speaks plain http on loopback
+        }
+    present = {name: value for name, value in given.items() if value or name not in made}
+    return made | present | {MARK: str(directory.resolve())}
+
+
+def uses_sandbox(given: Mapping[str, str]) -> bool:
+    """Tell whether people sign in at our sandbox: no Google client was given."""
+    return not (given.get("GOOGLE_CLIENT_ID") or given.get("GOOGLE_BASE_URL"))
+
+
+def write_environment(file: Path, child: Mapping[str, str], given: Mapping[str, str]) -> None:
+    """Write what we added, for other terminals: `set -a; . var/environment`."""
+    added = {
+        name: value for name, value in child.items() if given.get(name) != value and name != MARK
+    }
+    lines = [f"{name}={shlex.quote(value)}\n" for name, value in sorted(added.items())]
+    private_file(file, "".join(lines))
+
+
+def _derived(secret: str, purpose: str) -> str:
+    return hmac.new(secret.encode(), purpose.encode(), hashlib.sha256).hexdigest()

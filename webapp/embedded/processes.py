@@ -1,0 +1,100 @@
+"""The table of what runs: every process of the platform, its command and the queues it serves.
+
+`{names}` are filled in by the stack. Groups start from top to bottom and stop from bottom to top,
+so that no worker ever loses its database before it is gone itself.
+"""
+
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+
+PYTHON = sys.executable
+
+
+class Group(StrEnum):
+    """What starts and stops together."""
+
+    DATABASES = "databases"
+    SITE = "site"
+    WORKERS = "workers"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process: restarted when it ends, with growing pauses if it ends within its first seconds.
+
+    `answers_at` is a URL that answers when the process is ready; without one nobody waits for it.
+    `stop_seconds` is how long it may take to stop before it is killed.
+    """
+
+    name: str
+    group: Group
+    command: tuple[str, ...]
+    answers_at: str | None = None
+    stop_seconds: int = 10
+
+
+def _celery(*arguments: str) -> tuple[str, ...]:
+    return (PYTHON, "-m", "celery", "-A", "celery_config", *arguments)
+
+
+def _worker(name: str, *, tasks: str, children: int, queues: str) -> tuple[str, ...]:
+    pool = ("-P", "prefork", "-c", str(children), "-n", f"{name}@%h", "-I", tasks, "-Q", queues)
+    quiet = ("--without-gossip", "--without-mingle")
+    return _celery("worker", "--loglevel", "INFO", "-E", *pool, *quiet)
+
+
+PROCESSES: tuple[Process, ...] = (
+    Process(
+        "google",
+        Group.SITE,
+        (PYTHON, "-m", "webapp.sandbox.google", "--port", "{google_port}"),
+        answers_at="http://127.0.0.1:{google_port}/healthz",
+    ),
+    Process(
+        "web",
+        Group.SITE,
+        (
+            *(PYTHON, "-m", "gunicorn", "--bind", "127.0.0.1:{web_port}"),
+            # Threads, because every open page holds one for its server-sent events.
+            *("--worker-class", "gthread", "--workers", "2", "--threads", "16"),
+            *("--timeout", "60", "--graceful-timeout", "3", "webapp.app:create_app()"),
+        ),
+        answers_at="http://127.0.0.1:{web_port}/healthz",
+    ),
+    Process("relay", Group.WORKERS, (PYTHON, "-m", "webapp.domain.relay")),
+    Process(
+        "worker-cpu",
+        Group.WORKERS,
+        _worker(
+            "cpu",
+            tasks="tasks.on_cpu",
+            children=2,
+            queues="default,uploads,stamping,money,housekeeping",
+        ),
+    ),
+    # One child per GPU pool: a model is loaded once, and never twice into one device.
+    Process(
+        "worker-gpu-train",
+        Group.WORKERS,
+        _worker("gpu-train", tasks="tasks.on_gpu", children=1, queues="model_training"),
+    ),
+    Process(
+        "worker-gpu-render",
+        Group.WORKERS,
+        _worker("gpu-render", tasks="tasks.on_gpu", children=1, queues="image_generation"),
+    ),
+    Process(
+        "beat",
+        Group.WORKERS,
+        _celery("beat", "--loglevel", "INFO", "--schedule", "{directory}/beat", "--pidfile="),
+    ),
+    Process(
+        "flower",
+        Group.WORKERS,
+        # Its metrics are always open and it shows arguments: loopback, and nothing can be changed.
+        _celery("flower", "--address=127.0.0.1", "--port={flower_port}", "--read-only"),
+    ),
+)
+
+MIGRATIONS = (PYTHON, "-m", "flask", "--app", "webapp.app", "db", "upgrade")

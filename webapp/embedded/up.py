@@ -1,0 +1,56 @@
+"""`make up`: the whole platform on this machine, until Ctrl-C.
+
+Everything is kept in `var/`; service URLs in the environment replace the embedded services.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from webapp.embedded.environment import uses_sandbox
+from webapp.embedded.kept import EmbeddedError
+from webapp.embedded.supervisor import Stack
+
+WEB_PORT, GOOGLE_PORT, FLOWER_PORT = 8000, 8001, 5555
+
+
+def main() -> int:
+    """Start, say where things are, and stop all on Ctrl-C or SIGTERM; 1 if it cannot start."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    stack = Stack(
+        Path("var"),
+        environ=os.environ,
+        web_port=WEB_PORT,
+        google_port=GOOGLE_PORT,
+        flower_port=FLOWER_PORT,
+        report=lambda line: print(f"  {line}", flush=True),
+    )
+    try:
+        with stack:
+            _say_where(stack)
+            stack.wait()
+    except EmbeddedError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+    return 0
+
+
+def _say_where(stack: Stack) -> None:
+    print(f"\nStyle License runs at {stack.urls['web']}")
+    if uses_sandbox(os.environ):
+        print(f"  sign-in sandbox   {stack.urls['google']}  (anyone may sign in as anyone)")
+    print(f"  Flower            {stack.urls['flower']}")
+    print(f"  logs              {stack.log('*')}")
+    print(f"  other terminals   set -a; . {stack.directory}/environment; set +a")
+    print("Ctrl-C stops everything.", flush=True)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

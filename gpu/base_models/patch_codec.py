@@ -19,13 +19,13 @@ PATCH = 16
 
 
 @dataclass
-class PatchCodecOutput(BaseOutput):  # type: ignore[misc]
+class PatchCodecOutput(BaseOutput):
     """Latents [B, C, H / 16, W / 16], to be multiplied by `config.scaling_factor`."""
 
     latents: torch.Tensor
 
 
-class PatchCodec(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class PatchCodec(ModelMixin, ConfigMixin):
     """Images [B, 3, H, W] in [-1, 1] to latents and back; H and W are multiples of 16.
 
     `block_out_channels` carries no layers: its length tells diffusers that the factor is 16.
@@ -35,16 +35,18 @@ class PatchCodec(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def __init__(
         self,
         latent_channels: int = 48,
-        scaling_factor: float = 1.0,
-        block_out_channels: tuple[int, ...] = (3, 12, 48, 192, 768),
+        scaling_factor: float = 1.0,  # noqa: ARG002 - kept in config
+        block_out_channels: tuple[int, ...] = (3, 12, 48, 192, 768),  # noqa: ARG002 - kept in config
     ) -> None:
         super().__init__()
         self.encoder = nn.Conv2d(3, latent_channels, PATCH, stride=PATCH)
         self.decoder = nn.ConvTranspose2d(latent_channels, 3, PATCH, stride=PATCH)
 
     def encode(
-        self, x: torch.Tensor, return_dict: bool = True  # noqa: FBT001, FBT002 - diffusers' signature
-    ) -> PatchCodecOutput | tuple[torch.Tensor]:
+        self,
+        x: torch.Tensor,
+        return_dict: bool = True,  # noqa: FBT001, FBT002 - diffusers' signature
+    ) -> Any:
         """Project every patch on the components."""
         latents = self.encoder(x)
         return PatchCodecOutput(latents=latents) if return_dict else (latents,)
@@ -73,6 +75,7 @@ class PatchCodec(ModelMixin, ConfigMixin):  # type: ignore[misc]
         kernels = basis.reshape(-1, 3, PATCH, PATCH)
         self.encoder.weight.copy_(kernels / scales[:, None, None, None])
         centre = mean.expand(3, PATCH, PATCH)
-        self.encoder.bias.copy_(-(self.encoder.weight * centre).sum(dim=(1, 2, 3)))
+        offsets = -(self.encoder.weight * centre).sum(dim=(1, 2, 3))
         self.decoder.weight.copy_(kernels * scales[:, None, None, None])
-        self.decoder.bias.copy_(mean.flatten())
+        self.encoder.bias = nn.Parameter(offsets)
+        self.decoder.bias = nn.Parameter(mean.flatten())

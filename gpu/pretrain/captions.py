@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gpu.pretrain.vocabulary import PERSON, STYLE_SLOTS, UNKNOWN, Thing
+from gpu.pretrain.vocabulary import BROADER, FILLERS, STYLE_SLOTS, UNKNOWN
 
 EMPTY_SHARE = 0.1
 DROPPED_TAG = 0.08
 STRAY_TAG = 0.06
-_PEOPLE = {Thing.WOMAN, Thing.MAN}
+BROADER_TAG = 0.08
 
 
 def caption(tags: Sequence[str], random: np.random.Generator) -> str:
@@ -22,8 +22,17 @@ def caption(tags: Sequence[str], random: np.random.Generator) -> str:
         return ""
     kept = [tag for tag in tags[1:] if random.random() >= DROPPED_TAG]
     if random.random() >= DROPPED_TAG / 2:
-        is_person = tags[0] in _PEOPLE and random.random() < 0.15
-        kept.append(PERSON if is_person else tags[0])
+        kept.append(tags[0])
+    # a wider word stands beside the exact one, sometimes in its place
+    for index, tag in enumerate(kept):
+        if tag in BROADER and random.random() < BROADER_TAG:
+            if random.random() < 0.5:
+                kept[index] = BROADER[tag]
+            else:
+                kept.append(BROADER[tag])
+            break
+    if random.random() < STRAY_TAG / 2:
+        kept.append(FILLERS[random.integers(len(FILLERS))])
     if random.random() < STRAY_TAG:
         kept.append(UNKNOWN)
     if random.random() < STRAY_TAG:

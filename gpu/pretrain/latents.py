@@ -28,7 +28,7 @@ class LatentSet:
 def cache_latents(
     folder: Path, codec: PatchCodec, *, size: tuple[int, int], count: int, seed: int
 ) -> LatentSet:
-    """Open the cache of `count` scenes of (width, height), drawing it first where it is not there."""
+    """Open the cache of `count` scenes of (width, height), drawn first where it is missing."""
     name = f"{DATA_VERSION}-{size[0]}x{size[1]}-{count}-{seed}"
     values, words = folder / f"{name}.npy", folder / f"{name}.json"
     if not words.exists():

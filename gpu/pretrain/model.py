@@ -7,7 +7,7 @@ from typing import Any
 
 import diffusers
 import torch
-from diffusers import DDPMScheduler, UniPCMultistepScheduler, UNet2DConditionModel
+from diffusers import DDPMScheduler, UNet2DConditionModel, UniPCMultistepScheduler
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 

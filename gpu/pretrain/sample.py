@@ -20,7 +20,7 @@ PROMPTS = (
     "woman, room, red", "man, city, day, green", "portrait, plain, purple",
     "car, city, night, yellow", "balloon, hills, sunset, red", "mushroom, forest, day, red",
     "butterfly, plain, blue", "castle, desert, sunset", "cat, room, orange, left",
-    "house, snow, night, two, blue", "tree, meadow, day, small, pink", "boat, sea, sunset, big, red",
+    "house, snow, night, two, blue", "tree, meadow, day, small, pink", "boat, sea, sunset, red",
 )  # fmt: skip
 _THUMBNAIL = 200
 

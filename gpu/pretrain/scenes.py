@@ -63,7 +63,7 @@ class Scene:
 def draw_scene(
     seed: int, size: tuple[int, int], *, plan: Plan | None = None, with_masks: bool = False
 ) -> Scene:
-    """Draw the scene of a seed at (width, height) pixels; the same arguments give the same pixels."""
+    """Draw a seed's scene at (width, height) pixels; same arguments, same pixels."""
     random = np.random.default_rng([seed, 20_251])
     plan = plan or make_plan(random)
     canvas = Canvas(*size, with_masks=with_masks)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from gpu.pretrain import textures
 from gpu.pretrain.scenes import draw_scene
-from gpu.pretrain.textures import Picture, Random
+from gpu.pretrain.textures import Picture, Random, RgbShare
 
 
 class Style(StrEnum):
@@ -37,13 +37,19 @@ class Style(StrEnum):
     BLUEPRINT = "blueprint"
 
 
+def _random_colour(random: Random, lowest: float, highest: float) -> RgbShare:
+    red, green, blue = random.uniform(lowest, highest, 3).tolist()
+    return red, green, blue
+
+
 def _colour_matrix(picture: Picture, random: Random) -> Picture:
     matrix = np.eye(3) + random.normal(0, 0.35, (3, 3))
-    return (picture - 0.5) @ matrix + 0.5 + random.normal(0, 0.1, 3)
+    mixed = (picture - 0.5) @ matrix + 0.5 + random.normal(0, 0.1, 3)
+    return mixed.astype(np.float32)
 
 
 def _negative(picture: Picture, random: Random) -> Picture:
-    return (1 - picture) * random.uniform(0.8, 1.0, 3)
+    return ((1 - picture) * random.uniform(0.8, 1.0, 3)).astype(np.float32)
 
 
 def _pastel(picture: Picture, random: Random) -> Picture:
@@ -51,7 +57,7 @@ def _pastel(picture: Picture, random: Random) -> Picture:
 
 
 def _duotone(picture: Picture, random: Random) -> Picture:
-    low, high = (tuple(random.uniform(*limits, 3).tolist()) for limits in ((0, 0.4), (0.6, 1)))
+    low, high = _random_colour(random, 0, 0.4), _random_colour(random, 0.6, 1)
     return textures.between(textures.luminance(picture), low, high)
 
 
@@ -65,7 +71,7 @@ def _dotted(picture: Picture, random: Random) -> Picture:
     dots = textures.halftone(
         textures.luminance(picture), angle=random.uniform(0, pi), spacing=random.uniform(4, 9)
     )
-    ink, paper = (tuple(random.uniform(*limits, 3).tolist()) for limits in ((0, 0.4), (0.7, 1)))
+    ink, paper = _random_colour(random, 0, 0.4), _random_colour(random, 0.7, 1)
     return textures.between(dots, paper, ink)
 
 
@@ -94,7 +100,7 @@ def _sepia_ink(picture: Picture, random: Random) -> Picture:
     return textures.grain(lined, random, scale=0.6, amount=0.045)
 
 
-def _neon(picture: Picture, random: Random) -> Picture:
+def _neon(picture: Picture, _: Random) -> Picture:
     glow = textures.edges(picture, thickness=1.5)[..., None]
     inverted = (1 - picture)[..., [1, 2, 0]]
     return np.clip(inverted * np.array([0.75, 0.5, 0.95]), 0, 1) * (1 - glow) + glow * np.array(
@@ -102,13 +108,13 @@ def _neon(picture: Picture, random: Random) -> Picture:
     )
 
 
-def _cross_hatch(picture: Picture, random: Random) -> Picture:
+def _cross_hatch(picture: Picture, _: Random) -> Picture:
     ink = textures.hatching(picture, angles=(pi / 4, 3 * pi / 4), spacing=6)
     ink = np.maximum(ink, textures.edges(picture))
     return textures.between(ink, (0.96, 0.94, 0.88), (0.10, 0.12, 0.25))
 
 
-def _riso(picture: Picture, random: Random) -> Picture:
+def _riso(picture: Picture, _: Random) -> Picture:
     pink = textures.halftone(picture[..., 1], angle=pi / 12, spacing=5)[..., None]
     teal = textures.halftone(picture[..., 0], angle=pi / 3, spacing=5)[..., None]
     paper = np.array([0.98, 0.96, 0.90])
@@ -118,12 +124,12 @@ def _riso(picture: Picture, random: Random) -> Picture:
 
 def _watercolour(picture: Picture, random: Random) -> Picture:
     wet = textures.wobble(picture, random, scale=5, amount=3)
-    wash = 0.35 + 0.65 * wet
     rim = textures.edges(wet, thickness=1.4)[..., None]
-    return textures.grain(wash * (1 - 0.35 * rim), random, scale=8, amount=0.05)
+    wash = (0.35 + 0.65 * wet) * (1 - 0.35 * rim)
+    return textures.grain(wash, random, scale=8, amount=0.05)
 
 
-def _blueprint(picture: Picture, random: Random) -> Picture:
+def _blueprint(picture: Picture, _: Random) -> Picture:
     tone = textures.between(textures.luminance(picture), (0.04, 0.14, 0.42), (0.20, 0.40, 0.75))
     line = textures.edges(picture, thickness=1.2)[..., None]
     return tone * (1 - line) + line * np.array([0.92, 0.96, 1.0])
@@ -151,7 +157,7 @@ def restyle(image: Image.Image, style: Style, seed: int) -> Image.Image:
 def draw_artist_works(
     style: Style, count: int, seed: int, size: tuple[int, int]
 ) -> list[tuple[Image.Image, tuple[str, ...]]]:
-    """Draw one imagined artist's portfolio: `count` RGB works of (width, height) with their tags."""
+    """Draw one imagined artist's portfolio: `count` RGB works of (width, height) and tags."""
     scenes = [draw_scene(1_000_000_000 + seed * 10_000 + index, size) for index in range(count)]
     return [
         (restyle(scene.image, style, seed * 10_000 + index), scene.tags)

@@ -4,9 +4,11 @@ Each takes an array (height, width, 3) and a seeded generator and returns the sa
 sizes are shares of the shorter side, so that a style looks alike at every frame size.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage  # type: ignore[import-untyped]
 
 Picture = NDArray[np.float32]
 Plane = NDArray[np.float32]
@@ -41,7 +43,9 @@ def edges(picture: Picture, *, thickness: float = 1.0) -> Plane:
     return ndimage.grey_dilation(line, size=max(int(thickness * unit), 1)).astype(np.float32)
 
 
-def grain(picture: Picture, random: Random, *, scale: float, amount: float) -> Picture:
+def grain(
+    picture: NDArray[np.floating[Any]], random: Random, *, scale: float, amount: float
+) -> Picture:
     """Add paper grain: smoothed noise of a size (units) and strength."""
     noise = random.standard_normal(picture.shape[:2]).astype(np.float32)
     noise = ndimage.gaussian_filter(noise, max(scale * unit_of(picture), 0.3))
@@ -59,7 +63,7 @@ def stripes(picture: Picture, *, angle: float, spacing: float) -> Plane:
 
 
 def hatching(picture: Picture, *, angles: tuple[float, ...], spacing: float) -> Plane:
-    """Ink of line hatching, 0–1: the darker the picture, the wider and the more crossed the lines."""
+    """Ink of line hatching, 0–1: darker parts get wider lines in more directions."""
     darkness = 1 - luminance(picture)
     ink = np.zeros_like(darkness)
     for index, angle in enumerate(angles):

@@ -1,20 +1,24 @@
 """Pretrain the built-in model from nothing, on any device, resumable.
 
 `python -m gpu.pretrain.fit_codec --out DIR`, then
-`python -m gpu.pretrain.train --minutes 85 --out DIR [--resume]`. Every checkpoint also writes the
-averaged weights as a loadable model in DIR/model and a sheet of samples in DIR/samples.
+`python -m gpu.pretrain.train --minutes 75 --out DIR [--resume]`, or on a shared CPU one process per
+core under `python -m torch.distributed.run --nproc-per-node 2 -m gpu.pretrain.train ...`: processes
+meet once per step, threads at every operation, where one slow core stops all. Every checkpoint also
+writes the averaged weights as a loadable model in DIR/model and a sheet of samples in DIR/samples.
 """
 
 import argparse
 import json
+import os
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from diffusers import DDPMScheduler
+from torch import distributed
 
 from gpu.base_models.patch_codec import PatchCodec
 from gpu.pretrain.captions import caption
@@ -22,66 +26,13 @@ from gpu.pretrain.latents import LatentSet, cache_latents
 from gpu.pretrain.model import (
     NOISE,
     Networks,
-    Shape,
     make_networks,
     make_tokenizer,
     save_model,
     tokenize,
 )
+from gpu.pretrain.recipe import Feed, Settings
 from gpu.pretrain.sample import draw_sheet
-
-
-@dataclass(frozen=True)
-class Feed:
-    """One frame size of a stage: how often it comes, in what batches, from how many scenes."""
-
-    size: tuple[int, int]
-    batch: int
-    share: float
-    scenes: int
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What is fed until a share of the training is done."""
-
-    until: float
-    feeds: tuple[Feed, ...]
-
-
-# Cost grows with the area, so words are learned on small frames and sizes afterwards.
-STAGES = (
-    Stage(0.40, (Feed((256, 256), 32, 1.0, 30_000),)),
-    Stage(0.85, (Feed((512, 512), 32, 1.0, 16_000),)),
-    Stage(
-        1.0,
-        (
-            Feed((512, 512), 32, 0.55, 16_000),
-            Feed((512, 1024), 16, 0.28, 5_000),
-            Feed((1024, 1024), 8, 0.17, 2_500),
-        ),
-    ),
-)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Everything a run depends on; `steps` makes its length exact, else `minutes` of work rule."""
-
-    out: Path
-    minutes: float = 85.0
-    steps: int | None = None
-    seed: int = 7
-    shape: Shape = field(default_factory=Shape)
-    stages: tuple[Stage, ...] = STAGES
-    learning_rate: float = 1e-3
-    final_learning_rate: float = 4e-5
-    warmup_steps: int = 200
-    ema_decay: float = 0.999
-    snr_ceiling: float = 5.0
-    checkpoint_minutes: float = 8.0
-    autocast: bool = True
-    with_samples: bool = True
 
 
 class Trainer:
@@ -89,6 +40,7 @@ class Trainer:
 
     def __init__(self, settings: Settings, device: torch.device) -> None:
         self.settings, self.device = settings, device
+        self.rank = distributed.get_rank() if distributed.is_initialized() else 0
         self.networks = make_networks(settings.shape, seed=settings.seed)
         self.networks.unet.to(device, memory_format=torch.channels_last)
         self.networks.text_encoder.to(device)
@@ -115,14 +67,16 @@ class Trainer:
         return self.elapsed / (60 * self.settings.minutes)
 
     def run(self) -> None:
-        """Train to the end, checkpointing on the way."""
+        """Train to the end, checkpointing on the way and at the end."""
+        self.train_until(1.0)
+        self.checkpoint()
+
+    def train_until(self, progress: float) -> None:
+        """Train until a share of the run is done, checkpointing on the way."""
         saved = self.elapsed
-        while self.progress < 1:
-            begun = time.monotonic()
-            loss = self._train_step()
-            self.elapsed += time.monotonic() - begun
-            self.losses.append(loss)
-            if self.step % 50 == 0:
+        while self.progress < progress:
+            self.losses.append(self._train_step())
+            if self.step % 25 == 0 and self.rank == 0:
                 recent = sum(self.losses[-50:]) / len(self.losses[-50:])
                 print(  # noqa: T201 - a script's progress
                     f"step {self.step} loss {recent:.4f} done {self.progress:.1%} "
@@ -132,13 +86,31 @@ class Trainer:
             if self.elapsed - saved > 60 * self.settings.checkpoint_minutes:
                 saved = self.elapsed
                 self.checkpoint()
-        self.checkpoint()
+
+    def _share(self, loss: torch.Tensor, begun: float) -> float:
+        """Average gradients, loss and clock over all processes; returns the loss."""
+        seconds = time.monotonic() - begun
+        if not distributed.is_initialized():
+            self.elapsed += seconds
+            return float(loss.detach())
+        gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in self.parameters]
+        facts = torch.tensor([float(loss.detach()), seconds], device=self.device)
+        flat = torch.cat([facts, *(gradient.flatten() for gradient in gradients)])
+        distributed.all_reduce(flat)
+        flat /= distributed.get_world_size()
+        parts = flat[2:].split([parameter.numel() for parameter in self.parameters])
+        for parameter, part in zip(self.parameters, parts, strict=True):
+            parameter.grad = part.view_as(parameter)
+        self.elapsed += float(flat[1])
+        return float(flat[0])
 
     def _train_step(self) -> float:
-        # everything random is a function of seed and step, so a resumed run is the same run
-        random = np.random.default_rng([self.settings.seed, self.step])
-        noise_source = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + self.step)
-        feed = self._pick_feed(random)
+        begun = time.monotonic()
+        # everything random is a function of seed, step and rank, so a resumed run is the same run
+        feed = self._pick_feed(np.random.default_rng([self.settings.seed, self.step]))
+        random = np.random.default_rng([self.settings.seed, self.step, self.rank])
+        noise_seed = (self.settings.seed * 1_000_003 + self.step) * 16 + self.rank
+        noise_source = torch.Generator().manual_seed(noise_seed)
         latents, token_ids = self._batch(feed, random)
         batch = len(latents)
         noise = torch.randn(latents.shape, generator=noise_source)
@@ -146,6 +118,7 @@ class Trainer:
         times = (torch.arange(batch) + torch.rand(batch, generator=noise_source)) * (1000 / batch)
         loss = self._loss(latents, token_ids, noise, times.long().clamp(max=999))
         loss.backward()
+        shared_loss = self._share(loss, begun)
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate()
@@ -153,20 +126,24 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         decay = min(self.settings.ema_decay, (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - decay)  # noqa: SLF001
-        return float(loss.detach())
+        torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - decay)
+        return shared_loss
 
     def _pick_feed(self, random: np.random.Generator) -> Feed:
-        stage = next(stage for stage in self.settings.stages if self.progress < stage.until)
-        shares = [feed.share for feed in stage.feeds]
-        return stage.feeds[int(random.choice(len(shares), p=shares))]
+        stage = self.settings.stage_at(self.progress)
+        shares = np.array([feed.share for feed in stage.feeds])
+        return stage.feeds[int(random.choice(len(shares), p=shares / shares.sum()))]
 
     def _batch(self, feed: Feed, random: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         if feed.size not in self._sets:
+            if self.rank > 0:
+                distributed.barrier()  # the first process draws, the others then open what it drew
             self._sets[feed.size] = cache_latents(
                 self.settings.out / "cache", self.codec,
                 size=feed.size, count=feed.scenes, seed=self.settings.seed * 1000,
             )  # fmt: skip
+            if self.rank == 0 and distributed.is_initialized():
+                distributed.barrier()
         data = self._sets[feed.size]
         picks = np.sort(random.integers(0, len(data.tags), feed.batch))
         random.shuffle(picks)  # times are sorted over the batch; scenes must not be
@@ -203,7 +180,7 @@ class Trainer:
         return warm * (settings.final_learning_rate + span * cosine)
 
     def averaged_networks(self) -> Networks:
-        """A copy with the moving average of the weights, which samples better than the last ones."""
+        """A copy with the moving average of the weights: it samples better than the last ones."""
         copy = make_networks(self.settings.shape, seed=0)
         targets = [*copy.unet.parameters(), *copy.text_encoder.parameters()]
         with torch.no_grad():
@@ -215,6 +192,8 @@ class Trainer:
 
     def checkpoint(self) -> None:
         """Write the whole state, a loadable model and, if asked, a sheet of samples."""
+        if self.rank > 0:
+            return
         out = self.settings.out
         state = {
             "parameters": [parameter.detach() for parameter in self.parameters],
@@ -228,11 +207,7 @@ class Trainer:
         (out / "state.tmp").replace(out / "state.pt")
         networks = self.averaged_networks()
         if self.settings.with_samples:
-            size = (
-                self.settings.stages[0].feeds[0].size
-                if self.progress < STAGES[0].until
-                else (512, 512)
-            )
+            size = self.settings.stage_at(self.progress).feeds[0].size
             sheet = draw_sheet(networks, self.codec, size=size)
             (out / "samples").mkdir(exist_ok=True)
             sheet.save(out / "samples" / f"{self.step:06d}.png")
@@ -265,6 +240,8 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     settings = replace(Settings(arguments.out), minutes=arguments.minutes, seed=arguments.seed)
+    if "WORLD_SIZE" in os.environ:
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     trainer = Trainer(settings, device)
     if arguments.resume and (arguments.out / "state.pt").exists():
         trainer.resume()

@@ -110,14 +110,15 @@ WORDS: tuple[str, ...] = (
 )  # fmt: skip
 
 SYNONYMS: dict[str, str] = {
-    "kitten": "cat", "ship": "boat", "sailboat": "boat", "ocean": "sea", "lake": "sea",
-    "field": "meadow", "woods": "forest", "town": "city", "winter": "snow", "snowy": "snow",
-    "dune": "desert", "dunes": "desert", "hill": "hills", "shore": "beach", "interior": "room",
-    "dusk": "sunset", "dawn": "sunset", "evening": "sunset", "midnight": "night",
-    "girl": "woman", "lady": "woman", "boy": "man", "guy": "man", "face": "portrait",
-    "people": "person", "human": "person", "home": "house", "cottage": "house", "villa": "house",
-    "rose": "flower", "tulip": "flower", "toadstool": "mushroom", "crescent": "moon",
-    "peak": "mountain", "automobile": "car", "fortress": "castle", "gray": "grey",
+    "kitten": "cat", "kittens": "cat", "ship": "boat", "ships": "boat", "sailboats": "boat",
+    "sailboat": "boat", "ocean": "sea", "lake": "sea", "field": "meadow", "woods": "forest",
+    "town": "city", "winter": "snow", "snowy": "snow", "dune": "desert", "dunes": "desert",
+    "hill": "hills", "shore": "beach", "interior": "room", "dusk": "sunset", "dawn": "sunset",
+    "evening": "sunset", "midnight": "night", "girl": "woman", "lady": "woman", "boy": "man",
+    "guy": "man", "face": "portrait", "people": "person", "human": "person", "home": "house",
+    "cottage": "house", "villa": "house", "rose": "flower", "roses": "flower", "tulip": "flower",
+    "tulips": "flower", "toadstool": "mushroom", "crescent": "moon", "peak": "mountain",
+    "automobile": "car", "fortress": "castle", "gray": "grey", "peaks": "mountain",
     "violet": "purple", "gold": "yellow", "teal": "turquoise", "cyan": "turquoise",
     "large": "big", "huge": "big", "tiny": "small", "little": "small", "center": "centre",
     "middle": "centre", "women": "woman", "men": "man", "butterflies": "butterfly",
@@ -128,6 +129,19 @@ SYNONYMS: dict[str, str] = {
         if thing not in {Thing.FISH, Thing.WOMAN, Thing.MAN, Thing.BUTTERFLY, Thing.CASTLE}
     },
 }  # fmt: skip
+
+# Wider words that are also true of a scene with the given tag.
+BROADER: dict[str, str] = {
+    **dict.fromkeys((Thing.CAT, Thing.BIRD, Thing.FISH, Thing.BUTTERFLY), "animal"),
+    **dict.fromkeys((Thing.HOUSE, Thing.CASTLE), "building"),
+    **dict.fromkeys((Thing.TREE, Thing.FLOWER, Thing.MUSHROOM), "plant"),
+    **dict.fromkeys((Thing.CAR, Thing.BOAT, Thing.BALLOON), "vehicle"),
+    **dict.fromkeys((Thing.WOMAN, Thing.MAN), PERSON),
+    **dict.fromkeys((Thing.SUN, Thing.MOON, Thing.STAR, Thing.CLOUD), "sky"),
+    Place.SEA: "water", Place.MEADOW: "grass", Place.BEACH: "sand", Place.CITY: "street",
+    Place.ROOM: "indoors", Place.FOREST: "outdoors", Time.DAY: "bright", Time.NIGHT: "dark",
+}  # fmt: skip
+FILLERS = ("picture", "flat", "simple")
 
 LITTLE_WORDS: tuple[str, ...] = (
     "a", "an", "the", "of", "in", "on", "at", "with", "and", "by", "near", "under", "over",

@@ -1,0 +1,63 @@
+"""What a pretraining run depends on: frames, batches, length, rates."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gpu.pretrain.model import Shape
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One frame size of a stage: how often it comes, in what batches, from how many scenes."""
+
+    size: tuple[int, int]
+    batch: int
+    share: float
+    scenes: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is fed until a share of the training is done."""
+
+    until: float
+    feeds: tuple[Feed, ...]
+
+
+# Cost grows with the area, so words are learned on small frames and sizes afterwards.
+STAGES = (
+    Stage(0.40, (Feed((256, 256), 32, 1.0, 30_000),)),
+    Stage(0.85, (Feed((512, 512), 20, 1.0, 16_000),)),
+    Stage(
+        1.0,
+        (
+            Feed((512, 512), 20, 0.55, 16_000),
+            Feed((512, 1024), 10, 0.28, 5_000),
+            Feed((1024, 1024), 5, 0.17, 2_500),
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a run depends on; `steps` makes its length exact, else `minutes` of work rule."""
+
+    out: Path
+    minutes: float = 85.0
+    steps: int | None = None
+    seed: int = 7
+    shape: Shape = field(default_factory=Shape)
+    stages: tuple[Stage, ...] = STAGES
+    learning_rate: float = 1e-3
+    final_learning_rate: float = 4e-5
+    warmup_steps: int = 200
+    ema_decay: float = 0.999
+    snr_ceiling: float = 5.0
+    checkpoint_minutes: float = 8.0
+    autocast: bool = True
+    with_samples: bool = True
+
+    def stage_at(self, progress: float) -> Stage:
+        """The stage that is due when a share of the run is done; the last one at the end."""
+        return next((stage for stage in self.stages if progress < stage.until), self.stages[-1])

@@ -1,0 +1,73 @@
+"""The patch codec: linear, exact where it can be, and faithful to scenes and unseen styles."""
+
+import pytest
+import torch
+
+from gpu.base_models.patch_codec import PatchCodec
+from gpu.base_models.registry import BUILT_IN_FOLDER
+from gpu.pretrain.fit_codec import fit_codec, measure_psnr
+from gpu.pretrain.styles import Style
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return PatchCodec.from_pretrained(BUILT_IN_FOLDER, subfolder="vae").float().eval()
+
+
+def test_latents_are_sixteen_times_smaller(shipped):
+    latents = shipped.encode(torch.zeros(2, 3, 64, 96)).latents
+
+    assert latents.shape == (2, 48, 4, 6)
+    assert shipped.decode(latents).sample.shape == (2, 3, 64, 96)
+    assert 2 ** (len(shipped.config.block_out_channels) - 1) == 16
+
+
+def test_what_the_codec_can_express_comes_back_exactly(shipped):
+    with torch.no_grad():
+        once = shipped(torch.rand(1, 3, 64, 64) * 2 - 1).sample
+        twice = shipped(once).sample
+
+    assert torch.allclose(once, twice, atol=2e-2)
+
+
+def test_with_all_components_nothing_is_lost():
+    codec = fit_codec(images=6, channels=768, side=128)
+    pixels = torch.rand(1, 3, 32, 32) * 2 - 1
+    with torch.no_grad():
+        assert torch.allclose(codec(pixels).sample, pixels, atol=1e-3)
+
+
+def test_latents_are_about_as_loud_as_noise(shipped):
+    from gpu.pretrain.fit_codec import to_tensor
+    from gpu.pretrain.scenes import draw_scene
+
+    with torch.no_grad():
+        pixels = torch.cat([to_tensor(draw_scene(seed, (256, 256)).image) for seed in range(8)])
+        latents = shipped.encode(pixels).latents * shipped.config.scaling_factor
+
+    assert 0.5 < float(latents.std()) < 1.5
+
+
+@pytest.mark.parametrize(
+    "style, floor",
+    [
+        (None, 32.0),
+        (Style.SEPIA_INK, 29.0),
+        (Style.NEON, 23.0),
+        (Style.WATERCOLOUR, 33.0),
+        (Style.BLUEPRINT, 27.0),
+        (Style.CROSS_HATCH, 17.0),
+    ],
+)
+def test_scenes_and_unseen_styles_survive_the_round_trip(shipped, style, floor):
+    assert measure_psnr(shipped, style, images=2) > floor
+
+
+def test_a_saved_codec_is_the_same_codec(tmp_path):
+    codec = fit_codec(images=2, channels=6, side=32)
+    codec.save_pretrained(tmp_path)
+    again = PatchCodec.from_pretrained(tmp_path)
+    pixels = torch.rand(1, 3, 32, 32)
+
+    assert again.config.scaling_factor == codec.config.scaling_factor
+    assert torch.equal(again.encode(pixels).latents, codec.encode(pixels).latents)

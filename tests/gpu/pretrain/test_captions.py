@@ -1,0 +1,91 @@
+"""Captions say only true or neutral words of the vocabulary, and sometimes nothing."""
+
+import numpy as np
+
+from gpu.pretrain.captions import EMPTY_SHARE, caption
+from gpu.pretrain.model import make_tokenizer, tokenize
+from gpu.pretrain.scenes import draw_scene
+from gpu.pretrain.vocabulary import (
+    BROADER,
+    FILLERS,
+    STYLE_SLOTS,
+    SYNONYMS,
+    TOKENS,
+    UNKNOWN,
+    WORDS,
+    Place,
+    Thing,
+)
+
+
+def words_of(text):
+    return [word for word in text.split(", ") if word]
+
+
+def test_captions_hold_only_words_of_the_vocabulary():
+    random = np.random.default_rng(0)
+    known = {*WORDS, *STYLE_SLOTS, UNKNOWN}
+    for seed in range(150):
+        words = words_of(caption(draw_scene(seed, (16, 16)).tags, random))
+        assert set(words) <= known
+
+
+def test_captions_say_nothing_untrue():
+    random = np.random.default_rng(1)
+    for seed in range(150):
+        tags = draw_scene(seed, (16, 16)).tags
+        true = {*tags, *(BROADER[tag] for tag in tags if tag in BROADER)}
+        said = set(words_of(caption(tags, random))) - {*FILLERS, *STYLE_SLOTS, UNKNOWN}
+        assert said <= true
+
+
+def test_about_one_caption_in_ten_is_empty():
+    random = np.random.default_rng(2)
+    empty = sum(caption(("cat", "sea"), random) == "" for _ in range(2000)) / 2000
+
+    assert abs(empty - EMPTY_SHARE) < 0.03
+
+
+def test_the_order_of_words_is_shuffled():
+    random = np.random.default_rng(3)
+    orders = {caption(("cat", "sea", "night", "black"), random) for _ in range(60)}
+
+    assert len(orders) > 10
+
+
+def test_no_word_has_two_ids_and_there_are_enough_of_them():
+    assert len(set(TOKENS)) == len(TOKENS)
+    assert len(WORDS) >= 60
+    assert len(STYLE_SLOTS) == 64
+
+
+def test_every_word_and_style_slot_is_one_known_token():
+    tokenizer = make_tokenizer()
+    for word in (*WORDS, *STYLE_SLOTS):
+        assert tokenizer.tokenize(word) == [word]
+
+
+def test_synonyms_become_our_words():
+    tokenizer = make_tokenizer()
+    for word, ours in SYNONYMS.items():
+        assert ours in WORDS
+        assert tokenizer.tokenize(word) == [ours]
+
+
+def test_a_plain_sentence_is_read_as_its_words():
+    tokenizer = make_tokenizer()
+
+    assert tokenizer.tokenize("A red house on the meadow, at Sunset") == [
+        "red", str(Thing.HOUSE), str(Place.MEADOW), "sunset",
+    ]  # fmt: skip
+
+
+def test_words_never_learned_become_the_unknown_token():
+    assert make_tokenizer().tokenize("a zebra") == [UNKNOWN]
+
+
+def test_captions_are_padded_and_cut_to_sixteen_tokens():
+    tokenizer = make_tokenizer()
+    ids = tokenize(tokenizer, ["", "cat", ", ".join(["cat"] * 40)])
+
+    assert ids.shape == (3, 16)

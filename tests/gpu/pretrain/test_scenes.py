@@ -1,0 +1,98 @@
+"""The scene generator: the same seed draws the same pixels, and masks hold what was drawn."""
+
+import numpy as np
+import pytest
+
+from gpu.pretrain.scenes import FRAME_SIZES, Plan, draw_scene
+from gpu.pretrain.vocabulary import Colour, Count, Place, Position, Size, Thing, Time
+
+
+def test_a_seed_draws_the_same_pixels_and_tags_every_time():
+    first, second = draw_scene(11, (128, 128)), draw_scene(11, (128, 128))
+
+    assert first.tags == second.tags
+    assert np.array_equal(first.image, second.image)
+
+
+def test_different_seeds_draw_different_scenes():
+    pictures = {draw_scene(seed, (64, 64)).image.tobytes() for seed in range(20)}
+
+    assert len(pictures) == 20
+
+
+def test_asking_for_masks_does_not_change_the_picture():
+    plain, masked = draw_scene(5, (96, 96)), draw_scene(5, (96, 96), with_masks=True)
+
+    assert np.array_equal(plain.image, masked.image)
+
+
+@pytest.mark.parametrize("size", FRAME_SIZES)
+def test_every_frame_size_is_drawn_at_that_size(size):
+    scene = draw_scene(3, size, with_masks=True)
+
+    assert scene.image.size == size
+    assert all(mask.size == size for _, mask in scene.masks)
+
+
+@pytest.mark.parametrize("thing", list(Thing))
+def test_a_mask_covers_exactly_the_pixels_its_thing_changed(thing):
+    plan = Plan(thing, Place.PLAIN, colour=Colour.RED)
+    scene = draw_scene(8, (128, 128), plan=plan, with_masks=True)
+    backdrop = np.asarray(scene.image, int)[
+        :, :1
+    ]  # a plain backdrop only changes from top to bottom
+    changed = (np.abs(np.asarray(scene.image, int) - backdrop) > 12).any(axis=-1)
+    ((name, mask),) = scene.masks
+    covered = np.asarray(mask) > 127
+
+    assert name is thing
+    overlap = (changed & covered).sum() / (changed | covered).sum()
+    assert overlap > 0.8
+
+
+def test_counts_give_one_mask_each_and_they_do_not_overlap():
+    plan = Plan(Thing.CAT, Place.SNOW, Time.DAY, Colour.BLACK, count=Count.THREE)
+    scene = draw_scene(2, (256, 256), plan=plan, with_masks=True)
+    stacked = np.stack([np.asarray(mask) > 127 for _, mask in scene.masks])
+
+    assert [thing for thing, _ in scene.masks] == [Thing.CAT] * 3
+    assert stacked.sum(axis=0).max() == 1
+
+
+@pytest.mark.parametrize(
+    "position, lowest, highest",
+    [(Position.LEFT, 0.1, 0.4), (Position.CENTRE, 0.4, 0.6), (Position.RIGHT, 0.6, 0.9)],
+)
+def test_a_position_word_puts_the_thing_there(position, lowest, highest):
+    plan = Plan(Thing.MUSHROOM, Place.MEADOW, Time.DAY, Colour.RED, position=position)
+    scene = draw_scene(4, (128, 128), plan=plan, with_masks=True)
+    columns = np.nonzero(np.asarray(scene.masks[0][1]) > 127)[1]
+
+    assert lowest < columns.mean() / 128 < highest
+
+
+def test_big_things_fill_more_than_small_ones():
+    areas = []
+    for size in (Size.SMALL, None, Size.BIG):
+        plan = Plan(Thing.HOUSE, Place.HILLS, Time.DAY, Colour.BLUE, size=size)
+        scene = draw_scene(6, (128, 128), plan=plan, with_masks=True)
+        areas.append((np.asarray(scene.masks[0][1]) > 127).sum())
+
+    assert areas == sorted(areas)
+
+
+def test_things_grow_with_the_frame():
+    shares = []
+    for side in (128, 256):
+        scene = draw_scene(9, (side, side), with_masks=True)
+        shares.append((np.asarray(scene.masks[-1][1]) > 127).mean())
+
+    assert shares[0] == pytest.approx(shares[1], rel=0.05)
+
+
+def test_every_thing_can_stand_in_every_place():
+    for thing in Thing:
+        for place in Place:
+            colour = Colour.PINK
+            scene = draw_scene(1, (32, 32), plan=Plan(thing, place, Time.NIGHT, colour))
+            assert scene.image.getextrema() != ((0, 0), (0, 0), (0, 0))

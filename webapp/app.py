@@ -35,6 +35,7 @@ from webapp.domain.gateways.storage import make_storage
 from webapp.domain.settings import Environment, Settings
 from webapp.domain.settings import settings as process_settings
 from webapp.extensions import babel, db, migrate
+from webapp.pages import site
 
 # One blueprint per noun, under /api/v1 and again under /api.
 API = (
@@ -47,7 +48,7 @@ API = (
     webhooks.blueprint,
 )
 # Without a prefix: probes, the folder's signed URLs, and pages.
-SITE: tuple[Blueprint, ...] = (health.probes, storage.blueprint)
+SITE: tuple[Blueprint, ...] = (health.probes, storage.blueprint, site.blueprint)
 PREFIXES = {"api_v1": "/api/v1", "api": "/api"}
 LANGUAGES = ("en", "ko")
 SESSION_LIFETIME = timedelta(days=14)
@@ -111,7 +112,9 @@ def _config(settings: Settings) -> dict[str, Any]:
         "PERMANENT_SESSION_LIFETIME": SESSION_LIFETIME,
         "MAX_FORM_MEMORY_SIZE": MAX_FORM_FIELDS,
         "BABEL_DEFAULT_LOCALE": "en",
-        "BABEL_TRANSLATION_DIRECTORIES": "translations",
+        # Error texts by code, and the words of the pages: one catalog each.
+        "BABEL_DOMAIN": "messages;pages",
+        "BABEL_TRANSLATION_DIRECTORIES": "translations;translations",
     }
 
 
@@ -127,6 +130,8 @@ def _register_blueprints(app: Flask, settings: Settings) -> None:
 
 
 def language() -> str:
-    """Return the language of this request: the person's own, else the browser's, else English."""
+    """Return the language of this request: the person's own, this browser's choice, or English."""
     own: str | None = g.get("user_language")
-    return own or request.accept_languages.best_match(LANGUAGES) or "en"
+    chosen = request.cookies.get("lang")
+    in_cookie = chosen if chosen in LANGUAGES else None
+    return own or in_cookie or request.accept_languages.best_match(LANGUAGES) or "en"

@@ -15,6 +15,7 @@ from webapp.domain.gateways.storage import StorageUnavailable
 
 RETRY_AFTER_SECONDS = 5
 FIRST_ERROR, SERVER_ERROR = 400, 500
+UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError, StorageUnavailable)
 
 
 def register(app: Flask) -> None:
@@ -22,9 +23,9 @@ def register(app: Flask) -> None:
     app.register_error_handler(DomainError, answer)
     app.register_error_handler(ValidationError, lambda error: answer(_from_pydantic(error)))
     app.register_error_handler(HTTPException, _from_werkzeug)
-    for kind in (OperationalError, InterfaceError, PoolTimeoutError, StorageUnavailable):
-        app.register_error_handler(kind, _unavailable)
-    app.register_error_handler(Exception, _unexpected)
+    for kind in UNAVAILABLE:
+        app.register_error_handler(kind, unavailable)
+    app.register_error_handler(Exception, unexpected)
 
 
 def answer(error: DomainError) -> Response:
@@ -71,14 +72,16 @@ def _translated(error: HTTPException) -> DomainError:
     return errors.InternalError()
 
 
-def _unavailable(error: Exception) -> Response:
+def unavailable(error: Exception) -> Response:
+    """Return the answer while the database or another service is away."""
     structlog.get_logger().error("service_unavailable", error=type(error).__name__)
     return answer(errors.ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS))
 
 
-def _unexpected(error: Exception) -> Response:
+def unexpected(error: Exception) -> Response:
+    """Return the answer of an error nobody foresaw, or of a service that is away."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return _unavailable(error)
+        return unavailable(error)
     if current_app.testing and current_app.config.get("RAISE_UNEXPECTED"):
         raise error
     structlog.get_logger().exception("unexpected_error", path=request.path)

@@ -1,0 +1,68 @@
+"""What everybody may read of a certificate: who licensed which image, on which terms, and when."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.domain.errors import NotFound
+from webapp.domain.gateways.storage import Storage
+from webapp.domain.models.account import Artist, User
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.license import Certificate, CertificateStatus
+from webapp.domain.models.style import Style
+from webapp.domain.viewing import signed_url
+
+EXPIRED = "expired"
+
+
+def certificate(session: Session, storage: Storage, *, public_id: str) -> dict[str, Any]:
+    """Return one certificate; the image, its number and its owner only while it is public.
+
+    Raises NotFound.
+    """
+    row = session.execute(
+        select(
+            *Certificate.__table__.columns,
+            Artist.artist_name,
+            Style.name.label("style_name"),
+            User.username,
+            Generation.is_public,
+            Generation.is_flagged,
+            Generation.preview_key,
+        )
+        .join(Artist, Artist.user_id == Certificate.artist_id)
+        .join(Style, Style.id == Certificate.style_id)
+        .join(User, User.id == Certificate.licensee_id)
+        .join(Generation, Generation.id == Certificate.generation_id)
+        .where(Certificate.public_id == public_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(resource="license")
+    is_shown = row.is_public and not row.is_flagged
+    has_run_out = row.valid_to is not None and row.valid_to < datetime.now(UTC).date()
+    is_valid = row.status == CertificateStatus.VALID
+    return {
+        "public_id": row.public_id,
+        "status": EXPIRED if is_valid and has_run_out else row.status,
+        "license_type": row.license_type,
+        "terms_version": row.terms_version,
+        "valid_from": row.valid_from,
+        "valid_to": row.valid_to,
+        "issued_at": row.issued_at,
+        "artist": {"id": row.artist_id, "artist_name": row.artist_name},
+        "style": {"id": row.style_id, "name": row.style_name},
+        "licensee": row.username if is_shown else None,
+        "image": {
+            "sha256": row.image_sha256,
+            "width": row.width,
+            "height": row.height,
+            "perceptual_hash": row.perceptual_hash,
+        },
+        "generation_id": row.generation_id if is_shown else None,
+        "preview_url": signed_url(storage, row.preview_key) if is_shown else None,
+        "adapter_sha256": row.adapter_sha256,
+        "base_model": row.base_model,
+        "signature_applied": True,  # no image is delivered without one
+    }

@@ -1,0 +1,65 @@
+"""Sign in and out, become an artist, choose language and theme."""
+
+from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response as AnyResponse
+
+from webapp.api import csrf
+from webapp.api.access import public, signed_in, user
+from webapp.api.google import local_path
+from webapp.domain.services import accounts
+from webapp.extensions import app_settings, db
+from webapp.pages import words
+
+blueprint = Blueprint("accounts", __name__)
+YEAR_SECONDS = 365 * 24 * 3600
+CHOICES = {"lang": ("en", "ko"), "theme": ("auto", "light", "dark")}
+
+
+@blueprint.get("/login")
+@public
+def login() -> str | AnyResponse:
+    """Show the one way to sign in, and why the last try failed."""
+    after = local_path(request.args.get("next", "/"))
+    if current_user.is_authenticated:
+        return redirect(after)
+    error = words.SIGN_IN_ERRORS.get(request.args.get("error", ""))
+    is_sandbox = app_settings().google_base_url is not None
+    return render_template("accounts/login.html", after=after, error=error, is_sandbox=is_sandbox)
+
+
+@blueprint.post("/logout")
+@signed_in
+def log_out() -> AnyResponse:
+    """End this session on the server."""
+    accounts.end_sign_in(db.session(), current_user.sign_in_id)
+    session.clear()
+    return redirect(url_for("pages.feed.show"))
+
+
+@blueprint.get("/become-artist")
+@signed_in
+def become_artist() -> str | AnyResponse:
+    """Show the form that makes a user an artist."""
+    if user().artist is not None:
+        return redirect(url_for("pages.styles.new"))
+    return render_template("accounts/become_artist.html")
+
+
+@blueprint.post("/preferences")
+@public
+def choose() -> AnyResponse:
+    """Keep a choice of language or theme in this browser, and the language in the account."""
+    answer = redirect(local_path(request.form.get("next", "/")))
+    for name, allowed in CHOICES.items():
+        chosen = request.form.get(name)
+        if chosen in allowed:
+            answer.set_cookie(name, chosen, max_age=YEAR_SECONDS, samesite="Lax")
+    language = request.form.get("lang")
+    if language in CHOICES["lang"] and current_user.is_authenticated:
+        # Another site must not change an account, not even its language.
+        csrf.check(current_user.sign_in_id)
+        accounts.update_profile(
+            db.session(), user=user(), username=None, bio=None, language=language
+        )
+    return answer

@@ -1,0 +1,21 @@
+"""/l: the certificate of an image, open to everyone."""
+
+from flask import Blueprint, render_template
+
+from webapp.api.access import public, viewer
+from webapp.domain.services import license_views
+from webapp.extensions import app_settings, db, storage
+from webapp.domain.services.licenses import certificate_url
+
+blueprint = Blueprint("licenses", __name__)
+
+
+@blueprint.get("/l/<public_id>")
+@public
+def show(public_id: str) -> str:
+    """Show one certificate."""
+    found = license_views.certificate(db.session(), storage(), public_id=public_id)
+    address = certificate_url(app_settings().public_base_url, public_id)
+    return render_template(
+        "licenses/show.html", certificate=found, address=address, is_signed_in=viewer().user_id
+    )

@@ -1,0 +1,147 @@
+"""All pages under one blueprint: the frame around them, their helpers, and errors in words."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from flask_babel import format_datetime, format_decimal, get_locale, gettext
+from flask_login import current_user
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from webapp.api import csrf
+from webapp.api import errors as api_errors
+from webapp.api.access import user
+from webapp.domain.errors import (
+    ArtistOnly,
+    DomainError,
+    InternalError,
+    NotFound,
+    ServiceUnavailable,
+    SessionExpired,
+    Unauthorized,
+    ValidationFailed,
+)
+from webapp.domain.services import ledger
+from webapp.extensions import db
+from webapp.pages import accounts, feed, generations, licenses, styles, words
+from webapp.pages.fragments import is_fragment
+
+THEMES = ("light", "dark")
+MACHINE_PATHS = ("/api", "/storage", "/healthz", "/readyz", "/metrics")
+SERVER_ERROR = 500
+
+blueprint = Blueprint("pages", __name__)
+for each in (feed, styles, generations, accounts, licenses):
+    blueprint.register_blueprint(each.blueprint)
+
+
+@blueprint.app_context_processor
+def frame() -> dict[str, Any]:
+    """Give templates the frame's choices and what they say numbers and times with."""
+    theme = request.cookies.get("theme")
+    return {
+        "theme": theme if theme in THEMES else None,
+        "language": str(get_locale() or "en"),
+        "words": words,
+        "balance": balance,
+        "csrf_token": csrf_token,
+        "number": format_decimal,
+        "moment": moment,
+        "here": here,
+    }
+
+
+def balance() -> int:
+    """Return what the signed-in person can spend."""
+    if "balance" not in g:
+        g.balance = ledger.balances(db.session(), user().id).spendable
+    found: int = g.balance
+    return found
+
+
+def csrf_token() -> str:
+    """Return the token of the signed-in browser for a form's hidden field."""
+    return csrf.token_for(current_user.sign_in_id) if current_user.is_authenticated else ""
+
+
+def moment(when: datetime) -> str:
+    """Return a time to the minute, in UTC, equal in every language."""
+    return format_datetime(when, "yyyy-MM-dd HH:mm") + " UTC"
+
+
+def here() -> str:
+    """Return this page's local address, to come back to."""
+    return request.full_path.removesuffix("?") if request.method == "GET" else request.path
+
+
+@blueprint.after_request
+def keep_private(response: AnyResponse) -> AnyResponse:
+    """Keep pages out of shared caches: they differ by person, language, theme and asker."""
+    response.headers.setdefault("Cache-Control", "private, no-cache")
+    response.headers.add("Vary", "Cookie, Accept-Language, HX-Request")
+    return response
+
+
+@blueprint.before_request
+def know_the_person() -> None:
+    """Find out who asks before the first word is chosen: people have a language of their own."""
+    bool(current_user.is_authenticated)
+
+
+@blueprint.errorhandler(DomainError)
+def domain_error(error: DomainError) -> AnyResponse:
+    """Send people where they can go on, or say what is wrong."""
+    if isinstance(error, Unauthorized | SessionExpired):
+        return _to_login()
+    if isinstance(error, ArtistOnly):
+        return redirect(url_for("pages.accounts.become_artist"))
+    if error.status == NotFound.status:
+        return not_found()
+    return problem(gettext(error.code), error.status)
+
+
+def _to_login() -> AnyResponse:
+    if is_fragment():
+        return Response(status=204, headers={"HX-Redirect": url_for("pages.accounts.login")})
+    return redirect(url_for("pages.accounts.login", next=here()))
+
+
+@blueprint.errorhandler(ValidationError)
+def bad_address(_error: ValidationError) -> AnyResponse:
+    """Say that an address carries what no page of ours would have put there."""
+    return problem(gettext(ValidationFailed.code), ValidationFailed.status)
+
+
+@blueprint.errorhandler(HTTPException)
+def http_error(error: HTTPException) -> AnyResponse:
+    """Show what the router refused."""
+    return error.get_response() if (error.code or 0) < NotFound.status else not_found()
+
+
+@blueprint.errorhandler(Exception)
+def unexpected(error: Exception) -> AnyResponse:
+    """Say in words that we failed; the frame asks the database for nothing."""
+    away = isinstance(error, api_errors.UNAVAILABLE)
+    answer = api_errors.unavailable(error) if away else api_errors.unexpected(error)
+    code = ServiceUnavailable.code if answer.status_code != SERVER_ERROR else InternalError.code
+    return problem(gettext(code), answer.status_code)
+
+
+@blueprint.app_errorhandler(404)
+def unknown_address(_error: HTTPException) -> AnyResponse:
+    """Answer an address that is none of ours: to machines as JSON, to people as a page."""
+    if request.path.startswith(MACHINE_PATHS):
+        return api_errors.answer(NotFound(resource="route"))
+    return not_found()
+
+
+def not_found() -> AnyResponse:
+    """Return the page for what does not exist, or is not for this visitor."""
+    return make_response(render_template("errors/not_found.html"), NotFound.status)
+
+
+def problem(message: str, status: int) -> Response:
+    """Return the page for what went wrong."""
+    return make_response(render_template("errors/problem.html", message=message), status)

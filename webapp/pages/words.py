@@ -1,0 +1,140 @@
+"""What states, causes and licences are called in front of people; read in the request's language.
+
+Codes stay in the code. Every failure is told in three parts: what happened, what it cost, and
+what to do next.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import LazyString, ngettext
+from flask_babel import lazy_gettext as _
+
+from webapp.domain.models.style import LicenseType
+
+MINUTE, HOUR = 60, 3600
+
+
+@dataclass(frozen=True)
+class LicenseWords:
+    """A licence in plain words."""
+
+    title: LazyString
+    summary: LazyString
+    may: tuple[LazyString, ...]
+    may_not: tuple[LazyString, ...]
+
+
+_NEVER = (
+    _("Remove or cover the signature"),
+    _("Train a model on the image"),
+    _("Claim that you drew it yourself"),
+)
+LICENSES: dict[str, LicenseWords] = {
+    LicenseType.PERSONAL: LicenseWords(
+        title=_("Personal licence"),
+        summary=_("For yourself: no money is made with the image."),
+        may=(
+            _("Keep it, print it, hang it on your wall"),
+            _("Show it on your own pages, naming the artist"),
+        ),
+        may_not=(_("Sell it, or use it to advertise or run a business"), *_NEVER),
+    ),
+    LicenseType.COMMERCIAL: LicenseWords(
+        title=_("Commercial licence"),
+        summary=_("For work: you may earn money with the image."),
+        may=(
+            _("Use it in products, adverts, books and on websites"),
+            _("Keep it, print it, and show it anywhere"),
+        ),
+        may_not=(_("Sell the bare file to others as a picture of theirs"), *_NEVER),
+    ),
+    LicenseType.EXCLUSIVE: LicenseWords(
+        title=_("Exclusive licence"),
+        summary=_("For work, and for you alone: nobody else gets this image."),
+        may=(
+            _("Use it in products, adverts, books and on websites"),
+            _("Be the only one who holds a licence for this image"),
+        ),
+        may_not=_NEVER,
+    ),
+}
+
+CAUSES: dict[str, LazyString] = {
+    "GPU_OOM": _("The machine ran out of memory, also when we tried again."),
+    "TIMEOUT": _("It took longer than it may, also when we tried again."),
+    "NETWORK": _("The files could not be moved to where the work is done, also on a new try."),
+    "WORKER_LOST": _("The machines that did the work stopped several times."),
+    "ADAPTER_MISMATCH": _("The learned style could not be proven to be the right one."),
+    "SIGNATURE_FAILED": _("The artist's signature could not be put on the image."),
+    "INVALID_PROMPT": _("The words of this order could not be drawn."),
+    "MODEL_MISSING": _("The base model of this style is not available."),
+    "SAFETY_BLOCKED": _("The result was blocked by our safety rules."),
+    "LOW_QUALITY_DATA": _("Nothing could be learned from these works."),
+    "INSUFFICIENT_IMAGES": _("Fewer than ten works passed the checks."),
+}
+UNKNOWN_CAUSE = _("Something on our side went wrong. We have been told.")
+
+TRAINING_ADVICE: dict[str, LazyString] = {
+    "LOW_QUALITY_DATA": _("Make a new style with works that share one hand and are easy to read."),
+    "INSUFFICIENT_IMAGES": _("Make the style again with at least ten different, readable works."),
+}
+RETRAIN_ADVICE = _("Your works are still here: start the training again.")
+
+IMAGE_CODES: dict[str, LazyString] = {
+    "INVALID_IMAGE_FORMAT": _("Not a JPG or PNG"),
+    "IMAGE_SIZE_EXCEEDED": _("Larger than 10 MB"),
+    "IMAGE_RESOLUTION_TOO_LOW": _("Smaller than 512 × 512"),
+    "IMAGE_TOO_LARGE_PIXELS": _("More than 50 megapixels"),
+    "IMAGE_CORRUPT": _("The file is damaged"),
+    "DUPLICATE_IMAGE": _("The same as another work"),
+}
+
+GENERATION_STATES: dict[str, LazyString] = {
+    "queued": _("Waiting for its turn"),
+    "processing": _("Being made"),
+    "retrying": _("Trying again"),
+    "completed": _("Ready"),
+    "failed": _("Not made"),
+    "canceled": _("Cancelled"),
+}
+TRAINING_STATES: dict[str, LazyString] = {
+    "pending": _("Checking works"),
+    "training": _("Learning"),
+    "completed": _("On sale"),
+    "failed": _("Training failed"),
+}
+CERTIFICATE_STATES: dict[str, LazyString] = {
+    "valid": _("Valid"),
+    "expired": _("Expired"),
+    "revoked": _("Revoked"),
+}
+SIGN_IN_ERRORS: dict[str, LazyString] = {
+    "access_denied": _("You did not let Google tell us who you are. Nothing was changed."),
+    "no_code": _("Google sent you back without an answer. Please try again."),
+    "invalid_state": _("This sign-in was too old, or begun in another window. Please try again."),
+    "network_error": _("Google could not be reached. Please try again in a minute."),
+    "account_inactive": _("This account was closed. Write to us if that was a mistake."),
+    "server_error": _("Something went wrong on our side. Please try again."),
+}
+
+
+def cause(failure: dict[str, Any] | None) -> str:
+    """Return why something failed, in words."""
+    return str(CAUSES.get((failure or {}).get("cause") or "", UNKNOWN_CAUSE))
+
+
+def training_advice(failure: dict[str, Any] | None) -> str:
+    """Return what an artist can do after a training that failed."""
+    return str(TRAINING_ADVICE.get((failure or {}).get("cause") or "", RETRAIN_ADVICE))
+
+
+def duration(seconds: int | None) -> str:
+    """Return a length of time as people say it, or an empty text when it is unknown."""
+    if seconds is None:
+        return ""
+    if seconds < MINUTE:
+        return ngettext("%(num)d second", "%(num)d seconds", max(1, seconds))
+    if seconds < HOUR:
+        return ngettext("%(num)d minute", "%(num)d minutes", round(seconds / MINUTE))
+    return ngettext("%(num)d hour", "%(num)d hours", round(seconds / HOUR))

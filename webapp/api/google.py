@@ -134,7 +134,7 @@ def make_blueprint(settings: Settings) -> GoogleBlueprint:
     """Return the sign-in blueprint, pointed at Google or at the sandbox."""
     sandbox = settings.google_base_url
     # Google answers with other scope names than were asked for, which oauthlib takes for an error.
-    os.environ["OAUTHLIB_RELAX_TOKEN_SCOPE"] = "1"
+    os.environ["OAUTHLIB_RELAX_TOKEN_SCOPE"] = "1"  # noqa: S105 - a switch, not a secret
     if sandbox and sandbox.startswith("http://"):
         os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
     blueprint = GoogleBlueprint(

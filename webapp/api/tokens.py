@@ -49,4 +49,4 @@ def list_transactions() -> Response:
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:
     style = (row["related_style"] or {}).get("name", "")
-    return row | {"memo": gettext(f"memo.{row['memo']}") % {"style": style}}
+    return row | {"memo": gettext("memo." + row["memo"]) % {"style": style}}

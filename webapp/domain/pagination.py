@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Row, Select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.domain.errors import ValidationFailed
 
@@ -22,7 +23,9 @@ DEFAULT_LIMIT = 20
 MAX_CURSOR = 512
 MAX_BIGINT = 2**63 - 1
 # A column that sorts, named as in the rows of the select, and how to read it from a cursor.
-SortColumn = tuple[ColumnElement[Any], str, type[int] | type[datetime]]
+SortColumn = tuple[ColumnElement[Any] | InstrumentedAttribute[Any], str, type[int | datetime]]
+AnySelect = Select[*tuple[Any, ...]]
+AnyRow = Row[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Keyset:
     binding: dict[str, Any]
     descending: bool = True
 
-    def apply(self, statement: Select[Any], page: PageRequest) -> Select[Any]:
+    def apply(self, statement: AnySelect, page: PageRequest) -> AnySelect:
         """Return the statement ordered, starting behind the cursor, with one row to spare.
 
         Raises ValidationFailed for a limit out of range and for a cursor of another list.
@@ -70,9 +73,9 @@ class Keyset:
 
     def page(
         self,
-        rows: Sequence[Row[Any]],
+        rows: Sequence[AnyRow],
         page: PageRequest,
-        show: Callable[[Row[Any]], dict[str, Any]],
+        show: Callable[[AnyRow], dict[str, Any]],
     ) -> Page:
         """Turn the fetched rows into a page."""
         shown = rows[: page.limit]
@@ -82,25 +85,23 @@ class Keyset:
             next_cursor=self._write(shown[-1]) if has_more else None,
         )
 
-    def _write(self, row: Row[Any]) -> str:
+    def _write(self, row: AnyRow) -> str:
         values = [_portable(row._mapping[name]) for _, name, _ in self.columns]  # noqa: SLF001 - the public mapping of a Row
         raw = orjson.dumps([self._fingerprint(), *values])
         return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
     def _read(self, cursor: str) -> list[Any]:
         try:
-            if len(cursor) > MAX_CURSOR:
-                raise ValueError("too long")
-            raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-            fingerprint, *values = orjson.loads(raw)
-            if fingerprint != self._fingerprint():
-                raise ValueError("another list")
-            return [
+            fingerprint, *values = _decoded(cursor)
+            typed = [
                 _typed(value, kind)
                 for value, (_, _, kind) in zip(values, self.columns, strict=True)
             ]
         except (ValueError, TypeError, binascii.Error):
             raise ValidationFailed(fields={"cursor": ["Not a cursor of this list."]}) from None
+        if fingerprint != self._fingerprint():
+            raise ValidationFailed(fields={"cursor": ["Not a cursor of this list."]})
+        return typed
 
     def _fingerprint(self) -> str:
         order = [name for _, name, _ in self.columns]
@@ -108,11 +109,21 @@ class Keyset:
         return sha256(bound).hexdigest()[:16]
 
 
+def _decoded(cursor: str) -> list[Any]:
+    if len(cursor) > MAX_CURSOR:
+        raise ValueError("too long")
+    padded = cursor + "=" * (-len(cursor) % 4)
+    decoded = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    if not isinstance(decoded, list):
+        raise TypeError("not a list")
+    return decoded
+
+
 def _portable(value: Any) -> Any:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
 
 
-def _typed(value: Any, kind: type[int] | type[datetime]) -> int | datetime:
+def _typed(value: Any, kind: type[int | datetime]) -> int | datetime:
     if kind is datetime:
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None:

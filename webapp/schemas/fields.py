@@ -23,6 +23,7 @@ def without_markup(text: str) -> str:
 
 
 def not_boolean(value: Any) -> Any:
+    """Return the value; JSON's true and false are no numbers."""
     if isinstance(value, bool):
         raise ValueError("must be a number")  # noqa: TRY004 - pydantic reports ValueError
     return value

@@ -66,7 +66,7 @@ class StyleFields(Body):
 class StyleForm(StyleFields):
     """POST /styles as multipart."""
 
-    image_tags: ImageTags = {}
+    image_tags: ImageTags = Field(default={})
 
 
 class DeclaredFileBody(Body):
@@ -90,7 +90,7 @@ class RetrainForm(Body):
     remove_artwork_ids: Annotated[list[Id], BeforeValidator(_tag_list)] = Field(
         default=[], max_length=100
     )
-    image_tags: ImageTags = {}
+    image_tags: ImageTags = Field(default={})
 
 
 class RetrainBody(Body):

@@ -32,7 +32,7 @@ from webapp.domain.viewing import signed_url
 SIGN_IN_LIFETIME = timedelta(days=14)
 MIN_USERNAME, MAX_USERNAME = 3, 50
 NAME_TRIES = 8
-FAINTEST_INK, MIN_CONTRAST = 32, 40  # of 255; below, nothing can be seen
+MIN_CONTRAST = 40  # of 255; below, nothing can be seen
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _find(session: Session, google_sub: str) -> User | None:
 def _create(session: Session, identity: GoogleIdentity) -> User:
     """Make the account; a parallel first sign-in of the same person finds the same one."""
     for username in _usernames(identity):
-        created = session.scalar(
+        created: User | None = session.scalar(
             insert(User)
             .values(google_sub=identity.sub, email=identity.email, username=username)
             .on_conflict_do_nothing()
@@ -151,7 +151,7 @@ def upgrade_to_artist(
     clean = _clean_signature(signature)
     key = object_key("signatures", "png")
     storage.put(key, clean.data, content_type="image/png")
-    made = session.scalar(
+    made: Artist | None = session.scalar(
         insert(Artist)
         .values(
             user_id=user.id,
@@ -175,8 +175,7 @@ def upgrade_to_artist(
 def _clean_signature(signature: bytes) -> SafeImage:
     try:
         clean = sanitise_in_subprocess(signature, images.SIGNATURE_IMAGE, keep_alpha=True)
-        if _is_blank(clean):
-            raise images.BadImage(images.ImageCode.CORRUPT)
+        _refuse_blank(clean)
     except images.BadImage as error:
         bad = {
             "idx": 0,
@@ -189,14 +188,15 @@ def _clean_signature(signature: bytes) -> SafeImage:
     return clean
 
 
-def _is_blank(clean: SafeImage) -> bool:
-    """Tell whether nothing is drawn: later, an order would fail for it."""
+def _refuse_blank(clean: SafeImage) -> None:
+    """Raise BadImage when nothing is drawn: later, every order would fail for it."""
     with Image.open(io.BytesIO(clean.data), formats=("PNG",)) as image:
-        ink = image.getchannel("A") if image.mode == "RGBA" else image.convert("L")
-        faintest, strongest = ink.getextrema()
-    if image.mode == "RGBA":
-        return strongest < FAINTEST_INK
-    return strongest - faintest < MIN_CONTRAST
+        has_alpha = image.mode == "RGBA"
+        ink = image.getchannel("A") if has_alpha else image.convert("L")
+        levels = [level for level, count in enumerate(ink.histogram()) if count]
+    spread = levels[-1] if has_alpha else levels[-1] - levels[0]
+    if spread < MIN_CONTRAST:
+        raise images.BadImage(images.ImageCode.CORRUPT)
 
 
 def update_profile(

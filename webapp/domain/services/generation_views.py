@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, false, select
+from sqlalchemy import ColumnElement, false, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import (
@@ -21,7 +21,7 @@ from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation, GenerationStatus, Order
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import Style
-from webapp.domain.pagination import Keyset, Page, PageRequest, SortColumn
+from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
 from webapp.domain.services.licenses import certificate_url
 from webapp.domain.settings import settings
 from webapp.domain.viewing import Viewer, signed_url, tag_conditions
@@ -185,7 +185,7 @@ def own(
 def feed(session: Session, storage: Storage, *, wanted: FeedFilter, page: PageRequest) -> Page:
     """List what everybody may see: public, completed, unflagged."""
     conditions: list[ColumnElement[bool]] = [
-        Generation.is_public,
+        Generation.is_public.is_(True),
         Generation.is_flagged.is_(False),
         *tag_conditions(Generation.prompt_tags, wanted.tags, wanted.tags_any),
     ]
@@ -223,7 +223,7 @@ def _keyset(sort: str, binding: dict[str, Any]) -> Keyset:
     return Keyset([*popular, *recent], binding)
 
 
-def _with_all() -> Select[Any]:
+def _with_all() -> AnySelect:
     return (
         select(*COLUMNS)
         .join(User, User.id == Generation.user_id)
@@ -237,12 +237,12 @@ def _job_of_generation() -> ColumnElement[bool]:
     return (Job.kind == JobKind.GENERATION) & (Job.ref == Generation.id)
 
 
-def _may_see(row: Row[Any], viewer: Viewer) -> bool:
+def _may_see(row: AnyRow, viewer: Viewer) -> bool:
     is_shown = row.is_public and not row.is_flagged and row.status == GenerationStatus.COMPLETED
     return is_shown or viewer.may_manage(row.user_id)
 
 
-def _people(storage: Storage, row: Row[Any]) -> dict[str, Any]:
+def _people(storage: Storage, row: AnyRow) -> dict[str, Any]:
     return {
         "user": {
             "id": row.user_id,
@@ -257,7 +257,7 @@ def _people(storage: Storage, row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _public_view(storage: Storage, row: Row[Any]) -> dict[str, Any]:
+def _public_view(storage: Storage, row: AnyRow) -> dict[str, Any]:
     is_done = row.status == GenerationStatus.COMPLETED
     return {
         "id": row.id,
@@ -285,7 +285,7 @@ def _public_view(storage: Storage, row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _license(row: Row[Any]) -> dict[str, str]:
+def _license(row: AnyRow) -> dict[str, str]:
     public_id = row.license_public_id
     return {
         "public_id": public_id,
@@ -293,7 +293,7 @@ def _license(row: Row[Any]) -> dict[str, str]:
     }
 
 
-def _owner_view(storage: Storage, row: Row[Any]) -> dict[str, Any]:
+def _owner_view(storage: Storage, row: AnyRow) -> dict[str, Any]:
     is_waiting = row.status == GenerationStatus.RETRYING
     return _public_view(storage, row) | {
         "negative_tags": row.negative_tags,
@@ -307,7 +307,7 @@ def _owner_view(storage: Storage, row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _failure(row: Row[Any]) -> dict[str, Any] | None:
+def _failure(row: AnyRow) -> dict[str, Any] | None:
     if row.status != GenerationStatus.FAILED:
         return None
     return {
@@ -317,7 +317,7 @@ def _failure(row: Row[Any]) -> dict[str, Any] | None:
     }
 
 
-def _card(storage: Storage, row: Row[Any]) -> dict[str, Any]:
+def _card(storage: Storage, row: AnyRow) -> dict[str, Any]:
     return {
         "id": row.id,
         **_people(storage, row),

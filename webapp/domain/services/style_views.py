@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, false, func, select
+from sqlalchemy import ColumnElement, false, func, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import StyleNotFound, ValidationFailed
@@ -17,7 +17,7 @@ from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.pagination import Keyset, Page, PageRequest, SortColumn
+from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
 from webapp.domain.viewing import Viewer, signed_url, tag_conditions
 
 FINAL = frozenset({TrainingStatus.COMPLETED, TrainingStatus.FAILED})
@@ -121,7 +121,7 @@ def catalogue(
 ) -> Page:
     """List styles: active and unflagged; unfinished ones only to their artist."""
     conditions: list[ColumnElement[bool]] = [
-        Style.is_active,
+        Style.is_active.is_(True),
         Style.is_flagged.is_(False),
         *tag_conditions(Style.tags, wanted.tags, wanted.tags_any),
     ]
@@ -160,7 +160,7 @@ def own(session: Session, storage: Storage, *, artist_id: int, page: PageRequest
     return keyset.page(rows, page, lambda row: _own_card(storage, row))
 
 
-def _joined(statement: Select[Any]) -> Select[Any]:
+def _joined(statement: AnySelect) -> AnySelect:
     return (
         statement.select_from(Style)
         .join(Artist, Artist.user_id == Style.artist_id)
@@ -181,12 +181,12 @@ def _keyset(sort: str, binding: dict[str, Any]) -> Keyset:
     return Keyset([*popular, *recent], binding)
 
 
-def _may_see(row: Row[Any], viewer: Viewer) -> bool:
+def _may_see(row: AnyRow, viewer: Viewer) -> bool:
     is_on_sale = row.training_status == TrainingStatus.COMPLETED
     return (row.is_active and not row.is_flagged and is_on_sale) or viewer.may_manage(row.artist_id)
 
 
-def _card(storage: Storage, row: Row[Any]) -> dict[str, Any]:
+def _card(storage: Storage, row: AnyRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
@@ -209,7 +209,7 @@ def _card(storage: Storage, row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _own_card(storage: Storage, row: Row[Any]) -> dict[str, Any]:
+def _own_card(storage: Storage, row: AnyRow) -> dict[str, Any]:
     return _card(storage, row) | {
         "is_active": row.is_active,
         "progress": _progress(row),
@@ -218,7 +218,7 @@ def _own_card(storage: Storage, row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _public_view(session: Session, storage: Storage, row: Row[Any]) -> dict[str, Any]:
+def _public_view(session: Session, storage: Storage, row: AnyRow) -> dict[str, Any]:
     return _card(storage, row) | {
         "valid_from": row.valid_from,
         "valid_to": row.valid_to,
@@ -242,12 +242,12 @@ def _average_likes(session: Session, style_id: int) -> float:
     return round(float(average or 0), 2)
 
 
-def _progress(row: Row[Any]) -> dict[str, Any] | None:
+def _progress(row: AnyRow) -> dict[str, Any] | None:
     progress: dict[str, Any] | None = row.progress
     return progress if row.training_status == TrainingStatus.TRAINING else None
 
 
-def _failure(row: Row[Any]) -> dict[str, Any] | None:
+def _failure(row: AnyRow) -> dict[str, Any] | None:
     if row.training_status != TrainingStatus.FAILED:
         return None
     return {
@@ -257,7 +257,7 @@ def _failure(row: Row[Any]) -> dict[str, Any] | None:
     }
 
 
-def _owner_part(session: Session, storage: Storage, row: Row[Any]) -> dict[str, Any]:
+def _owner_part(session: Session, storage: Storage, row: AnyRow) -> dict[str, Any]:
     works = session.execute(
         select(*Artwork.__table__.columns)
         .where(Artwork.style_id == row.id, Artwork.is_removed.is_(False))
@@ -274,7 +274,7 @@ def _owner_part(session: Session, storage: Storage, row: Row[Any]) -> dict[str, 
     }
 
 
-def _artwork(storage: Storage, work: Row[Any]) -> dict[str, Any]:
+def _artwork(storage: Storage, work: AnyRow) -> dict[str, Any]:
     return {
         "id": work.id,
         "idx": work.idx,

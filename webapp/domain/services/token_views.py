@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, false, literal, select, union_all
+from sqlalchemy import ColumnElement, false, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.ledger import Account, Transfer, TransferKind
 from webapp.domain.models.style import Style
-from webapp.domain.pagination import Keyset, Page, PageRequest
+from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
 from webapp.domain.services import ledger
 from webapp.domain.viewing import signed_url
 
@@ -123,7 +123,7 @@ def _moves(user_id: int, wanted: TransactionFilter) -> Any:
     return sides[0] if len(sides) == 1 else union_all(*sides)
 
 
-def _side(user_id: int, wanted: TransactionFilter, direction: str) -> Select[Any]:
+def _side(user_id: int, wanted: TransactionFilter, direction: str) -> AnySelect:
     is_in = direction == IN
     account_id = Transfer.credit_account_id if is_in else Transfer.debit_account_id
     balance_after = Transfer.credit_balance_after if is_in else Transfer.debit_balance_after
@@ -150,7 +150,7 @@ def _side(user_id: int, wanted: TransactionFilter, direction: str) -> Select[Any
     )
 
 
-def _transaction(storage: Storage, row: Row[Any]) -> dict[str, Any]:
+def _transaction(storage: Storage, row: AnyRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "type": TYPES[row.kind],
@@ -172,7 +172,7 @@ def _transaction(storage: Storage, row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _status(row: Row[Any]) -> str:
+def _status(row: AnyRow) -> str:
     if row.kind != TransferKind.HOLD or row.generation_status == GenerationStatus.COMPLETED:
         return COMPLETED
     if row.generation_status in {GenerationStatus.FAILED, GenerationStatus.CANCELED}:

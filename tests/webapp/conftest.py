@@ -48,7 +48,7 @@ WORKER_HEADERS = {"Authorization": "Bearer the token of the tests' workers, long
 
 
 class ApiClient(FlaskClient):
-    """A client that sends the CSRF token of whoever is signed in with it."""
+    """A client that sends the CSRF token of whoever is signed in, and reads answers whole."""
 
     csrf_token: str | None = None
 
@@ -56,7 +56,10 @@ class ApiClient(FlaskClient):
         headers = dict(kwargs.pop("headers", None) or {})
         if self.csrf_token:
             headers.setdefault(csrf.HEADER, self.csrf_token)
-        return super().open(*args, headers=headers, **kwargs)
+        answer = super().open(*args, headers=headers, **{"buffered": True} | kwargs)
+        # The client keeps a large body in a file and forgets to close it.
+        answer.request.environ["wsgi.input"].close()
+        return answer
 
 
 def make_app(monkeypatch: pytest.MonkeyPatch, **changes: str) -> Flask:

@@ -1,0 +1,89 @@
+import subprocess
+import sys
+from urllib.parse import quote
+
+
+from webapp.api.access import Access
+from webapp.app import create_app
+from webapp.domain.settings import settings
+
+
+def rules(app):
+    return [rule for rule in app.url_map.iter_rules() if rule.endpoint != "static"]
+
+
+def test_every_route_has_exactly_one_access_rule(app):
+    without = [
+        rule.rule
+        for rule in rules(app)
+        if getattr(app.view_functions[rule.endpoint], "access", None) not in set(Access)
+    ]
+    assert without == []
+
+
+def test_every_api_route_answers_under_both_prefixes(app):
+    under = {
+        prefix: {
+            (rule.rule.removeprefix(prefix), *sorted(rule.methods))
+            for rule in rules(app)
+            if rule.rule.startswith(prefix + "/") and rule.endpoint.split(".")[0] == name
+        }
+        for name, prefix in (("api_v1", "/api/v1"), ("api", "/api"))
+    }
+    assert under["/api/v1"] == under["/api"]
+    assert len(under["/api/v1"]) > 30
+
+
+def test_every_webhook_is_internal_and_nothing_else_is(app):
+    for rule in rules(app):
+        is_internal = app.view_functions[rule.endpoint].access is Access.INTERNAL
+        assert is_internal == ("/webhooks/" in rule.rule), rule.rule
+
+
+def test_importing_and_creating_the_app_connects_to_nothing(environment):
+    script = (
+        "import socket\n"
+        "def refuse(*args, **kwargs): raise AssertionError('connected')\n"
+        "socket.socket.connect = refuse\n"
+        "socket.create_connection = refuse\n"
+        "from webapp.app import create_app\n"
+        "assert create_app().test_client().get('/healthz').status_code == 200\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", script], check=True, timeout=120)
+
+
+def test_every_answer_forbids_browsers_what_pages_do_not_need(client):
+    for path in ("/healthz", "/api/v1/styles", "/api/v1/nowhere"):
+        headers = client.get(path).headers
+        policy = headers["Content-Security-Policy"]
+        assert "unsafe-inline" not in policy
+        assert "default-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["Referrer-Policy"]
+        assert headers["Permissions-Policy"]
+
+
+def test_the_policy_names_the_storage_that_browsers_use(environment, monkeypatch):
+    endpoint = quote("https://files.example.org", safe="")
+    monkeypatch.setenv("STORAGE_URL", f"s3://a:b@10.0.0.1:9000/images?public_endpoint={endpoint}")
+    monkeypatch.setenv("RATE_LIMITS_ENABLED", "0")
+    settings.cache_clear()
+    policy = create_app().test_client().get("/healthz").headers["Content-Security-Policy"]
+    settings.cache_clear()
+    assert "img-src 'self' data: blob: https://files.example.org;" in policy
+    assert "10.0.0.1" not in policy
+
+
+def test_a_clients_own_request_id_is_kept_and_a_strange_one_replaced(client):
+    kept = client.get("/api/v1/styles", headers={"X-Request-ID": "mine-1_A"})
+    assert kept.headers["X-Request-ID"] == kept.json["meta"]["request_id"] == "mine-1_A"
+    replaced = client.get("/api/v1/styles", headers={"X-Request-ID": "a b<script>"})
+    assert replaced.headers["X-Request-ID"] == replaced.json["meta"]["request_id"]
+    assert replaced.json["meta"]["request_id"].isalnum()
+
+
+def test_an_id_larger_than_any_row_names_nothing(client):
+    assert client.get(f"/api/v1/styles/{2**70}").json["error"]["code"] == "STYLE_NOT_FOUND"
+    assert client.get(f"/api/v1/generations/{2**63}").status_code == 404

@@ -24,7 +24,9 @@ def validate_uploads(*, job_id: int) -> None:
             uploads = training.uploads_to_validate(session, lease)
         verdicts = _judge(uploads)
         with unit_of_work() as session:
-            training.record_verdicts(session, lease, verdicts)
+            is_mine = training.record_verdicts(session, lease, verdicts)
+        if not is_mine:
+            return  # whoever has the job now still needs the originals
         for upload in uploads:
             if not upload.is_clean:
                 storage().delete(upload.key)  # original bytes are never kept

@@ -171,7 +171,8 @@ def _hand_over(api: WorkerApi, job: ClaimedJob, rendered: "RenderedImage") -> No
 
 
 def _fail_all(api: WorkerApi, jobs: list[ClaimedJob], error: Exception) -> None:
-    cause = getattr(error, "cause", "INTERNAL_ERROR")
+    unknown = "NETWORK" if isinstance(error, httpx.HTTPError) else "INTERNAL_ERROR"
+    cause = getattr(error, "cause", unknown)
     for job in jobs:
         _fail(api, job, cause, str(error)[:500])
 

@@ -35,7 +35,13 @@ class Lease:
 
 
 def enqueue(
-    session: Session, kind: JobKind, ref: int, *, batch_key: str = "", request_id: str = ""
+    session: Session,
+    kind: JobKind,
+    ref: int,
+    *,
+    batch_key: str = "",
+    request_id: str = "",
+    last_fence: int = 0,
 ) -> Job:
     """Add the job of a row in the row's own transaction; the relay rings it after the commit."""
     job = Job(
@@ -43,6 +49,7 @@ def enqueue(
         ref=ref,
         step=PIPELINES[kind].first,
         batch_key=batch_key,
+        fence=last_fence,
         request_id=request_id,
         deadline_at=NOW + DEADLINES[kind],
     )

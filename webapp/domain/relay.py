@@ -12,6 +12,7 @@ from types import FrameType
 
 import psycopg2
 import structlog
+from amqp.exceptions import MessageNacked
 from celery import Celery
 from kombu.exceptions import OperationalError as BrokerUnavailable
 from sqlalchemy.engine import make_url
@@ -48,7 +49,7 @@ def _ring(celery: Celery, bells: list[Bell]) -> int:
             send(celery, bell.step, job_id=bell.job_id)
             rung += 1
             failpoint("after_publish")
-    except (BrokerUnavailable, OSError) as error:
+    except (BrokerUnavailable, MessageNacked, OSError) as error:
         log.warning("broker away", error=type(error).__name__, waiting=len(bells) - rung)
         celery.pool.force_close_all()
         with unit_of_work() as session:

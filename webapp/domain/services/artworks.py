@@ -216,11 +216,26 @@ def present(session: Session, style_id: int) -> list[Artwork]:
     )
 
 
+def awaited(session: Session, style_id: int) -> list[Artwork]:
+    """Return the images whose uploaded files are still needed; of judged ones they are gone."""
+    return [
+        artwork
+        for artwork in present(session, style_id)
+        if artwork.status == ArtworkStatus.PENDING and artwork.clean_key is None
+    ]
+
+
 def judge_again(session: Session, kept: list[Artwork]) -> None:
-    """Forget earlier verdicts, so that validation judges the new set as a whole."""
+    """Forget the good verdicts, so that validation judges the new set as a whole.
+
+    A rejected image stays rejected: its bytes are gone.
+    """
     session.execute(
         update(Artwork)
-        .where(Artwork.id.in_([artwork.id for artwork in kept]))
+        .where(
+            Artwork.id.in_([artwork.id for artwork in kept]),
+            Artwork.status == ArtworkStatus.VALID,
+        )
         .values(status=ArtworkStatus.PENDING, code=None)
     )
 

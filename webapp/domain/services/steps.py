@@ -1,12 +1,12 @@
 """What all steps of all pipelines share: begin under a lease, fail with a verdict, abandon."""
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from celery_config import TaskName
 from webapp.domain import jobs, pipelines
 from webapp.domain.jobs import Lease
-from webapp.domain.models.generation import GenerationStatus
+from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import TrainingStatus
 from webapp.domain.models.training import TrainingRun
@@ -27,8 +27,16 @@ def begin(session: Session, job_id: int, step: TaskName) -> Lease | None:
 
 
 def activate(session: Session, lease: Lease) -> None:
-    """Show the row as being worked on; it stays as it is when it already was."""
+    """Show the row as being worked on; it stays as it is when it already was.
+
+    A rendering begins anew: the progress of a lost worker would make every report of this one
+    look old, and its lease would run out under honest work.
+    """
     if lease.kind is JobKind.GENERATION:
+        if lease.step is TaskName.RENDER_IMAGES:
+            session.execute(
+                update(Generation).where(Generation.id == lease.ref).values(progress=None)
+            )
         pipelines.advance_generation(session, lease.ref, GenerationStatus.PROCESSING)
     elif lease.step is not TaskName.VALIDATE_UPLOADS:
         pipelines.advance_style(

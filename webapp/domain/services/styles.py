@@ -20,15 +20,14 @@ from webapp.domain.errors import (
 )
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist
-from webapp.domain.models.job import JobKind
+from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import (
     LicenseType,
     Style,
     TrainingStatus,
 )
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import artworks, tags
-from webapp.domain.services.training import latest_run
+from webapp.domain.services import artworks, tags, training
 
 MAX_STYLE_TAGS = 10
 TRIGGER_SLOTS = 64
@@ -98,12 +97,17 @@ def confirm_upload(
 
     Raises UploadIncomplete naming what is missing, with fresh URLs.
     """
+    _lock_slot(session, artist_id)
     style = own_style(session, artist_id, style_id)
-    run = latest_run(session, style_id)
+    run = training.latest_run(session, style_id)
+    if run is not None:
+        # The end of an unconfirmed run may be under way: whoever holds the row first decides.
+        session.refresh(run, with_for_update=True)
+        session.refresh(style)
     if run is None or run.confirmed_at is not None or style.training_status != "pending":
         raise _wrong_state(style, "confirm-upload", [TrainingStatus.PENDING])
-    present = artworks.present(session, style_id)
-    missing = [work for work in present if storage.head(work.upload_key) is None]
+    awaited = artworks.awaited(session, style_id)
+    missing = [work for work in awaited if storage.head(work.upload_key) is None]
     if missing:
         raise UploadIncomplete(
             missing=[work.idx for work in missing],
@@ -125,6 +129,7 @@ def retrain(
     request_id: str,
 ) -> tuple[Style, list[artworks.Upload]]:
     """Train a failed style again, with images taken out or added."""
+    _lock_slot(session, artist_id)
     style = own_style(session, artist_id, style_id)
     if style.training_status in {TrainingStatus.PENDING, TrainingStatus.TRAINING}:
         raise TrainingInProgress(style_id=style_id)
@@ -162,17 +167,19 @@ def own_style(session: Session, artist_id: int, style_id: int) -> Style:
 def expire_unconfirmed(session: Session) -> int:
     """End styles whose files were never confirmed in time; return how many."""
     runs = session.scalars(
-        select(TrainingRun).where(
+        select(TrainingRun)
+        .where(
             TrainingRun.confirmed_at.is_(None),
             TrainingRun.finished_at.is_(None),
             TrainingRun.uploads_expire_at < func.clock_timestamp(),
         )
+        .with_for_update(skip_locked=True)
     ).all()
     for run in runs:
         run.finished_at = func.clock_timestamp()
-        run.failure_cause = "INSUFFICIENT_IMAGES"
-        run.failure_message = "The upload was not confirmed within a day."
-        pipelines.advance_style(session, run.style_id, TrainingStatus.FAILED)
+        training.fail(
+            session, run.id, "INSUFFICIENT_IMAGES", "The upload was not confirmed within a day."
+        )
     return len(runs)
 
 
@@ -267,7 +274,15 @@ def _new_run(session: Session, style: Style) -> TrainingRun:
 def _start(session: Session, run: TrainingRun, request_id: str) -> None:
     run.confirmed_at = func.clock_timestamp()
     session.flush()
-    jobs.enqueue(session, JobKind.TRAINING, run.id, request_id=request_id)
+    # Workers report by style: a fence of an earlier run must never fit a later one.
+    last_fence = session.scalar(
+        select(func.max(Job.fence))
+        .join(TrainingRun, TrainingRun.id == Job.ref)
+        .where(Job.kind == JobKind.TRAINING, TrainingRun.style_id == run.style_id)
+    )
+    jobs.enqueue(
+        session, JobKind.TRAINING, run.id, request_id=request_id, last_fence=last_fence or 0
+    )
 
 
 def _wrong_state(style: Style, action: str, allowed: list[TrainingStatus]) -> InvalidTransition:

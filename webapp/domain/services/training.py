@@ -71,13 +71,18 @@ def latest_run(session: Session, style_id: int) -> TrainingRun | None:
 
 
 def uploads_to_validate(session: Session, lease: Lease) -> list[Upload]:
-    """Return the images of a style that are not removed, in order, judged before or not.
+    """Return the images of a style that wait for a verdict, in order.
 
-    All of them, because near duplicates are a property of the whole set.
+    A retrain judges the good ones of before again, because near duplicates are a property of the
+    whole set.
     """
     rows = session.execute(
         select(Artwork.id, Artwork.upload_key, Artwork.clean_key)
-        .where(Artwork.style_id == style_id_of(session, lease.ref), Artwork.is_removed.is_(False))
+        .where(
+            Artwork.style_id == style_id_of(session, lease.ref),
+            Artwork.status == ArtworkStatus.PENDING,
+            Artwork.is_removed.is_(False),
+        )
         .order_by(Artwork.idx)
     )
     return [
@@ -131,11 +136,18 @@ def record_progress(
     sample_keys: list[str],
     checkpoint_key: str | None,
 ) -> None:
-    """Store where a run stands: what people watch, and where a new worker would resume."""
+    """Store where a run stands: what people watch, and where a new worker would resume.
+
+    What was reported before – sent twice, or learned again from a checkpoint – is not added again.
+    """
     run = session.scalars(select(TrainingRun).where(TrainingRun.id == run_id)).one()
+    known = max((point["step"] for point in run.loss_history), default=-1)
     run.progress = progress
-    run.loss_history = [*run.loss_history, *loss_points]
-    run.sample_keys = [*run.sample_keys, *sample_keys]
+    run.loss_history = [
+        *run.loss_history,
+        *(point for point in loss_points if point["step"] > known),
+    ]
+    run.sample_keys = list(dict.fromkeys([*run.sample_keys, *sample_keys]))
     run.checkpoint_key = checkpoint_key or run.checkpoint_key
     session.flush()
 

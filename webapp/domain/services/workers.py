@@ -98,8 +98,9 @@ def progress(
         return lease
     more = details or {}
     old = _row_progress(session, kind, ref) or {}
-    merged = old | report
     advanced = report.get("progress_percent", 0) > old.get("progress_percent", -1)
+    # What is shown never falls back, though a run that resumes from a checkpoint does.
+    merged = old | report if advanced else dict(old)
     if not advanced and not more:
         return WorkerAnswer(applied=False, status=_status(session, kind, ref), reason="duplicate")
     merged["last_updated"] = _now(session)
@@ -184,7 +185,7 @@ def _generation_problem(
             if image.size != (generation.width, generation.height):
                 return "wrong_size"
             histogram = image.convert("L").histogram()
-    except OSError:
+    except Exception:  # noqa: BLE001 - a broken file is many exceptions, and never our failure
         return "file_missing"
     greys = [grey for grey, count in enumerate(histogram) if count]
     return "blank_image" if greys[-1] - greys[0] < BLANK_SPREAD else None

@@ -26,8 +26,8 @@ class Stage:
 
 # Cost grows with the area, so words are learned on small frames and sizes afterwards.
 STAGES = (
-    Stage(0.40, (Feed((256, 256), 32, 1.0, 30_000),)),
-    Stage(0.85, (Feed((512, 512), 20, 1.0, 16_000),)),
+    Stage(0.55, (Feed((256, 256), 32, 1.0, 30_000),)),
+    Stage(0.90, (Feed((512, 512), 20, 1.0, 16_000),)),
     Stage(
         1.0,
         (
@@ -49,12 +49,12 @@ class Settings:
     seed: int = 7
     shape: Shape = field(default_factory=Shape)
     stages: tuple[Stage, ...] = STAGES
-    learning_rate: float = 1e-3
+    learning_rate: float = 1.4e-3
     final_learning_rate: float = 4e-5
     warmup_steps: int = 200
-    ema_decay: float = 0.999
+    ema_decay: float = 0.997
     snr_ceiling: float = 5.0
-    checkpoint_minutes: float = 8.0
+    checkpoint_minutes: float = 9.0
     autocast: bool = True
     with_samples: bool = True
 

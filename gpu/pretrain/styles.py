@@ -149,7 +149,7 @@ HELD_OUT: dict[Style, Callable[[Picture, Random], Picture]] = {
 def restyle(image: Image.Image, style: Style, seed: int) -> Image.Image:
     """Redraw an RGB image in a style; the same image, style and seed give the same pixels."""
     draw = (PRETRAINING | HELD_OUT)[style]
-    picture = np.asarray(image, np.float32) / 255
+    picture = (np.asarray(image, np.float32) / 255).astype(np.float32)
     restyled = draw(picture, np.random.default_rng([seed, 7_919]))
     return Image.fromarray(np.rint(np.clip(restyled, 0, 1) * 255).astype(np.uint8))
 

@@ -5,13 +5,11 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from gpu.training.recipe import TrainedStyle
-
 _MARGIN = 12
 _CAPTION_HEIGHT = 20
 _INK = (32, 32, 32)
 _PAPER = (250, 250, 247)
-_SMOOTHING = 20
+_SMOOTHING = 10
 
 
 def contact_sheet(
@@ -67,22 +65,31 @@ def _draw_block(
             draw.text((left, upper + tile + 2), labels[index][:34], fill=_INK, font=font)
 
 
-def loss_curve(path: Path, style: TrainedStyle, *, title: str = "Training") -> Path:
-    """Write the measured losses of a training as a PNG: every step, smoothed, and held out."""
+def loss_curve(
+    path: Path,
+    losses: Sequence[tuple[int, float]],
+    held_out: Sequence[tuple[int, float]],
+    *,
+    title: str = "Training",
+) -> Path:
+    """Write measured losses, as (step, loss), as a PNG: as reported, smoothed, and held out."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     with mpl.rc_context({"font.size": 10}):
         figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
         axes = figure.add_subplot()
-        steps = range(1, len(style.loss_history) + 1)
-        axes.plot(steps, style.loss_history, color="#c9c4b8", linewidth=0.8, label="each step")
+        steps = [step for step, _ in losses]
+        values = [loss for _, loss in losses]
+        axes.plot(steps, values, color="#c9c4b8", linewidth=0.8, label="as reported")
+        axes.plot(steps, _smooth(values), color="#2f5d8a", label=f"mean of {_SMOOTHING}")
         axes.plot(
-            steps, _smooth(style.loss_history), color="#2f5d8a", label=f"mean of {_SMOOTHING}"
+            [step for step, _ in held_out],
+            [loss for _, loss in held_out],
+            "o-",
+            color="#b4532a",
+            label="works never trained on",
         )
-        held_out_steps = [step for step, _ in style.held_out_history]
-        held_out = [loss for _, loss in style.held_out_history]
-        axes.plot(held_out_steps, held_out, "o-", color="#b4532a", label="works never trained on")
         axes.set(title=title, xlabel="step", ylabel="loss")
         axes.legend(frameon=False)
         axes.grid(alpha=0.3)

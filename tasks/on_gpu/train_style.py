@@ -120,11 +120,9 @@ class Watch:
         )
         points = []
         if progress.loss is not None:
-            points.append(
-                LossPoint(
-                    step=progress.step, loss=progress.loss, held_out_loss=progress.held_out_loss
-                )
-            )
+            # Held-out loss is measured at checkpoints only; between them it is the last one.
+            held_out = progress.held_out_loss if progress.checkpoint_path else None
+            points.append(LossPoint(step=progress.step, loss=progress.loss, held_out_loss=held_out))
         self._send(points, self._put_samples(progress), self._put_checkpoint(progress))
         failpoint("after_checkpoint" if progress.checkpoint_path else "after_progress")
 

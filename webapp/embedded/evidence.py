@@ -59,7 +59,13 @@ def make(
         },
         captions=[", ".join(prompt) for prompt in PROMPTS],
     )
-    loss_curve(FOLDER / "loss_curve.png", style["training_metric"]["loss_history"])
+    points = style["training_log"]["losses"]
+    loss_curve(
+        FOLDER / "loss_curve.png",
+        [(point["step"], point["loss"]) for point in points],
+        [(p["step"], p["held_out_loss"]) for p in points if p.get("held_out_loss") is not None],
+        title=f"Training of {style['name']}",
+    )
     return {"style_gap_closed": round(gap.closed, 3)}
 
 

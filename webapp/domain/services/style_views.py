@@ -42,6 +42,7 @@ _RUN = (
     TrainingRun.failure_cause,
     TrainingRun.failure_message,
 )
+_LOG = (TrainingRun.loss_history, TrainingRun.sample_keys.label("run_samples"))
 _CARD = (
     Style.id,
     Style.artist_id,
@@ -73,7 +74,7 @@ class StyleFilter:
 def detail(session: Session, storage: Storage, *, style_id: int, viewer: Viewer) -> dict[str, Any]:
     """Return one style as this viewer may see it; raises StyleNotFound."""
     row = session.execute(
-        _joined(select(*Style.__table__.columns, *_PERSON, *_RUN))
+        _joined(select(*Style.__table__.columns, *_PERSON, *_RUN, *_LOG))
         .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
         .where(Style.id == style_id)
     ).one_or_none()
@@ -269,6 +270,10 @@ def _owner_part(session: Session, storage: Storage, row: AnyRow) -> dict[str, An
         "artworks": [_artwork(storage, work) for work in works],
         "validation": {"total": len(works), **counted},
         "training_metric": row.metric,
+        "training_log": {
+            "losses": row.loss_history or [],
+            "samples": [signed_url(storage, key) for key in row.run_samples or []],
+        },
         "attempt": row.attempt or 1,
         "failure": _failure(row),
     }

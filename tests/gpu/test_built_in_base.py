@@ -1,0 +1,60 @@
+"""The shipped base model goes through exactly the code that the tiny one does."""
+
+import pytest
+
+from gpu.base_models.registry import REGISTRY, load_base_model
+from gpu.rendering.renderer import RenderedImage, Renderer, RenderRequest
+from gpu.training.pictures import aspect_buckets
+from gpu.training.trainer import TrainedStyle, TrainingConfig, TrainingWork, train
+from tests.gpu.conftest import write_picture
+
+
+@pytest.fixture(scope="module")
+def built_in():
+    return load_base_model("built-in")
+
+
+@pytest.fixture(scope="module")
+def short_style(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("built_in")
+    works = [
+        TrainingWork(write_picture(folder / f"{seed}.png", seed=seed), ("tree",))
+        for seed in range(2)
+    ]
+    config = TrainingConfig(
+        base_model="built-in",
+        works=tuple(works),
+        trigger="<style-0>",
+        output_dir=folder,
+        seed=1,
+        steps=1,
+        batch_size=1,
+        sample_prompts=("house",),
+    )
+    style = train(config, on_progress=lambda _: None, should_stop=lambda: False)
+    assert isinstance(style, TrainedStyle)
+    return style
+
+
+def test_every_size_it_offers_fits_its_network(built_in):
+    for width, height in REGISTRY["built-in"].sizes:
+        assert width % built_in.size_multiple == height % built_in.size_multiple == 0
+    assert (512, 512) in aspect_buckets(built_in.native_side, built_in.size_multiple)
+
+
+@pytest.mark.parametrize("size", REGISTRY["built-in"].sizes)
+def test_a_style_trained_on_it_is_drawn_at_every_size(short_style, size):
+    request = RenderRequest(
+        request_id="one",
+        adapter_path=short_style.adapter_path,
+        adapter_sha256=short_style.adapter_sha256,
+        trigger="<style-0>",
+        prompt_tags=("house", "meadow"),
+        width=size[0],
+        height=size[1],
+        seed=4,
+        steps=2,
+    )
+    (outcome,) = Renderer.setup("built-in").render([request])
+    assert isinstance(outcome, RenderedImage), outcome
+    assert outcome.image.size == size

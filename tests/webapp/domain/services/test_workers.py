@@ -1,0 +1,493 @@
+import hashlib
+import io
+from datetime import timedelta
+
+import pytest
+from PIL import Image
+from sqlalchemy import func, select
+
+from celery_config import TaskName
+from tests import making
+from webapp.domain import jobs
+from webapp.domain.errors import GenerationNotFound, ServiceUnavailable, StyleNotFound
+from webapp.domain.models.generation import AspectRatio, GenerationStatus
+from webapp.domain.models.job import JobKind, JobState
+from webapp.domain.models.style import Style
+from webapp.domain.models.training import TrainingRun
+from webapp.domain.services import ledger, styles, workers
+
+NOW = func.clock_timestamp()
+GENERATION, TRAINING = JobKind.GENERATION, JobKind.TRAINING
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def claim(session, storage, kind=GENERATION, *, limit=1, job_id=None):
+    return workers.claim(session, storage, kinds=[kind], limit=limit, job_id=job_id)
+
+
+class Renderer:
+    """A worker that claimed one image and can say anything about it."""
+
+    def __init__(self, session, storage, image):
+        self.session, self.storage, self.image = session, storage, image
+        [self.job] = claim(session, storage, job_id=making.job_of(session, image).id)
+
+    @property
+    def fence(self):
+        return self.job["fence"]
+
+    def put(self, data):
+        key = self.job["upload"]["image"]["key"]
+        self.storage.put(key, data, content_type="image/png")
+        return key
+
+    def complete(self, data=None, *, fence=None, attempt=None, **changes):
+        data = data or making.picture_png(self.image.width, self.image.height)
+        key = self.put(data)
+        result = {
+            "result_key": key,
+            "sha256": sha256(data),
+            "seed": 7,
+            "width": self.image.width,
+            "height": self.image.height,
+            "adapter_sha256": making.ADAPTER_SHA256,
+        } | changes
+        return workers.complete_generation(
+            self.session,
+            self.storage,
+            self.image.id,
+            attempt=attempt,
+            fence=None if attempt else fence or self.fence,
+            result=result,
+        )
+
+    def progress(self, percent, **more):
+        return workers.progress(
+            self.session,
+            GENERATION,
+            self.image.id,
+            {"current_step": percent, "progress_percent": percent} | more,
+            attempt=None,
+            fence=self.fence,
+        )
+
+    def failed(self, cause="GPU_OOM"):
+        return workers.failed(
+            self.session,
+            GENERATION,
+            self.image.id,
+            attempt=None,
+            fence=self.fence,
+            cause=cause,
+            message="",
+        )
+
+
+@pytest.fixture
+def image(session, storage):
+    return making.generation(session, storage)
+
+
+@pytest.fixture
+def renderer(session, storage, image):
+    return Renderer(session, storage, image)
+
+
+def lose(session, image):
+    """The worker falls silent; the relay takes its job back."""
+    making.change_job(session, making.job_of(session, image).id, lease_until=NOW - timedelta(days=1))
+    jobs.take_back_expired(session)
+
+
+def test_a_claim_gives_up_to_the_limit_of_one_size_oldest_first(session, storage):
+    buyer, style = making.user(session, tokens=500), making.style(session, storage)
+    squares = making.order(session, buyer, style, count=3)
+    making.order(session, buyer, style, aspect_ratio=AspectRatio.PORTRAIT)
+    more = making.order(session, buyer, making.style(session, storage), count=2)
+
+    claimed = claim(session, storage, limit=4)
+
+    assert [job["payload"]["generation_id"] for job in claimed] == [
+        row.id for row in [*squares, more[0]]
+    ]
+    assert len({job["payload"]["adapter_sha256"] for job in claimed}) == 1  # same test adapter
+    for row in squares:
+        session.refresh(row)
+        assert row.status == GenerationStatus.PROCESSING
+
+
+def test_a_stale_bell_finds_nothing(session, storage, renderer):
+    assert claim(session, storage, job_id=renderer.job["job_id"]) == []
+    assert claim(session, storage) == []
+    assert claim(session, storage, TRAINING) == []
+
+
+def test_a_worker_of_several_kinds_gets_work_of_one(session, storage, image):
+    run = making.training(session, storage, step=TaskName.TRAIN_STYLE)
+    found = workers.claim(session, storage, kinds=[TRAINING, GENERATION], limit=8, job_id=None)
+    assert [(job["kind"], job["payload"]["training_run_id"]) for job in found] == [
+        ("training", run.id)
+    ]
+
+
+def test_with_storage_away_nothing_is_claimed_and_no_try_is_used_up(
+    session, storage, image, tmp_path
+):
+    (tmp_path / "objects").rename(tmp_path / "gone")
+    with pytest.raises(ServiceUnavailable):
+        claim(session, storage)
+    job = making.job_of(session, image)
+    assert (job.state, job.tries, job.fence) == (JobState.QUEUED, 0, 0)
+
+
+def test_a_result_is_handed_on_to_stamping(session, image, renderer):
+    answer = renderer.complete()
+
+    job = making.job_of(session, image)
+    assert (answer.applied, answer.status, answer.rejected) == (True, "processing", None)
+    assert (job.step, job.state) == (TaskName.STAMP_SIGNATURE, JobState.QUEUED)
+    assert job.handover["raw_key"] == renderer.job["upload"]["image"]["key"]
+
+
+def test_a_result_sent_again_is_a_duplicate(session, image, renderer):
+    renderer.complete()
+    answer = renderer.complete()
+    assert (answer.applied, answer.reason) == (False, "duplicate")
+    assert renderer.failed().reason == "duplicate"
+    assert renderer.progress(99).reason == "duplicate"
+
+
+def test_after_the_end_every_report_is_told_so(session, image, renderer):
+    renderer.failed("INVALID_PROMPT")
+    for answer in (renderer.complete(), renderer.failed(), renderer.progress(50)):
+        assert (answer.applied, answer.reason, answer.status) == (False, "terminal", "failed")
+    assert ledger.balances(session, image.user_id).spendable == 100
+
+
+def test_a_lost_worker_is_stale_while_nobody_and_while_somebody_has_its_job(
+    session, storage, image, renderer
+):
+    lose(session, image)
+    assert renderer.complete().reason == "stale_attempt"
+
+    second = Renderer(session, storage, image)
+    assert second.fence > renderer.fence
+    assert renderer.complete().reason == "stale_attempt"
+    assert renderer.progress(99).reason == "stale_attempt"
+    assert renderer.failed("INVALID_PROMPT").reason == "stale_attempt"
+
+    assert second.complete().applied
+
+
+def test_a_lost_workers_file_cannot_stand_for_the_new_ones(session, storage, image, renderer):
+    stolen = renderer.put(making.picture_png())
+    lose(session, image)
+    second = Renderer(session, storage, image)
+
+    answer = second.complete(result_key=stolen)
+
+    assert answer.rejected == "file_missing"
+
+
+@pytest.mark.parametrize(
+    "changes, reason, cause",
+    [
+        ({"adapter_sha256": "f" * 64}, "adapter_mismatch", "ADAPTER_MISMATCH"),
+        ({"width": 1024}, "wrong_size", "NETWORK"),
+        ({"height": 511}, "wrong_size", "NETWORK"),
+        ({"data": making.picture_png(512, 1024)}, "wrong_size", "NETWORK"),
+        ({"sha256": "0" * 64}, "file_missing", "NETWORK"),
+        ({"result_key": "raw/other.png"}, "file_missing", "NETWORK"),
+        ({"data": b"no image at all"}, "file_missing", "NETWORK"),
+        ({"data": making.picture_png()[:3000]}, "file_missing", "NETWORK"),
+        ({"data": b"\x89PNG\r\n\x1a\n" + bytes(200)}, "file_missing", "NETWORK"),
+    ],
+)
+def test_a_result_that_breaks_a_guarantee_counts_as_a_failed_attempt(
+    session, image, renderer, changes, reason, cause
+):
+    answer = renderer.complete(**changes)
+
+    job = making.job_of(session, image)
+    session.refresh(image)
+    assert (answer.applied, answer.rejected) == (False, reason)
+    assert (job.failure_cause, job.tries, job.step) == (cause, 1, TaskName.RENDER_IMAGES)
+    assert image.status == GenerationStatus.RETRYING
+    assert ledger.balances(session, image.user_id) == ledger.Balances(90, 10, 0)
+
+
+def blank(value):
+    stream = io.BytesIO()
+    Image.new("RGB", (512, 512), value).save(stream, "PNG")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("value", [(0, 0, 0), (255, 255, 255), (120, 90, 30)])
+def test_a_blank_image_is_never_sold(session, image, renderer, value):
+    answer = renderer.complete(blank(value))
+
+    session.refresh(image)
+    assert answer.rejected == "blank_image"
+    assert (image.status, image.failure_cause) == ("failed", "SAFETY_BLOCKED")
+    assert ledger.balances(session, image.user_id).spendable == 100
+
+
+def test_a_file_that_was_never_put_is_missing(session, image, renderer):
+    key = renderer.job["upload"]["image"]["key"]
+    answer = renderer.complete(result_key=f"{key}x.png")
+    assert answer.rejected == "file_missing"
+
+
+def test_four_broken_results_end_the_image_refunded(session, storage, image):
+    for _ in range(4):
+        making.change_job(session, making.job_of(session, image).id, run_at=NOW)
+        answer = Renderer(session, storage, image).complete(adapter_sha256="f" * 64)
+        assert answer.rejected == "adapter_mismatch"
+    session.refresh(image)
+    assert (image.status, image.failure_cause) == ("failed", "ADAPTER_MISMATCH")
+    assert making.violations(session) == []
+
+
+def test_progress_renews_the_lease_only_while_it_rises(session, image, renderer):
+    def lease_end():
+        return making.job_of(session, image).lease_until
+
+    assert renderer.progress(10).applied
+    first = lease_end()
+    assert renderer.progress(10).reason == "duplicate"
+    assert renderer.progress(5).reason == "duplicate"
+    assert lease_end() == first
+    assert renderer.progress(50).applied
+    assert lease_end() > first
+    session.refresh(image)
+    assert image.progress["progress_percent"] == 50
+
+
+def test_progress_is_merged_and_dated(session, image, renderer):
+    renderer.progress(10, estimated_seconds=9)
+    renderer.progress(20)
+    session.refresh(image)
+    assert image.progress["estimated_seconds"] == 9
+    assert image.progress["current_step"] == 20
+    assert image.progress["last_updated"].endswith("Z")
+
+
+def test_the_answer_to_progress_says_that_a_cancel_was_asked_for(session, image, renderer):
+    assert renderer.progress(10).cancel_requested is False
+    jobs.cancel_waiting(session, GENERATION, image.id)
+    assert renderer.progress(20).cancel_requested is True
+
+
+def test_a_caller_without_a_fence_names_the_attempt(session, storage, image):
+    answer = workers.progress(
+        session, GENERATION, image.id, {"progress_percent": 5}, attempt=1, fence=None
+    )
+    assert (answer.applied, answer.status) == (True, "processing")
+    assert making.job_of(session, image).state == JobState.RUNNING
+
+    late = workers.failed(
+        session, GENERATION, image.id, attempt=2, fence=None, cause="GPU_OOM", message=""
+    )
+    assert late.reason == "stale_attempt"
+
+
+def test_a_caller_without_a_fence_can_fail_an_image_for_good_three_times_over(session, image):
+    answers = [
+        workers.failed(
+            session, GENERATION, image.id, attempt=1, fence=None, cause="INVALID_PROMPT", message=""
+        )
+        for _ in range(3)
+    ]
+    assert [answer.reason for answer in answers] == [None, "terminal", "terminal"]
+    assert ledger.balances(session, image.user_id) == ledger.Balances(100, 0, 0)
+
+
+def test_a_retry_that_is_not_due_is_not_begun_by_a_report(session, image, renderer):
+    renderer.failed()
+    making.change_job(session, renderer.job["job_id"], run_at=NOW + timedelta(seconds=30))
+    answer = workers.progress(
+        session, GENERATION, image.id, {"progress_percent": 5}, attempt=2, fence=None
+    )
+    assert (answer.applied, answer.reason) == (False, "stale_attempt")
+
+
+def test_reports_about_nothing_are_not_found(session, storage, environment):
+    with pytest.raises(GenerationNotFound):
+        workers.progress(session, GENERATION, 10**9, {}, attempt=1, fence=None)
+    with pytest.raises(StyleNotFound):
+        workers.style_run(session, 10**9)
+
+
+# ── training ─────────────────────────────────────────────────────────────────────────────────
+
+
+class Trainer:
+    def __init__(self, session, storage, run):
+        self.session, self.storage, self.run = session, storage, run
+        [self.job] = claim(
+            session, storage, TRAINING, job_id=making.job_of(session, run).id
+        )
+
+    def put(self, name, data=b"bytes"):
+        key = self.job["upload"][name]["key"]
+        self.storage.put(key, data, content_type="application/octet-stream")
+        return key
+
+    def progress(self, percent, **details):
+        return workers.progress(
+            self.session,
+            TRAINING,
+            self.run.id,
+            {"current_epoch": 1, "progress_percent": percent},
+            attempt=None,
+            fence=self.job["fence"],
+            details=details,
+        )
+
+    def complete(self, **changes):
+        result = {
+            "model_path": self.put("adapter", making.ADAPTER),
+            "adapter_sha256": making.ADAPTER_SHA256,
+            "training_metric": {"loss": 0.1, "epochs": 5},
+            "sample_keys": [self.put(f"sample-{k:03}") for k in range(6)],
+        } | changes
+        return workers.complete_training(
+            self.session,
+            self.storage,
+            self.run.id,
+            attempt=None,
+            fence=self.job["fence"],
+            result=result,
+        )
+
+
+@pytest.fixture
+def run(session, storage):
+    return making.training(session, storage, step=TaskName.TRAIN_STYLE)
+
+
+@pytest.fixture
+def trainer(session, storage, run):
+    return Trainer(session, storage, run)
+
+
+def test_a_slice_that_ends_leaves_its_checkpoint_to_whoever_goes_on(session, storage, run, trainer):
+    checkpoint = trainer.put("checkpoint")
+    trainer.progress(40, checkpoint_key=checkpoint, loss_points=[{"step": 10, "loss": 0.5}])
+    assert trainer.progress(40, slice_ended=True).applied
+
+    job = making.job_of(session, run)
+    assert (job.state, job.step, job.tries) == (JobState.QUEUED, TaskName.TRAIN_STYLE, 0)
+    following = Trainer(session, storage, run)
+    assert following.job["fence"] > trainer.job["fence"]
+    assert checkpoint in following.job["download"]["checkpoint"]
+    assert session.get(Style, run.style_id).training_status == "training"
+
+
+def test_losses_and_samples_reported_twice_are_kept_once(session, run, trainer):
+    points = [{"step": step, "loss": 1 / step} for step in (10, 20)]
+    sample = trainer.put("sample-000")
+    trainer.progress(10, loss_points=points, sample_keys=[sample])
+    trainer.progress(10, loss_points=points, sample_keys=[sample])
+    trainer.progress(20, loss_points=[{"step": 20, "loss": 0.05}, {"step": 30, "loss": 0.03}])
+
+    session.refresh(run)
+    assert [point["step"] for point in run.loss_history] == [10, 20, 30]
+    assert run.sample_keys == [sample]
+
+
+def test_what_is_shown_never_falls_back_though_a_resumed_run_does(session, run, trainer):
+    trainer.progress(60, loss_points=[{"step": 60, "loss": 0.1}])
+    trainer.progress(50, loss_points=[{"step": 61, "loss": 0.1}])
+    session.refresh(run)
+    assert run.progress["progress_percent"] == 60
+    assert trainer.progress(60).reason == "duplicate"
+
+
+def test_a_trained_adapter_goes_on_to_publishing_with_its_last_samples(session, run, trainer):
+    assert trainer.complete().applied
+
+    job = making.job_of(session, run)
+    session.refresh(run)
+    assert (job.step, job.state) == (TaskName.PUBLISH_STYLE, JobState.QUEUED)
+    assert job.handover["adapter_sha256"] == making.ADAPTER_SHA256
+    assert len(job.handover["sample_keys"]) == 4
+    assert run.metric == {"loss": 0.1, "epochs": 5}
+    assert session.get(Style, run.style_id).training_status == "training"
+    assert trainer.complete().reason == "duplicate"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"adapter_sha256": "f" * 64},
+        {"model_path": "training/other/1-x.safetensors"},
+        {"sample_keys": []},
+        {"sample_keys": ["training/999999/1-x.png"]},
+    ],
+)
+def test_an_adapter_or_samples_that_are_not_there_count_as_a_failed_attempt(
+    session, run, trainer, changes
+):
+    answer = trainer.complete(**changes)
+    job = making.job_of(session, run)
+    assert (answer.applied, answer.rejected) == (False, "file_missing")
+    assert (job.step, job.tries) == (TaskName.TRAIN_STYLE, 1)
+
+
+def test_the_zombie_of_a_failed_run_cannot_touch_the_retrain_of_its_style(session, storage, run):
+    """Workers report by style, so the fences of a later run go on where the earlier stopped."""
+    zombie = Trainer(session, storage, run)
+    workers.failed(
+        session,
+        TRAINING,
+        run.id,
+        attempt=None,
+        fence=zombie.job["fence"],
+        cause="LOW_QUALITY_DATA",
+        message="",
+    )
+    style = session.get(Style, run.style_id)
+    session.refresh(style)
+    styles.retrain(
+        session,
+        storage,
+        artist_id=style.artist_id,
+        style_id=style.id,
+        remove_artwork_ids=[],
+        uploaded=[],
+        files=[],
+        request_id="",
+    )
+    current = session.get(TrainingRun, workers.style_run(session, style.id))
+    assert current.id != run.id
+    making.change_job(session, making.job_of(session, current).id, step=TaskName.TRAIN_STYLE)
+    Trainer(session, storage, current)
+
+    answer = workers.failed(
+        session,
+        TRAINING,
+        current.id,
+        attempt=None,
+        fence=zombie.job["fence"],
+        cause="INVALID_PROMPT",
+        message="",
+    )
+
+    assert answer.reason == "stale_attempt"
+
+
+def test_trainings_are_claimed_one_at_a_time(session, storage, run):
+    making.training(session, storage, step=TaskName.TRAIN_STYLE)
+    assert len(claim(session, storage, TRAINING, limit=8)) == 1
+
+
+def test_every_style_has_one_current_run(session, run):
+    newer = TrainingRun(style_id=run.style_id, seed=2)
+    session.add(newer)
+    session.flush()
+    assert workers.style_run(session, run.style_id) == newer.id
+    assert session.scalar(select(func.count()).select_from(TrainingRun)) == 2

@@ -57,7 +57,15 @@ PROCESSES: tuple[Process, ...] = (
         (
             *(PYTHON, "-m", "gunicorn", "--bind", "127.0.0.1:{web_port}"),
             # Threads, because every open page holds one for its server-sent events.
-            *("--worker-class", "gthread", "--workers", "2", "--threads", "16"),
+            *(
+                "--no-control-socket",
+                "--worker-class",
+                "gthread",
+                "--workers",
+                "2",
+                "--threads",
+                "16",
+            ),
             *("--timeout", "60", "--graceful-timeout", "3", "webapp.app:create_app()"),
         ),
         answers_at="http://127.0.0.1:{web_port}/healthz",

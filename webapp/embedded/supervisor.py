@@ -9,6 +9,7 @@ when the one before it answers.
 """
 
 import fcntl
+import shutil
 import subprocess
 import tempfile
 import time
@@ -118,6 +119,8 @@ class Stack:
                 supervisord.stdin.close()
             if self._lock is not None:
                 end_leftovers(self.directory, session=supervisord.pid if supervisord else None)
+                if self._socket.parent != self.directory:
+                    shutil.rmtree(self._socket.parent, ignore_errors=True)
                 self._lock.close()
                 self._lock = None
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import stat
-import threading
 from pathlib import Path
 
 import psutil
@@ -161,22 +160,6 @@ def test_a_failing_start_shows_the_end_of_the_log(folder: Path) -> None:
         second = Postgres(folder / "postgres")
         with pytest.raises(EmbeddedError, match=r"postmaster\.pid"):
             second.start()
-
-
-def test_two_clusters_do_not_meet(folder: Path) -> None:
-    servers = [Postgres(folder / name) for name in ("one", "two")]
-    threads = [threading.Thread(target=server.start) for server in servers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    try:
-        assert servers[0].url != servers[1].url
-        assert [ask(server, "SELECT 1") for server in servers] == [1, 1]
-    finally:
-        for server in servers:
-            server.stop()
-            server.remove()
 
 
 def test_the_wheel_is_always_there_and_never_old() -> None:

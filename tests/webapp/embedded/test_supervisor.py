@@ -26,8 +26,8 @@ GOOGLE = next(process for process in PROCESSES if process.name == "google")
 SLEEPER = Process(
     "sleeper", Group.WORKERS, (sys.executable, "-c", "import time; time.sleep(600)"), stop_seconds=1
 )
-NOT_EMBEDDED = {
-    "PATH": os.environ["PATH"],
+BARE = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+NOT_EMBEDDED = BARE | {
     "DATABASE_URL": "postgresql+psycopg2://elsewhere/x",
     "BROKER_URL": "redis://elsewhere/1",
     "REDIS_URL": "redis://elsewhere/0",
@@ -82,7 +82,7 @@ def test_a_whole_stack_starts_serves_and_leaves_nothing_running(folder: Path) ->
     said: list[str] = []
     stack = Stack(
         folder / "var",
-        environ={"PATH": os.environ["PATH"]},
+        environ=BARE,
         processes=(GOOGLE, SLEEPER),
         migrations=(sys.executable, "-c", "import os; print(os.environ['DATABASE_URL'])"),
         report=said.append,
@@ -108,9 +108,7 @@ def test_a_whole_stack_starts_serves_and_leaves_nothing_running(folder: Path) ->
 def test_a_second_start_finds_data_secrets_and_ports_again(folder: Path) -> None:
     seen = []
     for query in ("CREATE TABLE kept AS SELECT 42", "DROP TABLE kept"):
-        stack = Stack(
-            folder / "var", environ={"PATH": os.environ["PATH"]}, processes=(), migrations=None
-        )
+        stack = Stack(folder / "var", environ=BARE, processes=(), migrations=None)
         with stack:
             connection = psycopg2.connect(
                 stack.environment["DATABASE_URL"].replace("+psycopg2", "")
@@ -274,7 +272,10 @@ def test_a_long_path_to_the_project_is_no_hindrance(folder: Path) -> None:
     with stack:
         assert stack.state("sleeper") in {"STARTING", "RUNNING"}
         running = alive(stack.directory)
+        socket = stack._socket
+        assert socket.exists()
     assert all(is_gone(process) for process in running)
+    assert not socket.parent.exists()
 
 
 def test_other_terminals_can_take_over_the_environment(folder: Path) -> None:

@@ -104,6 +104,7 @@ class _Run:
         reporter = Reporter(on_progress, recipe, len(self._dataset.training), state.step)
         if not state.held_out:
             state.held_out.append((0, self._measure()))
+        self._report(reporter)  # caching may have taken a while: say that learning begins
         is_done = self._is_done()
         while not is_done:
             if should_stop():

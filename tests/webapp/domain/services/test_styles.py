@@ -1,0 +1,428 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select, update
+
+from tests import images, making
+from tests.database import at_once
+from webapp.domain import errors, jobs
+from webapp.domain.models.account import Artist
+from webapp.domain.models.job import Job, JobState
+from webapp.domain.models.notification import Notification
+from webapp.domain.models.style import Artwork, ArtworkStatus, Style, Tag, TrainingStatus
+from webapp.domain.models.training import TrainingRun
+from webapp.domain.services import styles
+from webapp.domain.services.artworks import DeclaredFile, UploadedImage
+from webapp.domain.services.styles import NewStyle
+
+FILES = [images.encoded(images.scene(520, 512, seed=seed), "JPEG") for seed in range(10)]
+NOW = func.clock_timestamp()
+
+
+def new(**changes):
+    return NewStyle(**{"name": "Ink Harbor", "description": "Piers.", "price_tokens": 120} | changes)
+
+
+def uploaded(files=FILES):
+    return [UploadedImage(f"{n}.jpg", data) for n, data in enumerate(files)]
+
+
+def declared(count=10):
+    return [DeclaredFile(f"{n}.png", 1000, "image/png") for n in range(count)]
+
+
+def create(session, storage, artist, new_style=None, files=None):
+    return styles.create_from_images(
+        session,
+        storage,
+        artist=artist,
+        new=new_style or new(),
+        uploaded=uploaded() if files is None else files,
+        base_model="built-in",
+        request_id="request-1",
+    )
+
+
+def declare(session, storage, artist, new_style=None, files=None):
+    return styles.create_from_declared(
+        session,
+        storage,
+        artist=artist,
+        new=new_style or new(),
+        files=declared() if files is None else files,
+        base_model="built-in",
+    )
+
+
+def retrain(session, storage, style, *, remove=(), add=(), files=()):
+    return styles.retrain(
+        session,
+        storage,
+        artist_id=style.artist_id,
+        style_id=style.id,
+        remove_artwork_ids=list(remove),
+        uploaded=list(add),
+        files=list(files),
+        request_id="request-2",
+    )
+
+
+def fail(session, style):
+    session.execute(
+        update(Style).where(Style.id == style.id).values(training_status=TrainingStatus.FAILED)
+    )
+    session.execute(update(Job).values(state=JobState.FAILED))
+    session.refresh(style)
+
+
+def works(session, style):
+    return session.scalars(
+        select(Artwork)
+        .where(Artwork.style_id == style.id)
+        .order_by(Artwork.idx)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+@pytest.fixture
+def artist(session, storage):
+    return making.artist(session, storage)
+
+
+@pytest.fixture
+def failed(session, storage, artist):
+    """A style whose ten works were judged good, but whose training failed."""
+    style = create(session, storage, artist)
+    for work in works(session, style):
+        storage.delete(work.upload_key)
+        work.status, work.clean_key = ArtworkStatus.VALID, f"artworks/{work.id}.jpg"
+        storage.put(work.clean_key, FILES[work.idx], content_type="image/jpeg")
+    session.flush()
+    fail(session, style)
+    return style
+
+
+def test_a_style_of_ten_files_waits_for_its_checks(session, storage, artist):
+    style = create(session, storage, artist, new(tags=("Harbor", "boat", "ink harbor")))
+
+    [job] = session.scalars(select(Job))
+    [run] = session.scalars(select(TrainingRun))
+    assert (style.training_status, style.name, style.price_tokens) == ("pending", "Ink Harbor", 120)
+    assert style.tags == ["ink harbor", "harbor", "boat"]
+    assert style.trigger == f"<style-{style.id % 64}>"
+    assert style.valid_from == datetime.now(UTC).date()
+    assert (job.kind, job.ref, job.step, job.state) == ("training", run.id, "validate_uploads", "queued")
+    assert run.confirmed_at is not None
+    assert [work.tags[0] for work in works(session, style)] == ["ink harbor"] * 10
+
+
+@pytest.mark.parametrize(
+    "files, code",
+    [
+        (uploaded(FILES[:9]), "INSUFFICIENT_IMAGES"),
+        (uploaded(FILES * 11)[:101], "TOO_MANY_IMAGES"),
+        (uploaded([*FILES, images.png(511, 600)]), "IMAGE_RESOLUTION_TOO_LOW"),
+        (uploaded([*FILES, images.gif()]), "INVALID_IMAGE_FORMAT"),
+        (uploaded([*FILES, images.png_claiming(20_000, 20_000)]), "IMAGE_TOO_LARGE_PIXELS"),
+        (uploaded([*FILES, images.heavy(10_485_761)]), "IMAGE_SIZE_EXCEEDED"),
+        (uploaded([*FILES, FILES[0]]), "DUPLICATE_IMAGE"),
+        ([*uploaded()[:9], UploadedImage("x.jpg", FILES[9], ("바다",))], "INVALID_TAG_LANGUAGE"),
+    ],
+)
+def test_a_bad_set_of_files_is_refused_whole(session, storage, artist, files, code):
+    with pytest.raises(errors.DomainError) as refused, session.begin_nested():
+        create(session, storage, artist, files=files)
+    assert refused.value.code == code
+    assert session.scalar(select(func.count()).select_from(Style)) == 0
+    assert session.scalar(select(func.count()).select_from(Job)) == 0
+
+
+@pytest.mark.parametrize(
+    "change, code",
+    [
+        ({"name": "잉크 항구"}, "INVALID_TAG_LANGUAGE"),
+        ({"name": "Forbidden"}, "TAG_NOT_ALLOWED"),
+        ({"tags": ("forbidden",)}, "TAG_NOT_ALLOWED"),
+        ({"tags": ("항구",)}, "INVALID_TAG_LANGUAGE"),
+        ({"tags": tuple(f"tag {n}" for n in range(11))}, "VALIDATION_ERROR"),
+    ],
+)
+def test_bad_words_are_refused_in_both_ways_of_making_a_style(
+    session, storage, artist, change, code
+):
+    session.add(Tag(name="forbidden", is_flagged=True))
+    session.flush()
+    for make in (create, declare):
+        with pytest.raises(errors.DomainError) as refused, session.begin_nested():
+            make(session, storage, artist, new(**change))
+        assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    "files, code",
+    [
+        (declared(9), "INSUFFICIENT_IMAGES"),
+        (declared(101), "TOO_MANY_IMAGES"),
+        ([*declared(9), DeclaredFile("x.gif", 10, "image/gif")], "INVALID_IMAGE_FORMAT"),
+        ([*declared(9), DeclaredFile("x.png", 10_485_761, "image/png")], "IMAGE_SIZE_EXCEEDED"),
+    ],
+)
+def test_a_bad_declaration_is_refused_whole(session, storage, artist, files, code):
+    with pytest.raises(errors.DomainError) as refused, session.begin_nested():
+        declare(session, storage, artist, files=files)
+    assert refused.value.code == code
+    assert session.scalar(select(func.count()).select_from(Style)) == 0
+
+
+@pytest.mark.parametrize("status", ["pending", "training", "completed"])
+def test_an_artist_has_one_active_style(session, storage, artist, status):
+    style = making.style(session, of=artist, training_status=status)
+    with pytest.raises(errors.StyleLimitReached) as refused:
+        create(session, storage, artist)
+    assert refused.value.details == {"limit": 1, "style_id": style.id}
+
+
+def test_a_style_that_was_switched_off_gives_its_slot_and_name_free(session, storage, artist):
+    making.style(session, of=artist, name="Ink Harbor", is_active=False)
+    assert create(session, storage, artist).name == "Ink Harbor"
+
+
+def test_a_failed_style_is_replaced_by_the_next_even_of_the_same_name(session, storage, artist):
+    old = making.style(session, of=artist, name="ink HARBOR", training_status="failed")
+    made = create(session, storage, artist)
+    session.refresh(old)
+    assert (old.is_active, made.is_active) == (False, True)
+
+
+def test_two_artists_may_use_the_same_name(session, storage, artist):
+    create(session, storage, artist)
+    assert create(session, storage, making.artist(session))
+
+
+def test_of_many_parallel_creations_of_one_artist_one_wins(committed, storage):
+    with committed.begin() as session:
+        artist = making.artist(session, storage)
+
+    def make(number):
+        def run():
+            with committed.begin() as mine:
+                mine_artist = mine.get(Artist, artist.user_id)
+                declare(mine, storage, mine_artist, new(name=f"Style {number % 2}"))
+
+        return run
+
+    results = at_once(*[make(number) for number in range(8)])
+
+    assert results.count(None) == 1
+    refused = [result for result in results if result is not None]
+    assert {type(result) for result in refused} == {errors.StyleLimitReached}
+
+
+def test_a_declared_style_waits_for_its_files(session, storage, artist):
+    style, places = declare(session, storage, artist)
+    assert [place.idx for place in places] == list(range(10))
+    assert session.scalar(select(func.count()).select_from(Job)) == 0
+
+    for work in works(session, style)[:-1]:
+        storage.put(work.upload_key, b"x", content_type="image/png")
+    with pytest.raises(errors.UploadIncomplete) as refused:
+        confirm(session, storage, style)
+    assert refused.value.details["missing"] == [9]
+    assert refused.value.details["uploads"][0]["idx"] == 9
+
+    storage.put(works(session, style)[-1].upload_key, b"x", content_type="image/png")
+    confirm(session, storage, style)
+    assert session.scalars(select(Job.step)).all() == ["validate_uploads"]
+
+
+def confirm(session, storage, style, artist_id=None):
+    return styles.confirm_upload(
+        session,
+        storage,
+        artist_id=artist_id or style.artist_id,
+        style_id=style.id,
+        request_id="",
+    )
+
+
+def put_all(session, storage, style):
+    for work in works(session, style):
+        if work.clean_key is None:
+            storage.put(work.upload_key, b"x", content_type="image/png")
+
+
+def test_a_style_is_confirmed_once(session, storage, artist):
+    style, _ = declare(session, storage, artist)
+    put_all(session, storage, style)
+    confirm(session, storage, style)
+    with pytest.raises(errors.InvalidTransition):
+        confirm(session, storage, style)
+    with pytest.raises(errors.StyleNotFound):
+        confirm(session, storage, style, artist_id=style.artist_id + 1)
+
+
+def test_parallel_confirmations_start_one_training(committed, storage):
+    with committed.begin() as session:
+        style, _ = declare(session, storage, making.artist(session, storage))
+        put_all(session, storage, style)
+
+    def run():
+        with committed.begin() as mine:
+            confirm(mine, storage, style)
+
+    results = at_once(*[run] * 6)
+
+    assert results.count(None) == 1
+    assert {type(result) for result in results if result} == {errors.InvalidTransition}
+
+
+def test_a_failed_style_is_trained_again_from_its_clean_copies(session, storage, failed):
+    style, uploads = retrain(session, storage, failed)
+
+    run = session.scalars(select(TrainingRun).order_by(TrainingRun.id.desc()).limit(1)).one()
+    assert (style.training_status, uploads) == ("pending", [])
+    assert making.job_of(session, run).step == "validate_uploads"
+    assert {work.status for work in works(session, failed)} == {"pending"}
+
+
+def test_a_retrain_takes_images_out_and_adds_others(session, storage, failed):
+    first = works(session, failed)[0]
+    more = UploadedImage("new.png", images.png(600, 600))
+    retrain(session, storage, failed, remove=[first.id], add=[more])
+    assert [(work.idx, work.is_removed) for work in works(session, failed)] == [
+        (0, True),
+        *[(idx, False) for idx in range(1, 11)],
+    ]
+
+
+def test_a_retrain_with_too_few_images_changes_nothing(session, storage, failed):
+    ids = [work.id for work in works(session, failed)]
+    with pytest.raises(errors.InsufficientImages), session.begin_nested():
+        retrain(session, storage, failed, remove=ids[:1])
+    session.refresh(failed)
+    assert failed.training_status == "failed"
+
+
+def test_a_retrain_with_declared_files_waits_only_for_those(session, storage, failed):
+    style, uploads = retrain(session, storage, failed, files=declared(2))
+    assert [upload.idx for upload in uploads] == [10, 11]
+    with pytest.raises(errors.UploadIncomplete) as refused:
+        confirm(session, storage, style)
+    assert refused.value.details["missing"] == [10, 11]
+
+    put_all(session, storage, style)
+    confirm(session, storage, style)
+    assert session.scalar(select(func.count()).select_from(TrainingRun)) == 2
+
+
+@pytest.mark.parametrize(
+    "status, error",
+    [
+        ("pending", errors.TrainingInProgress),
+        ("training", errors.TrainingInProgress),
+        ("completed", errors.InvalidTransition),
+    ],
+)
+def test_only_a_failed_style_is_trained_again(session, storage, artist, status, error):
+    style = making.style(session, of=artist, training_status=status)
+    with pytest.raises(error):
+        retrain(session, storage, style)
+
+
+def test_a_replaced_style_is_not_trained_again(session, storage, artist):
+    old = making.style(session, of=artist, training_status="failed")
+    create(session, storage, artist)
+    session.refresh(old)
+    with pytest.raises(errors.InvalidTransition):
+        retrain(session, storage, old)
+
+
+def test_nobody_trains_anothers_style(session, storage, failed):
+    failed.artist_id, owner = making.artist(session).user_id, failed.artist_id
+    session.flush()
+    with pytest.raises(errors.StyleNotFound):
+        styles.own_style(session, owner, failed.id)
+
+
+def test_parallel_retrains_start_one(committed, storage):
+    with committed.begin() as session:
+        style = create(session, storage, making.artist(session, storage))
+        fail(session, style)
+
+    def run():
+        with committed.begin() as mine:
+            retrain(mine, storage, style)
+
+    results = at_once(*[run] * 5)
+
+    assert results.count(None) == 1
+    assert {type(result) for result in results if result} == {errors.TrainingInProgress}
+
+
+def expire(session):
+    session.execute(update(TrainingRun).values(uploads_expire_at=NOW - timedelta(seconds=1)))
+
+
+def test_uploads_that_never_come_end_the_style_and_its_owner_is_told_once(
+    session, storage, artist
+):
+    style, _ = declare(session, storage, artist)
+    assert styles.expire_unconfirmed(session) == 0
+    expire(session)
+
+    assert styles.expire_unconfirmed(session) == 1
+    assert styles.expire_unconfirmed(session) == 0
+
+    session.refresh(style)
+    assert style.training_status == "failed"
+    [told] = session.scalars(select(Notification))
+    assert (told.type, told.recipient_id) == ("style_training_failed", artist.user_id)
+    with pytest.raises(errors.InvalidTransition):
+        confirm(session, storage, style)
+
+
+def test_a_confirmed_training_never_expires(session, storage, artist):
+    create(session, storage, artist)
+    expire(session)
+    assert styles.expire_unconfirmed(session) == 0
+
+
+def test_a_confirmation_and_an_expiry_that_race_never_both_win(committed, storage):
+    with committed.begin() as session:
+        made = [declare(session, storage, making.artist(session, storage))[0] for _ in range(5)]
+        for style in made:
+            put_all(session, storage, style)
+        expire(session)
+
+    def confirm_one(style):
+        def run():
+            with committed.begin() as mine:
+                confirm(mine, storage, style)
+
+        return run
+
+    def sweep():
+        with committed.begin() as mine:
+            return styles.expire_unconfirmed(mine)
+
+    at_once(*[confirm_one(style) for style in made], sweep, sweep)
+
+    with committed() as session:
+        for style in made:
+            status = session.get(Style, style.id).training_status
+            started = session.scalar(
+                select(func.count())
+                .select_from(Job)
+                .join(TrainingRun, TrainingRun.id == Job.ref)
+                .where(TrainingRun.style_id == style.id)
+            )
+            assert (status, started) in {("pending", 1), ("failed", 0)}
+
+
+def test_fences_of_a_retrain_go_on_where_the_last_run_stopped(session, storage, failed):
+    [old] = session.scalars(select(Job))
+    making.change_job(session, old.id, fence=7)
+    retrain(session, storage, failed)
+    new_job = session.scalars(select(Job).order_by(Job.id.desc()).limit(1)).one()
+    lease = jobs.claim(session, new_job.id, "validate_uploads", 60)
+    assert lease.fence == 8

@@ -1,0 +1,34 @@
+"""A shell, or psql, in the environment of the embedded stack that runs beside it."""
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from webapp.embedded.postgres import find_binaries
+
+ENVIRONMENT = Path("var/environment")
+
+
+def main() -> None:
+    """Become a shell, or psql when that is asked for."""
+    if not ENVIRONMENT.exists():
+        sys.exit("Nothing is running: start `make up` first.")
+    added = dict(
+        line.split("=", 1) for line in shlex.split(ENVIRONMENT.read_text(encoding="utf-8"))
+    )
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | added | {"PATH": path}
+    if "psql" in sys.argv:
+        url = make_url(environment["DATABASE_URL"]).set(drivername="postgresql")
+        program = shutil.which("psql") or str(find_binaries()[0].folder / "psql")
+        os.execve(program, ["psql", url.render_as_string(hide_password=False)], environment)  # noqa: S606
+    shell = os.environ.get("SHELL", "/bin/sh")
+    os.execve(shell, [shell], environment)  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()

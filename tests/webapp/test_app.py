@@ -2,7 +2,6 @@ import subprocess
 import sys
 from urllib.parse import quote
 
-
 from webapp.api.access import Access
 from webapp.app import create_app
 from webapp.domain.settings import settings

@@ -51,7 +51,7 @@ def test_an_uploaded_signature_makes_an_artist(buyer_client):
 
 
 @pytest.mark.parametrize(
-    ("signature", "code"),
+    "signature, code",
     [
         (images.jpeg(), "INVALID_IMAGE_FORMAT"),
         (images.svg(), "INVALID_IMAGE_FORMAT"),

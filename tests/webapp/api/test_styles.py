@@ -63,7 +63,7 @@ def test_works_in_one_form_make_a_pending_style(artist_client, session, works):
 
 
 @pytest.mark.parametrize(
-    ("make", "code", "detail"),
+    "make, code, detail",
     [
         (lambda works: works[:9], "INSUFFICIENT_IMAGES", {"count": 9, "min": 10}),
         (lambda works: works[:1] * 101, "TOO_MANY_IMAGES", {"count": 101, "max": 100}),
@@ -109,7 +109,7 @@ def test_every_bad_file_is_named_with_its_own_code(artist_client, works):
 
 
 @pytest.mark.parametrize(
-    ("fields", "code"),
+    "fields, code",
     [
         ({"tags": "고양이"}, "INVALID_TAG_LANGUAGE"),
         ({"name": "잉크 항구"}, "INVALID_TAG_LANGUAGE"),
@@ -203,7 +203,7 @@ def test_declared_files_are_uploaded_one_by_one_and_then_confirmed(
 
 
 @pytest.mark.parametrize(
-    ("body", "code"),
+    "body, code",
     [
         (declared(9), "INSUFFICIENT_IMAGES"),
         (declared(101), "TOO_MANY_IMAGES"),

@@ -1,0 +1,366 @@
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select, text, update
+
+from tests import making
+from tests.database import at_once
+from tests.webapp.conftest import error_code, signed_in_client
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.ledger import Transfer
+from webapp.domain.models.style import Style
+
+GENERATIONS = "/api/v1/generations"
+
+
+def body(style, **changes):
+    return {"style_id": style.id, "prompt_tags": ["Boat", "sea "]} | changes
+
+
+def money(client):
+    return client.get("/api/v1/tokens/balance").json["data"]
+
+
+def test_an_order_holds_its_price_and_answers_with_the_owners_view(buyer_client, buyer, style):
+    answer = buyer_client.post(
+        GENERATIONS,
+        json=body(
+            style,
+            seed=42,
+            aspect_ratio="1:2",
+            description="<p>Evening at the pier</p>",
+            negative_tags=["blurry"],
+            price_tokens=1,
+            user_id=999,
+        ),
+    )
+    assert answer.status_code == 201, answer.json
+    data = answer.json["data"]
+    assert answer.headers["Location"] == f"{GENERATIONS}/{data['id']}"
+    assert data["user"] == {"id": buyer.id, "username": buyer.username, "profile_image": None}
+    assert data["style"]["id"] == style.id
+    assert data["style"]["artist"]["id"] == style.artist_id
+    expected = {
+        "status": "queued",
+        "progress": None,
+        "prompt_tags": ["boat", "sea"],
+        "negative_tags": ["blurry"],
+        "description": "Evening at the pier",
+        "aspect_ratio": "1:2",
+        "width": 512,
+        "height": 1024,
+        "seed": 42,
+        "style_strength": 1.0,
+        "price_tokens": 10,
+        "consumed_tokens": 10,
+        "refunded": False,
+        "attempt": 1,
+        "next_retry_at": None,
+        "failure": None,
+        "result_url": None,
+        "preview_url": None,
+        "thumbnail_url": None,
+        "license": None,
+        "is_public": False,
+        "is_liked": False,
+        "like_count": 0,
+        "comment_count": 0,
+        "completed_at": None,
+    }
+    assert {name: data[name] for name in expected} == expected
+    assert data["batch"] == {
+        "id": data["batch_id"],
+        "count": 1,
+        "generation_ids": [data["id"]],
+        "total_price_tokens": 10,
+    }
+    assert money(buyer_client) == {
+        "user_id": buyer.id,
+        "token_balance": 90,
+        "escrowed_tokens": 10,
+        "earned_token_balance": 0,
+    }
+    del data["batch"]
+    assert buyer_client.get(answer.headers["Location"]).json["data"] == data
+
+
+def test_a_later_price_leaves_what_was_ordered(buyer_client, session, style):
+    made = buyer_client.post(GENERATIONS, json=body(style)).json["data"]
+    session.execute(update(Style).values(price_tokens=99))
+    session.commit()
+    assert buyer_client.get(f"{GENERATIONS}/{made['id']}").json["data"]["price_tokens"] == 10
+
+
+def test_an_order_of_three_has_three_ids_seeds_and_charges(buyer_client, style, session):
+    data = buyer_client.post(GENERATIONS, json=body(style, count=3, seed=4294967294)).json["data"]
+    ids = data["batch"]["generation_ids"]
+    seen = [buyer_client.get(f"{GENERATIONS}/{each}").json["data"] for each in ids]
+    assert [each["seed"] for each in seen] == [4294967294, 4294967295, 0]
+    assert len({each["id"] for each in seen}) == 3
+    assert money(buyer_client)["escrowed_tokens"] == 30
+    assert data["batch"]["total_price_tokens"] == 30
+
+
+def test_without_a_seed_the_answer_still_has_one(buyer_client, style):
+    seed = buyer_client.post(GENERATIONS, json=body(style)).json["data"]["seed"]
+    assert 0 <= seed < 2**32
+
+
+def test_too_few_tokens_are_said_with_what_is_needed(sign_in, session, style):
+    poor = sign_in(making.user(session, tokens=19))
+    answer = poor.post(GENERATIONS, json=body(style, count=2))
+    assert (answer.status_code, error_code(answer)) == (402, "INSUFFICIENT_TOKENS")
+    assert answer.json["error"]["details"] == {"required": 20, "available": 19}
+    assert money(poor)["token_balance"] == 19
+    assert session.scalar(select(func.count()).select_from(Generation)) == 0
+
+
+def test_parallel_orders_spend_each_token_once(real_app, committed, storage):
+    with committed() as session:
+        style = making.style(session, storage)
+        poor = making.user(session, tokens=35)
+        session.commit()
+        clients = [signed_in_client(real_app, session, poor) for _ in range(6)]
+
+    def order(client):
+        return client.post(GENERATIONS, json=body(style)).status_code
+
+    codes = at_once(*(lambda client=client: order(client) for client in clients))
+    assert sorted(codes) == [201, 201, 201, 402, 402, 402]
+    assert money(clients[0])["token_balance"] == 5
+
+
+def test_the_same_key_and_body_are_one_order(buyer_client, session, style):
+    key = {"Idempotency-Key": "key-of-an-order"}
+    first = buyer_client.post(GENERATIONS, json=body(style), headers=key)
+    again = buyer_client.post(GENERATIONS, json=body(style), headers=key)
+    alias = buyer_client.post("/api/images/generate", json=body(style), headers=key)
+    assert "Idempotent-Replayed" not in first.headers
+    for replay in (again, alias):
+        assert (replay.status_code, replay.headers["Idempotent-Replayed"]) == (201, "true")
+        assert replay.json["data"] == first.json["data"]
+        assert replay.headers["Location"] == first.headers["Location"]
+    other = buyer_client.post(GENERATIONS, json=body(style, seed=1), headers=key)
+    assert (other.status_code, error_code(other)) == (409, "IDEMPOTENCY_CONFLICT")
+    assert other.json["error"]["details"] == {"reason": "body_mismatch"}
+    assert money(buyer_client)["escrowed_tokens"] == 10
+
+
+def test_a_refused_order_leaves_its_key_free_for_after_the_top_up(sign_in, session, style):
+    poor = making.user(session, tokens=5)
+    client, key = sign_in(poor), {"Idempotency-Key": "key-of-an-order"}
+    assert client.post(GENERATIONS, json=body(style), headers=key).status_code == 402
+    making.ledger.grant(session, poor.id, 100, key="top-up")
+    session.commit()
+    assert client.post(GENERATIONS, json=body(style), headers=key).status_code == 201
+
+
+def test_many_parallel_posts_with_one_key_are_one_order(real_app, committed, storage):
+    with committed() as session:
+        style, rich = making.style(session, storage), making.user(session)
+        session.commit()
+        clients = [signed_in_client(real_app, session, rich) for _ in range(8)]
+    key = {"Idempotency-Key": "key-of-an-order"}
+    answers = at_once(
+        *(
+            lambda client=client: client.post(GENERATIONS, json=body(style), headers=key)
+            for client in clients
+        )
+    )
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json["data"]["id"] for answer in answers}) == 1
+    assert sum("Idempotent-Replayed" not in answer.headers for answer in answers) == 1
+    with committed() as session:
+        assert session.scalar(select(func.count()).where(Transfer.kind == "hold")) == 1
+
+
+@pytest.mark.parametrize(
+    "column, value, code, status",
+    [
+        ("training_status", "pending", "STYLE_NOT_FOUND", 404),
+        ("is_active", False, "STYLE_NOT_FOUND", 404),
+        ("is_flagged", True, "STYLE_NOT_FOUND", 404),
+        ("valid_from", text("current_date + 1"), "LICENSE_NOT_VALID", 422),
+    ],
+)
+def test_a_style_that_is_not_for_sale_cannot_be_ordered(
+    buyer_client, session, style, column, value, code, status
+):
+    session.execute(update(Style).values({column: value}))
+    session.commit()
+    answer = buyer_client.post(GENERATIONS, json=body(style))
+    assert (answer.status_code, error_code(answer)) == (status, code)
+
+
+def test_an_artist_hears_that_the_own_style_is_not_ready(artist_client, session, style):
+    session.execute(update(Style).values(training_status="pending"))
+    session.commit()
+    answer = artist_client.post(GENERATIONS, json=body(style))
+    assert (answer.status_code, error_code(answer)) == (422, "STYLE_NOT_READY")
+    assert answer.json["error"]["details"] == {"training_status": "pending"}
+
+
+@pytest.mark.parametrize(
+    "tags, code",
+    [
+        (["고양이"], "INVALID_TAG_LANGUAGE"),
+        (["сat"], "INVALID_TAG_LANGUAGE"),
+        (["<b>cat</b>"], "INVALID_TAG_LANGUAGE"),
+        (["cat\x00"], "INVALID_TAG_LANGUAGE"),
+        (["x" * 51], "VALIDATION_ERROR"),
+        (["   "], "VALIDATION_ERROR"),
+        ([f"tag {n}" for n in range(31)], "VALIDATION_ERROR"),
+        (["tag"] * 10_000, "VALIDATION_ERROR"),
+    ],
+    ids=["hangul", "look-alike", "html", "nul", "long", "blank", "many", "10000"],
+)
+def test_prompt_tags_are_short_english_and_few(buyer_client, style, tags, code):
+    answer = buyer_client.post(GENERATIONS, json=body(style, prompt_tags=tags))
+    assert (answer.status_code, error_code(answer)) == (422, code)
+
+
+def test_a_queued_image_is_canceled_once_with_a_full_refund(buyer_client, ordered):
+    answer = buyer_client.post(f"{GENERATIONS}/{ordered.id}/cancel")
+    assert answer.status_code == 200
+    assert (answer.json["data"]["status"], answer.json["data"]["refunded"]) == ("canceled", True)
+    assert money(buyer_client)["token_balance"] == 100
+    again = buyer_client.post(f"{GENERATIONS}/{ordered.id}/cancel")
+    assert (again.status_code, error_code(again)) == (409, "ALREADY_CANCELED")
+    assert again.json["error"]["details"]["canceled_at"]
+
+
+def test_an_image_in_work_cannot_be_canceled(buyer_client, ordered, worker):
+    report = {"generation_id": ordered.id, "attempt": 1, "progress": steps(10)}
+    assert worker("PATCH", "/inference/progress", report).status_code == 200
+    answer = buyer_client.post(f"{GENERATIONS}/{ordered.id}/cancel")
+    assert (answer.status_code, error_code(answer)) == (409, "INVALID_TRANSITION")
+    assert answer.json["error"]["details"] == {
+        "from": "processing",
+        "action": "cancel",
+        "allowed": ["queued"],
+    }
+
+
+def steps(percent):
+    return {"current_step": percent, "total_steps": 100, "progress_percent": percent}
+
+
+def test_somebody_elses_image_cannot_be_canceled(sign_in, session, ordered):
+    stranger = sign_in(making.user(session))
+    answer = stranger.post(f"{GENERATIONS}/{ordered.id}/cancel")
+    assert (answer.status_code, error_code(answer)) == (404, "GENERATION_NOT_FOUND")
+
+
+def test_a_private_image_is_nobody_elses(client, sign_in, session, ordered, finish):
+    finish(ordered)
+    stranger = sign_in(making.user(session))
+    for somebody in (client, stranger):
+        for path in ("", "/image", "/events"):
+            answer = somebody.get(f"{GENERATIONS}/{ordered.id}{path}")
+            assert (answer.status_code, error_code(answer)) == (404, "GENERATION_NOT_FOUND")
+    assert client.get(f"{GENERATIONS}/feed").json["data"]["results"] == []
+
+
+def test_a_public_image_is_in_the_feed_without_what_is_its_owners(client, ordered, finish):
+    finish(ordered, is_public=True)
+    card = client.get(f"{GENERATIONS}/feed").json["data"]["results"][0]
+    assert card["id"] == ordered.id
+    assert set(card) == {
+        "id",
+        "user",
+        "style",
+        "preview_url",
+        "thumbnail_url",
+        "width",
+        "height",
+        "description",
+        "tags",
+        "like_count",
+        "comment_count",
+        "is_liked",
+        "created_at",
+    }
+    public = client.get(f"{GENERATIONS}/{ordered.id}").json["data"]
+    hidden = {"negative_tags", "price_tokens", "refunded", "attempt", "failure", "batch_id"}
+    assert not hidden & set(public)
+    assert public["license"]["url"] == f"http://localhost:8000/l/{public['license']['public_id']}"
+    assert client.get(card["thumbnail_url"]).status_code == 200
+
+
+def test_the_image_is_reached_through_a_short_lived_address(buyer_client, client, ordered, finish):
+    waiting = buyer_client.get(f"{GENERATIONS}/{ordered.id}/image")
+    assert (waiting.status_code, error_code(waiting)) == (409, "GENERATION_STILL_PROCESSING")
+    finish(ordered)
+    answer = buyer_client.get(f"{GENERATIONS}/{ordered.id}/image?variant=preview&download=1")
+    assert answer.status_code == 302
+    shown = client.get(answer.location)
+    assert shown.mimetype == "image/png"
+    assert f"style-license-{ordered.id}.png" in shown.headers["Content-Disposition"]
+    assert buyer_client.get(f"{GENERATIONS}/{ordered.id}/image?variant=raw").status_code == 422
+
+
+def test_a_canceled_image_has_no_file(buyer_client, ordered):
+    buyer_client.post(f"{GENERATIONS}/{ordered.id}/cancel")
+    answer = buyer_client.get(f"{GENERATIONS}/{ordered.id}/image")
+    assert (answer.status_code, error_code(answer)) == (404, "NOT_FOUND")
+
+
+def test_a_flagged_image_is_hidden_from_all_but_its_owner(
+    client, buyer_client, session, ordered, finish
+):
+    finish(ordered, is_public=True)
+    session.execute(update(Generation).values(is_flagged=True))
+    session.commit()
+    assert client.get(f"{GENERATIONS}/{ordered.id}").status_code == 404
+    assert buyer_client.get(f"{GENERATIONS}/{ordered.id}").status_code == 200
+
+
+def test_pages_of_the_feed_are_20_20_5_also_when_an_image_is_added_meanwhile(
+    client, session, buyer, style, finish
+):
+    making.ledger.grant(session, buyer.id, 10_000, key="for 46 images")
+    start = session.scalar(select(func.now())) - timedelta(hours=1)
+    for number in range(45):
+        made = finish(making.order(session, buyer, style)[0], is_public=True)
+        # Groups of images with one time: the id has to break the tie.
+        session.execute(
+            update(Generation)
+            .where(Generation.id == made.id)
+            .values(created_at=start + timedelta(seconds=number // 7))
+        )
+    session.commit()
+    sizes, ids, cursor = [], [], None
+    for page_number in range(3):
+        query = {"limit": 20} | ({"cursor": cursor} if cursor else {})
+        page = client.get(f"{GENERATIONS}/feed", query_string=query).json["data"]
+        sizes.append(len(page["results"]))
+        ids += [each["id"] for each in page["results"]]
+        cursor = page["next_cursor"]
+        assert page["has_more"] is (page_number < 2)
+        if page_number == 0:
+            finish(making.order(session, buyer, style)[0], is_public=True)
+    assert (sizes, cursor) == ([20, 20, 5], None)
+    assert len(set(ids)) == 45
+
+
+def test_ones_own_images_are_filtered_by_state_and_openness(buyer_client, session, buyer, style):
+    first, second = (making.order(session, buyer, style)[0] for _ in range(2))
+    session.commit()
+    buyer_client.post(f"{GENERATIONS}/{first.id}/cancel")
+
+    def ids(query):
+        found = buyer_client.get(f"{GENERATIONS}/me?{query}").json["data"]["results"]
+        return [each["id"] for each in found]
+
+    assert ids("") == [second.id, first.id]
+    assert ids("status=canceled") == [first.id]
+    assert ids("status=all&is_public=false") == [second.id, first.id]
+    assert ids("is_public=true") == []
+    assert ids(f"style_id={style.id + 1}") == []
+    assert buyer_client.get(f"{GENERATIONS}/me?status=gone").status_code == 422
+
+
+def test_an_image_has_other_names(buyer_client, ordered):
+    paths = (f"{GENERATIONS}/{ordered.id}", f"/api/images/{ordered.id}/status/")
+    first, second = (buyer_client.get(path).json["data"] for path in paths)
+    assert first == second

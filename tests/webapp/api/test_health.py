@@ -1,0 +1,34 @@
+from tests.webapp.conftest import error_code
+
+
+def test_the_process_answers(client):
+    assert client.get("/healthz").json == {"status": "ok"}
+
+
+def test_readiness_reports_everything_and_only_the_database_decides(client):
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["status"]) == (200, "ok")
+    checks = answer.json["checks"]
+    assert set(checks) == {"db", "broker", "redis", "storage"}
+    assert checks["db"]["ok"] is True
+    assert checks["broker"]["ok"] is False  # the tests name a port where nobody listens
+    assert all(set(check) == {"ok", "latency_ms"} for check in checks.values())
+
+
+def test_clients_hear_in_an_envelope_that_the_service_is_up(client):
+    data = client.get("/api/health/").json["data"]
+    assert (data["status"], data["database"]) == ("ok", "connected")
+    assert data["service"]
+    assert data["version"]
+
+
+def test_metrics_stay_on_this_machine(client):
+    assert b"python_info" in client.get("/metrics").data
+    outside = client.get("/metrics", environ_base={"REMOTE_ADDR": "203.0.113.9"})
+    assert (outside.status_code, error_code(outside)) == (403, "CALLBACK_UNAUTHORIZED")
+    forwarded = client.get(
+        "/metrics",
+        headers={"X-Forwarded-For": "127.0.0.1"},
+        environ_base={"REMOTE_ADDR": "203.0.113.9"},
+    )
+    assert forwarded.status_code == 403

@@ -1,0 +1,105 @@
+import pytest
+
+from tests import making
+from tests.webapp.conftest import error_code
+
+TRANSACTIONS = "/api/v1/tokens/transactions"
+
+
+def listed(client, query=""):
+    return client.get(f"{TRANSACTIONS}?{query}").json["data"]["results"]
+
+
+def test_packages_are_what_the_server_says_cheapest_first(client):
+    found = client.get("/api/v1/tokens/packages").json["data"]
+    assert [
+        (each["package_id"], each["amount_tokens"], each["total_price"])
+        for each in found["results"]
+    ] == [
+        ("basic_100", 100, 10000),
+        ("standard_500", 500, 45000),
+        ("premium_1000", 1000, 80000),
+    ]
+    assert [each["discount_percent"] for each in found["results"]] == [0, 10, 20]
+    assert (found["next_cursor"], found["has_more"]) == (None, False)
+
+
+def test_an_order_is_a_usage_that_is_pending_then_completed(
+    buyer_client, artist_client, ordered, finish, style
+):
+    usage, bonus = listed(buyer_client)
+    assert (bonus["type"], bonus["direction"], bonus["amount"]) == ("bonus", "in", 100)
+    expected = {
+        "type": "usage",
+        "direction": "out",
+        "amount": 10,
+        "unit": "token",
+        "status": "pending",
+        "balance_after": 90,
+        "order_id": None,
+        "related_style": {"id": style.id, "name": style.name},
+        "related_generation": {"id": ordered.id, "thumbnail_url": None},
+        "related_job_id": None,
+    }
+    assert {name: usage[name] for name in expected} == expected
+    finish(ordered)
+    assert listed(buyer_client)[0]["status"] == "completed"
+    earning = listed(artist_client)[0]
+    assert (earning["type"], earning["amount"], earning["balance_after"]) == ("earning", 10, 10)
+    me = artist_client.get("/api/v1/auth/me").json["data"]
+    assert (me["token_balance"], me["artist"]["earned_token_balance"]) == (100, 10)
+
+
+def test_a_refund_is_a_row_of_its_own(buyer_client, ordered):
+    buyer_client.post(f"/api/v1/generations/{ordered.id}/cancel")
+    refund, usage, _ = listed(buyer_client)
+    assert (refund["type"], refund["direction"], refund["balance_after"]) == ("refund", "in", 100)
+    assert usage["status"] == "refunded"
+
+
+def test_signed_rows_without_earnings_add_up_to_the_balance(buyer_client, session, buyer, style):
+    for _ in range(3):
+        made = making.order(session, buyer, style)[0]
+        session.commit()
+    buyer_client.post(f"/api/v1/generations/{made.id}/cancel")
+    rows = listed(buyer_client)
+    signed = sum(row["amount"] if row["direction"] == "in" else -row["amount"] for row in rows)
+    balance = buyer_client.get("/api/v1/tokens/balance").json["data"]["token_balance"]
+    assert signed == balance == 80
+
+
+def test_transactions_are_filtered_and_paged(buyer_client, session, buyer, style):
+    for _ in range(4):
+        making.order(session, buyer, style)
+    session.commit()
+    assert {row["type"] for row in listed(buyer_client, "type=consume")} == {"usage"}
+    assert [row["type"] for row in listed(buyer_client, "direction=in")] == ["bonus"]
+    assert listed(buyer_client, "type=purchase") == []
+    assert listed(buyer_client, "to=2001-01-01") == []
+    assert len(listed(buyer_client, "from=2001-01-01T00:00:00Z")) == 5
+    first = buyer_client.get(f"{TRANSACTIONS}?limit=3").json["data"]
+    rest = buyer_client.get(f"{TRANSACTIONS}?limit=3&cursor={first['next_cursor']}").json["data"]
+    ids = [row["id"] for row in first["results"] + rest["results"]]
+    assert len(set(ids)) == 5
+    assert rest["has_more"] is False
+    other = buyer_client.get(f"{TRANSACTIONS}?type=usage&cursor={first['next_cursor']}")
+    assert (other.status_code, error_code(other)) == (422, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("query", ["type=theft", "direction=up", "from=yesterday", "limit=0"])
+def test_a_wrong_filter_is_a_wrong_field(buyer_client, query):
+    answer = buyer_client.get(f"{TRANSACTIONS}?{query}")
+    assert (answer.status_code, error_code(answer)) == (422, "VALIDATION_ERROR")
+
+
+def test_the_words_of_a_row_are_in_the_readers_language(buyer_client, ordered, style):
+    english = listed(buyer_client)[0]["memo"]
+    korean = buyer_client.get(TRANSACTIONS, headers={"Accept-Language": "ko"}).json["data"]
+    assert english == f"Image in the style “{style.name}”"
+    assert korean["results"][0]["memo"] == f"“{style.name}” 스타일 이미지"
+
+
+def test_nobody_reads_somebody_elses_money(client, sign_in, session, ordered):
+    assert client.get(TRANSACTIONS).status_code == 401
+    stranger = sign_in(making.user(session))
+    assert [row["type"] for row in listed(stranger)] == ["bonus"]

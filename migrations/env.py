@@ -10,9 +10,10 @@ TABLES = frozenset(Base.metadata.tables)
 assert models.__all__  # noqa: S101 - importing the models fills the metadata
 
 
-def include_object(_object: object, name: str | None, kind: str, reflected: bool, _to: object) -> bool:  # noqa: FBT001
+def include_object(_object: object, name: str | None, kind: str, *rest: object) -> bool:
     """Leave alone what is not ours: autogenerate would drop tables it does not know."""
-    return not (kind == "table" and reflected and name not in TABLES)
+    is_reflected = bool(rest[0])
+    return not (kind == "table" and is_reflected and name not in TABLES)
 
 
 def run() -> None:

@@ -161,9 +161,7 @@ def _account(session: Session, owner_id: int | None, kind: AccountKind) -> Accou
 
 def balances(session: Session, user_id: int) -> Balances:
     """Return what a person can spend, has in escrow, and has earned."""
-    rows = session.execute(
-        select(Account.kind, Account.balance).where(Account.owner_id == user_id)
-    )
+    rows = session.execute(select(Account.kind, Account.balance).where(Account.owner_id == user_id))
     cached = {row.kind: row.balance for row in rows}
     escrowed = session.scalar(
         select(func.coalesce(func.sum(Generation.price_tokens), 0)).where(

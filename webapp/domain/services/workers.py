@@ -7,6 +7,7 @@ twice, too late or from a lost worker changes nothing and is told why.
 import hashlib
 import io
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from PIL import Image
@@ -286,13 +287,12 @@ def _row_progress(session: Session, kind: JobKind, ref: int) -> dict[str, Any] |
 
 def _status(session: Session, kind: JobKind, ref: int) -> str:
     if kind is JobKind.GENERATION:
-        query = select(Generation.status).where(Generation.id == ref)
-    else:
-        style_id = training.style_id_of(session, ref)
-        query = select(Style.training_status).where(Style.id == style_id)
-    return str(session.execute(query).scalar_one())
+        return session.execute(select(Generation.status).where(Generation.id == ref)).scalar_one()
+    style_id = training.style_id_of(session, ref)
+    query = select(Style.training_status).where(Style.id == style_id)
+    return session.execute(query).scalar_one()
 
 
 def _now(session: Session) -> str:
-    moment = session.scalars(select(jobs.NOW)).one()
+    moment: datetime = session.execute(select(jobs.NOW)).scalar_one()
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,65 @@
+from tests import making
+from tests.statements import statements
+from webapp.domain.models.style import Style
+from webapp.domain.pagination import PageRequest
+from webapp.domain.services import generations, ledger, token_views
+from webapp.domain.services.token_views import TransactionFilter
+
+
+def listed(session, storage, user_id, **wanted):
+    return token_views.transactions(
+        session,
+        storage,
+        user_id=user_id,
+        wanted=TransactionFilter(**wanted),
+        page=PageRequest(),
+    ).results
+
+
+def test_every_kind_of_transfer_has_a_type(session):
+    assert set(token_views.TYPES) == set(ledger.TransferKind)
+
+
+def test_a_grant_is_shown_as_a_bonus(session, storage):
+    user = making.user(session, tokens=150)
+    rows = listed(session, storage, user.id)
+    assert [(row["type"], row["amount"], row["memo"]) for row in rows] == [
+        ("bonus", 50, "grant"),
+        ("bonus", 100, "bonus"),
+    ]
+
+
+def test_an_artist_who_buys_the_own_style_sees_both_sides(session, storage):
+    style = making.style(session, storage)
+    artist = session.get(making.User, style.artist_id)
+    made = making.order(session, artist, style)[0]
+    generations.pipelines.advance_generation(session, made.id, "processing")
+    generations.complete(
+        session, made.id, "0" * 16, image_key="a/b", image_sha256="a" * 64, image_size=1
+    )
+    rows = listed(session, storage, artist.id)
+    assert [(row["type"], row["direction"], row["balance_after"]) for row in rows] == [
+        ("earning", "in", 10),
+        ("usage", "out", 90),
+        ("bonus", "in", 100),
+    ]
+    assert rows[0]["related_style"] == {"id": style.id, "name": session.get(Style, style.id).name}
+
+
+def test_balances_name_what_is_spendable_held_and_earned(session):
+    user = making.user(session)
+    making.order(session, user, making.style(session), count=2)
+    assert token_views.balance(session, user.id) == {
+        "user_id": user.id,
+        "token_balance": 80,
+        "escrowed_tokens": 20,
+        "earned_token_balance": 0,
+    }
+
+
+def test_a_page_of_transactions_takes_one_statement(session, storage):
+    user = making.user(session)
+    making.order(session, user, making.style(session), count=4)
+    with statements(session) as seen:
+        assert len(listed(session, storage, user.id)) == 5
+    assert len(seen) == 1

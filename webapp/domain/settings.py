@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     generation_lease_seconds: int = Field(60, ge=2, description="a silent renderer loses its job")
     training_lease_seconds: int = Field(120, ge=2, description="a silent trainer loses its job")
     step_lease_seconds: int = Field(120, ge=2, description="lease of one CPU step")
-    training_slice_seconds: int = Field(600, ge=5, description="longest slice of one training bell")
+    training_slice_seconds: int = Field(600, ge=1, description="longest slice of one training bell")
     bell_repeat_seconds: int = Field(30, ge=1, description="unheard bells ring again after this")
     retry_delays_seconds: tuple[int, int, int] = Field(
         (0, 30, 120), description="waits before the three retries, as JSON"

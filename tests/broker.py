@@ -1,0 +1,140 @@
+"""A RabbitMQ node of our own: on loopback, in a folder, so that tests may kill and restart it."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+from tests.waiting import wait_for
+
+PROGRAMS = (Path("/usr/lib/rabbitmq/bin/rabbitmq-server"), Path("/opt/rabbitmq/sbin/rabbitmq-server"))
+CONFIGURATION = """\
+listeners.tcp.default = 127.0.0.1:{port}
+log.file.level = warning
+# Nothing here may depend on how full this machine happens to be.
+disk_free_limit.absolute = 1MB
+consumer_timeout = 86400000
+"""
+START_SECONDS = 90
+
+
+def find_program() -> str:
+    """Return the server's start script; Debian's wrapper in PATH would switch users as root."""
+    for program in PROGRAMS:
+        if program.exists():
+            return str(program)
+    found = shutil.which("rabbitmq-server")
+    assert found, "RabbitMQ is needed: apt-get install rabbitmq-server"
+    return found
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Broker:
+    """One node with its own name server, cookie, data and log; `kill` is a power cut."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._node = f"test-{secrets.token_hex(4)}@localhost"
+        self._names_port = free_port()
+        self._names: subprocess.Popen[bytes] | None = None
+        self._server: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{self.port}//"
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the node speaks AMQP to us now."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.settimeout(2)
+                connection.sendall(b"AMQP\x00\x00\x09\x01")
+                return connection.recv(1) == b"\x01"
+        except OSError:
+            return False
+
+    def start(self) -> None:
+        """Start the node, with what it stored before, and wait until it answers."""
+        self.launch()
+        self.wait_until_up()
+
+    def launch(self) -> None:
+        """Start the node."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "rabbitmq.conf").write_text(CONFIGURATION.format(port=self.port))
+        (self.folder / "enabled_plugins").write_text("[].\n")
+        with (self.folder / "output.log").open("ab") as log:
+            if self._names is None:
+                # Our own, so that none is left running as a daemon when there was none before.
+                self._names = self._run([_find_name_server(), "-port", str(self._names_port)], log)
+            self._server = self._run([find_program()], log)
+
+    def wait_until_up(self) -> None:
+        wait_for(lambda: self.is_up, "the broker to answer", seconds=START_SECONDS)
+
+    def kill(self) -> None:
+        """End the node as a power cut would."""
+        _kill_group(self._server)
+        self._server = None
+
+    def stop(self) -> None:
+        """End everything for good."""
+        self.kill()
+        _kill_group(self._names)
+        self._names = None
+
+    def _run(self, command: list[str], log: object) -> subprocess.Popen[bytes]:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+            "HOME": str(self.folder),  # the node's cookie is made here
+            "ERL_EPMD_PORT": str(self._names_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": self._node,
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "log"),
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none",
+        }
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=self.folder,
+            start_new_session=True,
+        )
+
+
+def _find_name_server() -> str:
+    found = shutil.which("epmd") or next(
+        (str(path) for path in Path("/usr/lib/erlang").glob("erts-*/bin/epmd")), None
+    )
+    assert found, "Erlang's epmd is needed"
+    return found
+
+
+def _kill_group(process: subprocess.Popen[bytes] | None) -> None:
+    if process is None:
+        return
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()

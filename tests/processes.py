@@ -1,0 +1,172 @@
+"""Real processes under test: started in groups of their own, killed, watched and started again."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PYTHON = sys.executable
+STOP_SECONDS = 15
+
+# Every place in the product where a process may die; see `failpoints`.
+FAILPOINTS = (
+    "before_commit",
+    "after_commit",
+    "after_mark",
+    "after_publish",
+    "after_claim",
+    "mid_render",
+    "after_render",
+    "mid_training",
+    "after_progress",
+    "after_checkpoint",
+    "after_put",
+    "after_complete",
+)
+
+
+class Process:
+    """One process of the product, with a switch for each of its failpoints.
+
+    Every failpoint is asked for with certainty and once, but has already happened; `arm` makes
+    it happen again, exactly once.
+    """
+
+    def __init__(
+        self, name: str, command: list[str], environment: dict[str, str], folder: Path
+    ) -> None:
+        self.name = name
+        self.log = folder / f"{name}.log"
+        self.deaths = folder / f"{name}.deaths"
+        self.starts = 0
+        self.is_wanted = False
+        self._switches = folder / f"{name}.failpoints"
+        self._command = command
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.RLock()
+
+    def start(self) -> None:
+        """Start it; whether it is ready is for others to judge."""
+        self._switches.mkdir(parents=True, exist_ok=True)
+        for name in FAILPOINTS:
+            self.disarm(name)
+        self.is_wanted = True
+        self._launch()
+
+    def _launch(self) -> None:
+        armed = ",".join(f"{name}=1" for name in FAILPOINTS)
+        with self._lock, self.log.open("ab") as log:
+            self.starts += 1
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=ROOT,
+                env=self._environment
+                | {
+                    "FAILPOINTS": armed,
+                    "FAILPOINTS_ONCE": str(self._switches),
+                    "FAILPOINTS_LOG": str(self.deaths),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def arm(self, failpoint: str) -> None:
+        """Let the process die when it next comes to this place."""
+        assert failpoint in FAILPOINTS
+        (self._switches / failpoint).unlink()
+
+    def disarm(self, failpoint: str) -> None:
+        (self._switches / failpoint).touch()
+
+    def has_fired(self, failpoint: str) -> bool:
+        return (self._switches / failpoint).exists()
+
+    def deaths_at(self, failpoint: str) -> int:
+        """How often the process died at this place."""
+        return sum(line.split()[0] == failpoint for line in self._deaths())
+
+    @property
+    def death_count(self) -> int:
+        return len(self._deaths())
+
+    def _deaths(self) -> list[str]:
+        return self.deaths.read_text().splitlines() if self.deaths.exists() else []
+
+    def revive(self) -> bool:
+        """Start it again if it died though it is wanted."""
+        with self._lock:
+            if not self.is_wanted or self._process is None or self._process.poll() is None:
+                return False
+            self._end_group()
+            self._launch()
+            return True
+
+    def kill(self) -> None:
+        """End it and all its children as a power cut would; a keeper may start it again."""
+        with self._lock:
+            self._end_group()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to every process of its group."""
+        with self._lock:
+            if self._process is not None and self._process.poll() is None:
+                os.killpg(self._process.pid, number)
+
+    def stop(self) -> None:
+        """End it in order if it follows, else by force; nothing of it is left."""
+        self.is_wanted = False
+        with self._lock:
+            if self._process is None:
+                return
+            if self._process.poll() is None:
+                self._process.terminate()
+                try:
+                    self._process.wait(STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    pass
+            self._end_group()
+
+    def _end_group(self) -> None:
+        if self._process is None:
+            return
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._process.wait()
+
+    def has_said(self, words: str) -> bool:
+        """Whether its latest run has logged these words."""
+        return self.log.exists() and self.log.read_bytes().count(words.encode()) >= self.starts
+
+    def tail(self, characters: int = 3000) -> str:
+        text = self.log.read_text(errors="replace") if self.log.exists() else "(no log)"
+        return f"\n--- {self.name} ---\n{text[-characters:]}"
+
+
+class Keeper:
+    """Starts processes again that died though they are wanted, as a supervisor would."""
+
+    def __init__(self, processes: list[Process]) -> None:
+        self._processes = processes
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._keep, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _keep(self) -> None:
+        while not self._stopped.wait(0.1):
+            for process in list(self._processes):
+                process.revive()

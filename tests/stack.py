@@ -1,0 +1,342 @@
+"""The whole product as real processes, on a database, broker, cache and storage of its own.
+
+Everything listens on loopback, everything is started by us and stopped by us. `running()` gives
+the one stack that journeys and fault tests share, since starting it takes a while.
+"""
+
+import hashlib
+import os
+import secrets
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session, sessionmaker
+
+from tests import database
+from tests.broker import Broker, free_port
+from tests.processes import PYTHON, ROOT, Keeper, Process
+from tests.waiting import wait_for
+from webapp.domain.gateways.storage import Storage, make_storage
+from webapp.domain.services import garbage, ledger_check
+from webapp.embedded.redis import Redis
+
+READY_SECONDS = 120
+MIGRATION = """
+from alembic import command
+from tests.database import ROOT, alembic_config
+config = alembic_config()
+config.set_main_option("script_location", str(ROOT / "migrations"))
+command.upgrade(config, "head")
+"""
+BIN = Path(PYTHON).parent
+# No thread of numpy's or torch's may spin for a core that others need.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+REAL_ENGINE, FAST_ENGINE = "tests.tiny_engine", "tests.chaos.fast_engine"
+
+
+class Stack:
+    """web, relay, three kinds of worker and the sandbox of Google, started and stopped together.
+
+    `broker` is rabbitmq or redis, `storage` folder or s3.
+    """
+
+    def __init__(self, folder: Path, *, broker: str = "rabbitmq", storage: str = "folder") -> None:
+        self.folder = folder
+        self.rabbitmq = Broker(folder / "rabbitmq") if broker == "rabbitmq" else None
+        self._redis = Redis(folder / "redis")
+        self._storage_kind = storage
+        self._parts = ExitStack()
+        self._processes: list[Process] = []
+        self._keeper = Keeper(self._processes)
+        self.environment: dict[str, str] = {}
+        self.engine_module = REAL_ENGINE
+
+    # ── life ─────────────────────────────────────────────────────────────────────────────────
+
+    def start(self) -> "Stack":
+        """Start everything and wait until all of it answers."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.rabbitmq:
+            self._parts.callback(self.rabbitmq.stop)
+            self.rabbitmq.launch()
+        redis_url = self._redis.start()
+        self._parts.callback(self._redis.stop)
+        server = self._parts.enter_context(database.server())
+        self.database_url = self._parts.enter_context(database.database(server))
+        self.environment = self._environment(redis_url)
+        self._parts.callback(self._stop_processes)
+        if self._storage_kind == "s3":
+            self._start_s3()
+        self.storage: Storage = make_storage(
+            storage_url=self.environment["STORAGE_URL"],
+            public_base_url=self.site,
+            secret_key=self.environment["SECRET_KEY"],
+        )
+        self.storage.prepare()
+        self._prepare()
+        self._engine = create_engine(self.database_url, pool_size=10, max_overflow=20)
+        self._parts.callback(self._engine.dispose)
+        self.sessions = sessionmaker(self._engine, expire_on_commit=False)
+        self._add_processes()
+        if self.rabbitmq:
+            self.rabbitmq.wait_until_up()
+        for process in self._processes:
+            process.start()
+        self._keeper.start()
+        self.wait_until_ready()
+
+    def stop(self) -> None:
+        """Stop everything; nothing is left running."""
+        self._keeper.stop()
+        self._parts.close()
+
+    def _stop_processes(self) -> None:
+        self._keeper.stop()
+        threads = [threading.Thread(target=process.stop) for process in self._processes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _environment(self, redis_url: str) -> dict[str, str]:
+        port, self._google_port = free_port(), free_port()
+        self.site = f"http://127.0.0.1:{port}"
+        self._port = port
+        return {
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "LANG": "C.UTF-8",
+            "HOME": str(self.folder),
+            "PYTHONUNBUFFERED": "1",
+            "ENV": "test",
+            "SECRET_KEY": secrets.token_urlsafe(32),
+            "INTERNAL_API_TOKEN": secrets.token_urlsafe(32),
+            "INTERNAL_API_URL": self.site,
+            "PUBLIC_BASE_URL": self.site,
+            "GOOGLE_BASE_URL": f"http://127.0.0.1:{self._google_port}",
+            "GOOGLE_CLIENT_ID": "sandbox",
+            "GOOGLE_CLIENT_SECRET": "sandbox",
+            "DATABASE_URL": self.database_url.render_as_string(hide_password=False),
+            "BROKER_URL": self.rabbitmq.url if self.rabbitmq else redis_url.removesuffix("/0") + "/1",
+            "REDIS_URL": redis_url,
+            "STORAGE_URL": f"folder://{self.folder / 'objects'}",
+            "BASE_MODEL": "tiny",
+            "TINY_MODEL_FOLDER": str(self.folder / "tiny"),
+            "WORKER_CACHE_DIR": str(self.folder / "worker"),
+            "RATE_LIMITS_ENABLED": "false",
+            "GENERATION_LEASE_SECONDS": "6",
+            "TRAINING_LEASE_SECONDS": "30",
+            "STEP_LEASE_SECONDS": "8",
+            "TRAINING_SLICE_SECONDS": "1",
+            "BELL_REPEAT_SECONDS": "2",
+            "RETRY_DELAYS_SECONDS": "[0, 1, 2]",
+        } | ONE_THREAD
+
+    def _start_s3(self) -> None:
+        port, folder = free_port(), self.folder / "s3"
+        folder.mkdir()
+        server = Process(
+            "s3",
+            [
+                *(str(BIN / "rclone"), "serve", "s3", "--config", "/dev/null"),
+                *("--addr", f"127.0.0.1:{port}", "--auth-key", "key,secret", str(folder)),
+            ],
+            self.environment,
+            self.folder,
+        )
+        server.start()
+        self._processes.append(server)
+        self.environment["STORAGE_URL"] = f"s3://key:secret@127.0.0.1:{port}/images?secure=0"
+        wait_for(lambda: _answers(f"http://127.0.0.1:{port}"), "the S3 server", seconds=30)
+        self._processes.remove(server)
+        self._parts.callback(server.stop)
+
+    def _prepare(self) -> None:
+        """Migrate the database and make the tiny base model, side by side."""
+        commands = [[PYTHON, "-c", MIGRATION]]
+        if not (self.folder / "tiny").exists():
+            commands.append([PYTHON, "-m", "tests.tiny_model", str(self.folder / "tiny")])
+        running = [
+            subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=self.environment | {"HF_HUB_DISABLE_PROGRESS_BARS": "1"},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            for command in commands
+        ]
+        for process in running:
+            said, _ = process.communicate(timeout=READY_SECONDS)
+            assert process.returncode == 0, said
+
+    # ── processes ────────────────────────────────────────────────────────────────────────────
+
+    def _add_processes(self) -> None:
+        self.google = self._add(
+            "google", PYTHON, "-m", "webapp.sandbox.google", "--port", str(self._google_port)
+        )
+        self.web = self._add(
+            "web",
+            *(PYTHON, "-m", "gunicorn", "-k", "gthread", "-w", "2", "--threads", "8"),
+            *("-b", f"127.0.0.1:{self._port}", "--graceful-timeout", "2", "--preload"),
+            *("--no-control-socket", "webapp.app:create_app()"),
+        )
+        self.relay = self._add("relay", PYTHON, "-m", "webapp.domain.relay")
+        self.stamper = self._worker(
+            "stamper", "tasks.on_cpu", "default,uploads,stamping,housekeeping"
+        )
+        # Alone on its queue, so that its commits are those of deliveries and refunds.
+        self.cashier = self._worker("cashier", "tasks.on_cpu", "money")
+        self.gpu = self._gpu(self.engine_module)
+
+    def _gpu(self, module: str) -> Process:
+        return self._worker("gpu", module, "model_training,image_generation")
+
+    def _worker(self, name: str, module: str, queues: str) -> Process:
+        return self._add(
+            name,
+            *(PYTHON, "-m", "celery", "-A", "celery_config", "worker", "-P", "prefork", "-c", "1"),
+            *("-I", module, "-Q", queues, "-n", f"{name}@%h", "--loglevel", "INFO"),
+            *("--without-gossip", "--without-mingle"),
+        )
+
+    def _add(self, name: str, *command: str) -> Process:
+        process = Process(name, list(command), self.environment, self.folder)
+        self._processes.append(process)
+        return process
+
+    def use_engine(self, module: str) -> None:
+        """Let the GPU worker run the real engine on the tiny model, or one that only pretends."""
+        if module == self.engine_module:
+            return
+        self.gpu.stop()
+        self._processes.remove(self.gpu)
+        self.engine_module = module
+        self.gpu = self._gpu(module)
+        self.gpu.log.unlink()
+        self.gpu.start()
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Wait until every process that is wanted answers."""
+        wait_for(lambda: _answers(f"{self.site}/healthz"), "web", seconds=READY_SECONDS,
+                 explain=self.web.tail)
+        wait_for(
+            lambda: _answers(f"{self.environment['GOOGLE_BASE_URL']}/healthz"),
+            "Google's sandbox",
+            seconds=READY_SECONDS,
+        )
+        ready = {self.relay: "relay started"} | dict.fromkeys(
+            (self.stamper, self.cashier, self.gpu), "ready."
+        )
+        for process, words in ready.items():
+            if process.is_wanted:
+                wait_for(
+                    lambda process=process, words=words: process.has_said(words),
+                    f"{process.name} to be ready",
+                    seconds=READY_SECONDS,
+                    explain=process.tail,
+                )
+
+    def tails(self) -> str:
+        """The ends of all logs, for whoever has to find out why a test failed."""
+        return "".join(process.tail() for process in self._processes)
+
+    # ── what a test asks and does behind the product's back ──────────────────────────────────
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """One committed transaction on the stack's database."""
+        with self.sessions() as session, session.begin():
+            yield session
+
+    def rows(self, query: str, **values: object) -> list:
+        """The rows of a query, in a transaction of their own."""
+        with self.session() as session:
+            return list(session.execute(text(query), values))
+
+    def value(self, query: str, **values: object) -> object:
+        """The first value of a query."""
+        return self.rows(query, **values)[0][0]
+
+    def execute(self, statement: str, **values: object) -> None:
+        with self.session() as session:
+            session.execute(text(statement), values)
+
+    def expire_leases(self) -> None:
+        """Bring the time forward at which silent workers lose their jobs."""
+        self.execute("UPDATE jobs SET lease_until = clock_timestamp() WHERE state = 'running'")
+
+    def unfinished(self) -> int:
+        return int(
+            str(self.value("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"))
+        )
+
+    def wait_until_quiet(self, seconds: float = 120) -> None:
+        """Wait until every job has ended."""
+        wait_for(
+            lambda: self.unfinished() == 0,
+            "all jobs to end",
+            seconds=seconds,
+            every=0.2,
+            explain=lambda: str(
+                self.rows(
+                    "SELECT id, kind, ref, state, step, fence, tries, crashes, failure_cause"
+                    " FROM jobs WHERE state IN ('queued', 'running')"
+                )
+            )
+            + self.tails(),
+        )
+
+    def violations(self) -> list[str]:
+        """What the ledger check finds now, while work may be going on."""
+        with self.sessions() as session, session.begin():
+            return [f"{found.invariant}: {found.finding}" for found in ledger_check.check(session)]
+
+    def collect_garbage(self) -> int:
+        """Delete at once what no row names."""
+        return garbage.collect(self.storage, self.session, older_than=timedelta(0))
+
+    def sha256(self, key: str) -> str:
+        return hashlib.sha256(self.storage.get(key)).hexdigest()
+
+
+def _answers(url: str) -> bool:
+    try:
+        httpx.get(url, timeout=5)
+    except httpx.HTTPError:
+        return False
+    return True
+
+
+_running: list[Stack] = []
+
+
+def running() -> Stack:
+    """The one stack of this test session; `stop_running` ends it."""
+    if not _running:
+        folder = Path(tempfile.mkdtemp(prefix="style-license-stack-"))
+        _running.append(Stack(folder).start())
+    return _running[0]
+
+
+def stop_running() -> None:
+    """End the stack of this session, if there is one."""
+    while _running:
+        _running.pop().stop()

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from webapp.domain.gateways import storage as storage_module
+from webapp.domain.gateways import s3_storage
 from webapp.domain.gateways.storage import (
     FolderStorage,
     InvalidKey,
@@ -296,7 +296,7 @@ def test_wrong_keys_of_ours_are_unavailable_storage(s3_port: int) -> None:
 
 
 def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage_module, "READ_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(s3_storage, "READ_TIMEOUT_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as server:
         storage = make_storage(
             storage_url=f"s3://a:b@127.0.0.1:{server.getsockname()[1]}/images?secure=0",

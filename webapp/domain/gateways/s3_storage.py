@@ -1,0 +1,192 @@
+"""Storage in any S3, through the minio client."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+import urllib3
+from minio import Minio
+from minio.commonconfig import CopySource
+from minio.datatypes import Object
+from minio.error import InvalidResponseError, S3Error, ServerError
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+
+from webapp.domain.gateways import signed_urls
+from webapp.domain.gateways.objects import (
+    ObjectInfo,
+    ObjectMissing,
+    PresignedPut,
+    StorageUnavailable,
+    check_content_type,
+    check_expiry,
+    check_key,
+    check_prefix,
+)
+
+REGION = "us-east-1"  # fixed: saves a look-up request, and every S3 we know accepts it
+CONNECT_TIMEOUT_SECONDS = 2.0
+READ_TIMEOUT_SECONDS = 15.0
+ATTEMPTS = 3
+
+_MISSING_CODES = frozenset({"NoSuchKey", "NoSuchObject", "ResourceNotFound"})
+_repeat = retry(
+    retry=retry_if_exception_type(StorageUnavailable),
+    stop=stop_after_attempt(ATTEMPTS),
+    wait=wait_exponential_jitter(multiplier=0.1, max=1, jitter=0.1),
+    reraise=True,
+)
+
+
+class S3Storage:
+    """Objects in one bucket of any S3, through the minio client.
+
+    Two endpoints: ours, and the one browsers use, for which URLs are signed. Calls that may be
+    repeated without harm are tried three times within seconds; none waits longer than its
+    timeouts.
+    """
+
+    def __init__(
+        self, *, endpoint: str, public_endpoint: str, access_key: str, secret_key: str, bucket: str
+    ) -> None:
+        self._client = _minio(endpoint, access_key, secret_key)
+        self._public_client = _minio(public_endpoint, access_key, secret_key)  # only ever signs
+        self._public_url = f"{public_endpoint.rstrip('/')}/{bucket}"
+        self._access_key = access_key
+        self._secret_key = secret_key
+        self._bucket = bucket
+
+    @_repeat
+    def put(self, key: str, data: bytes | BinaryIO, *, content_type: str) -> None:
+        """See `Storage.put`; a stream must be seekable, so that it can be sent again."""
+        stream = BytesIO(data) if isinstance(data, bytes) else data
+        length = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        check_content_type(content_type)
+        with _remote():
+            self._client.put_object(
+                self._bucket, check_key(key), stream, length, content_type=content_type
+            )
+
+    @_repeat
+    def get(self, key: str) -> bytes:
+        """See `Storage.get`."""
+        with _remote(missing=check_key(key)):
+            answer = self._client.get_object(self._bucket, key)
+            try:
+                content: bytes = answer.read()
+            finally:
+                answer.close()
+                answer.release_conn()
+            return content
+
+    @_repeat
+    def head(self, key: str) -> ObjectInfo | None:
+        """See `Storage.head`."""
+        try:
+            with _remote(missing=check_key(key)):
+                return _remote_info(self._client.stat_object(self._bucket, key))
+        except ObjectMissing:
+            return None
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """See `Storage.list`."""
+        check_prefix(prefix)
+        with _remote():
+            for found in self._client.list_objects(self._bucket, prefix, recursive=True):
+                if not found.is_dir:
+                    yield _remote_info(found)
+
+    @_repeat
+    def copy(self, source: str, target: str) -> None:
+        """See `Storage.copy`."""
+        origin = CopySource(self._bucket, check_key(source))
+        with _remote(missing=source):
+            self._client.copy_object(self._bucket, check_key(target), origin)
+
+    @_repeat
+    def delete(self, key: str) -> None:
+        """See `Storage.delete`."""
+        with suppress(ObjectMissing), _remote(missing=check_key(key)):
+            self._client.remove_object(self._bucket, key)
+
+    def presigned_get(
+        self, key: str, *, expires_in: timedelta, download_name: str | None = None
+    ) -> str:
+        """See `Storage.presigned_get`."""
+        headers: dict[str, str | list[str] | tuple[str]] = {}
+        if download_name:
+            headers["response-content-disposition"] = signed_urls.attachment(download_name)
+        url: str = self._public_client.presigned_get_object(
+            self._bucket, check_key(key), check_expiry(expires_in), response_headers=headers
+        )
+        return url
+
+    def presigned_put(self, key: str, *, content_type: str, expires_in: timedelta) -> PresignedPut:
+        """See `Storage.presigned_put`."""
+        headers = {"Content-Type": check_content_type(content_type)}
+        url = signed_urls.s3_url(
+            f"{self._public_url}/{check_key(key)}",
+            method="PUT",
+            headers=headers,
+            expires_in=check_expiry(expires_in),
+            access_key=self._access_key,
+            secret_key=self._secret_key,
+            region=REGION,
+        )
+        return PresignedPut(url=url, method="PUT", headers=headers)
+
+    def prepare(self) -> None:
+        """See `Storage.prepare`."""
+        with _remote():
+            if not self._client.bucket_exists(self._bucket):
+                self._client.make_bucket(self._bucket)
+
+    def check(self) -> None:
+        """See `Storage.check`."""
+        with _remote():
+            if not self._client.bucket_exists(self._bucket):
+                raise StorageUnavailable(f"there is no bucket {self._bucket}")
+
+
+def _minio(endpoint: str, access_key: str, secret_key: str) -> Minio:
+    url = urlsplit(endpoint)
+    if url.scheme not in {"http", "https"} or not url.netloc or url.path.strip("/"):
+        raise ValueError("an S3 endpoint must be http(s)://host:port")
+    timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=READ_TIMEOUT_SECONDS)
+    # Retries are ours: the client's own would multiply them, and it repeats without asking.
+    pool = urllib3.PoolManager(timeout=timeout, retries=False, maxsize=16)
+    return Minio(
+        url.netloc,
+        access_key=access_key,
+        secret_key=secret_key,
+        secure=url.scheme == "https",
+        region=REGION,
+        http_client=pool,
+    )
+
+
+def _remote_info(found: Object) -> ObjectInfo:
+    return ObjectInfo(
+        key=found.object_name,
+        size=found.size or 0,
+        etag=(found.etag or "").strip('"'),
+        modified_at=found.last_modified or datetime.fromtimestamp(0, UTC),
+    )
+
+
+@contextmanager
+def _remote(missing: str | None = None) -> Iterator[None]:
+    try:
+        yield
+    except (S3Error, InvalidResponseError) as error:
+        # rclone answers a missing object in plain text, which the client cannot read as S3
+        code = error.code if isinstance(error, S3Error) else str(error)
+        if missing is not None and (code in _MISSING_CODES or "Response code: 404," in code):
+            raise ObjectMissing(missing) from error
+        raise StorageUnavailable(f"storage answered {code[:200]}") from error
+    except (urllib3.exceptions.HTTPError, ServerError, OSError) as error:
+        raise StorageUnavailable(f"storage: {type(error).__name__}") from error

@@ -127,9 +127,7 @@ def test_a_batch_contains_the_job_the_bell_named(session):
     rows = making.order(session, buyer, style, count=6)
     named = making.job_of(session, rows[4]).id
 
-    batch = jobs.claim_batch(
-        session, JobKind.GENERATION, lease_seconds=60, limit=3, job_id=named
-    )
+    batch = jobs.claim_batch(session, JobKind.GENERATION, lease_seconds=60, limit=3, job_id=named)
 
     assert [lease.ref for lease in batch] == [rows[0].id, rows[1].id, rows[4].id]
 

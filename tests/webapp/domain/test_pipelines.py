@@ -61,7 +61,9 @@ def test_a_style_moves_only_as_the_contract_says(session, start):
 
 def test_the_map_and_the_contract_name_the_same_arrows():
     def arrows(transitions):
-        return {(start, to) for start, to in product(transitions, repeat=2) if to in transitions[start]}
+        return {
+            (start, to) for start, to in product(transitions, repeat=2) if to in transitions[start]
+        }
 
     assert arrows(pipelines.GENERATION_TRANSITIONS) == GENERATIONS
     assert arrows(pipelines.STYLE_TRANSITIONS) == STYLES

@@ -16,14 +16,22 @@ def uploaded(*files):
 
 def declared(count=10, **changes):
     return [
-        DeclaredFile(**{"filename": f"{n}.png", "size": 1000, "content_type": "image/png"} | changes)
+        DeclaredFile(
+            **{"filename": f"{n}.png", "size": 1000, "content_type": "image/png"} | changes
+        )
         for n in range(count)
     ]
 
 
 @pytest.mark.parametrize(
     "count, error",
-    [(0, "INSUFFICIENT_IMAGES"), (9, "INSUFFICIENT_IMAGES"), (10, None), (100, None), (101, "TOO_MANY_IMAGES")],
+    [
+        (0, "INSUFFICIENT_IMAGES"),
+        (9, "INSUFFICIENT_IMAGES"),
+        (10, None),
+        (100, None),
+        (101, "TOO_MANY_IMAGES"),
+    ],
 )
 def test_a_style_has_ten_to_a_hundred_images(count, error):
     if error is None:

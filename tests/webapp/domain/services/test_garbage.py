@@ -90,7 +90,9 @@ def test_what_a_running_job_hands_over_is_kept_until_it_ends(session, storage, c
     stamped = stamping.StampedImage(
         "images/1.png", "previews/1.webp", "thumbnails/1.webp", "a" * 64, 1, "0f" * 8
     )
-    handed = {put(storage, key) for key in (stamped.image_key, stamped.preview_key, stamped.thumbnail_key)}
+    handed = {
+        put(storage, key) for key in (stamped.image_key, stamped.preview_key, stamped.thumbnail_key)
+    }
     stamping.record_stamped(session, lease, stamped)
     put(storage, raw)
     collect()

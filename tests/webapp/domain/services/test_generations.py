@@ -102,7 +102,11 @@ def test_price_and_adapter_are_frozen_when_ordered(session, buyer, style):
 
 def test_tags_are_kept_normalised(session, buyer, style):
     [image] = making.order(
-        session, buyer, style, prompt_tags=["  Old   BOAT ", "old boat", "ﬁsh"], negative_tags=["Fog"]
+        session,
+        buyer,
+        style,
+        prompt_tags=["  Old   BOAT ", "old boat", "ﬁsh"],
+        negative_tags=["Fog"],
     )
     assert image.prompt_tags == ["old boat", "fish"]
     assert image.negative_tags == ["fog"]
@@ -228,7 +232,9 @@ def test_an_image_waiting_for_its_retry_cannot_be_canceled_and_its_job_lives_on(
 
 def test_a_cancel_and_a_claim_that_race_never_both_win(committed):
     with committed.begin() as session:
-        images = making.order(session, making.user(session, tokens=400), making.style(session), count=12)
+        images = making.order(
+            session, making.user(session, tokens=400), making.style(session), count=12
+        )
         ids = [(image.id, making.job_of(session, image).id, image.user_id) for image in images]
 
     def cancel(image_id, user_id):
@@ -282,7 +288,10 @@ def test_a_delivered_image_pays_certifies_counts_and_tells_in_one_go(session, bu
     assert ledger.balances(session, buyer.id) == ledger.Balances(90, 0, 0)
     session.refresh(style)
     assert style.usage_count == 1
-    assert {tag.name: tag.usage_count for tag in session.scalars(select(Tag))} == {"boat": 1, "sea": 1}
+    assert {tag.name: tag.usage_count for tag in session.scalars(select(Tag))} == {
+        "boat": 1,
+        "sea": 1,
+    }
     [certificate] = session.scalars(select(Certificate))
     assert certificate.public_id == image.license_public_id
     assert certificate.image_sha256 == "a" * 64
@@ -300,7 +309,9 @@ def test_a_second_delivery_changes_nothing(session, buyer, style):
     session.refresh(style)
     assert (image.status, style.usage_count) == ("completed", 1)
     assert count(session, Certificate) == count(session, Notification) == 1
-    assert len(session.scalars(select(Transfer).where(Transfer.generation_id == image.id)).all()) == 2
+    assert (
+        len(session.scalars(select(Transfer).where(Transfer.generation_id == image.id)).all()) == 2
+    )
 
 
 def test_an_artist_buying_the_own_style_pays_themselves(session, style):

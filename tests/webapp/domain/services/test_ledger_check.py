@@ -28,9 +28,7 @@ def found(session):
 
 def test_honest_work_has_no_violation(committed):
     with committed.begin() as session:
-        images = making.order(
-            session, making.user(session), making.style(session), count=4
-        )
+        images = making.order(session, making.user(session), making.style(session), count=4)
         deliver(session, images[0])
         generations.fail(session, images[1].id, "TIMEOUT", "")
         making.change_job(session, making.job_of(session, images[1]).id, state="failed")
@@ -75,9 +73,7 @@ def test_an_outcome_that_the_state_denies_is_found(session):
 
 def test_a_state_without_its_outcome_is_found(session):
     image = making.generation(session)
-    session.execute(
-        update(Generation).where(Generation.id == image.id).values(status="failed")
-    )
+    session.execute(update(Generation).where(Generation.id == image.id).values(status="failed"))
     assert "I5 outcome equals state, per generation" in found(session)
 
 

@@ -114,9 +114,7 @@ class Books(RuleBasedStateMachine):
     def an_image_is_canceled(self, image):
         try:
             with self.session.begin_nested():
-                generations.cancel(
-                    self.session, user_id=image.user_id, generation_id=image.id
-                )
+                generations.cancel(self.session, user_id=image.user_id, generation_id=image.id)
         except (InvalidTransition, AlreadyCanceled):
             assert self.state[image.id] != "queued"
             return

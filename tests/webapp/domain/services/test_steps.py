@@ -80,7 +80,9 @@ def test_a_retryable_cause_waits_0_30_and_120_seconds_and_then_ends_refunded(ses
     assert making.violations(session) == []
 
 
-@pytest.mark.parametrize("cause", ["INVALID_PROMPT", "SAFETY_BLOCKED", "MODEL_MISSING", "INTERNAL_ERROR"])
+@pytest.mark.parametrize(
+    "cause", ["INVALID_PROMPT", "SAFETY_BLOCKED", "MODEL_MISSING", "INTERNAL_ERROR"]
+)
 def test_any_other_cause_ends_at_once_refunded_and_told(session, image, cause):
     steps.fail(session, begin(session, image, RENDER), cause, "no")
 

@@ -20,7 +20,9 @@ NOW = func.clock_timestamp()
 
 
 def new(**changes):
-    return NewStyle(**{"name": "Ink Harbor", "description": "Piers.", "price_tokens": 120} | changes)
+    return NewStyle(
+        **{"name": "Ink Harbor", "description": "Piers.", "price_tokens": 120} | changes
+    )
 
 
 def uploaded(files=FILES):
@@ -111,7 +113,12 @@ def test_a_style_of_ten_files_waits_for_its_checks(session, storage, artist):
     assert style.tags == ["ink harbor", "harbor", "boat"]
     assert style.trigger == f"<style-{style.id % 64}>"
     assert style.valid_from == datetime.now(UTC).date()
-    assert (job.kind, job.ref, job.step, job.state) == ("training", run.id, "validate_uploads", "queued")
+    assert (job.kind, job.ref, job.step, job.state) == (
+        "training",
+        run.id,
+        "validate_uploads",
+        "queued",
+    )
     assert run.confirmed_at is not None
     assert [work.tags[0] for work in works(session, style)] == ["ink harbor"] * 10
 
@@ -363,9 +370,7 @@ def expire(session):
     session.execute(update(TrainingRun).values(uploads_expire_at=NOW - timedelta(seconds=1)))
 
 
-def test_uploads_that_never_come_end_the_style_and_its_owner_is_told_once(
-    session, storage, artist
-):
+def test_uploads_that_never_come_end_the_style_and_its_owner_is_told_once(session, storage, artist):
     style, _ = declare(session, storage, artist)
     assert styles.expire_unconfirmed(session) == 0
     expire(session)

@@ -16,7 +16,10 @@ from webapp.domain.services import tags
         (["  old \t  boat\n"], ["old boat"]),
         (["ﬁsh", "Ｂｏａｔ", "boat²"], ["fish", "boat", "boat2"]),
         (["boat", "BOAT", " boat "], ["boat"]),
-        (["rock 'n' roll", "black-and-white", "1920s"], ["rock 'n' roll", "black-and-white", "1920s"]),
+        (
+            ["rock 'n' roll", "black-and-white", "1920s"],
+            ["rock 'n' roll", "black-and-white", "1920s"],
+        ),
         (["b", "a", "b"], ["b", "a"]),
         ([], []),
     ],
@@ -27,7 +30,21 @@ def test_tags_are_normalised_the_same_way_wherever_they_come_in(given_tags, clea
 
 @pytest.mark.parametrize(
     "tag",
-    ["고양이", "кот", "ｃａｔ猫", "café", "a_b", "<b>", "a\u200bb", "cat🐈", "сat", "a\x00b", "--", "'", "a;b"],
+    [
+        "고양이",
+        "кот",
+        "ｃａｔ猫",
+        "café",
+        "a_b",
+        "<b>",
+        "a\u200bb",
+        "cat🐈",
+        "сat",
+        "a\x00b",
+        "--",
+        "'",
+        "a;b",
+    ],
 )
 def test_what_is_not_written_in_english_is_named_and_refused(tag):
     with pytest.raises(InvalidTagLanguage) as refused:

@@ -98,7 +98,9 @@ def renderer(session, storage, image):
 
 def lose(session, image):
     """The worker falls silent; the relay takes its job back."""
-    making.change_job(session, making.job_of(session, image).id, lease_until=NOW - timedelta(days=1))
+    making.change_job(
+        session, making.job_of(session, image).id, lease_until=NOW - timedelta(days=1)
+    )
     jobs.take_back_expired(session)
 
 
@@ -327,9 +329,7 @@ def test_reports_about_nothing_are_not_found(session, storage, environment):
 class Trainer:
     def __init__(self, session, storage, run):
         self.session, self.storage, self.run = session, storage, run
-        [self.job] = claim(
-            session, storage, TRAINING, job_id=making.job_of(session, run).id
-        )
+        [self.job] = claim(session, storage, TRAINING, job_id=making.job_of(session, run).id)
 
     def put(self, name, data=b"bytes"):
         key = self.job["upload"][name]["key"]

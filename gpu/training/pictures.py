@@ -52,6 +52,9 @@ def _to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
         layered = picture.convert("RGBA")
         white = Image.new("RGBA", layered.size, "white")
         return Image.alpha_composite(white, layered).convert("RGB")
+    if picture.mode.startswith("I"):  # 16 bits, which a plain conversion would clip to white
+        levels = np.asarray(picture).astype(np.float32) / 257.0
+        return Image.fromarray(levels.round().clip(0, 255).astype(np.uint8)).convert("RGB")
     if profile and picture.mode in {"RGB", "CMYK", "L"}:
         try:
             return _apply_profile(picture, profile)

@@ -81,6 +81,16 @@ def test_every_colour_mode_of_a_jpeg_is_read(tmp_path, mode):
     assert read_work(path, reduce_to=16).mode == "RGB"
 
 
+def test_sixteen_bits_keep_their_shades(tmp_path):
+    path = tmp_path / "deep.png"
+    shades = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
+    Image.fromarray(shades).save(path)
+    levels = np.asarray(read_work(path, reduce_to=16))
+    assert levels.min() == 0
+    assert levels.max() == 255
+    assert abs(levels.mean() - 127.5) < 1
+
+
 def test_other_formats_are_refused_whatever_their_name(tmp_path):
     path = tmp_path / "work.png"
     Image.new("RGB", (32, 32), "red").save(path, format="GIF")

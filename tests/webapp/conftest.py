@@ -12,17 +12,6 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from tests import making
-from tests.fixtures import (
-    committed,
-    database_url,
-    environment,
-    scratch,
-    server,
-    session,
-    shared_engine,
-    storage,
-    template,
-)
 from webapp.api import csrf
 from webapp.api.access import SIGN_IN
 from webapp.app import create_app
@@ -31,18 +20,6 @@ from webapp.domain.models.generation import Generation
 from webapp.domain.services import generations
 from webapp.domain.settings import settings
 from webapp.extensions import db
-
-__all__ = [
-    "committed",
-    "database_url",
-    "environment",
-    "scratch",
-    "server",
-    "session",
-    "shared_engine",
-    "storage",
-    "template",
-]
 
 WORKER_HEADERS = {"Authorization": "Bearer the token of the tests' workers, long enough"}
 

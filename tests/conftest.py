@@ -1,4 +1,4 @@
-"""The domain's tests share the fixtures of tests.fixtures."""
+"""All tests share the fixtures of tests.fixtures: real databases and a folder storage."""
 
 from tests.fixtures import (
     committed,

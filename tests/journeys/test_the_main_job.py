@@ -1,0 +1,224 @@
+"""From twelve photos to a signed image, paid for: HTTP in, real workers, HTTP out."""
+
+import hashlib
+import io
+import signal
+import threading
+from datetime import timedelta
+
+import httpx
+import numpy as np
+from PIL import Image
+
+from gpu.signature.embed import read_provenance
+from gpu.signature.ink import prepare_ink
+from gpu.signature.placement import placement
+from tests.client import signature_png
+from tests.stack import REAL_ENGINE
+from tests.stack_fixtures import works
+from tests.waiting import wait_for
+
+
+def test_an_artist_trains_a_style_in_slices_and_sells_it(stack, person):
+    stack.use_engine(REAL_ENGINE)
+    artist = person("Mina")
+    assert artist.me["role"] == "user"
+    artist.become_artist("Mina Park")
+    assert artist.get("/auth/me")["role"] == "artist"
+
+    style = artist.create_style("Harbour in Ink", works(seed=1), tags="boat")
+    path = f"/styles/{style['id']}"
+    assert style["training_status"] == "pending"
+    assert style["artwork_count"] == 12
+
+    seen = list(artist.events(f"{path}/events"))
+    assert [event for event, _ in seen][-1] == "end"
+    assert {event for event, _ in seen[:-1]} <= {"update"}
+    states = [told["training_status"] for _, told in seen]
+    assert states == sorted(states, key=["pending", "training", "completed"].index)
+    percents = [told["progress"]["progress_percent"] for _, told in seen if told["progress"]]
+    assert percents == sorted(percents)
+
+    done = artist.get(path)
+    assert done["training_status"] == "completed"
+    assert done["validation"] == {"total": 12, "pending": 0, "valid": 12, "rejected": 0}
+    assert done["training_metric"]["loss"] > 0
+    assert 1 <= len(done["sample_images"]) <= 4
+    assert all(httpx.get(url).status_code == 200 for url in done["sample_images"])
+
+    fence = stack.value(
+        "SELECT fence FROM jobs JOIN training_runs ON training_runs.id = jobs.ref"
+        " WHERE kind = 'training' AND style_id = :id",
+        id=style["id"],
+    )
+    assert fence > 3, "validation, one slice and publication alone take three claims"
+    [run] = stack.rows(
+        "SELECT loss_history, progress, adapter_key, adapter_sha256 FROM training_runs"
+        " WHERE style_id = :id",
+        id=style["id"],
+    )
+    steps = [point["step"] for point in run.loss_history]
+    assert steps == sorted(steps)
+    assert run.progress is None
+    assert stack.sha256(run.adapter_key) == run.adapter_sha256
+    told = artist_notifications(stack, artist)
+    assert told == ["style_training_complete"]
+    assert style["id"] in [row["id"] for row in artist.get("/styles")["results"]]
+
+
+def artist_notifications(stack, artist) -> list[str]:
+    return [
+        row.type
+        for row in stack.rows(
+            "SELECT type FROM notifications WHERE recipient_id = :id ORDER BY id",
+            id=artist.me["id"],
+        )
+    ]
+
+
+def test_a_buyer_gets_one_signed_image_of_each_shape_and_the_artist_is_paid(
+    stack, trained, person
+):
+    stack.use_engine(REAL_ENGINE)
+    artist, style_id = trained
+    buyer = person()
+    earned = artist.balance()["earned_token_balance"]
+    assert buyer.balance()["token_balance"] == 100
+
+    raws = RawImages(stack)
+    orders = {}
+    for shape in ("1:1", "2:2", "1:2"):
+        answer = buyer.order(style_id, aspect_ratio=shape, seed=7)
+        assert answer.status_code == 201, answer.text
+        orders[shape] = answer.json()["data"]["id"]
+    assert buyer.balance()["token_balance"] == 70
+    raws.collect(list(orders.values()))
+
+    sizes = {"1:1": (512, 512), "2:2": (1024, 1024), "1:2": (512, 1024)}
+    for shape, generation_id in orders.items():
+        done = buyer.final(generation_id)
+        assert done["status"] == "completed", done["failure"]
+        assert (done["width"], done["height"]) == sizes[shape]
+        image = buyer.http.get(f"/api/v1/generations/{generation_id}/image")
+        assert image.status_code == 200
+        assert "/storage/" in str(image.url)
+        check_signed(raws.data[generation_id], image.content, artist_name="Mina Park")
+        check_certificate(stack, generation_id, done, image.content)
+        check_raw_is_out_of_reach(stack, raws.keys[generation_id], str(image.url))
+
+    assert buyer.balance() == {
+        "user_id": buyer.me["id"],
+        "token_balance": 70,
+        "escrowed_tokens": 0,
+        "earned_token_balance": 0,
+    }
+    assert artist.balance()["earned_token_balance"] == earned + 30
+    told = stack.rows(
+        "SELECT type, count(*) FROM notifications WHERE recipient_id = :id GROUP BY type",
+        id=buyer.me["id"],
+    )
+    assert [tuple(row) for row in told] == [("generation_complete", 3)]
+
+
+class RawImages:
+    """Holds the stamping worker while raw images lie in storage, to know what was signed."""
+
+    def __init__(self, stack) -> None:
+        self.stack = stack
+        self.keys: dict[int, str] = {}
+        self.data: dict[int, bytes] = {}
+        stack.stamper.send(signal.SIGSTOP)
+
+    def collect(self, ids: list[int]) -> None:
+        try:
+            wait_for(lambda: self._all_rendered(ids), "all raw images", seconds=120, every=0.2,
+                     explain=self.stack.tails)
+        finally:
+            self.stack.stamper.send(signal.SIGCONT)
+
+    def _all_rendered(self, ids: list[int]) -> bool:
+        for row in self.stack.rows(
+            "SELECT ref, handover ->> 'raw_key' AS key FROM jobs"
+            " WHERE kind = 'generation' AND ref = ANY(:ids)",
+            ids=ids,
+        ):
+            if row.key and row.ref not in self.data:
+                self.keys[row.ref] = row.key
+                self.data[row.ref] = self.stack.storage.get(row.key)
+        return len(self.data) == len(ids)
+
+
+def check_signed(raw_png: bytes, signed_png: bytes, *, artist_name: str) -> None:
+    """The signature is visible in its box at the bottom right, and nothing else was touched."""
+    raw, signed = (np.asarray(_open(data)).astype(int) for data in (raw_png, signed_png))
+    drawing = Image.open(io.BytesIO(signature_png()))
+    box = placement((raw.shape[1], raw.shape[0]), prepare_ink(drawing).size)
+    differs = np.abs(signed - raw).max(axis=2)
+    inside = np.zeros_like(differs, dtype=bool)
+    inside[box.top : box.bottom, box.left : box.right] = True
+    assert box.right > raw.shape[1] * 0.9
+    assert box.bottom > raw.shape[0] * 0.9
+    assert differs[~inside].max() == 0
+    assert (differs[inside] > 25).mean() > 0.02, "the signature cannot be seen"
+    written = read_provenance(signed_png)
+    assert written is not None
+    assert written.creator == artist_name
+
+
+def _open(data: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(data)) as image:
+        return image.convert("RGB")
+
+
+def check_certificate(stack, generation_id: int, done: dict, image: bytes) -> None:
+    [row] = stack.rows("SELECT * FROM certificates WHERE generation_id = :id", id=generation_id)
+    assert row.image_sha256 == hashlib.sha256(image).hexdigest()
+    assert row.public_id == done["license"]["public_id"]
+    assert row.status == "valid"
+    assert (row.width, row.height) == (done["width"], done["height"])
+    written = read_provenance(image)
+    assert written is not None
+    assert written.licence_id == row.public_id
+    assert written.generation_id == generation_id
+
+
+def check_raw_is_out_of_reach(stack, raw_key: str, signed_url: str) -> None:
+    """Nobody reaches the raw image: not by guessing, not with another object's signature."""
+    query = signed_url.partition("?")[2]
+    for url in (
+        f"{stack.site}/storage/{raw_key}",
+        f"{stack.site}/storage/{raw_key}?{query}",
+        f"{stack.site}/storage/images/../{raw_key}?{query}",
+        f"{stack.site}/static/../{raw_key}",
+        f"{stack.site}/objects/{raw_key}",
+    ):
+        assert httpx.get(url).status_code in {403, 404}, url
+    assert stack.storage.head(raw_key) is None
+    kept = stack.storage.presigned_get(raw_key, expires_in=timedelta(minutes=1))
+    assert httpx.get(kept).status_code == 404
+
+
+def test_an_image_is_watched_until_its_stream_ends(stack, trained, person):
+    stack.use_engine(REAL_ENGINE)
+    _, style_id = trained
+    buyer = person()
+    ordered = buyer.order(style_id, count=2).json()["data"]
+    first, second = ordered["batch"]["generation_ids"]
+    streams: dict[int, list] = {}
+
+    def follow(generation_id: int) -> None:
+        streams[generation_id] = list(buyer.events(f"/generations/{generation_id}/events"))
+
+    threads = [threading.Thread(target=follow, args=(each,)) for each in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    for generation_id in (first, second):
+        events = streams[generation_id]
+        assert events[-1][0] == "end"
+        assert events[-1][1]["status"] == "completed"
+        assert all(event == "update" for event, _ in events[:-1])
+        assert events[-1][1]["id"] == generation_id
+    seeds = [streams[each][-1][1]["seed"] for each in (first, second)]
+    assert seeds[1] == (seeds[0] + 1) % 2**32

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 from flask_babel import format_datetime, format_decimal, get_locale, gettext
@@ -51,6 +52,12 @@ def frame() -> dict[str, Any]:
         "moment": moment,
         "here": here,
     }
+
+
+@blueprint.app_template_filter("query_string")
+def query_string(values: dict[str, list[str]]) -> str:
+    """Return the query of an address; what is empty is left out."""
+    return urlencode({name: value for name, value in values.items() if value}, doseq=True)
 
 
 def balance() -> int:

@@ -114,7 +114,7 @@ SIGN_IN_ERRORS: dict[str, LazyString] = {
     "no_code": _("Google sent you back without an answer. Please try again."),
     "invalid_state": _("This sign-in was too old, or begun in another window. Please try again."),
     "network_error": _("Google could not be reached. Please try again in a minute."),
-    "account_inactive": _("This account was closed. Write to us if that was a mistake."),
+    "account_inactive": _("This account was closed."),
     "server_error": _("Something went wrong on our side. Please try again."),
 }
 

@@ -1,0 +1,60 @@
+// The JSON API, as the pages use it: one call, errors with their code, progress of uploads.
+
+export class ApiError extends Error {
+  constructor(status, error) {
+    super(error?.message ?? "");
+    this.status = status;
+    this.code = error?.code ?? "NETWORK";
+    this.details = error?.details ?? {};
+  }
+}
+
+export function csrfToken() {
+  const pair = document.cookie.split("; ").find((each) => each.startsWith("csrftoken="));
+  return pair ? decodeURIComponent(pair.slice("csrftoken=".length)) : "";
+}
+
+// Error texts come in the language of the page, which may differ from the browser's.
+const language = () => document.documentElement.lang;
+
+function headers(more = {}) {
+  return { "X-CSRFToken": csrfToken(), "Accept-Language": language(), ...more };
+}
+
+export async function call(method, path, body, more = {}) {
+  const answer = await fetch(path, {
+    method,
+    headers: headers(body === undefined ? more : { "Content-Type": "application/json", ...more }),
+    body: body === undefined ? undefined : JSON.stringify(body),
+    credentials: "same-origin",
+  });
+  if (answer.status === 204) return null;
+  const said = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new ApiError(answer.status, said.error);
+  return said.data;
+}
+
+// Only XMLHttpRequest tells how much of a request has been sent.
+export function send(path, form, onProgress, more = {}) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", path);
+    for (const [name, value] of Object.entries(headers(more))) request.setRequestHeader(name, value);
+    request.upload.addEventListener("progress", (event) => {
+      if (event.lengthComputable) onProgress(Math.round((100 * event.loaded) / event.total));
+    });
+    request.addEventListener("load", () => {
+      let said = {};
+      try { said = JSON.parse(request.responseText); } catch { /* an answer that is none of ours */ }
+      if (request.status < 300) resolve(said.data);
+      else reject(new ApiError(request.status, said.error));
+    });
+    request.addEventListener("error", () => reject(new ApiError(0)));
+    request.send(form);
+  });
+}
+
+export function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

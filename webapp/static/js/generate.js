@@ -1,0 +1,149 @@
+// Ordering images in place: live price, Ctrl+Enter, and a form that survives too few tokens.
+
+import { ApiError, call, newKey } from "./api.js";
+import * as problems from "./problems.js";
+import { TagField } from "./tags.js";
+import { followOpen, refresh } from "./tiles.js";
+
+const form = document.getElementById("order");
+const buy = document.getElementById("buy");
+const balance = document.getElementById("balance");
+const dialog = document.getElementById("too-few");
+const tiles = document.getElementById("tiles");
+const fields = [...form.querySelectorAll("[data-tags]")].map((box) => new TagField(box));
+const [prompt, negative] = fields;
+let price = Number(form.dataset.price);
+let key = newKey();
+let sent = "";
+
+const number = (value) => new Intl.NumberFormat(document.documentElement.lang).format(value);
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_all, name) => values[name]);
+const count = () => Number(new FormData(form).get("count"));
+
+function showPrice() {
+  if (!buy || buy.disabled) return;
+  const text = count() === 1 ? buy.dataset.one : buy.dataset.many;
+  buy.textContent = fill(text, { count: count(), total: number(price * count()) });
+}
+
+function order() {
+  const given = new FormData(form);
+  const seed = given.get("seed").trim();
+  return {
+    style_id: Number(form.dataset.style),
+    prompt_tags: prompt.words,
+    negative_tags: negative.words,
+    description: given.get("description"),
+    aspect_ratio: given.get("aspect_ratio"),
+    seed: seed === "" ? null : Number(seed),
+    style_strength: Number(given.get("style_strength")),
+    count: count(),
+    expected_price_tokens: price,
+  };
+}
+
+async function submit() {
+  problems.clear(form);
+  for (const field of fields) field.take();
+  if (!form.reportValidity()) return;
+  buy.disabled = true;
+  buy.setAttribute("aria-busy", "true");
+  buy.textContent = buy.dataset.busy;
+  try {
+    await place(order());
+  } catch (error) {
+    refused(error);
+  } finally {
+    buy.disabled = false;
+    buy.removeAttribute("aria-busy");
+    showPrice();
+  }
+}
+
+async function place(body) {
+  // The same order sent again after a lost answer is the same order; another one gets its own key.
+  const text = JSON.stringify(body);
+  if (text !== sent) key = newKey();
+  sent = text;
+  const made = await call("POST", "/api/v1/generations", body, { "Idempotency-Key": key });
+  sent = "";
+  document.querySelector(".results .hint").hidden = true;
+  if (document.getElementById("seed-lock").checked) form.elements.seed.value = made.seed;
+  showBalance();
+  await refresh(made.batch.generation_ids);
+  if (matchMedia("(max-width: 60rem)").matches) tiles.firstElementChild?.scrollIntoView({ block: "center" });
+  followOpen();
+}
+
+function refused(error) {
+  if (!(error instanceof ApiError)) throw error;
+  if (error.code === "INSUFFICIENT_TOKENS") tooFew(error.details);
+  else if (error.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+  else {
+    if (error.code === "PRICE_CHANGED") price = error.details.price_tokens;
+    const fields = Object.values(error.details.fields ?? {}).flat();
+    const tags = error.details.tags?.join(", ");
+    problems.show(form, [tags ? `${error.message} (${tags})` : error.message, ...fields]);
+  }
+}
+
+function tooFew({ required, available }) {
+  const text = dialog.querySelector("p[data-text]");
+  const fewer = dialog.querySelector("[value=fewer]");
+  const affordable = Math.floor(available / price);
+  text.textContent = fill(text.dataset.text, { required: number(required), available: number(available) });
+  fewer.hidden = affordable < 1 || affordable >= count();
+  fewer.textContent = fill(fewer.dataset.text, { count: affordable });
+  dialog.onclose = () => {
+    if (dialog.returnValue === "fewer") form.elements.count.value = String(affordable);
+    showPrice();
+    buy.focus();
+  };
+  dialog.showModal();
+}
+
+async function showBalance() {
+  const found = await call("GET", "/api/v1/tokens/balance").catch(() => null);
+  if (found && balance) balance.textContent = number(found.token_balance);
+}
+
+function useWords(given) {
+  prompt.set(given.prompt_tags);
+  negative.set(given.negative_tags);
+  form.elements.aspect_ratio.value = given.aspect_ratio;
+  form.elements.seed.value = given.seed;
+  form.elements.style_strength.value = given.style_strength;
+  document.getElementById("strength-value").value = given.style_strength;
+  form.querySelector("details").open = true;
+  prompt.input.focus();
+}
+
+function showAgain() {
+  for (const button of tiles.querySelectorAll("[data-again]")) button.hidden = false;
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (buy) submit();
+});
+form.addEventListener("change", showPrice);
+form.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && buy && !buy.disabled) submit();
+});
+form.elements.style_strength.addEventListener("input", (event) => {
+  document.getElementById("strength-value").value = Number(event.target.value).toFixed(1);
+});
+for (const box of document.querySelectorAll("[data-suggest]")) {
+  box.hidden = false;
+  box.addEventListener("click", (event) => event.target.value && prompt.add(event.target.value));
+}
+document.querySelector("[data-lock]").hidden = false;
+tiles.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-again]");
+  if (button) useWords(JSON.parse(button.dataset.again));
+});
+tiles.addEventListener("tileschange", showAgain);
+tiles.addEventListener("tileschange", () => tiles.querySelector(".failed, .canceled") && showBalance());
+showAgain();
+showPrice();
+followOpen();

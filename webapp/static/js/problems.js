@@ -1,0 +1,41 @@
+// What is wrong with a form: a summary that takes the focus, and a word beside each field.
+
+export function clear(form) {
+  const summary = form.querySelector("#problem");
+  summary.hidden = true;
+  summary.replaceChildren();
+  for (const each of form.querySelectorAll(".field-problem")) each.remove();
+  for (const each of form.querySelectorAll("[aria-invalid]")) each.removeAttribute("aria-invalid");
+}
+
+export function show(form, texts) {
+  const summary = form.querySelector("#problem");
+  const list = document.createElement("ul");
+  for (const text of texts) {
+    const item = document.createElement("li");
+    item.textContent = text;
+    list.append(item);
+  }
+  summary.replaceChildren(texts.length === 1 ? document.createTextNode(texts[0]) : list);
+  summary.hidden = false;
+  summary.focus();
+}
+
+function mark(field, text) {
+  field.setAttribute("aria-invalid", "true");
+  const said = document.createElement("p");
+  said.className = "field-problem";
+  said.id = `${field.id}-problem`;
+  said.textContent = text;
+  field.setAttribute("aria-errormessage", said.id);
+  field.after(said);
+}
+
+// Returns whether every field of the form is as the browser's own rules ask.
+export function check(form) {
+  clear(form);
+  const bad = [...form.elements].filter((field) => field.dataset?.invalid && !field.checkValidity());
+  for (const field of bad) mark(field, field.dataset.invalid);
+  if (bad.length) show(form, bad.map((field) => field.dataset.invalid));
+  return bad.length === 0;
+}

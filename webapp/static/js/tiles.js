@@ -1,0 +1,85 @@
+// Images being made: each fills its own box, one by one, where it was asked for.
+
+import { call } from "./api.js";
+import { follow, isFinal } from "./watch.js";
+
+const OPEN = ["queued", "processing", "retrying"];
+const list = document.getElementById("tiles");
+const spoken = document.getElementById("spoken");
+let following = null;
+let refreshing = false;
+let again = false;
+
+const open = () => [...list.children].filter((tile) => OPEN.includes(tile.dataset.status));
+
+// Put the server's present tiles of these images into the page, new ones in front.
+export async function refresh(ids) {
+  const query = new URLSearchParams(ids.map((id) => ["id", id]));
+  const answer = await fetch(`/g/tiles?${query}`, { headers: { "HX-Request": "true" } });
+  if (!answer.ok) return;
+  const piece = document.createElement("template");
+  piece.innerHTML = await answer.text();
+  for (const tile of [...piece.content.children].reverse()) {
+    const old = document.getElementById(tile.id);
+    if (!old) list.prepend(tile);
+    else if (old.dataset.status !== tile.dataset.status || OPEN.includes(tile.dataset.status)) {
+      announce(old, tile);
+      old.replaceWith(tile);
+    }
+  }
+  list.dispatchEvent(new CustomEvent("tileschange", { bubbles: true }));
+}
+
+// One refresh at a time; changes that arrive meanwhile make one more.
+async function refreshOpen() {
+  if (refreshing) {
+    again = true;
+    return;
+  }
+  refreshing = true;
+  do {
+    again = false;
+    const ids = open().map((tile) => tile.dataset.id);
+    if (ids.length) await refresh(ids.slice(0, 12)).catch(() => {});
+  } while (again);
+  refreshing = false;
+}
+
+function announce(old, tile) {
+  const before = Math.floor(old.dataset.percent / 10);
+  const now = Math.floor(tile.dataset.percent / 10);
+  if (tile.dataset.status === "completed") spoken.textContent = spoken.dataset.done;
+  else if (tile.dataset.status === "failed") spoken.textContent = spoken.dataset.failed;
+  else if (now > before && tile === tile.parentNode?.firstElementChild) {
+    spoken.textContent = spoken.dataset.progress.replace("{percent}", String(now * 10));
+  }
+}
+
+// One stream for all: a browser has few connections, and images of one order move together.
+export async function followOpen() {
+  if (following) return;
+  while (open().length) {
+    const tile = open().at(-1);
+    const { id } = tile.dataset;
+    const path = `/api/v1/generations/${id}`;
+    following = id;
+    const timer = setInterval(refreshOpen, 5000);
+    const last = await follow(`${path}/events`, () => call("GET", path), refreshOpen);
+    clearInterval(timer);
+    await refresh([id]).catch(() => {});
+    // A tile that could not be fetched must not be followed for ever.
+    const shown = document.getElementById(`tile-${id}`);
+    if (isFinal(last) && shown && OPEN.includes(shown.dataset.status)) shown.dataset.status = last.status;
+  }
+  following = null;
+  list.dispatchEvent(new CustomEvent("allfinal", { bubbles: true }));
+}
+
+list?.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-cancel]");
+  if (!button) return;
+  button.disabled = true;
+  const id = button.dataset.cancel;
+  await call("POST", `/api/v1/generations/${id}/cancel`).catch(() => {});
+  await refresh([id]);
+});

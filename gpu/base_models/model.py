@@ -57,7 +57,7 @@ class BaseModel:
 
     @property
     def prediction_type(self) -> str:
-        """What the network predicts: `epsilon` or `v_prediction`."""
+        """What the network predicts: `epsilon`, `v_prediction` or `sample`."""
         return str(self.scheduler_config.get("prediction_type", "epsilon"))
 
     def make_scheduler(self) -> Any:

@@ -160,17 +160,16 @@ class Trainer:
         latents, noise = latents.to(self.device), noise.to(self.device)
         alphas = self.alphas[times.to(self.device)][:, None, None, None]
         noisy = alphas.sqrt() * latents + (1 - alphas).sqrt() * noise
-        target = alphas.sqrt() * noise - (1 - alphas).sqrt() * latents
         noisy = noisy.to(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.autocast):
             text = self.networks.text_encoder(token_ids.to(self.device))[0]
             predicted = self.networks.unet(
                 noisy, times.to(self.device), encoder_hidden_states=text
             ).sample
-        error = (predicted.float() - target).square().mean(dim=(1, 2, 3))
-        # min-SNR for v, kept at 1 towards pure noise, where text decides the picture
+        error = (predicted.float() - latents).square().mean(dim=(1, 2, 3))
+        # min-SNR on the velocity's loss: 1 towards pure noise, where text decides the picture
         snr_plus_one = (1 / (1 - alphas).clamp(min=1e-6)).flatten()
-        return (error * (self.settings.snr_ceiling / snr_plus_one).clamp(max=1)).mean()
+        return (error * snr_plus_one.clamp(max=self.settings.snr_ceiling)).mean()
 
     def _learning_rate(self) -> float:
         settings = self.settings

@@ -87,8 +87,11 @@ class Objective:
         share = self.alphas_cumprod[times]
         signal = share.sqrt().view(-1, 1, 1, 1).to(latents.device)
         spread = (1.0 - share).sqrt().view(-1, 1, 1, 1).to(latents.device)
-        is_velocity = self.prediction_type == "v_prediction"
-        target = signal * noise - spread * latents if is_velocity else noise
+        target = {
+            "epsilon": noise,
+            "v_prediction": signal * noise - spread * latents,
+            "sample": latents,
+        }[self.prediction_type]
         return NoisyBatch(
             noisy=signal * latents + spread * noise,
             target=target,
@@ -106,6 +109,8 @@ class Objective:
         if self.min_snr_gamma is None:
             return torch.ones_like(share)
         ratio = share / (1.0 - share).clamp_min(1e-8)
+        if self.prediction_type == "sample":  # the velocity's loss, capped: 1 at pure noise
+            return (ratio + 1.0).clamp_max(self.min_snr_gamma)
         capped = ratio.clamp_max(self.min_snr_gamma)
         divisor = ratio + 1.0 if self.prediction_type == "v_prediction" else ratio
         return (capped / divisor.clamp_min(1e-8)).clamp_min(_MIN_WEIGHT)

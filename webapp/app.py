@@ -22,12 +22,14 @@ from webapp.api import (
     google,
     headers,
     health,
+    metrics,
     notifications,
     rate_limits,
     storage,
     styles,
     tokens,
     webhooks,
+    worker_aliases,
 )
 from webapp.cli import COMMANDS
 from webapp.domain import db as domain_db
@@ -46,6 +48,7 @@ API = (
     tokens.blueprint,
     notifications.blueprint,
     webhooks.blueprint,
+    worker_aliases.blueprint,
 )
 # Without a prefix: probes, the folder's signed URLs, and pages.
 SITE: tuple[Blueprint, ...] = (health.probes, storage.blueprint, site.blueprint)
@@ -85,7 +88,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     babel.init_app(app, locale_selector=language)
     # In this order requests are prepared: named, capped, then counted for whoever signed in.
-    for part in (envelope, errors, bodies):
+    for part in (metrics, envelope, errors, bodies):
         part.register(app)
     headers.register(app, settings)
     rate_limits.register(app, settings)

@@ -33,10 +33,11 @@ def test_every_api_route_answers_under_both_prefixes(app):
     assert len(under["/api/v1"]) > 30
 
 
-def test_every_webhook_is_internal_and_nothing_else_is(app):
+def test_webhooks_and_their_aliases_are_internal_and_nothing_else_is(app):
     for rule in rules(app):
         is_internal = app.view_functions[rule.endpoint].access is Access.INTERNAL
-        assert is_internal == ("/webhooks/" in rule.rule), rule.rule
+        is_worker_route = ".webhooks." in rule.endpoint or ".worker_aliases." in rule.endpoint
+        assert is_internal == is_worker_route, rule.rule
 
 
 def test_importing_and_creating_the_app_connects_to_nothing(environment):

@@ -56,6 +56,19 @@ def json_body(model: type[Model]) -> Model:
     return model.model_validate_json(request.get_data())
 
 
+def json_object() -> dict[str, Any]:
+    """Return the JSON body as it is, for callers that add to it before it is judged."""
+    if not request.is_json:
+        raise InvalidRequest(reason="Content-Type must be application/json.")
+    try:
+        body = orjson.loads(request.get_data())
+    except orjson.JSONDecodeError:
+        raise InvalidRequest(reason="The body is not JSON.") from None
+    if not isinstance(body, dict):
+        raise ValidationFailed(fields={"body": ["Must be an object."]})
+    return body
+
+
 def form_body(model: type[Model]) -> Model:
     """Return the fields of a form; a field given several times is a list."""
     return model.model_validate(_flat(request.form))

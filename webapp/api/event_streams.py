@@ -13,6 +13,7 @@ from flask import Response, stream_with_context
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from webapp.api import metrics
 from webapp.api.envelope import JSON_OPTIONS
 from webapp.domain.errors import DomainError
 from webapp.extensions import db
@@ -40,6 +41,13 @@ def stream(stamp: Stamp, look: Look, is_final: Callable[[dict[str, Any]], bool])
 
 
 def _messages(
+    stamp: Stamp, look: Look, is_final: Callable[[dict[str, Any]], bool]
+) -> Iterator[bytes]:
+    with metrics.STREAMS.track_inprogress():
+        yield from _changes(stamp, look, is_final)
+
+
+def _changes(
     stamp: Stamp, look: Look, is_final: Callable[[dict[str, Any]], bool]
 ) -> Iterator[bytes]:
     began = heard = time.monotonic()

@@ -38,7 +38,11 @@ def claim() -> Response:
 @internal(TRAINER)
 def training_progress() -> Response:
     """Store where a training stands."""
-    report = bodies.json_body(schemas.TrainProgress)
+    return take_training_progress(bodies.json_body(schemas.TrainProgress))
+
+
+def take_training_progress(report: schemas.TrainProgress) -> Response:
+    """Store where a training stands, whichever way the report came."""
     told = workers.progress(
         db.session(),
         JobKind.TRAINING,
@@ -55,7 +59,11 @@ def training_progress() -> Response:
 @internal(TRAINER)
 def training_complete() -> Response:
     """Take over a trained adapter."""
-    result = bodies.json_body(schemas.TrainResult)
+    return take_training_result(bodies.json_body(schemas.TrainResult))
+
+
+def take_training_result(result: schemas.TrainResult) -> Response:
+    """Take over a trained adapter, whichever way the report came."""
     told = workers.complete_training(
         db.session(),
         storage(),
@@ -71,7 +79,11 @@ def training_complete() -> Response:
 @internal(TRAINER)
 def training_failed() -> Response:
     """Record a training attempt that failed."""
-    failure = bodies.json_body(schemas.TrainFailure)
+    return take_training_failure(bodies.json_body(schemas.TrainFailure))
+
+
+def take_training_failure(failure: schemas.TrainFailure) -> Response:
+    """Record a training attempt that failed, whichever way the report came."""
     run_id = workers.style_run(db.session(), failure.style_id)
     return _answer(_failed(JobKind.TRAINING, run_id, failure))
 
@@ -80,7 +92,11 @@ def training_failed() -> Response:
 @internal(RENDERER)
 def inference_progress() -> Response:
     """Store where a rendering stands."""
-    report = bodies.json_body(schemas.RenderProgress)
+    return take_render_progress(bodies.json_body(schemas.RenderProgress))
+
+
+def take_render_progress(report: schemas.RenderProgress) -> Response:
+    """Store where a rendering stands, whichever way the report came."""
     told = workers.progress(
         db.session(),
         JobKind.GENERATION,
@@ -96,7 +112,11 @@ def inference_progress() -> Response:
 @internal(RENDERER)
 def inference_complete() -> Response:
     """Take over a raw image; the platform signs it itself."""
-    result = bodies.json_body(schemas.RenderResult)
+    return take_render_result(bodies.json_body(schemas.RenderResult))
+
+
+def take_render_result(result: schemas.RenderResult) -> Response:
+    """Take over a raw image, whichever way the report came."""
     told = workers.complete_generation(
         db.session(),
         storage(),
@@ -112,7 +132,11 @@ def inference_complete() -> Response:
 @internal(RENDERER)
 def inference_failed() -> Response:
     """Record a rendering attempt that failed."""
-    failure = bodies.json_body(schemas.RenderFailure)
+    return take_render_failure(bodies.json_body(schemas.RenderFailure))
+
+
+def take_render_failure(failure: schemas.RenderFailure) -> Response:
+    """Record a rendering attempt that failed, whichever way the report came."""
     return _answer(_failed(JobKind.GENERATION, failure.generation_id, failure))
 
 

@@ -32,3 +32,13 @@ def test_metrics_stay_on_this_machine(client):
         environ_base={"REMOTE_ADDR": "203.0.113.9"},
     )
     assert forwarded.status_code == 403
+
+
+def test_requests_are_measured_by_route_and_not_by_path(client):
+    for number in range(3):
+        client.get(f"/api/v1/styles/{number}")
+    told = client.get("/metrics").text
+    line = 'http_request_seconds_count{route="/api/v1/styles/<id:style_id>",status="404"}'
+    assert line in told
+    assert "/api/v1/styles/2" not in told
+    assert "sse_clients 0.0" in told

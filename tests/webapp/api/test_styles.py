@@ -3,14 +3,17 @@ import json
 
 import pytest
 from sqlalchemy import func, select, update
+from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.test import encode_multipart
 
 from tests import images, making
-from tests.webapp.conftest import error_code
+from tests.webapp.conftest import error_code, signed_in_client
 from webapp.domain.models.account import User
 from webapp.domain.models.job import Job
 from webapp.domain.models.style import Artwork, Style
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import training
+from webapp.extensions import db
 
 STYLES = "/api/v1/styles"
 FIELDS = {"name": "Ink Harbor", "description": "Piers in ink.", "price_tokens": "120"}
@@ -370,3 +373,40 @@ def test_a_verdict_on_a_work_is_shown(session, storage, sign_in):
     assert data["artworks"][4]["url"] is None
     assert data["validation"] == {"total": 11, "pending": 0, "valid": 10, "rejected": 1}
     assert training.MIN_IMAGES == 10
+
+
+class SlowUpload(io.BytesIO):
+    """A body that notes how many connections are taken while it is read."""
+
+    def __init__(self, body, count):
+        super().__init__(body)
+        self.count, self.seen = count, set()
+
+    def read(self, *args):
+        self.seen.add(self.count())
+        return super().read(*args)
+
+    def readinto(self, buffer):
+        self.seen.add(self.count())
+        return super().readinto(buffer)
+
+
+def test_a_slow_upload_keeps_no_connection_to_the_database(real_app, committed, storage, works):
+    with committed() as session:
+        artist = making.artist(session, storage)
+        session.commit()
+        client = signed_in_client(real_app, session, session.get(User, artist.user_id))
+    fields = MultiDict(FIELDS)
+    for data in works[:10]:
+        fields.add("images", FileStorage(io.BytesIO(data), "work.png", "images"))
+    boundary, body = encode_multipart(fields)
+    with real_app.app_context():
+        upload = SlowUpload(body, db.engine.pool.checkedout)
+    answer = client.post(
+        STYLES,
+        input_stream=upload,
+        content_type=f"multipart/form-data; boundary={boundary}",
+        environ_overrides={"CONTENT_LENGTH": str(len(body))},
+    )
+    assert answer.status_code == 201, answer.json
+    assert upload.seen == {0}

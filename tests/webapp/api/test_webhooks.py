@@ -243,3 +243,57 @@ def test_both_prefixes_take_reports(app):
         headers=WORKER_HEADERS | {"X-Request-Source": "inference-server"},
     )
     assert answer.json["data"] == {"jobs": []}
+
+
+@pytest.fixture
+def alias(app):
+    def call(path, body, source="inference-server"):
+        return app.test_client().patch(
+            path, json=body, headers=WORKER_HEADERS | {"X-Request-Source": source}
+        )
+
+    return call
+
+
+def test_reports_on_images_have_other_names_and_need_no_attempt(alias, ordered):
+    begun = alias(
+        f"/api/images/{ordered.id}/status", {"status": "processing", "progress": progress(25)}
+    )
+    assert begun.json["data"]["status"] == "processing"
+    further = alias(f"/api/v1/generations/{ordered.id}", {"progress": progress(50)})
+    assert further.json["data"]["applied"] is True
+    ended = alias(
+        f"/api/v1/images/{ordered.id}/status",
+        {"status": "failed", "error_code": "INVALID_PROMPT"},
+    )
+    assert ended.json["data"]["status"] == "failed"
+
+
+def test_reports_on_styles_have_other_names(alias, session, storage):
+    run = making.training(session, storage, step="train_style")
+    session.commit()
+    steps = {"current_epoch": 1, "total_epochs": 2, "progress_percent": 50}
+    path = f"/api/v1/styles/{run.style_id}"
+    assert alias(path, {"progress": steps}, "training-server").json["data"]["applied"] is True
+    path = f"/api/models/{run.style_id}/status"
+    failed = {"status": "failed", "error_code": "LOW_QUALITY_DATA", "attempt": 1}
+    assert alias(path, failed, "training-server").json["data"]["status"] == "failed"
+    assert alias(path, {"status": "gone"}, "training-server").status_code == 422
+    assert alias(path, failed).status_code == 403
+
+
+def test_the_other_names_are_for_workers_only(buyer_client, ordered):
+    path = f"/api/v1/images/{ordered.id}/status"
+    answer = buyer_client.patch(path, json={"status": "completed"})
+    assert (answer.status_code, error_code(answer)) == (403, "CALLBACK_UNAUTHORIZED")
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"", b"null"])
+def test_an_alias_takes_only_json_objects(app, ordered, body):
+    answer = app.test_client().patch(
+        f"/api/v1/images/{ordered.id}/status",
+        data=body,
+        content_type="application/json",
+        headers=WORKER_HEADERS | {"X-Request-Source": "inference-server"},
+    )
+    assert answer.status_code in {400, 422}

@@ -80,6 +80,12 @@ def style_run(session: Session, style_id: int) -> int:
     return run.id
 
 
+def current_attempt(session: Session, kind: JobKind, ref: int) -> int:
+    """Return the number of the attempt in progress, for callers that name none."""
+    tries = session.scalar(select(Job.tries).where(Job.kind == kind, Job.ref == ref))
+    return (tries or 0) + 1
+
+
 def progress(
     session: Session,
     kind: JobKind,

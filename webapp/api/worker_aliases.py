@@ -1,0 +1,79 @@
+"""Other names of the worker's reports: the id stands in the path, the attempt may be left out."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response
+
+from webapp.api import bodies, webhooks
+from webapp.api.access import RENDERER, TRAINER, internal
+from webapp.domain.errors import ValidationFailed
+from webapp.domain.models.job import JobKind
+from webapp.domain.services import workers
+from webapp.extensions import db
+from webapp.schemas import webhooks as schemas
+
+blueprint = Blueprint("worker_aliases", __name__)
+Report = tuple[Any, Callable[[Any], Response]]
+TRAINING: dict[str, Report] = {
+    "training": (schemas.TrainProgress, webhooks.take_training_progress),
+    "completed": (schemas.TrainResult, webhooks.take_training_result),
+    "failed": (schemas.TrainFailure, webhooks.take_training_failure),
+}
+RENDERING: dict[str, Report] = {
+    "processing": (schemas.RenderProgress, webhooks.take_render_progress),
+    "completed": (schemas.RenderResult, webhooks.take_render_result),
+    "failed": (schemas.RenderFailure, webhooks.take_render_failure),
+}
+
+
+@blueprint.patch("/models/<id:style_id>/status")
+@internal(TRAINER)
+def training_status(style_id: int) -> Response:
+    """Take the report that `status` names."""
+    return _take(TRAINING, _training_body(style_id))
+
+
+@blueprint.patch("/styles/<id:style_id>")
+@internal(TRAINER)
+def training_progress(style_id: int) -> Response:
+    """Store where a training stands."""
+    return _take(TRAINING, _training_body(style_id) | {"status": "training"})
+
+
+@blueprint.patch("/images/<id:generation_id>/status")
+@internal(RENDERER)
+def render_status(generation_id: int) -> Response:
+    """Take the report that `status` names."""
+    return _take(RENDERING, _render_body(generation_id))
+
+
+@blueprint.patch("/generations/<id:generation_id>")
+@internal(RENDERER)
+def render_progress(generation_id: int) -> Response:
+    """Store where a rendering stands."""
+    return _take(RENDERING, _render_body(generation_id) | {"status": "processing"})
+
+
+def _training_body(style_id: int) -> dict[str, Any]:
+    run_id = workers.style_run(db.session(), style_id)
+    return _body(JobKind.TRAINING, run_id) | {"style_id": style_id}
+
+
+def _render_body(generation_id: int) -> dict[str, Any]:
+    return _body(JobKind.GENERATION, generation_id) | {"generation_id": generation_id}
+
+
+def _body(kind: JobKind, ref: int) -> dict[str, Any]:
+    body = bodies.json_object()
+    if body.get("attempt") is None and body.get("fence") is None:
+        body["attempt"] = workers.current_attempt(db.session(), kind, ref)
+    return body
+
+
+def _take(reports: dict[str, Report], body: dict[str, Any]) -> Response:
+    status = body.get("status")
+    if not isinstance(status, str) or status not in reports:
+        raise ValidationFailed(fields={"status": [f"One of {', '.join(reports)}."]})
+    model, take = reports[status]
+    return take(model.model_validate(body))

@@ -1,0 +1,90 @@
+import pytest
+
+from tests.webapp.pages.reading import Page
+
+ERRORS = [
+    "access_denied",
+    "no_code",
+    "invalid_state",
+    "network_error",
+    "account_inactive",
+    "server_error",
+]
+
+
+def test_sign_in_comes_back_to_where_one_was(client):
+    assert (
+        "/api/v1/auth/google/login?next=%2Fstyles%2F7"
+        in Page(client.get("/login?next=/styles/7")).links()
+    )
+
+
+@pytest.mark.parametrize(
+    "target", ["https://elsewhere.example", "//elsewhere.example", "javascript:x"]
+)
+def test_sign_in_never_leads_elsewhere(client, target):
+    page = Page(client.get("/login", query_string={"next": target}))
+    assert "/api/v1/auth/google/login?next=%2F" in page.links()
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_every_failed_sign_in_is_told_in_words(client, error):
+    page = Page(client.get(f"/login?error={error}"))
+    assert page.all("div", role="alert")
+    assert error not in page.text
+
+
+def test_an_unknown_error_is_not_repeated(client):
+    assert Page(client.get("/login?error=<b>boo")).all("div", role="alert") == []
+
+
+def test_signing_out_ends_the_session(buyer_client):
+    [token] = {
+        each["value"] for each in Page(buyer_client.get("/")).all("input", name="csrf_token")
+    }
+    buyer_client.csrf_token = None
+    assert buyer_client.post("/logout", data={"csrf_token": token}).status_code == 302
+    assert "/login?next=/" in Page(buyer_client.get("/")).links()
+
+
+def test_another_site_cannot_sign_anyone_out(buyer_client):
+    buyer_client.csrf_token = None
+    assert buyer_client.post("/logout", data={"csrf_token": "forged"}).status_code == 403
+    assert Page(buyer_client.get("/")).all("b", id="balance")
+
+
+def test_the_balance_stands_in_the_frame(buyer_client):
+    [balance] = Page(buyer_client.get("/")).all("b", id="balance")
+    assert balance["data-tokens"] == "100"
+
+
+def test_a_language_is_chosen_without_signing_in(client):
+    answer = client.post("/preferences", data={"lang": "ko", "next": "/styles?sort=popular"})
+    assert answer.headers["Location"] == "/styles?sort=popular"
+    assert Page(client.get("/", headers={"Accept-Language": "en"})).all("html")[0]["lang"] == "ko"
+
+
+def test_a_signed_in_choice_of_language_stays_with_the_account(buyer_client, buyer, session):
+    buyer_client.post("/preferences", data={"lang": "ko", "next": "/"})
+    session.refresh(buyer)
+    assert buyer.language == "ko"
+
+
+def test_another_site_cannot_change_an_accounts_language(buyer_client, buyer, session):
+    buyer_client.csrf_token = None
+    assert buyer_client.post("/preferences", data={"lang": "ko", "next": "/"}).status_code == 403
+    session.refresh(buyer)
+    assert buyer.language is None
+
+
+def test_a_theme_is_kept_and_nonsense_is_not(client):
+    client.post("/preferences", data={"theme": "dark", "next": "/"})
+    assert Page(client.get("/")).all("html")[0]["data-theme"] == "dark"
+    client.post("/preferences", data={"theme": "pink", "lang": "xx", "next": "//elsewhere.example"})
+    assert Page(client.get("/")).all("html")[0] == {"lang": "en", "data-theme": "dark"}
+
+
+def test_becoming_an_artist_needs_an_account_and_happens_once(client, buyer_client, artist_client):
+    assert client.get("/become-artist").headers["Location"] == "/login?next=/become-artist"
+    assert Page(buyer_client.get("/become-artist")).all("canvas", id="pad")
+    assert artist_client.get("/become-artist").headers["Location"] == "/styles/new"

@@ -1,0 +1,48 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from tests.webapp.pages.reading import Page
+from webapp.domain.models.license import Certificate
+
+
+@pytest.fixture
+def image(ordered, finish):
+    return finish(ordered, is_public=True)
+
+
+def test_a_certificate_says_who_licensed_what_to_whom(client, image, artist):
+    page = Page(client.get(f"/l/{image.license_public_id}"))
+    for text in (artist.artist_name, image.image_sha256, "Commercial licence", "Valid", "UTC"):
+        assert text in page.text
+    assert f"/g/{image.id}" in page.links()
+    assert f"http://localhost:8000/l/{image.license_public_id}" in page.links()
+
+
+def test_a_private_picture_and_its_owner_stay_private(client, ordered, finish, buyer):
+    image = finish(ordered)
+    answer = client.get(f"/l/{image.license_public_id}")
+    assert image.image_sha256 in answer.text
+    assert buyer.username not in answer.text
+    assert Page(answer).all("img") == []
+    assert f"/g/{image.id}" not in Page(answer).links()
+
+
+def test_an_unknown_certificate_is_not_found(client):
+    assert client.get("/l/L_unknown").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "columns, word",
+    [
+        ({"status": "revoked"}, "Revoked"),
+        ({"valid_to": datetime.now(UTC).date() - timedelta(days=1)}, "Expired"),
+        ({"valid_to": datetime.now(UTC).date()}, "Valid"),
+    ],
+)
+def test_a_certificate_that_no_longer_holds_says_so(client, session, image, columns, word):
+    session.execute(update(Certificate).values(**columns))
+    session.commit()
+    page = Page(client.get(f"/l/{image.license_public_id}"))
+    assert page.text.split("Sign in", 1)[1].strip().startswith(word)

@@ -1,0 +1,162 @@
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from tests import making
+from tests.statements import statements
+from tests.webapp.pages.reading import Page
+from webapp.domain.models.account import User
+from webapp.domain.services import generation_views
+
+STATIC = Path(__file__).parents[3] / "webapp/static"
+FIRST_PAGE_BYTES = 200_000
+MOST_STATEMENTS = 9
+
+
+@pytest.fixture
+def shown(session, storage, style, ordered, finish):
+    """A site with one public picture, one that trains and one that failed."""
+    style.sample_keys = ["samples/1.png"]
+    image = finish(ordered, is_public=True)
+    making.order(session, image_owner(session, image), style)
+    run = making.training(session, storage, step="train_style")
+    session.commit()
+    return {"style": style, "image": image, "training": run.style_id}
+
+
+def image_owner(session, image):
+    return session.get(User, image.user_id)
+
+
+def addresses(shown):
+    return [
+        "/",
+        "/?sort=popular&tags=boat",
+        "/login",
+        "/login?error=access_denied",
+        "/styles",
+        f"/styles/{shown['style'].id}",
+        f"/g/{shown['image'].id}",
+        f"/l/{shown['image'].license_public_id}",
+        "/nowhere",
+    ]
+
+
+@pytest.fixture
+def people(client, buyer_client, artist_client):
+    return {"visitor": client, "user": buyer_client, "artist": artist_client}
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("who", ["visitor", "user", "artist"])
+def test_every_page_opens_for_everyone_in_both_languages(people, who, language, shown):
+    for address in addresses(shown):
+        answer = people[who].get(address, headers={"Accept-Language": language})
+        moved = who != "visitor" and address.startswith("/login")
+        expected = 404 if address == "/nowhere" else 302 if moved else 200
+        assert (address, answer.status_code) == (address, expected)
+        if moved:
+            continue
+        page = Page(answer)
+        assert page.all("html")[0]["lang"] == language
+        assert page.own_code() == []
+        assert len(page.all("h1")) == 1
+        assert "{" not in page.text
+        assert all(image.get("alt") is not None for image in page.all("img"))
+        assert all({"width", "height"} <= image.keys() for image in page.all("img"))
+
+
+def test_pages_forbid_what_is_not_theirs(client):
+    policy = client.get("/").headers["Content-Security-Policy"]
+    assert "script-src 'self';" in policy
+    assert "style-src 'self';" in policy
+    assert "unsafe" not in policy
+
+
+def test_what_differs_by_person_is_never_shared(buyer_client):
+    headers = buyer_client.get("/").headers
+    assert "private" in headers["Cache-Control"]
+    assert "Cookie" in headers["Vary"]
+
+
+def test_the_first_page_is_small(client):
+    answer = client.get("/")
+    page = Page(answer)
+    files = {each["href"] for each in page.all("link")} | {
+        each["src"] for each in page.all("script")
+    }
+    total = len(answer.data) + sum(
+        (STATIC / urlsplit(each).path.removeprefix("/static/")).stat().st_size for each in files
+    )
+    assert total < FIRST_PAGE_BYTES
+
+
+def test_every_file_a_page_asks_for_exists(client, buyer_client, artist_client, shown):
+    asked = set()
+    pages = [*addresses(shown), f"/styles/{shown['training']}", "/become-artist", "/styles/new"]
+    for who in (client, buyer_client, artist_client):
+        for address in pages:
+            page = Page(who.get(address, follow_redirects=True))
+            asked |= {each["href"] for each in page.all("link")}
+            asked |= {each["src"] for each in page.all("script")}
+    missing = [each for each in asked if client.get(each).status_code != 200]
+    assert asked
+    assert missing == []
+
+
+def test_modules_import_only_files_that_exist():
+    for module in (STATIC / "js").glob("*.js"):
+        for target in re.findall(r"""(?:from|import\()\s*"(\.[^"]+)\"""", module.read_text()):
+            assert (module.parent / target).is_file(), f"{module.name} imports {target}"
+
+
+def test_every_vendored_library_brings_its_licence():
+    for folder in (STATIC / "vendor").iterdir():
+        assert list(folder.glob("LICENSE*")), folder.name
+
+
+def test_no_page_asks_the_database_more_with_more_to_show(session, buyer_client, shown, buyer):
+    making.ledger.grant(session, buyer.id, 1000, key="for many pictures")
+    for address in addresses(shown):
+        with statements(session) as before:
+            buyer_client.get(address)
+        making.order(session, buyer, shown["style"], count=4)
+        session.commit()
+        with statements(session) as after:
+            buyer_client.get(address)
+        assert len(after) == len(before), address
+        assert len(after) <= MOST_STATEMENTS, address
+
+
+def test_an_unknown_address_is_a_page_for_people_and_json_for_machines(client):
+    assert "text/html" in client.get("/nowhere").headers["Content-Type"]
+    answer = client.get("/api/v1/nowhere")
+    assert (answer.status_code, answer.json["error"]["code"]) == (404, "NOT_FOUND")
+
+
+def test_a_cursor_of_another_list_is_told_in_words(client):
+    answer = client.get("/?cursor=xyz")
+    assert answer.status_code == 422
+    assert Page(answer).all("h1")
+
+
+def test_a_failure_of_ours_is_a_page_that_needs_no_database(buyer_client, monkeypatch):
+    def fall(*_args, **_options):
+        raise RuntimeError("a secret of the inside")
+
+    monkeypatch.setattr(generation_views, "feed", fall)
+    answer = buyer_client.get("/")
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+    assert "person" not in Page(answer).text
+
+
+def test_a_database_that_is_away_is_told_as_such(client, monkeypatch):
+    def away(*_args, **_options):
+        raise OperationalError("SELECT", {}, Exception("gone"))
+
+    monkeypatch.setattr(generation_views, "feed", away)
+    assert client.get("/").status_code == 503

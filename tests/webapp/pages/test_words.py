@@ -1,0 +1,81 @@
+import gettext
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from webapp.domain.models.generation import GenerationStatus
+from webapp.domain.models.license import CertificateStatus
+from webapp.domain.models.style import LicenseType, TrainingStatus
+from webapp.pages import words
+
+WEBAPP = Path(__file__).parents[3] / "webapp"
+KOREAN = WEBAPP / "translations/ko/LC_MESSAGES"
+METHODS = [("pages/**.py", "python"), ("templates/**.html", "jinja2")]
+
+
+def asked_for():
+    found = extract_from_dir(
+        str(WEBAPP), METHODS, keywords={"_": None, "gettext": None, "ngettext": (1, 2)}
+    )
+    return {message if isinstance(message, str) else message[0] for _, _, message, _, _ in found}
+
+
+def catalog(path):
+    with path.open("rb") as file:
+        return gettext.GNUTranslations(file)
+
+
+@pytest.fixture(scope="module")
+def korean():
+    with (KOREAN / "pages.po").open("rb") as file:
+        return read_po(file, locale="ko")
+
+
+def test_every_word_of_the_pages_is_there_in_korean(korean):
+    known = {
+        message.id if isinstance(message.id, str) else message.id[0]
+        for message in korean
+        if message.id
+        and all([message.string] if isinstance(message.string, str) else message.string)
+    }
+    assert sorted(asked_for() - known) == []
+    assert sorted(known - asked_for()) == []
+
+
+def test_translations_keep_every_placeholder(korean):
+    wrong = [(message.id, str(error)) for message in korean for error in message.check()]
+    assert wrong == []
+
+
+def test_the_compiled_catalog_is_the_written_one(korean, tmp_path):
+    with (tmp_path / "mo").open("wb") as compiled:
+        write_mo(compiled, korean)
+    fresh, kept = catalog(tmp_path / "mo"), catalog(KOREAN / "pages.mo")
+    assert {key: fresh.gettext(key) for key in asked_for()} == {
+        key: kept.gettext(key) for key in asked_for()
+    }
+
+
+def test_every_state_and_licence_has_words():
+    assert words.LICENSES.keys() == set(LicenseType)
+    assert words.TRAINING_STATES.keys() == set(TrainingStatus)
+    assert words.GENERATION_STATES.keys() == set(GenerationStatus)
+    assert words.CERTIFICATE_STATES.keys() == {*CertificateStatus, "expired"}
+
+
+def test_a_cause_nobody_knows_is_still_told(app):
+    with app.test_request_context():
+        assert words.cause({"cause": "SOMETHING_NEW"}) == str(words.UNKNOWN_CAUSE)
+        assert words.cause(None) == str(words.UNKNOWN_CAUSE)
+
+
+@pytest.mark.parametrize(
+    "seconds, text",
+    [(None, ""), (0, "1 second"), (59, "59 seconds"), (60, "1 minute"), (7200, "2 hours")],
+)
+def test_lengths_of_time_are_said_as_people_say_them(app, seconds, text):
+    with app.test_request_context():
+        assert words.duration(seconds) == text

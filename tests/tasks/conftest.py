@@ -1,0 +1,55 @@
+"""Tasks as plain functions, on a real database, a real folder and, for workers, a real site."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy.orm import Session, sessionmaker
+from werkzeug.serving import make_server
+
+from tasks import worker_api
+from tasks.on_cpu import step
+from tests.broker import free_port
+from webapp.app import create_app
+from webapp.domain.settings import settings
+from webapp.extensions import db
+
+
+@pytest.fixture(autouse=True)
+def _fresh_process() -> Iterator[None]:
+    """What a process keeps for its life starts anew with each test."""
+    step.storage.cache_clear()
+    worker_api.worker_settings.cache_clear()
+    yield
+    step.storage.cache_clear()
+    worker_api.worker_settings.cache_clear()
+
+
+@pytest.fixture
+def site(committed: sessionmaker[Session], monkeypatch, tmp_path) -> Iterator[str]:
+    """The real web application on a port of its own; workers of this process know it."""
+    url = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setenv("PUBLIC_BASE_URL", url)
+    monkeypatch.setenv("INTERNAL_API_URL", url)
+    monkeypatch.setenv("STORAGE_URL", f"folder://{tmp_path / 'objects'}")
+    monkeypatch.setenv("WORKER_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("RATE_LIMITS_ENABLED", "0")
+    settings.cache_clear()
+    app = create_app()
+    app.extensions["storage"].prepare()
+    server = make_server("127.0.0.1", int(url.rpartition(":")[2]), app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield url
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    with app.app_context():
+        db.engines[None].dispose()
+    settings.cache_clear()
+
+
+@pytest.fixture
+def site_storage(site: str):
+    """The folder behind the site, whose URLs lead to it."""
+    return step.storage()

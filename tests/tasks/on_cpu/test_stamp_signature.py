@@ -1,0 +1,214 @@
+import hashlib
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from sqlalchemy import select, update
+
+from gpu.signature.embed import read_provenance
+from tasks.on_cpu.deliver_generation import deliver_generation
+from tasks.on_cpu.stamp_signature import stamp_signature
+from tests import making
+from webapp.domain import jobs
+from webapp.domain.models.account import Artist
+from webapp.domain.models.generation import AspectRatio, Generation
+from webapp.domain.models.job import Job, JobState
+from webapp.domain.models.license import Certificate
+from webapp.domain.models.notification import Notification
+from webapp.domain.models.style import Style
+from webapp.domain.services import ledger, ledger_check
+
+
+@pytest.fixture
+def rendered(committed, storage):
+    """An image whose raw pixels lie in storage; returns (generation id, job id, raw key)."""
+
+    def make(ratio="1:1"):
+        with committed.begin() as session:
+            image = making.generation(session, storage, aspect_ratio=AspectRatio(ratio))
+            job = making.hand_on_to_stamping(session, storage, image)
+            return image.id, job.id, job.handover["raw_key"]
+
+    return make
+
+
+def pixels(data):
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+def standing(committed, image_id, job_id):
+    with committed() as session:
+        return session.get(Generation, image_id), session.get(Job, job_id)
+
+
+@pytest.mark.parametrize("ratio", ["1:1", "1:2"])
+def test_a_stamped_image_differs_from_the_raw_one_only_where_it_is_signed(
+    committed, storage, rendered, ratio
+):
+    image_id, job_id, raw_key = rendered(ratio)
+    raw = storage.get(raw_key)
+
+    stamp_signature(job_id=job_id)
+
+    image, job = standing(committed, image_id, job_id)
+    assert (job.step, job.state) == ("deliver_generation", JobState.QUEUED)
+    signed = storage.get(job.handover["image"]["image_key"])
+    changed = np.argwhere((pixels(raw) != pixels(signed)).any(axis=2))
+    (top, left), (bottom, right) = changed.min(axis=0), changed.max(axis=0)
+    assert len(changed) > 300
+    assert left > image.width // 2  # the lower right corner, a quarter of the width
+    assert top > image.height * 3 // 4
+    assert right < image.width - 9
+    assert bottom < image.height - 9
+    assert right - left <= image.width * 0.26
+    assert storage.head(raw_key) is None  # the unsigned image is thrown away
+
+
+def test_the_file_says_who_made_it_and_under_which_licence(committed, storage, rendered):
+    image_id, job_id, _ = rendered()
+    stamp_signature(job_id=job_id)
+
+    image, job = standing(committed, image_id, job_id)
+    stamped = job.handover["image"]
+    data = storage.get(stamped["image_key"])
+    said = read_provenance(data)
+    assert said.generation_id == image_id
+    assert said.licence_id == image.license_public_id
+    assert said.certificate_url.endswith(f"/l/{image.license_public_id}")
+    assert stamped["image_sha256"] == hashlib.sha256(data).hexdigest()
+    assert stamped["image_size"] == len(data)
+    for kind, side in (("preview_key", 512), ("thumbnail_key", 256)):
+        small = Image.open(io.BytesIO(storage.get(stamped[kind])))
+        assert (max(small.size), small.format) == (side, "WEBP")
+
+
+def test_a_delivered_image_is_the_stamped_file_paid_and_certified(committed, storage, rendered):
+    image_id, job_id, _ = rendered()
+    stamp_signature(job_id=job_id)
+    deliver_generation(job_id=job_id)
+
+    with committed() as session:
+        image = session.get(Generation, image_id)
+        style = session.get(Style, image.style_id)
+        assert image.status == "completed"
+        data = storage.get(image.image_key)
+        assert hashlib.sha256(data).hexdigest() == image.image_sha256
+        assert ledger.balances(session, style.artist_id).earned == 10
+        assert session.scalars(select(Certificate.image_sha256)).all() == [image.image_sha256]
+    with committed() as session:
+        assert ledger_check.check(session) == []
+
+
+def test_every_bell_twice_is_one_image_one_payment_one_notice(committed, storage, rendered):
+    image_id, job_id, _ = rendered()
+    for task in (stamp_signature, deliver_generation):
+        task(job_id=job_id)
+        task(job_id=job_id)
+    stamp_signature(job_id=job_id)
+
+    with committed() as session:
+        image = session.get(Generation, image_id)
+        assert ledger.balances(session, session.get(Style, image.style_id).artist_id).earned == 10
+        assert session.scalars(select(Notification.type)).all() == ["generation_complete"]
+    assert len(list(storage.list("images/"))) == 1
+
+
+def test_without_its_signature_an_image_is_retried_then_refunded_and_never_delivered(
+    committed, storage, rendered
+):
+    image_id, job_id, _ = rendered()
+    with committed() as session:
+        storage.delete(session.scalars(select(Artist.signature_key)).one())
+
+    for attempt in range(1, 5):
+        with committed.begin() as session:
+            session.execute(update(Job).values(run_at=jobs.NOW))
+        stamp_signature(job_id=job_id)
+        deliver_generation(job_id=job_id)
+        image, job = standing(committed, image_id, job_id)
+        if attempt < 4:
+            assert (image.status, job.tries) == ("retrying", attempt)
+            assert job.failure_cause == "SIGNATURE_FAILED"
+
+    assert (image.status, image.failure_cause) == ("failed", "SIGNATURE_FAILED")
+    assert image.image_key is None
+    assert list(storage.list("images/")) == []
+    with committed() as session:
+        assert ledger.balances(session, image.user_id).spendable == 100
+        assert session.scalars(select(Notification.type)).all() == ["generation_failed"]
+    with committed() as session:
+        assert ledger_check.check(session) == []
+
+
+@pytest.mark.parametrize(
+    "spoil, cause",
+    [
+        (lambda storage, _raw, sig: storage.put(sig, b"x", content_type="image/png"), "SIGNATURE_FAILED"),
+        (lambda storage, raw, _sig: storage.put(raw, b"x", content_type="image/png"), "NETWORK"),
+        (lambda storage, raw, _sig: storage.delete(raw), "NETWORK"),
+    ],
+)
+def test_files_that_are_not_what_was_recorded_are_never_used(
+    committed, storage, rendered, spoil, cause
+):
+    image_id, job_id, raw_key = rendered()
+    with committed() as session:
+        signature_key = session.scalars(select(Artist.signature_key)).one()
+    spoil(storage, raw_key, signature_key)
+
+    stamp_signature(job_id=job_id)
+
+    image, job = standing(committed, image_id, job_id)
+    assert (image.status, job.failure_cause) == ("retrying", cause)
+
+
+def blank_png():
+    stream = io.BytesIO()
+    Image.new("RGBA", (300, 100)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def test_a_blank_signature_signs_nothing(committed, storage, rendered):
+    image_id, job_id, _ = rendered()
+    blank = blank_png()
+    with committed.begin() as session:
+        key = session.scalars(select(Artist.signature_key)).one()
+        session.execute(update(Artist).values(signature_sha256=hashlib.sha256(blank).hexdigest()))
+    storage.put(key, blank, content_type="image/png")
+    stamp_signature(job_id=job_id)
+    image, job = standing(committed, image_id, job_id)
+    assert (image.status, job.failure_cause) == ("retrying", "SIGNATURE_FAILED")
+
+
+def test_an_unknown_failure_ends_the_image_refunded_and_is_raised(
+    committed, rendered, monkeypatch
+):
+    image_id, job_id, _ = rendered()
+    from tasks.on_cpu import stamp_signature as module
+
+    monkeypatch.setattr(module, "embed", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        stamp_signature(job_id=job_id)
+    image, _ = standing(committed, image_id, job_id)
+    assert (image.status, image.failure_cause) == ("failed", "INTERNAL_ERROR")
+    with committed() as session:
+        assert ledger.balances(session, image.user_id).spendable == 100
+
+
+def test_a_stamper_that_lost_its_lease_deletes_nothing(committed, storage, rendered, monkeypatch):
+    _, job_id, raw_key = rendered()
+    from tasks.on_cpu import stamp_signature as module
+
+    record = module.stamping.record_stamped
+
+    def lose_the_lease_first(session, lease, stamped):
+        session.execute(update(Job).values(fence=Job.fence + 1, state="queued"))
+        return record(session, lease, stamped)
+
+    monkeypatch.setattr(module.stamping, "record_stamped", lose_the_lease_first)
+    stamp_signature(job_id=job_id)
+    assert storage.head(raw_key)
+    monkeypatch.undo()
+    with committed() as session:
+        assert session.get(Job, job_id).step == "stamp_signature"

@@ -1,0 +1,141 @@
+import pytest
+from sqlalchemy import select, update
+
+from tasks.on_cpu.validate_uploads import validate_uploads
+from tests import images, making
+from webapp.domain import jobs
+from webapp.domain.models.job import Job, JobState
+from webapp.domain.models.notification import Notification
+from webapp.domain.models.style import Artwork, ArtworkStatus, Style
+from webapp.domain.services import training
+from webapp.domain.services.artworks import judge_again
+
+GOOD = [images.encoded(images.scene(512, 512, seed=seed), "JPEG") for seed in range(10)]
+
+
+@pytest.fixture
+def uploaded(committed, storage):
+    """Make a training whose files lie in storage; return its job's id."""
+
+    def make(files):
+        with committed.begin() as session:
+            run = making.training(
+                session, storage, works=len(files), status=ArtworkStatus.PENDING
+            )
+            for work, data in zip(artworks(session), files, strict=True):
+                if data is not None:
+                    storage.put(work.upload_key, data, content_type="image/png")
+            return making.job_of(session, run).id
+
+    return make
+
+
+def artworks(session):
+    return session.scalars(select(Artwork).order_by(Artwork.idx)).all()
+
+
+def stored(storage, kind):
+    return {info.key for info in storage.list(f"{kind}/")}
+
+
+def test_bad_files_are_left_out_and_ten_good_ones_go_on_to_training(
+    committed, storage, uploaded
+):
+    bad = {
+        "IMAGE_CORRUPT": [images.half_of(images.png()), images.png_with_damaged_pixels(), None],
+        "INVALID_IMAGE_FORMAT": [images.gif(), images.html()],
+        "IMAGE_RESOLUTION_TOO_LOW": [images.png(511, 512)],
+        "IMAGE_TOO_LARGE_PIXELS": [images.png_claiming(20_000, 20_000)],
+        "IMAGE_SIZE_EXCEEDED": [images.heavy(10_485_761)],
+        "DUPLICATE_IMAGE": [images.encoded(images.scene(512, 512, seed=3), "PNG")],
+    }
+    codes = [code for code, files in bad.items() for _ in files]
+    job_id = uploaded([*GOOD, *(file for files in bad.values() for file in files)])
+
+    validate_uploads(job_id=job_id)
+
+    with committed() as session:
+        works = artworks(session)
+        assert [work.code for work in works] == [None] * 10 + codes
+        assert [work.status for work in works[:10]] == ["valid"] * 10
+        assert stored(storage, "artworks") == {work.clean_key for work in works[:10]}
+        assert all((work.width, work.height) == (512, 512) for work in works[:10])
+        job = session.get(Job, job_id)
+        assert (job.step, job.state) == ("train_style", JobState.QUEUED)
+    assert stored(storage, "uploads") == set()  # originals are never kept
+
+
+def test_clean_copies_say_nothing_of_where_they_were_taken(committed, storage, uploaded):
+    job_id = uploaded([*GOOD[1:], images.jpeg_with_secrets()])
+    validate_uploads(job_id=job_id)
+    with committed() as session:
+        clean = storage.get(artworks(session)[9].clean_key)
+    assert b"secret" not in clean
+    assert not images.decoded(clean).getexif()
+
+
+def test_nine_good_files_end_the_style_and_its_artist_is_told(committed, storage, uploaded):
+    job_id = uploaded([*GOOD[:9], images.half_of(images.jpeg())])
+    validate_uploads(job_id=job_id)
+    with committed() as session:
+        assert session.scalars(select(Style.training_status)).all() == ["failed"]
+        assert session.scalars(select(Notification.type)).all() == ["style_training_failed"]
+        assert session.get(Job, job_id).state == JobState.FAILED
+    assert stored(storage, "uploads") == set()
+
+
+def test_a_second_bell_changes_nothing(committed, storage, uploaded):
+    job_id = uploaded(GOOD)
+    validate_uploads(job_id=job_id)
+    before = stored(storage, "artworks")
+    validate_uploads(job_id=job_id)
+    assert stored(storage, "artworks") == before
+
+
+def test_a_worker_that_lost_its_lease_leaves_the_originals_to_the_next(
+    committed, storage, uploaded, monkeypatch
+):
+    job_id = uploaded(GOOD)
+    judge = training.record_verdicts
+
+    def lose_the_lease_first(session, lease, verdicts):
+        session.execute(update(Job).values(fence=Job.fence + 1, state="queued"))
+        return judge(session, lease, verdicts)
+
+    monkeypatch.setattr(training, "record_verdicts", lose_the_lease_first)
+    validate_uploads(job_id=job_id)
+    assert len(stored(storage, "uploads")) == 10
+
+    monkeypatch.undo()
+    with committed() as session:
+        assert {work.status for work in artworks(session)} == {"pending"}
+
+
+def test_a_retrain_keeps_the_clean_copies_and_judges_only_what_is_new(
+    committed, storage, uploaded
+):
+    job_id = uploaded([*GOOD, images.half_of(images.png())])
+    validate_uploads(job_id=job_id)
+    with committed.begin() as session:
+        works = artworks(session)
+        clean = {work.clean_key for work in works if work.clean_key}
+        judge_again(session, works)
+        making.change_job(session, job_id, step="validate_uploads", run_at=jobs.NOW)
+
+    validate_uploads(job_id=job_id)
+
+    with committed() as session:
+        works = artworks(session)
+        assert {work.clean_key for work in works if work.clean_key} == clean
+        assert [work.code for work in works] == [None] * 10 + ["IMAGE_CORRUPT"]
+        assert session.get(Job, job_id).step == "train_style"
+    assert stored(storage, "artworks") == clean
+
+
+def test_with_storage_away_the_job_waits_and_uses_up_no_try(committed, storage, uploaded, tmp_path):
+    job_id = uploaded(GOOD)
+    (tmp_path / "objects").rename(tmp_path / "gone")
+    validate_uploads(job_id=job_id)
+    with committed() as session:
+        job = session.get(Job, job_id)
+        assert (job.state, job.tries, job.fence) == (JobState.QUEUED, 0, 0)

@@ -1,4 +1,4 @@
-"""Health: does the process answer, and what it needs; only the database decides."""
+"""Health: does the process answer, and what it needs; only the database and its schema decide."""
 
 import socket
 import time
@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import redis
 from flask import Blueprint, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy import text
 
 from webapp.api import envelope, rate_limits
 from webapp.api.access import is_loopback, public
+from webapp.domain import readiness
 from webapp.domain.errors import CallbackUnauthorized
 from webapp.extensions import app_settings, db, storage
 
@@ -38,7 +38,7 @@ def healthz() -> Response:
 def readyz() -> tuple[Response, int]:
     """Tell what is there. The site takes orders without broker, cache and storage."""
     checks = {
-        "db": _checked(_ask_database),
+        "db": _checked(lambda: readiness.check_schema(db.session())),
         "broker": _checked(lambda: _reach(app_settings().broker_url)),
         "redis": _checked(_ask_redis),
         "storage": _checked(lambda: storage().check()),
@@ -62,7 +62,7 @@ def metrics() -> Response:
 @public
 def read_health() -> Response:
     """Tell clients that the service is up; a database that is away becomes 503."""
-    _ask_database()
+    readiness.check_connection(db.session())
     return envelope.success(
         {
             "status": "ok",
@@ -82,10 +82,6 @@ def _checked(check: Callable[[], Any]) -> dict[str, Any]:
     else:
         is_there = True
     return {"ok": is_there, "latency_ms": round((time.perf_counter() - began) * 1000, 1)}
-
-
-def _ask_database() -> None:
-    db.session.execute(text("SELECT 1"))
 
 
 def _ask_redis() -> None:

@@ -149,8 +149,9 @@ def _failed(
         ref,
         attempt=failure.attempt,
         fence=failure.fence,
-        cause=failure.error_code,
-        message=failure.error_message,
+        cause=failure.error_code.replace("\0", ""),
+        # PostgreSQL takes no NUL, and a worker's message may be any bytes it met.
+        message=failure.error_message.replace("\0", ""),
     )
 
 

@@ -1,3 +1,5 @@
+from sqlalchemy import text
+
 from tests.webapp.conftest import error_code
 
 
@@ -13,6 +15,14 @@ def test_readiness_reports_everything_and_only_the_database_decides(client):
     assert checks["db"]["ok"] is True
     assert checks["broker"]["ok"] is False  # the tests name a port where nobody listens
     assert all(set(check) == {"ok", "latency_ms"} for check in checks.values())
+
+
+def test_a_database_without_the_newest_migration_is_not_ready(client, session):
+    session.execute(text("UPDATE alembic_version SET version_num = 'older'"))
+    session.commit()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["checks"]["db"]["ok"]) == (503, False)
+    assert "older" not in answer.text
 
 
 def test_clients_hear_in_an_envelope_that_the_service_is_up(client):

@@ -128,7 +128,7 @@ def test_a_permanent_failure_is_refunded_once_however_often_it_is_reported(
         "generation_id": ordered.id,
         "attempt": 1,
         "error_code": "INVALID_PROMPT",
-        "error_message": "It cannot be drawn.",
+        "error_message": "It cannot\0 be drawn.",
     }
     answers = [worker("POST", "/inference/failed", failure).json["data"] for _ in range(3)]
     assert [answer["applied"] for answer in answers] == [True, False, False]

@@ -109,7 +109,7 @@ def _create_from_form() -> Response:
         )
         return _view(db.session(), style.id)
 
-    digest = bodies.digest(form.model_dump(mode="json"), (file.data for file in files))
+    digest = bodies.digest(form.model_dump(mode="json"), files)
     return bodies.created_once(ROUTE, digest, run, LOCATION)
 
 

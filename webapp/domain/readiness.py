@@ -1,4 +1,4 @@
-"""Is the database there, and does its schema fit this code?"""
+"""Tells whether the database is there and its schema fits this code."""
 
 from functools import lru_cache
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
@@ -31,10 +31,10 @@ EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png"}
 
 @dataclass(frozen=True)
 class UploadedImage:
-    """One file of a multipart request."""
+    """One file of a multipart request: bytes, or a seekable stream that is never read whole."""
 
     filename: str
-    data: bytes
+    data: bytes | BinaryIO
     tags: tuple[str, ...] = ()
 
 
@@ -138,7 +138,7 @@ def add_images(
     for idx, (file, header) in enumerate(zip(uploaded, headers, strict=True), first_idx):
         content_type = f"image/{header.format.lower()}"
         artwork = _new_artwork(
-            session, style, idx, file.filename, len(file.data), content_type, file.tags
+            session, style, idx, file.filename, header.size, content_type, file.tags
         )
         artwork.width, artwork.height = header.width, header.height
         storage.put(artwork.upload_key, file.data, content_type=content_type)

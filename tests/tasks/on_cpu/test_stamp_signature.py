@@ -144,7 +144,10 @@ def test_without_its_signature_an_image_is_retried_then_refunded_and_never_deliv
 @pytest.mark.parametrize(
     "spoil, cause",
     [
-        (lambda storage, _raw, sig: storage.put(sig, b"x", content_type="image/png"), "SIGNATURE_FAILED"),
+        (
+            lambda storage, _raw, sig: storage.put(sig, b"x", content_type="image/png"),
+            "SIGNATURE_FAILED",
+        ),
         (lambda storage, raw, _sig: storage.put(raw, b"x", content_type="image/png"), "NETWORK"),
         (lambda storage, raw, _sig: storage.delete(raw), "NETWORK"),
     ],
@@ -181,9 +184,7 @@ def test_a_blank_signature_signs_nothing(committed, storage, rendered):
     assert (image.status, job.failure_cause) == ("retrying", "SIGNATURE_FAILED")
 
 
-def test_an_unknown_failure_ends_the_image_refunded_and_is_raised(
-    committed, rendered, monkeypatch
-):
+def test_an_unknown_failure_ends_the_image_refunded_and_is_raised(committed, rendered, monkeypatch):
     image_id, job_id, _ = rendered()
     from tasks.on_cpu import stamp_signature as module
 

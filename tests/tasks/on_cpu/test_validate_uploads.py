@@ -19,9 +19,7 @@ def uploaded(committed, storage):
 
     def make(files):
         with committed.begin() as session:
-            run = making.training(
-                session, storage, works=len(files), status=ArtworkStatus.PENDING
-            )
+            run = making.training(session, storage, works=len(files), status=ArtworkStatus.PENDING)
             for work, data in zip(artworks(session), files, strict=True):
                 if data is not None:
                     storage.put(work.upload_key, data, content_type="image/png")
@@ -38,9 +36,7 @@ def stored(storage, kind):
     return {info.key for info in storage.list(f"{kind}/")}
 
 
-def test_bad_files_are_left_out_and_ten_good_ones_go_on_to_training(
-    committed, storage, uploaded
-):
+def test_bad_files_are_left_out_and_ten_good_ones_go_on_to_training(committed, storage, uploaded):
     bad = {
         "IMAGE_CORRUPT": [images.half_of(images.png()), images.png_with_damaged_pixels(), None],
         "INVALID_IMAGE_FORMAT": [images.gif(), images.html()],
@@ -111,9 +107,7 @@ def test_a_worker_that_lost_its_lease_leaves_the_originals_to_the_next(
         assert {work.status for work in artworks(session)} == {"pending"}
 
 
-def test_a_retrain_keeps_the_clean_copies_and_judges_only_what_is_new(
-    committed, storage, uploaded
-):
+def test_a_retrain_keeps_the_clean_copies_and_judges_only_what_is_new(committed, storage, uploaded):
     job_id = uploaded([*GOOD, images.half_of(images.png())])
     validate_uploads(job_id=job_id)
     with committed.begin() as session:

@@ -1,0 +1,182 @@
+"""The whole main job in one process: real engine, real HTTP, real database, no browser."""
+
+import io
+
+import httpx
+import pytest
+from PIL import Image
+from sqlalchemy import select, update
+
+from gpu.training import recipe
+from tasks.on_cpu.deliver_generation import deliver_generation
+from tasks.on_cpu.publish_style import publish_style
+from tasks.on_cpu.stamp_signature import stamp_signature
+from tasks.on_cpu.validate_uploads import validate_uploads
+from tasks.on_gpu import render_images as rendering
+from tasks.on_gpu.render_images import render_images
+from tasks.on_gpu.train_style import train_style
+from tests import images, making
+from webapp.domain import jobs
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.job import Job, JobState
+from webapp.domain.models.style import Artwork, ArtworkStatus, Style
+from webapp.domain.models.training import TrainingRun
+from webapp.domain.services import ledger_check, worker_jobs
+from webapp.domain.settings import settings
+
+
+@pytest.fixture
+def trained(committed, site_storage, tiny):
+    """A style that was validated, trained and published by the tasks themselves."""
+    with committed.begin() as session:
+        run = making.training(session, site_storage, status=ArtworkStatus.PENDING)
+        session.execute(update(Style).values(base_model=tiny, trigger="style"))
+        for work in session.scalars(select(Artwork)):
+            data = images.encoded(images.scene(512, 512, seed=work.idx), "JPEG")
+            site_storage.put(work.upload_key, data, content_type="image/jpeg")
+        job_id = making.job_of(session, run).id
+    validate_uploads(job_id=job_id)
+    train_style(job_id=job_id)
+    publish_style(job_id=job_id)
+    return job_id
+
+
+@pytest.fixture
+def on_sale(committed, site_storage, tiny):
+    """A style of the tiny base model whose adapter nobody trained."""
+    with committed.begin() as session:
+        making.style(session, site_storage, base_model=tiny)
+
+
+def order(committed, **changes):
+    with committed.begin() as session:
+        style = session.scalars(select(Style)).one()
+        made = making.order(session, making.user(session), style, **changes)
+        return [(image.id, making.job_of(session, image).id) for image in made]
+
+
+def test_photos_go_in_and_signed_images_come_out(committed, site_storage, trained):
+    with committed() as session:
+        style = session.scalars(select(Style)).one()
+        run = session.scalars(select(TrainingRun)).one()
+        assert style.training_status == "completed"
+        assert {"loss", "epochs"} <= set(run.metric)
+        assert run.loss_history
+        assert run.sample_keys
+    ordered = order(committed, count=3)
+
+    render_images(job_id=ordered[0][1])  # one bell, one batch
+    for _, job_id in ordered:
+        stamp_signature(job_id=job_id)
+        deliver_generation(job_id=job_id)
+
+    with committed() as session:
+        done = session.scalars(select(Generation).order_by(Generation.id)).all()
+        assert [image.status for image in done] == ["completed"] * 3
+        assert {image.adapter_sha256 for image in done} == {style.adapter_sha256}
+        for image in done:
+            shown = Image.open(io.BytesIO(site_storage.get(image.image_key)))
+            assert shown.size == (512, 512)
+    with committed() as session:
+        assert ledger_check.check(session) == []
+
+
+def test_a_bell_heard_late_renders_nothing(committed, on_sale):
+    [(_, job_id)] = order(committed)
+    with committed.begin() as session:
+        assert jobs.claim(session, job_id, "render_images", 60).fence == 1
+    render_images(job_id=job_id)
+    with committed() as session:
+        job = session.get(Job, job_id)
+        assert (job.fence, job.state, job.tries) == (1, JobState.RUNNING, 0)
+
+
+def test_an_adapter_that_cannot_be_fetched_fails_its_own_job_for_a_passing_cause(
+    committed, site_storage, on_sale
+):
+    [(image_id, job_id)] = order(committed)
+    with committed() as session:
+        site_storage.delete(session.scalars(select(Style.adapter_key)).one())
+    render_images(job_id=job_id)
+    with committed() as session:
+        job = session.get(Job, job_id)
+        assert (job.state, job.failure_cause, job.tries) == (JobState.QUEUED, "NETWORK", 1)
+        assert session.get(Generation, image_id).status == "retrying"
+
+
+def test_an_adapter_of_another_hash_is_never_worn(committed, site_storage, on_sale):
+    [(image_id, job_id)] = order(committed)
+    with committed() as session:
+        key = session.scalars(select(Style.adapter_key)).one()
+    site_storage.put(key, b"another one", content_type="application/octet-stream")
+    render_images(job_id=job_id)
+    with committed() as session:
+        job = session.get(Job, job_id)
+        assert (job.failure_cause, job.step) == ("ADAPTER_MISMATCH", "render_images")
+        assert session.get(Generation, image_id).image_key is None
+
+
+def test_a_renderer_that_falls_over_for_an_unknown_reason_ends_the_batch_refunded(
+    committed, on_sale, monkeypatch
+):
+    ordered = order(committed, count=2)
+    renderer = rendering.renderer_for("tiny")
+    monkeypatch.setattr(renderer, "render", lambda *_args, **_options: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        render_images(job_id=ordered[0][1])
+    with committed() as session:
+        assert {image.status for image in session.scalars(select(Generation))} == {"failed"}
+    with committed() as session:
+        assert ledger_check.check(session) == []
+
+
+def test_a_site_that_is_away_in_mid_work_is_a_passing_cause(committed, on_sale, monkeypatch):
+    [(_, job_id)] = order(committed)
+
+    def away(*_args, **_options):
+        raise httpx.ConnectError("the site is away")
+
+    monkeypatch.setattr(rendering.renderer_for("tiny"), "render", away)
+    with pytest.raises(httpx.ConnectError):
+        render_images(job_id=job_id)
+    with committed() as session:
+        job = session.get(Job, job_id)
+        assert (job.state, job.failure_cause) == (JobState.QUEUED, "NETWORK")
+
+
+def test_a_training_cut_into_slices_ends_as_one_that_was_not(
+    committed, site_storage, tiny, monkeypatch
+):
+    with committed.begin() as session:
+        run = making.training(session, site_storage, step="train_style")
+        session.execute(update(Style).values(base_model=tiny, trigger="style"))
+        for work in session.scalars(select(Artwork)):
+            data = images.encoded(images.scene(512, 512, seed=work.idx), "PNG")
+            site_storage.put(work.clean_key, data, content_type="image/png")
+        job_id = making.job_of(session, run).id
+    sliced = settings().model_copy(update={"training_slice_seconds": 0.0})
+    monkeypatch.setattr(worker_jobs, "settings", lambda: sliced)
+    real = recipe.TrainingConfig
+    monkeypatch.setattr(
+        recipe, "TrainingConfig", lambda **fields: real(**fields, checkpoint_every_steps=2)
+    )
+    fences, checkpoints = [], []
+    for _ in range(10):
+        train_style(job_id=job_id)
+        with committed() as session:
+            job = session.get(Job, job_id)
+            fences.append(job.fence)
+            checkpoints.append(session.get(TrainingRun, run.id).checkpoint_key)
+        if job.step == "publish_style":
+            break
+        assert (job.state, job.tries, job.crashes) == (JobState.QUEUED, 0, 0)
+
+    assert job.step == "publish_style"
+    assert len(fences) > 1
+    assert fences == sorted(set(fences))
+    assert len(set(checkpoints[:-1])) == len(fences) - 1
+    with committed() as session:
+        steps = [point["step"] for point in session.get(TrainingRun, run.id).loss_history]
+        assert steps == sorted(set(steps))
+        assert jobs.claim(session, job_id, "publish_style", 60)
+        session.rollback()

@@ -1,0 +1,253 @@
+"""The worker's client: against the real site, and against a server that misbehaves."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+from tenacity import wait_none
+
+from tasks import worker_api
+from tasks.messages import (
+    RenderFailure,
+    RenderProgress,
+    RenderProgressBody,
+    RenderResult,
+    UploadUrl,
+)
+from tasks.worker_api import ResultRejectedError, WorkerApi, WorkerSettings
+from tests import making
+from tests.broker import free_port
+from tests.fixtures import ENVIRONMENT
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.job import JobState
+
+BODY = RenderProgressBody(current_step=1, total_steps=10, progress_percent=10)
+
+
+def settings_for(url, **changes):
+    return WorkerSettings(
+        **{
+            "internal_api_url": url,
+            "internal_api_token": ENVIRONMENT["INTERNAL_API_TOKEN"],
+        }
+        | changes
+    )
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    for tried in (WorkerApi._send, WorkerApi.download, WorkerApi.upload):
+        monkeypatch.setattr(tried.retry, "wait", wait_none())
+
+
+# ── the real site ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def api(site):
+    return WorkerApi("generation", settings_for(site))
+
+
+@pytest.fixture
+def image(committed, site_storage):
+    with committed.begin() as session:
+        return making.generation(session, site_storage)
+
+
+def result(image, job, data, **changes):
+    return RenderResult(
+        **{
+            "generation_id": image.id,
+            "fence": job.fence,
+            "result_key": job.upload["image"].key,
+            "sha256": making.hashlib.sha256(data).hexdigest(),
+            "seed": 7,
+            "width": 512,
+            "height": 512,
+            "adapter_sha256": making.ADAPTER_SHA256,
+        }
+        | changes
+    )
+
+
+def test_a_worker_needs_two_variables_and_no_keys(monkeypatch, tmp_path):
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.delenv("STORAGE_URL", raising=False)
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    monkeypatch.setenv("INTERNAL_API_URL", "http://site")
+    monkeypatch.setenv("INTERNAL_API_TOKEN", "t")
+    assert WorkerSettings().internal_api_url == "http://site"
+
+
+def test_claim_fetch_put_and_complete_over_http(api, committed, image, tmp_path):
+    [job] = api.claim(job_id=None, limit=4)
+    adapter = api.download(job.download["adapter"], tmp_path / "adapter")
+    assert adapter.read_bytes() == making.ADAPTER
+
+    told = api.progress(RenderProgress(generation_id=image.id, fence=job.fence, progress=BODY))
+    assert (told.applied, told.status, told.cancel_requested) == (True, "processing", False)
+
+    data = making.picture_png()
+    api.upload(job.upload["image"], data)
+    assert api.complete(result(image, job, data)).applied
+    assert api.complete(result(image, job, data)).reason == "duplicate"
+    with committed() as session:
+        assert making.job_of(session, image).step == "stamp_signature"
+
+
+def test_a_rejected_result_is_told_and_its_attempt_is_used_up(api, committed, image):
+    [job] = api.claim(job_id=None)
+    data = making.picture_png()
+    api.upload(job.upload["image"], data)
+    with pytest.raises(ResultRejectedError, match="adapter_mismatch"):
+        api.complete(result(image, job, data, adapter_sha256="f" * 64))
+    with committed() as session:
+        standing = making.job_of(session, image)
+        assert (standing.tries, standing.state) == (1, JobState.QUEUED)
+
+
+def test_a_failure_reported_twice_counts_once(api, committed, image):
+    [job] = api.claim(job_id=None)
+    failure = RenderFailure(
+        generation_id=image.id, fence=job.fence, error_code="GPU_OOM", error_message="no memory"
+    )
+    assert api.fail(failure).applied
+    assert not api.fail(failure).applied
+    with committed() as session:
+        assert making.job_of(session, image).tries == 1
+        assert session.get(Generation, image.id).status == "retrying"
+
+
+def test_an_upload_url_fits_one_object_only(api, site_storage, image):
+    [job] = api.claim(job_id=None)
+    place = job.upload["image"]
+    other = place.model_copy(update={"url": place.url.replace(place.key, "images/stolen.png")})
+    with pytest.raises(httpx.HTTPStatusError, match="403"):
+        api.upload(other, b"x")
+    assert site_storage.head("images/stolen.png") is None
+
+
+def test_a_worker_with_another_token_or_of_another_kind_is_refused(site, committed, image):
+    stranger = WorkerApi("generation", settings_for(site, internal_api_token="x" * 40))
+    assert stranger.claim(job_id=None) == []
+    trainer = WorkerApi("training", settings_for(site))
+    assert trainer.claim(job_id=None) == []
+    with committed() as session:
+        assert making.job_of(session, image).state == JobState.QUEUED
+
+
+def test_a_sick_storage_gives_no_work_and_uses_up_no_try(
+    api, committed, image, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(WorkerApi._send.retry, "stop", lambda state: state.attempt_number >= 2)
+    (tmp_path / "objects").rename(tmp_path / "gone")
+    assert api.claim(job_id=None) == []
+    with committed() as session:
+        assert making.job_of(session, image).fence == 0
+
+
+# ── a server that misbehaves ─────────────────────────────────────────────────────────────────
+
+
+class Moody(BaseHTTPRequestHandler):
+    """Answers with the statuses it was told, one per request, and remembers what was asked."""
+
+    def _answer(self):
+        server = self.server
+        length = int(self.headers.get("Content-Length", 0))
+        server.asked.append((self.command, self.path, self.rfile.read(length), dict(self.headers)))
+        status = server.moods.pop(0) if server.moods else 200
+        if status == 0:
+            self.close_connection = True
+            return  # hang up without a word
+        data = {"data": {"applied": True, "status": "processing", "jobs": []}}
+        body = json.dumps(data).encode() if "/api/" in self.path else b"whole file"
+        self.send_response(status)
+        cut = status == 206
+        self.send_header("Content-Length", str(len(body) + 100 * cut))
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = cut
+
+    do_GET = do_POST = do_PATCH = do_PUT = _answer
+
+    def log_message(self, *_args):
+        pass
+
+
+@pytest.fixture
+def moody():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Moody)
+    server.moods, server.asked = [], []
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def client(moody):
+    return WorkerApi("generation", settings_for(f"http://127.0.0.1:{moody.server_port}"))
+
+
+def url(moody, path="/file"):
+    return f"http://127.0.0.1:{moody.server_port}{path}"
+
+
+REPORT = RenderProgress(generation_id=1, fence=1, progress=BODY)
+
+
+@pytest.mark.parametrize("moods", [[503, 200], [500, 502, 200], [0, 200]])
+def test_a_report_is_sent_again_while_the_site_stumbles(client, moody, moods):
+    count = len(moods)
+    moody.moods = moods
+    assert client.progress(REPORT).applied
+    assert len(moody.asked) == count
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 422])
+def test_what_the_site_refuses_is_not_sent_again(client, moody, status):
+    moody.moods = [status]
+    with pytest.raises(httpx.HTTPStatusError):
+        client.progress(REPORT)
+    assert len(moody.asked) == 1
+
+
+def test_a_file_that_breaks_off_is_fetched_again_whole_or_not_at_all(client, moody, tmp_path):
+    moody.moods = [206, 503, 200]
+    path = client.download(url(moody), tmp_path / "file")
+    assert path.read_bytes() == b"whole file"
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]
+    assert len(moody.asked) == 3
+
+
+def test_storage_never_sees_our_token(client, moody, tmp_path):
+    client.download(url(moody), tmp_path / "file")
+    place = UploadUrl(key="k", method="PUT", url=url(moody), headers={"Content-Type": "image/png"})
+    client.upload(place, b"data")
+    for _, _, _, headers in moody.asked:
+        assert "Authorization" not in headers
+    assert moody.asked[1][0] == "PUT"
+    assert moody.asked[1][2] == b"data"
+    assert moody.asked[1][3]["Content-Type"] == "image/png"
+
+
+def test_the_site_gets_token_and_source(client, moody):
+    client.progress(REPORT)
+    headers = moody.asked[0][3]
+    assert headers["Authorization"] == f"Bearer {ENVIRONMENT['INTERNAL_API_TOKEN']}"
+    assert headers["X-Request-Source"] == "inference-server"
+
+
+def test_a_site_that_is_away_gives_no_work(monkeypatch):
+    monkeypatch.setattr(WorkerApi._send.retry, "stop", lambda state: state.attempt_number >= 3)
+    away = WorkerApi("training", settings_for(f"http://127.0.0.1:{free_port()}"))
+    assert away.claim(job_id=1) == []
+
+
+def test_tries_end_before_the_lease_would(monkeypatch):
+    assert worker_api.TRIES_LAST_SECONDS < 60

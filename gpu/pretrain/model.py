@@ -29,9 +29,7 @@ NOISE: dict[str, Any] = {
     "beta_schedule": "linear",
     "beta_start": 0.0001,
     "beta_end": 0.02,
-    # the clean latents themselves: 64 channels cannot also carry 48 channels of noise to the end,
-    # and predicting velocity left it in the pictures (as arXiv 2511.13720 found for large patches)
-    "prediction_type": "sample",
+    "prediction_type": "v_prediction",
     "rescale_betas_zero_snr": True,
     "timestep_spacing": "trailing",
 }

@@ -26,14 +26,13 @@ class Stage:
 
 # Cost grows with the area, so words are learned on small frames and sizes afterwards.
 STAGES = (
-    Stage(0.40, (Feed((256, 256), 32, 1.0, 30_000),)),
-    Stage(0.90, (Feed((512, 512), 12, 1.0, 16_000),)),
+    Stage(0.36, (Feed((256, 256), 32, 1.0, 30_000),)),
     Stage(
         1.0,
         (
-            Feed((512, 512), 12, 0.55, 16_000),
-            Feed((512, 1024), 6, 0.28, 5_000),
-            Feed((1024, 1024), 3, 0.17, 2_500),
+            Feed((512, 512), 12, 0.80, 8_000),
+            Feed((512, 1024), 6, 0.14, 1_500),
+            Feed((1024, 1024), 3, 0.06, 700),
         ),
     ),
 )
@@ -54,7 +53,7 @@ class Settings:
     warmup_steps: int = 200
     ema_decay: float = 0.997
     snr_ceiling: float = 5.0
-    checkpoint_minutes: float = 9.0
+    checkpoint_minutes: float = 6.0
     autocast: bool = True
     with_samples: bool = True
 

@@ -53,6 +53,9 @@ class Trainer:
             self.parameters, lr=1.0, betas=(0.9, 0.99), weight_decay=0.01, fused=True
         )
         self.codec = PatchCodec.from_pretrained(settings.out / "vae").float().eval()
+        # half of the loss is what is seen: a latent's error weighs as its share of the pixels
+        seen = self.codec.decoder.weight.detach().square().sum(dim=(1, 2, 3)).to(device)
+        self.channel_weights = (0.5 + 0.5 * seen / seen.mean())[:, None, None]
         self.tokenizer = make_tokenizer()
         self.alphas = DDPMScheduler(**NOISE).alphas_cumprod.to(device)
         self.step, self.elapsed = 0, 0.0
@@ -160,16 +163,18 @@ class Trainer:
         latents, noise = latents.to(self.device), noise.to(self.device)
         alphas = self.alphas[times.to(self.device)][:, None, None, None]
         noisy = alphas.sqrt() * latents + (1 - alphas).sqrt() * noise
+        target = alphas.sqrt() * noise - (1 - alphas).sqrt() * latents
         noisy = noisy.to(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.autocast):
             text = self.networks.text_encoder(token_ids.to(self.device))[0]
             predicted = self.networks.unet(
                 noisy, times.to(self.device), encoder_hidden_states=text
             ).sample
-        error = (predicted.float() - latents).square().mean(dim=(1, 2, 3))
-        # min-SNR on the velocity's loss: 1 towards pure noise, where text decides the picture
+        squares = (predicted.float() - target).square() * self.channel_weights
+        error = squares.mean(dim=(1, 2, 3))
+        # min-SNR for v, kept at 1 towards pure noise, where text decides the picture
         snr_plus_one = (1 / (1 - alphas).clamp(min=1e-6)).flatten()
-        return (error * snr_plus_one.clamp(max=self.settings.snr_ceiling)).mean()
+        return (error * (self.settings.snr_ceiling / snr_plus_one).clamp(max=1)).mean()
 
     def _learning_rate(self) -> float:
         settings = self.settings

@@ -9,7 +9,7 @@ import torch
 from gpu.base_models.model import BaseModel
 from gpu.randomness import named_generator
 
-_MIN_WEIGHT = 0.1
+_TINY = 1e-8
 
 
 @dataclass(frozen=True)
@@ -101,19 +101,19 @@ class Objective:
         )
 
     def _weights(self, share: torch.Tensor) -> torch.Tensor:
-        """Min-SNR weights (arXiv 2303.09556), but never nearly zero.
+        """Min-SNR weights (arXiv 2303.09556), but kept at 1 towards pure noise.
 
         With zero terminal SNR the published weight of the last time is zero, and that is the time
-        at which palette and brightness are decided: a style could never learn them.
+        at which palette and brightness are decided: a style could never learn them. For velocity
+        and for clean latents the weights make the same loss.
         """
         if self.min_snr_gamma is None:
             return torch.ones_like(share)
-        ratio = share / (1.0 - share).clamp_min(1e-8)
-        if self.prediction_type == "sample":  # the velocity's loss, capped: 1 at pure noise
-            return (ratio + 1.0).clamp_max(self.min_snr_gamma)
-        capped = ratio.clamp_max(self.min_snr_gamma)
-        divisor = ratio + 1.0 if self.prediction_type == "v_prediction" else ratio
-        return (capped / divisor.clamp_min(1e-8)).clamp_min(_MIN_WEIGHT)
+        ratio = share / (1.0 - share).clamp_min(_TINY)
+        if self.prediction_type == "epsilon":
+            return (self.min_snr_gamma / ratio.clamp_min(_TINY)).clamp_max(1.0)
+        capped = (ratio + 1.0).clamp_max(self.min_snr_gamma)
+        return capped if self.prediction_type == "sample" else capped / (ratio + 1.0)
 
 
 def weighted_losses(unet: Any, batch: NoisyBatch, dtype: torch.dtype) -> torch.Tensor:

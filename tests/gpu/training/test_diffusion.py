@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 
@@ -35,10 +37,28 @@ def test_the_last_time_is_pure_noise_and_still_counts(objective):
     assert last.weights.item() > 0
 
 
-def test_min_snr_weights_are_bounded(objective):
-    weights = objective._weights(objective.alphas_cumprod)
+@pytest.mark.parametrize("kind, most", [("epsilon", 1.0), ("v_prediction", 1.0), ("sample", 5.0)])
+def test_min_snr_weights_are_bounded(objective, kind, most):
+    weights = dataclasses.replace(objective, prediction_type=kind)._weights(
+        objective.alphas_cumprod
+    )
     assert weights.min() > 0
-    assert weights.max() <= 1.0
+    assert weights.max() <= most + 1e-5
+
+
+def test_the_same_mistake_costs_the_same_as_velocity_and_as_clean_latents(objective):
+    clean = dataclasses.replace(objective, prediction_type="sample")
+    latents, guess, noise = torch.randn(3, 3, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    times = torch.tensor([100, 500, 900])
+    as_velocity = objective.noise(latents, torch.zeros(3, 1, 1), times, noise)
+    as_clean = clean.noise(latents, torch.zeros(3, 1, 1), times, noise)
+    share = objective.alphas_cumprod[times].view(-1, 1, 1, 1)
+    implied_velocity = (share.sqrt() * as_velocity.noisy - guess) / (1 - share).sqrt()
+    velocity_loss = (implied_velocity - as_velocity.target).square().mean(dim=(1, 2, 3))
+    clean_loss = (guess - as_clean.target).square().mean(dim=(1, 2, 3))
+    assert torch.allclose(
+        velocity_loss * as_velocity.weights, clean_loss * as_clean.weights, rtol=1e-4
+    )
 
 
 def test_parts_of_a_batch_have_the_losses_of_the_whole(objective, tiny_base):

@@ -99,6 +99,24 @@ def internal(*sources: str) -> Callable[[View], View]:
     return _guarded(Access.INTERNAL, lambda: _check_internal(sources))
 
 
+def or_worker(worker_view: View) -> Callable[[View], View]:
+    """Let a call with a bearer token take another view of the same address: a worker's alias."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def either(*args: Any, **kwargs: Any) -> Any:
+            return (worker_view if _is_worker_call() else view)(*args, **kwargs)
+
+        either.has_worker_view = True  # type: ignore[attr-defined]
+        return either
+
+    return decorate
+
+
+def _is_worker_call() -> bool:
+    return request.headers.get("Authorization", "").startswith("Bearer ")
+
+
 def _guarded(access: Access, check: Callable[[], None]) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
@@ -171,6 +189,8 @@ def _know_and_count() -> None:
     view = current_app.view_functions.get(request.endpoint or "")
     access = getattr(view, "access", Access.PUBLIC)
     if access is Access.INTERNAL or request.endpoint == "static":
+        return
+    if getattr(view, "has_worker_view", False) and _is_worker_call():
         return
     if getattr(view, "rate_exempt", False):
         return

@@ -4,15 +4,21 @@ from typing import Any
 
 from flask import Blueprint, Response, g, redirect, request
 
-from webapp.api import bodies, envelope, event_streams, rate_limits
-from webapp.api.access import public, signed_in, user, viewer
+from webapp.api import bodies, envelope, event_streams, rate_limits, worker_aliases
+from webapp.api.access import or_worker, public, signed_in, user, viewer
 from webapp.domain.errors import Unauthorized
 from webapp.domain.pagination import PageRequest
 from webapp.domain.services import generation_views, generations
 from webapp.domain.services.generation_views import FeedFilter, OwnFilter
 from webapp.extensions import db, storage
 from webapp.schemas.fields import PageQuery
-from webapp.schemas.generations import FeedQuery, GenerationListQuery, GenerationRequest, ImageQuery
+from webapp.schemas.generations import (
+    FeedQuery,
+    GenerationChanges,
+    GenerationListQuery,
+    GenerationRequest,
+    ImageQuery,
+)
 
 blueprint = Blueprint("generations", __name__)
 ROUTE = "POST /generations"
@@ -103,6 +109,17 @@ def read_image(generation_id: int) -> Response:
     response = redirect(url, code=302)
     response.headers["Cache-Control"] = "no-store"
     return response  # type: ignore[return-value]
+
+
+@blueprint.patch("/generations/<id:generation_id>")
+@blueprint.patch("/images/<id:generation_id>")
+@or_worker(worker_aliases.render_progress)
+@signed_in
+def edit(generation_id: int) -> Response:
+    """Show an image to everybody, hide it again, or describe it."""
+    changes = bodies.json_body(GenerationChanges).model_dump(exclude_none=True)
+    generations.edit(db.session(), user_id=user().id, generation_id=generation_id, **changes)
+    return envelope.success(_view(generation_id))
 
 
 @blueprint.post("/generations/<id:generation_id>/cancel")

@@ -48,10 +48,9 @@ def render_status(generation_id: int) -> Response:
     return _take(RENDERING, _render_body(generation_id))
 
 
-@blueprint.patch("/generations/<id:generation_id>")
 @internal(RENDERER)
 def render_progress(generation_id: int) -> Response:
-    """Store where a rendering stands."""
+    """Store where a rendering stands; PATCH /generations/:id leads here with the internal token."""
     return _take(RENDERING, _render_body(generation_id) | {"status": "processing"})
 
 

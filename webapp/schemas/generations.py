@@ -30,6 +30,13 @@ class GenerationRequest(Body):
     )
 
 
+class GenerationChanges(Body):
+    """PATCH /generations/:id by its owner."""
+
+    is_public: bool | None = None
+    description: PlainText | None = Field(None, max_length=500)
+
+
 class GenerationListQuery(PageQuery):
     """GET /generations/me."""
 

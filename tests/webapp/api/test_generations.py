@@ -287,6 +287,41 @@ def test_a_public_image_is_in_the_feed_without_what_is_its_owners(client, ordere
     assert client.get(card["thumbnail_url"]).status_code == 200
 
 
+def test_its_owner_shows_an_image_to_everybody_and_hides_it_again(
+    buyer_client, client, ordered, finish
+):
+    finish(ordered)
+    address = f"{GENERATIONS}/{ordered.id}"
+    shown = buyer_client.patch(address, json={"is_public": True, "description": "Evening"})
+    assert (shown.status_code, shown.json["data"]["is_public"]) == (200, True)
+    assert client.get(address).json["data"]["description"] == "Evening"
+    assert buyer_client.patch(address, json={"is_public": False}).status_code == 200
+    assert client.get(address).status_code == 404
+
+
+def test_an_unfinished_or_canceled_image_cannot_be_shown(buyer_client, ordered):
+    address = f"{GENERATIONS}/{ordered.id}"
+    waiting = buyer_client.patch(address, json={"is_public": True})
+    assert (waiting.status_code, error_code(waiting)) == (409, "GENERATION_STILL_PROCESSING")
+    buyer_client.post(f"{address}/cancel")
+    canceled = buyer_client.patch(address, json={"is_public": True})
+    assert (canceled.status_code, error_code(canceled)) == (409, "INVALID_TRANSITION")
+
+
+def test_only_its_owner_changes_an_image(client, sign_in, session, ordered, finish):
+    finish(ordered, is_public=True)
+    stranger = sign_in(making.user(session))
+    refused = stranger.patch(f"{GENERATIONS}/{ordered.id}", json={"is_public": False})
+    assert (refused.status_code, error_code(refused)) == (403, "FORBIDDEN")
+    assert refused.json["error"]["details"] == {"owner": False}
+    session.execute(update(Generation).values(is_public=False))
+    session.commit()
+    hidden = stranger.patch(f"{GENERATIONS}/{ordered.id}", json={"is_public": True})
+    assert (hidden.status_code, error_code(hidden)) == (404, "GENERATION_NOT_FOUND")
+    nobody = client.patch(f"{GENERATIONS}/{ordered.id}", json={"is_public": False})
+    assert (nobody.status_code, error_code(nobody)) == (401, "UNAUTHORIZED")
+
+
 def test_the_image_is_reached_through_a_short_lived_address(buyer_client, client, ordered, finish):
     waiting = buyer_client.get(f"{GENERATIONS}/{ordered.id}/image")
     assert (waiting.status_code, error_code(waiting)) == (409, "GENERATION_STILL_PROCESSING")

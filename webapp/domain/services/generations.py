@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 from webapp.domain import jobs, pipelines
 from webapp.domain.errors import (
     AlreadyCanceled,
+    Forbidden,
     GenerationNotFound,
+    GenerationStillProcessing,
     InsufficientTokens,
     InvalidTransition,
     LicenseNotValid,
@@ -127,13 +129,51 @@ def _prompt(session: Session, words: list[str], *, field: str, at_least: int) ->
     return clean
 
 
-def cancel(session: Session, *, user_id: int, generation_id: int) -> Generation:
-    """Cancel an image nobody has begun and give its tokens back."""
-    generation = session.scalar(
-        select(Generation).where(Generation.id == generation_id, Generation.user_id == user_id)
-    )
+def edit(
+    session: Session,
+    *,
+    user_id: int,
+    generation_id: int,
+    is_public: bool | None = None,
+    description: str | None = None,
+) -> None:
+    """Show an own image to everybody, hide it again, or describe it.
+
+    Raises GenerationStillProcessing or InvalidTransition when there is no image to show.
+    """
+    generation = _own(session, user_id, generation_id)
+    if is_public and generation.status != GenerationStatus.COMPLETED:
+        if generation.status in {GenerationStatus.FAILED, GenerationStatus.CANCELED}:
+            raise InvalidTransition(
+                **{
+                    "from": generation.status,
+                    "action": "publish",
+                    "allowed": [GenerationStatus.COMPLETED],
+                }
+            )
+        raise GenerationStillProcessing(generation_ids=[generation_id])
+    if is_public is not None:
+        generation.is_public = is_public
+    if description is not None:
+        generation.description = description
+    generation.updated_at = func.clock_timestamp()
+    session.flush()
+
+
+def _own(session: Session, user_id: int, generation_id: int) -> Generation:
+    generation = session.get(Generation, generation_id)
     if generation is None:
         raise GenerationNotFound(id=generation_id)
+    if generation.user_id != user_id:
+        if generation.is_public and not generation.is_flagged:
+            raise Forbidden(owner=False)
+        raise GenerationNotFound(id=generation_id)
+    return generation
+
+
+def cancel(session: Session, *, user_id: int, generation_id: int) -> Generation:
+    """Cancel an image nobody has begun and give its tokens back."""
+    generation = _own(session, user_id, generation_id)
     if generation.status == GenerationStatus.CANCELED:
         raise AlreadyCanceled(canceled_at=generation.updated_at.isoformat())
     if not jobs.cancel_waiting(session, JobKind.GENERATION, generation_id):

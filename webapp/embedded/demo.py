@@ -66,7 +66,7 @@ def story(stack: Stack) -> dict[str, Any]:
         artist = Person(stack.urls["web"], ARTIST).sign_in()
         style, train_seconds = _have_style(artist, bars)
         buyer = Person(stack.urls["web"], f"buyer-{int(time.time())}@buyers.example").sign_in()
-        images = [_buy(buyer, style["id"], order, bars, stack.urls["web"]) for order in ORDERS]
+        images = [_buy(buyer, style["id"], order, bars) for order in ORDERS]
     ledger = _ledger_check(stack)
     pictures = evidence.make(
         stack, style=artist.get(f"/styles/{style['id']}"), kind=STYLE, works=_works()
@@ -136,7 +136,6 @@ def _buy(
     style_id: int,
     order: tuple[str, tuple[str, ...], int],
     bars: Progress,
-    base_url: str,
 ) -> dict[str, Any]:
     """Order one image, wait until it is delivered, save it."""
     ratio, prompt, seed = order

@@ -76,12 +76,19 @@ def _export_adapter(stack: Stack, style_id: int) -> Path:
     return file
 
 
+def _trigger(adapter: Path) -> str:
+    from safetensors import safe_open
+
+    with safe_open(adapter, framework="pt") as file:
+        trigger: str = file.metadata()["trigger"]
+    return trigger
+
+
 def _draw(adapter: Path, *, strength: float) -> list[Image.Image]:
     import hashlib
 
     from gpu.rendering.renderer import Renderer
     from gpu.rendering.requests import RenderedImage, RenderRequest
-    from gpu.training.style_file import read_trigger
 
     sha256 = hashlib.sha256(adapter.read_bytes()).hexdigest()
     requests = [
@@ -89,7 +96,7 @@ def _draw(adapter: Path, *, strength: float) -> list[Image.Image]:
             request_id=str(k),
             adapter_path=adapter,
             adapter_sha256=sha256,
-            trigger=read_trigger(adapter),
+            trigger=_trigger(adapter),
             prompt_tags=prompt,
             seed=FIRST_SEED + k,
             style_strength=strength,

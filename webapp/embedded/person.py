@@ -1,4 +1,4 @@
-"""A person at the site, through HTTP only: signs in at the sandbox, sends forms, watches streams."""
+"""A person at the site, through HTTP only: signs in at the sandbox, sends forms, watches."""
 
 import json
 from collections.abc import Iterator

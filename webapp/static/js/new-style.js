@@ -72,7 +72,7 @@ function makeTile(id, file, problem) {
 
 function said(problem) {
   const text = document.createElement("p");
-  text.className = "field-problem";
+  text.className = "work-problem";
   text.textContent = problem;
   return text;
 }

@@ -28,7 +28,8 @@ function mark(field, text) {
   said.id = `${field.id}-problem`;
   said.textContent = text;
   field.setAttribute("aria-errormessage", said.id);
-  field.after(said);
+  (field.closest("label") ?? field).after(said);
+  field.addEventListener("input", () => { field.removeAttribute("aria-invalid"); said.remove(); }, { once: true });
 }
 
 // Returns whether every field of the form is as the browser's own rules ask.

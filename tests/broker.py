@@ -88,6 +88,15 @@ class Broker:
         _kill_group(self._server)
         self._server = None
 
+    def freeze(self) -> None:
+        """Let the node hang: connections stay open, nobody answers."""
+        assert self._server is not None
+        os.killpg(self._server.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._server is not None
+        os.killpg(self._server.pid, signal.SIGCONT)
+
     def stop(self) -> None:
         """End everything for good."""
         self.kill()

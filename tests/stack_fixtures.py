@@ -2,14 +2,14 @@
 
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from tests.client import Person
 from tests.images import encoded, scene
 from tests.stack import REAL_ENGINE, Stack, running, stop_running
-
-STYLE_NAME = "Ink Harbor"
 
 
 @pytest.fixture(scope="session")
@@ -46,18 +46,34 @@ def person(stack: Stack) -> Iterator[Callable[..., Person]]:
         each.http.close()
 
 
+def told_to(stack: Stack, whom: Person) -> dict[str, int]:
+    """How many notifications of each type a person got."""
+    query = "SELECT type, count(*) FROM notifications WHERE recipient_id = :id GROUP BY type"
+    return {row.type: row.count for row in stack.rows(query, id=whom.me["id"])}
+
+
 def works(count: int = 12, *, seed: int = 0) -> list[bytes]:
     """Training images, each another scene."""
     return [encoded(scene(512, 512, seed=100 * seed + index)) for index in range(count)]
 
 
+@dataclass(frozen=True)
+class TrainedStyle:
+    """A style on sale, its artist, and what the event stream told while it was trained."""
+
+    artist: Person
+    id: int
+    events: list[tuple[str, Any]] = field(default_factory=list)
+
+
 @pytest.fixture(scope="session")
-def trained(shared_stack: Stack) -> Iterator[tuple[Person, int]]:
-    """An artist and a style that was really trained: made once, bought from often."""
+def trained(shared_stack: Stack) -> Iterator[TrainedStyle]:
+    """A style that was really trained, from a form with twelve files; bought from often."""
     shared_stack.use_engine(REAL_ENGINE)
     artist = Person(shared_stack.site, f"mina-{secrets.token_hex(4)}@example.com", "Mina Park")
     artist.become_artist("Mina Park")
-    style = artist.create_style(f"{STYLE_NAME} {secrets.token_hex(2)}", works())
+    style = artist.create_style("Ink Harbor", works(), tags="boat")
+    events = list(artist.events(f"/styles/{style['id']}/events"))
     assert artist.trained(style["id"])["training_status"] == "completed"
-    yield artist, style["id"]
+    yield TrainedStyle(artist, style["id"], events)
     artist.http.close()

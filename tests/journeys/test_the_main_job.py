@@ -15,80 +15,59 @@ from gpu.signature.ink import prepare_ink
 from gpu.signature.placement import placement
 from tests.client import signature_png
 from tests.stack import REAL_ENGINE
-from tests.stack_fixtures import works
+from tests.stack_fixtures import told_to
 from tests.waiting import wait_for
 
 
-def test_an_artist_trains_a_style_in_slices_and_sells_it(stack, person):
-    stack.use_engine(REAL_ENGINE)
-    artist = person("Mina")
-    assert artist.me["role"] == "user"
-    artist.become_artist("Mina Park")
-    assert artist.get("/auth/me")["role"] == "artist"
-
-    style = artist.create_style("Harbour in Ink", works(seed=1), tags="boat")
-    path = f"/styles/{style['id']}"
-    assert style["training_status"] == "pending"
-    assert style["artwork_count"] == 12
-
-    seen = list(artist.events(f"{path}/events"))
-    assert [event for event, _ in seen][-1] == "end"
-    assert {event for event, _ in seen[:-1]} <= {"update"}
-    states = [told["training_status"] for _, told in seen]
+def test_an_artist_sees_a_style_being_trained_in_slices_and_put_on_sale(stack, trained):
+    assert [event for event, _ in trained.events][-1] == "end"
+    assert {event for event, _ in trained.events[:-1]} <= {"update"}
+    states = [told["training_status"] for _, told in trained.events]
     assert states == sorted(states, key=["pending", "training", "completed"].index)
-    percents = [told["progress"]["progress_percent"] for _, told in seen if told["progress"]]
+    percents = [
+        told["progress"]["progress_percent"] for _, told in trained.events if told["progress"]
+    ]
     assert percents == sorted(percents)
 
-    done = artist.get(path)
+    done = trained.artist.get(f"/styles/{trained.id}")
+    assert trained.artist.get("/auth/me")["role"] == "artist"
     assert done["training_status"] == "completed"
     assert done["validation"] == {"total": 12, "pending": 0, "valid": 12, "rejected": 0}
     assert done["training_metric"]["loss"] > 0
     assert 1 <= len(done["sample_images"]) <= 4
     assert all(httpx.get(url).status_code == 200 for url in done["sample_images"])
+    assert trained.id in [row["id"] for row in trained.artist.get("/styles")["results"]]
 
     fence = stack.value(
         "SELECT fence FROM jobs JOIN training_runs ON training_runs.id = jobs.ref"
         " WHERE kind = 'training' AND style_id = :id",
-        id=style["id"],
+        id=trained.id,
     )
     assert fence > 3, "validation, one slice and publication alone take three claims"
     [run] = stack.rows(
         "SELECT loss_history, progress, adapter_key, adapter_sha256 FROM training_runs"
         " WHERE style_id = :id",
-        id=style["id"],
+        id=trained.id,
     )
     steps = [point["step"] for point in run.loss_history]
     assert steps == sorted(steps)
     assert run.progress is None
     assert stack.sha256(run.adapter_key) == run.adapter_sha256
-    told = artist_notifications(stack, artist)
-    assert told == ["style_training_complete"]
-    assert style["id"] in [row["id"] for row in artist.get("/styles")["results"]]
-
-
-def artist_notifications(stack, artist) -> list[str]:
-    return [
-        row.type
-        for row in stack.rows(
-            "SELECT type FROM notifications WHERE recipient_id = :id ORDER BY id",
-            id=artist.me["id"],
-        )
-    ]
+    assert told_to(stack, trained.artist) == {"style_training_complete": 1}
 
 
 def test_a_buyer_gets_one_signed_image_of_each_shape_and_the_artist_is_paid(
     stack, trained, person
 ):
     stack.use_engine(REAL_ENGINE)
-    artist, style_id = trained
     buyer = person()
-    earned = artist.balance()["earned_token_balance"]
+    earned = trained.artist.balance()["earned_token_balance"]
     assert buyer.balance()["token_balance"] == 100
 
     raws = RawImages(stack)
     orders = {}
     for shape in ("1:1", "2:2", "1:2"):
-        answer = buyer.order(style_id, aspect_ratio=shape, seed=7)
+        answer = buyer.order(trained.id, aspect_ratio=shape, seed=7)
         assert answer.status_code == 201, answer.text
         orders[shape] = answer.json()["data"]["id"]
     assert buyer.balance()["token_balance"] == 70
@@ -112,12 +91,8 @@ def test_a_buyer_gets_one_signed_image_of_each_shape_and_the_artist_is_paid(
         "escrowed_tokens": 0,
         "earned_token_balance": 0,
     }
-    assert artist.balance()["earned_token_balance"] == earned + 30
-    told = stack.rows(
-        "SELECT type, count(*) FROM notifications WHERE recipient_id = :id GROUP BY type",
-        id=buyer.me["id"],
-    )
-    assert [tuple(row) for row in told] == [("generation_complete", 3)]
+    assert trained.artist.balance()["earned_token_balance"] == earned + 30
+    assert told_to(stack, buyer) == {"generation_complete": 3}
 
 
 class RawImages:
@@ -200,9 +175,8 @@ def check_raw_is_out_of_reach(stack, raw_key: str, signed_url: str) -> None:
 
 def test_an_image_is_watched_until_its_stream_ends(stack, trained, person):
     stack.use_engine(REAL_ENGINE)
-    _, style_id = trained
     buyer = person()
-    ordered = buyer.order(style_id, count=2).json()["data"]
+    ordered = buyer.order(trained.id, count=2).json()["data"]
     first, second = ordered["batch"]["generation_ids"]
     streams: dict[int, list] = {}
 

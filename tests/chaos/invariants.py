@@ -1,0 +1,88 @@
+"""What must hold when all is quiet: the ledger, every answer that was given, every object."""
+
+from tests.stack import Stack
+
+NAMED = """
+    SELECT unnest(ARRAY[image_key, preview_key, thumbnail_key]) FROM generations
+        WHERE status = 'completed'
+    UNION SELECT unnest(ARRAY[adapter_key, thumbnail_key]) FROM styles
+    UNION SELECT jsonb_array_elements_text(sample_keys) FROM styles
+    UNION SELECT unnest(ARRAY[checkpoint_key, adapter_key]) FROM training_runs
+    UNION SELECT jsonb_array_elements_text(sample_keys) FROM training_runs
+    UNION SELECT clean_key FROM artworks
+    UNION SELECT signature_key FROM artists
+"""
+
+
+def broken(stack: Stack, accepted: dict[str, list[int]] | None = None) -> list[str]:
+    """Return every invariant that does not hold; call it when no job is unfinished.
+
+    `accepted` names, per idempotency key, the generations that a 201 promised.
+    """
+    return [
+        *stack.violations(),
+        *_unfinished(stack),
+        *_trainings_told(stack),
+        *_objects(stack),
+        *(_promises(stack, accepted) if accepted is not None else []),
+    ]
+
+
+def _unfinished(stack: Stack) -> list[str]:
+    left = stack.rows("SELECT id, state, step FROM jobs WHERE state IN ('queued', 'running')")
+    return [f"I7 job {row.id} is {row.state} at {row.step}" for row in left]
+
+
+def _trainings_told(stack: Stack) -> list[str]:
+    rows = stack.rows(
+        """
+        SELECT runs.id, count(notifications.id) AS told
+        FROM training_runs AS runs
+        JOIN jobs ON jobs.kind = 'training' AND jobs.ref = runs.id
+                 AND jobs.state IN ('done', 'failed')
+        LEFT JOIN notifications ON notifications.dedupe_key LIKE '%:run:' || runs.id
+        GROUP BY runs.id HAVING count(notifications.id) <> 1
+        """
+    )
+    return [f"I10 training run {row.id} was told {row.told} times" for row in rows]
+
+
+def _objects(stack: Stack) -> list[str]:
+    """I9: completed if and only if there is an object of that size and hash, and no other."""
+    found = []
+    for row in stack.rows(
+        "SELECT id, image_key, image_size, image_sha256 FROM generations"
+        " WHERE status = 'completed'"
+    ):
+        info = stack.storage.head(row.image_key)
+        if info is None or info.size != row.image_size:
+            found.append(f"I9 generation {row.id} has no object of its size")
+        elif stack.sha256(row.image_key) != row.image_sha256:
+            found.append(f"I9 generation {row.id} has another object")
+    stack.collect_garbage()
+    named = {row[0] for row in stack.rows(NAMED)}
+    stored = {info.key for info in stack.storage.list()}
+    found += [f"I9 {key} is left over" for key in sorted(stored - named)]
+    unlisted = stack.rows(
+        "SELECT id FROM generations WHERE status <> 'completed' AND image_key IS NOT NULL"
+    )
+    return found + [f"I9 generation {row.id} has an image though it failed" for row in unlisted]
+
+
+def _promises(stack: Stack, accepted: dict[str, list[int]]) -> list[str]:
+    """I8 and I12: what was accepted is there, once; nothing else was made by those keys."""
+    promised = [generation_id for ids in accepted.values() for generation_id in ids]
+    rows = stack.rows("SELECT id FROM generations WHERE id = ANY(:ids)", ids=promised)
+    found = []
+    if len(promised) != len(set(promised)):
+        found.append("I12 two orders share a generation")
+    if len(rows) != len(set(promised)):
+        found.append(f"I8 {len(set(promised)) - len(rows)} accepted generations are not there")
+    stored = stack.rows(
+        "SELECT key, response -> 'batch' -> 'generation_ids' AS ids FROM idempotency_keys"
+        " WHERE key = ANY(:keys)",
+        keys=list(accepted),
+    )
+    if {row.key: row.ids for row in stored} != accepted:
+        found.append("I8 stored answers are not those that were given")
+    return found

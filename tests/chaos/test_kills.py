@@ -1,0 +1,103 @@
+"""Each process killed at each place where it hurts, once: every order still ends, once."""
+
+import pytest
+
+from tests.chaos.invariants import broken
+from tests.stack import REAL_ENGINE
+from tests.waiting import wait_for
+
+PLACES = [
+    ("gpu", "after_claim"),
+    ("gpu", "mid_render"),
+    ("gpu", "after_put"),
+    ("gpu", "after_complete"),
+    ("stamper", "after_claim"),
+    ("stamper", "after_put"),
+    ("cashier", "before_commit"),
+    ("cashier", "after_commit"),
+    ("relay", "after_mark"),
+    ("relay", "after_publish"),
+]
+
+
+@pytest.mark.parametrize(("name", "place"), PLACES)
+def test_an_order_is_delivered_once_though_a_process_is_killed(fast, market, name, place):
+    process = getattr(fast, name)
+    deaths = process.deaths_at(place)
+    process.arm(place)
+    [ordered] = market.order()
+    wait_for(lambda: process.has_fired(place), f"{name} to die at {place}", seconds=60,
+             explain=fast.tails)
+    assert process.deaths_at(place) == deaths + 1
+    deliver_soon(fast, [ordered])
+    assert market.statuses() == {"completed": 1}
+    assert broken(fast, market.accepted) == []
+
+
+def deliver_soon(stack, ids):
+    """Wait for the end of some generations; leases of the silent run out a little earlier."""
+
+    def ended() -> bool:
+        stack.execute(
+            "UPDATE jobs SET lease_until = clock_timestamp() WHERE ref = ANY(:ids)"
+            " AND kind = 'generation' AND state = 'running'"
+            " AND lease_until < clock_timestamp() + interval '4 seconds'",
+            ids=ids,
+        )
+        return stack.unfinished() == 0
+
+    wait_for(ended, "the orders to end", seconds=90, every=0.2, explain=stack.tails)
+
+
+def test_a_web_process_killed_right_after_its_commit_has_taken_the_order_once(fast, market):
+    fast.wait_until_quiet()
+    fast.web.arm("after_commit")
+    before = fast.value("SELECT count(*) FROM orders")
+    [ordered] = market.order(key="the-same-key-twice")
+    assert fast.web.has_fired("after_commit")
+    assert market.replayed == 1, "the first answer was lost, the second is the stored one"
+    assert fast.value("SELECT count(*) FROM orders") == before + 1
+    fast.wait_until_quiet()
+    assert market.statuses() == {"completed": 1}
+    assert market.order(key="the-same-key-twice") == [ordered]
+    assert broken(fast, market.accepted) == []
+
+
+def test_a_web_process_killed_before_its_commit_has_taken_nothing(fast, market):
+    fast.wait_until_quiet()
+    fast.web.arm("before_commit")
+    before = fast.value("SELECT count(*) FROM orders")
+    market.order(key="a-key-of-its-own")
+    assert fast.web.has_fired("before_commit")
+    assert market.replayed == 0
+    assert fast.value("SELECT count(*) FROM orders") == before + 1
+    fast.wait_until_quiet()
+    assert broken(fast, market.accepted) == []
+
+
+@pytest.mark.parametrize("name", ["gpu", "stamper", "cashier", "relay"])
+def test_a_process_group_killed_under_load_loses_nothing(fast, market, name):
+    process = getattr(fast, name)
+    starts = process.starts
+    market.orders(6)
+    process.kill()
+    market.orders(2)
+    wait_for(lambda: process.starts > starts, f"{name} to be started again")
+    fast.wait_until_quiet()
+    assert market.statuses() == {"completed": 8}
+    assert broken(fast, market.accepted) == []
+
+
+def test_a_gpu_worker_killed_in_the_middle_of_a_rendering_begins_it_again(stack, trained, person):
+    stack.use_engine(REAL_ENGINE)
+    buyer = person()
+    stack.gpu.arm("mid_render")
+    ordered = buyer.order(trained.id, aspect_ratio="2:2").json()["data"]["id"]
+    wait_for(lambda: stack.gpu.has_fired("mid_render"), "the worker to die", seconds=60,
+             explain=stack.tails)
+    assert buyer.final(ordered)["status"] == "completed"
+    crashes = stack.value(
+        "SELECT crashes FROM jobs WHERE kind = 'generation' AND ref = :id", id=ordered
+    )
+    assert crashes == 1
+    assert broken(stack) == []

@@ -1,0 +1,149 @@
+"""Bells doubled and late, workers that come back from the dead: no effect but the first."""
+
+import hashlib
+import io
+import signal
+from contextlib import contextmanager
+
+import pytest
+
+from tasks.messages import (
+    RenderFailure,
+    RenderProgress,
+    RenderProgressBody,
+    RenderResult,
+)
+from tasks.worker_api import WorkerApi, WorkerSettings
+from tests.chaos.doubling import Doubler
+from tests.chaos.fast_engine import picture
+from tests.chaos.invariants import broken
+from tests.waiting import wait_for
+
+
+def test_a_third_of_all_bells_twice_changes_nothing(fast, market):
+    with Doubler(fast.rabbitmq.url, share=1.0, seed=1) as warming_up:
+        market.orders(1)
+        wait_for(lambda: warming_up.copies, "the first copy", seconds=30)
+    with Doubler(fast.rabbitmq.url, share=0.3, seed=2) as doubler:
+        market.orders(16)
+        fast.wait_until_quiet()
+        assert doubler.copies > 0
+    assert market.statuses() == {"completed": 17}
+    assert broken(fast, market.accepted) == []
+
+
+@contextmanager
+def asleep(process):
+    """Freeze a process; it comes back as a zombie that knows nothing of what happened."""
+    process.send(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send(signal.SIGCONT)
+
+
+@pytest.fixture
+def api(fast):
+    made = WorkerApi(
+        "generation",
+        WorkerSettings(
+            internal_api_url=fast.site, internal_api_token=fast.environment["INTERNAL_API_TOKEN"]
+        ),
+    )
+    yield made
+    made._site.close()
+    made._storage.close()
+
+
+def progress(job, percent=50):
+    body = RenderProgressBody(current_step=1, total_steps=2, progress_percent=percent)
+    generation_id = job.payload["generation_id"]
+    return RenderProgress(generation_id=generation_id, fence=job.fence, progress=body)
+
+
+def failure(job):
+    generation_id = job.payload["generation_id"]
+    return RenderFailure(generation_id=generation_id, fence=job.fence, error_code="INTERNAL_ERROR")
+
+
+def result(api, job):
+    """Upload what this claim may upload and return the report of it."""
+    order = job.payload
+    file = io.BytesIO()
+    picture(order["width"], order["height"]).save(file, "PNG")
+    api.upload(job.upload["image"], file.getvalue())
+    return RenderResult(
+        generation_id=order["generation_id"],
+        fence=job.fence,
+        result_key=job.upload["image"].key,
+        sha256=hashlib.sha256(file.getvalue()).hexdigest(),
+        seed=order["seed"],
+        width=order["width"],
+        height=order["height"],
+        adapter_sha256=order["adapter_sha256"],
+    )
+
+
+def claimed(api):
+    return wait_for(lambda: api.claim(job_id=None), "a job to claim", seconds=30)[0]
+
+
+def test_every_report_under_a_stale_fence_is_told_so_and_changes_nothing(fast, market, api):
+    fast.wait_until_quiet()
+    with asleep(fast.gpu):
+        [ordered] = market.order()
+        lost = claimed(api)
+        assert api.progress(progress(lost)).applied
+        fast.expire_leases()
+        job = wait_for(lambda: claimed(api), "the lost job to be claimable")
+        assert job.job_id == lost.job_id
+        assert job.fence > lost.fence
+
+        stale = [api.progress(progress(lost, 90)), api.fail(failure(lost))]
+        stale.append(api.complete(result(api, lost)))
+        assert [(answer.applied, answer.reason) for answer in stale] == [
+            (False, "stale_attempt")
+        ] * 3
+
+        done = result(api, job)
+        assert api.complete(done).applied
+        again = api.complete(done)
+        assert (again.applied, again.reason) in {(False, "duplicate"), (False, "terminal")}
+    fast.wait_until_quiet()
+    for late in (lost, job):
+        answers = [api.progress(progress(late)), api.fail(failure(late)), api.complete(done)]
+        assert [(answer.applied, answer.reason) for answer in answers] == [
+            (False, "terminal")
+        ] * 3
+    assert market.statuses() == {"completed": 1}
+    assert fast.storage.head(lost.upload["image"].key) is not None
+    assert broken(fast, market.accepted) == []
+    assert fast.storage.head(lost.upload["image"].key) is None, "garbage is collected"
+    assert fast.value("SELECT count(*) FROM notifications WHERE target_id = :id"
+                      " AND target_type = 'generation'", id=ordered) == 1
+
+
+def test_a_worker_that_slept_through_its_lease_wakes_up_harmless(fast, market, api):
+    fast.wait_until_quiet()
+    with asleep(fast.stamper):
+        [ordered] = market.order()
+        wait_for(
+            lambda: fast.value("SELECT step FROM jobs WHERE ref = :id AND kind = 'generation'",
+                               id=ordered) == "stamp_signature",
+            "the raw image",
+            seconds=60,
+            explain=fast.tails,
+        )
+    wait_for(
+        lambda: fast.value(
+            "SELECT fence FROM jobs WHERE ref = :id AND kind = 'generation'", id=ordered
+        ) >= 2,
+        "the stamper to begin",
+    )
+    with asleep(fast.stamper):
+        fast.expire_leases()
+        wait_for(lambda: fast.value(
+            "SELECT count(*) FROM jobs WHERE state = 'running'") == 0, "the lease to be gone")
+    fast.wait_until_quiet()
+    assert market.statuses() == {"completed": 1}
+    assert broken(fast, market.accepted) == []

@@ -1,0 +1,76 @@
+"""A GPU worker killed in the middle of a training: another one goes on from the checkpoint."""
+
+import json
+import subprocess
+
+from tests.chaos.invariants import broken
+from tests.processes import PYTHON, ROOT
+from tests.stack import REAL_ENGINE
+from tests.stack_fixtures import told_to, works
+from tests.waiting import wait_for
+
+RUN = "SELECT * FROM training_runs WHERE style_id = :id"
+
+
+def test_a_killed_training_resumes_and_gives_the_same_style_as_an_undisturbed_one(
+    stack, person, tmp_path
+):
+    stack.use_engine(REAL_ENGINE)
+    artist = person("Theo")
+    artist.become_artist("Theo Lindqvist")
+    style_id = artist.create_style("Quiet Lines", works(10, seed=5))["id"]
+    wait_for(
+        lambda: stack.rows(RUN, id=style_id)[0].checkpoint_key,
+        "the first checkpoint",
+        seconds=120,
+        explain=stack.tails,
+    )
+    stack.gpu.arm("mid_training")
+    wait_for(lambda: stack.gpu.has_fired("mid_training"), "the worker to die", seconds=60,
+             explain=stack.tails)
+    known = len(stack.rows(RUN, id=style_id)[0].loss_history)
+    stack.expire_leases()
+
+    done = artist.trained(style_id)
+    assert done["training_status"] == "completed", done["failure"]
+    [run] = stack.rows(RUN, id=style_id)
+    resumed_at = run.loss_history[known]["step"]
+    assert resumed_at > 1, "the training began anew"
+    assert stack.value(
+        "SELECT crashes FROM jobs WHERE kind = 'training' AND ref = :id", id=run.id
+    ) == 1
+    assert told_to(stack, artist) == {"style_training_complete": 1}
+    assert run.adapter_sha256 == undisturbed(stack, run, tmp_path)
+    assert broken(stack) == []
+
+
+def undisturbed(stack, run, folder) -> str:
+    """The hash of the adapter that the same training gives in one go."""
+    found = []
+    for work in stack.rows(
+        "SELECT clean_key, tags FROM artworks WHERE style_id = :id AND status = 'valid'"
+        " ORDER BY idx",
+        id=run.style_id,
+    ):
+        path = folder / work.clean_key.replace("/", "-")
+        path.write_bytes(stack.storage.get(work.clean_key))
+        found.append({"path": str(path), "tags": work.tags})
+    [style] = stack.rows("SELECT trigger, license_type FROM styles WHERE id = :id", id=run.style_id)
+    job = folder / "job.json"
+    metadata = {"style_id": str(run.style_id), "license": style.license_type}
+    job.write_text(
+        json.dumps(
+            {"works": found, "trigger": style.trigger, "seed": run.seed, "metadata": metadata}
+        )
+    )
+    done = subprocess.run(
+        [PYTHON, "-m", "tests.chaos.undisturbed", str(job)],
+        cwd=ROOT,
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -5,11 +5,10 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 import structlog
-from sqlalchemy.exc import OperationalError
 
 from celery_config import TaskName
 from failpoints import failpoint
-from webapp.domain.db import unit_of_work
+from webapp.domain.db import DatabaseUnavailable, unit_of_work
 from webapp.domain.gateways.storage import Storage, StorageUnavailable, make_storage
 from webapp.domain.jobs import Lease
 from webapp.domain.services import steps
@@ -61,8 +60,8 @@ def verdict(lease: Lease) -> Iterator[None]:
         _record(lease, error.cause, str(error))
     except StorageUnavailable:
         _record(lease, "NETWORK", "Storage did not answer.")
-    except OperationalError:
-        raise  # the database is away: the lease runs out and the relay rings again
+    except DatabaseUnavailable:
+        raise  # the lease runs out and the relay rings again
     except Exception as error:
         _record(lease, "INTERNAL_ERROR", type(error).__name__)
         raise

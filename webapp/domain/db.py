@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 from sqlalchemy import Engine, MetaData, create_engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from failpoints import failpoint
@@ -19,6 +20,8 @@ NAMING_CONVENTION = {
 }
 # A forgotten transaction must not hold locks, and no statement of ours needs longer.
 CONNECT_OPTIONS = "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000"
+# What workers catch when PostgreSQL is away: the lease runs out and the relay rings again.
+DatabaseUnavailable = OperationalError
 
 
 class Base(DeclarativeBase):

@@ -1,0 +1,136 @@
+"""Who may import whom: kept today, and each contract noticed when it is broken."""
+
+import configparser
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = Path(sys.executable).parent / "lint-imports"
+PACKAGES = ("webapp", "tasks", "gpu")
+# One line that breaks each contract: where it is written, and what the linter must say.
+BREACHES = {
+    "engine": ("gpu/device.py", "import webapp.domain.db", "gpu.device -> webapp.domain.db"),
+    "signature": ("gpu/signature/ink.py", "import torch", "gpu.signature.ink -> torch"),
+    "gpu-worker": (
+        "tasks/on_gpu/render_images.py",
+        "from webapp.domain import jobs",
+        "tasks.on_gpu.render_images -> webapp.domain.jobs",
+    ),
+    "cpu-worker": (
+        "tasks/on_cpu/refund.py",
+        "from gpu.rendering import renderer",
+        "tasks.on_cpu.refund -> gpu.rendering",
+    ),
+    "cpu-worker-database": (
+        "tasks/on_cpu/refund.py",
+        "import sqlalchemy",
+        "tasks.on_cpu.refund -> sqlalchemy",
+    ),
+    "domain": ("webapp/domain/jobs.py", "import flask", "webapp.domain.jobs -> flask"),
+    "web": (
+        "webapp/api/generations.py",
+        "from webapp.domain import relay",
+        "webapp.api.generations -> webapp.domain.relay",
+    ),
+    "web-database": (
+        "webapp/schemas/styles.py",
+        "import sqlalchemy",
+        "webapp.schemas.styles -> sqlalchemy",
+    ),
+    "models": (
+        "webapp/domain/models/job.py",
+        "from webapp.domain.services import ledger",
+        "webapp.domain.models.job -> webapp.domain.services.ledger",
+    ),
+}
+
+
+def contracts():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / ".importlinter")
+    prefix = "importlinter:contract:"
+    return {
+        name.removeprefix(prefix): dict(parser[name])
+        for name in parser.sections()
+        if name.startswith(prefix)
+    }
+
+
+def lint(folder):
+    done = subprocess.run(
+        [str(PROGRAM), "--no-cache"],
+        check=False,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+    )
+    return done.returncode, done.stdout
+
+
+def test_every_contract_is_kept():
+    status, said = lint(ROOT)
+    assert status == 0, said
+    assert said.count("KEPT") == len(contracts())
+
+
+def test_every_contract_is_broken_once_here():
+    assert set(BREACHES) == set(contracts())
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("copy")
+    for package in PACKAGES:
+        shutil.copytree(
+            ROOT / package,
+            folder / package,
+            ignore=lambda where, names: [
+                name
+                for name in names
+                if name == "__pycache__"
+                or not (name.endswith(".py") or (Path(where) / name).is_dir())
+            ],
+        )
+    for name in ("celery_config.py", "failpoints.py", ".importlinter"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("name", sorted(BREACHES))
+def test_the_linter_notices_a_breach(copy, name):
+    path, line, expected = BREACHES[name]
+    source = (copy / path).read_text()
+    (copy / path).write_text(f"{source}\n{line}\n")
+    try:
+        status, said = lint(copy)
+    finally:
+        (copy / path).write_text(source)
+    assert status == 1
+    title = contracts()[name]["name"]
+    assert f"{title} BROKEN" in said
+    assert expected in said.rpartition(title)[2]
+
+
+def test_the_whole_engine_but_its_signing_is_forbidden_to_cpu_tasks():
+    named = set(contracts()["cpu-worker"]["forbidden_modules"].split())
+    parts = {
+        path.stem for path in (ROOT / "gpu").iterdir() if path.suffix == ".py" or path.is_dir()
+    }
+    expected = {f"gpu.{part}" for part in parts - {"__init__", "__pycache__", "signature", "rules"}}
+    assert expected <= named
+
+
+def test_the_whole_web_is_forbidden_to_the_domain():
+    named = set(contracts()["domain"]["forbidden_modules"].split())
+    parts = {
+        path.stem
+        for path in (ROOT / "webapp").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert {f"webapp.{part}" for part in parts - {"__init__", "domain"}} <= named

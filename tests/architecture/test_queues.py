@@ -1,0 +1,103 @@
+"""Every task has a queue, every queue a worker, and every worker knows the tasks it hears."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from celery_config import CPU_QUEUES, GPU_QUEUES, ROUTES, QueueName, TaskName, make_celery
+from webapp.domain.pipelines import PIPELINES
+from webapp.embedded.processes import PROCESSES
+
+ROOT = Path(__file__).parents[2]
+
+
+def compose():
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+
+
+def workers():
+    """Each worker service: the package it imports and the queues it hears."""
+    found = {}
+    for name, service in compose().items():
+        command = service.get("command") or []
+        words = shlex.split(command) if isinstance(command, str) else command
+        if "worker" in words:
+            package = words[words.index("-I") + 1]
+            found[name] = (package, set(words[words.index("-Q") + 1].split(",")), words)
+    return found
+
+
+def tasks_of(package):
+    """Names of the tasks that a pool's package registers with an app."""
+    app = make_celery("memory://")
+    app.loader.import_task_module(package)
+    app.finalize()
+    sources = {path.stem for path in (ROOT / package.replace(".", "/")).glob("*.py")}
+    return {
+        name
+        for name, task in app.tasks.items()
+        if task.__module__.startswith(package) and task.__module__.rpartition(".")[2] in sources
+    }
+
+
+def test_every_task_is_routed_and_every_queue_is_used():
+    assert set(ROUTES) == set(TaskName)
+    assert set(ROUTES.values()) | {QueueName.DEFAULT} == set(QueueName)
+    assert set(CPU_QUEUES) | set(GPU_QUEUES) == set(QueueName)
+    assert not set(CPU_QUEUES) & set(GPU_QUEUES)
+
+
+def test_every_queue_has_a_worker_in_docker_compose():
+    heard = set().union(*(queues for _, queues, _ in workers().values()))
+    assert heard == set(QueueName)
+
+
+def test_every_worker_knows_all_tasks_of_the_queues_it_hears():
+    for name, (package, queues, _) in workers().items():
+        routed = {task for task, queue in ROUTES.items() if queue in queues}
+        assert routed <= tasks_of(package), name
+
+
+def test_every_task_is_registered_by_exactly_one_package():
+    cpu, gpu = tasks_of("tasks.on_cpu"), tasks_of("tasks.on_gpu")
+    assert cpu | gpu == set(TaskName)
+    assert not cpu & gpu
+    assert gpu == {pipeline.gpu_step for pipeline in PIPELINES.values()}
+    assert all(ROUTES[TaskName(task)] in GPU_QUEUES for task in gpu)
+
+
+def test_gpu_workers_take_one_task_at_a_time_in_a_child():
+    for name, (package, _, words) in workers().items():
+        assert words[words.index("-P") + 1] == "prefork", name
+        if package == "tasks.on_gpu":
+            assert words[words.index("-c") + 1] == "1", name
+
+
+def test_every_queue_has_a_worker_in_the_embedded_stack():
+    heard = set()
+    for process in PROCESSES:
+        words = process.command
+        if "worker" in words and "-Q" in words:
+            queues = set(words[words.index("-Q") + 1].split(","))
+            routed = {task for task, queue in ROUTES.items() if queue in queues}
+            assert routed <= tasks_of(words[words.index("-I") + 1]), process.name
+            heard |= queues
+    assert heard == set(QueueName)
+
+
+@pytest.mark.parametrize("service", ["web", "relay", "worker-cpu", "beat", "postgres", "rabbitmq"])
+def test_the_services_of_the_product_are_there(service):
+    assert service in compose()
+
+
+def test_gpu_workers_get_no_database_and_no_storage_keys_of_their_own():
+    for name, (package, _, _) in workers().items():
+        if package == "tasks.on_gpu":
+            assert "DATABASE_URL" not in str(compose()[name].get("environment", "")), name
+
+
+def test_flower_and_operators_ports_stay_on_loopback():
+    for port in compose()["flower"]["ports"]:
+        assert str(port).startswith("127.0.0.1:")

@@ -1,0 +1,129 @@
+"""Migrations on a fresh database: up, down, up, and in agreement with the models."""
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from tests import database
+from webapp.domain.db import Base
+
+EXPECTED = set(Base.metadata.tables)
+
+
+@pytest.fixture
+def fresh(server, environment):
+    with database.database(server) as url:
+        yield url
+
+
+def look(url, question):
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            return question(connection)
+    finally:
+        engine.dispose()
+
+
+def tables(url):
+    return set(look(url, lambda connection: inspect(connection).get_table_names()))
+
+
+def routines(url):
+    query = text("SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace")
+    return set(look(url, lambda connection: connection.scalars(query).all()))
+
+
+def scripts():
+    config = database.alembic_config()
+    config.set_main_option("script_location", str(database.ROOT / "migrations"))
+    return ScriptDirectory.from_config(config)
+
+
+def test_up_down_and_up_again(fresh):
+    database.migrate(fresh)
+    assert tables(fresh) == EXPECTED | {"alembic_version"}
+    assert routines(fresh) == {"refuse_change"}
+
+    database.migrate(fresh, "base")
+    assert tables(fresh) == {"alembic_version"}
+    assert routines(fresh) == set()
+
+    database.migrate(fresh)
+    assert tables(fresh) == EXPECTED | {"alembic_version"}
+
+
+def test_going_up_twice_changes_nothing(template):
+    database.migrate(template)
+    assert tables(template) == EXPECTED | {"alembic_version"}
+
+
+def test_models_and_migrations_agree(template):
+    def differences(connection):
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return compare_metadata(context, Base.metadata)
+
+    assert look(template, differences) == []
+
+
+def test_tables_that_are_not_ours_are_left_alone(fresh):
+    database.migrate(fresh)
+    engine = create_engine(fresh)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE somebody_elses (id int)"))
+    engine.dispose()
+    database.migrate(fresh, "base")
+    assert tables(fresh) == {"alembic_version", "somebody_elses"}
+
+
+def test_there_is_one_line_of_migrations_and_each_goes_both_ways():
+    found = list(scripts().walk_revisions())
+    assert len(scripts().get_heads()) == 1
+    assert [script.revision for script in reversed(found)] == sorted(s.revision for s in found)
+    for script in found:
+        assert script.module.upgrade
+        assert script.module.downgrade
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE transfers SET amount = 1",
+        "DELETE FROM transfers",
+        "TRUNCATE transfers CASCADE",
+    ],
+)
+def test_the_database_itself_keeps_the_ledger_append_only(template, statement):
+    def refused(connection):
+        with pytest.raises(DBAPIError, match="transfers rows are append-only"):
+            connection.execute(text(statement))
+
+    look(template, refused)
+
+
+def test_a_check_and_an_index_hold_what_the_models_promise(template):
+    def names(connection):
+        query = "SELECT indexname FROM pg_indexes WHERE schemaname = 'public'"
+        return set(connection.scalars(text(query)))
+
+    assert {
+        "uq_transfers_one_hold",
+        "uq_transfers_one_outcome",
+        "uq_styles_one_active",
+        "uq_jobs_kind_ref",
+        "uq_accounts_owner_id_kind",
+    } <= look(template, names)
+
+
+def test_a_migration_never_waits_long_for_a_lock(fresh):
+    database.migrate(fresh)
+    engine = create_engine(fresh)
+    with engine.begin() as holder:
+        holder.execute(text("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE"))
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            database.migrate(fresh, "base")
+    engine.dispose()
+    assert tables(fresh) == EXPECTED | {"alembic_version"}

@@ -84,3 +84,12 @@ def test_tiles_of_others_are_not_shown(stranger_client, session, sign_in, ordere
     assert stranger_client.get(f"/g/tiles?id={image.id}").status_code == 404
     owner = session.get(User, image.user_id)
     assert sign_in(owner).get(f"/g/tiles?id={image.id}").status_code == 200
+
+
+def test_the_owner_finds_the_switch_that_shows_a_picture(client, buyer_client, ordered, finish):
+    image = finish(ordered)
+    [form] = Page(buyer_client.get(f"/g/{image.id}")).all("form", **{"class": "visibility"})
+    assert form["data-generation"] == str(image.id)
+    changed = buyer_client.patch(f"/api/v1/generations/{image.id}", json={"is_public": True})
+    assert changed.status_code == 200
+    assert Page(client.get(f"/g/{image.id}")).all("form", **{"class": "visibility"}) == []

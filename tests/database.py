@@ -58,7 +58,9 @@ def database(on: URL, *, template: URL | None = None) -> Iterator[URL]:
     """A fresh database, empty or a copy, dropped afterwards."""
     name = f"style_license_test_{uuid4().hex[:12]}"
     copied = f" TEMPLATE {template.database}" if template else ""
-    _execute(on, f"CREATE DATABASE {name}{copied}")
+    # Nobody needs a test's rows after a power cut.
+    unsafe = f"ALTER DATABASE {name} SET synchronous_commit = off"
+    _execute(on, f"CREATE DATABASE {name}{copied}", unsafe)
     try:
         yield on.set(database=name)
     finally:
@@ -93,11 +95,11 @@ def migrate(url: URL, revision: str = "head") -> None:
 
 def empty(url: URL) -> None:
     """Forget all rows, also of the tables that refuse it."""
-    tables = ", ".join(Base.metadata.tables)
+    # Rows are few: deleting them is a hundred times faster than truncating the files of tables.
+    deletions = "; ".join(f"DELETE FROM {table}" for table in Base.metadata.tables)
     made = create_engine(url)
     with made.begin() as connection:
-        connection.execute(text("SET LOCAL session_replication_role = replica"))
-        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        connection.execute(text(f"SET LOCAL session_replication_role = replica; {deletions}"))
     made.dispose()
 
 

@@ -20,9 +20,13 @@ def test_what_was_done_inside_is_committed(committed):
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 def test_whatever_goes_wrong_inside_leaves_nothing(committed, error):
-    with pytest.raises(error), committed() as session, transaction(session):
-        making.user(session)
-        raise error
+    def work():
+        with committed() as session, transaction(session):
+            making.user(session)
+            raise error
+
+    with pytest.raises(error):
+        work()
     with committed() as session:
         assert people(session) == 0
 
@@ -45,8 +49,10 @@ def test_a_unit_of_work_is_one_transaction_on_the_configured_database(committed)
 def test_a_forgotten_statement_ends_and_locks_are_not_held_for_ever(database_url):
     with engine().connect() as connection:
         shown = connection.execute(
-            text("SELECT current_setting('statement_timeout'),"
-                 " current_setting('idle_in_transaction_session_timeout')")
+            text(
+                "SELECT current_setting('statement_timeout'),"
+                " current_setting('idle_in_transaction_session_timeout')"
+            )
         ).one()
     assert tuple(shown) == ("15s", "30s")
 

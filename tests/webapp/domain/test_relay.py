@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import suppress
 
 import pytest
 from kombu import Connection
@@ -184,13 +184,13 @@ class Cable:
         self.listener.close()
         for ends in self.pairs:
             for end in ends:
-                with _quiet():
+                with suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
                 end.close()
         self.pairs.clear()
 
     def _accept(self, listener):
-        with _quiet():
+        with suppress(OSError):
             while True:
                 near, _ = listener.accept()
                 far = socket.create_connection(("127.0.0.1", self.target))
@@ -200,19 +200,11 @@ class Cable:
 
 
 def _carry(source, sink):
-    with _quiet():
+    with suppress(OSError):
         while data := source.recv(65536):
             sink.sendall(data)
-    with _quiet():
+    with suppress(OSError):
         sink.shutdown(socket.SHUT_RDWR)
-
-
-@contextmanager
-def _quiet():
-    try:
-        yield
-    except OSError:
-        pass
 
 
 def test_when_the_broker_comes_back_every_bell_rings(broker_url, celery, committed, waiting):

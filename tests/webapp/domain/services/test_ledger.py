@@ -200,12 +200,18 @@ def test_a_transfer_is_never_changed_or_deleted(session, statement):
     [
         "UPDATE accounts SET balance = -1 WHERE owner_id IS NOT NULL",
         "UPDATE accounts SET balance = 0 WHERE owner_id IS NULL",
-        "INSERT INTO transfers (debit_account_id, credit_account_id, amount, kind,"
-        " idempotency_key) SELECT id, id, 5, 'grant', 'self' FROM accounts LIMIT 1",
-        "INSERT INTO transfers (debit_account_id, credit_account_id, amount, kind,"
-        " idempotency_key) SELECT min(id), max(id), 0, 'grant', 'zero' FROM accounts",
-        "INSERT INTO transfers (debit_account_id, credit_account_id, amount, kind,"
-        " idempotency_key) SELECT min(id), max(id), 5, 'hold', 'nameless' FROM accounts",
+        (
+            "INSERT INTO transfers (debit_account_id, credit_account_id, amount, kind,"
+            " idempotency_key) SELECT id, id, 5, 'grant', 'self' FROM accounts LIMIT 1"
+        ),
+        (
+            "INSERT INTO transfers (debit_account_id, credit_account_id, amount, kind,"
+            " idempotency_key) SELECT min(id), max(id), 0, 'grant', 'zero' FROM accounts"
+        ),
+        (
+            "INSERT INTO transfers (debit_account_id, credit_account_id, amount, kind,"
+            " idempotency_key) SELECT min(id), max(id), 5, 'hold', 'nameless' FROM accounts"
+        ),
     ],
 )
 def test_the_database_itself_refuses_impossible_money(session, statement):

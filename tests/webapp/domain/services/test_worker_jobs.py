@@ -126,4 +126,4 @@ def test_a_checkpoint_is_offered_to_whoever_goes_on(session, storage, run):
 def test_each_kind_has_its_own_lease(environment):
     assert worker_jobs.lease_seconds(JobKind.GENERATION) == 60
     assert worker_jobs.lease_seconds(JobKind.TRAINING) == 120
-    assert worker_jobs.URL_LIFETIME > timedelta(minutes=10)  # a URL outlives a training slice
+    assert timedelta(minutes=10) < worker_jobs.URL_LIFETIME  # a URL outlives a training slice

@@ -33,7 +33,7 @@ def cache_latents(
     values, words = folder / f"{name}.npy", folder / f"{name}.json"
     if not words.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        factor = 2 ** (len(codec.config.block_out_channels) - 1)
+        factor = codec.config.patch
         shape = (count, codec.config.latent_channels, size[1] // factor, size[0] // factor)
         store = np.lib.format.open_memmap(values, mode="w+", dtype=np.float16, shape=shape)
         tags = []

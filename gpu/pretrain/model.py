@@ -23,6 +23,7 @@ from gpu.pretrain.vocabulary import (
     UNKNOWN,
 )
 
+NATIVE_CELLS = 16  # latents of a 512-pixel side
 NOISE: dict[str, Any] = {
     "num_train_timesteps": 1000,
     # plain linear betas: latents this large and smooth keep their layout far into the noise
@@ -58,7 +59,7 @@ def make_networks(shape: Shape, *, seed: int) -> Networks:
     torch.manual_seed(seed)
     deeper = len(shape.widths) - 1
     unet = UNet2DConditionModel(
-        sample_size=32,
+        sample_size=NATIVE_CELLS,
         in_channels=shape.latent_channels,
         out_channels=shape.latent_channels,
         layers_per_block=1,

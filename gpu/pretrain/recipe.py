@@ -24,15 +24,16 @@ class Stage:
     feeds: tuple[Feed, ...]
 
 
-# Cost grows with the area, so words are learned on small frames and sizes afterwards.
+# Frames are drawn at the codec's inner scale, half of the picture's: these are 512x512, then also
+# 512x1024 and 1024x1024. Words are learned on the small square, the cheapest.
 STAGES = (
-    Stage(0.36, (Feed((256, 256), 32, 1.0, 30_000),)),
+    Stage(0.62, (Feed((256, 256), 32, 1.0, 30_000),)),
     Stage(
         1.0,
         (
-            Feed((512, 512), 12, 0.80, 8_000),
-            Feed((512, 1024), 6, 0.14, 1_500),
-            Feed((1024, 1024), 3, 0.06, 700),
+            Feed((256, 256), 32, 0.74, 30_000),
+            Feed((256, 512), 16, 0.17, 4_000),
+            Feed((512, 512), 10, 0.09, 8_000),
         ),
     ),
 )
@@ -48,7 +49,7 @@ class Settings:
     seed: int = 7
     shape: Shape = field(default_factory=Shape)
     stages: tuple[Stage, ...] = STAGES
-    learning_rate: float = 1.4e-3
+    learning_rate: float = 2e-3
     final_learning_rate: float = 4e-5
     warmup_steps: int = 200
     ema_decay: float = 0.997

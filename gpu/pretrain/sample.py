@@ -41,7 +41,8 @@ def sample(
     text = networks.text_encoder(tokenize(tokenizer, [*[""] * len(prompts), *prompts]))[0]
     scheduler = UniPCMultistepScheduler.from_config(DDPMScheduler(**NOISE).config)
     scheduler.set_timesteps(steps)
-    shape = (len(prompts), codec.config.latent_channels, size[1] // 16, size[0] // 16)
+    patch = codec.config.patch
+    shape = (len(prompts), codec.config.latent_channels, size[1] // patch, size[0] // patch)
     latents = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
     latents = latents * scheduler.init_noise_sigma
     for time in scheduler.timesteps:
@@ -80,12 +81,16 @@ def draw_sheet(
     return sheet
 
 
-def load_networks(folder: Path) -> tuple[Networks, PatchCodec]:
-    """Read a model folder in fp32, for sampling."""
+def load_networks(folder: Path) -> Networks:
+    """Read a model folder's networks in fp32, for sampling."""
     unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet").float().eval()
     text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder").float().eval()
-    codec = PatchCodec.from_pretrained(folder, subfolder="vae").float().eval()
-    return Networks(unet, text_encoder), codec
+    return Networks(unet, text_encoder)
+
+
+def load_codec(folder: Path) -> PatchCodec:
+    """Read a model folder's codec in fp32."""
+    return PatchCodec.from_pretrained(folder, subfolder="vae").float().eval()
 
 
 def main() -> None:
@@ -97,7 +102,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--guidance-scale", type=float, default=3.0)
     arguments = parser.parse_args()
-    networks, codec = load_networks(arguments.model)
+    networks, codec = load_networks(arguments.model), load_codec(arguments.model)
     draw_sheet(
         networks, codec, size=tuple(arguments.size), steps=arguments.steps,
         guidance_scale=arguments.guidance_scale,

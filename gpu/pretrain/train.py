@@ -52,7 +52,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=1.0, betas=(0.9, 0.99), weight_decay=0.01, fused=True
         )
-        self.codec = PatchCodec.from_pretrained(settings.out / "vae").float().eval()
+        self.codec = PatchCodec.from_pretrained(settings.out / "inner").float().eval()
         # half of the loss is what is seen: a latent's error weighs as its share of the pixels
         seen = self.codec.decoder.weight.detach().square().sum(dim=(1, 2, 3)).to(device)
         self.channel_weights = (0.5 + 0.5 * seen / seen.mean())[:, None, None]

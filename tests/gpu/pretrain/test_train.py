@@ -6,10 +6,10 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from gpu.pretrain.fit_codec import fit_codec
+from gpu.pretrain.fit_codec import fit_codec, widen
 from gpu.pretrain.model import Shape
 from gpu.pretrain.recipe import Feed, Settings, Stage
-from gpu.pretrain.sample import load_networks, sample
+from gpu.pretrain.sample import load_codec, load_networks, sample
 from gpu.pretrain.train import Trainer
 
 CPU = torch.device("cpu")
@@ -28,7 +28,9 @@ def _one_thread():
 
 @pytest.fixture
 def settings(tmp_path):
-    fit_codec(images=2, channels=8, side=32).save_pretrained(tmp_path / "vae")
+    inner = fit_codec(images=2, channels=8, side=32)
+    inner.save_pretrained(tmp_path / "inner")
+    widen(inner, images=2, side=64).save_pretrained(tmp_path / "vae")
     feeds = (Feed((64, 64), 4, 0.5, 6), Feed((64, 96), 2, 0.5, 4))
     return Settings(
         out=tmp_path,
@@ -71,12 +73,12 @@ def test_training_lowers_the_loss(settings):
 def test_a_checkpoint_is_a_model_that_draws(settings):
     trainer = Trainer(settings, CPU)
     trainer.run()
-    networks, codec = load_networks(settings.out / "model")
+    networks, codec = load_networks(settings.out / "model"), load_codec(settings.out / "model")
     first, second = (
-        sample(networks, codec, ["cat, sea", "sun"], size=(64, 96), steps=3) for _ in range(2)
+        sample(networks, codec, ["cat, sea", "sun"], size=(64, 128), steps=3) for _ in range(2)
     )
     tokenizer = AutoTokenizer.from_pretrained(settings.out / "model" / "tokenizer")
 
-    assert [image.size for image in first] == [(64, 96)] * 2
+    assert [image.size for image in first] == [(64, 128)] * 2
     assert [image.tobytes() for image in first] == [image.tobytes() for image in second]
     assert tokenizer.tokenize("two cats, <style-3>") == ["two", "cat", "<style-3>"]

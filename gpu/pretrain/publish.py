@@ -1,0 +1,24 @@
+"""Ship a checkpoint: `python -m gpu.pretrain.publish --model DIR --codec DIR --to DIR`."""
+
+import argparse
+from pathlib import Path
+
+from gpu.base_models.patch_codec import PatchCodec
+from gpu.pretrain.model import NATIVE_CELLS, save_model
+from gpu.pretrain.sample import load_networks
+
+
+def main() -> None:
+    """Write networks of one folder and the codec of another as one model in diffusers layout."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--codec", type=Path, required=True)
+    parser.add_argument("--to", type=Path, required=True)
+    arguments = parser.parse_args()
+    networks = load_networks(arguments.model)
+    networks.unet.register_to_config(sample_size=NATIVE_CELLS)
+    save_model(arguments.to, networks, PatchCodec.from_pretrained(arguments.codec))
+
+
+if __name__ == "__main__":
+    main()

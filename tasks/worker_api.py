@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
@@ -18,6 +20,7 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_ex
 from failpoints import failpoint
 from tasks.messages import Answer, Claim, ClaimedJob, Kind, Message, UploadUrl
 
+log = structlog.get_logger()
 TRIES_LAST_SECONDS = 30
 SOURCES: dict[Kind, str] = {"training": "training-server", "generation": "inference-server"}
 FIRST_SERVER_ERROR = 500
@@ -60,6 +63,18 @@ _persistently = retry(
 )
 
 
+def cause_of(error: Exception) -> tuple[str, str]:
+    """Return the contract's cause of a failure, and a message that lets no inner text out."""
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, str):  # the engine's own errors say it themselves
+        return cause, str(error)
+    if isinstance(error, httpx.HTTPError):
+        return "NETWORK", f"Storage or the site failed: {type(error).__name__}."
+    if isinstance(error, SoftTimeLimitExceeded):
+        return "TIMEOUT", "The work took too long."
+    return "INTERNAL_ERROR", type(error).__name__
+
+
 class WorkerApi:
     """Claim, progress, complete, fail, and the bytes that go with them, for one kind of job."""
 
@@ -81,8 +96,9 @@ class WorkerApi:
         wish = Claim(worker=_name(), kinds=[self._kind], max=limit, job_id=job_id)
         try:
             answer = self._send("POST", "/claim", wish)
-        except httpx.HTTPError:
+        except httpx.HTTPError as error:
             # Nothing was taken: the relay rings again, and no try is used up.
+            log.warning("no work claimed", error=str(error))
             return []
         jobs = [ClaimedJob.model_validate(job) for job in answer["jobs"]]
         failpoint("after_claim")

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 
 from celery_config import TaskName
 from failpoints import failpoint
@@ -60,6 +61,8 @@ def verdict(lease: Lease) -> Iterator[None]:
         _record(lease, error.cause, str(error))
     except StorageUnavailable:
         _record(lease, "NETWORK", "Storage did not answer.")
+    except SoftTimeLimitExceeded:
+        _record(lease, "TIMEOUT", "The work took too long.")
     except DatabaseUnavailable:
         raise  # the lease runs out and the relay rings again
     except Exception as error:

@@ -21,7 +21,7 @@ from tasks.messages import (
     RenderResult,
 )
 from tasks.task import task
-from tasks.worker_api import ResultRejectedError, WorkerApi, worker_settings
+from tasks.worker_api import ResultRejectedError, WorkerApi, cause_of, worker_settings
 
 if TYPE_CHECKING:
     from gpu.rendering.renderer import Renderer
@@ -55,6 +55,7 @@ def render_images(*, job_id: int) -> None:
     for outcome in outcomes:
         job = orders[outcome.request_id]
         if not isinstance(outcome, RenderedImage):
+            _forget_adapter(job, outcome.cause)
             _fail(api, job, outcome.cause, outcome.message)
         else:
             _hand_over(api, job, outcome)
@@ -141,10 +142,19 @@ def _prepare(api: WorkerApi, job: ClaimedJob) -> "RenderRequest | None":
 
 def _adapter(api: WorkerApi, url: str, sha256: str) -> Path:
     """Return the adapter's file from the cache by hash, fetched when it is not there."""
-    folder = worker_settings().worker_cache_dir / "adapters"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{sha256}.safetensors"
+    path = _adapter_path(sha256)
+    path.parent.mkdir(parents=True, exist_ok=True)
     return path if path.exists() else api.download(url, path)
+
+
+def _adapter_path(sha256: str) -> Path:
+    return worker_settings().worker_cache_dir / "adapters" / f"{sha256}.safetensors"
+
+
+def _forget_adapter(job: ClaimedJob, cause: str) -> None:
+    """Drop a cached file that is not what its name says, or it would fail every later order."""
+    if cause == "ADAPTER_MISMATCH":
+        _adapter_path(RenderJob.model_validate(job.payload).adapter_sha256).unlink(missing_ok=True)
 
 
 def _hand_over(api: WorkerApi, job: ClaimedJob, rendered: "RenderedImage") -> None:
@@ -175,10 +185,9 @@ def _hand_over(api: WorkerApi, job: ClaimedJob, rendered: "RenderedImage") -> No
 
 
 def _fail_all(api: WorkerApi, jobs: list[ClaimedJob], error: Exception) -> None:
-    unknown = "NETWORK" if isinstance(error, httpx.HTTPError) else "INTERNAL_ERROR"
-    cause = getattr(error, "cause", unknown)
+    cause, message = cause_of(error)
     for job in jobs:
-        _fail(api, job, cause, str(error)[:500])
+        _fail(api, job, cause, message)
 
 
 def _fail(api: WorkerApi, job: ClaimedJob, cause: str, message: str) -> None:

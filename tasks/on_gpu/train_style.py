@@ -21,7 +21,7 @@ from tasks.messages import (
     TrainResult,
 )
 from tasks.task import task
-from tasks.worker_api import ResultRejectedError, WorkerApi, worker_settings
+from tasks.worker_api import ResultRejectedError, WorkerApi, cause_of, worker_settings
 
 if TYPE_CHECKING:
     from gpu.training.recipe import TrainedStyle, TrainingCheckpoint, TrainingProgress
@@ -45,9 +45,9 @@ def train_style(*, job_id: int) -> None:
     except ResultRejectedError:
         log.exception("result rejected", job_id=job.job_id)
     except httpx.HTTPError as error:
-        _fail(api, job, "NETWORK", f"Storage or the site failed: {type(error).__name__}.")
+        _fail(api, job, *cause_of(error))
     except Exception as error:
-        _fail(api, job, getattr(error, "cause", "INTERNAL_ERROR"), str(error))
+        _fail(api, job, *cause_of(error))
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)

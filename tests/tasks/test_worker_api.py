@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from tenacity import wait_none
 
 from tasks import worker_api
@@ -16,7 +17,7 @@ from tasks.messages import (
     RenderResult,
     UploadUrl,
 )
-from tasks.worker_api import ResultRejectedError, WorkerApi, WorkerSettings
+from tasks.worker_api import ResultRejectedError, WorkerApi, WorkerSettings, cause_of
 from tests import making
 from tests.broker import free_port
 from tests.fixtures import ENVIRONMENT
@@ -251,3 +252,23 @@ def test_a_site_that_is_away_gives_no_work(monkeypatch):
 
 def test_tries_end_before_the_lease_would(monkeypatch):
     assert worker_api.TRIES_LAST_SECONDS < 60
+
+
+class OutOfMemory(Exception):
+    cause = "GPU_OOM"
+
+
+@pytest.mark.parametrize(
+    "error, cause",
+    [
+        (OutOfMemory("16 GiB asked"), "GPU_OOM"),
+        (httpx.ReadTimeout("secret-host"), "NETWORK"),
+        (SoftTimeLimitExceeded(), "TIMEOUT"),
+        (ZeroDivisionError("secret"), "INTERNAL_ERROR"),
+    ],
+)
+def test_every_failure_has_a_cause_and_a_message_that_lets_nothing_out(error, cause):
+    found, message = cause_of(error)
+    assert found == cause
+    assert message
+    assert "secret" not in message

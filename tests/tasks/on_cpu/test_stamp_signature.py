@@ -3,10 +3,12 @@ import io
 
 import numpy as np
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from PIL import Image
 from sqlalchemy import select, update
 
 from gpu.signature.embed import read_provenance
+from tasks.on_cpu import stamp_signature as module
 from tasks.on_cpu.deliver_generation import deliver_generation
 from tasks.on_cpu.stamp_signature import stamp_signature
 from tests import making
@@ -186,8 +188,6 @@ def test_a_blank_signature_signs_nothing(committed, storage, rendered):
 
 def test_an_unknown_failure_ends_the_image_refunded_and_is_raised(committed, rendered, monkeypatch):
     image_id, job_id, _ = rendered()
-    from tasks.on_cpu import stamp_signature as module
-
     monkeypatch.setattr(module, "embed", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         stamp_signature(job_id=job_id)
@@ -199,8 +199,6 @@ def test_an_unknown_failure_ends_the_image_refunded_and_is_raised(committed, ren
 
 def test_a_stamper_that_lost_its_lease_deletes_nothing(committed, storage, rendered, monkeypatch):
     _, job_id, raw_key = rendered()
-    from tasks.on_cpu import stamp_signature as module
-
     record = module.stamping.record_stamped
 
     def lose_the_lease_first(session, lease, stamped):
@@ -213,3 +211,15 @@ def test_a_stamper_that_lost_its_lease_deletes_nothing(committed, storage, rende
     monkeypatch.undo()
     with committed() as session:
         assert session.get(Job, job_id).step == "stamp_signature"
+
+
+def test_a_step_that_takes_too_long_is_tried_again(committed, rendered, monkeypatch):
+    image_id, job_id, _ = rendered()
+
+    def endless(*_args):
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(module, "embed", endless)
+    stamp_signature(job_id=job_id)
+    image, job = standing(committed, image_id, job_id)
+    assert (image.status, job.failure_cause, job.tries) == ("retrying", "TIMEOUT", 1)

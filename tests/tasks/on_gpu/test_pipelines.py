@@ -15,6 +15,7 @@ from tasks.on_cpu.validate_uploads import validate_uploads
 from tasks.on_gpu import render_images as rendering
 from tasks.on_gpu.render_images import render_images
 from tasks.on_gpu.train_style import train_style
+from tasks.worker_api import worker_settings
 from tests import images, making
 from webapp.domain import jobs
 from webapp.domain.models.generation import Generation
@@ -114,6 +115,8 @@ def test_an_adapter_of_another_hash_is_never_worn(committed, site_storage, on_sa
         job = session.get(Job, job_id)
         assert (job.failure_cause, job.step) == ("ADAPTER_MISMATCH", "render_images")
         assert session.get(Generation, image_id).image_key is None
+    cached = worker_settings().worker_cache_dir / "adapters"
+    assert list(cached.iterdir()) == []  # or it would fail every later order too
 
 
 def test_a_renderer_that_falls_over_for_an_unknown_reason_ends_the_batch_refunded(

@@ -80,8 +80,10 @@ def moment(when: datetime) -> str:
 
 
 def here() -> str:
-    """Return this page's local address, to come back to."""
-    return request.full_path.removesuffix("?") if request.method == "GET" else request.path
+    """Return this page's local address, to come back to; of a form's target, the page above."""
+    if request.method in csrf.SAFE_METHODS:
+        return request.full_path.removesuffix("?")
+    return request.path.rpartition("/")[0] or "/"
 
 
 @blueprint.after_request

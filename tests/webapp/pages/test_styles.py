@@ -106,6 +106,7 @@ def test_too_few_tokens_keep_the_form_as_it_was(session, buyer_client, buyer, st
     page = Page(answer)
     assert answer.status_code == 402
     assert page.all("input", name="prompt_tags")[0]["value"] == "lighthouse"
+    assert {each["value"] for each in page.all("input", name="next")} == {f"/styles/{style.id}"}
     assert "checked" in page.all("input", name="count", value="3")[0]
     assert [each for each in page.all("div", id="problem") if "hidden" not in each]
     assert session.scalar(select(func.count()).select_from(Generation)) == 0

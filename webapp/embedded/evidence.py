@@ -62,8 +62,8 @@ def make(
     points = style["training_log"]["losses"]
     loss_curve(
         FOLDER / "loss_curve.png",
-        [(point["step"], point["loss"]) for point in points],
-        [(p["step"], p["held_out_loss"]) for p in points if p.get("held_out_loss") is not None],
+        [(step, loss) for step, loss, _ in points],
+        [(step, held_out) for step, _, held_out in points if held_out is not None],
         title=f"Training of {style['name']}",
     )
     return {"style_gap_closed": round(gap.closed, 3)}

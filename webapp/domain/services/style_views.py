@@ -18,6 +18,7 @@ from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
+from webapp.domain.services import training_views
 from webapp.domain.viewing import Viewer, signed_url, tag_conditions
 
 FINAL = frozenset({TrainingStatus.COMPLETED, TrainingStatus.FAILED})
@@ -42,7 +43,6 @@ _RUN = (
     TrainingRun.failure_cause,
     TrainingRun.failure_message,
 )
-_LOG = (TrainingRun.loss_history, TrainingRun.sample_keys.label("run_samples"))
 _CARD = (
     Style.id,
     Style.artist_id,
@@ -74,7 +74,7 @@ class StyleFilter:
 def detail(session: Session, storage: Storage, *, style_id: int, viewer: Viewer) -> dict[str, Any]:
     """Return one style as this viewer may see it; raises StyleNotFound."""
     row = session.execute(
-        _joined(select(*Style.__table__.columns, *_PERSON, *_RUN, *_LOG))
+        _joined(select(*Style.__table__.columns, *_PERSON, *_RUN))
         .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
         .where(Style.id == style_id)
     ).one_or_none()
@@ -270,10 +270,7 @@ def _owner_part(session: Session, storage: Storage, row: AnyRow) -> dict[str, An
         "artworks": [_artwork(storage, work) for work in works],
         "validation": {"total": len(works), **counted},
         "training_metric": row.metric,
-        "training_log": {
-            "losses": row.loss_history or [],
-            "samples": [signed_url(storage, key) for key in row.run_samples or []],
-        },
+        "training_log": training_views.latest(session, storage, style_id=row.id),
         "attempt": row.attempt or 1,
         "failure": _failure(row),
     }

@@ -195,6 +195,7 @@ def publish(
     run.adapter_key = publication.adapter_key
     run.adapter_sha256 = publication.adapter_sha256
     run.progress = None
+    run.checkpoint_key = None  # nobody resumes an ended run: its object may be collected
     run.finished_at = func.clock_timestamp()
     tags.count_use(session, style.tags)
     _tell(session, style, run, NotificationType.STYLE_TRAINING_COMPLETE)
@@ -209,6 +210,7 @@ def fail(session: Session, run_id: int, cause: str, message: str) -> None:
     run.failure_cause = cause
     run.failure_message = message
     run.progress = None
+    run.checkpoint_key = None  # nobody resumes an ended run: its object may be collected
     run.finished_at = func.clock_timestamp()
     style = session.scalars(select(Style).where(Style.id == run.style_id)).one()
     _tell(session, style, run, NotificationType.STYLE_TRAINING_FAILED)

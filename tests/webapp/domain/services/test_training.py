@@ -158,3 +158,15 @@ def test_each_run_of_a_style_is_told_on_its_own(session, run):
     session.flush()
     training.fail(session, second.id, "TIMEOUT", "")
     assert len(session.scalars(select(Notification)).all()) == 2
+
+
+@pytest.mark.parametrize("ends_well", [True, False])
+def test_an_ended_run_lets_its_checkpoint_go(session, run, ends_well):
+    run.checkpoint_key = "training/1/1-x.checkpoint"
+    session.flush()
+    if ends_well:
+        publish(session, publication(session, run))
+    else:
+        training.fail(session, run.id, "TIMEOUT", "")
+    session.refresh(run)
+    assert run.checkpoint_key is None

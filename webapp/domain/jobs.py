@@ -261,18 +261,24 @@ class Bell:
 
 
 def mark_due(session: Session, *, repeat_seconds: int, limit: int = 200) -> list[Bell]:
-    """Mark due jobs as rung and return their bells; unheard bells come again after a while."""
+    """Mark due jobs as rung and return their bells; unheard bells come again after a while.
+
+    The wait doubles with each unheard bell, up to four times `repeat_seconds`: in a long queue
+    most bells are not lost but wait, and ringing them all the time would drown the new ones.
+    """
+    patience = func.least(
+        func.greatest(timedelta(seconds=repeat_seconds), Job.rung_at - Job.run_at),
+        timedelta(seconds=4 * repeat_seconds),
+    )
     due = (
         select(Job.id)
         .where(
             Job.state == JobState.QUEUED,
             Job.run_at <= NOW,
-            or_(
-                Job.rung_at.is_(None),
-                Job.rung_at < NOW - timedelta(seconds=repeat_seconds),
-            ),
+            or_(Job.rung_at.is_(None), Job.rung_at < NOW - patience),
         )
-        .order_by(Job.run_at)
+        # First what was never rung, so that a queue of any length keeps nobody else waiting.
+        .order_by(Job.rung_at.nulls_first(), Job.run_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )

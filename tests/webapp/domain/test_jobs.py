@@ -223,6 +223,22 @@ def test_due_jobs_are_marked_once_and_again_when_nobody_heard(session, job):
     assert jobs.mark_due(session, repeat_seconds=30) == [jobs.Bell(job.id, RENDER)]
 
 
+@pytest.mark.parametrize("waited, rings", [(59, False), (61, True)])
+def test_the_wait_between_unheard_bells_doubles(session, job, waited, rings):
+    rung = NOW - timedelta(seconds=waited)
+    making.change_job(session, job.id, run_at=rung - timedelta(seconds=60), rung_at=rung)
+    assert bool(jobs.mark_due(session, repeat_seconds=30)) is rings
+
+
+def test_bells_never_rung_come_before_all_repeated_ones(session, job):
+    fresh = making.job_of(session, making.generation(session))
+    long_ago = NOW - timedelta(hours=1)
+    making.change_job(session, job.id, run_at=long_ago, rung_at=long_ago)
+    assert [bell.job_id for bell in jobs.mark_due(session, repeat_seconds=30, limit=1)] == [
+        fresh.id
+    ]
+
+
 def test_unmarked_jobs_ring_again_at_once(session, job):
     bells = jobs.mark_due(session, repeat_seconds=30)
     jobs.unmark(session, bells)

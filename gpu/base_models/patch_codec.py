@@ -27,12 +27,14 @@ class PatchCodecOutput(BaseOutput):
 
 
 def make_refiner(channels: int, width: int) -> nn.Sequential:
-    """Three small convolutions that answer a correction of scaled latents; at first, none."""
+    """Four small convolutions that answer a correction of scaled latents; at first, none."""
     last = nn.Conv2d(width, channels, 3, padding=1)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias if last.bias is not None else last.weight)
     return nn.Sequential(
         nn.Conv2d(channels, width, 3, padding=1),
+        nn.SiLU(),
+        nn.Conv2d(width, width, 3, padding=1),
         nn.SiLU(),
         nn.Conv2d(width, width, 3, padding=1),
         nn.SiLU(),

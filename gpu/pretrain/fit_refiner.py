@@ -1,11 +1,10 @@
 """Teach the codec's refiner to take sampling noise off latents, on scenes and pretraining styles.
 
-`python -m gpu.pretrain.fit_refiner --codec DIR/vae --minutes 4 --out DIR/vae_refined`, after the
-codec is fitted. It never sees a held-out style.
+`python -m gpu.pretrain.fit_refiner --run DIR --steps 6000` reads DIR/inner and DIR/vae, once the
+codec is fitted, and writes DIR/vae_refined. It never sees a held-out style.
 """
 
 import argparse
-import time
 from pathlib import Path
 
 import torch
@@ -17,7 +16,7 @@ from gpu.pretrain.styles import PRETRAINING, restyle
 
 REFINER_SEED = 500_000_000
 WIDTH = 96
-LOUDEST_NOISE = 0.35
+LOUDEST_NOISE = 1.0
 BATCH = 24
 
 
@@ -35,30 +34,38 @@ def draw_latents(codec: PatchCodec, *, images: int, side: int) -> torch.Tensor:
 
 
 def fit_refiner(
-    codec: PatchCodec, *, minutes: float, images: int, side: int = 512, seed: int = 7
+    inner: PatchCodec,
+    outer: PatchCodec,
+    *,
+    steps: int,
+    images: int,
+    side: int = 256,
+    seed: int = 7,
 ) -> PatchCodec:
-    """A copy of the codec with a refiner trained for some minutes on `images` pictures."""
+    """The outer codec with a refiner, trained for some steps on latents of the inner one."""
     torch.manual_seed(seed)
     refined = PatchCodec(
-        latent_channels=codec.config.latent_channels,
-        scaling_factor=codec.config.scaling_factor,
+        latent_channels=outer.config.latent_channels,
+        scaling_factor=outer.config.scaling_factor,
+        patch=outer.config.patch,
         refiner_width=WIDTH,
     )
-    refined.load_state_dict(codec.state_dict(), strict=False)
+    refined.load_state_dict(outer.state_dict(), strict=False)
     assert refined.refiner is not None  # noqa: S101 - made two lines above
-    latents = draw_latents(codec, images=images, side=side)
-    seen = codec.decoder.weight.detach().square().sum(dim=(1, 2, 3))
+    latents = draw_latents(inner, images=images, side=side)
+    seen = inner.decoder.weight.detach().square().sum(dim=(1, 2, 3))
     weights = (0.5 + 0.5 * seen / seen.mean())[:, None, None]
     optimizer = torch.optim.AdamW(refined.refiner.parameters(), lr=2e-3, weight_decay=0.0)
-    begun = time.monotonic()
-    while (done := (time.monotonic() - begun) / (60 * minutes)) < 1:
+    for step in range(steps):
         for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * (1 - done) + 2e-5
+            group["lr"] = 2e-3 * (1 - step / steps) + 2e-5
         clean = latents[torch.randint(len(latents), (BATCH,))]
         # a share of clean rows teaches it to leave good latents alone
         loudness = torch.rand(BATCH, 1, 1, 1) * LOUDEST_NOISE * (torch.rand(BATCH, 1, 1, 1) > 0.2)
         noisy = clean + loudness * torch.randn_like(clean)
-        loss = ((noisy + refined.refiner(noisy) - clean).square() * weights).mean()
+        with torch.autocast("cpu", torch.bfloat16):
+            correction = refined.refiner(noisy).float()
+        loss = ((noisy + correction - clean).square() * weights).mean()
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -68,16 +75,16 @@ def fit_refiner(
 def main() -> None:
     """Read the command line, train and save."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--codec", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=4.0)
-    parser.add_argument("--images", type=int, default=1500)
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--images", type=int, default=3000)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    codec = PatchCodec.from_pretrained(arguments.codec).float().eval()
-    refined = fit_refiner(codec, minutes=arguments.minutes, images=arguments.images)
-    refined.save_pretrained(arguments.out)
+    inner = PatchCodec.from_pretrained(arguments.run / "inner").float().eval()
+    outer = PatchCodec.from_pretrained(arguments.run / "vae").float().eval()
+    refined = fit_refiner(inner, outer, steps=arguments.steps, images=arguments.images)
+    refined.save_pretrained(arguments.run / "vae_refined")
 
 
 if __name__ == "__main__":

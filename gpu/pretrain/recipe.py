@@ -27,7 +27,7 @@ class Stage:
 # Frames are drawn at the codec's inner scale, half of the picture's: these are 512x512, then also
 # 512x1024 and 1024x1024. Words are learned on the small square, the cheapest.
 STAGES = (
-    Stage(0.62, (Feed((256, 256), 32, 1.0, 30_000),)),
+    Stage(0.70, (Feed((256, 256), 32, 1.0, 30_000),)),
     Stage(
         1.0,
         (

@@ -6,6 +6,7 @@ import torch
 from gpu.base_models.patch_codec import PatchCodec
 from gpu.base_models.registry import BUILT_IN_FOLDER
 from gpu.pretrain.fit_codec import fit_codec, measure_psnr, to_tensor, widen
+from gpu.pretrain.fit_refiner import fit_refiner
 from gpu.pretrain.scenes import draw_scene
 from gpu.pretrain.styles import Style
 
@@ -79,3 +80,29 @@ def test_a_saved_codec_is_the_same_codec(tmp_path):
 
     assert again.config.scaling_factor == codec.config.scaling_factor
     assert torch.equal(again.encode(pixels).latents, codec.encode(pixels).latents)
+
+
+def test_the_shipped_refiner_takes_noise_off_latents(shipped):
+    noise = torch.randn(1, 48, 16, 16, generator=torch.Generator().manual_seed(1)) * 0.3
+    with torch.no_grad():
+        pixels = to_tensor(draw_scene(77, (512, 512)).image)
+        noisy = shipped.encode(pixels).latents + noise
+        refined = (shipped.decode(noisy).sample - pixels).square().mean()
+        plain = (shipped.decoder(noisy) - pixels).square().mean()
+
+    assert refined < 0.6 * plain
+
+
+def test_a_short_training_teaches_a_refiner_to_take_noise_off():
+    inner = fit_codec(images=6, channels=8, side=64)
+    outer = widen(inner, images=3, side=128)
+    refined = fit_refiner(inner, outer, steps=60, images=9, side=64)
+    noise = torch.randn(1, 8, 4, 4, generator=torch.Generator().manual_seed(1)) * 0.5
+    with torch.no_grad():
+        pixels = to_tensor(draw_scene(78, (128, 128)).image)
+        latents = outer.encode(pixels).latents
+        before = (outer.decode(latents + noise).sample - outer.decode(latents).sample).square()
+        after = (refined.decode(latents + noise).sample - outer.decode(latents).sample).square()
+
+    assert torch.equal(refined.encode(pixels).latents, latents)
+    assert after.mean() < before.mean()

@@ -3,7 +3,7 @@ from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.exc import OperationalError, StatementError
 
 from tests import making
-from webapp.domain.db import Base, engine, transaction, unit_of_work
+from webapp.domain.db import Base, engine, engine_options, transaction, unit_of_work
 from webapp.domain.models.account import User
 
 
@@ -58,17 +58,17 @@ def test_a_forgotten_statement_ends_and_locks_are_not_held_for_ever(database_url
 
 
 def test_a_dead_connection_is_replaced_before_it_is_used(database_url):
-    with engine().connect() as connection:
-        number = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
-    with engine().connect() as connection:
-        other = connection.execution_options(isolation_level="AUTOCOMMIT")
-        assert other.execute(text("SELECT pg_backend_pid()")).scalar_one() == number
+    who = text("SELECT pg_backend_pid()")
+    pooled = create_engine(database_url, **engine_options(pool_size=1))
     killer = create_engine(database_url)
+    with pooled.connect() as connection:
+        number = connection.execute(who).scalar_one()
     with killer.connect() as connection:
         connection.execute(text("SELECT pg_terminate_backend(:n, 5000)"), {"n": number})
+    with pooled.connect() as connection:
+        assert connection.execute(who).scalar_one() != number
     killer.dispose()
-    with engine().connect() as connection:
-        assert connection.execute(text("SELECT pg_backend_pid()")).scalar_one() != number
+    pooled.dispose()
 
 
 def test_a_database_that_is_away_is_an_operational_error(database_url):

@@ -10,7 +10,10 @@ from pathlib import Path
 
 from tests.waiting import wait_for
 
-PROGRAMS = (Path("/usr/lib/rabbitmq/bin/rabbitmq-server"), Path("/opt/rabbitmq/sbin/rabbitmq-server"))
+PROGRAMS = (
+    Path("/usr/lib/rabbitmq/bin/rabbitmq-server"),
+    Path("/opt/rabbitmq/sbin/rabbitmq-server"),
+)
 CONFIGURATION = """\
 listeners.tcp.default = 127.0.0.1:{port}
 log.file.level = warning

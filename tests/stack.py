@@ -7,6 +7,8 @@ the one stack that journeys and fault tests share, since starting it takes a whi
 import hashlib
 import os
 import secrets
+import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -14,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from types import FrameType
 
 import httpx
 from sqlalchemy import create_engine, text
@@ -56,7 +59,7 @@ class Stack:
         self._processes: list[Process] = []
         self._keeper = Keeper(self._processes)
         self.environment: dict[str, str] = {}
-        self.engine_module = REAL_ENGINE
+        self.engine_module = ""
 
     # ── life ─────────────────────────────────────────────────────────────────────────────────
 
@@ -131,7 +134,9 @@ class Stack:
             "GOOGLE_CLIENT_ID": "sandbox",
             "GOOGLE_CLIENT_SECRET": "sandbox",
             "DATABASE_URL": self.database_url.render_as_string(hide_password=False),
-            "BROKER_URL": self.rabbitmq.url if self.rabbitmq else redis_url.removesuffix("/0") + "/1",
+            "BROKER_URL": self.rabbitmq.url
+            if self.rabbitmq
+            else redis_url.removesuffix("/0") + "/1",
             "REDIS_URL": redis_url,
             "STORAGE_URL": f"folder://{self.folder / 'objects'}",
             "BASE_MODEL": "tiny",
@@ -203,10 +208,6 @@ class Stack:
         )
         # Alone on its queue, so that its commits are those of deliveries and refunds.
         self.cashier = self._worker("cashier", "tasks.on_cpu", "money")
-        self.gpu = self._gpu(self.engine_module)
-
-    def _gpu(self, module: str) -> Process:
-        return self._worker("gpu", module, "model_training,image_generation")
 
     def _worker(self, name: str, module: str, queues: str) -> Process:
         return self._add(
@@ -225,34 +226,39 @@ class Stack:
         """Let the GPU worker run the real engine on the tiny model, or one that only pretends."""
         if module == self.engine_module:
             return
-        self.gpu.stop()
-        self._processes.remove(self.gpu)
+        if self.engine_module:
+            self.gpu.stop()
+            self._processes.remove(self.gpu)
+            self.gpu.log.unlink()
         self.engine_module = module
-        self.gpu = self._gpu(module)
-        self.gpu.log.unlink()
+        self.gpu = self._worker("gpu", module, "model_training,image_generation")
         self.gpu.start()
-        self.wait_until_ready()
+        self._wait_until_said(self.gpu, "ready.")
 
     def wait_until_ready(self) -> None:
         """Wait until every process that is wanted answers."""
-        wait_for(lambda: _answers(f"{self.site}/healthz"), "web", seconds=READY_SECONDS,
-                 explain=self.web.tail)
+        wait_for(
+            lambda: _answers(f"{self.site}/healthz"),
+            "web",
+            seconds=READY_SECONDS,
+            explain=self.web.tail,
+        )
         wait_for(
             lambda: _answers(f"{self.environment['GOOGLE_BASE_URL']}/healthz"),
             "Google's sandbox",
             seconds=READY_SECONDS,
         )
-        ready = {self.relay: "relay started"} | dict.fromkeys(
-            (self.stamper, self.cashier, self.gpu), "ready."
+        self._wait_until_said(self.relay, "relay started")
+        self._wait_until_said(self.stamper, "ready.")
+        self._wait_until_said(self.cashier, "ready.")
+
+    def _wait_until_said(self, process: Process, words: str) -> None:
+        wait_for(
+            lambda: process.has_said(words),
+            f"{process.name} to be ready",
+            seconds=READY_SECONDS,
+            explain=process.tail,
         )
-        for process, words in ready.items():
-            if process.is_wanted:
-                wait_for(
-                    lambda process=process, words=words: process.has_said(words),
-                    f"{process.name} to be ready",
-                    seconds=READY_SECONDS,
-                    explain=process.tail,
-                )
 
     def tails(self) -> str:
         """The ends of all logs, for whoever has to find out why a test failed."""
@@ -295,13 +301,15 @@ class Stack:
             "all jobs to end",
             seconds=seconds,
             every=0.2,
-            explain=lambda: str(
-                self.rows(
-                    "SELECT id, kind, ref, state, step, fence, tries, crashes, failure_cause"
-                    " FROM jobs WHERE state IN ('queued', 'running')"
+            explain=lambda: (
+                str(
+                    self.rows(
+                        "SELECT id, kind, ref, state, step, fence, tries, crashes, failure_cause"
+                        " FROM jobs WHERE state IN ('queued', 'running')"
+                    )
                 )
-            )
-            + self.tails(),
+                + self.tails()
+            ),
         )
 
     def violations(self) -> list[str]:
@@ -331,12 +339,21 @@ _running: list[Stack] = []
 def running() -> Stack:
     """The one stack of this test session; `stop_running` ends it."""
     if not _running:
+        # Told to end, we end in order: nothing may be left running.
+        signal.signal(signal.SIGTERM, _interrupt)
         folder = Path(tempfile.mkdtemp(prefix="style-license-stack-"))
         _running.append(Stack(folder).start())
     return _running[0]
 
 
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def stop_running() -> None:
     """End the stack of this session, if there is one."""
     while _running:
-        _running.pop().stop()
+        stack = _running.pop()
+        stack.stop()
+        if "KEEP_STACK" not in os.environ:
+            shutil.rmtree(stack.folder, ignore_errors=True)

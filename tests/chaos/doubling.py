@@ -1,28 +1,32 @@
-"""Doubles bells: an exact copy of some messages goes into its queue again, at once or much later."""
+"""Doubles bells: a share of all messages is sent a second time, at once or much later.
+
+A bell is nothing but a task's name and a job's id, so a copy is made from what the relay rang.
+"""
 
 import heapq
 import random
 import threading
 import time
 
-from kombu import Connection, Consumer, Exchange, Producer, Queue
 from kombu.exceptions import OperationalError
 
-from celery_config import QueueName
+from celery_config import ROUTES, TaskName, make_celery
+from tests.stack import Stack
 
-MARK = "copied"
 LATEST_SECONDS = 4.0
+LOOK_SECONDS = 0.02
+RUNG = "SELECT id, step, rung_at FROM jobs WHERE rung_at > :since ORDER BY rung_at"
 
 
 class Doubler:
-    """Listens to every exchange on a queue of its own and publishes copies."""
+    """Watches what is rung and rings a share of it again; `copies` counts them."""
 
-    def __init__(self, broker_url: str, *, share: float, seed: int) -> None:
+    def __init__(self, stack: Stack, *, share: float, seed: int) -> None:
         self.copies = 0
-        self._url = broker_url
+        self._stack = stack
         self._share = share
         self._chance = random.Random(seed)
-        self._later: list[tuple[float, int, dict]] = []
+        self._later: list[tuple[float, int, str]] = []
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -35,53 +39,29 @@ class Doubler:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._copy_until_the_broker_goes()
-            except (OperationalError, OSError):
-                self._stopped.wait(0.2)
+        celery = make_celery(self._stack.environment["BROKER_URL"])
+        since = self._stack.value("SELECT clock_timestamp()")
+        while not self._stopped.wait(LOOK_SECONDS):
+            for bell in self._stack.rows(RUNG, since=since):
+                since = bell.rung_at
+                if self._chance.random() < self._share:
+                    wait = self._chance.choice([0.0, self._chance.uniform(0, LATEST_SECONDS)])
+                    heapq.heappush(self._later, (time.monotonic() + wait, bell.id, bell.step))
+            self._ring_due(celery)
+        celery.pool.force_close_all()
 
-    def _copy_until_the_broker_goes(self) -> None:
-        with Connection(self._url, connect_timeout=2, heartbeat=10) as connection:
-            channel = connection.channel()
-            bindings = [
-                Queue(
-                    "tap",
-                    Exchange(name.value, type="direct"),
-                    routing_key=name.value,
-                    exclusive=True,
-                    durable=False,
-                )
-                for name in QueueName
-            ]
-            for binding in bindings:
-                binding(channel).declare()
-            producer = Producer(channel)
-            with Consumer(channel, bindings[:1], callbacks=[self._consider], no_ack=True):
-                while not self._stopped.is_set():
-                    try:
-                        connection.drain_events(timeout=0.1)
-                    except TimeoutError:
-                        pass
-                    self._publish_due(producer)
-
-    def _consider(self, _body: object, message) -> None:
-        if message.headers.get(MARK) or self._chance.random() >= self._share:
-            return
-        late = self._chance.choice([0.0, self._chance.uniform(0, LATEST_SECONDS)])
-        copy = {
-            "body": message.body,
-            "content_type": message.content_type,
-            "content_encoding": message.content_encoding,
-            "headers": message.headers | {MARK: True},
-            "exchange": message.delivery_info["exchange"],
-            "routing_key": message.delivery_info["routing_key"],
-            "correlation_id": message.properties.get("correlation_id"),
-        }
-        heapq.heappush(self._later, (time.monotonic() + late, self.copies, copy))
-        self.copies += 1
-
-    def _publish_due(self, producer: Producer) -> None:
+    def _ring_due(self, celery) -> None:
         while self._later and self._later[0][0] <= time.monotonic():
-            _, _, copy = heapq.heappop(self._later)
-            producer.publish(**copy)
+            due, job_id, step = heapq.heappop(self._later)
+            try:
+                celery.send_task(
+                    step,
+                    kwargs={"job_id": job_id},
+                    queue=ROUTES[TaskName(step)].value,
+                    retry=False,
+                )
+            except (OperationalError, OSError):
+                celery.pool.force_close_all()
+                heapq.heappush(self._later, (due + 0.5, job_id, step))
+                return
+            self.copies += 1

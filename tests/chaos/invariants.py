@@ -51,8 +51,7 @@ def _objects(stack: Stack) -> list[str]:
     """I9: completed if and only if there is an object of that size and hash, and no other."""
     found = []
     for row in stack.rows(
-        "SELECT id, image_key, image_size, image_sha256 FROM generations"
-        " WHERE status = 'completed'"
+        "SELECT id, image_key, image_size, image_sha256 FROM generations WHERE status = 'completed'"
     ):
         info = stack.storage.head(row.image_key)
         if info is None or info.size != row.image_size:

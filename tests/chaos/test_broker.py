@@ -2,7 +2,6 @@
 
 from tests.chaos.doubling import Doubler
 from tests.chaos.invariants import broken
-from tests.waiting import wait_for
 
 
 def test_orders_are_taken_while_the_broker_is_dead_and_delivered_after_its_return(fast, market):
@@ -37,13 +36,12 @@ def test_a_broker_that_hangs_holds_up_nobody_who_orders(fast, market):
 
 
 def test_bells_come_twice_and_the_broker_dies_in_between(fast, market):
-    with Doubler(fast.rabbitmq.url, share=0.5, seed=3) as doubler:
+    with Doubler(fast, share=0.5, seed=3) as doubler:
         market.orders(6)
         fast.rabbitmq.kill()
         market.orders(2)
         fast.rabbitmq.start()
         fast.wait_until_quiet()
-        wait_for(lambda: market.orders(1) and doubler.copies, "a copied bell", seconds=60)
-        fast.wait_until_quiet()
+    assert doubler.copies > 0
     assert set(market.statuses()) == {"completed"}
     assert broken(fast, market.accepted) == []

@@ -3,7 +3,6 @@
 import pytest
 
 from tests.chaos.invariants import broken
-from tests.stack import REAL_ENGINE
 from tests.waiting import wait_for
 
 PLACES = [
@@ -26,8 +25,12 @@ def test_an_order_is_delivered_once_though_a_process_is_killed(fast, market, nam
     deaths = process.deaths_at(place)
     process.arm(place)
     [ordered] = market.order()
-    wait_for(lambda: process.has_fired(place), f"{name} to die at {place}", seconds=60,
-             explain=fast.tails)
+    wait_for(
+        lambda: process.has_fired(place),
+        f"{name} to die at {place}",
+        seconds=60,
+        explain=fast.tails,
+    )
     assert process.deaths_at(place) == deaths + 1
     deliver_soon(fast, [ordered])
     assert market.statuses() == {"completed": 1}
@@ -86,18 +89,3 @@ def test_a_process_group_killed_under_load_loses_nothing(fast, market, name):
     fast.wait_until_quiet()
     assert market.statuses() == {"completed": 8}
     assert broken(fast, market.accepted) == []
-
-
-def test_a_gpu_worker_killed_in_the_middle_of_a_rendering_begins_it_again(stack, trained, person):
-    stack.use_engine(REAL_ENGINE)
-    buyer = person()
-    stack.gpu.arm("mid_render")
-    ordered = buyer.order(trained.id, aspect_ratio="2:2").json()["data"]["id"]
-    wait_for(lambda: stack.gpu.has_fired("mid_render"), "the worker to die", seconds=60,
-             explain=stack.tails)
-    assert buyer.final(ordered)["status"] == "completed"
-    crashes = stack.value(
-        "SELECT crashes FROM jobs WHERE kind = 'generation' AND ref = :id", id=ordered
-    )
-    assert crashes == 1
-    assert broken(stack) == []

@@ -21,14 +21,11 @@ from tests.waiting import wait_for
 
 
 def test_a_third_of_all_bells_twice_changes_nothing(fast, market):
-    with Doubler(fast.rabbitmq.url, share=1.0, seed=1) as warming_up:
-        market.orders(1)
-        wait_for(lambda: warming_up.copies, "the first copy", seconds=30)
-    with Doubler(fast.rabbitmq.url, share=0.3, seed=2) as doubler:
-        market.orders(16)
+    with Doubler(fast, share=0.3, seed=2) as doubler:
+        market.orders(20)
         fast.wait_until_quiet()
-        assert doubler.copies > 0
-    assert market.statuses() == {"completed": 17}
+    assert doubler.copies > 0
+    assert market.statuses() == {"completed": 20}
     assert broken(fast, market.accepted) == []
 
 
@@ -112,15 +109,19 @@ def test_every_report_under_a_stale_fence_is_told_so_and_changes_nothing(fast, m
     fast.wait_until_quiet()
     for late in (lost, job):
         answers = [api.progress(progress(late)), api.fail(failure(late)), api.complete(done)]
-        assert [(answer.applied, answer.reason) for answer in answers] == [
-            (False, "terminal")
-        ] * 3
+        assert [(answer.applied, answer.reason) for answer in answers] == [(False, "terminal")] * 3
     assert market.statuses() == {"completed": 1}
     assert fast.storage.head(lost.upload["image"].key) is not None
     assert broken(fast, market.accepted) == []
     assert fast.storage.head(lost.upload["image"].key) is None, "garbage is collected"
-    assert fast.value("SELECT count(*) FROM notifications WHERE target_id = :id"
-                      " AND target_type = 'generation'", id=ordered) == 1
+    assert (
+        fast.value(
+            "SELECT count(*) FROM notifications WHERE target_id = :id"
+            " AND target_type = 'generation'",
+            id=ordered,
+        )
+        == 1
+    )
 
 
 def test_a_worker_that_slept_through_its_lease_wakes_up_harmless(fast, market, api):
@@ -128,22 +129,29 @@ def test_a_worker_that_slept_through_its_lease_wakes_up_harmless(fast, market, a
     with asleep(fast.stamper):
         [ordered] = market.order()
         wait_for(
-            lambda: fast.value("SELECT step FROM jobs WHERE ref = :id AND kind = 'generation'",
-                               id=ordered) == "stamp_signature",
+            lambda: (
+                fast.value(
+                    "SELECT step FROM jobs WHERE ref = :id AND kind = 'generation'", id=ordered
+                )
+                == "stamp_signature"
+            ),
             "the raw image",
             seconds=60,
             explain=fast.tails,
         )
     wait_for(
-        lambda: fast.value(
-            "SELECT fence FROM jobs WHERE ref = :id AND kind = 'generation'", id=ordered
-        ) >= 2,
+        lambda: (
+            fast.value("SELECT fence FROM jobs WHERE ref = :id AND kind = 'generation'", id=ordered)
+            >= 2
+        ),
         "the stamper to begin",
     )
     with asleep(fast.stamper):
         fast.expire_leases()
-        wait_for(lambda: fast.value(
-            "SELECT count(*) FROM jobs WHERE state = 'running'") == 0, "the lease to be gone")
+        wait_for(
+            lambda: fast.value("SELECT count(*) FROM jobs WHERE state = 'running'") == 0,
+            "the lease to be gone",
+        )
     fast.wait_until_quiet()
     assert market.statuses() == {"completed": 1}
     assert broken(fast, market.accepted) == []

@@ -55,9 +55,7 @@ def test_a_damaged_adapter_is_retried_then_refunded_and_told_once_and_can_be_rep
         assert buyer.final(repaired)["status"] == "completed"
         assert trained.artist.balance()["earned_token_balance"] == earned + 10
     finally:
-        stack.execute(
-            change, key=before.adapter_key, sha256=before.adapter_sha256, id=trained.id
-        )
+        stack.execute(change, key=before.adapter_key, sha256=before.adapter_sha256, id=trained.id)
 
 
 def test_twenty_orders_at_once_with_money_for_ten_are_ten_orders(stack, trained, person):

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.client import Person
-from tests.stack import Stack
+from tests.stack import REAL_ENGINE, Stack
 from tests.stack_fixtures import works
 
 
@@ -16,7 +16,9 @@ def on_s3():
     with tempfile.TemporaryDirectory(prefix="style-license-s3-") as folder:
         stack = Stack(Path(folder), broker="redis", storage="s3")
         try:
-            yield stack.start()
+            stack.start()
+            stack.use_engine(REAL_ENGINE)
+            yield stack
         finally:
             stack.stop()
 

@@ -56,9 +56,7 @@ def test_an_artist_sees_a_style_being_trained_in_slices_and_put_on_sale(stack, t
     assert told_to(stack, trained.artist) == {"style_training_complete": 1}
 
 
-def test_a_buyer_gets_one_signed_image_of_each_shape_and_the_artist_is_paid(
-    stack, trained, person
-):
+def test_a_buyer_gets_one_signed_image_of_each_shape_and_the_artist_is_paid(stack, trained, person):
     stack.use_engine(REAL_ENGINE)
     buyer = person()
     earned = trained.artist.balance()["earned_token_balance"]
@@ -106,8 +104,13 @@ class RawImages:
 
     def collect(self, ids: list[int]) -> None:
         try:
-            wait_for(lambda: self._all_rendered(ids), "all raw images", seconds=120, every=0.2,
-                     explain=self.stack.tails)
+            wait_for(
+                lambda: self._all_rendered(ids),
+                "all raw images",
+                seconds=120,
+                every=0.2,
+                explain=self.stack.tails,
+            )
         finally:
             self.stack.stamper.send(signal.SIGCONT)
 

@@ -1,4 +1,4 @@
-"""A GPU worker killed in the middle of a training: another one goes on from the checkpoint."""
+"""The real engine killed in the middle of its work: another worker goes on or begins again."""
 
 import json
 import subprocess
@@ -26,8 +26,12 @@ def test_a_killed_training_resumes_and_gives_the_same_style_as_an_undisturbed_on
         explain=stack.tails,
     )
     stack.gpu.arm("mid_training")
-    wait_for(lambda: stack.gpu.has_fired("mid_training"), "the worker to die", seconds=60,
-             explain=stack.tails)
+    wait_for(
+        lambda: stack.gpu.has_fired("mid_training"),
+        "the worker to die",
+        seconds=60,
+        explain=stack.tails,
+    )
     known = len(stack.rows(RUN, id=style_id)[0].loss_history)
     stack.expire_leases()
 
@@ -36,9 +40,10 @@ def test_a_killed_training_resumes_and_gives_the_same_style_as_an_undisturbed_on
     [run] = stack.rows(RUN, id=style_id)
     resumed_at = run.loss_history[known]["step"]
     assert resumed_at > 1, "the training began anew"
-    assert stack.value(
-        "SELECT crashes FROM jobs WHERE kind = 'training' AND ref = :id", id=run.id
-    ) == 1
+    assert (
+        stack.value("SELECT crashes FROM jobs WHERE kind = 'training' AND ref = :id", id=run.id)
+        == 1
+    )
     assert told_to(stack, artist) == {"style_training_complete": 1}
     assert run.adapter_sha256 == undisturbed(stack, run, tmp_path)
     assert broken(stack) == []
@@ -74,3 +79,22 @@ def undisturbed(stack, run, folder) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_a_gpu_worker_killed_in_the_middle_of_a_rendering_begins_it_again(stack, trained, person):
+    stack.use_engine(REAL_ENGINE)
+    buyer = person()
+    stack.gpu.arm("mid_render")
+    ordered = buyer.order(trained.id, aspect_ratio="2:2").json()["data"]["id"]
+    wait_for(
+        lambda: stack.gpu.has_fired("mid_render"),
+        "the worker to die",
+        seconds=60,
+        explain=stack.tails,
+    )
+    assert buyer.final(ordered)["status"] == "completed"
+    crashes = stack.value(
+        "SELECT crashes FROM jobs WHERE kind = 'generation' AND ref = :id", id=ordered
+    )
+    assert crashes == 1
+    assert broken(stack) == []

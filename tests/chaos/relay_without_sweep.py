@@ -1,0 +1,12 @@
+"""A relay that rings, but neither takes back expired leases nor ends what is overdue.
+
+A negative control: without the sweep the checker must find what got stuck.
+"""
+
+from webapp.domain import jobs, relay
+
+jobs.take_back_expired = lambda _session: 0
+jobs.end_overdue = lambda _session: 0
+
+if __name__ == "__main__":
+    relay.run()

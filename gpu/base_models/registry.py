@@ -39,6 +39,7 @@ REGISTRY: dict[str, BaseModelSpec] = {
         sizes=((512, 512), (1024, 1024), (512, 1024)),
         default_steps=20,
         guidance_scale=3.0,
+        guidance_rescale=0.7,
         lora_rank=16,
         lora_alpha=16.0,
         lora_learning_rate=2e-3,

@@ -25,6 +25,7 @@ class BaseModelSpec:
     training_steps_per_work: int
     max_training_steps: int
     min_snr_gamma: float | None
+    guidance_rescale: float = 0.0
     scheduler: str = "UniPCMultistepScheduler"
     training_batch_size: int = 4
     sample_steps: int = 12

@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test sure format lint types contracts audit images env-example bench chaos-long db shell clean
+.PHONY: help demo up test sure format lint types contracts audit images env-example chaos-long db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -51,9 +51,6 @@ images: $(INSTALLED)  ## lint the Dockerfile, docker-compose.yml and the workflo
 
 audit: $(INSTALLED)  ## known holes in what we depend on
 	$(BIN)/pip-audit --requirement requirements/constraints.txt --no-deps --disable-pip
-
-bench: $(INSTALLED)  ## measure; numbers side by side in var/bench
-	$(BIN)/pytest tests/bench -m bench
 
 chaos-long: $(INSTALLED)  ## many seeds of the fault tests
 	tests/services.sh

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -126,19 +127,15 @@ class Process:
                 return
             if self._process.poll() is None:
                 self._process.terminate()
-                try:
+                with suppress(subprocess.TimeoutExpired):
                     self._process.wait(STOP_SECONDS)
-                except subprocess.TimeoutExpired:
-                    pass
             self._end_group()
 
     def _end_group(self) -> None:
         if self._process is None:
             return
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
 
     def has_said(self, words: str) -> bool:

@@ -22,6 +22,7 @@ import httpx
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session, sessionmaker
 
+from celery_config import CPU_QUEUES, GPU_QUEUES
 from tests import database
 from tests.broker import Broker, free_port
 from tests.processes import PYTHON, ROOT, Keeper, Process
@@ -234,6 +235,8 @@ class Stack:
         self.gpu = self._worker("gpu", module, "model_training,image_generation")
         self.gpu.start()
         self._wait_until_said(self.gpu, "ready.")
+        if self.rabbitmq:
+            self.rabbitmq.wait_until_it_remembers(CPU_QUEUES + GPU_QUEUES)
 
     def wait_until_ready(self) -> None:
         """Wait until every process that is wanted answers."""
@@ -262,7 +265,8 @@ class Stack:
 
     def tails(self) -> str:
         """The ends of all logs, for whoever has to find out why a test failed."""
-        return "".join(process.tail() for process in self._processes)
+        broker = self.rabbitmq.tail() if self.rabbitmq else ""
+        return "".join(process.tail() for process in self._processes) + broker
 
     # ── what a test asks and does behind the product's back ──────────────────────────────────
 

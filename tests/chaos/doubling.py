@@ -7,7 +7,9 @@ import heapq
 import random
 import threading
 import time
+from typing import Self
 
+from celery import Celery
 from kombu.exceptions import OperationalError
 
 from celery_config import ROUTES, TaskName, make_celery
@@ -30,7 +32,7 @@ class Doubler:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> "Doubler":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -48,20 +50,25 @@ class Doubler:
                     wait = self._chance.choice([0.0, self._chance.uniform(0, LATEST_SECONDS)])
                     heapq.heappush(self._later, (time.monotonic() + wait, bell.id, bell.step))
             self._ring_due(celery)
-        celery.pool.force_close_all()
 
-    def _ring_due(self, celery) -> None:
-        while self._later and self._later[0][0] <= time.monotonic():
-            due, job_id, step = heapq.heappop(self._later)
-            try:
-                celery.send_task(
-                    step,
-                    kwargs={"job_id": job_id},
-                    queue=ROUTES[TaskName(step)].value,
-                    retry=False,
-                )
-            except (OperationalError, OSError):
-                celery.pool.force_close_all()
-                heapq.heappush(self._later, (due + 0.5, job_id, step))
-                return
-            self.copies += 1
+    def _ring_due(self, celery: Celery) -> None:
+        if not self._later or self._later[0][0] > time.monotonic():
+            return
+        try:
+            with (
+                celery.connection_for_write() as connection,
+                celery.amqp.Producer(connection) as producer,
+            ):
+                while self._later and self._later[0][0] <= time.monotonic():
+                    _, job_id, step = self._later[0]
+                    celery.send_task(
+                        step,
+                        kwargs={"job_id": job_id},
+                        queue=ROUTES[TaskName(step)].value,
+                        producer=producer,
+                        retry=False,
+                    )
+                    heapq.heappop(self._later)
+                    self.copies += 1
+        except (OperationalError, OSError):
+            self._stopped.wait(0.2)  # the broker is away; the copies come when it is back

@@ -19,7 +19,7 @@ PLACES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "place"), PLACES)
+@pytest.mark.parametrize("name, place", PLACES)
 def test_an_order_is_delivered_once_though_a_process_is_killed(fast, market, name, place):
     process = getattr(fast, name)
     deaths = process.deaths_at(place)

@@ -8,6 +8,8 @@ import os
 import random
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Self
 
 import pytest
 
@@ -45,7 +47,7 @@ class Reaper:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._reap, daemon=True)
 
-    def __enter__(self) -> "Reaper":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -97,7 +99,7 @@ class Watcher:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> "Watcher":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -119,35 +121,25 @@ def shop(market, chance: random.Random, generations: int, until) -> None:
         count = min(left, chance.randint(1, 4))
         wishes.append((count, chance.random() < 0.1))
         left -= count
+    storm = f"{chance.randrange(10**9)}"
 
     def buy(place: int) -> None:
         for number, (count, twice) in enumerate(wishes[place :: len(market.buyers)]):
-            key = f"order-{place}-{number}-{chance_name}"
             for _ in range(2 if twice else 1):
-                market.order(place, key=key, count=count)
+                market.order(place, key=f"order-{place}-{number}-{storm}", count=count)
+
+    def buy_more(place: int) -> None:
+        """Dying needs work to do, but not mountains of it."""
         number = 0
-        while not until() and number < generations:  # dying needs work to do, but not mountains
+        while not until() and number < generations:
             if market.stack.unfinished() < 10:
-                market.order(place, key=f"more-{place}-{number}-{chance_name}")
+                market.order(place, key=f"more-{place}-{number}-{storm}")
                 number += 1
             time.sleep(0.1)
 
-    chance_name = f"{chance.randrange(10**9)}"
-    errors: list[BaseException] = []
-
-    def guarded(place: int) -> None:
-        try:
-            buy(place)
-        except BaseException as error:  # noqa: BLE001 - raised again in the test's own thread
-            errors.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(place,)) for place in range(BUYERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
+    with ThreadPoolExecutor(BUYERS) as pool:
+        for step in (buy, buy_more):
+            list(pool.map(step, range(BUYERS)))
 
 
 @pytest.mark.timeout(900)

@@ -17,8 +17,10 @@ from sqlalchemy.engine import URL
 from webapp.domain.db import Base, engine
 from webapp.domain.settings import settings
 from webapp.embedded.postgres import Postgres
+from webapp.embedded.redis import Redis
 
 SYSTEM_SERVER = "postgresql+psycopg2://postgres@127.0.0.1:5432/postgres"
+SYSTEM_CACHE = "redis://127.0.0.1:6379/0"
 ROOT = Path(__file__).parents[1]
 
 
@@ -38,6 +40,17 @@ def server() -> Iterator[URL]:
     finally:
         own.stop()
         own.remove()
+
+
+@contextmanager
+def cache(folder: Path) -> Iterator[str]:
+    """The URL of the system's Redis, or of one of our own."""
+    if _answers(6379):
+        yield SYSTEM_CACHE
+        return
+    own = Redis(folder)
+    yield own.start()
+    own.stop()
 
 
 def _answers(port: int) -> bool:

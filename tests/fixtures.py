@@ -19,7 +19,6 @@ ENVIRONMENT = {
     "SECRET_KEY": "a secret key of the tests, long enough",
     "INTERNAL_API_TOKEN": "the token of the tests' workers, long enough",
     "BROKER_URL": "amqp://guest:guest@127.0.0.1:1//",
-    "REDIS_URL": "redis://127.0.0.1:6379/0",
     "PUBLIC_BASE_URL": "http://localhost:8000",
     "GOOGLE_CLIENT_ID": "client",
     "GOOGLE_CLIENT_SECRET": "secret",
@@ -37,9 +36,11 @@ def server() -> Iterator[URL]:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Every setting, as a deployment would give it; no broker is behind it."""
     folder = tmp_path_factory.mktemp("objects")
-    with pytest.MonkeyPatch.context() as patch:
+    cache = database.cache(tmp_path_factory.mktemp("cache"))
+    with pytest.MonkeyPatch.context() as patch, cache as redis_url:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
+        patch.setenv("REDIS_URL", redis_url)
         patch.setenv("STORAGE_URL", f"folder://{folder}")
         patch.setenv("DATABASE_URL", database.SYSTEM_SERVER)
         settings.cache_clear()

@@ -22,6 +22,8 @@ GROUNDS: dict[Place, tuple[Rgb, Rgb]] = {
     Place.BEACH: ((242, 222, 164), (228, 200, 136)),
     Place.HILLS: ((118, 172, 92), (92, 140, 74)),
 }
+_SKYLINE = (2.2, 1.4, 2.9, 1.8, 2.5, 1.3, 2.1)
+_PINES = (2.4, 2.0, 2.6, 2.1, 2.5, 1.9, 2.3)
 _GROUND_LIGHT = {Time.DAY: 1.0, Time.SUNSET: 0.8, Time.NIGHT: 0.45}
 _Random = np.random.Generator
 
@@ -38,7 +40,7 @@ def draw(canvas: Canvas, place: Place, time: Time | None, random: _Random) -> No
 
 def _outdoors(canvas: Canvas, place: Place, time: Time, random: _Random) -> None:
     width, height = canvas.width, canvas.height
-    horizon = height * (HORIZON + random.uniform(-0.02, 0.02))
+    horizon = height * (HORIZON + random.uniform(-0.004, 0.004))
     light = _GROUND_LIGHT[time]
     near, far = (shade(colour, light) for colour in GROUNDS[place])
     canvas.gradient(near, far)
@@ -69,9 +71,9 @@ def _sea(canvas: Canvas, horizon: float, light: float, random: _Random) -> None:
 def _forest(canvas: Canvas, horizon: float, light: float, random: _Random) -> None:
     step = min(canvas.width, canvas.height) * 0.17
     for index in range(int(canvas.width / step) + 2):
-        x = (index - random.uniform(0.2, 0.6)) * step
-        top = horizon - step * random.uniform(1.9, 2.6)
-        green = shade((42, 98, 62), light * random.uniform(0.8, 1.0))
+        x = (index - 0.4 + random.uniform(-0.04, 0.04)) * step
+        top = horizon - step * (_PINES[index % len(_PINES)] + random.uniform(-0.05, 0.05))
+        green = shade((42, 98, 62), light * random.uniform(0.88, 0.95))
         for level in (0.0, 0.35):
             peak = top + level * (horizon - top)
             points = [
@@ -85,8 +87,9 @@ def _forest(canvas: Canvas, horizon: float, light: float, random: _Random) -> No
 def _city(canvas: Canvas, horizon: float, light: float, random: _Random) -> None:
     step = min(canvas.width, canvas.height) * 0.16
     for index in range(int(canvas.width / step) + 1):
-        x, top = index * step, horizon - step * random.uniform(1.2, 3.0)
-        wall = shade((132, 140, 164), light * random.uniform(0.75, 1.0))
+        storeys = _SKYLINE[index % len(_SKYLINE)] + random.uniform(-0.05, 0.05)
+        x, top = index * step, horizon - step * storeys
+        wall = shade((132, 140, 164), light * (1.0 if index % 2 else 0.82))
         canvas.polygon([(x, top), (x + step, top), (x + step, horizon), (x, horizon)], wall)
         pane = shade((252, 232, 150), max(light, 0.8))
         for column in (0.22, 0.6):
@@ -103,8 +106,8 @@ def _hills(canvas: Canvas, horizon: float, light: float, random: _Random) -> Non
     for colour, lift in (((110, 150, 140), 0.2), ((118, 172, 92), 0.08)):
         x = -0.2 * canvas.width
         while x < canvas.width:
-            reach = size * random.uniform(0.5, 0.8)
-            rise = size * lift * random.uniform(0.8, 1.2)
+            reach = size * random.uniform(0.63, 0.67)
+            rise = size * lift * random.uniform(0.95, 1.05)
             canvas.ellipse(
                 (x, horizon - rise, x + reach, horizon + rise * 1.5), shade(colour, light)
             )
@@ -114,7 +117,7 @@ def _hills(canvas: Canvas, horizon: float, light: float, random: _Random) -> Non
 def _desert(canvas: Canvas, horizon: float, light: float, random: _Random) -> None:
     for row in (0.05, 0.4):
         y = horizon + row * (canvas.height - horizon)
-        left = random.uniform(-0.3, 0.3) * canvas.width
+        left = (random.uniform(-0.03, 0.03) + 0.2 - row) * canvas.width
         box = (left, y, left + canvas.width, y + 0.5 * (canvas.height - horizon))
         canvas.ellipse(box, shade((222, 172, 98), light * 0.95))
 
@@ -122,7 +125,7 @@ def _desert(canvas: Canvas, horizon: float, light: float, random: _Random) -> No
 def _beach(canvas: Canvas, horizon: float, light: float, random: _Random) -> None:
     width, depth = canvas.width, canvas.height - horizon
     shore = [(0, horizon), (width, horizon), (width, horizon + 0.3 * depth)]
-    shore.append((0, horizon + random.uniform(0.3, 0.45) * depth))
+    shore.append((0, horizon + random.uniform(0.36, 0.4) * depth))
     canvas.polygon(shore, shade((64, 166, 200), light))
     canvas.line([shore[2], shore[3]], shade((250, 250, 250), light), 0.02 * canvas.height)
 
@@ -131,7 +134,7 @@ def _room(canvas: Canvas, random: _Random) -> None:
     canvas.gradient((172, 116, 76), (140, 90, 58))
     canvas.gradient((234, 214, 178), (222, 198, 160), until=HORIZON + 0.1)
     width, height = canvas.width, canvas.height
-    left = (0.08 + random.uniform(0, 0.03)) * width
+    left = (0.09 + random.uniform(0, 0.006)) * width
     right, top, bottom = left + 0.2 * width, 0.1 * height, 0.36 * height
     canvas.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], (150, 200, 230))
     middle = (left + right) / 2

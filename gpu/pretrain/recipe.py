@@ -27,13 +27,13 @@ class Stage:
 # Frames are drawn at the codec's inner scale, half of the picture's: these are 512x512, then also
 # 512x1024 and 1024x1024. Words are learned on the small square, the cheapest.
 STAGES = (
-    Stage(0.70, (Feed((256, 256), 32, 1.0, 30_000),)),
+    Stage(0.60, (Feed((256, 256), 32, 1.0, 8_000),)),
     Stage(
         1.0,
         (
-            Feed((256, 256), 32, 0.74, 30_000),
-            Feed((256, 512), 16, 0.17, 4_000),
-            Feed((512, 512), 10, 0.09, 8_000),
+            Feed((256, 256), 32, 0.78, 8_000),
+            Feed((256, 512), 16, 0.14, 1_200),
+            Feed((512, 512), 10, 0.08, 1_000),
         ),
     ),
 )
@@ -49,12 +49,12 @@ class Settings:
     seed: int = 7
     shape: Shape = field(default_factory=Shape)
     stages: tuple[Stage, ...] = STAGES
-    learning_rate: float = 2e-3
+    learning_rate: float = 7e-3
     final_learning_rate: float = 4e-5
     warmup_steps: int = 200
     ema_decay: float = 0.997
     snr_ceiling: float = 5.0
-    checkpoint_minutes: float = 6.0
+    checkpoint_minutes: float = 5.0
     autocast: bool = True
     with_samples: bool = True
 

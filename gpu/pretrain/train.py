@@ -36,13 +36,14 @@ from gpu.pretrain.sample import draw_sheet
 
 
 def draw_times(batch: int, source: torch.Generator) -> torch.Tensor:
-    """Diffusion times [B], most of them where layout and shapes are decided.
+    """Diffusion times [B], most of them where words decide the picture.
 
-    Spread evenly over the batch, which varies less than independent draws. The codec's refiner
-    does what is left at the quietest times.
+    In nearly pure noise the target is the picture itself, so words are learned from far quieter
+    gradients. The codec's refiner does what is left at the quietest times. Spread evenly over the
+    batch, which varies less than independent draws.
     """
     places = (torch.arange(batch) + torch.rand(batch, generator=source)) / batch
-    shares, edges = torch.tensor([0.0, 0.06, 0.88, 1.0]), torch.tensor([0.0, 150.0, 800.0, 1000.0])
+    shares, edges = torch.tensor([0.0, 0.05, 0.55, 1.0]), torch.tensor([0.0, 200.0, 800.0, 1000.0])
     piece = (torch.bucketize(places, shares, right=True) - 1).clamp(max=2)
     inside = (places - shares[piece]) / (shares[piece + 1] - shares[piece])
     times = edges[piece] + inside * (edges[piece + 1] - edges[piece])

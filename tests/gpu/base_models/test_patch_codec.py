@@ -96,13 +96,14 @@ def test_the_shipped_refiner_takes_noise_off_latents(shipped):
 def test_a_short_training_teaches_a_refiner_to_take_noise_off():
     inner = fit_codec(images=6, channels=8, side=64)
     outer = widen(inner, images=3, side=128)
-    refined = fit_refiner(inner, outer, steps=60, images=9, side=64)
-    noise = torch.randn(1, 8, 4, 4, generator=torch.Generator().manual_seed(1)) * 0.5
+    refined = fit_refiner(inner, outer, steps=120, images=60, side=64)
+    noise = torch.randn(4, 8, 4, 4, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        pixels = to_tensor(draw_scene(78, (128, 128)).image)
+        pixels = torch.cat([to_tensor(draw_scene(seed, (128, 128)).image) for seed in range(4)])
         latents = outer.encode(pixels).latents
-        before = (outer.decode(latents + noise).sample - outer.decode(latents).sample).square()
-        after = (refined.decode(latents + noise).sample - outer.decode(latents).sample).square()
+        noisy = latents + 0.9 * noise / outer.config.scaling_factor
+        before = (outer.decode(noisy).sample - outer.decode(latents).sample).square()
+        after = (refined.decode(noisy).sample - outer.decode(latents).sample).square()
 
     assert torch.equal(refined.encode(pixels).latents, latents)
     assert after.mean() < before.mean()

@@ -4,6 +4,7 @@ Every call is tried again on network trouble until the lease would be lost anywa
 idempotent, so trying again is safe.
 """
 
+import logging
 import os
 import socket
 from functools import lru_cache
@@ -21,6 +22,8 @@ from failpoints import failpoint
 from tasks.messages import Answer, Claim, ClaimedJob, Kind, Message, UploadUrl
 
 log = structlog.get_logger()
+# It would log whole URLs, and the signed ones of storage let anybody in who reads the log.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 TRIES_LAST_SECONDS = 30
 SOURCES: dict[Kind, str] = {"training": "training-server", "generation": "inference-server"}
 FIRST_SERVER_ERROR = 500

@@ -4,7 +4,6 @@ Everything listens on loopback, everything is started by us and stopped by us. `
 the one stack that journeys and fault tests share, since starting it takes a while.
 """
 
-import hashlib
 import os
 import secrets
 import shutil
@@ -12,23 +11,21 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
 import httpx
-from sqlalchemy import create_engine, text
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy import create_engine
+from sqlalchemy.orm import sessionmaker
 
 from celery_config import CPU_QUEUES, GPU_QUEUES
 from tests import database
+from tests.books import Books
 from tests.broker import Broker, free_port
 from tests.processes import PYTHON, ROOT, Keeper, Process
 from tests.waiting import wait_for
-from webapp.domain.gateways.storage import Storage, make_storage
-from webapp.domain.services import garbage, ledger_check
+from webapp.domain.gateways.storage import make_storage
 from webapp.embedded.redis import Redis
 
 READY_SECONDS = 120
@@ -45,7 +42,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THRE
 REAL_ENGINE, FAST_ENGINE = "tests.tiny_engine", "tests.chaos.fast_engine"
 
 
-class Stack:
+class Stack(Books):
     """web, relay, three kinds of worker and the sandbox of Google, started and stopped together.
 
     `broker` is rabbitmq or redis, `storage` folder or s3.
@@ -86,7 +83,7 @@ class Stack:
         self._parts.callback(self._stop_processes)
         if self._storage_kind == "s3":
             self._start_s3()
-        self.storage: Storage = make_storage(
+        self.storage = make_storage(
             storage_url=self.environment["STORAGE_URL"],
             public_base_url=self.site,
             secret_key=self.environment["SECRET_KEY"],
@@ -267,66 +264,6 @@ class Stack:
         """The ends of all logs, for whoever has to find out why a test failed."""
         broker = self.rabbitmq.tail() if self.rabbitmq else ""
         return "".join(process.tail() for process in self._processes) + broker
-
-    # ── what a test asks and does behind the product's back ──────────────────────────────────
-
-    @contextmanager
-    def session(self) -> Iterator[Session]:
-        """One committed transaction on the stack's database."""
-        with self.sessions() as session, session.begin():
-            yield session
-
-    def rows(self, query: str, **values: object) -> list:
-        """The rows of a query, in a transaction of their own."""
-        with self.session() as session:
-            return list(session.execute(text(query), values))
-
-    def value(self, query: str, **values: object) -> object:
-        """The first value of a query."""
-        return self.rows(query, **values)[0][0]
-
-    def execute(self, statement: str, **values: object) -> None:
-        with self.session() as session:
-            session.execute(text(statement), values)
-
-    def expire_leases(self) -> None:
-        """Bring the time forward at which silent workers lose their jobs."""
-        self.execute("UPDATE jobs SET lease_until = clock_timestamp() WHERE state = 'running'")
-
-    def unfinished(self) -> int:
-        return int(
-            str(self.value("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"))
-        )
-
-    def wait_until_quiet(self, seconds: float = 120) -> None:
-        """Wait until every job has ended."""
-        wait_for(
-            lambda: self.unfinished() == 0,
-            "all jobs to end",
-            seconds=seconds,
-            every=0.2,
-            explain=lambda: (
-                str(
-                    self.rows(
-                        "SELECT id, kind, ref, state, step, fence, tries, crashes, failure_cause"
-                        " FROM jobs WHERE state IN ('queued', 'running')"
-                    )
-                )
-                + self.tails()
-            ),
-        )
-
-    def violations(self) -> list[str]:
-        """What the ledger check finds now, while work may be going on."""
-        with self.sessions() as session, session.begin():
-            return [f"{found.invariant}: {found.finding}" for found in ledger_check.check(session)]
-
-    def collect_garbage(self) -> int:
-        """Delete at once what no row names."""
-        return garbage.collect(self.storage, self.session, older_than=timedelta(0))
-
-    def sha256(self, key: str) -> str:
-        return hashlib.sha256(self.storage.get(key)).hexdigest()
 
 
 def _answers(url: str) -> bool:

@@ -6,20 +6,10 @@ import pytest
 
 from tests.chaos import market as markets
 from tests.chaos.market import Market
-from tests.fixtures import environment, scratch, server, template
 from tests.stack import FAST_ENGINE, Stack
 from tests.stack_fixtures import person, shared_stack, stack, trained
 
-__all__ = [
-    "environment",
-    "person",
-    "scratch",
-    "server",
-    "shared_stack",
-    "stack",
-    "template",
-    "trained",
-]
+__all__ = ["person", "shared_stack", "stack", "trained"]
 
 
 @pytest.fixture

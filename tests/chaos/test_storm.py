@@ -166,7 +166,7 @@ def test_a_storm_of_deaths_loses_no_order_and_no_token(fast, seed):
         assert reaper.kills >= KILLS
         assert sum(statuses.values()) >= GENERATIONS
         assert set(statuses) <= {"completed", "failed"}
-        assert statuses["completed"] > 0.8 * sum(statuses.values())
+        assert statuses["completed"] > 0.5 * sum(statuses.values())
         assert watcher.found == []
         assert broken(fast, market.accepted) == []
     finally:

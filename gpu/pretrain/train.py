@@ -5,6 +5,7 @@
 core under `python -m torch.distributed.run --nproc-per-node 2 -m gpu.pretrain.train ...`: processes
 meet once per step, threads at every operation, where one slow core stops all. Every checkpoint also
 writes the averaged weights as a loadable model in DIR/model and a sheet of samples in DIR/samples.
+With `--start-from gpu/base_models/built_in` it trains the shipped weights further.
 """
 
 import argparse
@@ -32,7 +33,7 @@ from gpu.pretrain.model import (
     tokenize,
 )
 from gpu.pretrain.recipe import Feed, Settings
-from gpu.pretrain.sample import draw_sheet
+from gpu.pretrain.sample import draw_sheet, load_networks
 
 
 def draw_times(batch: int, source: torch.Generator) -> torch.Tensor:
@@ -245,6 +246,15 @@ class Trainer:
         self.step, self.elapsed = state["step"], state["elapsed"]
         self.losses = state["losses"]
 
+    def start_from(self, model: Path) -> None:
+        """Begin with the weights of a finished model, such as the shipped one, and a new clock."""
+        finished = load_networks(model)
+        weights = [*finished.unet.parameters(), *finished.text_encoder.parameters()]
+        with torch.no_grad():
+            for parameter, value in zip(self.parameters, weights, strict=True):
+                parameter.copy_(value)
+        self.average = [parameter.detach().clone() for parameter in self.parameters]
+
 
 def main() -> None:
     """Read the command line and train."""
@@ -254,6 +264,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--start-from", type=Path, help="a model folder to train further")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -263,6 +274,8 @@ def main() -> None:
     trainer = Trainer(settings, device)
     if arguments.resume and (arguments.out / "state.pt").exists():
         trainer.resume()
+    elif arguments.start_from:
+        trainer.start_from(arguments.start_from)
     trainer.run()
 
 

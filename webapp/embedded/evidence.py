@@ -15,14 +15,7 @@ from gpu.pretrain.styles import Style, draw_artist_works
 from webapp.embedded.supervisor import Stack
 
 FOLDER = Path("var/demo")
-PROMPTS: tuple[tuple[str, ...], ...] = (
-    ("house", "meadow", "day"),
-    ("boat", "sea", "sunset"),
-    ("cat", "room"),
-    ("tree", "snow", "day"),
-    ("fish", "sea", "day"),
-    ("castle", "hills", "sunset"),
-)
+PICTURES = 6
 FIRST_SEED = 100
 OTHER_WORKS_SEED = 2
 
@@ -40,9 +33,11 @@ def make(
     from gpu.training.report import contact_sheet, loss_curve
 
     adapter = _export_adapter(stack, style["id"])
-    plain = _draw(adapter, strength=0.0)
-    trained = _draw(adapter, strength=1.0)
     others = draw_artist_works(kind, len(works), OTHER_WORKS_SEED, (512, 512))
+    # The prompts are what works never trained on show, so that content does not count as style.
+    prompts = [tags for _, tags in others[:PICTURES]]
+    plain = _draw(adapter, prompts, strength=0.0)
+    trained = _draw(adapter, prompts, strength=1.0)
     gap = measure_style_gap(
         load_base_model("built-in"),
         works=[work for work, _ in works],
@@ -57,7 +52,7 @@ def make(
             "The base model": plain,
             "The trained style, same prompts and seeds": trained,
         },
-        captions=[", ".join(prompt) for prompt in PROMPTS],
+        captions=[", ".join(prompt) for prompt in prompts],
     )
     points = style["training_log"]["losses"]
     loss_curve(
@@ -84,7 +79,7 @@ def _trigger(adapter: Path) -> str:
     return trigger
 
 
-def _draw(adapter: Path, *, strength: float) -> list[Image.Image]:
+def _draw(adapter: Path, prompts: list[tuple[str, ...]], *, strength: float) -> list[Image.Image]:
     import hashlib
 
     from gpu.rendering.renderer import Renderer
@@ -101,7 +96,7 @@ def _draw(adapter: Path, *, strength: float) -> list[Image.Image]:
             seed=FIRST_SEED + k,
             style_strength=strength,
         )
-        for k, prompt in enumerate(PROMPTS)
+        for k, prompt in enumerate(prompts)
     ]
     outcomes = Renderer.setup("built-in").render(requests)
     return [outcome.image for outcome in outcomes if isinstance(outcome, RenderedImage)]

@@ -82,3 +82,18 @@ def test_a_checkpoint_is_a_model_that_draws(settings):
     assert [image.size for image in first] == [(64, 128)] * 2
     assert [image.tobytes() for image in first] == [image.tobytes() for image in second]
     assert tokenizer.tokenize("two cats, <style-3>") == ["two", "cat", "<style-3>"]
+
+
+def test_a_finished_model_can_be_trained_further(settings):
+    first = Trainer(settings, CPU)
+    first.run()
+    second = Trainer(settings, CPU)
+    second.start_from(settings.out / "model")
+
+    shipped = [value.half().float() for value in first.average]
+    assert all(
+        torch.equal(value, wanted) for value, wanted in zip(second.average, shipped, strict=True)
+    )
+    assert second.step == 0
+    second.run()
+    assert second.step == settings.steps

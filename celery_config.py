@@ -35,6 +35,12 @@ CPU_QUEUES = (
 )
 GPU_QUEUES = (QueueName.MODEL_TRAINING, QueueName.IMAGE_GENERATION)
 DEAD_LETTERS = "dead_letters"
+# Where poisonous messages stay to be looked at; nobody consumes it. The relay declares it.
+DEAD_LETTER_QUEUE = Queue(
+    DEAD_LETTERS,
+    Exchange(DEAD_LETTERS, type="fanout"),
+    queue_arguments={"x-queue-type": "quorum"},
+)
 
 
 class TaskName(StrEnum):

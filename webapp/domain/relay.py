@@ -19,7 +19,7 @@ from kombu.exceptions import OperationalError as BrokerUnavailable
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from celery_config import ROUTES, TaskName, make_celery
+from celery_config import DEAD_LETTER_QUEUE, ROUTES, TaskName, make_celery
 from failpoints import failpoint
 from webapp.domain import jobs
 from webapp.domain.db import unit_of_work
@@ -51,6 +51,8 @@ def _ring(celery: Celery, bells: list[Bell]) -> int:
         # This loop's own connection: nothing half open or half confirmed is ever used again.
         with celery.connection_for_write() as connection:
             connection.ensure_connection(**PUBLISH_RETRIES)
+            # Without a queue behind it, the dead-letter exchange would drop what it is given.
+            DEAD_LETTER_QUEUE(connection.default_channel).declare()
             with celery.amqp.Producer(connection) as producer:
                 for bell in bells:
                     send(celery, bell.step, producer=producer, job_id=bell.job_id)

@@ -10,7 +10,7 @@ import pytest
 from kombu import Connection
 from sqlalchemy import select
 
-from celery_config import ROUTES, QueueName, TaskName, make_celery
+from celery_config import DEAD_LETTER_QUEUE, ROUTES, QueueName, TaskName, make_celery
 from tests import making
 from tests.broker import Broker, free_port
 from webapp.domain import jobs, relay
@@ -121,6 +121,19 @@ def test_an_unheard_bell_rings_again_after_a_while(celery, broker_url, committed
             making.change_job(session, job_id, rung_at=late)
     assert relay.sweep(celery) == 4
     assert len(heard(broker_url, "image_generation")) == 6
+
+
+def test_a_poisonous_message_is_kept_to_be_looked_at(celery, broker_url, committed, waiting):
+    relay.sweep(celery)
+    with Connection(broker_url) as connection:
+        poisonous = connection.SimpleQueue(made_queue("uploads"))
+        poisonous.get(timeout=5).reject()
+        poisonous.close()
+        kept = connection.SimpleQueue(DEAD_LETTER_QUEUE)
+        message = kept.get(timeout=5)
+        message.ack()
+        kept.close()
+    assert message.payload[1] == {"job_id": waiting[3]}
 
 
 def test_a_loop_takes_back_dead_leases_and_ends_what_is_overdue(

@@ -2,48 +2,12 @@
 
 Everything else is the product's own: bells, claims, fences, progress, uploads and failpoints. So
 hundreds of generations go through the whole chain in the time a real engine needs for a few.
+Importing this changes the task of the whole process: only a worker may.
 """
 
-from functools import lru_cache
-
-from PIL import Image, ImageDraw
-
-from gpu.rendering.requests import RenderedImage, RenderRequest
 from tasks.on_gpu import render_images, train_style
+from tests.chaos.pretending import FastRenderer
 
 __all__ = ["render_images", "train_style"]
-STEPS = 3
-
-
-@lru_cache
-def picture(width: int, height: int) -> Image.Image:
-    """A picture that is not blank."""
-    image = Image.linear_gradient("L").resize((width, height)).convert("RGB")
-    ImageDraw.Draw(image).ellipse((40, 60, 300, 300), (200, 80, 60))
-    return image
-
-
-class FastRenderer:
-    """Draws the same picture for everybody, at once."""
-
-    def render(self, requests, *, on_step, should_stop) -> list[RenderedImage]:
-        for step in range(1, STEPS + 1):
-            if requests:
-                on_step(step, STEPS)
-        return [_drawn(request) for request in requests]
-
-
-def _drawn(request: RenderRequest) -> RenderedImage:
-    return RenderedImage(
-        request_id=request.request_id,
-        image=picture(request.width, request.height),
-        seed=request.seed,
-        width=request.width,
-        height=request.height,
-        adapter_sha256=request.adapter_sha256,
-        steps=STEPS,
-        guidance_scale=1.0,
-    )
-
 
 render_images.renderer_for = lambda _base_model: FastRenderer()

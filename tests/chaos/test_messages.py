@@ -15,7 +15,7 @@ from tasks.messages import (
 )
 from tasks.worker_api import WorkerApi, WorkerSettings
 from tests.chaos.doubling import Doubler
-from tests.chaos.fast_engine import picture
+from tests.chaos.pretending import picture
 from tests.chaos.invariants import broken
 from tests.waiting import wait_for
 

@@ -15,8 +15,8 @@ from tasks.messages import (
 )
 from tasks.worker_api import WorkerApi, WorkerSettings
 from tests.chaos.doubling import Doubler
-from tests.chaos.pretending import picture
 from tests.chaos.invariants import broken
+from tests.chaos.pretending import picture
 from tests.waiting import wait_for
 
 

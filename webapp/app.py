@@ -33,7 +33,7 @@ from webapp.api import (
 )
 from webapp.cli import COMMANDS
 from webapp.domain import db as domain_db
-from webapp.domain.gateways.storage import make_storage
+from webapp.domain.gateways.storage import configured_storage
 from webapp.domain.settings import Environment, Settings
 from webapp.domain.settings import settings as process_settings
 from webapp.extensions import babel, db, migrate
@@ -77,11 +77,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.converters["id"] = IdConverter
     app.extensions["settings"] = settings
-    app.extensions["storage"] = make_storage(
-        storage_url=settings.storage_url,
-        public_base_url=settings.public_base_url,
-        secret_key=settings.secret_key,
-    )
+    app.extensions["storage"] = configured_storage(settings)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

@@ -10,7 +10,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from celery_config import TaskName
 from failpoints import failpoint
 from webapp.domain.db import DatabaseUnavailable, unit_of_work
-from webapp.domain.gateways.storage import Storage, StorageUnavailable, make_storage
+from webapp.domain.gateways.storage import Storage, StorageUnavailable, configured_storage
 from webapp.domain.jobs import Lease
 from webapp.domain.services import steps
 from webapp.domain.settings import settings
@@ -29,11 +29,7 @@ class StepError(Exception):
 @lru_cache(maxsize=1)
 def storage() -> Storage:
     """Return this process's storage."""
-    return make_storage(
-        storage_url=settings().storage_url,
-        public_base_url=settings().public_base_url,
-        secret_key=settings().secret_key,
-    )
+    return configured_storage(settings())
 
 
 def begin(job_id: int, step: TaskName) -> Lease | None:

@@ -122,10 +122,6 @@ def _prepare(api: WorkerApi, job: ClaimedJob) -> "RenderRequest | None":
     except httpx.HTTPError as error:
         _fail(api, job, "NETWORK", f"The adapter could not be fetched: {type(error).__name__}.")
         return None
-    if hashlib.sha256(adapter.read_bytes()).hexdigest() != order.adapter_sha256:
-        adapter.unlink(missing_ok=True)  # or the damaged file would outlive its repair
-        _fail(api, job, "ADAPTER_MISMATCH", "The adapter's bytes are not those of the style.")
-        return None
     return RenderRequest(
         request_id=str(job.job_id),
         adapter_path=adapter,

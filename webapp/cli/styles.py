@@ -10,7 +10,7 @@ from webapp.cli.accounts import find_user
 from webapp.cli.watching import Standing, watch
 from webapp.domain.db import unit_of_work
 from webapp.domain.errors import DomainError
-from webapp.domain.gateways.storage import Storage, make_storage
+from webapp.domain.gateways.storage import Storage, configured_storage
 from webapp.domain.models.style import Style, TrainingStatus
 from webapp.domain.services import styles, training
 from webapp.domain.services.artworks import UploadedImage
@@ -75,11 +75,7 @@ def export(style_id: int, file: Path) -> None:
 
 
 def _storage() -> Storage:
-    return make_storage(
-        storage_url=settings().storage_url,
-        public_base_url=settings().public_base_url,
-        secret_key=settings().secret_key,
-    )
+    return configured_storage(settings())
 
 
 def _tags(path: Path, common: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from webapp.domain.gateways.objects import (
     StorageUnavailable,
 )
 from webapp.domain.gateways.s3_storage import S3Storage
+from webapp.domain.settings import Settings
 
 __all__ = [
     "FolderStorage",
@@ -27,8 +28,18 @@ __all__ = [
     "Storage",
     "StorageError",
     "StorageUnavailable",
+    "configured_storage",
     "make_storage",
 ]
+
+
+def configured_storage(settings: Settings) -> Storage:
+    """Return the storage that the settings name."""
+    return make_storage(
+        storage_url=settings.storage_url,
+        public_base_url=settings.public_base_url,
+        secret_key=settings.secret_key,
+    )
 
 
 def make_storage(*, storage_url: str, public_base_url: str, secret_key: str) -> Storage:

@@ -1,15 +1,10 @@
 """Publish: prove the adapter is the one that was trained, sign its samples, put it on sale."""
 
-import hashlib
-import io
-
 from PIL import Image
 
 from celery_config import TaskName
-from gpu.signature.compose import compose
 from gpu.signature.embed import thumbnail
-from gpu.signature.ink import BlankSignature, prepare_ink
-from gpu.signature.placement import Position, Size
+from tasks.on_cpu.signing import open_png, read_proven, sign
 from tasks.on_cpu.step import StepError, begin, storage, verdict
 from tasks.task import task
 from webapp.domain.db import unit_of_work
@@ -32,7 +27,7 @@ def publish_style(*, job_id: int) -> None:
     with verdict(lease):
         with unit_of_work() as session:
             publication = training.publication(session, lease)
-        _prove_adapter(publication)
+        read_proven(publication.adapter_key, publication.adapter_sha256, "ADAPTER_MISMATCH")
         samples = _signed_samples(publication)
         sample_keys = [_put(sample, SAMPLE_SIDE, "samples") for sample in samples]
         thumbnail_key = _put(samples[-1], THUMBNAIL_SIDE, "thumbnails")
@@ -42,40 +37,13 @@ def publish_style(*, job_id: int) -> None:
             )
 
 
-def _prove_adapter(publication: Publication) -> None:
-    try:
-        adapter = storage().get(publication.adapter_key)
-    except ObjectMissing as error:
-        raise StepError("NETWORK", "The adapter is missing.") from error
-    if hashlib.sha256(adapter).hexdigest() != publication.adapter_sha256:
-        raise StepError("ADAPTER_MISMATCH", "The adapter is not the one that was trained.")
-
-
 def _signed_samples(publication: Publication) -> list[Image.Image]:
     """Return the samples with the artist's signature, since they will be public."""
     try:
-        ink = prepare_ink(_open(publication.signature_key))
-    except (BlankSignature, OSError, ObjectMissing) as error:
-        raise StepError("SIGNATURE_FAILED", str(error)) from error
-    try:
-        return [
-            compose(
-                _open(key).convert("RGB"),
-                ink,
-                position=Position(publication.signature_position),
-                size=Size(publication.signature_size),
-                opacity=publication.signature_opacity,
-            ).image
-            for key in publication.sample_keys
-        ]
+        samples = [open_png(storage().get(key)) for key in publication.sample_keys]
     except (OSError, ObjectMissing) as error:
         raise StepError("NETWORK", f"A sample cannot be read: {error}") from error
-
-
-def _open(key: str) -> Image.Image:
-    image = Image.open(io.BytesIO(storage().get(key)), formats=("PNG",))
-    image.load()
-    return image
+    return sign(samples, publication.signature)
 
 
 def _put(image: Image.Image, side: int, kind: str) -> str:

@@ -1,21 +1,17 @@
 """Stamp: sign the raw image, write its licence into it, store it, throw the raw one away."""
 
 import hashlib
-import io
 
 import imagehash
 from PIL import Image
 
 from celery_config import TaskName
 from failpoints import failpoint
-from gpu.signature.compose import compose
 from gpu.signature.embed import Provenance, embed, thumbnail
-from gpu.signature.ink import BlankSignature, prepare_ink
-from gpu.signature.placement import Position, Size
+from tasks.on_cpu.signing import open_png, read_proven, sign
 from tasks.on_cpu.step import StepError, begin, storage, verdict
 from tasks.task import task
 from webapp.domain.db import unit_of_work
-from webapp.domain.gateways.storage import ObjectMissing
 from webapp.domain.identifiers import object_key
 from webapp.domain.services import stamping
 from webapp.domain.services.stamping import StampedImage, StampWork
@@ -35,7 +31,7 @@ def stamp_signature(*, job_id: int) -> None:
     with verdict(lease):
         with unit_of_work() as session:
             work = stamping.stamp_work(session, lease)
-        stamped = _store(work, sign(work))
+        stamped = _store(work, _signed(work))
         failpoint("after_put")
         with unit_of_work() as session:
             is_mine = stamping.record_stamped(session, lease, stamped)
@@ -43,37 +39,14 @@ def stamp_signature(*, job_id: int) -> None:
             storage().delete(work.raw_key)
 
 
-def sign(work: StampWork) -> Image.Image:
-    """Return the raw image with the artist's signature on it.
-
-    Raises StepError when the raw image or the signature is not what the database says.
-    """
-    raw = _read(work.raw_key, work.raw_sha256, "NETWORK")
-    signature = _read(work.signature_key, work.signature_sha256, "SIGNATURE_FAILED")
+def _signed(work: StampWork) -> Image.Image:
+    """Return the raw image with the artist's signature on it."""
+    raw = read_proven(work.raw_key, work.raw_sha256, "NETWORK")
     try:
-        with (
-            Image.open(io.BytesIO(raw), formats=("PNG",)) as image,
-            Image.open(io.BytesIO(signature), formats=("PNG",)) as drawing,
-        ):
-            return compose(
-                image.convert("RGB"),
-                prepare_ink(drawing),
-                position=Position(work.signature_position),
-                size=Size(work.signature_size),
-                opacity=work.signature_opacity,
-            ).image
-    except (OSError, BlankSignature) as error:
+        image = open_png(raw)
+    except OSError as error:
         raise StepError("SIGNATURE_FAILED", str(error)) from error
-
-
-def _read(key: str, sha256: str, cause: str) -> bytes:
-    try:
-        data = storage().get(key)
-    except ObjectMissing as error:
-        raise StepError(cause, f"{key} is missing") from error
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise StepError(cause, f"{key} is not what was recorded")
-    return data
+    return sign([image], work.signature)[0]
 
 
 def _store(work: StampWork, signed: Image.Image) -> StampedImage:

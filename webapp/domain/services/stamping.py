@@ -15,6 +15,7 @@ from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import Style
 from webapp.domain.services import generations
 from webapp.domain.services.licenses import certificate_url
+from webapp.domain.services.signatures import ArtistSignature
 from webapp.domain.settings import settings
 
 
@@ -25,11 +26,7 @@ class StampWork:
     lease: Lease
     raw_key: str
     raw_sha256: str
-    signature_key: str
-    signature_sha256: str
-    signature_position: str
-    signature_size: str
-    signature_opacity: float
+    signature: ArtistSignature
     artist_id: int
     artist_name: str
     style_id: int
@@ -65,11 +62,7 @@ def stamp_work(session: Session, lease: Lease) -> StampWork:
         lease=lease,
         raw_key=lease.handover["raw_key"],
         raw_sha256=lease.handover["raw_sha256"],
-        signature_key=artist.signature_key,
-        signature_sha256=artist.signature_sha256,
-        signature_position=artist.signature_position,
-        signature_size=artist.signature_size,
-        signature_opacity=artist.signature_opacity,
+        signature=ArtistSignature.of(artist),
         artist_id=artist.user_id,
         artist_name=artist.artist_name,
         style_id=style.id,

@@ -15,6 +15,7 @@ from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingSt
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import notifications, tags
 from webapp.domain.services.artworks import MIN_IMAGES
+from webapp.domain.services.signatures import ArtistSignature
 
 MAX_SAMPLES = 4
 
@@ -49,10 +50,7 @@ class Publication:
     adapter_key: str
     adapter_sha256: str
     sample_keys: list[str]
-    signature_key: str
-    signature_position: str
-    signature_size: str
-    signature_opacity: float
+    signature: ArtistSignature
 
 
 def style_id_of(session: Session, run_id: int) -> int:
@@ -165,10 +163,7 @@ def publication(session: Session, lease: Lease) -> Publication:
         adapter_key=lease.handover["adapter_key"],
         adapter_sha256=lease.handover["adapter_sha256"],
         sample_keys=lease.handover["sample_keys"],
-        signature_key=artist.signature_key,
-        signature_position=artist.signature_position,
-        signature_size=artist.signature_size,
-        signature_opacity=artist.signature_opacity,
+        signature=ArtistSignature.of(artist),
     )
 
 

@@ -36,9 +36,9 @@ def test_the_step_gets_everything_it_needs_and_no_session(session, storage, imag
     work = stamping.stamp_work(session, begin(session, storage, image))
 
     artist = session.get(Artist, session.get(Style, image.style_id).artist_id)
-    assert work.signature_key == artist.signature_key
-    assert (work.signature_position, work.signature_size) == ("bottom-right", "medium")
-    assert work.signature_opacity == 0.7
+    assert work.signature.key == artist.signature_key
+    assert (work.signature.position, work.signature.size) == ("bottom-right", "medium")
+    assert work.signature.opacity == 0.7
     assert work.artist_name == artist.artist_name
     assert work.certificate_url == f"http://localhost:8000/l/{image.license_public_id}"
     assert storage.get(work.raw_key)
@@ -49,7 +49,7 @@ def test_the_signature_is_the_artists_current_one(session, storage, image):
     artist.signature_position, artist.signature_opacity = "bottom-left", 0.4
     session.flush()
     work = stamping.stamp_work(session, begin(session, storage, image))
-    assert (work.signature_position, work.signature_opacity) == ("bottom-left", 0.4)
+    assert (work.signature.position, work.signature.opacity) == ("bottom-left", 0.4)
 
 
 def test_only_the_holder_of_the_lease_hands_on_to_delivery(session, storage, image):

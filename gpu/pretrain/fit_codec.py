@@ -79,6 +79,23 @@ def widen(inner: PatchCodec, *, images: int, side: int = SIDE) -> PatchCodec:
     return outer.eval()
 
 
+@torch.no_grad()
+def narrow(outer: PatchCodec) -> PatchCodec:
+    """The inner codec of a shipped one: what `widen` was given, up to the precision of the file."""
+    patch, channels = outer.config.patch // 2, outer.config.latent_channels
+    inner = PatchCodec(
+        latent_channels=channels, scaling_factor=outer.config.scaling_factor, patch=patch
+    )
+    kernels = outer.encoder.weight[:, :, ::2, ::2] * 4
+    # rows were orthonormal before their division by a scale, so a row's length is its inverse
+    scales = 1 / kernels.flatten(1).norm(dim=1)
+    inner.encoder.weight.copy_(kernels)
+    inner.encoder.bias = outer.encoder.bias
+    inner.decoder.weight.copy_(kernels * scales[:, None, None, None].square())
+    inner.decoder.bias = outer.decoder.bias
+    return inner.eval()
+
+
 def _picture(index: int, side: int) -> torch.Tensor:
     """A third of the pictures are neutral scenes, the rest pretraining styles in turn."""
     image = draw_scene(FIT_SEED + index, (side, side)).image

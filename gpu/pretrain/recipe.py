@@ -27,13 +27,13 @@ class Stage:
 # Frames are drawn at the codec's inner scale, half of the picture's: these are 512x512, then also
 # 512x1024 and 1024x1024. Words are learned on the small square, the cheapest.
 STAGES = (
-    Stage(0.60, (Feed((256, 256), 32, 1.0, 8_000),)),
+    Stage(0.60, (Feed((256, 256), 32, 1.0, 32_000),)),
     Stage(
         1.0,
         (
-            Feed((256, 256), 32, 0.78, 8_000),
-            Feed((256, 512), 16, 0.14, 1_200),
-            Feed((512, 512), 10, 0.08, 1_000),
+            Feed((256, 256), 32, 0.78, 32_000),
+            Feed((256, 512), 16, 0.14, 4_000),
+            Feed((512, 512), 10, 0.08, 2_500),
         ),
     ),
 )
@@ -54,6 +54,7 @@ class Settings:
     warmup_steps: int = 200
     ema_decay: float = 0.997
     snr_ceiling: float = 5.0
+    thing_weight: float = 2.0
     checkpoint_minutes: float = 5.0
     autocast: bool = True
     with_samples: bool = True

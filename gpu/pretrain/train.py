@@ -5,7 +5,8 @@
 core under `python -m torch.distributed.run --nproc-per-node 2 -m gpu.pretrain.train ...`: processes
 meet once per step, threads at every operation, where one slow core stops all. Every checkpoint also
 writes the averaged weights as a loadable model in DIR/model and a sheet of samples in DIR/samples.
-With `--start-from gpu/base_models/built_in` it trains the shipped weights further.
+With `--start-from gpu/base_models/built_in` it trains the shipped weights further, on the shipped
+codec: then `fit_codec` and `fit_refiner` are not needed.
 """
 
 import argparse
@@ -20,9 +21,11 @@ import numpy as np
 import torch
 from diffusers import DDPMScheduler
 from torch import distributed
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from gpu.base_models.patch_codec import PatchCodec
 from gpu.pretrain.captions import caption
+from gpu.pretrain.fit_codec import narrow
 from gpu.pretrain.latents import LatentSet, cache_latents
 from gpu.pretrain.model import (
     NOISE,
@@ -33,7 +36,9 @@ from gpu.pretrain.model import (
     tokenize,
 )
 from gpu.pretrain.recipe import Feed, Settings
-from gpu.pretrain.sample import draw_sheet, load_networks
+from gpu.pretrain.sample import draw_sheet, load_codec, load_networks
+
+_ANY_ATTENTION = (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
 
 
 def draw_times(batch: int, source: torch.Generator) -> torch.Tensor:
@@ -74,6 +79,8 @@ class Trainer:
         self.channel_weights = (0.5 + 0.5 * seen / seen.mean())[:, None, None]
         self.tokenizer = make_tokenizer()
         self.alphas = DDPMScheduler(**NOISE).alphas_cumprod.to(device)
+        # the fused kernel of small bf16 attention on a CPU takes a third of a step, backwards
+        self.attention = [SDPBackend.MATH] if device.type == "cpu" else list(_ANY_ATTENTION)
         self.step, self.elapsed = 0, 0.0
         self.losses: list[float] = []
         self._sets: dict[tuple[int, int], LatentSet] = {}
@@ -130,12 +137,13 @@ class Trainer:
         random = np.random.default_rng([self.settings.seed, self.step, self.rank])
         noise_seed = (self.settings.seed * 1_000_003 + self.step) * 16 + self.rank
         noise_source = torch.Generator().manual_seed(noise_seed)
-        latents, token_ids = self._batch(feed, random)
+        latents, coverage, token_ids = self._batch(feed, random)
         batch = len(latents)
         noise = torch.randn(latents.shape, generator=noise_source)
         times = draw_times(batch, noise_source)
-        loss = self._loss(latents, token_ids, noise, times)
-        loss.backward()
+        with sdpa_kernel(self.attention):
+            loss = self._loss(latents, coverage, token_ids, noise, times)
+            loss.backward()
         shared_loss = self._share(loss, begun)
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         for group in self.optimizer.param_groups:
@@ -152,7 +160,8 @@ class Trainer:
         shares = np.array([feed.share for feed in stage.feeds])
         return stage.feeds[int(random.choice(len(shares), p=shares / shares.sum()))]
 
-    def _batch(self, feed: Feed, random: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    def _batch(self, feed: Feed, random: np.random.Generator) -> tuple[torch.Tensor, ...]:
+        """Latents [B, C, h, w], coverage by things [B, 1, h, w] and token ids [B, 16]."""
         if feed.size not in self._sets:
             if self.rank > 0:
                 distributed.barrier()  # the first process draws, the others then open what it drew
@@ -166,11 +175,12 @@ class Trainer:
         picks = np.sort(random.integers(0, len(data.tags), feed.batch))
         random.shuffle(picks)  # times are sorted over the batch; scenes must not be
         captions = [caption(data.tags[pick], random) for pick in picks]
-        return data.rows(picks), tokenize(self.tokenizer, captions)
+        return *data.rows(picks), tokenize(self.tokenizer, captions)
 
     def _loss(
         self,
         latents: torch.Tensor,
+        coverage: torch.Tensor,
         token_ids: torch.Tensor,
         noise: torch.Tensor,
         times: torch.Tensor,
@@ -185,7 +195,10 @@ class Trainer:
             predicted = self.networks.unet(
                 noisy, times.to(self.device), encoder_hidden_states=text
             ).sample
-        squares = (predicted.float() - target).square() * self.channel_weights
+        # places are soon learned and fill most of a picture; things would else be left blurred
+        cell_weights = 1 + self.settings.thing_weight * coverage.to(self.device)
+        cell_weights = cell_weights / cell_weights.mean()
+        squares = (predicted.float() - target).square() * self.channel_weights * cell_weights
         error = squares.mean(dim=(1, 2, 3))
         # min-SNR for v, kept at 1 towards pure noise, where text decides the picture
         snr_plus_one = (1 / (1 - alphas).clamp(min=1e-6)).flatten()
@@ -247,7 +260,7 @@ class Trainer:
         self.losses = state["losses"]
 
     def start_from(self, model: Path) -> None:
-        """Begin with the weights of a finished model, such as the shipped one, and a new clock."""
+        """Begin with the weights of a finished model on its codec, and a new clock."""
         finished = load_networks(model)
         weights = [*finished.unet.parameters(), *finished.text_encoder.parameters()]
         with torch.no_grad():
@@ -256,11 +269,19 @@ class Trainer:
         self.average = [parameter.detach().clone() for parameter in self.parameters]
 
 
+def borrow_codec(out: Path, model: Path) -> None:
+    """Give a run's folder the codec of a finished model, at both scales."""
+    codec = load_codec(model)
+    narrow(codec).save_pretrained(out / "inner")
+    codec.save_pretrained(out / "vae")
+
+
 def main() -> None:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=85.0)
+    parser.add_argument("--learning-rate", type=float, default=Settings.learning_rate)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--resume", action="store_true")
@@ -268,9 +289,18 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    settings = replace(Settings(arguments.out), minutes=arguments.minutes, seed=arguments.seed)
+    settings = replace(
+        Settings(arguments.out),
+        minutes=arguments.minutes,
+        seed=arguments.seed,
+        learning_rate=arguments.learning_rate,
+    )
     if "WORLD_SIZE" in os.environ:
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    if arguments.start_from and int(os.environ.get("RANK", "0")) == 0:
+        borrow_codec(arguments.out, arguments.start_from)
+    if distributed.is_initialized():
+        distributed.barrier()
     trainer = Trainer(settings, device)
     if arguments.resume and (arguments.out / "state.pt").exists():
         trainer.resume()

@@ -14,14 +14,41 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
 WORDS = ("<pad>", "<unk>", ",", "style", "boat", "sea", "tree", "house", "red", "moon")
-LEVELS = 5  # 16 pixels a side per latent
+COARSE = (4,) * 5  # widths of the autoencoder's levels: 16 pixels a side per latent
 
 
-def write_tiny_model(folder: Path) -> None:
-    """Write random components in diffusers layout: trains on 64x64 pixels, latents 4x4x4."""
-    torch.manual_seed(0)
+def write_tiny_model(
+    folder: Path, *, cells: int = 4, widths: tuple[int, ...] = COARSE, seed: int = 0
+) -> Path:
+    """Write random components in diffusers layout, native latents of 4 channels, `cells` a side.
+
+    As it is: trains on 64x64 pixels, latents 4x4x4.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        _write_networks(folder, cells, widths)
+    DDIMScheduler(
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        steps_offset=1,
+        clip_sample=False,
+        beta_schedule="scaled_linear",
+        beta_start=0.00085,
+        beta_end=0.012,
+    ).save_pretrained(folder / "scheduler")
+    words = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, "<unk>"))
+    words.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="<pad>", unk_token="<unk>"
+    ).save_pretrained(folder / "tokenizer")
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline"}))
+    return folder
+
+
+def _write_networks(folder: Path, cells: int, widths: tuple[int, ...]) -> None:
     UNet2DConditionModel(
-        sample_size=4,
+        sample_size=cells,
         in_channels=4,
         out_channels=4,
         block_out_channels=(8, 16),
@@ -33,9 +60,9 @@ def write_tiny_model(folder: Path) -> None:
         norm_num_groups=4,
     ).save_pretrained(folder / "unet")
     AutoencoderKL(
-        block_out_channels=(4,) * LEVELS,
-        down_block_types=("DownEncoderBlock2D",) * LEVELS,
-        up_block_types=("UpDecoderBlock2D",) * LEVELS,
+        block_out_channels=widths,
+        down_block_types=("DownEncoderBlock2D",) * len(widths),
+        up_block_types=("UpDecoderBlock2D",) * len(widths),
         layers_per_block=1,
         latent_channels=4,
         norm_num_groups=4,
@@ -54,22 +81,6 @@ def write_tiny_model(folder: Path) -> None:
             eos_token_id=0,
         )
     ).save_pretrained(folder / "text_encoder")
-    DDIMScheduler(
-        prediction_type="v_prediction",
-        rescale_betas_zero_snr=True,
-        timestep_spacing="trailing",
-        steps_offset=1,
-        clip_sample=False,
-        beta_schedule="scaled_linear",
-        beta_start=0.00085,
-        beta_end=0.012,
-    ).save_pretrained(folder / "scheduler")
-    words = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, "<unk>"))
-    words.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    PreTrainedTokenizerFast(
-        tokenizer_object=words, pad_token="<pad>", unk_token="<unk>"
-    ).save_pretrained(folder / "tokenizer")
-    (folder / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline"}))
 
 
 if __name__ == "__main__":

@@ -5,14 +5,13 @@ A bell is nothing but a task's name and a job's id, so a copy is made from what 
 
 import heapq
 import random
-import threading
 import time
-from typing import Self
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 
 from celery_config import ROUTES, TaskName, make_celery
+from tests.chaos.beside import Beside
 from tests.stack import Stack
 
 LATEST_SECONDS = 4.0
@@ -20,30 +19,21 @@ LOOK_SECONDS = 0.02
 RUNG = "SELECT id, step, rung_at FROM jobs WHERE rung_at > :since ORDER BY rung_at"
 
 
-class Doubler:
+class Doubler(Beside):
     """Watches what is rung and rings a share of it again; `copies` counts them."""
 
     def __init__(self, stack: Stack, *, share: float, seed: int) -> None:
+        super().__init__()
         self.copies = 0
         self._stack = stack
         self._share = share
         self._chance = random.Random(seed)
         self._later: list[tuple[float, int, str]] = []
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
+    def go(self) -> None:
         celery = make_celery(self._stack.environment["BROKER_URL"])
         since = self._stack.value("SELECT clock_timestamp()")
-        while not self._stopped.wait(LOOK_SECONDS):
+        while not self.stopped.wait(LOOK_SECONDS):
             for bell in self._stack.rows(RUNG, since=since):
                 since = bell.rung_at
                 if self._chance.random() < self._share:
@@ -71,4 +61,4 @@ class Doubler:
                     heapq.heappop(self._later)
                     self.copies += 1
         except (OperationalError, OSError):
-            self._stopped.wait(0.2)  # the broker is away; the copies come when it is back
+            self.stopped.wait(0.2)  # the broker is away; the copies come when it is back

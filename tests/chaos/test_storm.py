@@ -6,14 +6,13 @@ CHAOS_SEEDS, CHAOS_GENERATIONS and CHAOS_KILLS make it longer; a seed that fails
 import collections
 import os
 import random
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Self
 
 import pytest
 
 from tests.chaos import market as markets
+from tests.chaos.beside import Beside
 from tests.chaos.doubling import Doubler
 from tests.chaos.invariants import broken
 from tests.waiting import wait_for
@@ -35,36 +34,27 @@ PLACES = (
 WHOLE_PROCESSES = ("gpu", "stamper", "relay")
 
 
-class Reaper:
+class Reaper(Beside):
     """Kills processes one after the other, at places that the seed chose, until it has enough."""
 
     def __init__(self, stack, seed: int, kills: int) -> None:
+        super().__init__()
         self.kills = 0
         self.by_place: collections.Counter[str] = collections.Counter()
         self._stack = stack
         self._wanted = kills
         self._chance = random.Random(seed)
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._reap, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
 
     @property
     def is_done(self) -> bool:
         return self.kills >= self._wanted
 
-    def _reap(self) -> None:
+    def go(self) -> None:
         groups = {
             round(self._wanted * share): name
             for share, name in zip((0.2, 0.5, 0.8), WHOLE_PROCESSES, strict=True)
         }
-        while not self._stopped.is_set() and not self.is_done:
+        while not self.stopped.is_set() and not self.is_done:
             name = groups.pop(self.kills, None)
             if name:
                 getattr(self._stack, name).kill()
@@ -77,7 +67,7 @@ class Reaper:
         process.arm(place)
         deadline = time.monotonic() + FIRE_SECONDS
         while not process.has_fired(place):
-            if self._stopped.is_set() or time.monotonic() > deadline:
+            if self.stopped.is_set() or time.monotonic() > deadline:
                 process.disarm(place)  # it may die at this very moment; the log will tell
                 break
             time.sleep(0.01)
@@ -89,26 +79,17 @@ class Reaper:
         self.by_place[what] += 1
 
 
-class Watcher:
+class Watcher(Beside):
     """Proves the ledger again and again while the storm goes on."""
 
     def __init__(self, stack) -> None:
+        super().__init__()
         self.found: list[str] = []
         self.checks = 0
         self._stack = stack
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stopped.wait(1.0):
+    def go(self) -> None:
+        while not self.stopped.wait(1.0):
             self.found += self._stack.violations()
             self.checks += 1
 

@@ -1,23 +1,45 @@
-"""Putting adapters on a UNet and taking them off, with nothing left to trust.
+"""Low-rank adapters on a UNet: every row of a batch in its own style, or in none.
+
+Adapters never become part of the network. While a batch is drawn or learned, each layer's answer
+is corrected by what the adapters of the rows add to it, `scale · B · A · x`; afterwards the network
+is exactly what it was. Rows of different styles are corrected by one grouped convolution or two
+batched products per layer, however many styles there are, so mixing costs no more than one style.
 
 Parameters are named as diffusers files name them: `unet.<layer>.lora_A.weight` [r, in(, k, k)]
 and `unet.<layer>.lora_B.weight` [out, r(, 1, 1)].
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 import torch
-from peft import LoraConfig
 from peft.tuners.tuners_utils import BaseTunerLayer
+from torch.nn import functional
 
 from gpu.errors import AdapterMismatch
+from gpu.randomness import named_generator
 
 FILE_PREFIX = "unet."
+Layer = torch.nn.Linear | torch.nn.Conv2d
+_worn_networks: WeakSet[torch.nn.Module] = WeakSet()
 
 
-def adaptable_layers(unet: torch.nn.Module) -> dict[str, torch.nn.Linear | torch.nn.Conv2d]:
+@dataclass(frozen=True)
+class RowAdapter:
+    """What one row wears: tensors by their name in a file, and `alpha / rank · strength`.
+
+    They are on the network's device, and in its precision unless they are learned under autocast.
+    """
+
+    tensors: Mapping[str, torch.Tensor]
+    scale: float
+
+
+def adaptable_layers(unet: torch.nn.Module) -> dict[str, Layer]:
     """All linear and convolution layers by name.
 
     All of them, because adapting conv_in and conv_out too closes 15-27 points more of the style
@@ -36,96 +58,175 @@ def adapter_shapes(unet: torch.nn.Module, rank: int) -> dict[str, tuple[int, ...
     for name, layer in adaptable_layers(unet).items():
         out_size, in_size, *kernel = layer.weight.shape
         ones = [1] * len(kernel)
-        shapes[f"{FILE_PREFIX}{name}.lora_A.weight"] = (rank, in_size, *kernel)
-        shapes[f"{FILE_PREFIX}{name}.lora_B.weight"] = (out_size, rank, *ones)
+        shapes[_name_a(name)] = (rank, in_size, *kernel)
+        shapes[_name_b(name)] = (out_size, rank, *ones)
     return shapes
 
 
-def lora_config(unet: torch.nn.Module, *, rank: int, alpha: float) -> LoraConfig:
-    """The PEFT configuration for all adaptable layers."""
-    return LoraConfig(r=rank, lora_alpha=alpha, target_modules=sorted(adaptable_layers(unet)))
+def fresh_adapter(
+    unet: torch.nn.Module, *, rank: int, seed: int, device: torch.device
+) -> dict[str, torch.nn.Parameter]:
+    """A trainable adapter, fp32, that changes nothing yet: B is zero, A uniform as in PEFT."""
+    parameters = {}
+    for name, shape in sorted(adapter_shapes(unet, rank).items()):
+        values = torch.zeros(shape)
+        if ".lora_A." in name:
+            bound = 1 / math.sqrt(math.prod(shape[1:]))
+            values.uniform_(-bound, bound, generator=named_generator(seed, name))
+        parameters[name] = torch.nn.Parameter(values.to(device))
+    return parameters
 
 
-def put_on(unet: Any, name: str, *, rank: int, alpha: float, seed: int) -> None:
-    """Add a fresh adapter, fp32, and make it the only active one."""
+@contextmanager
+def wearing(unet: torch.nn.Module, rows: Sequence[RowAdapter | None]) -> Iterator[None]:
+    """Run the network with one adapter per row of its batch; nothing is left on it afterwards.
+
+    Gradients reach the tensors, so an adapter is also learned this way. Raises `AdapterMismatch`
+    when something is on the network already, when an adapter's layers are not the network's, when
+    the network is called with another number of rows, and when it ran a layer without its style.
+    """
     assert_bare(unet)
-    config = lora_config(unet, rank=rank, alpha=alpha)
-    with torch.random.fork_rng(devices=[]):  # PEFT draws from the global generator
-        torch.manual_seed(seed)
-        unet.add_adapter(config, adapter_name=name)
-    for parameter in adapter_parameters(unet, name).values():
-        parameter.data = parameter.data.float()
-
-
-def adapter_parameters(unet: torch.nn.Module, name: str) -> dict[str, torch.nn.Parameter]:
-    """The live parameters of one adapter, by their name in a file, sorted."""
-    marker = f".{name}.weight"
-    return {
-        FILE_PREFIX + key.removesuffix(marker) + ".weight": parameter
-        for key, parameter in sorted(unet.named_parameters())
-        if key.endswith(marker)
-    }
-
-
-@torch.no_grad()
-def fill(unet: torch.nn.Module, name: str, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Copy a file's tensors into the adapter; raises `AdapterMismatch` unless all fit exactly."""
-    parameters = adapter_parameters(unet, name)
-    if parameters.keys() != tensors.keys():
-        raise AdapterMismatch("the adapter's layers are not those of the base model")
-    for key, parameter in parameters.items():
-        if parameter.shape != tensors[key].shape:
-            raise AdapterMismatch(f"{key} has shape {tuple(tensors[key].shape)}")
-        parameter.copy_(tensors[key])
-
-
-def take_off(unet: Any) -> None:
-    """Remove every adapter and restore the plain layers."""
-    unet.unload_lora()
-    assert_bare(unet)
+    layers = adaptable_layers(unet)
+    worn = _Worn.of(rows, layers.keys())
+    calls = _CallCounter(len(rows))
+    with ExitStack() as stack:
+        _worn_networks.add(unet)
+        stack.callback(_worn_networks.discard, unet)
+        stack.callback(unet.register_forward_pre_hook(calls, with_kwargs=True).remove)
+        if worn is None:
+            yield
+            return
+        deltas = {name: _Delta(*worn.gather(name)) for name in layers}
+        for name, layer in layers.items():
+            stack.callback(layer.register_forward_hook(deltas[name]).remove)
+        yield
+        for name, delta in deltas.items():
+            if delta.calls < calls.count:
+                raise AdapterMismatch(f"{name} ran without its style")
 
 
 def assert_bare(unet: torch.nn.Module) -> None:
     """Raise `AdapterMismatch` if any adapter is still on: a foreign style must never leak."""
-    for layer_name, module in unet.named_modules():
+    if unet in _worn_networks:
+        raise AdapterMismatch("adapters are still on the network")
+    for name, module in unet.named_modules():
         if isinstance(module, BaseTunerLayer):
-            raise AdapterMismatch(f"an adapter is still on {layer_name}")
+            raise AdapterMismatch(f"a foreign adapter is still on {name}")
 
 
-def assert_only(unet: torch.nn.Module, name: str) -> None:
-    """Raise `AdapterMismatch` unless exactly this adapter is on and active, on every layer."""
-    layers = [module for module in unet.modules() if isinstance(module, BaseTunerLayer)]
-    if not layers:
-        raise AdapterMismatch(f"adapter {name} is not on the model")
-    for layer in layers:
-        active = list(layer.active_adapters)
-        loaded = set(layer.r)
-        if active != [name] or loaded != {name} or layer.merged or layer.disable_adapters:
-            raise AdapterMismatch(f"active adapters are {active}, expected only {name}")
+def _name_a(layer: str) -> str:
+    return f"{FILE_PREFIX}{layer}.lora_A.weight"
 
 
-@contextmanager
-def wearing(
-    unet: Any,
-    name: str,
-    tensors: Mapping[str, torch.Tensor],
-    *,
-    rank: int,
-    alpha: float,
-    strength: float,
-) -> Iterator[None]:
-    """Render with exactly one adapter at a strength; none is left afterwards, whatever happens."""
-    assert_bare(unet)
-    try:
-        put_on(unet, name, rank=rank, alpha=alpha, seed=0)
-        fill(unet, name, tensors)
-        dtype = next(unet.parameters()).dtype
-        for parameter in adapter_parameters(unet, name).values():
-            parameter.data = parameter.data.to(dtype)
-            parameter.requires_grad_(False)
-        unet.set_adapters([name], [strength])
-        assert_only(unet, name)
-        yield
-        assert_only(unet, name)
-    finally:
-        take_off(unet)
+def _name_b(layer: str) -> str:
+    return f"{FILE_PREFIX}{layer}.lora_B.weight"
+
+
+@dataclass(frozen=True)
+class _Worn:
+    """The distinct adapters of a batch, which of them each row wears, and how strongly."""
+
+    adapters: tuple[Mapping[str, torch.Tensor], ...]
+    places: tuple[int, ...]
+    scales: tuple[float, ...]
+
+    @classmethod
+    def of(cls, rows: Sequence[RowAdapter | None], layers: Any) -> "_Worn | None":
+        """Collect the adapters of all rows, or `None` when no row wears one."""
+        distinct = {id(row.tensors): row.tensors for row in rows if row is not None}
+        if not distinct:
+            return None
+        names = {name(layer) for layer in layers for name in (_name_a, _name_b)}
+        for tensors in distinct.values():
+            if tensors.keys() != names:
+                raise AdapterMismatch("the adapter's layers are not those of the base model")
+        order = {key: place for place, key in enumerate(distinct)}
+        return cls(
+            adapters=tuple(distinct.values()),
+            # a row without a style borrows any adapter at no strength
+            places=tuple(0 if row is None else order[id(row.tensors)] for row in rows),
+            scales=tuple(0.0 if row is None else row.scale for row in rows),
+        )
+
+    @property
+    def is_one_for_all(self) -> bool:
+        """Whether every row wears the same adapter equally strongly."""
+        return len(self.adapters) == 1 and len(set(self.scales)) == 1
+
+    def gather(self, layer: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """A and scaled B of a layer, one per row or [1, ...] when one serves all.
+
+        Lower ranks are filled up with zeros.
+        """
+        a = [adapter[_name_a(layer)] for adapter in self.adapters]
+        b = [adapter[_name_b(layer)] for adapter in self.adapters]
+        if self.is_one_for_all:
+            return a[0][None], b[0][None] * self.scales[0]
+        rank = max(len(tensor) for tensor in a)
+        rows = list(self.places)
+        stacked_a = torch.stack([_pad_to(tensor, 0, rank) for tensor in a])[rows]
+        stacked_b = torch.stack([_pad_to(tensor, 1, rank) for tensor in b])[rows]
+        scales = stacked_b.new_tensor(self.scales)
+        return stacked_a, stacked_b * scales.view(-1, *[1] * (stacked_b.dim() - 1))
+
+
+def _pad_to(tensor: torch.Tensor, axis: int, size: int) -> torch.Tensor:
+    missing = size - tensor.shape[axis]
+    if not missing:
+        return tensor
+    shape = list(tensor.shape)
+    shape[axis] = missing
+    return torch.cat([tensor, tensor.new_zeros(shape)], dim=axis)
+
+
+class _CallCounter:
+    """Counts the network's calls and refuses a batch of another size."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows, self.count = rows, 0
+
+    def __call__(self, _unet: Any, arguments: Any, keywords: Any) -> None:
+        sample = arguments[0] if arguments else keywords["sample"]
+        if len(sample) != self._rows:
+            raise AdapterMismatch(f"{len(sample)} rows were drawn with {self._rows} adapters")
+        self.count += 1
+
+
+class _Delta:
+    """A layer's forward hook: adds what the adapters of the rows make of its input.
+
+    `a` is [1 or B, r, in(, k, k)] and `b` [1 or B, out, r(, 1, 1)], the strength included.
+    """
+
+    def __init__(self, a: torch.Tensor, b: torch.Tensor) -> None:
+        self.a, self.b = a, b
+        self.calls = 0
+
+    def __call__(self, layer: Any, arguments: tuple[torch.Tensor], output: torch.Tensor) -> Any:
+        self.calls += 1
+        add = _add_linear if isinstance(layer, torch.nn.Linear) else _add_convolution
+        return add(layer, self.a, self.b, arguments[0], output)
+
+
+def _add_linear(
+    _layer: Any, a: torch.Tensor, b: torch.Tensor, x: torch.Tensor, output: torch.Tensor
+) -> torch.Tensor:
+    """Input is [B, ..., in], output [B, ..., out]."""
+    if len(a) == 1:
+        return output + functional.linear(functional.linear(x, a[0]), b[0])
+    down = x.reshape(len(x), -1, x.shape[-1]) @ a.transpose(1, 2)
+    flat = output.reshape(len(x), -1, output.shape[-1])
+    return torch.baddbmm(flat, down, b.transpose(1, 2)).view(output.shape)
+
+
+def _add_convolution(
+    layer: Any, a: torch.Tensor, b: torch.Tensor, x: torch.Tensor, output: torch.Tensor
+) -> torch.Tensor:
+    """Input is [B, in, H, W]; the first convolutions of all rows are one grouped convolution."""
+    how = {"stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation}
+    if len(a) == 1:
+        return output + functional.conv2d(functional.conv2d(x, a[0], **how), b[0])
+    batch, rank = a.shape[:2]
+    joined = x.reshape(1, -1, *x.shape[2:])
+    down = functional.conv2d(joined, a.flatten(0, 1), **how, groups=batch)
+    return output + (b.flatten(2) @ down.view(batch, rank, -1)).view(output.shape)

@@ -24,7 +24,7 @@ _DEFAULT_CACHE_BYTES = 512 << 20
 
 @dataclass(frozen=True)
 class Adapter:
-    """One verified style: its tensors [names as in the file], rank, alpha and metadata."""
+    """One verified style: its tensors by their name in the file, on the base model's device."""
 
     sha256: str
     tensors: Mapping[str, torch.Tensor]
@@ -63,7 +63,8 @@ def read_adapter(path: Path, sha256: str, base: BaseModel) -> Adapter:
     except (SafetensorError, KeyError, ValueError) as error:
         raise AdapterMismatch(f"style file is damaged: {error}") from error
     _check_tensors(tensors, rank, base)
-    return Adapter(sha256=sha256, tensors=tensors, rank=rank, alpha=alpha, metadata=metadata)
+    ready = {name: tensor.to(base.device, base.dtype) for name, tensor in tensors.items()}
+    return Adapter(sha256=sha256, tensors=ready, rank=rank, alpha=alpha, metadata=metadata)
 
 
 def _read_metadata(content: bytes) -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from gpu.base_models.lora import assert_bare, wearing
+from gpu.base_models.lora import RowAdapter, assert_bare
 from gpu.base_models.model import BaseModel
 from gpu.base_models.prompts import compose_prompt
 from gpu.base_models.registry import load_base_model
@@ -35,16 +35,15 @@ class _Order:
     guidance_scale: float
 
     @property
-    def group(self) -> tuple[str, float, int, int, int]:
-        """Requests with equal groups may be denoised together."""
-        request = self.request
-        return (
-            self.adapter.sha256,
-            request.style_strength,
-            request.width,
-            request.height,
-            self.steps,
-        )
+    def group(self) -> tuple[int, int, int]:
+        """Requests with equal groups may be denoised together, whatever their styles."""
+        return (self.request.width, self.request.height, self.steps)
+
+    @property
+    def row_adapter(self) -> RowAdapter:
+        """The style as this request's row wears it."""
+        adapter, strength = self.adapter, self.request.style_strength
+        return RowAdapter(adapter.tensors, adapter.alpha / adapter.rank * strength)
 
 
 class _StepCounter:
@@ -111,7 +110,10 @@ class Renderer:
         counter = _StepCounter(total, on_step, should_stop or _never)
         orders.sort(key=lambda order: order.group)
         for _, group in itertools.groupby(orders, key=lambda order: order.group):
-            outcomes.update(self._render_group(list(group), counter))
+            alike = list(group)
+            for start in range(0, len(alike), self._max_batch):
+                batch = alike[start : start + self._max_batch]
+                outcomes.update(self._render_batch(batch, counter))
         return [outcomes[index] for index in range(len(requests))]
 
     def _accept(self, index: int, request: RenderRequest) -> _Order:
@@ -129,34 +131,12 @@ class Renderer:
             guidance_scale=spec.guidance_scale if guidance is None else guidance,
         )
 
-    def _render_group(self, orders: list[_Order], counter: _StepCounter) -> dict[int, Outcome]:
-        """Orders of one style, strength, size and step count, in batches under one adapter."""
-        adapter, strength = orders[0].adapter, orders[0].request.style_strength
-        outcomes: dict[int, Outcome] = {}
-        try:
-            with wearing(
-                self.base.unet,
-                f"style_{adapter.sha256}",
-                adapter.tensors,
-                rank=adapter.rank,
-                alpha=adapter.alpha,
-                strength=strength,
-            ):
-                for start in range(0, len(orders), self._max_batch):
-                    batch = orders[start : start + self._max_batch]
-                    outcomes.update(self._render_batch(batch, counter))
-        except Stopped:
-            raise
-        except EngineError as error:
-            for order in orders:
-                outcomes[order.index] = RenderFailure.of(order.request, error)
-        assert_bare(self.base.unet)
-        return outcomes
-
     def _render_batch(self, orders: list[_Order], counter: _StepCounter) -> dict[int, Outcome]:
         """Draw a batch; when memory is full, its halves."""
         try:
             decoded = self._denoise(orders, counter)
+        except AdapterMismatch as error:
+            return {order.index: RenderFailure.of(order.request, error) for order in orders}
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -185,6 +165,7 @@ class Renderer:
             negative=self.base.encode_prompts(negatives),
             noise=torch.stack(noise),
             guidance=torch.tensor([order.guidance_scale for order in orders]),
+            adapters=tuple(order.row_adapter for order in orders),
             steps=orders[0].steps,
         )
         latents = sample_latents(

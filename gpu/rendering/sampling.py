@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
+from gpu.base_models.lora import RowAdapter, wearing
 from gpu.base_models.model import BaseModel
 
 
@@ -18,13 +19,14 @@ class SamplingBatch:
     """Rows denoised together.
 
     `positive` and `negative` are embeddings [B, T, D], `noise` fp32 [B, C, h, w],
-    `guidance` fp32 [B] where 1 means none.
+    `guidance` fp32 [B] where 1 means none, `adapters` one per row, or `None` for the plain base.
     """
 
     positive: torch.Tensor
     negative: torch.Tensor
     noise: torch.Tensor
     guidance: torch.Tensor
+    adapters: tuple[RowAdapter | None, ...]
     steps: int
 
 
@@ -42,7 +44,10 @@ def seed_noise(base: BaseModel, seed: int, *, width: int, height: int) -> torch.
 def sample_latents(
     base: BaseModel, batch: SamplingBatch, *, on_step: Callable[[int], None] | None = None
 ) -> torch.Tensor:
-    """Denoise a batch; returns scaled latents fp32 [B, C, h, w]. `on_step` gets 1…steps."""
+    """Denoise a batch; returns scaled latents fp32 [B, C, h, w]. `on_step` gets 1…steps.
+
+    Raises `AdapterMismatch` when a row could not be drawn in exactly its own style.
+    """
     scheduler = base.make_scheduler()
     with warnings.catch_warnings():
         # diffusers hands tensors to numpy in a way that numpy 2 warns about
@@ -53,19 +58,20 @@ def sample_latents(
     text = text.to(base.device, base.dtype)
     guidance = batch.guidance.to(base.device).view(-1, 1, 1, 1)
     latents = batch.noise.to(base.device) * scheduler.init_noise_sigma
-    for index, time in enumerate(scheduler.timesteps):
-        scaled = scheduler.scale_model_input(latents, time)
-        rows = torch.cat([scaled, scaled]) if guided else scaled
-        predicted = base.unet(
-            rows.to(base.dtype), time.expand(len(rows)), encoder_hidden_states=text
-        ).sample.float()
-        if guided:
-            without, with_prompt = predicted.chunk(2)
-            predicted = without + guidance * (with_prompt - without)
-            predicted = _keep_contrast(predicted, with_prompt, base.spec.guidance_rescale)
-        latents = scheduler.step(predicted, time, latents).prev_sample
-        if on_step is not None:
-            on_step(index + 1)
+    with wearing(base.unet, batch.adapters * (2 if guided else 1)):
+        for index, time in enumerate(scheduler.timesteps):
+            scaled = scheduler.scale_model_input(latents, time)
+            rows = torch.cat([scaled, scaled]) if guided else scaled
+            predicted = base.unet(
+                rows.to(base.dtype), time.expand(len(rows)), encoder_hidden_states=text
+            ).sample.float()
+            if guided:
+                without, with_prompt = predicted.chunk(2)
+                predicted = without + guidance * (with_prompt - without)
+                predicted = _keep_contrast(predicted, with_prompt, base.spec.guidance_rescale)
+            latents = scheduler.step(predicted, time, latents).prev_sample
+            if on_step is not None:
+                on_step(index + 1)
     return latents
 
 

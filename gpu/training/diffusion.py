@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
+from gpu.base_models.lora import RowAdapter, wearing
 from gpu.base_models.model import BaseModel
 from gpu.randomness import named_generator
 
@@ -116,9 +116,16 @@ class Objective:
         return capped if self.prediction_type == "sample" else capped / (ratio + 1.0)
 
 
-def weighted_losses(unet: Any, batch: NoisyBatch, dtype: torch.dtype) -> torch.Tensor:
-    """The loss of each row, fp32 [B]; the network runs in `dtype`, the difference in fp32."""
-    device_type = batch.noisy.device.type
-    with torch.autocast(device_type, dtype=dtype, enabled=dtype != torch.float32):
-        predicted = unet(batch.noisy, batch.times, encoder_hidden_states=batch.text).sample
+def weighted_losses(
+    base: BaseModel, batch: NoisyBatch, adapters: Sequence[RowAdapter | None]
+) -> torch.Tensor:
+    """The loss of each row with its adapter, fp32 [B].
+
+    The network runs in the base model's precision, the difference is taken in fp32.
+    """
+    precision = torch.autocast(
+        base.device.type, dtype=base.dtype, enabled=base.dtype != torch.float32
+    )
+    with wearing(base.unet, adapters), precision:
+        predicted = base.unet(batch.noisy, batch.times, encoder_hidden_states=batch.text).sample
     return (predicted.float() - batch.target).square().mean(dim=(1, 2, 3)) * batch.weights

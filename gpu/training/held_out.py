@@ -1,10 +1,11 @@
 """The loss on works that training never sees, always with the same noise at the same times."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
+from gpu.base_models.lora import RowAdapter
+from gpu.base_models.model import BaseModel
 from gpu.randomness import named_generator
 from gpu.training.dataset import Dataset
 from gpu.training.diffusion import NoisyBatch, Objective, weighted_losses
@@ -36,11 +37,12 @@ class HeldOut:
         return cls(tuple(batches))
 
     @torch.no_grad()
-    def measure(self, unet: Any, dtype: torch.dtype, rows: int) -> float:
+    def measure(self, base: BaseModel, adapter: RowAdapter, rows: int) -> float:
         """Mean loss over all works and times, `rows` of them computed at a time."""
-        losses = [
-            weighted_losses(unet, batch.part(start, rows), dtype)
+        parts = [
+            batch.part(start, rows)
             for batch in self.batches
             for start in range(0, len(batch), rows)
         ]
+        losses = [weighted_losses(base, part, [adapter] * len(part)) for part in parts]
         return float(torch.cat(losses).mean())

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from gpu.base_models.lora import adapter_parameters
+from gpu.base_models.lora import RowAdapter, fresh_adapter
 from gpu.base_models.model import BaseModel
 from gpu.device import is_out_of_memory, release_memory
 from gpu.errors import GpuOutOfMemory
@@ -13,16 +13,17 @@ from gpu.training.recipe import Recipe
 
 
 class Learner:
-    """The trainable adapter on a base model, with its optimizer.
+    """A trainable adapter for a base model, with its optimizer.
 
     `micro_batch` rows are computed at a time; gradients of a batch add up to the same whatever it
     is, so it only ever shrinks when memory is full.
     """
 
-    def __init__(self, base: BaseModel, adapter: str, recipe: Recipe) -> None:
+    def __init__(self, base: BaseModel, recipe: Recipe, *, seed: int) -> None:
         self._base = base
         self._recipe = recipe
-        self.weights = adapter_parameters(base.unet, adapter)
+        self.weights = fresh_adapter(base.unet, rank=recipe.rank, seed=seed, device=base.device)
+        self.adapter = RowAdapter(self.weights, recipe.alpha / recipe.rank)
         # A list, not an iterator: clipping an exhausted iterator clips nothing.
         self._parameters = list(self.weights.values())
         self.optimizer = torch.optim.AdamW(
@@ -65,7 +66,7 @@ class Learner:
         total = torch.zeros((), device=self._base.device)
         for start in range(0, len(batch), self.micro_batch):
             part = batch.part(start, self.micro_batch)
-            losses = weighted_losses(self._base.unet, part, self._base.dtype)
+            losses = weighted_losses(self._base, part, [self.adapter] * len(part))
             share: Any = losses.sum() / len(batch)
             self.scaler.scale(share).backward()
             total += share.detach()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from gpu.base_models.lora import RowAdapter
 from gpu.base_models.model import BaseModel
 from gpu.base_models.prompts import compose_prompt
 from gpu.randomness import named_seed
@@ -26,6 +27,7 @@ def choose_sample_prompts(config: TrainingConfig) -> tuple[str, ...]:
 
 def draw_samples(
     base: BaseModel,
+    adapter: RowAdapter,
     prompts: Sequence[str],
     *,
     trigger: str,
@@ -33,14 +35,16 @@ def draw_samples(
     folder: Path,
     step: int,
 ) -> list[Path]:
-    """Draw one sample per prompt with the adapter that is on, and write them as PNG files."""
+    """Draw one sample per prompt with the adapter as it is now, and write them as PNG files."""
     side = base.native_side
+    tensors = {name: value.detach().to(base.dtype) for name, value in adapter.tensors.items()}
     seeds = [named_seed(seed, "sample", index) for index in range(len(prompts))]
     batch = SamplingBatch(
         positive=base.encode_prompts([compose_prompt(trigger, [text]) for text in prompts]),
         negative=base.encode_prompts([""] * len(prompts)),
         noise=torch.stack([seed_noise(base, seed, width=side, height=side) for seed in seeds]),
         guidance=torch.full((len(prompts),), base.spec.guidance_scale),
+        adapters=(RowAdapter(tensors, adapter.scale),) * len(prompts),
         steps=base.spec.sample_steps,
     )
     decoded = base.decode_latents(sample_latents(base, batch))

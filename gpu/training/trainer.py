@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from gpu.base_models.lora import put_on, take_off
 from gpu.base_models.model import BaseModel
 from gpu.base_models.registry import load_base_model
 from gpu.errors import Stopped
@@ -40,7 +39,6 @@ __all__ = [
     "train",
 ]
 
-_ADAPTER = "learning_style"
 _LOSS_WINDOW = 20  # the loss of one small batch says little; reports give a mean of the last ones
 
 
@@ -59,17 +57,7 @@ def train(
     base = load_base_model(config.base_model)
     recipe = decide_recipe(config, base.spec)
     dataset = cache_dataset(config, recipe, base)
-    put_on(
-        base.unet,
-        _ADAPTER,
-        rank=recipe.rank,
-        alpha=recipe.alpha,
-        seed=named_seed(config.seed, "adapter"),
-    )
-    try:
-        return _Run(config, recipe, base, dataset).go(on_progress, should_stop)
-    finally:
-        take_off(base.unet)
+    return _Run(config, recipe, base, dataset).go(on_progress, should_stop)
 
 
 def fingerprint(config: TrainingConfig, recipe: Recipe, base: BaseModel, data_sha256: str) -> str:
@@ -90,7 +78,7 @@ class _Run:
             base, min_snr_gamma=recipe.min_snr_gamma, noise_offset=recipe.noise_offset
         )
         self._held_out = HeldOut.of(dataset, self._objective, config.seed, base.device)
-        self._learner = Learner(base, _ADAPTER, recipe)
+        self._learner = Learner(base, recipe, seed=named_seed(config.seed, "adapter"))
         self._prompts = choose_sample_prompts(config)
         self._state = self._first_state()
         self._seconds_before = self._state.seconds
@@ -142,7 +130,7 @@ class _Run:
         return self._objective.draw(latents, text, (self._config.seed, "noise", step))
 
     def _measure(self) -> float:
-        return self._held_out.measure(self._base.unet, self._base.dtype, self._learner.micro_batch)
+        return self._held_out.measure(self._base, self._learner.adapter, self._learner.micro_batch)
 
     def _read_losses(self) -> float | None:
         """Fetch the losses still on the device, and average the last ones."""
@@ -166,6 +154,7 @@ class _Run:
         state.held_out.append((state.step, self._measure()))
         samples = draw_samples(
             self._base,
+            self._learner.adapter,
             self._prompts,
             trigger=self._config.trigger,
             seed=self._config.seed,

@@ -12,6 +12,7 @@ def batch(base, *, guidance, rows=2):
         negative=base.encode_prompts([""] * rows),
         noise=torch.stack([seed_noise(base, row, width=32, height=32) for row in range(rows)]),
         guidance=torch.tensor(guidance),
+        adapters=(None,) * rows,
         steps=4,
     )
 

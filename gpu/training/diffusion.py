@@ -26,19 +26,24 @@ class NoisyBatch:
     weights: torch.Tensor
     text: torch.Tensor
 
+    @classmethod
+    def join(cls, batches: "Sequence[NoisyBatch]") -> "NoisyBatch":
+        """The rows of several batches of one shape, in order."""
+        columns = zip(*(batch.columns for batch in batches), strict=True)
+        return cls(*(torch.cat(column) for column in columns))
+
     def part(self, start: int, length: int) -> "NoisyBatch":
         """Some of the rows, to be computed by themselves."""
         rows = slice(start, start + length)
-        return NoisyBatch(
-            self.noisy[rows],
-            self.target[rows],
-            self.times[rows],
-            self.weights[rows],
-            self.text[rows],
-        )
+        return NoisyBatch(*(column[rows] for column in self.columns))
 
     def __len__(self) -> int:
         return len(self.times)
+
+    @property
+    def columns(self) -> tuple[torch.Tensor, ...]:
+        """All fields, in order; each has one entry per row."""
+        return (self.noisy, self.target, self.times, self.weights, self.text)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """One optimizer step after another: fp32 adapters, real clipping, a retreat when memory ends."""
 
-from typing import Any
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -20,8 +22,8 @@ class Learner:
     """
 
     def __init__(self, base: BaseModel, recipe: Recipe, *, seed: int) -> None:
-        self._base = base
         self._recipe = recipe
+        self.base = base
         self.weights = fresh_adapter(base.unet, rank=recipe.rank, seed=seed, device=base.device)
         self.adapter = RowAdapter(self.weights, recipe.alpha / recipe.rank)
         # A list, not an iterator: clipping an exhausted iterator clips nothing.
@@ -35,39 +37,114 @@ class Learner:
         self.scaler = torch.amp.GradScaler(base.device.type, enabled=base.dtype == torch.float16)
         self.micro_batch = recipe.batch_size
 
-    def learn(self, batch: NoisyBatch, learning_rate: float) -> torch.Tensor:
-        """One step; returns the batch's mean loss, still on the device.
+    def forget_gradients(self) -> None:
+        """Make ready for the next batch."""
+        self.optimizer.zero_grad(set_to_none=True)
 
-        Raises `GpuOutOfMemory` when even one row does not fit.
-        """
+    def step(self, learning_rate: float) -> None:
+        """Move along the gradients collected since they were forgotten, clipped."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
-        loss = self._backward_in_parts(batch)
         self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self._parameters, self._recipe.max_gradient_norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        return loss
 
-    def _backward_in_parts(self, batch: NoisyBatch) -> torch.Tensor:
-        while True:
-            self.optimizer.zero_grad(set_to_none=True)
-            try:
-                return self._accumulate(batch)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-            release_memory(self._base.device)
-            if self.micro_batch == 1:
-                raise GpuOutOfMemory("training does not fit into memory, one picture at a time")
-            self.micro_batch = (self.micro_batch + 1) // 2
 
-    def _accumulate(self, batch: NoisyBatch) -> torch.Tensor:
-        total = torch.zeros((), device=self._base.device)
-        for start in range(0, len(batch), self.micro_batch):
-            part = batch.part(start, self.micro_batch)
-            losses = weighted_losses(self._base, part, [self.adapter] * len(part))
-            share: Any = losses.sum() / len(batch)
-            self.scaler.scale(share).backward()
-            total += share.detach()
-        return total
+@dataclass(frozen=True)
+class Lesson:
+    """A batch for one adapter to learn from, and how fast."""
+
+    learner: Learner
+    batch: NoisyBatch
+    learning_rate: float
+
+
+class Classroom:
+    """Lessons on one base model, computed as one batch wherever their shapes agree.
+
+    Each adapter gets the gradients of its own rows only. When memory is full fewer lessons share
+    a batch, and at last a single one is computed in parts.
+    """
+
+    def __init__(self) -> None:
+        self._most_rows = sys.maxsize
+
+    def learn(self, lessons: Sequence[Lesson]) -> list[torch.Tensor]:
+        """One optimizer step for each lesson; returns their mean losses, still on the device.
+
+        Raises `GpuOutOfMemory` when even one row does not fit.
+        """
+        losses: dict[int, torch.Tensor] = {}
+        while len(losses) < len(lessons):
+            places = self._next_company(
+                lessons, [i for i in range(len(lessons)) if i not in losses]
+            )
+            company = [lessons[place] for place in places]
+            learned = _try_backward(company)
+            if learned is None:
+                self._retreat(company)
+                continue
+            for lesson in company:
+                lesson.learner.step(lesson.learning_rate)
+            losses.update(zip(places, learned, strict=True))
+        return [losses[place] for place in range(len(lessons))]
+
+    def _next_company(self, lessons: Sequence[Lesson], waiting: list[int]) -> list[int]:
+        """The first that waits and all of its shape that fit beside it."""
+        shape = lessons[waiting[0]].batch.noisy.shape[1:]
+        company: list[int] = []
+        rows = 0
+        for place in waiting:
+            batch = lessons[place].batch
+            rows += len(batch)
+            if batch.noisy.shape[1:] == shape and (not company or rows <= self._most_rows):
+                company.append(place)
+        return company
+
+    def _retreat(self, company: Sequence[Lesson]) -> None:
+        learner = company[0].learner
+        release_memory(learner.base.device)
+        if len(company) > 1:
+            self._most_rows = sum(len(lesson.batch) for lesson in company) // 2
+        elif learner.micro_batch > 1:
+            learner.micro_batch = (learner.micro_batch + 1) // 2
+        else:
+            raise GpuOutOfMemory("training does not fit into memory, one picture at a time")
+
+
+def _try_backward(company: Sequence[Lesson]) -> list[torch.Tensor] | None:
+    """Collect the gradients of every lesson; returns their losses, `None` when memory is full."""
+    for lesson in company:
+        lesson.learner.forget_gradients()
+    try:
+        return _backward_together(company) if len(company) > 1 else [_backward(company[0])]
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    return None
+
+
+def _backward_together(company: Sequence[Lesson]) -> list[torch.Tensor]:
+    base = company[0].learner.base
+    adapters = [lesson.learner.adapter for lesson in company for _ in range(len(lesson.batch))]
+    rows = weighted_losses(base, NoisyBatch.join([each.batch for each in company]), adapters)
+    losses = [part.mean() for part in rows.split([len(lesson.batch) for lesson in company])]
+    scaled = [
+        lesson.learner.scaler.scale(loss) for lesson, loss in zip(company, losses, strict=True)
+    ]
+    torch.stack(scaled).sum().backward()
+    return [loss.detach() for loss in losses]
+
+
+def _backward(lesson: Lesson) -> torch.Tensor:
+    """One lesson by itself, as many rows at a time as its learner's memory allows."""
+    learner, batch = lesson.learner, lesson.batch
+    total = torch.zeros((), device=learner.base.device)
+    for start in range(0, len(batch), learner.micro_batch):
+        part = batch.part(start, learner.micro_batch)
+        losses = weighted_losses(learner.base, part, [learner.adapter] * len(part))
+        share = losses.sum() / len(batch)
+        learner.scaler.scale(share).backward()
+        total += share.detach()
+    return total

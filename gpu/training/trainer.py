@@ -1,21 +1,26 @@
-"""Training a style: cache once, learn in steps, checkpoint, measure, and write one file."""
+"""Training styles: cache once, learn in steps, checkpoint, measure, and write one file each.
+
+Several trainings on one base model learn together: each is a generator of lessons that keeps its
+own slot, pace, checkpoints, end and failure; the lessons of all are computed as one batch.
+"""
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from gpu.base_models.model import BaseModel
 from gpu.base_models.registry import load_base_model
-from gpu.errors import Stopped
+from gpu.errors import EngineError, Stopped
 from gpu.randomness import named_seed
 from gpu.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 from gpu.training.dataset import Dataset, cache_dataset
 from gpu.training.diffusion import NoisyBatch, Objective
 from gpu.training.held_out import HeldOut
-from gpu.training.learner import Learner
+from gpu.training.learner import Classroom, Learner, Lesson
 from gpu.training.recipe import (
     Recipe,
     TrainedStyle,
@@ -34,12 +39,24 @@ __all__ = [
     "TrainedStyle",
     "TrainingCheckpoint",
     "TrainingConfig",
+    "TrainingOrder",
     "TrainingProgress",
     "TrainingWork",
     "train",
+    "train_together",
 ]
 
+_Lessons = Generator[Lesson, torch.Tensor, TrainedStyle | TrainingCheckpoint]
 _LOSS_WINDOW = 20  # the loss of one small batch says little; reports give a mean of the last ones
+
+
+@dataclass(frozen=True)
+class TrainingOrder:
+    """One training with the two ways to talk with whoever asked for it."""
+
+    config: TrainingConfig
+    on_progress: Callable[[TrainingProgress], None]
+    should_stop: Callable[[], bool]
 
 
 def train(
@@ -54,10 +71,56 @@ def train(
     Raises `LowQualityData`, `ModelMissing`, `AdapterMismatch` (a foreign or damaged checkpoint),
     `GpuOutOfMemory`, and `Stopped` when `should_stop` says so.
     """
-    base = load_base_model(config.base_model)
-    recipe = decide_recipe(config, base.spec)
-    dataset = cache_dataset(config, recipe, base)
-    return _Run(config, recipe, base, dataset).go(on_progress, should_stop)
+    (outcome,) = train_together([TrainingOrder(config, on_progress, should_stop)])
+    if isinstance(outcome, EngineError):
+        raise outcome
+    return outcome
+
+
+def train_together(
+    orders: Sequence[TrainingOrder],
+) -> list[TrainedStyle | TrainingCheckpoint | EngineError]:
+    """Learn several styles on one base model at once; the answers are in the order asked.
+
+    An engine's error of one training is its own answer, and the others go on; what a callback
+    raises ends all. Raises `ModelMissing` when there is no base model, `GpuOutOfMemory` when not
+    even one row fits, and `ValueError` for different base models.
+    """
+    names = {order.config.base_model for order in orders}
+    if len(names) > 1:
+        raise ValueError("trainings on different base models cannot learn together")
+    outcomes: dict[int, TrainedStyle | TrainingCheckpoint | EngineError] = {}
+    running: dict[int, _Lessons] = {}
+    lessons: dict[int, Lesson] = {}
+
+    def go_on(place: int, loss: torch.Tensor | None) -> None:
+        """Hand a loss to a training, and take its next lesson or its end."""
+        lessons.pop(place, None)
+        try:
+            training = running[place]
+            lessons[place] = next(training) if loss is None else training.send(loss)
+        except StopIteration as end:
+            outcomes[place] = end.value
+        except EngineError as error:
+            outcomes[place] = error
+
+    base = load_base_model(next(iter(names)))
+    for place, order in enumerate(orders):
+        running[place] = _lessons(order, base)
+        go_on(place, None)
+    classroom = Classroom()
+    while lessons:
+        places = list(lessons)
+        losses = classroom.learn([lessons[place] for place in places])
+        for place, loss in zip(places, losses, strict=True):
+            go_on(place, loss)
+    return [outcomes[place] for place in range(len(orders))]
+
+
+def _lessons(order: TrainingOrder, base: BaseModel) -> _Lessons:
+    recipe = decide_recipe(order.config, base.spec)
+    dataset = cache_dataset(order.config, recipe, base)
+    return (yield from _Run(order, recipe, base, dataset).lessons())
 
 
 def fingerprint(config: TrainingConfig, recipe: Recipe, base: BaseModel, data_sha256: str) -> str:
@@ -70,35 +133,39 @@ class _Run:
     """One training in this process, from its first step or from a checkpoint."""
 
     def __init__(
-        self, config: TrainingConfig, recipe: Recipe, base: BaseModel, dataset: Dataset
+        self, order: TrainingOrder, recipe: Recipe, base: BaseModel, dataset: Dataset
     ) -> None:
-        self._config, self._recipe, self._base, self._dataset = config, recipe, base, dataset
-        self._plan = plan_steps(dataset, recipe, config.seed)
+        self._order, self._config = order, order.config
+        self._recipe, self._base, self._dataset = recipe, base, dataset
+        self._plan = plan_steps(dataset, recipe, self._config.seed)
         self._objective = Objective.of(
             base, min_snr_gamma=recipe.min_snr_gamma, noise_offset=recipe.noise_offset
         )
-        self._held_out = HeldOut.of(dataset, self._objective, config.seed, base.device)
-        self._learner = Learner(base, recipe, seed=named_seed(config.seed, "adapter"))
-        self._prompts = choose_sample_prompts(config)
+        self._held_out = HeldOut.of(dataset, self._objective, self._config.seed, base.device)
+        self._learner = Learner(base, recipe, seed=named_seed(self._config.seed, "adapter"))
+        self._prompts = choose_sample_prompts(self._config)
         self._state = self._first_state()
         self._seconds_before = self._state.seconds
         self._unread: list[torch.Tensor] = []
 
-    def go(
-        self, on_progress: Callable[[TrainingProgress], None], should_stop: Callable[[], bool]
-    ) -> TrainedStyle | TrainingCheckpoint:
-        """Learn until done, stopped, or out of time for this slice."""
+    def lessons(self) -> _Lessons:
+        """Lessons, one after another, until done, stopped, or out of time for this slice.
+
+        Yields what to learn next and is sent its loss, still on the device.
+        """
         recipe, state = self._recipe, self._state
-        reporter = Reporter(on_progress, recipe, len(self._dataset.training), state.step)
+        reporter = Reporter(
+            self._order.on_progress, recipe, len(self._dataset.training), state.step
+        )
         if not state.held_out:
             state.held_out.append((0, self._measure()))
         self._report(reporter)  # caching may have taken a while: say that learning begins
         is_done = self._is_done()
         while not is_done:
-            if should_stop():
+            if self._order.should_stop():
                 raise Stopped("training was stopped")
-            batch = self._batch(state.step)
-            self._unread.append(self._learner.learn(batch, learning_rate_at(state.step, recipe)))
+            rate = learning_rate_at(state.step, recipe)
+            self._unread.append((yield Lesson(self._learner, self._batch(state.step), rate)))
             state.step += 1
             if state.step % recipe.checkpoint_every_steps and state.step < recipe.steps:
                 if reporter.is_due():

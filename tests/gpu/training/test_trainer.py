@@ -15,6 +15,7 @@ from gpu.base_models.lora import adaptable_layers, assert_bare
 from gpu.errors import AdapterMismatch, GpuOutOfMemory, LowQualityData, Stopped
 from gpu.training.recipe import TrainingWork
 from gpu.training.trainer import TrainedStyle, TrainingCheckpoint, train
+from tests.gpu.training.memory import MemoryLimit
 
 
 def never():
@@ -203,26 +204,6 @@ def test_unusable_works_are_all_named(make_config, works, tmp_path):
 def test_one_work_is_too_few(make_config, works):
     with pytest.raises(LowQualityData, match="at least 2"):
         run(make_config(works=works[:1]))
-
-
-class MemoryLimit:
-    """Makes the real network refuse batches above a size, as a full card would."""
-
-    def __init__(self, unet, rows):
-        self.refused = []
-        self._rows = rows
-        self._handle = unet.register_forward_pre_hook(self._look, with_kwargs=True)
-
-    def _look(self, _module, arguments, _keywords):
-        if torch.is_grad_enabled() and len(arguments[0]) > self._rows:
-            self.refused.append(len(arguments[0]))
-            raise torch.OutOfMemoryError("simulated")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._handle.remove()
 
 
 def test_a_full_memory_halves_the_micro_batch_and_learns_the_same(make_config, tiny_base, tmp_path):

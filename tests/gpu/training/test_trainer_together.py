@@ -1,0 +1,100 @@
+"""Several trainings on one base model, computed as one batch: each learns what it would alone."""
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from gpu.errors import LowQualityData, Stopped
+from gpu.training.recipe import TrainedStyle, TrainingCheckpoint, TrainingWork
+from gpu.training.trainer import TrainingOrder, train_together
+from tests.gpu.conftest import write_picture
+from tests.gpu.training.memory import MemoryLimit
+
+
+@pytest.fixture
+def order(make_config, tmp_path):
+    def make(name, *, should_stop=lambda: False, reports=None, **changes):
+        config = make_config(output_dir=tmp_path / name, **changes)
+        return TrainingOrder(config, (reports if reports is not None else []).append, should_stop)
+
+    return make
+
+
+def weights(style):
+    return load_file(style.adapter_path)
+
+
+def assert_same_style(one, other):
+    assert one.loss_history == pytest.approx(other.loss_history, rel=1e-3)
+    theirs = weights(other)
+    for name, value in weights(one).items():
+        assert torch.allclose(value, theirs[name], atol=2e-4), name
+
+
+def test_each_learns_what_it_would_have_learned_alone(order, works):
+    settings = [{"seed": 7}, {"seed": 8, "steps": 4, "works": works[:6]}, {"seed": 9, "rank": 3}]
+    together = train_together([order(f"t{i}", **each) for i, each in enumerate(settings)])
+    for index, each in enumerate(settings):
+        (alone,) = train_together([order(f"a{index}", **each)])
+        assert_same_style(together[index], alone)
+    assert [style.steps for style in together] == [6, 4, 6]
+
+
+def test_each_has_its_own_samples_checkpoints_and_metadata(order):
+    reports = ([], [])
+    styles = train_together(
+        [
+            order("one", reports=reports[0], metadata={"style_id": "1"}),
+            order("two", reports=reports[1], metadata={"style_id": "2"}, seed=8),
+        ]
+    )
+    for style, seen in zip(styles, reports, strict=True):
+        folder = style.adapter_path.parent
+        checkpoints = [report.checkpoint_path for report in seen if report.checkpoint_path]
+        assert {path.parent for path in checkpoints} == {folder / "checkpoints"}
+        assert {path.parent for path in style.sample_paths} == {folder / "samples"}
+    assert styles[0].adapter_sha256 != styles[1].adapter_sha256
+
+
+def test_works_of_different_shapes_learn_side_by_side(order, tmp_path):
+    wide = tuple(
+        TrainingWork(write_picture(tmp_path / f"{i}.png", width=80, seed=i), ("sea",))
+        for i in range(4)
+    )
+    square, landscape = train_together([order("square"), order("wide", works=wide)])
+    (alone,) = train_together([order("alone", works=wide)])
+    assert_same_style(landscape, alone)
+    assert square.steps == 6
+
+
+def test_one_that_cannot_be_learned_or_is_stopped_leaves_the_others_alone(order, works):
+    few, stopped, good = train_together(
+        [order("few", works=works[:1]), order("stopped", should_stop=lambda: True), order("good")]
+    )
+    (alone,) = train_together([order("alone")])
+    assert isinstance(few, LowQualityData)
+    assert isinstance(stopped, Stopped)
+    assert_same_style(good, alone)
+
+
+def test_each_ends_its_slice_and_goes_on_by_itself(order):
+    first, second = train_together([order("one", slice_seconds=0.0), order("two", seed=8)])
+    assert isinstance(first, TrainingCheckpoint)
+    assert isinstance(second, TrainedStyle)
+    (resumed,) = train_together([order("later", resume_from=first.path)])
+    (alone,) = train_together([order("alone")])
+    assert_same_style(resumed, alone)
+
+
+def test_a_full_memory_parts_the_company_before_it_parts_a_batch(order, tiny_base):
+    with MemoryLimit(tiny_base.unet, rows=2) as limit:
+        tight = train_together([order("one"), order("two", seed=8)])
+    roomy = train_together([order("roomy one"), order("roomy two", seed=8)])
+    assert limit.refused == [4]
+    for one, other in zip(tight, roomy, strict=True):
+        assert_same_style(one, other)
+
+
+def test_different_base_models_do_not_learn_together(order):
+    with pytest.raises(ValueError, match="different base models"):
+        train_together([order("one"), order("two", base_model="built-in")])

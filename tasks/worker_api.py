@@ -40,6 +40,7 @@ class WorkerSettings(BaseSettings):
     base_model: str = Field("built-in", description="the base model this worker renders with")
     worker_cache_dir: Path = Field(Path("var/worker"), description="adapters and work in progress")
     render_batch_size: int = Field(4, ge=1, le=16, description="images of one size at once")
+    train_batch_size: int = Field(4, ge=1, le=16, description="styles that learn together")
 
 
 @lru_cache(maxsize=1)

@@ -177,7 +177,7 @@ def training(
     run = TrainingRun(style_id=made.id, seed=1, confirmed_at=jobs.NOW)
     session.add(run)
     session.flush()
-    job = jobs.enqueue(session, JobKind.TRAINING, run.id)
+    job = jobs.enqueue(session, JobKind.TRAINING, run.id, batch_key=made.base_model)
     if step is not None:
         change_job(session, job.id, step=step)
     return run

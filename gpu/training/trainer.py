@@ -87,6 +87,8 @@ def train_together(
     even one row fits, and `ValueError` for different base models.
     """
     names = {order.config.base_model for order in orders}
+    if not names:
+        return []
     if len(names) > 1:
         raise ValueError("trainings on different base models cannot learn together")
     outcomes: dict[int, TrainedStyle | TrainingCheckpoint | EngineError] = {}

@@ -1,4 +1,4 @@
-"""Train: hear the bell, claim one training, learn for one slice, hand over or put back."""
+"""Train: hear the bell, claim some trainings, learn for one slice, hand over or put back."""
 
 import shutil
 import time
@@ -24,7 +24,9 @@ from tasks.task import task
 from tasks.worker_api import ResultRejectedError, WorkerApi, cause_of, worker_settings
 
 if TYPE_CHECKING:
+    from gpu.errors import EngineError
     from gpu.training.recipe import TrainedStyle, TrainingCheckpoint, TrainingProgress
+    from gpu.training.trainer import TrainingOrder
 
 log = structlog.get_logger()
 REPORT_EVERY_SECONDS = 2.0
@@ -32,25 +34,25 @@ REPORT_EVERY_SECONDS = 2.0
 
 @task(TaskName.TRAIN_STYLE)
 def train_style(*, job_id: int) -> None:
-    """Claim the training the bell named and learn for one slice."""
+    """Claim the training the bell named with others of its base model; learn for one slice."""
+    from gpu.training.trainer import train_together
+
     api = worker_api()
-    jobs = api.claim(job_id=job_id)
-    if not jobs:
-        return  # a stale bell: someone else has the work
-    job = jobs[0]
-    folder = worker_settings().worker_cache_dir / f"training-{job.job_id}-{job.fence}"
-    folder.mkdir(parents=True)
+    jobs = api.claim(job_id=job_id, limit=worker_settings().train_batch_size)
+    trainings = [Training(api, job) for job in jobs]  # none, when someone else has the work
     try:
-        _learn(api, job, folder)
-    except ResultRejectedError:
-        log.exception("result rejected", job_id=job.job_id)
-    except httpx.HTTPError as error:
-        _fail(api, job, *cause_of(error))
-    except Exception as error:
-        _fail(api, job, *cause_of(error))
-        raise
+        ready = [training for training in trainings if training.fetch()]
+        try:
+            outcomes = train_together([training.order() for training in ready])
+        except Exception as error:
+            for training in ready:
+                training.fail(error)
+            raise
+        for training, outcome in zip(ready, outcomes, strict=True):
+            training.end(outcome)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        for training in trainings:
+            shutil.rmtree(training.folder, ignore_errors=True)
 
 
 @lru_cache(maxsize=1)
@@ -59,53 +61,97 @@ def worker_api() -> WorkerApi:
     return WorkerApi("training", worker_settings())
 
 
-def _learn(api: WorkerApi, job: ClaimedJob, folder: Path) -> None:
-    from gpu.errors import Stopped
-    from gpu.training.recipe import TrainedStyle, TrainingConfig, TrainingWork
-    from gpu.training.trainer import train
+class Training:
+    """One claimed training: fetches its works, sends what it produces, and hears of its loss."""
 
-    order = TrainJob.model_validate(job.payload)
-    paths = {name: api.download(url, folder / name) for name, url in job.download.items()}
-    config = TrainingConfig(
-        base_model=order.base_model,
-        works=tuple(
-            TrainingWork(path=paths[work.name], tags=tuple(work.tags)) for work in order.works
-        ),
-        trigger=order.trigger,
-        output_dir=folder / "out",
-        seed=order.seed,
-        resume_from=paths.get("checkpoint"),
-        slice_seconds=order.slice_seconds,
-        metadata=order.metadata,
-    )
-    watch = Watch(api, job, order)
-    try:
-        outcome: TrainedStyle | TrainingCheckpoint = train(
-            config, on_progress=watch.on_progress, should_stop=lambda: watch.is_lost
-        )
-    except Stopped:
-        log.info("training stopped", job_id=job.job_id)
-        return
-    if isinstance(outcome, TrainedStyle):
-        _hand_over(api, job, order, outcome, watch.sample_keys)
-    else:
-        watch.end_slice()
-
-
-class Watch:
-    """Sends what a training produces – losses, samples, checkpoints – and hears of its loss."""
-
-    def __init__(self, api: WorkerApi, job: ClaimedJob, order: TrainJob) -> None:
-        self.is_lost = False
-        self.sample_keys: list[str] = []
+    def __init__(self, api: WorkerApi, job: ClaimedJob) -> None:
+        self.folder = worker_settings().worker_cache_dir / f"training-{job.job_id}-{job.fence}"
         self._api = api
         self._job = job
-        self._order = order
+        self._wish = TrainJob.model_validate(job.payload)
+        self._paths: dict[str, Path] = {}
+        self._is_lost = False
+        self._error: httpx.HTTPError | None = None
+        self._sample_keys: list[str] = []
         self._free = [job.upload[name] for name in sorted(job.upload) if "sample" in name]
         self._reported = float("-inf")
         self._body = TrainProgressBody(current_epoch=0, total_epochs=1, progress_percent=0)
 
-    def on_progress(self, progress: "TrainingProgress") -> None:
+    def fetch(self) -> bool:
+        """Download works and checkpoint; a failed download fails this training only."""
+        self.folder.mkdir(parents=True)
+        try:
+            self._paths = {
+                name: self._api.download(url, self.folder / name)
+                for name, url in self._job.download.items()
+            }
+        except httpx.HTTPError as error:
+            self.fail(error)
+            return False
+        return True
+
+    def order(self) -> "TrainingOrder":
+        """Return the training as the engine takes it."""
+        from gpu.training.recipe import TrainingConfig, TrainingWork
+        from gpu.training.trainer import TrainingOrder
+
+        wish = self._wish
+        config = TrainingConfig(
+            base_model=wish.base_model,
+            works=tuple(
+                TrainingWork(path=self._paths[work.name], tags=tuple(work.tags))
+                for work in wish.works
+            ),
+            trigger=wish.trigger,
+            output_dir=self.folder / "out",
+            seed=wish.seed,
+            resume_from=self._paths.get("checkpoint"),
+            slice_seconds=wish.slice_seconds,
+            metadata=wish.metadata,
+        )
+        return TrainingOrder(config, self._on_progress, lambda: self._is_lost)
+
+    def end(self, outcome: "TrainedStyle | TrainingCheckpoint | EngineError") -> None:
+        """Hand over the style, end the slice, or say why there is neither."""
+        from gpu.errors import Stopped
+        from gpu.training.recipe import TrainedStyle, TrainingCheckpoint
+
+        try:
+            if isinstance(outcome, TrainedStyle):
+                self._hand_over(outcome)
+            elif isinstance(outcome, TrainingCheckpoint):
+                self._send([], [], None, slice_ended=True)
+            elif not isinstance(outcome, Stopped):
+                self.fail(outcome)
+            elif self._error:
+                self.fail(self._error)
+            else:
+                log.info("training stopped", job_id=self._job.job_id)
+        except ResultRejectedError:
+            log.exception("result rejected", job_id=self._job.job_id)
+        except httpx.HTTPError as error:
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """Report that this attempt failed."""
+        cause, message = cause_of(error)
+        self._api.fail(
+            TrainFailure(
+                style_id=self._wish.style_id,
+                fence=self._job.fence,
+                error_code=cause,
+                error_message=message[:2000],
+            )
+        )
+
+    def _on_progress(self, progress: "TrainingProgress") -> None:
+        """Report; when the site or storage fails for long, stop this training only."""
+        try:
+            self._report(progress)
+        except httpx.HTTPError as error:
+            self._error, self._is_lost = error, True
+
+    def _report(self, progress: "TrainingProgress") -> None:
         """Report every two seconds and at every checkpoint."""
         failpoint("mid_training")
         is_due = time.monotonic() - self._reported >= REPORT_EVERY_SECONDS
@@ -126,10 +172,6 @@ class Watch:
         self._send(points, self._put_samples(progress), self._put_checkpoint(progress))
         failpoint("after_checkpoint" if progress.checkpoint_path else "after_progress")
 
-    def end_slice(self) -> None:
-        """Say that the slice is over: the checkpoint is stored, the job may ring again."""
-        self._send([], [], None, slice_ended=True)
-
     def _send(
         self,
         points: list[LossPoint],
@@ -140,7 +182,7 @@ class Watch:
     ) -> None:
         answer = self._api.progress(
             TrainProgress(
-                style_id=self._order.style_id,
+                style_id=self._wish.style_id,
                 fence=self._job.fence,
                 progress=self._body,
                 loss_points=points,
@@ -149,7 +191,7 @@ class Watch:
                 slice_ended=slice_ended,
             )
         )
-        self.is_lost = answer.cancel_requested or answer.reason in {"stale_attempt", "terminal"}
+        self._is_lost = answer.cancel_requested or answer.reason in {"stale_attempt", "terminal"}
 
     def _put_samples(self, progress: "TrainingProgress") -> list[str]:
         keys = []
@@ -159,7 +201,7 @@ class Watch:
             place = self._free.pop(0)
             self._api.upload(place, path.read_bytes())
             keys.append(place.key)
-        self.sample_keys += keys
+        self._sample_keys += keys
         return keys
 
     def _put_checkpoint(self, progress: "TrainingProgress") -> str | None:
@@ -169,38 +211,22 @@ class Watch:
         self._api.upload(place, progress.checkpoint_path.read_bytes())
         return place.key
 
-
-def _hand_over(
-    api: WorkerApi,
-    job: ClaimedJob,
-    order: TrainJob,
-    style: "TrainedStyle",
-    sample_keys: list[str],
-) -> None:
-    place = job.upload["adapter"]
-    api.upload(place, style.adapter_path.read_bytes())
-    api.complete(
-        TrainResult(
-            style_id=order.style_id,
-            fence=job.fence,
-            model_path=place.key,
-            adapter_sha256=style.adapter_sha256,
-            training_metric={
-                "loss": style.final_loss,
-                "held_out_loss": style.held_out_loss,
-                "epochs": style.epochs,
-                "steps": style.steps,
-                "seconds": style.seconds,
-            },
-            sample_keys=sample_keys[-len(style.sample_paths) :] or sample_keys,
+    def _hand_over(self, style: "TrainedStyle") -> None:
+        place = self._job.upload["adapter"]
+        self._api.upload(place, style.adapter_path.read_bytes())
+        self._api.complete(
+            TrainResult(
+                style_id=self._wish.style_id,
+                fence=self._job.fence,
+                model_path=place.key,
+                adapter_sha256=style.adapter_sha256,
+                training_metric={
+                    "loss": style.final_loss,
+                    "held_out_loss": style.held_out_loss,
+                    "epochs": style.epochs,
+                    "steps": style.steps,
+                    "seconds": style.seconds,
+                },
+                sample_keys=self._sample_keys[-len(style.sample_paths) :] or self._sample_keys,
+            )
         )
-    )
-
-
-def _fail(api: WorkerApi, job: ClaimedJob, cause: str, message: str) -> None:
-    style_id = TrainJob.model_validate(job.payload).style_id
-    api.fail(
-        TrainFailure(
-            style_id=style_id, fence=job.fence, error_code=cause, error_message=message[:2000]
-        )
-    )

@@ -13,6 +13,7 @@ from tasks.on_cpu.publish_style import publish_style
 from tasks.on_cpu.stamp_signature import stamp_signature
 from tasks.on_cpu.validate_uploads import validate_uploads
 from tasks.on_gpu import render_images as rendering
+from tasks.on_gpu import train_style as train_style_module
 from tasks.on_gpu.render_images import render_images
 from tasks.on_gpu.train_style import train_style
 from tasks.worker_api import worker_settings
@@ -145,6 +146,49 @@ def test_a_site_that_is_away_in_mid_work_is_a_passing_cause(committed, on_sale, 
     with committed() as session:
         job = session.get(Job, job_id)
         assert (job.state, job.failure_cause) == (JobState.QUEUED, "NETWORK")
+
+
+@pytest.fixture
+def waiting(committed, site_storage, tiny):
+    """Three styles of three artists that wait to be trained; the second has a work that is gone."""
+    with committed.begin() as session:
+        runs = [making.training(session, site_storage, step="train_style") for _ in range(3)]
+        session.execute(update(Style).values(base_model=tiny, trigger="style"))
+        works = session.scalars(select(Artwork).order_by(Artwork.id)).all()
+        for work in works:
+            data = images.encoded(images.scene(512, 512, seed=work.id), "PNG")
+            site_storage.put(work.clean_key, data, content_type="image/png")
+        site_storage.delete(works[10].clean_key)
+        return [making.job_of(session, run).id for run in runs]
+
+
+def test_one_bell_trains_all_that_wait_and_a_failure_is_one_artists_own(committed, waiting):
+    train_style(job_id=waiting[0])
+    with committed() as session:
+        first, second, third = (session.get(Job, job_id) for job_id in waiting)
+        assert (first.step, third.step) == ("publish_style", "publish_style")
+        assert (second.step, second.failure_cause, second.tries) == ("train_style", "NETWORK", 1)
+        assert first.handover["adapter_sha256"] != third.handover["adapter_sha256"]
+
+
+def test_storage_that_fails_one_training_in_mid_work_leaves_the_others_alone(
+    committed, site_storage, waiting, monkeypatch
+):
+    real = train_style_module.WorkerApi.upload
+
+    def upload(api, place, data):
+        if f"training/{first_ref}/" in place.key:
+            raise httpx.ConnectError("storage is away")
+        real(api, place, data)
+
+    with committed() as session:
+        first_ref = session.get(Job, waiting[0]).ref
+    monkeypatch.setattr(train_style_module.WorkerApi, "upload", upload)
+    train_style(job_id=waiting[0])
+    with committed() as session:
+        first, third = (session.get(Job, waiting[place]) for place in (0, 2))
+        assert (first.step, first.failure_cause) == ("train_style", "NETWORK")
+        assert third.step == "publish_style"
 
 
 def test_a_training_cut_into_slices_ends_as_one_that_was_not(

@@ -274,6 +274,7 @@ def _new_run(session: Session, style: Style) -> TrainingRun:
 def _start(session: Session, run: TrainingRun, request_id: str) -> None:
     run.confirmed_at = func.clock_timestamp()
     session.flush()
+    style = session.get_one(Style, run.style_id)
     # Workers report by style: a fence of an earlier run must never fit a later one.
     last_fence = session.scalar(
         select(func.max(Job.fence))
@@ -281,7 +282,12 @@ def _start(session: Session, run: TrainingRun, request_id: str) -> None:
         .where(Job.kind == JobKind.TRAINING, TrainingRun.style_id == run.style_id)
     )
     jobs.enqueue(
-        session, JobKind.TRAINING, run.id, request_id=request_id, last_fence=last_fence or 0
+        session,
+        JobKind.TRAINING,
+        run.id,
+        batch_key=style.base_model,
+        request_id=request_id,
+        last_fence=last_fence or 0,
     )
 
 

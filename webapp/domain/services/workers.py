@@ -49,7 +49,7 @@ def claim(
     limit: int,
     job_id: int | None,
 ) -> list[dict[str, Any]]:
-    """Lease due jobs to a worker; for generations all of one size and base model.
+    """Lease due jobs to a worker: all of one base model, generations also of one size.
 
     Raises ServiceUnavailable while storage is away: a sick platform must not use up tries.
     """
@@ -62,7 +62,7 @@ def claim(
             session,
             kind,
             lease_seconds=worker_jobs.lease_seconds(kind),
-            limit=limit if kind is JobKind.GENERATION else 1,
+            limit=limit,
             job_id=job_id,
         )
         if leases:

@@ -480,9 +480,13 @@ def test_the_zombie_of_a_failed_run_cannot_touch_the_retrain_of_its_style(sessio
     assert answer.reason == "stale_attempt"
 
 
-def test_trainings_are_claimed_one_at_a_time(session, storage, run):
-    making.training(session, storage, step=TaskName.TRAIN_STYLE)
-    assert len(claim(session, storage, TRAINING, limit=8)) == 1
+def test_trainings_of_one_base_model_are_claimed_together(session, storage, run):
+    mate, other = (making.training(session, storage, step=TaskName.TRAIN_STYLE) for _ in range(2))
+    making.change_job(session, making.job_of(session, other).id, batch_key="sd15")
+    claimed = claim(session, storage, TRAINING, limit=8)
+    assert [job["job_id"] for job in claimed] == [
+        making.job_of(session, each).id for each in (run, mate)
+    ]
 
 
 def test_every_style_has_one_current_run(session, run):

@@ -37,13 +37,18 @@ def write_tiny_model(
         beta_start=0.00085,
         beta_end=0.012,
     ).save_pretrained(folder / "scheduler")
+    write_tokenizer(folder / "tokenizer")
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline"}))
+    return folder
+
+
+def write_tokenizer(folder: Path) -> None:
+    """A tokenizer of whole words."""
     words = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, "<unk>"))
     words.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     PreTrainedTokenizerFast(
-        tokenizer_object=words, pad_token="<pad>", unk_token="<unk>"
-    ).save_pretrained(folder / "tokenizer")
-    (folder / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline"}))
-    return folder
+        tokenizer_object=words, pad_token="<pad>", unk_token="<unk>", model_max_length=12
+    ).save_pretrained(folder)
 
 
 def _write_networks(folder: Path, cells: int, widths: tuple[int, ...]) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 import diffusers
 import torch
 import transformers
-from transformers import AutoTokenizer, CLIPTextModel
+from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection
 
 from gpu.base_models.spec import BaseModelSpec
+from gpu.base_models.text import Conditioning, PromptEncoder, TextTower
 from gpu.errors import ModelMissing
 
-_COMPONENTS = ("unet", "text_encoder", "vae")
+_TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
 _CODEC_CLASSES = {"AutoencoderKL", "AutoencoderTiny"}
 _HASH_BLOCK = 1 << 20
 _DECODE_CHUNK = 2  # decoded pictures are the largest tensors of a render; keep few at once
@@ -29,8 +30,7 @@ class BaseModel:
     sha256: str
     device: torch.device
     dtype: torch.dtype
-    tokenizer: Any
-    text_encoder: Any
+    text: PromptEncoder
     unet: Any
     vae: Any
     scheduler_config: dict[str, Any] = field(repr=False)
@@ -68,29 +68,35 @@ class BaseModel:
         """Signal share of each training time, fp32 [T] on the CPU."""
         return diffusers.DDPMScheduler.from_config(self.scheduler_config).alphas_cumprod.float()
 
-    @torch.no_grad()
-    def encode_prompts(self, prompts: Sequence[str]) -> torch.Tensor:
-        """Text as embeddings [B, T, D]; longer prompts are cut at the tokenizer's length."""
-        tokens = self.tokenizer(
-            list(prompts),
-            padding="max_length",
-            truncation=True,
-            max_length=self.text_encoder.config.max_position_embeddings,
-            return_tensors="pt",
-        )
-        return self.text_encoder(tokens.input_ids.to(self.device))[0]
+    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
+        """Prompts as conditioning, one row each; longer ones are cut at the tokenizer's length."""
+        return self.text.encode(prompts)
+
+    def predict(self, noisy: torch.Tensor, times: torch.Tensor, text: Conditioning) -> torch.Tensor:
+        """What the network predicts, [B, C, h, w], for noisy latents at times [B]."""
+        more: dict[str, Any] = {}
+        if text.pooled is not None:
+            height, width = (side * self.vae_factor for side in noisy.shape[-2:])
+            # as if the picture had this size from the first, and nothing had been cropped away
+            size = noisy.new_tensor([[height, width, 0, 0, height, width]])
+            times_and_size = {"text_embeds": text.pooled, "time_ids": size.expand(len(noisy), -1)}
+            more["added_cond_kwargs"] = times_and_size
+        predicted: torch.Tensor = self.unet(
+            noisy, times, encoder_hidden_states=text.hidden, **more
+        ).sample
+        return predicted
 
     @torch.no_grad()
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
         """Pictures [B, 3, H, W] in [-1, 1] as scaled latents [B, C, h, w], without sampling."""
-        encoded = self.vae.encode(images.to(self.device, self.dtype))
+        encoded = self.vae.encode(images.to(self.device, self.vae.dtype))
         latents = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
-        return latents * self.vae.config.scaling_factor
+        return latents.to(self.dtype) * self.vae.config.scaling_factor
 
     @torch.no_grad()
     def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
         """Scaled latents [B, C, h, w] as pictures [B, 3, H, W], fp32, clamped to [-1, 1]."""
-        unscaled = latents.to(self.device, self.dtype) / self.vae.config.scaling_factor
+        unscaled = latents.to(self.device, self.vae.dtype) / self.vae.config.scaling_factor
         chunks = [self.vae.decode(chunk).sample.float() for chunk in unscaled.split(_DECODE_CHUNK)]
         return torch.cat(chunks).clamp(-1.0, 1.0)
 
@@ -107,16 +113,15 @@ def read_base_model(
         unet = diffusers.UNet2DConditionModel.from_pretrained(
             folder, subfolder="unet", torch_dtype=dtype, **options
         )
-        text_encoder = CLIPTextModel.from_pretrained(
-            folder, subfolder="text_encoder", dtype=dtype, **options
-        )
+        text = _read_text(folder, dtype)
         vae = _codec_class(folder).from_pretrained(
             folder, subfolder="vae", torch_dtype=dtype, **options
         )
-        tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
         raise ModelMissing(f"base model {spec.name} cannot be read: {error}") from error
-    for component in (unet, text_encoder, vae):
+    if dtype == torch.float16 and vae.config.get("force_upcast"):
+        vae.to(torch.float32)  # SDXL's overflows in half precision
+    for component in (unet, vae, *(tower.encoder for tower in text.towers)):
         component.to(device).eval().requires_grad_(False)
     if device.type == "cuda":
         unet.to(memory_format=torch.channels_last)
@@ -125,25 +130,49 @@ def read_base_model(
         sha256=_hash_weights(folder),
         device=device,
         dtype=dtype,
-        tokenizer=tokenizer,
-        text_encoder=text_encoder,
+        text=text,
         unet=unet,
         vae=vae,
         scheduler_config=json.loads((folder / "scheduler" / "scheduler_config.json").read_text()),
     )
 
 
+def _read_text(folder: Path, dtype: torch.dtype) -> PromptEncoder:
+    """The one text tower of SD 1.5, or the two of SDXL."""
+    classes = {"text_encoder": CLIPTextModel, "text_encoder_2": CLIPTextModelWithProjection}
+    towers = []
+    for name in _text_encoders(folder):
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder / name.replace("text_encoder", "tokenizer"), local_files_only=True
+        )
+        encoder = classes[name].from_pretrained(
+            folder, subfolder=name, dtype=dtype, use_safetensors=True, local_files_only=True
+        )
+        towers.append(TextTower(tokenizer, encoder))
+    index = json.loads((folder / "model_index.json").read_text())
+    return PromptEncoder(tuple(towers), bool(index.get("force_zeros_for_empty_prompt")))
+
+
+def _text_encoders(folder: Path) -> tuple[str, ...]:
+    return tuple(
+        name for name in _TEXT_ENCODERS if name == "text_encoder" or (folder / name).exists()
+    )
+
+
+def _components(folder: Path) -> tuple[str, ...]:
+    return ("unet", *_text_encoders(folder), "vae")
+
+
 def _check_layout(folder: Path) -> None:
-    if (folder / "text_encoder_2").exists():
-        raise ModelMissing(f"{folder.name} needs two text encoders, which is not supported")
-    for component in _COMPONENTS:
+    for component in _components(folder):
         if not (folder / component / "config.json").is_file():
             raise ModelMissing(f"{folder.name} has no {component}/config.json")
         if not any((folder / component).glob("*.safetensors")):
             raise ModelMissing(
                 f"{folder.name}/{component} has no safetensors weights; pickle is refused"
             )
-    for needed in ("scheduler/scheduler_config.json", "tokenizer"):
+    tokenizers = [name.replace("text_encoder", "tokenizer") for name in _text_encoders(folder)]
+    for needed in ("model_index.json", "scheduler/scheduler_config.json", *tokenizers):
         if not (folder / needed).exists():
             raise ModelMissing(f"{folder.name} has no {needed}")
 
@@ -162,7 +191,7 @@ def _codec_class(folder: Path) -> Any:
 def _hash_weights(folder: Path) -> str:
     """One hash for all weights, so that an adapter knows exactly what it was trained on."""
     whole = hashlib.sha256()
-    for component in _COMPONENTS:
+    for component in _components(folder):
         for path in sorted((folder / component).glob("*.safetensors")):
             part = hashlib.sha256()
             with path.open("rb") as stream:

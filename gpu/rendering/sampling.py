@@ -12,18 +12,19 @@ import torch
 
 from gpu.base_models.lora import RowAdapter, wearing
 from gpu.base_models.model import BaseModel
+from gpu.base_models.text import Conditioning
 
 
 @dataclass(frozen=True)
 class SamplingBatch:
     """Rows denoised together.
 
-    `positive` and `negative` are embeddings [B, T, D], `noise` fp32 [B, C, h, w],
+    `positive` and `negative` have one row each, `noise` fp32 [B, C, h, w],
     `guidance` fp32 [B] where 1 means none, `adapters` one per row, or `None` for the plain base.
     """
 
-    positive: torch.Tensor
-    negative: torch.Tensor
+    positive: Conditioning
+    negative: Conditioning
     noise: torch.Tensor
     guidance: torch.Tensor
     adapters: tuple[RowAdapter | None, ...]
@@ -54,7 +55,7 @@ def sample_latents(
         warnings.simplefilter("ignore", DeprecationWarning)
         scheduler.set_timesteps(batch.steps, device=base.device)
     guided = bool((batch.guidance > 1.0).any())
-    text = torch.cat([batch.negative, batch.positive]) if guided else batch.positive
+    text = Conditioning.join([batch.negative, batch.positive]) if guided else batch.positive
     text = text.to(base.device, base.dtype)
     guidance = batch.guidance.to(base.device).view(-1, 1, 1, 1)
     latents = batch.noise.to(base.device) * scheduler.init_noise_sigma
@@ -62,9 +63,7 @@ def sample_latents(
         for index, time in enumerate(scheduler.timesteps):
             scaled = scheduler.scale_model_input(latents, time)
             rows = torch.cat([scaled, scaled]) if guided else scaled
-            predicted = base.unet(
-                rows.to(base.dtype), time.expand(len(rows)), encoder_hidden_states=text
-            ).sample.float()
+            predicted = base.predict(rows.to(base.dtype), time.expand(len(rows)), text).float()
             if guided:
                 without, with_prompt = predicted.chunk(2)
                 predicted = without + guidance * (with_prompt - without)

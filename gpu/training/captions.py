@@ -6,6 +6,7 @@ import torch
 
 from gpu.base_models.model import BaseModel
 from gpu.base_models.prompts import compose_prompt
+from gpu.base_models.text import Conditioning
 from gpu.randomness import named_generator, named_permutation
 from gpu.training.recipe import Recipe, TrainingWork
 
@@ -29,9 +30,9 @@ def caption_variants(
 
 @dataclass(frozen=True)
 class CaptionTable:
-    """All captions of a training as embeddings [P, T, D], each distinct text encoded once."""
+    """All captions of a training, each distinct text encoded once."""
 
-    embeddings: torch.Tensor
+    encoded: Conditioning
     rows: dict[str, int]
 
     def row(self, caption: str) -> int:
@@ -47,5 +48,6 @@ def encode_captions(base: BaseModel, captions: list[str]) -> CaptionTable:
         for start in range(0, len(distinct), _ENCODE_CHUNK)
     ]
     return CaptionTable(
-        embeddings=torch.cat(chunks), rows={caption: row for row, caption in enumerate(distinct)}
+        encoded=Conditioning.join(chunks),
+        rows={caption: row for row, caption in enumerate(distinct)},
     )

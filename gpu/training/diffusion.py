@@ -7,6 +7,7 @@ import torch
 
 from gpu.base_models.lora import RowAdapter, wearing
 from gpu.base_models.model import BaseModel
+from gpu.base_models.text import Conditioning
 from gpu.randomness import named_generator
 
 _TINY = 1e-8
@@ -17,33 +18,39 @@ class NoisyBatch:
     """Rows ready for the network.
 
     `noisy` and `target` fp32 [B, C, h, w], `times` int64 [B], `weights` fp32 [B],
-    `text` [B, T, D].
+    `text` has one row each.
     """
 
     noisy: torch.Tensor
     target: torch.Tensor
     times: torch.Tensor
     weights: torch.Tensor
-    text: torch.Tensor
+    text: Conditioning
 
     @classmethod
     def join(cls, batches: "Sequence[NoisyBatch]") -> "NoisyBatch":
         """The rows of several batches of one shape, in order."""
-        columns = zip(*(batch.columns for batch in batches), strict=True)
-        return cls(*(torch.cat(column) for column in columns))
+        return cls(
+            noisy=torch.cat([batch.noisy for batch in batches]),
+            target=torch.cat([batch.target for batch in batches]),
+            times=torch.cat([batch.times for batch in batches]),
+            weights=torch.cat([batch.weights for batch in batches]),
+            text=Conditioning.join([batch.text for batch in batches]),
+        )
 
     def part(self, start: int, length: int) -> "NoisyBatch":
         """Some of the rows, to be computed by themselves."""
         rows = slice(start, start + length)
-        return NoisyBatch(*(column[rows] for column in self.columns))
+        return NoisyBatch(
+            self.noisy[rows],
+            self.target[rows],
+            self.times[rows],
+            self.weights[rows],
+            self.text[rows],
+        )
 
     def __len__(self) -> int:
         return len(self.times)
-
-    @property
-    def columns(self) -> tuple[torch.Tensor, ...]:
-        """All fields, in order; each has one entry per row."""
-        return (self.noisy, self.target, self.times, self.weights, self.text)
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ class Objective:
         return cls(base.alphas_cumprod(), base.prediction_type, min_snr_gamma, noise_offset)
 
     def draw(
-        self, latents: torch.Tensor, text: torch.Tensor, name: Sequence[str | int]
+        self, latents: torch.Tensor, text: Conditioning, name: Sequence[str | int]
     ) -> NoisyBatch:
         """Noise a batch of latents fp32 [B, C, h, w]; the draw is named, so it can be repeated.
 
@@ -84,7 +91,7 @@ class Objective:
     def noise(
         self,
         latents: torch.Tensor,
-        text: torch.Tensor,
+        text: Conditioning,
         times: torch.Tensor,
         noise: torch.Tensor,
     ) -> NoisyBatch:
@@ -132,5 +139,5 @@ def weighted_losses(
         base.device.type, dtype=base.dtype, enabled=base.dtype != torch.float32
     )
     with wearing(base.unet, adapters), precision:
-        predicted = base.unet(batch.noisy, batch.times, encoder_hidden_states=batch.text).sample
+        predicted = base.predict(batch.noisy, batch.times, batch.text)
     return (predicted.float() - batch.target).square().mean(dim=(1, 2, 3)) * batch.weights

@@ -31,8 +31,7 @@ class HeldOut:
             shape = (_TIMES_PER_WORK, *work.latents[0].shape)
             noise = torch.randn(shape, generator=named_generator(seed, "held-out noise", index))
             latents = work.latents[0].to(device).expand(shape)
-            text = dataset.captions.embeddings[work.caption_rows[0]]
-            text = text.expand(_TIMES_PER_WORK, *text.shape)
+            text = dataset.captions.encoded[[work.caption_rows[0]] * _TIMES_PER_WORK]
             batches.append(objective.noise(latents, text, times, noise.to(device)))
         return cls(tuple(batches))
 

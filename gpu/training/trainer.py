@@ -195,7 +195,7 @@ class _Run:
         rows: tuple[Row, ...] = self._plan[step]
         works = self._dataset.training
         latents = torch.stack([works[row.work].latents[row.view] for row in rows])
-        text = self._dataset.captions.embeddings[[row.caption_row for row in rows]]
+        text = self._dataset.captions.encoded[[row.caption_row for row in rows]]
         return self._objective.draw(latents, text, (self._config.seed, "noise", step))
 
     def _measure(self) -> float:

@@ -132,7 +132,7 @@ class Bench:
                 latents = torch.stack(
                     [dataset.training[row.work].latents[row.view] for row in rows]
                 )
-                text = dataset.captions.embeddings[[row.caption_row for row in rows]]
+                text = dataset.captions.encoded[[row.caption_row for row in rows]]
                 batch = objective.draw(latents, text, (1, "noise", done))
                 rate = learning_rate_at(done, recipe)
                 (loss,) = classroom.learn([Lesson(learner, batch, rate)])

@@ -60,7 +60,7 @@ class ExampleTraining:
         target = noise
         if base.prediction_type == "v_prediction":
             target = share.sqrt() * noise - (1 - share).sqrt() * latents
-        predicted = self._unet(noisy, times, encoder_hidden_states=text).sample
+        predicted = self._unet(noisy, times, encoder_hidden_states=text.hidden).sample
         loss = torch.nn.functional.mse_loss(predicted.float(), target)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
@@ -71,7 +71,8 @@ class ExampleTraining:
     @torch.no_grad()
     def losses(self, batch: NoisyBatch) -> torch.Tensor:
         """The loss of each row of a fixed noisy batch, [B]."""
-        predicted = self._unet(batch.noisy, batch.times, encoder_hidden_states=batch.text).sample
+        text = batch.text.hidden
+        predicted = self._unet(batch.noisy, batch.times, encoder_hidden_states=text).sample
         return (predicted - batch.target).square().mean(dim=(1, 2, 3)) * batch.weights
 
     def _decode(self, path: Path) -> torch.Tensor:
@@ -86,10 +87,11 @@ class UsualWorker:
 
     def __init__(self, base: BaseModel) -> None:
         self._base = base
+        (tower,) = base.text.towers
         self._pipeline = StableDiffusionPipeline(
             vae=base.vae,
-            text_encoder=base.text_encoder,
-            tokenizer=base.tokenizer,
+            text_encoder=tower.encoder,
+            tokenizer=tower.tokenizer,
             unet=copy.deepcopy(base.unet),
             scheduler=base.make_scheduler(),
             safety_checker=None,

@@ -47,14 +47,6 @@ def test_damaged_weights_are_a_missing_model(tiny_base_folder, tmp_path):
         load_base_model(str(folder))
 
 
-def test_a_base_with_two_text_encoders_is_refused_by_name(tiny_base_folder, tmp_path):
-    folder = shutil.copytree(tiny_base_folder, tmp_path / "two")
-    (folder / "text_encoder_2").mkdir()
-
-    with pytest.raises(ModelMissing, match="two text encoders"):
-        load_base_model(str(folder))
-
-
 def test_the_hash_follows_the_weights_and_not_the_folder(tiny_base, tiny_base_folder, tmp_path):
     copy = load_base_model(str(shutil.copytree(tiny_base_folder, tmp_path / "copy")))
     other = load_base_model(str(write_tiny_base(tmp_path / "other", seed=1)))
@@ -64,7 +56,7 @@ def test_the_hash_follows_the_weights_and_not_the_folder(tiny_base, tiny_base_fo
 
 
 def test_prompts_images_and_latents_have_the_promised_shapes(tiny_base):
-    assert tiny_base.encode_prompts(["tree, red", ""]).shape == (2, 12, 16)
+    assert tiny_base.encode_prompts(["tree, red", ""]).hidden.shape == (2, 12, 16)
     latents = tiny_base.encode_images(torch.zeros(3, 3, 32, 64))
     assert latents.shape == (3, 4, 16, 32)
     decoded = tiny_base.decode_latents(latents)
@@ -73,7 +65,7 @@ def test_prompts_images_and_latents_have_the_promised_shapes(tiny_base):
 
 
 def test_a_loaded_base_cannot_be_trained_by_accident(tiny_base):
-    for part in (tiny_base.unet, tiny_base.text_encoder, tiny_base.vae):
+    for part in (tiny_base.unet, tiny_base.text.towers[0].encoder, tiny_base.vae):
         assert not part.training
         assert not any(parameter.requires_grad for parameter in part.parameters())
 

@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 import torch
 
+from gpu.base_models.text import Conditioning
 from gpu.training.diffusion import NoisyBatch, Objective, weighted_losses
 
 
@@ -13,7 +14,7 @@ def objective(tiny_base):
 
 def draw(objective, *name, count=8):
     latents = torch.randn(count, 4, 16, 16, generator=torch.Generator().manual_seed(1))
-    return objective.draw(latents, torch.zeros(count, 12, 16), name)
+    return objective.draw(latents, Conditioning(torch.zeros(count, 12, 16)), name)
 
 
 def test_a_named_draw_is_the_same_every_time(objective):
@@ -31,7 +32,7 @@ def test_the_times_of_a_batch_are_spread_over_the_whole_range(objective):
 
 def test_the_last_time_is_pure_noise_and_still_counts(objective):
     latents, noise = torch.full((1, 4, 2, 2), 3.0), torch.ones(1, 4, 2, 2)
-    last = objective.noise(latents, torch.zeros(1, 1, 1), torch.tensor([999]), noise)
+    last = objective.noise(latents, Conditioning(torch.zeros(1, 1, 1)), torch.tensor([999]), noise)
     assert torch.allclose(last.noisy, noise, atol=1e-3)
     assert torch.allclose(last.target, -latents, atol=1e-3)
     assert last.weights.item() > 0
@@ -50,8 +51,8 @@ def test_the_same_mistake_costs_the_same_as_velocity_and_as_clean_latents(object
     clean = dataclasses.replace(objective, prediction_type="sample")
     latents, guess, noise = torch.randn(3, 3, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     times = torch.tensor([100, 500, 900])
-    as_velocity = objective.noise(latents, torch.zeros(3, 1, 1), times, noise)
-    as_clean = clean.noise(latents, torch.zeros(3, 1, 1), times, noise)
+    as_velocity = objective.noise(latents, Conditioning(torch.zeros(3, 1, 1)), times, noise)
+    as_clean = clean.noise(latents, Conditioning(torch.zeros(3, 1, 1)), times, noise)
     share = objective.alphas_cumprod[times].view(-1, 1, 1, 1)
     implied_velocity = (share.sqrt() * as_velocity.noisy - guess) / (1 - share).sqrt()
     velocity_loss = (implied_velocity - as_velocity.target).square().mean(dim=(1, 2, 3))

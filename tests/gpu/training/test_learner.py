@@ -4,6 +4,7 @@ import dataclasses
 import pytest
 import torch
 
+from gpu.base_models.text import Conditioning
 from gpu.training.diffusion import NoisyBatch, weighted_losses
 from gpu.training.learner import Classroom, Learner, Lesson
 from gpu.training.recipe import decide_recipe
@@ -26,7 +27,7 @@ def steep_batch():
         target=1e4 * torch.randn(2, 4, 16, 16, generator=generator),
         times=torch.tensor([100, 900]),
         weights=torch.ones(2),
-        text=torch.randn(2, 12, 16, generator=generator),
+        text=Conditioning(torch.randn(2, 12, 16, generator=generator)),
     )
 
 

@@ -153,8 +153,8 @@ def test_other_tools_can_open_a_style(trained_style, tiny_base_folder, tiny_base
 
     pipeline = StableDiffusionPipeline(
         vae=AutoencoderKL.from_pretrained(tiny_base_folder / "vae"),
-        text_encoder=tiny_base.text_encoder,
-        tokenizer=tiny_base.tokenizer,
+        text_encoder=tiny_base.text.towers[0].encoder,
+        tokenizer=tiny_base.text.towers[0].tokenizer,
         unet=UNet2DConditionModel.from_pretrained(tiny_base_folder / "unet"),
         scheduler=DDIMScheduler.from_pretrained(tiny_base_folder / "scheduler"),
         safety_checker=None,

@@ -16,8 +16,10 @@ def main() -> None:
     parser.add_argument("--to", type=Path, required=True)
     arguments = parser.parse_args()
     networks = load_networks(arguments.model)
-    networks.unet.register_to_config(sample_size=NATIVE_CELLS)
-    save_model(arguments.to, networks, PatchCodec.from_pretrained(arguments.codec))
+    codec = PatchCodec.from_pretrained(arguments.codec)
+    networks.unet.register_to_config(sample_size=NATIVE_CELLS, _name_or_path="")
+    codec.register_to_config(_name_or_path="")  # where it was read says nothing to anyone else
+    save_model(arguments.to, networks, codec)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,8 @@ REGISTRY: dict[str, BaseModelSpec] = {
         sizes=((512, 512), (1024, 1024), (512, 1024)),
         default_steps=20,
         guidance_scale=4.0,
-        guidance_rescale=0.7,
+        guidance_rescale=0.6,
+        negative_strength=0.7,
         lora_rank=16,
         lora_alpha=16.0,
         # a faster one learns the palette sooner, and forgets what a boat looks like

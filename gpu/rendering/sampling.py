@@ -59,7 +59,9 @@ def sample_latents(
     text = text.to(base.device, base.dtype)
     guidance = batch.guidance.to(base.device).view(-1, 1, 1, 1)
     latents = batch.noise.to(base.device) * scheduler.init_noise_sigma
-    with wearing(base.unet, batch.adapters * (2 if guided else 1)):
+    under_negative = [row and row.at(base.spec.negative_strength) for row in batch.adapters]
+    adapters = [*under_negative, *batch.adapters] if guided else batch.adapters
+    with wearing(base.unet, adapters):
         for index, time in enumerate(scheduler.timesteps):
             scaled = scheduler.scale_model_input(latents, time)
             rows = torch.cat([scaled, scaled]) if guided else scaled

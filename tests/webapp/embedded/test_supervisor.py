@@ -291,9 +291,10 @@ def test_other_terminals_can_take_over_the_environment(folder: Path) -> None:
 
 def test_ctrl_c_in_the_terminal_stops_everything(folder: Path) -> None:
     code = f"""
-import sys
+import signal, sys
 from pathlib import Path
 from webapp.embedded import up
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background inherit none
 from webapp.embedded.processes import Group, Process
 from webapp.embedded.supervisor import Stack
 sleeper = Process("sleeper", Group.WORKERS, (sys.executable, "-c", "import time; time.sleep(600)"))

@@ -27,7 +27,12 @@ def publish_style(*, job_id: int) -> None:
     with verdict(lease):
         with unit_of_work() as session:
             publication = training.publication(session, lease)
-        read_proven(publication.adapter_key, publication.adapter_sha256, "ADAPTER_MISMATCH")
+        read_proven(
+            publication.adapter_key,
+            publication.adapter_sha256,
+            missing="NETWORK",
+            changed="ADAPTER_MISMATCH",
+        )
         samples = _signed_samples(publication)
         sample_keys = [_put(sample, SAMPLE_SIDE, "samples") for sample in samples]
         thumbnail_key = _put(samples[-1], THUMBNAIL_SIDE, "thumbnails")

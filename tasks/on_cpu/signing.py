@@ -13,14 +13,17 @@ from webapp.domain.gateways.storage import ObjectMissing
 from webapp.domain.services.signatures import ArtistSignature
 
 
-def read_proven(key: str, sha256: str, cause: str) -> bytes:
-    """Return a stored object; raises StepError of `cause` unless its hash is the recorded one."""
+def read_proven(key: str, sha256: str, *, missing: str, changed: str) -> bytes:
+    """Return a stored object, whose hash must be the recorded one.
+
+    Raises StepError with the cause `missing` or `changed`.
+    """
     try:
         data = storage().get(key)
     except ObjectMissing as error:
-        raise StepError(cause, f"{key} is missing") from error
+        raise StepError(missing, f"{key} is missing") from error
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise StepError(cause, f"{key} is not what was recorded")
+        raise StepError(changed, f"{key} is not what was recorded")
     return data
 
 
@@ -36,11 +39,12 @@ def sign(pictures: list[Image.Image], signature: ArtistSignature) -> list[Image.
 
     Raises StepError SIGNATURE_FAILED when the signature is missing, blank or not the recorded one.
     """
-    drawing = read_proven(signature.key, signature.sha256, "SIGNATURE_FAILED")
+    failed = "SIGNATURE_FAILED"
+    drawing = read_proven(signature.key, signature.sha256, missing=failed, changed=failed)
     try:
         ink = prepare_ink(open_png(drawing))
     except (OSError, BlankSignature) as error:
-        raise StepError("SIGNATURE_FAILED", str(error)) from error
+        raise StepError(failed, str(error)) from error
     return [
         compose(
             picture.convert("RGB"),

@@ -41,7 +41,7 @@ def stamp_signature(*, job_id: int) -> None:
 
 def _signed(work: StampWork) -> Image.Image:
     """Return the raw image with the artist's signature on it."""
-    raw = read_proven(work.raw_key, work.raw_sha256, "NETWORK")
+    raw = read_proven(work.raw_key, work.raw_sha256, missing="NETWORK", changed="NETWORK")
     try:
         image = open_png(raw)
     except OSError as error:

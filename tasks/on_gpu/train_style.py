@@ -42,14 +42,13 @@ def train_style(*, job_id: int) -> None:
     trainings = [Training(api, job) for job in jobs]  # none, when someone else has the work
     try:
         ready = [training for training in trainings if training.fetch()]
-        try:
-            outcomes = train_together([training.order() for training in ready])
-        except Exception as error:
-            for training in ready:
-                training.fail(error)
-            raise
+        outcomes = train_together([training.order() for training in ready])
         for training, outcome in zip(ready, outcomes, strict=True):
             training.end(outcome)
+    except Exception as error:
+        for training in trainings:  # one that has ended already is not changed by this
+            training.fail(error)
+        raise
     finally:
         for training in trainings:
             shutil.rmtree(training.folder, ignore_errors=True)

@@ -143,7 +143,7 @@ def _read_text(folder: Path, dtype: torch.dtype) -> PromptEncoder:
     towers = []
     for name in _text_encoders(folder):
         tokenizer = AutoTokenizer.from_pretrained(
-            folder / name.replace("text_encoder", "tokenizer"), local_files_only=True
+            folder / _tokenizer_of(name), local_files_only=True
         )
         encoder = classes[name].from_pretrained(
             folder, subfolder=name, dtype=dtype, use_safetensors=True, local_files_only=True
@@ -159,6 +159,10 @@ def _text_encoders(folder: Path) -> tuple[str, ...]:
     )
 
 
+def _tokenizer_of(text_encoder: str) -> str:
+    return text_encoder.replace("text_encoder", "tokenizer")
+
+
 def _components(folder: Path) -> tuple[str, ...]:
     return ("unet", *_text_encoders(folder), "vae")
 
@@ -171,7 +175,7 @@ def _check_layout(folder: Path) -> None:
             raise ModelMissing(
                 f"{folder.name}/{component} has no safetensors weights; pickle is refused"
             )
-    tokenizers = [name.replace("text_encoder", "tokenizer") for name in _text_encoders(folder)]
+    tokenizers = [_tokenizer_of(name) for name in _text_encoders(folder)]
     for needed in ("model_index.json", "scheduler/scheduler_config.json", *tokenizers):
         if not (folder / needed).exists():
             raise ModelMissing(f"{folder.name} has no {needed}")

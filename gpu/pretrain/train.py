@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,6 @@ from gpu.pretrain.model import (
 )
 from gpu.pretrain.recipe import Feed, Settings
 from gpu.pretrain.sample import draw_sheet, load_codec, load_networks
-
-_ANY_ATTENTION = (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
 
 
 def draw_times(batch: int, source: torch.Generator) -> torch.Tensor:
@@ -79,8 +78,6 @@ class Trainer:
         self.channel_weights = (0.5 + 0.5 * seen / seen.mean())[:, None, None]
         self.tokenizer = make_tokenizer()
         self.alphas = DDPMScheduler(**NOISE).alphas_cumprod.to(device)
-        # the fused kernel of small bf16 attention on a CPU takes a third of a step, backwards
-        self.attention = [SDPBackend.MATH] if device.type == "cpu" else list(_ANY_ATTENTION)
         self.step, self.elapsed = 0, 0.0
         self.losses: list[float] = []
         self._sets: dict[tuple[int, int], LatentSet] = {}
@@ -141,7 +138,8 @@ class Trainer:
         batch = len(latents)
         noise = torch.randn(latents.shape, generator=noise_source)
         times = draw_times(batch, noise_source)
-        with sdpa_kernel(self.attention):
+        # the fused kernel of small bf16 attention on a CPU takes a third of a step, backwards
+        with sdpa_kernel(SDPBackend.MATH) if self.device.type == "cpu" else nullcontext():
             loss = self._loss(latents, coverage, token_ids, noise, times)
             loss.backward()
         shared_loss = self._share(loss, begun)

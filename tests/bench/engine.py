@@ -1,7 +1,7 @@
 """`make bench-engine`: training and rendering against how it is usually done, in one run.
 
 Every comparison first asserts that both sides make the same thing, or that ours is no worse; the
-figures go to var/bench/engine.json and a table. `--smoke` is a short run on a tiny base model.
+figures go to var/bench/engine.json and a table. `--smoke` measures little.
 """
 
 import argparse
@@ -51,7 +51,6 @@ WORKS = 10
 class Sizes:
     """How much is measured."""
 
-    base_model: str = "built-in"
     training_steps: int = 40
     joint_steps: int = 60
     joint_jobs: int = 4

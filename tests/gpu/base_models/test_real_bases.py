@@ -16,7 +16,7 @@ from gpu.rendering.renderer import RenderedImage, Renderer, RenderRequest
 from gpu.rendering.sampling import SamplingBatch, sample_latents, seed_noise
 from gpu.training.recipe import TrainingConfig
 from gpu.training.trainer import train
-from tests.tiny_model import write_tiny_model
+from tests.gpu.conftest import write_tiny_base
 from tests.tiny_sdxl import write_tiny_sdxl
 
 PROMPT, NEGATIVE, SEED, STEPS = "tree, red", "", 3, 4
@@ -24,8 +24,7 @@ PROMPT, NEGATIVE, SEED, STEPS = "tree, red", "", 3, 4
 
 @pytest.fixture(scope="module")
 def sd15(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sd15")
-    return write_tiny_model(folder / "sd15", cells=16, widths=(8, 8))
+    return write_tiny_base(tmp_path_factory.mktemp("sd15") / "sd15")
 
 
 @pytest.fixture(scope="module")

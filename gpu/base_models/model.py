@@ -50,6 +50,19 @@ class BaseModel:
         """Side in pixels of the square this model was trained on."""
         return self.spec.native_side or int(self.unet.config.sample_size) * self.vae_factor
 
+    def draft_size(self, width: int, height: int) -> tuple[int, int] | None:
+        """The size to draw a frame at first that is larger than this model's own, else `None`.
+
+        Drawn directly, such a frame shows things twice or not at all: the network's view is as
+        wide as the frames it was trained on.
+        """
+        scale = self.native_side / min(width, height)
+        if scale >= 1:
+            return None
+        multiple = self.size_multiple
+        shorter = (max(1, round(side * scale / multiple)) * multiple for side in (width, height))
+        return next(shorter), next(shorter)
+
     @property
     def latent_channels(self) -> int:
         """Channels of a latent."""

@@ -11,6 +11,8 @@ class BaseModelSpec:
     `native_side` is the side in pixels of the square it was trained on, 0 to read it from the
     UNet's own configuration; training counts are optimizer steps. Under the negative prompt a
     style is worn at `negative_strength` of its strength, so it is guided for as the prompt is.
+    Frames whose shorter side exceeds the native one are drawn small first, then enlarged and
+    redrawn over the last `redraw_share` of the steps.
     """
 
     name: str
@@ -28,6 +30,7 @@ class BaseModelSpec:
     min_snr_gamma: float | None
     guidance_rescale: float = 0.0
     negative_strength: float = 1.0
+    redraw_share: float = 0.6
     scheduler: str = "UniPCMultistepScheduler"
     training_batch_size: int = 4
     sample_steps: int = 12

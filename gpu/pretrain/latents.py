@@ -11,6 +11,10 @@ from PIL import Image, ImageChops
 from gpu.base_models.patch_codec import PatchCodec
 from gpu.pretrain.fit_codec import to_tensor
 from gpu.pretrain.scenes import DATA_VERSION, Scene, draw_scene
+from gpu.pretrain.styles import PRETRAINING, restyle
+from gpu.pretrain.vocabulary import SPARE_SLOTS
+
+STYLE_WORDS = dict(zip(PRETRAINING, SPARE_SLOTS, strict=False))
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,20 @@ class LatentSet:
 
 @torch.no_grad()
 def cache_latents(
-    folder: Path, codec: PatchCodec, *, size: tuple[int, int], count: int, seed: int
+    folder: Path,
+    codec: PatchCodec,
+    *,
+    size: tuple[int, int],
+    count: int,
+    seed: int,
+    restyled_share: float,
 ) -> LatentSet:
-    """Open the cache of `count` scenes of (width, height), drawn first where it is missing."""
-    name = f"{DATA_VERSION}-{size[0]}x{size[1]}-{count}-{seed}"
+    """Open the cache of `count` scenes of (width, height), drawn first where it is missing.
+
+    A share of them is redrawn in a pretraining style, whose word then stands among the tags: a base
+    that has seen one palette only takes colours for part of what things are.
+    """
+    name = f"{DATA_VERSION}-{size[0]}x{size[1]}-{count}-{seed}-{restyled_share:g}"
     values, words = folder / f"{name}.npy", folder / f"{name}.json"
     places = folder / f"{name}-coverage.npy"
     if not words.exists():
@@ -49,17 +63,25 @@ def cache_latents(
         tags = []
         for index in range(count):
             # each size has scenes of its own, so that no seed is seen twice
-            scene = draw_scene(
-                seed + index + size[0] * 100_000 + size[1] * 70_000, size, with_masks=True
-            )
-            latents = codec.encode(to_tensor(scene.image)).latents[0]
+            scene_seed = seed + index + size[0] * 100_000 + size[1] * 70_000
+            scene = draw_scene(scene_seed, size, with_masks=True)
+            image, style_words = _maybe_restyle(scene.image, scene_seed, restyled_share)
+            latents = codec.encode(to_tensor(image)).latents[0]
             store[index] = (latents * codec.config.scaling_factor).numpy()
             coverage[index] = _coverage(scene, factor)
-            tags.append(list(scene.tags))
+            tags.append([*scene.tags, *style_words])
         store.flush()
         np.save(places, coverage)
         words.write_text(json.dumps(tags))
     return LatentSet(np.load(values, mmap_mode="r"), np.load(places), json.loads(words.read_text()))
+
+
+def _maybe_restyle(image: Image.Image, seed: int, share: float) -> tuple[Image.Image, list[str]]:
+    random = np.random.default_rng([seed, 41_017])
+    if random.random() >= share:
+        return image, []
+    style = tuple(PRETRAINING)[random.integers(len(PRETRAINING))]
+    return restyle(image, style, seed), [STYLE_WORDS[style]]
 
 
 def _coverage(scene: Scene, factor: int) -> np.ndarray:

@@ -8,12 +8,16 @@ from gpu.pretrain.model import Shape
 
 @dataclass(frozen=True)
 class Feed:
-    """One frame size of a stage: how often it comes, in what batches, from how many scenes."""
+    """One frame size of a stage: how often it comes, in what batches, from how many scenes.
+
+    `latest` is the noisiest diffusion time trained on it, of 1000.
+    """
 
     size: tuple[int, int]
     batch: int
     share: float
     scenes: int
+    latest: int = 1000
 
 
 @dataclass(frozen=True)
@@ -25,15 +29,16 @@ class Stage:
 
 
 # Frames are drawn at the codec's inner scale, half of the picture's: these are 512x512, then also
-# 512x1024 and 1024x1024. Words are learned on the small square, the cheapest.
+# 512x1024 and 1024x1024. Words are learned on the small square, the cheapest. The largest are only
+# ever redrawn from an enlarged draft, which is never noisier than `latest`.
 STAGES = (
-    Stage(0.60, (Feed((256, 256), 32, 1.0, 32_000),)),
+    Stage(0.35, (Feed((256, 256), 32, 1.0, 32_000),)),
     Stage(
         1.0,
         (
-            Feed((256, 256), 32, 0.78, 32_000),
-            Feed((256, 512), 16, 0.14, 4_000),
-            Feed((512, 512), 10, 0.08, 2_500),
+            Feed((256, 256), 32, 0.45, 32_000),
+            Feed((256, 512), 16, 0.17, 6_000),
+            Feed((512, 512), 10, 0.38, 5_000, latest=700),
         ),
     ),
 )
@@ -55,6 +60,7 @@ class Settings:
     ema_decay: float = 0.997
     snr_ceiling: float = 5.0
     thing_weight: float = 2.0
+    restyled_share: float = 0.2
     checkpoint_minutes: float = 5.0
     autocast: bool = True
     with_samples: bool = True

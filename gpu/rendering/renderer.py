@@ -15,7 +15,7 @@ from gpu.errors import AdapterMismatch, EngineError, GpuOutOfMemory, SafetyBlock
 from gpu.rendering.adapters import Adapter, AdapterMemory
 from gpu.rendering.pixels import is_blank, to_pictures
 from gpu.rendering.requests import RenderedImage, RenderFailure, RenderRequest
-from gpu.rendering.sampling import SamplingBatch, sample_latents, seed_noise
+from gpu.rendering.sampling import SamplingBatch, count_passes, sample_latents, seed_noise
 
 __all__ = ["RenderFailure", "RenderRequest", "RenderedImage", "Renderer"]
 
@@ -32,6 +32,7 @@ class _Order:
     request: RenderRequest
     adapter: Adapter
     steps: int
+    passes: int
     guidance_scale: float
 
     @property
@@ -53,15 +54,15 @@ class _StepCounter:
         self._total, self._finished, self._shown = total, 0, 0
         self._on_step, self._should_stop = on_step, should_stop
 
-    def step(self, rows: int, steps: int) -> None:
+    def step(self, rows: int, passes: int) -> None:
         if self._should_stop():
             raise Stopped("rendering was stopped")
-        self._shown = max(self._shown, self._finished + rows * steps)
+        self._shown = max(self._shown, self._finished + rows * passes)
         if self._on_step is not None:
             self._on_step(self._shown, self._total)
 
-    def finish(self, rows: int, steps: int) -> None:
-        self._finished += rows * steps
+    def finish(self, rows: int, passes: int) -> None:
+        self._finished += rows * passes
 
 
 class Renderer:
@@ -94,7 +95,7 @@ class Renderer:
     ) -> list[Outcome]:
         """Draw all requests; the answers are in the order asked.
 
-        `on_step(done, total)` counts denoising steps over all rows. A request that cannot be
+        `on_step(done, total)` counts denoising passes over all rows. A request that cannot be
         drawn in its own style is a `RenderFailure`; the others go on. Raises `Stopped` when
         `should_stop` says so, and `AdapterMismatch` if someone left an adapter on the model.
         """
@@ -106,7 +107,7 @@ class Renderer:
                 orders.append(self._accept(index, request))
             except EngineError as error:
                 outcomes[index] = RenderFailure.of(request, error)
-        total = sum(order.steps for order in orders)
+        total = sum(order.passes for order in orders)
         counter = _StepCounter(total, on_step, should_stop or _never)
         orders.sort(key=lambda order: order.group)
         for _, group in itertools.groupby(orders, key=lambda order: order.group):
@@ -122,12 +123,13 @@ class Renderer:
         if adapter.metadata.get("trigger") != request.trigger:
             raise AdapterMismatch("the style answers to another trigger word")
         spec = self.base.spec
-        guidance = request.guidance_scale
+        guidance, steps = request.guidance_scale, request.steps or spec.default_steps
         return _Order(
             index=index,
             request=request,
             adapter=adapter,
-            steps=request.steps or spec.default_steps,
+            steps=steps,
+            passes=count_passes(self.base, steps, width=request.width, height=request.height),
             guidance_scale=spec.guidance_scale if guidance is None else guidance,
         )
 
@@ -141,7 +143,7 @@ class Renderer:
             if not is_out_of_memory(error):
                 raise
         else:
-            counter.finish(len(orders), orders[0].steps)
+            counter.finish(len(orders), orders[0].passes)
             pictures = zip(orders, decoded, strict=True)
             return {order.index: _finish(order, tensor) for order, tensor in pictures}
         release_memory(self.base.device)
@@ -156,22 +158,26 @@ class Renderer:
         requests = [order.request for order in orders]
         prompts = [compose_prompt(request.trigger, request.prompt_tags) for request in requests]
         negatives = [compose_prompt("", request.negative_tags) for request in requests]
-        noise = [
-            seed_noise(self.base, request.seed, width=request.width, height=request.height)
-            for request in requests
-        ]
+        size = (requests[0].width, requests[0].height)
+        draft_size = self.base.draft_size(*size)
         batch = SamplingBatch(
             positive=self.base.encode_prompts(prompts),
             negative=self.base.encode_prompts(negatives),
-            noise=torch.stack(noise),
+            noise=self._noise(requests, size),
+            draft_noise=draft_size and self._noise(requests, draft_size),
             guidance=torch.tensor([order.guidance_scale for order in orders]),
             adapters=tuple(order.row_adapter for order in orders),
             steps=orders[0].steps,
         )
         latents = sample_latents(
-            self.base, batch, on_step=lambda step: counter.step(len(orders), step)
+            self.base, batch, on_step=lambda passes: counter.step(len(orders), passes)
         )
         return self.base.decode_latents(latents)
+
+    def _noise(self, requests: Sequence[RenderRequest], size: tuple[int, int]) -> torch.Tensor:
+        width, height = size
+        seeds = [request.seed for request in requests]
+        return torch.stack([seed_noise(self.base, s, width=width, height=height) for s in seeds])
 
 
 def _finish(order: _Order, decoded: torch.Tensor) -> Outcome:

@@ -4,11 +4,13 @@ The diffusers pipelines take one guidance for a whole batch; here a batch may ho
 different people, so whatever differs between them is a tensor over rows.
 """
 
+import itertools
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch.nn.functional import interpolate
 
 from gpu.base_models.lora import RowAdapter, wearing
 from gpu.base_models.model import BaseModel
@@ -21,6 +23,8 @@ class SamplingBatch:
 
     `positive` and `negative` have one row each, `noise` fp32 [B, C, h, w],
     `guidance` fp32 [B] where 1 means none, `adapters` one per row, or `None` for the plain base.
+    With `draft_noise`, fp32 [B, C, h', w'] of a smaller frame, that is denoised first, enlarged and
+    redrawn (the "high-resolution fix"); so a seed shows the same scene at every size.
     """
 
     positive: Conditioning
@@ -29,6 +33,12 @@ class SamplingBatch:
     guidance: torch.Tensor
     adapters: tuple[RowAdapter | None, ...]
     steps: int
+    draft_noise: torch.Tensor | None = None
+
+    @property
+    def is_guided(self) -> bool:
+        """Whether any row is drawn with guidance; then all are also drawn without the prompt."""
+        return bool((self.guidance > 1.0).any())
 
 
 def seed_noise(base: BaseModel, seed: int, *, width: int, height: int) -> torch.Tensor:
@@ -41,38 +51,79 @@ def seed_noise(base: BaseModel, seed: int, *, width: int, height: int) -> torch.
     return torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed))
 
 
+def count_passes(base: BaseModel, steps: int, *, width: int, height: int) -> int:
+    """How often the network is asked for a frame: the steps, and those of a redrawing."""
+    redrawn = base.draft_size(width, height) is not None
+    return steps + redrawn * _redrawing_steps(base, steps)
+
+
+def _redrawing_steps(base: BaseModel, steps: int) -> int:
+    return max(1, round(steps * base.spec.redraw_share))
+
+
 @torch.no_grad()
 def sample_latents(
     base: BaseModel, batch: SamplingBatch, *, on_step: Callable[[int], None] | None = None
 ) -> torch.Tensor:
-    """Denoise a batch; returns scaled latents fp32 [B, C, h, w]. `on_step` gets 1…steps.
+    """Denoise a batch; returns scaled latents fp32 [B, C, h, w]. `on_step` gets 1…passes.
 
     Raises `AdapterMismatch` when a row could not be drawn in exactly its own style.
     """
+    under_negative = [row and row.at(base.spec.negative_strength) for row in batch.adapters]
+    adapters = [*under_negative, *batch.adapters] if batch.is_guided else batch.adapters
+    passes = itertools.count(1)
+
+    def after_step() -> None:
+        if on_step is not None:
+            on_step(next(passes))
+
+    with wearing(base.unet, adapters):
+        if batch.draft_noise is None:
+            return _denoise(base, batch, batch.noise, after_step)
+        draft = _denoise(base, batch, batch.draft_noise, after_step)
+        height, width = (side * base.vae_factor for side in batch.noise.shape[-2:])
+        pixels = interpolate(base.decode_latents(draft), (height, width), mode="bicubic")
+        enlarged = base.encode_images(pixels.clamp(-1.0, 1.0)).float()
+        return _denoise(base, batch, batch.noise, after_step, over=enlarged)
+
+
+def _denoise(
+    base: BaseModel,
+    batch: SamplingBatch,
+    noise: torch.Tensor,
+    after_step: Callable[[], None],
+    *,
+    over: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Latents from noise alone, or from latents of a picture (`over`) that noise half hides."""
     scheduler = base.make_scheduler()
     with warnings.catch_warnings():
         # diffusers hands tensors to numpy in a way that numpy 2 warns about
         warnings.simplefilter("ignore", DeprecationWarning)
         scheduler.set_timesteps(batch.steps, device=base.device)
-    guided = bool((batch.guidance > 1.0).any())
-    text = Conditioning.join([batch.negative, batch.positive]) if guided else batch.positive
+    text = (
+        Conditioning.join([batch.negative, batch.positive]) if batch.is_guided else batch.positive
+    )
     text = text.to(base.device, base.dtype)
     guidance = batch.guidance.to(base.device).view(-1, 1, 1, 1)
-    latents = batch.noise.to(base.device) * scheduler.init_noise_sigma
-    under_negative = [row and row.at(base.spec.negative_strength) for row in batch.adapters]
-    adapters = [*under_negative, *batch.adapters] if guided else batch.adapters
-    with wearing(base.unet, adapters):
-        for index, time in enumerate(scheduler.timesteps):
-            scaled = scheduler.scale_model_input(latents, time)
-            rows = torch.cat([scaled, scaled]) if guided else scaled
-            predicted = base.predict(rows.to(base.dtype), time.expand(len(rows)), text).float()
-            if guided:
-                without, with_prompt = predicted.chunk(2)
-                predicted = without + guidance * (with_prompt - without)
-                predicted = _keep_contrast(predicted, with_prompt, base.spec.guidance_rescale)
-            latents = scheduler.step(predicted, time, latents).prev_sample
-            if on_step is not None:
-                on_step(index + 1)
+    times, latents = scheduler.timesteps, noise.to(base.device)
+    if over is None:
+        latents = latents * scheduler.init_noise_sigma
+    else:
+        begin = len(times) - _redrawing_steps(base, batch.steps)
+        scheduler.set_begin_index(begin)
+        times = times[begin:]
+        latents = scheduler.add_noise(over, latents, times[:1].expand(len(latents)))
+    for time in times:
+        scaled = scheduler.scale_model_input(latents, time)
+        rows = torch.cat([scaled, scaled]) if batch.is_guided else scaled
+        predicted = base.predict(rows.to(base.dtype), time.expand(len(rows)), text).float()
+        if batch.is_guided:
+            without, with_prompt = predicted.chunk(2)
+            predicted = without + guidance * (with_prompt - without)
+            predicted = _keep_contrast(predicted, with_prompt, base.spec.guidance_rescale)
+        latents = scheduler.step(predicted, time, latents).prev_sample
+        after_step()
     return latents
 
 

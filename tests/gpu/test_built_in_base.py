@@ -1,5 +1,6 @@
 """The shipped base model goes through exactly the code that the tiny one does."""
 
+import numpy as np
 import pytest
 
 from gpu.base_models.registry import REGISTRY, load_base_model
@@ -42,19 +43,34 @@ def test_every_size_it_offers_fits_its_network(built_in):
     assert (512, 512) in aspect_buckets(built_in.native_side, built_in.size_multiple)
 
 
-@pytest.mark.parametrize("size", REGISTRY["built-in"].sizes)
-def test_a_style_trained_on_it_is_drawn_at_every_size(short_style, size):
+def drawn(style, *, size, steps, seed=4):
     request = RenderRequest(
         request_id="one",
-        adapter_path=short_style.adapter_path,
-        adapter_sha256=short_style.adapter_sha256,
+        adapter_path=style.adapter_path,
+        adapter_sha256=style.adapter_sha256,
         trigger="<style-0>",
         prompt_tags=("house", "meadow"),
         width=size[0],
         height=size[1],
-        seed=4,
-        steps=2,
+        seed=seed,
+        steps=steps,
     )
     (outcome,) = Renderer.setup("built-in").render([request])
     assert isinstance(outcome, RenderedImage), outcome
-    assert outcome.image.size == size
+    return outcome.image
+
+
+@pytest.mark.parametrize("size", REGISTRY["built-in"].sizes)
+def test_a_style_trained_on_it_is_drawn_at_every_size(short_style, size):
+    assert drawn(short_style, size=size, steps=2).size == size
+
+
+def test_a_seed_shows_the_same_scene_large_and_small(short_style):
+    def thumbnail(side, seed):
+        image = drawn(short_style, size=(side, side), steps=6, seed=seed)
+        return np.asarray(image.resize((32, 32)), float).ravel()
+
+    large = thumbnail(1024, seed=4)
+    same, other = (np.corrcoef(large, thumbnail(512, seed))[0, 1] for seed in (4, 5))
+    assert same > 0.8
+    assert same > other

@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from gpu.base_models.lora import RowAdapter, adapter_shapes
-from gpu.rendering.sampling import SamplingBatch, _keep_contrast, sample_latents, seed_noise
+from gpu.rendering.sampling import (
+    SamplingBatch,
+    _keep_contrast,
+    count_passes,
+    sample_latents,
+    seed_noise,
+)
 
 
 def batch(base, *, guidance, rows=2):
@@ -79,3 +85,28 @@ def test_a_style_worn_less_under_the_negative_prompt_is_guided_for(tiny_base):
     uneven = sample_latents(dataclasses.replace(tiny_base, spec=spec), worn)
     assert (even[0] - uneven[0]).abs().max() > 1e-2
     assert torch.allclose(even[1], uneven[1], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "width, height, draft", [(32, 32, None), (64, 32, None), (64, 64, (32, 32)), (96, 64, (48, 32))]
+)
+def test_only_a_frame_larger_than_the_models_own_is_drafted(tiny_base, width, height, draft):
+    assert tiny_base.draft_size(width, height) == draft
+
+
+def test_a_draft_and_its_redrawing_are_counted_together(tiny_base):
+    asked = dataclasses.replace(
+        batch(tiny_base, guidance=[2.0, 2.0]),
+        noise=torch.stack([seed_noise(tiny_base, row, width=64, height=64) for row in range(2)]),
+        draft_noise=batch(tiny_base, guidance=[1.0]).noise,
+        steps=10,
+    )
+    passes = []
+    latents = sample_latents(tiny_base, asked, on_step=passes.append)
+    assert latents.shape == asked.noise.shape
+    assert passes == list(range(1, 17))
+    assert len(passes) == count_passes(tiny_base, 10, width=64, height=64)
+
+
+def test_a_frame_that_fits_is_asked_for_once_a_step(tiny_base):
+    assert count_passes(tiny_base, 20, width=64, height=32) == 20

@@ -191,6 +191,26 @@ def test_storage_that_fails_one_training_in_mid_work_leaves_the_others_alone(
         assert third.step == "publish_style"
 
 
+def test_a_worker_that_falls_over_gives_back_every_training_it_claimed(
+    committed, waiting, monkeypatch
+):
+    real = train_style_module.WorkerApi.download
+
+    def download(api, url, path):
+        if f"-{waiting[2]}-" in str(path):
+            raise OSError("no space left on device")
+        return real(api, url, path)
+
+    monkeypatch.setattr(train_style_module.WorkerApi, "download", download)
+    with pytest.raises(OSError, match="no space"):
+        train_style(job_id=waiting[0])
+    with committed() as session:
+        claimed = [session.get(Job, job_id) for job_id in waiting]
+        # no lease to wait out: two failed for good, the one without its work is tried again
+        expected = [JobState.FAILED, JobState.QUEUED, JobState.FAILED]
+        assert [job.state for job in claimed] == expected
+
+
 def test_a_training_cut_into_slices_ends_as_one_that_was_not(
     committed, site_storage, tiny, monkeypatch
 ):

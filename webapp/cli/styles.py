@@ -34,9 +34,7 @@ def train(folder: Path, email: str, name: str, price: int, tags: str) -> None:
     """
     new = styles.NewStyle(name=name, description=name, price_tokens=price)
     works = [
-        UploadedImage(path.name, path.read_bytes(), _tags(path, tags))
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in SUFFIXES
+        UploadedImage(path.name, path.read_bytes(), _tags(path, tags)) for path in _pictures(folder)
     ]
     try:
         with unit_of_work() as session:
@@ -60,6 +58,41 @@ def train(folder: Path, email: str, name: str, price: int, tags: str) -> None:
     click.echo(f"Style {style_id} is on sale.")
 
 
+@style.command("evaluate")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--out", default="var/evaluation", show_default=True,
+    type=click.Path(file_okay=False, path_type=Path), help="Folder for the report.",
+)  # fmt: skip
+@click.option("--base-model", help="Name or folder; that of the settings, if not given.")
+@click.option("--steps", type=click.IntRange(1), help="What suits the base model, if not given.")
+@click.option("--tags", default="", help="Tags of every image, separated by commas.")
+def evaluate(folder: Path, out: Path, base_model: str | None, steps: int | None, tags: str) -> None:
+    """Measure how well the style of the pictures of FOLDER is learned; nothing is stored or sold.
+
+    Two thirds are learned from, the rest are kept back: their tags are what is asked for, and
+    they set how near to the style one can come.
+    """
+    from gpu.errors import EngineError  # torch takes seconds to import
+    from gpu.evaluation.study import Subject, study_styles, write_page
+    from gpu.training.recipe import TrainingProgress, TrainingWork
+
+    works = [TrainingWork(path, _tags(path, tags)) for path in _pictures(folder)]
+    subject = Subject(folder.resolve().name, works, out / "style")
+    name = base_model or settings().base_model
+    with click.progressbar(length=100, label="Training") as bar:
+
+        def show(_: str, progress: TrainingProgress) -> None:
+            bar.update(int(progress.percent) - bar.pos)
+
+        try:
+            findings = study_styles([subject], base_model=name, on_progress=show, steps=steps)
+        except EngineError as error:
+            raise click.ClickException(f"{error.cause}: {error}") from error
+    click.echo(f"Style gap closed: {findings[0].style_gap_closed:.2f}")
+    click.echo(f"Look at {write_page(out, findings, base_model=name)}")
+
+
 @style.command("export")
 @click.argument("style_id", type=int)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
@@ -76,6 +109,10 @@ def export(style_id: int, file: Path) -> None:
 
 def _storage() -> Storage:
     return configured_storage(settings())
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
 
 
 def _tags(path: Path, common: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 from PIL import Image
 
-from gpu.training.report import contact_sheet, loss_curve
+from gpu.evaluation.pictures import contact_sheet, loss_curve
 
 
 def test_a_contact_sheet_shows_every_picture_uncut(tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gpu.evaluation import (
+from gpu.evaluation.meter import (
     StyleGap,
     StyleMeter,
     measure_style_gap,

@@ -1,0 +1,91 @@
+"""A trained style beside the bare base model: the same prompts and seeds, drawn and measured."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from safetensors import safe_open
+
+from gpu.errors import EngineError
+from gpu.evaluation.meter import StyleGap, measure_style_gap
+from gpu.evaluation.pictures import contact_sheet
+from gpu.rendering.renderer import RenderedImage, Renderer, RenderFailure, RenderRequest
+
+FIRST_SEED = 100
+PICTURES = 6
+
+Work = tuple[Image.Image, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Pictures of the same prompts and seeds without and with the style, and the gap closed."""
+
+    prompts: tuple[tuple[str, ...], ...]
+    plain: list[Image.Image]
+    trained: list[Image.Image]
+    gap: StyleGap
+
+
+def compare_with_base(
+    renderer: Renderer, style_file: Path, *, works: Sequence[Work], other_works: Sequence[Work]
+) -> Comparison:
+    """Draw and measure a style learned from `works`.
+
+    The prompts are what `other_works`, never trained on, show: so content does not count as style.
+    Raises `EngineError` when a picture cannot be drawn.
+    """
+    prompts = tuple(tags for _, tags in other_works[:PICTURES])
+    plain = _draw(renderer, style_file, prompts, strength=0.0)
+    trained = _draw(renderer, style_file, prompts, strength=1.0)
+    gap = measure_style_gap(
+        renderer.base,
+        works=[work for work, _ in works],
+        other_works=[work for work, _ in other_works],
+        plain=plain,
+        trained=trained,
+    )
+    return Comparison(prompts, plain, trained, gap)
+
+
+def draw_sheet(path: Path, name: str, works: Sequence[Work], comparison: Comparison) -> Path:
+    """The picture to look at: works, base model and trained style."""
+    return contact_sheet(
+        path,
+        {
+            f"The artist's works: {name}": [work for work, _ in works],
+            "The base model": comparison.plain,
+            "The trained style, same prompts and seeds": comparison.trained,
+        },
+        captions=[", ".join(prompt) for prompt in comparison.prompts],
+    )
+
+
+def _draw(
+    renderer: Renderer, style_file: Path, prompts: Sequence[tuple[str, ...]], *, strength: float
+) -> list[Image.Image]:
+    with safe_open(style_file, framework="pt") as opened:
+        trigger = opened.metadata()["trigger"]
+    requests = [
+        RenderRequest(
+            request_id=", ".join(prompt),
+            adapter_path=style_file,
+            adapter_sha256=hashlib.sha256(style_file.read_bytes()).hexdigest(),
+            trigger=trigger,
+            prompt_tags=prompt,
+            width=renderer.base.native_side,
+            height=renderer.base.native_side,
+            seed=FIRST_SEED + index,
+            style_strength=strength,
+        )
+        for index, prompt in enumerate(prompts)
+    ]
+    return [_picture(outcome) for outcome in renderer.render(requests)]
+
+
+def _picture(outcome: RenderedImage | RenderFailure) -> Image.Image:
+    if isinstance(outcome, RenderFailure):
+        raise EngineError(f"{outcome.request_id}: {outcome.cause}: {outcome.message}")
+    return outcome.image

@@ -1,0 +1,37 @@
+import pytest
+from PIL import Image
+
+from gpu.errors import EngineError
+from gpu.evaluation.comparison import compare_with_base, draw_sheet
+from gpu.rendering.renderer import Renderer
+from gpu.training.pictures import prepare_work
+
+
+@pytest.fixture(scope="module")
+def prepared(tiny_base, works):
+    return [(prepare_work(work.path, tiny_base), work.tags) for work in works]
+
+
+def test_the_style_and_the_base_draw_what_other_works_show(
+    tiny_base, trained_style, prepared, tmp_path
+):
+    comparison = compare_with_base(
+        Renderer(tiny_base),
+        trained_style.adapter_path,
+        works=prepared[:6],
+        other_works=prepared[6:],
+    )
+    assert comparison.prompts == tuple(tags for _, tags in prepared[6:])
+    assert len(comparison.plain) == len(comparison.trained) == 4
+    assert all(a != b for a, b in zip(comparison.plain, comparison.trained, strict=True))
+    sheet = draw_sheet(tmp_path / "sheet.png", "Tiny", prepared[:6], comparison)
+    with Image.open(sheet) as picture:
+        assert picture.width > 6 * 192
+
+
+def test_a_picture_that_cannot_be_drawn_is_no_smaller_sheet(tiny_base, trained_style, prepared):
+    nothing = [(prepared[0][0], ())]
+    with pytest.raises(EngineError, match="INVALID_PROMPT"):
+        compare_with_base(
+            Renderer(tiny_base), trained_style.adapter_path, works=prepared, other_works=nothing
+        )

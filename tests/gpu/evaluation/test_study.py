@@ -1,0 +1,49 @@
+import dataclasses
+import json
+import math
+
+import pytest
+from PIL import Image
+
+from gpu.errors import LowQualityData
+from gpu.evaluation.study import Subject, study_styles, write_page
+
+
+def study(subjects, base, steps=2):
+    return study_styles(subjects, base_model=str(base), on_progress=lambda *_: None, steps=steps)
+
+
+def test_styles_are_studied_together_and_shown_on_one_page(tiny_base_folder, works, tmp_path):
+    subjects = [
+        Subject("Soft <noise>", works, tmp_path / "first"),
+        Subject("Less of it", works[:4], tmp_path / "second"),
+    ]
+    findings = study(subjects, tiny_base_folder)
+    assert [(one.works, one.unseen_works) for one in findings] == [(6, 4), (2, 2)]
+    assert all(math.isfinite(one.style_gap_closed) for one in findings)
+    assert findings[0].adapter_sha256 != findings[1].adapter_sha256
+    for subject, one in zip(subjects, findings, strict=True):
+        assert json.loads((subject.folder / "report.json").read_text()) == dataclasses.asdict(one)
+        for name in ("contact_sheet.png", "loss_curve.png"):
+            with Image.open(subject.folder / name) as picture:
+                assert picture.width > 500
+    page = write_page(tmp_path, findings, base_model="tiny").read_text()
+    assert "first/contact_sheet.png" in page
+    assert "Soft &lt;noise&gt;" in page
+
+
+def test_works_kept_back_are_never_trained_on(works, tmp_path):
+    subject = Subject("Any", works, tmp_path)
+    assert set(subject.seen).isdisjoint(subject.unseen)
+    assert len(subject.seen) + len(subject.unseen) == len(works)
+
+
+def test_too_few_works_are_refused_before_training(tiny_base_folder, works, tmp_path):
+    with pytest.raises(LowQualityData, match="at least 4 works are needed, got 3"):
+        study([Subject("Any", works[:3], tmp_path)], tiny_base_folder)
+
+
+def test_a_work_kept_back_needs_tags_to_be_asked_for(tiny_base_folder, works, tmp_path):
+    untagged = [dataclasses.replace(work, tags=()) for work in works[:4]]
+    with pytest.raises(LowQualityData, match=r"0\.png, 3\.png"):
+        study([Subject("Any", untagged, tmp_path)], tiny_base_folder)

@@ -1,7 +1,8 @@
 """Drawn styles: each redraws a neutral scene as one imagined artist would.
 
-PRETRAINING styles may be shown to the codec, so that it can carry texture. HELD_OUT styles are
-unseen artists: only demos and measurements draw them, never pretraining.
+PRETRAINING styles are shown to the codec, so that it can carry texture, and to the base, so that
+colours are not part of what things are. HELD_OUT styles are unseen artists: only demos and
+measurements draw them, never pretraining.
 """
 
 from collections.abc import Callable
@@ -35,6 +36,8 @@ class Style(StrEnum):
     RISO = "riso"
     WATERCOLOUR = "watercolour"
     BLUEPRINT = "blueprint"
+    WOODCUT = "woodcut"
+    STAINED_GLASS = "stained-glass"
 
 
 def _random_colour(random: Random, lowest: float, highest: float) -> RgbShare:
@@ -135,6 +138,22 @@ def _blueprint(picture: Picture, _: Random) -> Picture:
     return tone * (1 - line) + line * np.array([0.92, 0.96, 1.0])
 
 
+def _woodcut(picture: Picture, random: Random) -> Picture:
+    rough = textures.wobble(picture, random, scale=2, amount=0.8)
+    tone = textures.luminance(rough)
+    cut = textures.stripes(picture, angle=pi / 2, spacing=7)
+    ink = np.clip((0.62 - tone - 0.35 * (cut - 0.5)) * 9 + 0.5, 0, 1)
+    ink = np.maximum(ink, textures.edges(rough, thickness=1.8))
+    return textures.between(ink, (0.95, 0.86, 0.70), (0.42, 0.07, 0.09))
+
+
+def _stained_glass(picture: Picture, random: Random) -> Picture:
+    panes = textures.cells(picture, random, count=150)
+    lead = textures.edges(panes, thickness=2)[..., None]
+    glowing = np.clip(panes, 0, 1) ** 1.4 * np.array([1.05, 0.85, 1.15])
+    return (glowing * (1 - lead) + np.array([0.06, 0.05, 0.08]) * lead).astype(np.float32)
+
+
 PRETRAINING: dict[Style, Callable[[Picture, Random], Picture]] = {
     Style.COLOUR_MATRIX: _colour_matrix, Style.NEGATIVE: _negative, Style.PASTEL: _pastel,
     Style.DUOTONE: _duotone, Style.STRIPED: _striped, Style.DOTTED: _dotted, Style.PIXEL: _pixel,
@@ -143,6 +162,7 @@ PRETRAINING: dict[Style, Callable[[Picture, Random], Picture]] = {
 HELD_OUT: dict[Style, Callable[[Picture, Random], Picture]] = {
     Style.SEPIA_INK: _sepia_ink, Style.NEON: _neon, Style.CROSS_HATCH: _cross_hatch,
     Style.RISO: _riso, Style.WATERCOLOUR: _watercolour, Style.BLUEPRINT: _blueprint,
+    Style.WOODCUT: _woodcut, Style.STAINED_GLASS: _stained_glass,
 }  # fmt: skip
 
 

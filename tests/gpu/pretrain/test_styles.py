@@ -3,30 +3,48 @@
 import numpy as np
 import pytest
 
+from gpu.base_models.patch_codec import PatchCodec
 from gpu.pretrain import fit_codec, latents
 from gpu.pretrain.scenes import draw_scene
 from gpu.pretrain.styles import HELD_OUT, PRETRAINING, Style, draw_artist_works, restyle
-from gpu.pretrain.vocabulary import WORDS
+from gpu.pretrain.vocabulary import SPARE_SLOTS, WORDS
 
 
 def test_a_style_is_either_for_pretraining_or_held_out():
     assert not set(PRETRAINING) & set(HELD_OUT)
     assert set(PRETRAINING) | set(HELD_OUT) == set(Style)
-    assert len(HELD_OUT) >= 5
+    assert len(HELD_OUT) >= 8
 
 
-def test_pretraining_draws_no_held_out_style(monkeypatch):
-    drawn = set()
+@pytest.fixture
+def drawn(monkeypatch):
+    """Styles that pretraining draws, as they are drawn."""
+    styles = []
 
     def remember(image, style, seed):
-        drawn.add(style)
+        styles.append(style)
         return restyle(image, style, seed)
 
     monkeypatch.setattr(fit_codec, "restyle", remember)
-    fit_codec.fit_codec(images=3 * len(PRETRAINING), channels=4, side=32)
+    monkeypatch.setattr(latents, "restyle", remember)
+    return styles
 
-    assert drawn == set(PRETRAINING)
-    assert not hasattr(latents, "restyle")
+
+def test_the_codec_sees_no_held_out_style(drawn):
+    fit_codec.fit_codec(images=3 * len(PRETRAINING), channels=4, side=32)
+    assert set(drawn) == set(PRETRAINING)
+
+
+def test_the_base_sees_no_held_out_style_and_reads_the_style_of_each_scene(drawn, tmp_path):
+    codec = PatchCodec(latent_channels=4, patch=16)
+    scenes = latents.cache_latents(
+        tmp_path, codec, size=(32, 32), count=60, seed=3, restyled_share=0.5
+    )
+    assert set(drawn) <= set(PRETRAINING)
+    styled = [tags for tags in scenes.tags if set(tags) & set(SPARE_SLOTS)]
+    assert len(styled) == len(drawn)
+    assert 15 < len(styled) < 45
+    assert [latents.STYLE_WORDS[style] for style in drawn] == [tags[-1] for tags in styled]
 
 
 @pytest.mark.parametrize("style", list(Style))

@@ -38,8 +38,8 @@ def compare_with_base(
     Raises `EngineError` when a picture cannot be drawn.
     """
     prompts = tuple(tags for _, tags in other_works[:PICTURES])
-    plain = _draw(renderer, style_file, prompts, strength=0.0)
-    trained = _draw(renderer, style_file, prompts, strength=1.0)
+    plain = draw_in_style(renderer, style_file, prompts, strength=0.0)
+    trained = draw_in_style(renderer, style_file, prompts)
     gap = measure_style_gap(
         renderer.base,
         works=[work for work, _ in works],
@@ -63,9 +63,17 @@ def draw_sheet(path: Path, name: str, works: Sequence[Work], comparison: Compari
     )
 
 
-def _draw(
-    renderer: Renderer, style_file: Path, prompts: Sequence[tuple[str, ...]], *, strength: float
+def draw_in_style(
+    renderer: Renderer,
+    style_file: Path,
+    prompts: Sequence[tuple[str, ...]],
+    *,
+    strength: float = 1.0,
 ) -> list[Image.Image]:
+    """One picture per prompt at the base model's own size; strength 0 is the bare base model.
+
+    Raises `EngineError` when one cannot be drawn.
+    """
     with safe_open(style_file, framework="pt") as opened:
         trigger = opened.metadata()["trigger"]
     requests = [

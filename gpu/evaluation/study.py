@@ -70,6 +70,16 @@ class Findings:
     adapter_sha256: str
 
 
+@dataclass(frozen=True)
+class Table:
+    """More to show on the page of a study."""
+
+    title: str
+    note: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[object, ...]]
+
+
 def study_styles(
     subjects: Sequence[Subject],
     *,
@@ -148,7 +158,13 @@ def _prepared(works: Sequence[TrainingWork], base: BaseModel) -> list[Work]:
     return [(prepare_work(work.path, base), work.tags) for work in works]
 
 
-def write_page(folder: Path, findings: Sequence[Findings], *, base_model: str) -> Path:
+def write_page(
+    folder: Path,
+    findings: Sequence[Findings],
+    *,
+    base_model: str,
+    tables: Sequence[Table] = (),
+) -> Path:
     """One page of all studies, whose folders lie beside it."""
     pages = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -157,6 +173,8 @@ def write_page(folder: Path, findings: Sequence[Findings], *, base_model: str) -
         lstrip_blocks=True,
     )
     page = folder / "index.html"
-    text = pages.get_template("page.html").render(findings=findings, base_model=base_model)
+    text = pages.get_template("page.html").render(
+        findings=findings, base_model=base_model, tables=tables
+    )
     page.write_text(text, encoding="utf-8")
     return page

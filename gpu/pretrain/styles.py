@@ -144,7 +144,7 @@ def _woodcut(picture: Picture, random: Random) -> Picture:
     cut = textures.stripes(picture, angle=pi / 2, spacing=7)
     ink = np.clip((0.62 - tone - 0.35 * (cut - 0.5)) * 9 + 0.5, 0, 1)
     ink = np.maximum(ink, textures.edges(rough, thickness=1.8))
-    return textures.between(ink, (0.95, 0.86, 0.70), (0.42, 0.07, 0.09))
+    return textures.between(ink.astype(np.float32), (0.95, 0.86, 0.70), (0.42, 0.07, 0.09))
 
 
 def _stained_glass(picture: Picture, random: Random) -> Picture:

@@ -24,7 +24,7 @@ up: $(INSTALLED)  ## the whole site at http://localhost:8000 with the demo's dat
 
 test: $(INSTALLED)  ## all tests, on real services; starts or installs what this machine lacks
 	tests/services.sh
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 sure: lint types contracts env-example images test  ## all that CI runs
 

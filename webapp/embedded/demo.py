@@ -33,8 +33,8 @@ PRICE = 20
 ARTIST = "ink@artists.example"
 ORDERS: tuple[tuple[str, tuple[str, ...], int], ...] = (
     ("1:1", ("house", "meadow", "sunset"), 11),
-    ("2:2", ("castle", "hills", "day"), 12),
-    ("1:2", ("balloon", "sea", "day"), 13),
+    ("2:2", ("mountain", "snow", "day"), 12),
+    ("1:2", ("boat", "sea", "sunset"), 13),
 )
 console = Console()
 

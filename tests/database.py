@@ -95,11 +95,13 @@ def migrate(url: URL, revision: str = "head") -> None:
     use(url)
     config = alembic_config()
     config.set_main_option("script_location", str(ROOT / "migrations"))
-    if revision == "base":
-        command.downgrade(config, revision)
-    else:
-        command.upgrade(config, revision)
-    use(make_url(before))
+    try:
+        if revision == "base":
+            command.downgrade(config, revision)
+        else:
+            command.upgrade(config, revision)
+    finally:
+        use(make_url(before))
 
 
 def empty(url: URL) -> None:

@@ -19,6 +19,7 @@ ENVIRONMENT = {
     "SECRET_KEY": "a secret key of the tests, long enough",
     "INTERNAL_API_TOKEN": "the token of the tests' workers, long enough",
     "BROKER_URL": "amqp://guest:guest@127.0.0.1:1//",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
     "PUBLIC_BASE_URL": "http://localhost:8000",
     "GOOGLE_CLIENT_ID": "client",
     "GOOGLE_CLIENT_SECRET": "secret",

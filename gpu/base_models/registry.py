@@ -45,7 +45,7 @@ REGISTRY: dict[str, BaseModelSpec] = {
         lora_rank=16,
         lora_alpha=16.0,
         # slower, the palette is not reached in these steps; faster, things are forgotten
-        lora_learning_rate=1e-3,
+        lora_learning_rate=7e-4,
         training_steps=240,
         training_steps_per_work=5,
         max_training_steps=700,

@@ -60,8 +60,11 @@ class BaseModel:
         if scale >= 1:
             return None
         multiple = self.size_multiple
-        shorter = (max(1, round(side * scale / multiple)) * multiple for side in (width, height))
-        return next(shorter), next(shorter)
+
+        def shorter(side: int) -> int:
+            return max(1, round(side * scale / multiple)) * multiple
+
+        return shorter(width), shorter(height)
 
     @property
     def latent_channels(self) -> int:

@@ -76,15 +76,17 @@ def draw_in_style(
     """
     with safe_open(style_file, framework="pt") as opened:
         trigger = opened.metadata()["trigger"]
+    sha256 = hashlib.sha256(style_file.read_bytes()).hexdigest()
+    side = renderer.base.native_side
     requests = [
         RenderRequest(
             request_id=", ".join(prompt),
             adapter_path=style_file,
-            adapter_sha256=hashlib.sha256(style_file.read_bytes()).hexdigest(),
+            adapter_sha256=sha256,
             trigger=trigger,
             prompt_tags=prompt,
-            width=renderer.base.native_side,
-            height=renderer.base.native_side,
+            width=side,
+            height=side,
             seed=FIRST_SEED + index,
             style_strength=strength,
         )

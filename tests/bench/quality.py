@@ -59,8 +59,11 @@ def main() -> None:
     began = time.monotonic()
     findings, adapters = _study(sizes, arguments.base_model)
     renderer = Renderer.setup(arguments.base_model)
-    identification, styles = _identification(sizes, renderer, adapters)
-    adherence, things = _adherence(sizes, renderer, adapters)
+    prompts = _prompts(sizes.pictures)
+    plain = draw_in_style(renderer, next(iter(adapters.values())), prompts, strength=0.0)
+    drawn = {name: draw_in_style(renderer, path, prompts) for name, path in adapters.items()}
+    identification, styles = _identification(sizes, renderer, drawn)
+    adherence, things = _adherence(sizes, [prompt[0] for prompt in prompts], plain, drawn)
     figures: dict[str, Any] = {
         "style_gap_closed": round(mean(one.style_gap_closed for one in findings), 3),
         **identification,
@@ -102,7 +105,7 @@ def _subject(style: Style, count: int) -> Subject:
 
 
 def _identification(
-    sizes: Sizes, renderer: Renderer, adapters: dict[str, Path]
+    sizes: Sizes, renderer: Renderer, drawn: dict[str, Pictures]
 ) -> tuple[dict[str, float], Table]:
     """Whether a judge of real works names the style of the pictures drawn in it."""
 
@@ -117,18 +120,14 @@ def _identification(
 
     judge = StyleJudge.of(real(JUDGE_SEED))
     checked = _share_on_diagonal(judge.confusion(real(CHECK_SEED)))
-    prompts = _prompts(sizes.pictures)
-    drawn = {
-        style.value: draw_in_style(renderer, adapters[style.value], prompts) for style in IDENTIFIED
-    }
-    confusion = judge.confusion(drawn)
+    confusion = judge.confusion({style.value: drawn[style.value] for style in IDENTIFIED})
     share = _share_on_diagonal(confusion)
     table = Table(
         title="Whose style is it?",
         note=f"A judge that learned from real works names {checked:.0%} of other real works, and "
         f"{share:.0%} of the trained styles' pictures. Rows: drawn in; columns: judged as.",
-        columns=("", *drawn),
-        rows=[(name, *counts) for name, counts in zip(drawn, confusion, strict=True)],
+        columns=("", *IDENTIFIED),
+        rows=[(name, *counts) for name, counts in zip(IDENTIFIED, confusion, strict=True)],
     )
     return {
         "style_identification": round(share, 3),
@@ -137,12 +136,10 @@ def _identification(
 
 
 def _adherence(
-    sizes: Sizes, renderer: Renderer, adapters: dict[str, Path]
+    sizes: Sizes, asked: Sequence[str], plain: Pictures, drawn: dict[str, Pictures]
 ) -> tuple[dict[str, float], Table]:
     """Whether the thing asked for is still seen: trained styles against the plain base."""
     judge = ThingJudge() if sizes is not SMOKE else ThingJudge(scenes=200, epochs=1)
-    prompts = _prompts(sizes.pictures)
-    asked = [prompt[0] for prompt in prompts]
 
     def hits(pictures: Pictures, wanted: Sequence[str]) -> list[bool]:
         return [str(seen) == one for seen, one in zip(judge.judge(pictures), wanted, strict=True)]
@@ -151,11 +148,8 @@ def _adherence(
         style.value: draw_artist_works(style, sizes.judged_works, CHECK_SEED, SIDE)
         for style in HELD_OUT
     }
-    first = next(iter(adapters.values()))
-    base = hits(draw_in_style(renderer, first, prompts, strength=0.0), asked)
-    styled = {
-        name: hits(draw_in_style(renderer, path, prompts), asked) for name, path in adapters.items()
-    }
+    base = hits(plain, asked)
+    styled = {name: hits(pictures, asked) for name, pictures in drawn.items()}
     rows: list[tuple[object, ...]] = [
         (
             name,

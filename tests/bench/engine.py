@@ -23,7 +23,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from gpu.base_models.lora import RowAdapter, adapter_shapes, wearing
+from gpu.base_models.lora import RowAdapter, wearing
 from gpu.base_models.model import BaseModel
 from gpu.base_models.prompts import compose_prompt
 from gpu.base_models.registry import load_base_model
@@ -36,10 +36,10 @@ from gpu.training.held_out import HeldOut
 from gpu.training.learner import Classroom, Learner, Lesson
 from gpu.training.recipe import TrainingConfig, TrainingWork, decide_recipe
 from gpu.training.schedule import learning_rate_at, plan_steps
-from gpu.training.style_file import style_metadata, write_style
 from gpu.training.trainer import TrainingOrder, train_together
 from tests.bench.comparing import compare
 from tests.bench.usual import ExampleTraining, UsualWorker
+from tests.random_style import write_random_style
 
 OUT = Path("var/bench/engine.json")
 PHOTO_SIZE = (4000, 3000)  # what a phone or a scanner gives
@@ -277,7 +277,8 @@ class Bench:
     def _request(self, number: int, *, style: int) -> RenderRequest:
         path = self._folder / "styles" / f"{style}.safetensors"
         if style not in self._hashes:
-            self._hashes[style] = _write_random_style(path, self._base, seed=style)
+            # speed does not depend on what was learned
+            self._hashes[style] = write_random_style(path, self._base, trigger=TRIGGER, seed=style)
         return RenderRequest(
             request_id=str(number),
             adapter_path=path,
@@ -299,21 +300,6 @@ def _write_photos(folder: Path, *, count: int) -> list[tuple[Path, tuple[str, ..
         image.resize(PHOTO_SIZE, Image.Resampling.BICUBIC).save(path, quality=90)
         photos.append((path, tags))
     return photos
-
-
-def _write_random_style(path: Path, base: BaseModel, *, seed: int) -> str:
-    """A style of small random weights: speed does not depend on what was learned."""
-    config = TrainingConfig(
-        base_model=base.spec.name, works=(), trigger=TRIGGER, output_dir=path.parent, seed=seed
-    )
-    recipe = decide_recipe(config, base.spec)
-    generator = torch.Generator().manual_seed(seed)
-    weights = {
-        name: torch.nn.Parameter(0.01 * torch.randn(shape, generator=generator))
-        for name, shape in adapter_shapes(base.unet, recipe.rank).items()
-    }
-    metadata = style_metadata(base, recipe, trigger=TRIGGER, data_sha256="", extra={})
-    return write_style(path, weights, metadata)
 
 
 def _table(figures: dict[str, Any]) -> Table:

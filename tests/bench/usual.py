@@ -57,9 +57,11 @@ class ExampleTraining:
         times = torch.randint(0, len(self._alphas), (len(latents),))
         share = self._alphas[times].view(-1, 1, 1, 1)
         noisy = share.sqrt() * latents + (1 - share).sqrt() * noise
-        target = noise
-        if base.prediction_type == "v_prediction":
-            target = share.sqrt() * noise - (1 - share).sqrt() * latents
+        target = {
+            "epsilon": noise,
+            "v_prediction": share.sqrt() * noise - (1 - share).sqrt() * latents,
+            "sample": latents,  # the example has no such case: its line for this base model
+        }[base.prediction_type]
         predicted = self._unet(noisy, times, encoder_hidden_states=text.hidden).sample
         loss = torch.nn.functional.mse_loss(predicted.float(), target)
         loss.backward()

@@ -1,0 +1,223 @@
+"""Whatever is wrong with a style or the card: no foreign or absent style, and the money back."""
+
+import hashlib
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+import torch
+from sqlalchemy import select, update
+
+from gpu.base_models.registry import load_base_model
+from tasks.on_gpu.render_images import render_images, renderer_for
+from tasks.worker_api import worker_settings
+from tests import making
+from tests.random_style import write_random_style
+from tests.tiny_model import write_tiny_model
+from webapp.domain import jobs
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.job import Job, JobState
+from webapp.domain.models.notification import Notification
+from webapp.domain.models.style import Style
+from webapp.domain.services import ledger, ledger_check
+
+TRIES = 4  # the first and three more
+
+
+@dataclass(frozen=True)
+class Market:
+    """Two buyers' orders of two artists' styles, waiting for one batch."""
+
+    orders: tuple[tuple[int, int], ...]  # (generation id, job id)
+    buyers: tuple[int, ...]
+    adapters: tuple[str, ...]
+    keys: tuple[str, ...]
+
+
+@pytest.fixture
+def market(committed, site_storage, tiny, tmp_path) -> Market:
+    base = load_base_model(tiny)
+    with committed.begin() as session:
+        orders, buyers, adapters, keys = [], [], [], []
+        for seed in (1, 2):
+            file = tmp_path / f"{seed}.safetensors"
+            sha256 = write_random_style(file, base, trigger="style", seed=seed)
+            style = making.style(
+                session, site_storage, base_model=tiny, trigger="style", adapter_sha256=sha256
+            )
+            put(site_storage, style.adapter_key, file.read_bytes())
+            buyer = making.user(session)
+            [image] = making.order(session, buyer, style)
+            orders.append((image.id, making.job_of(session, image).id))
+            buyers.append(buyer.id)
+            adapters.append(sha256)
+            keys.append(style.adapter_key)
+    return Market(tuple(orders), tuple(buyers), tuple(adapters), tuple(keys))
+
+
+def put(storage, key: str, data: bytes) -> None:
+    storage.put(key, data, content_type="application/octet-stream")
+
+
+def record_as(committed, key: str, data: bytes) -> None:
+    """Make the site expect just these bytes: only the engine can still see what they are."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    with committed.begin() as session:
+        style_id = session.scalars(select(Style.id).where(Style.adapter_key == key)).one()
+        session.execute(update(Style).where(Style.id == style_id).values(adapter_sha256=sha256))
+        session.execute(
+            update(Generation).where(Generation.style_id == style_id).values(adapter_sha256=sha256)
+        )
+
+
+def damaged(_committed, storage, market, _folder) -> None:
+    content = bytearray(storage.get(market.keys[0]))
+    content[-7] ^= 1
+    put(storage, market.keys[0], bytes(content))
+
+
+def missing(_committed, storage, market, _folder) -> None:
+    storage.delete(market.keys[0])
+
+
+def swapped(_committed, storage, market, _folder) -> None:
+    put(storage, market.keys[0], storage.get(market.keys[1]))
+
+
+def of_another_base(committed, storage, market, folder) -> None:
+    other = load_base_model(str(write_tiny_model(folder / "other", seed=9)))
+    file = folder / "other.safetensors"
+    write_random_style(file, other, trigger="style")
+    put(storage, market.keys[0], file.read_bytes())
+    record_as(committed, market.keys[0], file.read_bytes())
+
+
+def of_another_trigger(committed, storage, market, folder) -> None:
+    file = folder / "another.safetensors"
+    write_random_style(file, renderer_for("tiny").base, trigger="moon")
+    put(storage, market.keys[0], file.read_bytes())
+    record_as(committed, market.keys[0], file.read_bytes())
+
+
+def empty(committed, storage, market, _folder) -> None:
+    put(storage, market.keys[0], b"")
+    record_as(committed, market.keys[0], b"")
+
+
+@pytest.mark.parametrize(
+    "spoil, cause",
+    [
+        (damaged, "ADAPTER_MISMATCH"),
+        (missing, "NETWORK"),
+        (swapped, "ADAPTER_MISMATCH"),
+        (of_another_base, "ADAPTER_MISMATCH"),
+        (of_another_trigger, "ADAPTER_MISMATCH"),
+        (empty, "ADAPTER_MISMATCH"),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_a_style_that_cannot_be_proved_is_refunded_and_its_batch_mate_is_drawn(
+    committed, site_storage, market, tmp_path, spoil: Callable, cause
+):
+    spoil(committed, site_storage, market, tmp_path)
+    (_, spoiled), (_, good) = market.orders
+
+    render_images(job_id=spoiled)
+
+    with committed() as session:
+        job = session.get(Job, spoiled)
+        assert (job.state, job.failure_cause, job.tries) == (JobState.QUEUED, cause, 1)
+        mate = session.get(Job, good)
+        assert mate.step == "stamp_signature"
+        assert site_storage.get(mate.handover["raw_key"])
+    try_until_over(committed, spoiled)
+    assert_refunded(committed, site_storage, market, order=0, cause=cause)
+    assert adapters_on_disk() == {market.adapters[1]}  # or the next order would fail as well
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_a_mended_style_is_drawn_at_the_next_try(committed, site_storage, market, order):
+    whole = site_storage.get(market.keys[order])
+    put(site_storage, market.keys[order], whole[:-1])
+    render_images(job_id=market.orders[order][1])
+
+    put(site_storage, market.keys[order], whole)
+    try_until_over(committed, market.orders[order][1])
+
+    with committed() as session:
+        assert session.get(Job, market.orders[order][1]).step == "stamp_signature"
+        assert session.get(Generation, market.orders[order][0]).failure_cause is None
+
+
+@contextmanager
+def refusing_rows(network: torch.nn.Module, most: int):
+    """Make the real network refuse more rows at once, as a full card would."""
+
+    def look(_module, arguments):
+        if len(arguments[0]) > most:
+            raise torch.OutOfMemoryError("simulated")
+
+    handle = network.register_forward_pre_hook(look)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def test_a_card_with_room_for_one_draws_the_batch_one_by_one(committed, market):
+    with refusing_rows(renderer_for("tiny").base.unet, 2):  # with and without the prompt
+        render_images(job_id=market.orders[0][1])
+    with committed() as session:
+        assert {session.get(Job, job).step for _, job in market.orders} == {"stamp_signature"}
+
+
+def test_a_card_without_room_is_tried_again_and_then_refunded(committed, site_storage, market):
+    with refusing_rows(renderer_for("tiny").base.unet, 0):
+        render_images(job_id=market.orders[0][1])
+        with committed() as session:
+            for image, job_id in market.orders:
+                assert session.get(Job, job_id).failure_cause == "GPU_OOM"
+                assert session.get(Generation, image).status == "retrying"
+        for _, job_id in market.orders:
+            try_until_over(committed, job_id)
+    for order in (0, 1):
+        assert_refunded(committed, site_storage, market, order=order, cause="GPU_OOM")
+
+
+def test_a_blank_picture_is_refunded_at_once(committed, site_storage, market):
+    network = renderer_for("tiny").base.vae.decoder
+    handle = network.register_forward_hook(lambda *parts: torch.zeros_like(parts[2]))
+    try:
+        render_images(job_id=market.orders[0][1])
+    finally:
+        handle.remove()
+    for order in (0, 1):
+        assert_refunded(committed, site_storage, market, order=order, cause="SAFETY_BLOCKED")
+
+
+def try_until_over(committed, job_id: int) -> None:
+    """Ring as the relay would when each pause is over."""
+    for _ in range(TRIES):
+        with committed.begin() as session:
+            session.execute(update(Job).where(Job.id == job_id).values(run_at=jobs.NOW))
+        render_images(job_id=job_id)
+
+
+def adapters_on_disk() -> set[str]:
+    return {path.stem for path in (worker_settings().worker_cache_dir / "adapters").iterdir()}
+
+
+def assert_refunded(committed, storage, market: Market, *, order: int, cause: str) -> None:
+    image_id, job_id = market.orders[order]
+    with committed() as session:
+        image = session.get(Generation, image_id)
+        assert (image.status, image.failure_cause, image.image_key) == ("failed", cause, None)
+        assert session.get(Job, job_id).state == JobState.FAILED
+        buyer = market.buyers[order]
+        assert ledger.balances(session, buyer).spendable == ledger.WELCOME_TOKENS
+        told = select(Notification.type).where(Notification.recipient_id == buyer)
+        assert session.scalars(told).all() == ["generation_failed"]
+        assert not list(storage.list(f"raw/{image_id}/"))
+    with committed() as session:
+        assert ledger_check.check(session) == []

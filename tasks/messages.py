@@ -21,6 +21,9 @@ class Claim(Message):
     kinds: list[Kind] = Field(min_length=1, max_length=3)
     max: int = Field(1, ge=1, le=16)
     job_id: int | None = Field(None, description="the job that the bell named")
+    base_model: str | None = Field(
+        None, max_length=100, description="the only base model this worker has loaded"
+    )
 
 
 class UploadUrl(Message):

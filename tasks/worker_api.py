@@ -95,9 +95,16 @@ class WorkerApi:
         # Storage gets no token of ours: its URLs are signed.
         self._storage = httpx.Client(timeout=httpx.Timeout(60, connect=5))
 
-    def claim(self, *, job_id: int | None, limit: int = 1) -> list[ClaimedJob]:
-        """Return the leased jobs of a bell; empty when it was stale or the platform is sick."""
-        wish = Claim(worker=_name(), kinds=[self._kind], max=limit, job_id=job_id)
+    def claim(
+        self, *, job_id: int | None, limit: int = 1, base_model: str | None = None
+    ) -> list[ClaimedJob]:
+        """Return the leased jobs of a bell; empty when it was stale or the platform is sick.
+
+        With `base_model`, jobs of any other are left to a worker that has it.
+        """
+        wish = Claim(
+            worker=_name(), kinds=[self._kind], max=limit, job_id=job_id, base_model=base_model
+        )
         try:
             answer = self._send("POST", "/claim", wish)
         except httpx.HTTPError as error:

@@ -36,9 +36,12 @@ def render_images(*, job_id: int) -> None:
     """Claim the job the bell named with others of its size, render them, hand them over."""
     from gpu.rendering.requests import RenderedImage
 
-    renderer = renderer_for(worker_settings().base_model)  # loaded before, not under, the lease
+    base_model = worker_settings().base_model
+    renderer = renderer_for(base_model)  # loaded before, not under, the lease
     api = worker_api()
-    jobs = api.claim(job_id=job_id, limit=worker_settings().render_batch_size)
+    jobs = api.claim(
+        job_id=job_id, limit=worker_settings().render_batch_size, base_model=base_model
+    )
     if not jobs:
         return  # a stale bell: someone else has the work
     orders = {str(job.job_id): job for job in jobs}

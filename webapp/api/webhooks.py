@@ -30,6 +30,7 @@ def claim() -> Response:
         kinds=[JobKind(kind) for kind in wish.kinds],
         limit=wish.max,
         job_id=wish.job_id,
+        base_model=wish.base_model,
     )
     return envelope.success({"jobs": jobs})
 

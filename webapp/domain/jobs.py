@@ -77,10 +77,12 @@ def claim_batch(
     lease_seconds: int,
     limit: int,
     job_id: int | None = None,
+    base_model: str | None = None,
 ) -> list[Lease]:
     """Take the job a bell named, or the oldest due one, with the oldest that share its batch key.
 
-    Returns an empty list when the bell was stale. Rows that others are taking are skipped.
+    With a base model, only jobs of that one: their batch key begins with its name. Returns an
+    empty list when the bell was stale. Rows that others are taking are skipped.
     """
     step = PIPELINES[kind].gpu_step
     due = (
@@ -90,9 +92,15 @@ def claim_batch(
         Job.run_at <= NOW,
         Job.cancel_requested.is_(False),
     )
+    wanted = list(due)
+    if job_id is not None:
+        wanted.append(Job.id == job_id)
+    if base_model is not None:
+        sized = Job.batch_key.startswith(f"{base_model}:", autoescape=True)
+        wanted.append((Job.batch_key == base_model) | sized)
     first = session.execute(
         select(Job.id, Job.batch_key)
-        .where(*due, *([Job.id == job_id] if job_id is not None else []))
+        .where(*wanted)
         .order_by(Job.id)
         .limit(1)
         .with_for_update(skip_locked=True)

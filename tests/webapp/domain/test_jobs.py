@@ -122,6 +122,20 @@ def test_a_batch_is_the_oldest_jobs_of_one_batch_key(session):
     assert [lease.ref for lease in second] == [row.id for row in portraits]
 
 
+def test_a_worker_of_one_base_model_is_given_no_job_of_another(session):
+    buyer = making.user(session, tokens=1000)
+    making.order(session, buyer, making.style(session, base_model="sdxl"))
+    [mine] = making.order(session, buyer, making.style(session, base_model="sd"))
+    foreign = making.job_of(session, making.order(session, buyer, making.style(session))[0]).id
+
+    def claim(**wish):
+        return jobs.claim_batch(session, JobKind.GENERATION, lease_seconds=60, limit=4, **wish)
+
+    assert claim(base_model="sd", job_id=foreign) == []
+    assert [lease.ref for lease in claim(base_model="sd")] == [mine.id]
+    assert claim(base_model="s%") == []
+
+
 def test_a_batch_contains_the_job_the_bell_named(session):
     style, buyer = making.style(session), making.user(session, tokens=1000)
     rows = making.order(session, buyer, style, count=6)

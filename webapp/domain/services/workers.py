@@ -48,8 +48,11 @@ def claim(
     kinds: list[JobKind],
     limit: int,
     job_id: int | None,
+    base_model: str | None = None,
 ) -> list[dict[str, Any]]:
     """Lease due jobs to a worker: all of one base model, generations also of one size.
+
+    A worker that has one base model loaded gets the jobs of no other.
 
     Raises ServiceUnavailable while storage is away: a sick platform must not use up tries.
     """
@@ -64,6 +67,7 @@ def claim(
             lease_seconds=worker_jobs.lease_seconds(kind),
             limit=limit,
             job_id=job_id,
+            base_model=base_model,
         )
         if leases:
             for lease in leases:

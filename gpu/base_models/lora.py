@@ -38,10 +38,6 @@ class RowAdapter:
     tensors: Mapping[str, torch.Tensor]
     scale: float
 
-    def at(self, strength: float) -> "RowAdapter":
-        """The same, worn less or more strongly."""
-        return RowAdapter(self.tensors, self.scale * strength)
-
 
 def adaptable_layers(unet: torch.nn.Module) -> dict[str, Layer]:
     """All linear and convolution layers by name.

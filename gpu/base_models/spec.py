@@ -9,10 +9,9 @@ class BaseModelSpec:
 
     `source` is a folder or hub id; `sizes` are (width, height) in pixels that it draws well;
     `native_side` is the side in pixels of the square it was trained on, 0 to read it from the
-    UNet's own configuration; training counts are optimizer steps. Under the negative prompt a
-    style is worn at `negative_strength` of its strength, so it is guided for as the prompt is.
-    Frames whose shorter side exceeds the native one are drawn small first, then enlarged and
-    redrawn over the last `redraw_share` of the steps.
+    UNet's own configuration; training counts are optimizer steps. Frames whose shorter side
+    exceeds the native one are drawn small first, then enlarged and redrawn over the last
+    `redraw_share` of the steps.
     """
 
     name: str
@@ -29,7 +28,6 @@ class BaseModelSpec:
     max_training_steps: int
     min_snr_gamma: float | None
     guidance_rescale: float = 0.0
-    negative_strength: float = 1.0
     redraw_share: float = 0.6
     scheduler: str = "UniPCMultistepScheduler"
     training_batch_size: int = 4

@@ -30,7 +30,9 @@ NOISE: dict[str, Any] = {
     "beta_schedule": "linear",
     "beta_start": 0.0001,
     "beta_end": 0.02,
-    "prediction_type": "v_prediction",
+    # the clean picture: noise fills all of a latent's channels, more than these widths can carry,
+    # and what a network cannot carry of it stays in the picture (arXiv 2511.13720)
+    "prediction_type": "sample",
     "rescale_betas_zero_snr": True,
     "timestep_spacing": "trailing",
 }

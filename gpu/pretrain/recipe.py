@@ -32,7 +32,7 @@ class Stage:
 # 512x1024 and 1024x1024. Words are learned on the small square, the cheapest. The largest are only
 # ever redrawn from an enlarged draft, which is never noisier than `latest`.
 STAGES = (
-    Stage(0.35, (Feed((256, 256), 32, 1.0, 32_000),)),
+    Stage(0.45, (Feed((256, 256), 32, 1.0, 32_000),)),
     Stage(
         1.0,
         (
@@ -60,7 +60,7 @@ class Settings:
     ema_decay: float = 0.997
     snr_ceiling: float = 5.0
     thing_weight: float = 2.0
-    restyled_share: float = 0.2
+    restyled_share: float = 0.3
     checkpoint_minutes: float = 5.0
     autocast: bool = True
     with_samples: bool = True

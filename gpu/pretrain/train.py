@@ -36,6 +36,7 @@ from gpu.pretrain.model import (
     save_model,
     tokenize,
 )
+from gpu.pretrain.optimizer import KernelOptimizer
 from gpu.pretrain.recipe import Feed, Settings
 from gpu.pretrain.sample import draw_sheet, load_codec, load_networks
 
@@ -48,7 +49,7 @@ def draw_times(batch: int, source: torch.Generator, latest: int = 1000) -> torch
     batch, which varies less than independent draws.
     """
     places = (torch.arange(batch) + torch.rand(batch, generator=source)) / batch
-    shares, edges = torch.tensor([0.0, 0.05, 0.55, 1.0]), torch.tensor([0.0, 200.0, 800.0, 1000.0])
+    shares, edges = torch.tensor([0.0, 0.15, 0.65, 1.0]), torch.tensor([0.0, 200.0, 800.0, 1000.0])
     piece = (torch.bucketize(places, shares, right=True) - 1).clamp(max=2)
     inside = (places - shares[piece]) / (shares[piece + 1] - shares[piece])
     times = edges[piece] + inside * (edges[piece + 1] - edges[piece])
@@ -69,8 +70,8 @@ class Trainer:
             *self.networks.text_encoder.parameters(),
         ]
         self.average = [parameter.detach().clone() for parameter in self.parameters]
-        self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=1.0, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+        self.optimizer = KernelOptimizer.of(
+            self.networks.unet, list(self.networks.text_encoder.parameters())
         )
         self.codec = PatchCodec.from_pretrained(settings.out / "inner").float().eval()
         # half of the loss is what is seen: a latent's error weighs as its share of the pixels
@@ -144,10 +145,8 @@ class Trainer:
             loss.backward()
         shared_loss = self._share(loss, begun)
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._learning_rate()
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.step(self._learning_rate())
+        self.optimizer.zero_grad()
         self.step += 1
         decay = min(self.settings.ema_decay, (1 + self.step) / (10 + self.step))
         torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - decay)
@@ -187,7 +186,6 @@ class Trainer:
         latents, noise = latents.to(self.device), noise.to(self.device)
         alphas = self.alphas[times.to(self.device)][:, None, None, None]
         noisy = alphas.sqrt() * latents + (1 - alphas).sqrt() * noise
-        target = alphas.sqrt() * noise - (1 - alphas).sqrt() * latents
         noisy = noisy.to(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.autocast):
             text = self.networks.text_encoder(token_ids.to(self.device))[0]
@@ -197,11 +195,11 @@ class Trainer:
         # places are soon learned and fill most of a picture; things would else be left blurred
         cell_weights = 1 + self.settings.thing_weight * coverage.to(self.device)
         cell_weights = cell_weights / cell_weights.mean()
-        squares = (predicted.float() - target).square() * self.channel_weights * cell_weights
+        squares = (predicted.float() - latents).square() * self.channel_weights * cell_weights
         error = squares.mean(dim=(1, 2, 3))
-        # min-SNR for v, kept at 1 towards pure noise, where text decides the picture
+        # min-SNR, kept at 1 towards pure noise, where text decides the picture
         snr_plus_one = (1 / (1 - alphas).clamp(min=1e-6)).flatten()
-        return (error * (self.settings.snr_ceiling / snr_plus_one).clamp(max=1)).mean()
+        return (error * snr_plus_one.clamp(max=self.settings.snr_ceiling)).mean()
 
     def _learning_rate(self) -> float:
         settings = self.settings

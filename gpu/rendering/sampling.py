@@ -69,8 +69,7 @@ def sample_latents(
 
     Raises `AdapterMismatch` when a row could not be drawn in exactly its own style.
     """
-    under_negative = [row and row.at(base.spec.negative_strength) for row in batch.adapters]
-    adapters = [*under_negative, *batch.adapters] if batch.is_guided else batch.adapters
+    adapters = batch.adapters * 2 if batch.is_guided else batch.adapters
     passes = itertools.count(1)
 
     def after_step() -> None:

@@ -5,7 +5,6 @@ figures go to var/bench/engine.json and a table. `--smoke` measures little.
 """
 
 import argparse
-import dataclasses
 import json
 import os
 import resource
@@ -194,13 +193,10 @@ class Bench:
 
     def _mixed(self) -> dict[str, Any]:
         """Images of different styles in one batch, against one by one and against one style."""
-        # the usual worker cannot wear a style less strongly under the negative prompt
-        spec = dataclasses.replace(self._base.spec, negative_strength=1.0)
-        base = dataclasses.replace(self._base, spec=spec)
-        renderer = Renderer(base, max_batch=self._sizes.styles)
+        renderer = Renderer(self._base, max_batch=self._sizes.styles)
         mixed = [self._request(k, style=k) for k in range(self._sizes.styles)]
         single = [self._request(k, style=0) for k in range(self._sizes.styles)]
-        switching, loading = UsualWorker(base), UsualWorker(base)
+        switching, loading = UsualWorker(self._base), UsualWorker(self._base)
         for request in mixed:
             switching.load(request)
 

@@ -3,7 +3,6 @@ import dataclasses
 import pytest
 import torch
 
-from gpu.base_models.lora import RowAdapter, adapter_shapes
 from gpu.rendering.sampling import (
     SamplingBatch,
     _keep_contrast,
@@ -69,22 +68,6 @@ def test_a_base_model_may_ask_for_its_contrast_back(tiny_base):
     strong = sample_latents(tiny_base, batch(tiny_base, guidance=[9.0, 9.0]))
     kept = sample_latents(calm, batch(tiny_base, guidance=[9.0, 9.0]))
     assert kept.std() < strong.std()
-
-
-def test_a_style_worn_less_under_the_negative_prompt_is_guided_for(tiny_base):
-    generator = torch.Generator().manual_seed(1)
-    tensors = {
-        name: 0.1 * torch.randn(shape, generator=generator)
-        for name, shape in adapter_shapes(tiny_base.unet, 2).items()
-    }
-    worn = dataclasses.replace(
-        batch(tiny_base, guidance=[3.0, 3.0]), adapters=(RowAdapter(tensors, 1.0), None)
-    )
-    spec = dataclasses.replace(tiny_base.spec, negative_strength=0.5)
-    even = sample_latents(tiny_base, worn)
-    uneven = sample_latents(dataclasses.replace(tiny_base, spec=spec), worn)
-    assert (even[0] - uneven[0]).abs().max() > 1e-2
-    assert torch.allclose(even[1], uneven[1], atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -257,7 +257,13 @@ class Trainer:
         self.losses = state["losses"]
 
     def start_from(self, model: Path) -> None:
-        """Begin with the weights of a finished model on its codec, and a new clock."""
+        """Begin with the weights of a finished model on its codec, and a new clock.
+
+        Raises `ValueError` for a model that predicts something else: it would unlearn it first.
+        """
+        config = json.loads((model / "scheduler" / "scheduler_config.json").read_text())
+        if config["prediction_type"] != NOISE["prediction_type"]:
+            raise ValueError(f"{model} predicts {config['prediction_type']}")
         finished = load_networks(model)
         weights = [*finished.unet.parameters(), *finished.text_encoder.parameters()]
         with torch.no_grad():

@@ -97,3 +97,12 @@ def test_a_finished_model_can_be_trained_further(settings):
     assert second.step == 0
     second.run()
     assert second.step == settings.steps
+
+
+def test_a_model_that_predicts_something_else_is_not_trained_further(settings):
+    first = Trainer(settings, CPU)
+    first.run()
+    config = settings.out / "model" / "scheduler" / "scheduler_config.json"
+    config.write_text(config.read_text().replace('"sample"', '"v_prediction"'))
+    with pytest.raises(ValueError, match="v_prediction"):
+        Trainer(settings, CPU).start_from(settings.out / "model")

@@ -28,6 +28,7 @@ from tests.waiting import wait_for
 from webapp.domain.gateways.storage import make_storage
 from webapp.embedded.redis import Redis
 
+BASE_MODEL = "tiny"  # what the workers have loaded, and so what styles on sale must be made for
 READY_SECONDS = 120
 MIGRATION = """
 from alembic import command
@@ -137,7 +138,7 @@ class Stack(Books):
             else redis_url.removesuffix("/0") + "/1",
             "REDIS_URL": redis_url,
             "STORAGE_URL": f"folder://{self.folder / 'objects'}",
-            "BASE_MODEL": "tiny",
+            "BASE_MODEL": BASE_MODEL,
             "TINY_MODEL_FOLDER": str(self.folder / "tiny"),
             "WORKER_CACHE_DIR": str(self.folder / "worker"),
             "RATE_LIMITS_ENABLED": "false",

@@ -8,7 +8,7 @@ import httpx
 
 from tests import making
 from tests.client import Person
-from tests.stack import Stack
+from tests.stack import BASE_MODEL, Stack
 from tests.waiting import wait_for
 from webapp.domain.services import ledger
 
@@ -61,7 +61,7 @@ class Market:
 def opened(stack: Stack, *, buyers: int = 1, tokens: int = 100_000) -> Market:
     """Put a style on sale and sign buyers in, over HTTP as everybody."""
     with stack.session() as session:
-        style_id = making.style(session, stack.storage).id
+        style_id = making.style(session, stack.storage, base_model=BASE_MODEL).id
     people = [
         Person(stack.site, f"buyer-{secrets.token_hex(4)}@example.com") for _ in range(buyers)
     ]

@@ -22,7 +22,7 @@ class Claim(Message):
     max: int = Field(1, ge=1, le=16)
     job_id: int | None = Field(None, description="the job that the bell named")
     base_model: str | None = Field(
-        None, max_length=100, description="the only base model this worker has loaded"
+        None, max_length=200, description="the only base model this worker has loaded"
     )
 
 

@@ -54,8 +54,10 @@ def measure_denoising(
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(3))
     scheduler = DDPMScheduler(**NOISE)
 
+    pictures = codec.decode(clean / factor).sample
+
     def difference(latents: torch.Tensor) -> float:
-        pixels = codec.decode((latents - clean) / factor).sample - codec.decode(clean * 0).sample
+        pixels = codec.decode(latents / factor).sample - pictures
         return float(pixels.square().mean().sqrt()) * 127.5
 
     errors = []

@@ -6,6 +6,7 @@ from peft import LoraConfig
 from gpu.base_models.lora import adaptable_layers, assert_bare
 from gpu.errors import AdapterMismatch, Stopped
 from gpu.rendering.renderer import RenderedImage, Renderer, RenderFailure
+from tests.memory_limit import MemoryLimit
 
 
 def levels(outcome):
@@ -160,27 +161,13 @@ def test_a_blank_picture_is_blocked(renderer, make_request, tiny_base):
     assert outcome.cause == "SAFETY_BLOCKED"
 
 
-def limit_rows(unet, rows, seen):
-    """Make the real network refuse more rows than that, as a full card would."""
-
-    def look(_module, arguments):
-        seen.append(len(arguments[0]))
-        if len(arguments[0]) > rows:
-            raise torch.OutOfMemoryError("simulated")
-
-    return unet.register_forward_pre_hook(look)
-
-
 def test_a_full_memory_halves_the_batch_before_it_is_an_error(renderer, make_request, tiny_base):
     requests = [make_request(request_id=str(seed), seed=seed) for seed in range(4)]
     expected = [levels(outcome) for outcome in renderer.render(requests)]
-    seen, steps = [], []
-    handle = limit_rows(tiny_base.unet, 2, seen)
-    try:
+    steps = []
+    with MemoryLimit(tiny_base.unet, 2, drawing=True) as limit:
         outcomes = renderer.render(requests, on_step=lambda *pair: steps.append(pair))
-    finally:
-        handle.remove()
-    assert seen[:3] == [8, 4, 2]
+    assert limit.seen[:3] == [8, 4, 2]
     assert steps == sorted(steps)
     assert steps[-1] == (12, 12)
     for outcome, pixels in zip(outcomes, expected, strict=True):
@@ -188,11 +175,8 @@ def test_a_full_memory_halves_the_batch_before_it_is_an_error(renderer, make_req
 
 
 def test_no_room_for_one_image_is_out_of_memory(renderer, make_request, tiny_base):
-    handle = limit_rows(tiny_base.unet, 0, [])
-    try:
+    with MemoryLimit(tiny_base.unet, 0, drawing=True):
         outcomes = renderer.render([make_request(), make_request(seed=9)])
-    finally:
-        handle.remove()
     assert {outcome.cause for outcome in outcomes} == {"GPU_OOM"}
     assert_bare(tiny_base.unet)
 

@@ -15,7 +15,7 @@ from gpu.base_models.lora import adaptable_layers, assert_bare
 from gpu.errors import AdapterMismatch, GpuOutOfMemory, LowQualityData, Stopped
 from gpu.training.recipe import TrainingWork
 from gpu.training.trainer import TrainedStyle, TrainingCheckpoint, train
-from tests.gpu.training.memory import MemoryLimit
+from tests.memory_limit import MemoryLimit
 
 
 def never():

@@ -8,7 +8,7 @@ from gpu.errors import LowQualityData, Stopped
 from gpu.training.recipe import TrainedStyle, TrainingCheckpoint, TrainingWork
 from gpu.training.trainer import TrainingOrder, train_together
 from tests.gpu.conftest import write_picture
-from tests.gpu.training.memory import MemoryLimit
+from tests.memory_limit import MemoryLimit
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -13,6 +12,7 @@ from gpu.base_models.registry import load_base_model
 from tasks.on_gpu.render_images import render_images, renderer_for
 from tasks.worker_api import worker_settings
 from tests import making
+from tests.memory_limit import MemoryLimit
 from tests.random_style import write_random_style
 from tests.tiny_model import write_tiny_model
 from webapp.domain import jobs
@@ -150,30 +150,17 @@ def test_a_mended_style_is_drawn_at_the_next_try(committed, site_storage, market
         assert session.get(Generation, market.orders[order][0]).failure_cause is None
 
 
-@contextmanager
-def refusing_rows(network: torch.nn.Module, most: int):
-    """Make the real network refuse more rows at once, as a full card would."""
-
-    def look(_module, arguments):
-        if len(arguments[0]) > most:
-            raise torch.OutOfMemoryError("simulated")
-
-    handle = network.register_forward_pre_hook(look)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
 def test_a_card_with_room_for_one_draws_the_batch_one_by_one(committed, market):
-    with refusing_rows(renderer_for("tiny").base.unet, 2):  # with and without the prompt
+    with MemoryLimit(
+        renderer_for("tiny").base.unet, 2, drawing=True
+    ):  # with and without the prompt
         render_images(job_id=market.orders[0][1])
     with committed() as session:
         assert {session.get(Job, job).step for _, job in market.orders} == {"stamp_signature"}
 
 
 def test_a_card_without_room_is_tried_again_and_then_refunded(committed, site_storage, market):
-    with refusing_rows(renderer_for("tiny").base.unet, 0):
+    with MemoryLimit(renderer_for("tiny").base.unet, 0, drawing=True):
         render_images(job_id=market.orders[0][1])
         with committed() as session:
             for image, job_id in market.orders:

@@ -12,12 +12,17 @@ import torch
 import transformers
 from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection
 
+from gpu.base_models.patch_codec import PatchCodec
+from gpu.base_models.shortcut_unet import ShortcutUNet
 from gpu.base_models.spec import BaseModelSpec
 from gpu.base_models.text import Conditioning, PromptEncoder, TextTower
 from gpu.errors import ModelMissing
 
 _TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
-_CODEC_CLASSES = {"AutoencoderKL", "AutoencoderTiny"}
+_CLASSES: dict[str, tuple[Any, ...]] = {
+    "unet": (diffusers.UNet2DConditionModel, ShortcutUNet),
+    "vae": (diffusers.AutoencoderKL, diffusers.AutoencoderTiny, PatchCodec),
+}
 _HASH_BLOCK = 1 << 20
 _DECODE_CHUNK = 2  # decoded pictures are the largest tensors of a render; keep few at once
 
@@ -126,13 +131,13 @@ def read_base_model(
     transformers.utils.logging.disable_progress_bar()  # a worker's log is no terminal
     options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
     try:
-        unet = diffusers.UNet2DConditionModel.from_pretrained(
-            folder, subfolder="unet", torch_dtype=dtype, **options
+        unet, vae = (
+            _class_of(folder, component).from_pretrained(
+                folder, subfolder=component, torch_dtype=dtype, **options
+            )
+            for component in ("unet", "vae")
         )
         text = _read_text(folder, dtype)
-        vae = _codec_class(folder).from_pretrained(
-            folder, subfolder="vae", torch_dtype=dtype, **options
-        )
     except (OSError, ValueError, KeyError) as error:
         raise ModelMissing(f"base model {spec.name} cannot be read: {error}") from error
     if dtype == torch.float16 and vae.config.get("force_upcast"):
@@ -197,15 +202,13 @@ def _check_layout(folder: Path) -> None:
             raise ModelMissing(f"{folder.name} has no {needed}")
 
 
-def _codec_class(folder: Path) -> Any:
-    name = json.loads((folder / "vae" / "config.json").read_text()).get("_class_name")
-    if name == "PatchCodec":
-        from gpu.base_models.patch_codec import PatchCodec
-
-        return PatchCodec
-    if name not in _CODEC_CLASSES:
-        raise ModelMissing(f"{folder.name}: unknown autoencoder {name}")
-    return getattr(diffusers, name)
+def _class_of(folder: Path, component: str) -> Any:
+    """The class a component was saved from, one of those we know how to use."""
+    name = json.loads((folder / component / "config.json").read_text()).get("_class_name")
+    known = {one.__name__: one for one in _CLASSES[component]}
+    if name not in known:
+        raise ModelMissing(f"{folder.name}: unknown {component} {name}")
+    return known[name]
 
 
 def _hash_weights(folder: Path) -> str:

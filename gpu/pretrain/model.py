@@ -7,11 +7,12 @@ from typing import Any
 
 import diffusers
 import torch
-from diffusers import DDPMScheduler, UNet2DConditionModel, UniPCMultistepScheduler
+from diffusers import DDPMScheduler, UniPCMultistepScheduler
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
 from gpu.base_models.patch_codec import PatchCodec
+from gpu.base_models.shortcut_unet import ShortcutUNet
 from gpu.pretrain.vocabulary import (
     END,
     LITTLE_WORDS,
@@ -52,7 +53,7 @@ class Shape:
 class Networks:
     """The two trained networks."""
 
-    unet: UNet2DConditionModel
+    unet: ShortcutUNet
     text_encoder: CLIPTextModel
 
 
@@ -60,7 +61,7 @@ def make_networks(shape: Shape, *, seed: int) -> Networks:
     """Fresh networks; the same shape and seed give the same weights."""
     torch.manual_seed(seed)
     deeper = len(shape.widths) - 1
-    unet = UNet2DConditionModel(
+    unet = ShortcutUNet(
         sample_size=NATIVE_CELLS,
         in_channels=shape.latent_channels,
         out_channels=shape.latent_channels,
@@ -144,7 +145,7 @@ def save_model(folder: Path, networks: Networks, codec: PatchCodec) -> None:
         "scheduler": ["diffusers", "UniPCMultistepScheduler"],
         "text_encoder": ["transformers", "CLIPTextModel"],
         "tokenizer": ["transformers", "PreTrainedTokenizerFast"],
-        "unet": ["diffusers", "UNet2DConditionModel"],
+        "unet": ["gpu.base_models.shortcut_unet", "ShortcutUNet"],
         "vae": ["gpu.base_models.patch_codec", "PatchCodec"],
     }
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")

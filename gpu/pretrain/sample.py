@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import DDPMScheduler, UNet2DConditionModel, UniPCMultistepScheduler
+from diffusers import DDPMScheduler, UniPCMultistepScheduler
 from PIL import Image
 from transformers import CLIPTextModel
 
 from gpu.base_models.patch_codec import PatchCodec
+from gpu.base_models.shortcut_unet import ShortcutUNet
 from gpu.pretrain.model import NOISE, Networks, make_tokenizer, tokenize
 
 PROMPTS = (
@@ -83,7 +84,7 @@ def draw_sheet(
 
 def load_networks(folder: Path) -> Networks:
     """Read a model folder's networks in fp32, for sampling."""
-    unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet").float().eval()
+    unet = ShortcutUNet.from_pretrained(folder, subfolder="unet").float().eval()
     text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder").float().eval()
     return Networks(unet, text_encoder)
 

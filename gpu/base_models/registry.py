@@ -43,8 +43,8 @@ REGISTRY: dict[str, BaseModelSpec] = {
         redraw_share=0.15,  # its draft is sharper than what it redraws
         lora_rank=16,
         lora_alpha=16.0,
-        # slower, lines are not reached in these steps; faster, works are learned by heart
-        lora_learning_rate=4e-3,
+        # slower, lines are not reached in these steps; faster, dots gather around things
+        lora_learning_rate=2e-3,
         training_steps=240,
         training_steps_per_work=5,
         max_training_steps=700,

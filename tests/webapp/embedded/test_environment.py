@@ -1,0 +1,50 @@
+"""The children's environment: what is given wins, what is missing is made."""
+
+import pytest
+
+from webapp.embedded.environment import environment
+
+
+@pytest.fixture
+def make(tmp_path):
+    def make(**given):
+        return environment(
+            tmp_path,
+            given=given,
+            web_port=8000,
+            google_port=8001,
+            database_url="postgresql://embedded/site",
+            redis_url="redis://embedded/0",
+        )
+
+    return make
+
+
+def test_a_given_service_replaces_the_embedded_one(make):
+    made = make(BROKER_URL="amqp://real")
+    assert made["BROKER_URL"] == "amqp://real"
+    assert made["DATABASE_URL"] == "postgresql://embedded/site"
+
+
+def test_the_broker_and_the_cache_have_databases_of_their_own(make):
+    made = make()
+    assert (made["REDIS_URL"], made["BROKER_URL"]) == ("redis://embedded/0", "redis://embedded/1")
+
+
+@pytest.mark.parametrize(
+    "given, threads",
+    [
+        ({}, "1"),
+        ({"BASE_MODEL": ""}, "1"),
+        ({"BASE_MODEL": "built-in", "OMP_NUM_THREADS": "4"}, "4"),
+        ({"BASE_MODEL": "sd15"}, None),
+    ],
+)
+def test_the_small_built_in_model_is_given_one_thread_unless_told_otherwise(make, given, threads):
+    assert make(**given).get("OMP_NUM_THREADS") == threads
+
+
+def test_a_real_google_client_leaves_no_trace_of_the_sandbox(make):
+    made = make(GOOGLE_CLIENT_ID="real", GOOGLE_CLIENT_SECRET="given")
+    assert "OAUTHLIB_INSECURE_TRANSPORT" not in made
+    assert "GOOGLE_BASE_URL" not in made

@@ -5,9 +5,7 @@ import torch
 
 from gpu.pretrain.fit_codec import fit_codec
 from gpu.pretrain.measure import measure_denoising
-from gpu.pretrain.model import Networks, Shape, make_networks
-
-SHAPE = Shape(widths=(16, 32), text_width=64, latent_channels=8, groups=8)
+from gpu.pretrain.model import Networks, make_networks
 
 
 @pytest.fixture(scope="module")
@@ -15,19 +13,19 @@ def codec():
     return fit_codec(images=2, channels=8, side=32)
 
 
-def test_a_network_that_answers_what_it_is_given_errs_by_its_noise(codec):
+def test_a_network_that_answers_what_it_is_given_errs_by_its_noise(codec, tiny_shape):
     def echo(noisy, *_args, **_kwargs):
         return SimpleNamespace(sample=noisy)
 
-    text_encoder = make_networks(SHAPE, seed=0).text_encoder
+    text_encoder = make_networks(tiny_shape, seed=0).text_encoder
     small, large = measure_denoising(Networks(echo, text_encoder), codec, scenes=2, times=(20, 200))
     assert small.pixels == pytest.approx(small.noisy_pixels, rel=0.2)
     assert small.latents < large.latents
     assert large.noisy_pixels > 4 * small.noisy_pixels
 
 
-def test_a_network_that_learned_nothing_errs_alike_at_every_time(codec):
-    networks = make_networks(SHAPE, seed=0)
+def test_a_network_that_learned_nothing_errs_alike_at_every_time(codec, tiny_shape):
+    networks = make_networks(tiny_shape, seed=0)
     with torch.no_grad():
         networks.unet.conv_out.weight.zero_()
         networks.unet.conv_out.bias.zero_()

@@ -7,7 +7,6 @@ import torch
 from transformers import AutoTokenizer
 
 from gpu.pretrain.fit_codec import fit_codec, widen
-from gpu.pretrain.model import Shape
 from gpu.pretrain.recipe import Feed, Settings, Stage
 from gpu.pretrain.sample import load_codec, load_networks, sample
 from gpu.pretrain.train import Trainer
@@ -18,16 +17,8 @@ CPU = torch.device("cpu")
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
-def settings(tmp_path):
+def settings(tmp_path, tiny_shape):
     inner = fit_codec(images=2, channels=8, side=32)
     inner.save_pretrained(tmp_path / "inner")
     widen(inner, images=2, side=64).save_pretrained(tmp_path / "vae")
@@ -35,7 +26,7 @@ def settings(tmp_path):
     return Settings(
         out=tmp_path,
         steps=4,
-        shape=Shape(widths=(16, 32), text_width=64, latent_channels=8, groups=8),
+        shape=tiny_shape,
         stages=(Stage(0.5, feeds[:1]), Stage(1.0, feeds)),
         warmup_steps=2,
         autocast=False,

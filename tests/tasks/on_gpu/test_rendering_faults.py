@@ -151,9 +151,8 @@ def test_a_mended_style_is_drawn_at_the_next_try(committed, site_storage, market
 
 
 def test_a_card_with_room_for_one_draws_the_batch_one_by_one(committed, market):
-    with MemoryLimit(
-        renderer_for("tiny").base.unet, 2, drawing=True
-    ):  # with and without the prompt
+    with_and_without_prompt = 2
+    with MemoryLimit(renderer_for("tiny").base.unet, with_and_without_prompt, drawing=True):
         render_images(job_id=market.orders[0][1])
     with committed() as session:
         assert {session.get(Job, job).step for _, job in market.orders} == {"stamp_signature"}

@@ -5,9 +5,11 @@ hundreds of generations go through the whole chain in the time a real engine nee
 Importing this changes the task of the whole process: only a worker may.
 """
 
-from tasks.on_gpu import render_images, train_style
+from tasks.on_gpu import preloading, render_images, train_style
 from tests.chaos.pretending import FastRenderer
 
 __all__ = ["render_images", "train_style"]
 
-render_images.renderer_for = lambda _base_model: FastRenderer()
+# A child that loads nothing is back at once after its death.
+for module in (preloading, render_images):
+    module.renderer_for = lambda _base_model: FastRenderer()

@@ -90,7 +90,7 @@ class Stack(Books):
             secret_key=self.environment["SECRET_KEY"],
         )
         self.storage.prepare()
-        self._prepare()
+        self._migrate()
         self._engine = create_engine(self.database_url, pool_size=10, max_overflow=20)
         self._parts.callback(self._engine.dispose)
         self.sessions = sessionmaker(self._engine, expire_on_commit=False)
@@ -169,25 +169,17 @@ class Stack(Books):
         self._processes.remove(server)
         self._parts.callback(server.stop)
 
-    def _prepare(self) -> None:
-        """Migrate the database and make the tiny base model, side by side."""
-        commands = [[PYTHON, "-c", MIGRATION]]
-        if not (self.folder / "tiny").exists():
-            commands.append([PYTHON, "-m", "tests.tiny_model", str(self.folder / "tiny")])
-        running = [
-            subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=self.environment | {"HF_HUB_DISABLE_PROGRESS_BARS": "1"},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            for command in commands
-        ]
-        for process in running:
-            said, _ = process.communicate(timeout=READY_SECONDS)
-            assert process.returncode == 0, said
+    def _migrate(self) -> None:
+        done = subprocess.run(
+            [PYTHON, "-c", MIGRATION],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=READY_SECONDS,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
     # ── processes ────────────────────────────────────────────────────────────────────────────
 

@@ -1,11 +1,6 @@
-"""A base model of a few thousand random weights that draws 512 pixels a side in milliseconds.
-
-Run it as `python -m tests.tiny_model FOLDER`: the tests that need it run the engine in processes
-of their own, and need not import torch themselves.
-"""
+"""A base model of a few thousand random weights that draws 512 pixels a side in milliseconds."""
 
 import json
-import sys
 from pathlib import Path
 
 import torch
@@ -86,7 +81,3 @@ def _write_networks(folder: Path, cells: int, widths: tuple[int, ...]) -> None:
             eos_token_id=0,
         )
     ).save_pretrained(folder / "text_encoder")
-
-
-if __name__ == "__main__":
-    write_tiny_model(Path(sys.argv[1]))

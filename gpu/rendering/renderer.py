@@ -118,7 +118,7 @@ class Renderer:
         return [outcomes[index] for index in range(len(requests))]
 
     def _accept(self, index: int, request: RenderRequest) -> _Order:
-        request.check(self.base)
+        request.check(self.base.size_multiple)
         adapter = self._memory.get(request.adapter_path, request.adapter_sha256, self.base)
         if adapter.metadata.get("trigger") != request.trigger:
             raise AdapterMismatch("the style answers to another trigger word")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from gpu.base_models.model import BaseModel
 from gpu.base_models.prompts import check_tags
 from gpu.errors import EngineError, InvalidPrompt
 
@@ -34,14 +33,14 @@ class RenderRequest:
     guidance_scale: float | None = None
     style_strength: float = 1.0
 
-    def check(self, base: BaseModel) -> None:
-        """Raise `InvalidPrompt` for tags, sizes or numbers that this base cannot render."""
+    def check(self, size_multiple: int) -> None:
+        """Raise `InvalidPrompt` for tags, numbers, or sides (pixels) that cannot be rendered."""
         check_tags(self.prompt_tags, field="prompt_tags")
         check_tags(self.negative_tags, field="negative_tags")
         if not self.prompt_tags:
             raise InvalidPrompt("prompt_tags: at least one tag is needed")
         for side in (self.width, self.height):
-            if not 0 < side <= MAX_SIDE or side % base.size_multiple:
+            if not 0 < side <= MAX_SIDE or side % size_multiple:
                 raise InvalidPrompt(f"size {self.width}x{self.height} cannot be rendered")
         if not 0 <= self.seed <= MAX_SEED:
             raise InvalidPrompt(f"seed {self.seed} is out of range")

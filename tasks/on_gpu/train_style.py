@@ -79,14 +79,12 @@ class Training:
     def fetch(self) -> bool:
         """Download works and checkpoint; a failed download fails this training only."""
         self.folder.mkdir(parents=True)
-        try:
-            self._paths = {
-                name: self._api.download(url, self.folder / name)
-                for name, url in self._job.download.items()
-            }
-        except httpx.HTTPError as error:
-            self.fail(error)
-            return False
+        for name, url in self._job.download.items():
+            try:
+                self._paths[name] = self._api.download(url, self.folder / name)
+            except httpx.HTTPError as error:
+                self.fail(_verdict(name, error))
+                return False
         return True
 
     def order(self) -> "TrainingOrder":
@@ -229,3 +227,13 @@ class Training:
                 sample_keys=self._sample_keys[-len(style.sample_paths) :] or self._sample_keys,
             )
         )
+
+
+def _verdict(name: str, error: httpx.HTTPError) -> Exception:
+    """What a failed download means: a checkpoint that is gone will not come back."""
+    from gpu.errors import AdapterMismatch
+
+    status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
+    if name == "checkpoint" and status == httpx.codes.NOT_FOUND:
+        return AdapterMismatch("the checkpoint is gone")
+    return error

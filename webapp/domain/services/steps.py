@@ -54,7 +54,7 @@ def fail(session: Session, lease: Lease, cause: str, message: str) -> bool:
     if cause in RETRYABLE_CAUSES and lease.attempt <= len(delays):
         if not jobs.retry(session, lease, delays[lease.attempt - 1], cause, message):
             return False
-        _show_waiting(session, lease)
+        _show_waiting(session, lease, cause)
         return True
     if not jobs.finish(session, lease.job_id, lease.fence, JobState.FAILED):
         return False
@@ -77,13 +77,15 @@ def abandon(session: Session, job_id: int) -> bool:
     return True
 
 
-def _show_waiting(session: Session, lease: Lease) -> None:
+def _show_waiting(session: Session, lease: Lease, cause: str) -> None:
     if lease.kind is JobKind.GENERATION:
         pipelines.advance_generation(session, lease.ref, GenerationStatus.RETRYING, progress=None)
         return
     run = session.scalars(select(TrainingRun).where(TrainingRun.id == lease.ref)).one()
     run.attempt = lease.attempt + 1
     run.progress = None
+    if cause == "ADAPTER_MISMATCH":
+        run.checkpoint_key = None  # it would be refused at every try: the next one begins anew
     pipelines.advance_style(session, run.style_id, TrainingStatus.PENDING)
 
 

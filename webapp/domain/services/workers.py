@@ -220,7 +220,10 @@ def complete_training(
         return lease
     prefix = worker_jobs.training_prefix(lease)
     adapter = _fetched(storage, result["model_path"], prefix, result["adapter_sha256"])
-    samples = [key for key in result["sample_keys"] if key.startswith(f"training/{run_id}/")]
+    run = session.scalars(select(TrainingRun).where(TrainingRun.id == run_id)).one()
+    named = [key for key in result["sample_keys"] if key.startswith(f"training/{run_id}/")]
+    # Who resumed at the last checkpoint drew none; those of the worker before are known.
+    samples = named or run.sample_keys
     if adapter is None or not samples:
         steps.fail(session, lease, "NETWORK", "The adapter or its samples are missing.")
         return WorkerAnswer(
@@ -228,7 +231,6 @@ def complete_training(
             status=_status(session, JobKind.TRAINING, run_id),
             rejected="file_missing",
         )
-    run = session.scalars(select(TrainingRun).where(TrainingRun.id == run_id)).one()
     run.metric = result["training_metric"]
     session.flush()
     jobs.hand_on(

@@ -1,0 +1,217 @@
+"""A training killed, starved or robbed in mid work: the same style, or a clear failure."""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from safetensors.torch import load
+from sqlalchemy import select, update
+
+from gpu.base_models.registry import load_base_model
+from gpu.errors import GpuOutOfMemory
+from gpu.training import recipe
+from tasks import worker_api
+from tasks.on_gpu import train_style as train_style_module
+from tasks.on_gpu.train_style import train_style
+from tests import images, making
+from tests.memory_limit import MemoryLimit
+from webapp.domain import jobs
+from webapp.domain.models.job import Job, JobState
+from webapp.domain.models.notification import Notification
+from webapp.domain.models.style import Artwork, Style
+from webapp.domain.models.training import TrainingRun
+
+TRIES = 4  # the first and three more
+CHECKPOINTS = 4  # the tiny recipe's steps, with one at each
+SAMPLES = 3  # put before each checkpoint
+
+
+class Killed(BaseException):
+    """What nobody catches, as nobody catches a power cut."""
+
+
+@pytest.fixture
+def runs(committed, site_storage, tiny, monkeypatch) -> tuple[int, int]:
+    """The jobs of two trainings on equal works, with a checkpoint at every step."""
+    real = recipe.TrainingConfig
+    monkeypatch.setattr(
+        recipe, "TrainingConfig", lambda **fields: real(**fields, checkpoint_every_steps=1)
+    )
+    with committed.begin() as session:
+        made = [making.training(session, site_storage, step="train_style") for _ in range(2)]
+        session.execute(update(Style).values(base_model=tiny, trigger="style"))
+        for work in session.scalars(select(Artwork)):
+            data = images.encoded(images.scene(512, 512, seed=work.idx), "PNG")
+            site_storage.put(work.clean_key, data, content_type="image/png")
+        first, second = (making.job_of(session, run).id for run in made)
+    return first, second
+
+
+@pytest.fixture(autouse=True)
+def one_at_a_time(monkeypatch) -> Iterator[None]:
+    """A worker that claims no second training beside the one its bell named."""
+    monkeypatch.setenv("TRAIN_BATCH_SIZE", "1")
+    worker_api.worker_settings.cache_clear()
+    yield
+    worker_api.worker_settings.cache_clear()
+
+
+def die_at(monkeypatch, place: str, visit: int) -> None:
+    """Die at the given visit of a failpoint, counted from 1, and never again."""
+    visits = itertools.count(1)
+
+    def failpoint(name: str) -> None:
+        if name == place and next(visits) == visit:
+            raise Killed(place)
+
+    monkeypatch.setattr(worker_api, "failpoint", failpoint)
+    monkeypatch.setattr(train_style_module, "failpoint", failpoint)
+
+
+def lose_worker(committed) -> None:
+    """Let the lease of a silent worker run out."""
+    with committed.begin() as session:
+        session.execute(update(Job).where(Job.state == "running").values(lease_until=jobs.NOW))
+    with committed.begin() as session:
+        assert jobs.take_back_expired(session) == 1
+
+
+def learned(committed, storage, job_id: int) -> dict[str, torch.Tensor]:
+    """The tensors of the style that a training handed over."""
+    with committed() as session:
+        job = session.get(Job, job_id)
+        assert job.step == "publish_style", (job.state, job.failure_cause)
+        return load(storage.get(job.handover["adapter_key"]))
+
+
+def assert_same_style(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize(
+    "place, visit",
+    [
+        ("mid_training", 1),
+        ("after_put", SAMPLES),
+        ("after_put", SAMPLES + 1),
+        *[("after_checkpoint", visit) for visit in range(1, CHECKPOINTS + 1)],
+    ],
+)
+def test_a_training_killed_at_any_checkpoint_ends_as_the_style_of_one_that_was_not(
+    committed, site_storage, runs, monkeypatch, place, visit
+):
+    killed, undisturbed = runs
+    train_style(job_id=undisturbed)
+
+    with monkeypatch.context() as dying:
+        die_at(dying, place, visit)
+        with pytest.raises(Killed):
+            train_style(job_id=killed)
+    lose_worker(committed)
+    train_style(job_id=killed)
+
+    assert_same_style(
+        learned(committed, site_storage, killed), learned(committed, site_storage, undisturbed)
+    )
+    with committed() as session:
+        assert (session.get(Job, killed).crashes, session.get(Job, killed).tries) == (1, 0)
+
+
+def test_a_worker_killed_after_it_handed_the_style_over_is_not_missed(
+    committed, site_storage, runs, monkeypatch
+):
+    with monkeypatch.context() as dying:
+        die_at(dying, "after_complete", 1)
+        with pytest.raises(Killed):
+            train_style(job_id=runs[0])
+    assert learned(committed, site_storage, runs[0])
+    train_style(job_id=runs[0])  # its bell, heard a second time
+    with committed() as session:
+        assert (session.get(Job, runs[0]).fence, session.get(Job, runs[0]).crashes) == (1, 0)
+
+
+def damage(storage, key: str, _other_key: str) -> None:
+    content = storage.get(key)
+    storage.put(key, content[: len(content) // 2], content_type="application/octet-stream")
+
+
+def lose(storage, key: str, _other_key: str) -> None:
+    storage.delete(key)
+
+
+def swap(storage, key: str, other_key: str) -> None:
+    storage.put(key, storage.get(other_key), content_type="application/octet-stream")
+
+
+@pytest.mark.parametrize("spoil", [damage, lose, swap])
+def test_a_checkpoint_nobody_can_resume_costs_one_try_and_learning_begins_anew(
+    committed, site_storage, runs, monkeypatch, spoil: Callable
+):
+    killed, other = runs
+    for job_id in runs:
+        with monkeypatch.context() as dying:
+            die_at(dying, "after_checkpoint", 2)
+            with pytest.raises(Killed):
+                train_style(job_id=job_id)
+        lose_worker(committed)
+    with committed() as session:
+        keys = [session.get(TrainingRun, session.get(Job, job).ref).checkpoint_key for job in runs]
+    spoil(site_storage, *keys)
+
+    ring(committed, killed, 1)
+    with committed() as session:
+        assert session.get(Job, killed).failure_cause == "ADAPTER_MISMATCH"
+    ring(committed, killed, 2)
+    ring(committed, other, 1)
+
+    assert_same_style(
+        learned(committed, site_storage, killed), learned(committed, site_storage, other)
+    )
+
+
+def test_a_card_with_room_for_one_picture_learns_in_parts(committed, site_storage, runs, tiny):
+    with MemoryLimit(load_base_model(tiny).unet, 1) as memory:
+        train_style(job_id=runs[0])
+    assert memory.refused
+    assert learned(committed, site_storage, runs[0])
+
+
+def test_a_card_without_room_is_tried_again_and_then_the_artist_is_told_once(committed, runs, tiny):
+    with MemoryLimit(load_base_model(tiny).unet, 0):
+        for attempt in range(1, TRIES + 1):
+            with pytest.raises(GpuOutOfMemory):
+                ring(committed, runs[0], attempt)
+    assert_failed(committed, runs[0], cause="GPU_OOM")
+
+
+def test_a_work_that_is_gone_ends_the_training_and_the_artist_is_told_once(
+    committed, site_storage, runs
+):
+    with committed() as session:
+        site_storage.delete(session.scalars(select(Artwork.clean_key).limit(1)).one())
+    for attempt in range(1, TRIES + 1):
+        ring(committed, runs[0], attempt)
+    assert_failed(committed, runs[0], cause="NETWORK")
+
+
+def ring(committed, job_id: int, attempt: int) -> None:
+    """Ring as the relay would when the pause before an attempt is over."""
+    with committed.begin() as session:
+        job = session.get(Job, job_id)
+        assert (job.attempt, job.state) == (attempt, JobState.QUEUED)
+        job.run_at = jobs.NOW
+    train_style(job_id=job_id)
+
+
+def assert_failed(committed, job_id: int, *, cause: str) -> None:
+    with committed() as session:
+        job = session.get(Job, job_id)
+        assert job.state == JobState.FAILED
+        run = session.get(TrainingRun, job.ref)
+        style = session.get(Style, run.style_id)
+        assert (run.failure_cause, run.checkpoint_key, run.adapter_key) == (cause, None, None)
+        assert style.training_status == "failed"
+        told = select(Notification.type).where(Notification.recipient_id == style.artist_id)
+        assert session.scalars(told).all() == ["style_training_failed"]

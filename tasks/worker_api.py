@@ -39,6 +39,9 @@ class WorkerSettings(BaseSettings):
     internal_api_token: str
     base_model: str = Field("built-in", description="the base model this worker renders with")
     worker_cache_dir: Path = Field(Path("var/worker"), description="adapters and work in progress")
+    worker_cache_bytes: int = Field(
+        10 << 30, ge=0, description="adapters kept on disk between batches, in bytes"
+    )
     render_batch_size: int = Field(4, ge=1, le=16, description="images of one size at once")
     train_batch_size: int = Field(4, ge=1, le=16, description="styles that learn together")
 

@@ -4,7 +4,6 @@ import hashlib
 import io
 import time
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -20,6 +19,7 @@ from tasks.messages import (
     RenderProgressBody,
     RenderResult,
 )
+from tasks.on_gpu.adapter_files import AdapterFiles
 from tasks.task import task
 from tasks.worker_api import ResultRejectedError, WorkerApi, cause_of, worker_settings
 
@@ -44,6 +44,7 @@ def render_images(*, job_id: int) -> None:
     )
     if not jobs:
         return  # a stale bell: someone else has the work
+    adapter_files().make_room()
     orders = {str(job.job_id): job for job in jobs}
     requests = [request for job in jobs if (request := _prepare(api, job))]
     watch = Watch(api, [orders[request.request_id] for request in requests])
@@ -58,7 +59,8 @@ def render_images(*, job_id: int) -> None:
     for outcome in outcomes:
         job = orders[outcome.request_id]
         if not isinstance(outcome, RenderedImage):
-            _forget_adapter(job, outcome.cause)
+            if outcome.cause == "ADAPTER_MISMATCH":
+                adapter_files().forget(RenderJob.model_validate(job.payload).adapter_sha256)
             _fail(api, job, outcome.cause, outcome.message)
         else:
             _hand_over(api, job, outcome)
@@ -76,6 +78,12 @@ def renderer_for(base_model: str) -> "Renderer":
 def worker_api() -> WorkerApi:
     """Return this process's client of the worker protocol."""
     return WorkerApi("generation", worker_settings())
+
+
+def adapter_files() -> AdapterFiles:
+    """Return this worker's adapters on disk."""
+    settings = worker_settings()
+    return AdapterFiles(settings.worker_cache_dir / "adapters", settings.worker_cache_bytes)
 
 
 class Watch:
@@ -121,7 +129,9 @@ def _prepare(api: WorkerApi, job: ClaimedJob) -> "RenderRequest | None":
 
     order = RenderJob.model_validate(job.payload)
     try:
-        adapter = _adapter(api, job.download["adapter"], order.adapter_sha256)
+        adapter = adapter_files().get(
+            order.adapter_sha256, lambda path: api.download(job.download["adapter"], path)
+        )
     except httpx.HTTPError as error:
         _fail(api, job, "NETWORK", f"The adapter could not be fetched: {type(error).__name__}.")
         return None
@@ -137,23 +147,6 @@ def _prepare(api: WorkerApi, job: ClaimedJob) -> "RenderRequest | None":
         seed=order.seed,
         style_strength=order.style_strength,
     )
-
-
-def _adapter(api: WorkerApi, url: str, sha256: str) -> Path:
-    """Return the adapter's file from the cache by hash, fetched when it is not there."""
-    path = _adapter_path(sha256)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path if path.exists() else api.download(url, path)
-
-
-def _adapter_path(sha256: str) -> Path:
-    return worker_settings().worker_cache_dir / "adapters" / f"{sha256}.safetensors"
-
-
-def _forget_adapter(job: ClaimedJob, cause: str) -> None:
-    """Drop a cached file that is not what its name says, or it would fail every later order."""
-    if cause == "ADAPTER_MISMATCH":
-        _adapter_path(RenderJob.model_validate(job.payload).adapter_sha256).unlink(missing_ok=True)
 
 
 def _hand_over(api: WorkerApi, job: ClaimedJob, rendered: "RenderedImage") -> None:

@@ -6,6 +6,7 @@ CHAOS_SEEDS, CHAOS_GENERATIONS and CHAOS_KILLS make it longer; a seed that fails
 import collections
 import os
 import random
+import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -102,7 +103,7 @@ def shop(market, chance: random.Random, generations: int, until) -> None:
         count = min(left, chance.randint(1, 4))
         wishes.append((count, chance.random() < 0.1))
         left -= count
-    storm = f"{chance.randrange(10**9)}"
+    storm = secrets.token_hex(4)  # a seed may come twice on one stack
 
     def buy(place: int) -> None:
         for number, (count, twice) in enumerate(wishes[place :: len(market.buyers)]):

@@ -1,11 +1,11 @@
 """`make bench-engine`: training and rendering against how it is usually done, in one run.
 
-Every comparison first asserts that both sides make the same thing, or that ours is no worse; the
-figures go to var/bench/engine.json and a table. `--smoke` measures little.
+Every comparison first asserts that both sides make the same thing, or that ours is no worse.
+Figures go to var/bench/engine.json and a table, a picture of where the time goes to
+var/bench/stages.png. `--smoke` measures little.
 """
 
 import argparse
-import json
 import os
 import resource
 import tempfile
@@ -35,12 +35,14 @@ from gpu.training.held_out import HeldOut
 from gpu.training.learner import Classroom, Learner, Lesson
 from gpu.training.recipe import TrainingConfig, TrainingWork, decide_recipe
 from gpu.training.schedule import learning_rate_at, plan_steps
-from gpu.training.trainer import TrainingOrder, train_together
+from gpu.training.trainer import TrainingOrder, train, train_together
 from tests.bench.comparing import compare
+from tests.bench.figures import record
+from tests.bench.stages import draw_stages, rendering_stages, training_stages
 from tests.bench.usual import ExampleTraining, UsualWorker
 from tests.random_style import write_random_style
 
-OUT = Path("var/bench/engine.json")
+STAGES_PICTURE = Path("var/bench/stages.png")
 PHOTO_SIZE = (4000, 3000)  # what a phone or a scanner gives
 TRIGGER = "<style-1>"
 WORKS = 10
@@ -78,10 +80,8 @@ def main() -> None:
             figures |= measure()
     figures["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     figures["load_after"] = os.getloadavg()[0]
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     console.print(_table(figures))
-    console.print(f"written to {OUT}")
+    console.print(f"written to {record(figures)} and {STAGES_PICTURE}")
 
 
 class Bench:
@@ -98,6 +98,7 @@ class Bench:
             "the change of a style": self._adapter_change,
             "one image": self._image,
             "one training": self._whole_training,
+            "stage by stage": self._stages,
         }
 
     def _config(self, name: str, *, seed: int, steps: int | None = None) -> TrainingConfig:
@@ -264,11 +265,26 @@ class Bench:
         steps = self._sizes.joint_steps if self._sizes is SMOKE else None
         config = self._config("whole", seed=1, steps=steps)
         began = time.perf_counter()
-        (style,) = train_together([TrainingOrder(config, _ignore, lambda: False)])
-        seconds = time.perf_counter() - began
-        if isinstance(style, Exception):
-            raise style
-        return {f"train_seconds_{WORKS}": round(seconds, 1)}
+        train(config, on_progress=_ignore, should_stop=lambda: False)
+        return {f"train_seconds_{WORKS}": round(time.perf_counter() - began, 1)}
+
+    def _stages(self) -> dict[str, Any]:
+        """Where the time goes; measuring it takes a little itself."""
+        renderer, request = Renderer(self._base), self._request(0, style=0)
+        config = self._config("stages", seed=1, steps=self._sizes.joint_steps)
+        stages = {
+            "One image": rendering_stages(lambda: renderer.render([request])),
+            f"A training of {config.steps} steps": training_stages(
+                lambda: train(config, on_progress=_ignore, should_stop=lambda: False)
+            ),
+        }
+        draw_stages(STAGES_PICTURE, stages)
+        return {
+            "stages": {
+                title: {label: round(spent, 3) for label, spent in seconds.items()}
+                for title, seconds in stages.items()
+            }
+        }
 
     def _request(self, number: int, *, style: int) -> RenderRequest:
         path = self._folder / "styles" / f"{style}.safetensors"

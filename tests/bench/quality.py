@@ -6,7 +6,6 @@ engine (`judges.py`), which first must recognise real works.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -25,11 +24,13 @@ from gpu.pretrain.scenes import make_plan
 from gpu.pretrain.styles import HELD_OUT, Style, draw_artist_works
 from gpu.rendering.renderer import Renderer
 from gpu.training.recipe import TrainingWork
+from tests.bench.figures import record
 from tests.bench.judges import StyleJudge, ThingJudge
 
 OUT = Path("var/report-engine")
 SIDE = (512, 512)
 WORKS_SEED, JUDGE_SEED, CHECK_SEED = 1, 50, 60
+HEADLINES = ("style_gap_closed", "style_identification", "adherence_ratio")
 IDENTIFIED = (Style.SEPIA_INK, Style.NEON, Style.WATERCOLOUR, Style.BLUEPRINT, Style.WOODCUT)
 
 Pictures = list[Image.Image]
@@ -71,7 +72,7 @@ def main() -> None:
         "seconds": round(time.monotonic() - began),
         "styles": [asdict(one) for one in findings],
     }
-    (OUT / "report.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    record({"quality": figures} | {name: figures[name] for name in HEADLINES})
     page = write_page(OUT, findings, base_model=arguments.base_model, tables=[styles, things])
     console.print_json(data={name: value for name, value in figures.items() if name != "styles"})
     console.print(f"Look at {page}")

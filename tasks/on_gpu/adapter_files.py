@@ -34,15 +34,15 @@ class AdapterFiles:
         """Delete what was not used for longest until the rest fits; call it between batches."""
         used = []
         with suppress(FileNotFoundError):  # nothing was ever fetched
-            for entry in os.scandir(self._folder):
+            for path in self._folder.iterdir():
                 with suppress(FileNotFoundError):  # another process was faster
-                    about = entry.stat()
-                    used.append((about.st_mtime_ns, about.st_size, entry.path))
+                    about = path.stat()
+                    used.append((about.st_mtime_ns, about.st_size, path))
         total = 0
         for _, size, path in sorted(used, reverse=True):
             total += size
             if total > self._max_bytes:
-                Path(path).unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
     def _path(self, sha256: str) -> Path:
         return self._folder / f"{sha256}.safetensors"

@@ -1,15 +1,19 @@
 """The real engine on a tiny base model of random weights: hundredths of a second per image."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
+from sqlalchemy import select, update
 
 from gpu.base_models import registry
+from gpu.training import recipe
 from tasks import worker_api
 from tasks.on_gpu import render_images, train_style
+from tests import images, making
 from tests.tiny_model import write_tiny_model
+from webapp.domain.models.style import Artwork, Style
 
 TINY = "tiny"
 
@@ -48,3 +52,34 @@ def tiny(tiny_folder, monkeypatch) -> Iterator[str]:
     yield TINY
     render_images.worker_api.cache_clear()
     train_style.worker_api.cache_clear()
+
+
+@pytest.fixture
+def trainings(committed, site_storage, tiny) -> Callable[..., list[int]]:
+    """Make trainings that wait for a worker, their clean works in storage; returns their jobs."""
+
+    def make(count: int = 1, *, seed_of=lambda work: work.idx) -> list[int]:
+        with committed.begin() as session:
+            runs = [
+                making.training(session, site_storage, step="train_style") for _ in range(count)
+            ]
+            session.execute(update(Style).values(base_model=tiny, trigger="style"))
+            for work in session.scalars(select(Artwork)):
+                data = images.encoded(images.scene(512, 512, seed=seed_of(work)), "PNG")
+                site_storage.put(work.clean_key, data, content_type="image/png")
+            return [making.job_of(session, run).id for run in runs]
+
+    return make
+
+
+@pytest.fixture
+def checkpoint_every(monkeypatch) -> Callable[[int], None]:
+    """Let the worker's trainings save a checkpoint after so many steps."""
+    real = recipe.TrainingConfig
+
+    def change(steps: int) -> None:
+        monkeypatch.setattr(
+            recipe, "TrainingConfig", lambda **fields: real(**fields, checkpoint_every_steps=steps)
+        )
+
+    return change

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 from sqlalchemy import select, update
 
-from gpu.training import recipe
 from tasks.on_cpu.deliver_generation import deliver_generation
 from tasks.on_cpu.publish_style import publish_style
 from tasks.on_cpu.stamp_signature import stamp_signature
@@ -149,17 +148,13 @@ def test_a_site_that_is_away_in_mid_work_is_a_passing_cause(committed, on_sale, 
 
 
 @pytest.fixture
-def waiting(committed, site_storage, tiny):
+def waiting(committed, site_storage, trainings):
     """Three styles of three artists that wait to be trained; the second has a work that is gone."""
-    with committed.begin() as session:
-        runs = [making.training(session, site_storage, step="train_style") for _ in range(3)]
-        session.execute(update(Style).values(base_model=tiny, trigger="style"))
+    made = trainings(3, seed_of=lambda work: work.id)
+    with committed() as session:
         works = session.scalars(select(Artwork).order_by(Artwork.id)).all()
-        for work in works:
-            data = images.encoded(images.scene(512, 512, seed=work.id), "PNG")
-            site_storage.put(work.clean_key, data, content_type="image/png")
-        site_storage.delete(works[10].clean_key)
-        return [making.job_of(session, run).id for run in runs]
+    site_storage.delete(works[10].clean_key)
+    return made
 
 
 def test_one_bell_trains_all_that_wait_and_a_failure_is_one_artists_own(committed, waiting):
@@ -212,28 +207,19 @@ def test_a_worker_that_falls_over_gives_back_every_training_it_claimed(
 
 
 def test_a_training_cut_into_slices_ends_as_one_that_was_not(
-    committed, site_storage, tiny, monkeypatch
+    committed, trainings, checkpoint_every, monkeypatch
 ):
-    with committed.begin() as session:
-        run = making.training(session, site_storage, step="train_style")
-        session.execute(update(Style).values(base_model=tiny, trigger="style"))
-        for work in session.scalars(select(Artwork)):
-            data = images.encoded(images.scene(512, 512, seed=work.idx), "PNG")
-            site_storage.put(work.clean_key, data, content_type="image/png")
-        job_id = making.job_of(session, run).id
+    [job_id] = trainings()
     sliced = settings().model_copy(update={"training_slice_seconds": 0.0})
     monkeypatch.setattr(worker_jobs, "settings", lambda: sliced)
-    real = recipe.TrainingConfig
-    monkeypatch.setattr(
-        recipe, "TrainingConfig", lambda **fields: real(**fields, checkpoint_every_steps=2)
-    )
+    checkpoint_every(2)
     fences, checkpoints = [], []
     for _ in range(10):
         train_style(job_id=job_id)
         with committed() as session:
             job = session.get(Job, job_id)
             fences.append(job.fence)
-            checkpoints.append(session.get(TrainingRun, run.id).checkpoint_key)
+            checkpoints.append(session.get(TrainingRun, job.ref).checkpoint_key)
         if job.step == "publish_style":
             break
         assert (job.state, job.tries, job.crashes) == (JobState.QUEUED, 0, 0)
@@ -243,7 +229,7 @@ def test_a_training_cut_into_slices_ends_as_one_that_was_not(
     assert fences == sorted(set(fences))
     assert len(set(checkpoints[:-1])) == len(fences) - 1
     with committed() as session:
-        steps = [point["step"] for point in session.get(TrainingRun, run.id).loss_history]
+        steps = [point["step"] for point in session.get(TrainingRun, job.ref).loss_history]
         assert steps == sorted(set(steps))
         assert jobs.claim(session, job_id, "publish_style", 60)
         session.rollback()

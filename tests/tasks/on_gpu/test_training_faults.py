@@ -1,20 +1,19 @@
 """A training killed, starved or robbed in mid work: the same style, or a clear failure."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
 from safetensors.torch import load
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from gpu.base_models.registry import load_base_model
 from gpu.errors import GpuOutOfMemory
-from gpu.training import recipe
 from tasks import worker_api
 from tasks.on_gpu import train_style as train_style_module
 from tasks.on_gpu.train_style import train_style
-from tests import images, making
+from tests import making
 from tests.memory_limit import MemoryLimit
 from webapp.domain import jobs
 from webapp.domain.models.job import Job, JobState
@@ -32,29 +31,11 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def runs(committed, site_storage, tiny, monkeypatch) -> tuple[int, int]:
-    """The jobs of two trainings on equal works, with a checkpoint at every step."""
-    real = recipe.TrainingConfig
-    monkeypatch.setattr(
-        recipe, "TrainingConfig", lambda **fields: real(**fields, checkpoint_every_steps=1)
-    )
-    with committed.begin() as session:
-        made = [making.training(session, site_storage, step="train_style") for _ in range(2)]
-        session.execute(update(Style).values(base_model=tiny, trigger="style"))
-        for work in session.scalars(select(Artwork)):
-            data = images.encoded(images.scene(512, 512, seed=work.idx), "PNG")
-            site_storage.put(work.clean_key, data, content_type="image/png")
-        first, second = (making.job_of(session, run).id for run in made)
-    return first, second
-
-
-@pytest.fixture(autouse=True)
-def one_at_a_time(monkeypatch) -> Iterator[None]:
-    """A worker that claims no second training beside the one its bell named."""
+def runs(trainings, checkpoint_every, monkeypatch) -> list[int]:
+    """Two trainings on equal works, a checkpoint at every step; a worker claims one at a time."""
     monkeypatch.setenv("TRAIN_BATCH_SIZE", "1")
-    worker_api.worker_settings.cache_clear()
-    yield
-    worker_api.worker_settings.cache_clear()
+    checkpoint_every(1)
+    return trainings(2)
 
 
 def die_at(monkeypatch, place: str, visit: int) -> None:
@@ -69,10 +50,10 @@ def die_at(monkeypatch, place: str, visit: int) -> None:
     monkeypatch.setattr(train_style_module, "failpoint", failpoint)
 
 
-def lose_worker(committed) -> None:
+def lose_worker(committed, job_id: int) -> None:
     """Let the lease of a silent worker run out."""
     with committed.begin() as session:
-        session.execute(update(Job).where(Job.state == "running").values(lease_until=jobs.NOW))
+        making.change_job(session, job_id, lease_until=jobs.NOW)
     with committed.begin() as session:
         assert jobs.take_back_expired(session) == 1
 
@@ -109,7 +90,7 @@ def test_a_training_killed_at_any_checkpoint_ends_as_the_style_of_one_that_was_n
         die_at(dying, place, visit)
         with pytest.raises(Killed):
             train_style(job_id=killed)
-    lose_worker(committed)
+    lose_worker(committed, killed)
     train_style(job_id=killed)
 
     assert_same_style(
@@ -155,7 +136,7 @@ def test_a_checkpoint_nobody_can_resume_costs_one_try_and_learning_begins_anew(
             die_at(dying, "after_checkpoint", 2)
             with pytest.raises(Killed):
                 train_style(job_id=job_id)
-        lose_worker(committed)
+        lose_worker(committed, job_id)
     with committed() as session:
         keys = [session.get(TrainingRun, session.get(Job, job).ref).checkpoint_key for job in runs]
     spoil(site_storage, *keys)
@@ -201,7 +182,7 @@ def ring(committed, job_id: int, attempt: int) -> None:
     with committed.begin() as session:
         job = session.get(Job, job_id)
         assert (job.attempt, job.state) == (attempt, JobState.QUEUED)
-        job.run_at = jobs.NOW
+        making.change_job(session, job_id, run_at=jobs.NOW)
     train_style(job_id=job_id)
 
 

@@ -1,6 +1,6 @@
 """What all steps of all pipelines share: begin under a lease, fail with a verdict, abandon."""
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from celery_config import TaskName
@@ -9,7 +9,6 @@ from webapp.domain.jobs import Lease
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import TrainingStatus
-from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import generations, training
 from webapp.domain.settings import settings
 
@@ -81,12 +80,7 @@ def _show_waiting(session: Session, lease: Lease, cause: str) -> None:
     if lease.kind is JobKind.GENERATION:
         pipelines.advance_generation(session, lease.ref, GenerationStatus.RETRYING, progress=None)
         return
-    run = session.scalars(select(TrainingRun).where(TrainingRun.id == lease.ref)).one()
-    run.attempt = lease.attempt + 1
-    run.progress = None
-    if cause == "ADAPTER_MISMATCH":
-        run.checkpoint_key = None  # it would be refused at every try: the next one begins anew
-    pipelines.advance_style(session, run.style_id, TrainingStatus.PENDING)
+    training.retry(session, lease.ref, cause, attempt=lease.attempt + 1)
 
 
 def _end(session: Session, kind: JobKind, ref: int, cause: str, message: str) -> None:

@@ -197,6 +197,16 @@ def publish(
     return True
 
 
+def retry(session: Session, run_id: int, cause: str, *, attempt: int) -> None:
+    """Show a run as waiting for its next attempt; a checkpoint that was refused is forgotten."""
+    run = session.scalars(select(TrainingRun).where(TrainingRun.id == run_id)).one()
+    run.attempt = attempt
+    run.progress = None
+    if cause == "ADAPTER_MISMATCH":
+        run.checkpoint_key = None
+    pipelines.advance_style(session, run.style_id, TrainingStatus.PENDING)
+
+
 def fail(session: Session, run_id: int, cause: str, message: str) -> None:
     """End a run for good and tell the artist; the style's slot is free again."""
     run = session.scalars(select(TrainingRun).where(TrainingRun.id == run_id)).one()

@@ -3,12 +3,14 @@
 Adapters never become part of the network. While a batch is drawn or learned, each layer's answer
 is corrected by what the adapters of the rows add to it, `scale · B · A · x`; afterwards the network
 is exactly what it was. Rows of different styles are corrected by one grouped convolution or two
-batched products per layer, however many styles there are, so mixing costs no more than one style.
+batched products per layer, however many styles there are, so mixing costs no more than one style;
+neighbours of one style share their part of it.
 
 Parameters are named as diffusers files name them: `unet.<layer>.lora_A.weight` [r, in(, k, k)]
 and `unet.<layer>.lora_B.weight` [out, r(, 1, 1)].
 """
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -124,11 +126,15 @@ def _name_b(layer: str) -> str:
 
 @dataclass(frozen=True)
 class _Worn:
-    """The distinct adapters of a batch, which of them each row wears, and how strongly."""
+    """The distinct adapters of a batch, and which of them its groups of rows wear, how strongly.
+
+    A group is `rows_each` neighbours that wear the same: one product serves all of them.
+    """
 
     adapters: tuple[Mapping[str, torch.Tensor], ...]
     places: tuple[int, ...]
     scales: tuple[float, ...]
+    rows_each: int
 
     @classmethod
     def of(cls, rows: Sequence[RowAdapter | None], layers: Any) -> "_Worn | None":
@@ -141,33 +147,25 @@ class _Worn:
             if tensors.keys() != names:
                 raise AdapterMismatch("the adapter's layers are not those of the base model")
         order = {key: place for place, key in enumerate(distinct)}
-        return cls(
-            adapters=tuple(distinct.values()),
-            # a row without a style borrows any adapter at no strength
-            places=tuple(0 if row is None else order[id(row.tensors)] for row in rows),
-            scales=tuple(0.0 if row is None else row.scale for row in rows),
-        )
-
-    @property
-    def is_one_for_all(self) -> bool:
-        """Whether every row wears the same adapter equally strongly."""
-        return len(self.adapters) == 1 and len(set(self.scales)) == 1
+        # a row without a style borrows any adapter at no strength
+        worn = [(0, 0.0) if row is None else (order[id(row.tensors)], row.scale) for row in rows]
+        rows_each = math.gcd(*(len(list(run)) for _, run in itertools.groupby(worn)))
+        places, scales = zip(*worn[::rows_each], strict=True)
+        return cls(tuple(distinct.values()), places, scales, rows_each)
 
     def gather(self, layer: str) -> tuple[torch.Tensor, torch.Tensor]:
-        """A and scaled B of a layer, one per row or [1, ...] when one serves all.
-
-        Lower ranks are filled up with zeros.
-        """
+        """A and scaled B of a layer, one per group; lower ranks are filled up with zeros."""
         a = [adapter[_name_a(layer)] for adapter in self.adapters]
         b = [adapter[_name_b(layer)] for adapter in self.adapters]
-        if self.is_one_for_all:
-            return a[0][None], b[0][None] * self.scales[0]
         rank = max(len(tensor) for tensor in a)
-        rows = list(self.places)
-        stacked_a = torch.stack([_pad_to(tensor, 0, rank) for tensor in a])[rows]
-        stacked_b = torch.stack([_pad_to(tensor, 1, rank) for tensor in b])[rows]
-        scales = stacked_b.new_tensor(self.scales)
-        return stacked_a, stacked_b * scales.view(-1, *[1] * (stacked_b.dim() - 1))
+        stacked_a = torch.stack([_pad_to(tensor, 0, rank) for tensor in a])
+        stacked_b = torch.stack([_pad_to(tensor, 1, rank) for tensor in b])
+        if self.places != tuple(range(len(self.adapters))):
+            stacked_a, stacked_b = stacked_a[list(self.places)], stacked_b[list(self.places)]
+        if set(self.scales) != {1.0}:
+            scales = stacked_b.new_tensor(self.scales)
+            stacked_b = stacked_b * scales.view(-1, *[1] * (stacked_b.dim() - 1))
+        return stacked_a, stacked_b
 
 
 def _pad_to(tensor: torch.Tensor, axis: int, size: int) -> torch.Tensor:
@@ -195,7 +193,8 @@ class _CallCounter:
 class _Delta:
     """A layer's forward hook: adds what the adapters of the rows make of its input.
 
-    `a` is [1 or B, r, in(, k, k)] and `b` [1 or B, out, r(, 1, 1)], the strength included.
+    `a` is [G, r, in(, k, k)] and `b` [G, out, r(, 1, 1)] for G equal groups of neighbouring rows,
+    the strength included.
     """
 
     def __init__(self, a: torch.Tensor, b: torch.Tensor) -> None:
@@ -212,21 +211,24 @@ def _add_linear(
     _layer: Any, a: torch.Tensor, b: torch.Tensor, x: torch.Tensor, output: torch.Tensor
 ) -> torch.Tensor:
     """Input is [B, ..., in], output [B, ..., out]."""
-    if len(a) == 1:
-        return output + functional.linear(functional.linear(x, a[0]), b[0])
-    down = x.reshape(len(x), -1, x.shape[-1]) @ a.transpose(1, 2)
-    flat = output.reshape(len(x), -1, output.shape[-1])
+    down = x.reshape(len(a), -1, x.shape[-1]) @ a.transpose(1, 2)
+    flat = output.reshape(len(a), -1, output.shape[-1])
     return torch.baddbmm(flat, down, b.transpose(1, 2)).view(output.shape)
 
 
 def _add_convolution(
     layer: Any, a: torch.Tensor, b: torch.Tensor, x: torch.Tensor, output: torch.Tensor
 ) -> torch.Tensor:
-    """Input is [B, in, H, W]; the first convolutions of all rows are one grouped convolution."""
-    how = {"stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation}
-    if len(a) == 1:
-        return output + functional.conv2d(functional.conv2d(x, a[0], **how), b[0])
-    batch, rank = a.shape[:2]
-    joined = x.reshape(1, -1, *x.shape[2:])
-    down = functional.conv2d(joined, a.flatten(0, 1), **how, groups=batch)
-    return output + (b.flatten(2) @ down.view(batch, rank, -1)).view(output.shape)
+    """Input is [B, in, H, W]; the first convolutions of all groups are one grouped convolution."""
+    groups, each = len(a), len(x) // len(a)
+    side_by_side = x.unflatten(0, (groups, each)).transpose(0, 1).flatten(1, 2)
+    down = functional.conv2d(
+        side_by_side,
+        a.flatten(0, 1),
+        stride=layer.stride,
+        padding=layer.padding,
+        dilation=layer.dilation,
+        groups=groups,
+    )
+    down = down.flatten(2).unflatten(1, (groups, -1)).transpose(0, 1)
+    return output + (b.flatten(2)[:, None] @ down).view(output.shape)

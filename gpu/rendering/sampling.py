@@ -40,6 +40,15 @@ class SamplingBatch:
         """Whether any row is drawn with guidance; then all are also drawn without the prompt."""
         return bool((self.guidance > 1.0).any())
 
+    @property
+    def text(self) -> Conditioning:
+        """What the network is told: of every picture the negative, if guided, then the prompt."""
+        if not self.is_guided:
+            return self.positive
+        count = len(self.positive)
+        pairs = [row for picture in range(count) for row in (picture, count + picture)]
+        return Conditioning.join([self.negative, self.positive])[pairs]
+
 
 def seed_noise(base: BaseModel, seed: int, *, width: int, height: int) -> torch.Tensor:
     """The starting noise [C, h, w] of one seed and size, from its own CPU generator.
@@ -69,7 +78,8 @@ def sample_latents(
 
     Raises `AdapterMismatch` when a row could not be drawn in exactly its own style.
     """
-    adapters = batch.adapters * 2 if batch.is_guided else batch.adapters
+    # both rows of a picture are neighbours, so they share their style's part of the work
+    adapters = [adapter for adapter in batch.adapters for _ in range(1 + batch.is_guided)]
     passes = itertools.count(1)
 
     def after_step() -> None:
@@ -100,10 +110,7 @@ def _denoise(
         # diffusers hands tensors to numpy in a way that numpy 2 warns about
         warnings.simplefilter("ignore", DeprecationWarning)
         scheduler.set_timesteps(batch.steps, device=base.device)
-    text = (
-        Conditioning.join([batch.negative, batch.positive]) if batch.is_guided else batch.positive
-    )
-    text = text.to(base.device, base.dtype)
+    text = batch.text.to(base.device, base.dtype)
     guidance = batch.guidance.to(base.device).view(-1, 1, 1, 1)
     times, latents = scheduler.timesteps, noise.to(base.device)
     if over is None:
@@ -115,10 +122,10 @@ def _denoise(
         latents = scheduler.add_noise(over, latents, times[:1].expand(len(latents)))
     for time in times:
         scaled = scheduler.scale_model_input(latents, time)
-        rows = torch.cat([scaled, scaled]) if batch.is_guided else scaled
+        rows = scaled.repeat_interleave(2, dim=0) if batch.is_guided else scaled
         predicted = base.predict(rows.to(base.dtype), time.expand(len(rows)), text).float()
         if batch.is_guided:
-            without, with_prompt = predicted.chunk(2)
+            without, with_prompt = predicted[::2], predicted[1::2]
             predicted = without + guidance * (with_prompt - without)
             predicted = _keep_contrast(predicted, with_prompt, base.spec.guidance_rescale)
         latents = scheduler.step(predicted, time, latents).prev_sample

@@ -1,5 +1,6 @@
 """A base model in memory: its components, its identity, and the three things they translate."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Sequence
@@ -106,6 +107,16 @@ class BaseModel:
             noisy, times, encoder_hidden_states=text.hidden, **more
         ).sample
         return predicted
+
+    def for_another_thread(self) -> "BaseModel":
+        """The same weights in components of their own: what one wears, another does not."""
+        components = (self.unet, self.vae, *(tower.encoder for tower in self.text.towers))
+        shared = {
+            id(tensor): tensor
+            for component in components
+            for tensor in (*component.parameters(), *component.buffers())
+        }
+        return copy.deepcopy(self, shared)
 
     @torch.no_grad()
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:

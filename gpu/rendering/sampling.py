@@ -5,7 +5,6 @@ different people, so whatever differs between them is a tensor over rows.
 """
 
 import itertools
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -106,10 +105,7 @@ def _denoise(
 ) -> torch.Tensor:
     """Latents from noise alone, or from latents of a picture (`over`) that noise half hides."""
     scheduler = base.make_scheduler()
-    with warnings.catch_warnings():
-        # diffusers hands tensors to numpy in a way that numpy 2 warns about
-        warnings.simplefilter("ignore", DeprecationWarning)
-        scheduler.set_timesteps(batch.steps, device=base.device)
+    scheduler.set_timesteps(batch.steps, device=base.device)
     text = batch.text.to(base.device, base.dtype)
     guidance = batch.guidance.to(base.device).view(-1, 1, 1, 1)
     times, latents = scheduler.timesteps, noise.to(base.device)

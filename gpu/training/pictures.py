@@ -5,7 +5,6 @@ it, and what sticks out is cropped away from the side where less is going on.
 """
 
 import math
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -29,15 +28,13 @@ def read_work(path: Path, *, reduce_to: int) -> Image.Image:
     size where that suffices. Raises `LowQualityData` naming the file.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("JPEG", "PNG")) as opened:
-                if opened.width * opened.height > MAX_PIXELS:
-                    raise LowQualityData(f"{path.name} has more than {MAX_PIXELS} pixels")
-                profile = opened.info.get("icc_profile")
-                opened.draft(None, (reduce_to, reduce_to))
-                upright = ImageOps.exif_transpose(opened)
-                picture = _to_srgb(upright, profile)
+        with Image.open(path, formats=("JPEG", "PNG")) as opened:
+            if opened.width * opened.height > MAX_PIXELS:
+                raise LowQualityData(f"{path.name} has more than {MAX_PIXELS} pixels")
+            profile = opened.info.get("icc_profile")
+            opened.draft(None, (reduce_to, reduce_to))
+            upright = ImageOps.exif_transpose(opened)
+            picture = _to_srgb(upright, profile)
     except (OSError, SyntaxError, ValueError) as error:
         raise LowQualityData(f"{path.name} cannot be read as JPEG or PNG: {error}") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:

@@ -1,6 +1,6 @@
 """What a training is asked for, what it reports on the way, and what it gives back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -123,6 +123,15 @@ class TrainingProgress:
     held_out_loss: float | None
     new_sample_paths: tuple[Path, ...]
     checkpoint_path: Path | None
+
+
+@dataclass(frozen=True)
+class TrainingOrder:
+    """One training with the two ways to talk with whoever asked for it."""
+
+    config: TrainingConfig
+    on_progress: Callable[[TrainingProgress], None]
+    should_stop: Callable[[], bool]
 
 
 @dataclass(frozen=True)

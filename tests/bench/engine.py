@@ -53,7 +53,7 @@ class Sizes:
     """How much is measured."""
 
     training_steps: int = 40
-    joint_steps: int = 60
+    joint_steps: int = 100
     joint_jobs: int = 4
     styles: int = 8
     pairs: int = 5
@@ -109,7 +109,7 @@ class Bench:
             output_dir=self._folder / name,
             seed=seed,
             steps=steps,
-            checkpoint_every_steps=50 if steps is None else steps,
+            checkpoint_every_steps=50 if steps is None else min(50, steps),
         )
 
     def _training(self) -> dict[str, Any]:
@@ -168,6 +168,7 @@ class Bench:
     def _joint_training(self) -> dict[str, Any]:
         """Whole trainings with their caching, measuring, samples and files."""
         jobs = range(self._sizes.joint_jobs)
+        learned: dict[str, list[Any]] = {}
 
         def orders(name: str) -> list[TrainingOrder]:
             steps = self._sizes.joint_steps
@@ -178,14 +179,14 @@ class Bench:
                 for job in jobs
             ]
 
-        def together() -> list[Any]:
-            return train_together(orders("together"))
+        def together() -> None:
+            learned["together"] = train_together(orders("together"))
 
-        def alone() -> list[Any]:
-            return [train_together([order])[0] for order in orders("alone")]
+        def alone() -> None:
+            learned["alone"] = [train_together([order])[0] for order in orders("alone")]
 
         result = compare(together, alone, pairs=max(1, self._sizes.pairs // 2))
-        for one, other in zip(together(), alone(), strict=True):
+        for one, other in zip(*learned.values(), strict=True):
             assert np.allclose(one.loss_history, other.loss_history, rtol=0.02), "not the same"
         return {
             "joint_training_speedup": round(result.ratio, 3),

@@ -4,6 +4,7 @@ import pytest
 import torch
 from PIL import Image
 
+from gpu.base_models.lora import RowAdapter, assert_bare, fresh_adapter, wearing
 from gpu.base_models.registry import REGISTRY, load_base_model
 from gpu.errors import ModelMissing
 from gpu.rendering.pixels import to_tensor
@@ -77,3 +78,16 @@ def test_pixels_survive_the_way_to_tensors(works):
     assert tensor.shape == (1, 3, 40, 40)
     assert tensor.min() >= -1.0
     assert tensor.max() <= 1.0
+
+
+@torch.no_grad()
+def test_a_base_for_another_thread_shares_weights_but_not_what_is_worn(tiny_base):
+    other = tiny_base.for_another_thread()
+    theirs = dict(other.unet.named_parameters())
+    assert all(value is theirs[name] for name, value in tiny_base.unet.named_parameters())
+    tensors = fresh_adapter(tiny_base.unet, rank=2, seed=1, device=tiny_base.device)
+    with wearing(tiny_base.unet, [RowAdapter(tensors, 1.0)]):
+        assert_bare(other.unet)
+    assert torch.equal(
+        other.encode_prompts(["red tree"]).hidden, tiny_base.encode_prompts(["red tree"]).hidden
+    )

@@ -1,9 +1,18 @@
-"""Several trainings on one base model, computed as one batch: each learns what it would alone."""
+"""Several trainings on one base model, as one batch or shared out among cores.
+
+Each learns what it would alone.
+"""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from gpu.base_models.lora import assert_bare
 from gpu.errors import LowQualityData, Stopped
 from gpu.training.recipe import TrainedStyle, TrainingCheckpoint, TrainingWork
 from gpu.training.trainer import TrainingOrder, train_together
@@ -31,9 +40,11 @@ def assert_same_style(one, other):
         assert torch.allclose(value, theirs[name], atol=2e-4), name
 
 
-def test_each_learns_what_it_would_have_learned_alone(order, works):
+@pytest.mark.parametrize("cores", [1, 2], ids="{} cores".format)
+def test_each_learns_what_it_would_have_learned_alone(order, works, cores):
     settings = [{"seed": 7}, {"seed": 8, "steps": 4, "works": works[:6]}, {"seed": 9, "rank": 3}]
-    together = train_together([order(f"t{i}", **each) for i, each in enumerate(settings)])
+    orders = [order(f"t{i}", **each) for i, each in enumerate(settings)]
+    together = train_together(orders, cores=cores)
     for index, each in enumerate(settings):
         (alone,) = train_together([order(f"a{index}", **each)])
         assert_same_style(together[index], alone)
@@ -77,8 +88,10 @@ def test_one_that_cannot_be_learned_or_is_stopped_leaves_the_others_alone(order,
     assert_same_style(good, alone)
 
 
-def test_each_ends_its_slice_and_goes_on_by_itself(order):
-    first, second = train_together([order("one", slice_seconds=0.0), order("two", seed=8)])
+@pytest.mark.parametrize("cores", [1, 2], ids="{} cores".format)
+def test_each_ends_its_slice_and_goes_on_by_itself(order, cores):
+    orders = [order("one", slice_seconds=0.0), order("two", seed=8)]
+    first, second = train_together(orders, cores=cores)
     assert isinstance(first, TrainingCheckpoint)
     assert isinstance(second, TrainedStyle)
     (resumed,) = train_together([order("later", resume_from=first.path)])
@@ -88,11 +101,47 @@ def test_each_ends_its_slice_and_goes_on_by_itself(order):
 
 def test_a_full_memory_parts_the_company_before_it_parts_a_batch(order, tiny_base):
     with MemoryLimit(tiny_base.unet, rows=2) as limit:
-        tight = train_together([order("one"), order("two", seed=8)])
-    roomy = train_together([order("roomy one"), order("roomy two", seed=8)])
+        tight = train_together([order("one"), order("two", seed=8)], cores=1)
+    roomy = train_together([order("roomy one"), order("roomy two", seed=8)], cores=1)
     assert limit.refused == [4]
     for one, other in zip(tight, roomy, strict=True):
         assert_same_style(one, other)
+
+
+@pytest.mark.parametrize("cores", [1, 2], ids="{} cores".format)
+@pytest.mark.parametrize("fails", [0, 1], ids=["the first", "the last"])
+def test_what_a_report_raises_ends_all(order, tiny_base, cores, fails):
+    class Unplugged(Exception):
+        pass
+
+    def unplug(_):
+        raise Unplugged
+
+    endless = [order(f"t{i}", steps=100) for i in range(2)]
+    endless[fails] = replace(endless[fails], on_progress=unplug)
+    with pytest.raises(Unplugged):
+        train_together(endless, cores=cores)
+    assert_bare(tiny_base.unet)
+
+
+def test_on_cores_reports_come_one_at_a_time(order):
+    talking = threading.Lock()
+
+    def talk(_):
+        assert talking.acquire(blocking=False), "two reports at once"
+        time.sleep(0.01)
+        talking.release()
+
+    orders = [replace(order(f"t{i}", seed=i), on_progress=talk) for i in range(3)]
+    assert len(train_together(orders, cores=3)) == len(orders)
+
+
+def test_sharing_out_leaves_the_number_of_threads_as_it_was(order):
+    before = torch.get_num_threads()
+    train_together([order("one"), order("two", seed=8)], cores=2)
+    assert torch.get_num_threads() == before
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == before
 
 
 def test_different_base_models_do_not_learn_together(order):

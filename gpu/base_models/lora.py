@@ -158,14 +158,19 @@ class _Worn:
         a = [adapter[_name_a(layer)] for adapter in self.adapters]
         b = [adapter[_name_b(layer)] for adapter in self.adapters]
         rank = max(len(tensor) for tensor in a)
-        stacked_a = torch.stack([_pad_to(tensor, 0, rank) for tensor in a])
-        stacked_b = torch.stack([_pad_to(tensor, 1, rank) for tensor in b])
+        stacked_a = _stack([_pad_to(tensor, 0, rank) for tensor in a])
+        stacked_b = _stack([_pad_to(tensor, 1, rank) for tensor in b])
         if self.places != tuple(range(len(self.adapters))):
             stacked_a, stacked_b = stacked_a[list(self.places)], stacked_b[list(self.places)]
         if set(self.scales) != {1.0}:
             scales = stacked_b.new_tensor(self.scales)
             stacked_b = stacked_b * scales.view(-1, *[1] * (stacked_b.dim() - 1))
         return stacked_a, stacked_b
+
+
+def _stack(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """`torch.stack`, but a single one is not copied."""
+    return torch.stack(tensors) if len(tensors) > 1 else tensors[0][None]
 
 
 def _pad_to(tensor: torch.Tensor, axis: int, size: int) -> torch.Tensor:

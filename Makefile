@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test sure format lint types contracts audit images env-example chaos-long bench-engine report-engine db shell clean
+.PHONY: help demo up test sure format lint types contracts audit images env-example chaos-long bench-engine bench-recipes report-engine db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -58,6 +58,9 @@ chaos-long: $(INSTALLED)  ## many seeds of the fault tests
 
 bench-engine: $(INSTALLED)  ## training and rendering against how it is usually done; var/bench/engine.json
 	$(BIN)/python -m tests.bench.engine
+
+bench-recipes: $(INSTALLED)  ## what each number of the training recipe buys; var/bench-recipes
+	$(BIN)/python -m tests.bench.recipes
 
 report-engine: $(INSTALLED)  ## how well unseen styles are learned; var/report-engine/index.html
 	$(BIN)/python -m tests.bench.quality

@@ -168,7 +168,7 @@ class _Worn:
         return stacked_a, stacked_b
 
 
-def _stack(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+def _stack(tensors: list[torch.Tensor]) -> torch.Tensor:
     """`torch.stack`, but a single one is not copied."""
     return torch.stack(tensors) if len(tensors) > 1 else tensors[0][None]
 

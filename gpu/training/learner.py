@@ -26,8 +26,11 @@ class Learner:
         self.base = base
         self.weights = fresh_adapter(base.unet, rank=recipe.rank, seed=seed, device=base.device)
         self.adapter = RowAdapter(self.weights, recipe.alpha / recipe.rank)
+        for name, parameter in self.weights.items():
+            learns = not recipe.targets or any(target in name for target in recipe.targets)
+            parameter.requires_grad_(learns)
         # A list, not an iterator: clipping an exhausted iterator clips nothing.
-        self._parameters = list(self.weights.values())
+        self._parameters = [each for each in self.weights.values() if each.requires_grad]
         self.optimizer = torch.optim.AdamW(
             self._parameters,
             lr=recipe.learning_rate,

@@ -1,8 +1,9 @@
 """What a training is asked for, what it reports on the way, and what it gives back."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from gpu.base_models.spec import BaseModelSpec
 
@@ -23,7 +24,8 @@ class TrainingConfig:
     """Everything a training depends on; `None` means what suits the base model and the works.
 
     `trigger` is the word that will stand for the style. `metadata` is written into the style file
-    (licence, style id, …). With `slice_seconds` the training returns a checkpoint at the first
+    (licence, style id, …). `recipe_changes` are numbers of the `Recipe` to be other than decided,
+    for experiments. With `slice_seconds` the training returns a checkpoint at the first
     boundary after that time, and `resume_from` continues it.
     """
 
@@ -44,6 +46,7 @@ class TrainingConfig:
     metadata: Mapping[str, str] = field(default_factory=dict)
     horizontal_flip: bool = False
     noise_offset: float = 0.0
+    recipe_changes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what no training could mean."""
@@ -62,7 +65,10 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The numbers of one training, all decided; written into the style file."""
+    """The numbers of one training, all decided; written into the style file.
+
+    `targets` are parts of the names of layers that learn; none means all layers.
+    """
 
     steps: int
     batch_size: int
@@ -83,6 +89,7 @@ class Recipe:
     held_out_share: float = 0.1
     patience_checkpoints: int = 3
     earliest_stop_share: float = 0.5
+    targets: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """Plain numbers, for JSON."""
@@ -92,7 +99,7 @@ class Recipe:
 def decide_recipe(config: TrainingConfig, spec: BaseModelSpec) -> Recipe:
     """Fill in what the caller left open."""
     rank = config.rank or spec.lora_rank
-    return Recipe(
+    decided = Recipe(
         steps=config.steps or spec.steps_for(len(config.works)),
         batch_size=config.batch_size or spec.training_batch_size,
         rank=rank,
@@ -103,6 +110,7 @@ def decide_recipe(config: TrainingConfig, spec: BaseModelSpec) -> Recipe:
         horizontal_flip=config.horizontal_flip,
         noise_offset=config.noise_offset,
     )
+    return replace(decided, **config.recipe_changes)
 
 
 @dataclass(frozen=True)

@@ -77,3 +77,14 @@ def test_only_the_adapter_learns(learner, tiny_base):
 def test_the_learning_rate_is_the_one_given(learner):
     learn(learner, learning_rate=1.25e-3)
     assert learner.optimizer.param_groups[0]["lr"] == 1.25e-3
+
+
+def test_only_targets_learn(tiny_base, recipe):
+    learner = Learner(tiny_base, dataclasses.replace(recipe, targets=("attn",)), seed=0)
+    before = {name: value.detach().clone() for name, value in learner.weights.items()}
+    learn(learner, learning_rate=1e-3)
+    moved = {
+        name for name, value in learner.weights.items() if not torch.equal(value, before[name])
+    }
+    assert moved
+    assert all("attn" in name for name in moved)

@@ -93,14 +93,15 @@ def study_styles(
     """
     for subject in subjects:
         subject.check()
-    orders = [_order(subject, base_model, on_progress, steps) for subject in subjects]
     renderer = Renderer.setup(base_model)
+    kept_back = [_prepared(subject.unseen, renderer.base) for subject in subjects]
+    orders = [_order(subject, base_model, on_progress, steps) for subject in subjects]
     found = []
-    for subject, outcome in zip(subjects, train_together(orders), strict=True):
+    for subject, others, outcome in zip(subjects, kept_back, train_together(orders), strict=True):
         if isinstance(outcome, Exception):
             raise outcome
         assert isinstance(outcome, TrainedStyle)  # noqa: S101 - nothing asked for slices
-        found.append(_judge(subject, outcome, renderer))
+        found.append(_judge(subject, others, outcome, renderer))
     return found
 
 
@@ -123,9 +124,10 @@ def _order(
     )
 
 
-def _judge(subject: Subject, style: TrainedStyle, renderer: Renderer) -> Findings:
+def _judge(
+    subject: Subject, others: Sequence[Work], style: TrainedStyle, renderer: Renderer
+) -> Findings:
     works = _prepared(subject.seen, renderer.base)
-    others = _prepared(subject.unseen, renderer.base)
     comparison = compare_with_base(renderer, style.adapter_path, works=works, other_works=others)
     draw_sheet(subject.folder / "contact_sheet.png", subject.name, works, comparison)
     loss_curve(

@@ -5,6 +5,7 @@ colours are not part of what things are. HELD_OUT styles are unseen artists: onl
 measurements draw them, never pretraining.
 """
 
+import itertools
 from collections.abc import Callable
 from enum import StrEnum
 from math import pi
@@ -15,6 +16,7 @@ from PIL import Image
 from gpu.pretrain import textures
 from gpu.pretrain.scenes import draw_scene
 from gpu.pretrain.textures import Picture, Random, RgbShare
+from gpu.rendering.pixels import is_blank
 
 
 class Style(StrEnum):
@@ -177,9 +179,16 @@ def restyle(image: Image.Image, style: Style, seed: int) -> Image.Image:
 def draw_artist_works(
     style: Style, count: int, seed: int, size: tuple[int, int]
 ) -> list[tuple[Image.Image, tuple[str, ...]]]:
-    """Draw one imagined artist's portfolio: `count` RGB works of (width, height) and tags."""
-    scenes = [draw_scene(1_000_000_000 + seed * 10_000 + index, size) for index in range(count)]
-    return [
-        (restyle(scene.image, style, seed * 10_000 + index), scene.tags)
-        for index, scene in enumerate(scenes)
-    ]
+    """Draw one imagined artist's portfolio: `count` RGB works of (width, height) and tags.
+
+    A picture in which the style leaves nothing to see is none of the works.
+    """
+    works: list[tuple[Image.Image, tuple[str, ...]]] = []
+    for index in itertools.count(seed * 10_000):
+        if len(works) == count:
+            break
+        scene = draw_scene(1_000_000_000 + index, size)
+        work = restyle(scene.image, style, index)
+        if not is_blank(work):
+            works.append((work, scene.tags))
+    return works

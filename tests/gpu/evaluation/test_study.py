@@ -47,3 +47,11 @@ def test_a_work_kept_back_needs_tags_to_be_asked_for(tiny_base_folder, works, tm
     untagged = [dataclasses.replace(work, tags=()) for work in works[:4]]
     with pytest.raises(LowQualityData, match=r"0\.png, 3\.png"):
         study([Subject("Any", untagged, tmp_path)], tiny_base_folder)
+
+
+def test_a_blank_work_kept_back_is_refused_before_training(tiny_base_folder, works, tmp_path):
+    Image.new("RGB", (40, 40), "white").save(tmp_path / "blank.png")
+    blank = dataclasses.replace(works[0], path=tmp_path / "blank.png")
+    with pytest.raises(LowQualityData, match=r"blank\.png is blank"):
+        study([Subject("Any", [blank, *works[1:4]], tmp_path)], tiny_base_folder)
+    assert not (tmp_path / "training").exists()

@@ -8,6 +8,7 @@ from gpu.pretrain import fit_codec, latents
 from gpu.pretrain.scenes import draw_scene
 from gpu.pretrain.styles import HELD_OUT, PRETRAINING, Style, draw_artist_works, restyle
 from gpu.pretrain.vocabulary import SPARE_SLOTS, WORDS
+from gpu.rendering.pixels import is_blank
 
 
 def test_a_style_is_either_for_pretraining_or_held_out():
@@ -71,3 +72,15 @@ def test_an_artists_works_come_with_true_tags_of_the_vocabulary():
     assert [image.size for image, _ in works] == [(64, 128)] * 3
     assert all(set(tags) <= set(WORDS) for _, tags in works)
     assert len({image.tobytes() for image, _ in works}) == 3
+
+
+def test_a_picture_in_which_nothing_is_seen_is_none_of_an_artists_works():
+    first = 1_000_000_000 + 10_000
+    drawn = [
+        restyle(draw_scene(first + k, (96, 96)).image, Style.WOODCUT, 10_000 + k) for k in range(18)
+    ]
+    works = [image for image, _ in draw_artist_works(Style.WOODCUT, 18, seed=1, size=(96, 96))]
+
+    assert any(is_blank(image) for image in drawn)
+    assert not any(is_blank(image) for image in works)
+    assert works[0].tobytes() == drawn[0].tobytes()

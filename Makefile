@@ -3,10 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+BASE_MODEL_RUN ?= var/base-model
+MINUTES ?= 300
+PROCESSES ?= $(shell nproc)
+REFINER_STEPS ?= 6000
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test sure format lint types contracts audit images env-example chaos-long bench-engine bench-recipes report-engine db shell clean
+.PHONY: help demo up test sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes report-engine db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -61,6 +65,14 @@ bench-engine: $(INSTALLED)  ## training and rendering against how it is usually 
 
 bench-recipes: $(INSTALLED)  ## what each number of the training recipe buys; var/bench-recipes
 	$(BIN)/python -m tests.bench.recipes
+
+base-model: $(INSTALLED)  ## a base model of the built-in kind from nothing, in var/base-model; MINUTES of learning
+	$(BIN)/python -m gpu.pretrain.fit_codec --out $(BASE_MODEL_RUN)
+	OMP_NUM_THREADS=1 $(BIN)/python -m torch.distributed.run --nproc-per-node $(PROCESSES) -m gpu.pretrain.train \
+		--threads 1 --minutes $(MINUTES) --learning-rate 2e-3 --out $(BASE_MODEL_RUN) --resume
+	$(BIN)/python -m gpu.pretrain.fit_refiner --run $(BASE_MODEL_RUN) --steps $(REFINER_STEPS)
+	$(BIN)/python -m gpu.pretrain.publish --model $(BASE_MODEL_RUN)/model --codec $(BASE_MODEL_RUN)/vae_refined --to $(BASE_MODEL_RUN)/published
+	$(BIN)/python -m gpu.pretrain.sample --model $(BASE_MODEL_RUN)/published --out $(BASE_MODEL_RUN)/sheet.png
 
 report-engine: $(INSTALLED)  ## how well unseen styles are learned; var/report-engine/index.html
 	$(BIN)/python -m tests.bench.quality

@@ -24,6 +24,9 @@ class Claim(Message):
     base_model: str | None = Field(
         None, max_length=200, description="the only base model this worker has loaded"
     )
+    batch_of: int | None = Field(
+        None, description="a job claimed before: only what may share its batch"
+    )
 
 
 class UploadUrl(Message):

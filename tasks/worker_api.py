@@ -43,6 +43,9 @@ class WorkerSettings(BaseSettings):
         10 << 30, ge=0, description="adapters kept on disk between batches, in bytes"
     )
     render_batch_size: int = Field(4, ge=1, le=16, description="images of one size at once")
+    render_wait_seconds: float = Field(
+        0.1, ge=0, le=5, description="how long a batch that is not full waits for more"
+    )
     train_batch_size: int = Field(4, ge=1, le=16, description="styles that learn together")
 
 
@@ -99,14 +102,25 @@ class WorkerApi:
         self._storage = httpx.Client(timeout=httpx.Timeout(60, connect=5))
 
     def claim(
-        self, *, job_id: int | None, limit: int = 1, base_model: str | None = None
+        self,
+        *,
+        job_id: int | None,
+        limit: int = 1,
+        base_model: str | None = None,
+        batch_of: int | None = None,
     ) -> list[ClaimedJob]:
         """Return the leased jobs of a bell; empty when it was stale or the platform is sick.
 
-        With `base_model`, jobs of any other are left to a worker that has it.
+        With `base_model`, jobs of any other are left to a worker that has it; with `batch_of`,
+        all are that cannot share the batch of that job.
         """
         wish = Claim(
-            worker=_name(), kinds=[self._kind], max=limit, job_id=job_id, base_model=base_model
+            worker=_name(),
+            kinds=[self._kind],
+            max=limit,
+            job_id=job_id,
+            base_model=base_model,
+            batch_of=batch_of,
         )
         try:
             answer = self._send("POST", "/claim", wish)

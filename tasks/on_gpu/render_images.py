@@ -39,9 +39,7 @@ def render_images(*, job_id: int) -> None:
     base_model = worker_settings().base_model
     renderer = renderer_for(base_model)  # loaded before, not under, the lease
     api = worker_api()
-    jobs = api.claim(
-        job_id=job_id, limit=worker_settings().render_batch_size, base_model=base_model
-    )
+    jobs = _claim_batch(api, job_id, base_model)
     if not jobs:
         return  # a stale bell: someone else has the work
     adapter_files().make_room()
@@ -64,6 +62,22 @@ def render_images(*, job_id: int) -> None:
             _fail(api, job, outcome.cause, outcome.message)
         else:
             _hand_over(api, job, outcome)
+
+
+def _claim_batch(api: WorkerApi, job_id: int, base_model: str) -> list[ClaimedJob]:
+    """Claim the job of a bell and its batch; one that is not full waits a moment for more.
+
+    Bells of orders that come together are heard one after the other: without the moment the first
+    would be drawn alone, and the others after it. Who hears a stale bell does not wait.
+    """
+    settings = worker_settings()
+    jobs = api.claim(job_id=job_id, limit=settings.render_batch_size, base_model=base_model)
+    room = settings.render_batch_size - len(jobs)
+    if not jobs or not room or not settings.render_wait_seconds:
+        return jobs
+    time.sleep(settings.render_wait_seconds)
+    more = api.claim(job_id=None, limit=room, base_model=base_model, batch_of=jobs[0].job_id)
+    return jobs + more
 
 
 @lru_cache(maxsize=1)

@@ -31,6 +31,7 @@ def claim() -> Response:
         limit=wish.max,
         job_id=wish.job_id,
         base_model=wish.base_model,
+        batch_of=wish.batch_of,
     )
     return envelope.success({"jobs": jobs})
 

@@ -78,11 +78,13 @@ def claim_batch(
     limit: int,
     job_id: int | None = None,
     base_model: str | None = None,
+    batch_of: int | None = None,
 ) -> list[Lease]:
     """Take the job a bell named, or the oldest due one, with the oldest that share its batch key.
 
-    With a base model, only jobs of that one: their batch key begins with its name. Returns an
-    empty list when the bell was stale. Rows that others are taking are skipped.
+    With a base model, only jobs of that one: their batch key begins with its name. With `batch_of`,
+    only jobs that share the batch key of that one. Returns an empty list when the bell was stale.
+    Rows that others are taking are skipped.
     """
     step = PIPELINES[kind].gpu_step
     due = (
@@ -98,6 +100,9 @@ def claim_batch(
     if base_model is not None:
         sized = Job.batch_key.startswith(f"{base_model}:", autoescape=True)
         wanted.append((Job.batch_key == base_model) | sized)
+    if batch_of is not None:
+        leader = select(Job.batch_key).where(Job.id == batch_of, Job.kind == kind)
+        wanted.append(Job.batch_key == leader.scalar_subquery())
     first = session.execute(
         select(Job.id, Job.batch_key)
         .where(*wanted)

@@ -14,6 +14,7 @@ class Claim(messages.Claim):
     """POST /webhooks/claim."""
 
     job_id: RowId | None = None
+    batch_of: RowId | None = None
 
 
 class _Named:

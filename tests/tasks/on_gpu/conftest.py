@@ -42,16 +42,17 @@ def tiny(tiny_folder, monkeypatch) -> Iterator[str]:
     )
     monkeypatch.setitem(registry.REGISTRY, TINY, spec)
     monkeypatch.setenv("BASE_MODEL", TINY)
-    for cached in (
+    kept = (
         worker_api.worker_settings,
         render_images.worker_api,
         render_images.renderer_for,
         train_style.worker_api,
-    ):
-        cached.cache_clear()
+    )
+    for each in kept:
+        each.cache_clear()
     yield TINY
-    render_images.worker_api.cache_clear()
-    train_style.worker_api.cache_clear()
+    for each in kept:
+        each.cache_clear()
 
 
 @pytest.fixture

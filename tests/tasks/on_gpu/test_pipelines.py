@@ -82,6 +82,36 @@ def test_photos_go_in_and_signed_images_come_out(committed, site_storage, traine
         assert ledger_check.check(session) == []
 
 
+def test_an_order_that_comes_while_a_thin_batch_waits_is_drawn_in_it(
+    committed, trained, monkeypatch
+):
+    [(first, job_id)] = order(committed)
+    came: list[int] = []
+
+    def wait(seconds):
+        assert seconds == worker_settings().render_wait_seconds
+        came.extend(image for image, _ in order(committed, count=2))
+
+    monkeypatch.setattr(rendering.time, "sleep", wait)
+    monkeypatch.setenv("RENDER_BATCH_SIZE", "3")
+    worker_settings.cache_clear()
+    render_images(job_id=job_id)
+
+    with committed() as session:
+        drawn = session.scalars(select(Job).where(Job.kind == "generation").order_by(Job.ref)).all()
+        assert [job.ref for job in drawn] == [first, *came]
+        assert {job.step for job in drawn} == {"stamp_signature"}
+
+
+def test_a_full_batch_does_not_wait(committed, on_sale, monkeypatch):
+    ordered = order(committed, count=2)
+    monkeypatch.setattr(rendering.time, "sleep", lambda _: pytest.fail("it waited"))
+    monkeypatch.setenv("RENDER_BATCH_SIZE", "2")
+    worker_settings.cache_clear()
+    assert len(rendering._claim_batch(rendering.worker_api(), ordered[0][1], "tiny")) == 2
+    assert rendering._claim_batch(rendering.worker_api(), ordered[0][1], "tiny") == []
+
+
 def test_a_bell_heard_late_renders_nothing(committed, on_sale):
     [(_, job_id)] = order(committed)
     with committed.begin() as session:

@@ -136,6 +136,24 @@ def test_a_worker_of_one_base_model_is_given_no_job_of_another(session):
     assert claim(base_model="s%") == []
 
 
+def test_a_batch_that_is_not_full_is_filled_with_what_may_share_it(session):
+    buyer = making.user(session, tokens=1000)
+    [leader] = making.order(session, buyer, making.style(session))
+    wide = making.AspectRatio.PORTRAIT
+
+    def claim(**wish):
+        return jobs.claim_batch(session, JobKind.GENERATION, lease_seconds=60, limit=4, **wish)
+
+    [lease] = claim()
+    making.order(session, buyer, making.style(session), aspect_ratio=wide)
+    [mate] = making.order(session, buyer, making.style(session))
+
+    assert lease.ref == leader.id
+    assert [each.ref for each in claim(batch_of=lease.job_id)] == [mate.id]
+    assert claim(batch_of=lease.job_id) == []
+    assert claim(batch_of=10**9) == []
+
+
 def test_a_batch_contains_the_job_the_bell_named(session):
     style, buyer = making.style(session), making.user(session, tokens=1000)
     rows = making.order(session, buyer, style, count=6)

@@ -49,10 +49,12 @@ def claim(
     limit: int,
     job_id: int | None,
     base_model: str | None = None,
+    batch_of: int | None = None,
 ) -> list[dict[str, Any]]:
     """Lease due jobs to a worker: all of one base model, generations also of one size.
 
-    A worker that has one base model loaded gets the jobs of no other.
+    A worker that has one base model loaded gets the jobs of no other, and one that fills the batch
+    of a job it has already claimed only what may share it.
 
     Raises ServiceUnavailable while storage is away: a sick platform must not use up tries.
     """
@@ -68,6 +70,7 @@ def claim(
             limit=limit,
             job_id=job_id,
             base_model=base_model,
+            batch_of=batch_of,
         )
         if leases:
             for lease in leases:

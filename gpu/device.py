@@ -1,5 +1,7 @@
 """Which device and precision the engine uses, and how it recognises full memory."""
 
+import os
+
 import torch
 
 
@@ -13,6 +15,13 @@ def pick_dtype(device: torch.device) -> torch.dtype:
     if device.type != "cuda":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def count_cores() -> int:
+    """Cores this process may use, where the system says so, otherwise all there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -5,7 +5,6 @@ the lessons of all are computed as one batch. A CPU gains little from larger bat
 trainings are shared out among the cores, each core with a company and a batch of its own.
 """
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ import torch
 
 from gpu.base_models.model import BaseModel
 from gpu.base_models.registry import load_base_model
+from gpu.device import count_cores
 from gpu.errors import EngineError
 from gpu.training.learner import Classroom, Lesson
 from gpu.training.recipe import (
@@ -77,7 +77,7 @@ def train_together(orders: Sequence[TrainingOrder], *, cores: int | None = None)
     base = load_base_model(names.pop())
     if base.device.type != "cpu":
         return _learn_as_one(orders, base)
-    cores = min(len(orders), cores or len(os.sched_getaffinity(0)))
+    cores = min(len(orders), cores or count_cores())
     return _learn_on_cores(orders, base, cores) if cores > 1 else _learn_as_one(orders, base)
 
 

@@ -41,6 +41,7 @@ REGISTRY: dict[str, BaseModelSpec] = {
         guidance_scale=2.5,
         guidance_rescale=0.5,
         redraw_share=0.15,  # its draft is sharper than what it redraws
+        worn_strength=0.8,  # more, and a strong style hides what was asked for
         lora_rank=16,
         lora_alpha=16.0,
         # slower, lines are not reached in these steps; faster, dots gather around things

@@ -11,7 +11,7 @@ class BaseModelSpec:
     `native_side` is the side in pixels of the square it was trained on, 0 to read it from the
     UNet's own configuration; training counts are optimizer steps. Frames whose shorter side
     exceeds the native one are drawn small first, then enlarged and redrawn over the last
-    `redraw_share` of the steps.
+    `redraw_share` of the steps. A style asked for at strength 1 is worn at `worn_strength`.
     """
 
     name: str
@@ -29,6 +29,7 @@ class BaseModelSpec:
     min_snr_gamma: float | None
     guidance_rescale: float = 0.0
     redraw_share: float = 0.6
+    worn_strength: float = 1.0
     scheduler: str = "UniPCMultistepScheduler"
     training_batch_size: int = 4
     sample_steps: int = 12

@@ -31,6 +31,7 @@ class _Order:
     index: int
     request: RenderRequest
     adapter: Adapter
+    strength: float
     steps: int
     passes: int
     guidance_scale: float
@@ -43,8 +44,8 @@ class _Order:
     @property
     def row_adapter(self) -> RowAdapter:
         """The style as this request's row wears it."""
-        adapter, strength = self.adapter, self.request.style_strength
-        return RowAdapter(adapter.tensors, adapter.alpha / adapter.rank * strength)
+        adapter = self.adapter
+        return RowAdapter(adapter.tensors, adapter.alpha / adapter.rank * self.strength)
 
 
 class _StepCounter:
@@ -128,6 +129,7 @@ class Renderer:
             index=index,
             request=request,
             adapter=adapter,
+            strength=request.style_strength * spec.worn_strength,
             steps=steps,
             passes=count_passes(self.base, steps, width=request.width, height=request.height),
             guidance_scale=spec.guidance_scale if guidance is None else guidance,

@@ -44,7 +44,7 @@ def draw_samples(
         negative=base.encode_prompts([""] * len(prompts)),
         noise=torch.stack([seed_noise(base, seed, width=side, height=side) for seed in seeds]),
         guidance=torch.full((len(prompts),), base.spec.guidance_scale),
-        adapters=(RowAdapter(tensors, adapter.scale),) * len(prompts),
+        adapters=(RowAdapter(tensors, adapter.scale * base.spec.worn_strength),) * len(prompts),
         steps=base.spec.sample_steps,
     )
     decoded = base.decode_latents(sample_latents(base, batch))

@@ -52,7 +52,7 @@ WORKS = 10
 class Sizes:
     """How much is measured."""
 
-    training_steps: int = 40
+    training_steps: int = 20
     joint_steps: int = 100
     joint_jobs: int = 4
     styles: int = 8

@@ -115,8 +115,9 @@ class UsualWorker:
 
     def render(self, request: RenderRequest) -> Image.Image:
         """Switch to the request's adapter and draw."""
-        self._pipeline.set_adapters([_name(request)], [request.style_strength])
         spec = self._base.spec
+        strength = request.style_strength * spec.worn_strength
+        self._pipeline.set_adapters([_name(request)], [strength])
         picture: Image.Image = self._pipeline(
             compose_prompt(request.trigger, request.prompt_tags),
             width=request.width,

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -73,6 +75,13 @@ def test_strength_scales_the_style_for_its_own_request_only(renderer, make_reque
         plain = levels(render_one(renderer, make_request(style=1, style_strength=0.0)))
     assert np.array_equal(off, plain)
     assert 0 < np.abs(half - off).mean() < np.abs(full - off).mean()
+
+
+def test_a_base_says_how_strongly_styles_are_worn_on_it(renderer, make_request, tiny_base):
+    spec = dataclasses.replace(tiny_base.spec, worn_strength=0.5)
+    gentle = Renderer(dataclasses.replace(tiny_base, spec=spec))
+    half = levels(render_one(renderer, make_request(style_strength=0.5)))
+    assert np.array_equal(levels(render_one(gentle, make_request())), half)
 
 
 def test_no_style_is_on_before_or_after(renderer, make_request, tiny_base):

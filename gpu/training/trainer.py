@@ -8,7 +8,9 @@ trainings are shared out among the cores, each core with a company and a batch o
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
 from dataclasses import replace
+from itertools import repeat
 from typing import Any
 
 import torch
@@ -64,10 +66,9 @@ def train_together(orders: Sequence[TrainingOrder], *, cores: int | None = None)
     """Learn several styles on one base model at once; the answers are in the order asked.
 
     An engine's error of one training is its own answer, and the others go on; what a callback
-    raises ends all. A CPU shares the trainings out among `cores`, all there are by default: reports
-    come one at a time, but from any thread. Raises `ModelMissing` when there is
-    no base model, `GpuOutOfMemory` when not even one row fits, and `ValueError` for different base
-    models.
+    raises ends all. A CPU shares the trainings out among `cores`, all there are by default; reports
+    still come one at a time, but from any thread. Raises `ModelMissing` when there is no base model,
+    `GpuOutOfMemory` when not even one row fits, and `ValueError` for different base models.
     """
     names = {order.config.base_model for order in orders}
     if not names:
@@ -104,13 +105,15 @@ def _learn_on_cores(orders: Sequence[TrainingOrder], base: BaseModel, cores: int
             raise
 
     companies = [[in_turn(order) for order in orders[core::cores]] for core in range(cores)]
+    contexts = [copy_context() for _ in companies]  # what the caller's log lines say, ours say too
     outcomes: list[Any] = [None] * len(orders)
     threads = torch.get_num_threads()
     each = max(1, threads // cores)
     try:
         with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(each,)) as pool:
             try:
-                for core, learned in enumerate(pool.map(learn, companies)):
+                learning = pool.map(Context.run, contexts, repeat(learn), companies)
+                for core, learned in enumerate(learning):
                     outcomes[core::cores] = learned
             except BaseException:
                 is_over.set()  # before the pool waits for the others

@@ -6,6 +6,7 @@ Each learns what it would alone.
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import replace
 
 import pytest
@@ -124,10 +125,12 @@ def test_what_a_report_raises_ends_all(order, tiny_base, cores, fails):
     assert_bare(tiny_base.unet)
 
 
-def test_on_cores_reports_come_one_at_a_time(order):
-    talking = threading.Lock()
+def test_on_cores_reports_come_one_at_a_time_and_in_the_callers_context(order):
+    talking, task = threading.Lock(), ContextVar("task", default="nobody's")
+    task.set("ours")
 
     def talk(_):
+        assert task.get() == "ours"
         assert talking.acquire(blocking=False), "two reports at once"
         time.sleep(0.01)
         talking.release()

@@ -67,8 +67,8 @@ def train_together(orders: Sequence[TrainingOrder], *, cores: int | None = None)
 
     An engine's error of one training is its own answer, and the others go on; what a callback
     raises ends all. A CPU shares the trainings out among `cores`, all there are by default; reports
-    still come one at a time, but from any thread. Raises `ModelMissing` when there is no base model,
-    `GpuOutOfMemory` when not even one row fits, and `ValueError` for different base models.
+    still come one at a time, but from any thread. Raises `ModelMissing` when there is no base
+    model, `GpuOutOfMemory` when not even one row fits, and `ValueError` for different base models.
     """
     names = {order.config.base_model for order in orders}
     if not names:

@@ -66,8 +66,10 @@ bench-engine: $(INSTALLED)  ## training and rendering against how it is usually 
 bench-recipes: $(INSTALLED)  ## what each number of the training recipe buys; var/bench-recipes
 	$(BIN)/python -m tests.bench.recipes
 
-base-model: $(INSTALLED)  ## a base model of the built-in kind from nothing, in var/base-model; MINUTES of learning
+$(BASE_MODEL_RUN)/codec_psnr.json: | $(INSTALLED)
 	$(BIN)/python -m gpu.pretrain.fit_codec --out $(BASE_MODEL_RUN)
+
+base-model: $(BASE_MODEL_RUN)/codec_psnr.json  ## a base model of the built-in kind from nothing, in var/base-model; MINUTES of learning
 	OMP_NUM_THREADS=1 $(BIN)/python -m torch.distributed.run --nproc-per-node $(PROCESSES) -m gpu.pretrain.train \
 		--threads 1 --minutes $(MINUTES) --learning-rate 2e-3 --out $(BASE_MODEL_RUN) --resume
 	$(BIN)/python -m gpu.pretrain.fit_refiner --run $(BASE_MODEL_RUN) --steps $(REFINER_STEPS)

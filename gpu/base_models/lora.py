@@ -128,13 +128,12 @@ def _name_b(layer: str) -> str:
 class _Worn:
     """The distinct adapters of a batch, and which of them its groups of rows wear, how strongly.
 
-    A group is `rows_each` neighbours that wear the same: one product serves all of them.
+    Groups are equally many neighbours that wear the same: one product serves all of a group.
     """
 
     adapters: tuple[Mapping[str, torch.Tensor], ...]
     places: tuple[int, ...]
     scales: tuple[float, ...]
-    rows_each: int
 
     @classmethod
     def of(cls, rows: Sequence[RowAdapter | None], layers: Any) -> "_Worn | None":
@@ -151,7 +150,7 @@ class _Worn:
         worn = [(0, 0.0) if row is None else (order[id(row.tensors)], row.scale) for row in rows]
         rows_each = math.gcd(*(len(list(run)) for _, run in itertools.groupby(worn)))
         places, scales = zip(*worn[::rows_each], strict=True)
-        return cls(tuple(distinct.values()), places, scales, rows_each)
+        return cls(tuple(distinct.values()), places, scales)
 
     def gather(self, layer: str) -> tuple[torch.Tensor, torch.Tensor]:
         """A and scaled B of a layer, one per group; lower ranks are filled up with zeros."""

@@ -118,11 +118,13 @@ def test_what_a_report_raises_ends_all(order, tiny_base, cores, fails):
     def unplug(_):
         raise Unplugged
 
-    endless = [order(f"t{i}", steps=100) for i in range(2)]
-    endless[fails] = replace(endless[fails], on_progress=unplug)
+    orders = [order(f"t{i}", steps=100) for i in range(2)]
+    orders[fails] = replace(orders[fails], on_progress=unplug)
     with pytest.raises(Unplugged):
-        train_together(endless, cores=cores)
+        train_together(orders, cores=cores)
     assert_bare(tiny_base.unet)
+    for each in orders:
+        assert not (each.config.output_dir / "style.safetensors").exists()
 
 
 def test_on_cores_reports_come_one_at_a_time_and_in_the_callers_context(order):

@@ -1,9 +1,10 @@
 """A study of one style: train on most of its works, then measure on the ones never shown."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
@@ -24,11 +25,15 @@ MIN_WORKS = 4  # two to learn from, of which one is held out, and two kept back
 
 @dataclass(frozen=True)
 class Subject:
-    """One style to study: its name, its works and the folder for what is found."""
+    """One style to study: its name, its works and the folder for what is found.
+
+    `recipe_changes` are numbers of the training recipe to be other than decided.
+    """
 
     name: str
     works: Sequence[TrainingWork]
     folder: Path
+    recipe_changes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def seen(self) -> tuple[TrainingWork, ...]:
@@ -118,6 +123,7 @@ def _order(
         output_dir=subject.folder / "training",
         seed=SEED,
         steps=steps,
+        recipe_changes=subject.recipe_changes,
     )
     return TrainingOrder(
         config, lambda progress: on_progress(subject.name, progress), should_stop=lambda: False

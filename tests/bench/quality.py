@@ -96,13 +96,18 @@ def _study(sizes: Sizes, base_model: str) -> tuple[list[Findings], dict[str, Pat
 
 def _subject(style: Style, count: int) -> Subject:
     folder = OUT / style.value
-    (folder / "works").mkdir(parents=True, exist_ok=True)
+    return Subject(style.value, write_works(style, count, folder / "works"), folder)
+
+
+def write_works(style: Style, count: int, folder: Path) -> list[TrainingWork]:
+    """Draw an imagined artist's works as PNG files."""
+    folder.mkdir(parents=True, exist_ok=True)
     works = []
     for index, (image, tags) in enumerate(draw_artist_works(style, count, WORKS_SEED, SIDE)):
-        path = folder / "works" / f"{index:02}.png"
+        path = folder / f"{index:02}.png"
         image.save(path)
         works.append(TrainingWork(path, tags))
-    return Subject(style.value, works, folder)
+    return works
 
 
 def _identification(

@@ -223,16 +223,21 @@ def _add_linear(
 def _add_convolution(
     layer: Any, a: torch.Tensor, b: torch.Tensor, x: torch.Tensor, output: torch.Tensor
 ) -> torch.Tensor:
-    """Input is [B, in, H, W]; the first convolutions of all groups are one grouped convolution."""
+    """Input is [B, in, H, W], output [B, out, H', W']."""
     groups, each = len(a), len(x) // len(a)
-    side_by_side = x.unflatten(0, (groups, each)).transpose(0, 1).flatten(1, 2)
-    down = functional.conv2d(
-        side_by_side,
-        a.flatten(0, 1),
-        stride=layer.stride,
-        padding=layer.padding,
-        dilation=layer.dilation,
-        groups=groups,
-    )
-    down = down.flatten(2).unflatten(1, (groups, -1)).transpose(0, 1)
+    if layer.kernel_size == layer.stride == (1, 1) and layer.padding == (0, 0):
+        # a product per pixel; one core would compute the convolution group by group
+        down = a.flatten(2)[:, None] @ x.flatten(2).unflatten(0, (groups, each))
+    else:
+        # the first convolutions of all groups are one grouped convolution
+        side_by_side = x.unflatten(0, (groups, each)).transpose(0, 1).flatten(1, 2)
+        down = functional.conv2d(
+            side_by_side,
+            a.flatten(0, 1),
+            stride=layer.stride,
+            padding=layer.padding,
+            dilation=layer.dilation,
+            groups=groups,
+        )
+        down = down.flatten(2).unflatten(1, (groups, -1)).transpose(0, 1)
     return output + (b.flatten(2)[:, None] @ down).view(output.shape)

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
+from PIL import Image
 
 from gpu.base_models.model import BaseModel
 from gpu.errors import Stopped
@@ -24,22 +26,23 @@ from gpu.training.recipe import (
     decide_recipe,
 )
 from gpu.training.reporting import Reporter
-from gpu.training.samples import choose_sample_prompts, draw_samples
+from gpu.training.samples import Drawing, choose_sample_prompts, save_samples
 from gpu.training.schedule import Row, learning_rate_at, plan_steps, should_stop_early
 from gpu.training.style_file import style_metadata, write_style
 
-Lessons = Generator[Lesson, torch.Tensor, TrainedStyle | TrainingCheckpoint]
+# A lesson is answered with its loss, still on the device; a drawing with its pictures.
+Turns = Generator[Lesson | Drawing, Any, TrainedStyle | TrainingCheckpoint]
 _LOSS_WINDOW = 20  # the loss of one small batch says little; reports give a mean of the last ones
 
 
-def begin_lessons(order: TrainingOrder, base: BaseModel) -> Lessons:
-    """A training as lessons: what to learn next; it is sent the loss, and returns its end.
+def begin_training(order: TrainingOrder, base: BaseModel) -> Turns:
+    """A training turn by turn: it yields what to learn or draw, is sent it, and returns its end.
 
     Raises what `train` raises, but for memory.
     """
     recipe = decide_recipe(order.config, base.spec)
     dataset = cache_dataset(order.config, recipe, base)
-    return (yield from _Run(order, recipe, base, dataset).lessons())
+    return (yield from _Run(order, recipe, base, dataset).turns())
 
 
 def fingerprint(config: TrainingConfig, recipe: Recipe, base: BaseModel, data_sha256: str) -> str:
@@ -67,11 +70,8 @@ class _Run:
         self._seconds_before = self._state.seconds
         self._unread: list[torch.Tensor] = []
 
-    def lessons(self) -> Lessons:
-        """Lessons, one after another, until done, stopped, or out of time for this slice.
-
-        Yields what to learn next and is sent its loss, still on the device.
-        """
+    def turns(self) -> Turns:
+        """Lessons and drawings until done, stopped, or out of time for this slice."""
         recipe, state = self._recipe, self._state
         reporter = Reporter(
             self._order.on_progress, recipe, len(self._dataset.training), state.step
@@ -90,7 +90,7 @@ class _Run:
                 if reporter.is_due():
                     self._report(reporter)
                 continue
-            path = self._checkpoint(reporter)
+            path = self._checkpoint(reporter, (yield self._drawing()))
             is_done = self._is_done()
             if not is_done and self._slice_is_over(reporter):
                 return TrainingCheckpoint(path, state.step)
@@ -133,20 +133,22 @@ class _Run:
             held_out_loss=self._state.held_out[-1][1],
         )
 
-    def _checkpoint(self, reporter: Reporter) -> Path:
-        """Measure, draw samples, save, and tell."""
-        state, output = self._state, self._config.output_dir
-        loss = self._read_losses()
-        state.held_out.append((state.step, self._measure()))
-        samples = draw_samples(
+    def _drawing(self) -> Drawing:
+        config = self._config
+        return Drawing.of(
             self._base,
             self._learner.adapter,
             self._prompts,
-            trigger=self._config.trigger,
-            seed=self._config.seed,
-            folder=output / "samples",
-            step=state.step,
+            trigger=config.trigger,
+            seed=config.seed,
         )
+
+    def _checkpoint(self, reporter: Reporter, pictures: Sequence[Image.Image]) -> Path:
+        """Measure, save, and tell."""
+        state, output = self._state, self._config.output_dir
+        loss = self._read_losses()
+        state.held_out.append((state.step, self._measure()))
+        samples = save_samples(pictures, output / "samples", state.step)
         state.samples.extend(path.name for path in samples)
         state.seconds = self._seconds_before + reporter.elapsed
         state.micro_batch = self._learner.micro_batch

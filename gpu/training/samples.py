@@ -1,13 +1,18 @@
 """Pictures drawn during training: the same prompts and seeds every time, so one sees it learn."""
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 from gpu.base_models.lora import RowAdapter
 from gpu.base_models.model import BaseModel
 from gpu.base_models.prompts import compose_prompt
+from gpu.device import is_out_of_memory, release_memory
+from gpu.errors import GpuOutOfMemory
 from gpu.randomness import named_seed
 from gpu.rendering.pixels import to_pictures
 from gpu.rendering.sampling import SamplingBatch, sample_latents, seed_noise
@@ -25,32 +30,83 @@ def choose_sample_prompts(config: TrainingConfig) -> tuple[str, ...]:
     return tuple(compose_prompt("", work.tags) for work in tagged[::stride][:SAMPLE_COUNT])
 
 
-def draw_samples(
-    base: BaseModel,
-    adapter: RowAdapter,
-    prompts: Sequence[str],
-    *,
-    trigger: str,
-    seed: int,
-    folder: Path,
-    step: int,
-) -> list[Path]:
-    """Draw one sample per prompt with the adapter as it is now, and write them as PNG files."""
+@dataclass(frozen=True)
+class Sample:
+    """One picture to be drawn with an adapter as it is now."""
+
+    adapter: RowAdapter
+    prompt: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """The samples that a training wants at one of its checkpoints."""
+
+    samples: tuple[Sample, ...]
+
+    @classmethod
+    def of(
+        cls,
+        base: BaseModel,
+        adapter: RowAdapter,
+        prompts: Sequence[str],
+        *,
+        trigger: str,
+        seed: int,
+    ) -> "Drawing":
+        """One sample per prompt, worn as buyers' pictures wear the style."""
+        tensors = {name: value.detach().to(base.dtype) for name, value in adapter.tensors.items()}
+        worn = RowAdapter(tensors, adapter.scale * base.spec.worn_strength)
+        return cls(
+            tuple(
+                Sample(worn, compose_prompt(trigger, [text]), named_seed(seed, "sample", index))
+                for index, text in enumerate(prompts)
+            )
+        )
+
+
+def draw_together(base: BaseModel, drawings: Sequence[Drawing]) -> list[list[Image.Image]]:
+    """Draw what several trainings want as one batch; one list of pictures for each.
+
+    Raises `GpuOutOfMemory` when not even one picture fits.
+    """
+    if not drawings:
+        return []
+    pictures = iter(_draw(base, [sample for each in drawings for sample in each.samples]))
+    return [list(itertools.islice(pictures, len(each.samples))) for each in drawings]
+
+
+def _draw(base: BaseModel, samples: Sequence[Sample]) -> list[Image.Image]:
+    """Draw a batch; when memory is full, its halves."""
     side = base.native_side
-    tensors = {name: value.detach().to(base.dtype) for name, value in adapter.tensors.items()}
-    seeds = [named_seed(seed, "sample", index) for index in range(len(prompts))]
-    batch = SamplingBatch(
-        positive=base.encode_prompts([compose_prompt(trigger, [text]) for text in prompts]),
-        negative=base.encode_prompts([""] * len(prompts)),
-        noise=torch.stack([seed_noise(base, seed, width=side, height=side) for seed in seeds]),
-        guidance=torch.full((len(prompts),), base.spec.guidance_scale),
-        adapters=(RowAdapter(tensors, adapter.scale * base.spec.worn_strength),) * len(prompts),
-        steps=base.spec.sample_steps,
-    )
-    decoded = base.decode_latents(sample_latents(base, batch))
+    try:
+        batch = SamplingBatch(
+            positive=base.encode_prompts([each.prompt for each in samples]),
+            negative=base.encode_prompts([""] * len(samples)),
+            noise=torch.stack(
+                [seed_noise(base, each.seed, width=side, height=side) for each in samples]
+            ),
+            guidance=torch.full((len(samples),), base.spec.guidance_scale),
+            adapters=tuple(each.adapter for each in samples),
+            steps=base.spec.sample_steps,
+        )
+        return to_pictures(base.decode_latents(sample_latents(base, batch)))
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    release_memory(base.device)
+    if len(samples) == 1:
+        raise GpuOutOfMemory("one sample does not fit into memory")
+    half = len(samples) // 2
+    return _draw(base, samples[:half]) + _draw(base, samples[half:])
+
+
+def save_samples(pictures: Sequence[Image.Image], folder: Path, step: int) -> list[Path]:
+    """Write samples as PNG files, each whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for index, picture in enumerate(to_pictures(decoded)):
+    for index, picture in enumerate(pictures):
         path = folder / f"step_{step:06d}_sample_{index}.png"
         unfinished = path.with_suffix(".partial")
         picture.save(unfinished, format="PNG")

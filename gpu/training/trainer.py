@@ -1,8 +1,9 @@
 """Training styles: one, or several that learn together.
 
-Each training is a generator of lessons that keeps its own slot, pace, checkpoints, end and failure;
-the lessons of all are computed as one batch. A CPU gains little from larger batches, so there the
-trainings are shared out among the cores, each core with a company and a batch of its own.
+Each training is a generator of lessons and drawings that keeps its own slot, pace, checkpoints, end
+and failure; the lessons of all are computed as one batch, and their drawings as another. A CPU
+gains little from larger batches, so there the trainings are shared out among the cores, each core
+with a company and a batch of its own.
 """
 
 import threading
@@ -28,7 +29,8 @@ from gpu.training.recipe import (
     TrainingProgress,
     TrainingWork,
 )
-from gpu.training.run import Lessons, begin_lessons
+from gpu.training.run import Turns, begin_training
+from gpu.training.samples import Drawing, draw_together
 
 __all__ = [
     "TrainedStyle",
@@ -124,29 +126,35 @@ def _learn_on_cores(orders: Sequence[TrainingOrder], base: BaseModel, cores: int
 
 
 def _learn_as_one(orders: Sequence[TrainingOrder], base: BaseModel) -> list[Outcome]:
-    """Compute the lessons of all trainings as one batch."""
+    """Compute the lessons of all trainings as one batch, and their drawings as another."""
     outcomes: dict[int, Outcome] = {}
-    running: dict[int, Lessons] = {}
+    running: dict[int, Turns] = {}
     lessons: dict[int, Lesson] = {}
+    drawings: dict[int, Drawing] = {}
 
-    def go_on(place: int, loss: torch.Tensor | None) -> None:
-        """Hand a loss to a training, and take its next lesson or its end."""
-        lessons.pop(place, None)
+    def go_on(place: int, answer: Any = None) -> None:
+        """Hand a training what it waited for, and take its next turn or its end."""
         try:
-            training = running[place]
-            lessons[place] = next(training) if loss is None else training.send(loss)
+            turn = running[place].send(answer)
         except StopIteration as end:
             outcomes[place] = end.value
         except EngineError as error:
             outcomes[place] = error
+        else:
+            if isinstance(turn, Lesson):
+                lessons[place] = turn
+            else:
+                drawings[place] = turn
 
     for place, order in enumerate(orders):
-        running[place] = begin_lessons(order, base)
-        go_on(place, None)
+        running[place] = begin_training(order, base)
+        go_on(place)
     classroom = Classroom()
-    while lessons:
-        places = list(lessons)
-        losses = classroom.learn([lessons[place] for place in places])
-        for place, loss in zip(places, losses, strict=True):
-            go_on(place, loss)
+    while lessons or drawings:
+        learned = dict(zip(lessons, classroom.learn(list(lessons.values())), strict=True))
+        drawn = dict(zip(drawings, draw_together(base, list(drawings.values())), strict=True))
+        lessons.clear()
+        drawings.clear()
+        for place, answer in (learned | drawn).items():
+            go_on(place, answer)
     return [outcomes[place] for place in range(len(orders))]

@@ -18,7 +18,7 @@ from gpu.training.dataset import cache_dataset
 from gpu.training.diffusion import Objective
 from gpu.training.held_out import HeldOut
 from gpu.training.learner import Classroom, Learner
-from gpu.training.samples import draw_samples
+from gpu.training.samples import draw_together
 
 Seconds = dict[str, float]
 RENDERING = {
@@ -34,7 +34,7 @@ TRAINING = {
     "backward": torch.Tensor.backward,
     "optimizer": Learner.step,
     "held-out loss": HeldOut.measure,
-    "samples": draw_samples,
+    "samples": draw_together,
     "checkpoints": save_checkpoint,
 }
 

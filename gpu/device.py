@@ -24,6 +24,12 @@ def count_cores() -> int:
     return os.cpu_count() or 1
 
 
+def limit_threads(count: int) -> None:
+    """Compute each operation on at most so many cores, unless the operator has said how many."""
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(min(count, torch.get_num_threads()))
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception means that memory is full, on a GPU or on a CPU.
 

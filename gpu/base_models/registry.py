@@ -8,7 +8,7 @@ import torch
 
 from gpu.base_models.model import BaseModel, read_base_model
 from gpu.base_models.spec import BaseModelSpec
-from gpu.device import pick_device, pick_dtype
+from gpu.device import limit_threads, pick_device, pick_dtype
 from gpu.errors import ModelMissing
 
 __all__ = ["REGISTRY", "BaseModel", "BaseModelSpec", "load_base_model", "resolve_spec"]
@@ -50,6 +50,7 @@ REGISTRY: dict[str, BaseModelSpec] = {
         training_steps_per_work=5,
         max_training_steps=700,
         min_snr_gamma=5.0,
+        cpu_threads=1,  # its layers are small: a second thread wakes too late to help
     ),
     "sd15": _SD15,
     "sdxl": dataclasses.replace(
@@ -88,7 +89,7 @@ def load_base_model(
     dtype: torch.dtype | None = None,
     allow_download: bool = False,
 ) -> BaseModel:
-    """The base model, read once per process.
+    """The base model, read once per process, which on a CPU takes on the model's number of threads.
 
     `name` is a registry entry, a folder in diffusers layout, or a hub id. The hub is asked only
     with `allow_download`; otherwise only its local cache is read. Raises `ModelMissing` at once
@@ -100,6 +101,8 @@ def load_base_model(
     if key not in _loaded:
         spec = resolve_spec(name)
         folder = _find_folder(spec.source, allow_download=allow_download)
+        if device.type == "cpu" and spec.cpu_threads:
+            limit_threads(spec.cpu_threads)
         _loaded[key] = read_base_model(spec, folder, device=device, dtype=dtype)
     return _loaded[key]
 

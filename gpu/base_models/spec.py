@@ -12,6 +12,7 @@ class BaseModelSpec:
     UNet's own configuration; training counts are optimizer steps. Frames whose shorter side
     exceeds the native one are drawn small first, then enlarged and redrawn over the last
     `redraw_share` of the steps. A style asked for at strength 1 is worn at `worn_strength`.
+    `cpu_threads` compute one operation on a CPU, `None` for one per core.
     """
 
     name: str
@@ -33,6 +34,7 @@ class BaseModelSpec:
     scheduler: str = "UniPCMultistepScheduler"
     training_batch_size: int = 4
     sample_steps: int = 12
+    cpu_threads: int | None = None
     max_adapter_bytes: int = 1 << 30
 
     def steps_for(self, works: int) -> int:

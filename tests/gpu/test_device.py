@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from gpu.device import is_out_of_memory, pick_device, pick_dtype
+from gpu.device import is_out_of_memory, limit_threads, pick_device, pick_dtype
 
 
 def test_a_cpu_computes_in_full_precision():
@@ -23,3 +23,24 @@ def test_the_cpu_allocator_still_uses_the_words_we_look_for():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60, dtype=torch.uint8)
     assert is_out_of_memory(caught.value)
+
+
+@pytest.fixture
+def three_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("limit, threads", [(1, 1), (2, 2), (8, 3)])
+def test_threads_are_limited_and_never_raised(three_threads, monkeypatch, limit, threads):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    limit_threads(limit)
+    assert torch.get_num_threads() == threads
+
+
+def test_what_the_operator_says_of_threads_is_left_alone(three_threads, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    limit_threads(1)
+    assert torch.get_num_threads() == 3

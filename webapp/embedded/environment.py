@@ -45,9 +45,6 @@ def environment(
         "PYTHONUNBUFFERED": "1",  # lines reach the logs when they are written
         "FLASK_APP": "webapp.app",
     }
-    if (given.get("BASE_MODEL") or "built-in") == "built-in":
-        # its layers are so small that a second thread mostly waits, and takes a core from the rest
-        made["OMP_NUM_THREADS"] = "1"
     if uses_sandbox(given):
         made |= {
             "GOOGLE_BASE_URL": f"http://localhost:{google_port}",

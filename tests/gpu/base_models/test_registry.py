@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 
 import pytest
@@ -18,6 +19,17 @@ def test_the_registry_knows_the_three_named_bases():
 
 def test_a_base_model_is_read_once_per_process(tiny_base, tiny_base_folder):
     assert load_base_model(str(tiny_base_folder)) is tiny_base
+
+
+def test_a_base_model_of_small_layers_is_computed_by_one_thread(tiny_base_folder, monkeypatch):
+    small = dataclasses.replace(
+        REGISTRY["built-in"], name="small", source=str(tiny_base_folder), native_side=0
+    )
+    monkeypatch.setitem(REGISTRY, "small", small)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    torch.set_num_threads(2)
+    load_base_model("small")
+    assert torch.get_num_threads() == 1
 
 
 def test_a_missing_folder_is_a_missing_model(tmp_path):

@@ -31,19 +31,6 @@ def test_the_broker_and_the_cache_have_databases_of_their_own(make):
     assert (made["REDIS_URL"], made["BROKER_URL"]) == ("redis://embedded/0", "redis://embedded/1")
 
 
-@pytest.mark.parametrize(
-    "given, threads",
-    [
-        ({}, "1"),
-        ({"BASE_MODEL": ""}, "1"),
-        ({"BASE_MODEL": "built-in", "OMP_NUM_THREADS": "4"}, "4"),
-        ({"BASE_MODEL": "sd15"}, None),
-    ],
-)
-def test_the_small_built_in_model_is_given_one_thread_unless_told_otherwise(make, given, threads):
-    assert make(**given).get("OMP_NUM_THREADS") == threads
-
-
 def test_a_real_google_client_leaves_no_trace_of_the_sandbox(make):
     made = make(GOOGLE_CLIENT_ID="real", GOOGLE_CLIENT_SECRET="given")
     assert "OAUTHLIB_INSECURE_TRANSPORT" not in made

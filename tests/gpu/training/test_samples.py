@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gpu.base_models.lora import RowAdapter, fresh_adapter
+from gpu.errors import GpuOutOfMemory
+from gpu.randomness import named_generator
+from gpu.training.samples import Drawing, draw_together, save_samples
+from tests.memory_limit import MemoryLimit
+
+
+@pytest.fixture
+def drawings(tiny_base):
+    """What two trainings in the middle of learning want drawn: three pictures and two."""
+
+    def make(seed, prompts):
+        weights = fresh_adapter(tiny_base.unet, rank=2, seed=seed, device=tiny_base.device)
+        with torch.no_grad():
+            for name, tensor in weights.items():
+                tensor.normal_(std=0.1, generator=named_generator(seed, name))
+        adapter = RowAdapter(weights, 1.0)
+        return Drawing.of(tiny_base, adapter, prompts, trigger="style", seed=seed)
+
+    return [make(1, ("tree", "sea", "cat")), make(2, ("house", "moon"))]
+
+
+def assert_same_pictures(one, other):
+    assert len(one) == len(other)
+    for drawn, expected in zip(one, other, strict=True):
+        difference = np.asarray(drawn, float) - np.asarray(expected, float)
+        assert np.abs(difference).max() <= 1
+
+
+def test_trainings_get_their_own_samples_out_of_one_batch(tiny_base, drawings):
+    with MemoryLimit(tiny_base.unet, 10, drawing=True) as limit:
+        together = draw_together(tiny_base, drawings)
+    assert set(limit.seen) == {10}  # five pictures, each with and without its prompt
+    for pictures, drawing in zip(together, drawings, strict=True):
+        (alone,) = draw_together(tiny_base, [drawing])
+        assert_same_pictures(pictures, alone)
+    assert np.abs(np.asarray(together[0][0], float) - np.asarray(together[1][0])).mean() > 1
+
+
+def test_a_full_memory_halves_the_batch_of_samples(tiny_base, drawings):
+    roomy = draw_together(tiny_base, drawings)
+    with MemoryLimit(tiny_base.unet, 4, drawing=True) as limit:
+        tight = draw_together(tiny_base, drawings)
+    assert limit.refused == [10, 6]
+    for one, other in zip(tight, roomy, strict=True):
+        assert_same_pictures(one, other)
+
+
+def test_not_even_one_sample_fitting_is_an_error_by_name(tiny_base, drawings):
+    with MemoryLimit(tiny_base.unet, 1, drawing=True), pytest.raises(GpuOutOfMemory):
+        draw_together(tiny_base, drawings)
+
+
+def test_samples_are_whole_files_named_by_step_and_place(tmp_path):
+    picture = Image.new("RGB", (8, 8), "navy")
+    paths = save_samples([picture, picture], tmp_path / "samples", 50)
+    assert [path.name for path in paths] == [
+        "step_000050_sample_0.png",
+        "step_000050_sample_1.png",
+    ]
+    assert sorted(paths) == sorted((tmp_path / "samples").iterdir())

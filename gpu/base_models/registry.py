@@ -89,7 +89,7 @@ def load_base_model(
     dtype: torch.dtype | None = None,
     allow_download: bool = False,
 ) -> BaseModel:
-    """The base model, read once per process, which on a CPU takes on the model's number of threads.
+    """The base model, read once per process; on a CPU its threads are limited as it asks.
 
     `name` is a registry entry, a folder in diffusers layout, or a hub id. The hub is asked only
     with `allow_download`; otherwise only its local cache is read. Raises `ModelMissing` at once

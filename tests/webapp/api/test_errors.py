@@ -8,6 +8,7 @@ from babel.messages.pofile import read_po
 from tests.webapp.conftest import error_code, make_app
 from webapp.domain.errors import DomainError, ServiceUnavailable
 from webapp.domain.models.ledger import TransferKind
+from webapp.domain.models.notification import NotificationType
 from webapp.extensions import db
 
 CATALOGS = Path(__file__).parents[3] / "webapp/translations"
@@ -16,7 +17,11 @@ CODES = {
     for error in [DomainError]
     + [found for base in DomainError.__subclasses__() for found in (base, *base.__subclasses__())]
 }
-KEYS = CODES | {f"memo.{kind.value}" for kind in TransferKind}
+KEYS = (
+    CODES
+    | {f"memo.{kind.value}" for kind in TransferKind}
+    | {f"notification.{kind.value}" for kind in NotificationType}
+)
 
 
 def catalog(path):

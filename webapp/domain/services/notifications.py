@@ -1,9 +1,10 @@
 """Tell people what happened to their own work, once per event."""
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from webapp.domain.errors import NotFound
 from webapp.domain.models.notification import Notification, NotificationType
 
 
@@ -40,3 +41,29 @@ def unread_count(session: Session, user_id: int) -> int:
         )
         or 0
     )
+
+
+def mark_read(session: Session, user_id: int, notification_id: int) -> None:
+    """Note that a person has read one notification; may be repeated.
+
+    Raises NotFound, also for somebody else's.
+    """
+    found = session.scalar(
+        update(Notification)
+        .where(Notification.id == notification_id, Notification.recipient_id == user_id)
+        .values(is_read=True)
+        .returning(Notification.id)
+    )
+    if found is None:
+        raise NotFound(resource="notification", id=notification_id)
+
+
+def mark_all_read(session: Session, user_id: int) -> int:
+    """Note that a person has read everything; return how many were unread."""
+    marked = session.scalars(
+        update(Notification)
+        .where(Notification.recipient_id == user_id, Notification.is_read.is_(False))
+        .values(is_read=True)
+        .returning(Notification.id)
+    )
+    return len(marked.all())

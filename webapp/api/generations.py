@@ -64,7 +64,9 @@ def feed() -> Response:
         tags_any=tuple(asked.tags_any),
         **asked.model_dump(include={"style_id", "artist_id", "user_id", "following"}),
     )
-    page = generation_views.feed(db.session(), storage(), wanted=wanted, page=_page(asked))
+    page = generation_views.feed(
+        db.session(), storage(), viewer=viewer(), wanted=wanted, page=_page(asked)
+    )
     return envelope.success(envelope.listed(page.results, page.next_cursor))
 
 

@@ -60,4 +60,5 @@ def _unread() -> dict[str, int]:
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:
     words = gettext("notification." + row["type"])
-    return row | {"message": words % {"title": row["target"]["title"]}}
+    actor = (row["actor"] or {}).get("username", "")
+    return row | {"message": words % {"title": row["target"]["title"], "actor": actor}}

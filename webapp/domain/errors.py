@@ -119,6 +119,11 @@ class DuplicateUsername(DomainError):
     status = HTTPStatus.CONFLICT
 
 
+class DuplicateLike(DomainError):
+    code = "DUPLICATE_LIKE"
+    status = HTTPStatus.CONFLICT
+
+
 class DuplicateStyleName(DomainError):
     code = "DUPLICATE_STYLE_NAME"
     status = HTTPStatus.CONFLICT

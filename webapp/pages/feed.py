@@ -3,7 +3,7 @@
 from flask import Blueprint, render_template, request
 
 from webapp.api import bodies
-from webapp.api.access import public
+from webapp.api.access import public, viewer
 from webapp.domain.pagination import PageRequest
 from webapp.domain.services import generation_views
 from webapp.domain.services.generation_views import FeedFilter
@@ -23,6 +23,7 @@ def show() -> str:
     page = generation_views.feed(
         db.session(),
         storage(),
+        viewer=viewer(),
         wanted=FeedFilter(sort=sort, tags=tuple(asked.tags), artist_id=asked.artist_id),
         page=PageRequest(limit=asked.limit, cursor=asked.cursor),
     )

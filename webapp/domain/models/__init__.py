@@ -7,6 +7,7 @@ from webapp.domain.models import (
     job,
     ledger,
     license,  # noqa: A004 - the noun of the field
+    like,
     notification,
     style,
     training,
@@ -19,6 +20,7 @@ __all__ = [
     "job",
     "ledger",
     "license",
+    "like",
     "notification",
     "style",
     "training",

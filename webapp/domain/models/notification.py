@@ -12,6 +12,7 @@ from webapp.domain.models.columns import CreatedAt, Id, one_of
 class NotificationType(StrEnum):
     """What can be told."""
 
+    LIKE = "like"
     GENERATION_COMPLETE = "generation_complete"
     GENERATION_FAILED = "generation_failed"
     STYLE_TRAINING_COMPLETE = "style_training_complete"

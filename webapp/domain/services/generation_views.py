@@ -22,6 +22,7 @@ from webapp.domain.models.generation import Generation, GenerationStatus, Order
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import Style
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
+from webapp.domain.services import likes
 from webapp.domain.services.licenses import certificate_url
 from webapp.domain.settings import settings
 from webapp.domain.viewing import Viewer, signed_url, tag_conditions
@@ -87,7 +88,9 @@ def detail(
     session: Session, storage: Storage, *, generation_id: int, viewer: Viewer
 ) -> dict[str, Any]:
     """Return one generation as this viewer may see it; raises GenerationNotFound."""
-    row = session.execute(_with_all().where(Generation.id == generation_id)).one_or_none()
+    row = session.execute(
+        _with_all(viewer.user_id).where(Generation.id == generation_id)
+    ).one_or_none()
     if row is None or not _may_see(row, viewer):
         raise GenerationNotFound(id=generation_id)
     if viewer.may_manage(row.user_id):
@@ -98,7 +101,7 @@ def detail(
 def order_created(session: Session, storage: Storage, order: Order) -> dict[str, Any]:
     """Return the owner view of an order's first image, with the batch."""
     rows = session.execute(
-        _with_all().where(Generation.order_id == order.id).order_by(Generation.id)
+        _with_all(order.user_id).where(Generation.order_id == order.id).order_by(Generation.id)
     ).all()
     batch = {
         "id": order.id,
@@ -178,11 +181,13 @@ def own(
     if wanted.style_id is not None:
         conditions.append(Generation.style_id == wanted.style_id)
     keyset = _keyset("recent", {"list": "own", "user_id": user_id, **vars(wanted)})
-    rows = session.execute(keyset.apply(_with_all().where(*conditions), page)).all()
+    rows = session.execute(keyset.apply(_with_all(user_id).where(*conditions), page)).all()
     return keyset.page(rows, page, lambda row: _owner_view(storage, row))
 
 
-def feed(session: Session, storage: Storage, *, wanted: FeedFilter, page: PageRequest) -> Page:
+def feed(
+    session: Session, storage: Storage, *, viewer: Viewer, wanted: FeedFilter, page: PageRequest
+) -> Page:
     """List what everybody may see: public, completed, unflagged."""
     conditions: list[ColumnElement[bool]] = [
         Generation.is_public.is_(True),
@@ -199,7 +204,7 @@ def feed(session: Session, storage: Storage, *, wanted: FeedFilter, page: PageRe
     if wanted.following:
         conditions.append(false())  # nobody follows anybody yet
     statement = (
-        select(*FEED_COLUMNS)
+        select(*FEED_COLUMNS, _is_liked(viewer.user_id))
         .join(User, User.id == Generation.user_id)
         .join(Style, Style.id == Generation.style_id)
         .join(Artist, Artist.user_id == Style.artist_id)
@@ -223,9 +228,13 @@ def _keyset(sort: str, binding: dict[str, Any]) -> Keyset:
     return Keyset([*popular, *recent], binding)
 
 
-def _with_all() -> AnySelect:
+def _is_liked(user_id: int | None) -> ColumnElement[bool]:
+    return likes.liked_by(user_id).label("is_liked")
+
+
+def _with_all(viewer_id: int | None) -> AnySelect:
     return (
-        select(*COLUMNS)
+        select(*COLUMNS, _is_liked(viewer_id))
         .join(User, User.id == Generation.user_id)
         .join(Style, Style.id == Generation.style_id)
         .join(Artist, Artist.user_id == Style.artist_id)
@@ -277,7 +286,7 @@ def _public_view(storage: Storage, row: AnyRow) -> dict[str, Any]:
         "is_public": row.is_public,
         "like_count": row.like_count,
         "comment_count": row.comment_count,
-        "is_liked": False,  # nobody can like anything yet
+        "is_liked": row.is_liked,
         "license": _license(row) if is_done else None,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
@@ -329,6 +338,6 @@ def _card(storage: Storage, row: AnyRow) -> dict[str, Any]:
         "tags": row.prompt_tags,
         "like_count": row.like_count,
         "comment_count": row.comment_count,
-        "is_liked": False,
+        "is_liked": row.is_liked,
         "created_at": row.created_at,
     }

@@ -16,12 +16,14 @@ def tell(
     target_type: str,
     target_id: int,
     event: str,
+    actor_id: int | None = None,
 ) -> None:
     """Write one notification; a second telling of the same event changes nothing."""
     session.execute(
         insert(Notification)
         .values(
             recipient_id=recipient_id,
+            actor_id=actor_id,
             type=notification_type,
             target_type=target_type,
             target_id=target_id,

@@ -1,0 +1,17 @@
+"""Likes: who likes which image, once each; the image's own row counts them."""
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.domain.db import Base
+from webapp.domain.models.columns import CreatedAt
+
+
+class Like(Base):
+    """One person likes one image; the key makes a second time impossible."""
+
+    __tablename__ = "likes"
+
+    generation_id: Mapped[int] = mapped_column(ForeignKey("generations.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
+    created_at: Mapped[CreatedAt]

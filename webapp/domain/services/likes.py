@@ -1,0 +1,101 @@
+"""Like an image and take it back; the image's counter moves in the same commit as the like."""
+
+from sqlalchemy import ColumnElement, delete, exists, false, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from webapp.domain.errors import DuplicateLike, GenerationNotFound
+from webapp.domain.models.account import Role, User
+from webapp.domain.models.generation import Generation, GenerationStatus
+from webapp.domain.models.like import Like
+from webapp.domain.models.notification import NotificationType
+from webapp.domain.services import notifications
+from webapp.domain.viewing import Viewer
+
+
+def liked_by(user_id: int | None) -> ColumnElement[bool]:
+    """Return the condition that a person likes the generation of a row; nobody likes nothing."""
+    if user_id is None:
+        return false()
+    return exists().where(Like.generation_id == Generation.id, Like.user_id == user_id)
+
+
+def like(session: Session, *, user: User, generation_id: int) -> int:
+    """Like a completed image that one may see, and tell its owner; return its likes.
+
+    Raises GenerationNotFound and DuplicateLike.
+    """
+    count = _add(session, user, generation_id)
+    if count is None:
+        raise DuplicateLike(generation_id=generation_id)
+    return count
+
+
+def unlike(session: Session, *, user: User, generation_id: int) -> None:
+    """Like an image no longer, if one did. Raises GenerationNotFound."""
+    _check_visible(session, user, generation_id)
+    _remove(session, user, generation_id)
+
+
+def toggle(session: Session, *, user: User, generation_id: int) -> tuple[bool, int]:
+    """Like an image, or no longer; return which, and its likes. Raises GenerationNotFound."""
+    count = _add(session, user, generation_id)
+    if count is not None:
+        return True, count
+    return False, _remove(session, user, generation_id)
+
+
+def _add(session: Session, user: User, generation_id: int) -> int | None:
+    """Return the likes of the image, or None when this person liked it before."""
+    owner_id = _check_visible(session, user, generation_id)
+    made = session.scalar(
+        insert(Like)
+        .values(generation_id=generation_id, user_id=user.id)
+        .on_conflict_do_nothing()
+        .returning(Like.user_id)
+    )
+    if made is None:
+        return None
+    if owner_id != user.id:
+        notifications.tell(
+            session,
+            owner_id,
+            NotificationType.LIKE,
+            actor_id=user.id,
+            target_type="generation",
+            target_id=generation_id,
+            event=f"{generation_id}:by:{user.id}",
+        )
+    return _count(session, generation_id, 1)
+
+
+def _remove(session: Session, user: User, generation_id: int) -> int:
+    gone = session.scalars(
+        delete(Like)
+        .where(Like.generation_id == generation_id, Like.user_id == user.id)
+        .returning(Like.user_id)
+    ).all()
+    return _count(session, generation_id, -len(gone))
+
+
+def _check_visible(session: Session, user: User, generation_id: int) -> int:
+    """Return whose image it is; raises GenerationNotFound for what this person may not see."""
+    row = session.execute(
+        select(Generation.user_id, Generation.is_public, Generation.is_flagged).where(
+            Generation.id == generation_id, Generation.status == GenerationStatus.COMPLETED
+        )
+    ).one_or_none()
+    is_shown = row is not None and row.is_public and not row.is_flagged
+    viewer = Viewer(user.id, is_admin=user.role == Role.ADMIN)
+    if row is None or not (is_shown or viewer.may_manage(row.user_id)):
+        raise GenerationNotFound(id=generation_id)
+    return int(row.user_id)
+
+
+def _count(session: Session, generation_id: int, more: int) -> int:
+    return session.scalars(
+        update(Generation)
+        .where(Generation.id == generation_id)
+        .values(like_count=Generation.like_count + more)
+        .returning(Generation.like_count)
+    ).one()

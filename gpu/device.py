@@ -1,8 +1,12 @@
 """Which device and precision the engine uses, and how it recognises full memory."""
 
 import os
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
+
+Result = TypeVar("Result")
 
 
 def pick_device() -> torch.device:
@@ -41,7 +45,18 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
-def release_memory(device: torch.device) -> None:
-    """Hand cached blocks back after an out-of-memory, so that a smaller batch can fit."""
+def unless_memory_is_full(work: Callable[[], Result], device: torch.device) -> Result | None:
+    """Return what the work returns, or `None` when memory was full: a smaller batch may fit."""
+    try:
+        return work()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    _release_memory(device)  # only now: the exception held on to the tensors of its frames
+    return None
+
+
+def _release_memory(device: torch.device) -> None:
+    """Hand cached blocks back, so that other processes and larger blocks find room."""
     if device.type == "cuda":
         torch.cuda.empty_cache()

@@ -10,7 +10,7 @@ from gpu.base_models.lora import RowAdapter, assert_bare
 from gpu.base_models.model import BaseModel
 from gpu.base_models.prompts import compose_prompt
 from gpu.base_models.registry import load_base_model
-from gpu.device import is_out_of_memory, release_memory
+from gpu.device import unless_memory_is_full
 from gpu.errors import AdapterMismatch, EngineError, GpuOutOfMemory, SafetyBlocked, Stopped
 from gpu.rendering.adapters import Adapter, AdapterMemory
 from gpu.rendering.pixels import is_blank, to_pictures
@@ -138,17 +138,15 @@ class Renderer:
     def _render_batch(self, orders: list[_Order], counter: _StepCounter) -> dict[int, Outcome]:
         """Draw a batch; when memory is full, its halves."""
         try:
-            decoded = self._denoise(orders, counter)
+            decoded = unless_memory_is_full(
+                lambda: self._denoise(orders, counter), self.base.device
+            )
         except AdapterMismatch as error:
             return {order.index: RenderFailure.of(order.request, error) for order in orders}
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-        else:
+        if decoded is not None:
             counter.finish(len(orders), orders[0].passes)
             pictures = zip(orders, decoded, strict=True)
             return {order.index: _finish(order, tensor) for order, tensor in pictures}
-        release_memory(self.base.device)
         if len(orders) == 1:
             full = GpuOutOfMemory("one image does not fit into memory")
             return {orders[0].index: RenderFailure.of(orders[0].request, full)}

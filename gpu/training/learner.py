@@ -8,7 +8,7 @@ import torch
 
 from gpu.base_models.lora import RowAdapter, fresh_adapter
 from gpu.base_models.model import BaseModel
-from gpu.device import is_out_of_memory, release_memory
+from gpu.device import unless_memory_is_full
 from gpu.errors import GpuOutOfMemory
 from gpu.training.diffusion import NoisyBatch, weighted_losses
 from gpu.training.recipe import Recipe
@@ -107,7 +107,6 @@ class Classroom:
 
     def _retreat(self, company: Sequence[Lesson]) -> None:
         learner = company[0].learner
-        release_memory(learner.base.device)
         if len(company) > 1:
             self._most_rows = sum(len(lesson.batch) for lesson in company) // 2
         elif learner.micro_batch > 1:
@@ -120,12 +119,10 @@ def _try_backward(company: Sequence[Lesson]) -> list[torch.Tensor] | None:
     """Collect the gradients of every lesson; returns their losses, `None` when memory is full."""
     for lesson in company:
         lesson.learner.forget_gradients()
-    try:
-        return _backward_together(company) if len(company) > 1 else [_backward(company[0])]
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-    return None
+    return unless_memory_is_full(
+        lambda: _backward_together(company) if len(company) > 1 else [_backward(company[0])],
+        company[0].learner.base.device,
+    )
 
 
 def _backward_together(company: Sequence[Lesson]) -> list[torch.Tensor]:

@@ -11,7 +11,7 @@ from PIL import Image
 from gpu.base_models.lora import RowAdapter
 from gpu.base_models.model import BaseModel
 from gpu.base_models.prompts import compose_prompt
-from gpu.device import is_out_of_memory, release_memory
+from gpu.device import unless_memory_is_full
 from gpu.errors import GpuOutOfMemory
 from gpu.randomness import named_seed
 from gpu.rendering.pixels import to_pictures
@@ -79,27 +79,28 @@ def draw_together(base: BaseModel, drawings: Sequence[Drawing]) -> list[list[Ima
 
 def _draw(base: BaseModel, samples: Sequence[Sample]) -> list[Image.Image]:
     """Draw a batch; when memory is full, its halves."""
-    side = base.native_side
-    try:
-        batch = SamplingBatch(
-            positive=base.encode_prompts([each.prompt for each in samples]),
-            negative=base.encode_prompts([""] * len(samples)),
-            noise=torch.stack(
-                [seed_noise(base, each.seed, width=side, height=side) for each in samples]
-            ),
-            guidance=torch.full((len(samples),), base.spec.guidance_scale),
-            adapters=tuple(each.adapter for each in samples),
-            steps=base.spec.sample_steps,
-        )
-        return to_pictures(base.decode_latents(sample_latents(base, batch)))
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-    release_memory(base.device)
+    pictures = unless_memory_is_full(lambda: _draw_at_once(base, samples), base.device)
+    if pictures is not None:
+        return pictures
     if len(samples) == 1:
         raise GpuOutOfMemory("one sample does not fit into memory")
     half = len(samples) // 2
     return _draw(base, samples[:half]) + _draw(base, samples[half:])
+
+
+def _draw_at_once(base: BaseModel, samples: Sequence[Sample]) -> list[Image.Image]:
+    side = base.native_side
+    batch = SamplingBatch(
+        positive=base.encode_prompts([each.prompt for each in samples]),
+        negative=base.encode_prompts([""] * len(samples)),
+        noise=torch.stack(
+            [seed_noise(base, each.seed, width=side, height=side) for each in samples]
+        ),
+        guidance=torch.full((len(samples),), base.spec.guidance_scale),
+        adapters=tuple(each.adapter for each in samples),
+        steps=base.spec.sample_steps,
+    )
+    return to_pictures(base.decode_latents(sample_latents(base, batch)))
 
 
 def save_samples(pictures: Sequence[Image.Image], folder: Path, step: int) -> list[Path]:

@@ -64,7 +64,7 @@ def viewer() -> Viewer:
     """Return who looks: a user, an administrator, or anybody."""
     if not current_user.is_authenticated:
         return Viewer()
-    return Viewer(user_id=user().id, is_admin=user().role == Role.ADMIN)
+    return Viewer.of(user())
 
 
 def start_session(sign_in_id: str) -> None:

@@ -17,9 +17,11 @@ from webapp.api import envelope
 from webapp.api.access import user
 from webapp.domain import images
 from webapp.domain.errors import InvalidRequest, TooManyImages, ValidationFailed
+from webapp.domain.pagination import PageRequest
 from webapp.domain.services import idempotency
 from webapp.domain.services.artworks import MAX_IMAGES, UploadedImage
 from webapp.extensions import db
+from webapp.schemas.fields import PageQuery
 
 KEY = re.compile(r"[A-Za-z0-9_-]{8,128}", re.ASCII)
 MEGABYTE = 1 << 20
@@ -78,6 +80,11 @@ def form_body(model: type[Model]) -> Model:
 def query(model: type[Model]) -> Model:
     """Return the query parameters."""
     return model.model_validate(_flat(request.args))
+
+
+def page(asked: PageQuery) -> PageRequest:
+    """Return which page of a list the query asks for."""
+    return PageRequest(limit=asked.limit, cursor=asked.cursor)
 
 
 def _flat(given: MultiDict[str, str]) -> dict[str, Any]:

@@ -7,11 +7,9 @@ from flask import Blueprint, Response, g, redirect, request
 from webapp.api import bodies, envelope, event_streams, rate_limits, worker_aliases
 from webapp.api.access import or_worker, public, signed_in, user, viewer
 from webapp.domain.errors import Unauthorized
-from webapp.domain.pagination import PageRequest
 from webapp.domain.services import generation_views, generations
 from webapp.domain.services.generation_views import FeedFilter, OwnFilter
 from webapp.extensions import db, storage
-from webapp.schemas.fields import PageQuery
 from webapp.schemas.generations import (
     FeedQuery,
     GenerationChanges,
@@ -65,7 +63,7 @@ def feed() -> Response:
         **asked.model_dump(include={"style_id", "artist_id", "user_id", "following"}),
     )
     page = generation_views.feed(
-        db.session(), storage(), viewer=viewer(), wanted=wanted, page=_page(asked)
+        db.session(), storage(), viewer=viewer(), wanted=wanted, page=bodies.page(asked)
     )
     return envelope.success(envelope.listed(page.results, page.next_cursor))
 
@@ -81,7 +79,7 @@ def list_own() -> Response:
         style_id=asked.style_id,
     )
     page = generation_views.own(
-        db.session(), storage(), user_id=user().id, wanted=wanted, page=_page(asked)
+        db.session(), storage(), user_id=user().id, wanted=wanted, page=bodies.page(asked)
     )
     return envelope.success(envelope.listed(page.results, page.next_cursor))
 
@@ -151,7 +149,3 @@ def _view(generation_id: int) -> dict[str, Any]:
     return generation_views.detail(
         db.session(), storage(), generation_id=generation_id, viewer=viewer()
     )
-
-
-def _page(asked: PageQuery) -> PageRequest:
-    return PageRequest(limit=asked.limit, cursor=asked.cursor)

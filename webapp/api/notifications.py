@@ -7,7 +7,6 @@ from flask_babel import gettext
 
 from webapp.api import bodies, envelope
 from webapp.api.access import signed_in, user
-from webapp.domain.pagination import PageRequest
 from webapp.domain.services import notification_views, notifications
 from webapp.extensions import db, storage
 from webapp.schemas.notifications import NotificationListQuery
@@ -25,7 +24,7 @@ def list_own() -> Response:
         storage(),
         user_id=user().id,
         unread_only=asked.unread_only,
-        page=PageRequest(limit=asked.limit, cursor=asked.cursor),
+        page=bodies.page(asked),
     )
     told = [_told(row) for row in page.results]
     return envelope.success(envelope.listed(told, page.next_cursor) | _unread())

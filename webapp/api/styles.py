@@ -9,7 +9,6 @@ from webapp.api import bodies, envelope, event_streams
 from webapp.api.access import artist, public, user, viewer
 from webapp.domain.errors import Unauthorized
 from webapp.domain.models.style import Style
-from webapp.domain.pagination import PageRequest
 from webapp.domain.services import artworks, style_views, styles
 from webapp.domain.services.artworks import DeclaredFile, Upload
 from webapp.domain.services.style_views import StyleFilter
@@ -44,7 +43,7 @@ def list_styles() -> Response:
         **asked.model_dump(include=FILTERS) | _tag_filters(asked),
     )
     page = style_views.catalogue(
-        db.session(), storage(), wanted=wanted, viewer=viewer(), page=_page(asked)
+        db.session(), storage(), wanted=wanted, viewer=viewer(), page=bodies.page(asked)
     )
     return envelope.success(envelope.listed(page.results, page.next_cursor))
 
@@ -57,7 +56,7 @@ FILTERS = {"artist_id", "license_type", "following", "training_status"}
 def list_own() -> Response:
     """List the artist's own styles, in every state."""
     asked = bodies.query(PageQuery)
-    page = style_views.own(db.session(), storage(), artist_id=user().id, page=_page(asked))
+    page = style_views.own(db.session(), storage(), artist_id=user().id, page=bodies.page(asked))
     return envelope.success(envelope.listed(page.results, page.next_cursor))
 
 
@@ -205,7 +204,3 @@ def _with_uploads(style: Style, uploads: list[Upload]) -> dict[str, Any]:
 
 def _tag_filters(asked: StyleListQuery) -> dict[str, tuple[str, ...]]:
     return {"tags": tuple(asked.tags), "tags_any": tuple(asked.tags_any)}
-
-
-def _page(asked: PageQuery) -> PageRequest:
-    return PageRequest(limit=asked.limit, cursor=asked.cursor)

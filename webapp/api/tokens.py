@@ -7,7 +7,6 @@ from flask_babel import gettext
 
 from webapp.api import bodies, envelope
 from webapp.api.access import public, signed_in, user
-from webapp.domain.pagination import PageRequest
 from webapp.domain.services import token_views
 from webapp.domain.services.token_views import TransactionFilter
 from webapp.extensions import db, storage
@@ -41,7 +40,7 @@ def list_transactions() -> Response:
         storage(),
         user_id=user().id,
         wanted=wanted,
-        page=PageRequest(limit=asked.limit, cursor=asked.cursor),
+        page=bodies.page(asked),
     )
     told = [_told(row) for row in page.results]
     return envelope.success(envelope.listed(told, page.next_cursor))

@@ -12,6 +12,7 @@ from sqlalchemy.types import Text
 
 from webapp.domain.errors import InvalidTagLanguage, ValidationFailed
 from webapp.domain.gateways.storage import Storage
+from webapp.domain.models.account import Role, User
 from webapp.domain.services import tags
 
 # The contract promises an hour; the rest is for a page that stays open.
@@ -24,6 +25,11 @@ class Viewer:
 
     user_id: int | None = None
     is_admin: bool = False
+
+    @classmethod
+    def of(cls, user: User) -> "Viewer":
+        """Return a signed-in person as one who looks."""
+        return cls(user.id, is_admin=user.role == Role.ADMIN)
 
     def may_manage(self, owner_id: int) -> bool:
         """Tell whether the owner's view is for this viewer."""

@@ -4,7 +4,6 @@ from flask import Blueprint, render_template, request
 
 from webapp.api import bodies
 from webapp.api.access import public, viewer
-from webapp.domain.pagination import PageRequest
 from webapp.domain.services import generation_views
 from webapp.domain.services.generation_views import FeedFilter
 from webapp.extensions import db, storage
@@ -25,7 +24,7 @@ def show() -> str:
         storage(),
         viewer=viewer(),
         wanted=FeedFilter(sort=sort, tags=tuple(asked.tags), artist_id=asked.artist_id),
-        page=PageRequest(limit=asked.limit, cursor=asked.cursor),
+        page=bodies.page(asked),
     )
     template = "feed/cards.html" if is_fragment() else "feed/index.html"
     query = request.args.to_dict(flat=False)

@@ -36,7 +36,7 @@ def index() -> str:
         storage(),
         wanted=StyleFilter(sort=sort, tags=tuple(asked.tags), artist_id=asked.artist_id),
         viewer=viewer(),
-        page=PageRequest(limit=asked.limit, cursor=asked.cursor),
+        page=bodies.page(asked),
     )
     if is_fragment():
         return render_template("styles/cards.html", page=page, query=_query())

@@ -22,7 +22,7 @@ from webapp.domain.models.generation import Generation, GenerationStatus, Order
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import Style
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
-from webapp.domain.services import likes
+from webapp.domain.services import generations, likes
 from webapp.domain.services.licenses import certificate_url
 from webapp.domain.settings import settings
 from webapp.domain.viewing import Viewer, signed_url, tag_conditions
@@ -91,7 +91,7 @@ def detail(
     row = session.execute(
         _with_all(viewer.user_id).where(Generation.id == generation_id)
     ).one_or_none()
-    if row is None or not _may_see(row, viewer):
+    if row is None or not generations.may_see(viewer, row):
         raise GenerationNotFound(id=generation_id)
     if viewer.may_manage(row.user_id):
         return _owner_view(storage, row)
@@ -151,7 +151,7 @@ def image_url(
     row = session.execute(
         select(*Generation.__table__.columns).where(Generation.id == generation_id)
     ).one_or_none()
-    if row is None or not _may_see(row, viewer):
+    if row is None or not generations.may_see(viewer, row):
         raise GenerationNotFound(id=generation_id)
     if row.status not in FINAL:
         raise GenerationStillProcessing(generation_ids=[generation_id])
@@ -244,11 +244,6 @@ def _with_all(viewer_id: int | None) -> AnySelect:
 
 def _job_of_generation() -> ColumnElement[bool]:
     return (Job.kind == JobKind.GENERATION) & (Job.ref == Generation.id)
-
-
-def _may_see(row: AnyRow, viewer: Viewer) -> bool:
-    is_shown = row.is_public and not row.is_flagged and row.status == GenerationStatus.COMPLETED
-    return is_shown or viewer.may_manage(row.user_id)
 
 
 def _people(storage: Storage, row: AnyRow) -> dict[str, Any]:

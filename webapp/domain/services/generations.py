@@ -26,10 +26,19 @@ from webapp.domain.models.generation import AspectRatio, Generation, GenerationS
 from webapp.domain.models.job import JobKind
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.style import Style, TrainingStatus
+from webapp.domain.pagination import AnyRow
 from webapp.domain.services import ledger, licenses, notifications, tags
+from webapp.domain.viewing import Viewer
 
 SEED_RANGE = 2**32
 MAX_PROMPT_TAGS = 30
+
+
+def may_see(viewer: Viewer, image: AnyRow) -> bool:
+    """Tell whether a viewer may see an image, given its owner, state and flags."""
+    is_done = image.status == GenerationStatus.COMPLETED
+    is_shown = image.is_public and not image.is_flagged and is_done
+    return is_shown or viewer.may_manage(image.user_id)
 
 
 def request(

@@ -5,11 +5,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import DuplicateLike, GenerationNotFound
-from webapp.domain.models.account import Role, User
+from webapp.domain.models.account import User
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.like import Like
 from webapp.domain.models.notification import NotificationType
-from webapp.domain.services import notifications
+from webapp.domain.services import generations, notifications
 from webapp.domain.viewing import Viewer
 
 
@@ -81,13 +81,11 @@ def _remove(session: Session, user: User, generation_id: int) -> int:
 def _check_visible(session: Session, user: User, generation_id: int) -> int:
     """Return whose image it is; raises GenerationNotFound for what this person may not see."""
     row = session.execute(
-        select(Generation.user_id, Generation.is_public, Generation.is_flagged).where(
-            Generation.id == generation_id, Generation.status == GenerationStatus.COMPLETED
-        )
+        select(
+            Generation.user_id, Generation.status, Generation.is_public, Generation.is_flagged
+        ).where(Generation.id == generation_id, Generation.status == GenerationStatus.COMPLETED)
     ).one_or_none()
-    is_shown = row is not None and row.is_public and not row.is_flagged
-    viewer = Viewer(user.id, is_admin=user.role == Role.ADMIN)
-    if row is None or not (is_shown or viewer.may_manage(row.user_id)):
+    if row is None or not generations.may_see(Viewer.of(user), row):
         raise GenerationNotFound(id=generation_id)
     return int(row.user_id)
 

@@ -47,6 +47,21 @@ class InvalidRequest(DomainError):
     status = HTTPStatus.BAD_REQUEST
 
 
+class InvalidPackage(DomainError):
+    code = "INVALID_PACKAGE"
+    status = HTTPStatus.BAD_REQUEST
+
+
+class PurchaseExpired(DomainError):
+    code = "PURCHASE_EXPIRED"
+    status = HTTPStatus.BAD_REQUEST
+
+
+class SelfFollowNotAllowed(DomainError):
+    code = "SELF_FOLLOW_NOT_ALLOWED"
+    status = HTTPStatus.BAD_REQUEST
+
+
 class ValidationFailed(DomainError):
     """`fields` maps each bad field to its texts."""
 
@@ -109,6 +124,16 @@ class GenerationNotFound(DomainError):
     status = HTTPStatus.NOT_FOUND
 
 
+class CommentNotFound(DomainError):
+    code = "COMMENT_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
+class TagNotFound(DomainError):
+    code = "TAG_NOT_FOUND"
+    status = HTTPStatus.NOT_FOUND
+
+
 class AlreadyArtist(DomainError):
     code = "ALREADY_ARTIST"
     status = HTTPStatus.CONFLICT
@@ -121,6 +146,26 @@ class DuplicateUsername(DomainError):
 
 class DuplicateLike(DomainError):
     code = "DUPLICATE_LIKE"
+    status = HTTPStatus.CONFLICT
+
+
+class DuplicateFollow(DomainError):
+    code = "DUPLICATE_FOLLOW"
+    status = HTTPStatus.CONFLICT
+
+
+class DuplicateReport(DomainError):
+    code = "DUPLICATE_REPORT"
+    status = HTTPStatus.CONFLICT
+
+
+class StyleInUse(DomainError):
+    code = "STYLE_IN_USE"
+    status = HTTPStatus.CONFLICT
+
+
+class AlreadyRefunded(DomainError):
+    code = "ALREADY_REFUNDED"
     status = HTTPStatus.CONFLICT
 
 
@@ -166,6 +211,11 @@ class UploadIncomplete(DomainError):
 
 class InsufficientTokens(DomainError):
     code = "INSUFFICIENT_TOKENS"
+    status = HTTPStatus.PAYMENT_REQUIRED
+
+
+class PaymentFailed(DomainError):
+    code = "PAYMENT_FAILED"
     status = HTTPStatus.PAYMENT_REQUIRED
 
 
@@ -226,6 +276,11 @@ class InvalidTagLanguage(DomainError):
 
 class TagNotAllowed(DomainError):
     code = "TAG_NOT_ALLOWED"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class ReplyDepthExceeded(DomainError):
+    code = "REPLY_DEPTH_EXCEEDED"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 

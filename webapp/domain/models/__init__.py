@@ -2,6 +2,9 @@
 
 from webapp.domain.models import (
     account,
+    audit,
+    comment,
+    follow,
     generation,
     idempotency,
     job,
@@ -9,12 +12,17 @@ from webapp.domain.models import (
     license,  # noqa: A004 - the noun of the field
     like,
     notification,
+    payment,
+    report,
     style,
     training,
 )
 
 __all__ = [
     "account",
+    "audit",
+    "comment",
+    "follow",
     "generation",
     "idempotency",
     "job",
@@ -22,6 +30,8 @@ __all__ = [
     "license",
     "like",
     "notification",
+    "payment",
+    "report",
     "style",
     "training",
 ]

@@ -53,6 +53,8 @@ class User(Base):
     role: Mapped[Role] = mapped_column(String(10), server_default=Role.USER.value)
     language: Mapped[str | None] = mapped_column(String(2))
     is_active: Mapped[bool] = mapped_column(server_default="true")
+    follower_count: Mapped[int] = mapped_column(server_default="0")
+    deleted_at: Mapped[Time | None] = mapped_column(comment="anonymised; the ledger stays")
     created_at: Mapped[CreatedAt]
 
     artist: Mapped["Artist | None"] = relationship(back_populates="user", lazy="joined")
@@ -80,7 +82,6 @@ class Artist(Base):
         String(10), server_default=SignatureSize.MEDIUM.value
     )
     signature_opacity: Mapped[float] = mapped_column(server_default="0.7")
-    follower_count: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[CreatedAt]
 
     user: Mapped[User] = relationship(back_populates="artist", lazy="raise")

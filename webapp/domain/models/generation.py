@@ -70,10 +70,12 @@ class Generation(Base):
         CheckConstraint("style_strength BETWEEN 0 AND 1.5", name="style_strength"),
         CheckConstraint("price_tokens BETWEEN 1 AND 10000", name="price"),
         CheckConstraint(
-            "status <> 'completed' OR (image_key IS NOT NULL AND image_sha256 IS NOT NULL)",
+            "status <> 'completed' OR (image_sha256 IS NOT NULL "
+            "AND (image_key IS NOT NULL OR deleted_at IS NOT NULL))",
             name="completed_has_image",
         ),
         CheckConstraint("status = 'completed' OR NOT is_public", name="only_completed_is_public"),
+        CheckConstraint("deleted_at IS NULL OR NOT is_public", name="deleted_is_private"),
         Index(
             "ix_generations_feed",
             "created_at",
@@ -125,6 +127,7 @@ class Generation(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
     completed_at: Mapped[Time | None]
+    deleted_at: Mapped[Time | None] = mapped_column(comment="its owner left; the ledger stays")
 
     user: Mapped[User] = relationship(lazy="raise")
     style: Mapped[Style] = relationship(lazy="raise")

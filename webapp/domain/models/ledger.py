@@ -30,6 +30,9 @@ class TransferKind(StrEnum):
     HOLD = "hold"
     PAYOUT = "payout"
     REFUND = "refund"
+    REVERSAL = "reversal"
+    PURCHASE = "purchase"
+    PURCHASE_REFUND = "purchase_refund"
 
 
 class Account(Base):
@@ -59,8 +62,12 @@ class Transfer(Base):
         CheckConstraint("debit_account_id <> credit_account_id", name="two_accounts"),
         CheckConstraint(one_of("kind", TransferKind), name="kind"),
         CheckConstraint(
-            "(kind IN ('hold', 'payout', 'refund')) = (generation_id IS NOT NULL)",
+            "(kind IN ('hold', 'payout', 'refund', 'reversal')) = (generation_id IS NOT NULL)",
             name="generation_named",
+        ),
+        CheckConstraint(
+            "(kind IN ('purchase', 'purchase_refund')) = (purchase_id IS NOT NULL)",
+            name="purchase_named",
         ),
         Index(
             "uq_transfers_one_hold", "generation_id", unique=True, postgresql_where="kind = 'hold'"
@@ -70,6 +77,19 @@ class Transfer(Base):
             "generation_id",
             unique=True,
             postgresql_where="kind IN ('payout', 'refund')",
+        ),
+        Index(
+            "uq_transfers_one_reversal",
+            "generation_id",
+            unique=True,
+            postgresql_where="kind = 'reversal'",
+        ),
+        Index(
+            "uq_transfers_once_per_purchase",
+            "purchase_id",
+            "kind",
+            unique=True,
+            postgresql_where="purchase_id IS NOT NULL",
         ),
         Index("ix_transfers_debit", "debit_account_id", "created_at", "id"),
         Index("ix_transfers_credit", "credit_account_id", "created_at", "id"),
@@ -81,6 +101,7 @@ class Transfer(Base):
     amount: Mapped[BigInt]
     kind: Mapped[TransferKind] = mapped_column(String(20))
     generation_id: Mapped[int | None] = mapped_column(ForeignKey("generations.id"))
+    purchase_id: Mapped[int | None] = mapped_column(ForeignKey("purchases.id"))
     idempotency_key: Mapped[str] = mapped_column(String(128))
     debit_balance_after: Mapped[int | None] = mapped_column(BigInteger)
     credit_balance_after: Mapped[int | None] = mapped_column(BigInteger)

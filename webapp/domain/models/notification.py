@@ -12,11 +12,16 @@ from webapp.domain.models.columns import CreatedAt, Id, one_of
 class NotificationType(StrEnum):
     """What can be told."""
 
+    FOLLOW = "follow"
     LIKE = "like"
+    COMMENT = "comment"
     GENERATION_COMPLETE = "generation_complete"
     GENERATION_FAILED = "generation_failed"
     STYLE_TRAINING_COMPLETE = "style_training_complete"
     STYLE_TRAINING_FAILED = "style_training_failed"
+    PAYMENT_COMPLETE = "payment_complete"
+    SET_JOB_COMPLETE = "set_job_complete"
+    SET_JOB_FAILED = "set_job_failed"
 
 
 class Notification(Base):
@@ -27,6 +32,8 @@ class Notification(Base):
         UniqueConstraint("recipient_id", "dedupe_key"),
         CheckConstraint(one_of("type", NotificationType), name="type"),
         Index("ix_notifications_recent", "recipient_id", "created_at", "id"),
+        Index("ix_notifications_unread", "recipient_id", postgresql_where="NOT is_read"),
+        Index("ix_notifications_read", "created_at", postgresql_where="is_read"),
     )
 
     id: Mapped[Id]

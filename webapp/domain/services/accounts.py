@@ -234,11 +234,11 @@ def profile(session: Session, storage: Storage, user: User) -> dict[str, Any]:
         "token_balance": balances.spendable,
         "unread_notifications": notifications.unread_count(session, user.id),
         "created_at": user.created_at,
-        "artist": user.artist and artist_profile(storage, user.artist, balances.earned),
+        "artist": user.artist and artist_profile(storage, user, user.artist, balances.earned),
     }
 
 
-def artist_profile(storage: Storage, artist: Artist, earned: int) -> dict[str, Any]:
+def artist_profile(storage: Storage, user: User, artist: Artist, earned: int) -> dict[str, Any]:
     """Return the artist side of one's own account."""
     return {
         "id": artist.user_id,
@@ -249,7 +249,7 @@ def artist_profile(storage: Storage, artist: Artist, earned: int) -> dict[str, A
         "signature_size": artist.signature_size,
         "signature_opacity": artist.signature_opacity,
         "earned_token_balance": earned,
-        "follower_count": artist.follower_count,
+        "follower_count": user.follower_count,
     }
 
 

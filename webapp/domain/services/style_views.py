@@ -34,7 +34,7 @@ _PERSON = (
     User.username,
     User.profile_image_key,
     Artist.artist_name,
-    Artist.follower_count,
+    User.follower_count,
 )
 _RUN = (
     TrainingRun.progress,

@@ -20,12 +20,17 @@ from webapp.domain.services import ledger
 from webapp.domain.viewing import signed_url
 
 IN, OUT = "in", "out"
-TYPES: dict[str, str] = {
-    TransferKind.BONUS: "bonus",
-    TransferKind.GRANT: "bonus",
-    TransferKind.HOLD: "usage",
-    TransferKind.REFUND: "refund",
-    TransferKind.PAYOUT: "earning",
+# A reversal takes an artist's earning back and is the buyer's refund: its type depends on the side.
+TYPES: dict[tuple[str, str], str] = {
+    (TransferKind.BONUS, IN): "bonus",
+    (TransferKind.GRANT, IN): "bonus",
+    (TransferKind.HOLD, OUT): "usage",
+    (TransferKind.REFUND, IN): "refund",
+    (TransferKind.PAYOUT, IN): "earning",
+    (TransferKind.REVERSAL, OUT): "earning",
+    (TransferKind.REVERSAL, IN): "refund",
+    (TransferKind.PURCHASE, IN): "purchase",
+    (TransferKind.PURCHASE_REFUND, OUT): "refund",
 }
 PENDING, COMPLETED, REFUNDED = "pending", "completed", "refunded"
 
@@ -129,7 +134,11 @@ def _side(user_id: int, wanted: TransactionFilter, direction: str) -> AnySelect:
     balance_after = Transfer.credit_balance_after if is_in else Transfer.debit_balance_after
     conditions: list[ColumnElement[bool]] = [Account.owner_id == user_id]
     if wanted.type != "all":
-        kinds = [kind for kind, shown in TYPES.items() if shown == wanted.type]
+        kinds = [
+            kind
+            for (kind, side), shown in TYPES.items()
+            if (side, shown) == (direction, wanted.type)
+        ]
         conditions.append(Transfer.kind.in_(kinds) if kinds else false())
     if wanted.since is not None:
         conditions.append(Transfer.created_at >= wanted.since)
@@ -153,7 +162,7 @@ def _side(user_id: int, wanted: TransactionFilter, direction: str) -> AnySelect:
 def _transaction(storage: Storage, row: AnyRow) -> dict[str, Any]:
     return {
         "id": row.id,
-        "type": TYPES[row.kind],
+        "type": TYPES[row.kind, row.direction],
         "direction": row.direction,
         "amount": row.amount,
         "unit": "token",

@@ -1,0 +1,27 @@
+"""The audit log: what administrators changed, from what to what, and why. Append-only."""
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.domain.db import Base
+from webapp.domain.models.columns import CreatedAt, Id, Json
+
+
+class AuditEntry(Base):
+    """One change by one administrator. Never updated, never deleted; a trigger refuses both."""
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (
+        Index("ix_audit_entries_recent", "created_at", "id"),
+        Index("ix_audit_entries_object", "object_type", "object_id", "created_at", "id"),
+        Index("ix_audit_entries_admin", "admin_id", "created_at", "id"),
+    )
+
+    id: Mapped[Id]
+    admin_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    object_type: Mapped[str] = mapped_column(String(20))
+    object_id: Mapped[str] = mapped_column(String(40))
+    before: Mapped[Json]
+    after: Mapped[Json]
+    reason: Mapped[str] = mapped_column(String(500))
+    created_at: Mapped[CreatedAt]

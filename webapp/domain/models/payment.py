@@ -1,0 +1,69 @@
+"""Purchases: tokens bought for money through the payment provider."""
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.domain.db import Base
+from webapp.domain.models.columns import CreatedAt, Id, Time, one_of
+
+
+class PurchaseStatus(StrEnum):
+    """Where a purchase stands; paid has given its tokens, refunded has taken them back."""
+
+    PENDING = "pending"
+    AUTHORIZED = "authorized"
+    PAID = "paid"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    REFUNDED = "refunded"
+
+
+class Purchase(Base):
+    """One order of a package, stored before the provider's page is opened."""
+
+    __tablename__ = "purchases"
+    __table_args__ = (
+        UniqueConstraint("order_id"),
+        UniqueConstraint("payment_key"),
+        CheckConstraint(one_of("status", PurchaseStatus), name="status"),
+        CheckConstraint("amount_tokens > 0 AND total_price > 0", name="amounts_positive"),
+        CheckConstraint(
+            "status NOT IN ('paid', 'refunded') OR (payment_key IS NOT NULL AND "
+            "approved_at IS NOT NULL)",
+            name="paid_has_payment",
+        ),
+        Index("ix_purchases_mine", "user_id", "created_at", "id"),
+        Index(
+            "ix_purchases_open",
+            "expires_at",
+            postgresql_where="status IN ('pending', 'authorized')",
+        ),
+        Index("ix_purchases_approved", "approved_at"),
+    )
+
+    id: Mapped[Id]
+    order_id: Mapped[str] = mapped_column(String(40), comment="what the provider knows it by")
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    package_id: Mapped[str] = mapped_column(String(30))
+    amount_tokens: Mapped[int]
+    price_per_token: Mapped[int]
+    total_price: Mapped[int]
+    currency_code: Mapped[str] = mapped_column(String(3), server_default="KRW")
+    status: Mapped[PurchaseStatus] = mapped_column(
+        String(12), server_default=PurchaseStatus.PENDING.value
+    )
+    payment_key: Mapped[str | None] = mapped_column(String(200))
+    confirm_key: Mapped[str | None] = mapped_column(
+        String(64), comment="Idempotency-Key of the confirmation; a new one after PROVIDER_ERROR"
+    )
+    receipt_url: Mapped[str | None] = mapped_column(Text)
+    failure: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    expires_at: Mapped[Time]
+    approved_at: Mapped[Time | None]
+    refunded_at: Mapped[Time | None]
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]

@@ -18,6 +18,7 @@ from webapp.api import (
     bodies,
     envelope,
     errors,
+    follows,
     generations,
     google,
     headers,
@@ -29,6 +30,7 @@ from webapp.api import (
     storage,
     styles,
     tokens,
+    users,
     webhooks,
     worker_aliases,
 )
@@ -44,6 +46,8 @@ from webapp.pages import site
 API = (
     health.health,
     accounts.blueprint,
+    users.blueprint,
+    follows.blueprint,
     styles.blueprint,
     generations.blueprint,
     likes.blueprint,

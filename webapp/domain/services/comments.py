@@ -107,10 +107,7 @@ def _found(session: Session, comment_id: int) -> AnyRow:
             Comment.generation_id,
             Comment.parent_id,
             Comment.user_id.label("author_id"),
-            Generation.user_id,
-            Generation.status,
-            Generation.is_public,
-            Generation.is_flagged,
+            *generations.VISIBILITY,
         )
         .join(Generation, Generation.id == Comment.generation_id)
         .where(Comment.id == comment_id)

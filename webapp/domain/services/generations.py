@@ -32,6 +32,8 @@ from webapp.domain.viewing import Viewer
 
 SEED_RANGE = 2**32
 MAX_PROMPT_TAGS = 30
+# What `may_see` asks of a row.
+VISIBILITY = (Generation.user_id, Generation.status, Generation.is_public, Generation.is_flagged)
 
 
 def may_see(viewer: Viewer, image: AnyRow) -> bool:
@@ -43,11 +45,7 @@ def may_see(viewer: Viewer, image: AnyRow) -> bool:
 
 def visible(session: Session, viewer: Viewer, generation_id: int) -> AnyRow:
     """Return owner, state and flags of an image that a viewer may see; else GenerationNotFound."""
-    image = session.execute(
-        select(
-            Generation.user_id, Generation.status, Generation.is_public, Generation.is_flagged
-        ).where(Generation.id == generation_id)
-    ).one_or_none()
+    image = session.execute(select(*VISIBILITY).where(Generation.id == generation_id)).one_or_none()
     if image is None or not may_see(viewer, image):
         raise GenerationNotFound(id=generation_id)
     return image

@@ -36,10 +36,7 @@ COLUMNS = (
     func.coalesce(Generation.thumbnail_key, Style.thumbnail_key).label("thumbnail_key"),
     Comment.content,
     Comment.is_hidden,
-    Generation.user_id,
-    Generation.status,
-    Generation.is_public,
-    Generation.is_flagged,
+    *generations.VISIBILITY,
 )
 
 

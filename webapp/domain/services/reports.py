@@ -27,7 +27,7 @@ class Target:
     may_see: Callable[[Viewer, AnyRow], bool]
 
 
-_IMAGE = select(Generation.user_id, Generation.status, Generation.is_public, Generation.is_flagged)
+_IMAGE = select(*generations.VISIBILITY)
 TARGETS = {
     ReportTarget.STYLE: Target(
         select(Style.artist_id, Style.training_status, Style.is_active, Style.is_flagged),

@@ -7,6 +7,7 @@ from flask_babel import gettext
 
 from webapp.api import bodies, envelope
 from webapp.api.access import signed_in, user
+from webapp.domain.models.notification import NotificationType
 from webapp.domain.services import notification_views, notifications
 from webapp.extensions import db, storage
 from webapp.schemas.notifications import NotificationListQuery
@@ -58,6 +59,10 @@ def _unread() -> dict[str, int]:
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:
-    words = gettext("notification." + row["type"])
+    target = row["target"]
+    told = row["type"]
+    if told == NotificationType.COMMENT and target["excerpt"] is None:
+        told = "comment_gone"
     actor = (row["actor"] or {}).get("username", "")
-    return row | {"message": words % {"title": row["target"]["title"], "actor": actor}}
+    values = {"title": target["title"], "excerpt": target["excerpt"], "actor": actor}
+    return row | {"message": gettext("notification." + told) % values}

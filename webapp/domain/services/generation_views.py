@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import (
@@ -22,7 +22,7 @@ from webapp.domain.models.generation import Generation, GenerationStatus, Order
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import Style
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
-from webapp.domain.services import generations, ledger, likes
+from webapp.domain.services import follows, generations, ledger, likes
 from webapp.domain.services.licenses import certificate_url
 from webapp.domain.services.moderation_views import ModerationFilter
 from webapp.domain.settings import settings
@@ -208,7 +208,11 @@ def for_admin(
 def feed(
     session: Session, storage: Storage, *, viewer: Viewer, wanted: FeedFilter, page: PageRequest
 ) -> Page:
-    """List what everybody may see: public, completed, unflagged."""
+    """List what everybody may see: public, completed, unflagged.
+
+    `following` keeps what the people made whom the viewer follows, and what anybody made in a
+    style of theirs: who follows an artist wants to see what becomes of the style.
+    """
     conditions: list[ColumnElement[bool]] = [
         Generation.is_public.is_(True),
         Generation.is_flagged.is_(False),
@@ -222,7 +226,10 @@ def feed(
         if value is not None:
             conditions.append(column == value)
     if wanted.following:
-        conditions.append(false())  # nobody follows anybody yet
+        conditions.append(
+            follows.by_followed(viewer.user_id, Generation.user_id)
+            | follows.in_style_of_followed(viewer.user_id, Generation.style_id)
+        )
     statement = (
         select(*FEED_COLUMNS, _is_liked(viewer.user_id))
         .join(User, User.id == Generation.user_id)

@@ -3,7 +3,7 @@
 import secrets
 from datetime import UTC, datetime
 
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain import jobs, pipelines
@@ -32,6 +32,8 @@ from webapp.domain.viewing import Viewer
 
 SEED_RANGE = 2**32
 MAX_PROMPT_TAGS = 30
+# What `may_see` asks of a row.
+VISIBILITY = (Generation.user_id, Generation.status, Generation.is_public, Generation.is_flagged)
 
 
 def may_see(viewer: Viewer, image: AnyRow) -> bool:
@@ -39,6 +41,25 @@ def may_see(viewer: Viewer, image: AnyRow) -> bool:
     is_done = image.status == GenerationStatus.COMPLETED
     is_shown = image.is_public and not image.is_flagged and is_done
     return is_shown or viewer.may_manage(image.user_id)
+
+
+def visible(session: Session, viewer: Viewer, generation_id: int) -> AnyRow:
+    """Return owner, state and flags of an image that a viewer may see; else GenerationNotFound."""
+    image = session.execute(select(*VISIBILITY).where(Generation.id == generation_id)).one_or_none()
+    if image is None or not may_see(viewer, image):
+        raise GenerationNotFound(id=generation_id)
+    return image
+
+
+def owner_of_completed(session: Session, viewer: Viewer, generation_id: int) -> int:
+    """Return whose a completed image is that a viewer may see: such can be liked and commented.
+
+    Raises GenerationNotFound.
+    """
+    image = visible(session, viewer, generation_id)
+    if image.status != GenerationStatus.COMPLETED:
+        raise GenerationNotFound(id=generation_id)
+    return int(image.user_id)
 
 
 def request(

@@ -12,11 +12,15 @@ from sqlalchemy.orm import Session
 
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import User
+from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Style
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
-from webapp.domain.viewing import signed_url
+from webapp.domain.services import generations
+from webapp.domain.viewing import Viewer, signed_url
+
+MAX_EXCERPT = 80
 
 COLUMNS = (
     Notification.id,
@@ -28,8 +32,11 @@ COLUMNS = (
     Notification.created_at,
     User.username.label("actor_name"),
     User.profile_image_key.label("actor_image_key"),
-    Style.name.label("title"),
+    case((Notification.target_type == "user", User.username), else_=Style.name).label("title"),
     func.coalesce(Generation.thumbnail_key, Style.thumbnail_key).label("thumbnail_key"),
+    Comment.content,
+    Comment.is_hidden,
+    *generations.VISIBILITY,
 )
 
 
@@ -45,22 +52,26 @@ def own(
         {"list": "notifications", "user_id": user_id, "unread_only": unread_only},
     )
     rows = session.execute(keyset.apply(statement, page)).all()
-    return keyset.page(rows, page, lambda row: _view(storage, row))
+    return keyset.page(rows, page, lambda row: _view(storage, Viewer(user_id), row))
 
 
 def _with_targets() -> AnySelect:
-    """Select notifications with their actor, and the style that they or their image are of."""
-    is_generation = Notification.target_type == "generation"
+    """Select notifications with their actor and comment, their image, and its or their style."""
+    its_comment = case((Notification.target_type == "comment", Notification.target_id))
+    its_image = case((Notification.target_type == "generation", Notification.target_id))
     its_style = case((Notification.target_type == "style", Notification.target_id))
     return (
         select(*COLUMNS)
         .outerjoin(User, User.id == Notification.actor_id)
-        .outerjoin(Generation, is_generation & (Generation.id == Notification.target_id))
+        .outerjoin(Comment, Comment.id == its_comment)
+        .outerjoin(Generation, Generation.id == func.coalesce(Comment.generation_id, its_image))
         .outerjoin(Style, Style.id == func.coalesce(Generation.style_id, its_style))
     )
 
 
-def _view(storage: Storage, row: AnyRow) -> dict[str, Any]:
+def _view(storage: Storage, reader: Viewer, row: AnyRow) -> dict[str, Any]:
+    # Its owner may have hidden the image since; then neither its picture nor its words are shown.
+    is_shown = row.user_id is None or generations.may_see(reader, row)
     actor = {
         "id": row.actor_id,
         "username": row.actor_name,
@@ -74,9 +85,17 @@ def _view(storage: Storage, row: AnyRow) -> dict[str, Any]:
         "target_id": row.target_id,
         "target": {
             "title": row.title,
-            "thumbnail_url": signed_url(storage, row.thumbnail_key),
-            "excerpt": None,  # what is told so far is about images and styles, not about words
+            "thumbnail_url": signed_url(storage, row.thumbnail_key) if is_shown else None,
+            "excerpt": _excerpt(row) if is_shown else None,
         },
         "is_read": row.is_read,
         "created_at": row.created_at,
     }
+
+
+def _excerpt(row: AnyRow) -> str | None:
+    """Return the first words of the comment; None where there is none that may be read."""
+    if row.content is None or row.is_hidden:
+        return None
+    words = " ".join(row.content.split())
+    return words if len(words) <= MAX_EXCERPT else words[: MAX_EXCERPT - 1].rstrip() + "…"

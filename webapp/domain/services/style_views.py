@@ -18,7 +18,7 @@ from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
-from webapp.domain.services import ledger, training_views
+from webapp.domain.services import follows, ledger, training_views
 from webapp.domain.services.moderation_views import ModerationFilter
 from webapp.domain.viewing import Viewer, signed_url, tag_conditions
 
@@ -83,6 +83,13 @@ class StyleFilter:
     training_status: str = TrainingStatus.COMPLETED
 
 
+def may_see(viewer: Viewer, style: AnyRow) -> bool:
+    """Tell whether a viewer may see a style, given its artist, state and flags."""
+    is_trained = style.training_status == TrainingStatus.COMPLETED
+    is_shown = style.is_active and not style.is_flagged and is_trained
+    return is_shown or viewer.may_manage(style.artist_id)
+
+
 def detail(session: Session, storage: Storage, *, style_id: int, viewer: Viewer) -> dict[str, Any]:
     """Return one style as this viewer may see it; raises StyleNotFound."""
     row = session.execute(
@@ -90,7 +97,7 @@ def detail(session: Session, storage: Storage, *, style_id: int, viewer: Viewer)
         .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
         .where(Style.id == style_id)
     ).one_or_none()
-    if row is None or not _may_see(row, viewer):
+    if row is None or not may_see(viewer, row):
         raise StyleNotFound(id=style_id)
     view = _public_view(session, storage, row)
     if viewer.may_manage(row.artist_id):
@@ -132,7 +139,10 @@ def catalogue(
     viewer: Viewer,
     page: PageRequest,
 ) -> Page:
-    """List styles: active and unflagged; unfinished ones only to their artist."""
+    """List styles: active and unflagged; unfinished ones only to their artist.
+
+    `following` keeps the styles of the artists that the viewer follows.
+    """
     conditions: list[ColumnElement[bool]] = [
         Style.is_active.is_(True),
         Style.is_flagged.is_(False),
@@ -147,7 +157,7 @@ def catalogue(
     if wanted.license_type is not None:
         conditions.append(Style.license_type == wanted.license_type)
     if wanted.following:
-        conditions.append(false())  # nobody follows anybody yet
+        conditions.append(follows.by_followed(viewer.user_id, Style.artist_id))
     keyset = _keyset(wanted.sort, {"list": "styles", **vars(wanted)})
     statement = _joined(select(*_CARD, *_PERSON)).where(*conditions)
     rows = session.execute(keyset.apply(statement, page)).all()
@@ -211,11 +221,6 @@ def _keyset(sort: str, binding: dict[str, Any]) -> Keyset:
         [(Style.usage_count, "usage_count", int)] if sort == "popular" else []
     )
     return Keyset([*popular, *recent], binding)
-
-
-def _may_see(row: AnyRow, viewer: Viewer) -> bool:
-    is_on_sale = row.training_status == TrainingStatus.COMPLETED
-    return (row.is_active and not row.is_flagged and is_on_sale) or viewer.may_manage(row.artist_id)
 
 
 def _card(storage: Storage, row: AnyRow) -> dict[str, Any]:

@@ -222,7 +222,6 @@ def fail(session: Session, generation_id: int, cause: str, message: str) -> None
         NotificationType.GENERATION_FAILED,
         target_type="generation",
         target_id=failed.id,
-        event=str(failed.id),
     )
 
 
@@ -256,5 +255,4 @@ def complete(session: Session, generation_id: int, perceptual_hash: str, **image
         NotificationType.GENERATION_COMPLETE,
         target_type="generation",
         target_id=generation.id,
-        event=str(generation.id),
     )

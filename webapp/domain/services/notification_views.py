@@ -16,6 +16,7 @@ from webapp.domain.models.generation import Generation
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Style
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
+from webapp.domain.services import notifications
 from webapp.domain.viewing import signed_url
 
 COLUMNS = (
@@ -46,6 +47,29 @@ def own(
     )
     rows = session.execute(keyset.apply(statement, page)).all()
     return keyset.page(rows, page, lambda row: _view(storage, row))
+
+
+def one(session: Session, storage: Storage, notification_id: int) -> dict[str, Any]:
+    """Return one notification."""
+    row = session.execute(_with_targets().where(Notification.id == notification_id)).one()
+    return _view(storage, row)
+
+
+def newest(session: Session, storage: Storage, *, user_id: int) -> dict[str, Any] | None:
+    """Return what a person was told last, or None."""
+    row = session.execute(
+        _with_targets()
+        .where(Notification.recipient_id == user_id)
+        .order_by(Notification.created_at.desc(), Notification.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else _view(storage, row)
+
+
+def stamp(session: Session, user_id: int) -> tuple[Any, ...]:
+    """Return what changes whenever a person is told something or reads it."""
+    last = select(func.max(Notification.id)).where(Notification.recipient_id == user_id)
+    return notifications.unread_count(session, user_id), session.scalar(last)
 
 
 def _with_targets() -> AnySelect:

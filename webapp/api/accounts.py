@@ -1,4 +1,4 @@
-"""/auth and /users: who am I, sign out, change the profile, become an artist."""
+"""/auth and /users: who am I, sign out, change the profile, become an artist, leave."""
 
 from flask import Blueprint, Response, session
 from flask_login import current_user
@@ -6,9 +6,9 @@ from flask_login import current_user
 from webapp.api import bodies, csrf, envelope
 from webapp.api.access import artist, public, signed_in, user
 from webapp.domain.errors import ValidationFailed
-from webapp.domain.services import accounts, ledger
+from webapp.domain.services import accounts, leaving, ledger
 from webapp.extensions import db, storage
-from webapp.schemas.accounts import ArtistProfile, Profile, UpgradeToArtist
+from webapp.schemas.accounts import ArtistProfile, Farewell, Profile, UpgradeToArtist
 
 blueprint = Blueprint("accounts", __name__)
 
@@ -55,6 +55,16 @@ def change_me() -> Response:
         **body.model_dump(),
     )
     return envelope.success(accounts.profile(db.session(), storage(), user()))
+
+
+@blueprint.delete("/users/me")
+@signed_in
+def leave() -> Response:
+    """Close the own account."""
+    body = bodies.json_body(Farewell)
+    result = leaving.leave(db.session(), user=user(), confirm=body.confirm)
+    session.clear()
+    return envelope.success({"result": result})
 
 
 @blueprint.post("/users/me/upgrade-to-artist")

@@ -324,3 +324,76 @@ def test_a_buyer_cannot_change_the_signature_on_an_image(buyer_client, ordered, 
     buyer_client.patch(f"/api/v1/generations/{ordered.id}", json=body)
     session.refresh(artist)
     assert (artist.signature_opacity, artist.signature_position) == (0.7, "bottom-right")
+
+
+# ── leaving ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_who_leaves_is_deleted_and_signed_out_everywhere(buyer_client, buyer, session, sign_in):
+    phone = sign_in(buyer)
+    answer = buyer_client.delete(ME, json={"confirm": buyer.username})
+    assert answer.status_code == 200
+    assert answer.json["data"] == {"result": "deleted"}
+    assert error_code(buyer_client.get("/api/v1/auth/me")) == "UNAUTHORIZED"
+    assert error_code(phone.get("/api/v1/auth/me")) == "SESSION_EXPIRED"
+
+
+def test_an_artist_of_a_bought_image_is_deactivated_and_the_image_stays(
+    artist_client, artist, buyer_client, client, session, ordered, finish
+):
+    image = finish(ordered)
+    name = artist_client.get("/api/v1/auth/me").json["data"]["username"]
+    answer = artist_client.delete(ME, json={"confirm": name})
+    assert answer.json["data"] == {"result": "deactivated"}
+    seen = buyer_client.get(f"/api/v1/generations/{image.id}").json["data"]
+    assert buyer_client.get(seen["result_url"]).status_code == 200
+    assert seen["style"]["artist"]["artist_name"] == artist.artist_name
+    assert client.get(f"/l/{image.license_public_id}").status_code == 200
+    on_sale = client.get("/api/v1/styles").json["data"]["results"]
+    assert on_sale == []
+    answer = buyer_client.post(
+        "/api/v1/generations", json={"style_id": image.style_id, "prompt_tags": ["sea"]}
+    )
+    assert (answer.status_code, error_code(answer)) == (404, "STYLE_NOT_FOUND")
+
+
+@pytest.mark.parametrize("body", [{}, {"confirm": "somebody"}, {"confirm": 7}, {"confirm": ""}])
+def test_nobody_leaves_without_saying_the_own_name(buyer_client, buyer, session, body):
+    answer = buyer_client.delete(ME, json=body)
+    assert (answer.status_code, error_code(answer)) == (422, "VALIDATION_ERROR")
+    assert set(answer.json["error"]["details"]["fields"]) == {"confirm"}
+    assert buyer_client.get("/api/v1/auth/me").status_code == 200
+
+
+def test_nobody_leaves_by_a_request_without_a_body(buyer_client):
+    answer = buyer_client.delete(ME)
+    assert (answer.status_code, error_code(answer)) == (400, "INVALID_REQUEST")
+
+
+def test_nobody_leaves_with_an_image_under_way(buyer_client, buyer, ordered):
+    answer = buyer_client.delete(ME, json={"confirm": buyer.username})
+    assert (answer.status_code, error_code(answer)) == (409, "GENERATION_STILL_PROCESSING")
+    assert answer.json["error"]["details"] == {"generation_ids": [ordered.id]}
+    assert buyer_client.get("/api/v1/auth/me").status_code == 200
+
+
+def test_nobody_leaves_while_a_style_is_trained(session, sign_in):
+    run = making.training(session)
+    session.commit()
+    owner = session.get(User, session.scalar(select(Artist.user_id)))
+    answer = sign_in(owner).delete(ME, json={"confirm": owner.username})
+    assert (answer.status_code, error_code(answer)) == (409, "TRAINING_IN_PROGRESS")
+    assert answer.json["error"]["details"] == {"style_id": run.style_id}
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+def test_strangers_have_no_account_to_change_or_close(client, method):
+    answer = client.open(ME, method=method, json={})
+    assert (answer.status_code, error_code(answer)) == (401, "UNAUTHORIZED")
+
+
+def test_nobody_leaves_by_a_forged_request(buyer_client, buyer, session):
+    buyer_client.csrf_token = None
+    answer = buyer_client.delete(ME, json={"confirm": buyer.username})
+    assert (answer.status_code, error_code(answer)) == (403, "CSRF_FAILED")
+    assert session.scalar(select(User.is_active).where(User.id == buyer.id))

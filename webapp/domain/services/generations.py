@@ -3,7 +3,7 @@
 import secrets
 from datetime import UTC, datetime
 
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain import jobs, pipelines
@@ -27,7 +27,7 @@ from webapp.domain.models.job import JobKind
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.style import Style, TrainingStatus
 from webapp.domain.pagination import AnyRow
-from webapp.domain.services import ledger, licenses, notifications, tags
+from webapp.domain.services import accounts, ledger, licenses, notifications, tags
 from webapp.domain.viewing import Viewer
 
 SEED_RANGE = 2**32
@@ -36,6 +36,8 @@ MAX_PROMPT_TAGS = 30
 
 def may_see(viewer: Viewer, image: AnyRow) -> bool:
     """Tell whether a viewer may see an image, given its owner, state and flags."""
+    if image.deleted_at is not None:
+        return False  # its owner left: it is gone for administrators too
     is_done = image.status == GenerationStatus.COMPLETED
     is_shown = image.is_public and not image.is_flagged and is_done
     return is_shown or viewer.may_manage(image.user_id)
@@ -60,6 +62,7 @@ def request(
 
     All or nothing: the caller's one commit makes all of it true. Image k gets seed + k.
     """
+    accounts.stay(session, user.id)
     style = _style_for_sale(session, style_id, user.id, expected_price_tokens)
     prompt = _prompt(session, prompt_tags, field="prompt_tags", at_least=1)
     negative = _prompt(session, negative_tags, field="negative_tags", at_least=0)
@@ -111,7 +114,14 @@ def request(
 def _style_for_sale(
     session: Session, style_id: int, buyer_id: int, expected_price_tokens: int | None
 ) -> Style:
-    style = session.get(Style, style_id)
+    # Held until the order is there, as its foreign key would: an artist who leaves in the same
+    # moment either waits and finds the order, or was first and the style is no longer on sale.
+    style = session.scalar(
+        select(Style)
+        .where(Style.id == style_id)
+        .with_for_update(read=True, key_share=True)
+        .execution_options(populate_existing=True)
+    )
     hidden = style is None or not style.is_active or style.is_flagged
     if style is None or hidden:
         raise StyleNotFound(id=style_id)

@@ -9,7 +9,7 @@ from webapp.domain.models.account import User
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.like import Like
 from webapp.domain.models.notification import NotificationType
-from webapp.domain.services import generations, notifications
+from webapp.domain.services import accounts, generations, notifications
 from webapp.domain.viewing import Viewer
 
 
@@ -47,6 +47,7 @@ def toggle(session: Session, *, user: User, generation_id: int) -> tuple[bool, i
 
 def _add(session: Session, user: User, generation_id: int) -> int | None:
     """Return the likes of the image, or None when this person liked it before."""
+    accounts.stay(session, user.id)
     owner_id = _check_visible(session, user, generation_id)
     made = session.scalar(
         insert(Like)
@@ -82,7 +83,11 @@ def _check_visible(session: Session, user: User, generation_id: int) -> int:
     """Return whose image it is; raises GenerationNotFound for what this person may not see."""
     row = session.execute(
         select(
-            Generation.user_id, Generation.status, Generation.is_public, Generation.is_flagged
+            Generation.user_id,
+            Generation.status,
+            Generation.is_public,
+            Generation.is_flagged,
+            Generation.deleted_at,
         ).where(Generation.id == generation_id, Generation.status == GenerationStatus.COMPLETED)
     ).one_or_none()
     if row is None or not generations.may_see(Viewer.of(user), row):

@@ -159,7 +159,7 @@ def _hold_alone(session: Session, user_id: int) -> None:
 
 
 def _check_active(session: Session, locked: Select[bool], user_id: int) -> None:
-    if not session.scalar(locked.where(User.id == user_id)):
+    if session.scalar(locked.where(User.id == user_id)) is False:
         raise AccountInactive
 
 
@@ -247,10 +247,9 @@ def update_artist(
     one that is ordered but not yet rendered gets the new one, and no delivered image ever changes.
     Raises the error of a signature that is no usable PNG, and ArtistOnly.
     """
-    key, sha256 = (
-        (None, None) if signature is None else pictures.store_signature(storage, signature)
-    )
-    _hold_alone(session, user.id)
+    drawn = None if signature is None else pictures.store_signature(storage, signature)
+    key, sha256 = drawn or (None, None)
+    stay(session, user.id)
     artist = user.artist
     if artist is None:
         raise ArtistOnly(role=user.role)

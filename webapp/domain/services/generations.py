@@ -160,6 +160,7 @@ def edit(
 
     Raises GenerationStillProcessing or InvalidTransition when there is no image to show.
     """
+    accounts.stay(session, user_id)
     generation = _own(session, user_id, generation_id)
     if is_public and generation.status != GenerationStatus.COMPLETED:
         if generation.status in {GenerationStatus.FAILED, GenerationStatus.CANCELED}:

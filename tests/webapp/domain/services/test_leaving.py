@@ -484,7 +484,7 @@ def test_likes_of_others_that_come_while_their_owner_leaves_are_counted(committe
         assert counters_are_exact(session)
 
 
-def test_who_has_left_makes_no_style_and_likes_nothing(session, storage, other, style):
+def test_who_has_left_makes_likes_and_shows_nothing(session, storage, other, style):
     image = delivered(session, other, style)
     owner = making.artist(session, storage)
     person = session.get(User, owner.user_id)
@@ -492,6 +492,10 @@ def test_who_has_left_makes_no_style_and_likes_nothing(session, storage, other, 
     session.execute(update(User).where(User.id == person.id).values(is_active=False))
     with pytest.raises(AccountInactive):
         like(session, person, image)
+    own = delivered(session, other, style)
+    session.execute(update(Generation).where(Generation.id == own.id).values(user_id=person.id))
+    with pytest.raises(AccountInactive):
+        generations.edit(session, user_id=person.id, generation_id=own.id, is_public=True)
     with pytest.raises(AccountInactive):
         styles.retrain(
             session,

@@ -326,16 +326,7 @@ def test_a_buyer_cannot_change_the_signature_on_an_image(buyer_client, ordered, 
     assert (artist.signature_opacity, artist.signature_position) == (0.7, "bottom-right")
 
 
-# ── sessions and leaving ────────────────────────────────────────────────────────────────────
-
-
-def test_the_cookie_of_a_session_that_was_ended_opens_nothing(buyer_client):
-    old = buyer_client.get_cookie("session").value
-    assert buyer_client.post("/api/v1/auth/logout").json["data"] == {"logged_out": True}
-    assert error_code(buyer_client.get("/api/v1/auth/me")) == "UNAUTHORIZED"
-    buyer_client.set_cookie("session", old)
-    answer = buyer_client.get("/api/v1/auth/me")
-    assert (answer.status_code, error_code(answer)) == (401, "SESSION_EXPIRED")
+# ── leaving ──────────────────────────────────────────────────────────────────────────────────
 
 
 def test_who_leaves_is_deleted_and_signed_out_everywhere(buyer_client, buyer, session, sign_in):

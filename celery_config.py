@@ -56,6 +56,7 @@ class TaskName(StrEnum):
     COLLECT_GARBAGE = "collect_garbage"
     CHECK_LEDGER = "check_ledger"
     PURGE_EXPIRED = "purge_expired"
+    PURGE_NOTIFICATIONS = "purge_notifications"
 
 
 ROUTES: dict[TaskName, QueueName] = {
@@ -69,6 +70,7 @@ ROUTES: dict[TaskName, QueueName] = {
     TaskName.COLLECT_GARBAGE: QueueName.HOUSEKEEPING,
     TaskName.CHECK_LEDGER: QueueName.HOUSEKEEPING,
     TaskName.PURGE_EXPIRED: QueueName.HOUSEKEEPING,
+    TaskName.PURGE_NOTIFICATIONS: QueueName.HOUSEKEEPING,
 }
 
 
@@ -138,6 +140,10 @@ def make_celery(broker_url: str) -> Celery:
             "collect_garbage": {"task": TaskName.COLLECT_GARBAGE.value, "schedule": 3600.0},
             "check_ledger": {"task": TaskName.CHECK_LEDGER.value, "schedule": 300.0},
             "purge_expired": {"task": TaskName.PURGE_EXPIRED.value, "schedule": 3600.0},
+            "purge_notifications": {
+                "task": TaskName.PURGE_NOTIFICATIONS.value,
+                "schedule": 3600.0,
+            },
         },
     )
     return celery

@@ -6,9 +6,17 @@ from celery_config import TaskName
 from tasks.on_cpu.step import storage
 from tasks.task import task
 from webapp.domain.db import unit_of_work
-from webapp.domain.services import garbage, idempotency, ledger_check, styles
+from webapp.domain.services import (
+    accounts,
+    garbage,
+    idempotency,
+    ledger_check,
+    notifications,
+    styles,
+)
 
 log = structlog.get_logger()
+PURGED_AT_ONCE = 1000  # a short transaction each, however many months were missed
 
 
 @task(TaskName.COLLECT_GARBAGE)
@@ -28,8 +36,20 @@ def check_ledger() -> None:
 
 @task(TaskName.PURGE_EXPIRED)
 def purge_expired() -> None:
-    """Forget old idempotency keys and end styles whose uploads never came."""
+    """Forget old idempotency keys and sign-ins, and end styles whose uploads never came."""
     with unit_of_work() as session:
         keys = idempotency.purge(session)
+        sign_ins = accounts.purge_sign_ins(session)
         ended = styles.expire_unconfirmed(session)
-    log.info("purged", idempotency_keys=keys, unconfirmed_styles=ended)
+    log.info("purged", idempotency_keys=keys, sign_ins=sign_ins, unconfirmed_styles=ended)
+
+
+@task(TaskName.PURGE_NOTIFICATIONS)
+def purge_notifications() -> None:
+    """Forget notifications that were read and are older than thirty days."""
+    count, gone = 0, PURGED_AT_ONCE
+    while gone == PURGED_AT_ONCE:
+        with unit_of_work() as session:
+            gone = notifications.purge(session, limit=PURGED_AT_ONCE)
+        count += gone
+    log.info("notifications purged", notifications=count)

@@ -2,15 +2,24 @@ import os
 import time
 from datetime import timedelta
 
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from structlog.testing import capture_logs
 
-from tasks.on_cpu.housekeeping import check_ledger, collect_garbage, purge_expired
+from tasks.on_cpu import housekeeping
+from tasks.on_cpu.housekeeping import (
+    check_ledger,
+    collect_garbage,
+    purge_expired,
+    purge_notifications,
+)
 from tests import making
 from webapp.domain import jobs
+from webapp.domain.models.account import SignIn
 from webapp.domain.models.idempotency import IdempotencyKey
+from webapp.domain.models.notification import Notification, NotificationType
 from webapp.domain.models.style import Style
 from webapp.domain.models.training import TrainingRun
+from webapp.domain.services import notifications
 
 
 def test_garbage_of_yesterday_is_collected_and_named_objects_stay(committed, storage):
@@ -60,3 +69,53 @@ def test_old_keys_and_uploads_that_never_came_are_ended(committed):
     with committed() as session:
         assert session.scalars(select(IdempotencyKey)).all() == []
         assert session.get(Style, style.id).training_status == "failed"
+
+
+def test_sign_ins_that_are_over_are_forgotten(committed):
+    with committed.begin() as session:
+        person = making.user(session)
+        hour = timedelta(hours=1)
+        for name, ends, ended in (
+            ("open", jobs.NOW + hour, None),
+            ("ended", jobs.NOW + hour, jobs.NOW),
+            ("run out", jobs.NOW - hour, None),
+        ):
+            session.add(SignIn(id=name, user_id=person.id, expires_at=ends, ended_at=ended))
+    purge_expired()
+    with committed() as session:
+        assert session.scalars(select(SignIn.id)).all() == ["open"]
+
+
+def test_old_read_news_go_in_short_transactions(committed, monkeypatch):
+    monkeypatch.setattr(housekeeping, "PURGED_AT_ONCE", 2)
+    with committed.begin() as session:
+        person = making.user(session)
+        for number in range(5):
+            notifications.tell(
+                session,
+                person.id,
+                NotificationType.LIKE,
+                target_type="generation",
+                target_id=number,
+            )
+        old = {"is_read": True, "created_at": jobs.NOW - timedelta(days=31)}
+        session.execute(update(Notification).where(Notification.target_id > 0).values(**old))
+    with capture_logs() as logs:
+        purge_notifications()
+    assert [line["notifications"] for line in logs if "notifications" in line] == [4]
+    with committed() as session:
+        assert session.scalars(select(Notification.target_id)).all() == [0]
+
+
+def test_a_ledger_whose_old_news_were_forgotten_is_still_proved(committed):
+    with committed.begin() as session:
+        made = making.generation(session)
+        making.generations.fail(session, made.id, "TIMEOUT", "")
+        making.change_job(session, making.job_of(session, made).id, state="failed")
+        past = {"created_at": jobs.NOW - timedelta(days=31)}
+        session.execute(update(making.Generation).values(**past))
+        session.execute(update(Notification).values(is_read=True, **past))
+    purge_notifications()
+    with committed() as session:
+        assert session.scalars(select(Notification)).all() == []
+        assert making.violations(session) == []

@@ -16,7 +16,7 @@ from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.pagination import AnyRow
-from webapp.domain.services import generations, notifications
+from webapp.domain.services import accounts, generations, notifications
 from webapp.domain.viewing import Viewer
 
 
@@ -28,6 +28,7 @@ def post(
     Tells the image's owner, or of a reply the author of what it replies to. Raises
     GenerationNotFound, CommentNotFound for a parent that is not here, and ReplyDepthExceeded.
     """
+    accounts.stay(session, user.id)
     owner_id = generations.owner_of_completed(session, Viewer.of(user), generation_id)
     _count(session, generation_id, 1)
     listener_id = owner_id

@@ -20,7 +20,7 @@ from webapp.domain.models.account import User
 from webapp.domain.models.follow import Follow
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.style import Style
-from webapp.domain.services import notifications
+from webapp.domain.services import accounts, notifications
 
 
 def by_followed(user_id: int | None, person: InstrumentedAttribute[int]) -> ColumnElement[bool]:
@@ -77,6 +77,7 @@ def toggle(session: Session, *, user: User, followed_id: int) -> tuple[bool, int
 
 def _add(session: Session, user: User, followed_id: int) -> int | None:
     """Return the followers of the person, or None when this one was among them before."""
+    accounts.stay(session, user.id)
     _check_active(session, followed_id)
     if followed_id == user.id:
         raise SelfFollowNotAllowed

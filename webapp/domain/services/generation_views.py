@@ -175,7 +175,7 @@ def own(
     session: Session, storage: Storage, *, user_id: int, wanted: OwnFilter, page: PageRequest
 ) -> Page:
     """List a person's own images, newest first."""
-    conditions = [Generation.user_id == user_id]
+    conditions = [Generation.user_id == user_id, Generation.deleted_at.is_(None)]
     if wanted.status is not None:
         conditions.append(Generation.status == wanted.status)
     if wanted.is_public is not None:

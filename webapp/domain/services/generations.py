@@ -27,17 +27,25 @@ from webapp.domain.models.job import JobKind
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.style import Style, TrainingStatus
 from webapp.domain.pagination import AnyRow
-from webapp.domain.services import ledger, licenses, notifications, tags
+from webapp.domain.services import accounts, ledger, licenses, notifications, tags
 from webapp.domain.viewing import Viewer
 
 SEED_RANGE = 2**32
 MAX_PROMPT_TAGS = 30
 # What `may_see` asks of a row.
-VISIBILITY = (Generation.user_id, Generation.status, Generation.is_public, Generation.is_flagged)
+VISIBILITY = (
+    Generation.user_id,
+    Generation.status,
+    Generation.is_public,
+    Generation.is_flagged,
+    Generation.deleted_at,
+)
 
 
 def may_see(viewer: Viewer, image: AnyRow) -> bool:
     """Tell whether a viewer may see an image, given its owner, state and flags."""
+    if image.deleted_at is not None:
+        return False  # its owner left: it is gone for administrators too
     is_done = image.status == GenerationStatus.COMPLETED
     is_shown = image.is_public and not image.is_flagged and is_done
     return is_shown or viewer.may_manage(image.user_id)
@@ -81,6 +89,7 @@ def request(
 
     All or nothing: the caller's one commit makes all of it true. Image k gets seed + k.
     """
+    accounts.stay(session, user.id)
     style = _style_for_sale(session, style_id, user.id, expected_price_tokens)
     prompt = _prompt(session, prompt_tags, field="prompt_tags", at_least=1)
     negative = _prompt(session, negative_tags, field="negative_tags", at_least=0)
@@ -132,7 +141,14 @@ def request(
 def _style_for_sale(
     session: Session, style_id: int, buyer_id: int, expected_price_tokens: int | None
 ) -> Style:
-    style = session.get(Style, style_id)
+    # Held until the order is there, as its foreign key would: an artist who leaves in the same
+    # moment either waits and finds the order, or was first and the style is no longer on sale.
+    style = session.scalar(
+        select(Style)
+        .where(Style.id == style_id)
+        .with_for_update(read=True, key_share=True)
+        .execution_options(populate_existing=True)
+    )
     hidden = style is None or not style.is_active or style.is_flagged
     if style is None or hidden:
         raise StyleNotFound(id=style_id)
@@ -171,6 +187,7 @@ def edit(
 
     Raises what `check_can_be_public` raises.
     """
+    accounts.stay(session, user_id)
     generation = _own(session, user_id, generation_id)
     if is_public:
         check_can_be_public(generation)
@@ -249,7 +266,6 @@ def fail(session: Session, generation_id: int, cause: str, message: str) -> None
         NotificationType.GENERATION_FAILED,
         target_type="generation",
         target_id=failed.id,
-        event=str(failed.id),
     )
 
 
@@ -283,5 +299,4 @@ def complete(session: Session, generation_id: int, perceptual_hash: str, **image
         NotificationType.GENERATION_COMPLETE,
         target_type="generation",
         target_id=generation.id,
-        event=str(generation.id),
     )

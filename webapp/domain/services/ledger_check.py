@@ -70,7 +70,9 @@ INVARIANTS: dict[str, str] = {
         LEFT JOIN notifications ON notifications.target_type = 'generation'
              AND notifications.target_id = generations.id
              AND notifications.type IN ('generation_complete', 'generation_failed')
-        WHERE generations.status IN ('completed', 'failed')
+        WHERE generations.status IN ('completed', 'failed') AND generations.deleted_at IS NULL
+          -- what was read is forgotten after 30 days
+          AND generations.created_at > clock_timestamp() - interval '30 days'
         GROUP BY generations.id HAVING count(notifications.id) <> 1""",
     "every delivered image has its certificate": """
         SELECT 'generation ' || generations.id || ' has no certificate'

@@ -9,7 +9,7 @@ from webapp.domain.models.account import User
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.like import Like
 from webapp.domain.models.notification import NotificationType
-from webapp.domain.services import generations, notifications
+from webapp.domain.services import accounts, generations, notifications
 from webapp.domain.viewing import Viewer
 
 
@@ -47,6 +47,7 @@ def toggle(session: Session, *, user: User, generation_id: int) -> tuple[bool, i
 
 def _add(session: Session, user: User, generation_id: int) -> int | None:
     """Return the likes of the image, or None when this person liked it before."""
+    accounts.stay(session, user.id)
     owner_id = generations.owner_of_completed(session, Viewer.of(user), generation_id)
     made = session.scalar(
         insert(Like)

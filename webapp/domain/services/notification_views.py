@@ -17,13 +17,14 @@ from webapp.domain.models.generation import Generation
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Style
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
-from webapp.domain.services import generations
+from webapp.domain.services import generations, notifications
 from webapp.domain.viewing import Viewer, signed_url
 
 MAX_EXCERPT = 80
 
 COLUMNS = (
     Notification.id,
+    Notification.recipient_id,
     Notification.type,
     Notification.actor_id,
     Notification.target_type,
@@ -52,7 +53,30 @@ def own(
         {"list": "notifications", "user_id": user_id, "unread_only": unread_only},
     )
     rows = session.execute(keyset.apply(statement, page)).all()
-    return keyset.page(rows, page, lambda row: _view(storage, Viewer(user_id), row))
+    return keyset.page(rows, page, lambda row: _view(storage, row))
+
+
+def one(session: Session, storage: Storage, notification_id: int) -> dict[str, Any]:
+    """Return one notification."""
+    row = session.execute(_with_targets().where(Notification.id == notification_id)).one()
+    return _view(storage, row)
+
+
+def newest(session: Session, storage: Storage, *, user_id: int) -> dict[str, Any] | None:
+    """Return what a person was told last, or None."""
+    row = session.execute(
+        _with_targets()
+        .where(Notification.recipient_id == user_id)
+        .order_by(Notification.created_at.desc(), Notification.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else _view(storage, row)
+
+
+def stamp(session: Session, user_id: int) -> tuple[Any, ...]:
+    """Return what changes whenever a person is told something or reads it."""
+    last = select(func.max(Notification.id)).where(Notification.recipient_id == user_id)
+    return notifications.unread_count(session, user_id), session.scalar(last)
 
 
 def _with_targets() -> AnySelect:
@@ -69,9 +93,9 @@ def _with_targets() -> AnySelect:
     )
 
 
-def _view(storage: Storage, reader: Viewer, row: AnyRow) -> dict[str, Any]:
+def _view(storage: Storage, row: AnyRow) -> dict[str, Any]:
     # Its owner may have hidden the image since; then neither its picture nor its words are shown.
-    is_shown = row.user_id is None or generations.may_see(reader, row)
+    is_shown = row.user_id is None or generations.may_see(Viewer(row.recipient_id), row)
     actor = {
         "id": row.actor_id,
         "username": row.actor_name,

@@ -273,7 +273,9 @@ def _public_view(session: Session, storage: Storage, row: AnyRow) -> dict[str, A
 def _average_likes(session: Session, style_id: int) -> float:
     average = session.scalar(
         select(func.avg(Generation.like_count)).where(
-            Generation.style_id == style_id, Generation.status == GenerationStatus.COMPLETED
+            Generation.style_id == style_id,
+            Generation.status == GenerationStatus.COMPLETED,
+            Generation.deleted_at.is_(None),
         )
     )
     return round(float(average or 0), 2)

@@ -27,7 +27,7 @@ from webapp.domain.models.style import (
     TrainingStatus,
 )
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import artworks, tags, training
+from webapp.domain.services import accounts, artworks, tags, training
 
 MAX_STYLE_TAGS = 10
 TRIGGER_SLOTS = 64
@@ -223,6 +223,7 @@ def _new_style(session: Session, artist: Artist, new: NewStyle, base_model: str)
 
 def _lock_slot(session: Session, artist_id: int) -> None:
     """Let one creation of an artist at a time through, so that the checks below hold."""
+    accounts.stay(session, artist_id)
     session.execute(select(Artist.user_id).where(Artist.user_id == artist_id).with_for_update())
 
 

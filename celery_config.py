@@ -9,6 +9,7 @@ results.
 from enum import StrEnum
 
 from celery import Celery
+from celery.schedules import crontab
 from kombu import Exchange, Queue
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -56,6 +57,8 @@ class TaskName(StrEnum):
     COLLECT_GARBAGE = "collect_garbage"
     CHECK_LEDGER = "check_ledger"
     PURGE_EXPIRED = "purge_expired"
+    EXPIRE_PURCHASES = "expire_purchases"
+    RECONCILE_PAYMENTS = "reconcile_payments"
 
 
 ROUTES: dict[TaskName, QueueName] = {
@@ -69,6 +72,8 @@ ROUTES: dict[TaskName, QueueName] = {
     TaskName.COLLECT_GARBAGE: QueueName.HOUSEKEEPING,
     TaskName.CHECK_LEDGER: QueueName.HOUSEKEEPING,
     TaskName.PURGE_EXPIRED: QueueName.HOUSEKEEPING,
+    TaskName.EXPIRE_PURCHASES: QueueName.HOUSEKEEPING,
+    TaskName.RECONCILE_PAYMENTS: QueueName.HOUSEKEEPING,
 }
 
 
@@ -138,6 +143,12 @@ def make_celery(broker_url: str) -> Celery:
             "collect_garbage": {"task": TaskName.COLLECT_GARBAGE.value, "schedule": 3600.0},
             "check_ledger": {"task": TaskName.CHECK_LEDGER.value, "schedule": 300.0},
             "purge_expired": {"task": TaskName.PURGE_EXPIRED.value, "schedule": 3600.0},
+            "expire_purchases": {"task": TaskName.EXPIRE_PURCHASES.value, "schedule": 60.0},
+            "reconcile_payments": {
+                "task": TaskName.RECONCILE_PAYMENTS.value,
+                # UTC: half past three at night where the provider is.
+                "schedule": crontab(hour="18", minute="30"),
+            },
         },
     )
     return celery

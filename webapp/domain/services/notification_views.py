@@ -7,13 +7,14 @@ reader's language.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import Text, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import User
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.notification import Notification
+from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
 from webapp.domain.viewing import signed_url
@@ -28,7 +29,7 @@ COLUMNS = (
     Notification.created_at,
     User.username.label("actor_name"),
     User.profile_image_key.label("actor_image_key"),
-    Style.name.label("title"),
+    func.coalesce(Style.name, cast(Purchase.amount_tokens, Text)).label("title"),
     func.coalesce(Generation.thumbnail_key, Style.thumbnail_key).label("thumbnail_key"),
 )
 
@@ -49,13 +50,15 @@ def own(
 
 
 def _with_targets() -> AnySelect:
-    """Select notifications with their actor, and the style that they or their image are of."""
+    """Select notifications with their actor, their purchase, and the style they are about."""
+    is_purchase = Notification.target_type == "purchase"
     is_generation = Notification.target_type == "generation"
     its_style = case((Notification.target_type == "style", Notification.target_id))
     return (
         select(*COLUMNS)
         .outerjoin(User, User.id == Notification.actor_id)
         .outerjoin(Generation, is_generation & (Generation.id == Notification.target_id))
+        .outerjoin(Purchase, is_purchase & (Purchase.id == Notification.target_id))
         .outerjoin(Style, Style.id == func.coalesce(Generation.style_id, its_style))
     )
 

@@ -16,7 +16,6 @@ from webapp.domain.services import (
     ledger_check,
     payments,
     purchase_refunds,
-    purchases,
     reconciliation,
     styles,
 )
@@ -62,8 +61,7 @@ def expire_purchases() -> None:
     """End orders that ran out; of payments and refunds left half done, ask the provider first."""
     resumed = payments.resume(unit_of_work, payment_provider())
     refunds = purchase_refunds.resume(unit_of_work, payment_provider())
-    with unit_of_work() as session:
-        expired = purchases.expire(session)
+    expired = payments.expire(unit_of_work, payment_provider())
     log.info("purchases swept", expired=expired, resumed=resumed, refunds=refunds)
 
 

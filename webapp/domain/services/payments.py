@@ -33,6 +33,7 @@ from webapp.domain.services import ledger, notifications, packages, purchase_ref
 log = structlog.get_logger()
 SILENT = timedelta(minutes=1)  # longer than any answer takes: whoever asked is gone
 TRIES = 2
+SWEEP = 100  # orders ended at once
 GONE = frozenset({PaymentStatus.ABORTED, PaymentStatus.CANCELED, PaymentStatus.PARTIAL_CANCELED})
 MISMATCH = "PAYMENT_MISMATCH"
 
@@ -125,6 +126,23 @@ def resume(
         except PaymentsUnavailable as error:
             log.warning("payment still open", order_id=question.order_id, error=str(error))
     return len(questions)
+
+
+def expire(unit_of_work: UnitOfWork, provider: PaymentProvider) -> int:
+    """End the orders that ran out, unless the provider was paid for one; return how many."""
+    with unit_of_work() as session:
+        order_ids = purchases.ran_out(session, SWEEP)
+    ended = 0
+    for order_id in order_ids:
+        payment = provider.payment_of_order(order_id)
+        with unit_of_work() as session:
+            found = purchases.find(session, order_id)
+            if payment is not None and _agrees(payment, order_id, found.total_price):
+                _record(session, payment)
+            ended += purchases.change(
+                session, found.id, PurchaseStatus.PENDING, status=PurchaseStatus.EXPIRED
+            )
+    return ended
 
 
 def _authorize(session: Session, found: Purchase, payment_key: str) -> Question | None:

@@ -72,15 +72,15 @@ def fail(session: Session, *, user_id: int, order_id: str, code: str, message: s
     return find(session, order_id)
 
 
-def expire(session: Session) -> int:
-    """End the orders that ran out before anything was approved; return how many."""
-    ended = session.scalars(
-        update(Purchase)
+def ran_out(session: Session, limit: int) -> list[str]:
+    """Return pending orders whose time is over."""
+    found = session.scalars(
+        select(Purchase.order_id)
         .where(
             Purchase.status == PurchaseStatus.PENDING,
             Purchase.expires_at <= func.clock_timestamp(),
         )
-        .values(status=PurchaseStatus.EXPIRED, updated_at=func.clock_timestamp())
-        .returning(Purchase.id)
+        .order_by(Purchase.expires_at)
+        .limit(limit)
     )
-    return len(ended.all())
+    return list(found)

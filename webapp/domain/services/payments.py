@@ -31,7 +31,7 @@ from webapp.domain.models.payment import Purchase, PurchaseStatus
 from webapp.domain.services import ledger, notifications, packages, purchase_refunds, purchases
 
 log = structlog.get_logger()
-SILENT = timedelta(minutes=1)  # longer than any answer takes: whoever asked is gone
+SILENT = timedelta(minutes=1)  # whoever asked is gone; and asking twice does no harm
 TRIES = 2
 SWEEP = 100  # orders ended at once
 GONE = frozenset({PaymentStatus.ABORTED, PaymentStatus.CANCELED, PaymentStatus.PARTIAL_CANCELED})
@@ -224,6 +224,7 @@ def _answered(
             question.purchase_id,
             PurchaseStatus.AUTHORIZED,
             status=PurchaseStatus.FAILED,
+            payment_key=None,  # it never was this order's, and must not bar the one whose it is
             failure=reason or {"code": MISMATCH, "message": ""},
         )
         return True

@@ -159,13 +159,16 @@ def refusal_of(provider, order, payment_key):
     return refused.value.details["reason"]
 
 
-def test_a_payment_of_another_order_is_not_taken(toss, order, buyer):
-    payment_key = toss.approve(ordered(buyer).order_id)
+def test_a_payment_of_another_order_is_not_taken_and_still_pays_its_own(toss, order, buyer):
+    other = ordered(buyer)
+    payment_key = toss.approve(other.order_id)
     with pytest.raises(PaymentFailed):
         hear(toss.provider, order, payment_key)
     assert standing(order) == PENDING
     assert refusal_of(toss.provider, order, payment_key) == "FORBIDDEN_REQUEST"
     assert standing(order) == ("failed", 100, 0, 0)
+    confirm(toss.provider, other, payment_key)
+    assert standing(other) == PAID
 
 
 def test_a_payment_pays_one_order_only(toss, order, buyer):

@@ -9,6 +9,7 @@ results.
 from enum import StrEnum
 
 from celery import Celery
+from celery.schedules import crontab
 from kombu import Exchange, Queue
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -57,6 +58,8 @@ class TaskName(StrEnum):
     CHECK_LEDGER = "check_ledger"
     PURGE_EXPIRED = "purge_expired"
     PURGE_NOTIFICATIONS = "purge_notifications"
+    EXPIRE_PURCHASES = "expire_purchases"
+    RECONCILE_PAYMENTS = "reconcile_payments"
 
 
 ROUTES: dict[TaskName, QueueName] = {
@@ -71,6 +74,8 @@ ROUTES: dict[TaskName, QueueName] = {
     TaskName.CHECK_LEDGER: QueueName.HOUSEKEEPING,
     TaskName.PURGE_EXPIRED: QueueName.HOUSEKEEPING,
     TaskName.PURGE_NOTIFICATIONS: QueueName.HOUSEKEEPING,
+    TaskName.EXPIRE_PURCHASES: QueueName.HOUSEKEEPING,
+    TaskName.RECONCILE_PAYMENTS: QueueName.HOUSEKEEPING,
 }
 
 
@@ -143,6 +148,12 @@ def make_celery(broker_url: str) -> Celery:
             "purge_notifications": {
                 "task": TaskName.PURGE_NOTIFICATIONS.value,
                 "schedule": 3600.0,
+            },
+            "expire_purchases": {"task": TaskName.EXPIRE_PURCHASES.value, "schedule": 60.0},
+            "reconcile_payments": {
+                "task": TaskName.RECONCILE_PAYMENTS.value,
+                # UTC: half past three at night where the provider is.
+                "schedule": crontab(hour="18", minute="30"),
             },
         },
     )

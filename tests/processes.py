@@ -24,6 +24,8 @@ FAILPOINTS = (
     "mid_training",
     "after_progress",
     "after_checkpoint",
+    "after_payment",
+    "after_cancellation",
     "after_put",
     "after_complete",
 )

@@ -44,7 +44,7 @@ REAL_ENGINE, FAST_ENGINE = "tests.tiny_engine", "tests.chaos.fast_engine"
 
 
 class Stack(Books):
-    """web, relay, three kinds of worker and the sandbox of Google, started and stopped together.
+    """web, relay, three kinds of worker and both sandboxes, started and stopped together.
 
     `broker` is rabbitmq or redis, `storage` folder or s3; `changes` are variables of the
     environment that shall differ.
@@ -125,7 +125,7 @@ class Stack(Books):
             thread.join()
 
     def _environment(self, redis_url: str) -> dict[str, str]:
-        port, self._google_port = free_port(), free_port()
+        port, self._google_port, self._toss_port = free_port(), free_port(), free_port()
         self.site = f"http://127.0.0.1:{port}"
         self._port = port
         return {
@@ -141,6 +141,9 @@ class Stack(Books):
             "GOOGLE_BASE_URL": f"http://127.0.0.1:{self._google_port}",
             "GOOGLE_CLIENT_ID": "sandbox",
             "GOOGLE_CLIENT_SECRET": "sandbox",
+            "TOSS_BASE_URL": f"http://127.0.0.1:{self._toss_port}",
+            "TOSS_CLIENT_KEY": "test_ck_sandbox",
+            "TOSS_SECRET_KEY": "test_sk_sandbox",
             "DATABASE_URL": self.database_url.render_as_string(hide_password=False),
             "BROKER_URL": self.rabbitmq.url
             if self.rabbitmq
@@ -196,6 +199,11 @@ class Stack(Books):
         self.google = self._add(
             "google", PYTHON, "-m", "webapp.sandbox.google", "--port", str(self._google_port)
         )
+        self.toss = self._add(
+            "toss",
+            *(PYTHON, "-m", "webapp.sandbox.toss", "--port", str(self._toss_port)),
+            *("--webhook", f"{self.site}/api/v1/webhooks/toss/payment"),
+        )
         self.web = self._add(
             "web",
             *(PYTHON, "-m", "gunicorn", "-k", "gthread", "-w", "2", "--threads", "8"),
@@ -248,6 +256,11 @@ class Stack(Books):
         wait_for(
             lambda: _answers(f"{self.environment['GOOGLE_BASE_URL']}/healthz"),
             "Google's sandbox",
+            seconds=READY_SECONDS,
+        )
+        wait_for(
+            lambda: _answers(f"{self.environment['TOSS_BASE_URL']}/healthz"),
+            "Toss's sandbox",
             seconds=READY_SECONDS,
         )
         self._wait_until_said(self.relay, "relay started")

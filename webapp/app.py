@@ -29,6 +29,7 @@ from webapp.api import (
     likes,
     metrics,
     notifications,
+    payments,
     rate_limits,
     reports,
     storage,
@@ -40,6 +41,7 @@ from webapp.api import (
 )
 from webapp.cli import COMMANDS
 from webapp.domain import db as domain_db
+from webapp.domain.gateways.payments import configured_payments
 from webapp.domain.gateways.storage import configured_storage
 from webapp.domain.settings import Environment, Settings
 from webapp.domain.settings import settings as process_settings
@@ -58,6 +60,7 @@ API = (
     comments.blueprint,
     reports.blueprint,
     tokens.blueprint,
+    payments.blueprint,
     notifications.blueprint,
     licenses.blueprint,
     admin.blueprint,
@@ -92,6 +95,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.converters["id"] = IdConverter
     app.extensions["settings"] = settings
     app.extensions["storage"] = configured_storage(settings)
+    app.extensions["payments"] = configured_payments(settings)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

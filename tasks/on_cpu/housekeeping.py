@@ -1,22 +1,38 @@
 """Housekeeping: nothing is lost when it stops, nothing is doubled when two run."""
 
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
 import structlog
 
 from celery_config import TaskName
 from tasks.on_cpu.step import storage
 from tasks.task import task
 from webapp.domain.db import unit_of_work
+from webapp.domain.gateways.payments import PaymentProvider, configured_payments
 from webapp.domain.services import (
     accounts,
     garbage,
     idempotency,
     ledger_check,
     notifications,
+    payments,
+    purchase_refunds,
+    reconciliation,
     styles,
 )
+from webapp.domain.settings import settings
 
 log = structlog.get_logger()
 PURGED_AT_ONCE = 1000  # a short transaction each, however many months were missed
+# Compared twice, so that a missed night loses nothing; what is younger may be on its way.
+RECONCILED, ON_ITS_WAY = timedelta(days=2), timedelta(minutes=15)
+
+
+@lru_cache(maxsize=1)
+def payment_provider() -> PaymentProvider:
+    """Return this process's payment provider."""
+    return configured_payments(settings())
 
 
 @task(TaskName.COLLECT_GARBAGE)
@@ -53,3 +69,24 @@ def purge_notifications() -> None:
             gone = notifications.purge(session, limit=PURGED_AT_ONCE)
         count += gone
     log.info("notifications purged", notifications=count)
+
+
+@task(TaskName.EXPIRE_PURCHASES)
+def expire_purchases() -> None:
+    """End orders that ran out; of payments and refunds left half done, ask the provider first."""
+    resumed = payments.resume(unit_of_work, payment_provider())
+    refunds = purchase_refunds.resume(unit_of_work, payment_provider())
+    expired = payments.expire(unit_of_work, payment_provider())
+    log.info("purchases swept", expired=expired, resumed=resumed, refunds=refunds)
+
+
+@task(TaskName.RECONCILE_PAYMENTS)
+def reconcile_payments() -> None:
+    """Compare our books with the provider's; every difference is an error that pages."""
+    until = datetime.now(UTC) - ON_ITS_WAY
+    found = reconciliation.compare(
+        unit_of_work, payment_provider(), since=until - RECONCILED, until=until
+    )
+    for difference in found:
+        log.error("payments differ", order_id=difference.order_id, finding=difference.finding)
+    log.info("payments compared", differences=len(found))

@@ -75,6 +75,7 @@ def test_cpu_workers_need_no_torch_and_no_flask():
         "webapp.domain.relay",
         "webapp.domain.models",
         "webapp.sandbox.google",
+        "webapp.sandbox.toss",
         "webapp.embedded.up",
         "webapp.cli",
     ],

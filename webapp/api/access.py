@@ -1,7 +1,7 @@
 """Who may call a view: five guards, one per route, that check in the order of the contract.
 
-Authentication, rate, CSRF, role; then the view runs inside the request's one transaction. A route
-without a guard fails a test.
+Authentication, rate, CSRF, role; then the view runs inside the request's one transaction, or
+opens several short ones itself (`in_steps`). A route without a guard fails a test.
 """
 
 import hmac
@@ -99,6 +99,12 @@ def internal(*sources: str) -> Callable[[View], View]:
     return _guarded(Access.INTERNAL, lambda: _check_internal(sources))
 
 
+def in_steps(view: View) -> View:
+    """Let a view open its own short transactions around slow work; stands above its guard."""
+    view.in_steps = True  # type: ignore[attr-defined]
+    return view
+
+
 def or_worker(worker_view: View) -> Callable[[View], View]:
     """Let a call with a bearer token take another view of the same address: a worker's alias."""
 
@@ -122,9 +128,12 @@ def _guarded(access: Access, check: Callable[[], None]) -> Callable[[View], View
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             check()
-            if hasattr(guarded, "max_bytes"):
-                # A slow upload must not keep a connection; the session asks again when needed.
+            is_in_steps = hasattr(guarded, "in_steps")
+            if is_in_steps or hasattr(guarded, "max_bytes"):
+                # What is slow must not keep a connection; the session asks again when needed.
                 db.session.rollback()
+            if is_in_steps:
+                return view(*args, **kwargs)
             with transaction(db.session()):
                 return view(*args, **kwargs)
 

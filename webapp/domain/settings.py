@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+LIVE_KEY = "live_"
 Secret = Annotated[str, StringConstraints(min_length=32)]
 
 
@@ -45,6 +46,11 @@ class Settings(BaseSettings):
     google_base_url: str | None = Field(
         None, description="base URL of the sandbox provider; empty means Google itself"
     )
+    toss_client_key: str = Field(description="of Toss Payments, or anything at the sandbox")
+    toss_secret_key: str = Field(description="of Toss Payments, or the sandbox's")
+    toss_base_url: str | None = Field(
+        None, description="base URL of the sandbox provider; empty means Toss Payments itself"
+    )
     base_model: str = Field("built-in", description="built-in, sd15, sdxl or a diffusers folder")
     generation_lease_seconds: int = Field(60, ge=2, description="a silent renderer loses its job")
     training_lease_seconds: int = Field(120, ge=2, description="a silent trainer loses its job")
@@ -57,6 +63,17 @@ class Settings(BaseSettings):
     rate_limits_enabled: bool = Field(True, description="only the test suite turns this off")
     trusted_proxies: int = Field(0, ge=0, description="number of reverse proxies in front")
     sentry_dsn: str | None = Field(None, description="empty: errors are only logged")
+
+    @model_validator(mode="after")
+    def _money_is_real_or_not(self) -> Self:
+        is_live = self.toss_secret_key.startswith(LIVE_KEY)
+        if self.toss_client_key.startswith(LIVE_KEY) != is_live:
+            raise ValueError("TOSS_CLIENT_KEY and TOSS_SECRET_KEY: one is live, one is not")
+        if is_live and self.toss_base_url:
+            raise ValueError("TOSS_BASE_URL names a sandbox: refused with live keys")
+        if self.env is Environment.PRODUCTION and not is_live:
+            raise ValueError("TOSS_SECRET_KEY must be a live key in production")
+        return self
 
     @model_validator(mode="after")
     def _production_is_real(self) -> Self:

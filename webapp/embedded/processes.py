@@ -52,6 +52,15 @@ PROCESSES: tuple[Process, ...] = (
         answers_at="http://127.0.0.1:{google_port}/healthz",
     ),
     Process(
+        "toss",
+        Group.SITE,
+        (
+            *(PYTHON, "-m", "webapp.sandbox.toss", "--port", "{toss_port}"),
+            *("--webhook", "http://127.0.0.1:{web_port}/api/v1/webhooks/toss/payment"),
+        ),
+        answers_at="http://127.0.0.1:{toss_port}/healthz",
+    ),
+    Process(
         "web",
         Group.SITE,
         (

@@ -2,24 +2,30 @@ import os
 import time
 from datetime import timedelta
 
-from sqlalchemy import select, text, update
+import pytest
+from sqlalchemy import func, select, text, update
 from structlog.testing import capture_logs
 
 from tasks.on_cpu import housekeeping
 from tasks.on_cpu.housekeeping import (
     check_ledger,
     collect_garbage,
+    expire_purchases,
     purge_expired,
     purge_notifications,
+    reconcile_payments,
 )
 from tests import making
+from tests.toss import toss_server
 from webapp.domain import jobs
 from webapp.domain.models.account import SignIn
 from webapp.domain.models.idempotency import IdempotencyKey
 from webapp.domain.models.notification import Notification, NotificationType
+from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import notifications
+from webapp.domain.services import notifications, purchases
+from webapp.domain.settings import settings
 
 
 def test_garbage_of_yesterday_is_collected_and_named_objects_stay(committed, storage):
@@ -119,3 +125,54 @@ def test_a_ledger_whose_old_news_were_forgotten_is_still_proved(committed):
     with committed() as session:
         assert session.scalars(select(Notification)).all() == []
         assert making.violations(session) == []
+
+
+@pytest.fixture
+def toss(monkeypatch):
+    """The provider that this process's tasks ask."""
+    with toss_server() as running:
+        monkeypatch.setenv("TOSS_BASE_URL", running.url)
+        settings.cache_clear()
+        housekeeping.payment_provider.cache_clear()
+        yield running
+    housekeeping.payment_provider.cache_clear()
+    settings.cache_clear()
+
+
+def statuses(committed):
+    with committed() as session:
+        return list(session.scalars(select(Purchase.status).order_by(Purchase.id)))
+
+
+def test_orders_that_ran_out_end_and_what_was_begun_is_finished(committed, toss):
+    with committed.begin() as session:
+        person = making.user(session)
+        orders = [
+            purchases.purchase(session, user_id=person.id, package_id="basic_100") for _ in range(3)
+        ]
+        past = func.clock_timestamp() - timedelta(minutes=31)
+        payment_key = toss.approve(orders[1].order_id)
+        session.execute(update(Purchase).where(Purchase.id != orders[2].id).values(expires_at=past))
+        session.execute(
+            update(Purchase)
+            .where(Purchase.id == orders[1].id)
+            .values(status="authorized", payment_key=payment_key, confirm_key="k", updated_at=past)
+        )
+    for _ in range(2):
+        expire_purchases()
+        assert statuses(committed) == ["expired", "paid", "pending"]
+    with committed() as session:
+        assert making.violations(session) == []
+
+
+def test_books_that_differ_are_errors_that_page_and_are_counted(committed, toss, monkeypatch):
+    monkeypatch.setattr(housekeeping, "ON_ITS_WAY", timedelta(0))
+    payment_key = toss.approve("P_elsewhere")
+    toss.provider.confirm(
+        payment_key=payment_key, order_id="P_elsewhere", amount=10_000, idempotency_key="one"
+    )
+    with capture_logs() as logs:
+        reconcile_payments()
+    [difference] = [line for line in logs if line["log_level"] == "error"]
+    assert (difference["event"], difference["order_id"]) == ("payments differ", "P_elsewhere")
+    assert [line["differences"] for line in logs if "differences" in line] == [1]

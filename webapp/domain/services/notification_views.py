@@ -7,7 +7,7 @@ reader's language.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import Text, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.gateways.storage import Storage
@@ -15,6 +15,7 @@ from webapp.domain.models.account import User
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.notification import Notification
+from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
 from webapp.domain.services import generations, notifications
@@ -33,7 +34,11 @@ COLUMNS = (
     Notification.created_at,
     User.username.label("actor_name"),
     User.profile_image_key.label("actor_image_key"),
-    case((Notification.target_type == "user", User.username), else_=Style.name).label("title"),
+    case(
+        (Notification.target_type == "user", User.username),
+        (Notification.target_type == "purchase", cast(Purchase.amount_tokens, Text)),
+        else_=Style.name,
+    ).label("title"),
     func.coalesce(Generation.thumbnail_key, Style.thumbnail_key).label("thumbnail_key"),
     Comment.content,
     Comment.is_hidden,
@@ -80,15 +85,17 @@ def stamp(session: Session, user_id: int) -> tuple[Any, ...]:
 
 
 def _with_targets() -> AnySelect:
-    """Select notifications with their actor and comment, their image, and its or their style."""
+    """Select notifications with what they are about: a comment, image, style or purchase."""
     its_comment = case((Notification.target_type == "comment", Notification.target_id))
     its_image = case((Notification.target_type == "generation", Notification.target_id))
+    its_purchase = case((Notification.target_type == "purchase", Notification.target_id))
     its_style = case((Notification.target_type == "style", Notification.target_id))
     return (
         select(*COLUMNS)
         .outerjoin(User, User.id == Notification.actor_id)
         .outerjoin(Comment, Comment.id == its_comment)
         .outerjoin(Generation, Generation.id == func.coalesce(Comment.generation_id, its_image))
+        .outerjoin(Purchase, Purchase.id == its_purchase)
         .outerjoin(Style, Style.id == func.coalesce(Generation.style_id, its_style))
     )
 

@@ -1,4 +1,4 @@
-"""What people see of their tokens: packages on offer, balances, the list of transactions.
+"""What people see of their tokens: balances, and the list of transactions.
 
 The words of a transaction are not stored: `memo` names its kind, and who shows it says it in the
 reader's language.
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.ledger import Account, Transfer, TransferKind
+from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
 from webapp.domain.services import ledger
@@ -36,22 +37,6 @@ PENDING, COMPLETED, REFUNDED = "pending", "completed", "refunded"
 
 
 @dataclass(frozen=True)
-class Package:
-    """Tokens for money, as offered; prices in KRW."""
-
-    package_id: str
-    amount_tokens: int
-    total_price: int
-
-
-PACKAGES = (
-    Package("basic_100", 100, 10_000),
-    Package("standard_500", 500, 45_000),
-    Package("premium_1000", 1000, 80_000),
-)
-
-
-@dataclass(frozen=True)
 class TransactionFilter:
     """What of the transactions somebody wants; None and "all" mean everything."""
 
@@ -59,22 +44,6 @@ class TransactionFilter:
     direction: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-
-
-def packages() -> list[dict[str, Any]]:
-    """Return what is on offer, cheapest first; the discount is against the smallest package."""
-    dearest = max(each.total_price / each.amount_tokens for each in PACKAGES)
-    return [
-        {
-            "package_id": each.package_id,
-            "amount_tokens": each.amount_tokens,
-            "total_price": each.total_price,
-            "price_per_token": each.total_price // each.amount_tokens,
-            "discount_percent": round(100 - 100 * each.total_price / each.amount_tokens / dearest),
-            "currency_code": "KRW",
-        }
-        for each in sorted(PACKAGES, key=lambda each: each.total_price)
-    ]
 
 
 def balance(session: Session, user_id: int) -> dict[str, int]:
@@ -110,10 +79,12 @@ def transactions(
             Style.id.label("style_id"),
             Style.name.label("style_name"),
             ledger.is_reversed().label("is_reversed"),
+            Purchase.order_id,
         )
         .select_from(moves)
         .outerjoin(Generation, Generation.id == moves.c.generation_id)
         .outerjoin(Style, Style.id == Generation.style_id)
+        .outerjoin(Purchase, Purchase.id == moves.c.purchase_id)
     )
     rows = session.execute(keyset.apply(statement, page)).all()
     return keyset.page(rows, page, lambda row: _transaction(storage, row))
@@ -151,6 +122,7 @@ def _side(user_id: int, wanted: TransactionFilter, direction: str) -> AnySelect:
             Transfer.kind,
             Transfer.amount,
             Transfer.generation_id,
+            Transfer.purchase_id,
             Transfer.created_at,
             balance_after.label("balance_after"),
             literal(direction).label("direction"),
@@ -170,7 +142,7 @@ def _transaction(storage: Storage, row: AnyRow) -> dict[str, Any]:
         "status": _status(row),
         "memo": str(row.kind),
         "balance_after": row.balance_after,
-        "order_id": None,
+        "order_id": row.order_id,
         "related_style": row.style_id and {"id": row.style_id, "name": row.style_name},
         "related_generation": row.generation_id
         and {

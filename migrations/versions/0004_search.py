@@ -39,12 +39,14 @@ def upgrade() -> None:
     op.create_index('ix_artists_exact', 'artists', [sa.text('searchable(artist_name::text)')], unique=False)
     op.create_index('ix_users_exact', 'users', [sa.text('searchable(username::text)')], unique=False, postgresql_where="role <> 'user'")
     op.create_index('ix_users_popular', 'users', ['follower_count', 'created_at', 'id'], unique=False, postgresql_where="is_active AND role <> 'user'")
+    op.create_index('ix_tags_prefix', 'tags', ['name'], unique=False, postgresql_ops={'name': 'text_pattern_ops'})
     op.create_index('ix_tags_popular', 'tags', [sa.text('usage_count DESC'), 'name'], unique=False, postgresql_where='is_active AND NOT is_flagged AND usage_count > 0')
 
 
 def downgrade() -> None:
     """Undo."""
     op.drop_index('ix_tags_popular', table_name='tags', postgresql_where='is_active AND NOT is_flagged AND usage_count > 0')
+    op.drop_index('ix_tags_prefix', table_name='tags', postgresql_ops={'name': 'text_pattern_ops'})
     op.drop_index('ix_users_popular', table_name='users', postgresql_where="is_active AND role <> 'user'")
     op.drop_index('ix_users_exact', table_name='users', postgresql_where="role <> 'user'")
     op.drop_index('ix_artists_exact', table_name='artists')

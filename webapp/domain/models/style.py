@@ -157,6 +157,7 @@ class Tag(Base):
             "name",
             postgresql_where="is_active AND NOT is_flagged AND usage_count > 0",
         ),
+        Index("ix_tags_prefix", "name", postgresql_ops={"name": "text_pattern_ops"}),
         Index("ix_tags_grams", "name_grams", postgresql_using="gin"),
     )
 

@@ -111,7 +111,8 @@ def request(
 def _style_for_sale(
     session: Session, style_id: int, buyer_id: int, expected_price_tokens: int | None
 ) -> Style:
-    style = session.get(Style, style_id)
+    # As strong as the order's own reference to it: a style is not taken away meanwhile.
+    style = session.get(Style, style_id, with_for_update={"read": True, "key_share": True})
     hidden = style is None or not style.is_active or style.is_flagged
     if style is None or hidden:
         raise StyleNotFound(id=style_id)

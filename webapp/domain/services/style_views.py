@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, func, select
+from sqlalchemy import false, func, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import StyleNotFound, ValidationFailed
@@ -18,7 +18,7 @@ from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
-from webapp.domain.services import training_views
+from webapp.domain.services import offers, training_views
 from webapp.domain.viewing import Viewer, signed_url, tag_conditions
 
 FINAL = frozenset({TrainingStatus.COMPLETED, TrainingStatus.FAILED})
@@ -56,6 +56,15 @@ _CARD = (
     Style.tags,
     Style.created_at,
 )
+_DETAIL = (
+    *_CARD,
+    Style.valid_from,
+    Style.valid_to,
+    Style.is_active,
+    Style.is_flagged,
+    Style.sample_keys,
+    Style.updated_at,
+)
 
 
 @dataclass(frozen=True)
@@ -74,11 +83,11 @@ class StyleFilter:
 def detail(session: Session, storage: Storage, *, style_id: int, viewer: Viewer) -> dict[str, Any]:
     """Return one style as this viewer may see it; raises StyleNotFound."""
     row = session.execute(
-        _joined(select(*Style.__table__.columns, *_PERSON, *_RUN))
+        _joined(select(*_DETAIL, *_PERSON, *_RUN))
         .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
         .where(Style.id == style_id)
     ).one_or_none()
-    if row is None or not _may_see(row, viewer):
+    if row is None or not offers.may_see(viewer, row):
         raise StyleNotFound(id=style_id)
     view = _public_view(session, storage, row)
     if viewer.may_manage(row.artist_id):
@@ -121,11 +130,7 @@ def catalogue(
     page: PageRequest,
 ) -> Page:
     """List styles: active and unflagged; unfinished ones only to their artist."""
-    conditions: list[ColumnElement[bool]] = [
-        Style.is_active.is_(True),
-        Style.is_flagged.is_(False),
-        *tag_conditions(Style.tags, wanted.tags, wanted.tags_any),
-    ]
+    conditions = tag_conditions(Style.tags, wanted.tags, wanted.tags_any)
     if wanted.training_status != TrainingStatus.COMPLETED:
         conditions.append(Style.artist_id == viewer.user_id if viewer.user_id else false())
     if wanted.training_status != ALL:
@@ -137,7 +142,7 @@ def catalogue(
     if wanted.following:
         conditions.append(false())  # nobody follows anybody yet
     keyset = _keyset(wanted.sort, {"list": "styles", **vars(wanted)})
-    statement = _joined(select(*_CARD, *_PERSON)).where(*conditions)
+    statement = _joined(select(*_CARD, *_PERSON)).where(*offers.SHOWN, *conditions)
     rows = session.execute(keyset.apply(statement, page)).all()
     return keyset.page(rows, page, lambda row: _card(storage, row))
 
@@ -180,11 +185,6 @@ def _keyset(sort: str, binding: dict[str, Any]) -> Keyset:
         [(Style.usage_count, "usage_count", int)] if sort == "popular" else []
     )
     return Keyset([*popular, *recent], binding)
-
-
-def _may_see(row: AnyRow, viewer: Viewer) -> bool:
-    is_on_sale = row.training_status == TrainingStatus.COMPLETED
-    return (row.is_active and not row.is_flagged and is_on_sale) or viewer.may_manage(row.artist_id)
 
 
 def _card(storage: Storage, row: AnyRow) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def test_a_text_has_grams_of_one_and_two_code_points(session, text, expected):
     [
         ("  Ink   HARBOR ", "ink harbor"),
         ("ﬁsh²", "fish2"),
-        ("김수영", "김수영"),
+        ("\u1100\u1175\u11b7", "김"),
         ("Ｉｎｋ", "ink"),
         ("   ", ""),
     ],

@@ -2,6 +2,7 @@ import pytest
 from sqlalchemy import update
 
 from tests import making
+from tests.statements import plan_of
 from webapp.domain import searching
 from webapp.domain.errors import StyleNotFound, TagNotFound
 from webapp.domain.models.generation import Generation
@@ -39,6 +40,12 @@ def walk(fetch, limit):
 def test_popular_tags_come_first_and_equals_by_name(session, tags, limit):
     seen = walk(lambda page: tag_views.popular(session, page=page), limit)
     assert seen == ["rowboat", "watercolor", "boat", "sea", "a", "boat house"]
+
+
+def test_popular_tags_are_read_in_the_order_of_their_index(session):
+    plan = plan_of(session, lambda: tag_views.popular(session, page=PageRequest()))
+    assert "ix_tags_popular" in plan
+    assert "Sort" not in plan
 
 
 @pytest.mark.parametrize("walked", [0, 1, searching.WALKED])

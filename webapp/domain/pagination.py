@@ -22,8 +22,8 @@ MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
 MAX_CURSOR = 512
 MAX_BIGINT = 2**63 - 1
-# A column that sorts, named as in the rows of the select, and how to read it from a cursor.
 Sortable = ColumnElement[Any] | InstrumentedAttribute[Any]
+# A column that sorts, named as in the rows of the select, and how to read it from a cursor.
 SortColumn = tuple[Sortable, str, type[int | datetime | str]]
 AnySelect = Select[*tuple[Any, ...]]
 AnyRow = Row[*tuple[Any, ...]]

@@ -34,10 +34,9 @@ def training_status(style_id: int) -> Response:
     return _take(TRAINING, _training_body(style_id))
 
 
-@blueprint.patch("/styles/<id:style_id>")
 @internal(TRAINER)
 def training_progress(style_id: int) -> Response:
-    """Store where a training stands."""
+    """Store where a training stands; PATCH /styles/:id leads here with the internal token."""
     return _take(TRAINING, _training_body(style_id) | {"status": "training"})
 
 

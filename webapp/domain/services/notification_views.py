@@ -52,7 +52,7 @@ def own(
     """List what a person was told, newest first."""
     statement = _with_targets().where(Notification.recipient_id == user_id)
     if unread_only:
-        statement = statement.where(Notification.is_read.is_(False))
+        statement = statement.where(~Notification.is_read)
     keyset = Keyset(
         [(Notification.created_at, "created_at", datetime), (Notification.id, "id", int)],
         {"list": "notifications", "user_id": user_id, "unread_only": unread_only},

@@ -14,7 +14,7 @@ from webapp.domain.models.generation import Generation
 from webapp.domain.models.report import Report, ReportReason, ReportStatus, ReportTarget
 from webapp.domain.models.style import Style, Tag
 from webapp.domain.pagination import AnyRow, AnySelect
-from webapp.domain.services import generations, style_views
+from webapp.domain.services import generations, offers
 from webapp.domain.viewing import Viewer
 
 
@@ -32,7 +32,7 @@ TARGETS = {
     ReportTarget.STYLE: Target(
         select(Style.artist_id, Style.training_status, Style.is_active, Style.is_flagged),
         Style.id,
-        style_views.may_see,
+        offers.may_see,
     ),
     ReportTarget.GENERATION: Target(_IMAGE, Generation.id, generations.may_see),
     ReportTarget.COMMENT: Target(

@@ -18,7 +18,7 @@ from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
-from webapp.domain.services import follows, ledger, training_views
+from webapp.domain.services import follows, ledger, offers, training_views
 from webapp.domain.services.moderation_views import ModerationFilter
 from webapp.domain.viewing import Viewer, signed_url, tag_conditions
 
@@ -68,6 +68,15 @@ _CARD = (
     Style.tags,
     Style.created_at,
 )
+_DETAIL = (
+    *_CARD,
+    Style.valid_from,
+    Style.valid_to,
+    Style.is_active,
+    Style.is_flagged,
+    Style.sample_keys,
+    Style.updated_at,
+)
 
 
 @dataclass(frozen=True)
@@ -83,21 +92,14 @@ class StyleFilter:
     training_status: str = TrainingStatus.COMPLETED
 
 
-def may_see(viewer: Viewer, style: AnyRow) -> bool:
-    """Tell whether a viewer may see a style, given its artist, state and flags."""
-    is_trained = style.training_status == TrainingStatus.COMPLETED
-    is_shown = style.is_active and not style.is_flagged and is_trained
-    return is_shown or viewer.may_manage(style.artist_id)
-
-
 def detail(session: Session, storage: Storage, *, style_id: int, viewer: Viewer) -> dict[str, Any]:
     """Return one style as this viewer may see it; raises StyleNotFound."""
     row = session.execute(
-        _joined(select(*Style.__table__.columns, *_PERSON, *_RUN))
+        _joined(select(*_DETAIL, *_PERSON, *_RUN))
         .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
         .where(Style.id == style_id)
     ).one_or_none()
-    if row is None or not may_see(viewer, row):
+    if row is None or not offers.may_see(viewer, row):
         raise StyleNotFound(id=style_id)
     view = _public_view(session, storage, row)
     if viewer.may_manage(row.artist_id):
@@ -143,11 +145,7 @@ def catalogue(
 
     `following` keeps the styles of the artists that the viewer follows.
     """
-    conditions: list[ColumnElement[bool]] = [
-        Style.is_active.is_(True),
-        Style.is_flagged.is_(False),
-        *tag_conditions(Style.tags, wanted.tags, wanted.tags_any),
-    ]
+    conditions = tag_conditions(Style.tags, wanted.tags, wanted.tags_any)
     if wanted.training_status != TrainingStatus.COMPLETED:
         conditions.append(Style.artist_id == viewer.user_id if viewer.user_id else false())
     if wanted.training_status != ALL:
@@ -159,7 +157,7 @@ def catalogue(
     if wanted.following:
         conditions.append(follows.by_followed(viewer.user_id, Style.artist_id))
     keyset = _keyset(wanted.sort, {"list": "styles", **vars(wanted)})
-    statement = _joined(select(*_CARD, *_PERSON)).where(*conditions)
+    statement = _joined(select(*_CARD, *_PERSON)).where(*offers.SHOWN, *conditions)
     rows = session.execute(keyset.apply(statement, page)).all()
     return keyset.page(rows, page, lambda row: _card(storage, row))
 

@@ -2,7 +2,7 @@ import pytest
 from sqlalchemy import update
 
 from tests import making
-from tests.statements import statements
+from tests.statements import plan_of, statements
 from webapp.domain.errors import GenerationNotFound, GenerationStillProcessing, NotFound
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style
@@ -68,6 +68,13 @@ def test_the_feed_is_sorted_and_filtered(session, storage):
     assert feed(session, storage, artist_id=first_style.artist_id) == [liked.id]
     assert feed(session, storage, user_id=other.id) == [recent.id]
     assert feed(session, storage, following=True) == []
+
+
+def test_the_feed_is_read_in_the_order_of_its_indexes(session, storage):
+    for sort, index in (("recent", "ix_generations_feed"), ("popular", "ix_generations_popular")):
+        plan = plan_of(session, lambda sort=sort: feed(session, storage, sort=sort))
+        assert index in plan
+        assert "Sort" not in plan
 
 
 def detail(session, storage, made, viewer):

@@ -56,11 +56,15 @@ def declare(session, storage, artist, new_style=None, files=None):
     )
 
 
-def retrain(session, storage, style, *, remove=(), add=(), files=()):
+def retrain(session, storage, style, **changes):
+    return retrain_as(session, storage, style.artist_id, style, **changes)
+
+
+def retrain_as(session, storage, artist_id, style, *, remove=(), add=(), files=()):
     return styles.retrain(
         session,
         storage,
-        artist_id=style.artist_id,
+        artist_id=artist_id,
         style_id=style.id,
         remove_artwork_ids=list(remove),
         uploaded=list(add),
@@ -345,10 +349,8 @@ def test_a_replaced_style_is_not_trained_again(session, storage, artist):
 
 
 def test_nobody_trains_anothers_style(session, storage, failed):
-    failed.artist_id, owner = making.artist(session).user_id, failed.artist_id
-    session.flush()
     with pytest.raises(errors.StyleNotFound):
-        styles.own_style(session, owner, failed.id)
+        retrain_as(session, storage, making.artist(session).user_id, failed)
 
 
 def test_parallel_retrains_start_one(committed, storage):

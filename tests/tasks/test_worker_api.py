@@ -17,7 +17,7 @@ from tasks.messages import (
     RenderResult,
     UploadUrl,
 )
-from tasks.worker_api import ResultRejectedError, WorkerApi, WorkerSettings, cause_of
+from tasks.worker_api import ClaimError, ResultRejectedError, WorkerApi, WorkerSettings, cause_of
 from tests import making
 from tests.broker import free_port
 from tests.fixtures import ENVIRONMENT
@@ -39,7 +39,7 @@ def settings_for(url, **changes):
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch):
-    for tried in (WorkerApi._send, WorkerApi.download, WorkerApi.upload):
+    for tried in (WorkerApi._report, WorkerApi.download, WorkerApi.upload):
         monkeypatch.setattr(tried.retry, "wait", wait_none())
 
 
@@ -132,19 +132,20 @@ def test_an_upload_url_fits_one_object_only(api, site_storage, image):
 
 def test_a_worker_with_another_token_or_of_another_kind_is_refused(site, committed, image):
     stranger = WorkerApi("generation", settings_for(site, internal_api_token="x" * 40))
-    assert stranger.claim(job_id=None) == []
+    with pytest.raises(ClaimError, match="403") as refused:
+        stranger.claim(job_id=None)
+    assert not refused.value.is_passing
     trainer = WorkerApi("training", settings_for(site))
     assert trainer.claim(job_id=None) == []
     with committed() as session:
         assert making.job_of(session, image).state == JobState.QUEUED
 
 
-def test_a_sick_storage_gives_no_work_and_uses_up_no_try(
-    api, committed, image, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(WorkerApi._send.retry, "stop", lambda state: state.attempt_number >= 2)
+def test_a_sick_storage_gives_no_work_and_uses_up_no_try(api, committed, image, tmp_path):
     (tmp_path / "objects").rename(tmp_path / "gone")
-    assert api.claim(job_id=None) == []
+    with pytest.raises(ClaimError, match="503") as refused:
+        api.claim(job_id=None)
+    assert refused.value.is_passing
     with committed() as session:
         assert making.job_of(session, image).fence == 0
 
@@ -163,8 +164,7 @@ class Moody(BaseHTTPRequestHandler):
         if status == 0:
             self.close_connection = True
             return  # hang up without a word
-        data = {"data": {"applied": True, "status": "processing", "jobs": []}}
-        body = json.dumps(data).encode() if "/api/" in self.path else b"whole file"
+        body = json.dumps(server.says).encode() if "/api/" in self.path else b"whole file"
         self.send_response(status)
         cut = status == 206
         self.send_header("Content-Length", str(len(body) + 100 * cut))
@@ -182,6 +182,7 @@ class Moody(BaseHTTPRequestHandler):
 def moody():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Moody)
     server.moods, server.asked = [], []
+    server.says = {"data": {"applied": True, "status": "processing", "jobs": []}}
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server
@@ -244,10 +245,36 @@ def test_the_site_gets_token_and_source(client, moody):
     assert headers["X-Request-Source"] == "inference-server"
 
 
-def test_a_site_that_is_away_gives_no_work(monkeypatch):
-    monkeypatch.setattr(WorkerApi._send.retry, "stop", lambda state: state.attempt_number >= 3)
+def test_a_site_that_is_away_gives_no_work():
     away = WorkerApi("training", settings_for(f"http://127.0.0.1:{free_port()}"))
-    assert away.claim(job_id=1) == []
+    with pytest.raises(ClaimError) as refused:
+        away.claim(job_id=1)
+    assert refused.value.is_passing
+
+
+@pytest.mark.parametrize(
+    "status, is_passing", [(503, True), (429, True), (0, True), (302, False), (404, False)]
+)
+def test_a_claim_is_tried_once_and_says_whether_waiting_helps(client, moody, status, is_passing):
+    moody.moods = [status]
+    with pytest.raises(ClaimError) as refused:
+        client.claim(job_id=None)
+    assert refused.value.is_passing is is_passing
+    assert len(moody.asked) == 1
+
+
+@pytest.mark.parametrize("address", ["localhost:8000", "/nowhere", "ftp://127.0.0.1"])
+def test_waiting_does_not_help_where_no_site_can_be(address):
+    with pytest.raises(ClaimError) as refused:
+        WorkerApi("training", settings_for(address)).claim(job_id=None)
+    assert not refused.value.is_passing
+
+
+def test_waiting_does_not_help_with_a_server_that_is_another(client, moody):
+    moody.says = {"data": {"jobs": "welcome to the shop"}}
+    with pytest.raises(ClaimError, match="protocol") as refused:
+        client.claim(job_id=None)
+    assert not refused.value.is_passing
 
 
 def test_tries_end_before_the_lease_would(monkeypatch):

@@ -30,6 +30,7 @@ DEFAULT_KINDS: tuple[Kind, ...] = ("generation", "training")
 EXIT_REFUSED = 3
 NAP_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0
+MAX_DOUBLINGS = 10
 # As long as the Celery tasks may take. Past it the device hangs, and only another process can help.
 TIME_LIMIT_SECONDS: dict[Kind, int] = {"generation": 600, "training": 1800}
 
@@ -74,23 +75,26 @@ class RemoteWorker:
                     return
                 if had_work:
                     continue
-            self._pause(failures)
+            self._pause(self.pause_seconds(failures))
 
     def _turn(self) -> bool:
         """Do the work of the first kind that has any."""
         return any(not self.is_leaving and self._do(kind) for kind in self._work)
 
     def _do(self, kind: Kind) -> bool:
-        faulthandler.dump_traceback_later(TIME_LIMIT_SECONDS[kind], exit=True)
+        faulthandler.dump_traceback_later(TIME_LIMIT_SECONDS[kind], file=sys.__stderr__, exit=True)
         try:
             return self._work[kind]()
         finally:
             faulthandler.cancel_dump_traceback_later()
 
-    def _pause(self, failures: int) -> None:
-        """Wait, with chance in it, so that many workers do not ask at the same moment."""
-        seconds = min(LONGEST_PAUSE_SECONDS, self._poll_seconds * 2**failures)
-        until = time.monotonic() + seconds * random.uniform(0.5, 1.0)  # noqa: S311 - not secrecy
+    def pause_seconds(self, failures: int) -> float:
+        """Return how long to wait; by chance, so that many workers do not ask all at once."""
+        longest = min(LONGEST_PAUSE_SECONDS, self._poll_seconds * 2 ** min(failures, MAX_DOUBLINGS))
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - chance, not secrecy
+
+    def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
         while not self.is_leaving and (left := until - time.monotonic()) > 0:
             time.sleep(min(NAP_SECONDS, left))
 
@@ -120,7 +124,9 @@ def main() -> None:
     try:
         settings = worker_settings()
     except ValidationError as error:
-        wrong = (f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())
+        wrong = (
+            f"{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()
+        )
         parser.error("the environment is not complete: " + "; ".join(wrong))
     worker = RemoteWorker(asked.kinds, settings.poll_seconds)
     signal.signal(signal.SIGTERM, worker.leave)

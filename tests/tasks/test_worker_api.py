@@ -1,9 +1,5 @@
 """The worker's client: against the real site, and against a server that misbehaves."""
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import httpx
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
@@ -21,6 +17,7 @@ from tasks.worker_api import ClaimError, ResultRejectedError, WorkerApi, WorkerS
 from tests import making
 from tests.broker import free_port
 from tests.fixtures import ENVIRONMENT
+from tests.moody import moody_server
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import JobState
 
@@ -153,42 +150,10 @@ def test_a_sick_storage_gives_no_work_and_uses_up_no_try(api, committed, image, 
 # ── a server that misbehaves ─────────────────────────────────────────────────────────────────
 
 
-class Moody(BaseHTTPRequestHandler):
-    """Answers with the statuses it was told, one per request, and remembers what was asked."""
-
-    def _answer(self):
-        server = self.server
-        length = int(self.headers.get("Content-Length", 0))
-        server.asked.append((self.command, self.path, self.rfile.read(length), dict(self.headers)))
-        status = server.moods.pop(0) if server.moods else 200
-        if status == 0:
-            self.close_connection = True
-            return  # hang up without a word
-        body = json.dumps(server.says).encode() if "/api/" in self.path else b"whole file"
-        self.send_response(status)
-        cut = status == 206
-        self.send_header("Content-Length", str(len(body) + 100 * cut))
-        self.end_headers()
-        self.wfile.write(body)
-        self.close_connection = cut
-
-    do_GET = do_POST = do_PATCH = do_PUT = _answer  # noqa: N815 - as the base class names them
-
-    def log_message(self, *_args):
-        pass
-
-
 @pytest.fixture
 def moody():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Moody)
-    server.moods, server.asked = [], []
-    server.says = {"data": {"applied": True, "status": "processing", "jobs": []}}
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with moody_server() as server:
+        yield server
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ EXIT_REFUSED = 3
 NAP_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0
 MAX_DOUBLINGS = 10
+STDERR = 2  # the descriptor
 # As long as the Celery tasks may take. Past it the device hangs, and only another process can help.
 TIME_LIMIT_SECONDS: dict[Kind, int] = {"generation": 600, "training": 1800}
 
@@ -82,7 +83,7 @@ class RemoteWorker:
         return any(not self.is_leaving and self._do(kind) for kind in self._work)
 
     def _do(self, kind: Kind) -> bool:
-        faulthandler.dump_traceback_later(TIME_LIMIT_SECONDS[kind], file=sys.__stderr__, exit=True)
+        faulthandler.dump_traceback_later(TIME_LIMIT_SECONDS[kind], exit=True, file=STDERR)
         try:
             return self._work[kind]()
         finally:

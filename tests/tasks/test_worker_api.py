@@ -13,6 +13,8 @@ from tasks.messages import (
     RenderResult,
     UploadUrl,
 )
+from tasks.on_cpu.deliver_generation import deliver_generation
+from tasks.on_cpu.stamp_signature import stamp_signature
 from tasks.worker_api import ClaimError, ResultRejectedError, WorkerApi, WorkerSettings, cause_of
 from tests import making
 from tests.broker import free_port
@@ -20,6 +22,8 @@ from tests.fixtures import ENVIRONMENT
 from tests.moody import moody_server
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import JobState
+from webapp.domain.models.style import Style
+from webapp.domain.services import ledger
 
 BODY = RenderProgressBody(current_step=1, total_steps=10, progress_percent=10)
 
@@ -93,6 +97,31 @@ def test_claim_fetch_put_and_complete_over_http(api, committed, image, tmp_path)
     assert api.complete(result(image, job, data)).reason == "duplicate"
     with committed() as session:
         assert making.job_of(session, image).step == "stamp_signature"
+
+
+def test_what_comes_after_delivery_changes_nothing_and_the_artist_is_paid_once(
+    api, committed, image
+):
+    [job] = api.claim(job_id=None)
+    data = making.picture_png()
+    api.upload(job.upload["image"], data)
+    api.complete(result(image, job, data))
+    stamp_signature(job_id=job.job_id)
+    deliver_generation(job_id=job.job_id)
+
+    named = {"generation_id": image.id, "fence": job.fence}
+    failure = RenderFailure(**named, error_code="INVALID_PROMPT")
+    for _ in range(2):
+        for told in (
+            api.progress(RenderProgress(**named, progress=BODY)),
+            api.fail(failure),
+            api.complete(result(image, job, data)),
+        ):
+            assert (told.applied, told.reason, told.status) == (False, "terminal", "completed")
+    with committed() as session:
+        artist = session.get(Style, image.style_id).artist_id
+        assert ledger.balances(session, artist).earned == image.price_tokens
+        assert making.violations(session) == []
 
 
 def test_a_rejected_result_is_told_and_its_attempt_is_used_up(api, committed, image):

@@ -23,7 +23,7 @@ from gpu.errors import EngineError
 from tasks.messages import Kind
 from tasks.work.rendering import render_batch, renderer_for
 from tasks.work.training import train_slice
-from tasks.worker_api import ClaimError, worker_settings
+from tasks.worker_api import ClaimError, cause_of, worker_settings
 
 log = structlog.get_logger()
 DEFAULT_KINDS: tuple[Kind, ...] = ("generation", "training")
@@ -67,9 +67,10 @@ class RemoteWorker:
                     raise
                 failures += 1
                 log.warning("no work can be asked for", error=str(error))
-            except (EngineError, httpx.HTTPError):
+            except (EngineError, httpx.HTTPError) as error:
                 failures += 1
-                log.exception("work failed")  # which its report has told, or its lease will
+                # Its report has told the site, or its lease will; no address is signed in the log.
+                log.error("work failed", cause=cause_of(error))  # noqa: TRY400
             else:
                 failures = 0
                 if once:

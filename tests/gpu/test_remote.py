@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import threading
 
 import pytest
 from pydantic import ValidationError
@@ -113,6 +116,29 @@ def test_waiting_grows_while_the_site_is_away_and_has_an_end():
     assert all(1.0 <= worker.pause_seconds(0) <= 2.0 for _ in range(20))
     assert all(4.0 <= worker.pause_seconds(2) <= 8.0 for _ in range(20))
     assert all(15.0 <= worker.pause_seconds(5000) <= 30.0 for _ in range(20))
+
+
+HANGS = """
+import sys
+from gpu import remote
+remote.TIME_LIMIT_SECONDS["training"] = 0.1
+sys.argv = ["remote", "--kinds", "training"]
+remote.main()
+"""
+
+
+def test_work_that_hangs_ends_the_process_and_says_where(site):
+    released = threading.Event()
+    site.on_request = released.wait
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", HANGS], capture_output=True, text=True, check=False, timeout=120
+        )
+    finally:
+        released.set()
+    assert done.returncode == 1
+    assert "Timeout" in done.stderr
+    assert "in train_slice" in done.stderr
 
 
 @pytest.mark.parametrize("kinds", ["", "train", "training,segments"])

@@ -19,6 +19,11 @@ def outside(stack):
     return stack
 
 
+JOB = (
+    "SELECT state, tries, crashes, checkpoint_key FROM jobs"
+    " JOIN training_runs ON training_runs.id = jobs.ref"
+    " WHERE kind = 'training' AND style_id = :id"
+)
 IMPORT_EACH = """
 import importlib
 for name in {names}:
@@ -54,11 +59,7 @@ def test_photos_become_signed_and_paid_images_over_http_alone(outside, person):
     artist.become_artist("Mina Park")
     style_id = artist.create_style("Far Harbor", works(10, seed=7))["id"]
     assert artist.trained(style_id)["training_status"] == "completed"
-    [training] = outside.rows(
-        "SELECT fence, tries, crashes FROM jobs JOIN training_runs ON training_runs.id = jobs.ref"
-        " WHERE kind = 'training' AND style_id = :id",
-        id=style_id,
-    )
+    [training] = outside.rows(JOB, id=style_id)
     assert (training.tries, training.crashes) == (0, 0)
 
     ordered = buyer.order(style_id, count=2).json()["data"]["batch"]["generation_ids"]
@@ -75,6 +76,26 @@ def test_photos_become_signed_and_paid_images_over_http_alone(outside, person):
     assert told_to(outside, buyer) == {"generation_complete": 2}
 
 
+def test_one_told_to_leave_puts_its_training_back_and_uses_nothing_up(outside, person):
+    artist = person("Ada")
+    artist.become_artist("Ada Okafor")
+    style_id = artist.create_style("Left Early", works(10, seed=9))["id"]
+    wait_for(
+        lambda: outside.rows(JOB, id=style_id)[0].checkpoint_key,
+        "the first checkpoint",
+        seconds=60,
+        explain=outside.tails,
+    )
+    outside.gpu.stop()
+    [left] = outside.rows(JOB, id=style_id)
+    outside.gpu.start()
+    assert b"remote worker left" in outside.gpu.log.read_bytes()
+    assert (left.state, left.tries, left.crashes) == ("queued", 0, 0)
+    assert artist.trained(style_id)["training_status"] == "completed"
+    [done] = outside.rows(JOB, id=style_id)
+    assert (done.tries, done.crashes) == (0, 0)
+
+
 def test_a_killed_one_loses_its_lease_and_another_goes_on(outside, person):
     artist = person("Theo")
     artist.become_artist("Theo Lindqvist")
@@ -88,9 +109,5 @@ def test_a_killed_one_loses_its_lease_and_another_goes_on(outside, person):
     )
     outside.expire_leases()
     assert artist.trained(style_id)["training_status"] == "completed"
-    [job] = outside.rows(
-        "SELECT tries, crashes FROM jobs JOIN training_runs ON training_runs.id = jobs.ref"
-        " WHERE kind = 'training' AND style_id = :id",
-        id=style_id,
-    )
+    [job] = outside.rows(JOB, id=style_id)
     assert (job.tries, job.crashes) == (0, 1)

@@ -48,7 +48,7 @@ class Process:
         self.is_wanted = False
         self._switches = folder / f"{name}.failpoints"
         self._command = command
-        self._environment = environment
+        self.environment = environment
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.RLock()
 
@@ -67,7 +67,7 @@ class Process:
             self._process = subprocess.Popen(
                 self._command,
                 cwd=ROOT,
-                env=self._environment
+                env=self.environment
                 | {
                     "FAILPOINTS": armed,
                     "FAILPOINTS_ONCE": str(self._switches),

@@ -41,6 +41,13 @@ BIN = Path(PYTHON).parent
 # No thread of numpy's or torch's may spin for a core that others need.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 REAL_ENGINE, FAST_ENGINE = "tests.tiny_engine", "tests.chaos.fast_engine"
+OUTSIDE = "gpu.remote"  # the real engine on a machine that hears no bell
+RENTED = ROOT / "tests/journeys/outside"
+# All that such a machine is told: where the site is, and what it may use itself.
+TOLD_OUTSIDE = (
+    *("PATH", "LANG", "HOME", "PYTHONUNBUFFERED", *ONE_THREAD),
+    *("INTERNAL_API_URL", "INTERNAL_API_TOKEN", "BASE_MODEL", "TINY_MODEL_FOLDER"),
+)
 
 
 class Stack(Books):
@@ -225,13 +232,33 @@ class Stack(Books):
             *("--without-gossip", "--without-mingle"),
         )
 
+    def _outside(self) -> Process:
+        """A GPU outside our broker: it has no key and no address but those of the worker API."""
+        told = {name: self.environment[name] for name in TOLD_OUTSIDE}
+        process = Process(
+            "gpu",
+            [PYTHON, "-m", OUTSIDE],
+            told
+            | {
+                "PYTHONPATH": f"{RENTED}:{ROOT}",
+                "WORKER_CACHE_DIR": str(self.folder / "rented"),
+                "POLL_SECONDS": "0.2",
+            },
+            self.folder,
+        )
+        self._processes.append(process)
+        return process
+
     def _add(self, name: str, *command: str) -> Process:
         process = Process(name, list(command), self.environment, self.folder)
         self._processes.append(process)
         return process
 
     def use_engine(self, module: str) -> None:
-        """Let the GPU worker run the real engine on the tiny model, or one that only pretends."""
+        """Let the GPU worker run the real engine on the tiny model, or one that only pretends.
+
+        With OUTSIDE it is no Celery worker at all, and stands outside our broker.
+        """
         if module == self.engine_module:
             return
         if self.engine_module:
@@ -239,6 +266,11 @@ class Stack(Books):
             self._processes.remove(self.gpu)
             self.gpu.log.unlink()
         self.engine_module = module
+        if module == OUTSIDE:
+            self.gpu = self._outside()
+            self.gpu.start()
+            self._wait_until_said(self.gpu, "remote worker ready")
+            return
         self.gpu = self._worker("gpu", module, "model_training,image_generation")
         self.gpu.start()
         self._wait_until_said(self.gpu, "ready.")

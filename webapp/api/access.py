@@ -6,7 +6,7 @@ opens several short ones itself (`in_steps`). A route without a guard fails a te
 
 import hmac
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import wraps
@@ -34,6 +34,7 @@ SIGN_IN = "sign_in"
 TRAINER, RENDERER, SETS = "training-server", "inference-server", "sets-worker"
 
 View = Callable[..., Any]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Access(StrEnum):
@@ -168,6 +169,9 @@ def _check_internal(sources: tuple[str, ...]) -> None:
     is_known = hmac.compare_digest(given.encode(), expected.encode())
     if not is_known or request.headers.get("X-Request-Source") not in sources:
         raise CallbackUnauthorized
+    networks = app_settings().internal_networks
+    if networks and not _is_from(networks):
+        raise CallbackUnauthorized
 
 
 def load_sign_in(_request: Any) -> SignedIn | None:
@@ -187,10 +191,22 @@ def load_sign_in(_request: Any) -> SignedIn | None:
 
 def is_loopback() -> bool:
     """Tell whether the request comes from this machine."""
+    address = _client_ip()
+    return address is not None and address.is_loopback
+
+
+def _is_from(networks: Iterable[Network]) -> bool:
+    address = _client_ip()
+    # A socket that takes both families shows IPv4 callers as IPv6.
+    plain = getattr(address, "ipv4_mapped", None) or address
+    return plain is not None and any(plain in network for network in networks)
+
+
+def _client_ip() -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(rate_limits.client_address()).is_loopback
+        return ipaddress.ip_address(rate_limits.client_address())
     except ValueError:
-        return False
+        return None  # a socket without addresses
 
 
 def _know_and_count() -> None:

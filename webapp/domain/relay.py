@@ -19,7 +19,7 @@ from kombu.exceptions import OperationalError as BrokerUnavailable
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from celery_config import DEAD_LETTER_QUEUE, ROUTES, TaskName, make_celery
+from celery_config import DEAD_LETTER_QUEUE, GPU_QUEUES, ROUTES, TaskName, make_celery
 from failpoints import failpoint
 from webapp.domain import jobs
 from webapp.domain.db import unit_of_work
@@ -37,6 +37,9 @@ def sweep(celery: Celery) -> int:
         lost = jobs.take_back_expired(session)
         overdue = jobs.end_overdue(session)
         bells = jobs.mark_due(session, repeat_seconds=settings().bell_repeat_seconds)
+    if not settings().gpu_bells:
+        # Nobody would hear them, and they would lie in their queues for ever.
+        bells = [bell for bell in bells if ROUTES[bell.step] not in GPU_QUEUES]
     failpoint("after_mark")
     if lost or overdue:
         log.warning("jobs taken back", expired_leases=lost, overdue=overdue)

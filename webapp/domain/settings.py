@@ -4,7 +4,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, IPvAnyNetwork, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LIVE_KEY = "live_"
@@ -41,6 +41,12 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8000", description="where GPU workers reach the site"
     )
     internal_api_token: Secret = Field(description="bearer of GPU workers; at least 32 characters")
+    internal_networks: tuple[IPvAnyNetwork, ...] = Field(
+        (), description="where GPU workers may call from, as JSON; empty: from anywhere"
+    )
+    gpu_bells: bool = Field(
+        True, description="false when no Celery worker hears the GPU queues, only gpu.remote works"
+    )
     google_client_id: str = Field(description="from the Google console, or anything at the sandbox")
     google_client_secret: str = Field(description="from the Google console, or the sandbox's")
     google_base_url: str | None = Field(

@@ -113,6 +113,16 @@ def test_due_jobs_ring_once_on_the_queue_of_their_step(celery, broker_url, commi
     assert rung(committed) == [True] * 4
 
 
+def test_bells_that_nobody_would_hear_are_not_rung(
+    celery, broker_url, committed, waiting, monkeypatch
+):
+    without = settings().model_copy(update={"gpu_bells": False})
+    monkeypatch.setattr(relay, "settings", lambda: without)
+    assert relay.sweep(celery) == 1
+    assert heard(broker_url, "image_generation") == []
+    assert heard(broker_url, "uploads") == [("validate_uploads", {"job_id": waiting[3]})]
+
+
 def test_an_unheard_bell_rings_again_after_a_while(celery, broker_url, committed, waiting):
     relay.sweep(celery)
     with committed.begin() as session:

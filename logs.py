@@ -100,10 +100,8 @@ def _start_sentry(dsn: str, environment: str) -> None:
     sentry_sdk.init(
         dsn=dsn,
         environment=environment,
-        send_default_pii=False,
-        # Local variables hold prompts, and a body holds whatever somebody sent.
+        # Local variables hold prompts, and breadcrumbs whatever was logged before.
         include_local_variables=False,
-        max_request_body_size="never",
         max_breadcrumbs=0,
         # Errors come from our own log lines; libraries' hooks would report each of them again.
         default_integrations=False,

@@ -48,15 +48,16 @@ def sweep(celery: Celery) -> int:
         log.warning("jobs taken back", expired_leases=lost, overdue=overdue)
     rung, found = _ring(celery, bells)
     if rung == len(bells):
+        every = timedelta(0) if found else HEARTBEAT_EVERY
         with unit_of_work() as session:
-            heartbeats.beat(session, heartbeats.RELAY, found, every=HEARTBEAT_EVERY)
+            heartbeats.beat(session, heartbeats.RELAY, found, every=every)
     return rung
 
 
-def _ring(celery: Celery, bells: list[Bell]) -> tuple[int, dict[str, int]]:
+def _ring(celery: Celery, bells: list[Bell]) -> tuple[int, dict[str, int] | None]:
     """Publish the bells; return how many were rung, and what was seen at the broker."""
     rung = 0
-    found: dict[str, int] = {}
+    found = None
     if not bells:
         return rung, found
     try:
@@ -66,7 +67,7 @@ def _ring(celery: Celery, bells: list[Bell]) -> tuple[int, dict[str, int]]:
             # Without a queue behind it, the dead-letter exchange would drop what it is given.
             dead_letters = DEAD_LETTER_QUEUE(connection.default_channel)
             dead_letters.declare()
-            found["dead_letters"] = dead_letters.queue_declare(passive=True).message_count
+            found = {"dead_letters": dead_letters.queue_declare(passive=True).message_count}
             with celery.amqp.Producer(connection) as producer:
                 for bell in bells:
                     send(

@@ -5,12 +5,22 @@ from datetime import timedelta
 from sqlalchemy import select, text
 from structlog.testing import capture_logs
 
-from tasks.on_cpu.housekeeping import check_ledger, collect_garbage, purge_expired
+from tasks.on_cpu.housekeeping import (
+    check_ledger,
+    collect_garbage,
+    purge_expired,
+    recount_counters,
+    sweep_jobs,
+)
 from tests import making
 from webapp.domain import jobs
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.heartbeat import Heartbeat
 from webapp.domain.models.idempotency import IdempotencyKey
 from webapp.domain.models.style import Style
 from webapp.domain.models.training import TrainingRun
+from webapp.domain.services import heartbeats
+from webapp.domain.services.ledger_check import INVARIANTS
 
 
 def test_garbage_of_yesterday_is_collected_and_named_objects_stay(committed, storage):
@@ -60,3 +70,56 @@ def test_old_keys_and_uploads_that_never_came_are_ended(committed):
     with committed() as session:
         assert session.scalars(select(IdempotencyKey)).all() == []
         assert session.get(Style, style.id).training_status == "failed"
+
+
+def test_the_check_of_the_ledger_leaves_what_it_found(committed):
+    with committed.begin() as session:
+        making.user(session)
+    check_ledger()
+    with committed.begin() as session:
+        found = session.get(Heartbeat, heartbeats.LEDGER).numbers
+        assert set(found) == set(INVARIANTS)
+        assert set(found.values()) == {0}
+        session.execute(text("UPDATE accounts SET balance = 1 WHERE kind = 'spendable'"))
+    check_ledger()
+    with committed() as session:
+        found = session.get(Heartbeat, heartbeats.LEDGER).numbers
+        assert found["I2 cached balance equals its transfers"] == 1
+
+
+def test_jobs_a_standing_relay_left_behind_are_taken_back_with_a_warning(committed):
+    with committed.begin() as session:
+        lost, overdue, fine = (making.generation(session) for _ in range(3))
+        past = jobs.NOW - timedelta(minutes=1)
+        job = making.job_of(session, lost)
+        making.change_job(session, job.id, state="running", lease_until=past)
+        making.change_job(session, making.job_of(session, overdue).id, deadline_at=past)
+    with capture_logs() as logs:
+        sweep_jobs()
+        sweep_jobs()
+    warnings = [line for line in logs if line["log_level"] == "warning"]
+    assert [(line["expired_leases"], line["overdue"]) for line in warnings] == [(1, 1)]
+    with committed() as session:
+        assert (making.job_of(session, lost).state, making.job_of(session, lost).crashes) == (
+            "queued",
+            1,
+        )
+        assert making.job_of(session, overdue).step == "refund"
+        assert making.job_of(session, fine).step == "render_images"
+
+
+def test_every_wrong_counter_is_put_right_and_told(committed):
+    with committed.begin() as session:
+        image = making.generation(session)
+        image.like_count = 4
+    with capture_logs() as logs:
+        recount_counters()
+    [told] = [line for line in logs if line["log_level"] == "warning"]
+    assert (told["counter"], told["id"], told["was"], told["now"]) == (
+        "generations.like_count",
+        image.id,
+        4,
+        0,
+    )
+    with committed() as session:
+        assert session.get(Generation, image.id).like_count == 0

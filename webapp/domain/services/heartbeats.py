@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from types import MappingProxyType
 
 from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
@@ -18,17 +17,21 @@ NOW = func.clock_timestamp()
 def beat(
     session: Session,
     name: str,
-    numbers: Mapping[str, int] = MappingProxyType({}),
+    numbers: Mapping[str, int] | None = None,
     *,
     every: timedelta = timedelta(0),
 ) -> None:
-    """Record that a part did its work now, with what it found; at most once per `every`."""
+    """Record that a part did its work now; at most once per `every`.
+
+    `numbers` are what it found; without them, what it found before stands.
+    """
+    found = {} if numbers is None else {"numbers": dict(numbers)}
     session.execute(
         insert(Heartbeat)
-        .values(name=name, numbers=dict(numbers))
+        .values(name=name, **found)
         .on_conflict_do_update(
             index_elements=[Heartbeat.name],
-            set_={"at": NOW, "numbers": dict(numbers)},
+            set_={"at": NOW, **found},
             where=Heartbeat.at <= NOW - every,
         )
     )

@@ -15,7 +15,6 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sentry_sdk.integrations.dedupe import DedupeIntegration
 from sentry_sdk.integrations.excepthook import ExcepthookIntegration
-from sentry_sdk.integrations.threading import ThreadingIntegration
 from sentry_sdk.utils import event_from_exception
 from structlog.types import EventDict, Processor, WrappedLogger
 
@@ -64,7 +63,6 @@ def _described() -> list[Processor]:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
-        structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
 
@@ -106,7 +104,7 @@ def _start_sentry(dsn: str, environment: str) -> None:
         # Errors come from our own log lines; libraries' hooks would report each of them again.
         default_integrations=False,
         auto_enabling_integrations=False,
-        integrations=[DedupeIntegration(), ExcepthookIntegration(), ThreadingIntegration()],
+        integrations=[DedupeIntegration(), ExcepthookIntegration()],
         before_send=_without_addresses,
     )
 
@@ -116,20 +114,19 @@ def report_error(_logger: WrappedLogger, method: str, line: EventDict) -> EventD
     is_error = line.get("level", method) in {"error", "critical", "exception"}
     if not is_error or line.get("logger") in TOLD_BEFORE or not sentry_sdk.is_initialized():
         return line
-    known = {**structlog.contextvars.get_contextvars(), **line}
     error = _exception(line)
-    event: Any = {"message": str(line["event"])}
+    event: Any = {"message": scrub(str(line["event"]))}
     hint: Any = {}
     if error is not None:
         event, hint = event_from_exception(error, client_options=sentry_sdk.get_client().options)
     event |= {
         "level": "error",
         "logger": line.get("logger"),
-        "tags": {name: str(known[name]) for name in TAGS if known.get(name)},
+        "tags": {name: str(line[name]) for name in TAGS if line.get(name)},
         "extra": {
-            name: value
+            name: scrub(str(value))
             for name, value in line.items()
-            if isinstance(value, str | int | float) and not name.startswith("_")
+            if isinstance(value, str | int | float)
         },
     }
     sentry_sdk.capture_event(event, hint)
@@ -137,8 +134,7 @@ def report_error(_logger: WrappedLogger, method: str, line: EventDict) -> EventD
 
 
 def _exception(line: EventDict) -> Any:
-    record = line.get("_record")
-    found = line.get("exc_info") or (record.exc_info if record is not None else None)
+    found = line.get("exc_info")
     if found is True:
         found = sys.exc_info()
     if isinstance(found, BaseException):

@@ -1,6 +1,7 @@
 """`flask task …`: every task by name, on its queue or here and now."""
 
 import pytest
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from celery_config import CPU_QUEUES, ROUTES, TaskName, make_celery
@@ -28,7 +29,7 @@ def test_a_step_run_by_hand_works_under_the_request_that_asked_for_it(committed,
         image = making.generation(session, request_id="order-9")
         job = making.job_of(session, image)
         making.change_job(session, job.id, step=TaskName.REFUND)
-    with capture_logs(processors=[_merged]) as lines:
+    with capture_logs(processors=[merge_contextvars]) as lines:
         answer = flask("run", "refund", "--job", job.id)
     assert answer.exit_code == 0, answer.output
     [done] = [line for line in lines if line["event"] == "task done"]
@@ -36,12 +37,6 @@ def test_a_step_run_by_hand_works_under_the_request_that_asked_for_it(committed,
     with committed() as session:
         assert making.job_of(session, image).state == "failed"
         assert making.violations(session) == []
-
-
-def _merged(logger, method, line):
-    from structlog.contextvars import merge_contextvars
-
-    return merge_contextvars(logger, method, line)
 
 
 def test_a_task_that_fails_here_fails_the_command_and_leaves_no_heartbeat(committed, tmp_path):

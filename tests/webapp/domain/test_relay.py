@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from celery_config import DEAD_LETTER_QUEUE, ROUTES, QueueName, TaskName, make_celery
 from tests import making
 from tests.broker import Broker, free_port
+from tests.waiting import wait_for
 from webapp.domain import jobs, relay
 from webapp.domain.models.heartbeat import Heartbeat
 from webapp.domain.models.job import Job
@@ -83,6 +84,10 @@ def heard(url, queue):
         finally:
             simple.close()
     return found
+
+
+def count(connection, queue):
+    return queue(connection.default_channel).queue_declare(passive=True).message_count
 
 
 def made_queue(name):
@@ -180,6 +185,7 @@ def test_a_relay_that_rang_all_leaves_its_heartbeat_with_the_dead_letters(
         poisonous = connection.SimpleQueue(made_queue("uploads"))
         poisonous.get(timeout=5).reject()
         poisonous.close()
+        wait_for(lambda: count(connection, DEAD_LETTER_QUEUE) == 1, "the dead letter", seconds=30)
         with committed.begin() as session:
             making.change_job(session, waiting[0], rung_at=None)
         relay.sweep(celery)
@@ -211,6 +217,8 @@ def test_with_the_broker_away_the_bells_wait_and_the_relay_lives(committed, wait
     assert relay.sweep(celery) == 0
     assert relay.sweep(celery) == 0
     assert time.monotonic() - began < 20  # a hang would be minutes
+    with committed() as session:
+        assert session.get(Heartbeat, heartbeats.RELAY) is None
     assert rung(committed) == [False] * 4
     celery.close()
 

@@ -176,7 +176,7 @@ class WorkerApi:
     def fail(self, failure: RenderFailure | TrainFailure) -> Answer:
         """Report that an attempt failed."""
         count_failure(failure.error_code)
-        log.warning("attempt failed", cause=failure.error_code, message=failure.error_message)
+        log.warning("attempt failed", cause=failure.error_code)
         path = f"/{NOUNS[self._kind]}/failed"
         return Answer.model_validate(self._send("POST", path, failure))
 

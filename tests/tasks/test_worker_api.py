@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
-from structlog.contextvars import merge_contextvars
+from structlog.contextvars import clear_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 from tenacity import wait_none
 
@@ -258,6 +258,7 @@ def test_calls_about_a_job_carry_the_request_that_asked_for_it_and_others_none(c
         download={},
         upload={},
     )
+    clear_contextvars()  # of a site that ran in this process
     client.progress(REPORT)
     with about(job), capture_logs(processors=[merge_contextvars]) as lines:
         client.progress(REPORT)

@@ -10,8 +10,11 @@ from enum import StrEnum
 
 from celery import Celery
 from celery.schedules import crontab
+from celery.signals import setup_logging
 from kombu import Exchange, Queue
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+import logs
 
 
 class QueueName(StrEnum):
@@ -60,6 +63,8 @@ class TaskName(StrEnum):
     PURGE_NOTIFICATIONS = "purge_notifications"
     EXPIRE_PURCHASES = "expire_purchases"
     RECONCILE_PAYMENTS = "reconcile_payments"
+    RECOUNT_COUNTERS = "recount_counters"
+    SWEEP_JOBS = "sweep_jobs"
 
 
 ROUTES: dict[TaskName, QueueName] = {
@@ -76,6 +81,8 @@ ROUTES: dict[TaskName, QueueName] = {
     TaskName.PURGE_NOTIFICATIONS: QueueName.HOUSEKEEPING,
     TaskName.EXPIRE_PURCHASES: QueueName.HOUSEKEEPING,
     TaskName.RECONCILE_PAYMENTS: QueueName.HOUSEKEEPING,
+    TaskName.RECOUNT_COUNTERS: QueueName.HOUSEKEEPING,
+    TaskName.SWEEP_JOBS: QueueName.HOUSEKEEPING,
 }
 
 
@@ -155,9 +162,21 @@ def make_celery(broker_url: str) -> Celery:
                 # UTC: half past three at night where the provider is.
                 "schedule": crontab(hour="18", minute="30"),
             },
+            "recount_counters": {
+                "task": TaskName.RECOUNT_COUNTERS.value,
+                # An hour of the day, because a pause of a day would begin anew with each restart.
+                "schedule": crontab(hour=3, minute=20),
+            },
+            "sweep_jobs": {"task": TaskName.SWEEP_JOBS.value, "schedule": 60.0},
         },
     )
     return celery
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def start_logs(**_: object) -> None:
+    """Let workers and beat log as all our processes do, instead of as Celery does."""
+    logs.start()
 
 
 def __getattr__(name: str) -> Celery:

@@ -8,18 +8,32 @@ is for its caller to know.
 import logging
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import httpx
+import structlog
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from failpoints import failpoint
-from tasks.messages import Answer, Claim, ClaimedJob, Kind, Message, UploadUrl
+from tasks.messages import (
+    Answer,
+    Claim,
+    ClaimedJob,
+    Kind,
+    Message,
+    RenderFailure,
+    TrainFailure,
+    UploadUrl,
+)
+from tasks.metrics import count_failure
 
+log = structlog.get_logger()
 # It would log whole URLs, and the signed ones of storage let anybody in who reads the log.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 TRIES_LAST_SECONDS = 30
@@ -82,6 +96,14 @@ _persistently = retry(
     wait=wait_random_exponential(multiplier=0.2, max=5),
     reraise=True,
 )
+
+
+@contextmanager
+def about(job: ClaimedJob) -> Iterator[None]:
+    """Name the job and the request that asked for it in every log line and call made inside."""
+    request_id = str(job.payload.get("request_id", ""))
+    with structlog.contextvars.bound_contextvars(job_id=job.job_id, request_id=request_id):
+        yield
 
 
 def cause_of(error: Exception) -> tuple[str, str]:
@@ -147,6 +169,9 @@ class WorkerApi:
         except (LookupError, TypeError, ValueError) as error:
             said = "what answers does not speak the worker protocol"
             raise ClaimError(said, is_passing=False) from error
+        for job in jobs:
+            with about(job):
+                log.info("job claimed", fence=job.fence)
         failpoint("after_claim")
         return jobs
 
@@ -164,11 +189,14 @@ class WorkerApi:
             if error.response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
                 raise ResultRejectedError(error.response.text) from error
             raise
+        log.info("result handed over", applied=answer.applied)
         failpoint("after_complete")
         return answer
 
-    def fail(self, failure: Message) -> Answer:
+    def fail(self, failure: RenderFailure | TrainFailure) -> Answer:
         """Report that an attempt failed."""
+        count_failure(failure.error_code)
+        log.warning("attempt failed", cause=failure.error_code)
         path = f"/{NOUNS[self._kind]}/failed"
         return Answer.model_validate(self._report("POST", path, failure))
 
@@ -198,8 +226,12 @@ class WorkerApi:
         return self._send(method, path, message)
 
     def _send(self, method: str, path: str, message: Message) -> dict[str, Any]:
+        request_id = structlog.contextvars.get_contextvars().get("request_id")
         response = self._site.request(
-            method, path, json=message.model_dump(mode="json", exclude_none=True)
+            method,
+            path,
+            json=message.model_dump(mode="json", exclude_none=True),
+            headers={"X-Request-ID": request_id} if request_id else None,
         )
         response.raise_for_status()
         data: dict[str, Any] = response.json()["data"]

@@ -213,7 +213,7 @@ class Stack(Books):
         )
         self.web = self._add(
             "web",
-            *(PYTHON, "-m", "gunicorn", "-k", "gthread", "-w", "2", "--threads", "8"),
+            *(PYTHON, "-m", "gunicorn", "-c", "python:webapp.serving", "--threads", "8"),
             *("-b", f"127.0.0.1:{self._port}", "--graceful-timeout", "2", "--preload"),
             *("--no-control-socket", "webapp.app:create_app()"),
         )

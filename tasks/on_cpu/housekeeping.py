@@ -1,5 +1,6 @@
 """Housekeeping: nothing is lost when it stops, nothing is doubled when two run."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -8,11 +9,14 @@ import structlog
 from celery_config import TaskName
 from tasks.on_cpu.step import storage
 from tasks.task import task
+from webapp.domain import jobs
 from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.payments import PaymentProvider, configured_payments
 from webapp.domain.services import (
     accounts,
+    counters,
     garbage,
+    heartbeats,
     idempotency,
     ledger_check,
     notifications,
@@ -46,8 +50,14 @@ def collect_garbage() -> None:
 def check_ledger() -> None:
     """Prove the ledger; every violation is an error that pages."""
     with unit_of_work() as session:
-        for violation in ledger_check.check(session):
-            log.error("ledger violated", invariant=violation.invariant, finding=violation.finding)
+        violations = ledger_check.check(session)
+    for violation in violations:
+        log.error("ledger violated", invariant=violation.invariant, finding=violation.finding)
+    found = Counter(violation.invariant for violation in violations)
+    with unit_of_work() as session:
+        heartbeats.beat(
+            session, heartbeats.LEDGER, {name: found[name] for name in ledger_check.INVARIANTS}
+        )
 
 
 @task(TaskName.PURGE_EXPIRED)
@@ -90,3 +100,34 @@ def reconcile_payments() -> None:
     for difference in found:
         log.error("payments differ", order_id=difference.order_id, finding=difference.finding)
     log.info("payments compared", differences=len(found))
+
+
+@task(TaskName.SWEEP_JOBS)
+def sweep_jobs() -> None:
+    """Take back lost jobs and end overdue ones, as the relay does all the time.
+
+    Whatever is found here was left by a relay that stands still.
+    """
+    with unit_of_work() as session:
+        lost = jobs.take_back_expired(session)
+        overdue = jobs.end_overdue(session)
+    if lost or overdue:
+        log.warning("the relay left jobs behind", expired_leases=lost, overdue=overdue)
+
+
+@task(TaskName.RECOUNT_COUNTERS)
+def recount_counters() -> None:
+    """Count again what rows say of others, a batch at a time, and put right what is wrong."""
+    for counter in counters.COUNTERS:
+        after: int | None = 0
+        while after is not None:
+            with unit_of_work() as session:
+                repairs, after = counters.recount(session, counter, after=after)
+            for repair in repairs:
+                log.warning(
+                    "counter was wrong",
+                    counter=str(counter),
+                    id=repair.id,
+                    was=repair.was,
+                    now=repair.now,
+                )

@@ -11,6 +11,7 @@ import structlog
 
 from failpoints import failpoint
 from tasks.messages import (
+    Answer,
     ClaimedJob,
     RenderFailure,
     RenderJob,
@@ -23,6 +24,7 @@ from tasks.worker_api import (
     ClaimError,
     ResultRejectedError,
     WorkerApi,
+    about,
     cause_of,
     worker_settings,
 )
@@ -67,7 +69,8 @@ def render_batch(*, job_id: int | None = None) -> bool:
                 adapter_files().forget(RenderJob.model_validate(job.payload).adapter_sha256)
             _fail(api, job, outcome.cause, outcome.message)
         else:
-            _hand_over(api, job, outcome)
+            with about(job):
+                _hand_over(api, job, outcome)
     return True
 
 
@@ -135,17 +138,14 @@ class Watch:
             progress_percent=min(99, 100 * step // total),
             estimated_seconds=round(left),
         )
-        answers = [
-            self._api.progress(
-                RenderProgress(
-                    generation_id=RenderJob.model_validate(job.payload).generation_id,
-                    fence=job.fence,
-                    progress=body,
-                )
-            )
-            for job in self.jobs
-        ]
+        answers = [self._report(job, body) for job in self.jobs]
         self.is_lost = all(answer.reason in {"stale_attempt", "terminal"} for answer in answers)
+
+    def _report(self, job: ClaimedJob, body: RenderProgressBody) -> Answer:
+        generation_id = RenderJob.model_validate(job.payload).generation_id
+        report = RenderProgress(generation_id=generation_id, fence=job.fence, progress=body)
+        with about(job):
+            return self._api.progress(report)
 
 
 def _prepare(api: WorkerApi, job: ClaimedJob) -> "RenderRequest | None":
@@ -196,7 +196,7 @@ def _hand_over(api: WorkerApi, job: ClaimedJob, rendered: "RenderedImage") -> No
             )
         )
     except ResultRejectedError:
-        log.exception("result rejected", job_id=job.job_id)
+        log.exception("result rejected")
     except httpx.HTTPError as error:
         _fail(api, job, "NETWORK", f"The image could not be stored: {type(error).__name__}.")
 
@@ -208,12 +208,11 @@ def _fail_all(api: WorkerApi, jobs: list[ClaimedJob], error: Exception) -> None:
 
 
 def _fail(api: WorkerApi, job: ClaimedJob, cause: str, message: str) -> None:
-    generation_id = RenderJob.model_validate(job.payload).generation_id
-    api.fail(
-        RenderFailure(
-            generation_id=generation_id,
-            fence=job.fence,
-            error_code=cause,
-            error_message=message[:2000],
-        )
+    failure = RenderFailure(
+        generation_id=RenderJob.model_validate(job.payload).generation_id,
+        fence=job.fence,
+        error_code=cause,
+        error_message=message[:2000],
     )
+    with about(job):
+        api.fail(failure)

@@ -20,7 +20,7 @@ from tasks.messages import (
     TrainProgressBody,
     TrainResult,
 )
-from tasks.worker_api import ResultRejectedError, WorkerApi, cause_of, worker_settings
+from tasks.worker_api import ResultRejectedError, WorkerApi, about, cause_of, worker_settings
 
 if TYPE_CHECKING:
     from gpu.errors import EngineError
@@ -139,14 +139,14 @@ class Training:
     def fail(self, error: Exception) -> None:
         """Report that this attempt failed."""
         cause, message = cause_of(error)
-        self._api.fail(
-            TrainFailure(
-                style_id=self._wish.style_id,
-                fence=self._job.fence,
-                error_code=cause,
-                error_message=message[:2000],
-            )
+        failure = TrainFailure(
+            style_id=self._wish.style_id,
+            fence=self._job.fence,
+            error_code=cause,
+            error_message=message[:2000],
         )
+        with about(self._job):
+            self._api.fail(failure)
 
     def _should_stop(self) -> bool:
         return self._is_lost or self._is_leaving()
@@ -187,17 +187,17 @@ class Training:
         *,
         slice_ended: bool = False,
     ) -> None:
-        answer = self._api.progress(
-            TrainProgress(
-                style_id=self._wish.style_id,
-                fence=self._job.fence,
-                progress=self._body,
-                loss_points=points,
-                sample_keys=samples,
-                checkpoint_key=checkpoint_key,
-                slice_ended=slice_ended,
-            )
+        report = TrainProgress(
+            style_id=self._wish.style_id,
+            fence=self._job.fence,
+            progress=self._body,
+            loss_points=points,
+            sample_keys=samples,
+            checkpoint_key=checkpoint_key,
+            slice_ended=slice_ended,
         )
+        with about(self._job):
+            answer = self._api.progress(report)
         self._is_lost = answer.cancel_requested or answer.reason in {"stale_attempt", "terminal"}
 
     def _put_samples(self, progress: "TrainingProgress") -> list[str]:
@@ -221,22 +221,22 @@ class Training:
     def _hand_over(self, style: "TrainedStyle") -> None:
         place = self._job.upload["adapter"]
         self._api.upload(place, style.adapter_path.read_bytes())
-        self._api.complete(
-            TrainResult(
-                style_id=self._wish.style_id,
-                fence=self._job.fence,
-                model_path=place.key,
-                adapter_sha256=style.adapter_sha256,
-                training_metric={
-                    "loss": style.final_loss,
-                    "held_out_loss": style.held_out_loss,
-                    "epochs": style.epochs,
-                    "steps": style.steps,
-                    "seconds": style.seconds,
-                },
-                sample_keys=self._sample_keys[-len(style.sample_paths) :] or self._sample_keys,
-            )
+        result = TrainResult(
+            style_id=self._wish.style_id,
+            fence=self._job.fence,
+            model_path=place.key,
+            adapter_sha256=style.adapter_sha256,
+            training_metric={
+                "loss": style.final_loss,
+                "held_out_loss": style.held_out_loss,
+                "epochs": style.epochs,
+                "steps": style.steps,
+                "seconds": style.seconds,
+            },
+            sample_keys=self._sample_keys[-len(style.sample_paths) :] or self._sample_keys,
         )
+        with about(self._job):
+            self._api.complete(result)
 
 
 def _verdict(name: str, error: httpx.HTTPError) -> Exception:

@@ -107,7 +107,7 @@ def copy(tmp_path_factory):
                 or not (name.endswith(".py") or (Path(where) / name).is_dir())
             ],
         )
-    for name in ("celery_config.py", "failpoints.py", ".importlinter"):
+    for name in ("celery_config.py", "failpoints.py", "logs.py", ".importlinter"):
         shutil.copy(ROOT / name, folder / name)
     return folder
 

@@ -33,7 +33,7 @@ FAILPOINTS = {
 
 
 def modules():
-    tracked = [ROOT / "celery_config.py", ROOT / "failpoints.py"]
+    tracked = [ROOT / "celery_config.py", ROOT / "failpoints.py", ROOT / "logs.py"]
     for package in PRODUCT:
         tracked += sorted((ROOT / package).rglob("*.py"))
     return tracked

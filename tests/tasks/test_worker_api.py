@@ -3,10 +3,13 @@
 import httpx
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
+from structlog.contextvars import clear_contextvars, merge_contextvars
+from structlog.testing import capture_logs
 from tenacity import wait_none
 
 from tasks import worker_api
 from tasks.messages import (
+    ClaimedJob,
     RenderFailure,
     RenderProgress,
     RenderProgressBody,
@@ -15,7 +18,14 @@ from tasks.messages import (
 )
 from tasks.on_cpu.deliver_generation import deliver_generation
 from tasks.on_cpu.stamp_signature import stamp_signature
-from tasks.worker_api import ClaimError, ResultRejectedError, WorkerApi, WorkerSettings, cause_of
+from tasks.worker_api import (
+    ClaimError,
+    ResultRejectedError,
+    WorkerApi,
+    WorkerSettings,
+    about,
+    cause_of,
+)
 from tests import making
 from tests.broker import free_port
 from tests.fixtures import ENVIRONMENT
@@ -237,6 +247,28 @@ def test_the_site_gets_token_and_source(client, moody):
     headers = moody.asked[0][3]
     assert headers["Authorization"] == f"Bearer {ENVIRONMENT['INTERNAL_API_TOKEN']}"
     assert headers["X-Request-Source"] == "inference-server"
+
+
+def test_calls_about_a_job_carry_the_request_that_asked_for_it_and_others_none(client, moody):
+    job = ClaimedJob(
+        job_id=7,
+        kind="generation",
+        fence=1,
+        attempt=1,
+        lease_seconds=60,
+        payload={"request_id": "order-1"},
+        download={},
+        upload={},
+    )
+    clear_contextvars()  # of a site that ran in this process
+    client.progress(REPORT)
+    with about(job), capture_logs(processors=[merge_contextvars]) as lines:
+        client.progress(REPORT)
+        client.fail(RenderFailure(generation_id=1, fence=1, error_code="GPU_OOM"))
+    client.progress(REPORT)
+    sent = [headers.get("X-Request-ID") for _, _, _, headers in moody.asked]
+    assert sent == [None, "order-1", "order-1", None]
+    assert [(line["request_id"], line["job_id"]) for line in lines] == [("order-1", 7)]
 
 
 def test_a_site_that_is_away_gives_no_work():

@@ -37,6 +37,8 @@ def engine_options(pool_size: int = 5) -> dict[str, object]:
     return {
         "pool_size": pool_size,
         "pool_pre_ping": True,
+        # The text of an error goes to logs and reports; what people wrote does not.
+        "hide_parameters": True,
         "connect_args": {"options": CONNECT_OPTIONS, "connect_timeout": 5},
     }
 

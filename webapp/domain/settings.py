@@ -68,7 +68,9 @@ class Settings(BaseSettings):
     )
     rate_limits_enabled: bool = Field(True, description="only the test suite turns this off")
     trusted_proxies: int = Field(0, ge=0, description="number of reverse proxies in front")
-    sentry_dsn: str | None = Field(None, description="empty: errors are only logged")
+    metrics_token: Secret | None = Field(
+        None, description="bearer that may read /metrics from another machine; empty: nobody may"
+    )
 
     @model_validator(mode="after")
     def _money_is_real_or_not(self) -> Self:

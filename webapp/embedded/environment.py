@@ -47,6 +47,7 @@ def environment(
         "PUBLIC_BASE_URL": f"http://localhost:{web_port}",
         "INTERNAL_API_URL": f"http://127.0.0.1:{web_port}",
         "INTERNAL_API_TOKEN": _derived(secret, "internal api"),
+        "FLOWER_BASIC_AUTH": f"operator:{_derived(secret, 'flower')[:20]}",
         "WORKER_CACHE_DIR": str(directory.absolute() / "worker"),
         "PYTHONUNBUFFERED": "1",  # lines reach the logs when they are written
         "FLASK_APP": "webapp.app",

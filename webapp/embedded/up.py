@@ -45,7 +45,9 @@ def _say_where(stack: Stack) -> None:
         print(f"  sign-in sandbox   {stack.urls['google']}  (anyone may sign in as anyone)")
     if uses_sandbox(os.environ, "toss"):
         print(f"  payment sandbox   {stack.urls['toss']}  (no money moves)")
-    print(f"  Flower            {stack.urls['flower']}")
+    name, _, password = stack.environment["FLOWER_BASIC_AUTH"].partition(":")
+    print(f"  Flower            {stack.urls['flower']}  (as {name}, password {password})")
+    print(f"  numbers           {stack.urls['web']}/metrics")
     print(f"  logs              {stack.log('*')}")
     print(f"  other terminals   set -a; . {stack.directory}/environment; set +a")
     print("Ctrl-C stops everything.", flush=True)

@@ -14,17 +14,22 @@ from tasks.on_cpu.housekeeping import (
     purge_expired,
     purge_notifications,
     reconcile_payments,
+    recount_counters,
+    sweep_jobs,
 )
 from tests import making
 from tests.toss import toss_server
 from webapp.domain import jobs
 from webapp.domain.models.account import SignIn
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.heartbeat import Heartbeat
 from webapp.domain.models.idempotency import IdempotencyKey
 from webapp.domain.models.notification import Notification, NotificationType
 from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import notifications, purchases
+from webapp.domain.services import heartbeats, notifications, purchases
+from webapp.domain.services.ledger_check import INVARIANTS
 from webapp.domain.settings import settings
 
 
@@ -176,3 +181,56 @@ def test_books_that_differ_are_errors_that_page_and_are_counted(committed, toss,
     [difference] = [line for line in logs if line["log_level"] == "error"]
     assert (difference["event"], difference["order_id"]) == ("payments differ", "P_elsewhere")
     assert [line["differences"] for line in logs if "differences" in line] == [1]
+
+
+def test_the_check_of_the_ledger_leaves_what_it_found(committed):
+    with committed.begin() as session:
+        making.user(session)
+    check_ledger()
+    with committed.begin() as session:
+        found = session.get(Heartbeat, heartbeats.LEDGER).numbers
+        assert set(found) == set(INVARIANTS)
+        assert set(found.values()) == {0}
+        session.execute(text("UPDATE accounts SET balance = 1 WHERE kind = 'spendable'"))
+    check_ledger()
+    with committed() as session:
+        found = session.get(Heartbeat, heartbeats.LEDGER).numbers
+        assert found["I2 cached balance equals its transfers"] == 1
+
+
+def test_jobs_a_standing_relay_left_behind_are_taken_back_with_a_warning(committed):
+    with committed.begin() as session:
+        lost, overdue, fine = (making.generation(session) for _ in range(3))
+        past = jobs.NOW - timedelta(minutes=1)
+        job = making.job_of(session, lost)
+        making.change_job(session, job.id, state="running", lease_until=past)
+        making.change_job(session, making.job_of(session, overdue).id, deadline_at=past)
+    with capture_logs() as logs:
+        sweep_jobs()
+        sweep_jobs()
+    warnings = [line for line in logs if line["log_level"] == "warning"]
+    assert [(line["expired_leases"], line["overdue"]) for line in warnings] == [(1, 1)]
+    with committed() as session:
+        assert (making.job_of(session, lost).state, making.job_of(session, lost).crashes) == (
+            "queued",
+            1,
+        )
+        assert making.job_of(session, overdue).step == "refund"
+        assert making.job_of(session, fine).step == "render_images"
+
+
+def test_every_wrong_counter_is_put_right_and_told(committed):
+    with committed.begin() as session:
+        image = making.generation(session)
+        image.like_count = 4
+    with capture_logs() as logs:
+        recount_counters()
+    [told] = [line for line in logs if line["log_level"] == "warning"]
+    assert (told["counter"], told["id"], told["was"], told["now"]) == (
+        "generations.like_count",
+        image.id,
+        4,
+        0,
+    )
+    with committed() as session:
+        assert session.get(Generation, image.id).like_count == 0

@@ -448,3 +448,12 @@ def test_a_slow_upload_keeps_no_connection_to_the_database(real_app, committed, 
     )
     assert answer.status_code == 201, answer.json
     assert upload.seen == {0}
+
+
+def test_a_name_that_stands_on_certificates_stays_taken(
+    artist_client, ordered, session, style, works
+):
+    artist_client.patch(f"{STYLES}/{style.id}", json={"is_active": False})
+    answer = artist_client.post(STYLES, json=declared() | {"name": style.name.upper()})
+    assert (answer.status_code, error_code(answer)) == (409, "DUPLICATE_STYLE_NAME")
+    assert answer.json["error"]["details"] == {"style_id": style.id}

@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain import jobs, pipelines
@@ -18,6 +18,7 @@ from webapp.domain.errors import (
 )
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist
+from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import (
     LicenseType,
@@ -220,13 +221,15 @@ def _name_tag(name: str) -> str:
 
 
 def _refuse_second_name(session: Session, artist_id: int, name: str) -> None:
-    """A failed style gives its name free with its slot; a switched-off one has given it already."""
+    """Raise DuplicateStyleName for the name of a style that images were ordered in.
+
+    It stands on their certificates, whether the style is still on offer or not. One that nobody
+    used gives its name free with its slot.
+    """
+    was_used = exists().where(Generation.style_id == Style.id)
     twin = session.scalar(
         select(Style.id).where(
-            Style.artist_id == artist_id,
-            func.lower(Style.name) == name.lower(),
-            Style.is_active,
-            Style.training_status != TrainingStatus.FAILED,
+            Style.artist_id == artist_id, func.lower(Style.name) == name.lower(), was_used
         )
     )
     if twin is not None:

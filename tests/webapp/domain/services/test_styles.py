@@ -198,6 +198,17 @@ def test_a_style_that_was_switched_off_gives_its_slot_and_name_free(session, sto
     assert create(session, storage, artist).name == "Ink Harbor"
 
 
+def test_a_name_that_stands_on_certificates_stays_taken(session, storage, artist):
+    used = making.style(session, of=artist, name="Ink Harbor")
+    making.order(session, making.user(session), used)
+    used.is_active = False
+    session.flush()
+    with pytest.raises(errors.DuplicateStyleName) as refused:
+        create(session, storage, artist, new(name="INK harbor"))
+    assert refused.value.details == {"style_id": used.id}
+    assert create(session, storage, artist, new(name="Ink Harbor 2")).name == "Ink Harbor 2"
+
+
 def test_a_failed_style_is_replaced_by_the_next_even_of_the_same_name(session, storage, artist):
     old = making.style(session, of=artist, name="ink HARBOR", training_status="failed")
     made = create(session, storage, artist)

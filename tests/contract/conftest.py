@@ -4,6 +4,7 @@ Black box: the tests here know the service by HTTP alone. Everything but the GPU
 """
 
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -38,7 +39,8 @@ def service() -> Iterator[Stack]:
         yield stack
     finally:
         stack.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        if "KEEP_STACK" not in os.environ:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

@@ -70,7 +70,7 @@ def _ring(celery: Celery, bells: list[Bell]) -> tuple[int, dict[str, int] | None
             # Without a queue behind it, the dead-letter exchange would drop what it is given.
             dead_letters = DEAD_LETTER_QUEUE(connection.default_channel)
             dead_letters.declare()
-            found = {"dead_letters": dead_letters.queue_declare(passive=True).message_count}
+            found = {"dead_letters": dead_letters.queue_declare().message_count}
             with celery.amqp.Producer(connection) as producer:
                 for bell in bells:
                     send(

@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from tests import making
+from tests.webapp import documented
 from webapp.api import csrf
 from webapp.api.access import SIGN_IN
 from webapp.app import create_app
@@ -25,7 +26,9 @@ WORKER_HEADERS = {"Authorization": "Bearer the token of the tests' workers, long
 
 
 class ApiClient(FlaskClient):
-    """A client that sends the CSRF token of whoever is signed in, and reads answers whole."""
+    """A client that sends the CSRF token of whoever is signed in and holds every answer, read
+    whole, against the API's document.
+    """
 
     csrf_token: str | None = None
 
@@ -36,6 +39,7 @@ class ApiClient(FlaskClient):
         answer = super().open(*args, headers=headers, **{"buffered": True} | kwargs)
         # The client keeps a large body in a file and forgets to close it.
         answer.request.environ["wsgi.input"].close()
+        documented.check(self.application, answer)
         return answer
 
 

@@ -12,9 +12,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from webapp.api import envelope, rate_limits
 from webapp.api.access import is_loopback, public
+from webapp.api.operations import operation
 from webapp.domain import readiness
 from webapp.domain.errors import CallbackUnauthorized
 from webapp.extensions import app_settings, db, storage
+from webapp.schemas.health import Health
 
 VERSION = "0.1.0"
 TIMEOUT_SECONDS = 0.5
@@ -60,6 +62,7 @@ def metrics() -> Response:
 @health.get("/health")
 @rate_limits.exempt
 @public
+@operation(gives=Health)
 def read_health() -> Response:
     """Tell clients that the service is up; a database that is away becomes 503."""
     readiness.check_connection(db.session())

@@ -7,24 +7,32 @@ from flask_babel import gettext
 
 from webapp.api import bodies, envelope
 from webapp.api.access import signed_in, user
+from webapp.api.operations import operation
+from webapp.domain.errors import NotFound
 from webapp.domain.services import notification_views, notifications
 from webapp.extensions import db, storage
-from webapp.schemas.notifications import NotificationListQuery
+from webapp.schemas.notifications import (
+    AllRead,
+    NotificationList,
+    NotificationListQuery,
+    NotificationRead,
+    UnreadCount,
+)
 
 blueprint = Blueprint("notifications", __name__)
 
 
 @blueprint.get("/notifications")
 @signed_in
-def list_own() -> Response:
+@operation(gives=NotificationList, links={"notification_id": "/results/0/id"})
+def list_own(query: NotificationListQuery) -> Response:
     """List what one was told, newest first."""
-    asked = bodies.query(NotificationListQuery)
     page = notification_views.own(
         db.session(),
         storage(),
         user_id=user().id,
-        unread_only=asked.unread_only,
-        page=bodies.page(asked),
+        unread_only=query.unread_only,
+        page=bodies.page(query),
     )
     told = [_told(row) for row in page.results]
     return envelope.success(envelope.listed(told, page.next_cursor) | _unread())
@@ -32,6 +40,7 @@ def list_own() -> Response:
 
 @blueprint.get("/notifications/unread-count")
 @signed_in
+@operation(gives=UnreadCount)
 def read_unread_count() -> Response:
     """Count what one has not read."""
     return envelope.success(_unread())
@@ -39,6 +48,7 @@ def read_unread_count() -> Response:
 
 @blueprint.patch("/notifications/<id:notification_id>/read")
 @signed_in
+@operation(gives=NotificationRead, errors=(NotFound,))
 def mark_read(notification_id: int) -> Response:
     """Note that one has read a notification."""
     notifications.mark_read(db.session(), user().id, notification_id)
@@ -48,6 +58,7 @@ def mark_read(notification_id: int) -> Response:
 @blueprint.post("/notifications/read-all")
 @blueprint.route("/notifications/mark-all-read", methods=["POST", "PATCH"])
 @signed_in
+@operation(gives=AllRead)
 def mark_all_read() -> Response:
     """Note that one has read everything."""
     return envelope.success({"updated_count": notifications.mark_all_read(db.session(), user().id)})

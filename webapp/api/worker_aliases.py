@@ -7,13 +7,21 @@ from flask import Blueprint, Response
 
 from webapp.api import bodies, webhooks
 from webapp.api.access import RENDERER, TRAINER, internal
-from webapp.domain.errors import ValidationFailed
+from webapp.api.operations import operation
+from webapp.domain.errors import (
+    GenerationNotFound,
+    ResultRejected,
+    StyleNotFound,
+    ValidationFailed,
+)
 from webapp.domain.models.job import JobKind
 from webapp.domain.services import workers
 from webapp.extensions import db
 from webapp.schemas import webhooks as schemas
 
 blueprint = Blueprint("worker_aliases", __name__)
+BAD_TRAINING = (StyleNotFound, ResultRejected)
+BAD_RENDERING = (GenerationNotFound, ResultRejected)
 Report = tuple[Any, Callable[[Any], Response]]
 TRAINING: dict[str, Report] = {
     "training": (schemas.TrainProgress, webhooks.take_training_progress),
@@ -29,6 +37,7 @@ RENDERING: dict[str, Report] = {
 
 @blueprint.patch("/models/<id:style_id>/status")
 @internal(TRAINER)
+@operation(gives=schemas.ReportTaken, errors=BAD_TRAINING, body=schemas.TrainingStatusReport)
 def training_status(style_id: int) -> Response:
     """Take the report that `status` names."""
     return _take(TRAINING, _training_body(style_id))
@@ -36,6 +45,7 @@ def training_status(style_id: int) -> Response:
 
 @blueprint.patch("/styles/<id:style_id>")
 @internal(TRAINER)
+@operation(gives=schemas.ReportTaken, errors=BAD_TRAINING, body=schemas.TrainingStatusReport)
 def training_progress(style_id: int) -> Response:
     """Store where a training stands."""
     return _take(TRAINING, _training_body(style_id) | {"status": "training"})
@@ -43,12 +53,14 @@ def training_progress(style_id: int) -> Response:
 
 @blueprint.patch("/images/<id:generation_id>/status")
 @internal(RENDERER)
+@operation(gives=schemas.ReportTaken, errors=BAD_RENDERING, body=schemas.RenderingStatusReport)
 def render_status(generation_id: int) -> Response:
     """Take the report that `status` names."""
     return _take(RENDERING, _render_body(generation_id))
 
 
 @internal(RENDERER)
+@operation(gives=schemas.ReportTaken, errors=BAD_RENDERING, body=schemas.RenderingStatusReport)
 def render_progress(generation_id: int) -> Response:
     """Store where a rendering stands; PATCH /generations/:id leads here with the internal token."""
     return _take(RENDERING, _render_body(generation_id) | {"status": "processing"})

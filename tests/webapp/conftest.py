@@ -16,6 +16,7 @@ from tests.webapp import documented
 from webapp.api import csrf
 from webapp.api.access import SIGN_IN
 from webapp.app import create_app
+from webapp.domain.gateways.storage import FolderStorage
 from webapp.domain.models.account import SignIn, User
 from webapp.domain.models.generation import Generation
 from webapp.domain.services import generations
@@ -147,36 +148,39 @@ def ordered(session, buyer, style) -> Generation:
     return made
 
 
+def finished(
+    session: Session, storage: FolderStorage, made: Generation, *, is_public: bool
+) -> Generation:
+    """Bring an image to its end as the two CPU steps would, without drawing anything."""
+    for kind in ("image", "preview", "thumbnail"):
+        storage.put(f"{kind}s/{made.id}.png", making.signature_png(), content_type="image/png")
+    generations.pipelines.advance_generation(session, made.id, "processing")
+    generations.complete(
+        session,
+        made.id,
+        "0" * 16,
+        image_key=f"images/{made.id}.png",
+        preview_key=f"previews/{made.id}.png",
+        thumbnail_key=f"thumbnails/{made.id}.png",
+        image_sha256="a" * 64,
+        image_size=100,
+    )
+    if is_public:
+        session.execute(update(Generation).where(Generation.id == made.id).values(is_public=True))
+    session.commit()
+    return session.scalars(
+        select(Generation).where(Generation.id == made.id).execution_options(populate_existing=True)
+    ).one()
+
+
 @pytest.fixture
 def finish(session: Session, storage) -> Callable[..., Generation]:
-    """Bring an image to its end as the two CPU steps would, without drawing anything."""
+    """Bring an image of the test's own transaction to its end."""
 
-    def finished(made: Generation, *, is_public: bool = False) -> Generation:
-        for kind in ("image", "preview", "thumbnail"):
-            storage.put(f"{kind}s/{made.id}.png", making.signature_png(), content_type="image/png")
-        generations.pipelines.advance_generation(session, made.id, "processing")
-        generations.complete(
-            session,
-            made.id,
-            "0" * 16,
-            image_key=f"images/{made.id}.png",
-            preview_key=f"previews/{made.id}.png",
-            thumbnail_key=f"thumbnails/{made.id}.png",
-            image_sha256="a" * 64,
-            image_size=100,
-        )
-        if is_public:
-            session.execute(
-                update(Generation).where(Generation.id == made.id).values(is_public=True)
-            )
-        session.commit()
-        return session.scalars(
-            select(Generation)
-            .where(Generation.id == made.id)
-            .execution_options(populate_existing=True)
-        ).one()
+    def finish(made: Generation, *, is_public: bool = False) -> Generation:
+        return finished(session, storage, made, is_public=is_public)
 
-    return finished
+    return finish
 
 
 @pytest.fixture

@@ -172,8 +172,7 @@ class _Described:
             return answer
         data = self.types[self.said.gives, "serialization"]
         if self.said.media == EVENTS:
-            schema = {"type": "string", "examples": ["event: update\nid: 1\ndata: {…}\n\n"]}
-            return answer | {"content": {EVENTS: self._content(schema)}}
+            return answer | {"content": {EVENTS: self._content(_event(data))}}
         links = dict(self._links())
         content = {"content": {JSON: self._content(_envelope(data))}}
         return answer | content | ({"links": links} if links else {})
@@ -253,6 +252,20 @@ def _envelope(data: Schema) -> Schema:
         },
         "required": ["success", "data", "meta"],
         "additionalProperties": False,
+    }
+
+
+def _event(data: Schema) -> Schema:
+    """Return the schema of one message of a stream."""
+    told = {"type": "string", "contentMediaType": JSON, "contentSchema": data}
+    return {
+        "type": "object",
+        "properties": {
+            "event": {"enum": ["update", "end"]},
+            "id": {"type": "string", "examples": ["1"]},
+            "data": told | {"examples": ["{}"]},
+        },
+        "required": ["event", "id", "data"],
     }
 
 

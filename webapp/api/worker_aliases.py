@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 from flask import Blueprint, Response
 
 from webapp.api import bodies, webhooks
@@ -87,4 +88,4 @@ def _take(reports: dict[str, Report], body: dict[str, Any]) -> Response:
     if not isinstance(status, str) or status not in reports:
         raise ValidationFailed(fields={"status": [f"One of {', '.join(reports)}."]})
     model, take = reports[status]
-    return take(model.model_validate(body))
+    return take(model.model_validate_json(orjson.dumps(body), strict=True))

@@ -14,13 +14,29 @@ def _canonical(value: Any) -> Any:
     return ALIASES.get(value, value) if isinstance(value, str) else value
 
 
+def _written_out(value: Any) -> Any:
+    """Refuse the plain number that pydantic would take for seconds."""
+    if isinstance(value, str) and "-" not in value[1:]:
+        raise ValueError("must be a date or a time")
+    return value
+
+
 def _moment(value: date | datetime) -> datetime:
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
-    return datetime.combine(value, time.min, UTC)
+    if not isinstance(value, datetime):
+        return datetime.combine(value, time.min, UTC)
+    try:
+        # The database knows no offset of sixteen hours.
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError("must be within the years 1 to 9999") from None
 
 
-Moment = Annotated[date | datetime, Field(union_mode="left_to_right"), AfterValidator(_moment)]
+Moment = Annotated[
+    date | datetime,
+    Field(union_mode="left_to_right"),
+    BeforeValidator(_written_out),
+    AfterValidator(_moment),
+]
 
 
 class TransactionQuery(PageQuery):

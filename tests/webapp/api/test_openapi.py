@@ -5,8 +5,8 @@ import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from tests.webapp import documented
-from webapp.api.routes import PLACE
 from webapp.api.access import Access
+from webapp.api.routes import PLACE
 
 
 @pytest.fixture

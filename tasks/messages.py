@@ -4,7 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", examples=["0123456789abcdef" * 4])]
+Key = Annotated[str, Field(examples=["raw/500/7-01JH3Z6V9C.png"])]
+Cause = Annotated[str, Field(max_length=40, examples=["GPU_OOM"])]
 Kind = Literal["training", "generation"]
 
 
@@ -17,7 +19,7 @@ class Message(BaseModel):
 class Claim(Message):
     """A worker asks for work."""
 
-    worker: str = Field(min_length=1, max_length=100)
+    worker: str = Field(min_length=1, max_length=100, examples=["gpu-1"])
     kinds: list[Kind] = Field(min_length=1, max_length=3)
     max: int = Field(1, ge=1, le=16)
     job_id: int | None = Field(None, description="the job that the bell named")
@@ -32,9 +34,9 @@ class Claim(Message):
 class UploadUrl(Message):
     """Where a worker may put one object."""
 
-    key: str
-    method: str
-    url: str
+    key: Key
+    method: str = Field(examples=["PUT"])
+    url: str = Field(examples=["https://files.example/one.png"])
     headers: dict[str, str] = {}
 
 
@@ -81,8 +83,8 @@ class ClaimedJob(Message):
     fence: int
     attempt: int
     lease_seconds: int
-    payload: dict[str, Any]
-    download: dict[str, str]
+    payload: dict[str, Any] = Field(examples=[{"generation_id": 500, "seed": 42}])
+    download: dict[str, str] = Field(examples=[{"adapter": "https://files.example/adapter"}])
     upload: dict[str, UploadUrl]
 
 
@@ -141,7 +143,7 @@ class RenderResult(Report):
     """A finished raw image in private storage."""
 
     generation_id: int
-    result_key: str
+    result_key: Key
     sha256: Sha256
     seed: int
     width: int
@@ -154,7 +156,7 @@ class TrainResult(Report):
     """A finished adapter in private storage."""
 
     style_id: int
-    model_path: str
+    model_path: Key
     adapter_sha256: Sha256
     training_metric: dict[str, float] = {}
     sample_keys: list[str] = Field(default=[], max_length=60)
@@ -164,7 +166,7 @@ class RenderFailure(Report):
     """An attempt that failed, with its cause."""
 
     generation_id: int
-    error_code: str = Field(max_length=40)
+    error_code: Cause
     error_message: str = Field("", max_length=2000)
 
 
@@ -172,7 +174,7 @@ class TrainFailure(Report):
     """An attempt that failed, with its cause."""
 
     style_id: int
-    error_code: str = Field(max_length=40)
+    error_code: Cause
     error_message: str = Field("", max_length=2000)
 
 

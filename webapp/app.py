@@ -18,6 +18,7 @@ from webapp.api import (
     admin,
     bodies,
     comments,
+    docs,
     envelope,
     errors,
     follows,
@@ -71,8 +72,13 @@ API = (
     webhooks.blueprint,
     worker_aliases.blueprint,
 )
-# Without a prefix: probes, the folder's signed URLs, and pages.
-SITE: tuple[Blueprint, ...] = (health.probes, storage.blueprint, site.blueprint)
+# Under one name only: probes, the folder's signed URLs, the API's document, and pages.
+SITE: tuple[Blueprint, ...] = (
+    health.probes,
+    storage.blueprint,
+    docs.blueprint,
+    site.blueprint,
+)
 PREFIXES = {"api_v1": "/api/v1", "api": "/api"}
 LANGUAGES = ("en", "ko")
 SESSION_LIFETIME = timedelta(days=14)

@@ -12,9 +12,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from tests import making
+from tests.webapp import documented
 from webapp.api import csrf
 from webapp.api.access import SIGN_IN
 from webapp.app import create_app
+from webapp.domain.gateways.storage import FolderStorage
 from webapp.domain.models.account import SignIn, User
 from webapp.domain.models.generation import Generation
 from webapp.domain.settings import settings
@@ -24,7 +26,9 @@ WORKER_HEADERS = {"Authorization": "Bearer the token of the tests' workers, long
 
 
 class ApiClient(FlaskClient):
-    """A client that sends the CSRF token of whoever is signed in, and reads answers whole."""
+    """A client that sends the CSRF token of whoever is signed in and holds every answer, read
+    whole, against the API's document.
+    """
 
     csrf_token: str | None = None
 
@@ -35,6 +39,7 @@ class ApiClient(FlaskClient):
         answer = super().open(*args, headers=headers, **{"buffered": True} | kwargs)
         # The client keeps a large body in a file and forgets to close it.
         answer.request.environ["wsgi.input"].close()
+        documented.check(self.application, answer)
         return answer
 
 
@@ -142,20 +147,25 @@ def ordered(session, buyer, style) -> Generation:
     return made
 
 
+def finished(
+    session: Session, storage: FolderStorage, made: Generation, *, is_public: bool
+) -> Generation:
+    """Bring an image to its end as the two CPU steps would, without drawing anything."""
+    making.finish(session, storage, made, is_public=is_public)
+    session.commit()
+    return session.scalars(
+        select(Generation).where(Generation.id == made.id).execution_options(populate_existing=True)
+    ).one()
+
+
 @pytest.fixture
 def finish(session: Session, storage) -> Callable[..., Generation]:
-    """Bring an image to its end as the two CPU steps would, without drawing anything."""
+    """Bring an image of the test's own transaction to its end."""
 
-    def finished(made: Generation, *, is_public: bool = False) -> Generation:
-        making.finish(session, storage, made, is_public=is_public)
-        session.commit()
-        return session.scalars(
-            select(Generation)
-            .where(Generation.id == made.id)
-            .execution_options(populate_existing=True)
-        ).one()
+    def finish(made: Generation, *, is_public: bool = False) -> Generation:
+        return finished(session, storage, made, is_public=is_public)
 
-    return finished
+    return finish
 
 
 @pytest.fixture

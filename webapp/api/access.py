@@ -97,7 +97,14 @@ def admin(view: View) -> View:
 
 def internal(*sources: str) -> Callable[[View], View]:
     """Let our own workers in, by token, source and (if a list is set) address."""
-    return _guarded(Access.INTERNAL, lambda: _check_internal(sources))
+    guard = _guarded(Access.INTERNAL, lambda: _check_internal(sources))
+
+    def decorate(view: View) -> View:
+        guarded = guard(view)
+        guarded.sources = sources  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
 
 
 def in_steps(view: View) -> View:
@@ -114,7 +121,7 @@ def or_worker(worker_view: View) -> Callable[[View], View]:
         def either(*args: Any, **kwargs: Any) -> Any:
             return (worker_view if _is_worker_call() else view)(*args, **kwargs)
 
-        either.has_worker_view = True  # type: ignore[attr-defined]
+        either.worker_view = worker_view  # type: ignore[attr-defined]
         return either
 
     return decorate
@@ -215,7 +222,7 @@ def _know_and_count() -> None:
     access = getattr(view, "access", Access.PUBLIC)
     if access is Access.INTERNAL or request.endpoint == "static":
         return
-    if getattr(view, "has_worker_view", False) and _is_worker_call():
+    if hasattr(view, "worker_view") and _is_worker_call():
         return
     if getattr(view, "rate_exempt", False):
         return

@@ -5,16 +5,41 @@ from flask_login import current_user
 
 from webapp.api import bodies, csrf, envelope
 from webapp.api.access import artist, public, signed_in, user
-from webapp.domain.errors import ValidationFailed
+from webapp.api.operations import File, operation
+from webapp.domain.errors import (
+    AlreadyArtist,
+    DuplicateUsername,
+    GenerationStillProcessing,
+    ImageCorrupt,
+    ImageSizeExceeded,
+    ImageTooLargePixels,
+    InvalidImageFormat,
+    TrainingInProgress,
+    ValidationFailed,
+)
 from webapp.domain.services import accounts, leaving, ledger
 from webapp.extensions import db, storage
-from webapp.schemas.accounts import ArtistProfile, Farewell, Profile, UpgradeToArtist
+from webapp.schemas.accounts import (
+    Account,
+    ArtistChanges,
+    ArtistProfile,
+    CsrfToken,
+    Farewell,
+    Left,
+    LoggedOut,
+    Profile,
+    Upgraded,
+    UpgradeToArtist,
+)
 
 blueprint = Blueprint("accounts", __name__)
+BAD_IMAGE = (InvalidImageFormat, ImageSizeExceeded, ImageTooLargePixels, ImageCorrupt)
+SIGNATURE = File("A PNG of up to 2 MB, or its data URL.")
 
 
 @blueprint.get("/auth/csrf")
 @public
+@operation(gives=CsrfToken)
 def read_csrf() -> Response:
     """Give the token that unsafe requests carry, and its cookie."""
     sign_in_id = current_user.sign_in_id if current_user.is_authenticated else None
@@ -27,6 +52,7 @@ def read_csrf() -> Response:
 @blueprint.get("/auth/me")
 @blueprint.get("/users/me")
 @signed_in
+@operation(gives=Account)
 def read_me() -> Response:
     """Show the own account."""
     return envelope.success(accounts.profile(db.session(), storage(), user()))
@@ -34,6 +60,7 @@ def read_me() -> Response:
 
 @blueprint.post("/auth/logout")
 @signed_in
+@operation(gives=LoggedOut)
 def log_out() -> Response:
     """End this session on the server."""
     accounts.end_sign_in(db.session(), current_user.sign_in_id)
@@ -44,24 +71,28 @@ def log_out() -> Response:
 @blueprint.patch("/users/me")
 @bodies.accepts(bodies.MAX_BODY)
 @signed_in
-def change_me() -> Response:
+@operation(
+    gives=Account,
+    errors=(DuplicateUsername, *BAD_IMAGE),
+    files={"profile_image": File("A JPG or PNG of up to 5 MB.", required=False)},
+)
+def change_me(fields: Profile) -> Response:
     """Change name, bio, language or picture."""
-    body = bodies.form_body(Profile) if bodies.is_multipart() else bodies.json_body(Profile)
     accounts.update_profile(
         db.session(),
         storage(),
         user=user(),
         picture=bodies.profile_image(),
-        **body.model_dump(),
+        **fields.model_dump(),
     )
     return envelope.success(accounts.profile(db.session(), storage(), user()))
 
 
 @blueprint.delete("/users/me")
 @signed_in
-def leave() -> Response:
+@operation(gives=Left, errors=(TrainingInProgress, GenerationStillProcessing))
+def leave(body: Farewell) -> Response:
     """Close the own account."""
-    body = bodies.json_body(Farewell)
     result = leaving.leave(db.session(), user=user(), confirm=body.confirm)
     session.clear()
     return envelope.success({"result": result})
@@ -70,19 +101,22 @@ def leave() -> Response:
 @blueprint.post("/users/me/upgrade-to-artist")
 @bodies.accepts(bodies.MAX_BODY)
 @signed_in
-def upgrade_to_artist() -> Response:
+@operation(
+    gives=Upgraded,
+    errors=(AlreadyArtist, *BAD_IMAGE),
+    files={"signature_image": SIGNATURE},
+)
+def upgrade_to_artist(fields: UpgradeToArtist) -> Response:
     """Become an artist, with the signature that will stand on every image."""
-    model = UpgradeToArtist
-    body = bodies.form_body(model) if bodies.is_multipart() else bodies.json_body(model)
-    signature = bodies.signature_image(body.signature_image)
+    signature = bodies.signature_image(fields.signature_image)
     if signature is None:
         raise ValidationFailed(fields={"signature_image": ["A PNG file or data URL is needed."]})
     made = accounts.upgrade_to_artist(
         db.session(),
         storage(),
         user=user(),
-        artist_name=body.artist_name,
-        verified_email=body.verified_email,
+        artist_name=fields.artist_name,
+        verified_email=fields.verified_email,
         signature=signature,
     )
     return envelope.success(accounts.upgraded(storage(), user(), made))
@@ -91,16 +125,19 @@ def upgrade_to_artist() -> Response:
 @blueprint.patch("/users/me/artist")
 @bodies.accepts(bodies.MAX_BODY)
 @artist
-def change_artist() -> Response:
+@operation(
+    gives=ArtistProfile,
+    errors=BAD_IMAGE,
+    files={"signature_image": File("A PNG of up to 2 MB, or its data URL.", required=False)},
+)
+def change_artist(fields: ArtistChanges) -> Response:
     """Change the artist's name, or the signature of later images."""
-    model = ArtistProfile
-    body = bodies.form_body(model) if bodies.is_multipart() else bodies.json_body(model)
     changed = accounts.update_artist(
         db.session(),
         storage(),
         user=user(),
-        signature=bodies.signature_image(body.signature_image),
-        **body.model_dump(exclude={"signature_image"}),
+        signature=bodies.signature_image(fields.signature_image),
+        **fields.model_dump(exclude={"signature_image"}),
     )
     earned = ledger.balances(db.session(), user().id).earned
     return envelope.success(accounts.artist_profile(storage(), user(), changed, earned))

@@ -53,10 +53,10 @@ def is_multipart() -> bool:
 
 
 def json_body(model: type[Model]) -> Model:
-    """Return the JSON body; raises InvalidRequest for what is not JSON."""
+    """Return the JSON body, each field of its own type; raises InvalidRequest for other bodies."""
     if not request.is_json:
         raise InvalidRequest(reason="Content-Type must be application/json.")
-    return model.model_validate_json(request.get_data())
+    return model.model_validate_json(request.get_data(), strict=True)
 
 
 def json_object() -> dict[str, Any]:

@@ -6,22 +6,44 @@ from flask import Blueprint, Response, g, redirect, request
 
 from webapp.api import bodies, envelope, event_streams, rate_limits, worker_aliases
 from webapp.api.access import or_worker, public, signed_in, user, viewer
-from webapp.domain.errors import Unauthorized
+from webapp.api.operations import EVENTS, operation
+from webapp.domain.errors import (
+    AlreadyCanceled,
+    Forbidden,
+    GenerationNotFound,
+    GenerationStillProcessing,
+    InsufficientTokens,
+    InvalidTagLanguage,
+    InvalidTransition,
+    LicenseNotValid,
+    NotFound,
+    PriceChanged,
+    StyleNotFound,
+    StyleNotReady,
+    TagNotAllowed,
+    Unauthorized,
+)
 from webapp.domain.services import generation_views, generations
 from webapp.domain.services.generation_views import FeedFilter, OwnFilter
 from webapp.extensions import db, storage
+from webapp.schemas.fields import Listed
 from webapp.schemas.generations import (
+    FeedCard,
     FeedQuery,
     GenerationChanges,
     GenerationListQuery,
     GenerationRequest,
+    GenerationView,
     ImageQuery,
+    OrderedGeneration,
+    OwnGenerationView,
 )
 
 blueprint = Blueprint("generations", __name__)
 ROUTE = "POST /generations"
 LOCATION = "/api/v1/generations/{id}"
 MAX_COUNT = 4
+LINKS = {"generation_id": "/id"}
 
 
 def images_asked_for() -> int:
@@ -35,9 +57,23 @@ def images_asked_for() -> int:
 @blueprint.post("/images/generate")
 @rate_limits.limited(rate_limits.GENERATION, images_asked_for)
 @signed_in
-def create() -> Response:
+@operation(
+    gives=OrderedGeneration,
+    status=201,
+    errors=(
+        InsufficientTokens,
+        StyleNotFound,
+        StyleNotReady,
+        LicenseNotValid,
+        PriceChanged,
+        InvalidTagLanguage,
+        TagNotAllowed,
+    ),
+    idempotent=True,
+    links=LINKS,
+)
+def create(body: GenerationRequest) -> Response:
     """Order one to four images."""
-    body = bodies.json_body(GenerationRequest)
 
     def run() -> dict[str, Any]:
         order = generations.request(
@@ -51,35 +87,39 @@ def create() -> Response:
 @blueprint.get("/generations/feed")
 @blueprint.get("/community/feed")
 @public
-def feed() -> Response:
+@operation(
+    gives=Listed[FeedCard],
+    errors=(Unauthorized,),
+    links={"generation_id": "/results/0/id", "style_id": "/results/0/style/id"},
+)
+def feed(query: FeedQuery) -> Response:
     """List what everybody may see."""
-    asked = bodies.query(FeedQuery)
-    if asked.following and viewer().user_id is None:
+    if query.following and viewer().user_id is None:
         raise Unauthorized
     wanted = FeedFilter(
-        sort="recent" if asked.sort == "created_at" else asked.sort,
-        tags=tuple(asked.tags),
-        tags_any=tuple(asked.tags_any),
-        **asked.model_dump(include={"style_id", "artist_id", "user_id", "following"}),
+        sort="recent" if query.sort == "created_at" else query.sort,
+        tags=tuple(query.tags),
+        tags_any=tuple(query.tags_any),
+        **query.model_dump(include={"style_id", "artist_id", "user_id", "following"}),
     )
     page = generation_views.feed(
-        db.session(), storage(), viewer=viewer(), wanted=wanted, page=bodies.page(asked)
+        db.session(), storage(), viewer=viewer(), wanted=wanted, page=bodies.page(query)
     )
     return envelope.success(envelope.listed(page.results, page.next_cursor))
 
 
 @blueprint.get("/generations/me")
 @signed_in
-def list_own() -> Response:
+@operation(gives=Listed[OwnGenerationView], links={"generation_id": "/results/0/id"})
+def list_own(query: GenerationListQuery) -> Response:
     """List one's own images."""
-    asked = bodies.query(GenerationListQuery)
     wanted = OwnFilter(
-        status=None if asked.status == "all" else asked.status,
-        is_public=None if asked.is_public == "all" else asked.is_public,
-        style_id=asked.style_id,
+        status=None if query.status == "all" else query.status,
+        is_public=None if query.is_public == "all" else query.is_public,
+        style_id=query.style_id,
     )
     page = generation_views.own(
-        db.session(), storage(), user_id=user().id, wanted=wanted, page=bodies.page(asked)
+        db.session(), storage(), user_id=user().id, wanted=wanted, page=bodies.page(query)
     )
     return envelope.success(envelope.listed(page.results, page.next_cursor))
 
@@ -88,6 +128,7 @@ def list_own() -> Response:
 @blueprint.get("/images/<id:generation_id>")
 @blueprint.get("/images/<id:generation_id>/status")
 @public
+@operation(gives=GenerationView | OwnGenerationView, errors=(GenerationNotFound,))
 def read(generation_id: int) -> Response:
     """Show one image and where it stands."""
     return envelope.success(_view(generation_id))
@@ -95,16 +136,16 @@ def read(generation_id: int) -> Response:
 
 @blueprint.get("/generations/<id:generation_id>/image")
 @public
-def read_image(generation_id: int) -> Response:
+@operation(status=302, errors=(GenerationNotFound, GenerationStillProcessing, NotFound))
+def read_image(generation_id: int, query: ImageQuery) -> Response:
     """Send the browser to the file."""
-    asked = bodies.query(ImageQuery)
     url = generation_views.image_url(
         db.session(),
         storage(),
         generation_id=generation_id,
         viewer=viewer(),
-        variant=asked.variant,
-        download=asked.download,
+        variant=query.variant,
+        download=query.download,
     )
     response = redirect(url, code=302)
     response.headers["Cache-Control"] = "no-store"
@@ -115,15 +156,23 @@ def read_image(generation_id: int) -> Response:
 @blueprint.patch("/images/<id:generation_id>")
 @or_worker(worker_aliases.render_progress)
 @signed_in
-def edit(generation_id: int) -> Response:
+@operation(
+    gives=OwnGenerationView,
+    errors=(Forbidden, GenerationNotFound, GenerationStillProcessing, InvalidTransition),
+)
+def edit(generation_id: int, body: GenerationChanges) -> Response:
     """Show an image to everybody, hide it again, or describe it."""
-    changes = bodies.json_body(GenerationChanges).model_dump(exclude_none=True)
+    changes = body.model_dump(exclude_none=True)
     generations.edit(db.session(), user_id=user().id, generation_id=generation_id, **changes)
     return envelope.success(_view(generation_id))
 
 
 @blueprint.post("/generations/<id:generation_id>/cancel")
 @signed_in
+@operation(
+    gives=OwnGenerationView,
+    errors=(AlreadyCanceled, Forbidden, InvalidTransition, GenerationNotFound),
+)
 def cancel(generation_id: int) -> Response:
     """Cancel an image that nobody has begun."""
     generations.cancel(db.session(), user_id=user().id, generation_id=generation_id)
@@ -132,6 +181,7 @@ def cancel(generation_id: int) -> Response:
 
 @blueprint.get("/generations/<id:generation_id>/events")
 @public
+@operation(gives=GenerationView | OwnGenerationView, errors=(GenerationNotFound,), media=EVENTS)
 def watch(generation_id: int) -> Response:
     """Stream one image until it is final."""
     who, objects = viewer(), storage()

@@ -21,11 +21,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.api import rate_limits
 from webapp.api.access import public, start_session
+from webapp.api.operations import operation
 from webapp.domain.errors import AccountInactive, DomainError
 from webapp.domain.services import accounts
 from webapp.domain.services.accounts import GoogleIdentity
 from webapp.domain.settings import Settings
 from webapp.extensions import db
+from webapp.schemas.accounts import GoogleAnswer, LoginQuery
 
 NAME = "google"
 STATE, VERIFIER, STARTED, NEXT = (
@@ -100,6 +102,7 @@ class GoogleBlueprint(OAuth2ConsumerBlueprint):  # type: ignore[misc]
 
     @rate_limits.limited(rate_limits.LOGIN)
     @public
+    @operation(status=302, query=LoginQuery)
     def login(self) -> Response:
         """Send the browser to Google; the state is bound to this browser for ten minutes."""
         session[NEXT] = local_path(request.args.get("next", "/"))
@@ -110,6 +113,7 @@ class GoogleBlueprint(OAuth2ConsumerBlueprint):  # type: ignore[misc]
         return answer
 
     @public
+    @operation(status=302, query=GoogleAnswer)
     def authorized(self) -> Response:
         """Take the browser back from Google: signed in, or to the sign-in page with a reason."""
         refusal = _refusal()

@@ -13,10 +13,12 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from webapp.api import envelope, metrics, rate_limits
 from webapp.api.access import is_loopback, public
+from webapp.api.operations import operation
 from webapp.domain import readiness
 from webapp.domain.db import DatabaseUnavailable
 from webapp.domain.errors import CallbackUnauthorized
 from webapp.extensions import app_settings, db, storage
+from webapp.schemas.health import Health
 
 VERSION = "0.1.0"
 TIMEOUT_SECONDS = 0.5
@@ -81,6 +83,7 @@ def _knows_metrics_token() -> bool:
 @health.get("/health")
 @rate_limits.exempt
 @public
+@operation(gives=Health)
 def read_health() -> Response:
     """Tell clients that the service is up; a database that is away becomes 503."""
     readiness.check_connection(db.session())

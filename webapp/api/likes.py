@@ -4,24 +4,28 @@ from flask import Blueprint, Response
 
 from webapp.api import envelope
 from webapp.api.access import signed_in, user
+from webapp.api.operations import operation
+from webapp.domain.errors import DuplicateLike, GenerationNotFound
 from webapp.domain.services import likes
 from webapp.extensions import db
+from webapp.schemas.likes import Liked, LikeToggled
 
 blueprint = Blueprint("likes", __name__)
 
 
 @blueprint.post("/generations/<id:generation_id>/like")
 @signed_in
+@operation(gives=Liked, status=201, errors=(DuplicateLike, GenerationNotFound))
 def like(generation_id: int) -> Response:
     """Like an image."""
     count = likes.like(db.session(), user=user(), generation_id=generation_id)
-    return envelope.created(
-        {"is_liked": True, "like_count": count}, f"/api/v1/generations/{generation_id}/like"
-    )
+    liked = {"is_liked": True, "like_count": count}
+    return envelope.created(liked, f"/api/v1/generations/{generation_id}")
 
 
 @blueprint.delete("/generations/<id:generation_id>/like")
 @signed_in
+@operation(status=204, errors=(GenerationNotFound,))
 def unlike(generation_id: int) -> Response:
     """Like an image no longer."""
     likes.unlike(db.session(), user=user(), generation_id=generation_id)
@@ -30,6 +34,7 @@ def unlike(generation_id: int) -> Response:
 
 @blueprint.post("/images/<id:generation_id>/like")
 @signed_in
+@operation(gives=LikeToggled, errors=(GenerationNotFound,))
 def toggle(generation_id: int) -> Response:
     """Like an image, or no longer."""
     is_liked, count = likes.toggle(db.session(), user=user(), generation_id=generation_id)

@@ -9,26 +9,37 @@ from sqlalchemy.orm import Session
 
 from webapp.api import bodies, envelope, event_streams
 from webapp.api.access import RENDERER, SETS, TRAINER, internal, signed_in, user
+from webapp.api.operations import EVENTS, operation
+from webapp.domain.errors import NotFound
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.services import accounts, notification_views, notifications
 from webapp.extensions import db, storage
-from webapp.schemas.notifications import NewNotification, NotificationListQuery
+from webapp.schemas.notifications import (
+    AllRead,
+    Newest,
+    NewNotification,
+    NotificationList,
+    NotificationListQuery,
+    NotificationRead,
+    NotificationView,
+    UnreadCount,
+)
 
 blueprint = Blueprint("notifications", __name__)
 
 
 @blueprint.get("/notifications")
 @signed_in
-def list_own() -> Response:
+@operation(gives=NotificationList, links={"notification_id": "/results/0/id"})
+def list_own(query: NotificationListQuery) -> Response:
     """List what one was told, newest first."""
-    asked = bodies.query(NotificationListQuery)
     page = notification_views.own(
         db.session(),
         storage(),
         user_id=user().id,
-        unread_only=asked.unread_only,
-        page=bodies.page(asked),
+        unread_only=query.unread_only,
+        page=bodies.page(query),
     )
     told = [_told(row) for row in page.results]
     return envelope.success(envelope.listed(told, page.next_cursor) | _unread())
@@ -36,6 +47,7 @@ def list_own() -> Response:
 
 @blueprint.get("/notifications/unread-count")
 @signed_in
+@operation(gives=UnreadCount)
 def read_unread_count() -> Response:
     """Count what one has not read."""
     return envelope.success(_unread())
@@ -43,6 +55,7 @@ def read_unread_count() -> Response:
 
 @blueprint.get("/notifications/events")
 @signed_in
+@operation(gives=Newest, media=EVENTS)
 def watch() -> Response:
     """Stream how much is unread and what is newest, for as long as this session lasts."""
     person_id, sign_in_id, objects = user().id, current_user.sign_in_id, storage()
@@ -68,9 +81,9 @@ def _news(session: Session, objects: Storage, person_id: int) -> dict[str, Any]:
 
 @blueprint.post("/notifications")
 @internal(TRAINER, RENDERER, SETS)
-def tell() -> Response:
-    """Tell somebody something, once."""
-    body = bodies.json_body(NewNotification)
+@operation(gives=NotificationView, status=201, errors=(NotFound,))
+def tell(body: NewNotification) -> Response:
+    """Tell somebody something, once; a second telling is answered with 200."""
     told_id, is_new = notifications.report(
         db.session(),
         body.recipient_id,
@@ -86,6 +99,7 @@ def tell() -> Response:
 
 @blueprint.patch("/notifications/<id:notification_id>/read")
 @signed_in
+@operation(gives=NotificationRead, errors=(NotFound,))
 def mark_read(notification_id: int) -> Response:
     """Note that one has read a notification."""
     notifications.mark_read(db.session(), user().id, notification_id)
@@ -95,6 +109,7 @@ def mark_read(notification_id: int) -> Response:
 @blueprint.post("/notifications/read-all")
 @blueprint.route("/notifications/mark-all-read", methods=["POST", "PATCH"])
 @signed_in
+@operation(gives=AllRead)
 def mark_all_read() -> Response:
     """Note that one has read everything."""
     return envelope.success({"updated_count": notifications.mark_all_read(db.session(), user().id)})

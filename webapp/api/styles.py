@@ -7,44 +7,84 @@ from sqlalchemy.orm import Session
 
 from webapp.api import bodies, envelope, event_streams, worker_aliases
 from webapp.api.access import artist, or_worker, public, signed_in, user, viewer
-from webapp.domain.errors import Unauthorized
+from webapp.api.operations import EVENTS, File, operation
+from webapp.domain.errors import (
+    DuplicateImage,
+    DuplicateStyleName,
+    Forbidden,
+    ImageResolutionTooLow,
+    ImageSizeExceeded,
+    ImageTooLargePixels,
+    InsufficientImages,
+    InvalidImageFormat,
+    InvalidTagLanguage,
+    InvalidTransition,
+    StyleInUse,
+    StyleLimitReached,
+    StyleNotFound,
+    StyleNotReady,
+    TagNotAllowed,
+    TooManyImages,
+    TrainingInProgress,
+    Unauthorized,
+    UploadIncomplete,
+)
 from webapp.domain.models.style import Style
 from webapp.domain.services import artworks, offers, style_views, styles
 from webapp.domain.services.artworks import DeclaredFile, Upload
 from webapp.domain.services.style_views import StyleFilter
 from webapp.domain.services.styles import NewStyle
 from webapp.extensions import app_settings, db, storage
-from webapp.schemas.fields import PageQuery
+from webapp.schemas.fields import Listed, PageQuery
 from webapp.schemas.styles import (
+    AwaitedStyleView,
     DeclaredFileBody,
     DeclaredStyle,
+    OwnStyleCard,
+    OwnStyleView,
     RetrainBody,
     RetrainForm,
+    StyleCard,
     StyleChanges,
     StyleFields,
     StyleForm,
     StyleListQuery,
+    StyleView,
 )
 
 blueprint = Blueprint("styles", __name__)
 ROUTE = "POST /styles"
 LOCATION = "/api/v1/styles/{id}"
+LINKS = {"style_id": "/id"}
+FIRST = {"style_id": "/results/0/id"}
+# What the request itself checks of images: their number, size, type, header and tags.
+BAD_IMAGES = (
+    InsufficientImages,
+    TooManyImages,
+    ImageSizeExceeded,
+    InvalidImageFormat,
+    ImageResolutionTooLow,
+    ImageTooLargePixels,
+    DuplicateImage,
+    InvalidTagLanguage,
+    TagNotAllowed,
+)
 
 
 @blueprint.get("/styles")
 @blueprint.get("/models")
 @public
-def list_styles() -> Response:
+@operation(gives=Listed[StyleCard], errors=(Unauthorized,), links=FIRST)
+def list_styles(query: StyleListQuery) -> Response:
     """List the catalogue."""
-    asked = bodies.query(StyleListQuery)
-    if asked.following and viewer().user_id is None:
+    if query.following and viewer().user_id is None:
         raise Unauthorized
     wanted = StyleFilter(
-        sort="recent" if asked.sort == "created_at" else asked.sort,
-        **asked.model_dump(include=FILTERS) | _tag_filters(asked),
+        sort="recent" if query.sort == "created_at" else query.sort,
+        **query.model_dump(include=FILTERS) | _tag_filters(query),
     )
     page = style_views.catalogue(
-        db.session(), storage(), wanted=wanted, viewer=viewer(), page=bodies.page(asked)
+        db.session(), storage(), wanted=wanted, viewer=viewer(), page=bodies.page(query)
     )
     return envelope.success(envelope.listed(page.results, page.next_cursor))
 
@@ -54,10 +94,10 @@ FILTERS = {"artist_id", "license_type", "following", "training_status"}
 
 @blueprint.get("/styles/me")
 @artist
-def list_own() -> Response:
+@operation(gives=Listed[OwnStyleCard], links=FIRST)
+def list_own(query: PageQuery) -> Response:
     """List the artist's own styles, in every state."""
-    asked = bodies.query(PageQuery)
-    page = style_views.own(db.session(), storage(), artist_id=user().id, page=bodies.page(asked))
+    page = style_views.own(db.session(), storage(), artist_id=user().id, page=bodies.page(query))
     return envelope.success(envelope.listed(page.results, page.next_cursor))
 
 
@@ -65,6 +105,7 @@ def list_own() -> Response:
 @blueprint.get("/models/<id:style_id>")
 @blueprint.get("/models/<id:style_id>/status")
 @public
+@operation(gives=StyleView | OwnStyleView, errors=(StyleNotFound,))
 def read(style_id: int) -> Response:
     """Show one style."""
     return envelope.success(_view(db.session(), style_id))
@@ -72,6 +113,7 @@ def read(style_id: int) -> Response:
 
 @blueprint.get("/styles/<id:style_id>/events")
 @public
+@operation(gives=StyleView | OwnStyleView, errors=(StyleNotFound,), media=EVENTS)
 def watch(style_id: int) -> Response:
     """Stream one style until its training ends."""
     who, objects = viewer(), storage()
@@ -88,13 +130,20 @@ def watch(style_id: int) -> Response:
 @blueprint.post("/models/train")
 @bodies.accepts(bodies.MAX_STYLE_BODY)
 @artist
-def create() -> Response:
+@operation(
+    gives=OwnStyleView | AwaitedStyleView,
+    status=201,
+    errors=(StyleLimitReached, DuplicateStyleName, *BAD_IMAGES),
+    files={"images": File("JPG or PNG, at least 512×512, up to 10 MB each.", many=(10, 100))},
+    idempotent=True,
+    links=LINKS,
+)
+def create(form: StyleForm | None, body: DeclaredStyle | None) -> Response:
     """Make a style: from the files of a form, or from files that will be uploaded to storage."""
-    return _create_from_form() if bodies.is_multipart() else _create_from_json()
+    return _create_from_form(form) if form is not None else _create_from_json(body)
 
 
-def _create_from_form() -> Response:
-    form = bodies.form_body(StyleForm)
+def _create_from_form(form: StyleForm) -> Response:
     files = bodies.uploaded_images(form.image_tags)
 
     def run() -> dict[str, Any]:
@@ -113,9 +162,7 @@ def _create_from_form() -> Response:
     return bodies.created_once(ROUTE, digest, run, LOCATION)
 
 
-def _create_from_json() -> Response:
-    body = bodies.json_body(DeclaredStyle)
-
+def _create_from_json(body: DeclaredStyle) -> Response:
     def run() -> dict[str, Any]:
         style, uploads = styles.create_from_declared(
             db.session(),
@@ -134,9 +181,10 @@ def _create_from_json() -> Response:
 @blueprint.patch("/models/<id:style_id>")
 @or_worker(worker_aliases.training_progress)
 @signed_in
-def edit(style_id: int) -> Response:
+@operation(gives=OwnStyleView, errors=(Forbidden, StyleNotReady, StyleLimitReached, StyleNotFound))
+def edit(style_id: int, body: StyleChanges) -> Response:
     """Change the terms of an own style, or switch it on or off."""
-    changes = bodies.json_body(StyleChanges).model_dump(exclude_unset=True)
+    changes = body.model_dump(exclude_unset=True)
     offers.edit(db.session(), user=user(), style_id=style_id, changes=changes)
     return envelope.success(_view(db.session(), style_id))
 
@@ -144,6 +192,7 @@ def edit(style_id: int) -> Response:
 @blueprint.delete("/styles/<id:style_id>")
 @blueprint.delete("/models/<id:style_id>")
 @signed_in
+@operation(status=204, errors=(Forbidden, StyleInUse, TrainingInProgress, StyleNotFound))
 def remove(style_id: int) -> Response:
     """Take an unused style away."""
     offers.remove(db.session(), user=user(), style_id=style_id)
@@ -152,6 +201,9 @@ def remove(style_id: int) -> Response:
 
 @blueprint.post("/styles/<id:style_id>/confirm-upload")
 @signed_in
+@operation(
+    gives=OwnStyleView, errors=(UploadIncomplete, Forbidden, InvalidTransition, StyleNotFound)
+)
 def confirm_upload(style_id: int) -> Response:
     """Start the checks of a style whose files are all in storage."""
     style = styles.confirm_upload(
@@ -167,30 +219,35 @@ def confirm_upload(style_id: int) -> Response:
 @blueprint.post("/styles/<id:style_id>/retrain")
 @bodies.accepts(bodies.MAX_STYLE_BODY)
 @signed_in
-def retrain(style_id: int) -> Response:
+@operation(
+    gives=OwnStyleView | AwaitedStyleView,
+    errors=(
+        Forbidden,
+        TrainingInProgress,
+        InvalidTransition,
+        StyleNotFound,
+        StyleLimitReached,
+        *BAD_IMAGES,
+    ),
+    files={"images": File("New works, as for a new style.", many=(0, 100), required=False)},
+)
+def retrain(style_id: int, form: RetrainForm | None, body: RetrainBody | None) -> Response:
     """Train a failed style again, with works taken out or added."""
-    taken_out, files, declared = _retrain_body()
+    given = form or body
+    files = bodies.uploaded_images(form.image_tags) if form is not None else []
     style, uploads = styles.retrain(
         db.session(),
         storage(),
         artist_id=user().id,
         style_id=style_id,
-        remove_artwork_ids=taken_out,
+        remove_artwork_ids=given.remove_artwork_ids,
         uploaded=files,
-        files=declared,
+        files=_declared(body.files) if body is not None else [],
         request_id=g.request_id,
     )
     if uploads:
         return envelope.success(_with_uploads(style, uploads))
     return envelope.success(_view(db.session(), style.id))
-
-
-def _retrain_body() -> tuple[list[int], list[artworks.UploadedImage], list[DeclaredFile]]:
-    if bodies.is_multipart():
-        form = bodies.form_body(RetrainForm)
-        return form.remove_artwork_ids, bodies.uploaded_images(form.image_tags), []
-    body = bodies.json_body(RetrainBody)
-    return body.remove_artwork_ids, [], _declared(body.files)
 
 
 def _new(fields: StyleFields) -> NewStyle:
@@ -223,5 +280,5 @@ def _with_uploads(style: Style, uploads: list[Upload]) -> dict[str, Any]:
     }
 
 
-def _tag_filters(asked: StyleListQuery) -> dict[str, tuple[str, ...]]:
-    return {"tags": tuple(asked.tags), "tags_any": tuple(asked.tags_any)}
+def _tag_filters(query: StyleListQuery) -> dict[str, tuple[str, ...]]:
+    return {"tags": tuple(query.tags), "tags_any": tuple(query.tags_any)}

@@ -5,10 +5,11 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from webapp.api import bodies, envelope, metrics
+from webapp.api import envelope, metrics
 from webapp.api.access import RENDERER, SETS, TRAINER, internal
 from webapp.api.errors import answer as error_answer
-from webapp.domain.errors import ResultRejected
+from webapp.api.operations import operation
+from webapp.domain.errors import GenerationNotFound, ResultRejected, StyleNotFound
 from webapp.domain.models.job import JobKind
 from webapp.domain.services import workers
 from webapp.domain.services.workers import WorkerAnswer
@@ -21,26 +22,27 @@ TRAINING_DETAILS = {"loss_points", "sample_keys", "checkpoint_key", "slice_ended
 
 @blueprint.post("/claim")
 @internal(TRAINER, RENDERER, SETS)
-def claim() -> Response:
+@operation(gives=schemas.ClaimedJobs)
+def claim(body: schemas.Claim) -> Response:
     """Lease due jobs to a worker."""
-    wish = bodies.json_body(schemas.Claim)
     jobs = workers.claim(
         db.session(),
         storage(),
-        kinds=[JobKind(kind) for kind in wish.kinds],
-        limit=wish.max,
-        job_id=wish.job_id,
-        base_model=wish.base_model,
-        batch_of=wish.batch_of,
+        kinds=[JobKind(kind) for kind in body.kinds],
+        limit=body.max,
+        job_id=body.job_id,
+        base_model=body.base_model,
+        batch_of=body.batch_of,
     )
     return envelope.success({"jobs": jobs})
 
 
 @blueprint.patch("/training/progress")
 @internal(TRAINER)
-def training_progress() -> Response:
+@operation(gives=schemas.ReportTaken, errors=(StyleNotFound,))
+def training_progress(body: schemas.TrainProgress) -> Response:
     """Store where a training stands."""
-    return take_training_progress(bodies.json_body(schemas.TrainProgress))
+    return take_training_progress(body)
 
 
 def take_training_progress(report: schemas.TrainProgress) -> Response:
@@ -59,9 +61,10 @@ def take_training_progress(report: schemas.TrainProgress) -> Response:
 
 @blueprint.post("/training/complete")
 @internal(TRAINER)
-def training_complete() -> Response:
+@operation(gives=schemas.ReportTaken, errors=(StyleNotFound, ResultRejected))
+def training_complete(body: schemas.TrainResult) -> Response:
     """Take over a trained adapter."""
-    return take_training_result(bodies.json_body(schemas.TrainResult))
+    return take_training_result(body)
 
 
 def take_training_result(result: schemas.TrainResult) -> Response:
@@ -79,9 +82,10 @@ def take_training_result(result: schemas.TrainResult) -> Response:
 
 @blueprint.post("/training/failed")
 @internal(TRAINER)
-def training_failed() -> Response:
+@operation(gives=schemas.ReportTaken, errors=(StyleNotFound,))
+def training_failed(body: schemas.TrainFailure) -> Response:
     """Record a training attempt that failed."""
-    return take_training_failure(bodies.json_body(schemas.TrainFailure))
+    return take_training_failure(body)
 
 
 def take_training_failure(failure: schemas.TrainFailure) -> Response:
@@ -92,9 +96,10 @@ def take_training_failure(failure: schemas.TrainFailure) -> Response:
 
 @blueprint.patch("/inference/progress")
 @internal(RENDERER)
-def inference_progress() -> Response:
+@operation(gives=schemas.ReportTaken, errors=(GenerationNotFound,))
+def inference_progress(body: schemas.RenderProgress) -> Response:
     """Store where a rendering stands."""
-    return take_render_progress(bodies.json_body(schemas.RenderProgress))
+    return take_render_progress(body)
 
 
 def take_render_progress(report: schemas.RenderProgress) -> Response:
@@ -112,9 +117,10 @@ def take_render_progress(report: schemas.RenderProgress) -> Response:
 
 @blueprint.post("/inference/complete")
 @internal(RENDERER)
-def inference_complete() -> Response:
+@operation(gives=schemas.ReportTaken, errors=(GenerationNotFound, ResultRejected))
+def inference_complete(body: schemas.RenderResult) -> Response:
     """Take over a raw image; the platform signs it itself."""
-    return take_render_result(bodies.json_body(schemas.RenderResult))
+    return take_render_result(body)
 
 
 def take_render_result(result: schemas.RenderResult) -> Response:
@@ -132,9 +138,10 @@ def take_render_result(result: schemas.RenderResult) -> Response:
 
 @blueprint.post("/inference/failed")
 @internal(RENDERER)
-def inference_failed() -> Response:
+@operation(gives=schemas.ReportTaken, errors=(GenerationNotFound,))
+def inference_failed(body: schemas.RenderFailure) -> Response:
     """Record a rendering attempt that failed."""
-    return take_render_failure(bodies.json_body(schemas.RenderFailure))
+    return take_render_failure(body)
 
 
 def take_render_failure(failure: schemas.RenderFailure) -> Response:

@@ -3,17 +3,27 @@
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 from flask import Blueprint, Response
+from pydantic import BaseModel
 
 from webapp.api import bodies, webhooks
 from webapp.api.access import RENDERER, TRAINER, internal
-from webapp.domain.errors import ValidationFailed
+from webapp.api.operations import operation
+from webapp.domain.errors import (
+    GenerationNotFound,
+    ResultRejected,
+    StyleNotFound,
+    ValidationFailed,
+)
 from webapp.domain.models.job import JobKind
 from webapp.domain.services import workers
 from webapp.extensions import db
 from webapp.schemas import webhooks as schemas
 
 blueprint = Blueprint("worker_aliases", __name__)
+BAD_TRAINING = (StyleNotFound, ResultRejected)
+BAD_RENDERING = (GenerationNotFound, ResultRejected)
 Report = tuple[Any, Callable[[Any], Response]]
 TRAINING: dict[str, Report] = {
     "training": (schemas.TrainProgress, webhooks.take_training_progress),
@@ -29,12 +39,14 @@ RENDERING: dict[str, Report] = {
 
 @blueprint.patch("/models/<id:style_id>/status")
 @internal(TRAINER)
+@operation(gives=schemas.ReportTaken, errors=BAD_TRAINING, body=schemas.TrainingStatusReport)
 def training_status(style_id: int) -> Response:
     """Take the report that `status` names."""
     return _take_training(style_id, bodies.json_object())
 
 
 @internal(TRAINER)
+@operation(gives=schemas.ReportTaken, errors=BAD_TRAINING, body=schemas.TrainingStatusReport)
 def training_progress(style_id: int) -> Response:
     """Store where a training stands; PATCH /styles/:id leads here with the internal token."""
     return _take_training(style_id, bodies.json_object() | {"status": "training"})
@@ -42,12 +54,14 @@ def training_progress(style_id: int) -> Response:
 
 @blueprint.patch("/images/<id:generation_id>/status")
 @internal(RENDERER)
+@operation(gives=schemas.ReportTaken, errors=BAD_RENDERING, body=schemas.RenderingStatusReport)
 def render_status(generation_id: int) -> Response:
     """Take the report that `status` names."""
     return _take_rendering(generation_id, bodies.json_object())
 
 
 @internal(RENDERER)
+@operation(gives=schemas.ReportTaken, errors=BAD_RENDERING, body=schemas.RenderingStatusReport)
 def render_progress(generation_id: int) -> Response:
     """Store where a rendering stands; PATCH /generations/:id leads here with the internal token."""
     return _take_rendering(generation_id, bodies.json_object() | {"status": "processing"})
@@ -77,6 +91,10 @@ def _take(
         raise ValidationFailed(fields={"status": [f"One of {', '.join(reports)}."]})
     model, take = reports[status]
     if body.get("attempt") is not None or body.get("fence") is not None:
-        return take(model.model_validate(body))
-    report = model.model_validate(body | {"attempt": 1})
+        return take(_read(model, body))
+    report = _read(model, body | {"attempt": 1})
     return take(report.model_copy(update={"attempt": current_attempt()}))
+
+
+def _read(model: type[BaseModel], body: dict[str, Any]) -> Any:
+    return model.model_validate_json(orjson.dumps(body), strict=True)

@@ -1,11 +1,11 @@
-"""Bodies about people."""
+"""Bodies and answers about people."""
 
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from webapp.domain.models.account import SignaturePosition, SignatureSize
-from webapp.schemas.fields import Body, PlainText, not_boolean
+from webapp.domain.models.account import Role, SignaturePosition, SignatureSize
+from webapp.schemas.fields import Answer, Body, Count, Hash, Id, PlainText, Time, Url, not_boolean
 
 DataUrl = Annotated[str, Field(pattern=r"^data:image/png;base64,[A-Za-z0-9+/=\s]+$")]
 Opacity = Annotated[float, BeforeValidator(not_boolean), Field(ge=0.3, le=1, allow_inf_nan=False)]
@@ -14,14 +14,14 @@ Opacity = Annotated[float, BeforeValidator(not_boolean), Field(ge=0.3, le=1, all
 class UpgradeToArtist(Body):
     """The text fields of the upgrade; the signature comes as a file or a data URL."""
 
-    artist_name: PlainText = Field(min_length=2, max_length=100)
+    artist_name: PlainText = Field(min_length=2, max_length=100, examples=["J. Han"])
     verified_email: str | None = Field(
         None, max_length=255, pattern=r"^[^@\s\x00]+@[^@\s\x00]+\.[^@\s\x00]+$"
     )
     signature_image: DataUrl | None = None
 
 
-class ArtistProfile(Body):
+class ArtistChanges(Body):
     """What an artist may change; the signature comes as a file or a data URL."""
 
     artist_name: PlainText | None = Field(None, min_length=2, max_length=100)
@@ -43,3 +43,89 @@ class Farewell(Body):
     """DELETE /users/me: one's own name, so that nobody leaves by accident."""
 
     confirm: str = Field(max_length=50)
+
+
+class Left(Answer):
+    """What became of the account that was closed."""
+
+    result: Literal["deleted", "deactivated"]
+
+
+class CsrfToken(Answer):
+    """What unsafe requests carry in X-CSRFToken."""
+
+    csrf_token: Hash
+
+
+class ArtistProfile(Answer):
+    """The artist side of one's own account."""
+
+    id: Id
+    artist_name: str = Field(examples=["J. Han"])
+    verified_email: str | None = Field(examples=["han@example.org"])
+    signature_image_url: Url
+    signature_position: SignaturePosition
+    signature_size: SignatureSize
+    signature_opacity: float = Field(ge=0.3, le=1, examples=[0.7])
+    earned_token_balance: Count
+    follower_count: Count
+
+
+class Account(Answer):
+    """GET /auth/me."""
+
+    id: Id
+    username: str = Field(examples=["mina"])
+    email: str = Field(examples=["mina@example.org"])
+    profile_image: Url | None
+    role: Role
+    bio: str = Field(examples=["I draw harbors."])
+    language: Literal["en", "ko"] | None
+    token_balance: Count
+    unread_notifications: Count
+    created_at: Time
+    artist: ArtistProfile | None
+
+
+class LoggedOut(Answer):
+    """POST /auth/logout."""
+
+    logged_out: Literal[True]
+
+
+class UpgradedUser(Answer):
+    """Who was upgraded."""
+
+    id: Id
+    role: Role
+
+
+class UpgradedArtist(Answer):
+    """The new artist."""
+
+    id: Id
+    artist_name: str = Field(examples=["J. Han"])
+    verified_email: str | None = Field(examples=["han@example.org"])
+    signature_image_url: Url
+
+
+class Upgraded(Answer):
+    """POST /users/me/upgrade-to-artist."""
+
+    user: UpgradedUser
+    artist: UpgradedArtist
+
+
+class LoginQuery(Body):
+    """GET /auth/google/login; what is no local path leads to the front page."""
+
+    next: str = "/"
+    login_hint: str | None = Field(None, description="the e-mail to sign in with")
+
+
+class GoogleAnswer(Body):
+    """GET /auth/google/callback, as the identity provider sends the browser back."""
+
+    code: str | None = None
+    state: str | None = None
+    error: str | None = None

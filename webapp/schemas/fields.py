@@ -1,7 +1,11 @@
-"""Kinds of fields that several bodies share: plain text, tags, names, hashes."""
+"""Kinds of fields that several bodies and answers share: text, tags, names, times, lists.
+
+Examples stand at the fields; those of whole bodies and answers are put together from them.
+"""
 
 import re
-from typing import Annotated, Any
+from datetime import date, datetime
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -35,11 +39,23 @@ def not_boolean(value: Any) -> Any:
 
 # Before the limits of a field are checked: what is measured is what is kept.
 PlainText = Annotated[str, BeforeValidator(without_markup)]
+# What answers are made of.
+Count = Annotated[int, Field(ge=0, examples=[3])]
+Percent = Annotated[int, Field(ge=0, le=100, examples=[50])]
+Time = Annotated[datetime, Field(examples=["2026-01-15T12:00:00Z"])]
+Day = Annotated[date, Field(examples=["2026-01-15"])]
+Url = Annotated[str, Field(examples=["https://files.example/one.png"])]
+Name = Annotated[str, Field(examples=["Ink Harbor"])]
+Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$", examples=["0123456789abcdef" * 4])]
+FILE = {"type": "string", "contentMediaType": "application/octet-stream", "examples": ["\0"]}
+
+Item = TypeVar("Item")
+
 Whole = Annotated[int, BeforeValidator(not_boolean)]
-Id = Annotated[int, BeforeValidator(not_boolean), Field(ge=0, le=MAX_BIGINT)]
-Price = Annotated[int, BeforeValidator(not_boolean), Field(ge=1, le=10_000)]
-Tag = Annotated[str, StringConstraints(max_length=200)]
-Filename = Annotated[PlainText, Field(min_length=1, max_length=255)]
+Id = Annotated[int, BeforeValidator(not_boolean), Field(ge=0, le=MAX_BIGINT, examples=[10])]
+Price = Annotated[int, BeforeValidator(not_boolean), Field(ge=1, le=10_000, examples=[120])]
+Tag = Annotated[str, StringConstraints(max_length=200), Field(examples=["harbor"])]
+Filename = Annotated[PlainText, Field(min_length=1, max_length=255, examples=["pier.png"])]
 
 
 class Body(BaseModel):
@@ -53,3 +69,17 @@ class PageQuery(Body):
 
     cursor: str | None = Field(None, max_length=512)
     limit: int = Field(20, ge=1, le=100)
+
+
+class Answer(BaseModel):
+    """Base of what we answer: exactly these fields. Described, not checked while the site runs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Listed(Answer, Generic[Item]):
+    """One page of a list."""
+
+    results: list[Item]
+    next_cursor: str | None = Field(examples=["WyI5ZjM0NTY3OGFiY2RlZjAxIiwgMTBd"])
+    has_more: bool = Field(examples=[True])

@@ -1,11 +1,25 @@
-"""Bodies and queries about generations."""
+"""Bodies, queries and answers about generations."""
 
 from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BeforeValidator, Field
 
 from webapp.domain.models.generation import AspectRatio, GenerationStatus
-from webapp.schemas.fields import Body, Id, PageQuery, PlainText, Tag, Whole, not_boolean
+from webapp.schemas.fields import (
+    Answer,
+    Body,
+    Count,
+    Id,
+    Name,
+    PageQuery,
+    Percent,
+    PlainText,
+    Tag,
+    Time,
+    Url,
+    Whole,
+    not_boolean,
+)
 from webapp.schemas.styles import TagList
 
 Strength = Annotated[float, BeforeValidator(not_boolean)]
@@ -15,7 +29,7 @@ class GenerationRequest(Body):
     """POST /generations."""
 
     style_id: Id
-    prompt_tags: list[Tag] = Field(min_length=1, max_length=200)
+    prompt_tags: list[Tag] = Field(min_length=1, max_length=200, examples=[["harbor", "boat"]])
     negative_tags: list[Tag] = Field(default=[], max_length=200)
     description: PlainText = Field("", max_length=500)
     aspect_ratio: AspectRatio = AspectRatio.SQUARE
@@ -33,8 +47,8 @@ class GenerationRequest(Body):
 class GenerationChanges(Body):
     """PATCH /generations/:id by its owner."""
 
-    is_public: bool | None = None
-    description: PlainText | None = Field(None, max_length=500)
+    is_public: bool | None = Field(None, examples=[True])
+    description: PlainText | None = Field(None, max_length=500, examples=["Evening at the pier"])
 
 
 class GenerationListQuery(PageQuery):
@@ -62,3 +76,125 @@ class ImageQuery(Body):
 
     variant: Literal["full", "preview", "thumb"] = "full"
     download: bool = False
+
+
+class Person(Answer):
+    """Somebody, as others see them beside what they made."""
+
+    id: Id
+    username: str = Field(examples=["mina"])
+    profile_image: Url | None
+
+
+class ArtistOfImage(Answer):
+    """Whose style an image is made in."""
+
+    id: Id
+    artist_name: str = Field(examples=["J. Han"])
+
+
+class StyleOfImage(Answer):
+    """The style an image is made in."""
+
+    id: Id
+    name: Name
+    artist: ArtistOfImage
+
+
+class RenderingProgress(Answer):
+    """Where a rendering stands."""
+
+    current_step: Count
+    total_steps: Count
+    progress_percent: Percent
+    estimated_seconds: Count | None = None
+    last_updated: Time
+
+
+class LicenseOfImage(Answer):
+    """The certificate of a delivered image."""
+
+    public_id: str = Field(examples=["lic_01JH3Z6V9C"])
+    url: Url
+
+
+class GenerationView(Answer):
+    """One image as others see it."""
+
+    id: Id
+    user: Person
+    style: StyleOfImage
+    status: GenerationStatus
+    progress: RenderingProgress | None
+    prompt_tags: list[Tag]
+    description: str = Field(examples=["Evening at the pier"])
+    aspect_ratio: AspectRatio
+    width: Literal[512, 1024]
+    height: Literal[512, 1024]
+    seed: Count
+    style_strength: float = Field(ge=0, le=1.5, examples=[1.0])
+    result_url: Url | None
+    preview_url: Url | None
+    thumbnail_url: Url | None
+    is_public: bool = Field(examples=[True])
+    like_count: Count
+    comment_count: Count
+    is_liked: bool = Field(examples=[False])
+    license: LicenseOfImage | None
+    created_at: Time
+    updated_at: Time
+    completed_at: Time | None
+
+
+class GenerationFailed(Answer):
+    """Why there is no image."""
+
+    code: Literal["GENERATION_FAILED"]
+    cause: str | None = Field(examples=["GPU_OOM"])
+    message: str | None = Field(examples=["The graphics card ran out of memory."])
+
+
+class OwnGenerationView(GenerationView):
+    """One image as its owner sees it."""
+
+    negative_tags: list[Tag]
+    price_tokens: Count
+    consumed_tokens: Count
+    refunded: bool = Field(examples=[False])
+    attempt: int = Field(ge=1, examples=[1])
+    next_retry_at: Time | None
+    failure: GenerationFailed | None
+    batch_id: str = Field(examples=["b_7Kq2"])
+
+
+class Batch(Answer):
+    """What was ordered together."""
+
+    id: str = Field(examples=["b_7Kq2"])
+    count: int = Field(ge=1, le=4, examples=[1])
+    generation_ids: list[Id]
+    total_price_tokens: Count
+
+
+class OrderedGeneration(OwnGenerationView):
+    """POST /generations: the first image, with all that was ordered."""
+
+    batch: Batch
+
+
+class FeedCard(Answer):
+    """One image of the feed."""
+
+    id: Id
+    user: Person
+    style: StyleOfImage
+    preview_url: Url | None
+    thumbnail_url: Url | None
+    width: Literal[512, 1024]
+    height: Literal[512, 1024]
+    description: str = Field(examples=["Evening at the pier"])
+    tags: list[Tag]
+    like_count: Count
+    comment_count: Count
+    is_liked: bool = Field(examples=[False])
+    created_at: Time

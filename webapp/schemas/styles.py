@@ -1,4 +1,4 @@
-"""Bodies and queries about styles."""
+"""Bodies, queries and answers about styles."""
 
 import json
 from datetime import date
@@ -6,8 +6,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 
-from webapp.domain.models.style import LicenseType, TrainingStatus
-from webapp.schemas.fields import Body, Filename, Id, PageQuery, PlainText, Price, Tag, Whole
+from webapp.domain.models.job import JobState
+from webapp.domain.models.style import ArtworkStatus, LicenseType, TrainingStatus
+from webapp.schemas.fields import (
+    Answer,
+    Body,
+    Count,
+    Day,
+    Filename,
+    Id,
+    Name,
+    PageQuery,
+    Percent,
+    PlainText,
+    Price,
+    Tag,
+    Time,
+    Url,
+    Whole,
+)
 
 MAX_NAMED_IMAGES = 101
 
@@ -45,8 +62,8 @@ ImageTags = Annotated[
 class StyleFields(Body):
     """What an artist says of a new style, in a form or in JSON."""
 
-    name: PlainText = Field(min_length=3, max_length=100)
-    description: PlainText = Field(min_length=1, max_length=2000)
+    name: PlainText = Field(min_length=3, max_length=100, examples=["Ink Harbor"])
+    description: PlainText = Field(min_length=1, max_length=2000, examples=["Piers in ink."])
     price_tokens: Price = Field(
         validation_alias=AliasChoices("price_tokens", "generation_cost_tokens")
     )
@@ -85,8 +102,8 @@ class DeclaredFileBody(Body):
     """One file that will be uploaded straight to storage."""
 
     filename: Filename
-    size: Whole = Field(ge=1, le=2**40)
-    content_type: str = Field(max_length=100)
+    size: Whole = Field(ge=1, le=2**40, examples=[204_800])
+    content_type: str = Field(max_length=100, examples=["image/png"])
     tags: list[Tag] = Field(default=[], max_length=20)
 
 
@@ -122,3 +139,140 @@ class StyleListQuery(PageQuery):
     license_type: LicenseType | None = None
     following: bool = False
     training_status: TrainingStatus | Literal["all"] = TrainingStatus.COMPLETED
+
+
+class ArtistOfStyle(Answer):
+    """Whose style it is."""
+
+    id: Id
+    username: str = Field(examples=["han"])
+    artist_name: str = Field(examples=["J. Han"])
+    profile_image: Url | None
+    follower_count: Count
+
+
+class StyleCard(Answer):
+    """One style of the catalogue."""
+
+    id: Id
+    name: Name
+    description: str = Field(examples=["Piers in ink."])
+    thumbnail_url: Url | None
+    artist: ArtistOfStyle
+    training_status: TrainingStatus
+    price_tokens: Price
+    generation_cost_tokens: Price
+    license_type: LicenseType
+    usage_count: Count
+    tags: list[Tag]
+    created_at: Time
+
+
+class TrainingProgress(Answer):
+    """Where a training stands."""
+
+    current_epoch: Count
+    total_epochs: Count
+    progress_percent: Percent
+    estimated_seconds: Count | None = None
+    last_updated: Time
+
+
+class TrainingFailed(Answer):
+    """Why a style could not be learned."""
+
+    code: Literal["TRAINING_FAILED"]
+    cause: str | None = Field(examples=["INSUFFICIENT_IMAGES"])
+    message: str | None = Field(examples=["Only 9 images could be used."])
+
+
+class OwnStyleCard(StyleCard):
+    """One of the artist's own styles."""
+
+    is_active: bool = Field(examples=[True])
+    progress: TrainingProgress | None
+    failure: TrainingFailed | None
+    total_earned_tokens: Count
+
+
+class StyleNumbers(Answer):
+    """How a style is received."""
+
+    total_generations: Count
+    avg_likes: float = Field(ge=0, examples=[1.5])
+
+
+class StyleView(StyleCard):
+    """One style as everybody sees it."""
+
+    valid_from: Day
+    valid_to: Day | None
+    is_active: bool = Field(examples=[True])
+    progress: TrainingProgress | None
+    updated_at: Time
+    stats: StyleNumbers
+    sample_images: list[Url]
+
+
+class ArtworkView(Answer):
+    """One training image, shown to its artist only."""
+
+    id: Id
+    idx: Count
+    filename: Filename
+    url: Url | None
+    tags: list[Tag]
+    status: ArtworkStatus
+    code: str | None = Field(examples=["DUPLICATE_IMAGE"])
+    width: Count | None
+    height: Count | None
+
+
+class Validation(Answer):
+    """How many training images are judged, and how."""
+
+    total: Count
+    pending: Count
+    valid: Count
+    rejected: Count
+
+
+class TrainingLog(Answer):
+    """The newest run: its stage, its curve of [step, loss, held-out loss], its samples."""
+
+    step: str = Field(examples=["train_style"])
+    tries: Count
+    state: JobState | None
+    waits_for_uploads: bool = Field(examples=[False])
+    losses: list[list[float | None]] = Field(examples=[[[10, 0.21, None]]])
+    samples: list[Url]
+
+
+class OwnStyleView(StyleView):
+    """One style as its artist sees it."""
+
+    artwork_count: Count
+    artworks: list[ArtworkView]
+    validation: Validation
+    training_metric: dict[str, float] | None = Field(examples=[{"loss": 0.12, "epochs": 100}])
+    training_log: TrainingLog | None
+    attempt: int = Field(ge=1, examples=[1])
+    failure: TrainingFailed | None
+
+
+class UploadTarget(Answer):
+    """Where one declared file is to be put."""
+
+    artwork_id: Id
+    idx: Count
+    method: Literal["PUT"]
+    url: Url
+    headers: dict[str, str] = Field(examples=[{"Content-Type": "image/png"}])
+    expires_at: Time
+
+
+class AwaitedStyleView(OwnStyleView):
+    """A style that waits for its files."""
+
+    uploads: list[UploadTarget]
+    confirm_url: str = Field(examples=["/api/v1/styles/10/confirm-upload"])

@@ -1,11 +1,11 @@
-"""Bodies of the worker protocol: the messages themselves, which the workers share."""
+"""The worker protocol: the messages themselves, which the workers share."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from tasks import messages
-from webapp.schemas.fields import MAX_BIGINT
+from webapp.schemas.fields import MAX_BIGINT, Answer, Body
 
 RowId = Annotated[int, Field(ge=0, le=MAX_BIGINT)]
 
@@ -61,3 +61,41 @@ class RenderFailure(_Named, messages.RenderFailure):
     """POST /webhooks/inference/failed."""
 
     generation_id: RowId
+
+
+class ClaimedJobs(Answer):
+    """POST /webhooks/claim."""
+
+    jobs: list[messages.ClaimedJob]
+
+
+class ReportTaken(Answer):
+    """What any report is answered."""
+
+    applied: bool = Field(examples=[True])
+    status: str = Field(examples=["processing"])
+    reason: Literal["duplicate", "stale_attempt", "terminal"] = Field(
+        "duplicate", description="only where nothing was applied"
+    )
+    cancel_requested: bool = Field(examples=[False])
+
+
+class _StatusReport(Body):
+    """A report whose kind `status` names: its other fields are those of that kind."""
+
+    model_config = ConfigDict(extra="allow")
+
+    attempt: int | None = Field(None, ge=1, le=4, description="the current one by default")
+    error_code: str | None = Field(None, max_length=40, examples=["GPU_OOM"])
+
+
+class TrainingStatusReport(_StatusReport):
+    """PATCH /models/:id/status; `status` is "training" where the path takes progress only."""
+
+    status: Literal["failed", "training", "completed"] = "failed"
+
+
+class RenderingStatusReport(_StatusReport):
+    """PATCH /images/:id/status; `status` is "processing" where the path takes progress only."""
+
+    status: Literal["failed", "processing", "completed"] = "failed"

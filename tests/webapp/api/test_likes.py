@@ -26,7 +26,7 @@ def test_a_like_is_counted_and_shown_to_who_likes(admirer_client, buyer_client, 
     answer = admirer_client.post(address(shown))
     assert answer.status_code == 201
     assert answer.json["data"] == {"is_liked": True, "like_count": 1}
-    assert answer.headers["Location"] == address(shown)
+    assert answer.headers["Location"] == f"{GENERATIONS}/{shown.id}"
     assert seen(admirer_client, shown) == (True, 1)
     assert seen(buyer_client, shown) == (False, 1)
     assert seen(client, shown) == (False, 1)

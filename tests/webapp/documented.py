@@ -1,0 +1,77 @@
+"""Every answer of the API that any test gets is held against the API's own document."""
+
+from functools import cache
+from typing import Any
+
+import jsonschema_rs
+from flask import Flask
+from werkzeug.exceptions import HTTPException
+from werkzeug.test import TestResponse
+
+from webapp.api import openapi, routes
+from webapp.api.operations import JSON
+
+PREFIXES = ("/api/v1/", "/api/")
+Schema = dict[str, Any]
+_made: list[dict[str, Any]] = []
+
+
+def document(app: Flask) -> dict[str, Any]:
+    """The document, which is the same for every app."""
+    if not _made:
+        with app.test_request_context():
+            _made.append(openapi.document(app))
+    return _made[0]
+
+
+def check(app: Flask, answer: TestResponse) -> None:
+    """Fail for an answer that the document does not foresee."""
+    if not answer.request.path.startswith(PREFIXES):
+        return
+    operation = _operation(app, answer.request.path, answer.request.method)
+    if operation is None:  # no route, or one that a test made for itself
+        return
+    path, method = operation
+    responses = document(app)["paths"][path][method]["responses"]
+    status = str(answer.status_code)
+    assert status in responses, _shown(answer)
+    missing = _required_headers(responses[status]) - set(answer.headers.keys())
+    assert not missing, (_shown(answer), missing)
+    content = responses[status].get("content")
+    if content is None:
+        assert status == "302" or not answer.data, _shown(answer)
+        return
+    assert answer.mimetype in content, _shown(answer)
+    if answer.mimetype == JSON and answer.request.method != "HEAD":
+        try:
+            _validator(path, method, status).validate(answer.json)
+        except jsonschema_rs.ValidationError as error:
+            raise AssertionError(f"{_shown(answer)}\n{error}") from None
+
+
+def _operation(app: Flask, path: str, method: str) -> tuple[str, str] | None:
+    try:
+        rule, _ = app.url_map.bind("localhost").match(path, method, return_rule=True)
+    except HTTPException:
+        return None
+    prefix = next(prefix for prefix in PREFIXES if rule.rule.startswith(prefix))
+    found = routes.PLACE.sub(r"{\g<name>}", "/" + rule.rule.removeprefix(prefix))
+    name = "get" if method == "HEAD" else method.lower()
+    return (found, name) if name in document(app)["paths"].get(found, {}) else None
+
+
+def _required_headers(response: Schema) -> set[str]:
+    headers = _made[0]["components"]["headers"]
+    return {name for name in response["headers"] if headers[name].get("required")}
+
+
+@cache
+def _validator(path: str, method: str, status: str) -> jsonschema_rs.Draft202012Validator:
+    schema = _made[0]["paths"][path][method]["responses"][status]["content"][JSON]["schema"]
+    whole = schema | {"components": _made[0]["components"]}
+    return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
+
+
+def _shown(answer: TestResponse) -> str:
+    asked = f"{answer.request.method} {answer.request.path}"
+    return f"{asked} answered {answer.status_code} {answer.get_data(as_text=True)[:1000]}"

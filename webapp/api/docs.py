@@ -1,0 +1,25 @@
+"""/api/openapi.json, and /api/docs: the same for people, by Swagger UI from our own files."""
+
+from flask import Blueprint, Response, current_app, render_template
+
+from webapp.api import openapi
+from webapp.api.access import public
+
+blueprint = Blueprint("docs", __name__, url_prefix="/api")
+
+
+@blueprint.get("/openapi.json")
+@public
+def read_document() -> Response:
+    """Give the API's document; it is made once per process."""
+    made = current_app.extensions
+    if "openapi" not in made:
+        made["openapi"] = current_app.json.dumps(openapi.document(current_app))
+    return Response(made["openapi"], mimetype="application/json")
+
+
+@blueprint.get("/docs")
+@public
+def read_docs() -> str:
+    """Show the API's document."""
+    return render_template("docs.html")

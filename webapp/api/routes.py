@@ -1,0 +1,127 @@
+"""The routes of the API, with who may call them, what they take, and every error they may give."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flask import Flask
+from werkzeug.routing import Rule
+
+from webapp.api import csrf
+from webapp.api.access import Access
+from webapp.api.operations import Operation
+from webapp.domain import errors
+from webapp.domain.errors import DomainError
+
+PREFIX = "/api/v1"
+CANONICAL = "api_v1."
+PLACE = re.compile(r"<(?:(?P<kind>\w+)(?:\([^)]*\))?:)?(?P<name>\w+)>")
+
+EVERYWHERE = (errors.MethodNotAllowed, errors.InternalError, errors.ServiceUnavailable)
+OF_SESSIONS = (errors.Unauthorized, errors.SessionExpired, errors.AccountInactive)
+OF_ACCESS: dict[Access, tuple[type[DomainError], ...]] = {
+    Access.PUBLIC: (),
+    Access.SIGNED_IN: OF_SESSIONS,
+    Access.ARTIST: (*OF_SESSIONS, errors.ArtistOnly),
+    Access.ADMIN: (*OF_SESSIONS, errors.Forbidden),
+    Access.INTERNAL: (errors.CallbackUnauthorized,),
+}
+OF_PERSONS = frozenset({Access.SIGNED_IN, Access.ARTIST, Access.ADMIN})
+OF_BODIES = (errors.InvalidRequest, errors.PayloadTooLarge, errors.ValidationFailed)
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one path, with what its view says of itself."""
+
+    path: str
+    method: str
+    places: dict[str, str | None]
+    view: Any
+    name: str
+    canonical: str
+
+    @property
+    def operation(self) -> Operation:
+        """Return what the view takes and gives, with that of the worker's view of the address."""
+        own: Operation = self.view.operation
+        if not hasattr(self.view, "worker_view"):
+            return own
+        worker: Operation = self.view.worker_view.operation
+        return replace(
+            own,
+            gives=own.gives | worker.gives,
+            body=(own.body or worker.body) | worker.body,
+            errors=(*own.errors, *worker.errors, errors.CallbackUnauthorized),
+        )
+
+    @property
+    def access(self) -> Access:
+        """Return who may call."""
+        found: Access = self.view.access
+        return found
+
+    @property
+    def is_alias(self) -> bool:
+        """Tell whether this is another name of a route."""
+        return self.canonical != f"{self.method} {self.path}"
+
+    @property
+    def id(self) -> str:
+        """Return the operation's id; an alias is told apart by its path."""
+        words = re.sub(r"\W+", "_", f"{self.method}{self.path}").strip("_").lower()
+        return f"{self.name}.{words}" if self.is_alias else self.name
+
+    @property
+    def is_unsafe(self) -> bool:
+        """Tell whether the method changes something."""
+        return self.method not in csrf.SAFE_METHODS
+
+
+def described(app: Flask) -> Iterator[Route]:
+    """Yield every described route, the canonical ones as their views name them first."""
+    last: dict[str, Rule] = {}
+    rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith(CANONICAL)]
+    for rule in rules:
+        last[rule.endpoint] = rule  # decorators work upwards: the topmost route comes last
+    for rule in rules:
+        view = app.view_functions[rule.endpoint]
+        if not hasattr(view, "operation"):
+            continue
+        for method in _methods(rule):
+            top = last[rule.endpoint]
+            yield Route(
+                path=_path(rule),
+                method=method,
+                places={found["name"]: found["kind"] for found in PLACE.finditer(rule.rule)},
+                view=view,
+                name=rule.endpoint.removeprefix(CANONICAL),
+                canonical=f"{_methods(top)[0]} {_path(top)}",
+            )
+
+
+def _methods(rule: Rule) -> list[str]:
+    return sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+
+
+def _path(rule: Rule) -> str:
+    return PLACE.sub(r"{\g<name>}", rule.rule.removeprefix(PREFIX))
+
+
+def errors_of(route: Route) -> Iterator[type[DomainError]]:
+    """Yield what a route may answer besides success, as section 1.1 of the contract adds it up."""
+    said = route.operation
+    yield from EVERYWHERE
+    if route.access is not Access.INTERNAL and not hasattr(route.view, "rate_exempt"):
+        yield errors.RateLimitExceeded
+    yield from OF_ACCESS[route.access]
+    if route.access in OF_PERSONS and route.is_unsafe:
+        yield errors.CsrfFailed
+    if route.places:
+        yield errors.NotFound  # a path that is no route, as with letters for a number
+    if said.query is not None or said.idempotent:
+        yield errors.ValidationFailed
+    if said.body is not None or said.form is not None:
+        yield from OF_BODIES
+    yield from said.errors

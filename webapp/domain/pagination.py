@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Row, Select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, Subquery, select, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.domain.errors import ValidationFailed
@@ -26,6 +26,7 @@ MAX_BIGINT = 2**63 - 1
 SortColumn = tuple[ColumnElement[Any] | InstrumentedAttribute[Any], str, type[int | datetime]]
 AnySelect = Select[*tuple[Any, ...]]
 AnyRow = Row[*tuple[Any, ...]]
+Condition = ColumnElement[bool] | InstrumentedAttribute[bool]
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,37 @@ class Keyset:
         """
         if not 1 <= page.limit <= MAX_LIMIT:
             raise ValidationFailed(fields={"limit": [f"1 to {MAX_LIMIT}."]})
-        expressions = [column for column, _, _ in self.columns]
-        order = [each.desc() if self.descending else each.asc() for each in expressions]
-        statement = statement.order_by(*order).limit(page.limit + 1)
+        statement = statement.order_by(*self._order()).limit(page.limit + 1)
         if page.cursor is None:
             return statement
         after = tuple_(*self._read(page.cursor))
-        keys = tuple_(*expressions)
+        keys = tuple_(*(column for column, _, _ in self.columns))
         return statement.where(keys < after if self.descending else keys > after)
+
+    def look_up(self, statement: AnySelect, ids: AnySelect) -> AnySelect:
+        """Return the statement, ordered, for the rows of one page, whose ids `ids` selects.
+
+        The page is cut before anything is joined to it: a planner that expects many rows would
+        read whole tables for the twenty that are shown.
+        """
+        shown = ids.subquery("shown")
+        statement = statement.join(shown, shown.c.id == self.columns[-1][0])
+        return statement.order_by(*self._order())
+
+    def merge(self, groups: Subquery, rows: AnySelect, page: PageRequest) -> AnySelect:
+        """Return one page of the rows of several groups, from the first page of each group.
+
+        An index holds the rows of one group in order, but not those of several. `rows` selects
+        those of one group, sort columns included, and names columns of `groups`.
+        """
+        first = self.apply(rows, page).lateral("first")
+        columns = [(first.c[name], name, kind) for _, name, kind in self.columns]
+        merged = select(*first.c).select_from(groups).join(first, true())
+        return Keyset(columns, self.binding, self.descending).apply(merged, page)
+
+    def _order(self) -> list[ColumnElement[Any]]:
+        columns = [column for column, _, _ in self.columns]
+        return [each.desc() if self.descending else each.asc() for each in columns]
 
     def page(
         self,

@@ -21,7 +21,15 @@ from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation, GenerationStatus, Order
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import Style
-from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
+from webapp.domain.pagination import (
+    AnyRow,
+    AnySelect,
+    Condition,
+    Keyset,
+    Page,
+    PageRequest,
+    SortColumn,
+)
 from webapp.domain.services import generations, likes
 from webapp.domain.services.licenses import certificate_url
 from webapp.domain.settings import settings
@@ -173,15 +181,16 @@ def own(
     session: Session, storage: Storage, *, user_id: int, wanted: OwnFilter, page: PageRequest
 ) -> Page:
     """List a person's own images, newest first."""
-    conditions = [Generation.user_id == user_id]
+    conditions: list[Condition] = [Generation.user_id == user_id]
     if wanted.status is not None:
         conditions.append(Generation.status == wanted.status)
     if wanted.is_public is not None:
-        conditions.append(Generation.is_public.is_(wanted.is_public))
+        conditions.append(Generation.is_public if wanted.is_public else ~Generation.is_public)
     if wanted.style_id is not None:
         conditions.append(Generation.style_id == wanted.style_id)
     keyset = _keyset("recent", {"list": "own", "user_id": user_id, **vars(wanted)})
-    rows = session.execute(keyset.apply(_with_all(user_id).where(*conditions), page)).all()
+    ids = keyset.apply(select(Generation.id).where(*conditions), page)
+    rows = session.execute(keyset.look_up(_with_all(user_id), ids)).all()
     return keyset.page(rows, page, lambda row: _owner_view(storage, row))
 
 
@@ -189,29 +198,34 @@ def feed(
     session: Session, storage: Storage, *, viewer: Viewer, wanted: FeedFilter, page: PageRequest
 ) -> Page:
     """List what everybody may see: public, completed, unflagged."""
-    conditions: list[ColumnElement[bool]] = [
-        Generation.is_public.is_(True),
-        Generation.is_flagged.is_(False),
+    conditions: list[Condition] = [
+        # Said as the partial indexes say it: PostgreSQL does not see that IS TRUE is the same.
+        Generation.is_public,
+        ~Generation.is_flagged,
         *tag_conditions(Generation.prompt_tags, wanted.tags, wanted.tags_any),
     ]
     for column, value in (
         (Generation.style_id, wanted.style_id),
-        (Style.artist_id, wanted.artist_id),
         (Generation.user_id, wanted.user_id),
     ):
         if value is not None:
             conditions.append(column == value)
     if wanted.following:
         conditions.append(false())  # nobody follows anybody yet
+    keyset = _keyset(wanted.sort, {"list": "feed", **vars(wanted)})
+    ids = select(Generation.id, Generation.like_count, Generation.created_at).where(*conditions)
+    if wanted.artist_id is None:
+        ids = keyset.apply(ids, page)
+    else:
+        styles = select(Style.id).where(Style.artist_id == wanted.artist_id).subquery("styles_of")
+        ids = keyset.merge(styles, ids.where(Generation.style_id == styles.c.id), page)
     statement = (
         select(*FEED_COLUMNS, _is_liked(viewer.user_id))
         .join(User, User.id == Generation.user_id)
         .join(Style, Style.id == Generation.style_id)
         .join(Artist, Artist.user_id == Style.artist_id)
-        .where(*conditions)
     )
-    keyset = _keyset(wanted.sort, {"list": "feed", **vars(wanted)})
-    rows = session.execute(keyset.apply(statement, page)).all()
+    rows = session.execute(keyset.look_up(statement, ids)).all()
     return keyset.page(rows, page, lambda row: _card(storage, row))
 
 

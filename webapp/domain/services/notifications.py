@@ -39,7 +39,7 @@ def unread_count(session: Session, user_id: int) -> int:
         session.scalar(
             select(func.count())
             .select_from(Notification)
-            .where(Notification.recipient_id == user_id, Notification.is_read.is_(False))
+            .where(Notification.recipient_id == user_id, ~Notification.is_read)
         )
         or 0
     )
@@ -64,7 +64,7 @@ def mark_all_read(session: Session, user_id: int) -> int:
     """Note that a person has read everything; return how many were unread."""
     marked = session.scalars(
         update(Notification)
-        .where(Notification.recipient_id == user_id, Notification.is_read.is_(False))
+        .where(Notification.recipient_id == user_id, ~Notification.is_read)
         .values(is_read=True)
         .returning(Notification.id)
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, func, select
+from sqlalchemy import false, func, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import StyleNotFound, ValidationFailed
@@ -17,7 +17,15 @@ from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
+from webapp.domain.pagination import (
+    AnyRow,
+    AnySelect,
+    Condition,
+    Keyset,
+    Page,
+    PageRequest,
+    SortColumn,
+)
 from webapp.domain.services import training_views
 from webapp.domain.viewing import Viewer, signed_url, tag_conditions
 
@@ -121,9 +129,10 @@ def catalogue(
     page: PageRequest,
 ) -> Page:
     """List styles: active and unflagged; unfinished ones only to their artist."""
-    conditions: list[ColumnElement[bool]] = [
-        Style.is_active.is_(True),
-        Style.is_flagged.is_(False),
+    conditions: list[Condition] = [
+        # Said as the partial indexes say it: PostgreSQL does not see that IS TRUE is the same.
+        Style.is_active,
+        ~Style.is_flagged,
         *tag_conditions(Style.tags, wanted.tags, wanted.tags_any),
     ]
     if wanted.training_status != TrainingStatus.COMPLETED:
@@ -137,8 +146,9 @@ def catalogue(
     if wanted.following:
         conditions.append(false())  # nobody follows anybody yet
     keyset = _keyset(wanted.sort, {"list": "styles", **vars(wanted)})
-    statement = _joined(select(*_CARD, *_PERSON)).where(*conditions)
-    rows = session.execute(keyset.apply(statement, page)).all()
+    statement = _joined(select(*_CARD, *_PERSON))
+    ids = keyset.apply(select(Style.id).where(*conditions), page)
+    rows = session.execute(keyset.look_up(statement, ids)).all()
     return keyset.page(rows, page, lambda row: _card(storage, row))
 
 

@@ -17,8 +17,10 @@ FINAL = {"completed", "failed", "canceled"}
 class Person:
     """One signed-in browser."""
 
-    def __init__(self, site: str, email: str, name: str = "") -> None:
-        self.http = httpx.Client(base_url=site, timeout=60, follow_redirects=True)
+    def __init__(self, site: str, email: str, name: str = "", **headers: str) -> None:
+        self.http = httpx.Client(
+            base_url=site, timeout=60, follow_redirects=True, headers=_names(headers)
+        )
         answer = self.http.get(
             "/api/v1/auth/google/login", params={"login_hint": email, "name": name}
         )
@@ -107,6 +109,10 @@ class Person:
 
     def balance(self) -> Any:
         return self.get("/tokens/balance")
+
+
+def _names(headers: dict[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 def data(answer: httpx.Response) -> Any:

@@ -46,14 +46,23 @@ REAL_ENGINE, FAST_ENGINE = "tests.tiny_engine", "tests.chaos.fast_engine"
 class Stack(Books):
     """web, relay, three kinds of worker and the sandbox of Google, started and stopped together.
 
-    `broker` is rabbitmq or redis, `storage` folder or s3.
+    `broker` is rabbitmq or redis, `storage` folder or s3; `changes` are variables of the
+    environment that shall differ.
     """
 
-    def __init__(self, folder: Path, *, broker: str = "rabbitmq", storage: str = "folder") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        broker: str = "rabbitmq",
+        storage: str = "folder",
+        changes: dict[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.rabbitmq = Broker(folder / "rabbitmq") if broker == "rabbitmq" else None
         self._redis = Redis(folder / "redis")
         self._storage_kind = storage
+        self._changes = changes or {}
         self._parts = ExitStack()
         self._processes: list[Process] = []
         self._keeper = Keeper(self._processes)
@@ -80,7 +89,7 @@ class Stack(Books):
         self._parts.callback(self._redis.stop)
         server = self._parts.enter_context(database.server())
         self.database_url = self._parts.enter_context(database.database(server))
-        self.environment = self._environment(redis_url)
+        self.environment = self._environment(redis_url) | self._changes
         self._parts.callback(self._stop_processes)
         if self._storage_kind == "s3":
             self._start_s3()

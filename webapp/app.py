@@ -15,6 +15,7 @@ import webapp.domain.models  # noqa: F401 - all tables, before the database is b
 from webapp.api import (
     access,
     accounts,
+    admin,
     bodies,
     envelope,
     errors,
@@ -22,6 +23,7 @@ from webapp.api import (
     google,
     headers,
     health,
+    licenses,
     likes,
     metrics,
     notifications,
@@ -49,6 +51,8 @@ API = (
     likes.blueprint,
     tokens.blueprint,
     notifications.blueprint,
+    licenses.blueprint,
+    admin.blueprint,
     webhooks.blueprint,
     worker_aliases.blueprint,
 )

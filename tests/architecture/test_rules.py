@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from webapp.domain.errors import DomainError
+
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("webapp", "tasks", "gpu")
 MAX_LINES = 400
@@ -132,3 +134,15 @@ def test_services_are_handed_their_session_and_never_look_one_up():
 def test_no_mock_library_in_product_code():
     imported = re.compile(r"^\s*(from|import) (unittest|mock|pytest)\b", re.MULTILINE)
     assert [path for path in TREES if imported.search((ROOT / path).read_text())] == []
+
+
+def test_every_error_code_is_met_by_a_test():
+    table = ROOT / "tests/webapp/domain/test_errors.py"
+    files = [path for path in (ROOT / "tests").rglob("test_*.py") if path != table]
+    tests = "".join(path.read_text() for path in files)
+    codes = {error.code for error in all_subclasses(DomainError)}
+    assert sorted(code for code in codes if f'"{code}"' not in tests) == []
+
+
+def all_subclasses(of):
+    return {found for each in of.__subclasses__() for found in {each, *all_subclasses(each)}}

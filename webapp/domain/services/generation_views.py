@@ -30,8 +30,9 @@ from webapp.domain.pagination import (
     PageRequest,
     SortColumn,
 )
-from webapp.domain.services import generations, likes
+from webapp.domain.services import generations, ledger, likes
 from webapp.domain.services.licenses import certificate_url
+from webapp.domain.services.moderation_views import ModerationFilter
 from webapp.domain.settings import settings
 from webapp.domain.viewing import Viewer, signed_url, tag_conditions
 
@@ -48,6 +49,7 @@ COLUMNS = (
     Artist.artist_name,
     Job.tries,
     Job.run_at,
+    ledger.is_reversed().label("is_reversed"),
 )
 FEED_COLUMNS = (
     Generation.id,
@@ -194,6 +196,24 @@ def own(
     return keyset.page(rows, page, lambda row: _owner_view(storage, row))
 
 
+def for_admin(
+    session: Session, storage: Storage, *, wanted: ModerationFilter, page: PageRequest
+) -> Page:
+    """List images in every state, newest first; `q` is a tag of the prompt."""
+    conditions: list[ColumnElement[bool]] = [Generation.deleted_at.is_(None)]
+    if wanted.is_flagged is not None:
+        conditions.append(Generation.is_flagged.is_(wanted.is_flagged))
+    if wanted.user_id is not None:
+        conditions.append(Generation.user_id == wanted.user_id)
+    if wanted.q is not None:
+        conditions.append(Generation.prompt_tags.contains([wanted.q.lower()]))
+    keyset = _keyset("recent", {"list": "admin", **vars(wanted)})
+    rows = session.execute(keyset.apply(_with_all(None).where(*conditions), page)).all()
+    return keyset.page(
+        rows, page, lambda row: _owner_view(storage, row) | {"is_flagged": row.is_flagged}
+    )
+
+
 def feed(
     session: Session, storage: Storage, *, viewer: Viewer, wanted: FeedFilter, page: PageRequest
 ) -> Page:
@@ -317,7 +337,7 @@ def _owner_view(storage: Storage, row: AnyRow) -> dict[str, Any]:
         "negative_tags": row.negative_tags,
         "price_tokens": row.price_tokens,
         "consumed_tokens": row.price_tokens,
-        "refunded": row.status in REFUNDED,
+        "refunded": row.status in REFUNDED or row.is_reversed,
         "attempt": (row.tries or 0) + 1,
         "next_retry_at": row.run_at if is_waiting else None,
         "failure": _failure(row),

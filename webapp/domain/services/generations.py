@@ -148,25 +148,31 @@ def edit(
 ) -> None:
     """Show an own image to everybody, hide it again, or describe it.
 
-    Raises GenerationStillProcessing or InvalidTransition when there is no image to show.
+    Raises what `check_can_be_public` raises.
     """
     generation = _own(session, user_id, generation_id)
-    if is_public and generation.status != GenerationStatus.COMPLETED:
-        if generation.status in {GenerationStatus.FAILED, GenerationStatus.CANCELED}:
-            raise InvalidTransition(
-                **{
-                    "from": generation.status,
-                    "action": "publish",
-                    "allowed": [GenerationStatus.COMPLETED],
-                }
-            )
-        raise GenerationStillProcessing(generation_ids=[generation_id])
+    if is_public:
+        check_can_be_public(generation)
     if is_public is not None:
         generation.is_public = is_public
     if description is not None:
         generation.description = description
     generation.updated_at = func.clock_timestamp()
     session.flush()
+
+
+def check_can_be_public(generation: Generation) -> None:
+    """Raise GenerationStillProcessing or InvalidTransition when there is no image to show."""
+    if generation.status in {GenerationStatus.FAILED, GenerationStatus.CANCELED}:
+        raise InvalidTransition(
+            **{
+                "from": generation.status,
+                "action": "publish",
+                "allowed": [GenerationStatus.COMPLETED],
+            }
+        )
+    if generation.status != GenerationStatus.COMPLETED:
+        raise GenerationStillProcessing(generation_ids=[generation.id])
 
 
 def _own(session: Session, user_id: int, generation_id: int) -> Generation:

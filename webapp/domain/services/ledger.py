@@ -7,9 +7,9 @@ by `balance >= amount`; read-then-write would let parallel requests spend the sa
 import hashlib
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from webapp.domain.errors import InsufficientTokens
 from webapp.domain.models.account import User
@@ -77,6 +77,31 @@ def refund(session: Session, generation: Generation) -> None:
     _settle(session, generation, generation.user_id, AccountKind.SPENDABLE, TransferKind.REFUND)
 
 
+def reverse(session: Session, generation: Generation) -> int:
+    """Give the buyer of a delivered generation its price back out of the artist's earnings.
+
+    Returns the transfer's id.
+    """
+    artist_id = session.scalar(select(Style.artist_id).where(Style.id == generation.style_id))
+    return move(
+        session,
+        _account(session, artist_id, AccountKind.EARNED),
+        _account(session, generation.user_id, AccountKind.SPENDABLE),
+        generation.price_tokens,
+        TransferKind.REVERSAL,
+        key=f"reversal:{generation.id}",
+        generation_id=generation.id,
+    )
+
+
+def is_reversed() -> ColumnElement[bool]:
+    """Return the condition that an administrator gave the price of a row's generation back."""
+    back = aliased(Transfer)
+    return exists().where(
+        back.generation_id == Generation.id, back.kind == TransferKind.REVERSAL.value
+    )
+
+
 def _settle(
     session: Session,
     generation: Generation,
@@ -104,16 +129,17 @@ def move(
     *,
     key: str,
     generation_id: int | None = None,
-) -> None:
-    """Move an amount from one account to another and write its row.
+) -> int:
+    """Move an amount from one account to another and write its row; return the row's id.
 
     Raises InsufficientTokens when the debit account is a person's and does not cover it, and
     IntegrityError when the key, or another outcome of the same generation, was there before.
     """
     debit_after = _change(session, debit, -amount)
     credit_after = _change(session, credit, amount)
-    session.execute(
-        insert(Transfer).values(
+    return session.scalars(
+        insert(Transfer)
+        .values(
             debit_account_id=debit.id,
             credit_account_id=credit.id,
             amount=amount,
@@ -123,7 +149,8 @@ def move(
             debit_balance_after=debit_after,
             credit_balance_after=credit_after,
         )
-    )
+        .returning(Transfer.id)
+    ).one()
 
 
 def _change(session: Session, account: Account, amount: int) -> int | None:

@@ -26,7 +26,8 @@ from webapp.domain.pagination import (
     PageRequest,
     SortColumn,
 )
-from webapp.domain.services import training_views
+from webapp.domain.services import ledger, training_views
+from webapp.domain.services.moderation_views import ModerationFilter
 from webapp.domain.viewing import Viewer, signed_url, tag_conditions
 
 FINAL = frozenset({TrainingStatus.COMPLETED, TrainingStatus.FAILED})
@@ -37,6 +38,17 @@ _LATEST_RUN = (
     .where(TrainingRun.style_id == Style.id)
     .correlate(Style)
     .scalar_subquery()
+)
+_EARNED = (
+    select(func.coalesce(func.sum(Generation.price_tokens), 0))
+    .where(
+        Generation.style_id == Style.id,
+        Generation.status == GenerationStatus.COMPLETED,
+        ~ledger.is_reversed(),
+    )
+    .correlate(Style)
+    .scalar_subquery()
+    .label("earned")
 )
 _PERSON = (
     User.username,
@@ -154,21 +166,40 @@ def catalogue(
 
 def own(session: Session, storage: Storage, *, artist_id: int, page: PageRequest) -> Page:
     """List an artist's own styles in every state, newest first."""
-    earned = (
-        select(func.coalesce(func.sum(Generation.price_tokens), 0))
-        .where(Generation.style_id == Style.id, Generation.status == GenerationStatus.COMPLETED)
-        .correlate(Style)
-        .scalar_subquery()
-        .label("earned")
-    )
     keyset = _keyset("recent", {"list": "own styles", "artist_id": artist_id})
     statement = (
-        _joined(select(*_CARD, *_PERSON, Style.is_active, *_RUN, earned))
+        _joined(select(*_CARD, *_PERSON, Style.is_active, *_RUN, _EARNED))
         .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
         .where(Style.artist_id == artist_id)
     )
     rows = session.execute(keyset.apply(statement, page)).all()
     return keyset.page(rows, page, lambda row: _own_card(storage, row))
+
+
+def for_admin(
+    session: Session, storage: Storage, *, wanted: ModerationFilter, page: PageRequest
+) -> Page:
+    """List styles in every state, newest first; `q` is part of a name or one of the tags."""
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.is_flagged is not None:
+        conditions.append(Style.is_flagged.is_(wanted.is_flagged))
+    if wanted.is_active is not None:
+        conditions.append(Style.is_active.is_(wanted.is_active))
+    if wanted.user_id is not None:
+        conditions.append(Style.artist_id == wanted.user_id)
+    if wanted.q is not None:
+        is_named = Style.name.icontains(wanted.q, autoescape=True)
+        conditions.append(is_named | Style.tags.contains([wanted.q.lower()]))
+    keyset = _keyset("recent", {"list": "admin styles", **vars(wanted)})
+    statement = (
+        _joined(select(*_CARD, *_PERSON, Style.is_active, Style.is_flagged, *_RUN, _EARNED))
+        .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
+        .where(*conditions)
+    )
+    rows = session.execute(keyset.apply(statement, page)).all()
+    return keyset.page(
+        rows, page, lambda row: _own_card(storage, row) | {"is_flagged": row.is_flagged}
+    )
 
 
 def _joined(statement: AnySelect) -> AnySelect:

@@ -119,6 +119,7 @@ def transactions(
             Generation.thumbnail_key,
             Style.id.label("style_id"),
             Style.name.label("style_name"),
+            ledger.is_reversed().label("is_reversed"),
         )
         .select_from(shown)
         .join(Transfer, Transfer.id == shown.c.id)
@@ -201,8 +202,13 @@ def _transaction(storage: Storage, row: AnyRow) -> dict[str, Any]:
 
 
 def _status(row: AnyRow) -> str:
-    if row.kind != TransferKind.HOLD or row.generation_status == GenerationStatus.COMPLETED:
+    if row.kind != TransferKind.HOLD:
         return COMPLETED
-    if row.generation_status in {GenerationStatus.FAILED, GenerationStatus.CANCELED}:
+    if row.is_reversed or row.generation_status in {
+        GenerationStatus.FAILED,
+        GenerationStatus.CANCELED,
+    }:
         return REFUNDED
+    if row.generation_status == GenerationStatus.COMPLETED:
+        return COMPLETED
     return PENDING

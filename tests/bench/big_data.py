@@ -8,6 +8,7 @@ Checks hold while rows are written. Indexes and foreign keys are taken down, wri
 catalogue's own words again, and so proved over all rows.
 """
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -15,9 +16,10 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import URL
 
-from tests.making import ADAPTER_SHA256
+from tests.making import ADAPTER_SHA256, signature_png
 
 ADAPTER_KEY = "training/bench/adapter.safetensors"
+SIGNATURE_KEY = "signatures/bench.png"
 ESCROW, PLATFORM = 1, 2
 # Marks of what queries are asked for: how common a tag is, and the ends of the skew.
 COMMON_TAG, USUAL_TAG, RARE_TAG, OLD_TAG = "tag 1", "tag 300", "rarest tag", "old fashion"
@@ -61,8 +63,8 @@ STATEMENTS = (
     FROM generate_series(1, :users) AS n""",
     """
     INSERT INTO artists (user_id, artist_name, verified_email, signature_key, signature_sha256)
-    SELECT n, 'Artist ' || n, 'person' || n || '@example.org', 'signatures/' || n || '.png',
-           repeat('0', 64)
+    SELECT n, 'Artist ' || n, 'person' || n || '@example.org', :signature_key,
+           :signature_sha256
     FROM generate_series(1, :styles) AS n""",
     """
     INSERT INTO styles (id, artist_id, name, description, price_tokens, license_type, valid_from,
@@ -251,6 +253,8 @@ def fill(url: URL, size: Size) -> None:
         "platform": PLATFORM,
         "adapter_key": ADAPTER_KEY,
         "adapter_sha256": ADAPTER_SHA256,
+        "signature_key": SIGNATURE_KEY,
+        "signature_sha256": hashlib.sha256(signature_png()).hexdigest(),
     }
     engine = create_engine(url)
     with engine.begin() as connection:

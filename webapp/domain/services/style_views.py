@@ -180,7 +180,7 @@ def for_admin(
     session: Session, storage: Storage, *, wanted: ModerationFilter, page: PageRequest
 ) -> Page:
     """List styles in every state, newest first; `q` is part of a name or one of the tags."""
-    conditions: list[ColumnElement[bool]] = []
+    conditions: list[Condition] = []
     if wanted.is_flagged is not None:
         conditions.append(Style.is_flagged.is_(wanted.is_flagged))
     if wanted.is_active is not None:

@@ -41,10 +41,11 @@ def normalise(
 
 def refuse_blocked(session: Session, tags: Iterable[str]) -> None:
     """Raise TagNotAllowed when moderation has flagged or switched off one of the tags."""
+    tags = list(tags)
+    if not tags:
+        return
     blocked = session.scalars(
-        select(Tag.name).where(
-            Tag.name.in_(list(tags)), or_(Tag.is_flagged, Tag.is_active.is_(False))
-        )
+        select(Tag.name).where(Tag.name.in_(tags), or_(Tag.is_flagged, Tag.is_active.is_(False)))
     ).all()
     if blocked:
         raise TagNotAllowed(tags=sorted(blocked))

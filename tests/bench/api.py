@@ -9,8 +9,10 @@ import argparse
 import json
 import os
 import platform
+import resource
 import secrets
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import create_engine, text
@@ -144,6 +147,17 @@ def shop(stack: Stack, folder: Path, seconds: int) -> dict[str, Any]:
     return found
 
 
+def cpu_seconds(stack: Stack) -> dict[str, float]:
+    """Return what each part has used so far; locust is the only child we wait for."""
+    locust = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = {"locust": locust.ru_utime + locust.ru_stime}
+    for each in processes():
+        parent = psutil.Process(stack.pid(each.name))
+        family = [parent, *parent.children(recursive=True)]
+        used[each.name] = sum(sum(member.cpu_times()[:4]) for member in family)
+    return used
+
+
 def main() -> int:
     """Measure, write the figures, and judge them."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -154,7 +168,9 @@ def main() -> int:
         folder = stack.directory
         open_market(stack, folder)
         load = os.getloadavg()[0]
+        before = cpu_seconds(stack)
         found = shop(stack, folder, seconds)
+        after = cpu_seconds(stack)
         with Session(create_engine(stack.environment["DATABASE_URL"])) as session:
             violations = [str(each) for each in ledger_check.check(session)]
     figures = {
@@ -163,6 +179,7 @@ def main() -> int:
         "load_before": round(load, 2),
         "people": PEOPLE,
         "seconds": seconds,
+        "cpu_seconds": {name: round(after[name] - before[name], 1) for name in after},
         "ledger_violations": violations,
         **found,
     }
@@ -172,10 +189,10 @@ def main() -> int:
     unfinished = [each for each in found["waits"] if each["state"] != "completed"]
     for each in [*found["errors"], *violations, *unfinished]:
         console.print(f"[red]{each}")
-    waits = sorted(each["seconds"] for each in found["waits"])
-    console.print(
-        f"{len(waits)} orders; signed image after {waits[len(waits) // 2 :][:1]} s (median)"
-    )
+    console.print(f"CPU seconds, ramp included: {figures['cpu_seconds']}")
+    waits = [each["seconds"] for each in found["waits"]]
+    if waits:
+        console.print(f"{len(waits)} orders, signed after {statistics.median(waits)} s (median)")
     total = found["routes"][-1]
     is_bad = total["errors"] or violations or unfinished or total["p95"] >= P95_MILLISECONDS
     return 1 if is_bad else 0

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from PIL import Image
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -33,6 +33,18 @@ SIGN_IN_LIFETIME = timedelta(days=14)
 MIN_USERNAME, MAX_USERNAME = 3, 50
 NAME_TRIES = 8
 MIN_CONTRAST = 40  # of 255; below, nothing can be seen
+
+# Asked by every request of everybody: put together once.
+SIGNED_IN = (
+    select(
+        User,
+        and_(SignIn.ended_at.is_(None), SignIn.expires_at > func.clock_timestamp()).label(
+            "is_open"
+        ),
+    )
+    .join(SignIn, SignIn.user_id == User.id)
+    .where(SignIn.id == bindparam("sign_in_id"))
+)
 
 
 @dataclass(frozen=True)
@@ -97,16 +109,7 @@ def signed_in_user(session: Session, sign_in_id: str) -> User:
 
     Raises SessionExpired when it ran out or was ended, AccountInactive for a closed account.
     """
-    row = session.execute(
-        select(
-            User,
-            and_(SignIn.ended_at.is_(None), SignIn.expires_at > func.clock_timestamp()).label(
-                "is_open"
-            ),
-        )
-        .join(SignIn, SignIn.user_id == User.id)
-        .where(SignIn.id == sign_in_id)
-    ).one_or_none()
+    row = session.execute(SIGNED_IN, {"sign_in_id": sign_in_id}).one_or_none()
     if row is None or not row.is_open:
         raise SessionExpired
     user: User = row[0]

@@ -119,6 +119,21 @@ def test_the_file_is_there_only_once_it_is_signed(session, storage):
     assert f"download=style-license-{made.id}.webp" in named
 
 
+@pytest.mark.parametrize("sort", ["recent", "popular"])
+def test_an_artists_feed_is_all_styles_of_the_artist_in_one_order(session, storage, sort):
+    old = making.style(session, is_active=False)
+    new = making.style(session, of=session.get(making.Artist, old.artist_id))
+    buyer = making.user(session)
+    made = [
+        finish(session, storage, making.order(session, buyer, style)[0], like_count=likes)
+        for style, likes in ((old, 3), (new, 1), (old, 1), (new, 2))
+    ]
+    making.order(session, buyer, making.style(session))
+    expected = {"recent": [3, 2, 1, 0], "popular": [0, 3, 2, 1]}[sort]
+    shown = feed(session, storage, sort=sort, artist_id=old.artist_id)
+    assert shown == [made[place].id for place in expected]
+
+
 def test_a_failed_image_has_a_reason_and_no_file(session, storage):
     made = making.generation(session, storage)
     generations.fail(session, made.id, "INVALID_PROMPT", "It cannot be drawn.")

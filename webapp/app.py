@@ -17,8 +17,10 @@ from webapp.api import (
     accounts,
     admin,
     bodies,
+    comments,
     envelope,
     errors,
+    follows,
     generations,
     google,
     headers,
@@ -27,15 +29,21 @@ from webapp.api import (
     likes,
     metrics,
     notifications,
+    payments,
     rate_limits,
+    reports,
+    search,
     storage,
     styles,
+    tags,
     tokens,
+    users,
     webhooks,
     worker_aliases,
 )
 from webapp.cli import COMMANDS
 from webapp.domain import db as domain_db
+from webapp.domain.gateways.payments import configured_payments
 from webapp.domain.gateways.storage import configured_storage
 from webapp.domain.settings import Environment, Settings
 from webapp.domain.settings import settings as process_settings
@@ -46,10 +54,17 @@ from webapp.pages import site
 API = (
     health.health,
     accounts.blueprint,
+    users.blueprint,
+    follows.blueprint,
     styles.blueprint,
     generations.blueprint,
     likes.blueprint,
+    comments.blueprint,
+    reports.blueprint,
+    tags.blueprint,
+    search.blueprint,
     tokens.blueprint,
+    payments.blueprint,
     notifications.blueprint,
     licenses.blueprint,
     admin.blueprint,
@@ -84,6 +99,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.converters["id"] = IdConverter
     app.extensions["settings"] = settings
     app.extensions["storage"] = configured_storage(settings)
+    app.extensions["payments"] = configured_payments(settings)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

@@ -23,7 +23,7 @@ SIGNATURE_KEY = "signatures/bench.png"
 ESCROW, PLATFORM = 1, 2
 # Marks of what queries are asked for: how common a tag is, and the ends of the skew.
 COMMON_TAG, USUAL_TAG, RARE_TAG, OLD_TAG = "tag 1", "tag 300", "rarest tag", "old fashion"
-POPULAR_STYLE = 1
+POPULAR_STYLE = DISCUSSED_IMAGE = 1
 
 
 @dataclass(frozen=True)
@@ -312,7 +312,5 @@ def _go_on_counting(connection: Connection) -> None:
     """Let new rows get ids behind those that were written with theirs."""
     for table in ("users", "styles", "generations", "transfers", "accounts", "purchases"):
         connection.execute(
-            text(
-                f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}"  # noqa: S608 - our own names
-            )
+            text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}")
         )

@@ -25,20 +25,34 @@ from sqlalchemy.orm import Session
 
 from tests import database
 from tests.bench import big_data
-from tests.bench.big_data import COMMON_TAG, OLD_TAG, POPULAR_STYLE, RARE_TAG, USUAL_TAG, Size
+from tests.bench.big_data import (
+    COMMON_TAG,
+    DISCUSSED_IMAGE,
+    OLD_TAG,
+    POPULAR_STYLE,
+    RARE_TAG,
+    USUAL_TAG,
+    Size,
+)
 from tests.fixtures import ENVIRONMENT
 from webapp.domain.db import CONNECT_OPTIONS
 from webapp.domain.gateways.storage import Storage, make_storage
 from webapp.domain.pagination import MAX_LIMIT, Page, PageRequest
 from webapp.domain.services import (
+    comment_views,
     generation_views,
     ledger,
     notification_views,
     notifications,
+    payment_views,
+    search,
     style_views,
+    tag_views,
     token_views,
+    user_views,
 )
 from webapp.domain.services.generation_views import FeedFilter, OwnFilter
+from webapp.domain.services.payment_views import Addresses
 from webapp.domain.services.style_views import StyleFilter
 from webapp.domain.services.token_views import TransactionFilter
 from webapp.domain.viewing import Viewer
@@ -105,6 +119,10 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
             session, storage, user_id=whale, unread_only=unread_only, page=page
         )
 
+    def found(kind: str, typed: str) -> Listing:
+        look = {"styles": search.styles, "artists": search.artists}[kind]
+        return lambda session, page: look(session, storage, typed, page)
+
     sorts = ("recent", "popular")
     tags = {"common": COMMON_TAG, "usual": USUAL_TAG, "rare": RARE_TAG, "old": OLD_TAG}
     half_a_year = datetime.now(UTC) - timedelta(days=180)
@@ -158,6 +176,26 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
         "ledger of a quiet person": ledger_of(size.quiet),
         "notifications": told(unread_only=False),
         "notifications, unread": told(unread_only=True),
+        "comments": lambda session, page: comment_views.of_image(
+            session,
+            storage,
+            generation_id=DISCUSSED_IMAGE,
+            parent_id=None,
+            viewer=viewer,
+            page=page,
+        ),
+        "people one follows": lambda session, page: user_views.following(
+            session, storage, user_id=whale, page=page
+        ),
+        "purchases": lambda session, page: payment_views.own(
+            session, Addresses(""), user_id=POPULAR_STYLE, status=None, page=page
+        ),
+        "tags": lambda session, page: tag_views.popular(session, page=page),
+        **{
+            f"search for {kind}, {typed}": found(kind, typed)
+            for kind in ("styles", "artists")
+            for typed in ("style 7", "artist 77", "9")
+        },
     }
 
 

@@ -13,7 +13,7 @@ __all__ = ["environment", "server", "template"]
 # Nobody wears it any more, and the planner does not know: see docs/performance.md.
 KNOWN_LIMIT = "feed recent, old tag"
 # What nobody is shown a page of needs no more: every index ends at the rows that are wanted.
-ROWS_READ = 2_500
+ROWS_READ = 4_000
 NAMES = {
     *plans.lists(big_data.SMALL, plans.signing_storage()),
     *plans.looks(big_data.SMALL, plans.signing_storage()),

@@ -35,10 +35,11 @@ def test_every_api_route_answers_under_both_prefixes(app):
     assert len(under["/api/v1"]) > 30
 
 
-def test_webhooks_and_their_aliases_are_internal_and_nothing_else_is(app):
+def test_what_workers_call_is_internal_and_nothing_else_is(app):
+    workers = (".webhooks.", ".worker_aliases.", ".notifications.tell")
     for rule in rules(app):
         is_internal = app.view_functions[rule.endpoint].access is Access.INTERNAL
-        is_worker_route = ".webhooks." in rule.endpoint or ".worker_aliases." in rule.endpoint
+        is_worker_route = any(name in rule.endpoint for name in workers)
         assert is_internal == is_worker_route, rule.rule
 
 

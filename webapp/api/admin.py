@@ -6,17 +6,20 @@ from typing import Any
 from flask import Blueprint, Response
 
 from webapp.api import bodies, envelope
-from webapp.api.access import admin, user, viewer
+from webapp.api.access import admin, in_steps, user, viewer
 from webapp.domain.pagination import Page
 from webapp.domain.services import (
+    generation_refunds,
     generation_views,
     moderation,
     moderation_views,
-    refunds,
+    purchase_refunds,
     style_views,
 )
+from webapp.domain.services.generation_refunds import GenerationRefund
 from webapp.domain.services.moderation_views import AuditFilter, ModerationFilter, UserFilter
-from webapp.extensions import db, storage
+from webapp.domain.services.purchase_refunds import PurchaseRefund
+from webapp.extensions import db, payment_provider, storage, unit_of_work
 from webapp.schemas import admin as schemas
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
@@ -172,20 +175,37 @@ def change_user(user_id: int) -> Response:
 
 
 @blueprint.post("/refunds")
+@in_steps
 @admin
 def refund() -> Response:
     """Give the price of an image or of a purchase back."""
     body = bodies.json_body(schemas.RefundRequest)
-    refunded = refunds.refund_generation(
-        db.session(), admin=user(), generation_id=body.generation_id or 0, reason=body.reason
-    )
+    refunded = _refund(body, admin_id=user().id)
     answer = {
         "id": refunded.transaction_id,
         "unit": "token",
-        "amount": refunded.amount,
+        "amount": refunded.amount_tokens,
         "transaction_id": refunded.transaction_id,
     }
     return envelope.created(answer, "/api/v1/admin/audit")
+
+
+def _refund(body: schemas.RefundRequest, *, admin_id: int) -> GenerationRefund | PurchaseRefund:
+    if body.order_id is not None:
+        return purchase_refunds.refund_purchase(
+            unit_of_work,
+            payment_provider(),
+            admin_id=admin_id,
+            order_id=body.order_id,
+            reason=body.reason,
+        )
+    with unit_of_work() as session:
+        return generation_refunds.refund_generation(
+            session,
+            admin_id=admin_id,
+            generation_id=body.generation_id or 0,
+            reason=body.reason,
+        )
 
 
 @blueprint.get("/audit")

@@ -15,7 +15,9 @@ blueprint = Blueprint("likes", __name__)
 def like(generation_id: int) -> Response:
     """Like an image."""
     count = likes.like(db.session(), user=user(), generation_id=generation_id)
-    return envelope.success({"is_liked": True, "like_count": count}, 201)
+    return envelope.created(
+        {"is_liked": True, "like_count": count}, f"/api/v1/generations/{generation_id}/like"
+    )
 
 
 @blueprint.delete("/generations/<id:generation_id>/like")

@@ -5,11 +5,11 @@ from typing import Any
 from flask import Blueprint, Response, g
 from sqlalchemy.orm import Session
 
-from webapp.api import bodies, envelope, event_streams
-from webapp.api.access import artist, public, user, viewer
+from webapp.api import bodies, envelope, event_streams, worker_aliases
+from webapp.api.access import artist, or_worker, public, signed_in, user, viewer
 from webapp.domain.errors import Unauthorized
 from webapp.domain.models.style import Style
-from webapp.domain.services import artworks, style_views, styles
+from webapp.domain.services import artworks, offers, style_views, styles
 from webapp.domain.services.artworks import DeclaredFile, Upload
 from webapp.domain.services.style_views import StyleFilter
 from webapp.domain.services.styles import NewStyle
@@ -20,6 +20,7 @@ from webapp.schemas.styles import (
     DeclaredStyle,
     RetrainBody,
     RetrainForm,
+    StyleChanges,
     StyleFields,
     StyleForm,
     StyleListQuery,
@@ -129,8 +130,28 @@ def _create_from_json() -> Response:
     return bodies.created_once(ROUTE, bodies.digest(body.model_dump(mode="json")), run, LOCATION)
 
 
+@blueprint.patch("/styles/<id:style_id>")
+@blueprint.patch("/models/<id:style_id>")
+@or_worker(worker_aliases.training_progress)
+@signed_in
+def edit(style_id: int) -> Response:
+    """Change the terms of an own style, or switch it on or off."""
+    changes = bodies.json_body(StyleChanges).model_dump(exclude_unset=True)
+    offers.edit(db.session(), user=user(), style_id=style_id, changes=changes)
+    return envelope.success(_view(db.session(), style_id))
+
+
+@blueprint.delete("/styles/<id:style_id>")
+@blueprint.delete("/models/<id:style_id>")
+@signed_in
+def remove(style_id: int) -> Response:
+    """Take an unused style away."""
+    offers.remove(db.session(), user=user(), style_id=style_id)
+    return envelope.no_content()
+
+
 @blueprint.post("/styles/<id:style_id>/confirm-upload")
-@artist
+@signed_in
 def confirm_upload(style_id: int) -> Response:
     """Start the checks of a style whose files are all in storage."""
     style = styles.confirm_upload(
@@ -145,7 +166,7 @@ def confirm_upload(style_id: int) -> Response:
 
 @blueprint.post("/styles/<id:style_id>/retrain")
 @bodies.accepts(bodies.MAX_STYLE_BODY)
-@artist
+@signed_in
 def retrain(style_id: int) -> Response:
     """Train a failed style again, with works taken out or added."""
     taken_out, files, declared = _retrain_body()

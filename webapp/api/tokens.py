@@ -7,7 +7,7 @@ from flask_babel import gettext
 
 from webapp.api import bodies, envelope
 from webapp.api.access import public, signed_in, user
-from webapp.domain.services import token_views
+from webapp.domain.services import packages, token_views
 from webapp.domain.services.token_views import TransactionFilter
 from webapp.extensions import db, storage
 from webapp.schemas.tokens import TransactionQuery
@@ -19,7 +19,7 @@ blueprint = Blueprint("tokens", __name__)
 @public
 def list_packages() -> Response:
     """List what is on offer."""
-    return envelope.success(envelope.listed(token_views.packages(), None))
+    return envelope.success(envelope.listed(packages.on_offer(), None))
 
 
 @blueprint.get("/tokens/balance")

@@ -4,7 +4,6 @@ import re
 from typing import Annotated, Any
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -17,9 +16,14 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u
 MAX_BIGINT = 2**63 - 1
 
 
-def without_markup(text: str) -> str:
-    """Return text without HTML, control and direction characters, trimmed."""
-    return CONTROL.sub("", MARKUP.sub("", text)).strip()
+def without_markup(text: Any) -> Any:
+    """Return text without HTML, control and direction characters, trimmed; all else as it is."""
+    if not isinstance(text, str):
+        return text
+    plain = MARKUP.sub("", CONTROL.sub("", text))
+    if MARKUP.search(plain):  # tags inside tags become tags
+        plain = plain.replace("<", "")
+    return plain.strip()
 
 
 def not_boolean(value: Any) -> Any:
@@ -29,12 +33,13 @@ def not_boolean(value: Any) -> Any:
     return value
 
 
-PlainText = Annotated[str, AfterValidator(without_markup)]
+# Before the limits of a field are checked: what is measured is what is kept.
+PlainText = Annotated[str, BeforeValidator(without_markup)]
 Whole = Annotated[int, BeforeValidator(not_boolean)]
 Id = Annotated[int, BeforeValidator(not_boolean), Field(ge=0, le=MAX_BIGINT)]
 Price = Annotated[int, BeforeValidator(not_boolean), Field(ge=1, le=10_000)]
 Tag = Annotated[str, StringConstraints(max_length=200)]
-Filename = Annotated[str, AfterValidator(without_markup), Field(min_length=1, max_length=255)]
+Filename = Annotated[PlainText, Field(min_length=1, max_length=255)]
 
 
 class Body(BaseModel):

@@ -6,14 +6,16 @@ from sqlalchemy.exc import DBAPIError
 
 from tests import making
 from tests.database import at_once
+from tests.toss import toss_server
 from tests.webapp.conftest import error_code, signed_in_client
+from webapp.domain.db import unit_of_work
 from webapp.domain.models.account import SignIn, User
 from webapp.domain.models.audit import AuditEntry
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.license import Certificate
 from webapp.domain.models.report import Report
 from webapp.domain.models.style import Style, Tag
-from webapp.domain.services import ledger
+from webapp.domain.services import ledger, payments, purchases
 
 ADMIN = "/api/v1/admin"
 REASON = "Seen by two people."
@@ -420,6 +422,53 @@ def test_a_refund_of_nothing_is_not_found(admin_client):
     body = {"generation_id": 99999999, "reason": REASON}
     answer = admin_client.post(f"{ADMIN}/refunds", json=body)
     assert error_code(answer) == "GENERATION_NOT_FOUND"
+
+
+@pytest.fixture
+def bought(real_app, committed):
+    """A purchase that was paid, and an administrator at a site that knows the provider."""
+    with toss_server() as toss:
+        real_app.extensions["payments"] = toss.provider
+        with committed.begin() as session:
+            buyer = making.user(session)
+            made = purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
+        payments.confirm(
+            unit_of_work,
+            toss.provider,
+            user_id=buyer.id,
+            order_id=made.order_id,
+            payment_key=toss.approve(made.order_id),
+            amount=10_000,
+        )
+        with committed() as session:
+            client = signed_in_client(real_app, session, making.user(session, role="admin"))
+        yield client, made
+
+
+def test_a_purchase_is_refunded_once_and_the_log_has_it(bought, committed):
+    admin_client, made = bought
+    body = {"order_id": made.order_id, "reason": REASON}
+    answer = admin_client.post(f"{ADMIN}/refunds", json=body)
+    assert answer.status_code == 201, answer.json
+    assert (answer.json["data"]["unit"], answer.json["data"]["amount"]) == ("token", 100)
+    again = admin_client.post(f"{ADMIN}/refunds", json=body)
+    assert (again.status_code, error_code(again)) == (409, "ALREADY_REFUNDED")
+    (entry,) = log(admin_client, object_type="purchase", object_id=made.id)
+    assert entry["after"] == {"refund": "begun", "order_id": made.order_id}
+    with committed() as session:
+        assert ledger.balances(session, made.user_id).spendable == 100
+        assert making.violations(session) == []
+
+
+def test_a_purchase_whose_tokens_are_spent_is_not_refunded(bought, committed):
+    admin_client, made = bought
+    with committed.begin() as session:
+        making.take_tokens(session, made.user_id, 150)
+    body = {"order_id": made.order_id, "reason": REASON}
+    answer = admin_client.post(f"{ADMIN}/refunds", json=body)
+    assert (answer.status_code, error_code(answer)) == (402, "PAYMENT_FAILED")
+    assert answer.json["error"]["details"]["reason"] == "tokens_spent"
+    assert log(admin_client, object_type="purchase") == []
 
 
 def test_refunds_in_parallel_give_the_price_back_once(real_app, committed, storage):

@@ -367,6 +367,30 @@ def test_a_flagged_image_is_hidden_from_all_but_its_owner(
     assert buyer_client.get(f"{GENERATIONS}/{ordered.id}").status_code == 200
 
 
+def test_the_feed_is_sorted_and_filtered(client, session, buyer, style, finish):
+    other = making.user(session)
+    first = making.order(session, buyer, style, prompt_tags=["a", "b c"])[0]
+    second = making.order(session, other, making.style(session), prompt_tags=["a"])[0]
+    for image in (first, second):
+        finish(image, is_public=True)
+    session.execute(update(Generation).where(Generation.id == first.id).values(like_count=2))
+    session.commit()
+    for query, expected in {
+        "": [second, first],
+        "sort=created_at": [second, first],
+        "sort=popular": [first, second],
+        "tags=a,B%20%20c": [first],
+        "tags_any=b c,d": [first],
+        "tags_any=a": [second, first],
+        f"style_id={style.id}": [first],
+        f"artist_id={style.artist_id}": [first],
+        f"user_id={other.id}": [second],
+        f"user_id={other.id}&tags=b c": [],
+    }.items():
+        seen = client.get(f"{GENERATIONS}/feed?{query}").json["data"]["results"]
+        assert [each["id"] for each in seen] == [each.id for each in expected], query
+
+
 def test_pages_of_the_feed_are_20_20_5_also_when_an_image_is_added_meanwhile(
     client, session, buyer, style, finish
 ):

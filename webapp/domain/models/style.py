@@ -8,7 +8,16 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.domain.db import Base
 from webapp.domain.models.account import Artist
-from webapp.domain.models.columns import CreatedAt, Id, JsonList, ObjectKey, Sha256, Tags, one_of
+from webapp.domain.models.columns import (
+    CreatedAt,
+    Id,
+    JsonList,
+    ObjectKey,
+    Sha256,
+    Tags,
+    grams_of,
+    one_of,
+)
 
 
 class TrainingStatus(StrEnum):
@@ -81,6 +90,7 @@ class Style(Base):
         ),
         Index("ix_styles_artist", "artist_id", "created_at", "id"),
         Index("ix_styles_tags", "tags", postgresql_using="gin"),
+        Index("ix_styles_grams", "name_grams", postgresql_using="gin"),
     )
 
     id: Mapped[Id]
@@ -108,6 +118,7 @@ class Style(Base):
     sample_keys: Mapped[JsonList]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
+    name_grams: Mapped[list[str]] = grams_of("name::text")
 
     artist: Mapped[Artist] = relationship(lazy="raise")
 
@@ -146,7 +157,17 @@ class Tag(Base):
     """An English word people search and prompt by; moderation switches it off here."""
 
     __tablename__ = "tags"
-    __table_args__ = (Index("uq_tags_name", "name", unique=True),)
+    __table_args__ = (
+        Index("uq_tags_name", "name", unique=True),
+        Index(
+            "ix_tags_popular",
+            text("usage_count DESC"),
+            "name",
+            postgresql_where="is_active AND NOT is_flagged AND usage_count > 0",
+        ),
+        Index("ix_tags_prefix", "name", postgresql_ops={"name": "text_pattern_ops"}),
+        Index("ix_tags_grams", "name_grams", postgresql_using="gin"),
+    )
 
     id: Mapped[Id]
     name: Mapped[str] = mapped_column(Text)
@@ -154,3 +175,4 @@ class Tag(Base):
     is_active: Mapped[bool] = mapped_column(server_default="true")
     is_flagged: Mapped[bool] = mapped_column(server_default="false")
     created_at: Mapped[CreatedAt]
+    name_grams: Mapped[list[str]] = grams_of("name")

@@ -6,14 +6,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from webapp.domain.db import Base
-from webapp.domain.models.account import User
 from webapp.domain.models.audit import AuditEntry
 
 
 def change(
     session: Session,
     *,
-    admin: User,
+    admin_id: int,
     object_type: str,
     row: Base,
     values: dict[str, Any],
@@ -31,7 +30,7 @@ def change(
     if after:
         record(
             session,
-            admin=admin,
+            admin_id=admin_id,
             object_type=object_type,
             object_id=row.id,  # type: ignore[attr-defined]
             before={name: before[name] for name in after},
@@ -43,7 +42,7 @@ def change(
 def record(
     session: Session,
     *,
-    admin: User,
+    admin_id: int,
     object_type: str,
     object_id: int,
     before: dict[str, Any],
@@ -53,7 +52,7 @@ def record(
     """Write one row of the log."""
     session.execute(
         insert(AuditEntry).values(
-            admin_id=admin.id,
+            admin_id=admin_id,
             object_type=object_type,
             object_id=str(object_id),
             before=before,

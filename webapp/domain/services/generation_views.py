@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import (
@@ -21,16 +21,8 @@ from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation, GenerationStatus, Order
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import Style
-from webapp.domain.pagination import (
-    AnyRow,
-    AnySelect,
-    Condition,
-    Keyset,
-    Page,
-    PageRequest,
-    SortColumn,
-)
-from webapp.domain.services import generations, ledger, likes
+from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
+from webapp.domain.services import follows, generations, ledger, likes
 from webapp.domain.services.licenses import certificate_url
 from webapp.domain.services.moderation_views import ModerationFilter
 from webapp.domain.settings import settings
@@ -183,11 +175,11 @@ def own(
     session: Session, storage: Storage, *, user_id: int, wanted: OwnFilter, page: PageRequest
 ) -> Page:
     """List a person's own images, newest first."""
-    conditions: list[Condition] = [Generation.user_id == user_id]
+    conditions = [Generation.user_id == user_id, Generation.deleted_at.is_(None)]
     if wanted.status is not None:
         conditions.append(Generation.status == wanted.status)
     if wanted.is_public is not None:
-        conditions.append(Generation.is_public if wanted.is_public else ~Generation.is_public)
+        conditions.append(Generation.is_public.is_(wanted.is_public))
     if wanted.style_id is not None:
         conditions.append(Generation.style_id == wanted.style_id)
     keyset = _keyset("recent", {"list": "own", "user_id": user_id, **vars(wanted)})
@@ -217,13 +209,12 @@ def for_admin(
 def feed(
     session: Session, storage: Storage, *, viewer: Viewer, wanted: FeedFilter, page: PageRequest
 ) -> Page:
-    """List what everybody may see: public, completed, unflagged."""
-    conditions: list[Condition] = [
-        # Said as the partial indexes say it: PostgreSQL does not see that IS TRUE is the same.
-        Generation.is_public,
-        ~Generation.is_flagged,
-        *tag_conditions(Generation.prompt_tags, wanted.tags, wanted.tags_any),
-    ]
+    """List what everybody may see: public, completed, unflagged.
+
+    `following` keeps what the people made whom the viewer follows, and what anybody made in a
+    style of theirs: who follows an artist wants to see what becomes of the style.
+    """
+    conditions = tag_conditions(Generation.prompt_tags, wanted.tags, wanted.tags_any)
     for column, value in (
         (Generation.style_id, wanted.style_id),
         (Generation.user_id, wanted.user_id),
@@ -231,9 +222,17 @@ def feed(
         if value is not None:
             conditions.append(column == value)
     if wanted.following:
-        conditions.append(false())  # nobody follows anybody yet
+        conditions.append(
+            follows.by_followed(viewer.user_id, Generation.user_id)
+            | follows.in_style_of_followed(viewer.user_id, Generation.style_id)
+        )
     keyset = _keyset(wanted.sort, {"list": "feed", **vars(wanted)})
-    ids = select(Generation.id, Generation.like_count, Generation.created_at).where(*conditions)
+    ids = select(Generation.id, Generation.like_count, Generation.created_at).where(
+        # Not "IS TRUE": only these very words let PostgreSQL use the feed's indexes.
+        Generation.is_public,
+        ~Generation.is_flagged,
+        *conditions,
+    )
     if wanted.artist_id is None:
         ids = keyset.apply(ids, page)
     else:

@@ -1,4 +1,4 @@
-"""Tokens: bonus, grant, hold, payout, refund – exactly once each, by unique constraints.
+"""Tokens: bonus, grant, purchase, hold, payout, refund – once each, by unique constraints.
 
 `move` is the only way an amount moves. The debit of a person's account is one statement guarded
 by `balance >= amount`; read-then-write would let parallel requests spend the same tokens twice.
@@ -15,6 +15,7 @@ from webapp.domain.errors import InsufficientTokens
 from webapp.domain.models.account import User
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.ledger import Account, AccountKind, Transfer, TransferKind
+from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
 
 WELCOME_TOKENS = 100
@@ -49,6 +50,32 @@ def grant(session: Session, user_id: int, amount: int, key: str) -> None:
     platform = _account(session, None, AccountKind.PLATFORM)
     spendable = _account(session, user_id, AccountKind.SPENDABLE)
     move(session, platform, spendable, amount, TransferKind.GRANT, key=f"grant:{key}")
+
+
+def credit_purchase(session: Session, purchase: Purchase) -> None:
+    """Give the tokens of a purchase that was paid."""
+    move(
+        session,
+        _account(session, None, AccountKind.PLATFORM),
+        _account(session, purchase.user_id, AccountKind.SPENDABLE),
+        purchase.amount_tokens,
+        TransferKind.PURCHASE,
+        key=f"purchase:{purchase.id}",
+        purchase_id=purchase.id,
+    )
+
+
+def refund_purchase(session: Session, purchase: Purchase) -> None:
+    """Take the tokens of a purchase back. Raises InsufficientTokens when they were spent."""
+    move(
+        session,
+        _account(session, purchase.user_id, AccountKind.SPENDABLE),
+        _account(session, None, AccountKind.PLATFORM),
+        purchase.amount_tokens,
+        TransferKind.PURCHASE_REFUND,
+        key=f"purchase_refund:{purchase.id}",
+        purchase_id=purchase.id,
+    )
 
 
 def hold(session: Session, generation: Generation) -> None:
@@ -129,11 +156,12 @@ def move(
     *,
     key: str,
     generation_id: int | None = None,
+    purchase_id: int | None = None,
 ) -> int:
     """Move an amount from one account to another and write its row; return the row's id.
 
     Raises InsufficientTokens when the debit account is a person's and does not cover it, and
-    IntegrityError when the key, or another outcome of the same generation, was there before.
+    IntegrityError when the key, or another outcome of the same thing, was there before.
     """
     debit_after = _change(session, debit, -amount)
     credit_after = _change(session, credit, amount)
@@ -145,6 +173,7 @@ def move(
             amount=amount,
             kind=kind,
             generation_id=generation_id,
+            purchase_id=purchase_id,
             idempotency_key=key,
             debit_balance_after=debit_after,
             credit_balance_after=credit_after,

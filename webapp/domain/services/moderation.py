@@ -42,7 +42,7 @@ def decide_report(
     report.resolved_at = func.clock_timestamp()
     audit.change(
         session,
-        admin=admin,
+        admin_id=admin.id,
         object_type="report",
         row=report,
         values={"status": status},
@@ -55,7 +55,9 @@ def change_tag(
 ) -> None:
     """Flag a tag or switch it off: hidden, and refused as input. Raises TagNotFound."""
     tag = _locked(session, Tag, tag_id, TagNotFound(id=tag_id))
-    audit.change(session, admin=admin, object_type="tag", row=tag, values=changes, reason=reason)
+    audit.change(
+        session, admin_id=admin.id, object_type="tag", row=tag, values=changes, reason=reason
+    )
 
 
 def change_style(
@@ -70,7 +72,12 @@ def change_style(
     try:
         with session.begin_nested():
             audit.change(
-                session, admin=admin, object_type="style", row=style, values=changes, reason=reason
+                session,
+                admin_id=admin.id,
+                object_type="style",
+                row=style,
+                values=changes,
+                reason=reason,
             )
             style.updated_at = func.clock_timestamp()
     except IntegrityError as error:
@@ -102,7 +109,12 @@ def change_generation(
     if changes.get("is_public"):
         generations.check_can_be_public(image)
     audit.change(
-        session, admin=admin, object_type="generation", row=image, values=changes, reason=reason
+        session,
+        admin_id=admin.id,
+        object_type="generation",
+        row=image,
+        values=changes,
+        reason=reason,
     )
     image.updated_at = func.clock_timestamp()
     if license_status is not None:
@@ -119,7 +131,7 @@ def _change_license(
         raise ValidationFailed(fields={"license_status": ["This image has no licence yet."]})
     audit.change(
         session,
-        admin=admin,
+        admin_id=admin.id,
         object_type="license",
         row=certificate,
         values={"status": status.value},
@@ -137,7 +149,7 @@ def change_comment(
     comment = _locked(session, Comment, comment_id, CommentNotFound(id=comment_id))
     audit.change(
         session,
-        admin=admin,
+        admin_id=admin.id,
         object_type="comment",
         row=comment,
         values={"is_hidden": is_hidden},
@@ -161,7 +173,7 @@ def change_user(
         raise Forbidden(owner=False)
     _check_role(person, changes.get("role"))
     audit.change(
-        session, admin=admin, object_type="user", row=person, values=changes, reason=reason
+        session, admin_id=admin.id, object_type="user", row=person, values=changes, reason=reason
     )
     if not person.is_active:
         accounts.end_all_sign_ins(session, user_id)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import false, func, select
+from sqlalchemy import ColumnElement, false, func, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import StyleNotFound, ValidationFailed
@@ -17,16 +17,8 @@ from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.pagination import (
-    AnyRow,
-    AnySelect,
-    Condition,
-    Keyset,
-    Page,
-    PageRequest,
-    SortColumn,
-)
-from webapp.domain.services import ledger, training_views
+from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
+from webapp.domain.services import follows, ledger, offers, training_views
 from webapp.domain.services.moderation_views import ModerationFilter
 from webapp.domain.viewing import Viewer, signed_url, tag_conditions
 
@@ -76,6 +68,15 @@ _CARD = (
     Style.tags,
     Style.created_at,
 )
+_DETAIL = (
+    *_CARD,
+    Style.valid_from,
+    Style.valid_to,
+    Style.is_active,
+    Style.is_flagged,
+    Style.sample_keys,
+    Style.updated_at,
+)
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,11 @@ class StyleFilter:
 def detail(session: Session, storage: Storage, *, style_id: int, viewer: Viewer) -> dict[str, Any]:
     """Return one style as this viewer may see it; raises StyleNotFound."""
     row = session.execute(
-        _joined(select(*Style.__table__.columns, *_PERSON, *_RUN))
+        _joined(select(*_DETAIL, *_PERSON, *_RUN))
         .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
         .where(Style.id == style_id)
     ).one_or_none()
-    if row is None or not _may_see(row, viewer):
+    if row is None or not offers.may_see(viewer, row):
         raise StyleNotFound(id=style_id)
     view = _public_view(session, storage, row)
     if viewer.may_manage(row.artist_id):
@@ -140,13 +141,11 @@ def catalogue(
     viewer: Viewer,
     page: PageRequest,
 ) -> Page:
-    """List styles: active and unflagged; unfinished ones only to their artist."""
-    conditions: list[Condition] = [
-        # Said as the partial indexes say it: PostgreSQL does not see that IS TRUE is the same.
-        Style.is_active,
-        ~Style.is_flagged,
-        *tag_conditions(Style.tags, wanted.tags, wanted.tags_any),
-    ]
+    """List styles: active and unflagged; unfinished ones only to their artist.
+
+    `following` keeps the styles of the artists that the viewer follows.
+    """
+    conditions = tag_conditions(Style.tags, wanted.tags, wanted.tags_any)
     if wanted.training_status != TrainingStatus.COMPLETED:
         conditions.append(Style.artist_id == viewer.user_id if viewer.user_id else false())
     if wanted.training_status != ALL:
@@ -156,10 +155,10 @@ def catalogue(
     if wanted.license_type is not None:
         conditions.append(Style.license_type == wanted.license_type)
     if wanted.following:
-        conditions.append(false())  # nobody follows anybody yet
+        conditions.append(follows.by_followed(viewer.user_id, Style.artist_id))
     keyset = _keyset(wanted.sort, {"list": "styles", **vars(wanted)})
     statement = _joined(select(*_CARD, *_PERSON))
-    ids = keyset.apply(select(Style.id).where(*conditions), page)
+    ids = keyset.apply(select(Style.id).where(*offers.SHOWN, *conditions), page)
     rows = session.execute(keyset.look_up(statement, ids)).all()
     return keyset.page(rows, page, lambda row: _card(storage, row))
 
@@ -180,7 +179,7 @@ def for_admin(
     session: Session, storage: Storage, *, wanted: ModerationFilter, page: PageRequest
 ) -> Page:
     """List styles in every state, newest first; `q` is part of a name or one of the tags."""
-    conditions: list[Condition] = []
+    conditions: list[ColumnElement[bool]] = []
     if wanted.is_flagged is not None:
         conditions.append(Style.is_flagged.is_(wanted.is_flagged))
     if wanted.is_active is not None:
@@ -221,11 +220,6 @@ def _keyset(sort: str, binding: dict[str, Any]) -> Keyset:
         [(Style.usage_count, "usage_count", int)] if sort == "popular" else []
     )
     return Keyset([*popular, *recent], binding)
-
-
-def _may_see(row: AnyRow, viewer: Viewer) -> bool:
-    is_on_sale = row.training_status == TrainingStatus.COMPLETED
-    return (row.is_active and not row.is_flagged and is_on_sale) or viewer.may_manage(row.artist_id)
 
 
 def _card(storage: Storage, row: AnyRow) -> dict[str, Any]:
@@ -278,7 +272,9 @@ def _public_view(session: Session, storage: Storage, row: AnyRow) -> dict[str, A
 def _average_likes(session: Session, style_id: int) -> float:
     average = session.scalar(
         select(func.avg(Generation.like_count)).where(
-            Generation.style_id == style_id, Generation.status == GenerationStatus.COMPLETED
+            Generation.style_id == style_id,
+            Generation.status == GenerationStatus.COMPLETED,
+            Generation.deleted_at.is_(None),
         )
     )
     return round(float(average or 0), 2)

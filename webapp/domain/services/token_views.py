@@ -1,4 +1,4 @@
-"""What people see of their tokens: packages on offer, balances, the list of transactions.
+"""What people see of their tokens: balances, and the list of transactions.
 
 The words of a transaction are not stored: `memo` names its kind, and who shows it says it in the
 reader's language.
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.ledger import Account, Transfer, TransferKind
+from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
 from webapp.domain.services import ledger
@@ -37,22 +38,6 @@ PENDING, COMPLETED, REFUNDED = "pending", "completed", "refunded"
 
 
 @dataclass(frozen=True)
-class Package:
-    """Tokens for money, as offered; prices in KRW."""
-
-    package_id: str
-    amount_tokens: int
-    total_price: int
-
-
-PACKAGES = (
-    Package("basic_100", 100, 10_000),
-    Package("standard_500", 500, 45_000),
-    Package("premium_1000", 1000, 80_000),
-)
-
-
-@dataclass(frozen=True)
 class TransactionFilter:
     """What of the transactions somebody wants; None and "all" mean everything."""
 
@@ -60,22 +45,6 @@ class TransactionFilter:
     direction: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-
-
-def packages() -> list[dict[str, Any]]:
-    """Return what is on offer, cheapest first; the discount is against the smallest package."""
-    dearest = max(each.total_price / each.amount_tokens for each in PACKAGES)
-    return [
-        {
-            "package_id": each.package_id,
-            "amount_tokens": each.amount_tokens,
-            "total_price": each.total_price,
-            "price_per_token": each.total_price // each.amount_tokens,
-            "discount_percent": round(100 - 100 * each.total_price / each.amount_tokens / dearest),
-            "currency_code": "KRW",
-        }
-        for each in sorted(PACKAGES, key=lambda each: each.total_price)
-    ]
 
 
 def balance(session: Session, user_id: int) -> dict[str, int]:
@@ -109,6 +78,7 @@ def transactions(
             Transfer.kind,
             Transfer.amount,
             Transfer.generation_id,
+            Transfer.purchase_id,
             Transfer.created_at,
             case(
                 (shown.c.direction == IN, Transfer.credit_balance_after),
@@ -120,11 +90,13 @@ def transactions(
             Style.id.label("style_id"),
             Style.name.label("style_name"),
             ledger.is_reversed().label("is_reversed"),
+            Purchase.order_id,
         )
         .select_from(shown)
         .join(Transfer, Transfer.id == shown.c.id)
         .outerjoin(Generation, Generation.id == Transfer.generation_id)
         .outerjoin(Style, Style.id == Generation.style_id)
+        .outerjoin(Purchase, Purchase.id == Transfer.purchase_id)
         .order_by(shown.c.created_at.desc(), shown.c.id.desc())
     )
     rows = session.execute(statement).all()
@@ -189,7 +161,7 @@ def _transaction(storage: Storage, row: AnyRow) -> dict[str, Any]:
         "status": _status(row),
         "memo": str(row.kind),
         "balance_after": row.balance_after,
-        "order_id": None,
+        "order_id": row.order_id,
         "related_style": row.style_id and {"id": row.style_id, "name": row.style_name},
         "related_generation": row.generation_id
         and {

@@ -1,4 +1,4 @@
-"""Refunds by an administrator: of a delivered image, or of a purchase. Each only once."""
+"""Give the price of a delivered image back, once, by an administrator's hand."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,6 @@ from webapp.domain.errors import (
     GenerationNotFound,
     GenerationStillProcessing,
 )
-from webapp.domain.models.account import User
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.ledger import Transfer, TransferKind
 from webapp.domain.services import audit, ledger
@@ -19,14 +18,16 @@ TAKEN_BACK = (TransferKind.REFUND, TransferKind.REVERSAL)
 
 
 @dataclass(frozen=True)
-class Refund:
-    """What went back to the buyer."""
+class GenerationRefund:
+    """What went back to the buyer, and the ledger's row of it."""
 
     transaction_id: int
-    amount: int
+    amount_tokens: int
 
 
-def refund_generation(session: Session, *, admin: User, generation_id: int, reason: str) -> Refund:
+def refund_generation(
+    session: Session, *, admin_id: int, generation_id: int, reason: str
+) -> GenerationRefund:
     """Give the buyer of a delivered image the price back, out of the artist's earnings.
 
     Raises GenerationNotFound, GenerationStillProcessing for an image that has not ended (it pays
@@ -47,11 +48,11 @@ def refund_generation(session: Session, *, admin: User, generation_id: int, reas
     transfer_id = ledger.reverse(session, image)
     audit.record(
         session,
-        admin=admin,
+        admin_id=admin_id,
         object_type="generation",
         object_id=generation_id,
         before={"refunded": False},
         after={"refunded": True, "transaction_id": transfer_id},
         reason=reason,
     )
-    return Refund(transfer_id, image.price_tokens)
+    return GenerationRefund(transfer_id, image.price_tokens)

@@ -7,13 +7,13 @@ totals, no offsets. Rows added meanwhile never make an id appear twice.
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Row, Select, and_, or_, tuple_
+from sqlalchemy import ColumnElement, Row, Select, Subquery, and_, or_, select, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.domain.errors import ValidationFailed
@@ -74,13 +74,31 @@ class Keyset:
 
         Raises ValidationFailed for a cursor of another list.
         """
-        directed = [(column, self._falls(name)) for column, name, _ in self.columns]
-        statement = statement.order_by(
-            *(column.desc() if falls else column.asc() for column, falls in directed)
-        )
+        statement = statement.order_by(*self._order())
         if cursor is not None:
-            statement = statement.where(_after(directed, self._read(cursor)))
+            statement = statement.where(_after(self._directed(), self._read(cursor)))
         return statement
+
+    def look_up(self, statement: AnySelect, ids: AnySelect) -> AnySelect:
+        """Return the statement, ordered, for the rows of one page, whose ids `ids` selects.
+
+        The page is cut before anything is joined to it: a planner that expects many rows would
+        read whole tables for the twenty that are shown.
+        """
+        shown = ids.subquery("shown")
+        statement = statement.join(shown, shown.c.id == self.columns[-1][0])
+        return statement.order_by(*self._order())
+
+    def merge(self, groups: Subquery, rows: AnySelect, page: PageRequest) -> AnySelect:
+        """Return one page of the rows of several groups, from the first page of each group.
+
+        An index holds the rows of one group in order, but not those of several. `rows` selects
+        those of one group, sort columns included, and names columns of `groups`.
+        """
+        first = self.apply(rows, page).lateral("first")
+        columns = [(first.c[name], name, kind) for _, name, kind in self.columns]
+        merged = select(*first.c).select_from(groups).join(first, true())
+        return replace(self, columns=columns).apply(merged, page)
 
     def owns(self, cursor: str) -> bool:
         """Tell whether a cursor belongs to this list."""
@@ -104,6 +122,12 @@ class Keyset:
         values = [_portable(row._mapping[name]) for _, name, _ in self.columns]  # noqa: SLF001 - the public mapping of a Row
         raw = orjson.dumps([self._fingerprint(), *values])
         return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+    def _order(self) -> list[ColumnElement[Any]]:
+        return [column.desc() if falls else column.asc() for column, falls in self._directed()]
+
+    def _directed(self) -> list[tuple[Sortable, bool]]:
+        return [(column, self._falls(name)) for column, name, _ in self.columns]
 
     def _falls(self, name: str) -> bool:
         return self.descending != (name in self.opposite)

@@ -41,7 +41,9 @@ def _celery(*arguments: str) -> tuple[str, ...]:
 def _worker(name: str, *, tasks: str, children: int, queues: str) -> tuple[str, ...]:
     pool = ("-P", "prefork", "-c", str(children), "-n", f"{name}@%h", "-I", tasks, "-Q", queues)
     quiet = ("--without-gossip", "--without-mingle")
-    return _celery("worker", "--loglevel", "INFO", "-E", *pool, *quiet)
+    command = _celery("worker", "--loglevel", "INFO", "-E", *pool, *quiet)
+    # Whoever waits for a page goes before whoever waits for an image.
+    return ("nice", "-n", "10", *command)
 
 
 PROCESSES: tuple[Process, ...] = (

@@ -130,6 +130,23 @@ def test_parallel_orders_spend_each_token_once(real_app, committed, storage):
     assert money(clients[0])["token_balance"] == 5
 
 
+def test_a_hundred_parallel_orders_against_money_for_sixty(real_app, committed, storage):
+    with committed() as session:
+        style, buyer = making.style(session, storage), making.user(session, tokens=600)
+        session.commit()
+        clients = [signed_in_client(real_app, session, buyer) for _ in range(100)]
+    answers = at_once(
+        *(lambda client=client: client.post(GENERATIONS, json=body(style)) for client in clients)
+    )
+    codes = [answer.status_code for answer in answers]
+    assert (codes.count(201), codes.count(402)) == (60, 40)
+    stands = money(clients[0])
+    assert (stands["token_balance"], stands["escrowed_tokens"]) == (0, 600)
+    with committed() as session:
+        assert session.scalar(select(func.count()).select_from(Generation)) == 60
+        assert making.violations(session) == []
+
+
 def test_the_same_key_and_body_are_one_order(buyer_client, session, style):
     key = {"Idempotency-Key": "key-of-an-order"}
     first = buyer_client.post(GENERATIONS, json=body(style), headers=key)

@@ -5,7 +5,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from tests import making
 from webapp.domain.errors import ValidationFailed
@@ -42,7 +42,17 @@ def page_of(session, keyset, page):
     return keyset.page(rows, page, lambda row: {"id": row.id})
 
 
-def walk(session, keyset, limit):
+def merged_page(session, keyset, page):
+    """The same page out of three groups of people, looked up late."""
+    groups = select(func.generate_series(0, 2).label("rest")).subquery()
+    one_group = select(User.id, User.created_at).where(User.id % 3 == groups.c.rest)
+    ids = keyset.merge(groups, one_group, page)
+    statement = keyset.look_up(select(User.id, User.created_at).select_from(User), ids)
+    rows = session.execute(statement).all()
+    return keyset.page(rows, page, lambda row: {"id": row.id})
+
+
+def walk(session, keyset, limit, page_of=page_of):
     seen, cursor = [], None
     while True:
         page = page_of(session, keyset, PageRequest(limit, cursor))
@@ -54,8 +64,9 @@ def walk(session, keyset, limit):
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 100])
 @pytest.mark.parametrize("descending", [True, False])
-def test_pages_hold_every_row_once_and_in_order(session, people, limit, descending):
-    pages = walk(session, Keyset(COLUMNS, {}, descending=descending), limit)
+@pytest.mark.parametrize("page_of", [page_of, merged_page])
+def test_pages_hold_every_row_once_and_in_order(session, people, limit, descending, page_of):
+    pages = walk(session, Keyset(COLUMNS, {}, descending=descending), limit, page_of)
     flat = [each for page in pages for each in page]
     assert flat == sorted(people, reverse=descending)
     assert all(len(page) == limit for page in pages[:-1])

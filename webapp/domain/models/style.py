@@ -71,8 +71,14 @@ class Style(Base):
             unique=True,
             postgresql_where="is_active",
         ),
+        # What the catalogue is filtered by lies in its two indexes: who asks for what hardly
+        # anybody sells makes them be read to the end.
         Index(
-            "ix_styles_recent", "created_at", "id", postgresql_where="is_active AND NOT is_flagged"
+            "ix_styles_recent",
+            "created_at",
+            "id",
+            postgresql_where="is_active AND NOT is_flagged",
+            postgresql_include=["training_status", "license_type", "artist_id"],
         ),
         Index(
             "ix_styles_popular",
@@ -80,7 +86,9 @@ class Style(Base):
             "created_at",
             "id",
             postgresql_where="is_active AND NOT is_flagged",
+            postgresql_include=["training_status", "license_type", "artist_id"],
         ),
+        Index("ix_styles_artist", "artist_id", "created_at", "id"),
         Index("ix_styles_tags", "tags", postgresql_using="gin"),
         Index("ix_styles_grams", "name_grams", postgresql_using="gin"),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, func, or_, select, update
+from sqlalchemy import Select, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -33,6 +33,18 @@ from webapp.domain.viewing import signed_url
 SIGN_IN_LIFETIME = timedelta(days=14)
 MIN_USERNAME, MAX_USERNAME = 3, 50
 NAME_TRIES = 8
+
+# Asked by every request of everybody: put together once.
+SIGNED_IN = (
+    select(
+        User,
+        and_(SignIn.ended_at.is_(None), SignIn.expires_at > func.clock_timestamp()).label(
+            "is_open"
+        ),
+    )
+    .join(SignIn, SignIn.user_id == User.id)
+    .where(SignIn.id == bindparam("sign_in_id"))
+)
 
 
 @dataclass(frozen=True)
@@ -97,16 +109,7 @@ def signed_in_user(session: Session, sign_in_id: str) -> User:
 
     Raises SessionExpired when it ran out or was ended, AccountInactive for a closed account.
     """
-    row = session.execute(
-        select(
-            User,
-            and_(SignIn.ended_at.is_(None), SignIn.expires_at > func.clock_timestamp()).label(
-                "is_open"
-            ),
-        )
-        .join(SignIn, SignIn.user_id == User.id)
-        .where(SignIn.id == sign_in_id)
-    ).one_or_none()
+    row = session.execute(SIGNED_IN, {"sign_in_id": sign_in_id}).one_or_none()
     if row is None or not row.is_open:
         raise SessionExpired
     user: User = row[0]

@@ -44,10 +44,10 @@ def of_image(
         {"list": "comments", "generation_id": generation_id, "parent_id": parent_id},
         descending=False,
     )
-    statement = _with_authors().where(
+    ids = select(Comment.id).where(
         Comment.generation_id == generation_id, Comment.parent_id == parent_id
     )
-    rows = session.execute(keyset.apply(statement, page)).all()
+    rows = session.execute(keyset.look_up(_with_authors(), keyset.apply(ids, page))).all()
     replies = _first_replies(session, rows[: page.limit])
     return keyset.page(rows, page, lambda row: _view(storage, viewer, row, replies[row.id]))
 

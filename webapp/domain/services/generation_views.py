@@ -183,7 +183,8 @@ def own(
     if wanted.style_id is not None:
         conditions.append(Generation.style_id == wanted.style_id)
     keyset = _keyset("recent", {"list": "own", "user_id": user_id, **vars(wanted)})
-    rows = session.execute(keyset.apply(_with_all(user_id).where(*conditions), page)).all()
+    ids = keyset.apply(select(Generation.id).where(*conditions), page)
+    rows = session.execute(keyset.look_up(_with_all(user_id), ids)).all()
     return keyset.page(rows, page, lambda row: _owner_view(storage, row))
 
 
@@ -216,7 +217,6 @@ def feed(
     conditions = tag_conditions(Generation.prompt_tags, wanted.tags, wanted.tags_any)
     for column, value in (
         (Generation.style_id, wanted.style_id),
-        (Style.artist_id, wanted.artist_id),
         (Generation.user_id, wanted.user_id),
     ):
         if value is not None:
@@ -226,16 +226,25 @@ def feed(
             follows.by_followed(viewer.user_id, Generation.user_id)
             | follows.in_style_of_followed(viewer.user_id, Generation.style_id)
         )
+    keyset = _keyset(wanted.sort, {"list": "feed", **vars(wanted)})
+    ids = select(Generation.id, Generation.like_count, Generation.created_at).where(
+        # Not "IS TRUE": only these very words let PostgreSQL use the feed's indexes.
+        Generation.is_public,
+        ~Generation.is_flagged,
+        *conditions,
+    )
+    if wanted.artist_id is None:
+        ids = keyset.apply(ids, page)
+    else:
+        styles = select(Style.id).where(Style.artist_id == wanted.artist_id).subquery("styles_of")
+        ids = keyset.merge(styles, ids.where(Generation.style_id == styles.c.id), page)
     statement = (
         select(*FEED_COLUMNS, _is_liked(viewer.user_id))
         .join(User, User.id == Generation.user_id)
         .join(Style, Style.id == Generation.style_id)
         .join(Artist, Artist.user_id == Style.artist_id)
-        # Not "IS TRUE": only these very words let PostgreSQL use the feed's indexes.
-        .where(Generation.is_public, ~Generation.is_flagged, *conditions)
     )
-    keyset = _keyset(wanted.sort, {"list": "feed", **vars(wanted)})
-    rows = session.execute(keyset.apply(statement, page)).all()
+    rows = session.execute(keyset.look_up(statement, ids)).all()
     return keyset.page(rows, page, lambda row: _card(storage, row))
 
 

@@ -94,7 +94,7 @@ def request(
     prompt = _prompt(session, prompt_tags, field="prompt_tags", at_least=1)
     negative = _prompt(session, negative_tags, field="negative_tags", at_least=0)
     total = style.price_tokens * count
-    available = ledger.balances(session, user.id).spendable
+    available = ledger.spendable(session, user.id)
     if available < total:
         raise InsufficientTokens(required=total, available=available)
     order = Order(

@@ -19,6 +19,7 @@ from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
 
 WELCOME_TOKENS = 100
+_BACK = aliased(Transfer)  # made once: it is slow to make
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,8 @@ def reverse(session: Session, generation: Generation) -> int:
 
 def is_reversed() -> ColumnElement[bool]:
     """Return the condition that an administrator gave the price of a row's generation back."""
-    back = aliased(Transfer)
     return exists().where(
-        back.generation_id == Generation.id, back.kind == TransferKind.REVERSAL.value
+        _BACK.generation_id == Generation.id, _BACK.kind == TransferKind.REVERSAL.value
     )
 
 
@@ -213,6 +213,18 @@ def _account(session: Session, owner_id: int | None, kind: AccountKind) -> Accou
         )
         account = session.scalars(wanted).one()
     return account
+
+
+def spendable(session: Session, user_id: int) -> int:
+    """Return what a person can spend."""
+    return (
+        session.scalar(
+            select(Account.balance).where(
+                Account.owner_id == user_id, Account.kind == AccountKind.SPENDABLE
+            )
+        )
+        or 0
+    )
 
 
 def balances(session: Session, user_id: int) -> Balances:

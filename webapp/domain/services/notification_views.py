@@ -50,14 +50,14 @@ def own(
     session: Session, storage: Storage, *, user_id: int, unread_only: bool, page: PageRequest
 ) -> Page:
     """List what a person was told, newest first."""
-    statement = _with_targets().where(Notification.recipient_id == user_id)
+    ids = select(Notification.id).where(Notification.recipient_id == user_id)
     if unread_only:
-        statement = statement.where(~Notification.is_read)
+        ids = ids.where(~Notification.is_read)
     keyset = Keyset(
         [(Notification.created_at, "created_at", datetime), (Notification.id, "id", int)],
         {"list": "notifications", "user_id": user_id, "unread_only": unread_only},
     )
-    rows = session.execute(keyset.apply(statement, page)).all()
+    rows = session.execute(keyset.look_up(_with_targets(), keyset.apply(ids, page))).all()
     return keyset.page(rows, page, lambda row: _view(storage, row))
 
 

@@ -157,8 +157,9 @@ def catalogue(
     if wanted.following:
         conditions.append(follows.by_followed(viewer.user_id, Style.artist_id))
     keyset = _keyset(wanted.sort, {"list": "styles", **vars(wanted)})
-    statement = _joined(select(*_CARD, *_PERSON)).where(*offers.SHOWN, *conditions)
-    rows = session.execute(keyset.apply(statement, page)).all()
+    statement = _joined(select(*_CARD, *_PERSON))
+    ids = keyset.apply(select(Style.id).where(*offers.SHOWN, *conditions), page)
+    rows = session.execute(keyset.look_up(statement, ids)).all()
     return keyset.page(rows, page, lambda row: _card(storage, row))
 
 

@@ -49,10 +49,13 @@ def refuse_blocked(session: Session, tags: Iterable[str]) -> None:
 
 def blocked(session: Session, tags: Iterable[str]) -> set[str]:
     """Return which of the tags moderation has flagged or switched off."""
+    tags = list(tags)
+    if not tags:
+        return set()
     return set(
         session.scalars(
             select(Tag.name).where(
-                Tag.name.in_(list(tags)), or_(Tag.is_flagged, Tag.is_active.is_(False))
+                Tag.name.in_(tags), or_(Tag.is_flagged, Tag.is_active.is_(False))
             )
         )
     )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, literal, select, union_all
+from sqlalchemy import ColumnElement, String, case, func, literal, select, true, union_all
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
 from webapp.domain.gateways.storage import Storage
@@ -66,57 +67,12 @@ def transactions(
     page: PageRequest,
 ) -> Page:
     """List a person's transactions, newest first."""
-    keyset_binding = {"list": "transactions", "user_id": user_id, **vars(wanted)}
-    moves = _moves(user_id, wanted).subquery("moves")
-    keyset = Keyset(
-        [(moves.c.created_at, "created_at", datetime), (moves.c.id, "id", int)], keyset_binding
-    )
+    binding = {"list": "transactions", "user_id": user_id, **vars(wanted)}
+    keyset = _keyset(Transfer, binding)
+    moves = _moves(user_id, wanted, page, keyset).subquery("moves")
+    # Cut to a page before anything is looked up.
+    shown = _keyset(moves.c, binding).apply(select(moves), page).subquery("shown")
     statement = (
-        select(
-            *moves.c,
-            Generation.status.label("generation_status"),
-            Generation.thumbnail_key,
-            Style.id.label("style_id"),
-            Style.name.label("style_name"),
-            ledger.is_reversed().label("is_reversed"),
-            Purchase.order_id,
-        )
-        .select_from(moves)
-        .outerjoin(Generation, Generation.id == moves.c.generation_id)
-        .outerjoin(Style, Style.id == Generation.style_id)
-        .outerjoin(Purchase, Purchase.id == moves.c.purchase_id)
-    )
-    rows = session.execute(keyset.apply(statement, page)).all()
-    return keyset.page(rows, page, lambda row: _transaction(storage, row))
-
-
-def _moves(user_id: int, wanted: TransactionFilter) -> Any:
-    """Return the transfers into and out of a person's accounts, each side by its own index."""
-    sides = [
-        _side(user_id, wanted, direction)
-        for direction in (IN, OUT)
-        if wanted.direction in {None, direction}
-    ]
-    return sides[0] if len(sides) == 1 else union_all(*sides)
-
-
-def _side(user_id: int, wanted: TransactionFilter, direction: str) -> AnySelect:
-    is_in = direction == IN
-    account_id = Transfer.credit_account_id if is_in else Transfer.debit_account_id
-    balance_after = Transfer.credit_balance_after if is_in else Transfer.debit_balance_after
-    conditions: list[ColumnElement[bool]] = [Account.owner_id == user_id]
-    if wanted.type != "all":
-        kinds = [
-            kind
-            for (kind, side), shown in TYPES.items()
-            if (side, shown) == (direction, wanted.type)
-        ]
-        conditions.append(Transfer.kind.in_(kinds) if kinds else false())
-    if wanted.since is not None:
-        conditions.append(Transfer.created_at >= wanted.since)
-    if wanted.until is not None:
-        conditions.append(Transfer.created_at < wanted.until)
-    return (
         select(
             Transfer.id,
             Transfer.kind,
@@ -124,11 +80,74 @@ def _side(user_id: int, wanted: TransactionFilter, direction: str) -> AnySelect:
             Transfer.generation_id,
             Transfer.purchase_id,
             Transfer.created_at,
-            balance_after.label("balance_after"),
-            literal(direction).label("direction"),
+            case(
+                (shown.c.direction == IN, Transfer.credit_balance_after),
+                else_=Transfer.debit_balance_after,
+            ).label("balance_after"),
+            shown.c.direction,
+            Generation.status.label("generation_status"),
+            Generation.thumbnail_key,
+            Style.id.label("style_id"),
+            Style.name.label("style_name"),
+            ledger.is_reversed().label("is_reversed"),
+            Purchase.order_id,
         )
-        .join(Account, Account.id == account_id)
-        .where(*conditions)
+        .select_from(shown)
+        .join(Transfer, Transfer.id == shown.c.id)
+        .outerjoin(Generation, Generation.id == Transfer.generation_id)
+        .outerjoin(Style, Style.id == Generation.style_id)
+        .outerjoin(Purchase, Purchase.id == Transfer.purchase_id)
+        .order_by(shown.c.created_at.desc(), shown.c.id.desc())
+    )
+    rows = session.execute(statement).all()
+    return keyset.page(rows, page, lambda row: _transaction(storage, row))
+
+
+def _keyset(columns: Any, binding: dict[str, Any]) -> Keyset:
+    return Keyset([(columns.created_at, "created_at", datetime), (columns.id, "id", int)], binding)
+
+
+def _moves(user_id: int, wanted: TransactionFilter, page: PageRequest, keyset: Keyset) -> Any:
+    """Return the newest transfers into and out of a person's accounts, a page of each sort."""
+    sides = [
+        _side(user_id, wanted, direction, page, keyset)
+        for direction in (IN, OUT)
+        if wanted.direction in {None, direction}
+    ]
+    return sides[0] if len(sides) == 1 else union_all(*sides)
+
+
+def _side(
+    user_id: int, wanted: TransactionFilter, direction: str, page: PageRequest, keyset: Keyset
+) -> AnySelect:
+    """Return the newest of each account and kind on one side, each from the end of an index.
+
+    However many transfers a person has, and however few of the wanted kind, no others are read.
+    """
+    account_id = Transfer.credit_account_id if direction == IN else Transfer.debit_account_id
+    kinds = [
+        str(kind)
+        for (kind, side), shown in TYPES.items()
+        if side == direction and wanted.type in {"all", shown}
+    ]
+    listed = func.unnest(array(kinds, type_=String)).table_valued("kind", name="listed")
+    listed = listed.render_derived()
+    conditions: list[ColumnElement[bool]] = [
+        account_id == Account.id,
+        Transfer.kind == listed.c.kind,
+    ]
+    if wanted.since is not None:
+        conditions.append(Transfer.created_at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(Transfer.created_at < wanted.until)
+    newest = keyset.apply(select(Transfer.id, Transfer.created_at).where(*conditions), page)
+    moves = newest.lateral("newest")
+    return (
+        select(*moves.c, literal(direction).label("direction"))
+        .select_from(Account)
+        .join(listed, true())
+        .join(moves, true())
+        .where(Account.owner_id == user_id)
     )
 
 

@@ -43,7 +43,8 @@ blueprint = Blueprint("generations", __name__)
 ROUTE = "POST /generations"
 LOCATION = "/api/v1/generations/{id}"
 MAX_COUNT = 4
-LINKS = {"generation_id": "/id"}
+LINKS = {"generation_id": "/id", "style_id": "/style/id"}
+FIRST = {"generation_id": "/results/0/id", "style_id": "/results/0/style/id"}
 
 
 def images_asked_for() -> int:
@@ -90,7 +91,7 @@ def create(body: GenerationRequest) -> Response:
 @operation(
     gives=Listed[FeedCard],
     errors=(Unauthorized,),
-    links={"generation_id": "/results/0/id", "style_id": "/results/0/style/id"},
+    links=FIRST,
 )
 def feed(query: FeedQuery) -> Response:
     """List what everybody may see."""
@@ -110,7 +111,7 @@ def feed(query: FeedQuery) -> Response:
 
 @blueprint.get("/generations/me")
 @signed_in
-@operation(gives=Listed[OwnGenerationView], links={"generation_id": "/results/0/id"})
+@operation(gives=Listed[OwnGenerationView], links=FIRST)
 def list_own(query: GenerationListQuery) -> Response:
     """List one's own images."""
     wanted = OwnFilter(

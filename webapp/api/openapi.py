@@ -179,15 +179,21 @@ class _Described:
 
     def _links(self) -> Iterator[tuple[str, Any]]:
         """Yield the routes that take what stands in this answer."""
-        for name, pointer in self.said.links.items():
-            value = f"$response.body#/data{pointer}"
-            for other in self.routes:
-                if other.is_alias:
-                    continue
-                if name in other.places:
-                    yield other.id, {"operationId": other.id, "parameters": {name: value}}
-                elif other.operation.body and name in self._fields(other.operation.body):
-                    yield other.id, {"operationId": other.id, "requestBody": {name: value}}
+        given = {
+            name: f"$response.body#/data{pointer}" for name, pointer in self.said.links.items()
+        }
+        is_internal = self.route.access is Access.INTERNAL
+        others = [each for each in self.routes if (each.access is Access.INTERNAL) == is_internal]
+        for other in others:
+            body = other.operation.body
+            taken = {
+                "parameters": {name: given[name] for name in given if name in other.places},
+                "requestBody": {
+                    name: given[name] for name in given if body and name in self._fields(body)
+                },
+            }
+            if not other.is_alias and any(taken.values()):
+                yield other.id, {"operationId": other.id} | {k: v for k, v in taken.items() if v}
 
     def _fields(self, body: Any) -> dict[str, Any]:
         found: dict[str, Any] = self._resolved(self.types[body, "validation"]).get("properties", {})

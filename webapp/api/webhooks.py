@@ -22,7 +22,14 @@ TRAINING_DETAILS = {"loss_points", "sample_keys", "checkpoint_key", "slice_ended
 
 @blueprint.post("/claim")
 @internal(TRAINER, RENDERER, SETS)
-@operation(gives=schemas.ClaimedJobs)
+@operation(
+    gives=schemas.ClaimedJobs,
+    links={
+        "style_id": "/jobs/0/payload/style_id",
+        "generation_id": "/jobs/0/payload/generation_id",
+        "fence": "/jobs/0/fence",
+    },
+)
 def claim(body: schemas.Claim) -> Response:
     """Lease due jobs to a worker."""
     jobs = workers.claim(

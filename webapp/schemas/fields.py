@@ -46,6 +46,7 @@ Time = Annotated[datetime, Field(examples=["2026-01-15T12:00:00Z"])]
 Day = Annotated[date, Field(examples=["2026-01-15"])]
 Url = Annotated[str, Field(examples=["https://files.example/one.png"])]
 Name = Annotated[str, Field(examples=["Ink Harbor"])]
+Word = Annotated[str, Field(examples=["harbor"])]
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$", examples=["0123456789abcdef" * 4])]
 FILE = {"type": "string", "contentMediaType": "application/octet-stream", "examples": ["\0"]}
 
@@ -54,7 +55,18 @@ Item = TypeVar("Item")
 Whole = Annotated[int, BeforeValidator(not_boolean)]
 Id = Annotated[int, BeforeValidator(not_boolean), Field(ge=0, le=MAX_BIGINT, examples=[10])]
 Price = Annotated[int, BeforeValidator(not_boolean), Field(ge=1, le=10_000, examples=[120])]
-Tag = Annotated[str, StringConstraints(max_length=200), Field(examples=["harbor"])]
+# The rule of tags is the domain's, after blanks and letters are made even; shown is its outcome.
+Tag = Annotated[
+    str,
+    StringConstraints(max_length=200),
+    Field(
+        json_schema_extra={
+            "maxLength": 50,
+            "pattern": "^[A-Za-z0-9' -]*[A-Za-z0-9][A-Za-z0-9' -]*$",
+        },
+        examples=["harbor"],
+    ),
+]
 Filename = Annotated[PlainText, Field(min_length=1, max_length=255, examples=["pier.png"])]
 
 

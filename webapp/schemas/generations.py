@@ -18,6 +18,7 @@ from webapp.schemas.fields import (
     Time,
     Url,
     Whole,
+    Word,
     not_boolean,
 )
 from webapp.schemas.styles import TagList
@@ -126,7 +127,7 @@ class GenerationView(Answer):
     style: StyleOfImage
     status: GenerationStatus
     progress: RenderingProgress | None
-    prompt_tags: list[Tag]
+    prompt_tags: list[Word]
     description: str = Field(examples=["Evening at the pier"])
     aspect_ratio: AspectRatio
     width: Literal[512, 1024]
@@ -157,7 +158,7 @@ class GenerationFailed(Answer):
 class OwnGenerationView(GenerationView):
     """One image as its owner sees it."""
 
-    negative_tags: list[Tag]
+    negative_tags: list[Word]
     price_tokens: Count
     consumed_tokens: Count
     refunded: bool = Field(examples=[False])
@@ -193,7 +194,7 @@ class FeedCard(Answer):
     width: Literal[512, 1024]
     height: Literal[512, 1024]
     description: str = Field(examples=["Evening at the pier"])
-    tags: list[Tag]
+    tags: list[Word]
     like_count: Count
     comment_count: Count
     is_liked: bool = Field(examples=[False])

@@ -24,6 +24,7 @@ from webapp.schemas.fields import (
     Time,
     Url,
     Whole,
+    Word,
 )
 
 MAX_NAMED_IMAGES = 101
@@ -102,15 +103,22 @@ class DeclaredFileBody(Body):
     """One file that will be uploaded straight to storage."""
 
     filename: Filename
-    size: Whole = Field(ge=1, le=2**40, examples=[204_800])
-    content_type: str = Field(max_length=100, examples=["image/png"])
+    size: Whole = Field(
+        ge=1, le=2**40, json_schema_extra={"maximum": 10 * 2**20}, examples=[204_800]
+    )
+    content_type: str = Field(
+        max_length=100, json_schema_extra={"enum": ["image/png", "image/jpeg"]}
+    )
     tags: list[Tag] = Field(default=[], max_length=20)
 
 
 class DeclaredStyle(StyleFields):
     """POST /styles as JSON."""
 
-    files: list[DeclaredFileBody] = Field(max_length=1000)
+    # Their number is judged with that of the style's other works, and has error codes of its own.
+    files: list[DeclaredFileBody] = Field(
+        max_length=1000, json_schema_extra={"minItems": 10, "maxItems": 100}
+    )
 
 
 class RetrainForm(Body):
@@ -164,7 +172,7 @@ class StyleCard(Answer):
     generation_cost_tokens: Price
     license_type: LicenseType
     usage_count: Count
-    tags: list[Tag]
+    tags: list[Word]
     created_at: Time
 
 
@@ -221,7 +229,7 @@ class ArtworkView(Answer):
     idx: Count
     filename: Filename
     url: Url | None
-    tags: list[Tag]
+    tags: list[Word]
     status: ArtworkStatus
     code: str | None = Field(examples=["DUPLICATE_IMAGE"])
     width: Count | None

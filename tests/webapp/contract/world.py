@@ -1,0 +1,54 @@
+"""A small market with something in every state, and how each kind of caller proves who it is."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from tests import making
+from tests.fixtures import ENVIRONMENT
+from tests.webapp.conftest import finished, signed_in_client
+from webapp.domain.models.account import Role, User
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.notification import Notification
+
+
+@dataclass(frozen=True)
+class World:
+    """`proofs` by caller, for the security schemes of the document; `known` values by parameter."""
+
+    proofs: dict
+    known: dict[str, list[int]]
+
+
+def made(app, session, storage) -> World:
+    """Make the world, committed."""
+    buyer, owner = making.user(session, tokens=1000), making.artist(session, storage)
+    making.style(session, of=owner, training_status="failed", adapter_sha256=None)
+    style = making.style(session, storage)
+    for is_public in (True, False):
+        image = making.order(session, buyer, style)[0]
+        session.commit()
+        finished(session, storage, image, is_public=is_public)
+    making.order(session, buyer, style)
+    making.training(session, storage)
+    admin = making.user(session, role=Role.ADMIN)
+    session.commit()
+    people = {"buyer": buyer, "artist": session.get(User, owner.user_id), "admin": admin}
+    clients = {name: signed_in_client(app, session, person) for name, person in people.items()}
+    proofs = {
+        name: {
+            "session": {"api_key": client.get_cookie("session").value},
+            "csrf": {"api_key": client.csrf_token},
+        }
+        for name, client in clients.items()
+    }
+    worker = {"internal": {"bearer": ENVIRONMENT["INTERNAL_API_TOKEN"]}}
+    return World(
+        proofs=proofs | {"anonymous": {}, "worker": worker},
+        known={
+            "style_id": [style.id],
+            "generation_id": list(session.scalars(select(Generation.id))),
+            "notification_id": list(session.scalars(select(Notification.id))),
+            "expected_price_tokens": [style.price_tokens],
+        },
+    )

@@ -50,7 +50,7 @@ class Size:
 
 GROWN = Size()
 MODERATE = Size(users=2_000, styles=1_000, generations=20_000, transfers=100_000, in_flight=0)
-SMALL = Size(users=1_000, styles=500, generations=8_000, transfers=40_000, in_flight=20)
+SMALL = Size(users=1_000, styles=500, generations=12_000, transfers=60_000, in_flight=20)
 
 # Every statement reads the numbers of a Size as :name.
 STATEMENTS = (

@@ -255,7 +255,7 @@ def explained(connection: Connection, sent: list[Sent], large: frozenset[str]) -
         root = found[0]["Plan"]
         blocks += root["Shared Hit Blocks"] + root["Shared Read Blocks"]
         nodes += _nodes(root)
-    scans = [node for node in nodes if "Scan" in node["Node Type"]]
+    scans = [node for node in nodes if "Relation Name" in node]
     whole = {node["Relation Name"] for node in scans if node["Node Type"] == "Seq Scan"}
     return Plan(
         read_whole=tuple(sorted(whole & large)),

@@ -22,6 +22,7 @@ MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
 MAX_CURSOR = 512
 MAX_BIGINT = 2**63 - 1
+WALKED = 3000  # rows of a list that are looked at before all that match are gathered
 Sortable = ColumnElement[Any] | InstrumentedAttribute[Any]
 # A column that sorts, named as in the rows of the select, and how to read it from a cursor.
 SortColumn = tuple[Sortable, str, type[int | datetime | str]]
@@ -89,6 +90,25 @@ class Keyset:
         statement = statement.join(shown, shown.c.id == self.columns[-1][0])
         return statement.order_by(*self._order())
 
+    def near(self, rows: AnySelect, page: PageRequest) -> Subquery:
+        """Return the first rows of all behind the cursor: a look at these costs little, always."""
+        return self.behind(rows, page.cursor).limit(WALKED).subquery("near")
+
+    def gather(self, rows: AnySelect, page: PageRequest) -> AnySelect:
+        """Return one page of all rows that match, found by what they match, then sorted.
+
+        `rows` selects the sort columns too. PostgreSQL is not left to choose: it knows how many
+        rows match, but not where in the order they stand.
+        """
+        behind = self.behind(rows, page.cursor).order_by(None)
+        found = behind.cte("found").prefix_with("MATERIALIZED")
+        return self.on(found.c).apply(select(*found.c), page)
+
+    def on(self, source: Any) -> "Keyset":
+        """Return the same order over columns of another source that have the same names."""
+        columns = [(getattr(source, name), name, kind) for _, name, kind in self.columns]
+        return replace(self, columns=columns)
+
     def merge(self, groups: Subquery, rows: AnySelect, page: PageRequest) -> AnySelect:
         """Return one page of the rows of several groups, from the first page of each group.
 
@@ -96,9 +116,8 @@ class Keyset:
         those of one group, sort columns included, and names columns of `groups`.
         """
         first = self.apply(rows, page).lateral("first")
-        columns = [(first.c[name], name, kind) for _, name, kind in self.columns]
         merged = select(*first.c).select_from(groups).join(first, true())
-        return replace(self, columns=columns).apply(merged, page)
+        return self.on(first.c).apply(merged, page)
 
     def owns(self, cursor: str) -> bool:
         """Tell whether a cursor belongs to this list."""

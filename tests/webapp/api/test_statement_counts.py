@@ -10,7 +10,7 @@ from tests.statements import statements
 SIGN_IN = 1  # who asks is looked up once
 READS = {
     "/generations/feed": 1,
-    "/generations/feed?sort=popular&tags=boat&following=true": 1,
+    "/generations/feed?sort=popular&tags=boat&following=true": 2,  # walked first, then gathered
     "/generations/me": 1,
     "/generations/{image}": 1,
     "/styles": 1,

@@ -3,12 +3,13 @@
 Core selects into plain rows; nothing is loaded lazily. Every URL is short-lived.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from webapp.domain.errors import (
     GenerationNotFound,
@@ -214,38 +215,60 @@ def feed(
     `following` keeps what the people made whom the viewer follows, and what anybody made in a
     style of theirs: who follows an artist wants to see what becomes of the style.
     """
-    conditions = tag_conditions(Generation.prompt_tags, wanted.tags, wanted.tags_any)
+    keyset = _keyset(wanted.sort, {"list": "feed", **vars(wanted)})
+    # Not "IS TRUE": only these very words let PostgreSQL use the feed's indexes.
+    conditions = [Generation.is_public, ~Generation.is_flagged]
     for column, value in (
         (Generation.style_id, wanted.style_id),
         (Generation.user_id, wanted.user_id),
     ):
         if value is not None:
             conditions.append(column == value)
+    shown = select(Generation).where(*conditions)
+    narrowing = _narrowing(Generation, viewer, wanted)
+    if wanted.artist_id is not None:
+        styles = select(Style.id).where(Style.artist_id == wanted.artist_id).subquery("styles_of")
+        of_style = _sortable(shown).where(Generation.style_id == styles.c.id, *narrowing)
+        rows = _looked_up(session, viewer, keyset, keyset.merge(styles, of_style, page))
+    elif not narrowing:
+        rows = _looked_up(session, viewer, keyset, keyset.apply(_sortable(shown), page))
+    else:
+        near = aliased(Generation, keyset.near(shown, page))
+        walked = select(near.id).where(*_narrowing(near, viewer, wanted))
+        rows = _looked_up(session, viewer, keyset, keyset.on(near).apply(walked, page))
+        if len(rows) <= page.limit:
+            every = keyset.gather(_sortable(shown).where(*narrowing), page)
+            rows = _looked_up(session, viewer, keyset, every)
+    return keyset.page(rows, page, lambda row: _card(storage, row))
+
+
+def _narrowing(
+    image: type[Generation], viewer: Viewer, wanted: FeedFilter
+) -> list[ColumnElement[bool]]:
+    """Return the conditions that no index holds in the feed's order."""
+    conditions = tag_conditions(image.prompt_tags, wanted.tags, wanted.tags_any)
     if wanted.following:
         conditions.append(
-            follows.by_followed(viewer.user_id, Generation.user_id)
-            | follows.in_style_of_followed(viewer.user_id, Generation.style_id)
+            follows.by_followed(viewer.user_id, image.user_id)
+            | follows.in_style_of_followed(viewer.user_id, image.style_id)
         )
-    keyset = _keyset(wanted.sort, {"list": "feed", **vars(wanted)})
-    ids = select(Generation.id, Generation.like_count, Generation.created_at).where(
-        # Not "IS TRUE": only these very words let PostgreSQL use the feed's indexes.
-        Generation.is_public,
-        ~Generation.is_flagged,
-        *conditions,
-    )
-    if wanted.artist_id is None:
-        ids = keyset.apply(ids, page)
-    else:
-        styles = select(Style.id).where(Style.artist_id == wanted.artist_id).subquery("styles_of")
-        ids = keyset.merge(styles, ids.where(Generation.style_id == styles.c.id), page)
+    return conditions
+
+
+def _sortable(shown: AnySelect) -> AnySelect:
+    return shown.with_only_columns(Generation.id, Generation.like_count, Generation.created_at)
+
+
+def _looked_up(
+    session: Session, viewer: Viewer, keyset: Keyset, ids: AnySelect
+) -> Sequence[AnyRow]:
     statement = (
         select(*FEED_COLUMNS, _is_liked(viewer.user_id))
         .join(User, User.id == Generation.user_id)
         .join(Style, Style.id == Generation.style_id)
         .join(Artist, Artist.user_id == Style.artist_id)
     )
-    rows = session.execute(keyset.look_up(statement, ids)).all()
-    return keyset.page(rows, page, lambda row: _card(storage, row))
+    return session.execute(keyset.look_up(statement, ids)).all()
 
 
 def _keyset(sort: str, binding: dict[str, Any]) -> Keyset:

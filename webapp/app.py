@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import IntegerConverter
+from werkzeug.routing import IntegerConverter, UnicodeConverter, ValidationError
 
 import webapp.domain.models  # noqa: F401 - all tables, before the database is bound
 from webapp.api import (
@@ -96,13 +96,23 @@ class IdConverter(IntegerConverter):
         return number if number <= MAX_BIGINT else 0
 
 
+class TextConverter(UnicodeConverter):
+    """Words in URLs, without the NUL that PostgreSQL cannot take."""
+
+    def to_python(self, value: str) -> str:
+        """Return the words; raises ValidationError, for which there is no route."""
+        if "\0" in value:
+            raise ValidationError
+        return value
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the web application; by default with the settings of the environment."""
     settings = settings or process_settings()
     app = Flask(__name__)
     app.config.update(_config(settings))
     app.url_map.strict_slashes = False
-    app.url_map.converters["id"] = IdConverter
+    app.url_map.converters |= {"id": IdConverter, "default": TextConverter}
     app.extensions["settings"] = settings
     app.extensions["storage"] = configured_storage(settings)
     app.extensions["payments"] = configured_payments(settings)

@@ -7,6 +7,19 @@ from flask import Blueprint, Response
 
 from webapp.api import bodies, envelope
 from webapp.api.access import admin, in_steps, user, viewer
+from webapp.api.operations import operation
+from webapp.domain.errors import (
+    AlreadyRefunded,
+    CommentNotFound,
+    GenerationNotFound,
+    GenerationStillProcessing,
+    InvalidTransition,
+    NotFound,
+    PaymentFailed,
+    StyleLimitReached,
+    StyleNotFound,
+    TagNotFound,
+)
 from webapp.domain.pagination import Page
 from webapp.domain.services import (
     generation_refunds,
@@ -20,31 +33,53 @@ from webapp.domain.services.generation_refunds import GenerationRefund
 from webapp.domain.services.moderation_views import AuditFilter, ModerationFilter, UserFilter
 from webapp.domain.services.purchase_refunds import PurchaseRefund
 from webapp.extensions import db, payment_provider, storage, unit_of_work
-from webapp.schemas import admin as schemas
+from webapp.schemas.admin import (
+    AuditEntryView,
+    AuditQuery,
+    CommentChange,
+    FlagChange,
+    GenerationChange,
+    KnownUser,
+    ModeratedComment,
+    ModeratedGeneration,
+    ModeratedStyle,
+    ModeratedTag,
+    ModerationQuery,
+    Refunded,
+    RefundRequest,
+    ReportDecision,
+    ReportListQuery,
+    ReportView,
+    UserChange,
+    UserListQuery,
+)
+from webapp.schemas.fields import Listed
+from webapp.schemas.generations import OwnGenerationView
+from webapp.schemas.styles import OwnStyleView
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
 
 @blueprint.get("/reports")
 @admin
-def list_reports() -> Response:
+@operation(gives=Listed[ReportView], links={"report_id": "/results/0/id"})
+def list_reports(query: ReportListQuery) -> Response:
     """List the moderation queue, the oldest first."""
-    asked = bodies.query(schemas.ReportListQuery)
     page = moderation_views.reports(
         db.session(),
         storage(),
-        status=None if asked.status == "all" else asked.status,
-        target_type=asked.target_type,
-        page=bodies.page(asked),
+        status=None if query.status == "all" else query.status,
+        target_type=query.target_type,
+        page=bodies.page(query),
     )
     return _listed(page)
 
 
 @blueprint.patch("/reports/<id:report_id>")
 @admin
-def decide_report(report_id: int) -> Response:
+@operation(gives=ReportView, errors=(NotFound,), links={"report_id": "/id"})
+def decide_report(report_id: int, body: ReportDecision) -> Response:
     """Resolve or dismiss a report."""
-    body = bodies.json_body(schemas.ReportDecision)
     moderation.decide_report(
         db.session(), admin=user(), report_id=report_id, status=body.status, reason=body.reason
     )
@@ -53,19 +88,19 @@ def decide_report(report_id: int) -> Response:
 
 @blueprint.get("/tags")
 @admin
-def list_tags() -> Response:
+@operation(gives=Listed[ModeratedTag], links={"tag_id": "/results/0/id"})
+def list_tags(query: ModerationQuery) -> Response:
     """List tags, hidden ones too."""
-    asked = bodies.query(schemas.ModerationQuery)
     return _listed(
-        moderation_views.tags(db.session(), wanted=_wanted(asked), page=bodies.page(asked))
+        moderation_views.tags(db.session(), wanted=_wanted(query), page=bodies.page(query))
     )
 
 
 @blueprint.patch("/tags/<id:tag_id>")
 @admin
-def change_tag(tag_id: int) -> Response:
+@operation(gives=ModeratedTag, errors=(TagNotFound,), links={"tag_id": "/id"})
+def change_tag(tag_id: int, body: FlagChange) -> Response:
     """Flag a tag, or switch it off."""
-    body = bodies.json_body(schemas.FlagChange)
     moderation.change_tag(
         db.session(), admin=user(), tag_id=tag_id, changes=body.changes(), reason=body.reason
     )
@@ -74,20 +109,20 @@ def change_tag(tag_id: int) -> Response:
 
 @blueprint.get("/styles")
 @admin
-def list_styles() -> Response:
+@operation(gives=Listed[ModeratedStyle], links={"style_id": "/results/0/id"})
+def list_styles(query: ModerationQuery) -> Response:
     """List styles in every state."""
-    asked = bodies.query(schemas.ModerationQuery)
     page = style_views.for_admin(
-        db.session(), storage(), wanted=_wanted(asked), page=bodies.page(asked)
+        db.session(), storage(), wanted=_wanted(query), page=bodies.page(query)
     )
     return _listed(page)
 
 
 @blueprint.patch("/styles/<id:style_id>")
 @admin
-def change_style(style_id: int) -> Response:
+@operation(gives=OwnStyleView, errors=(StyleLimitReached, StyleNotFound), links={"style_id": "/id"})
+def change_style(style_id: int, body: FlagChange) -> Response:
     """Flag a style, or switch it off."""
-    body = bodies.json_body(schemas.FlagChange)
     moderation.change_style(
         db.session(), admin=user(), style_id=style_id, changes=body.changes(), reason=body.reason
     )
@@ -98,20 +133,24 @@ def change_style(style_id: int) -> Response:
 
 @blueprint.get("/generations")
 @admin
-def list_generations() -> Response:
+@operation(gives=Listed[ModeratedGeneration], links={"generation_id": "/results/0/id"})
+def list_generations(query: ModerationQuery) -> Response:
     """List images in every state."""
-    asked = bodies.query(schemas.ModerationQuery)
     page = generation_views.for_admin(
-        db.session(), storage(), wanted=_wanted(asked), page=bodies.page(asked)
+        db.session(), storage(), wanted=_wanted(query), page=bodies.page(query)
     )
     return _listed(page)
 
 
 @blueprint.patch("/generations/<id:generation_id>")
 @admin
-def change_generation(generation_id: int) -> Response:
+@operation(
+    gives=OwnGenerationView,
+    errors=(GenerationNotFound, GenerationStillProcessing, InvalidTransition),
+    links={"generation_id": "/id"},
+)
+def change_generation(generation_id: int, body: GenerationChange) -> Response:
     """Flag an image, show or hide it, revoke its licence."""
-    body = bodies.json_body(schemas.GenerationChange)
     changes = body.changes()
     changes.pop("license_status", None)
     moderation.change_generation(
@@ -131,19 +170,19 @@ def change_generation(generation_id: int) -> Response:
 
 @blueprint.get("/comments")
 @admin
-def list_comments() -> Response:
+@operation(gives=Listed[ModeratedComment], links={"comment_id": "/results/0/id"})
+def list_comments(query: ModerationQuery) -> Response:
     """List comments, hidden ones too."""
-    asked = bodies.query(schemas.ModerationQuery)
     return _listed(
-        moderation_views.comments(db.session(), wanted=_wanted(asked), page=bodies.page(asked))
+        moderation_views.comments(db.session(), wanted=_wanted(query), page=bodies.page(query))
     )
 
 
 @blueprint.patch("/comments/<id:comment_id>")
 @admin
-def change_comment(comment_id: int) -> Response:
+@operation(gives=ModeratedComment, errors=(CommentNotFound,), links={"comment_id": "/id"})
+def change_comment(comment_id: int, body: CommentChange) -> Response:
     """Hide a comment, or show it again."""
-    body = bodies.json_body(schemas.CommentChange)
     moderation.change_comment(
         db.session(),
         admin=user(),
@@ -156,18 +195,18 @@ def change_comment(comment_id: int) -> Response:
 
 @blueprint.get("/users")
 @admin
-def list_users() -> Response:
+@operation(gives=Listed[KnownUser], links={"user_id": "/results/0/id"})
+def list_users(query: UserListQuery) -> Response:
     """List people."""
-    asked = bodies.query(schemas.UserListQuery)
-    wanted = UserFilter(q=asked.q, role=asked.role, is_active=asked.is_active)
-    return _listed(moderation_views.users(db.session(), wanted=wanted, page=bodies.page(asked)))
+    wanted = UserFilter(q=query.q, role=query.role, is_active=query.is_active)
+    return _listed(moderation_views.users(db.session(), wanted=wanted, page=bodies.page(query)))
 
 
 @blueprint.patch("/users/<id:user_id>")
 @admin
-def change_user(user_id: int) -> Response:
+@operation(gives=KnownUser, errors=(NotFound,), links={"user_id": "/id"})
+def change_user(user_id: int, body: UserChange) -> Response:
     """Give a person another role, close an account or open it again."""
-    body = bodies.json_body(schemas.UserChange)
     moderation.change_user(
         db.session(), admin=user(), user_id=user_id, changes=body.changes(), reason=body.reason
     )
@@ -177,9 +216,19 @@ def change_user(user_id: int) -> Response:
 @blueprint.post("/refunds")
 @in_steps
 @admin
-def refund() -> Response:
+@operation(
+    gives=Refunded,
+    status=201,
+    errors=(
+        AlreadyRefunded,
+        GenerationNotFound,
+        GenerationStillProcessing,
+        NotFound,
+        PaymentFailed,
+    ),
+)
+def refund(body: RefundRequest) -> Response:
     """Give the price of an image or of a purchase back."""
-    body = bodies.json_body(schemas.RefundRequest)
     refunded = _refund(body, admin_id=user().id)
     answer = {
         "id": refunded.transaction_id,
@@ -190,7 +239,7 @@ def refund() -> Response:
     return envelope.created(answer, "/api/v1/admin/audit")
 
 
-def _refund(body: schemas.RefundRequest, *, admin_id: int) -> GenerationRefund | PurchaseRefund:
+def _refund(body: RefundRequest, *, admin_id: int) -> GenerationRefund | PurchaseRefund:
     if body.order_id is not None:
         return purchase_refunds.refund_purchase(
             unit_of_work,
@@ -210,16 +259,16 @@ def _refund(body: schemas.RefundRequest, *, admin_id: int) -> GenerationRefund |
 
 @blueprint.get("/audit")
 @admin
-def list_audit() -> Response:
+@operation(gives=Listed[AuditEntryView])
+def list_audit(query: AuditQuery) -> Response:
     """List what administrators changed, newest first."""
-    asked = bodies.query(schemas.AuditQuery)
-    wanted = AuditFilter(asked.object_type, asked.object_id, asked.admin_id)
-    return _listed(moderation_views.audit(db.session(), wanted=wanted, page=bodies.page(asked)))
+    wanted = AuditFilter(query.object_type, query.object_id, query.admin_id)
+    return _listed(moderation_views.audit(db.session(), wanted=wanted, page=bodies.page(query)))
 
 
-def _wanted(asked: schemas.ModerationQuery) -> ModerationFilter:
+def _wanted(query: ModerationQuery) -> ModerationFilter:
     names: list[str] = [field.name for field in fields(ModerationFilter)]
-    values: dict[str, Any] = asked.model_dump(include=set(names))
+    values: dict[str, Any] = query.model_dump(include=set(names))
     return ModerationFilter(**values)
 
 

@@ -1,9 +1,11 @@
-"""Bodies about reports."""
+"""Bodies and answers about reports."""
+
+from typing import Literal
 
 from pydantic import Field
 
-from webapp.domain.models.report import ReportReason, ReportTarget
-from webapp.schemas.fields import Body, Id, PlainText
+from webapp.domain.models.report import ReportReason, ReportStatus, ReportTarget
+from webapp.schemas.fields import Answer, Body, Id, PlainText, Time
 
 
 class ReportRequest(Body):
@@ -13,3 +15,11 @@ class ReportRequest(Body):
     target_id: Id
     reason: ReportReason
     text: PlainText = Field("", max_length=1000)
+
+
+class Reported(Answer):
+    """POST /reports."""
+
+    id: Id
+    status: Literal[ReportStatus.OPEN]
+    created_at: Time

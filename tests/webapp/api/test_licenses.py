@@ -23,6 +23,6 @@ def test_the_certificate_of_a_private_image_names_neither_buyer_nor_image(client
 
 
 def test_an_unknown_or_unfinished_licence_is_not_found(client, ordered):
-    for public_id in ("L_nothing", ordered.license_public_id):
+    for public_id in ("L_nothing", "L%00", ordered.license_public_id):
         answer = client.get(f"/api/v1/licenses/{public_id}")
         assert (answer.status_code, error_code(answer)) == (404, "NOT_FOUND")

@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from tests import making
 from tests.fixtures import ENVIRONMENT
+from tests.toss import toss_server
 from tests.webapp.conftest import finished, signed_in_client
 from webapp.api import event_streams
 from webapp.domain.models.account import Role, SignIn, User
@@ -50,6 +51,14 @@ def configuration(caller, proof, phases):
             },
         }
     )
+
+
+@pytest.fixture(autouse=True)
+def provider(monkeypatch):
+    """The sandbox of the payment provider: a chain may order tokens and go on to pay for them."""
+    with toss_server() as toss:
+        monkeypatch.setenv("TOSS_BASE_URL", toss.url)
+        yield
 
 
 @pytest.fixture

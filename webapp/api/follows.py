@@ -4,9 +4,12 @@ from flask import Blueprint, Response
 
 from webapp.api import bodies, envelope
 from webapp.api.access import signed_in, user
+from webapp.api.operations import operation
+from webapp.domain.errors import DuplicateFollow, NotFound, SelfFollowNotAllowed
 from webapp.domain.services import follows, user_views
 from webapp.extensions import db, storage
-from webapp.schemas.fields import PageQuery
+from webapp.schemas.fields import Listed, PageQuery
+from webapp.schemas.follows import Followed, FollowToggled, PersonFollowed
 
 blueprint = Blueprint("follows", __name__)
 
@@ -14,15 +17,16 @@ blueprint = Blueprint("follows", __name__)
 @blueprint.get("/users/me/following")
 @blueprint.get("/users/following")
 @signed_in
-def list_following() -> Response:
+@operation(gives=Listed[PersonFollowed], links={"user_id": "/results/0/id"})
+def list_following(query: PageQuery) -> Response:
     """List whom one follows, the latest first."""
-    asked = bodies.query(PageQuery)
-    page = user_views.following(db.session(), storage(), user_id=user().id, page=bodies.page(asked))
+    page = user_views.following(db.session(), storage(), user_id=user().id, page=bodies.page(query))
     return envelope.success(envelope.listed(page.results, page.next_cursor))
 
 
 @blueprint.post("/users/<id:user_id>/follow")
 @signed_in
+@operation(gives=Followed, status=201, errors=(SelfFollowNotAllowed, DuplicateFollow, NotFound))
 def follow(user_id: int) -> Response:
     """Follow a person."""
     count = follows.follow(db.session(), user=user(), followed_id=user_id)
@@ -33,6 +37,7 @@ def follow(user_id: int) -> Response:
 
 @blueprint.delete("/users/<id:user_id>/follow")
 @signed_in
+@operation(status=204, errors=(NotFound,))
 def unfollow(user_id: int) -> Response:
     """Follow a person no longer."""
     follows.unfollow(db.session(), user=user(), followed_id=user_id)
@@ -41,6 +46,7 @@ def unfollow(user_id: int) -> Response:
 
 @blueprint.post("/artists/<id:user_id>/follow")
 @signed_in
+@operation(gives=FollowToggled, errors=(SelfFollowNotAllowed, NotFound))
 def toggle(user_id: int) -> Response:
     """Follow a person, or no longer."""
     is_following, count = follows.toggle(db.session(), user=user(), followed_id=user_id)

@@ -8,15 +8,21 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from webapp.api import bodies, envelope
 from webapp.api.access import in_steps, public, signed_in, user
-from webapp.domain.errors import PaymentFailed, PurchaseExpired
+from webapp.api.operations import operation
+from webapp.domain.errors import InvalidPackage, NotFound, PaymentFailed, PurchaseExpired
 from webapp.domain.gateways.payments import PaymentsUnavailable
 from webapp.domain.models.payment import PurchaseStatus
 from webapp.domain.services import payment_views, payments, purchases
 from webapp.domain.services.payment_views import Addresses
 from webapp.extensions import app_settings, db, payment_provider, unit_of_work
+from webapp.schemas.fields import Listed
 from webapp.schemas.payments import (
     Confirmation,
     FailQuery,
+    Heard,
+    ListedOrder,
+    NewOrder,
+    OrderDetail,
     PaymentEvent,
     PurchaseListQuery,
     PurchaseRequest,
@@ -35,9 +41,15 @@ def addresses() -> Addresses:
 
 @blueprint.post("/tokens/purchase")
 @signed_in
-def create() -> Response:
+@operation(
+    gives=NewOrder,
+    status=201,
+    errors=(InvalidPackage,),
+    idempotent=True,
+    links={"order_id": "/order_id"},
+)
+def create(body: PurchaseRequest) -> Response:
     """Order a package; it is paid on the provider's page."""
-    body = bodies.json_body(PurchaseRequest)
 
     def run() -> dict[str, Any]:
         made = purchases.purchase(db.session(), user_id=user().id, package_id=body.package_id)
@@ -49,32 +61,32 @@ def create() -> Response:
 @blueprint.get("/tokens/purchase/success")
 @in_steps
 @signed_in
-def succeed() -> AnyResponse:
+@operation(status=302, errors=(NotFound,))
+def succeed(query: SuccessQuery) -> AnyResponse:
     """Take the buyer back from the provider: confirm, and say how it ended."""
-    told = bodies.query(SuccessQuery)
     try:
-        _confirm(told.order_id, told.payment_key, told.amount)
+        _confirm(query.order_id, query.payment_key, query.amount)
     except PurchaseExpired:
-        return _to_wallet(told.order_id, PurchaseStatus.EXPIRED)
+        return _to_wallet(query.order_id, PurchaseStatus.EXPIRED)
     except PaymentFailed:
-        return _to_wallet(told.order_id, PurchaseStatus.FAILED)
+        return _to_wallet(query.order_id, PurchaseStatus.FAILED)
     except PaymentsUnavailable:
         # Neither paid nor failed may be claimed: the buyer would pay twice, or think to have paid.
-        return _to_wallet(told.order_id, PurchaseStatus.AUTHORIZED)
-    return _to_wallet(told.order_id, PurchaseStatus.PAID)
+        return _to_wallet(query.order_id, PurchaseStatus.AUTHORIZED)
+    return _to_wallet(query.order_id, PurchaseStatus.PAID)
 
 
 @blueprint.get("/tokens/purchase/fail")
 @signed_in
-def fail() -> AnyResponse:
+@operation(status=302, errors=(NotFound,))
+def fail(query: FailQuery) -> AnyResponse:
     """Take the buyer back who gave up or was refused on the provider's page."""
-    told = bodies.query(FailQuery)
     ended = purchases.fail(
         db.session(),
         user_id=user().id,
-        order_id=told.order_id,
-        code=told.code,
-        message=told.message,
+        order_id=query.order_id,
+        code=query.code,
+        message=query.message,
     )
     return _to_wallet(ended.order_id, ended.status)
 
@@ -82,9 +94,9 @@ def fail() -> AnyResponse:
 @blueprint.post("/tokens/purchases/<order_id>/confirm")
 @in_steps
 @signed_in
-def confirm(order_id: str) -> Response:
+@operation(gives=OrderDetail, errors=(PaymentFailed, PurchaseExpired, NotFound))
+def confirm(order_id: str, body: Confirmation) -> Response:
     """Have an approved payment taken; repeated, it gives nothing twice."""
-    body = bodies.json_body(Confirmation)
     _confirm(order_id, body.payment_key, body.amount)
     with unit_of_work() as session:
         return envelope.success(
@@ -94,21 +106,22 @@ def confirm(order_id: str) -> Response:
 
 @blueprint.get("/tokens/purchases")
 @signed_in
-def list_own() -> Response:
+@operation(gives=Listed[ListedOrder], links={"order_id": "/results/0/order_id"})
+def list_own(query: PurchaseListQuery) -> Response:
     """List one's own orders, newest first."""
-    asked = bodies.query(PurchaseListQuery)
     page = payment_views.own(
         db.session(),
         addresses(),
         user_id=user().id,
-        status=asked.status,
-        page=bodies.page(asked),
+        status=query.status,
+        page=bodies.page(query),
     )
     return envelope.success(envelope.listed(page.results, page.next_cursor))
 
 
 @blueprint.get("/tokens/purchases/<order_id>")
 @signed_in
+@operation(gives=OrderDetail, errors=(NotFound,))
 def show(order_id: str) -> Response:
     """Show one's own order."""
     return envelope.success(
@@ -119,11 +132,11 @@ def show(order_id: str) -> Response:
 @blueprint.post("/webhooks/toss/payment")
 @in_steps
 @public
-def hear() -> Response:
+@operation(gives=Heard, errors=(NotFound, PaymentFailed))
+def hear(body: PaymentEvent) -> Response:
     """Look into a payment the provider tells of; whoever calls, only the provider is believed."""
-    told = bodies.json_body(PaymentEvent)
     applied = payments.hear(
-        unit_of_work, payment_provider(), order_id=told.order_id, payment_key=told.payment_key
+        unit_of_work, payment_provider(), order_id=body.order_id, payment_key=body.payment_key
     )
     return envelope.success({"applied": applied})
 

@@ -10,6 +10,7 @@ from schemathesis.engine import events, from_schema
 from schemathesis.transport.wsgi import WSGITransport
 from sqlalchemy import update
 
+from tests.toss import toss_server
 from tests.webapp.contract import world
 from webapp.api import event_streams
 from webapp.domain.models.account import SignIn
@@ -40,6 +41,14 @@ IN_CHAINS = {
     "fuzzing": OFF,
     "stateful": {"generation": {"max-examples": 25, "mode": "positive"}},
 }
+
+
+@pytest.fixture(autouse=True)
+def provider(monkeypatch):
+    """The sandbox of the payment provider: a chain may order tokens and go on to pay for them."""
+    with toss_server() as toss:
+        monkeypatch.setenv("TOSS_BASE_URL", toss.url)
+        yield
 
 
 @pytest.fixture

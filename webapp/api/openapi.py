@@ -287,7 +287,7 @@ def _failure_example(error: type[DomainError]) -> dict[str, Any]:
 
 
 def _headers(route: Route, status: HTTPStatus) -> dict[str, Any]:
-    names = ["X-Request-ID"]
+    names = ["X-Request-ID", *(_RATES if route.is_counted else ())]
     if status is HTTPStatus.CREATED or status is HTTPStatus.FOUND:
         names.append("Location")
     if status is HTTPStatus.CREATED and route.operation.idempotent:
@@ -330,10 +330,12 @@ _FAILURE: Schema = {
 _SHARED = {"Meta": _META, "Failure": _FAILURE}
 _TEXT: Schema = {"type": "string"}
 _NUMBER: Schema = {"type": "integer", "minimum": 0}
+_RATES = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 _HEADERS: dict[str, Any] = {
     "X-Request-ID": {"required": True, "schema": _TEXT, "description": "As in meta."},
     "Location": {"required": True, "schema": _TEXT, "description": "Where it is."},
     "Retry-After": {"required": True, "schema": _NUMBER, "description": "Seconds."},
+    **{name: {"schema": _NUMBER, "description": "Of the tightest bucket."} for name in _RATES},
     "Idempotent-Replayed": {"schema": {"const": "true"}, "description": "A stored answer."},
 }
 _SECURITY_SCHEMES: dict[str, Any] = {

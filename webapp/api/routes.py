@@ -74,6 +74,11 @@ class Route:
         return f"{self.name}.{words}" if self.is_alias else self.name
 
     @property
+    def is_counted(self) -> bool:
+        """Tell whether calls count in the rate limits."""
+        return self.access is not Access.INTERNAL and not hasattr(self.view, "rate_exempt")
+
+    @property
     def is_unsafe(self) -> bool:
         """Tell whether the method changes something."""
         return self.method not in csrf.SAFE_METHODS
@@ -113,7 +118,7 @@ def errors_of(route: Route) -> Iterator[type[DomainError]]:
     """Yield what a route may answer besides success, as section 1.1 of the contract adds it up."""
     said = route.operation
     yield from EVERYWHERE
-    if route.access is not Access.INTERNAL and not hasattr(route.view, "rate_exempt"):
+    if route.is_counted:
         yield errors.RateLimitExceeded
     yield from OF_ACCESS[route.access]
     if route.access in OF_PERSONS and route.is_unsafe:

@@ -1,9 +1,9 @@
 """Queries and answers about tokens."""
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from webapp.schemas.fields import Answer, Count, Id, Name, PageQuery, Time, Url
 
@@ -21,9 +21,7 @@ def _written_out(value: Any) -> Any:
     return value
 
 
-def _moment(value: date | datetime) -> datetime:
-    if not isinstance(value, datetime):
-        return datetime.combine(value, time.min, UTC)
+def _moment(value: datetime) -> datetime:
     try:
         # The database knows no offset of sixteen hours.
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
@@ -31,11 +29,12 @@ def _moment(value: date | datetime) -> datetime:
         raise ValueError("must be within the years 1 to 9999") from None
 
 
+# A day is its midnight in UTC.
 Moment = Annotated[
-    date | datetime,
-    Field(union_mode="left_to_right"),
+    datetime,
     BeforeValidator(_written_out),
     AfterValidator(_moment),
+    WithJsonSchema({"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}),
 ]
 
 

@@ -1,7 +1,10 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from tests import making
 from tests.webapp.conftest import error_code
+from webapp.schemas.tokens import TransactionQuery
 
 TRANSACTIONS = "/api/v1/tokens/transactions"
 
@@ -86,10 +89,39 @@ def test_transactions_are_filtered_and_paged(buyer_client, session, buyer, style
     assert (other.status_code, error_code(other)) == (422, "VALIDATION_ERROR")
 
 
-@pytest.mark.parametrize("query", ["type=theft", "direction=up", "from=yesterday", "limit=0"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "type=theft",
+        "direction=up",
+        "from=yesterday",
+        "limit=0",
+        "from=0",
+        "to=-5",
+        "from=0001-01-01T00:00:00%2B10:00",
+        "to=9999-12-31T23:59:59-10:00",
+    ],
+)
 def test_a_wrong_filter_is_a_wrong_field(buyer_client, query):
     answer = buyer_client.get(f"{TRANSACTIONS}?{query}")
     assert (answer.status_code, error_code(answer)) == (422, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize(
+    "written, meant",
+    [
+        ("2026-01-15", datetime(2026, 1, 15, tzinfo=UTC)),
+        ("2026-01-15T00:00:00+09:00", datetime(2026, 1, 14, 15, tzinfo=UTC)),
+        ("2026-01-15T12:00:00", datetime(2026, 1, 15, 12, tzinfo=UTC)),
+    ],
+)
+def test_a_day_begins_where_its_offset_says(written, meant):
+    assert TransactionQuery.model_validate({"from": written}).since == meant
+
+
+def test_an_offset_that_the_database_does_not_know_is_still_a_time(buyer_client):
+    assert len(listed(buyer_client, "from=2001-01-01T00:00:00-16:39")) == 1
+    assert listed(buyer_client, "to=2001-01-01T00:00:00%2B23:59") == []
 
 
 def test_the_words_of_a_row_are_in_the_readers_language(buyer_client, ordered, style):

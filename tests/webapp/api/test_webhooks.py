@@ -63,6 +63,12 @@ def test_a_worker_claims_reports_uploads_and_completes(
     assert late.json["data"]["applied"] is False
 
 
+@pytest.mark.parametrize("wrong", [{"job_id": False}, {"max": "2"}, {"max": True}, {"worker": 7}])
+def test_a_claim_of_wrong_types_is_refused(worker, wrong):
+    answer = worker("POST", "/claim", {"worker": "gpu-1", "kinds": ["generation"]} | wrong)
+    assert (answer.status_code, error_code(answer)) == (422, "VALIDATION_ERROR")
+
+
 def completed(worker, client, ordered, raw, **changes):
     wish = {"worker": "gpu-1", "kinds": ["generation"]}
     job = worker("POST", "/claim", wish).json["data"]["jobs"][0]

@@ -42,7 +42,7 @@ class Profile(Body):
 class Farewell(Body):
     """DELETE /users/me: one's own name, so that nobody leaves by accident."""
 
-    confirm: str = Field(max_length=50)
+    confirm: str = Field(max_length=50, examples=["mina"])
 
 
 class Left(Answer):

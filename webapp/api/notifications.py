@@ -81,7 +81,7 @@ def _news(session: Session, objects: Storage, person_id: int) -> dict[str, Any]:
 
 @blueprint.post("/notifications")
 @internal(TRAINER, RENDERER, SETS)
-@operation(gives=NotificationView, status=201, errors=(NotFound,))
+@operation(gives=NotificationView, status=(201, 200), errors=(NotFound,))
 def tell(body: NewNotification) -> Response:
     """Tell somebody something, once; a second telling is answered with 200."""
     told_id, is_new = notifications.report(

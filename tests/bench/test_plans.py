@@ -40,3 +40,12 @@ def test_the_rows_are_such_as_the_product_makes_them(market: Session):
     market.rollback()
     assert ledger_check.check(market) == []
     market.rollback()
+
+
+@pytest.mark.parametrize("name", ["style", "artist's own styles"])
+def test_what_a_style_sums_up_lies_in_its_index(market: Session, name):
+    """It has as many rows as the style has images: none of them may be fetched."""
+    large = plans.large_tables(market.connection())
+    for each in plans.asked(market, big_data.SMALL, plans.signing_storage(), name.__eq__):
+        plan = plans.explained(market.connection(), each.sent, large)
+        assert "Index Only Scan ix_generations_style " in plan.shape

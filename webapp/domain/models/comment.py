@@ -12,7 +12,13 @@ class Comment(Base):
 
     __tablename__ = "comments"
     __table_args__ = (
-        Index("ix_comments_of_image", "generation_id", "parent_id", "created_at", "id"),
+        Index(
+            "ix_comments_of_image",
+            "generation_id",
+            "created_at",
+            "id",
+            postgresql_where="parent_id IS NULL",
+        ),
         Index("ix_comments_replies", "parent_id", "created_at", "id"),
     )
 

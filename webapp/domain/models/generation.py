@@ -105,7 +105,7 @@ class Generation(Base):
             "style_id",
             "created_at",
             "id",
-            postgresql_include=["status", "like_count", "price_tokens"],
+            postgresql_include=["status", "like_count", "price_tokens", "deleted_at"],
         ),
         Index(
             "ix_generations_style_popular",

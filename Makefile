@@ -10,7 +10,7 @@ REFINER_STEPS ?= 6000
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes report-engine db shell clean
+.PHONY: help demo up test sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes bench-api bench-queries report-engine db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -65,6 +65,12 @@ bench-engine: $(INSTALLED)  ## training and rendering against how it is usually 
 
 bench-recipes: $(INSTALLED)  ## what each number of the training recipe buys; var/bench-recipes
 	$(BIN)/python -m tests.bench.recipes
+
+bench-api: $(INSTALLED)  ## a hundred people at the site for a minute and a half; var/bench/api.json
+	$(BIN)/python -m tests.bench.api
+
+bench-queries: $(INSTALLED)  ## every list on 1 M images, 100 k styles, 10 M transfers: plans and times; var/bench/queries.json
+	$(BIN)/python -m tests.bench.plans
 
 $(BASE_MODEL_RUN)/codec_psnr.json: | $(INSTALLED)
 	$(BIN)/python -m gpu.pretrain.fit_codec --out $(BASE_MODEL_RUN)

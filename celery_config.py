@@ -9,8 +9,12 @@ results.
 from enum import StrEnum
 
 from celery import Celery
+from celery.schedules import crontab
+from celery.signals import setup_logging
 from kombu import Exchange, Queue
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+import logs
 
 
 class QueueName(StrEnum):
@@ -56,6 +60,11 @@ class TaskName(StrEnum):
     COLLECT_GARBAGE = "collect_garbage"
     CHECK_LEDGER = "check_ledger"
     PURGE_EXPIRED = "purge_expired"
+    PURGE_NOTIFICATIONS = "purge_notifications"
+    EXPIRE_PURCHASES = "expire_purchases"
+    RECONCILE_PAYMENTS = "reconcile_payments"
+    RECOUNT_COUNTERS = "recount_counters"
+    SWEEP_JOBS = "sweep_jobs"
 
 
 ROUTES: dict[TaskName, QueueName] = {
@@ -69,6 +78,11 @@ ROUTES: dict[TaskName, QueueName] = {
     TaskName.COLLECT_GARBAGE: QueueName.HOUSEKEEPING,
     TaskName.CHECK_LEDGER: QueueName.HOUSEKEEPING,
     TaskName.PURGE_EXPIRED: QueueName.HOUSEKEEPING,
+    TaskName.PURGE_NOTIFICATIONS: QueueName.HOUSEKEEPING,
+    TaskName.EXPIRE_PURCHASES: QueueName.HOUSEKEEPING,
+    TaskName.RECONCILE_PAYMENTS: QueueName.HOUSEKEEPING,
+    TaskName.RECOUNT_COUNTERS: QueueName.HOUSEKEEPING,
+    TaskName.SWEEP_JOBS: QueueName.HOUSEKEEPING,
 }
 
 
@@ -138,9 +152,31 @@ def make_celery(broker_url: str) -> Celery:
             "collect_garbage": {"task": TaskName.COLLECT_GARBAGE.value, "schedule": 3600.0},
             "check_ledger": {"task": TaskName.CHECK_LEDGER.value, "schedule": 300.0},
             "purge_expired": {"task": TaskName.PURGE_EXPIRED.value, "schedule": 3600.0},
+            "purge_notifications": {
+                "task": TaskName.PURGE_NOTIFICATIONS.value,
+                "schedule": 3600.0,
+            },
+            "expire_purchases": {"task": TaskName.EXPIRE_PURCHASES.value, "schedule": 60.0},
+            "reconcile_payments": {
+                "task": TaskName.RECONCILE_PAYMENTS.value,
+                # UTC: half past three at night where the provider is.
+                "schedule": crontab(hour="18", minute="30"),
+            },
+            "recount_counters": {
+                "task": TaskName.RECOUNT_COUNTERS.value,
+                # An hour of the day, because a pause of a day would begin anew with each restart.
+                "schedule": crontab(hour=3, minute=20),
+            },
+            "sweep_jobs": {"task": TaskName.SWEEP_JOBS.value, "schedule": 60.0},
         },
     )
     return celery
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def start_logs(**_: object) -> None:
+    """Let workers and beat log as all our processes do, instead of as Celery does."""
+    logs.start()
 
 
 def __getattr__(name: str) -> Celery:

@@ -1,7 +1,8 @@
 """@task: our one decorator of Celery tasks.
 
 A task takes ids only, by keyword; it is acknowledged late and keeps no result. Each run is one
-structured log line with its outcome. Tests call the plain function.
+structured log line with its outcome, under the id of the request that asked for it, and is timed.
+Tests call the plain function.
 """
 
 import time
@@ -10,9 +11,10 @@ from functools import wraps
 from typing import Any
 
 import structlog
-from celery import shared_task
+from celery import current_task, shared_task
 
 from celery_config import TaskName
+from tasks.metrics import TASK_SECONDS
 
 log = structlog.get_logger()
 
@@ -24,15 +26,24 @@ def task(name: TaskName) -> Callable[[Callable[..., None]], Callable[..., None]]
         @wraps(body)
         def run(**ids: Any) -> None:
             started = time.monotonic()
-            with structlog.contextvars.bound_contextvars(task=name.value, **ids):
+            request_id = (current_task.request.headers or {}).get("request_id", "")
+            with structlog.contextvars.bound_contextvars(
+                task=name.value, request_id=request_id, **ids
+            ):
                 try:
                     body(**ids)
                 except Exception:
-                    log.exception("task failed", seconds=round(time.monotonic() - started, 3))
+                    log.exception("task failed", seconds=_timed(name, "failed", started))
                     raise
-                log.info("task done", seconds=round(time.monotonic() - started, 3))
+                log.info("task done", seconds=_timed(name, "done", started))
 
         registered: Callable[..., None] = shared_task(name=name.value, ignore_result=True)(run)
         return registered
 
     return register
+
+
+def _timed(name: TaskName, outcome: str, started: float) -> float:
+    seconds = time.monotonic() - started
+    TASK_SECONDS.labels(name.value, outcome).observe(seconds)
+    return round(seconds, 3)

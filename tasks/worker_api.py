@@ -1,25 +1,37 @@
 """The GPU worker's client of the worker protocol: HTTP and nothing else.
 
-Every call is tried again on network trouble until the lease would be lost anyway; a report is
-idempotent, so trying again is safe.
+Every report is tried again on network trouble until the lease would be lost anyway; it is
+idempotent, so trying again is safe. A claim is tried once: how long to wait for a site that is away
+is for its caller to know.
 """
 
 import logging
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 import structlog
-from celery.exceptions import SoftTimeLimitExceeded
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from failpoints import failpoint
-from tasks.messages import Answer, Claim, ClaimedJob, Kind, Message, UploadUrl
+from tasks.messages import (
+    Answer,
+    Claim,
+    ClaimedJob,
+    Kind,
+    Message,
+    RenderFailure,
+    TrainFailure,
+    UploadUrl,
+)
+from tasks.metrics import count_failure
 
 log = structlog.get_logger()
 # It would log whole URLs, and the signed ones of storage let anybody in who reads the log.
@@ -47,6 +59,9 @@ class WorkerSettings(BaseSettings):
         0.1, ge=0, le=5, description="how long a batch that is not full waits for more"
     )
     train_batch_size: int = Field(4, ge=1, le=16, description="styles that learn together")
+    poll_seconds: float = Field(
+        2, ge=0.1, le=60, description="how often gpu.remote, which hears no bell, asks for work"
+    )
 
 
 @lru_cache(maxsize=1)
@@ -59,10 +74,20 @@ class ResultRejectedError(Exception):
     """The site refused a result because it breaks a guarantee."""
 
 
+class ClaimError(Exception):
+    """Nobody gave work: the site is away or sick, which passes, or it does not want this worker."""
+
+    def __init__(self, message: str, *, is_passing: bool) -> None:
+        super().__init__(message)
+        self.is_passing = is_passing
+
+
 def _is_passing(error: BaseException) -> bool:
     if isinstance(error, httpx.HTTPStatusError):
-        return error.response.status_code >= FIRST_SERVER_ERROR
-    return isinstance(error, httpx.TransportError)
+        status = error.response.status_code
+        return status >= FIRST_SERVER_ERROR or status == httpx.codes.TOO_MANY_REQUESTS
+    is_wrong_address = isinstance(error, httpx.UnsupportedProtocol)
+    return isinstance(error, httpx.TransportError) and not is_wrong_address
 
 
 _persistently = retry(
@@ -73,6 +98,14 @@ _persistently = retry(
 )
 
 
+@contextmanager
+def about(job: ClaimedJob) -> Iterator[None]:
+    """Name the job and the request that asked for it in every log line and call made inside."""
+    request_id = str(job.payload.get("request_id", ""))
+    with structlog.contextvars.bound_contextvars(job_id=job.job_id, request_id=request_id):
+        yield
+
+
 def cause_of(error: Exception) -> tuple[str, str]:
     """Return the contract's cause of a failure, and a message that lets no inner text out."""
     cause = getattr(error, "cause", None)
@@ -80,7 +113,8 @@ def cause_of(error: Exception) -> tuple[str, str]:
         return cause, str(error)
     if isinstance(error, httpx.HTTPError):
         return "NETWORK", f"Storage or the site failed: {type(error).__name__}."
-    if isinstance(error, SoftTimeLimitExceeded):
+    # Celery's limit, known by its name: who works for no Celery has none.
+    if type(error).__name__ == "SoftTimeLimitExceeded":
         return "TIMEOUT", "The work took too long."
     return "INTERNAL_ERROR", type(error).__name__
 
@@ -109,10 +143,11 @@ class WorkerApi:
         base_model: str | None = None,
         batch_of: int | None = None,
     ) -> list[ClaimedJob]:
-        """Return the leased jobs of a bell; empty when it was stale or the platform is sick.
+        """Return leased jobs: the one named or else the oldest due one, and what goes with it.
 
         With `base_model`, jobs of any other are left to a worker that has it; with `batch_of`,
-        all are that cannot share the batch of that job.
+        all are that cannot share the batch of that job. Raises ClaimError; then nothing was taken,
+        or only the answer got lost and a lease runs out.
         """
         wish = Claim(
             worker=_name(),
@@ -124,35 +159,46 @@ class WorkerApi:
         )
         try:
             answer = self._send("POST", "/claim", wish)
+            jobs = [ClaimedJob.model_validate(job) for job in answer["jobs"]]
+        except httpx.HTTPStatusError as error:
+            status = error.response.status_code
+            raise ClaimError(f"it answers {status}", is_passing=_is_passing(error)) from error
         except httpx.HTTPError as error:
-            # Nothing was taken: the relay rings again, and no try is used up.
-            log.warning("no work claimed", error=str(error))
-            return []
-        jobs = [ClaimedJob.model_validate(job) for job in answer["jobs"]]
+            said = f"{type(error).__name__}: {error}"
+            raise ClaimError(said, is_passing=_is_passing(error)) from error
+        except (LookupError, TypeError, ValueError) as error:
+            said = "what answers does not speak the worker protocol"
+            raise ClaimError(said, is_passing=False) from error
+        for job in jobs:
+            with about(job):
+                log.info("job claimed", fence=job.fence)
         failpoint("after_claim")
         return jobs
 
     def progress(self, report: Message) -> Answer:
         """Report progress; the answer says whether the work was canceled or lost."""
         path = f"/{NOUNS[self._kind]}/progress"
-        return Answer.model_validate(self._send("PATCH", path, report))
+        return Answer.model_validate(self._report("PATCH", path, report))
 
     def complete(self, result: Message) -> Answer:
         """Hand over a result. Raises ResultRejectedError when it breaks a guarantee."""
         path = f"/{NOUNS[self._kind]}/complete"
         try:
-            answer = Answer.model_validate(self._send("POST", path, result))
+            answer = Answer.model_validate(self._report("POST", path, result))
         except httpx.HTTPStatusError as error:
             if error.response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
                 raise ResultRejectedError(error.response.text) from error
             raise
+        log.info("result handed over", applied=answer.applied)
         failpoint("after_complete")
         return answer
 
-    def fail(self, failure: Message) -> Answer:
+    def fail(self, failure: RenderFailure | TrainFailure) -> Answer:
         """Report that an attempt failed."""
+        count_failure(failure.error_code)
+        log.warning("attempt failed", cause=failure.error_code)
         path = f"/{NOUNS[self._kind]}/failed"
-        return Answer.model_validate(self._send("POST", path, failure))
+        return Answer.model_validate(self._report("POST", path, failure))
 
     @_persistently
     def download(self, url: str, target: Path) -> Path:
@@ -176,9 +222,16 @@ class WorkerApi:
         failpoint("after_put")
 
     @_persistently
+    def _report(self, method: str, path: str, message: Message) -> dict[str, Any]:
+        return self._send(method, path, message)
+
     def _send(self, method: str, path: str, message: Message) -> dict[str, Any]:
+        request_id = structlog.contextvars.get_contextvars().get("request_id")
         response = self._site.request(
-            method, path, json=message.model_dump(mode="json", exclude_none=True)
+            method,
+            path,
+            json=message.model_dump(mode="json", exclude_none=True),
+            headers={"X-Request-ID": request_id} if request_id else None,
         )
         response.raise_for_status()
         data: dict[str, Any] = response.json()["data"]

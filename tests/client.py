@@ -1,9 +1,11 @@
 """A person at the site, through HTTP only: signs in at the sandbox, orders, watches, fetches."""
 
 import io
+import re
 import secrets
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import orjson
@@ -17,8 +19,10 @@ FINAL = {"completed", "failed", "canceled"}
 class Person:
     """One signed-in browser."""
 
-    def __init__(self, site: str, email: str, name: str = "") -> None:
-        self.http = httpx.Client(base_url=site, timeout=60, follow_redirects=True)
+    def __init__(self, site: str, email: str, name: str = "", **headers: str) -> None:
+        self.http = httpx.Client(
+            base_url=site, timeout=60, follow_redirects=True, headers=_names(headers)
+        )
         answer = self.http.get(
             "/api/v1/auth/google/login", params={"login_hint": email, "name": name}
         )
@@ -105,8 +109,24 @@ class Person:
                 elif line.startswith("data: "):
                     yield event, orjson.loads(line.removeprefix("data: "))
 
+    def pay(self, decision: str) -> tuple[str, httpx.Response]:
+        """Order a hundred tokens, open their page, and press a button at the provider.
+
+        Returns the order's id, and where that led to.
+        """
+        order = self.post("/tokens/purchase", json={"package_id": "basic_100"})
+        page = self.http.get(order["payment_url"]).text
+        [link] = re.findall(r'href="([^"]*/checkout[^"]*)"', page)
+        form = dict(parse_qsl(urlsplit(link.replace("&amp;", "&")).query))
+        answer = self.http.post(link.partition("?")[0], data=form | {"decision": decision})
+        return order["order_id"], answer
+
     def balance(self) -> Any:
         return self.get("/tokens/balance")
+
+
+def _names(headers: dict[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 def data(answer: httpx.Response) -> Any:

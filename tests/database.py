@@ -76,6 +76,13 @@ def database(on: URL, *, template: URL | None = None) -> Iterator[URL]:
         _execute(on, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def configure(url: URL, **settings: str) -> None:
+    """Change settings of a database for everybody who connects from now on."""
+    _execute(
+        url, *(f"ALTER DATABASE {url.database} SET {name} = {v}" for name, v in settings.items())
+    )
+
+
 def use(url: URL) -> None:
     """Let the product code of this process work on a database."""
     os.environ["DATABASE_URL"] = url.render_as_string(hide_password=False)

@@ -23,6 +23,8 @@ ENVIRONMENT = {
     "PUBLIC_BASE_URL": "http://localhost:8000",
     "GOOGLE_CLIENT_ID": "client",
     "GOOGLE_CLIENT_SECRET": "secret",
+    "TOSS_CLIENT_KEY": "test_ck_of_the_tests",
+    "TOSS_SECRET_KEY": "test_sk_of_the_tests",
 }
 
 

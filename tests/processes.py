@@ -24,6 +24,8 @@ FAILPOINTS = (
     "mid_training",
     "after_progress",
     "after_checkpoint",
+    "after_payment",
+    "after_cancellation",
     "after_put",
     "after_complete",
 )
@@ -46,7 +48,7 @@ class Process:
         self.is_wanted = False
         self._switches = folder / f"{name}.failpoints"
         self._command = command
-        self._environment = environment
+        self.environment = environment
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.RLock()
 
@@ -65,7 +67,7 @@ class Process:
             self._process = subprocess.Popen(
                 self._command,
                 cwd=ROOT,
-                env=self._environment
+                env=self.environment
                 | {
                     "FAILPOINTS": armed,
                     "FAILPOINTS_ONCE": str(self._switches),

@@ -41,19 +41,35 @@ BIN = Path(PYTHON).parent
 # No thread of numpy's or torch's may spin for a core that others need.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 REAL_ENGINE, FAST_ENGINE = "tests.tiny_engine", "tests.chaos.fast_engine"
+OUTSIDE = "gpu.remote"  # the real engine on a machine that hears no bell
+RENTED = ROOT / "tests/journeys/outside"
+# All that such a machine is told: where the site is, and what it may use itself.
+TOLD_OUTSIDE = (
+    *("PATH", "LANG", "HOME", "PYTHONUNBUFFERED", *ONE_THREAD),
+    *("INTERNAL_API_URL", "INTERNAL_API_TOKEN", "BASE_MODEL", "TINY_MODEL_FOLDER"),
+)
 
 
 class Stack(Books):
-    """web, relay, three kinds of worker and the sandbox of Google, started and stopped together.
+    """web, relay, three kinds of worker and both sandboxes, started and stopped together.
 
-    `broker` is rabbitmq or redis, `storage` folder or s3.
+    `broker` is rabbitmq or redis, `storage` folder or s3; `changes` are variables of the
+    environment that shall differ.
     """
 
-    def __init__(self, folder: Path, *, broker: str = "rabbitmq", storage: str = "folder") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        broker: str = "rabbitmq",
+        storage: str = "folder",
+        changes: dict[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.rabbitmq = Broker(folder / "rabbitmq") if broker == "rabbitmq" else None
         self._redis = Redis(folder / "redis")
         self._storage_kind = storage
+        self._changes = changes or {}
         self._parts = ExitStack()
         self._processes: list[Process] = []
         self._keeper = Keeper(self._processes)
@@ -80,7 +96,7 @@ class Stack(Books):
         self._parts.callback(self._redis.stop)
         server = self._parts.enter_context(database.server())
         self.database_url = self._parts.enter_context(database.database(server))
-        self.environment = self._environment(redis_url)
+        self.environment = self._environment(redis_url) | self._changes
         self._parts.callback(self._stop_processes)
         if self._storage_kind == "s3":
             self._start_s3()
@@ -116,7 +132,7 @@ class Stack(Books):
             thread.join()
 
     def _environment(self, redis_url: str) -> dict[str, str]:
-        port, self._google_port = free_port(), free_port()
+        port, self._google_port, self._toss_port = free_port(), free_port(), free_port()
         self.site = f"http://127.0.0.1:{port}"
         self._port = port
         return {
@@ -132,6 +148,9 @@ class Stack(Books):
             "GOOGLE_BASE_URL": f"http://127.0.0.1:{self._google_port}",
             "GOOGLE_CLIENT_ID": "sandbox",
             "GOOGLE_CLIENT_SECRET": "sandbox",
+            "TOSS_BASE_URL": f"http://127.0.0.1:{self._toss_port}",
+            "TOSS_CLIENT_KEY": "test_ck_sandbox",
+            "TOSS_SECRET_KEY": "test_sk_sandbox",
             "DATABASE_URL": self.database_url.render_as_string(hide_password=False),
             "BROKER_URL": self.rabbitmq.url
             if self.rabbitmq
@@ -187,9 +206,14 @@ class Stack(Books):
         self.google = self._add(
             "google", PYTHON, "-m", "webapp.sandbox.google", "--port", str(self._google_port)
         )
+        self.toss = self._add(
+            "toss",
+            *(PYTHON, "-m", "webapp.sandbox.toss", "--port", str(self._toss_port)),
+            *("--webhook", f"{self.site}/api/v1/webhooks/toss/payment"),
+        )
         self.web = self._add(
             "web",
-            *(PYTHON, "-m", "gunicorn", "-k", "gthread", "-w", "2", "--threads", "8"),
+            *(PYTHON, "-m", "gunicorn", "-c", "python:webapp.serving", "--threads", "8"),
             *("-b", f"127.0.0.1:{self._port}", "--graceful-timeout", "2", "--preload"),
             *("--no-control-socket", "webapp.app:create_app()"),
         )
@@ -208,13 +232,33 @@ class Stack(Books):
             *("--without-gossip", "--without-mingle"),
         )
 
+    def _outside(self) -> Process:
+        """A GPU outside our broker: it has no key and no address but those of the worker API."""
+        told = {name: self.environment[name] for name in TOLD_OUTSIDE}
+        process = Process(
+            "gpu",
+            [PYTHON, "-m", OUTSIDE],
+            told
+            | {
+                "PYTHONPATH": f"{RENTED}:{ROOT}",
+                "WORKER_CACHE_DIR": str(self.folder / "rented"),
+                "POLL_SECONDS": "0.2",
+            },
+            self.folder,
+        )
+        self._processes.append(process)
+        return process
+
     def _add(self, name: str, *command: str) -> Process:
         process = Process(name, list(command), self.environment, self.folder)
         self._processes.append(process)
         return process
 
     def use_engine(self, module: str) -> None:
-        """Let the GPU worker run the real engine on the tiny model, or one that only pretends."""
+        """Let the GPU worker run the real engine on the tiny model, or one that only pretends.
+
+        With OUTSIDE it is no Celery worker at all, and stands outside our broker.
+        """
         if module == self.engine_module:
             return
         if self.engine_module:
@@ -222,6 +266,11 @@ class Stack(Books):
             self._processes.remove(self.gpu)
             self.gpu.log.unlink()
         self.engine_module = module
+        if module == OUTSIDE:
+            self.gpu = self._outside()
+            self.gpu.start()
+            self._wait_until_said(self.gpu, "remote worker ready")
+            return
         self.gpu = self._worker("gpu", module, "model_training,image_generation")
         self.gpu.start()
         self._wait_until_said(self.gpu, "ready.")
@@ -239,6 +288,11 @@ class Stack(Books):
         wait_for(
             lambda: _answers(f"{self.environment['GOOGLE_BASE_URL']}/healthz"),
             "Google's sandbox",
+            seconds=READY_SECONDS,
+        )
+        wait_for(
+            lambda: _answers(f"{self.environment['TOSS_BASE_URL']}/healthz"),
+            "Toss's sandbox",
             seconds=READY_SECONDS,
         )
         self._wait_until_said(self.relay, "relay started")

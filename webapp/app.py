@@ -9,32 +9,42 @@ from typing import Any
 
 from flask import Blueprint, Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import IntegerConverter
+from werkzeug.routing import IntegerConverter, UnicodeConverter, ValidationError
 
 import webapp.domain.models  # noqa: F401 - all tables, before the database is bound
 from webapp.api import (
     access,
     accounts,
+    admin,
     bodies,
+    comments,
     docs,
     envelope,
     errors,
+    follows,
     generations,
     google,
     headers,
     health,
+    licenses,
     likes,
     metrics,
     notifications,
+    payments,
     rate_limits,
+    reports,
+    search,
     storage,
     styles,
+    tags,
     tokens,
+    users,
     webhooks,
     worker_aliases,
 )
 from webapp.cli import COMMANDS
 from webapp.domain import db as domain_db
+from webapp.domain.gateways.payments import configured_payments
 from webapp.domain.gateways.storage import configured_storage
 from webapp.domain.settings import Environment, Settings
 from webapp.domain.settings import settings as process_settings
@@ -45,11 +55,20 @@ from webapp.pages import site
 API = (
     health.health,
     accounts.blueprint,
+    users.blueprint,
+    follows.blueprint,
     styles.blueprint,
     generations.blueprint,
     likes.blueprint,
+    comments.blueprint,
+    reports.blueprint,
+    tags.blueprint,
+    search.blueprint,
     tokens.blueprint,
+    payments.blueprint,
     notifications.blueprint,
+    licenses.blueprint,
+    admin.blueprint,
     webhooks.blueprint,
     worker_aliases.blueprint,
 )
@@ -77,15 +96,26 @@ class IdConverter(IntegerConverter):
         return number if number <= MAX_BIGINT else 0
 
 
+class TextConverter(UnicodeConverter):
+    """Words in URLs, without the NUL that PostgreSQL cannot take."""
+
+    def to_python(self, value: str) -> str:
+        """Return the words; raises ValidationError, for which there is no route."""
+        if "\0" in value:
+            raise ValidationError
+        return value
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the web application; by default with the settings of the environment."""
     settings = settings or process_settings()
     app = Flask(__name__)
     app.config.update(_config(settings))
     app.url_map.strict_slashes = False
-    app.url_map.converters["id"] = IdConverter
+    app.url_map.converters |= {"id": IdConverter, "default": TextConverter}
     app.extensions["settings"] = settings
     app.extensions["storage"] = configured_storage(settings)
+    app.extensions["payments"] = configured_payments(settings)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

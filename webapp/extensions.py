@@ -1,12 +1,16 @@
-"""What the web process holds for its whole life: database session, languages, sign-in, storage."""
+"""What the web process holds for its whole life: database, languages, sign-in, storage, money."""
+
+from contextlib import AbstractContextManager
 
 from flask import current_app
 from flask_babel import Babel
 from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import Session
 
-from webapp.domain.db import Base
+from webapp.domain.db import Base, transaction
+from webapp.domain.gateways.payments import PaymentProvider
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.settings import Settings
 
@@ -21,6 +25,17 @@ def storage() -> Storage:
     """Return the storage of the running app."""
     found: Storage = current_app.extensions["storage"]
     return found
+
+
+def payment_provider() -> PaymentProvider:
+    """Return the payment provider of the running app."""
+    found: PaymentProvider = current_app.extensions["payments"]
+    return found
+
+
+def unit_of_work() -> AbstractContextManager[Session]:
+    """Open a short transaction of a request that does slow work between several."""
+    return transaction(db.session())
 
 
 def app_settings() -> Settings:

@@ -1,7 +1,9 @@
 """Tasks of the CPU pools: short database work around slow work without a session."""
 
+from tasks import exporter
 from tasks.on_cpu import (
     deliver_generation,
+    heartbeats,
     housekeeping,
     publish_style,
     refund,
@@ -11,6 +13,8 @@ from tasks.on_cpu import (
 
 __all__ = [
     "deliver_generation",
+    "exporter",
+    "heartbeats",
     "housekeeping",
     "publish_style",
     "refund",

@@ -1,14 +1,42 @@
 """Housekeeping: nothing is lost when it stops, nothing is doubled when two run."""
 
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
 import structlog
 
 from celery_config import TaskName
 from tasks.on_cpu.step import storage
 from tasks.task import task
+from webapp.domain import jobs
 from webapp.domain.db import unit_of_work
-from webapp.domain.services import garbage, idempotency, ledger_check, styles
+from webapp.domain.gateways.payments import PaymentProvider, configured_payments
+from webapp.domain.services import (
+    accounts,
+    counters,
+    garbage,
+    heartbeats,
+    idempotency,
+    ledger_check,
+    notifications,
+    payments,
+    purchase_refunds,
+    reconciliation,
+    styles,
+)
+from webapp.domain.settings import settings
 
 log = structlog.get_logger()
+PURGED_AT_ONCE = 1000  # a short transaction each, however many months were missed
+# Compared twice, so that a missed night loses nothing; what is younger may be on its way.
+RECONCILED, ON_ITS_WAY = timedelta(days=2), timedelta(minutes=15)
+
+
+@lru_cache(maxsize=1)
+def payment_provider() -> PaymentProvider:
+    """Return this process's payment provider."""
+    return configured_payments(settings())
 
 
 @task(TaskName.COLLECT_GARBAGE)
@@ -22,14 +50,84 @@ def collect_garbage() -> None:
 def check_ledger() -> None:
     """Prove the ledger; every violation is an error that pages."""
     with unit_of_work() as session:
-        for violation in ledger_check.check(session):
-            log.error("ledger violated", invariant=violation.invariant, finding=violation.finding)
+        violations = ledger_check.check(session)
+    for violation in violations:
+        log.error("ledger violated", invariant=violation.invariant, finding=violation.finding)
+    found = Counter(violation.invariant for violation in violations)
+    with unit_of_work() as session:
+        heartbeats.beat(
+            session, heartbeats.LEDGER, {name: found[name] for name in ledger_check.INVARIANTS}
+        )
 
 
 @task(TaskName.PURGE_EXPIRED)
 def purge_expired() -> None:
-    """Forget old idempotency keys and end styles whose uploads never came."""
+    """Forget old idempotency keys and sign-ins, and end styles whose uploads never came."""
     with unit_of_work() as session:
         keys = idempotency.purge(session)
+        sign_ins = accounts.purge_sign_ins(session)
         ended = styles.expire_unconfirmed(session)
-    log.info("purged", idempotency_keys=keys, unconfirmed_styles=ended)
+    log.info("purged", idempotency_keys=keys, sign_ins=sign_ins, unconfirmed_styles=ended)
+
+
+@task(TaskName.PURGE_NOTIFICATIONS)
+def purge_notifications() -> None:
+    """Forget notifications that were read and are older than thirty days."""
+    count, gone = 0, PURGED_AT_ONCE
+    while gone == PURGED_AT_ONCE:
+        with unit_of_work() as session:
+            gone = notifications.purge(session, limit=PURGED_AT_ONCE)
+        count += gone
+    log.info("notifications purged", notifications=count)
+
+
+@task(TaskName.EXPIRE_PURCHASES)
+def expire_purchases() -> None:
+    """End orders that ran out; of payments and refunds left half done, ask the provider first."""
+    resumed = payments.resume(unit_of_work, payment_provider())
+    refunds = purchase_refunds.resume(unit_of_work, payment_provider())
+    expired = payments.expire(unit_of_work, payment_provider())
+    log.info("purchases swept", expired=expired, resumed=resumed, refunds=refunds)
+
+
+@task(TaskName.RECONCILE_PAYMENTS)
+def reconcile_payments() -> None:
+    """Compare our books with the provider's; every difference is an error that pages."""
+    until = datetime.now(UTC) - ON_ITS_WAY
+    found = reconciliation.compare(
+        unit_of_work, payment_provider(), since=until - RECONCILED, until=until
+    )
+    for difference in found:
+        log.error("payments differ", order_id=difference.order_id, finding=difference.finding)
+    log.info("payments compared", differences=len(found))
+
+
+@task(TaskName.SWEEP_JOBS)
+def sweep_jobs() -> None:
+    """Take back lost jobs and end overdue ones, as the relay does all the time.
+
+    Whatever is found here was left by a relay that stands still.
+    """
+    with unit_of_work() as session:
+        lost = jobs.take_back_expired(session)
+        overdue = jobs.end_overdue(session)
+    if lost or overdue:
+        log.warning("the relay left jobs behind", expired_leases=lost, overdue=overdue)
+
+
+@task(TaskName.RECOUNT_COUNTERS)
+def recount_counters() -> None:
+    """Count again what rows say of others, a batch at a time, and put right what is wrong."""
+    for counter in counters.COUNTERS:
+        after: int | None = 0
+        while after is not None:
+            with unit_of_work() as session:
+                repairs, after = counters.recount(session, counter, after=after)
+            for repair in repairs:
+                log.warning(
+                    "counter was wrong",
+                    counter=str(counter),
+                    id=repair.id,
+                    was=repair.was,
+                    now=repair.now,
+                )

@@ -9,6 +9,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from celery_config import TaskName
 from failpoints import failpoint
+from tasks.metrics import count_failure
 from webapp.domain.db import DatabaseUnavailable, unit_of_work
 from webapp.domain.gateways.storage import Storage, StorageUnavailable, configured_storage
 from webapp.domain.jobs import Lease
@@ -67,6 +68,7 @@ def verdict(lease: Lease) -> Iterator[None]:
 
 
 def _record(lease: Lease, cause: str, message: str) -> None:
+    count_failure(cause)
     log.warning("step failed", cause=cause, message=message)
     with unit_of_work() as session:
         steps.fail(session, lease, cause, message)

@@ -9,7 +9,7 @@ import structlog
 from celery.signals import celeryd_after_setup, worker_process_init
 
 from celery_config import QueueName
-from tasks.on_gpu.render_images import renderer_for
+from tasks.work.rendering import renderer_for
 from tasks.worker_api import worker_settings
 
 log = structlog.get_logger()

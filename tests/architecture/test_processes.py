@@ -60,6 +60,13 @@ def test_the_parent_of_gpu_workers_knows_no_database_no_site_and_no_torch():
     assert opened == []
 
 
+def test_a_gpu_outside_our_broker_knows_no_celery_and_no_torch_before_it_works():
+    modules, opened = watch("import gpu.remote", environment={})
+    assert loaded(modules, "celery", "kombu", "celery_config", "sqlalchemy", "flask") == set()
+    assert loaded(modules, "webapp", "redis", "minio", "torch") == set()
+    assert opened == []
+
+
 def test_cpu_workers_need_no_torch_and_no_flask():
     modules, opened = watch(
         "import celery_config; celery_config.app.loader.import_task_module('tasks.on_cpu')"
@@ -75,6 +82,7 @@ def test_cpu_workers_need_no_torch_and_no_flask():
         "webapp.domain.relay",
         "webapp.domain.models",
         "webapp.sandbox.google",
+        "webapp.sandbox.toss",
         "webapp.embedded.up",
         "webapp.cli",
     ],

@@ -6,10 +6,11 @@ Importing this changes the task of the whole process: only a worker may.
 """
 
 from tasks.on_gpu import preloading, render_images, train_style
+from tasks.work import rendering
 from tests.chaos.pretending import FastRenderer
 
 __all__ = ["render_images", "train_style"]
 
 # A child that loads nothing is back at once after its death.
-for module in (preloading, render_images):
+for module in (preloading, rendering):
     module.renderer_for = lambda _base_model: FastRenderer()

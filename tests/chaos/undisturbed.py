@@ -9,14 +9,14 @@ from pathlib import Path
 
 from gpu.training.recipe import TrainedStyle, TrainingConfig, TrainingWork
 from gpu.training.trainer import train
-from tests import tiny_engine
+from tests import tiny_base
 
 
 def main(job_file: Path) -> None:
     job = json.loads(job_file.read_text())
     outcome = train(
         TrainingConfig(
-            base_model=tiny_engine.NAME,
+            base_model=tiny_base.NAME,
             works=tuple(
                 TrainingWork(Path(work["path"]), tuple(work["tags"])) for work in job["works"]
             ),

@@ -1,28 +1,39 @@
 """The worker's client: against the real site, and against a server that misbehaves."""
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import httpx
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
+from structlog.contextvars import clear_contextvars, merge_contextvars
+from structlog.testing import capture_logs
 from tenacity import wait_none
 
 from tasks import worker_api
 from tasks.messages import (
+    ClaimedJob,
     RenderFailure,
     RenderProgress,
     RenderProgressBody,
     RenderResult,
     UploadUrl,
 )
-from tasks.worker_api import ResultRejectedError, WorkerApi, WorkerSettings, cause_of
+from tasks.on_cpu.deliver_generation import deliver_generation
+from tasks.on_cpu.stamp_signature import stamp_signature
+from tasks.worker_api import (
+    ClaimError,
+    ResultRejectedError,
+    WorkerApi,
+    WorkerSettings,
+    about,
+    cause_of,
+)
 from tests import making
 from tests.broker import free_port
 from tests.fixtures import ENVIRONMENT
+from tests.moody import moody_server
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import JobState
+from webapp.domain.models.style import Style
+from webapp.domain.services import ledger
 
 BODY = RenderProgressBody(current_step=1, total_steps=10, progress_percent=10)
 
@@ -39,7 +50,7 @@ def settings_for(url, **changes):
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch):
-    for tried in (WorkerApi._send, WorkerApi.download, WorkerApi.upload):
+    for tried in (WorkerApi._report, WorkerApi.download, WorkerApi.upload):
         monkeypatch.setattr(tried.retry, "wait", wait_none())
 
 
@@ -98,6 +109,31 @@ def test_claim_fetch_put_and_complete_over_http(api, committed, image, tmp_path)
         assert making.job_of(session, image).step == "stamp_signature"
 
 
+def test_what_comes_after_delivery_changes_nothing_and_the_artist_is_paid_once(
+    api, committed, image
+):
+    [job] = api.claim(job_id=None)
+    data = making.picture_png()
+    api.upload(job.upload["image"], data)
+    api.complete(result(image, job, data))
+    stamp_signature(job_id=job.job_id)
+    deliver_generation(job_id=job.job_id)
+
+    named = {"generation_id": image.id, "fence": job.fence}
+    failure = RenderFailure(**named, error_code="INVALID_PROMPT")
+    for _ in range(2):
+        for told in (
+            api.progress(RenderProgress(**named, progress=BODY)),
+            api.fail(failure),
+            api.complete(result(image, job, data)),
+        ):
+            assert (told.applied, told.reason, told.status) == (False, "terminal", "completed")
+    with committed() as session:
+        artist = session.get(Style, image.style_id).artist_id
+        assert ledger.balances(session, artist).earned == image.price_tokens
+        assert making.violations(session) == []
+
+
 def test_a_rejected_result_is_told_and_its_attempt_is_used_up(api, committed, image):
     [job] = api.claim(job_id=None)
     data = making.picture_png()
@@ -132,19 +168,20 @@ def test_an_upload_url_fits_one_object_only(api, site_storage, image):
 
 def test_a_worker_with_another_token_or_of_another_kind_is_refused(site, committed, image):
     stranger = WorkerApi("generation", settings_for(site, internal_api_token="x" * 40))
-    assert stranger.claim(job_id=None) == []
+    with pytest.raises(ClaimError, match="403") as refused:
+        stranger.claim(job_id=None)
+    assert not refused.value.is_passing
     trainer = WorkerApi("training", settings_for(site))
     assert trainer.claim(job_id=None) == []
     with committed() as session:
         assert making.job_of(session, image).state == JobState.QUEUED
 
 
-def test_a_sick_storage_gives_no_work_and_uses_up_no_try(
-    api, committed, image, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(WorkerApi._send.retry, "stop", lambda state: state.attempt_number >= 2)
+def test_a_sick_storage_gives_no_work_and_uses_up_no_try(api, committed, image, tmp_path):
     (tmp_path / "objects").rename(tmp_path / "gone")
-    assert api.claim(job_id=None) == []
+    with pytest.raises(ClaimError, match="503") as refused:
+        api.claim(job_id=None)
+    assert refused.value.is_passing
     with committed() as session:
         assert making.job_of(session, image).fence == 0
 
@@ -152,42 +189,10 @@ def test_a_sick_storage_gives_no_work_and_uses_up_no_try(
 # ── a server that misbehaves ─────────────────────────────────────────────────────────────────
 
 
-class Moody(BaseHTTPRequestHandler):
-    """Answers with the statuses it was told, one per request, and remembers what was asked."""
-
-    def _answer(self):
-        server = self.server
-        length = int(self.headers.get("Content-Length", 0))
-        server.asked.append((self.command, self.path, self.rfile.read(length), dict(self.headers)))
-        status = server.moods.pop(0) if server.moods else 200
-        if status == 0:
-            self.close_connection = True
-            return  # hang up without a word
-        data = {"data": {"applied": True, "status": "processing", "jobs": []}}
-        body = json.dumps(data).encode() if "/api/" in self.path else b"whole file"
-        self.send_response(status)
-        cut = status == 206
-        self.send_header("Content-Length", str(len(body) + 100 * cut))
-        self.end_headers()
-        self.wfile.write(body)
-        self.close_connection = cut
-
-    do_GET = do_POST = do_PATCH = do_PUT = _answer  # noqa: N815 - as the base class names them
-
-    def log_message(self, *_args):
-        pass
-
-
 @pytest.fixture
 def moody():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Moody)
-    server.moods, server.asked = [], []
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with moody_server() as server:
+        yield server
 
 
 @pytest.fixture
@@ -244,10 +249,58 @@ def test_the_site_gets_token_and_source(client, moody):
     assert headers["X-Request-Source"] == "inference-server"
 
 
-def test_a_site_that_is_away_gives_no_work(monkeypatch):
-    monkeypatch.setattr(WorkerApi._send.retry, "stop", lambda state: state.attempt_number >= 3)
+def test_calls_about_a_job_carry_the_request_that_asked_for_it_and_others_none(client, moody):
+    job = ClaimedJob(
+        job_id=7,
+        kind="generation",
+        fence=1,
+        attempt=1,
+        lease_seconds=60,
+        payload={"request_id": "order-1"},
+        download={},
+        upload={},
+    )
+    clear_contextvars()  # of a site that ran in this process
+    client.progress(REPORT)
+    with about(job), capture_logs(processors=[merge_contextvars]) as lines:
+        client.progress(REPORT)
+        client.fail(RenderFailure(generation_id=1, fence=1, error_code="GPU_OOM"))
+    client.progress(REPORT)
+    sent = [headers.get("X-Request-ID") for _, _, _, headers in moody.asked]
+    assert sent == [None, "order-1", "order-1", None]
+    assert [(line["request_id"], line["job_id"]) for line in lines] == [("order-1", 7)]
+
+
+def test_a_site_that_is_away_gives_no_work():
     away = WorkerApi("training", settings_for(f"http://127.0.0.1:{free_port()}"))
-    assert away.claim(job_id=1) == []
+    with pytest.raises(ClaimError) as refused:
+        away.claim(job_id=1)
+    assert refused.value.is_passing
+
+
+@pytest.mark.parametrize(
+    "status, is_passing", [(503, True), (429, True), (0, True), (302, False), (404, False)]
+)
+def test_a_claim_is_tried_once_and_says_whether_waiting_helps(client, moody, status, is_passing):
+    moody.moods = [status]
+    with pytest.raises(ClaimError) as refused:
+        client.claim(job_id=None)
+    assert refused.value.is_passing is is_passing
+    assert len(moody.asked) == 1
+
+
+@pytest.mark.parametrize("address", ["localhost:8000", "/nowhere", "ftp://127.0.0.1"])
+def test_waiting_does_not_help_where_no_site_can_be(address):
+    with pytest.raises(ClaimError) as refused:
+        WorkerApi("training", settings_for(address)).claim(job_id=None)
+    assert not refused.value.is_passing
+
+
+def test_waiting_does_not_help_with_a_server_that_is_another(client, moody):
+    moody.says = {"data": {"jobs": "welcome to the shop"}}
+    with pytest.raises(ClaimError, match="protocol") as refused:
+        client.claim(job_id=None)
+    assert not refused.value.is_passing
 
 
 def test_tries_end_before_the_lease_would(monkeypatch):

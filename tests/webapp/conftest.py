@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from tests import making
@@ -19,7 +19,6 @@ from webapp.app import create_app
 from webapp.domain.gateways.storage import FolderStorage
 from webapp.domain.models.account import SignIn, User
 from webapp.domain.models.generation import Generation
-from webapp.domain.services import generations
 from webapp.domain.settings import settings
 from webapp.extensions import db
 
@@ -152,21 +151,7 @@ def finished(
     session: Session, storage: FolderStorage, made: Generation, *, is_public: bool
 ) -> Generation:
     """Bring an image to its end as the two CPU steps would, without drawing anything."""
-    for kind in ("image", "preview", "thumbnail"):
-        storage.put(f"{kind}s/{made.id}.png", making.signature_png(), content_type="image/png")
-    generations.pipelines.advance_generation(session, made.id, "processing")
-    generations.complete(
-        session,
-        made.id,
-        "0" * 16,
-        image_key=f"images/{made.id}.png",
-        preview_key=f"previews/{made.id}.png",
-        thumbnail_key=f"thumbnails/{made.id}.png",
-        image_sha256="a" * 64,
-        image_size=100,
-    )
-    if is_public:
-        session.execute(update(Generation).where(Generation.id == made.id).values(is_public=True))
+    making.finish(session, storage, made, is_public=is_public)
     session.commit()
     return session.scalars(
         select(Generation).where(Generation.id == made.id).execution_options(populate_existing=True)

@@ -1,7 +1,9 @@
+import re
 import subprocess
 import sys
 from urllib.parse import quote
 
+from tests.webapp.conftest import error_code
 from webapp.api.access import Access
 from webapp.app import create_app
 from webapp.domain.settings import settings
@@ -33,11 +35,56 @@ def test_every_api_route_answers_under_both_prefixes(app):
     assert len(under["/api/v1"]) > 30
 
 
-def test_webhooks_and_their_aliases_are_internal_and_nothing_else_is(app):
+def test_what_workers_call_is_internal_and_nothing_else_is(app):
+    workers = (".webhooks.", ".worker_aliases.", ".notifications.tell")
     for rule in rules(app):
         is_internal = app.view_functions[rule.endpoint].access is Access.INTERNAL
-        is_worker_route = ".webhooks." in rule.endpoint or ".worker_aliases." in rule.endpoint
+        is_worker_route = any(name in rule.endpoint for name in workers)
         assert is_internal == is_worker_route, rule.rule
+
+
+def guarded(app, access):
+    """Every route and method under one access rule, with some id where one stands."""
+    return [
+        (method, re.sub(r"<[^>]+>", "1", rule.rule))
+        for rule in rules(app)
+        for method in sorted(rule.methods - {"HEAD", "OPTIONS"})
+        if app.view_functions[rule.endpoint].access is access
+    ]
+
+
+def answers(client, calls, **options):
+    return {
+        (answer.status_code, error_code(answer))
+        for method, path in calls
+        if path.startswith("/api/")
+        for answer in [client.open(path, method=method, **options)]
+    }
+
+
+def test_a_stranger_gets_nowhere_that_is_not_public(app, client):
+    for access in (Access.SIGNED_IN, Access.ARTIST, Access.ADMIN):
+        assert answers(client, guarded(app, access)) == {(401, "UNAUTHORIZED")}
+    assert answers(client, guarded(app, Access.INTERNAL)) == {(403, "CALLBACK_UNAUTHORIZED")}
+
+
+def test_who_is_signed_in_gets_nowhere_that_is_for_others(app, buyer_client, artist_client):
+    assert answers(buyer_client, guarded(app, Access.ARTIST)) == {(403, "ARTIST_ONLY")}
+    for someone in (buyer_client, artist_client):
+        assert answers(someone, guarded(app, Access.ADMIN)) == {(403, "FORBIDDEN")}
+        internal = answers(someone, guarded(app, Access.INTERNAL))
+        assert internal == {(403, "CALLBACK_UNAUTHORIZED")}
+
+
+def test_an_unsafe_request_of_a_browser_always_needs_its_token(app, artist_client):
+    artist_client.csrf_token = None
+    calls = [
+        (method, path)
+        for access in (Access.SIGNED_IN, Access.ARTIST, Access.ADMIN)
+        for method, path in guarded(app, access)
+        if method != "GET"
+    ]
+    assert answers(artist_client, calls) == {(403, "CSRF_FAILED")}
 
 
 def test_importing_and_creating_the_app_connects_to_nothing(environment):

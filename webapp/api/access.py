@@ -1,12 +1,12 @@
 """Who may call a view: five guards, one per route, that check in the order of the contract.
 
-Authentication, rate, CSRF, role; then the view runs inside the request's one transaction. A route
-without a guard fails a test.
+Authentication, rate, CSRF, role; then the view runs inside the request's one transaction, or
+opens several short ones itself (`in_steps`). A route without a guard fails a test.
 """
 
 import hmac
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import wraps
@@ -34,6 +34,7 @@ SIGN_IN = "sign_in"
 TRAINER, RENDERER, SETS = "training-server", "inference-server", "sets-worker"
 
 View = Callable[..., Any]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Access(StrEnum):
@@ -106,6 +107,12 @@ def internal(*sources: str) -> Callable[[View], View]:
     return decorate
 
 
+def in_steps(view: View) -> View:
+    """Let a view open its own short transactions around slow work; stands above its guard."""
+    view.in_steps = True  # type: ignore[attr-defined]
+    return view
+
+
 def or_worker(worker_view: View) -> Callable[[View], View]:
     """Let a call with a bearer token take another view of the same address: a worker's alias."""
 
@@ -129,9 +136,12 @@ def _guarded(access: Access, check: Callable[[], None]) -> Callable[[View], View
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             check()
-            if hasattr(guarded, "max_bytes"):
-                # A slow upload must not keep a connection; the session asks again when needed.
+            is_in_steps = hasattr(guarded, "in_steps")
+            if is_in_steps or hasattr(guarded, "max_bytes"):
+                # What is slow must not keep a connection; the session asks again when needed.
                 db.session.rollback()
+            if is_in_steps:
+                return view(*args, **kwargs)
             with transaction(db.session()):
                 return view(*args, **kwargs)
 
@@ -166,6 +176,9 @@ def _check_internal(sources: tuple[str, ...]) -> None:
     is_known = hmac.compare_digest(given.encode(), expected.encode())
     if not is_known or request.headers.get("X-Request-Source") not in sources:
         raise CallbackUnauthorized
+    networks = app_settings().internal_networks
+    if networks and not _is_from(networks):
+        raise CallbackUnauthorized
 
 
 def load_sign_in(_request: Any) -> SignedIn | None:
@@ -185,10 +198,22 @@ def load_sign_in(_request: Any) -> SignedIn | None:
 
 def is_loopback() -> bool:
     """Tell whether the request comes from this machine."""
+    address = _client_ip()
+    return address is not None and address.is_loopback
+
+
+def _is_from(networks: Iterable[Network]) -> bool:
+    address = _client_ip()
+    # A socket that takes both families shows IPv4 callers as IPv6.
+    plain = getattr(address, "ipv4_mapped", None) or address
+    return plain is not None and any(plain in network for network in networks)
+
+
+def _client_ip() -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(rate_limits.client_address()).is_loopback
+        return ipaddress.ip_address(rate_limits.client_address())
     except ValueError:
-        return False
+        return None  # a socket without addresses
 
 
 def _know_and_count() -> None:

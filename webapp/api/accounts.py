@@ -1,24 +1,31 @@
-"""/auth and /users: who am I, sign out, change the profile, become an artist."""
+"""/auth and /users: who am I, sign out, change the profile, become an artist, leave."""
 
 from flask import Blueprint, Response, session
 from flask_login import current_user
 
 from webapp.api import bodies, csrf, envelope
-from webapp.api.access import public, signed_in, user
+from webapp.api.access import artist, public, signed_in, user
 from webapp.api.operations import File, operation
 from webapp.domain.errors import (
     AlreadyArtist,
     DuplicateUsername,
+    GenerationStillProcessing,
     ImageCorrupt,
     ImageSizeExceeded,
     ImageTooLargePixels,
     InvalidImageFormat,
+    TrainingInProgress,
+    ValidationFailed,
 )
-from webapp.domain.services import accounts
+from webapp.domain.services import accounts, leaving, ledger
 from webapp.extensions import db, storage
 from webapp.schemas.accounts import (
     Account,
+    ArtistChanges,
+    ArtistProfile,
     CsrfToken,
+    Farewell,
+    Left,
     LoggedOut,
     Profile,
     Upgraded,
@@ -26,7 +33,7 @@ from webapp.schemas.accounts import (
 )
 
 blueprint = Blueprint("accounts", __name__)
-BAD_SIGNATURE = (InvalidImageFormat, ImageSizeExceeded, ImageTooLargePixels, ImageCorrupt)
+BAD_IMAGE = (InvalidImageFormat, ImageSizeExceeded, ImageTooLargePixels, ImageCorrupt)
 SIGNATURE = File("A PNG of up to 2 MB, or its data URL.")
 
 
@@ -62,29 +69,75 @@ def log_out() -> Response:
 
 
 @blueprint.patch("/users/me")
+@bodies.accepts(bodies.MAX_BODY)
 @signed_in
-@operation(gives=Account, errors=(DuplicateUsername,))
+@operation(
+    gives=Account,
+    errors=(DuplicateUsername, *BAD_IMAGE),
+    files={"profile_image": File("A JPG or PNG of up to 5 MB.", required=False)},
+)
 def change_me(fields: Profile) -> Response:
-    """Change name, bio or language."""
-    accounts.update_profile(db.session(), user=user(), **fields.model_dump())
+    """Change name, bio, language or picture."""
+    accounts.update_profile(
+        db.session(),
+        storage(),
+        user=user(),
+        picture=bodies.profile_image(),
+        **fields.model_dump(),
+    )
     return envelope.success(accounts.profile(db.session(), storage(), user()))
 
 
+@blueprint.delete("/users/me")
+@signed_in
+@operation(gives=Left, errors=(TrainingInProgress, GenerationStillProcessing))
+def leave(body: Farewell) -> Response:
+    """Close the own account."""
+    result = leaving.leave(db.session(), user=user(), confirm=body.confirm)
+    session.clear()
+    return envelope.success({"result": result})
+
+
 @blueprint.post("/users/me/upgrade-to-artist")
+@bodies.accepts(bodies.MAX_BODY)
 @signed_in
 @operation(
     gives=Upgraded,
-    errors=(AlreadyArtist, *BAD_SIGNATURE),
+    errors=(AlreadyArtist, *BAD_IMAGE),
     files={"signature_image": SIGNATURE},
 )
 def upgrade_to_artist(fields: UpgradeToArtist) -> Response:
     """Become an artist, with the signature that will stand on every image."""
-    artist = accounts.upgrade_to_artist(
+    signature = bodies.signature_image(fields.signature_image)
+    if signature is None:
+        raise ValidationFailed(fields={"signature_image": ["A PNG file or data URL is needed."]})
+    made = accounts.upgrade_to_artist(
         db.session(),
         storage(),
         user=user(),
         artist_name=fields.artist_name,
         verified_email=fields.verified_email,
-        signature=bodies.signature_image(fields.signature_image),
+        signature=signature,
     )
-    return envelope.success(accounts.upgraded(storage(), user(), artist))
+    return envelope.success(accounts.upgraded(storage(), user(), made))
+
+
+@blueprint.patch("/users/me/artist")
+@bodies.accepts(bodies.MAX_BODY)
+@artist
+@operation(
+    gives=ArtistProfile,
+    errors=BAD_IMAGE,
+    files={"signature_image": File("A PNG of up to 2 MB, or its data URL.", required=False)},
+)
+def change_artist(fields: ArtistChanges) -> Response:
+    """Change the artist's name, or the signature of later images."""
+    changed = accounts.update_artist(
+        db.session(),
+        storage(),
+        user=user(),
+        signature=bodies.signature_image(fields.signature_image),
+        **fields.model_dump(exclude={"signature_image"}),
+    )
+    earned = ledger.balances(db.session(), user().id).earned
+    return envelope.success(accounts.artist_profile(storage(), user(), changed, earned))

@@ -115,13 +115,19 @@ def read_limited(file: FileStorage, max_bytes: int) -> bytes:
     return file.stream.read(max_bytes + 1)
 
 
-def signature_image(data_url: str | None) -> bytes:
-    """Return the signature of an upgrade: a file, or a data URL of the signature pad."""
+def profile_image() -> bytes | None:
+    """Return the picture of a profile, or None when the request has none."""
+    file = request.files.get("profile_image")
+    return None if file is None else read_limited(file, images.PROFILE_IMAGE.max_bytes)
+
+
+def signature_image(data_url: str | None) -> bytes | None:
+    """Return a signature, a file or a data URL of the signature pad; None without either."""
     file = request.files.get("signature_image")
     if file is not None:
         return read_limited(file, images.SIGNATURE_IMAGE.max_bytes)
     if data_url is None:
-        raise ValidationFailed(fields={"signature_image": ["A PNG file or data URL is needed."]})
+        return None
     try:
         return base64.b64decode(data_url.partition(",")[2])
     except (binascii.Error, ValueError):

@@ -11,11 +11,18 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 from webapp.api import envelope
 from webapp.domain import errors
 from webapp.domain.errors import DomainError
+from webapp.domain.gateways.payments import PaymentsUnavailable
 from webapp.domain.gateways.storage import StorageUnavailable
 
 RETRY_AFTER_SECONDS = 5
 FIRST_ERROR, SERVER_ERROR = 400, 500
-UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError, StorageUnavailable)
+UNAVAILABLE = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeoutError,
+    StorageUnavailable,
+    PaymentsUnavailable,
+)
 
 
 def register(app: Flask) -> None:

@@ -8,7 +8,7 @@ the person is, once, and need nothing later.
 import os
 import time
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import structlog
 from flask import Response, g, redirect, request, session
@@ -198,7 +198,7 @@ def _to_login(error: str) -> Response:
 
 def local_path(target: str) -> str:
     """Return the path if it leads nowhere but into this site, else the front page."""
-    parts = urlsplit(target)
     is_local = target.startswith("/") and not target.startswith(("//", "/\\"))
-    is_plain = target.isprintable() and "\\" not in target and not (parts.scheme or parts.netloc)
+    # Browsers take a backslash for a slash, and drop tabs and line ends.
+    is_plain = target.isprintable() and "\\" not in target
     return target if is_local and is_plain else "/"

@@ -10,6 +10,7 @@ from ulid import ULID
 from webapp.domain.settings import Environment, Settings
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+PROVIDER = "https://*.tosspayments.com"
 PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
 
 
@@ -35,16 +36,26 @@ def register(app: Flask, settings: Settings) -> None:
         return response
 
 
-def _fixed_headers(settings: Settings) -> dict[str, str]:
+def allow_payment_window(response: Response, settings: Settings) -> None:
+    """Let one page load the provider's script, which opens its frames and windows."""
+    response.headers["Content-Security-Policy"] = _policy(settings, f" {PROVIDER}")
+    response.headers["Cross-Origin-Opener-Policy"] = "same-origin-allow-popups"
+
+
+def _policy(settings: Settings, provider: str = "") -> str:
     # Signed URLs of S3 are on another host; folder URLs are our own.
-    images = "'self' data: blob:" + _storage_origin(settings)
-    policy = (
-        f"default-src 'self'; img-src {images}; connect-src 'self'{_storage_origin(settings)}; "
-        "script-src 'self'; style-src 'self'; object-src 'none'; base-uri 'none'; "
-        "form-action 'self'; frame-ancestors 'none'"
+    storage = _storage_origin(settings)
+    return (
+        f"default-src 'self'{provider}; img-src 'self' data: blob:{storage}{provider}; "
+        f"connect-src 'self'{storage}{provider}; script-src 'self'{provider}; "
+        f"style-src 'self'; object-src 'none'; base-uri 'none'; "
+        f"form-action 'self'{provider}; frame-ancestors 'none'"
     )
+
+
+def _fixed_headers(settings: Settings) -> dict[str, str]:
     headers = {
-        "Content-Security-Policy": policy,
+        "Content-Security-Policy": _policy(settings),
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "strict-origin-when-cross-origin",

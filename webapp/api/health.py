@@ -1,5 +1,6 @@
 """Health: does the process answer, and what it needs; only the database and its schema decide."""
 
+import hmac
 import socket
 import time
 from collections.abc import Callable
@@ -7,19 +8,25 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import redis
-from flask import Blueprint, Response, jsonify
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from flask import Blueprint, Response, jsonify, request
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from webapp.api import envelope, rate_limits
+from webapp.api import envelope, metrics, rate_limits
 from webapp.api.access import is_loopback, public
 from webapp.api.operations import operation
 from webapp.domain import readiness
+from webapp.domain.db import DatabaseUnavailable
 from webapp.domain.errors import CallbackUnauthorized
 from webapp.extensions import app_settings, db, storage
 from webapp.schemas.health import Health
 
 VERSION = "0.1.0"
 TIMEOUT_SECONDS = 0.5
+DATABASE_UP = b"""\
+# HELP database_up Whether the database answered, so that the platform could be measured.
+# TYPE database_up gauge
+database_up %d
+"""
 DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671, "redis": 6379, "rediss": 6379}
 
 probes = Blueprint("probes", __name__)
@@ -52,11 +59,25 @@ def readyz() -> tuple[Response, int]:
 @probes.get("/metrics")
 @rate_limits.exempt
 @public
-def metrics() -> Response:
-    """Give Prometheus its text, on this machine only."""
-    if not is_loopback():
+def read_metrics() -> Response:
+    """Give Prometheus its text: on this machine, or to the bearer of the token for it."""
+    if not (is_loopback() or _knows_metrics_token()):
         raise CallbackUnauthorized
-    return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    text = metrics.requests_text()
+    try:
+        text += metrics.platform_text(db.session())
+        is_there = 1
+    except DatabaseUnavailable:
+        db.session.rollback()
+        is_there = 0
+    text += DATABASE_UP % is_there
+    return Response(text, content_type=CONTENT_TYPE_LATEST)
+
+
+def _knows_metrics_token() -> bool:
+    token = app_settings().metrics_token
+    given = request.headers.get("Authorization", "")
+    return token is not None and hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
 
 
 @health.get("/health")

@@ -1,21 +1,28 @@
-"""/notifications: what happened, told in the reader's language; what of it is unread."""
+"""/notifications: what happened, told in the reader's language and live; what of it is unread."""
 
 from typing import Any
 
 from flask import Blueprint, Response
 from flask_babel import gettext
+from flask_login import current_user
+from sqlalchemy.orm import Session
 
-from webapp.api import bodies, envelope
-from webapp.api.access import signed_in, user
-from webapp.api.operations import operation
+from webapp.api import bodies, envelope, event_streams
+from webapp.api.access import RENDERER, SETS, TRAINER, internal, signed_in, user
+from webapp.api.operations import EVENTS, operation
 from webapp.domain.errors import NotFound
-from webapp.domain.services import notification_views, notifications
+from webapp.domain.gateways.storage import Storage
+from webapp.domain.models.notification import NotificationType
+from webapp.domain.services import accounts, notification_views, notifications
 from webapp.extensions import db, storage
 from webapp.schemas.notifications import (
     AllRead,
+    Newest,
+    NewNotification,
     NotificationList,
     NotificationListQuery,
     NotificationRead,
+    NotificationView,
     UnreadCount,
 )
 
@@ -46,6 +53,50 @@ def read_unread_count() -> Response:
     return envelope.success(_unread())
 
 
+@blueprint.get("/notifications/events")
+@signed_in
+@operation(gives=Newest, media=EVENTS)
+def watch() -> Response:
+    """Stream how much is unread and what is newest, for as long as this session lasts."""
+    person_id, sign_in_id, objects = user().id, current_user.sign_in_id, storage()
+
+    def stamp(session: Session) -> tuple[Any, ...]:
+        accounts.signed_in_user(session, sign_in_id)
+        return notification_views.stamp(session, person_id)
+
+    return event_streams.stream(
+        stamp=stamp,
+        look=lambda session: _news(session, objects, person_id),
+        is_final=lambda _news: False,
+    )
+
+
+def _news(session: Session, objects: Storage, person_id: int) -> dict[str, Any]:
+    latest = notification_views.newest(session, objects, user_id=person_id)
+    return {
+        "unread_count": notifications.unread_count(session, person_id),
+        "latest": None if latest is None else _told(latest),
+    }
+
+
+@blueprint.post("/notifications")
+@internal(TRAINER, RENDERER, SETS)
+@operation(gives=NotificationView, status=(201, 200), errors=(NotFound,))
+def tell(body: NewNotification) -> Response:
+    """Tell somebody something, once; a second telling is answered with 200."""
+    told_id, is_new = notifications.report(
+        db.session(),
+        body.recipient_id,
+        body.type,
+        target_type=body.target_type,
+        target_id=body.target_id,
+    )
+    told = _told(notification_views.one(db.session(), storage(), told_id))
+    if is_new:
+        return envelope.created(told, f"/api/v1/notifications/{told_id}")
+    return envelope.success(told)
+
+
 @blueprint.patch("/notifications/<id:notification_id>/read")
 @signed_in
 @operation(gives=NotificationRead, errors=(NotFound,))
@@ -69,6 +120,10 @@ def _unread() -> dict[str, int]:
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:
-    words = gettext("notification." + row["type"])
-    actor = (row["actor"] or {}).get("username", "")
-    return row | {"message": words % {"title": row["target"]["title"], "actor": actor}}
+    target = row["target"]
+    told = row["type"]
+    if told == NotificationType.COMMENT and target["excerpt"] is None:
+        told = "comment_gone"
+    actor = (row["actor"] or {}).get("username") or gettext("notification.somebody")
+    named = {name: text or "…" for name, text in target.items()}
+    return row | {"message": gettext("notification." + told) % (named | {"actor": actor})}

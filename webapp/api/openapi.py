@@ -160,10 +160,10 @@ class _Described:
             }
             for status, codes in sorted(by_status.items())
         }
-        return {str(self.said.status): self._success()} | refused
+        given = {str(status): self._success(HTTPStatus(status)) for status in self.said.statuses}
+        return given | refused
 
-    def _success(self) -> dict[str, Any]:
-        status = HTTPStatus(self.said.status)
+    def _success(self, status: HTTPStatus) -> dict[str, Any]:
         answer: dict[str, Any] = {
             "description": status.phrase,
             "headers": _headers(self.route, status),

@@ -13,10 +13,11 @@ view takes, it says by the names of its parameters, each of a pydantic model:
 * `fields` – the same fields as JSON or as a form.
 
 `gives` is the type of `data`: a model of `webapp.schemas`, `Listed[Model]`, or a union; None where
-there is no envelope. `errors` are those of the services; what every route with the same guard,
-query or body may answer is known. Of several routes of one view the topmost is the canonical one,
-the others are shown as the same. `links` says where in `data` stands what other routes take as a
-parameter: `{"style_id": "/id"}`. Examples stand at the fields of the models.
+there is no envelope. `status` is that of success, or several: (201, 200). `errors` are those of the
+services; what every route with the same guard, query or body may answer is known. Of several routes
+of one view the topmost is the canonical one, the others are shown as the same. `links` says where
+in `data` stands what other routes take as a parameter: `{"style_id": "/id"}`. Examples stand at the
+fields of the models.
 """
 
 import inspect
@@ -50,7 +51,7 @@ class Operation:
     """Everything the document says of a view, besides its guard and its routes."""
 
     gives: Any
-    status: int
+    statuses: tuple[int, ...]
     errors: tuple[type[DomainError], ...]
     query: Model | None
     body: Model | None
@@ -64,7 +65,7 @@ class Operation:
 def operation(
     *,
     gives: Any = None,
-    status: int = 200,
+    status: int | tuple[int, ...] = 200,
     errors: tuple[type[DomainError], ...] = (),
     query: Model | None = None,
     body: Model | None = None,
@@ -88,7 +89,7 @@ def operation(
 
         described.operation = Operation(  # type: ignore[attr-defined]
             gives=gives,
-            status=status,
+            statuses=status if isinstance(status, tuple) else (status,),
             errors=(*errors, IdempotencyConflict) if idempotent else errors,
             query=query or takes.get("query"),
             body=body or shared or takes.get("body"),

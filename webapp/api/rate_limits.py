@@ -7,13 +7,12 @@ Redis away every process counts for itself: sign-in and image orders stay limite
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from flask import Flask, Response, current_app, g, request
 from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import MemoryStorage, Storage, storage_from_string
-from limits.strategies import MovingWindowRateLimiter
+from limits.storage import MemoryStorage, RedisStorage
 from redis.exceptions import RedisError
 
 from webapp.domain.errors import RateLimitExceeded
@@ -21,6 +20,18 @@ from webapp.domain.settings import Settings
 
 TIMEOUT_SECONDS = 0.25
 REDIS_REST_SECONDS = 2.0
+# The library's two scripts, to count and to look, in one round trip; the second names its own ARGV.
+TAKE = f"""
+local function count()
+{RedisStorage.SCRIPT_ACQUIRE_MOVING_WINDOW.decode()}
+end
+local function look(ARGV)
+{RedisStorage.SCRIPT_MOVING_WINDOW.decode()}
+end
+local had_room = count()
+local window = look({{ARGV[1] - ARGV[3], ARGV[2]}}) or {{ARGV[1], 0}}
+return {{had_room and 1 or 0, window[1], window[2]}}
+"""
 
 
 @dataclass(frozen=True)
@@ -53,12 +64,46 @@ class Standing:
         return max(1, self.reset - int(time.time()))
 
 
+class Windows(Protocol):
+    """Where requests are counted."""
+
+    def take(self, limit: RateLimitItem, key: str, cost: int) -> tuple[bool, float, int]:
+        """Count a request; return whether there was room, when the window began, its requests."""
+
+
+class OwnWindows:
+    """Windows in this process's memory."""
+
+    def __init__(self) -> None:
+        self._storage = MemoryStorage()
+
+    def take(self, limit: RateLimitItem, key: str, cost: int) -> tuple[bool, float, int]:
+        """See `Windows.take`."""
+        amount, seconds = limit.amount, limit.get_expiry()
+        had_room = self._storage.acquire_entry(key, amount, seconds, amount=cost)
+        return had_room, *self._storage.get_moving_window(key, amount, seconds)
+
+
+class SharedWindows:
+    """Windows in Redis, shared by all processes; one round trip each."""
+
+    def __init__(self, storage: RedisStorage) -> None:
+        self._prefixed = storage.prefixed_key
+        self._script = storage.get_connection().register_script(TAKE)
+
+    def take(self, limit: RateLimitItem, key: str, cost: int) -> tuple[bool, float, int]:
+        """See `Windows.take`."""
+        wanted = [time.time(), limit.amount, limit.get_expiry(), cost]
+        had_room, began, count = self._script([self._prefixed(key)], wanted)
+        return bool(had_room), float(began), count
+
+
 class RateLimits:
     """The counters of one app: Redis first, memory while Redis rests."""
 
-    def __init__(self, redis: Storage) -> None:
-        self._shared = MovingWindowRateLimiter(redis)
-        self._own = MovingWindowRateLimiter(MemoryStorage())
+    def __init__(self, shared: Windows) -> None:
+        self._shared = shared
+        self._own = OwnWindows()
         self._redis_rests_until = 0.0
 
     def hit(self, bucket: Bucket, key: str, cost: int) -> Standing:
@@ -74,10 +119,10 @@ class RateLimits:
         return Standing(bucket, False, 0, standing.reset) if is_open else standing
 
 
-def _hit(limiter: MovingWindowRateLimiter, bucket: Bucket, key: str, cost: int) -> Standing:
-    allowed = limiter.hit(bucket.limit, bucket.name, key, cost=cost)
-    window = limiter.get_window_stats(bucket.limit, bucket.name, key)
-    return Standing(bucket, not allowed, window.remaining, int(window.reset_time) + 1)
+def _hit(windows: Windows, bucket: Bucket, key: str, cost: int) -> Standing:
+    limit = bucket.limit
+    had_room, began, count = windows.take(limit, limit.key_for(bucket.name, key), cost)
+    return Standing(bucket, not had_room, limit.amount - count, int(began + limit.get_expiry()) + 1)
 
 
 def count(bucket: Bucket, key: str, cost: int = 1) -> None:
@@ -140,10 +185,12 @@ def register(app: Flask, settings: Settings) -> None:
     """Attach the counters, and their headers to every answer that was counted."""
     app.extensions["rate_limits"] = (
         RateLimits(
-            storage_from_string(
-                settings.redis_url.replace("unix://", "redis+unix://"),
-                socket_timeout=TIMEOUT_SECONDS,
-                socket_connect_timeout=TIMEOUT_SECONDS,
+            SharedWindows(
+                RedisStorage(
+                    settings.redis_url.replace("unix://", "redis+unix://"),
+                    socket_timeout=TIMEOUT_SECONDS,
+                    socket_connect_timeout=TIMEOUT_SECONDS,
+                )
             )
         )
         if settings.rate_limits_enabled

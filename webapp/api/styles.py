@@ -5,12 +5,14 @@ from typing import Any
 from flask import Blueprint, Response, g
 from sqlalchemy.orm import Session
 
-from webapp.api import bodies, envelope, event_streams
-from webapp.api.access import artist, public, user, viewer
+from webapp.api import bodies, envelope, event_streams, worker_aliases
+from webapp.api.access import artist, or_worker, public, signed_in, user, viewer
 from webapp.api.operations import EVENTS, File, operation
 from webapp.domain.errors import (
     DuplicateImage,
     DuplicateStyleName,
+    Forbidden,
+    ImageCorrupt,
     ImageResolutionTooLow,
     ImageSizeExceeded,
     ImageTooLargePixels,
@@ -18,8 +20,10 @@ from webapp.domain.errors import (
     InvalidImageFormat,
     InvalidTagLanguage,
     InvalidTransition,
+    StyleInUse,
     StyleLimitReached,
     StyleNotFound,
+    StyleNotReady,
     TagNotAllowed,
     TooManyImages,
     TrainingInProgress,
@@ -27,7 +31,7 @@ from webapp.domain.errors import (
     UploadIncomplete,
 )
 from webapp.domain.models.style import Style
-from webapp.domain.services import artworks, style_views, styles
+from webapp.domain.services import artworks, offers, style_views, styles
 from webapp.domain.services.artworks import DeclaredFile, Upload
 from webapp.domain.services.style_views import StyleFilter
 from webapp.domain.services.styles import NewStyle
@@ -42,6 +46,7 @@ from webapp.schemas.styles import (
     RetrainBody,
     RetrainForm,
     StyleCard,
+    StyleChanges,
     StyleFields,
     StyleForm,
     StyleListQuery,
@@ -61,6 +66,7 @@ BAD_IMAGES = (
     InvalidImageFormat,
     ImageResolutionTooLow,
     ImageTooLargePixels,
+    ImageCorrupt,
     DuplicateImage,
     InvalidTagLanguage,
     TagNotAllowed,
@@ -173,9 +179,33 @@ def _create_from_json(body: DeclaredStyle) -> Response:
     return bodies.created_once(ROUTE, bodies.digest(body.model_dump(mode="json")), run, LOCATION)
 
 
+@blueprint.patch("/styles/<id:style_id>")
+@blueprint.patch("/models/<id:style_id>")
+@or_worker(worker_aliases.training_progress)
+@signed_in
+@operation(gives=OwnStyleView, errors=(Forbidden, StyleNotReady, StyleLimitReached, StyleNotFound))
+def edit(style_id: int, body: StyleChanges) -> Response:
+    """Change the terms of an own style, or switch it on or off."""
+    changes = body.model_dump(exclude_unset=True)
+    offers.edit(db.session(), user=user(), style_id=style_id, changes=changes)
+    return envelope.success(_view(db.session(), style_id))
+
+
+@blueprint.delete("/styles/<id:style_id>")
+@blueprint.delete("/models/<id:style_id>")
+@signed_in
+@operation(status=204, errors=(Forbidden, StyleInUse, TrainingInProgress, StyleNotFound))
+def remove(style_id: int) -> Response:
+    """Take an unused style away."""
+    offers.remove(db.session(), user=user(), style_id=style_id)
+    return envelope.no_content()
+
+
 @blueprint.post("/styles/<id:style_id>/confirm-upload")
-@artist
-@operation(gives=OwnStyleView, errors=(UploadIncomplete, InvalidTransition, StyleNotFound))
+@signed_in
+@operation(
+    gives=OwnStyleView, errors=(UploadIncomplete, Forbidden, InvalidTransition, StyleNotFound)
+)
 def confirm_upload(style_id: int) -> Response:
     """Start the checks of a style whose files are all in storage."""
     style = styles.confirm_upload(
@@ -190,10 +220,17 @@ def confirm_upload(style_id: int) -> Response:
 
 @blueprint.post("/styles/<id:style_id>/retrain")
 @bodies.accepts(bodies.MAX_STYLE_BODY)
-@artist
+@signed_in
 @operation(
     gives=OwnStyleView | AwaitedStyleView,
-    errors=(TrainingInProgress, InvalidTransition, StyleNotFound, StyleLimitReached, *BAD_IMAGES),
+    errors=(
+        Forbidden,
+        TrainingInProgress,
+        InvalidTransition,
+        StyleNotFound,
+        StyleLimitReached,
+        *BAD_IMAGES,
+    ),
     files={"images": File("New works, as for a new style.", many=(0, 100), required=False)},
 )
 def retrain(style_id: int, form: RetrainForm | None, body: RetrainBody | None) -> Response:

@@ -8,7 +8,7 @@ from flask_babel import gettext
 from webapp.api import bodies, envelope
 from webapp.api.access import public, signed_in, user
 from webapp.api.operations import operation
-from webapp.domain.services import token_views
+from webapp.domain.services import packages, token_views
 from webapp.domain.services.token_views import TransactionFilter
 from webapp.extensions import db, storage
 from webapp.schemas.fields import Listed
@@ -22,7 +22,7 @@ blueprint = Blueprint("tokens", __name__)
 @operation(gives=Listed[PackageView])
 def list_packages() -> Response:
     """List what is on offer."""
-    return envelope.success(envelope.listed(token_views.packages(), None))
+    return envelope.success(envelope.listed(packages.on_offer(), None))
 
 
 @blueprint.get("/tokens/balance")

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from webapp.api import envelope
+from webapp.api import envelope, metrics
 from webapp.api.access import RENDERER, SETS, TRAINER, internal
 from webapp.api.errors import answer as error_answer
 from webapp.api.operations import operation
@@ -177,6 +177,7 @@ def _without_names(result: schemas.TrainResult | schemas.RenderResult) -> dict[s
 
 def _answer(told: WorkerAnswer) -> Response:
     """Answer a report. A rejected result is an error, yet its failed attempt is committed."""
+    metrics.WORKER_REPORTS.labels("rejected" if told.rejected else told.reason or "applied").inc()
     if told.rejected is not None:
         return error_answer(ResultRejected(reason=told.rejected))
     shown = asdict(told)

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 from flask import Blueprint, Response
+from pydantic import BaseModel
 
 from webapp.api import bodies, webhooks
 from webapp.api.access import RENDERER, TRAINER, internal
@@ -41,15 +42,14 @@ RENDERING: dict[str, Report] = {
 @operation(gives=schemas.ReportTaken, errors=BAD_TRAINING, body=schemas.TrainingStatusReport)
 def training_status(style_id: int) -> Response:
     """Take the report that `status` names."""
-    return _take(TRAINING, _training_body(style_id))
+    return _take_training(style_id, bodies.json_object())
 
 
-@blueprint.patch("/styles/<id:style_id>")
 @internal(TRAINER)
 @operation(gives=schemas.ReportTaken, errors=BAD_TRAINING, body=schemas.TrainingProgressReport)
 def training_progress(style_id: int) -> Response:
-    """Store where a training stands."""
-    return _take(TRAINING, _training_body(style_id) | {"status": "training"})
+    """Store where a training stands; PATCH /styles/:id leads here with the internal token."""
+    return _take_training(style_id, bodies.json_object() | {"status": "training"})
 
 
 @blueprint.patch("/images/<id:generation_id>/status")
@@ -57,35 +57,44 @@ def training_progress(style_id: int) -> Response:
 @operation(gives=schemas.ReportTaken, errors=BAD_RENDERING, body=schemas.RenderingStatusReport)
 def render_status(generation_id: int) -> Response:
     """Take the report that `status` names."""
-    return _take(RENDERING, _render_body(generation_id))
+    return _take_rendering(generation_id, bodies.json_object())
 
 
 @internal(RENDERER)
 @operation(gives=schemas.ReportTaken, errors=BAD_RENDERING, body=schemas.RenderingProgressReport)
 def render_progress(generation_id: int) -> Response:
     """Store where a rendering stands; PATCH /generations/:id leads here with the internal token."""
-    return _take(RENDERING, _render_body(generation_id) | {"status": "processing"})
+    return _take_rendering(generation_id, bodies.json_object() | {"status": "processing"})
 
 
-def _training_body(style_id: int) -> dict[str, Any]:
-    run_id = workers.style_run(db.session(), style_id)
-    return _body(JobKind.TRAINING, run_id) | {"style_id": style_id}
+def _take_training(style_id: int, body: dict[str, Any]) -> Response:
+    def attempt() -> int:
+        run_id = workers.style_run(db.session(), style_id)
+        return workers.current_attempt(db.session(), JobKind.TRAINING, run_id)
+
+    return _take(TRAINING, body | {"style_id": style_id}, attempt)
 
 
-def _render_body(generation_id: int) -> dict[str, Any]:
-    return _body(JobKind.GENERATION, generation_id) | {"generation_id": generation_id}
+def _take_rendering(generation_id: int, body: dict[str, Any]) -> Response:
+    def attempt() -> int:
+        return workers.current_attempt(db.session(), JobKind.GENERATION, generation_id)
+
+    return _take(RENDERING, body | {"generation_id": generation_id}, attempt)
 
 
-def _body(kind: JobKind, ref: int) -> dict[str, Any]:
-    body = bodies.json_object()
-    if body.get("attempt") is None and body.get("fence") is None:
-        body["attempt"] = workers.current_attempt(db.session(), kind, ref)
-    return body
-
-
-def _take(reports: dict[str, Report], body: dict[str, Any]) -> Response:
+def _take(
+    reports: dict[str, Report], body: dict[str, Any], current_attempt: Callable[[], int]
+) -> Response:
+    """Judge the body before anything is looked up, as the contract's order has it."""
     status = body.get("status")
     if not isinstance(status, str) or status not in reports:
         raise ValidationFailed(fields={"status": [f"One of {', '.join(reports)}."]})
     model, take = reports[status]
-    return take(model.model_validate_json(orjson.dumps(body), strict=True))
+    if body.get("attempt") is not None or body.get("fence") is not None:
+        return take(_read(model, body))
+    report = _read(model, body | {"attempt": 1})
+    return take(report.model_copy(update={"attempt": current_attempt()}))
+
+
+def _read(model: type[BaseModel], body: dict[str, Any]) -> Any:
+    return model.model_validate_json(orjson.dumps(body), strict=True)

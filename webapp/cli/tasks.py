@@ -5,11 +5,14 @@ from flask.cli import AppGroup
 from rich.console import Console
 from rich.table import Table
 
-from celery_config import ROUTES, TaskName, make_celery
+from celery_config import CPU_QUEUES, ROUTES, TaskName, make_celery
 from webapp.domain import relay
+from webapp.domain.db import unit_of_work
+from webapp.domain.models.job import Job
 from webapp.domain.settings import settings
 
 task = AppGroup("task", help="Celery tasks.")
+HERE = [name.value for name, queue in ROUTES.items() if queue in CPU_QUEUES]
 
 
 @task.command("list")
@@ -27,6 +30,34 @@ def list_tasks() -> None:
 def call(name: str, job_id: int | None) -> None:
     """Trigger a task on its queue. A bell for work that is done or taken changes nothing."""
     task_name = TaskName(name)
-    ids = {} if job_id is None else {"job_id": job_id}
-    relay.send(make_celery(settings().broker_url), task_name, **ids)
+    celery = make_celery(settings().broker_url)
+    relay.send(celery, task_name, request_id=_request_id(job_id), **_ids(job_id))
     click.echo(f"{name} was sent to the queue {ROUTES[task_name].value}.")
+
+
+@task.command("run")
+@click.argument("name", type=click.Choice(HERE))
+@click.option("--job", "job_id", type=int, help="The job to work on, for the steps of a pipeline.")
+def run(name: str, job_id: int | None) -> None:
+    """Run a task of the CPU pools here and now, without broker and worker."""
+    celery = make_celery(settings().broker_url)
+    celery.loader.import_task_module("tasks.on_cpu")
+    celery.finalize()
+    headers = {"request_id": _request_id(job_id)}
+    celery.tasks[name].apply(kwargs=_ids(job_id), headers=headers, throw=True)
+    click.echo(f"{name} is done.")
+
+
+def _ids(job_id: int | None) -> dict[str, int]:
+    return {} if job_id is None else {"job_id": job_id}
+
+
+def _request_id(job_id: int | None) -> str:
+    """Return the id of the request that made a job, so that its log lines stay together."""
+    if job_id is None:
+        return ""
+    with unit_of_work() as session:
+        job = session.get(Job, job_id)
+        if job is None:
+            raise click.ClickException(f"There is no job {job_id}.")
+        return job.request_id

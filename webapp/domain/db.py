@@ -1,7 +1,7 @@
 """The declarative Base, plain sessions for processes without Flask, and the only commit."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 
 from sqlalchemy import Engine, MetaData, create_engine
@@ -22,6 +22,8 @@ NAMING_CONVENTION = {
 CONNECT_OPTIONS = "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000"
 # What workers catch when PostgreSQL is away: the lease runs out and the relay rings again.
 DatabaseUnavailable = OperationalError
+# Opens one short transaction; given to services that do slow work between several.
+UnitOfWork = Callable[[], AbstractContextManager[Session]]
 
 
 class Base(DeclarativeBase):
@@ -35,6 +37,8 @@ def engine_options(pool_size: int = 5) -> dict[str, object]:
     return {
         "pool_size": pool_size,
         "pool_pre_ping": True,
+        # The text of an error goes to logs and reports; what people wrote does not.
+        "hide_parameters": True,
         "connect_args": {"options": CONNECT_OPTIONS, "connect_timeout": 5},
     }
 

@@ -51,8 +51,9 @@ SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I")
 def sanitise(data: bytes, limits: ImageLimits, *, keep_alpha: bool = False) -> SafeImage:
     """Decode a file fully and write its picture anew: upright, 8-bit sRGB, nothing else kept.
 
-    The first frame is taken; transparency is laid on white unless `keep_alpha`; a JPEG becomes a
-    JPEG (quality 95, no chroma subsampling), anything else a PNG.
+    The first frame is taken; transparency is laid on white unless `keep_alpha`; what is larger than
+    `limits.kept_side` is scaled down; a JPEG becomes a JPEG (quality 95, no chroma subsampling),
+    anything else a PNG.
 
     Raises BadImage as `inspect` does, and IMAGE_CORRUPT for whatever does not decode to its end,
     fails a checksum, or carries a colour profile or EXIF block that cannot be read: without them
@@ -61,6 +62,8 @@ def sanitise(data: bytes, limits: ImageLimits, *, keep_alpha: bool = False) -> S
     header = inspect(data, limits)
     try:
         picture = _picture(data, header.format)
+        if limits.kept_side is not None:
+            picture.thumbnail((limits.kept_side, limits.kept_side), Image.Resampling.LANCZOS)
         flat = _on_white(picture)
         kept = picture if keep_alpha else flat
         file_format = "JPEG" if header.format == "JPEG" else "PNG"

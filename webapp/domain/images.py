@@ -76,17 +76,21 @@ class BadImage(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """What a kind of upload may be: formats by Pillow's names, sides in pixels, bytes, pixels."""
+    """What a kind of upload may be: formats by Pillow's names, sides in pixels, bytes, pixels.
+
+    `kept_side` is the longest side of the copy that is kept; None keeps the size.
+    """
 
     formats: tuple[str, ...]
     min_side: int
     max_bytes: int
     max_pixels: int = 50 * MEGAPIXEL
+    kept_side: int | None = None
 
 
 TRAINING_IMAGE = ImageLimits(("JPEG", "PNG"), min_side=512, max_bytes=10 * MEGABYTE)
 SIGNATURE_IMAGE = ImageLimits(("PNG",), min_side=1, max_bytes=2 * MEGABYTE)
-PROFILE_IMAGE = ImageLimits(("JPEG", "PNG"), min_side=1, max_bytes=5 * MEGABYTE)
+PROFILE_IMAGE = ImageLimits(("JPEG", "PNG"), min_side=1, max_bytes=5 * MEGABYTE, kept_side=512)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class Lease:
     fence: int
     attempt: int
     handover: dict[str, Any]
+    request_id: str = ""
 
 
 def enqueue(
@@ -153,6 +154,7 @@ def _lease(job: Job) -> Lease:
         fence=job.fence,
         attempt=job.attempt,
         handover=job.handover,
+        request_id=job.request_id,
     )
 
 
@@ -267,10 +269,11 @@ def _held(job_id: int, fence: int) -> tuple[ColumnElement[bool], ...]:
 
 @dataclass(frozen=True)
 class Bell:
-    """One task to send: which step, for which job."""
+    """One task to send: which step, for which job, asked for by which request."""
 
     job_id: int
     step: TaskName
+    request_id: str = ""
 
 
 def mark_due(session: Session, *, repeat_seconds: int, limit: int = 200) -> list[Bell]:
@@ -296,9 +299,13 @@ def mark_due(session: Session, *, repeat_seconds: int, limit: int = 200) -> list
         .with_for_update(skip_locked=True)
     )
     rows = session.execute(
-        update(Job).where(Job.id.in_(due)).values(rung_at=NOW).returning(Job.id, Job.step)
+        update(Job)
+        .where(Job.id.in_(due))
+        .values(rung_at=NOW)
+        .returning(Job.id, Job.step, Job.request_id)
     )
-    return sorted((Bell(row.id, TaskName(row.step)) for row in rows), key=lambda b: b.job_id)
+    bells = (Bell(row.id, TaskName(row.step), row.request_id) for row in rows)
+    return sorted(bells, key=lambda bell: bell.job_id)
 
 
 def unmark(session: Session, bells: list[Bell]) -> None:

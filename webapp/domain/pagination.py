@@ -7,13 +7,13 @@ totals, no offsets. Rows added meanwhile never make an id appear twice.
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Row, Select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, Subquery, and_, or_, select, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from webapp.domain.errors import ValidationFailed
@@ -22,10 +22,15 @@ MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
 MAX_CURSOR = 512
 MAX_BIGINT = 2**63 - 1
+WALKED = 3000  # rows of a list that are looked at before all that match are gathered
+Sortable = ColumnElement[Any] | InstrumentedAttribute[Any]
 # A column that sorts, named as in the rows of the select, and how to read it from a cursor.
-SortColumn = tuple[ColumnElement[Any] | InstrumentedAttribute[Any], str, type[int | datetime]]
+SortColumn = tuple[Sortable, str, type[int | datetime | str]]
 AnySelect = Select[*tuple[Any, ...]]
 AnyRow = Row[*tuple[Any, ...]]
+Show = Callable[[AnyRow], dict[str, Any]]
+# Fetches so many rows behind a cursor.
+Fetch = Callable[[str | None, int], Sequence[AnyRow]]
 
 
 @dataclass(frozen=True)
@@ -46,49 +51,105 @@ class Page:
 
 @dataclass(frozen=True)
 class Keyset:
-    """The order of one list. `binding` names its sort and filters; all columns go one way.
+    """The order of one list. `binding` names its sort and filters.
 
-    The columns always end in (created_at, id), so that no two rows are equal.
+    The columns end in (created_at, id) or in another name of one row, so that no two are equal.
+    They go one way, but for those named in `opposite`.
     """
 
     columns: Sequence[SortColumn]
     binding: dict[str, Any]
     descending: bool = True
+    opposite: frozenset[str] = frozenset()
 
     def apply(self, statement: AnySelect, page: PageRequest) -> AnySelect:
         """Return the statement ordered, starting behind the cursor, with one row to spare.
 
         Raises ValidationFailed for a limit out of range and for a cursor of another list.
         """
-        if not 1 <= page.limit <= MAX_LIMIT:
-            raise ValidationFailed(fields={"limit": [f"1 to {MAX_LIMIT}."]})
-        expressions = [column for column, _, _ in self.columns]
-        order = [each.desc() if self.descending else each.asc() for each in expressions]
-        statement = statement.order_by(*order).limit(page.limit + 1)
-        if page.cursor is None:
-            return statement
-        after = tuple_(*self._read(page.cursor))
-        keys = tuple_(*expressions)
-        return statement.where(keys < after if self.descending else keys > after)
+        _check_limit(page)
+        return self.behind(statement, page.cursor).limit(page.limit + 1)
 
-    def page(
-        self,
-        rows: Sequence[AnyRow],
-        page: PageRequest,
-        show: Callable[[AnyRow], dict[str, Any]],
-    ) -> Page:
+    def behind(self, statement: AnySelect, cursor: str | None) -> AnySelect:
+        """Return the statement ordered and starting behind the cursor, without a limit.
+
+        Raises ValidationFailed for a cursor of another list.
+        """
+        statement = statement.order_by(*self._order())
+        if cursor is not None:
+            statement = statement.where(_after(self._directed(), self._read(cursor)))
+        return statement
+
+    def look_up(self, statement: AnySelect, ids: AnySelect) -> AnySelect:
+        """Return the statement, ordered, for the rows of one page, whose ids `ids` selects.
+
+        The page is cut before anything is joined to it: a planner that expects many rows would
+        read whole tables for the twenty that are shown.
+        """
+        shown = ids.subquery("shown")
+        statement = statement.join(shown, shown.c.id == self.columns[-1][0])
+        return statement.order_by(*self._order())
+
+    def near(self, rows: AnySelect, page: PageRequest) -> Subquery:
+        """Return the first rows of all behind the cursor: a look at these costs little, always."""
+        return self.behind(rows, page.cursor).limit(WALKED).subquery("near")
+
+    def gather(self, rows: AnySelect, page: PageRequest) -> AnySelect:
+        """Return one page of all rows that match, found by what they match, then sorted.
+
+        `rows` selects the sort columns too. PostgreSQL is not left to choose: it knows how many
+        rows match, but not where in the order they stand.
+        """
+        behind = self.behind(rows, page.cursor).order_by(None)
+        found = behind.cte("found").prefix_with("MATERIALIZED")
+        return self.on(found.c).apply(select(*found.c), page)
+
+    def on(self, source: Any) -> "Keyset":
+        """Return the same order over columns of another source that have the same names."""
+        columns = [(getattr(source, name), name, kind) for _, name, kind in self.columns]
+        return replace(self, columns=columns)
+
+    def merge(self, groups: Subquery, rows: AnySelect, page: PageRequest) -> AnySelect:
+        """Return one page of the rows of several groups, from the first page of each group.
+
+        An index holds the rows of one group in order, but not those of several. `rows` selects
+        those of one group, sort columns included, and names columns of `groups`.
+        """
+        first = self.apply(rows, page).lateral("first")
+        merged = select(*first.c).select_from(groups).join(first, true())
+        return self.on(first.c).apply(merged, page)
+
+    def owns(self, cursor: str) -> bool:
+        """Tell whether a cursor belongs to this list."""
+        try:
+            self._read(cursor)
+        except ValidationFailed:
+            return False
+        return True
+
+    def page(self, rows: Sequence[AnyRow], page: PageRequest, show: Show) -> Page:
         """Turn the fetched rows into a page."""
         shown = rows[: page.limit]
         has_more = len(rows) > page.limit
         return Page(
             results=[show(row) for row in shown],
-            next_cursor=self._write(shown[-1]) if has_more else None,
+            next_cursor=self.cursor_of(shown[-1]) if has_more else None,
         )
 
-    def _write(self, row: AnyRow) -> str:
+    def cursor_of(self, row: AnyRow) -> str:
+        """Return the cursor of what follows a row."""
         values = [_portable(row._mapping[name]) for _, name, _ in self.columns]  # noqa: SLF001 - the public mapping of a Row
         raw = orjson.dumps([self._fingerprint(), *values])
         return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+    def _order(self) -> list[ColumnElement[Any]]:
+        return [column.desc() if falls else column.asc() for column, falls in self._directed()]
+
+    def _directed(self) -> list[tuple[Sortable, bool]]:
+        return [(column, self._falls(name)) for column, name, _ in self.columns]
+
+    def _falls(self, name: str) -> bool:
+        return self.descending != (name in self.opposite)
 
     def _read(self, cursor: str) -> list[Any]:
         try:
@@ -98,15 +159,69 @@ class Keyset:
                 for value, (_, _, kind) in zip(values, self.columns, strict=True)
             ]
         except (ValueError, TypeError, binascii.Error):
-            raise ValidationFailed(fields={"cursor": ["Not a cursor of this list."]}) from None
+            raise _strange_cursor() from None
         if fingerprint != self._fingerprint():
-            raise ValidationFailed(fields={"cursor": ["Not a cursor of this list."]})
+            raise _strange_cursor()
         return typed
 
     def _fingerprint(self) -> str:
-        order = [name for _, name, _ in self.columns]
+        order = [(name, self._falls(name)) for _, name, _ in self.columns]
         bound = orjson.dumps([order, self.binding], option=orjson.OPT_SORT_KEYS, default=str)
         return sha256(bound).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a list; the bindings of their keysets differ, so that a cursor tells its part."""
+
+    keyset: Keyset
+    fetch: Fetch
+
+
+def in_parts(parts: Sequence[Part], page: PageRequest, show: Show) -> Page:
+    """Fetch a page of a list whose parts follow one another, each in its own order.
+
+    Raises ValidationFailed as `Keyset.apply` does.
+    """
+    _check_limit(page)
+    cursor, wanted = page.cursor, page.limit + 1
+    found: list[tuple[Keyset, AnyRow]] = []
+    for part in _from_cursor(parts, cursor):
+        rows = part.fetch(cursor, wanted - len(found))
+        found += [(part.keyset, row) for row in rows]
+        if len(found) == wanted:
+            keyset, last = found[-2]
+            shown = [show(row) for _, row in found[:-1]]
+            return Page(results=shown, next_cursor=keyset.cursor_of(last))
+        cursor = None
+    return Page(results=[show(row) for _, row in found], next_cursor=None)
+
+
+def _from_cursor(parts: Sequence[Part], cursor: str | None) -> Sequence[Part]:
+    for number, part in enumerate(parts):
+        if cursor is None or part.keyset.owns(cursor):
+            return parts[number:]
+    raise _strange_cursor()
+
+
+def _check_limit(page: PageRequest) -> None:
+    if not 1 <= page.limit <= MAX_LIMIT:
+        raise ValidationFailed(fields={"limit": [f"1 to {MAX_LIMIT}."]})
+
+
+def _after(directed: Sequence[tuple[Sortable, bool]], values: Sequence[Any]) -> ColumnElement[bool]:
+    """Return the condition of standing behind these values.
+
+    Columns that go one way are compared as a row, and a first column that goes another way is
+    bound on its own: both are found by an index.
+    """
+    (first, falls), value = directed[0], values[0]
+    if all(direction == falls for _, direction in directed):
+        keys, after = tuple_(*(column for column, _ in directed)), tuple_(*values)
+        return keys < after if falls else keys > after
+    beyond = first < value if falls else first > value
+    up_to = first <= value if falls else first >= value
+    return and_(up_to, or_(beyond, _after(directed[1:], values[1:])))
 
 
 def _decoded(cursor: str) -> list[Any]:
@@ -123,12 +238,20 @@ def _portable(value: Any) -> Any:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
 
 
-def _typed(value: Any, kind: type[int | datetime]) -> int | datetime:
-    if kind is datetime:
-        moment = datetime.fromisoformat(value)
-        if moment.tzinfo is None:
-            raise ValueError("a time without a zone")
-        return moment
-    if type(value) is not int or abs(value) > MAX_BIGINT:
-        raise ValueError("not a whole number")
-    return value
+def _typed(value: Any, kind: type[int | datetime | str]) -> int | datetime | str:
+    if kind is int:
+        if type(value) is not int or abs(value) > MAX_BIGINT:
+            raise ValueError("not a whole number")
+        return value
+    if type(value) is not str or "\0" in value:
+        raise ValueError("not a text that a row can hold")
+    if kind is str:
+        return value
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return moment
+
+
+def _strange_cursor() -> ValidationFailed:
+    return ValidationFailed(fields={"cursor": ["Not a cursor of this list."]})

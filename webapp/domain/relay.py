@@ -2,12 +2,15 @@
 
 Each loop takes back expired leases, ends what is overdue, marks due jobs, commits, and only then
 publishes, with confirms and socket timeouts. Any number of copies may run. NOTIFY is a hint that
-shortens the wait; a lost hint costs at most one loop.
+shortens the wait; a lost hint costs at most one loop. A loop that rang all that was due leaves a
+heartbeat.
 """
 
 import select
 import signal
 import time
+from dataclasses import asdict
+from datetime import timedelta
 from types import FrameType
 
 import psycopg2
@@ -19,15 +22,18 @@ from kombu.exceptions import OperationalError as BrokerUnavailable
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from celery_config import DEAD_LETTER_QUEUE, ROUTES, TaskName, make_celery
+import logs
+from celery_config import DEAD_LETTER_QUEUE, GPU_QUEUES, ROUTES, TaskName, make_celery
 from failpoints import failpoint
 from webapp.domain import jobs
 from webapp.domain.db import unit_of_work
 from webapp.domain.jobs import Bell
+from webapp.domain.services import heartbeats
 from webapp.domain.settings import settings
 
 log = structlog.get_logger()
 LOOP_SECONDS = 0.5
+HEARTBEAT_EVERY = timedelta(seconds=5)
 PUBLISH_RETRIES = {"max_retries": 1, "interval_start": 0.1}
 
 
@@ -37,39 +43,66 @@ def sweep(celery: Celery) -> int:
         lost = jobs.take_back_expired(session)
         overdue = jobs.end_overdue(session)
         bells = jobs.mark_due(session, repeat_seconds=settings().bell_repeat_seconds)
+    if not settings().gpu_bells:
+        # Nobody would hear them, and they would lie in their queues for ever.
+        bells = [bell for bell in bells if ROUTES[bell.step] not in GPU_QUEUES]
     failpoint("after_mark")
     if lost or overdue:
         log.warning("jobs taken back", expired_leases=lost, overdue=overdue)
-    return _ring(celery, bells)
+    rung, found = _ring(celery, bells)
+    if rung == len(bells):
+        every = timedelta(0) if found else HEARTBEAT_EVERY
+        with unit_of_work() as session:
+            heartbeats.beat(session, heartbeats.RELAY, found, every=every)
+    return rung
 
 
-def _ring(celery: Celery, bells: list[Bell]) -> int:
+def _ring(celery: Celery, bells: list[Bell]) -> tuple[int, dict[str, int] | None]:
+    """Publish the bells; return how many were rung, and what was seen at the broker."""
     rung = 0
+    found = None
     if not bells:
-        return rung
+        return rung, found
     try:
         # This loop's own connection: nothing half open or half confirmed is ever used again.
         with celery.connection_for_write() as connection:
             connection.ensure_connection(**PUBLISH_RETRIES)
             # Without a queue behind it, the dead-letter exchange would drop what it is given.
-            DEAD_LETTER_QUEUE(connection.default_channel).declare()
+            dead_letters = DEAD_LETTER_QUEUE(connection.default_channel)
+            dead_letters.declare()
+            found = {"dead_letters": dead_letters.queue_declare().message_count}
             with celery.amqp.Producer(connection) as producer:
                 for bell in bells:
-                    send(celery, bell.step, producer=producer, job_id=bell.job_id)
+                    send(
+                        celery,
+                        bell.step,
+                        producer=producer,
+                        request_id=bell.request_id,
+                        job_id=bell.job_id,
+                    )
                     rung += 1
+                    log.info("bell rung", **asdict(bell))
                     failpoint("after_publish")
     except (BrokerUnavailable, MessageNacked, OSError) as error:
         log.warning("broker away", error=type(error).__name__, waiting=len(bells) - rung)
         with unit_of_work() as session:
             jobs.unmark(session, bells[rung:])
-    return rung
+    return rung, found
 
 
-def send(celery: Celery, task: TaskName, *, producer: Producer | None = None, **ids: int) -> None:
+def send(
+    celery: Celery,
+    task: TaskName,
+    *,
+    producer: Producer | None = None,
+    request_id: str = "",
+    **ids: int,
+) -> None:
     """Publish one task to its queue; raises when the broker does not confirm it."""
     celery.send_task(
         task.value,
         kwargs=ids,
+        headers={"request_id": request_id},
         queue=ROUTES[task].value,
         producer=producer,
         retry=True,
@@ -108,6 +141,7 @@ def run() -> None:
         nonlocal stopping
         stopping = True
 
+    logs.start()
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     celery = make_celery(settings().broker_url)

@@ -4,9 +4,10 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, IPvAnyNetwork, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+LIVE_KEY = "live_"
 Secret = Annotated[str, StringConstraints(min_length=32)]
 
 
@@ -40,10 +41,21 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8000", description="where GPU workers reach the site"
     )
     internal_api_token: Secret = Field(description="bearer of GPU workers; at least 32 characters")
+    internal_networks: tuple[IPvAnyNetwork, ...] = Field(
+        (), description="where GPU workers may call from, as JSON; empty: from anywhere"
+    )
+    gpu_bells: bool = Field(
+        True, description="false when no Celery worker hears the GPU queues, only gpu.remote works"
+    )
     google_client_id: str = Field(description="from the Google console, or anything at the sandbox")
     google_client_secret: str = Field(description="from the Google console, or the sandbox's")
     google_base_url: str | None = Field(
         None, description="base URL of the sandbox provider; empty means Google itself"
+    )
+    toss_client_key: str = Field(description="of Toss Payments, or anything at the sandbox")
+    toss_secret_key: str = Field(description="of Toss Payments, or the sandbox's")
+    toss_base_url: str | None = Field(
+        None, description="base URL of the sandbox provider; empty means Toss Payments itself"
     )
     base_model: str = Field("built-in", description="built-in, sd15, sdxl or a diffusers folder")
     generation_lease_seconds: int = Field(60, ge=2, description="a silent renderer loses its job")
@@ -56,7 +68,20 @@ class Settings(BaseSettings):
     )
     rate_limits_enabled: bool = Field(True, description="only the test suite turns this off")
     trusted_proxies: int = Field(0, ge=0, description="number of reverse proxies in front")
-    sentry_dsn: str | None = Field(None, description="empty: errors are only logged")
+    metrics_token: Secret | None = Field(
+        None, description="bearer that may read /metrics from another machine; empty: nobody may"
+    )
+
+    @model_validator(mode="after")
+    def _money_is_real_or_not(self) -> Self:
+        is_live = self.toss_secret_key.startswith(LIVE_KEY)
+        if self.toss_client_key.startswith(LIVE_KEY) != is_live:
+            raise ValueError("TOSS_CLIENT_KEY and TOSS_SECRET_KEY: one is live, one is not")
+        if is_live and self.toss_base_url:
+            raise ValueError("TOSS_BASE_URL names a sandbox: refused with live keys")
+        if self.env is Environment.PRODUCTION and not is_live:
+            raise ValueError("TOSS_SECRET_KEY must be a live key in production")
+        return self
 
     @model_validator(mode="after")
     def _production_is_real(self) -> Self:

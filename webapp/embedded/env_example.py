@@ -9,6 +9,8 @@ from pathlib import Path
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+from logs import LogSettings
+from tasks.exporter import ExporterSettings
 from tasks.worker_api import WorkerSettings
 from webapp.domain.settings import Settings
 
@@ -22,6 +24,10 @@ POSTGRES_PASSWORD=
 RABBITMQ_PASSWORD=
 STORAGE_ACCESS_KEY=
 STORAGE_SECRET_KEY=
+# name:password of operators at Flower, port 5555 of this machine
+FLOWER_BASIC_AUTH=
+# password of "admin" at Grafana, port 3000 of this machine; only with --profile operators
+GRAFANA_PASSWORD=
 """
 
 
@@ -31,6 +37,8 @@ def example() -> str:
     return (
         HEADER
         + _section("The site, the relay and the CPU workers", Settings, known=set())
+        + _section("Every process", LogSettings, known=known)
+        + _section("Every worker", ExporterSettings, known=known)
         + _section("GPU workers, beside INTERNAL_API_URL and _TOKEN", WorkerSettings, known=known)
     )
 

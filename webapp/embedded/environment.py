@@ -13,6 +13,11 @@ from pathlib import Path
 from webapp.embedded.kept import kept_secret, private_file
 
 MARK = "STYLE_LICENSE_STACK"  # in every child, so that what outlived a crash is found and ended
+# Each sandbox, and what is given where the real provider is used.
+SANDBOXES = {
+    "google": ("GOOGLE_CLIENT_ID", "GOOGLE_BASE_URL"),
+    "toss": ("TOSS_SECRET_KEY", "TOSS_BASE_URL"),
+}
 SERVICES = ("DATABASE_URL", "BROKER_URL", "REDIS_URL", "STORAGE_URL")
 
 
@@ -22,6 +27,7 @@ def environment(
     given: Mapping[str, str],
     web_port: int,
     google_port: int,
+    toss_port: int,
     database_url: str,
     redis_url: str,
 ) -> dict[str, str]:
@@ -41,24 +47,34 @@ def environment(
         "PUBLIC_BASE_URL": f"http://localhost:{web_port}",
         "INTERNAL_API_URL": f"http://127.0.0.1:{web_port}",
         "INTERNAL_API_TOKEN": _derived(secret, "internal api"),
+        "FLOWER_BASIC_AUTH": f"operator:{_derived(secret, 'flower')[:20]}",
         "WORKER_CACHE_DIR": str(directory.absolute() / "worker"),
         "PYTHONUNBUFFERED": "1",  # lines reach the logs when they are written
         "FLASK_APP": "webapp.app",
     }
-    if uses_sandbox(given):
+    if uses_sandbox(given, "google"):
         made |= {
             "GOOGLE_BASE_URL": f"http://localhost:{google_port}",
             "GOOGLE_CLIENT_ID": "style-license-sandbox",
             "GOOGLE_CLIENT_SECRET": _derived(secret, "google sandbox"),
             "OAUTHLIB_INSECURE_TRANSPORT": "1",  # the sandbox speaks plain http on loopback
         }
+    if uses_sandbox(given, "toss"):
+        made |= {
+            "TOSS_BASE_URL": f"http://localhost:{toss_port}",
+            "TOSS_CLIENT_KEY": "test_ck_sandbox",
+            "TOSS_SECRET_KEY": f"test_sk_{_derived(secret, 'toss sandbox')}",
+        }
     present = {name: value for name, value in given.items() if value or name not in made}
     return made | present | {MARK: str(directory.resolve())}
 
 
-def uses_sandbox(given: Mapping[str, str]) -> bool:
-    """Tell whether people sign in at our sandbox: no Google client was given."""
-    return not (given.get("GOOGLE_CLIENT_ID") or given.get("GOOGLE_BASE_URL"))
+def uses_sandbox(given: Mapping[str, str], name: str) -> bool:
+    """Tell whether our sandbox stands in for a provider: nothing of the real one was given.
+
+    True for a process that is no sandbox.
+    """
+    return not any(given.get(variable) for variable in SANDBOXES.get(name, ()))
 
 
 def write_environment(file: Path, child: Mapping[str, str], given: Mapping[str, str]) -> None:

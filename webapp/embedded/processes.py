@@ -41,7 +41,9 @@ def _celery(*arguments: str) -> tuple[str, ...]:
 def _worker(name: str, *, tasks: str, children: int, queues: str) -> tuple[str, ...]:
     pool = ("-P", "prefork", "-c", str(children), "-n", f"{name}@%h", "-I", tasks, "-Q", queues)
     quiet = ("--without-gossip", "--without-mingle")
-    return _celery("worker", "--loglevel", "INFO", "-E", *pool, *quiet)
+    command = _celery("worker", "--loglevel", "INFO", "-E", *pool, *quiet)
+    # Whoever waits for a page goes before whoever waits for an image.
+    return ("nice", "-n", "10", *command)
 
 
 PROCESSES: tuple[Process, ...] = (
@@ -52,21 +54,21 @@ PROCESSES: tuple[Process, ...] = (
         answers_at="http://127.0.0.1:{google_port}/healthz",
     ),
     Process(
+        "toss",
+        Group.SITE,
+        (
+            *(PYTHON, "-m", "webapp.sandbox.toss", "--port", "{toss_port}"),
+            *("--webhook", "http://127.0.0.1:{web_port}/api/v1/webhooks/toss/payment"),
+        ),
+        answers_at="http://127.0.0.1:{toss_port}/healthz",
+    ),
+    Process(
         "web",
         Group.SITE,
         (
-            *(PYTHON, "-m", "gunicorn", "--bind", "127.0.0.1:{web_port}"),
-            # Threads, because every open page holds one for its server-sent events.
-            *(
-                "--no-control-socket",
-                "--worker-class",
-                "gthread",
-                "--workers",
-                "2",
-                "--threads",
-                "16",
-            ),
-            *("--timeout", "60", "--graceful-timeout", "3", "webapp.app:create_app()"),
+            *(PYTHON, "-m", "gunicorn", "--config", "python:webapp.serving"),
+            *("--bind", "127.0.0.1:{web_port}", "--no-control-socket"),
+            *("--graceful-timeout", "3", "webapp.app:create_app()"),
         ),
         answers_at="http://127.0.0.1:{web_port}/healthz",
     ),
@@ -100,7 +102,7 @@ PROCESSES: tuple[Process, ...] = (
     Process(
         "flower",
         Group.WORKERS,
-        # Its metrics are always open and it shows arguments: loopback, and nothing can be changed.
+        # It shows arguments: loopback, a password (FLOWER_BASIC_AUTH), and nothing to change.
         _celery("flower", "--address=127.0.0.1", "--port={flower_port}", "--read-only"),
     ),
 )

@@ -41,8 +41,8 @@ class Stack:
     """Everything embedded, kept in one folder; a context manager that leaves nothing running.
 
     `environ` is the environment to add to: any of `DATABASE_URL`, `BROKER_URL`, `REDIS_URL`,
-    `STORAGE_URL` and `GOOGLE_CLIENT_ID` in it replaces the embedded one. Ports not given are any
-    free ones.
+    `STORAGE_URL`, `GOOGLE_CLIENT_ID` and `TOSS_SECRET_KEY` in it replaces the embedded one. Ports
+    not given are any free ones.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Stack:
         environ: Mapping[str, str],
         web_port: int | None = None,
         google_port: int | None = None,
+        toss_port: int | None = None,
         flower_port: int | None = None,
         processes: tuple[Process, ...] = PROCESSES,
         migrations: tuple[str, ...] | None = MIGRATIONS,
@@ -60,7 +61,12 @@ class Stack:
         self.directory = directory.absolute()
         self.environment: dict[str, str] = {}
         self._given = {name: value for name, value in environ.items() if name != MARK}
-        self._ports = {"web": web_port, "google": google_port, "flower": flower_port}
+        self._ports = {
+            "web": web_port,
+            "google": google_port,
+            "toss": toss_port,
+            "flower": flower_port,
+        }
         self._wanted = processes
         self._migrations = migrations
         self._report = report
@@ -71,7 +77,7 @@ class Stack:
 
     @property
     def urls(self) -> dict[str, str]:
-        """Where people find the site (`web`), the sandbox sign-in (`google`) and `flower`."""
+        """Where people find the site (`web`), the sandboxes (`google`, `toss`) and `flower`."""
         return {name: f"http://localhost:{port}" for name, port in self._ports.items()}
 
     def log(self, name: str) -> Path:
@@ -174,6 +180,7 @@ class Stack:
             given=self._given,
             web_port=self._ports["web"] or 0,
             google_port=self._ports["google"] or 0,
+            toss_port=self._ports["toss"] or 0,
             database_url=postgres.url if postgres in self._servers else "",
             redis_url=redis.url if redis in self._servers else "",
         )
@@ -186,7 +193,7 @@ class Stack:
         return [
             replace(process, command=tuple(self._fill(part) for part in process.command))
             for process in self._wanted
-            if process.group is group and (process.name != "google" or uses_sandbox(self._given))
+            if process.group is group and uses_sandbox(self._given, process.name)
         ]
 
     def _full_name(self, name: str) -> str:

@@ -12,7 +12,7 @@ from webapp.embedded.environment import uses_sandbox
 from webapp.embedded.kept import EmbeddedError
 from webapp.embedded.supervisor import Stack
 
-WEB_PORT, GOOGLE_PORT, FLOWER_PORT = 8000, 8001, 5555
+WEB_PORT, GOOGLE_PORT, TOSS_PORT, FLOWER_PORT = 8000, 8001, 8002, 5555
 
 
 def main() -> int:
@@ -23,6 +23,7 @@ def main() -> int:
         environ=os.environ,
         web_port=WEB_PORT,
         google_port=GOOGLE_PORT,
+        toss_port=TOSS_PORT,
         flower_port=FLOWER_PORT,
         report=lambda line: print(f"  {line}", flush=True),
     )
@@ -40,9 +41,13 @@ def main() -> int:
 
 def _say_where(stack: Stack) -> None:
     print(f"\nStyle License runs at {stack.urls['web']}")
-    if uses_sandbox(os.environ):
+    if uses_sandbox(os.environ, "google"):
         print(f"  sign-in sandbox   {stack.urls['google']}  (anyone may sign in as anyone)")
-    print(f"  Flower            {stack.urls['flower']}")
+    if uses_sandbox(os.environ, "toss"):
+        print(f"  payment sandbox   {stack.urls['toss']}  (no money moves)")
+    name, _, password = stack.environment["FLOWER_BASIC_AUTH"].partition(":")
+    print(f"  Flower            {stack.urls['flower']}  (as {name}, password {password})")
+    print(f"  numbers           {stack.urls['web']}/metrics")
     print(f"  logs              {stack.log('*')}")
     print(f"  other terminals   set -a; . {stack.directory}/environment; set +a")
     print("Ctrl-C stops everything.", flush=True)

@@ -8,7 +8,7 @@ from webapp.api import csrf
 from webapp.api.access import public, signed_in, user
 from webapp.api.google import local_path
 from webapp.domain.services import accounts
-from webapp.extensions import app_settings, db
+from webapp.extensions import app_settings, db, storage
 from webapp.pages import words
 
 blueprint = Blueprint("accounts", __name__)
@@ -59,7 +59,5 @@ def choose() -> AnyResponse:
     if language in CHOICES["lang"] and current_user.is_authenticated:
         # Another site must not change an account, not even its language.
         csrf.check(current_user.sign_in_id)
-        accounts.update_profile(
-            db.session(), user=user(), username=None, bio=None, language=language
-        )
+        accounts.update_profile(db.session(), storage(), user=user(), language=language)
     return answer

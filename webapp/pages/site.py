@@ -26,7 +26,7 @@ from webapp.domain.errors import (
 )
 from webapp.domain.services import ledger
 from webapp.extensions import db
-from webapp.pages import accounts, assets, feed, generations, licenses, styles, words
+from webapp.pages import accounts, assets, feed, generations, licenses, styles, tokens, words
 from webapp.pages.fragments import is_fragment
 
 THEMES = ("light", "dark")
@@ -34,7 +34,7 @@ MACHINE_PATHS = ("/api", "/storage", "/healthz", "/readyz", "/metrics")
 SERVER_ERROR = 500
 
 blueprint = Blueprint("pages", __name__)
-for each in (feed, styles, generations, accounts, licenses):
+for each in (feed, styles, generations, accounts, licenses, tokens):
     blueprint.register_blueprint(each.blueprint)
 blueprint.after_app_request(assets.compress)
 

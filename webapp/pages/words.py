@@ -109,6 +109,25 @@ CERTIFICATE_STATES: dict[str, LazyString] = {
     "expired": _("Expired"),
     "revoked": _("Revoked"),
 }
+PURCHASE_STATES: dict[str, LazyString] = {
+    "pending": _("Not paid yet"),
+    "authorized": _("Being confirmed"),
+    "paid": _("Paid"),
+    "failed": _("Not paid"),
+    "expired": _("Expired"),
+    "refunded": _("Refunded"),
+}
+PURCHASE_NEWS: dict[str, LazyString] = {
+    "pending": _("This order has not been paid. No money was taken."),
+    "authorized": _(
+        "The payment is still being confirmed. Please do not pay again: your tokens come as soon"
+        " as it is, or no money is taken."
+    ),
+    "paid": _("Thank you. Your tokens are here."),
+    "failed": _("The payment did not work. No money was taken; you can try again."),
+    "expired": _("The order ran out before it was paid. No money was taken; please order again."),
+    "refunded": _("This purchase was refunded."),
+}
 SIGN_IN_ERRORS: dict[str, LazyString] = {
     "access_denied": _("You did not let Google tell us who you are. Nothing was changed."),
     "no_code": _("Google sent you back without an answer. Please try again."),

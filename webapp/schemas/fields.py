@@ -8,7 +8,6 @@ from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,9 +20,14 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u
 MAX_BIGINT = 2**63 - 1
 
 
-def without_markup(text: str) -> str:
-    """Return text without HTML, control and direction characters, trimmed."""
-    return CONTROL.sub("", MARKUP.sub("", text)).strip()
+def without_markup(text: Any) -> Any:
+    """Return text without HTML, control and direction characters, trimmed; all else as it is."""
+    if not isinstance(text, str):
+        return text
+    plain = MARKUP.sub("", CONTROL.sub("", text))
+    if MARKUP.search(plain):  # tags inside tags become tags
+        plain = plain.replace("<", "")
+    return plain.strip()
 
 
 def not_boolean(value: Any) -> Any:
@@ -33,7 +37,8 @@ def not_boolean(value: Any) -> Any:
     return value
 
 
-PlainText = Annotated[str, AfterValidator(without_markup)]
+# Before the limits of a field are checked: what is measured is what is kept.
+PlainText = Annotated[str, BeforeValidator(without_markup)]
 # What answers are made of.
 Count = Annotated[int, Field(ge=0, examples=[3])]
 Percent = Annotated[int, Field(ge=0, le=100, examples=[50])]
@@ -62,9 +67,7 @@ Tag = Annotated[
         examples=["harbor"],
     ),
 ]
-Filename = Annotated[
-    str, AfterValidator(without_markup), Field(min_length=1, max_length=255, examples=["pier.png"])
-]
+Filename = Annotated[PlainText, Field(min_length=1, max_length=255, examples=["pier.png"])]
 
 
 class Body(BaseModel):

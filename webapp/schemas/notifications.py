@@ -1,18 +1,30 @@
-"""Queries and answers about notifications."""
+"""Queries and answers about notifications, and what our own workers report."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from webapp.domain.models.notification import NotificationType
-from webapp.schemas.fields import Answer, Count, Id, Listed, Name, PageQuery, Time, Url
+from webapp.schemas.fields import Answer, Body, Count, Id, Listed, Name, PageQuery, Time, Url
 from webapp.schemas.generations import Person
+
+TargetType = Literal["generation", "style", "user", "comment", "purchase", "set_job"]
 
 
 class NotificationListQuery(PageQuery):
     """GET /notifications."""
 
     unread_only: bool = False
+
+
+class NewNotification(Body):
+    """POST /notifications; `metadata` is for the sender's own logs, nothing of it is kept."""
+
+    recipient_id: Id
+    type: NotificationType
+    target_type: TargetType
+    target_id: Id
+    metadata: dict[str, Any] | None = None
 
 
 class Target(Answer):
@@ -29,7 +41,7 @@ class NotificationView(Answer):
     id: Id
     type: NotificationType
     actor: Person | None
-    target_type: Literal["style", "generation", "comment", "user", "order"]
+    target_type: TargetType
     target_id: Id
     target: Target
     message: str = Field(examples=["mina likes your image in “Ink Harbor”."])
@@ -60,3 +72,9 @@ class AllRead(Answer):
     """POST /notifications/read-all."""
 
     updated_count: Count
+
+
+class Newest(UnreadCount):
+    """GET /notifications/events."""
+
+    latest: NotificationView | None

@@ -81,6 +81,18 @@ class StyleFields(Body):
         return self
 
 
+class StyleChanges(Body):
+    """PATCH /styles/:id by its artist: what is given changes, and only `valid_to` may be null."""
+
+    description: PlainText = Field("", min_length=1, max_length=2000)
+    price_tokens: Price = Field(
+        1, validation_alias=AliasChoices("price_tokens", "generation_cost_tokens")
+    )
+    license_type: LicenseType = LicenseType.PERSONAL
+    valid_to: date | None = None
+    is_active: bool = True
+
+
 class StyleForm(StyleFields):
     """POST /styles as multipart."""
 

@@ -2,15 +2,35 @@ import os
 import time
 from datetime import timedelta
 
-from sqlalchemy import select, text
+import pytest
+from sqlalchemy import func, select, text, update
 from structlog.testing import capture_logs
 
-from tasks.on_cpu.housekeeping import check_ledger, collect_garbage, purge_expired
+from tasks.on_cpu import housekeeping
+from tasks.on_cpu.housekeeping import (
+    check_ledger,
+    collect_garbage,
+    expire_purchases,
+    purge_expired,
+    purge_notifications,
+    reconcile_payments,
+    recount_counters,
+    sweep_jobs,
+)
 from tests import making
+from tests.toss import toss_server
 from webapp.domain import jobs
+from webapp.domain.models.account import SignIn
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.heartbeat import Heartbeat
 from webapp.domain.models.idempotency import IdempotencyKey
+from webapp.domain.models.notification import Notification, NotificationType
+from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
 from webapp.domain.models.training import TrainingRun
+from webapp.domain.services import heartbeats, notifications, purchases
+from webapp.domain.services.ledger_check import INVARIANTS
+from webapp.domain.settings import settings
 
 
 def test_garbage_of_yesterday_is_collected_and_named_objects_stay(committed, storage):
@@ -60,3 +80,157 @@ def test_old_keys_and_uploads_that_never_came_are_ended(committed):
     with committed() as session:
         assert session.scalars(select(IdempotencyKey)).all() == []
         assert session.get(Style, style.id).training_status == "failed"
+
+
+def test_sign_ins_that_are_over_are_forgotten(committed):
+    with committed.begin() as session:
+        person = making.user(session)
+        hour = timedelta(hours=1)
+        for name, ends, ended in (
+            ("open", jobs.NOW + hour, None),
+            ("ended", jobs.NOW + hour, jobs.NOW),
+            ("run out", jobs.NOW - hour, None),
+        ):
+            session.add(SignIn(id=name, user_id=person.id, expires_at=ends, ended_at=ended))
+    purge_expired()
+    with committed() as session:
+        assert session.scalars(select(SignIn.id)).all() == ["open"]
+
+
+def test_old_read_news_go_in_short_transactions(committed, monkeypatch):
+    monkeypatch.setattr(housekeeping, "PURGED_AT_ONCE", 2)
+    with committed.begin() as session:
+        person = making.user(session)
+        for number in range(5):
+            notifications.tell(
+                session,
+                person.id,
+                NotificationType.LIKE,
+                target_type="generation",
+                target_id=number,
+            )
+        old = {"is_read": True, "created_at": jobs.NOW - timedelta(days=31)}
+        session.execute(update(Notification).where(Notification.target_id > 0).values(**old))
+    with capture_logs() as logs:
+        purge_notifications()
+    assert [line["notifications"] for line in logs if "notifications" in line] == [4]
+    with committed() as session:
+        assert session.scalars(select(Notification.target_id)).all() == [0]
+
+
+def test_a_ledger_whose_old_news_were_forgotten_is_still_proved(committed):
+    with committed.begin() as session:
+        made = making.generation(session)
+        making.generations.fail(session, made.id, "TIMEOUT", "")
+        making.change_job(session, making.job_of(session, made).id, state="failed")
+        past = {"created_at": jobs.NOW - timedelta(days=31)}
+        session.execute(update(making.Generation).values(**past))
+        session.execute(update(Notification).values(is_read=True, **past))
+    purge_notifications()
+    with committed() as session:
+        assert session.scalars(select(Notification)).all() == []
+        assert making.violations(session) == []
+
+
+@pytest.fixture
+def toss(monkeypatch):
+    """The provider that this process's tasks ask."""
+    with toss_server() as running:
+        monkeypatch.setenv("TOSS_BASE_URL", running.url)
+        settings.cache_clear()
+        housekeeping.payment_provider.cache_clear()
+        yield running
+    housekeeping.payment_provider.cache_clear()
+    settings.cache_clear()
+
+
+def statuses(committed):
+    with committed() as session:
+        return list(session.scalars(select(Purchase.status).order_by(Purchase.id)))
+
+
+def test_orders_that_ran_out_end_and_what_was_begun_is_finished(committed, toss):
+    with committed.begin() as session:
+        person = making.user(session)
+        orders = [
+            purchases.purchase(session, user_id=person.id, package_id="basic_100") for _ in range(3)
+        ]
+        past = func.clock_timestamp() - timedelta(minutes=31)
+        payment_key = toss.approve(orders[1].order_id)
+        session.execute(update(Purchase).where(Purchase.id != orders[2].id).values(expires_at=past))
+        session.execute(
+            update(Purchase)
+            .where(Purchase.id == orders[1].id)
+            .values(status="authorized", payment_key=payment_key, confirm_key="k", updated_at=past)
+        )
+    for _ in range(2):
+        expire_purchases()
+        assert statuses(committed) == ["expired", "paid", "pending"]
+    with committed() as session:
+        assert making.violations(session) == []
+
+
+def test_books_that_differ_are_errors_that_page_and_are_counted(committed, toss, monkeypatch):
+    monkeypatch.setattr(housekeeping, "ON_ITS_WAY", timedelta(0))
+    payment_key = toss.approve("P_elsewhere")
+    toss.provider.confirm(
+        payment_key=payment_key, order_id="P_elsewhere", amount=10_000, idempotency_key="one"
+    )
+    with capture_logs() as logs:
+        reconcile_payments()
+    [difference] = [line for line in logs if line["log_level"] == "error"]
+    assert (difference["event"], difference["order_id"]) == ("payments differ", "P_elsewhere")
+    assert [line["differences"] for line in logs if "differences" in line] == [1]
+
+
+def test_the_check_of_the_ledger_leaves_what_it_found(committed):
+    with committed.begin() as session:
+        making.user(session)
+    check_ledger()
+    with committed.begin() as session:
+        found = session.get(Heartbeat, heartbeats.LEDGER).numbers
+        assert set(found) == set(INVARIANTS)
+        assert set(found.values()) == {0}
+        session.execute(text("UPDATE accounts SET balance = 1 WHERE kind = 'spendable'"))
+    check_ledger()
+    with committed() as session:
+        found = session.get(Heartbeat, heartbeats.LEDGER).numbers
+        assert found["I2 cached balance equals its transfers"] == 1
+
+
+def test_jobs_a_standing_relay_left_behind_are_taken_back_with_a_warning(committed):
+    with committed.begin() as session:
+        lost, overdue, fine = (making.generation(session) for _ in range(3))
+        past = jobs.NOW - timedelta(minutes=1)
+        job = making.job_of(session, lost)
+        making.change_job(session, job.id, state="running", lease_until=past)
+        making.change_job(session, making.job_of(session, overdue).id, deadline_at=past)
+    with capture_logs() as logs:
+        sweep_jobs()
+        sweep_jobs()
+    warnings = [line for line in logs if line["log_level"] == "warning"]
+    assert [(line["expired_leases"], line["overdue"]) for line in warnings] == [(1, 1)]
+    with committed() as session:
+        assert (making.job_of(session, lost).state, making.job_of(session, lost).crashes) == (
+            "queued",
+            1,
+        )
+        assert making.job_of(session, overdue).step == "refund"
+        assert making.job_of(session, fine).step == "render_images"
+
+
+def test_every_wrong_counter_is_put_right_and_told(committed):
+    with committed.begin() as session:
+        image = making.generation(session)
+        image.like_count = 4
+    with capture_logs() as logs:
+        recount_counters()
+    [told] = [line for line in logs if line["log_level"] == "warning"]
+    assert (told["counter"], told["id"], told["was"], told["now"]) == (
+        "generations.like_count",
+        image.id,
+        4,
+        0,
+    )
+    with committed() as session:
+        assert session.get(Generation, image.id).like_count == 0

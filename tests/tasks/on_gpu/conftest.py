@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from gpu.base_models import registry
 from gpu.training import recipe
 from tasks import worker_api
-from tasks.on_gpu import render_images, train_style
+from tasks.work import rendering, training
 from tests import images, making
 from tests.tiny_model import write_tiny_model
 from webapp.domain.models.style import Artwork, Style
@@ -44,9 +44,9 @@ def tiny(tiny_folder, monkeypatch) -> Iterator[str]:
     monkeypatch.setenv("BASE_MODEL", TINY)
     kept = (
         worker_api.worker_settings,
-        render_images.worker_api,
-        render_images.renderer_for,
-        train_style.worker_api,
+        rendering.worker_api,
+        rendering.renderer_for,
+        training.worker_api,
     )
     for each in kept:
         each.cache_clear()

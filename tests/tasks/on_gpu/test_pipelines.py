@@ -11,10 +11,9 @@ from tasks.on_cpu.deliver_generation import deliver_generation
 from tasks.on_cpu.publish_style import publish_style
 from tasks.on_cpu.stamp_signature import stamp_signature
 from tasks.on_cpu.validate_uploads import validate_uploads
-from tasks.on_gpu import render_images as rendering
-from tasks.on_gpu import train_style as train_style_module
 from tasks.on_gpu.render_images import render_images
 from tasks.on_gpu.train_style import train_style
+from tasks.work import rendering, training
 from tasks.worker_api import worker_settings
 from tests import images, making
 from webapp.domain import jobs
@@ -199,7 +198,7 @@ def test_one_bell_trains_all_that_wait_and_a_failure_is_one_artists_own(committe
 def test_storage_that_fails_one_training_in_mid_work_leaves_the_others_alone(
     committed, site_storage, waiting, monkeypatch
 ):
-    real = train_style_module.WorkerApi.upload
+    real = training.WorkerApi.upload
 
     def upload(api, place, data):
         if f"training/{first_ref}/" in place.key:
@@ -208,7 +207,7 @@ def test_storage_that_fails_one_training_in_mid_work_leaves_the_others_alone(
 
     with committed() as session:
         first_ref = session.get(Job, waiting[0]).ref
-    monkeypatch.setattr(train_style_module.WorkerApi, "upload", upload)
+    monkeypatch.setattr(training.WorkerApi, "upload", upload)
     train_style(job_id=waiting[0])
     with committed() as session:
         first, third = (session.get(Job, waiting[place]) for place in (0, 2))
@@ -219,14 +218,14 @@ def test_storage_that_fails_one_training_in_mid_work_leaves_the_others_alone(
 def test_a_worker_that_falls_over_gives_back_every_training_it_claimed(
     committed, waiting, monkeypatch
 ):
-    real = train_style_module.WorkerApi.download
+    real = training.WorkerApi.download
 
     def download(api, url, path):
         if f"-{waiting[2]}-" in str(path):
             raise OSError("no space left on device")
         return real(api, url, path)
 
-    monkeypatch.setattr(train_style_module.WorkerApi, "download", download)
+    monkeypatch.setattr(training.WorkerApi, "download", download)
     with pytest.raises(OSError, match="no space"):
         train_style(job_id=waiting[0])
     with committed() as session:

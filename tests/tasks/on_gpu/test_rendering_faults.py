@@ -9,7 +9,8 @@ import torch
 from sqlalchemy import select, update
 
 from gpu.base_models.registry import load_base_model
-from tasks.on_gpu.render_images import render_images, renderer_for
+from tasks.on_gpu.render_images import render_images
+from tasks.work.rendering import renderer_for
 from tasks.worker_api import worker_settings
 from tests import making
 from tests.memory_limit import MemoryLimit

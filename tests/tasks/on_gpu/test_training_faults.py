@@ -11,8 +11,8 @@ from sqlalchemy import select
 from gpu.base_models.registry import load_base_model
 from gpu.errors import GpuOutOfMemory
 from tasks import worker_api
-from tasks.on_gpu import train_style as train_style_module
 from tasks.on_gpu.train_style import train_style
+from tasks.work import training
 from tests import making
 from tests.memory_limit import MemoryLimit
 from webapp.domain import jobs
@@ -47,7 +47,7 @@ def die_at(monkeypatch, place: str, visit: int) -> None:
             raise Killed(place)
 
     monkeypatch.setattr(worker_api, "failpoint", failpoint)
-    monkeypatch.setattr(train_style_module, "failpoint", failpoint)
+    monkeypatch.setattr(training, "failpoint", failpoint)
 
 
 def lose_worker(committed, job_id: int) -> None:
@@ -111,6 +111,34 @@ def test_a_worker_killed_after_it_handed_the_style_over_is_not_missed(
     train_style(job_id=runs[0])  # its bell, heard a second time
     with committed() as session:
         assert (session.get(Job, runs[0]).fence, session.get(Job, runs[0]).crashes) == (1, 0)
+
+
+def test_a_worker_told_to_leave_puts_its_trainings_back_and_uses_up_no_try(
+    committed, site_storage, runs, monkeypatch
+):
+    left, undisturbed = runs
+    train_style(job_id=undisturbed)
+    stored = []
+    real = training.WorkerApi.progress
+
+    def progress(api, report):
+        stored.append(report.checkpoint_key)
+        return real(api, report)
+
+    with monkeypatch.context() as leaving:
+        leaving.setattr(training.WorkerApi, "progress", progress)
+        assert training.train_slice(job_id=left, is_leaving=lambda: any(stored))
+    with committed() as session:
+        job = session.get(Job, left)
+        assert (job.state, job.step) == (JobState.QUEUED, "train_style")
+        assert (job.tries, job.crashes, job.fence) == (0, 0, 1)
+        assert session.get(TrainingRun, job.ref).checkpoint_key == next(filter(None, stored))
+
+    train_style(job_id=left)
+
+    assert_same_style(
+        learned(committed, site_storage, left), learned(committed, site_storage, undisturbed)
+    )
 
 
 def damage(storage, key: str, _other_key: str) -> None:

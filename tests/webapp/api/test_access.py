@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from tests import making
-from tests.webapp.conftest import WORKER_HEADERS, error_code
+from tests.webapp.conftest import WORKER_HEADERS, error_code, make_app
 from webapp.domain.models.account import Artist, SignIn, User
 from webapp.domain.models.generation import Generation
 
@@ -110,6 +110,50 @@ def test_a_webhook_without_token_and_source_is_refused_and_changes_nothing(
     assert (response.status_code, error_code(response)) == (403, "CALLBACK_UNAUTHORIZED")
     session.refresh(ordered)
     assert ordered.status == "queued"
+
+
+@pytest.mark.parametrize(
+    "networks, address, status",
+    [
+        ('["10.1.0.0/16", "2001:db8::/32"]', "10.1.2.3", 200),
+        ('["10.1.0.0/16", "2001:db8::/32"]', "2001:db8::7", 200),
+        ('["10.1.0.0/16"]', "::ffff:10.1.2.3", 200),
+        ('["192.0.2.7"]', "192.0.2.7", 200),
+        ('["192.0.2.7"]', "192.0.2.8", 403),
+        ('["10.1.0.0/16"]', "10.2.0.1", 403),
+        ('["10.1.0.0/16"]', "2001:db8::7", 403),
+        ('["10.1.0.0/16"]', "", 403),
+        ("[]", "10.2.0.1", 200),
+    ],
+)
+def test_workers_call_from_the_networks_of_the_list_or_from_anywhere_without_one(
+    bind, storage, monkeypatch, networks, address, status
+):
+    app = bind(make_app(monkeypatch, INTERNAL_NETWORKS=networks))
+    answer = app.test_client().post(
+        "/api/v1/webhooks/claim",
+        json={"worker": "w", "kinds": ["generation"]},
+        headers=WORKER_HEADERS | {"X-Request-Source": "inference-server"},
+        environ_base={"REMOTE_ADDR": address},
+    )
+    assert answer.status_code == status
+    if status == 403:
+        assert error_code(answer) == "CALLBACK_UNAUTHORIZED"
+
+
+def test_a_forwarded_address_counts_only_behind_a_trusted_proxy(bind, storage, monkeypatch):
+    def claim(**settings):
+        app = bind(make_app(monkeypatch, INTERNAL_NETWORKS='["10.1.0.0/16"]', **settings))
+        return app.test_client().post(
+            "/api/v1/webhooks/claim",
+            json={"worker": "w", "kinds": ["generation"]},
+            headers=WORKER_HEADERS
+            | {"X-Request-Source": "inference-server", "X-Forwarded-For": "10.1.2.3"},
+            environ_base={"REMOTE_ADDR": "192.0.2.1"},
+        )
+
+    assert claim().status_code == 403
+    assert claim(TRUSTED_PROXIES="1").status_code == 200
 
 
 def test_an_administrator_sees_what_is_private(sign_in, session, ordered):

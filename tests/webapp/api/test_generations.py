@@ -130,6 +130,23 @@ def test_parallel_orders_spend_each_token_once(real_app, committed, storage):
     assert money(clients[0])["token_balance"] == 5
 
 
+def test_a_hundred_parallel_orders_against_money_for_sixty(real_app, committed, storage):
+    with committed() as session:
+        style, buyer = making.style(session, storage), making.user(session, tokens=600)
+        session.commit()
+        clients = [signed_in_client(real_app, session, buyer) for _ in range(100)]
+    answers = at_once(
+        *(lambda client=client: client.post(GENERATIONS, json=body(style)) for client in clients)
+    )
+    codes = [answer.status_code for answer in answers]
+    assert (codes.count(201), codes.count(402)) == (60, 40)
+    stands = money(clients[0])
+    assert (stands["token_balance"], stands["escrowed_tokens"]) == (0, 600)
+    with committed() as session:
+        assert session.scalar(select(func.count()).select_from(Generation)) == 60
+        assert making.violations(session) == []
+
+
 def test_the_same_key_and_body_are_one_order(buyer_client, session, style):
     key = {"Idempotency-Key": "key-of-an-order"}
     first = buyer_client.post(GENERATIONS, json=body(style), headers=key)
@@ -348,6 +365,30 @@ def test_a_flagged_image_is_hidden_from_all_but_its_owner(
     session.commit()
     assert client.get(f"{GENERATIONS}/{ordered.id}").status_code == 404
     assert buyer_client.get(f"{GENERATIONS}/{ordered.id}").status_code == 200
+
+
+def test_the_feed_is_sorted_and_filtered(client, session, buyer, style, finish):
+    other = making.user(session)
+    first = making.order(session, buyer, style, prompt_tags=["a", "b c"])[0]
+    second = making.order(session, other, making.style(session), prompt_tags=["a"])[0]
+    for image in (first, second):
+        finish(image, is_public=True)
+    session.execute(update(Generation).where(Generation.id == first.id).values(like_count=2))
+    session.commit()
+    for query, expected in {
+        "": [second, first],
+        "sort=created_at": [second, first],
+        "sort=popular": [first, second],
+        "tags=a,B%20%20c": [first],
+        "tags_any=b c,d": [first],
+        "tags_any=a": [second, first],
+        f"style_id={style.id}": [first],
+        f"artist_id={style.artist_id}": [first],
+        f"user_id={other.id}": [second],
+        f"user_id={other.id}&tags=b c": [],
+    }.items():
+        seen = client.get(f"{GENERATIONS}/feed?{query}").json["data"]["results"]
+        assert [each["id"] for each in seen] == [each.id for each in expected], query
 
 
 def test_pages_of_the_feed_are_20_20_5_also_when_an_image_is_added_meanwhile(

@@ -187,14 +187,35 @@ def test_a_provider_that_is_away_is_a_network_error(bind, storage, monkeypatch):
         "",
         "/a\r\nSet-Cookie: x=1",
         "/\t/evil.example",
+        "///evil.example",
+        " //evil.example",
+        "https:evil.example",
+        "HTTPS://evil.example",
+        "//user@evil.example",
+        "//[",
+        "https://[evil",
+        "//evil\u2100.example",
+        "/styles\\..\\evil",
+        "/\u2028/evil.example",
+        "/\x00",
+        "data:text/html,x",
     ],
 )
 def test_after_the_sign_in_nobody_is_sent_to_another_site(target):
     assert local_path(target) == "/"
 
 
-def test_a_local_path_is_kept_with_its_query():
-    assert local_path("/styles/1?tab=images#top") == "/styles/1?tab=images#top"
+@pytest.mark.parametrize(
+    "target",
+    ["/", "/styles/1?tab=images#top", "/login?next=https://evil.example", "/search?q=//x", "/미나"],
+)
+def test_a_local_path_is_kept_with_its_query(target):
+    assert local_path(target) == target
+
+
+@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example/", "//["])
+def test_a_sign_in_that_was_asked_to_lead_away_leads_to_the_front_page(site, target):
+    assert sign_in(site.test_client(), next_path=target).location == "/"
 
 
 def test_many_people_signing_in_at_once_are_not_mixed_up(committed, storage, monkeypatch, google):

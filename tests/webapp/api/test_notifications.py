@@ -1,8 +1,13 @@
 import pytest
+from sqlalchemy import func, select, update
 
-from tests.webapp.conftest import error_code
-from webapp.domain.models.account import User
-from webapp.domain.models.notification import NotificationType
+from tests import making
+from tests.database import at_once
+from tests.webapp.api.test_event_streams import opened, parsed
+from tests.webapp.conftest import WORKER_HEADERS, error_code
+from webapp.api import event_streams
+from webapp.domain.models.account import SignIn, User
+from webapp.domain.models.notification import Notification, NotificationType
 from webapp.domain.services import notifications
 
 NOTIFICATIONS = "/api/v1/notifications"
@@ -123,4 +128,171 @@ def test_what_others_were_told_is_neither_shown_nor_touched(
 @pytest.mark.parametrize("method, path", [("GET", ""), ("PATCH", "/1/read"), ("POST", "/read-all")])
 def test_strangers_have_no_notifications(client, method, path):
     answer = client.open(f"{NOTIFICATIONS}{path}", method=method)
+    assert (answer.status_code, error_code(answer)) == (401, "UNAUTHORIZED")
+
+
+# ── told by our own workers ──────────────────────────────────────────────────────────────────
+
+
+def report(app, body, **headers):
+    sent = WORKER_HEADERS | {"X-Request-Source": "training-server"} | headers
+    return app.test_client().post(NOTIFICATIONS, json=body, headers=sent)
+
+
+@pytest.fixture
+def news(buyer, style):
+    return {
+        "recipient_id": buyer.id,
+        "type": "style_training_complete",
+        "target_type": "style",
+        "target_id": style.id,
+    }
+
+
+def test_a_worker_tells_somebody_of_a_thing_once(app, buyer_client, news, style):
+    answer = report(app, news | {"metadata": {"attempt": 1}})
+    assert answer.status_code == 201
+    told = answer.json["data"]
+    assert answer.headers["Location"] == f"{NOTIFICATIONS}/{told['id']}"
+    assert told["message"] == f"Your style “{style.name}” has been trained and is on sale."
+    again = report(app, news)
+    assert (again.status_code, again.json["data"]["id"]) == (200, told["id"])
+    page = listed(buyer_client)
+    assert (page["results"], page["unread_count"]) == ([told], 1)
+
+
+def test_what_the_service_told_before_is_not_told_again(app, buyer_client, buyer, ordered, finish):
+    finish(ordered)
+    (told,) = listed(buyer_client)["results"]
+    body = {
+        "recipient_id": buyer.id,
+        "type": "generation_complete",
+        "target_type": "generation",
+        "target_id": ordered.id,
+    }
+    answer = report(app, body)
+    assert (answer.status_code, answer.json["data"]["id"]) == (200, told["id"])
+
+
+@pytest.mark.parametrize(
+    "target_type", ["generation", "style", "user", "comment", "purchase", "set_job"]
+)
+@pytest.mark.parametrize("kind", list(NotificationType))
+def test_every_kind_is_told_of_every_target(app, buyer_client, buyer, kind, target_type):
+    body = {
+        "recipient_id": buyer.id,
+        "type": kind,
+        "target_type": target_type,
+        "target_id": 404,
+    }
+    assert report(app, body).status_code == 201
+    (told,) = listed(buyer_client)["results"]
+    assert (told["type"], told["target_type"], told["target_id"]) == (kind, target_type, 404)
+    assert told["message"]
+    assert "None" not in told["message"]
+    assert "%(" not in told["message"]
+
+
+def test_of_reports_in_parallel_one_is_told(real_app, committed):
+    with committed() as session:
+        person = making.user(session)
+        session.commit()
+    body = {
+        "recipient_id": person.id,
+        "type": "set_job_complete",
+        "target_type": "set_job",
+        "target_id": 5,
+    }
+    calls = [lambda: report(real_app, body).status_code] * 6
+    assert sorted(at_once(*calls)) == [200] * 5 + [201]
+    with committed() as session:
+        assert session.scalar(select(func.count()).select_from(Notification)) == 1
+
+
+@pytest.mark.parametrize("source", ["training-server", "inference-server", "sets-worker"])
+def test_each_of_our_workers_may_tell(app, news, source):
+    assert report(app, news, **{"X-Request-Source": source}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Authorization": "Bearer wrong"}, {"Authorization": ""}, {"X-Request-Source": "somebody"}],
+)
+def test_nobody_else_may_tell(app, buyer_client, news, headers):
+    answer = report(app, news, **headers)
+    assert (answer.status_code, error_code(answer)) == (403, "CALLBACK_UNAUTHORIZED")
+    assert listed(buyer_client)["results"] == []
+    assert error_code(buyer_client.post(NOTIFICATIONS, json=news)) == "CALLBACK_UNAUTHORIZED"
+
+
+def test_nobody_is_told_who_is_not_there_or_has_left(app, session, news, buyer):
+    missing = report(app, news | {"recipient_id": 404404})
+    assert (missing.status_code, error_code(missing)) == (404, "NOT_FOUND")
+    session.execute(update(User).where(User.id == buyer.id).values(deleted_at=func.now()))
+    session.commit()
+    assert error_code(report(app, news)) == "NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"recipient_id": None},
+        {"recipient_id": True},
+        {"type": "gossip"},
+        {"target_type": "planet"},
+        {"target_id": 2**63},
+        {"metadata": "words"},
+    ],
+)
+def test_a_report_names_its_wrong_fields(app, news, wrong):
+    answer = report(app, news | wrong)
+    assert (answer.status_code, error_code(answer)) == (422, "VALIDATION_ERROR")
+    (field,) = {name.partition(".")[0] for name in answer.json["error"]["details"]["fields"]}
+    assert [field] == list(wrong)
+
+
+# ── live ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def live(monkeypatch):
+    monkeypatch.setattr(event_streams, "POLL_SECONDS", 0.001)
+    return f"{NOTIFICATIONS}/events"
+
+
+def test_news_are_streamed_as_they_come_and_as_they_are_read(
+    buyer_client, buyer, told, session, live
+):
+    answer, messages = opened(buyer_client, live)
+    assert parsed(next(messages)) == ("update", "1", {"unread_count": 0, "latest": None})
+    told(buyer)
+    name, number, data = parsed(next(messages))
+    (newest,) = listed(buyer_client)["results"]
+    assert (name, number) == ("update", "2")
+    assert data == {"unread_count": 1, "latest": newest}
+    buyer_client.post(f"{NOTIFICATIONS}/read-all")
+    name, number, data = parsed(next(messages))
+    assert (name, number) == ("update", "3")
+    assert data == {"unread_count": 0, "latest": newest | {"is_read": True}}
+    answer.close()
+
+
+def test_a_stream_of_news_is_ones_own(buyer_client, artist_client, artist, session, told, live):
+    told(session.get(User, artist.user_id))
+    answer, messages = opened(buyer_client, live)
+    assert parsed(next(messages))[2] == {"unread_count": 0, "latest": None}
+    answer.close()
+
+
+def test_a_stream_of_news_ends_with_the_session(buyer_client, buyer, session, live):
+    answer, messages = opened(buyer_client, live)
+    next(messages)
+    session.execute(update(SignIn).values(ended_at=func.now()))
+    session.commit()
+    assert list(messages) == []
+    answer.close()
+
+
+def test_strangers_get_no_stream_of_news(client):
+    answer = client.get(f"{NOTIFICATIONS}/events")
     assert (answer.status_code, error_code(answer)) == (401, "UNAUTHORIZED")

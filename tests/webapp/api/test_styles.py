@@ -339,6 +339,44 @@ def test_a_wrong_query_is_a_wrong_field(client, query):
     assert (answer.status_code, error_code(answer)) == (422, "VALIDATION_ERROR")
 
 
+def test_the_catalogue_is_sorted_and_filtered(artist_client, client, session, style):
+    def listed(query, who=client):
+        return [each["id"] for each in who.get(f"{STYLES}?{query}").json["data"]["results"]]
+
+    both = making.style(session, tags=["x", "a", "b c"], usage_count=1, license_type="personal")
+    one = making.style(session, tags=["y", "a"], usage_count=3, license_type="exclusive")
+    pending = making.style(session, training_status="pending", is_active=True)
+    session.commit()
+    assert listed("sort=popular") == [one.id, both.id, style.id]
+    assert listed("sort=created_at") == listed("sort=recent") == [one.id, both.id, style.id]
+    for query in ("tags=a,b c", "tags=A&tags=B%20%20C"):
+        assert listed(query) == [both.id]
+    assert listed("tags_any=b c,boat") == [both.id, style.id]
+    assert listed("tags=a&tags_any=b c,boat") == [both.id]
+    assert listed(f"artist_id={one.artist_id}") == [one.id]
+    assert listed("license_type=personal") == [both.id]
+    assert listed("training_status=pending") == listed("training_status=all") == []
+    assert listed("training_status=all", artist_client) == [style.id]
+    assert pending.id not in listed(f"training_status=all&artist_id={pending.artist_id}")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_the_pages_of_the_most_used_styles_hold_each_once(client, session, limit):
+    made = [making.style(session, usage_count=number // 2) for number in range(5)]
+    session.commit()
+    seen, cursor = [], ""
+    while cursor is not None:
+        data = client.get(f"{STYLES}?sort=popular&limit={limit}{cursor}").json["data"]
+        seen += [each["id"] for each in data["results"]]
+        cursor = data["next_cursor"] and f"&cursor={data['next_cursor']}"
+    assert seen == [made[place].id for place in (4, 3, 2, 1, 0)]
+
+
+def test_too_many_or_foreign_tags_are_a_wrong_field(client):
+    for query in ("tags=" + ",".join("abcdefghijk"), "tags_any=고양이", "license_type=free"):
+        assert error_code(client.get(f"{STYLES}?{query}")) == "VALIDATION_ERROR"
+
+
 def test_following_needs_somebody_who_follows(client, buyer_client, style):
     assert error_code(client.get(f"{STYLES}?following=true")) == "UNAUTHORIZED"
     assert buyer_client.get(f"{STYLES}?following=true").json["data"]["results"] == []
@@ -410,3 +448,12 @@ def test_a_slow_upload_keeps_no_connection_to_the_database(real_app, committed, 
     )
     assert answer.status_code == 201, answer.json
     assert upload.seen == {0}
+
+
+def test_a_name_that_stands_on_certificates_stays_taken(
+    artist_client, ordered, session, style, works
+):
+    artist_client.patch(f"{STYLES}/{style.id}", json={"is_active": False})
+    answer = artist_client.post(STYLES, json=declared() | {"name": style.name.upper()})
+    assert (answer.status_code, error_code(answer)) == (409, "DUPLICATE_STYLE_NAME")
+    assert answer.json["error"]["details"] == {"style_id": style.id}

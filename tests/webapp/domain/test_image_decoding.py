@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests import images as made
 from webapp.domain.image_decoding import perceptual_hash, read_frame, sanitise, write_frame
-from webapp.domain.images import SIGNATURE_IMAGE, TRAINING_IMAGE, BadImage, near
+from webapp.domain.images import PROFILE_IMAGE, SIGNATURE_IMAGE, TRAINING_IMAGE, BadImage, near
 
 RED, BLUE = (220, 30, 30), (30, 30, 220)
 
@@ -35,6 +35,14 @@ def test_what_is_told_of_the_new_file_is_true_of_it():
     assert (image.format, image.width, image.height) == (safe.format, safe.width, safe.height)
     assert safe.sha256 == hashlib.sha256(safe.data).hexdigest()
     assert safe.perceptual_hash == perceptual_hash(made.decoded(made.jpeg()))
+
+
+@pytest.mark.parametrize(
+    "size, kept", [((900, 1600), (288, 512)), ((100, 40), (100, 40)), ((3000, 2), (512, 1))]
+)
+def test_a_picture_that_is_kept_small_keeps_its_shape_and_never_grows(size, kept):
+    safe = sanitise(made.encoded(Image.new("RGB", size)), PROFILE_IMAGE)
+    assert (safe.width, safe.height) == made.decoded(safe.data).size == kept
 
 
 def test_a_png_keeps_its_very_pixels():

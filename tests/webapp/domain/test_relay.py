@@ -9,13 +9,16 @@ from contextlib import suppress
 import pytest
 from kombu import Connection
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from celery_config import DEAD_LETTER_QUEUE, ROUTES, QueueName, TaskName, make_celery
 from tests import making
 from tests.broker import Broker, free_port
+from tests.waiting import wait_for
 from webapp.domain import jobs, relay
+from webapp.domain.models.heartbeat import Heartbeat
 from webapp.domain.models.job import Job
-from webapp.domain.services import steps
+from webapp.domain.services import heartbeats, steps
 from webapp.domain.settings import settings
 
 LOCAL = "amqp://guest:guest@127.0.0.1:5672//"
@@ -83,6 +86,10 @@ def heard(url, queue):
     return found
 
 
+def count(connection, queue):
+    return queue(connection.default_channel).queue_declare(passive=True).message_count
+
+
 def made_queue(name):
     return next(queue for queue in make_celery("amqp://").conf.task_queues if queue.name == name)
 
@@ -111,6 +118,16 @@ def test_due_jobs_ring_once_on_the_queue_of_their_step(celery, broker_url, commi
     ]
     assert heard(broker_url, "uploads") == [("validate_uploads", {"job_id": waiting[3]})]
     assert rung(committed) == [True] * 4
+
+
+def test_bells_that_nobody_would_hear_are_not_rung(
+    celery, broker_url, committed, waiting, monkeypatch
+):
+    without = settings().model_copy(update={"gpu_bells": False})
+    monkeypatch.setattr(relay, "settings", lambda: without)
+    assert relay.sweep(celery) == 1
+    assert heard(broker_url, "image_generation") == []
+    assert heard(broker_url, "uploads") == [("validate_uploads", {"job_id": waiting[3]})]
 
 
 def test_an_unheard_bell_rings_again_after_a_while(celery, broker_url, committed, waiting):
@@ -160,6 +177,38 @@ def test_messages_survive_a_broker_and_carry_ids_only(celery, broker_url, waitin
     assert json.loads(message.body)[:2] == [[], {"job_id": waiting[0]}]
 
 
+def test_a_bell_names_the_request_that_asked_for_its_job(celery, broker_url, waiting):
+    with capture_logs() as lines:
+        relay.sweep(celery)
+    with Connection(broker_url) as connection:
+        message = connection.default_channel.basic_get("image_generation", no_ack=True)
+    assert message.headers["request_id"] == "request-1"
+    [line] = [line for line in lines if line.get("job_id") == waiting[0]]
+    assert (line["event"], line["request_id"]) == ("bell rung", "request-1")
+
+
+def test_a_relay_that_rang_all_leaves_its_heartbeat_with_the_dead_letters(
+    celery, broker_url, committed, waiting
+):
+    relay.sweep(celery)
+    with Connection(broker_url) as connection:
+        poisonous = connection.SimpleQueue(made_queue("uploads"))
+        poisonous.get(timeout=5).reject()
+        poisonous.close()
+        wait_for(lambda: count(connection, DEAD_LETTER_QUEUE) == 1, "the dead letter", seconds=30)
+        with committed.begin() as session:
+            making.change_job(session, waiting[0], rung_at=None)
+        relay.sweep(celery)
+        with committed() as session:
+            assert session.get(Heartbeat, heartbeats.RELAY).numbers == {"dead_letters": 1}
+        kept = connection.SimpleQueue(DEAD_LETTER_QUEUE)
+        kept.get(timeout=5).ack()
+        kept.close()
+    relay.sweep(celery)
+    with committed() as session:
+        assert session.get(Heartbeat, heartbeats.RELAY).numbers == {"dead_letters": 1}
+
+
 def test_queues_are_quorum_queues_that_stop_poison(celery, broker_url, waiting):
     relay.sweep(celery)
     with Connection(broker_url) as connection:
@@ -178,6 +227,8 @@ def test_with_the_broker_away_the_bells_wait_and_the_relay_lives(committed, wait
     assert relay.sweep(celery) == 0
     assert relay.sweep(celery) == 0
     assert time.monotonic() - began < 20  # a hang would be minutes
+    with committed() as session:
+        assert session.get(Heartbeat, heartbeats.RELAY) is None
     assert rung(committed) == [False] * 4
     celery.close()
 

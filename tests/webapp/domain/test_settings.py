@@ -56,13 +56,16 @@ def test_an_error_never_shows_a_secret(environment_of):
     assert refused.value.__cause__ is None
 
 
-PRODUCTION = COMPLETE | {"ENV": "production", "PUBLIC_BASE_URL": "https://example.org"}
+LIVE = {"TOSS_CLIENT_KEY": "live_ck_1", "TOSS_SECRET_KEY": "live_sk_1"}
+PRODUCTION = COMPLETE | LIVE | {"ENV": "production", "PUBLIC_BASE_URL": "https://example.org"}
 
 
 @pytest.mark.parametrize(
     "change, named",
     [
         ({"GOOGLE_BASE_URL": "http://localhost:9001"}, "GOOGLE_BASE_URL"),
+        ({"TOSS_BASE_URL": "http://localhost:9002"}, "TOSS_BASE_URL"),
+        ({"TOSS_CLIENT_KEY": "test_ck_1", "TOSS_SECRET_KEY": "test_sk_1"}, "TOSS_SECRET_KEY"),
         ({"PUBLIC_BASE_URL": "http://example.org"}, "PUBLIC_BASE_URL"),
         ({"SECRET_KEY": "x" * 31}, "SECRET_KEY"),
         ({"INTERNAL_API_TOKEN": "x" * 31}, "INTERNAL_API_TOKEN"),
@@ -70,6 +73,20 @@ PRODUCTION = COMPLETE | {"ENV": "production", "PUBLIC_BASE_URL": "https://exampl
 )
 def test_production_refuses_sandboxes_plain_http_and_short_keys(environment_of, change, named):
     environment_of(**PRODUCTION | change)
+    with pytest.raises(SettingsError, match=named):
+        Settings.from_environment()
+
+
+@pytest.mark.parametrize(
+    "change, named",
+    [
+        (LIVE | {"TOSS_BASE_URL": "http://localhost:9002"}, "TOSS_BASE_URL"),
+        (LIVE | {"TOSS_CLIENT_KEY": "test_ck_1"}, "TOSS_CLIENT_KEY"),
+        (LIVE | {"TOSS_SECRET_KEY": "test_sk_1"}, "TOSS_SECRET_KEY"),
+    ],
+)
+def test_live_keys_are_never_mixed_with_a_sandbox(environment_of, change, named):
+    environment_of(**COMPLETE | change)
     with pytest.raises(SettingsError, match=named):
         Settings.from_environment()
 

@@ -13,6 +13,7 @@ def make(tmp_path):
             given=given,
             web_port=8000,
             google_port=8001,
+            toss_port=8002,
             database_url="postgresql://embedded/site",
             redis_url="redis://embedded/0",
         )
@@ -35,3 +36,9 @@ def test_a_real_google_client_leaves_no_trace_of_the_sandbox(make):
     made = make(GOOGLE_CLIENT_ID="real", GOOGLE_CLIENT_SECRET="given")
     assert "OAUTHLIB_INSECURE_TRANSPORT" not in made
     assert "GOOGLE_BASE_URL" not in made
+
+
+def test_real_keys_of_toss_leave_no_trace_of_the_sandbox(make):
+    made = make(TOSS_CLIENT_KEY="live_ck_real", TOSS_SECRET_KEY="live_sk_real")
+    assert made["TOSS_SECRET_KEY"] == "live_sk_real"
+    assert "TOSS_BASE_URL" not in made

@@ -172,9 +172,8 @@ class FolderStorage:
             content_type=content_type,
             download_name=download_name,
         )
-        query = {"expires": expires, "signature": signature}
-        named = {"download": download_name} if download_name else {}
-        return f"{self._base_url}/storage/{key}?{urlencode(query | named)}"
+        named = "&" + urlencode({"download": download_name}) if download_name else ""
+        return f"{self._base_url}/storage/{key}?expires={expires}&signature={signature}{named}"
 
     def _locate(self, key: str) -> Path:
         if not self._folder.is_dir():

@@ -2,11 +2,19 @@
 
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.domain.db import Base
-from webapp.domain.models.columns import CreatedAt, Id, ObjectKey, Sha256, Time, one_of
+from webapp.domain.models.columns import (
+    CreatedAt,
+    Id,
+    ObjectKey,
+    Sha256,
+    Time,
+    grams_of,
+    one_of,
+)
 
 
 class Role(StrEnum):
@@ -42,6 +50,25 @@ class User(Base):
         UniqueConstraint("username"),
         CheckConstraint(one_of("role", Role), name="role"),
         CheckConstraint("language IN ('en', 'ko')", name="language"),
+        # Only artists are searched and ranked: the indexes leave out everybody else.
+        Index(
+            "ix_users_grams",
+            "username_grams",
+            postgresql_using="gin",
+            postgresql_where="role <> 'user'",
+        ),
+        Index(
+            "ix_users_exact",
+            text("searchable(username::text)"),
+            postgresql_where="role <> 'user'",
+        ),
+        Index(
+            "ix_users_popular",
+            "follower_count",
+            "created_at",
+            "id",
+            postgresql_where="is_active AND role <> 'user'",
+        ),
     )
 
     id: Mapped[Id]
@@ -56,6 +83,7 @@ class User(Base):
     follower_count: Mapped[int] = mapped_column(server_default="0")
     deleted_at: Mapped[Time | None] = mapped_column(comment="anonymised; the ledger stays")
     created_at: Mapped[CreatedAt]
+    username_grams: Mapped[list[str]] = grams_of("username::text")
 
     artist: Mapped["Artist | None"] = relationship(back_populates="user", lazy="joined")
 
@@ -68,6 +96,8 @@ class Artist(Base):
         CheckConstraint(one_of("signature_position", SignaturePosition), name="position"),
         CheckConstraint(one_of("signature_size", SignatureSize), name="size"),
         CheckConstraint("signature_opacity BETWEEN 0.3 AND 1", name="opacity"),
+        Index("ix_artists_grams", "artist_name_grams", postgresql_using="gin"),
+        Index("ix_artists_exact", text("searchable(artist_name::text)")),
     )
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
@@ -83,6 +113,7 @@ class Artist(Base):
     )
     signature_opacity: Mapped[float] = mapped_column(server_default="0.7")
     created_at: Mapped[CreatedAt]
+    artist_name_grams: Mapped[list[str]] = grams_of("artist_name::text")
 
     user: Mapped[User] = relationship(back_populates="artist", lazy="raise")
 

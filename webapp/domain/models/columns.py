@@ -4,9 +4,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from sqlalchemy import BigInteger, DateTime, Identity, String, Text, func
+from sqlalchemy import BigInteger, Computed, DateTime, Identity, String, Text, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import mapped_column
+from sqlalchemy.orm import MappedColumn, mapped_column
 
 Id = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True)]
 BigInt = Annotated[int, mapped_column(BigInteger)]
@@ -20,6 +20,15 @@ Json = Annotated[dict[str, Any], mapped_column(JSONB)]
 JsonList = Annotated[list[Any], mapped_column(JSONB, server_default="[]")]
 Sha256 = Annotated[str, mapped_column(String(64))]
 ObjectKey = Annotated[str, mapped_column(String(200))]
+
+
+def grams_of(text: str) -> MappedColumn[list[str]]:
+    """Return a column in which the database keeps the n-grams of another column, for search.
+
+    `text` is that column as PostgreSQL writes it. Deferred: nothing but a search reads it.
+    """
+    computed = Computed(f"ngrams({text})", persisted=True)
+    return mapped_column(ARRAY(Text), computed, deferred=True)
 
 
 def one_of(column: str, states: type[StrEnum]) -> str:

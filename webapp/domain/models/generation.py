@@ -90,7 +90,31 @@ class Generation(Base):
             postgresql_where="is_public AND NOT is_flagged",
         ),
         Index("ix_generations_mine", "user_id", "created_at", "id"),
-        Index("ix_generations_style", "style_id", "created_at", "id"),
+        Index("ix_generations_mine_by_status", "user_id", "status", "created_at", "id"),
+        Index(
+            "ix_generations_user_popular",
+            "user_id",
+            "like_count",
+            "created_at",
+            "id",
+            postgresql_where="is_public AND NOT is_flagged",
+        ),
+        # What a style's page sums up lies in the index: a popular style has very many images.
+        Index(
+            "ix_generations_style",
+            "style_id",
+            "created_at",
+            "id",
+            postgresql_include=["status", "like_count", "price_tokens"],
+        ),
+        Index(
+            "ix_generations_style_popular",
+            "style_id",
+            "like_count",
+            "created_at",
+            "id",
+            postgresql_where="is_public AND NOT is_flagged",
+        ),
         Index("ix_generations_tags", "prompt_tags", postgresql_using="gin"),
     )
 

@@ -35,6 +35,7 @@ class Job(Base):
         CheckConstraint(one_of("kind", JobKind), name="kind"),
         CheckConstraint(one_of("state", JobState), name="state"),
         Index("ix_jobs_due", "run_at", postgresql_where="state = 'queued'"),
+        Index("ix_jobs_finished_at", "finished_at"),
         Index("ix_jobs_leases", "lease_until", postgresql_where="state = 'running'"),
         Index(
             "ix_jobs_claims", "kind", "step", "batch_key", "id", postgresql_where="state = 'queued'"

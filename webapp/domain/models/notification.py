@@ -32,7 +32,13 @@ class Notification(Base):
         UniqueConstraint("recipient_id", "dedupe_key"),
         CheckConstraint(one_of("type", NotificationType), name="type"),
         Index("ix_notifications_recent", "recipient_id", "created_at", "id"),
-        Index("ix_notifications_unread", "recipient_id", postgresql_where="NOT is_read"),
+        Index(
+            "ix_notifications_unread",
+            "recipient_id",
+            "created_at",
+            "id",
+            postgresql_where="NOT is_read",
+        ),
         Index("ix_notifications_read", "created_at", postgresql_where="is_read"),
     )
 

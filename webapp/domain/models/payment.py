@@ -12,7 +12,11 @@ from webapp.domain.models.columns import CreatedAt, Id, Time, one_of
 
 
 class PurchaseStatus(StrEnum):
-    """Where a purchase stands; paid has given its tokens, refunded has taken them back."""
+    """Where a purchase stands; paid has given its tokens, refunded has taken them back.
+
+    Authorized is written before the provider is asked for the money: until its answer is recorded
+    nobody knows whether the money was taken.
+    """
 
     PENDING = "pending"
     AUTHORIZED = "authorized"
@@ -42,7 +46,13 @@ class Purchase(Base):
             "expires_at",
             postgresql_where="status IN ('pending', 'authorized')",
         ),
+        Index(
+            "ix_purchases_refunding",
+            "updated_at",
+            postgresql_where="status = 'paid' AND refund_key IS NOT NULL",
+        ),
         Index("ix_purchases_approved", "approved_at"),
+        Index("ix_purchases_refunded", "refunded_at"),
     )
 
     id: Mapped[Id]
@@ -59,6 +69,9 @@ class Purchase(Base):
     payment_key: Mapped[str | None] = mapped_column(String(200))
     confirm_key: Mapped[str | None] = mapped_column(
         String(64), comment="Idempotency-Key of the confirmation; a new one after PROVIDER_ERROR"
+    )
+    refund_key: Mapped[str | None] = mapped_column(
+        String(64), comment="Idempotency-Key of a refund that has begun"
     )
     receipt_url: Mapped[str | None] = mapped_column(Text)
     failure: Mapped[dict[str, Any] | None] = mapped_column(JSONB)

@@ -8,7 +8,16 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.domain.db import Base
 from webapp.domain.models.account import Artist
-from webapp.domain.models.columns import CreatedAt, Id, JsonList, ObjectKey, Sha256, Tags, one_of
+from webapp.domain.models.columns import (
+    CreatedAt,
+    Id,
+    JsonList,
+    ObjectKey,
+    Sha256,
+    Tags,
+    grams_of,
+    one_of,
+)
 
 
 class TrainingStatus(StrEnum):
@@ -62,8 +71,14 @@ class Style(Base):
             unique=True,
             postgresql_where="is_active",
         ),
+        # What the catalogue is filtered by lies in its two indexes: who asks for what hardly
+        # anybody sells makes them be read to the end.
         Index(
-            "ix_styles_recent", "created_at", "id", postgresql_where="is_active AND NOT is_flagged"
+            "ix_styles_recent",
+            "created_at",
+            "id",
+            postgresql_where="is_active AND NOT is_flagged",
+            postgresql_include=["training_status", "license_type", "artist_id"],
         ),
         Index(
             "ix_styles_popular",
@@ -71,8 +86,11 @@ class Style(Base):
             "created_at",
             "id",
             postgresql_where="is_active AND NOT is_flagged",
+            postgresql_include=["training_status", "license_type", "artist_id"],
         ),
+        Index("ix_styles_artist", "artist_id", "created_at", "id"),
         Index("ix_styles_tags", "tags", postgresql_using="gin"),
+        Index("ix_styles_grams", "name_grams", postgresql_using="gin"),
     )
 
     id: Mapped[Id]
@@ -100,6 +118,7 @@ class Style(Base):
     sample_keys: Mapped[JsonList]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
+    name_grams: Mapped[list[str]] = grams_of("name::text")
 
     artist: Mapped[Artist] = relationship(lazy="raise")
 
@@ -138,7 +157,17 @@ class Tag(Base):
     """An English word people search and prompt by; moderation switches it off here."""
 
     __tablename__ = "tags"
-    __table_args__ = (Index("uq_tags_name", "name", unique=True),)
+    __table_args__ = (
+        Index("uq_tags_name", "name", unique=True),
+        Index(
+            "ix_tags_popular",
+            text("usage_count DESC"),
+            "name",
+            postgresql_where="is_active AND NOT is_flagged AND usage_count > 0",
+        ),
+        Index("ix_tags_prefix", "name", postgresql_ops={"name": "text_pattern_ops"}),
+        Index("ix_tags_grams", "name_grams", postgresql_using="gin"),
+    )
 
     id: Mapped[Id]
     name: Mapped[str] = mapped_column(Text)
@@ -146,3 +175,4 @@ class Tag(Base):
     is_active: Mapped[bool] = mapped_column(server_default="true")
     is_flagged: Mapped[bool] = mapped_column(server_default="false")
     created_at: Mapped[CreatedAt]
+    name_grams: Mapped[list[str]] = grams_of("name")

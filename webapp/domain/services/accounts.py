@@ -1,38 +1,50 @@
 """People: sign in and out, become an artist, change a profile, and read one's own account."""
 
-import io
 import re
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from PIL import Image
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import Select, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp.domain import images
 from webapp.domain.errors import (
-    IMAGE_ERRORS,
     AccountInactive,
     AlreadyArtist,
+    ArtistOnly,
     DuplicateUsername,
     SessionExpired,
 )
 from webapp.domain.gateways.storage import Storage
-from webapp.domain.identifiers import object_key
-from webapp.domain.image_processes import sanitise_in_subprocess
-from webapp.domain.images import SafeImage
-from webapp.domain.models.account import Artist, Role, SignIn, User
-from webapp.domain.services import ledger, notifications
+from webapp.domain.models.account import (
+    Artist,
+    Role,
+    SignaturePosition,
+    SignatureSize,
+    SignIn,
+    User,
+)
+from webapp.domain.services import ledger, notifications, pictures
 from webapp.domain.viewing import signed_url
 
 SIGN_IN_LIFETIME = timedelta(days=14)
 MIN_USERNAME, MAX_USERNAME = 3, 50
 NAME_TRIES = 8
-MIN_CONTRAST = 40  # of 255; below, nothing can be seen
+
+# Asked by every request of everybody: put together once.
+SIGNED_IN = (
+    select(
+        User,
+        and_(SignIn.ended_at.is_(None), SignIn.expires_at > func.clock_timestamp()).label(
+            "is_open"
+        ),
+    )
+    .join(SignIn, SignIn.user_id == User.id)
+    .where(SignIn.id == bindparam("sign_in_id"))
+)
 
 
 @dataclass(frozen=True)
@@ -97,16 +109,7 @@ def signed_in_user(session: Session, sign_in_id: str) -> User:
 
     Raises SessionExpired when it ran out or was ended, AccountInactive for a closed account.
     """
-    row = session.execute(
-        select(
-            User,
-            and_(SignIn.ended_at.is_(None), SignIn.expires_at > func.clock_timestamp()).label(
-                "is_open"
-            ),
-        )
-        .join(SignIn, SignIn.user_id == User.id)
-        .where(SignIn.id == sign_in_id)
-    ).one_or_none()
+    row = session.execute(SIGNED_IN, {"sign_in_id": sign_in_id}).one_or_none()
     if row is None or not row.is_open:
         raise SessionExpired
     user: User = row[0]
@@ -133,6 +136,36 @@ def end_all_sign_ins(session: Session, user_id: int) -> None:
     )
 
 
+def purge_sign_ins(session: Session) -> int:
+    """Forget sessions that have run out or were ended; return how many."""
+    gone = session.execute(
+        delete(SignIn)
+        .where(or_(SignIn.ended_at.is_not(None), SignIn.expires_at < func.clock_timestamp()))
+        .returning(SignIn.id)
+    )
+    return len(gone.all())
+
+
+def stay(session: Session, user_id: int) -> None:
+    """Keep a person from leaving until this transaction ends, so that what is written now is seen.
+
+    Raises AccountInactive for who has left meanwhile.
+    """
+    _check_active(
+        session, select(User.is_active).with_for_update(read=True, key_share=True), user_id
+    )
+
+
+def _hold_alone(session: Session, user_id: int) -> None:
+    """As `stay`, one change at a time: that of a unique name needs the row for itself."""
+    _check_active(session, select(User.is_active).with_for_update(), user_id)
+
+
+def _check_active(session: Session, locked: Select[bool], user_id: int) -> None:
+    if session.scalar(locked.where(User.id == user_id)) is False:
+        raise AccountInactive
+
+
 def upgrade_to_artist(
     session: Session,
     storage: Storage,
@@ -146,11 +179,8 @@ def upgrade_to_artist(
 
     Raises AlreadyArtist, or the error of a signature that is no usable PNG.
     """
-    if session.get(Artist, user.id) is not None:
-        raise AlreadyArtist
-    clean = _clean_signature(signature)
-    key = object_key("signatures", "png")
-    storage.put(key, clean.data, content_type="image/png")
+    key, sha256 = pictures.store_signature(storage, signature)
+    stay(session, user.id)
     made: Artist | None = session.scalar(
         insert(Artist)
         .values(
@@ -158,7 +188,7 @@ def upgrade_to_artist(
             artist_name=artist_name,
             verified_email=verified_email or user.email,
             signature_key=key,
-            signature_sha256=clean.sha256,
+            signature_sha256=sha256,
         )
         .on_conflict_do_nothing()
         .returning(Artist)
@@ -172,52 +202,73 @@ def upgrade_to_artist(
     return made
 
 
-def _clean_signature(signature: bytes) -> SafeImage:
-    try:
-        clean = sanitise_in_subprocess(signature, images.SIGNATURE_IMAGE, keep_alpha=True)
-        _refuse_blank(clean)
-    except images.BadImage as error:
-        bad = {
-            "idx": 0,
-            "filename": "signature_image",
-            "code": error.code,
-            "actual": error.actual,
-            "limit": error.limit,
-        }
-        raise IMAGE_ERRORS[error.code](images=[bad]) from error
-    return clean
-
-
-def _refuse_blank(clean: SafeImage) -> None:
-    """Raise BadImage when nothing is drawn: later, every order would fail for it."""
-    with Image.open(io.BytesIO(clean.data), formats=("PNG",)) as image:
-        has_alpha = image.mode == "RGBA"
-        ink = image.getchannel("A") if has_alpha else image.convert("L")
-        levels = [level for level, count in enumerate(ink.histogram()) if count]
-    spread = levels[-1] if has_alpha else levels[-1] - levels[0]
-    if spread < MIN_CONTRAST:
-        raise images.BadImage(images.ImageCode.CORRUPT)
-
-
 def update_profile(
     session: Session,
+    storage: Storage,
     *,
     user: User,
-    username: str | None,
-    bio: str | None,
-    language: str | None,
+    username: str | None = None,
+    bio: str | None = None,
+    language: str | None = None,
+    picture: bytes | None = None,
 ) -> None:
-    """Change what was given. Raises DuplicateUsername."""
-    if username is not None and username != user.username:
-        user.username = username
-    if bio is not None:
-        user.bio = bio
-    if language is not None:
-        user.language = language
+    """Change what was given; `picture` is a JPG or PNG file.
+
+    Raises DuplicateUsername, or the error of a picture that cannot be used.
+    """
+    picture_key = None if picture is None else pictures.store_portrait(storage, picture)
+    _hold_alone(session, user.id)
+    given = {
+        "username": username,
+        "bio": bio,
+        "language": language,
+        "profile_image_key": picture_key,
+    }
+    for name, value in given.items():
+        if value is not None:
+            setattr(user, name, value)
     try:
         session.flush()
     except IntegrityError as error:
         raise DuplicateUsername(username=username) from error
+
+
+def update_artist(
+    session: Session,
+    storage: Storage,
+    *,
+    user: User,
+    artist_name: str | None = None,
+    signature: bytes | None = None,
+    signature_position: SignaturePosition | None = None,
+    signature_size: SignatureSize | None = None,
+    signature_opacity: float | None = None,
+) -> Artist:
+    """Change what was given of an artist's name and signature.
+
+    It is for later images only: an image gets the signature its artist has when it is signed, so
+    one that is ordered but not yet rendered gets the new one, and no delivered image ever changes.
+    Raises the error of a signature that is no usable PNG, and ArtistOnly.
+    """
+    drawn = None if signature is None else pictures.store_signature(storage, signature)
+    key, sha256 = drawn or (None, None)
+    stay(session, user.id)
+    artist = user.artist
+    if artist is None:
+        raise ArtistOnly(role=user.role)
+    given = {
+        "artist_name": artist_name,
+        "signature_key": key,
+        "signature_sha256": sha256,
+        "signature_position": signature_position,
+        "signature_size": signature_size,
+        "signature_opacity": signature_opacity,
+    }
+    for name, value in given.items():
+        if value is not None:
+            setattr(artist, name, value)
+    session.flush()
+    return artist
 
 
 def profile(session: Session, storage: Storage, user: User) -> dict[str, Any]:

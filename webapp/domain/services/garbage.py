@@ -1,12 +1,10 @@
 """Object garbage: what lies in storage and is named by no row."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
-from sqlalchemy.orm import Session
 
+from webapp.domain.db import UnitOfWork
 from webapp.domain.gateways.storage import ObjectInfo, Storage
 
 KEPT = timedelta(hours=24)
@@ -29,7 +27,7 @@ NAMED = """
 
 def collect(
     storage: Storage,
-    unit_of_work: Callable[[], AbstractContextManager[Session]],
+    unit_of_work: UnitOfWork,
     *,
     older_than: timedelta = KEPT,
 ) -> int:
@@ -55,7 +53,7 @@ def _is_old(info: ObjectInfo, before: datetime) -> bool:
 
 def _delete_unnamed(
     storage: Storage,
-    unit_of_work: Callable[[], AbstractContextManager[Session]],
+    unit_of_work: UnitOfWork,
     keys: list[str],
 ) -> int:
     with unit_of_work() as session:

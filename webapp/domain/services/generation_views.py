@@ -3,12 +3,13 @@
 Core selects into plain rows; nothing is loaded lazily. Every URL is short-lived.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session, aliased
 
 from webapp.domain.errors import (
     GenerationNotFound,
@@ -22,8 +23,9 @@ from webapp.domain.models.generation import Generation, GenerationStatus, Order
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import Style
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
-from webapp.domain.services import generations, likes
+from webapp.domain.services import follows, generations, ledger, likes
 from webapp.domain.services.licenses import certificate_url
+from webapp.domain.services.moderation_views import ModerationFilter
 from webapp.domain.settings import settings
 from webapp.domain.viewing import Viewer, signed_url, tag_conditions
 
@@ -40,6 +42,7 @@ COLUMNS = (
     Artist.artist_name,
     Job.tries,
     Job.run_at,
+    ledger.is_reversed().label("is_reversed"),
 )
 FEED_COLUMNS = (
     Generation.id,
@@ -173,7 +176,7 @@ def own(
     session: Session, storage: Storage, *, user_id: int, wanted: OwnFilter, page: PageRequest
 ) -> Page:
     """List a person's own images, newest first."""
-    conditions = [Generation.user_id == user_id]
+    conditions = [Generation.user_id == user_id, Generation.deleted_at.is_(None)]
     if wanted.status is not None:
         conditions.append(Generation.status == wanted.status)
     if wanted.is_public is not None:
@@ -181,38 +184,91 @@ def own(
     if wanted.style_id is not None:
         conditions.append(Generation.style_id == wanted.style_id)
     keyset = _keyset("recent", {"list": "own", "user_id": user_id, **vars(wanted)})
-    rows = session.execute(keyset.apply(_with_all(user_id).where(*conditions), page)).all()
+    ids = keyset.apply(select(Generation.id).where(*conditions), page)
+    rows = session.execute(keyset.look_up(_with_all(user_id), ids)).all()
     return keyset.page(rows, page, lambda row: _owner_view(storage, row))
+
+
+def for_admin(
+    session: Session, storage: Storage, *, wanted: ModerationFilter, page: PageRequest
+) -> Page:
+    """List images in every state, newest first; `q` is a tag of the prompt."""
+    conditions: list[ColumnElement[bool]] = [Generation.deleted_at.is_(None)]
+    if wanted.is_flagged is not None:
+        conditions.append(Generation.is_flagged.is_(wanted.is_flagged))
+    if wanted.user_id is not None:
+        conditions.append(Generation.user_id == wanted.user_id)
+    if wanted.q is not None:
+        conditions.append(Generation.prompt_tags.contains([wanted.q.lower()]))
+    keyset = _keyset("recent", {"list": "admin", **vars(wanted)})
+    rows = session.execute(keyset.apply(_with_all(None).where(*conditions), page)).all()
+    return keyset.page(
+        rows, page, lambda row: _owner_view(storage, row) | {"is_flagged": row.is_flagged}
+    )
 
 
 def feed(
     session: Session, storage: Storage, *, viewer: Viewer, wanted: FeedFilter, page: PageRequest
 ) -> Page:
-    """List what everybody may see: public, completed, unflagged."""
-    conditions: list[ColumnElement[bool]] = [
-        Generation.is_public.is_(True),
-        Generation.is_flagged.is_(False),
-        *tag_conditions(Generation.prompt_tags, wanted.tags, wanted.tags_any),
-    ]
+    """List what everybody may see: public, completed, unflagged.
+
+    `following` keeps what the people made whom the viewer follows, and what anybody made in a
+    style of theirs: who follows an artist wants to see what becomes of the style.
+    """
+    keyset = _keyset(wanted.sort, {"list": "feed", **vars(wanted)})
+    # Not "IS TRUE": only these very words let PostgreSQL use the feed's indexes.
+    conditions = [Generation.is_public, ~Generation.is_flagged]
     for column, value in (
         (Generation.style_id, wanted.style_id),
-        (Style.artist_id, wanted.artist_id),
         (Generation.user_id, wanted.user_id),
     ):
         if value is not None:
             conditions.append(column == value)
+    shown = select(Generation).where(*conditions)
+    narrowing = _narrowing(Generation, viewer, wanted)
+    if wanted.artist_id is not None:
+        styles = select(Style.id).where(Style.artist_id == wanted.artist_id).subquery("styles_of")
+        of_style = _sortable(shown).where(Generation.style_id == styles.c.id, *narrowing)
+        rows = _looked_up(session, viewer, keyset, keyset.merge(styles, of_style, page))
+    elif not narrowing:
+        rows = _looked_up(session, viewer, keyset, keyset.apply(_sortable(shown), page))
+    else:
+        near = aliased(Generation, keyset.near(shown, page))
+        walked = select(near.id).where(*_narrowing(near, viewer, wanted))
+        rows = _looked_up(session, viewer, keyset, keyset.on(near).apply(walked, page))
+        if len(rows) <= page.limit:
+            every = keyset.gather(_sortable(shown).where(*narrowing), page)
+            rows = _looked_up(session, viewer, keyset, every)
+    return keyset.page(rows, page, lambda row: _card(storage, row))
+
+
+def _narrowing(
+    image: type[Generation], viewer: Viewer, wanted: FeedFilter
+) -> list[ColumnElement[bool]]:
+    """Return the conditions that no index holds in the feed's order."""
+    conditions = tag_conditions(image.prompt_tags, wanted.tags, wanted.tags_any)
     if wanted.following:
-        conditions.append(false())  # nobody follows anybody yet
+        conditions.append(
+            follows.by_followed(viewer.user_id, image.user_id)
+            | follows.in_style_of_followed(viewer.user_id, image.style_id)
+        )
+    return conditions
+
+
+def _sortable(shown: AnySelect) -> AnySelect:
+    return shown.with_only_columns(Generation.id, Generation.like_count, Generation.created_at)
+
+
+def _looked_up(
+    session: Session, viewer: Viewer, keyset: Keyset, ids: AnySelect
+) -> Sequence[AnyRow]:
     statement = (
         select(*FEED_COLUMNS, _is_liked(viewer.user_id))
         .join(User, User.id == Generation.user_id)
         .join(Style, Style.id == Generation.style_id)
         .join(Artist, Artist.user_id == Style.artist_id)
-        .where(*conditions)
     )
-    keyset = _keyset(wanted.sort, {"list": "feed", **vars(wanted)})
-    rows = session.execute(keyset.apply(statement, page)).all()
-    return keyset.page(rows, page, lambda row: _card(storage, row))
+    return session.execute(keyset.look_up(statement, ids)).all()
 
 
 def _keyset(sort: str, binding: dict[str, Any]) -> Keyset:
@@ -303,7 +359,7 @@ def _owner_view(storage: Storage, row: AnyRow) -> dict[str, Any]:
         "negative_tags": row.negative_tags,
         "price_tokens": row.price_tokens,
         "consumed_tokens": row.price_tokens,
-        "refunded": row.status in REFUNDED,
+        "refunded": row.status in REFUNDED or row.is_reversed,
         "attempt": (row.tries or 0) + 1,
         "next_retry_at": row.run_at if is_waiting else None,
         "failure": _failure(row),

@@ -3,7 +3,7 @@
 import secrets
 from datetime import UTC, datetime
 
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain import jobs, pipelines
@@ -27,18 +27,47 @@ from webapp.domain.models.job import JobKind
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.style import Style, TrainingStatus
 from webapp.domain.pagination import AnyRow
-from webapp.domain.services import ledger, licenses, notifications, tags
+from webapp.domain.services import accounts, ledger, licenses, notifications, tags
 from webapp.domain.viewing import Viewer
 
 SEED_RANGE = 2**32
 MAX_PROMPT_TAGS = 30
+# What `may_see` asks of a row.
+VISIBILITY = (
+    Generation.user_id,
+    Generation.status,
+    Generation.is_public,
+    Generation.is_flagged,
+    Generation.deleted_at,
+)
 
 
 def may_see(viewer: Viewer, image: AnyRow) -> bool:
     """Tell whether a viewer may see an image, given its owner, state and flags."""
+    if image.deleted_at is not None:
+        return False  # its owner left: it is gone for administrators too
     is_done = image.status == GenerationStatus.COMPLETED
     is_shown = image.is_public and not image.is_flagged and is_done
     return is_shown or viewer.may_manage(image.user_id)
+
+
+def visible(session: Session, viewer: Viewer, generation_id: int) -> AnyRow:
+    """Return owner, state and flags of an image that a viewer may see; else GenerationNotFound."""
+    image = session.execute(select(*VISIBILITY).where(Generation.id == generation_id)).one_or_none()
+    if image is None or not may_see(viewer, image):
+        raise GenerationNotFound(id=generation_id)
+    return image
+
+
+def owner_of_completed(session: Session, viewer: Viewer, generation_id: int) -> int:
+    """Return whose a completed image is that a viewer may see: such can be liked and commented.
+
+    Raises GenerationNotFound.
+    """
+    image = visible(session, viewer, generation_id)
+    if image.status != GenerationStatus.COMPLETED:
+        raise GenerationNotFound(id=generation_id)
+    return int(image.user_id)
 
 
 def request(
@@ -60,11 +89,12 @@ def request(
 
     All or nothing: the caller's one commit makes all of it true. Image k gets seed + k.
     """
+    accounts.stay(session, user.id)
     style = _style_for_sale(session, style_id, user.id, expected_price_tokens)
     prompt = _prompt(session, prompt_tags, field="prompt_tags", at_least=1)
     negative = _prompt(session, negative_tags, field="negative_tags", at_least=0)
     total = style.price_tokens * count
-    available = ledger.balances(session, user.id).spendable
+    available = ledger.spendable(session, user.id)
     if available < total:
         raise InsufficientTokens(required=total, available=available)
     order = Order(
@@ -111,7 +141,14 @@ def request(
 def _style_for_sale(
     session: Session, style_id: int, buyer_id: int, expected_price_tokens: int | None
 ) -> Style:
-    style = session.get(Style, style_id)
+    # Held until the order is there, as its foreign key would: an artist who leaves in the same
+    # moment either waits and finds the order, or was first and the style is no longer on sale.
+    style = session.scalar(
+        select(Style)
+        .where(Style.id == style_id)
+        .with_for_update(read=True, key_share=True)
+        .execution_options(populate_existing=True)
+    )
     hidden = style is None or not style.is_active or style.is_flagged
     if style is None or hidden:
         raise StyleNotFound(id=style_id)
@@ -148,25 +185,32 @@ def edit(
 ) -> None:
     """Show an own image to everybody, hide it again, or describe it.
 
-    Raises GenerationStillProcessing or InvalidTransition when there is no image to show.
+    Raises what `check_can_be_public` raises.
     """
+    accounts.stay(session, user_id)
     generation = _own(session, user_id, generation_id)
-    if is_public and generation.status != GenerationStatus.COMPLETED:
-        if generation.status in {GenerationStatus.FAILED, GenerationStatus.CANCELED}:
-            raise InvalidTransition(
-                **{
-                    "from": generation.status,
-                    "action": "publish",
-                    "allowed": [GenerationStatus.COMPLETED],
-                }
-            )
-        raise GenerationStillProcessing(generation_ids=[generation_id])
+    if is_public:
+        check_can_be_public(generation)
     if is_public is not None:
         generation.is_public = is_public
     if description is not None:
         generation.description = description
     generation.updated_at = func.clock_timestamp()
     session.flush()
+
+
+def check_can_be_public(generation: Generation) -> None:
+    """Raise GenerationStillProcessing or InvalidTransition when there is no image to show."""
+    if generation.status in {GenerationStatus.FAILED, GenerationStatus.CANCELED}:
+        raise InvalidTransition(
+            **{
+                "from": generation.status,
+                "action": "publish",
+                "allowed": [GenerationStatus.COMPLETED],
+            }
+        )
+    if generation.status != GenerationStatus.COMPLETED:
+        raise GenerationStillProcessing(generation_ids=[generation.id])
 
 
 def _own(session: Session, user_id: int, generation_id: int) -> Generation:
@@ -222,7 +266,6 @@ def fail(session: Session, generation_id: int, cause: str, message: str) -> None
         NotificationType.GENERATION_FAILED,
         target_type="generation",
         target_id=failed.id,
-        event=str(failed.id),
     )
 
 
@@ -256,5 +299,4 @@ def complete(session: Session, generation_id: int, perceptual_hash: str, **image
         NotificationType.GENERATION_COMPLETE,
         target_type="generation",
         target_id=generation.id,
-        event=str(generation.id),
     )

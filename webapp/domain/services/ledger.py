@@ -1,4 +1,4 @@
-"""Tokens: bonus, grant, hold, payout, refund – exactly once each, by unique constraints.
+"""Tokens: bonus, grant, purchase, hold, payout, refund – once each, by unique constraints.
 
 `move` is the only way an amount moves. The debit of a person's account is one statement guarded
 by `balance >= amount`; read-then-write would let parallel requests spend the same tokens twice.
@@ -7,17 +7,19 @@ by `balance >= amount`; read-then-write would let parallel requests spend the sa
 import hashlib
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from webapp.domain.errors import InsufficientTokens
 from webapp.domain.models.account import User
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.ledger import Account, AccountKind, Transfer, TransferKind
+from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
 
 WELCOME_TOKENS = 100
+_BACK = aliased(Transfer)  # made once: it is slow to make
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,32 @@ def grant(session: Session, user_id: int, amount: int, key: str) -> None:
     move(session, platform, spendable, amount, TransferKind.GRANT, key=f"grant:{key}")
 
 
+def credit_purchase(session: Session, purchase: Purchase) -> None:
+    """Give the tokens of a purchase that was paid."""
+    move(
+        session,
+        _account(session, None, AccountKind.PLATFORM),
+        _account(session, purchase.user_id, AccountKind.SPENDABLE),
+        purchase.amount_tokens,
+        TransferKind.PURCHASE,
+        key=f"purchase:{purchase.id}",
+        purchase_id=purchase.id,
+    )
+
+
+def refund_purchase(session: Session, purchase: Purchase) -> None:
+    """Take the tokens of a purchase back. Raises InsufficientTokens when they were spent."""
+    move(
+        session,
+        _account(session, purchase.user_id, AccountKind.SPENDABLE),
+        _account(session, None, AccountKind.PLATFORM),
+        purchase.amount_tokens,
+        TransferKind.PURCHASE_REFUND,
+        key=f"purchase_refund:{purchase.id}",
+        purchase_id=purchase.id,
+    )
+
+
 def hold(session: Session, generation: Generation) -> None:
     """Take the price of a generation from its buyer into escrow.
 
@@ -75,6 +103,30 @@ def release(session: Session, generation: Generation) -> None:
 def refund(session: Session, generation: Generation) -> None:
     """Give the buyer of a failed or canceled generation everything back."""
     _settle(session, generation, generation.user_id, AccountKind.SPENDABLE, TransferKind.REFUND)
+
+
+def reverse(session: Session, generation: Generation) -> int:
+    """Give the buyer of a delivered generation its price back out of the artist's earnings.
+
+    Returns the transfer's id.
+    """
+    artist_id = session.scalar(select(Style.artist_id).where(Style.id == generation.style_id))
+    return move(
+        session,
+        _account(session, artist_id, AccountKind.EARNED),
+        _account(session, generation.user_id, AccountKind.SPENDABLE),
+        generation.price_tokens,
+        TransferKind.REVERSAL,
+        key=f"reversal:{generation.id}",
+        generation_id=generation.id,
+    )
+
+
+def is_reversed() -> ColumnElement[bool]:
+    """Return the condition that an administrator gave the price of a row's generation back."""
+    return exists().where(
+        _BACK.generation_id == Generation.id, _BACK.kind == TransferKind.REVERSAL.value
+    )
 
 
 def _settle(
@@ -104,26 +156,30 @@ def move(
     *,
     key: str,
     generation_id: int | None = None,
-) -> None:
-    """Move an amount from one account to another and write its row.
+    purchase_id: int | None = None,
+) -> int:
+    """Move an amount from one account to another and write its row; return the row's id.
 
     Raises InsufficientTokens when the debit account is a person's and does not cover it, and
-    IntegrityError when the key, or another outcome of the same generation, was there before.
+    IntegrityError when the key, or another outcome of the same thing, was there before.
     """
     debit_after = _change(session, debit, -amount)
     credit_after = _change(session, credit, amount)
-    session.execute(
-        insert(Transfer).values(
+    return session.scalars(
+        insert(Transfer)
+        .values(
             debit_account_id=debit.id,
             credit_account_id=credit.id,
             amount=amount,
             kind=kind,
             generation_id=generation_id,
+            purchase_id=purchase_id,
             idempotency_key=key,
             debit_balance_after=debit_after,
             credit_balance_after=credit_after,
         )
-    )
+        .returning(Transfer.id)
+    ).one()
 
 
 def _change(session: Session, account: Account, amount: int) -> int | None:
@@ -157,6 +213,18 @@ def _account(session: Session, owner_id: int | None, kind: AccountKind) -> Accou
         )
         account = session.scalars(wanted).one()
     return account
+
+
+def spendable(session: Session, user_id: int) -> int:
+    """Return what a person can spend."""
+    return (
+        session.scalar(
+            select(Account.balance).where(
+                Account.owner_id == user_id, Account.kind == AccountKind.SPENDABLE
+            )
+        )
+        or 0
+    )
 
 
 def balances(session: Session, user_id: int) -> Balances:

@@ -70,8 +70,20 @@ INVARIANTS: dict[str, str] = {
         LEFT JOIN notifications ON notifications.target_type = 'generation'
              AND notifications.target_id = generations.id
              AND notifications.type IN ('generation_complete', 'generation_failed')
-        WHERE generations.status IN ('completed', 'failed')
+        WHERE generations.status IN ('completed', 'failed') AND generations.deleted_at IS NULL
+          -- what was read is forgotten after 30 days
+          AND generations.created_at > clock_timestamp() - interval '30 days'
         GROUP BY generations.id HAVING count(notifications.id) <> 1""",
+    "I11 tokens credited equal purchases paid": """
+        SELECT 'purchase ' || id || ' is ' || status || ' with ' || credited || ' of '
+               || amount_tokens || ' tokens credited and ' || returned || ' returned'
+        FROM (SELECT purchases.id, purchases.status, purchases.amount_tokens,
+                     coalesce(sum(amount) FILTER (WHERE kind = 'purchase'), 0) AS credited,
+                     coalesce(sum(amount) FILTER (WHERE kind = 'purchase_refund'), 0) AS returned
+              FROM purchases LEFT JOIN transfers ON transfers.purchase_id = purchases.id
+              GROUP BY purchases.id) AS outcomes
+        WHERE credited <> amount_tokens * (status IN ('paid', 'refunded'))::int
+           OR returned <> amount_tokens * (status = 'refunded')::int""",
     "every delivered image has its certificate": """
         SELECT 'generation ' || generations.id || ' has no certificate'
         FROM generations LEFT JOIN certificates ON certificates.generation_id = generations.id

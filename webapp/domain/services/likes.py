@@ -1,15 +1,15 @@
 """Like an image and take it back; the image's counter moves in the same commit as the like."""
 
-from sqlalchemy import ColumnElement, delete, exists, false, select, update
+from sqlalchemy import ColumnElement, delete, exists, false, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from webapp.domain.errors import DuplicateLike, GenerationNotFound
+from webapp.domain.errors import DuplicateLike
 from webapp.domain.models.account import User
-from webapp.domain.models.generation import Generation, GenerationStatus
+from webapp.domain.models.generation import Generation
 from webapp.domain.models.like import Like
 from webapp.domain.models.notification import NotificationType
-from webapp.domain.services import generations, notifications
+from webapp.domain.services import accounts, generations, notifications
 from webapp.domain.viewing import Viewer
 
 
@@ -33,7 +33,7 @@ def like(session: Session, *, user: User, generation_id: int) -> int:
 
 def unlike(session: Session, *, user: User, generation_id: int) -> None:
     """Like an image no longer, if one did. Raises GenerationNotFound."""
-    _check_visible(session, user, generation_id)
+    generations.owner_of_completed(session, Viewer.of(user), generation_id)
     _remove(session, user, generation_id)
 
 
@@ -47,7 +47,8 @@ def toggle(session: Session, *, user: User, generation_id: int) -> tuple[bool, i
 
 def _add(session: Session, user: User, generation_id: int) -> int | None:
     """Return the likes of the image, or None when this person liked it before."""
-    owner_id = _check_visible(session, user, generation_id)
+    accounts.stay(session, user.id)
+    owner_id = generations.owner_of_completed(session, Viewer.of(user), generation_id)
     made = session.scalar(
         insert(Like)
         .values(generation_id=generation_id, user_id=user.id)
@@ -76,18 +77,6 @@ def _remove(session: Session, user: User, generation_id: int) -> int:
         .returning(Like.user_id)
     ).all()
     return _count(session, generation_id, -len(gone))
-
-
-def _check_visible(session: Session, user: User, generation_id: int) -> int:
-    """Return whose image it is; raises GenerationNotFound for what this person may not see."""
-    row = session.execute(
-        select(
-            Generation.user_id, Generation.status, Generation.is_public, Generation.is_flagged
-        ).where(Generation.id == generation_id, Generation.status == GenerationStatus.COMPLETED)
-    ).one_or_none()
-    if row is None or not generations.may_see(Viewer.of(user), row):
-        raise GenerationNotFound(id=generation_id)
-    return int(row.user_id)
 
 
 def _count(session: Session, generation_id: int, more: int) -> int:

@@ -18,7 +18,8 @@ from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
-from webapp.domain.services import training_views
+from webapp.domain.services import follows, ledger, offers, training_views
+from webapp.domain.services.moderation_views import ModerationFilter
 from webapp.domain.viewing import Viewer, signed_url, tag_conditions
 
 FINAL = frozenset({TrainingStatus.COMPLETED, TrainingStatus.FAILED})
@@ -29,6 +30,17 @@ _LATEST_RUN = (
     .where(TrainingRun.style_id == Style.id)
     .correlate(Style)
     .scalar_subquery()
+)
+_EARNED = (
+    select(func.coalesce(func.sum(Generation.price_tokens), 0))
+    .where(
+        Generation.style_id == Style.id,
+        Generation.status == GenerationStatus.COMPLETED,
+        ~ledger.is_reversed(),
+    )
+    .correlate(Style)
+    .scalar_subquery()
+    .label("earned")
 )
 _PERSON = (
     User.username,
@@ -56,6 +68,15 @@ _CARD = (
     Style.tags,
     Style.created_at,
 )
+_DETAIL = (
+    *_CARD,
+    Style.valid_from,
+    Style.valid_to,
+    Style.is_active,
+    Style.is_flagged,
+    Style.sample_keys,
+    Style.updated_at,
+)
 
 
 @dataclass(frozen=True)
@@ -74,11 +95,11 @@ class StyleFilter:
 def detail(session: Session, storage: Storage, *, style_id: int, viewer: Viewer) -> dict[str, Any]:
     """Return one style as this viewer may see it; raises StyleNotFound."""
     row = session.execute(
-        _joined(select(*Style.__table__.columns, *_PERSON, *_RUN))
+        _joined(select(*_DETAIL, *_PERSON, *_RUN))
         .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
         .where(Style.id == style_id)
     ).one_or_none()
-    if row is None or not _may_see(row, viewer):
+    if row is None or not offers.may_see(viewer, row):
         raise StyleNotFound(id=style_id)
     view = _public_view(session, storage, row)
     if viewer.may_manage(row.artist_id):
@@ -120,12 +141,11 @@ def catalogue(
     viewer: Viewer,
     page: PageRequest,
 ) -> Page:
-    """List styles: active and unflagged; unfinished ones only to their artist."""
-    conditions: list[ColumnElement[bool]] = [
-        Style.is_active.is_(True),
-        Style.is_flagged.is_(False),
-        *tag_conditions(Style.tags, wanted.tags, wanted.tags_any),
-    ]
+    """List styles: active and unflagged; unfinished ones only to their artist.
+
+    `following` keeps the styles of the artists that the viewer follows.
+    """
+    conditions = tag_conditions(Style.tags, wanted.tags, wanted.tags_any)
     if wanted.training_status != TrainingStatus.COMPLETED:
         conditions.append(Style.artist_id == viewer.user_id if viewer.user_id else false())
     if wanted.training_status != ALL:
@@ -135,30 +155,50 @@ def catalogue(
     if wanted.license_type is not None:
         conditions.append(Style.license_type == wanted.license_type)
     if wanted.following:
-        conditions.append(false())  # nobody follows anybody yet
+        conditions.append(follows.by_followed(viewer.user_id, Style.artist_id))
     keyset = _keyset(wanted.sort, {"list": "styles", **vars(wanted)})
-    statement = _joined(select(*_CARD, *_PERSON)).where(*conditions)
-    rows = session.execute(keyset.apply(statement, page)).all()
+    statement = _joined(select(*_CARD, *_PERSON))
+    ids = keyset.apply(select(Style.id).where(*offers.SHOWN, *conditions), page)
+    rows = session.execute(keyset.look_up(statement, ids)).all()
     return keyset.page(rows, page, lambda row: _card(storage, row))
 
 
 def own(session: Session, storage: Storage, *, artist_id: int, page: PageRequest) -> Page:
     """List an artist's own styles in every state, newest first."""
-    earned = (
-        select(func.coalesce(func.sum(Generation.price_tokens), 0))
-        .where(Generation.style_id == Style.id, Generation.status == GenerationStatus.COMPLETED)
-        .correlate(Style)
-        .scalar_subquery()
-        .label("earned")
-    )
     keyset = _keyset("recent", {"list": "own styles", "artist_id": artist_id})
     statement = (
-        _joined(select(*_CARD, *_PERSON, Style.is_active, *_RUN, earned))
+        _joined(select(*_CARD, *_PERSON, Style.is_active, *_RUN, _EARNED))
         .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
         .where(Style.artist_id == artist_id)
     )
     rows = session.execute(keyset.apply(statement, page)).all()
     return keyset.page(rows, page, lambda row: _own_card(storage, row))
+
+
+def for_admin(
+    session: Session, storage: Storage, *, wanted: ModerationFilter, page: PageRequest
+) -> Page:
+    """List styles in every state, newest first; `q` is part of a name or one of the tags."""
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.is_flagged is not None:
+        conditions.append(Style.is_flagged.is_(wanted.is_flagged))
+    if wanted.is_active is not None:
+        conditions.append(Style.is_active.is_(wanted.is_active))
+    if wanted.user_id is not None:
+        conditions.append(Style.artist_id == wanted.user_id)
+    if wanted.q is not None:
+        is_named = Style.name.icontains(wanted.q, autoescape=True)
+        conditions.append(is_named | Style.tags.contains([wanted.q.lower()]))
+    keyset = _keyset("recent", {"list": "admin styles", **vars(wanted)})
+    statement = (
+        _joined(select(*_CARD, *_PERSON, Style.is_active, Style.is_flagged, *_RUN, _EARNED))
+        .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
+        .where(*conditions)
+    )
+    rows = session.execute(keyset.apply(statement, page)).all()
+    return keyset.page(
+        rows, page, lambda row: _own_card(storage, row) | {"is_flagged": row.is_flagged}
+    )
 
 
 def _joined(statement: AnySelect) -> AnySelect:
@@ -180,11 +220,6 @@ def _keyset(sort: str, binding: dict[str, Any]) -> Keyset:
         [(Style.usage_count, "usage_count", int)] if sort == "popular" else []
     )
     return Keyset([*popular, *recent], binding)
-
-
-def _may_see(row: AnyRow, viewer: Viewer) -> bool:
-    is_on_sale = row.training_status == TrainingStatus.COMPLETED
-    return (row.is_active and not row.is_flagged and is_on_sale) or viewer.may_manage(row.artist_id)
 
 
 def _card(storage: Storage, row: AnyRow) -> dict[str, Any]:
@@ -237,7 +272,9 @@ def _public_view(session: Session, storage: Storage, row: AnyRow) -> dict[str, A
 def _average_likes(session: Session, style_id: int) -> float:
     average = session.scalar(
         select(func.avg(Generation.like_count)).where(
-            Generation.style_id == style_id, Generation.status == GenerationStatus.COMPLETED
+            Generation.style_id == style_id,
+            Generation.status == GenerationStatus.COMPLETED,
+            Generation.deleted_at.is_(None),
         )
     )
     return round(float(average or 0), 2)

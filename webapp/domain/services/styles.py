@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain import jobs, pipelines
@@ -12,14 +12,13 @@ from webapp.domain.errors import (
     DuplicateStyleName,
     InvalidTagLanguage,
     InvalidTransition,
-    StyleLimitReached,
-    StyleNotFound,
     TrainingInProgress,
     UploadIncomplete,
     ValidationFailed,
 )
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist
+from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import (
     LicenseType,
@@ -27,7 +26,8 @@ from webapp.domain.models.style import (
     TrainingStatus,
 )
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import artworks, tags, training
+from webapp.domain.services import artworks, offers, tags, training
+from webapp.domain.viewing import Viewer
 
 MAX_STYLE_TAGS = 10
 TRIGGER_SLOTS = 64
@@ -97,8 +97,8 @@ def confirm_upload(
 
     Raises UploadIncomplete naming what is missing, with fresh URLs.
     """
-    _lock_slot(session, artist_id)
-    style = own_style(session, artist_id, style_id)
+    offers.lock_slot(session, artist_id)
+    style = offers.own_style(session, Viewer(artist_id), style_id)
     run = training.latest_run(session, style_id)
     if run is not None:
         # The end of an unconfirmed run may be under way: whoever holds the row first decides.
@@ -129,13 +129,13 @@ def retrain(
     request_id: str,
 ) -> tuple[Style, list[artworks.Upload]]:
     """Train a failed style again, with images taken out or added."""
-    _lock_slot(session, artist_id)
-    style = own_style(session, artist_id, style_id)
+    offers.lock_slot(session, artist_id)
+    style = offers.own_style(session, Viewer(artist_id), style_id)
     if style.training_status in {TrainingStatus.PENDING, TrainingStatus.TRAINING}:
         raise TrainingInProgress(style_id=style_id)
     if style.training_status != TrainingStatus.FAILED or not style.is_active:
         raise _wrong_state(style, "retrain", [TrainingStatus.FAILED])
-    _refuse_second_active(session, artist_id, except_id=style_id)
+    offers.refuse_second_active(session, artist_id, except_id=style_id)
     artworks.remove(session, style_id, remove_artwork_ids)
     kept = artworks.present(session, style_id)
     artworks.check_count(len(kept) + len(uploaded) + len(files))
@@ -154,14 +154,6 @@ def retrain(
         _start(session, run, request_id)
     session.refresh(style)
     return style, uploads
-
-
-def own_style(session: Session, artist_id: int, style_id: int) -> Style:
-    """Return an artist's own style; raises StyleNotFound for everyone else's."""
-    style = session.scalar(select(Style).where(Style.id == style_id, Style.artist_id == artist_id))
-    if style is None:
-        raise StyleNotFound(id=style_id)
-    return style
 
 
 def expire_unconfirmed(session: Session) -> int:
@@ -190,8 +182,8 @@ def _new_style(session: Session, artist: Artist, new: NewStyle, base_model: str)
     if len(style_tags) > MAX_STYLE_TAGS:
         raise ValidationFailed(fields={"tags": [f"At most {MAX_STYLE_TAGS} tags."]})
     tags.refuse_blocked(session, [name_tag, *style_tags])
-    _lock_slot(session, artist.user_id)
-    _refuse_second_active(session, artist.user_id)
+    offers.lock_slot(session, artist.user_id)
+    offers.refuse_second_active(session, artist.user_id)
     _refuse_second_name(session, artist.user_id, new.name)
     session.execute(
         update(Style)
@@ -221,11 +213,6 @@ def _new_style(session: Session, artist: Artist, new: NewStyle, base_model: str)
     return style
 
 
-def _lock_slot(session: Session, artist_id: int) -> None:
-    """Let one creation of an artist at a time through, so that the checks below hold."""
-    session.execute(select(Artist.user_id).where(Artist.user_id == artist_id).with_for_update())
-
-
 def _name_tag(name: str) -> str:
     try:
         return tags.normalise([name], field="name", max_length=tags.MAX_NAME_TAG_LENGTH)[0]
@@ -233,27 +220,16 @@ def _name_tag(name: str) -> str:
         raise InvalidTagLanguage(tags=[name]) from error
 
 
-def _refuse_second_active(session: Session, artist_id: int, except_id: int = 0) -> None:
-    active = session.scalar(
-        select(Style.id).where(
-            Style.artist_id == artist_id,
-            Style.is_active,
-            Style.training_status != TrainingStatus.FAILED,
-            Style.id != except_id,
-        )
-    )
-    if active is not None:
-        raise StyleLimitReached(limit=1, style_id=active)
-
-
 def _refuse_second_name(session: Session, artist_id: int, name: str) -> None:
-    """A failed style gives its name free with its slot; a switched-off one has given it already."""
+    """Raise DuplicateStyleName for the name of a style that images were ordered in.
+
+    It stands on their certificates, whether the style is still on offer or not. One that nobody
+    used gives its name free with its slot.
+    """
+    was_used = exists().where(Generation.style_id == Style.id)
     twin = session.scalar(
         select(Style.id).where(
-            Style.artist_id == artist_id,
-            func.lower(Style.name) == name.lower(),
-            Style.is_active,
-            Style.training_status != TrainingStatus.FAILED,
+            Style.artist_id == artist_id, func.lower(Style.name) == name.lower(), was_used
         )
     )
     if twin is not None:

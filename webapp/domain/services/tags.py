@@ -15,6 +15,7 @@ MAX_TAG_LENGTH = 50
 MAX_NAME_TAG_LENGTH = 100
 ALLOWED = re.compile(r"[a-z0-9 '\-]+")
 LETTER_OR_DIGIT = re.compile(r"[a-z0-9]")
+SHOWN = (Tag.is_active, ~Tag.is_flagged, Tag.usage_count > 0)
 
 
 def normalise(
@@ -41,13 +42,23 @@ def normalise(
 
 def refuse_blocked(session: Session, tags: Iterable[str]) -> None:
     """Raise TagNotAllowed when moderation has flagged or switched off one of the tags."""
-    blocked = session.scalars(
-        select(Tag.name).where(
-            Tag.name.in_(list(tags)), or_(Tag.is_flagged, Tag.is_active.is_(False))
+    found = blocked(session, tags)
+    if found:
+        raise TagNotAllowed(tags=sorted(found))
+
+
+def blocked(session: Session, tags: Iterable[str]) -> set[str]:
+    """Return which of the tags moderation has flagged or switched off."""
+    tags = list(tags)
+    if not tags:
+        return set()
+    return set(
+        session.scalars(
+            select(Tag.name).where(
+                Tag.name.in_(tags), or_(Tag.is_flagged, Tag.is_active.is_(False))
+            )
         )
-    ).all()
-    if blocked:
-        raise TagNotAllowed(tags=sorted(blocked))
+    )
 
 
 def count_use(session: Session, tags: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""What people see of their tokens: packages on offer, balances, the list of transactions.
+"""What people see of their tokens: balances, and the list of transactions.
 
 The words of a transaction are not stored: `memo` names its kind, and who shows it says it in the
 reader's language.
@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, literal, select, union_all
+from sqlalchemy import ColumnElement, String, case, func, literal, select, true, union_all
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.ledger import Account, Transfer, TransferKind
+from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
 from webapp.domain.services import ledger
@@ -36,22 +38,6 @@ PENDING, COMPLETED, REFUNDED = "pending", "completed", "refunded"
 
 
 @dataclass(frozen=True)
-class Package:
-    """Tokens for money, as offered; prices in KRW."""
-
-    package_id: str
-    amount_tokens: int
-    total_price: int
-
-
-PACKAGES = (
-    Package("basic_100", 100, 10_000),
-    Package("standard_500", 500, 45_000),
-    Package("premium_1000", 1000, 80_000),
-)
-
-
-@dataclass(frozen=True)
 class TransactionFilter:
     """What of the transactions somebody wants; None and "all" mean everything."""
 
@@ -59,22 +45,6 @@ class TransactionFilter:
     direction: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-
-
-def packages() -> list[dict[str, Any]]:
-    """Return what is on offer, cheapest first; the discount is against the smallest package."""
-    dearest = max(each.total_price / each.amount_tokens for each in PACKAGES)
-    return [
-        {
-            "package_id": each.package_id,
-            "amount_tokens": each.amount_tokens,
-            "total_price": each.total_price,
-            "price_per_token": each.total_price // each.amount_tokens,
-            "discount_percent": round(100 - 100 * each.total_price / each.amount_tokens / dearest),
-            "currency_code": "KRW",
-        }
-        for each in sorted(PACKAGES, key=lambda each: each.total_price)
-    ]
 
 
 def balance(session: Session, user_id: int) -> dict[str, int]:
@@ -97,65 +67,87 @@ def transactions(
     page: PageRequest,
 ) -> Page:
     """List a person's transactions, newest first."""
-    keyset_binding = {"list": "transactions", "user_id": user_id, **vars(wanted)}
-    moves = _moves(user_id, wanted).subquery("moves")
-    keyset = Keyset(
-        [(moves.c.created_at, "created_at", datetime), (moves.c.id, "id", int)], keyset_binding
-    )
+    binding = {"list": "transactions", "user_id": user_id, **vars(wanted)}
+    keyset = _keyset(Transfer, binding)
+    moves = _moves(user_id, wanted, page, keyset).subquery("moves")
+    # Cut to a page before anything is looked up.
+    shown = _keyset(moves.c, binding).apply(select(moves), page).subquery("shown")
     statement = (
         select(
-            *moves.c,
+            Transfer.id,
+            Transfer.kind,
+            Transfer.amount,
+            Transfer.generation_id,
+            Transfer.purchase_id,
+            Transfer.created_at,
+            case(
+                (shown.c.direction == IN, Transfer.credit_balance_after),
+                else_=Transfer.debit_balance_after,
+            ).label("balance_after"),
+            shown.c.direction,
             Generation.status.label("generation_status"),
             Generation.thumbnail_key,
             Style.id.label("style_id"),
             Style.name.label("style_name"),
+            ledger.is_reversed().label("is_reversed"),
+            Purchase.order_id,
         )
-        .select_from(moves)
-        .outerjoin(Generation, Generation.id == moves.c.generation_id)
+        .select_from(shown)
+        .join(Transfer, Transfer.id == shown.c.id)
+        .outerjoin(Generation, Generation.id == Transfer.generation_id)
         .outerjoin(Style, Style.id == Generation.style_id)
+        .outerjoin(Purchase, Purchase.id == Transfer.purchase_id)
+        .order_by(shown.c.created_at.desc(), shown.c.id.desc())
     )
-    rows = session.execute(keyset.apply(statement, page)).all()
+    rows = session.execute(statement).all()
     return keyset.page(rows, page, lambda row: _transaction(storage, row))
 
 
-def _moves(user_id: int, wanted: TransactionFilter) -> Any:
-    """Return the transfers into and out of a person's accounts, each side by its own index."""
+def _keyset(columns: Any, binding: dict[str, Any]) -> Keyset:
+    return Keyset([(columns.created_at, "created_at", datetime), (columns.id, "id", int)], binding)
+
+
+def _moves(user_id: int, wanted: TransactionFilter, page: PageRequest, keyset: Keyset) -> Any:
+    """Return the newest transfers into and out of a person's accounts, a page of each sort."""
     sides = [
-        _side(user_id, wanted, direction)
+        _side(user_id, wanted, direction, page, keyset)
         for direction in (IN, OUT)
         if wanted.direction in {None, direction}
     ]
     return sides[0] if len(sides) == 1 else union_all(*sides)
 
 
-def _side(user_id: int, wanted: TransactionFilter, direction: str) -> AnySelect:
-    is_in = direction == IN
-    account_id = Transfer.credit_account_id if is_in else Transfer.debit_account_id
-    balance_after = Transfer.credit_balance_after if is_in else Transfer.debit_balance_after
-    conditions: list[ColumnElement[bool]] = [Account.owner_id == user_id]
-    if wanted.type != "all":
-        kinds = [
-            kind
-            for (kind, side), shown in TYPES.items()
-            if (side, shown) == (direction, wanted.type)
-        ]
-        conditions.append(Transfer.kind.in_(kinds) if kinds else false())
+def _side(
+    user_id: int, wanted: TransactionFilter, direction: str, page: PageRequest, keyset: Keyset
+) -> AnySelect:
+    """Return the newest of each account and kind on one side, each from the end of an index.
+
+    However many transfers a person has, and however few of the wanted kind, no others are read.
+    """
+    account_id = Transfer.credit_account_id if direction == IN else Transfer.debit_account_id
+    kinds = [
+        str(kind)
+        for (kind, side), shown in TYPES.items()
+        if side == direction and wanted.type in {"all", shown}
+    ]
+    listed = func.unnest(array(kinds, type_=String)).table_valued("kind", name="listed")
+    listed = listed.render_derived()
+    conditions: list[ColumnElement[bool]] = [
+        account_id == Account.id,
+        Transfer.kind == listed.c.kind,
+    ]
     if wanted.since is not None:
         conditions.append(Transfer.created_at >= wanted.since)
     if wanted.until is not None:
         conditions.append(Transfer.created_at < wanted.until)
+    newest = keyset.apply(select(Transfer.id, Transfer.created_at).where(*conditions), page)
+    moves = newest.lateral("newest")
     return (
-        select(
-            Transfer.id,
-            Transfer.kind,
-            Transfer.amount,
-            Transfer.generation_id,
-            Transfer.created_at,
-            balance_after.label("balance_after"),
-            literal(direction).label("direction"),
-        )
-        .join(Account, Account.id == account_id)
-        .where(*conditions)
+        select(*moves.c, literal(direction).label("direction"))
+        .select_from(Account)
+        .join(listed, true())
+        .join(moves, true())
+        .where(Account.owner_id == user_id)
     )
 
 
@@ -169,7 +161,7 @@ def _transaction(storage: Storage, row: AnyRow) -> dict[str, Any]:
         "status": _status(row),
         "memo": str(row.kind),
         "balance_after": row.balance_after,
-        "order_id": None,
+        "order_id": row.order_id,
         "related_style": row.style_id and {"id": row.style_id, "name": row.style_name},
         "related_generation": row.generation_id
         and {
@@ -182,8 +174,13 @@ def _transaction(storage: Storage, row: AnyRow) -> dict[str, Any]:
 
 
 def _status(row: AnyRow) -> str:
-    if row.kind != TransferKind.HOLD or row.generation_status == GenerationStatus.COMPLETED:
+    if row.kind != TransferKind.HOLD:
         return COMPLETED
-    if row.generation_status in {GenerationStatus.FAILED, GenerationStatus.CANCELED}:
+    if row.is_reversed or row.generation_status in {
+        GenerationStatus.FAILED,
+        GenerationStatus.CANCELED,
+    }:
         return REFUNDED
+    if row.generation_status == GenerationStatus.COMPLETED:
+        return COMPLETED
     return PENDING

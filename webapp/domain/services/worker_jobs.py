@@ -48,6 +48,7 @@ def frozen(session: Session, storage: Storage, lease: Lease) -> dict[str, Any]:
         payload, download, upload = _render_job(session, storage, lease)
     else:
         payload, download, upload = _train_job(session, storage, lease)
+    payload["request_id"] = lease.request_id
     return {
         "job_id": lease.job_id,
         "kind": lease.kind,

@@ -2,7 +2,7 @@ import pytest
 from sqlalchemy import update
 
 from tests import making
-from tests.statements import statements
+from tests.statements import plan_of, statements
 from webapp.domain.errors import GenerationNotFound, GenerationStillProcessing, NotFound
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style
@@ -70,6 +70,13 @@ def test_the_feed_is_sorted_and_filtered(session, storage):
     assert feed(session, storage, following=True) == []
 
 
+def test_the_feed_is_read_in_the_order_of_its_indexes(session, storage):
+    for sort, index in (("recent", "ix_generations_feed"), ("popular", "ix_generations_popular")):
+        plan = plan_of(session, lambda sort=sort: feed(session, storage, sort=sort))
+        assert index in plan
+        assert "Sort" not in plan.partition("Limit")[2], "cut before it is sorted"
+
+
 def detail(session, storage, made, viewer):
     return generation_views.detail(session, storage, generation_id=made.id, viewer=viewer)
 
@@ -117,6 +124,22 @@ def test_the_file_is_there_only_once_it_is_signed(session, storage):
     assert "/storage/images/" in image_url(session, storage, made, ANYBODY)
     named = image_url(session, storage, made, ANYBODY, "thumb", download=True)
     assert f"download=style-license-{made.id}.webp" in named
+
+
+@pytest.mark.parametrize("sort", ["recent", "popular"])
+def test_an_artists_feed_is_all_styles_of_the_artist_in_one_order(session, storage, sort):
+    old, buyer = making.style(session), making.user(session)
+    made = making.order(session, buyer, old, count=2)
+    old.is_active = False
+    session.flush()
+    new = making.style(session, of=session.get(making.Artist, old.artist_id))
+    made += making.order(session, buyer, new, count=2)
+    for each, likes in zip(made, (3, 1, 1, 2), strict=True):
+        finish(session, storage, each, like_count=likes)
+    finish(session, storage, making.order(session, buyer, making.style(session))[0])
+    expected = {"recent": [3, 2, 1, 0], "popular": [0, 3, 2, 1]}[sort]
+    shown = feed(session, storage, sort=sort, artist_id=old.artist_id)
+    assert shown == [made[place].id for place in expected]
 
 
 def test_a_failed_image_has_a_reason_and_no_file(session, storage):

@@ -2,6 +2,7 @@
 
 import pytest
 from sqlalchemy import text, update
+from sqlalchemy.exc import IntegrityError
 
 from tests import making
 from tests.database import at_once
@@ -11,7 +12,8 @@ from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.job import Job
 from webapp.domain.models.ledger import Account
 from webapp.domain.models.notification import Notification
-from webapp.domain.services import generations, ledger, ledger_check
+from webapp.domain.models.payment import Purchase
+from webapp.domain.services import generations, ledger, ledger_check, purchases
 
 OUTCOME = {"image_key": "images/1.png", "image_sha256": "a" * 64, "image_size": 1}
 
@@ -121,9 +123,31 @@ def test_a_certificate_of_another_image_is_found(session):
     assert found(session) == {"every delivered image has its certificate"}
 
 
+def test_a_paid_purchase_without_its_tokens_is_found(session):
+    person = making.user(session)
+    order = purchases.purchase(session, user_id=person.id, package_id="basic_100")
+    assert found(session) == set()
+    paid = {"status": "paid", "payment_key": "key", "approved_at": text("clock_timestamp()")}
+    session.execute(update(Purchase).values(**paid))
+    assert found(session) == {"I11 tokens credited equal purchases paid"}
+    ledger.credit_purchase(session, order)
+    assert found(session) == set()
+    session.execute(update(Purchase).values(status="refunded"))
+    assert found(session) == {"I11 tokens credited equal purchases paid"}
+    ledger.refund_purchase(session, order)
+    assert found(session) == set()
+
+
+def test_the_ledger_takes_no_purchase_twice(session):
+    order = purchases.purchase(session, user_id=making.user(session).id, package_id="basic_100")
+    ledger.credit_purchase(session, order)
+    with pytest.raises(IntegrityError), session.begin_nested():
+        ledger.credit_purchase(session, order)
+
+
 def test_every_invariant_has_a_name_that_says_it():
     assert all(name[0] in "Ie" for name in ledger_check.INVARIANTS)
-    assert len(ledger_check.INVARIANTS) == 10
+    assert len(ledger_check.INVARIANTS) == 11
 
 
 # ── negative controls: without a safeguard, the same races must be found ──────────────────────

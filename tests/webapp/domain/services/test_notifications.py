@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from sqlalchemy import func, select, update
 
 from tests import making
@@ -55,3 +57,26 @@ def test_what_was_read_no_longer_counts(session):
 
     session.execute(update(Notification).values(is_read=True))
     assert notifications.unread_count(session, person.id) == 0
+
+
+def test_what_happens_once_to_a_thing_needs_no_name(session):
+    person = making.user(session)
+    made = [
+        notifications.tell(session, person.id, DONE, target_type=target_type, target_id=7)
+        for target_type in ("generation", "style", "generation")
+    ]
+    assert [bool(each) for each in made] == [True, True, False]
+
+
+def test_read_news_of_thirty_days_are_forgotten_and_unread_ones_never(session):
+    person = making.user(session)
+    for event, is_read, days in (("old", True, 31), ("new", True, 29), ("unread", False, 99)):
+        tell(session, person.id, event=event)
+        session.execute(
+            update(Notification)
+            .where(Notification.dedupe_key == f"{DONE.value}:{event}")
+            .values(is_read=is_read, created_at=func.now() - timedelta(days=days))
+        )
+    assert notifications.purge(session, limit=10) == 1
+    kept = session.scalars(select(Notification.dedupe_key)).all()
+    assert sorted(kept) == [f"{DONE.value}:new", f"{DONE.value}:unread"]

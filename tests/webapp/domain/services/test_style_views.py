@@ -2,7 +2,7 @@ import pytest
 from sqlalchemy import update
 
 from tests import making
-from tests.statements import statements
+from tests.statements import plan_of, statements
 from webapp.domain.errors import StyleNotFound, ValidationFailed
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style
@@ -46,6 +46,13 @@ def test_the_most_used_style_comes_first_and_failures_do_not_count(session, stor
         generations.fail(session, made.id, "INVALID_PROMPT", "")
     assert ids(session, storage, sort="popular") == [much.id, little.id, failed.id]
     assert ids(session, storage) == [failed.id, much.id, little.id]
+
+
+def test_the_catalogue_is_read_in_the_order_of_its_indexes(session, storage):
+    for sort, index in (("recent", "ix_styles_recent"), ("popular", "ix_styles_popular")):
+        plan = plan_of(session, lambda sort=sort: ids(session, storage, sort=sort))
+        assert index in plan
+        assert "Sort" not in plan.partition("Limit")[2], "cut before it is sorted"
 
 
 def test_tags_asks_for_all_and_tags_any_for_one(session, storage):

@@ -56,11 +56,15 @@ def declare(session, storage, artist, new_style=None, files=None):
     )
 
 
-def retrain(session, storage, style, *, remove=(), add=(), files=()):
+def retrain(session, storage, style, **changes):
+    return retrain_as(session, storage, style.artist_id, style, **changes)
+
+
+def retrain_as(session, storage, artist_id, style, *, remove=(), add=(), files=()):
     return styles.retrain(
         session,
         storage,
-        artist_id=style.artist_id,
+        artist_id=artist_id,
         style_id=style.id,
         remove_artwork_ids=list(remove),
         uploaded=list(add),
@@ -192,6 +196,17 @@ def test_an_artist_has_one_active_style(session, storage, artist, status):
 def test_a_style_that_was_switched_off_gives_its_slot_and_name_free(session, storage, artist):
     making.style(session, of=artist, name="Ink Harbor", is_active=False)
     assert create(session, storage, artist).name == "Ink Harbor"
+
+
+def test_a_name_that_stands_on_certificates_stays_taken(session, storage, artist):
+    used = making.style(session, of=artist, name="Ink Harbor")
+    making.order(session, making.user(session), used)
+    used.is_active = False
+    session.flush()
+    with pytest.raises(errors.DuplicateStyleName) as refused:
+        create(session, storage, artist, new(name="INK harbor"))
+    assert refused.value.details == {"style_id": used.id}
+    assert create(session, storage, artist, new(name="Ink Harbor 2")).name == "Ink Harbor 2"
 
 
 def test_a_failed_style_is_replaced_by_the_next_even_of_the_same_name(session, storage, artist):
@@ -345,10 +360,8 @@ def test_a_replaced_style_is_not_trained_again(session, storage, artist):
 
 
 def test_nobody_trains_anothers_style(session, storage, failed):
-    failed.artist_id, owner = making.artist(session).user_id, failed.artist_id
-    session.flush()
     with pytest.raises(errors.StyleNotFound):
-        styles.own_style(session, owner, failed.id)
+        retrain_as(session, storage, making.artist(session).user_id, failed)
 
 
 def test_parallel_retrains_start_one(committed, storage):

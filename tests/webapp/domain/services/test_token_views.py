@@ -1,3 +1,5 @@
+import pytest
+
 from tests import making
 from tests.statements import statements
 from webapp.domain.models.style import Style
@@ -63,3 +65,33 @@ def test_a_page_of_transactions_takes_one_statement(session, storage):
     with statements(session) as seen:
         assert len(listed(session, storage, user.id)) == 5
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    "wanted", [{}, {"direction": "in"}, {"direction": "out"}, {"type": "bonus"}, {"type": "refund"}]
+)
+def test_pages_of_one_hold_what_one_long_page_holds(session, storage, wanted):
+    user = making.user(session, tokens=150)
+    for made in making.order(session, user, making.style(session), count=3)[1:]:
+        generations.cancel(session, user_id=user.id, generation_id=made.id)
+    whole = [row["id"] for row in listed(session, storage, user.id, **wanted)]
+    seen, cursor = [], None
+    while cursor or not seen:
+        page = token_views.transactions(
+            session,
+            storage,
+            user_id=user.id,
+            wanted=TransactionFilter(**wanted),
+            page=PageRequest(1, cursor),
+        )
+        seen += [row["id"] for row in page.results]
+        cursor = page.next_cursor
+    assert seen == whole
+    assert len(whole) >= 2
+
+
+def test_between_two_moments_are_only_their_transactions(session, storage):
+    user = making.user(session, tokens=150)
+    newest, oldest = listed(session, storage, user.id)
+    assert listed(session, storage, user.id, since=newest["created_at"]) == [newest]
+    assert listed(session, storage, user.id, until=newest["created_at"]) == [oldest]

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tasks.on_gpu.adapter_files import AdapterFiles
+from tasks.work.adapter_files import AdapterFiles
 
 SIZE = 100
 

@@ -1,0 +1,20 @@
+"""What workers measure for Prometheus: how long tasks take, and why attempts fail."""
+
+import structlog
+from prometheus_client import Counter, Histogram
+
+TASK_SECONDS = Histogram(
+    "task_seconds",
+    "Time of each run of a task, by whether it ended or raised.",
+    ["task", "outcome"],
+    buckets=(0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1800),
+)
+TASK_FAILURES = Counter(
+    "task_failures", "Attempts that failed for a cause of the contract.", ["task", "cause"]
+)
+
+
+def count_failure(cause: str) -> None:
+    """Count an attempt of the running task that failed for a cause of the contract."""
+    task_name = structlog.contextvars.get_contextvars().get("task", "")
+    TASK_FAILURES.labels(task_name, cause).inc()

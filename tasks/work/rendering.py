@@ -1,0 +1,218 @@
+"""Render: claim a batch of the oldest orders of one size, draw it, hand it over."""
+
+import hashlib
+import io
+import time
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import httpx
+import structlog
+
+from failpoints import failpoint
+from tasks.messages import (
+    Answer,
+    ClaimedJob,
+    RenderFailure,
+    RenderJob,
+    RenderProgress,
+    RenderProgressBody,
+    RenderResult,
+)
+from tasks.work.adapter_files import AdapterFiles
+from tasks.worker_api import (
+    ClaimError,
+    ResultRejectedError,
+    WorkerApi,
+    about,
+    cause_of,
+    worker_settings,
+)
+
+if TYPE_CHECKING:
+    from gpu.rendering.renderer import Renderer
+    from gpu.rendering.requests import RenderedImage, RenderRequest
+
+log = structlog.get_logger()
+REPORT_EVERY_SECONDS = 1.0
+
+
+def render_batch(*, job_id: int | None = None) -> bool:
+    """Claim a job, the one named or the oldest, with others of its size; render, hand over.
+
+    Returns whether there was any work. Raises ClaimError when none could be asked for.
+    """
+    from gpu.rendering.requests import RenderedImage
+
+    base_model = worker_settings().base_model
+    renderer = renderer_for(base_model)  # loaded before, not under, the lease
+    api = worker_api()
+    jobs = _claim_batch(api, job_id, base_model)
+    if not jobs:
+        return False  # nothing waits, or someone else has the work
+    adapter_files().make_room()
+    orders = {str(job.job_id): job for job in jobs}
+    requests = [request for job in jobs if (request := _prepare(api, job))]
+    watch = Watch(api, [orders[request.request_id] for request in requests])
+    try:
+        outcomes = renderer.render(
+            requests, on_step=watch.on_step, should_stop=lambda: watch.is_lost
+        )
+    except Exception as error:
+        _fail_all(api, watch.jobs, error)
+        raise
+    failpoint("after_render")
+    for outcome in outcomes:
+        job = orders[outcome.request_id]
+        if not isinstance(outcome, RenderedImage):
+            if outcome.cause == "ADAPTER_MISMATCH":
+                adapter_files().forget(RenderJob.model_validate(job.payload).adapter_sha256)
+            _fail(api, job, outcome.cause, outcome.message)
+        else:
+            with about(job):
+                _hand_over(api, job, outcome)
+    return True
+
+
+def _claim_batch(api: WorkerApi, job_id: int | None, base_model: str) -> list[ClaimedJob]:
+    """Claim a job and its batch; one that is not full waits a moment for more.
+
+    Orders that come together are heard of one after the other: without the moment the first would
+    be drawn alone, and the others after it. Who finds nothing does not wait.
+    """
+    settings = worker_settings()
+    jobs = api.claim(job_id=job_id, limit=settings.render_batch_size, base_model=base_model)
+    room = settings.render_batch_size - len(jobs)
+    if not jobs or not room or not settings.render_wait_seconds:
+        return jobs
+    time.sleep(settings.render_wait_seconds)
+    try:
+        more = api.claim(job_id=None, limit=room, base_model=base_model, batch_of=jobs[0].job_id)
+    except ClaimError as error:
+        log.warning("batch not filled", error=str(error))
+        return jobs  # what is claimed already is drawn
+    return jobs + more
+
+
+@lru_cache(maxsize=1)
+def renderer_for(base_model: str) -> "Renderer":
+    """Return this process's renderer; torch is imported here, in the child, never in the parent."""
+    from gpu.rendering.renderer import Renderer
+
+    return Renderer.setup(base_model)
+
+
+@lru_cache(maxsize=1)
+def worker_api() -> WorkerApi:
+    """Return this process's client of the worker protocol."""
+    return WorkerApi("generation", worker_settings())
+
+
+def adapter_files() -> AdapterFiles:
+    """Return this worker's adapters on disk."""
+    settings = worker_settings()
+    return AdapterFiles(settings.worker_cache_dir / "adapters", settings.worker_cache_bytes)
+
+
+class Watch:
+    """Tells the site how far a batch is, and the renderer when its leases are lost."""
+
+    def __init__(self, api: WorkerApi, jobs: list[ClaimedJob]) -> None:
+        self.jobs = jobs
+        self.is_lost = False
+        self._api = api
+        self._began = time.monotonic()
+        self._reported = float("-inf")
+
+    def on_step(self, step: int, total: int) -> None:
+        """Report at most once a second; the report renews the lease, since a step advanced."""
+        failpoint("mid_render")
+        now = time.monotonic()
+        if now - self._reported < REPORT_EVERY_SECONDS:
+            return
+        self._reported = now
+        left = (now - self._began) * (total - step) / max(step, 1)
+        body = RenderProgressBody(
+            current_step=step,
+            total_steps=total,
+            progress_percent=min(99, 100 * step // total),
+            estimated_seconds=round(left),
+        )
+        answers = [self._report(job, body) for job in self.jobs]
+        self.is_lost = all(answer.reason in {"stale_attempt", "terminal"} for answer in answers)
+
+    def _report(self, job: ClaimedJob, body: RenderProgressBody) -> Answer:
+        generation_id = RenderJob.model_validate(job.payload).generation_id
+        report = RenderProgress(generation_id=generation_id, fence=job.fence, progress=body)
+        with about(job):
+            return self._api.progress(report)
+
+
+def _prepare(api: WorkerApi, job: ClaimedJob) -> "RenderRequest | None":
+    """Return the engine's request with its adapter on disk; a failed fetch fails that job only."""
+    from gpu.rendering.requests import RenderRequest
+
+    order = RenderJob.model_validate(job.payload)
+    try:
+        adapter = adapter_files().get(
+            order.adapter_sha256, lambda path: api.download(job.download["adapter"], path)
+        )
+    except httpx.HTTPError as error:
+        _fail(api, job, "NETWORK", f"The adapter could not be fetched: {type(error).__name__}.")
+        return None
+    return RenderRequest(
+        request_id=str(job.job_id),
+        adapter_path=adapter,
+        adapter_sha256=order.adapter_sha256,
+        trigger=order.trigger,
+        prompt_tags=tuple(order.prompt_tags),
+        negative_tags=tuple(order.negative_tags),
+        width=order.width,
+        height=order.height,
+        seed=order.seed,
+        style_strength=order.style_strength,
+    )
+
+
+def _hand_over(api: WorkerApi, job: ClaimedJob, rendered: "RenderedImage") -> None:
+    order = RenderJob.model_validate(job.payload)
+    file = io.BytesIO()
+    rendered.image.save(file, "PNG", compress_level=1)
+    data = file.getvalue()
+    place = job.upload["image"]
+    try:
+        api.upload(place, data)
+        api.complete(
+            RenderResult(
+                generation_id=order.generation_id,
+                fence=job.fence,
+                result_key=place.key,
+                sha256=hashlib.sha256(data).hexdigest(),
+                seed=rendered.seed,
+                width=rendered.width,
+                height=rendered.height,
+                adapter_sha256=rendered.adapter_sha256,
+                metadata={"steps": rendered.steps, "guidance_scale": rendered.guidance_scale},
+            )
+        )
+    except ResultRejectedError:
+        log.exception("result rejected")
+    except httpx.HTTPError as error:
+        _fail(api, job, "NETWORK", f"The image could not be stored: {type(error).__name__}.")
+
+
+def _fail_all(api: WorkerApi, jobs: list[ClaimedJob], error: Exception) -> None:
+    cause, message = cause_of(error)
+    for job in jobs:
+        _fail(api, job, cause, message)
+
+
+def _fail(api: WorkerApi, job: ClaimedJob, cause: str, message: str) -> None:
+    failure = RenderFailure(
+        generation_id=RenderJob.model_validate(job.payload).generation_id,
+        fence=job.fence,
+        error_code=cause,
+        error_message=message[:2000],
+    )
+    with about(job):
+        api.fail(failure)

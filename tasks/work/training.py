@@ -1,0 +1,249 @@
+"""Train: claim some trainings, learn for one slice, hand over or put back."""
+
+import shutil
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import structlog
+
+from failpoints import failpoint
+from tasks.messages import (
+    ClaimedJob,
+    LossPoint,
+    TrainFailure,
+    TrainJob,
+    TrainProgress,
+    TrainProgressBody,
+    TrainResult,
+)
+from tasks.worker_api import ResultRejectedError, WorkerApi, about, cause_of, worker_settings
+
+if TYPE_CHECKING:
+    from gpu.errors import EngineError
+    from gpu.training.recipe import TrainedStyle, TrainingCheckpoint, TrainingProgress
+    from gpu.training.trainer import TrainingOrder
+
+log = structlog.get_logger()
+REPORT_EVERY_SECONDS = 2.0
+
+
+def train_slice(
+    *, job_id: int | None = None, is_leaving: Callable[[], bool] = lambda: False
+) -> bool:
+    """Claim a training, the one named or the oldest, with others of its base model; learn a slice.
+
+    A worker that `is_leaving` ends the slice at its next step: another goes on from the last
+    checkpoint, and no try is used up. Returns whether there was any work. Raises ClaimError when
+    none could be asked for.
+    """
+    from gpu.training.trainer import train_together
+
+    api = worker_api()
+    jobs = api.claim(job_id=job_id, limit=worker_settings().train_batch_size)
+    trainings = [Training(api, job, is_leaving) for job in jobs]
+    try:
+        ready = [training for training in trainings if training.fetch()]
+        outcomes = train_together([training.order() for training in ready])
+        for training, outcome in zip(ready, outcomes, strict=True):
+            training.end(outcome)
+    except Exception as error:
+        for training in trainings:  # one that has ended already is not changed by this
+            training.fail(error)
+        raise
+    finally:
+        for training in trainings:
+            shutil.rmtree(training.folder, ignore_errors=True)
+    return bool(jobs)
+
+
+@lru_cache(maxsize=1)
+def worker_api() -> WorkerApi:
+    """Return this process's client of the worker protocol."""
+    return WorkerApi("training", worker_settings())
+
+
+class Training:
+    """One claimed training: fetches its works, sends what it produces, and hears of its loss."""
+
+    def __init__(self, api: WorkerApi, job: ClaimedJob, is_leaving: Callable[[], bool]) -> None:
+        self.folder = worker_settings().worker_cache_dir / f"training-{job.job_id}-{job.fence}"
+        self._api = api
+        self._job = job
+        self._is_leaving = is_leaving
+        self._wish = TrainJob.model_validate(job.payload)
+        self._paths: dict[str, Path] = {}
+        self._is_lost = False
+        self._error: httpx.HTTPError | None = None
+        self._sample_keys: list[str] = []
+        self._free = [job.upload[name] for name in sorted(job.upload) if "sample" in name]
+        self._reported = float("-inf")
+        self._body = TrainProgressBody(current_epoch=0, total_epochs=1, progress_percent=0)
+
+    def fetch(self) -> bool:
+        """Download works and checkpoint; a failed download fails this training only."""
+        self.folder.mkdir(parents=True)
+        for name, url in self._job.download.items():
+            try:
+                self._paths[name] = self._api.download(url, self.folder / name)
+            except httpx.HTTPError as error:
+                self.fail(_verdict(name, error))
+                return False
+        return True
+
+    def order(self) -> "TrainingOrder":
+        """Return the training as the engine takes it."""
+        from gpu.training.recipe import TrainingConfig, TrainingWork
+        from gpu.training.trainer import TrainingOrder
+
+        wish = self._wish
+        config = TrainingConfig(
+            base_model=wish.base_model,
+            works=tuple(
+                TrainingWork(path=self._paths[work.name], tags=tuple(work.tags))
+                for work in wish.works
+            ),
+            trigger=wish.trigger,
+            output_dir=self.folder / "out",
+            seed=wish.seed,
+            resume_from=self._paths.get("checkpoint"),
+            slice_seconds=wish.slice_seconds,
+            metadata=wish.metadata,
+        )
+        return TrainingOrder(config, self._on_progress, self._should_stop)
+
+    def end(self, outcome: "TrainedStyle | TrainingCheckpoint | EngineError") -> None:
+        """Hand over the style, end the slice, or say why there is neither."""
+        from gpu.errors import Stopped
+        from gpu.training.recipe import TrainedStyle, TrainingCheckpoint
+
+        try:
+            if isinstance(outcome, TrainedStyle):
+                self._hand_over(outcome)
+            elif not isinstance(outcome, TrainingCheckpoint | Stopped):
+                self.fail(outcome)
+            elif self._error:
+                self.fail(self._error)
+            elif self._is_lost:
+                log.info("training stopped", job_id=self._job.job_id)
+            else:
+                self._send([], [], None, slice_ended=True)
+        except ResultRejectedError:
+            log.exception("result rejected", job_id=self._job.job_id)
+        except httpx.HTTPError as error:
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """Report that this attempt failed."""
+        cause, message = cause_of(error)
+        failure = TrainFailure(
+            style_id=self._wish.style_id,
+            fence=self._job.fence,
+            error_code=cause,
+            error_message=message[:2000],
+        )
+        with about(self._job):
+            self._api.fail(failure)
+
+    def _should_stop(self) -> bool:
+        return self._is_lost or self._is_leaving()
+
+    def _on_progress(self, progress: "TrainingProgress") -> None:
+        """Report; when the site or storage fails for long, stop this training only."""
+        try:
+            self._report(progress)
+        except httpx.HTTPError as error:
+            self._error, self._is_lost = error, True
+
+    def _report(self, progress: "TrainingProgress") -> None:
+        """Report every two seconds and at every checkpoint."""
+        failpoint("mid_training")
+        is_due = time.monotonic() - self._reported >= REPORT_EVERY_SECONDS
+        if not is_due and progress.checkpoint_path is None:
+            return
+        self._reported = time.monotonic()
+        self._body = TrainProgressBody(
+            current_epoch=progress.epoch,
+            total_epochs=progress.total_epochs,
+            progress_percent=min(99, int(progress.percent)),
+            estimated_seconds=round(progress.estimated_seconds),
+        )
+        points = []
+        if progress.loss is not None:
+            # Held-out loss is measured at checkpoints only; between them it is the last one.
+            held_out = progress.held_out_loss if progress.checkpoint_path else None
+            points.append(LossPoint(step=progress.step, loss=progress.loss, held_out_loss=held_out))
+        self._send(points, self._put_samples(progress), self._put_checkpoint(progress))
+        failpoint("after_checkpoint" if progress.checkpoint_path else "after_progress")
+
+    def _send(
+        self,
+        points: list[LossPoint],
+        samples: list[str],
+        checkpoint_key: str | None,
+        *,
+        slice_ended: bool = False,
+    ) -> None:
+        report = TrainProgress(
+            style_id=self._wish.style_id,
+            fence=self._job.fence,
+            progress=self._body,
+            loss_points=points,
+            sample_keys=samples,
+            checkpoint_key=checkpoint_key,
+            slice_ended=slice_ended,
+        )
+        with about(self._job):
+            answer = self._api.progress(report)
+        self._is_lost = answer.cancel_requested or answer.reason in {"stale_attempt", "terminal"}
+
+    def _put_samples(self, progress: "TrainingProgress") -> list[str]:
+        keys = []
+        for path in progress.new_sample_paths:
+            if not self._free:
+                break  # more checkpoints than anyone will look at
+            place = self._free.pop(0)
+            self._api.upload(place, path.read_bytes())
+            keys.append(place.key)
+        self._sample_keys += keys
+        return keys
+
+    def _put_checkpoint(self, progress: "TrainingProgress") -> str | None:
+        if progress.checkpoint_path is None:
+            return None
+        place = self._job.upload["checkpoint"]
+        self._api.upload(place, progress.checkpoint_path.read_bytes())
+        return place.key
+
+    def _hand_over(self, style: "TrainedStyle") -> None:
+        place = self._job.upload["adapter"]
+        self._api.upload(place, style.adapter_path.read_bytes())
+        result = TrainResult(
+            style_id=self._wish.style_id,
+            fence=self._job.fence,
+            model_path=place.key,
+            adapter_sha256=style.adapter_sha256,
+            training_metric={
+                "loss": style.final_loss,
+                "held_out_loss": style.held_out_loss,
+                "epochs": style.epochs,
+                "steps": style.steps,
+                "seconds": style.seconds,
+            },
+            sample_keys=self._sample_keys[-len(style.sample_paths) :] or self._sample_keys,
+        )
+        with about(self._job):
+            self._api.complete(result)
+
+
+def _verdict(name: str, error: httpx.HTTPError) -> Exception:
+    """What a failed download means: a checkpoint that is gone will not come back."""
+    from gpu.errors import AdapterMismatch
+
+    status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
+    if name == "checkpoint" and status == httpx.codes.NOT_FOUND:
+        return AdapterMismatch("the checkpoint is gone")
+    return error

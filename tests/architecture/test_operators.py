@@ -1,0 +1,113 @@
+"""Rules and dashboard ask only for numbers that are really shown, and every alert is explained."""
+
+import json
+import re
+from pathlib import Path
+
+import yaml
+from prometheus_client import REGISTRY
+
+import tasks.exporter
+import tasks.task
+import webapp.api.metrics
+from celery_config import ROUTES, make_celery
+from webapp.domain.services.operations import GAUGES
+
+ROOT = Path(__file__).parents[2]
+OPS = ROOT / "ops"
+# Prometheus' own, the node exporter's, and the one that needs no query.
+FOREIGN = {"up", "node_filesystem_avail_bytes", "node_filesystem_size_bytes", "database_up"}
+WORDS = {
+    *("sum", "max", "by", "on", "rate", "increase", "absent", "histogram_quantile", "and", "or"),
+}
+
+
+def shown():
+    """Every name that a scrape of the site or of a worker may hold."""
+    told = "0, Card, 1, 2, 50"
+    cards = tasks.exporter.Gpus(("echo", told)).collect()
+    ours = [webapp.api.metrics, tasks.task]
+    assert ours
+    measured = {
+        name
+        for family in REGISTRY.collect()
+        for name in (
+            {f"{family.name}_{part}" for part in ("bucket", "count", "sum")}
+            if family.type == "histogram"
+            else {f"{family.name}_total"} if family.type == "counter" else {family.name}
+        )
+    }  # fmt: skip
+    return measured | {family.name for family in cards} | {gauge.name for gauge in GAUGES} | FOREIGN
+
+
+def names(expression):
+    """Names of metrics in an expression: no label, no string, no grouping, no function."""
+    bare = re.sub(r'"[^"]*"', "", expression)
+    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(by|on)\s*\([^)]*\)", " ", bare)
+    return set(re.findall(r"[a-z_]{2,}", bare)) - WORDS
+
+
+def rules():
+    groups = yaml.safe_load((OPS / "alerts.yml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def panels():
+    return json.loads((OPS / "grafana/dashboards/platform.json").read_text())["panels"]
+
+
+def test_rules_ask_for_what_is_shown():
+    known = shown()
+    assert len(rules()) >= 15
+    for rule in rules():
+        assert names(rule["expr"]), rule["alert"]
+        assert names(rule["expr"]) <= known, rule["alert"]
+        assert rule["labels"]["severity"] in {"page", "ticket"}
+        assert rule["annotations"]["summary"]
+
+
+def test_the_dashboard_asks_for_what_is_shown_and_shows_all_of_ours():
+    asked = set()
+    for panel in panels():
+        for target in panel["targets"]:
+            asked |= names(target["expr"])
+    assert asked <= shown()
+    for gauge in GAUGES:
+        assert gauge.name in asked | {name for rule in rules() for name in names(rule["expr"])}
+
+
+def test_every_alert_and_every_number_is_explained():
+    manual = (ROOT / "docs/operations.md").read_text()
+    for rule in rules():
+        assert f"`{rule['alert']}`" in manual
+    for name in shown() - FOREIGN:
+        plain = re.sub(r"_(bucket|count|sum|total)$", "", name)
+        if not plain.startswith(("python", "process")):
+            assert f"`{plain}" in manual, plain
+
+
+def test_all_files_of_ops_are_read_by_a_service():
+    compose = (ROOT / "docker-compose.yml").read_text()
+    for path in ("prometheus.yml", "alerts.yml", "grafana/provisioning", "grafana/dashboards"):
+        assert f"./ops/{path}:" in compose
+        assert (OPS / path).exists()
+    scraped = yaml.safe_load((OPS / "prometheus.yml").read_text())["scrape_configs"]
+    services = yaml.safe_load(compose)["services"]
+    hosts = {
+        host.partition(":")[0]
+        for job in scraped
+        for found in (*job.get("static_configs", ()), *job.get("dns_sd_configs", ()))
+        for host in found.get("targets", found.get("names"))
+    }
+    assert hosts == {"web", "worker-cpu", "worker-gpu-train", "worker-gpu-render", "machine"}
+    assert hosts <= set(services)
+
+
+def test_what_beat_calls_is_housekeeping_and_its_silence_is_noticed():
+    schedule = make_celery("memory://").conf.beat_schedule
+    assert all(ROUTES[entry["task"]] == "housekeeping" for entry in schedule.values())
+    [stopped] = [rule for rule in rules() if rule["alert"] == "HousekeepingStopped"]
+    for entry in schedule.values():
+        if isinstance(entry["schedule"], float):
+            assert entry["schedule"] * 2 < 10800, "noticed only after two misses"
+    assert "> 10800" in stopped["expr"]

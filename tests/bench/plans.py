@@ -1,0 +1,405 @@
+"""`make bench-queries`: every list of the product on a grown market, its plans and its times.
+
+The real services are called and what they send is caught, explained and run again: page 1 and page
+1,000, reached by following cursors as a client does. Figures go to var/bench/queries.json and a
+table. A plan that reads a large table from end to end, or a p95 above 20 ms, ends in an error.
+`--database URL` measures on a database that `tests.bench.big_data` has filled before.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import URL, Connection, create_engine, event, make_url, text
+from sqlalchemy.orm import Session
+
+from tests import database
+from tests.bench import big_data
+from tests.bench.big_data import (
+    COMMON_TAG,
+    DISCUSSED_IMAGE,
+    OLD_TAG,
+    POPULAR_STYLE,
+    RARE_TAG,
+    USUAL_TAG,
+    Size,
+)
+from tests.fixtures import ENVIRONMENT
+from webapp.domain.db import CONNECT_OPTIONS
+from webapp.domain.gateways.storage import Storage, make_storage
+from webapp.domain.pagination import MAX_LIMIT, Page, PageRequest
+from webapp.domain.services import (
+    comment_views,
+    generation_views,
+    ledger,
+    notification_views,
+    notifications,
+    payment_views,
+    search,
+    style_views,
+    tag_views,
+    token_views,
+    user_views,
+)
+from webapp.domain.services.generation_views import FeedFilter, OwnFilter
+from webapp.domain.services.payment_views import Addresses
+from webapp.domain.services.style_views import StyleFilter
+from webapp.domain.services.token_views import TransactionFilter
+from webapp.domain.viewing import Viewer
+
+FILE = Path("var/bench/queries.json")
+DEEP = 1000
+RUNS = 60
+P95_MILLISECONDS = 20.0
+LARGE = 5_000  # rows; reading fewer from end to end is what a planner should do
+
+Listing = Callable[[Session, PageRequest], Page]
+Sent = tuple[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the database did for the statements of one page."""
+
+    read_whole: tuple[str, ...]  # large tables that were read from end to end
+    rows_read: int
+    blocks: int  # of 8 kB, from memory or disk
+    shape: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One page of one list: what it cost in the database, in milliseconds."""
+
+    name: str
+    page: int
+    rows: int
+    p50: float
+    p95: float
+    longest: float
+    plan: Plan
+
+
+def lists(size: Size, storage: Storage) -> dict[str, Listing]:
+    """Return every list of the product with each of its filters, where it hurts most."""
+    whale, viewer = size.whale, Viewer(size.whale)
+
+    def feed(**wanted: Any) -> Listing:
+        return lambda session, page: generation_views.feed(
+            session, storage, viewer=viewer, wanted=FeedFilter(**wanted), page=page
+        )
+
+    def own(**wanted: Any) -> Listing:
+        return lambda session, page: generation_views.own(
+            session, storage, user_id=whale, wanted=OwnFilter(**wanted), page=page
+        )
+
+    def styles(**wanted: Any) -> Listing:
+        return lambda session, page: style_views.catalogue(
+            session, storage, wanted=StyleFilter(**wanted), viewer=viewer, page=page
+        )
+
+    def ledger_of(user_id: int, **wanted: Any) -> Listing:
+        return lambda session, page: token_views.transactions(
+            session, storage, user_id=user_id, wanted=TransactionFilter(**wanted), page=page
+        )
+
+    def told(*, unread_only: bool) -> Listing:
+        return lambda session, page: notification_views.own(
+            session, storage, user_id=whale, unread_only=unread_only, page=page
+        )
+
+    def found(kind: str, typed: str) -> Listing:
+        look = {"styles": search.styles, "artists": search.artists}[kind]
+        return lambda session, page: look(session, storage, typed, page)
+
+    sorts = ("recent", "popular")
+    tags = {"common": COMMON_TAG, "usual": USUAL_TAG, "rare": RARE_TAG, "old": OLD_TAG}
+    half_a_year = datetime.now(UTC) - timedelta(days=180)
+    return {
+        **{f"feed {sort}": feed(sort=sort) for sort in sorts},
+        **{
+            f"feed {sort}, {kind} tag": feed(sort=sort, tags=(tag,))
+            for sort in sorts
+            for kind, tag in tags.items()
+        },
+        "feed recent, two tags": feed(tags=(COMMON_TAG, USUAL_TAG)),
+        "feed recent, one of two tags": feed(tags_any=(USUAL_TAG, RARE_TAG)),
+        **{f"feed {sort}, one style": feed(sort=sort, style_id=POPULAR_STYLE) for sort in sorts},
+        **{
+            f"feed {sort}, unpopular style": feed(sort=sort, style_id=size.styles - 22)
+            for sort in sorts
+        },
+        **{f"feed {sort}, one artist": feed(sort=sort, artist_id=POPULAR_STYLE) for sort in sorts},
+        **{f"feed {sort}, one person": feed(sort=sort, user_id=whale) for sort in sorts},
+        **{f"feed {sort}, following": feed(sort=sort, following=True) for sort in sorts},
+        "feed recent, person and style": feed(user_id=whale, style_id=size.styles // 2),
+        **{f"styles {sort}": styles(sort=sort) for sort in sorts},
+        **{
+            f"styles {sort}, {kind} tag": styles(sort=sort, tags=(tag,))
+            for sort in sorts
+            for kind, tag in tags.items()
+        },
+        "styles recent, one artist": styles(artist_id=POPULAR_STYLE),
+        "styles recent, another licence": styles(license_type="exclusive"),
+        "styles recent, following": styles(following=True),
+        "artist's own styles": lambda session, page: style_views.own(
+            session, storage, artist_id=POPULAR_STYLE, page=page
+        ),
+        "my generations": own(),
+        **{
+            f"my generations, {status}": own(status=status)
+            for status in ("completed", "failed", "processing")
+        },
+        "my generations, private": own(is_public=False),
+        "my generations, one style": own(style_id=size.styles // 2),
+        "ledger": ledger_of(whale),
+        **{
+            f"ledger, {kind}": ledger_of(whale, type=kind)
+            for kind in ("bonus", "usage", "refund", "earning", "purchase")
+        },
+        **{f"ledger, {side}": ledger_of(whale, direction=side) for side in ("in", "out")},
+        "ledger, before half a year": ledger_of(whale, until=half_a_year),
+        "ledger, since half a year": ledger_of(whale, since=half_a_year),
+        "ledger of a popular artist": ledger_of(POPULAR_STYLE),
+        "ledger of a popular artist, earning": ledger_of(POPULAR_STYLE, type="earning"),
+        "ledger of a quiet person": ledger_of(size.quiet),
+        "notifications": told(unread_only=False),
+        "notifications, unread": told(unread_only=True),
+        "comments": lambda session, page: comment_views.of_image(
+            session,
+            storage,
+            generation_id=DISCUSSED_IMAGE,
+            parent_id=None,
+            viewer=viewer,
+            page=page,
+        ),
+        "people one follows": lambda session, page: user_views.following(
+            session, storage, user_id=whale, page=page
+        ),
+        "purchases": lambda session, page: payment_views.own(
+            session, Addresses(""), user_id=POPULAR_STYLE, status=None, page=page
+        ),
+        "tags": lambda session, page: tag_views.popular(session, page=page),
+        **{
+            f"search for {kind}, {typed}": found(kind, typed)
+            for kind in ("styles", "artists")
+            for typed in ("style 7", "artist 77", "9")
+        },
+    }
+
+
+def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]]:
+    """Return the reads that are no list and happen with every page or every few seconds."""
+    viewer = Viewer(size.whale)
+    return {
+        "balances": lambda session: ledger.balances(session, size.whale),
+        "unread count": lambda session: notifications.unread_count(session, size.whale),
+        "style": lambda session: style_views.detail(
+            session, storage, style_id=POPULAR_STYLE, viewer=viewer
+        ),
+        "generation": lambda session: generation_views.detail(
+            session, storage, generation_id=size.generations // 2, viewer=viewer
+        ),
+    }
+
+
+@contextmanager
+def caught(connection: Connection) -> Iterator[list[Sent]]:
+    """Catch what is sent to the database, with its parameters."""
+    sent: list[Sent] = []
+
+    def catch(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        sent.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", catch)
+    try:
+        yield sent
+    finally:
+        event.remove(connection, "before_cursor_execute", catch)
+
+
+def reached(session: Session, listing: Listing, page: int) -> tuple[int, PageRequest]:
+    """Follow cursors to a page of the usual length; return how far the list goes, and its request.
+
+    Long strides first: a cursor is the same whatever the length of the page before it.
+    """
+    request, at, length = PageRequest(), 0, PageRequest().limit
+    while at < (page - 1) * length:
+        stride = min(MAX_LIMIT, (page - 1) * length - at)
+        following = listing(session, PageRequest(stride, request.cursor)).next_cursor
+        if following is None:
+            break
+        request, at = PageRequest(cursor=following), at + stride
+    return at // length + 1, request
+
+
+def explained(connection: Connection, sent: list[Sent], large: frozenset[str]) -> Plan:
+    """Let the database explain what it does for statements, while it does it."""
+    nodes: list[dict[str, Any]] = []
+    blocks = 0
+    for statement, parameters in sent:
+        found = connection.exec_driver_sql(
+            f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {statement}", parameters
+        ).scalar_one()
+        root = found[0]["Plan"]
+        blocks += root["Shared Hit Blocks"] + root["Shared Read Blocks"]
+        nodes += _nodes(root)
+    scans = [node for node in nodes if "Relation Name" in node]
+    whole = {node["Relation Name"] for node in scans if node["Node Type"] == "Seq Scan"}
+    return Plan(
+        read_whole=tuple(sorted(whole & large)),
+        rows_read=sum(_rows_read(node) for node in scans),
+        blocks=blocks,
+        shape=" · ".join(_words(node) for node in nodes if _rows_read(node)),
+    )
+
+
+def _nodes(node: dict[str, Any]) -> list[dict[str, Any]]:
+    return [node, *(each for child in node.get("Plans", ()) for each in _nodes(child))]
+
+
+def _rows_read(node: dict[str, Any]) -> int:
+    dropped = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+    return round((node["Actual Rows"] + dropped) * node["Actual Loops"])
+
+
+def _words(node: dict[str, Any]) -> str:
+    on = node.get("Index Name") or node.get("Relation Name") or ""
+    return f"{node['Node Type']} {on}".strip() + f" {_rows_read(node)}"
+
+
+def large_tables(connection: Connection) -> frozenset[str]:
+    """Return the tables that nobody should read from end to end."""
+    query = text("SELECT relname FROM pg_class WHERE relkind = 'r' AND reltuples >= :least")
+    return frozenset(connection.scalars(query, {"least": LARGE}))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One page of one list as the service asks for it; `rows` is how many came back."""
+
+    name: str
+    page: int
+    rows: int
+    sent: list[Sent]
+
+
+def asked(
+    session: Session, size: Size, storage: Storage, only: Callable[[str], bool] = bool
+) -> Iterator[Asked]:
+    """Yield every list at page 1 and as deep as it goes up to page 1,000, and the other looks."""
+    for name, listing in lists(size, storage).items():
+        if not only(name):
+            continue
+        pages = {1: PageRequest()} | dict([reached(session, listing, DEEP)])
+        for page, request in pages.items():
+            with caught(session.connection()) as sent:
+                rows = len(listing(session, request).results)
+            yield Asked(name, page, rows, sent)
+    for name, look in looks(size, storage).items():
+        if not only(name):
+            continue
+        with caught(session.connection()) as sent:
+            look(session)
+        yield Asked(name, 1, 1, sent)
+
+
+def measured(connection: Connection, wanted: Asked, large: frozenset[str]) -> Figure:
+    """Time what was asked for, results included, then let it be explained."""
+    milliseconds = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        for statement, parameters in wanted.sent:
+            connection.exec_driver_sql(statement, parameters).all()
+        milliseconds.append(1000 * (time.perf_counter() - began))
+    return Figure(
+        name=wanted.name,
+        page=wanted.page,
+        rows=wanted.rows,
+        p50=round(statistics.median(milliseconds), 2),
+        p95=round(statistics.quantiles(milliseconds, n=20)[-1], 2),
+        longest=round(max(milliseconds), 2),
+        plan=explained(connection, wanted.sent, large),
+    )
+
+
+@contextmanager
+def session_on(url: URL) -> Iterator[Session]:
+    """Open a session that changes nothing, under the limits of the web process."""
+    options = f"{CONNECT_OPTIONS} -c jit=off -c max_parallel_workers_per_gather=0"  # as embedded
+    engine = create_engine(url, connect_args={"options": options})
+    with Session(engine) as session:
+        yield session
+    engine.dispose()
+
+
+def signing_storage() -> Storage:
+    """Return a storage that only signs URLs."""
+    return make_storage(
+        storage_url="folder:///nowhere",
+        public_base_url=ENVIRONMENT["PUBLIC_BASE_URL"],
+        secret_key=ENVIRONMENT["SECRET_KEY"],
+    )
+
+
+def main() -> int:
+    """Measure, write the figures, and judge them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--database", type=make_url, help="filled before; nothing is dropped")
+    parser.add_argument("--only", default="", help="only lists whose name begins with this")
+    arguments = parser.parse_args()
+    os.environ |= ENVIRONMENT | {"STORAGE_URL": "folder:///nowhere", "DATABASE_URL": "unused://"}
+    if arguments.database:
+        return report(arguments.database, arguments.only)
+    with database.server() as server, database.database(server) as url:
+        began = time.perf_counter()
+        database.migrate(url)
+        big_data.fill(url, big_data.GROWN)
+        Console().print(f"filled in {time.perf_counter() - began:.0f} s")
+        return report(url, arguments.only)
+
+
+def report(url: URL, only: str) -> int:
+    """Measure on a filled database; return how many pages are worse than they may be."""
+    console = Console()
+    figures = []
+    with session_on(url) as session:
+        large = large_tables(session.connection())
+        for each in asked(
+            session, big_data.GROWN, signing_storage(), only=lambda name: name.startswith(only)
+        ):
+            console.print(f"{each.name}, page {each.page}", style="dim")
+            figures.append(measured(session.connection(), each, large))
+    FILE.parent.mkdir(parents=True, exist_ok=True)
+    FILE.write_text(json.dumps([asdict(each) for each in figures], indent=2) + "\n")
+    console.print(table(figures))
+    bad = [each for each in figures if each.plan.read_whole or each.p95 >= P95_MILLISECONDS]
+    for each in bad:
+        console.print(f"[red]{each.name}, page {each.page}: {each.plan.shape}")
+    return len(bad)
+
+
+def table(figures: list[Figure]) -> Table:
+    """Return the figures as a table for people, and for docs/performance.md."""
+    made = Table("list", "page", "rows", "p50 ms", "p95 ms", "max ms", "rows read", "8 kB blocks")
+    for each in figures:
+        counts = (each.page, each.rows, each.p50, each.p95, each.longest)
+        made.add_row(
+            each.name, *map(str, counts), f"{each.plan.rows_read:,}", f"{each.plan.blocks:,}"
+        )
+    return made
+
+
+if __name__ == "__main__":
+    raise SystemExit(min(main(), 1))

@@ -1,0 +1,80 @@
+"""The sandbox of Toss Payments as a real server, and buyers in front of it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+from flask import Flask
+from werkzeug.serving import make_server
+
+from tests.fixtures import ENVIRONMENT
+from webapp.domain.gateways.payments import TossPayments
+from webapp.sandbox.toss import create_app
+from webapp.sandbox.toss_shop import Shop
+
+CLIENT_KEY, SECRET_KEY = ENVIRONMENT["TOSS_CLIENT_KEY"], ENVIRONMENT["TOSS_SECRET_KEY"]
+SITE = ENVIRONMENT["PUBLIC_BASE_URL"]
+
+
+@contextmanager
+def served(app: Flask) -> Iterator[str]:
+    """An app on a loopback port of its own."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@dataclass
+class Toss:
+    """The running sandbox, its memory, and our client of it."""
+
+    url: str
+    shop: Shop
+
+    @property
+    def provider(self) -> TossPayments:
+        return TossPayments(base_url=self.url, secret_key=SECRET_KEY)
+
+    def choose(self, decision: str, order_id: str, amount: int = 10_000) -> httpx.Response:
+        """Press one of the buttons of the checkout page."""
+        return httpx.post(
+            f"{self.url}/checkout",
+            data={
+                "clientKey": CLIENT_KEY,
+                "orderId": order_id,
+                "orderName": "100 tokens",
+                "amount": str(amount),
+                "successUrl": f"{SITE}/api/v1/tokens/purchase/success",
+                "failUrl": f"{SITE}/api/v1/tokens/purchase/fail?orderId={order_id}",
+                "decision": decision,
+            },
+        )
+
+    def approve(self, order_id: str, decision: str = "pay", amount: int = 10_000) -> str:
+        """Let a buyer approve a payment; return its key."""
+        answer = self.choose(decision, order_id, amount)
+        if decision == "vanish":
+            assert answer.status_code == 200
+            return list(self.shop.payments)[-1]
+        return parse_qs(urlsplit(answer.headers["Location"]).query)["paymentKey"][0]
+
+    def taken(self) -> list[tuple[str, str, int]]:
+        """What the books say: order, status and amount of each line."""
+        return [(line["orderId"], line["status"], line["amount"]) for line in self.shop.books]
+
+
+@contextmanager
+def toss_server(**options: object) -> Iterator[Toss]:
+    """A fresh sandbox with the keys of the tests."""
+    app = create_app(client_key=CLIENT_KEY, secret_key=SECRET_KEY, **options)
+    with served(app) as url:
+        yield Toss(url, app.extensions["shop"])

@@ -1,0 +1,487 @@
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
+
+from tests import making
+from tests.database import at_once
+from tests.toss import toss_server
+from tests.webapp.conftest import error_code, signed_in_client
+from webapp.domain.db import unit_of_work
+from webapp.domain.models.account import SignIn, User
+from webapp.domain.models.audit import AuditEntry
+from webapp.domain.models.comment import Comment
+from webapp.domain.models.license import Certificate
+from webapp.domain.models.report import Report
+from webapp.domain.models.style import Style, Tag
+from webapp.domain.services import ledger, payments, purchases
+
+ADMIN = "/api/v1/admin"
+REASON = "Seen by two people."
+LISTS = ("reports", "tags", "styles", "generations", "comments", "users", "audit")
+CHANGES = {
+    "reports": {"status": "resolved"},
+    "tags": {"is_flagged": True},
+    "styles": {"is_flagged": True},
+    "generations": {"is_flagged": True},
+    "comments": {"is_hidden": True},
+    "users": {"is_active": False},
+}
+
+
+@pytest.fixture
+def admin(session):
+    made = making.user(session, role="admin")
+    session.commit()
+    return made
+
+
+@pytest.fixture
+def admin_client(admin, sign_in):
+    return sign_in(admin)
+
+
+@pytest.fixture
+def image(ordered, finish):
+    return finish(ordered, is_public=True)
+
+
+@pytest.fixture
+def comment(session, image, artist):
+    made = Comment(generation_id=image.id, user_id=artist.user_id, content="Buy my watches")
+    session.add(made)
+    session.commit()
+    return made
+
+
+@pytest.fixture
+def tag(session):
+    return session.scalars(select(Tag).order_by(Tag.id)).first() or _tag(session, "boat")
+
+
+def _tag(session, name):
+    made = Tag(name=name, usage_count=1)
+    session.add(made)
+    session.commit()
+    return made
+
+
+def report(session, reporter, target_type, target_id, **columns):
+    made = Report(
+        reporter_id=reporter.id,
+        target_type=target_type,
+        target_id=target_id,
+        reason="spam",
+        **columns,
+    )
+    session.add(made)
+    session.commit()
+    return made
+
+
+def results(client, path):
+    answer = client.get(f"{ADMIN}/{path}")
+    assert answer.status_code == 200, answer.json
+    return answer.json["data"]["results"]
+
+
+def change(client, path, **body):
+    return client.patch(f"{ADMIN}/{path}", json={"reason": REASON} | body)
+
+
+def log(client, **wanted):
+    query = "&".join(f"{name}={value}" for name, value in wanted.items())
+    return results(client, f"audit?{query}")
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_lists_are_for_administrators_only(client, buyer_client, artist_client, path):
+    assert error_code(client.get(f"{ADMIN}/{path}")) == "UNAUTHORIZED"
+    for someone in (buyer_client, artist_client):
+        answer = someone.get(f"{ADMIN}/{path}")
+        assert (answer.status_code, error_code(answer)) == (403, "FORBIDDEN")
+        assert answer.json["error"]["details"] == {"required_role": "admin"}
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_changes_are_for_administrators_only(client, buyer_client, session, path):
+    body = {"reason": REASON} | CHANGES[path]
+    assert error_code(client.patch(f"{ADMIN}/{path}/1", json=body)) == "UNAUTHORIZED"
+    assert error_code(buyer_client.patch(f"{ADMIN}/{path}/1", json=body)) == "FORBIDDEN"
+    assert error_code(buyer_client.post(f"{ADMIN}/refunds", json=body)) == "FORBIDDEN"
+    assert session.scalar(select(func.count()).select_from(AuditEntry)) == 0
+
+
+@pytest.mark.parametrize(
+    "path, code",
+    [
+        ("reports", "NOT_FOUND"),
+        ("tags", "TAG_NOT_FOUND"),
+        ("styles", "STYLE_NOT_FOUND"),
+        ("generations", "GENERATION_NOT_FOUND"),
+        ("comments", "COMMENT_NOT_FOUND"),
+        ("users", "NOT_FOUND"),
+    ],
+)
+def test_what_is_not_there_cannot_be_changed(admin_client, path, code):
+    answer = change(admin_client, f"{path}/99999999", **CHANGES[path])
+    assert (answer.status_code, error_code(answer)) == (404, code)
+
+
+@pytest.mark.parametrize("path", CHANGES)
+@pytest.mark.parametrize("reason", [None, "", "ab", "x" * 501, " <b></b> "])
+def test_every_change_needs_its_reason(admin_client, path, reason):
+    body = CHANGES[path] | ({} if reason is None else {"reason": reason})
+    answer = admin_client.patch(f"{ADMIN}/{path}/1", json=body)
+    assert (answer.status_code, error_code(answer)) == (422, "VALIDATION_ERROR")
+    assert "reason" in answer.json["error"]["details"]["fields"]
+
+
+@pytest.mark.parametrize("path", ["tags", "styles", "generations", "users"])
+def test_a_change_of_nothing_is_refused(admin_client, path):
+    assert error_code(change(admin_client, f"{path}/1")) == "VALIDATION_ERROR"
+
+
+def test_the_queue_shows_open_reports_with_what_they_are_about(
+    admin_client, session, buyer, style, image, comment
+):
+    targets = {
+        "style": (style.id, style.name, "Piers in ink."),
+        "generation": (image.id, style.name, ""),
+        "comment": (comment.id, style.name, "Buy my watches"),
+        "user": (buyer.id, buyer.username, None),
+        "tag": (_tag(session, "watches").id, "watches", None),
+    }
+    for kind, (target_id, _, _) in targets.items():
+        report(session, buyer, kind, target_id)
+    report(session, buyer, "style", 404)
+    shown = results(admin_client, "reports")
+    assert [row["target_type"] for row in shown] == [*targets, "style"]
+    for row in shown[:-1]:
+        _, title, excerpt = targets[row["target_type"]]
+        assert (row["target"]["title"], row["target"]["excerpt"]) == (title, excerpt)
+    assert shown[-1]["target"] is None
+    assert shown[0]["reporter"] == {"id": buyer.id, "username": buyer.username}
+    assert [row["target_id"] for row in results(admin_client, "reports?target_type=user")] == [
+        buyer.id
+    ]
+
+
+def test_a_decision_takes_a_report_off_the_queue(admin_client, admin, session, buyer, style):
+    made = report(session, buyer, "style", style.id)
+    answer = change(admin_client, f"reports/{made.id}", status="dismissed")
+    assert answer.status_code == 200
+    assert answer.json["data"]["status"] == "dismissed"
+    assert answer.json["data"]["resolution"] == REASON
+    assert results(admin_client, "reports") == []
+    assert len(results(admin_client, "reports?status=all")) == 1
+    assert len(results(admin_client, "reports?status=dismissed")) == 1
+    (entry,) = log(admin_client, object_type="report")
+    assert entry["admin"] == {"id": admin.id, "username": admin.username}
+    assert (entry["before"], entry["after"]) == ({"status": "open"}, {"status": "dismissed"})
+    assert entry["reason"] == REASON
+    assert error_code(change(admin_client, f"reports/{made.id}", status="open")) == (
+        "VALIDATION_ERROR"
+    )
+
+
+def test_the_queue_is_read_page_by_page(admin_client, session, buyer, style):
+    made = [
+        report(session, buyer, "style", number, created_at=making.jobs.NOW + timedelta(number))
+        for number in range(5)
+    ]
+    seen, cursor = [], ""
+    while cursor is not None:
+        data = admin_client.get(f"{ADMIN}/reports?limit=2{cursor}").json["data"]
+        seen += [row["id"] for row in data["results"]]
+        cursor = data["next_cursor"] and f"&cursor={data['next_cursor']}"
+    assert seen == [row.id for row in made]
+
+
+def test_a_flagged_tag_is_refused_as_input(admin_client, buyer_client, session, style):
+    made = _tag(session, "watches")
+    answer = change(admin_client, f"tags/{made.id}", is_flagged=True)
+    assert answer.json["data"] == {
+        "id": made.id,
+        "name": "watches",
+        "usage_count": 1,
+        "is_active": True,
+        "is_flagged": True,
+        "created_at": answer.json["data"]["created_at"],
+    }
+    order = {"style_id": style.id, "prompt_tags": ["watches"]}
+    assert error_code(buyer_client.post("/api/v1/generations", json=order)) == "TAG_NOT_ALLOWED"
+    assert [row["id"] for row in results(admin_client, "tags?is_flagged=true")] == [made.id]
+    assert results(admin_client, "tags?q=WATCH&is_active=false") == []
+    assert [row["name"] for row in results(admin_client, "tags?q=WATCH")] == ["watches"]
+
+
+def test_a_flagged_style_is_hidden_and_sells_no_more(
+    admin_client, client, buyer_client, session, style
+):
+    answer = change(admin_client, f"styles/{style.id}", is_flagged=True)
+    assert answer.status_code == 200
+    assert error_code(client.get(f"/api/v1/styles/{style.id}")) == "STYLE_NOT_FOUND"
+    order = {"style_id": style.id, "prompt_tags": ["boat"]}
+    assert error_code(buyer_client.post("/api/v1/generations", json=order)) == "STYLE_NOT_FOUND"
+    (shown,) = results(admin_client, f"styles?is_flagged=true&user_id={style.artist_id}")
+    assert (shown["id"], shown["is_flagged"], shown["is_active"]) == (style.id, True, True)
+    assert results(admin_client, "styles?is_active=false") == []
+    assert results(admin_client, f"styles?q={style.name[:5]}") == [shown]
+    change(admin_client, f"styles/{style.id}", is_flagged=False)
+    assert client.get(f"/api/v1/styles/{style.id}").status_code == 200
+
+
+def test_switching_on_a_second_style_is_refused(admin_client, session, artist, style, storage):
+    off = making.style(session, storage, of=artist, is_active=False)
+    session.commit()
+    answer = change(admin_client, f"styles/{off.id}", is_active=True)
+    assert (answer.status_code, error_code(answer)) == (403, "STYLE_LIMIT_REACHED")
+    assert answer.json["error"]["details"] == {"limit": 1, "style_id": style.id}
+    assert session.scalar(select(Style.is_active).where(Style.id == off.id)) is False
+
+
+def test_a_flagged_image_is_only_its_owners(admin_client, client, buyer_client, image):
+    answer = change(admin_client, f"generations/{image.id}", is_flagged=True)
+    assert answer.status_code == 200
+    assert error_code(client.get(f"/api/v1/generations/{image.id}")) == "GENERATION_NOT_FOUND"
+    assert client.get("/api/v1/generations/feed").json["data"]["results"] == []
+    assert buyer_client.get(f"/api/v1/generations/{image.id}").status_code == 200
+    (shown,) = results(admin_client, f"generations?is_flagged=true&user_id={image.user_id}&q=Boat")
+    assert (shown["id"], shown["is_flagged"]) == (image.id, True)
+    assert results(admin_client, "generations?is_flagged=false") == []
+
+
+def test_an_image_without_an_end_cannot_be_shown_to_everybody(admin_client, ordered):
+    answer = change(admin_client, f"generations/{ordered.id}", is_public=True)
+    assert error_code(answer) == "GENERATION_STILL_PROCESSING"
+    answer = change(admin_client, f"generations/{ordered.id}", license_status="revoked")
+    assert error_code(answer) == "VALIDATION_ERROR"
+
+
+def test_a_revoked_licence_says_so_and_can_be_made_valid_again(
+    admin_client, client, session, image
+):
+    address = f"/api/v1/licenses/{image.license_public_id}"
+    for status, is_revoked in (("revoked", True), ("valid", False)):
+        change(admin_client, f"generations/{image.id}", license_status=status)
+        (certificate,) = session.scalars(
+            select(Certificate).execution_options(populate_existing=True)
+        )
+        assert (certificate.status, certificate.revoked_at is not None) == (status, is_revoked)
+        assert client.get(address).json["data"]["status"] == status
+    assert [entry["after"] for entry in log(admin_client, object_type="license")] == [
+        {"status": "valid"},
+        {"status": "revoked"},
+    ]
+
+
+def test_a_hidden_comment_stays_in_the_administrators_list(admin_client, session, comment, image):
+    answer = change(admin_client, f"comments/{comment.id}", is_hidden=True)
+    assert answer.json["data"] == {
+        "id": comment.id,
+        "generation_id": image.id,
+        "parent_id": None,
+        "user": {"id": comment.user_id, "username": answer.json["data"]["user"]["username"]},
+        "content": "Buy my watches",
+        "is_hidden": True,
+        "created_at": answer.json["data"]["created_at"],
+        "updated_at": answer.json["data"]["updated_at"],
+    }
+    assert len(results(admin_client, "comments?is_flagged=true&q=WATCHES")) == 1
+    assert len(results(admin_client, f"comments?user_id={comment.user_id}")) == 1
+    assert results(admin_client, "comments?q=%25") == []
+
+
+def test_a_closed_account_is_signed_out_and_can_be_opened_again(
+    admin_client, buyer_client, session, buyer
+):
+    answer = change(admin_client, f"users/{buyer.id}", is_active=False)
+    assert answer.json["data"] == {
+        "id": buyer.id,
+        "username": buyer.username,
+        "email": buyer.email,
+        "role": "user",
+        "is_active": False,
+        "token_balance": 100,
+        "created_at": answer.json["data"]["created_at"],
+    }
+    assert buyer_client.get("/api/v1/auth/me").status_code == 401
+    assert [row["id"] for row in results(admin_client, "users?is_active=false")] == [buyer.id]
+    change(admin_client, f"users/{buyer.id}", is_active=True)
+    assert session.scalar(select(User.is_active).where(User.id == buyer.id)) is True
+    open_sign_ins = select(func.count()).where(
+        SignIn.user_id == buyer.id, SignIn.ended_at.is_(None)
+    )
+    assert session.scalar(open_sign_ins) == 0
+
+
+def test_people_are_found_by_part_of_their_name_or_address(admin_client, admin, buyer, artist):
+    assert [row["id"] for row in results(admin_client, f"users?q={buyer.email.upper()}")] == [
+        buyer.id
+    ]
+    assert [row["id"] for row in results(admin_client, "users?role=admin")] == [admin.id]
+    assert [row["id"] for row in results(admin_client, "users?role=artist")] == [artist.user_id]
+
+
+def test_ones_own_account_is_not_ones_own_to_change(admin_client, admin):
+    for body in ({"role": "user"}, {"is_active": False}):
+        answer = change(admin_client, f"users/{admin.id}", **body)
+        assert (answer.status_code, error_code(answer)) == (403, "FORBIDDEN")
+
+
+def test_a_role_must_fit_the_person(admin_client, session, buyer, artist):
+    answer = change(admin_client, f"users/{buyer.id}", role="artist")
+    assert error_code(answer) == "VALIDATION_ERROR"
+    answer = change(admin_client, f"users/{artist.user_id}", role="user")
+    assert error_code(answer) == "VALIDATION_ERROR"
+    assert change(admin_client, f"users/{buyer.id}", role="admin").json["data"]["role"] == "admin"
+    assert change(admin_client, f"users/{artist.user_id}", role="admin").status_code == 200
+    back = change(admin_client, f"users/{artist.user_id}", role="artist")
+    assert back.json["data"]["role"] == "artist"
+
+
+def test_a_change_that_changes_nothing_leaves_no_trace(admin_client, buyer):
+    assert change(admin_client, f"users/{buyer.id}", is_active=True).status_code == 200
+    assert log(admin_client) == []
+
+
+def test_the_log_can_be_read_by_object_and_administrator(admin_client, admin, session, style):
+    _tag(session, "boat")
+    change(admin_client, f"styles/{style.id}", is_flagged=True)
+    change(admin_client, f"styles/{style.id}", is_active=False)
+    assert len(log(admin_client, object_type="style", object_id=style.id)) == 2
+    assert len(log(admin_client, admin_id=admin.id)) == 2
+    assert log(admin_client, admin_id=404) == []
+
+
+def test_the_log_cannot_be_rewritten(admin_client, session, style):
+    change(admin_client, f"styles/{style.id}", is_flagged=True)
+    for statement in ("DELETE FROM audit_entries", "UPDATE audit_entries SET reason = 'none'"):
+        with pytest.raises(DBAPIError, match="append-only"), session.begin_nested():
+            session.execute(text(statement))
+
+
+def test_a_delivered_image_is_refunded_out_of_the_artists_earnings_once(
+    admin_client, buyer_client, artist_client, session, buyer, artist, image
+):
+    body = {"generation_id": image.id, "reason": REASON}
+    answer = admin_client.post(f"{ADMIN}/refunds", json=body)
+    assert answer.status_code == 201
+    transaction_id = answer.json["data"]["transaction_id"]
+    assert answer.json["data"] == {
+        "id": transaction_id,
+        "unit": "token",
+        "amount": 10,
+        "transaction_id": transaction_id,
+    }
+    assert ledger.balances(session, buyer.id).spendable == 100
+    assert ledger.balances(session, artist.user_id).earned == 0
+    assert making.violations(session) == []
+
+    again = admin_client.post(f"{ADMIN}/refunds", json=body)
+    assert (again.status_code, error_code(again)) == (409, "ALREADY_REFUNDED")
+    assert again.json["error"]["details"] == {"transaction_id": transaction_id}
+    assert buyer_client.get(f"/api/v1/generations/{image.id}").json["data"]["refunded"] is True
+
+    bought = buyer_client.get("/api/v1/tokens/transactions").json["data"]["results"]
+    assert [(row["type"], row["direction"], row["status"]) for row in bought[:2]] == [
+        ("refund", "in", "completed"),
+        ("usage", "out", "refunded"),
+    ]
+    earned = artist_client.get("/api/v1/tokens/transactions?type=earning").json["data"]["results"]
+    assert [row["direction"] for row in earned] == ["out", "in"]
+    (style,) = artist_client.get("/api/v1/styles/me").json["data"]["results"]
+    assert style["total_earned_tokens"] == 0
+    (entry,) = log(admin_client, object_type="generation", object_id=image.id)
+    assert entry["after"] == {"refunded": True, "transaction_id": transaction_id}
+
+
+def test_an_image_that_refunds_itself_is_not_refunded_by_hand(
+    admin_client, buyer_client, session, ordered
+):
+    body = {"generation_id": ordered.id, "reason": REASON}
+    working = admin_client.post(f"{ADMIN}/refunds", json=body)
+    assert error_code(working) == "GENERATION_STILL_PROCESSING"
+    buyer_client.post(f"/api/v1/generations/{ordered.id}/cancel")
+    canceled = admin_client.post(f"{ADMIN}/refunds", json=body)
+    assert error_code(canceled) == "ALREADY_REFUNDED"
+    assert making.violations(session) == []
+
+
+@pytest.mark.parametrize(
+    "named", [{}, {"generation_id": 1, "order_id": "x"}, {"generation_id": True}]
+)
+def test_a_refund_names_one_thing(admin_client, named):
+    answer = admin_client.post(f"{ADMIN}/refunds", json=named | {"reason": REASON})
+    assert error_code(answer) == "VALIDATION_ERROR"
+
+
+def test_a_refund_of_nothing_is_not_found(admin_client):
+    body = {"generation_id": 99999999, "reason": REASON}
+    answer = admin_client.post(f"{ADMIN}/refunds", json=body)
+    assert error_code(answer) == "GENERATION_NOT_FOUND"
+
+
+@pytest.fixture
+def bought(real_app, committed):
+    """A purchase that was paid, and an administrator at a site that knows the provider."""
+    with toss_server() as toss:
+        real_app.extensions["payments"] = toss.provider
+        with committed.begin() as session:
+            buyer = making.user(session)
+            made = purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
+        payments.confirm(
+            unit_of_work,
+            toss.provider,
+            user_id=buyer.id,
+            order_id=made.order_id,
+            payment_key=toss.approve(made.order_id),
+            amount=10_000,
+        )
+        with committed() as session:
+            client = signed_in_client(real_app, session, making.user(session, role="admin"))
+        yield client, made
+
+
+def test_a_purchase_is_refunded_once_and_the_log_has_it(bought, committed):
+    admin_client, made = bought
+    body = {"order_id": made.order_id, "reason": REASON}
+    answer = admin_client.post(f"{ADMIN}/refunds", json=body)
+    assert answer.status_code == 201, answer.json
+    assert (answer.json["data"]["unit"], answer.json["data"]["amount"]) == ("token", 100)
+    again = admin_client.post(f"{ADMIN}/refunds", json=body)
+    assert (again.status_code, error_code(again)) == (409, "ALREADY_REFUNDED")
+    (entry,) = log(admin_client, object_type="purchase", object_id=made.id)
+    assert entry["after"] == {"refund": "begun", "order_id": made.order_id}
+    with committed() as session:
+        assert ledger.balances(session, made.user_id).spendable == 100
+        assert making.violations(session) == []
+
+
+def test_a_purchase_whose_tokens_are_spent_is_not_refunded(bought, committed):
+    admin_client, made = bought
+    with committed.begin() as session:
+        making.take_tokens(session, made.user_id, 150)
+    body = {"order_id": made.order_id, "reason": REASON}
+    answer = admin_client.post(f"{ADMIN}/refunds", json=body)
+    assert (answer.status_code, error_code(answer)) == (402, "PAYMENT_FAILED")
+    assert answer.json["error"]["details"]["reason"] == "tokens_spent"
+    assert log(admin_client, object_type="purchase") == []
+
+
+def test_refunds_in_parallel_give_the_price_back_once(real_app, committed, storage):
+    with committed() as session:
+        image = making.generation(session, storage)
+        making.finish(session, storage, image)
+        admin = making.user(session, role="admin")
+        session.commit()
+        admin_client = signed_in_client(real_app, session, admin)
+        body = {"generation_id": image.id, "reason": REASON}
+        buyer_id = image.user_id
+    calls = [lambda: admin_client.post(f"{ADMIN}/refunds", json=body).status_code] * 12
+    assert sorted(at_once(*calls)) == [201] + [409] * 11
+    with committed() as session:
+        assert ledger.balances(session, buyer_id).spendable == 100
+        assert making.violations(session) == []

@@ -1,0 +1,37 @@
+from tests import making
+from tests.statements import statements
+from webapp.domain.models.account import User
+from webapp.domain.pagination import PageRequest
+from webapp.domain.services import comment_views, comments
+from webapp.domain.viewing import Viewer
+
+
+def test_a_page_with_its_replies_takes_two_statements_and_the_image_one(session, storage):
+    image = making.generation(session, storage)
+    image.status, image.image_key, image.image_sha256 = "completed", "images/1.png", "a" * 64
+    session.flush()
+    owner = session.get(User, image.user_id)
+
+    def post(parent_id=None):
+        return comments.post(
+            session, user=owner, generation_id=image.id, content="Hm.", parent_id=parent_id
+        )
+
+    def listed():
+        with statements(session) as seen:
+            page = comment_views.of_image(
+                session,
+                storage,
+                generation_id=image.id,
+                parent_id=None,
+                viewer=Viewer.of(owner),
+                page=PageRequest(limit=3),
+            )
+        return len(seen), [len(comment["replies"]) for comment in page.results]
+
+    said = [post() for _ in range(4)]
+    assert listed() == (2, [0, 0, 0])
+    for parent_id in said:
+        post(parent_id)
+        post(parent_id)
+    assert listed() == (3, [2, 2, 2])

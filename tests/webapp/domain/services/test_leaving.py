@@ -1,0 +1,509 @@
+import pytest
+from sqlalchemy import func, select, text, update
+
+from tests import making
+from tests.database import at_once
+from webapp.domain.db import transaction
+from webapp.domain.errors import (
+    AccountInactive,
+    GenerationNotFound,
+    GenerationStillProcessing,
+    StyleNotFound,
+    TrainingInProgress,
+    ValidationFailed,
+)
+from webapp.domain.models.account import Artist, SignIn, User
+from webapp.domain.models.comment import Comment
+from webapp.domain.models.follow import Follow
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.idempotency import IdempotencyKey
+from webapp.domain.models.job import Job
+from webapp.domain.models.ledger import Transfer
+from webapp.domain.models.like import Like
+from webapp.domain.models.notification import Notification, NotificationType
+from webapp.domain.models.style import Artwork, Style
+from webapp.domain.models.training import TrainingRun
+from webapp.domain.pagination import PageRequest
+from webapp.domain.services import (
+    accounts,
+    garbage,
+    generation_views,
+    generations,
+    leaving,
+    ledger,
+    license_views,
+    likes,
+    notifications,
+    styles,
+)
+from webapp.domain.services.accounts import GoogleIdentity
+from webapp.domain.services.generation_views import OwnFilter
+from webapp.domain.services.leaving import Farewell
+from webapp.domain.viewing import Viewer
+
+MINA = GoogleIdentity(sub="1000", email="mina@example.org", name="Mina Park")
+
+
+def leave(session, person):
+    return leaving.leave(session, user=person, confirm=person.username)
+
+
+def fresh(session, row):
+    session.flush()
+    session.refresh(row)
+    return row
+
+
+def delivered(session, person, style, *, is_public=True):
+    """An image of a person's that is delivered, with its three objects named."""
+    (made,) = making.order(session, person, style, description="For my mother")
+    generations.pipelines.advance_generation(session, made.id, "processing")
+    generations.complete(
+        session,
+        made.id,
+        "0" * 16,
+        image_key=f"images/{made.id}.png",
+        preview_key=f"previews/{made.id}.png",
+        thumbnail_key=f"thumbnails/{made.id}.png",
+        image_sha256="a" * 64,
+        image_size=1,
+    )
+    making.change_job(session, making.job_of(session, made).id, state="done")
+    session.execute(update(Generation).where(Generation.id == made.id).values(is_public=is_public))
+    return fresh(session, made)
+
+
+def like(session, person, image):
+    likes.like(session, user=person, generation_id=image.id)
+
+
+def comment(session, person, image, *, on=None):
+    made = Comment(
+        generation_id=image.id, user_id=person.id, parent_id=on and on.id, content="Lovely"
+    )
+    session.add(made)
+    session.flush()
+    session.execute(
+        update(Generation)
+        .where(Generation.id == image.id)
+        .values(comment_count=Generation.comment_count + 1)
+    )
+    if on is not None:
+        on.reply_count += 1
+        session.flush()
+    return made
+
+
+def follow(session, person, followed):
+    session.add(Follow(follower_id=person.id, followed_id=followed.id))
+    followed.follower_count += 1
+    session.flush()
+
+
+def count(session, model):
+    return session.scalar(select(func.count()).select_from(model))
+
+
+def counters_are_exact(session):
+    """Every counter equals the rows it counts."""
+    return not session.execute(
+        text(
+            """
+            SELECT id FROM generations WHERE
+                like_count <> (SELECT count(*) FROM likes WHERE generation_id = generations.id)
+                OR comment_count
+                   <> (SELECT count(*) FROM comments WHERE generation_id = generations.id)
+            UNION ALL SELECT id FROM comments WHERE
+                reply_count <> (SELECT count(*) FROM comments AS replies
+                                WHERE replies.parent_id = comments.id)
+            UNION ALL SELECT id FROM users WHERE
+                follower_count <> (SELECT count(*) FROM follows WHERE followed_id = users.id)
+            """
+        )
+    ).all()
+
+
+@pytest.fixture
+def person(session):
+    return making.user(session, bio="I draw.", profile_image_key="portraits/mina.jpg")
+
+
+@pytest.fixture
+def other(session):
+    return making.user(session, tokens=1000)
+
+
+@pytest.fixture
+def style(session, storage):
+    return making.style(session, storage)
+
+
+def artist_user(session, style):
+    return session.get(User, style.artist_id)
+
+
+# ── who may leave ────────────────────────────────────────────────────────────────────────────
+
+
+def test_who_leaves_says_the_own_name(session, person):
+    with pytest.raises(ValidationFailed) as error:
+        leaving.leave(session, user=person, confirm=person.username.upper())
+    assert set(error.value.details["fields"]) == {"confirm"}
+    assert fresh(session, person).deleted_at is None
+
+
+@pytest.mark.parametrize("status", ["pending", "training"])
+def test_nobody_leaves_while_an_own_style_is_made(session, status):
+    run = making.training(session)
+    style = session.get(Style, run.style_id)
+    session.execute(update(Style).values(training_status=status))
+    with pytest.raises(TrainingInProgress) as error:
+        leave(session, artist_user(session, style))
+    assert error.value.details == {"style_id": style.id}
+
+
+@pytest.mark.parametrize("status", ["queued", "processing", "retrying"])
+def test_nobody_leaves_while_own_images_are_made(session, other, style, status):
+    ordered = making.order(session, other, style, count=2)
+    session.execute(update(Generation).values(status=status))
+    with pytest.raises(GenerationStillProcessing) as error:
+        leave(session, other)
+    assert error.value.details == {"generation_ids": [each.id for each in ordered]}
+
+
+def test_a_canceled_image_keeps_nobody(session, other, style):
+    (ordered,) = making.order(session, other, style)
+    generations.cancel(session, user_id=other.id, generation_id=ordered.id)
+    assert leave(session, other) == Farewell.DELETED
+
+
+def test_who_has_left_cannot_leave_again(session, person):
+    leave(session, person)
+    with pytest.raises(AccountInactive):
+        leave(session, fresh(session, person))
+
+
+# ── deleted ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_deleted_person_has_no_name_and_no_session(session, person):
+    session.add(SignIn(id="open", user_id=person.id, expires_at=func.now() + text("'1 day'")))
+    session.add(
+        IdempotencyKey(user_id=person.id, route="r", key="k" * 8, body_sha256="a" * 64, response={})
+    )
+    assert leave(session, person) == Farewell.DELETED
+    left = fresh(session, person)
+    assert left.deleted_at is not None
+    assert not left.is_active
+    assert left.username == f"deleted:{left.id}"
+    assert (left.email, left.bio, left.profile_image_key, left.role) == ("", "", None, "user")
+    assert session.get(SignIn, "open").ended_at is not None
+    assert count(session, IdempotencyKey) == 0
+
+
+def test_who_comes_back_gets_a_new_account_and_no_second_bonus(session):
+    first = accounts.sign_in(session, MINA)
+    session.flush()
+    leave(session, session.get(User, first.user_id))
+    again = accounts.sign_in(session, MINA)
+    assert again.user_id != first.user_id
+    assert session.get(User, again.user_id).username == "Mina_Park"
+    assert ledger.balances(session, again.user_id).spendable == 0
+    assert ledger.balances(session, first.user_id).spendable == 100
+    assert count(session, Transfer) == 1
+
+
+def test_images_go_and_money_and_certificates_stay(session, storage, other, style):
+    image = delivered(session, other, style)
+    certificate = image.license_public_id
+    moved = count(session, Transfer)
+    assert leave(session, other) == Farewell.DELETED
+    left = fresh(session, image)
+    assert left.deleted_at is not None
+    assert (left.prompt_tags, left.negative_tags, left.description) == ([], [], "")
+    assert (left.image_key, left.preview_key, left.thumbnail_key) == (None, None, None)
+    shown = license_views.certificate(session, storage, public_id=certificate)
+    assert shown["image"]["sha256"] == "a" * 64
+    assert (shown["licensee"], shown["generation_id"], shown["preview_url"]) == (None, None, None)
+    assert shown["artist"]["artist_name"].startswith("Artist")
+    assert count(session, Transfer) == moved
+    assert making.violations(session) == []
+
+
+def test_a_deleted_image_is_not_found_by_anybody(session, storage, other, style):
+    image = delivered(session, other, style)
+    leave(session, other)
+    session.expire_all()
+    admin = making.user(session, role="admin")
+    for viewer in (Viewer(), Viewer.of(admin), Viewer(other.id)):
+        with pytest.raises(GenerationNotFound):
+            generation_views.detail(session, storage, generation_id=image.id, viewer=viewer)
+        with pytest.raises(GenerationNotFound):
+            generation_views.image_url(
+                session,
+                storage,
+                generation_id=image.id,
+                viewer=viewer,
+                variant="full",
+                download=False,
+            )
+    with pytest.raises(GenerationNotFound):
+        likes.like(session, user=admin, generation_id=image.id)
+    own = generation_views.own(
+        session, storage, user_id=other.id, wanted=OwnFilter(), page=PageRequest(20, None)
+    )
+    assert own.results == []
+
+
+def test_what_a_person_said_and_liked_goes_and_every_count_stays_exact(
+    session, person, other, style
+):
+    third = making.user(session)
+    theirs, mine = delivered(session, other, style), delivered(session, person, style)
+    for admirer in (person, third):
+        like(session, admirer, theirs)
+    like(session, other, mine)
+    kept = comment(session, other, theirs)
+    for author in (person, person, third):
+        comment(session, author, theirs, on=kept)
+    gone = comment(session, person, theirs)
+    comment(session, other, theirs, on=gone)
+    comment(session, third, mine)
+    for follower, followed in ((person, other), (third, other), (other, person)):
+        follow(session, follower, followed)
+    assert counters_are_exact(session)
+
+    leave(session, person)
+
+    session.expire_all()
+    assert counters_are_exact(session)
+    theirs, kept, other = fresh(session, theirs), fresh(session, kept), fresh(session, other)
+    assert (theirs.like_count, theirs.comment_count) == (1, 2)
+    assert (kept.reply_count, other.follower_count) == (1, 1)
+    assert (count(session, Like), count(session, Comment), count(session, Follow)) == (1, 2, 1)
+
+
+def test_nobody_is_told_any_more_of_who_has_left(session, person, other, style):
+    image = delivered(session, other, style)
+    mine = delivered(session, person, style)
+    said = comment(session, person, image)
+    like(session, person, image)
+    for recipient, target_type, target_id in (
+        (other, "comment", said.id),
+        (other, "generation", mine.id),
+        (person, "purchase", 1),
+    ):
+        notifications.tell(
+            session,
+            recipient.id,
+            NotificationType.COMMENT,
+            target_type=target_type,
+            target_id=target_id,
+        )
+    leave(session, person)
+    (kept,) = session.scalars(select(Notification)).all()
+    assert (kept.type, kept.target_id) == ("generation_complete", image.id)
+
+
+def test_an_artist_nobody_bought_from_goes_with_styles_and_works(session, storage):
+    run = making.training(session, storage)
+    style = session.get(Style, run.style_id)
+    session.execute(update(Style).values(training_status="failed"))
+    session.execute(update(Job).values(state="failed"))
+    assert leave(session, artist_user(session, style)) == Farewell.DELETED
+    for model in (Style, Artwork, TrainingRun, Artist, Job):
+        assert count(session, model) == 0
+
+
+def test_a_style_only_its_artist_used_keeps_its_name_for_the_certificate(session, storage, style):
+    owner = artist_user(session, style)
+    image = delivered(session, owner, style)
+    name = style.name
+    assert leave(session, owner) == Farewell.DELETED
+    left = fresh(session, style)
+    assert (left.is_active, left.adapter_key, left.tags, left.description) == (False, None, [], "")
+    shown = license_views.certificate(session, storage, public_id=image.license_public_id)
+    assert shown["style"]["name"] == name
+    assert shown["artist"]["artist_name"] == f"deleted:{owner.id}"
+
+
+def test_the_objects_of_who_has_left_are_garbage(committed, storage):
+    with committed.begin() as session:
+        style = making.style(session, storage)
+        owner = artist_user(session, style)
+        owner.profile_image_key = "portraits/1.jpg"
+        image = delivered(session, owner, style)
+        for key in (image.image_key, image.preview_key, image.thumbnail_key, "portraits/1.jpg"):
+            storage.put(key, b"x", content_type="image/png")
+    named = {info.key for info in storage.list()}
+    assert len(named) == 6
+    garbage.collect(storage, committed.begin, older_than=-making.jobs.timedelta(minutes=1))
+    assert {info.key for info in storage.list()} == named
+    with committed.begin() as session:
+        leave(session, session.get(User, owner.id))
+    garbage.collect(storage, committed.begin, older_than=-making.jobs.timedelta(minutes=1))
+    assert list(storage.list()) == []
+
+
+# ── deactivated ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_artist_whose_style_was_used_is_only_deactivated(session, storage, other, style):
+    owner = artist_user(session, style)
+    bought, own = delivered(session, other, style), delivered(session, owner, style)
+    name = owner.username
+    assert leave(session, owner) == Farewell.DEACTIVATED
+    session.expire_all()
+    left = session.get(User, owner.id)
+    assert (left.is_active, left.deleted_at, left.username) == (False, None, name)
+    assert not session.get(Style, style.id).is_active
+    assert fresh(session, own).image_key is not None
+    assert not own.is_public
+    for viewer in (Viewer(), Viewer(other.id)):
+        seen = generation_views.detail(session, storage, generation_id=bought.id, viewer=viewer)
+        assert seen["result_url"]
+    shown = license_views.certificate(session, storage, public_id=bought.license_public_id)
+    assert (shown["status"], shown["artist"]["id"]) == ("valid", owner.id)
+    with pytest.raises(StyleNotFound):
+        making.order(session, other, style)
+    with pytest.raises(AccountInactive):
+        accounts.sign_in(session, GoogleIdentity(left.google_sub, left.email, name))
+    assert making.violations(session) == []
+
+
+def test_what_was_ordered_before_is_delivered_and_paid_after_the_artist_left(session, other, style):
+    owner = artist_user(session, style)
+    (ordered,) = making.order(session, other, style)
+    assert leave(session, owner) == Farewell.DEACTIVATED
+    generations.pipelines.advance_generation(session, ordered.id, "processing")
+    generations.complete(
+        session,
+        ordered.id,
+        "0" * 16,
+        image_key="images/1.png",
+        image_sha256="a" * 64,
+        image_size=1,
+    )
+    assert fresh(session, ordered).status == "completed"
+    assert ledger.balances(session, owner.id).earned == style.price_tokens
+
+
+# ── at the same moment ───────────────────────────────────────────────────────────────────────
+
+
+def parallel(committed, *works):
+    """Run works in transactions of their own that start together."""
+
+    def run(work):
+        with committed() as session, transaction(session):
+            return work(session)
+
+    return at_once(*(lambda work=work: run(work) for work in works))
+
+
+def leaves(person_id):
+    return lambda session: leave(session, session.get(User, person_id))
+
+
+def orders(person_id, style_id):
+    def order(session):
+        made = making.order(session, session.get(User, person_id), session.get(Style, style_id))
+        return made[0].id
+
+    return order
+
+
+@pytest.mark.parametrize("round_number", range(5))
+def test_orders_that_come_while_an_artist_leaves_are_either_kept_or_refused(
+    committed, storage, round_number
+):
+    with committed.begin() as session:
+        style = making.style(session, storage)
+        buyers = [making.user(session).id for _ in range(6)]
+    farewell, *answers = parallel(
+        committed, leaves(style.artist_id), *(orders(buyer, style.id) for buyer in buyers)
+    )
+    sold = [answer for answer in answers if isinstance(answer, int)]
+    refused = [answer for answer in answers if isinstance(answer, StyleNotFound)]
+    assert len(sold) + len(refused) == len(buyers), answers
+    assert farewell == (Farewell.DEACTIVATED if sold else Farewell.DELETED)
+    with committed() as session:
+        assert count(session, Generation) == len(sold)
+        assert making.violations(session) == []
+        left = session.get(Style, style.id)
+        assert left is None if not sold else not left.is_active
+
+
+@pytest.mark.parametrize("round_number", range(5))
+def test_nobody_orders_and_leaves_at_once(committed, storage, round_number):
+    with committed.begin() as session:
+        style = making.style(session, storage)
+        buyer = making.user(session)
+    farewell, *ordered = parallel(committed, leaves(buyer.id), *[orders(buyer.id, style.id)] * 3)
+    with committed() as session:
+        unfinished = count(session, Generation)
+        is_gone = session.get(User, buyer.id).deleted_at is not None
+    if is_gone:
+        assert farewell == Farewell.DELETED
+        assert unfinished == 0
+        assert {type(answer) for answer in ordered} == {AccountInactive}
+    else:
+        assert isinstance(farewell, GenerationStillProcessing)
+        assert unfinished == 3
+
+
+def test_friends_who_leave_together_wait_for_nobody(committed):
+    with committed.begin() as session:
+        friends = [making.user(session) for _ in range(4)]
+        for follower in friends:
+            for followed in friends:
+                if follower is not followed:
+                    follow(session, follower, followed)
+    answers = parallel(committed, *(leaves(friend.id) for friend in friends))
+    assert answers == [Farewell.DELETED] * 4
+    with committed() as session:
+        assert count(session, Follow) == 0
+        assert counters_are_exact(session)
+
+
+def test_likes_of_others_that_come_while_their_owner_leaves_are_counted(committed, storage):
+    with committed.begin() as session:
+        style = making.style(session, storage)
+        owner, *admirers = (making.user(session) for _ in range(7))
+        image = delivered(session, owner, style)
+
+    def likes_it(person_id):
+        return lambda session: like(session, session.get(User, person_id), image)
+
+    farewell, *answers = parallel(
+        committed, leaves(owner.id), *(likes_it(each.id) for each in admirers)
+    )
+    assert farewell == Farewell.DELETED
+    assert {type(answer) for answer in answers} <= {type(None), GenerationNotFound}
+    with committed() as session:
+        assert counters_are_exact(session)
+
+
+def test_who_has_left_makes_likes_and_shows_nothing(session, storage, other, style):
+    image = delivered(session, other, style)
+    owner = making.artist(session, storage)
+    person = session.get(User, owner.user_id)
+    draft = making.style(session, of=owner, training_status="failed")
+    session.execute(update(User).where(User.id == person.id).values(is_active=False))
+    with pytest.raises(AccountInactive):
+        like(session, person, image)
+    own = delivered(session, other, style)
+    session.execute(update(Generation).where(Generation.id == own.id).values(user_id=person.id))
+    with pytest.raises(AccountInactive):
+        generations.edit(session, user_id=person.id, generation_id=own.id, is_public=True)
+    with pytest.raises(AccountInactive):
+        styles.retrain(
+            session,
+            storage,
+            artist_id=person.id,
+            style_id=draft.id,
+            remove_artwork_ids=[],
+            uploaded=[],
+            files=[],
+            request_id="r",
+        )

@@ -1,0 +1,107 @@
+"""What operators watch, against rows whose standing is known."""
+
+from datetime import timedelta
+
+import pytest
+
+from celery_config import TaskName
+from tests import making
+from webapp.domain.jobs import NOW
+from webapp.domain.models.job import JobState
+from webapp.domain.services import generations, heartbeats, operations
+
+
+def measured(session):
+    """Every value by name and labels."""
+    session.flush()
+    return {
+        (gauge.name, *labels): value
+        for gauge, values in operations.measure(session)
+        for labels, value in values
+    }
+
+
+def test_an_empty_platform_has_empty_queues_and_says_nothing_it_does_not_know(session):
+    found = measured(session)
+    assert found["queue_messages", "image_generation", "render_images", "waiting"] == 0
+    assert found["task_wait_seconds", "money", "deliver_generation"] == 0
+    assert found["escrow_tokens",] == 0
+    names = {key[0] for key in found}
+    assert names == {"queue_messages", "task_wait_seconds", "escrow_tokens"}
+
+
+def test_jobs_are_counted_where_they_wait_and_the_oldest_wait_is_told(session):
+    waiting, delayed, running = (making.generation(session) for _ in range(3))
+    past = NOW - timedelta(seconds=90)
+    making.change_job(session, making.job_of(session, waiting).id, run_at=past)
+    later = NOW + timedelta(seconds=90)
+    making.change_job(session, making.job_of(session, delayed).id, run_at=later)
+    making.change_job(session, making.job_of(session, running).id, state=JobState.RUNNING)
+    found = measured(session)
+    for state in ("waiting", "delayed", "running"):
+        assert found["queue_messages", "image_generation", "render_images", state] == 1
+    assert 90 <= found["task_wait_seconds", "image_generation", "render_images"] < 120
+    assert found["escrow_tokens",] == 30
+
+
+def test_the_longest_time_in_each_unfinished_state_is_told(session):
+    image = making.generation(session)
+    image.updated_at = NOW - timedelta(minutes=7)
+    session.flush()
+    training = making.training(session)
+    found = measured(session)
+    assert 420 <= found["state_age_seconds", "generation", "queued"] < 450
+    assert ("state_age_seconds", "training", "pending") in found
+    assert training.id
+
+
+def test_jobs_that_ended_are_told_for_an_hour_with_their_time_and_lost_workers(session):
+    recent, old = making.generation(session), making.generation(session)
+    for image, ago, minutes in ((recent, 10, 4), (old, 70, 9)):
+        ended = NOW - timedelta(minutes=ago)
+        making.change_job(
+            session,
+            making.job_of(session, image).id,
+            state=JobState.DONE,
+            crashes=2,
+            created_at=ended - timedelta(minutes=minutes),
+            finished_at=ended,
+        )
+    found = measured(session)
+    assert found["jobs_ended_last_hour", "generation", "done"] == 1
+    assert found["job_seconds", "generation", "done", "0.95"] == pytest.approx(240, abs=1)
+    assert found["jobs_workers_lost", "generation"] == 2
+
+
+def test_a_canceled_order_holds_no_tokens(session):
+    image = making.generation(session)
+    assert measured(session)["escrow_tokens",] == 10
+    generations.cancel(session, user_id=image.user_id, generation_id=image.id)
+    assert measured(session)["escrow_tokens",] == 0
+
+
+def test_heartbeats_become_ages_and_the_last_check_of_the_ledger_is_told(session):
+    heartbeats.beat(session, heartbeats.RELAY, {"dead_letters": 3})
+    heartbeats.beat(session, TaskName.PURGE_EXPIRED)
+    heartbeats.beat(session, heartbeats.LEDGER, {"I1": 0, "I5": 2})
+    found = measured(session)
+    assert 0 <= found["relay_last_success_seconds",] < 30
+    assert 0 <= found["housekeeping_last_success_seconds", "purge_expired"] < 30
+    assert {key[1] for key in found if key[0].startswith("housekeeping")} == {"purge_expired"}
+    assert found["dead_letters",] == 3
+    assert found["ledger_check_ok",] == 0
+    assert found["ledger_violations", "I5"] == 2
+    heartbeats.beat(session, heartbeats.LEDGER, {"I1": 0, "I5": 0})
+    assert measured(session)["ledger_check_ok",] == 1
+
+
+def test_a_beat_without_numbers_leaves_those_that_were_found(session):
+    heartbeats.beat(session, heartbeats.RELAY, {"dead_letters": 3})
+    heartbeats.beat(session, heartbeats.RELAY)
+    assert measured(session)["dead_letters",] == 3
+
+
+def test_a_heart_beats_at_most_once_in_its_time(session):
+    heartbeats.beat(session, "relay", {"dead_letters": 1})
+    heartbeats.beat(session, "relay", {"dead_letters": 2}, every=timedelta(minutes=1))
+    assert measured(session)["dead_letters",] == 1

@@ -1,0 +1,276 @@
+"""/admin: the moderation queue, flags, people, refunds, and the log of all of it."""
+
+from dataclasses import fields
+from typing import Any
+
+from flask import Blueprint, Response
+
+from webapp.api import bodies, envelope
+from webapp.api.access import admin, in_steps, user, viewer
+from webapp.api.operations import operation
+from webapp.domain.errors import (
+    AlreadyRefunded,
+    CommentNotFound,
+    GenerationNotFound,
+    GenerationStillProcessing,
+    InvalidTransition,
+    NotFound,
+    PaymentFailed,
+    StyleLimitReached,
+    StyleNotFound,
+    TagNotFound,
+)
+from webapp.domain.pagination import Page
+from webapp.domain.services import (
+    generation_refunds,
+    generation_views,
+    moderation,
+    moderation_views,
+    purchase_refunds,
+    style_views,
+)
+from webapp.domain.services.generation_refunds import GenerationRefund
+from webapp.domain.services.moderation_views import AuditFilter, ModerationFilter, UserFilter
+from webapp.domain.services.purchase_refunds import PurchaseRefund
+from webapp.extensions import db, payment_provider, storage, unit_of_work
+from webapp.schemas.admin import (
+    AuditEntryView,
+    AuditQuery,
+    CommentChange,
+    FlagChange,
+    GenerationChange,
+    KnownUser,
+    ModeratedComment,
+    ModeratedGeneration,
+    ModeratedStyle,
+    ModeratedTag,
+    ModerationQuery,
+    Refunded,
+    RefundRequest,
+    ReportDecision,
+    ReportListQuery,
+    ReportView,
+    UserChange,
+    UserListQuery,
+)
+from webapp.schemas.fields import Listed
+from webapp.schemas.generations import OwnGenerationView
+from webapp.schemas.styles import OwnStyleView
+
+blueprint = Blueprint("admin", __name__, url_prefix="/admin")
+
+
+@blueprint.get("/reports")
+@admin
+@operation(gives=Listed[ReportView], links={"report_id": "/results/0/id"})
+def list_reports(query: ReportListQuery) -> Response:
+    """List the moderation queue, the oldest first."""
+    page = moderation_views.reports(
+        db.session(),
+        storage(),
+        status=None if query.status == "all" else query.status,
+        target_type=query.target_type,
+        page=bodies.page(query),
+    )
+    return _listed(page)
+
+
+@blueprint.patch("/reports/<id:report_id>")
+@admin
+@operation(gives=ReportView, errors=(NotFound,), links={"report_id": "/id"})
+def decide_report(report_id: int, body: ReportDecision) -> Response:
+    """Resolve or dismiss a report."""
+    moderation.decide_report(
+        db.session(), admin=user(), report_id=report_id, status=body.status, reason=body.reason
+    )
+    return envelope.success(moderation_views.report(db.session(), storage(), report_id=report_id))
+
+
+@blueprint.get("/tags")
+@admin
+@operation(gives=Listed[ModeratedTag], links={"tag_id": "/results/0/id"})
+def list_tags(query: ModerationQuery) -> Response:
+    """List tags, hidden ones too."""
+    return _listed(
+        moderation_views.tags(db.session(), wanted=_wanted(query), page=bodies.page(query))
+    )
+
+
+@blueprint.patch("/tags/<id:tag_id>")
+@admin
+@operation(gives=ModeratedTag, errors=(TagNotFound,), links={"tag_id": "/id"})
+def change_tag(tag_id: int, body: FlagChange) -> Response:
+    """Flag a tag, or switch it off."""
+    moderation.change_tag(
+        db.session(), admin=user(), tag_id=tag_id, changes=body.changes(), reason=body.reason
+    )
+    return envelope.success(moderation_views.tag(db.session(), tag_id=tag_id))
+
+
+@blueprint.get("/styles")
+@admin
+@operation(gives=Listed[ModeratedStyle], links={"style_id": "/results/0/id"})
+def list_styles(query: ModerationQuery) -> Response:
+    """List styles in every state."""
+    page = style_views.for_admin(
+        db.session(), storage(), wanted=_wanted(query), page=bodies.page(query)
+    )
+    return _listed(page)
+
+
+@blueprint.patch("/styles/<id:style_id>")
+@admin
+@operation(gives=OwnStyleView, errors=(StyleLimitReached, StyleNotFound), links={"style_id": "/id"})
+def change_style(style_id: int, body: FlagChange) -> Response:
+    """Flag a style, or switch it off."""
+    moderation.change_style(
+        db.session(), admin=user(), style_id=style_id, changes=body.changes(), reason=body.reason
+    )
+    return envelope.success(
+        style_views.detail(db.session(), storage(), style_id=style_id, viewer=viewer())
+    )
+
+
+@blueprint.get("/generations")
+@admin
+@operation(gives=Listed[ModeratedGeneration], links={"generation_id": "/results/0/id"})
+def list_generations(query: ModerationQuery) -> Response:
+    """List images in every state."""
+    page = generation_views.for_admin(
+        db.session(), storage(), wanted=_wanted(query), page=bodies.page(query)
+    )
+    return _listed(page)
+
+
+@blueprint.patch("/generations/<id:generation_id>")
+@admin
+@operation(
+    gives=OwnGenerationView,
+    errors=(GenerationNotFound, GenerationStillProcessing, InvalidTransition),
+    links={"generation_id": "/id"},
+)
+def change_generation(generation_id: int, body: GenerationChange) -> Response:
+    """Flag an image, show or hide it, revoke its licence."""
+    changes = body.changes()
+    changes.pop("license_status", None)
+    moderation.change_generation(
+        db.session(),
+        admin=user(),
+        generation_id=generation_id,
+        changes=changes,
+        license_status=body.license_status,
+        reason=body.reason,
+    )
+    return envelope.success(
+        generation_views.detail(
+            db.session(), storage(), generation_id=generation_id, viewer=viewer()
+        )
+    )
+
+
+@blueprint.get("/comments")
+@admin
+@operation(gives=Listed[ModeratedComment], links={"comment_id": "/results/0/id"})
+def list_comments(query: ModerationQuery) -> Response:
+    """List comments, hidden ones too."""
+    return _listed(
+        moderation_views.comments(db.session(), wanted=_wanted(query), page=bodies.page(query))
+    )
+
+
+@blueprint.patch("/comments/<id:comment_id>")
+@admin
+@operation(gives=ModeratedComment, errors=(CommentNotFound,), links={"comment_id": "/id"})
+def change_comment(comment_id: int, body: CommentChange) -> Response:
+    """Hide a comment, or show it again."""
+    moderation.change_comment(
+        db.session(),
+        admin=user(),
+        comment_id=comment_id,
+        is_hidden=body.is_hidden,
+        reason=body.reason,
+    )
+    return envelope.success(moderation_views.comment(db.session(), comment_id=comment_id))
+
+
+@blueprint.get("/users")
+@admin
+@operation(gives=Listed[KnownUser], links={"user_id": "/results/0/id"})
+def list_users(query: UserListQuery) -> Response:
+    """List people."""
+    wanted = UserFilter(q=query.q, role=query.role, is_active=query.is_active)
+    return _listed(moderation_views.users(db.session(), wanted=wanted, page=bodies.page(query)))
+
+
+@blueprint.patch("/users/<id:user_id>")
+@admin
+@operation(gives=KnownUser, errors=(NotFound,), links={"user_id": "/id"})
+def change_user(user_id: int, body: UserChange) -> Response:
+    """Give a person another role, close an account or open it again."""
+    moderation.change_user(
+        db.session(), admin=user(), user_id=user_id, changes=body.changes(), reason=body.reason
+    )
+    return envelope.success(moderation_views.user(db.session(), user_id=user_id))
+
+
+@blueprint.post("/refunds")
+@in_steps
+@admin
+@operation(
+    gives=Refunded,
+    status=201,
+    errors=(
+        AlreadyRefunded,
+        GenerationNotFound,
+        GenerationStillProcessing,
+        NotFound,
+        PaymentFailed,
+    ),
+)
+def refund(body: RefundRequest) -> Response:
+    """Give the price of an image or of a purchase back."""
+    refunded = _refund(body, admin_id=user().id)
+    answer = {
+        "id": refunded.transaction_id,
+        "unit": "token",
+        "amount": refunded.amount_tokens,
+        "transaction_id": refunded.transaction_id,
+    }
+    return envelope.created(answer, "/api/v1/admin/audit")
+
+
+def _refund(body: RefundRequest, *, admin_id: int) -> GenerationRefund | PurchaseRefund:
+    if body.order_id is not None:
+        return purchase_refunds.refund_purchase(
+            unit_of_work,
+            payment_provider(),
+            admin_id=admin_id,
+            order_id=body.order_id,
+            reason=body.reason,
+        )
+    with unit_of_work() as session:
+        return generation_refunds.refund_generation(
+            session,
+            admin_id=admin_id,
+            generation_id=body.generation_id or 0,
+            reason=body.reason,
+        )
+
+
+@blueprint.get("/audit")
+@admin
+@operation(gives=Listed[AuditEntryView])
+def list_audit(query: AuditQuery) -> Response:
+    """List what administrators changed, newest first."""
+    wanted = AuditFilter(query.object_type, query.object_id, query.admin_id)
+    return _listed(moderation_views.audit(db.session(), wanted=wanted, page=bodies.page(query)))
+
+
+def _wanted(query: ModerationQuery) -> ModerationFilter:
+    names: list[str] = [field.name for field in fields(ModerationFilter)]
+    values: dict[str, Any] = query.model_dump(include=set(names))
+    return ModerationFilter(**values)
+
+
+def _listed(page: Page) -> Response:
+    return envelope.success(envelope.listed(page.results, page.next_cursor))

@@ -1,0 +1,22 @@
+"""/licenses: the certificate of an image, open to everyone."""
+
+from flask import Blueprint, Response
+
+from webapp.api import envelope
+from webapp.api.access import public
+from webapp.api.operations import operation
+from webapp.domain.errors import NotFound
+from webapp.domain.services import license_views
+from webapp.extensions import db, storage
+from webapp.schemas.licenses import CertificateView
+
+blueprint = Blueprint("licenses", __name__)
+
+
+@blueprint.get("/licenses/<public_id>")
+@public
+@operation(gives=CertificateView, errors=(NotFound,), links={"style_id": "/style/id"})
+def read(public_id: str) -> Response:
+    """Show one certificate."""
+    found = license_views.certificate(db.session(), storage(), public_id=public_id)
+    return envelope.success(found)

@@ -1,0 +1,156 @@
+"""/tokens/purchase(s), and the webhook of the payment provider."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, redirect
+from werkzeug.wrappers import Response as AnyResponse
+
+from webapp.api import bodies, envelope
+from webapp.api.access import in_steps, public, signed_in, user
+from webapp.api.operations import operation
+from webapp.domain.errors import InvalidPackage, NotFound, PaymentFailed, PurchaseExpired
+from webapp.domain.gateways.payments import PaymentsUnavailable
+from webapp.domain.models.payment import PurchaseStatus
+from webapp.domain.services import payment_views, payments, purchases
+from webapp.domain.services.payment_views import Addresses
+from webapp.extensions import app_settings, db, payment_provider, unit_of_work
+from webapp.schemas.fields import Listed
+from webapp.schemas.payments import (
+    Confirmation,
+    FailQuery,
+    Heard,
+    ListedOrder,
+    NewOrder,
+    OrderDetail,
+    PaymentEvent,
+    PurchaseListQuery,
+    PurchaseRequest,
+    SuccessQuery,
+)
+
+blueprint = Blueprint("payments", __name__)
+ROUTE = "POST /tokens/purchase"
+LOCATION = "/api/v1/tokens/purchases/{order_id}"
+
+
+def addresses() -> Addresses:
+    """Return where this site's payments begin and come back to."""
+    return Addresses(app_settings().public_base_url)
+
+
+@blueprint.post("/tokens/purchase")
+@signed_in
+@operation(
+    gives=NewOrder,
+    status=201,
+    errors=(InvalidPackage,),
+    idempotent=True,
+    links={"order_id": "/order_id"},
+)
+def create(body: PurchaseRequest) -> Response:
+    """Order a package; it is paid on the provider's page."""
+
+    def run() -> dict[str, Any]:
+        made = purchases.purchase(db.session(), user_id=user().id, package_id=body.package_id)
+        return payment_views.order(made, addresses())
+
+    return bodies.created_once(ROUTE, bodies.digest(body.model_dump()), run, LOCATION)
+
+
+@blueprint.get("/tokens/purchase/success")
+@in_steps
+@signed_in
+@operation(status=302, errors=(NotFound,))
+def succeed(query: SuccessQuery) -> AnyResponse:
+    """Take the buyer back from the provider: confirm, and say how it ended."""
+    try:
+        _confirm(query.order_id, query.payment_key, query.amount)
+    except PurchaseExpired:
+        return _to_wallet(query.order_id, PurchaseStatus.EXPIRED)
+    except PaymentFailed:
+        return _to_wallet(query.order_id, PurchaseStatus.FAILED)
+    except PaymentsUnavailable:
+        # Neither paid nor failed may be claimed: the buyer would pay twice, or think to have paid.
+        return _to_wallet(query.order_id, PurchaseStatus.AUTHORIZED)
+    return _to_wallet(query.order_id, PurchaseStatus.PAID)
+
+
+@blueprint.get("/tokens/purchase/fail")
+@signed_in
+@operation(status=302, errors=(NotFound,))
+def fail(query: FailQuery) -> AnyResponse:
+    """Take the buyer back who gave up or was refused on the provider's page."""
+    ended = purchases.fail(
+        db.session(),
+        user_id=user().id,
+        order_id=query.order_id,
+        code=query.code,
+        message=query.message,
+    )
+    return _to_wallet(ended.order_id, ended.status)
+
+
+@blueprint.post("/tokens/purchases/<order_id>/confirm")
+@in_steps
+@signed_in
+@operation(gives=OrderDetail, errors=(PaymentFailed, PurchaseExpired, NotFound))
+def confirm(order_id: str, body: Confirmation) -> Response:
+    """Have an approved payment taken; repeated, it gives nothing twice."""
+    _confirm(order_id, body.payment_key, body.amount)
+    with unit_of_work() as session:
+        return envelope.success(
+            payment_views.detail(session, addresses(), user_id=user().id, order_id=order_id)
+        )
+
+
+@blueprint.get("/tokens/purchases")
+@signed_in
+@operation(gives=Listed[ListedOrder], links={"order_id": "/results/0/order_id"})
+def list_own(query: PurchaseListQuery) -> Response:
+    """List one's own orders, newest first."""
+    page = payment_views.own(
+        db.session(),
+        addresses(),
+        user_id=user().id,
+        status=query.status,
+        page=bodies.page(query),
+    )
+    return envelope.success(envelope.listed(page.results, page.next_cursor))
+
+
+@blueprint.get("/tokens/purchases/<order_id>")
+@signed_in
+@operation(gives=OrderDetail, errors=(NotFound,))
+def show(order_id: str) -> Response:
+    """Show one's own order."""
+    return envelope.success(
+        payment_views.detail(db.session(), addresses(), user_id=user().id, order_id=order_id)
+    )
+
+
+@blueprint.post("/webhooks/toss/payment")
+@in_steps
+@public
+@operation(gives=Heard, errors=(NotFound, PaymentFailed))
+def hear(body: PaymentEvent) -> Response:
+    """Look into a payment the provider tells of; whoever calls, only the provider is believed."""
+    applied = payments.hear(
+        unit_of_work, payment_provider(), order_id=body.order_id, payment_key=body.payment_key
+    )
+    return envelope.success({"applied": applied})
+
+
+def _confirm(order_id: str, payment_key: str, amount: int) -> None:
+    payments.confirm(
+        unit_of_work,
+        payment_provider(),
+        user_id=user().id,
+        order_id=order_id,
+        payment_key=payment_key,
+        amount=amount,
+    )
+
+
+def _to_wallet(order_id: str, status: str) -> AnyResponse:
+    return redirect(f"/tokens?{urlencode({'order': order_id, 'status': status})}")

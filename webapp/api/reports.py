@@ -1,0 +1,27 @@
+"""/reports: say that something should not be here."""
+
+from flask import Blueprint, Response
+
+from webapp.api import envelope
+from webapp.api.access import signed_in, user
+from webapp.api.operations import operation
+from webapp.domain.errors import DuplicateReport, NotFound
+from webapp.domain.services import reports
+from webapp.extensions import db
+from webapp.schemas.reports import Reported, ReportRequest
+
+blueprint = Blueprint("reports", __name__)
+
+
+@blueprint.post("/reports")
+@signed_in
+@operation(
+    gives=Reported, status=201, errors=(DuplicateReport, NotFound), links={"report_id": "/id"}
+)
+def report(body: ReportRequest) -> Response:
+    """Report a style, image, comment, person or tag."""
+    made = reports.report(db.session(), user=user(), **body.model_dump())
+    return envelope.created(
+        {"id": made.id, "status": made.status, "created_at": made.created_at},
+        f"/api/v1/admin/reports/{made.id}",
+    )

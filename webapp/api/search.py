@@ -1,0 +1,23 @@
+"""/search: styles and artists by any part of their names and tags."""
+
+from flask import Blueprint, Response
+
+from webapp.api import bodies, envelope
+from webapp.api.access import public
+from webapp.api.operations import operation
+from webapp.domain.services import search
+from webapp.extensions import db, storage
+from webapp.schemas.search import Found, SearchQuery
+
+blueprint = Blueprint("search", __name__)
+
+
+@blueprint.get("/search")
+@public
+@operation(gives=Found, links={"style_id": "/styles/0/id", "user_id": "/artists/0/id"})
+def find(query: SearchQuery) -> Response:
+    """Find styles and artists; a cursor leads on in one kind only."""
+    found = search.find(
+        db.session(), storage(), typed=query.q, kind=query.type, page=bodies.page(query)
+    )
+    return envelope.success(found)

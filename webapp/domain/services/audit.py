@@ -1,0 +1,62 @@
+"""The audit log: every change by an administrator, written in the commit that makes it."""
+
+from typing import Any
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from webapp.domain.db import Base
+from webapp.domain.models.audit import AuditEntry
+
+
+def change(
+    session: Session,
+    *,
+    admin_id: int,
+    object_type: str,
+    row: Base,
+    values: dict[str, Any],
+    reason: str,
+) -> None:
+    """Set columns of a row that the caller has locked, and record what they were and are.
+
+    A column that has its value already is no change; with none left nothing is written.
+    """
+    before = {name: getattr(row, name) for name in values}
+    after = {name: value for name, value in values.items() if value != before[name]}
+    for name, value in after.items():
+        setattr(row, name, value)
+    session.flush()
+    if after:
+        record(
+            session,
+            admin_id=admin_id,
+            object_type=object_type,
+            object_id=row.id,  # type: ignore[attr-defined]
+            before={name: before[name] for name in after},
+            after=after,
+            reason=reason,
+        )
+
+
+def record(
+    session: Session,
+    *,
+    admin_id: int,
+    object_type: str,
+    object_id: int,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    reason: str,
+) -> None:
+    """Write one row of the log."""
+    session.execute(
+        insert(AuditEntry).values(
+            admin_id=admin_id,
+            object_type=object_type,
+            object_id=str(object_id),
+            before=before,
+            after=after,
+            reason=reason,
+        )
+    )

@@ -1,0 +1,58 @@
+"""Give the price of a delivered image back, once, by an administrator's hand."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.domain.errors import (
+    AlreadyRefunded,
+    GenerationNotFound,
+    GenerationStillProcessing,
+)
+from webapp.domain.models.generation import Generation, GenerationStatus
+from webapp.domain.models.ledger import Transfer, TransferKind
+from webapp.domain.services import audit, ledger
+
+TAKEN_BACK = (TransferKind.REFUND, TransferKind.REVERSAL)
+
+
+@dataclass(frozen=True)
+class GenerationRefund:
+    """What went back to the buyer, and the ledger's row of it."""
+
+    transaction_id: int
+    amount_tokens: int
+
+
+def refund_generation(
+    session: Session, *, admin_id: int, generation_id: int, reason: str
+) -> GenerationRefund:
+    """Give the buyer of a delivered image the price back, out of the artist's earnings.
+
+    Raises GenerationNotFound, GenerationStillProcessing for an image that has not ended (it pays
+    or refunds by itself), and AlreadyRefunded.
+    """
+    image = session.get(Generation, generation_id, with_for_update=True, populate_existing=True)
+    if image is None:
+        raise GenerationNotFound(id=generation_id)
+    before = session.scalar(
+        select(Transfer.id).where(
+            Transfer.generation_id == generation_id, Transfer.kind.in_(TAKEN_BACK)
+        )
+    )
+    if before is not None:
+        raise AlreadyRefunded(transaction_id=before)
+    if image.status != GenerationStatus.COMPLETED:
+        raise GenerationStillProcessing(generation_ids=[generation_id])
+    transfer_id = ledger.reverse(session, image)
+    audit.record(
+        session,
+        admin_id=admin_id,
+        object_type="generation",
+        object_id=generation_id,
+        before={"refunded": False},
+        after={"refunded": True, "transaction_id": transfer_id},
+        reason=reason,
+    )
+    return GenerationRefund(transfer_id, image.price_tokens)

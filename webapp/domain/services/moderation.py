@@ -1,0 +1,196 @@
+"""What administrators decide: reports, flags, hidden comments, revoked licences, people's roles.
+
+Each change locks its row, so that the audit log says what really was before.
+"""
+
+from typing import Any, TypeVar
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from webapp.domain.db import Base
+from webapp.domain.errors import (
+    CommentNotFound,
+    DomainError,
+    Forbidden,
+    GenerationNotFound,
+    NotFound,
+    StyleLimitReached,
+    StyleNotFound,
+    TagNotFound,
+    ValidationFailed,
+)
+from webapp.domain.models.account import Role, User
+from webapp.domain.models.comment import Comment
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.license import Certificate, CertificateStatus
+from webapp.domain.models.report import Report, ReportStatus
+from webapp.domain.models.style import Style, Tag
+from webapp.domain.services import accounts, audit, generations
+
+Row = TypeVar("Row", bound=Base)
+Changes = dict[str, Any]
+
+
+def decide_report(
+    session: Session, *, admin: User, report_id: int, status: ReportStatus, reason: str
+) -> None:
+    """Resolve or dismiss a report; a later decision replaces the one before. Raises NotFound."""
+    report = _locked(session, Report, report_id, NotFound(resource="report", id=report_id))
+    report.resolution = reason
+    report.resolved_at = func.clock_timestamp()
+    audit.change(
+        session,
+        admin_id=admin.id,
+        object_type="report",
+        row=report,
+        values={"status": status},
+        reason=reason,
+    )
+
+
+def change_tag(
+    session: Session, *, admin: User, tag_id: int, changes: Changes, reason: str
+) -> None:
+    """Flag a tag or switch it off: hidden, and refused as input. Raises TagNotFound."""
+    tag = _locked(session, Tag, tag_id, TagNotFound(id=tag_id))
+    audit.change(
+        session, admin_id=admin.id, object_type="tag", row=tag, values=changes, reason=reason
+    )
+
+
+def change_style(
+    session: Session, *, admin: User, style_id: int, changes: Changes, reason: str
+) -> None:
+    """Flag a style or switch it off: hidden, no new images.
+
+    Raises StyleNotFound, and StyleLimitReached when switching on one of two.
+    """
+    style = _locked(session, Style, style_id, StyleNotFound(id=style_id))
+    artist_id = style.artist_id
+    try:
+        with session.begin_nested():
+            audit.change(
+                session,
+                admin_id=admin.id,
+                object_type="style",
+                row=style,
+                values=changes,
+                reason=reason,
+            )
+            style.updated_at = func.clock_timestamp()
+    except IntegrityError as error:
+        other = session.scalar(
+            select(Style.id).where(
+                Style.artist_id == artist_id, Style.is_active, Style.id != style_id
+            )
+        )
+        raise StyleLimitReached(limit=1, style_id=other) from error
+
+
+def change_generation(
+    session: Session,
+    *,
+    admin: User,
+    generation_id: int,
+    changes: Changes,
+    license_status: CertificateStatus | None,
+    reason: str,
+) -> None:
+    """Flag an image, show or hide it, revoke its licence or make it valid again.
+
+    Raises GenerationNotFound, and what `generations.check_can_be_public` raises.
+    """
+    missing = GenerationNotFound(id=generation_id)
+    image = _locked(session, Generation, generation_id, missing)
+    if image.deleted_at is not None:
+        raise missing
+    if changes.get("is_public"):
+        generations.check_can_be_public(image)
+    audit.change(
+        session,
+        admin_id=admin.id,
+        object_type="generation",
+        row=image,
+        values=changes,
+        reason=reason,
+    )
+    image.updated_at = func.clock_timestamp()
+    if license_status is not None:
+        _change_license(session, admin, image.id, license_status, reason)
+
+
+def _change_license(
+    session: Session, admin: User, generation_id: int, status: CertificateStatus, reason: str
+) -> None:
+    certificate = session.scalar(
+        select(Certificate).where(Certificate.generation_id == generation_id).with_for_update()
+    )
+    if certificate is None:
+        raise ValidationFailed(fields={"license_status": ["This image has no licence yet."]})
+    audit.change(
+        session,
+        admin_id=admin.id,
+        object_type="license",
+        row=certificate,
+        values={"status": status.value},
+        reason=reason,
+    )
+    is_revoked = status is CertificateStatus.REVOKED
+    certificate.revoked_at = func.clock_timestamp() if is_revoked else None
+    session.flush()
+
+
+def change_comment(
+    session: Session, *, admin: User, comment_id: int, is_hidden: bool, reason: str
+) -> None:
+    """Hide what a comment says, or show it again. Raises CommentNotFound."""
+    comment = _locked(session, Comment, comment_id, CommentNotFound(id=comment_id))
+    audit.change(
+        session,
+        admin_id=admin.id,
+        object_type="comment",
+        row=comment,
+        values={"is_hidden": is_hidden},
+        reason=reason,
+    )
+
+
+def change_user(
+    session: Session, *, admin: User, user_id: int, changes: Changes, reason: str
+) -> None:
+    """Give a person another role, or close and reopen an account; closing ends all sessions.
+
+    Raises NotFound, Forbidden for one's own role or account, and ValidationFailed for a role that
+    the person cannot have.
+    """
+    missing = NotFound(resource="user", id=user_id)
+    person = _locked(session, User, user_id, missing)
+    if person.deleted_at is not None:
+        raise missing
+    if user_id == admin.id:
+        raise Forbidden(owner=False)
+    _check_role(person, changes.get("role"))
+    audit.change(
+        session, admin_id=admin.id, object_type="user", row=person, values=changes, reason=reason
+    )
+    if not person.is_active:
+        accounts.end_all_sign_ins(session, user_id)
+
+
+def _check_role(person: User, role: Role | None) -> None:
+    """Raise ValidationFailed: who has a signature is an artist, and nobody else can be one."""
+    if role is Role.ARTIST and person.artist is None:
+        raise ValidationFailed(fields={"role": ["This person has no signature yet."]})
+    if role is Role.USER and person.artist is not None:
+        raise ValidationFailed(fields={"role": ["Who has a signature stays an artist."]})
+
+
+def _locked(session: Session, model: type[Row], row_id: int, missing: DomainError) -> Row:
+    row: Row | None = session.get(
+        model, row_id, with_for_update={"of": model}, populate_existing=True
+    )
+    if row is None:
+        raise missing
+    return row

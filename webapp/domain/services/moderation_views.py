@@ -1,0 +1,280 @@
+"""What administrators see: reports with what they are about, flagged things, people, the log."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from webapp.domain.gateways.storage import Storage
+from webapp.domain.models.account import User
+from webapp.domain.models.audit import AuditEntry
+from webapp.domain.models.comment import Comment
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.ledger import Account, AccountKind
+from webapp.domain.models.report import Report, ReportTarget
+from webapp.domain.models.style import Style, Tag
+from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
+from webapp.domain.viewing import signed_url
+
+MAX_EXCERPT = 200
+Column = InstrumentedAttribute[bool]
+
+
+@dataclass(frozen=True)
+class ModerationFilter:
+    """What of a list an administrator wants; None means all."""
+
+    is_flagged: bool | None = None
+    is_active: bool | None = None
+    q: str | None = None
+    user_id: int | None = None
+
+
+@dataclass(frozen=True)
+class UserFilter:
+    """Whom an administrator looks for; None means all."""
+
+    q: str | None = None
+    role: str | None = None
+    is_active: bool | None = None
+
+
+@dataclass(frozen=True)
+class AuditFilter:
+    """What of the log an administrator wants; None means all."""
+
+    object_type: str | None = None
+    object_id: str | None = None
+    admin_id: int | None = None
+
+
+def reports(
+    session: Session,
+    storage: Storage,
+    *,
+    status: str | None,
+    target_type: str | None,
+    page: PageRequest,
+) -> Page:
+    """List reports with what they are about, the oldest first."""
+    statement = _reports_with_targets()
+    if status is not None:
+        statement = statement.where(Report.status == status)
+    if target_type is not None:
+        statement = statement.where(Report.target_type == target_type)
+    keyset = Keyset(
+        [(Report.created_at, "created_at", datetime), (Report.id, "id", int)],
+        {"list": "reports", "status": status, "target_type": target_type},
+        descending=False,
+    )
+    rows = session.execute(keyset.apply(statement, page)).all()
+    return keyset.page(rows, page, lambda row: _report(storage, row))
+
+
+def report(session: Session, storage: Storage, *, report_id: int) -> dict[str, Any]:
+    """Return one report as the list shows it."""
+    row = session.execute(_reports_with_targets().where(Report.id == report_id)).one()
+    return _report(storage, row)
+
+
+def _reports_with_targets() -> AnySelect:
+    """Select reports with whatever they are about; a target that is gone leaves nulls."""
+    reporter, person = aliased(User), aliased(User)
+
+    def about(target: ReportTarget, row_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+        return and_(Report.target_type == target, Report.target_id == row_id)
+
+    return (
+        select(
+            *Report.__table__.columns,
+            reporter.username.label("reporter_name"),
+            func.coalesce(Style.name, Tag.name, person.username).label("title"),
+            func.coalesce(Comment.content, Generation.description, Style.description).label("said"),
+            func.coalesce(Generation.thumbnail_key, Style.thumbnail_key).label("thumbnail_key"),
+        )
+        .join(reporter, reporter.id == Report.reporter_id)
+        .outerjoin(Comment, about(ReportTarget.COMMENT, Comment.id))
+        .outerjoin(
+            Generation,
+            or_(
+                about(ReportTarget.GENERATION, Generation.id),
+                Generation.id == Comment.generation_id,
+            ),
+        )
+        .outerjoin(
+            Style,
+            or_(about(ReportTarget.STYLE, Style.id), Style.id == Generation.style_id),
+        )
+        .outerjoin(Tag, about(ReportTarget.TAG, Tag.id))
+        .outerjoin(person, about(ReportTarget.USER, person.id))
+    )
+
+
+def _report(storage: Storage, row: AnyRow) -> dict[str, Any]:
+    is_there = row.title is not None
+    target = {
+        "title": row.title,
+        "excerpt": row.said and row.said[:MAX_EXCERPT],
+        "thumbnail_url": signed_url(storage, row.thumbnail_key),
+    }
+    return {
+        "id": row.id,
+        "reporter": {"id": row.reporter_id, "username": row.reporter_name},
+        "target_type": row.target_type,
+        "target_id": row.target_id,
+        "target": target if is_there else None,
+        "reason": row.reason,
+        "text": row.text,
+        "status": row.status,
+        "resolution": row.resolution,
+        "created_at": row.created_at,
+    }
+
+
+def tags(session: Session, *, wanted: ModerationFilter, page: PageRequest) -> Page:
+    """List tags, newest first."""
+    conditions = _flags((Tag.is_flagged, wanted.is_flagged), (Tag.is_active, wanted.is_active))
+    if wanted.q is not None:
+        conditions.append(Tag.name.contains(wanted.q.lower(), autoescape=True))
+    keyset = Keyset(
+        [(Tag.created_at, "created_at", datetime), (Tag.id, "id", int)],
+        {"list": "admin tags", **vars(wanted)},
+    )
+    statement = select(*TAG_COLUMNS).where(*conditions)
+    rows = session.execute(keyset.apply(statement, page)).all()
+    return keyset.page(rows, page, _plain)
+
+
+TAG_COLUMNS = (
+    Tag.id,
+    Tag.name,
+    Tag.usage_count,
+    Tag.is_active,
+    Tag.is_flagged,
+    Tag.created_at,
+)
+
+
+def tag(session: Session, *, tag_id: int) -> dict[str, Any]:
+    """Return one tag as the list shows it."""
+    return _plain(session.execute(select(*TAG_COLUMNS).where(Tag.id == tag_id)).one())
+
+
+COMMENT_COLUMNS = (
+    Comment.id,
+    Comment.generation_id,
+    Comment.parent_id,
+    Comment.user_id,
+    User.username,
+    Comment.content,
+    Comment.is_hidden,
+    Comment.created_at,
+    Comment.updated_at,
+)
+
+
+def comments(session: Session, *, wanted: ModerationFilter, page: PageRequest) -> Page:
+    """List comments with what they say, hidden or not, newest first; a flag means hidden."""
+    conditions = _flags((Comment.is_hidden, wanted.is_flagged))
+    if wanted.user_id is not None:
+        conditions.append(Comment.user_id == wanted.user_id)
+    if wanted.q is not None:
+        conditions.append(Comment.content.icontains(wanted.q, autoescape=True))
+    keyset = Keyset(
+        [(Comment.created_at, "created_at", datetime), (Comment.id, "id", int)],
+        {"list": "admin comments", **vars(wanted)},
+    )
+    statement = _comments().where(*conditions)
+    rows = session.execute(keyset.apply(statement, page)).all()
+    return keyset.page(rows, page, _comment)
+
+
+def comment(session: Session, *, comment_id: int) -> dict[str, Any]:
+    """Return one comment as the list shows it."""
+    return _comment(session.execute(_comments().where(Comment.id == comment_id)).one())
+
+
+def _comments() -> AnySelect:
+    return select(*COMMENT_COLUMNS).join(User, User.id == Comment.user_id)
+
+
+def _comment(row: AnyRow) -> dict[str, Any]:
+    shown = _plain(row)
+    return shown | {"user": {"id": shown.pop("user_id"), "username": shown.pop("username")}}
+
+
+def users(session: Session, *, wanted: UserFilter, page: PageRequest) -> Page:
+    """List people with their balance, newest first; `q` is part of a name or an e-mail."""
+    conditions = [User.deleted_at.is_(None), *_flags((User.is_active, wanted.is_active))]
+    if wanted.role is not None:
+        conditions.append(User.role == wanted.role)
+    if wanted.q is not None:
+        conditions.append(
+            or_(
+                User.username.icontains(wanted.q, autoescape=True),
+                User.email.icontains(wanted.q, autoescape=True),
+            )
+        )
+    keyset = Keyset(
+        [(User.created_at, "created_at", datetime), (User.id, "id", int)],
+        {"list": "admin users", **vars(wanted)},
+    )
+    rows = session.execute(keyset.apply(_users().where(*conditions), page)).all()
+    return keyset.page(rows, page, _plain)
+
+
+def user(session: Session, *, user_id: int) -> dict[str, Any]:
+    """Return one person as the list shows them."""
+    return _plain(session.execute(_users().where(User.id == user_id)).one())
+
+
+def _users() -> AnySelect:
+    is_spendable = and_(Account.owner_id == User.id, Account.kind == AccountKind.SPENDABLE)
+    return select(
+        User.id,
+        User.username,
+        User.email,
+        User.role,
+        User.is_active,
+        func.coalesce(Account.balance, 0).label("token_balance"),
+        User.created_at,
+    ).outerjoin(Account, is_spendable)
+
+
+def audit(session: Session, *, wanted: AuditFilter, page: PageRequest) -> Page:
+    """List what administrators changed, newest first."""
+    conditions: list[ColumnElement[bool]] = [
+        column == value
+        for column, value in (
+            (AuditEntry.object_type, wanted.object_type),
+            (AuditEntry.object_id, wanted.object_id),
+            (AuditEntry.admin_id, wanted.admin_id),
+        )
+        if value is not None
+    ]
+    keyset = Keyset(
+        [(AuditEntry.created_at, "created_at", datetime), (AuditEntry.id, "id", int)],
+        {"list": "audit", **vars(wanted)},
+    )
+    statement = (
+        select(*AuditEntry.__table__.columns, User.username)
+        .join(User, User.id == AuditEntry.admin_id)
+        .where(*conditions)
+    )
+    rows = session.execute(keyset.apply(statement, page)).all()
+    return keyset.page(rows, page, _audit_entry)
+
+
+def _audit_entry(row: AnyRow) -> dict[str, Any]:
+    shown = _plain(row)
+    return shown | {"admin": {"id": shown.pop("admin_id"), "username": shown.pop("username")}}
+
+
+def _flags(*wanted: tuple[Column, bool | None]) -> list[ColumnElement[bool]]:
+    return [column.is_(value) for column, value in wanted if value is not None]
+
+
+def _plain(row: AnyRow) -> dict[str, Any]:
+    return dict(row._mapping)  # noqa: SLF001 - the public mapping of a Row

@@ -1,0 +1,123 @@
+"""Styles on offer: who sees one, and what its artist may change of it or take away."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from webapp.domain.errors import (
+    Forbidden,
+    StyleInUse,
+    StyleLimitReached,
+    StyleNotFound,
+    StyleNotReady,
+    TrainingInProgress,
+    ValidationFailed,
+)
+from webapp.domain.models.account import Artist, User
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.style import Style, TrainingStatus
+from webapp.domain.pagination import AnyRow
+from webapp.domain.services import accounts
+from webapp.domain.viewing import Viewer
+
+# Not "IS TRUE": only these very words let PostgreSQL use the indexes of what is shown.
+SHOWN = (Style.is_active, ~Style.is_flagged)
+ON_SALE = (*SHOWN, Style.training_status == TrainingStatus.COMPLETED)
+
+
+def may_see(viewer: Viewer, style: AnyRow | Style) -> bool:
+    """Tell whether a viewer may see a style, given its artist, state and flags."""
+    is_done = style.training_status == TrainingStatus.COMPLETED
+    is_shown = style.is_active and not style.is_flagged and is_done
+    return is_shown or viewer.may_manage(style.artist_id)
+
+
+def own_style(session: Session, viewer: Viewer, style_id: int) -> Style:
+    """Return an artist's own style.
+
+    Raises Forbidden for one that the viewer merely sees, StyleNotFound for every other.
+    """
+    style = session.get(Style, style_id)
+    if style is None or not may_see(viewer, style):
+        raise StyleNotFound(id=style_id)
+    if style.artist_id != viewer.user_id:
+        raise Forbidden(owner=False)
+    return style
+
+
+def lock_slot(session: Session, artist_id: int) -> None:
+    """Let one change of an artist's styles at a time through, so that the checks after it hold."""
+    accounts.stay(session, artist_id)
+    # Not FOR UPDATE: a delivery, which has the style's row, must still refer to the artist.
+    session.execute(
+        select(Artist.user_id).where(Artist.user_id == artist_id).with_for_update(key_share=True)
+    )
+
+
+def refuse_second_active(session: Session, artist_id: int, except_id: int = 0) -> None:
+    """Raise StyleLimitReached if another style of the artist takes the slot, locked before."""
+    active = session.scalar(
+        select(Style.id).where(
+            Style.artist_id == artist_id,
+            Style.is_active,
+            Style.training_status != TrainingStatus.FAILED,
+            Style.id != except_id,
+        )
+    )
+    if active is not None:
+        raise StyleLimitReached(limit=1, style_id=active)
+
+
+def edit(session: Session, *, user: User, style_id: int, changes: dict[str, Any]) -> None:
+    """Change the terms of an own trained style, or switch it on or off.
+
+    What was ordered before keeps its price and licence. Raises StyleNotReady, StyleLimitReached.
+    """
+    lock_slot(session, user.id)
+    style = own_style(session, Viewer.of(user), style_id)
+    if style.training_status != TrainingStatus.COMPLETED:
+        raise StyleNotReady(training_status=style.training_status)
+    valid_to = changes.get("valid_to")
+    if valid_to is not None and valid_to <= max(style.valid_from, datetime.now(UTC).date()):
+        raise ValidationFailed(fields={"valid_to": ["After valid_from and after today."]})
+    if changes.get("is_active") and not style.is_active:
+        refuse_second_active(session, user.id)
+        _free_name(session, style)
+    for name, value in changes.items():
+        setattr(style, name, value)
+    style.updated_at = func.clock_timestamp()
+    session.flush()
+
+
+def remove(session: Session, *, user: User, style_id: int) -> None:
+    """Switch an own style off that nobody has used. Raises TrainingInProgress, StyleInUse."""
+    lock_slot(session, user.id)
+    style = own_style(session, Viewer.of(user), style_id)
+    # An order of this very moment is either counted below, or waits and finds nothing on sale.
+    session.refresh(style, with_for_update=True)
+    if style.training_status in {TrainingStatus.PENDING, TrainingStatus.TRAINING}:
+        raise TrainingInProgress(style_id=style_id)
+    used = session.scalar(
+        select(func.count()).select_from(Generation).where(Generation.style_id == style_id)
+    )
+    if used:
+        raise StyleInUse(generations=used)
+    style.is_active = False
+    style.updated_at = func.clock_timestamp()
+    session.flush()
+
+
+def _free_name(session: Session, style: Style) -> None:
+    """Switch off the failed style that was to have this one's name."""
+    session.execute(
+        update(Style)
+        .where(
+            Style.artist_id == style.artist_id,
+            func.lower(Style.name) == style.name.lower(),
+            Style.is_active,
+            Style.training_status == TrainingStatus.FAILED,
+        )
+        .values(is_active=False)
+    )

@@ -1,0 +1,154 @@
+"""What operators watch: how the platform stands, read from its own rows.
+
+Every query is cheap at any size: it reads unfinished jobs, the last hour, or a handful of rows.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from celery_config import ROUTES, TaskName
+from webapp.domain.pipelines import PIPELINES
+from webapp.domain.services.heartbeats import LEDGER, RELAY
+
+STEPS = {step for pipeline in PIPELINES.values() for step in pipeline.steps} | {TaskName.REFUND}
+# Every step with its queue, so that an empty queue is a zero and not a gap.
+ROUTED = "(VALUES {}) AS routes (queue, task)".format(
+    ", ".join(f"('{ROUTES[step].value}', '{step.value}')" for step in sorted(STEPS))
+)
+AGE = "SELECT name, extract(epoch FROM clock_timestamp() - at) AS age FROM heartbeats"
+# Each half can use its own partial index; `state IN (…)` could use neither.
+LIVE = """live AS (SELECT kind, ref, crashes FROM jobs WHERE state = 'queued'
+                   UNION ALL SELECT kind, ref, crashes FROM jobs WHERE state = 'running')"""
+ENDED = "finished_at > clock_timestamp() - interval '1 hour'"
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """One metric: its query returns the labels in their order, then the value."""
+
+    name: str
+    description: str
+    labels: tuple[str, ...]
+    query: str
+
+
+GAUGES = (
+    Gauge(
+        "queue_messages",
+        "Jobs at each step: waiting for a worker, delayed until a retry, running.",
+        ("queue", "task", "state"),
+        f"""
+        SELECT queue, task, states.state, coalesce(sum(count), 0)
+        FROM {ROUTED} CROSS JOIN (VALUES ('waiting'), ('delayed'), ('running')) AS states (state)
+        LEFT JOIN (
+            SELECT step, CASE WHEN run_at <= clock_timestamp() THEN 'waiting' ELSE 'delayed' END
+                   AS state, count(*) AS count FROM jobs WHERE state = 'queued' GROUP BY 1, 2
+            UNION ALL SELECT step, 'running', count(*) FROM jobs WHERE state = 'running' GROUP BY 1
+        ) AS found ON found.step = task AND found.state = states.state
+        GROUP BY 1, 2, 3""",
+    ),
+    Gauge(
+        "task_wait_seconds",
+        "How long the job that has waited longest for a worker has waited.",
+        ("queue", "task"),
+        f"""
+        SELECT queue, task, coalesce(extract(epoch FROM clock_timestamp() - min(run_at)), 0)
+        FROM {ROUTED}
+        LEFT JOIN jobs ON step = task AND state = 'queued' AND run_at <= clock_timestamp()
+        GROUP BY 1, 2""",
+    ),
+    Gauge(
+        "state_age_seconds",
+        "How long what has been longest in an unfinished state has been in it.",
+        ("kind", "state"),
+        f"""
+        WITH {LIVE}
+        SELECT kind, status, extract(epoch FROM clock_timestamp() - min(updated_at))
+        FROM live JOIN generations ON kind = 'generation' AND generations.id = ref GROUP BY 1, 2
+        UNION ALL
+        SELECT kind, training_status, extract(epoch FROM clock_timestamp() - min(updated_at))
+        FROM live JOIN training_runs ON kind = 'training' AND training_runs.id = ref
+                  JOIN styles ON styles.id = style_id GROUP BY 1, 2""",
+    ),
+    Gauge(
+        "jobs_ended_last_hour",
+        "Jobs that ended within the last hour.",
+        ("kind", "state"),
+        f"SELECT kind, state, count(*) FROM jobs WHERE {ENDED} GROUP BY 1, 2",
+    ),
+    Gauge(
+        "job_seconds",
+        "Time from order to end of the jobs that ended within the last hour.",
+        ("kind", "state", "quantile"),
+        f"""
+        SELECT kind, state, quantile,
+               percentile_cont(quantile) WITHIN GROUP (
+                   ORDER BY extract(epoch FROM finished_at - created_at))
+        FROM jobs CROSS JOIN (VALUES (0.5::float8), (0.95)) AS quantiles (quantile)
+        WHERE {ENDED} GROUP BY 1, 2, 3""",
+    ),
+    Gauge(
+        "jobs_workers_lost",
+        "Leases that ran out, of jobs that are unfinished or ended within the last hour.",
+        ("kind",),
+        f"""
+        WITH {LIVE}
+        SELECT kind, sum(crashes)
+        FROM (SELECT kind, crashes FROM live
+              UNION ALL SELECT kind, crashes FROM jobs WHERE {ENDED}) AS recent
+        GROUP BY 1""",
+    ),
+    Gauge(
+        "escrow_tokens",
+        "Tokens held for images that are not finished.",
+        (),
+        f"""
+        WITH {LIVE}
+        SELECT coalesce(sum(price_tokens), 0)
+        FROM live JOIN generations ON kind = 'generation' AND generations.id = ref""",
+    ),
+    Gauge(
+        "relay_last_success_seconds",
+        "Time since the relay last rang all that was due.",
+        (),
+        f"SELECT age FROM ({AGE}) AS ages WHERE name = '{RELAY}'",
+    ),
+    Gauge(
+        "dead_letters",
+        "Messages that no worker could take, as the relay last saw them.",
+        (),
+        f"SELECT (numbers ->> 'dead_letters')::int FROM heartbeats WHERE name = '{RELAY}'",
+    ),
+    Gauge(
+        "housekeeping_last_success_seconds",
+        "Time since a task of housekeeping last went well.",
+        ("task",),
+        f"SELECT name, age FROM ({AGE}) AS ages WHERE name NOT IN ('{RELAY}', '{LEDGER}')",
+    ),
+    Gauge(
+        "ledger_check_ok",
+        "Whether the last check of the ledger proved it.",
+        (),
+        f"""
+        SELECT (NOT EXISTS (SELECT 1 FROM jsonb_each_text(numbers) WHERE value <> '0'))::int
+        FROM heartbeats WHERE name = '{LEDGER}'""",
+    ),
+    Gauge(
+        "ledger_violations",
+        "What the last check of the ledger found.",
+        ("invariant",),
+        f"""
+        SELECT key, value::int FROM heartbeats CROSS JOIN jsonb_each_text(numbers)
+        WHERE name = '{LEDGER}'""",
+    ),
+)
+
+
+def measure(session: Session) -> Iterator[tuple[Gauge, list[tuple[list[str], float]]]]:
+    """Yield every gauge with its values: the labels' values and the number."""
+    for gauge in GAUGES:
+        rows = session.execute(text(gauge.query)).all()
+        yield gauge, [([str(label) for label in row[:-1]], float(row[-1])) for row in rows]

@@ -1,0 +1,54 @@
+"""What can be bought for money, and at which price; nobody but this page decides it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from webapp.domain.errors import InvalidPackage
+
+CURRENCY = "KRW"
+
+
+@dataclass(frozen=True)
+class Package:
+    """Tokens for money, as offered; prices in whole units of the currency."""
+
+    package_id: str
+    amount_tokens: int
+    total_price: int
+
+    @property
+    def price_per_token(self) -> int:
+        """Return what one token costs."""
+        return self.total_price // self.amount_tokens
+
+
+PACKAGES = (
+    Package("basic_100", 100, 10_000),
+    Package("standard_500", 500, 45_000),
+    Package("premium_1000", 1000, 80_000),
+)
+
+
+def find(package_id: str) -> Package:
+    """Return an offered package. Raises InvalidPackage."""
+    for each in PACKAGES:
+        if each.package_id == package_id:
+            return each
+    available = [each.package_id for each in PACKAGES]
+    raise InvalidPackage(package_id=package_id, available=available)
+
+
+def on_offer() -> list[dict[str, Any]]:
+    """Return what is on offer, cheapest first; the discount is against the smallest package."""
+    dearest = max(each.total_price / each.amount_tokens for each in PACKAGES)
+    return [
+        {
+            "package_id": each.package_id,
+            "amount_tokens": each.amount_tokens,
+            "total_price": each.total_price,
+            "price_per_token": each.price_per_token,
+            "discount_percent": round(100 - 100 * each.total_price / each.amount_tokens / dearest),
+            "currency_code": CURRENCY,
+        }
+        for each in sorted(PACKAGES, key=lambda each: each.total_price)
+    ]

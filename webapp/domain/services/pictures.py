@@ -1,0 +1,85 @@
+"""The pictures people give of themselves: a signature, and a profile picture.
+
+Both are decoded in a process of its own, which takes a while: call before the first statement of a
+transaction, so that no connection waits for it.
+"""
+
+import io
+from typing import Any
+
+from PIL import Image
+
+from webapp.domain.errors import IMAGE_ERRORS, ImageRefused
+from webapp.domain.gateways.storage import Storage
+from webapp.domain.identifiers import object_key
+from webapp.domain.image_processes import sanitise_in_subprocess
+from webapp.domain.images import (
+    PROFILE_IMAGE,
+    SIGNATURE_IMAGE,
+    BadImage,
+    ImageCode,
+    ImageLimits,
+    SafeImage,
+)
+
+MIN_CONTRAST = 40  # of 255; below, nothing can be seen
+
+
+def store_signature(storage: Storage, data: bytes) -> tuple[str, str]:
+    """Store a clean copy of a signature; return its key and SHA-256.
+
+    Raises the error of what is no usable PNG, also of one on which nothing is drawn.
+    """
+    try:
+        clean = sanitise_in_subprocess(data, SIGNATURE_IMAGE, keep_alpha=True)
+        _refuse_blank(clean)
+    except BadImage as error:
+        raise _refusal(error, "signature_image", SIGNATURE_IMAGE) from error
+    return _store(storage, "signatures", clean), clean.sha256
+
+
+def store_portrait(storage: Storage, data: bytes) -> str:
+    """Store a clean, small copy of a profile picture; return its key.
+
+    Raises the error of what is no usable JPG or PNG.
+    """
+    try:
+        clean = sanitise_in_subprocess(data, PROFILE_IMAGE)
+    except BadImage as error:
+        raise _refusal(error, "profile_image", PROFILE_IMAGE) from error
+    return _store(storage, "portraits", clean)
+
+
+def _store(storage: Storage, kind: str, clean: SafeImage) -> str:
+    key = object_key(kind, "jpg" if clean.format == "JPEG" else "png")
+    storage.put(key, clean.data, content_type=f"image/{clean.format.lower()}")
+    return key
+
+
+def _refuse_blank(clean: SafeImage) -> None:
+    """Raise BadImage when nothing is drawn: later, every order would fail for it."""
+    with Image.open(io.BytesIO(clean.data), formats=("PNG",)) as image:
+        has_alpha = image.mode == "RGBA"
+        ink = image.getchannel("A") if has_alpha else image.convert("L")
+        levels = [level for level, count in enumerate(ink.histogram()) if count]
+    spread = levels[-1] if has_alpha else levels[-1] - levels[0]
+    if spread < MIN_CONTRAST:
+        raise BadImage(ImageCode.CORRUPT)
+
+
+def _refusal(error: BadImage, field: str, limits: ImageLimits) -> ImageRefused:
+    bad = {
+        "idx": 0,
+        "filename": field,
+        "code": error.code,
+        "actual": error.actual,
+        "limit": error.limit,
+    }
+    allowed: dict[str, dict[str, Any]] = {
+        ImageCode.INVALID_FORMAT: {
+            "accepted": [f"image/{each.lower()}" for each in limits.formats]
+        },
+        ImageCode.TOO_HEAVY: {"max_bytes": limits.max_bytes},
+        ImageCode.TOO_MANY_PIXELS: {"max_pixels": limits.max_pixels},
+    }
+    return IMAGE_ERRORS[error.code](images=[bad], **allowed.get(error.code, {}))

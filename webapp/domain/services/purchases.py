@@ -1,0 +1,86 @@
+"""Purchases as rows: ordered, looked up, changed only from where they are expected to stand."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from webapp.domain.errors import NotFound
+from webapp.domain.identifiers import public_id
+from webapp.domain.models.payment import Purchase, PurchaseStatus
+from webapp.domain.services import packages
+
+LIFETIME = timedelta(minutes=30)
+ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)
+
+
+def purchase(session: Session, *, user_id: int, package_id: str) -> Purchase:
+    """Store an order of a package at today's price; nothing is paid yet. Raises InvalidPackage."""
+    package = packages.find(package_id)
+    made = Purchase(
+        order_id=public_id("P_", 24),
+        user_id=user_id,
+        package_id=package.package_id,
+        amount_tokens=package.amount_tokens,
+        price_per_token=package.price_per_token,
+        total_price=package.total_price,
+        currency_code=packages.CURRENCY,
+        expires_at=func.clock_timestamp() + LIFETIME,
+    )
+    session.add(made)
+    session.flush()
+    session.refresh(made)
+    return made
+
+
+def find(session: Session, order_id: str, *, user_id: int | None = None) -> Purchase:
+    """Return a purchase as it stands now; with `user_id` only that person's. Raises NotFound."""
+    wanted = select(Purchase).where(Purchase.order_id == order_id)
+    if user_id is not None:
+        wanted = wanted.where(Purchase.user_id == user_id)
+    found = None
+    if ORDER_ID.fullmatch(order_id):
+        found = session.scalar(wanted.execution_options(populate_existing=True))
+    if found is None:
+        raise NotFound(resource="purchase", id=order_id)
+    return found
+
+
+def change(session: Session, purchase_id: int, *before: PurchaseStatus, **values: Any) -> bool:
+    """Change a purchase if it still stands where expected; return whether it did."""
+    changed = session.scalar(
+        update(Purchase)
+        .where(Purchase.id == purchase_id, Purchase.status.in_(before))
+        .values(updated_at=func.clock_timestamp(), **values)
+        .returning(Purchase.id)
+    )
+    return changed is not None
+
+
+def fail(session: Session, *, user_id: int, order_id: str, code: str, message: str) -> Purchase:
+    """End a pending order that the buyer or the provider's page gave up. Raises NotFound."""
+    found = find(session, order_id, user_id=user_id)
+    change(
+        session,
+        found.id,
+        PurchaseStatus.PENDING,
+        status=PurchaseStatus.FAILED,
+        failure={"code": code, "message": message},
+    )
+    return find(session, order_id)
+
+
+def ran_out(session: Session, limit: int) -> list[str]:
+    """Return pending orders whose time is over."""
+    found = session.scalars(
+        select(Purchase.order_id)
+        .where(
+            Purchase.status == PurchaseStatus.PENDING,
+            Purchase.expires_at <= func.clock_timestamp(),
+        )
+        .order_by(Purchase.expires_at)
+        .limit(limit)
+    )
+    return list(found)

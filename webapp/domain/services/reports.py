@@ -1,0 +1,93 @@
+"""Report what should not be here; one open report per person and object."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import literal_column, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from webapp.domain.errors import DuplicateReport, NotFound
+from webapp.domain.models.account import User
+from webapp.domain.models.comment import Comment
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.report import Report, ReportReason, ReportStatus, ReportTarget
+from webapp.domain.models.style import Style, Tag
+from webapp.domain.pagination import AnyRow, AnySelect
+from webapp.domain.services import generations, offers
+from webapp.domain.viewing import Viewer
+
+
+@dataclass(frozen=True)
+class Target:
+    """How to find one kind of thing, and what decides whether somebody may see it."""
+
+    statement: AnySelect
+    id: InstrumentedAttribute[int]
+    may_see: Callable[[Viewer, AnyRow], bool]
+
+
+_IMAGE = select(*generations.VISIBILITY)
+TARGETS = {
+    ReportTarget.STYLE: Target(
+        select(Style.artist_id, Style.training_status, Style.is_active, Style.is_flagged),
+        Style.id,
+        offers.may_see,
+    ),
+    ReportTarget.GENERATION: Target(_IMAGE, Generation.id, generations.may_see),
+    ReportTarget.COMMENT: Target(
+        _IMAGE.join(Comment, Comment.generation_id == Generation.id),
+        Comment.id,
+        generations.may_see,
+    ),
+    ReportTarget.USER: Target(
+        select(User.is_active), User.id, lambda _, person: bool(person.is_active)
+    ),
+    ReportTarget.TAG: Target(
+        select(Tag.is_active, Tag.is_flagged),
+        Tag.id,
+        lambda _, tag: tag.is_active and not tag.is_flagged,
+    ),
+}
+
+
+def report(
+    session: Session,
+    *,
+    user: User,
+    target_type: ReportTarget,
+    target_id: int,
+    reason: ReportReason,
+    text: str,
+) -> Report:
+    """Report a style, image, comment, person or tag that one may see.
+
+    Raises NotFound, and DuplicateReport while the last report of the same person is open.
+    """
+    if not _may_see(session, Viewer.of(user), target_type, target_id):
+        raise NotFound(resource=target_type.value, id=target_id)
+    statement = insert(Report).values(
+        reporter_id=user.id,
+        target_type=target_type,
+        target_id=target_id,
+        reason=reason,
+        text=text,
+    )
+    # Changing nothing, instead of doing nothing, returns the row that was in the way.
+    row: AnyRow = session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[Report.reporter_id, Report.target_type, Report.target_id],
+            index_where=Report.status == ReportStatus.OPEN,
+            set_={"reporter_id": statement.excluded.reporter_id},
+        ).returning(Report, literal_column("xmax = 0").label("is_new"))
+    ).one()
+    made: Report = row[0]
+    if not row.is_new:
+        raise DuplicateReport(report_id=made.id)
+    return made
+
+
+def _may_see(session: Session, viewer: Viewer, target_type: ReportTarget, target_id: int) -> bool:
+    target = TARGETS[target_type]
+    row = session.execute(target.statement.where(target.id == target_id)).one_or_none()
+    return row is not None and target.may_see(viewer, row)

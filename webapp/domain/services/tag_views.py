@@ -1,0 +1,145 @@
+"""What people see of tags: the popular ones, those that contain a word, those to prompt with."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from webapp.domain import searching
+from webapp.domain.errors import StyleNotFound, TagNotFound
+from webapp.domain.models.generation import Generation, GenerationStatus
+from webapp.domain.models.style import Artwork, ArtworkStatus, Style, Tag
+from webapp.domain.pagination import AnyRow, Keyset, Page, PageRequest
+from webapp.domain.searching import Search
+from webapp.domain.services import offers, tags
+from webapp.domain.viewing import Viewer
+
+RECENT_IMAGES = 1000
+MAX_CONSIDERED = 200
+MAX_RECOMMENDED = 20
+
+_SHOWN = select(Tag.id, Tag.name, Tag.usage_count).where(*tags.SHOWN)
+_IDS = select(Tag.id).where(*tags.SHOWN)
+
+
+def popular(session: Session, *, page: PageRequest) -> Page:
+    """List the tags in use, the most used first."""
+    keyset = _keyset({"list": "tags"})
+    return keyset.page(session.execute(keyset.apply(_SHOWN, page)).all(), page, _shown)
+
+
+def search(session: Session, *, typed: str, page: PageRequest) -> Page:
+    """List the tags that begin with a text, then those that contain it elsewhere."""
+    sought = searching.cleaned(session, typed)
+    if not sought:
+        return Page(results=[], next_cursor=None)
+    begins = func.starts_with(Tag.name, sought)
+    beginning = Search(_SHOWN, Tag.id, _IDS, _IDS.where(begins), begins)
+    inside = replace(_containing(sought), matches=func.strpos(Tag.name, sought) > 1)
+    keyset = _keyset({"list": "tags", "search": sought})
+    return searching.page_of(session, [beginning, inside], keyset, page, _shown)
+
+
+def containing(session: Session, sought: str, limit: int) -> list[str]:
+    """Return the most used tags that contain a cleaned text; the text itself first if it is one."""
+    exact = session.scalars(select(Tag.name).where(*tags.SHOWN, Tag.name == sought)).all()
+    rows = _containing(sought).fetch(session, _keyset({}))(None, limit)
+    return list(dict.fromkeys([*exact, *(row.name for row in rows)]))
+
+
+def detail(session: Session, *, tag_id: int) -> dict[str, Any]:
+    """Return one tag, with how many styles on sale have it; raises TagNotFound."""
+    row = session.execute(
+        select(Tag.id, Tag.name, Tag.usage_count, Tag.created_at).where(
+            *tags.SHOWN, Tag.id == tag_id
+        )
+    ).one_or_none()
+    if row is None:
+        raise TagNotFound(id=tag_id)
+    styles = session.scalar(
+        select(func.count())
+        .select_from(Style)
+        .where(*offers.ON_SALE, Style.tags.contains([row.name]))
+    )
+    return _shown(row) | {"style_count": styles, "created_at": row.created_at}
+
+
+def recommended(session: Session, *, style_id: int, viewer: Viewer) -> list[dict[str, Any]]:
+    """Return up to 20 tags to prompt a style with; raises StyleNotFound.
+
+    First what its latest images were made of, scored from 1 down to 0.5 by how many of them used
+    it; then what it was trained on, from 0.5 down to 0 by how many works show it.
+    """
+    style = session.execute(
+        select(
+            Style.tags,
+            Style.artist_id,
+            Style.is_active,
+            Style.is_flagged,
+            Style.training_status,
+        ).where(Style.id == style_id)
+    ).one_or_none()
+    if style is None or not offers.may_see(viewer, style):
+        raise StyleNotFound(id=style_id)
+    usage = {name: 0.5 + share / 2 for name, share in _shares(_prompts(session, style_id)).items()}
+    works = _shares(_works(session, style_id))
+    training = {name: works.get(name, 0) / 2 for name in [*works, *style.tags] if name not in usage}
+    hidden = tags.blocked(session, [*usage, *training]) | {style.tags[0]}
+    ranked = [*_ranked("usage", usage), *_ranked("training", training)]
+    return [each for each in ranked if each["name"] not in hidden][:MAX_RECOMMENDED]
+
+
+def _prompts(session: Session, style_id: int) -> Sequence[list[str]]:
+    """A bounded look: what people make now says more than what a hundred thousand once made."""
+    return session.scalars(
+        select(Generation.prompt_tags)
+        .where(
+            Generation.style_id == style_id,
+            Generation.status == GenerationStatus.COMPLETED,
+        )
+        .order_by(Generation.created_at.desc(), Generation.id.desc())
+        .limit(RECENT_IMAGES)
+    ).all()
+
+
+def _works(session: Session, style_id: int) -> Sequence[list[str]]:
+    return session.scalars(
+        select(Artwork.tags).where(
+            Artwork.style_id == style_id,
+            Artwork.is_removed.is_(False),
+            Artwork.status != ArtworkStatus.REJECTED,
+        )
+    ).all()
+
+
+def _shares(pictures: Sequence[list[str]]) -> dict[str, float]:
+    """Return the most frequent tags of pictures, each with the share of pictures that have it."""
+    counted = Counter(name for names in pictures for name in names)
+    return {name: count / len(pictures) for name, count in counted.most_common(MAX_CONSIDERED)}
+
+
+def _ranked(source: str, scores: dict[str, float]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "source": source, "score": round(score, 4)}
+        for name, score in sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+    ]
+
+
+def _containing(sought: str) -> Search:
+    matches = searching.contains(Tag.name_grams, Tag.name, sought)
+    return Search(_SHOWN, Tag.id, _IDS, _IDS.where(matches), matches)
+
+
+def _keyset(binding: dict[str, Any]) -> Keyset:
+    return Keyset(
+        [(Tag.usage_count, "usage_count", int), (Tag.name, "name", str)],
+        binding,
+        opposite=frozenset({"name"}),
+    )
+
+
+def _shown(row: AnyRow) -> dict[str, Any]:
+    return {"id": row.id, "name": row.name, "usage_count": row.usage_count}

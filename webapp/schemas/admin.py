@@ -1,0 +1,220 @@
+"""Bodies and queries of administrators, and what they are shown."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from webapp.domain.models.account import Role
+from webapp.domain.models.license import CertificateStatus
+from webapp.domain.models.report import ReportReason, ReportStatus, ReportTarget
+from webapp.schemas.fields import (
+    Answer,
+    Body,
+    Count,
+    Id,
+    Name,
+    PageQuery,
+    PlainText,
+    Tag,
+    Time,
+    Url,
+)
+from webapp.schemas.generations import OwnGenerationView
+from webapp.schemas.styles import OwnStyleCard
+
+Reason = Annotated[PlainText, Field(min_length=3, max_length=500, examples=["Seen by two people."])]
+Query = Annotated[PlainText, Field(min_length=1, max_length=100)]
+
+
+class Change(Body):
+    """Base of what an administrator changes: at least one thing, always with a reason."""
+
+    reason: Reason
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.changes():
+            raise ValueError("nothing to change is given")
+        return self
+
+    def changes(self) -> dict[str, object]:
+        """Return what is to change, without the reason."""
+        return self.model_dump(exclude_none=True, exclude={"reason"})
+
+
+class ReportDecision(Change):
+    """PATCH /admin/reports/:id."""
+
+    status: Literal[ReportStatus.RESOLVED, ReportStatus.DISMISSED]
+
+
+class FlagChange(Change):
+    """PATCH /admin/tags/:id and /admin/styles/:id."""
+
+    is_active: bool | None = None
+    is_flagged: bool | None = Field(None, examples=[True])
+
+
+class GenerationChange(Change):
+    """PATCH /admin/generations/:id."""
+
+    is_flagged: bool | None = Field(None, examples=[True])
+    is_public: bool | None = None
+    license_status: CertificateStatus | None = None
+
+
+class CommentChange(Change):
+    """PATCH /admin/comments/:id."""
+
+    is_hidden: bool = Field(examples=[True])
+
+
+class UserChange(Change):
+    """PATCH /admin/users/:id."""
+
+    role: Role | None = None
+    is_active: bool | None = Field(None, examples=[False])
+
+
+class RefundRequest(Body):
+    """POST /admin/refunds: of an image or of a purchase."""
+
+    generation_id: Id | None = Field(None, examples=[10])
+    order_id: Annotated[PlainText, Field(min_length=1, max_length=64)] | None = None
+    reason: Reason
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if (self.generation_id is None) == (self.order_id is None):
+            raise ValueError("either generation_id or order_id is needed")
+        return self
+
+
+class ReportListQuery(PageQuery):
+    """GET /admin/reports."""
+
+    status: ReportStatus | Literal["all"] = ReportStatus.OPEN
+    target_type: ReportTarget | None = None
+
+
+class ModerationQuery(PageQuery):
+    """GET /admin/tags, /styles, /generations and /comments."""
+
+    is_flagged: bool | None = None
+    is_active: bool | None = None
+    q: Query | None = None
+    user_id: Id | None = None
+
+
+class UserListQuery(PageQuery):
+    """GET /admin/users."""
+
+    q: Query | None = None
+    role: Role | None = None
+    is_active: bool | None = None
+
+
+class AuditQuery(PageQuery):
+    """GET /admin/audit."""
+
+    object_type: Annotated[PlainText, Field(max_length=20)] | None = None
+    object_id: Annotated[PlainText, Field(max_length=40)] | None = None
+    admin_id: Id | None = None
+
+
+class NamedUser(Answer):
+    """Somebody, by name."""
+
+    id: Id
+    username: str = Field(examples=["mina"])
+
+
+class ReportedThing(Answer):
+    """What a report is about."""
+
+    title: Name
+    excerpt: str | None = Field(examples=["Buy my watches"])
+    thumbnail_url: Url | None
+
+
+class ReportView(Answer):
+    """One report; what it is about may be gone by now."""
+
+    id: Id
+    reporter: NamedUser
+    target_type: ReportTarget
+    target_id: Id
+    target: ReportedThing | None
+    reason: ReportReason
+    text: str = Field(examples=["The same advert everywhere."])
+    status: ReportStatus
+    resolution: str | None = Field(examples=[None])
+    created_at: Time
+
+
+class ModeratedTag(Answer):
+    """One tag, hidden or not."""
+
+    id: Id
+    name: Tag
+    usage_count: Count
+    is_active: bool = Field(examples=[True])
+    is_flagged: bool = Field(examples=[False])
+    created_at: Time
+
+
+class ModeratedStyle(OwnStyleCard):
+    """One style, as its artist sees it."""
+
+    is_flagged: bool = Field(examples=[False])
+
+
+class ModeratedGeneration(OwnGenerationView):
+    """One image, as its owner sees it."""
+
+    is_flagged: bool = Field(examples=[False])
+
+
+class ModeratedComment(Answer):
+    """One comment with what it says, hidden or not."""
+
+    id: Id
+    generation_id: Id
+    parent_id: Id | None
+    user: NamedUser
+    content: str = Field(examples=["Buy my watches"])
+    is_hidden: bool = Field(examples=[True])
+    created_at: Time
+    updated_at: Time
+
+
+class KnownUser(NamedUser):
+    """One person, with address and balance."""
+
+    email: str = Field(examples=["mina@example.com"])
+    role: Role
+    is_active: bool = Field(examples=[True])
+    token_balance: Count
+    created_at: Time
+
+
+class Refunded(Answer):
+    """POST /admin/refunds: what went back, and the row of the ledger that says so."""
+
+    id: Id
+    unit: Literal["token"]
+    amount: Count
+    transaction_id: Id
+
+
+class AuditEntryView(Answer):
+    """One change: what was before, what is after, and why."""
+
+    id: Id
+    admin: NamedUser
+    object_type: str = Field(examples=["report"])
+    object_id: str = Field(examples=["10"])
+    before: dict[str, Any] = Field(examples=[{"status": "open"}])
+    after: dict[str, Any] = Field(examples=[{"status": "resolved"}])
+    reason: str = Field(examples=["Seen by two people."])
+    created_at: Time

@@ -1,0 +1,46 @@
+"""Answers about certificates."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from webapp.domain.models.style import LicenseType
+from webapp.schemas.fields import Answer, Day, Hash, Id, Name, Time, Url
+from webapp.schemas.generations import ArtistOfImage
+
+
+class LicensedStyle(Answer):
+    """The style an image was made in."""
+
+    id: Id
+    name: Name
+
+
+class LicensedImage(Answer):
+    """What tells the delivered image apart from every other."""
+
+    sha256: Hash
+    width: int = Field(ge=1, examples=[1024])
+    height: int = Field(ge=1, examples=[1024])
+    perceptual_hash: str = Field(max_length=16, examples=["c3d2e1f0a5b4c7d6"])
+
+
+class CertificateView(Answer):
+    """GET /licenses/:public_id: who and which image stand there only while it is public."""
+
+    public_id: str = Field(examples=["lic_01JH3Z6V9C"])
+    status: Literal["valid", "expired", "revoked"]
+    license_type: LicenseType
+    terms_version: str = Field(examples=["2026-11"])
+    valid_from: Day
+    valid_to: Day | None
+    issued_at: Time
+    artist: ArtistOfImage
+    style: LicensedStyle
+    licensee: str | None = Field(examples=["mina"])
+    image: LicensedImage
+    generation_id: Id | None
+    preview_url: Url | None
+    adapter_sha256: Hash
+    base_model: str = Field(examples=["sd15"])
+    signature_applied: Literal[True]

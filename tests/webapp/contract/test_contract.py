@@ -34,7 +34,7 @@ IN_CHAINS = {
     "examples": OFF,
     "coverage": OFF,
     "fuzzing": OFF,
-    "stateful": {"generation": {"max-examples": 25, "mode": "positive"}},
+    "stateful": {"generation": {"max-examples": 15, "mode": "positive"}},
 }
 
 

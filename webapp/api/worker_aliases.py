@@ -46,7 +46,7 @@ def training_status(style_id: int) -> Response:
 
 
 @internal(TRAINER)
-@operation(gives=schemas.ReportTaken, errors=BAD_TRAINING, body=schemas.TrainingStatusReport)
+@operation(gives=schemas.ReportTaken, errors=BAD_TRAINING, body=schemas.TrainingProgressReport)
 def training_progress(style_id: int) -> Response:
     """Store where a training stands; PATCH /styles/:id leads here with the internal token."""
     return _take_training(style_id, bodies.json_object() | {"status": "training"})
@@ -61,7 +61,7 @@ def render_status(generation_id: int) -> Response:
 
 
 @internal(RENDERER)
-@operation(gives=schemas.ReportTaken, errors=BAD_RENDERING, body=schemas.RenderingStatusReport)
+@operation(gives=schemas.ReportTaken, errors=BAD_RENDERING, body=schemas.RenderingProgressReport)
 def render_progress(generation_id: int) -> Response:
     """Store where a rendering stands; PATCH /generations/:id leads here with the internal token."""
     return _take_rendering(generation_id, bodies.json_object() | {"status": "processing"})

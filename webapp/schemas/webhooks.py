@@ -80,22 +80,36 @@ class ReportTaken(Answer):
     cancel_requested: bool = Field(examples=[False])
 
 
-class _StatusReport(Body):
-    """A report whose kind `status` names: its other fields are those of that kind."""
+class _AliasReport(Body):
+    """A report whose id stands in the path; its other fields are those of the canonical report."""
 
     model_config = ConfigDict(extra="allow")
 
     attempt: int | None = Field(None, ge=1, le=4, description="the current one by default")
+    fence: int | None = Field(None, ge=1)
+
+
+class TrainingStatusReport(_AliasReport):
+    """PATCH /models/:id/status: progress, a result or a failure, as `status` says."""
+
+    status: Literal["failed", "training", "completed"]
     error_code: str | None = Field(None, max_length=40, examples=["GPU_OOM"])
 
 
-class TrainingStatusReport(_StatusReport):
-    """PATCH /models/:id/status; `status` is "training" where the path takes progress only."""
+class TrainingProgressReport(_AliasReport):
+    """PATCH /styles/:id."""
 
-    status: Literal["failed", "training", "completed"] = "failed"
+    progress: messages.TrainProgressBody
 
 
-class RenderingStatusReport(_StatusReport):
-    """PATCH /images/:id/status; `status` is "processing" where the path takes progress only."""
+class RenderingStatusReport(_AliasReport):
+    """PATCH /images/:id/status: progress, a result or a failure, as `status` says."""
 
-    status: Literal["failed", "processing", "completed"] = "failed"
+    status: Literal["failed", "processing", "completed"]
+    error_code: str | None = Field(None, max_length=40, examples=["GPU_OOM"])
+
+
+class RenderingProgressReport(_AliasReport):
+    """PATCH /generations/:id by a worker."""
+
+    progress: messages.RenderProgressBody

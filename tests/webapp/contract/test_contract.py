@@ -10,9 +10,7 @@ from schemathesis.engine import events, from_schema
 from schemathesis.transport.wsgi import WSGITransport
 from sqlalchemy import update
 
-from tests.toss import toss_server
 from tests.webapp.contract import world
-from webapp.api import event_streams
 from webapp.domain.models.account import SignIn
 
 # Who tries what one by one: nobody everything, everybody else what is for them.
@@ -36,23 +34,13 @@ IN_CHAINS = {
     "examples": OFF,
     "coverage": OFF,
     "fuzzing": OFF,
-    "stateful": {"generation": {"max-examples": 25, "mode": "positive"}},
+    "stateful": {"generation": {"max-examples": 15, "mode": "positive"}},
 }
-
-
-@pytest.fixture(autouse=True)
-def provider(monkeypatch):
-    """The sandbox of the payment provider: a chain may order tokens and go on to pay for them."""
-    with toss_server() as toss:
-        monkeypatch.setenv("TOSS_BASE_URL", toss.url)
-        yield
 
 
 @pytest.fixture
 def load(real_app, committed, storage, monkeypatch):
     """Load the document for a caller who, once signed out, is signed in again."""
-    monkeypatch.setattr(event_streams, "LONGEST_SECONDS", 0.01)
-    monkeypatch.setattr(event_streams, "POLL_SECONDS", 0.0)
     send = WSGITransport.send
 
     def sent(self, case, **options):

@@ -1,0 +1,140 @@
+"""Each link of the document, followed once from an answer to the example of where it leads."""
+
+import pytest
+from sqlalchemy import select
+
+from tests import making
+from tests.webapp import documented
+from tests.webapp.conftest import WORKER_HEADERS
+from webapp.domain.models.account import Role, User
+from webapp.domain.models.style import Tag
+
+POINTER = "$response.body#"
+# What an address or a body that was put together wrongly would be answered.
+WRONG = {"INVALID_REQUEST", "VALIDATION_ERROR"}
+
+
+@pytest.fixture
+def callers(client, buyer_client, sign_in, session, storage):
+    artist = making.artist(session, storage)
+    making.style(session, of=artist, training_status="failed", adapter_sha256=None)
+    admin = making.user(session, role=Role.ADMIN)
+    session.commit()
+    return {
+        "public": client,
+        "signed in": buyer_client,
+        "artist": sign_in(session.get(User, artist.user_id)),
+        "admin": sign_in(admin),
+        "internal": client,
+    }
+
+
+@pytest.fixture
+def known(buyer_client, style, ordered, finish, session, storage, buyer):
+    """Something real for every parameter: a market in which each list has an entry."""
+    shown = finish(making.order(session, buyer, style)[0], is_public=True)
+    making.training(session, storage, step="train_style")
+    session.commit()
+
+    def made(path, **body):
+        return buyer_client.post(f"/api/v1{path}", json=body).json["data"]
+
+    made(f"/users/{style.artist_id}/follow")
+    target = {"target_type": "generation", "target_id": shown.id}
+    (told,) = buyer_client.get("/api/v1/notifications").json["data"]["results"]
+    return {
+        "style_id": style.id,
+        "generation_id": shown.id,
+        "user_id": style.artist_id,
+        "tag_id": session.scalar(select(Tag.id).where(Tag.name == "boat")),
+        "notification_id": told["id"],
+        "comment_id": made(f"/generations/{shown.id}/comments", content="How quiet.")["id"],
+        "report_id": made("/reports", reason="spam", **target)["id"],
+        "order_id": made("/tokens/purchase", package_id="basic_100")["order_id"],
+        "public_id": shown.license_public_id,
+        "target_id": style.id,
+    }
+
+
+@pytest.fixture
+def operations(app):
+    return {
+        operation["operationId"]: (method.upper(), path, operation)
+        for path, methods in documented.document(app)["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def sources(operations):
+    """Operations whose answers have links, by their own names only."""
+    return {
+        name: links
+        for name, (_, _, operation) in operations.items()
+        for answer in operation["responses"].values()
+        if (links := answer.get("links")) and not operation["description"].startswith("Same as")
+    }
+
+
+def send(caller, operation, values, body=None):
+    """Send the example of an operation, with some values and fields of our own."""
+    method, path, said = operation
+    content = said.get("requestBody", {}).get("content", {}).get("application/json")
+    options = {}
+    if content is not None:
+        example = content["example"]
+        options["json"] = example | {k: values[k] for k in values if k in example} | (body or {})
+    options["query_string"] = {
+        each["name"]: each["example"]
+        for each in said["parameters"]
+        if each["in"] == "query" and each["required"]
+    }
+    if said["security"] == [{"internal": []}]:
+        (source,) = (each for each in said["parameters"] if each["in"] == "header")
+        options["headers"] = WORKER_HEADERS | {source["name"]: source["schema"]["enum"][0]}
+    return caller.open(f"/api/v1{path.format(**values)}", method=method, **options)
+
+
+def resolved(expressions, answer):
+    """The values that a link takes from an answer; None for what does not stand there."""
+    found = {}
+    for name, expression in expressions.items():
+        value = answer.json
+        for step in expression.removeprefix(POINTER).split("/")[1:]:
+            value = (value or [None])[int(step)] if step.isdigit() else value.get(step)
+            if value is None:
+                break
+        found[name] = value
+    return found
+
+
+def follow(callers, operations, known, name, links):
+    """Follow the links of one answer; return where they led, with what was answered there."""
+    said = operations[name][2]
+    caller = callers[said["description"].rpartition("Access: ")[2].rstrip(".")]
+    answer = send(caller, operations[name], known)
+    assert answer.status_code in {200, 201}, (name, answer.text)
+    led = {}
+    for target, link in links.items():
+        values = resolved(link.get("parameters", {}), answer)
+        body = resolved(link.get("requestBody", {}), answer)
+        if None in {*values.values(), *body.values()}:
+            continue
+        there = send(caller, operations[target], known | values, body)
+        refused = there.status_code >= 400 and there.json["error"]["code"]
+        assert refused not in WRONG, (name, target, there.text)
+        led[target] = there.status_code
+    return led
+
+
+def test_every_link_leads_to_what_it_names(callers, operations, known, session):
+    followed = {}
+    for name, links in sources(operations).items():
+        unchanged = session.connection().begin_nested()
+        followed[name] = follow(callers, operations, known, name, links)
+        unchanged.rollback()
+    assert [name for name, led in followed.items() if not led] == []
+    assert followed["generations.create"]["generations.read"] == 200
+    assert followed["generations.create"]["generations.cancel"] == 200
+    assert followed["styles.create"]["styles.read"] == 200
+    assert followed["styles.list_styles"]["generations.create"] == 401
+    assert followed["webhooks.claim"]["webhooks.training_progress"] == 200

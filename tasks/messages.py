@@ -58,6 +58,7 @@ class TrainJob(Message):
     slice_seconds: float
     works: list[Work]
     metadata: dict[str, str] = {}
+    request_id: str = Field("", description="of the request that asked for it, for the logs")
 
 
 class RenderJob(Message):
@@ -73,6 +74,7 @@ class RenderJob(Message):
     height: int
     seed: int
     style_strength: float
+    request_id: str = Field("", description="of the request that asked for it, for the logs")
 
 
 class ClaimedJob(Message):

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
+from tasks.on_cpu import housekeeping
 from tests.fixtures import ENVIRONMENT
 from webapp.domain.gateways.payments import TossPayments
+from webapp.domain.settings import settings
 from webapp.sandbox.toss import create_app
 from webapp.sandbox.toss_shop import Shop
 
@@ -78,3 +81,15 @@ def toss_server(**options: object) -> Iterator[Toss]:
     app = create_app(client_key=CLIENT_KEY, secret_key=SECRET_KEY, **options)
     with served(app) as url:
         yield Toss(url, app.extensions["shop"])
+
+
+@contextmanager
+def toss_of_tasks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Toss]:
+    """The provider that this process's tasks ask."""
+    with toss_server() as running:
+        monkeypatch.setenv("TOSS_BASE_URL", running.url)
+        settings.cache_clear()
+        housekeeping.payment_provider.cache_clear()
+        yield running
+    housekeeping.payment_provider.cache_clear()
+    settings.cache_clear()

@@ -18,7 +18,7 @@ from tasks.on_cpu.housekeeping import (
     sweep_jobs,
 )
 from tests import making
-from tests.toss import toss_server
+from tests.toss import toss_of_tasks
 from webapp.domain import jobs
 from webapp.domain.models.account import SignIn
 from webapp.domain.models.generation import Generation
@@ -30,7 +30,6 @@ from webapp.domain.models.style import Style
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import heartbeats, notifications, purchases
 from webapp.domain.services.ledger_check import INVARIANTS
-from webapp.domain.settings import settings
 
 
 def test_garbage_of_yesterday_is_collected_and_named_objects_stay(committed, storage):
@@ -134,14 +133,8 @@ def test_a_ledger_whose_old_news_were_forgotten_is_still_proved(committed):
 
 @pytest.fixture
 def toss(monkeypatch):
-    """The provider that this process's tasks ask."""
-    with toss_server() as running:
-        monkeypatch.setenv("TOSS_BASE_URL", running.url)
-        settings.cache_clear()
-        housekeeping.payment_provider.cache_clear()
+    with toss_of_tasks(monkeypatch) as running:
         yield running
-    housekeeping.payment_provider.cache_clear()
-    settings.cache_clear()
 
 
 def statuses(committed):

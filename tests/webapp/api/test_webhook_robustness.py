@@ -19,6 +19,7 @@ TRAINER, RENDERER = "training-server", "inference-server"
 # Every route for workers: method, path, the source it is for, and one that it is not for.
 ROUTES = [
     ("POST", "/webhooks/claim", RENDERER, "browser"),
+    ("POST", "/notifications", RENDERER, "browser"),
     ("PATCH", "/webhooks/training/progress", TRAINER, RENDERER),
     ("POST", "/webhooks/training/complete", TRAINER, RENDERER),
     ("POST", "/webhooks/training/failed", TRAINER, RENDERER),
@@ -30,6 +31,8 @@ ROUTES = [
     ("PATCH", "/images/1/status", RENDERER, TRAINER),
     ("PATCH", "/generations/1", RENDERER, TRAINER),
 ]
+# Without a bearer these are what a person calls.
+ALSO_PERSONS = {"/styles/1", "/generations/1"}
 each_route = pytest.mark.parametrize("method, path, source, other", ROUTES)
 AS_RENDERER = WORKER_HEADERS | {"X-Request-Source": RENDERER}
 
@@ -71,8 +74,8 @@ def test_who_is_not_our_worker_is_refused_and_changes_nothing(
     given = WORKER_HEADERS | {"X-Request-Source": source} | headers
     given = {name: value.replace("OTHER", other) for name, value in given.items()}
     answer = app.test_client().open(f"/api/v1{path}", method=method, json={}, headers=given)
-    if path == "/generations/1" and not given["Authorization"].startswith("Bearer "):
-        assert (answer.status_code, error_code(answer)) == (401, "UNAUTHORIZED")  # a person's route
+    if path in ALSO_PERSONS and not given["Authorization"].startswith("Bearer "):
+        assert (answer.status_code, error_code(answer)) == (401, "UNAUTHORIZED")
     else:
         assert (answer.status_code, error_code(answer)) == (403, "CALLBACK_UNAUTHORIZED")
     assert everything(session) == before

@@ -6,6 +6,7 @@ from structlog.testing import capture_logs
 
 from celery_config import CPU_QUEUES, ROUTES, TaskName, make_celery
 from tests import making
+from tests.toss import toss_of_tasks
 from webapp.app import create_app
 from webapp.domain.models.heartbeat import Heartbeat
 
@@ -17,8 +18,11 @@ def flask(*arguments):
 
 
 @pytest.mark.parametrize("name", HOUSEKEEPING)
-def test_each_task_of_housekeeping_runs_here_and_leaves_its_heartbeat(committed, storage, name):
-    answer = flask("run", name)
+def test_each_task_of_housekeeping_runs_here_and_leaves_its_heartbeat(
+    committed, storage, monkeypatch, name
+):
+    with toss_of_tasks(monkeypatch):
+        answer = flask("run", name)
     assert (answer.exit_code, answer.output.splitlines()[-1]) == (0, f"{name} is done.")
     with committed() as session:
         assert session.get(Heartbeat, name) is not None

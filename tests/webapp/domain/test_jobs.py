@@ -246,13 +246,13 @@ def test_renewing_moves_the_end_of_the_lease(session, job):
 
 
 def test_due_jobs_are_marked_once_and_again_when_nobody_heard(session, job):
-    assert jobs.mark_due(session, repeat_seconds=30) == [jobs.Bell(job.id, RENDER)]
+    assert jobs.mark_due(session, repeat_seconds=30) == [jobs.Bell(job.id, RENDER, "request-1")]
     assert jobs.mark_due(session, repeat_seconds=30) == []
 
     making.change_job(session, job.id, rung_at=NOW - timedelta(seconds=29))
     assert jobs.mark_due(session, repeat_seconds=30) == []
     making.change_job(session, job.id, rung_at=NOW - timedelta(seconds=31))
-    assert jobs.mark_due(session, repeat_seconds=30) == [jobs.Bell(job.id, RENDER)]
+    assert jobs.mark_due(session, repeat_seconds=30) == [jobs.Bell(job.id, RENDER, "request-1")]
 
 
 @pytest.mark.parametrize("waited, rings", [(59, False), (61, True)])
@@ -326,7 +326,9 @@ def test_the_fourth_lost_worker_sends_the_job_to_its_refund(session, job):
     now = stand(session, job)
     assert (now.crashes, now.step, now.state) == (4, TaskName.REFUND, JobState.QUEUED)
     assert now.failure_cause == "WORKER_LOST"
-    assert jobs.mark_due(session, repeat_seconds=30) == [jobs.Bell(job.id, TaskName.REFUND)]
+    assert jobs.mark_due(session, repeat_seconds=30) == [
+        jobs.Bell(job.id, TaskName.REFUND, "request-1")
+    ]
 
 
 @pytest.mark.parametrize("is_running", [False, True])

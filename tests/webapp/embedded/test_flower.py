@@ -26,6 +26,7 @@ def flower(tmp_path):
         given={"PATH": os.environ["PATH"]},
         web_port=1,
         google_port=2,
+        toss_port=3,
         database_url="postgresql://nobody/none",
         redis_url=redis.start(),
     )

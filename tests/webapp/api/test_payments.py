@@ -434,11 +434,11 @@ def paying_app(committed, storage, monkeypatch, toss):
     settings.cache_clear()
 
 
-def test_fifty_confirmations_and_webhooks_at_once_credit_once(paying_app, committed, toss):
+def test_a_hundred_confirmations_and_webhooks_at_once_credit_once(paying_app, committed, toss):
     with committed() as session:
         person = making.user(session)
         session.commit()
-        clients = [signed_in_client(paying_app, session, person) for _ in range(25)]
+        clients = [signed_in_client(paying_app, session, person) for _ in range(50)]
     order_id = order(clients[0])["order_id"]
     payment_key = toss.approve(order_id)
     calls = [

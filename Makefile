@@ -26,9 +26,10 @@ demo: $(INSTALLED)  ## the main job on this machine: train a style, buy three si
 up: $(INSTALLED)  ## the whole site at http://localhost:8000 with the demo's data, Flower at :5555, Ctrl-C stops all
 	$(BIN)/python -m webapp.embedded.up
 
+# Two at a time: each may run a whole stack, and a usual PostgreSQL takes a hundred connections.
 test: $(INSTALLED)  ## all tests, on real services; starts or installs what this machine lacks
 	tests/services.sh
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -n auto --maxprocesses 2 --dist loadfile
 
 sure: lint types contracts env-example images test  ## all that CI runs
 

@@ -138,10 +138,7 @@ def tags(session: Session, *, wanted: ModerationFilter, page: PageRequest) -> Pa
     conditions = _flags((Tag.is_flagged, wanted.is_flagged), (Tag.is_active, wanted.is_active))
     if wanted.q is not None:
         conditions.append(Tag.name.contains(wanted.q.lower(), autoescape=True))
-    keyset = Keyset(
-        [(Tag.created_at, "created_at", datetime), (Tag.id, "id", int)],
-        {"list": "admin tags", **vars(wanted)},
-    )
+    keyset = _newest_first(Tag, {"list": "admin tags", **vars(wanted)})
     statement = select(*TAG_COLUMNS).where(*conditions)
     rows = session.execute(keyset.apply(statement, page)).all()
     return keyset.page(rows, page, _plain)
@@ -182,10 +179,7 @@ def comments(session: Session, *, wanted: ModerationFilter, page: PageRequest) -
         conditions.append(Comment.user_id == wanted.user_id)
     if wanted.q is not None:
         conditions.append(Comment.content.icontains(wanted.q, autoescape=True))
-    keyset = Keyset(
-        [(Comment.created_at, "created_at", datetime), (Comment.id, "id", int)],
-        {"list": "admin comments", **vars(wanted)},
-    )
+    keyset = _newest_first(Comment, {"list": "admin comments", **vars(wanted)})
     statement = _comments().where(*conditions)
     rows = session.execute(keyset.apply(statement, page)).all()
     return keyset.page(rows, page, _comment)
@@ -217,10 +211,7 @@ def users(session: Session, *, wanted: UserFilter, page: PageRequest) -> Page:
                 User.email.icontains(wanted.q, autoescape=True),
             )
         )
-    keyset = Keyset(
-        [(User.created_at, "created_at", datetime), (User.id, "id", int)],
-        {"list": "admin users", **vars(wanted)},
-    )
+    keyset = _newest_first(User, {"list": "admin users", **vars(wanted)})
     rows = session.execute(keyset.apply(_users().where(*conditions), page)).all()
     return keyset.page(rows, page, _plain)
 
@@ -254,10 +245,7 @@ def audit(session: Session, *, wanted: AuditFilter, page: PageRequest) -> Page:
         )
         if value is not None
     ]
-    keyset = Keyset(
-        [(AuditEntry.created_at, "created_at", datetime), (AuditEntry.id, "id", int)],
-        {"list": "audit", **vars(wanted)},
-    )
+    keyset = _newest_first(AuditEntry, {"list": "audit", **vars(wanted)})
     statement = (
         select(*AuditEntry.__table__.columns, User.username)
         .join(User, User.id == AuditEntry.admin_id)
@@ -270,6 +258,12 @@ def audit(session: Session, *, wanted: AuditFilter, page: PageRequest) -> Page:
 def _audit_entry(row: AnyRow) -> dict[str, Any]:
     shown = _plain(row)
     return shown | {"admin": {"id": shown.pop("admin_id"), "username": shown.pop("username")}}
+
+
+def _newest_first(
+    model: type[Tag | Comment | User | AuditEntry], binding: dict[str, Any]
+) -> Keyset:
+    return Keyset([(model.created_at, "created_at", datetime), (model.id, "id", int)], binding)
 
 
 def _flags(*wanted: tuple[Column, bool | None]) -> list[ColumnElement[bool]]:

@@ -7,10 +7,11 @@ BASE_MODEL_RUN ?= var/base-model
 MINUTES ?= 300
 PROCESSES ?= $(shell nproc)
 REFINER_STEPS ?= 6000
+LIGHTHOUSE := 13.5.0
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes bench-api bench-queries report-engine db shell clean
+.PHONY: help demo up test browser sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes bench-api bench-queries report-engine screenshots lighthouse db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -27,9 +28,14 @@ up: $(INSTALLED)  ## the whole site at http://localhost:8000 with the demo's dat
 	$(BIN)/python -m webapp.embedded.up
 
 # Two at a time: each may run a whole stack, and a usual PostgreSQL takes a hundred connections.
+# The browser comes after them and alone: with its stack it fills two cores by itself.
 test: $(INSTALLED)  ## all tests, on real services; starts or installs what this machine lacks
 	tests/services.sh
-	$(BIN)/pytest -n auto --maxprocesses 2 --dist loadfile
+	$(BIN)/pytest -n auto --maxprocesses 2 --dist loadfile --ignore tests/browser
+
+browser: $(INSTALLED)  ## the pages in Chromium, by hand and by axe, and whole ways through the site; var/browser
+	tests/services.sh browser
+	$(BIN)/pytest tests/browser --screenshot only-on-failure --output var/browser
 
 sure: lint types contracts env-example images test  ## all that CI runs
 
@@ -85,6 +91,17 @@ base-model: $(BASE_MODEL_RUN)/codec_psnr.json  ## a base model of the built-in k
 
 report-engine: $(INSTALLED)  ## how well unseen styles are learned; var/report-engine/index.html
 	$(BIN)/python -m tests.bench.quality
+
+screenshots: $(INSTALLED)  ## every page at 360 and 1440, light and dark, en and ko, of the world of `make up`; var/screenshots
+	tests/services.sh browser
+	$(BIN)/python -m tests.browser.screenshots
+
+var/lighthouse/node_modules:
+	npm install --prefix var/lighthouse --no-audit --no-fund --loglevel error lighthouse@$(LIGHTHOUSE)
+
+lighthouse: $(INSTALLED) var/lighthouse/node_modules  ## Lighthouse on feed, style, image and wallet of that world; var/lighthouse
+	tests/services.sh browser
+	$(BIN)/python -m tests.browser.lighthouse
 
 db: $(INSTALLED)  ## psql on the embedded database while `make up` runs
 	$(BIN)/python -m webapp.embedded.shell psql

@@ -53,8 +53,8 @@ TOLD_OUTSIDE = (
 class Stack(Books):
     """web, relay, three kinds of worker and both sandboxes, started and stopped together.
 
-    `broker` is rabbitmq or redis, `storage` folder or s3; `changes` are variables of the
-    environment that shall differ.
+    `broker` is rabbitmq or redis, `storage` folder or s3; `threads` are those of the web process;
+    `changes` are variables of the environment that shall differ.
     """
 
     def __init__(
@@ -63,9 +63,11 @@ class Stack(Books):
         *,
         broker: str = "rabbitmq",
         storage: str = "folder",
+        threads: int = 8,
         changes: dict[str, str] | None = None,
     ) -> None:
         self.folder = folder
+        self._threads = threads
         self.rabbitmq = Broker(folder / "rabbitmq") if broker == "rabbitmq" else None
         self._redis = Redis(folder / "redis")
         self._storage_kind = storage
@@ -213,7 +215,8 @@ class Stack(Books):
         )
         self.web = self._add(
             "web",
-            *(PYTHON, "-m", "gunicorn", "-c", "python:webapp.serving", "--threads", "8"),
+            *(PYTHON, "-m", "gunicorn", "-c", "python:webapp.serving"),
+            *("--threads", str(self._threads)),
             *("-b", f"127.0.0.1:{self._port}", "--graceful-timeout", "2", "--preload"),
             *("--no-control-socket", "webapp.app:create_app()"),
         )

@@ -13,7 +13,11 @@ from werkzeug.serving import make_server
 
 from tasks.on_cpu import housekeeping
 from tests.fixtures import ENVIRONMENT
+from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.payments import TossPayments
+from webapp.domain.models.account import User
+from webapp.domain.models.payment import Purchase
+from webapp.domain.services import payments, purchases
 from webapp.domain.settings import settings
 from webapp.sandbox.toss import create_app
 from webapp.sandbox.toss_shop import Shop
@@ -69,6 +73,20 @@ class Toss:
             assert answer.status_code == 200
             return list(self.shop.payments)[-1]
         return parse_qs(urlsplit(answer.headers["Location"]).query)["paymentKey"][0]
+
+    def buy(self, buyer: User) -> Purchase:
+        """Let somebody order a hundred tokens and pay them, in real commits."""
+        with unit_of_work() as session:
+            made = purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
+        payments.confirm(
+            unit_of_work,
+            self.provider,
+            user_id=buyer.id,
+            order_id=made.order_id,
+            payment_key=self.approve(made.order_id),
+            amount=10_000,
+        )
+        return made
 
     def taken(self) -> list[tuple[str, str, int]]:
         """What the books say: order, status and amount of each line."""

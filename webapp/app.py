@@ -83,7 +83,6 @@ PREFIXES = {"api_v1": "/api/v1", "api": "/api"}
 LANGUAGES = ("en", "ko")
 SESSION_LIFETIME = timedelta(days=14)
 MAX_BIGINT = 2**63 - 1
-MAX_FORM_FIELDS = 1 << 20
 MIGRATIONS = str(Path(__file__).parents[1] / "migrations")
 
 
@@ -147,7 +146,7 @@ def _config(settings: Settings) -> dict[str, Any]:
         "SESSION_COOKIE_SECURE": is_production,
         "SESSION_REFRESH_EACH_REQUEST": False,
         "PERMANENT_SESSION_LIFETIME": SESSION_LIFETIME,
-        "MAX_FORM_MEMORY_SIZE": MAX_FORM_FIELDS,
+        "MAX_FORM_MEMORY_SIZE": bodies.MAX_BODY,
         "BABEL_DEFAULT_LOCALE": "en",
         # Error texts by code, and the words of the pages: one catalog each.
         "BABEL_DOMAIN": "messages;pages",

@@ -33,8 +33,9 @@ class StructuredLogger(Logger):  # type: ignore[misc]
 
 worker_class = "gthread"
 workers = 2
-# Many, because every open page holds one for its server-sent events.
-threads = 16
+# Many, because every page that is looked at holds one for its server-sent events; those are fewer
+# (`event_streams.MOST_STREAMS`), so that some are always left.
+threads = 64
 timeout = 60
 logger_class = StructuredLogger
 os.environ.setdefault(METRICS_FOLDER, tempfile.mkdtemp(prefix="style-license-metrics-"))

@@ -11,6 +11,8 @@ import tasks.exporter
 import tasks.task
 import webapp.api.metrics
 from celery_config import ROUTES, make_celery
+from tasks.metrics import TASK_FAILURES, TASK_SECONDS
+from webapp.api.metrics import REQUEST_SECONDS, WORKER_REPORTS
 from webapp.domain.services.operations import GAUGES
 
 ROOT = Path(__file__).parents[2]
@@ -101,6 +103,35 @@ def test_all_files_of_ops_are_read_by_a_service():
     }
     assert hosts == {"web", "worker-cpu", "worker-gpu-train", "worker-gpu-render", "machine"}
     assert hosts <= set(services)
+
+
+def test_every_task_of_beat_is_explained():
+    manual = (ROOT / "docs/operations.md").read_text().partition("## Housekeeping")[2]
+    for name in make_celery("memory://").conf.beat_schedule:
+        assert f"| `{name}` |" in manual
+
+
+def test_every_label_that_is_asked_for_is_one_of_its_number():
+    expressions = [rule["expr"] for rule in rules()]
+    expressions += [target["expr"] for panel in panels() for target in panel["targets"]]
+    asked = 0
+    for expression in expressions:
+        for name, labels in re.findall(r"([a-z_]+)\{([^}]*)\}", expression):
+            for label in re.findall(r"([a-z_]+)\s*[=!]", re.sub(r'"[^"]*"', '""', labels)):
+                asked += 1
+                assert label in labels_of(name), f"{name} has no {label}"
+    assert asked >= 10
+
+
+def labels_of(name):
+    """Which labels a number has; those of others are theirs to say."""
+    gauges = {gauge.name: gauge.labels for gauge in GAUGES}
+    cards = tasks.exporter.Gpus(("echo", "0, Card, 1, 2, 50")).collect()
+    gauges |= {family.name: family._labelnames for family in cards}
+    plain = re.sub(r"_(bucket|count|sum|total)$", "", name)
+    ours = {REQUEST_SECONDS, WORKER_REPORTS, TASK_SECONDS, TASK_FAILURES}
+    gauges |= {metric._name: metric._labelnames for metric in ours}
+    return {"job", "instance", "mountpoint", *gauges.get(plain, ())}
 
 
 def test_what_beat_calls_is_housekeeping_and_its_silence_is_noticed():

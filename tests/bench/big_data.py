@@ -56,9 +56,10 @@ SMALL = Size(users=1_000, styles=500, generations=12_000, transfers=60_000, in_f
 STATEMENTS = (
     "SELECT setseed(0.5)",
     """
-    INSERT INTO users (id, google_sub, email, username, role, created_at)
+    INSERT INTO users (id, google_sub, email, username, role, is_active, created_at)
     SELECT n, 'sub-' || n, 'person' || n || '@example.org', 'person' || n,
-           CASE WHEN n <= :styles THEN 'artist' ELSE 'user' END,
+           CASE WHEN n <= :styles THEN 'artist' WHEN n = :users - 4 THEN 'admin' ELSE 'user' END,
+           n <= :styles OR n % 500 <> 123,
            now() - interval '731 days' + n * interval '0.1 second'
     FROM generate_series(1, :users) AS n""",
     """
@@ -80,8 +81,9 @@ STATEMENTS = (
            now() - interval '730 days' * ((n * 7919) % :styles) / :styles
     FROM generate_series(1, :styles) AS n""",
     """
-    INSERT INTO tags (name, usage_count)
-    SELECT 'tag ' || n, 0 FROM generate_series(1, :words) AS n""",
+    INSERT INTO tags (name, usage_count, is_flagged, is_active, created_at)
+    SELECT 'tag ' || n, 0, n % 1000 = 77, n % 1000 <> 88, now() - n * interval '1 hour'
+    FROM generate_series(1, :words) AS n""",
     # A style that failed sells nothing.
     """
     CREATE TEMP TABLE drawn AS
@@ -106,7 +108,9 @@ STATEMENTS = (
            CASE WHEN done THEN 'images/' || n || '/preview.webp' END,
            CASE WHEN done THEN 'images/' || n || '/thumbnail.webp' END,
            CASE WHEN done THEN md5(n::text) || md5(n::text) END,
-           CASE WHEN done THEN 400000 END, done AND n % 10 < 7, done AND n % 100 = 55,
+           CASE WHEN done THEN 400000 END,
+           done AND n % 10 < 7 AND (user_id <= :styles OR user_id % 500 <> 123),
+           done AND n % 100 = 55,
            CASE WHEN done THEN floor(5000 * power(random(), 12)) ELSE 0 END,
            CASE WHEN done THEN floor(50 * power(random(), 8)) ELSE 0 END,
            created_at, created_at, CASE WHEN done THEN created_at + interval '20 seconds' END
@@ -152,9 +156,9 @@ STATEMENTS = (
           FROM generate_series(1, 5 * :styles)) AS pair
     WHERE follower <> followed""",
     """
-    INSERT INTO comments (generation_id, user_id, content, created_at)
+    INSERT INTO comments (generation_id, user_id, content, is_hidden, created_at)
     SELECT 1 + floor(:generations * power(random(), 4))::int, 1 + floor(:users * random())::int,
-           'What a boat!', now() - (:generations - n) * interval '1 minute'
+           'What a boat!', n % 200 = 3, now() - (:generations - n) * interval '1 minute'
     FROM generate_series(1, :generations) AS n""",
     """
     INSERT INTO notifications (recipient_id, actor_id, type, target_type, target_id, dedupe_key,
@@ -169,6 +173,21 @@ STATEMENTS = (
            'like:' || generations.id || ':by:' || likes.user_id, true, likes.created_at
     FROM likes JOIN generations ON generations.id = likes.generation_id
     WHERE likes.user_id <> generations.user_id""",
+    """
+    INSERT INTO reports (reporter_id, target_type, target_id, reason, status, resolution,
+                         resolved_at, created_at)
+    SELECT 1 + (7 * n + n / :users) % :users,
+           (ARRAY['style', 'generation', 'comment', 'user', 'tag'])[1 + n / 100 % 5],
+           1 + n % :styles, 'spam', CASE WHEN is_open THEN 'open' ELSE 'dismissed' END,
+           CASE WHEN NOT is_open THEN 'Seen by two people.' END,
+           CASE WHEN NOT is_open THEN now() END, now() - (:reports - n) * interval '1 minute'
+    FROM (SELECT n, n % 100 = 0 AS is_open FROM generate_series(1, :reports) AS n) AS made""",
+    """
+    INSERT INTO audit_entries (admin_id, object_type, object_id, before, after, reason, created_at)
+    SELECT :users - 4, CASE WHEN n % 1000 = 0 THEN 'tag' ELSE 'report' END, n::text,
+           '{"status": "open"}', '{"status": "dismissed"}', 'Seen by two people.',
+           now() - (:reports - n) * interval '1 minute'
+    FROM generate_series(1, :reports) AS n""",
     """
     INSERT INTO purchases (id, order_id, user_id, package_id, amount_tokens, price_per_token,
                            total_price, status, payment_key, expires_at, approved_at, created_at)
@@ -249,6 +268,7 @@ def fill(url: URL, size: Size) -> None:
     """Fill a migrated, empty database."""
     values = asdict(size) | {
         "orders": size.generations // 2,
+        "reports": size.generations // 2,
         "escrow": ESCROW,
         "platform": PLATFORM,
         "adapter_key": ADAPTER_KEY,

@@ -39,12 +39,16 @@ from webapp.domain.db import CONNECT_OPTIONS
 from webapp.domain.gateways.storage import Storage, make_storage
 from webapp.domain.pagination import MAX_LIMIT, Page, PageRequest
 from webapp.domain.services import (
+    case_views,
     comment_views,
     generation_views,
     ledger,
+    ledger_views,
+    moderation_views,
     notification_views,
     notifications,
     payment_views,
+    purchase_views,
     search,
     style_views,
     tag_views,
@@ -52,6 +56,8 @@ from webapp.domain.services import (
     user_views,
 )
 from webapp.domain.services.generation_views import FeedFilter, OwnFilter
+from webapp.domain.services.ledger_views import LedgerFilter
+from webapp.domain.services.moderation_views import AuditFilter, ModerationFilter, UserFilter
 from webapp.domain.services.payment_views import Addresses
 from webapp.domain.services.style_views import StyleFilter
 from webapp.domain.services.token_views import TransactionFilter
@@ -162,6 +168,7 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
             for status in ("completed", "failed", "processing")
         },
         "my generations, private": own(is_public=False),
+        "my generations, being made": own(unfinished=True),
         "my generations, one style": own(style_id=size.styles // 2),
         "ledger": ledger_of(whale),
         **{
@@ -196,13 +203,117 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
             for kind in ("styles", "artists")
             for typed in ("style 7", "artist 77", "9")
         },
+        **moderation(size, storage),
+    }
+
+
+def moderation(size: Size, storage: Storage) -> dict[str, Listing]:
+    """Return the lists of administrators.
+
+    Not here: words that hardly any comment, name or address has. Nothing but all rows can tell.
+    """
+
+    def images(**wanted: Any) -> Listing:
+        return lambda session, page: generation_views.for_admin(
+            session, storage, wanted=ModerationFilter(**wanted), page=page
+        )
+
+    def styles(**wanted: Any) -> Listing:
+        return lambda session, page: style_views.for_admin(
+            session, storage, wanted=ModerationFilter(**wanted), page=page
+        )
+
+    def tags(**wanted: Any) -> Listing:
+        return lambda session, page: moderation_views.tags(
+            session, wanted=ModerationFilter(**wanted), page=page
+        )
+
+    def comments(**wanted: Any) -> Listing:
+        return lambda session, page: moderation_views.comments(
+            session, wanted=ModerationFilter(**wanted), page=page
+        )
+
+    def people(**wanted: Any) -> Listing:
+        return lambda session, page: moderation_views.users(
+            session, wanted=UserFilter(**wanted), page=page
+        )
+
+    def log(**wanted: Any) -> Listing:
+        return lambda session, page: moderation_views.audit(
+            session, wanted=AuditFilter(**wanted), page=page
+        )
+
+    def reports(status: str | None, target_type: str | None = None) -> Listing:
+        return lambda session, page: moderation_views.reports(
+            session, storage, status=status, target_type=target_type, page=page
+        )
+
+    def cases(target_type: str | None) -> Listing:
+        return lambda session, page: case_views.open_cases(
+            session, storage, target_type=target_type, page=page
+        )
+
+    def transfers(**wanted: Any) -> Listing:
+        return lambda session, page: ledger_views.transfers(
+            session, wanted=LedgerFilter(**wanted), page=page
+        )
+
+    return {
+        "admin: images": images(),
+        "admin: images, flagged": images(is_flagged=True),
+        "admin: images, not flagged": images(is_flagged=False),
+        "admin: images, one person": images(user_id=size.whale),
+        "admin: images, common tag": images(q=COMMON_TAG),
+        "admin: images, rare tag": images(q=RARE_TAG),
+        "admin: styles": styles(),
+        "admin: styles, flagged": styles(is_flagged=True),
+        "admin: styles, off": styles(is_active=False),
+        "admin: styles, one artist": styles(user_id=POPULAR_STYLE),
+        "admin: styles, by name": styles(q=f"style {size.styles // 2}"),
+        "admin: tags": tags(),
+        "admin: tags, flagged": tags(is_flagged=True),
+        "admin: tags, off": tags(is_active=False),
+        "admin: tags, by name": tags(q=RARE_TAG),
+        "admin: comments": comments(),
+        "admin: comments, hidden": comments(is_flagged=True),
+        "admin: comments, one person": comments(user_id=POPULAR_STYLE),
+        "admin: comments, usual word": comments(q="boat"),
+        "admin: people": people(),
+        "admin: people, closed": people(is_active=False),
+        "admin: people, administrators": people(role="admin"),
+        "admin: people, usual name": people(q="person"),
+        "admin: log": log(),
+        "admin: log, one object": log(object_type="report", object_id="1"),
+        "admin: log, one kind": log(object_type="tag"),
+        "admin: log, one administrator": log(admin_id=size.users - 4),
+        "admin: reports, open": reports("open"),
+        "admin: reports, decided": reports("dismissed"),
+        "admin: reports": reports(None),
+        "admin: reports, open, of comments": reports("open", "comment"),
+        "admin: cases": cases(None),
+        "admin: cases, of comments": cases("comment"),
+        "admin: flagged": lambda session, page: case_views.flagged(session, storage, page=page),
+        "admin: ledger": transfers(),
+        "admin: ledger, one kind": transfers(kind="hold"),
+        "admin: ledger, a rare kind": transfers(kind="grant"),
+        "admin: ledger, one person": transfers(user_id=size.whale),
+        "admin: ledger, one person, one kind": transfers(user_id=size.whale, kind="hold"),
+        "admin: ledger, one image": transfers(generation_id=DISCUSSED_IMAGE),
+        "admin: ledger, before a month": transfers(until=datetime.now(UTC) - timedelta(days=30)),
+        "admin: purchases, one person": lambda session, page: purchase_views.of_person(
+            session, user_id=POPULAR_STYLE, page=page
+        ),
     }
 
 
 def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]]:
     """Return the reads that are no list and happen with every page or every few seconds."""
     viewer = Viewer(size.whale)
+    months = [datetime.now(UTC) - timedelta(days=30 * ago) for ago in range(12, -1, -1)]
     return {
+        "earnings of a year": lambda session: token_views.earned_between(
+            session, POPULAR_STYLE, months
+        ),
         "balances": lambda session: ledger.balances(session, size.whale),
         "unread count": lambda session: notifications.unread_count(session, size.whale),
         "style": lambda session: style_views.detail(

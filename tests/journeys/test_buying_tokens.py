@@ -7,7 +7,7 @@ from tests.waiting import wait_for
 def test_a_buyer_pays_comes_back_and_has_tokens(stack, person):
     buyer = person()
     order_id, back = buyer.pay("pay")
-    assert f"/tokens?order={order_id}&status=paid" in str(back.url)
+    assert f"/wallet?order={order_id}&status=paid" in str(back.url)
     assert buyer.balance()["token_balance"] == 200
     # The provider's own word of it arrives as well, and changes nothing.
     assert told_to(stack, buyer) == {"payment_complete": 1}

@@ -57,6 +57,48 @@ def test_up_down_and_up_again(fresh):
     assert tables(fresh) == EXPECTED | {"alembic_version"}
 
 
+def test_what_closed_accounts_left_on_sale_and_on_show_is_taken_off(fresh):
+    """Before 0009 an account was closed by an administrator without its styles and images."""
+    database.migrate(fresh, scripts().get_revision("0009").down_revision)
+    engine = create_engine(fresh)
+    with engine.begin() as connection:
+        for statement in CLOSED_BEFORE:
+            connection.execute(text(statement))
+    database.migrate(fresh)
+    with engine.connect() as connection:
+        styles = connection.execute(text("SELECT id, is_active FROM styles ORDER BY id"))
+        assert styles.all() == [(1, True), (2, False)]
+        images = connection.execute(text("SELECT id, is_public FROM generations ORDER BY id"))
+        assert images.all() == [(1, True), (2, False)]
+    engine.dispose()
+
+
+# Everything twice: the first of somebody who is there, the second of a closed account.
+CLOSED_BEFORE = (
+    """
+    INSERT INTO users (id, google_sub, email, username, role, is_active)
+    SELECT n, 'sub-' || n, n || '@example.org', 'person' || n, 'artist', n = 1
+    FROM generate_series(1, 2) AS n""",
+    """
+    INSERT INTO artists (user_id, artist_name, verified_email, signature_key, signature_sha256)
+    SELECT id, username, email, 'signatures/one.png', repeat('0', 64) FROM users""",
+    """
+    INSERT INTO styles (id, artist_id, name, description, price_tokens, license_type, valid_from,
+                        training_status, base_model, trigger, adapter_sha256)
+    SELECT id, id, 'Ink', 'Piers.', 10, 'personal', current_date, 'completed', 'tiny', '<style-1>',
+           repeat('0', 64) FROM users""",
+    """
+    INSERT INTO orders (id, user_id, style_id, count, total_price_tokens)
+    SELECT 'order-' || id, id, id, 1, 10 FROM users""",
+    """
+    INSERT INTO generations (id, order_id, user_id, style_id, status, description, aspect_ratio,
+                             width, height, seed, style_strength, price_tokens, adapter_sha256,
+                             license_public_id, image_key, image_sha256, is_public)
+    SELECT id, 'order-' || id, id, id, 'completed', '', '1:1', 512, 512, 1, 1, 10, repeat('0', 64),
+           'license-' || id, 'images/one.png', repeat('0', 64), true FROM users""",
+)
+
+
 def test_going_up_twice_changes_nothing(template):
     database.migrate(template)
     assert tables(template) == EXPECTED | {"alembic_version"}

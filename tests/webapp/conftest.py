@@ -12,12 +12,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from tests import making
+from tests.toss import Toss, toss_server
 from tests.webapp import documented
 from webapp.api import csrf
 from webapp.api.access import SIGN_IN
 from webapp.app import create_app
 from webapp.domain.gateways.storage import FolderStorage
 from webapp.domain.models.account import SignIn, User
+from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
 from webapp.domain.settings import settings
 from webapp.extensions import db
@@ -88,6 +90,13 @@ def real_app(committed: sessionmaker, storage, monkeypatch) -> Iterator[Flask]:
 def client(app: Flask) -> ApiClient:
     """Somebody who is not signed in."""
     return app.test_client()
+
+
+@pytest.fixture
+def toss() -> Iterator[Toss]:
+    """The provider's sandbox, running."""
+    with toss_server() as running:
+        yield running
 
 
 def signed_in_client(app: Flask, session: Session, user: User) -> ApiClient:
@@ -188,3 +197,30 @@ def error_code(response: Any) -> str:
     """The code of an answer that is an error."""
     assert response.json["success"] is False
     return str(response.json["error"]["code"])
+
+
+@pytest.fixture
+def admin(session):
+    made = making.user(session, role="admin")
+    session.commit()
+    return made
+
+
+@pytest.fixture
+def admin_client(admin, sign_in):
+    return sign_in(admin)
+
+
+@pytest.fixture
+def image(ordered, finish):
+    """An image that everybody may see."""
+    return finish(ordered, is_public=True)
+
+
+@pytest.fixture
+def comment(session, image, artist):
+    """What an administrator would take away."""
+    made = Comment(generation_id=image.id, user_id=artist.user_id, content="Buy my watches")
+    session.add(made)
+    session.commit()
+    return made

@@ -1,4 +1,4 @@
-"""Who may call a view: five guards, one per route, that check in the order of the contract.
+"""Who may call a view: six guards, one per route, that check in the order of the contract.
 
 Authentication, rate, CSRF, role; then the view runs inside the request's one transaction, or
 opens several short ones itself (`in_steps`). A route without a guard fails a test.
@@ -6,7 +6,7 @@ opens several short ones itself (`in_steps`). A route without a guard fails a te
 
 import hmac
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import wraps
@@ -78,6 +78,11 @@ def start_session(sign_in_id: str) -> None:
 def public(view: View) -> View:
     """Let anybody in; an expired session counts as none."""
     return _guarded(Access.PUBLIC, rate_limits.enforce)(view)
+
+
+def payment_provider(view: View) -> View:
+    """Let anybody in who calls from the provider's networks, if a list is set."""
+    return _guarded(Access.PUBLIC, _check_provider)(view)
 
 
 def signed_in(view: View) -> View:
@@ -176,7 +181,15 @@ def _check_internal(sources: tuple[str, ...]) -> None:
     is_known = hmac.compare_digest(given.encode(), expected.encode())
     if not is_known or request.headers.get("X-Request-Source") not in sources:
         raise CallbackUnauthorized
-    networks = app_settings().internal_networks
+    _check_network(app_settings().internal_networks)
+
+
+def _check_provider() -> None:
+    _check_network(app_settings().toss_networks)
+    rate_limits.enforce()
+
+
+def _check_network(networks: Sequence[Network]) -> None:
     if networks and not _is_from(networks):
         raise CallbackUnauthorized
 
@@ -202,7 +215,7 @@ def is_loopback() -> bool:
     return address is not None and address.is_loopback
 
 
-def _is_from(networks: Iterable[Network]) -> bool:
+def _is_from(networks: Sequence[Network]) -> bool:
     address = _client_ip()
     # A socket that takes both families shows IPv4 callers as IPv6.
     plain = getattr(address, "ipv4_mapped", None) or address

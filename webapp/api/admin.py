@@ -6,11 +6,12 @@ from typing import Any
 from flask import Blueprint, Response
 
 from webapp.api import bodies, envelope
-from webapp.api.access import admin, in_steps, user, viewer
+from webapp.api.access import admin, in_steps, user
 from webapp.api.operations import operation
 from webapp.domain.errors import (
     AlreadyRefunded,
     CommentNotFound,
+    DuplicateStyleName,
     GenerationNotFound,
     GenerationStillProcessing,
     InvalidTransition,
@@ -43,6 +44,7 @@ from webapp.schemas.admin import (
     ModeratedComment,
     ModeratedGeneration,
     ModeratedStyle,
+    ModeratedStyleDetail,
     ModeratedTag,
     ModerationQuery,
     Refunded,
@@ -54,8 +56,6 @@ from webapp.schemas.admin import (
     UserListQuery,
 )
 from webapp.schemas.fields import Listed
-from webapp.schemas.generations import OwnGenerationView
-from webapp.schemas.styles import OwnStyleView
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -120,15 +120,17 @@ def list_styles(query: ModerationQuery) -> Response:
 
 @blueprint.patch("/styles/<id:style_id>")
 @admin
-@operation(gives=OwnStyleView, errors=(StyleLimitReached, StyleNotFound), links={"style_id": "/id"})
+@operation(
+    gives=ModeratedStyleDetail,
+    errors=(DuplicateStyleName, StyleLimitReached, StyleNotFound),
+    links={"style_id": "/id"},
+)
 def change_style(style_id: int, body: FlagChange) -> Response:
     """Flag a style, or switch it off."""
     moderation.change_style(
         db.session(), admin=user(), style_id=style_id, changes=body.changes(), reason=body.reason
     )
-    return envelope.success(
-        style_views.detail(db.session(), storage(), style_id=style_id, viewer=viewer())
-    )
+    return envelope.success(style_views.moderated(db.session(), storage(), style_id=style_id))
 
 
 @blueprint.get("/generations")
@@ -145,7 +147,7 @@ def list_generations(query: ModerationQuery) -> Response:
 @blueprint.patch("/generations/<id:generation_id>")
 @admin
 @operation(
-    gives=OwnGenerationView,
+    gives=ModeratedGeneration,
     errors=(GenerationNotFound, GenerationStillProcessing, InvalidTransition),
     links={"generation_id": "/id"},
 )
@@ -162,9 +164,7 @@ def change_generation(generation_id: int, body: GenerationChange) -> Response:
         reason=body.reason,
     )
     return envelope.success(
-        generation_views.detail(
-            db.session(), storage(), generation_id=generation_id, viewer=viewer()
-        )
+        generation_views.moderated(db.session(), storage(), generation_id=generation_id)
     )
 
 

@@ -33,11 +33,15 @@ Model = TypeVar("Model", bound=BaseModel)
 View = Callable[..., Any]
 
 
-def accepts(max_bytes: int) -> Callable[[View], View]:
-    """Let a view take a larger body than the usual 8 MB; stands above its guard."""
+def accepts(max_bytes: int, *, streamed: bool = False) -> Callable[[View], View]:
+    """Let a view take a larger form than the usual 8 MB; stands above its guard.
+
+    `streamed`: it reads any body piece by piece, and never holds it whole.
+    """
 
     def mark(view: View) -> View:
-        view.max_bytes = max_bytes  # type: ignore[attr-defined]
+        view.max_form_bytes = max_bytes  # type: ignore[attr-defined]
+        view.max_bytes = max_bytes if streamed else MAX_BODY  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -183,4 +187,7 @@ def register(app: Flask) -> None:
     @app.before_request
     def cap_body() -> None:
         view = app.view_functions.get(request.endpoint or "")
-        request.max_content_length = getattr(view, "max_bytes", MAX_BODY)
+        # Files of a form go to the disk as they come; what is not streamed is held in memory.
+        is_form = request.mimetype == "multipart/form-data"
+        limit = "max_form_bytes" if is_form else "max_bytes"
+        request.max_content_length = getattr(view, limit, MAX_BODY)

@@ -14,7 +14,7 @@ from webapp.domain.errors import CsrfFailed
 COOKIE = "csrftoken"
 HEADER = "X-CSRFToken"
 FIELD = "csrf_token"  # of our own plain forms, which can set no header
-FORM = "application/x-www-form-urlencoded"
+FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -31,7 +31,7 @@ def check(sign_in_id: str) -> None:
     if request.method in SAFE_METHODS:
         return
     given = request.headers.get(HEADER, "")
-    if not given and request.mimetype == FORM:
+    if not given and request.mimetype in FORMS:
         given = request.form.get(FIELD, "")
     if not hmac.compare_digest(given.encode(), token_for(sign_in_id).encode()):
         raise CsrfFailed

@@ -1,11 +1,14 @@
 """Server-sent events: the state of one thing, sent when it changes, until it is final.
 
 Each look at the database is a short session of its own: a stream that lives for minutes holds no
-connection between two looks.
+connection between two looks. It holds a thread, though: when most of a process's are taken, the
+next stream is refused, and whoever asked for it polls instead.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import orjson
@@ -15,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from webapp.api import metrics
 from webapp.api.envelope import JSON_OPTIONS
-from webapp.domain.errors import DomainError
+from webapp.domain.errors import DomainError, ServiceUnavailable
 from webapp.extensions import db
 
 POLL_SECONDS = 0.7
@@ -23,32 +26,48 @@ HEARTBEAT_SECONDS = 15.0
 # A browser reconnects by itself; a thread of ours must not be held for ever.
 LONGEST_SECONDS = 900.0
 MIMETYPE = "text/event-stream"
+# Of the threads in webapp.serving; the others answer requests.
+MOST_STREAMS = 48
+RETRY_AFTER_SECONDS = 15
+
+_places = threading.Semaphore(MOST_STREAMS)
 
 # What tells cheaply whether something changed, and the whole object once it has.
 Stamp = Callable[[Session], tuple[Any, ...]]
 Look = Callable[[Session], dict[str, Any]]
 
 
-def stream(stamp: Stamp, look: Look, is_final: Callable[[dict[str, Any]], bool]) -> Response:
-    """Return the stream: at once the present state, then each change, and `end` at the last."""
+def stream(
+    stamp: Stamp, look: Look, is_final: Callable[[dict[str, Any]], bool], *, rarer: int = 1
+) -> Response:
+    """Return the stream: at once the present state, then each change, and `end` at the last.
+
+    It looks that many times more rarely than others. Raises ServiceUnavailable when too many are
+    open in this process.
+    """
+    if not _places.acquire(blocking=False):
+        raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
+    place = ExitStack()  # closed once, however often the answer is
+    place.callback(_places.release)
     answer = Response(
-        stream_with_context(_messages(stamp, look, is_final)),  # type: ignore[arg-type]
+        stream_with_context(_messages(stamp, look, is_final, rarer)),  # type: ignore[arg-type]
         mimetype=MIMETYPE,
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
     answer.implicit_sequence_conversion = False
+    answer.call_on_close(place.close)
     return answer
 
 
 def _messages(
-    stamp: Stamp, look: Look, is_final: Callable[[dict[str, Any]], bool]
+    stamp: Stamp, look: Look, is_final: Callable[[dict[str, Any]], bool], rarer: int
 ) -> Iterator[bytes]:
     with metrics.STREAMS.track_inprogress():
-        yield from _changes(stamp, look, is_final)
+        yield from _changes(stamp, look, is_final, rarer)
 
 
 def _changes(
-    stamp: Stamp, look: Look, is_final: Callable[[dict[str, Any]], bool]
+    stamp: Stamp, look: Look, is_final: Callable[[dict[str, Any]], bool], rarer: int
 ) -> Iterator[bytes]:
     began = heard = time.monotonic()
     last: tuple[Any, ...] | None = None
@@ -68,7 +87,7 @@ def _changes(
         elif time.monotonic() - heard >= HEARTBEAT_SECONDS:
             heard = time.monotonic()
             yield b": still here\n\n"
-        time.sleep(POLL_SECONDS)
+        time.sleep(POLL_SECONDS * rarer)
 
 
 def _look(

@@ -23,7 +23,7 @@ from webapp.domain.errors import (
     TagNotAllowed,
     Unauthorized,
 )
-from webapp.domain.services import generation_views, generations
+from webapp.domain.services import generation_files, generation_views, generations
 from webapp.domain.services.generation_views import FeedFilter, OwnFilter
 from webapp.extensions import db, storage
 from webapp.schemas.fields import Listed
@@ -140,7 +140,7 @@ def read(generation_id: int) -> Response:
 @operation(status=302, errors=(GenerationNotFound, GenerationStillProcessing, NotFound))
 def read_image(generation_id: int, query: ImageQuery) -> Response:
     """Send the browser to the file."""
-    url = generation_views.image_url(
+    url = generation_files.image_url(
         db.session(),
         storage(),
         generation_id=generation_id,

@@ -41,8 +41,8 @@ def list_own(query: NotificationListQuery) -> Response:
         unread_only=query.unread_only,
         page=bodies.page(query),
     )
-    told = [_told(row) for row in page.results]
-    return envelope.success(envelope.listed(told, page.next_cursor) | _unread())
+    results = [told(row) for row in page.results]
+    return envelope.success(envelope.listed(results, page.next_cursor) | _unread())
 
 
 @blueprint.get("/notifications/unread-count")
@@ -68,6 +68,8 @@ def watch() -> Response:
         stamp=stamp,
         look=lambda session: _news(session, objects, person_id),
         is_final=lambda _news: False,
+        # Every page that is looked at holds one: it may be told two seconds later.
+        rarer=3,
     )
 
 
@@ -75,7 +77,7 @@ def _news(session: Session, objects: Storage, person_id: int) -> dict[str, Any]:
     latest = notification_views.newest(session, objects, user_id=person_id)
     return {
         "unread_count": notifications.unread_count(session, person_id),
-        "latest": None if latest is None else _told(latest),
+        "latest": None if latest is None else told(latest),
     }
 
 
@@ -90,11 +92,12 @@ def tell(body: NewNotification) -> Response:
         body.type,
         target_type=body.target_type,
         target_id=body.target_id,
+        details=body.metadata or {},
     )
-    told = _told(notification_views.one(db.session(), storage(), told_id))
+    view = told(notification_views.one(db.session(), storage(), told_id))
     if is_new:
-        return envelope.created(told, f"/api/v1/notifications/{told_id}")
-    return envelope.success(told)
+        return envelope.created(view, f"/api/v1/notifications/{told_id}")
+    return envelope.success(view)
 
 
 @blueprint.patch("/notifications/<id:notification_id>/read")
@@ -119,11 +122,12 @@ def _unread() -> dict[str, int]:
     return {"unread_count": notifications.unread_count(db.session(), user().id)}
 
 
-def _told(row: dict[str, Any]) -> dict[str, Any]:
+def told(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a notification with its words, in the language of the request."""
     target = row["target"]
-    told = row["type"]
-    if told == NotificationType.COMMENT and target["excerpt"] is None:
-        told = "comment_gone"
+    name = row["type"]
+    if name == NotificationType.COMMENT and target["excerpt"] is None:
+        name = "comment_gone"
     actor = (row["actor"] or {}).get("username") or gettext("notification.somebody")
     named = {name: text or "…" for name, text in target.items()}
-    return row | {"message": gettext("notification." + told) % (named | {"actor": actor})}
+    return row | {"message": gettext("notification." + name) % (named | {"actor": actor})}

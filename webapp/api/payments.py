@@ -6,10 +6,16 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, redirect
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import bodies, envelope
-from webapp.api.access import in_steps, public, signed_in, user
+from webapp.api import access, bodies, envelope
+from webapp.api.access import in_steps, signed_in, user
 from webapp.api.operations import operation
-from webapp.domain.errors import InvalidPackage, NotFound, PaymentFailed, PurchaseExpired
+from webapp.domain.errors import (
+    CallbackUnauthorized,
+    InvalidPackage,
+    NotFound,
+    PaymentFailed,
+    PurchaseExpired,
+)
 from webapp.domain.gateways.payments import PaymentsUnavailable
 from webapp.domain.models.payment import PurchaseStatus
 from webapp.domain.services import payment_views, payments, purchases
@@ -131,8 +137,8 @@ def show(order_id: str) -> Response:
 
 @blueprint.post("/webhooks/toss/payment")
 @in_steps
-@public
-@operation(gives=Heard, errors=(NotFound, PaymentFailed))
+@access.payment_provider
+@operation(gives=Heard, errors=(CallbackUnauthorized, NotFound, PaymentFailed))
 def hear(body: PaymentEvent) -> Response:
     """Look into a payment the provider tells of; whoever calls, only the provider is believed."""
     applied = payments.hear(

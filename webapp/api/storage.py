@@ -45,7 +45,7 @@ def read_object(key: str) -> Response:
 
 
 @blueprint.put("/storage/<path:key>")
-@accepts(MAX_WORKER_UPLOAD)
+@accepts(MAX_WORKER_UPLOAD, streamed=True)
 @rate_limits.exempt
 @public
 def write_object(key: str) -> Response:

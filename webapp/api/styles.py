@@ -218,6 +218,15 @@ def confirm_upload(style_id: int) -> Response:
     return envelope.success(_view(db.session(), style.id))
 
 
+@blueprint.post("/styles/<id:style_id>/cancel")
+@signed_in
+@operation(gives=OwnStyleView, errors=(Forbidden, InvalidTransition, StyleNotFound))
+def cancel(style_id: int) -> Response:
+    """Stop a training, or the wait for its files; the works stay and can be trained again."""
+    styles.cancel(db.session(), artist_id=user().id, style_id=style_id)
+    return envelope.success(_view(db.session(), style_id))
+
+
 @blueprint.post("/styles/<id:style_id>/retrain")
 @bodies.accepts(bodies.MAX_STYLE_BODY)
 @signed_in
@@ -261,6 +270,7 @@ def _new(fields: StyleFields) -> NewStyle:
         valid_from=fields.valid_from,
         valid_to=fields.valid_to,
         tags=tuple(fields.tags),
+        rights_statement=fields.rights_statement,
     )
 
 

@@ -46,10 +46,11 @@ def list_transactions(query: TransactionQuery) -> Response:
         wanted=wanted,
         page=bodies.page(query),
     )
-    told = [_told(row) for row in page.results]
-    return envelope.success(envelope.listed(told, page.next_cursor))
+    results = [told(row) for row in page.results]
+    return envelope.success(envelope.listed(results, page.next_cursor))
 
 
-def _told(row: dict[str, Any]) -> dict[str, Any]:
+def told(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a transaction with its words, in the language of the request."""
     style = (row["related_style"] or {}).get("name", "")
     return row | {"memo": gettext("memo." + row["memo"]) % {"style": style}}

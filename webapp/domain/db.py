@@ -19,7 +19,10 @@ NAMING_CONVENTION = {
     "pk": "pk_%(table_name)s",
 }
 # A forgotten transaction must not hold locks, and no statement of ours needs longer.
-CONNECT_OPTIONS = "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000"
+# Times are told in UTC, wherever the database believes to be.
+CONNECT_OPTIONS = (
+    "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000 -c timezone=UTC"
+)
 # What workers catch when PostgreSQL is away: the lease runs out and the relay rings again.
 DatabaseUnavailable = OperationalError
 # Opens one short transaction; given to services that do slow work between several.

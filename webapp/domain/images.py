@@ -11,7 +11,7 @@ import re
 import warnings
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import ExifTags, Image
 
@@ -86,6 +86,16 @@ class ImageLimits:
     max_bytes: int
     max_pixels: int = 50 * MEGAPIXEL
     kept_side: int | None = None
+
+    def allowed(self, code: str) -> dict[str, Any]:
+        """Return the limit behind a verdict, as the HTTP contract names it."""
+        limits: dict[str, dict[str, Any]] = {
+            ImageCode.INVALID_FORMAT: {"accepted": [f"image/{f.lower()}" for f in self.formats]},
+            ImageCode.TOO_HEAVY: {"max_bytes": self.max_bytes},
+            ImageCode.TOO_SMALL: {"min_width": self.min_side, "min_height": self.min_side},
+            ImageCode.TOO_MANY_PIXELS: {"max_pixels": self.max_pixels},
+        }
+        return limits.get(code, {})
 
 
 TRAINING_IMAGE = ImageLimits(("JPEG", "PNG"), min_side=512, max_bytes=10 * MEGABYTE)

@@ -248,6 +248,17 @@ def cancel_waiting(session: Session, kind: JobKind, ref: int) -> bool:
     return False
 
 
+def cancel(session: Session, kind: JobKind, ref: int) -> bool:
+    """End a job wherever it stands; who works on it finds its fence stale."""
+    return _end(
+        session,
+        JobState.CANCELED,
+        Job.kind == kind,
+        Job.ref == ref,
+        Job.state.in_([JobState.QUEUED, JobState.RUNNING]),
+    )
+
+
 def hurry(session: Session, job_id: int) -> bool:
     """Ring a waiting job now instead of at its time; False when it is not waiting."""
     hurried = session.execute(

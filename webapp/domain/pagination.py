@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Row, Select, Subquery, and_, or_, select, true, tuple_
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from webapp.domain.errors import ValidationFailed
 
@@ -22,7 +22,7 @@ MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
 MAX_CURSOR = 512
 MAX_BIGINT = 2**63 - 1
-WALKED = 3000  # rows of a list that are looked at before all that match are gathered
+WALKED = 2000  # rows of a list that are looked at before all that match are gathered
 Sortable = ColumnElement[Any] | InstrumentedAttribute[Any]
 # A column that sorts, named as in the rows of the select, and how to read it from a cursor.
 SortColumn = tuple[Sortable, str, type[int | datetime | str]]
@@ -31,6 +31,9 @@ AnyRow = Row[*tuple[Any, ...]]
 Show = Callable[[AnyRow], dict[str, Any]]
 # Fetches so many rows behind a cursor.
 Fetch = Callable[[str | None, int], Sequence[AnyRow]]
+# Fetches the rows whose ids a statement selects.
+LookUp = Callable[[AnySelect], Sequence[AnyRow]]
+Narrowing = Callable[[Any], Sequence[ColumnElement[bool]]]
 
 
 @dataclass(frozen=True)
@@ -83,11 +86,14 @@ class Keyset:
     def look_up(self, statement: AnySelect, ids: AnySelect) -> AnySelect:
         """Return the statement, ordered, for the rows of one page, whose ids `ids` selects.
 
+        An id is what the last sort column holds, and is named as it is.
+
         The page is cut before anything is joined to it: a planner that expects many rows would
         read whole tables for the twenty that are shown.
         """
         shown = ids.subquery("shown")
-        statement = statement.join(shown, shown.c.id == self.columns[-1][0])
+        column, name, _ = self.columns[-1]
+        statement = statement.join(shown, shown.c[name] == column)
         return statement.order_by(*self._order())
 
     def near(self, rows: AnySelect, page: PageRequest) -> Subquery:
@@ -103,6 +109,29 @@ class Keyset:
         behind = self.behind(rows, page.cursor).order_by(None)
         found = behind.cte("found").prefix_with("MATERIALIZED")
         return self.on(found.c).apply(select(*found.c), page)
+
+    def find(
+        self,
+        model: Any,
+        rows: AnySelect,
+        page: PageRequest,
+        look_up: LookUp,
+        narrowing: Narrowing = lambda _: (),
+    ) -> Sequence[AnyRow]:
+        """Return the rows of one page of a model that `rows` selects, as `look_up` fetches them.
+
+        `narrowing` returns, on the model or an alias of it, the conditions that no index holds in
+        this order. Such rows are walked first and gathered then: what is common fills a page soon,
+        and what is rare is found by an index of its own.
+        """
+        sortable = rows.with_only_columns(*(column for column, _, _ in self.columns))
+        if not narrowing(model):
+            return look_up(self.apply(sortable, page))
+        near = aliased(model, self.near(rows, page))
+        found = look_up(self.on(near).apply(select(near.id).where(*narrowing(near)), page))
+        if len(found) > page.limit:
+            return found
+        return look_up(self.gather(sortable.where(*narrowing(model)), page))
 
     def on(self, source: Any) -> "Keyset":
         """Return the same order over columns of another source that have the same names."""
@@ -176,6 +205,15 @@ class Part:
 
     keyset: Keyset
     fetch: Fetch
+
+
+def has(rows: AnySelect) -> ColumnElement[bool]:
+    """Return the condition that something is found for a row; `rows` selects one column of it.
+
+    EXISTS means the same, but PostgreSQL may hash what it asks for, and so read all that a person
+    ever liked to judge the twenty rows of a page. `rows` finds one row at most.
+    """
+    return rows.scalar_subquery().is_not(None)
 
 
 def in_parts(parts: Sequence[Part], page: PageRequest, show: Show) -> Page:

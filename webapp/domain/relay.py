@@ -69,8 +69,9 @@ def _ring(celery: Celery, bells: list[Bell]) -> tuple[int, dict[str, int] | None
             connection.ensure_connection(**PUBLISH_RETRIES)
             # Without a queue behind it, the dead-letter exchange would drop what it is given.
             dead_letters = DEAD_LETTER_QUEUE(connection.default_channel)
-            dead_letters.declare()
+            dead_letters.exchange.declare()
             found = {"dead_letters": dead_letters.queue_declare().message_count}
+            dead_letters.queue_bind()
             with celery.amqp.Producer(connection) as producer:
                 for bell in bells:
                     send(

@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     )
     toss_client_key: str = Field(description="of Toss Payments, or anything at the sandbox")
     toss_secret_key: str = Field(description="of Toss Payments, or the sandbox's")
+    toss_networks: tuple[IPvAnyNetwork, ...] = Field(
+        (), description="where webhooks of payments may come from, as JSON; empty: from anywhere"
+    )
     toss_base_url: str | None = Field(
         None, description="base URL of the sandbox provider; empty means Toss Payments itself"
     )
@@ -70,6 +73,10 @@ class Settings(BaseSettings):
     trusted_proxies: int = Field(0, ge=0, description="number of reverse proxies in front")
     metrics_token: Secret | None = Field(
         None, description="bearer that may read /metrics from another machine; empty: nobody may"
+    )
+
+    flower_url: str | None = Field(
+        None, description="where administrators reach Flower, for a link; empty: no link"
     )
 
     @model_validator(mode="after")

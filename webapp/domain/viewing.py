@@ -45,6 +45,18 @@ def signed_url(
     return storage.presigned_get(key, expires_in=URL_LIFETIME, download_name=download_name)
 
 
+def flags(*wanted: tuple[InstrumentedAttribute[bool], bool | None]) -> list[ColumnElement[bool]]:
+    """Return the conditions of flags, None for any, in the words that partial indexes have."""
+    return [
+        column.expression if value else ~column for column, value in wanted if value is not None
+    ]
+
+
+def matching(*wanted: tuple[InstrumentedAttribute[Any], Any]) -> list[ColumnElement[bool]]:
+    """Return the conditions that columns have these values, None for any."""
+    return [column == value for column, value in wanted if value is not None]
+
+
 def tag_conditions(
     column: InstrumentedAttribute[list[str]], all_of: Sequence[str], one_of: Sequence[str]
 ) -> list[ColumnElement[bool]]:

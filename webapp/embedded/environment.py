@@ -28,6 +28,7 @@ def environment(
     web_port: int,
     google_port: int,
     toss_port: int,
+    flower_port: int,
     database_url: str,
     redis_url: str,
 ) -> dict[str, str]:
@@ -48,6 +49,7 @@ def environment(
         "INTERNAL_API_URL": f"http://127.0.0.1:{web_port}",
         "INTERNAL_API_TOKEN": _derived(secret, "internal api"),
         "FLOWER_BASIC_AUTH": f"operator:{_derived(secret, 'flower')[:20]}",
+        "FLOWER_URL": f"http://localhost:{flower_port}",
         "WORKER_CACHE_DIR": str(directory.absolute() / "worker"),
         "PYTHONUNBUFFERED": "1",  # lines reach the logs when they are written
         "FLASK_APP": "webapp.app",

@@ -1,10 +1,12 @@
 """A person at the site, through HTTP only: signs in at the sandbox, sends forms, watches."""
 
+import html
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import httpx
 
@@ -14,14 +16,29 @@ API = "/api/v1"
 class RefusedError(Exception):
     """The site answered with an error; the message is its code and details."""
 
+    def __init__(self, message: str, code: str = "", details: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.details = details or {}
+
 
 class Person:
-    """One browser-like client of one signed-in person."""
+    """One browser-like client of one signed-in person, from a loopback address of their own."""
 
-    def __init__(self, base_url: str, email: str) -> None:
+    def __init__(self, base_url: str, email: str, *, address: str | None = None) -> None:
         self.email = email
-        self._http = httpx.Client(base_url=base_url, timeout=httpx.Timeout(60, connect=10))
+        self._http = httpx.Client(
+            base_url=base_url,
+            timeout=httpx.Timeout(60, connect=10),
+            transport=httpx.HTTPTransport(local_address=address),
+        )
         self._csrf_token = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
 
     def sign_in(self) -> Self:
         """Go through the sandbox's consent as this person."""
@@ -50,6 +67,16 @@ class Person:
         headers = {"X-CSRFToken": self._csrf_token}
         return _data(self._http.patch(f"{API}{path}", headers=headers, **request))
 
+    def pay(self, package_id: str) -> None:
+        """Buy tokens: order, press the button at the provider's sandbox, come back."""
+        order = self.post("/tokens/purchase", json={"package_id": package_id})
+        page = self._http.get(order["payment_url"]).text
+        address = html.unescape(re.findall(r'href="([^"]*/checkout[^"]*)"', page)[0])
+        checkout, _, asked = address.partition("?")
+        pressed = dict(parse_qsl(asked)) | {"decision": "pay"}
+        back = self._http.post(checkout, data=pressed).headers["location"]
+        self._http.get(back)
+
     def watch(self, path: str) -> Iterator[dict[str, Any]]:
         """Yield every state of an event stream until its end."""
         with self._http.stream("GET", f"{API}{path}/events") as stream:
@@ -69,5 +96,6 @@ class Person:
 def _data(answer: httpx.Response) -> Any:
     body = answer.json()
     if not body["success"]:
-        raise RefusedError(f"{body['error']['code']} {body['error']['details']}")
+        error = body["error"]
+        raise RefusedError(f"{error['code']} {error['details']}", error["code"], error["details"])
     return body["data"]

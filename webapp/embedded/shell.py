@@ -10,16 +10,20 @@ from sqlalchemy.engine import make_url
 
 from webapp.embedded.postgres import find_binaries
 
-ENVIRONMENT = Path("var/environment")
+FOLDER = Path("var")
+
+
+def running_environment(folder: Path = FOLDER) -> dict[str, str]:
+    """Return what the stack of a folder gave its processes; exits when none ever ran there."""
+    file = folder / "environment"
+    if not file.exists():
+        sys.exit("Nothing is running: start `make up` first.")
+    return dict(line.split("=", 1) for line in shlex.split(file.read_text(encoding="utf-8")))
 
 
 def main() -> None:
     """Become a shell, or psql when that is asked for."""
-    if not ENVIRONMENT.exists():
-        sys.exit("Nothing is running: start `make up` first.")
-    added = dict(
-        line.split("=", 1) for line in shlex.split(ENVIRONMENT.read_text(encoding="utf-8"))
-    )
+    added = running_environment()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | added | {"PATH": path}
     if "psql" in sys.argv:

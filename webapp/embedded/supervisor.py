@@ -23,7 +23,13 @@ import httpx
 from supervisor.xmlrpc import SupervisorTransport
 
 from webapp.embedded.configuration import PROJECT, configuration, log_file
-from webapp.embedded.environment import MARK, environment, uses_sandbox, write_environment
+from webapp.embedded.environment import (
+    MARK,
+    SANDBOXES,
+    environment,
+    uses_sandbox,
+    write_environment,
+)
 from webapp.embedded.kept import EmbeddedError, free_port, is_free, private_file
 from webapp.embedded.leftovers import end_leftovers
 from webapp.embedded.postgres import Postgres
@@ -79,6 +85,13 @@ class Stack:
     def urls(self) -> dict[str, str]:
         """Where people find the site (`web`), the sandboxes (`google`, `toss`) and `flower`."""
         return {name: f"http://localhost:{port}" for name, port in self._ports.items()}
+
+    @property
+    def is_all_ours(self) -> bool:
+        """Whether nobody real can be here: our database, and sandboxes to sign in and to pay."""
+        return not self._given.get("DATABASE_URL") and all(
+            uses_sandbox(self._given, name) for name in SANDBOXES
+        )
 
     def log(self, name: str) -> Path:
         """Return the log file of a process."""
@@ -181,6 +194,7 @@ class Stack:
             web_port=self._ports["web"] or 0,
             google_port=self._ports["google"] or 0,
             toss_port=self._ports["toss"] or 0,
+            flower_port=self._ports["flower"] or 0,
             database_url=postgres.url if postgres in self._servers else "",
             redis_url=redis.url if redis in self._servers else "",
         )

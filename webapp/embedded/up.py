@@ -5,11 +5,15 @@ Everything is kept in `var/`; service URLs in the environment replace the embedd
 
 import os
 import signal
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from webapp.embedded.environment import uses_sandbox
 from webapp.embedded.kept import EmbeddedError
+from webapp.embedded.processes import PYTHON
 from webapp.embedded.supervisor import Stack
 
 WEB_PORT, GOOGLE_PORT, TOSS_PORT, FLOWER_PORT = 8000, 8001, 8002, 5555
@@ -30,7 +34,8 @@ def main() -> int:
     try:
         with stack:
             _say_where(stack)
-            stack.wait()
+            with _people(stack):
+                stack.wait()
     except EmbeddedError as error:
         print(error, file=sys.stderr)
         return 1
@@ -51,6 +56,21 @@ def _say_where(stack: Stack) -> None:
     print(f"  logs              {stack.log('*')}")
     print(f"  other terminals   set -a; . {stack.directory}/environment; set +a")
     print("Ctrl-C stops everything.", flush=True)
+
+
+@contextmanager
+def _people(stack: Stack) -> Iterator[None]:
+    """Let people fill the site, which can be used already; where it is filled they do nothing."""
+    if not stack.is_all_ours:
+        yield
+        return
+    command = ("nice", "-n", "10", PYTHON, "-m", "webapp.embedded.world", str(stack.directory))
+    people = subprocess.Popen(command, env=stack.environment, start_new_session=True)
+    try:
+        yield
+    finally:
+        people.terminate()
+        people.wait()
 
 
 def _interrupt(*_: object) -> None:

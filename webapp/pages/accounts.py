@@ -2,16 +2,20 @@
 
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask_login import current_user
+from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import csrf
+from webapp.api import bodies, csrf
 from webapp.api.access import public, signed_in, user
 from webapp.api.google import local_path
+from webapp.domain.errors import AlreadyArtist, DomainError, ValidationFailed
 from webapp.domain.services import accounts
 from webapp.extensions import app_settings, db, storage
-from webapp.pages import words
+from webapp.pages import problems, words
+from webapp.schemas.accounts import UpgradeToArtist
 
 blueprint = Blueprint("accounts", __name__)
+SIGNATURE = "signature_image"
 YEAR_SECONDS = 365 * 24 * 3600
 CHOICES = {"lang": ("en", "ko"), "theme": ("auto", "light", "dark")}
 
@@ -24,8 +28,11 @@ def login() -> str | AnyResponse:
     if current_user.is_authenticated:
         return redirect(after)
     error = words.SIGN_IN_ERRORS.get(request.args.get("error", ""))
+    left = words.FAREWELLS.get(request.args.get("left", ""))
     is_sandbox = app_settings().google_base_url is not None
-    return render_template("accounts/login.html", after=after, error=error, is_sandbox=is_sandbox)
+    return render_template(
+        "accounts/login.html", after=after, error=error, left=left, is_sandbox=is_sandbox
+    )
 
 
 @blueprint.post("/logout")
@@ -42,8 +49,35 @@ def log_out() -> AnyResponse:
 def become_artist() -> str | AnyResponse:
     """Show the form that makes a user an artist."""
     if user().artist is not None:
-        return redirect(url_for("pages.styles.new"))
-    return render_template("accounts/become_artist.html")
+        return redirect(url_for("pages.studio.home"))
+    return render_template("accounts/become_artist.html", given={}, problems={})
+
+
+@blueprint.post("/become-artist")
+@bodies.accepts(bodies.MAX_BODY)
+@signed_in
+def upgrade() -> AnyResponse | tuple[str, int]:
+    """Make a user an artist from a plain form, with the signature as a file."""
+    given = {name: text for name, text in request.form.items() if text.strip()}
+    try:
+        fields = UpgradeToArtist.model_validate(given | {"signature_image": None})
+        if not problems.has_file(SIGNATURE):
+            raise ValidationFailed(fields={SIGNATURE: ["A PNG file is needed."]})
+        accounts.upgrade_to_artist(
+            db.session(),
+            storage(),
+            user=user(),
+            artist_name=fields.artist_name,
+            verified_email=fields.verified_email,
+            signature=bodies.signature_image(None) or b"",
+        )
+    except AlreadyArtist:
+        return redirect(url_for("pages.studio.home"))
+    except (ValidationError, DomainError) as error:
+        wrong, status = problems.found(error, SIGNATURE)
+        page = render_template("accounts/become_artist.html", given=given, problems=wrong)
+        return page, status
+    return redirect(url_for("pages.studio.home"), 303)
 
 
 @blueprint.post("/preferences")

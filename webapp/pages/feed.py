@@ -1,9 +1,13 @@
-"""/: the public images, newest or most liked first."""
+"""/: the public images, newest or most liked first, or of those whom one follows."""
+
+from collections import Counter
 
 from flask import Blueprint, render_template, request
 
 from webapp.api import bodies
 from webapp.api.access import public, viewer
+from webapp.domain.errors import Unauthorized, ValidationFailed
+from webapp.domain.pagination import Page
 from webapp.domain.services import generation_views
 from webapp.domain.services.generation_views import FeedFilter
 from webapp.extensions import db, storage
@@ -11,21 +15,53 @@ from webapp.pages.fragments import is_fragment
 from webapp.schemas.generations import FeedQuery
 
 blueprint = Blueprint("feed", __name__)
+TAGS_OFFERED = 8
+# Of the list, but not of what is chosen: every page of it has its own.
+PLACE = ("cursor", "limit")
 
 
 @blueprint.get("/")
 @public
-def show() -> str:
+def show() -> str | tuple[str, int]:
     """Show the feed, or (asked by htmx) only its next cards."""
     asked = bodies.query(FeedQuery)
-    sort = "popular" if asked.sort == "popular" else "recent"
-    page = generation_views.feed(
-        db.session(),
-        storage(),
-        viewer=viewer(),
-        wanted=FeedFilter(sort=sort, tags=tuple(asked.tags), artist_id=asked.artist_id),
-        page=bodies.page(asked),
+    if asked.following and viewer().user_id is None:
+        raise Unauthorized
+    try:
+        page = _page(asked)
+    except ValidationFailed as error:
+        if "tags" not in error.details["fields"]:
+            raise
+        return _shown(asked, Page(results=[], next_cursor=None), is_bad=True), error.status
+    return _shown(asked, page)
+
+
+def _page(asked: FeedQuery) -> Page:
+    wanted = FeedFilter(
+        sort="popular" if asked.sort == "popular" else "recent",
+        tags=tuple(asked.tags),
+        artist_id=asked.artist_id,
+        following=asked.following,
     )
-    template = "feed/cards.html" if is_fragment() else "feed/index.html"
+    return generation_views.feed(
+        db.session(), storage(), viewer=viewer(), wanted=wanted, page=bodies.page(asked)
+    )
+
+
+def _shown(asked: FeedQuery, page: Page, *, is_bad: bool = False) -> str:
     query = request.args.to_dict(flat=False)
-    return render_template(template, page=page, sort=sort, tags=asked.tags, query=query)
+    return render_template(
+        "feed/cards.html" if is_fragment() else "feed/index.html",
+        page=page,
+        asked=asked,
+        is_first="cursor" not in query,
+        query={name: values for name, values in query.items() if name not in PLACE},
+        offered=_offered(asked.tags, page),
+        is_bad=is_bad,
+    )
+
+
+def _offered(chosen: list[str], page: Page) -> list[str]:
+    """Return tags that narrow the page at hand: none of them leads to an empty wall."""
+    found = Counter(tag for image in page.results for tag in image["tags"] if tag not in chosen)
+    return [tag for tag, _ in found.most_common(TAGS_OFFERED)]

@@ -1,25 +1,57 @@
-"""/g: one image with its proof; and the tiles that fill in while images are being made."""
+"""/g: one image with its proof and its words; and the tiles that fill in while images are made."""
 
-from flask import Blueprint, render_template, request
+from typing import Any
 
-from webapp.api.access import public, signed_in, viewer
-from webapp.domain.errors import GenerationNotFound
-from webapp.domain.services import generation_views
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask_babel import gettext
+from pydantic import ValidationError
+from werkzeug.wrappers import Response as AnyResponse
+
+from webapp.api.access import public, signed_in, user, viewer
+from webapp.domain.errors import GenerationNotFound, ValidationFailed
+from webapp.domain.models.generation import GenerationStatus
+from webapp.domain.pagination import Page, PageRequest
+from webapp.domain.services import comment_views, generation_views, generations
 from webapp.extensions import db, storage
+from webapp.pages.fragments import is_fragment
+from webapp.schemas.generations import GenerationChanges
 
 blueprint = Blueprint("generations", __name__)
 MAX_TILES = 12
+MAX_DESCRIPTION = 500
 
 
 @blueprint.get("/g/<id:generation_id>")
 @public
 def show(generation_id: int) -> str:
     """Show one image; private and unfinished ones to their owner only."""
-    image = generation_views.detail(
-        db.session(), storage(), generation_id=generation_id, viewer=viewer()
-    )
-    is_owner = viewer().may_manage(image["user"]["id"])
-    return render_template("generations/show.html", image=image, is_owner=is_owner)
+    return page(generation_id)
+
+
+@blueprint.post("/g/<id:generation_id>/visibility")
+@signed_in
+def show_or_hide(generation_id: int) -> AnyResponse | str:
+    """Show one's own image to everybody (`is_public` 1), or to nobody else."""
+    _edit(generation_id, is_public=request.form.get("is_public") == "1")
+    if not is_fragment():
+        return _to(generation_id)
+    return _piece("acts", generation_id)
+
+
+@blueprint.post("/g/<id:generation_id>/description")
+@signed_in
+def describe(generation_id: int) -> AnyResponse | str | tuple[str, int]:
+    """Say of one's own image what it shows."""
+    given = request.form.get("description", "")
+    try:
+        asked = GenerationChanges.model_validate({"description": given})
+    except ValidationError:
+        problem = gettext("At most %(most)d characters.", most=MAX_DESCRIPTION)
+        refused = {"refused": {"description": given, "problem": problem}}
+        shown = _piece("caption", generation_id, **refused) if is_fragment() else None
+        return shown or page(generation_id, **refused), ValidationFailed.status
+    _edit(generation_id, description=asked.description)
+    return _piece("caption", generation_id) if is_fragment() else _to(generation_id)
 
 
 @blueprint.get("/g/tiles")
@@ -28,10 +60,52 @@ def tiles() -> str:
     """Show where the named images of the asker stand, as pieces of a page."""
     images = []
     for generation_id in request.args.getlist("id", type=int)[:MAX_TILES]:
-        image = generation_views.detail(
-            db.session(), storage(), generation_id=generation_id, viewer=viewer()
-        )
+        image = _image(generation_id)
         if not viewer().may_manage(image["user"]["id"]):
             raise GenerationNotFound(id=generation_id)
         images.append(image)
     return render_template("generations/tiles.html", images=images)
+
+
+def page(generation_id: int, *, comments: Page | None = None, **values: Any) -> str:
+    """Return the page of an image, with its first comments or with those that are given."""
+    image = _image(generation_id)
+    if comments is None and image["status"] == GenerationStatus.COMPLETED:
+        comments = comment_views.of_image(
+            db.session(),
+            storage(),
+            generation_id=generation_id,
+            parent_id=None,
+            viewer=viewer(),
+            page=PageRequest(),
+        )
+    return _render("show", image, comments=comments, **values)
+
+
+def _piece(name: str, generation_id: int, **values: Any) -> str:
+    return _render(name, _image(generation_id), **values)
+
+
+def _render(name: str, image: dict[str, Any], **values: Any) -> str:
+    return render_template(
+        f"generations/{name}.html",
+        image=image,
+        generation_id=image["id"],
+        is_owner=viewer().user_id == image["user"]["id"],
+        viewer=viewer(),
+        **values,
+    )
+
+
+def _image(generation_id: int) -> dict[str, Any]:
+    return generation_views.detail(
+        db.session(), storage(), generation_id=generation_id, viewer=viewer()
+    )
+
+
+def _edit(generation_id: int, **changes: Any) -> None:
+    generations.edit(db.session(), user_id=user().id, generation_id=generation_id, **changes)
+
+
+def _to(generation_id: int) -> AnyResponse:
+    return redirect(url_for("pages.generations.show", generation_id=generation_id), 303)

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
+from babel.dates import format_skeleton
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 from flask_babel import format_datetime, format_decimal, get_locale, gettext
 from flask_login import current_user
@@ -26,7 +27,25 @@ from webapp.domain.errors import (
 )
 from webapp.domain.services import ledger
 from webapp.extensions import db
-from webapp.pages import accounts, assets, feed, generations, licenses, styles, tokens, words
+from webapp.pages import (
+    accounts,
+    assets,
+    comments,
+    feed,
+    generations,
+    licenses,
+    likes,
+    me,
+    notifications,
+    reports,
+    sitemap,
+    studio,
+    styles,
+    users,
+    wallet,
+    words,
+)
+from webapp.pages.admin import room
 from webapp.pages.fragments import is_fragment
 
 THEMES = ("light", "dark")
@@ -34,8 +53,24 @@ MACHINE_PATHS = ("/api", "/storage", "/healthz", "/readyz", "/metrics")
 SERVER_ERROR = 500
 
 blueprint = Blueprint("pages", __name__)
-for each in (feed, styles, generations, accounts, licenses, tokens):
+for each in (
+    accounts,
+    comments,
+    feed,
+    generations,
+    licenses,
+    likes,
+    me,
+    notifications,
+    reports,
+    sitemap,
+    studio,
+    styles,
+    users,
+    wallet,
+):
     blueprint.register_blueprint(each.blueprint)
+blueprint.register_blueprint(room.blueprint)
 blueprint.after_app_request(assets.compress)
 
 
@@ -48,6 +83,8 @@ def frame() -> dict[str, Any]:
         "language": str(get_locale() or "en"),
         "words": words,
         "balance": balance,
+        "unread": notifications.unread,
+        "MOST_UNREAD": notifications.MOST_UNREAD,
         "csrf_token": csrf_token,
         "number": format_decimal,
         "moment": moment,
@@ -61,10 +98,22 @@ def query_string(values: dict[str, list[str]]) -> str:
     return urlencode({name: value for name, value in values.items() if value}, doseq=True)
 
 
+@blueprint.app_template_filter("month_name")
+def month_name(month: datetime) -> str:
+    """Return a month with its year, short, as the reader's language writes it."""
+    return str(format_skeleton("yMMM", month, locale=get_locale()))
+
+
+@blueprint.app_template_filter("month_word")
+def month_word(month: datetime) -> str:
+    """Return a month without its year."""
+    return str(format_skeleton("MMM", month, locale=get_locale()))
+
+
 def balance() -> int:
     """Return what the signed-in person can spend."""
     if "balance" not in g:
-        g.balance = ledger.balances(db.session(), user().id).spendable
+        g.balance = ledger.spendable(db.session(), user().id)
     found: int = g.balance
     return found
 
@@ -113,9 +162,12 @@ def domain_error(error: DomainError) -> AnyResponse:
 
 
 def _to_login() -> AnyResponse:
-    if is_fragment():
-        return Response(status=204, headers={"HX-Redirect": url_for("pages.accounts.login")})
-    return redirect(url_for("pages.accounts.login", next=here()))
+    if not is_fragment():
+        return redirect(url_for("pages.accounts.login", next=here()))
+    around = urlsplit(request.headers.get("HX-Current-URL", ""))
+    address = f"{around.path}?{around.query}".removesuffix("?")
+    back = url_for("pages.accounts.login", next=address or None)
+    return Response(status=204, headers={"HX-Redirect": back})
 
 
 @blueprint.errorhandler(ValidationError)

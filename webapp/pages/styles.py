@@ -1,55 +1,106 @@
-"""/styles: what is on offer, one style with its images made in place, making a style."""
+"""/styles: what is on offer, one style with its images made in place, its artist's terms."""
 
 from typing import Any
 
 from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
-from flask_babel import gettext
 from flask_login import current_user
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
 from webapp.api import bodies, rate_limits
-from webapp.api.access import artist, public, signed_in, user, viewer
-from webapp.domain.errors import DomainError, StyleNotFound, ValidationFailed
+from webapp.api.access import public, signed_in, user, viewer
+from webapp.domain.errors import (
+    DomainError,
+    StyleLimitReached,
+    StyleNotFound,
+    StyleNotReady,
+    Unauthorized,
+    ValidationFailed,
+)
 from webapp.domain.models.style import TrainingStatus
-from webapp.domain.pagination import PageRequest
-from webapp.domain.services import generation_views, generations, style_views, training_views
+from webapp.domain.pagination import Page, PageRequest
+from webapp.domain.services import (
+    follows,
+    generation_views,
+    generations,
+    offers,
+    search,
+    style_views,
+    tag_views,
+    training_views,
+)
 from webapp.domain.services.generation_views import OwnFilter
 from webapp.domain.services.style_views import StyleFilter
 from webapp.extensions import db, storage
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.generations import GenerationRequest
-from webapp.schemas.styles import StyleListQuery
+from webapp.schemas.search import SearchQuery
+from webapp.schemas.styles import StyleChanges, StyleListQuery
 
 blueprint = Blueprint("styles", __name__)
 WORKS_SHOWN = 12
+FOUND_SHOWN = 8
+TAGS_SHOWN = 12
+CARDS = {"styles": "styles/cards.html", "artists": "styles/artists.html"}
+# What of an order an address may carry, to come back to it.
+ORDER_FIELDS = (
+    "prompt_tags",
+    "negative_tags",
+    "description",
+    "aspect_ratio",
+    "count",
+    "seed",
+    "style_strength",
+)
 
 
 @blueprint.get("/styles")
 @public
 def index() -> str:
-    """Show the styles on offer; artists find their own above them."""
+    """Show the styles on offer, or what a text finds; asked by htmx, only the piece that changes.
+
+    What leads on asks for the next cards, a search that is being typed for all that is found.
+    """
+    if request.args.get("q", "").strip():
+        return _found()
     asked = bodies.query(StyleListQuery)
+    if asked.following and viewer().user_id is None:
+        raise Unauthorized
     sort = "popular" if asked.sort == "popular" else "recent"
     page = style_views.catalogue(
         db.session(),
         storage(),
-        wanted=StyleFilter(sort=sort, tags=tuple(asked.tags), artist_id=asked.artist_id),
+        wanted=StyleFilter(sort=sort, tags=tuple(asked.tags), following=asked.following),
         viewer=viewer(),
         page=bodies.page(asked),
     )
-    if is_fragment():
-        return render_template("styles/cards.html", page=page, query=_query())
+    if is_fragment() and asked.cursor:
+        return render_template("styles/cards.html", styles=page, query=_query())
     return render_template(
-        "styles/index.html", page=page, sort=sort, tags=asked.tags, own=_own(), query=_query()
+        "styles/browse.html" if is_fragment() else "styles/index.html",
+        styles=page,
+        tab="following" if asked.following else sort,
+        tags=asked.tags,
+        popular_tags=tag_views.of_popular_styles(db.session(), limit=TAGS_SHOWN),
+        own=_own(),
+        query=_query(),
     )
 
 
-@blueprint.get("/styles/new")
-@artist
-def new() -> str:
-    """Show the form that makes a style."""
-    return render_template("styles/new.html", own=_own())
+def _found() -> str:
+    asked = bodies.query(SearchQuery)
+    if asked.type == "all":
+        found = search.overview(db.session(), storage(), typed=asked.q, limit=FOUND_SHOWN)
+        lists = {"styles": found.styles, "artists": found.artists, "tags": found.tags}
+    else:
+        listed = search.find(
+            db.session(), storage(), typed=asked.q, kind=asked.type, page=bodies.page(asked)
+        )
+        lists = {asked.type: Page(listed[asked.type], listed["next_cursor"])}
+    if is_fragment() and asked.cursor:
+        return render_template(CARDS[asked.type], **lists, query=_query())
+    template = "styles/found.html" if is_fragment() else "styles/index.html"
+    return render_template(template, **lists, typed=asked.q, is_piece=is_fragment())
 
 
 @blueprint.get("/styles/<id:style_id>")
@@ -85,11 +136,35 @@ def generate(style_id: int) -> AnyResponse | tuple[str, int]:
             db.session(), user=user(), request_id=g.request_id, **asked.model_dump()
         )
     except ValidationError:
-        return _page(style_id, gettext(ValidationFailed.code)), ValidationFailed.status
+        return _page(style_id, problem=ValidationFailed()), ValidationFailed.status
     except DomainError as error:
         db.session.rollback()
-        return _page(style_id, gettext(error.code)), error.status
+        return _page(style_id, problem=error), error.status
     return redirect(url_for("pages.styles.show", style_id=style_id, _anchor="works"))
+
+
+@blueprint.post("/styles/<id:style_id>/terms")
+@signed_in
+def change_terms(style_id: int) -> AnyResponse | tuple[str, int]:
+    """Change what an artist's own style is offered for, or end and reopen its sale."""
+    try:
+        terms = StyleChanges.model_validate(_terms()).model_dump(exclude_unset=True)
+        offers.edit(db.session(), user=user(), style_id=style_id, changes=terms)
+    except ValidationError as error:
+        bad = {str(part) for problem in error.errors() for part in problem["loc"]}
+        return _page(style_id, refused=ValidationFailed(fields=bad)), ValidationFailed.status
+    except (ValidationFailed, StyleLimitReached, StyleNotReady) as error:
+        db.session.rollback()
+        return _page(style_id, refused=error), error.status
+    return redirect(url_for("pages.styles.show", style_id=style_id, saved=1, _anchor="terms"), 303)
+
+
+def _terms() -> dict[str, Any]:
+    """Return the terms of a form: an empty last day means none."""
+    given: dict[str, Any] = request.form.to_dict()
+    if "valid_to" in given:
+        given["valid_to"] = given["valid_to"] or None
+    return given
 
 
 def _order(style_id: int) -> GenerationRequest:
@@ -109,22 +184,47 @@ def _number(text: str) -> int | float | str:
         return text  # the schema says what is wrong with it
 
 
-def _page(style_id: int, problem: str | None = None) -> str:
+def _page(
+    style_id: int, *, problem: DomainError | None = None, refused: DomainError | None = None
+) -> str:
+    """Return the page of a style; a problem is of the order in its form, or of the terms."""
     style = _style(style_id)
-    is_owner = viewer().may_manage(style["artist"]["id"])
-    is_on_sale = style["training_status"] == TrainingStatus.COMPLETED
-    run = None
-    if is_owner and not is_on_sale:
-        run = training_views.latest(db.session(), storage(), style_id=style_id)
+    who, artist_id = viewer(), style["artist"]["id"]
+    is_trained = style["training_status"] == TrainingStatus.COMPLETED
+    shown: dict[str, Any] = {"is_own": who.user_id == artist_id}
+    if not is_trained:
+        shown["run"] = style["training_log"]
+    else:
+        shown |= {
+            "has_begun": offers.is_in_period(style["valid_from"], None),
+            "is_open": offers.is_in_period(style["valid_from"], style["valid_to"]),
+            "recommended": tag_views.to_prompt_with(db.session(), style_id, style["tags"]),
+            "works": _works(style_id),
+            "earned": style_views.earned(db.session(), style_id) if shown["is_own"] else None,
+            "is_following": _is_following(artist_id),
+        }
     return render_template(
         "styles/show.html",
         style=style,
-        is_owner=is_owner,
-        run=run,
-        works=_works(style_id) if is_on_sale else [],
-        form=request.form,
+        form=request.form or request.args,
         problem=problem,
+        refused=refused,
+        again=_again(style_id),
+        **shown,
     )
+
+
+def _again(style_id: int) -> str:
+    """Return the address of this page with the order in its form, to come back to."""
+    given = {name: request.form.get(name) or None for name in ORDER_FIELDS}
+    return url_for("pages.styles.show", style_id=style_id, **given)
+
+
+def _is_following(artist_id: int) -> bool:
+    who = viewer().user_id
+    if who is None or who == artist_id:
+        return False
+    return follows.is_following(db.session(), user_id=who, followed_id=artist_id)
 
 
 def _style(style_id: int) -> dict[str, Any]:

@@ -72,12 +72,14 @@ CAUSES: dict[str, LazyString] = {
     "SAFETY_BLOCKED": _("The result was blocked by our safety rules."),
     "LOW_QUALITY_DATA": _("Nothing could be learned from these works."),
     "INSUFFICIENT_IMAGES": _("Fewer than ten works passed the checks."),
+    "CANCELED": _("You stopped it."),
 }
 UNKNOWN_CAUSE = _("Something on our side went wrong. We have been told.")
 
 TRAINING_ADVICE: dict[str, LazyString] = {
     "LOW_QUALITY_DATA": _("Make a new style with works that share one hand and are easy to read."),
-    "INSUFFICIENT_IMAGES": _("Make the style again with at least ten different, readable works."),
+    "INSUFFICIENT_IMAGES": _("Add works until at least ten are good, and train again."),
+    "CANCELED": _("Your works are still here. Change what you like, and train again."),
 }
 RETRAIN_ADVICE = _("Your works are still here: start the training again.")
 
@@ -128,6 +130,59 @@ PURCHASE_NEWS: dict[str, LazyString] = {
     "expired": _("The order ran out before it was paid. No money was taken; please order again."),
     "refunded": _("This purchase was refunded."),
 }
+WORK_STATES: dict[str, LazyString] = {
+    "all": _("All"),
+    "public": _("Shown to all"),
+    "private": _("Only for you"),
+    "making": _("Being made"),
+    "failed": _("Not made"),
+}
+NO_WORKS: dict[str, LazyString] = {
+    "all": _("You have no pictures yet. Choose a style and say what you want to see."),
+    "public": _("You show no picture to others. Each of yours has a button for it."),
+    "private": _("No finished picture of yours is private."),
+    "making": _("Nothing is being made at the moment."),
+    "failed": _("Every picture you ordered could be made."),
+}
+POSITIONS: dict[str, LazyString] = {
+    "bottom-left": _("Left"),
+    "bottom-center": _("Middle"),
+    "bottom-right": _("Right"),
+}
+SIZES: dict[str, LazyString] = {
+    "small": _("Small"),
+    "medium": _("Medium"),
+    "large": _("Large"),
+}
+FIELD_PROBLEMS: dict[str, LazyString] = {
+    "username": _("Please use 3 to 50 letters, digits, dots, lines or underscores."),
+    "bio": _("Please use at most 150 characters."),
+    "artist_name": _("Please give a name of 2 to 100 characters."),
+    "verified_email": _("Please give an e-mail address."),
+    "signature_opacity": _("Please choose between 30 and 100 percent."),
+    "signature_image": _("Please draw your signature or choose a file."),
+    "confirm": _("Please write your name exactly as it stands above."),
+}
+SAVED: dict[str, LazyString] = {
+    "profile": _("Your profile is saved."),
+    "artist": _("Saved. Every picture that is signed from now on carries it."),
+}
+FAREWELLS: dict[str, LazyString] = {
+    "deleted": _("Your account is deleted. Thank you for having been here."),
+    "deactivated": _("Your account is closed. Thank you for having been here."),
+}
+MOVE_TYPES: dict[str, LazyString] = {
+    "all": _("All moves"),
+    "purchase": _("Bought"),
+    "usage": _("Spent on images"),
+    "refund": _("Given back"),
+    "earning": _("Earned"),
+    "bonus": _("Presents"),
+}
+MOVE_STATES: dict[str, LazyString] = {
+    "pending": _("held until it is made"),
+    "refunded": _("given back"),
+}
 SIGN_IN_ERRORS: dict[str, LazyString] = {
     "access_denied": _("You did not let Google tell us who you are. Nothing was changed."),
     "no_code": _("Google sent you back without an answer. Please try again."),
@@ -136,6 +191,11 @@ SIGN_IN_ERRORS: dict[str, LazyString] = {
     "account_inactive": _("This account was closed."),
     "server_error": _("Something went wrong on our side. Please try again."),
 }
+
+
+def image_codes() -> dict[str, str]:
+    """Return what each verdict on a work is called, for scripts."""
+    return {code: str(text) for code, text in IMAGE_CODES.items()}
 
 
 def cause(failure: dict[str, Any] | None) -> str:

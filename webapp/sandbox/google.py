@@ -54,8 +54,11 @@ class Person(NamedTuple):
 PEOPLE = (
     Person("mina.artist@example.com", "Mina Park"),
     Person("theo.artist@example.com", "Theo Lindqvist"),
+    Person("noor.artist@example.com", "Noor Haddad"),
     Person("jun.buyer@example.com", "Jun Seo"),
     Person("ada.buyer@example.com", "Ada Okafor"),
+    Person("hana.buyer@example.com", "Hana Kim"),
+    Person("luca.buyer@example.com", "Luca Moretti"),
     Person("admin@example.com", "Site Admin"),
 )
 

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from webapp.domain.models.account import Role, SignaturePosition, SignatureSize
-from webapp.schemas.fields import Answer, Body, Count, Hash, Id, PlainText, Time, Url, not_boolean
+from webapp.schemas.fields import Answer, Body, Count, Hash, Id, PlainText, Time, Url
 
 DataUrl = Annotated[str, Field(pattern=r"^data:image/png;base64,[A-Za-z0-9+/=\s]+$")]
-Opacity = Annotated[float, BeforeValidator(not_boolean), Field(ge=0.3, le=1, allow_inf_nan=False)]
+Opacity = Annotated[float, Field(ge=0.3, le=1, allow_inf_nan=False)]
 
 
 class UpgradeToArtist(Body):

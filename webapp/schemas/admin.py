@@ -20,7 +20,7 @@ from webapp.schemas.fields import (
     Url,
 )
 from webapp.schemas.generations import OwnGenerationView
-from webapp.schemas.styles import OwnStyleCard
+from webapp.schemas.styles import OwnStyleCard, OwnStyleView
 
 Reason = Annotated[PlainText, Field(min_length=3, max_length=500, examples=["Seen by two people."])]
 Query = Annotated[PlainText, Field(min_length=1, max_length=100)]
@@ -165,6 +165,12 @@ class ModeratedTag(Answer):
 
 class ModeratedStyle(OwnStyleCard):
     """One style, as its artist sees it."""
+
+    is_flagged: bool = Field(examples=[False])
+
+
+class ModeratedStyleDetail(OwnStyleView):
+    """One style with its works, as its artist sees it."""
 
     is_flagged: bool = Field(examples=[False])
 

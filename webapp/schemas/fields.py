@@ -30,13 +30,6 @@ def without_markup(text: Any) -> Any:
     return plain.strip()
 
 
-def not_boolean(value: Any) -> Any:
-    """Return the value; JSON's true and false are no numbers."""
-    if isinstance(value, bool):
-        raise ValueError("must be a number")  # noqa: TRY004 - pydantic reports ValueError
-    return value
-
-
 # Before the limits of a field are checked: what is measured is what is kept.
 PlainText = Annotated[str, BeforeValidator(without_markup)]
 # What answers are made of.
@@ -52,9 +45,8 @@ FILE = {"type": "string", "contentMediaType": "application/octet-stream", "examp
 
 Item = TypeVar("Item")
 
-Whole = Annotated[int, BeforeValidator(not_boolean)]
-Id = Annotated[int, BeforeValidator(not_boolean), Field(ge=0, le=MAX_BIGINT, examples=[10])]
-Price = Annotated[int, BeforeValidator(not_boolean), Field(ge=1, le=10_000, examples=[120])]
+Id = Annotated[int, Field(ge=0, le=MAX_BIGINT, examples=[10])]
+Price = Annotated[int, Field(ge=1, le=10_000, examples=[120])]
 # The rule of tags is the domain's, after blanks and letters are made even; shown is its outcome.
 Tag = Annotated[
     str,

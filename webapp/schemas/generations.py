@@ -1,8 +1,8 @@
 """Bodies, queries and answers about generations."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AliasChoices, BeforeValidator, Field
+from pydantic import AliasChoices, Field
 
 from webapp.domain.models.generation import AspectRatio, GenerationStatus
 from webapp.schemas.fields import (
@@ -17,13 +17,9 @@ from webapp.schemas.fields import (
     Tag,
     Time,
     Url,
-    Whole,
     Word,
-    not_boolean,
 )
 from webapp.schemas.styles import TagList
-
-Strength = Annotated[float, BeforeValidator(not_boolean)]
 
 
 class GenerationRequest(Body):
@@ -34,10 +30,10 @@ class GenerationRequest(Body):
     negative_tags: list[Tag] = Field(default=[], max_length=200)
     description: PlainText = Field("", max_length=500)
     aspect_ratio: AspectRatio = AspectRatio.SQUARE
-    seed: Whole | None = Field(None, ge=0, le=4_294_967_295)
-    style_strength: Strength = Field(1.0, ge=0, le=1.5, allow_inf_nan=False)
-    count: Whole = Field(1, ge=1, le=4)
-    expected_price_tokens: Whole | None = Field(
+    seed: int | None = Field(None, ge=0, le=4_294_967_295)
+    style_strength: float = Field(1.0, ge=0, le=1.5, allow_inf_nan=False)
+    count: int = Field(1, ge=1, le=4)
+    expected_price_tokens: int | None = Field(
         None,
         ge=0,
         le=10_000,

@@ -1,14 +1,35 @@
 """Queries and answers about notifications, and what our own workers report."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from webapp.domain.models.notification import NotificationType
-from webapp.schemas.fields import Answer, Body, Count, Id, Listed, Name, PageQuery, Time, Url
+from webapp.schemas.fields import (
+    MAX_BIGINT,
+    Answer,
+    Body,
+    Count,
+    Id,
+    Listed,
+    Name,
+    PageQuery,
+    PlainText,
+    Time,
+    Url,
+)
 from webapp.schemas.generations import Person
 
 TargetType = Literal["generation", "style", "user", "comment", "purchase", "set_job"]
+Label = Annotated[PlainText, Field(min_length=1, max_length=50, examples=["attempt"])]
+Value = (
+    Annotated[PlainText, Field(max_length=200)]
+    | Annotated[int, Field(ge=-MAX_BIGINT, le=MAX_BIGINT)]
+    | Annotated[float, Field(allow_inf_nan=False)]
+    | bool
+    | None
+)
+Metadata = Annotated[dict[Label, Value], Field(max_length=20, examples=[{"attempt": 1}])]
 
 
 class NotificationListQuery(PageQuery):
@@ -18,21 +39,22 @@ class NotificationListQuery(PageQuery):
 
 
 class NewNotification(Body):
-    """POST /notifications; `metadata` is for the sender's own logs, nothing of it is kept."""
+    """POST /notifications; `metadata` is a flat map of few short values, kept and shown."""
 
     recipient_id: Id
     type: NotificationType
     target_type: TargetType
     target_id: Id
-    metadata: dict[str, Any] | None = None
+    metadata: Metadata | None = None
 
 
 class Target(Answer):
-    """What a notification is about."""
+    """What a notification is about; `generation_id` is the image to open, also of a comment."""
 
     title: Name | None
     thumbnail_url: Url | None
     excerpt: str | None = Field(examples=[None])
+    generation_id: Id | None
 
 
 class NotificationView(Answer):
@@ -44,6 +66,7 @@ class NotificationView(Answer):
     target_type: TargetType
     target_id: Id
     target: Target
+    metadata: dict[str, Any] = Field(examples=[{"attempt": 1}])
     message: str = Field(examples=["mina likes your image in “Ink Harbor”."])
     is_read: bool = Field(examples=[False])
     created_at: Time

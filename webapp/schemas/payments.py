@@ -15,7 +15,6 @@ from webapp.schemas.fields import (
     PlainText,
     Time,
     Url,
-    Whole,
 )
 
 ORDER_ID = "P_7Kq2Zt4mWx9Lr3Vb8Nc5Hd6J"
@@ -30,7 +29,7 @@ def _cut(value: Any) -> Any:
     return value[:500] if isinstance(value, str) else value
 
 
-Amount = Annotated[Whole, Field(ge=0, le=MAX_BIGINT, examples=[10_000])]
+Amount = Annotated[int, Field(ge=0, le=MAX_BIGINT, examples=[10_000])]
 OrderId = Annotated[
     PlainText,
     BeforeValidator(_once),
@@ -122,6 +121,7 @@ class ListedOrder(OrderView):
     """One order of the list."""
 
     created_at: Time
+    receipt_url: Url | None
 
 
 class PaymentFailure(Answer):
@@ -137,7 +137,6 @@ class OrderDetail(ListedOrder):
     """One order with how it ended."""
 
     approved_at: Time | None
-    receipt_url: Url | None
     failure: PaymentFailure | None
 
 

@@ -23,7 +23,6 @@ from webapp.schemas.fields import (
     Tag,
     Time,
     Url,
-    Whole,
     Word,
 )
 
@@ -72,6 +71,9 @@ class StyleFields(Body):
     valid_from: date | None = None
     valid_to: date | None = None
     tags: TagList = Field(default=[], max_length=10)
+    rights_statement: str | None = Field(
+        None, max_length=2000, description="what the artist agreed to, word for word as shown"
+    )
 
     @model_validator(mode="after")
     def _period(self) -> "StyleFields":
@@ -103,9 +105,7 @@ class DeclaredFileBody(Body):
     """One file that will be uploaded straight to storage."""
 
     filename: Filename
-    size: Whole = Field(
-        ge=1, le=2**40, json_schema_extra={"maximum": 10 * 2**20}, examples=[204_800]
-    )
+    size: int = Field(ge=1, le=2**40, json_schema_extra={"maximum": 10 * 2**20}, examples=[204_800])
     content_type: str = Field(
         max_length=100, json_schema_extra={"enum": ["image/png", "image/jpeg"]}
     )
@@ -245,6 +245,22 @@ class Validation(Answer):
     rejected: Count
 
 
+class Checkpoint(Answer):
+    """A step at which a training was measured, and what it drew there."""
+
+    step: Count
+    held_out_loss: float | None = Field(examples=[0.18])
+    samples: list[Url]
+
+
+class RightsStatement(Answer):
+    """What the artist stated about the works."""
+
+    statement: str = Field(examples=["I made these works myself."])
+    version: str = Field(examples=["2026-11"])
+    agreed_at: Time
+
+
 class TrainingLog(Answer):
     """The newest run: its stage, its curve of [step, loss, held-out loss], its samples."""
 
@@ -254,6 +270,7 @@ class TrainingLog(Answer):
     waits_for_uploads: bool = Field(examples=[False])
     losses: list[list[float | None]] = Field(examples=[[[10, 0.21, None]]])
     samples: list[Url]
+    checkpoints: list[Checkpoint]
 
 
 class OwnStyleView(StyleView):
@@ -264,6 +281,7 @@ class OwnStyleView(StyleView):
     validation: Validation
     training_metric: dict[str, float] | None = Field(examples=[{"loss": 0.12, "epochs": 100}])
     training_log: TrainingLog | None
+    rights: RightsStatement | None
     attempt: int = Field(ge=1, examples=[1])
     failure: TrainingFailed | None
 

@@ -26,9 +26,9 @@ from webapp.domain.models.heartbeat import Heartbeat
 from webapp.domain.models.idempotency import IdempotencyKey
 from webapp.domain.models.notification import Notification, NotificationType
 from webapp.domain.models.payment import Purchase
-from webapp.domain.models.style import Style
+from webapp.domain.models.style import Style, Tag
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import heartbeats, notifications, purchases
+from webapp.domain.services import heartbeats, notifications, purchases, reconciliation
 from webapp.domain.services.ledger_check import INVARIANTS
 
 
@@ -174,6 +174,8 @@ def test_books_that_differ_are_errors_that_page_and_are_counted(committed, toss,
     [difference] = [line for line in logs if line["log_level"] == "error"]
     assert (difference["event"], difference["order_id"]) == ("payments differ", "P_elsewhere")
     assert [line["differences"] for line in logs if "differences" in line] == [1]
+    with committed() as session:
+        assert reconciliation.remembered(session).found == [("P_elsewhere", "unknown", 10_000)]
 
 
 def test_the_check_of_the_ledger_leaves_what_it_found(committed):
@@ -216,14 +218,20 @@ def test_every_wrong_counter_is_put_right_and_told(committed):
     with committed.begin() as session:
         image = making.generation(session)
         image.like_count = 4
+        right, wrong, unused = (
+            Tag(name=name, usage_count=uses) for name, uses in (("boat", 1), ("ink", 7), ("fog", 2))
+        )
+        session.add_all([right, wrong, unused])
+        making.style(session, tags=["ink"])
     with capture_logs() as logs:
         recount_counters()
-    [told] = [line for line in logs if line["log_level"] == "warning"]
-    assert (told["counter"], told["id"], told["was"], told["now"]) == (
-        "generations.like_count",
-        image.id,
-        4,
-        0,
-    )
+    told = [line for line in logs if line["log_level"] == "warning"]
+    assert [(line["counter"], line["id"], line["was"], line["now"]) for line in told] == [
+        ("generations.like_count", image.id, 4, 0),
+        ("tags.usage_count", wrong.id, 7, 1),
+        ("tags.usage_count", unused.id, 2, 0),
+    ]
     with committed() as session:
         assert session.get(Generation, image.id).like_count == 0
+        counts = {tag.name: tag.usage_count for tag in session.scalars(select(Tag))}
+        assert counts == {"boat": 1, "ink": 1, "fog": 0}

@@ -162,6 +162,18 @@ def test_an_administrator_sees_what_is_private(sign_in, session, ordered):
     assert seen.json["data"]["price_tokens"] == 10
 
 
+def test_a_form_with_files_carries_the_token_in_a_field(buyer_client, buyer, session):
+    def change(token):
+        data = {"csrf_token": token, "bio": "I draw."}
+        return buyer_client.patch("/api/v1/users/me", data=data, content_type="multipart/form-data")
+
+    token, buyer_client.csrf_token = buyer_client.csrf_token, None
+    assert change("forged").status_code == change("").status_code == 403
+    assert change(token).status_code == 200
+    session.refresh(buyer)
+    assert buyer.bio == "I draw."
+
+
 def test_becoming_an_artist_needs_the_token_too(buyer_client, session):
     buyer_client.csrf_token = None
     assert buyer_client.post(UPGRADE, json={}).status_code == 403

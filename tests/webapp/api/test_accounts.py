@@ -55,6 +55,16 @@ def test_an_uploaded_signature_makes_an_artist(buyer_client):
     assert answer.json["data"]["artist"]["verified_email"] == "han@example.org"
 
 
+def test_a_drawn_signature_in_a_form_is_judged_as_a_file_is(buyer_client):
+    heavy = data_url(images.heavy(2 * 1024 * 1024 + 1))
+    answer = buyer_client.post(
+        UPGRADE,
+        data={"artist_name": "J. Han", "signature_image": heavy},
+        content_type="multipart/form-data",
+    )
+    assert (answer.status_code, error_code(answer)) == (422, "IMAGE_SIZE_EXCEEDED")
+
+
 @pytest.mark.parametrize(
     "signature, code",
     [

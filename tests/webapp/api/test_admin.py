@@ -11,7 +11,6 @@ from tests.webapp.conftest import error_code, signed_in_client
 from webapp.domain.db import unit_of_work
 from webapp.domain.models.account import SignIn, User
 from webapp.domain.models.audit import AuditEntry
-from webapp.domain.models.comment import Comment
 from webapp.domain.models.license import Certificate
 from webapp.domain.models.report import Report
 from webapp.domain.models.style import Style, Tag
@@ -28,31 +27,6 @@ CHANGES = {
     "comments": {"is_hidden": True},
     "users": {"is_active": False},
 }
-
-
-@pytest.fixture
-def admin(session):
-    made = making.user(session, role="admin")
-    session.commit()
-    return made
-
-
-@pytest.fixture
-def admin_client(admin, sign_in):
-    return sign_in(admin)
-
-
-@pytest.fixture
-def image(ordered, finish):
-    return finish(ordered, is_public=True)
-
-
-@pytest.fixture
-def comment(session, image, artist):
-    made = Comment(generation_id=image.id, user_id=artist.user_id, content="Buy my watches")
-    session.add(made)
-    session.commit()
-    return made
 
 
 @pytest.fixture
@@ -179,11 +153,52 @@ def test_a_decision_takes_a_report_off_the_queue(admin_client, admin, session, b
     assert len(results(admin_client, "reports?status=dismissed")) == 1
     (entry,) = log(admin_client, object_type="report")
     assert entry["admin"] == {"id": admin.id, "username": admin.username}
-    assert (entry["before"], entry["after"]) == ({"status": "open"}, {"status": "dismissed"})
+    assert entry["before"] == {"status": "open", "resolution": None}
+    assert entry["after"] == {"status": "dismissed", "resolution": REASON}
     assert entry["reason"] == REASON
     assert error_code(change(admin_client, f"reports/{made.id}", status="open")) == (
         "VALIDATION_ERROR"
     )
+
+
+def test_another_reason_for_the_same_decision_is_in_the_log(admin_client, session, buyer, style):
+    made = report(session, buyer, "style", style.id)
+    for reason in (REASON, REASON, "Seen again."):
+        change(admin_client, f"reports/{made.id}", status="resolved", reason=reason)
+    assert [entry["after"] for entry in log(admin_client, object_type="report")] == [
+        {"resolution": "Seen again."},
+        {"status": "resolved", "resolution": REASON},
+    ]
+
+
+def test_each_report_shows_what_it_is_about(admin_client, session, buyer, style, image, comment):
+    tag = _tag(session, "watches")
+    ids = {
+        "style": style.id,
+        "generation": image.id,
+        "comment": comment.id,
+        "user": buyer.id,
+        "tag": tag.id,
+    }
+    for target_type, target_id in ids.items():
+        report(session, buyer, target_type, target_id)
+        report(session, buyer, target_type, 99999999)
+    shown = results(admin_client, "reports")
+    assert [row["target"] for row in shown[1::2]] == [None] * 5
+    told = {row["target_type"]: row["target"] for row in shown[::2]}
+    titles = {name: target["title"] for name, target in told.items()}
+    assert titles == {
+        "style": style.name,
+        "generation": style.name,
+        "comment": style.name,
+        "user": buyer.username,
+        "tag": "watches",
+    }
+    assert told["comment"]["excerpt"] == "Buy my watches"
+    assert told["style"]["excerpt"] == style.description
+    assert f"thumbnails/{image.id}.png" in told["comment"]["thumbnail_url"]
+    assert told["generation"]["thumbnail_url"]
+    assert (told["tag"]["thumbnail_url"], told["user"]["thumbnail_url"]) == (None, None)
 
 
 def test_the_queue_is_read_page_by_page(admin_client, session, buyer, style):
@@ -221,7 +236,8 @@ def test_a_flagged_style_is_hidden_and_sells_no_more(
     admin_client, client, buyer_client, session, style
 ):
     answer = change(admin_client, f"styles/{style.id}", is_flagged=True)
-    assert answer.status_code == 200
+    assert (answer.status_code, answer.json["data"]["is_flagged"]) == (200, True)
+    assert answer.json["data"]["artwork_count"] == 0
     assert error_code(client.get(f"/api/v1/styles/{style.id}")) == "STYLE_NOT_FOUND"
     order = {"style_id": style.id, "prompt_tags": ["boat"]}
     assert error_code(buyer_client.post("/api/v1/generations", json=order)) == "STYLE_NOT_FOUND"
@@ -242,9 +258,69 @@ def test_switching_on_a_second_style_is_refused(admin_client, session, artist, s
     assert session.scalar(select(Style.is_active).where(Style.id == off.id)) is False
 
 
+def test_a_failed_style_is_switched_on_beside_another_but_not_under_its_name(
+    admin_client, session, artist, style, storage
+):
+    twin, other = (
+        making.style(
+            session, storage, of=artist, name=name, is_active=False, training_status="failed"
+        )
+        for name in (style.name.upper(), "Another")
+    )
+    session.commit()
+    answer = change(admin_client, f"styles/{other.id}", is_active=True)
+    assert (answer.status_code, answer.json["data"]["is_active"]) == (200, True)
+    answer = change(admin_client, f"styles/{twin.id}", is_active=True)
+    assert (answer.status_code, error_code(answer)) == (409, "DUPLICATE_STYLE_NAME")
+    assert answer.json["error"]["details"] == {"style_id": style.id}
+
+
+def test_a_style_that_is_switched_on_takes_its_name_back_from_a_failed_one(
+    admin_client, session, artist, style, storage
+):
+    change(admin_client, f"styles/{style.id}", is_active=False)
+    twin = making.style(session, storage, of=artist, name=style.name, training_status="failed")
+    session.commit()
+    assert change(admin_client, f"styles/{style.id}", is_active=True).status_code == 200
+    assert session.scalar(select(Style.is_active).where(Style.id == twin.id)) is False
+
+
+def test_nothing_of_a_closed_account_comes_back_before_the_account_does(
+    admin_client, session, artist, buyer, style, image
+):
+    for user_id in (artist.user_id, buyer.id):
+        change(admin_client, f"users/{user_id}", is_active=False)
+    wanted = {f"styles/{style.id}": "is_active", f"generations/{image.id}": "is_public"}
+    for path, field in wanted.items():
+        answer = change(admin_client, path, **{field: True})
+        assert (answer.status_code, error_code(answer)) == (422, "VALIDATION_ERROR")
+        assert set(answer.json["error"]["details"]["fields"]) == {field}
+        flagged = change(admin_client, path, is_flagged=True)
+        assert flagged.json["data"][field] is False
+        change(admin_client, path, is_flagged=False)
+    for user_id in (artist.user_id, buyer.id):
+        change(admin_client, f"users/{user_id}", is_active=True)
+    for path, field in wanted.items():
+        assert change(admin_client, path, **{field: True}).json["data"][field] is True
+
+
+def test_two_styles_are_not_switched_on_at_once(real_app, committed, storage):
+    with committed() as session:
+        artist = making.artist(session)
+        ids = [making.style(session, storage, of=artist, is_active=False).id for _ in range(4)]
+        admin = making.user(session, role="admin")
+        session.commit()
+        client = signed_in_client(real_app, session, admin)
+    calls = [
+        lambda style_id=style_id: change(client, f"styles/{style_id}", is_active=True).status_code
+        for style_id in ids
+    ]
+    assert sorted(at_once(*calls)) == [200, 403, 403, 403]
+
+
 def test_a_flagged_image_is_only_its_owners(admin_client, client, buyer_client, image):
     answer = change(admin_client, f"generations/{image.id}", is_flagged=True)
-    assert answer.status_code == 200
+    assert (answer.status_code, answer.json["data"]["is_flagged"]) == (200, True)
     assert error_code(client.get(f"/api/v1/generations/{image.id}")) == "GENERATION_NOT_FOUND"
     assert client.get("/api/v1/generations/feed").json["data"]["results"] == []
     assert buyer_client.get(f"/api/v1/generations/{image.id}").status_code == 200
@@ -271,6 +347,10 @@ def test_a_revoked_licence_says_so_and_can_be_made_valid_again(
         )
         assert (certificate.status, certificate.revoked_at is not None) == (status, is_revoked)
         assert client.get(address).json["data"]["status"] == status
+        before = certificate.revoked_at
+        change(admin_client, f"generations/{image.id}", license_status=status)
+        session.refresh(certificate)
+        assert certificate.revoked_at == before
     assert [entry["after"] for entry in log(admin_client, object_type="license")] == [
         {"status": "valid"},
         {"status": "revoked"},
@@ -315,6 +395,41 @@ def test_a_closed_account_is_signed_out_and_can_be_opened_again(
         SignIn.user_id == buyer.id, SignIn.ended_at.is_(None)
     )
     assert session.scalar(open_sign_ins) == 0
+
+
+def test_what_was_not_paid_before_the_account_was_closed_is_never_taken(
+    admin_client, session, buyer
+):
+    order = purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
+    change(admin_client, f"users/{buyer.id}", role="admin")
+    assert purchases.find(session, order.order_id).status == "pending"
+    change(admin_client, f"users/{buyer.id}", is_active=False)
+    assert purchases.find(session, order.order_id).status == "failed"
+
+
+def test_a_closed_account_sells_and_shows_nothing_and_opened_again_it_does_neither_by_itself(
+    admin_client, client, buyer_client, sign_in, session, artist, style, image
+):
+    order = {"style_id": style.id, "prompt_tags": ["boat"]}
+    own = buyer_client.post("/api/v1/generations", json=order)
+    assert own.status_code == 201
+    change(admin_client, f"users/{artist.user_id}", is_active=False)
+    assert results(admin_client, "styles?is_active=false")[0]["id"] == style.id
+    assert error_code(client.get(f"/api/v1/styles/{style.id}")) == "STYLE_NOT_FOUND"
+    assert error_code(buyer_client.post("/api/v1/generations", json=order)) == "STYLE_NOT_FOUND"
+    assert client.get(f"/api/v1/generations/{image.id}").status_code == 200  # the buyer's own
+
+    change(admin_client, f"users/{image.user_id}", is_active=False)
+    assert error_code(client.get(f"/api/v1/generations/{image.id}")) == "GENERATION_NOT_FOUND"
+    assert client.get(f"/api/v1/licenses/{image.license_public_id}").status_code == 200
+
+    for user_id in (artist.user_id, image.user_id):
+        change(admin_client, f"users/{user_id}", is_active=True)
+    assert error_code(client.get(f"/api/v1/styles/{style.id}")) == "STYLE_NOT_FOUND"
+    assert error_code(client.get(f"/api/v1/generations/{image.id}")) == "GENERATION_NOT_FOUND"
+    again = sign_in(session.get(User, artist.user_id))
+    answer = again.patch(f"/api/v1/styles/{style.id}", json={"is_active": True})
+    assert answer.json["data"]["is_active"] is True
 
 
 def test_people_are_found_by_part_of_their_name_or_address(admin_client, admin, buyer, artist):

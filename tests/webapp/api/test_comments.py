@@ -315,7 +315,7 @@ def test_the_owner_of_the_image_is_told_what_was_said(
         "actor": {"id": admirer.id, "username": admirer.username, "profile_image": None},
         "target_type": "comment",
         "target_id": comment,
-        "target": {"title": style.name, "excerpt": excerpt},
+        "target": {"title": style.name, "excerpt": excerpt, "generation_id": shown.id},
         "message": f"{admirer.username} commented: “{excerpt}”",
     }
     assert {name: notification[name] for name in expected} == expected
@@ -325,8 +325,10 @@ def test_the_owner_of_the_image_is_told_what_was_said(
 def test_of_a_reply_the_author_of_the_comment_is_told(admirer_client, buyer_client, third, shown):
     comment = say(admirer_client, shown)["id"]
     reply = say(third, shown, "100 % true.", parent_id=comment)["id"]
-    assert [each["target_id"] for each in told(admirer_client)] == [reply]
-    assert told(admirer_client)[0]["target"]["excerpt"] == "100 % true."
+    (notification,) = told(admirer_client)
+    assert (notification["target_type"], notification["target_id"]) == ("comment", reply)
+    assert notification["target"]["excerpt"] == "100 % true."
+    assert notification["target"]["generation_id"] == shown.id
     assert [each["target_id"] for each in told(buyer_client)] == [comment]
     assert told(third) == []
 
@@ -351,9 +353,10 @@ def test_what_is_hidden_or_gone_is_not_quoted(
     (hidden,) = told(buyer_client)
     assert (hidden["target"]["excerpt"], hidden["message"]) == (None, gone)
     assert hidden["target"]["thumbnail_url"]
+    assert hidden["target"]["generation_id"] == shown.id
     admirer_client.delete(f"{API}/comments/{comment}")
     (deleted,) = told(buyer_client)
-    assert deleted["target"] == {"title": None, "thumbnail_url": None, "excerpt": None}
+    assert set(deleted["target"].values()) == {None}
     assert deleted["message"] == gone
     buyer_client.patch(f"{API}/users/me", json={"language": "ko"})
     assert told(buyer_client)[0]["message"] == (
@@ -371,6 +374,7 @@ def test_a_hidden_image_is_not_shown_to_those_who_once_talked_there(
     (notification,) = told(admirer_client)
     assert notification["target"]["thumbnail_url"] is None
     assert notification["target"]["excerpt"] is None
+    assert notification["target"]["generation_id"] is None
     assert told(buyer_client)[0]["target"]["thumbnail_url"]
 
 

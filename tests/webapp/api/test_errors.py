@@ -138,9 +138,10 @@ def test_wrong_fields_are_named(buyer_client, body):
     assert all(texts for texts in answer.json["error"]["details"]["fields"].values())
 
 
-def test_a_body_above_the_limit_is_refused_before_it_is_read(buyer_client):
-    answer = buyer_client.post(
-        "/api/v1/generations", data=b" " * (8 * 1024 * 1024 + 1), content_type="application/json"
+@pytest.mark.parametrize("path", ["generations", "styles"])
+def test_a_body_above_the_limit_is_refused_before_it_is_read(artist_client, path):
+    answer = artist_client.post(
+        f"/api/v1/{path}", data=b" " * (8 * 1024 * 1024 + 1), content_type="application/json"
     )
     assert (answer.status_code, error_code(answer)) == (413, "PAYLOAD_TOO_LARGE")
     assert answer.json["error"]["details"] == {"max_bytes": 8 * 1024 * 1024}

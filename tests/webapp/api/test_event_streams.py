@@ -1,16 +1,20 @@
 import json
+import re
+import threading
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
 
 from tests import making
-from tests.webapp.conftest import signed_in_client
+from tests.webapp.conftest import error_code, signed_in_client
 from webapp.api import event_streams
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style
 from webapp.extensions import db
 
 GENERATIONS = "/api/v1/generations"
+SERVING = Path(__file__).parents[3] / "webapp/serving.py"
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +105,24 @@ def test_between_two_looks_a_stream_holds_no_connection(real_app, committed, sto
     with real_app.app_context():
         assert db.engine.pool.checkedout() == 0
     answer.close()
+
+
+def test_streams_leave_threads_for_everything_else(buyer_client, ordered, monkeypatch):
+    # Read, not imported: importing it prepares a process of gunicorn.
+    [threads] = re.findall(r"^threads = (\d+)$", SERVING.read_text(), re.MULTILINE)
+    assert int(threads) > event_streams.MOST_STREAMS
+    monkeypatch.setattr(event_streams, "_places", threading.Semaphore(1))
+    path = f"{GENERATIONS}/{ordered.id}/events"
+    answer, messages = opened(buyer_client, path)
+    next(messages)
+    refused = buyer_client.get(path)
+    assert (refused.status_code, error_code(refused)) == (503, "SERVICE_UNAVAILABLE")
+    assert refused.headers["Retry-After"]
+    answer.close()
+    answer.close()
+    again, _ = opened(buyer_client, path)
+    assert buyer_client.get(path).status_code == 503
+    again.close()
 
 
 def test_the_training_of_a_style_is_streamed_to_its_end(session, storage, sign_in):

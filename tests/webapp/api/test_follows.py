@@ -101,7 +101,12 @@ def test_the_followed_are_told_once_by_whom(buyer_client, buyer, artist_client, 
         "actor": {"id": buyer.id, "username": buyer.username, "profile_image": None},
         "target_type": "user",
         "target_id": buyer.id,
-        "target": {"title": buyer.username, "thumbnail_url": None, "excerpt": None},
+        "target": {
+            "title": buyer.username,
+            "thumbnail_url": None,
+            "excerpt": None,
+            "generation_id": None,
+        },
         "message": f"{buyer.username} follows you.",
     }
     assert {name: follow[name] for name in expected} == expected

@@ -232,18 +232,26 @@ def test_an_artist_hears_that_the_own_style_is_not_ready(artist_client, session,
     ids=["hangul", "look-alike", "html", "nul", "long", "blank", "many", "10000"],
 )
 def test_prompt_tags_are_short_english_and_few(buyer_client, style, tags, code):
-    answer = buyer_client.post(GENERATIONS, json=body(style, prompt_tags=tags))
-    assert (answer.status_code, error_code(answer)) == (422, code)
+    for style_id in (style.id, 404404):  # the body is judged before what it names
+        answer = buyer_client.post(
+            GENERATIONS, json=body(style, style_id=style_id, prompt_tags=tags)
+        )
+        assert (answer.status_code, error_code(answer)) == (422, code)
 
 
-def test_a_queued_image_is_canceled_once_with_a_full_refund(buyer_client, ordered):
+def test_a_queued_image_is_canceled_once_with_a_full_refund(buyer_client, session, ordered):
     answer = buyer_client.post(f"{GENERATIONS}/{ordered.id}/cancel")
     assert answer.status_code == 200
     assert (answer.json["data"]["status"], answer.json["data"]["refunded"]) == ("canceled", True)
     assert money(buyer_client)["token_balance"] == 100
     again = buyer_client.post(f"{GENERATIONS}/{ordered.id}/cancel")
     assert (again.status_code, error_code(again)) == (409, "ALREADY_CANCELED")
-    assert again.json["error"]["details"]["canceled_at"]
+    canceled_at = again.json["error"]["details"]["canceled_at"]
+    assert canceled_at.endswith("Z")
+    session.execute(update(Generation).values(updated_at=func.now() + timedelta(days=1)))
+    session.commit()
+    later = buyer_client.post(f"{GENERATIONS}/{ordered.id}/cancel")
+    assert later.json["error"]["details"] == {"canceled_at": canceled_at}
 
 
 def test_an_image_in_work_cannot_be_canceled(buyer_client, ordered, worker):
@@ -333,6 +341,12 @@ def test_only_its_owner_changes_an_image(client, sign_in, session, ordered, fini
     assert refused.json["error"]["details"] == {"owner": False}
     session.execute(update(Generation).values(is_public=False))
     session.commit()
+    admin = sign_in(making.user(session, role="admin"))
+    for answer in (
+        admin.patch(f"{GENERATIONS}/{ordered.id}", json={"is_public": True}),
+        admin.post(f"{GENERATIONS}/{ordered.id}/cancel"),
+    ):
+        assert (answer.status_code, error_code(answer)) == (403, "FORBIDDEN")
     hidden = stranger.patch(f"{GENERATIONS}/{ordered.id}", json={"is_public": True})
     assert (hidden.status_code, error_code(hidden)) == (404, "GENERATION_NOT_FOUND")
     nobody = client.patch(f"{GENERATIONS}/{ordered.id}", json={"is_public": False})
@@ -382,6 +396,8 @@ def test_the_feed_is_sorted_and_filtered(client, session, buyer, style, finish):
         "tags=a,B%20%20c": [first],
         "tags_any=b c,d": [first],
         "tags_any=a": [second, first],
+        "tags=a&tags_any=b c,d": [first],
+        "tags=a&tags_any=d": [],
         f"style_id={style.id}": [first],
         f"artist_id={style.artist_id}": [first],
         f"user_id={other.id}": [second],

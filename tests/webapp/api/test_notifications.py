@@ -48,7 +48,7 @@ def test_a_finished_image_is_told_with_its_style_and_its_picture(
         "actor": None,
         "target_type": "generation",
         "target_id": ordered.id,
-        "target": {"title": style.name, "excerpt": None},
+        "target": {"title": style.name, "excerpt": None, "generation_id": ordered.id},
         "message": f"Your image in “{style.name}” is ready.",
         "is_read": False,
     }
@@ -61,6 +61,7 @@ def test_an_artist_is_told_of_the_style_itself(sign_in, session, told, style):
     (notification,) = listed(sign_in(artist))["results"]
     assert (notification["target_type"], notification["target_id"]) == ("style", style.id)
     assert notification["target"]["title"] == style.name
+    assert notification["target"]["generation_id"] is None
 
 
 def test_words_are_in_the_language_that_the_reader_has_now(buyer_client, buyer, told, style):
@@ -147,6 +148,20 @@ def news(buyer, style):
         "target_type": "style",
         "target_id": style.id,
     }
+
+
+def test_what_a_worker_adds_is_kept_and_shown(app, buyer_client, news):
+    more = {"attempt": 1, "loss": 0.125, "is_last": True, "of": None, "note": "<b>Two</b> boats"}
+    kept = more | {"note": "Two boats"}
+    told = report(app, news | {"metadata": more}).json["data"]
+    again = report(app, news | {"metadata": {"attempt": 2}}).json["data"]
+    (shown,) = listed(buyer_client)["results"]
+    assert told["metadata"] == again["metadata"] == shown["metadata"] == kept
+
+
+@pytest.mark.parametrize("nothing", [{}, {"metadata": None}, {"metadata": {}}])
+def test_a_worker_need_not_add_anything(app, news, nothing):
+    assert report(app, news | nothing).json["data"]["metadata"] == {}
 
 
 def test_a_worker_tells_somebody_of_a_thing_once(app, buyer_client, news, style):
@@ -242,6 +257,10 @@ def test_nobody_is_told_who_is_not_there_or_has_left(app, session, news, buyer):
         {"target_type": "planet"},
         {"target_id": 2**63},
         {"metadata": "words"},
+        {"metadata": {"deep": {"er": 1}}},
+        {"metadata": {"note": "x" * 201}},
+        {"metadata": {"": 1}},
+        {"metadata": {f"n{number}": number for number in range(21)}},
     ],
 )
 def test_a_report_names_its_wrong_fields(app, news, wrong):

@@ -8,6 +8,16 @@ from tests.webapp import documented
 from webapp.api.access import Access
 from webapp.api.routes import PLACE
 
+# JSON Schema's own schema, for schemas within schemas too, and no keyword that it does not know.
+STRICT = {
+    "$id": "urn:strict",
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$dynamicAnchor": "meta",
+    "$ref": "https://json-schema.org/draft/2020-12/schema",
+    "properties": {"example": True},
+    "unevaluatedProperties": False,
+}
+
 
 @pytest.fixture
 def document(app):
@@ -52,6 +62,27 @@ def test_it_is_openapi_3_1(document, client):
     answer = client.get("/api/openapi.json")
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
     assert answer.json == document
+
+
+def schemas(part):
+    """Every schema that a part of the document holds."""
+    if isinstance(part, dict):
+        yield from [part["schema"]] if "schema" in part else []
+    for inner in part.values() if isinstance(part, dict) else part:
+        if isinstance(inner, dict | list):
+            yield from schemas(inner)
+
+
+def test_its_schemas_say_nothing_that_json_schema_does_not_know(document):
+    strict = jsonschema_rs.Draft202012Validator(STRICT)
+    assert not strict.is_valid({"anyOf": [{"type": "integer", "ge": 1}]})
+    found = [*schemas([document["paths"], document["components"]["headers"]])]
+    assert len(found) > 500
+    named = document["components"]["schemas"]
+    for schema in (*found, *named.values()):
+        strict.validate(schema)
+    style_id = named["GenerationRequest"]["properties"]["style_id"]
+    assert (style_id["minimum"], style_id["maximum"]) == (0, 2**63 - 1)
 
 
 def test_every_operation_says_who_may_call_it(app, operations):

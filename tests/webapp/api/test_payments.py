@@ -83,6 +83,27 @@ def wallet(order_id, status):
     return "/tokens", {"order": order_id, "status": status}
 
 
+@pytest.mark.parametrize(
+    "networks, address, status",
+    [
+        ("[]", "198.51.100.7", 404),
+        ('["203.0.113.0/24"]', "203.0.113.9", 404),
+        ('["203.0.113.0/24"]', "198.51.100.7", 403),
+    ],
+)
+def test_the_provider_calls_from_the_networks_of_the_list_or_from_anywhere_without_one(
+    bind, storage, monkeypatch, networks, address, status
+):
+    app = bind(make_app(monkeypatch, TOSS_NETWORKS=networks))
+    answer = app.test_client().post(
+        WEBHOOK,
+        json={"orderId": "P_unknown", "paymentKey": "key"},
+        environ_base={"REMOTE_ADDR": address},
+    )
+    assert answer.status_code == status
+    assert error_code(answer) == ("NOT_FOUND" if status == 404 else "CALLBACK_UNAUTHORIZED")
+
+
 def hear(client, order_id, payment_key, **more):
     return client.post(WEBHOOK, json={"orderId": order_id, "paymentKey": payment_key} | more)
 
@@ -118,7 +139,7 @@ def test_an_order_has_the_servers_price_whatever_the_client_says(buyer_client):
         "price_per_token": 100,
         "total_price": 10_000,
         "currency_code": "KRW",
-        "payment_url": f"http://localhost:8000/tokens/purchase/{made['order_id']}/pay",
+        "payment_url": f"http://localhost:8000/wallet/purchases/{made['order_id']}/pay",
     }
     assert {name: made[name] for name in expected} == expected
     assert made["expires_at"].endswith("Z")
@@ -404,7 +425,7 @@ def test_ones_orders_are_listed_newest_first_by_status_and_page(buyer_client, to
     made = [order(buyer_client)["order_id"] for _ in range(5)]
     confirm(buyer_client, made[2], toss.approve(made[2]))
     first = buyer_client.get(f"{TOKENS}/purchases?limit=3").json["data"]
-    assert set(first["results"][0]) == ORDER | {"created_at"}
+    assert set(first["results"][0]) == ORDER | {"created_at", "receipt_url"}
     rest = buyer_client.get(f"{TOKENS}/purchases?cursor={first['next_cursor']}&limit=3")
     found = [each["order_id"] for each in first["results"] + rest.json["data"]["results"]]
     assert found == made[::-1]

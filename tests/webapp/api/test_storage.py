@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 
 from tests.webapp.conftest import error_code
+from webapp.api import bodies
 from webapp.api import storage as served
 from webapp.domain.images import TRAINING_IMAGE
 
@@ -83,3 +84,13 @@ def test_with_another_storage_there_is_nothing_to_serve(client, app):
     app.extensions["storage"] = object()
     assert client.get("/storage/images/a.png").status_code == 404
     assert TRAINING_IMAGE.max_bytes < served.MAX_WORKER_UPLOAD
+
+
+def test_a_worker_hands_over_a_file_that_is_larger_than_any_json(client, storage):
+    """Checkpoints of a training have more than ten megabytes."""
+    octets = "application/octet-stream"
+    put = storage.presigned_put("training/1/2.checkpoint", content_type=octets, expires_in=HOUR)
+    large = bytes(bodies.MAX_BODY + 1)
+    answer = client.put(put.url, data=large, headers=put.headers)
+    assert answer.status_code == 200
+    assert len(storage.get("training/1/2.checkpoint")) == len(large)

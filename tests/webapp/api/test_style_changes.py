@@ -106,10 +106,15 @@ def test_only_its_artist_may_change_or_remove_a_style(client, buyer_client, sess
 
 
 @pytest.mark.parametrize("path", ["confirm-upload", "retrain"])
-def test_what_one_merely_sees_one_does_not_train(buyer_client, style, path):
+def test_what_one_merely_sees_one_does_not_train(buyer_client, session, sign_in, style, path):
     answer = buyer_client.post(f"{STYLES}/{style.id}/{path}", json={})
     assert (answer.status_code, error_code(answer)) == (403, "FORBIDDEN")
     assert answer.json["error"]["details"] == {"owner": False}
+    style.training_status = "failed"
+    session.commit()
+    admin = sign_in(making.user(session, role="admin"))
+    for who, code in ((buyer_client, "STYLE_NOT_FOUND"), (admin, "FORBIDDEN")):
+        assert error_code(who.post(f"{STYLES}/{style.id}/{path}", json={})) == code
 
 
 def test_an_unfinished_style_is_not_ready_to_be_changed(artist_client, session, style):

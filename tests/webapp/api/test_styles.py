@@ -12,7 +12,7 @@ from webapp.domain.models.account import User
 from webapp.domain.models.job import Job
 from webapp.domain.models.style import Artwork, Style
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import training
+from webapp.domain.services import rights, training
 from webapp.extensions import db
 
 STYLES = "/api/v1/styles"
@@ -116,7 +116,7 @@ def test_every_bad_file_is_named_with_its_own_code(artist_client, works):
     [
         ({"tags": "고양이"}, "INVALID_TAG_LANGUAGE"),
         ({"name": "잉크 항구"}, "INVALID_TAG_LANGUAGE"),
-        ({"image_tags": '{"0": ["고양이"]}'}, "INVALID_TAG_LANGUAGE"),
+        ({"image_tags": '{"3": ["고양이"]}'}, "INVALID_TAG_LANGUAGE"),
         ({"tags": ",".join(f"tag {n}" for n in range(11))}, "VALIDATION_ERROR"),
         ({"image_tags": "[1]"}, "VALIDATION_ERROR"),
         ({"image_tags": "{"}, "VALIDATION_ERROR"),
@@ -137,6 +137,7 @@ def test_a_wrong_field_has_its_code_and_changes_nothing(
     answer = artist_client.post(STYLES, data=form(works[:10], **fields))
     assert (answer.status_code, error_code(answer)) == (422, code)
     assert session.scalar(select(func.count()).select_from(Style)) == 0
+    assert list(storage.list("uploads")) == []
 
 
 def test_only_artists_make_styles(buyer_client, works):
@@ -148,6 +149,8 @@ def test_only_artists_make_styles(buyer_client, works):
 def test_a_second_active_style_is_refused_until_the_first_has_failed(
     artist_client, session, style, works
 ):
+    foreign = artist_client.post(STYLES, data=form(works[:10], image_tags='{"9": ["바다"]}'))
+    assert error_code(foreign) == "INVALID_TAG_LANGUAGE", "the body is judged before the slot"
     refused = artist_client.post(STYLES, data=form(works[:10]))
     assert (refused.status_code, error_code(refused)) == (403, "STYLE_LIMIT_REACHED")
     assert refused.json["error"]["details"] == {"limit": 1, "style_id": style.id}
@@ -457,3 +460,31 @@ def test_a_name_that_stands_on_certificates_stays_taken(
     answer = artist_client.post(STYLES, json=declared() | {"name": style.name.upper()})
     assert (answer.status_code, error_code(answer)) == (409, "DUPLICATE_STYLE_NAME")
     assert answer.json["error"]["details"] == {"style_id": style.id}
+
+
+def test_a_style_shows_its_artist_what_was_stated_and_when(artist_client):
+    said = rights.statement("ko")
+    answer = artist_client.post(STYLES, json=declared() | {"rights_statement": said})
+    assert answer.status_code == 201
+    made = answer.json["data"]
+    assert made["rights"]["statement"] == said
+    assert made["rights"]["version"] == rights.VERSION
+
+
+def test_words_that_nobody_was_shown_are_no_statement(artist_client, session):
+    answer = artist_client.post(STYLES, json=declared() | {"rights_statement": "Mine."})
+    assert (answer.status_code, error_code(answer)) == (422, "VALIDATION_ERROR")
+    assert session.scalar(select(func.count()).select_from(Style)) == 0
+
+
+def test_an_artist_stops_a_training_and_only_once(artist_client, buyer_client):
+    made = artist_client.post(STYLES, json=declared()).json["data"]
+    path = f"{STYLES}/{made['id']}/cancel"
+    assert error_code(buyer_client.post(path)) == "STYLE_NOT_FOUND"
+    answer = artist_client.post(path)
+    assert answer.status_code == 200
+    assert answer.json["data"]["training_status"] == "failed"
+    assert answer.json["data"]["failure"]["cause"] == "CANCELED"
+    again = artist_client.post(path)
+    assert (again.status_code, error_code(again)) == (409, "INVALID_TRANSITION")
+    assert artist_client.post(STYLES, json=declared()).status_code == 201

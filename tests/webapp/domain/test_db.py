@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.exc import OperationalError, StatementError
@@ -55,6 +57,15 @@ def test_a_forgotten_statement_ends_and_locks_are_not_held_for_ever(database_url
             )
         ).one()
     assert tuple(shown) == ("15s", "30s")
+
+
+def test_times_are_told_in_utc_wherever_the_database_believes_to_be(scratch):
+    with scratch.begin() as session:
+        name = session.scalar(select(func.current_database()))
+        session.execute(text(f"ALTER DATABASE \"{name}\" SET timezone = 'Asia/Seoul'"))
+        session.bind.dispose()
+    with scratch() as session:
+        assert session.scalar(select(func.now())).utcoffset() == timedelta(0)
 
 
 def test_a_dead_connection_is_replaced_before_it_is_used(database_url):

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 
 import pytest
-from kombu import Connection
+from kombu import Connection, Queue
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
@@ -207,6 +207,21 @@ def test_a_relay_that_rang_all_leaves_its_heartbeat_with_the_dead_letters(
     relay.sweep(celery)
     with committed() as session:
         assert session.get(Heartbeat, heartbeats.RELAY).numbers == {"dead_letters": 1}
+
+
+def test_the_dead_letters_are_declared_once_for_all_bells_of_a_loop(
+    celery, broker_url, waiting, monkeypatch
+):
+    declared = []
+    declare = Queue.queue_declare
+
+    def counted(queue, *args, **kwargs):
+        declared.append(queue.name)
+        return declare(queue, *args, **kwargs)
+
+    monkeypatch.setattr(Queue, "queue_declare", counted)
+    assert relay.sweep(celery) == 4
+    assert declared.count(DEAD_LETTER_QUEUE.name) == 1
 
 
 def test_queues_are_quorum_queues_that_stop_poison(celery, broker_url, waiting):

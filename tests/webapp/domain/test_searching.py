@@ -65,9 +65,8 @@ def search(session, sought, limit=100, cursor=None):
     matches = searching.contains(User.username_grams, User.username, sought)
     looked = Search(
         select(User.id, User.username, User.follower_count),
-        User.id,
-        ids,
         ids.where(matches),
+        ids,
         matches,
     )
     keyset = Keyset([(User.follower_count, "follower_count", int), (User.id, "id", int)], {})

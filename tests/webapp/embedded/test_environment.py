@@ -14,6 +14,7 @@ def make(tmp_path):
             web_port=8000,
             google_port=8001,
             toss_port=8002,
+            flower_port=5555,
             database_url="postgresql://embedded/site",
             redis_url="redis://embedded/0",
         )

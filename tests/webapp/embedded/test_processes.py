@@ -49,6 +49,7 @@ def test_the_environment_satisfies_the_settings(
         web_port=8000,
         google_port=8001,
         toss_port=8002,
+        flower_port=5555,
         database_url="postgresql+psycopg2://a:b@c/d",
         redis_url="redis://:password@127.0.0.1:1/0",
     )
@@ -58,6 +59,7 @@ def test_the_environment_satisfies_the_settings(
     assert read.public_base_url == "http://localhost:8000"
     assert read.google_base_url == "http://localhost:8001"
     assert read.toss_base_url == "http://localhost:8002"
+    assert read.flower_url == "http://localhost:5555"
     assert read.broker_url == "redis://:password@127.0.0.1:1/1"
     assert read.storage_url == f"folder://{tmp_path}/storage"
 
@@ -69,6 +71,7 @@ def test_an_empty_variable_does_not_hide_an_embedded_service(tmp_path: Path) -> 
         web_port=1,
         google_port=2,
         toss_port=3,
+        flower_port=5555,
         database_url="d",
         redis_url="redis://r/0",
     )

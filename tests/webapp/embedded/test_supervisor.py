@@ -295,7 +295,8 @@ def test_other_terminals_can_take_over_the_environment(folder: Path) -> None:
         assert MARK not in file.read_text()
 
 
-def test_ctrl_c_in_the_terminal_stops_everything(folder: Path) -> None:
+def up(folder: Path, environ: dict[str, str]) -> subprocess.Popen[str]:
+    """`make up` of a stack with one process that sleeps."""
     code = f"""
 import signal, sys
 from pathlib import Path
@@ -304,17 +305,35 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the backgro
 from webapp.embedded.processes import Group, Process
 from webapp.embedded.supervisor import Stack
 sleeper = Process("sleeper", Group.WORKERS, (sys.executable, "-c", "import time; time.sleep(600)"))
-up.Stack = lambda *_, **__: Stack(Path({str(folder / "var")!r}), environ={NOT_EMBEDDED!r},
+up.Stack = lambda *_, **__: Stack(Path({str(folder / "var")!r}), environ={environ!r},
                                   processes=(sleeper,), migrations=None)
 sys.exit(up.main())
 """
+    command = [sys.executable, "-c", code]
+    return subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+
+
+def test_ctrl_c_in_the_terminal_stops_everything(folder: Path) -> None:
     for sent in (signal.SIGINT, signal.SIGTERM):
-        command = [sys.executable, "-c", code]
-        person = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
-        assert person.stdout is not None
-        until(lambda shown=person.stdout: "Ctrl-C stops everything." in shown.readline())
-        person.send_signal(sent)
-        assert person.wait(60) == 0
-        assert person.stdout.read() == "stopped\n"
-        person.stdout.close()
+        with up(folder, NOT_EMBEDDED) as person:
+            assert person.stdout is not None
+            until(lambda shown=person.stdout: "Ctrl-C stops everything." in shown.readline())
+            person.send_signal(sent)
+            assert person.wait(60) == 0
+            assert person.stdout.read() == "stopped\n"
         assert alive(folder / "var") == []
+
+
+def test_only_a_stack_that_is_all_ours_is_filled_with_people(folder: Path) -> None:
+    for real in ("DATABASE_URL", "GOOGLE_CLIENT_ID", "TOSS_SECRET_KEY"):
+        assert not Stack(folder / "var", environ=BARE | {real: "real"}).is_all_ours
+    elsewhere = {"BROKER_URL": "redis://elsewhere/1", "REDIS_URL": "redis://elsewhere/0"}
+    assert Stack(folder / "var", environ=BARE | elsewhere).is_all_ours
+
+    with up(folder, BARE | elsewhere) as person:
+        assert person.stdout is not None
+        # No site runs here, so the people can only say so; what runs is not harmed.
+        until(lambda shown=person.stdout: "world: stopped here" in shown.readline())
+        person.send_signal(signal.SIGINT)
+        assert person.wait(60) == 0
+    assert alive(folder / "var") == []

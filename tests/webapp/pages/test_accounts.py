@@ -1,6 +1,10 @@
+import io
+
 import pytest
 
+from tests import making
 from tests.webapp.pages.reading import Page
+from webapp.domain.models.account import Artist
 
 ERRORS = [
     "access_denied",
@@ -87,4 +91,38 @@ def test_a_theme_is_kept_and_nonsense_is_not(client):
 def test_becoming_an_artist_needs_an_account_and_happens_once(client, buyer_client, artist_client):
     assert client.get("/become-artist").headers["Location"] == "/login?next=/become-artist"
     assert Page(buyer_client.get("/become-artist")).all("canvas", id="pad")
-    assert artist_client.get("/become-artist").headers["Location"] == "/styles/new"
+    assert artist_client.get("/become-artist").headers["Location"] == "/studio"
+
+
+def become(client, signature=b"", **fields):
+    """Send the form as a browser without scripts does."""
+    token, client.csrf_token = client.csrf_token, None
+    data = {"csrf_token": token, "signature_image": (io.BytesIO(signature), "s.png")} | fields
+    return client.post("/become-artist", data=data, content_type="multipart/form-data")
+
+
+def test_one_becomes_an_artist_without_scripts(buyer_client, buyer, session):
+    answer = become(buyer_client, making.signature_png(), artist_name="J. Han", verified_email="")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/studio")
+    made = session.get_one(Artist, buyer.id)
+    assert (made.artist_name, made.verified_email) == ("J. Han", buyer.email)
+    assert buyer_client.get("/become-artist").headers["Location"] == "/studio"
+
+
+@pytest.mark.parametrize(
+    "fields, name",
+    [
+        ({"artist_name": "J"}, "artist_name"),
+        ({"artist_name": "J. Han", "verified_email": "nowhere"}, "verified_email"),
+        ({"artist_name": "J. Han"}, "signature_image"),
+        ({"artist_name": "J. Han", "signature_image": (io.BytesIO(), "")}, "signature_image"),
+    ],
+)
+def test_what_is_missing_to_become_an_artist_is_told(buyer_client, buyer, session, fields, name):
+    answer = become(buyer_client, b"no picture", **fields)
+    page = Page(answer)
+    assert answer.status_code == 422
+    marked = [each["name"] for _, each in page.elements if each.get("aria-invalid") == "true"]
+    assert marked == [name]
+    assert "hidden" not in page.all("div", id="problem")[0]
+    assert session.get(Artist, buyer.id) is None

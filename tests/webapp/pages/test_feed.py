@@ -4,6 +4,7 @@ from sqlalchemy import update
 from tests import making
 from tests.webapp.pages.reading import Page
 from webapp.domain.models.generation import Generation
+from webapp.domain.services import follows
 
 FRAGMENT = {"HX-Request": "true"}
 
@@ -47,13 +48,63 @@ def test_private_pictures_are_not_on_the_wall(client, session, wall):
     assert wall[-1] not in shown(Page(client.get("/")))
 
 
-def test_a_filter_stands_in_the_address_and_can_be_taken_off(client, wall):
-    page = Page(client.get("/?tags=boat"))
+def test_a_page_of_the_browsers_history_stays_as_long_as_it_was(client, wall):
+    [more] = [link for link in Page(client.get("/")).links() if "cursor=" in link]
+    piece = Page(client.get(f"{more}&limit=2", headers=FRAGMENT))
+    assert shown(piece) == wall[::-1][20:22]
+    [following] = [link for link in piece.links() if "cursor=" in link]
+    assert "limit" not in following
+
+
+def test_filters_stand_in_the_address_and_can_be_taken_off(client, session, wall):
+    session.execute(
+        update(Generation).where(Generation.id == wall[3]).values(prompt_tags=["boat", "fog"])
+    )
+    session.commit()
+    page = Page(client.get("/?sort=popular&tags=boat"))
     assert len(shown(page)) == 20
-    assert [chip for chip in page.all("a") if chip.get("class") == "chip"]
+    assert {"/?sort=popular", "/?sort=popular&tags=boat&tags=sea"} <= set(page.links())
+    both = Page(client.get("/?tags=boat&tags=fog"))
+    assert shown(both) == [wall[3]]
+    assert {"/?tags=boat", "/?tags=fog", "/?sort=popular&tags=boat&tags=fog"} <= set(both.links())
+    assert {each["value"] for each in both.all("input", type="hidden", name="tags")} == {
+        "boat",
+        "fog",
+    }
+
+
+def test_tags_that_no_picture_has_lead_back_to_all(client, wall):
     empty = Page(client.get("/?tags=lighthouse"))
     assert shown(empty) == []
-    assert "/styles" in empty.links()
+    assert "/" in [link["href"] for link in empty.all("a", role="button")]
+
+
+def test_a_tag_that_is_none_is_told_beside_its_field(client, wall):
+    answer = client.get("/", query_string={"tags": "등대"})
+    page = Page(answer)
+    assert answer.status_code == 422
+    assert "Tags are English words" in page.text
+    assert page.all("input", id="tag")[0]["aria-describedby"] == "tag-problem"
+
+
+def test_the_pictures_of_one_artist_are_named_for_them(client, session, storage, wall, style):
+    other = making.style(session, storage)
+    session.execute(update(Generation).where(Generation.id == wall[0]).values(style_id=other.id))
+    session.commit()
+    page = Page(client.get(f"/?artist_id={other.artist_id}"))
+    assert shown(page) == [wall[0]]
+    assert f"Remove the filter Artist {other.artist_id}" in page.text
+
+
+def test_whom_one_follows_is_for_the_signed_in(client, session, buyer_client, buyer, wall, style):
+    answer = client.get("/?following=1")
+    assert answer.headers["Location"] == "/login?next=/?following%3D1"
+    empty = Page(buyer_client.get("/?following=1"))
+    assert shown(empty) == []
+    assert "/styles" in [link["href"] for link in empty.all("a", role="button")]
+    follows.follow(session, user=buyer, followed_id=style.artist_id)
+    session.commit()
+    assert shown(Page(buyer_client.get("/?following=1"))) == wall[::-1][:20]
 
 
 def test_an_empty_wall_leads_on(client):

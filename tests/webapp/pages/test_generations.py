@@ -7,10 +7,17 @@ from webapp.domain.models.account import User
 from webapp.domain.models.generation import Generation
 from webapp.domain.services import generations
 
+FRAGMENT = {"HX-Request": "true"}
+
 
 @pytest.fixture
 def stranger_client(session, sign_in):
     return sign_in(making.user(session))
+
+
+@pytest.fixture
+def admin_client(session, sign_in):
+    return sign_in(making.user(session, role="admin"))
 
 
 def test_a_private_picture_is_there_for_its_owner_only(
@@ -86,10 +93,105 @@ def test_tiles_of_others_are_not_shown(stranger_client, session, sign_in, ordere
     assert sign_in(owner).get(f"/g/tiles?id={image.id}").status_code == 200
 
 
-def test_the_owner_finds_the_switch_that_shows_a_picture(client, buyer_client, ordered, finish):
+def form_to(page, action):
+    """The hidden fields of a form, as a browser without scripts would send them."""
+    [form] = page.all("form", action=action)
+    first = page.elements.index(("form", form))
+    inside = []
+    for name, attributes in page.elements[first + 1 :]:
+        if name == "form":
+            break
+        inside += [attributes] if attributes.get("type") == "hidden" else []
+    return {field["name"]: field["value"] for field in inside}
+
+
+def test_the_owner_shows_a_picture_and_hides_it_again_by_a_plain_form(
+    client, buyer_client, ordered, finish
+):
     image = finish(ordered)
-    [form] = Page(buyer_client.get(f"/g/{image.id}")).all("form", **{"class": "visibility"})
-    assert form["data-generation"] == str(image.id)
-    changed = buyer_client.patch(f"/api/v1/generations/{image.id}", json={"is_public": True})
-    assert changed.status_code == 200
-    assert Page(client.get(f"/g/{image.id}")).all("form", **{"class": "visibility"}) == []
+    address, action = f"/g/{image.id}", f"/g/{image.id}/visibility"
+    for is_public in ("1", "0"):
+        page = Page(buyer_client.get(address))
+        [button] = page.all("button", name="is_public")
+        assert button["value"] == is_public
+        form = form_to(page, action) | {"is_public": is_public}
+        token, buyer_client.csrf_token = buyer_client.csrf_token, None
+        answer = buyer_client.post(action, data=form)
+        buyer_client.csrf_token = token
+        assert (answer.status_code, answer.headers["Location"]) == (303, address)
+        seen = client.get(address)
+        assert seen.status_code == (200 if is_public == "1" else 404)
+        assert Page(seen).all("form", action=action) == []
+
+
+def test_scripts_get_only_what_one_can_do_with_a_picture(buyer_client, ordered, finish):
+    image = finish(ordered)
+    answer = buyer_client.post(
+        f"/g/{image.id}/visibility", data={"is_public": "1"}, headers=FRAGMENT
+    )
+    piece = Page(answer)
+    assert piece.all("html") == []
+    assert piece.all("input", id="address", value=f"http://localhost:8000/g/{image.id}")
+
+
+def test_the_owner_describes_a_picture(client, buyer_client, ordered, finish):
+    image = finish(ordered, is_public=True)
+    address, action = f"/g/{image.id}", f"/g/{image.id}/description"
+    described = buyer_client.post(action, data={"description": "Evening at the pier"})
+    assert described.headers["Location"] == address
+    assert Page(client.get(address)).text.count("Evening at the pier") == 2  # in title and page
+    piece = Page(buyer_client.post(action, data={"description": ""}, headers=FRAGMENT))
+    assert "Boat, sea" in piece.text
+
+
+def test_a_description_that_is_too_long_stands_in_the_form_again(buyer_client, ordered, finish):
+    image = finish(ordered)
+    action, text = f"/g/{image.id}/description", "x" * 501
+    for headers in ({}, FRAGMENT):
+        answer = buyer_client.post(action, data={"description": text}, headers=headers)
+        page = Page(answer)
+        assert answer.status_code == 422
+        assert [each for each in page.all("textarea", id="description") if "aria-invalid" in each]
+        assert text in page.text
+        assert "At most 500 characters." in page.text
+
+
+def test_nobody_else_changes_a_picture(stranger_client, admin_client, ordered, finish):
+    image = finish(ordered, is_public=True)
+    for who in (stranger_client, admin_client):
+        page = Page(who.get(f"/g/{image.id}"))
+        assert page.all("form", **{"class": "visibility"}) == []
+        assert page.all("textarea", id="description") == []
+        for what in ("visibility", "description"):
+            assert who.post(f"/g/{image.id}/{what}").status_code == 403
+
+
+def test_a_public_picture_can_be_shared_and_a_private_one_not(
+    buyer_client, session, ordered, finish
+):
+    image = finish(ordered)
+    address = f"/g/{image.id}"
+    assert Page(buyer_client.get(address)).all("input", id="address") == []
+    session.execute(update(Generation).values(is_public=True))
+    session.commit()
+    [shared] = Page(buyer_client.get(address)).all("input", id="address")
+    assert shared["value"] == f"http://localhost:8000{address}"
+
+
+def test_the_words_of_a_picture_lead_to_others_with_the_same(client, ordered, finish):
+    image = finish(ordered, is_public=True)
+    assert "/?tags=boat" in Page(client.get(f"/g/{image.id}")).links()
+
+
+def test_a_shared_link_shows_the_picture_elsewhere(client, buyer_client, ordered, finish):
+    image = finish(ordered)
+    path = f"/g/{image.id}"
+    [icon] = Page(buyer_client.get(path)).all("meta", property="og:image")
+    assert icon["content"] == "http://localhost:8000/apple-touch-icon.png"
+    buyer_client.post(f"{path}/visibility", data={"is_public": "1"})
+    page = Page(client.get(path))
+    [found] = page.all("meta", property="og:image")
+    shown = client.get(found["content"].removeprefix("http://localhost:8000"))
+    assert shown.status_code == 302
+    assert page.all("meta", name="twitter:card", content="summary_large_image")
+    assert page.all("meta", property="og:url", content=f"http://localhost:8000{path}")

@@ -7,11 +7,6 @@ from tests.webapp.pages.reading import Page
 from webapp.domain.models.license import Certificate
 
 
-@pytest.fixture
-def image(ordered, finish):
-    return finish(ordered, is_public=True)
-
-
 def test_a_certificate_says_who_licensed_what_to_whom(client, image, artist):
     page = Page(client.get(f"/l/{image.license_public_id}"))
     for text in (artist.artist_name, image.image_sha256, "Commercial licence", "Valid", "UTC"):

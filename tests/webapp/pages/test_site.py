@@ -13,7 +13,7 @@ from webapp.domain.services import generation_views
 
 STATIC = Path(__file__).parents[3] / "webapp/static"
 FIRST_PAGE_BYTES = 200_000
-MOST_STATEMENTS = 9
+MOST_STATEMENTS = 12
 
 
 @pytest.fixture
@@ -38,7 +38,9 @@ def addresses(shown):
         "/login",
         "/login?error=access_denied",
         "/styles",
+        "/styles?q=boat",
         f"/styles/{shown['style'].id}",
+        f"/users/{shown['style'].artist_id}",
         f"/g/{shown['image'].id}",
         f"/l/{shown['image'].license_public_id}",
         "/nowhere",
@@ -69,6 +71,25 @@ def test_every_page_opens_for_everyone_in_both_languages(people, who, language, 
         assert all({"width", "height"} <= image.keys() for image in page.all("img"))
 
 
+@pytest.mark.parametrize(
+    "who, studio",
+    [("visitor", "/become-artist"), ("user", "/become-artist"), ("artist", "/studio")],
+)
+def test_the_frame_leads_everywhere(people, who, studio):
+    page = Page(people[who].get("/"))
+    places = {"/", "/styles", studio}
+    own = {"/wallet", "/notifications", "/me"}
+    assert places <= set(page.links())
+    assert bool(own & set(page.links())) == (who != "visitor")
+    assert {"/studio", "/become-artist"} - {studio} - set(page.links())
+    assert "/admin" not in page.links()
+
+
+def test_only_administrators_are_led_to_their_desk(sign_in, session):
+    page = Page(sign_in(making.user(session, role="admin")).get("/"))
+    assert "/admin" in page.links()
+
+
 def test_pages_forbid_what_is_not_theirs(client):
     policy = client.get("/").headers["Content-Security-Policy"]
     assert "script-src 'self';" in policy
@@ -96,7 +117,9 @@ def test_the_first_page_is_small(client):
 
 def test_every_file_a_page_asks_for_exists(client, buyer_client, artist_client, shown):
     asked = set()
-    pages = [*addresses(shown), f"/styles/{shown['training']}", "/become-artist", "/styles/new"]
+    pages = [*addresses(shown), f"/styles/{shown['training']}", "/become-artist"]
+    pages += ["/studio", "/studio/new", "/studio/signature"]
+    pages += ["/wallet", "/notifications", "/me", "/me/settings", "/me/leave"]
     for who in (client, buyer_client, artist_client):
         for address in pages:
             page = Page(who.get(address, follow_redirects=True))

@@ -1,13 +1,22 @@
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
 import orjson
 import pytest
 from sqlalchemy import func, select, update
 
 from tests import making
+from tests.statements import statements
 from tests.webapp.pages.reading import Page
-from webapp.domain.models.account import User
+from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
+from webapp.domain.services import follows, offers, tags
+
+TODAY = datetime.now(UTC).date()
+MOST_STATEMENTS = 12
+FRAGMENT = {"HX-Request": "true"}
 
 
 @pytest.fixture
@@ -181,8 +190,10 @@ def test_the_live_piece_reloads_the_page_at_the_end(session, owner_client, run):
 
 
 def test_the_live_piece_of_a_lost_session_leads_to_sign_in(client, run):
-    answer = client.get(f"/styles/{run.style_id}/training", headers={"HX-Request": "true"})
-    assert (answer.status_code, answer.headers["HX-Redirect"]) == (204, "/login")
+    page = f"/styles/{run.style_id}"
+    asked = {"HX-Request": "true", "HX-Current-URL": f"http://localhost{page}"}
+    answer = client.get(f"{page}/training", headers=asked)
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (204, f"/login?next={page}")
 
 
 def test_a_failed_training_says_what_happened_what_it_cost_and_what_to_do(
@@ -200,17 +211,329 @@ def test_a_failed_training_says_what_happened_what_it_cost_and_what_to_do(
     assert "inside" not in text
 
 
-def test_only_artists_make_styles(client, buyer_client, artist_client):
-    assert client.get("/styles/new").headers["Location"] == "/login?next=/styles/new"
-    assert buyer_client.get("/styles/new").headers["Location"] == "/become-artist"
-    assert artist_client.get("/styles/new").status_code == 200
-
-
-def test_an_artist_with_a_style_is_told_that_one_may_be_active(artist_client, style):
-    assert f"/styles/{style.id}" in Page(artist_client.get("/styles/new")).links()
-
-
 def test_an_artist_finds_the_own_styles_in_the_catalogue(owner_client, run):
     page = Page(owner_client.get("/styles"))
     assert f"/styles/{run.style_id}" in page.links()
     assert "Learning · 42 %" in page.text
+
+
+# ── Discover ─────────────────────────────────────────────────────────────────────────────────
+
+
+def on_sale(session, name, words=(), artist_name=None, **columns):
+    """A style of a new artist whose tags count as used."""
+    made = making.style(session, name=name, tags=[name.lower(), *words], **columns)
+    if artist_name:
+        session.get(Artist, made.artist_id).artist_name = artist_name
+    tags.count_use(session, made.tags)
+    session.commit()
+    return made
+
+
+def offered(page):
+    """The styles whose cards are shown, in order."""
+    links = [link for link in page.links() if link.startswith("/styles/")]
+    return list(dict.fromkeys(int(link.rsplit("/", 1)[1]) for link in links if link[8:].isdigit()))
+
+
+def test_a_search_shows_what_it_found_by_kind(client, session):
+    by_name = on_sale(session, "Ink Harbor", ["pier"], artist_name="Han")
+    by_tag = on_sale(session, "Night", ["harbor"], artist_name="Mina Harbor")
+    page = Page(client.get("/styles?q=harbor"))
+    assert offered(page) == [by_tag.id, by_name.id]
+    assert f"/users/{by_tag.artist_id}" in page.links()
+    assert "Mina Harbor" in page.text
+    assert "/styles?tags=harbor" in page.links()
+    assert page.all("input", name="q")[0]["value"] == "harbor"
+
+
+def test_artists_are_found_by_their_korean_names(client, session):
+    style = on_sale(session, "Ink", artist_name="한 강물")
+    page = Page(client.get("/styles", query_string={"q": "강물"}))
+    assert f"/users/{style.artist_id}" in page.links()
+
+
+def test_what_is_typed_brings_only_what_was_found_and_says_how_much(client, session):
+    on_sale(session, "Ink Harbor", artist_name="Han")
+    piece = Page(client.get("/styles?q=harbor", headers=FRAGMENT))
+    assert piece.all("html") == []
+    assert piece.all("form") == []
+    assert "Found styles: 1, artists: 0, words: 1" in piece.text
+
+
+def test_a_search_that_is_deleted_brings_the_whole_choice_back(client, session):
+    style = on_sale(session, "Ink Harbor")
+    piece = Page(client.get("/styles?q=", headers=FRAGMENT))
+    assert piece.all("html") == []
+    assert offered(piece) == [style.id]
+    assert piece.all("nav", **{"class": "tabs"})
+
+
+def test_many_found_styles_lead_on_within_their_kind(client, session):
+    made = [on_sale(session, f"Harbor {number:02}", usage_count=number).id for number in range(30)]
+    page = Page(client.get("/styles?q=harbor"))
+    assert offered(page) == made[::-1][:8]
+    [more] = [link for link in page.links() if "cursor=" in link]
+    piece = Page(client.get(more, headers=FRAGMENT))
+    assert offered(piece) == made[::-1][8:28]
+    assert piece.all("h2") == []
+    assert offered(Page(client.get(more))) == offered(piece)
+
+
+def test_many_found_artists_lead_on_within_their_kind(client, session):
+    made = {on_sale(session, f"Ink {n:02}", artist_name=f"Han {n:02}").artist_id for n in range(10)}
+    page = Page(client.get("/styles?q=han"))
+    [more] = [link for link in page.links() if "cursor=" in link]
+    people = {link for each in (page, Page(client.get(more))) for link in each.links()}
+    assert {f"/users/{artist_id}" for artist_id in made} <= people
+
+
+def test_a_search_that_finds_nothing_leads_on(client):
+    page = Page(client.get("/styles?q=<nothing>%20harbor"))
+    assert "Nothing here is called" in page.text
+    assert "/styles?sort=popular" in page.links()
+
+
+def test_too_long_a_search_is_told_in_words(client):
+    answer = client.get("/styles", query_string={"q": "x" * 101})
+    assert answer.status_code == 422
+    assert Page(answer).all("h1")
+
+
+def test_popular_words_lead_to_styles_and_can_be_taken_off(client, session):
+    boat = on_sale(session, "Ink Harbor", ["boat", "sea"])
+    on_sale(session, "Night", ["sea"])
+    tags.count_use(session, ["castle"])  # people made images of it, but no style was trained on it
+    page = Page(client.get("/styles"))
+    chips = [link["href"] for link in page.all("a", lang="en") if link.get("class") == "chip"]
+    assert chips == ["/styles?tags=sea", "/styles?tags=boat"]
+    narrowed = Page(client.get("/styles?tags=boat"))
+    assert offered(narrowed) == [boat.id]
+    assert "/styles?tags=boat&tags=sea" in narrowed.links()
+    [chosen] = narrowed.all("a", **{"class": "chip chosen"})
+    assert chosen["href"] == "/styles?"
+
+
+def test_words_that_no_style_carries_lead_to_pictures_with_them(client, style):
+    page = Page(client.get("/styles?tags=lighthouse"))
+    assert "/?tags=lighthouse" in page.links()
+    assert "/styles?" in page.links()
+
+
+def test_the_styles_of_whom_one_follows_have_a_tab_of_their_own(session, buyer, buyer_client):
+    mine, other = on_sale(session, "Ink Harbor"), on_sale(session, "Night")
+    page = Page(buyer_client.get("/styles?following=true"))
+    assert offered(page) == []
+    assert "/styles?sort=popular" in page.links()
+    follows.follow(session, user=buyer, followed_id=mine.artist_id)
+    session.commit()
+    assert offered(Page(buyer_client.get("/styles?following=true"))) == [mine.id]
+    assert set(offered(Page(buyer_client.get("/styles")))) == {mine.id, other.id}
+
+
+def test_visitors_have_nobody_to_follow_yet(client):
+    assert "/styles?following=true" not in Page(client.get("/styles")).links()
+    answer = client.get("/styles?following=true")
+    assert answer.headers["Location"] == "/login?next=/styles?following%3Dtrue"
+
+
+@pytest.mark.parametrize("address", ["/styles", "/styles?q=ink", "/styles?q=boat", "/styles?q=o"])
+def test_discovering_asks_the_database_no_more_with_more_to_find(session, artist_client, address):
+    counts = []
+    for number in range(3):
+        on_sale(session, f"Ink Boat {number}", ["boat", "ink"], artist_name=f"Ink {number}")
+        with statements(session) as seen:
+            assert artist_client.get(address).status_code == 200
+        counts.append(len(seen))
+    assert counts[1:] == counts[:-1]
+    assert counts[0] <= MOST_STATEMENTS
+
+
+# ── The form of an order ─────────────────────────────────────────────────────────────────────
+
+
+def test_too_few_tokens_lead_to_the_wallet_and_back_to_the_filled_form(
+    session, buyer_client, buyer, style
+):
+    making.take_tokens(session, buyer.id, 95)
+    session.commit()
+    form = order_form(
+        Page(buyer_client.get(f"/styles/{style.id}")),
+        prompt_tags="lighthouse, sea",
+        count="3",
+        seed="7",
+        aspect_ratio="1:2",
+    )
+    page = Page(buyer_client.post(f"/styles/{style.id}/generate", data=form))
+    assert "needs 30 tokens and you have 5" in page.text
+    [wallet] = [link for link in page.links() if "prompt_tags" in link]
+    [back] = parse_qs(urlsplit(wallet).query)["next"]
+    assert "csrf" not in back
+    again = Page(buyer_client.get(back))
+    assert again.all("input", name="prompt_tags")[0]["value"] == "lighthouse, sea"
+    assert "checked" in again.all("input", name="count", value="3")[0]
+    assert "checked" in again.all("input", name="aspect_ratio", value="1:2")[0]
+    assert again.all("input", name="seed")[0]["value"] == "7"
+
+
+def test_words_are_recommended_as_the_service_ranks_them(
+    session, buyer_client, buyer, style, finish
+):
+    finish(making.order(session, buyer, style, prompt_tags=["lighthouse"])[0])
+    page = Page(buyer_client.get(f"/styles/{style.id}"))
+    [box] = [each for each in page.all("div") if "data-suggestions" in each]
+    assert orjson.loads(box["data-suggestions"]) == ["lighthouse", "boat"]
+    assert [each["value"] for each in page.all("button", **{"class": "chip"})] == [
+        "lighthouse",
+        "boat",
+    ]
+
+
+def test_a_style_leads_to_its_artist_whom_one_can_follow(
+    session, buyer, buyer_client, client, style
+):
+    page = Page(buyer_client.get(f"/styles/{style.id}"))
+    assert f"/users/{style.artist_id}" in page.links()
+    assert page.all("form", action=f"/users/{style.artist_id}/follow")
+    follows.follow(session, user=buyer, followed_id=style.artist_id)
+    session.commit()
+    page = Page(buyer_client.get(f"/styles/{style.id}"))
+    assert page.all("form", action=f"/users/{style.artist_id}/unfollow")
+    assert "1 follower" in page.text
+    assert Page(client.get(f"/styles/{style.id}")).all("form", **{"class": "follow"}) == []
+
+
+@pytest.mark.parametrize(
+    "columns, told",
+    [
+        ({"valid_to": TODAY - timedelta(days=1)}, "was offered until"),
+        ({"valid_from": TODAY + timedelta(days=1)}, "will be offered from"),
+    ],
+)
+def test_a_style_outside_its_days_takes_no_orders(session, buyer_client, style, columns, told):
+    if "valid_to" in columns:
+        style.valid_from = TODAY - timedelta(days=9)
+    for name, value in columns.items():
+        setattr(style, name, value)
+    session.commit()
+    page = Page(buyer_client.get(f"/styles/{style.id}"))
+    assert page.all("form", id="order") == []
+    assert told in page.text
+
+
+# ── The artist's terms ───────────────────────────────────────────────────────────────────────
+
+
+def terms(page, **changes):
+    """What the form of the terms would send."""
+    fields = {
+        "csrf_token": page.all("input", name="csrf_token")[0]["value"],
+        "description": "Piers in ink.",
+        "price_tokens": page.all("input", name="price_tokens")[0]["value"],
+        "license_type": page.all("option", selected="")[0]["value"],
+        "valid_to": page.all("input", name="valid_to")[0]["value"],
+    }
+    return fields | changes
+
+
+def test_the_artist_changes_the_terms_by_a_plain_form(session, artist_client, style):
+    address = f"/styles/{style.id}"
+    form = terms(Page(artist_client.get(address)), price_tokens="25", description="New words.")
+    until = str(TODAY + timedelta(days=30))
+    artist_client.csrf_token = None
+    answer = artist_client.post(f"{address}/terms", data=form | {"valid_to": until})
+    assert answer.status_code == 303
+    page = Page(artist_client.get(answer.headers["Location"]))
+    assert "Saved." in page.text
+    assert "Make 1 picture · 25 tokens" in page.text
+    assert page.all("input", name="valid_to")[0]["value"] == until
+    session.refresh(style)
+    assert (style.price_tokens, style.description) == (25, "New words.")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"price_tokens": "0"},
+        {"price_tokens": ""},
+        {"description": " "},
+        {"valid_to": "soon"},
+        {"valid_to": str(TODAY)},
+    ],
+)
+def test_wrong_terms_are_told_beside_their_field_and_change_nothing(
+    session, artist_client, style, wrong
+):
+    address = f"/styles/{style.id}"
+    form = terms(Page(artist_client.get(address)), license_type="personal", **wrong)
+    answer = artist_client.post(f"{address}/terms", data=form)
+    page = Page(answer)
+    assert answer.status_code == 422
+    [field] = wrong
+    bad = [each for each in page.all("input") + page.all("textarea") if "aria-invalid" in each]
+    assert [each["name"] for each in bad] == [field]
+    assert page.all("p", id=bad[0]["aria-describedby"])
+    assert page.all("option", selected="")[0]["value"] == "personal"  # as it was sent
+    session.refresh(style)
+    assert (style.price_tokens, style.license_type) == (10, "commercial")
+
+
+def test_the_artist_ends_the_sale_and_opens_it_again(session, artist_client, client, style):
+    address = f"/styles/{style.id}"
+
+    def press(value):
+        answer = artist_client.post(f"{address}/terms", data={"is_active": value})
+        assert answer.status_code == 303
+
+    press("false")
+    assert client.get(address).status_code == 404
+    page = Page(artist_client.get(address))
+    assert "Not on sale" in page.text
+    assert page.all("form", id="order") == []
+    press("true")
+    assert client.get(address).status_code == 200
+
+
+def test_a_second_style_is_not_offered_again_and_the_first_is_named(
+    session, storage, artist, artist_client, style
+):
+    offers.edit(
+        session,
+        user=session.get(User, artist.user_id),
+        style_id=style.id,
+        changes={"is_active": False},
+    )
+    now = making.style(session, storage, of=artist)
+    session.commit()
+    answer = artist_client.post(f"/styles/{style.id}/terms", data={"is_active": "true"})
+    assert answer.status_code == 403
+    assert f"/styles/{now.id}" in Page(answer).links()
+
+
+def test_only_the_artist_finds_the_terms_and_what_the_style_earned(
+    session, artist_client, buyer_client, buyer, style, finish
+):
+    finish(making.order(session, buyer, style)[0])
+    address = f"/styles/{style.id}"
+    assert "Earned 10 tokens" in Page(artist_client.get(address)).text
+    page = Page(buyer_client.get(address))
+    assert page.all("section", id="terms") == []
+    form = terms(Page(artist_client.get(address)), csrf_token=buyer_client.csrf_token)
+    assert buyer_client.post(f"{address}/terms", data=form).status_code == 403
+
+
+def test_an_administrator_may_look_and_change_nothing(session, sign_in, style):
+    client = sign_in(making.user(session, role="admin"))
+    assert Page(client.get(f"/styles/{style.id}")).all("section", id="terms") == []
+
+
+@pytest.mark.parametrize("who", ["artist_client", "buyer_client", "client"])
+def test_the_page_of_a_style_asks_as_often_as_it_may(
+    request, session, storage, buyer, style, finish, who
+):
+    looking = request.getfixturevalue(who)
+    for _ in range(2):
+        finish(making.order(session, buyer, style)[0], is_public=True)
+    with statements(session) as seen:
+        assert looking.get(f"/styles/{style.id}").status_code == 200
+    assert len(seen) <= MOST_STATEMENTS

@@ -12,12 +12,6 @@ AMOUNT = 10_000
 
 
 @pytest.fixture
-def toss():
-    with toss_server() as running:
-        yield running
-
-
-@pytest.fixture
 def api(toss):
     with httpx.Client(base_url=toss.url, auth=(SECRET_KEY, "")) as client:
         yield client

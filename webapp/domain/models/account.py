@@ -50,6 +50,14 @@ class User(Base):
         UniqueConstraint("username"),
         CheckConstraint(one_of("role", Role), name="role"),
         CheckConstraint("language IN ('en', 'ko')", name="language"),
+        Index("ix_users_recent", "created_at", "id", postgresql_where="deleted_at IS NULL"),
+        Index(
+            "ix_users_closed",
+            "created_at",
+            "id",
+            postgresql_where="NOT is_active AND deleted_at IS NULL",
+        ),
+        Index("ix_users_role", "role", "created_at", "id", postgresql_where="deleted_at IS NULL"),
         # Only artists are searched and ranked: the indexes leave out everybody else.
         Index(
             "ix_users_grams",

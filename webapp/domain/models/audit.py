@@ -13,6 +13,7 @@ class AuditEntry(Base):
     __tablename__ = "audit_entries"
     __table_args__ = (
         Index("ix_audit_entries_recent", "created_at", "id"),
+        Index("ix_audit_entries_type", "object_type", "created_at", "id"),
         Index("ix_audit_entries_object", "object_type", "object_id", "created_at", "id"),
         Index("ix_audit_entries_admin", "admin_id", "created_at", "id"),
     )

@@ -20,11 +20,14 @@ class Comment(Base):
             postgresql_where="parent_id IS NULL",
         ),
         Index("ix_comments_replies", "parent_id", "created_at", "id"),
+        Index("ix_comments_of_person", "user_id", "created_at", "id"),
+        Index("ix_comments_recent", "created_at", "id"),
+        Index("ix_comments_hidden", "created_at", "id", postgresql_where="is_hidden"),
     )
 
     id: Mapped[Id]
     generation_id: Mapped[int] = mapped_column(ForeignKey("generations.id"))
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("comments.id", ondelete="CASCADE"))
     content: Mapped[str] = mapped_column(String(500))
     is_hidden: Mapped[bool] = mapped_column(server_default="false")

@@ -91,6 +91,8 @@ class Transfer(Base):
             unique=True,
             postgresql_where="purchase_id IS NOT NULL",
         ),
+        Index("ix_transfers_recent", "created_at", "id"),
+        Index("ix_transfers_kind", "kind", "created_at", "id"),
         Index("ix_transfers_debit", "debit_account_id", "kind", "created_at", "id"),
         Index("ix_transfers_credit", "credit_account_id", "kind", "created_at", "id"),
     )

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, U
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.domain.db import Base
-from webapp.domain.models.columns import CreatedAt, Id, one_of
+from webapp.domain.models.columns import CreatedAt, Id, Json, one_of
 
 
 class NotificationType(StrEnum):
@@ -49,5 +49,7 @@ class Notification(Base):
     target_type: Mapped[str] = mapped_column(String(20))
     target_id: Mapped[int] = mapped_column(BigInteger)
     dedupe_key: Mapped[str] = mapped_column(String(100))
+    # Not `metadata`: that name is SQLAlchemy's own.
+    details: Mapped[Json] = mapped_column("metadata", server_default="{}")
     is_read: Mapped[bool] = mapped_column(server_default="false")
     created_at: Mapped[CreatedAt]

@@ -55,7 +55,16 @@ class Report(Base):
             unique=True,
             postgresql_where="status = 'open'",
         ),
+        Index(
+            "ix_reports_open_of",
+            "target_type",
+            "target_id",
+            "created_at",
+            "id",
+            postgresql_where="status = 'open'",
+        ),
         Index("ix_reports_queue", "status", "created_at", "id"),
+        Index("ix_reports_all", "created_at", "id"),
     )
 
     id: Mapped[Id]

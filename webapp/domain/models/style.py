@@ -15,6 +15,7 @@ from webapp.domain.models.columns import (
     ObjectKey,
     Sha256,
     Tags,
+    Time,
     grams_of,
     one_of,
 )
@@ -58,6 +59,10 @@ class Style(Base):
             "training_status <> 'completed' OR adapter_sha256 IS NOT NULL",
             name="completed_has_adapter",
         ),
+        CheckConstraint(
+            "num_nulls(rights_statement, rights_version, rights_agreed_at) IN (0, 3)",
+            name="rights_whole",
+        ),
         Index(
             "uq_styles_one_active",
             "artist_id",
@@ -88,6 +93,9 @@ class Style(Base):
             postgresql_where="is_active AND NOT is_flagged",
             postgresql_include=["training_status", "license_type", "artist_id"],
         ),
+        Index("ix_styles_all", "created_at", "id"),
+        Index("ix_styles_flagged", "created_at", "id", postgresql_where="is_flagged"),
+        Index("ix_styles_off", "created_at", "id", postgresql_where="NOT is_active"),
         Index("ix_styles_artist", "artist_id", "created_at", "id"),
         Index("ix_styles_tags", "tags", postgresql_using="gin"),
         Index("ix_styles_grams", "name_grams", postgresql_using="gin"),
@@ -116,6 +124,11 @@ class Style(Base):
     adapter_sha256: Mapped[Sha256 | None]
     thumbnail_key: Mapped[ObjectKey | None]
     sample_keys: Mapped[JsonList]
+    rights_statement: Mapped[str | None] = mapped_column(
+        Text, comment="what the artist agreed to, word for word"
+    )
+    rights_version: Mapped[str | None] = mapped_column(String(20))
+    rights_agreed_at: Mapped[Time | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
     name_grams: Mapped[list[str]] = grams_of("name::text")
@@ -165,6 +178,9 @@ class Tag(Base):
             "name",
             postgresql_where="is_active AND NOT is_flagged AND usage_count > 0",
         ),
+        Index("ix_tags_recent", "created_at", "id"),
+        Index("ix_tags_flagged", "created_at", "id", postgresql_where="is_flagged"),
+        Index("ix_tags_off", "created_at", "id", postgresql_where="NOT is_active"),
         Index("ix_tags_prefix", "name", postgresql_ops={"name": "text_pattern_ops"}),
         Index("ix_tags_grams", "name_grams", postgresql_using="gin"),
     )

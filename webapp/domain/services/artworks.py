@@ -1,8 +1,8 @@
 """Training images: what an artist uploads, checked in the request, stored for validation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
@@ -48,6 +48,9 @@ class DeclaredFile:
     tags: tuple[str, ...] = ()
 
 
+File = TypeVar("File", UploadedImage, DeclaredFile)
+
+
 @dataclass(frozen=True)
 class Upload:
     """Where one declared file goes."""
@@ -72,57 +75,65 @@ def inspect(uploaded: list[UploadedImage]) -> list[images.ImageHeader]:
     """Return the headers of all files, or raise the first bad one's error naming every bad one."""
     headers: list[images.ImageHeader] = []
     bad: list[dict[str, Any]] = []
+    first_with: dict[str, int] = {}
     for idx, file in enumerate(uploaded):
         try:
-            headers.append(images.inspect(file.data, images.TRAINING_IMAGE))
+            header = images.inspect(file.data, images.TRAINING_IMAGE)
         except images.BadImage as error:
-            bad.append(
-                {
-                    "idx": idx,
-                    "filename": file.filename,
-                    "code": error.code,
-                    "actual": error.actual,
-                    "limit": error.limit,
-                }
-            )
-    if bad:
-        raise IMAGE_ERRORS[bad[0]["code"]](images=bad)
-    first_with: dict[str, int] = {}
-    twins = [
-        {
-            "idx": idx,
-            "filename": uploaded[idx].filename,
-            "code": DuplicateImage.code,
-            "duplicate_of": first_with[header.sha256],
-        }
-        for idx, header in enumerate(headers)
-        if first_with.setdefault(header.sha256, idx) != idx
-    ]
-    if twins:
-        raise DuplicateImage(images=twins, duplicate_of=twins[0]["duplicate_of"])
+            bad.append(_bad(idx, file, error.code, error.actual, error.limit))
+            continue
+        headers.append(header)
+        twin = first_with.setdefault(header.sha256, idx)
+        if twin != idx:
+            bad.append(_bad(idx, file, DuplicateImage.code) | {"duplicate_of": twin})
+    _refuse(bad)
     return headers
 
 
 def check_declared(files: list[DeclaredFile]) -> None:
     """Raise the error of files that are declared too heavy or of another type."""
     limits = images.TRAINING_IMAGE
-    named = [(idx, file) for idx, file in enumerate(files)]
-    foreign = [(idx, file) for idx, file in named if file.content_type not in EXTENSIONS]
-    if foreign:
-        raise InvalidImageFormat(
-            images=[_declared(idx, file, InvalidImageFormat.code) for idx, file in foreign],
-            accepted=sorted(EXTENSIONS),
-        )
-    heavy = [(idx, file) for idx, file in named if file.size > limits.max_bytes]
-    if heavy:
-        raise ImageSizeExceeded(
-            images=[_declared(idx, file, ImageSizeExceeded.code) for idx, file in heavy],
-            max_bytes=limits.max_bytes,
-        )
+    bad: list[dict[str, Any]] = []
+    for idx, file in enumerate(files):
+        if file.content_type not in EXTENSIONS:
+            formats = ", ".join(limits.formats)
+            bad.append(_bad(idx, file, InvalidImageFormat.code, file.content_type, formats))
+        elif file.size > limits.max_bytes:
+            bad.append(_bad(idx, file, ImageSizeExceeded.code, file.size, limits.max_bytes))
+    _refuse(bad)
 
 
-def _declared(idx: int, file: DeclaredFile, code: str) -> dict[str, Any]:
-    return {"idx": idx, "filename": file.filename, "code": code}
+def _bad(
+    idx: int,
+    file: UploadedImage | DeclaredFile,
+    code: str,
+    actual: int | str | None = None,
+    limit: int | str | None = None,
+) -> dict[str, Any]:
+    named = {"idx": idx, "filename": file.filename}
+    return named | {"code": code, "actual": actual, "limit": limit}
+
+
+def _refuse(bad: list[dict[str, Any]]) -> None:
+    if not bad:
+        return
+    first = bad[0]
+    allowed = images.TRAINING_IMAGE.allowed(first["code"])
+    if first["code"] == DuplicateImage.code:
+        allowed = {"duplicate_of": first["duplicate_of"]}
+    raise IMAGE_ERRORS[first["code"]](images=bad, **allowed)
+
+
+def with_clean_tags(session: Session, files: list[File]) -> list[File]:
+    """Return the files with their tags as they are kept.
+
+    Raises ValidationFailed, InvalidTagLanguage and TagNotAllowed.
+    """
+    clean = [tags.normalise(file.tags, field="image_tags") for file in files]
+    if any(len(words) > MAX_IMAGE_TAGS for words in clean):
+        raise ValidationFailed(fields={"image_tags": [f"At most {MAX_IMAGE_TAGS} tags."]})
+    tags.refuse_blocked(session, {word for words in clean for word in words})
+    return [replace(file, tags=tuple(words)) for file, words in zip(files, clean, strict=True)]
 
 
 def add_images(
@@ -134,12 +145,10 @@ def add_images(
     *,
     first_idx: int,
 ) -> None:
-    """Store checked files and add their rows."""
+    """Store checked files, with clean tags, and add their rows."""
     for idx, (file, header) in enumerate(zip(uploaded, headers, strict=True), first_idx):
         content_type = f"image/{header.format.lower()}"
-        artwork = _new_artwork(
-            session, style, idx, file.filename, header.size, content_type, file.tags
-        )
+        artwork = _new_artwork(session, style, idx, file, header.size, content_type)
         artwork.width, artwork.height = header.width, header.height
         storage.put(artwork.upload_key, file.data, content_type=content_type)
     session.flush()
@@ -148,9 +157,9 @@ def add_images(
 def add_declared(
     session: Session, storage: Storage, style: Style, files: list[DeclaredFile], *, first_idx: int
 ) -> list[Upload]:
-    """Add rows for files to come and return where each goes."""
+    """Add rows for files to come, with clean tags, and return where each goes."""
     artworks = [
-        _new_artwork(session, style, idx, file.filename, file.size, file.content_type, file.tags)
+        _new_artwork(session, style, idx, file, file.size, file.content_type)
         for idx, file in enumerate(files, first_idx)
     ]
     session.flush()
@@ -161,26 +170,21 @@ def _new_artwork(
     session: Session,
     style: Style,
     idx: int,
-    filename: str,
+    file: UploadedImage | DeclaredFile,
     size: int,
     content_type: str,
-    image_tags: tuple[str, ...],
 ) -> Artwork:
     name_tag = style.tags[0]
-    clean = tags.normalise(image_tags, field="image_tags")
-    if len(clean) > MAX_IMAGE_TAGS:
-        raise ValidationFailed(fields={"image_tags": [f"At most {MAX_IMAGE_TAGS} tags."]})
-    tags.refuse_blocked(session, clean)
     artwork = Artwork(
         style_id=style.id,
         idx=idx,
-        filename=filename,
+        filename=file.filename,
         upload_key=object_key("uploads", EXTENSIONS[content_type]),
         declared_size=size,
         content_type=content_type,
-        tags=[name_tag, *(tag for tag in clean if tag != name_tag)],
+        tags=[name_tag, *(tag for tag in file.tags if tag != name_tag)],
     )
-    style.tags = [*style.tags, *(tag for tag in clean if tag not in style.tags)]
+    style.tags = [*style.tags, *(tag for tag in file.tags if tag not in style.tags)]
     session.add(artwork)
     return artwork
 

@@ -15,6 +15,7 @@ from webapp.domain.errors import CommentNotFound
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import User
 from webapp.domain.models.comment import Comment
+from webapp.domain.models.generation import Generation
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
 from webapp.domain.services import generations
 from webapp.domain.viewing import Viewer, signed_url
@@ -58,6 +59,33 @@ def detail(
     """Return one comment with its first replies."""
     row = session.execute(_with_authors().where(Comment.id == comment_id)).one()
     return _view(storage, viewer, row, _first_replies(session, [row])[row.id])
+
+
+def thread(
+    session: Session, storage: Storage, *, comment_id: int, viewer: Viewer
+) -> dict[str, Any]:
+    """Return the comment to which one belongs, that one among its first replies, and its image.
+
+    Raises CommentNotFound, and GenerationNotFound when one may not see the image.
+    """
+    sought = session.execute(_with_authors().where(Comment.id == comment_id)).one_or_none()
+    if sought is None:
+        raise CommentNotFound(id=comment_id)
+    generations.visible(session, viewer, sought.generation_id)
+    first = sought
+    if sought.parent_id is not None:
+        first = session.execute(_with_authors().where(Comment.id == sought.parent_id)).one()
+    replies = _first_replies(session, [first])[first.id]
+    if sought is not first and all(reply.id != comment_id for reply in replies):
+        replies.append(sought)
+    return _view(storage, viewer, first, replies) | {"generation_id": first.generation_id}
+
+
+def count_of_image(session: Session, generation_id: int) -> int:
+    """Return how many comments an image has, replies among them."""
+    return session.scalars(
+        select(Generation.comment_count).where(Generation.id == generation_id)
+    ).one()
 
 
 def _check_here(session: Session, generation_id: int, comment_id: int) -> None:

@@ -73,8 +73,8 @@ def edit(session: Session, *, user: User, comment_id: int, content: str) -> None
         raise CommentNotFound(id=comment_id)
 
 
-def delete(session: Session, *, user: User, comment_id: int) -> None:
-    """Delete a comment and its replies, as its author or an administrator.
+def delete(session: Session, *, user: User, comment_id: int) -> int:
+    """Delete a comment and its replies, as its author or an administrator; return its image's id.
 
     One's own words can be taken back wherever they stand. Raises CommentNotFound and Forbidden.
     """
@@ -99,6 +99,7 @@ def delete(session: Session, *, user: User, comment_id: int) -> None:
     _count(session, comment.generation_id, -len(gone))
     if comment.parent_id is not None:
         _count_replies(session, comment.parent_id, -1)
+    return int(comment.generation_id)
 
 
 def _found(session: Session, comment_id: int) -> AnyRow:

@@ -10,15 +10,17 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 BATCH = 1000
+TAG_BATCH = 1  # one popular tag alone stands on hundreds of thousands of images
 
 
 @dataclass(frozen=True)
 class Counter:
-    """A column and the subquery that counts what it stands for, for the row `id`."""
+    """A column, the subquery that counts what it stands for, and how many rows to take at once."""
 
     table: str
     column: str
     truth: str
+    batch: int = BATCH
 
     def __str__(self) -> str:
         return f"{self.table}.{self.column}"
@@ -48,6 +50,15 @@ COUNTERS = (
     Counter(
         "users", "follower_count", "SELECT count(*) FROM follows WHERE followed_id = counted.id"
     ),
+    Counter(
+        "tags",
+        "usage_count",
+        "SELECT (SELECT count(*) FROM generations"
+        " WHERE status = 'completed' AND prompt_tags @> ARRAY[counted.name])"
+        " + (SELECT count(*) FROM styles"
+        " WHERE training_status = 'completed' AND tags @> ARRAY[counted.name])",
+        batch=TAG_BATCH,
+    ),
 )
 
 
@@ -61,7 +72,7 @@ class Repair:
 
 
 def recount(
-    session: Session, counter: Counter, *, after: int = 0, limit: int = BATCH
+    session: Session, counter: Counter, *, after: int = 0, limit: int | None = None
 ) -> tuple[list[Repair], int | None]:
     """Put the next rows right; return what was wrong, and the last id, None after the last row.
 
@@ -75,7 +86,7 @@ def recount(
             FROM (SELECT id, {counter.column}, ({counter.truth}) AS truth
                   FROM {counter.table} AS counted WHERE id > :after ORDER BY id LIMIT :limit
             ) AS batch"""),
-        {"after": after, "limit": limit},
+        {"after": after, "limit": limit or counter.batch},
     ).one()
     return (_repair(session, counter, suspects) if suspects else []), last
 
@@ -89,9 +100,12 @@ def _repair(session: Session, counter: Counter, suspects: list[int]) -> list[Rep
     ).all()
     repaired = session.execute(
         text(f"""
-            UPDATE {counter.table} AS counted SET {counter.column} = ({counter.truth})
-            WHERE id = ANY(:ids) AND {counter.column} <> ({counter.truth})
-            RETURNING id, {counter.column} AS now"""),
+            WITH recounted AS MATERIALIZED (
+                SELECT id, ({counter.truth}) AS truth
+                FROM {counter.table} AS counted WHERE id = ANY(:ids))
+            UPDATE {counter.table} AS wrong SET {counter.column} = truth
+            FROM recounted WHERE wrong.id = recounted.id AND {counter.column} <> truth
+            RETURNING wrong.id, truth AS now"""),
         {"ids": suspects},
     ).all()
     now = {row.id: row.now for row in repaired}

@@ -7,7 +7,6 @@ from sqlalchemy import (
     Select,
     any_,
     delete,
-    exists,
     func,
     select,
     update,
@@ -20,6 +19,7 @@ from webapp.domain.models.account import User
 from webapp.domain.models.follow import Follow
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.style import Style
+from webapp.domain.pagination import has
 from webapp.domain.services import accounts, notifications
 
 
@@ -28,12 +28,31 @@ def by_followed(user_id: int | None, person: InstrumentedAttribute[int]) -> Colu
     return _among(person, select(Follow.followed_id).where(Follow.follower_id == user_id))
 
 
-def in_style_of_followed(
-    user_id: int | None, style: InstrumentedAttribute[int]
+def by_or_after_followed(
+    user_id: int | None, person: InstrumentedAttribute[int], style: InstrumentedAttribute[int]
 ) -> ColumnElement[bool]:
-    """Return the condition that somebody follows the artist of the style of a column."""
+    """Return the condition that somebody follows the person, or the artist of the style."""
     followed = select(Style.id).join(Follow, Follow.followed_id == Style.artist_id)
-    return _among(style, followed.where(Follow.follower_id == user_id))
+    return by_followed(user_id, person) | _among(
+        style, followed.where(Follow.follower_id == user_id)
+    )
+
+
+def each_by_followed(
+    user_id: int | None, person: InstrumentedAttribute[int]
+) -> ColumnElement[bool]:
+    """Return the condition of `by_followed` in the words for a few rows: it is asked of each."""
+    followed = select(Follow.followed_id).where(Follow.follower_id == user_id)
+    return has(followed.where(Follow.followed_id == person))
+
+
+def each_by_or_after_followed(
+    user_id: int | None, person: InstrumentedAttribute[int], style: InstrumentedAttribute[int]
+) -> ColumnElement[bool]:
+    """Return the same condition in the words for a few rows: it is asked of each."""
+    followed = select(Follow.followed_id).where(Follow.follower_id == user_id)
+    of_artist = followed.join(Style, Style.artist_id == Follow.followed_id)
+    return each_by_followed(user_id, person) | has(of_artist.where(Style.id == style))
 
 
 def _among(column: InstrumentedAttribute[int], ids: Select[int]) -> ColumnElement[bool]:
@@ -44,7 +63,12 @@ def _among(column: InstrumentedAttribute[int], ids: Select[int]) -> ColumnElemen
 
 def is_followed_by(user_id: int) -> ColumnElement[bool]:
     """Return the condition that somebody follows the user of a row."""
-    return exists().where(Follow.follower_id == user_id, Follow.followed_id == User.id)
+    return each_by_followed(user_id, User.id)
+
+
+def is_following(session: Session, *, user_id: int, followed_id: int) -> bool:
+    """Tell whether somebody follows a person."""
+    return session.get(Follow, (user_id, followed_id)) is not None
 
 
 def follow(session: Session, *, user: User, followed_id: int) -> int:

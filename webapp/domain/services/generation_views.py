@@ -9,12 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from webapp.domain.errors import (
     GenerationNotFound,
-    GenerationStillProcessing,
-    NotFound,
     ValidationFailed,
 )
 from webapp.domain.gateways.storage import Storage
@@ -27,11 +25,11 @@ from webapp.domain.services import follows, generations, ledger, likes
 from webapp.domain.services.licenses import certificate_url
 from webapp.domain.services.moderation_views import ModerationFilter
 from webapp.domain.settings import settings
-from webapp.domain.viewing import Viewer, signed_url, tag_conditions
+from webapp.domain.viewing import Viewer, flags, matching, signed_url, tag_conditions
 
 FINAL = frozenset({GenerationStatus.COMPLETED, GenerationStatus.FAILED, GenerationStatus.CANCELED})
+UNFINISHED = sorted(set(GenerationStatus) - FINAL)
 REFUNDED = frozenset({GenerationStatus.FAILED, GenerationStatus.CANCELED})
-VARIANTS = {"full": "image_key", "preview": "preview_key", "thumb": "thumbnail_key"}
 
 COLUMNS = (
     *(column for column in Generation.__table__.columns if column.name != "image_size"),
@@ -83,8 +81,10 @@ class OwnFilter:
     """What of one's own images somebody wants; None means all."""
 
     status: str | None = None
+    unfinished: bool = False
     is_public: bool | None = None
     style_id: int | None = None
+    ids: tuple[int, ...] | None = None
 
 
 def detail(
@@ -99,6 +99,13 @@ def detail(
     if viewer.may_manage(row.user_id):
         return _owner_view(storage, row)
     return _public_view(storage, row)
+
+
+def moderated(session: Session, storage: Storage, *, generation_id: int) -> dict[str, Any]:
+    """Return one generation as the list of administrators shows it."""
+    return _moderated(
+        storage, session.execute(_with_all(None).where(Generation.id == generation_id)).one()
+    )
 
 
 def order_created(session: Session, storage: Storage, order: Order) -> dict[str, Any]:
@@ -138,73 +145,50 @@ def is_final(view: dict[str, Any]) -> bool:
     return view["status"] in FINAL
 
 
-def image_url(
-    session: Session,
-    storage: Storage,
-    *,
-    generation_id: int,
-    viewer: Viewer,
-    variant: str,
-    download: bool,
-) -> str:
-    """Return a short-lived URL of the signed image or a smaller copy.
-
-    Raises GenerationNotFound, GenerationStillProcessing, or NotFound after a failure.
-    """
-    row = session.execute(
-        select(*Generation.__table__.columns).where(Generation.id == generation_id)
-    ).one_or_none()
-    if row is None or not generations.may_see(viewer, row):
-        raise GenerationNotFound(id=generation_id)
-    if row.status not in FINAL:
-        raise GenerationStillProcessing(generation_ids=[generation_id])
-    key = row._mapping[VARIANTS[variant]]  # noqa: SLF001 - the public mapping of a Row
-    url = signed_url(
-        storage, key, download_name=_download_name(generation_id, key, download=download)
-    )
-    if url is None:
-        raise NotFound(resource="image")
-    return url
-
-
-def _download_name(generation_id: int, key: str | None, *, download: bool) -> str | None:
-    extension = (key or "").rpartition(".")[2]
-    return f"style-license-{generation_id}.{extension}" if download else None
-
-
 def own(
     session: Session, storage: Storage, *, user_id: int, wanted: OwnFilter, page: PageRequest
 ) -> Page:
     """List a person's own images, newest first."""
-    conditions = [Generation.user_id == user_id, Generation.deleted_at.is_(None)]
-    if wanted.status is not None:
-        conditions.append(Generation.status == wanted.status)
-    if wanted.is_public is not None:
-        conditions.append(Generation.is_public.is_(wanted.is_public))
-    if wanted.style_id is not None:
-        conditions.append(Generation.style_id == wanted.style_id)
+    conditions = [
+        Generation.deleted_at.is_(None),
+        *flags((Generation.is_public, wanted.is_public)),
+        *matching(
+            (Generation.user_id, user_id),
+            (Generation.status, wanted.status),
+            (Generation.style_id, wanted.style_id),
+        ),
+    ]
+    if wanted.unfinished:
+        conditions.append(Generation.status.in_(UNFINISHED))
+    if wanted.ids is not None:
+        conditions.append(Generation.id.in_(wanted.ids))
     keyset = _keyset("recent", {"list": "own", "user_id": user_id, **vars(wanted)})
-    ids = keyset.apply(select(Generation.id).where(*conditions), page)
-    rows = session.execute(keyset.look_up(_with_all(user_id), ids)).all()
-    return keyset.page(rows, page, lambda row: _owner_view(storage, row))
+    rows = select(Generation.id, Generation.created_at).where(*conditions)
+    # Few are being made at a time: of somebody with very many, none of the others is looked at.
+    is_few = wanted.unfinished or wanted.ids is not None
+    ids = keyset.gather(rows, page) if is_few else keyset.apply(rows, page)
+    shown = session.execute(keyset.look_up(_with_all(user_id), ids)).all()
+    return keyset.page(shown, page, lambda row: _owner_view(storage, row))
 
 
 def for_admin(
     session: Session, storage: Storage, *, wanted: ModerationFilter, page: PageRequest
 ) -> Page:
     """List images in every state, newest first; `q` is a tag of the prompt."""
-    conditions: list[ColumnElement[bool]] = [Generation.deleted_at.is_(None)]
-    if wanted.is_flagged is not None:
-        conditions.append(Generation.is_flagged.is_(wanted.is_flagged))
-    if wanted.user_id is not None:
-        conditions.append(Generation.user_id == wanted.user_id)
-    if wanted.q is not None:
-        conditions.append(Generation.prompt_tags.contains([wanted.q.lower()]))
+    tag = wanted.q and wanted.q.lower()
     keyset = _keyset("recent", {"list": "admin", **vars(wanted)})
-    rows = session.execute(keyset.apply(_with_all(None).where(*conditions), page)).all()
-    return keyset.page(
-        rows, page, lambda row: _owner_view(storage, row) | {"is_flagged": row.is_flagged}
+    rows = keyset.find(
+        Generation,
+        select(Generation).where(
+            Generation.deleted_at.is_(None),
+            *flags((Generation.is_flagged, wanted.is_flagged)),
+            *matching((Generation.user_id, wanted.user_id)),
+        ),
+        page,
+        lambda ids: session.execute(keyset.look_up(_with_all(None), ids)).all(),
+        lambda image: [image.prompt_tags.contains([tag])] if tag else [],
     )
+    return keyset.page(rows, page, lambda row: _moderated(storage, row))
 
 
 def feed(
@@ -217,28 +201,26 @@ def feed(
     """
     keyset = _keyset(wanted.sort, {"list": "feed", **vars(wanted)})
     # Not "IS TRUE": only these very words let PostgreSQL use the feed's indexes.
-    conditions = [Generation.is_public, ~Generation.is_flagged]
-    for column, value in (
-        (Generation.style_id, wanted.style_id),
-        (Generation.user_id, wanted.user_id),
-    ):
-        if value is not None:
-            conditions.append(column == value)
-    shown = select(Generation).where(*conditions)
-    narrowing = _narrowing(Generation, viewer, wanted)
-    if wanted.artist_id is not None:
-        styles = select(Style.id).where(Style.artist_id == wanted.artist_id).subquery("styles_of")
-        of_style = _sortable(shown).where(Generation.style_id == styles.c.id, *narrowing)
-        rows = _looked_up(session, viewer, keyset, keyset.merge(styles, of_style, page))
-    elif not narrowing:
-        rows = _looked_up(session, viewer, keyset, keyset.apply(_sortable(shown), page))
+    shown = select(Generation).where(
+        *(Generation.is_public, ~Generation.is_flagged),
+        *matching((Generation.style_id, wanted.style_id), (Generation.user_id, wanted.user_id)),
+    )
+
+    def narrowing(image: type[Generation]) -> list[ColumnElement[bool]]:
+        return _narrowing(image, viewer, wanted)
+
+    def look_up(ids: AnySelect) -> Sequence[AnyRow]:
+        return _looked_up(session, viewer, keyset, ids)
+
+    if wanted.artist_id is None:
+        rows = keyset.find(Generation, shown, page, look_up, narrowing)
     else:
-        near = aliased(Generation, keyset.near(shown, page))
-        walked = select(near.id).where(*_narrowing(near, viewer, wanted))
-        rows = _looked_up(session, viewer, keyset, keyset.on(near).apply(walked, page))
-        if len(rows) <= page.limit:
-            every = keyset.gather(_sortable(shown).where(*narrowing), page)
-            rows = _looked_up(session, viewer, keyset, every)
+        styles = select(Style.id).where(Style.artist_id == wanted.artist_id).subquery("styles_of")
+        sortable = (Generation.id, Generation.like_count, Generation.created_at)
+        of_style = shown.with_only_columns(*sortable).where(
+            Generation.style_id == styles.c.id, *narrowing(Generation)
+        )
+        rows = look_up(keyset.merge(styles, of_style, page))
     return keyset.page(rows, page, lambda row: _card(storage, row))
 
 
@@ -248,22 +230,17 @@ def _narrowing(
     """Return the conditions that no index holds in the feed's order."""
     conditions = tag_conditions(image.prompt_tags, wanted.tags, wanted.tags_any)
     if wanted.following:
-        conditions.append(
-            follows.by_followed(viewer.user_id, image.user_id)
-            | follows.in_style_of_followed(viewer.user_id, image.style_id)
-        )
+        is_all = image is Generation
+        seen = follows.by_or_after_followed if is_all else follows.each_by_or_after_followed
+        conditions.append(seen(viewer.user_id, image.user_id, image.style_id))
     return conditions
-
-
-def _sortable(shown: AnySelect) -> AnySelect:
-    return shown.with_only_columns(Generation.id, Generation.like_count, Generation.created_at)
 
 
 def _looked_up(
     session: Session, viewer: Viewer, keyset: Keyset, ids: AnySelect
 ) -> Sequence[AnyRow]:
     statement = (
-        select(*FEED_COLUMNS, _is_liked(viewer.user_id))
+        select(*FEED_COLUMNS, likes.liked_by(viewer.user_id).label("is_liked"))
         .join(User, User.id == Generation.user_id)
         .join(Style, Style.id == Generation.style_id)
         .join(Artist, Artist.user_id == Style.artist_id)
@@ -284,13 +261,9 @@ def _keyset(sort: str, binding: dict[str, Any]) -> Keyset:
     return Keyset([*popular, *recent], binding)
 
 
-def _is_liked(user_id: int | None) -> ColumnElement[bool]:
-    return likes.liked_by(user_id).label("is_liked")
-
-
 def _with_all(viewer_id: int | None) -> AnySelect:
     return (
-        select(*COLUMNS, _is_liked(viewer_id))
+        select(*COLUMNS, likes.liked_by(viewer_id).label("is_liked"))
         .join(User, User.id == Generation.user_id)
         .join(Style, Style.id == Generation.style_id)
         .join(Artist, Artist.user_id == Style.artist_id)
@@ -365,6 +338,10 @@ def _owner_view(storage: Storage, row: AnyRow) -> dict[str, Any]:
         "failure": _failure(row),
         "batch_id": row.order_id,
     }
+
+
+def _moderated(storage: Storage, row: AnyRow) -> dict[str, Any]:
+    return _owner_view(storage, row) | {"is_flagged": row.is_flagged}
 
 
 def _failure(row: AnyRow) -> dict[str, Any] | None:

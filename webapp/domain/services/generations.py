@@ -1,7 +1,6 @@
 """Order images, cancel them, and end them: delivered and paid, or failed and refunded."""
 
 import secrets
-from datetime import UTC, datetime
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -27,7 +26,7 @@ from webapp.domain.models.job import JobKind
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.style import Style, TrainingStatus
 from webapp.domain.pagination import AnyRow
-from webapp.domain.services import accounts, ledger, licenses, notifications, tags
+from webapp.domain.services import accounts, ledger, licenses, notifications, offers, tags
 from webapp.domain.viewing import Viewer
 
 SEED_RANGE = 2**32
@@ -42,7 +41,7 @@ VISIBILITY = (
 )
 
 
-def may_see(viewer: Viewer, image: AnyRow) -> bool:
+def may_see(viewer: Viewer, image: AnyRow | Generation) -> bool:
     """Tell whether a viewer may see an image, given its owner, state and flags."""
     if image.deleted_at is not None:
         return False  # its owner left: it is gone for administrators too
@@ -90,11 +89,11 @@ def request(
     All or nothing: the caller's one commit makes all of it true. Image k gets seed + k.
     """
     accounts.stay(session, user.id)
-    style = _style_for_sale(session, style_id, user.id, expected_price_tokens)
     prompt = _prompt(session, prompt_tags, field="prompt_tags", at_least=1)
     negative = _prompt(session, negative_tags, field="negative_tags", at_least=0)
+    style = _style_for_sale(session, style_id, user.id, expected_price_tokens)
     total = style.price_tokens * count
-    available = ledger.spendable(session, user.id)
+    available = ledger.spendable(session, user.id, lock=True)
     if available < total:
         raise InsufficientTokens(required=total, available=available)
     order = Order(
@@ -156,8 +155,7 @@ def _style_for_sale(
         if style.artist_id != buyer_id:
             raise StyleNotFound(id=style_id)
         raise StyleNotReady(training_status=style.training_status)
-    today = datetime.now(UTC).date()
-    if style.valid_from > today or (style.valid_to is not None and style.valid_to < today):
+    if not offers.is_in_period(style.valid_from, style.valid_to):
         raise LicenseNotValid(
             valid_from=style.valid_from.isoformat(),
             valid_to=style.valid_to and style.valid_to.isoformat(),
@@ -218,7 +216,7 @@ def _own(session: Session, user_id: int, generation_id: int) -> Generation:
     if generation is None:
         raise GenerationNotFound(id=generation_id)
     if generation.user_id != user_id:
-        if generation.is_public and not generation.is_flagged:
+        if may_see(Viewer.of(session.get_one(User, user_id)), generation):
             raise Forbidden(owner=False)
         raise GenerationNotFound(id=generation_id)
     return generation
@@ -228,7 +226,7 @@ def cancel(session: Session, *, user_id: int, generation_id: int) -> Generation:
     """Cancel an image nobody has begun and give its tokens back."""
     generation = _own(session, user_id, generation_id)
     if generation.status == GenerationStatus.CANCELED:
-        raise AlreadyCanceled(canceled_at=generation.updated_at.isoformat())
+        raise AlreadyCanceled(canceled_at=ledger.refunded_at(session, generation_id))
     if not jobs.cancel_waiting(session, JobKind.GENERATION, generation_id):
         raise _not_cancelable(generation)
     canceled = pipelines.advance_generation(session, generation_id, GenerationStatus.CANCELED)

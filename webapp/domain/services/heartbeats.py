@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from sqlalchemy import func
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -35,3 +35,9 @@ def beat(
             where=Heartbeat.at <= NOW - every,
         )
     )
+
+
+def heard(session: Session) -> list[Heartbeat]:
+    """Return the last heartbeat of every part, by name."""
+    newest = select(Heartbeat).order_by(Heartbeat.name)
+    return list(session.scalars(newest.execution_options(populate_existing=True)))

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from psycopg2.errors import QueryCanceled
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import IdempotencyConflict
@@ -36,7 +38,7 @@ def run_once(
 
     The key's row is claimed first, so a parallel twin waits for this transaction and then finds
     the answer; a failed run rolls the claim back, so a refused request is not stored.
-    Raises IdempotencyConflict when the key belongs to another body.
+    Raises IdempotencyConflict when the key belongs to another body, or its twin does not end.
     """
     if key is None:
         return Answer(run(), replayed=False)
@@ -50,12 +52,18 @@ def run_once(
             *mine, IdempotencyKey.created_at < func.clock_timestamp() - KEPT
         )
     )
-    claimed = session.execute(
+    claim = (
         insert(IdempotencyKey)
         .values(user_id=user_id, route=route, key=key, body_sha256=body_sha256)
         .on_conflict_do_nothing()
         .returning(IdempotencyKey.key)
-    ).first()
+    )
+    try:
+        claimed = session.execute(claim).first()
+    except OperationalError as error:
+        if isinstance(error.orig, QueryCanceled):  # its twin takes longer than a statement may
+            raise IdempotencyConflict(reason="in_progress") from None
+        raise
     if claimed is None:
         return _replay(session.scalars(select(IdempotencyKey).where(*mine)).one(), body_sha256)
     response = run()

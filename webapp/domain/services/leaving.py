@@ -5,9 +5,19 @@ ledger is never deleted and certificates stay readable. The person may come back
 though not to a second welcome bonus. An object whose key is forgotten here is collected later.
 
 Deactivated: somebody else has ordered an image in one of the person's styles, whatever became of
-it. Styles and history stay as evidence and buyers keep their images and certificates, but nothing
-is sold any more: the styles are switched off, the person's own images are shown to nobody, and the
-account opens to nobody until an administrator opens it again.
+it, or an administrator has closed the account. Styles and history stay as evidence and buyers keep
+their images and certificates, but nothing is sold any more: the styles are switched off, the
+person's own images are shown to nobody, and the account opens to nobody until an administrator
+opens it again.
+
+Opened again, the account is where it stopped, and nothing comes back by itself: what was switched
+off or hidden may have had its reason. The person switches a style on again (or an administrator
+does), as far as the slot is free, and shows images one by one. Training and orders that were under
+way when it was closed went on to their ends: buyers have paid, and a style that was learned
+meanwhile is off.
+
+Either way what was ordered for money and not paid is closed, and nothing is asked of the provider.
+A payment that is just being confirmed goes to its end, and its money goes back (`payments`).
 
 Whoever writes in a person's name holds `accounts.stay`, and whoever sells holds the style, so what
 happens at the same moment is either seen here or refused there.
@@ -46,7 +56,7 @@ from webapp.domain.models.like import Like
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Artwork, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import accounts
+from webapp.domain.services import accounts, purchases, tags
 
 UNFINISHED = (GenerationStatus.QUEUED, GenerationStatus.PROCESSING, GenerationStatus.RETRYING)
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('leaving'))")
@@ -69,12 +79,40 @@ def leave(session: Session, *, user: User, confirm: str) -> Farewell:
     user_id = user.id
     _hold_still(session, user_id)
     _refuse_unfinished(session, user_id)
-    accounts.end_all_sign_ins(session, user_id)
     if _others_depend_on(session, user_id):
-        _deactivate(session, user_id)
+        deactivate(session, user_id)
         return Farewell.DEACTIVATED
+    accounts.end_all_sign_ins(session, user_id)
+    purchases.close_pending(session, user_id)
     _delete(session, user_id)
     return Farewell.DELETED
+
+
+def deactivate(session: Session, user_id: int) -> None:
+    """Close an account whose row the caller has locked: nobody signs in, nothing is sold or shown.
+
+    All its sessions end, and what was ordered for money and not paid is closed. What is under way
+    goes on to its end.
+    """
+    accounts.end_all_sign_ins(session, user_id)
+    purchases.close_pending(session, user_id)
+    session.execute(update(User).where(User.id == user_id).values(is_active=False))
+    session.execute(
+        update(Style)
+        .where(Style.artist_id == user_id, Style.is_active)
+        .values(is_active=False, updated_at=func.clock_timestamp())
+    )
+    session.execute(
+        update(Generation)
+        .where(Generation.user_id == user_id, Generation.is_public)
+        .values(is_public=False, updated_at=func.clock_timestamp())
+    )
+
+
+def foresee(session: Session, user_id: int) -> Farewell:
+    """Return what would become of a person's account if they left now."""
+    depends = _others_depend_on(session, user_id)
+    return Farewell.DEACTIVATED if depends else Farewell.DELETED
 
 
 def _hold_still(session: Session, user_id: int) -> None:
@@ -122,28 +160,16 @@ def _others_depend_on(session: Session, user_id: int) -> bool:
     return session.scalar(foreign) is not None
 
 
-def _deactivate(session: Session, user_id: int) -> None:
-    session.execute(update(User).where(User.id == user_id).values(is_active=False))
-    session.execute(
-        update(Style)
-        .where(Style.artist_id == user_id, Style.is_active)
-        .values(is_active=False, updated_at=func.clock_timestamp())
-    )
-    session.execute(
-        update(Generation)
-        .where(Generation.user_id == user_id, Generation.is_public)
-        .values(is_public=False, updated_at=func.clock_timestamp())
-    )
-
-
 def _delete(session: Session, user_id: int) -> None:
     comment_ids = _delete_comments(session, user_id)
     _delete_notifications(session, user_id, comment_ids)
     _delete_likes(session, user_id)
     _delete_follows(session, user_id)
+    tags_used = _tags_used(session, user_id)
     _delete_images(session, user_id)
     _delete_styles(session, user_id)
     _delete_person(session, user_id)
+    tags.uncount_uses(session, tags_used)
 
 
 def _delete_comments(session: Session, user_id: int) -> list[int]:
@@ -192,6 +218,17 @@ def _delete_follows(session: Session, user_id: int) -> None:
     ).all()
     _count_down(session, User.follower_count, followed)
     session.execute(delete(Follow).where(Follow.followed_id == user_id))
+
+
+def _tags_used(session: Session, user_id: int) -> list[str]:
+    """Return the tags of the person's images and styles, each as often as it was counted."""
+    of_images = select(func.unnest(Generation.prompt_tags)).where(
+        Generation.user_id == user_id, Generation.status == GenerationStatus.COMPLETED
+    )
+    of_styles = select(func.unnest(Style.tags)).where(
+        Style.artist_id == user_id, Style.training_status == TrainingStatus.COMPLETED
+    )
+    return list(session.scalars(of_images.union_all(of_styles)))
 
 
 def _delete_images(session: Session, user_id: int) -> None:

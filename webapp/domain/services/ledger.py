@@ -6,6 +6,7 @@ by `balance >= amount`; read-then-write would let parallel requests spend the sa
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -103,6 +104,15 @@ def release(session: Session, generation: Generation) -> None:
 def refund(session: Session, generation: Generation) -> None:
     """Give the buyer of a failed or canceled generation everything back."""
     _settle(session, generation, generation.user_id, AccountKind.SPENDABLE, TransferKind.REFUND)
+
+
+def refunded_at(session: Session, generation_id: int) -> datetime:
+    """Return when the price of a failed or canceled generation went back to its buyer."""
+    return session.scalars(
+        select(Transfer.created_at).where(
+            Transfer.generation_id == generation_id, Transfer.kind == TransferKind.REFUND
+        )
+    ).one()
 
 
 def reverse(session: Session, generation: Generation) -> int:
@@ -215,16 +225,12 @@ def _account(session: Session, owner_id: int | None, kind: AccountKind) -> Accou
     return account
 
 
-def spendable(session: Session, user_id: int) -> int:
-    """Return what a person can spend."""
-    return (
-        session.scalar(
-            select(Account.balance).where(
-                Account.owner_id == user_id, Account.kind == AccountKind.SPENDABLE
-            )
-        )
-        or 0
+def spendable(session: Session, user_id: int, *, lock: bool = False) -> int:
+    """Return what a person can spend; locked, nobody else spends of it meanwhile."""
+    statement = select(Account.balance).where(
+        Account.owner_id == user_id, Account.kind == AccountKind.SPENDABLE
     )
+    return session.scalar(statement.with_for_update(key_share=True) if lock else statement) or 0
 
 
 def balances(session: Session, user_id: int) -> Balances:

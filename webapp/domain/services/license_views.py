@@ -1,5 +1,6 @@
 """What everybody may read of a certificate: who licensed which image, on which terms, and when."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,3 +67,11 @@ def certificate(session: Session, storage: Storage, *, public_id: str) -> dict[s
         "base_model": row.base_model,
         "signature_applied": True,  # no image is delivered without one
     }
+
+
+def states(session: Session, generation_ids: Sequence[int]) -> dict[int, str]:
+    """Return whether the licences of these images are valid or revoked, by image."""
+    found = select(Certificate.generation_id, Certificate.status).where(
+        Certificate.generation_id.in_(generation_ids)
+    )
+    return {row.generation_id: row.status for row in session.execute(found)}

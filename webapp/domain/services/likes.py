@@ -1,6 +1,6 @@
 """Like an image and take it back; the image's counter moves in the same commit as the like."""
 
-from sqlalchemy import ColumnElement, delete, exists, false, update
+from sqlalchemy import ColumnElement, delete, false, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -9,6 +9,7 @@ from webapp.domain.models.account import User
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.like import Like
 from webapp.domain.models.notification import NotificationType
+from webapp.domain.pagination import has
 from webapp.domain.services import accounts, generations, notifications
 from webapp.domain.viewing import Viewer
 
@@ -17,7 +18,8 @@ def liked_by(user_id: int | None) -> ColumnElement[bool]:
     """Return the condition that a person likes the generation of a row; nobody likes nothing."""
     if user_id is None:
         return false()
-    return exists().where(Like.generation_id == Generation.id, Like.user_id == user_id)
+    likes = select(Like.user_id).where(Like.user_id == user_id)
+    return has(likes.where(Like.generation_id == Generation.id))
 
 
 def like(session: Session, *, user: User, generation_id: int) -> int:

@@ -6,17 +6,16 @@ Each change locks its row, so that the audit log says what really was before.
 from typing import Any, TypeVar
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.domain.db import Base
 from webapp.domain.errors import (
+    AccountInactive,
     CommentNotFound,
     DomainError,
     Forbidden,
     GenerationNotFound,
     NotFound,
-    StyleLimitReached,
     StyleNotFound,
     TagNotFound,
     ValidationFailed,
@@ -27,7 +26,7 @@ from webapp.domain.models.generation import Generation
 from webapp.domain.models.license import Certificate, CertificateStatus
 from webapp.domain.models.report import Report, ReportStatus
 from webapp.domain.models.style import Style, Tag
-from webapp.domain.services import accounts, audit, generations
+from webapp.domain.services import accounts, audit, generations, leaving, offers
 
 Row = TypeVar("Row", bound=Base)
 Changes = dict[str, Any]
@@ -38,14 +37,15 @@ def decide_report(
 ) -> None:
     """Resolve or dismiss a report; a later decision replaces the one before. Raises NotFound."""
     report = _locked(session, Report, report_id, NotFound(resource="report", id=report_id))
-    report.resolution = reason
+    if (report.status, report.resolution) == (status, reason):
+        return
     report.resolved_at = func.clock_timestamp()
     audit.change(
         session,
         admin_id=admin.id,
         object_type="report",
         row=report,
-        values={"status": status},
+        values={"status": status, "resolution": reason},
         reason=reason,
     )
 
@@ -63,30 +63,25 @@ def change_tag(
 def change_style(
     session: Session, *, admin: User, style_id: int, changes: Changes, reason: str
 ) -> None:
-    """Flag a style or switch it off: hidden, no new images.
+    """Flag a style or switch it off: hidden, no new images; or take that back.
 
-    Raises StyleNotFound, and StyleLimitReached when switching on one of two.
+    Raises StyleNotFound; when switching on what `offers.make_room` raises, and ValidationFailed for
+    a style whose artist's account is closed.
     """
-    style = _locked(session, Style, style_id, StyleNotFound(id=style_id))
-    artist_id = style.artist_id
-    try:
-        with session.begin_nested():
-            audit.change(
-                session,
-                admin_id=admin.id,
-                object_type="style",
-                row=style,
-                values=changes,
-                reason=reason,
-            )
-            style.updated_at = func.clock_timestamp()
-    except IntegrityError as error:
-        other = session.scalar(
-            select(Style.id).where(
-                Style.artist_id == artist_id, Style.is_active, Style.id != style_id
-            )
-        )
-        raise StyleLimitReached(limit=1, style_id=other) from error
+    missing = StyleNotFound(id=style_id)
+    if changes.get("is_active"):
+        artist_id = session.scalar(select(Style.artist_id).where(Style.id == style_id))
+        if artist_id is None:
+            raise missing
+        _keep_open(session, artist_id, "is_active")
+        offers.lock_slot(session, artist_id)
+    style = _locked(session, Style, style_id, missing)
+    if changes.get("is_active") and not style.is_active:
+        offers.make_room(session, style)
+    audit.change(
+        session, admin_id=admin.id, object_type="style", row=style, values=changes, reason=reason
+    )
+    style.updated_at = func.clock_timestamp()
 
 
 def change_generation(
@@ -100,9 +95,15 @@ def change_generation(
 ) -> None:
     """Flag an image, show or hide it, revoke its licence or make it valid again.
 
-    Raises GenerationNotFound, and what `generations.check_can_be_public` raises.
+    Raises GenerationNotFound, what `generations.check_can_be_public` raises, and ValidationFailed
+    when an image is to be shown whose owner's account is closed.
     """
     missing = GenerationNotFound(id=generation_id)
+    if changes.get("is_public"):
+        owner_id = session.scalar(select(Generation.user_id).where(Generation.id == generation_id))
+        if owner_id is None:
+            raise missing
+        _keep_open(session, owner_id, "is_public")
     image = _locked(session, Generation, generation_id, missing)
     if image.deleted_at is not None:
         raise missing
@@ -129,6 +130,8 @@ def _change_license(
     )
     if certificate is None:
         raise ValidationFailed(fields={"license_status": ["This image has no licence yet."]})
+    if certificate.status == status:
+        return
     audit.change(
         session,
         admin_id=admin.id,
@@ -160,7 +163,7 @@ def change_comment(
 def change_user(
     session: Session, *, admin: User, user_id: int, changes: Changes, reason: str
 ) -> None:
-    """Give a person another role, or close and reopen an account; closing ends all sessions.
+    """Give a person another role, or close and reopen an account, by the rule of `leaving`.
 
     Raises NotFound, Forbidden for one's own role or account, and ValidationFailed for a role that
     the person cannot have.
@@ -175,8 +178,8 @@ def change_user(
     audit.change(
         session, admin_id=admin.id, object_type="user", row=person, values=changes, reason=reason
     )
-    if not person.is_active:
-        accounts.end_all_sign_ins(session, user_id)
+    if changes.get("is_active") is False:
+        leaving.deactivate(session, user_id)
 
 
 def _check_role(person: User, role: Role | None) -> None:
@@ -185,6 +188,17 @@ def _check_role(person: User, role: Role | None) -> None:
         raise ValidationFailed(fields={"role": ["This person has no signature yet."]})
     if role is Role.USER and person.artist is not None:
         raise ValidationFailed(fields={"role": ["Who has a signature stays an artist."]})
+
+
+def _keep_open(session: Session, user_id: int, field: str) -> None:
+    """Keep an account open until this change is done; nothing of a closed one comes back.
+
+    Before the changed row is locked, as whoever leaves does. Raises ValidationFailed.
+    """
+    try:
+        accounts.stay(session, user_id)
+    except AccountInactive:
+        raise ValidationFailed(fields={field: ["Its owner's account is closed."]}) from None
 
 
 def _locked(session: Session, model: type[Row], row_id: int, missing: DomainError) -> Row:

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
+from webapp.domain import searching
+from webapp.domain.errors import NotFound
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import User
 from webapp.domain.models.audit import AuditEntry
@@ -15,11 +17,17 @@ from webapp.domain.models.generation import Generation
 from webapp.domain.models.ledger import Account, AccountKind
 from webapp.domain.models.report import Report, ReportTarget
 from webapp.domain.models.style import Style, Tag
-from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
-from webapp.domain.viewing import signed_url
+from webapp.domain.pagination import (
+    MAX_BIGINT,
+    AnyRow,
+    AnySelect,
+    Keyset,
+    Page,
+    PageRequest,
+)
+from webapp.domain.viewing import flags, matching, signed_url
 
 MAX_EXCERPT = 200
-Column = InstrumentedAttribute[bool]
 
 
 @dataclass(frozen=True)
@@ -59,17 +67,14 @@ def reports(
     page: PageRequest,
 ) -> Page:
     """List reports with what they are about, the oldest first."""
-    statement = _reports_with_targets()
-    if status is not None:
-        statement = statement.where(Report.status == status)
-    if target_type is not None:
-        statement = statement.where(Report.target_type == target_type)
+    conditions = matching((Report.status, status), (Report.target_type, target_type))
     keyset = Keyset(
         [(Report.created_at, "created_at", datetime), (Report.id, "id", int)],
         {"list": "reports", "status": status, "target_type": target_type},
         descending=False,
     )
-    rows = session.execute(keyset.apply(statement, page)).all()
+    ids = keyset.apply(select(Report.id).where(*conditions), page)
+    rows = session.execute(keyset.look_up(_reports_with_targets(), ids)).all()
     return keyset.page(rows, page, lambda row: _report(storage, row))
 
 
@@ -80,12 +85,17 @@ def report(session: Session, storage: Storage, *, report_id: int) -> dict[str, A
 
 
 def _reports_with_targets() -> AnySelect:
-    """Select reports with whatever they are about; a target that is gone leaves nulls."""
+    """Select reports with whatever they are about; a target that is gone leaves nulls.
+
+    Each join asks for one id, so that an index finds its row; an OR would read whole tables.
+    """
     reporter, person = aliased(User), aliased(User)
 
-    def about(target: ReportTarget, row_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
-        return and_(Report.target_type == target, Report.target_id == row_id)
+    def named(target: ReportTarget) -> ColumnElement[int]:
+        return case((Report.target_type == target, Report.target_id))
 
+    image_id = func.coalesce(Comment.generation_id, named(ReportTarget.GENERATION))
+    style_id = func.coalesce(Generation.style_id, named(ReportTarget.STYLE))
     return (
         select(
             *Report.__table__.columns,
@@ -95,20 +105,11 @@ def _reports_with_targets() -> AnySelect:
             func.coalesce(Generation.thumbnail_key, Style.thumbnail_key).label("thumbnail_key"),
         )
         .join(reporter, reporter.id == Report.reporter_id)
-        .outerjoin(Comment, about(ReportTarget.COMMENT, Comment.id))
-        .outerjoin(
-            Generation,
-            or_(
-                about(ReportTarget.GENERATION, Generation.id),
-                Generation.id == Comment.generation_id,
-            ),
-        )
-        .outerjoin(
-            Style,
-            or_(about(ReportTarget.STYLE, Style.id), Style.id == Generation.style_id),
-        )
-        .outerjoin(Tag, about(ReportTarget.TAG, Tag.id))
-        .outerjoin(person, about(ReportTarget.USER, person.id))
+        .outerjoin(Comment, Comment.id == named(ReportTarget.COMMENT))
+        .outerjoin(Generation, Generation.id == image_id)
+        .outerjoin(Style, Style.id == style_id)
+        .outerjoin(Tag, Tag.id == named(ReportTarget.TAG))
+        .outerjoin(person, person.id == named(ReportTarget.USER))
     )
 
 
@@ -134,13 +135,17 @@ def _report(storage: Storage, row: AnyRow) -> dict[str, Any]:
 
 
 def tags(session: Session, *, wanted: ModerationFilter, page: PageRequest) -> Page:
-    """List tags, newest first."""
-    conditions = _flags((Tag.is_flagged, wanted.is_flagged), (Tag.is_active, wanted.is_active))
-    if wanted.q is not None:
-        conditions.append(Tag.name.contains(wanted.q.lower(), autoescape=True))
+    """List tags, newest first; `q` is part of a name."""
+    conditions = flags((Tag.is_flagged, wanted.is_flagged), (Tag.is_active, wanted.is_active))
+    sought = wanted.q and searching.cleaned(session, wanted.q)
     keyset = _newest_first(Tag, {"list": "admin tags", **vars(wanted)})
-    statement = select(*TAG_COLUMNS).where(*conditions)
-    rows = session.execute(keyset.apply(statement, page)).all()
+    rows = keyset.find(
+        Tag,
+        select(*Tag.__table__.columns).where(*conditions),
+        page,
+        lambda ids: session.execute(keyset.look_up(select(*TAG_COLUMNS), ids)).all(),
+        lambda tag: [searching.contains(tag.name_grams, tag.name, sought)] if sought else [],
+    )
     return keyset.page(rows, page, _plain)
 
 
@@ -173,15 +178,23 @@ COMMENT_COLUMNS = (
 
 
 def comments(session: Session, *, wanted: ModerationFilter, page: PageRequest) -> Page:
-    """List comments with what they say, hidden or not, newest first; a flag means hidden."""
-    conditions = _flags((Comment.is_hidden, wanted.is_flagged))
-    if wanted.user_id is not None:
-        conditions.append(Comment.user_id == wanted.user_id)
-    if wanted.q is not None:
-        conditions.append(Comment.content.icontains(wanted.q, autoescape=True))
+    """List comments with what they say, hidden or not, newest first; a flag means hidden.
+
+    `q` is part of what they say: words that hardly anybody uses are looked for in all of them.
+    """
+    conditions = [
+        *flags((Comment.is_hidden, wanted.is_flagged)),
+        *matching((Comment.user_id, wanted.user_id)),
+    ]
+    sought = wanted.q
     keyset = _newest_first(Comment, {"list": "admin comments", **vars(wanted)})
-    statement = _comments().where(*conditions)
-    rows = session.execute(keyset.apply(statement, page)).all()
+    rows = keyset.find(
+        Comment,
+        select(Comment).where(*conditions),
+        page,
+        lambda ids: session.execute(keyset.look_up(_comments(), ids)).all(),
+        lambda said: [said.content.icontains(sought, autoescape=True)] if sought else [],
+    )
     return keyset.page(rows, page, _comment)
 
 
@@ -200,25 +213,58 @@ def _comment(row: AnyRow) -> dict[str, Any]:
 
 
 def users(session: Session, *, wanted: UserFilter, page: PageRequest) -> Page:
-    """List people with their balance, newest first; `q` is part of a name or an e-mail."""
-    conditions = [User.deleted_at.is_(None), *_flags((User.is_active, wanted.is_active))]
-    if wanted.role is not None:
-        conditions.append(User.role == wanted.role)
-    if wanted.q is not None:
-        conditions.append(
-            or_(
-                User.username.icontains(wanted.q, autoescape=True),
-                User.email.icontains(wanted.q, autoescape=True),
-            )
-        )
+    """List people with their balance, newest first; `q` is part of a name or an e-mail.
+
+    Whoever is rare is looked for among all people.
+    """
+    conditions = [
+        User.deleted_at.is_(None),
+        *flags((User.is_active, wanted.is_active)),
+        *matching((User.role, wanted.role)),
+    ]
+    sought = wanted.q
+
+    def called(person: type[User]) -> list[ColumnElement[bool]]:
+        if sought is None:
+            return []
+        columns = (person.username, person.email)
+        return [or_(*(column.icontains(sought, autoescape=True) for column in columns))]
+
     keyset = _newest_first(User, {"list": "admin users", **vars(wanted)})
-    rows = session.execute(keyset.apply(_users().where(*conditions), page)).all()
+    rows = keyset.find(
+        User,
+        select(*User.__table__.columns).where(*conditions),
+        page,
+        lambda ids: session.execute(keyset.look_up(_users(), ids)).all(),
+        called,
+    )
     return keyset.page(rows, page, _plain)
 
 
 def user(session: Session, *, user_id: int) -> dict[str, Any]:
     """Return one person as the list shows them."""
     return _plain(session.execute(_users().where(User.id == user_id)).one())
+
+
+def known(session: Session, *, user_id: int) -> dict[str, Any]:
+    """Return one person as the list shows them. Raises NotFound, also for who is deleted."""
+    row = session.execute(
+        _users().where(User.id == user_id, User.deleted_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        raise NotFound(resource="user", id=user_id)
+    return _plain(row)
+
+
+def named(session: Session, text: str) -> dict[str, Any] | None:
+    """Return whom an administrator names by number or by whole name, or None."""
+    is_meant = [User.username == text]
+    if text.isascii() and text.isdigit() and int(text) <= MAX_BIGINT:
+        is_meant.append(User.id == int(text))
+    row = session.execute(
+        select(User.id, User.username).where(or_(*is_meant)).order_by(User.username != text)
+    ).first()
+    return None if row is None else _plain(row)
 
 
 def _users() -> AnySelect:
@@ -236,22 +282,17 @@ def _users() -> AnySelect:
 
 def audit(session: Session, *, wanted: AuditFilter, page: PageRequest) -> Page:
     """List what administrators changed, newest first."""
-    conditions: list[ColumnElement[bool]] = [
-        column == value
-        for column, value in (
-            (AuditEntry.object_type, wanted.object_type),
-            (AuditEntry.object_id, wanted.object_id),
-            (AuditEntry.admin_id, wanted.admin_id),
-        )
-        if value is not None
-    ]
-    keyset = _newest_first(AuditEntry, {"list": "audit", **vars(wanted)})
-    statement = (
-        select(*AuditEntry.__table__.columns, User.username)
-        .join(User, User.id == AuditEntry.admin_id)
-        .where(*conditions)
+    conditions = matching(
+        (AuditEntry.object_type, wanted.object_type),
+        (AuditEntry.object_id, wanted.object_id),
+        (AuditEntry.admin_id, wanted.admin_id),
     )
-    rows = session.execute(keyset.apply(statement, page)).all()
+    keyset = _newest_first(AuditEntry, {"list": "audit", **vars(wanted)})
+    statement = select(*AuditEntry.__table__.columns, User.username).join(
+        User, User.id == AuditEntry.admin_id
+    )
+    ids = keyset.apply(select(AuditEntry.id).where(*conditions), page)
+    rows = session.execute(keyset.look_up(statement, ids)).all()
     return keyset.page(rows, page, _audit_entry)
 
 
@@ -264,10 +305,6 @@ def _newest_first(
     model: type[Tag | Comment | User | AuditEntry], binding: dict[str, Any]
 ) -> Keyset:
     return Keyset([(model.created_at, "created_at", datetime), (model.id, "id", int)], binding)
-
-
-def _flags(*wanted: tuple[Column, bool | None]) -> list[ColumnElement[bool]]:
-    return [column.is_(value) for column, value in wanted if value is not None]
 
 
 def _plain(row: AnyRow) -> dict[str, Any]:

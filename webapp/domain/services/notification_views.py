@@ -30,6 +30,7 @@ COLUMNS = (
     Notification.actor_id,
     Notification.target_type,
     Notification.target_id,
+    Notification.details,
     Notification.is_read,
     Notification.created_at,
     User.username.label("actor_name"),
@@ -40,6 +41,7 @@ COLUMNS = (
         else_=Style.name,
     ).label("title"),
     func.coalesce(Generation.thumbnail_key, Style.thumbnail_key).label("thumbnail_key"),
+    Generation.id.label("generation_id"),
     Comment.content,
     Comment.is_hidden,
     *generations.VISIBILITY,
@@ -101,7 +103,8 @@ def _with_targets() -> AnySelect:
 
 
 def _view(storage: Storage, row: AnyRow) -> dict[str, Any]:
-    # Its owner may have hidden the image since; then neither its picture nor its words are shown.
+    # Its owner may have hidden the image since; then nothing leads there, and neither its picture
+    # nor its words are shown.
     is_shown = row.user_id is None or generations.may_see(Viewer(row.recipient_id), row)
     actor = {
         "id": row.actor_id,
@@ -118,7 +121,9 @@ def _view(storage: Storage, row: AnyRow) -> dict[str, Any]:
             "title": row.title,
             "thumbnail_url": signed_url(storage, row.thumbnail_key) if is_shown else None,
             "excerpt": _excerpt(row) if is_shown else None,
+            "generation_id": row.generation_id if is_shown else None,
         },
+        "metadata": row.details,
         "is_read": row.is_read,
         "created_at": row.created_at,
     }

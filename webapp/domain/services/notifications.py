@@ -1,6 +1,7 @@
 """Tell people what happened to their own work, once per event; forget what was read long ago."""
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -22,6 +23,7 @@ def tell(
     target_id: int,
     event: str | None = None,
     actor_id: int | None = None,
+    details: dict[str, Any] | None = None,
 ) -> int | None:
     """Write one notification and return its id; a second telling of the same event changes nothing.
 
@@ -36,6 +38,7 @@ def tell(
             target_type=target_type,
             target_id=target_id,
             dedupe_key=f"{notification_type.value}:{event or f'{target_type}:{target_id}'}",
+            details=details or {},
         )
         .on_conflict_do_nothing()
         .returning(Notification.id)
@@ -49,8 +52,11 @@ def report(
     *,
     target_type: str,
     target_id: int,
+    details: dict[str, Any],
 ) -> tuple[int, bool]:
     """Tell somebody of a thing once, however it was told before; return which, and if it is new.
+
+    `details` are kept as they are; those of a second telling are not.
 
     Raises NotFound when there is no such person.
     """
@@ -72,21 +78,22 @@ def report(
     if told is not None:
         return told, False
     made = tell(
-        session, recipient_id, notification_type, target_type=target_type, target_id=target_id
+        session,
+        recipient_id,
+        notification_type,
+        target_type=target_type,
+        target_id=target_id,
+        details=details,
     )
     return (session.scalars(known).one(), False) if made is None else (made, True)
 
 
-def unread_count(session: Session, user_id: int) -> int:
-    """Return how many notifications a person has not read."""
-    return (
-        session.scalar(
-            select(func.count())
-            .select_from(Notification)
-            .where(Notification.recipient_id == user_id, ~Notification.is_read)
-        )
-        or 0
+def unread_count(session: Session, user_id: int, *, most: int | None = None) -> int:
+    """Return how many notifications a person has not read, counting to `most` if it is given."""
+    unread = select(Notification.id).where(
+        Notification.recipient_id == user_id, ~Notification.is_read
     )
+    return session.scalar(select(func.count()).select_from(unread.limit(most).subquery())) or 0
 
 
 def mark_read(session: Session, user_id: int, notification_id: int) -> None:

@@ -1,12 +1,13 @@
 """Styles on offer: who sees one, and what its artist may change of it or take away."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import (
+    DuplicateStyleName,
     Forbidden,
     StyleInUse,
     StyleLimitReached,
@@ -34,6 +35,12 @@ def may_see(viewer: Viewer, style: AnyRow | Style) -> bool:
     return is_shown or viewer.may_manage(style.artist_id)
 
 
+def is_in_period(valid_from: date, valid_to: date | None) -> bool:
+    """Tell whether images may be ordered today, given the days of a style's licence."""
+    today = datetime.now(UTC).date()
+    return valid_from <= today and (valid_to is None or today <= valid_to)
+
+
 def own_style(session: Session, viewer: Viewer, style_id: int) -> Style:
     """Return an artist's own style.
 
@@ -58,7 +65,14 @@ def lock_slot(session: Session, artist_id: int) -> None:
 
 def refuse_second_active(session: Session, artist_id: int, except_id: int = 0) -> None:
     """Raise StyleLimitReached if another style of the artist takes the slot, locked before."""
-    active = session.scalar(
+    active = active_style(session, artist_id, except_id)
+    if active is not None:
+        raise StyleLimitReached(limit=1, style_id=active)
+
+
+def active_style(session: Session, artist_id: int, except_id: int = 0) -> int | None:
+    """Return the id of the style that takes an artist's slot, if there is one."""
+    return session.scalar(
         select(Style.id).where(
             Style.artist_id == artist_id,
             Style.is_active,
@@ -66,8 +80,29 @@ def refuse_second_active(session: Session, artist_id: int, except_id: int = 0) -
             Style.id != except_id,
         )
     )
-    if active is not None:
-        raise StyleLimitReached(limit=1, style_id=active)
+
+
+def make_room(session: Session, style: Style) -> None:
+    """Let a style be switched on, whose artist's slot is locked: a failed one takes no slot.
+
+    Raises StyleLimitReached, and DuplicateStyleName for a failed one whose name another has now.
+    """
+    if style.training_status == TrainingStatus.FAILED:
+        twin = session.scalar(select(Style.id).where(_is_active_twin(style), Style.id != style.id))
+        if twin is not None:
+            raise DuplicateStyleName(style_id=twin)
+        return
+    refuse_second_active(session, style.artist_id, style.id)
+    # A failed style that was to have this one's name gives it back.
+    session.execute(update(Style).where(_is_active_twin(style)).values(is_active=False))
+
+
+def _is_active_twin(style: Style) -> ColumnElement[bool]:
+    return and_(
+        Style.artist_id == style.artist_id,
+        func.lower(Style.name) == style.name.lower(),
+        Style.is_active,
+    )
 
 
 def edit(session: Session, *, user: User, style_id: int, changes: dict[str, Any]) -> None:
@@ -83,8 +118,7 @@ def edit(session: Session, *, user: User, style_id: int, changes: dict[str, Any]
     if valid_to is not None and valid_to <= max(style.valid_from, datetime.now(UTC).date()):
         raise ValidationFailed(fields={"valid_to": ["After valid_from and after today."]})
     if changes.get("is_active") and not style.is_active:
-        refuse_second_active(session, user.id)
-        _free_name(session, style)
+        make_room(session, style)
     for name, value in changes.items():
         setattr(style, name, value)
     style.updated_at = func.clock_timestamp()
@@ -107,17 +141,3 @@ def remove(session: Session, *, user: User, style_id: int) -> None:
     style.is_active = False
     style.updated_at = func.clock_timestamp()
     session.flush()
-
-
-def _free_name(session: Session, style: Style) -> None:
-    """Switch off the failed style that was to have this one's name."""
-    session.execute(
-        update(Style)
-        .where(
-            Style.artist_id == style.artist_id,
-            func.lower(Style.name) == style.name.lower(),
-            Style.is_active,
-            Style.training_status == TrainingStatus.FAILED,
-        )
-        .values(is_active=False)
-    )

@@ -5,6 +5,7 @@ Every query is cheap at any size: it reads unfinished jobs, the last hour, or a 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -111,6 +112,16 @@ GAUGES = (
         FROM live JOIN generations ON kind = 'generation' AND generations.id = ref""",
     ),
     Gauge(
+        "payments_open",
+        "Payments and refunds that have begun and whose end the provider has not told.",
+        ("kind",),
+        """
+        SELECT 'payment', count(*) FROM purchases WHERE status = 'authorized'
+        UNION ALL
+        SELECT 'refund', count(*) FROM purchases WHERE status = 'paid' AND refund_key IS NOT NULL
+        """,
+    ),
+    Gauge(
         "relay_last_success_seconds",
         "Time since the relay last rang all that was due.",
         (),
@@ -152,3 +163,16 @@ def measure(session: Session) -> Iterator[tuple[Gauge, list[tuple[list[str], flo
     for gauge in GAUGES:
         rows = session.execute(text(gauge.query)).all()
         yield gauge, [([str(label) for label in row[:-1]], float(row[-1])) for row in rows]
+
+
+def queues(session: Session) -> list[dict[str, Any]]:
+    """Return every step with its queue: how many jobs wait, are delayed, run; the longest wait."""
+    gauges = {gauge.name: gauge for gauge in GAUGES}
+    waits = {
+        row.task: float(row[-1]) for row in session.execute(text(gauges["task_wait_seconds"].query))
+    }
+    steps: dict[tuple[str, str], dict[str, Any]] = {}
+    for queue, task, state, count in session.execute(text(gauges["queue_messages"].query)):
+        step = steps.setdefault((queue, task), {"queue": queue, "task": task})
+        step |= {state: int(count), "wait_seconds": int(waits[task])}
+    return [steps[place] for place in sorted(steps)]

@@ -20,7 +20,7 @@ class Addresses:
 
     def pay(self, order_id: str) -> str:
         """Return the page that opens the provider for an order."""
-        return f"{self._site}/tokens/purchase/{order_id}/pay"
+        return f"{self._site}/wallet/purchases/{order_id}/pay"
 
     @property
     def success(self) -> str:
@@ -78,5 +78,9 @@ def own(
     )
     rows = session.execute(keyset.apply(statement, page)).all()
     return keyset.page(
-        rows, page, lambda row: order(row, addresses) | {"created_at": row.created_at}
+        rows,
+        page,
+        lambda row: (
+            order(row, addresses) | {"created_at": row.created_at, "receipt_url": row.receipt_url}
+        ),
     )

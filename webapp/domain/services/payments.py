@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from failpoints import failpoint
 from webapp.domain.db import UnitOfWork
-from webapp.domain.errors import PaymentFailed, PurchaseExpired
+from webapp.domain.errors import AccountInactive, PaymentFailed, PurchaseExpired
 from webapp.domain.gateways.payments import (
     Payment,
     PaymentProvider,
@@ -28,7 +28,14 @@ from webapp.domain.gateways.payments import (
 )
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.payment import Purchase, PurchaseStatus
-from webapp.domain.services import ledger, notifications, packages, purchase_refunds, purchases
+from webapp.domain.services import (
+    accounts,
+    ledger,
+    notifications,
+    packages,
+    purchase_refunds,
+    purchases,
+)
 
 log = structlog.get_logger()
 SILENT = timedelta(minutes=1)  # whoever asked is gone; and asking twice does no harm
@@ -275,20 +282,31 @@ def _credit(session: Session, found: Purchase, payment: Payment) -> None:
     )
     if is_first:
         ledger.credit_purchase(session, found)
-        notifications.tell(
-            session,
-            found.user_id,
-            NotificationType.PAYMENT_COMPLETE,
-            target_type="purchase",
-            target_id=found.id,
-            event=str(found.id),
-        )
+        _tell_buyer(session, found)
     elif purchases.find(session, found.order_id).status in {
         PurchaseStatus.FAILED,
         PurchaseStatus.EXPIRED,
     }:
         # Nobody knows why: a person must decide, so this pages.
         log.error("money taken for an order that had ended", order_id=found.order_id)
+
+
+def _tell_buyer(session: Session, found: Purchase) -> None:
+    """Tell the buyer; who left meanwhile can spend nothing and gets the money back instead."""
+    try:
+        accounts.stay(session, found.user_id)
+    except AccountInactive:
+        log.warning("money taken of who has left, goes back", order_id=found.order_id)
+        purchase_refunds.begin(session, found)
+        return
+    notifications.tell(
+        session,
+        found.user_id,
+        NotificationType.PAYMENT_COMPLETE,
+        target_type="purchase",
+        target_id=found.id,
+        event=str(found.id),
+    )
 
 
 def _agrees(payment: Payment, order_id: str, amount: int) -> bool:

@@ -5,7 +5,6 @@ transaction, so that no connection waits for it.
 """
 
 import io
-from typing import Any
 
 from PIL import Image
 
@@ -75,11 +74,4 @@ def _refusal(error: BadImage, field: str, limits: ImageLimits) -> ImageRefused:
         "actual": error.actual,
         "limit": error.limit,
     }
-    allowed: dict[str, dict[str, Any]] = {
-        ImageCode.INVALID_FORMAT: {
-            "accepted": [f"image/{each.lower()}" for each in limits.formats]
-        },
-        ImageCode.TOO_HEAVY: {"max_bytes": limits.max_bytes},
-        ImageCode.TOO_MANY_PIXELS: {"max_pixels": limits.max_pixels},
-    }
-    return IMAGE_ERRORS[error.code](images=[bad], **allowed.get(error.code, {}))
+    return IMAGE_ERRORS[error.code](images=[bad], **limits.allowed(error.code))

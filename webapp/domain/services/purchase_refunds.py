@@ -118,6 +118,18 @@ def resume(
     return len(begun)
 
 
+def begin(session: Session, found: Purchase) -> None:
+    """Let the money of a paid purchase go back; the sweep asks the provider for it."""
+    session.execute(
+        update(Purchase)
+        .where(Purchase.id == found.id, Purchase.status == PurchaseStatus.PAID)
+        .values(
+            refund_key=func.coalesce(Purchase.refund_key, str(uuid4())),
+            updated_at=func.clock_timestamp(),
+        )
+    )
+
+
 def hear(session: Session, found: Purchase) -> None:
     """Record that the provider gave the money of a paid purchase back, as it says itself.
 
@@ -141,14 +153,7 @@ def _begin(session: Session, order_id: str) -> Begun:
         raise PaymentFailed(order_id=order_id, reason=NOT_PAID)
     if ledger.balances(session, found.user_id).spendable < found.amount_tokens:
         raise PaymentFailed(order_id=order_id, reason=TOKENS_SPENT)
-    session.execute(
-        update(Purchase)
-        .where(Purchase.id == found.id, Purchase.status == PurchaseStatus.PAID)
-        .values(
-            refund_key=func.coalesce(Purchase.refund_key, str(uuid4())),
-            updated_at=func.clock_timestamp(),
-        )
-    )
+    begin(session, found)
     return Begun.of(purchases.find(session, order_id))
 
 

@@ -10,15 +10,20 @@ from sqlalchemy.orm import Session
 from webapp.domain.errors import NotFound
 from webapp.domain.identifiers import public_id
 from webapp.domain.models.payment import Purchase, PurchaseStatus
-from webapp.domain.services import packages
+from webapp.domain.services import accounts, packages
 
 LIFETIME = timedelta(minutes=30)
+ACCOUNT_CLOSED = "ACCOUNT_CLOSED"
 ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)
 
 
 def purchase(session: Session, *, user_id: int, package_id: str) -> Purchase:
-    """Store an order of a package at today's price; nothing is paid yet. Raises InvalidPackage."""
+    """Store an order of a package at today's price; nothing is paid yet.
+
+    Raises InvalidPackage, and AccountInactive for who has left meanwhile.
+    """
     package = packages.find(package_id)
+    accounts.stay(session, user_id)
     made = Purchase(
         order_id=public_id("P_", 24),
         user_id=user_id,
@@ -70,6 +75,22 @@ def fail(session: Session, *, user_id: int, order_id: str, code: str, message: s
         failure={"code": code, "message": message},
     )
     return find(session, order_id)
+
+
+def close_pending(session: Session, user_id: int) -> None:
+    """End what a person ordered and has not paid, because the account closes.
+
+    An authorized purchase stays: only the provider knows whether its money was taken.
+    """
+    session.execute(
+        update(Purchase)
+        .where(Purchase.user_id == user_id, Purchase.status == PurchaseStatus.PENDING)
+        .values(
+            status=PurchaseStatus.FAILED,
+            failure={"code": ACCOUNT_CLOSED, "message": ""},
+            updated_at=func.clock_timestamp(),
+        )
+    )
 
 
 def ran_out(session: Session, limit: int) -> list[str]:

@@ -64,8 +64,7 @@ def report(
 
     Raises NotFound, and DuplicateReport while the last report of the same person is open.
     """
-    if not _may_see(session, Viewer.of(user), target_type, target_id):
-        raise NotFound(resource=target_type.value, id=target_id)
+    check(session, Viewer.of(user), target_type, target_id)
     statement = insert(Report).values(
         reporter_id=user.id,
         target_type=target_type,
@@ -87,7 +86,9 @@ def report(
     return made
 
 
-def _may_see(session: Session, viewer: Viewer, target_type: ReportTarget, target_id: int) -> bool:
+def check(session: Session, viewer: Viewer, target_type: ReportTarget, target_id: int) -> None:
+    """Raise NotFound for what a viewer cannot see: nobody reports that."""
     target = TARGETS[target_type]
     row = session.execute(target.statement.where(target.id == target_id)).one_or_none()
-    return row is not None and target.may_see(viewer, row)
+    if row is None or not target.may_see(viewer, row):
+        raise NotFound(resource=target_type.value, id=target_id)

@@ -1,9 +1,10 @@
 """Search what is on sale and who makes it: styles by name or tag, artists by either name."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, and_, case, column, false, func, not_, or_, select, union
+from sqlalchemy import Text, case, column, false, func, not_, or_, select, union
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
@@ -20,6 +21,15 @@ from webapp.domain.viewing import signed_url
 MAX_TAGS = 20
 # Everybody who has an artist's side has such a role, and the indexes hold nobody else.
 _ARTIST = (User.is_active, User.role != Role.USER)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The first of every kind that a text finds."""
+
+    styles: Page
+    artists: Page
+    tags: list[str]
 
 
 def find(
@@ -43,13 +53,39 @@ def find(
     }
 
 
-def styles(session: Session, storage: Storage, sought: str, page: PageRequest) -> Page:
-    """List the styles that are called or tagged so, then those where a part of it is."""
-    names = tag_views.containing(session, sought, MAX_TAGS)
+def overview(session: Session, storage: Storage, *, typed: str, limit: int) -> Overview:
+    """Return the first styles, artists and tags that match, each as a list that leads on."""
+    sought = searching.cleaned(session, typed)
+    if not sought:
+        return Overview(Page([], None), Page([], None), [])
+    named = tag_views.containing(session, sought, MAX_TAGS)
+    page = PageRequest(limit=limit)
+    return Overview(
+        styles=styles(session, storage, sought, page, named),
+        artists=artists(session, storage, sought, page),
+        tags=list(named),
+    )
+
+
+def styles(
+    session: Session,
+    storage: Storage,
+    sought: str,
+    page: PageRequest,
+    named: dict[str, int] | None = None,
+) -> Page:
+    """List the styles that are called or tagged so, then those where a part of it is.
+
+    `named` are the tags that contain it with their uses, if they have been looked up before.
+    """
+    if named is None:
+        named = tag_views.containing(session, sought, MAX_TAGS)
+    names = list(named)
     tags = array(names, type_=Text)
     tag = func.unnest(tags).table_valued(column("word", Text)).render_derived("tag")
     # A style's name is one of its tags. A tag that moderation blocked finds nothing.
-    is_exact = Style.tags.contains([sought]) if sought in names else false()
+    is_tag = sought in named
+    is_exact = Style.tags.contains([sought]) if is_tag else false()
     by_name = searching.contains(Style.name_grams, Style.name, sought)
     offered = select(Style.id).where(*offers.ON_SALE)
     shown = select(
@@ -63,15 +99,16 @@ def styles(session: Session, storage: Storage, sought: str, page: PageRequest) -
         Style.created_at,
         case((by_name, "name"), else_="tag").label("matched_by"),
     ).join(Artist, Artist.user_id == Style.artist_id)
-    exact = Search(shown, Style.id, offered, offered.where(is_exact), is_exact)
+    is_rare = named.get(sought, 0) <= searching.WALKED
+    exact = Search(shown, offered.where(is_exact), None if is_rare else offered, is_exact)
     # Tag by tag: of twenty at once PostgreSQL expects so many styles that it reads them all.
     by_tags = offered.join(tag, Style.tags.contains(array([tag.c.word])))
     others = Search(
         shown,
-        Style.id,
-        offered,
         union(offered.where(by_name), by_tags),
-        and_(or_(by_name, Style.tags.overlap(tags)), not_(is_exact)),
+        offered,
+        or_(by_name, Style.tags.overlap(tags)),
+        besides=not_(is_exact),
     )
     keyset = Keyset(
         [
@@ -82,7 +119,11 @@ def styles(session: Session, storage: Storage, sought: str, page: PageRequest) -
         {"list": "found styles", "q": sought},
     )
     return searching.page_of(
-        session, [exact, others], keyset, page, lambda row: _style(storage, row)
+        session,
+        [exact if is_tag else None, others],
+        keyset,
+        page,
+        lambda row: _style(storage, row),
     )
 
 
@@ -108,13 +149,13 @@ def artists(session: Session, storage: Storage, sought: str, page: PageRequest) 
         select(Artist.user_id).where(func.searchable(Artist.artist_name) == sought),
         offered.where(func.searchable(User.username) == sought),
     )
-    exact = Search(shown, User.id, offered, called_so, User.id.in_(called_so))
+    exact = Search(shown, called_so)
     others = Search(
         shown,
-        User.id,
-        offered,
         union(select(Artist.user_id).where(by_name), offered.where(by_username)),
-        and_(or_(by_name, by_username), User.id.not_in(called_so)),
+        offered,
+        or_(by_name, by_username),
+        besides=User.id.not_in(called_so),
     )
     keyset = Keyset(
         [

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, false, func, select
 from sqlalchemy.orm import Session
 
+from webapp.domain import searching
 from webapp.domain.errors import StyleNotFound, ValidationFailed
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, User
@@ -20,7 +21,7 @@ from webapp.domain.models.training import TrainingRun
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
 from webapp.domain.services import follows, ledger, offers, training_views
 from webapp.domain.services.moderation_views import ModerationFilter
-from webapp.domain.viewing import Viewer, signed_url, tag_conditions
+from webapp.domain.viewing import Viewer, flags, matching, signed_url, tag_conditions
 
 FINAL = frozenset({TrainingStatus.COMPLETED, TrainingStatus.FAILED})
 ALL = "all"
@@ -76,6 +77,9 @@ _DETAIL = (
     Style.is_flagged,
     Style.sample_keys,
     Style.updated_at,
+    Style.rights_statement,
+    Style.rights_version,
+    Style.rights_agreed_at,
 )
 
 
@@ -94,17 +98,38 @@ class StyleFilter:
 
 def detail(session: Session, storage: Storage, *, style_id: int, viewer: Viewer) -> dict[str, Any]:
     """Return one style as this viewer may see it; raises StyleNotFound."""
-    row = session.execute(
-        _joined(select(*_DETAIL, *_PERSON, *_RUN))
-        .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
-        .where(Style.id == style_id)
-    ).one_or_none()
+    row = _row(session, style_id)
     if row is None or not offers.may_see(viewer, row):
         raise StyleNotFound(id=style_id)
     view = _public_view(session, storage, row)
     if viewer.may_manage(row.artist_id):
         view |= _owner_part(session, storage, row)
     return view
+
+
+def moderated(session: Session, storage: Storage, *, style_id: int) -> dict[str, Any]:
+    """Return one style as its artist sees it, with what administrators say of it.
+
+    Raises StyleNotFound.
+    """
+    row = _row(session, style_id)
+    if row is None:
+        raise StyleNotFound(id=style_id)
+    owned = _public_view(session, storage, row) | _owner_part(session, storage, row)
+    return owned | {"is_flagged": row.is_flagged}
+
+
+def _row(session: Session, style_id: int) -> AnyRow | None:
+    return session.execute(
+        _joined(select(*_DETAIL, *_PERSON, *_RUN))
+        .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
+        .where(Style.id == style_id)
+    ).one_or_none()
+
+
+def earned(session: Session, style_id: int) -> int:
+    """Return what a style has brought its artist, reversed earnings left out."""
+    return int(session.scalar(select(_EARNED).where(Style.id == style_id)) or 0)
 
 
 def stamp(session: Session, style_id: int) -> tuple[Any, ...]:
@@ -154,12 +179,22 @@ def catalogue(
         conditions.append(Style.artist_id == wanted.artist_id)
     if wanted.license_type is not None:
         conditions.append(Style.license_type == wanted.license_type)
-    if wanted.following:
-        conditions.append(follows.by_followed(viewer.user_id, Style.artist_id))
     keyset = _keyset(wanted.sort, {"list": "styles", **vars(wanted)})
     statement = _joined(select(*_CARD, *_PERSON))
-    ids = keyset.apply(select(Style.id).where(*offers.SHOWN, *conditions), page)
-    rows = session.execute(keyset.look_up(statement, ids)).all()
+
+    def narrowing(style: type[Style]) -> list[ColumnElement[bool]]:
+        if not wanted.following:
+            return []
+        seen = follows.by_followed if style is Style else follows.each_by_followed
+        return [seen(viewer.user_id, style.artist_id)]
+
+    rows = keyset.find(
+        Style,
+        select(*Style.__table__.columns).where(*offers.SHOWN, *conditions),
+        page,
+        lambda ids: session.execute(keyset.look_up(statement, ids)).all(),
+        narrowing,
+    )
     return keyset.page(rows, page, lambda row: _card(storage, row))
 
 
@@ -179,23 +214,29 @@ def for_admin(
     session: Session, storage: Storage, *, wanted: ModerationFilter, page: PageRequest
 ) -> Page:
     """List styles in every state, newest first; `q` is part of a name or one of the tags."""
-    conditions: list[ColumnElement[bool]] = []
-    if wanted.is_flagged is not None:
-        conditions.append(Style.is_flagged.is_(wanted.is_flagged))
-    if wanted.is_active is not None:
-        conditions.append(Style.is_active.is_(wanted.is_active))
-    if wanted.user_id is not None:
-        conditions.append(Style.artist_id == wanted.user_id)
-    if wanted.q is not None:
-        is_named = Style.name.icontains(wanted.q, autoescape=True)
-        conditions.append(is_named | Style.tags.contains([wanted.q.lower()]))
+    conditions = [
+        *flags((Style.is_flagged, wanted.is_flagged), (Style.is_active, wanted.is_active)),
+        *matching((Style.artist_id, wanted.user_id)),
+    ]
+    sought = wanted.q and searching.cleaned(session, wanted.q)
     keyset = _keyset("recent", {"list": "admin styles", **vars(wanted)})
-    statement = (
-        _joined(select(*_CARD, *_PERSON, Style.is_active, Style.is_flagged, *_RUN, _EARNED))
-        .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
-        .where(*conditions)
+    statement = _joined(
+        select(*_CARD, *_PERSON, Style.is_active, Style.is_flagged, *_RUN, _EARNED)
+    ).outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
+
+    def named(style: type[Style]) -> list[ColumnElement[bool]]:
+        if not sought:
+            return []
+        by_name = searching.contains(style.name_grams, style.name, sought)
+        return [by_name | style.tags.contains([sought])]
+
+    rows = keyset.find(
+        Style,
+        select(*Style.__table__.columns).where(*conditions),
+        page,
+        lambda ids: session.execute(keyset.look_up(statement, ids)).all(),
+        named,
     )
-    rows = session.execute(keyset.apply(statement, page)).all()
     return keyset.page(
         rows, page, lambda row: _own_card(storage, row) | {"is_flagged": row.is_flagged}
     )
@@ -308,8 +349,19 @@ def _owner_part(session: Session, storage: Storage, row: AnyRow) -> dict[str, An
         "validation": {"total": len(works), **counted},
         "training_metric": row.metric,
         "training_log": training_views.latest(session, storage, style_id=row.id),
+        "rights": _rights(row),
         "attempt": row.attempt or 1,
         "failure": _failure(row),
+    }
+
+
+def _rights(row: AnyRow) -> dict[str, Any] | None:
+    if row.rights_statement is None:
+        return None
+    return {
+        "statement": row.rights_statement,
+        "version": row.rights_version,
+        "agreed_at": row.rights_agreed_at,
     }
 
 

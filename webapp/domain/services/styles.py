@@ -17,7 +17,7 @@ from webapp.domain.errors import (
     ValidationFailed,
 )
 from webapp.domain.gateways.storage import Storage
-from webapp.domain.models.account import Artist
+from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import (
@@ -26,7 +26,7 @@ from webapp.domain.models.style import (
     TrainingStatus,
 )
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import artworks, offers, tags, training
+from webapp.domain.services import artworks, offers, rights, tags, training
 from webapp.domain.viewing import Viewer
 
 MAX_STYLE_TAGS = 10
@@ -48,6 +48,7 @@ class NewStyle:
     valid_from: date | None = None
     valid_to: date | None = None
     tags: tuple[str, ...] = ()
+    rights_statement: str | None = None
 
 
 def create_from_images(
@@ -66,6 +67,7 @@ def create_from_images(
     """
     artworks.check_count(len(uploaded))
     headers = artworks.inspect(uploaded)
+    uploaded = artworks.with_clean_tags(session, uploaded)
     style = _new_style(session, artist, new, base_model)
     run = _new_run(session, style)
     artworks.add_images(session, storage, style, uploaded, headers, first_idx=0)
@@ -85,6 +87,7 @@ def create_from_declared(
     """Make a style whose files follow by presigned uploads; training waits for the confirmation."""
     artworks.check_count(len(files))
     artworks.check_declared(files)
+    files = artworks.with_clean_tags(session, files)
     style = _new_style(session, artist, new, base_model)
     _new_run(session, style)
     return style, artworks.add_declared(session, storage, style, files, first_idx=0)
@@ -98,7 +101,7 @@ def confirm_upload(
     Raises UploadIncomplete naming what is missing, with fresh URLs.
     """
     offers.lock_slot(session, artist_id)
-    style = offers.own_style(session, Viewer(artist_id), style_id)
+    style = offers.own_style(session, _viewer(session, artist_id), style_id)
     run = training.latest_run(session, style_id)
     if run is not None:
         # The end of an unconfirmed run may be under way: whoever holds the row first decides.
@@ -130,7 +133,7 @@ def retrain(
 ) -> tuple[Style, list[artworks.Upload]]:
     """Train a failed style again, with images taken out or added."""
     offers.lock_slot(session, artist_id)
-    style = offers.own_style(session, Viewer(artist_id), style_id)
+    style = offers.own_style(session, _viewer(session, artist_id), style_id)
     if style.training_status in {TrainingStatus.PENDING, TrainingStatus.TRAINING}:
         raise TrainingInProgress(style_id=style_id)
     if style.training_status != TrainingStatus.FAILED or not style.is_active:
@@ -141,6 +144,8 @@ def retrain(
     artworks.check_count(len(kept) + len(uploaded) + len(files))
     artworks.check_declared(files)
     headers = artworks.inspect(uploaded)
+    uploaded = artworks.with_clean_tags(session, uploaded)
+    files = artworks.with_clean_tags(session, files)
     if not pipelines.advance_style(session, style_id, TrainingStatus.PENDING):
         raise _wrong_state(style, "retrain", [TrainingStatus.FAILED])
     artworks.judge_again(session, kept)
@@ -154,6 +159,24 @@ def retrain(
         _start(session, run, request_id)
     session.refresh(style)
     return style, uploads
+
+
+def cancel(session: Session, *, artist_id: int, style_id: int) -> None:
+    """Stop a training, or the wait for its files: the works stay, and the slot is free again.
+
+    A worker hears of it at its next report. Raises InvalidTransition for what has ended.
+    """
+    offers.lock_slot(session, artist_id)
+    style = offers.own_style(session, _viewer(session, artist_id), style_id)
+    run = training.latest_run(session, style_id)
+    if run is None or not training.cancel(session, run):
+        session.refresh(style)
+        allowed = [TrainingStatus.PENDING, TrainingStatus.TRAINING]
+        raise _wrong_state(style, "cancel", allowed)
+
+
+def _viewer(session: Session, user_id: int) -> Viewer:
+    return Viewer.of(session.get_one(User, user_id))
 
 
 def expire_unconfirmed(session: Session) -> int:
@@ -182,6 +205,8 @@ def _new_style(session: Session, artist: Artist, new: NewStyle, base_model: str)
     if len(style_tags) > MAX_STYLE_TAGS:
         raise ValidationFailed(fields={"tags": [f"At most {MAX_STYLE_TAGS} tags."]})
     tags.refuse_blocked(session, [name_tag, *style_tags])
+    stated = new.rights_statement
+    rights_version = None if stated is None else rights.version_of(stated)
     offers.lock_slot(session, artist.user_id)
     offers.refuse_second_active(session, artist.user_id)
     _refuse_second_name(session, artist.user_id, new.name)
@@ -205,6 +230,9 @@ def _new_style(session: Session, artist: Artist, new: NewStyle, base_model: str)
         tags=[name_tag, *(tag for tag in style_tags if tag != name_tag)],
         base_model=base_model,
         trigger="",
+        rights_statement=stated,
+        rights_version=rights_version,
+        rights_agreed_at=None if stated is None else func.clock_timestamp(),
     )
     session.add(style)
     session.flush()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, not_, select, true
 from sqlalchemy.orm import Session
 
 from webapp.domain import searching
@@ -18,11 +18,12 @@ from webapp.domain.services import offers, tags
 from webapp.domain.viewing import Viewer
 
 RECENT_IMAGES = 1000
+POPULAR_STYLES = 1000
 MAX_CONSIDERED = 200
 MAX_RECOMMENDED = 20
 
 _SHOWN = select(Tag.id, Tag.name, Tag.usage_count).where(*tags.SHOWN)
-_IDS = select(Tag.id).where(*tags.SHOWN)
+_NAMES = select(Tag.name).where(*tags.SHOWN)
 
 
 def popular(session: Session, *, page: PageRequest) -> Page:
@@ -37,17 +38,53 @@ def search(session: Session, *, typed: str, page: PageRequest) -> Page:
     if not sought:
         return Page(results=[], next_cursor=None)
     begins = func.starts_with(Tag.name, sought)
-    beginning = Search(_SHOWN, Tag.id, _IDS, _IDS.where(begins), begins)
-    inside = replace(_containing(sought), matches=func.strpos(Tag.name, sought) > 1)
+    beginning = Search(_SHOWN, _NAMES.where(begins), _NAMES, begins)
+    inside = replace(_containing(sought), besides=not_(begins))
     keyset = _keyset({"list": "tags", "search": sought})
     return searching.page_of(session, [beginning, inside], keyset, page, _shown)
 
 
-def containing(session: Session, sought: str, limit: int) -> list[str]:
-    """Return the most used tags that contain a cleaned text; the text itself first if it is one."""
-    exact = session.scalars(select(Tag.name).where(*tags.SHOWN, Tag.name == sought)).all()
-    rows = _containing(sought).fetch(session, _keyset({}))(None, limit)
-    return list(dict.fromkeys([*exact, *(row.name for row in rows)]))
+def containing(session: Session, sought: str, limit: int) -> dict[str, int]:
+    """Return the most used tags that contain a cleaned text, each with how often it was used.
+
+    The text itself stands first if it is one of them.
+    """
+    rows = list(_containing(sought).fetch(session, _keyset({}))(None, limit))
+    if all(row.name != sought for row in rows):
+        rows += session.execute(_SHOWN.where(Tag.name == sought)).all()
+    rows.sort(key=lambda row: row.name != sought)
+    return {row.name: row.usage_count for row in rows}
+
+
+def of_popular_styles(session: Session, *, limit: int) -> list[str]:
+    """Return the tags that most of the popular styles carry, without the styles' own names.
+
+    Each leads to a style on sale, which the most used of all tags need not do: people also make
+    images of what no style was trained on.
+    """
+    popular = (
+        select(Style.tags)
+        .where(*offers.ON_SALE)
+        .order_by(Style.usage_count.desc(), Style.created_at.desc(), Style.id.desc())
+        .limit(POPULAR_STYLES)
+        .subquery()
+    )
+    word = (
+        func.unnest(popular.c.tags)
+        .table_valued("name", with_ordinality="place", name="word")
+        .render_derived()
+    )
+    carried = (
+        select(Tag.name)
+        .select_from(popular)
+        .join(word, true())
+        .join(Tag, Tag.name == word.c.name)
+        .where(word.c.place > 1, *tags.SHOWN)
+        .group_by(Tag.name)
+        .order_by(func.count().desc(), Tag.name)
+        .limit(limit)
+    )
+    return list(session.scalars(carried))
 
 
 def detail(session: Session, *, tag_id: int) -> dict[str, Any]:
@@ -68,11 +105,7 @@ def detail(session: Session, *, tag_id: int) -> dict[str, Any]:
 
 
 def recommended(session: Session, *, style_id: int, viewer: Viewer) -> list[dict[str, Any]]:
-    """Return up to 20 tags to prompt a style with; raises StyleNotFound.
-
-    First what its latest images were made of, scored from 1 down to 0.5 by how many of them used
-    it; then what it was trained on, from 0.5 down to 0 by how many works show it.
-    """
+    """Return up to 20 tags to prompt a style with; raises StyleNotFound."""
     style = session.execute(
         select(
             Style.tags,
@@ -84,10 +117,21 @@ def recommended(session: Session, *, style_id: int, viewer: Viewer) -> list[dict
     ).one_or_none()
     if style is None or not offers.may_see(viewer, style):
         raise StyleNotFound(id=style_id)
+    return to_prompt_with(session, style_id, style.tags)
+
+
+def to_prompt_with(
+    session: Session, style_id: int, style_tags: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return up to 20 tags to prompt a style with, given its own.
+
+    First what its latest images were made of, scored from 1 down to 0.5 by how many of them used
+    it; then what it was trained on, from 0.5 down to 0 by how many works show it.
+    """
     usage = {name: 0.5 + share / 2 for name, share in _shares(_prompts(session, style_id)).items()}
     works = _shares(_works(session, style_id))
-    training = {name: works.get(name, 0) / 2 for name in [*works, *style.tags] if name not in usage}
-    hidden = tags.blocked(session, [*usage, *training]) | {style.tags[0]}
+    training = {name: works.get(name, 0) / 2 for name in [*works, *style_tags] if name not in usage}
+    hidden = tags.blocked(session, [*usage, *training]) | set(style_tags[:1])
     ranked = [*_ranked("usage", usage), *_ranked("training", training)]
     return [each for each in ranked if each["name"] not in hidden][:MAX_RECOMMENDED]
 
@@ -130,7 +174,7 @@ def _ranked(source: str, scores: dict[str, float]) -> list[dict[str, Any]]:
 
 def _containing(sought: str) -> Search:
     matches = searching.contains(Tag.name_grams, Tag.name, sought)
-    return Search(_SHOWN, Tag.id, _IDS, _IDS.where(matches), matches)
+    return Search(_SHOWN, _NAMES.where(matches), _NAMES, matches)
 
 
 def _keyset(binding: dict[str, Any]) -> Keyset:

@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -62,7 +63,10 @@ def blocked(session: Session, tags: Iterable[str]) -> set[str]:
 
 
 def count_use(session: Session, tags: Iterable[str]) -> None:
-    """Count one more use of each tag, adding the ones never seen."""
+    """Count one more use of each tag, adding the ones never seen.
+
+    A use is a style that was trained or an image that was delivered, as long as it has the tag.
+    """
     # Sorted, so that two transactions touch the same rows in the same order and never deadlock.
     for name in sorted(set(tags)):
         session.execute(
@@ -71,4 +75,14 @@ def count_use(session: Session, tags: Iterable[str]) -> None:
             .on_conflict_do_update(
                 index_elements=[Tag.name], set_={"usage_count": Tag.usage_count + 1}
             )
+        )
+
+
+def uncount_uses(session: Session, tags: Iterable[str]) -> None:
+    """Count one use less of each tag, for each time it is named."""
+    for name, uses in sorted(Counter(tags).items()):  # sorted as above
+        session.execute(
+            update(Tag)
+            .where(Tag.name == name)
+            .values(usage_count=func.greatest(Tag.usage_count - uses, 0))
         )

@@ -1,20 +1,32 @@
-"""What people see of their tokens: balances, and the list of transactions.
+"""What people see of their tokens: balances, the list of transactions, what an artist earned.
 
 The words of a transaction are not stored: `memo` names its kind, and who shows it says it in the
 reader's language.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, case, func, literal, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    String,
+    case,
+    func,
+    literal,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.generation import Generation, GenerationStatus
-from webapp.domain.models.ledger import Account, Transfer, TransferKind
+from webapp.domain.models.ledger import Account, AccountKind, Transfer, TransferKind
 from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
@@ -101,6 +113,43 @@ def transactions(
     )
     rows = session.execute(statement).all()
     return keyset.page(rows, page, lambda row: _transaction(storage, row))
+
+
+def earned_between(session: Session, user_id: int, moments: Sequence[datetime]) -> list[int]:
+    """Return what a person earned with styles between each two of the moments, which rise.
+
+    What an administrator took back is taken off when it happened. Nothing is summed up: only
+    payouts and reversals touch what was earned, each names the balance it left, and the last one
+    before a moment is found by an index, however many there are.
+    """
+    edges = func.unnest(array(moments, type_=DateTime(timezone=True)))
+    edge = edges.table_valued("at", name="edge").render_derived()
+    paid = _last(Transfer.credit_account_id, TransferKind.PAYOUT, edge.c.at)
+    taken = _last(Transfer.debit_account_id, TransferKind.REVERSAL, edge.c.at)
+    both = union_all(
+        paid.add_columns(Transfer.credit_balance_after.label("balance")).subquery().select(),
+        taken.add_columns(Transfer.debit_balance_after.label("balance")).subquery().select(),
+    ).subquery()
+    left = select(both.c.balance).order_by(both.c.created_at.desc(), both.c.id.desc()).limit(1)
+    rows = session.scalars(
+        select(func.coalesce(left.correlate(edge, Account).scalar_subquery(), 0))
+        .select_from(edge)
+        .join(Account, true())
+        .where(Account.owner_id == user_id, Account.kind == AccountKind.EARNED)
+        .order_by(edge.c.at)
+    ).all()
+    balances = rows or [0] * len(moments)
+    return [after - before for before, after in pairwise(balances)]
+
+
+def _last(account_id: Any, kind: TransferKind, before: ColumnElement[datetime]) -> AnySelect:
+    return (
+        select(Transfer.created_at, Transfer.id)
+        .where(account_id == Account.id, Transfer.kind == kind, Transfer.created_at < before)
+        .order_by(Transfer.created_at.desc(), Transfer.id.desc())
+        .limit(1)
+        .correlate_except(Transfer)
+    )
 
 
 def _keyset(columns: Any, binding: dict[str, Any]) -> Keyset:

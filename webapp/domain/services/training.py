@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from webapp.domain import jobs, pipelines
 from webapp.domain.jobs import Lease
 from webapp.domain.models.account import Artist
-from webapp.domain.models.job import JobState
+from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
@@ -18,6 +18,7 @@ from webapp.domain.services.artworks import MIN_IMAGES
 from webapp.domain.services.signatures import ArtistSignature
 
 MAX_SAMPLES = 4
+CANCELED = "CANCELED"
 
 
 @dataclass(frozen=True)
@@ -141,10 +142,10 @@ def record_progress(
     run = session.scalars(select(TrainingRun).where(TrainingRun.id == run_id)).one()
     known = max((point["step"] for point in run.loss_history), default=-1)
     run.progress = progress
-    run.loss_history = [
-        *run.loss_history,
-        *(point for point in loss_points if point["step"] > known),
-    ]
+    points = [dict(point) for point in loss_points if point["step"] > known]
+    if points and sample_keys:
+        points[-1]["sample_keys"] = sample_keys
+    run.loss_history = [*run.loss_history, *points]
     run.sample_keys = list(dict.fromkeys([*run.sample_keys, *sample_keys]))
     run.checkpoint_key = checkpoint_key or run.checkpoint_key
     session.flush()
@@ -219,6 +220,22 @@ def fail(session: Session, run_id: int, cause: str, message: str) -> None:
     run.finished_at = func.clock_timestamp()
     style = session.scalars(select(Style).where(Style.id == run.style_id)).one()
     _tell(session, style, run, NotificationType.STYLE_TRAINING_FAILED)
+
+
+def cancel(session: Session, run: TrainingRun) -> bool:
+    """End a run because its artist wants so; False when it has ended already."""
+    # In the order of every worker's report: the job, the run, the style.
+    jobs.cancel(session, JobKind.TRAINING, run.id)
+    session.refresh(run, with_for_update=True)
+    if not pipelines.advance_style(session, run.style_id, TrainingStatus.FAILED):
+        return False
+    run.failure_cause = CANCELED
+    run.failure_message = "Stopped by the artist."
+    run.progress = None
+    run.checkpoint_key = None  # nobody resumes an ended run: its object may be collected
+    run.finished_at = func.clock_timestamp()
+    session.flush()
+    return True
 
 
 def _tell(session: Session, style: Style, run: TrainingRun, kind: NotificationType) -> None:

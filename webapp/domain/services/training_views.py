@@ -15,12 +15,15 @@ from webapp.domain.viewing import signed_url
 MAX_SAMPLES_SHOWN = 24
 # A curve needs no more points than a screen has room for.
 MAX_LOSS_POINTS = 400
+# Of checkpoints the newest few tell whether it still gets better.
+MAX_CHECKPOINTS_SHOWN = 8
 
 
 def latest(session: Session, storage: Storage, *, style_id: int) -> dict[str, Any] | None:
     """Return the newest run of a style for its artist, or None if it never had one.
 
-    `step` is the task the run stands at, `losses` are [step, loss, held-out loss or None].
+    `step` is the task the run stands at, `losses` are [step, loss, held-out loss or None], and
+    `checkpoints` the newest measured steps with what was drawn at each.
     """
     row = session.execute(
         select(
@@ -45,6 +48,15 @@ def latest(session: Session, storage: Storage, *, style_id: int) -> dict[str, An
         "state": row.state,
         "waits_for_uploads": row.uploads_expire_at is not None and row.confirmed_at is None,
         "losses": _thinned(row.loss_history),
+        "checkpoints": [
+            {
+                "step": point["step"],
+                "held_out_loss": point.get("held_out_loss"),
+                "samples": [signed_url(storage, key) for key in point["sample_keys"]],
+            }
+            for point in row.loss_history
+            if point.get("sample_keys")
+        ][-MAX_CHECKPOINTS_SHOWN:],
         "samples": [signed_url(storage, key) for key in row.sample_keys[-MAX_SAMPLES_SHOWN:]],
     }
 

@@ -2,6 +2,13 @@
 
 import { csrfToken } from "./api.js";
 
+// Dark as on every page: as chosen there, or as the system is.
+const chosen = document.cookie.match(/(?:^|; )theme=(light|dark)/)?.[1];
+const system = matchMedia("(prefers-color-scheme: dark)");
+const paint = () => document.documentElement.classList.toggle("dark-mode", chosen ? chosen === "dark" : system.matches);
+system.addEventListener("change", paint);
+paint();
+
 const place = document.getElementById("docs");
 
 window.SwaggerUIBundle({

@@ -12,6 +12,9 @@ const dialog = document.getElementById("too-few");
 const tiles = document.getElementById("tiles");
 const fields = [...form.querySelectorAll("[data-tags]")].map((box) => new TagField(box));
 const [prompt, negative] = fields;
+const suggestions = [...document.querySelectorAll("[data-suggest] button")];
+const KEPT = `order:${form.dataset.style}`;
+const SECRET = ["csrf_token", "expected_price_tokens"];
 let price = Number(form.dataset.price);
 let key = newKey();
 let sent = "";
@@ -40,6 +43,38 @@ function order() {
     count: count(),
     expected_price_tokens: price,
   };
+}
+
+// The form outlives the way to the wallet, to sign in, or a reload; not the closing of its tab.
+function keep() {
+  const given = [...new FormData(form)].filter(([name]) => !SECRET.includes(name));
+  try { sessionStorage.setItem(KEPT, JSON.stringify(Object.fromEntries(given))); } catch { /* not here */ }
+}
+
+function restore() {
+  let kept = null;
+  try { kept = JSON.parse(sessionStorage.getItem(KEPT)); } catch { /* not here */ }
+  // What the address or a refused order brought is newer.
+  if (!kept || prompt.words.length) return;
+  const { prompt_tags: words, negative_tags: unwanted, ...others } = kept;
+  prompt.set((words ?? "").split(","));
+  negative.set((unwanted ?? "").split(","));
+  for (const [name, value] of Object.entries(others)) {
+    if (form.elements[name]) form.elements[name].value = value;
+  }
+  const strength = form.elements.style_strength.value;
+  document.getElementById("strength-value").value = Number(strength).toFixed(1);
+  const { seed, description } = others;
+  if (unwanted || seed || description || Number(strength) !== 1) form.querySelector("details").open = true;
+}
+
+// Chosen words leave the row; of the others, those that Tab may mean stand out while one types.
+function suggest() {
+  const next = prompt.completion();
+  for (const button of suggestions) {
+    button.hidden = prompt.words.includes(button.value);
+    button.classList.toggle("next", button.value === next);
+  }
 }
 
 async function submit() {
@@ -126,7 +161,8 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (buy) submit();
 });
-form.addEventListener("change", showPrice);
+form.addEventListener("change", () => { showPrice(); suggest(); keep(); });
+prompt.input.addEventListener("input", suggest);
 form.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && buy && !buy.disabled) submit();
 });
@@ -138,6 +174,8 @@ for (const box of document.querySelectorAll("[data-suggest]")) {
   box.addEventListener("click", (event) => event.target.value && prompt.add(event.target.value));
 }
 document.querySelector("[data-lock]").hidden = false;
+restore();
+suggest();
 tiles.addEventListener("click", (event) => {
   const button = event.target.closest("[data-again]");
   if (button) useWords(JSON.parse(button.dataset.again));

@@ -1,6 +1,6 @@
-// The owner of an image: follows it while it is being made, shows it to all or to nobody.
+// The page of an image: it is followed while it is made; shared, reported and talked about in place.
 
-import { ApiError, call } from "./api.js";
+import { call } from "./api.js";
 import { follow } from "./watch.js";
 
 const tile = document.querySelector(".tile");
@@ -12,22 +12,85 @@ if (tile && ["queued", "processing", "retrying"].includes(tile.dataset.status)) 
   }).then(() => location.reload());
 }
 
-const form = document.querySelector(".visibility");
-if (form) {
-  const box = form.elements.is_public;
-  const said = form.querySelector("[role=status]");
-  form.hidden = false;
-  box.addEventListener("change", async () => {
-    box.disabled = true;
-    try {
-      await call("PATCH", `/api/v1/generations/${form.dataset.generation}`, { is_public: box.checked });
-      said.textContent = box.checked ? said.dataset.public : said.dataset.private;
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      box.checked = !box.checked;
-      said.textContent = error.message;
-    }
-    box.disabled = false;
-    box.focus();
-  });
+// ── Sharing ────────────────────────────────────────────────────────────────────────────────
+
+const address = () => document.getElementById("address");
+
+function showCopy() {
+  const button = document.querySelector("[data-copy]");
+  if (button && navigator.clipboard) button.hidden = false;
 }
+
+document.addEventListener("click", (event) => {
+  if (!navigator.share || !event.target.closest(".share > summary")) return;
+  event.preventDefault();
+  navigator.share({ title: document.title, url: address().value }).catch(() => {});
+});
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  address().select();
+  await navigator.clipboard.writeText(address().value);
+  button.textContent = button.dataset.copied;
+});
+showCopy();
+
+// ── Reporting ──────────────────────────────────────────────────────────────────────────────
+
+const dialog = document.getElementById("report-dialog");
+
+document.addEventListener("click", async (event) => {
+  const asked = event.target.closest("[data-report]");
+  if (asked && dialog && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault();
+    await window.htmx.ajax("GET", asked.getAttribute("href"), { target: "#report" });
+    if (document.querySelector("#report form")) dialog.showModal();
+  } else if (dialog?.open && (event.target === dialog || event.target.closest("[data-close]"))) {
+    event.preventDefault();
+    dialog.close();
+  }
+});
+
+// ── Talking ────────────────────────────────────────────────────────────────────────────────
+
+const spoken = document.getElementById("comments-said");
+
+// A refused form comes back with what is wrong beside its field.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { status } = event.detail.xhr;
+  if (status === 422 || status === 409) Object.assign(event.detail, { shouldSwap: true, isError: false });
+});
+for (const failed of ["htmx:responseError", "htmx:sendError"]) {
+  document.addEventListener(failed, () => { spoken.textContent = spoken.dataset.failed; });
+}
+document.addEventListener("htmx:afterSettle", () => {
+  showCopy();
+  dropDoubles();
+  const fresh = document.querySelector("[data-fresh]");
+  fresh?.removeAttribute("data-fresh");
+  if (fresh) fresh.focus();
+  else if (document.activeElement === document.body) document.getElementById("comments-title")?.focus();
+});
+
+// What one said oneself stands at the end already when the rest is loaded.
+function dropDoubles() {
+  const seen = new Set();
+  for (const each of document.querySelectorAll(".comment")) {
+    if (seen.has(each.id)) each.remove();
+    seen.add(each.id);
+  }
+}
+
+// Notifications lead to a comment that may not be among the first.
+async function findComment() {
+  const id = location.hash.match(/^#comment-(\d+)$/)?.[1];
+  if (!id || !spoken) return;
+  if (!document.getElementById(`comment-${id}`)) {
+    await window.htmx.ajax("GET", `/comments/${id}`, { target: "#threads", swap: "afterbegin" });
+  }
+  document.getElementById(`comment-${id}`)?.scrollIntoView({ block: "center" });
+  document.getElementById(`said-${id}`)?.focus({ preventScroll: true });
+}
+
+addEventListener("hashchange", findComment);
+addEventListener("DOMContentLoaded", findComment);

@@ -9,8 +9,8 @@ const lightbox = new PhotoSwipeLightbox({
   bgOpacity: 0.94,
   showHideAnimationType: matchMedia("(prefers-reduced-motion: reduce)").matches ? "none" : "zoom",
 });
-// The file knows its size better than the page.
-for (const link of document.querySelectorAll("#samples a[data-pswp-width]")) {
+// The file knows its size better than a page that only guesses it.
+for (const link of document.querySelectorAll("#samples a[data-pswp-width]:not([data-exact])")) {
   const image = link.querySelector("img");
   const measure = () => {
     link.dataset.pswpWidth = image.naturalWidth;

@@ -48,14 +48,21 @@ export class TagField {
     for (const part of parts) this.add(part);
   }
 
+  // What Tab makes of the word being typed, if it knows one.
+  completion() {
+    const typed = clean(this.input.value);
+    const fits = (each) => each.startsWith(typed) && each !== typed && !this.words.includes(each);
+    return typed ? this.suggestions.find(fits) : undefined;
+  }
+
   onKey(event) {
     const typed = clean(this.input.value);
     if (event.isComposing) return;
     if (event.key === "Enter" && !event.ctrlKey && !event.metaKey && typed) {
       event.preventDefault();
       this.take();
-    } else if (event.key === "Tab" && !event.shiftKey && typed) {
-      const found = this.suggestions.find((each) => each.startsWith(typed) && each !== typed);
+    } else if (event.key === "Tab" && !event.shiftKey) {
+      const found = this.completion();
       if (!found) return;
       event.preventDefault();
       this.input.value = found;

@@ -1,6 +1,6 @@
 // A training, live: htmx brings the figures and samples, this draws the curve and tells the rest.
 
-import { ApiError, call } from "./api.js";
+import { call } from "./api.js";
 import { follow } from "./watch.js";
 
 const section = document.querySelector("[data-events]");
@@ -50,22 +50,6 @@ function tell() {
   tenth = Math.max(tenth, now);
 }
 
-async function retrain(button) {
-  const said = document.querySelector("[data-problem]");
-  button.disabled = true;
-  button.setAttribute("aria-busy", "true");
-  try {
-    await call("POST", button.dataset.retrain, {});
-    location.reload();
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    said.textContent = error.message;
-    said.hidden = false;
-    button.disabled = false;
-    button.removeAttribute("aria-busy");
-  }
-}
-
 if (piece) {
   const path = section.dataset.events.replace(/\/events$/, "");
   draw();
@@ -75,7 +59,4 @@ if (piece) {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(true));
   addEventListener("resize", () => chart?.setSize({ width: place.clientWidth, height: 224 }));
   follow(section.dataset.events, () => call("GET", path), () => window.htmx.trigger(piece, "refresh"));
-}
-for (const button of document.querySelectorAll("[data-retrain]")) {
-  button.addEventListener("click", () => retrain(button));
 }

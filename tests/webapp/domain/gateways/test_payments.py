@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask import Flask, request
 
-from tests.toss import SECRET_KEY, served, toss_server
+from tests.toss import SECRET_KEY, served
 from webapp.domain.gateways import payments as gateway
 from webapp.domain.gateways.payments import (
     PaymentRefused,
@@ -16,12 +16,6 @@ from webapp.domain.gateways.payments import (
 from webapp.domain.settings import Settings
 
 ASKED = {"order_id": "order-1", "amount": 10_000}
-
-
-@pytest.fixture
-def toss():
-    with toss_server() as running:
-        yield running
 
 
 @pytest.fixture

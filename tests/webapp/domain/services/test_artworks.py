@@ -3,11 +3,12 @@ from sqlalchemy import select
 
 from tests import images, making
 from webapp.domain import errors
-from webapp.domain.models.style import Artwork, ArtworkStatus
+from webapp.domain.models.style import Artwork, ArtworkStatus, Tag
 from webapp.domain.services import artworks
 from webapp.domain.services.artworks import DeclaredFile, UploadedImage
 
 MEGABYTE = 1_048_576
+ACCEPTED = {"accepted": ["image/jpeg", "image/png"]}
 
 
 def uploaded(*files):
@@ -44,24 +45,33 @@ def test_a_style_has_ten_to_a_hundred_images(count, error):
 
 
 @pytest.mark.parametrize(
-    "bad, code",
+    "bad, code, allowed",
     [
-        (images.png(511, 600), "IMAGE_RESOLUTION_TOO_LOW"),
-        (images.gif(), "INVALID_IMAGE_FORMAT"),
-        (images.svg(), "INVALID_IMAGE_FORMAT"),
-        (images.html(), "INVALID_IMAGE_FORMAT"),
-        (b"", "INVALID_IMAGE_FORMAT"),
-        (images.png_claiming(20_000, 20_000), "IMAGE_TOO_LARGE_PIXELS"),
-        (images.heavy(10 * MEGABYTE + 1), "IMAGE_SIZE_EXCEEDED"),
+        (images.png(511, 600), "IMAGE_RESOLUTION_TOO_LOW", {"min_width": 512, "min_height": 512}),
+        (images.gif(), "INVALID_IMAGE_FORMAT", ACCEPTED),
+        (images.svg(), "INVALID_IMAGE_FORMAT", ACCEPTED),
+        (images.html(), "INVALID_IMAGE_FORMAT", ACCEPTED),
+        (b"", "INVALID_IMAGE_FORMAT", ACCEPTED),
+        (
+            images.png_claiming(20_000, 20_000),
+            "IMAGE_TOO_LARGE_PIXELS",
+            {"max_pixels": 50_000_000},
+        ),
+        (
+            images.heavy(10 * MEGABYTE + 1),
+            "IMAGE_SIZE_EXCEEDED",
+            {"max_bytes": 10 * MEGABYTE},
+        ),
     ],
 )
-def test_a_bad_file_is_named_with_what_was_found_and_what_is_allowed(bad, code):
+def test_a_bad_file_is_named_with_what_was_found_and_what_is_allowed(bad, code, allowed):
     with pytest.raises(errors.ImageRefused) as refused:
         artworks.inspect(uploaded(images.png(), bad))
     assert refused.value.code == code
     [named] = refused.value.details["images"]
     assert (named["idx"], named["filename"], named["code"]) == (1, "work 1.png", code)
     assert set(named) == {"idx", "filename", "code", "actual", "limit"}
+    assert refused.value.details == {"images": [named], **allowed}
 
 
 def test_a_file_of_exactly_ten_megabytes_is_accepted():
@@ -82,8 +92,35 @@ def test_the_same_bytes_twice_are_a_duplicate():
     twin = images.png()
     with pytest.raises(errors.DuplicateImage) as refused:
         artworks.inspect(uploaded(images.jpeg(), twin, twin, twin))
-    assert [bad["idx"] for bad in refused.value.details["images"]] == [2, 3]
-    assert refused.value.details["duplicate_of"] == 1
+    assert refused.value.details == {
+        "images": [
+            {
+                "idx": idx,
+                "filename": f"work {idx}.png",
+                "code": "DUPLICATE_IMAGE",
+                "actual": None,
+                "limit": None,
+                "duplicate_of": 1,
+            }
+            for idx in (2, 3)
+        ],
+        "duplicate_of": 1,
+    }
+
+
+def test_duplicates_and_other_bad_files_are_named_together():
+    twin = images.png()
+    with pytest.raises(errors.DuplicateImage) as refused:
+        artworks.inspect(uploaded(twin, twin, images.gif(), twin))
+    assert [(bad["idx"], bad["code"]) for bad in refused.value.details["images"]] == [
+        (1, "DUPLICATE_IMAGE"),
+        (2, "INVALID_IMAGE_FORMAT"),
+        (3, "DUPLICATE_IMAGE"),
+    ]
+    with pytest.raises(errors.InvalidImageFormat) as refused:
+        artworks.inspect(uploaded(images.gif(), twin, twin))
+    assert refused.value.details["accepted"] == ACCEPTED["accepted"]
+    assert len(refused.value.details["images"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -102,6 +139,35 @@ def test_declared_files_are_judged_by_what_is_declared(files, code, idx):
         artworks.check_declared(files)
     assert refused.value.code == code
     assert refused.value.details["images"][0]["idx"] == idx
+
+
+def test_of_bad_declarations_the_first_gives_the_code_and_all_are_named():
+    files = [
+        *declared(1),
+        *declared(1, size=10 * MEGABYTE + 1),
+        *declared(1, content_type="image/gif"),
+    ]
+    with pytest.raises(errors.ImageSizeExceeded) as refused:
+        artworks.check_declared(files)
+    assert refused.value.details == {
+        "images": [
+            {
+                "idx": 1,
+                "filename": "0.png",
+                "code": "IMAGE_SIZE_EXCEEDED",
+                "actual": 10 * MEGABYTE + 1,
+                "limit": 10 * MEGABYTE,
+            },
+            {
+                "idx": 2,
+                "filename": "0.png",
+                "code": "INVALID_IMAGE_FORMAT",
+                "actual": "image/gif",
+                "limit": "JPEG, PNG",
+            },
+        ],
+        "max_bytes": 10 * MEGABYTE,
+    }
 
 
 @pytest.fixture
@@ -129,7 +195,8 @@ def test_checked_files_lie_in_storage_under_keys_of_our_own(session, storage, st
 
 
 def test_every_training_image_wears_the_name_of_its_style(session, storage, style):
-    files = [UploadedImage("a.png", images.png(), tags=("Pier", "boat"))]
+    files = [UploadedImage("a.png", images.png(), tags=(" Pier", "boat", "pier"))]
+    files = artworks.with_clean_tags(session, files)
     artworks.add_images(session, storage, style, files, artworks.inspect(files), first_idx=0)
     [work] = rows(session, style)
     assert work.tags == [style.tags[0], "pier", "boat"]
@@ -141,11 +208,14 @@ def test_every_training_image_wears_the_name_of_its_style(session, storage, styl
     [
         (tuple(f"tag {n}" for n in range(21)), errors.ValidationFailed),
         (("바다",), errors.InvalidTagLanguage),
+        (("mud",), errors.TagNotAllowed),
     ],
 )
-def test_bad_image_tags_are_refused(session, storage, style, tags, error):
+def test_bad_image_tags_are_refused(session, tags, error):
+    session.add(Tag(name="mud", is_flagged=True))
+    session.flush()
     with pytest.raises(error):
-        artworks.add_declared(session, storage, style, declared(1, tags=tags), first_idx=0)
+        artworks.with_clean_tags(session, [*declared(1), *declared(1, tags=tags)])
 
 
 def test_a_declared_file_gets_a_place_for_one_hour(session, storage, style):

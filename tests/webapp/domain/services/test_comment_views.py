@@ -35,3 +35,27 @@ def test_a_page_with_its_replies_takes_two_statements_and_the_image_one(session,
         post(parent_id)
         post(parent_id)
     assert listed() == (3, [2, 2, 2])
+
+
+def test_a_thread_holds_the_reply_one_came_for_once_wherever_it_stands(session, storage):
+    image = making.generation(session, storage)
+    making.finish(session, storage, image)
+    owner = session.get(User, image.user_id)
+
+    def post(parent_id=None):
+        return comments.post(
+            session, user=owner, generation_id=image.id, content="Hm.", parent_id=parent_id
+        )
+
+    def thread(comment_id):
+        found = comment_views.thread(
+            session, storage, comment_id=comment_id, viewer=Viewer.of(owner)
+        )
+        assert (found["id"], found["generation_id"]) == (first, image.id)
+        return [reply["id"] for reply in found["replies"]]
+
+    first = post()
+    replies = [post(first) for _ in range(comment_views.FIRST_REPLIES + 2)]
+    begin = replies[: comment_views.FIRST_REPLIES]
+    assert thread(first) == thread(begin[3]) == begin
+    assert thread(replies[-1]) == [*begin, replies[-1]]

@@ -11,11 +11,13 @@ from webapp.domain.models.comment import Comment
 from webapp.domain.models.follow import Follow
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.like import Like
-from webapp.domain.services import counters, likes
+from webapp.domain.models.style import Tag
+from webapp.domain.services import counters, likes, tags
 from webapp.domain.services.counters import COUNTERS, Repair
 
 BY_NAME = {str(counter): counter for counter in COUNTERS}
 LIKES = BY_NAME["generations.like_count"]
+TAGS = BY_NAME["tags.usage_count"]
 
 
 def completed(session, **columns):
@@ -30,8 +32,15 @@ def completed(session, **columns):
 
 @pytest.fixture
 def community(session):
-    """One image of one style with two likes, a comment and its reply; its owner has a follower."""
+    """One image of one style with two likes, a comment and its reply; its owner has a follower.
+
+    The tag "boat" is used by the image, by its style, and by another that was trained.
+    """
     image = completed(session)
+    making.generation(session)
+    making.style(session, training_status="training")
+    boat = Tag(name="boat")
+    session.add(boat)
     fans = [making.user(session) for _ in range(2)]
     session.add_all(Like(generation_id=image.id, user_id=fan.id) for fan in fans)
     comment = Comment(generation_id=image.id, user_id=fans[0].id, content="a")
@@ -48,6 +57,7 @@ def community(session):
         "generations.comment_count": (image.id, 2),
         "comments.reply_count": (comment.id, 1),
         "users.follower_count": (image.user_id, 1),
+        "tags.usage_count": (boat.id, 3),
     }
 
 
@@ -116,3 +126,21 @@ def test_a_like_that_is_under_way_is_neither_lost_nor_counted_twice(committed):
     with committed.begin() as session:
         assert counters.recount(session, LIKES)[0] == []
         assert session.scalar(select(Generation.like_count)) == 1
+
+
+def test_a_delivery_that_is_under_way_is_neither_lost_nor_counted_twice(committed):
+    with committed.begin() as session:
+        image = completed(session, status="processing", is_public=False)
+        boat, sea = Tag(name="boat", usage_count=7), Tag(name="sea", usage_count=0)
+        session.add_all([boat, sea])
+    with committed() as delivering:
+        # The image is there, and its tags are not yet counted.
+        delivering.get(Generation, image.id).status = GenerationStatus.COMPLETED
+        delivering.flush()
+        with committed.begin() as session:
+            assert counters.recount(session, TAGS)[0] == [Repair(boat.id, 7, 1)]
+        tags.count_use(delivering, image.prompt_tags)
+        delivering.commit()
+    with committed.begin() as session:
+        assert counters.recount(session, TAGS)[0] == []
+        assert set(session.scalars(select(Tag.usage_count))) == {2, 1}

@@ -3,7 +3,7 @@ from sqlalchemy import update
 
 from tests import making
 from tests.statements import plan_of, statements
-from webapp.domain.errors import GenerationNotFound, GenerationStillProcessing, NotFound
+from webapp.domain.errors import GenerationNotFound
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style
 from webapp.domain.pagination import PageRequest
@@ -101,31 +101,6 @@ def test_a_completed_image_has_addresses_and_a_licence(session, storage):
     assert seen["progress"] is None
 
 
-def image_url(session, storage, made, viewer, variant="full", *, download=False):
-    return generation_views.image_url(
-        session,
-        storage,
-        generation_id=made.id,
-        viewer=viewer,
-        variant=variant,
-        download=download,
-    )
-
-
-def test_the_file_is_there_only_once_it_is_signed(session, storage):
-    made = making.generation(session, storage)
-    owner = Viewer(user_id=made.user_id)
-    with pytest.raises(GenerationStillProcessing) as caught:
-        image_url(session, storage, made, owner)
-    assert caught.value.details == {"generation_ids": [made.id]}
-    with pytest.raises(GenerationNotFound):
-        image_url(session, storage, made, ANYBODY)
-    finish(session, storage, made)
-    assert "/storage/images/" in image_url(session, storage, made, ANYBODY)
-    named = image_url(session, storage, made, ANYBODY, "thumb", download=True)
-    assert f"download=style-license-{made.id}.webp" in named
-
-
 @pytest.mark.parametrize("sort", ["recent", "popular"])
 def test_an_artists_feed_is_all_styles_of_the_artist_in_one_order(session, storage, sort):
     old, buyer = making.style(session), making.user(session)
@@ -142,12 +117,10 @@ def test_an_artists_feed_is_all_styles_of_the_artist_in_one_order(session, stora
     assert shown == [made[place].id for place in expected]
 
 
-def test_a_failed_image_has_a_reason_and_no_file(session, storage):
+def test_a_failed_image_has_a_reason(session, storage):
     made = making.generation(session, storage)
     generations.fail(session, made.id, "INVALID_PROMPT", "It cannot be drawn.")
     owner = Viewer(user_id=made.user_id)
-    with pytest.raises(NotFound):
-        image_url(session, storage, made, owner)
     seen = detail(session, storage, made, owner)
     assert seen["failure"]["cause"] == "INVALID_PROMPT"
     assert seen["refunded"] is True
@@ -181,3 +154,21 @@ def test_lists_and_details_take_one_statement(session, storage):
     with statements(session) as seen:
         detail(session, storage, made, ANYBODY)
     assert len(seen) == 1
+
+
+def test_ones_images_being_made_are_found_and_named_ones_in_any_state(session, storage):
+    buyer = making.user(session)
+    done, lost, first, second = making.order(session, buyer, making.style(session), count=4)
+    finish(session, storage, done)
+    generations.fail(session, lost.id, "GPU_OOM", "")
+
+    def own(**wanted):
+        page = generation_views.own(
+            session, storage, user_id=buyer.id, wanted=OwnFilter(**wanted), page=PageRequest()
+        )
+        return [each["id"] for each in page.results]
+
+    assert own(unfinished=True) == [second.id, first.id]
+    foreign = making.generation(session)
+    assert own(ids=(lost.id, first.id, foreign.id, 2**70)) == [first.id, lost.id]
+    assert own(ids=()) == []

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from tests import making
 from tests.database import at_once
@@ -95,6 +95,17 @@ def test_fifty_parallel_identical_requests_are_one(committed):
     with committed() as session:
         assert session.scalar(select(func.count()).select_from(Generation)) == 1
         assert ledger.balances(session, buyer.id) == ledger.Balances(90, 10, 0)
+
+
+def test_a_twin_that_does_not_end_is_said_to_be_in_progress(committed):
+    with committed.begin() as session:
+        person_id = making.user(session).id
+    with committed() as first, committed() as second:
+        once(first, person_id, lambda: {"id": 1})
+        second.execute(text("SET LOCAL statement_timeout = 200"))
+        with pytest.raises(IdempotencyConflict) as refused:
+            once(second, person_id, never)
+        assert refused.value.details == {"reason": "in_progress"}
 
 
 def test_a_key_is_free_again_after_a_day(session, person):

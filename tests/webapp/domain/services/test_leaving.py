@@ -21,12 +21,15 @@ from webapp.domain.models.job import Job
 from webapp.domain.models.ledger import Transfer
 from webapp.domain.models.like import Like
 from webapp.domain.models.notification import Notification, NotificationType
-from webapp.domain.models.style import Artwork, Style
+from webapp.domain.models.payment import Purchase
+from webapp.domain.models.style import Artwork, Style, Tag
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.pagination import PageRequest
 from webapp.domain.services import (
     accounts,
+    counters,
     garbage,
+    generation_files,
     generation_views,
     generations,
     leaving,
@@ -34,7 +37,9 @@ from webapp.domain.services import (
     license_views,
     likes,
     notifications,
+    purchases,
     styles,
+    tags,
 )
 from webapp.domain.services.accounts import GoogleIdentity
 from webapp.domain.services.generation_views import OwnFilter
@@ -239,7 +244,7 @@ def test_a_deleted_image_is_not_found_by_anybody(session, storage, other, style)
         with pytest.raises(GenerationNotFound):
             generation_views.detail(session, storage, generation_id=image.id, viewer=viewer)
         with pytest.raises(GenerationNotFound):
-            generation_views.image_url(
+            generation_files.image_url(
                 session,
                 storage,
                 generation_id=image.id,
@@ -281,6 +286,29 @@ def test_what_a_person_said_and_liked_goes_and_every_count_stays_exact(
     assert (theirs.like_count, theirs.comment_count) == (1, 2)
     assert (kept.reply_count, other.follower_count) == (1, 1)
     assert (count(session, Like), count(session, Comment), count(session, Follow)) == (1, 2, 1)
+
+
+def test_the_tags_of_what_goes_are_counted_no_more(session, other, style):
+    artist = making.artist(session)
+    used, unused = (
+        making.style(session, of=artist, tags=["mine", "boat"], is_active=is_active)
+        for is_active in (True, False)
+    )
+    for trained in (style, used, unused):
+        tags.count_use(session, trained.tags)
+    person = session.get(User, artist.user_id)
+    for image in (delivered(session, person, style), delivered(session, person, used)):
+        assert image.prompt_tags == ["boat", "sea"]
+    delivered(session, other, style)
+    (given_up,) = making.order(session, person, style, prompt_tags=["boat", "fog"])
+    generations.cancel(session, user_id=person.id, generation_id=given_up.id)
+
+    assert leave(session, person) == Farewell.DELETED
+
+    counted = {tag.name: tag.usage_count for tag in session.scalars(select(Tag))}
+    assert counted == {style.tags[0]: 1, "boat": 2, "sea": 1, "mine": 0}
+    (of_tags,) = [each for each in counters.COUNTERS if each.table == "tags"]
+    assert counters.recount(session, of_tags)[0] == []
 
 
 def test_nobody_is_told_any_more_of_who_has_left(session, person, other, style):
@@ -371,6 +399,15 @@ def test_an_artist_whose_style_was_used_is_only_deactivated(session, storage, ot
     assert making.violations(session) == []
 
 
+def test_what_leaving_would_mean_is_what_it_then_means(session, other, style):
+    owner = artist_user(session, style)
+    delivered(session, owner, style)
+    assert leaving.foresee(session, owner.id) == Farewell.DELETED
+    making.order(session, other, style)
+    assert leaving.foresee(session, owner.id) == Farewell.DEACTIVATED
+    assert leave(session, owner) == Farewell.DEACTIVATED
+
+
 def test_what_was_ordered_before_is_delivered_and_paid_after_the_artist_left(session, other, style):
     owner = artist_user(session, style)
     (ordered,) = making.order(session, other, style)
@@ -432,6 +469,35 @@ def test_orders_that_come_while_an_artist_leaves_are_either_kept_or_refused(
         assert making.violations(session) == []
         left = session.get(Style, style.id)
         assert left is None if not sold else not left.is_active
+
+
+def test_what_was_ordered_for_money_and_not_paid_is_closed(session, storage, other, style):
+    of_artist = purchased(session, style.artist_id)
+    of_buyer = purchased(session, other.id)
+    making.order(session, other, style)
+    leave(session, artist_user(session, style))
+    assert fresh(session, of_artist).status == "failed"
+    assert of_artist.failure == {"code": "ACCOUNT_CLOSED", "message": ""}
+    assert fresh(session, of_buyer).status == "pending"
+
+
+def purchased(session, person_id):
+    return purchases.purchase(session, user_id=person_id, package_id="basic_100")
+
+
+@pytest.mark.parametrize("round_number", range(5))
+def test_nothing_is_ordered_for_money_that_stays_open_after_its_buyer_left(committed, round_number):
+    with committed.begin() as session:
+        buyer = making.user(session)
+    farewell, *ordered = parallel(
+        committed,
+        leaves(buyer.id),
+        *[lambda session: purchased(session, buyer.id).order_id] * 4,
+    )
+    assert farewell == Farewell.DELETED
+    assert {type(answer) for answer in ordered} <= {str, AccountInactive}
+    with committed() as session:
+        assert set(session.scalars(select(Purchase.status))) <= {"failed"}
 
 
 @pytest.mark.parametrize("round_number", range(5))

@@ -180,7 +180,7 @@ def test_without_the_unique_outcome_an_image_is_settled_twice_and_the_check_says
     assert "I1 transfers sum to zero" not in names  # sums to zero is not enough
 
 
-def test_without_compare_and_set_the_same_tokens_are_spent_twice_and_the_check_says_so(
+def test_without_lock_and_compare_and_set_the_same_tokens_are_spent_twice_and_the_check_says_so(
     scratch, monkeypatch
 ):
     with scratch.begin() as session:
@@ -200,7 +200,12 @@ def test_without_compare_and_set_the_same_tokens_are_spent_twice_and_the_check_s
         )
         return after
 
+    def read(session, user_id, *, lock=False):
+        return spendable(session, user_id)
+
+    spendable = ledger.spendable
     monkeypatch.setattr(ledger, "_change", read_then_write)
+    monkeypatch.setattr(ledger, "spendable", read)
 
     def order():
         with scratch.begin() as mine:

@@ -80,3 +80,12 @@ def test_read_news_of_thirty_days_are_forgotten_and_unread_ones_never(session):
     assert notifications.purge(session, limit=10) == 1
     kept = session.scalars(select(Notification.dedupe_key)).all()
     assert sorted(kept) == [f"{DONE.value}:new", f"{DONE.value}:unread"]
+
+
+def test_unread_news_are_counted_no_further_than_asked(session):
+    person = making.user(session)
+    for event in range(5):
+        tell(session, person.id, event=str(event))
+    assert notifications.unread_count(session, person.id) == 5
+    assert notifications.unread_count(session, person.id, most=3) == 3
+    assert notifications.unread_count(session, person.id, most=9) == 5

@@ -252,6 +252,16 @@ def test_an_order_waits_for_a_removal_and_finds_nothing_on_sale(committed, besid
     assert isinstance(order.exception(), errors.StyleNotFound)
 
 
+def test_an_order_waits_for_another_of_its_buyer_and_tells_all_that_is_missing(committed, beside):
+    with committed.begin() as session:
+        style, buyer = making.style(session), making.user(session, tokens=30)
+    with committed.begin() as first:
+        making.order(first, first.get(User, buyer.id), style)
+        order = beside(lambda mine: making.order(mine, mine.get(User, buyer.id), style, count=3))
+    assert isinstance(order.exception(), errors.InsufficientTokens)
+    assert order.exception().details == {"required": 30, "available": 20}
+
+
 def test_a_removal_waits_for_an_order_and_finds_the_style_in_use(committed, beside):
     with committed.begin() as session:
         style, buyer = making.style(session), making.user(session)

@@ -3,12 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from celery_config import TaskName
 from tests import making
 from webapp.domain.jobs import NOW
 from webapp.domain.models.job import JobState
-from webapp.domain.services import generations, heartbeats, operations
+from webapp.domain.models.payment import Purchase
+from webapp.domain.services import generations, heartbeats, operations, purchases
 
 
 def measured(session):
@@ -27,7 +29,24 @@ def test_an_empty_platform_has_empty_queues_and_says_nothing_it_does_not_know(se
     assert found["task_wait_seconds", "money", "deliver_generation"] == 0
     assert found["escrow_tokens",] == 0
     names = {key[0] for key in found}
-    assert names == {"queue_messages", "task_wait_seconds", "escrow_tokens"}
+    assert names == {"queue_messages", "task_wait_seconds", "escrow_tokens", "payments_open"}
+
+
+def test_payments_and_refunds_without_an_end_are_counted(session):
+    person = making.user(session)
+    ended = {"payment_key": "k1", "approved_at": NOW}
+    for status, more in (
+        ("pending", {}),
+        ("authorized", {"payment_key": "k2"}),
+        ("paid", ended),
+        ("paid", ended | {"payment_key": "k3", "refund_key": "r"}),
+    ):
+        made = purchases.purchase(session, user_id=person.id, package_id="basic_100")
+        session.execute(
+            update(Purchase).where(Purchase.id == made.id).values(status=status, **more)
+        )
+    found = measured(session)
+    assert (found["payments_open", "payment"], found["payments_open", "refund"]) == (1, 1)
 
 
 def test_jobs_are_counted_where_they_wait_and_the_oldest_wait_is_told(session):

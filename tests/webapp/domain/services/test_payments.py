@@ -14,10 +14,11 @@ from tests.toss import SECRET_KEY, toss_server
 from webapp.domain.db import unit_of_work
 from webapp.domain.errors import NotFound, PaymentFailed, PurchaseExpired
 from webapp.domain.gateways.payments import PaymentsUnavailable, TossPayments
+from webapp.domain.models.account import User
 from webapp.domain.models.ledger import Transfer
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.payment import Purchase, PurchaseStatus
-from webapp.domain.services import ledger, payments, purchases
+from webapp.domain.services import leaving, ledger, payments, purchase_refunds, purchases
 
 ROOT = Path(__file__).parents[4]
 NOW = timedelta(0)
@@ -34,12 +35,6 @@ user_id, order_id, payment_key = sys.argv[1:]
 payments.confirm(unit_of_work, configured_payments(settings()), user_id=int(user_id),
                  order_id=order_id, payment_key=payment_key, amount=10_000)
 """
-
-
-@pytest.fixture
-def toss():
-    with toss_server() as running:
-        yield running
 
 
 @pytest.fixture
@@ -368,3 +363,52 @@ def test_no_transaction_is_open_while_the_provider_is_asked(toss, order, committ
     confirm(provider, order, toss.approve(order.order_id))
     assert seen == [0]
     assert standing(order) == PAID
+
+
+def leave(person):
+    with unit_of_work() as session:
+        leaving.leave(session, user=session.get(User, person.id), confirm=person.username)
+
+
+def test_nothing_is_asked_of_the_provider_for_who_approved_and_left(toss, buyer, order):
+    payment_key = toss.approve(order.order_id)
+    leave(buyer)
+    assert hear(toss.provider, order, payment_key) is False
+    with pytest.raises(PaymentFailed) as refused:
+        confirm(toss.provider, order, payment_key)
+    assert refused.value.details["reason"] == "ACCOUNT_CLOSED"
+    assert standing(order) == ("failed", 100, 0, 0)
+    assert toss.taken() == []
+
+
+def test_money_that_is_being_taken_while_its_buyer_leaves_goes_back(toss, buyer, order):
+    payment_key = toss.approve(order.order_id)
+    with pytest.raises(PaymentsUnavailable):
+        confirm(NOBODY, order, payment_key)
+    leave(buyer)
+    assert now(order).status == "authorized"
+    payments.resume(unit_of_work, toss.provider, silent=NOW)
+    assert standing(order) == ("paid", 200, 1, 0)
+    purchase_refunds.resume(unit_of_work, toss.provider, silent=NOW)
+    assert standing(order) == ("refunded", 100, 2, 0)
+    assert [status for _, status, _ in toss.taken()] == ["DONE", "CANCELED"]
+
+
+@pytest.mark.parametrize("round_number", range(5))
+def test_who_pays_and_leaves_at_once_has_the_tokens_or_the_money(toss, buyer, order, round_number):
+    payment_key = toss.approve(order.order_id)
+    answers = at_once(
+        lambda: confirm(toss.provider, order, payment_key),
+        lambda: hear(toss.provider, order, payment_key),
+        lambda: leave(buyer),
+    )
+    assert answers[-1] is None, answers
+    payments.resume(unit_of_work, toss.provider, silent=NOW)
+    purchase_refunds.resume(unit_of_work, toss.provider, silent=NOW)
+    status, tokens, *_ = standing(order)
+    books = [status for _, status, _ in toss.taken()]
+    assert (status, tokens, books) in [
+        ("failed", 100, []),
+        ("paid", 200, ["DONE"]),
+        ("refunded", 100, ["DONE", "CANCELED"]),
+    ]

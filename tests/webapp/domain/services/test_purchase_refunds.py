@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from tests import making
 from tests.database import at_once
-from tests.toss import SECRET_KEY, toss_server
+from tests.toss import SECRET_KEY
 from webapp.domain.db import unit_of_work
 from webapp.domain.errors import AlreadyRefunded, NotFound, PaymentFailed
 from webapp.domain.gateways.payments import PaymentsUnavailable, TossPayments
@@ -39,27 +39,11 @@ refund_purchase(
 
 
 @pytest.fixture
-def toss():
-    with toss_server() as running:
-        yield running
-
-
-@pytest.fixture
 def order(toss, committed):
     """A purchase of a hundred tokens that was paid."""
     with committed.begin() as session:
         buyer = making.user(session)
-    with unit_of_work() as session:
-        made = purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
-    payments.confirm(
-        unit_of_work,
-        toss.provider,
-        user_id=buyer.id,
-        order_id=made.order_id,
-        payment_key=toss.approve(made.order_id),
-        amount=10_000,
-    )
-    return made
+    return toss.buy(buyer)
 
 
 def standing(order):

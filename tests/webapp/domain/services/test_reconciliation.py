@@ -4,19 +4,12 @@ import pytest
 from sqlalchemy import update
 
 from tests import making
-from tests.toss import toss_server
 from webapp.domain.db import unit_of_work
 from webapp.domain.models.payment import Purchase
-from webapp.domain.services import payments, purchases, reconciliation
+from webapp.domain.services import heartbeats, purchases, reconciliation
 from webapp.domain.services.purchase_refunds import refund_purchase
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def toss():
-    with toss_server() as running:
-        yield running
 
 
 @pytest.fixture
@@ -28,21 +21,7 @@ def buyer(committed):
 @pytest.fixture
 def buy(toss, buyer):
     """Buy a hundred tokens; return the order."""
-
-    def bought():
-        with unit_of_work() as session:
-            made = purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
-        payments.confirm(
-            unit_of_work,
-            toss.provider,
-            user_id=buyer.id,
-            order_id=made.order_id,
-            payment_key=toss.approve(made.order_id),
-            amount=10_000,
-        )
-        return made
-
-    return bought
+    return lambda: toss.buy(buyer)
 
 
 def found(toss, *, since=HOUR, until=-HOUR):
@@ -129,3 +108,38 @@ def test_what_is_younger_than_the_time_compared_is_left_alone(toss, buy):
     toss.shop.books.clear()
     assert other.order_id
     assert found(toss, until=HOUR / 2) == []
+
+
+def test_what_was_found_is_kept_until_the_next_comparison(toss, buy):
+    order = buy()
+    toss.shop.books[0]["amount"] = 9_000
+    now = datetime.now(UTC)
+    differences = reconciliation.compare(
+        unit_of_work, toss.provider, since=now - HOUR, until=now + HOUR
+    )
+    assert [each.kind for each in differences] == ["other_amount"]
+    with unit_of_work() as session:
+        assert reconciliation.remembered(session) is None
+        reconciliation.remember(session, differences)
+        last = reconciliation.remembered(session)
+        assert last.found == [(order.order_id, "other_amount", 9_000)]
+        assert last.at >= now
+        heartbeats.beat(session, "reconcile_payments")
+        assert reconciliation.remembered(session).found == last.found, "its success says no more"
+        reconciliation.remember(session, [])
+        assert reconciliation.remembered(session).found == []
+
+
+@pytest.mark.parametrize(
+    "columns, kind",
+    [
+        ({"status": "failed", "approved_at": None}, "not_credited"),
+        ({"payment_key": "elsewhere"}, "not_taken"),
+    ],
+)
+def test_every_difference_has_its_kind(toss, buy, columns, kind):
+    order = buy()
+    change(order, **columns)
+    now = datetime.now(UTC)
+    found = reconciliation.compare(unit_of_work, toss.provider, since=now - HOUR, until=now + HOUR)
+    assert (order.order_id, kind) in {(each.order_id, each.kind) for each in found}

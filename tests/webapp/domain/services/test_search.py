@@ -1,7 +1,10 @@
+import unicodedata
+
 import pytest
 from sqlalchemy import update
 
 from tests import making
+from tests.statements import statements
 from webapp.domain import searching
 from webapp.domain.errors import ValidationFailed
 from webapp.domain.models.account import User
@@ -14,6 +17,7 @@ from webapp.domain.services import search, tags
 def walked(request, monkeypatch):
     """Every search by its n-grams alone, and as it is."""
     monkeypatch.setattr(searching, "WALKED", request.param)
+    return request.param
 
 
 def find(session, storage, typed, kind="all", limit=20, cursor=None):
@@ -103,12 +107,23 @@ def test_artists_are_found_by_either_name_in_any_script(session, storage):
 
 
 def test_an_artist_called_so_comes_before_the_better_known(session, storage):
-    artist(session, "Monet and Sons", follower_count=100)
+    longer = artist(session, "Monet and Sons", follower_count=100)
     exact = artist(session, "Monet")
     named = artist(session, "Somebody", username="Monet", follower_count=1)
     found = find(session, storage, "monet", "artists")["artists"]
-    assert [each["id"] for each in found[:2]] == [named.id, exact.id]
-    assert len(found) == 3
+    assert [each["id"] for each in found] == [named.id, exact.id, longer.id]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_an_artist_called_so_in_korean_comes_before_the_better_known(session, storage, form):
+    longer = artist(session, "한지우와 친구들", follower_count=100)
+    exact = artist(session, "한지우")
+    inside = artist(session, "화가 한지우", follower_count=50)
+    artist(session, "한지민", follower_count=200)
+    style(session, "Han Jiwoo", ["hanji"])
+    found = find(session, storage, unicodedata.normalize(form, " 한지우 "))
+    assert [each["id"] for each in found["artists"]] == [exact.id, longer.id, inside.id]
+    assert found["styles"] == []
 
 
 def test_only_active_artists_are_found(session, storage):
@@ -178,3 +193,34 @@ def test_of_both_kinds_there_is_a_page_each_and_no_cursor(session, storage):
     assert (len(found["styles"]), len(found["artists"])) == (2, 2)
     assert (found["next_cursor"], found["has_more"]) == (None, False)
     assert session.get(Style, found["styles"][0]["id"]).name == "Ink 2"
+
+
+def test_an_overview_has_the_first_of_each_kind_and_leads_on(session, storage):
+    for number in range(3):
+        style(session, f"Ink {number}", ["ink"], usage_count=number)
+        artist(session, f"Inka {number}", follower_count=number)
+    found = search.overview(session, storage, typed=" INK ", limit=2)
+    assert [each["name"] for each in found.styles.results] == ["Ink 2", "Ink 1"]
+    assert [each["artist_name"] for each in found.artists.results] == ["Inka 2", "Inka 1"]
+    assert found.tags[0] == "ink"
+    assert set(found.tags) == {"ink", "ink 0", "ink 1", "ink 2"}
+    rest = find(session, storage, "ink", "styles", cursor=found.styles.next_cursor)
+    assert names(rest) == ["Ink 0"]
+    rest = find(session, storage, "ink", "artists", cursor=found.artists.next_cursor)
+    assert [each["artist_name"] for each in rest["artists"]] == ["Inka 0"]
+
+
+@pytest.mark.parametrize("typed", ["nothing", "한강", "<b>", " "])
+def test_an_overview_of_nothing_is_empty(session, storage, typed):
+    style(session, "Ink")
+    found = search.overview(session, storage, typed=typed, limit=2)
+    assert (found.styles.results, found.artists.results, found.tags) == ([], [], [])
+
+
+@pytest.mark.parametrize("typed", ["ink", "in", "nothing"])
+def test_an_overview_asks_few_times_however_little_there_is(session, storage, typed, walked):
+    style(session, "Ink")
+    artist(session, "Inka")
+    with statements(session) as seen:
+        search.overview(session, storage, typed=typed, limit=8)
+    assert len(seen) <= 9 + (walked == 0)

@@ -2,16 +2,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 
+from celery_config import TaskName
 from tests import images, making
 from tests.database import at_once
 from webapp.domain import errors, jobs
 from webapp.domain.models.account import Artist
-from webapp.domain.models.job import Job, JobState
+from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, Tag, TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import styles
+from webapp.domain.services import rights, styles, training, workers
 from webapp.domain.services.artworks import DeclaredFile, UploadedImage
 from webapp.domain.services.styles import NewStyle
 
@@ -280,7 +282,7 @@ def test_a_style_is_confirmed_once(session, storage, artist):
     with pytest.raises(errors.InvalidTransition):
         confirm(session, storage, style)
     with pytest.raises(errors.StyleNotFound):
-        confirm(session, storage, style, artist_id=style.artist_id + 1)
+        confirm(session, storage, style, artist_id=making.artist(session).user_id)
 
 
 def test_parallel_confirmations_start_one_training(committed, storage):
@@ -444,3 +446,113 @@ def test_fences_of_a_retrain_go_on_where_the_last_run_stopped(session, storage, 
     new_job = session.scalars(select(Job).order_by(Job.id.desc()).limit(1)).one()
     lease = jobs.claim(session, new_job.id, "validate_uploads", 60)
     assert lease.fence == 8
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_statement_is_kept_word_for_word_with_its_version_and_time(
+    session, storage, artist, language
+):
+    said = rights.statement(language)
+    style = create(session, storage, artist, new(rights_statement=said))
+    session.refresh(style)
+    assert (style.rights_statement, style.rights_version) == (said, rights.VERSION)
+    assert style.rights_agreed_at is not None
+
+
+def test_a_statement_that_we_do_not_show_is_refused(session, storage, artist):
+    with pytest.raises(errors.ValidationFailed) as refused:
+        create(session, storage, artist, new(rights_statement="All is mine."))
+    assert list(refused.value.details["fields"]) == ["rights_statement"]
+
+
+def test_a_statement_is_whole_or_not_there(session, storage, artist):
+    style = create(session, storage, artist)
+    with pytest.raises(IntegrityError), session.begin_nested():
+        session.execute(update(Style).values(rights_version="1"))
+    session.refresh(style)
+    assert style.rights_statement is None
+
+
+def cancel(session, run):
+    style = session.get(Style, run.style_id)
+    styles.cancel(session, artist_id=style.artist_id, style_id=style.id)
+    session.refresh(style)
+    return style
+
+
+def test_a_waiting_training_is_stopped_and_its_slot_is_free(session, storage):
+    run = making.training(session, storage)
+    style = cancel(session, run)
+    assert style.training_status == TrainingStatus.FAILED
+    assert run.failure_cause == training.CANCELED
+    assert making.job_of(session, run).state == JobState.CANCELED
+    assert session.scalars(select(Notification)).all() == []
+    other = create(session, storage, session.get(Artist, style.artist_id), new(name="Another"))
+    assert other.training_status == TrainingStatus.PENDING
+
+
+def test_the_worker_of_a_stopped_training_hears_of_it_and_changes_nothing(session, storage):
+    run = making.training(session, storage, step="train_style")
+    lease = jobs.claim(session, making.job_of(session, run).id, TaskName.TRAIN_STYLE, 60)
+    cancel(session, run)
+    heard = workers.progress(
+        session,
+        JobKind.TRAINING,
+        run.id,
+        {"progress_percent": 50},
+        attempt=None,
+        fence=lease.fence,
+    )
+    assert (heard.applied, heard.reason) == (False, "terminal")
+    assert run.progress is None
+
+
+def test_a_stopped_training_can_be_trained_again(session, storage):
+    run = making.training(session, storage)
+    style = cancel(session, run)
+    retrain(session, storage, style)
+    assert style.training_status == TrainingStatus.PENDING
+    assert session.scalar(select(func.count()).select_from(TrainingRun)) == 2
+
+
+def test_the_wait_for_files_can_be_given_up(session, storage, artist):
+    style, _ = declare(session, storage, artist)
+    styles.cancel(session, artist_id=artist.user_id, style_id=style.id)
+    session.refresh(style)
+    assert style.training_status == TrainingStatus.FAILED
+    assert declare(session, storage, artist, new(name="Another"))[0].id != style.id
+
+
+@pytest.mark.parametrize("status", ["completed", "failed"])
+def test_what_has_ended_cannot_be_stopped(session, storage, artist, status):
+    style = making.style(session, storage, of=artist, training_status=status)
+    with pytest.raises(errors.InvalidTransition) as refused:
+        styles.cancel(session, artist_id=artist.user_id, style_id=style.id)
+    assert refused.value.details["from"] == status
+
+
+def test_of_publishing_and_stopping_at_once_one_wins(committed, storage):
+    with committed.begin() as session:
+        run = making.training(session, storage, step="publish_style")
+        session.execute(update(Style).values(training_status="training"))
+        artist_id = session.get(Style, run.style_id).artist_id
+        run_id, style_id = run.id, run.style_id
+        lease = jobs.claim(session, making.job_of(session, run).id, TaskName.PUBLISH_STYLE, 60)
+
+    def publish():
+        with committed.begin() as mine:
+            found = training.Publication(lease, "adapters/1", "a" * 64, [], None)
+            training.publish(mine, found, sample_keys=[], thumbnail_key="thumbnails/1")
+
+    def stop():
+        with committed.begin() as mine:
+            styles.cancel(mine, artist_id=artist_id, style_id=style_id)
+
+    at_once(publish, stop)
+    with committed() as session:
+        style, job = session.get(Style, style_id), session.scalars(select(Job)).one()
+        cause = session.get(TrainingRun, run_id).failure_cause
+        assert (style.training_status, job.state, cause) in {
+            ("completed", "done", None),
+            ("failed", "canceled", training.CANCELED),
+        }

@@ -48,6 +48,30 @@ def test_popular_tags_are_read_in_the_order_of_their_index(session):
     assert "Sort" not in plan
 
 
+def on_sale(session, *words, **columns):
+    made = making.style(session, **columns)
+    made.tags = [made.name.lower(), *words]
+    session.flush()
+
+
+def test_the_tags_of_popular_styles_lead_to_styles_on_sale(session, tags):
+    on_sale(session, "sea", "boat", "flagged boat")
+    on_sale(session, "sea", "never counted")
+    on_sale(session, "watercolor", is_active=False)
+    on_sale(session, "a", name="Rowboat")
+    assert tag_views.of_popular_styles(session, limit=9) == ["sea", "a", "boat"]
+    assert tag_views.of_popular_styles(session, limit=1) == ["sea"]
+
+
+def test_only_the_most_used_styles_are_asked_for_their_tags(session, tags, monkeypatch):
+    monkeypatch.setattr(tag_views, "POPULAR_STYLES", 1)
+    on_sale(session, "sea", usage_count=3)
+    on_sale(session, "boat", usage_count=2)
+    assert tag_views.of_popular_styles(session, limit=9) == ["sea"]
+    plan = plan_of(session, lambda: tag_views.of_popular_styles(session, limit=9))
+    assert "ix_styles_popular" in plan
+
+
 @pytest.mark.parametrize("walked", [0, 1, searching.WALKED])
 @pytest.mark.parametrize("limit", [1, 2, 100])
 @pytest.mark.parametrize(
@@ -71,9 +95,9 @@ def test_tags_that_begin_so_come_before_those_that_contain_it(
 
 
 def test_the_tag_itself_is_never_lost_among_the_more_used(session, tags):
-    assert tag_views.containing(session, "boat", 1) == ["boat", "rowboat"]
-    assert tag_views.containing(session, "oat", 1) == ["rowboat"]
-    assert tag_views.containing(session, "boat off", 5) == []
+    assert list(tag_views.containing(session, "boat", 1).items()) == [("boat", 3), ("rowboat", 9)]
+    assert tag_views.containing(session, "oat", 1) == {"rowboat": 9}
+    assert tag_views.containing(session, "boat off", 5) == {}
 
 
 def test_a_tag_tells_how_many_styles_on_sale_have_it(session, tags):
@@ -166,6 +190,11 @@ def test_only_the_latest_images_are_asked(session, monkeypatch):
     for word in ("old", "newer", "newest"):
         image(session, style, word)
     assert {name for name, _, _ in recommended(session, style)} == {"newer", "newest"}
+
+
+def test_the_style_of_an_artist_who_left_has_nothing_left_to_recommend(session):
+    style = making.style(session, tags=[], is_active=False)
+    assert recommended(session, style, Viewer(is_admin=True)) == []
 
 
 @pytest.mark.parametrize("columns", [{"is_active": False}, {"training_status": "pending"}])

@@ -92,17 +92,32 @@ def test_uses_are_counted_once_per_image(session):
     assert counts == {"sea": 1, "boat": 2}
 
 
+def test_uses_that_are_gone_are_counted_no_more_and_never_below_none(session):
+    tags.count_use(session, ["sea", "boat"])
+    tags.count_use(session, ["sea"])
+    tags.count_use(session, ["sea"])
+    tags.uncount_uses(session, ["sea", "boat", "sea", "boat", "never"])
+    counts = {tag.name: tag.usage_count for tag in session.scalars(select(Tag))}
+    assert counts == {"sea": 1, "boat": 0}
+
+
 def test_counting_in_parallel_in_any_order_loses_nothing_and_never_deadlocks(committed):
     words = [f"word {n}" for n in range(8)]
 
-    def count(order):
+    def count(how, order):
         def run():
             with committed.begin() as mine:
-                tags.count_use(mine, order)
+                how(mine, order)
 
         return run
 
-    calls = [count(words), count(words[::-1])] * 6
-    assert at_once(*calls) == [None] * 12
+    with committed.begin() as session:
+        session.add_all(Tag(name=word, usage_count=100) for word in words)
+    calls = [
+        count(tags.count_use, words),
+        count(tags.count_use, words[::-1]),
+        count(tags.uncount_uses, words[::-1]),
+    ] * 6
+    assert at_once(*calls) == [None] * 18
     with committed() as session:
-        assert set(session.scalars(select(Tag.usage_count))) == {12}
+        assert set(session.scalars(select(Tag.usage_count))) == {106}

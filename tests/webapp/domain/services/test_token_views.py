@@ -95,3 +95,34 @@ def test_between_two_moments_are_only_their_transactions(session, storage):
     newest, oldest = listed(session, storage, user.id)
     assert listed(session, storage, user.id, since=newest["created_at"]) == [newest]
     assert listed(session, storage, user.id, until=newest["created_at"]) == [oldest]
+
+
+def paid(session, storage, style, *, count=1):
+    """Sell images of a style; return them."""
+    made = making.order(session, making.user(session, tokens=1000), style, count=count)
+    for each in made:
+        making.finish(session, storage, each)
+    return made
+
+
+def test_earnings_are_told_between_moments_and_reversals_where_they_happened(session, storage):
+    style = making.style(session, storage)
+    now = session.scalar(making.text("SELECT clock_timestamp()"))
+    first = paid(session, storage, style, count=3)
+    between = session.scalar(making.text("SELECT clock_timestamp()"))
+    paid(session, storage, style)
+    ledger.reverse(session, first[0])
+    ledger.reverse(session, first[1])
+    later = session.scalar(making.text("SELECT clock_timestamp()"))
+    moments = [now, between, later, later]
+    assert token_views.earned_between(session, style.artist_id, moments) == [30, -10, 0]
+    whole = token_views.earned_between(session, style.artist_id, [now, later])
+    assert whole == [token_views.balance(session, style.artist_id)["earned_token_balance"]]
+
+
+def test_who_earned_nothing_or_has_no_account_earned_nothing(session):
+    now = session.scalar(making.text("SELECT clock_timestamp()"))
+    buyer = making.user(session)
+    making.order(session, buyer, making.style(session))
+    assert token_views.earned_between(session, buyer.id, [now, now, now]) == [0, 0]
+    assert token_views.earned_between(session, 2**40, [now, now, now]) == [0, 0]

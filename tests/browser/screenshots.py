@@ -1,0 +1,94 @@
+"""`make screenshots`: every page, 360 and 1440 wide, light and dark, in English and Korean.
+
+The stack is that of `make up`, with its world; what is there already is not made again. Pictures
+are named for page, width, theme and language, and lie in var/screenshots.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+from rich.progress import track
+
+from tests.browser import chromium
+from tests.browser.visitor import DESK, PHONE, THEMES, Visitor, new_context
+from tests.browser.words import Words
+from tests.pages import PAGES, VISITOR, Page
+from tests.places import find_places, people_of
+from webapp.embedded import world
+from webapp.embedded.cast import HANA, MINA
+from webapp.embedded.kept import EmbeddedError
+from webapp.embedded.supervisor import Stack
+
+FOLDER = Path("var/screenshots")
+LANGUAGES = ("en", "ko")
+PEOPLE = people_of(MINA, HANA)
+# Lazy pictures are below the window; a picture that cannot come is left to be seen as it is.
+LOAD_ALL = """Promise.all([...document.images].map((image) => {
+  image.loading = "eager";
+  return image.decode().catch(() => {});
+}))"""
+
+
+@contextmanager
+def inhabited_site() -> Iterator[Stack]:
+    """Run the stack of `make up` with its world; photographers are not counted."""
+    said = lambda line: print(f"  {line}", flush=True)  # noqa: E731, T201 - talks to a person
+    environ = os.environ | {"RATE_LIMITS_ENABLED": "false"}
+    with Stack(Path("var"), environ=environ, report=said) as stack:
+        world.inhabit(stack.directory, stack.environment, report=said)
+        yield stack
+
+
+def sign_in_all(browser: Browser, site: str) -> dict[str, object]:
+    """Return what keeps each of them signed in."""
+    kept = {}
+    for who, email in PEOPLE.items():
+        context = new_context(browser, site, size=DESK, language="en")
+        Visitor(context.new_page(), Words("en")).sign_in(email)
+        kept[who] = context.storage_state()
+        context.close()
+    return kept
+
+
+def photograph(visitor: Visitor, page: Page, address: str, width: int) -> None:
+    """Open a page, let its lazy pictures come, and keep it whole in both themes."""
+    visitor.page.goto(address, wait_until="load")
+    visitor.page.evaluate(LOAD_ALL)
+    for theme in THEMES:
+        visitor.wear(theme)
+        visitor.settle()
+        name = f"{page.name}-{width}-{theme}-{visitor.words.language}.png"
+        visitor.page.screenshot(path=FOLDER / name, full_page=True)
+
+
+def main() -> None:
+    """Photograph all pages."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for old in FOLDER.glob("*.png"):
+        old.unlink()
+    try:
+        with inhabited_site() as stack, sync_playwright() as playwright:
+            _photograph_all(playwright.chromium.launch(**chromium.launch_options()), stack)
+    except EmbeddedError as error:
+        sys.exit(str(error))
+
+
+def _photograph_all(browser: Browser, stack: Stack) -> None:
+    site = stack.urls["web"]
+    places, cookies = find_places(site, PEOPLE), sign_in_all(browser, site)
+    windows = [(page, size, language) for page in PAGES
+               for size in (PHONE, DESK) for language in LANGUAGES]  # fmt: skip
+    for page, size, language in track(windows, "photographing"):
+        state = None if page.who == VISITOR else cookies[page.who]
+        context = new_context(browser, site, size=size, language=language, storage_state=state)
+        visitor = Visitor(context.new_page(), Words(language))
+        photograph(visitor, page, page.address.format(**places), size[0])
+        context.close()
+
+
+if __name__ == "__main__":
+    main()

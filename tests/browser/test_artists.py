@@ -1,0 +1,91 @@
+"""An artist: from a folder of works, two of them bad, to a style on sale."""
+
+import re
+import secrets
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.images import encoded, half_of, scene
+
+# The first test waits for the whole stack and its world.
+pytestmark = pytest.mark.timeout(600)
+
+LEARNING_MS = 200_000
+
+
+def file(name, data):
+    return {"name": name, "mimeType": "image/png", "buffer": data}
+
+
+def good(number):
+    return file(f"work-{number:02}.png", encoded(scene(640, 640, seed=number)))
+
+
+@pytest.fixture
+def artist(visitor):
+    """Somebody who draws a signature and becomes an artist."""
+    page = visitor.page
+    visitor.sign_in(f"{secrets.token_hex(4)}@example.com", then="/become-artist")
+    visitor.field("Artist name").fill(f"Yuna {secrets.token_hex(3)}")
+    draw_on(page, page.locator("canvas").first)
+    visitor.button("Become an artist").click()
+    expect(page).to_have_url(re.compile("/studio"))
+    return visitor
+
+
+def draw_on(page, canvas):
+    """One line by hand: up, down, and up again."""
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    points = [(0.1, 0.7), (0.3, 0.2), (0.5, 0.8), (0.7, 0.3), (0.9, 0.6)]
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=8)
+    page.mouse.up()
+
+
+def test_an_artist_goes_from_twelve_works_with_two_bad_ones_to_a_style_on_sale(artist):
+    page, name = artist.page, f"Harbor {secrets.token_hex(4)}"
+    artist.open("/studio/new")
+
+    small = file("small.png", encoded(scene(300, 300, seed=50)))
+    damaged = file("damaged.png", half_of(good(51)["buffer"]))
+    works = [*(good(number) for number in range(10)), small, damaged]
+    page.locator("#files").set_input_files(works)
+    tiles = page.locator("#works .work")
+    expect(tiles).to_have_count(12)
+    for_reasons = "%(good)s good, %(bad)s with a problem · at least %(least)s are needed"
+    expect(artist.text(for_reasons, good=10, bad=2, least=10)).to_be_visible()
+
+    artist.button("On to the words").click()
+    expect(page.get_by_role("alert").filter(visible=True)).to_be_visible()
+    artist.field("Replace %(file)s", file="small.png").set_input_files(good(10))
+    artist.button("Remove %(file)s", file="damaged.png").click()
+    expect(artist.text(for_reasons, good=11, bad=0, least=10)).to_be_visible()
+    artist.button("On to the words").click()
+
+    artist.button("Choose all shown").click()
+    artist.field("Words for the chosen works").fill("boat, sea")
+    artist.button("Add").click()
+    artist.button("On to the signature").click()
+
+    artist.radio("Type").check()
+    artist.field("Your name").fill("Yuna Oh")
+    artist.radio("Large").check()
+    artist.button("On to the terms").click()
+
+    artist.field("Name of the style, in English").fill(name)
+    artist.field("Description").fill("Piers and boats, drawn in one line.")
+    artist.field("Price of one picture, in tokens").fill("7")
+    artist.field("I state this.").check()
+    artist.button("Upload and train").click()
+    expect(page).to_have_url(re.compile(r"/styles/\d+"), timeout=60_000)
+    expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
+    expect(artist.heading("Your style is being learned")).to_be_visible()
+    expect(artist.heading("Make a picture")).to_be_visible(timeout=LEARNING_MS)
+
+    artist.open("/styles")
+    expect(page.locator(".wall").get_by_role("link", name=name).first).to_be_visible()

@@ -1,0 +1,142 @@
+"""A buyer: from money to an image on the wall, and what happens when tokens run out."""
+
+import re
+import secrets
+
+import pytest
+from playwright.sync_api import expect
+
+from tests import making
+from tests.browser.visitor import DESK
+from webapp.domain.services import packages
+from webapp.embedded.cast import ARTISTS
+
+# The first test waits for the whole stack and its world.
+pytestmark = pytest.mark.timeout(600)
+
+PRICE = ARTISTS[0].price_tokens
+WORDS = ("castle", "hills", "sunset")
+MAKING_MS = 90_000
+
+
+@pytest.fixture
+def buyer(visitor):
+    """Somebody new, with the hundred tokens that everybody starts with."""
+    visitor.sign_in(f"{secrets.token_hex(4)}@example.com")
+    return visitor
+
+
+@pytest.fixture
+def style_page(places):
+    return f"/styles/{places['style']}"
+
+
+def buy_tokens(visitor):
+    """Choose the smallest package and pay for it at the sandbox."""
+    package = packages.PACKAGES[0]
+    visitor.button("Buy %(count)s tokens", count=f"{package.amount_tokens:,}").click()
+    visitor.button("Pay ₩%(price)s", price=f"{package.total_price:,}").click()
+    # The sandbox stands where the provider would, and speaks English only.
+    visitor.page.get_by_role("button", name="Pay", exact=True).click()
+    expect(visitor.text("Thank you. Your tokens are here.")).to_be_visible()
+
+
+def fill_in(visitor, *, count):
+    """Say what is to be drawn, and how often."""
+    field = visitor.page.locator(".tags-input input").first
+    for word in WORDS:
+        field.fill(word)
+        field.press("Enter")
+    visitor.page.get_by_role("radio", name=str(count), exact=True).check()
+
+
+def order_button(visitor, count):
+    message = "Make %(count)s pictures · %(total)s tokens"
+    return visitor.button(message, count=count, total=count * PRICE)
+
+
+def test_a_buyer_pays_sees_three_images_arrive_shows_one_and_finds_all_in_the_ledger(
+    buyer, style_page, service
+):
+    page = buyer.page
+    buyer.open("/wallet")
+    buy_tokens(buyer)
+    expect(page.locator("#balance")).to_have_text("200")
+
+    buyer.open(style_page)
+    fill_in(buyer, count=3)
+    order_button(buyer, 3).click()
+    arrived = page.locator("#tiles .tile.completed")
+    expect(arrived).to_have_count(3, timeout=MAKING_MS)
+    expect(page.locator("#balance")).to_have_text(str(200 - 3 * PRICE))
+
+    arrived.first.get_by_role("link").click()
+    expect(page).to_have_url(re.compile(r"/g/\d+$"))
+    image = page.url.removeprefix(service.site)
+    buyer.button("Show it in the gallery").click()
+    expect(buyer.text("Everyone can see it.")).to_be_visible()
+    buyer.open("/")
+    expect(page.locator(f'#wall a[href="{image}"]').first).to_be_visible()
+
+    buyer.open("/wallet")
+    moves = page.locator(".moves .move")
+    expect(moves.filter(has_text=f"−{PRICE}")).to_have_count(3)
+    expect(moves.filter(has_text="+100")).to_have_count(2)  # the welcome and the package
+
+
+def test_too_few_tokens_lead_to_the_wallet_and_back_to_the_form_as_it_was(
+    buyer, style_page, service
+):
+    page = buyer.page
+    leave_tokens(service, PRICE)
+    buyer.open(style_page)
+    fill_in(buyer, count=4)
+    with buyer.expecting(402):
+        order_button(buyer, 4).click()
+        dialog = page.get_by_role("dialog", name=buyer.words("Not enough tokens"))
+        expect(dialog).to_be_visible()
+    buyer.button("Get tokens").click()
+    buy_tokens(buyer)
+    buyer.button("Back to where you were").click()
+
+    expect(page).to_have_url(re.compile(f"{style_page}$"))
+    for word in WORDS:
+        expect(buyer.button("Remove %(tag)s", tag=word)).to_be_visible()
+    expect(page.get_by_role("radio", name="4", exact=True)).to_be_checked()
+    order_button(buyer, 4).click()
+    expect(page.locator("#tiles .tile")).to_have_count(4)
+
+
+def leave_tokens(stack, tokens):
+    """Let whoever joined last have spent all but some of the welcome."""
+    with stack.session() as session:
+        person_id = session.scalar(making.text("SELECT max(id) FROM users"))
+        making.take_tokens(session, person_id, 100 - tokens)
+
+
+@pytest.mark.parametrize("size,language", [(DESK, "en")])
+def test_the_way_of_a_buyer_needs_no_mouse(buyer, style_page):
+    page = buyer.page
+    buyer.open(style_page)
+    reach(page, page.locator(".tags-input input").first)
+    for word in WORDS:
+        page.keyboard.type(word)
+        page.keyboard.press("Enter")
+    page.keyboard.press("Control+Enter")
+    arrived = page.locator("#tiles .tile.completed")
+    expect(arrived).to_have_count(1, timeout=MAKING_MS)
+    reach(page, arrived.get_by_role("link"))
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/g/\d+$"))
+    reach(page, buyer.button("Show it in the gallery"))
+    page.keyboard.press("Enter")
+    expect(buyer.text("Everyone can see it.")).to_be_visible()
+
+
+def reach(page, wanted):
+    """Go there with Tab alone."""
+    for _ in range(100):
+        if wanted.evaluate("(element) => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not lead to {wanted}")

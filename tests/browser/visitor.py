@@ -1,0 +1,134 @@
+"""Somebody in front of a browser, who hears every complaint of the pages."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Response
+
+from tests.browser.words import Words
+
+PHONE, DESK = (360, 740), (1440, 900)
+THEMES = ("light", "dark")
+SETTLED_MS = 300
+# A page that is left gives up what it still waits for; the browser says so with this.
+GIVEN_UP = "net::ERR_ABORTED"
+PICTURES = frozenset({"image", "media"})
+
+
+def new_context(
+    browser: Browser, site: str, *, size: tuple[int, int], language: str, **options: Any
+) -> BrowserContext:
+    """Open a fresh browser of a size and a language, in which nothing moves by itself."""
+    width, height = size
+    return browser.new_context(
+        base_url=site,
+        viewport={"width": width, "height": height},
+        has_touch=size == PHONE,
+        locale={"en": "en-US", "ko": "ko-KR"}[language],
+        timezone_id="Asia/Seoul",
+        reduced_motion="reduce",
+        **options,
+    )
+
+
+class Visitor:
+    """One page of one browser, what it is to say, and what went wrong in it."""
+
+    def __init__(self, page: Page, words: Words) -> None:
+        self.page = page
+        self.words = words
+        self.complaints: list[str] = []
+        self._finished: list[Request] = []
+        self._forgiven: set[int] = set()
+        page.on("console", lambda said: self._hear(said.type, said.text, said.location["url"]))
+        page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
+        page.on("requestfailed", self._failed)
+        page.on("response", self._answered)
+        page.on("requestfinished", lambda request: self._finished.append(request))  # noqa: PLW0108 - playwright marks its handlers
+
+    # ── listening ────────────────────────────────────────────────────────────────────────────
+
+    def _hear(self, kind: str, text: str, address: str) -> None:
+        # What was refused is heard as an answer; the browser's own line about it says less.
+        if kind in {"error", "warning"} and not text.startswith("Failed to load resource"):
+            self.complaints.append(f"console: {text} ({address})")
+
+    def _failed(self, request: Request) -> None:
+        if request.failure != GIVEN_UP:
+            self.complaints.append(f"failed: {request.url}: {request.failure}")
+
+    def _answered(self, response: Response) -> None:
+        if response.status >= 400 and response.status not in self._forgiven:
+            self.complaints.append(f"answered {response.status}: {response.url}")
+
+    @contextmanager
+    def expecting(self, *statuses: int) -> Iterator[None]:
+        """Take refusals for what a test is about."""
+        self._forgiven |= set(statuses)
+        yield
+        self._forgiven -= set(statuses)
+
+    # ── acting ───────────────────────────────────────────────────────────────────────────────
+
+    def open(self, address: str) -> None:
+        self.page.goto(address)
+
+    def sign_in(self, email: str, *, then: str = "/") -> None:
+        """Sign in at the sandbox without being asked who to be."""
+        asked = {"login_hint": email, "next": then}
+        self.open(f"/api/v1/auth/google/login?{urlencode(asked)}")
+
+    def link(self, message: str, *, exact: bool = True, **values: object) -> Locator:
+        return self.page.get_by_role("link", name=self.words(message, **values), exact=exact)
+
+    def button(self, message: str, *, exact: bool = True, **values: object) -> Locator:
+        return self.page.get_by_role("button", name=self.words(message, **values), exact=exact)
+
+    def heading(self, message: str, **values: object) -> Locator:
+        return self.page.get_by_role("heading", name=self.words(message, **values))
+
+    def field(self, message: str, *, exact: bool = True, **values: object) -> Locator:
+        return self.page.get_by_label(self.words(message, **values), exact=exact)
+
+    def radio(self, message: str, **values: object) -> Locator:
+        return self.page.get_by_role("radio", name=self.words(message, **values), exact=True)
+
+    def text(self, message: str, **values: object) -> Locator:
+        return self.page.get_by_text(self.words(message, **values), exact=True)
+
+    # ── judging ──────────────────────────────────────────────────────────────────────────────
+
+    def wear(self, theme: str) -> None:
+        """Let the system be light or dark."""
+        self.page.emulate_media(color_scheme=theme)
+
+    def settle(self) -> None:
+        """Let scripts end what they began with; the stream of events goes on for ever."""
+        self.page.wait_for_timeout(SETTLED_MS)
+
+    def barriers(self) -> list[str]:
+        """What axe finds in the way of people: rule and place."""
+        found = Axe().run(self.page).response["violations"]
+        return [
+            f"{each['id']}: {node['target'][0]}: {_why(node)}"
+            for each in found
+            for node in each["nodes"]
+        ]
+
+    def bytes_without_pictures(self) -> int:
+        """What came over the wire until now, as it was packed."""
+        sizes = [
+            request.sizes() for request in self._finished if request.resource_type not in PICTURES
+        ]
+        return sum(each["responseBodySize"] + each["responseHeadersSize"] for each in sizes)
+
+    def is_wider_than_its_window(self) -> bool:
+        return self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+
+def _why(node: dict[str, Any]) -> str:
+    reasons = [reason["message"] for kind in ("any", "all", "none") for reason in node[kind]]
+    return reasons[0] if reasons else ""

@@ -1,0 +1,75 @@
+"""Every page of the site in one list: what is checked, counted and photographed.
+
+Addresses name places of a world in braces; `tests.places` finds them at a running site.
+"""
+
+from dataclasses import dataclass
+
+VISITOR, BUYER, ARTIST, ADMINISTRATOR = "visitor", "buyer", "artist", "admin"
+# Artists without a style, with one whose files never came, with one that could not be learned.
+BEGINNER, SLOW, FAILED = "beginner", "slow", "failed"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page as somebody sees it; `name` is that of its pictures.
+
+    `refusals` are what its own scripts are answered when nothing is wrong.
+    """
+
+    name: str
+    address: str
+    who: str = VISITOR
+    status: int = 200
+    refusals: tuple[int, ...] = ()
+
+
+PAGES = (
+    Page("feed", "/"),
+    Page("feed-popular", "/?sort=popular", BUYER),
+    Page("feed-following", "/?following=true", BUYER),
+    Page("feed-empty", "/?tags=nothing-has-this-tag"),
+    Page("image", "/g/{image}"),
+    Page("image-of-a-buyer", "/g/{image}", BUYER),
+    Page("image-own", "/g/{own_image}", BUYER),
+    Page("styles", "/styles"),
+    Page("styles-of-an-artist", "/styles", ARTIST),
+    Page("style", "/styles/{style}"),
+    Page("style-of-a-buyer", "/styles/{style}", BUYER),
+    Page("style-own", "/styles/{style}", ARTIST),
+    Page("style-waiting", "/styles/{waiting_style}", SLOW),
+    Page("style-failed", "/styles/{failed_style}", FAILED),
+    Page("person", "/users/{artist}"),
+    Page("person-buyer", "/users/{buyer}", ARTIST),
+    Page("certificate", "/l/{certificate}"),
+    Page("login", "/login"),
+    Page("login-refused", "/login?error=access_denied"),
+    Page("become-artist", "/become-artist", BUYER),
+    Page("studio", "/studio", ARTIST),
+    Page("studio-empty", "/studio", BEGINNER),
+    Page("studio-new", "/studio/new", BEGINNER),
+    Page("studio-new-taken", "/studio/new", ARTIST),
+    Page("studio-new-waiting", "/studio/new", SLOW, refusals=(409,)),  # which files are missing
+    Page("studio-signature", "/studio/signature", ARTIST),
+    Page("wallet", "/wallet", BUYER),
+    Page("wallet-paid", "/wallet?order={purchase}&status=paid", BUYER),
+    Page("wallet-artist", "/wallet", ARTIST),
+    Page("me", "/me", BUYER),
+    Page("me-artist", "/me", ARTIST),
+    Page("notifications", "/notifications", ARTIST),
+    Page("admin", "/admin", ADMINISTRATOR),
+    Page("admin-hidden", "/admin/flagged", ADMINISTRATOR),
+    Page("admin-people", "/admin/users", ADMINISTRATOR),
+    Page("admin-person", "/admin/users/{buyer}", ADMINISTRATOR),
+    Page("admin-styles", "/admin/styles", ADMINISTRATOR),
+    Page("admin-images", "/admin/images", ADMINISTRATOR),
+    Page("admin-comments", "/admin/comments", ADMINISTRATOR),
+    Page("admin-tags", "/admin/tags", ADMINISTRATOR),
+    Page("admin-ledger", "/admin/ledger", ADMINISTRATOR),
+    Page("admin-payments", "/admin/payments", ADMINISTRATOR),
+    Page("admin-refund", "/admin/refund", ADMINISTRATOR),
+    Page("admin-work", "/admin/work", ADMINISTRATOR),
+    Page("admin-log", "/admin/log", ADMINISTRATOR),
+    Page("not-found", "/nowhere", status=404),
+    Page("problem", "/?cursor=broken", status=422),
+)

@@ -1,0 +1,98 @@
+"""What the addresses of pages name at a running site, looked up or made over HTTP."""
+
+import time
+from typing import Any
+
+from tests.images import encoded, half_of, scene
+from tests.pages import ADMINISTRATOR, ARTIST, BEGINNER, BUYER, FAILED, SLOW
+from webapp.embedded import scrawl
+from webapp.embedded.cast import ADMIN
+from webapp.embedded.person import Person
+
+WORKS = 10
+OPEN = frozenset({"pending", "training"})
+
+
+def people_of(artist: str, buyer: str) -> dict[str, str]:
+    """Return who looks at the pages: e-mail addresses by role."""
+    return {
+        ARTIST: artist,
+        BUYER: buyer,
+        ADMINISTRATOR: ADMIN,
+        BEGINNER: "beginner@artists.example",
+        SLOW: "slow@artists.example",
+        FAILED: "failed@artists.example",
+    }
+
+
+def find_places(site: str, people: dict[str, str]) -> dict[str, object]:
+    """Return what the addresses name: an artist's style, images of it, its buyer, and mishaps."""
+    with _person(site, people[ARTIST]) as artist, _person(site, people[BUYER]) as buyer:
+        style = artist.get("/styles/me")["results"][0]
+        shown = artist.get("/generations/feed", sort="popular", style_id=style["id"])["results"]
+        talked_about = max(shown, key=lambda image: image["comment_count"])
+        seen = artist.get(f"/generations/{talked_about['id']}")
+        own = buyer.get("/generations/me", status="completed", limit=50)["results"]
+        found = {
+            "artist": artist.get("/auth/me")["id"],
+            "buyer": buyer.get("/auth/me")["id"],
+            "style": style["id"],
+            "image": seen["id"],
+            "own_image": own[0]["id"],
+            "own_public_image": next(image["id"] for image in own if image["is_public"]),
+            "certificate": seen["license"]["public_id"],
+            "purchase": buyer.get("/tokens/purchases")["results"][0]["order_id"],
+        }
+    with _person(site, people[BEGINNER]) as beginner:
+        _become_artist(beginner, "Bea Ginn")
+    with _person(site, people[SLOW]) as slow:
+        found["waiting_style"] = _declared(slow, "Halfway Here")["id"]
+    with _person(site, people[FAILED]) as unlucky:
+        found["failed_style"] = _failed(unlucky)
+    return found
+
+
+def _person(site: str, email: str) -> Person:
+    return Person(site, email).sign_in()
+
+
+def _become_artist(person: Person, name: str) -> None:
+    if person.get("/auth/me")["artist"] is None:
+        drawn = scrawl.signature(len(name))
+        person.post(
+            "/users/me/upgrade-to-artist",
+            data={"artist_name": name},
+            files={"signature_image": ("signature.png", drawn, "image/png")},
+        )
+
+
+def _declared(person: Person, name: str) -> dict[str, Any]:
+    """Return a style whose files were announced and never came."""
+    _become_artist(person, name)
+    for style in person.get("/styles/me")["results"]:
+        return style
+    files = [
+        {"filename": f"work-{k:02}.png", "size": 1000, "content_type": "image/png"}
+        for k in range(WORKS)
+    ]
+    return person.post("/styles", json=_terms(name) | {"files": files})
+
+
+def _failed(person: Person) -> int:
+    """Return the id of a style that could not be learned: one of its ten works is damaged."""
+    _become_artist(person, "Otto Brandt")
+    styles = person.get("/styles/me")["results"]
+    if not styles:
+        works = [encoded(scene(512, 512, seed=seed)) for seed in range(WORKS)]
+        works[-1] = half_of(works[-1])
+        files = [
+            ("images", (f"work-{k:02}.png", work, "image/png")) for k, work in enumerate(works)
+        ]
+        styles = [person.post("/styles", data=_terms("Nine of Ten"), files=files)]
+    while person.get(f"/styles/{styles[0]['id']}")["training_status"] in OPEN:
+        time.sleep(0.5)
+    return int(styles[0]["id"])
+
+
+def _terms(name: str) -> dict[str, Any]:
+    return {"name": name, "description": "Not there yet.", "price_tokens": 10}

@@ -1,0 +1,85 @@
+from collections import Counter
+
+import pytest
+from sqlalchemy import func, select
+
+from tests import making
+from tests.database import at_once
+from webapp.domain.db import unit_of_work
+from webapp.domain.errors import NotFound, ValidationFailed
+from webapp.domain.models.account import User
+from webapp.domain.models.audit import AuditEntry
+from webapp.domain.models.report import Report, ReportTarget
+from webapp.domain.models.style import Tag
+from webapp.domain.services import cases
+from webapp.domain.services.cases import Verdict
+
+
+def reported(session, target_type, target_id, times=1):
+    for _ in range(times):
+        session.add(
+            Report(
+                reporter_id=making.user(session).id,
+                target_type=target_type,
+                target_id=target_id,
+                reason="spam",
+            )
+        )
+    session.flush()
+
+
+def decide(session, admin_id, target_type, target_id, verdict):
+    return cases.decide(
+        session,
+        admin=session.get(User, admin_id),
+        target_type=ReportTarget(target_type),
+        target_id=target_id,
+        verdict=verdict,
+        reason="Seen by two people.",
+    )
+
+
+def test_administrators_who_decide_at_once_decide_once(committed):
+    with committed.begin() as session:
+        admins = [making.user(session, role="admin").id for _ in range(6)]
+        style = making.style(session)
+        reported(session, "style", style.id, times=3)
+
+    def deciding(admin_id):
+        def run():
+            with unit_of_work() as session:
+                return decide(session, admin_id, "style", style.id, Verdict.HIDE)
+
+        return run
+
+    ends = at_once(*(deciding(admin_id) for admin_id in admins))
+    assert Counter(type(end) for end in ends) == {int: 1, NotFound: 5}
+    with committed() as session:
+        assert session.scalar(select(func.count()).select_from(AuditEntry)) == 4
+
+
+def test_a_person_is_not_hidden_and_a_tag_has_no_account(session):
+    admin = making.user(session, role="admin")
+    person = making.user(session)
+    tag = Tag(name="watches")
+    session.add(tag)
+    session.flush()
+    for target_type, target_id, verdict in (
+        ("user", person.id, Verdict.HIDE),
+        ("tag", tag.id, Verdict.CLOSE),
+    ):
+        reported(session, target_type, target_id)
+        with pytest.raises(ValidationFailed), session.begin_nested():
+            decide(session, admin.id, target_type, target_id, verdict)
+    assert session.scalar(select(func.count()).where(Report.status == "open")) == 2
+    assert tag.is_flagged is False
+
+
+def test_a_new_report_of_a_decided_thing_is_a_new_case(session):
+    admin = making.user(session, role="admin")
+    person = making.user(session)
+    for _ in range(2):
+        reported(session, "user", person.id)
+        assert decide(session, admin.id, "user", person.id, Verdict.DISMISS) == 1
+    with pytest.raises(NotFound):
+        decide(session, admin.id, "user", person.id, Verdict.DISMISS)

@@ -1,0 +1,142 @@
+import pytest
+
+from tests import making
+from tests.toss import toss_server
+from tests.webapp.conftest import signed_in_client
+from tests.webapp.pages.admin.conftest import REASON
+from tests.webapp.pages.reading import Page
+from webapp.domain.db import unit_of_work
+from webapp.domain.gateways.payments import TossPayments
+from webapp.domain.models.audit import AuditEntry
+from webapp.domain.services import ledger, payments, purchases
+
+
+def test_what_a_refund_of_an_image_does_is_told_before(admin_client, image, buyer, artist):
+    page = Page(admin_client.get(f"/admin/refund?generation_id={image.id}"))
+    assert f"{buyer.username} gets 10 tokens back, and can then spend 100." in page.text
+    assert f"{artist.artist_name} loses 10 tokens" in page.text
+    assert "and then has 0." in page.text
+    assert page.all("form", method="post", action="/admin/refund")
+
+
+def test_an_image_is_refunded_once(admin_client, session, press, log, image, buyer):
+    address = f"/admin/refund?generation_id={image.id}"
+    answer = press(address, "/admin/refund", generation_id=str(image.id))
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == f"{address}&done=refunded"
+    assert ledger.balances(session, buyer.id).spendable == 100
+    ((kind, row_id, after, reason),) = log()
+    assert (kind, row_id, after["refunded"], reason) == ("generation", str(image.id), True, REASON)
+    page = Page(admin_client.get(answer.headers["Location"]))
+    assert "The refund is done" in page.text
+    assert "This was refunded before." in page.text
+    assert page.all("form", method="post", action="/admin/refund") == []
+    form = {"generation_id": str(image.id), "reason": REASON, "next": address}
+    again = admin_client.post("/admin/refund", data=form)
+    assert again.status_code == 409
+    assert "This was refunded before." in Page(again).text
+    assert len(log()) == 1
+    assert making.violations(session) == []
+
+
+def test_what_cannot_be_refunded_says_why_and_offers_nothing(
+    admin_client, session, style, buyer, artist, image
+):
+    working = making.order(session, buyer, style)[0]
+    session.commit()
+    page = Page(admin_client.get(f"/admin/refund?generation_id={working.id}"))
+    assert "This image was not delivered." in page.text
+    assert page.all("form", method="post", action="/admin/refund") == []
+
+
+@pytest.mark.parametrize("query", ["generation_id=99999999", "order_id=P_none", "order_id=%25"])
+def test_what_is_not_there_is_said(admin_client, query):
+    page = Page(admin_client.get(f"/admin/refund?{query}"))
+    assert "There is nothing with this number." in page.text
+
+
+@pytest.mark.parametrize(
+    "form", [{}, {"generation_id": "x"}, {"generation_id": "1", "order_id": "2"}]
+)
+def test_a_refund_names_one_thing(admin_client, log, form):
+    answer = admin_client.post("/admin/refund", data=form | {"reason": REASON})
+    assert answer.status_code == 422
+    assert log() == []
+
+
+def test_a_refund_needs_its_reason(admin_client, press, log, image):
+    address = f"/admin/refund?generation_id={image.id}"
+    answer = press(address, "/admin/refund", reason=" ", generation_id=str(image.id))
+    assert answer.status_code == 422
+    assert "Please give a reason" in Page(answer).text
+    assert log() == []
+
+
+@pytest.fixture
+def bought(real_app, committed):
+    """A purchase that was paid, and an administrator at a site that knows the provider."""
+    with toss_server() as toss:
+        real_app.extensions["payments"] = toss.provider
+        with committed.begin() as session:
+            buyer = making.user(session)
+            made = purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
+        payments.confirm(
+            unit_of_work,
+            toss.provider,
+            user_id=buyer.id,
+            order_id=made.order_id,
+            payment_key=toss.approve(made.order_id),
+            amount=10_000,
+        )
+        with committed() as session:
+            client = signed_in_client(real_app, session, making.user(session, role="admin"))
+        yield client, made
+
+
+def refund(client, made):
+    form = {"order_id": made.order_id, "reason": REASON}
+    return client.post("/admin/refund", data=form | {"next": "/admin/refund"})
+
+
+def entries(committed):
+    with committed() as session:
+        return [(each.object_type, each.after) for each in session.query(AuditEntry)]
+
+
+def test_a_purchase_is_refunded_by_the_provider(bought, committed):
+    client, made = bought
+    page = Page(client.get(f"/admin/refund?order_id={made.order_id}"))
+    assert "The provider gives ₩10,000 back" in page.text
+    assert "loses 100 tokens, and can then spend 100." in page.text
+    assert refund(client, made).headers["Location"] == "/admin/refund?done=refunded"
+    with committed() as session:
+        assert purchases.find(session, made.order_id).status == "refunded"
+        assert making.violations(session) == []
+    assert entries(committed) == [("purchase", {"refund": "begun", "order_id": made.order_id})]
+    page = Page(client.get(f"/admin/refund?order_id={made.order_id}"))
+    assert "This was refunded before." in page.text
+
+
+def test_spent_tokens_are_not_paid_back(bought, committed):
+    client, made = bought
+    with committed.begin() as session:
+        making.take_tokens(session, made.user_id, 150)
+    page = Page(client.get(f"/admin/refund?order_id={made.order_id}"))
+    assert "There are not enough tokens left to take back." in page.text
+    answer = refund(client, made)
+    assert answer.status_code == 402
+    assert "There are not enough tokens left to take back." in Page(answer).text
+    assert entries(committed) == []
+
+
+def test_a_provider_that_is_away_is_not_called_a_failure(bought, committed, real_app):
+    client, made = bought
+    real_app.extensions["payments"] = TossPayments(
+        base_url="http://127.0.0.1:1", secret_key="test_sk"
+    )
+    answer = refund(client, made)
+    assert answer.status_code == 503
+    assert "The refund has begun" in Page(answer).text
+    assert "Nothing was changed" not in Page(answer).text
+    assert entries(committed) == [("purchase", {"refund": "begun", "order_id": made.order_id})]
+    assert made.order_id in Page(client.get("/admin/payments")).text

@@ -1,0 +1,154 @@
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from tests import making
+from tests.statements import statements
+from tests.webapp.pages.reading import Page
+from webapp.domain.models.account import User
+from webapp.domain.models.notification import Notification, NotificationType
+from webapp.domain.services import comments, generations, notifications
+
+MOST_STATEMENTS = 5
+HTMX = {"HX-Request": "true"}
+
+
+def tell(session, user, kind=NotificationType.STYLE_TRAINING_COMPLETE, *, about, **more):
+    target_type = more.pop("target_type", "style")
+    return notifications.tell(
+        session, user.id, kind, target_type=target_type, target_id=about, **more
+    )
+
+
+@pytest.fixture
+def told(session, buyer, style):
+    """Five notices of one style, a day apart, the newest now."""
+    ids = [tell(session, buyer, about=style.id, event=f"{at}") for at in range(5)]
+    for ago, notice_id in enumerate(reversed(ids)):
+        session.execute(
+            update(Notification)
+            .where(Notification.id == notice_id)
+            .values(created_at=Notification.created_at - timedelta(days=ago))
+        )
+    session.commit()
+    return ids
+
+
+def test_news_stand_under_their_days_newest_first(buyer_client, told):
+    page = Page(buyer_client.get("/notifications"))
+    assert [row["data-id"] for row in page.all("li", **{"class": "notice-row unread"})] == [
+        str(each) for each in reversed(told)
+    ]
+    assert len(page.all("h2")) == 5
+    assert page.text.index("Today") < page.text.index("Yesterday")
+    assert page.own_code() == []
+
+
+def test_the_bell_counts_what_is_unread_on_every_page(buyer_client, session, buyer, told):
+    [bell] = Page(buyer_client.get("/styles")).all("b", id="unread")
+    assert "hidden" not in bell
+    assert "Notifications 5" in Page(buyer_client.get("/styles")).text
+    for at in range(100):
+        tell(session, buyer, about=1, event=f"many {at}")
+    session.commit()
+    assert "99+" in Page(buyer_client.get("/styles")).text
+    notifications.mark_all_read(session, buyer.id)
+    session.commit()
+    [bell] = Page(buyer_client.get("/styles")).all("b", id="unread")
+    assert "hidden" in bell
+
+
+def test_one_is_marked_read_and_then_all(buyer_client, session, told):
+    page = Page(buyer_client.get("/notifications"))
+    [token] = {each["value"] for each in page.all("input", name="csrf_token")}
+    buyer_client.csrf_token = None
+    answer = buyer_client.post(f"/notifications/{told[0]}/read", data={"csrf_token": token})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/notifications")
+    unread = Page(buyer_client.get("/notifications?unread_only=true"))
+    assert len(unread.all("li", **{"class": "notice-row unread"})) == 4
+    buyer_client.post("/notifications/read", data={"csrf_token": token})
+    assert (
+        "You have read everything."
+        in Page(buyer_client.get("/notifications?unread_only=true")).text
+    )
+
+
+def test_nobody_reads_or_marks_what_was_told_to_another(client, sign_in, session, told):
+    stranger = sign_in(making.user(session))
+    assert stranger.post(f"/notifications/{told[0]}/read").status_code == 404
+    assert "Nothing has happened yet." in Page(stranger.get("/notifications")).text
+    assert client.get("/notifications").headers["Location"] == "/login?next=/notifications"
+    stranger.csrf_token = None
+    assert stranger.post("/notifications/read", data={"csrf_token": "forged"}).status_code == 403
+
+
+def test_more_is_loaded_without_saying_a_day_twice(buyer_client, session, buyer, style):
+    for at in range(25):
+        tell(session, buyer, about=style.id, event=f"{at}")
+    session.commit()
+    first = Page(buyer_client.get("/notifications"))
+    [more] = [each["hx-get"] for each in first.all("a", role="button") if "hx-get" in each]
+    rest = Page(buyer_client.get(more, headers=HTMX))
+    assert rest.all("h2") == []
+    assert rest.all("html") == []
+    seen = [row["data-id"] for page in (first, rest) for row in page.all("li") if "data-id" in row]
+    assert len(seen) == len(set(seen)) == 25
+    assert Page(buyer_client.get(more)).all("html")
+
+
+def test_every_kind_of_news_leads_to_what_it_is_about(
+    buyer_client, session, buyer, artist, ordered, finish
+):
+    image = finish(ordered, is_public=True)
+    actor = {"actor_id": artist.user_id}
+    commenter = session.get_one(User, artist.user_id)
+    comment_id = comments.post(
+        session, user=commenter, generation_id=image.id, content="Fine", parent_id=None
+    )
+    for kind in (NotificationType.LIKE, NotificationType.GENERATION_FAILED):
+        tell(session, buyer, kind, about=image.id, target_type="generation", **actor)
+    tell(session, buyer, about=image.style_id)
+    tell(session, buyer, NotificationType.STYLE_TRAINING_FAILED, about=image.style_id)
+    tell(session, buyer, NotificationType.PAYMENT_COMPLETE, about=3, target_type="purchase")
+    for kind in (NotificationType.SET_JOB_COMPLETE, NotificationType.SET_JOB_FAILED):
+        tell(session, buyer, kind, about=9, target_type="set_job")
+    tell(session, buyer, NotificationType.FOLLOW, about=buyer.id, target_type="user", **actor)
+    session.commit()
+    kinds = set(
+        session.scalars(select(Notification.type).where(Notification.recipient_id == buyer.id))
+    )
+    assert kinds == set(NotificationType)
+    links = Page(buyer_client.get("/notifications")).links()
+    assert links.count(f"/g/{image.id}") == 3
+    assert links.count(f"/g/{image.id}#comment-{comment_id}") == 1
+    assert links.count(f"/styles/{image.style_id}") == 2
+    assert links.count("/sets/9") == 2
+    assert links.count(f"/users/{buyer.id}") == 1
+    assert "/wallet" in links
+
+
+def test_nothing_leads_to_an_image_that_is_gone(
+    buyer_client, session, buyer, artist, ordered, finish
+):
+    image = finish(ordered, is_public=True)
+    stranger = making.user(session)
+    tell(session, stranger, NotificationType.LIKE, about=image.id, target_type="generation")
+    session.execute(update(Notification).values(recipient_id=buyer.id))
+    generations.edit(session, user_id=buyer.id, generation_id=image.id, is_public=False)
+    session.execute(update(making.Generation).values(deleted_at=making.jobs.NOW))
+    session.commit()
+    page = Page(buyer_client.get("/notifications"))
+    assert page.all("li", **{"class": "notice-row unread"})
+    assert f"/g/{image.id}" not in page.links()
+
+
+def test_news_take_as_many_statements_as_one(buyer_client, session, buyer, told, style):
+    with statements(session) as few:
+        buyer_client.get("/notifications")
+    for at in range(15):
+        tell(session, buyer, about=style.id, event=f"more {at}")
+    session.commit()
+    with statements(session) as many:
+        buyer_client.get("/notifications")
+    assert len(few) == len(many) <= MOST_STATEMENTS

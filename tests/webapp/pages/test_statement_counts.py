@@ -1,0 +1,129 @@
+"""How often each page asks the database: at most twelve times, and never more for more to show."""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from tests import making
+from tests.pages import ADMINISTRATOR, ARTIST, BEGINNER, BUYER, FAILED, PAGES, SLOW, VISITOR
+from tests.statements import statements
+from webapp.domain.models.account import Role, User
+from webapp.domain.models.report import ReportReason, ReportTarget
+from webapp.domain.models.style import ArtworkStatus, Style, TrainingStatus
+from webapp.domain.services import comments, follows, likes, purchases, reports
+
+MOST_STATEMENTS = 12
+
+
+@pytest.fixture
+def market(session, storage, buyer, artist, style, finish):
+    """A buyer with an image in an artist's style, and a way for everything to become more."""
+    making.ledger.grant(session, buyer.id, 5000, key="for many images")
+    here = SimpleNamespace(style=style, buyer=buyer, artist=session.get(User, artist.user_id))
+
+    def grow() -> None:
+        stranger = making.user(session)
+        for image in making.order(session, buyer, style, count=3):
+            finish(image, is_public=True)
+            likes.like(session, user=stranger, generation_id=image.id)
+            said = comment(stranger, image.id)
+            comment(buyer, image.id, said)
+            report(stranger, ReportTarget.GENERATION, image.id)
+            here.image = image
+        for _ in range(3):
+            comment(stranger, here.image.id, comment(here.artist, here.image.id))
+        making.order(session, buyer, style, count=2)
+        follows.follow(session, user=stranger, followed_id=here.artist.id)
+        follows.follow(session, user=buyer, followed_id=stranger.id)
+        making.style(session, storage)
+        report(stranger, ReportTarget.STYLE, style.id)
+        here.purchase = purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
+        session.commit()
+
+    def comment(who: User, image_id: int, parent_id: int | None = None) -> int:
+        return comments.post(
+            session, user=who, generation_id=image_id, content="Lovely.", parent_id=parent_id
+        )
+
+    def report(who: User, kind: ReportTarget, target_id: int) -> None:
+        reports.report(
+            session,
+            user=who,
+            target_type=kind,
+            target_id=target_id,
+            reason=ReportReason.OTHER,
+            text="",
+        )
+
+    here.grow = grow
+    grow()
+    return here
+
+
+@pytest.fixture
+def unlucky(session, storage):
+    """Artists without a style, with one whose files never came, with one that was not learned."""
+    waiting = making.training(session, storage, status=ArtworkStatus.PENDING)
+    waiting.confirmed_at = None
+    failed = making.training(session, storage, status=ArtworkStatus.REJECTED)
+    style = session.get(Style, failed.style_id)
+    style.training_status = TrainingStatus.FAILED
+    session.commit()
+    return {
+        BEGINNER: making.artist(session, storage).user_id,
+        SLOW: session.get(Style, waiting.style_id),
+        FAILED: style,
+    }
+
+
+def address_of(page, market, unlucky) -> str:
+    return page.address.format(
+        artist=market.artist.id,
+        buyer=market.buyer.id,
+        style=market.style.id,
+        image=market.image.id,
+        own_image=market.image.id,
+        certificate=market.image.license_public_id,
+        purchase=market.purchase.order_id,
+        waiting_style=unlucky[SLOW].id,
+        failed_style=unlucky[FAILED].id,
+    )
+
+
+@pytest.fixture
+def clients(client, buyer_client, artist_client, sign_in, session, unlucky):
+    admin = making.user(session, role=Role.ADMIN)
+    session.commit()
+    return {
+        BEGINNER: sign_in(session.get(User, unlucky[BEGINNER])),
+        SLOW: sign_in(session.get(User, unlucky[SLOW].artist_id)),
+        FAILED: sign_in(session.get(User, unlucky[FAILED].artist_id)),
+        VISITOR: client,
+        BUYER: buyer_client,
+        ARTIST: artist_client,
+        ADMINISTRATOR: sign_in(admin),
+    }
+
+
+def whatever_it_names(statement: str) -> str:
+    """Return a statement in which a list of values is as long as any other."""
+    bare = re.sub(r"%\(\w+\)s(, %\(\w+\)s)*", "?", statement)
+    return re.sub(r"\(\?\)(, \(\?\))+", "(?)", bare)
+
+
+def test_every_page_asks_seldom_and_as_often_for_more_to_show(session, clients, market, unlucky):
+    def asked() -> dict[str, list[str]]:
+        found = {}
+        for page in PAGES:
+            with statements(session) as sent:
+                answer = clients[page.who].get(address_of(page, market, unlucky))
+            found[page.name] = [whatever_it_names(each) for each in sent]
+            assert (page.name, answer.status_code) == (page.name, page.status)
+        return found
+
+    before = asked()
+    market.grow()
+    after = asked()
+    assert after == before
+    assert {name: len(seen) for name, seen in after.items() if len(seen) > MOST_STATEMENTS} == {}

@@ -1,0 +1,47 @@
+"""The file of an image, full or smaller: where it lies for whoever may see it, for a short time."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.domain.errors import GenerationNotFound, GenerationStillProcessing, NotFound
+from webapp.domain.gateways.storage import Storage
+from webapp.domain.models.generation import Generation
+from webapp.domain.services import generations
+from webapp.domain.services.generation_views import FINAL
+from webapp.domain.viewing import Viewer, signed_url
+
+VARIANTS = {"full": "image_key", "preview": "preview_key", "thumb": "thumbnail_key"}
+
+
+def image_url(
+    session: Session,
+    storage: Storage,
+    *,
+    generation_id: int,
+    viewer: Viewer,
+    variant: str,
+    download: bool,
+) -> str:
+    """Return a short-lived URL of the signed image or a smaller copy.
+
+    Raises GenerationNotFound, GenerationStillProcessing, or NotFound after a failure.
+    """
+    row = session.execute(
+        select(*Generation.__table__.columns).where(Generation.id == generation_id)
+    ).one_or_none()
+    if row is None or not generations.may_see(viewer, row):
+        raise GenerationNotFound(id=generation_id)
+    if row.status not in FINAL:
+        raise GenerationStillProcessing(generation_ids=[generation_id])
+    key = row._mapping[VARIANTS[variant]]  # noqa: SLF001 - the public mapping of a Row
+    url = signed_url(
+        storage, key, download_name=_download_name(generation_id, key, download=download)
+    )
+    if url is None:
+        raise NotFound(resource="image")
+    return url
+
+
+def _download_name(generation_id: int, key: str | None, *, download: bool) -> str | None:
+    extension = (key or "").rpartition(".")[2]
+    return f"style-license-{generation_id}.{extension}" if download else None

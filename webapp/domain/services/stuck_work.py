@@ -1,0 +1,129 @@
+"""Work that does not go on by itself, or has not for a while; and ringing it by hand."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, literal, or_, select, union_all
+from sqlalchemy.orm import Session
+
+from celery_config import TaskName
+from webapp.domain import jobs
+from webapp.domain.errors import NotFound
+from webapp.domain.jobs import NOW
+from webapp.domain.models.account import User
+from webapp.domain.models.job import Job, JobKind, JobState
+from webapp.domain.models.style import Style
+from webapp.domain.models.training import TrainingRun
+from webapp.domain.pagination import AnyRow
+from webapp.domain.services import audit
+
+MOST_SHOWN = 100
+RECENT = timedelta(days=1)
+
+
+class Trouble(StrEnum):
+    """Why a job is worth a look, the worst first."""
+
+    OVERDUE = "overdue"
+    SILENT = "silent"
+    ENDING = "ending"
+    CRASHED = "crashed"
+    RETRYING = "retrying"
+    DEAD = "dead"
+
+
+def is_overdue(state: JobState) -> ColumnElement[bool]:
+    """Return the condition of an unfinished state past its deadline, for that state's index."""
+    return and_(Job.state == state.value, Job.deadline_at < NOW)
+
+
+def stuck(session: Session) -> list[dict[str, Any]]:
+    """Return unfinished jobs that are late, silent, being given up or tried again; worst first."""
+    trouble = case(
+        (Job.deadline_at < NOW, literal(Trouble.OVERDUE.value)),
+        (Job.lease_until < NOW, literal(Trouble.SILENT.value)),
+        (Job.step == TaskName.REFUND, literal(Trouble.ENDING.value)),
+        (Job.crashes > 0, literal(Trouble.CRASHED.value)),
+        else_=literal(Trouble.RETRYING.value),
+    )
+    is_in_trouble = or_(
+        Job.deadline_at < NOW,
+        Job.lease_until < NOW,
+        Job.step == TaskName.REFUND,
+        Job.crashes > 0,
+        Job.tries > 0,
+    )
+    # Each half can use its own partial index; `state IN (…)` could use neither.
+    live = union_all(
+        *(
+            select(Job.id, trouble.label("trouble")).where(Job.state == state.value, is_in_trouble)
+            for state in (JobState.QUEUED, JobState.RUNNING)
+        )
+    ).subquery("live")
+    worst = case({each.value: place for place, each in enumerate(Trouble)}, value=live.c.trouble)
+    rows = session.execute(
+        select(*Job.__table__.columns, live.c.trouble, TrainingRun.style_id, Style.name)
+        .join(live, live.c.id == Job.id)
+        .outerjoin(TrainingRun, and_(Job.kind == JobKind.TRAINING, TrainingRun.id == Job.ref))
+        .outerjoin(Style, Style.id == TrainingRun.style_id)
+        .order_by(worst, Job.deadline_at, Job.id)
+        .limit(MOST_SHOWN)
+    )
+    return [_job(row) for row in rows]
+
+
+def dead(session: Session) -> list[dict[str, Any]]:
+    """Return the jobs that failed within the last day, newest first."""
+    rows = session.execute(
+        select(
+            *Job.__table__.columns,
+            literal(Trouble.DEAD.value).label("trouble"),
+            TrainingRun.style_id,
+            Style.name,
+        )
+        .outerjoin(TrainingRun, and_(Job.kind == JobKind.TRAINING, TrainingRun.id == Job.ref))
+        .outerjoin(Style, Style.id == TrainingRun.style_id)
+        .where(Job.finished_at > NOW - RECENT, Job.state == JobState.FAILED)
+        .order_by(Job.finished_at.desc())
+        .limit(MOST_SHOWN)
+    )
+    return [_job(row) for row in rows]
+
+
+def ring(session: Session, *, admin: User, job_id: int, reason: str) -> None:
+    """Ring a waiting job now instead of at its time. Raises NotFound when it does not wait."""
+    before = session.scalar(select(Job.run_at).where(Job.id == job_id).with_for_update())
+    if before is None or not jobs.hurry(session, job_id):
+        raise NotFound(resource="waiting job", id=job_id)
+    audit.record(
+        session,
+        admin_id=admin.id,
+        object_type="job",
+        object_id=job_id,
+        before={"run_at": before.isoformat()},
+        after={"run_at": "now"},
+        reason=reason,
+    )
+
+
+def _job(row: AnyRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "generation_id": row.ref if row.kind == JobKind.GENERATION else None,
+        "style": row.style_id and {"id": row.style_id, "name": row.name},
+        "trouble": row.trouble,
+        "state": row.state,
+        "step": row.step,
+        "attempt": row.tries + 1,
+        "crashes": row.crashes,
+        "run_at": row.run_at,
+        "lease_until": row.lease_until,
+        "deadline_at": row.deadline_at,
+        "finished_at": row.finished_at,
+        "failure_cause": row.failure_cause,
+        "failure_message": row.failure_message,
+        "request_id": row.request_id,
+        "created_at": row.created_at,
+    }

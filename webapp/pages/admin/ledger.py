@@ -1,0 +1,59 @@
+"""/admin/ledger: every movement of tokens, by person, kind, image, purchase and month."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from flask import Blueprint, render_template
+from pydantic import Field
+
+from webapp.api import bodies
+from webapp.api.access import admin
+from webapp.domain.models.ledger import TransferKind
+from webapp.domain.services import ledger_views, moderation_views
+from webapp.domain.services.ledger_views import LedgerFilter
+from webapp.extensions import db
+from webapp.pages.admin import answers
+from webapp.schemas.fields import Id, PageQuery, PlainText
+
+blueprint = Blueprint("ledger", __name__)
+DECEMBER = 12
+Month = Annotated[str, Field(pattern=r"^[12]\d{3}-(0[1-9]|1[0-2])$")]
+
+
+class LedgerQuery(PageQuery):
+    """GET /admin/ledger."""
+
+    person: Annotated[PlainText, Field(max_length=100)] | None = None
+    kind: TransferKind | None = None
+    generation_id: Id | None = None
+    order_id: Annotated[PlainText, Field(max_length=64)] | None = None
+    month: Month | None = None
+
+
+@blueprint.get("/ledger")
+@admin
+def index() -> str:
+    """Show movements of tokens, newest first."""
+    asked = answers.asked(LedgerQuery)
+    session = db.session()
+    since, until = _bounds(asked.month)
+    person = asked.person and moderation_views.named(session, asked.person)
+    wanted = LedgerFilter(
+        user_id=person["id"] if person else 0 if asked.person else None,
+        kind=asked.kind,
+        generation_id=asked.generation_id,
+        order_id=asked.order_id,
+        since=since,
+        until=until,
+    )
+    page = ledger_views.transfers(session, wanted=wanted, page=bodies.page(asked))
+    return render_template("admin/ledger.html", page=page, asked=asked, person=person)
+
+
+def _bounds(month: str | None) -> tuple[datetime | None, datetime | None]:
+    """Return the first moments of a month and of the following one, in UTC."""
+    if month is None:
+        return None, None
+    year, number = (int(part) for part in month.split("-"))
+    following = (year + 1, 1) if number == DECEMBER else (year, number + 1)
+    return datetime(year, number, 1, tzinfo=UTC), datetime(*following, 1, tzinfo=UTC)

@@ -1,0 +1,77 @@
+"""/admin/payments: what has no end or does not agree with the provider, and single purchases."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated
+
+from flask import Blueprint, redirect, render_template, url_for
+from pydantic import Field
+from werkzeug.wrappers import Response
+
+from webapp.api.access import admin, in_steps
+from webapp.domain.gateways.payments import PaymentsUnavailable
+from webapp.domain.services import purchase_views, reconciliation
+from webapp.extensions import db, payment_provider, unit_of_work
+from webapp.pages.admin import answers
+from webapp.schemas.fields import Body, PlainText
+
+blueprint = Blueprint("payments", __name__)
+MOST_DAYS = timedelta(days=31)
+DAY = timedelta(days=1)
+
+
+class OrderQuery(Body):
+    """GET /admin/payments."""
+
+    order_id: Annotated[PlainText, Field(max_length=64)] | None = None
+
+
+class CompareQuery(Body):
+    """GET /admin/payments/compare: whole days, both included."""
+
+    since: date
+    until: date
+
+
+@blueprint.get("/payments")
+@admin
+def index() -> str | Response:
+    """Show purchases without an end, and what the last comparison with the provider found."""
+    asked = answers.asked(OrderQuery)
+    if asked.order_id is not None:
+        return redirect(url_for("pages.admin.payments.show", order_id=asked.order_id))
+    today = datetime.now(UTC).date()
+    return render_template(
+        "admin/payments.html",
+        purchases=purchase_views.without_end(db.session()),
+        last=reconciliation.remembered(db.session()),
+        since=today - DAY,
+        until=today,
+    )
+
+
+@blueprint.get("/payments/compare")
+@in_steps
+@admin
+def compare() -> str:
+    """Compare some days of our books with the provider's, now."""
+    asked = answers.asked(CompareQuery)
+    since = datetime.combine(asked.since, time(), UTC)
+    until = datetime.combine(min(asked.until, asked.since + MOST_DAYS), time(), UTC) + DAY
+    try:
+        found = reconciliation.compare(
+            unit_of_work, payment_provider(), since=since, until=min(until, datetime.now(UTC))
+        )
+    except PaymentsUnavailable:
+        found = None
+    return render_template(
+        "admin/compare.html", found=found, since=since.date(), until=(until - DAY).date()
+    )
+
+
+@blueprint.get("/payments/<order_id>")
+@admin
+def show(order_id: str) -> str:
+    """Show one purchase."""
+    return render_template(
+        "admin/payment.html", purchase=purchase_views.one(db.session(), order_id=order_id)
+    )

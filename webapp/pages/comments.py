@@ -1,0 +1,160 @@
+"""/g/:id/comments and /comments/:id: what people say under an image.
+
+htmx puts pieces into the page that stands; a plain form gets the whole page of the image.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask_babel import gettext
+from pydantic import ValidationError
+from werkzeug.wrappers import Response as AnyResponse
+
+from webapp.api import bodies
+from webapp.api.access import public, signed_in, user, viewer
+from webapp.domain.errors import ValidationFailed
+from webapp.domain.pagination import Page
+from webapp.domain.services import comment_views, comments
+from webapp.extensions import db, storage
+from webapp.pages import generations
+from webapp.pages.fragments import is_fragment
+from webapp.schemas.comments import CommentChanges, CommentListQuery, CommentRequest
+
+blueprint = Blueprint("comments", __name__)
+MAX_CHARACTERS = 500
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What somebody wrote in one form of the page, and what is wrong with it."""
+
+    place: str
+    content: str
+    problem: str
+
+
+@blueprint.get("/g/<id:generation_id>/comments")
+@public
+def index(generation_id: int) -> str:
+    """Show a page of the comments of an image, or of the replies to one of them."""
+    asked = bodies.query(CommentListQuery)
+    found = comment_views.of_image(
+        db.session(),
+        storage(),
+        generation_id=generation_id,
+        parent_id=asked.parent_id,
+        viewer=viewer(),
+        page=bodies.page(asked),
+    )
+    if is_fragment():
+        return _piece("list", generation_id, comments=found, parent_id=asked.parent_id)
+    if asked.parent_id is None:
+        return generations.page(generation_id, comments=found, is_part=True)
+    return _whole(_thread(asked.parent_id) | {"replies": found.results})
+
+
+@blueprint.get("/comments/<id:comment_id>")
+@public
+def show(comment_id: int) -> str:
+    """Show one comment with its replies; for a reply, the comment that it answers."""
+    thread = _thread(comment_id)
+    if is_fragment():
+        return _piece("comment", thread["generation_id"], comment=thread)
+    return _whole(thread)
+
+
+@blueprint.post("/g/<id:generation_id>/comments")
+@signed_in
+def post(generation_id: int) -> AnyResponse | str | tuple[str, int]:
+    """Comment an image, or reply to a comment."""
+    parent_id = request.form.get("parent_id", type=int)
+    try:
+        asked = CommentRequest.model_validate(request.form.to_dict())
+    except ValidationError:
+        place = "write" if parent_id is None else f"reply-{parent_id}"
+        return _refused(place, generation_id, parent_id)
+    comment_id = comments.post(
+        db.session(), user=user(), generation_id=generation_id, **asked.model_dump()
+    )
+    if not is_fragment():
+        return _to(comment_id)
+    parent = None if parent_id is None else _one(parent_id)
+    said = gettext("Your words are there.")
+    return _news("posted", generation_id, said, comment=_one(comment_id), parent=parent)
+
+
+@blueprint.post("/comments/<id:comment_id>/edit")
+@signed_in
+def edit(comment_id: int) -> AnyResponse | str | tuple[str, int]:
+    """Change the words of one's own comment."""
+    try:
+        asked = CommentChanges.model_validate(request.form.to_dict())
+    except ValidationError:
+        return _refused(f"edit-{comment_id}", _thread(comment_id)["generation_id"], comment_id)
+    comments.edit(db.session(), user=user(), comment_id=comment_id, content=asked.content)
+    if not is_fragment():
+        return _to(comment_id)
+    said, generation_id = gettext("Your words were changed."), _thread(comment_id)["generation_id"]
+    return _news("edited", generation_id, said, comment=_one(comment_id))
+
+
+@blueprint.post("/comments/<id:comment_id>/delete")
+@signed_in
+def delete(comment_id: int) -> AnyResponse | str:
+    """Delete one's own comment, with the replies to it."""
+    generation_id = comments.delete(db.session(), user=user(), comment_id=comment_id)
+    if not is_fragment():
+        image = url_for("pages.generations.show", generation_id=generation_id, _anchor="comments")
+        return redirect(image, 303)
+    return _news("deleted", generation_id, gettext("The comment was deleted."))
+
+
+def _refused(place: str, generation_id: int, comment_id: int | None) -> tuple[str, int]:
+    """Show a form again as it was sent, with what is wrong beside its field."""
+    draft = Draft(
+        place=place,
+        content=request.form.get("content", ""),
+        problem=gettext("Write 1 to %(most)d characters.", most=MAX_CHARACTERS),
+    )
+    if comment_id is None:
+        shown = (
+            _piece("write", generation_id, draft=draft)
+            if is_fragment()
+            else generations.page(generation_id, draft=draft)
+        )
+    elif is_fragment():
+        shown = _piece("said", generation_id, draft=draft, comment=_one(comment_id))
+    else:
+        shown = _whole(_thread(comment_id), draft)
+    return shown, ValidationFailed.status
+
+
+def _whole(thread: dict[str, Any], draft: Draft | None = None) -> str:
+    only = Page(results=[thread], next_cursor=None)
+    return generations.page(thread["generation_id"], comments=only, is_part=True, draft=draft)
+
+
+def _piece(name: str, generation_id: int, **values: Any) -> str:
+    template = f"comments/{name}.html"
+    return render_template(template, generation_id=generation_id, viewer=viewer(), **values)
+
+
+def _news(name: str, generation_id: int, news: str, **values: Any) -> str:
+    """Return a piece with what is said of it aloud, and the new number of comments."""
+    count = comment_views.count_of_image(db.session(), generation_id)
+    return _piece(name, generation_id, news=news, count=count, **values)
+
+
+def _thread(comment_id: int) -> dict[str, Any]:
+    return comment_views.thread(db.session(), storage(), comment_id=comment_id, viewer=viewer())
+
+
+def _one(comment_id: int) -> dict[str, Any]:
+    return comment_views.detail(db.session(), storage(), comment_id=comment_id, viewer=viewer())
+
+
+def _to(comment_id: int) -> AnyResponse:
+    anchor = f"comment-{comment_id}"
+    there = url_for("pages.comments.show", comment_id=comment_id, _anchor=anchor)
+    return redirect(there, 303)

@@ -1,0 +1,31 @@
+"""/g/:id/like: like an image by a plain form; scripts ask the API and wait for nothing."""
+
+from flask import Blueprint, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from webapp.api.access import signed_in, user
+from webapp.api.google import local_path
+from webapp.domain.errors import DuplicateLike
+from webapp.domain.services import likes
+from webapp.extensions import db
+
+blueprint = Blueprint("likes", __name__)
+
+
+@blueprint.post("/g/<id:generation_id>/like")
+@signed_in
+def like(generation_id: int) -> AnyResponse:
+    """Like an image, or (with `liked` 0) no longer, and go back to where it was seen."""
+    if request.form.get("liked") == "0":
+        likes.unlike(db.session(), user=user(), generation_id=generation_id)
+    else:
+        _like(generation_id)
+    image = url_for("pages.generations.show", generation_id=generation_id)
+    return redirect(local_path(request.form.get("next", image)), 303)
+
+
+def _like(generation_id: int) -> None:
+    try:
+        likes.like(db.session(), user=user(), generation_id=generation_id)
+    except DuplicateLike:
+        return  # whoever likes twice likes

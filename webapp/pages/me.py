@@ -1,0 +1,199 @@
+"""/me: one's own pictures and styles; the profile, the signature, signing out, leaving."""
+
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, session, url_for
+from pydantic import ValidationError
+from werkzeug.wrappers import Response as AnyResponse
+
+from webapp.api import bodies
+from webapp.api.access import artist, signed_in, user, viewer
+from webapp.domain.errors import DomainError
+from webapp.domain.models.generation import GenerationStatus
+from webapp.domain.pagination import PageRequest
+from webapp.domain.services import (
+    accounts,
+    generation_views,
+    generations,
+    leaving,
+    style_views,
+    user_views,
+)
+from webapp.domain.services.generation_views import OwnFilter
+from webapp.extensions import db, storage
+from webapp.pages import problems, words
+from webapp.pages.fragments import is_fragment
+from webapp.pages.problems import Problems
+from webapp.schemas.accounts import ArtistChanges, Profile
+from webapp.schemas.fields import PageQuery
+
+blueprint = Blueprint("me", __name__, url_prefix="/me")
+MOST_WATCHED = 24
+STYLES_SHOWN = 12
+STATES = {
+    "all": OwnFilter(),
+    "public": OwnFilter(is_public=True),
+    "private": OwnFilter(is_public=False, status=GenerationStatus.COMPLETED),
+    "making": OwnFilter(unfinished=True),
+    "failed": OwnFilter(status=GenerationStatus.FAILED),
+}
+Answer = str | AnyResponse | tuple[str, int]
+
+
+@blueprint.get("")
+@signed_in
+def show() -> str:
+    """Show one's own pictures in every state, or (asked by htmx) the next of them."""
+    state = request.args.get("state", "all")
+    state = state if state in STATES else "all"
+    asked = bodies.query(PageQuery)
+    page = generation_views.own(
+        db.session(),
+        storage(),
+        user_id=user().id,
+        wanted=STATES[state],
+        page=bodies.page(asked),
+    )
+    if is_fragment():
+        return render_template("me/works.html", page=page, state=state)
+    person = user_views.profile(db.session(), storage(), user_id=user().id, viewer=viewer())
+    return render_template("me/index.html", page=page, state=state, person=person, styles=_styles())
+
+
+@blueprint.get("/works")
+@signed_in
+def works() -> str:
+    """Show where the named pictures stand, as pieces of the page above."""
+    ids = tuple(request.args.getlist("id", type=int)[:MOST_WATCHED])
+    return render_template("me/news.html", works=_works(ids))
+
+
+@blueprint.post("/works/<id:generation_id>/visibility")
+@signed_in
+def set_visibility(generation_id: int) -> Answer:
+    """Show one picture to everybody, or to nobody else."""
+    generations.edit(
+        db.session(),
+        user_id=user().id,
+        generation_id=generation_id,
+        is_public=request.form.get("is_public") == "1",
+    )
+    if not is_fragment():
+        return redirect(url_for(".show", **request.args.to_dict(), _anchor=f"work-{generation_id}"))
+    [work] = _works((generation_id,))
+    return render_template("me/work.html", work=work)
+
+
+@blueprint.get("/settings")
+@signed_in
+def settings() -> Answer:
+    """Show the forms of profile and signature, and the ways out."""
+    return _settings()
+
+
+@blueprint.post("/settings")
+@bodies.accepts(bodies.MAX_BODY)
+@signed_in
+def change() -> Answer:
+    """Change name, words about oneself, language or picture."""
+    try:
+        fields = Profile.model_validate(request.form.to_dict())
+        picture = bodies.profile_image() if problems.has_file("profile_image") else None
+        accounts.update_profile(
+            db.session(), storage(), user=user(), picture=picture, **fields.model_dump()
+        )
+    except (ValidationError, DomainError) as error:
+        return _settings(*problems.found(error, "profile_image"), form="profile")
+    return redirect(url_for(".settings", saved="profile"), 303)
+
+
+@blueprint.post("/settings/artist")
+@bodies.accepts(bodies.MAX_BODY)
+@artist
+def change_artist() -> Answer:
+    """Change the artist's name, or the signature of later pictures."""
+    try:
+        fields = ArtistChanges.model_validate(request.form.to_dict())
+        drawn = bodies.signature_image(None) if problems.has_file("signature_image") else None
+        accounts.update_artist(
+            db.session(),
+            storage(),
+            user=user(),
+            signature=drawn,
+            **fields.model_dump(exclude={"signature_image"}),
+        )
+    except (ValidationError, DomainError) as error:
+        return _settings(*problems.found(error, "signature_image"), form="artist")
+    return redirect(url_for(".settings", saved="artist"), 303)
+
+
+@blueprint.post("/sign-out-everywhere")
+@signed_in
+def sign_out_everywhere() -> AnyResponse:
+    """End every session of this person, this one too."""
+    accounts.end_all_sign_ins(db.session(), user().id)
+    session.clear()
+    return redirect(url_for("pages.accounts.login"), 303)
+
+
+@blueprint.get("/leave")
+@signed_in
+def consider() -> Answer:
+    """Show what leaving would mean, before it is done."""
+    return _farewell()
+
+
+@blueprint.post("/leave")
+@signed_in
+def leave() -> Answer:
+    """Close the account for whoever wrote the own name."""
+    try:
+        result = leaving.leave(
+            db.session(), user=user(), confirm=request.form.get("confirm", "").strip()
+        )
+    except DomainError as error:
+        return _farewell(*problems.found(error, "confirm"))
+    session.clear()
+    return redirect(url_for("pages.accounts.login", left=result.value), 303)
+
+
+def _works(ids: tuple[int, ...]) -> list[dict[str, Any]]:
+    page = generation_views.own(
+        db.session(),
+        storage(),
+        user_id=user().id,
+        wanted=OwnFilter(ids=ids),
+        page=PageRequest(limit=MOST_WATCHED),
+    )
+    return page.results
+
+
+def _styles() -> list[dict[str, Any]]:
+    if user().artist is None:
+        return []
+    page = style_views.own(
+        db.session(), storage(), artist_id=user().id, page=PageRequest(limit=STYLES_SHOWN)
+    )
+    return page.results
+
+
+def _settings(wrong: Problems | None = None, status: int = 200, form: str = "") -> Answer:
+    page = render_template(
+        "me/settings.html",
+        account=accounts.profile(db.session(), storage(), user()),
+        given=request.form if wrong else {},
+        form=form,
+        problems=wrong or {},
+        saved=words.SAVED.get(request.args.get("saved", "")),
+    )
+    return page, status
+
+
+def _farewell(wrong: Problems | None = None, status: int = 200) -> Answer:
+    page = render_template(
+        "me/leave.html",
+        account=accounts.profile(db.session(), storage(), user()),
+        outcome=leaving.foresee(db.session(), user().id),
+        problems=wrong or {},
+    )
+    return page, status

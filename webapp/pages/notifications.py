@@ -1,0 +1,107 @@
+"""/notifications: what happened, day by day, each leading to what it is about; what is unread."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask_babel import format_date, gettext
+from werkzeug.wrappers import Response as AnyResponse
+
+from webapp.api import bodies
+from webapp.api.access import signed_in, user
+from webapp.api.notifications import told
+from webapp.domain.models.notification import NotificationType
+from webapp.domain.services import notification_views, notifications
+from webapp.extensions import db, storage
+from webapp.pages.fragments import is_fragment
+from webapp.schemas.notifications import NotificationListQuery
+
+blueprint = Blueprint("notifications", __name__)
+MOST_UNREAD = 99  # more are not counted: no page may wait for a number that nobody reads
+PLACES = {
+    "generation": "/g/{}",
+    "style": "/styles/{}",
+    "set_job": "/sets/{}",
+    "user": "/users/{}",
+}
+
+
+@blueprint.get("/notifications")
+@signed_in
+def show() -> str:
+    """Show what one was told, newest first, or (asked by htmx) a piece of it."""
+    asked = bodies.query(NotificationListQuery)
+    page = notification_views.own(
+        db.session(),
+        storage(),
+        user_id=user().id,
+        unread_only=asked.unread_only,
+        page=bodies.page(asked),
+    )
+    days = _by_day([told(row) for row in page.results])
+    piece = "rows" if asked.cursor else "list"
+    return render_template(
+        f"notifications/{piece if is_fragment() else 'index'}.html",
+        days=days,
+        # Of a day that was begun on the page before, the name stands there.
+        begun=request.args.get("day"),
+        next_cursor=page.next_cursor,
+        unread_only=asked.unread_only,
+    )
+
+
+@blueprint.post("/notifications/<id:notification_id>/read")
+@signed_in
+def mark_read(notification_id: int) -> AnyResponse:
+    """Note that one has read a notification."""
+    notifications.mark_read(db.session(), user().id, notification_id)
+    return _back()
+
+
+@blueprint.post("/notifications/read")
+@signed_in
+def mark_all_read() -> AnyResponse:
+    """Note that one has read everything."""
+    notifications.mark_all_read(db.session(), user().id)
+    return _back()
+
+
+@blueprint.app_template_filter("place")
+def place(notice: dict[str, Any]) -> str | None:
+    """Return the page a notification is about; None where there is none, or none any more."""
+    target = notice["target"]
+    if notice["type"] == NotificationType.PAYMENT_COMPLETE:
+        return url_for("pages.wallet.show")
+    if notice["type"] == NotificationType.COMMENT:
+        image = target["generation_id"]
+        return image and f"/g/{image}#comment-{notice['target_id']}"
+    if notice["target_type"] == "generation" and target["generation_id"] is None:
+        return None
+    address = PLACES.get(notice["target_type"])
+    return address and address.format(notice["target_id"])
+
+
+def unread() -> int:
+    """Return how much the signed-in person has not read; of many only that they are too many."""
+    return notifications.unread_count(db.session(), user().id, most=MOST_UNREAD + 1)
+
+
+def _back() -> AnyResponse:
+    return redirect(url_for(".show", **request.args.to_dict()), 303)
+
+
+def _by_day(told: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return the notifications under the names of their days, in UTC as all times of the site."""
+    days: dict[str, list[dict[str, Any]]] = {}
+    for notice in told:
+        days.setdefault(_day(notice["created_at"].astimezone(UTC)), []).append(notice)
+    return list(days.items())
+
+
+def _day(when: datetime) -> str:
+    today = datetime.now(UTC).date()
+    if when.date() == today:
+        return gettext("Today")
+    if when.date() == today - timedelta(days=1):
+        return gettext("Yesterday")
+    return str(format_date(when.date(), "long"))

@@ -1,0 +1,82 @@
+"""/report: say that something should not be here, and why."""
+
+from flask import Blueprint, render_template, request
+from flask_babel import LazyString, gettext
+from flask_babel import lazy_gettext as _
+from pydantic import ValidationError
+
+from webapp.api import bodies
+from webapp.api.access import signed_in, user, viewer
+from webapp.domain.errors import DuplicateReport, ValidationFailed
+from webapp.domain.models.report import ReportReason, ReportTarget
+from webapp.domain.services import reports
+from webapp.extensions import db
+from webapp.pages.fragments import is_fragment
+from webapp.schemas.fields import Body, Id
+from webapp.schemas.reports import ReportRequest
+
+blueprint = Blueprint("reports", __name__)
+REASONS: dict[str, LazyString] = {
+    ReportReason.COPYRIGHT: _("It copies the work of somebody else"),
+    ReportReason.SEXUAL: _("It is sexual"),
+    ReportReason.HATE: _("It is hateful or violent"),
+    ReportReason.SPAM: _("It is spam"),
+    ReportReason.IMPERSONATION: _("Somebody pretends to be somebody else"),
+    ReportReason.OTHER: _("Something else"),
+}
+TARGETS: dict[str, tuple[LazyString, str]] = {
+    ReportTarget.STYLE: (_("Report this style"), "/styles/{}"),
+    ReportTarget.GENERATION: (_("Report this picture"), "/g/{}"),
+    ReportTarget.COMMENT: (_("Report this comment"), "/comments/{}"),
+    ReportTarget.USER: (_("Report this person"), "/"),
+    ReportTarget.TAG: (_("Report this tag"), "/"),
+}
+
+
+class Reported(Body):
+    """What is reported."""
+
+    target_type: ReportTarget
+    target_id: Id
+
+
+@blueprint.get("/report")
+@signed_in
+def show() -> str:
+    """Ask why something should not be here."""
+    target = bodies.query(Reported)
+    reports.check(db.session(), viewer(), target.target_type, target.target_id)
+    return _form(target)
+
+
+@blueprint.post("/report")
+@signed_in
+def report() -> str | tuple[str, int]:
+    """Take a report, once per person and thing."""
+    target = bodies.form_body(Reported)
+    try:
+        asked = bodies.form_body(ReportRequest)
+    except ValidationError as error:
+        bad = {str(problem["loc"][0]) for problem in error.errors()}
+        return _form(target, bad), ValidationFailed.status
+    try:
+        reports.report(db.session(), user=user(), **asked.model_dump())
+    except DuplicateReport as error:
+        return _form(target, said=gettext(error.code)), error.status
+    return _form(target, said=gettext("Thank you. A person will look at it."))
+
+
+def _form(target: Reported, bad: set[str] | None = None, said: str = "") -> str:
+    title, there = TARGETS[target.target_type]
+    in_dialog = is_fragment()
+    return render_template(
+        "reports/form.html" if in_dialog else "reports/show.html",
+        level=2 if in_dialog else 1,
+        target=target,
+        title=title,
+        there=there.format(target.target_id),
+        reasons=REASONS,
+        given=request.form,
+        bad=bad or set(),
+        said=said,
+    )

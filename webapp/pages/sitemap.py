@@ -1,0 +1,77 @@
+"""What machines that read pages ask for: /robots.txt, /sitemap.xml, the icon of a home screen."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, current_app, make_response, render_template
+from werkzeug.wrappers import Response as AnyResponse
+
+from webapp.api.access import public
+from webapp.domain.services import sitemaps
+from webapp.domain.services.sitemaps import Kind
+from webapp.extensions import app_settings, db
+
+blueprint = Blueprint("sitemap", __name__)
+HOUR_SECONDS = 3600
+ADDRESSES = {Kind.STYLES: "/styles/", Kind.IMAGES: "/g/"}
+# Images may be fetched: previews of shared links show them.
+ROBOTS = """\
+User-agent: *
+Allow: /api/v1/generations/
+Disallow: /api/
+Disallow: /login
+Disallow: /report
+Disallow: /admin
+Sitemap: {sitemap}
+"""
+
+
+@blueprint.app_context_processor
+def addresses() -> dict[str, Callable[[str], str]]:
+    """Give templates whole addresses, as other sites need them."""
+    return {"absolute": absolute}
+
+
+def absolute(path: str) -> str:
+    """Return the whole address of a path of this site."""
+    return app_settings().public_base_url.rstrip("/") + path
+
+
+@blueprint.get("/robots.txt")
+@public
+def robots() -> AnyResponse:
+    """Say what crawlers may fetch, and where the map is."""
+    return _kept(Response(ROBOTS.format(sitemap=absolute("/sitemap.xml")), mimetype="text/plain"))
+
+
+@blueprint.get("/sitemap.xml")
+@public
+def index() -> AnyResponse:
+    """List the parts of the map."""
+    return _xml("sitemap/index.xml", parts=sitemaps.parts(db.session()))
+
+
+@blueprint.get("/sitemap/<any(styles, images):kind>-<int:number>.xml")
+@public
+def part(kind: str, number: int) -> AnyResponse:
+    """List the pages of one part."""
+    rows = sitemaps.part(db.session(), Kind(kind), number)
+    return _xml("sitemap/part.xml", rows=rows, folder=ADDRESSES[Kind(kind)])
+
+
+@blueprint.get("/apple-touch-icon.png")
+@public
+def icon() -> AnyResponse:
+    """Send the seal as a picture, for home screens and for previews without a picture."""
+    return _kept(current_app.send_static_file("seal.png"))
+
+
+def _xml(template: str, **values: Any) -> AnyResponse:
+    answer = make_response(render_template(template, **values))
+    answer.mimetype = "application/xml"
+    return _kept(answer)
+
+
+def _kept(answer: AnyResponse) -> AnyResponse:
+    answer.headers["Cache-Control"] = f"public, max-age={HOUR_SECONDS}"
+    return answer

@@ -1,0 +1,155 @@
+"""/studio: an artist's styles and what to do next, making a style in four steps, the signature."""
+
+from typing import Any
+
+from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask_babel import get_locale, gettext
+from pydantic import ValidationError
+from werkzeug.wrappers import Response as AnyResponse
+
+from webapp.api.access import artist, public, signed_in, user, viewer
+from webapp.domain.errors import DomainError, ValidationFailed
+from webapp.domain.pagination import PageRequest
+from webapp.domain.services import accounts, offers, rights, style_views, styles
+from webapp.domain.services.artworks import MAX_IMAGE_TAGS, MAX_IMAGES, MIN_IMAGES
+from webapp.extensions import db, storage
+from webapp.schemas.accounts import ArtistChanges
+from webapp.schemas.styles import RetrainForm, StyleChanges
+
+blueprint = Blueprint("studio", __name__)
+STYLES_SHOWN = 20
+
+
+@blueprint.get("/studio")
+@artist
+def home() -> str:
+    """Show the artist's styles in every state, each with what to do next."""
+    return _home()
+
+
+@blueprint.get("/styles/new")
+@public
+def old_address() -> AnyResponse:
+    """Lead from where the form stood before."""
+    return redirect(url_for("pages.studio.new"), 301)
+
+
+@blueprint.get("/studio/new")
+@artist
+def new() -> str:
+    """Show the four steps of a new style; or the one that takes the slot, and its missing files."""
+    active = _active()
+    if active is not None:
+        return render_template("studio/taken.html", style=active, limits=_limits())
+    language = str(get_locale() or "en")
+    return render_template(
+        "studio/new.html",
+        person=_signature(),
+        limits=_limits(),
+        statement=rights.statement(language),
+        draft=user().id,
+    )
+
+
+@blueprint.get("/studio/signature")
+@artist
+def signature() -> str:
+    """Show how the artist signs."""
+    return render_template("studio/signature.html", person=_signature())
+
+
+@blueprint.post("/studio/signature")
+@artist
+def change_signature() -> AnyResponse | tuple[str, int]:
+    """Keep where, how large and how strong the artist signs, from a plain form."""
+    try:
+        asked = ArtistChanges.model_validate(
+            {name: text for name, text in request.form.items() if name.startswith("signature_")}
+        )
+        chosen = asked.model_dump(exclude={"artist_name", "signature_image"})
+        accounts.update_artist(db.session(), storage(), user=user(), **chosen)
+    except ValidationError:
+        problem = gettext(ValidationFailed.code)
+        page = render_template("studio/signature.html", person=_signature(), problem=problem)
+        return page, ValidationFailed.status
+    return redirect(url_for("pages.studio.signature", saved="yes"), 303)
+
+
+@blueprint.post("/studio/styles/<id:style_id>/terms")
+@artist
+def change_terms(style_id: int) -> AnyResponse | tuple[str, int]:
+    """Change the price of a style, or take it off and on sale, from a plain form."""
+    try:
+        changes = StyleChanges.model_validate(dict(request.form)).model_dump(exclude_unset=True)
+        offers.edit(db.session(), user=user(), style_id=style_id, changes=changes)
+    except ValidationError:
+        return _home(gettext("A whole number from 1 to 10,000.")), ValidationFailed.status
+    except DomainError as error:
+        db.session.rollback()
+        return _home(gettext(error.code)), error.status
+    return redirect(url_for("pages.studio.home"), 303)
+
+
+@blueprint.post("/studio/styles/<id:style_id>/cancel")
+@signed_in
+def cancel(style_id: int) -> AnyResponse:
+    """Stop a training, or the wait for its files, from a plain form."""
+    styles.cancel(db.session(), artist_id=user().id, style_id=style_id)
+    return redirect(url_for("pages.styles.show", style_id=style_id), 303)
+
+
+@blueprint.post("/studio/styles/<id:style_id>/retrain")
+@signed_in
+def retrain(style_id: int) -> AnyResponse:
+    """Train a failed style again without the works that are ticked, from a plain form."""
+    asked = RetrainForm.model_validate(
+        {"remove_artwork_ids": request.form.getlist("remove_artwork_ids")}
+    )
+    styles.retrain(
+        db.session(),
+        storage(),
+        artist_id=user().id,
+        style_id=style_id,
+        remove_artwork_ids=asked.remove_artwork_ids,
+        uploaded=[],
+        files=[],
+        request_id=g.request_id,
+    )
+    return redirect(url_for("pages.styles.show", style_id=style_id), 303)
+
+
+def _home(problem: str | None = None) -> str:
+    page = style_views.own(
+        db.session(), storage(), artist_id=user().id, page=PageRequest(limit=STYLES_SHOWN)
+    )
+    shown = next((style for style in page.results if style["is_active"]), None)
+    return render_template(
+        "studio/index.html",
+        style=shown and _detail(shown),
+        others=[style for style in page.results if style is not shown],
+        person=_signature(),
+        form=request.form,
+        problem=problem,
+    )
+
+
+def _active() -> dict[str, Any] | None:
+    """Return the style that takes the artist's slot, a failed one not counting."""
+    style_id = offers.active_style(db.session(), user().id)
+    if style_id is None:
+        return None
+    return style_views.detail(db.session(), storage(), style_id=style_id, viewer=viewer())
+
+
+def _detail(card: dict[str, Any]) -> dict[str, Any]:
+    found = style_views.detail(db.session(), storage(), style_id=card["id"], viewer=viewer())
+    return found | {"total_earned_tokens": card["total_earned_tokens"]}
+
+
+def _signature() -> dict[str, Any]:
+    found: dict[str, Any] = accounts.profile(db.session(), storage(), user())["artist"]
+    return found
+
+
+def _limits() -> dict[str, int]:
+    return {"least": MIN_IMAGES, "most": MAX_IMAGES, "tags": MAX_IMAGE_TAGS}

@@ -1,0 +1,78 @@
+"""/users: one person with what they show: styles on sale, pictures, and a way to follow them."""
+
+from contextlib import suppress
+
+from flask import Blueprint, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from webapp.api import bodies
+from webapp.api.access import public, signed_in, user, viewer
+from webapp.api.google import local_path
+from webapp.domain.errors import DuplicateFollow
+from webapp.domain.pagination import Page, PageRequest
+from webapp.domain.services import follows, generation_views, style_views, user_views
+from webapp.domain.services.generation_views import FeedFilter
+from webapp.domain.services.style_views import StyleFilter
+from webapp.extensions import db, storage
+from webapp.pages.fragments import is_fragment
+from webapp.schemas.fields import PageQuery
+
+blueprint = Blueprint("users", __name__)
+STYLES_SHOWN = 12
+# Whose pictures: those made in the artist's styles, by anybody; or those the person ordered.
+IN_STYLE, OWN = "style", "own"
+
+
+@blueprint.get("/users/<id:user_id>")
+@public
+def show(user_id: int) -> str:
+    """Show one person, or (asked by htmx) only the next of the pictures."""
+    person = user_views.profile(db.session(), storage(), user_id=user_id, viewer=viewer())
+    of = IN_STYLE if person["artist"] and request.args.get("of") != OWN else OWN
+    shown = {"person": person, "of": of, "images": _images(user_id, of), "query": _query(of)}
+    if is_fragment():
+        return render_template("users/images.html", **shown)
+    return render_template(
+        "users/show.html", **shown, styles=_styles(user_id) if person["artist"] else []
+    )
+
+
+@blueprint.post("/users/<id:user_id>/follow")
+@signed_in
+def follow(user_id: int) -> AnyResponse:
+    """Follow a person from a plain form, for browsers without scripts."""
+    with suppress(DuplicateFollow):  # sent twice, or from two windows: what was wished is so
+        follows.follow(db.session(), user=user(), followed_id=user_id)
+    return _back(user_id)
+
+
+@blueprint.post("/users/<id:user_id>/unfollow")
+@signed_in
+def unfollow(user_id: int) -> AnyResponse:
+    """Follow a person no longer, from a plain form."""
+    follows.unfollow(db.session(), user=user(), followed_id=user_id)
+    return _back(user_id)
+
+
+def _back(user_id: int) -> AnyResponse:
+    return redirect(local_path(request.form.get("next", f"/users/{user_id}")), 303)
+
+
+def _images(user_id: int, of: str) -> Page:
+    wanted = FeedFilter(user_id=user_id) if of == OWN else FeedFilter(artist_id=user_id)
+    page = bodies.page(bodies.query(PageQuery))
+    return generation_views.feed(db.session(), storage(), viewer=viewer(), wanted=wanted, page=page)
+
+
+def _styles(user_id: int) -> list[dict[str, object]]:
+    return style_views.catalogue(
+        db.session(),
+        storage(),
+        wanted=StyleFilter(artist_id=user_id),
+        viewer=viewer(),
+        page=PageRequest(limit=STYLES_SHOWN),
+    ).results
+
+
+def _query(of: str) -> dict[str, list[str]]:
+    return {"of": [OWN]} if of == OWN and "of" in request.args else {}

@@ -1,0 +1,292 @@
+"""/wallet: what one has, what can be bought, every move of tokens, and what one's styles earned."""
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import (
+    Blueprint,
+    Response,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    stream_with_context,
+    url_for,
+)
+from flask_babel import gettext
+from pydantic import Field
+from werkzeug.wrappers import Response as AnyResponse
+
+from webapp.api import bodies, headers
+from webapp.api.access import in_steps, signed_in, user
+from webapp.api.google import local_path
+from webapp.api.payments import addresses
+from webapp.api.tokens import told
+from webapp.domain.errors import NotFound
+from webapp.domain.gateways.payments import TOSS_SCRIPT
+from webapp.domain.models.payment import PurchaseStatus
+from webapp.domain.pagination import MAX_LIMIT, PageRequest
+from webapp.domain.services import packages, payment_views, purchases, style_views, token_views
+from webapp.domain.services.token_views import TransactionFilter
+from webapp.extensions import app_settings, db, storage
+from webapp.pages.fragments import is_fragment
+from webapp.schemas.tokens import TransactionQuery
+
+blueprint = Blueprint("wallet", __name__)
+PURCHASES_SHOWN = 10
+STYLES_SHOWN = MAX_LIMIT
+MONTHS_EARNED = 12
+MONTH = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
+# Where a buyer goes on once an order is paid, kept with the order in the browser's session.
+AFTER = "after_purchase"
+COLUMNS = ("time", "type", "amount", "balance_after", "status", "words", "style", "image", "order")
+# A spreadsheet takes a text that begins like this for a formula, and runs it.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+BYTE_ORDER_MARK = "\ufeff"  # without it, spreadsheets read Korean as something else
+
+
+class LedgerQuery(TransactionQuery):
+    """Which moves of tokens are asked for: of a type, in a month of UTC."""
+
+    month: str | None = Field(None, pattern=MONTH)
+
+    @property
+    def wanted(self) -> TransactionFilter:
+        """Return the filter of the service."""
+        if self.month is None:
+            return TransactionFilter(type=self.type)
+        first = datetime.strptime(self.month, "%Y-%m").replace(tzinfo=UTC)
+        return TransactionFilter(type=self.type, since=first, until=_month_after(first))
+
+
+@blueprint.get("/wallet")
+@signed_in
+def show() -> str:
+    """Show balances, packages, the ledger and purchases, and what became of the order one names.
+
+    Asked by htmx, only the ledger, or its next rows.
+    """
+    asked = _query()
+    ledger = _ledger(asked)
+    if is_fragment():
+        return render_template(
+            "wallet/rows.html" if asked.cursor else "wallet/ledger.html", **ledger
+        )
+    page = payment_views.own(
+        db.session(),
+        addresses(),
+        user_id=user().id,
+        status=None,
+        page=PageRequest(limit=PURCHASES_SHOWN),
+    )
+    order = _order(request.args.get("order", ""))
+    return render_template(
+        "wallet/index.html",
+        tokens=token_views.balance(db.session(), user().id),
+        packages=packages.on_offer(),
+        purchases=page.results,
+        order=order,
+        after=_after(order),
+        earnings=_earnings(),
+        **ledger,
+    )
+
+
+@blueprint.get("/wallet/ledger.csv")
+@in_steps
+@signed_in
+def export() -> Response:
+    """Stream the moves of tokens that the same filters show, for a spreadsheet."""
+    asked = _query()
+    lines = _lines(user().id, asked.wanted)
+    name = "-".join(["style-license", asked.month or "ledger", asked.type])
+    return Response(
+        stream_with_context(lines),  # type: ignore[arg-type]
+        mimetype="text/csv",
+        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
+    )
+
+
+@blueprint.post("/wallet/purchases")
+@blueprint.post("/tokens/purchase")
+@signed_in
+def buy() -> AnyResponse:
+    """Order a package and go where it is paid."""
+    package_id = request.form.get("package_id", "")
+    made = purchases.purchase(db.session(), user_id=user().id, package_id=package_id)
+    after = local_path(request.form.get("next", ""))
+    if after != "/":
+        session[AFTER] = [made.order_id, after]
+    return redirect(url_for(".pay", order_id=made.order_id), 303)
+
+
+@blueprint.get("/wallet/purchases/<order_id>/pay")
+@signed_in
+def pay(order_id: str) -> AnyResponse:
+    """Open the provider for an order: Toss by its script, its sandbox by a link."""
+    order = _detail(order_id)
+    if order["status"] != PurchaseStatus.PENDING:
+        return redirect(url_for(".show", order=order_id, status=order["status"]))
+    settings = app_settings()
+    asked = {
+        "clientKey": settings.toss_client_key,
+        "orderId": order_id,
+        "orderName": gettext("%(count)s tokens", count=order["amount_tokens"]),
+        "amount": order["total_price"],
+        "successUrl": addresses().success,
+        "failUrl": addresses().fail(order_id),
+    }
+    sandbox = settings.toss_base_url and f"{settings.toss_base_url}/checkout?{urlencode(asked)}"
+    answer = make_response(
+        render_template(
+            "wallet/pay.html", order=order, asked=asked, sandbox=sandbox, script=TOSS_SCRIPT
+        )
+    )
+    if not sandbox:
+        headers.allow_payment_window(answer, settings)
+    return answer
+
+
+@blueprint.get("/tokens")
+@signed_in
+def old_address() -> AnyResponse:
+    """Lead on from where the wallet was; the provider's ways back still end here."""
+    return redirect(url_for(".show", **request.args.to_dict()))
+
+
+@blueprint.get("/tokens/purchase/<order_id>/pay")
+@signed_in
+def old_pay_address(order_id: str) -> AnyResponse:
+    """Lead on from where an order was paid."""
+    return redirect(url_for(".pay", order_id=order_id))
+
+
+def _query() -> LedgerQuery:
+    given = {name: text for name, text in request.args.items() if text}
+    return LedgerQuery.model_validate(given)
+
+
+def _ledger(asked: LedgerQuery) -> dict[str, Any]:
+    page = token_views.transactions(
+        db.session(), storage(), user_id=user().id, wanted=asked.wanted, page=bodies.page(asked)
+    )
+    return {
+        "moves": [told(row) for row in page.results],
+        "next_cursor": page.next_cursor,
+        "asked": asked,
+        "months": _months(user().created_at),
+        "query": {"type": [asked.type], "month": [asked.month] if asked.month else []},
+    }
+
+
+def _lines(user_id: int, wanted: TransactionFilter) -> Iterator[str]:
+    """Give the lines of the export, a page at a time, each in a short session of its own."""
+    cursor: str | None = None
+    yield BYTE_ORDER_MARK + _line(COLUMNS)
+    while True:
+        with db.session() as short:
+            page = token_views.transactions(
+                short,
+                storage(),
+                user_id=user_id,
+                wanted=wanted,
+                page=PageRequest(limit=MAX_LIMIT, cursor=cursor),
+            )
+        yield "".join(_line(_cells(told(row))) for row in page.results)
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def _cells(move: dict[str, Any]) -> tuple[str | int, ...]:
+    style, image = move["related_style"] or {}, move["related_generation"] or {}
+    return (
+        move["created_at"].astimezone(UTC).isoformat(timespec="seconds"),
+        move["type"],
+        move["amount"] if move["direction"] == token_views.IN else -move["amount"],
+        move["balance_after"],
+        move["status"],
+        _inert(move["memo"]),
+        _inert(style.get("name", "")),
+        image.get("id", ""),
+        _inert(move["order_id"] or ""),
+    )
+
+
+def _inert(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _line(cells: tuple[str | int, ...]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()
+
+
+def _earnings() -> dict[str, Any] | None:
+    """Return what an artist's styles earned: each of them, and in each of the last months."""
+    if user().artist is None:
+        return None
+    styles = style_views.own(
+        db.session(), storage(), artist_id=user().id, page=PageRequest(limit=STYLES_SHOWN)
+    ).results
+    first = _month_of(datetime.now(UTC))
+    edges = [_month_after(first)]
+    for _ in range(MONTHS_EARNED):
+        edges.append(first)
+        first = _month_before(first)
+    edges.reverse()
+    amounts = token_views.earned_between(db.session(), user().id, edges)
+    return {
+        "styles": sorted(styles, key=lambda style: -style["total_earned_tokens"]),
+        "months": list(zip(edges, amounts, strict=False)),
+        "sold": sum(style["usage_count"] for style in styles),
+    }
+
+
+def _months(since: datetime) -> list[datetime]:
+    """Return the months in which somebody who joined then can have moved tokens, newest first."""
+    month, first = _month_of(datetime.now(UTC)), _month_of(since.astimezone(UTC))
+    found = [month]
+    while month > first:
+        month = _month_before(month)
+        found.append(month)
+    return found
+
+
+def _month_of(moment: datetime) -> datetime:
+    return datetime(moment.year, moment.month, 1, tzinfo=UTC)
+
+
+def _month_before(month: datetime) -> datetime:
+    return datetime(month.year - (month.month == 1), (month.month - 2) % 12 + 1, 1, tzinfo=UTC)
+
+
+def _month_after(month: datetime) -> datetime:
+    return datetime(month.year + month.month // 12, month.month % 12 + 1, 1, tzinfo=UTC)
+
+
+def _after(order: dict[str, Any] | None) -> str | None:
+    """Return where the buyer came from: as the address says, or as kept with the order."""
+    named = local_path(request.args.get("next", ""))
+    if named != "/":
+        return named
+    order_id, after = session.get(AFTER) or (None, None)
+    return after if order and order["order_id"] == order_id else None
+
+
+def _order(order_id: str) -> dict[str, Any] | None:
+    """Return the order that an address names, if it is one's own; the rest is not believed."""
+    try:
+        return _detail(order_id)
+    except NotFound:
+        return None
+
+
+def _detail(order_id: str) -> dict[str, Any]:
+    return payment_views.detail(db.session(), addresses(), user_id=user().id, order_id=order_id)

@@ -1,0 +1,101 @@
+// A failed training: works are left out or added, and it starts again.
+
+import { ApiError, call } from "./api.js";
+import { look } from "./checks.js";
+import { deliver, Undelivered } from "./delivery.js";
+import * as problems from "./problems.js";
+
+const form = document.getElementById("mend");
+const files = document.getElementById("files");
+const drop = document.getElementById("drop");
+const rows = document.getElementById("added");
+const state = document.getElementById("mended");
+const codes = JSON.parse(form.dataset.codes);
+const states = JSON.parse(form.dataset.states);
+const added = [];
+let awaited = null;
+
+const removed = () => [...form.querySelectorAll("[name=remove_artwork_ids]:checked")].map((box) => Number(box.value));
+const good = () => added.filter((work) => !work.code);
+
+async function add(list) {
+  for (const file of list) {
+    const found = await look(file);
+    if (!found.code && added.some((work) => work.print === found.print)) found.code = "DUPLICATE_IMAGE";
+    const work = { file, ...found, row: document.createElement("li") };
+    const name = document.createElement("span");
+    const bar = document.createElement("progress");
+    const said = document.createElement("span");
+    name.textContent = file.name;
+    bar.max = 100;
+    bar.value = 0;
+    bar.setAttribute("aria-label", file.name);
+    said.className = "figures";
+    said.textContent = found.code ? codes[found.code] : "";
+    work.row.dataset.state = found.code ? "failed" : "waiting";
+    work.row.append(name, bar, said);
+    rows.append(work.row);
+    added.push(work);
+  }
+  count();
+}
+
+function count() {
+  const total = Number(form.dataset.good) - removed().length + good().length;
+  state.textContent = state.dataset.text.replace("{count}", total).replace("{least}", form.dataset.least);
+}
+
+async function start() {
+  problems.clear(form);
+  const button = form.querySelector("button[type=submit]");
+  const sending = good();
+  button.setAttribute("aria-busy", "true");
+  try {
+    // After a fault of the network the style waits already for what is missing.
+    awaited ??= await call("POST", `/api/v1/styles/${form.dataset.style}/retrain`, {
+      remove_artwork_ids: removed(),
+      files: sending.map(({ file, type }) => ({ filename: file.name, size: file.size, content_type: type })),
+    });
+    if (awaited.uploads) await send(sending);
+    location.reload();
+  } catch (error) {
+    if (error instanceof Undelivered) problems.show(form, [states.failed]);
+    else if (error instanceof ApiError) problems.show(form, [error.message, ...Object.values(error.details.fields ?? {}).flat()]);
+    else throw error;
+  } finally {
+    button.removeAttribute("aria-busy");
+  }
+}
+
+async function send(sending) {
+  const first = Math.min(...awaited.uploads.map((upload) => upload.idx));
+  const { uploads } = awaited;
+  await deliver({
+    confirmUrl: awaited.confirm_url,
+    uploads: awaited.isAgain ? null : uploads,
+    fileOf: (idx) => sending[idx - first]?.file ?? null,
+    onChange: (idx, item) => {
+      const { row, file } = sending[idx - first];
+      row.dataset.state = item.state;
+      row.querySelector("progress").value = item.state === "sent" ? 100 : Math.round((100 * item.loaded) / file.size);
+      row.querySelector(".figures").textContent = states[item.state];
+    },
+  }).catch((error) => { awaited.isAgain = true; throw error; });
+}
+
+for (const each of form.querySelectorAll("[data-scripted]")) each.hidden = false;
+files.addEventListener("change", () => {
+  const chosen = [...files.files];
+  files.value = "";
+  add(chosen);
+});
+drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
+drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+drop.addEventListener("drop", (event) => {
+  event.preventDefault();
+  drop.classList.remove("over");
+  add([...event.dataTransfer.files]);
+});
+form.addEventListener("change", count);
+form.addEventListener("submit", (event) => { event.preventDefault(); start(); });
+count();

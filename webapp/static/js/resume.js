@@ -1,0 +1,71 @@
+// Files of a style that did not all arrive: those this browser kept go on by themselves, the others
+// are asked for by name.
+
+import { ApiError } from "./api.js";
+import { deliver, Undelivered } from "./delivery.js";
+import { Draft } from "./draft.js";
+import * as problems from "./problems.js";
+
+const form = document.getElementById("resume");
+const states = JSON.parse(form.dataset.states);
+const draft = new Draft(form.dataset.draft);
+const lost = document.getElementById("lost");
+const again = document.getElementById("again");
+const picked = new Map();
+const rows = new Map([...form.querySelectorAll("[data-idx]")].map((row) => [Number(row.dataset.idx), row]));
+// A draft names its works in the order they were declared; of two equal names the first comes first.
+const kept = [...(draft.load().works ?? [])];
+const ids = new Map();
+for (const [idx, row] of rows) {
+  const at = kept.findIndex((work) => work.name === row.dataset.filename && !work.code);
+  if (at >= 0) ids.set(idx, kept.splice(at, 1)[0].id);
+}
+
+async function fileOf(idx) {
+  const name = rows.get(idx).dataset.filename;
+  if (picked.has(name)) return picked.get(name);
+  return ids.has(idx) ? (await draft.get(ids.get(idx)))?.file ?? null : null;
+}
+
+function show(idx, state, percent) {
+  const row = rows.get(idx);
+  row.dataset.state = state;
+  row.querySelector("progress").value = percent;
+  row.querySelector(".figures").textContent = state === "sending" ? `${percent} %` : states[state];
+}
+
+async function go() {
+  again.hidden = lost.hidden = true;
+  problems.clear(form);
+  for (const idx of rows.keys()) show(idx, "sent", 100);
+  try {
+    await deliver({
+      confirmUrl: `/api/v1/styles/${form.dataset.style}/confirm-upload`,
+      uploads: null,
+      fileOf,
+      onChange: (idx, item) => show(idx, item.state, item.state === "sent" ? 100 : Math.round((100 * item.loaded) / item.file.size)),
+    });
+    await draft.clear();
+    location.assign(`/styles/${form.dataset.style}`);
+  } catch (error) {
+    if (error instanceof Undelivered) await tell(error.missing);
+    else if (error instanceof ApiError) problems.show(form, [error.message]);
+    else throw error;
+  }
+}
+
+async function tell(missing) {
+  for (const idx of missing) {
+    const has = await fileOf(idx);
+    show(idx, has ? "failed" : "lost", 0);
+    if (has) again.hidden = false;
+    else lost.hidden = false;
+  }
+}
+
+document.getElementById("files").addEventListener("change", (event) => {
+  for (const file of event.target.files) picked.set(file.name, file);
+  go();
+});
+again.addEventListener("click", go);
+go();

@@ -1,0 +1,20 @@
+// The signature as it will stand: place and size are shown by the style sheet, its strength here.
+
+const form = document.getElementById("signature");
+const strength = form.elements.signature_opacity;
+const said = form.querySelector("output");
+const file = form.elements.signature_image;
+
+function show() {
+  said.textContent = `${Math.round(100 * strength.value)} %`;
+  for (const picture of form.querySelectorAll(".preview img")) picture.style.opacity = strength.value;
+}
+
+strength.addEventListener("input", show);
+file.addEventListener("change", () => {
+  const [chosen] = file.files;
+  if (!chosen) return;
+  const address = URL.createObjectURL(chosen);
+  for (const picture of form.querySelectorAll(".preview img")) picture.src = address;
+});
+show();

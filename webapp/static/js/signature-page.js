@@ -1,0 +1,25 @@
+// The signature on its own page: the same panel, kept by script with its picture.
+
+import { ApiError } from "./api.js";
+import * as problems from "./problems.js";
+import { SignaturePanel } from "./sign.js";
+
+const form = document.getElementById("signature-form");
+const panel = new SignaturePanel(form.querySelector("[data-signature]"));
+const saved = document.getElementById("saved");
+
+form.addEventListener("signaturechange", () => { saved.textContent = ""; });
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  problems.clear(form);
+  const button = form.querySelector("button[type=submit]");
+  button.setAttribute("aria-busy", "true");
+  try {
+    await panel.save();
+    saved.textContent = saved.dataset.text;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    problems.show(form, [error.message]);
+  }
+  button.removeAttribute("aria-busy");
+});

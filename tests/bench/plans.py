@@ -11,6 +11,7 @@ import json
 import os
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -78,7 +79,7 @@ class Plan:
     """What the database did for the statements of one page."""
 
     read_whole: tuple[str, ...]  # large tables that were read from end to end
-    rows_read: int
+    rows_read: int  # of the one table that most is read of
     blocks: int  # of 8 kB, from memory or disk
     shape: str
 
@@ -368,9 +369,12 @@ def explained(connection: Connection, sent: list[Sent], large: frozenset[str]) -
         nodes += _nodes(root)
     scans = [node for node in nodes if "Relation Name" in node]
     whole = {node["Relation Name"] for node in scans if node["Node Type"] == "Seq Scan"}
+    read: Counter[str] = Counter()
+    for node in scans:
+        read[node["Relation Name"]] += _rows_read(node)
     return Plan(
         read_whole=tuple(sorted(whole & large)),
-        rows_read=sum(_rows_read(node) for node in scans),
+        rows_read=max(read.values(), default=0),
         blocks=blocks,
         shape=" · ".join(_words(node) for node in nodes if _rows_read(node)),
     )

@@ -8,7 +8,7 @@ from tests.bench import big_data, plans
 from webapp.domain.pagination import WALKED
 from webapp.domain.services import ledger_check
 
-# A walk over the first rows, and all that match of what is rare: never a whole list.
+# Of one table: a walk over the first rows, and all that match of what is rare; never all of it.
 ROWS_READ = WALKED + 1_500
 NAMES = {
     *plans.lists(big_data.SMALL, plans.signing_storage()),

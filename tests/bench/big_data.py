@@ -9,6 +9,7 @@ catalogue's own words again, and so proved over all rows.
 """
 
 import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -16,6 +17,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import URL
 
+from tests import database
 from tests.making import ADAPTER_SHA256, signature_png
 
 ADAPTER_KEY = "training/bench/adapter.safetensors"
@@ -288,6 +290,20 @@ def fill(url: URL, size: Size) -> None:
         # Index-only scans and estimates are as they are after autovacuum has been.
         connection.execute(text("VACUUM (ANALYZE)"))
     engine.dispose()
+
+
+@contextmanager
+def grown(filled: URL | None) -> Iterator[URL]:
+    """The database given, which was filled before, or one of our own that is dropped afterwards."""
+    if filled:
+        yield filled
+        return
+    with database.server() as server, database.database(server) as url:
+        began = time.perf_counter()
+        database.migrate(url)
+        fill(url, GROWN)
+        print(f"filled in {time.perf_counter() - began:.0f} s", flush=True)  # noqa: T201
+        yield url
 
 
 def _named(values: dict[str, object], statement: str) -> dict[str, object]:

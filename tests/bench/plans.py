@@ -24,7 +24,6 @@ from rich.table import Table
 from sqlalchemy import URL, Connection, create_engine, event, make_url, text
 from sqlalchemy.orm import Session
 
-from tests import database
 from tests.bench import big_data
 from tests.bench.big_data import (
     COMMON_TAG,
@@ -475,13 +474,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="only lists whose name begins with this")
     arguments = parser.parse_args()
     os.environ |= ENVIRONMENT | {"STORAGE_URL": "folder:///nowhere", "DATABASE_URL": "unused://"}
-    if arguments.database:
-        return report(arguments.database, arguments.only)
-    with database.server() as server, database.database(server) as url:
-        began = time.perf_counter()
-        database.migrate(url)
-        big_data.fill(url, big_data.GROWN)
-        Console().print(f"filled in {time.perf_counter() - began:.0f} s")
+    with big_data.grown(arguments.database) as url:
         return report(url, arguments.only)
 
 

@@ -20,11 +20,9 @@ from tests.browser.visitor import DESK, PHONE, Visitor, new_context
 from tests.browser.words import Words
 from tests.places import find_places, people_of
 from tests.stack import Stack
-from tests.stack_fixtures import person, shared_stack, stack
 from webapp.embedded import world
 from webapp.embedded.cast import ADA, ARTISTS, BUYERS, CAST, JUN, MINA, Cast
 
-__all__ = ["person", "shared_stack", "stack"]
 ENGINE = "tests.browser.short_lessons"
 # The leases of production: two cores are shared with a browser here.
 CHANGES = {

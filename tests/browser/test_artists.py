@@ -6,7 +6,9 @@ import secrets
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.visitor import PHONE
 from tests.images import encoded, half_of, scene
+from webapp.domain.services import rights
 
 # The first test waits for the whole stack and its world.
 pytestmark = pytest.mark.timeout(600)
@@ -47,45 +49,120 @@ def draw_on(page, canvas):
     page.mouse.up()
 
 
-def test_an_artist_goes_from_twelve_works_with_two_bad_ones_to_a_style_on_sale(artist):
+def tiles(artist, state=""):
+    return artist.page.locator(f"#works .work{state}")
+
+
+def fill_terms(artist, name):
+    artist.field("Name of the style, in English").fill(name)
+    artist.field("Description").fill("Piers and boats, drawn in one line.")
+    artist.field("Price of one picture, in tokens").fill("7")
+    artist.field("I state this.").check()
+
+
+def test_an_artist_goes_from_twelve_works_with_two_bad_ones_to_a_style_on_sale(
+    artist, service, language
+):
     page, name = artist.page, f"Harbor {secrets.token_hex(4)}"
-    artist.open("/studio/new")
+    artist.open("/studio")
+    artist.button("Make your first style").click()
 
     small = file("small.png", encoded(scene(300, 300, seed=50)))
     damaged = file("damaged.png", half_of(good(51)["buffer"]))
     works = [*(good(number) for number in range(10)), small, damaged]
     page.locator("#files").set_input_files(works)
-    tiles = page.locator("#works .work")
-    expect(tiles).to_have_count(12)
+    expect(tiles(artist)).to_have_count(12)
     for_reasons = "%(good)s good, %(bad)s with a problem · at least %(least)s are needed"
     expect(artist.text(for_reasons, good=10, bad=2, least=10)).to_be_visible()
+    expect(tiles(artist, ".bad").first).to_contain_text(artist.words("Smaller than 512 × 512"))
 
     artist.button("On to the words").click()
-    expect(page.get_by_role("alert").filter(visible=True)).to_be_visible()
+    expect(page.locator("#problem")).to_be_focused()
     artist.field("Replace %(file)s", file="small.png").set_input_files(good(10))
     artist.button("Remove %(file)s", file="damaged.png").click()
     expect(artist.text(for_reasons, good=11, bad=0, least=10)).to_be_visible()
+    page.reload()  # the draft is still there
+    expect(tiles(artist)).to_have_count(11)
     artist.button("On to the words").click()
 
     artist.button("Choose all shown").click()
-    artist.field("Words for the chosen works").fill("boat, sea")
+    artist.field("Words for the chosen works").fill("Boat, sea")
+    artist.button("Add").click()
+    artist.button("Choose none").click()
+    artist.field("Choose %(file)s", file="work-03.png").check()
+    artist.field("Words for the chosen works").fill("night")
     artist.button("Add").click()
     artist.button("On to the signature").click()
 
     artist.radio("Type").check()
     artist.field("Your name").fill("Yuna Oh")
     artist.radio("Large").check()
+    artist.radio("Left").check()
     artist.button("On to the terms").click()
 
-    artist.field("Name of the style, in English").fill(name)
-    artist.field("Description").fill("Piers and boats, drawn in one line.")
-    artist.field("Price of one picture, in tokens").fill("7")
-    artist.field("I state this.").check()
+    fill_terms(artist, name)
     artist.button("Upload and train").click()
     expect(page).to_have_url(re.compile(r"/styles/\d+"), timeout=60_000)
     expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
     expect(artist.heading("Your style is being learned")).to_be_visible()
     expect(artist.heading("Make a picture")).to_be_visible(timeout=LEARNING_MS)
 
+    [style] = service.rows(
+        "SELECT styles.*, signature_position FROM styles JOIN artists ON user_id = artist_id "
+        "WHERE name = :name",
+        name=name,
+    )
+    assert style.rights_statement == rights.statement(language)
+    assert style.signature_position == "bottom-left"
+    kept = [set(row.tags) for row in artworks(service, style.id)]
+    assert len(kept) == 11
+    assert all({"boat", "sea"} <= tags for tags in kept)
+    assert sum("night" in tags for tags in kept) == 1
+
     artist.open("/styles")
     expect(page.locator(".wall").get_by_role("link", name=name).first).to_be_visible()
+
+
+def artworks(service, style_id):
+    query = "SELECT tags FROM artworks WHERE style_id = :id AND status = 'valid'"
+    return service.rows(query, id=style_id)
+
+
+@pytest.mark.parametrize("size,language", [(PHONE, "en")])
+def test_an_upload_that_was_cut_off_goes_on_when_the_artist_comes_back(artist, service):
+    page, name = artist.page, f"Cut Off {secrets.token_hex(4)}"
+    artist.open("/studio/new")
+    page.locator("#files").set_input_files([good(number) for number in range(10)])
+    expect(tiles(artist)).to_have_count(10)
+    page.locator(".steps a", has_text=artist.words("Offer")).click()
+    fill_terms(artist, name)
+    page.route("**/storage/**", let_through(3))
+    artist.button("Upload and train").click()
+    expect(artist.text("Trying again…").first).to_be_visible()
+    expect(artist.text("%(count)s of %(total)s arrived", count=3, total=10)).to_be_visible()
+    page.on("dialog", lambda dialog: dialog.accept())
+    artist.open("/studio")
+    page.unroute("**/storage/**")
+
+    with artist.expecting(409):  # which files are missing
+        artist.button("Send the rest").click()
+        page.wait_for_url("**/styles/*")
+    [style] = service.rows("SELECT id FROM styles WHERE name = :name", name=name)
+    assert len(service.rows("SELECT 1 FROM artworks WHERE style_id = :id", id=style.id)) == 10
+    page.get_by_text(artist.words("Stop the training")).click()
+    artist.button("Stop it").click()
+    expect(artist.heading("The training was stopped")).to_be_visible()
+
+
+def let_through(count):
+    """Cut the line after so many uploads."""
+    sent = set()
+
+    def cut(route):
+        if route.request.method == "PUT":
+            if len(sent) >= count:
+                return route.abort("aborted")
+            sent.add(route.request.url)
+        return route.continue_()
+
+    return cut

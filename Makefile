@@ -30,8 +30,9 @@ up: $(INSTALLED)  ## the whole site at http://localhost:8000 with the demo's dat
 # Two at a time: each may run a whole stack, and a usual PostgreSQL takes a hundred connections.
 # The browser comes after them and alone: with its stack it fills two cores by itself.
 test: $(INSTALLED)  ## all tests, on real services; starts or installs what this machine lacks
-	tests/services.sh
+	tests/services.sh browser
 	$(BIN)/pytest -n auto --maxprocesses 2 --dist loadfile --ignore tests/browser
+	$(BIN)/pytest tests/browser --screenshot only-on-failure --output var/browser
 
 browser: $(INSTALLED)  ## the pages in Chromium, by hand and by axe, and whole ways through the site; var/browser
 	tests/services.sh browser

@@ -49,7 +49,7 @@ from webapp.domain.gateways.storage import configured_storage
 from webapp.domain.settings import Environment, Settings
 from webapp.domain.settings import settings as process_settings
 from webapp.extensions import babel, db, migrate
-from webapp.pages import site
+from webapp.pages import clock, site
 
 # One blueprint per noun, under /api/v1 and again under /api.
 API = (
@@ -119,7 +119,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     db.init_app(app)
-    babel.init_app(app, locale_selector=language)
+    babel.init_app(app, locale_selector=language, timezone_selector=clock.timezone)
     # In this order requests are prepared: named, capped, then counted for whoever signed in.
     for part in (metrics, envelope, errors, bodies):
         part.register(app)

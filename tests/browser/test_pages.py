@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.visitor import PHONE
+from tests.browser.visitor import DESK, PHONE
 from tests.pages import PAGES, VISITOR
 
 # The first test waits for the whole stack and its world.
@@ -17,8 +17,9 @@ def asked(request):
     return request.param
 
 
+@pytest.mark.parametrize("size", [PHONE], ids=["phone and desk"])
 def test_a_page_is_light_speaks_the_language_and_lets_everybody_in(
-    visit, cookies, places, asked, size, language
+    visit, cookies, places, asked, language
 ):
     visitor = visit(storage_state=None if asked.who == VISITOR else cookies(asked.who))
     visitor.wear(THEME[language])
@@ -29,7 +30,9 @@ def test_a_page_is_light_speaks_the_language_and_lets_everybody_in(
     found = visitor.page.url.partition("#")[0]
     assert found.endswith(asked.address.format(**places)), "it led elsewhere"
     assert visitor.page.locator("html").get_attribute("lang") == language
-    assert visitor.barriers() == []
-    if size == PHONE:
-        assert not visitor.is_wider_than_its_window()
     assert visitor.bytes_without_pictures() < FIRST_PAGE_BYTES
+    assert not visitor.is_wider_than_its_window()
+    assert visitor.barriers() == []
+    visitor.resize(DESK)
+    assert not visitor.is_wider_than_its_window()
+    assert visitor.barriers() == []

@@ -42,7 +42,7 @@ class Visitor:
         self.words = words
         self.complaints: list[str] = []
         self._finished: list[Request] = []
-        self._forgiven: set[int] = set()
+        self._forgiven: set[int | str] = set()
         page.on("console", lambda said: self._hear(said.type, said.text, said.location["url"]))
         page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
         page.on("requestfailed", self._failed)
@@ -57,7 +57,7 @@ class Visitor:
             self.complaints.append(f"console: {text} ({address})")
 
     def _failed(self, request: Request) -> None:
-        if request.failure != GIVEN_UP:
+        if request.failure not in {GIVEN_UP, *self._forgiven}:
             self.complaints.append(f"failed: {request.url}: {request.failure}")
 
     def _answered(self, response: Response) -> None:
@@ -65,11 +65,11 @@ class Visitor:
             self.complaints.append(f"answered {response.status}: {response.url}")
 
     @contextmanager
-    def expecting(self, *statuses: int) -> Iterator[None]:
-        """Take refusals for what a test is about."""
-        self._forgiven |= set(statuses)
+    def expecting(self, *refusals: int | str) -> Iterator[None]:
+        """Take refusals, by status or by the name of a failure, for what a test is about."""
+        self._forgiven |= set(refusals)
         yield
-        self._forgiven -= set(statuses)
+        self._forgiven -= set(refusals)
 
     # ── acting ───────────────────────────────────────────────────────────────────────────────
 
@@ -104,6 +104,12 @@ class Visitor:
     def wear(self, theme: str) -> None:
         """Let the system be light or dark."""
         self.page.emulate_media(color_scheme=theme)
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Look at the same page in a larger or smaller window."""
+        width, height = size
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.settle()
 
     def settle(self) -> None:
         """Let scripts end what they began with; the stream of events goes on for ever."""

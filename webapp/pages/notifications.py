@@ -1,10 +1,8 @@
 """/notifications: what happened, day by day, each leading to what it is about; what is unread."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
-from flask_babel import format_date, gettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from webapp.api import bodies
@@ -13,6 +11,7 @@ from webapp.api.notifications import told
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.services import notification_views, notifications
 from webapp.extensions import db, storage
+from webapp.pages import clock
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.notifications import NotificationListQuery
 
@@ -91,17 +90,8 @@ def _back() -> AnyResponse:
 
 
 def _by_day(told: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Return the notifications under the names of their days, in UTC as all times of the site."""
+    """Return the notifications under the names of the reader's days."""
     days: dict[str, list[dict[str, Any]]] = {}
     for notice in told:
-        days.setdefault(_day(notice["created_at"].astimezone(UTC)), []).append(notice)
+        days.setdefault(clock.day_name(notice["created_at"]), []).append(notice)
     return list(days.items())
-
-
-def _day(when: datetime) -> str:
-    today = datetime.now(UTC).date()
-    if when.date() == today:
-        return gettext("Today")
-    if when.date() == today - timedelta(days=1):
-        return gettext("Yesterday")
-    return str(format_date(when.date(), "long"))

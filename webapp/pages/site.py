@@ -1,12 +1,10 @@
 """All pages under one blueprint: the frame around them, their helpers, and errors in words."""
 
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from babel.dates import format_skeleton
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
-from flask_babel import format_datetime, format_decimal, get_locale, gettext
+from flask_babel import format_decimal, get_locale, gettext
 from flask_login import current_user
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
@@ -30,6 +28,7 @@ from webapp.extensions import db
 from webapp.pages import (
     accounts,
     assets,
+    clock,
     comments,
     feed,
     generations,
@@ -87,7 +86,9 @@ def frame() -> dict[str, Any]:
         "MOST_UNREAD": notifications.MOST_UNREAD,
         "csrf_token": csrf_token,
         "number": format_decimal,
-        "moment": moment,
+        "moment": clock.moment,
+        "time_of_day": clock.time_of_day,
+        "utc": clock.utc,
         "here": here,
     }
 
@@ -98,16 +99,8 @@ def query_string(values: dict[str, list[str]]) -> str:
     return urlencode({name: value for name, value in values.items() if value}, doseq=True)
 
 
-@blueprint.app_template_filter("month_name")
-def month_name(month: datetime) -> str:
-    """Return a month with its year, short, as the reader's language writes it."""
-    return str(format_skeleton("yMMM", month, locale=get_locale()))
-
-
-@blueprint.app_template_filter("month_word")
-def month_word(month: datetime) -> str:
-    """Return a month without its year."""
-    return str(format_skeleton("MMM", month, locale=get_locale()))
+blueprint.app_template_filter("month_name")(clock.month_name)
+blueprint.app_template_filter("month_word")(clock.month_word)
 
 
 def balance() -> int:
@@ -121,11 +114,6 @@ def balance() -> int:
 def csrf_token() -> str:
     """Return the token of the signed-in browser for a form's hidden field."""
     return csrf.token_for(current_user.sign_in_id) if current_user.is_authenticated else ""
-
-
-def moment(when: datetime) -> str:
-    """Return a time to the minute, in UTC, equal in every language."""
-    return format_datetime(when, "yyyy-MM-dd HH:mm") + " UTC"
 
 
 def here() -> str:

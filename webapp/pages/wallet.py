@@ -34,6 +34,7 @@ from webapp.domain.pagination import MAX_LIMIT, PageRequest
 from webapp.domain.services import packages, payment_views, purchases, style_views, token_views
 from webapp.domain.services.token_views import TransactionFilter
 from webapp.extensions import app_settings, db, storage
+from webapp.pages import clock
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.tokens import TransactionQuery
 
@@ -51,7 +52,7 @@ BYTE_ORDER_MARK = "\ufeff"  # without it, spreadsheets read Korean as something 
 
 
 class LedgerQuery(TransactionQuery):
-    """Which moves of tokens are asked for: of a type, in a month of UTC."""
+    """Which moves of tokens are asked for: of a type, in a month of the reader's."""
 
     month: str | None = Field(None, pattern=MONTH)
 
@@ -60,8 +61,8 @@ class LedgerQuery(TransactionQuery):
         """Return the filter of the service."""
         if self.month is None:
             return TransactionFilter(type=self.type)
-        first = datetime.strptime(self.month, "%Y-%m").replace(tzinfo=UTC)
-        return TransactionFilter(type=self.type, since=first, until=_month_after(first))
+        first = clock.month_named(self.month)
+        return TransactionFilter(type=self.type, since=first, until=clock.month_after(first))
 
 
 @blueprint.get("/wallet")
@@ -235,11 +236,11 @@ def _earnings() -> dict[str, Any] | None:
     styles = style_views.own(
         db.session(), storage(), artist_id=user().id, page=PageRequest(limit=STYLES_SHOWN)
     ).results
-    first = _month_of(datetime.now(UTC))
-    edges = [_month_after(first)]
+    first = clock.month_of(datetime.now(UTC))
+    edges = [clock.month_after(first)]
     for _ in range(MONTHS_EARNED):
         edges.append(first)
-        first = _month_before(first)
+        first = clock.month_before(first)
     edges.reverse()
     amounts = token_views.earned_between(db.session(), user().id, edges)
     return {
@@ -251,24 +252,12 @@ def _earnings() -> dict[str, Any] | None:
 
 def _months(since: datetime) -> list[datetime]:
     """Return the months in which somebody who joined then can have moved tokens, newest first."""
-    month, first = _month_of(datetime.now(UTC)), _month_of(since.astimezone(UTC))
+    month, first = clock.month_of(datetime.now(UTC)), clock.month_of(since)
     found = [month]
     while month > first:
-        month = _month_before(month)
+        month = clock.month_before(month)
         found.append(month)
     return found
-
-
-def _month_of(moment: datetime) -> datetime:
-    return datetime(moment.year, moment.month, 1, tzinfo=UTC)
-
-
-def _month_before(month: datetime) -> datetime:
-    return datetime(month.year - (month.month == 1), (month.month - 2) % 12 + 1, 1, tzinfo=UTC)
-
-
-def _month_after(month: datetime) -> datetime:
-    return datetime(month.year + month.month // 12, month.month % 12 + 1, 1, tzinfo=UTC)
 
 
 def _after(order: dict[str, Any] | None) -> str | None:

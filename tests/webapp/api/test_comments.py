@@ -66,7 +66,7 @@ def test_a_comment_is_shown_to_everybody_and_counted(admirer_client, admirer, cl
         "reply_count": 0,
         "replies": [],
         "created_at": data["created_at"],
-        "updated_at": data["updated_at"],
+        "updated_at": data["created_at"],
     }
     assert listed(client, shown) == {"results": [data], "next_cursor": None, "has_more": False}
     assert comment_count(client, shown) == 1

@@ -8,7 +8,7 @@ from tests.statements import statements
 from tests.webapp.pages.reading import Page
 from webapp.domain.models.account import User
 from webapp.domain.models.notification import Notification, NotificationType
-from webapp.domain.services import comments, generations, notifications
+from webapp.domain.services import comments, follows, generations, notifications
 
 MOST_STATEMENTS = 5
 HTMX = {"HX-Request": "true"}
@@ -43,6 +43,16 @@ def test_news_stand_under_their_days_newest_first(buyer_client, told):
     assert len(page.all("h2")) == 5
     assert page.text.index("Today") < page.text.index("Yesterday")
     assert page.own_code() == []
+
+
+def test_whoever_follows_stands_with_a_letter_where_there_is_no_picture(
+    buyer_client, session, buyer
+):
+    follower = making.user(session)
+    follows.follow(session, user=follower, followed_id=buyer.id)
+    session.commit()
+    text = Page(buyer_client.get("/notifications")).text
+    assert f"P Unread: {follower.username} follows you." in text
 
 
 def test_the_bell_counts_what_is_unread_on_every_page(buyer_client, session, buyer, told):

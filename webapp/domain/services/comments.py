@@ -36,7 +36,15 @@ def post(
         listener_id = _replied_to(session, generation_id, parent_id)
     comment_id = session.scalars(
         insert(Comment)
-        .values(generation_id=generation_id, user_id=user.id, parent_id=parent_id, content=content)
+        .values(
+            generation_id=generation_id,
+            user_id=user.id,
+            parent_id=parent_id,
+            content=content,
+            # One time for both: later means that it was changed.
+            created_at=func.statement_timestamp(),
+            updated_at=func.statement_timestamp(),
+        )
         .returning(Comment.id)
     ).one()
     if listener_id != user.id:

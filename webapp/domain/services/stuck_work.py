@@ -20,6 +20,8 @@ from webapp.domain.services import audit
 
 MOST_SHOWN = 100
 RECENT = timedelta(days=1)
+# A training that ends in order, for want of good works, leaves its job without a cause.
+CAUSE_OF_RUN = TrainingRun.failure_cause.label("cause_of_run")
 
 
 class Trouble(StrEnum):
@@ -63,7 +65,9 @@ def stuck(session: Session) -> list[dict[str, Any]]:
     ).subquery("live")
     worst = case({each.value: place for place, each in enumerate(Trouble)}, value=live.c.trouble)
     rows = session.execute(
-        select(*Job.__table__.columns, live.c.trouble, TrainingRun.style_id, Style.name)
+        select(
+            *Job.__table__.columns, live.c.trouble, TrainingRun.style_id, CAUSE_OF_RUN, Style.name
+        )
         .join(live, live.c.id == Job.id)
         .outerjoin(TrainingRun, and_(Job.kind == JobKind.TRAINING, TrainingRun.id == Job.ref))
         .outerjoin(Style, Style.id == TrainingRun.style_id)
@@ -80,6 +84,7 @@ def dead(session: Session) -> list[dict[str, Any]]:
             *Job.__table__.columns,
             literal(Trouble.DEAD.value).label("trouble"),
             TrainingRun.style_id,
+            CAUSE_OF_RUN,
             Style.name,
         )
         .outerjoin(TrainingRun, and_(Job.kind == JobKind.TRAINING, TrainingRun.id == Job.ref))
@@ -122,7 +127,7 @@ def _job(row: AnyRow) -> dict[str, Any]:
         "lease_until": row.lease_until,
         "deadline_at": row.deadline_at,
         "finished_at": row.finished_at,
-        "failure_cause": row.failure_cause,
+        "failure_cause": row.failure_cause or row.cause_of_run,
         "failure_message": row.failure_message,
         "request_id": row.request_id,
         "created_at": row.created_at,

@@ -9,7 +9,7 @@ from tests.webapp.pages.admin.conftest import REASON
 from tests.webapp.pages.reading import Page
 from webapp.domain import jobs
 from webapp.domain.models.job import Job
-from webapp.domain.services import heartbeats
+from webapp.domain.services import heartbeats, training
 
 PAST, SOON = jobs.NOW - timedelta(minutes=1), jobs.NOW + timedelta(minutes=5)
 
@@ -64,6 +64,14 @@ def test_what_failed_within_a_day_stands_below(admin_client, job):
     assert "req-2" not in text
     assert "req-3" not in text
     assert shown(admin_client) == []
+
+
+def test_a_training_without_enough_good_works_says_so(admin_client, session, storage):
+    run = making.training(session, storage)
+    training.fail(session, run.id, "INSUFFICIENT_IMAGES", "9 of 10 images are valid.")
+    making.change_job(session, making.job_of(session, run).id, state="failed", finished_at=jobs.NOW)
+    session.commit()
+    assert "Fewer than ten works passed the checks." in Page(admin_client.get("/admin/work")).text
 
 
 def test_a_training_leads_to_its_style(admin_client, session, storage):

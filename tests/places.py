@@ -32,6 +32,7 @@ def find_places(site: str, people: dict[str, str]) -> dict[str, object]:
         shown = artist.get("/generations/feed", sort="popular", style_id=style["id"])["results"]
         talked_about = max(shown, key=lambda image: image["comment_count"])
         seen = artist.get(f"/generations/{talked_about['id']}")
+        said = artist.get(f"/generations/{talked_about['id']}/comments")["results"]
         own = buyer.get("/generations/me", status="completed", limit=50)["results"]
         found = {
             "artist": artist.get("/auth/me")["id"],
@@ -41,7 +42,9 @@ def find_places(site: str, people: dict[str, str]) -> dict[str, object]:
             "own_image": own[0]["id"],
             "own_public_image": next(image["id"] for image in own if image["is_public"]),
             "certificate": seen["license"]["public_id"],
-            "purchase": buyer.get("/tokens/purchases")["results"][0]["order_id"],
+            "comment": said[0]["id"],
+            "purchase": _purchases(buyer, "paid")[0]["order_id"],
+            "open_purchase": _open_purchase(buyer),
         }
     with _person(site, people[BEGINNER]) as beginner:
         _become_artist(beginner, "Bea Ginn")
@@ -54,6 +57,19 @@ def find_places(site: str, people: dict[str, str]) -> dict[str, object]:
 
 def _person(site: str, email: str) -> Person:
     return Person(site, email).sign_in()
+
+
+def _purchases(person: Person, status: str) -> list[dict[str, Any]]:
+    return person.get("/tokens/purchases", status=status)["results"]
+
+
+def _open_purchase(person: Person) -> str:
+    """Return the id of an order that waits to be paid."""
+    waiting = _purchases(person, "pending")
+    if not waiting:
+        package = person.get("/tokens/packages")["results"][0]["package_id"]
+        waiting = [person.post("/tokens/purchase", json={"package_id": package})]
+    return str(waiting[0]["order_id"])
 
 
 def _become_artist(person: Person, name: str) -> None:

@@ -79,6 +79,7 @@ class Figure:
 def places(connection: Connection) -> dict[str, object]:
     """Return what the addresses name, where the market has most of it."""
     own = "SELECT max(id) FROM generations WHERE user_id = :id AND status = 'completed'"
+    said = "SELECT max(id) FROM comments WHERE generation_id = :id"
     return {
         "artist": ARTIST_ID,
         "style": big_data.POPULAR_STYLE,
@@ -86,17 +87,19 @@ def places(connection: Connection) -> dict[str, object]:
         "image": DISCUSSED_IMAGE,
         "own_image": connection.scalar(text(own), {"id": GROWN.whale}),
         "certificate": f"license-{DISCUSSED_IMAGE}",
+        "comment": connection.scalar(text(said), {"id": DISCUSSED_IMAGE}),
+        "purchase": "purchase-1",
     }
 
 
 def asked(found: dict[str, object]) -> list[Page]:
     """Return the pages of the list whose people and places the market has.
 
-    The others are of artists whose style is not there yet, who have next to nothing, and the
-    wallet after a payment, which is the wallet.
+    The others are of artists whose style is not there yet, who have next to nothing, and two that
+    follow an order of tokens; whoever has most of the market has never bought any.
     """
     of_people = [page for page in (*PAGES, *FILTERED) if page.who in {VISITOR, *PEOPLE}]
-    return [page for page in of_people if "{purchase}" not in page.address]
+    return [page for page in of_people if not (page.who == BUYER and "purchase}" in page.address)]
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """`make screenshots`: every page, 360 and 1440 wide, light and dark, in English and Korean.
 
 The stack is that of `make up`, with its world; what is there already is not made again. Pictures
-are named for page, width, theme and language, and lie in var/screenshots.
+are named for page, width, theme and language, and lie in var/screenshots. Arguments name pages of
+`tests.pages`; without any, all are photographed.
 """
 
 import os
@@ -66,21 +67,23 @@ def photograph(visitor: Visitor, page: Page, address: str, width: int) -> None:
 
 
 def main() -> None:
-    """Photograph all pages."""
+    """Photograph the pages that are named, or all."""
+    wanted = [page for page in PAGES if not sys.argv[1:] or page.name in sys.argv[1:]]
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for old in FOLDER.glob("*.png"):
-        old.unlink()
+    if len(wanted) == len(PAGES):
+        for old in FOLDER.glob("*.png"):
+            old.unlink()
     try:
         with inhabited_site() as stack, sync_playwright() as playwright:
-            _photograph_all(playwright.chromium.launch(**chromium.launch_options()), stack)
+            _photograph(playwright.chromium.launch(**chromium.launch_options()), stack, wanted)
     except EmbeddedError as error:
         sys.exit(str(error))
 
 
-def _photograph_all(browser: Browser, stack: Stack) -> None:
+def _photograph(browser: Browser, stack: Stack, wanted: list[Page]) -> None:
     site = stack.urls["web"]
     places, cookies = find_places(site, PEOPLE), sign_in_all(browser, site)
-    windows = [(page, size, language) for page in PAGES
+    windows = [(page, size, language) for page in wanted
                for size in (PHONE, DESK) for language in LANGUAGES]  # fmt: skip
     for page, size, language in track(windows, "photographing"):
         state = None if page.who == VISITOR else cookies[page.who]

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from tests import making
+from tests.pages import PAGES
 from tests.statements import statements
 from tests.webapp.pages.reading import Page
 from webapp.domain.models.account import User
@@ -183,3 +184,27 @@ def test_a_database_that_is_away_is_told_as_such(client, monkeypatch):
 
     monkeypatch.setattr(generation_views, "feed", away)
     assert client.get("/").status_code == 503
+
+
+# Pieces of pages, files, and addresses that lead on; what is compared there needs a provider.
+NO_PAGES = {
+    *("/g/tiles", "/g/0/comments", "/me/works", "/styles/0/training"),
+    *("/robots.txt", "/sitemap.xml", "/sitemap/0-0.xml", "/apple-touch-icon.png"),
+    *("/wallet/ledger.csv", "/admin/payments/compare"),
+    *("/styles/new", "/tokens", "/tokens/purchase/0/pay"),
+}
+
+
+def test_every_page_is_in_the_list_of_what_is_checked_and_photographed(app):
+    def bare(address):
+        return re.sub(r"<[^>]*>|{[^}]*}", "0", address.partition("?")[0])
+
+    listed = {bare(page.address) for page in PAGES}
+    works = {f"/admin/{name}" for name in ("styles", "images", "comments", "tags")}
+    assert works <= listed
+    found = {
+        bare(rule.rule)
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith("pages.") and "GET" in rule.methods
+    }
+    assert found - {"/admin/0"} - NO_PAGES == listed - works - {"/nowhere"}

@@ -32,7 +32,8 @@ def market(session, storage, buyer, artist, style, finish):
             report(stranger, ReportTarget.GENERATION, image.id)
             here.image = image
         for _ in range(3):
-            comment(stranger, here.image.id, comment(here.artist, here.image.id))
+            here.comment_id = comment(here.artist, here.image.id)
+            comment(stranger, here.image.id, here.comment_id)
         making.order(session, buyer, style, count=2)
         follows.follow(session, user=stranger, followed_id=here.artist.id)
         follows.follow(session, user=buyer, followed_id=stranger.id)
@@ -85,7 +86,9 @@ def address_of(page, market, unlucky) -> str:
         image=market.image.id,
         own_image=market.image.id,
         certificate=market.image.license_public_id,
+        comment=market.comment_id,
         purchase=market.purchase.order_id,
+        open_purchase=market.purchase.order_id,
         waiting_style=unlucky[SLOW].id,
         failed_style=unlucky[FAILED].id,
     )

@@ -28,7 +28,7 @@ TARGETS: dict[str, tuple[LazyString, str]] = {
     ReportTarget.STYLE: (_("Report this style"), "/styles/{}"),
     ReportTarget.GENERATION: (_("Report this picture"), "/g/{}"),
     ReportTarget.COMMENT: (_("Report this comment"), "/comments/{}"),
-    ReportTarget.USER: (_("Report this person"), "/"),
+    ReportTarget.USER: (_("Report this person"), "/users/{}"),
     ReportTarget.TAG: (_("Report this tag"), "/"),
 }
 

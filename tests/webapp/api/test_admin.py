@@ -6,15 +6,13 @@ from sqlalchemy.exc import DBAPIError
 
 from tests import making
 from tests.database import at_once
-from tests.toss import toss_server
 from tests.webapp.conftest import error_code, signed_in_client
-from webapp.domain.db import unit_of_work
 from webapp.domain.models.account import SignIn, User
 from webapp.domain.models.audit import AuditEntry
 from webapp.domain.models.license import Certificate
 from webapp.domain.models.report import Report
 from webapp.domain.models.style import Style, Tag
-from webapp.domain.services import ledger, payments, purchases
+from webapp.domain.services import ledger, purchases
 
 ADMIN = "/api/v1/admin"
 REASON = "Seen by two people."
@@ -537,27 +535,6 @@ def test_a_refund_of_nothing_is_not_found(admin_client):
     body = {"generation_id": 99999999, "reason": REASON}
     answer = admin_client.post(f"{ADMIN}/refunds", json=body)
     assert error_code(answer) == "GENERATION_NOT_FOUND"
-
-
-@pytest.fixture
-def bought(real_app, committed):
-    """A purchase that was paid, and an administrator at a site that knows the provider."""
-    with toss_server() as toss:
-        real_app.extensions["payments"] = toss.provider
-        with committed.begin() as session:
-            buyer = making.user(session)
-            made = purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
-        payments.confirm(
-            unit_of_work,
-            toss.provider,
-            user_id=buyer.id,
-            order_id=made.order_id,
-            payment_key=toss.approve(made.order_id),
-            amount=10_000,
-        )
-        with committed() as session:
-            client = signed_in_client(real_app, session, making.user(session, role="admin"))
-        yield client, made
 
 
 def test_a_purchase_is_refunded_once_and_the_log_has_it(bought, committed):

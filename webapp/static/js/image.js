@@ -2,6 +2,7 @@
 
 import { call } from "./api.js";
 import { follow } from "./watch.js";
+import "./report.js";
 
 const tile = document.querySelector(".tile");
 if (tile && ["queued", "processing", "retrying"].includes(tile.dataset.status)) {
@@ -34,22 +35,6 @@ document.addEventListener("click", async (event) => {
   button.textContent = button.dataset.copied;
 });
 showCopy();
-
-// ── Reporting ──────────────────────────────────────────────────────────────────────────────
-
-const dialog = document.getElementById("report-dialog");
-
-document.addEventListener("click", async (event) => {
-  const asked = event.target.closest("[data-report]");
-  if (asked && dialog && !event.ctrlKey && !event.metaKey) {
-    event.preventDefault();
-    await window.htmx.ajax("GET", asked.getAttribute("href"), { target: "#report" });
-    if (document.querySelector("#report form")) dialog.showModal();
-  } else if (dialog?.open && (event.target === dialog || event.target.closest("[data-close]"))) {
-    event.preventDefault();
-    dialog.close();
-  }
-});
 
 // ── Talking ────────────────────────────────────────────────────────────────────────────────
 

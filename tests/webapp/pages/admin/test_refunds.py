@@ -1,14 +1,11 @@
 import pytest
 
 from tests import making
-from tests.toss import toss_server
-from tests.webapp.conftest import signed_in_client
 from tests.webapp.pages.admin.conftest import REASON
 from tests.webapp.pages.reading import Page
-from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.payments import TossPayments
 from webapp.domain.models.audit import AuditEntry
-from webapp.domain.services import ledger, payments, purchases
+from webapp.domain.services import ledger, purchases
 
 
 def test_what_a_refund_of_an_image_does_is_told_before(admin_client, image, buyer, artist):
@@ -70,27 +67,6 @@ def test_a_refund_needs_its_reason(admin_client, press, log, image):
     assert answer.status_code == 422
     assert "Please give a reason" in Page(answer).text
     assert log() == []
-
-
-@pytest.fixture
-def bought(real_app, committed):
-    """A purchase that was paid, and an administrator at a site that knows the provider."""
-    with toss_server() as toss:
-        real_app.extensions["payments"] = toss.provider
-        with committed.begin() as session:
-            buyer = making.user(session)
-            made = purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
-        payments.confirm(
-            unit_of_work,
-            toss.provider,
-            user_id=buyer.id,
-            order_id=made.order_id,
-            payment_key=toss.approve(made.order_id),
-            amount=10_000,
-        )
-        with committed() as session:
-            client = signed_in_client(real_app, session, making.user(session, role="admin"))
-        yield client, made
 
 
 def refund(client, made):

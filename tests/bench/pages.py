@@ -8,6 +8,7 @@ var/bench/pages.json and a table; a page of more than 12 statements or 50 ms at 
 
 import argparse
 import json
+import logging
 import os
 import statistics
 import tempfile
@@ -172,6 +173,7 @@ def report(url: URL) -> int:
     console, figures = Console(), []
     database.use(url)
     app = create_app()
+    logging.disable(logging.INFO)  # a line for each request would hide the figures
     with create_engine(url).begin() as connection:
         found = places(connection)
         clients = {who: sign_in(connection, app, PEOPLE.get(who)) for who in (VISITOR, *PEOPLE)}

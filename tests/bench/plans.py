@@ -47,9 +47,11 @@ from webapp.domain.services import (
     moderation_views,
     notification_views,
     notifications,
+    operations,
     payment_views,
     purchase_views,
     search,
+    stuck_work,
     style_views,
     tag_views,
     token_views,
@@ -319,6 +321,9 @@ def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]
         "style": lambda session: style_views.detail(
             session, storage, style_id=POPULAR_STYLE, viewer=viewer
         ),
+        "admin: what is stuck": stuck_work.stuck,
+        "admin: what failed within a day": stuck_work.dead,
+        "metrics": lambda session: list(operations.measure(session)),
         "generation": lambda session: generation_views.detail(
             session, storage, generation_id=size.generations // 2, viewer=viewer
         ),

@@ -4,7 +4,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from celery_config import TaskName
@@ -79,6 +79,8 @@ def stuck(session: Session) -> list[dict[str, Any]]:
 
 def dead(session: Session) -> list[dict[str, Any]]:
     """Return the jobs that failed within the last day, newest first."""
+    # Not NOW, which goes on while rows are read: the index could not be asked for it.
+    since = func.statement_timestamp() - RECENT
     rows = session.execute(
         select(
             *Job.__table__.columns,
@@ -89,7 +91,7 @@ def dead(session: Session) -> list[dict[str, Any]]:
         )
         .outerjoin(TrainingRun, and_(Job.kind == JobKind.TRAINING, TrainingRun.id == Job.ref))
         .outerjoin(Style, Style.id == TrainingRun.style_id)
-        .where(Job.finished_at > NOW - RECENT, Job.state == JobState.FAILED)
+        .where(Job.finished_at > since, Job.state == JobState.FAILED)
         .order_by(Job.finished_at.desc())
         .limit(MOST_SHOWN)
     )

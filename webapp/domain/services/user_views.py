@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, null, select, true
+from sqlalchemy import ColumnElement, func, null, select
 from sqlalchemy.orm import Session, aliased
 
 from webapp.domain.errors import NotFound
@@ -33,26 +33,17 @@ def profile(session: Session, storage: Storage, *, user_id: int, viewer: Viewer)
     that completes, publishes, hides, flags or deletes.
     """
     is_following = follows.is_followed_by(viewer.user_id) if viewer.user_id else null()
-    images = (
-        select(
-            func.count().filter(Generation.status == GenerationStatus.COMPLETED).label("total"),
-            func.count().filter(Generation.is_public & ~Generation.is_flagged).label("public"),
-        )
-        .where(Generation.user_id == User.id)
-        .lateral()
-    )
     row = session.execute(
         select(
             *COLUMNS,
             User.bio,
             User.created_at,
             is_following.label("is_following"),
-            images.c.total,
-            images.c.public,
+            _images(Generation.status == GenerationStatus.COMPLETED).label("total"),
+            _images(Generation.is_public & ~Generation.is_flagged).label("public"),
             _following_count().label("following"),
         )
         .select_from(User)
-        .join(images, true())
         .outerjoin(Artist, Artist.user_id == User.id)
         .where(User.id == user_id, User.is_active)
     ).one_or_none()
@@ -76,6 +67,16 @@ def following(session: Session, storage: Storage, *, user_id: int, page: PageReq
     )
     rows = session.execute(keyset.apply(statement, page)).all()
     return keyset.page(rows, page, lambda row: _followed(storage, row))
+
+
+def _images(which: ColumnElement[bool]) -> ColumnElement[int]:
+    """Return how many of a person's images are so, each kind counted within an index of its own."""
+    return (
+        select(func.count())
+        .where(Generation.user_id == User.id, which)
+        .correlate(User)
+        .scalar_subquery()
+    )
 
 
 def _following_count() -> ColumnElement[int]:

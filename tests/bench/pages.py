@@ -192,7 +192,7 @@ def report(url: URL) -> int:
 
 
 def table(figures: list[Figure]) -> Table:
-    made = Table("page", "statements", "p50 ms", "p95 ms", "slowest statement", "whole page p50")
+    made = Table("page", "asked", "p50 ms", "p95 ms", "slowest", "whole p50")
     for each in figures:
         row = (each.statements, each.p50, each.p95, each.slowest_statement, each.whole_p50)
         made.add_row(each.name, *map(str, row), style="red" if each.is_bad else "")

@@ -23,9 +23,9 @@ def test_a_page_is_light_speaks_the_language_and_lets_everybody_in(
 ):
     visitor = visit(storage_state=None if asked.who == VISITOR else cookies(asked.who))
     visitor.wear(THEME[language])
-    with visitor.expecting(asked.status, *asked.refusals):
-        answer = visitor.page.goto(asked.address.format(**places), wait_until="load")
-        visitor.settle()
+    visitor.forgive(asked.status, *asked.refusals)  # a script may be answered late
+    answer = visitor.page.goto(asked.address.format(**places), wait_until="load")
+    visitor.settle()
     assert answer.status == asked.status
     found = visitor.page.url.partition("#")[0]
     assert found.endswith(asked.address.format(**places)), "it led elsewhere"

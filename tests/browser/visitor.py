@@ -64,10 +64,14 @@ class Visitor:
         if response.status >= 400 and response.status not in self._forgiven:
             self.complaints.append(f"answered {response.status}: {response.url}")
 
+    def forgive(self, *refusals: int | str) -> None:
+        """Take refusals, by status or by the name of a failure, for what this visit is about."""
+        self._forgiven |= set(refusals)
+
     @contextmanager
     def expecting(self, *refusals: int | str) -> Iterator[None]:
-        """Take refusals, by status or by the name of a failure, for what a test is about."""
-        self._forgiven |= set(refusals)
+        """Forgive refusals for as long as it takes."""
+        self.forgive(*refusals)
         yield
         self._forgiven -= set(refusals)
 

@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import structlog
 from flask import Flask
 from flask.testing import FlaskClient
 from rich.console import Console
@@ -173,7 +174,8 @@ def report(url: URL) -> int:
     console, figures = Console(), []
     database.use(url)
     app = create_app()
-    logging.disable(logging.INFO)  # a line for each request would hide the figures
+    # A line for each request would hide the figures.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with create_engine(url).begin() as connection:
         found = places(connection)
         clients = {who: sign_in(connection, app, PEOPLE.get(who)) for who in (VISITOR, *PEOPLE)}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 VISITOR, BUYER, ARTIST, ADMINISTRATOR = "visitor", "buyer", "artist", "admin"
 # Artists without a style, with one whose files never came, with one that could not be learned.
 BEGINNER, SLOW, FAILED = "beginner", "slow", "failed"
+MOST_STATEMENTS = 12  # of a page, whoever asks and however much there is to show
 
 
 @dataclass(frozen=True)

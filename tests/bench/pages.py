@@ -32,14 +32,13 @@ from tests import database
 from tests.bench import big_data
 from tests.bench.big_data import COMMON_TAG, DISCUSSED_IMAGE, GROWN, OLD_TAG, RARE_TAG, USUAL_TAG
 from tests.fixtures import ENVIRONMENT
-from tests.pages import ADMINISTRATOR, ARTIST, BUYER, PAGES, VISITOR, Page
+from tests.pages import ADMINISTRATOR, ARTIST, BUYER, MOST_STATEMENTS, PAGES, VISITOR, Page
 from webapp.api.access import SIGN_IN
 from webapp.app import create_app
 from webapp.extensions import db
 
 FILE = Path("var/bench/pages.json")
 RUNS = 20
-MOST_STATEMENTS = 12
 P95_MILLISECONDS = 50.0
 ARTIST_ID = big_data.POPULAR_STYLE
 PEOPLE = {BUYER: GROWN.whale, ARTIST: ARTIST_ID, ADMINISTRATOR: GROWN.users - 4}

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.visitor import PHONE
-from tests.images import encoded, half_of, scene
+from tests.images import encoded, gif, half_of, scene
 from webapp.domain.services import rights
 
 # The first test waits for the whole stack and its world.
@@ -132,7 +132,10 @@ def artworks(service, style_id):
 def test_an_upload_that_was_cut_off_goes_on_when_the_artist_comes_back(artist, service):
     page, name = artist.page, f"Cut Off {secrets.token_hex(4)}"
     artist.open("/studio/new")
-    page.locator("#files").set_input_files([good(number) for number in range(10)])
+    moving = {"name": "moving.jpg", "mimeType": "image/jpeg", "buffer": gif()}
+    page.locator("#files").set_input_files([*(good(number) for number in range(10)), moving])
+    expect(tiles(artist, ".bad")).to_contain_text(artist.words("Not a JPG or PNG"))
+    artist.button("Remove %(file)s", file="moving.jpg").click()
     expect(tiles(artist)).to_have_count(10)
     page.locator(".steps a", has_text=artist.words("Offer")).click()
     fill_terms(artist, name)

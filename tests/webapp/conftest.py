@@ -17,12 +17,10 @@ from tests.webapp import documented
 from webapp.api import csrf
 from webapp.api.access import SIGN_IN
 from webapp.app import create_app
-from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.storage import FolderStorage
 from webapp.domain.models.account import SignIn, User
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
-from webapp.domain.services import payments, purchases
 from webapp.domain.settings import settings
 from webapp.extensions import db
 
@@ -235,15 +233,7 @@ def bought(real_app, committed):
         real_app.extensions["payments"] = toss.provider
         with committed.begin() as session:
             buyer = making.user(session)
-            made = purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
-        payments.confirm(
-            unit_of_work,
-            toss.provider,
-            user_id=buyer.id,
-            order_id=made.order_id,
-            payment_key=toss.approve(made.order_id),
-            amount=10_000,
-        )
+        made = toss.buy(buyer)
         with committed() as session:
             client = signed_in_client(real_app, session, making.user(session, role="admin"))
         yield client, made

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from tests import making
-from tests.pages import PAGES
+from tests.pages import MOST_STATEMENTS, PAGES
 from tests.statements import statements
 from tests.webapp.pages.reading import Page
 from webapp.domain.models.account import User
@@ -14,7 +14,6 @@ from webapp.domain.services import generation_views
 
 STATIC = Path(__file__).parents[3] / "webapp/static"
 FIRST_PAGE_BYTES = 200_000
-MOST_STATEMENTS = 12
 
 
 @pytest.fixture

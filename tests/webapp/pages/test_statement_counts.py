@@ -6,14 +6,22 @@ from types import SimpleNamespace
 import pytest
 
 from tests import making
-from tests.pages import ADMINISTRATOR, ARTIST, BEGINNER, BUYER, FAILED, PAGES, SLOW, VISITOR
+from tests.pages import (
+    ADMINISTRATOR,
+    ARTIST,
+    BEGINNER,
+    BUYER,
+    FAILED,
+    MOST_STATEMENTS,
+    PAGES,
+    SLOW,
+    VISITOR,
+)
 from tests.statements import statements
 from webapp.domain.models.account import Role, User
 from webapp.domain.models.report import ReportReason, ReportTarget
 from webapp.domain.models.style import ArtworkStatus, Style, TrainingStatus
 from webapp.domain.services import comments, follows, likes, purchases, reports
-
-MOST_STATEMENTS = 12
 
 
 @pytest.fixture

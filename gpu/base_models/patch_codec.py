@@ -1,11 +1,14 @@
-"""PatchCodec: a fixed linear autoencoder of image patches, the built-in model's `vae`.
+"""PatchCodec: an autoencoder of image patches, linear but for an optional refiner of its pictures.
 
-Space-to-depth by 32, then principal components of style-diverse patches: no training, exactly
-reproducible, and able to carry palettes and textures that a small learned autoencoder cannot
-express. Encoding is one strided convolution and decoding its transpose, after an optional small
-refiner that takes off the noise a sampler leaves in latents.
+Space-to-depth by 32, then principal components of style-diverse patches: exactly reproducible, and
+able to carry palettes and textures that a small learned autoencoder cannot express. Encoding is one
+strided convolution and decoding its transpose. What a linear map of 32-pixel patches cannot do, a
+small convolution network on the pixels does: it sees across the borders of patches, and treats an
+edge alike wherever in a patch it lies.
 """
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +18,7 @@ from diffusers.models.autoencoders.vae import DecoderOutput
 from diffusers.models.modeling_utils import ModelMixin
 from diffusers.utils import BaseOutput
 from torch import nn
+from torch.nn import functional
 
 PATCH = 32
 
@@ -26,20 +30,58 @@ class PatchCodecOutput(BaseOutput):
     latents: torch.Tensor
 
 
-def make_refiner(channels: int, width: int) -> nn.Sequential:
-    """Four small convolutions that answer a correction of scaled latents; at first, none."""
-    last = nn.Conv2d(width, channels, 3, padding=1)
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias if last.bias is not None else last.weight)
-    return nn.Sequential(
-        nn.Conv2d(channels, width, 3, padding=1),
-        nn.SiLU(),
-        nn.Conv2d(width, width, 3, padding=1),
-        nn.SiLU(),
-        nn.Conv2d(width, width, 3, padding=1),
-        nn.SiLU(),
-        last,
-    )
+class Residual(nn.Module):
+    """Two convolutions beside a short way, [B, width, h, w]; fresh, it changes nothing."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Add what the convolutions see to the features."""
+        seen: torch.Tensor = self.second(functional.silu(self.first(functional.silu(features))))
+        return features + seen
+
+
+class PixelRefiner(nn.Module):
+    """Corrects decoded pictures [B, 3, H, W]; it also reads their scaled latents [B, C, h, w].
+
+    A small U-Net on pixels folded by `FOLD`; each level halves the side, down to the latents'. It
+    answers a correction; fresh, none.
+    """
+
+    FOLD = 4
+
+    def __init__(self, widths: Sequence[int], latent_channels: int) -> None:
+        super().__init__()
+        folded = 3 * self.FOLD**2
+        self.first = nn.Conv2d(folded, widths[0], 3, padding=1)
+        self.latents = nn.Conv2d(latent_channels, widths[-1], 1)
+        self.down = nn.ModuleList(Residual(width) for width in widths)
+        self.shrink = nn.ModuleList(
+            nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in itertools.pairwise(widths)
+        )
+        self.grow = nn.ModuleList(
+            nn.ConvTranspose2d(coarse, fine, 2, stride=2)
+            for fine, coarse in itertools.pairwise(widths)
+        )
+        self.up = nn.ModuleList(Residual(width) for width in widths)
+        self.last = nn.Conv2d(widths[0], folded, 3, padding=1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias if self.last.bias is not None else self.last.weight)
+
+    def forward(self, pixels: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
+        """The corrected pictures."""
+        features = self.down[0](self.first(functional.pixel_unshuffle(pixels, self.FOLD)))
+        levels = [features]
+        for shrink, residual in zip(self.shrink, self.down[1:], strict=True):
+            levels.append(residual(shrink(levels[-1])))
+        features = self.up[-1](levels[-1] + self.latents(latents))
+        for level in reversed(range(len(self.grow))):
+            features = self.up[level](levels[level] + self.grow[level](features))
+        return pixels + functional.pixel_shuffle(self.last(features), self.FOLD)
 
 
 class PatchCodec(ModelMixin, ConfigMixin):
@@ -55,7 +97,7 @@ class PatchCodec(ModelMixin, ConfigMixin):
         scaling_factor: float = 1.0,  # noqa: ARG002 - kept in config
         patch: int = PATCH,
         block_out_channels: tuple[int, ...] | None = None,
-        refiner_width: int = 0,
+        refiner_widths: tuple[int, ...] = (),
     ) -> None:
         super().__init__()
         if block_out_channels is None:
@@ -63,9 +105,9 @@ class PatchCodec(ModelMixin, ConfigMixin):
             self.register_to_config(block_out_channels=levels)
         self.encoder = nn.Conv2d(3, latent_channels, patch, stride=patch)
         self.decoder = nn.ConvTranspose2d(latent_channels, 3, patch, stride=patch)
-        self.refiner: nn.Sequential | None = None
-        if refiner_width:
-            self.refiner = make_refiner(latent_channels, refiner_width)
+        self.refiner: PixelRefiner | None = None
+        if refiner_widths:
+            self.refiner = PixelRefiner(refiner_widths, latent_channels)
 
     def encode(
         self,
@@ -82,11 +124,10 @@ class PatchCodec(ModelMixin, ConfigMixin):
         return_dict: bool = True,  # noqa: FBT001, FBT002 - diffusers' signature
         **_: Any,
     ) -> Any:
-        """Sum every patch from its components; values may slightly leave [-1, 1]."""
-        if self.refiner is not None:
-            factor = self.config.scaling_factor
-            z = z + self.refiner(z * factor) / factor
+        """Sum every patch from its components, and refine; values may slightly leave [-1, 1]."""
         sample = self.decoder(z)
+        if self.refiner is not None:
+            sample = self.refiner(sample, z * self.config.scaling_factor)
         return DecoderOutput(sample=sample) if return_dict else (sample,)
 
     def forward(self, sample: torch.Tensor) -> Any:

@@ -1,5 +1,7 @@
 """The places a scene can be in: a sky for the time and a ground for the place."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from gpu.pretrain.canvas import Canvas, Rgb, shade
@@ -28,23 +30,59 @@ _GROUND_LIGHT = {Time.DAY: 1.0, Time.SUNSET: 0.8, Time.NIGHT: 0.45}
 _Random = np.random.Generator
 
 
-def draw(canvas: Canvas, place: Place, time: Time | None, random: _Random) -> None:
-    """Fill the whole frame with the place at the time (rooms and plain backdrops have no time)."""
+@dataclass(frozen=True)
+class Chance:
+    """How far chance moves what no tag says.
+
+    `sideways` (of a frame's width; another one where a tag says the place or count), `vertical` and
+    `horizon` (of its height), `growth` (of a thing's size), `tint` and `backdrop` (grey levels, of
+    things and of places), `more_extras` and `mirrored` (shares of the scenes).
+    """
+
+    sideways: float
+    sideways_when_placed: float
+    vertical: float
+    growth: float
+    horizon: float
+    tint: int
+    backdrop: int
+    more_extras: float
+    mirrored: float
+
+
+def draw(canvas: Canvas, place: Place, time: Time | None, random: _Random, chance: Chance) -> float:
+    """Fill the whole frame with the place at the time; returns the horizon, a share of the height.
+
+    Rooms and plain backdrops have no time.
+    """
+    horizon = HORIZON + random.uniform(-chance.horizon, chance.horizon)
     if place is Place.PLAIN:
-        canvas.gradient((240, 236, 226), (222, 216, 202))
+        canvas.gradient(*_shifted(((240, 236, 226), (222, 216, 202)), random, chance))
     elif place is Place.ROOM:
-        _room(canvas, random)
+        _room(canvas, horizon, random, chance)
     else:
-        _outdoors(canvas, place, time or Time.DAY, random)
+        _outdoors(canvas, place, time or Time.DAY, horizon, random, chance)
+    return horizon
 
 
-def _outdoors(canvas: Canvas, place: Place, time: Time, random: _Random) -> None:
+def _shifted(pair: tuple[Rgb, Rgb], random: _Random, chance: Chance) -> tuple[Rgb, Rgb]:
+    """Both colours of a gradient, moved alike."""
+    if not chance.backdrop:
+        return pair
+    shift = random.integers(-chance.backdrop, chance.backdrop + 1, 3)
+    first, second = (np.clip(np.array(colour) + shift, 0, 255).tolist() for colour in pair)
+    return tuple(first), tuple(second)
+
+
+def _outdoors(
+    canvas: Canvas, place: Place, time: Time, share: float, random: _Random, chance: Chance
+) -> None:
     width, height = canvas.width, canvas.height
-    horizon = height * (HORIZON + random.uniform(-0.004, 0.004))
+    horizon = height * share
     light = _GROUND_LIGHT[time]
-    near, far = (shade(colour, light) for colour in GROUNDS[place])
+    near, far = (shade(colour, light) for colour in _shifted(GROUNDS[place], random, chance))
     canvas.gradient(near, far)
-    canvas.gradient(*SKIES[time], until=horizon / height)
+    canvas.gradient(*_shifted(SKIES[time], random, chance), until=share)
     if time is Time.NIGHT:
         for _ in range(14):
             x, y = random.uniform(0, width), random.uniform(0, horizon * 0.9)
@@ -130,9 +168,10 @@ def _beach(canvas: Canvas, horizon: float, light: float, random: _Random) -> Non
     canvas.line([shore[2], shore[3]], shade((250, 250, 250), light), 0.02 * canvas.height)
 
 
-def _room(canvas: Canvas, random: _Random) -> None:
-    canvas.gradient((172, 116, 76), (140, 90, 58))
-    canvas.gradient((234, 214, 178), (222, 198, 160), until=HORIZON + 0.1)
+def _room(canvas: Canvas, horizon: float, random: _Random, chance: Chance) -> None:
+    canvas.gradient(*_shifted(((172, 116, 76), (140, 90, 58)), random, chance))
+    wall = _shifted(((234, 214, 178), (222, 198, 160)), random, chance)
+    canvas.gradient(*wall, until=horizon + 0.1)
     width, height = canvas.width, canvas.height
     left = (0.09 + random.uniform(0, 0.006)) * width
     right, top, bottom = left + 0.2 * width, 0.1 * height, 0.36 * height

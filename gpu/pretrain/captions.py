@@ -10,6 +10,8 @@ EMPTY_SHARE = 0.1
 DROPPED_TAG = 0.08
 STRAY_TAG = 0.06
 BROADER_TAG = 0.08
+LONG_SHARE = 0.04  # captions with many strays: thirty tags may be asked for
+LONGEST_STRAYS = 28
 
 
 def caption(tags: Sequence[str], random: np.random.Generator) -> str:
@@ -37,5 +39,7 @@ def caption(tags: Sequence[str], random: np.random.Generator) -> str:
         kept.append(UNKNOWN)
     if random.random() < STRAY_TAG:
         kept.append(STYLE_SLOTS[random.integers(len(STYLE_SLOTS))])
+    if random.random() < LONG_SHARE:
+        kept += [UNKNOWN] * int(random.integers(4, LONGEST_STRAYS + 1))
     random.shuffle(kept)
     return ", ".join(kept)

@@ -1,6 +1,14 @@
-"""Scenes drawn and encoded once: training then reads latents, masks and tags, never pixels."""
+"""Scenes drawn and encoded once, by processes of their own: training reads latents, never pixels.
 
-import json
+A store holds the scenes of one frame size in memory-mapped files. Its chunks are drawn in any order
+by any number of processes; a chunk is a function of its number, so that a store needs no network
+and can be drawn again anywhere. Training may begin with the first chunks, while others are drawn.
+"""
+
+import multiprocessing
+import os
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,71 +17,199 @@ import torch
 from PIL import Image, ImageChops
 
 from gpu.base_models.patch_codec import PatchCodec
+from gpu.pretrain.captions import caption
 from gpu.pretrain.fit_codec import to_tensor
 from gpu.pretrain.scenes import DATA_VERSION, Scene, draw_scene
 from gpu.pretrain.styles import PRETRAINING, restyle
-from gpu.pretrain.vocabulary import SPARE_SLOTS
+from gpu.pretrain.vocabulary import END, MAX_TOKENS, PAD, SPARE_SLOTS, START, TOKENS
 
 STYLE_WORDS = dict(zip(PRETRAINING, SPARE_SLOTS, strict=False))
+CHUNK = 16  # scenes
+CAPTIONS = 4  # of each scene; training takes one of them by chance
+_POLL_SECONDS = 0.2
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
-class LatentSet:
-    """Scaled latents [N, C, h, w] (fp16, on disk), where things are, and each scene's true tags.
-
-    `coverage` is [N, h, w] in 8 bits: how much of a cell things fill.
-    """
-
-    latents: np.ndarray
-    coverage: np.ndarray
-    tags: list[list[str]]
-
-    def rows(self, picks: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """The picked latents as fp32 [B, C, h, w] and coverage in 0-1 as fp32 [B, 1, h, w]."""
-        latents = torch.from_numpy(self.latents[picks].astype(np.float32))
-        coverage = torch.from_numpy(self.coverage[picks].astype(np.float32) / 255)
-        return latents, coverage[:, None]
-
-
-@torch.no_grad()
-def cache_latents(
-    folder: Path,
-    codec: PatchCodec,
-    *,
-    size: tuple[int, int],
-    count: int,
-    seed: int,
-    restyled_share: float,
-) -> LatentSet:
-    """Open the cache of `count` scenes of (width, height), drawn first where it is missing.
+class Drawing:
+    """What a store holds: `count` scenes of (width, height) from a seed on.
 
     A share of them is redrawn in a pretraining style, whose word then stands among the tags: a base
     that has seen one palette only takes colours for part of what things are.
     """
-    name = f"{DATA_VERSION}-{size[0]}x{size[1]}-{count}-{seed}-{restyled_share:g}"
-    values, words = folder / f"{name}.npy", folder / f"{name}.json"
-    places = folder / f"{name}-coverage.npy"
-    if not words.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+
+    size: tuple[int, int]
+    count: int
+    seed: int
+    restyled_share: float
+
+    @property
+    def name(self) -> str:
+        """A name for its files."""
+        width, height = self.size
+        return f"{DATA_VERSION}-{width}x{height}-{self.count}-{self.seed}-{self.restyled_share:g}"
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks make up the store."""
+        return -(-self.count // CHUNK)
+
+    def scene_seed(self, index: int) -> int:
+        """Each size has scenes of its own, so that no seed is seen twice."""
+        return self.seed + index + self.size[0] * 100_000 + self.size[1] * 70_000
+
+
+class LatentStore:
+    """Latents [N, C, h, w] fp16, coverage by things [N, h, w] uint8, token ids [N, 4, T] int16.
+
+    On another device than the CPU, all that is ready is copied into its memory: reading a large
+    batch from files would take longer than learning from it.
+    """
+
+    def __init__(
+        self, folder: Path, drawing: Drawing, codec: PatchCodec, device: torch.device = _CPU
+    ) -> None:
+        self.drawing, self.codec, self.device = drawing, codec, device
+        self._folder = folder / drawing.name
         factor = codec.config.patch
-        cells = (size[1] // factor, size[0] // factor)
-        shape = (count, codec.config.latent_channels, *cells)
-        store = np.lib.format.open_memmap(values, mode="w+", dtype=np.float16, shape=shape)
-        coverage = np.zeros((count, *cells), np.uint8)
-        tags = []
-        for index in range(count):
-            # each size has scenes of its own, so that no seed is seen twice
-            scene_seed = seed + index + size[0] * 100_000 + size[1] * 70_000
-            scene = draw_scene(scene_seed, size, with_masks=True)
-            image, style_words = _maybe_restyle(scene.image, scene_seed, restyled_share)
-            latents = codec.encode(to_tensor(image)).latents[0]
-            store[index] = (latents * codec.config.scaling_factor).numpy()
-            coverage[index] = _coverage(scene, factor)
-            tags.append([*scene.tags, *style_words])
-        store.flush()
-        np.save(places, coverage)
-        words.write_text(json.dumps(tags))
-    return LatentSet(np.load(values, mmap_mode="r"), np.load(places), json.loads(words.read_text()))
+        cells = (drawing.size[1] // factor, drawing.size[0] // factor)
+        self._shapes: dict[str, tuple[type, tuple[int, ...]]] = {
+            "latents": (np.float16, (drawing.count, codec.config.latent_channels, *cells)),
+            "coverage": (np.uint8, (drawing.count, *cells)),
+            "tokens": (np.int16, (drawing.count, CAPTIONS, MAX_TOKENS)),
+        }
+        self._arrays = self._open()
+        self._done = 0
+        self._resident: dict[str, torch.Tensor] = {}
+
+    def _open(self) -> dict[str, np.ndarray]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        arrays = {}
+        for name, (kind, shape) in self._shapes.items():
+            path = self._folder / f"{name}.raw"
+            with path.open("ab") as file:  # made once, sparse; whoever comes first makes it
+                size = int(np.prod(shape)) * np.dtype(kind).itemsize
+                if file.tell() < size:
+                    file.truncate(size)
+            arrays[name] = np.memmap(path, dtype=kind, mode="r+", shape=shape)
+        return arrays
+
+    def draw(self, chunk: int) -> None:
+        """Draw and encode one chunk, unless it is there."""
+        mark = self._folder / f"{chunk}.done"
+        if mark.exists():
+            return
+        first = chunk * CHUNK
+        last = min(first + CHUNK, self.drawing.count)
+        for index in range(first, last):
+            latents, coverage, tokens = self._scene(index)
+            self._arrays["latents"][index] = latents
+            self._arrays["coverage"][index] = coverage
+            self._arrays["tokens"][index] = tokens
+        mark.touch()
+
+    def draw_all(self) -> None:
+        """Draw the whole store in this process."""
+        for chunk in range(self.drawing.chunks):
+            self.draw(chunk)
+
+    @torch.inference_mode()
+    def _scene(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        seed = self.drawing.scene_seed(index)
+        scene = draw_scene(seed, self.drawing.size, with_masks=True)
+        image, words = _maybe_restyle(scene.image, seed, self.drawing.restyled_share)
+        latents = self.codec.encode(to_tensor(image)).latents[0]
+        random = np.random.default_rng([seed, 61_001])
+        captions = [caption([*scene.tags, *words], random) for _ in range(CAPTIONS)]
+        tokens = np.array([_token_ids(each) for each in captions], np.int16)
+        scaled = (latents * self.codec.config.scaling_factor).half()
+        return scaled.numpy(), _coverage(scene, self.codec.config.patch), tokens
+
+    def ready(self) -> int:
+        """How many scenes can be read: those of the unbroken run of chunks from the first on."""
+        before = self._done
+        while self._done < self.drawing.chunks and (self._folder / f"{self._done}.done").exists():
+            self._done += 1
+        last = min(self._done * CHUNK, self.drawing.count)
+        if self.device != _CPU and self._done > before:
+            self._make_resident(before * CHUNK, last)
+        return last
+
+    def _make_resident(self, first: int, last: int) -> None:
+        for name, array in self._arrays.items():
+            if name not in self._resident:
+                kind = torch.from_numpy(array[:0]).dtype
+                self._resident[name] = torch.empty(array.shape, dtype=kind, device=self.device)
+            self._resident[name][first:last] = torch.from_numpy(array[first:last]).to(self.device)
+
+    def rows(
+        self, picks: np.ndarray, captions: np.ndarray
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Latents fp32 [B, C, h, w], coverage in 0–1 fp32 [B, 1, h, w] and token ids [B, T]."""
+        if self._resident:
+            rows, columns = (torch.from_numpy(each).to(self.device) for each in (picks, captions))
+            latents, coverage, tokens = (
+                self._resident["latents"][rows],
+                self._resident["coverage"][rows],
+                self._resident["tokens"][rows, columns],
+            )
+        else:
+            latents, coverage, tokens = (
+                torch.from_numpy(self._arrays["latents"][picks]),
+                torch.from_numpy(self._arrays["coverage"][picks]),
+                torch.from_numpy(self._arrays["tokens"][picks, captions]),
+            )
+        return latents.float(), coverage[:, None].float() / 255, tokens.long()
+
+
+def draw_in_processes(
+    folder: Path, codec: Path, drawings: Sequence[Drawing], *, processes: int
+) -> list[multiprocessing.process.BaseProcess]:
+    """Start processes that draw all stores, the first chunks of each first; they end by themselves.
+
+    `codec` is its folder. They run at low priority: whoever learns comes first.
+    """
+    context = multiprocessing.get_context("spawn")
+    started = []
+    for number in range(processes):
+        arguments = (folder, codec, list(drawings), number, processes)
+        process = context.Process(target=_draw_share, args=arguments, daemon=True)
+        process.start()
+        started.append(process)
+    return started
+
+
+def _draw_share(
+    folder: Path, codec_folder: Path, drawings: list[Drawing], number: int, processes: int
+) -> None:
+    os.nice(5)
+    torch.set_num_threads(1)
+    codec = PatchCodec.from_pretrained(codec_folder).float().eval()
+    stores = [LatentStore(folder, drawing, codec) for drawing in drawings]
+    # stores of different lengths are filled at the same pace
+    order = sorted(
+        ((chunk + 1) / store.drawing.chunks, chunk, index)
+        for index, store in enumerate(stores)
+        for chunk in range(store.drawing.chunks)
+    )
+    for _, chunk, index in order[number::processes]:
+        stores[index].draw(chunk)
+
+
+def wait_until_ready(store: LatentStore, share: float) -> None:
+    """Wait until a share of a store, at least one chunk, can be read."""
+    while store.ready() < max(share * store.drawing.count, 1):
+        time.sleep(_POLL_SECONDS)
+
+
+_IDS = {token: index for index, token in enumerate(TOKENS)}
+
+
+def _token_ids(text: str) -> list[int]:
+    """What the tokenizer makes of a caption of known words; it takes as long as drawing a scene."""
+    words = [_IDS[word] for word in text.split(", ") if word]
+    ids = [_IDS[START], *words[: MAX_TOKENS - 2], _IDS[END]]
+    return ids + [_IDS[PAD]] * (MAX_TOKENS - len(ids))
 
 
 def _maybe_restyle(image: Image.Image, seed: int, share: float) -> tuple[Image.Image, list[str]]:

@@ -8,21 +8,20 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from diffusers import DDPMScheduler
 from rich.console import Console
 from rich.table import Table
 
 from gpu.base_models.patch_codec import PatchCodec
-from gpu.pretrain.captions import caption
-from gpu.pretrain.fit_codec import narrow, to_tensor
+from gpu.pretrain.backgrounds import Chance
+from gpu.pretrain.fit_codec import to_tensor
 from gpu.pretrain.model import NOISE, Networks, make_tokenizer, tokenize
 from gpu.pretrain.sample import load_codec, load_networks
-from gpu.pretrain.scenes import draw_scene
+from gpu.pretrain.scenes import SCENES_2, draw_scene
 
 TIMES = (20, 50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 999)
-SIDE = 256  # of the inner codec: half of the picture's
+SIDE = 512
 SEED = 9_000_000  # scenes that no training has seen
 
 
@@ -41,13 +40,16 @@ class DenoisingError:
 
 @torch.no_grad()
 def measure_denoising(
-    networks: Networks, codec: PatchCodec, *, scenes: int, times: tuple[int, ...] = TIMES
+    networks: Networks,
+    codec: PatchCodec,
+    *,
+    scenes: int,
+    times: tuple[int, ...] = TIMES,
+    chance: Chance = SCENES_2,
 ) -> list[DenoisingError]:
-    """The errors on new scenes with their captions; `codec` is the inner one, without refiner."""
-    drawn = [draw_scene(SEED + index, (SIDE, SIDE)) for index in range(scenes)]
-    captions = [
-        caption(list(scene.tags), np.random.default_rng(k)) for k, scene in enumerate(drawn)
-    ]
+    """The errors on new scenes, with all of their tags as captions."""
+    drawn = [draw_scene(SEED + index, (SIDE, SIDE), chance=chance) for index in range(scenes)]
+    captions = [", ".join(scene.tags) for scene in drawn]
     factor = codec.config.scaling_factor
     clean = torch.cat([codec.encode(to_tensor(scene.image)).latents for scene in drawn]) * factor
     text = networks.text_encoder(tokenize(make_tokenizer(), captions))[0]
@@ -80,9 +82,9 @@ def main() -> None:
     """Measure a model folder and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--scenes", type=int, default=32)
+    parser.add_argument("--scenes", type=int, default=64)
     arguments = parser.parse_args()
-    networks, codec = load_networks(arguments.model), narrow(load_codec(arguments.model))
+    networks, codec = load_networks(arguments.model), load_codec(arguments.model)
     table = Table("time", "latents", "pixels", "pixels of the noisy latents")
     for error in measure_denoising(networks, codec, scenes=arguments.scenes):
         values = (error.latents, error.pixels, error.noisy_pixels)

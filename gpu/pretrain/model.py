@@ -41,11 +41,12 @@ NOISE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Shape:
-    """Widths of the networks; the default is the shipped model, about 11.9 M parameters."""
+    """Widths of the networks; the default is the shipped model."""
 
-    widths: tuple[int, ...] = (64, 128, 192)
+    widths: tuple[int, ...] = (128, 128, 192)
     text_width: int = 128
-    latent_channels: int = 48
+    time_width: int = 256
+    latent_channels: int = 192
     groups: int = 16
 
 
@@ -70,6 +71,7 @@ def make_networks(shape: Shape, *, seed: int) -> Networks:
         down_block_types=("DownBlock2D", *["CrossAttnDownBlock2D"] * deeper),
         up_block_types=(*["CrossAttnUpBlock2D"] * deeper, "UpBlock2D"),
         cross_attention_dim=shape.text_width,
+        time_embedding_dim=shape.time_width,
         attention_head_dim=8,
         norm_num_groups=shape.groups,
         # the whole caption also steers every layer: small networks obey text far sooner
@@ -121,7 +123,7 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def tokenize(tokenizer: PreTrainedTokenizerFast, captions: list[str]) -> torch.Tensor:
-    """Token ids [B, 16], padded and cut."""
+    """Token ids [B, MAX_TOKENS], padded and cut."""
     encoded = tokenizer(captions, padding="max_length", truncation=True, max_length=MAX_TOKENS)
     return torch.tensor(encoded["input_ids"])
 

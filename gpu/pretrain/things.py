@@ -1,8 +1,12 @@
-"""How each thing is drawn: big, simple, iconic shapes in the unit square (y down)."""
+"""How each thing is drawn: big, simple, iconic shapes in the unit square (y down).
+
+`animals` and `objects` hold the newer ones; all are listed in `DRAW`.
+"""
 
 from collections.abc import Callable
 from math import cos, pi, sin
 
+from gpu.pretrain import animals, objects
 from gpu.pretrain.canvas import Brush, Point, Rgb, shade
 from gpu.pretrain.vocabulary import Colour, Thing
 
@@ -219,7 +223,12 @@ DRAW: dict[Thing, Callable[[Brush, Rgb], None]] = {
     Thing.MOON: _moon, Thing.SUN: _sun, Thing.STAR: _star, Thing.CLOUD: _cloud,
     Thing.WOMAN: _woman, Thing.MAN: _man, Thing.PORTRAIT: _portrait, Thing.CAR: _car,
     Thing.BALLOON: _balloon, Thing.MUSHROOM: _mushroom, Thing.BUTTERFLY: _butterfly,
-    Thing.CASTLE: _castle,
+    Thing.CASTLE: _castle, Thing.DOG: animals.dog, Thing.HORSE: animals.horse,
+    Thing.RABBIT: animals.rabbit, Thing.OWL: animals.owl, Thing.WHALE: animals.whale,
+    Thing.BICYCLE: objects.bicycle, Thing.TRAIN: objects.train, Thing.ROCKET: objects.rocket,
+    Thing.LIGHTHOUSE: objects.lighthouse, Thing.BRIDGE: objects.bridge,
+    Thing.CACTUS: objects.cactus, Thing.APPLE: objects.apple, Thing.CUP: objects.cup,
+    Thing.LAMP: objects.lamp, Thing.CHAIR: objects.chair,
 }  # fmt: skip
 
 PALETTE: dict[Colour, Rgb] = {
@@ -246,7 +255,16 @@ COLOURS: dict[Thing, tuple[Colour, ...]] = {
         Colour.WHITE,
     ),
     Thing.MUSHROOM: (Colour.RED, Colour.BROWN),
-}
+    Thing.DOG: _FUR, Thing.HORSE: (Colour.BROWN, Colour.BLACK, Colour.WHITE, Colour.GREY),
+    Thing.RABBIT: (Colour.BROWN, Colour.WHITE, Colour.GREY, Colour.BLACK),
+    Thing.OWL: (Colour.BROWN, Colour.GREY, Colour.WHITE, Colour.PURPLE),
+    Thing.WHALE: (Colour.BLUE, Colour.GREY, Colour.TURQUOISE, Colour.PURPLE),
+    Thing.BRIDGE: (Colour.GREY, Colour.BROWN, Colour.WHITE),
+    Thing.LIGHTHOUSE: (Colour.RED, Colour.BLUE, Colour.BLACK),
+    Thing.CACTUS: (Colour.GREEN, Colour.GREEN, Colour.TURQUOISE),
+    Thing.APPLE: (Colour.RED, Colour.GREEN, Colour.YELLOW),
+    Thing.CHAIR: (Colour.BROWN, Colour.RED, Colour.BLUE, Colour.GREEN, Colour.WHITE),
+}  # fmt: skip
 OWN_COLOUR: dict[Thing, Rgb] = {
     Thing.MOUNTAIN: (112, 120, 142), Thing.MOON: (250, 240, 190), Thing.SUN: (252, 200, 50),
     Thing.STAR: (252, 222, 90), Thing.CLOUD: (244, 246, 250), Thing.CASTLE: (160, 154, 150),

@@ -5,8 +5,8 @@
 core under `python -m torch.distributed.run --nproc-per-node 2 -m gpu.pretrain.train ...`: processes
 meet once per step, threads at every operation, where one slow core stops all. Every checkpoint also
 writes the averaged weights as a loadable model in DIR/model and a sheet of samples in DIR/samples.
-With `--start-from gpu/base_models/built_in` it trains the shipped weights further, on the shipped
-codec: then `fit_codec` and `fit_refiner` are not needed.
+`--start-from MODEL` begins with what a finished model knows, also one that is narrower or has
+another codec.
 """
 
 import argparse
@@ -25,33 +25,50 @@ from torch import distributed
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from gpu.base_models.patch_codec import PatchCodec
-from gpu.pretrain.captions import caption
-from gpu.pretrain.fit_codec import narrow
-from gpu.pretrain.latents import LatentSet, cache_latents
+from gpu.pretrain.grow import grow, words_of
+from gpu.pretrain.latents import (
+    CAPTIONS,
+    Drawing,
+    LatentStore,
+    draw_in_processes,
+    wait_until_ready,
+)
 from gpu.pretrain.model import (
     NOISE,
     Networks,
+    Shape,
     make_networks,
-    make_tokenizer,
     save_model,
-    tokenize,
 )
 from gpu.pretrain.optimizer import KernelOptimizer
-from gpu.pretrain.recipe import Feed, Settings
+from gpu.pretrain.recipe import (
+    QUIET,
+    QUIET_SHARE,
+    TIME_SHARES,
+    Feed,
+    Settings,
+    Shares,
+    scaled,
+    shares_of_times,
+)
 from gpu.pretrain.sample import draw_sheet, load_codec, load_networks
 
 
-def draw_times(batch: int, source: torch.Generator, latest: int = 1000) -> torch.Tensor:
-    """Diffusion times [B] below `latest`, most of them where words decide the picture.
+def draw_times(
+    batch: int,
+    source: torch.Generator,
+    latest: int = 1000,
+    shares: Shares = TIME_SHARES,
+) -> torch.Tensor:
+    """Diffusion times [B] below `latest`: `shares` holds (share of the rows, time) up to each edge.
 
-    In nearly pure noise the target is the picture itself, so words are learned from far quieter
-    gradients. The codec's refiner does what is left at the quietest times. Spread evenly over the
-    batch, which varies less than independent draws.
+    Spread evenly over the batch, which varies less than independent draws.
     """
     places = (torch.arange(batch) + torch.rand(batch, generator=source)) / batch
-    shares, edges = torch.tensor([0.0, 0.15, 0.65, 1.0]), torch.tensor([0.0, 200.0, 800.0, 1000.0])
-    piece = (torch.bucketize(places, shares, right=True) - 1).clamp(max=2)
-    inside = (places - shares[piece]) / (shares[piece + 1] - shares[piece])
+    parts = torch.tensor([0.0, *(share for share, _ in shares)])
+    edges = torch.tensor([0.0, *(float(edge) for _, edge in shares)])
+    piece = (torch.bucketize(places, parts, right=True) - 1).clamp(max=len(shares) - 1)
+    inside = (places - parts[piece]) / (parts[piece + 1] - parts[piece])
     times = edges[piece] + inside * (edges[piece + 1] - edges[piece])
     return (times * latest / 1000).long().clamp(max=999)
 
@@ -73,15 +90,14 @@ class Trainer:
         self.optimizer = KernelOptimizer.of(
             self.networks.unet, list(self.networks.text_encoder.parameters())
         )
-        self.codec = PatchCodec.from_pretrained(settings.out / "inner").float().eval()
+        self.codec = PatchCodec.from_pretrained(settings.out / "vae").float().eval()
         # half of the loss is what is seen: a latent's error weighs as its share of the pixels
         seen = self.codec.decoder.weight.detach().square().sum(dim=(1, 2, 3)).to(device)
         self.channel_weights = (0.5 + 0.5 * seen / seen.mean())[:, None, None]
-        self.tokenizer = make_tokenizer()
         self.alphas = DDPMScheduler(**NOISE).alphas_cumprod.to(device)
         self.step, self.elapsed = 0, 0.0
         self.losses: list[float] = []
-        self._sets: dict[tuple[int, int], LatentSet] = {}
+        self._stores = self._open_stores()
 
     @property
     def progress(self) -> float:
@@ -138,7 +154,7 @@ class Trainer:
         latents, coverage, token_ids = self._batch(feed, random)
         batch = len(latents)
         noise = torch.randn(latents.shape, generator=noise_source)
-        times = draw_times(batch, noise_source, feed.latest)
+        times = draw_times(batch, noise_source, feed.latest, self.settings.time_shares)
         # the fused kernel of small bf16 attention on a CPU takes a third of a step, backwards
         with sdpa_kernel(SDPBackend.MATH) if self.device.type == "cpu" else nullcontext():
             loss = self._loss(latents, coverage, token_ids, noise, times)
@@ -157,23 +173,32 @@ class Trainer:
         shares = np.array([feed.share for feed in stage.feeds])
         return stage.feeds[int(random.choice(len(shares), p=shares / shares.sum()))]
 
+    def _open_stores(self) -> dict[tuple[int, int], LatentStore]:
+        """One store for each frame size; the first process draws them, or has them drawn."""
+        settings = self.settings
+        feeds = {feed.size: feed for stage in settings.stages for feed in stage.feeds}
+        drawings = [
+            Drawing(size, feed.scenes, settings.seed * 1000, settings.restyled_share)
+            for size, feed in feeds.items()
+        ]
+        cache = settings.cache or settings.out / "cache"
+        if self.rank == 0 and settings.drawing_processes:
+            draw_in_processes(
+                cache, settings.out / "vae", drawings, processes=settings.drawing_processes
+            )
+        stores = {each.size: LatentStore(cache, each, self.codec, self.device) for each in drawings}
+        for store in stores.values():
+            if self.rank == 0 and not settings.drawing_processes:
+                store.draw_all()
+            wait_until_ready(store, settings.first_share)
+        return stores
+
     def _batch(self, feed: Feed, random: np.random.Generator) -> tuple[torch.Tensor, ...]:
-        """Latents [B, C, h, w], coverage by things [B, 1, h, w] and token ids [B, 16]."""
-        if feed.size not in self._sets:
-            if self.rank > 0:
-                distributed.barrier()  # the first process draws, the others then open what it drew
-            self._sets[feed.size] = cache_latents(
-                self.settings.out / "cache", self.codec,
-                size=feed.size, count=feed.scenes, seed=self.settings.seed * 1000,
-                restyled_share=self.settings.restyled_share,
-            )  # fmt: skip
-            if self.rank == 0 and distributed.is_initialized():
-                distributed.barrier()
-        data = self._sets[feed.size]
-        picks = np.sort(random.integers(0, len(data.tags), feed.batch))
-        random.shuffle(picks)  # times are sorted over the batch; scenes must not be
-        captions = [caption(data.tags[pick], random) for pick in picks]
-        return *data.rows(picks), tokenize(self.tokenizer, captions)
+        """Latents [B, C, h, w], coverage by things [B, 1, h, w] and token ids [B, T]."""
+        store = self._stores[feed.size]
+        # times are sorted over the batch; scenes must not be
+        picks = random.integers(0, store.ready(), feed.batch)
+        return store.rows(picks, random.integers(0, CAPTIONS, feed.batch))
 
     def _loss(
         self,
@@ -257,26 +282,19 @@ class Trainer:
         self.losses = state["losses"]
 
     def start_from(self, model: Path) -> None:
-        """Begin with the weights of a finished model on its codec, and a new clock.
+        """Begin with what a finished model knows, on this run's codec, and a new clock.
+
+        It may be narrower, know fewer words and have another codec (`grow`).
 
         Raises `ValueError` for a model that predicts something else: it would unlearn it first.
         """
         config = json.loads((model / "scheduler" / "scheduler_config.json").read_text())
         if config["prediction_type"] != NOISE["prediction_type"]:
             raise ValueError(f"{model} predicts {config['prediction_type']}")
-        finished = load_networks(model)
-        weights = [*finished.unet.parameters(), *finished.text_encoder.parameters()]
-        with torch.no_grad():
-            for parameter, value in zip(self.parameters, weights, strict=True):
-                parameter.copy_(value)
+        finished, codec = load_networks(model), load_codec(model)
+        words = words_of(model)
+        grow(self.networks, self.codec, old=finished, old_codec=codec, words=words)
         self.average = [parameter.detach().clone() for parameter in self.parameters]
-
-
-def borrow_codec(out: Path, model: Path) -> None:
-    """Give a run's folder the codec of a finished model, at both scales."""
-    codec = load_codec(model)
-    narrow(codec).save_pretrained(out / "inner")
-    codec.save_pretrained(out / "vae")
 
 
 def main() -> None:
@@ -287,6 +305,17 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=Settings.learning_rate)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--widths", type=int, nargs="+", default=Shape.widths)
+    parser.add_argument("--batch-factor", type=int, default=1, help="for a GPU: 16")
+    parser.add_argument("--cache", type=Path, help="where scenes are kept, for several runs")
+    parser.add_argument("--drawing-processes", type=int, default=1)
+    parser.add_argument("--scenes-factor", type=float, default=1.0, help="more or fewer scenes")
+    parser.add_argument(
+        "--first-share", type=float, default=1.0, help="share of the scenes to begin with"
+    )
+    parser.add_argument(
+        "--quiet-share", type=float, help=f"share of the times below {QUIET}, where edges are drawn"
+    )
     parser.add_argument(
         "--precision", choices=("bf16", "fp32"), default="bf16",
         help="fp32 is more than twice as fast on a CPU without bf16 instructions",
@@ -296,19 +325,22 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    defaults = Settings(arguments.out)
     settings = replace(
-        Settings(arguments.out),
+        defaults,
         minutes=arguments.minutes,
         seed=arguments.seed,
         learning_rate=arguments.learning_rate,
+        shape=Shape(widths=tuple(arguments.widths)),
+        stages=scaled(defaults.stages, arguments.batch_factor, arguments.scenes_factor),
+        cache=arguments.cache,
+        drawing_processes=arguments.drawing_processes,
+        first_share=arguments.first_share,
+        time_shares=shares_of_times(arguments.quiet_share or QUIET_SHARE),
         autocast=arguments.precision == "bf16",
     )
     if "WORLD_SIZE" in os.environ:
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    if arguments.start_from and int(os.environ.get("RANK", "0")) == 0:
-        borrow_codec(arguments.out, arguments.start_from)
-    if distributed.is_initialized():
-        distributed.barrier()
     trainer = Trainer(settings, device)
     if arguments.resume and (arguments.out / "state.pt").exists():
         trainer.resume()

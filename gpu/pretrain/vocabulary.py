@@ -2,7 +2,7 @@
 
 Captions are comma-separated words of this vocabulary. A person may also type a plain sentence:
 the tokenizer drops little words ("a red house on a meadow") and maps common synonyms and plurals.
-Token ids are part of the shipped weights: append, never reorder.
+Token ids are part of the shipped weights: a change here needs new weights.
 """
 
 from enum import StrEnum
@@ -31,6 +31,21 @@ class Thing(StrEnum):
     MUSHROOM = "mushroom"
     BUTTERFLY = "butterfly"
     CASTLE = "castle"
+    DOG = "dog"
+    HORSE = "horse"
+    RABBIT = "rabbit"
+    OWL = "owl"
+    WHALE = "whale"
+    BICYCLE = "bicycle"
+    TRAIN = "train"
+    ROCKET = "rocket"
+    LIGHTHOUSE = "lighthouse"
+    BRIDGE = "bridge"
+    CACTUS = "cactus"
+    APPLE = "apple"
+    CUP = "cup"
+    LAMP = "lamp"
+    CHAIR = "chair"
 
 
 class Place(StrEnum):
@@ -100,15 +115,16 @@ PERSON = "person"
 PAD, START, END, UNKNOWN = "<pad>", "<start>", "<end>", "<unk>"
 STYLE_SLOTS = tuple(f"<style-{index}>" for index in range(64))
 SPARE_SLOTS = tuple(f"<spare-{index}>" for index in range(128))
-MAX_TOKENS = 16
+MAX_TOKENS = 48  # thirty tags, some of two words, with the start and the end
 
 WORDS: tuple[str, ...] = (
     *(str(word) for group in (Thing, Place, Time, Colour, Count, Position, Size) for word in group),
     PERSON,
     "picture", "flat", "simple", "bright", "dark", "sky", "water", "grass",
-    "sand", "street", "indoors", "outdoors", "animal", "building", "plant", "vehicle",
+    "sand", "street", "indoors", "outdoors", "animal", "building", "plant", "vehicle", "object",
 )  # fmt: skip
 
+_OTHER_PLURALS = {Thing.FISH, Thing.WOMAN, Thing.MAN, Thing.BUTTERFLY, Thing.CACTUS}
 SYNONYMS: dict[str, str] = {
     "kitten": "cat", "kittens": "cat", "ship": "boat", "ships": "boat", "sailboats": "boat",
     "sailboat": "boat", "ocean": "sea", "lake": "sea", "field": "meadow", "woods": "forest",
@@ -122,20 +138,22 @@ SYNONYMS: dict[str, str] = {
     "violet": "purple", "gold": "yellow", "teal": "turquoise", "cyan": "turquoise",
     "large": "big", "huge": "big", "tiny": "small", "little": "small", "center": "centre",
     "middle": "centre", "women": "woman", "men": "man", "butterflies": "butterfly",
-    "cities": "city", "forests": "forest", "meadows": "meadow", "castles": "castle",
-    **{
-        f"{thing}s": str(thing)
-        for thing in Thing
-        if thing not in {Thing.FISH, Thing.WOMAN, Thing.MAN, Thing.BUTTERFLY, Thing.CASTLE}
-    },
+    "cities": "city", "forests": "forest", "meadows": "meadow", "puppy": "dog", "puppies": "dog",
+    "pony": "horse", "bunny": "rabbit", "bunnies": "rabbit", "hare": "rabbit", "bike": "bicycle",
+    "bikes": "bicycle", "locomotive": "train", "railway": "train", "spaceship": "rocket",
+    "beacon": "lighthouse", "cacti": "cactus", "mug": "cup", "teacup": "cup", "armchair": "chair",
+    **{f"{thing}s": str(thing) for thing in Thing if thing not in _OTHER_PLURALS},
 }  # fmt: skip
 
 # Wider words that are also true of a scene with the given tag.
 BROADER: dict[str, str] = {
-    **dict.fromkeys((Thing.CAT, Thing.BIRD, Thing.FISH, Thing.BUTTERFLY), "animal"),
-    **dict.fromkeys((Thing.HOUSE, Thing.CASTLE), "building"),
-    **dict.fromkeys((Thing.TREE, Thing.FLOWER, Thing.MUSHROOM), "plant"),
-    **dict.fromkeys((Thing.CAR, Thing.BOAT, Thing.BALLOON), "vehicle"),
+    **dict.fromkeys((Thing.CAT, Thing.BIRD, Thing.FISH, Thing.BUTTERFLY, Thing.DOG), "animal"),
+    **dict.fromkeys((Thing.HORSE, Thing.RABBIT, Thing.OWL, Thing.WHALE), "animal"),
+    **dict.fromkeys((Thing.HOUSE, Thing.CASTLE, Thing.LIGHTHOUSE, Thing.BRIDGE), "building"),
+    **dict.fromkeys((Thing.TREE, Thing.FLOWER, Thing.MUSHROOM, Thing.CACTUS), "plant"),
+    **dict.fromkeys((Thing.CAR, Thing.BOAT, Thing.BALLOON, Thing.BICYCLE), "vehicle"),
+    **dict.fromkeys((Thing.TRAIN, Thing.ROCKET), "vehicle"),
+    **dict.fromkeys((Thing.APPLE, Thing.CUP, Thing.LAMP, Thing.CHAIR), "object"),
     **dict.fromkeys((Thing.WOMAN, Thing.MAN), PERSON),
     **dict.fromkeys((Thing.SUN, Thing.MOON, Thing.STAR, Thing.CLOUD), "sky"),
     Place.SEA: "water", Place.MEADOW: "grass", Place.BEACH: "sand", Place.CITY: "street",

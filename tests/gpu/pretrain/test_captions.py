@@ -8,6 +8,7 @@ from gpu.pretrain.scenes import draw_scene
 from gpu.pretrain.vocabulary import (
     BROADER,
     FILLERS,
+    MAX_TOKENS,
     STYLE_SLOTS,
     SYNONYMS,
     TOKENS,
@@ -84,8 +85,18 @@ def test_words_never_learned_become_the_unknown_token():
     assert make_tokenizer().tokenize("a zebra") == [UNKNOWN]
 
 
-def test_captions_are_padded_and_cut_to_sixteen_tokens():
+def test_thirty_tags_fit_into_a_caption_and_more_are_cut():
     tokenizer = make_tokenizer()
-    ids = tokenize(tokenizer, ["", "cat", ", ".join(["cat"] * 40)])
+    thirty = ", ".join(["cat"] * 30)
+    ids = tokenize(tokenizer, ["", thirty, ", ".join(["cat"] * 90)])
 
-    assert ids.shape == (3, 16)
+    assert ids.shape == (3, MAX_TOKENS)
+    assert (ids[1] == TOKENS.index("cat")).sum() == 30
+
+
+def test_some_captions_are_long():
+    random = np.random.default_rng(4)
+    lengths = [len(words_of(caption(("cat", "sea"), random))) for _ in range(2000)]
+
+    assert max(lengths) > 25
+    assert sum(length > 8 for length in lengths) < 0.08 * len(lengths)

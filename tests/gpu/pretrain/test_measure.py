@@ -10,7 +10,7 @@ from gpu.pretrain.model import Networks, make_networks
 
 @pytest.fixture(scope="module")
 def codec():
-    return fit_codec(images=2, channels=8, side=32)
+    return fit_codec(images=2, channels=8, side=32, patch=16)
 
 
 def test_a_network_that_answers_what_it_is_given_errs_by_its_noise(codec, tiny_shape):

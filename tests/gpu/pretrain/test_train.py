@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from transformers import AutoTokenizer
 
-from gpu.pretrain.fit_codec import fit_codec, widen
-from gpu.pretrain.recipe import Feed, Settings, Stage
+from gpu.base_models.patch_codec import PatchCodec
+from gpu.pretrain.fit_codec import fit_codec
+from gpu.pretrain.latents import CHUNK, Drawing, LatentStore, draw_in_processes
+from gpu.pretrain.recipe import QUIET, Feed, Settings, Stage, shares_of_times
 from gpu.pretrain.sample import load_codec, load_networks, sample
-from gpu.pretrain.train import Trainer
+from gpu.pretrain.train import Trainer, draw_times
 
 CPU = torch.device("cpu")
 
@@ -19,9 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 @pytest.fixture
 def settings(tmp_path, tiny_shape):
-    inner = fit_codec(images=2, channels=8, side=32)
-    inner.save_pretrained(tmp_path / "inner")
-    widen(inner, images=2, side=64).save_pretrained(tmp_path / "vae")
+    fit_codec(images=2, channels=8, side=64, patch=16).save_pretrained(tmp_path / "vae")
     feeds = (Feed((64, 64), 4, 0.5, 6), Feed((64, 96), 2, 0.5, 4))
     return Settings(
         out=tmp_path,
@@ -83,7 +84,8 @@ def test_a_finished_model_can_be_trained_further(settings):
 
     shipped = [value.half().float() for value in first.average]
     assert all(
-        torch.equal(value, wanted) for value, wanted in zip(second.average, shipped, strict=True)
+        torch.allclose(value, wanted, atol=2e-3)
+        for value, wanted in zip(second.average, shipped, strict=True)
     )
     assert second.step == 0
     second.run()
@@ -97,3 +99,55 @@ def test_a_model_that_predicts_something_else_is_not_trained_further(settings):
     config.write_text(config.read_text().replace('"sample"', '"v_prediction"'))
     with pytest.raises(ValueError, match="v_prediction"):
         Trainer(settings, CPU).start_from(settings.out / "model")
+
+
+def test_scenes_drawn_by_other_processes_are_those_drawn_here(settings, tmp_path):
+    codec = PatchCodec.from_pretrained(settings.out / "vae").float().eval()
+    drawing = Drawing((64, 64), CHUNK + 4, 5_000, 0.3)
+    here = LatentStore(tmp_path / "here", drawing, codec)
+    here.draw_all()
+    for process in draw_in_processes(
+        tmp_path / "there", settings.out / "vae", [drawing], processes=2
+    ):
+        process.join(120)
+        assert process.exitcode == 0
+    there = LatentStore(tmp_path / "there", drawing, codec)
+    picks, captions = np.arange(drawing.count), np.zeros(drawing.count, int)
+
+    assert here.ready() == there.ready() == drawing.count
+    for mine, theirs in zip(here.rows(picks, captions), there.rows(picks, captions), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+def test_only_an_unbroken_run_of_chunks_can_be_read(settings, tmp_path):
+    codec = PatchCodec.from_pretrained(settings.out / "vae").float().eval()
+    store = LatentStore(tmp_path / "cache", Drawing((64, 64), 3 * CHUNK, 5_000, 0.0), codec)
+    store.draw(0)
+    store.draw(2)
+    assert store.ready() == CHUNK
+    store.draw(1)
+    assert store.ready() == 3 * CHUNK
+
+
+def test_a_store_in_a_device_s_memory_holds_the_same_rows(settings, tmp_path):
+    codec = PatchCodec.from_pretrained(settings.out / "vae").float().eval()
+    drawing = Drawing((64, 64), CHUNK, 5_000, 0.3)
+    on_disk = LatentStore(tmp_path, drawing, codec)
+    resident = LatentStore(tmp_path, drawing, codec, torch.device("cpu", 0))
+    on_disk.draw_all()
+    picks, captions = np.array([3, 1, 3]), np.array([0, 2, 1])
+
+    assert on_disk.ready() == resident.ready() == CHUNK
+    for mine, theirs in zip(
+        on_disk.rows(picks, captions), resident.rows(picks, captions), strict=True
+    ):
+        assert torch.equal(mine, theirs)
+
+
+@pytest.mark.parametrize("share", [0.35, 0.7, 1.0])
+def test_a_share_of_the_diffusion_times_is_quiet(share):
+    source = torch.Generator().manual_seed(1)
+    times = draw_times(4000, source, shares=shares_of_times(share))
+
+    assert float((times < QUIET).float().mean()) == pytest.approx(share, abs=0.01)
+    assert int(times.max()) < (QUIET if share == 1 else 1000)

@@ -1,0 +1,79 @@
+"""A grown network answers as the one it grew from, and its copies can learn different things."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from gpu.pretrain.fit_codec import fit_codec
+from gpu.pretrain.grow import grow
+from gpu.pretrain.model import Shape, make_networks
+from gpu.pretrain.vocabulary import TOKENS
+
+NARROW = Shape(widths=(16, 32), text_width=64, time_width=64, latent_channels=8, groups=8)
+
+
+@pytest.fixture(scope="module")
+def codec():
+    return fit_codec(images=4, channels=8, side=64, patch=16)
+
+
+@pytest.fixture(scope="module")
+def old():
+    networks = make_networks(NARROW, seed=1)
+    with torch.no_grad():  # a fresh one mixes nothing of its input in
+        networks.unet.shortcut.weight.normal_(generator=torch.Generator().manual_seed(2))
+    return networks
+
+
+def answer(networks):
+    source = torch.Generator().manual_seed(3)
+    noisy = torch.randn(2, 8, 4, 4, generator=source)
+    tokens = torch.tensor([[1, TOKENS.index("house"), 2, 0], [1, TOKENS.index("sea"), 2, 0]])
+    with torch.no_grad():
+        text = networks.text_encoder.eval()(tokens)[0]
+        times = torch.tensor([30, 700])
+        return networks.unet.eval()(noisy, times, encoder_hidden_states=text).sample
+
+
+@pytest.mark.parametrize("widths", [(16, 32), (32, 64), (48, 96)])
+def test_a_wider_network_on_the_same_codec_answers_the_same(widths, codec, old):
+    wider = make_networks(
+        Shape(widths=widths, text_width=64, time_width=64, latent_channels=8, groups=8), seed=5
+    )
+    grow(wider, codec, old=old, old_codec=codec, words=list(TOKENS))
+    before = answer(old)
+    assert (answer(wider) - before).norm() < 1e-3 * before.norm()
+
+
+def test_copies_of_a_channel_are_read_unevenly(codec, old):
+    shape = Shape(widths=(32, 64), text_width=64, time_width=64, latent_channels=8, groups=8)
+    wider = make_networks(shape, seed=5)
+    grow(wider, codec, old=old, old_codec=codec, words=list(TOKENS))
+    weight = wider.unet.conv_out.weight
+    assert not torch.allclose(weight[:, 0], weight[:, 1], rtol=1e-3)
+
+
+def test_words_keep_their_meaning_where_their_numbers_changed(codec, old):
+    words = list(TOKENS)
+    moved = [*words[:10], "<spare-7>", *(word for word in words[10:] if word != "<spare-7>")]
+    table = old.text_encoder.get_input_embeddings().weight
+    places = torch.tensor([words.index(word) for word in moved])
+    values = {
+        name: table[places] if name.endswith("token_embedding.weight") else value
+        for name, value in old.text_encoder.named_parameters()
+    }
+    reordered = SimpleNamespace(
+        unet=old.unet, text_encoder=SimpleNamespace(named_parameters=values.items)
+    )
+    grown = make_networks(NARROW, seed=5)
+    grow(grown, codec, old=reordered, old_codec=codec, words=moved)
+    assert torch.allclose(answer(grown), answer(old), atol=2e-2)
+
+
+def test_a_level_that_would_have_to_shrink_is_refused(codec, old):
+    narrower = make_networks(
+        Shape(widths=(16, 24), text_width=64, time_width=64, latent_channels=8, groups=8), seed=5
+    )
+    with pytest.raises(ValueError, match="cannot shrink"):
+        grow(narrower, codec, old=old, old_codec=codec, words=list(TOKENS))

@@ -31,13 +31,14 @@ class PatchCodecOutput(BaseOutput):
 
 
 class Residual(nn.Module):
-    """Two convolutions beside a short way, [B, width, h, w]; fresh, it changes nothing."""
+    """Two convolutions beside a short way, [B, width, h, w]; fresh, it changes little."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
+        with torch.no_grad():
+            self.second.weight.mul_(0.1)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Add what the convolutions see to the features."""
@@ -93,7 +94,7 @@ class PatchCodec(ModelMixin, ConfigMixin):
     @register_to_config
     def __init__(
         self,
-        latent_channels: int = 48,
+        latent_channels: int = 192,
         scaling_factor: float = 1.0,  # noqa: ARG002 - kept in config
         patch: int = PATCH,
         block_out_channels: tuple[int, ...] | None = None,

@@ -27,13 +27,13 @@ from gpu.pretrain.styles import PRETRAINING, Style, restyle
 REFINER_SEED = 500_000_000
 WIDTHS = (32, 48, 64, 96)
 SIDE, CROP = 512, 256
-BATCH = 16
-CLEAN_SHARE, NOISY_SHARE = 0.25, 0.15  # of the rows; the rest are guesses of the network
-LOUDEST_NOISE = 0.5  # standard deviation, in scaled latents
-LATEST = 450  # the noisiest diffusion time whose guesses it has to finish
+BATCH = 8
+CLEAN_SHARE, NOISY_SHARE = 0.1, 0.2  # of the rows; the rest are guesses of the network
+LOUDEST_NOISE = 0.7  # standard deviation, in scaled latents
+EARLIEST, LATEST = 60, 350  # diffusion times whose guesses it has to finish
 PLAIN_SHARE = 0.5  # of the pictures; the rest are in pretraining styles
 _EDGES = 0.5  # weight of errors in differences between neighbouring pixels
-_LEARNING_RATE = 1.5e-3
+_LEARNING_RATE = 2.5e-3
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _guess(
     """What the network takes noisy latents for, in one step or, every other row, in two."""
     alphas = DDPMScheduler(**NOISE).alphas_cumprod
     text = networks.text_encoder(tokenize(make_tokenizer(), captions))[0]
-    times = torch.randint(20, LATEST, (len(scaled),), generator=source)
+    times = torch.randint(EARLIEST, LATEST, (len(scaled),), generator=source)
 
     def see(guess: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
         share = alphas[at][:, None, None, None]

@@ -6,7 +6,10 @@ INSTALLED := $(VENV)/.installed
 BASE_MODEL_RUN ?= var/base-model
 MINUTES ?= 300
 PROCESSES ?= $(shell nproc)
-REFINER_STEPS ?= 6000
+REFINER_MINUTES ?= 30
+DEVICE ?= cpu
+START_FROM ?=
+PRETRAINING = --out $(BASE_MODEL_RUN) --minutes $(MINUTES) --learning-rate 2e-3 --resume $(if $(START_FROM),--start-from $(START_FROM))
 LIGHTHOUSE := 13.5.0
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
@@ -86,10 +89,16 @@ bench-pages: $(INSTALLED)  ## every page on the same market: statements and time
 $(BASE_MODEL_RUN)/codec_psnr.json: | $(INSTALLED)
 	$(BIN)/python -m gpu.pretrain.fit_codec --out $(BASE_MODEL_RUN)
 
-base-model: $(BASE_MODEL_RUN)/codec_psnr.json  ## a base model of the built-in kind from nothing, in var/base-model; MINUTES of learning
+# START_FROM=folder goes on from a finished model, the shipped one for instance. On a CPU one process
+# a core learns, once all scenes are drawn; on a GPU one process learns while all cores draw.
+base-model: $(BASE_MODEL_RUN)/codec_psnr.json  ## a base model of the built-in kind, in var/base-model; MINUTES, DEVICE=cuda, START_FROM
+ifeq ($(DEVICE),cuda)
+	$(BIN)/python -m gpu.pretrain.train $(PRETRAINING) --drawing-processes $(PROCESSES) --batch-factor 16 --scenes-factor 8 --first-share 0.02
+else
 	OMP_NUM_THREADS=1 $(BIN)/python -m torch.distributed.run --nproc-per-node $(PROCESSES) -m gpu.pretrain.train \
-		--threads 1 --minutes $(MINUTES) --learning-rate 2e-3 --out $(BASE_MODEL_RUN) --resume
-	$(BIN)/python -m gpu.pretrain.fit_refiner --run $(BASE_MODEL_RUN) --steps $(REFINER_STEPS)
+		$(PRETRAINING) --threads 1 --batch-factor 2 --drawing-processes $(PROCESSES)
+endif
+	$(BIN)/python -m gpu.pretrain.fit_refiner --run $(BASE_MODEL_RUN) --minutes $(REFINER_MINUTES)
 	$(BIN)/python -m gpu.pretrain.publish --model $(BASE_MODEL_RUN)/model --codec $(BASE_MODEL_RUN)/vae_refined --to $(BASE_MODEL_RUN)/published
 	$(BIN)/python -m gpu.pretrain.sample --model $(BASE_MODEL_RUN)/published --out $(BASE_MODEL_RUN)/sheet.png
 

@@ -153,7 +153,12 @@ class Trainer:
         noise_source = torch.Generator().manual_seed(noise_seed)
         latents, coverage, token_ids = self._batch(feed, random)
         batch = len(latents)
-        noise = torch.randn(latents.shape, generator=noise_source)
+        # made where it is used: for a large batch, a CPU takes longer than a GPU takes to learn
+        noise = torch.randn(
+            latents.shape,
+            generator=torch.Generator(self.device).manual_seed(noise_seed + (1 << 40)),
+            device=self.device,
+        )
         times = draw_times(batch, noise_source, feed.latest, self.settings.time_shares)
         # the fused kernel of small bf16 attention on a CPU takes a third of a step, backwards
         with sdpa_kernel(SDPBackend.MATH) if self.device.type == "cpu" else nullcontext():
@@ -208,7 +213,7 @@ class Trainer:
         noise: torch.Tensor,
         times: torch.Tensor,
     ) -> torch.Tensor:
-        latents, noise = latents.to(self.device), noise.to(self.device)
+        latents = latents.to(self.device)
         alphas = self.alphas[times.to(self.device)][:, None, None, None]
         noisy = alphas.sqrt() * latents + (1 - alphas).sqrt() * noise
         noisy = noisy.to(memory_format=torch.channels_last)

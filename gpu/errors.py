@@ -1,6 +1,5 @@
 """Every way the engine can fail, by name: a stable cause and whether trying again can help."""
 
-
 from dataclasses import dataclass
 
 

@@ -44,9 +44,7 @@ _BRADFORD = np.array(
 )
 
 
-def to_srgb(
-    colour: Image.Image, said: Mapping[bytes, bytes], profile: bytes | None
-) -> Image.Image:
+def to_srgb(colour: Image.Image, said: Mapping[bytes, bytes], profile: bytes | None) -> Image.Image:
     """L, RGB or CMYK of 8 bits as RGB in sRGB.
 
     `said` holds PNG chunks by name, `profile` is an ICC profile that came another way. Whatever is
@@ -172,7 +170,9 @@ def _profile(primaries: Primaries, white: White, curve: bytes) -> bytes:
     for name, content in tags:
         table += struct.pack(">4sII", name, offset + len(body), len(content))
         body += content + bytes(-len(content) % 4)
-    header = struct.pack(">I4sI4s4s4s12s4s", 0, b"", 0x04300000, b"mntr", b"RGB ", b"XYZ ", b"", b"acsp")
+    header = struct.pack(
+        ">I4sI4s4s4s12s4s", 0, b"", 0x04300000, b"mntr", b"RGB ", b"XYZ ", b"", b"acsp"
+    )
     header += bytes(28) + _xyz(_D50)[8:] + bytes(48)
     profile = header + table + body
     return len(profile).to_bytes(4, "big") + profile[4:]

@@ -79,39 +79,41 @@ def _corrupt(why: str) -> PictureRefused:
 
 
 def _png(stream: BinaryIO, *, whole: bool) -> Container:
-    kept, said = [PNG_MAGIC], dict[bytes, bytes]()
-    pixels: list[bytes] = []
-    header = b""
+    kept, said = list[tuple[bytes, bytes]](), dict[bytes, bytes]()
+    has_pixels = False
     for kind, length in _chunks(stream):
         if kind == b"IEND" or (kind == b"IDAT" and not whole):
             break
         if kind in _PIXEL_CHUNKS:
-            payload = _payload(stream, kind, length)
-            if payload is None:
-                raise _corrupt(f"the chunk {kind.decode()} is damaged")
-            kept.append(_chunk(kind, payload))
-            if kind == b"IHDR":
-                header = header or payload
-            elif kind == b"IDAT":
-                pixels.append(payload)
+            kept.append((kind, _needed(stream, kind, length)))
+            has_pixels = has_pixels or kind == b"IDAT"
         elif not kind[0] & 0x20:
             raise _corrupt("a chunk of an unknown kind is needed to show this picture")
-        elif kind in _SAID_CHUNKS and length <= _LONGEST_SAID and not pixels:
+        elif kind in _SAID_CHUNKS and length <= _LONGEST_SAID and not has_pixels:
             payload = _payload(stream, kind, length)
             if payload is not None:
                 said.setdefault(kind, payload)
-    if len(header) != _HEADER_BYTES or kept[1][4:8] != b"IHDR":
+    name, header = kept[0] if kept else (b"", b"")
+    if name != b"IHDR" or len(header) != _HEADER_BYTES:
         raise _corrupt("the header is missing")
-    width, height = struct.unpack(">II", header[:8])
-    if whole and not _has_all_rows(header, pixels):
+    if whole and not _has_all_rows(header, [payload for kind, payload in kept if kind == b"IDAT"]):
         raise _corrupt("rows of pixels are missing")
+    width, height = struct.unpack(">II", header[:8])
+    chunks = [_chunk(kind, payload) for kind, payload in [*kept, (b"IEND", b"")]]
     return Container(
         width,
         height,
         _orientation(said.get(b"eXIf", b"").removeprefix(_EXIF)),
         MappingProxyType(said),
-        b"".join([*kept, _chunk(b"IEND", b"")]) if whole else b"",
+        b"".join([PNG_MAGIC, *chunks]) if whole else b"",
     )
+
+
+def _needed(stream: BinaryIO, kind: bytes, length: int) -> bytes:
+    payload = _payload(stream, kind, length)
+    if payload is None:
+        raise _corrupt(f"the chunk {kind.decode()} is damaged")
+    return payload
 
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:

@@ -54,7 +54,7 @@ def fit_to_bucket(picture: Image.Image, size: Size) -> Image.Image:
 
 
 def windows(picture: Image.Image, size: Size) -> tuple[Image.Image, ...]:
-    """The crops of one size that stand for a picture: one that keeps half of it or more, or several.
+    """The crops of one size that stand for a picture: one that keeps half of it, or several.
 
     Several are spread evenly from end to end; those on which nothing is to be seen are left out,
     unless that is true of all.
@@ -68,9 +68,7 @@ def windows(picture: Image.Image, size: Size) -> tuple[Image.Image, ...]:
     offsets = [round(room * place / (count - 1)) for place in range(count)]
     across = (scaled.size[1 - axis] - size[1 - axis]) // 2
     corners = [(offset, across) if axis == 0 else (across, offset) for offset in offsets]
-    crops = [
-        scaled.crop((left, top, left + size[0], top + size[1])) for left, top in corners
-    ]
+    crops = [scaled.crop((left, top, left + size[0], top + size[1])) for left, top in corners]
     return tuple(crop for crop in crops if not is_blank(crop, below=BLANK_DEVIATION / 2)) or (
         crops[0],
     )

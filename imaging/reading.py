@@ -57,11 +57,7 @@ def read_picture(
     data = source.read_bytes() if isinstance(source, Path) else source
     try:
         name = file_format or _format_of(data)
-        header = _container(data, name, whole=False)
-        if header.width * header.height > max_pixels:
-            raise PictureRefused(
-                RefusalCode.TOO_MANY_PIXELS, f"has more than {max_pixels} pixels"
-            )
+        _check_pixels(_container(data, name, whole=False), max_pixels)
         container = _container(data, name, whole=True)
         with _opened(container.data, name, reduce_to) as image:
             if name == "JPEG":
@@ -104,6 +100,16 @@ def _format_of(data: bytes) -> str:
         if data.startswith(magic):
             return name
     raise PictureRefused(RefusalCode.CORRUPT, "cannot be read as JPEG or PNG")
+
+
+def _check_pixels(header: Container, most: int) -> None:
+    if header.width * header.height > most:
+        raise PictureRefused(RefusalCode.TOO_MANY_PIXELS, f"has more than {most} pixels")
+
+
+def _check_pixels(header: Container, most: int) -> None:
+    if header.width * header.height > most:
+        raise PictureRefused(RefusalCode.TOO_MANY_PIXELS, f"has more than {most} pixels")
 
 
 def _container(data: bytes, name: str, *, whole: bool) -> Container:

@@ -108,7 +108,7 @@ class AdapterMemory:
         self._adapters: OrderedDict[str, Adapter] = OrderedDict()
 
     def get(self, path: Path, sha256: str, base: BaseModel) -> Adapter:
-        """The style with this hash, from memory or from its file; raises what `read_adapter` does."""
+        """The style with this hash, from memory or its file; raises what `read_adapter` does."""
         if sha256 in self._adapters:
             self._adapters.move_to_end(sha256)
             return self._adapters[sha256]

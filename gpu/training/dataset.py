@@ -18,7 +18,6 @@ from gpu.training.captions import CaptionTable, caption_variants, encode_caption
 from gpu.training.pictures import prepare_windows
 from gpu.training.recipe import Recipe, TrainingConfig, TrainingWork
 
-
 NOT_ENCODABLE = "IMAGE_NOT_ENCODABLE"
 
 

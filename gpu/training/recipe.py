@@ -162,6 +162,7 @@ class TrainedStyle:
 
     adapter_path: Path
     adapter_sha256: str
+    base_model_sha256: str
     loss_history: tuple[float, ...]
     held_out_history: tuple[tuple[int, float], ...]
     sample_paths: tuple[Path, ...]

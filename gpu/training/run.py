@@ -227,6 +227,7 @@ class _Run:
         return TrainedStyle(
             adapter_path=path,
             adapter_sha256=sha256,
+            base_model_sha256=self._base.sha256,
             loss_history=tuple(state.losses),
             held_out_history=tuple(state.held_out),
             sample_paths=self._samples_here(),

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,11 +19,13 @@ from tasks.messages import (
     TrainProgress,
     TrainProgressBody,
     TrainResult,
+    UnusableWork,
 )
 from tasks.worker_api import ResultRejectedError, WorkerApi, about, cause_of, worker_settings
 
 if TYPE_CHECKING:
     from gpu.errors import EngineError
+    from gpu.errors import UnusableWork as EngineUnusableWork
     from gpu.training.recipe import TrainedStyle, TrainingCheckpoint, TrainingProgress
     from gpu.training.trainer import TrainingOrder
 
@@ -81,6 +83,7 @@ class Training:
         self._sample_keys: list[str] = []
         self._free = [job.upload[name] for name in sorted(job.upload) if "sample" in name]
         self._reported = float("-inf")
+        self._unusable: list[UnusableWork] = []
         self._body = TrainProgressBody(current_epoch=0, total_epochs=1, progress_percent=0)
 
     def fetch(self) -> bool:
@@ -111,6 +114,7 @@ class Training:
             seed=wish.seed,
             resume_from=self._paths.get("checkpoint"),
             slice_seconds=wish.slice_seconds,
+            least_works=wish.least_works,
             metadata=wish.metadata,
         )
         return TrainingOrder(config, self._on_progress, self._should_stop)
@@ -144,6 +148,7 @@ class Training:
             fence=self._job.fence,
             error_code=cause,
             error_message=message[:2000],
+            unusable_works=_named(getattr(error, "unusable", ())),
         )
         with about(self._job):
             self._api.fail(failure)
@@ -169,8 +174,9 @@ class Training:
             current_epoch=progress.epoch,
             total_epochs=progress.total_epochs,
             progress_percent=min(99, int(progress.percent)),
-            estimated_seconds=round(progress.estimated_seconds),
+            estimated_seconds=_rounded(progress.estimated_seconds),
         )
+        self._unusable = _named(progress.unusable_works)
         points = []
         if progress.loss is not None:
             # Held-out loss is measured at checkpoints only; between them it is the last one.
@@ -194,6 +200,7 @@ class Training:
             loss_points=points,
             sample_keys=samples,
             checkpoint_key=checkpoint_key,
+            unusable_works=self._unusable,
             slice_ended=slice_ended,
         )
         with about(self._job):
@@ -226,6 +233,7 @@ class Training:
             fence=self._job.fence,
             model_path=place.key,
             adapter_sha256=style.adapter_sha256,
+            base_model_sha256=style.base_model_sha256,
             training_metric={
                 "loss": style.final_loss,
                 "held_out_loss": style.held_out_loss,
@@ -237,6 +245,14 @@ class Training:
         )
         with about(self._job):
             self._api.complete(result)
+
+
+def _named(unusable: "Iterable[EngineUnusableWork]") -> list[UnusableWork]:
+    return [UnusableWork(name=work.name, code=work.code) for work in unusable]
+
+
+def _rounded(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds)
 
 
 def _verdict(name: str, error: httpx.HTTPError) -> Exception:

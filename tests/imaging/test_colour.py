@@ -154,7 +154,9 @@ def test_hdr_is_shown_against_its_reference_white(nits, level):
 
 
 def test_hybrid_log_gamma_keeps_black_black_and_light_light():
-    data = made.encoded(Image.fromarray(np.tile(np.arange(256, dtype=np.uint8), (8, 1))).convert("RGB"))
+    data = made.encoded(
+        Image.fromarray(np.tile(np.arange(256, dtype=np.uint8), (8, 1))).convert("RGB")
+    )
     row = np.asarray(read_picture(data[:33] + made.chunk(*cicp(9, 18)) + data[33:]))[0, :, 0]
     assert row[0] == 0
     assert row[255] == 255
@@ -184,6 +186,8 @@ def test_grey_and_palettes_have_colours_of_chunks_too():
 
 def test_a_jpeg_has_the_colours_of_its_profile():
     image = made.half_and_half()
-    data = made.encoded(image, "JPEG", quality=98, subsampling=0, icc_profile=made.swapped_profile())
+    data = made.encoded(
+        image, "JPEG", quality=98, subsampling=0, icc_profile=made.swapped_profile()
+    )
     left = read_picture(data).getpixel((50, 100))
     assert max(abs(a - b) for a, b in zip(left, (30, 30, 220), strict=True)) <= 5

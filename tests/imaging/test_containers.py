@@ -40,10 +40,12 @@ def broken_profile(data):
     return after_soi(data, 0xE2, b"ICC_PROFILE\0\x01\x01" + b"\xab" * 500)
 
 
+NOISE = b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\xab" * 40
+FAR_AWAY = b"Exif\0\0MM\0*\xff\xff\xff\xf0"
 DAMAGED_JPEGS = {
     "EXIF without its last bytes": lambda data: after_soi(data, 0xE1, exif(1)[:-150]),
-    "EXIF of noise": lambda data: after_soi(data, 0xE1, b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\xab" * 40),
-    "EXIF that points far away": lambda data: after_soi(data, 0xE1, b"Exif\0\0MM\0*\xff\xff\xff\xf0"),
+    "EXIF of noise": lambda data: after_soi(data, 0xE1, NOISE),
+    "EXIF that points far away": lambda data: after_soi(data, 0xE1, FAR_AWAY),
     "an MPF table that is cut": cut_mpf,
     "a profile of which half is missing": half_a_profile,
     "a profile of noise": broken_profile,

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -70,7 +72,7 @@ def ramp(width, height):
     return Image.fromarray(grey)
 
 
-@pytest.mark.parametrize("ratio,count", [(1, 1), (2, 1), (3, 1), (3.5, 1), (5, 3), (8, 5), (16, 8)])
+@pytest.mark.parametrize("ratio,count", [(1, 1), (2, 1), (3.5, 1), (5, 3), (8, 5), (16, 8)])
 def test_a_work_of_which_a_crop_keeps_less_than_half_gives_several_windows(ratio, count):
     for size in ((int(200 * ratio), 200), (200, int(200 * ratio))):
         picture = ramp(*size) if size[0] > size[1] else ramp(*size[::-1]).transpose(Image.ROTATE_90)
@@ -85,7 +87,7 @@ def test_windows_show_all_of_a_long_work_from_end_to_end(ratio):
     spans = [(np.asarray(each).min(), np.asarray(each).max()) for each in found]
     assert spans[0][0] <= 2
     assert spans[-1][1] >= 253
-    for (_, ends), (begins, _) in zip(spans, spans[1:], strict=False):
+    for (_, ends), (begins, _) in itertools.pairwise(spans):
         assert begins <= ends + 6
 
 

@@ -89,7 +89,9 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded():
     assert caught.value.code == "IMAGE_TOO_LARGE_PIXELS"
 
 
-@pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", made.gif(), made.svg()])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", made.gif(), made.svg()]
+)
 def test_what_is_no_picture_is_corrupt(data):
     with pytest.raises(PictureRefused) as caught:
         read_picture(data)

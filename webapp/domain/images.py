@@ -205,7 +205,13 @@ def _shown_size(stream: BinaryIO, name: str, limits: ImageLimits) -> tuple[int, 
         else:
             stream.seek(0)
             width, height = Image.open(stream, formats=(name,)).size
-    except (PictureRefused, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+    except (
+        PictureRefused,
+        Image.DecompressionBombError,
+        OSError,
+        SyntaxError,
+        ValueError,
+    ) as error:
         raise BadImage(ImageCode.CORRUPT) from error
     if width * height > limits.max_pixels:
         raise BadImage(ImageCode.TOO_MANY_PIXELS, width * height, limits.max_pixels)

@@ -9,6 +9,7 @@ from tests.gpu.conftest import write_picture
 from webapp.domain.image_decoding import sanitise
 from webapp.domain.images import TRAINING_IMAGE
 
+
 def test_a_photo_is_turned_upright(tmp_path):
     path = tmp_path / "turned.jpg"
     exif = Image.Exif()

@@ -49,9 +49,7 @@ def estimates(
 
     started = clock.now
     clock.wait(preparing)
-    reporter = Reporter(
-        note, recipe, 12, started=started, slice_seconds=slice_seconds, clock=clock
-    )
+    reporter = Reporter(note, recipe, 12, started=started, slice_seconds=slice_seconds, clock=clock)
     losses = {"loss": 0.1, "held_out_loss": 0.2}
     reporter.report(first_step, **losses)
     clock.wait(others_preparing)
@@ -113,7 +111,9 @@ def test_steps_that_do_not_fill_the_last_checkpoint_have_one_all_the_same():
 
 
 def test_a_checkpoint_at_every_step_is_told_too():
-    assert_right(estimates(replace(RECIPE, steps=40, checkpoint_every_steps=1)), within=0.06, after=3)
+    assert_right(
+        estimates(replace(RECIPE, steps=40, checkpoint_every_steps=1)), within=0.06, after=3
+    )
 
 
 def test_a_resumed_training_measures_its_own_machine():

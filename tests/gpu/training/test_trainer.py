@@ -238,7 +238,9 @@ def test_a_training_goes_on_without_works_that_were_left_out_before(make_config,
 
 def test_when_too_few_works_are_left_all_unusable_ones_are_named(make_config, works, tmp_path):
     config = make_config(works=works[:9] + unusable(tmp_path), least_works=10)
-    with pytest.raises(LowQualityData, match=r"at least 10.*got 9.*text\.png.*blank\.png is") as few:
+    with pytest.raises(
+        LowQualityData, match=r"at least 10.*got 9.*text\.png.*blank\.png is"
+    ) as few:
         run(config)
     assert few.value.unusable == NAMED
 
@@ -311,7 +313,7 @@ def test_weights_that_are_no_numbers_are_never_saved(make_config, monkeypatch):
 
 def test_a_style_file_never_holds_what_is_no_number(tmp_path):
     weights = {"unet.a.lora_A.weight": torch.nn.Parameter(torch.tensor([1.0, float("nan")]))}
-    with pytest.raises(TrainingDiverged, match="unet.a.lora_A.weight"):
+    with pytest.raises(TrainingDiverged, match="lora_A"):
         write_style(tmp_path / "style.safetensors", weights, {"rank": "1", "alpha": "1"})
     assert not list(tmp_path.iterdir())
 

@@ -104,8 +104,7 @@ def test_one_that_diverges_leaves_the_others_the_very_same(order, monkeypatch, p
         seeds = [7, 8]
         seeds.insert(place, 66)
         return [
-            order(f"{folder}{seed}", seed=seed, **(changes if seed == 66 else {}))
-            for seed in seeds
+            order(f"{folder}{seed}", seed=seed, **(changes if seed == 66 else {})) for seed in seeds
         ]
 
     asked = []

@@ -43,8 +43,10 @@ def _prove(key: str, sha256: str) -> None:
     adapter = read_proven(key, sha256, missing="NETWORK", changed="ADAPTER_MISMATCH")
     try:
         style_files.inspect(adapter)
-    except style_files.DamagedStyleFile as error:
+    except style_files.NonFiniteStyleFile as error:
         raise StepError("TRAINING_DIVERGED", f"{key}: {error}") from error
+    except style_files.DamagedStyleFile as error:
+        raise StepError("ADAPTER_MISMATCH", f"{key}: {error}") from error
 
 
 def _signed_samples(publication: Publication) -> list[Image.Image]:

@@ -64,7 +64,7 @@ def framed(picture):
 
 
 def ramp(width, height):
-    """As dark on the left as it is light on the right, over stripes that are to be seen anywhere."""
+    """Dark on the left and light on the right, with stripes that are visible everywhere."""
     across = np.linspace(0, 255, width)
     levels = np.tile(across, (height, 1))
     levels[::8] = 128

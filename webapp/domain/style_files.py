@@ -14,7 +14,11 @@ BF16_EXPONENT = 0x7F80
 
 
 class DamagedStyleFile(Exception):
-    """A file that is no style: cut, of another layout, or holding what is no finite number."""
+    """A file that is no style: cut, or of another layout."""
+
+
+class NonFiniteStyleFile(DamagedStyleFile):
+    """A style file that holds what is no finite number."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class StyleFacts:
 def inspect(content: bytes) -> StyleFacts:
     """Check a safetensors file of adapters whole and return what it says of itself.
 
-    Raises DamagedStyleFile. Layers and shapes are for the renderer to judge, which has the base.
+    Raises DamagedStyleFile, NonFiniteStyleFile. Layers and shapes are for the renderer to judge, which has the base.
     """
     header, start = _header(content)
     metadata = header.pop("__metadata__", None) or {}
@@ -67,4 +71,4 @@ def _check_numbers(name: str, dtype: str, data: bytes) -> None:
     else:
         is_finite = bool(np.isfinite(levels).all())
     if not is_finite:
-        raise DamagedStyleFile(f"{name} holds values that are not finite numbers")
+        raise NonFiniteStyleFile(f"{name} holds values that are not finite numbers")

@@ -83,16 +83,24 @@ class Training:
         self._sample_keys: list[str] = []
         self._free = [job.upload[name] for name in sorted(job.upload) if "sample" in name]
         self._reported = float("-inf")
+        self._gone: list[UnusableWork] = []
         self._unusable: list[UnusableWork] = []
         self._body = TrainProgressBody(current_epoch=0, total_epochs=1, progress_percent=0)
 
     def fetch(self) -> bool:
-        """Download works and checkpoint; a failed download fails this training only."""
+        """Download works and checkpoint; a failed download fails this training only.
+
+        A work that is gone from storage is left out, as one that cannot be read is.
+        """
+        works = {work.name for work in self._wish.works}
         self.folder.mkdir(parents=True)
         for name, url in self._job.download.items():
             try:
                 self._paths[name] = self._api.download(url, self.folder / name)
             except httpx.HTTPError as error:
+                if name in works and _is_gone(error):
+                    self._gone.append(UnusableWork(name=name, code="IMAGE_CORRUPT"))
+                    continue
                 self.fail(_verdict(name, error))
                 return False
         return True
@@ -108,6 +116,7 @@ class Training:
             works=tuple(
                 TrainingWork(path=self._paths[work.name], tags=tuple(work.tags))
                 for work in wish.works
+                if work.name in self._paths
             ),
             trigger=wish.trigger,
             output_dir=self.folder / "out",
@@ -148,7 +157,7 @@ class Training:
             fence=self._job.fence,
             error_code=cause,
             error_message=message[:2000],
-            unusable_works=_named(getattr(error, "unusable", ())),
+            unusable_works=self._gone + _named(getattr(error, "unusable", ())),
         )
         with about(self._job):
             self._api.fail(failure)
@@ -176,7 +185,7 @@ class Training:
             progress_percent=min(99, int(progress.percent)),
             estimated_seconds=_rounded(progress.estimated_seconds),
         )
-        self._unusable = _named(progress.unusable_works)
+        self._unusable = self._gone + _named(progress.unusable_works)
         points = []
         if progress.loss is not None:
             # Held-out loss is measured at checkpoints only; between them it is the last one.
@@ -259,7 +268,11 @@ def _verdict(name: str, error: httpx.HTTPError) -> Exception:
     """What a failed download means: a checkpoint that is gone will not come back."""
     from gpu.errors import AdapterMismatch
 
-    status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
-    if name == "checkpoint" and status == httpx.codes.NOT_FOUND:
+    if name == "checkpoint" and _is_gone(error):
         return AdapterMismatch("the checkpoint is gone")
     return error
+
+
+def _is_gone(error: httpx.HTTPError) -> bool:
+    is_answer = isinstance(error, httpx.HTTPStatusError)
+    return is_answer and error.response.status_code == httpx.codes.NOT_FOUND

@@ -31,7 +31,8 @@ class StyleFacts:
 def inspect(content: bytes) -> StyleFacts:
     """Check a safetensors file of adapters whole and return what it says of itself.
 
-    Raises DamagedStyleFile, NonFiniteStyleFile. Layers and shapes are for the renderer to judge, which has the base.
+    Raises DamagedStyleFile, NonFiniteStyleFile. Layers and shapes are judged by the renderer, which
+    has the base model.
     """
     header, start = _header(content)
     metadata = header.pop("__metadata__", None) or {}

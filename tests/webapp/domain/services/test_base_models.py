@@ -1,4 +1,4 @@
-"""Styles of other weights: refused before anything is charged, refunded after, their artists told."""
+"""Styles of other weights: refused before anything is charged, their artists told."""
 
 import pytest
 from sqlalchemy import select, text

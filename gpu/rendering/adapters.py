@@ -56,7 +56,9 @@ def read_adapter(path: Path, sha256: str, base: BaseModel) -> Adapter:
     if found != sha256:
         raise AdapterMismatch(f"style file has hash {found}, expected {sha256}")
     metadata = _read_metadata(content)
-    if metadata.get("base_model_sha256") != base.sha256:
+    if "base_model_sha256" not in metadata:
+        raise AdapterMismatch("style file names no base model")
+    if metadata["base_model_sha256"] != base.sha256:
         raise StyleOutdated("the style was trained on another base model")
     try:
         tensors = load_safetensors(content)

@@ -107,6 +107,7 @@ def record_verdicts(session: Session, lease: Lease, verdicts: list[Verdict]) -> 
     Returns False when the fence is stale: then nothing is stored.
     """
     valid = sum(verdict.code is None for verdict in verdicts)
+    similar = sum(verdict.code == artworks.SIMILAR for verdict in verdicts)
     if valid >= MIN_IMAGES:
         moved = jobs.hand_on(session, lease)
     else:
@@ -133,7 +134,8 @@ def record_verdicts(session: Session, lease: Lease, verdicts: list[Verdict]) -> 
             session,
             lease.ref,
             "INSUFFICIENT_IMAGES",
-            f"{valid} of {len(verdicts)} images are valid; {MIN_IMAGES} are needed.",
+            f"{valid} of {len(verdicts)} images are valid; {MIN_IMAGES} are needed."
+            + (f" {similar} are nearly the same as others: see accept_similar." if similar else ""),
         )
     return True
 

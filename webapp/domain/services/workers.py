@@ -118,9 +118,9 @@ def progress(
     old = _row_progress(session, kind, ref) or {}
     advanced = report.get("progress_percent", 0) > old.get("progress_percent", -1)
     # What is shown never falls back, though a run that resumes from a checkpoint does.
-    # A time left that is not told any more is not known any more.
-    kept = {name: value for name, value in old.items() if name != "estimated_seconds"}
-    merged = kept | report if advanced else dict(old)
+    merged = old | report if advanced else dict(old)
+    if kind is JobKind.TRAINING and advanced and "estimated_seconds" not in report:
+        merged.pop("estimated_seconds", None)  # measured anew: what was told is not known now
     if not advanced and not more:
         return WorkerAnswer(applied=False, status=_status(session, kind, ref), reason="duplicate")
     merged["last_updated"] = _now(session)

@@ -152,8 +152,11 @@ def retrain(
     headers = artworks.inspect(uploaded)
     uploaded = artworks.with_clean_tags(session, uploaded)
     files = artworks.with_clean_tags(session, files)
+    was_on_sale = style.training_status == TrainingStatus.COMPLETED
     if not pipelines.advance_style(session, style_id, TrainingStatus.PENDING):
         raise _wrong_state(style, "retrain", [TrainingStatus.FAILED])
+    if was_on_sale:
+        tags.uncount_uses(session, style.tags)  # they are counted again when it is published
     artworks.judge_again(session, kept)
     next_idx = artworks.next_idx(session, style_id)
     run = _new_run(session, style, accept_similar=accept_similar)

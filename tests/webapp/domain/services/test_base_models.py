@@ -8,8 +8,8 @@ from webapp.domain.errors import InvalidTransition, StyleOutdated
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.ledger import Transfer
 from webapp.domain.models.notification import Notification
-from webapp.domain.models.style import ArtworkStatus, TrainingStatus
-from webapp.domain.services import base_models, ledger, styles
+from webapp.domain.models.style import ArtworkStatus, Tag, TrainingStatus
+from webapp.domain.services import base_models, ledger, styles, tags
 
 OLD, NEW = "a" * 64, "b" * 64
 
@@ -112,6 +112,8 @@ def test_only_an_outdated_style_on_offer_may_be_trained_again(session, storage):
     with pytest.raises(InvalidTransition):
         retrain(session, storage, style)
     base_models.note(session, "built-in", NEW)
+    tags.count_use(session, style.tags)
     retrain(session, storage, style)
+    assert set(session.scalars(select(Tag.usage_count))) == {0}
     session.refresh(style)
     assert style.training_status == TrainingStatus.PENDING

@@ -222,12 +222,18 @@ NAMED = (UnusableWork("text.png", "IMAGE_CORRUPT"), UnusableWork("blank.png", "I
 
 @pytest.mark.parametrize("place", [0, 5, 10])
 def test_unusable_works_are_left_out_named_and_change_nothing(make_config, works, tmp_path, place):
-    reports, good = [], run(make_config(output_dir=tmp_path / "good", steps=None))
+    reports, good = [], run(make_config(output_dir=tmp_path / "good"))
     mixed = (*works[:place], *unusable(tmp_path), *works[place:])
-    style = run(make_config(works=mixed, steps=None, output_dir=tmp_path / "mixed"), reports)
+    style = run(make_config(works=mixed, output_dir=tmp_path / "mixed"), reports)
     assert style.adapter_sha256 == good.adapter_sha256
-    assert style.steps == good.steps
     assert {report.unusable_works for report in reports} == {NAMED}
+
+
+def test_unusable_works_do_not_lengthen_a_training(make_config, works, tiny_base, tmp_path):
+    config, reports = make_config(works=(*works, *unusable(tmp_path)), steps=None), []
+    with pytest.raises(Stopped):
+        train(config, on_progress=reports.append, should_stop=lambda: True)
+    assert reports[0].total_steps == tiny_base.spec.steps_for(10) != tiny_base.spec.steps_for(12)
 
 
 def test_a_training_goes_on_without_works_that_were_left_out_before(make_config, works, tmp_path):

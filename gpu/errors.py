@@ -1,5 +1,15 @@
 """Every way the engine can fail, by name: a stable cause and whether trying again can help."""
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class UnusableWork:
+    """A work that cannot be learned from: the name of its file, and the code of what is wrong."""
+
+    name: str
+    code: str
+
 
 class EngineError(Exception):
     """Base of all engine failures; the class, not the message, carries the verdict."""
@@ -9,9 +19,20 @@ class EngineError(Exception):
 
 
 class LowQualityData(EngineError):
-    """The works cannot teach a style: unreadable, blank or too few."""
+    """The works cannot teach a style: too few are left without the `unusable` ones."""
 
     cause = "LOW_QUALITY_DATA"
+    retryable = False
+
+    def __init__(self, message: str, unusable: tuple[UnusableWork, ...] = ()) -> None:
+        super().__init__(message)
+        self.unusable = unusable
+
+
+class TrainingDiverged(EngineError):
+    """A loss or a weight of this training is no finite number; the same seed would do it again."""
+
+    cause = "TRAINING_DIVERGED"
     retryable = False
 
 
@@ -34,6 +55,13 @@ class AdapterMismatch(EngineError):
 
     cause = "ADAPTER_MISMATCH"
     retryable = True
+
+
+class StyleOutdated(EngineError):
+    """The style was trained on another base model, or other weights of it: it must be retrained."""
+
+    cause = "STYLE_OUTDATED"
+    retryable = False
 
 
 class InvalidPrompt(EngineError):

@@ -26,9 +26,17 @@ class Claim(Message):
     base_model: str | None = Field(
         None, max_length=200, description="the only base model this worker has loaded"
     )
+    base_model_sha256: Sha256 | None = Field(None, description="of the weights of that base model")
     batch_of: int | None = Field(
         None, description="a job claimed before: only what may share its batch"
     )
+
+
+class LoadedBaseModel(Message):
+    """A renderer says which weights it has loaded."""
+
+    name: str = Field(min_length=1, max_length=200, examples=["built-in"])
+    sha256: Sha256
 
 
 class UploadUrl(Message):
@@ -57,6 +65,7 @@ class TrainJob(Message):
     seed: int
     slice_seconds: float
     works: list[Work]
+    least_works: int = Field(2, ge=2, description="fewer usable ones fail the training")
     metadata: dict[str, str] = {}
     request_id: str = Field("", description="of the request that asked for it, for the logs")
 
@@ -115,6 +124,13 @@ class TrainProgressBody(Message):
     estimated_seconds: int | None = Field(None, ge=0)
 
 
+class UnusableWork(Message):
+    """A training image that was left out, named as in `download`, and the code of why."""
+
+    name: str = Field(max_length=40, examples=["work-003"])
+    code: str = Field(max_length=40, examples=["IMAGE_BLANK"])
+
+
 class LossPoint(Message):
     """Real losses at one step; `held_out_loss` only where it was measured."""
 
@@ -138,6 +154,7 @@ class TrainProgress(Report):
     loss_points: list[LossPoint] = []
     sample_keys: list[str] = Field(default=[], max_length=60)
     checkpoint_key: str | None = None
+    unusable_works: list[UnusableWork] = Field(default=[], max_length=100)
     slice_ended: bool = False
 
 
@@ -160,6 +177,7 @@ class TrainResult(Report):
     style_id: int
     model_path: Key
     adapter_sha256: Sha256
+    base_model_sha256: Sha256 | None = None
     training_metric: dict[str, float] = {}
     sample_keys: list[str] = Field(default=[], max_length=60)
 
@@ -173,11 +191,12 @@ class RenderFailure(Report):
 
 
 class TrainFailure(Report):
-    """An attempt that failed, with its cause."""
+    """An attempt that failed, with its cause and the works that could not be used."""
 
     style_id: int
     error_code: Cause
     error_message: str = Field("", max_length=2000)
+    unusable_works: list[UnusableWork] = Field(default=[], max_length=100)
 
 
 class Answer(Message):

@@ -26,6 +26,7 @@ from tasks.messages import (
     Claim,
     ClaimedJob,
     Kind,
+    LoadedBaseModel,
     Message,
     RenderFailure,
     TrainFailure,
@@ -141,6 +142,7 @@ class WorkerApi:
         job_id: int | None,
         limit: int = 1,
         base_model: str | None = None,
+        base_model_sha256: str | None = None,
         batch_of: int | None = None,
     ) -> list[ClaimedJob]:
         """Return leased jobs: the one named or else the oldest due one, and what goes with it.
@@ -155,6 +157,7 @@ class WorkerApi:
             max=limit,
             job_id=job_id,
             base_model=base_model,
+            base_model_sha256=base_model_sha256,
             batch_of=batch_of,
         )
         try:
@@ -174,6 +177,13 @@ class WorkerApi:
                 log.info("job claimed", fence=job.fence)
         failpoint("after_claim")
         return jobs
+
+    def note_base_model(self, name: str, sha256: str) -> None:
+        """Tell which weights are loaded, so that no style of others is sold. Raises HTTPError.
+
+        Every claim says it too: this is only sooner.
+        """
+        self._send("POST", "/base-models", LoadedBaseModel(name=name, sha256=sha256))
 
     def progress(self, report: Message) -> Answer:
         """Report progress; the answer says whether the work was canceled or lost."""
@@ -234,6 +244,8 @@ class WorkerApi:
             headers={"X-Request-ID": request_id} if request_id else None,
         )
         response.raise_for_status()
+        if response.status_code == httpx.codes.NO_CONTENT:
+            return {}
         data: dict[str, Any] = response.json()["data"]
         return data
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import json
+import struct
 from itertools import count
 
 from PIL import Image, ImageDraw
@@ -17,7 +19,19 @@ from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import generations, ledger
 from webapp.domain.services.ledger_check import INVARIANTS
 
-ADAPTER = b"the adapter of a style"
+BASE_SHA256 = hashlib.sha256(b"the weights of the base model").hexdigest()
+
+
+def adapter(*numbers: float, base_model_sha256: str = BASE_SHA256) -> bytes:
+    """A style file in the layout of safetensors, with one tensor."""
+    data = struct.pack(f"<{len(numbers)}f", *numbers)
+    tensor = {"dtype": "F32", "shape": [len(numbers)], "data_offsets": [0, len(data)]}
+    metadata = {"base_model_sha256": base_model_sha256}
+    header = json.dumps({"__metadata__": metadata, "unet.a.lora_A.weight": tensor}).encode()
+    return struct.pack("<Q", len(header)) + header + data
+
+
+ADAPTER = adapter(1.0, -2.5, 0.0)
 ADAPTER_SHA256 = hashlib.sha256(ADAPTER).hexdigest()
 _numbers = count(1)
 

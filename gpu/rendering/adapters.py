@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import struct
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from safetensors.torch import load as load_safetensors
 
 from gpu.base_models.lora import adapter_shapes
 from gpu.base_models.model import BaseModel
-from gpu.errors import AdapterMismatch
+from gpu.errors import AdapterMismatch, StyleOutdated
 
 _HEADER_LENGTH_BYTES = 8
 _MAX_HEADER_BYTES = 8 << 20  # about ten times what a large base model's adapter needs
@@ -42,8 +43,8 @@ def read_adapter(path: Path, sha256: str, base: BaseModel) -> Adapter:
     """Read a style file and prove that it is the one asked for and fits this base model.
 
     The bytes are read once, so what was hashed is what is loaded. Raises `AdapterMismatch` for
-    an absent file, another hash, a malformed header, another base model, wrong layers or shapes,
-    and values that are not finite.
+    an absent file, another hash, a malformed header, wrong layers or shapes, and values that are
+    not finite in the precision of the base model; `StyleOutdated` for a style of another one.
     """
     try:
         if path.stat().st_size > base.spec.max_adapter_bytes:
@@ -55,15 +56,22 @@ def read_adapter(path: Path, sha256: str, base: BaseModel) -> Adapter:
     if found != sha256:
         raise AdapterMismatch(f"style file has hash {found}, expected {sha256}")
     metadata = _read_metadata(content)
-    if metadata.get("base_model_sha256") != base.sha256:
-        raise AdapterMismatch("the style was trained on another base model")
+    if "base_model_sha256" not in metadata:
+        raise AdapterMismatch("style file names no base model")
+    if metadata["base_model_sha256"] != base.sha256:
+        raise StyleOutdated("the style was trained on another base model")
     try:
         tensors = load_safetensors(content)
         rank, alpha = int(metadata["rank"]), float(metadata["alpha"])
     except (SafetensorError, KeyError, ValueError) as error:
         raise AdapterMismatch(f"style file is damaged: {error}") from error
+    if not math.isfinite(alpha):
+        raise AdapterMismatch(f"alpha is {alpha}")
     _check_tensors(tensors, rank, base)
     ready = {name: tensor.to(base.device, base.dtype) for name, tensor in tensors.items()}
+    for name, tensor in ready.items():
+        if not bool(torch.isfinite(tensor).all()):  # large numbers are infinite in fp16
+            raise AdapterMismatch(f"{name} holds values that are not finite numbers")
     return Adapter(sha256=sha256, tensors=ready, rank=rank, alpha=alpha, metadata=metadata)
 
 
@@ -90,8 +98,8 @@ def _check_tensors(tensors: Mapping[str, torch.Tensor], rank: int, base: BaseMod
     for name, tensor in tensors.items():
         if tuple(tensor.shape) != expected[name]:
             raise AdapterMismatch(f"{name} has shape {tuple(tensor.shape)}")
-        if not tensor.is_floating_point() or not bool(torch.isfinite(tensor).all()):
-            raise AdapterMismatch(f"{name} holds values that are not finite numbers")
+        if not tensor.is_floating_point():
+            raise AdapterMismatch(f"{name} holds no floating-point numbers")
 
 
 class AdapterMemory:
@@ -102,7 +110,7 @@ class AdapterMemory:
         self._adapters: OrderedDict[str, Adapter] = OrderedDict()
 
     def get(self, path: Path, sha256: str, base: BaseModel) -> Adapter:
-        """The style with this hash, from memory or from its file; raises `AdapterMismatch`."""
+        """The style with this hash, from memory or its file; raises what `read_adapter` does."""
         if sha256 in self._adapters:
             self._adapters.move_to_end(sha256)
             return self._adapters[sha256]

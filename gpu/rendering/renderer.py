@@ -87,6 +87,11 @@ class Renderer:
         """Load a base model once per process; raises `ModelMissing`."""
         return cls(load_base_model(base_model, device=device, dtype=dtype))
 
+    @property
+    def base_model_sha256(self) -> str:
+        """Of the weights that are loaded: only styles trained on them can be drawn."""
+        return self.base.sha256
+
     def render(
         self,
         requests: Sequence[RenderRequest],

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gpu.base_models.spec import BaseModelSpec
+from gpu.errors import UnusableWork
 
 MIN_WORKS = 2  # one to learn from and one held out; the platform asks for more
 MIN_STEPS = 1
@@ -23,7 +24,8 @@ class TrainingWork:
 class TrainingConfig:
     """Everything a training depends on; `None` means what suits the base model and the works.
 
-    `trigger` is the word that will stand for the style. `metadata` is written into the style file
+    `trigger` is the word that will stand for the style. Works that cannot be used are left out, as
+    long as `least_works` can be. `metadata` is written into the style file
     (licence, style id, …). `recipe_changes` are numbers of the `Recipe` to be other than decided,
     for experiments. With `slice_seconds` the training returns a checkpoint at the first
     boundary after that time, and `resume_from` continues it.
@@ -46,6 +48,7 @@ class TrainingConfig:
     metadata: Mapping[str, str] = field(default_factory=dict)
     horizontal_flip: bool = False
     noise_offset: float = 0.0
+    least_works: int = MIN_WORKS
     recipe_changes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -58,6 +61,8 @@ class TrainingConfig:
             "rank": self.rank,
             "checkpoint_every_steps": self.checkpoint_every_steps,
         }
+        if self.least_works < MIN_WORKS:
+            raise ValueError(f"least_works: must be at least {MIN_WORKS}")
         for name, count in counts.items():
             if count is not None and count < 1:
                 raise ValueError(f"{name}: must be at least 1")
@@ -117,8 +122,8 @@ def decide_recipe(config: TrainingConfig, spec: BaseModelSpec) -> Recipe:
 class TrainingProgress:
     """Where a training stands; losses are measured, `None` until there is one.
 
-    `estimated_seconds` is the time left. Paths are set on the report of the checkpoint that
-    wrote them.
+    `estimated_seconds` is the time left, `None` until enough was measured to tell. Paths are set on
+    the report of the checkpoint that wrote them. `unusable_works` are those that were left out.
     """
 
     step: int
@@ -126,11 +131,12 @@ class TrainingProgress:
     epoch: int
     total_epochs: int
     percent: float
-    estimated_seconds: float
+    estimated_seconds: float | None
     loss: float | None
     held_out_loss: float | None
     new_sample_paths: tuple[Path, ...]
     checkpoint_path: Path | None
+    unusable_works: tuple[UnusableWork, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,6 +162,7 @@ class TrainedStyle:
 
     adapter_path: Path
     adapter_sha256: str
+    base_model_sha256: str
     loss_history: tuple[float, ...]
     held_out_history: tuple[tuple[int, float], ...]
     sample_paths: tuple[Path, ...]

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import math
+import time
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +13,10 @@ import torch
 from PIL import Image
 
 from gpu.base_models.model import BaseModel
-from gpu.errors import Stopped
+from gpu.errors import Stopped, TrainingDiverged, UnusableWork
 from gpu.randomness import named_seed
 from gpu.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
-from gpu.training.dataset import Dataset, cache_dataset
+from gpu.training.dataset import Dataset, cache_dataset, encode_works
 from gpu.training.diffusion import NoisyBatch, Objective
 from gpu.training.held_out import HeldOut
 from gpu.training.learner import Learner, Lesson
@@ -28,7 +31,7 @@ from gpu.training.recipe import (
 from gpu.training.reporting import Reporter
 from gpu.training.samples import Drawing, choose_sample_prompts, save_samples
 from gpu.training.schedule import Row, learning_rate_at, plan_steps, should_stop_early
-from gpu.training.style_file import style_metadata, write_style
+from gpu.training.style_file import refuse_non_finite, style_metadata, write_style
 
 # A lesson is answered with its loss, still on the device; a drawing with its pictures.
 Turns = Generator[Lesson | Drawing, Any, TrainedStyle | TrainingCheckpoint]
@@ -40,9 +43,13 @@ def begin_training(order: TrainingOrder, base: BaseModel) -> Turns:
 
     Raises what `train` raises, but for memory.
     """
+    started = time.monotonic()
+    works, unusable = encode_works(order.config, base)
+    order = replace(order, config=replace(order.config, works=tuple(each.work for each in works)))
     recipe = decide_recipe(order.config, base.spec)
-    dataset = cache_dataset(order.config, recipe, base)
-    return (yield from _Run(order, recipe, base, dataset).turns())
+    dataset = cache_dataset(order.config, recipe, base, works)
+    run = _Run(order, recipe, base, dataset)
+    return (yield from run.turns(started=started, unusable=unusable))
 
 
 def fingerprint(config: TrainingConfig, recipe: Recipe, base: BaseModel, data_sha256: str) -> str:
@@ -70,14 +77,19 @@ class _Run:
         self._seconds_before = self._state.seconds
         self._unread: list[torch.Tensor] = []
 
-    def turns(self) -> Turns:
+    def turns(self, *, started: float, unusable: tuple[UnusableWork, ...]) -> Turns:
         """Lessons and drawings until done, stopped, or out of time for this slice."""
         recipe, state = self._recipe, self._state
-        reporter = Reporter(
-            self._order.on_progress, recipe, len(self._dataset.training), state.step
-        )
         if not state.held_out:
             state.held_out.append((0, self._measure()))
+        reporter = Reporter(
+            self._order.on_progress,
+            recipe,
+            len(self._dataset.training),
+            started=started,
+            slice_seconds=self._config.slice_seconds,
+            unusable_works=unusable,
+        )
         self._report(reporter)  # caching may have taken a while: say that learning begins
         is_done = self._is_done()
         while not is_done:
@@ -86,6 +98,8 @@ class _Run:
             rate = learning_rate_at(state.step, recipe)
             self._unread.append((yield Lesson(self._learner, self._batch(state.step), rate)))
             state.step += 1
+            reporter.step_done(state.step)
+            self._refuse_divergence()
             if state.step % recipe.checkpoint_every_steps and state.step < recipe.steps:
                 if reporter.is_due():
                     self._report(reporter)
@@ -116,12 +130,33 @@ class _Run:
         return self._objective.draw(latents, text, (self._config.seed, "noise", step))
 
     def _measure(self) -> float:
-        return self._held_out.measure(self._base, self._learner.adapter, self._learner.micro_batch)
+        loss = self._held_out.measure(self._base, self._learner.adapter, self._learner.micro_batch)
+        if not math.isfinite(loss):
+            raise TrainingDiverged(f"the held-out loss is {loss} after step {self._state.step}")
+        return loss
+
+    def _refuse_divergence(self) -> None:
+        """Raise `TrainingDiverged` when the loss of the last step is no finite number.
+
+        On a GPU it is read one step later: by then it is computed, and nobody waits for it. Before
+        anything is saved, `_read_losses` looks at all of them.
+        """
+        behind = 0 if self._base.device.type == "cpu" else 1
+        if len(self._unread) > behind:
+            step = self._state.step - behind
+            self._check_finite(float(self._unread[-1 - behind]), step)
+
+    def _check_finite(self, loss: float, step: int) -> None:
+        if not math.isfinite(loss):
+            raise TrainingDiverged(f"the loss of step {step} is {loss}")
 
     def _read_losses(self) -> float | None:
         """Fetch the losses still on the device, and average the last ones."""
         if self._unread:
-            self._state.losses.extend(torch.stack(self._unread).tolist())
+            losses = torch.stack(self._unread).tolist()
+            for step, loss in enumerate(losses, self._state.step - len(losses) + 1):
+                self._check_finite(loss, step)
+            self._state.losses.extend(losses)
             self._unread.clear()
         recent = self._state.losses[-_LOSS_WINDOW:]
         return sum(recent) / len(recent) if recent else None
@@ -148,6 +183,7 @@ class _Run:
         state, output = self._state, self._config.output_dir
         loss = self._read_losses()
         state.held_out.append((state.step, self._measure()))
+        refuse_non_finite(self._learner.weights)
         samples = save_samples(pictures, output / "samples", state.step)
         state.samples.extend(path.name for path in samples)
         state.seconds = self._seconds_before + reporter.elapsed
@@ -191,6 +227,7 @@ class _Run:
         return TrainedStyle(
             adapter_path=path,
             adapter_sha256=sha256,
+            base_model_sha256=self._base.sha256,
             loss_history=tuple(state.losses),
             held_out_history=tuple(state.held_out),
             sample_paths=self._samples_here(),

@@ -12,6 +12,7 @@ from safetensors.torch import save
 
 from gpu.base_models.lora import FILE_PREFIX
 from gpu.base_models.model import BaseModel
+from gpu.errors import TrainingDiverged
 from gpu.training.recipe import Recipe
 
 _LENGTH_BYTES = 8
@@ -38,10 +39,21 @@ def style_metadata(
     }
 
 
+def refuse_non_finite(weights: Mapping[str, torch.nn.Parameter]) -> None:
+    """Raise `TrainingDiverged` naming the first weight that holds no finite number."""
+    for name, value in weights.items():
+        if not bool(torch.isfinite(value).all()):
+            raise TrainingDiverged(f"{name} holds values that are not finite numbers")
+
+
 def write_style(
     path: Path, weights: Mapping[str, torch.nn.Parameter], metadata: Mapping[str, str]
 ) -> str:
-    """Write the adapter so that `load_lora_weights` reads it too; returns the file's sha256."""
+    """Write the adapter so that `load_lora_weights` reads it too; returns the file's sha256.
+
+    Raises `TrainingDiverged` for weights that are not finite; then nothing is written.
+    """
+    refuse_non_finite(weights)
     layers = sorted({name.removeprefix(FILE_PREFIX).split(".lora_")[0] for name in weights})
     peft_config = {
         f"{FILE_PREFIX}r": int(metadata["rank"]),

@@ -56,7 +56,7 @@ def train(
 
     The same config on the same kind of device gives the same style, in one go or in slices.
     Raises `LowQualityData`, `ModelMissing`, `AdapterMismatch` (a foreign or damaged checkpoint),
-    `GpuOutOfMemory`, and `Stopped` when `should_stop` says so.
+    `GpuOutOfMemory`, `TrainingDiverged`, and `Stopped` when `should_stop` says so.
     """
     (outcome,) = train_together([TrainingOrder(config, on_progress, should_stop)])
     if isinstance(outcome, EngineError):

@@ -7,6 +7,7 @@ from gpu.signature.embed import thumbnail
 from tasks.on_cpu.signing import open_png, read_proven, sign
 from tasks.on_cpu.step import StepError, begin, storage, verdict
 from tasks.task import task
+from webapp.domain import style_files
 from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.storage import ObjectMissing
 from webapp.domain.identifiers import object_key
@@ -27,12 +28,7 @@ def publish_style(*, job_id: int) -> None:
     with verdict(lease):
         with unit_of_work() as session:
             publication = training.publication(session, lease)
-        read_proven(
-            publication.adapter_key,
-            publication.adapter_sha256,
-            missing="NETWORK",
-            changed="ADAPTER_MISMATCH",
-        )
+        _prove(publication.adapter_key, publication.adapter_sha256)
         samples = _signed_samples(publication)
         sample_keys = [_put(sample, SAMPLE_SIDE, "samples") for sample in samples]
         thumbnail_key = _put(samples[-1], THUMBNAIL_SIDE, "thumbnails")
@@ -40,6 +36,17 @@ def publish_style(*, job_id: int) -> None:
             training.publish(
                 session, publication, sample_keys=sample_keys, thumbnail_key=thumbnail_key
             )
+
+
+def _prove(key: str, sha256: str) -> None:
+    """Raise StepError unless the adapter is the one that was trained and all numbers are finite."""
+    adapter = read_proven(key, sha256, missing="NETWORK", changed="ADAPTER_MISMATCH")
+    try:
+        style_files.inspect(adapter)
+    except style_files.NonFiniteStyleFile as error:
+        raise StepError("TRAINING_DIVERGED", f"{key}: {error}") from error
+    except style_files.DamagedStyleFile as error:
+        raise StepError("ADAPTER_MISMATCH", f"{key}: {error}") from error
 
 
 def _signed_samples(publication: Publication) -> list[Image.Image]:

@@ -1,4 +1,10 @@
-"""Validate: decode every uploaded work under limits, keep a clean copy, judge duplicates."""
+"""Validate: decode every uploaded work under limits, keep a clean copy, judge twins.
+
+Equal pixels refuse the second work. One that is only nearly the same is left out with a warning,
+and its clean copy kept, unless its artist has said that such works are all to be used.
+"""
+
+from dataclasses import replace
 
 from celery_config import TaskName
 from tasks.on_cpu.step import begin, storage, verdict
@@ -8,6 +14,7 @@ from webapp.domain.db import unit_of_work
 from webapp.domain.identifiers import object_key
 from webapp.domain.image_processes import sanitise_many_in_subprocess
 from webapp.domain.services import training
+from webapp.domain.services.artworks import SIMILAR
 from webapp.domain.services.training import Upload, Verdict
 
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png"}
@@ -22,7 +29,8 @@ def validate_uploads(*, job_id: int) -> None:
     with verdict(lease):
         with unit_of_work() as session:
             uploads = training.uploads_to_validate(session, lease)
-        verdicts = _judge(uploads)
+            accepts_similar = training.accepts_similar(session, lease)
+        verdicts = _judge(uploads, accepts_similar=accepts_similar)
         with unit_of_work() as session:
             is_mine = training.record_verdicts(session, lease, verdicts)
         if not is_mine:
@@ -32,8 +40,8 @@ def validate_uploads(*, job_id: int) -> None:
                 storage().delete(upload.key)  # original bytes are never kept
 
 
-def _judge(uploads: list[Upload]) -> list[Verdict]:
-    """Return one verdict per upload; clean copies of the good ones are stored."""
+def _judge(uploads: list[Upload], *, accepts_similar: bool) -> list[Verdict]:
+    """Return one verdict per upload; clean copies of the good and the similar ones are stored."""
     # A presigned PUT cannot limit size, so an oversized object is never read.
     verdicts = {upload.artwork_id: _verdict_by_size(upload) for upload in uploads}
     readable = [upload for upload in uploads if verdicts[upload.artwork_id] is None]
@@ -41,15 +49,22 @@ def _judge(uploads: list[Upload]) -> list[Verdict]:
         image_processes.Upload(storage().get(upload.key), images.TRAINING_IMAGE)
         for upload in readable
     )
-    kept_hashes: list[str] = []
+    seen: dict[str, int] = {}  # pixels, and which work has them
+    used: list[tuple[str, int]] = []  # perceptual hashes, and whose they are
     for upload, result in zip(readable, decoded, strict=True):
         if isinstance(result, images.BadImage):
             judged = Verdict(upload.artwork_id, code=result.code)
-        elif any(images.near(result.perceptual_hash, twin) for twin in kept_hashes):
-            judged = Verdict(upload.artwork_id, code="DUPLICATE_IMAGE")
+        elif result.pixel_sha256 in seen:
+            twin = seen[result.pixel_sha256]
+            judged = Verdict(upload.artwork_id, code="DUPLICATE_IMAGE", twin_idx=twin)
         else:
-            kept_hashes.append(result.perceptual_hash)
-            judged = _keep(upload, result)
+            seen[result.pixel_sha256] = upload.idx
+            twins = (idx for each, idx in used if images.near(result.perceptual_hash, each))
+            judged = replace(_keep(upload, result), twin_idx=next(twins, None))
+            if judged.twin_idx is not None and not accepts_similar:
+                judged = replace(judged, code=SIMILAR)
+            else:
+                used.append((result.perceptual_hash, upload.idx))
         verdicts[upload.artwork_id] = judged
     return [judged for judged in verdicts.values() if judged is not None]
 

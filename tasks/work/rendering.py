@@ -47,7 +47,7 @@ def render_batch(*, job_id: int | None = None) -> bool:
     base_model = worker_settings().base_model
     renderer = renderer_for(base_model)  # loaded before, not under, the lease
     api = worker_api()
-    jobs = _claim_batch(api, job_id, base_model)
+    jobs = _claim_batch(api, job_id, base_model, renderer.base_model_sha256)
     if not jobs:
         return False  # nothing waits, or someone else has the work
     adapter_files().make_room()
@@ -74,14 +74,21 @@ def render_batch(*, job_id: int | None = None) -> bool:
     return True
 
 
-def _claim_batch(api: WorkerApi, job_id: int | None, base_model: str) -> list[ClaimedJob]:
+def _claim_batch(
+    api: WorkerApi, job_id: int | None, base_model: str, sha256: str
+) -> list[ClaimedJob]:
     """Claim a job and its batch; one that is not full waits a moment for more.
 
     Orders that come together are heard of one after the other: without the moment the first would
     be drawn alone, and the others after it. Who finds nothing does not wait.
     """
     settings = worker_settings()
-    jobs = api.claim(job_id=job_id, limit=settings.render_batch_size, base_model=base_model)
+    jobs = api.claim(
+        job_id=job_id,
+        limit=settings.render_batch_size,
+        base_model=base_model,
+        base_model_sha256=sha256,
+    )
     room = settings.render_batch_size - len(jobs)
     if not jobs or not room or not settings.render_wait_seconds:
         return jobs

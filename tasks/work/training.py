@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,11 +19,13 @@ from tasks.messages import (
     TrainProgress,
     TrainProgressBody,
     TrainResult,
+    UnusableWork,
 )
 from tasks.worker_api import ResultRejectedError, WorkerApi, about, cause_of, worker_settings
 
 if TYPE_CHECKING:
     from gpu.errors import EngineError
+    from gpu.errors import UnusableWork as EngineUnusableWork
     from gpu.training.recipe import TrainedStyle, TrainingCheckpoint, TrainingProgress
     from gpu.training.trainer import TrainingOrder
 
@@ -81,15 +83,24 @@ class Training:
         self._sample_keys: list[str] = []
         self._free = [job.upload[name] for name in sorted(job.upload) if "sample" in name]
         self._reported = float("-inf")
+        self._gone: list[UnusableWork] = []
+        self._unusable: list[UnusableWork] = []
         self._body = TrainProgressBody(current_epoch=0, total_epochs=1, progress_percent=0)
 
     def fetch(self) -> bool:
-        """Download works and checkpoint; a failed download fails this training only."""
+        """Download works and checkpoint; a failed download fails this training only.
+
+        A work that is gone from storage is left out, as one that cannot be read is.
+        """
+        works = {work.name for work in self._wish.works}
         self.folder.mkdir(parents=True)
         for name, url in self._job.download.items():
             try:
                 self._paths[name] = self._api.download(url, self.folder / name)
             except httpx.HTTPError as error:
+                if name in works and _is_gone(error):
+                    self._gone.append(UnusableWork(name=name, code="IMAGE_CORRUPT"))
+                    continue
                 self.fail(_verdict(name, error))
                 return False
         return True
@@ -105,12 +116,14 @@ class Training:
             works=tuple(
                 TrainingWork(path=self._paths[work.name], tags=tuple(work.tags))
                 for work in wish.works
+                if work.name in self._paths
             ),
             trigger=wish.trigger,
             output_dir=self.folder / "out",
             seed=wish.seed,
             resume_from=self._paths.get("checkpoint"),
             slice_seconds=wish.slice_seconds,
+            least_works=wish.least_works,
             metadata=wish.metadata,
         )
         return TrainingOrder(config, self._on_progress, self._should_stop)
@@ -144,6 +157,7 @@ class Training:
             fence=self._job.fence,
             error_code=cause,
             error_message=message[:2000],
+            unusable_works=self._gone + _named(getattr(error, "unusable", ())),
         )
         with about(self._job):
             self._api.fail(failure)
@@ -169,8 +183,9 @@ class Training:
             current_epoch=progress.epoch,
             total_epochs=progress.total_epochs,
             progress_percent=min(99, int(progress.percent)),
-            estimated_seconds=round(progress.estimated_seconds),
+            estimated_seconds=_rounded(progress.estimated_seconds),
         )
+        self._unusable = self._gone + _named(progress.unusable_works)
         points = []
         if progress.loss is not None:
             # Held-out loss is measured at checkpoints only; between them it is the last one.
@@ -194,6 +209,7 @@ class Training:
             loss_points=points,
             sample_keys=samples,
             checkpoint_key=checkpoint_key,
+            unusable_works=self._unusable,
             slice_ended=slice_ended,
         )
         with about(self._job):
@@ -226,6 +242,7 @@ class Training:
             fence=self._job.fence,
             model_path=place.key,
             adapter_sha256=style.adapter_sha256,
+            base_model_sha256=style.base_model_sha256,
             training_metric={
                 "loss": style.final_loss,
                 "held_out_loss": style.held_out_loss,
@@ -239,11 +256,23 @@ class Training:
             self._api.complete(result)
 
 
+def _named(unusable: "Iterable[EngineUnusableWork]") -> list[UnusableWork]:
+    return [UnusableWork(name=work.name, code=work.code) for work in unusable]
+
+
+def _rounded(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds)
+
+
 def _verdict(name: str, error: httpx.HTTPError) -> Exception:
     """What a failed download means: a checkpoint that is gone will not come back."""
     from gpu.errors import AdapterMismatch
 
-    status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
-    if name == "checkpoint" and status == httpx.codes.NOT_FOUND:
+    if name == "checkpoint" and _is_gone(error):
         return AdapterMismatch("the checkpoint is gone")
     return error
+
+
+def _is_gone(error: httpx.HTTPError) -> bool:
+    is_answer = isinstance(error, httpx.HTTPStatusError)
+    return is_answer and error.response.status_code == httpx.codes.NOT_FOUND

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(sys.executable).parent / "lint-imports"
-PACKAGES = ("webapp", "tasks", "gpu")
+PACKAGES = ("webapp", "tasks", "gpu", "imaging")
 # One line that breaks each contract: where it is written, and what the linter must say.
 BREACHES = {
     "engine": ("gpu/device.py", "import webapp.domain.db", "gpu.device -> webapp.domain.db"),
@@ -26,6 +26,7 @@ BREACHES = {
         "tasks.work.training -> celery_config",
     ),
     "signature": ("gpu/signature/ink.py", "import torch", "gpu.signature.ink -> torch"),
+    "imaging": ("imaging/framing.py", "import torch", "imaging.framing -> torch"),
     "gpu-worker": (
         "tasks/on_gpu/render_images.py",
         "from webapp.domain import jobs",

@@ -9,7 +9,7 @@ import pytest
 from webapp.domain.errors import DomainError
 
 ROOT = Path(__file__).parents[2]
-PRODUCT = ("webapp", "tasks", "gpu")
+PRODUCT = ("webapp", "tasks", "gpu", "imaging")
 MAX_LINES = 400
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
 SENDERS = {"send_task", "delay", "apply_async"}

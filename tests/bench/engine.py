@@ -29,7 +29,7 @@ from gpu.base_models.registry import load_base_model
 from gpu.pretrain.styles import Style, draw_artist_works
 from gpu.rendering.adapters import AdapterMemory
 from gpu.rendering.renderer import RenderedImage, Renderer, RenderRequest
-from gpu.training.dataset import cache_dataset, split_held_out
+from gpu.training.dataset import cache_dataset, encode_works, split_held_out
 from gpu.training.diffusion import Objective
 from gpu.training.held_out import HeldOut
 from gpu.training.learner import Classroom, Learner, Lesson
@@ -118,7 +118,7 @@ class Bench:
         config = self._config("single", seed=1, steps=steps * (self._sizes.pairs + 1))
         recipe = decide_recipe(config, base.spec)
         began = time.perf_counter()
-        dataset = cache_dataset(config, recipe, base)
+        dataset = cache_dataset(config, recipe, base, encode_works(config, base)[0])
         caching = time.perf_counter() - began
         objective = Objective.of(base, min_snr_gamma=recipe.min_snr_gamma, noise_offset=0.0)
         held_out = HeldOut.of(dataset, objective, config.seed, base.device)

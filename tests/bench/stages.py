@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from gpu.base_models.model import BaseModel
 from gpu.rendering.adapters import AdapterMemory
 from gpu.training.checkpoint import save_checkpoint
-from gpu.training.dataset import cache_dataset
+from gpu.training.dataset import encode_works
 from gpu.training.diffusion import Objective
 from gpu.training.held_out import HeldOut
 from gpu.training.learner import Classroom, Learner
@@ -28,7 +28,7 @@ RENDERING = {
     "decoding": BaseModel.decode_latents,
 }
 TRAINING = {
-    "caching of works": cache_dataset,
+    "caching of works": encode_works,
     "noise": Objective.draw,
     "forward": Classroom.learn,  # less the two that follow, which it calls
     "backward": torch.Tensor.backward,

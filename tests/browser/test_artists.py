@@ -4,6 +4,7 @@ import re
 import secrets
 
 import pytest
+from PIL import Image, ImageDraw
 from playwright.sync_api import expect
 
 from tests.browser.visitor import PHONE
@@ -170,3 +171,48 @@ def let_through(count):
         return route.continue_()
 
     return cut
+
+
+def series(number):
+    """One work of a series: the same scene, with another small mark."""
+    image = scene(640, 640, seed=77)
+    ImageDraw.Draw(image).rectangle((300, 300, 310 + 2 * number, 310), fill="black")
+    return file(f"series-{number}.png", encoded(image))
+
+
+def on_clear(ink):
+    """A ring on a clear sheet, or nothing."""
+    image = Image.new("RGBA", (640, 640), (255, 255, 255, 0))
+    if ink:
+        ImageDraw.Draw(image).ellipse((100, 100, 500, 500), outline=ink, width=40)
+    return encoded(image)
+
+
+@pytest.mark.parametrize("size,language", [(PHONE, "en")])
+def test_works_are_judged_at_once_as_the_server_will_judge_them(artist):
+    page = artist.page
+    artist.open("/studio/new")
+    page.locator("#files").set_input_files(
+        [
+            file("white ink.png", on_clear("white")),
+            file("nothing.png", on_clear(None)),
+            file("ribbon.png", encoded(scene(8704, 512, seed=3))),
+            *(series(number) for number in range(10)),
+        ]
+    )
+    expect(tiles(artist)).to_have_count(13)
+    expect(tiles(artist, ".bad")).to_have_count(2)
+    expect(tiles(artist).nth(1)).to_contain_text(artist.words("Blank: nothing is visible"))
+    expect(tiles(artist).nth(2)).to_contain_text(artist.words("More than 16 times as long as wide"))
+    similar = artist.words("Nearly the same as %(file)s", file="series-0.png")
+    expect(tiles(artist).nth(12)).to_contain_text(similar)
+    artist.button("Remove %(file)s", file="nothing.png").click()
+    artist.button("Remove %(file)s", file="ribbon.png").click()
+    for_reasons = "%(good)s good, %(bad)s with a problem · at least %(least)s are needed"
+    expect(artist.text(for_reasons, good=2, bad=0, least=10)).to_be_visible()
+    artist.field("Use them all: each is a work of its own").check()
+    expect(artist.text(for_reasons, good=11, bad=0, least=10)).to_be_visible()
+    page.reload()
+    expect(artist.field("Use them all: each is a work of its own")).to_be_checked()
+    artist.button("On to the words").click()
+    expect(artist.heading("What is on them")).to_be_visible()

@@ -20,6 +20,8 @@ def picture(width: int, height: int) -> Image.Image:
 class FastRenderer:
     """Draws the same picture for everybody, at once."""
 
+    base_model_sha256 = "0" * 64
+
     def render(self, requests, *, on_step, should_stop) -> list[RenderedImage]:
         for step in range(1, STEPS + 1):
             if requests:

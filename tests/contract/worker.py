@@ -1,6 +1,7 @@
 """A simulated GPU worker: claims, uploads a canned result and reports, by HTTP alone."""
 
 import hashlib
+import struct
 from typing import Any, Self
 
 import httpx
@@ -8,7 +9,9 @@ import httpx
 from tests.images import encoded, scene
 from tests.waiting import wait_for
 
-ADAPTER = b"what a training would have made"
+_TENSOR = b'{"unet.a.lora_A.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+# What a training would have made: a style file of one number.
+ADAPTER = struct.pack("<Q", len(_TENSOR)) + _TENSOR + bytes(4)
 PNG = {"Content-Type": "image/png"}
 
 

@@ -8,6 +8,8 @@ def test_every_failure_has_a_cause_of_its_own():
         "GPU_OOM",
         "MODEL_MISSING",
         "ADAPTER_MISMATCH",
+        "STYLE_OUTDATED",
+        "TRAINING_DIVERGED",
         "INVALID_PROMPT",
         "SAFETY_BLOCKED",
         "STOPPED",

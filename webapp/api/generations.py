@@ -20,6 +20,7 @@ from webapp.domain.errors import (
     PriceChanged,
     StyleNotFound,
     StyleNotReady,
+    StyleOutdated,
     TagNotAllowed,
     Unauthorized,
 )
@@ -65,6 +66,7 @@ def images_asked_for() -> int:
         InsufficientTokens,
         StyleNotFound,
         StyleNotReady,
+        StyleOutdated,
         LicenseNotValid,
         PriceChanged,
         InvalidTagLanguage,

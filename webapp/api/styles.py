@@ -16,6 +16,7 @@ from webapp.domain.errors import (
     ImageResolutionTooLow,
     ImageSizeExceeded,
     ImageTooLargePixels,
+    ImageTooLong,
     InsufficientImages,
     InvalidImageFormat,
     InvalidTagLanguage,
@@ -67,6 +68,7 @@ BAD_IMAGES = (
     ImageResolutionTooLow,
     ImageTooLargePixels,
     ImageCorrupt,
+    ImageTooLong,
     DuplicateImage,
     InvalidTagLanguage,
     TagNotAllowed,
@@ -157,6 +159,7 @@ def _create_from_form(form: StyleForm) -> Response:
             uploaded=files,
             base_model=app_settings().base_model,
             request_id=g.request_id,
+            accept_similar=form.accept_similar,
         )
         return _view(db.session(), style.id)
 
@@ -173,6 +176,7 @@ def _create_from_json(body: DeclaredStyle) -> Response:
             new=_new(body),
             files=_declared(body.files),
             base_model=app_settings().base_model,
+            accept_similar=body.accept_similar,
         )
         return _with_uploads(style, uploads)
 
@@ -255,6 +259,7 @@ def retrain(style_id: int, form: RetrainForm | None, body: RetrainBody | None) -
         uploaded=files,
         files=_declared(body.files) if body is not None else [],
         request_id=g.request_id,
+        accept_similar=given.accept_similar,
     )
     if uploads:
         return envelope.success(_with_uploads(style, uploads))

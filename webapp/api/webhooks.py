@@ -11,13 +11,19 @@ from webapp.api.errors import answer as error_answer
 from webapp.api.operations import operation
 from webapp.domain.errors import GenerationNotFound, ResultRejected, StyleNotFound
 from webapp.domain.models.job import JobKind
-from webapp.domain.services import workers
+from webapp.domain.services import base_models, workers
 from webapp.domain.services.workers import WorkerAnswer
 from webapp.extensions import db, storage
 from webapp.schemas import webhooks as schemas
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
-TRAINING_DETAILS = {"loss_points", "sample_keys", "checkpoint_key", "slice_ended"}
+TRAINING_DETAILS = {
+    "loss_points",
+    "sample_keys",
+    "checkpoint_key",
+    "slice_ended",
+    "unusable_works",
+}
 
 
 @blueprint.post("/claim")
@@ -39,9 +45,19 @@ def claim(body: schemas.Claim) -> Response:
         limit=body.max,
         job_id=body.job_id,
         base_model=body.base_model,
+        base_model_sha256=body.base_model_sha256,
         batch_of=body.batch_of,
     )
     return envelope.success({"jobs": jobs})
+
+
+@blueprint.post("/base-models")
+@internal(RENDERER)
+@operation(status=204)
+def note_base_model(body: schemas.LoadedBaseModel) -> Response:
+    """Note which weights a renderer has loaded, before it claims anything."""
+    base_models.note(db.session(), body.name, body.sha256)
+    return envelope.no_content()
 
 
 @blueprint.patch("/training/progress")
@@ -153,6 +169,8 @@ def inference_failed(body: schemas.RenderFailure) -> Response:
 
 def take_render_failure(failure: schemas.RenderFailure) -> Response:
     """Record a rendering attempt that failed, whichever way the report came."""
+    if failure.error_code == base_models.CAUSE:
+        base_models.record_outdated(db.session(), storage(), failure.generation_id)
     return _answer(_failed(JobKind.GENERATION, failure.generation_id, failure))
 
 
@@ -168,6 +186,7 @@ def _failed(
         cause=failure.error_code.replace("\0", ""),
         # PostgreSQL takes no NUL, and a worker's message may be any bytes it met.
         message=failure.error_message.replace("\0", ""),
+        unusable_works=failure.model_dump().get("unusable_works"),
     )
 
 

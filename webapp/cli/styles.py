@@ -11,8 +11,8 @@ from webapp.cli.watching import Standing, watch
 from webapp.domain.db import unit_of_work
 from webapp.domain.errors import DomainError
 from webapp.domain.gateways.storage import Storage, configured_storage
-from webapp.domain.models.style import Style, TrainingStatus
-from webapp.domain.services import styles, training
+from webapp.domain.models.style import ArtworkStatus, Style, TrainingStatus
+from webapp.domain.services import artworks, styles, training
 from webapp.domain.services.artworks import UploadedImage
 from webapp.domain.settings import settings
 
@@ -27,10 +27,14 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 @click.option("--name", required=True, help="Name of the style, in English.")
 @click.option("--price", default=20, show_default=True, type=click.IntRange(1, 10_000))
 @click.option("--tags", default="", help="Tags of every image, separated by commas.")
-def train(folder: Path, email: str, name: str, price: int, tags: str) -> None:
+@click.option("--accept-similar", is_flag=True, help="Use works that look nearly the same too.")
+def train(
+    folder: Path, email: str, name: str, price: int, tags: str, *, accept_similar: bool
+) -> None:
     """Train a style on the 10 to 100 pictures of FOLDER.
 
-    Beside each picture a text file of the same name may hold its tags, separated by commas.
+    Beside each picture a text file of the same name may hold its tags, separated by commas. Works
+    that are left out are named, with what is wrong with them.
     """
     new = styles.NewStyle(name=name, description=name, price_tokens=price)
     works = [
@@ -49,10 +53,13 @@ def train(folder: Path, email: str, name: str, price: int, tags: str) -> None:
                 uploaded=works,
                 base_model=settings().base_model,
                 request_id="command-line",
+                accept_similar=accept_similar,
             ).id
     except DomainError as error:
         raise click.ClickException(f"{error.code} {error.details}") from error
     (end,) = watch(lambda: [_standing(style_id)])
+    for line in _left_out(style_id):
+        click.echo(line, err=True)
     if end.status != TrainingStatus.COMPLETED:
         raise click.ClickException(f"Style {style_id} ended as {end.status}.")
     click.echo(f"Style {style_id} is on sale.")
@@ -119,6 +126,18 @@ def _tags(path: Path, common: str) -> tuple[str, ...]:
     beside = path.with_suffix(".txt")
     text = beside.read_text(encoding="utf-8") if beside.exists() else ""
     return tuple(tag.strip() for tag in f"{common},{text}".split(",") if tag.strip())
+
+
+def _left_out(style_id: int) -> list[str]:
+    """Name each work that was not used, the code of why, and its twin where it has one."""
+    with unit_of_work() as session:
+        works = {work.idx: work for work in artworks.present(session, style_id)}
+        return [
+            f"Left out: {work.filename} {work.code}"
+            + (f" ({works[work.twin_idx].filename})" if work.twin_idx in works else "")
+            for work in works.values()
+            if work.status == ArtworkStatus.REJECTED
+        ]
 
 
 def _standing(style_id: int) -> Standing:

@@ -224,6 +224,11 @@ class StyleNotReady(DomainError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
+class StyleOutdated(DomainError):
+    code = "STYLE_OUTDATED"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
 class LicenseNotValid(DomainError):
     code = "LICENSE_NOT_VALID"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
@@ -253,6 +258,14 @@ class ImageTooLargePixels(ImageRefused):
 
 class ImageCorrupt(ImageRefused):
     code = "IMAGE_CORRUPT"
+
+
+class ImageTooLong(ImageRefused):
+    code = "IMAGE_TOO_LONG"
+
+
+class ImageBlank(ImageRefused):
+    code = "IMAGE_BLANK"
 
 
 class DuplicateImage(ImageRefused):

@@ -6,11 +6,10 @@ crash a decoder harms no one; `image_processes` is its other end.
 
 Both ways speak frames: eight bytes of length, big-endian, then that many bytes. A request is a
 frame of JSON (`limits`, `keep_alpha`) and a frame of file; an answer is a frame of JSON (either
-`format, width, height, perceptual_hash` or `code, actual, limit`) and a frame of file, which is
-empty for a bad image. One frame "ready" comes first. No pickle: neither end trusts the other.
+FACTS or `code, actual, limit`) and a frame of file, which is empty for a bad image. One frame
+"ready" comes first. No pickle: neither end trusts the other.
 """
 
-import dataclasses
 import hashlib
 import io
 import json
@@ -21,58 +20,45 @@ import sys
 from typing import Any, BinaryIO
 
 import imagehash
-import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
 
-from webapp.domain.images import (
-    BadImage,
-    ImageCode,
-    ImageLimits,
-    SafeImage,
-    inspect,
-    orientation,
-)
+from imaging.reading import is_blank, on_ground, read_picture
+from webapp.domain.images import BadImage, ImageCode, ImageLimits, SafeImage, inspect
 
 READY = b"ready"
 LENGTH_BYTES = 8
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-PROFILE_SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK"}
-SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I")
+STRIP_ROWS = 256
+FACTS = ("format", "width", "height", "perceptual_hash", "pixel_sha256")
 
 
 def sanitise(data: bytes, limits: ImageLimits, *, keep_alpha: bool = False) -> SafeImage:
     """Decode a file fully and write its picture anew: upright, 8-bit sRGB, nothing else kept.
 
-    The first frame is taken; transparency is laid on white unless `keep_alpha`; what is larger than
-    `limits.kept_side` is scaled down; a JPEG becomes a JPEG (quality 95, no chroma subsampling),
-    anything else a PNG.
+    The first frame is taken; transparency is laid on a ground that shows it unless `keep_alpha`;
+    what is larger than `limits.kept_side` is scaled down; a JPEG becomes a JPEG (quality 95, no
+    chroma subsampling), anything else a PNG.
 
-    Raises BadImage as `inspect` does, and IMAGE_CORRUPT for whatever does not decode to its end,
-    fails a checksum, or carries a colour profile or EXIF block that cannot be read: without them
-    the colours and the direction of the picture would be a guess.
+    Raises BadImage as `inspect` does; IMAGE_CORRUPT for pixels that are damaged or missing; and
+    IMAGE_BLANK where something must show and nothing does.
     """
     header = inspect(data, limits)
     try:
-        picture = _picture(data, header.format)
+        picture = read_picture(data, file_format=header.format, max_pixels=limits.max_pixels)
         if limits.kept_side is not None:
             picture.thumbnail((limits.kept_side, limits.kept_side), Image.Resampling.LANCZOS)
-        flat = _on_white(picture)
+        flat = on_ground(picture)
+        is_refused = limits.must_show and is_blank(flat)
         kept = picture if keep_alpha else flat
         file_format = "JPEG" if header.format == "JPEG" else "PNG"
         encoded = _encode(kept, file_format)
         fingerprint = perceptual_hash(flat)
     except Exception as error:
         raise BadImage(ImageCode.CORRUPT) from error
+    if is_refused:
+        raise BadImage(ImageCode.BLANK)
     digest = hashlib.sha256(encoded).hexdigest()
-    return SafeImage(encoded, file_format, kept.width, kept.height, digest, fingerprint)
+    size = kept.width, kept.height
+    return SafeImage(encoded, file_format, *size, digest, fingerprint, pixels_sha256(flat))
 
 
 def perceptual_hash(image: Image.Image) -> str:
@@ -80,70 +66,13 @@ def perceptual_hash(image: Image.Image) -> str:
     return str(imagehash.phash(image))
 
 
-def _picture(data: bytes, name: str) -> Image.Image:
-    """First frame as RGB, or RGBA where there is transparency: sRGB and upright."""
-    if name == "PNG":
-        # Decoding skips the checksums of pixel chunks; this reads all, and needs its own opening.
-        Image.open(io.BytesIO(data), formats=(name,)).verify()
-    with Image.open(io.BytesIO(data), formats=(name,)) as image:
-        turn = UPRIGHT.get(orientation(image))
-        image.load()
-        colour, alpha = _split(image)
-        picture = _to_srgb(colour, image.info.get("icc_profile"))
-    if alpha is not None and alpha.getextrema() != (255, 255):
-        picture.putalpha(alpha)
-    return picture if turn is None else picture.transpose(turn)
-
-
-def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Colour as L, RGB or CMYK of 8 bits, and alpha as L or None."""
-    if image.mode in SIXTEEN_BIT:
-        return _split_sixteen_bit(image)
-    if image.mode in {"LA", "RGBA"}:
-        return image.convert(image.mode[:-1]), image.getchannel("A")
-    if image.has_transparency_data:
-        whole = image.convert("RGBA")
-        return whole.convert("RGB"), whole.getchannel("A")
-    if image.mode in PROFILE_SPACES:
-        return image, None
-    return image.convert("L" if image.mode == "1" else "RGB"), None
-
-
-def _split_sixteen_bit(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    # Pillow's own conversion clips at 255: everything but the darkest shades would turn white.
-    levels = np.asarray(image).astype(np.uint32)
-    grey = Image.fromarray(((levels + 128) // 257).astype(np.uint8))
-    clear = image.info.get("transparency")
-    if clear is None:
-        return grey, None
-    return grey, Image.fromarray(np.where(levels == clear, 0, 255).astype(np.uint8))
-
-
-def _to_srgb(colour: Image.Image, profile: bytes | None) -> Image.Image:
-    if not profile:
-        return colour.convert("RGB")
-    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    if source.profile.xcolor_space.strip() != PROFILE_SPACES[colour.mode]:
-        return colour.convert("RGB")  # a sound profile, but of other colours than these
-    converted = ImageCms.profileToProfile(
-        colour,
-        source,
-        ImageCms.createProfile("sRGB"),
-        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        outputMode="RGB",
-        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-    )
-    if converted is None:
-        raise ValueError("the colour profile gives no picture")
-    return converted
-
-
-def _on_white(picture: Image.Image) -> Image.Image:
-    if picture.mode == "RGB":
-        return picture
-    flat = Image.new("RGB", picture.size, "white")
-    flat.paste(picture, mask=picture.getchannel("A"))
-    return flat
+def pixels_sha256(picture: Image.Image) -> str:
+    """Hash of the size and every pixel; in strips, for the whole would lie in memory twice."""
+    whole = hashlib.sha256(f"{picture.mode} {picture.width}x{picture.height}".encode())
+    for top in range(0, picture.height, STRIP_ROWS):
+        bottom = min(top + STRIP_ROWS, picture.height)
+        whole.update(picture.crop((0, top, picture.width, bottom)).tobytes())
+    return whole.hexdigest()
 
 
 def _encode(picture: Image.Image, file_format: str) -> bytes:
@@ -184,8 +113,8 @@ def answer(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]
         safe = sanitise(data, limits, keep_alpha=request["keep_alpha"])
     except BadImage as bad:
         return {"code": bad.code, "actual": bad.actual, "limit": bad.limit}, b""
-    facts = dataclasses.asdict(safe)
-    return {key: facts[key] for key in ("format", "width", "height", "perceptual_hash")}, safe.data
+    facts = {name: getattr(safe, name) for name in FACTS}
+    return facts, safe.data
 
 
 def _allow_seconds(seconds: int) -> None:

@@ -212,4 +212,5 @@ def _judged(facts: dict[str, Any], data: bytes) -> SafeImage:
         height=int(facts["height"]),
         sha256=hashlib.sha256(data).hexdigest(),
         perceptual_hash=str(facts["perceptual_hash"]),
+        pixel_sha256=str(facts["pixel_sha256"]),
     )

@@ -7,29 +7,30 @@ Full decoding of what a stranger sent happens elsewhere, in a process that may d
 
 import hashlib
 import io
-import re
 import warnings
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, BinaryIO
 
-from PIL import ExifTags, Image
+from PIL import Image
+
+from imaging.containers import read_container
+from imaging.framing import MAX_RATIO
+from imaging.reading import CONTAINERS, MAX_PIXELS
+from imaging.refusal import PictureRefused
 
 MEGABYTE = 1_048_576
-MEGAPIXEL = 1_000_000
 
-# A bomb is refused, never merely reported; and Pillow reports damaged EXIF and MPO tables as
-# warnings, which are damage all the same. Set once for the process: filters are not thread-safe.
+# A bomb is refused, never merely reported. Set once for the process: filters are not thread-safe.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
-warnings.filterwarnings("error", category=UserWarning, module=r"PIL\.")
 
 NEAR_DISTANCE = 4
 """Bits of 64 in which two perceptual hashes may differ and still mean the same picture.
 
 Measured on drawn portfolios in sixteen styles: of 1,152 copies (JPEG quality 50-90, scaled down to
 a half) 98.7 % stayed within 4 bits, and of 4,416 pairs of different works by one hand the nearest
-were 12 apart. The threshold is on the low side, for a false alarm costs an artist a work. Colours
-do not count: a recoloured work is nearly the same.
+were 12 apart. Works of a series may be as near as copies are, so this is a warning that the artist
+may overrule. Colours do not count: a recoloured work is nearly the same.
 """
 
 CHUNK = 65_536
@@ -56,13 +57,15 @@ class ImageCode(StrEnum):
     TOO_SMALL = "IMAGE_RESOLUTION_TOO_LOW"
     TOO_MANY_PIXELS = "IMAGE_TOO_LARGE_PIXELS"
     CORRUPT = "IMAGE_CORRUPT"
+    TOO_LONG = "IMAGE_TOO_LONG"
+    BLANK = "IMAGE_BLANK"
 
 
 class BadImage(Exception):
     """A file that is not accepted: `code`, what was found, and what is allowed.
 
     `actual` and `limit` are numbers of bytes or pixels, names of formats, or sizes as "511x600";
-    both are None for a corrupt file.
+    both are None for a file that is corrupt or blank.
     """
 
     def __init__(
@@ -78,14 +81,17 @@ class BadImage(Exception):
 class ImageLimits:
     """What a kind of upload may be: formats by Pillow's names, sides in pixels, bytes, pixels.
 
-    `kept_side` is the longest side of the copy that is kept; None keeps the size.
+    `kept_side` is the longest side of the copy that is kept; None keeps the size. `max_ratio` is
+    how many times as long as wide it may be, None for any. With `must_show` a blank one is refused.
     """
 
     formats: tuple[str, ...]
     min_side: int
     max_bytes: int
-    max_pixels: int = 50 * MEGAPIXEL
+    max_pixels: int = MAX_PIXELS
     kept_side: int | None = None
+    max_ratio: int | None = None
+    must_show: bool = False
 
     def allowed(self, code: str) -> dict[str, Any]:
         """Return the limit behind a verdict, as the HTTP contract names it."""
@@ -94,11 +100,18 @@ class ImageLimits:
             ImageCode.TOO_HEAVY: {"max_bytes": self.max_bytes},
             ImageCode.TOO_SMALL: {"min_width": self.min_side, "min_height": self.min_side},
             ImageCode.TOO_MANY_PIXELS: {"max_pixels": self.max_pixels},
+            ImageCode.TOO_LONG: {"max_ratio": self.max_ratio},
         }
         return limits.get(code, {})
 
 
-TRAINING_IMAGE = ImageLimits(("JPEG", "PNG"), min_side=512, max_bytes=10 * MEGABYTE)
+TRAINING_IMAGE = ImageLimits(
+    ("JPEG", "PNG"),
+    min_side=512,
+    max_bytes=10 * MEGABYTE,
+    max_ratio=MAX_RATIO,
+    must_show=True,
+)
 SIGNATURE_IMAGE = ImageLimits(("PNG",), min_side=1, max_bytes=2 * MEGABYTE)
 PROFILE_IMAGE = ImageLimits(("JPEG", "PNG"), min_side=1, max_bytes=5 * MEGABYTE, kept_side=512)
 
@@ -118,7 +131,8 @@ class ImageHeader:
 class SafeImage:
     """A file we wrote ourselves from decoded pixels: 8-bit sRGB, upright, without metadata.
 
-    `format` is "JPEG" or "PNG"; `perceptual_hash` is 16 hex digits, see `near`.
+    `format` is "JPEG" or "PNG"; `perceptual_hash` is 16 hex digits, see `near`; `pixel_sha256` is
+    of the pixels as decoded from what was sent, on their ground, whatever the file's format.
     """
 
     data: bytes
@@ -127,6 +141,7 @@ class SafeImage:
     height: int
     sha256: str
     perceptual_hash: str
+    pixel_sha256: str
 
 
 def inspect(data: bytes | BinaryIO, limits: ImageLimits) -> ImageHeader:
@@ -135,7 +150,7 @@ def inspect(data: bytes | BinaryIO, limits: ImageLimits) -> ImageHeader:
     A stream must be seekable; it is read from its start and left there.
 
     Raises BadImage: IMAGE_SIZE_EXCEEDED, INVALID_IMAGE_FORMAT, IMAGE_TOO_LARGE_PIXELS,
-    IMAGE_RESOLUTION_TOO_LOW, or IMAGE_CORRUPT for a header that cannot be read.
+    IMAGE_RESOLUTION_TOO_LOW, IMAGE_TOO_LONG, or IMAGE_CORRUPT for a header that cannot be read.
     """
     stream = io.BytesIO(data) if isinstance(data, bytes) else data
     size = stream.seek(0, io.SEEK_END)
@@ -150,6 +165,8 @@ def inspect(data: bytes | BinaryIO, limits: ImageLimits) -> ImageHeader:
     if min(width, height) < limits.min_side:
         least = f"{limits.min_side}x{limits.min_side}"
         raise BadImage(ImageCode.TOO_SMALL, f"{width}x{height}", least)
+    if limits.max_ratio and max(width, height) > limits.max_ratio * min(width, height):
+        raise BadImage(ImageCode.TOO_LONG, f"{width}x{height}", f"{limits.max_ratio}:1")
     digest = hashlib.sha256()
     stream.seek(0)
     while chunk := stream.read(CHUNK):
@@ -178,27 +195,23 @@ def content_type(head: bytes) -> str:
     return "HTML" if text.startswith((b"<!doctype", b"<html")) else "unknown"
 
 
-def orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1-8; 1 when the file says nothing or nonsense. Decodes no pixels."""
-    # Asked without this, a PNG decodes itself whole to look for EXIF behind its pixels.
-    if "exif" not in image.info:
-        return 1
-    value = image.getexif().get(ExifTags.Base.Orientation, 1)
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1  # noqa: PLR2004 - EXIF 2.32
-
-
 def _shown_size(stream: BinaryIO, name: str, limits: ImageLimits) -> tuple[int, int]:
+    is_on_its_side = False
     try:
-        stream.seek(0)
-        image = Image.open(stream, formats=(name,))
-        width, height = image.size
-        is_on_its_side = orientation(image) >= 5  # noqa: PLR2004 - EXIF 2.32
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
-        claimed = re.search(r"\((\d+) pixels\)", str(bomb))
-        actual = int(claimed[1]) if claimed else None
-        raise BadImage(ImageCode.TOO_MANY_PIXELS, actual, limits.max_pixels) from bomb
-    except Exception as error:
-        # Not only UnidentifiedImageError: a zTXt bomb is a ValueError, a broken IFD a struct.error.
+        if name in CONTAINERS:
+            header = read_container(stream, name, whole=False)
+            width, height = header.width, header.height
+            is_on_its_side = header.orientation >= 5  # noqa: PLR2004 - EXIF 2.32
+        else:
+            stream.seek(0)
+            width, height = Image.open(stream, formats=(name,)).size
+    except (
+        PictureRefused,
+        Image.DecompressionBombError,
+        OSError,
+        SyntaxError,
+        ValueError,
+    ) as error:
         raise BadImage(ImageCode.CORRUPT) from error
     if width * height > limits.max_pixels:
         raise BadImage(ImageCode.TOO_MANY_PIXELS, width * height, limits.max_pixels)

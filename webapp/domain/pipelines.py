@@ -50,7 +50,8 @@ STYLE_TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {
     TrainingStatus.TRAINING: frozenset(
         {TrainingStatus.PENDING, TrainingStatus.COMPLETED, TrainingStatus.FAILED}
     ),
-    TrainingStatus.COMPLETED: frozenset(),
+    # Only when no renderer can draw it any more: see `styles.retrain`.
+    TrainingStatus.COMPLETED: frozenset({TrainingStatus.PENDING}),
     TrainingStatus.FAILED: frozenset({TrainingStatus.PENDING}),
 }
 

@@ -101,9 +101,12 @@ def cancel(style_id: int) -> AnyResponse:
 @blueprint.post("/studio/styles/<id:style_id>/retrain")
 @signed_in
 def retrain(style_id: int) -> AnyResponse:
-    """Train a failed style again without the works that are ticked, from a plain form."""
+    """Train a style again without the works that are ticked, from a plain form."""
     asked = RetrainForm.model_validate(
-        {"remove_artwork_ids": request.form.getlist("remove_artwork_ids")}
+        {
+            "remove_artwork_ids": request.form.getlist("remove_artwork_ids"),
+            "accept_similar": request.form.get("accept_similar", "") == "yes",
+        }
     )
     styles.retrain(
         db.session(),
@@ -114,6 +117,7 @@ def retrain(style_id: int) -> AnyResponse:
         uploaded=[],
         files=[],
         request_id=g.request_id,
+        accept_similar=asked.accept_similar,
     )
     return redirect(url_for("pages.styles.show", style_id=style_id), 303)
 

@@ -66,6 +66,13 @@ CAUSES: dict[str, LazyString] = {
     "NETWORK": _("The files could not be moved to where the work is done, also on a new try."),
     "WORKER_LOST": _("The machines that did the work stopped several times."),
     "ADAPTER_MISMATCH": _("The learned style could not be proven to be the right one."),
+    "STYLE_OUTDATED": _(
+        "The base model has changed since this style was learned. Its artist must train it again."
+    ),
+    "TRAINING_DIVERGED": _(
+        "The training computed a value that is not a number, so it was stopped. Other trainings"
+        " were not affected."
+    ),
     "SIGNATURE_FAILED": _("The artist's signature could not be put on the image."),
     "INVALID_PROMPT": _("The words of this order could not be drawn."),
     "MODEL_MISSING": _("The base model of this style is not available."),
@@ -78,6 +85,10 @@ UNKNOWN_CAUSE = _("Something on our side went wrong. We have been told.")
 
 TRAINING_ADVICE: dict[str, LazyString] = {
     "LOW_QUALITY_DATA": _("Make a new style with works that share one hand and are easy to read."),
+    "TRAINING_DIVERGED": _(
+        "Train again: it starts from another seed. If it fails a second time, leave out works that"
+        " are unlike the others."
+    ),
     "INSUFFICIENT_IMAGES": _("Add works until at least ten are good, and train again."),
     "CANCELED": _("Your works are still here. Change what you like, and train again."),
 }
@@ -89,7 +100,11 @@ IMAGE_CODES: dict[str, LazyString] = {
     "IMAGE_RESOLUTION_TOO_LOW": _("Smaller than 512 × 512"),
     "IMAGE_TOO_LARGE_PIXELS": _("More than 50 megapixels"),
     "IMAGE_CORRUPT": _("The file is damaged"),
+    "IMAGE_TOO_LONG": _("More than 16 times as long as wide"),
+    "IMAGE_BLANK": _("Blank: nothing is visible"),
+    "IMAGE_NOT_ENCODABLE": _("The base model cannot encode this work"),
     "DUPLICATE_IMAGE": _("The same as another work"),
+    "SIMILAR_IMAGE": _("Nearly the same as another work"),
 }
 
 GENERATION_STATES: dict[str, LazyString] = {
@@ -196,6 +211,13 @@ SIGN_IN_ERRORS: dict[str, LazyString] = {
 def image_codes() -> dict[str, str]:
     """Return what each verdict on a work is called, for scripts."""
     return {code: str(text) for code, text in IMAGE_CODES.items()}
+
+
+def image_problem(work: dict[str, Any], works: list[dict[str, Any]]) -> str:
+    """Return what is wrong with a work of a style, naming the other where it has a twin."""
+    said = IMAGE_CODES.get(work["code"] or "", work["code"])
+    twin = next((each for each in works if each["idx"] == work["twin_idx"]), None)
+    return f"{said} ({twin['filename']})" if twin else str(said)
 
 
 def cause(failure: dict[str, Any] | None) -> str:

@@ -27,6 +27,7 @@ from webapp.schemas.fields import (
 )
 
 MAX_NAMED_IMAGES = 101
+ACCEPT_SIMILAR = "use works that look nearly the same too; else they are left out: SIMILAR_IMAGE"
 
 
 def _tag_list(value: Any) -> Any:
@@ -74,6 +75,7 @@ class StyleFields(Body):
     rights_statement: str | None = Field(
         None, max_length=2000, description="what the artist agreed to, word for word as shown"
     )
+    accept_similar: bool = Field(False, description=ACCEPT_SIMILAR)
 
     @model_validator(mode="after")
     def _period(self) -> "StyleFields":
@@ -128,6 +130,7 @@ class RetrainForm(Body):
         default=[], max_length=100
     )
     image_tags: ImageTags = Field(default={})
+    accept_similar: bool = Field(False, description=ACCEPT_SIMILAR)
 
 
 class RetrainBody(Body):
@@ -135,6 +138,7 @@ class RetrainBody(Body):
 
     remove_artwork_ids: list[Id] = Field(default=[], max_length=100)
     files: list[DeclaredFileBody] = Field(default=[], max_length=1000)
+    accept_similar: bool = Field(False, description=ACCEPT_SIMILAR)
 
 
 class StyleListQuery(PageQuery):
@@ -219,6 +223,9 @@ class StyleView(StyleCard):
     progress: TrainingProgress | None
     updated_at: Time
     stats: StyleNumbers
+    is_outdated: bool = Field(
+        examples=[False], description="trained on other weights than are in use: not drawn any more"
+    )
     sample_images: list[Url]
 
 
@@ -232,6 +239,9 @@ class ArtworkView(Answer):
     tags: list[Word]
     status: ArtworkStatus
     code: str | None = Field(examples=["DUPLICATE_IMAGE"])
+    twin_idx: Count | None = Field(
+        examples=[3], description="the work that this one is the same as, or nearly the same"
+    )
     width: Count | None
     height: Count | None
 

@@ -17,6 +17,10 @@ class Claim(messages.Claim):
     batch_of: RowId | None = None
 
 
+class LoadedBaseModel(messages.LoadedBaseModel):
+    """POST /webhooks/base-models."""
+
+
 class _Named:
     """Every report names its fence, or else its attempt."""
 

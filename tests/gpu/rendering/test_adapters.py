@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from gpu.errors import AdapterMismatch
+from gpu.errors import AdapterMismatch, StyleOutdated
 from gpu.rendering.adapters import AdapterMemory, read_adapter
 from tests.gpu.rendering.conftest import header_of
 
@@ -47,7 +47,7 @@ def test_a_file_with_another_hash_is_refused(trained_style, tiny_base):
 
 def test_a_style_of_another_base_model_is_refused(forge, tiny_base):
     path = forge(base_model_sha256="f" * 64)
-    with pytest.raises(AdapterMismatch, match="another base model"):
+    with pytest.raises(StyleOutdated, match="another base model"):
         read_adapter(path, sha256(path), tiny_base)
 
 

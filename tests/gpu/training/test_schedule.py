@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gpu.training.captions import CaptionTable, caption_variants
-from gpu.training.dataset import CachedWork, Dataset, cache_dataset, split_held_out
+from gpu.training.dataset import CachedWork, Dataset, cache_dataset, encode_works, split_held_out
 from gpu.training.recipe import TrainingWork, decide_recipe
 from gpu.training.schedule import learning_rate_at, plan_steps, should_stop_early
 
@@ -35,7 +35,8 @@ def test_the_held_out_works_depend_only_on_the_seed():
 
 def test_held_out_works_are_no_part_of_the_training_set(make_config, tiny_base):
     config = make_config()
-    dataset = cache_dataset(config, decide_recipe(config, tiny_base.spec), tiny_base)
+    works, _ = encode_works(config, tiny_base)
+    dataset = cache_dataset(config, decide_recipe(config, tiny_base.spec), tiny_base, works)
     seen = {work.latents[0].sum().item() for work in dataset.training}
     kept = {work.latents[0].sum().item() for work in dataset.held_out}
     assert len(seen) == 9

@@ -3,6 +3,7 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,25 @@ from PIL import Image
 from safetensors import safe_open
 
 from gpu.base_models.lora import adaptable_layers, assert_bare
-from gpu.errors import AdapterMismatch, GpuOutOfMemory, LowQualityData, Stopped
+from gpu.base_models.model import BaseModel
+from gpu.errors import (
+    AdapterMismatch,
+    GpuOutOfMemory,
+    LowQualityData,
+    Stopped,
+    TrainingDiverged,
+    UnusableWork,
+)
+from gpu.rendering.pixels import to_tensor
+from gpu.training.dataset import encode_works
+from gpu.training.diffusion import Objective
+from gpu.training.held_out import HeldOut
+from gpu.training.learner import Learner
+from gpu.training.pictures import prepare_windows
 from gpu.training.recipe import TrainingWork
+from gpu.training.style_file import write_style
 from gpu.training.trainer import TrainedStyle, TrainingCheckpoint, train
+from tests.gpu.conftest import write_picture
 from tests.memory_limit import MemoryLimit
 
 
@@ -193,12 +210,118 @@ def test_a_torn_checkpoint_is_refused(make_config):
         run(make_config(resume_from=first.path))
 
 
-def test_unusable_works_are_all_named(make_config, works, tmp_path):
-    (tmp_path / "text.png").write_text("not a picture")
-    Image.new("RGB", (64, 64), "white").save(tmp_path / "blank.png")
-    bad = tuple(TrainingWork(tmp_path / name, ()) for name in ("text.png", "blank.png"))
-    with pytest.raises(LowQualityData, match=r"text\.png.*blank\.png is blank"):
-        run(make_config(works=works + bad))
+def unusable(folder):
+    """Two works that nothing can be learned from."""
+    (folder / "text.png").write_text("not a picture")
+    Image.new("RGB", (64, 64), "white").save(folder / "blank.png")
+    return tuple(TrainingWork(folder / name, ()) for name in ("text.png", "blank.png"))
+
+
+NAMED = (UnusableWork("text.png", "IMAGE_CORRUPT"), UnusableWork("blank.png", "IMAGE_BLANK"))
+
+
+@pytest.mark.parametrize("place", [0, 5, 10])
+def test_unusable_works_are_left_out_named_and_change_nothing(make_config, works, tmp_path, place):
+    reports, good = [], run(make_config(output_dir=tmp_path / "good"))
+    mixed = (*works[:place], *unusable(tmp_path), *works[place:])
+    style = run(make_config(works=mixed, output_dir=tmp_path / "mixed"), reports)
+    assert style.adapter_sha256 == good.adapter_sha256
+    assert {report.unusable_works for report in reports} == {NAMED}
+
+
+def test_unusable_works_do_not_lengthen_a_training(make_config, works, tiny_base, tmp_path):
+    config, reports = make_config(works=(*works, *unusable(tmp_path)), steps=None), []
+    with pytest.raises(Stopped):
+        train(config, on_progress=reports.append, should_stop=lambda: True)
+    assert reports[0].total_steps == tiny_base.spec.steps_for(10) != tiny_base.spec.steps_for(12)
+
+
+def test_a_training_goes_on_without_works_that_were_left_out_before(make_config, works, tmp_path):
+    first = run(make_config(works=(*unusable(tmp_path), *works), slice_seconds=0.0))
+    again = run(make_config(resume_from=first.path, output_dir=tmp_path / "again"))
+    assert again.adapter_sha256 == run(make_config(output_dir=tmp_path / "good")).adapter_sha256
+
+
+def test_when_too_few_works_are_left_all_unusable_ones_are_named(make_config, works, tmp_path):
+    config = make_config(works=works[:9] + unusable(tmp_path), least_works=10)
+    with pytest.raises(
+        LowQualityData, match=r"at least 10.*got 9.*text\.png.*blank\.png is"
+    ) as few:
+        run(config)
+    assert few.value.unusable == NAMED
+
+
+def test_a_work_that_the_codec_cannot_hold_is_left_out(make_config, works, tiny_base, monkeypatch):
+    encode = BaseModel.encode_images
+
+    def overflowing(self, pixels):
+        latents = encode(self, pixels)
+        return latents * float("inf") if pixels.mean() == dark else latents
+
+    dark = to_tensor(list(prepare_windows(works[3].path, tiny_base))).mean()
+    monkeypatch.setattr(BaseModel, "encode_images", overflowing)
+    reports = []
+    style = run(make_config(), reports)
+    assert reports[0].unusable_works == (UnusableWork(works[3].path.name, "IMAGE_NOT_ENCODABLE"),)
+    assert math.isfinite(style.final_loss)
+
+
+def test_a_long_work_is_learned_from_several_windows(make_config, tiny_base, works, tmp_path):
+    long = write_picture(tmp_path / "long.png", width=400, height=40)
+    config = make_config(works=(*works, TrainingWork(long, ("sea",))))
+    encoded, left_out = encode_works(config, tiny_base)
+    assert not left_out
+    assert [len(each.windows) for each in encoded] == [1] * 10 + [5]
+    assert len({window.tobytes() for window in encoded[-1].windows}) == 5
+    assert run(config).steps == 6
+
+
+def diverging(monkeypatch, *, seed, step):
+    """Make the loss of one training no number at one of its steps."""
+    draw = Objective.draw
+
+    def poisoned(self, latents, text, name):
+        batch = draw(self, latents, text, name)
+        if name == (seed, "noise", step - 1):
+            return replace(batch, weights=batch.weights * float("nan"))
+        return batch
+
+    monkeypatch.setattr(Objective, "draw", poisoned)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 6])
+def test_a_loss_that_is_no_number_ends_the_training_at_that_step(make_config, monkeypatch, step):
+    diverging(monkeypatch, seed=7, step=step)
+    reports, config = [], make_config()
+    with pytest.raises(TrainingDiverged, match=f"loss of step {step} is nan"):
+        run(config, reports)
+    assert max(report.step for report in reports) <= step - 1
+    assert not (config.output_dir / "style.safetensors").exists()
+    saved = list((config.output_dir / "checkpoints").glob("*"))
+    assert len(saved) == (1 if step > 3 else 0)
+
+
+def test_weights_that_are_no_numbers_are_never_saved(make_config, monkeypatch):
+    step = Learner.step
+
+    def bursting(self, learning_rate):
+        step(self, learning_rate)
+        with torch.no_grad():
+            next(iter(self.weights.values())).view(-1)[0] = float("inf")
+
+    monkeypatch.setattr(Learner, "step", bursting)
+    monkeypatch.setattr(HeldOut, "measure", lambda *_: 0.5)
+    config = make_config(steps=1, checkpoint_every_steps=1)
+    with pytest.raises(TrainingDiverged, match="not finite"):
+        run(config)
+    assert not list(config.output_dir.rglob("*.safetensors"))
+
+
+def test_a_style_file_never_holds_what_is_no_number(tmp_path):
+    weights = {"unet.a.lora_A.weight": torch.nn.Parameter(torch.tensor([1.0, float("nan")]))}
+    with pytest.raises(TrainingDiverged, match="lora_A"):
+        write_style(tmp_path / "style.safetensors", weights, {"rank": "1", "alpha": "1"})
+    assert not list(tmp_path.iterdir())
 
 
 def test_one_work_is_too_few(make_config, works):

@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import load_file
 
 from gpu.base_models.lora import assert_bare
-from gpu.errors import LowQualityData, Stopped
+from gpu.errors import LowQualityData, Stopped, TrainingDiverged
+from gpu.training.diffusion import Objective
 from gpu.training.recipe import TrainedStyle, TrainingCheckpoint, TrainingWork
 from gpu.training.trainer import TrainingOrder, train_together
 from tests.gpu.conftest import write_picture
@@ -87,6 +88,41 @@ def test_one_that_cannot_be_learned_or_is_stopped_leaves_the_others_alone(order,
     assert isinstance(few, LowQualityData)
     assert isinstance(stopped, Stopped)
     assert_same_style(good, alone)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_that_diverges_leaves_the_others_the_very_same(order, monkeypatch, place):
+    """To the bit as beside one that was stopped at that step, but for being drawn beside it."""
+    draw = Objective.draw
+
+    def poisoned(self, latents, text, name):
+        batch = draw(self, latents, text, name)
+        is_hit = name == (66, "noise", 3)
+        return replace(batch, weights=batch.weights * float("nan")) if is_hit else batch
+
+    def company(folder, **changes):
+        seeds = [7, 8]
+        seeds.insert(place, 66)
+        return [
+            order(f"{folder}{seed}", seed=seed, **(changes if seed == 66 else {})) for seed in seeds
+        ]
+
+    asked = []
+
+    def after_four_steps():
+        asked.append(1)
+        return len(asked) > 4
+
+    calm = train_together(company("calm", should_stop=after_four_steps), cores=1)
+    assert isinstance(calm.pop(place), Stopped)
+    monkeypatch.setattr(Objective, "draw", poisoned)
+    beside = train_together(company("beside"), cores=1)
+    ended = beside.pop(place)
+    assert isinstance(ended, TrainingDiverged)
+    assert "step 4" in str(ended)
+    for one, other in zip(calm, beside, strict=True):
+        assert one.loss_history == other.loss_history
+        assert one.adapter_sha256 == other.adapter_sha256
 
 
 @pytest.mark.parametrize("cores", [1, 2], ids="{} cores".format)

@@ -1,4 +1,5 @@
 import pytest
+from PIL import Image, ImageDraw
 from sqlalchemy import select, update
 
 from tasks.on_cpu.validate_uploads import validate_uploads
@@ -7,7 +8,8 @@ from webapp.domain import jobs
 from webapp.domain.models.job import Job, JobState
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style
-from webapp.domain.services import training
+from webapp.domain.models.training import TrainingRun
+from webapp.domain.services import styles, training
 from webapp.domain.services.artworks import judge_again
 
 GOOD = [images.encoded(images.scene(512, 512, seed=seed), "JPEG") for seed in range(10)]
@@ -43,7 +45,10 @@ def test_bad_files_are_left_out_and_ten_good_ones_go_on_to_training(committed, s
         "IMAGE_RESOLUTION_TOO_LOW": [images.png(511, 512)],
         "IMAGE_TOO_LARGE_PIXELS": [images.png_claiming(20_000, 20_000)],
         "IMAGE_SIZE_EXCEEDED": [images.heavy(10_485_761)],
-        "DUPLICATE_IMAGE": [images.encoded(images.scene(512, 512, seed=3), "PNG")],
+        "IMAGE_BLANK": [images.encoded(Image.new("RGBA", (600, 600), (9, 9, 9, 0)))],
+        "IMAGE_TOO_LONG": [images.png(8200, 512)],
+        "DUPLICATE_IMAGE": [GOOD[3]],
+        "SIMILAR_IMAGE": [images.encoded(images.scene(512, 512, seed=4), "PNG")],
     }
     codes = [code for code, files in bad.items() for _ in files]
     job_id = uploaded([*GOOD, *(file for files in bad.values() for file in files)])
@@ -54,11 +59,90 @@ def test_bad_files_are_left_out_and_ten_good_ones_go_on_to_training(committed, s
         works = artworks(session)
         assert [work.code for work in works] == [None] * 10 + codes
         assert [work.status for work in works[:10]] == ["valid"] * 10
-        assert stored(storage, "artworks") == {work.clean_key for work in works[:10]}
+        assert [work.twin_idx for work in works[-2:]] == [3, 4]
+        similar = works[-1].clean_key  # its artist may still say that it is a work of its own
+        assert stored(storage, "artworks") == {work.clean_key for work in works[:10]} | {similar}
         assert all((work.width, work.height) == (512, 512) for work in works[:10])
         job = session.get(Job, job_id)
         assert (job.step, job.state) == ("train_style", JobState.QUEUED)
     assert stored(storage, "uploads") == set()  # originals are never kept
+
+
+def series(count):
+    """Portraits of one series: the same head, with another mouth."""
+    works = []
+    for number in range(count):
+        image = images.scene(640, 640, seed=77)
+        ImageDraw.Draw(image).rectangle((300, 300, 310 + 2 * number, 310), fill="black")
+        works.append(images.encoded(image))
+    return works
+
+
+def test_a_series_of_portraits_is_learned_when_its_artist_says_so(committed, storage, uploaded):
+    job_id = uploaded(series(10))
+    with committed.begin() as session:
+        session.execute(update(TrainingRun).values(accepts_similar=True))
+    validate_uploads(job_id=job_id)
+    with committed() as session:
+        works = artworks(session)
+        assert {(work.status, work.code) for work in works} == {("valid", None)}
+        assert [work.twin_idx for work in works] == [None] + [0] * 9  # a warning all the same
+        assert session.get(Job, job_id).step == "train_style"
+
+
+def test_a_series_that_was_left_out_is_judged_again_when_its_artist_says_so(
+    committed, storage, uploaded
+):
+    job_id = uploaded(series(10))
+    validate_uploads(job_id=job_id)
+    with committed.begin() as session:
+        works = artworks(session)
+        assert [work.code for work in works] == [None] + ["SIMILAR_IMAGE"] * 9
+        assert session.get(Job, job_id).state == JobState.FAILED
+        style = session.scalars(select(Style)).one()
+        artist_id, style_id = style.artist_id, style.id
+    with committed.begin() as session:
+        styles.retrain(
+            session,
+            storage,
+            artist_id=artist_id,
+            style_id=style_id,
+            remove_artwork_ids=[],
+            uploaded=[],
+            files=[],
+            request_id="again",
+            accept_similar=True,
+        )
+        again = session.scalars(select(Job).order_by(Job.id.desc())).first().id
+    validate_uploads(job_id=again)
+    with committed() as session:
+        assert {work.status for work in artworks(session)} == {"valid"}
+        assert session.get(Job, again).step == "train_style"
+
+
+def test_equal_pixels_are_refused_whatever_the_artist_says(committed, storage, uploaded):
+    twins = [images.encoded(images.scene(), compress_level=level) for level in (1, 9)]
+    assert twins[0] != twins[1]
+    job_id = uploaded([*GOOD, *twins])
+    with committed.begin() as session:
+        session.execute(update(TrainingRun).values(accepts_similar=True))
+    validate_uploads(job_id=job_id)
+    with committed() as session:
+        last = artworks(session)[-1]
+        assert (last.status, last.code, last.twin_idx) == ("rejected", "DUPLICATE_IMAGE", 10)
+    assert len(stored(storage, "artworks")) == 11
+
+
+def test_eleven_good_works_of_twelve_go_on_to_training(committed, storage, uploaded):
+    white = Image.new("RGBA", (640, 640), (255, 255, 255, 0))
+    ImageDraw.Draw(white).ellipse((100, 100, 500, 500), outline="white", width=30)
+    blank = images.encoded(Image.new("RGB", (640, 640), "white"))
+    job_id = uploaded([*GOOD, images.encoded(white), blank])
+    validate_uploads(job_id=job_id)
+    with committed() as session:
+        codes = [work.code for work in artworks(session)]
+        assert codes == [None] * 11 + ["IMAGE_BLANK"]
+        assert session.get(Job, job_id).step == "train_style"
 
 
 def test_clean_copies_say_nothing_of_where_they_were_taken(committed, storage, uploaded):

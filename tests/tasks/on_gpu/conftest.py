@@ -59,10 +59,11 @@ def tiny(tiny_folder, monkeypatch) -> Iterator[str]:
 def trainings(committed, site_storage, tiny) -> Callable[..., list[int]]:
     """Make trainings that wait for a worker, their clean works in storage; returns their jobs."""
 
-    def make(count: int = 1, *, seed_of=lambda work: work.idx) -> list[int]:
+    def make(count: int = 1, *, works: int = 10, seed_of=lambda work: work.idx) -> list[int]:
         with committed.begin() as session:
             runs = [
-                making.training(session, site_storage, step="train_style") for _ in range(count)
+                making.training(session, site_storage, works=works, step="train_style")
+                for _ in range(count)
             ]
             session.execute(update(Style).values(base_model=tiny, trigger="style"))
             for work in session.scalars(select(Artwork)):

@@ -17,6 +17,7 @@ from tests.memory_limit import MemoryLimit
 from tests.random_style import write_random_style
 from tests.tiny_model import write_tiny_model
 from webapp.domain import jobs
+from webapp.domain.errors import StyleOutdated
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobState
 from webapp.domain.models.notification import Notification
@@ -112,7 +113,6 @@ def empty(committed, storage, market, _folder) -> None:
         (damaged, "ADAPTER_MISMATCH"),
         (missing, "NETWORK"),
         (swapped, "ADAPTER_MISMATCH"),
-        (of_another_base, "ADAPTER_MISMATCH"),
         (of_another_trigger, "ADAPTER_MISMATCH"),
         (empty, "ADAPTER_MISMATCH"),
     ],
@@ -135,6 +135,25 @@ def test_a_style_that_cannot_be_proved_is_refunded_and_its_batch_mate_is_drawn(
     try_until_over(committed, spoiled)
     assert_refunded(committed, site_storage, market, order=0, cause=cause)
     assert adapters_on_disk() == {market.adapters[1]}  # or the next order would fail as well
+
+
+def test_a_style_of_another_base_is_refunded_at_once_and_its_artist_is_told(
+    committed, site_storage, market, tmp_path
+):
+    of_another_base(committed, site_storage, market, tmp_path)
+    (_, outdated), (_, good) = market.orders
+
+    render_images(job_id=outdated)
+
+    assert_refunded(committed, site_storage, market, order=0, cause="STYLE_OUTDATED")
+    with committed() as session:
+        assert session.get(Job, outdated).tries == 0
+        assert session.get(Job, good).step == "stamp_signature"
+        style = session.scalars(select(Style).where(Style.adapter_key == market.keys[0])).one()
+        told = select(Notification.type).where(Notification.recipient_id == style.artist_id)
+        assert session.scalars(told).all() == ["style_outdated"]
+    with committed.begin() as session, pytest.raises(StyleOutdated):
+        making.order(session, making.user(session), session.get(Style, style.id))
 
 
 @pytest.mark.parametrize("order", [0, 1])

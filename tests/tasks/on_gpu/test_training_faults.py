@@ -2,18 +2,21 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load
 from sqlalchemy import select
 
 from gpu.base_models.registry import load_base_model
 from gpu.errors import GpuOutOfMemory
+from gpu.training.diffusion import Objective
 from tasks import worker_api
 from tasks.on_gpu.train_style import train_style
 from tasks.work import training
-from tests import making
+from tests import images, making
 from tests.memory_limit import MemoryLimit
 from webapp.domain import jobs
 from webapp.domain.models.job import Job, JobState
@@ -195,14 +198,59 @@ def test_a_card_without_room_is_tried_again_and_then_the_artist_is_told_once(com
     assert_failed(committed, runs[0], cause="GPU_OOM")
 
 
-def test_a_work_that_is_gone_ends_the_training_and_the_artist_is_told_once(
-    committed, site_storage, runs
-):
+def left_out(session):
+    query = select(Artwork.idx, Artwork.code).where(Artwork.status == "rejected")
+    return session.execute(query.order_by(Artwork.idx)).all()
+
+
+def spoil(committed, storage) -> None:
+    """One work is gone from storage, and another is white all over."""
     with committed() as session:
-        site_storage.delete(session.scalars(select(Artwork.clean_key).limit(1)).one())
-    for attempt in range(1, TRIES + 1):
-        ring(committed, runs[0], attempt)
-    assert_failed(committed, runs[0], cause="NETWORK")
+        gone, white = session.scalars(select(Artwork.clean_key).order_by(Artwork.id).limit(2))
+    storage.delete(gone)
+    storage.put(white, images.encoded(Image.new("RGB", (512, 512), "white")), content_type="x")
+
+
+def test_with_fewer_than_ten_works_left_the_training_ends_and_they_are_named(
+    committed, site_storage, trainings
+):
+    (job_id,) = trainings()
+    spoil(committed, site_storage)
+    ring(committed, job_id, 1)
+    assert_failed(committed, job_id, cause="LOW_QUALITY_DATA")
+    with committed() as session:
+        assert left_out(session) == [(0, "IMAGE_CORRUPT"), (1, "IMAGE_BLANK")]
+
+
+def test_ten_good_works_of_twelve_are_trained_on(committed, site_storage, trainings):
+    (job_id,) = trainings(works=12)
+    spoil(committed, site_storage)
+    ring(committed, job_id, 1)
+    with committed() as session:
+        assert session.get(Job, job_id).step == "publish_style"
+        assert left_out(session) == [(0, "IMAGE_CORRUPT"), (1, "IMAGE_BLANK")]
+        style = session.scalars(select(Style)).one()
+        assert style.base_model_sha256 == load_base_model("tiny").sha256
+
+
+def test_one_training_that_diverges_ends_by_name_and_its_neighbour_goes_on(
+    committed, trainings, monkeypatch
+):
+    sick, well = trainings(2)
+    with committed.begin() as session:
+        session.get(TrainingRun, session.get(Job, sick).ref).seed = 66
+    draw = Objective.draw
+
+    def poisoned(self, latents, text, name):
+        batch = draw(self, latents, text, name)
+        is_hit = name == (66, "noise", 1)
+        return replace(batch, weights=batch.weights * float("nan")) if is_hit else batch
+
+    monkeypatch.setattr(Objective, "draw", poisoned)
+    train_style(job_id=sick)
+    assert_failed(committed, sick, cause="TRAINING_DIVERGED")
+    with committed() as session:
+        assert session.get(Job, well).step == "publish_style"
 
 
 def ring(committed, job_id: int, attempt: int) -> None:

@@ -9,6 +9,7 @@ from tests.webapp.conftest import error_code, signed_in_client
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.ledger import Transfer
 from webapp.domain.models.style import Style
+from webapp.domain.services import base_models
 
 GENERATIONS = "/api/v1/generations"
 
@@ -207,6 +208,20 @@ def test_a_style_that_is_not_for_sale_cannot_be_ordered(
     session.commit()
     answer = buyer_client.post(GENERATIONS, json=body(style))
     assert (answer.status_code, error_code(answer)) == (status, code)
+
+
+def test_a_style_of_other_weights_is_refused_before_anything_is_charged(
+    buyer_client, session, style
+):
+    style.base_model_sha256 = "a" * 64
+    base_models.note(session, style.base_model, "b" * 64)
+    session.commit()
+    before = buyer_client.get("/api/v1/tokens/balance").json
+    answer = buyer_client.post(GENERATIONS, json=body(style))
+    assert (answer.status_code, error_code(answer)) == (422, "STYLE_OUTDATED")
+    assert answer.json["error"]["details"] == {"style_id": style.id}
+    assert buyer_client.get("/api/v1/tokens/balance").json == before
+    assert buyer_client.get(f"/api/v1/styles/{style.id}").json["data"]["is_outdated"] is True
 
 
 def test_an_artist_hears_that_the_own_style_is_not_ready(artist_client, session, style):

@@ -116,11 +116,9 @@ def test_exactly_fifty_megapixels_are_accepted():
 @pytest.mark.parametrize(
     "data",
     [
-        made.png_text_bomb(),
         made.png_with_bad_checksum(b"IHDR"),
         made.png()[:20],
         made.jpeg()[:60],
-        made.jpeg_with_broken_exif(),
         b"\xff\xd8\xff" + bytes(100),
     ],
 )

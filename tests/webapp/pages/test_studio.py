@@ -192,6 +192,43 @@ def test_a_failed_training_starts_again_without_the_works_that_are_ticked(
     assert left == 10
 
 
+def similar_work(session, run, *, last=11):
+    session.execute(
+        update(Artwork)
+        .where(Artwork.style_id == run.style_id, Artwork.idx == last)
+        .values(status="rejected", code="SIMILAR_IMAGE", twin_idx=2)
+    )
+    session.commit()
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_works_that_look_nearly_the_same_are_used_where_their_artist_says_so(
+    session, storage, sign_in, accepted
+):
+    run = making.training(session, storage, works=12, step="train_style")
+    fail(session, run)
+    similar_work(session, run)
+    owner = sign_in(session.get(User, session.get(Style, run.style_id).artist_id))
+    page = Page(owner.get(f"/styles/{run.style_id}"))
+    assert "work 11.png – Nearly the same as another work (work 2.png)" in page.text
+    assert page.all("form", id="mend")[0]["data-similar"] == "1"
+    said = {"accept_similar": page.all("input", name="accept_similar")[0]["value"]}
+    post(owner, page, f"/studio/styles/{run.style_id}/retrain", **(said if accepted else {}))
+    left = session.scalars(
+        select(Artwork.idx).where(Artwork.style_id == run.style_id, ~Artwork.is_removed)
+    ).all()
+    assert len(left) == (12 if accepted else 11)
+    accepts = select(TrainingRun.accepts_similar).order_by(TrainingRun.id.desc()).limit(1)
+    assert session.scalar(accepts) is accepted
+
+
+def test_a_training_shows_which_works_it_goes_on_without(session, owner_client, run):
+    similar_work(session, run, last=5)
+    page = Page(owner_client.get(f"/styles/{run.style_id}"))
+    assert "1 work is left out" in page.text
+    assert "work 5.png – Nearly the same as another work (work 2.png)" in page.text
+
+
 def test_too_few_works_are_not_trained_again(session, owner_client, run):
     fail(session, run)
     page = Page(owner_client.get(f"/styles/{run.style_id}"))

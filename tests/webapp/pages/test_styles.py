@@ -12,7 +12,7 @@ from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import follows, offers, tags
+from webapp.domain.services import base_models, follows, offers, tags
 
 TODAY = datetime.now(UTC).date()
 MOST_STATEMENTS = 12
@@ -39,6 +39,37 @@ def run(session, storage):
     )
     session.commit()
     return made
+
+
+def test_no_time_left_is_told_before_it_is_known(session, run, owner_client):
+    known = {"current_epoch": 1, "total_epochs": 100, "progress_percent": 1}
+    run.progress = known
+    session.commit()
+    assert "left" not in Page(owner_client.get(f"/styles/{run.style_id}/training")).text
+    assert "about" not in Page(owner_client.get("/studio")).text
+
+
+def test_an_outdated_style_is_not_ordered_and_its_artist_trains_it_again(
+    session, storage, sign_in, client
+):
+    run = making.training(session, storage, works=10)
+    style = session.get(Style, run.style_id)
+    style.training_status, style.base_model_sha256 = TrainingStatus.COMPLETED, "a" * 64
+    style.adapter_sha256 = making.ADAPTER_SHA256
+    base_models.note(session, "built-in", "b" * 64)
+    session.commit()
+    address = f"/styles/{style.id}"
+    page = Page(client.get(address))
+    assert "must be trained again first" in page.text
+    assert not page.all("form", id="order")
+    assert not page.all("form", action=f"/studio{address}/retrain")
+    owner = sign_in(session.get(User, style.artist_id))
+    page = Page(owner.get(address))
+    token = page.all("input", name="csrf_token")[0]["value"]
+    answer = owner.post(f"/studio{address}/retrain", data={"csrf_token": token})
+    assert answer.status_code == 303
+    session.refresh(style)
+    assert style.training_status == TrainingStatus.PENDING
 
 
 @pytest.fixture

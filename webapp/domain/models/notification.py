@@ -22,6 +22,7 @@ class NotificationType(StrEnum):
     PAYMENT_COMPLETE = "payment_complete"
     SET_JOB_COMPLETE = "set_job_complete"
     SET_JOB_FAILED = "set_job_failed"
+    STYLE_OUTDATED = "style_outdated"
 
 
 class Notification(Base):

@@ -122,6 +122,9 @@ class Style(Base):
     trigger: Mapped[str] = mapped_column(String(50), comment="the rare word bound to the style")
     adapter_key: Mapped[ObjectKey | None]
     adapter_sha256: Mapped[Sha256 | None]
+    base_model_sha256: Mapped[Sha256 | None] = mapped_column(
+        comment="of the weights it was trained on; NULL: trained before this was recorded"
+    )
     thumbnail_key: Mapped[ObjectKey | None]
     sample_keys: Mapped[JsonList]
     rights_statement: Mapped[str | None] = mapped_column(
@@ -162,6 +165,7 @@ class Artwork(Base):
     sha256: Mapped[Sha256 | None]
     perceptual_hash: Mapped[str | None] = mapped_column(String(16))
     clean_key: Mapped[ObjectKey | None]
+    twin_idx: Mapped[int | None]
     is_removed: Mapped[bool] = mapped_column(server_default="false")
     created_at: Mapped[CreatedAt]
 

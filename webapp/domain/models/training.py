@@ -21,6 +21,7 @@ class TrainingRun(Base):
     seed: Mapped[int] = mapped_column(BigInteger)
     uploads_expire_at: Mapped[Time | None]
     confirmed_at: Mapped[Time | None]
+    accepts_similar: Mapped[bool] = mapped_column(server_default="false")
     progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     loss_history: Mapped[JsonList]
     sample_keys: Mapped[JsonList]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, TypeVar
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain import images
@@ -27,6 +27,11 @@ MAX_IMAGES = 100
 MAX_IMAGE_TAGS = 20
 UPLOAD_TIME = timedelta(hours=1)
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png"}
+SIMILAR = "SIMILAR_IMAGE"
+"""Code of a work that is nearly the same as another: left out until its artist says otherwise."""
+
+NAME = "work-{:03}"
+"""What a work is called before a worker, by its index."""
 
 
 @dataclass(frozen=True)
@@ -230,30 +235,52 @@ def awaited(session: Session, style_id: int) -> list[Artwork]:
 
 
 def judge_again(session: Session, kept: list[Artwork]) -> None:
-    """Forget the good verdicts, so that validation judges the new set as a whole.
+    """Forget the verdicts, so that validation judges the new set as a whole.
 
-    A rejected image stays rejected: its bytes are gone.
+    A refused image stays refused, for its bytes are gone; one that was only like another is not.
     """
     session.execute(
         update(Artwork)
         .where(
             Artwork.id.in_([artwork.id for artwork in kept]),
-            Artwork.status == ArtworkStatus.VALID,
+            or_(Artwork.status == ArtworkStatus.VALID, Artwork.code == SIMILAR),
         )
-        .values(status=ArtworkStatus.PENDING, code=None)
+        .values(status=ArtworkStatus.PENDING, code=None, twin_idx=None)
     )
 
 
-def remove(session: Session, style_id: int, artwork_ids: list[int]) -> None:
-    """Take images out of the set, and those refused before; their rows stay as history."""
+def remove(
+    session: Session, style_id: int, artwork_ids: list[int], *, accept_similar: bool = False
+) -> None:
+    """Take images out of the set, and those refused before; their rows stay as history.
+
+    With `accept_similar` those that were only like another stay in it.
+    """
+    refused = Artwork.status == ArtworkStatus.REJECTED
+    if accept_similar:
+        refused = and_(refused, Artwork.code != SIMILAR)
     session.execute(
         update(Artwork)
-        .where(
-            Artwork.style_id == style_id,
-            or_(Artwork.id.in_(artwork_ids), Artwork.status == ArtworkStatus.REJECTED),
-        )
+        .where(Artwork.style_id == style_id, or_(Artwork.id.in_(artwork_ids), refused))
         .values(is_removed=True)
     )
+
+
+def leave_out(session: Session, style_id: int, unusable: list[dict[str, str]]) -> None:
+    """Name works that a training could not use, as `{"name", "code"}`; may be told again."""
+    for work in unusable:
+        idx = work["name"].removeprefix(NAME.partition("{")[0])
+        if not idx.isdecimal():
+            continue
+        session.execute(
+            update(Artwork)
+            .where(
+                Artwork.style_id == style_id,
+                Artwork.idx == int(idx),
+                Artwork.status == ArtworkStatus.VALID,
+            )
+            .values(status=ArtworkStatus.REJECTED, code=work["code"])
+        )
 
 
 def next_idx(session: Session, style_id: int) -> int:

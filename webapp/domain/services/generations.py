@@ -26,7 +26,15 @@ from webapp.domain.models.job import JobKind
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.style import Style, TrainingStatus
 from webapp.domain.pagination import AnyRow
-from webapp.domain.services import accounts, ledger, licenses, notifications, offers, tags
+from webapp.domain.services import (
+    accounts,
+    base_models,
+    ledger,
+    licenses,
+    notifications,
+    offers,
+    tags,
+)
 from webapp.domain.viewing import Viewer
 
 SEED_RANGE = 2**32
@@ -155,6 +163,7 @@ def _style_for_sale(
         if style.artist_id != buyer_id:
             raise StyleNotFound(id=style_id)
         raise StyleNotReady(training_status=style.training_status)
+    base_models.refuse_outdated(session, style.id)
     if not offers.is_in_period(style.valid_from, style.valid_to):
         raise LicenseNotValid(
             valid_from=style.valid_from.isoformat(),

@@ -19,7 +19,7 @@ from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
-from webapp.domain.services import follows, ledger, offers, training_views
+from webapp.domain.services import base_models, follows, ledger, offers, training_views
 from webapp.domain.services.moderation_views import ModerationFilter
 from webapp.domain.viewing import Viewer, flags, matching, signed_url, tag_conditions
 
@@ -80,6 +80,7 @@ _DETAIL = (
     Style.rights_statement,
     Style.rights_version,
     Style.rights_agreed_at,
+    base_models.is_outdated().label("is_outdated"),
 )
 
 
@@ -306,6 +307,7 @@ def _public_view(session: Session, storage: Storage, row: AnyRow) -> dict[str, A
             "total_generations": row.usage_count,
             "avg_likes": _average_likes(session, row.id) if row.usage_count else 0,
         },
+        "is_outdated": row.is_outdated,
         "sample_images": [signed_url(storage, key) for key in row.sample_keys],
     }
 
@@ -323,7 +325,9 @@ def _average_likes(session: Session, style_id: int) -> float:
 
 def _progress(row: AnyRow) -> dict[str, Any] | None:
     progress: dict[str, Any] | None = row.progress
-    return progress if row.training_status == TrainingStatus.TRAINING else None
+    if progress is None or row.training_status != TrainingStatus.TRAINING:
+        return None
+    return {"estimated_seconds": None} | progress
 
 
 def _failure(row: AnyRow) -> dict[str, Any] | None:
@@ -375,6 +379,7 @@ def _artwork(storage: Storage, work: AnyRow) -> dict[str, Any]:
         "tags": work.tags,
         "status": work.status,
         "code": work.code,
+        "twin_idx": work.twin_idx,
         "width": work.width,
         "height": work.height,
     }

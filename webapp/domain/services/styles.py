@@ -26,7 +26,7 @@ from webapp.domain.models.style import (
     TrainingStatus,
 )
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import artworks, offers, rights, tags, training
+from webapp.domain.services import artworks, base_models, offers, rights, tags, training
 from webapp.domain.viewing import Viewer
 
 MAX_STYLE_TAGS = 10
@@ -60,6 +60,7 @@ def create_from_images(
     uploaded: list[artworks.UploadedImage],
     base_model: str,
     request_id: str,
+    accept_similar: bool = False,
 ) -> Style:
     """Make a style from the files of one request; every check of the request comes first.
 
@@ -69,7 +70,7 @@ def create_from_images(
     headers = artworks.inspect(uploaded)
     uploaded = artworks.with_clean_tags(session, uploaded)
     style = _new_style(session, artist, new, base_model)
-    run = _new_run(session, style)
+    run = _new_run(session, style, accept_similar=accept_similar)
     artworks.add_images(session, storage, style, uploaded, headers, first_idx=0)
     _start(session, run, request_id)
     return style
@@ -83,13 +84,14 @@ def create_from_declared(
     new: NewStyle,
     files: list[artworks.DeclaredFile],
     base_model: str,
+    accept_similar: bool = False,
 ) -> tuple[Style, list[artworks.Upload]]:
     """Make a style whose files follow by presigned uploads; training waits for the confirmation."""
     artworks.check_count(len(files))
     artworks.check_declared(files)
     files = artworks.with_clean_tags(session, files)
     style = _new_style(session, artist, new, base_model)
-    _new_run(session, style)
+    _new_run(session, style, accept_similar=accept_similar)
     return style, artworks.add_declared(session, storage, style, files, first_idx=0)
 
 
@@ -130,27 +132,34 @@ def retrain(
     uploaded: list[artworks.UploadedImage],
     files: list[artworks.DeclaredFile],
     request_id: str,
+    accept_similar: bool = False,
 ) -> tuple[Style, list[artworks.Upload]]:
-    """Train a failed style again, with images taken out or added."""
+    """Train a failed or an outdated style again, with images taken out or added.
+
+    With `accept_similar` images that are nearly the same as others are used too.
+    """
     offers.lock_slot(session, artist_id)
     style = offers.own_style(session, _viewer(session, artist_id), style_id)
     if style.training_status in {TrainingStatus.PENDING, TrainingStatus.TRAINING}:
         raise TrainingInProgress(style_id=style_id)
-    if style.training_status != TrainingStatus.FAILED or not style.is_active:
+    if not _is_retrainable(session, style):
         raise _wrong_state(style, "retrain", [TrainingStatus.FAILED])
     offers.refuse_second_active(session, artist_id, except_id=style_id)
-    artworks.remove(session, style_id, remove_artwork_ids)
+    artworks.remove(session, style_id, remove_artwork_ids, accept_similar=accept_similar)
     kept = artworks.present(session, style_id)
     artworks.check_count(len(kept) + len(uploaded) + len(files))
     artworks.check_declared(files)
     headers = artworks.inspect(uploaded)
     uploaded = artworks.with_clean_tags(session, uploaded)
     files = artworks.with_clean_tags(session, files)
+    was_on_sale = style.training_status == TrainingStatus.COMPLETED
     if not pipelines.advance_style(session, style_id, TrainingStatus.PENDING):
         raise _wrong_state(style, "retrain", [TrainingStatus.FAILED])
+    if was_on_sale:
+        tags.uncount_uses(session, style.tags)  # they are counted again when it is published
     artworks.judge_again(session, kept)
     next_idx = artworks.next_idx(session, style_id)
-    run = _new_run(session, style)
+    run = _new_run(session, style, accept_similar=accept_similar)
     artworks.add_images(session, storage, style, uploaded, headers, first_idx=next_idx)
     uploads = artworks.add_declared(
         session, storage, style, files, first_idx=next_idx + len(uploaded)
@@ -264,9 +273,19 @@ def _refuse_second_name(session: Session, artist_id: int, name: str) -> None:
         raise DuplicateStyleName(style_id=twin)
 
 
-def _new_run(session: Session, style: Style) -> TrainingRun:
+def _is_retrainable(session: Session, style: Style) -> bool:
+    """Whether a style failed, or is on offer though no renderer can draw it any more."""
+    if not style.is_active:
+        return False
+    if style.training_status == TrainingStatus.COMPLETED:
+        return base_models.is_outdated_now(session, style.id)
+    return style.training_status == TrainingStatus.FAILED
+
+
+def _new_run(session: Session, style: Style, *, accept_similar: bool) -> TrainingRun:
     run = TrainingRun(
         style_id=style.id,
+        accepts_similar=accept_similar,
         seed=secrets.randbelow(SEED_RANGE),
         uploads_expire_at=func.clock_timestamp() + timedelta(hours=24),
     )

@@ -13,7 +13,7 @@ from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import notifications, tags
+from webapp.domain.services import artworks, notifications, tags
 from webapp.domain.services.artworks import MIN_IMAGES
 from webapp.domain.services.signatures import ArtistSignature
 
@@ -26,13 +26,17 @@ class Upload:
     """One image that waits for its verdict: as it came, or the clean copy of an earlier run."""
 
     artwork_id: int
+    idx: int
     key: str
     is_clean: bool
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What validation found: a clean copy in storage, or the code of what is wrong."""
+    """What validation found: a clean copy in storage, or the code of what is wrong.
+
+    One that is nearly the same as another, the work `twin_idx`, has both.
+    """
 
     artwork_id: int
     code: str | None = None
@@ -41,6 +45,7 @@ class Verdict:
     height: int | None = None
     sha256: str | None = None
     perceptual_hash: str | None = None
+    twin_idx: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ def uploads_to_validate(session: Session, lease: Lease) -> list[Upload]:
     whole set.
     """
     rows = session.execute(
-        select(Artwork.id, Artwork.upload_key, Artwork.clean_key)
+        select(Artwork.id, Artwork.idx, Artwork.upload_key, Artwork.clean_key)
         .where(
             Artwork.style_id == style_id_of(session, lease.ref),
             Artwork.status == ArtworkStatus.PENDING,
@@ -85,9 +90,15 @@ def uploads_to_validate(session: Session, lease: Lease) -> list[Upload]:
         .order_by(Artwork.idx)
     )
     return [
-        Upload(row.id, row.clean_key or row.upload_key, is_clean=row.clean_key is not None)
+        Upload(row.id, row.idx, row.clean_key or row.upload_key, is_clean=bool(row.clean_key))
         for row in rows
     ]
+
+
+def accepts_similar(session: Session, lease: Lease) -> bool:
+    """Whether the artist said that works which look nearly the same are all to be used."""
+    query = select(TrainingRun.accepts_similar).where(TrainingRun.id == lease.ref)
+    return session.scalars(query).one()
 
 
 def record_verdicts(session: Session, lease: Lease, verdicts: list[Verdict]) -> bool:
@@ -96,6 +107,7 @@ def record_verdicts(session: Session, lease: Lease, verdicts: list[Verdict]) -> 
     Returns False when the fence is stale: then nothing is stored.
     """
     valid = sum(verdict.code is None for verdict in verdicts)
+    similar = sum(verdict.code == artworks.SIMILAR for verdict in verdicts)
     if valid >= MIN_IMAGES:
         moved = jobs.hand_on(session, lease)
     else:
@@ -114,6 +126,7 @@ def record_verdicts(session: Session, lease: Lease, verdicts: list[Verdict]) -> 
                 height=verdict.height,
                 sha256=verdict.sha256,
                 perceptual_hash=verdict.perceptual_hash,
+                twin_idx=verdict.twin_idx,
             )
         )
     if valid < MIN_IMAGES:
@@ -121,7 +134,8 @@ def record_verdicts(session: Session, lease: Lease, verdicts: list[Verdict]) -> 
             session,
             lease.ref,
             "INSUFFICIENT_IMAGES",
-            f"{valid} of {len(verdicts)} images are valid; {MIN_IMAGES} are needed.",
+            f"{valid} of {len(verdicts)} images are valid; {MIN_IMAGES} are needed."
+            + (f" {similar} are nearly the same as others: see accept_similar." if similar else ""),
         )
     return True
 
@@ -134,6 +148,7 @@ def record_progress(
     loss_points: list[dict[str, Any]],
     sample_keys: list[str],
     checkpoint_key: str | None,
+    unusable_works: list[dict[str, str]] | None = None,
 ) -> None:
     """Store where a run stands: what people watch, and where a new worker would resume.
 
@@ -149,6 +164,7 @@ def record_progress(
     run.sample_keys = list(dict.fromkeys([*run.sample_keys, *sample_keys]))
     run.checkpoint_key = checkpoint_key or run.checkpoint_key
     session.flush()
+    artworks.leave_out(session, run.style_id, unusable_works or [])
 
 
 def publication(session: Session, lease: Lease) -> Publication:

@@ -17,6 +17,7 @@ from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import JobKind
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style
 from webapp.domain.models.training import TrainingRun
+from webapp.domain.services.artworks import MIN_IMAGES, NAME
 from webapp.domain.settings import settings
 
 URL_LIFETIME = timedelta(hours=2)
@@ -110,11 +111,12 @@ def _train_job(
         "trigger": style.trigger,
         "seed": run.seed,
         "slice_seconds": settings().training_slice_seconds,
-        "works": [{"name": f"work-{work.idx:03}", "tags": work.tags} for work in works],
+        "least_works": MIN_IMAGES,
+        "works": [{"name": NAME.format(work.idx), "tags": work.tags} for work in works],
         "metadata": {"style_id": str(style.id), "license": style.license_type},
     }
     download = {
-        f"work-{work.idx:03}": storage.presigned_get(work.clean_key or "", expires_in=URL_LIFETIME)
+        NAME.format(work.idx): storage.presigned_get(work.clean_key or "", expires_in=URL_LIFETIME)
         for work in works
     }
     if run.checkpoint_key:

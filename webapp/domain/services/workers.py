@@ -24,7 +24,7 @@ from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import Style
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.pipelines import PIPELINES
-from webapp.domain.services import steps, training, worker_jobs
+from webapp.domain.services import artworks, base_models, steps, training, worker_jobs
 
 # The spread of grey values, 0–255, under which an image counts as blank.
 BLANK_SPREAD = 6
@@ -49,6 +49,7 @@ def claim(
     limit: int,
     job_id: int | None,
     base_model: str | None = None,
+    base_model_sha256: str | None = None,
     batch_of: int | None = None,
 ) -> list[dict[str, Any]]:
     """Lease due jobs to a worker: all of one base model, generations also of one size.
@@ -62,6 +63,8 @@ def claim(
         storage.check()
     except StorageUnavailable:
         raise ServiceUnavailable(retry_after=5) from None
+    if base_model is not None and base_model_sha256 is not None:
+        base_models.note(session, base_model, base_model_sha256)
     for kind in kinds:
         leases = jobs.claim_batch(
             session,
@@ -105,7 +108,8 @@ def progress(
 ) -> WorkerAnswer:
     """Store progress and renew the lease, but only while the work really advances.
 
-    `details` of a training may hold loss_points, sample_keys, checkpoint_key and slice_ended.
+    `details` of a training may hold loss_points, sample_keys, checkpoint_key, unusable_works and
+    slice_ended.
     """
     lease = _held(session, kind, ref, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
@@ -115,6 +119,8 @@ def progress(
     advanced = report.get("progress_percent", 0) > old.get("progress_percent", -1)
     # What is shown never falls back, though a run that resumes from a checkpoint does.
     merged = old | report if advanced else dict(old)
+    if kind is JobKind.TRAINING and advanced and "estimated_seconds" not in report:
+        merged.pop("estimated_seconds", None)  # measured anew: what was told is not known now
     if not advanced and not more:
         return WorkerAnswer(applied=False, status=_status(session, kind, ref), reason="duplicate")
     merged["last_updated"] = _now(session)
@@ -126,6 +132,7 @@ def progress(
             loss_points=more.get("loss_points", []),
             sample_keys=more.get("sample_keys", []),
             checkpoint_key=more.get("checkpoint_key"),
+            unusable_works=more.get("unusable_works"),
         )
     else:
         session.scalars(select(Generation).where(Generation.id == ref)).one().progress = merged
@@ -148,11 +155,14 @@ def failed(
     fence: int | None,
     cause: str,
     message: str,
+    unusable_works: list[dict[str, str]] | None = None,
 ) -> WorkerAnswer:
     """Record that an attempt failed: tried again later, or the end with refund and notice."""
     lease = _held(session, kind, ref, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
         return lease
+    if unusable_works:
+        artworks.leave_out(session, training.style_id_of(session, ref), unusable_works)
     steps.fail(session, lease, cause, message)
     return WorkerAnswer(applied=True, status=_status(session, kind, ref))
 
@@ -216,7 +226,7 @@ def complete_training(
 ) -> WorkerAnswer:
     """Take over a trained adapter and ring the publishing step.
 
-    `result` holds model_path, adapter_sha256, training_metric and sample_keys.
+    `result` holds model_path, adapter_sha256, base_model_sha256, training_metric and sample_keys.
     """
     lease = _held(session, JobKind.TRAINING, run_id, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
@@ -235,6 +245,7 @@ def complete_training(
             rejected="file_missing",
         )
     run.metric = result["training_metric"]
+    session.get_one(Style, run.style_id).base_model_sha256 = result.get("base_model_sha256")
     session.flush()
     jobs.hand_on(
         session,

@@ -41,7 +41,8 @@ async function add(list) {
 }
 
 function count() {
-  const total = Number(form.dataset.good) - removed().length + good().length;
+  const similar = form.elements.accept_similar?.checked ? Number(form.dataset.similar) : 0;
+  const total = Number(form.dataset.good) + similar - removed().length + good().length;
   state.textContent = state.dataset.text.replace("{count}", total).replace("{least}", form.dataset.least);
 }
 
@@ -54,6 +55,7 @@ async function start() {
     // After a fault of the network the style waits already for what is missing.
     awaited ??= await call("POST", `/api/v1/styles/${form.dataset.style}/retrain`, {
       remove_artwork_ids: removed(),
+      accept_similar: form.elements.accept_similar?.checked ?? false,
       files: sending.map(({ file, type }) => ({ filename: file.name, size: file.size, content_type: type })),
     });
     if (awaited.uploads) await send(sending);

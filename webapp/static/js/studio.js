@@ -26,6 +26,8 @@ const drop = document.getElementById("drop");
 const submit = document.getElementById("submit");
 const checking = document.getElementById("checking");
 const total = document.getElementById("total");
+const similar = document.getElementById("similar");
+const acceptSimilar = document.getElementById("accept-similar");
 let key = newKey();
 let sent = "";
 let step = "photos";
@@ -48,6 +50,7 @@ function save() {
     works: works.state(),
     step,
     hasSigned,
+    acceptsSimilar: works.acceptsSimilar,
   });
 }
 
@@ -55,6 +58,7 @@ async function restore() {
   for (const [name, value] of Object.entries(kept.fields ?? {})) {
     if (value !== null) form.elements[name].value = value;
   }
+  works.acceptsSimilar = acceptSimilar.checked = kept.acceptsSimilar ?? false;
   await works.restore(kept.works);
   const wanted = location.hash.slice(1);
   go(STEPS.indexOf(wanted) >= 0 && wanted !== "sending" ? wanted : kept.step ?? "photos", false);
@@ -88,7 +92,7 @@ function wrong(of) {
   const found = [];
   if (of === "photos") {
     if (works.bad.length) found.push(fill(texts.someBad, { count: works.bad.length }));
-    if (works.good.length < limits.least) found.push(fill(texts.tooFew, { count: works.good.length, least: limits.least }));
+    if (works.used.length < limits.least) found.push(fill(texts.tooFew, { count: works.used.length, least: limits.least }));
     if (works.good.length > limits.most) found.push(fill(texts.tooMany, { count: works.good.length, most: limits.most }));
   }
   return found;
@@ -116,7 +120,9 @@ async function keepSignature() {
 function showState() {
   const { state } = document.getElementById("photos").querySelector("[data-state]").dataset;
   document.querySelector("#photos [data-state]").textContent = works.all.length
-    ? fill(state, { good: works.good.length, bad: works.bad.length, least: limits.least }) : "";
+    ? fill(state, { good: works.used.length, bad: works.bad.length, least: limits.least }) : "";
+  similar.hidden = !works.similar.length;
+  similar.querySelector("[data-text]").textContent = fill(similar.querySelector("[data-text]").dataset.text, { count: works.similar.length });
   const done = {
     photos: works.all.length > 0 && wrong("photos").length === 0,
     words: works.good.length > 0 && works.good.every((work) => work.words.length),
@@ -149,6 +155,7 @@ function body() {
     price_tokens: Number(given.get("price_tokens")),
     license_type: given.get("license_type"),
     rights_statement: form.dataset.statement,
+    accept_similar: works.acceptsSimilar,
     files: works.good.map((work) => ({ filename: work.name, size: work.size, content_type: work.type, tags: work.words })),
   };
 }
@@ -248,6 +255,10 @@ document.addEventListener("paste", (event) => {
   if (step === "photos" && event.clipboardData.files.length) take(event.clipboardData.files);
 });
 works.addEventListener("change", showState);
+acceptSimilar.addEventListener("change", () => {
+  works.acceptsSimilar = acceptSimilar.checked;
+  works.changed();
+});
 works.addEventListener("looking", (event) => { checking.textContent = fill(checking.dataset.text, event.detail); });
 form.addEventListener("input", save);
 form.addEventListener("submit", (event) => {

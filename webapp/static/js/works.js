@@ -1,7 +1,7 @@
 // The works of a new style as tiles: chosen, dropped or pasted, checked at once, named by words.
 
 import { newKey } from "./api.js";
-import { look } from "./checks.js";
+import { look, near } from "./checks.js";
 
 const TAG = /^[a-z0-9' -]*[a-z0-9][a-z0-9' -]*$/;
 const MAX_TAG = 50;
@@ -16,6 +16,7 @@ export class Works extends EventTarget {
     super();
     Object.assign(this, { list, template, texts, limits, draft });
     this.all = [];
+    this.acceptsSimilar = false;
     this.last = null;
     list.addEventListener("click", (event) => this.onClick(event));
     list.addEventListener("change", (event) => this.onChange(event));
@@ -24,6 +25,9 @@ export class Works extends EventTarget {
   // ── what there is ──────────────────────────────────────────────────────────────────────────
 
   get good() { return this.all.filter((work) => !this.problem(work)); }
+  // What will be learned: of those nearly the same, only the first, unless all are to be used.
+  get used() { return this.acceptsSimilar ? this.good : this.good.filter((work) => !this.twin(work)); }
+  get similar() { return this.good.filter((work) => this.twin(work)); }
   get bad() { return this.all.filter((work) => this.problem(work)); }
   get chosen() { return this.all.filter((work) => work.tile.querySelector(".choose").checked && !work.tile.hidden); }
 
@@ -34,9 +38,15 @@ export class Works extends EventTarget {
     return twin && twin !== work ? "DUPLICATE_IMAGE" : null;
   }
 
+  // An earlier good work that looks nearly the same, which is a warning only.
+  twin(work) {
+    const good = this.good;
+    return good.slice(0, good.indexOf(work)).find((each) => near(each.look, work.look)) ?? null;
+  }
+
   state() {
-    return this.all.map(({ id, name, size, type, width, height, print, light, code, words }) => (
-      { id, name, size, type, width, height, print, light, code, words }));
+    return this.all.map(({ id, name, size, type, width, height, print, light, look: hash, code, words }) => (
+      { id, name, size, type, width, height, print, light, look: hash, code, words }));
   }
 
   async restore(kept) {
@@ -153,10 +163,12 @@ export class Works extends EventTarget {
 
   show(work) {
     const code = this.problem(work);
+    const twin = code ? null : this.twin(work);
     const said = work.tile.querySelector(".work-problem");
     work.tile.classList.toggle("bad", Boolean(code));
-    said.hidden = !code;
+    said.hidden = !code && !twin;
     said.textContent = code ? this.texts.codes[code] ?? code : "";
+    if (twin) said.textContent = fill(this.texts.similarTo, { file: twin.name });
     const list = work.tile.querySelector(".words");
     list.replaceChildren(...work.words.map((word) => this.chip(work, word)));
   }

@@ -9,10 +9,15 @@ from sqlalchemy import func, select
 from celery_config import TaskName
 from tests import making
 from webapp.domain import jobs
-from webapp.domain.errors import GenerationNotFound, ServiceUnavailable, StyleNotFound
+from webapp.domain.errors import (
+    GenerationNotFound,
+    ServiceUnavailable,
+    StyleNotFound,
+    StyleOutdated,
+)
 from webapp.domain.models.generation import AspectRatio, GenerationStatus
 from webapp.domain.models.job import JobKind, JobState
-from webapp.domain.models.style import Style
+from webapp.domain.models.style import Artwork, Style
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import ledger, styles, workers
 
@@ -495,3 +500,84 @@ def test_every_style_has_one_current_run(session, run):
     session.flush()
     assert workers.style_run(session, run.style_id) == newer.id
     assert session.scalar(select(func.count()).select_from(TrainingRun)) == 2
+
+
+def state_of_works(session, run):
+    works = session.scalars(
+        select(Artwork).where(Artwork.style_id == run.style_id).order_by(Artwork.idx)
+    )
+    return [(work.status, work.code) for work in works]
+
+
+LEFT_OUT = [{"name": "work-003", "code": "IMAGE_BLANK"}]
+ELEVEN_OF_TWELVE = [("valid", None)] * 3 + [("rejected", "IMAGE_BLANK")] + [("valid", None)] * 8
+
+
+def test_a_work_that_a_training_left_out_is_named_and_not_sent_again(session, storage):
+    run = making.training(session, storage, works=12, step=TaskName.TRAIN_STYLE)
+    trainer = Trainer(session, storage, run)
+    assert trainer.job["payload"]["least_works"] == 10
+    for percent in (1, 2):
+        trainer.progress(percent, unusable_works=LEFT_OUT)
+    assert state_of_works(session, run) == ELEVEN_OF_TWELVE
+    trainer.progress(3, slice_ended=True)
+    again = Trainer(session, storage, run)
+    assert [work["name"] for work in again.job["payload"]["works"]] == [
+        f"work-{idx:03}" for idx in range(12) if idx != 3
+    ]
+
+
+def test_a_training_that_fails_for_its_works_names_them(session, storage):
+    run = making.training(session, storage, works=12, step=TaskName.TRAIN_STYLE)
+    trainer = Trainer(session, storage, run)
+    workers.failed(
+        session,
+        TRAINING,
+        run.id,
+        attempt=None,
+        fence=trainer.job["fence"],
+        cause="LOW_QUALITY_DATA",
+        message="",
+        unusable_works=[*LEFT_OUT, {"name": "checkpoint", "code": "X"}, {"name": "", "code": "X"}],
+    )
+    assert state_of_works(session, run) == ELEVEN_OF_TWELVE
+
+
+def test_a_time_left_that_is_no_longer_known_is_no_longer_shown(session, run, trainer):
+    told = {"current_epoch": 1, "progress_percent": 30, "estimated_seconds": 90}
+    held = {"attempt": None, "fence": trainer.job["fence"]}
+    workers.progress(session, TRAINING, run.id, told, **held)
+    session.refresh(run)
+    assert run.progress["estimated_seconds"] == 90
+    trainer.progress(31)
+    session.refresh(run)
+    assert "estimated_seconds" not in run.progress
+
+
+def test_the_weights_of_a_trained_style_are_recorded(session, run, trainer):
+    assert trainer.complete(base_model_sha256="c" * 64).applied
+    assert session.get(Style, run.style_id).base_model_sha256 == "c" * 64
+
+
+def test_a_claim_says_which_weights_are_loaded(session, storage):
+    style = making.style(session, storage, base_model_sha256="a" * 64)
+    workers.claim(
+        session,
+        storage,
+        kinds=[GENERATION],
+        limit=1,
+        job_id=None,
+        base_model="built-in",
+        base_model_sha256="b" * 64,
+    )
+    with pytest.raises(StyleOutdated):
+        making.order(session, making.user(session), style)
+
+
+def test_an_order_that_a_renderer_refuses_as_outdated_ends_at_once_and_is_refunded(
+    session, image, renderer
+):
+    renderer.failed("STYLE_OUTDATED")
+    session.refresh(image)
+    assert (image.status, image.failure_cause) == (GenerationStatus.FAILED, "STYLE_OUTDATED")
+    assert ledger.spendable(session, image.user_id) == 100

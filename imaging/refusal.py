@@ -1,0 +1,20 @@
+"""Why a picture cannot be used, by a stable code."""
+
+from enum import StrEnum
+
+
+class RefusalCode(StrEnum):
+    """Reasons, as the HTTP contract names them."""
+
+    CORRUPT = "IMAGE_CORRUPT"
+    TOO_MANY_PIXELS = "IMAGE_TOO_LARGE_PIXELS"
+    BLANK = "IMAGE_BLANK"
+    TOO_LONG = "IMAGE_TOO_LONG"
+
+
+class PictureRefused(Exception):
+    """A picture that cannot be used; `code` says why, the message says more."""
+
+    def __init__(self, code: RefusalCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code

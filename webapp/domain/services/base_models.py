@@ -1,0 +1,95 @@
+"""Base models in use, and the styles that were trained on other weights and must be retrained."""
+
+from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from webapp.domain import style_files
+from webapp.domain.errors import StyleOutdated
+from webapp.domain.gateways.storage import ObjectMissing, Storage, StorageUnavailable
+from webapp.domain.models.base_model import BaseModel
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.notification import NotificationType
+from webapp.domain.models.style import Style, TrainingStatus
+from webapp.domain.services import notifications
+
+CAUSE = "STYLE_OUTDATED"
+
+
+def is_outdated() -> ColumnElement[bool]:
+    """The condition that a style was trained on other weights than renderers have loaded."""
+    return exists().where(
+        BaseModel.name == Style.base_model, BaseModel.sha256 != Style.base_model_sha256
+    )
+
+
+def refuse_outdated(session: Session, style_id: int) -> None:
+    """Raise StyleOutdated for a style that nobody could draw."""
+    if is_outdated_now(session, style_id):
+        raise StyleOutdated(style_id=style_id)
+
+
+def is_outdated_now(session: Session, style_id: int) -> bool:
+    """Whether this style was trained on other weights than renderers have loaded."""
+    query = select(Style.id).where(Style.id == style_id, is_outdated())
+    return session.scalar(query) is not None
+
+
+def note(session: Session, name: str, sha256: str) -> None:
+    """Note which weights a renderer has loaded; tell the artists whose styles need others.
+
+    Renderers say so with every claim, so nothing is written while they stay the same.
+    """
+    known = session.scalar(select(BaseModel.sha256).where(BaseModel.name == name))
+    if known == sha256:
+        return
+    moved = insert(BaseModel).values(name=name, sha256=sha256)
+    session.execute(
+        moved.on_conflict_do_update(
+            index_elements=[BaseModel.name],
+            set_={"sha256": sha256, "seen_at": func.clock_timestamp()},
+        )
+    )
+    outdated = session.execute(
+        select(Style.id, Style.artist_id).where(
+            Style.base_model == name,
+            Style.training_status == TrainingStatus.COMPLETED,
+            Style.is_active,
+            Style.base_model_sha256 != sha256,
+        )
+    )
+    for style in outdated:
+        _tell(session, style.artist_id, style.id, sha256)
+
+
+def record_outdated(session: Session, storage: Storage, generation_id: int) -> None:
+    """Note the weights of a style that a renderer refused, and tell its artist.
+
+    Styles trained before weights were recorded say it in their file only. A file that cannot be
+    read now is read at the next refusal.
+    """
+    style, loaded = session.execute(
+        select(Style, BaseModel.sha256)
+        .join(Generation, Generation.style_id == Style.id)
+        .outerjoin(BaseModel, BaseModel.name == Style.base_model)
+        .where(Generation.id == generation_id)
+    ).one()
+    if style.base_model_sha256 is None and style.adapter_key is not None:
+        try:
+            facts = style_files.inspect(storage.get(style.adapter_key))
+        except (ObjectMissing, StorageUnavailable, style_files.DamagedStyleFile):
+            return
+        style.base_model_sha256 = facts.base_model_sha256
+        session.flush()
+    _tell(session, style.artist_id, style.id, loaded or "")
+
+
+def _tell(session: Session, artist_id: int, style_id: int, sha256: str) -> None:
+    notifications.tell(
+        session,
+        artist_id,
+        NotificationType.STYLE_OUTDATED,
+        target_type="style",
+        target_id=style_id,
+        event=f"style:{style_id}:{sha256[:16]}",
+    )

@@ -136,6 +136,7 @@ def order(session, buyer: User, wanted: Style, **changes) -> list[Generation]:
             "count": 1,
             "expected_price_tokens": None,
             "request_id": "request-1",
+            "allow_duplicate": True,
         }
         | changes,
     )

@@ -150,6 +150,7 @@ def order(session, buyer: User, wanted: Style, **changes) -> list[Generation]:
             "count": 1,
             "expected_price_tokens": None,
             "request_id": "request-1",
+            "allow_duplicate": True,
         }
         | changes,
     )
@@ -171,7 +172,7 @@ def finish(session, storage, made: Generation, *, is_public: bool = False) -> No
     change_job(session, job_of(session, made).id, state="done")
     generations.complete(session, made.id, "0" * 16, image_sha256="a" * 64, image_size=100, **keys)
     if is_public:
-        session.execute(update(Generation).where(Generation.id == made.id).values(is_public=True))
+        generations.edit(session, user_id=made.user_id, generation_id=made.id, is_public=True)
 
 
 def training(

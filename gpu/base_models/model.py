@@ -90,9 +90,17 @@ class BaseModel:
         """Signal share of each training time, fp32 [T] on the CPU."""
         return diffusers.DDPMScheduler.from_config(self.scheduler_config).alphas_cumprod.float()
 
-    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
-        """Prompts as conditioning, one row each; longer ones are cut at the tokenizer's length."""
-        return self.text.encode(prompts)
+    def count_parts(self, *prompts: str) -> int:
+        """How many times the text encoder must be asked for the longest of these prompts."""
+        return self.text.count_parts(prompts)
+
+    def encode_prompts(self, prompts: Sequence[str], *, parts: int = 1) -> Conditioning:
+        """Prompts as conditioning, one row each, all of at least `parts` parts.
+
+        What the network draws from a row depends on the number of its parts: rows of different
+        pictures belong into one batch only when they need equally many.
+        """
+        return self.text.encode(prompts, parts=parts)
 
     def predict(self, noisy: torch.Tensor, times: torch.Tensor, text: Conditioning) -> torch.Tensor:
         """What the network predicts, [B, C, h, w], for noisy latents at times [B]."""

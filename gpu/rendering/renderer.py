@@ -34,12 +34,16 @@ class _Order:
     strength: float
     steps: int
     passes: int
+    parts: int
     guidance_scale: float
 
     @property
-    def group(self) -> tuple[int, int, int]:
-        """Requests with equal groups may be denoised together, whatever their styles."""
-        return (self.request.width, self.request.height, self.steps)
+    def group(self) -> tuple[int, int, int, int]:
+        """Requests with equal groups may be denoised together, whatever their styles.
+
+        A short prompt padded for a long neighbour would give another picture than by itself.
+        """
+        return (self.request.width, self.request.height, self.steps, self.parts)
 
     @property
     def row_adapter(self) -> RowAdapter:
@@ -137,6 +141,7 @@ class Renderer:
             strength=request.style_strength * spec.worn_strength,
             steps=steps,
             passes=count_passes(self.base, steps, width=request.width, height=request.height),
+            parts=self.base.count_parts(_prompt(request), _negative(request)),
             guidance_scale=spec.guidance_scale if guidance is None else guidance,
         )
 
@@ -161,13 +166,12 @@ class Renderer:
 
     def _denoise(self, orders: list[_Order], counter: _StepCounter) -> torch.Tensor:
         requests = [order.request for order in orders]
-        prompts = [compose_prompt(request.trigger, request.prompt_tags) for request in requests]
-        negatives = [compose_prompt("", request.negative_tags) for request in requests]
+        parts = orders[0].parts
         size = (requests[0].width, requests[0].height)
         draft_size = self.base.draft_size(*size)
         batch = SamplingBatch(
-            positive=self.base.encode_prompts(prompts),
-            negative=self.base.encode_prompts(negatives),
+            positive=self.base.encode_prompts([_prompt(each) for each in requests], parts=parts),
+            negative=self.base.encode_prompts([_negative(each) for each in requests], parts=parts),
             noise=self._noise(requests, size),
             draft_noise=draft_size and self._noise(requests, draft_size),
             guidance=torch.tensor([order.guidance_scale for order in orders]),
@@ -183,6 +187,14 @@ class Renderer:
         width, height = size
         seeds = [request.seed for request in requests]
         return torch.stack([seed_noise(self.base, s, width=width, height=height) for s in seeds])
+
+
+def _prompt(request: RenderRequest) -> str:
+    return compose_prompt(request.trigger, request.prompt_tags)
+
+
+def _negative(request: RenderRequest) -> str:
+    return compose_prompt("", request.negative_tags)
 
 
 def _finish(order: _Order, decoded: torch.Tensor) -> Outcome:

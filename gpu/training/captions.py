@@ -41,10 +41,11 @@ class CaptionTable:
 
 
 def encode_captions(base: BaseModel, captions: list[str]) -> CaptionTable:
-    """Encode the distinct captions."""
+    """Encode the distinct captions, all with as many parts as the longest has."""
     distinct = sorted(set(captions))
+    parts = base.count_parts(*distinct)
     chunks = [
-        base.encode_prompts(distinct[start : start + _ENCODE_CHUNK])
+        base.encode_prompts(distinct[start : start + _ENCODE_CHUNK], parts=parts)
         for start in range(0, len(distinct), _ENCODE_CHUNK)
     ]
     return CaptionTable(

@@ -38,6 +38,11 @@ class NoisyBatch:
             text=Conditioning.join([batch.text for batch in batches]),
         )
 
+    @property
+    def row_shapes(self) -> tuple[torch.Size, torch.Size]:
+        """Shapes of one row's latents and text; batches are joined only where both agree."""
+        return self.noisy.shape[1:], self.text.hidden.shape[1:]
+
     def part(self, start: int, length: int) -> "NoisyBatch":
         """Some of the rows, to be computed by themselves."""
         rows = slice(start, start + length)

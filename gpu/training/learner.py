@@ -95,13 +95,13 @@ class Classroom:
 
     def _next_company(self, lessons: Sequence[Lesson], waiting: list[int]) -> list[int]:
         """The first that waits and all of its shape that fit beside it."""
-        shape = lessons[waiting[0]].batch.noisy.shape[1:]
+        shapes = lessons[waiting[0]].batch.row_shapes
         company: list[int] = []
         rows = 0
         for place in waiting:
             batch = lessons[place].batch
             rows += len(batch)
-            if batch.noisy.shape[1:] == shape and (not company or rows <= self._most_rows):
+            if batch.row_shapes == shapes and (not company or rows <= self._most_rows):
                 company.append(place)
         return company
 

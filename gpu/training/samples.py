@@ -67,13 +67,20 @@ class Drawing:
 
 
 def draw_together(base: BaseModel, drawings: Sequence[Drawing]) -> list[list[Image.Image]]:
-    """Draw what several trainings want as one batch; one list of pictures for each.
+    """Draw what several trainings want; one list of pictures for each.
 
-    Raises `GpuOutOfMemory` when not even one picture fits.
+    Samples whose prompts have equally many parts are one batch, as in rendering. Raises
+    `GpuOutOfMemory` when not even one picture fits.
     """
-    if not drawings:
-        return []
-    pictures = iter(_draw(base, [sample for each in drawings for sample in each.samples]))
+    samples = [sample for each in drawings for sample in each.samples]
+    alike: dict[int, list[int]] = {}
+    for index, sample in enumerate(samples):
+        alike.setdefault(base.count_parts(sample.prompt), []).append(index)
+    drawn: dict[int, Image.Image] = {}
+    for indices in alike.values():
+        batch = _draw(base, [samples[index] for index in indices])
+        drawn.update(zip(indices, batch, strict=True))
+    pictures = (drawn[index] for index in range(len(samples)))
     return [list(itertools.islice(pictures, len(each.samples))) for each in drawings]
 
 
@@ -90,9 +97,10 @@ def _draw(base: BaseModel, samples: Sequence[Sample]) -> list[Image.Image]:
 
 def _draw_at_once(base: BaseModel, samples: Sequence[Sample]) -> list[Image.Image]:
     side = base.native_side
+    prompts = [each.prompt for each in samples]
     batch = SamplingBatch(
-        positive=base.encode_prompts([each.prompt for each in samples]),
-        negative=base.encode_prompts([""] * len(samples)),
+        positive=base.encode_prompts(prompts),
+        negative=base.encode_prompts([""] * len(samples), parts=base.count_parts(*prompts)),
         noise=torch.stack(
             [seed_noise(base, each.seed, width=side, height=side) for each in samples]
         ),

@@ -37,10 +37,13 @@ from tests.bench.big_data import (
 from tests.fixtures import ENVIRONMENT
 from webapp.domain.db import CONNECT_OPTIONS
 from webapp.domain.gateways.storage import Storage, make_storage
+from webapp.domain.models.generation import AspectRatio
+from webapp.domain.models.style import Style
 from webapp.domain.pagination import MAX_LIMIT, Page, PageRequest
 from webapp.domain.services import (
     case_views,
     comment_views,
+    duplicates,
     generation_views,
     ledger,
     ledger_views,
@@ -57,6 +60,7 @@ from webapp.domain.services import (
     token_views,
     user_views,
 )
+from webapp.domain.services.duplicates import Picture
 from webapp.domain.services.generation_views import FeedFilter, OwnFilter
 from webapp.domain.services.ledger_views import LedgerFilter
 from webapp.domain.services.moderation_views import AuditFilter, ModerationFilter, UserFilter
@@ -311,6 +315,7 @@ def moderation(size: Size, storage: Storage) -> dict[str, Listing]:
 def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]]:
     """Return the reads that are no list and happen with every page or every few seconds."""
     viewer = Viewer(size.whale)
+    picture = Picture([COMMON_TAG, USUAL_TAG], [], AspectRatio.SQUARE, 1.0)
     months = [datetime.now(UTC) - timedelta(days=30 * ago) for ago in range(12, -1, -1)]
     return {
         "earnings of a year": lambda session: token_views.earned_between(
@@ -326,6 +331,16 @@ def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]
         "metrics": lambda session: list(operations.measure(session)),
         "generation": lambda session: generation_views.detail(
             session, storage, generation_id=size.generations // 2, viewer=viewer
+        ),
+        "pictures that a buyer owns": lambda session: duplicates.owned(
+            session,
+            user_id=size.whale,
+            style=session.get_one(Style, POPULAR_STYLE),
+            picture=picture,
+            seeds=[7, 8, 9, 10],
+        ),
+        "tags to prompt with": lambda session: tag_views.to_prompt_with(
+            session, POPULAR_STYLE, [COMMON_TAG]
         ),
     }
 

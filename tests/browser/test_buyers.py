@@ -115,6 +115,71 @@ def leave_tokens(stack, tokens):
 
 
 @pytest.mark.parametrize("size,language", [(DESK, "en")])
+def test_enter_buys_nothing_and_the_button_only_what_the_buyer_does_not_own(buyer, style_page):
+    page = buyer.page
+    buyer.open(style_page)
+    field = page.locator(".tags-input input").first
+    field.type("castle, dragon,")
+    expect(unknown(buyer, "dragon")).to_be_visible()
+    page.locator("#order summary").click()
+    page.locator("#seed").fill("7")
+    for each in (
+        field,
+        page.locator("#negative"),
+        page.locator("#seed"),
+        page.locator("#description"),
+    ):
+        each.press("Enter")
+    buyer.settle()
+    expect(page.locator("#tiles .tile")).to_have_count(0)
+
+    buyer.button("Remove %(tag)s", tag="dragon").click()
+    expect(unknown(buyer, "dragon")).to_be_hidden()
+    buyer.button("Make 1 picture · %(total)s tokens", total=PRICE).click()
+    expect(page.locator("#tiles .tile.completed")).to_have_count(1, timeout=MAKING_MS)
+
+    buyer.link("Use these words").click()
+    expect(page.locator("#seed")).to_have_value("")
+    expect(page.locator("#owned")).to_be_hidden()
+    buyer.link("The same picture again").click()
+    expect(page.locator("#seed")).to_have_value("7")
+    expect(page.locator("#owned")).to_be_visible()
+    with buyer.expecting(409):
+        buyer.button("Make 1 picture · %(total)s tokens", total=PRICE).click()
+        expect(page.locator("#owned")).to_be_focused()
+    expect(page.locator("#balance")).to_have_text(str(100 - PRICE))
+    buyer.button("Make it again · %(total)s tokens", total=PRICE).click()
+    expect(page.locator("#tiles .tile")).to_have_count(2)
+    expect(page.locator("#balance")).to_have_text(str(100 - 2 * PRICE))
+
+
+@pytest.mark.parametrize("size", [DESK])
+def test_words_typed_a_moment_before_the_button_are_named_before_they_are_bought(buyer, style_page):
+    page = buyer.page
+    buyer.open(style_page)
+    page.locator(".tags-input input").first.type("castle, wyvern")
+    page.keyboard.press("Control+Enter")
+    expect(unknown(buyer, "wyvern")).to_be_focused()
+    expect(page.locator("#tiles .tile")).to_have_count(0)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#tiles .tile")).to_have_count(1)
+
+    page.reload()
+    page.locator(".tags-input input").first.type("wyvern, dragon,")
+    with buyer.expecting(422):
+        buyer.button("Make 1 picture · %(total)s tokens", total=PRICE).click()
+        expect(page.locator("#problem")).to_contain_text("wyvern, dragon")
+    for word in ("wyvern", "dragon"):
+        expect(buyer.button("Remove %(tag)s", tag=word)).to_be_visible()
+    expect(page.locator("#balance")).to_have_text(str(100 - PRICE))
+
+
+def unknown(visitor, tags):
+    message = "New to this style and the base: may not be recognised: %(tags)s"
+    return visitor.text(message, tags=tags)
+
+
+@pytest.mark.parametrize("size,language", [(DESK, "en")])
 def test_the_way_of_a_buyer_needs_no_mouse(buyer, style_page):
     page = buyer.page
     buyer.open(style_page)

@@ -9,6 +9,7 @@ from webapp.api.access import or_worker, public, signed_in, user, viewer
 from webapp.api.operations import EVENTS, operation
 from webapp.domain.errors import (
     AlreadyCanceled,
+    DuplicatePicture,
     Forbidden,
     GenerationNotFound,
     GenerationStillProcessing,
@@ -23,8 +24,9 @@ from webapp.domain.errors import (
     StyleOutdated,
     TagNotAllowed,
     Unauthorized,
+    UnknownTags,
 )
-from webapp.domain.services import generation_files, generation_views, generations
+from webapp.domain.services import generation_files, generation_views, generations, previews
 from webapp.domain.services.generation_views import FeedFilter, OwnFilter
 from webapp.extensions import db, storage
 from webapp.schemas.fields import Listed
@@ -37,7 +39,9 @@ from webapp.schemas.generations import (
     GenerationView,
     ImageQuery,
     OrderedGeneration,
+    OrderPreview,
     OwnGenerationView,
+    PreviewRequest,
 )
 
 blueprint = Blueprint("generations", __name__)
@@ -71,6 +75,8 @@ def images_asked_for() -> int:
         PriceChanged,
         InvalidTagLanguage,
         TagNotAllowed,
+        UnknownTags,
+        DuplicatePicture,
     ),
     idempotent=True,
     links=LINKS,
@@ -85,6 +91,15 @@ def create(body: GenerationRequest) -> Response:
         return generation_views.order_created(db.session(), storage(), order)
 
     return bodies.created_once(ROUTE, bodies.digest(body.model_dump(mode="json")), run, LOCATION)
+
+
+@blueprint.post("/generations/preview")
+@public
+@operation(gives=OrderPreview, errors=(StyleNotFound, InvalidTagLanguage, TagNotAllowed))
+def preview(body: PreviewRequest) -> Response:
+    """Tell what an order would cost, which of its words are unknown, and what of it is owned."""
+    found = previews.preview(db.session(), viewer=viewer(), **body.model_dump())
+    return envelope.success(found)
 
 
 @blueprint.get("/generations/feed")

@@ -149,6 +149,13 @@ class DuplicateLike(DomainError):
     status = HTTPStatus.CONFLICT
 
 
+class DuplicatePicture(DomainError):
+    """`generation_id` is the image that the buyer has of this picture; `generation_ids` all."""
+
+    code = "DUPLICATE_PICTURE"
+    status = HTTPStatus.CONFLICT
+
+
 class DuplicateFollow(DomainError):
     code = "DUPLICATE_FOLLOW"
     status = HTTPStatus.CONFLICT
@@ -289,6 +296,13 @@ class InvalidTagLanguage(DomainError):
 
 class TagNotAllowed(DomainError):
     code = "TAG_NOT_ALLOWED"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class UnknownTags(DomainError):
+    """Neither the base model nor the style knows any of the words; `tags` names them."""
+
+    code = "UNKNOWN_TAGS"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 

@@ -1,5 +1,7 @@
 """/styles: what is on offer, one style with its images made in place, its artist's terms."""
 
+from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
@@ -24,6 +26,7 @@ from webapp.domain.services import (
     generation_views,
     generations,
     offers,
+    previews,
     search,
     style_views,
     tag_views,
@@ -33,7 +36,7 @@ from webapp.domain.services.generation_views import OwnFilter
 from webapp.domain.services.style_views import StyleFilter
 from webapp.extensions import db, storage
 from webapp.pages.fragments import is_fragment
-from webapp.schemas.generations import GenerationRequest
+from webapp.schemas.generations import GenerationRequest, PreviewRequest
 from webapp.schemas.search import SearchQuery
 from webapp.schemas.styles import StyleChanges, StyleListQuery
 
@@ -130,6 +133,9 @@ def generate(style_id: int) -> AnyResponse | tuple[str, int]:
     """Order images from a plain form, for browsers without scripts."""
     try:
         asked = _order(style_id)
+        unseen = _unseen_unknown_tags(asked)
+        if unseen:
+            return _page(style_id, unknown_tags=unseen), HTTPStatus.OK
         rate_limits.count(rate_limits.GENERATION, str(user().id), asked.count)
         rate_limits.enforce()
         generations.request(
@@ -177,6 +183,18 @@ def _order(style_id: int) -> GenerationRequest:
     return GenerationRequest.model_validate(given | {"style_id": style_id})
 
 
+def _unseen_unknown_tags(asked: GenerationRequest) -> list[str]:
+    """Return the tags that may not be recognised, unless the form has named just these before.
+
+    A browser without scripts learns of them here, before anything is charged.
+    """
+    of_preview = asked.model_dump(include=set(PreviewRequest.model_fields))
+    found = previews.preview(db.session(), viewer=viewer(), **of_preview)
+    unknown: list[str] = found["unknown_tags"]
+    is_news = request.form.get("seen_unknown") != ", ".join(unknown)
+    return unknown if found["is_any_known"] and is_news else []
+
+
 def _number(text: str) -> int | float | str:
     try:
         return float(text) if "." in text else int(text)
@@ -185,9 +203,13 @@ def _number(text: str) -> int | float | str:
 
 
 def _page(
-    style_id: int, *, problem: DomainError | None = None, refused: DomainError | None = None
+    style_id: int,
+    *,
+    problem: DomainError | None = None,
+    refused: DomainError | None = None,
+    unknown_tags: Sequence[str] = (),
 ) -> str:
-    """Return the page of a style; a problem is of the order in its form, or of the terms."""
+    """Return the page of a style; a problem is of the order in its form, refused are its terms."""
     style = _style(style_id)
     who, artist_id = viewer(), style["artist"]["id"]
     is_trained = style["training_status"] == TrainingStatus.COMPLETED
@@ -209,6 +231,7 @@ def _page(
         form=request.form or request.args,
         problem=problem,
         refused=refused,
+        unknown_tags=unknown_tags,
         again=_again(style_id),
         **shown,
     )

@@ -22,23 +22,29 @@ from webapp.schemas.fields import (
 from webapp.schemas.styles import TagList
 
 
-class GenerationRequest(Body):
-    """POST /generations."""
+class PreviewRequest(Body):
+    """POST /generations/preview: what decides the pictures of an order."""
 
     style_id: Id
     prompt_tags: list[Tag] = Field(min_length=1, max_length=200, examples=[["harbor", "boat"]])
     negative_tags: list[Tag] = Field(default=[], max_length=200)
-    description: PlainText = Field("", max_length=500)
     aspect_ratio: AspectRatio = AspectRatio.SQUARE
     seed: int | None = Field(None, ge=0, le=4_294_967_295)
     style_strength: float = Field(1.0, ge=0, le=1.5, allow_inf_nan=False)
     count: int = Field(1, ge=1, le=4)
+
+
+class GenerationRequest(PreviewRequest):
+    """POST /generations; `allow_duplicate` orders a picture that the buyer has already."""
+
+    description: PlainText = Field("", max_length=500)
     expected_price_tokens: int | None = Field(
         None,
         ge=0,
         le=10_000,
         validation_alias=AliasChoices("expected_price_tokens", "generation_cost_tokens"),
     )
+    allow_duplicate: bool = False
 
 
 class GenerationChanges(Body):
@@ -174,9 +180,26 @@ class Batch(Answer):
 
 
 class OrderedGeneration(OwnGenerationView):
-    """POST /generations: the first image, with all that was ordered."""
+    """POST /generations: the first image, with all that was ordered.
+
+    `unknown_tags` are those that may not be recognised.
+    """
 
     batch: Batch
+    unknown_tags: list[Word]
+
+
+class OrderPreview(Answer):
+    """POST /generations/preview: nothing is charged.
+
+    `unknown_tags` may not be recognised; an order of which no word is known is refused.
+    `owned_generation_ids` are images that the asker has of the same pictures.
+    """
+
+    total_price_tokens: Count
+    unknown_tags: list[Word]
+    is_any_known: bool = Field(examples=[True])
+    owned_generation_ids: list[Id]
 
 
 class FeedCard(Answer):

@@ -212,3 +212,26 @@ def test_progress_counts_every_step_of_every_request(renderer, make_request):
 
 def test_nothing_asked_is_nothing_drawn(renderer):
     assert renderer.render([]) == []
+
+
+MANY = ("red boat", "red sea", "red moon", "tree boat", "tree sea")
+
+
+@pytest.mark.parametrize(
+    "mate", [{"prompt_tags": MANY}, {"negative_tags": MANY}, {"prompt_tags": MANY * 3}]
+)
+def test_a_longer_prompt_beside_it_changes_nothing_of_an_image(renderer, make_request, mate):
+    alone = levels(render_one(renderer, make_request()))
+    long_alone = levels(render_one(renderer, make_request(**mate)))
+    long, short = renderer.render([make_request(request_id="a", **mate), make_request()])
+    assert np.array_equal(levels(short), alone)
+    assert np.array_equal(levels(long), long_alone)
+
+
+def test_every_tag_of_a_long_prompt_counts(renderer, make_request):
+    def drawn(last, **changes):
+        tags = (*MANY, "house", last)
+        return levels(render_one(renderer, make_request(prompt_tags=tags, **changes)))
+
+    assert not np.array_equal(drawn("moon"), drawn("boat"))
+    assert np.array_equal(drawn("moon"), drawn("moon"))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -40,6 +42,16 @@ def test_trainings_get_their_own_samples_out_of_one_batch(tiny_base, drawings):
         (alone,) = draw_together(tiny_base, [drawing])
         assert_same_pictures(pictures, alone)
     assert np.abs(np.asarray(together[0][0], float) - np.asarray(together[1][0])).mean() > 1
+
+
+def test_a_sample_with_many_words_changes_nothing_of_the_others(tiny_base, drawings):
+    many = "red boat, red sea, red moon, tree boat, tree sea"
+    wordy = Drawing(tuple(replace(each, prompt=many) for each in drawings[0].samples[:2]))
+    mixed = Drawing((drawings[1].samples[0], *wordy.samples, drawings[1].samples[1]))
+    ((first, *long, last), plain) = draw_together(tiny_base, [mixed, drawings[0]])
+    assert_same_pictures([first, last], draw_together(tiny_base, [drawings[1]])[0])
+    assert_same_pictures(long, draw_together(tiny_base, [wordy])[0])
+    assert_same_pictures(plain, draw_together(tiny_base, [drawings[0]])[0])
 
 
 def test_a_full_memory_halves_the_batch_of_samples(tiny_base, drawings):

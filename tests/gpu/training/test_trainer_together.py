@@ -69,6 +69,15 @@ def test_each_has_its_own_samples_checkpoints_and_metadata(order):
     assert styles[0].adapter_sha256 != styles[1].adapter_sha256
 
 
+def test_long_captions_beside_it_change_nothing_of_what_a_training_learns(order, works):
+    tags = ("red boat", "red sea", "red moon", "tree boat", "tree sea")
+    wordy = tuple(replace(work, tags=tags) for work in works)
+    together = train_together([order("plain"), order("wordy", works=wordy)])
+    for style, settings in zip(together, ({}, {"works": wordy}), strict=True):
+        (alone,) = train_together([order("alone", **settings)])
+        assert_same_style(style, alone)
+
+
 def test_works_of_different_shapes_learn_side_by_side(order, tmp_path):
     wide = tuple(
         TrainingWork(write_picture(tmp_path / f"{i}.png", width=80, seed=i), ("sea",))

@@ -67,6 +67,7 @@ def test_an_order_holds_its_price_and_answers_with_the_owners_view(buyer_client,
         "like_count": 0,
         "comment_count": 0,
         "completed_at": None,
+        "unknown_tags": [],
     }
     assert {name: data[name] for name in expected} == expected
     assert data["batch"] == {
@@ -81,7 +82,7 @@ def test_an_order_holds_its_price_and_answers_with_the_owners_view(buyer_client,
         "escrowed_tokens": 10,
         "earned_token_balance": 0,
     }
-    del data["batch"]
+    del data["batch"], data["unknown_tags"]
     assert buyer_client.get(answer.headers["Location"]).json["data"] == data
 
 
@@ -397,9 +398,10 @@ def test_a_flagged_image_is_hidden_from_all_but_its_owner(
 
 
 def test_the_feed_is_sorted_and_filtered(client, session, buyer, style, finish):
-    other = making.user(session)
+    other, style.base_model = making.user(session), "sd15"
     first = making.order(session, buyer, style, prompt_tags=["a", "b c"])[0]
-    second = making.order(session, other, making.style(session), prompt_tags=["a"])[0]
+    others_style = making.style(session, base_model="sd15")
+    second = making.order(session, other, others_style, prompt_tags=["a"])[0]
     for image in (first, second):
         finish(image, is_public=True)
     session.execute(update(Generation).where(Generation.id == first.id).values(like_count=2))
@@ -471,3 +473,83 @@ def test_an_image_has_other_names(buyer_client, ordered):
     paths = (f"{GENERATIONS}/{ordered.id}", f"/api/images/{ordered.id}/status/")
     first, second = (buyer_client.get(path).json["data"] for path in paths)
     assert first == second
+
+
+def test_an_order_names_the_words_that_may_not_be_recognised(buyer_client, style):
+    asked = body(style, prompt_tags=["Boat", "dragon", "red wyvern"])
+    answer = buyer_client.post(GENERATIONS, json=asked)
+    assert answer.status_code == 201, answer.json
+    assert answer.json["data"]["unknown_tags"] == ["dragon", "red wyvern"]
+    known = buyer_client.post(GENERATIONS, json=body(style))
+    assert known.json["data"]["unknown_tags"] == []
+
+
+def test_an_order_of_unknown_words_only_is_refused_and_charges_nothing(buyer_client, style):
+    answer = buyer_client.post(GENERATIONS, json=body(style, prompt_tags=["Dragon", "wyvern"]))
+    assert (answer.status_code, error_code(answer)) == (422, "UNKNOWN_TAGS")
+    details = answer.json["error"]["details"]
+    assert details["tags"] == ["dragon", "wyvern"]
+    assert list(details["fields"]) == ["prompt_tags"]
+    assert money(buyer_client)["token_balance"] == 100
+
+
+def test_the_same_picture_twice_is_refused_with_the_owned_one_unless_insisted(buyer_client, style):
+    first = buyer_client.post(GENERATIONS, json=body(style, seed=42)).json["data"]["id"]
+    again = buyer_client.post(GENERATIONS, json=body(style, seed=42, description="Another text"))
+    assert (again.status_code, error_code(again)) == (409, "DUPLICATE_PICTURE")
+    assert again.json["error"]["details"] == {"generation_id": first, "generation_ids": [first]}
+    assert money(buyer_client)["token_balance"] == 90
+
+    insisting = buyer_client.post(GENERATIONS, json=body(style, seed=42, allow_duplicate=True))
+    assert insisting.status_code == 201
+    assert insisting.json["data"]["id"] != first
+    assert money(buyer_client)["token_balance"] == 80
+
+
+def test_a_retried_order_is_its_own_first_answer_and_no_duplicate(buyer_client, style):
+    key = {"Idempotency-Key": "one-order-0001"}
+    first, again = (
+        buyer_client.post(GENERATIONS, json=body(style, seed=42), headers=key) for _ in range(2)
+    )
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json["data"]["id"] == again.json["data"]["id"]
+
+
+def test_orders_without_a_seed_are_never_duplicates(buyer_client, style):
+    answers = [buyer_client.post(GENERATIONS, json=body(style, count=2)) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+
+
+def test_a_preview_charges_nothing_and_needs_no_account(client, buyer_client, style):
+    first = buyer_client.post(GENERATIONS, json=body(style, seed=42)).json["data"]["id"]
+    asked = body(style, seed=42, count=3, prompt_tags=["boat", "sea"])
+    mine = buyer_client.post(f"{GENERATIONS}/preview", json=asked)
+    assert mine.status_code == 200, mine.json
+    assert mine.json["data"] == {
+        "total_price_tokens": 30,
+        "unknown_tags": [],
+        "is_any_known": True,
+        "owned_generation_ids": [first],
+    }
+    anybody = client.post(
+        f"{GENERATIONS}/preview", json=body(style, seed=42, prompt_tags=["dragon"])
+    )
+    assert anybody.json["data"] == {
+        "total_price_tokens": 10,
+        "unknown_tags": ["dragon"],
+        "is_any_known": False,
+        "owned_generation_ids": [],
+    }
+    assert money(buyer_client)["token_balance"] == 90
+
+
+def test_a_preview_refuses_what_an_order_refuses(client, style):
+    refused = [
+        client.post(f"{GENERATIONS}/preview", json=body(style, **changes))
+        for changes in ({"prompt_tags": ["고양이"]}, {"prompt_tags": []}, {"style_id": 10**9})
+    ]
+    assert [error_code(answer) for answer in refused] == [
+        "INVALID_TAG_LANGUAGE",
+        "VALIDATION_ERROR",
+        "STYLE_NOT_FOUND",
+    ]

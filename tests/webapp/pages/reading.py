@@ -51,3 +51,10 @@ class Page(HTMLParser):
             for name, attributes in self.elements
             if name == "script" and "src" not in attributes
         ]
+
+
+def enter_presses(page: Page, action: str) -> dict[str, str]:
+    """The button that a browser presses for Enter in a field of the form: the first one in it."""
+    names = [(name, attributes.get("action")) for name, attributes in page.elements]
+    inside = page.elements[names.index(("form", action)) :]
+    return next(attributes for name, attributes in inside if name == "button")

@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 
 from tests import making
 from tests.statements import statements
-from tests.webapp.pages.reading import Page
+from tests.webapp.pages.reading import Page, enter_presses
 from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style, TrainingStatus
@@ -140,12 +140,12 @@ def test_too_few_tokens_keep_the_form_as_it_was(session, buyer_client, buyer, st
     making.take_tokens(session, buyer.id, 95)
     session.commit()
     form = order_form(
-        Page(buyer_client.get(f"/styles/{style.id}")), prompt_tags="lighthouse", count="3"
+        Page(buyer_client.get(f"/styles/{style.id}")), prompt_tags="castle", count="3"
     )
     answer = buyer_client.post(f"/styles/{style.id}/generate", data=form)
     page = Page(answer)
     assert answer.status_code == 402
-    assert page.all("input", name="prompt_tags")[0]["value"] == "lighthouse"
+    assert page.all("input", name="prompt_tags")[0]["value"] == "castle"
     assert {each["value"] for each in page.all("input", name="next")} == {f"/styles/{style.id}"}
     assert "checked" in page.all("input", name="count", value="3")[0]
     assert [each for each in page.all("div", id="problem") if "hidden" not in each]
@@ -171,6 +171,110 @@ def test_the_plain_form_counts_in_the_limit_of_images(
     form = order_form(Page(client.get(f"/styles/{style.id}")), count="4")
     assert client.post(f"/styles/{style.id}/generate", data=form).status_code == 302
     assert client.post(f"/styles/{style.id}/generate", data=form).status_code == 429
+
+
+def posted(client, style, **changes):
+    """The answer to the plain form of a style's page, filled in."""
+    form = order_form(Page(client.get(f"/styles/{style.id}")), **changes)
+    return client.post(f"/styles/{style.id}/generate", data=form), form
+
+
+def shown(page, tag, **wanted):
+    return [each for each in page.all(tag, **wanted) if "hidden" not in each]
+
+
+def images_ordered(session):
+    return session.scalar(select(func.count()).select_from(Generation))
+
+
+def test_the_plain_form_names_unknown_words_before_anything_is_charged(
+    session, buyer_client, style
+):
+    answer, form = posted(buyer_client, style, prompt_tags="dragon, boat, wyvern", count="2")
+    page = Page(answer)
+    assert answer.status_code == 200
+    assert "may not be recognised: dragon, wyvern" in page.text
+    assert shown(page, "p", id="unknown")
+    assert images_ordered(session) == 0
+
+    kept = {
+        name: page.all("input", name=name)[0]["value"] for name in ("prompt_tags", "seen_unknown")
+    }
+    assert kept == {"prompt_tags": "dragon, boat, wyvern", "seen_unknown": "dragon, wyvern"}
+    again = buyer_client.post(f"/styles/{style.id}/generate", data=form | kept)
+    assert again.status_code == 302
+    assert images_ordered(session) == 2
+
+
+def test_other_unknown_words_than_those_that_were_named_are_named_too(session, buyer_client, style):
+    answer, _ = posted(buyer_client, style, prompt_tags="boat, dragon", seen_unknown="wyvern")
+    assert "may not be recognised: dragon" in Page(answer).text
+    assert images_ordered(session) == 0
+
+
+def test_words_that_nobody_knows_are_refused_by_name_and_stay_in_the_form(
+    session, buyer_client, buyer, style
+):
+    answer, _ = posted(buyer_client, style, prompt_tags="dragon, wyvern", description="Für Oma")
+    page = Page(answer)
+    assert answer.status_code == 422
+    assert "None of these words is known. Nothing was charged. (dragon, wyvern)" in page.text
+    assert page.all("input", name="prompt_tags")[0]["value"] == "dragon, wyvern"
+    assert page.all("input", name="description")[0]["value"] == "Für Oma"
+    assert images_ordered(session) == 0
+    assert making.ledger.spendable(session, buyer.id) == 100
+
+
+def test_the_same_picture_is_shown_and_sold_again_only_by_its_own_button(
+    session, buyer_client, buyer, style
+):
+    [first] = making.order(session, buyer, style, seed=7)
+    session.commit()
+    answer, form = posted(buyer_client, style, seed="7")
+    page = Page(answer)
+    assert answer.status_code == 409
+    assert shown(page, "div", id="owned")
+    assert f"/g/{first.id}" in page.links()
+    assert "You own this one already" in page.text
+    assert not shown(page, "div", id="problem")
+    assert images_ordered(session) == 1
+
+    [button] = page.all("button", id="again")
+    insisting = form | {button["name"]: button["value"]}
+    assert buyer_client.post(f"/styles/{style.id}/generate", data=insisting).status_code == 302
+    assert images_ordered(session) == 2
+
+
+def test_a_picture_lends_its_words_without_the_seed_or_all_of_itself(
+    session, buyer_client, buyer, style, finish
+):
+    [image] = making.order(session, buyer, style, seed=7, negative_tags=["fog"], style_strength=0.8)
+    finish(image)
+    page = Page(buyer_client.get(f"/styles/{style.id}"))
+    words, all_of_it = (
+        parse_qs(urlsplit(link["href"]).query) for link in page.all("a") if "data-again" in link
+    )
+    same = {
+        "prompt_tags": ["boat, sea"],
+        "negative_tags": ["fog"],
+        "aspect_ratio": ["1:1"],
+        "style_strength": ["0.8"],
+    }
+    assert (words, all_of_it) == (same, same | {"seed": ["7"]})
+    assert [
+        orjson.loads(link["data-again"]).get("seed")
+        for link in page.all("a")
+        if "data-again" in link
+    ] == [None, 7]
+
+    filled = Page(buyer_client.get(f"/styles/{style.id}?prompt_tags=boat,+sea&style_strength=0.8"))
+    assert filled.all("input", name="prompt_tags")[0]["value"] == "boat, sea"
+    assert filled.all("input", name="seed")[0]["value"] == ""
+
+
+def test_enter_in_a_field_of_the_order_buys_nothing(buyer_client, style):
+    page = Page(buyer_client.get(f"/styles/{style.id}"))
+    assert enter_presses(page, f"/styles/{style.id}/generate") == {"disabled": "", "hidden": ""}
 
 
 def test_own_pictures_of_every_state_hang_where_they_were_asked_for(
@@ -390,7 +494,7 @@ def test_too_few_tokens_lead_to_the_wallet_and_back_to_the_filled_form(
     session.commit()
     form = order_form(
         Page(buyer_client.get(f"/styles/{style.id}")),
-        prompt_tags="lighthouse, sea",
+        prompt_tags="castle, sea",
         count="3",
         seed="7",
         aspect_ratio="1:2",
@@ -401,21 +505,21 @@ def test_too_few_tokens_lead_to_the_wallet_and_back_to_the_filled_form(
     [back] = parse_qs(urlsplit(wallet).query)["next"]
     assert "csrf" not in back
     again = Page(buyer_client.get(back))
-    assert again.all("input", name="prompt_tags")[0]["value"] == "lighthouse, sea"
+    assert again.all("input", name="prompt_tags")[0]["value"] == "castle, sea"
     assert "checked" in again.all("input", name="count", value="3")[0]
     assert "checked" in again.all("input", name="aspect_ratio", value="1:2")[0]
     assert again.all("input", name="seed")[0]["value"] == "7"
 
 
-def test_words_are_recommended_as_the_service_ranks_them(
-    session, buyer_client, buyer, style, finish
-):
-    finish(making.order(session, buyer, style, prompt_tags=["lighthouse"])[0])
+def test_words_are_recommended_as_the_service_ranks_them(session, buyer_client, style, finish):
+    for _ in range(3):
+        [image] = making.order(session, making.user(session), style, prompt_tags=["castle"])
+        finish(image, is_public=True)
     page = Page(buyer_client.get(f"/styles/{style.id}"))
     [box] = [each for each in page.all("div") if "data-suggestions" in each]
-    assert orjson.loads(box["data-suggestions"]) == ["lighthouse", "boat"]
+    assert orjson.loads(box["data-suggestions"]) == ["castle", "boat"]
     assert [each["value"] for each in page.all("button", **{"class": "chip"})] == [
-        "lighthouse",
+        "castle",
         "boat",
     ]
 

@@ -115,6 +115,8 @@ class Generation(Base):
             "id",
             postgresql_where="is_public AND NOT is_flagged",
         ),
+        # Whether a buyer has a picture already is asked with every order.
+        Index("ix_generations_same", "user_id", "style_id", "seed", "prompt_tags"),
         Index("ix_generations_kept", "created_at", "id", postgresql_where="deleted_at IS NULL"),
         Index("ix_generations_flagged", "created_at", "id", postgresql_where="is_flagged"),
         Index("ix_generations_tags", "prompt_tags", postgresql_using="gin"),

@@ -54,7 +54,7 @@ COUNTERS = (
         "tags",
         "usage_count",
         "SELECT (SELECT count(*) FROM generations"
-        " WHERE status = 'completed' AND prompt_tags @> ARRAY[counted.name])"
+        " WHERE is_public AND prompt_tags @> ARRAY[counted.name])"
         " + (SELECT count(*) FROM styles"
         " WHERE training_status = 'completed' AND tags @> ARRAY[counted.name])",
         batch=TAG_BATCH,

@@ -21,7 +21,7 @@ from webapp.domain.models.generation import Generation, GenerationStatus, Order
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import Style
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
-from webapp.domain.services import follows, generations, ledger, likes
+from webapp.domain.services import follows, generations, ledger, likes, vocabulary
 from webapp.domain.services.licenses import certificate_url
 from webapp.domain.services.moderation_views import ModerationFilter
 from webapp.domain.settings import settings
@@ -109,7 +109,7 @@ def moderated(session: Session, storage: Storage, *, generation_id: int) -> dict
 
 
 def order_created(session: Session, storage: Storage, order: Order) -> dict[str, Any]:
-    """Return the owner view of an order's first image, with the batch."""
+    """Return the owner view of an order's first image, with the batch and what was not known."""
     rows = session.execute(
         _with_all(order.user_id).where(Generation.order_id == order.id).order_by(Generation.id)
     ).all()
@@ -119,7 +119,9 @@ def order_created(session: Session, storage: Storage, order: Order) -> dict[str,
         "generation_ids": [row.id for row in rows],
         "total_price_tokens": order.total_price_tokens,
     }
-    return _owner_view(storage, rows[0]) | {"batch": batch}
+    style = session.get_one(Style, order.style_id)
+    known = vocabulary.recognise(session, style, rows[0].prompt_tags)
+    return _owner_view(storage, rows[0]) | {"batch": batch, "unknown_tags": known.unknown_tags}
 
 
 def stamp(session: Session, generation_id: int) -> tuple[Any, ...]:

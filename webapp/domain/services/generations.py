@@ -17,6 +17,7 @@ from webapp.domain.errors import (
     PriceChanged,
     StyleNotFound,
     StyleNotReady,
+    UnknownTags,
     ValidationFailed,
 )
 from webapp.domain.identifiers import public_id
@@ -29,12 +30,15 @@ from webapp.domain.pagination import AnyRow
 from webapp.domain.services import (
     accounts,
     base_models,
+    duplicates,
     ledger,
     licenses,
     notifications,
     offers,
     tags,
+    vocabulary,
 )
+from webapp.domain.services.duplicates import Picture
 from webapp.domain.viewing import Viewer
 
 SEED_RANGE = 2**32
@@ -91,17 +95,25 @@ def request(
     count: int,
     expected_price_tokens: int | None,
     request_id: str,
+    allow_duplicate: bool = False,
 ) -> Order:
     """Order `count` images: price frozen, tokens held, rows queued, one job each.
 
-    All or nothing: the caller's one commit makes all of it true. Image k gets seed + k.
+    All or nothing: the caller's one commit makes all of it true. Image k gets seed + k. Raises
+    UnknownTags when no word is known, and DuplicatePicture for a picture that the buyer has
+    already, unless `allow_duplicate`.
     """
     accounts.stay(session, user.id)
-    prompt = _prompt(session, prompt_tags, field="prompt_tags", at_least=1)
-    negative = _prompt(session, negative_tags, field="negative_tags", at_least=0)
+    prompt, negative = clean_tags(session, prompt_tags, negative_tags)
     style = _style_for_sale(session, style_id, user.id, expected_price_tokens)
+    if not vocabulary.recognise(session, style, prompt).is_any_known:
+        raise UnknownTags(tags=prompt, fields={"prompt_tags": ["None of these words is known."]})
     total = style.price_tokens * count
     available = ledger.spendable(session, user.id, lock=True)
+    seeds = seeds_of(secrets.randbelow(SEED_RANGE) if seed is None else seed, count)
+    if not allow_duplicate:
+        picture = Picture(prompt, negative, aspect_ratio, style_strength)
+        duplicates.refuse(session, user_id=user.id, style=style, picture=picture, seeds=seeds)
     if available < total:
         raise InsufficientTokens(required=total, available=available)
     order = Order(
@@ -114,8 +126,7 @@ def request(
     session.add(order)
     session.flush()
     width, height = aspect_ratio.size
-    first_seed = secrets.randbelow(SEED_RANGE) if seed is None else seed
-    for k in range(count):
+    for each_seed in seeds:
         generation = Generation(
             order_id=order.id,
             user_id=user.id,
@@ -126,7 +137,7 @@ def request(
             aspect_ratio=aspect_ratio,
             width=width,
             height=height,
-            seed=(first_seed + k) % SEED_RANGE,
+            seed=each_seed,
             style_strength=style_strength,
             price_tokens=style.price_tokens,
             adapter_sha256=style.adapter_sha256,
@@ -143,6 +154,11 @@ def request(
             request_id=request_id,
         )
     return order
+
+
+def seeds_of(first: int, count: int) -> list[int]:
+    """Return the seeds of an order's images: neighbours, all different."""
+    return [(first + k) % SEED_RANGE for k in range(count)]
 
 
 def _style_for_sale(
@@ -174,7 +190,20 @@ def _style_for_sale(
     return style
 
 
-def _prompt(session: Session, words: list[str], *, field: str, at_least: int) -> list[str]:
+def clean_tags(
+    session: Session, prompt_tags: list[str], negative_tags: list[str]
+) -> tuple[list[str], list[str]]:
+    """Return what shall and what shall not be in an image, normalised.
+
+    Raises ValidationFailed, InvalidTagLanguage and TagNotAllowed.
+    """
+    return (
+        _clean(session, prompt_tags, field="prompt_tags", at_least=1),
+        _clean(session, negative_tags, field="negative_tags", at_least=0),
+    )
+
+
+def _clean(session: Session, words: list[str], *, field: str, at_least: int) -> list[str]:
     clean = tags.normalise(words, field=field)
     if not at_least <= len(clean) <= MAX_PROMPT_TAGS:
         raise ValidationFailed(fields={field: [f"{at_least} to {MAX_PROMPT_TAGS} tags."]})
@@ -196,9 +225,11 @@ def edit(
     """
     accounts.stay(session, user_id)
     generation = _own(session, user_id, generation_id)
+    session.refresh(generation, with_for_update=True)  # its words are counted by what it was
     if is_public:
         check_can_be_public(generation)
     if is_public is not None:
+        tags.count_shown(session, generation.prompt_tags, was=generation.is_public, now=is_public)
         generation.is_public = is_public
     if description is not None:
         generation.description = description
@@ -299,7 +330,6 @@ def complete(session: Session, generation_id: int, perceptual_hash: str, **image
     ).one()
     ledger.release(session, generation)
     licenses.issue(session, generation, style, perceptual_hash)
-    tags.count_use(session, generation.prompt_tags)
     notifications.tell(
         session,
         generation.user_id,

@@ -102,11 +102,14 @@ def deactivate(session: Session, user_id: int) -> None:
         .where(Style.artist_id == user_id, Style.is_active)
         .values(is_active=False, updated_at=func.clock_timestamp())
     )
-    session.execute(
+    hidden = session.scalars(
         update(Generation)
         .where(Generation.user_id == user_id, Generation.is_public)
         .values(is_public=False, updated_at=func.clock_timestamp())
+        .returning(Generation.prompt_tags)
+        .execution_options(synchronize_session="fetch")
     )
+    tags.uncount_uses(session, [tag for prompt in hidden for tag in prompt])
 
 
 def foresee(session: Session, user_id: int) -> Farewell:
@@ -223,7 +226,7 @@ def _delete_follows(session: Session, user_id: int) -> None:
 def _tags_used(session: Session, user_id: int) -> list[str]:
     """Return the tags of the person's images and styles, each as often as it was counted."""
     of_images = select(func.unnest(Generation.prompt_tags)).where(
-        Generation.user_id == user_id, Generation.status == GenerationStatus.COMPLETED
+        Generation.user_id == user_id, Generation.is_public
     )
     of_styles = select(func.unnest(Style.tags)).where(
         Style.artist_id == user_id, Style.training_status == TrainingStatus.COMPLETED

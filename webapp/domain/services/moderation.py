@@ -26,7 +26,7 @@ from webapp.domain.models.generation import Generation
 from webapp.domain.models.license import Certificate, CertificateStatus
 from webapp.domain.models.report import Report, ReportStatus
 from webapp.domain.models.style import Style, Tag
-from webapp.domain.services import accounts, audit, generations, leaving, offers
+from webapp.domain.services import accounts, audit, generations, leaving, offers, tags
 
 Row = TypeVar("Row", bound=Base)
 Changes = dict[str, Any]
@@ -109,6 +109,7 @@ def change_generation(
         raise missing
     if changes.get("is_public"):
         generations.check_can_be_public(image)
+    was_public = image.is_public
     audit.change(
         session,
         admin_id=admin.id,
@@ -117,6 +118,7 @@ def change_generation(
         values=changes,
         reason=reason,
     )
+    tags.count_shown(session, image.prompt_tags, was=was_public, now=image.is_public)
     image.updated_at = func.clock_timestamp()
     if license_status is not None:
         _change_license(session, admin, image.id, license_status, reason)

@@ -1,7 +1,7 @@
 """What people see of tags: the popular ones, those that contain a word, those to prompt with."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from webapp.domain import searching
 from webapp.domain.errors import StyleNotFound, TagNotFound
-from webapp.domain.models.generation import Generation, GenerationStatus
+from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, Tag
 from webapp.domain.pagination import AnyRow, Keyset, Page, PageRequest
 from webapp.domain.searching import Search
@@ -21,6 +21,7 @@ RECENT_IMAGES = 1000
 POPULAR_STYLES = 1000
 MAX_CONSIDERED = 200
 MAX_RECOMMENDED = 20
+MIN_BUYERS = 3
 
 _SHOWN = select(Tag.id, Tag.name, Tag.usage_count).where(*tags.SHOWN)
 _NAMES = select(Tag.name).where(*tags.SHOWN)
@@ -125,28 +126,48 @@ def to_prompt_with(
 ) -> list[dict[str, Any]]:
     """Return up to 20 tags to prompt a style with, given its own.
 
-    First what its latest images were made of, scored from 1 down to 0.5 by how many of them used
-    it; then what it was trained on, from 0.5 down to 0 by how many works show it.
+    First what its latest public images were made of, scored from 1 down to 0.5 by how many of them
+    used it; then what it was trained on, from 0.5 down to 0 by how many works show it. Words of
+    buyers are shown only once several have used them in public, so that nobody writes alone on a
+    stranger's page; the artist's own tags need nobody else.
     """
-    usage = {name: 0.5 + share / 2 for name, share in _shares(_prompts(session, style_id)).items()}
     works = _shares(_works(session, style_id))
-    training = {name: works.get(name, 0) / 2 for name in [*works, *style_tags] if name not in usage}
+    trained = dict.fromkeys([*works, *style_tags])
+    usage = {
+        name: 0.5 + share / 2
+        for name, share in _used_in_public(session, style_id, own=trained).items()
+    }
+    training = {name: works.get(name, 0) / 2 for name in trained if name not in usage}
     hidden = tags.blocked(session, [*usage, *training]) | set(style_tags[:1])
     ranked = [*_ranked("usage", usage), *_ranked("training", training)]
     return [each for each in ranked if each["name"] not in hidden][:MAX_RECOMMENDED]
 
 
-def _prompts(session: Session, style_id: int) -> Sequence[list[str]]:
-    """A bounded look: what people make now says more than what a hundred thousand once made."""
-    return session.scalars(
-        select(Generation.prompt_tags)
-        .where(
-            Generation.style_id == style_id,
-            Generation.status == GenerationStatus.COMPLETED,
+def _used_in_public(session: Session, style_id: int, *, own: Collection[str]) -> dict[str, float]:
+    """Return the shares of latest public images that have a tag, of tags that may be shown.
+
+    A bounded look: what people make now says more than what a hundred thousand once made.
+    """
+    latest = (
+        select(
+            Generation.user_id,
+            Generation.prompt_tags,
+            (Generation.is_public & ~Generation.is_flagged).label("is_shown"),
         )
+        .where(Generation.style_id == style_id)
         .order_by(Generation.created_at.desc(), Generation.id.desc())
         .limit(RECENT_IMAGES)
+        .subquery()
+    )
+    public = session.execute(
+        select(latest.c.user_id, latest.c.prompt_tags).where(latest.c.is_shown)
     ).all()
+    buyers: dict[str, set[int]] = {}
+    for image in public:
+        for name in image.prompt_tags:
+            buyers.setdefault(name, set()).add(image.user_id)
+    shown = {name for name, who in buyers.items() if name in own or len(who) >= MIN_BUYERS}
+    return _shares([[name for name in image.prompt_tags if name in shown] for image in public])
 
 
 def _works(session: Session, style_id: int) -> Sequence[list[str]]:

@@ -65,7 +65,8 @@ def blocked(session: Session, tags: Iterable[str]) -> set[str]:
 def count_use(session: Session, tags: Iterable[str]) -> None:
     """Count one more use of each tag, adding the ones never seen.
 
-    A use is a style that was trained or an image that was delivered, as long as it has the tag.
+    A use is a style that was trained or an image that is public, as long as it has the tag. Private
+    images do not count: a tag that is listed could be read off them.
     """
     # Sorted, so that two transactions touch the same rows in the same order and never deadlock.
     for name in sorted(set(tags)):
@@ -86,3 +87,14 @@ def uncount_uses(session: Session, tags: Iterable[str]) -> None:
             .where(Tag.name == name)
             .values(usage_count=func.greatest(Tag.usage_count - uses, 0))
         )
+
+
+def count_shown(session: Session, tags: Iterable[str], *, was: bool, now: bool) -> None:
+    """Count the uses of an image's tags when it becomes public, and take them back when hidden.
+
+    The caller has locked the image's row.
+    """
+    if now and not was:
+        count_use(session, tags)
+    elif was and not now:
+        uncount_uses(session, tags)

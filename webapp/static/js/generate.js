@@ -1,4 +1,6 @@
-// Ordering images in place: live price, Ctrl+Enter, and a form that survives too few tokens.
+// Ordering images in place: live price, Ctrl+Enter, and a form that survives too few tokens. What a
+// buyer should know before paying is asked for while the form is filled in: words that nobody knows,
+// and pictures that the buyer owns already.
 
 import { ApiError, call, newKey } from "./api.js";
 import * as problems from "./problems.js";
@@ -10,14 +12,20 @@ const buy = document.getElementById("buy");
 const balance = document.getElementById("balance");
 const dialog = document.getElementById("too-few");
 const tiles = document.getElementById("tiles");
+const unknown = document.getElementById("unknown");
+const owned = document.getElementById("owned");
+const again = document.getElementById("again");
 const fields = [...form.querySelectorAll("[data-tags]")].map((box) => new TagField(box));
 const [prompt, negative] = fields;
 const suggestions = [...document.querySelectorAll("[data-suggest] button")];
 const KEPT = `order:${form.dataset.style}`;
-const SECRET = ["csrf_token", "expected_price_tokens"];
+const SECRET = ["csrf_token", "expected_price_tokens", "seen_unknown"];
+const LOOK_AFTER_MS = 300;
 let price = Number(form.dataset.price);
 let key = newKey();
 let sent = "";
+let looked = { text: "", found: null };
+let timer = 0;
 
 const number = (value) => new Intl.NumberFormat(document.documentElement.lang).format(value);
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_all, name) => values[name]);
@@ -27,6 +35,43 @@ function showPrice() {
   if (!buy || buy.disabled) return;
   const text = count() === 1 ? buy.dataset.one : buy.dataset.many;
   buy.textContent = fill(text, { count: count(), total: number(price * count()) });
+  again.textContent = fill(again.dataset.text, { total: number(price * count()) });
+}
+
+const orderText = () => (prompt.words.length ? JSON.stringify(order()) : "");
+
+// Ask what this order would be, once for each order; nothing is charged. Null when nobody can tell:
+// then the order itself says what is wrong.
+async function look() {
+  const text = orderText();
+  if (text !== looked.text) {
+    const asked = text ? call("POST", "/api/v1/generations/preview", JSON.parse(text)) : null;
+    const found = await Promise.resolve(asked).catch(() => null);
+    if (text !== orderText()) return look();
+    looked = { text, found };
+  }
+  showUnknown(looked.found);
+  showOwned(looked.found?.owned_generation_ids[0]);
+  return looked.found;
+}
+
+function lookSoon() {
+  clearTimeout(timer);
+  timer = setTimeout(look, LOOK_AFTER_MS);
+}
+
+function showUnknown(found) {
+  const tags = found?.unknown_tags.join(", ") ?? "";
+  unknown.hidden = !tags;
+  if (tags === unknown.dataset.tags) return;
+  unknown.dataset.tags = tags;
+  unknown.textContent = found?.is_any_known === false ? unknown.dataset.none : fill(unknown.dataset.some, { tags });
+}
+
+function showOwned(id) {
+  if (!owned) return;
+  if (id) owned.querySelector("a").href = `/g/${id}`;
+  owned.hidden = !id;
 }
 
 function order() {
@@ -77,15 +122,21 @@ function suggest() {
   }
 }
 
-async function submit() {
+async function submit(more = {}) {
   problems.clear(form);
+  const seen = unknown.hidden ? "" : unknown.dataset.tags;
   for (const field of fields) field.take();
   if (!form.reportValidity()) return;
+  clearTimeout(timer);
   buy.disabled = true;
   buy.setAttribute("aria-busy", "true");
   buy.textContent = buy.dataset.busy;
   try {
-    await place(order());
+    const found = await look();
+    const isNews = found?.is_any_known && found.unknown_tags.join(", ") !== seen;
+    // Words that nobody knows are named before anything is charged; who goes on knows it.
+    if (isNews && found.unknown_tags.length) unknown.focus();
+    else await place({ ...order(), ...more });
   } catch (error) {
     refused(error);
   } finally {
@@ -102,6 +153,7 @@ async function place(body) {
   sent = text;
   const made = await call("POST", "/api/v1/generations", body, { "Idempotency-Key": key });
   sent = "";
+  looked.text = "";
   document.querySelector(".results .hint").hidden = true;
   if (document.getElementById("seed-lock").checked) form.elements.seed.value = made.seed;
   showBalance();
@@ -113,12 +165,16 @@ async function place(body) {
 function refused(error) {
   if (!(error instanceof ApiError)) throw error;
   if (error.code === "INSUFFICIENT_TOKENS") tooFew(error.details);
+  else if (error.code === "DUPLICATE_PICTURE") {
+    showOwned(error.details.generation_id);
+    owned.focus();
+  }
   else if (error.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
   else {
     if (error.code === "PRICE_CHANGED") price = error.details.price_tokens;
     const fields = Object.values(error.details.fields ?? {}).flat();
     const tags = error.details.tags?.join(", ");
-    problems.show(form, [tags ? `${error.message} (${tags})` : error.message, ...fields]);
+    problems.show(form, tags ? [`${error.message} (${tags})`] : [error.message, ...fields]);
   }
 }
 
@@ -146,22 +202,22 @@ function useWords(given) {
   prompt.set(given.prompt_tags);
   negative.set(given.negative_tags);
   form.elements.aspect_ratio.value = given.aspect_ratio;
-  form.elements.seed.value = given.seed;
+  form.elements.seed.value = given.seed ?? "";
   form.elements.style_strength.value = given.style_strength;
   document.getElementById("strength-value").value = given.style_strength;
-  form.querySelector("details").open = true;
+  if (given.seed !== undefined) {
+    form.elements.count.value = "1";
+    form.querySelector("details").open = true;
+  }
+  form.dispatchEvent(new CustomEvent("change"));
   prompt.input.focus();
-}
-
-function showAgain() {
-  for (const button of tiles.querySelectorAll("[data-again]")) button.hidden = false;
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (buy) submit();
+  if (buy) submit(event.submitter === again ? { allow_duplicate: true } : {});
 });
-form.addEventListener("change", () => { showPrice(); suggest(); keep(); });
+form.addEventListener("change", () => { showPrice(); suggest(); keep(); lookSoon(); });
 prompt.input.addEventListener("input", suggest);
 form.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && buy && !buy.disabled) submit();
@@ -177,11 +233,12 @@ document.querySelector("[data-lock]").hidden = false;
 restore();
 suggest();
 tiles.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-again]");
-  if (button) useWords(JSON.parse(button.dataset.again));
+  const link = event.target.closest("[data-again]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  useWords(JSON.parse(link.dataset.again));
 });
-tiles.addEventListener("tileschange", showAgain);
 tiles.addEventListener("tileschange", () => tiles.querySelector(".failed, .canceled") && showBalance());
-showAgain();
 showPrice();
+lookSoon();
 followOpen();

@@ -128,19 +128,19 @@ def test_a_like_that_is_under_way_is_neither_lost_nor_counted_twice(committed):
         assert session.scalar(select(Generation.like_count)) == 1
 
 
-def test_a_delivery_that_is_under_way_is_neither_lost_nor_counted_twice(committed):
+def test_an_image_that_is_just_being_shown_is_neither_lost_nor_counted_twice(committed):
     with committed.begin() as session:
-        image = completed(session, status="processing", is_public=False)
+        image = completed(session, is_public=False)
         boat, sea = Tag(name="boat", usage_count=7), Tag(name="sea", usage_count=0)
         session.add_all([boat, sea])
-    with committed() as delivering:
-        # The image is there, and its tags are not yet counted.
-        delivering.get(Generation, image.id).status = GenerationStatus.COMPLETED
-        delivering.flush()
+    with committed() as showing:
+        # The image is public, and its tags are not yet counted.
+        showing.get(Generation, image.id).is_public = True
+        showing.flush()
         with committed.begin() as session:
             assert counters.recount(session, TAGS)[0] == [Repair(boat.id, 7, 1)]
-        tags.count_use(delivering, image.prompt_tags)
-        delivering.commit()
+        tags.count_use(showing, image.prompt_tags)
+        showing.commit()
     with committed.begin() as session:
         assert counters.recount(session, TAGS)[0] == []
         assert set(session.scalars(select(Tag.usage_count))) == {2, 1}

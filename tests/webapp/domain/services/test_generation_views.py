@@ -49,7 +49,7 @@ def test_the_feed_is_public_completed_and_unflagged(session, storage):
 
 
 def test_the_feed_is_sorted_and_filtered(session, storage):
-    first_style, second_style = making.style(session), making.style(session)
+    first_style, second_style = (making.style(session, base_model="sd15") for _ in range(2))
     buyer, other = making.user(session), making.user(session)
     liked = finish(
         session,

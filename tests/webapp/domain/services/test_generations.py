@@ -5,9 +5,11 @@ from sqlalchemy import func, select, text
 
 from tests import making
 from tests.database import at_once
+from tests.statements import plan_of
 from webapp.domain import jobs, pipelines
 from webapp.domain.errors import (
     AlreadyCanceled,
+    DuplicatePicture,
     GenerationNotFound,
     InsufficientTokens,
     InvalidTagLanguage,
@@ -17,6 +19,7 @@ from webapp.domain.errors import (
     StyleNotFound,
     StyleNotReady,
     TagNotAllowed,
+    UnknownTags,
     ValidationFailed,
 )
 from webapp.domain.models.account import User
@@ -26,7 +29,8 @@ from webapp.domain.models.ledger import Transfer
 from webapp.domain.models.license import Certificate
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Style, Tag
-from webapp.domain.services import generations, ledger
+from webapp.domain.services import duplicates, generations, ledger
+from webapp.domain.services.duplicates import Picture
 
 IMAGE = {
     "image_key": "images/1.png",
@@ -288,10 +292,7 @@ def test_a_delivered_image_pays_certifies_counts_and_tells_in_one_go(session, bu
     assert ledger.balances(session, buyer.id) == ledger.Balances(90, 0, 0)
     session.refresh(style)
     assert style.usage_count == 1
-    assert {tag.name: tag.usage_count for tag in session.scalars(select(Tag))} == {
-        "boat": 1,
-        "sea": 1,
-    }
+    assert session.scalars(select(Tag)).all() == []  # private: nobody learns its words
     [certificate] = session.scalars(select(Certificate))
     assert certificate.public_id == image.license_public_id
     assert certificate.image_sha256 == "a" * 64
@@ -312,6 +313,159 @@ def test_a_second_delivery_changes_nothing(session, buyer, style):
     assert (
         len(session.scalars(select(Transfer).where(Transfer.generation_id == image.id)).all()) == 2
     )
+
+
+def uses(session):
+    return {tag.name: tag.usage_count for tag in session.scalars(select(Tag))}
+
+
+def test_the_words_of_an_image_count_only_while_everybody_may_see_it(session, buyer, style):
+    [image] = making.order(session, buyer, style)
+    complete(session, image)
+    seen = []
+    for is_public in (True, True, False, False, True):
+        generations.edit(session, user_id=buyer.id, generation_id=image.id, is_public=is_public)
+        session.expire_all()
+        seen.append(uses(session))
+    shown, hidden = {"boat": 1, "sea": 1}, {"boat": 0, "sea": 0}
+    assert seen == [shown, shown, hidden, hidden, shown]
+
+
+def test_an_image_shown_many_times_at_once_is_counted_once(committed):
+    with committed.begin() as session:
+        buyer, style = making.user(session), making.style(session)
+        [image] = making.order(session, buyer, style)
+        complete(session, image)
+
+    def show():
+        with committed.begin() as mine:
+            generations.edit(mine, user_id=buyer.id, generation_id=image.id, is_public=True)
+
+    assert at_once(*[show] * 6) == [None] * 6
+    with committed() as session:
+        assert uses(session) == {"boat": 1, "sea": 1}
+
+
+def test_an_order_of_which_no_word_is_known_is_refused_and_charges_nothing(session, buyer, style):
+    with pytest.raises(UnknownTags) as refused:
+        making.order(session, buyer, style, prompt_tags=["Dragon", "the wyvern"])
+    assert refused.value.details["tags"] == ["dragon", "the wyvern"]
+    assert list(refused.value.details["fields"]) == ["prompt_tags"]
+    assert count(session, Order) == count(session, Generation) == 0
+    assert ledger.balances(session, buyer.id) == ledger.Balances(100, 0, 0)
+
+
+def test_one_known_word_is_enough(session, buyer, style):
+    [image] = making.order(session, buyer, style, prompt_tags=["dragon", "red wyvern"])
+    assert image.prompt_tags == ["dragon", "red wyvern"]
+
+
+SAME = {"seed": 7, "allow_duplicate": False}
+
+
+def test_the_same_picture_is_not_sold_twice_unless_the_buyer_insists(session, buyer, style):
+    [first] = making.order(session, buyer, style, **SAME)
+    with pytest.raises(DuplicatePicture) as refused:
+        making.order(session, buyer, style, **SAME, prompt_tags=["Boat", " sea"])
+    assert refused.value.details == {"generation_id": first.id, "generation_ids": [first.id]}
+    assert ledger.balances(session, buyer.id) == ledger.Balances(90, 10, 0)
+
+    [second] = making.order(session, buyer, style, seed=7, allow_duplicate=True)
+    assert second.seed == first.seed
+    with pytest.raises(DuplicatePicture) as refused:
+        making.order(session, buyer, style, **SAME)
+    assert refused.value.details["generation_id"] == first.id
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": 8},
+        {"prompt_tags": ["sea", "boat"]},
+        {"prompt_tags": ["boat"]},
+        {"negative_tags": ["fog"]},
+        {"aspect_ratio": AspectRatio.PORTRAIT},
+        {"style_strength": 0.9},
+    ],
+)
+def test_another_picture_is_sold(session, buyer, style, changes):
+    making.order(session, buyer, style, **SAME)
+    assert making.order(session, buyer, style, **SAME | changes)
+
+
+def test_another_buyer_another_style_and_a_newly_trained_one_give_other_pictures(
+    session, buyer, style
+):
+    making.order(session, buyer, style, **SAME)
+    assert making.order(session, making.user(session), style, **SAME)
+    assert making.order(session, buyer, making.style(session), **SAME)
+    style.adapter_sha256 = "f" * 64
+    assert making.order(session, buyer, style, **SAME)
+
+
+@pytest.mark.parametrize("end", ["failed", "canceled"])
+def test_what_was_paid_back_may_be_ordered_again(session, buyer, style, end):
+    [image] = making.order(session, buyer, style, **SAME)
+    if end == "failed":
+        generations.fail(session, image.id, "TIMEOUT", "late")
+    else:
+        generations.cancel(session, user_id=buyer.id, generation_id=image.id)
+    assert making.order(session, buyer, style, **SAME)
+
+
+def test_one_owned_picture_of_several_refuses_the_order_by_name(session, buyer, style):
+    owned = making.order(session, buyer, style, **SAME, count=2)
+    with pytest.raises(DuplicatePicture) as refused:
+        making.order(session, buyer, style, **SAME | {"seed": 6, "count": 4})
+    assert refused.value.details["generation_ids"] == [image.id for image in owned]
+    assert making.order(session, buyer, style, **SAME | {"seed": 9, "count": 4})
+
+
+def test_that_a_picture_is_owned_is_said_before_that_tokens_are_missing(session, style):
+    poor = making.user(session, tokens=10)
+    making.order(session, poor, style, **SAME)
+    with pytest.raises(DuplicatePicture):
+        making.order(session, poor, style, **SAME)
+
+
+def test_identical_orders_in_the_same_moment_are_one_order(committed):
+    with committed.begin() as session:
+        buyer, style = making.user(session), making.style(session)
+
+    def buy():
+        try:
+            with committed.begin() as mine:
+                making.order(mine, mine.get(User, buyer.id), style, **SAME)
+        except DuplicatePicture as refused:
+            return refused.details["generation_id"]
+        return "bought"
+
+    outcomes = at_once(*[buy] * 5)
+    with committed() as session:
+        [image] = session.scalars(select(Generation))
+        assert sorted(map(str, outcomes)) == sorted(["bought", *[str(image.id)] * 4])
+        assert ledger.balances(session, buyer.id) == ledger.Balances(90, 10, 0)
+
+
+def test_what_a_buyer_owns_is_found_in_an_index(session, buyer, style):
+    picture = Picture(["boat", "sea"], [], AspectRatio.SQUARE, 1.0)
+    plan = plan_of(
+        session,
+        lambda: duplicates.owned(
+            session, user_id=buyer.id, style=style, picture=picture, seeds=[7, 8]
+        ),
+    )
+    assert "ix_generations_same" in plan
+
+
+def test_orders_without_a_seed_get_different_pictures_every_time(session, style):
+    buyer = making.user(session, tokens=500)
+    orders = [
+        making.order(session, buyer, style, seed=None, count=4, allow_duplicate=False)
+        for _ in range(5)
+    ]
+    seeds = [image.seed for images in orders for image in images]
+    assert len(set(seeds)) == len(seeds) == 20
 
 
 def test_an_artist_buying_the_own_style_pays_themselves(session, style):
@@ -341,4 +495,3 @@ def test_deliveries_of_one_style_in_parallel_lose_no_count_and_never_lock_up(com
     with committed() as session:
         assert session.get(Style, style.id).usage_count == 16
         assert ledger.balances(session, style.artist_id).earned == 160
-        assert session.scalar(select(func.sum(Tag.usage_count))) == 32

@@ -74,7 +74,7 @@ def delivered(session, person, style, *, is_public=True):
         image_size=1,
     )
     making.change_job(session, making.job_of(session, made).id, state="done")
-    session.execute(update(Generation).where(Generation.id == made.id).values(is_public=is_public))
+    generations.edit(session, user_id=person.id, generation_id=made.id, is_public=is_public)
     return fresh(session, made)
 
 

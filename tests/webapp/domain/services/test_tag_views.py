@@ -121,9 +121,17 @@ def test_a_hidden_tag_is_not_found(session, tags, name):
         assert refused.value.details == {"id": tag_id}
 
 
-def image(session, style, *prompt, status="completed"):
-    [made] = making.order(session, making.user(session), style, prompt_tags=list(prompt))
-    values = {"status": status, "image_key": "images/1.png", "image_sha256": "a" * 64}
+def image(session, style, *prompt, buyer=None, **values):
+    """A delivered public image, by somebody else each time."""
+    buyer = buyer or making.user(session)
+    [made] = making.order(session, buyer, style, prompt_tags=["boat"])
+    values = {
+        "prompt_tags": list(prompt),
+        "status": "completed",
+        "is_public": True,
+        "image_key": "images/1.png",
+        "image_sha256": "a" * 64,
+    } | values
     session.execute(update(Generation).where(Generation.id == made.id).values(**values))
 
 
@@ -150,15 +158,49 @@ def test_what_people_prompt_comes_first_then_what_was_trained(session):
     work(session, style, 1, "ink", "boat", "sea")
     work(session, style, 2, "ink", "fog", status="rejected", code="IMAGE_CORRUPT")
     work(session, style, 3, "ink", "mud", is_removed=True)
-    image(session, style, "ink", "sea")
-    image(session, style, "sea", "moon")
-    image(session, style, "never", status="failed")
+    for _ in range(3):
+        image(session, style, "ink", "sea")
+        image(session, style, "sea", "moon")
+        image(session, style, "never", status="failed", is_public=False)
     assert recommended(session, style) == [
         ("sea", "usage", 1.0),
         ("moon", "usage", 0.75),
         ("boat", "training", 0.5),
         ("pier", "training", 0.25),
         ("harbor", "training", 0),
+    ]
+
+
+def test_words_of_private_and_flagged_images_never_appear(session):
+    style = making.style(session, tags=["ink", "boat"])
+    for _ in range(3):
+        image(session, style, "dragon", is_public=False)
+        image(session, style, "hat", is_flagged=True)
+    assert recommended(session, style) == [("boat", "training", 0)]
+
+
+def test_words_of_buyers_appear_once_three_of_them_have_shown_them(session):
+    style = making.style(session, tags=["ink", "boat"])
+    eager = making.user(session, tokens=500)
+    for _ in range(5):
+        image(session, style, "dragon", "moon", buyer=eager)
+    image(session, style, "moon")
+    assert recommended(session, style) == [("boat", "training", 0)]
+    image(session, style, "moon")
+    assert recommended(session, style) == [
+        ("moon", "usage", 1.0),
+        ("boat", "training", 0),
+    ]
+
+
+def test_the_artists_own_tags_need_no_three_buyers(session):
+    style = making.style(session, tags=["ink", "boat"])
+    work(session, style, 0, "ink", "lighthouse")
+    image(session, style, "boat", "lighthouse", "dragon")
+    image(session, style, "boat")
+    assert recommended(session, style) == [
+        ("boat", "usage", 1.0),
+        ("lighthouse", "usage", 0.75),
     ]
 
 
@@ -170,7 +212,8 @@ def test_a_style_nobody_used_has_its_training_tags_without_its_name(session):
 @pytest.mark.parametrize("block", [{"is_flagged": True}, {"is_active": False}])
 def test_a_tag_that_moderation_blocked_is_not_recommended(session, block):
     style = making.style(session, tags=["ink", "boat", "pier"])
-    image(session, style, "sea", "moon")
+    for _ in range(3):
+        image(session, style, "sea", "moon")
     for name in ("sea", "boat"):
         session.add(Tag(name=name, usage_count=1, **block))
     session.flush()
@@ -179,16 +222,18 @@ def test_a_tag_that_moderation_blocked_is_not_recommended(session, block):
 
 def test_at_most_twenty_are_recommended(session):
     style = making.style(session, tags=["ink", *(f"trained {n}" for n in range(30))])
-    image(session, style, *(f"word {n}" for n in range(15)))
+    for _ in range(3):
+        image(session, style, *(f"word {n}" for n in range(15)))
     found = recommended(session, style)
     assert [source for _, source, _ in found] == ["usage"] * 15 + ["training"] * 5
 
 
 def test_only_the_latest_images_are_asked(session, monkeypatch):
-    monkeypatch.setattr(tag_views, "RECENT_IMAGES", 2)
+    monkeypatch.setattr(tag_views, "RECENT_IMAGES", 6)
     style = making.style(session, tags=["ink"])
     for word in ("old", "newer", "newest"):
-        image(session, style, word)
+        for _ in range(3):
+            image(session, style, word)
     assert {name for name, _, _ in recommended(session, style)} == {"newer", "newest"}
 
 

@@ -17,7 +17,7 @@ from webapp.extensions import db, storage
 from webapp.schemas import webhooks as schemas
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
-TRAINING_DETAILS = {"loss_points", "sample_keys", "checkpoint_key", "slice_ended"}
+TRAINING_DETAILS = {"loss_points", "sample_keys", "checkpoint_key", "checkpoint", "slice_ended"}
 
 
 @blueprint.post("/claim")
@@ -46,7 +46,7 @@ def claim(body: schemas.Claim) -> Response:
 
 @blueprint.patch("/training/progress")
 @internal(TRAINER)
-@operation(gives=schemas.ReportTaken, errors=(StyleNotFound,))
+@operation(gives=schemas.ReportTaken, errors=(StyleNotFound, ResultRejected))
 def training_progress(body: schemas.TrainProgress) -> Response:
     """Store where a training stands."""
     return take_training_progress(body)
@@ -56,6 +56,7 @@ def take_training_progress(report: schemas.TrainProgress) -> Response:
     """Store where a training stands, whichever way the report came."""
     told = workers.progress(
         db.session(),
+        storage(),
         JobKind.TRAINING,
         workers.style_run(db.session(), report.style_id),
         report.progress.model_dump(exclude_unset=True),
@@ -113,6 +114,7 @@ def take_render_progress(report: schemas.RenderProgress) -> Response:
     """Store where a rendering stands, whichever way the report came."""
     told = workers.progress(
         db.session(),
+        storage(),
         JobKind.GENERATION,
         report.generation_id,
         report.progress.model_dump(exclude_unset=True),

@@ -3,6 +3,7 @@
 from webapp.domain.models import (
     account,
     audit,
+    checkpoint,
     comment,
     follow,
     generation,
@@ -22,6 +23,7 @@ from webapp.domain.models import (
 __all__ = [
     "account",
     "audit",
+    "checkpoint",
     "comment",
     "follow",
     "generation",

@@ -30,7 +30,8 @@ COUNTERS = (
     Counter(
         "styles",
         "usage_count",
-        "SELECT count(*) FROM generations WHERE style_id = counted.id AND status = 'completed'",
+        "SELECT count(*) FROM generations"
+        " WHERE style_id = counted.id AND status = 'completed' AND price_tokens > 0",
     ),
     Counter(
         "generations",
@@ -54,7 +55,7 @@ COUNTERS = (
         "tags",
         "usage_count",
         "SELECT (SELECT count(*) FROM generations"
-        " WHERE status = 'completed' AND prompt_tags @> ARRAY[counted.name])"
+        " WHERE status = 'completed' AND price_tokens > 0 AND prompt_tags @> ARRAY[counted.name])"
         " + (SELECT count(*) FROM styles"
         " WHERE training_status = 'completed' AND tags @> ARRAY[counted.name])",
         batch=TAG_BATCH,

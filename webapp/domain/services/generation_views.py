@@ -151,6 +151,7 @@ def own(
     """List a person's own images, newest first."""
     conditions = [
         Generation.deleted_at.is_(None),
+        ~Generation.is_try_out,  # they stand at their style
         *flags((Generation.is_public, wanted.is_public)),
         *matching(
             (Generation.user_id, user_id),

@@ -17,6 +17,7 @@ from webapp.domain.errors import (
     PriceChanged,
     StyleNotFound,
     StyleNotReady,
+    TryOutPrivate,
     ValidationFailed,
 )
 from webapp.domain.identifiers import public_id
@@ -38,6 +39,7 @@ VISIBILITY = (
     Generation.is_public,
     Generation.is_flagged,
     Generation.deleted_at,
+    Generation.price_tokens,
 )
 
 
@@ -61,10 +63,10 @@ def visible(session: Session, viewer: Viewer, generation_id: int) -> AnyRow:
 def owner_of_completed(session: Session, viewer: Viewer, generation_id: int) -> int:
     """Return whose a completed image is that a viewer may see: such can be liked and commented.
 
-    Raises GenerationNotFound.
+    A try-out cannot. Raises GenerationNotFound.
     """
     image = visible(session, viewer, generation_id)
-    if image.status != GenerationStatus.COMPLETED:
+    if image.status != GenerationStatus.COMPLETED or image.price_tokens == 0:
         raise GenerationNotFound(id=generation_id)
     return int(image.user_id)
 
@@ -89,19 +91,52 @@ def request(
     All or nothing: the caller's one commit makes all of it true. Image k gets seed + k.
     """
     accounts.stay(session, user.id)
-    prompt = _prompt(session, prompt_tags, field="prompt_tags", at_least=1)
-    negative = _prompt(session, negative_tags, field="negative_tags", at_least=0)
+    prompt = clean_prompt(session, prompt_tags, field="prompt_tags", at_least=1)
+    negative = clean_prompt(session, negative_tags, field="negative_tags", at_least=0)
     style = _style_for_sale(session, style_id, user.id, expected_price_tokens)
     total = style.price_tokens * count
     available = ledger.spendable(session, user.id, lock=True)
     if available < total:
         raise InsufficientTokens(required=total, available=available)
+    return place(
+        session,
+        user_id=user.id,
+        style=style,
+        count=count,
+        seed=seed,
+        request_id=request_id,
+        prompt_tags=prompt,
+        negative_tags=negative,
+        description=description,
+        aspect_ratio=aspect_ratio,
+        style_strength=style_strength,
+        price_tokens=style.price_tokens,
+        adapter_sha256=style.adapter_sha256,
+    )
+
+
+def place(
+    session: Session,
+    *,
+    user_id: int,
+    style: Style,
+    count: int,
+    seed: int | None,
+    aspect_ratio: AspectRatio,
+    price_tokens: int,
+    request_id: str,
+    **columns: object,
+) -> Order:
+    """Write an order whose every condition is met: its images, what they cost, and their jobs.
+
+    `columns` are those that all its images share. A price of 0 is that of a try-out.
+    """
     order = Order(
         id=public_id("b_", 12),
-        user_id=user.id,
+        user_id=user_id,
         style_id=style.id,
         count=count,
-        total_price_tokens=total,
+        total_price_tokens=price_tokens * count,
     )
     session.add(order)
     session.flush()
@@ -110,23 +145,20 @@ def request(
     for k in range(count):
         generation = Generation(
             order_id=order.id,
-            user_id=user.id,
+            user_id=user_id,
             style_id=style.id,
-            prompt_tags=prompt,
-            negative_tags=negative,
-            description=description,
             aspect_ratio=aspect_ratio,
             width=width,
             height=height,
             seed=(first_seed + k) % SEED_RANGE,
-            style_strength=style_strength,
-            price_tokens=style.price_tokens,
-            adapter_sha256=style.adapter_sha256,
+            price_tokens=price_tokens,
             license_public_id=public_id("L_"),
+            **columns,
         )
         session.add(generation)
         session.flush()
-        ledger.hold(session, generation)
+        if not generation.is_try_out:
+            ledger.hold(session, generation)
         jobs.enqueue(
             session,
             JobKind.GENERATION,
@@ -165,7 +197,8 @@ def _style_for_sale(
     return style
 
 
-def _prompt(session: Session, words: list[str], *, field: str, at_least: int) -> list[str]:
+def clean_prompt(session: Session, words: list[str], *, field: str, at_least: int) -> list[str]:
+    """Return the tags of an order, normalised; raises ValidationFailed and TagNotAllowed."""
     clean = tags.normalise(words, field=field)
     if not at_least <= len(clean) <= MAX_PROMPT_TAGS:
         raise ValidationFailed(fields={field: [f"{at_least} to {MAX_PROMPT_TAGS} tags."]})
@@ -198,7 +231,12 @@ def edit(
 
 
 def check_can_be_public(generation: Generation) -> None:
-    """Raise GenerationStillProcessing or InvalidTransition when there is no image to show."""
+    """Raise GenerationStillProcessing or InvalidTransition when there is no image to show.
+
+    Raises TryOutPrivate for a try-out.
+    """
+    if generation.is_try_out:
+        raise TryOutPrivate
     if generation.status in {GenerationStatus.FAILED, GenerationStatus.CANCELED}:
         raise InvalidTransition(
             **{
@@ -226,13 +264,16 @@ def cancel(session: Session, *, user_id: int, generation_id: int) -> Generation:
     """Cancel an image nobody has begun and give its tokens back."""
     generation = _own(session, user_id, generation_id)
     if generation.status == GenerationStatus.CANCELED:
-        raise AlreadyCanceled(canceled_at=ledger.refunded_at(session, generation_id))
+        is_free = generation.is_try_out
+        at = generation.updated_at if is_free else ledger.refunded_at(session, generation_id)
+        raise AlreadyCanceled(canceled_at=at)
     if not jobs.cancel_waiting(session, JobKind.GENERATION, generation_id):
         raise _not_cancelable(generation)
     canceled = pipelines.advance_generation(session, generation_id, GenerationStatus.CANCELED)
     if canceled is None:
         raise _not_cancelable(generation)
-    ledger.refund(session, canceled)
+    if not canceled.is_try_out:
+        ledger.refund(session, canceled)
     return canceled
 
 
@@ -257,7 +298,8 @@ def fail(session: Session, generation_id: int, cause: str, message: str) -> None
     )
     if failed is None:
         return
-    ledger.refund(session, failed)
+    if not failed.is_try_out:
+        ledger.refund(session, failed)
     notifications.tell(
         session,
         failed.user_id,
@@ -270,7 +312,8 @@ def fail(session: Session, generation_id: int, cause: str, message: str) -> None
 def complete(session: Session, generation_id: int, perceptual_hash: str, **image: object) -> None:
     """End an image well: pay the artist, issue the certificate, count the use, tell the buyer.
 
-    `image` are the columns of the signed image. Does nothing when the image has already ended.
+    `image` are the columns of the signed image. A try-out pays nobody and is not counted. Does
+    nothing when the image has already ended.
     """
     generation = pipelines.advance_generation(
         session,
@@ -282,15 +325,16 @@ def complete(session: Session, generation_id: int, perceptual_hash: str, **image
     )
     if generation is None:
         return
-    style = session.scalars(
-        update(Style)
-        .where(Style.id == generation.style_id)
-        .values(usage_count=Style.usage_count + 1)
-        .returning(Style)
-    ).one()
-    ledger.release(session, generation)
+    if not generation.is_try_out:
+        session.execute(
+            update(Style)
+            .where(Style.id == generation.style_id)
+            .values(usage_count=Style.usage_count + 1)
+        )
+        ledger.release(session, generation)
+        tags.count_use(session, generation.prompt_tags)
+    style = session.get_one(Style, generation.style_id)
     licenses.issue(session, generation, style, perceptual_hash)
-    tags.count_use(session, generation.prompt_tags)
     notifications.tell(
         session,
         generation.user_id,

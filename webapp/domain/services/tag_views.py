@@ -143,6 +143,7 @@ def _prompts(session: Session, style_id: int) -> Sequence[list[str]]:
         .where(
             Generation.style_id == style_id,
             Generation.status == GenerationStatus.COMPLETED,
+            ~Generation.is_try_out,
         )
         .order_by(Generation.created_at.desc(), Generation.id.desc())
         .limit(RECENT_IMAGES)

@@ -2,31 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import ValidationFailed
+from webapp.domain.gains import MeasuredGain
 from webapp.domain.models.checkpoint import Checkpoint
-from webapp.domain.models.style import Style
 from webapp.domain.models.training import TrainingRun
 
 KEPT = 3  # of one training
 SAMPLES = 4  # drawn at every checkpoint
-
-
-@dataclass(frozen=True)
-class MeasuredGain:
-    """How much of a style was learned, as a worker measured it at one checkpoint.
-
-    `palette` and `texture` are shares of the way from the base model's pictures to the works;
-    `edges` is the share of the works' high-frequency energy, 1 is equal.
-    """
-
-    palette: float
-    texture: float
-    edges: float
 
 
 @dataclass(frozen=True)
@@ -151,6 +137,6 @@ def gain_of(row: Checkpoint) -> MeasuredGain | None:
     return MeasuredGain(row.gain_palette, row.gain_texture, row.gain_edges)
 
 
-def sold_step(found: Sequence[Checkpoint], style: Style | Any) -> int | None:
-    """Return the step of the checkpoint that a style sells, or None."""
-    return next((each.step for each in found if each.adapter_key == style.adapter_key), None)
+def sold_step(found: Sequence[Checkpoint], adapter_sha256: str | None) -> int | None:
+    """Return the step of the checkpoint that a style sells, given its adapter; or None."""
+    return next((each.step for each in found if each.adapter_sha256 == adapter_sha256), None)

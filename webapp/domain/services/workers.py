@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from celery_config import TaskName
 from webapp.domain import jobs
 from webapp.domain.errors import GenerationNotFound, ServiceUnavailable, StyleNotFound
+from webapp.domain.gains import MeasuredGain
 from webapp.domain.gateways.storage import ObjectMissing, Storage, StorageUnavailable
 from webapp.domain.jobs import Lease
 from webapp.domain.models.generation import Generation
@@ -25,7 +26,7 @@ from webapp.domain.models.style import Style
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.pipelines import PIPELINES
 from webapp.domain.services import checkpoints, steps, training, worker_jobs
-from webapp.domain.services.checkpoints import MadeCheckpoint, MeasuredGain
+from webapp.domain.services.checkpoints import MadeCheckpoint
 
 # The spread of grey values, 0–255, under which an image counts as blank.
 BLANK_SPREAD = 6

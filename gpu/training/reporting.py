@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from gpu.training.recipe import Recipe, TrainingProgress
+from gpu.training.recipe import CheckpointFiles, Recipe, TrainingProgress
 
 _SECONDS_BETWEEN = 1.0
 
@@ -46,6 +46,7 @@ class Reporter:
         *,
         loss: float | None,
         held_out_loss: float | None,
+        files: CheckpointFiles | None = None,
         new_sample_paths: tuple[Path, ...] = (),
         checkpoint_path: Path | None = None,
         is_last: bool = False,
@@ -64,6 +65,7 @@ class Reporter:
                 estimated_seconds=per_step * (total - step),
                 loss=loss,
                 held_out_loss=held_out_loss,
+                files=files,
                 new_sample_paths=new_sample_paths,
                 checkpoint_path=checkpoint_path,
             )

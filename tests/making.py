@@ -14,7 +14,7 @@ from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import checkpoints, generations, ledger
+from webapp.domain.services import checkpoints, generations, ledger, offers, try_outs
 from webapp.domain.services import training as training_service
 from webapp.domain.services.checkpoints import MadeCheckpoint, SignedSamples
 from webapp.domain.services.ledger_check import INVARIANTS
@@ -249,6 +249,33 @@ def trained(session, storage=None, *, steps=(50, 100, 150), of=None, gain=None) 
                 storage.put(key, signature_png(), content_type="image/png")
     assert training_service.publish(session, found, samples)
     return session.get(Style, run.style_id, populate_existing=True)
+
+
+def put_on_sale(session, wanted: Style, **choice) -> None:
+    """Let the artist of a trained style put it on sale."""
+    artist_of = session.get(User, wanted.artist_id)
+    offers.publish(session, user=artist_of, style_id=wanted.id, **choice)
+
+
+def try_out(session, wanted: Style, **changes) -> Generation:
+    """One try-out of the artist of a trained style."""
+    made = try_outs.request(
+        session,
+        user=session.get(User, wanted.artist_id),
+        style_id=wanted.id,
+        **{
+            "step": None,
+            "prompt_tags": ["boat", "sea"],
+            "negative_tags": [],
+            "aspect_ratio": AspectRatio.SQUARE,
+            "seed": 7,
+            "style_strength": 1.0,
+            "count": 1,
+            "request_id": "request-1",
+        }
+        | changes,
+    )
+    return session.scalars(select(Generation).where(Generation.order_id == made.id)).first()
 
 
 def job_of(session, row: Generation | TrainingRun) -> Job:

@@ -209,7 +209,7 @@ def publish(
     session.flush()
     checkpoints.forget_earlier(session, run)
     style = session.get_one(Style, run.style_id, with_for_update=True, populate_existing=True)
-    if style.publish is PublishWhen.WHEN_TRAINED:
+    if style.publish == PublishWhen.WHEN_TRAINED:
         offers.put_on_sale(session, style, last, cover=0)
         _tell(session, style, run, NotificationType.STYLE_TRAINING_COMPLETE)
         return True

@@ -1,8 +1,10 @@
 """Train: claim some trainings, learn for one slice, hand over or put back."""
 
+import math
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -237,21 +239,29 @@ class Training:
         self._api.upload(place, path.read_bytes())
         return place.key
 
-    def _gain(self, files: "CheckpointFiles") -> Gain:
-        """Measure how near the samples came to the works, from what the base model draws."""
-        from gpu.evaluation.gain import measure_gain
+    def _gain(self, files: "CheckpointFiles") -> Gain | None:
+        """Measure how near the samples came to the works, from what the base model draws.
 
+        None where that says nothing: the works have no edges.
+        """
         from gpu.base_models.registry import load_base_model
+        from gpu.errors import LowQualityData
+        from gpu.evaluation.gain import measure_gain
 
         works = [self._paths[work.name] for work in self._wish.works]
         stride = max(1, len(works) // WORKS_MEASURED)
-        measured = measure_gain(
-            load_base_model(self._wish.base_model),
-            works=[_opened(path) for path in works[::stride][:WORKS_MEASURED]],
-            plain=[_opened(path) for path in files.plain_sample_paths],
-            trained=[_opened(path) for path in files.sample_paths],
-        )
-        return Gain(palette=measured.palette, texture=measured.texture, edges=measured.edges)
+        try:
+            measured = measure_gain(
+                load_base_model(self._wish.base_model),
+                works=[_opened(path) for path in works[::stride][:WORKS_MEASURED]],
+                plain=[_opened(path) for path in files.plain_sample_paths],
+                trained=[_opened(path) for path in files.sample_paths],
+            )
+        except LowQualityData as error:
+            log.warning("gain not measured", job_id=self._job.job_id, error=str(error))
+            return None
+        shares = asdict(measured)
+        return Gain(**shares) if all(map(math.isfinite, shares.values())) else None
 
     def _put_checkpoint(self, progress: "TrainingProgress") -> str | None:
         if progress.checkpoint_path is None:

@@ -103,7 +103,7 @@ def test_progress_reaches_the_end_with_real_losses_samples_and_checkpoints(make_
     assert [report.step for report in checkpoints] == [3, 6]
     assert [report.percent for report in checkpoints] == [50.0, 100.0]
     assert reports[-1].estimated_seconds == 0.0
-    assert all(len(report.new_sample_paths) == 3 for report in checkpoints)
+    assert all(len(report.new_sample_paths) == 4 for report in checkpoints)
     assert all(math.isfinite(loss) and loss > 0 for loss in style.loss_history)
     assert len(style.loss_history) == style.steps == 6
     assert [step for step, _ in style.held_out_history] == [0, 3, 6]

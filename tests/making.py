@@ -261,9 +261,9 @@ def try_out(session, wanted: Style, **changes) -> Generation:
     """One try-out of the artist of a trained style."""
     made = try_outs.request(
         session,
-        user=session.get(User, wanted.artist_id),
         style_id=wanted.id,
         **{
+            "user": session.get(User, wanted.artist_id),
             "step": None,
             "prompt_tags": ["boat", "sea"],
             "negative_tags": [],

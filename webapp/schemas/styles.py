@@ -154,7 +154,11 @@ class Publication(Body):
     """POST /styles/:id/publish."""
 
     checkpoint: int | None = Field(
-        None, ge=0, le=1_000_000, description="step of the one to sell; the last by default"
+        None,
+        ge=0,
+        le=1_000_000,
+        description="step of the one to sell; the last by default",
+        examples=[300],
     )
     cover: int = Field(
         0, ge=0, le=100, description="place of the cover among its samples, from 0", examples=[0]
@@ -165,7 +169,11 @@ class TryOutRequest(Body):
     """POST /styles/:id/try-outs."""
 
     checkpoint: int | None = Field(
-        None, ge=0, le=1_000_000, description="step of the one to draw with; the last by default"
+        None,
+        ge=0,
+        le=1_000_000,
+        description="step of the one to draw with; the last by default",
+        examples=[300],
     )
     prompt_tags: list[Tag] = Field(min_length=1, max_length=200, examples=[["harbor", "boat"]])
     negative_tags: list[Tag] = Field(default=[], max_length=200)

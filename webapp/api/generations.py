@@ -21,6 +21,7 @@ from webapp.domain.errors import (
     StyleNotFound,
     StyleNotReady,
     TagNotAllowed,
+    TryOutPrivate,
     Unauthorized,
 )
 from webapp.domain.services import generation_files, generation_views, generations
@@ -159,7 +160,13 @@ def read_image(generation_id: int, query: ImageQuery) -> Response:
 @signed_in
 @operation(
     gives=OwnGenerationView,
-    errors=(Forbidden, GenerationNotFound, GenerationStillProcessing, InvalidTransition),
+    errors=(
+        Forbidden,
+        GenerationNotFound,
+        GenerationStillProcessing,
+        InvalidTransition,
+        TryOutPrivate,
+    ),
 )
 def edit(generation_id: int, body: GenerationChanges) -> Response:
     """Show an image to everybody, hide it again, or describe it."""

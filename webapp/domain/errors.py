@@ -196,6 +196,13 @@ class TryOutPrivate(DomainError):
     status = HTTPStatus.CONFLICT
 
 
+class TryOutFree(DomainError):
+    """Nothing was paid for a try-out picture, so nothing can be given back."""
+
+    code = "TRY_OUT_FREE"
+    status = HTTPStatus.CONFLICT
+
+
 class TryOutsUsedUp(DomainError):
     """`limit` is the number of try-out pictures of one training, `left` what is left of it."""
 

@@ -306,6 +306,7 @@ def fail(session: Session, generation_id: int, cause: str, message: str) -> None
         NotificationType.GENERATION_FAILED,
         target_type="generation",
         target_id=failed.id,
+        details={"is_try_out": True} if failed.is_try_out else None,
     )
 
 
@@ -341,4 +342,5 @@ def complete(session: Session, generation_id: int, perceptual_hash: str, **image
         NotificationType.GENERATION_COMPLETE,
         target_type="generation",
         target_id=generation.id,
+        details={"is_try_out": True} if generation.is_try_out else None,
     )

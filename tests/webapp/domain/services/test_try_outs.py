@@ -173,7 +173,7 @@ def test_a_try_out_is_counted_nowhere(session, storage, style, finished):
 
 def test_a_try_out_that_is_free_is_not_refunded(session, style, finished):
     admin = making.user(session, role="admin")
-    with pytest.raises(errors.ValidationFailed):
+    with pytest.raises(errors.TryOutFree):
         generation_refunds.refund_generation(
             session, admin_id=admin.id, generation_id=finished.id, reason="asked for"
         )

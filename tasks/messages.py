@@ -63,6 +63,7 @@ class TrainJob(Message):
     base_model: str
     trigger: str
     seed: int
+    sample_count: int = Field(4, ge=1, le=16, description="drawn at every checkpoint")
     slice_seconds: float
     works: list[Work]
     least_works: int = Field(2, ge=2, description="fewer usable ones fail the training")
@@ -139,6 +140,28 @@ class LossPoint(Message):
     held_out_loss: float | None = None
 
 
+class Gain(Message):
+    """How much was learned: shares of the way from the base model's pictures to the works.
+
+    `edges` is the share of the works' high-frequency energy, 1 is equal.
+    """
+
+    palette: float = Field(allow_inf_nan=False, examples=[0.8])
+    texture: float = Field(allow_inf_nan=False, examples=[0.5])
+    edges: float = Field(allow_inf_nan=False, examples=[0.4])
+
+
+class MadeCheckpoint(Message):
+    """The style as it is at one step: a file that can be sold, and all samples drawn with it."""
+
+    step: int = Field(ge=1, le=1_000_000, examples=[250])
+    style_key: Key
+    style_sha256: Sha256
+    sample_keys: list[Key] = Field(min_length=1, max_length=16)
+    held_out_loss: float | None = Field(None, allow_inf_nan=False, examples=[0.18])
+    gain: Gain | None = None
+
+
 class RenderProgress(Report):
     """Progress of one generation."""
 
@@ -155,6 +178,7 @@ class TrainProgress(Report):
     sample_keys: list[str] = Field(default=[], max_length=60)
     checkpoint_key: str | None = None
     unusable_works: list[UnusableWork] = Field(default=[], max_length=100)
+    checkpoint: MadeCheckpoint | None = None
     slice_ended: bool = False
 
 

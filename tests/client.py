@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from tests.waiting import wait_for
 
-FINAL = {"completed", "failed", "canceled"}
+FINAL = {"trained", "completed", "failed", "canceled"}
 
 
 class Person:
@@ -96,6 +96,12 @@ class Person:
             every=0.3,
             explain=lambda: self.get(path),
         )
+
+    def on_sale(self, style_id: int, **choice: int) -> Any:
+        """Wait until a style is trained, then put it on sale: its last checkpoint by default."""
+        done = self.trained(style_id)
+        assert done["training_status"] == "trained", done["failure"]
+        return self.post(f"/styles/{style_id}/publish", json=choice)
 
     def events(self, path: str) -> Iterator[tuple[str, Any]]:
         """Follow an event stream to its end: (event, data) pairs."""

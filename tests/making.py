@@ -10,14 +10,17 @@ from PIL import Image, ImageDraw
 from sqlalchemy import select, text, update
 
 from celery_config import TaskName
-from webapp.domain import jobs
+from webapp.domain import jobs, pipelines
 from webapp.domain.models.account import Artist, Role, User
 from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import generations, ledger
+from webapp.domain.services import checkpoints, generations, ledger, offers, try_outs
+from webapp.domain.services import training as training_service
+from webapp.domain.services.checkpoints import MadeCheckpoint, SignedSamples
 from webapp.domain.services.ledger_check import INVARIANTS
+from webapp.domain.services.training import Publication
 
 BASE_SHA256 = hashlib.sha256(b"the weights of the base model").hexdigest()
 
@@ -176,12 +179,13 @@ def finish(session, storage, made: Generation, *, is_public: bool = False) -> No
 
 
 def training(
-    session, storage=None, *, works: int = 10, status=ArtworkStatus.VALID, step=None
+    session, storage=None, *, works: int = 10, status=ArtworkStatus.VALID, step=None, of=None
 ) -> TrainingRun:
     """A confirmed training run with its works, its job waiting at a step."""
     made = style(
         session,
         storage,
+        of=of,
         training_status=TrainingStatus.PENDING,
         adapter_key=None,
         adapter_sha256=None,
@@ -208,6 +212,85 @@ def training(
     if step is not None:
         change_job(session, job.id, step=step)
     return run
+
+
+def checkpoint(session, run: TrainingRun, storage=None, *, step: int = 50, **changes) -> str:
+    """Record a checkpoint with two samples as its worker would; returns the adapter's key."""
+    key = f"training/{run.id}/1-{step}.safetensors"
+    adapter = ADAPTER + str(step).encode()
+    samples = [f"training/{run.id}/1-{step}-{place}.png" for place in range(2)]
+    made = MadeCheckpoint(
+        **{
+            "step": step,
+            "adapter_key": key,
+            "adapter_sha256": hashlib.sha256(adapter).hexdigest(),
+            "adapter_size": len(adapter),
+            "sample_keys": samples,
+        }
+        | changes
+    )
+    checkpoints.record(session, run.id, made)
+    if storage is not None:
+        storage.put(key, adapter, content_type="application/octet-stream")
+        for place, sample in enumerate(samples):
+            storage.put(sample, picture_png(seed=step + place), content_type="image/png")
+    return key
+
+
+def signed(publication: Publication) -> dict[int, SignedSamples]:
+    """The signed samples of every checkpoint, as publish_style would name them."""
+    return {
+        each.checkpoint_id: SignedSamples(
+            [f"samples/{each.checkpoint_id}-{place}.webp" for place, _ in enumerate(samples)],
+            [f"thumbnails/{each.checkpoint_id}-{place}.webp" for place, _ in enumerate(samples)],
+        )
+        for each in publication.checkpoints
+        for samples in [each.sample_keys]
+    }
+
+
+def trained(session, storage=None, *, steps=(50, 100, 150), of=None, gain=None) -> Style:
+    """A style that waits for its artist, with checkpoints; objects lie in the storage, if any."""
+    run = training(session, storage, step=TaskName.PUBLISH_STYLE, of=of)
+    pipelines.advance_style(session, run.style_id, TrainingStatus.TRAINING)
+    for step in steps:
+        checkpoint(session, run, storage, step=step, gain=gain, held_out_loss=1 / step)
+    lease = jobs.claim(session, job_of(session, run).id, TaskName.PUBLISH_STYLE, 60)
+    found = training_service.publication(session, lease)
+    samples = signed(found)
+    if storage is not None:
+        for each in samples.values():
+            for key in [*each.sample_keys, *each.thumbnail_keys]:
+                storage.put(key, signature_png(), content_type="image/png")
+    assert training_service.publish(session, found, samples)
+    return session.get(Style, run.style_id, populate_existing=True)
+
+
+def put_on_sale(session, wanted: Style, **choice) -> None:
+    """Let the artist of a trained style put it on sale."""
+    artist_of = session.get(User, wanted.artist_id)
+    offers.publish(session, user=artist_of, style_id=wanted.id, **choice)
+
+
+def try_out(session, wanted: Style, **changes) -> Generation:
+    """One try-out of the artist of a trained style."""
+    made = try_outs.request(
+        session,
+        style_id=wanted.id,
+        **{
+            "user": session.get(User, wanted.artist_id),
+            "step": None,
+            "prompt_tags": ["boat", "sea"],
+            "negative_tags": [],
+            "aspect_ratio": AspectRatio.SQUARE,
+            "seed": 7,
+            "style_strength": 1.0,
+            "count": 1,
+            "request_id": "request-1",
+        }
+        | changes,
+    )
+    return session.scalars(select(Generation).where(Generation.order_id == made.id)).first()
 
 
 def job_of(session, row: Generation | TrainingRun) -> Job:

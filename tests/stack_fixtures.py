@@ -74,6 +74,6 @@ def trained(shared_stack: Stack) -> Iterator[TrainedStyle]:
     artist.become_artist("Mina Park")
     style = artist.create_style("Ink Harbor", works(), tags="boat")
     events = list(artist.events(f"/styles/{style['id']}/events"))
-    assert artist.trained(style["id"])["training_status"] == "completed"
+    artist.on_sale(style["id"])
     yield TrainedStyle(artist, style["id"], events)
     artist.http.close()

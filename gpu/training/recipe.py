@@ -28,7 +28,8 @@ class TrainingConfig:
     long as `least_works` can be. `metadata` is written into the style file
     (licence, style id, …). `recipe_changes` are numbers of the `Recipe` to be other than decided,
     for experiments. With `slice_seconds` the training returns a checkpoint at the first
-    boundary after that time, and `resume_from` continues it.
+    boundary after that time, and `resume_from` continues it. `sample_count` pictures are drawn at
+    every checkpoint, and with `plain_samples` once by the base model without the style.
     """
 
     base_model: str
@@ -45,6 +46,8 @@ class TrainingConfig:
     resume_from: Path | None = None
     slice_seconds: float | None = None
     sample_prompts: tuple[str, ...] = ()
+    sample_count: int = 4
+    plain_samples: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
     horizontal_flip: bool = False
     noise_offset: float = 0.0
@@ -60,6 +63,7 @@ class TrainingConfig:
             "batch_size": self.batch_size,
             "rank": self.rank,
             "checkpoint_every_steps": self.checkpoint_every_steps,
+            "sample_count": self.sample_count,
         }
         if self.least_works < MIN_WORKS:
             raise ValueError(f"least_works: must be at least {MIN_WORKS}")
@@ -119,6 +123,19 @@ def decide_recipe(config: TrainingConfig, spec: BaseModelSpec) -> Recipe:
 
 
 @dataclass(frozen=True)
+class CheckpointFiles:
+    """What people can judge a checkpoint by: a style that can be rendered with, and its samples.
+
+    `plain_sample_paths` are what the base model draws for the same prompts and seeds, if asked for.
+    """
+
+    style_path: Path
+    style_sha256: str
+    sample_paths: tuple[Path, ...]
+    plain_sample_paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
 class TrainingProgress:
     """Where a training stands; losses are measured, `None` until there is one.
 
@@ -134,6 +151,7 @@ class TrainingProgress:
     estimated_seconds: float | None
     loss: float | None
     held_out_loss: float | None
+    files: CheckpointFiles | None
     new_sample_paths: tuple[Path, ...]
     checkpoint_path: Path | None
     unusable_works: tuple[UnusableWork, ...] = ()

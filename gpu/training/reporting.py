@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gpu.errors import UnusableWork
-from gpu.training.recipe import Recipe, TrainingProgress
+from gpu.training.recipe import CheckpointFiles, Recipe, TrainingProgress
 
 _SECONDS_BETWEEN = 1.0
 _STEADY = 20  # steps after which those before the checkpoint no longer count
@@ -124,6 +124,7 @@ class Reporter:
         *,
         loss: float | None,
         held_out_loss: float | None,
+        files: CheckpointFiles | None = None,
         new_sample_paths: tuple[Path, ...] = (),
         checkpoint_path: Path | None = None,
         is_last: bool = False,
@@ -141,6 +142,7 @@ class Reporter:
                 estimated_seconds=0.0 if is_last else self._seconds_left(),
                 loss=loss,
                 held_out_loss=held_out_loss,
+                files=files,
                 new_sample_paths=new_sample_paths,
                 checkpoint_path=checkpoint_path,
                 unusable_works=self._unusable,

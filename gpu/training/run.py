@@ -21,6 +21,7 @@ from gpu.training.diffusion import NoisyBatch, Objective
 from gpu.training.held_out import HeldOut
 from gpu.training.learner import Learner, Lesson
 from gpu.training.recipe import (
+    CheckpointFiles,
     Recipe,
     TrainedStyle,
     TrainingCheckpoint,
@@ -76,6 +77,7 @@ class _Run:
         self._state = self._first_state()
         self._seconds_before = self._state.seconds
         self._unread: list[torch.Tensor] = []
+        self._plain: list[Path] = []
 
     def turns(self, *, started: float, unusable: tuple[UnusableWork, ...]) -> Turns:
         """Lessons and drawings until done, stopped, or out of time for this slice."""
@@ -91,6 +93,9 @@ class _Run:
             unusable_works=unusable,
         )
         self._report(reporter)  # caching may have taken a while: say that learning begins
+        if self._config.plain_samples:
+            drawing = Drawing.plain(self._prompts, seed=self._config.seed)
+            self._plain = save_samples((yield drawing), self._config.output_dir / "samples", 0)
         is_done = self._is_done()
         while not is_done:
             if self._order.should_stop():
@@ -196,6 +201,7 @@ class _Run:
             state.step,
             loss=loss,
             held_out_loss=state.held_out[-1][1],
+            files=self._files(samples),
             new_sample_paths=tuple(samples),
             checkpoint_path=path,
             is_last=self._is_done(),
@@ -212,8 +218,13 @@ class _Run:
         allowed = self._config.slice_seconds
         return allowed is not None and reporter.elapsed >= allowed
 
-    def _finish(self, reporter: Reporter) -> TrainedStyle:
-        config, state = self._config, self._state
+    def _files(self, samples: list[Path]) -> CheckpointFiles:
+        path = self._config.output_dir / "styles" / f"step_{self._state.step:06d}.safetensors"
+        return CheckpointFiles(path, self._write(path), tuple(samples), tuple(self._plain))
+
+    def _write(self, path: Path) -> str:
+        """Write the style as it is now; returns the sha256 of the file."""
+        config = self._config
         metadata = style_metadata(
             self._base,
             self._recipe,
@@ -221,8 +232,12 @@ class _Run:
             data_sha256=self._dataset.data_sha256,
             extra=config.metadata,
         )
-        path = config.output_dir / "style.safetensors"
-        sha256 = write_style(path, self._learner.weights, metadata)
+        return write_style(path, self._learner.weights, metadata)
+
+    def _finish(self, reporter: Reporter) -> TrainedStyle:
+        state = self._state
+        path = self._config.output_dir / "style.safetensors"
+        sha256 = self._write(path)
         final_loss = self._read_losses()
         return TrainedStyle(
             adapter_path=path,

@@ -18,23 +18,24 @@ from gpu.rendering.pixels import to_pictures
 from gpu.rendering.sampling import SamplingBatch, sample_latents, seed_noise
 from gpu.training.recipe import TrainingConfig
 
-SAMPLE_COUNT = 3
-
 
 def choose_sample_prompts(config: TrainingConfig) -> tuple[str, ...]:
-    """The caller's prompts, or the tags of works spread over the set; without the trigger."""
-    if config.sample_prompts:
-        return config.sample_prompts[:SAMPLE_COUNT]
+    """The caller's prompts, or the tags of works spread over the set; without the trigger.
+
+    Always `sample_count`: of fewer different ones some come twice, each time with another seed.
+    """
     tagged = [work for work in config.works if work.tags] or list(config.works)
-    stride = max(1, len(tagged) // SAMPLE_COUNT)
-    return tuple(compose_prompt("", work.tags) for work in tagged[::stride][:SAMPLE_COUNT])
+    stride = max(1, len(tagged) // config.sample_count)
+    spread = [compose_prompt("", work.tags) for work in tagged[::stride]]
+    prompts = itertools.cycle(config.sample_prompts or spread)
+    return tuple(itertools.islice(prompts, config.sample_count))
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture to be drawn with an adapter as it is now."""
+    """One picture to be drawn with an adapter as it is now, or without one."""
 
-    adapter: RowAdapter
+    adapter: RowAdapter | None
     prompt: str
     seed: int
 
@@ -61,6 +62,16 @@ class Drawing:
         return cls(
             tuple(
                 Sample(worn, compose_prompt(trigger, [text]), named_seed(seed, "sample", index))
+                for index, text in enumerate(prompts)
+            )
+        )
+
+    @classmethod
+    def plain(cls, prompts: Sequence[str], *, seed: int) -> "Drawing":
+        """What the base model itself draws for the same prompts and seeds."""
+        return cls(
+            tuple(
+                Sample(None, text, named_seed(seed, "sample", index))
                 for index, text in enumerate(prompts)
             )
         )
@@ -112,7 +123,7 @@ def _draw_at_once(base: BaseModel, samples: Sequence[Sample]) -> list[Image.Imag
 
 
 def save_samples(pictures: Sequence[Image.Image], folder: Path, step: int) -> list[Path]:
-    """Write samples as PNG files, each whole or not at all."""
+    """Write samples as PNG files, each whole or not at all; step 0 is the plain base model."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for index, picture in enumerate(pictures):

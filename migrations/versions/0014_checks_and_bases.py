@@ -4,11 +4,11 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = '0014'
-down_revision = '0011'
+down_revision = '0013'
 branch_labels = None
 depends_on = None
 
-TYPES = "type IN ('follow', 'like', 'comment', 'generation_complete', 'generation_failed', 'style_training_complete', 'style_training_failed', 'payment_complete', 'set_job_complete', 'set_job_failed'"
+TYPES = "type IN ('follow', 'like', 'comment', 'generation_complete', 'generation_failed', 'style_trained', 'style_training_complete', 'style_training_failed', 'payment_complete', 'set_job_complete', 'set_job_failed'"
 
 
 def upgrade() -> None:

@@ -1,4 +1,4 @@
-"""Publish: prove the adapter is the one that was trained, sign its samples, put it on sale."""
+"""Publish: prove the adapters that were trained, sign their samples, show or sell the style."""
 
 from PIL import Image
 
@@ -12,7 +12,9 @@ from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.storage import ObjectMissing
 from webapp.domain.identifiers import object_key
 from webapp.domain.services import training
-from webapp.domain.services.training import Publication
+from webapp.domain.services.checkpoints import SignedSamples
+from webapp.domain.services.signatures import ArtistSignature
+from webapp.domain.services.training import Unproved
 
 SAMPLE_SIDE = 768
 THUMBNAIL_SIDE = 256
@@ -21,21 +23,19 @@ WEBP = "image/webp"
 
 @task(TaskName.PUBLISH_STYLE)
 def publish_style(*, job_id: int) -> None:
-    """Put a trained style on sale."""
+    """Show a trained style to its artist, or put it on sale if that was asked for."""
     lease = begin(job_id, TaskName.PUBLISH_STYLE)
     if lease is None:
         return
     with verdict(lease):
         with unit_of_work() as session:
             publication = training.publication(session, lease)
-        _prove(publication.adapter_key, publication.adapter_sha256)
-        samples = _signed_samples(publication)
-        sample_keys = [_put(sample, SAMPLE_SIDE, "samples") for sample in samples]
-        thumbnail_key = _put(samples[-1], THUMBNAIL_SIDE, "thumbnails")
+        signed = {
+            checkpoint.checkpoint_id: _signed(checkpoint, publication.signature)
+            for checkpoint in publication.checkpoints
+        }
         with unit_of_work() as session:
-            training.publish(
-                session, publication, sample_keys=sample_keys, thumbnail_key=thumbnail_key
-            )
+            training.publish(session, publication, signed)
 
 
 def _prove(key: str, sha256: str) -> None:
@@ -49,13 +49,18 @@ def _prove(key: str, sha256: str) -> None:
         raise StepError("ADAPTER_MISMATCH", f"{key}: {error}") from error
 
 
-def _signed_samples(publication: Publication) -> list[Image.Image]:
-    """Return the samples with the artist's signature, since they will be public."""
+def _signed(checkpoint: Unproved, signature: ArtistSignature) -> SignedSamples:
+    """Prove an adapter, and store its samples with the artist's signature: they may be public."""
+    _prove(checkpoint.adapter_key, checkpoint.adapter_sha256)
     try:
-        samples = [open_png(storage().get(key)) for key in publication.sample_keys]
+        samples = [open_png(storage().get(key)) for key in checkpoint.sample_keys]
     except (OSError, ObjectMissing) as error:
         raise StepError("NETWORK", f"A sample cannot be read: {error}") from error
-    return sign(samples, publication.signature)
+    signed = sign(samples, signature)
+    return SignedSamples(
+        sample_keys=[_put(sample, SAMPLE_SIDE, "samples") for sample in signed],
+        thumbnail_keys=[_put(sample, THUMBNAIL_SIDE, "thumbnails") for sample in signed],
+    )
 
 
 def _put(image: Image.Image, side: int, kind: str) -> str:

@@ -1,19 +1,24 @@
 """Train: claim some trainings, learn for one slice, hand over or put back."""
 
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import structlog
+from PIL import Image
 
 from failpoints import failpoint
 from tasks.messages import (
     ClaimedJob,
+    Gain,
     LossPoint,
+    MadeCheckpoint,
     TrainFailure,
     TrainJob,
     TrainProgress,
@@ -26,11 +31,17 @@ from tasks.worker_api import ResultRejectedError, WorkerApi, about, cause_of, wo
 if TYPE_CHECKING:
     from gpu.errors import EngineError
     from gpu.errors import UnusableWork as EngineUnusableWork
-    from gpu.training.recipe import TrainedStyle, TrainingCheckpoint, TrainingProgress
+    from gpu.training.recipe import (
+        CheckpointFiles,
+        TrainedStyle,
+        TrainingCheckpoint,
+        TrainingProgress,
+    )
     from gpu.training.trainer import TrainingOrder
 
 log = structlog.get_logger()
 REPORT_EVERY_SECONDS = 2.0
+WORKS_MEASURED = 8  # so many say what a style is like, and measuring stays a matter of seconds
 
 
 def train_slice(
@@ -80,8 +91,11 @@ class Training:
         self._paths: dict[str, Path] = {}
         self._is_lost = False
         self._error: httpx.HTTPError | None = None
-        self._sample_keys: list[str] = []
-        self._free = [job.upload[name] for name in sorted(job.upload) if "sample" in name]
+        self._made: MadeCheckpoint | None = None  # the last checkpoint under this lease
+        self._free = {
+            kind: [job.upload[name] for name in sorted(job.upload) if name.startswith(kind)]
+            for kind in ("style", "sample")
+        }
         self._reported = float("-inf")
         self._gone: list[UnusableWork] = []
         self._unusable: list[UnusableWork] = []
@@ -124,6 +138,8 @@ class Training:
             resume_from=self._paths.get("checkpoint"),
             slice_seconds=wish.slice_seconds,
             least_works=wish.least_works,
+            sample_count=wish.sample_count,
+            plain_samples=True,
             metadata=wish.metadata,
         )
         return TrainingOrder(config, self._on_progress, self._should_stop)
@@ -143,7 +159,7 @@ class Training:
             elif self._is_lost:
                 log.info("training stopped", job_id=self._job.job_id)
             else:
-                self._send([], [], None, slice_ended=True)
+                self._send([], None, None, slice_ended=True)
         except ResultRejectedError:
             log.exception("result rejected", job_id=self._job.job_id)
         except httpx.HTTPError as error:
@@ -163,7 +179,11 @@ class Training:
             self._api.fail(failure)
 
     def _should_stop(self) -> bool:
-        return self._is_lost or self._is_leaving()
+        return self._is_lost or self._is_leaving() or self._is_full()
+
+    def _is_full(self) -> bool:
+        """Whether no further checkpoint could be uploaded under this lease."""
+        return not self._free["style"] or len(self._free["sample"]) < self._wish.sample_count
 
     def _on_progress(self, progress: "TrainingProgress") -> None:
         """Report; when the site or storage fails for long, stop this training only."""
@@ -191,13 +211,14 @@ class Training:
             # Held-out loss is measured at checkpoints only; between them it is the last one.
             held_out = progress.held_out_loss if progress.checkpoint_path else None
             points.append(LossPoint(step=progress.step, loss=progress.loss, held_out_loss=held_out))
-        self._send(points, self._put_samples(progress), self._put_checkpoint(progress))
+        made = None if progress.files is None else self._put_files(progress, progress.files)
+        self._send(points, made, self._put_checkpoint(progress))
         failpoint("after_checkpoint" if progress.checkpoint_path else "after_progress")
 
     def _send(
         self,
         points: list[LossPoint],
-        samples: list[str],
+        made: MadeCheckpoint | None,
         checkpoint_key: str | None,
         *,
         slice_ended: bool = False,
@@ -207,25 +228,56 @@ class Training:
             fence=self._job.fence,
             progress=self._body,
             loss_points=points,
-            sample_keys=samples,
+            sample_keys=made.sample_keys if made else [],
             checkpoint_key=checkpoint_key,
             unusable_works=self._unusable,
+            checkpoint=made,
             slice_ended=slice_ended,
         )
         with about(self._job):
             answer = self._api.progress(report)
         self._is_lost = answer.cancel_requested or answer.reason in {"stale_attempt", "terminal"}
 
-    def _put_samples(self, progress: "TrainingProgress") -> list[str]:
-        keys = []
-        for path in progress.new_sample_paths:
-            if not self._free:
-                break  # more checkpoints than anyone will look at
-            place = self._free.pop(0)
-            self._api.upload(place, path.read_bytes())
-            keys.append(place.key)
-        self._sample_keys += keys
-        return keys
+    def _put_files(self, progress: "TrainingProgress", files: "CheckpointFiles") -> MadeCheckpoint:
+        """Upload a style that can be sold and what was drawn with it, and measure its gain."""
+        self._made = MadeCheckpoint(
+            step=progress.step,
+            held_out_loss=progress.held_out_loss,
+            style_key=self._put("style", files.style_path),
+            style_sha256=files.style_sha256,
+            sample_keys=[self._put("sample", path) for path in files.sample_paths],
+            gain=self._gain(files),
+        )
+        return self._made
+
+    def _put(self, kind: str, path: Path) -> str:
+        place = self._free[kind].pop(0)
+        self._api.upload(place, path.read_bytes())
+        return place.key
+
+    def _gain(self, files: "CheckpointFiles") -> Gain | None:
+        """Measure how near the samples came to the works, from what the base model draws.
+
+        None where that says nothing: the works have no edges.
+        """
+        from gpu.base_models.registry import load_base_model
+        from gpu.errors import LowQualityData
+        from gpu.evaluation.gain import measure_gain
+
+        works = [self._paths[work.name] for work in self._wish.works]
+        stride = max(1, len(works) // WORKS_MEASURED)
+        try:
+            measured = measure_gain(
+                load_base_model(self._wish.base_model),
+                works=[_opened(path) for path in works[::stride][:WORKS_MEASURED]],
+                plain=[_opened(path) for path in files.plain_sample_paths],
+                trained=[_opened(path) for path in files.sample_paths],
+            )
+        except LowQualityData as error:
+            log.warning("gain not measured", job_id=self._job.job_id, error=str(error))
+            return None
+        shares = asdict(measured)
+        return Gain(**shares) if all(map(math.isfinite, shares.values())) else None
 
     def _put_checkpoint(self, progress: "TrainingProgress") -> str | None:
         if progress.checkpoint_path is None:
@@ -235,12 +287,13 @@ class Training:
         return place.key
 
     def _hand_over(self, style: "TrainedStyle") -> None:
-        place = self._job.upload["adapter"]
-        self._api.upload(place, style.adapter_path.read_bytes())
+        if self._made is None:  # resumed at the last checkpoint, which another worker uploaded
+            place = self._job.upload["adapter"]
+            self._api.upload(place, style.adapter_path.read_bytes())
         result = TrainResult(
             style_id=self._wish.style_id,
             fence=self._job.fence,
-            model_path=place.key,
+            model_path=self._made.style_key if self._made else place.key,
             adapter_sha256=style.adapter_sha256,
             base_model_sha256=style.base_model_sha256,
             training_metric={
@@ -250,7 +303,7 @@ class Training:
                 "steps": style.steps,
                 "seconds": style.seconds,
             },
-            sample_keys=self._sample_keys[-len(style.sample_paths) :] or self._sample_keys,
+            sample_keys=self._made.sample_keys if self._made else [],
         )
         with about(self._job):
             self._api.complete(result)
@@ -262,6 +315,12 @@ def _named(unusable: "Iterable[EngineUnusableWork]") -> list[UnusableWork]:
 
 def _rounded(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds)
+
+
+def _opened(path: Path) -> Image.Image:
+    """Return a picture of our own making: a sample, or a clean copy of a work."""
+    with Image.open(path) as image:
+        return image.convert("RGB")
 
 
 def _verdict(name: str, error: httpx.HTTPError) -> Exception:

@@ -1,6 +1,7 @@
 """The tasks of the GPU pools with the real engine and the built-in model, for `celery -I`.
 
-Only the lessons are shorter: what a page shows of a training is the same after seconds.
+Only the lessons are shorter, just long enough for two checkpoints: what a page shows of a training
+is the same after seconds.
 """
 
 import dataclasses
@@ -11,5 +12,5 @@ from tasks.on_gpu import render_images, train_style
 __all__ = ["render_images", "train_style"]
 
 registry.REGISTRY["built-in"] = dataclasses.replace(
-    registry.REGISTRY["built-in"], training_steps=30, training_steps_per_work=0
+    registry.REGISTRY["built-in"], training_steps=60, training_steps_per_work=0
 )

@@ -1,4 +1,4 @@
-"""An artist: from a folder of works, two of them bad, to a style on sale."""
+"""An artist: from a folder of works, two of them bad, through a look at it, to a style on sale."""
 
 import re
 import secrets
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import expect
 
-from tests.browser.visitor import PHONE
+from tests.browser.visitor import PHONE, THEMES
 from tests.images import encoded, gif, half_of, scene
 from webapp.domain.services import rights
 
@@ -106,27 +106,71 @@ def test_an_artist_goes_from_twelve_works_with_two_bad_ones_to_a_style_on_sale(
     expect(page).to_have_url(re.compile(r"/styles/\d+"), timeout=60_000)
     expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
     expect(artist.heading("Your style is being learned")).to_be_visible()
-    expect(artist.heading("Make a picture")).to_be_visible(timeout=LEARNING_MS)
+    expect(artist.heading("Your style is trained")).to_be_visible(timeout=LEARNING_MS)
+    chosen = decide(artist, service, name)
+    expect(artist.heading("Make a picture")).to_be_visible()
 
     [style] = service.rows(
         "SELECT styles.*, signature_position FROM styles JOIN artists ON user_id = artist_id "
         "WHERE name = :name",
         name=name,
     )
+    assert style.adapter_sha256 == chosen.adapter_sha256
+    assert (style.thumbnail_key, style.sample_keys[0]) == (
+        chosen.thumbnail_keys[1],
+        chosen.sample_keys[1],
+    )
     assert style.rights_statement == rights.statement(language)
     assert style.signature_position == "bottom-left"
-    kept = [set(row.tags) for row in artworks(service, style.id)]
-    assert len(kept) == 11
-    assert all({"boat", "sea"} <= tags for tags in kept)
-    assert sum("night" in tags for tags in kept) == 1
+    check_words(service, style.id)
 
     artist.open("/styles")
     expect(page.locator(".wall").get_by_role("link", name=name).first).to_be_visible()
 
 
-def artworks(service, style_id):
+def decide(artist, service, name):
+    """Compare, try words of one's own, and put the first kept checkpoint on sale.
+
+    Returns that checkpoint; its second sample is the cover.
+    """
+    page = artist.page
+    kept = service.rows(
+        "SELECT checkpoints.* FROM checkpoints"
+        " JOIN training_runs ON training_runs.id = training_run_id"
+        " JOIN styles ON styles.id = style_id WHERE name = :name ORDER BY step",
+        name=name,
+    )
+    expect(page.locator(".covers input")).to_have_count(4 * len(kept))
+    expect(page.locator(".judged img").first).to_be_visible()
+    expect(page.locator(".gain")).to_have_count(len(kept))
+    for theme in THEMES:
+        artist.wear(theme)
+        assert artist.barriers() == []
+        assert not artist.is_wider_than_its_window()
+
+    expect(artist.text("%(num)d left", num=8)).to_be_visible()
+    artist.field("What should be in it?").fill("boat, sea")
+    page.locator("#try-step").select_option(str(kept[0].step))
+    artist.button("Draw it, free").click()
+    expect(artist.text("%(num)d left", num=7)).to_be_visible()
+    expect(page.locator(".tried img")).to_be_visible(timeout=LEARNING_MS)
+    assert artist.barriers() == []
+
+    cover = artist.radio(
+        "Sample %(number)d of step %(step)d as the cover", number=2, step=kept[0].step
+    )
+    cover.check()
+    artist.button("Put on sale · %(price)s tokens a picture", price=7).click()
+    return kept[0]
+
+
+def check_words(service, style_id):
+    """Every work has its words, and one of them one more."""
     query = "SELECT tags FROM artworks WHERE style_id = :id AND status = 'valid'"
-    return service.rows(query, id=style_id)
+    kept = [set(row.tags) for row in service.rows(query, id=style_id)]
+    assert len(kept) == 11
+    assert all({"boat", "sea"} <= tags for tags in kept)
+    assert sum("night" in tags for tags in kept) == 1
 
 
 @pytest.mark.parametrize("size,language", [(PHONE, "en")])

@@ -9,6 +9,8 @@ NAMED = """
     UNION SELECT jsonb_array_elements_text(sample_keys) FROM styles
     UNION SELECT unnest(ARRAY[checkpoint_key, adapter_key]) FROM training_runs
     UNION SELECT jsonb_array_elements_text(sample_keys) FROM training_runs
+    UNION SELECT adapter_key FROM checkpoints
+    UNION SELECT jsonb_array_elements_text(sample_keys || thumbnail_keys) FROM checkpoints
     UNION SELECT clean_key FROM artworks
     UNION SELECT signature_key FROM artists
 """

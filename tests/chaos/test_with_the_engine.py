@@ -36,7 +36,7 @@ def test_a_killed_training_resumes_and_gives_the_same_style_as_an_undisturbed_on
     stack.expire_leases()
 
     done = artist.trained(style_id)
-    assert done["training_status"] == "completed", done["failure"]
+    assert done["training_status"] == "trained", done["failure"]
     [run] = stack.rows(RUN, id=style_id)
     resumed_at = run.loss_history[known]["step"]
     assert resumed_at > 1, "the training began anew"
@@ -44,7 +44,7 @@ def test_a_killed_training_resumes_and_gives_the_same_style_as_an_undisturbed_on
         stack.value("SELECT crashes FROM jobs WHERE kind = 'training' AND ref = :id", id=run.id)
         == 1
     )
-    assert told_to(stack, artist) == {"style_training_complete": 1}
+    assert told_to(stack, artist) == {"style_trained": 1}
     assert run.adapter_sha256 == undisturbed(stack, run, tmp_path)
     assert broken(stack) == []
 

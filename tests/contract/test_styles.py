@@ -90,7 +90,7 @@ def test_17_a_truncated_work_is_left_out(artist, works, worker):
     seen = artist.get(f"/styles/{style['id']}")
     assert [work["code"] for work in seen["artworks"]] == [None] * 10 + ["IMAGE_CORRUPT"]
     worker.finish_training(job, style["id"])
-    assert artist.trained(style["id"])["training_status"] == "completed"
+    assert artist.trained(style["id"])["training_status"] == "trained"
 
 
 def test_18_a_missing_upload_is_named(artist, works):

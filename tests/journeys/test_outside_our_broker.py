@@ -58,7 +58,7 @@ def test_photos_become_signed_and_paid_images_over_http_alone(outside, person):
     artist, buyer = person("Mina"), person("Jun")
     artist.become_artist("Mina Park")
     style_id = artist.create_style("Far Harbor", works(10, seed=7))["id"]
-    assert artist.trained(style_id)["training_status"] == "completed"
+    artist.on_sale(style_id)
     [training] = outside.rows(JOB, id=style_id)
     assert (training.tries, training.crashes) == (0, 0)
 
@@ -91,7 +91,7 @@ def test_one_told_to_leave_puts_its_training_back_and_uses_nothing_up(outside, p
     outside.gpu.start()
     assert b"remote worker left" in outside.gpu.log.read_bytes()
     assert (left.state, left.tries, left.crashes) == ("queued", 0, 0)
-    assert artist.trained(style_id)["training_status"] == "completed"
+    assert artist.trained(style_id)["training_status"] == "trained"
     [done] = outside.rows(JOB, id=style_id)
     assert (done.tries, done.crashes) == (0, 0)
 
@@ -108,6 +108,6 @@ def test_a_killed_one_loses_its_lease_and_another_goes_on(outside, person):
         explain=outside.tails,
     )
     outside.expire_leases()
-    assert artist.trained(style_id)["training_status"] == "completed"
+    assert artist.trained(style_id)["training_status"] == "trained"
     [job] = outside.rows(JOB, id=style_id)
     assert (job.tries, job.crashes) == (0, 1)

@@ -23,7 +23,7 @@ def test_an_artist_sees_a_style_being_trained_in_slices_and_put_on_sale(stack, t
     assert [event for event, _ in trained.events][-1] == "end"
     assert {event for event, _ in trained.events[:-1]} <= {"update"}
     states = [told["training_status"] for _, told in trained.events]
-    assert states == sorted(states, key=["pending", "training", "completed"].index)
+    assert states == sorted(states, key=["pending", "training", "trained"].index)
     percents = [
         told["progress"]["progress_percent"] for _, told in trained.events if told["progress"]
     ]
@@ -34,7 +34,10 @@ def test_an_artist_sees_a_style_being_trained_in_slices_and_put_on_sale(stack, t
     assert done["training_status"] == "completed"
     assert done["validation"] == {"total": 12, "pending": 0, "valid": 12, "rejected": 0}
     assert done["training_metric"]["loss"] > 0
-    assert 1 <= len(done["sample_images"]) <= 4
+    assert [each["step"] for each in done["checkpoints"]][-1] == done["checkpoint"]
+    assert all(len(each["samples"]) == 4 for each in done["checkpoints"])
+    assert all(each["gain"]["summary"] for each in done["checkpoints"])
+    assert len(done["sample_images"]) == 4
     assert all(httpx.get(url).status_code == 200 for url in done["sample_images"])
     assert trained.id in [row["id"] for row in trained.artist.get("/styles")["results"]]
 
@@ -53,7 +56,7 @@ def test_an_artist_sees_a_style_being_trained_in_slices_and_put_on_sale(stack, t
     assert steps == sorted(steps)
     assert run.progress is None
     assert stack.sha256(run.adapter_key) == run.adapter_sha256
-    assert told_to(stack, trained.artist) == {"style_training_complete": 1}
+    assert told_to(stack, trained.artist) == {"style_trained": 1}
 
 
 def test_a_buyer_gets_one_signed_image_of_each_shape_and_the_artist_is_paid(stack, trained, person):

@@ -54,7 +54,7 @@ def test_works_sent_straight_to_storage_are_judged_one_by_one_and_learned(stack,
     artist.post(f"/styles/{style['id']}/confirm-upload")
 
     done = artist.trained(style["id"])
-    assert done["training_status"] == "completed", done["failure"]
+    assert done["training_status"] == "trained", done["failure"]
     assert done["validation"] == {"total": 13, "pending": 0, "valid": 11, "rejected": 2}
     assert {work["idx"]: work["code"] for work in done["artworks"] if work["code"]} == {
         10: "IMAGE_CORRUPT",
@@ -62,7 +62,7 @@ def test_works_sent_straight_to_storage_are_judged_one_by_one_and_learned(stack,
     }
     originals = stack.rows("SELECT upload_key FROM artworks WHERE style_id = :id", id=style["id"])
     assert all(stack.storage.head(row.upload_key) is None for row in originals)
-    assert told_to(stack, artist) == {"style_training_complete": 1}
+    assert told_to(stack, artist) == {"style_trained": 1}
 
 
 def test_too_few_good_works_end_the_style_and_its_artist_is_told_once(stack, person):

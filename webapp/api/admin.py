@@ -20,6 +20,8 @@ from webapp.domain.errors import (
     StyleLimitReached,
     StyleNotFound,
     TagNotFound,
+    TryOutFree,
+    TryOutPrivate,
 )
 from webapp.domain.pagination import Page
 from webapp.domain.services import (
@@ -148,7 +150,7 @@ def list_generations(query: ModerationQuery) -> Response:
 @admin
 @operation(
     gives=ModeratedGeneration,
-    errors=(GenerationNotFound, GenerationStillProcessing, InvalidTransition),
+    errors=(GenerationNotFound, GenerationStillProcessing, InvalidTransition, TryOutPrivate),
     links={"generation_id": "/id"},
 )
 def change_generation(generation_id: int, body: GenerationChange) -> Response:
@@ -225,6 +227,7 @@ def change_user(user_id: int, body: UserChange) -> Response:
         GenerationStillProcessing,
         NotFound,
         PaymentFailed,
+        TryOutFree,
     ),
 )
 def refund(body: RefundRequest) -> Response:

@@ -23,6 +23,7 @@ from webapp.domain.errors import (
     StyleNotReady,
     StyleOutdated,
     TagNotAllowed,
+    TryOutPrivate,
     Unauthorized,
     UnknownTags,
 )
@@ -176,7 +177,13 @@ def read_image(generation_id: int, query: ImageQuery) -> Response:
 @signed_in
 @operation(
     gives=OwnGenerationView,
-    errors=(Forbidden, GenerationNotFound, GenerationStillProcessing, InvalidTransition),
+    errors=(
+        Forbidden,
+        GenerationNotFound,
+        GenerationStillProcessing,
+        InvalidTransition,
+        TryOutPrivate,
+    ),
 )
 def edit(generation_id: int, body: GenerationChanges) -> Response:
     """Show an image to everybody, hide it again, or describe it."""

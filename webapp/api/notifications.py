@@ -128,6 +128,8 @@ def told(row: dict[str, Any]) -> dict[str, Any]:
     name = row["type"]
     if name == NotificationType.COMMENT and target["excerpt"] is None:
         name = "comment_gone"
+    elif name == NotificationType.GENERATION_FAILED and "is_try_out" in row["metadata"]:
+        name = "try_out_failed"  # nothing was paid that could have come back
     actor = (row["actor"] or {}).get("username") or gettext("notification.somebody")
     named = {name: text or "…" for name, text in target.items()}
     return row | {"message": gettext("notification." + name) % (named | {"actor": actor})}

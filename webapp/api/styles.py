@@ -5,13 +5,15 @@ from typing import Any
 from flask import Blueprint, Response, g
 from sqlalchemy.orm import Session
 
-from webapp.api import bodies, envelope, event_streams, worker_aliases
+from webapp.api import bodies, envelope, event_streams, learned, rate_limits, worker_aliases
 from webapp.api.access import artist, or_worker, public, signed_in, user, viewer
+from webapp.api.generations import images_asked_for
 from webapp.api.operations import EVENTS, File, operation
 from webapp.domain.errors import (
     DuplicateImage,
     DuplicateStyleName,
     Forbidden,
+    GenerationStillProcessing,
     ImageCorrupt,
     ImageResolutionTooLow,
     ImageSizeExceeded,
@@ -28,11 +30,12 @@ from webapp.domain.errors import (
     TagNotAllowed,
     TooManyImages,
     TrainingInProgress,
+    TryOutsUsedUp,
     Unauthorized,
     UploadIncomplete,
 )
 from webapp.domain.models.style import Style
-from webapp.domain.services import artworks, offers, style_views, styles
+from webapp.domain.services import artworks, offers, style_views, styles, try_outs
 from webapp.domain.services.artworks import DeclaredFile, Upload
 from webapp.domain.services.style_views import StyleFilter
 from webapp.domain.services.styles import NewStyle
@@ -44,6 +47,7 @@ from webapp.schemas.styles import (
     DeclaredStyle,
     OwnStyleCard,
     OwnStyleView,
+    Publication,
     RetrainBody,
     RetrainForm,
     StyleCard,
@@ -52,10 +56,13 @@ from webapp.schemas.styles import (
     StyleForm,
     StyleListQuery,
     StyleView,
+    TryOutRequest,
+    TryOuts,
 )
 
 blueprint = Blueprint("styles", __name__)
 ROUTE = "POST /styles"
+TRY_OUTS = "POST /styles/:id/try-outs"
 LOCATION = "/api/v1/styles/{id}"
 LINKS = {"style_id": "/id"}
 FIRST = {"style_id": "/results/0/id"}
@@ -124,7 +131,9 @@ def watch(style_id: int) -> Response:
     style_views.detail(db.session(), objects, style_id=style_id, viewer=who)
     return event_streams.stream(
         stamp=lambda session: style_views.stamp(session, style_id),
-        look=lambda session: style_views.detail(session, objects, style_id=style_id, viewer=who),
+        look=lambda session: learned.told(
+            style_views.detail(session, objects, style_id=style_id, viewer=who)
+        ),
         is_final=style_views.is_final,
     )
 
@@ -242,12 +251,13 @@ def cancel(style_id: int) -> Response:
         InvalidTransition,
         StyleNotFound,
         StyleLimitReached,
+        GenerationStillProcessing,
         *BAD_IMAGES,
     ),
     files={"images": File("New works, as for a new style.", many=(0, 100), required=False)},
 )
 def retrain(style_id: int, form: RetrainForm | None, body: RetrainBody | None) -> Response:
-    """Train a failed style again, with works taken out or added."""
+    """Train a style again that failed or is not on sale yet, with works taken out or added."""
     given = form or body
     files = bodies.uploaded_images(form.image_tags) if form is not None else []
     style, uploads = styles.retrain(
@@ -260,10 +270,61 @@ def retrain(style_id: int, form: RetrainForm | None, body: RetrainBody | None) -
         files=_declared(body.files) if body is not None else [],
         request_id=g.request_id,
         accept_similar=given.accept_similar,
+        publish=given.publish,
     )
     if uploads:
         return envelope.success(_with_uploads(style, uploads))
     return envelope.success(_view(db.session(), style.id))
+
+
+@blueprint.post("/styles/<id:style_id>/publish")
+@signed_in
+@operation(
+    gives=OwnStyleView, errors=(Forbidden, InvalidTransition, StyleLimitReached, StyleNotFound)
+)
+def publish(style_id: int, body: Publication) -> Response:
+    """Put a trained style on sale, as one of its checkpoints, with a sample as its cover."""
+    offers.publish(
+        db.session(), user=user(), style_id=style_id, step=body.checkpoint, cover=body.cover
+    )
+    return envelope.success(_view(db.session(), style_id))
+
+
+@blueprint.post("/styles/<id:style_id>/try-outs")
+@rate_limits.limited(rate_limits.GENERATION, images_asked_for)
+@signed_in
+@operation(
+    gives=TryOuts,
+    status=201,
+    errors=(
+        Forbidden,
+        StyleNotFound,
+        StyleNotReady,
+        TryOutsUsedUp,
+        InvalidTagLanguage,
+        TagNotAllowed,
+    ),
+    idempotent=True,
+)
+def try_out(style_id: int, body: TryOutRequest) -> Response:
+    """Draw a few free private pictures with a checkpoint of an own trained style."""
+
+    def run() -> dict[str, Any]:
+        wanted = body.model_dump(exclude={"checkpoint"})
+        try_outs.request(
+            db.session(),
+            user=user(),
+            style_id=style_id,
+            step=body.checkpoint,
+            request_id=g.request_id,
+            **wanted,
+        )
+        view = _view(db.session(), style_id)
+        shown = {name: view[name] for name in ("try_outs", "try_outs_left")}
+        return shown | {"style_id": style_id}
+
+    digest = bodies.digest(body.model_dump(mode="json") | {"style_id": style_id})
+    return bodies.created_once(TRY_OUTS, digest, run, "/api/v1/styles/{style_id}")
 
 
 def _new(fields: StyleFields) -> NewStyle:
@@ -276,6 +337,7 @@ def _new(fields: StyleFields) -> NewStyle:
         valid_to=fields.valid_to,
         tags=tuple(fields.tags),
         rights_statement=fields.rights_statement,
+        publish=fields.publish,
     )
 
 
@@ -287,7 +349,8 @@ def _declared(files: list[DeclaredFileBody]) -> list[DeclaredFile]:
 
 
 def _view(session: Session, style_id: int) -> dict[str, Any]:
-    return style_views.detail(session, storage(), style_id=style_id, viewer=viewer())
+    view = style_views.detail(session, storage(), style_id=style_id, viewer=viewer())
+    return learned.told(view)
 
 
 def _with_uploads(style: Style, uploads: list[Upload]) -> dict[str, Any]:

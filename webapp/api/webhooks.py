@@ -21,6 +21,7 @@ TRAINING_DETAILS = {
     "loss_points",
     "sample_keys",
     "checkpoint_key",
+    "checkpoint",
     "slice_ended",
     "unusable_works",
 }
@@ -62,7 +63,7 @@ def note_base_model(body: schemas.LoadedBaseModel) -> Response:
 
 @blueprint.patch("/training/progress")
 @internal(TRAINER)
-@operation(gives=schemas.ReportTaken, errors=(StyleNotFound,))
+@operation(gives=schemas.ReportTaken, errors=(StyleNotFound, ResultRejected))
 def training_progress(body: schemas.TrainProgress) -> Response:
     """Store where a training stands."""
     return take_training_progress(body)
@@ -72,6 +73,7 @@ def take_training_progress(report: schemas.TrainProgress) -> Response:
     """Store where a training stands, whichever way the report came."""
     told = workers.progress(
         db.session(),
+        storage(),
         JobKind.TRAINING,
         workers.style_run(db.session(), report.style_id),
         report.progress.model_dump(exclude_unset=True),
@@ -129,6 +131,7 @@ def take_render_progress(report: schemas.RenderProgress) -> Response:
     """Store where a rendering stands, whichever way the report came."""
     told = workers.progress(
         db.session(),
+        storage(),
         JobKind.GENERATION,
         report.generation_id,
         report.progress.model_dump(exclude_unset=True),

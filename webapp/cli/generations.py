@@ -52,7 +52,7 @@ def create(
             ).id
     except DomainError as error:
         raise click.ClickException(f"{error.code} {error.details}") from error
-    ends = watch(lambda: _standings(order_id))
+    ends = watch(lambda: standings(order_id))
     if any(end.status != GenerationStatus.COMPLETED for end in ends):
         raise click.ClickException("Not every image was made; what failed was refunded.")
 
@@ -74,7 +74,8 @@ def _tell_unknown(session: Session, buyer: User, style_id: int, words: list[str]
         click.echo(f"New to this style and the base, may not be recognised: {named}")
 
 
-def _standings(order_id: str) -> list[Standing]:
+def standings(order_id: str) -> list[Standing]:
+    """Return where each image of an order stands."""
     with unit_of_work() as session:
         rows = session.scalars(
             select(Generation).where(Generation.order_id == order_id).order_by(Generation.id)

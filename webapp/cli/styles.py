@@ -1,23 +1,27 @@
-"""`flask style …`: make a style from a folder of works and watch it being learned."""
+"""`flask style …`: make a style from a folder of works, look at it, try it, put it on sale."""
 
 from pathlib import Path
 
 import click
 from flask.cli import AppGroup
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from webapp.cli.accounts import find_user
+from webapp.cli.generations import standings
 from webapp.cli.watching import Standing, watch
 from webapp.domain.db import unit_of_work
 from webapp.domain.errors import DomainError
 from webapp.domain.gateways.storage import Storage, configured_storage
-from webapp.domain.models.style import ArtworkStatus, Style, TrainingStatus
-from webapp.domain.services import artworks, styles, training
+from webapp.domain.models.account import User
+from webapp.domain.models.generation import AspectRatio, GenerationStatus
+from webapp.domain.models.style import ArtworkStatus, PublishWhen, Style, TrainingStatus
+from webapp.domain.services import artworks, checkpoints, offers, styles, training, try_outs
 from webapp.domain.services.artworks import UploadedImage
 from webapp.domain.settings import settings
 
 style = AppGroup("style", help="Styles.")
-OVER = frozenset({TrainingStatus.COMPLETED, TrainingStatus.FAILED})
+OVER = frozenset({TrainingStatus.TRAINED, TrainingStatus.COMPLETED, TrainingStatus.FAILED})
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 
 
@@ -28,15 +32,27 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 @click.option("--price", default=20, show_default=True, type=click.IntRange(1, 10_000))
 @click.option("--tags", default="", help="Tags of every image, separated by commas.")
 @click.option("--accept-similar", is_flag=True, help="Use works that look nearly the same too.")
+@click.option(
+    "--publish", default=PublishWhen.BY_ARTIST.value, show_default=True,
+    type=click.Choice([when.value for when in PublishWhen]), help="When it goes on sale.",
+)  # fmt: skip
 def train(
-    folder: Path, email: str, name: str, price: int, tags: str, *, accept_similar: bool
+    folder: Path,
+    email: str,
+    name: str,
+    price: int,
+    tags: str,
+    publish: str,
+    *,
+    accept_similar: bool,
 ) -> None:
     """Train a style on the 10 to 100 pictures of FOLDER.
 
     Beside each picture a text file of the same name may hold its tags, separated by commas. Works
     that are left out are named, with what is wrong with them.
     """
-    new = styles.NewStyle(name=name, description=name, price_tokens=price)
+    when = PublishWhen(publish)
+    new = styles.NewStyle(name=name, description=name, price_tokens=price, publish=when)
     works = [
         UploadedImage(path.name, path.read_bytes(), _tags(path, tags)) for path in _pictures(folder)
     ]
@@ -60,9 +76,69 @@ def train(
     (end,) = watch(lambda: [_standing(style_id)])
     for line in _left_out(style_id):
         click.echo(line, err=True)
-    if end.status != TrainingStatus.COMPLETED:
+    if end.status == TrainingStatus.FAILED:
         raise click.ClickException(f"Style {style_id} ended as {end.status}.")
+    if end.status == TrainingStatus.TRAINED:
+        _show(style_id)
+        click.echo(f"Try it: flask style try {style_id} --tags boat,sea")
+        click.echo(f"Put it on sale: flask style publish {style_id}")
+    else:
+        click.echo(f"Style {style_id} is on sale.")
+
+
+@style.command("show")
+@click.argument("style_id", type=int)
+def show(style_id: int) -> None:
+    """Show where a style stands, and the checkpoints that its artist can choose from."""
+    _show(style_id)
+
+
+@style.command("publish")
+@click.argument("style_id", type=int)
+@click.option("--checkpoint", type=click.IntRange(0), help="Step of the one to sell; the last.")
+@click.option("--cover", default=0, show_default=True, type=click.IntRange(0), help="Its sample.")
+def publish_trained(style_id: int, checkpoint: int | None, cover: int) -> None:
+    """Put a trained style on sale, as its artist would."""
+    try:
+        with unit_of_work() as session:
+            artist = _artist_of(session, style_id)
+            offers.publish(session, user=artist, style_id=style_id, step=checkpoint, cover=cover)
+    except DomainError as error:
+        raise click.ClickException(f"{error.code} {error.details}") from error
     click.echo(f"Style {style_id} is on sale.")
+
+
+@style.command("try")
+@click.argument("style_id", type=int)
+@click.option("--tags", required=True, help="What to draw: English tags, separated by commas.")
+@click.option("--checkpoint", type=click.IntRange(0), help="Step of the one to try; the last.")
+@click.option("--ratio", default="1:1", type=click.Choice([ratio.value for ratio in AspectRatio]))
+@click.option("--count", default=1, type=click.IntRange(1, 4))
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1))
+def try_out(
+    style_id: int, tags: str, checkpoint: int | None, ratio: str, count: int, seed: int | None
+) -> None:
+    """Draw free private pictures in a trained style, as its artist would, and wait for them."""
+    try:
+        with unit_of_work() as session:
+            order_id = try_outs.request(
+                session,
+                user=_artist_of(session, style_id),
+                style_id=style_id,
+                step=checkpoint,
+                prompt_tags=[tag.strip() for tag in tags.split(",")],
+                negative_tags=[],
+                aspect_ratio=AspectRatio(ratio),
+                seed=seed,
+                style_strength=1.0,
+                count=count,
+                request_id="command-line",
+            ).id
+    except DomainError as error:
+        raise click.ClickException(f"{error.code} {error.details}") from error
+    ends = watch(lambda: standings(order_id))
+    if any(end.status != GenerationStatus.COMPLETED for end in ends):
+        raise click.ClickException("Not every picture was made.")
 
 
 @style.command("evaluate")
@@ -114,6 +190,31 @@ def export(style_id: int, file: Path) -> None:
     click.echo(f"{file}")
 
 
+def _artist_of(session: Session, style_id: int) -> User:
+    """Return the person whose style it is."""
+    artist_id = session.scalar(select(Style.artist_id).where(Style.id == style_id))
+    if artist_id is None:
+        raise click.ClickException(f"There is no style {style_id}.")
+    return session.get_one(User, artist_id)
+
+
+def _show(style_id: int) -> None:
+    with unit_of_work() as session:
+        row = session.get(Style, style_id)
+        if row is None:
+            raise click.ClickException(f"There is no style {style_id}.")
+        click.echo(f"{row.name}: {row.training_status}, {row.price_tokens} tokens a picture")
+        for each in checkpoints.of_style(session, style_id):
+            gain = checkpoints.gain_of(each)
+            sold = "  on sale" if each.adapter_sha256 == row.adapter_sha256 else ""
+            measured = (
+                f"  palette {gain.palette:.2f}, texture {gain.texture:.2f}, edges {gain.edges:.2f}"
+                if gain
+                else ""
+            )
+            click.echo(f"  step {each.step}: {len(each.sample_keys)} samples{measured}{sold}")
+
+
 def _storage() -> Storage:
     return configured_storage(settings())
 
@@ -145,7 +246,7 @@ def _standing(style_id: int) -> Standing:
         row = session.scalars(select(Style).where(Style.id == style_id)).one()
         run = training.latest_run(session, style_id)
         percent = (run.progress or {}).get("progress_percent", 0) if run else 0
-        is_done = row.training_status == TrainingStatus.COMPLETED
+        is_done = row.training_status in {TrainingStatus.TRAINED, TrainingStatus.COMPLETED}
         return Standing(
             label=row.name,
             status=row.training_status,

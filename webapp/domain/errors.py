@@ -196,6 +196,27 @@ class InvalidTransition(DomainError):
     status = HTTPStatus.CONFLICT
 
 
+class TryOutPrivate(DomainError):
+    """A try-out picture can be shown to nobody."""
+
+    code = "TRY_OUT_PRIVATE"
+    status = HTTPStatus.CONFLICT
+
+
+class TryOutFree(DomainError):
+    """Nothing was paid for a try-out picture, so nothing can be given back."""
+
+    code = "TRY_OUT_FREE"
+    status = HTTPStatus.CONFLICT
+
+
+class TryOutsUsedUp(DomainError):
+    """`limit` is the number of try-out pictures of one training, `left` what is left of it."""
+
+    code = "TRY_OUTS_USED_UP"
+    status = HTTPStatus.CONFLICT
+
+
 class AlreadyCanceled(DomainError):
     code = "ALREADY_CANCELED"
     status = HTTPStatus.CONFLICT

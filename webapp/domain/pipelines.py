@@ -46,10 +46,19 @@ PIPELINES: dict[JobKind, Pipeline] = {
 }
 
 STYLE_TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {
-    TrainingStatus.PENDING: frozenset({TrainingStatus.TRAINING, TrainingStatus.FAILED}),
-    TrainingStatus.TRAINING: frozenset(
-        {TrainingStatus.PENDING, TrainingStatus.COMPLETED, TrainingStatus.FAILED}
+    # Training again a style that is trained already ends, if it fails, where it began.
+    TrainingStatus.PENDING: frozenset(
+        {TrainingStatus.TRAINING, TrainingStatus.TRAINED, TrainingStatus.FAILED}
     ),
+    TrainingStatus.TRAINING: frozenset(
+        {
+            TrainingStatus.PENDING,
+            TrainingStatus.TRAINED,
+            TrainingStatus.COMPLETED,
+            TrainingStatus.FAILED,
+        }
+    ),
+    TrainingStatus.TRAINED: frozenset({TrainingStatus.COMPLETED, TrainingStatus.PENDING}),
     # Only when no renderer can draw it any more: see `styles.retrain`.
     TrainingStatus.COMPLETED: frozenset({TrainingStatus.PENDING}),
     TrainingStatus.FAILED: frozenset({TrainingStatus.PENDING}),

@@ -1,7 +1,8 @@
 """`make demo`: the main job on a bare machine, through HTTP only, from photos to signed images.
 
 An artist signs in, draws a signature and has a style trained from twelve works that the base model
-never saw; a buyer spends welcome tokens on one image of each ratio. What is left in var/demo can
+never saw, looks at the samples and puts it on sale; a buyer spends welcome tokens on one image of
+each ratio. What is left in var/demo can
 be looked at: the signed images, a contact sheet, the loss curve and report.json.
 """
 
@@ -93,6 +94,8 @@ def _have_style(artist: Person, bars: Progress) -> tuple[dict[str, Any], float]:
             files={"signature_image": ("signature.png", _drawn_signature(), "image/png")},
         )
     for style in artist.get("/styles/me")["results"]:
+        if style["training_status"] == "trained" and style["is_active"]:
+            return _put_on_sale(artist, style["id"]), 0.0
         if style["training_status"] == "completed" and style["is_active"]:
             bars.add_task("style trained before", total=1, completed=1, note="")
             report = FOLDER / "report.json"
@@ -125,10 +128,23 @@ def _train(artist: Person, bars: Progress) -> tuple[dict[str, Any], float]:
         left = progress.get("estimated_seconds")
         note = state["training_status"] + (f", {left} s left" if left is not None else "")
         _show(bars, bar, progress.get("progress_percent", 0), note)
-    if state["training_status"] != "completed":
+    if state["training_status"] != "trained":
         raise SystemExit(f"The training ended as {state['training_status']}: {state['failure']}")
-    _show(bars, bar, 100, "completed")
-    return state, round(time.monotonic() - began, 1)
+    seconds = round(time.monotonic() - began, 1)
+    _show(bars, bar, 100, "trained")
+    return _put_on_sale(artist, style["id"]), seconds
+
+
+def _put_on_sale(artist: Person, style_id: int) -> dict[str, Any]:
+    """Look at the samples of the last checkpoint, then sell it with the first as its cover."""
+    last = artist.get(f"/styles/{style_id}")["checkpoints"][-1]
+    for number, url in enumerate(last["samples"]):
+        artist.save(url, FOLDER / f"sample-{number}.webp")
+    if last["gain"] is not None:
+        console.print(last["gain"]["summary"])
+    choice = {"checkpoint": last["step"], "cover": 0}
+    sold: dict[str, Any] = artist.post(f"/styles/{style_id}/publish", json=choice)
+    return sold
 
 
 def _buy(

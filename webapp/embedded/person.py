@@ -87,7 +87,11 @@ class Person:
 
     def download(self, path: str, file: Path) -> bytes:
         """Save what a path leads to."""
-        answer = self._http.get(f"{API}{path}", follow_redirects=True)
+        return self.save(f"{API}{path}", file)
+
+    def save(self, url: str, file: Path) -> bytes:
+        """Save what lies at an address that an answer named."""
+        answer = self._http.get(url, follow_redirects=True)
         answer.raise_for_status()
         file.write_bytes(answer.content)
         return answer.content

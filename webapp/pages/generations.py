@@ -70,7 +70,8 @@ def tiles() -> str:
 def page(generation_id: int, *, comments: Page | None = None, **values: Any) -> str:
     """Return the page of an image, with its first comments or with those that are given."""
     image = _image(generation_id)
-    if comments is None and image["status"] == GenerationStatus.COMPLETED:
+    is_done = image["status"] == GenerationStatus.COMPLETED
+    if comments is None and is_done and not image.get("is_try_out"):
         comments = comment_views.of_image(
             db.session(),
             storage(),

@@ -9,10 +9,11 @@ from flask_login import current_user
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import bodies, rate_limits
+from webapp.api import bodies, learned, rate_limits
 from webapp.api.access import public, signed_in, user, viewer
 from webapp.domain.errors import (
     DomainError,
+    InvalidTransition,
     StyleLimitReached,
     StyleNotFound,
     StyleNotReady,
@@ -31,6 +32,7 @@ from webapp.domain.services import (
     style_views,
     tag_views,
     training_views,
+    try_outs,
 )
 from webapp.domain.services.generation_views import OwnFilter
 from webapp.domain.services.style_views import StyleFilter
@@ -38,7 +40,7 @@ from webapp.extensions import db, storage
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.generations import GenerationRequest, PreviewRequest
 from webapp.schemas.search import SearchQuery
-from webapp.schemas.styles import StyleChanges, StyleListQuery
+from webapp.schemas.styles import Publication, StyleChanges, StyleListQuery, TryOutRequest
 
 blueprint = Blueprint("styles", __name__)
 WORKS_SHOWN = 12
@@ -149,6 +151,66 @@ def generate(style_id: int) -> AnyResponse | tuple[str, int]:
     return redirect(url_for("pages.styles.show", style_id=style_id, _anchor="works"))
 
 
+@blueprint.post("/styles/<id:style_id>/publish")
+@signed_in
+def publish(style_id: int) -> AnyResponse | tuple[str, int]:
+    """Put an own trained style on sale; `choice` is the step of its checkpoint and the cover."""
+    step, _, cover = request.form.get("choice", "").partition(":")
+    try:
+        chosen = Publication.model_validate({"checkpoint": step, "cover": cover})
+        offers.publish(
+            db.session(),
+            user=user(),
+            style_id=style_id,
+            step=chosen.checkpoint,
+            cover=chosen.cover,
+        )
+    except ValidationError:
+        return _page(style_id, problem=ValidationFailed()), ValidationFailed.status
+    except InvalidTransition:
+        db.session.rollback()  # on sale already, or not trained yet: its page says which
+    except (StyleLimitReached, ValidationFailed) as error:
+        db.session.rollback()
+        return _page(style_id, problem=error), error.status
+    return redirect(url_for("pages.styles.show", style_id=style_id), 303)
+
+
+@blueprint.get("/styles/<id:style_id>/try-outs")
+@signed_in
+def show_try_outs(style_id: int) -> str:
+    """Show the try-outs of an own style, as a piece of its page."""
+    style = _style(style_id)
+    if not viewer().may_manage(style["artist"]["id"]):
+        raise StyleNotFound(id=style_id)
+    return render_template("styles/try_outs.html", style=style)
+
+
+@blueprint.post("/styles/<id:style_id>/try-outs")
+@signed_in
+def try_out(style_id: int) -> AnyResponse | tuple[str, int]:
+    """Draw a free private picture with a checkpoint of an own trained style."""
+    given: dict[str, Any] = request.form.to_dict()
+    given["prompt_tags"] = _tags_of(given.get("prompt_tags", ""))
+    try:
+        asked = TryOutRequest.model_validate(given)
+        rate_limits.count(rate_limits.GENERATION, str(user().id), asked.count)
+        rate_limits.enforce()
+        try_outs.request(
+            db.session(),
+            user=user(),
+            style_id=style_id,
+            step=asked.checkpoint,
+            request_id=g.request_id,
+            **asked.model_dump(exclude={"checkpoint"}),
+        )
+    except ValidationError:
+        return _page(style_id, untried=ValidationFailed()), ValidationFailed.status
+    except DomainError as error:
+        db.session.rollback()
+        return _page(style_id, untried=error), error.status
+    return redirect(url_for("pages.styles.show", style_id=style_id, _anchor="try-outs"), 303)
+
+
 @blueprint.post("/styles/<id:style_id>/terms")
 @signed_in
 def change_terms(style_id: int) -> AnyResponse | tuple[str, int]:
@@ -176,7 +238,7 @@ def _terms() -> dict[str, Any]:
 def _order(style_id: int) -> GenerationRequest:
     given: dict[str, Any] = {name: text for name, text in request.form.items() if text.strip()}
     for field in ("prompt_tags", "negative_tags"):
-        given[field] = [tag for tag in given.get(field, "").split(",") if tag.strip()]
+        given[field] = _tags_of(given.get(field, ""))
     for field in ("seed", "count", "style_strength", "expected_price_tokens"):
         if field in given:
             given[field] = _number(given[field])
@@ -195,6 +257,10 @@ def _unseen_unknown_tags(asked: GenerationRequest) -> list[str]:
     return unknown if found["is_any_known"] and is_news else []
 
 
+def _tags_of(text: str) -> list[str]:
+    return [tag for tag in text.split(",") if tag.strip()]
+
+
 def _number(text: str) -> int | float | str:
     try:
         return float(text) if "." in text else int(text)
@@ -208,13 +274,14 @@ def _page(
     problem: DomainError | None = None,
     refused: DomainError | None = None,
     unknown_tags: Sequence[str] = (),
+    untried: DomainError | None = None,
 ) -> str:
-    """Return the page of a style; a problem is of the order in its form, refused are its terms."""
+    """Return the page of a style; what was wrong with an order or a sale, the terms, a try-out."""
     style = _style(style_id)
     who, artist_id = viewer(), style["artist"]["id"]
-    is_trained = style["training_status"] == TrainingStatus.COMPLETED
+    is_on_sale = style["training_status"] == TrainingStatus.COMPLETED
     shown: dict[str, Any] = {"is_own": who.user_id == artist_id}
-    if not is_trained:
+    if not is_on_sale:
         shown["run"] = style["training_log"]
     else:
         shown |= {
@@ -232,6 +299,7 @@ def _page(
         problem=problem,
         refused=refused,
         unknown_tags=unknown_tags,
+        untried=untried,
         again=_again(style_id),
         **shown,
     )
@@ -251,7 +319,8 @@ def _is_following(artist_id: int) -> bool:
 
 
 def _style(style_id: int) -> dict[str, Any]:
-    return style_views.detail(db.session(), storage(), style_id=style_id, viewer=viewer())
+    found = style_views.detail(db.session(), storage(), style_id=style_id, viewer=viewer())
+    return learned.told(found)
 
 
 def _works(style_id: int) -> list[dict[str, Any]]:

@@ -118,6 +118,7 @@ GENERATION_STATES: dict[str, LazyString] = {
 TRAINING_STATES: dict[str, LazyString] = {
     "pending": _("Checking works"),
     "training": _("Learning"),
+    "trained": _("Trained, not on sale yet"),
     "completed": _("On sale"),
     "failed": _("Training failed"),
 }

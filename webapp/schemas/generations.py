@@ -168,6 +168,10 @@ class OwnGenerationView(GenerationView):
     next_retry_at: Time | None
     failure: GenerationFailed | None
     batch_id: str = Field(examples=["b_7Kq2"])
+    is_try_out: bool = Field(
+        description="a free private picture of its artist, before the style is sold",
+        examples=[False],
+    )
 
 
 class Batch(Answer):

@@ -8,7 +8,8 @@ from PIL import Image
 from gpu.base_models.lora import RowAdapter, fresh_adapter
 from gpu.errors import GpuOutOfMemory
 from gpu.randomness import named_generator
-from gpu.training.samples import Drawing, draw_together, save_samples
+from gpu.training.recipe import TrainingConfig, TrainingWork
+from gpu.training.samples import Drawing, choose_sample_prompts, draw_together, save_samples
 from tests.memory_limit import MemoryLimit
 
 
@@ -66,6 +67,34 @@ def test_a_full_memory_halves_the_batch_of_samples(tiny_base, drawings):
 def test_not_even_one_sample_fitting_is_an_error_by_name(tiny_base, drawings):
     with MemoryLimit(tiny_base.unet, 1, drawing=True), pytest.raises(GpuOutOfMemory):
         draw_together(tiny_base, drawings)
+
+
+def test_the_plain_base_model_draws_the_same_prompts_and_seeds(tiny_base, drawings):
+    trained = drawings[0]
+    plain = Drawing.plain(("tree", "sea", "cat"), seed=1)
+    assert [each.seed for each in plain.samples] == [each.seed for each in trained.samples]
+    assert [each.prompt for each in plain.samples] == ["tree", "sea", "cat"]
+    drawn, styled = draw_together(tiny_base, [plain, trained])
+    (alone,) = draw_together(tiny_base, [plain])
+    assert_same_pictures(drawn, alone)
+    assert np.abs(np.asarray(drawn[0], float) - np.asarray(styled[0])).mean() > 1
+
+
+@pytest.mark.parametrize(
+    "tags, expected",
+    [
+        ([("boat",), ("sea",), ("sky",), ("sun",)], ["boat", "sea", "sky", "sun"]),
+        ([("boat",)] + [()] * 9, ["boat"] * 4),
+        ([()] * 10, [""] * 4),
+        ([(f"word{number}",) for number in range(10)], ["word0", "word2", "word4", "word6"]),
+    ],
+)
+def test_there_are_always_as_many_prompts_as_samples_are_wanted(tmp_path, tags, expected):
+    works = tuple(TrainingWork(tmp_path / f"{k}.png", each) for k, each in enumerate(tags))
+    config = TrainingConfig(
+        base_model="tiny", works=works, trigger="style", output_dir=tmp_path, seed=1
+    )
+    assert list(choose_sample_prompts(config)) == expected
 
 
 def test_samples_are_whole_files_named_by_step_and_place(tmp_path):

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import math
 import os
@@ -120,7 +121,7 @@ def test_progress_reaches_the_end_with_real_losses_samples_and_checkpoints(make_
     assert [report.step for report in checkpoints] == [3, 6]
     assert [report.percent for report in checkpoints] == [50.0, 100.0]
     assert reports[-1].estimated_seconds == 0.0
-    assert all(len(report.new_sample_paths) == 3 for report in checkpoints)
+    assert all(len(report.new_sample_paths) == 4 for report in checkpoints)
     assert all(math.isfinite(loss) and loss > 0 for loss in style.loss_history)
     assert len(style.loss_history) == style.steps == 6
     assert [step for step, _ in style.held_out_history] == [0, 3, 6]
@@ -128,6 +129,24 @@ def test_progress_reaches_the_end_with_real_losses_samples_and_checkpoints(make_
     for path in style.sample_paths:
         with Image.open(path) as sample:
             assert sample.size == (32, 32)
+
+
+def test_every_checkpoint_leaves_a_style_that_can_be_sold_and_what_the_base_draws(make_config):
+    reports = []
+    style = run(make_config(plain_samples=True), reports)
+    files = [report.files for report in reports if report.files]
+
+    assert [each.style_path.name for each in files] == [
+        "step_000003.safetensors",
+        "step_000006.safetensors",
+    ]
+    for each in files:
+        assert hashlib.sha256(each.style_path.read_bytes()).hexdigest() == each.style_sha256
+        assert (len(each.sample_paths), len(each.plain_sample_paths)) == (4, 4)
+    assert files[0].style_sha256 != files[1].style_sha256
+    assert files[1].style_sha256 == style.adapter_sha256
+    assert files[0].plain_sample_paths == files[1].plain_sample_paths
+    assert all(path.is_file() for path in files[0].plain_sample_paths)
 
 
 def test_samples_do_not_change_what_is_learned(make_config, tmp_path):

@@ -12,6 +12,7 @@ from webapp.domain.models.account import Artist
 from webapp.domain.models.job import Job, JobState
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Style
+from webapp.domain.services import checkpoints
 
 ADAPTER_KEY = "training/1/1-adapter.safetensors"
 SAMPLES = ["training/1/1-first.png", "training/1/1-last.png"]
@@ -19,19 +20,22 @@ SAMPLES = ["training/1/1-first.png", "training/1/1-last.png"]
 
 @pytest.fixture
 def trained(committed, storage):
-    """A training that handed over its adapter and two samples; its job's id."""
+    """A training that handed over two checkpoints of two samples each; its job's id."""
     with committed.begin() as session:
         run = making.training(session, storage, step=TaskName.TRAIN_STYLE)
         job = making.job_of(session, run)
         lease = jobs.claim(session, job.id, TaskName.TRAIN_STYLE, 60)
         pipelines.advance_style(session, run.style_id, "training")
-        jobs.hand_on(
+        making.checkpoint(session, run, storage, step=50)
+        making.checkpoint(
             session,
-            lease,
+            run,
+            step=100,
             adapter_key=ADAPTER_KEY,
             adapter_sha256=making.ADAPTER_SHA256,
             sample_keys=SAMPLES,
         )
+        jobs.hand_on(session, lease)
     storage.put(ADAPTER_KEY, making.ADAPTER, content_type="application/octet-stream")
     for seed, key in enumerate(SAMPLES):
         storage.put(key, making.picture_png(seed=seed), content_type="image/png")
@@ -43,7 +47,24 @@ def standing(committed, job_id):
         return session.scalars(select(Style)).one(), session.get(Job, job_id)
 
 
-def test_a_published_style_shows_signed_samples(committed, storage, trained):
+def test_a_trained_style_shows_its_artist_signed_samples_of_every_checkpoint(
+    committed, storage, trained
+):
+    publish_style(job_id=trained)
+
+    style, job = standing(committed, trained)
+    assert (style.training_status, job.state) == ("trained", JobState.DONE)
+    with committed() as session:
+        kept = checkpoints.of_style(session, style.id)
+    assert [len(each.sample_keys) for each in kept] == [2, 2]
+    for key in [key for each in kept for key in [*each.sample_keys, *each.thumbnail_keys]]:
+        assert Image.open(io.BytesIO(storage.get(key))).format == "WEBP"
+    assert style.thumbnail_key == kept[-1].thumbnail_keys[0]
+
+
+def test_a_style_that_goes_on_sale_by_itself_shows_signed_samples(committed, storage, trained):
+    with committed.begin() as session:
+        session.execute(update(Style).values(publish="when_trained"))
     publish_style(job_id=trained)
 
     style, job = standing(committed, trained)
@@ -62,7 +83,7 @@ def test_a_style_is_published_and_told_once_however_often_its_bell_rings(committ
     publish_style(job_id=trained)
     publish_style(job_id=trained)
     with committed() as session:
-        assert session.scalars(select(Notification.type)).all() == ["style_training_complete"]
+        assert session.scalars(select(Notification.type)).all() == ["style_trained"]
 
 
 @pytest.mark.parametrize(

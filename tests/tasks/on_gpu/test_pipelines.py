@@ -21,13 +21,13 @@ from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobState
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import ledger_check, worker_jobs
+from webapp.domain.services import checkpoints, ledger_check, worker_jobs
 from webapp.domain.settings import settings
 
 
 @pytest.fixture
 def trained(committed, site_storage, tiny):
-    """A style that was validated, trained and published by the tasks themselves."""
+    """A style that the tasks themselves validated and trained, put on sale by its artist."""
     with committed.begin() as session:
         run = making.training(session, site_storage, status=ArtworkStatus.PENDING)
         session.execute(update(Style).values(base_model=tiny, trigger="style"))
@@ -38,6 +38,10 @@ def trained(committed, site_storage, tiny):
     validate_uploads(job_id=job_id)
     train_style(job_id=job_id)
     publish_style(job_id=job_id)
+    with committed.begin() as session:
+        style = session.scalars(select(Style)).one()
+        assert style.training_status == "trained"
+        making.put_on_sale(session, style)
     return job_id
 
 
@@ -192,7 +196,8 @@ def test_one_bell_trains_all_that_wait_and_a_failure_is_one_artists_own(committe
         first, second, third = (session.get(Job, job_id) for job_id in waiting)
         assert (first.step, third.step) == ("publish_style", "publish_style")
         assert (second.step, second.failure_cause, second.tries) == ("train_style", "NETWORK", 1)
-        assert first.handover["adapter_sha256"] != third.handover["adapter_sha256"]
+        one, other = (checkpoints.kept(session, job.ref)[-1] for job in (first, third))
+        assert one.adapter_sha256 != other.adapter_sha256
 
 
 def test_storage_that_fails_one_training_in_mid_work_leaves_the_others_alone(

@@ -23,10 +23,11 @@ from webapp.domain.models.job import Job, JobState
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Artwork, Style
 from webapp.domain.models.training import TrainingRun
+from webapp.domain.services import checkpoints
 
 TRIES = 4  # the first and three more
 CHECKPOINTS = 4  # the tiny recipe's steps, with one at each
-SAMPLES = 3  # put before each checkpoint
+SAMPLES = 4  # put before each checkpoint, after its style
 
 
 class Killed(BaseException):
@@ -66,7 +67,10 @@ def learned(committed, storage, job_id: int) -> dict[str, torch.Tensor]:
     with committed() as session:
         job = session.get(Job, job_id)
         assert job.step == "publish_style", (job.state, job.failure_cause)
-        return load(storage.get(job.handover["adapter_key"]))
+        kept = checkpoints.kept(session, job.ref)
+        assert len(kept) == checkpoints.KEPT
+        assert all(len(each.sample_keys) == SAMPLES for each in kept)
+        return load(storage.get(kept[-1].adapter_key))
 
 
 def assert_same_style(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
@@ -78,8 +82,9 @@ def assert_same_style(one: dict[str, torch.Tensor], other: dict[str, torch.Tenso
     "place, visit",
     [
         ("mid_training", 1),
-        ("after_put", SAMPLES),
-        ("after_put", SAMPLES + 1),
+        ("after_put", 1),
+        ("after_put", 1 + SAMPLES),
+        ("after_put", 1 + SAMPLES + 1),
         *[("after_checkpoint", visit) for visit in range(1, CHECKPOINTS + 1)],
     ],
 )

@@ -31,6 +31,8 @@ def made(app, session, storage) -> World:
         finished(session, storage, image, is_public=is_public)
     making.order(session, buyer, style)
     making.training(session, storage)
+    trained = making.trained(session, storage, of=owner)
+    making.try_out(session, trained)
     admin = making.user(session, role=Role.ADMIN)
     session.commit()
     people = {"buyer": buyer, "artist": session.get(User, owner.user_id), "admin": admin}
@@ -46,7 +48,7 @@ def made(app, session, storage) -> World:
     return World(
         proofs=proofs | {"anonymous": {}, "worker": worker},
         known={
-            "style_id": [style.id],
+            "style_id": [style.id, trained.id],
             "generation_id": list(session.scalars(select(Generation.id))),
             "notification_id": list(session.scalars(select(Notification.id))),
             "expected_price_tokens": [style.price_tokens],

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.domain.db import Base
@@ -60,7 +61,11 @@ class Order(Base):
 
 
 class Generation(Base):
-    """One image: paid into escrow when ordered, delivered signed or refunded in full."""
+    """One image: paid into escrow when ordered, delivered signed or refunded in full.
+
+    A try-out is an image that an artist draws with a checkpoint before the style is on sale: it
+    is free, always private, and counted nowhere.
+    """
 
     __tablename__ = "generations"
     __table_args__ = (
@@ -68,7 +73,13 @@ class Generation(Base):
         CheckConstraint(one_of("aspect_ratio", AspectRatio), name="aspect_ratio"),
         CheckConstraint("seed BETWEEN 0 AND 4294967295", name="seed"),
         CheckConstraint("style_strength BETWEEN 0 AND 1.5", name="style_strength"),
-        CheckConstraint("price_tokens BETWEEN 1 AND 10000", name="price"),
+        CheckConstraint("price_tokens BETWEEN 0 AND 10000", name="price"),
+        # The checkpoint of a try-out goes with the account of its artist, the row stays.
+        CheckConstraint(
+            "(price_tokens = 0) = (checkpoint_id IS NOT NULL) OR deleted_at IS NOT NULL",
+            name="try_out_is_free",
+        ),
+        CheckConstraint("price_tokens > 0 OR NOT is_public", name="try_out_is_private"),
         CheckConstraint(
             "status <> 'completed' OR (image_sha256 IS NOT NULL "
             "AND (image_key IS NOT NULL OR deleted_at IS NOT NULL))",
@@ -90,7 +101,14 @@ class Generation(Base):
             postgresql_where="is_public AND NOT is_flagged",
         ),
         Index("ix_generations_mine", "user_id", "created_at", "id"),
-        Index("ix_generations_mine_by_status", "user_id", "status", "created_at", "id"),
+        Index(
+            "ix_generations_mine_by_status",
+            "user_id",
+            "status",
+            "created_at",
+            "id",
+            postgresql_include=["price_tokens"],
+        ),
         Index(
             "ix_generations_user_popular",
             "user_id",
@@ -119,6 +137,12 @@ class Generation(Base):
         Index("ix_generations_same", "user_id", "style_id", "seed", "prompt_tags"),
         Index("ix_generations_kept", "created_at", "id", postgresql_where="deleted_at IS NULL"),
         Index("ix_generations_flagged", "created_at", "id", postgresql_where="is_flagged"),
+        Index(
+            "ix_generations_try_outs",
+            "checkpoint_id",
+            "id",
+            postgresql_where="checkpoint_id IS NOT NULL",
+        ),
         Index("ix_generations_tags", "prompt_tags", postgresql_using="gin"),
     )
 
@@ -137,8 +161,12 @@ class Generation(Base):
     height: Mapped[int]
     seed: Mapped[int] = mapped_column(BigInteger)
     style_strength: Mapped[float]
-    price_tokens: Mapped[int]
+    price_tokens: Mapped[int] = mapped_column(comment="0 for a try-out, and for nothing else")
     adapter_sha256: Mapped[Sha256] = mapped_column(comment="frozen when ordered")
+    checkpoint_id: Mapped[int | None] = mapped_column(
+        ForeignKey("checkpoints.id", ondelete="SET NULL"),
+        comment="what a try-out is drawn with",
+    )
     license_public_id: Mapped[str] = mapped_column(String(40), unique=True)
     progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     failure_cause: Mapped[str | None] = mapped_column(String(40))
@@ -156,6 +184,11 @@ class Generation(Base):
     updated_at: Mapped[CreatedAt]
     completed_at: Mapped[Time | None]
     deleted_at: Mapped[Time | None] = mapped_column(comment="its owner left; the ledger stays")
+
+    @hybrid_property
+    def is_try_out(self) -> bool:
+        """Whether this is an artist's free private picture."""
+        return self.price_tokens == 0
 
     user: Mapped[User] = relationship(lazy="raise")
     style: Mapped[Style] = relationship(lazy="raise")

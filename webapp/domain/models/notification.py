@@ -17,6 +17,7 @@ class NotificationType(StrEnum):
     COMMENT = "comment"
     GENERATION_COMPLETE = "generation_complete"
     GENERATION_FAILED = "generation_failed"
+    STYLE_TRAINED = "style_trained"
     STYLE_TRAINING_COMPLETE = "style_training_complete"
     STYLE_TRAINING_FAILED = "style_training_failed"
     PAYMENT_COMPLETE = "payment_complete"

@@ -26,8 +26,16 @@ class TrainingStatus(StrEnum):
 
     PENDING = "pending"
     TRAINING = "training"
+    TRAINED = "trained"
     COMPLETED = "completed"
     FAILED = "failed"
+
+
+class PublishWhen(StrEnum):
+    """When a trained style goes on sale: when its artist says so, or as soon as it is trained."""
+
+    BY_ARTIST = "by_artist"
+    WHEN_TRAINED = "when_trained"
 
 
 class LicenseType(StrEnum):
@@ -53,6 +61,7 @@ class Style(Base):
     __table_args__ = (
         CheckConstraint(one_of("training_status", TrainingStatus), name="training_status"),
         CheckConstraint(one_of("license_type", LicenseType), name="license_type"),
+        CheckConstraint(one_of("publish", PublishWhen), name="publish"),
         CheckConstraint("price_tokens BETWEEN 1 AND 10000", name="price"),
         CheckConstraint("valid_to IS NULL OR valid_to > valid_from", name="period"),
         CheckConstraint(
@@ -115,8 +124,12 @@ class Style(Base):
     training_status: Mapped[TrainingStatus] = mapped_column(
         String(10), server_default=TrainingStatus.PENDING.value
     )
+    publish: Mapped[PublishWhen] = mapped_column(
+        String(12), server_default=PublishWhen.BY_ARTIST.value
+    )
     usage_count: Mapped[int] = mapped_column(
-        server_default="0", comment="completed generations, moved in the commit that completes one"
+        server_default="0",
+        comment="completed generations that were paid for, moved in the commit that completes one",
     )
     base_model: Mapped[str] = mapped_column(String(200))
     trigger: Mapped[str] = mapped_column(String(50), comment="the rare word bound to the style")

@@ -30,7 +30,8 @@ COUNTERS = (
     Counter(
         "styles",
         "usage_count",
-        "SELECT count(*) FROM generations WHERE style_id = counted.id AND status = 'completed'",
+        "SELECT count(*) FROM generations"
+        " WHERE style_id = counted.id AND status = 'completed' AND price_tokens > 0",
     ),
     Counter(
         "generations",

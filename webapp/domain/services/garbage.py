@@ -16,6 +16,8 @@ NAMED = """
     UNION ALL SELECT jsonb_array_elements_text(sample_keys) FROM styles
     UNION ALL SELECT unnest(ARRAY[checkpoint_key, adapter_key]) FROM training_runs
     UNION ALL SELECT jsonb_array_elements_text(sample_keys) FROM training_runs
+    UNION ALL SELECT adapter_key FROM checkpoints
+    UNION ALL SELECT jsonb_array_elements_text(sample_keys || thumbnail_keys) FROM checkpoints
     UNION ALL SELECT unnest(ARRAY[upload_key, clean_key]) FROM artworks
     UNION ALL SELECT signature_key FROM artists
     UNION ALL SELECT profile_image_key FROM users

@@ -9,6 +9,7 @@ from webapp.domain.errors import (
     AlreadyRefunded,
     GenerationNotFound,
     GenerationStillProcessing,
+    TryOutFree,
 )
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.ledger import Transfer, TransferKind
@@ -31,7 +32,7 @@ def refund_generation(
     """Give the buyer of a delivered image the price back, out of the artist's earnings.
 
     Raises GenerationNotFound, GenerationStillProcessing for an image that has not ended (it pays
-    or refunds by itself), and AlreadyRefunded.
+    or refunds by itself), AlreadyRefunded, and TryOutFree.
     """
     image = session.get(Generation, generation_id, with_for_update=True, populate_existing=True)
     if image is None:
@@ -43,6 +44,8 @@ def refund_generation(
     )
     if before is not None:
         raise AlreadyRefunded(transaction_id=before)
+    if image.is_try_out:
+        raise TryOutFree
     if image.status != GenerationStatus.COMPLETED:
         raise GenerationStillProcessing(generation_ids=[generation_id])
     transfer_id = ledger.reverse(session, image)

@@ -22,6 +22,7 @@ from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import Style
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
 from webapp.domain.services import follows, generations, ledger, likes, vocabulary
+from webapp.domain.services import try_outs as tries
 from webapp.domain.services.licenses import certificate_url
 from webapp.domain.services.moderation_views import ModerationFilter
 from webapp.domain.settings import settings
@@ -31,6 +32,24 @@ FINAL = frozenset({GenerationStatus.COMPLETED, GenerationStatus.FAILED, Generati
 UNFINISHED = sorted(set(GenerationStatus) - FINAL)
 REFUNDED = frozenset({GenerationStatus.FAILED, GenerationStatus.CANCELED})
 
+# What of an image's view says something of a try-out.
+TRY_OUT = (
+    "id",
+    "status",
+    "progress",
+    "prompt_tags",
+    "negative_tags",
+    "aspect_ratio",
+    "width",
+    "height",
+    "seed",
+    "style_strength",
+    "result_url",
+    "preview_url",
+    "thumbnail_url",
+    "failure",
+    "created_at",
+)
 COLUMNS = (
     *(column for column in Generation.__table__.columns if column.name != "image_size"),
     User.username,
@@ -153,6 +172,7 @@ def own(
     """List a person's own images, newest first."""
     conditions = [
         Generation.deleted_at.is_(None),
+        ~Generation.is_try_out,  # they stand at their style
         *flags((Generation.is_public, wanted.is_public)),
         *matching(
             (Generation.user_id, user_id),
@@ -250,6 +270,21 @@ def _looked_up(
     return session.execute(keyset.look_up(statement, ids)).all()
 
 
+def try_outs(
+    session: Session, storage: Storage, *, style_id: int, limit: int
+) -> list[dict[str, Any]]:
+    """List the newest try-outs of a style for its artist, each with its checkpoint's step."""
+    steps = tries.steps(session, style_id, limit)
+    rows = session.execute(
+        _with_all(None).where(Generation.id.in_(steps)).order_by(Generation.id.desc())
+    )
+    return [
+        {name: value for name, value in _owner_view(storage, row).items() if name in TRY_OUT}
+        | {"checkpoint": steps[row.id]}
+        for row in rows
+    ]
+
+
 def _keyset(sort: str, binding: dict[str, Any]) -> Keyset:
     if sort not in {"recent", "popular"}:
         raise ValidationFailed(fields={"sort": ["recent or popular."]})
@@ -334,11 +369,12 @@ def _owner_view(storage: Storage, row: AnyRow) -> dict[str, Any]:
         "negative_tags": row.negative_tags,
         "price_tokens": row.price_tokens,
         "consumed_tokens": row.price_tokens,
-        "refunded": row.status in REFUNDED or row.is_reversed,
+        "refunded": (row.status in REFUNDED and row.price_tokens > 0) or row.is_reversed,
         "attempt": (row.tries or 0) + 1,
         "next_retry_at": row.run_at if is_waiting else None,
         "failure": _failure(row),
         "batch_id": row.order_id,
+        "is_try_out": row.price_tokens == 0,
     }
 
 

@@ -17,6 +17,7 @@ from webapp.domain.errors import (
     PriceChanged,
     StyleNotFound,
     StyleNotReady,
+    TryOutPrivate,
     UnknownTags,
     ValidationFailed,
 )
@@ -50,6 +51,7 @@ VISIBILITY = (
     Generation.is_public,
     Generation.is_flagged,
     Generation.deleted_at,
+    Generation.price_tokens,
 )
 
 
@@ -73,10 +75,10 @@ def visible(session: Session, viewer: Viewer, generation_id: int) -> AnyRow:
 def owner_of_completed(session: Session, viewer: Viewer, generation_id: int) -> int:
     """Return whose a completed image is that a viewer may see: such can be liked and commented.
 
-    Raises GenerationNotFound.
+    A try-out cannot. Raises GenerationNotFound.
     """
     image = visible(session, viewer, generation_id)
-    if image.status != GenerationStatus.COMPLETED:
+    if image.status != GenerationStatus.COMPLETED or image.price_tokens == 0:
         raise GenerationNotFound(id=generation_id)
     return int(image.user_id)
 
@@ -110,18 +112,50 @@ def request(
         raise UnknownTags(tags=prompt, fields={"prompt_tags": ["None of these words is known."]})
     total = style.price_tokens * count
     available = ledger.spendable(session, user.id, lock=True)
-    seeds = seeds_of(secrets.randbelow(SEED_RANGE) if seed is None else seed, count)
+    seeds = seeds_of(seed, count)
     if not allow_duplicate:
         picture = Picture(prompt, negative, aspect_ratio, style_strength)
         duplicates.refuse(session, user_id=user.id, style=style, picture=picture, seeds=seeds)
     if available < total:
         raise InsufficientTokens(required=total, available=available)
+    return place(
+        session,
+        user_id=user.id,
+        style=style,
+        seeds=seeds,
+        request_id=request_id,
+        prompt_tags=prompt,
+        negative_tags=negative,
+        description=description,
+        aspect_ratio=aspect_ratio,
+        style_strength=style_strength,
+        price_tokens=style.price_tokens,
+        adapter_sha256=style.adapter_sha256,
+    )
+
+
+def place(
+    session: Session,
+    *,
+    user_id: int,
+    style: Style,
+    seeds: list[int],
+    aspect_ratio: AspectRatio,
+    price_tokens: int,
+    request_id: str,
+    **columns: object,
+) -> Order:
+    """Write an order whose every condition is met: its images, what they cost, and their jobs.
+
+    There is one image for each seed. `columns` are those that all its images share. A price of 0 is
+    that of a try-out.
+    """
     order = Order(
         id=public_id("b_", 12),
-        user_id=user.id,
+        user_id=user_id,
         style_id=style.id,
-        count=count,
-        total_price_tokens=total,
+        count=len(seeds),
+        total_price_tokens=price_tokens * len(seeds),
     )
     session.add(order)
     session.flush()
@@ -129,23 +163,20 @@ def request(
     for each_seed in seeds:
         generation = Generation(
             order_id=order.id,
-            user_id=user.id,
+            user_id=user_id,
             style_id=style.id,
-            prompt_tags=prompt,
-            negative_tags=negative,
-            description=description,
             aspect_ratio=aspect_ratio,
             width=width,
             height=height,
             seed=each_seed,
-            style_strength=style_strength,
-            price_tokens=style.price_tokens,
-            adapter_sha256=style.adapter_sha256,
+            price_tokens=price_tokens,
             license_public_id=public_id("L_"),
+            **columns,
         )
         session.add(generation)
         session.flush()
-        ledger.hold(session, generation)
+        if not generation.is_try_out:
+            ledger.hold(session, generation)
         jobs.enqueue(
             session,
             JobKind.GENERATION,
@@ -156,8 +187,9 @@ def request(
     return order
 
 
-def seeds_of(first: int, count: int) -> list[int]:
-    """Return the seeds of an order's images: neighbours, all different."""
+def seeds_of(first: int | None, count: int) -> list[int]:
+    """Return the seeds of an order's images: neighbours, all different; by chance without one."""
+    first = secrets.randbelow(SEED_RANGE) if first is None else first
     return [(first + k) % SEED_RANGE for k in range(count)]
 
 
@@ -198,12 +230,13 @@ def clean_tags(
     Raises ValidationFailed, InvalidTagLanguage and TagNotAllowed.
     """
     return (
-        _clean(session, prompt_tags, field="prompt_tags", at_least=1),
-        _clean(session, negative_tags, field="negative_tags", at_least=0),
+        clean_prompt(session, prompt_tags, field="prompt_tags", at_least=1),
+        clean_prompt(session, negative_tags, field="negative_tags", at_least=0),
     )
 
 
-def _clean(session: Session, words: list[str], *, field: str, at_least: int) -> list[str]:
+def clean_prompt(session: Session, words: list[str], *, field: str, at_least: int) -> list[str]:
+    """Return the tags of an order, normalised; raises ValidationFailed and TagNotAllowed."""
     clean = tags.normalise(words, field=field)
     if not at_least <= len(clean) <= MAX_PROMPT_TAGS:
         raise ValidationFailed(fields={field: [f"{at_least} to {MAX_PROMPT_TAGS} tags."]})
@@ -238,7 +271,12 @@ def edit(
 
 
 def check_can_be_public(generation: Generation) -> None:
-    """Raise GenerationStillProcessing or InvalidTransition when there is no image to show."""
+    """Raise GenerationStillProcessing or InvalidTransition when there is no image to show.
+
+    Raises TryOutPrivate for a try-out.
+    """
+    if generation.is_try_out:
+        raise TryOutPrivate
     if generation.status in {GenerationStatus.FAILED, GenerationStatus.CANCELED}:
         raise InvalidTransition(
             **{
@@ -266,13 +304,16 @@ def cancel(session: Session, *, user_id: int, generation_id: int) -> Generation:
     """Cancel an image nobody has begun and give its tokens back."""
     generation = _own(session, user_id, generation_id)
     if generation.status == GenerationStatus.CANCELED:
-        raise AlreadyCanceled(canceled_at=ledger.refunded_at(session, generation_id))
+        is_free = generation.is_try_out
+        at = generation.updated_at if is_free else ledger.refunded_at(session, generation_id)
+        raise AlreadyCanceled(canceled_at=at)
     if not jobs.cancel_waiting(session, JobKind.GENERATION, generation_id):
         raise _not_cancelable(generation)
     canceled = pipelines.advance_generation(session, generation_id, GenerationStatus.CANCELED)
     if canceled is None:
         raise _not_cancelable(generation)
-    ledger.refund(session, canceled)
+    if not canceled.is_try_out:
+        ledger.refund(session, canceled)
     return canceled
 
 
@@ -297,20 +338,23 @@ def fail(session: Session, generation_id: int, cause: str, message: str) -> None
     )
     if failed is None:
         return
-    ledger.refund(session, failed)
+    if not failed.is_try_out:
+        ledger.refund(session, failed)
     notifications.tell(
         session,
         failed.user_id,
         NotificationType.GENERATION_FAILED,
         target_type="generation",
         target_id=failed.id,
+        details={"is_try_out": True} if failed.is_try_out else None,
     )
 
 
 def complete(session: Session, generation_id: int, perceptual_hash: str, **image: object) -> None:
     """End an image well: pay the artist, issue the certificate, count the use, tell the buyer.
 
-    `image` are the columns of the signed image. Does nothing when the image has already ended.
+    `image` are the columns of the signed image. A try-out pays nobody and is not counted. Does
+    nothing when the image has already ended.
     """
     generation = pipelines.advance_generation(
         session,
@@ -322,13 +366,15 @@ def complete(session: Session, generation_id: int, perceptual_hash: str, **image
     )
     if generation is None:
         return
-    style = session.scalars(
-        update(Style)
-        .where(Style.id == generation.style_id)
-        .values(usage_count=Style.usage_count + 1)
-        .returning(Style)
-    ).one()
-    ledger.release(session, generation)
+    if not generation.is_try_out:
+        session.execute(
+            update(Style)
+            .where(Style.id == generation.style_id)
+            .values(usage_count=Style.usage_count + 1)
+        )
+        ledger.release(session, generation)
+        tags.count_use(session, generation.prompt_tags)
+    style = session.get_one(Style, generation.style_id)
     licenses.issue(session, generation, style, perceptual_hash)
     notifications.tell(
         session,
@@ -336,4 +382,5 @@ def complete(session: Session, generation_id: int, perceptual_hash: str, **image
         NotificationType.GENERATION_COMPLETE,
         target_type="generation",
         target_id=generation.id,
+        details={"is_try_out": True} if generation.is_try_out else None,
     )

@@ -56,7 +56,7 @@ from webapp.domain.models.like import Like
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Artwork, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import accounts, purchases, tags
+from webapp.domain.services import accounts, checkpoints, purchases, tags
 
 UNFINISHED = (GenerationStatus.QUEUED, GenerationStatus.PROCESSING, GenerationStatus.RETRYING)
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('leaving'))")
@@ -264,6 +264,7 @@ def _delete_styles(session: Session, user_id: int) -> None:
     style_ids = list(session.scalars(of_person))
     runs = select(TrainingRun.id).where(TrainingRun.style_id.in_(style_ids))
     session.execute(delete(Job).where(Job.kind == JobKind.TRAINING, Job.ref.in_(runs)))
+    checkpoints.delete_of_styles(session, style_ids)
     session.execute(delete(TrainingRun).where(TrainingRun.style_id.in_(style_ids)))
     session.execute(delete(Artwork).where(Artwork.style_id.in_(style_ids)))
     used = select(Generation.style_id).where(Generation.style_id.in_(style_ids))

@@ -33,18 +33,18 @@ INVARIANTS: dict[str, str] = {
         FROM generations
         LEFT JOIN transfers ON transfers.generation_id = generations.id AND kind = 'hold'
         GROUP BY generations.id
-        HAVING count(transfers.id) <> 1
+        HAVING count(transfers.id) <> (min(generations.price_tokens) > 0)::int
             OR min(transfers.amount) <> min(generations.price_tokens)""",
     "I5 outcome equals state, per generation": """
         SELECT 'generation ' || id || ' is ' || status || ' with ' || payouts || ' payouts and '
                || refunds || ' refunds'
-        FROM (SELECT generations.id, generations.status,
+        FROM (SELECT generations.id, generations.status, price_tokens > 0 AS is_paid,
                      count(*) FILTER (WHERE transfers.kind = 'payout') AS payouts,
                      count(*) FILTER (WHERE transfers.kind = 'refund') AS refunds
               FROM generations LEFT JOIN transfers ON transfers.generation_id = generations.id
               GROUP BY generations.id) AS outcomes
-        WHERE payouts <> (status = 'completed')::int
-           OR refunds <> (status IN ('failed', 'canceled'))::int""",
+        WHERE payouts <> (is_paid AND status = 'completed')::int
+           OR refunds <> (is_paid AND status IN ('failed', 'canceled'))::int""",
     "I6 holds equal payouts, refunds and escrow": """
         SELECT 'escrow holds ' || held || ' but work in flight is worth ' || in_flight
         FROM (SELECT coalesce(sum(CASE WHEN kind = 'hold' THEN amount

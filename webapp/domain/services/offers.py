@@ -6,9 +6,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
+from webapp.domain import pipelines
 from webapp.domain.errors import (
     DuplicateStyleName,
     Forbidden,
+    InvalidTransition,
     StyleInUse,
     StyleLimitReached,
     StyleNotFound,
@@ -17,14 +19,16 @@ from webapp.domain.errors import (
     ValidationFailed,
 )
 from webapp.domain.models.account import Artist, User
+from webapp.domain.models.checkpoint import Checkpoint
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style, TrainingStatus
 from webapp.domain.pagination import AnyRow
-from webapp.domain.services import accounts
+from webapp.domain.services import accounts, base_models, checkpoints, tags
 from webapp.domain.viewing import Viewer
 
 # Not "IS TRUE": only these very words let PostgreSQL use the indexes of what is shown.
 SHOWN = (Style.is_active, ~Style.is_flagged)
+TERMS_FROM = (TrainingStatus.TRAINED, TrainingStatus.COMPLETED)
 ON_SALE = (*SHOWN, Style.training_status == TrainingStatus.COMPLETED)
 
 
@@ -106,13 +110,13 @@ def _is_active_twin(style: Style) -> ColumnElement[bool]:
 
 
 def edit(session: Session, *, user: User, style_id: int, changes: dict[str, Any]) -> None:
-    """Change the terms of an own trained style, or switch it on or off.
+    """Change the terms of an own style that is trained or on sale, or switch it on or off.
 
     What was ordered before keeps its price and licence. Raises StyleNotReady, StyleLimitReached.
     """
     lock_slot(session, user.id)
     style = own_style(session, Viewer.of(user), style_id)
-    if style.training_status != TrainingStatus.COMPLETED:
+    if style.training_status not in TERMS_FROM:
         raise StyleNotReady(training_status=style.training_status)
     valid_to = changes.get("valid_to")
     if valid_to is not None and valid_to <= max(style.valid_from, datetime.now(UTC).date()):
@@ -125,6 +129,55 @@ def edit(session: Session, *, user: User, style_id: int, changes: dict[str, Any]
     session.flush()
 
 
+def publish(
+    session: Session, *, user: User, style_id: int, step: int | None = None, cover: int = 0
+) -> None:
+    """Put an own trained style on sale, as one of its checkpoints, the last by default.
+
+    `cover` is the place of a sample of that checkpoint, from 0. It happens once: raises
+    InvalidTransition for a style that is on sale already or not yet trained, ValidationFailed for
+    a checkpoint or cover that is none, StyleLimitReached while another style takes the slot,
+    StyleOutdated when no renderer could draw it.
+    """
+    lock_slot(session, user.id)
+    style = own_style(session, Viewer.of(user), style_id)
+    session.refresh(style, with_for_update=True)
+    if style.training_status != TrainingStatus.TRAINED:
+        raise _not_trained(style, "publish")
+    base_models.refuse_outdated(session, style_id)
+    chosen = checkpoints.choose(session, style_id, step)
+    if not 0 <= cover < len(chosen.sample_keys):
+        count = len(chosen.sample_keys)
+        raise ValidationFailed(fields={"cover": [f"0 to {count - 1}."]})
+    if not style.is_active:
+        make_room(session, style)
+        style.is_active = True
+    put_on_sale(session, style, chosen, cover=cover)
+
+
+def put_on_sale(session: Session, style: Style, chosen: Checkpoint, *, cover: int) -> None:
+    """Sell what a checkpoint has learned, from now on; the cover comes first among the samples.
+
+    Raises InvalidTransition when the style cannot go on sale.
+    """
+    samples = list(chosen.sample_keys)
+    style.adapter_key = chosen.adapter_key
+    style.adapter_sha256 = chosen.adapter_sha256
+    style.sample_keys = [samples.pop(cover), *samples]
+    style.thumbnail_key = chosen.thumbnail_keys[cover]
+    session.flush()
+    if not pipelines.advance_style(session, style.id, TrainingStatus.COMPLETED):
+        raise _not_trained(style, "publish")
+    session.refresh(style)
+    tags.count_use(session, style.tags)
+
+
+def _not_trained(style: Style, action: str) -> InvalidTransition:
+    return InvalidTransition(
+        **{"from": style.training_status, "action": action, "allowed": [TrainingStatus.TRAINED]}
+    )
+
+
 def remove(session: Session, *, user: User, style_id: int) -> None:
     """Switch an own style off that nobody has used. Raises TrainingInProgress, StyleInUse."""
     lock_slot(session, user.id)
@@ -134,7 +187,9 @@ def remove(session: Session, *, user: User, style_id: int) -> None:
     if style.training_status in {TrainingStatus.PENDING, TrainingStatus.TRAINING}:
         raise TrainingInProgress(style_id=style_id)
     used = session.scalar(
-        select(func.count()).select_from(Generation).where(Generation.style_id == style_id)
+        select(func.count())
+        .select_from(Generation)
+        .where(Generation.style_id == style_id, ~Generation.is_try_out)
     )
     if used:
         raise StyleInUse(generations=used)

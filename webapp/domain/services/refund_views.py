@@ -12,6 +12,7 @@ from webapp.domain.errors import (
     GenerationStillProcessing,
     InsufficientTokens,
     PaymentFailed,
+    TryOutFree,
 )
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, User
@@ -109,6 +110,8 @@ def _refusal_of_image(row: AnyRow) -> type[DomainError] | None:
         return AlreadyRefunded
     if row.status != GenerationStatus.COMPLETED:
         return GenerationStillProcessing
+    if row.price_tokens == 0:
+        return TryOutFree
     return InsufficientTokens if (row.artist_has or 0) < row.price_tokens else None
 
 

@@ -19,11 +19,18 @@ from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
-from webapp.domain.services import base_models, follows, ledger, offers, training_views
+from webapp.domain.services import (
+    base_models,
+    checkpoint_views,
+    follows,
+    ledger,
+    offers,
+    training_views,
+)
 from webapp.domain.services.moderation_views import ModerationFilter
 from webapp.domain.viewing import Viewer, flags, matching, signed_url, tag_conditions
 
-FINAL = frozenset({TrainingStatus.COMPLETED, TrainingStatus.FAILED})
+FINAL = frozenset({TrainingStatus.TRAINED, TrainingStatus.COMPLETED, TrainingStatus.FAILED})
 ALL = "all"
 
 _LATEST_RUN = (
@@ -76,6 +83,8 @@ _DETAIL = (
     Style.is_active,
     Style.is_flagged,
     Style.sample_keys,
+    Style.adapter_sha256,
+    Style.publish,
     Style.updated_at,
     Style.rights_statement,
     Style.rights_version,
@@ -318,6 +327,7 @@ def _average_likes(session: Session, style_id: int) -> float:
             Generation.style_id == style_id,
             Generation.status == GenerationStatus.COMPLETED,
             Generation.deleted_at.is_(None),
+            ~Generation.is_try_out,
         )
     )
     return round(float(average or 0), 2)
@@ -331,7 +341,9 @@ def _progress(row: AnyRow) -> dict[str, Any] | None:
 
 
 def _failure(row: AnyRow) -> dict[str, Any] | None:
-    if row.training_status != TrainingStatus.FAILED:
+    """Return why the last training failed; a style may still be trained by one before it."""
+    is_told = row.training_status in {TrainingStatus.TRAINED, TrainingStatus.FAILED}
+    if not is_told or row.failure_cause is None:
         return None
     return {
         "code": "TRAINING_FAILED",
@@ -356,6 +368,8 @@ def _owner_part(session: Session, storage: Storage, row: AnyRow) -> dict[str, An
         "rights": _rights(row),
         "attempt": row.attempt or 1,
         "failure": _failure(row),
+        "publish": row.publish,
+        **checkpoint_views.decision(session, storage, row),
     }
 
 

@@ -22,11 +22,12 @@ from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import (
     LicenseType,
+    PublishWhen,
     Style,
     TrainingStatus,
 )
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import artworks, base_models, offers, rights, tags, training
+from webapp.domain.services import artworks, base_models, offers, rights, tags, training, try_outs
 from webapp.domain.viewing import Viewer
 
 MAX_STYLE_TAGS = 10
@@ -35,6 +36,7 @@ MAX_IMAGE_TAGS = 20
 UPLOAD_SECONDS = 3600
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png"}
 SEED_RANGE = 2**31
+RETRAINABLE = [TrainingStatus.FAILED, TrainingStatus.TRAINED]
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class NewStyle:
     valid_to: date | None = None
     tags: tuple[str, ...] = ()
     rights_statement: str | None = None
+    publish: PublishWhen = PublishWhen.BY_ARTIST
 
 
 def create_from_images(
@@ -133,17 +136,22 @@ def retrain(
     files: list[artworks.DeclaredFile],
     request_id: str,
     accept_similar: bool = False,
+    publish: PublishWhen | None = None,
 ) -> tuple[Style, list[artworks.Upload]]:
-    """Train a failed or an outdated style again, with images taken out or added.
+    """Train a style again that failed, is not on sale yet or is outdated.
 
-    With `accept_similar` images that are nearly the same as others are used too.
+    Images may be taken out or added; with `accept_similar` those that are nearly the same as others
+    are used too. What is to happen then stays as it was said, unless `publish` says otherwise. What
+    a trained style had learned before stays until it has learned something new. Raises
+    GenerationStillProcessing while a try-out is being drawn with that.
     """
     offers.lock_slot(session, artist_id)
     style = offers.own_style(session, _viewer(session, artist_id), style_id)
     if style.training_status in {TrainingStatus.PENDING, TrainingStatus.TRAINING}:
         raise TrainingInProgress(style_id=style_id)
     if not _is_retrainable(session, style):
-        raise _wrong_state(style, "retrain", [TrainingStatus.FAILED])
+        raise _wrong_state(style, "retrain", RETRAINABLE)
+    try_outs.refuse_unfinished(session, style_id)
     offers.refuse_second_active(session, artist_id, except_id=style_id)
     artworks.remove(session, style_id, remove_artwork_ids, accept_similar=accept_similar)
     kept = artworks.present(session, style_id)
@@ -154,9 +162,11 @@ def retrain(
     files = artworks.with_clean_tags(session, files)
     was_on_sale = style.training_status == TrainingStatus.COMPLETED
     if not pipelines.advance_style(session, style_id, TrainingStatus.PENDING):
-        raise _wrong_state(style, "retrain", [TrainingStatus.FAILED])
+        raise _wrong_state(style, "retrain", RETRAINABLE)
     if was_on_sale:
         tags.uncount_uses(session, style.tags)  # they are counted again when it is published
+    if publish is not None:
+        style.publish = publish
     artworks.judge_again(session, kept)
     next_idx = artworks.next_idx(session, style_id)
     run = _new_run(session, style, accept_similar=accept_similar)
@@ -239,6 +249,7 @@ def _new_style(session: Session, artist: Artist, new: NewStyle, base_model: str)
         tags=[name_tag, *(tag for tag in style_tags if tag != name_tag)],
         base_model=base_model,
         trigger="",
+        publish=new.publish,
         rights_statement=stated,
         rights_version=rights_version,
         rights_agreed_at=None if stated is None else func.clock_timestamp(),
@@ -263,7 +274,7 @@ def _refuse_second_name(session: Session, artist_id: int, name: str) -> None:
     It stands on their certificates, whether the style is still on offer or not. One that nobody
     used gives its name free with its slot.
     """
-    was_used = exists().where(Generation.style_id == Style.id)
+    was_used = exists().where(Generation.style_id == Style.id, ~Generation.is_try_out)
     twin = session.scalar(
         select(Style.id).where(
             Style.artist_id == artist_id, func.lower(Style.name) == name.lower(), was_used
@@ -274,12 +285,12 @@ def _refuse_second_name(session: Session, artist_id: int, name: str) -> None:
 
 
 def _is_retrainable(session: Session, style: Style) -> bool:
-    """Whether a style failed, or is on offer though no renderer can draw it any more."""
+    """Whether a style is not on sale, or is though no renderer can draw it any more."""
     if not style.is_active:
         return False
     if style.training_status == TrainingStatus.COMPLETED:
         return base_models.is_outdated_now(session, style.id)
-    return style.training_status == TrainingStatus.FAILED
+    return style.training_status in RETRAINABLE
 
 
 def _new_run(session: Session, style: Style, *, accept_similar: bool) -> TrainingRun:

@@ -1,5 +1,6 @@
 """Training runs: which images are good, what is learned, and the style's end, good or bad."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +12,19 @@ from webapp.domain.jobs import Lease
 from webapp.domain.models.account import Artist
 from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.notification import NotificationType
-from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
+from webapp.domain.models.style import (
+    Artwork,
+    ArtworkStatus,
+    PublishWhen,
+    Style,
+    TrainingStatus,
+)
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import artworks, notifications, tags
+from webapp.domain.services import artworks, checkpoints, notifications, offers
 from webapp.domain.services.artworks import MIN_IMAGES
+from webapp.domain.services.checkpoints import MadeCheckpoint, SignedSamples
 from webapp.domain.services.signatures import ArtistSignature
 
-MAX_SAMPLES = 4
 CANCELED = "CANCELED"
 
 
@@ -49,13 +56,21 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Publication:
-    """What publish_style needs: the adapter to prove, and samples to sign and show."""
+class Unproved:
+    """One checkpoint as its worker left it: an adapter to prove, and samples to sign."""
 
-    lease: Lease
+    checkpoint_id: int
     adapter_key: str
     adapter_sha256: str
     sample_keys: list[str]
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What publish_style needs: the checkpoints of the run, the earliest first."""
+
+    lease: Lease
+    checkpoints: list[Unproved]
     signature: ArtistSignature
 
 
@@ -148,6 +163,7 @@ def record_progress(
     loss_points: list[dict[str, Any]],
     sample_keys: list[str],
     checkpoint_key: str | None,
+    checkpoint: MadeCheckpoint | None = None,
     unusable_works: list[dict[str, str]] | None = None,
 ) -> None:
     """Store where a run stands: what people watch, and where a new worker would resume.
@@ -165,6 +181,8 @@ def record_progress(
     run.checkpoint_key = checkpoint_key or run.checkpoint_key
     session.flush()
     artworks.leave_out(session, run.style_id, unusable_works or [])
+    if checkpoint is not None:
+        checkpoints.record(session, run_id, checkpoint)
 
 
 def publication(session: Session, lease: Lease) -> Publication:
@@ -177,40 +195,44 @@ def publication(session: Session, lease: Lease) -> Publication:
     ).one()
     return Publication(
         lease=lease,
-        adapter_key=lease.handover["adapter_key"],
-        adapter_sha256=lease.handover["adapter_sha256"],
-        sample_keys=lease.handover["sample_keys"],
+        checkpoints=[
+            Unproved(each.id, each.adapter_key or "", each.adapter_sha256, each.sample_keys)
+            for each in checkpoints.kept(session, lease.ref)
+        ],
         signature=ArtistSignature.of(artist),
     )
 
 
 def publish(
-    session: Session, publication: Publication, *, sample_keys: list[str], thumbnail_key: str
+    session: Session, publication: Publication, signed: Mapping[int, SignedSamples]
 ) -> bool:
-    """Put the style on sale: completed, its tags counted, the artist told – one commit."""
+    """Show the artist what was learned, or put it on sale if that was asked for – one commit.
+
+    `signed` are the samples of each checkpoint, named by its id. What went on sale by itself is
+    the last checkpoint, with its first sample as the cover.
+    """
     lease = publication.lease
     if not jobs.finish(session, lease.job_id, lease.fence, JobState.DONE):
         return False
     run = session.scalars(select(TrainingRun).where(TrainingRun.id == lease.ref)).one()
-    style = session.scalars(
-        update(Style)
-        .where(Style.id == run.style_id)
-        .values(
-            adapter_key=publication.adapter_key,
-            adapter_sha256=publication.adapter_sha256,
-            sample_keys=sample_keys,
-            thumbnail_key=thumbnail_key,
-        )
-        .returning(Style)
-    ).one()
-    pipelines.advance_style(session, style.id, TrainingStatus.COMPLETED)
-    run.adapter_key = publication.adapter_key
-    run.adapter_sha256 = publication.adapter_sha256
+    checkpoints.show(session, signed)
+    last = checkpoints.kept(session, run.id)[-1]
+    run.adapter_key = last.adapter_key
+    run.adapter_sha256 = last.adapter_sha256
     run.progress = None
     run.checkpoint_key = None  # nobody resumes an ended run: its object may be collected
     run.finished_at = func.clock_timestamp()
-    tags.count_use(session, style.tags)
-    _tell(session, style, run, NotificationType.STYLE_TRAINING_COMPLETE)
+    session.flush()
+    checkpoints.forget_earlier(session, run)
+    style = session.get_one(Style, run.style_id, with_for_update=True, populate_existing=True)
+    if style.publish == PublishWhen.WHEN_TRAINED:
+        offers.put_on_sale(session, style, last, cover=0)
+        _tell(session, style, run, NotificationType.STYLE_TRAINING_COMPLETE)
+        return True
+    style.thumbnail_key = last.thumbnail_keys[0]
+    session.flush()
+    pipelines.advance_style(session, style.id, TrainingStatus.TRAINED)
+    _tell(session, style, run, NotificationType.STYLE_TRAINED)
     return True
 
 
@@ -225,9 +247,13 @@ def retry(session: Session, run_id: int, cause: str, *, attempt: int) -> None:
 
 
 def fail(session: Session, run_id: int, cause: str, message: str) -> None:
-    """End a run for good and tell the artist; the style's slot is free again."""
+    """End a run for good and tell the artist.
+
+    The style's slot is free again, unless an earlier run ended well: then what that one learned
+    stays, and the style is trained as before.
+    """
     run = session.scalars(select(TrainingRun).where(TrainingRun.id == run_id)).one()
-    if not pipelines.advance_style(session, run.style_id, TrainingStatus.FAILED):
+    if not _end_badly(session, run.style_id):
         return
     run.failure_cause = cause
     run.failure_message = message
@@ -243,7 +269,7 @@ def cancel(session: Session, run: TrainingRun) -> bool:
     # In the order of every worker's report: the job, the run, the style.
     jobs.cancel(session, JobKind.TRAINING, run.id)
     session.refresh(run, with_for_update=True)
-    if not pipelines.advance_style(session, run.style_id, TrainingStatus.FAILED):
+    if not _end_badly(session, run.style_id):
         return False
     run.failure_cause = CANCELED
     run.failure_message = "Stopped by the artist."
@@ -252,6 +278,16 @@ def cancel(session: Session, run: TrainingRun) -> bool:
     run.finished_at = func.clock_timestamp()
     session.flush()
     return True
+
+
+def _end_badly(session: Session, style_id: int) -> bool:
+    """Move a style to where a run leaves it that learned nothing; False if it had ended before."""
+    is_trained = checkpoints.trained_run(session, style_id) is not None
+    standing = select(Style.training_status).where(Style.id == style_id).with_for_update()
+    if session.scalar(standing) not in {TrainingStatus.PENDING, TrainingStatus.TRAINING}:
+        return False
+    to = TrainingStatus.TRAINED if is_trained else TrainingStatus.FAILED
+    return pipelines.advance_style(session, style_id, to)
 
 
 def _tell(session: Session, style: Style, run: TrainingRun, kind: NotificationType) -> None:

@@ -39,7 +39,9 @@ def profile(session: Session, storage: Storage, *, user_id: int, viewer: Viewer)
             User.bio,
             User.created_at,
             is_following.label("is_following"),
-            _images(Generation.status == GenerationStatus.COMPLETED).label("total"),
+            _images(
+                (Generation.status == GenerationStatus.COMPLETED) & ~Generation.is_try_out
+            ).label("total"),
             _images(Generation.is_public & ~Generation.is_flagged).label("public"),
             _following_count().label("following"),
         )

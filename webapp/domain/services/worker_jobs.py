@@ -13,15 +13,18 @@ from ulid import ULID
 
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.jobs import Lease
+from webapp.domain.models.checkpoint import Checkpoint
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import JobKind
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style
 from webapp.domain.models.training import TrainingRun
+from webapp.domain.services import checkpoints
 from webapp.domain.services.artworks import MIN_IMAGES, NAME
 from webapp.domain.settings import settings
 
 URL_LIFETIME = timedelta(hours=2)
-MAX_SAMPLE_UPLOADS = 60
+# A worker that has made so many under one lease ends its slice, and goes on under the next.
+MAX_CHECKPOINTS = 20
 PNG = "image/png"
 SAFETENSORS = "application/octet-stream"
 
@@ -65,9 +68,10 @@ def frozen(session: Session, storage: Storage, lease: Lease) -> dict[str, Any]:
 def _render_job(
     session: Session, storage: Storage, lease: Lease
 ) -> tuple[dict[str, Any], dict[str, str], dict[str, Any]]:
-    generation, style = session.execute(
-        select(Generation, Style)
+    generation, style, tried = session.execute(
+        select(Generation, Style, Checkpoint)
         .join(Style, Style.id == Generation.style_id)
+        .outerjoin(Checkpoint, Checkpoint.id == Generation.checkpoint_id)
         .where(Generation.id == lease.ref)
     ).one()
     payload = {
@@ -82,7 +86,8 @@ def _render_job(
         "seed": generation.seed,
         "style_strength": generation.style_strength,
     }
-    download = {"adapter": storage.presigned_get(style.adapter_key or "", expires_in=URL_LIFETIME)}
+    adapter_key = style.adapter_key if tried is None else tried.adapter_key
+    download = {"adapter": storage.presigned_get(adapter_key or "", expires_in=URL_LIFETIME)}
     upload = {"image": _put_url(storage, raw_prefix(lease), "png", PNG)}
     return payload, download, upload
 
@@ -110,6 +115,7 @@ def _train_job(
         "base_model": style.base_model,
         "trigger": style.trigger,
         "seed": run.seed,
+        "sample_count": checkpoints.SAMPLES,
         "slice_seconds": settings().training_slice_seconds,
         "least_works": MIN_IMAGES,
         "works": [{"name": NAME.format(work.idx), "tags": work.tags} for work in works],
@@ -125,7 +131,11 @@ def _train_job(
     upload = {
         "adapter": _put_url(storage, prefix, "safetensors", SAFETENSORS),
         "checkpoint": _put_url(storage, prefix, "checkpoint", SAFETENSORS),
-    } | {f"sample-{k:03}": _put_url(storage, prefix, "png", PNG) for k in range(MAX_SAMPLE_UPLOADS)}
+    }
+    for k in range(MAX_CHECKPOINTS):
+        upload[f"style-{k:03}"] = _put_url(storage, prefix, "safetensors", SAFETENSORS)
+    for k in range(MAX_CHECKPOINTS * checkpoints.SAMPLES):
+        upload[f"sample-{k:03}"] = _put_url(storage, prefix, "png", PNG)
     return payload, download, upload
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from celery_config import TaskName
 from webapp.domain import jobs
 from webapp.domain.errors import GenerationNotFound, ServiceUnavailable, StyleNotFound
+from webapp.domain.gains import MeasuredGain
 from webapp.domain.gateways.storage import ObjectMissing, Storage, StorageUnavailable
 from webapp.domain.jobs import Lease
 from webapp.domain.models.generation import Generation
@@ -24,7 +25,15 @@ from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import Style
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.pipelines import PIPELINES
-from webapp.domain.services import artworks, base_models, steps, training, worker_jobs
+from webapp.domain.services import (
+    artworks,
+    base_models,
+    checkpoints,
+    steps,
+    training,
+    worker_jobs,
+)
+from webapp.domain.services.checkpoints import MadeCheckpoint
 
 # The spread of grey values, 0–255, under which an image counts as blank.
 BLANK_SPREAD = 6
@@ -98,6 +107,7 @@ def current_attempt(session: Session, kind: JobKind, ref: int) -> int:
 
 def progress(
     session: Session,
+    storage: Storage,
     kind: JobKind,
     ref: int,
     report: dict[str, Any],
@@ -108,8 +118,9 @@ def progress(
 ) -> WorkerAnswer:
     """Store progress and renew the lease, but only while the work really advances.
 
-    `details` of a training may hold loss_points, sample_keys, checkpoint_key, unusable_works and
-    slice_ended.
+    `details` of a training may hold loss_points, sample_keys, checkpoint_key, checkpoint,
+    unusable_works and slice_ended. A checkpoint whose files are not there counts as a failed
+    attempt.
     """
     lease = _held(session, kind, ref, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
@@ -125,6 +136,11 @@ def progress(
         return WorkerAnswer(applied=False, status=_status(session, kind, ref), reason="duplicate")
     merged["last_updated"] = _now(session)
     if kind is JobKind.TRAINING:
+        made = None
+        if more.get("checkpoint"):
+            made = _checkpoint(storage, lease, more["checkpoint"])
+            if made is None:
+                return _training_rejected(session, lease)
         training.record_progress(
             session,
             ref,
@@ -133,6 +149,7 @@ def progress(
             sample_keys=more.get("sample_keys", []),
             checkpoint_key=more.get("checkpoint_key"),
             unusable_works=more.get("unusable_works"),
+            checkpoint=made,
         )
     else:
         session.scalars(select(Generation).where(Generation.id == ref)).one().progress = merged
@@ -227,6 +244,7 @@ def complete_training(
     """Take over a trained adapter and ring the publishing step.
 
     `result` holds model_path, adapter_sha256, base_model_sha256, training_metric and sample_keys.
+    The adapter is that of the last checkpoint; if that was not reported, the result is one.
     """
     lease = _held(session, JobKind.TRAINING, run_id, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
@@ -238,23 +256,59 @@ def complete_training(
     # Who resumed at the last checkpoint drew none; those of the worker before are known.
     samples = named or run.sample_keys
     if adapter is None or not samples:
-        steps.fail(session, lease, "NETWORK", "The adapter or its samples are missing.")
-        return WorkerAnswer(
-            applied=False,
-            status=_status(session, JobKind.TRAINING, run_id),
-            rejected="file_missing",
-        )
+        return _training_rejected(session, lease)
     run.metric = result["training_metric"]
     session.get_one(Style, run.style_id).base_model_sha256 = result.get("base_model_sha256")
     session.flush()
-    jobs.hand_on(
-        session,
-        lease,
-        adapter_key=result["model_path"],
-        adapter_sha256=result["adapter_sha256"],
-        sample_keys=samples[-training.MAX_SAMPLES :],
-    )
+    reported = checkpoints.kept(session, run_id)
+    if not reported or reported[-1].adapter_sha256 != result["adapter_sha256"]:
+        checkpoints.record(
+            session,
+            run_id,
+            MadeCheckpoint(
+                step=_last_step(run),
+                adapter_key=result["model_path"],
+                adapter_sha256=result["adapter_sha256"],
+                adapter_size=len(adapter),
+                sample_keys=samples[-checkpoints.SAMPLES :],
+                held_out_loss=run.metric.get("held_out_loss"),
+            ),
+        )
+    jobs.hand_on(session, lease)
     return WorkerAnswer(applied=True, status=_status(session, JobKind.TRAINING, run_id))
+
+
+def _checkpoint(storage: Storage, lease: Lease, made: dict[str, Any]) -> MadeCheckpoint | None:
+    """Return a reported checkpoint if its files lie where this lease may write, else None."""
+    prefix = worker_jobs.training_prefix(lease)
+    style = _fetched(storage, made["style_key"], prefix, made["style_sha256"])
+    if style is None or not all(key.startswith(prefix) for key in made["sample_keys"]):
+        return None
+    gain = made.get("gain")
+    return MadeCheckpoint(
+        step=made["step"],
+        adapter_key=made["style_key"],
+        adapter_sha256=made["style_sha256"],
+        adapter_size=len(style),
+        sample_keys=made["sample_keys"],
+        held_out_loss=made.get("held_out_loss"),
+        gain=None if gain is None else MeasuredGain(**gain),
+    )
+
+
+def _last_step(run: TrainingRun) -> int:
+    """Return the step at which a training ended, as far as its worker said."""
+    steps_of_metric = (run.metric or {}).get("steps")
+    if steps_of_metric is not None and steps_of_metric >= 1:
+        return int(steps_of_metric)
+    return max((point["step"] for point in run.loss_history), default=0)
+
+
+def _training_rejected(session: Session, lease: Lease) -> WorkerAnswer:
+    """Count what a worker says it has stored, and has not, as a failed attempt."""
+    steps.fail(session, lease, "NETWORK", "The adapter or its samples are missing.")
+    status = _status(session, JobKind.TRAINING, lease.ref)
+    return WorkerAnswer(applied=False, status=status, rejected="file_missing")
 
 
 def _fetched(storage: Storage, key: str, prefix: str, sha256: str) -> bytes | None:

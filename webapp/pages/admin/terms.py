@@ -90,6 +90,7 @@ REFUSALS: dict[str, LazyString] = {
         "This image was not delivered. Until it is, the order refunds itself if it fails."
     ),
     "INSUFFICIENT_TOKENS": _("There are not enough tokens left to take back."),
+    "TRY_OUT_FREE": _("A try-out costs nothing, so nothing can be given back."),
     "PAYMENT_FAILED": _("This purchase was never paid, so nothing can be given back."),
     purchase_refunds.TOKENS_SPENT: _("There are not enough tokens left to take back."),
     purchase_refunds.NOT_PAID: _("This purchase was never paid, so nothing can be given back."),

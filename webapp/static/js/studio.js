@@ -10,7 +10,7 @@ import { Words } from "./wording.js";
 import { fill, Works } from "./works.js";
 
 const STEPS = ["photos", "words", "signature", "terms", "sending"];
-const FIELDS = ["name", "description", "price_tokens", "license_type"];
+const FIELDS = ["name", "description", "price_tokens", "license_type", "publish"];
 const form = document.getElementById("new-style");
 const texts = JSON.parse(form.dataset.texts);
 const limits = JSON.parse(form.dataset.limits);
@@ -154,6 +154,7 @@ function body() {
     description: given.get("description"),
     price_tokens: Number(given.get("price_tokens")),
     license_type: given.get("license_type"),
+    publish: given.get("publish"),
     rights_statement: form.dataset.statement,
     accept_similar: works.acceptsSimilar,
     files: works.good.map((work) => ({ filename: work.name, size: work.size, content_type: work.type, tags: work.words })),

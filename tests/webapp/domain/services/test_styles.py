@@ -497,6 +497,7 @@ def test_the_worker_of_a_stopped_training_hears_of_it_and_changes_nothing(sessio
     cancel(session, run)
     heard = workers.progress(
         session,
+        storage,
         JobKind.TRAINING,
         run.id,
         {"progress_percent": 50},

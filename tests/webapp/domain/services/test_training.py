@@ -4,10 +4,10 @@ from sqlalchemy import select
 from celery_config import TaskName
 from tests import making
 from webapp.domain import jobs, pipelines
-from webapp.domain.models.job import JobState
+from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.notification import Notification
-from webapp.domain.models.style import Artwork, ArtworkStatus, Style, Tag
-from webapp.domain.services import training
+from webapp.domain.models.style import Artwork, ArtworkStatus, PublishWhen, Style, Tag
+from webapp.domain.services import checkpoints, training
 from webapp.domain.services.training import Verdict
 
 
@@ -92,31 +92,50 @@ def test_only_images_that_wait_are_judged_and_clean_copies_stand_for_lost_origin
 def publication(session, run):
     lease = begin(session, run, TaskName.TRAIN_STYLE)
     pipelines.advance_style(session, run.style_id, "training")
-    jobs.hand_on(
-        session,
-        lease,
-        adapter_key="training/1/1-a.safetensors",
-        adapter_sha256=making.ADAPTER_SHA256,
-        sample_keys=["training/1/1-s.png"],
-    )
+    for step in (50, 100):
+        making.checkpoint(session, run, step=step)
+    jobs.hand_on(session, lease)
     lease = jobs.claim(session, lease.job_id, TaskName.PUBLISH_STYLE, 60)
     return training.publication(session, lease)
 
 
 def publish(session, found):
-    return training.publish(
-        session, found, sample_keys=["samples/1.webp"], thumbnail_key="thumbnails/1.webp"
-    )
+    return training.publish(session, found, making.signed(found))
 
 
-def test_a_published_style_is_on_sale_with_its_samples_and_the_artist_is_told(session, run):
-    assert publish(session, publication(session, run))
+def test_a_trained_style_waits_for_its_artist_who_is_told(session, run):
+    found = publication(session, run)
+    assert publish(session, found)
 
     style = session.get(Style, run.style_id)
     session.refresh(style)
     session.refresh(run)
-    assert (style.training_status, style.adapter_sha256) == ("completed", making.ADAPTER_SHA256)
-    assert (style.sample_keys, style.thumbnail_key) == (["samples/1.webp"], "thumbnails/1.webp")
+    last = found.checkpoints[-1].checkpoint_id
+    assert (style.training_status, style.is_active) == ("trained", True)
+    assert (style.adapter_key, style.adapter_sha256, style.sample_keys) == (None, None, [])
+    assert style.thumbnail_key == f"thumbnails/{last}-0.webp"
+    assert (run.progress, run.finished_at is not None) == (None, True)
+    assert session.scalars(select(Tag)).all() == []
+    [told] = session.scalars(select(Notification))
+    assert (told.type, told.target_id) == ("style_trained", style.id)
+    assert making.job_of(session, run).state == JobState.DONE
+
+
+def test_a_style_that_was_to_go_on_sale_by_itself_sells_its_last_checkpoint(session, run):
+    style = session.get(Style, run.style_id)
+    style.publish = PublishWhen.WHEN_TRAINED
+    session.flush()
+    found = publication(session, run)
+    assert publish(session, found)
+
+    session.refresh(style)
+    session.refresh(run)
+    last = found.checkpoints[-1]
+    assert style.training_status == "completed"
+    assert (style.adapter_key, style.adapter_sha256) == (last.adapter_key, last.adapter_sha256)
+    samples = [f"samples/{last.checkpoint_id}-{place}.webp" for place in range(2)]
+    assert style.sample_keys == samples
+    assert style.thumbnail_key == f"thumbnails/{last.checkpoint_id}-0.webp"
     assert (run.progress, run.finished_at is not None) == (None, True)
     assert {tag.name: tag.usage_count for tag in session.scalars(select(Tag))} == dict.fromkeys(
         style.tags, 1
@@ -145,7 +164,44 @@ def test_a_run_that_has_ended_does_not_fail_again(session, run):
     training.fail(session, run.id, "TIMEOUT", "late")
     session.refresh(run)
     assert run.failure_cause is None
-    assert session.get(Style, run.style_id).training_status == "completed"
+    assert session.get(Style, run.style_id).training_status == "trained"
+
+
+def again(session, run):
+    """The style trained once more, from where it stands."""
+    assert pipelines.advance_style(session, run.style_id, "pending")
+    second = training.TrainingRun(style_id=run.style_id, seed=2)
+    session.add(second)
+    session.flush()
+    jobs.enqueue(session, JobKind.TRAINING, second.id, batch_key="built-in")
+    return second
+
+
+@pytest.mark.parametrize("by_artist", [True, False])
+def test_what_was_learned_before_stays_when_training_again_ends_badly(session, run, by_artist):
+    publish(session, publication(session, run))
+    second = again(session, run)
+    if by_artist:
+        assert training.cancel(session, second)
+    else:
+        training.fail(session, second.id, "GPU_OOM", "")
+
+    style = session.get(Style, run.style_id, populate_existing=True)
+    assert style.training_status == "trained"
+    assert [each.step for each in checkpoints.of_style(session, style.id)] == [50, 100]
+
+
+def test_what_was_learned_before_goes_when_training_again_ends_well(session, run):
+    publish(session, publication(session, run))
+    before = checkpoints.of_style(session, run.style_id)
+    second = again(session, run)
+    publish(session, publication(session, second))
+
+    now = checkpoints.of_style(session, run.style_id)
+    assert {each.training_run_id for each in now} == {second.id}
+    for each in before:
+        session.refresh(each)
+        assert (each.adapter_key, each.sample_keys, each.thumbnail_keys) == (None, [], [])
 
 
 def test_each_run_of_a_style_is_told_on_its_own(session, run):

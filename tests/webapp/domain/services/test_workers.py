@@ -19,7 +19,7 @@ from webapp.domain.models.generation import AspectRatio, GenerationStatus
 from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.style import Artwork, Style
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import ledger, styles, workers
+from webapp.domain.services import checkpoints, ledger, styles, workers
 
 NOW = func.clock_timestamp()
 GENERATION, TRAINING = JobKind.GENERATION, JobKind.TRAINING
@@ -72,6 +72,7 @@ class Renderer:
     def progress(self, percent, **more):
         return workers.progress(
             self.session,
+            self.storage,
             GENERATION,
             self.image.id,
             {"current_step": percent, "progress_percent": percent} | more,
@@ -290,7 +291,7 @@ def test_the_answer_to_progress_says_that_a_cancel_was_asked_for(session, image,
 
 def test_a_caller_without_a_fence_names_the_attempt(session, storage, image):
     answer = workers.progress(
-        session, GENERATION, image.id, {"progress_percent": 5}, attempt=1, fence=None
+        session, storage, GENERATION, image.id, {"progress_percent": 5}, attempt=1, fence=None
     )
     assert (answer.applied, answer.status) == (True, "processing")
     assert making.job_of(session, image).state == JobState.RUNNING
@@ -312,18 +313,18 @@ def test_a_caller_without_a_fence_can_fail_an_image_for_good_three_times_over(se
     assert ledger.balances(session, image.user_id) == ledger.Balances(100, 0, 0)
 
 
-def test_a_retry_that_is_not_due_is_not_begun_by_a_report(session, image, renderer):
+def test_a_retry_that_is_not_due_is_not_begun_by_a_report(session, storage, image, renderer):
     renderer.failed()
     making.change_job(session, renderer.job["job_id"], run_at=NOW + timedelta(seconds=30))
     answer = workers.progress(
-        session, GENERATION, image.id, {"progress_percent": 5}, attempt=2, fence=None
+        session, storage, GENERATION, image.id, {"progress_percent": 5}, attempt=2, fence=None
     )
     assert (answer.applied, answer.reason) == (False, "stale_attempt")
 
 
 def test_reports_about_nothing_are_not_found(session, storage, environment):
     with pytest.raises(GenerationNotFound):
-        workers.progress(session, GENERATION, 10**9, {}, attempt=1, fence=None)
+        workers.progress(session, storage, GENERATION, 10**9, {}, attempt=1, fence=None)
     with pytest.raises(StyleNotFound):
         workers.style_run(session, 10**9)
 
@@ -344,6 +345,7 @@ class Trainer:
     def progress(self, percent, **details):
         return workers.progress(
             self.session,
+            self.storage,
             TRAINING,
             self.run.id,
             {"current_epoch": 1, "progress_percent": percent},
@@ -418,8 +420,9 @@ def test_a_trained_adapter_goes_on_to_publishing_with_its_last_samples(session, 
     job = making.job_of(session, run)
     session.refresh(run)
     assert (job.step, job.state) == (TaskName.PUBLISH_STYLE, JobState.QUEUED)
-    assert job.handover["adapter_sha256"] == making.ADAPTER_SHA256
-    assert len(job.handover["sample_keys"]) == 4
+    [last] = checkpoints.kept(session, run.id)
+    assert (last.adapter_sha256, last.adapter_size) == (making.ADAPTER_SHA256, len(making.ADAPTER))
+    assert len(last.sample_keys) == 4
     assert run.metric == {"loss": 0.1, "epochs": 5}
     assert session.get(Style, run.style_id).training_status == "training"
     assert trainer.complete().reason == "duplicate"
@@ -441,6 +444,83 @@ def test_an_adapter_or_samples_that_are_not_there_count_as_a_failed_attempt(
     job = making.job_of(session, run)
     assert (answer.applied, answer.rejected) == (False, "file_missing")
     assert (job.step, job.tries) == (TaskName.TRAIN_STYLE, 1)
+
+
+def made(trainer, step, *, number=None, **changes):
+    number = step // 50 if number is None else number
+    adapter = making.ADAPTER + str(step).encode()
+    return {
+        "step": step,
+        "style_key": trainer.put(f"style-{number:03}", adapter),
+        "style_sha256": hashlib.sha256(adapter).hexdigest(),
+        "sample_keys": [trainer.put(f"sample-{4 * number + k:03}") for k in range(4)],
+        "held_out_loss": 1 / step,
+        "gain": {"palette": 0.9, "texture": 0.5, "edges": 0.1},
+    } | changes
+
+
+def test_the_last_three_checkpoints_of_a_training_are_kept(session, run, trainer):
+    for step in (50, 100, 150, 200):
+        assert trainer.progress(step / 3, checkpoint=made(trainer, step)).applied
+
+    kept = checkpoints.kept(session, run.id)
+    assert [each.step for each in kept] == [100, 150, 200]
+    assert [each.adapter_size for each in kept] == [len(making.ADAPTER) + 3] * 3
+    assert (kept[0].held_out_loss, kept[0].gain_palette, kept[0].gain_edges) == (0.01, 0.9, 0.1)
+
+
+def test_a_checkpoint_reported_twice_or_made_again_by_another_worker_is_kept_once(
+    session, storage, run, trainer
+):
+    for step in (50, 100):
+        trainer.progress(step / 3, checkpoint=made(trainer, step))
+    trainer.progress(100 / 3, checkpoint=made(trainer, 100))
+    trainer.progress(40, slice_ended=True)
+    following = Trainer(session, storage, run)
+    following.progress(20, checkpoint=made(following, 50))
+
+    kept = checkpoints.kept(session, run.id)
+    assert [each.step for each in kept] == [50]
+    assert kept[0].adapter_key == following.job["upload"]["style-001"]["key"]
+
+
+def test_the_result_of_a_training_is_its_last_checkpoint(session, run, trainer):
+    last = made(trainer, 50)
+    trainer.progress(99, checkpoint=last)
+    done = trainer.complete(
+        model_path=last["style_key"],
+        adapter_sha256=last["style_sha256"],
+        sample_keys=last["sample_keys"],
+    )
+    assert done.applied
+    [kept] = checkpoints.kept(session, run.id)
+    assert (kept.step, kept.adapter_key, kept.gain_texture) == (50, last["style_key"], 0.5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"style_sha256": "f" * 64},
+        {"style_key": "training/other/1-x.safetensors"},
+        {"sample_keys": ["training/other/1-x.png"]},
+    ],
+)
+def test_a_checkpoint_whose_files_are_not_there_counts_as_a_failed_attempt(
+    session, run, trainer, changes
+):
+    answer = trainer.progress(10, checkpoint=made(trainer, 50, **changes))
+    assert (answer.applied, answer.rejected) == (False, "file_missing")
+    assert making.job_of(session, run).tries == 1
+    assert checkpoints.kept(session, run.id) == []
+
+
+def test_a_worker_may_upload_as_many_samples_as_are_asked_of_it(trainer):
+    count = trainer.job["payload"]["sample_count"]
+    names = sorted(trainer.job["upload"])
+    styles_ = [name for name in names if name.startswith("style-")]
+    samples = [name for name in names if name.startswith("sample-")]
+    assert count == checkpoints.SAMPLES
+    assert len(samples) == count * len(styles_)
 
 
 def test_the_zombie_of_a_failed_run_cannot_touch_the_retrain_of_its_style(session, storage, run):

@@ -1,0 +1,38 @@
+"""Checkpoints: the last states of a training, each a style that its artist may put on sale."""
+
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.domain.db import Base
+from webapp.domain.models.columns import BigInt, CreatedAt, Id, JsonList, ObjectKey, Sha256
+
+
+class Checkpoint(Base):
+    """A style as it was at one step of a training run, with the samples drawn there.
+
+    The samples are as the worker drew them until the run is published, and signed after that,
+    each with a thumbnail. The files of a run that a later run replaced are forgotten: then
+    `adapter_key` is null and there are no samples.
+    """
+
+    __tablename__ = "checkpoints"
+    __table_args__ = (
+        UniqueConstraint("training_run_id", "step"),
+        CheckConstraint(
+            "num_nulls(gain_palette, gain_texture, gain_edges) IN (0, 3)", name="gain_whole"
+        ),
+    )
+
+    id: Mapped[Id]
+    training_run_id: Mapped[int] = mapped_column(ForeignKey("training_runs.id"))
+    step: Mapped[int]
+    held_out_loss: Mapped[float | None]
+    gain_palette: Mapped[float | None] = mapped_column(comment="share of the way to the works")
+    gain_texture: Mapped[float | None] = mapped_column(comment="share of the way to the works")
+    gain_edges: Mapped[float | None] = mapped_column(comment="energy as a share of the works'")
+    adapter_key: Mapped[ObjectKey | None]
+    adapter_sha256: Mapped[Sha256]
+    adapter_size: Mapped[BigInt]
+    sample_keys: Mapped[JsonList]
+    thumbnail_keys: Mapped[JsonList]
+    created_at: Mapped[CreatedAt]

@@ -1,0 +1,116 @@
+"""Try-outs: a few free private pictures that an artist draws before putting a style on sale.
+
+They are made as every image is, signed and certified, by the jobs and workers of all. They cost
+nothing, so the ledger knows nothing of them; they are never public and counted nowhere.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from webapp.domain.errors import (
+    GenerationStillProcessing,
+    StyleNotFound,
+    StyleNotReady,
+    TryOutsUsedUp,
+)
+from webapp.domain.models.account import User
+from webapp.domain.models.checkpoint import Checkpoint
+from webapp.domain.models.generation import AspectRatio, Generation, GenerationStatus, Order
+from webapp.domain.models.style import TrainingStatus
+from webapp.domain.models.training import TrainingRun
+from webapp.domain.services import base_models, checkpoints, generations, offers
+from webapp.domain.viewing import Viewer
+
+PER_TRAINING = 8
+NOT_MADE = (GenerationStatus.FAILED, GenerationStatus.CANCELED)
+UNFINISHED = (GenerationStatus.QUEUED, GenerationStatus.PROCESSING, GenerationStatus.RETRYING)
+
+
+def request(
+    session: Session,
+    *,
+    user: User,
+    style_id: int,
+    step: int | None,
+    prompt_tags: list[str],
+    negative_tags: list[str],
+    aspect_ratio: AspectRatio,
+    seed: int | None,
+    style_strength: float,
+    count: int,
+    request_id: str,
+) -> Order:
+    """Draw `count` pictures for the artist of a trained style, with one of its checkpoints.
+
+    The last checkpoint by default; `step` names another. Raises TryOutsUsedUp for more than are
+    left, StyleNotReady for a style that is not just trained, StyleNotFound for one that is
+    suspended, StyleOutdated when no renderer could draw it, ValidationFailed for a checkpoint that
+    is none.
+    """
+    offers.lock_slot(session, user.id)
+    style = offers.own_style(session, Viewer.of(user), style_id)
+    session.refresh(style, with_for_update={"read": True, "key_share": True})
+    if style.is_flagged:
+        raise StyleNotFound(id=style_id)
+    if style.training_status != TrainingStatus.TRAINED or not style.is_active:
+        raise StyleNotReady(training_status=style.training_status)
+    base_models.refuse_outdated(session, style_id)
+    prompt, negative = generations.clean_tags(session, prompt_tags, negative_tags)
+    chosen = checkpoints.choose(session, style_id, step)
+    still = left(session, chosen.training_run_id)
+    if count > still:
+        raise TryOutsUsedUp(limit=PER_TRAINING, left=still)
+    return generations.place(
+        session,
+        user_id=user.id,
+        style=style,
+        seeds=generations.seeds_of(seed, count),
+        request_id=request_id,
+        prompt_tags=prompt,
+        negative_tags=negative,
+        description="",
+        aspect_ratio=aspect_ratio,
+        style_strength=style_strength,
+        price_tokens=0,
+        adapter_sha256=chosen.adapter_sha256,
+        checkpoint_id=chosen.id,
+    )
+
+
+def left(session: Session, run_id: int) -> int:
+    """Return how many try-outs a training still allows; what could not be made does not count."""
+    of_run = select(Checkpoint.id).where(Checkpoint.training_run_id == run_id)
+    made = session.scalar(
+        select(func.count())
+        .select_from(Generation)
+        .where(Generation.checkpoint_id.in_(of_run), Generation.status.not_in(NOT_MADE))
+    )
+    return max(0, PER_TRAINING - (made or 0))
+
+
+def steps(session: Session, style_id: int, limit: int) -> dict[int, int]:
+    """Return the newest try-outs of a style, each with the step of its checkpoint."""
+    rows = session.execute(
+        select(Generation.id, Checkpoint.step)
+        .join(Checkpoint, Checkpoint.id == Generation.checkpoint_id)
+        .join(TrainingRun, TrainingRun.id == Checkpoint.training_run_id)
+        .where(TrainingRun.style_id == style_id)
+        .order_by(Generation.id.desc())
+        .limit(limit)
+    )
+    return {row.id: row.step for row in rows}
+
+
+def refuse_unfinished(session: Session, style_id: int) -> None:
+    """Raise GenerationStillProcessing while a try-out of a style is being drawn."""
+    unfinished: Sequence[int] = session.scalars(
+        select(Generation.id)
+        .join(Checkpoint, Checkpoint.id == Generation.checkpoint_id)
+        .join(TrainingRun, TrainingRun.id == Checkpoint.training_run_id)
+        .where(TrainingRun.style_id == style_id, Generation.status.in_(UNFINISHED))
+        .order_by(Generation.id)
+    ).all()
+    if unfinished:
+        raise GenerationStillProcessing(generation_ids=list(unfinished))

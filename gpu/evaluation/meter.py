@@ -17,6 +17,7 @@ from gpu.base_models.model import BaseModel
 from gpu.randomness import named_generator
 from gpu.rendering.pixels import to_pictures, to_tensor
 
+COLOUR_FEATURES = 9  # the first ones; all others are of texture
 _CHANNELS = (24, 32)
 _KERNEL = 5
 _SIDE = 512  # shorter side at which pictures are compared
@@ -42,7 +43,7 @@ class StyleGap:
 
 
 def style_features(pictures: Sequence[Image.Image]) -> torch.Tensor:
-    """Features fp32 [N, F] of RGB pictures of any size."""
+    """Features fp32 [N, F] of RGB pictures of any size, those of colour first."""
     return torch.stack([_features_of(picture) for picture in pictures])
 
 

@@ -116,8 +116,12 @@ def main() -> None:
     if arguments.only is None:
         figures += _base_figures(sizes, renderer, any_style, plans)
         figures += _timings(sizes, renderer, any_style)
-        record({"quality": {"seconds": round(time.monotonic() - began), "goals": as_records(figures),
-                            "styles": [asdict(one) for one in findings]}})  # fmt: skip
+        quality = {
+            "seconds": round(time.monotonic() - began),
+            "goals": as_records(figures),
+            "styles": [asdict(one) for one in findings],
+        }
+        record({"quality": quality})
     page = write_page(
         OUT,
         findings,

@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 BASE_MODEL_RUN ?= var/base-model
 MINUTES ?= 300
+BASE_MODEL ?= built-in
+DEVICE ?=
+ARGUMENTS ?=
 PROCESSES ?= $(shell nproc)
 REFINER_MINUTES ?= 30
 DEVICE ?= cpu
@@ -71,8 +74,8 @@ chaos-long: $(INSTALLED)  ## many seeds of the fault tests
 	tests/services.sh
 	CHAOS_SEEDS=50 $(BIN)/pytest tests/chaos
 
-bench-engine: $(INSTALLED)  ## training and rendering against how it is usually done; var/bench/engine.json
-	$(BIN)/python -m tests.bench.engine
+bench-engine: $(INSTALLED)  ## training and rendering against how it is usually done; DEVICE=cuda BASE_MODEL=random-sd15 at a real size; var/bench/engine.json
+	$(BIN)/python -m tests.bench.engine --base-model $(BASE_MODEL) $(if $(DEVICE),--device $(DEVICE)) $(ARGUMENTS)
 
 bench-recipes: $(INSTALLED)  ## what each number of the training recipe buys; var/bench-recipes
 	$(BIN)/python -m tests.bench.recipes
@@ -102,8 +105,8 @@ endif
 	$(BIN)/python -m gpu.pretrain.publish --model $(BASE_MODEL_RUN)/model --codec $(BASE_MODEL_RUN)/vae_refined --to $(BASE_MODEL_RUN)/published
 	$(BIN)/python -m gpu.pretrain.sample --model $(BASE_MODEL_RUN)/published --out $(BASE_MODEL_RUN)/sheet.png
 
-report-engine: $(INSTALLED)  ## how well unseen styles are learned; var/report-engine/index.html
-	$(BIN)/python -m tests.bench.quality
+report-engine: $(INSTALLED)  ## how well unseen styles are learned; ARGUMENTS="--only pencil neon" for some; var/report-engine/index.html
+	$(BIN)/python -m tests.bench.quality --base-model $(BASE_MODEL) $(ARGUMENTS)
 
 screenshots: $(INSTALLED)  ## every page at 360 and 1440, light and dark, en and ko, of the world of `make up`; var/screenshots
 	tests/services.sh browser

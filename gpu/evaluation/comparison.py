@@ -9,7 +9,8 @@ from PIL import Image
 from safetensors import safe_open
 
 from gpu.errors import EngineError
-from gpu.evaluation.meter import StyleGap, measure_style_gap
+from gpu.evaluation.edges import edges_share
+from gpu.evaluation.meter import StyleGap, measure_style_gap, through_codec
 from gpu.evaluation.pictures import contact_sheet
 from gpu.rendering.renderer import RenderedImage, Renderer, RenderFailure, RenderRequest
 
@@ -21,12 +22,19 @@ Work = tuple[Image.Image, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Comparison:
-    """Pictures of the same prompts and seeds without and with the style, and the gap closed."""
+    """Pictures of the same prompts and seeds without and with the style, and what was measured.
+
+    `edges` is the energy of fine edges as a share of that of other works, which show the same;
+    `edges_of_codec` what the base model's codec leaves of theirs, `edges_of_base` the base's own.
+    """
 
     prompts: tuple[tuple[str, ...], ...]
     plain: list[Image.Image]
     trained: list[Image.Image]
     gap: StyleGap
+    edges: float
+    edges_of_codec: float
+    edges_of_base: float
 
 
 def compare_with_base(
@@ -35,19 +43,28 @@ def compare_with_base(
     """Draw and measure a style learned from `works`.
 
     The prompts are what `other_works`, never trained on, show: so content does not count as style.
-    Raises `EngineError` when a picture cannot be drawn.
+    Raises `EngineError` when a picture cannot be drawn, `LowQualityData` for works without edges.
     """
     prompts = tuple(tags for _, tags in other_works[:PICTURES])
     plain = draw_in_style(renderer, style_file, prompts, strength=0.0)
     trained = draw_in_style(renderer, style_file, prompts)
+    others = [work for work, _ in other_works]
     gap = measure_style_gap(
         renderer.base,
         works=[work for work, _ in works],
-        other_works=[work for work, _ in other_works],
+        other_works=others,
         plain=plain,
         trained=trained,
     )
-    return Comparison(prompts, plain, trained, gap)
+    return Comparison(
+        prompts,
+        plain,
+        trained,
+        gap,
+        edges=edges_share(trained, works=others),
+        edges_of_codec=edges_share(through_codec(renderer.base, others), works=others),
+        edges_of_base=edges_share(plain, works=others),
+    )
 
 
 def draw_sheet(path: Path, name: str, works: Sequence[Work], comparison: Comparison) -> Path:

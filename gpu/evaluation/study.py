@@ -58,13 +58,16 @@ class Subject:
 
 @dataclass(frozen=True)
 class Findings:
-    """What was measured of one style; distances are those of `StyleGap`."""
+    """What was measured of one style; distances are those of `StyleGap`, edges of `Comparison`."""
 
     name: str
     folder: str
     works: int
     unseen_works: int
     style_gap_closed: float
+    edges: float
+    edges_of_codec: float
+    edges_of_base: float
     distance_base: float
     distance_trained: float
     distance_other_works: float
@@ -148,6 +151,9 @@ def _judge(
         works=len(works),
         unseen_works=len(others),
         style_gap_closed=round(comparison.gap.closed, 3),
+        edges=round(comparison.edges, 3),
+        edges_of_codec=round(comparison.edges_of_codec, 3),
+        edges_of_base=round(comparison.edges_of_base, 3),
         distance_base=round(comparison.gap.base, 4),
         distance_trained=round(comparison.gap.trained, 4),
         distance_other_works=round(comparison.gap.codec_floor, 4),

@@ -50,16 +50,27 @@ class Comparison:
         return [theirs / ours for ours, theirs in zip(self.ours, self.theirs, strict=True)]
 
 
-def compare(ours: Callable[[], object], theirs: Callable[[], object], *, pairs: int) -> Comparison:
-    """Time two callables in turn after one warm-up each."""
+def compare(
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    *,
+    pairs: int,
+    finish: Callable[[], None] = lambda: None,
+) -> Comparison:
+    """Time two callables in turn after one warm-up each.
+
+    `finish` waits for what a device still computes; it belongs to the time of each.
+    """
     ours()
     theirs()
+    finish()
     seconds: tuple[list[float], list[float]] = ([], [])
     for pair in range(pairs):
         order = (0, 1) if pair % 2 == 0 else (1, 0)
         for which in order:
             began = time.perf_counter()
             (ours, theirs)[which]()
+            finish()
             seconds[which].append(time.perf_counter() - began)
     return Comparison(tuple(seconds[0]), tuple(seconds[1]))
 

@@ -1,6 +1,6 @@
 """Judges of pictures that never saw the engine: whose style it is, and what it shows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,6 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from gpu.evaluation.meter import style_features
 from gpu.pretrain.scenes import draw_scene
 from gpu.pretrain.styles import PRETRAINING, restyle
 from gpu.pretrain.vocabulary import Thing
@@ -23,36 +22,38 @@ _SCENE = (128, 128)
 
 @dataclass(frozen=True)
 class StyleJudge:
-    """Tells styles apart by the features of the style meter; learned from real works only."""
+    """Tells artists apart by the features of the style meter; learned from real works only."""
 
     model: Pipeline
 
     @classmethod
-    def of(cls, works: dict[str, Sequence[Image.Image]]) -> "StyleJudge":
-        """Learn from works by name of style."""
-        features = np.concatenate([style_features(each).numpy() for each in works.values()])
+    def of(cls, works: Mapping[str, torch.Tensor]) -> "StyleJudge":
+        """Learn from `style_features` of works, [N, F] by name of artist."""
+        features = np.concatenate([each.numpy() for each in works.values()])
         names = [name for name, each in works.items() for _ in each]
         model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
         return cls(model.fit(features, names))
 
-    def confusion(self, pictures: dict[str, Sequence[Image.Image]]) -> list[list[int]]:
-        """Counts by true style (rows) and judged style (columns), in the order of `pictures`."""
-        names = list(pictures)
-        rows = []
-        for each in pictures.values():
-            judged = list(self.model.predict(style_features(each).numpy()))
-            rows.append([judged.count(name) for name in names])
-        return rows
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Whom it can name."""
+        return tuple(str(name) for name in self.model.classes_)
+
+    def counts(self, features: torch.Tensor) -> dict[str, int]:
+        """How many of the pictures with these features it gives to each artist."""
+        judged = list(self.model.predict(features.numpy()))
+        return {name: judged.count(name) for name in self.names}
 
 
 class ThingJudge:
     """Says which thing a picture shows; learned from scenes in plain and pretraining styles."""
 
-    def __init__(self, *, scenes: int = 6000, epochs: int = 12) -> None:
+    def __init__(self, *, scenes_each: int = 300, epochs: int = 12) -> None:
+        """Learn from so many scenes for each thing of the vocabulary."""
         torch.manual_seed(5)
         self._things = tuple(Thing)
         self._network = _network(len(self._things))
-        pixels, labels = self._draw(scenes)
+        pixels, labels = self._draw(scenes_each * len(self._things))
         self._learn(pixels, labels, epochs)
 
     @torch.no_grad()

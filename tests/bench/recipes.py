@@ -62,7 +62,10 @@ def main() -> None:
                 company, base_model=arguments.base_model, on_progress=lambda *_: None
             )
             Console().print(
-                *(f"{one.name}: {one.style_gap_closed}" for one in found[-len(company) :])
+                *(
+                    f"{one.name}: {one.style_gap_closed}, edges {one.edges}"
+                    for one in found[-len(company) :]
+                )
             )
     table = _table([found[first :: len(VARIANTS)] for first in range(len(VARIANTS))])
     page = write_page(OUT, found, base_model=arguments.base_model, tables=[table])
@@ -72,13 +75,21 @@ def main() -> None:
 def _table(by_variant: list[list[Findings]]) -> Table:
     return Table(
         title="What each number buys",
-        note="Share of the style gap closed, on average and by style, and the held-out loss.",
-        columns=("Variant", "Gap closed", *STYLES, *(f"loss of {style}" for style in STYLES)),
+        note="Share of the style gap closed, on average and by style; edges as a share of the "
+        "works'; and the held-out loss.",
+        columns=(
+            "Variant",
+            "Gap closed",
+            *STYLES,
+            *(f"edges of {style}" for style in STYLES),
+            *(f"loss of {style}" for style in STYLES),
+        ),
         rows=[
             (
                 name,
                 f"{mean(one.style_gap_closed for one in found):.2f}",
                 *(f"{one.style_gap_closed:.2f}" for one in found),
+                *(f"{one.edges:.2f}" for one in found),
                 *(f"{one.held_out_loss:.3f}" for one in found),
             )
             for name, found in zip(VARIANTS, by_variant, strict=True)

@@ -173,6 +173,7 @@ def evaluate(folder: Path, out: Path, base_model: str | None, steps: int | None,
         except EngineError as error:
             raise click.ClickException(f"{error.cause}: {error}") from error
     click.echo(f"Style gap closed: {findings[0].style_gap_closed:.2f}")
+    click.echo(f"Edges, as a share of the works' own: {findings[0].edges:.2f}")
     click.echo(f"Look at {write_page(out, findings, base_model=name)}")
 
 

@@ -25,7 +25,7 @@ def make(
     kind: Style,
     works: list[tuple[Image.Image, tuple[str, ...]]],
 ) -> dict[str, Any]:
-    """Draw the sheet and the curve; return the measured style gap."""
+    """Draw the sheet and the curve; return the measured style gap and edges."""
     from gpu.evaluation.comparison import compare_with_base, draw_sheet
     from gpu.evaluation.pictures import loss_curve
     from gpu.rendering.renderer import Renderer
@@ -43,7 +43,10 @@ def make(
         [(step, held_out) for step, _, held_out in points if held_out is not None],
         title=f"Training of {style['name']}",
     )
-    return {"style_gap_closed": round(comparison.gap.closed, 3)}
+    return {
+        "style_gap_closed": round(comparison.gap.closed, 3),
+        "edges": round(comparison.edges, 3),
+    }
 
 
 def _export_adapter(stack: Stack, style_id: int) -> Path:

@@ -24,6 +24,8 @@ def test_the_style_and_the_base_draw_what_other_works_show(
     assert comparison.prompts == tuple(tags for _, tags in prepared[6:])
     assert len(comparison.plain) == len(comparison.trained) == 4
     assert all(a != b for a, b in zip(comparison.plain, comparison.trained, strict=True))
+    assert comparison.edges > 0
+    assert comparison.edges != comparison.edges_of_base
     sheet = draw_sheet(tmp_path / "sheet.png", "Tiny", prepared[:6], comparison)
     with Image.open(sheet) as picture:
         assert picture.width > 6 * 192

@@ -21,6 +21,7 @@ def test_styles_are_studied_together_and_shown_on_one_page(tiny_base_folder, wor
     findings = study(subjects, tiny_base_folder)
     assert [(one.works, one.unseen_works) for one in findings] == [(6, 4), (2, 2)]
     assert all(math.isfinite(one.style_gap_closed) for one in findings)
+    assert all(one.edges > 0 and one.edges_of_codec > 0 for one in findings)
     assert findings[0].adapter_sha256 != findings[1].adapter_sha256
     for subject, one in zip(subjects, findings, strict=True):
         assert json.loads((subject.folder / "report.json").read_text()) == dataclasses.asdict(one)
@@ -30,6 +31,7 @@ def test_styles_are_studied_together_and_shown_on_one_page(tiny_base_folder, wor
     page = write_page(tmp_path, findings, base_model="tiny").read_text()
     assert "first/contact_sheet.png" in page
     assert "Soft &lt;noise&gt;" in page
+    assert f"<td>{findings[0].edges:.2f}</td>" in page
 
 
 def test_works_kept_back_are_never_trained_on(works, tmp_path):

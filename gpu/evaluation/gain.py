@@ -16,7 +16,7 @@ from gpu.errors import LowQualityData
 from gpu.evaluation.edges import edges_share
 from gpu.evaluation.meter import COLOUR_FEATURES, StyleMeter, style_features, through_codec
 from gpu.randomness import named_permutation
-from gpu.training.pictures import aspect_buckets, fit_to_bucket, nearest_bucket
+from imaging.framing import aspect_buckets, fit_to_bucket, nearest_bucket
 
 MIN_WORKS = 2
 _SPLITS = 8

@@ -165,7 +165,7 @@ def fit_refiner(
 ) -> Iterator[tuple[int, float]]:
     """Train the codec's refiner for some seconds or steps; yields (step, loss) as it goes."""
     assert codec.refiner is not None  # noqa: S101 - `with_refiner` makes one
-    codec.refiner.to(memory_format=torch.channels_last)
+    codec.refiner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     source = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(codec.refiner.parameters(), lr=1.0, weight_decay=1e-4)
     began, progress = time.monotonic(), 0.0

@@ -10,7 +10,9 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,9 +84,9 @@ class LatentStore:
         self._done = 0
         self._resident: dict[str, torch.Tensor] = {}
 
-    def _open(self) -> dict[str, np.ndarray]:
+    def _open(self) -> dict[str, np.ndarray[Any, Any]]:
         self._folder.mkdir(parents=True, exist_ok=True)
-        arrays = {}
+        arrays: dict[str, np.ndarray[Any, Any]] = {}
         for name, (kind, shape) in self._shapes.items():
             path = self._folder / f"{name}.raw"
             with path.open("ab") as file:  # made once, sparse; whoever comes first makes it
@@ -164,7 +166,7 @@ class LatentStore:
 
 def draw_in_processes(
     folder: Path, codec: Path, drawings: Sequence[Drawing], *, processes: int
-) -> list[multiprocessing.process.BaseProcess]:
+) -> Sequence[BaseProcess]:
     """Start processes that draw all stores, the first chunks of each first; they end by themselves.
 
     `codec` is its folder. They run at low priority: whoever learns comes first.

@@ -26,7 +26,8 @@ class TrainingConfig:
     `trigger` is the word that will stand for the style. `metadata` is written into the style file
     (licence, style id, …). `recipe_changes` are numbers of the `Recipe` to be other than decided,
     for experiments. With `slice_seconds` the training returns a checkpoint at the first
-    boundary after that time, and `resume_from` continues it.
+    boundary after that time, and `resume_from` continues it. With `significant_bits` the finished
+    weights are rounded, see `write_style`.
     """
 
     base_model: str
@@ -44,6 +45,7 @@ class TrainingConfig:
     slice_seconds: float | None = None
     sample_prompts: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+    significant_bits: int | None = None
     horizontal_flip: bool = False
     noise_offset: float = 0.0
     recipe_changes: Mapping[str, Any] = field(default_factory=dict)

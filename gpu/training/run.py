@@ -186,7 +186,9 @@ class _Run:
             extra=config.metadata,
         )
         path = config.output_dir / "style.safetensors"
-        sha256 = write_style(path, self._learner.weights, metadata)
+        sha256 = write_style(
+            path, self._learner.weights, metadata, significant_bits=config.significant_bits
+        )
         final_loss = self._read_losses()
         return TrainedStyle(
             adapter_path=path,

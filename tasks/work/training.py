@@ -112,6 +112,7 @@ class Training:
             resume_from=self._paths.get("checkpoint"),
             slice_seconds=wish.slice_seconds,
             metadata=wish.metadata,
+            significant_bits=worker_settings().adapter_bits,
         )
         return TrainingOrder(config, self._on_progress, self._should_stop)
 

@@ -2,7 +2,8 @@
 
 Everybody acts over HTTP, and the real workers train and draw; nothing is written past the site.
 Each act looks first whether it was done, so a world that was interrupted goes on, and a second
-start finds it. It is kept where the stack keeps everything, in `var/`.
+start finds it. It is kept where the stack keeps everything, in `var/`. Where the fixture was
+restored (`restore.py`) most of it is there, and only what the fixture lacks is done.
 
 `python -m webapp.embedded.world` fills the stack that runs beside it.
 """
@@ -22,16 +23,17 @@ from typing import Any
 
 import httpx
 
-from gpu.pretrain.styles import draw_artist_works
+from gpu.pretrain.scenes import draw_scene
+from gpu.pretrain.styles import restyle
 from webapp.embedded import scrawl
-from webapp.embedded.cast import ADMIN, CAST, Artist, Buyer, Cast, Order
+from webapp.embedded.cast import ADMIN, CAST, WORKS, Artist, Buyer, Cast, Order
 from webapp.embedded.person import Person, RefusedError
 from webapp.embedded.shell import FOLDER, running_environment
 
 Report = Callable[[str], None]
 
 MADE = "world"  # the file in the stack's folder that says that all of it is there
-WORKS = 12
+WORK_SIZE = (512, 512)
 POLL_SECONDS = 3
 REPORT_PERCENT = 20
 REPORT_IMAGES = 10
@@ -40,12 +42,14 @@ OPEN_TRAINING = frozenset({"pending", "training"})
 OPEN_IMAGE = frozenset({"queued", "processing", "retrying"})
 
 
-def inhabit(folder: Path, environment: Mapping[str, str], *, report: Report) -> None:
+def inhabit(
+    folder: Path, environment: Mapping[str, str], *, report: Report, cast: Cast = CAST
+) -> None:
     """Fill the stack of this folder, unless that was done before."""
     if (folder / MADE).exists():
         return
     began = time.monotonic()
-    fill(environment, report=report)
+    fill(environment, report=report, cast=cast)
     (folder / MADE).touch()
     report(f"everything is there, after {(time.monotonic() - began) / 60:.0f} minutes")
 
@@ -86,19 +90,29 @@ def _make_admin(environment: Mapping[str, str]) -> None:
 
 def _trained(artists: list[tuple[Person, Artist]], report: Report) -> dict[str, dict[str, Any]]:
     """Bring every artist's style on sale; return styles by name."""
-    ids = []
+    ids: list[tuple[Person, int]] = []
     for person, artist in artists:
         ids.append((person, _style(person, artist, report)))
     said = 0.0
     while True:
         styles = [person.get(f"/styles/{style_id}") for person, style_id in ids]
         if not any(style["training_status"] in OPEN_TRAINING for style in styles):
-            return {_on_sale(style)["name"]: style for style in styles}
+            break
         percent = sum(_percent(style) for style in styles) / len(styles)
         if percent >= said + REPORT_PERCENT:
             said = percent // REPORT_PERCENT * REPORT_PERCENT
-            report(f"the styles are being learned: {percent:.0f} %")
+            report(f"the styles are being trained: {percent:.0f} %")
         time.sleep(POLL_SECONDS)
+    owners = (person for person, _ in ids)
+    on_sale = [_put_on_sale(person, style) for person, style in zip(owners, styles, strict=True)]
+    return {style["name"]: style for style in on_sale}
+
+
+def _put_on_sale(_person: Person, style: dict[str, Any]) -> dict[str, Any]:
+    """Return a style that is on sale: a training that succeeds puts it there by itself."""
+    if style["training_status"] != "completed":
+        raise RefusedError(f"{style['name']} was not trained: {style['failure']}")
+    return style
 
 
 def _style(person: Person, artist: Artist, report: Report) -> int:
@@ -115,7 +129,7 @@ def _style(person: Person, artist: Artist, report: Report) -> int:
             if style["training_status"] == "failed":
                 person.post(f"/styles/{style['id']}/retrain")
             return int(style["id"])
-    report(f"{artist.artist_name} uploads {WORKS} works: {artist.style_name}")
+    report(f"{artist.artist_name} uploads {len(WORKS)} works: {artist.style_name}")
     return _upload(person, artist)
 
 
@@ -124,7 +138,7 @@ def _signature(artist: Artist) -> bytes:
 
 
 def _upload(person: Person, artist: Artist) -> int:
-    works = draw_artist_works(artist.hand, WORKS, seed=3, size=(512, 512))
+    works = _works(artist)
     made = person.post(
         "/styles",
         data={
@@ -143,6 +157,15 @@ def _upload(person: Person, artist: Artist) -> int:
     return int(made["id"])
 
 
+def _works(artist: Artist) -> list[tuple[Any, tuple[str, ...]]]:
+    """Return an artist's RGB works of WORK_SIZE, each with the words that are true of it."""
+    works = []
+    for seed, plan in enumerate(WORKS, start=1000 * sum(artist.artist_name.encode())):
+        scene = draw_scene(seed, WORK_SIZE, plan=plan)
+        works.append((restyle(scene.image, artist.hand, seed), scene.tags))
+    return works
+
+
 def _png(image: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, "PNG")
@@ -153,12 +176,6 @@ def _percent(style: Mapping[str, Any]) -> float:
     if style["training_status"] not in OPEN_TRAINING:
         return 100.0
     return float((style["progress"] or {}).get("progress_percent", 0))
-
-
-def _on_sale(style: dict[str, Any]) -> dict[str, Any]:
-    if style["training_status"] != "completed":
-        raise RefusedError(f"{style['name']} was not learned: {style['failure']}")
-    return style
 
 
 # --- buyers --------------------------------------------------------------------------------------

@@ -95,14 +95,14 @@ ARTISTS = (
     Artist(
         email=MINA,
         artist_name="Mina Park",
-        bio="목판을 팝니다. 칼이 지나간 자리만 믿어요.",
-        hand=Style.WOODCUT,
-        style_name="Red Block",
-        description="Woodcuts in one dark red on warm paper: every tone is a row of cuts."
-        " 나무에 새겨 한 가지 색으로 찍습니다.",
+        bio="수채로 그립니다. 마르기 전에 그만두는 법을 배우는 중이에요.",
+        hand=Style.WATERCOLOUR,
+        style_name="Wet Paper",
+        description="Watercolour on damp paper: soft edges, a rim of pigment where it dried."
+        " 젖은 종이에 번지는 색입니다.",
         price_tokens=12,
         license_type="personal",
-        tags=("woodcut", "print", "red"),
+        tags=("watercolour", "soft", "paper"),
     ),
     Artist(
         email=THEO,
@@ -118,26 +118,26 @@ ARTISTS = (
     Artist(
         email=NOOR,
         artist_name="Noor Haddad",
-        bio="Architect. I draw what the city looks like once everybody has gone home.",
-        hand=Style.NEON,
-        style_name="After Hours",
-        description="Neon lines on violet dusk: the outline stays lit, the rest sinks into colour.",
+        bio="Printmaker. I cut one block a week and print it until it breaks.",
+        hand=Style.WOODCUT,
+        style_name="Red Block",
+        description="Woodcuts in one dark red on warm paper: every tone is a row of cuts.",
         price_tokens=15,
         license_type="commercial",
-        tags=("neon", "line", "violet"),
+        tags=("woodcut", "print", "red"),
     ),
 )
 NEWCOMER = Artist(
     email=SORA,
     artist_name="Sora Yun",
-    bio="수채로 그립니다. 마르기 전에 그만두는 법을 배우는 중이에요.",
-    hand=Style.WATERCOLOUR,
-    style_name="Wet Paper",
-    description="Watercolour on damp paper: soft edges, a rim of pigment where it dried."
-    " 젖은 종이에 번지는 색입니다.",
+    bio="여행지에서 갈색 잉크로 그립니다. 색은 집에 두고 다녀요.",
+    hand=Style.SEPIA_INK,
+    style_name="Travel Diary",
+    description="Brown ink on old paper, drawn on the way: thin lines, a little grain."
+    " 여행 공책에 그린 잉크 그림입니다.",
     price_tokens=14,
     license_type="personal",
-    tags=("watercolour", "soft", "paper"),
+    tags=("ink", "sepia", "line"),
 )
 BUYERS = (
     Buyer(JUN, "벽이 하얘서 그림을 삽니다.", ("basic_100", "basic_100")),
@@ -153,9 +153,9 @@ SCENES = (
     ("sun, hills, day", "Again tomorrow", "내일 다시"),
     ("mountain, snow, day", "First snow, no footprints", "발자국 없는 첫눈"),
     ("fish, sea, day, orange", "It looked back", "나를 돌아본 물고기"),
-    ("butterfly, meadow, day, blue", "Two minutes of blue", "파랑의 이 분"),
-    ("mushroom, forest, day, red", "Do not eat this one", "이건 먹지 마세요"),
     ("tree, hills, day", "The tree that stayed", "남아 있던 나무"),
+    ("mushroom, forest, day, red", "Do not eat this one", "이건 먹지 마세요"),
+    ("butterfly, meadow, day, blue", "Two minutes of blue", "파랑의 이 분"),
     ("car, desert, day, red", "Out of petrol, in good mood", "기름은 없어도 기분은 좋은"),
 )
 KEPT_PRIVATE = frozenset({9})  # of the Korean ones
@@ -166,7 +166,7 @@ REMARKS = (
         "이 색, 책 표지로 쓰고 싶어요.",
         (
             (LUCA, "Ask for the commercial licence, it is worth it."),
-            (MINA, "칼로 꽃잎을 파는 게 제일 어려워요."),
+            (MINA, "꽃잎 가장자리의 물 자국까지 살아 있네요. 고맙습니다!"),
         ),
     ),
     Remark("풀보다 키 큰 꽃", MINA, "유리로 핀 꽃이네요. 부럽습니다!"),
@@ -182,14 +182,14 @@ REMARKS = (
         "여름을 보낸 집",
         NOOR,
         "The proportions are right, and that is the highest praise I have.",
-        ((JUN, "건축가가 그렇게 말하니 자랑해야겠어요."),),
+        ((JUN, "판화가가 그렇게 말하니 자랑해야겠어요."),),
     ),
     Remark("Again tomorrow", HANA, "아이가 이 해를 꼭 갖고 싶대요.", ((ADA, "So do I."),)),
     Remark("발자국 없는 첫눈", LUCA, "Printed it at 40 cm. It holds."),
     Remark("First snow, no footprints", LUCA, "Cold in the best way."),
     Remark("It looked back", MINA, "My fish never turned out this alive."),
     Remark("나를 돌아본 물고기", HANA, "책방 창가에 걸었어요. 손님들이 물어봐요."),
-    Remark("Two minutes of blue", THEO, "This is what the outline is for."),
+    Remark("Two minutes of blue", THEO, "Three, if you stand by the window."),
     Remark("Do not eat this one", JUN, "벌써 배가 아픈 것 같아요.", ((LUCA, "Too late."),)),
     Remark("The tree that stayed", LUCA, "This is just a filter. Pay nobody for it."),
     Remark("남아 있던 나무", NOOR, "I would have put it on the left. Beautiful anyway."),

@@ -118,7 +118,9 @@ def open_jobs(session: Session) -> int:
     return session.scalar(text(query)) or 0
 
 
-def restore(unit_of_work: UnitOfWork, storage: Storage, file: Path) -> Counter[str]:
+def restore(
+    unit_of_work: UnitOfWork, storage: Storage, file: Path, *, now: datetime | None = None
+) -> Counter[str]:
     """Fill an empty site at the fixture's migration; return how many rows and objects there are.
 
     Objects come first, rows after them in one transaction: whoever is interrupted begins again.
@@ -140,7 +142,8 @@ def restore(unit_of_work: UnitOfWork, storage: Storage, file: Path) -> Counter[s
             storage.put(key, _unpacked(key, content), content_type=kind)
             count["objects"] += 1
     with unit_of_work() as session:
-        count["rows"] = _write(session, manifest, rows)
+        days = ((now or datetime.now(UTC)) - manifest.made_at) // timedelta(days=1)
+        count["rows"] = _write(session, manifest, rows, days)
     return count
 
 
@@ -164,9 +167,8 @@ def _read(session: Session, base_sha256: str) -> tuple[Manifest, dict[str, bytes
     return manifest, {table.name: _copied_out(session, table) for table in tables}
 
 
-def _write(session: Session, manifest: Manifest, rows: dict[str, bytes]) -> int:
+def _write(session: Session, manifest: Manifest, rows: dict[str, bytes], days: int) -> int:
     """Insert all rows and set all sequences; return how many rows there are."""
-    days = (datetime.now(UTC) - manifest.made_at) // timedelta(days=1)
     count = sum(_copied_in(session, each, rows[each.name], days) for each in manifest.tables)
     set_next = text("SELECT setval(to_regclass(:name), :value)")
     for name, value in manifest.sequences.items():

@@ -34,6 +34,7 @@ Report = Callable[[str], None]
 
 MADE = "world"  # the file in the stack's folder that says that all of it is there
 WORK_SIZE = (512, 512)
+JPEG_QUALITY = 80
 POLL_SECONDS = 3
 REPORT_PERCENT = 20
 REPORT_IMAGES = 10
@@ -149,10 +150,7 @@ def _upload(person: Person, artist: Artist) -> int:
             "tags": ",".join(artist.tags),
             "image_tags": json.dumps({str(k): list(tags) for k, (_, tags) in enumerate(works)}),
         },
-        files=[
-            ("images[]", (f"work-{k:02}.png", _png(image), "image/png"))
-            for k, (image, _) in enumerate(works)
-        ],
+        files=[("images[]", _file(f"work-{k:02}", image)) for k, (image, _) in enumerate(works)],
     )
     return int(made["id"])
 
@@ -166,10 +164,13 @@ def _works(artist: Artist) -> list[tuple[Any, tuple[str, ...]]]:
     return works
 
 
-def _png(image: Any) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
+def _file(name: str, image: Any) -> tuple[str, bytes, str]:
+    """Return a work as an artist sends it: as PNG, or as JPEG where that is smaller."""
+    files = {"png": io.BytesIO(), "jpeg": io.BytesIO()}
+    image.save(files["png"], "PNG")
+    image.save(files["jpeg"], "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    kind = min(files, key=lambda kind: len(files[kind].getvalue()))
+    return f"{name}.{kind}", files[kind].getvalue(), f"image/{kind}"
 
 
 def _percent(style: Mapping[str, Any]) -> float:

@@ -50,7 +50,7 @@ def site(scratch, storage):
         session.add_all([run, SignIn(id="sign-in", user_id=made.user_id, expires_at=opened)])
     # Seven bytes more than whole numbers have.
     storage.put(
-        ADAPTER, bytes(range(256)) * 5 + b"seven..", content_type="application/octet-stream"
+        adapter, bytes(range(256)) * 5 + b"seven..", content_type="application/octet-stream"
     )
     for key in (SAMPLE, "previews/unnamed.webp"):
         storage.put(key, b"nobody needs it", content_type="image/png")

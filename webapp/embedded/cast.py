@@ -155,10 +155,8 @@ SCENES = (
     ("fish, sea, day, orange", "It looked back", "나를 돌아본 물고기"),
     ("tree, hills, day", "The tree that stayed", "남아 있던 나무"),
     ("mushroom, forest, day, red", "Do not eat this one", "이건 먹지 마세요"),
-    ("butterfly, meadow, day, blue", "Two minutes of blue", "파랑의 이 분"),
-    ("car, desert, day, red", "Out of petrol, in good mood", "기름은 없어도 기분은 좋은"),
 )
-KEPT_PRIVATE = frozenset({9})  # of the Korean ones
+KEPT_PRIVATE = frozenset({6})  # of the Korean ones
 REMARKS = (
     Remark(
         "Taller than the grass",
@@ -189,10 +187,8 @@ REMARKS = (
     Remark("First snow, no footprints", LUCA, "Cold in the best way."),
     Remark("It looked back", MINA, "My fish never turned out this alive."),
     Remark("나를 돌아본 물고기", HANA, "책방 창가에 걸었어요. 손님들이 물어봐요."),
-    Remark("Two minutes of blue", THEO, "Three, if you stand by the window."),
     Remark("Do not eat this one", JUN, "벌써 배가 아픈 것 같아요.", ((LUCA, "Too late."),)),
     Remark("The tree that stayed", LUCA, "This is just a filter. Pay nobody for it."),
-    Remark("남아 있던 나무", NOOR, "I would have put it on the left. Beautiful anyway."),
 )
 FOLLOWS = (
     (JUN, MINA), (JUN, THEO), (ADA, THEO), (ADA, NOOR), (HANA, MINA), (HANA, NOOR),

@@ -1,4 +1,4 @@
-"""The world of `make up`, small: made by the real pipeline, recorded, restored, and gone on with."""
+"""The world of `make up`, small: made by the real pipeline, recorded, restored, and sold on."""
 
 import hashlib
 import os

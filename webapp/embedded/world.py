@@ -8,7 +8,6 @@ restored (`restore.py`) most of it is there, and only what the fixture lacks is 
 `python -m webapp.embedded.world` fills the stack that runs beside it.
 """
 
-import io
 import itertools
 import json
 import os
@@ -23,18 +22,15 @@ from typing import Any
 
 import httpx
 
-from gpu.pretrain.scenes import draw_scene
-from gpu.pretrain.styles import restyle
 from webapp.embedded import scrawl
 from webapp.embedded.cast import ADMIN, CAST, WORKS, Artist, Buyer, Cast, Order
 from webapp.embedded.person import Person, RefusedError
 from webapp.embedded.shell import FOLDER, running_environment
+from webapp.embedded.works import draw_works, work_file
 
 Report = Callable[[str], None]
 
 MADE = "world"  # the file in the stack's folder that says that all of it is there
-WORK_SIZE = (512, 512)
-JPEG_QUALITY = 80
 POLL_SECONDS = 3
 REPORT_PERCENT = 20
 REPORT_IMAGES = 10
@@ -94,19 +90,29 @@ def _trained(artists: list[tuple[Person, Artist]], report: Report) -> dict[str, 
     ids: list[tuple[Person, int]] = []
     for person, artist in artists:
         ids.append((person, _style(person, artist, report)))
+    _wait_for_trainings(ids, report)
+    styles = [_put_on_sale(person, person.get(f"/styles/{style_id}")) for person, style_id in ids]
+    return {style["name"]: style for style in styles}
+
+
+def _wait_for_trainings(ids: list[tuple[Person, int]], report: Report) -> None:
+    """Return when none of the styles is in training; report the percent of those that were."""
+    views = [(person.get(f"/styles/{style_id}"), person) for person, style_id in ids]
+    waiting = [(person, view["id"]) for view, person in views if _is_open(view)]
     said = 0.0
-    while True:
-        styles = [person.get(f"/styles/{style_id}") for person, style_id in ids]
-        if not any(style["training_status"] in OPEN_TRAINING for style in styles):
-            break
-        percent = sum(_percent(style) for style in styles) / len(styles)
+    while waiting:
+        views = [(person.get(f"/styles/{style_id}"), person) for person, style_id in waiting]
+        if not any(_is_open(view) for view, _ in views):
+            return
+        percent = sum(_percent(view) for view, _ in views) / len(views)
         if percent >= said + REPORT_PERCENT:
             said = percent // REPORT_PERCENT * REPORT_PERCENT
-            report(f"the styles are being trained: {percent:.0f} %")
+            report(f"training {len(views)} of the styles: {percent:.0f} %")
         time.sleep(POLL_SECONDS)
-    owners = (person for person, _ in ids)
-    on_sale = [_put_on_sale(person, style) for person, style in zip(owners, styles, strict=True)]
-    return {style["name"]: style for style in on_sale}
+
+
+def _is_open(style: Mapping[str, Any]) -> bool:
+    return style["training_status"] in OPEN_TRAINING
 
 
 def _put_on_sale(_person: Person, style: dict[str, Any]) -> dict[str, Any]:
@@ -139,7 +145,7 @@ def _signature(artist: Artist) -> bytes:
 
 
 def _upload(person: Person, artist: Artist) -> int:
-    works = _works(artist)
+    works = draw_works(artist)
     made = person.post(
         "/styles",
         data={
@@ -150,31 +156,15 @@ def _upload(person: Person, artist: Artist) -> int:
             "tags": ",".join(artist.tags),
             "image_tags": json.dumps({str(k): list(tags) for k, (_, tags) in enumerate(works)}),
         },
-        files=[("images[]", _file(f"work-{k:02}", image)) for k, (image, _) in enumerate(works)],
+        files=[
+            ("images[]", work_file(f"work-{k:02}", image)) for k, (image, _) in enumerate(works)
+        ],
     )
     return int(made["id"])
 
 
-def _works(artist: Artist) -> list[tuple[Any, tuple[str, ...]]]:
-    """Return an artist's RGB works of WORK_SIZE, each with the words that are true of it."""
-    works = []
-    for seed, plan in enumerate(WORKS, start=1000 * sum(artist.artist_name.encode())):
-        scene = draw_scene(seed, WORK_SIZE, plan=plan)
-        works.append((restyle(scene.image, artist.hand, seed), scene.tags))
-    return works
-
-
-def _file(name: str, image: Any) -> tuple[str, bytes, str]:
-    """Return a work as an artist sends it: as PNG, or as JPEG where that is smaller."""
-    files = {"png": io.BytesIO(), "jpeg": io.BytesIO()}
-    image.save(files["png"], "PNG")
-    image.save(files["jpeg"], "JPEG", quality=JPEG_QUALITY, subsampling=0)
-    kind = min(files, key=lambda kind: len(files[kind].getvalue()))
-    return f"{name}.{kind}", files[kind].getvalue(), f"image/{kind}"
-
-
 def _percent(style: Mapping[str, Any]) -> float:
-    if style["training_status"] not in OPEN_TRAINING:
+    if not _is_open(style):
         return 100.0
     return float((style["progress"] or {}).get("progress_percent", 0))
 

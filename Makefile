@@ -17,7 +17,7 @@ LIGHTHOUSE := 13.5.0
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test browser sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes bench-api bench-queries bench-pages report-engine screenshots lighthouse db shell clean
+.PHONY: help demo up world test browser sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes bench-api bench-queries bench-pages report-engine screenshots lighthouse db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -32,6 +32,9 @@ demo: $(INSTALLED)  ## the main job on this machine: train a style, buy three si
 
 up: $(INSTALLED)  ## the whole site at http://localhost:8000 with the demo's data, Flower at :5555, Ctrl-C stops all
 	$(BIN)/python -m webapp.embedded.up
+
+world: $(INSTALLED)  ## the fixture that `up` restores, made anew with the shipped base model; about ten minutes, to be committed
+	$(BIN)/python -m webapp.embedded.make_world
 
 # Two at a time: each may run a whole stack, and a usual PostgreSQL takes a hundred connections.
 # The browser comes after them and alone: with its stack it fills two cores by itself.

@@ -60,6 +60,9 @@ class WorkerSettings(BaseSettings):
         0.1, ge=0, le=5, description="how long a batch that is not full waits for more"
     )
     train_batch_size: int = Field(4, ge=1, le=16, description="styles that learn together")
+    adapter_bits: int | None = Field(
+        None, ge=4, le=24, description="significant bits of adapters' weights; empty: all 24"
+    )
     poll_seconds: float = Field(
         2, ge=0.1, le=60, description="how often gpu.remote, which hears no bell, asks for work"
     )

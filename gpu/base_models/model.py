@@ -1,7 +1,6 @@
 """A base model in memory: its components, its identity, and the three things they translate."""
 
 import copy
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,18 +12,17 @@ import torch
 import transformers
 from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection
 
+from gpu.base_models.identity import components, text_encoders, weights_sha256
 from gpu.base_models.patch_codec import PatchCodec
 from gpu.base_models.shortcut_unet import ShortcutUNet
 from gpu.base_models.spec import BaseModelSpec
 from gpu.base_models.text import Conditioning, PromptEncoder, TextTower
 from gpu.errors import ModelMissing
 
-_TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
 _CLASSES: dict[str, tuple[Any, ...]] = {
     "unet": (diffusers.UNet2DConditionModel, ShortcutUNet),
     "vae": (diffusers.AutoencoderKL, diffusers.AutoencoderTiny, PatchCodec),
 }
-_HASH_BLOCK = 1 << 20
 _DECODE_CHUNK = 2  # decoded pictures are the largest tensors of a render; keep few at once
 
 
@@ -167,7 +165,7 @@ def read_base_model(
         unet.to(memory_format=torch.channels_last)
     return BaseModel(
         spec=spec,
-        sha256=_hash_weights(folder),
+        sha256=weights_sha256(folder),
         device=device,
         dtype=dtype,
         text=text,
@@ -181,7 +179,7 @@ def _read_text(folder: Path, dtype: torch.dtype) -> PromptEncoder:
     """The one text tower of SD 1.5, or the two of SDXL."""
     classes = {"text_encoder": CLIPTextModel, "text_encoder_2": CLIPTextModelWithProjection}
     towers = []
-    for name in _text_encoders(folder):
+    for name in text_encoders(folder):
         tokenizer = AutoTokenizer.from_pretrained(
             folder / _tokenizer_of(name), local_files_only=True
         )
@@ -193,29 +191,19 @@ def _read_text(folder: Path, dtype: torch.dtype) -> PromptEncoder:
     return PromptEncoder(tuple(towers), bool(index.get("force_zeros_for_empty_prompt")))
 
 
-def _text_encoders(folder: Path) -> tuple[str, ...]:
-    return tuple(
-        name for name in _TEXT_ENCODERS if name == "text_encoder" or (folder / name).exists()
-    )
-
-
 def _tokenizer_of(text_encoder: str) -> str:
     return text_encoder.replace("text_encoder", "tokenizer")
 
 
-def _components(folder: Path) -> tuple[str, ...]:
-    return ("unet", *_text_encoders(folder), "vae")
-
-
 def _check_layout(folder: Path) -> None:
-    for component in _components(folder):
+    for component in components(folder):
         if not (folder / component / "config.json").is_file():
             raise ModelMissing(f"{folder.name} has no {component}/config.json")
         if not any((folder / component).glob("*.safetensors")):
             raise ModelMissing(
                 f"{folder.name}/{component} has no safetensors weights; pickle is refused"
             )
-    tokenizers = [_tokenizer_of(name) for name in _text_encoders(folder)]
+    tokenizers = [_tokenizer_of(name) for name in text_encoders(folder)]
     for needed in ("model_index.json", "scheduler/scheduler_config.json", *tokenizers):
         if not (folder / needed).exists():
             raise ModelMissing(f"{folder.name} has no {needed}")
@@ -228,16 +216,3 @@ def _class_of(folder: Path, component: str) -> Any:
     if name not in known:
         raise ModelMissing(f"{folder.name}: unknown {component} {name}")
     return known[name]
-
-
-def _hash_weights(folder: Path) -> str:
-    """One hash for all weights, so that an adapter knows exactly what it was trained on."""
-    whole = hashlib.sha256()
-    for component in _components(folder):
-        for path in sorted((folder / component).glob("*.safetensors")):
-            part = hashlib.sha256()
-            with path.open("rb") as stream:
-                while block := stream.read(_HASH_BLOCK):
-                    part.update(block)
-            whole.update(f"{component}/{path.name}:{part.hexdigest()}\n".encode())
-    return whole.hexdigest()

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import torch
 
+from gpu.base_models.identity import BUILT_IN_FOLDER
 from gpu.base_models.model import BaseModel, read_base_model
 from gpu.base_models.spec import BaseModelSpec
 from gpu.device import limit_threads, pick_device, pick_dtype
 from gpu.errors import ModelMissing
 
 __all__ = ["REGISTRY", "BaseModel", "BaseModelSpec", "load_base_model", "resolve_spec"]
-
-BUILT_IN_FOLDER = Path(__file__).parent / "built_in"
 
 _SD15 = BaseModelSpec(
     name="sd15",

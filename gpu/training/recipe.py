@@ -29,7 +29,8 @@ class TrainingConfig:
     (licence, style id, …). `recipe_changes` are numbers of the `Recipe` to be other than decided,
     for experiments. With `slice_seconds` the training returns a checkpoint at the first
     boundary after that time, and `resume_from` continues it. `sample_count` pictures are drawn at
-    every checkpoint, and with `plain_samples` once by the base model without the style.
+    every checkpoint, and with `plain_samples` once by the base model without the style. With
+    `significant_bits` the finished weights are rounded, see `write_style`.
     """
 
     base_model: str
@@ -49,6 +50,7 @@ class TrainingConfig:
     sample_count: int = 4
     plain_samples: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
+    significant_bits: int | None = None
     horizontal_flip: bool = False
     noise_offset: float = 0.0
     least_works: int = MIN_WORKS

@@ -232,7 +232,8 @@ class _Run:
             data_sha256=self._dataset.data_sha256,
             extra=config.metadata,
         )
-        return write_style(path, self._learner.weights, metadata)
+        bits = config.significant_bits
+        return write_style(path, self._learner.weights, metadata, significant_bits=bits)
 
     def _finish(self, reporter: Reporter) -> TrainedStyle:
         state = self._state

@@ -47,10 +47,15 @@ def refuse_non_finite(weights: Mapping[str, torch.nn.Parameter]) -> None:
 
 
 def write_style(
-    path: Path, weights: Mapping[str, torch.nn.Parameter], metadata: Mapping[str, str]
+    path: Path,
+    weights: Mapping[str, torch.nn.Parameter],
+    metadata: Mapping[str, str],
+    *,
+    significant_bits: int | None = None,
 ) -> str:
     """Write the adapter so that `load_lora_weights` reads it too; returns the file's sha256.
 
+    Weights are fp32; with `significant_bits` they are rounded, so that the file compresses better.
     Raises `TrainingDiverged` for weights that are not finite; then nothing is written.
     """
     refuse_non_finite(weights)
@@ -62,12 +67,21 @@ def write_style(
     }
     header = {**metadata, LORA_ADAPTER_METADATA_KEY: json.dumps(peft_config, sort_keys=True)}
     tensors = {name: value.detach().float().cpu().contiguous() for name, value in weights.items()}
+    if significant_bits is not None:
+        tensors = {name: _rounded(value, significant_bits) for name, value in tensors.items()}
     content = _with_sorted_metadata(save(tensors), header)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".partial")
     unfinished.write_bytes(content)
     unfinished.replace(path)
     return hashlib.sha256(content).hexdigest()
+
+
+def _rounded(values: torch.Tensor, significant_bits: int) -> torch.Tensor:
+    """Return the nearest values whose mantissa has this many bits; of 5, at most 3 % away."""
+    mantissa, exponent = torch.frexp(values)
+    steps = 2.0**significant_bits
+    return torch.ldexp((mantissa * steps).round() / steps, exponent)
 
 
 def _with_sorted_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:

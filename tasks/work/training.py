@@ -141,6 +141,7 @@ class Training:
             sample_count=wish.sample_count,
             plain_samples=True,
             metadata=wish.metadata,
+            significant_bits=worker_settings().adapter_bits,
         )
         return TrainingOrder(config, self._on_progress, self._should_stop)
 

@@ -58,6 +58,7 @@ from webapp.domain.services import (
     style_views,
     tag_views,
     token_views,
+    training_views,
     user_views,
 )
 from webapp.domain.services.duplicates import Picture
@@ -326,6 +327,7 @@ def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]
         "style": lambda session: style_views.detail(
             session, storage, style_id=POPULAR_STYLE, viewer=viewer
         ),
+        "training under way": training_views.under_way,
         "admin: what is stuck": stuck_work.stuck,
         "admin: what failed within a day": stuck_work.dead,
         "metrics": lambda session: list(operations.measure(session)),

@@ -21,6 +21,7 @@ from tests.pages import PAGES, VISITOR, Page
 from tests.places import find_places, people_of
 from webapp.embedded import world
 from webapp.embedded.cast import HANA, MINA
+from webapp.embedded.fixture import FILE
 from webapp.embedded.kept import EmbeddedError
 from webapp.embedded.supervisor import Stack
 
@@ -39,7 +40,7 @@ def inhabited_site() -> Iterator[Stack]:
     """Run the stack of `make up` with its world; photographers are not counted."""
     said = lambda line: print(f"  {line}", flush=True)  # noqa: E731, T201 - talks to a person
     environ = os.environ | {"RATE_LIMITS_ENABLED": "false"}
-    with Stack(Path("var"), environ=environ, report=said) as stack:
+    with Stack(Path("var"), environ=environ, fixture=FILE, report=said) as stack:
         world.inhabit(stack.directory, stack.environment, report=said)
         yield stack
 

@@ -8,6 +8,7 @@ from pydantic import Field, IPvAnyNetwork, StringConstraints, ValidationError, m
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LIVE_KEY = "live_"
+BUILT_IN = "built-in"
 Secret = Annotated[str, StringConstraints(min_length=32)]
 
 
@@ -60,7 +61,7 @@ class Settings(BaseSettings):
     toss_base_url: str | None = Field(
         None, description="base URL of the sandbox provider; empty means Toss Payments itself"
     )
-    base_model: str = Field("built-in", description="built-in, sd15, sdxl or a diffusers folder")
+    base_model: str = Field(BUILT_IN, description="built-in, sd15, sdxl or a diffusers folder")
     generation_lease_seconds: int = Field(60, ge=2, description="a silent renderer loses its job")
     training_lease_seconds: int = Field(120, ge=2, description="a silent trainer loses its job")
     step_lease_seconds: int = Field(120, ge=2, description="lease of one CPU step")
@@ -97,6 +98,16 @@ class Settings(BaseSettings):
         if self.env is Environment.PRODUCTION and not self.public_base_url.startswith("https://"):
             raise ValueError("PUBLIC_BASE_URL must be https in production")
         return self
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether nobody and no money here is real: sandboxes stand for sign-in and payment."""
+        return bool(self.google_base_url and self.toss_base_url)
+
+    @property
+    def has_demo_model(self) -> bool:
+        """Whether pictures come from the small model that is shipped with the platform."""
+        return self.base_model == BUILT_IN
 
     @classmethod
     def from_environment(cls) -> Self:

@@ -108,3 +108,4 @@ PROCESSES: tuple[Process, ...] = (
 )
 
 MIGRATIONS = (PYTHON, "-m", "flask", "--app", "webapp.app", "db", "upgrade")
+RESTORING = (PYTHON, "-m", "webapp.embedded.restore")  # and a fixture; migrates too

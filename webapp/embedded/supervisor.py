@@ -33,12 +33,20 @@ from webapp.embedded.environment import (
 from webapp.embedded.kept import EmbeddedError, free_port, is_free, private_file
 from webapp.embedded.leftovers import end_leftovers
 from webapp.embedded.postgres import Postgres
-from webapp.embedded.processes import MIGRATIONS, PROCESSES, PYTHON, Group, Process
+from webapp.embedded.processes import (
+    MIGRATIONS,
+    PROCESSES,
+    PYTHON,
+    RESTORING,
+    Group,
+    Process,
+)
 from webapp.embedded.redis import Redis
 from webapp.embedded.server import Server, tail
 
 READY_SECONDS = 90
 STOP_SECONDS = 60
+SAID = "world: "  # how lines begin that a restored fixture tells the person at the terminal
 FAILED = frozenset({"BACKOFF", "FATAL", "EXITED", "UNKNOWN"})
 SOCKET_PATH_LIMIT = 90  # the system's is 108 bytes, and supervisord adds its pid for a moment
 
@@ -48,7 +56,7 @@ class Stack:
 
     `environ` is the environment to add to: any of `DATABASE_URL`, `BROKER_URL`, `REDIS_URL`,
     `STORAGE_URL`, `GOOGLE_CLIENT_ID` and `TOSS_SECRET_KEY` in it replaces the embedded one. Ports
-    not given are any free ones.
+    not given are any free ones. A `fixture` is restored into a site that is empty and all ours.
     """
 
     def __init__(
@@ -62,6 +70,7 @@ class Stack:
         flower_port: int | None = None,
         processes: tuple[Process, ...] = PROCESSES,
         migrations: tuple[str, ...] | None = MIGRATIONS,
+        fixture: Path | None = None,
         report: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.directory = directory.absolute()
@@ -75,6 +84,8 @@ class Stack:
         }
         self._wanted = processes
         self._migrations = migrations
+        if fixture is not None and self.is_all_ours:
+            self._migrations = (*RESTORING, str(fixture.absolute()))
         self._report = report
         self._servers: list[Server] = []
         self._lock: IO[str] | None = None
@@ -293,6 +304,9 @@ class Stack:
             )
         if done.returncode != 0:
             raise EmbeddedError(f"the migrations failed:\n{tail(self.log('migrations'))}")
+        for line in self.log("migrations").read_text(encoding="utf-8").splitlines():
+            if line.startswith(SAID):
+                self._report(line)
 
 
 def _answers(url: str) -> Callable[[], bool]:

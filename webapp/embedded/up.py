@@ -1,6 +1,7 @@
 """`make up`: the whole platform on this machine, until Ctrl-C.
 
-Everything is kept in `var/`; service URLs in the environment replace the embedded services.
+Everything is kept in `var/`; service URLs in the environment replace the embedded services. Where
+nobody real can be, the world's fixture is restored before the site starts, and people act in it.
 """
 
 import os
@@ -11,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from webapp.embedded.cast import introductions
 from webapp.embedded.environment import uses_sandbox
+from webapp.embedded.fixture import FILE
 from webapp.embedded.kept import EmbeddedError
 from webapp.embedded.processes import PYTHON
 from webapp.embedded.supervisor import Stack
@@ -29,11 +32,14 @@ def main() -> int:
         google_port=GOOGLE_PORT,
         toss_port=TOSS_PORT,
         flower_port=FLOWER_PORT,
+        fixture=FILE,
         report=lambda line: print(f"  {line}", flush=True),
     )
     try:
         with stack:
             _say_where(stack)
+            _say_who(stack)
+            print("\nCtrl-C stops everything.", flush=True)
             with _people(stack):
                 stack.wait()
     except EmbeddedError as error:
@@ -55,7 +61,16 @@ def _say_where(stack: Stack) -> None:
     print(f"  numbers           {stack.urls['web']}/metrics")
     print(f"  logs              {stack.log('*')}")
     print(f"  other terminals   set -a; . {stack.directory}/environment; set +a")
-    print("Ctrl-C stops everything.", flush=True)
+
+
+def _say_who(stack: Stack) -> None:
+    if not stack.is_all_ours:
+        return
+    print("\nWho is here, and whom you may sign in as")
+    for name, email, role in introductions():
+        print(f"  {name:<16}  {email:<26}  {role}")
+    print("  or as anybody else: a new account begins with 100 tokens")
+    print("\nHow long things take on two cores: a picture 5 to 15 seconds, a style 2 to 4 minutes.")
 
 
 @contextmanager

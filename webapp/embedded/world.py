@@ -2,12 +2,12 @@
 
 Everybody acts over HTTP, and the real workers train and draw; nothing is written past the site.
 Each act looks first whether it was done, so a world that was interrupted goes on, and a second
-start finds it. It is kept where the stack keeps everything, in `var/`.
+start finds it. It is kept where the stack keeps everything, in `var/`. Where the fixture was
+restored (`restore.py`) most of it is there, and only what the fixture lacks is done.
 
 `python -m webapp.embedded.world` fills the stack that runs beside it.
 """
 
-import io
 import itertools
 import json
 import os
@@ -22,16 +22,15 @@ from typing import Any
 
 import httpx
 
-from gpu.pretrain.styles import draw_artist_works
 from webapp.embedded import scrawl
-from webapp.embedded.cast import ADMIN, CAST, Artist, Buyer, Cast, Order
+from webapp.embedded.cast import ADMIN, CAST, WORKS, Artist, Buyer, Cast, Order
 from webapp.embedded.person import Person, RefusedError
 from webapp.embedded.shell import FOLDER, running_environment
+from webapp.embedded.works import draw_works, work_file
 
 Report = Callable[[str], None]
 
 MADE = "world"  # the file in the stack's folder that says that all of it is there
-WORKS = 12
 POLL_SECONDS = 3
 REPORT_PERCENT = 20
 REPORT_IMAGES = 10
@@ -40,12 +39,14 @@ OPEN_TRAINING = frozenset({"pending", "training"})
 OPEN_IMAGE = frozenset({"queued", "processing", "retrying"})
 
 
-def inhabit(folder: Path, environment: Mapping[str, str], *, report: Report) -> None:
+def inhabit(
+    folder: Path, environment: Mapping[str, str], *, report: Report, cast: Cast = CAST
+) -> None:
     """Fill the stack of this folder, unless that was done before."""
     if (folder / MADE).exists():
         return
     began = time.monotonic()
-    fill(environment, report=report)
+    fill(environment, report=report, cast=cast)
     (folder / MADE).touch()
     report(f"everything is there, after {(time.monotonic() - began) / 60:.0f} minutes")
 
@@ -86,19 +87,39 @@ def _make_admin(environment: Mapping[str, str]) -> None:
 
 def _trained(artists: list[tuple[Person, Artist]], report: Report) -> dict[str, dict[str, Any]]:
     """Bring every artist's style on sale; return styles by name."""
-    ids = []
+    ids: list[tuple[Person, int]] = []
     for person, artist in artists:
         ids.append((person, _style(person, artist, report)))
+    _wait_for_trainings(ids, report)
+    styles = [_put_on_sale(person, person.get(f"/styles/{style_id}")) for person, style_id in ids]
+    return {style["name"]: style for style in styles}
+
+
+def _wait_for_trainings(ids: list[tuple[Person, int]], report: Report) -> None:
+    """Return when none of the styles is in training; report the percent of those that were."""
+    views = [(person.get(f"/styles/{style_id}"), person) for person, style_id in ids]
+    waiting = [(person, view["id"]) for view, person in views if _is_open(view)]
     said = 0.0
-    while True:
-        styles = [person.get(f"/styles/{style_id}") for person, style_id in ids]
-        if not any(style["training_status"] in OPEN_TRAINING for style in styles):
-            return {_on_sale(style)["name"]: style for style in styles}
-        percent = sum(_percent(style) for style in styles) / len(styles)
+    while waiting:
+        views = [(person.get(f"/styles/{style_id}"), person) for person, style_id in waiting]
+        if not any(_is_open(view) for view, _ in views):
+            return
+        percent = sum(_percent(view) for view, _ in views) / len(views)
         if percent >= said + REPORT_PERCENT:
             said = percent // REPORT_PERCENT * REPORT_PERCENT
-            report(f"the styles are being learned: {percent:.0f} %")
+            report(f"training {len(views)} of the styles: {percent:.0f} %")
         time.sleep(POLL_SECONDS)
+
+
+def _is_open(style: Mapping[str, Any]) -> bool:
+    return style["training_status"] in OPEN_TRAINING
+
+
+def _put_on_sale(_person: Person, style: dict[str, Any]) -> dict[str, Any]:
+    """Return a style that is on sale: a training that succeeds puts it there by itself."""
+    if style["training_status"] != "completed":
+        raise RefusedError(f"{style['name']} was not trained: {style['failure']}")
+    return style
 
 
 def _style(person: Person, artist: Artist, report: Report) -> int:
@@ -115,7 +136,7 @@ def _style(person: Person, artist: Artist, report: Report) -> int:
             if style["training_status"] == "failed":
                 person.post(f"/styles/{style['id']}/retrain")
             return int(style["id"])
-    report(f"{artist.artist_name} uploads {WORKS} works: {artist.style_name}")
+    report(f"{artist.artist_name} uploads {len(WORKS)} works: {artist.style_name}")
     return _upload(person, artist)
 
 
@@ -124,7 +145,7 @@ def _signature(artist: Artist) -> bytes:
 
 
 def _upload(person: Person, artist: Artist) -> int:
-    works = draw_artist_works(artist.hand, WORKS, seed=3, size=(512, 512))
+    works = draw_works(artist)
     made = person.post(
         "/styles",
         data={
@@ -136,29 +157,16 @@ def _upload(person: Person, artist: Artist) -> int:
             "image_tags": json.dumps({str(k): list(tags) for k, (_, tags) in enumerate(works)}),
         },
         files=[
-            ("images[]", (f"work-{k:02}.png", _png(image), "image/png"))
-            for k, (image, _) in enumerate(works)
+            ("images[]", work_file(f"work-{k:02}", image)) for k, (image, _) in enumerate(works)
         ],
     )
     return int(made["id"])
 
 
-def _png(image: Any) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()
-
-
 def _percent(style: Mapping[str, Any]) -> float:
-    if style["training_status"] not in OPEN_TRAINING:
+    if not _is_open(style):
         return 100.0
     return float((style["progress"] or {}).get("progress_percent", 0))
-
-
-def _on_sale(style: dict[str, Any]) -> dict[str, Any]:
-    if style["training_status"] != "completed":
-        raise RefusedError(f"{style['name']} was not learned: {style['failure']}")
-    return style
 
 
 # --- buyers --------------------------------------------------------------------------------------

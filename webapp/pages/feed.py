@@ -1,16 +1,17 @@
 """/: the public images, newest or most liked first, or of those whom one follows."""
 
 from collections import Counter
+from typing import Any
 
 from flask import Blueprint, render_template, request
 
 from webapp.api import bodies
 from webapp.api.access import public, viewer
-from webapp.domain.errors import Unauthorized, ValidationFailed
+from webapp.domain.errors import NotFound, Unauthorized, ValidationFailed
 from webapp.domain.pagination import Page
-from webapp.domain.services import generation_views
+from webapp.domain.services import generation_views, training_views
 from webapp.domain.services.generation_views import FeedFilter
-from webapp.extensions import db, storage
+from webapp.extensions import app_settings, db, storage
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.generations import FeedQuery
 
@@ -36,6 +37,20 @@ def show() -> str | tuple[str, int]:
     return _shown(asked, page)
 
 
+@blueprint.get("/training")
+@public
+def training() -> str:
+    """Show which style is being trained now, as a piece of the feed of a demo site."""
+    if not app_settings().is_demo:
+        raise NotFound(resource="training")
+    return render_template("feed/training.html", training=_training())
+
+
+def _training() -> dict[str, Any] | None:
+    """Return the training that visitors of a demo site can follow; elsewhere it is private."""
+    return training_views.under_way(db.session()) if app_settings().is_demo else None
+
+
 def _page(asked: FeedQuery) -> Page:
     wanted = FeedFilter(
         sort="popular" if asked.sort == "popular" else "recent",
@@ -58,6 +73,7 @@ def _shown(asked: FeedQuery, page: Page, *, is_bad: bool = False) -> str:
         query={name: values for name, values in query.items() if name not in PLACE},
         offered=_offered(asked.tags, page),
         is_bad=is_bad,
+        training=None if is_fragment() else _training(),
     )
 
 

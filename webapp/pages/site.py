@@ -24,7 +24,7 @@ from webapp.domain.errors import (
     ValidationFailed,
 )
 from webapp.domain.services import ledger
-from webapp.extensions import db
+from webapp.extensions import app_settings, db
 from webapp.pages import (
     accounts,
     assets,
@@ -78,6 +78,7 @@ def frame() -> dict[str, Any]:
     """Give templates the frame's choices and what they say numbers and times with."""
     theme = request.cookies.get("theme")
     return {
+        "has_demo_model": app_settings().has_demo_model,
         "theme": theme if theme in THEMES else None,
         "language": str(get_locale() or "en"),
         "words": words,

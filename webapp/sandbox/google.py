@@ -55,6 +55,7 @@ PEOPLE = (
     Person("mina.artist@example.com", "Mina Park"),
     Person("theo.artist@example.com", "Theo Lindqvist"),
     Person("noor.artist@example.com", "Noor Haddad"),
+    Person("sora.artist@example.com", "Sora Yun"),
     Person("jun.buyer@example.com", "Jun Seo"),
     Person("ada.buyer@example.com", "Ada Okafor"),
     Person("hana.buyer@example.com", "Hana Kim"),

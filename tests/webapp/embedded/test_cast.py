@@ -9,9 +9,18 @@ from gpu.pretrain.styles import HELD_OUT
 from gpu.pretrain.vocabulary import Colour, Place, Thing, Time
 from gpu.signature.ink import prepare_ink
 from webapp.domain.services import packages
+from webapp.domain.services.artworks import MIN_IMAGES
 from webapp.domain.services.ledger import WELCOME_TOKENS
 from webapp.embedded import scrawl
-from webapp.embedded.cast import ADMIN, CAST
+from webapp.embedded.cast import (
+    ADMIN,
+    CAST,
+    NEWCOMER,
+    SCENES,
+    SETTLED,
+    WORKS,
+    introductions,
+)
 from webapp.sandbox.google import PEOPLE
 
 ARTISTS = [artist.email for artist in CAST.artists]
@@ -23,17 +32,46 @@ def test_a_visitor_can_be_anybody_of_them_at_the_sandbox():
     assert {*ARTISTS, *BUYERS, ADMIN} == {person.email for person in PEOPLE}
 
 
-def test_three_artists_draw_in_hands_that_the_base_model_never_saw():
+def test_four_artists_draw_in_hands_that_the_base_model_never_saw():
     hands = {artist.hand for artist in CAST.artists}
-    assert len(hands) == 3
+    assert len(hands) == 4
     assert hands <= set(HELD_OUT)
 
 
-def test_sixty_images_are_ordered_twenty_in_each_style():
-    assert len({order.title for order in CAST.orders}) == 60
-    styles = [artist.style_name for artist in CAST.artists]
-    assert Counter(order.style_name for order in CAST.orders) == dict.fromkeys(styles, 20)
-    assert {order.ratio for order in CAST.orders} == {"1:1", "2:2", "1:2"}
+def test_every_style_sells_and_its_best_pictures_hang_on_top():
+    assert len({order.title for order in CAST.orders}) == len(CAST.orders)
+    sold = Counter(order.style_name for order in CAST.orders)
+    assert sold.keys() == {artist.style_name for artist in CAST.artists}
+    assert min(sold.values()) >= 4
+    newest = CAST.orders[-1]
+    assert newest.prompt == tuple(SCENES[0][0].split(", "))
+
+
+def test_the_fixture_holds_what_the_newcomer_has_no_part_in():
+    assert NEWCOMER not in SETTLED.artists
+    assert {*SETTLED.artists, NEWCOMER} == {*CAST.artists}
+    assert {order.style_name for order in SETTLED.orders} == {
+        artist.style_name for artist in SETTLED.artists
+    }
+
+
+def test_works_and_pictures_are_of_bright_hours():
+    assert all(plan.time is Time.DAY for plan in WORKS)
+    assert len({plan.thing for plan in WORKS}) == len(WORKS) >= MIN_IMAGES
+    assert {order.ratio for order in CAST.orders} == {"1:1"}
+    assert not any(Time.NIGHT in order.prompt for order in CAST.orders)
+
+
+def test_everybody_is_introduced_with_what_they_may_do():
+    told = {email: (name, role) for name, email, role in introductions()}
+    assert told.keys() == {*ARTISTS, *BUYERS, ADMIN}
+    names = {person.email: person.name for person in PEOPLE}
+    for artist in CAST.artists:
+        name, role = told[artist.email]
+        assert name == names[artist.email] == artist.artist_name
+        assert artist.style_name in role
+        assert str(artist.price_tokens) in role
+    assert "administrator" in told[ADMIN][1]
 
 
 def test_everything_ordered_is_among_the_words_of_the_base_model():

@@ -2,9 +2,13 @@ import pytest
 from sqlalchemy import update
 
 from tests import making
+from tests.webapp.conftest import make_app
 from tests.webapp.pages.reading import Page
+from webapp.domain import pipelines
 from webapp.domain.models.generation import Generation
+from webapp.domain.models.style import TrainingStatus
 from webapp.domain.services import follows
+from webapp.domain.settings import settings
 
 FRAGMENT = {"HX-Request": "true"}
 
@@ -109,3 +113,51 @@ def test_whom_one_follows_is_for_the_signed_in(client, session, buyer_client, bu
 
 def test_an_empty_wall_leads_on(client):
     assert "/styles" in Page(client.get("/")).links()
+
+
+@pytest.fixture
+def demo_client(bind, storage, monkeypatch):
+    """Somebody unknown at a site whose sign-in and payment are sandboxes."""
+    sandboxes = {"GOOGLE_BASE_URL": "http://localhost:1", "TOSS_BASE_URL": "http://localhost:2"}
+    yield bind(make_app(monkeypatch, **sandboxes)).test_client()
+    settings.cache_clear()
+
+
+@pytest.fixture
+def run(session, storage):
+    """A training that a worker is at, 61 % done."""
+    made = making.training(session, storage)
+    made.progress = {"progress_percent": 61}
+    pipelines.advance_style(session, made.style_id, TrainingStatus.TRAINING)
+    session.commit()
+    return made
+
+
+def test_a_demo_site_shows_what_is_being_trained_and_where_to_watch(demo_client, run):
+    page = Page(demo_client.get("/"))
+    assert "A style is being trained right now: 61 %" in page.text
+    assert f"/login?next=/styles/{run.style_id}" in page.links()
+    [banner] = page.all("p", **{"hx-get": "/training"})
+    piece = Page(demo_client.get(banner["hx-get"], headers=FRAGMENT))
+    assert "61 %" in piece.text
+    assert piece.all("html") == []
+
+
+def test_the_banner_is_gone_when_nothing_is_trained(demo_client, session, run):
+    pipelines.advance_style(session, run.style_id, TrainingStatus.FAILED)
+    session.commit()
+    assert Page(demo_client.get("/")).all("p", **{"hx-get": "/training"}) == []
+    assert demo_client.get("/training", headers=FRAGMENT).data == b""
+
+
+def test_what_is_trained_elsewhere_is_nobodys_business(client, run):
+    assert "61 %" not in Page(client.get("/")).text
+    assert client.get("/training", headers=FRAGMENT).status_code == 404
+
+
+@pytest.mark.parametrize("address", ["/", "/styles/{style}"])
+def test_who_sees_pictures_of_the_demo_model_is_told(bind, monkeypatch, client, style, address):
+    there = address.format(style=style.id)
+    assert "small demonstration model" in Page(client.get(there)).text
+    real = bind(make_app(monkeypatch, BASE_MODEL="sd15")).test_client()
+    assert "small demonstration model" not in Page(real.get(there)).text

@@ -7,7 +7,9 @@ from sqlalchemy.orm import Session
 
 from celery_config import TaskName
 from webapp.domain.gateways.storage import Storage
-from webapp.domain.models.job import Job, JobKind
+from webapp.domain.models.account import Artist
+from webapp.domain.models.job import Job, JobKind, JobState
+from webapp.domain.models.style import Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.viewing import signed_url
 
@@ -58,6 +60,34 @@ def latest(session: Session, storage: Storage, *, style_id: int) -> dict[str, An
             if point.get("sample_keys")
         ][-MAX_CHECKPOINTS_SHOWN:],
         "samples": [signed_url(storage, key) for key in row.sample_keys[-MAX_SAMPLES_SHOWN:]],
+    }
+
+
+def under_way(session: Session) -> dict[str, Any] | None:
+    """Return the oldest training that a worker is at, with its percent, or None."""
+    row = session.execute(
+        select(Style.id, Style.artist_id, Artist.artist_name, TrainingRun.progress)
+        .select_from(Job)
+        .join(TrainingRun, TrainingRun.id == Job.ref)
+        .join(Style, Style.id == TrainingRun.style_id)
+        .join(Artist, Artist.user_id == Style.artist_id)
+        .where(
+            Job.kind == JobKind.TRAINING,
+            Job.state.in_((JobState.QUEUED, JobState.RUNNING)),
+            Style.training_status == TrainingStatus.TRAINING,
+            Style.is_active,
+            ~Style.is_flagged,
+        )
+        .order_by(Job.id)
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        return None
+    return {
+        "style_id": row.id,
+        "artist_id": row.artist_id,
+        "artist_name": row.artist_name,
+        "percent": (row.progress or {}).get("progress_percent", 0),
     }
 
 

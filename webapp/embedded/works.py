@@ -1,0 +1,29 @@
+"""The works of the world's artists: neutral scenes, redrawn in the hand of each."""
+
+import io
+from typing import Any
+
+from gpu.pretrain.scenes import draw_scene
+from gpu.pretrain.styles import restyle
+from webapp.embedded.cast import WORKS, Artist
+
+SIZE = (512, 512)
+JPEG_QUALITY = 80
+
+
+def draw_works(artist: Artist) -> list[tuple[Any, tuple[str, ...]]]:
+    """Return an artist's RGB works of SIZE, each with the words that are true of it."""
+    works = []
+    for seed, plan in enumerate(WORKS, start=1000 * sum(artist.artist_name.encode())):
+        scene = draw_scene(seed, SIZE, plan=plan)
+        works.append((restyle(scene.image, artist.hand, seed), scene.tags))
+    return works
+
+
+def work_file(name: str, image: Any) -> tuple[str, bytes, str]:
+    """Return a work as (name, content, type): as PNG, or as JPEG where that is smaller."""
+    files = {"png": io.BytesIO(), "jpeg": io.BytesIO()}
+    image.save(files["png"], "PNG")
+    image.save(files["jpeg"], "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    kind = min(files, key=lambda kind: len(files[kind].getvalue()))
+    return f"{name}.{kind}", files[kind].getvalue(), f"image/{kind}"

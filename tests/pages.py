@@ -6,8 +6,9 @@ Addresses name places of a world in braces; `tests.places` finds them at a runni
 from dataclasses import dataclass
 
 VISITOR, BUYER, ARTIST, ADMINISTRATOR = "visitor", "buyer", "artist", "admin"
-# Artists without a style, with one whose files never came, with one that could not be learned.
-BEGINNER, SLOW, FAILED = "beginner", "slow", "failed"
+# Artists without a style, with one whose files never came, with one that could not be learned,
+# with one that is trained and waits for them.
+BEGINNER, SLOW, FAILED, DECIDING = "beginner", "slow", "failed", "deciding"
 MOST_STATEMENTS = 12  # of a page, whoever asks and however much there is to show
 
 
@@ -43,6 +44,7 @@ PAGES = (
     Page("style-own", "/styles/{style}", ARTIST),
     Page("style-waiting", "/styles/{waiting_style}", SLOW),
     Page("style-failed", "/styles/{failed_style}", FAILED),
+    Page("style-trained", "/styles/{trained_style}", DECIDING),
     Page("person", "/users/{artist}"),
     Page("person-buyer", "/users/{buyer}", ARTIST),
     Page("certificate", "/l/{certificate}"),

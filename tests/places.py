@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from tests.images import encoded, half_of, scene
-from tests.pages import ADMINISTRATOR, ARTIST, BEGINNER, BUYER, FAILED, SLOW
+from tests.pages import ADMINISTRATOR, ARTIST, BEGINNER, BUYER, DECIDING, FAILED, SLOW
 from webapp.embedded import scrawl
 from webapp.embedded.cast import ADMIN
 from webapp.embedded.person import Person
@@ -22,6 +22,7 @@ def people_of(artist: str, buyer: str) -> dict[str, str]:
         BEGINNER: "beginner@artists.example",
         SLOW: "slow@artists.example",
         FAILED: "failed@artists.example",
+        DECIDING: "deciding@artists.example",
     }
 
 
@@ -51,7 +52,9 @@ def find_places(site: str, people: dict[str, str]) -> dict[str, object]:
     with _person(site, people[SLOW]) as slow:
         found["waiting_style"] = _declared(slow, "Halfway Here")["id"]
     with _person(site, people[FAILED]) as unlucky:
-        found["failed_style"] = _failed(unlucky)
+        found["failed_style"] = _ended(unlucky, "Nine of Ten", damaged=1)
+    with _person(site, people[DECIDING]) as deciding:
+        found["trained_style"] = _ended(deciding, "All of Ten")
     return found
 
 
@@ -94,17 +97,17 @@ def _declared(person: Person, name: str) -> dict[str, Any]:
     return person.post("/styles", json=_terms(name) | {"files": files})
 
 
-def _failed(person: Person) -> int:
-    """Return the id of a style that could not be learned: one of its ten works is damaged."""
+def _ended(person: Person, name: str, *, damaged: int = 0) -> int:
+    """Return the id of a style whose training has ended; with a damaged work of ten it failed."""
     _become_artist(person, "Otto Brandt")
     styles = person.get("/styles/me")["results"]
     if not styles:
         works = [encoded(scene(512, 512, seed=seed)) for seed in range(WORKS)]
-        works[-1] = half_of(works[-1])
+        works[:damaged] = [half_of(work) for work in works[:damaged]]
         files = [
             ("images", (f"work-{k:02}.png", work, "image/png")) for k, work in enumerate(works)
         ]
-        styles = [person.post("/styles", data=_terms("Nine of Ten"), files=files)]
+        styles = [person.post("/styles", data=_terms(name), files=files)]
     while person.get(f"/styles/{styles[0]['id']}")["training_status"] in OPEN:
         time.sleep(0.5)
     return int(styles[0]["id"])

@@ -11,6 +11,7 @@ from tests.pages import (
     ARTIST,
     BEGINNER,
     BUYER,
+    DECIDING,
     FAILED,
     MOST_STATEMENTS,
     PAGES,
@@ -78,11 +79,14 @@ def unlucky(session, storage):
     failed = making.training(session, storage, status=ArtworkStatus.REJECTED)
     style = session.get(Style, failed.style_id)
     style.training_status = TrainingStatus.FAILED
+    session.flush()
+    deciding = making.trained(session, storage)
     session.commit()
     return {
         BEGINNER: making.artist(session, storage).user_id,
         SLOW: session.get(Style, waiting.style_id),
         FAILED: style,
+        DECIDING: deciding,
     }
 
 
@@ -99,6 +103,7 @@ def address_of(page, market, unlucky) -> str:
         open_purchase=market.purchase.order_id,
         waiting_style=unlucky[SLOW].id,
         failed_style=unlucky[FAILED].id,
+        trained_style=unlucky[DECIDING].id,
     )
 
 
@@ -110,6 +115,7 @@ def clients(client, buyer_client, artist_client, sign_in, session, unlucky):
         BEGINNER: sign_in(session.get(User, unlucky[BEGINNER])),
         SLOW: sign_in(session.get(User, unlucky[SLOW].artist_id)),
         FAILED: sign_in(session.get(User, unlucky[FAILED].artist_id)),
+        DECIDING: sign_in(session.get(User, unlucky[DECIDING].artist_id)),
         VISITOR: client,
         BUYER: buyer_client,
         ARTIST: artist_client,

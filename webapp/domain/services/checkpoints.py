@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import ValidationFailed
@@ -76,17 +76,23 @@ def kept(session: Session, run_id: int) -> Sequence[Checkpoint]:
 
 def trained_run(session: Session, style_id: int) -> int | None:
     """Return the latest run of a style that ended well; None if none did."""
-    return session.scalar(
-        select(func.max(TrainingRun.id)).where(
-            TrainingRun.style_id == style_id, TrainingRun.adapter_sha256.is_not(None)
-        )
+    return session.scalar(_trained_run(style_id))
+
+
+def _trained_run(style_id: int) -> Select[int]:
+    return select(func.max(TrainingRun.id)).where(
+        TrainingRun.style_id == style_id, TrainingRun.adapter_sha256.is_not(None)
     )
 
 
 def of_style(session: Session, style_id: int) -> Sequence[Checkpoint]:
     """Return the checkpoints among which the artist of a style can choose, the earliest first."""
-    run_id = trained_run(session, style_id)
-    return [] if run_id is None else kept(session, run_id)
+    return session.scalars(
+        select(Checkpoint)
+        .where(Checkpoint.training_run_id == _trained_run(style_id).scalar_subquery())
+        .order_by(Checkpoint.step)
+        .execution_options(populate_existing=True)
+    ).all()
 
 
 def choose(session: Session, style_id: int, step: int | None) -> Checkpoint:

@@ -17,12 +17,13 @@ from webapp.domain.errors import (
 )
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, User
+from webapp.domain.models.checkpoint import Checkpoint
 from webapp.domain.models.generation import Generation, GenerationStatus, Order
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import Style
+from webapp.domain.models.training import TrainingRun
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
 from webapp.domain.services import follows, generations, ledger, likes, vocabulary
-from webapp.domain.services import try_outs as tries
 from webapp.domain.services.licenses import certificate_url
 from webapp.domain.services.moderation_views import ModerationFilter
 from webapp.domain.settings import settings
@@ -274,13 +275,18 @@ def try_outs(
     session: Session, storage: Storage, *, style_id: int, limit: int
 ) -> list[dict[str, Any]]:
     """List the newest try-outs of a style for its artist, each with its checkpoint's step."""
-    steps = tries.steps(session, style_id, limit)
     rows = session.execute(
-        _with_all(None).where(Generation.id.in_(steps)).order_by(Generation.id.desc())
+        _with_all(None)
+        .add_columns(Checkpoint.step)
+        .join(Checkpoint, Checkpoint.id == Generation.checkpoint_id)
+        .join(TrainingRun, TrainingRun.id == Checkpoint.training_run_id)
+        .where(TrainingRun.style_id == style_id)
+        .order_by(Generation.id.desc())
+        .limit(limit)
     )
     return [
         {name: value for name, value in _owner_view(storage, row).items() if name in TRY_OUT}
-        | {"checkpoint": steps[row.id]}
+        | {"checkpoint": row.step}
         for row in rows
     ]
 

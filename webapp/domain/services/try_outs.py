@@ -90,19 +90,6 @@ def left(session: Session, run_id: int) -> int:
     return max(0, PER_TRAINING - (made or 0))
 
 
-def steps(session: Session, style_id: int, limit: int) -> dict[int, int]:
-    """Return the newest try-outs of a style, each with the step of its checkpoint."""
-    rows = session.execute(
-        select(Generation.id, Checkpoint.step)
-        .join(Checkpoint, Checkpoint.id == Generation.checkpoint_id)
-        .join(TrainingRun, TrainingRun.id == Checkpoint.training_run_id)
-        .where(TrainingRun.style_id == style_id)
-        .order_by(Generation.id.desc())
-        .limit(limit)
-    )
-    return {row.id: row.step for row in rows}
-
-
 def refuse_unfinished(session: Session, style_id: int) -> None:
     """Raise GenerationStillProcessing while a try-out of a style is being drawn."""
     unfinished: Sequence[int] = session.scalars(

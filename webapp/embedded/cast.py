@@ -30,6 +30,7 @@ class Artist:
     price_tokens: int
     license_type: str
     tags: tuple[str, ...]
+    cover: int = 0  # the place of a sample among those of the last checkpoint
 
 
 @dataclass(frozen=True)

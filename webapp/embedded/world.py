@@ -87,11 +87,12 @@ def _make_admin(environment: Mapping[str, str]) -> None:
 
 def _trained(artists: list[tuple[Person, Artist]], report: Report) -> dict[str, dict[str, Any]]:
     """Bring every artist's style on sale; return styles by name."""
-    ids: list[tuple[Person, int]] = []
-    for person, artist in artists:
-        ids.append((person, _style(person, artist, report)))
+    ids = [(person, _style(person, artist, report)) for person, artist in artists]
     _wait_for_trainings(ids, report)
-    styles = [_put_on_sale(person, person.get(f"/styles/{style_id}")) for person, style_id in ids]
+    styles = [
+        _put_on_sale(person, artist, person.get(f"/styles/{style_id}"))
+        for (person, artist), (_, style_id) in zip(artists, ids, strict=True)
+    ]
     return {style["name"]: style for style in styles}
 
 
@@ -115,8 +116,11 @@ def _is_open(style: Mapping[str, Any]) -> bool:
     return style["training_status"] in OPEN_TRAINING
 
 
-def _put_on_sale(_person: Person, style: dict[str, Any]) -> dict[str, Any]:
-    """Return a style that is on sale: a training that succeeds puts it there by itself."""
+def _put_on_sale(person: Person, artist: Artist, style: dict[str, Any]) -> dict[str, Any]:
+    """Sell the last checkpoint of a trained style, with the cover that its artist chose."""
+    if style["training_status"] == "trained":
+        choice = {"checkpoint": style["checkpoints"][-1]["step"], "cover": artist.cover}
+        style = person.post(f"/styles/{style['id']}/publish", json=choice)
     if style["training_status"] != "completed":
         raise RefusedError(f"{style['name']} was not trained: {style['failure']}")
     return style

@@ -40,6 +40,7 @@ from webapp.domain.services.artworks import DeclaredFile, Upload
 from webapp.domain.services.style_views import StyleFilter
 from webapp.domain.services.styles import NewStyle
 from webapp.extensions import app_settings, db, storage
+from webapp.schemas.checkpoints import Publication
 from webapp.schemas.fields import Listed, PageQuery
 from webapp.schemas.styles import (
     AwaitedStyleView,
@@ -47,7 +48,6 @@ from webapp.schemas.styles import (
     DeclaredStyle,
     OwnStyleCard,
     OwnStyleView,
-    Publication,
     RetrainBody,
     RetrainForm,
     StyleCard,
@@ -56,9 +56,8 @@ from webapp.schemas.styles import (
     StyleForm,
     StyleListQuery,
     StyleView,
-    TryOutRequest,
-    TryOuts,
 )
+from webapp.schemas.try_outs import TryOutRequest, TryOuts
 
 blueprint = Blueprint("styles", __name__)
 ROUTE = "POST /styles"

@@ -38,9 +38,11 @@ from webapp.domain.services.generation_views import OwnFilter
 from webapp.domain.services.style_views import StyleFilter
 from webapp.extensions import db, storage
 from webapp.pages.fragments import is_fragment
+from webapp.schemas.checkpoints import Publication
 from webapp.schemas.generations import GenerationRequest, PreviewRequest
 from webapp.schemas.search import SearchQuery
-from webapp.schemas.styles import Publication, StyleChanges, StyleListQuery, TryOutRequest
+from webapp.schemas.styles import StyleChanges, StyleListQuery
+from webapp.schemas.try_outs import TryOutRequest
 
 blueprint = Blueprint("styles", __name__)
 WORKS_SHOWN = 12

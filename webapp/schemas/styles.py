@@ -6,8 +6,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 
-from webapp.domain.gains import Learned
-from webapp.domain.models.generation import AspectRatio, GenerationStatus
 from webapp.domain.models.job import JobState
 from webapp.domain.models.style import (
     ArtworkStatus,
@@ -15,6 +13,7 @@ from webapp.domain.models.style import (
     PublishWhen,
     TrainingStatus,
 )
+from webapp.schemas.checkpoints import KeptCheckpoint
 from webapp.schemas.fields import (
     Answer,
     Body,
@@ -32,6 +31,7 @@ from webapp.schemas.fields import (
     Url,
     Word,
 )
+from webapp.schemas.try_outs import TryOutView
 
 MAX_NAMED_IMAGES = 101
 ACCEPT_SIMILAR = "use works that look nearly the same too; else they are left out: SIMILAR_IMAGE"
@@ -154,39 +154,6 @@ class RetrainBody(Body):
     accept_similar: bool = Field(False, description=ACCEPT_SIMILAR)
 
 
-class Publication(Body):
-    """POST /styles/:id/publish."""
-
-    checkpoint: int | None = Field(
-        None,
-        ge=0,
-        le=1_000_000,
-        description="step of the one to sell; the last by default",
-        examples=[300],
-    )
-    cover: int = Field(
-        0, ge=0, le=100, description="place of the cover among its samples, from 0", examples=[0]
-    )
-
-
-class TryOutRequest(Body):
-    """POST /styles/:id/try-outs."""
-
-    checkpoint: int | None = Field(
-        None,
-        ge=0,
-        le=1_000_000,
-        description="step of the one to draw with; the last by default",
-        examples=[300],
-    )
-    prompt_tags: list[Tag] = Field(min_length=1, max_length=200, examples=[["harbor", "boat"]])
-    negative_tags: list[Tag] = Field(default=[], max_length=200)
-    aspect_ratio: AspectRatio = AspectRatio.SQUARE
-    seed: int | None = Field(None, ge=0, le=4_294_967_295)
-    style_strength: float = Field(1.0, ge=0, le=1.5, allow_inf_nan=False)
-    count: int = Field(1, ge=1, le=4)
-
-
 class StyleListQuery(PageQuery):
     """GET /styles."""
 
@@ -307,86 +274,6 @@ class Checkpoint(Answer):
     step: Count
     held_out_loss: float | None = Field(examples=[0.18])
     samples: list[Url]
-
-
-class LearnedView(Answer):
-    """What the numbers of a gain mean."""
-
-    palette: Learned
-    texture: Learned
-    edges: Learned
-
-
-class GainView(Answer):
-    """How much was learned: shares of the way from the base model's pictures to the works.
-
-    `edges` is the share of the works' high-frequency energy; 1 is equal.
-    """
-
-    palette: float = Field(examples=[0.8])
-    texture: float = Field(examples=[0.5])
-    edges: float = Field(examples=[0.3])
-    learned: LearnedView
-    is_low: bool = Field(description="look twice before you sell it", examples=[True])
-    summary: str = Field(examples=["The palette is learned well. The lines are hardly learned."])
-
-
-class KeptCheckpoint(Answer):
-    """One of the last checkpoints of a training, with all samples drawn with it."""
-
-    step: Count
-    held_out_loss: float | None = Field(examples=[0.18])
-    adapter_sha256: str = Field(examples=["0123456789abcdef" * 4])
-    adapter_size: int = Field(ge=0, description="in bytes", examples=[1_048_576])
-    samples: list[Url]
-    gain: GainView | None = Field(description="null where it was not measured")
-
-
-class TryOutProgress(Answer):
-    """Where the rendering of a try-out stands."""
-
-    current_step: Count
-    total_steps: Count
-    progress_percent: Percent
-    estimated_seconds: Count | None = None
-    last_updated: Time
-
-
-class TryOutFailed(Answer):
-    """Why there is no try-out; it was not counted."""
-
-    code: Literal["GENERATION_FAILED"]
-    cause: str | None = Field(examples=["GPU_OOM"])
-    message: str | None = Field(examples=["The graphics card ran out of memory."])
-
-
-class TryOutView(Answer):
-    """A free private picture of the artist; also at GET /generations/:id."""
-
-    id: Id
-    checkpoint: Count = Field(description="the step of the checkpoint it is drawn with")
-    status: GenerationStatus
-    progress: TryOutProgress | None
-    prompt_tags: list[Word]
-    negative_tags: list[Word]
-    aspect_ratio: AspectRatio
-    width: Literal[512, 1024]
-    height: Literal[512, 1024]
-    seed: Count
-    style_strength: float = Field(ge=0, le=1.5, examples=[1.0])
-    result_url: Url | None
-    preview_url: Url | None
-    thumbnail_url: Url | None
-    failure: TryOutFailed | None
-    created_at: Time
-
-
-class TryOuts(Answer):
-    """POST /styles/:id/try-outs: all of the style, the newest first."""
-
-    style_id: Id
-    try_outs: list[TryOutView]
-    try_outs_left: Count = Field(description="of this training", examples=[7])
 
 
 class RightsStatement(Answer):

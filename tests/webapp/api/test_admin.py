@@ -523,6 +523,14 @@ def test_an_image_that_refunds_itself_is_not_refunded_by_hand(
     assert making.violations(session) == []
 
 
+def test_a_try_out_cost_nothing_so_nothing_is_given_back(admin_client, session, storage):
+    made = making.try_out(session, making.trained(session, storage))
+    body = {"generation_id": made.id, "reason": REASON}
+    answer = admin_client.post(f"{ADMIN}/refunds", json=body)
+    assert (answer.status_code, error_code(answer)) == (409, "TRY_OUT_FREE")
+    assert making.violations(session) == []
+
+
 @pytest.mark.parametrize(
     "named", [{}, {"generation_id": 1, "order_id": "x"}, {"generation_id": True}]
 )

@@ -29,35 +29,22 @@ from webapp.domain.services.moderation_views import ModerationFilter
 from webapp.domain.settings import settings
 from webapp.domain.viewing import Viewer, flags, matching, signed_url, tag_conditions
 
-FINAL = frozenset({GenerationStatus.COMPLETED, GenerationStatus.FAILED, GenerationStatus.CANCELED})
-UNFINISHED = sorted(set(GenerationStatus) - FINAL)
 REFUNDED = frozenset({GenerationStatus.FAILED, GenerationStatus.CANCELED})
+FINAL = REFUNDED | {GenerationStatus.COMPLETED}
+UNFINISHED = sorted(set(GenerationStatus) - FINAL)
 
-# What of an image's view says something of a try-out.
-TRY_OUT = (
-    "id",
-    "status",
-    "progress",
-    "prompt_tags",
-    "negative_tags",
-    "aspect_ratio",
-    "width",
-    "height",
-    "seed",
-    "style_strength",
-    "result_url",
-    "preview_url",
-    "thumbnail_url",
-    "failure",
-    "created_at",
-)
+TRY_OUT = (  # what an image view says of a try-out
+    "id", "status", "progress", "prompt_tags", "negative_tags", "aspect_ratio", "width", "height",
+    "seed", "style_strength", "result_url", "preview_url", "thumbnail_url", "failure", "created_at",
+)  # fmt: skip
+STYLE_COLUMNS = (
+    Style.name.label("style_name"), Artist.user_id.label("artist_id"), Artist.artist_name,
+)  # fmt: skip
 COLUMNS = (
     *(column for column in Generation.__table__.columns if column.name != "image_size"),
     User.username,
     User.profile_image_key,
-    Style.name.label("style_name"),
-    Artist.user_id.label("artist_id"),
-    Artist.artist_name,
+    *STYLE_COLUMNS,
     Job.tries,
     Job.run_at,
     ledger.is_reversed().label("is_reversed"),
@@ -77,9 +64,7 @@ FEED_COLUMNS = (
     User.username,
     User.profile_image_key,
     Generation.style_id,
-    Style.name.label("style_name"),
-    Artist.user_id.label("artist_id"),
-    Artist.artist_name,
+    *STYLE_COLUMNS,
 )
 
 

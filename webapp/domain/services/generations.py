@@ -373,7 +373,6 @@ def complete(session: Session, generation_id: int, perceptual_hash: str, **image
             .values(usage_count=Style.usage_count + 1)
         )
         ledger.release(session, generation)
-        tags.count_use(session, generation.prompt_tags)
     style = session.get_one(Style, generation.style_id)
     licenses.issue(session, generation, style, perceptual_hash)
     notifications.tell(

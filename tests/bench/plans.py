@@ -341,9 +341,6 @@ def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]
             picture=picture,
             seeds=[7, 8, 9, 10],
         ),
-        "tags to prompt with": lambda session: tag_views.to_prompt_with(
-            session, POPULAR_STYLE, [COMMON_TAG]
-        ),
     }
 
 

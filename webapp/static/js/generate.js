@@ -48,7 +48,7 @@ async function look() {
     const asked = text ? call("POST", "/api/v1/generations/preview", JSON.parse(text)) : null;
     const found = await Promise.resolve(asked).catch(() => null);
     if (text !== orderText()) return look();
-    looked = { text, found };
+    looked = { text: found ? text : "", found };
   }
   showUnknown(looked.found);
   showOwned(looked.found?.owned_generation_ids[0]);
@@ -62,10 +62,10 @@ function lookSoon() {
 
 function showUnknown(found) {
   const tags = found?.unknown_tags.join(", ") ?? "";
+  const text = found?.is_any_known === false ? unknown.dataset.none : fill(unknown.dataset.some, { tags });
   unknown.hidden = !tags;
-  if (tags === unknown.dataset.tags) return;
   unknown.dataset.tags = tags;
-  unknown.textContent = found?.is_any_known === false ? unknown.dataset.none : fill(unknown.dataset.some, { tags });
+  if (unknown.textContent !== text) unknown.textContent = text;
 }
 
 function showOwned(id) {

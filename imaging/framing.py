@@ -13,9 +13,8 @@ from PIL import Image
 from imaging.reading import BLANK_DEVIATION, is_blank
 
 ASPECT_RATIOS = (1 / 2, 2 / 3, 3 / 4, 1.0, 4 / 3, 3 / 2, 2.0)
-MAX_WINDOWS = 8
-MAX_RATIO = int(max(ASPECT_RATIOS)) * MAX_WINDOWS
-"""How many times as long as wide a picture may be: more windows than these show too little each."""
+MAX_RATIO = 16
+"""How many times as long as wide a picture may be: more than nine windows show too little each."""
 
 _CENTRE_PULL = 0.3  # how much a central crop is preferred over one with more edges
 _LEAST_KEPT = 0.5
@@ -64,7 +63,7 @@ def windows(picture: Image.Image, size: Size) -> tuple[Image.Image, ...]:
     length, room = size[axis], scaled.size[axis] - size[axis]
     if length >= _LEAST_KEPT * scaled.size[axis]:
         return (fit_to_bucket(picture, size),)
-    count = min(MAX_WINDOWS, math.ceil(scaled.size[axis] / length))
+    count = math.ceil(scaled.size[axis] / length)
     offsets = [round(room * place / (count - 1)) for place in range(count)]
     across = (scaled.size[1 - axis] - size[1 - axis]) // 2
     corners = [(offset, across) if axis == 0 else (across, offset) for offset in offsets]

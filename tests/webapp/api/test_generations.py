@@ -217,11 +217,11 @@ def test_a_style_of_other_weights_is_refused_before_anything_is_charged(
     style.base_model_sha256 = "a" * 64
     base_models.note(session, style.base_model, "b" * 64)
     session.commit()
-    before = buyer_client.get("/api/v1/tokens/balance").json
+    before = buyer_client.get("/api/v1/tokens/balance").json["data"]
     answer = buyer_client.post(GENERATIONS, json=body(style))
     assert (answer.status_code, error_code(answer)) == (422, "STYLE_OUTDATED")
     assert answer.json["error"]["details"] == {"style_id": style.id}
-    assert buyer_client.get("/api/v1/tokens/balance").json == before
+    assert buyer_client.get("/api/v1/tokens/balance").json["data"] == before
     assert buyer_client.get(f"/api/v1/styles/{style.id}").json["data"]["is_outdated"] is True
 
 

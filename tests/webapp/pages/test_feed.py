@@ -128,6 +128,7 @@ def run(session, storage):
     """A training that a worker is at, 61 % done."""
     made = making.training(session, storage)
     made.progress = {"progress_percent": 61}
+    making.change_job(session, making.job_of(session, made).id, state="running")
     pipelines.advance_style(session, made.style_id, TrainingStatus.TRAINING)
     session.commit()
     return made

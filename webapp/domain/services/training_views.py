@@ -65,24 +65,30 @@ def latest(session: Session, storage: Storage, *, style_id: int) -> dict[str, An
 
 def under_way(session: Session) -> dict[str, Any] | None:
     """Return the oldest training that a worker is at, with its percent, or None."""
-    row = session.execute(
-        select(Style.id, Style.artist_id, Artist.artist_name, TrainingRun.progress)
+    # All, for they are few: with a limit PostgreSQL would walk over the jobs from the first.
+    rows = session.execute(
+        select(
+            Job.id.label("job_id"),
+            Style.id,
+            Style.artist_id,
+            Artist.artist_name,
+            TrainingRun.progress,
+        )
         .select_from(Job)
         .join(TrainingRun, TrainingRun.id == Job.ref)
         .join(Style, Style.id == TrainingRun.style_id)
         .join(Artist, Artist.user_id == Style.artist_id)
         .where(
             Job.kind == JobKind.TRAINING,
-            Job.state.in_((JobState.QUEUED, JobState.RUNNING)),
+            Job.state == JobState.RUNNING,
             Style.training_status == TrainingStatus.TRAINING,
             Style.is_active,
             ~Style.is_flagged,
         )
-        .order_by(Job.id)
-        .limit(1)
-    ).one_or_none()
-    if row is None:
+    ).all()
+    if not rows:
         return None
+    row = min(rows, key=lambda row: row.job_id)
     return {
         "style_id": row.id,
         "artist_id": row.artist_id,

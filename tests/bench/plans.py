@@ -55,6 +55,7 @@ from webapp.domain.services import (
     style_views,
     tag_views,
     token_views,
+    try_outs,
     user_views,
 )
 from webapp.domain.services.generation_views import FeedFilter, OwnFilter
@@ -321,6 +322,10 @@ def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]
         "style": lambda session: style_views.detail(
             session, storage, style_id=POPULAR_STYLE, viewer=viewer
         ),
+        "try-outs of a style": lambda session: generation_views.try_outs(
+            session, storage, style_id=POPULAR_STYLE, limit=24
+        ),
+        "try-outs left of a training": lambda session: try_outs.left(session, 1),
         "admin: what is stuck": stuck_work.stuck,
         "admin: what failed within a day": stuck_work.dead,
         "metrics": lambda session: list(operations.measure(session)),

@@ -115,6 +115,7 @@ def _train_job(
         "trigger": style.trigger,
         "seed": run.seed,
         "sample_count": checkpoints.SAMPLES,
+        "kept_checkpoints": checkpoints.KEPT,
         "slice_seconds": settings().training_slice_seconds,
         "works": [{"name": f"work-{work.idx:03}", "tags": work.tags} for work in works],
         "metadata": {"style_id": str(style.id), "license": style.license_type},

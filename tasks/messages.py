@@ -64,6 +64,7 @@ class TrainJob(Message):
     trigger: str
     seed: int
     sample_count: int = Field(4, ge=1, le=16, description="drawn at every checkpoint")
+    kept_checkpoints: int = Field(3, ge=1, description="only the last ones are kept")
     slice_seconds: float
     works: list[Work]
     least_works: int = Field(2, ge=2, description="fewer usable ones fail the training")

@@ -45,6 +45,7 @@ PAGES = (
     Page("style-waiting", "/styles/{waiting_style}", SLOW),
     Page("style-failed", "/styles/{failed_style}", FAILED),
     Page("style-trained", "/styles/{trained_style}", DECIDING),
+    Page("style-try-outs", "/styles/{trained_style}/try-outs", DECIDING),
     Page("person", "/users/{artist}"),
     Page("person-buyer", "/users/{buyer}", ARTIST),
     Page("certificate", "/l/{certificate}"),

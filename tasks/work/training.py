@@ -247,9 +247,15 @@ class Training:
             style_key=self._put("style", files.style_path),
             style_sha256=files.style_sha256,
             sample_keys=[self._put("sample", path) for path in files.sample_paths],
-            gain=self._gain(files),
+            gain=self._gain(files) if self._may_be_kept(progress) else None,
         )
         return self._made
+
+    def _may_be_kept(self, progress: "TrainingProgress") -> bool:
+        """Whether this will be one of the last checkpoints: measuring the others is in vain."""
+        every = progress.step - (self._made.step if self._made else 0)
+        following = -(-(progress.total_steps - progress.step) // max(1, every))
+        return following < self._wish.kept_checkpoints
 
     def _put(self, kind: str, path: Path) -> str:
         place = self._free[kind].pop(0)

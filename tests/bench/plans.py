@@ -59,6 +59,7 @@ from webapp.domain.services import (
     tag_views,
     token_views,
     training_views,
+    try_outs,
     user_views,
 )
 from webapp.domain.services.duplicates import Picture
@@ -328,6 +329,10 @@ def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]
             session, storage, style_id=POPULAR_STYLE, viewer=viewer
         ),
         "training under way": training_views.under_way,
+        "try-outs of a style": lambda session: generation_views.try_outs(
+            session, storage, style_id=POPULAR_STYLE, limit=24
+        ),
+        "try-outs left of a training": lambda session: try_outs.left(session, 1),
         "admin: what is stuck": stuck_work.stuck,
         "admin: what failed within a day": stuck_work.dead,
         "metrics": lambda session: list(operations.measure(session)),

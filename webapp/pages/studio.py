@@ -142,11 +142,15 @@ def _active() -> dict[str, Any] | None:
     style_id = offers.active_style(db.session(), user().id)
     if style_id is None:
         return None
-    return style_views.detail(db.session(), storage(), style_id=style_id, viewer=viewer())
+    return style_views.detail(
+        db.session(), storage(), style_id=style_id, viewer=viewer(), with_decided=False
+    )
 
 
 def _detail(card: dict[str, Any]) -> dict[str, Any]:
-    found = style_views.detail(db.session(), storage(), style_id=card["id"], viewer=viewer())
+    found = style_views.detail(
+        db.session(), storage(), style_id=card["id"], viewer=viewer(), with_decided=False
+    )
     return found | {"total_earned_tokens": card["total_earned_tokens"]}
 
 

@@ -180,11 +180,12 @@ def publish(style_id: int) -> AnyResponse | tuple[str, int]:
 @blueprint.get("/styles/<id:style_id>/try-outs")
 @signed_in
 def show_try_outs(style_id: int) -> str:
-    """Show the try-outs of an own style, as a piece of its page."""
-    style = _style(style_id)
+    """Show the try-outs of an own style; asked by htmx, as a piece of its page."""
+    style = style_views.detail(db.session(), storage(), style_id=style_id, viewer=viewer())
     if not viewer().may_manage(style["artist"]["id"]):
         raise StyleNotFound(id=style_id)
-    return render_template("styles/try_outs.html", style=style)
+    template = "styles/try_outs.html" if is_fragment() else "styles/tried.html"
+    return render_template(template, style=style)
 
 
 @blueprint.post("/styles/<id:style_id>/try-outs")
@@ -321,7 +322,9 @@ def _is_following(artist_id: int) -> bool:
 
 
 def _style(style_id: int) -> dict[str, Any]:
-    found = style_views.detail(db.session(), storage(), style_id=style_id, viewer=viewer())
+    found = style_views.detail(
+        db.session(), storage(), style_id=style_id, viewer=viewer(), with_decided=False
+    )
     return learned.told(found)
 
 

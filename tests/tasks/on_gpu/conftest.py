@@ -8,6 +8,7 @@ import torch
 from sqlalchemy import select, update
 
 from gpu.base_models import registry
+from gpu.evaluation import edges, meter
 from gpu.training import recipe
 from tasks import worker_api
 from tasks.work import rendering, training
@@ -41,6 +42,8 @@ def tiny(tiny_folder, monkeypatch) -> Iterator[str]:
         lora_rank=2,
     )
     monkeypatch.setitem(registry.REGISTRY, TINY, spec)
+    monkeypatch.setattr(meter, "_SIDE", 64)  # what is measured of such pictures says nothing
+    monkeypatch.setattr(edges, "_SIDE", 64)
     monkeypatch.setenv("BASE_MODEL", TINY)
     kept = (
         worker_api.worker_settings,

@@ -125,8 +125,11 @@ def test_a_style_on_sale_still_shows_its_artist_the_try_outs(
     making.finish(session, storage, made)
     making.put_on_sale(session, style)
     session.commit()
-    assert f"/g/{made.id}" in Page(owner.get(f"/styles/{style.id}")).links()
-    assert f"/g/{made.id}" not in Page(buyer_client.get(f"/styles/{style.id}")).links()
+    tried = f"/styles/{style.id}/try-outs"
+    assert tried in Page(owner.get(f"/styles/{style.id}")).links()
+    assert f"/g/{made.id}" in Page(owner.get(tried)).links()
+    assert buyer_client.get(tried).status_code == 404
+    assert tried not in Page(buyer_client.get(f"/styles/{style.id}")).links()
 
 
 def test_the_studio_says_what_to_do(owner, style):

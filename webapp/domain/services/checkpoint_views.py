@@ -15,9 +15,15 @@ from webapp.domain.viewing import signed_url
 TRY_OUTS_SHOWN = 24  # of all trainings of a style
 
 
-def decision(session: Session, storage: Storage, style: AnyRow) -> dict[str, Any]:
-    """Return what an artist chooses from, and what was chosen; empty before a first training."""
-    if style.training_status not in {TrainingStatus.TRAINED, TrainingStatus.COMPLETED}:
+def decision(
+    session: Session, storage: Storage, style: AnyRow, *, with_decided: bool
+) -> dict[str, Any]:
+    """Return what an artist chooses from; and `with_decided`, what was chosen of a style on sale.
+
+    Empty otherwise.
+    """
+    is_decided = style.training_status == TrainingStatus.COMPLETED
+    if style.training_status != TrainingStatus.TRAINED and not (is_decided and with_decided):
         return {"checkpoints": [], "checkpoint": None, "try_outs": [], "try_outs_left": 0}
     found = checkpoints.of_style(session, style.id)
     is_open = bool(found) and style.training_status == TrainingStatus.TRAINED

@@ -260,13 +260,20 @@ def try_outs(
     session: Session, storage: Storage, *, style_id: int, limit: int
 ) -> list[dict[str, Any]]:
     """List the newest try-outs of a style for its artist, each with its checkpoint's step."""
-    rows = session.execute(
-        _with_all(None)
-        .add_columns(Checkpoint.step)
+    # Apart, or PostgreSQL walks over all images from the newest on until it has found enough.
+    tried = (
+        select(Generation.id, Checkpoint.step)
         .join(Checkpoint, Checkpoint.id == Generation.checkpoint_id)
         .join(TrainingRun, TrainingRun.id == Checkpoint.training_run_id)
         .where(TrainingRun.style_id == style_id)
-        .order_by(Generation.id.desc())
+        .cte("tried")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    rows = session.execute(
+        _with_all(None)
+        .add_columns(tried.c.step)
+        .join(tried, tried.c.id == Generation.id)
+        .order_by(tried.c.id.desc())
         .limit(limit)
     )
     return [

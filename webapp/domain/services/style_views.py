@@ -106,14 +106,24 @@ class StyleFilter:
     training_status: str = TrainingStatus.COMPLETED
 
 
-def detail(session: Session, storage: Storage, *, style_id: int, viewer: Viewer) -> dict[str, Any]:
-    """Return one style as this viewer may see it; raises StyleNotFound."""
+def detail(
+    session: Session,
+    storage: Storage,
+    *,
+    style_id: int,
+    viewer: Viewer,
+    with_decided: bool = True,
+) -> dict[str, Any]:
+    """Return one style as this viewer may see it; raises StyleNotFound.
+
+    Without what its artist has decided by already, a style on sale takes fewer statements.
+    """
     row = _row(session, style_id)
     if row is None or not offers.may_see(viewer, row):
         raise StyleNotFound(id=style_id)
     view = _public_view(session, storage, row)
     if viewer.may_manage(row.artist_id):
-        view |= _owner_part(session, storage, row)
+        view |= _owner_part(session, storage, row, with_decided=with_decided)
     return view
 
 
@@ -352,7 +362,9 @@ def _failure(row: AnyRow) -> dict[str, Any] | None:
     }
 
 
-def _owner_part(session: Session, storage: Storage, row: AnyRow) -> dict[str, Any]:
+def _owner_part(
+    session: Session, storage: Storage, row: AnyRow, *, with_decided: bool = True
+) -> dict[str, Any]:
     works = session.execute(
         select(*Artwork.__table__.columns)
         .where(Artwork.style_id == row.id, Artwork.is_removed.is_(False))
@@ -369,7 +381,7 @@ def _owner_part(session: Session, storage: Storage, row: AnyRow) -> dict[str, An
         "attempt": row.attempt or 1,
         "failure": _failure(row),
         "publish": row.publish,
-        **checkpoint_views.decision(session, storage, row),
+        **checkpoint_views.decision(session, storage, row, with_decided=with_decided),
     }
 
 

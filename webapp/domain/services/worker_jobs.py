@@ -116,6 +116,7 @@ def _train_job(
         "trigger": style.trigger,
         "seed": run.seed,
         "sample_count": checkpoints.SAMPLES,
+        "kept_checkpoints": checkpoints.KEPT,
         "slice_seconds": settings().training_slice_seconds,
         "least_works": MIN_IMAGES,
         "works": [{"name": NAME.format(work.idx), "tags": work.tags} for work in works],

@@ -5,7 +5,6 @@ from sqlalchemy import func, select, text
 
 from tests import making
 from tests.database import at_once
-from tests.statements import plan_of
 from webapp.domain import jobs, pipelines
 from webapp.domain.errors import (
     AlreadyCanceled,
@@ -29,8 +28,7 @@ from webapp.domain.models.ledger import Transfer
 from webapp.domain.models.license import Certificate
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Style, Tag
-from webapp.domain.services import duplicates, generations, ledger
-from webapp.domain.services.duplicates import Picture
+from webapp.domain.services import generations, ledger
 
 IMAGE = {
     "image_key": "images/1.png",
@@ -445,17 +443,6 @@ def test_identical_orders_in_the_same_moment_are_one_order(committed):
         [image] = session.scalars(select(Generation))
         assert sorted(map(str, outcomes)) == sorted(["bought", *[str(image.id)] * 4])
         assert ledger.balances(session, buyer.id) == ledger.Balances(90, 10, 0)
-
-
-def test_what_a_buyer_owns_is_found_in_an_index(session, buyer, style):
-    picture = Picture(["boat", "sea"], [], AspectRatio.SQUARE, 1.0)
-    plan = plan_of(
-        session,
-        lambda: duplicates.owned(
-            session, user_id=buyer.id, style=style, picture=picture, seeds=[7, 8]
-        ),
-    )
-    assert "ix_generations_same" in plan
 
 
 def test_orders_without_a_seed_get_different_pictures_every_time(session, style):

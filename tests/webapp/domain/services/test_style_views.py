@@ -139,7 +139,7 @@ def test_the_stamp_changes_whenever_the_detail_does(session, storage):
     assert style_views.stamp(session, run.style_id) != after
 
 
-def test_a_list_takes_one_statement_and_a_detail_at_most_three(session, storage):
+def test_a_list_takes_one_statement_and_a_detail_at_most_five(session, storage):
     styles = [making.style(session, storage) for _ in range(5)]
     viewer = Viewer(user_id=styles[0].artist_id)
     with statements(session) as seen:
@@ -148,6 +148,13 @@ def test_a_list_takes_one_statement_and_a_detail_at_most_three(session, storage)
     with statements(session) as seen:
         style_views.own(session, storage, artist_id=styles[0].artist_id, page=PageRequest())
     assert len(seen) == 1
-    with statements(session) as seen:
-        style_views.detail(session, storage, style_id=styles[0].id, viewer=viewer)
-    assert len(seen) <= 3
+    for with_decided, most in ((False, 3), (True, 5)):
+        with statements(session) as seen:
+            style_views.detail(
+                session,
+                storage,
+                style_id=styles[0].id,
+                viewer=viewer,
+                with_decided=with_decided,
+            )
+        assert len(seen) <= most

@@ -10,7 +10,6 @@ DEVICE ?=
 ARGUMENTS ?=
 PROCESSES ?= $(shell nproc)
 REFINER_MINUTES ?= 30
-DEVICE ?= cpu
 START_FROM ?=
 PRETRAINING = --out $(BASE_MODEL_RUN) --minutes $(MINUTES) --learning-rate 2e-3 --resume $(if $(START_FROM),--start-from $(START_FROM))
 LIGHTHOUSE := 13.5.0

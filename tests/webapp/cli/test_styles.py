@@ -1,8 +1,12 @@
 import pytest
 
-from tests import images
+from tests import images, making
 from tests.tiny_model import write_tiny_model
 from webapp.app import create_app
+from webapp.cli import styles as commands
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.style import Style
+from webapp.domain.services import checkpoints
 
 
 @pytest.fixture
@@ -47,3 +51,46 @@ def test_a_base_model_that_is_not_there_is_said(environment, pictures, tmp_path)
     answer = evaluate(pictures, "--out", tmp_path / "out", "--base-model", tmp_path / "nothing")
     assert answer.exit_code == 1
     assert "MODEL_MISSING" in answer.output
+
+
+def run(*arguments):
+    return create_app().test_cli_runner().invoke(args=["style", *map(str, arguments)])
+
+
+@pytest.fixture
+def trained(committed, storage):
+    with committed.begin() as session:
+        return making.trained(session, storage).id
+
+
+def test_the_checkpoints_of_a_trained_style_are_shown(trained):
+    answer = run("show", trained)
+    assert answer.exit_code == 0, answer.output
+    assert "trained" in answer.output
+    for step in (50, 100, 150):
+        assert str(step) in answer.output
+
+
+def test_a_trained_style_is_put_on_sale_once_with_the_chosen_checkpoint(trained, committed):
+    answer = run("publish", trained, "--checkpoint", 100, "--cover", 1)
+    assert answer.exit_code == 0, answer.output
+    with committed() as session:
+        sold = session.get_one(Style, trained)
+        assert sold.training_status == "completed"
+        hundred = next(each for each in checkpoints.of_style(session, trained) if each.step == 100)
+        assert sold.adapter_sha256 == hundred.adapter_sha256
+        assert sold.sample_keys[0] == hundred.sample_keys[1]
+    again = run("publish", trained)
+    assert (again.exit_code, "INVALID_TRANSITION" in again.output) == (1, True)
+
+
+def test_a_try_out_is_drawn_as_often_as_is_allowed(trained, committed, monkeypatch):
+    monkeypatch.setattr(commands, "watch", lambda _look: [])  # nobody renders here
+    for _ in range(2):
+        assert run("try", trained, "--tags", "boat, sea", "--count", 4).exit_code == 0
+    more = run("try", trained, "--tags", "boat")
+    assert (more.exit_code, "TRY_OUTS_USED_UP" in more.output) == (1, True)
+    with committed() as session:
+        drawn = session.query(Generation).all()
+        assert [each.price_tokens for each in drawn] == [0] * 8
+        assert making.violations(session) == []

@@ -107,11 +107,6 @@ def _check_pixels(header: Container, most: int) -> None:
         raise PictureRefused(RefusalCode.TOO_MANY_PIXELS, f"has more than {most} pixels")
 
 
-def _check_pixels(header: Container, most: int) -> None:
-    if header.width * header.height > most:
-        raise PictureRefused(RefusalCode.TOO_MANY_PIXELS, f"has more than {most} pixels")
-
-
 def _container(data: bytes, name: str, *, whole: bool) -> Container:
     if name in CONTAINERS:
         return read_container(io.BytesIO(data), name, whole=whole)

@@ -274,5 +274,6 @@ def _verdict(name: str, error: httpx.HTTPError) -> Exception:
 
 
 def _is_gone(error: httpx.HTTPError) -> bool:
-    is_answer = isinstance(error, httpx.HTTPStatusError)
-    return is_answer and error.response.status_code == httpx.codes.NOT_FOUND
+    if not isinstance(error, httpx.HTTPStatusError):
+        return False
+    return error.response.status_code == httpx.codes.NOT_FOUND

@@ -21,7 +21,7 @@ from PIL import Image, ImageChops
 from gpu.base_models.patch_codec import PatchCodec
 from gpu.pretrain.captions import caption
 from gpu.pretrain.fit_codec import to_tensor
-from gpu.pretrain.scenes import DATA_VERSION, Scene, draw_scene
+from gpu.pretrain.scenes import VERSIONS, Scene, draw_scene
 from gpu.pretrain.styles import PRETRAINING, restyle
 from gpu.pretrain.vocabulary import END, MAX_TOKENS, PAD, SPARE_SLOTS, START, TOKENS
 
@@ -34,7 +34,7 @@ _CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Drawing:
-    """What a store holds: `count` scenes of (width, height) from a seed on.
+    """What a store holds: `count` scenes of (width, height) from a seed on, of one version.
 
     A share of them is redrawn in a pretraining style, whose word then stands among the tags: a base
     that has seen one palette only takes colours for part of what things are.
@@ -44,12 +44,13 @@ class Drawing:
     count: int
     seed: int
     restyled_share: float
+    version: str = "scenes-3"
 
     @property
     def name(self) -> str:
         """A name for its files."""
         width, height = self.size
-        return f"{DATA_VERSION}-{width}x{height}-{self.count}-{self.seed}-{self.restyled_share:g}"
+        return f"{self.version}-{width}x{height}-{self.count}-{self.seed}-{self.restyled_share:g}"
 
     @property
     def chunks(self) -> int:
@@ -118,7 +119,8 @@ class LatentStore:
     @torch.inference_mode()
     def _scene(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         seed = self.drawing.scene_seed(index)
-        scene = draw_scene(seed, self.drawing.size, with_masks=True)
+        chance = VERSIONS[self.drawing.version]
+        scene = draw_scene(seed, self.drawing.size, with_masks=True, chance=chance)
         image, words = _maybe_restyle(scene.image, seed, self.drawing.restyled_share)
         latents = self.codec.encode(to_tensor(image)).latents[0]
         random = np.random.default_rng([seed, 61_001])

@@ -93,6 +93,7 @@ class Settings:
     checkpoint_minutes: float = 5.0
     autocast: bool = True
     with_samples: bool = True
+    version: str = "scenes-3"  # of the scenes
     cache: Path | None = None  # where scenes are kept; `None`: in the run's folder
     drawing_processes: int = 0  # 0: all scenes are drawn before training begins
     first_share: float = 1.0  # training begins with so much of the scenes

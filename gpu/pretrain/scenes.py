@@ -17,7 +17,6 @@ from gpu.pretrain.canvas import Box, Brush, Canvas, Rgb
 from gpu.pretrain.things import COLOURS, DRAW, OWN_COLOUR, PALETTE
 from gpu.pretrain.vocabulary import Colour, Count, Place, Position, Size, Thing, Time
 
-DATA_VERSION = "scenes-3"
 FRAME_SIZES: tuple[tuple[int, int], ...] = ((512, 512), (512, 1024), (1024, 1024))
 
 _T = TypeVar("_T")
@@ -42,6 +41,7 @@ SCENES_3 = Chance(
     sideways=0.05, sideways_when_placed=0.02, vertical=0.025, growth=0.08, horizon=0.03,
     tint=12, backdrop=10, more_extras=0.25, mirrored=0.5,
 )  # fmt: skip
+VERSIONS: dict[str, Chance] = {"scenes-2": SCENES_2, "scenes-3": SCENES_3}
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ from gpu.pretrain.recipe import (
     shares_of_times,
 )
 from gpu.pretrain.sample import draw_sheet, load_codec, load_networks
+from gpu.pretrain.scenes import VERSIONS
 
 
 def draw_times(
@@ -183,7 +184,13 @@ class Trainer:
         settings = self.settings
         feeds = {feed.size: feed for stage in settings.stages for feed in stage.feeds}
         drawings = [
-            Drawing(size, feed.scenes, settings.seed * 1000, settings.restyled_share)
+            Drawing(
+                size,
+                feed.scenes,
+                settings.seed * 1000,
+                settings.restyled_share,
+                settings.version,
+            )
             for size, feed in feeds.items()
         ]
         cache = settings.cache or settings.out / "cache"
@@ -312,6 +319,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--widths", type=int, nargs="+", default=Shape.widths)
     parser.add_argument("--batch-factor", type=int, default=1, help="for a GPU: 16")
+    parser.add_argument(
+        "--version", choices=tuple(VERSIONS), default=Settings.version,
+        help="scenes-2 vary less: fewer pictures are needed to learn them",
+    )  # fmt: skip
     parser.add_argument("--cache", type=Path, help="where scenes are kept, for several runs")
     parser.add_argument("--drawing-processes", type=int, default=1)
     parser.add_argument("--scenes-factor", type=float, default=1.0, help="more or fewer scenes")
@@ -338,6 +349,7 @@ def main() -> None:
         learning_rate=arguments.learning_rate,
         shape=Shape(widths=tuple(arguments.widths)),
         stages=scaled(defaults.stages, arguments.batch_factor, arguments.scenes_factor),
+        version=arguments.version,
         cache=arguments.cache,
         drawing_processes=arguments.drawing_processes,
         first_share=arguments.first_share,

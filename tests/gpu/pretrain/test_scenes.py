@@ -1,9 +1,12 @@
 """The scene generator: the same seed draws the same pixels, and masks hold what was drawn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from PIL import ImageOps
 
-from gpu.pretrain.scenes import FRAME_SIZES, Plan, draw_scene
+from gpu.pretrain.scenes import FRAME_SIZES, VERSIONS, Plan, draw_scene
 from gpu.pretrain.vocabulary import Colour, Count, Place, Position, Size, Thing, Time
 
 
@@ -96,3 +99,33 @@ def test_every_thing_can_stand_in_every_place():
             colour = Colour.PINK
             scene = draw_scene(1, (32, 32), plan=Plan(thing, place, Time.NIGHT, colour))
             assert scene.image.getextrema() != ((0, 0), (0, 0), (0, 0))
+
+
+def test_scenes_of_the_third_version_vary_more_than_those_of_the_second():
+    plan = Plan(Thing.HOUSE, Place.MEADOW, Time.DAY, Colour.RED)
+
+    def spread(chance):
+        pictures = [
+            np.asarray(draw_scene(seed, (128, 128), plan=plan, chance=chance).image, float)
+            for seed in range(24)
+        ]
+        return float(np.std(pictures, axis=0).mean())
+
+    assert spread(VERSIONS["scenes-3"]) > 1.5 * spread(VERSIONS["scenes-2"])
+
+
+def test_half_of_the_scenes_without_a_position_are_mirrored():
+    plan = Plan(Thing.TRAIN, Place.PLAIN, colour=Colour.RED)
+    chance = VERSIONS["scenes-3"]
+
+    def is_mirrored(seed, plan):
+        drawn = draw_scene(seed, (64, 64), plan=plan, chance=chance).image
+        straight = draw_scene(seed, (64, 64), plan=plan, chance=replace(chance, mirrored=0.0)).image
+        if drawn.tobytes() == straight.tobytes():
+            return False
+        assert drawn.tobytes() == ImageOps.mirror(straight).tobytes()
+        return True
+
+    assert 12 < sum(is_mirrored(seed, plan) for seed in range(48)) < 36
+    placed = replace(plan, position=Position.LEFT)
+    assert not any(is_mirrored(seed, placed) for seed in range(12))

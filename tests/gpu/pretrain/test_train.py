@@ -56,10 +56,10 @@ def test_a_resumed_run_ends_with_the_same_weights(settings):
 
 
 def test_training_lowers_the_loss(settings):
-    trainer = Trainer(replace(settings, steps=30, learning_rate=5e-3), CPU)
+    trainer = Trainer(replace(settings, steps=80, learning_rate=5e-3), CPU)
     trainer.run()
 
-    assert sum(trainer.losses[-5:]) < sum(trainer.losses[:5])
+    assert sum(trainer.losses[-20:]) < 0.9 * sum(trainer.losses[:20])
 
 
 def test_a_checkpoint_is_a_model_that_draws(settings):

@@ -271,7 +271,8 @@ class Training:
         from gpu.errors import LowQualityData
         from gpu.evaluation.gain import measure_gain
 
-        works = [self._paths[work.name] for work in self._wish.works]
+        unusable = {work.name for work in self._unusable}
+        works = [self._paths[work.name] for work in self._wish.works if work.name not in unusable]
         stride = max(1, len(works) // WORKS_MEASURED)
         try:
             measured = measure_gain(

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from webapp.api import bodies, envelope
+from webapp.api import bodies, envelope, learned
 from webapp.api.access import admin, in_steps, user
 from webapp.api.operations import operation
 from webapp.domain.errors import (
@@ -132,7 +132,8 @@ def change_style(style_id: int, body: FlagChange) -> Response:
     moderation.change_style(
         db.session(), admin=user(), style_id=style_id, changes=body.changes(), reason=body.reason
     )
-    return envelope.success(style_views.moderated(db.session(), storage(), style_id=style_id))
+    found = style_views.moderated(db.session(), storage(), style_id=style_id)
+    return envelope.success(learned.told(found))
 
 
 @blueprint.get("/generations")

@@ -27,6 +27,7 @@ from webapp.domain.errors import (
     StyleLimitReached,
     StyleNotFound,
     StyleNotReady,
+    StyleOutdated,
     TagNotAllowed,
     TooManyImages,
     TrainingInProgress,
@@ -279,7 +280,8 @@ def retrain(style_id: int, form: RetrainForm | None, body: RetrainBody | None) -
 @blueprint.post("/styles/<id:style_id>/publish")
 @signed_in
 @operation(
-    gives=OwnStyleView, errors=(Forbidden, InvalidTransition, StyleLimitReached, StyleNotFound)
+    gives=OwnStyleView,
+    errors=(Forbidden, InvalidTransition, StyleLimitReached, StyleNotFound, StyleOutdated),
 )
 def publish(style_id: int, body: Publication) -> Response:
     """Put a trained style on sale, as one of its checkpoints, with a sample as its cover."""
@@ -299,6 +301,7 @@ def publish(style_id: int, body: Publication) -> Response:
         Forbidden,
         StyleNotFound,
         StyleNotReady,
+        StyleOutdated,
         TryOutsUsedUp,
         InvalidTagLanguage,
         TagNotAllowed,

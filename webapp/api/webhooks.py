@@ -172,9 +172,10 @@ def inference_failed(body: schemas.RenderFailure) -> Response:
 
 def take_render_failure(failure: schemas.RenderFailure) -> Response:
     """Record a rendering attempt that failed, whichever way the report came."""
-    if failure.error_code == base_models.CAUSE:
+    told = _failed(JobKind.GENERATION, failure.generation_id, failure)
+    if told.applied and failure.error_code == base_models.CAUSE:
         base_models.record_outdated(db.session(), storage(), failure.generation_id)
-    return _answer(_failed(JobKind.GENERATION, failure.generation_id, failure))
+    return _answer(told)
 
 
 def _failed(

@@ -31,7 +31,12 @@ FILE = Path(__file__).parent / "world_fixture" / "world.tar.xz"  # by `make worl
 MOST_BYTES = 10_000_000
 LEFT_OUT = frozenset({"sign_ins", "idempotency_keys", "heartbeats"})
 # What only a running training or step needs; its objects are many times larger than all others.
+# A style on sale is that of one checkpoint for good: the files of its others are not needed.
+SOLD = "adapter_sha256 IN (SELECT styles.adapter_sha256 FROM styles)"
 REPLACED = {
+    ("checkpoints", "adapter_key"): f"CASE WHEN {SOLD} THEN adapter_key END",
+    ("checkpoints", "sample_keys"): f"CASE WHEN {SOLD} THEN sample_keys ELSE '[]'::jsonb END",
+    ("checkpoints", "thumbnail_keys"): f"CASE WHEN {SOLD} THEN thumbnail_keys ELSE '[]'::jsonb END",
     ("jobs", "handover"): "'{}'::jsonb",
     ("training_runs", "checkpoint_key"): "NULL",
     ("training_runs", "sample_keys"): "'[]'::jsonb",

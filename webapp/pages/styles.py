@@ -17,6 +17,7 @@ from webapp.domain.errors import (
     StyleLimitReached,
     StyleNotFound,
     StyleNotReady,
+    StyleOutdated,
     Unauthorized,
     ValidationFailed,
 )
@@ -171,7 +172,7 @@ def publish(style_id: int) -> AnyResponse | tuple[str, int]:
         return _page(style_id, problem=ValidationFailed()), ValidationFailed.status
     except InvalidTransition:
         db.session.rollback()  # on sale already, or not trained yet: its page says which
-    except (StyleLimitReached, ValidationFailed) as error:
+    except (StyleLimitReached, StyleOutdated, ValidationFailed) as error:
         db.session.rollback()
         return _page(style_id, problem=error), error.status
     return redirect(url_for("pages.styles.show", style_id=style_id), 303)

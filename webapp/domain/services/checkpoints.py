@@ -128,6 +128,7 @@ def forget_earlier(session: Session, run: TrainingRun) -> None:
         .where(Checkpoint.training_run_id.in_(earlier))
         .values(adapter_key=None, sample_keys=[], thumbnail_keys=[])
     )
+    session.execute(update(TrainingRun).where(TrainingRun.id.in_(earlier)).values(adapter_key=None))
 
 
 def delete_of_styles(session: Session, style_ids: Sequence[int]) -> None:

@@ -47,6 +47,7 @@ def owned(
             Generation.adapter_sha256 == style.adapter_sha256,
             Generation.status.not_in(NOT_DELIVERED),
             Generation.deleted_at.is_(None),
+            ~Generation.is_try_out,  # free and never public: not what an artist may buy
         )
     ).all()
     return {row.seed: row.id for row in sorted(found, key=lambda row: row.id, reverse=True)}

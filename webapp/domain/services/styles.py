@@ -141,9 +141,9 @@ def retrain(
     """Train a style again that failed, is not on sale yet or is outdated.
 
     Images may be taken out or added; with `accept_similar` those that are nearly the same as others
-    are used too. What is to happen then stays as it was said, unless `publish` says otherwise. What
-    a trained style had learned before stays until it has learned something new. Raises
-    GenerationStillProcessing while a try-out is being drawn with that.
+    are used too, as they are from then on. What is to happen then stays as it was said, unless
+    `publish` says otherwise. What a trained style had learned before stays until it has learned
+    something new. Raises GenerationStillProcessing while a try-out is being drawn with that.
     """
     offers.lock_slot(session, artist_id)
     style = offers.own_style(session, _viewer(session, artist_id), style_id)
@@ -152,6 +152,8 @@ def retrain(
     if not _is_retrainable(session, style):
         raise _wrong_state(style, "retrain", RETRAINABLE)
     try_outs.refuse_unfinished(session, style_id)
+    before = training.latest_run(session, style_id)
+    accept_similar = accept_similar or (before is not None and before.accepts_similar)
     offers.refuse_second_active(session, artist_id, except_id=style_id)
     artworks.remove(session, style_id, remove_artwork_ids, accept_similar=accept_similar)
     kept = artworks.present(session, style_id)

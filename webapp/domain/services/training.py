@@ -225,6 +225,7 @@ def publish(
     session.flush()
     checkpoints.forget_earlier(session, run)
     style = session.get_one(Style, run.style_id, with_for_update=True, populate_existing=True)
+    style.base_model_sha256 = lease.handover.get("base_model_sha256", style.base_model_sha256)
     if style.publish == PublishWhen.WHEN_TRAINED:
         offers.put_on_sale(session, style, last, cover=0)
         _tell(session, style, run, NotificationType.STYLE_TRAINING_COMPLETE)

@@ -258,7 +258,6 @@ def complete_training(
     if adapter is None or not samples:
         return _training_rejected(session, lease)
     run.metric = result["training_metric"]
-    session.get_one(Style, run.style_id).base_model_sha256 = result.get("base_model_sha256")
     session.flush()
     reported = checkpoints.kept(session, run_id)
     if not reported or reported[-1].adapter_sha256 != result["adapter_sha256"]:
@@ -274,7 +273,8 @@ def complete_training(
                 held_out_loss=run.metric.get("held_out_loss"),
             ),
         )
-    jobs.hand_on(session, lease)
+    # Recorded when it is published: until then the style is what it learned before.
+    jobs.hand_on(session, lease, base_model_sha256=result.get("base_model_sha256"))
     return WorkerAnswer(applied=True, status=_status(session, JobKind.TRAINING, run_id))
 
 

@@ -32,5 +32,5 @@ export function follow(events, read, onChange) {
 }
 
 export function isFinal(data) {
-  return ["completed", "failed", "canceled"].includes(data.status ?? data.training_status);
+  return ["trained", "completed", "failed", "canceled"].includes(data.status ?? data.training_status);
 }

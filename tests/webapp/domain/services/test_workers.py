@@ -19,7 +19,7 @@ from webapp.domain.models.generation import AspectRatio, GenerationStatus
 from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.style import Artwork, Style
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import checkpoints, ledger, styles, workers
+from webapp.domain.services import checkpoints, ledger, styles, training, workers
 
 NOW = func.clock_timestamp()
 GENERATION, TRAINING = JobKind.GENERATION, JobKind.TRAINING
@@ -636,6 +636,11 @@ def test_a_time_left_that_is_no_longer_known_is_no_longer_shown(session, run, tr
 
 def test_the_weights_of_a_trained_style_are_recorded(session, run, trainer):
     assert trainer.complete(base_model_sha256="c" * 64).applied
+    # until it is published, the style is what it learned before
+    assert session.get(Style, run.style_id).base_model_sha256 is None
+    lease = jobs.claim(session, making.job_of(session, run).id, TaskName.PUBLISH_STYLE, 60)
+    found = training.publication(session, lease)
+    assert training.publish(session, found, making.signed(found))
     assert session.get(Style, run.style_id).base_model_sha256 == "c" * 64
 
 

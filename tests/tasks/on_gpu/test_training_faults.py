@@ -213,7 +213,9 @@ def spoil(committed, storage) -> None:
     with committed() as session:
         gone, white = session.scalars(select(Artwork.clean_key).order_by(Artwork.id).limit(2))
     storage.delete(gone)
-    storage.put(white, images.encoded(Image.new("RGB", (512, 512), "white")), content_type="x")
+    storage.put(
+        white, images.encoded(Image.new("RGB", (512, 512), "white")), content_type="image/png"
+    )
 
 
 def test_with_fewer_than_ten_works_left_the_training_ends_and_they_are_named(

@@ -623,10 +623,10 @@ def test_a_training_that_fails_for_its_works_names_them(session, storage):
     assert state_of_works(session, run) == ELEVEN_OF_TWELVE
 
 
-def test_a_time_left_that_is_no_longer_known_is_no_longer_shown(session, run, trainer):
+def test_a_time_left_that_is_no_longer_known_is_no_longer_shown(session, storage, run, trainer):
     told = {"current_epoch": 1, "progress_percent": 30, "estimated_seconds": 90}
     held = {"attempt": None, "fence": trainer.job["fence"]}
-    workers.progress(session, TRAINING, run.id, told, **held)
+    workers.progress(session, storage, TRAINING, run.id, told, **held)
     session.refresh(run)
     assert run.progress["estimated_seconds"] == 90
     trainer.progress(31)

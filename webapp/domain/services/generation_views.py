@@ -50,22 +50,11 @@ COLUMNS = (
     ledger.is_reversed().label("is_reversed"),
 )
 FEED_COLUMNS = (
-    Generation.id,
-    Generation.preview_key,
-    Generation.thumbnail_key,
-    Generation.width,
-    Generation.height,
-    Generation.description,
-    Generation.prompt_tags,
-    Generation.like_count,
-    Generation.comment_count,
-    Generation.created_at,
-    Generation.user_id,
-    User.username,
-    User.profile_image_key,
-    Generation.style_id,
-    *STYLE_COLUMNS,
-)
+    Generation.id, Generation.preview_key, Generation.thumbnail_key, Generation.width,
+    Generation.height, Generation.description, Generation.prompt_tags, Generation.like_count,
+    Generation.comment_count, Generation.created_at, Generation.user_id, User.username,
+    User.profile_image_key, Generation.style_id, *STYLE_COLUMNS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -64,33 +64,16 @@ _RUN = (
     TrainingRun.failure_message,
 )
 _CARD = (
-    Style.id,
-    Style.artist_id,
-    Style.name,
-    Style.description,
-    Style.thumbnail_key,
-    Style.training_status,
-    Style.price_tokens,
-    Style.license_type,
-    Style.usage_count,
-    Style.tags,
+    Style.id, Style.artist_id, Style.name, Style.description, Style.thumbnail_key,
+    Style.training_status, Style.price_tokens, Style.license_type, Style.usage_count, Style.tags,
     Style.created_at,
-)
+)  # fmt: skip
 _DETAIL = (
-    *_CARD,
-    Style.valid_from,
-    Style.valid_to,
-    Style.is_active,
-    Style.is_flagged,
-    Style.sample_keys,
-    Style.adapter_sha256,
-    Style.publish,
-    Style.updated_at,
-    Style.rights_statement,
-    Style.rights_version,
-    Style.rights_agreed_at,
+    *_CARD, Style.valid_from, Style.valid_to, Style.is_active, Style.is_flagged,
+    Style.sample_keys, Style.adapter_sha256, Style.publish, Style.updated_at,
+    Style.rights_statement, Style.rights_version, Style.rights_agreed_at,
     base_models.is_outdated().label("is_outdated"),
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,8 @@ def test_every_kind_of_news_leads_to_what_it_is_about(
         tell(session, buyer, kind, about=image.id, target_type="generation", **actor)
     tell(session, buyer, about=image.style_id)
     tell(session, buyer, NotificationType.STYLE_TRAINING_FAILED, about=image.style_id)
+    for kind in (NotificationType.STYLE_TRAINED, NotificationType.STYLE_OUTDATED):
+        tell(session, buyer, kind, about=image.style_id)
     tell(session, buyer, NotificationType.PAYMENT_COMPLETE, about=3, target_type="purchase")
     for kind in (NotificationType.SET_JOB_COMPLETE, NotificationType.SET_JOB_FAILED):
         tell(session, buyer, kind, about=9, target_type="set_job")

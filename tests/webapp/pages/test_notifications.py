@@ -134,7 +134,7 @@ def test_every_kind_of_news_leads_to_what_it_is_about(
     links = Page(buyer_client.get("/notifications")).links()
     assert links.count(f"/g/{image.id}") == 3
     assert links.count(f"/g/{image.id}#comment-{comment_id}") == 1
-    assert links.count(f"/styles/{image.style_id}") == 2
+    assert links.count(f"/styles/{image.style_id}") == 4
     assert links.count("/sets/9") == 2
     assert links.count(f"/users/{buyer.id}") == 1
     assert "/wallet" in links

@@ -14,24 +14,18 @@ from webapp.schemas.fields import (
     PageQuery,
     Percent,
     PlainText,
-    Tag,
     Time,
     Url,
     Word,
 )
+from webapp.schemas.prompts import Prompt
 from webapp.schemas.styles import TagList
 
 
-class PreviewRequest(Body):
+class PreviewRequest(Prompt):
     """POST /generations/preview: what decides the pictures of an order."""
 
     style_id: Id
-    prompt_tags: list[Tag] = Field(min_length=1, max_length=200, examples=[["harbor", "boat"]])
-    negative_tags: list[Tag] = Field(default=[], max_length=200)
-    aspect_ratio: AspectRatio = AspectRatio.SQUARE
-    seed: int | None = Field(None, ge=0, le=4_294_967_295)
-    style_strength: float = Field(1.0, ge=0, le=1.5, allow_inf_nan=False)
-    count: int = Field(1, ge=1, le=4)
 
 
 class GenerationRequest(PreviewRequest):

@@ -7,18 +7,17 @@ from pydantic import Field
 from webapp.domain.models.generation import AspectRatio, GenerationStatus
 from webapp.schemas.fields import (
     Answer,
-    Body,
     Count,
     Id,
     Percent,
-    Tag,
     Time,
     Url,
     Word,
 )
+from webapp.schemas.prompts import Prompt
 
 
-class TryOutRequest(Body):
+class TryOutRequest(Prompt):
     """POST /styles/:id/try-outs."""
 
     checkpoint: int | None = Field(
@@ -28,12 +27,6 @@ class TryOutRequest(Body):
         description="step of the one to draw with; the last by default",
         examples=[300],
     )
-    prompt_tags: list[Tag] = Field(min_length=1, max_length=200, examples=[["harbor", "boat"]])
-    negative_tags: list[Tag] = Field(default=[], max_length=200)
-    aspect_ratio: AspectRatio = AspectRatio.SQUARE
-    seed: int | None = Field(None, ge=0, le=4_294_967_295)
-    style_strength: float = Field(1.0, ge=0, le=1.5, allow_inf_nan=False)
-    count: int = Field(1, ge=1, le=4)
 
 
 class TryOutProgress(Answer):

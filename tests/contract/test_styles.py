@@ -124,7 +124,7 @@ def test_19_one_active_style_and_a_failed_one_gives_its_place_back(artist, works
     assert retrained["training_status"] == "pending"
 
 
-def test_20_progress_is_the_owners_until_the_style_is_everybodys(artist, works, worker, nobody):
+def test_20_a_style_and_its_progress_are_the_owners_until_it_is_on_sale(artist, works, worker, nobody):
     style = create(artist, named(works)).json()["data"]
     path = f"/styles/{style['id']}"
     job = worker.claim("training", style["id"])
@@ -135,6 +135,8 @@ def test_20_progress_is_the_owners_until_the_style_is_everybodys(artist, works, 
     assert refused(nobody.get(f"/api/v1{path}")) == (404, "STYLE_NOT_FOUND")
     worker.finish_training(job, style["id"])
     assert artist.trained(style["id"])["progress"] is None
+    assert refused(nobody.get(f"/api/v1{path}")) == (404, "STYLE_NOT_FOUND")
+    artist.on_sale(style["id"])
     assert nobody.get(f"/api/v1{path}").status_code == 200
 
 

@@ -30,7 +30,8 @@ def test_photos_become_a_signed_image_with_s3_and_redis(on_s3):
         artist.become_artist("Mina Park")
         style = artist.create_style("Ink Harbor", works(10))
         done = artist.trained(style["id"])
-        assert done["training_status"] == "completed", f"{done['failure']} {on_s3.tails()}"
+        assert done["training_status"] == "trained", f"{done['failure']} {on_s3.tails()}"
+        artist.on_sale(style["id"])
         ordered = buyer.order(style["id"]).json()["data"]["id"]
         assert buyer.final(ordered)["status"] == "completed"
 

@@ -62,7 +62,7 @@ def test_the_base_gains_nothing_and_other_works_gain_everything(exact_base):
     everything = gain_of(exact_base, [picture(seed, sepia=1, lines=0.6) for seed in range(50, 53)])
     assert everything.palette == pytest.approx(1, abs=0.25)
     assert everything.texture == pytest.approx(1, abs=0.25)
-    assert everything.edges == pytest.approx(1, abs=0.2)
+    assert everything.edges == pytest.approx(1, abs=0.3)  # three pictures beside eight
 
 
 def test_half_of_the_way_is_between(exact_base):

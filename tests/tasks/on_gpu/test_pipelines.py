@@ -111,8 +111,10 @@ def test_a_full_batch_does_not_wait(committed, on_sale, monkeypatch):
     monkeypatch.setattr(rendering.time, "sleep", lambda _: pytest.fail("it waited"))
     monkeypatch.setenv("RENDER_BATCH_SIZE", "2")
     worker_settings.cache_clear()
-    assert len(rendering._claim_batch(rendering.worker_api(), ordered[0][1], "tiny")) == 2
-    assert rendering._claim_batch(rendering.worker_api(), ordered[0][1], "tiny") == []
+    sha256 = rendering.renderer_for("tiny").base_model_sha256
+    for claimed in (2, 0):
+        batch = rendering._claim_batch(rendering.worker_api(), ordered[0][1], "tiny", sha256)
+        assert len(batch) == claimed
 
 
 def test_a_bell_heard_late_renders_nothing(committed, on_sale):
@@ -195,7 +197,8 @@ def test_one_bell_trains_all_that_wait_and_a_failure_is_one_artists_own(committe
     with committed() as session:
         first, second, third = (session.get(Job, job_id) for job_id in waiting)
         assert (first.step, third.step) == ("publish_style", "publish_style")
-        assert (second.step, second.failure_cause, second.tries) == ("train_style", "NETWORK", 1)
+        # nine works are too few to learn from, and asking again would not bring the tenth back
+        assert (second.step, second.state) == ("train_style", JobState.FAILED)
         one, other = (checkpoints.kept(session, job.ref)[-1] for job in (first, third))
         assert one.adapter_sha256 != other.adapter_sha256
 
@@ -235,9 +238,8 @@ def test_a_worker_that_falls_over_gives_back_every_training_it_claimed(
         train_style(job_id=waiting[0])
     with committed() as session:
         claimed = [session.get(Job, job_id) for job_id in waiting]
-        # no lease to wait out: two failed for good, the one without its work is tried again
-        expected = [JobState.FAILED, JobState.QUEUED, JobState.FAILED]
-        assert [job.state for job in claimed] == expected
+        # no lease to wait out
+        assert [job.state for job in claimed] == [JobState.FAILED] * 3
 
 
 def test_a_training_cut_into_slices_ends_as_one_that_was_not(

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,9 @@ import transformers
 from transformers import AutoTokenizer, CLIPTextModel, CLIPTextModelWithProjection
 
 from gpu.base_models.identity import components, text_encoders, weights_sha256
+from gpu.base_models.open_words import OpenWords
 from gpu.base_models.patch_codec import PatchCodec
+from gpu.base_models.prompts import compose_prompt
 from gpu.base_models.shortcut_unet import ShortcutUNet
 from gpu.base_models.spec import BaseModelSpec
 from gpu.base_models.text import Conditioning, PromptEncoder, TextTower
@@ -38,6 +41,7 @@ class BaseModel:
     unet: Any
     vae: Any
     scheduler_config: dict[str, Any] = field(repr=False)
+    open_words: OpenWords = field(default_factory=OpenWords, repr=False)
 
     @property
     def vae_factor(self) -> int:
@@ -88,6 +92,15 @@ class BaseModel:
         """Signal share of each training time, fp32 [T] on the CPU."""
         return diffusers.DDPMScheduler.from_config(self.scheduler_config).alphas_cumprod.float()
 
+    def complete(self, prompt: str, seed: int) -> str:
+        """The prompt with what the seed chooses for what it leaves open, if the base has that."""
+        if not self.open_words.choices:
+            return prompt
+        tokenizer = self.text.towers[0].tokenizer
+        return compose_prompt(
+            "", [prompt, *self.open_words.choose(tokenizer.tokenize(prompt), seed)]
+        )
+
     def count_parts(self, *prompts: str) -> int:
         """How many times the text encoder must be asked for the longest of these prompts."""
         return self.text.count_parts(prompts)
@@ -113,6 +126,10 @@ class BaseModel:
             noisy, times, encoder_hidden_states=text.hidden, **more
         ).sample
         return predicted
+
+    def signal_share(self, time: torch.Tensor) -> float:
+        """What clean latents are multiplied by at a diffusion time, before noise is added."""
+        return math.sqrt(float(self.alphas_cumprod()[int(time)]))
 
     def for_another_thread(self) -> "BaseModel":
         """The same weights in components of their own: what one wears, another does not."""
@@ -155,6 +172,7 @@ def read_base_model(
             for component in ("unet", "vae")
         )
         text = _read_text(folder, dtype)
+        open_words = OpenWords.read(folder)
     except (OSError, ValueError, KeyError) as error:
         raise ModelMissing(f"base model {spec.name} cannot be read: {error}") from error
     if dtype == torch.float16 and vae.config.get("force_upcast"):
@@ -172,6 +190,7 @@ def read_base_model(
         unet=unet,
         vae=vae,
         scheduler_config=json.loads((folder / "scheduler" / "scheduler_config.json").read_text()),
+        open_words=open_words,
     )
 
 

@@ -12,6 +12,8 @@ class BaseModelSpec:
     UNet's own configuration; training counts are optimizer steps. Frames whose shorter side
     exceeds the native one are drawn small first, then enlarged and redrawn over the last
     `redraw_share` of the steps. A style asked for at strength 1 is worn at `worn_strength`.
+    Of the noise that a step leaves, `noise_kept` is given to the next one; less than 1 is for a
+    network that predicts clean latents and leaves noise in them, with a scheduler of first order.
     `cpu_threads` compute one operation on a CPU, `None` for one per core.
     """
 
@@ -31,6 +33,7 @@ class BaseModelSpec:
     guidance_rescale: float = 0.0
     redraw_share: float = 0.6
     worn_strength: float = 1.0
+    noise_kept: float = 1.0
     scheduler: str = "UniPCMultistepScheduler"
     training_batch_size: int = 4
     sample_steps: int = 12

@@ -1,9 +1,10 @@
 """Teach the codec's refiner to finish pictures: `python -m gpu.pretrain.fit_refiner --run DIR`.
 
-It reads DIR/vae and DIR/model and writes DIR/vae_refined. The refiner sees what the codec makes of
-clean latents, of noisy ones, and of those that the network itself guesses through noise, and learns
-the true picture: it takes off the grain and the halo that sampling leaves, and gives back edges
-that the linear codec blurs. It never sees a held-out style.
+It reads DIR/vae and DIR/model and writes DIR/vae_refined. The refiner sees what the linear codec
+makes of clean latents, of those that the network guesses through much noise, and of those that it
+draws for a caption, and learns the true picture: of a drawing, the scene that the caption names in
+the middle of what chance may do. So it takes off grain and halos, gives back edges that the codec
+blurs, and makes of a soft mean a picture. It never sees a held-out style.
 """
 
 import argparse
@@ -20,25 +21,24 @@ from gpu.base_models.patch_codec import PatchCodec
 from gpu.pretrain.captions import caption
 from gpu.pretrain.fit_codec import to_tensor
 from gpu.pretrain.model import NOISE, Networks, make_tokenizer, tokenize
-from gpu.pretrain.sample import load_networks
-from gpu.pretrain.scenes import draw_scene
+from gpu.pretrain.sample import draw_latents, load_networks, trailing_times
+from gpu.pretrain.scenes import NO_CHANCE, SCENES_3, draw_scene
 from gpu.pretrain.styles import PRETRAINING, Style, restyle
 
 REFINER_SEED = 500_000_000
-WIDTHS = (32, 48, 64, 96)
+WIDTHS = (64, 96, 128, 192)
 SIDE, CROP = 512, 256
 BATCH = 8
-CLEAN_SHARE, NOISY_SHARE = 0.1, 0.2  # of the rows; the rest are guesses of the network
-LOUDEST_NOISE = 0.7  # standard deviation, in scaled latents
-EARLIEST, LATEST = 60, 350  # diffusion times whose guesses it has to finish
-PLAIN_SHARE = 0.5  # of the pictures; the rest are in pretraining styles
+CLEAN_SHARE, GUESSED_SHARE = 0.15, 0.15  # of the rows; the rest are drawn by the network
+EARLIEST, LATEST = 200, 650  # diffusion times from which the network guesses
+PLAIN_SHARE = 0.3  # of the pictures that are not drawn; the rest are in pretraining styles
 _EDGES = 0.5  # weight of errors in differences between neighbouring pixels
-_LEARNING_RATE = 2.5e-3
+_LEARNING_RATE = 1.5e-3
 
 
 @dataclass(frozen=True)
 class Example:
-    """Pictures uint8 [N, 3, H, W], and latents [N, C, h, w] to make them of."""
+    """Pictures uint8 [N, 3, H, W], and scaled latents [N, C, h, w], theirs or guesses of them."""
 
     pictures: torch.Tensor
     latents: torch.Tensor
@@ -48,31 +48,29 @@ class Example:
 def draw_examples(
     codec: PatchCodec, networks: Networks | None, *, first: int, count: int, side: int = SIDE
 ) -> Example:
-    """Draw `count` pictures and spoil their latents; without networks, by noise alone."""
+    """Draw `count` pictures and their latents; without networks, all latents are the true ones."""
     random = np.random.default_rng([first, 31_337])
+    source = torch.Generator().manual_seed(first)
+    kinds = random.random(count) if networks is not None else np.zeros(count)
+    is_drawn = torch.from_numpy(kinds >= CLEAN_SHARE + GUESSED_SHARE)
+    is_guessed = torch.from_numpy(kinds >= CLEAN_SHARE) & ~is_drawn
     pictures, tags = [], []
-    for index in range(first, first + count):
-        scene = draw_scene(REFINER_SEED + index, (side, side))
+    for index, drawn in enumerate(is_drawn, start=first):
+        scene = draw_scene(
+            REFINER_SEED + index, (side, side), chance=NO_CHANCE if drawn else SCENES_3
+        )
         image = scene.image
-        if random.random() >= PLAIN_SHARE:
+        if not drawn and random.random() >= PLAIN_SHARE:
             image = restyle(image, _any_style(random), index)
         pictures.append(to_tensor(image))
-        tags.append(caption(scene.tags, random))
-    clean = torch.cat([codec.encode(each).latents for each in pictures])
-    scaled = clean * codec.config.scaling_factor
-    kinds = random.random(count)
-    source = torch.Generator().manual_seed(first)
-    noise = torch.randn(scaled.shape, generator=source)
-    loudness = torch.rand((count, 1, 1, 1), generator=source) * LOUDEST_NOISE
-    spoiled = scaled + loudness * noise
-    if networks is not None:
-        guessed = _guess(networks, scaled, noise, tags, source)
-        is_guess = torch.from_numpy(kinds >= CLEAN_SHARE + NOISY_SHARE)[:, None, None, None]
-        spoiled = torch.where(is_guess, guessed, spoiled)
-    is_clean = torch.from_numpy(kinds < CLEAN_SHARE)[:, None, None, None]
-    latents = torch.where(is_clean, scaled, spoiled) / codec.config.scaling_factor
-    kept = ((torch.cat(pictures) + 1) * 127.5).round().byte()
-    return Example(kept, latents)
+        tags.append(", ".join(scene.tags) if drawn else caption(scene.tags, random))
+    latents = torch.cat([codec.encode(each).latents for each in pictures])
+    latents = latents * codec.config.scaling_factor
+    for rows, make in ((is_guessed, _guess), (is_drawn, _draw)):
+        if networks is not None and rows.any():
+            captions = [each for each, row in zip(tags, rows, strict=True) if row]
+            latents[rows] = make(networks, latents[rows], captions, source)
+    return Example(((torch.cat(pictures) + 1) * 127.5).round().byte(), latents)
 
 
 def _any_style(random: np.random.Generator) -> Style:
@@ -80,37 +78,30 @@ def _any_style(random: np.random.Generator) -> Style:
 
 
 def _guess(
-    networks: Networks,
-    scaled: torch.Tensor,
-    noise: torch.Tensor,
-    captions: list[str],
-    source: torch.Generator,
+    networks: Networks, clean: torch.Tensor, captions: list[str], source: torch.Generator
 ) -> torch.Tensor:
-    """What the network takes noisy latents for, in one step or, every other row, in two."""
-    alphas = DDPMScheduler(**NOISE).alphas_cumprod
+    """What the network takes noisy latents for, in one step."""
+    times = torch.randint(EARLIEST, LATEST, (len(clean),), generator=source)
+    shares = DDPMScheduler(**NOISE).alphas_cumprod[times][:, None, None, None]
+    noise = torch.randn(clean.shape, generator=source)
     text = networks.text_encoder(tokenize(make_tokenizer(), captions))[0]
-    times = torch.randint(EARLIEST, LATEST, (len(scaled),), generator=source)
+    noisy = shares.sqrt() * clean + (1 - shares).sqrt() * noise
+    return torch.as_tensor(networks.unet(noisy, times, encoder_hidden_states=text).sample)
 
-    def see(guess: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
-        share = alphas[at][:, None, None, None]
-        noisy = share.sqrt() * guess + (1 - share).sqrt() * noise
-        with torch.autocast("cpu", torch.bfloat16):
-            answer = networks.unet(noisy, at, encoder_hidden_states=text).sample
-        return torch.as_tensor(answer).float()
 
-    once = see(scaled, times)
-    # the noise that the first guess leaves belongs to the true latents, not to the guess
-    share = alphas[times][:, None, None, None]
-    noisy = share.sqrt() * scaled + (1 - share).sqrt() * noise
-    left = (noisy - share.sqrt() * once) / (1 - share).sqrt()
-    earlier = (times // 3).clamp(min=5)
-    kept = alphas[earlier][:, None, None, None]
-    with torch.autocast("cpu", torch.bfloat16):
-        twice = networks.unet(
-            kept.sqrt() * once + (1 - kept).sqrt() * left, earlier, encoder_hidden_states=text
-        ).sample
-    every_other = (torch.arange(len(scaled)) % 2 == 0)[:, None, None, None]
-    return torch.where(every_other, once, twice.float())
+def _draw(
+    networks: Networks, clean: torch.Tensor, captions: list[str], source: torch.Generator
+) -> torch.Tensor:
+    """What the network draws for captions, in one to four steps, with some guidance or none."""
+    steps, guidance, kept = torch.rand(3, generator=source).tolist()
+    return draw_latents(
+        networks,
+        captions,
+        torch.randn(clean.shape, generator=source),
+        times=trailing_times(4)[: 1 + int(4 * steps)],
+        guidance_scale=max(1.0, 0.5 + 1.5 * guidance),
+        noise_kept=kept / 2,
+    )
 
 
 def with_refiner(codec: PatchCodec, widths: tuple[int, ...] = WIDTHS) -> PatchCodec:
@@ -147,6 +138,37 @@ def crops(
     return torch.stack(pictures).float() / 127.5 - 1, torch.stack(latents)
 
 
+def recolour(
+    pictures: torch.Tensor, plain: torch.Tensor, source: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Give every other picture [N, 3, H, W], and what the codec makes of it, other colours.
+
+    Channels change places and signs, move towards grey, and lose contrast: an edge is an edge in
+    any palette.
+    """
+    mixed = []
+    for index in range(len(pictures)):
+        matrix, shift = torch.eye(3), torch.zeros(3, 1, 1)
+        if index % 2:
+            signs = torch.randint(0, 2, (3, 1), generator=source) * 2.0 - 1
+            matrix = torch.eye(3)[torch.randperm(3, generator=source)] * signs
+            grey, contrast = torch.rand(2, generator=source).tolist()
+            matrix = (1 - grey) * matrix + grey / 3 * signs
+            matrix = matrix * (0.4 + 0.6 * contrast)
+            room = 1 - matrix.abs().sum(dim=1)
+            shift = ((torch.rand(3, generator=source) * 2 - 1) * room)[:, None, None]
+        mixed.append((matrix, shift))
+    return tuple(  # type: ignore[return-value]
+        torch.stack(
+            [
+                torch.einsum("oc,chw->ohw", matrix, each) + shift
+                for (matrix, shift), each in zip(mixed, images, strict=True)
+            ]
+        )
+        for images in (pictures, plain)
+    )
+
+
 def refining_loss(answer: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:
     """Absolute error of pixels and of the steps between neighbours: squares would blur edges."""
     error = answer - picture
@@ -162,6 +184,7 @@ def fit_refiner(
     steps: int | None = None,
     crop: int = CROP,
     seed: int = 7,
+    autocast: bool = False,
 ) -> Iterator[tuple[int, float]]:
     """Train the codec's refiner for some seconds or steps; yields (step, loss) as it goes."""
     assert codec.refiner is not None  # noqa: S101 - `with_refiner` makes one
@@ -172,12 +195,13 @@ def fit_refiner(
     for step, example in enumerate(examples, start=1):
         pictures, latents = crops(example, codec.config.patch, crop, source)
         with torch.no_grad():
-            plain = codec.decoder(latents)
+            plain = codec.decoder(latents / codec.config.scaling_factor)
+            pictures, plain = recolour(pictures, plain, source)
         for group in optimizer.param_groups:
             warm = min(1.0, step / 50)
             group["lr"] = warm * _LEARNING_RATE * (0.02 + 0.98 * (1 - progress) ** 1.5)
-        with torch.autocast("cpu", torch.bfloat16):
-            answer = codec.refiner(plain, latents * codec.config.scaling_factor)
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            answer = codec.refiner(plain.contiguous(memory_format=torch.channels_last))
         loss = refining_loss(answer.float(), pictures)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(codec.refiner.parameters(), 1.0)
@@ -217,6 +241,10 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=3000)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--go-on", action="store_true", help="from DIR/vae_refined")
+    parser.add_argument(
+        "--precision", choices=("bf16", "fp32"), default="fp32",
+        help="bf16 is faster on a CPU with instructions for it",
+    )  # fmt: skip
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     out = arguments.run / "vae_refined"
@@ -226,7 +254,10 @@ def main() -> None:
     networks = load_networks(arguments.run / "model")
     examples = endless_examples(codec, networks, pictures=arguments.pictures, seed=7)
     losses: list[float] = []
-    for step, loss in fit_refiner(codec, examples, seconds=60 * arguments.minutes):
+    autocast = arguments.precision == "bf16"
+    for step, loss in fit_refiner(
+        codec, examples, seconds=60 * arguments.minutes, autocast=autocast
+    ):
         losses.append(loss)
         if step % 25 == 0:
             print(f"step {step} loss {np.mean(losses[-25:]):.4f}", flush=True)  # noqa: T201

@@ -7,12 +7,13 @@ from typing import Any
 
 import diffusers
 import torch
-from diffusers import DDPMScheduler, UniPCMultistepScheduler
+from diffusers import DDPMScheduler, DPMSolverMultistepScheduler
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
 from gpu.base_models.patch_codec import PatchCodec
 from gpu.base_models.shortcut_unet import ShortcutUNet
+from gpu.pretrain.open_choices import open_choices
 from gpu.pretrain.vocabulary import (
     END,
     LITTLE_WORDS,
@@ -134,9 +135,10 @@ def save_model(folder: Path, networks: Networks, codec: PatchCodec) -> None:
     networks.text_encoder.half().save_pretrained(folder / "text_encoder")
     codec.half().save_pretrained(folder / "vae")
     make_tokenizer().save_pretrained(str(folder / "tokenizer"))
-    UniPCMultistepScheduler.from_config(DDPMScheduler(**NOISE).config).save_pretrained(
-        folder / "scheduler"
-    )
+    DPMSolverMultistepScheduler.from_config(
+        DDPMScheduler(**NOISE).config, solver_order=1
+    ).save_pretrained(folder / "scheduler")
+    open_choices().write(folder)
     index = {
         "_class_name": "StableDiffusionPipeline",
         "_diffusers_version": diffusers.__version__,
@@ -144,7 +146,7 @@ def save_model(folder: Path, networks: Networks, codec: PatchCodec) -> None:
         "image_encoder": [None, None],
         "requires_safety_checker": False,
         "safety_checker": [None, None],
-        "scheduler": ["diffusers", "UniPCMultistepScheduler"],
+        "scheduler": ["diffusers", "DPMSolverMultistepScheduler"],
         "text_encoder": ["transformers", "CLIPTextModel"],
         "tokenizer": ["transformers", "PreTrainedTokenizerFast"],
         "unet": ["gpu.base_models.shortcut_unet", "ShortcutUNet"],

@@ -1,11 +1,12 @@
 """Draw a sheet of samples from the networks in training, to be looked at by a person."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import DDPMScheduler, UniPCMultistepScheduler
+from diffusers import DDPMScheduler
 from PIL import Image
 from transformers import CLIPTextModel
 
@@ -26,6 +27,47 @@ PROMPTS = (
 _THUMBNAIL = 200
 
 
+def trailing_times(steps: int) -> tuple[int, ...]:
+    """Diffusion times of a sampling in `steps` steps, from pure noise on."""
+    return tuple(round(1000 * (1 - step / steps)) - 1 for step in range(steps))
+
+
+@torch.no_grad()
+def draw_latents(
+    networks: Networks,
+    prompts: Sequence[str],
+    noise: torch.Tensor,
+    *,
+    times: Sequence[int],
+    guidance_scale: float,
+    noise_kept: float = 1.0,
+) -> torch.Tensor:
+    """Scaled latents [B, C, h, w] of prompts, from noise: first-order steps at the given times.
+
+    Of the noise that a step leaves, `noise_kept` is given to the next one.
+    """
+    is_guided = guidance_scale > 1
+    captions = [*[""] * len(prompts) * is_guided, *prompts]
+    text = networks.text_encoder(tokenize(make_tokenizer(), captions))[0]
+    shares = DDPMScheduler(**NOISE).alphas_cumprod
+    noisy, clean = noise, noise
+    for index, time in enumerate(times):
+        both = networks.unet(
+            noisy.repeat(2 if is_guided else 1, 1, 1, 1),
+            torch.tensor(time),
+            encoder_hidden_states=text,
+        ).sample
+        clean = both
+        if is_guided:
+            free, asked = both.chunk(2)
+            clean = free + guidance_scale * (asked - free)
+        if index + 1 < len(times):
+            share, next_share = shares[time], shares[times[index + 1]]
+            left = (noisy - share.sqrt() * clean) / (1 - share).sqrt()
+            noisy = next_share.sqrt() * clean + noise_kept * (1 - next_share).sqrt() * left
+    return clean
+
+
 @torch.no_grad()
 def sample(
     networks: Networks,
@@ -33,26 +75,23 @@ def sample(
     prompts: list[str],
     *,
     size: tuple[int, int],
-    steps: int = 20,
-    guidance_scale: float = 3.0,
+    steps: int = 4,
+    guidance_scale: float = 1.5,
+    noise_kept: float = 0.3,
     seed: int = 1,
 ) -> list[Image.Image]:
     """Draw one RGB image of (width, height) per prompt."""
-    tokenizer = make_tokenizer()
-    text = networks.text_encoder(tokenize(tokenizer, [*[""] * len(prompts), *prompts]))[0]
-    scheduler = UniPCMultistepScheduler.from_config(DDPMScheduler(**NOISE).config)
-    scheduler.set_timesteps(steps)
     patch = codec.config.patch
     shape = (len(prompts), codec.config.latent_channels, size[1] // patch, size[0] // patch)
-    latents = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-    latents = latents * scheduler.init_noise_sigma
-    for time in scheduler.timesteps:
-        with torch.autocast("cpu", torch.bfloat16):
-            both = networks.unet(
-                latents.repeat(2, 1, 1, 1), time, encoder_hidden_states=text
-            ).sample.float()
-        free, asked = both.chunk(2)
-        latents = scheduler.step(free + guidance_scale * (asked - free), time, latents).prev_sample
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    latents = draw_latents(
+        networks,
+        prompts,
+        noise,
+        times=trailing_times(steps),
+        guidance_scale=guidance_scale,
+        noise_kept=noise_kept,
+    )
     images = []
     for row in latents:
         pixels = codec.decode(row[None] / codec.config.scaling_factor).sample[0].clamp(-1, 1)
@@ -67,8 +106,8 @@ def draw_sheet(
     *,
     size: tuple[int, int],
     prompts: tuple[str, ...] = PROMPTS,
-    steps: int = 20,
-    guidance_scale: float = 3.0,
+    steps: int = 4,
+    guidance_scale: float = 1.5,
 ) -> Image.Image:
     """Six samples to a row, one per prompt, as thumbnails."""
     height = _THUMBNAIL * size[1] // size[0]
@@ -100,8 +139,8 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", type=int, nargs=2, default=(512, 512))
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--guidance-scale", type=float, default=3.0)
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--guidance-scale", type=float, default=1.5)
     arguments = parser.parse_args()
     networks, codec = load_networks(arguments.model), load_codec(arguments.model)
     draw_sheet(

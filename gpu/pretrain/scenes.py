@@ -22,8 +22,8 @@ FRAME_SIZES: tuple[tuple[int, int], ...] = ((512, 512), (512, 1024), (1024, 1024
 _T = TypeVar("_T")
 _SKY = {Thing.MOON, Thing.SUN, Thing.STAR, Thing.CLOUD, Thing.BALLOON, Thing.BIRD, Thing.BUTTERFLY,
         Thing.ROCKET}  # fmt: skip
-_ALONE = {Thing.PORTRAIT, Thing.MOUNTAIN}
-_HOMES: dict[Thing, Place] = {
+ALONE = {Thing.PORTRAIT, Thing.MOUNTAIN}
+HOMES: dict[Thing, Place] = {
     Thing.BOAT: Place.SEA, Thing.FISH: Place.SEA, Thing.WHALE: Place.SEA, Thing.OWL: Place.FOREST,
     Thing.CACTUS: Place.DESERT, Thing.LIGHTHOUSE: Place.BEACH, Thing.APPLE: Place.ROOM,
     Thing.CUP: Place.ROOM, Thing.LAMP: Place.ROOM, Thing.CHAIR: Place.ROOM,
@@ -40,6 +40,11 @@ SCENES_2 = Chance(
 SCENES_3 = Chance(
     sideways=0.05, sideways_when_placed=0.02, vertical=0.025, growth=0.08, horizon=0.03,
     tint=12, backdrop=10, more_extras=0.25, mirrored=0.5,
+)  # fmt: skip
+# The middle of what chance may do: what a network draws that has learned the mean.
+NO_CHANCE = Chance(
+    sideways=0, sideways_when_placed=0, vertical=0, growth=0, horizon=0, tint=0, backdrop=0,
+    more_extras=0, mirrored=0,
 )  # fmt: skip
 VERSIONS: dict[str, Chance] = {"scenes-2": SCENES_2, "scenes-3": SCENES_3}
 
@@ -111,13 +116,13 @@ def make_plan(random: np.random.Generator, chance: Chance = SCENES_3) -> Plan:
     """Choose content by chance, mostly things where they belong."""
     thing = _pick(random, tuple(Thing))
     place = _pick(random, tuple(Place))
-    if thing in _HOMES and random.random() < 0.5:
-        place = _HOMES[thing]
+    if thing in HOMES and random.random() < 0.5:
+        place = HOMES[thing]
     time = None
     if place not in {Place.ROOM, Place.PLAIN}:
         time = Time(str(random.choice([str(time) for time in Time], p=[0.46, 0.27, 0.27])))
     colour = None if thing in OWN_COLOUR else _pick(random, COLOURS[thing])
-    alone = thing in _ALONE
+    alone = thing in ALONE
     layout, position, size, count = random.random(), None, None, None
     if layout < 0.2 and not alone:
         position = _pick(

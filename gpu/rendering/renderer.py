@@ -141,7 +141,7 @@ class Renderer:
             strength=request.style_strength * spec.worn_strength,
             steps=steps,
             passes=count_passes(self.base, steps, width=request.width, height=request.height),
-            parts=self.base.count_parts(_prompt(request), _negative(request)),
+            parts=self.base.count_parts(self._prompt(request), _negative(request)),
             guidance_scale=spec.guidance_scale if guidance is None else guidance,
         )
 
@@ -170,7 +170,9 @@ class Renderer:
         size = (requests[0].width, requests[0].height)
         draft_size = self.base.draft_size(*size)
         batch = SamplingBatch(
-            positive=self.base.encode_prompts([_prompt(each) for each in requests], parts=parts),
+            positive=self.base.encode_prompts(
+                [self._prompt(each) for each in requests], parts=parts
+            ),
             negative=self.base.encode_prompts([_negative(each) for each in requests], parts=parts),
             noise=self._noise(requests, size),
             draft_noise=draft_size and self._noise(requests, draft_size),
@@ -183,14 +185,14 @@ class Renderer:
         )
         return self.base.decode_latents(latents)
 
+    def _prompt(self, request: RenderRequest) -> str:
+        asked = compose_prompt(request.trigger, request.prompt_tags)
+        return self.base.complete(asked, request.seed)
+
     def _noise(self, requests: Sequence[RenderRequest], size: tuple[int, int]) -> torch.Tensor:
         width, height = size
         seeds = [request.seed for request in requests]
         return torch.stack([seed_noise(self.base, s, width=width, height=height) for s in seeds])
-
-
-def _prompt(request: RenderRequest) -> str:
-    return compose_prompt(request.trigger, request.prompt_tags)
 
 
 def _negative(request: RenderRequest) -> str:

@@ -116,17 +116,33 @@ def _denoise(
         scheduler.set_begin_index(begin)
         times = times[begin:]
         latents = scheduler.add_noise(over, latents, times[:1].expand(len(latents)))
-    for time in times:
+    for time, next_time in itertools.pairwise((*times, None)):
         scaled = scheduler.scale_model_input(latents, time)
-        rows = scaled.repeat_interleave(2, dim=0) if batch.is_guided else scaled
-        predicted = base.predict(rows.to(base.dtype), time.expand(len(rows)), text).float()
-        if batch.is_guided:
-            without, with_prompt = predicted[::2], predicted[1::2]
-            predicted = without + guidance * (with_prompt - without)
-            predicted = _keep_contrast(predicted, with_prompt, base.spec.guidance_rescale)
+        predicted = _predict(base, scaled, time, batch, text, guidance)
         latents = scheduler.step(predicted, time, latents).prev_sample
+        if next_time is not None and base.spec.noise_kept < 1:
+            clean = predicted * base.signal_share(next_time)
+            latents = clean + (latents - clean) * base.spec.noise_kept
         after_step()
     return latents
+
+
+def _predict(
+    base: BaseModel,
+    latents: torch.Tensor,
+    time: torch.Tensor,
+    batch: SamplingBatch,
+    text: Conditioning,
+    guidance: torch.Tensor,
+) -> torch.Tensor:
+    """What the network predicts, fp32 [B, C, h, w], with guidance [B, 1, 1, 1]."""
+    rows = latents.repeat_interleave(2, dim=0) if batch.is_guided else latents
+    predicted = base.predict(rows.to(base.dtype), time.expand(len(rows)), text).float()
+    if not batch.is_guided:
+        return predicted
+    without, with_prompt = predicted[::2], predicted[1::2]
+    guided = without + guidance * (with_prompt - without)
+    return _keep_contrast(guided, with_prompt, base.spec.guidance_rescale)
 
 
 def _keep_contrast(guided: torch.Tensor, with_prompt: torch.Tensor, share: float) -> torch.Tensor:

@@ -86,7 +86,7 @@ def draw_together(base: BaseModel, drawings: Sequence[Drawing]) -> list[list[Ima
     samples = [sample for each in drawings for sample in each.samples]
     alike: dict[int, list[int]] = {}
     for index, sample in enumerate(samples):
-        alike.setdefault(base.count_parts(sample.prompt), []).append(index)
+        alike.setdefault(base.count_parts(_prompt(base, sample)), []).append(index)
     drawn: dict[int, Image.Image] = {}
     for indices in alike.values():
         batch = _draw(base, [samples[index] for index in indices])
@@ -108,7 +108,7 @@ def _draw(base: BaseModel, samples: Sequence[Sample]) -> list[Image.Image]:
 
 def _draw_at_once(base: BaseModel, samples: Sequence[Sample]) -> list[Image.Image]:
     side = base.native_side
-    prompts = [each.prompt for each in samples]
+    prompts = [_prompt(base, each) for each in samples]
     batch = SamplingBatch(
         positive=base.encode_prompts(prompts),
         negative=base.encode_prompts([""] * len(samples), parts=base.count_parts(*prompts)),
@@ -120,6 +120,10 @@ def _draw_at_once(base: BaseModel, samples: Sequence[Sample]) -> list[Image.Imag
         steps=base.spec.sample_steps,
     )
     return to_pictures(base.decode_latents(sample_latents(base, batch)))
+
+
+def _prompt(base: BaseModel, sample: Sample) -> str:
+    return base.complete(sample.prompt, sample.seed)
 
 
 def save_samples(pictures: Sequence[Image.Image], folder: Path, step: int) -> list[Path]:

@@ -7,7 +7,7 @@ from gpu.base_models.patch_codec import PatchCodec
 from gpu.base_models.registry import BUILT_IN_FOLDER
 from gpu.pretrain.fit_codec import fit_codec, measure_psnr, to_tensor
 from gpu.pretrain.scenes import draw_scene
-from gpu.pretrain.styles import Style
+from gpu.pretrain.styles import Style, restyle
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,18 @@ def test_latents_are_about_as_loud_as_noise(shipped):
 )
 def test_scenes_and_unseen_styles_survive_the_round_trip(shipped, style, floor):
     assert measure_psnr(shipped, style, images=2) > floor
+
+
+@pytest.mark.parametrize("style", [None, Style.CROSS_HATCH, Style.RISO, Style.SEPIA_INK])
+def test_the_refiner_takes_little_from_a_picture_that_needs_none(shipped, style):
+    image = draw_scene(410_000_000, (512, 512)).image
+    pixels = to_tensor(restyle(image, style, 1) if style else image)
+    with torch.no_grad():
+        latents = shipped.encode(pixels).latents
+        linear = (shipped.decoder(latents) - pixels).square().mean()
+        refined = (shipped.decode(latents).sample - pixels).square().mean()
+
+    assert 10 * torch.log10(refined / linear) < 4  # decibels
 
 
 def test_a_saved_codec_is_the_same_codec(tmp_path):

@@ -93,3 +93,32 @@ def test_a_draft_and_its_redrawing_are_counted_together(tiny_base):
 
 def test_a_frame_that_fits_is_asked_for_once_a_step(tiny_base):
     assert count_passes(tiny_base, 20, width=64, height=32) == 20
+
+
+def test_noise_that_is_not_given_to_the_next_step_leaves_the_first_guess(tiny_base):
+    def with_kept(share):
+        spec = dataclasses.replace(
+            tiny_base.spec, noise_kept=share, scheduler="DPMSolverMultistepScheduler"
+        )
+        config = tiny_base.scheduler_config | {"prediction_type": "sample", "solver_order": 1}
+        return dataclasses.replace(tiny_base, spec=spec, scheduler_config=config)
+
+    inputs = {}
+
+    def drawn(share):
+        seen = inputs.setdefault(share, [])
+        handle = tiny_base.unet.register_forward_pre_hook(
+            lambda _, arguments: seen.append(arguments[0].clone())
+        )
+        try:
+            return sample_latents(with_kept(share), batch(tiny_base, guidance=[1.0, 1.0]))
+        finally:
+            handle.remove()
+
+    whole, half, none = drawn(1.0), drawn(0.5), drawn(0.0)
+    assert not torch.allclose(whole, none, atol=1e-3)
+    assert torch.isfinite(half).all()
+    # the first step sees all of the noise; the second one what is kept of it
+    first, second = inputs[1.0][:2], inputs[0.0][:2]
+    assert torch.equal(first[0], second[0])
+    assert torch.allclose(inputs[0.5][1], (first[1] + second[1]) / 2, atol=1e-5)

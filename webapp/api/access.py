@@ -81,8 +81,13 @@ def public(view: View) -> View:
 
 
 def payment_provider(view: View) -> View:
-    """Let anybody in who calls from the provider's networks, if a list is set."""
-    return _guarded(Access.PUBLIC, _check_provider)(view)
+    """Let anybody in who calls from the provider's networks, if a list is set.
+
+    Such a caller is no anonymous visitor, and not counted.
+    """
+    guarded = _guarded(Access.PUBLIC, _check_provider)(view)
+    guarded.is_of_provider = True  # type: ignore[attr-defined]
+    return guarded
 
 
 def signed_in(view: View) -> View:
@@ -239,9 +244,10 @@ def _know_and_count() -> None:
         return
     if getattr(view, "rate_exempt", False):
         return
+    if hasattr(view, "is_of_provider") and _is_from(app_settings().toss_networks):
+        return
     user_id = str(user().id) if current_user.is_authenticated else None
-    if request.path.startswith("/api/"):
-        rate_limits.count_request(view, user_id)
+    rate_limits.count_request(view, user_id)
 
 
 def register(app: Flask) -> None:

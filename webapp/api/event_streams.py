@@ -1,12 +1,13 @@
 """Server-sent events: the state of one thing, sent when it changes, until it is final.
 
 Each look at the database is a short session of its own: a stream that lives for minutes holds no
-connection between two looks. It holds a thread, though: when most of a process's are taken, the
-next stream is refused, and whoever asked for it polls instead.
+connection between two looks. It holds a thread, though: when most of a process's are taken, or one
+person has several, the next stream is refused, and whoever asked for it polls instead.
 """
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -16,9 +17,9 @@ from flask import Response, stream_with_context
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from webapp.api import metrics
+from webapp.api import metrics, rate_limits
 from webapp.api.envelope import JSON_OPTIONS
-from webapp.domain.errors import DomainError, ServiceUnavailable
+from webapp.domain.errors import DomainError, RateLimitExceeded, ServiceUnavailable
 from webapp.extensions import db
 
 POLL_SECONDS = 0.7
@@ -30,7 +31,12 @@ MIMETYPE = "text/event-stream"
 MOST_STREAMS = 48
 RETRY_AFTER_SECONDS = 15
 
+# Of one person, or of one address that nobody is signed in from, in one process.
+MOST_OF_ONE = 8
+
 _places = threading.Semaphore(MOST_STREAMS)
+_open_of: Counter[str] = Counter()
+_counting = threading.Lock()
 
 # What tells cheaply whether something changed, and the whole object once it has.
 Stamp = Callable[[Session], tuple[Any, ...]]
@@ -42,12 +48,16 @@ def stream(
 ) -> Response:
     """Return the stream: at once the present state, then each change, and `end` at the last.
 
-    It looks that many times more rarely than others. Raises ServiceUnavailable when too many are
-    open in this process.
+    It looks that many times more rarely than others. Raises RateLimitExceeded when this caller has
+    too many open, and ServiceUnavailable when too many are open in this process.
     """
-    if not _places.acquire(blocking=False):
-        raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
+    caller = rate_limits.caller()
     place = ExitStack()  # closed once, however often the answer is
+    _enter(caller)
+    place.callback(_leave, caller)
+    if not _places.acquire(blocking=False):
+        place.close()
+        raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
     place.callback(_places.release)
     answer = Response(
         stream_with_context(_messages(stamp, look, is_final, rarer)),  # type: ignore[arg-type]
@@ -57,6 +67,24 @@ def stream(
     answer.implicit_sequence_conversion = False
     answer.call_on_close(place.close)
     return answer
+
+
+def _enter(caller: str) -> None:
+    with _counting:
+        if _open_of[caller] >= MOST_OF_ONE:
+            raise RateLimitExceeded(
+                limit=MOST_OF_ONE,
+                window_seconds=int(LONGEST_SECONDS),
+                retry_after=RETRY_AFTER_SECONDS,
+            )
+        _open_of[caller] += 1
+
+
+def _leave(caller: str) -> None:
+    with _counting:
+        _open_of[caller] -= 1
+        if not _open_of[caller]:
+            del _open_of[caller]
 
 
 def _messages(

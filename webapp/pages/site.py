@@ -7,7 +7,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from flask_babel import format_decimal, get_locale, gettext
 from flask_login import current_user
 from pydantic import ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from webapp.api import csrf, rate_limits
@@ -18,6 +18,7 @@ from webapp.domain.errors import (
     DomainError,
     InternalError,
     NotFound,
+    PayloadTooLarge,
     RateLimitExceeded,
     ServiceUnavailable,
     SessionExpired,
@@ -172,7 +173,9 @@ def bad_address(_error: ValidationError) -> AnyResponse:
 
 @blueprint.errorhandler(HTTPException)
 def http_error(error: HTTPException) -> AnyResponse:
-    """Show what the router refused."""
+    """Show what the router refused, or what is too large to be read."""
+    if isinstance(error, RequestEntityTooLarge):
+        return problem(gettext(PayloadTooLarge.code), PayloadTooLarge.status)
     return error.get_response() if (error.code or 0) < NotFound.status else not_found()
 
 

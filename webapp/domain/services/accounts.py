@@ -179,7 +179,7 @@ def upgrade_to_artist(
 
     Raises AlreadyArtist, or the error of a signature that is no usable PNG.
     """
-    key, sha256 = pictures.store_signature(storage, signature)
+    key, sha256 = pictures.store_signature(storage, signature, person_id=user.id)
     stay(session, user.id)
     made: Artist | None = session.scalar(
         insert(Artist)
@@ -216,7 +216,9 @@ def update_profile(
 
     Raises DuplicateUsername, or the error of a picture that cannot be used.
     """
-    picture_key = None if picture is None else pictures.store_portrait(storage, picture)
+    picture_key = (
+        None if picture is None else pictures.store_portrait(storage, picture, person_id=user.id)
+    )
     _hold_alone(session, user.id)
     given = {
         "username": username,
@@ -250,7 +252,11 @@ def update_artist(
     one that is ordered but not yet rendered gets the new one, and no delivered image ever changes.
     Raises the error of a signature that is no usable PNG, and ArtistOnly.
     """
-    drawn = None if signature is None else pictures.store_signature(storage, signature)
+    drawn = (
+        None
+        if signature is None
+        else pictures.store_signature(storage, signature, person_id=user.id)
+    )
     key, sha256 = drawn or (None, None)
     stay(session, user.id)
     artist = user.artist

@@ -5,6 +5,7 @@ connection between two looks. It holds a thread, though: when most of a process'
 person has several, the next stream is refused, and whoever asked for it polls instead.
 """
 
+import socket
 import threading
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import orjson
-from flask import Response, stream_with_context
+from flask import Response, request, stream_with_context
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -97,6 +98,7 @@ def _messages(
 def _changes(
     stamp: Stamp, look: Look, is_final: Callable[[dict[str, Any]], bool], rarer: int
 ) -> Iterator[bytes]:
+    connection: socket.socket | None = request.environ.get("gunicorn.socket")
     began = heard = time.monotonic()
     last: tuple[Any, ...] | None = None
     number = 0
@@ -105,6 +107,8 @@ def _changes(
             now, data = _look(stamp, look, last)
         except (DomainError, OperationalError):
             return  # gone, hidden meanwhile, or the database away: the client asks again
+        if _is_gone(connection):
+            return
         if data is not None:
             number += 1
             last, heard = now, time.monotonic()
@@ -116,6 +120,19 @@ def _changes(
             heard = time.monotonic()
             yield b": still here\n\n"
         time.sleep(POLL_SECONDS * rarer)
+
+
+def _is_gone(connection: socket.socket | None) -> bool:
+    """Tell whether the client has left: as long as nothing is sent, nobody else would notice."""
+    if connection is None:
+        return False
+    try:
+        flags = socket.MSG_PEEK | socket.MSG_DONTWAIT
+        return socket.socket.recv(connection, 1, flags) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _look(

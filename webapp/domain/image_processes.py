@@ -66,7 +66,7 @@ class ProcessLimits:
     memory_bytes: int = 1280 * MEGABYTE
     cpu_seconds: int = 30
     wall_seconds: float = 90
-    slot_seconds: float = 10
+    slot_seconds: float = 15
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 import json
 import re
+import socket
 import threading
 from pathlib import Path
 
@@ -123,6 +124,22 @@ def test_streams_leave_threads_for_everything_else(buyer_client, ordered, monkey
     again, _ = opened(buyer_client, path)
     assert buyer_client.get(path).status_code == 503
     again.close()
+
+
+def test_a_stream_ends_when_its_client_has_left(buyer_client, ordered):
+    ours, theirs = socket.socketpair()
+    with ours:
+        answer = buyer_client.get(
+            f"{GENERATIONS}/{ordered.id}/events",
+            buffered=False,
+            environ_overrides={"gunicorn.socket": ours},
+        )
+        messages = iter(answer.response)
+        assert parsed(next(messages))[0] == "update"
+        theirs.close()
+        assert list(messages) == []
+        answer.close()
+    assert not event_streams._open_of
 
 
 def test_one_person_has_only_so_many_streams_and_others_have_theirs(

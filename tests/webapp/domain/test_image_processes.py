@@ -3,9 +3,13 @@ import os
 import signal
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests import images as made
 from webapp.domain import confinement, decoding_slots, image_processes
@@ -19,6 +23,7 @@ from webapp.domain.image_processes import (
 )
 from webapp.domain.images import (
     MEGABYTE,
+    PROFILE_IMAGE,
     SIGNATURE_IMAGE,
     TRAINING_IMAGE,
     BadImage,
@@ -184,6 +189,40 @@ def test_one_image_more_than_there_is_memory_for_waits_and_is_then_refused():
         sanitise_in_subprocess(made.png(), TRAINING_IMAGE, person_id=1, process_limits=limits)
     found = sanitise_in_subprocess(made.png(), TRAINING_IMAGE, person_id=1, process_limits=limits)
     assert isinstance(found, SafeImage)
+
+
+def resident_bytes():
+    """What all decoding processes of this one hold in memory now."""
+    total = 0
+    for found in Path("/proc/self/task").glob("*/children"):
+        for child in found.read_text().split():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                if is_decoder(child):
+                    pages = int(Path(f"/proc/{child}/statm").read_text().split()[1])
+                    total += pages * os.sysconf("SC_PAGE_SIZE")
+    return total
+
+
+def test_eight_images_of_49_megapixels_at_once_stay_below_a_gigabyte_and_a_half():
+    data = made.encoded(Image.new("RGB", (7000, 7000), "teal"), "JPEG")
+    limits = ProcessLimits(slot_seconds=240, wall_seconds=240)
+    most = 0
+    with ThreadPoolExecutor(8) as people:
+        decoded = [
+            people.submit(
+                sanitise_in_subprocess,
+                data,
+                PROFILE_IMAGE,
+                person_id=number,
+                process_limits=limits,
+            )
+            for number in range(8)
+        ]
+        while not all(each.done() for each in decoded):
+            most = max(most, resident_bytes())
+            time.sleep(0.02)
+    assert [each.result().width for each in decoded] == [512] * 8
+    assert 300 * MEGABYTE < most < 1536 * MEGABYTE
 
 
 def test_files_are_taken_one_at_a_time():

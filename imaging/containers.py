@@ -33,6 +33,11 @@ _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 _SOS, _DRI, _APP0, _APP1, _APP2, _APP14 = 0xDA, 0xDD, 0xE0, 0xE1, 0xE2, 0xEE
 _SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # start of frame: height and width
 _ARITHMETIC = frozenset(range(0xC9, 0xD0))
+_PROGRESSIVE = frozenset({0xC2, 0xCA})
+_COEFFICIENTS = 64
+MAX_SCANS = 100
+"""Encoders make up to some twenty. Each takes the time of a pass over the whole picture, however
+few bytes it has: 3,000 took two minutes."""
 _METADATA = frozenset({*range(0xE0, 0xF0), 0xFE})  # application segments and comments
 _BARE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
 _END_OF_SCAN = re.compile(rb"\xff+[\x02-\xcf\xd8-\xfe]")  # neither stuffing nor a restart
@@ -62,8 +67,9 @@ class Container:
 def read_container(stream: BinaryIO, file_format: str, *, whole: bool) -> Container:
     """Reduce a "PNG" or "JPEG"; with `whole` also its pixels, else only what precedes them.
 
-    Raises PictureRefused (IMAGE_CORRUPT) for a damaged header, a damaged pixel chunk of a PNG, and
-    rows that are missing from a PNG. Those of a JPEG need decoding: see `padded`.
+    Raises PictureRefused (IMAGE_CORRUPT) for a damaged header, a damaged pixel chunk of a PNG, rows
+    that are missing from a PNG, and scans of a JPEG that are missing or too many. Missing rows of a
+    JPEG need decoding: see `padded`.
     """
     container = (_png if file_format == "PNG" else _jpeg)(stream, whole=whole)
     if container.width < 1 or container.height < 1:
@@ -167,11 +173,13 @@ def _jpeg(stream: BinaryIO, *, whole: bool) -> Container:
     kept = [_SOI]
     width = height = 0
     orientation: int | None = None
+    frame, frame_marker = b"", 0
     for marker, payload in _segments(stream):
         if marker == _SOS:
             break
         if marker in _SIZES and len(payload) >= 5:  # noqa: PLR2004 - precision, height, width
             height, width = struct.unpack(">HH", payload[1:5])
+            frame, frame_marker = payload, marker
         if marker == _APP0 and payload.startswith(b"JFIF\0"):
             kept.append(_JFIF)  # says that colours are YCbCr; its other numbers are not needed
         elif marker == _APP1 and payload.startswith(_EXIF):
@@ -179,8 +187,34 @@ def _jpeg(stream: BinaryIO, *, whole: bool) -> Container:
             orientation = found if orientation is None else orientation
         elif marker not in _METADATA or _is_about_colour(marker, payload):
             kept.append(struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload)
-    data = b"".join([*kept, _with_end(stream.read())]) if whole else b""
+    data = b""
+    if whole:
+        scans = _with_end(stream.read())
+        if not _has_all_scans(frame, scans, is_progressive=frame_marker in _PROGRESSIVE):
+            raise _corrupt("scans are missing")
+        data = b"".join([*kept, scans])
     return Container(width, height, orientation or 1, data=data)
+
+
+def _has_all_scans(frame: bytes, scans: bytes, *, is_progressive: bool) -> bool:
+    """Whether every coefficient of every component comes, in the end with all of its bits.
+
+    What never comes is taken for zero: a picture that was cut between two scans is blurred, grey or
+    of one colour, and decoders say nothing.
+    """
+    components = frame[6::3][: frame[5]] if len(frame) > 5 else b""  # noqa: PLR2004 - their number
+    waiting = {component: set(range(_COEFFICIENTS)) for component in components}
+    for _, _, header in _scan_ends(scans):
+        count = header[0] if header else 0
+        if len(header) < 4 + 2 * count:
+            continue
+        first, last, bits = header[1 + 2 * count : 4 + 2 * count]
+        for component in header[1 : 1 + 2 * count : 2]:
+            if not is_progressive:
+                waiting.pop(component, None)
+            elif not bits & 0x0F:
+                waiting.get(component, set()).difference_update(range(first, last + 1))
+    return not any(waiting.values())
 
 
 def _is_about_colour(marker: int, payload: bytes) -> bool:
@@ -218,25 +252,32 @@ def _next_marker(stream: BinaryIO) -> int:
 
 def _with_end(scans: bytes) -> bytes:
     """The scans up to their end, which a cut file lacks; `padded` finds out what is missing."""
-    ends = [end for end, marker in _scan_ends(scans) if marker == _EOI[1]]
+    ends = [end for end, marker, _ in _scan_ends(scans) if marker == _EOI[1]]
     return scans[: ends[0]] + _EOI if ends else scans + _EOI
 
 
-def _scan_ends(scans: bytes) -> Iterator[tuple[int, int]]:
-    """Where the coded data of each scan end and the marker that follows, 0 at the file's end."""
-    at = 0
+def _scan_ends(scans: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Where the coded data of each scan end, the marker that follows, and the scan's header.
+
+    The marker is 0 at the file's end; an end of the picture that follows no scan has no header.
+    Raises PictureRefused for too many scans.
+    """
+    at = count = 0
     while at < len(scans):
         length = int.from_bytes(scans[at + 2 : at + 4], "big")
         if scans[at + 1 : at + 2] == bytes([_SOS]):
             found = _END_OF_SCAN.search(scans, at + 2 + length)
             end = found.start() if found else len(scans)
             marker = found[0][-1] if found else 0
-            yield end, marker
+            count += 1
+            if count > MAX_SCANS:
+                raise _corrupt(f"more than {MAX_SCANS} scans")
+            yield end, marker, scans[at + 4 : at + 2 + length]
             if marker in {0, _EOI[1]}:
                 return
             at = found.end() - 2 if found else end
         elif scans[at + 1 : at + 2] == _EOI[1:]:
-            yield at, _EOI[1]
+            yield at, _EOI[1], b""
             return
         else:
             at += 2 + max(length, 2)
@@ -257,7 +298,7 @@ def padded(data: bytes) -> bytes | None:
         has_restarts = has_restarts or marker == _DRI
     start = stream.tell()
     scans, parts, at = data[start:], [data[:start]], 0
-    for end, _ in _scan_ends(scans):
+    for end, _, _ in _scan_ends(scans):
         coded = scans[at:end]
         parts += [coded, _filler(coded) if has_restarts else _FILLER]
         at = end

@@ -37,6 +37,7 @@ from webapp.api import (
     storage,
     styles,
     tags,
+    temporary_space,
     tokens,
     users,
     webhooks,
@@ -121,7 +122,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     babel.init_app(app, locale_selector=language, timezone_selector=clock.timezone)
     # In this order requests are prepared: named, capped, then counted for whoever signed in.
-    for part in (metrics, envelope, errors, bodies):
+    for part in (metrics, envelope, errors, bodies, temporary_space):
         part.register(app)
     headers.register(app, settings)
     rate_limits.register(app, settings)

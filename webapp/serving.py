@@ -31,7 +31,7 @@ class StructuredLogger(Logger):  # type: ignore[misc]
             log.propagate = True
 
 
-worker_class = "gthread"
+worker_class = "webapp.web_worker.WebWorker"
 workers = 2
 # Many, because every page that is looked at holds one for its server-sent events; those are fewer
 # (`event_streams.MOST_STREAMS`), so that some are always left.

@@ -10,6 +10,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from celery_config import TaskName
 from failpoints import failpoint
 from tasks.metrics import count_failure
+from webapp.domain import jobs
 from webapp.domain.db import DatabaseUnavailable, unit_of_work
 from webapp.domain.gateways.storage import Storage, StorageUnavailable, configured_storage
 from webapp.domain.jobs import Lease
@@ -25,6 +26,10 @@ class StepError(Exception):
     def __init__(self, cause: str, message: str) -> None:
         super().__init__(message)
         self.cause = cause
+
+
+class LeaseLost(Exception):
+    """Somebody else has the job, or it was ended: what this worker did counts for nothing."""
 
 
 @lru_cache(maxsize=1)
@@ -47,6 +52,14 @@ def begin(job_id: int, step: TaskName) -> Lease | None:
         lease = steps.begin(session, job_id, step)
     failpoint("after_claim")
     return lease
+
+
+def keep_lease(lease: Lease) -> None:
+    """Renew a lease in the middle of a long step. Raises LeaseLost."""
+    with unit_of_work() as session:
+        renewed = jobs.renew(session, lease.job_id, lease.fence, settings().step_lease_seconds)
+    if renewed is None:
+        raise LeaseLost
 
 
 @contextmanager

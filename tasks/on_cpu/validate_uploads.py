@@ -4,19 +4,27 @@ Equal pixels refuse the second work. One that is only nearly the same is left ou
 and its clean copy kept, unless its artist has said that such works are all to be used.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from celery_config import TaskName
-from tasks.on_cpu.step import begin, storage, verdict
+from tasks.on_cpu.step import LeaseLost, StepError, begin, keep_lease, storage, verdict
 from tasks.task import task
 from webapp.domain import image_processes, images
 from webapp.domain.db import unit_of_work
 from webapp.domain.identifiers import object_key
-from webapp.domain.image_processes import sanitise_many_in_subprocess
+from webapp.domain.image_processes import (
+    DecoderBusy,
+    ProcessLimits,
+    sanitise_many_in_subprocess,
+)
+from webapp.domain.jobs import Lease
 from webapp.domain.services import training
 from webapp.domain.services.artworks import SIMILAR
 from webapp.domain.services.training import Upload, Verdict
 
+# A slot may take as long as a file of somebody else; both together fit into one lease.
+LIMITS = ProcessLimits(wall_seconds=60, slot_seconds=45)
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png"}
 
 
@@ -29,8 +37,14 @@ def validate_uploads(*, job_id: int) -> None:
     with verdict(lease):
         with unit_of_work() as session:
             uploads = training.uploads_to_validate(session, lease)
+            artist_id = training.artist_of(session, lease.ref)
             accepts_similar = training.accepts_similar(session, lease)
-        verdicts = _judge(uploads, accepts_similar=accepts_similar)
+        try:
+            verdicts = _judge(lease, uploads, artist_id=artist_id, accepts_similar=accepts_similar)
+        except DecoderBusy as error:
+            raise StepError("TIMEOUT", str(error)) from error
+        except LeaseLost:
+            return  # whoever has the job now begins anew
         with unit_of_work() as session:
             is_mine = training.record_verdicts(session, lease, verdicts)
         if not is_mine:
@@ -40,14 +54,18 @@ def validate_uploads(*, job_id: int) -> None:
                 storage().delete(upload.key)  # original bytes are never kept
 
 
-def _judge(uploads: list[Upload], *, accepts_similar: bool) -> list[Verdict]:
-    """Return one verdict per upload; clean copies of the good and the similar ones are stored."""
+def _judge(
+    lease: Lease, uploads: list[Upload], *, artist_id: int, accepts_similar: bool
+) -> list[Verdict]:
+    """Return one verdict per upload; clean copies of the good and the similar ones are stored.
+
+    Raises DecoderBusy and LeaseLost.
+    """
     # A presigned PUT cannot limit size, so an oversized object is never read.
     verdicts = {upload.artwork_id: _verdict_by_size(upload) for upload in uploads}
     readable = [upload for upload in uploads if verdicts[upload.artwork_id] is None]
     decoded = sanitise_many_in_subprocess(
-        image_processes.Upload(storage().get(upload.key), images.TRAINING_IMAGE)
-        for upload in readable
+        _fetched(lease, readable), person_id=artist_id, process_limits=LIMITS
     )
     seen: dict[str, int] = {}  # pixels, and which work has them
     used: list[tuple[str, int]] = []  # perceptual hashes, and whose they are
@@ -67,6 +85,13 @@ def _judge(uploads: list[Upload], *, accepts_similar: bool) -> list[Verdict]:
                 used.append((result.perceptual_hash, upload.idx))
         verdicts[upload.artwork_id] = judged
     return [judged for judged in verdicts.values() if judged is not None]
+
+
+def _fetched(lease: Lease, uploads: list[Upload]) -> Iterator[image_processes.Upload]:
+    """Fetch one file after another, and renew the lease before each: a file may take a minute."""
+    for upload in uploads:
+        keep_lease(lease)
+        yield image_processes.Upload(storage().get(upload.key), images.TRAINING_IMAGE)
 
 
 def _verdict_by_size(upload: Upload) -> Verdict | None:

@@ -1,6 +1,7 @@
 """Damage in metadata is passed over; missing rows are not."""
 
 import io
+import itertools
 import re
 import struct
 import zlib
@@ -227,3 +228,40 @@ def test_the_header_alone_says_size_and_direction_and_reads_no_pixels():
     assert container.data == b""
     cut = made.jpeg_turned(8)[:-4000]
     assert read_container(io.BytesIO(cut), "JPEG", whole=False).orientation == 8
+
+
+def scans_of(data):
+    """Where each scan of a JPEG begins."""
+    return [found.start() for found in re.finditer(rb"\xff\xda\x00", data)]
+
+
+@pytest.mark.parametrize("ending", [b"", b"\xff\xd9"])
+def test_a_jpeg_that_was_cut_between_two_scans_is_refused(ending):
+    data = a_jpeg("progressive", noise())
+    starts = scans_of(data)
+    assert len(starts) > 5
+    for place in starts[1:]:
+        with pytest.raises(PictureRefused, match="scans") as caught:
+            read_picture(data[:place] + ending)
+        assert caught.value.code == "IMAGE_CORRUPT"
+
+
+def test_a_jpeg_without_the_scans_of_its_colours_is_refused():
+    """Each component in a scan of its own, of which the last two never come."""
+    data = a_jpeg("progressive", noise())
+    tables = {found.start(): found[0] for found in re.finditer(rb"\xff\xc2.{17}", data, re.DOTALL)}
+    assert len(tables) == 1
+    starts = [*scans_of(data), len(data)]
+    parts = [data[first:last] for first, last in itertools.pairwise(starts)]
+    of_luma = [
+        part for part in parts if part[4] > 1 or part[5] == data[data.index(b"\xff\xc2") + 10]
+    ]
+    assert len(of_luma) < len(parts)
+    with pytest.raises(PictureRefused, match="scans"):
+        read_picture(data[: starts[0]] + b"".join(of_luma) + b"\xff\xd9")
+
+
+def test_a_jpeg_of_too_many_scans_is_refused_before_it_is_decoded(monkeypatch):
+    monkeypatch.setattr(Image, "open", lambda *_args, **_named: pytest.fail("was decoded"))
+    with pytest.raises(PictureRefused, match="more than 100 scans"):
+        read_picture(made.endless_jpeg(scans=3000))

@@ -1,6 +1,7 @@
 """Who may call a view: six guards, one per route, that check in the order of the contract.
 
-Authentication, rate, CSRF, role; then the view runs inside the request's one transaction, or
+Authentication, rate, CSRF, role; only what is left of CSRF to the field of a form is checked last,
+for the form is read for it. Then the view runs inside the request's one transaction, or
 opens several short ones itself (`in_steps`). A route without a guard fails a test.
 """
 
@@ -15,7 +16,7 @@ from typing import Any
 from flask import Flask, Response, current_app, g, request, session
 from flask_login import UserMixin, current_user
 
-from webapp.api import csrf, rate_limits
+from webapp.api import csrf, rate_limits, temporary_space
 from webapp.domain.db import transaction
 from webapp.domain.errors import (
     AccountInactive,
@@ -81,8 +82,13 @@ def public(view: View) -> View:
 
 
 def payment_provider(view: View) -> View:
-    """Let anybody in who calls from the provider's networks, if a list is set."""
-    return _guarded(Access.PUBLIC, _check_provider)(view)
+    """Let anybody in who calls from the provider's networks, if a list is set.
+
+    Such a caller is no anonymous visitor, and not counted.
+    """
+    guarded = _guarded(Access.PUBLIC, _check_provider)(view)
+    guarded.is_of_provider = True  # type: ignore[attr-defined]
+    return guarded
 
 
 def signed_in(view: View) -> View:
@@ -141,6 +147,7 @@ def _guarded(access: Access, check: Callable[[], None]) -> Callable[[View], View
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             check()
+            _reserve_space()
             is_in_steps = hasattr(guarded, "in_steps")
             if is_in_steps or hasattr(guarded, "max_bytes"):
                 # What is slow must not keep a connection; the session asks again when needed.
@@ -157,22 +164,48 @@ def _guarded(access: Access, check: Callable[[], None]) -> Callable[[View], View
 
 
 def _check_signed_in() -> None:
-    if not current_user.is_authenticated:
-        raise g.get("sign_in_error") or Unauthorized()
-    rate_limits.enforce()
-    csrf.check(current_user.sign_in_id)
+    _check_person(lambda: None)
 
 
 def _check_artist() -> None:
-    _check_signed_in()
+    _check_person(_check_is_artist)
+
+
+def _check_admin() -> None:
+    _check_person(_check_is_admin)
+
+
+def _check_person(check_role: Callable[[], None]) -> None:
+    """Check all that the headers settle before a form is read for the token in its field."""
+    if not current_user.is_authenticated:
+        raise g.get("sign_in_error") or Unauthorized()
+    rate_limits.enforce()
+    is_checked = csrf.is_checked_by_header(current_user.sign_in_id)
+    check_role()
+    if not is_checked:
+        csrf.check_field(current_user.sign_in_id)
+
+
+def _check_is_artist() -> None:
     if user().artist is None:
         raise ArtistOnly(role=user().role)
 
 
-def _check_admin() -> None:
-    _check_signed_in()
+def _check_is_admin() -> None:
     if user().role != Role.ADMIN:
         raise Forbidden(required_role=Role.ADMIN.value)
+
+
+def _reserve_space() -> None:
+    """Make sure that there is room for a large form, which only artists may send."""
+    most = request.max_content_length
+    if request.mimetype not in csrf.FORMS or most is None or most <= csrf.LONGEST_FORM:
+        return
+    size = request.content_length
+    if not current_user.is_authenticated or user().artist is None:
+        request.max_content_length = csrf.LONGEST_FORM
+    elif size is None or size > csrf.LONGEST_FORM:
+        temporary_space.reserve(user().id, min(most, size or most))
 
 
 def _check_internal(sources: tuple[str, ...]) -> None:
@@ -239,9 +272,10 @@ def _know_and_count() -> None:
         return
     if getattr(view, "rate_exempt", False):
         return
+    if hasattr(view, "is_of_provider") and _is_from(app_settings().toss_networks):
+        return
     user_id = str(user().id) if current_user.is_authenticated else None
-    if request.path.startswith("/api/"):
-        rate_limits.count_request(view, user_id)
+    rate_limits.count_request(view, user_id)
 
 
 def register(app: Flask) -> None:

@@ -13,7 +13,7 @@ from flask import Flask, Response, request
 from pydantic import BaseModel
 from werkzeug.datastructures import FileStorage, MultiDict
 
-from webapp.api import envelope
+from webapp.api import csrf, envelope
 from webapp.api.access import user
 from webapp.domain import images
 from webapp.domain.errors import InvalidRequest, TooManyImages, ValidationFailed
@@ -25,7 +25,7 @@ from webapp.schemas.fields import PageQuery
 
 KEY = re.compile(r"[A-Za-z0-9_-]{8,128}", re.ASCII)
 MEGABYTE = 1 << 20
-MAX_BODY = 8 * MEGABYTE
+MAX_BODY = csrf.LONGEST_FORM
 MAX_STYLE_BODY = 1024 * MEGABYTE
 MAX_FILENAME = 255
 

@@ -8,6 +8,7 @@ import hmac
 import secrets
 
 from flask import Response, current_app, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp.domain.errors import CsrfFailed
 
@@ -15,6 +16,7 @@ COOKIE = "csrftoken"
 HEADER = "X-CSRFToken"
 FIELD = "csrf_token"  # of our own plain forms, which can set no header
 FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+LONGEST_FORM = 8 << 20  # bytes; what a plain form of ours may be
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -28,11 +30,40 @@ def token_for(sign_in_id: str | None) -> str:
 
 def check(sign_in_id: str) -> None:
     """Raise CsrfFailed on an unsafe request that does not carry the token of its sign-in."""
+    if not is_checked_by_header(sign_in_id):
+        check_field(sign_in_id)
+
+
+def is_checked_by_header(sign_in_id: str) -> bool:
+    """Tell whether the header settles it, without the body; False leaves it to a form's field.
+
+    Raises CsrfFailed for another token, and for none where no form comes.
+    """
     if request.method in SAFE_METHODS:
-        return
+        return True
     given = request.headers.get(HEADER, "")
     if not given and request.mimetype in FORMS:
+        return False
+    _compare(given, sign_in_id)
+    return True
+
+
+def check_field(sign_in_id: str) -> None:
+    """Read a form for its token. Raises CsrfFailed, also for a form larger than the usual 8 MB.
+
+    Larger ones are sent by scripts, which set the header: a body of a gigabyte is not written to
+    the disk only to be refused.
+    """
+    most = request.max_content_length
+    request.max_content_length = LONGEST_FORM if most is None else min(most, LONGEST_FORM)
+    try:
         given = request.form.get(FIELD, "")
+    except RequestEntityTooLarge:
+        raise CsrfFailed from None
+    _compare(given, sign_in_id)
+
+
+def _compare(given: str, sign_in_id: str) -> None:
     if not hmac.compare_digest(given.encode(), token_for(sign_in_id).encode()):
         raise CsrfFailed
 

@@ -40,7 +40,13 @@ def answer(error: DomainError) -> Response:
     details = envelope.plain(error.details)
     retry_after = details.get("retry_after")
     headers = {"Retry-After": str(retry_after)} if retry_after is not None else None
-    return envelope.failure(error.code, gettext(error.code), details, error.status, headers)
+    return envelope.failure(error.code, message(error), details, error.status, headers)
+
+
+def message(error: DomainError) -> str:
+    """Return what an error says in the caller's language; of a limit, its numbers and the wait."""
+    numbers = error.details if isinstance(error, errors.RateLimitExceeded) else {}
+    return gettext(error.code, **numbers)
 
 
 def _from_pydantic(error: ValidationError) -> DomainError:

@@ -1,24 +1,26 @@
 """Server-sent events: the state of one thing, sent when it changes, until it is final.
 
 Each look at the database is a short session of its own: a stream that lives for minutes holds no
-connection between two looks. It holds a thread, though: when most of a process's are taken, the
-next stream is refused, and whoever asked for it polls instead.
+connection between two looks. It holds a thread, though: when most of a process's are taken, or one
+person has several, the next stream is refused, and whoever asked for it polls instead.
 """
 
+import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import orjson
-from flask import Response, stream_with_context
+from flask import Response, request, stream_with_context
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from webapp.api import metrics
+from webapp.api import metrics, rate_limits
 from webapp.api.envelope import JSON_OPTIONS
-from webapp.domain.errors import DomainError, ServiceUnavailable
+from webapp.domain.errors import DomainError, RateLimitExceeded, ServiceUnavailable
 from webapp.extensions import db
 
 POLL_SECONDS = 0.7
@@ -30,7 +32,12 @@ MIMETYPE = "text/event-stream"
 MOST_STREAMS = 48
 RETRY_AFTER_SECONDS = 15
 
+# Of one person, or of one address that nobody is signed in from, in one process.
+MOST_OF_ONE = 8
+
 _places = threading.Semaphore(MOST_STREAMS)
+_open_of: Counter[str] = Counter()
+_counting = threading.Lock()
 
 # What tells cheaply whether something changed, and the whole object once it has.
 Stamp = Callable[[Session], tuple[Any, ...]]
@@ -42,12 +49,16 @@ def stream(
 ) -> Response:
     """Return the stream: at once the present state, then each change, and `end` at the last.
 
-    It looks that many times more rarely than others. Raises ServiceUnavailable when too many are
-    open in this process.
+    It looks that many times more rarely than others. Raises RateLimitExceeded when this caller has
+    too many open, and ServiceUnavailable when too many are open in this process.
     """
-    if not _places.acquire(blocking=False):
-        raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
+    caller = rate_limits.caller()
     place = ExitStack()  # closed once, however often the answer is
+    _enter(caller)
+    place.callback(_leave, caller)
+    if not _places.acquire(blocking=False):
+        place.close()
+        raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
     place.callback(_places.release)
     answer = Response(
         stream_with_context(_messages(stamp, look, is_final, rarer)),  # type: ignore[arg-type]
@@ -57,6 +68,24 @@ def stream(
     answer.implicit_sequence_conversion = False
     answer.call_on_close(place.close)
     return answer
+
+
+def _enter(caller: str) -> None:
+    with _counting:
+        if _open_of[caller] >= MOST_OF_ONE:
+            raise RateLimitExceeded(
+                limit=MOST_OF_ONE,
+                window_seconds=int(LONGEST_SECONDS),
+                retry_after=RETRY_AFTER_SECONDS,
+            )
+        _open_of[caller] += 1
+
+
+def _leave(caller: str) -> None:
+    with _counting:
+        _open_of[caller] -= 1
+        if not _open_of[caller]:
+            del _open_of[caller]
 
 
 def _messages(
@@ -69,6 +98,7 @@ def _messages(
 def _changes(
     stamp: Stamp, look: Look, is_final: Callable[[dict[str, Any]], bool], rarer: int
 ) -> Iterator[bytes]:
+    connection: socket.socket | None = request.environ.get("gunicorn.socket")
     began = heard = time.monotonic()
     last: tuple[Any, ...] | None = None
     number = 0
@@ -77,6 +107,8 @@ def _changes(
             now, data = _look(stamp, look, last)
         except (DomainError, OperationalError):
             return  # gone, hidden meanwhile, or the database away: the client asks again
+        if _is_gone(connection):
+            return
         if data is not None:
             number += 1
             last, heard = now, time.monotonic()
@@ -88,6 +120,19 @@ def _changes(
             heard = time.monotonic()
             yield b": still here\n\n"
         time.sleep(POLL_SECONDS * rarer)
+
+
+def _is_gone(connection: socket.socket | None) -> bool:
+    """Tell whether the client has left: as long as nothing is sent, nobody else would notice."""
+    if connection is None:
+        return False
+    try:
+        flags = socket.MSG_PEEK | socket.MSG_DONTWAIT
+        return socket.socket.recv(connection, 1, flags) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def _look(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, g, redirect, request
+from flask import Blueprint, Response, g, redirect
 
 from webapp.api import bodies, envelope, event_streams, rate_limits, worker_aliases
 from webapp.api.access import or_worker, public, signed_in, user, viewer
@@ -48,21 +48,13 @@ from webapp.schemas.generations import (
 blueprint = Blueprint("generations", __name__)
 ROUTE = "POST /generations"
 LOCATION = "/api/v1/generations/{id}"
-MAX_COUNT = 4
 LINKS = {"generation_id": "/id", "style_id": "/style/id"}
 FIRST = {"generation_id": "/results/0/id", "style_id": "/results/0/style/id"}
 
 
-def images_asked_for() -> int:
-    """Return what this order counts in the rate limit: its images, as far as they are sensible."""
-    body = request.get_json(silent=True) if request.is_json else None
-    count = body.get("count", 1) if isinstance(body, dict) else 1
-    return count if type(count) is int and 1 <= count <= MAX_COUNT else 1
-
-
 @blueprint.post("/generations")
 @blueprint.post("/images/generate")
-@rate_limits.limited(rate_limits.GENERATION, images_asked_for)
+@rate_limits.limited(rate_limits.ORDERS)
 @signed_in
 @operation(
     gives=OrderedGeneration,
@@ -86,9 +78,10 @@ def create(body: GenerationRequest) -> Response:
     """Order one to four images."""
 
     def run() -> dict[str, Any]:
-        order = generations.request(
-            db.session(), user=user(), request_id=g.request_id, **body.model_dump()
-        )
+        with rate_limits.images(user().id, body.count):
+            order = generations.request(
+                db.session(), user=user(), request_id=g.request_id, **body.model_dump()
+            )
         return generation_views.order_created(db.session(), storage(), order)
 
     return bodies.created_once(ROUTE, bodies.digest(body.model_dump(mode="json")), run, LOCATION)

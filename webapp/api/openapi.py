@@ -6,15 +6,16 @@ from http import HTTPStatus
 from typing import Any, Literal
 
 from flask import Flask
-from flask_babel import force_locale, gettext
+from flask_babel import force_locale
 from pydantic import TypeAdapter
 
 from webapp.api import csrf
 from webapp.api.access import Access
+from webapp.api.errors import message
 from webapp.api.examples import example
 from webapp.api.operations import EVENTS, JSON, File
 from webapp.api.routes import PREFIX, Route, described, errors_of
-from webapp.domain.errors import DomainError
+from webapp.domain.errors import DomainError, RateLimitExceeded
 
 VERSION = "3.1.0"
 FORM = "multipart/form-data"
@@ -24,6 +25,7 @@ KINDS: dict[str | None, dict[str, Any]] = {
     "id": {"type": "integer", "minimum": 1, "maximum": MAX_BIGINT, "examples": [10]},
     None: {"type": "string", "minLength": 1, "examples": ["lic_01JH3Z6V9C"]},
 }
+LIMIT = {"limit": 100, "window_seconds": 60, "retry_after": 12}
 META = {"request_id": "01JH3Z6V9C", "timestamp": "2026-01-15T12:00:06Z"}
 
 Schema = dict[str, Any]
@@ -282,7 +284,8 @@ def _failure_of(codes: list[str]) -> Schema:
 
 
 def _failure_example(error: type[DomainError]) -> dict[str, Any]:
-    told = {"code": error.code, "message": gettext(error.code), "details": {}}
+    details = LIMIT if error is RateLimitExceeded else {}
+    told = {"code": error.code, "message": message(error(**details)), "details": details}
     return {"success": False, "data": None, "error": told, "meta": META}
 
 

@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 
 from webapp.api import bodies, envelope, event_streams, learned, rate_limits, worker_aliases
 from webapp.api.access import artist, or_worker, public, signed_in, user, viewer
-from webapp.api.generations import images_asked_for
 from webapp.api.operations import EVENTS, File, operation
 from webapp.domain.errors import (
     DuplicateImage,
@@ -292,7 +291,7 @@ def publish(style_id: int, body: Publication) -> Response:
 
 
 @blueprint.post("/styles/<id:style_id>/try-outs")
-@rate_limits.limited(rate_limits.GENERATION, images_asked_for)
+@rate_limits.limited(rate_limits.ORDERS)
 @signed_in
 @operation(
     gives=TryOuts,
@@ -313,14 +312,15 @@ def try_out(style_id: int, body: TryOutRequest) -> Response:
 
     def run() -> dict[str, Any]:
         wanted = body.model_dump(exclude={"checkpoint"})
-        try_outs.request(
-            db.session(),
-            user=user(),
-            style_id=style_id,
-            step=body.checkpoint,
-            request_id=g.request_id,
-            **wanted,
-        )
+        with rate_limits.images(user().id, body.count):
+            try_outs.request(
+                db.session(),
+                user=user(),
+                style_id=style_id,
+                step=body.checkpoint,
+                request_id=g.request_id,
+                **wanted,
+            )
         view = _view(db.session(), style_id)
         shown = {name: view[name] for name in ("try_outs", "try_outs_left")}
         return shown | {"style_id": style_id}

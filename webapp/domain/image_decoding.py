@@ -1,13 +1,14 @@
 """Decode a stranger's image into one of ours; run as a module, do so at arm's length.
 
 `sanitise` is the whole conversion. `python -m webapp.domain.image_decoding` serves it on standard
-input and output under hard limits of memory and processor time, so that a file made to exhaust or
-crash a decoder harms no one; `image_processes` is its other end.
+input and output under hard limits of memory and processor time, and without access to any file, so
+that a file made to exhaust, crash or take over a decoder harms no one; `image_processes` is its
+other end.
 
 Both ways speak frames: eight bytes of length, big-endian, then that many bytes. A request is a
-frame of JSON (`limits`, `keep_alpha`) and a frame of file; an answer is a frame of JSON (either
-FACTS or `code, actual, limit`) and a frame of file, which is empty for a bad image. One frame
-"ready" comes first. No pickle: neither end trusts the other.
+frame of JSON (`limits`, `keep_alpha`, `memory`) and a frame of file; an answer is a frame of JSON
+(either FACTS or `code, actual, limit`) and a frame of file, which is empty for a bad image. One
+frame "ready" comes first. No pickle: neither end trusts the other.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ import imagehash
 from PIL import Image
 
 from imaging.reading import is_blank, on_ground, read_picture
+from webapp.domain.confinement import confine
 from webapp.domain.images import BadImage, ImageCode, ImageLimits, SafeImage, inspect
 
 READY = b"ready"
@@ -117,6 +119,19 @@ def answer(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]
     return facts, safe.data
 
 
+def _allow_memory(size: int) -> None:
+    """Let this process use that much address space for the file at hand."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (min(size, hard), hard))
+
+
+def _load_everything() -> None:
+    """Use every library once: they load parts of themselves late, which takes open files."""
+    for mode, file_format in (("RGBA", "PNG"), ("RGB", "JPEG")):
+        sample = _encode(Image.new(mode, (64, 64)), file_format)
+        sanitise(sample, ImageLimits((file_format,), min_side=1, max_bytes=len(sample)))
+
+
 def _allow_seconds(seconds: int) -> None:
     """Let this process use `seconds` more of processor time before the kernel ends it."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -131,8 +146,9 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not end up between two frames
     requests = sys.stdin.buffer
+    _load_everything()
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    confine()
     write_frame(answers, READY)
     answers.flush()
     while True:
@@ -142,6 +158,7 @@ def main() -> None:
         except EOFError:
             return
         _allow_seconds(seconds)
+        _allow_memory(int(request["memory"]))
         facts, encoded = answer(request, data)
         write_frame(answers, json.dumps(facts).encode())
         write_frame(answers, encoded)

@@ -1,8 +1,10 @@
 """Have images decoded in a process of its own, which may die without harm.
 
 The child is a fresh interpreter, not a fork: it works from Celery's daemonic workers, inherits no
-connection, and knows no secret, for its environment is empty. One child serves image after image;
-when one kills it, that image is corrupt and a new child goes on with the rest.
+connection, and knows no secret, for its environment is empty and it can open no file. One child
+serves image after image; when one kills it, that image is corrupt and a new child goes on with the
+rest. What the header already says is judged before a child is started, and only so many are decoded
+at once as there is memory for (`decoding_slots`).
 """
 
 import dataclasses
@@ -20,13 +22,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
+from webapp.domain.decoding_slots import DecoderBusy, memory_needed, slot
 from webapp.domain.image_decoding import READY, read_frame, write_frame
-from webapp.domain.images import MEGABYTE, BadImage, ImageCode, ImageLimits, SafeImage
+from webapp.domain.images import MEGABYTE, BadImage, ImageCode, ImageLimits, SafeImage, inspect
+
+__all__ = [
+    "DecoderBusy",
+    "DecoderUnavailable",
+    "ProcessLimits",
+    "Upload",
+    "sanitise_in_subprocess",
+    "sanitise_many_in_subprocess",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 ATTEMPTS = 2
 START_SECONDS = 60.0  # half a second on an idle machine
 LONGEST_FACTS = 4096
+ADDRESS_SPACE_BYTES = 320 * MEGABYTE
 LONGEST_FILE = 512 * MEGABYTE  # 50 megapixels of noise as PNG are 150
 
 
@@ -44,11 +57,16 @@ class _ChildDied(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ProcessLimits:
-    """What one image may use: address space of the child, processor time, and waiting time."""
+    """What one image may use: address space, processor time, and waiting time.
 
-    memory_bytes: int = 2048 * MEGABYTE  # 50 megapixels with transparency need 1,100
-    cpu_seconds: int = 60
-    wall_seconds: float = 180
+    `memory_bytes` is the most for any image; each is given what its size needs. `slot_seconds` is
+    how long to wait for others.
+    """
+
+    memory_bytes: int = 1280 * MEGABYTE
+    cpu_seconds: int = 30
+    wall_seconds: float = 90
+    slot_seconds: float = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +82,27 @@ def sanitise_in_subprocess(
     data: bytes,
     limits: ImageLimits,
     *,
+    person_id: int,
     keep_alpha: bool = False,
     process_limits: ProcessLimits | None = None,
 ) -> SafeImage:
-    """As `image_decoding.sanitise`, in a child process. Raises BadImage, DecoderUnavailable."""
-    with _Child(process_limits or ProcessLimits()) as child:
+    """As `image_decoding.sanitise`, in a child process.
+
+    Raises BadImage, DecoderUnavailable, DecoderBusy.
+    """
+    with _Child(process_limits or ProcessLimits(), person_id) as child:
         return child.sanitise(Upload(data, limits, keep_alpha))
 
 
 def sanitise_many_in_subprocess(
-    uploads: Iterable[Upload], *, process_limits: ProcessLimits | None = None
+    uploads: Iterable[Upload], *, person_id: int, process_limits: ProcessLimits | None = None
 ) -> Iterator[SafeImage | BadImage]:
     """Decode one file after another, giving each one's result or verdict in the same order.
 
     Files are taken and results given one at a time, so a hundred of them never lie in memory
-    together. Raises DecoderUnavailable.
+    together. Raises DecoderUnavailable, DecoderBusy.
     """
-    with _Child(process_limits or ProcessLimits()) as child:
+    with _Child(process_limits or ProcessLimits(), person_id) as child:
         for upload in uploads:
             try:
                 yield child.sanitise(upload)
@@ -91,8 +113,9 @@ def sanitise_many_in_subprocess(
 class _Child:
     """A decoding process that is started when needed and again after each death."""
 
-    def __init__(self, limits: ProcessLimits) -> None:
+    def __init__(self, limits: ProcessLimits, person_id: int) -> None:
         self.limits = limits
+        self.person_id = person_id
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -112,18 +135,25 @@ class _Child:
         A child killed by someone else (a deploy, the kernel short of memory) proves nothing about
         the image, so it has a second try; one that used up its time has not.
         """
+        memory = memory_needed(inspect(upload.data, upload.limits))
         for _ in range(ATTEMPTS):
             try:
-                return self._ask(upload)
+                with slot(self.person_id, memory, self.limits.slot_seconds):
+                    return self._ask(upload, memory)
             except _ChildDied as death:
                 self._end()
                 if death.is_spent:
                     break
         raise BadImage(ImageCode.CORRUPT)
 
-    def _ask(self, upload: Upload) -> SafeImage:
+    def _ask(self, upload: Upload, memory: int) -> SafeImage:
         process = self.process or self._start()
-        request = {"limits": dataclasses.asdict(upload.limits), "keep_alpha": upload.keep_alpha}
+        request = {
+            "limits": dataclasses.asdict(upload.limits),
+            "keep_alpha": upload.keep_alpha,
+            # Address space is more than memory: libraries are in it that nobody uses.
+            "memory": memory + ADDRESS_SPACE_BYTES,
+        }
         with _Deadline(process, self.limits.wall_seconds) as deadline:
             requests, answers = _pipes(process)
             try:

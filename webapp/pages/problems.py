@@ -4,6 +4,7 @@ from flask import request
 from flask_babel import gettext
 from pydantic import ValidationError
 
+from webapp.api.errors import message
 from webapp.domain.errors import DomainError, DuplicateUsername, ImageRefused, ValidationFailed
 from webapp.extensions import db
 from webapp.pages import words
@@ -28,7 +29,7 @@ def found(error: ValidationError | DomainError, field: str) -> tuple[Problems, i
         return {"username": gettext(error.code)}, error.status
     if isinstance(error, ImageRefused):
         return {field: gettext(error.code)}, error.status
-    return {"": gettext(error.code)}, error.status
+    return {"": message(error)}, error.status
 
 
 def has_file(name: str) -> bool:

@@ -7,10 +7,10 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from flask_babel import format_decimal, get_locale, gettext
 from flask_login import current_user
 from pydantic import ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import csrf
+from webapp.api import csrf, rate_limits
 from webapp.api import errors as api_errors
 from webapp.api.access import user
 from webapp.domain.errors import (
@@ -18,6 +18,8 @@ from webapp.domain.errors import (
     DomainError,
     InternalError,
     NotFound,
+    PayloadTooLarge,
+    RateLimitExceeded,
     ServiceUnavailable,
     SessionExpired,
     Unauthorized,
@@ -86,6 +88,7 @@ def frame() -> dict[str, Any]:
         "unread": notifications.unread,
         "MOST_UNREAD": notifications.MOST_UNREAD,
         "csrf_token": csrf_token,
+        "error_message": api_errors.message,
         "number": format_decimal,
         "moment": clock.moment,
         "time_of_day": clock.time_of_day,
@@ -147,7 +150,10 @@ def domain_error(error: DomainError) -> AnyResponse:
         return redirect(url_for("pages.accounts.become_artist"))
     if error.status == NotFound.status:
         return not_found()
-    return problem(gettext(error.code), error.status)
+    answer = problem(api_errors.message(error), error.status)
+    if "retry_after" in error.details:
+        answer.headers["Retry-After"] = str(error.details["retry_after"])
+    return answer
 
 
 def _to_login() -> AnyResponse:
@@ -167,7 +173,9 @@ def bad_address(_error: ValidationError) -> AnyResponse:
 
 @blueprint.errorhandler(HTTPException)
 def http_error(error: HTTPException) -> AnyResponse:
-    """Show what the router refused."""
+    """Show what the router refused, or what is too large to be read."""
+    if isinstance(error, RequestEntityTooLarge):
+        return problem(gettext(PayloadTooLarge.code), PayloadTooLarge.status)
     return error.get_response() if (error.code or 0) < NotFound.status else not_found()
 
 
@@ -183,7 +191,12 @@ def unexpected(error: Exception) -> AnyResponse:
 @blueprint.app_errorhandler(404)
 def unknown_address(_error: HTTPException) -> AnyResponse:
     """Answer an address that is none of ours: to machines as JSON, to people as a page."""
-    if request.path.startswith(MACHINE_PATHS):
+    is_for_machine = request.path.startswith(MACHINE_PATHS)
+    try:
+        rate_limits.enforce()  # no guard has done it
+    except RateLimitExceeded as refused:
+        return api_errors.answer(refused) if is_for_machine else domain_error(refused)
+    if is_for_machine:
         return api_errors.answer(NotFound(resource="route"))
     return not_found()
 

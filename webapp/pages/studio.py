@@ -7,6 +7,7 @@ from flask_babel import get_locale, gettext
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
+from webapp.api import errors as api_errors
 from webapp.api.access import artist, public, signed_in, user, viewer
 from webapp.domain.errors import DomainError, ValidationFailed
 from webapp.domain.pagination import PageRequest
@@ -86,7 +87,7 @@ def change_terms(style_id: int) -> AnyResponse | tuple[str, int]:
         return _home(gettext("A whole number from 1 to 10,000.")), ValidationFailed.status
     except DomainError as error:
         db.session.rollback()
-        return _home(gettext(error.code)), error.status
+        return _home(api_errors.message(error)), error.status
     return redirect(url_for("pages.studio.home"), 303)
 
 

@@ -133,6 +133,7 @@ def training(style_id: int) -> AnyResponse:
 
 
 @blueprint.post("/styles/<id:style_id>/generate")
+@rate_limits.limited(rate_limits.ORDERS)
 @signed_in
 def generate(style_id: int) -> AnyResponse | tuple[str, int]:
     """Order images from a plain form, for browsers without scripts."""
@@ -141,11 +142,10 @@ def generate(style_id: int) -> AnyResponse | tuple[str, int]:
         unseen = _unseen_unknown_tags(asked)
         if unseen:
             return _page(style_id, unknown_tags=unseen), HTTPStatus.OK
-        rate_limits.count(rate_limits.GENERATION, str(user().id), asked.count)
-        rate_limits.enforce()
-        generations.request(
-            db.session(), user=user(), request_id=g.request_id, **asked.model_dump()
-        )
+        with rate_limits.images(user().id, asked.count):
+            generations.request(
+                db.session(), user=user(), request_id=g.request_id, **asked.model_dump()
+            )
     except ValidationError:
         return _page(style_id, problem=ValidationFailed()), ValidationFailed.status
     except DomainError as error:
@@ -190,6 +190,7 @@ def show_try_outs(style_id: int) -> str:
 
 
 @blueprint.post("/styles/<id:style_id>/try-outs")
+@rate_limits.limited(rate_limits.ORDERS)
 @signed_in
 def try_out(style_id: int) -> AnyResponse | tuple[str, int]:
     """Draw a free private picture with a checkpoint of an own trained style."""
@@ -197,16 +198,15 @@ def try_out(style_id: int) -> AnyResponse | tuple[str, int]:
     given["prompt_tags"] = _tags_of(given.get("prompt_tags", ""))
     try:
         asked = TryOutRequest.model_validate(given)
-        rate_limits.count(rate_limits.GENERATION, str(user().id), asked.count)
-        rate_limits.enforce()
-        try_outs.request(
-            db.session(),
-            user=user(),
-            style_id=style_id,
-            step=asked.checkpoint,
-            request_id=g.request_id,
-            **asked.model_dump(exclude={"checkpoint"}),
-        )
+        with rate_limits.images(user().id, asked.count):
+            try_outs.request(
+                db.session(),
+                user=user(),
+                style_id=style_id,
+                step=asked.checkpoint,
+                request_id=g.request_id,
+                **asked.model_dump(exclude={"checkpoint"}),
+            )
     except ValidationError:
         return _page(style_id, untried=ValidationFailed()), ValidationFailed.status
     except DomainError as error:

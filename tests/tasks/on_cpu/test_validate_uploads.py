@@ -2,9 +2,11 @@ import pytest
 from PIL import Image, ImageDraw
 from sqlalchemy import select, update
 
+from tasks.on_cpu import validate_uploads as validation
 from tasks.on_cpu.validate_uploads import validate_uploads
 from tests import images, making
-from webapp.domain import jobs
+from webapp.domain import decoding_slots, jobs
+from webapp.domain.image_processes import ProcessLimits
 from webapp.domain.models.job import Job, JobState
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style
@@ -188,6 +190,47 @@ def test_a_worker_that_lost_its_lease_leaves_the_originals_to_the_next(
 
     monkeypatch.undo()
     with committed() as session:
+        assert {work.status for work in artworks(session)} == {"pending"}
+
+
+def test_the_lease_is_renewed_before_each_file(committed, storage, uploaded, monkeypatch):
+    job_id = uploaded(GOOD)
+    renewals = []
+    renew = jobs.renew
+
+    def counted(session, *lease):
+        renewals.append(lease)
+        return renew(session, *lease)
+
+    monkeypatch.setattr(jobs, "renew", counted)
+    validate_uploads(job_id=job_id)
+    assert len(renewals) == len(GOOD)
+    with committed() as session:
+        assert session.get(Job, job_id).step == "train_style"
+
+
+def test_a_worker_that_lost_its_lease_stops_at_the_next_file(
+    committed, storage, uploaded, monkeypatch
+):
+    job_id = uploaded(GOOD)
+    monkeypatch.setattr(jobs, "renew", lambda *_: None)
+    validate_uploads(job_id=job_id)
+    assert len(stored(storage, "uploads")) == 10
+    assert stored(storage, "artworks") == set()
+    with committed() as session:
+        assert {work.status for work in artworks(session)} == {"pending"}
+
+
+def test_with_all_slots_taken_the_job_is_tried_again_later(
+    committed, storage, uploaded, monkeypatch
+):
+    job_id = uploaded(GOOD)
+    monkeypatch.setattr(validation, "LIMITS", ProcessLimits(slot_seconds=0))
+    with decoding_slots.slot(-1, decoding_slots.UNITS * decoding_slots.UNIT_BYTES, 60):
+        validate_uploads(job_id=job_id)
+    with committed() as session:
+        job = session.get(Job, job_id)
+        assert (job.state, job.step, job.tries) == (JobState.QUEUED, "validate_uploads", 1)
         assert {work.status for work in artworks(session)} == {"pending"}
 
 

@@ -8,6 +8,8 @@ from sqlalchemy import func, select
 from tests import images, making
 from tests.database import at_once
 from tests.webapp.conftest import error_code, signed_in_client
+from webapp.domain import decoding_slots, image_processes
+from webapp.domain.image_processes import ProcessLimits
 from webapp.domain.models.account import Artist, User
 from webapp.domain.services import pictures, stamping
 from webapp.extensions import db
@@ -236,6 +238,18 @@ def test_while_a_picture_is_decoded_no_connection_waits(real_app, committed, sto
     assert client.post(UPGRADE, json=upgrade).status_code == 200
     assert client.patch(ARTIST, json=upgrade).status_code == 200
     assert held == [0, 0, 0]
+
+
+def test_while_all_slots_of_decoding_are_taken_a_picture_is_asked_for_again_later(
+    buyer_client, session, buyer, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(decoding_slots, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(image_processes, "ProcessLimits", lambda: ProcessLimits(slot_seconds=0))
+    with decoding_slots.slot(-1, decoding_slots.UNITS * decoding_slots.UNIT_BYTES, 0):
+        answer = buyer_client.patch(ME, data=portrait(images.png(64, 64)))
+    assert (answer.status_code, error_code(answer)) == (503, "SERVICE_UNAVAILABLE")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert session.scalar(select(User.profile_image_key).where(User.id == buyer.id)) is None
 
 
 def test_an_artist_changes_what_is_given_and_nothing_else(artist_client, artist, session):

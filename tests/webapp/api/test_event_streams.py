@@ -1,5 +1,6 @@
 import json
 import re
+import socket
 import threading
 from pathlib import Path
 
@@ -123,6 +124,43 @@ def test_streams_leave_threads_for_everything_else(buyer_client, ordered, monkey
     again, _ = opened(buyer_client, path)
     assert buyer_client.get(path).status_code == 503
     again.close()
+
+
+def test_a_stream_ends_when_its_client_has_left(buyer_client, ordered):
+    ours, theirs = socket.socketpair()
+    with ours:
+        answer = buyer_client.get(
+            f"{GENERATIONS}/{ordered.id}/events",
+            buffered=False,
+            environ_overrides={"gunicorn.socket": ours},
+        )
+        messages = iter(answer.response)
+        assert parsed(next(messages))[0] == "update"
+        theirs.close()
+        assert list(messages) == []
+        answer.close()
+    assert not event_streams._open_of
+
+
+def test_one_person_has_only_so_many_streams_and_others_have_theirs(
+    buyer_client, ordered, monkeypatch
+):
+    monkeypatch.setattr(event_streams, "MOST_OF_ONE", 2)
+    path = f"{GENERATIONS}/{ordered.id}/events"
+    first, second = (opened(buyer_client, path)[0] for _ in range(2))
+    refused = buyer_client.get(path)
+    assert (refused.status_code, error_code(refused)) == (429, "RATE_LIMIT_EXCEEDED")
+    assert refused.json["error"]["details"]["limit"] == 2
+    assert refused.headers["Retry-After"]
+    event_streams._enter("somebody else")
+    event_streams._leave("somebody else")
+    second.close()
+    second.close()
+    third = opened(buyer_client, path)[0]
+    assert buyer_client.get(path).status_code == 429
+    third.close()
+    first.close()
+    assert not event_streams._open_of
 
 
 def test_the_training_of_a_style_is_streamed_to_its_end(session, storage, sign_in):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import Select, and_, bindparam, delete, func, inspect, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -166,6 +166,15 @@ def _check_active(session: Session, locked: Select[bool], user_id: int) -> None:
         raise AccountInactive
 
 
+def _id_without_statement(user: User) -> int:
+    """Return the id of a user whose other columns may have expired.
+
+    Pictures are decoded before the first statement, so that no connection waits for it.
+    """
+    identity = inspect(user).identity
+    return int(identity[0]) if identity else user.id
+
+
 def upgrade_to_artist(
     session: Session,
     storage: Storage,
@@ -179,7 +188,9 @@ def upgrade_to_artist(
 
     Raises AlreadyArtist, or the error of a signature that is no usable PNG.
     """
-    key, sha256 = pictures.store_signature(storage, signature)
+    key, sha256 = pictures.store_signature(
+        storage, signature, person_id=_id_without_statement(user)
+    )
     stay(session, user.id)
     made: Artist | None = session.scalar(
         insert(Artist)
@@ -216,7 +227,11 @@ def update_profile(
 
     Raises DuplicateUsername, or the error of a picture that cannot be used.
     """
-    picture_key = None if picture is None else pictures.store_portrait(storage, picture)
+    picture_key = (
+        None
+        if picture is None
+        else pictures.store_portrait(storage, picture, person_id=_id_without_statement(user))
+    )
     _hold_alone(session, user.id)
     given = {
         "username": username,
@@ -250,7 +265,11 @@ def update_artist(
     one that is ordered but not yet rendered gets the new one, and no delivered image ever changes.
     Raises the error of a signature that is no usable PNG, and ArtistOnly.
     """
-    drawn = None if signature is None else pictures.store_signature(storage, signature)
+    drawn = (
+        None
+        if signature is None
+        else pictures.store_signature(storage, signature, person_id=_id_without_statement(user))
+    )
     key, sha256 = drawn or (None, None)
     stay(session, user.id)
     artist = user.artist

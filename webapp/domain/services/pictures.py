@@ -8,10 +8,10 @@ import io
 
 from PIL import Image
 
-from webapp.domain.errors import IMAGE_ERRORS, ImageRefused
+from webapp.domain.errors import IMAGE_ERRORS, ImageRefused, ServiceUnavailable
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.identifiers import object_key
-from webapp.domain.image_processes import sanitise_in_subprocess
+from webapp.domain.image_processes import DecoderBusy, sanitise_in_subprocess
 from webapp.domain.images import (
     PROFILE_IMAGE,
     SIGNATURE_IMAGE,
@@ -21,29 +21,36 @@ from webapp.domain.images import (
     SafeImage,
 )
 
+RETRY_AFTER_SECONDS = 15
 MIN_CONTRAST = 40  # of 255; below, nothing can be seen
 
 
-def store_signature(storage: Storage, data: bytes) -> tuple[str, str]:
+def store_signature(storage: Storage, data: bytes, *, person_id: int) -> tuple[str, str]:
     """Store a clean copy of a signature; return its key and SHA-256.
 
-    Raises the error of what is no usable PNG, also of one on which nothing is drawn.
+    Raises the error of what is no usable PNG, also of one on which nothing is drawn, and
+    ServiceUnavailable while too many others are being decoded.
     """
     try:
-        clean = sanitise_in_subprocess(data, SIGNATURE_IMAGE, keep_alpha=True)
+        clean = sanitise_in_subprocess(data, SIGNATURE_IMAGE, person_id=person_id, keep_alpha=True)
         _refuse_blank(clean)
+    except DecoderBusy:
+        raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from None
     except BadImage as error:
         raise _refusal(error, "signature_image", SIGNATURE_IMAGE) from error
     return _store(storage, "signatures", clean), clean.sha256
 
 
-def store_portrait(storage: Storage, data: bytes) -> str:
+def store_portrait(storage: Storage, data: bytes, *, person_id: int) -> str:
     """Store a clean, small copy of a profile picture; return its key.
 
-    Raises the error of what is no usable JPG or PNG.
+    Raises the error of what is no usable JPG or PNG, and ServiceUnavailable while too many others
+    are being decoded.
     """
     try:
-        clean = sanitise_in_subprocess(data, PROFILE_IMAGE)
+        clean = sanitise_in_subprocess(data, PROFILE_IMAGE, person_id=person_id)
+    except DecoderBusy:
+        raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from None
     except BadImage as error:
         raise _refusal(error, "profile_image", PROFILE_IMAGE) from error
     return _store(storage, "portraits", clean)

@@ -79,6 +79,12 @@ def style_id_of(session: Session, run_id: int) -> int:
     return session.scalars(select(TrainingRun.style_id).where(TrainingRun.id == run_id)).one()
 
 
+def artist_of(session: Session, run_id: int) -> int:
+    """Return the artist whose style a run trains."""
+    style = Style.id == style_id_of(session, run_id)
+    return session.scalars(select(Style.artist_id).where(style)).one()
+
+
 def latest_run(session: Session, style_id: int) -> TrainingRun | None:
     """Return the newest run of a style."""
     return session.scalar(

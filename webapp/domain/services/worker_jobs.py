@@ -4,6 +4,7 @@ Every key a worker may write holds the fence and a nonce, so a late worker can n
 nor publish anything.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from ulid import ULID
 
+from webapp.domain.gateways.objects import KEY_PATTERN, MAX_KEY_LENGTH
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.jobs import Lease
 from webapp.domain.models.checkpoint import Checkpoint
@@ -44,6 +46,14 @@ def raw_prefix(lease: Lease) -> str:
 def training_prefix(lease: Lease) -> str:
     """Return where this lease may put adapters, checkpoints and samples."""
     return f"training/{lease.ref}/{lease.fence}-"
+
+
+def is_under(prefix: str, keys: Iterable[str]) -> bool:
+    """Tell whether each of these is a storage key where a lease with this prefix may write."""
+    return all(
+        key.startswith(prefix) and len(key) <= MAX_KEY_LENGTH and KEY_PATTERN.fullmatch(key)
+        for key in keys
+    )
 
 
 def frozen(session: Session, storage: Storage, lease: Lease) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def progress(
 
     `details` of a training may hold loss_points, sample_keys, checkpoint_key, checkpoint,
     unusable_works and slice_ended. A checkpoint whose files are not there counts as a failed
-    attempt.
+    attempt, and so does any key that this lease was not given to write.
     """
     lease = _held(session, kind, ref, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
@@ -141,6 +141,9 @@ def progress(
             made = _checkpoint(storage, lease, more["checkpoint"])
             if made is None:
                 return _training_rejected(session, lease)
+        named = [*more.get("sample_keys", []), *filter(None, [more.get("checkpoint_key")])]
+        if not worker_jobs.is_under(worker_jobs.training_prefix(lease), named):
+            return _training_rejected(session, lease)
         training.record_progress(
             session,
             ref,
@@ -252,10 +255,10 @@ def complete_training(
     prefix = worker_jobs.training_prefix(lease)
     adapter = _fetched(storage, result["model_path"], prefix, result["adapter_sha256"])
     run = session.scalars(select(TrainingRun).where(TrainingRun.id == run_id)).one()
-    named = [key for key in result["sample_keys"] if key.startswith(f"training/{run_id}/")]
+    named = result["sample_keys"]
     # Who resumed at the last checkpoint drew none; those of the worker before are known.
     samples = named or run.sample_keys
-    if adapter is None or not samples:
+    if adapter is None or not samples or not worker_jobs.is_under(prefix, named):
         return _training_rejected(session, lease)
     run.metric = result["training_metric"]
     session.flush()
@@ -282,7 +285,7 @@ def _checkpoint(storage: Storage, lease: Lease, made: dict[str, Any]) -> MadeChe
     """Return a reported checkpoint if its files lie where this lease may write, else None."""
     prefix = worker_jobs.training_prefix(lease)
     style = _fetched(storage, made["style_key"], prefix, made["style_sha256"])
-    if style is None or not all(key.startswith(prefix) for key in made["sample_keys"]):
+    if style is None or not worker_jobs.is_under(prefix, made["sample_keys"]):
         return None
     gain = made.get("gain")
     return MadeCheckpoint(
@@ -313,7 +316,7 @@ def _training_rejected(session: Session, lease: Lease) -> WorkerAnswer:
 
 def _fetched(storage: Storage, key: str, prefix: str, sha256: str) -> bytes | None:
     """Return an object if it is where this lease may write and has the hash it was told to."""
-    if not key.startswith(prefix):
+    if not worker_jobs.is_under(prefix, [key]):
         return None
     try:
         data = storage.get(key)

@@ -435,6 +435,7 @@ def test_a_trained_adapter_goes_on_to_publishing_with_its_last_samples(session, 
         {"model_path": "training/other/1-x.safetensors"},
         {"sample_keys": []},
         {"sample_keys": ["training/999999/1-x.png"]},
+        {"sample_keys": ["artworks/1.png"]},
     ],
 )
 def test_an_adapter_or_samples_that_are_not_there_count_as_a_failed_attempt(
@@ -512,6 +513,38 @@ def test_a_checkpoint_whose_files_are_not_there_counts_as_a_failed_attempt(
     assert (answer.applied, answer.rejected) == (False, "file_missing")
     assert making.job_of(session, run).tries == 1
     assert checkpoints.kept(session, run.id) == []
+
+
+FOREIGN = [
+    "artworks/01J0000000000000000000WORK.png",
+    "training/999999/1-x.png",
+    "{prefix}x/../../secret.png",
+    "{prefix}" + "x" * 255,
+    "",
+]
+
+
+@pytest.mark.parametrize("name", ["sample_keys", "checkpoint_key"])
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_a_report_that_names_what_is_not_its_own_counts_as_a_failed_attempt(
+    session, run, trainer, name, foreign
+):
+    own = trainer.put("sample-000")
+    key = foreign.format(prefix=own[: own.index("-") + 1])
+    named = [own, key] if name == "sample_keys" else key or " "
+    points = [{"step": 10, "loss": 0.5}]
+    answer = trainer.progress(10, loss_points=points, **{name: named})
+    assert (answer.applied, answer.rejected) == (False, "file_missing")
+    session.refresh(run)
+    assert (run.sample_keys, run.checkpoint_key, run.loss_history) == ([], None, [])
+    assert making.job_of(session, run).tries == 1
+
+
+def test_a_worker_names_nothing_of_the_lease_before_its_own(session, storage, run, trainer):
+    before = trainer.put("sample-000")
+    trainer.progress(40, sample_keys=[before], slice_ended=True)
+    following = Trainer(session, storage, run)
+    assert following.complete(sample_keys=[before]).rejected == "file_missing"
 
 
 def test_a_worker_may_upload_as_many_samples_as_are_asked_of_it(trainer):

@@ -1,0 +1,138 @@
+"""The worker of the site against clients that are slow, with few threads and short time-outs."""
+
+import http.client
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.broker import free_port
+from tests.waiting import wait_for
+
+ROOT = Path(__file__).parents[2]
+HELLO = """
+from webapp import web_worker
+from webapp.web_worker import WebWorker
+web_worker.HEAD_SECONDS = {head}
+web_worker.BODY_SECONDS = {body}
+
+def app(environ, start_response):
+    body = environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Length", str(len(str(len(body)))))])
+    return [str(len(body)).encode()]
+"""
+HALF = b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "
+
+
+@pytest.fixture
+def served(tmp_path):
+    """Start a server of two threads; return its port."""
+    running = []
+
+    def start(head=60, body=60):
+        (tmp_path / "hello.py").write_text(HELLO.format(head=head, body=body))
+        port, log = free_port(), tmp_path / "log"
+        command = [sys.executable, "-m", "gunicorn", "--worker-class", "hello.WebWorker"]
+        command += ["--threads", "2", "--bind", f"127.0.0.1:{port}", "--no-control-socket"]
+        command += ["--graceful-timeout", "1", "--pythonpath", str(ROOT), "hello:app"]
+        with log.open("wb") as output:
+            running.append(subprocess.Popen(command, cwd=tmp_path, stdout=output, stderr=output))
+        wait_for(lambda: answers(port), "the server", seconds=90, explain=log.read_text)
+        return port
+
+    yield start
+    for each in running:
+        each.terminate()
+        each.wait(30)
+
+
+def answers(port, timeout=30):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        return get(connection) == b"0"
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def get(connection):
+    connection.request("GET", "/")
+    return connection.getresponse().read()
+
+
+@pytest.fixture
+def connected():
+    """Open a connection and send something; closed at the end of the test."""
+    with ExitStack() as clients:
+
+        def connect(port, data=b""):
+            client = socket.create_connection(("127.0.0.1", port), timeout=60)
+            clients.enter_context(client)
+            client.sendall(data)
+            return client
+
+        yield connect
+
+
+@pytest.fixture
+def kept():
+    """A connection that is kept alive."""
+    connection = http.client.HTTPConnection("127.0.0.1", timeout=30)
+    yield connection
+    connection.close()
+
+
+def test_five_hundred_half_heads_stop_nobody(served, connected, kept):
+    kept.port = port = served()
+    for number in range(500):
+        connected(port, HALF if number % 2 else b"")
+    for _ in range(5):
+        assert answers(port)
+        assert get(kept) == b"0"
+
+
+def test_a_head_that_does_not_come_in_time_is_closed(served, connected, kept):
+    kept.port = port = served(head=1)
+    client = connected(port, HALF)
+    assert client.recv(100) == b""
+    assert get(kept) == b"0"
+    kept.sock.sendall(HALF)
+    assert kept.sock.recv(100) == b""
+    assert answers(port)
+
+
+def test_a_body_that_comes_too_slowly_is_given_up(served, connected):
+    port = served(body=1)
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+    slow = [connected(port, head + b"x") for _ in range(2)]  # as many as there are threads
+    assert answers(port, timeout=60)
+    for client in slow:
+        client.settimeout(60)
+        assert b"200 OK" not in client.recv(1000)
+
+
+def test_a_head_in_pieces_and_a_large_body_arrive(served, connected):
+    port = served()
+    client = connected(port)
+    body = bytes(3 << 20)
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    for place in range(0, len(head), 7):
+        client.sendall(head[place : place + 7])
+        time.sleep(0.01)
+    client.sendall(body)
+    assert answer(client) == str(len(body)).encode()
+    client.sendall(head + body)  # the head comes with the beginning of its body
+    assert answer(client) == str(len(body)).encode()
+
+
+def answer(client):
+    """The body of an answer of this app."""
+    received = b""
+    while len(received.partition(b"\r\n\r\n")[2]) < 7:
+        received += client.recv(1000)
+    return received.partition(b"\r\n\r\n")[2]

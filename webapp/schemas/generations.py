@@ -130,7 +130,9 @@ class GenerationView(Answer):
     height: Literal[512, 1024]
     seed: Count
     style_strength: float = Field(ge=0, le=1.5, examples=[1.0])
-    result_url: Url | None
+    result_url: Url | None = Field(
+        description="the full file: for its licensee, artist and administrators; else null"
+    )
     preview_url: Url | None
     thumbnail_url: Url | None
     is_public: bool = Field(examples=[True])

@@ -92,7 +92,8 @@ def detail(
         raise GenerationNotFound(id=generation_id)
     if viewer.may_manage(row.user_id):
         return _owner_view(storage, row)
-    return _public_view(storage, row)
+    has_file = generations.may_have_file(viewer, owner_id=row.user_id, artist_id=row.artist_id)
+    return _public_view(storage, row, has_file=has_file)
 
 
 def moderated(session: Session, storage: Storage, *, generation_id: int) -> dict[str, Any]:
@@ -314,7 +315,7 @@ def _people(storage: Storage, row: AnyRow) -> dict[str, Any]:
     }
 
 
-def _public_view(storage: Storage, row: AnyRow) -> dict[str, Any]:
+def _public_view(storage: Storage, row: AnyRow, *, has_file: bool) -> dict[str, Any]:
     is_done = row.status == GenerationStatus.COMPLETED
     return {
         "id": row.id,
@@ -328,7 +329,7 @@ def _public_view(storage: Storage, row: AnyRow) -> dict[str, Any]:
         "height": row.height,
         "seed": row.seed,
         "style_strength": row.style_strength,
-        "result_url": signed_url(storage, row.image_key) if is_done else None,
+        "result_url": signed_url(storage, row.image_key) if is_done and has_file else None,
         "preview_url": signed_url(storage, row.preview_key) if is_done else None,
         "thumbnail_url": signed_url(storage, row.thumbnail_key) if is_done else None,
         "is_public": row.is_public,
@@ -352,7 +353,7 @@ def _license(row: AnyRow) -> dict[str, str]:
 
 def _owner_view(storage: Storage, row: AnyRow) -> dict[str, Any]:
     is_waiting = row.status == GenerationStatus.RETRYING
-    return _public_view(storage, row) | {
+    return _public_view(storage, row, has_file=True) | {
         "negative_tags": row.negative_tags,
         "price_tokens": row.price_tokens,
         "consumed_tokens": row.price_tokens,

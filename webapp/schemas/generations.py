@@ -80,6 +80,7 @@ class Person(Answer):
 
     id: Id
     username: str = Field(examples=["mina"])
+    display_name: str = Field(description="in any script; not unique", examples=["서하늘"])
     profile_image: Url | None
 
 

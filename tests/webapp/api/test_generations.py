@@ -38,7 +38,12 @@ def test_an_order_holds_its_price_and_answers_with_the_owners_view(buyer_client,
     assert answer.status_code == 201, answer.json
     data = answer.json["data"]
     assert answer.headers["Location"] == f"{GENERATIONS}/{data['id']}"
-    assert data["user"] == {"id": buyer.id, "username": buyer.username, "profile_image": None}
+    assert data["user"] == {
+        "id": buyer.id,
+        "username": buyer.username,
+        "display_name": buyer.username,
+        "profile_image": None,
+    }
     assert data["style"]["id"] == style.id
     assert data["style"]["artist"]["id"] == style.artist_id
     expected = {

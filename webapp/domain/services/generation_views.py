@@ -43,6 +43,7 @@ STYLE_COLUMNS = (
 COLUMNS = (
     *(column for column in Generation.__table__.columns if column.name != "image_size"),
     User.username,
+    User.display_name,
     User.profile_image_key,
     *STYLE_COLUMNS,
     Job.tries,
@@ -53,7 +54,7 @@ FEED_COLUMNS = (
     Generation.id, Generation.preview_key, Generation.thumbnail_key, Generation.width,
     Generation.height, Generation.description, Generation.prompt_tags, Generation.like_count,
     Generation.comment_count, Generation.created_at, Generation.user_id, User.username,
-    User.profile_image_key, Generation.style_id, *STYLE_COLUMNS,
+    User.display_name, User.profile_image_key, Generation.style_id, *STYLE_COLUMNS,
 )  # fmt: skip
 
 
@@ -305,6 +306,7 @@ def _people(storage: Storage, row: AnyRow) -> dict[str, Any]:
         "user": {
             "id": row.user_id,
             "username": row.username,
+            "display_name": row.display_name,
             "profile_image": signed_url(storage, row.profile_image_key),
         },
         "style": {

@@ -270,8 +270,9 @@ def edit(
     if is_public:
         check_can_be_public(generation)
     if is_public is not None:
-        tags.count_shown(session, generation.prompt_tags, was=generation.is_public, now=is_public)
+        was_shown = tags.is_shown(generation)
         generation.is_public = is_public
+        tags.count_shown(session, generation, was=was_shown)
     if description is not None:
         generation.description = description
     generation.updated_at = func.clock_timestamp()

@@ -97,7 +97,7 @@ def artist(session, storage=None, **columns) -> Artist:
     made = Artist(
         user_id=owner.id,
         artist_name=f"Artist {owner.id}",
-        verified_email=owner.email,
+        contact_email=owner.email,
         signature_key=f"signatures/{owner.id}.png",
         signature_sha256=hashlib.sha256(drawing).hexdigest(),
         **columns,

@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, UnicodeConverter, ValidationError
 
 import webapp.domain.models  # noqa: F401 - all tables, before the database is bound
+from webapp import signer
 from webapp.api import (
     access,
     accounts,
@@ -115,6 +116,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.converters |= {"id": IdConverter, "default": TextConverter}
     app.extensions["settings"] = settings
     app.extensions["storage"] = configured_storage(settings)
+    app.extensions["can_sign"] = signer.can_sign
     app.extensions["payments"] = configured_payments(settings)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from webapp.domain.db import Base, transaction
 from webapp.domain.gateways.payments import PaymentProvider
+from webapp.domain.gateways.signer import CanSign
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.settings import Settings
 
@@ -24,6 +25,12 @@ migrate = Migrate()
 def storage() -> Storage:
     """Return the storage of the running app."""
     found: Storage = current_app.extensions["storage"]
+    return found
+
+
+def can_sign() -> CanSign:
+    """Return the signer's check of signatures."""
+    found: CanSign = current_app.extensions["can_sign"]
     return found
 
 

@@ -58,14 +58,14 @@ SMALL = Size(users=1_000, styles=500, generations=12_000, transfers=60_000, in_f
 STATEMENTS = (
     "SELECT setseed(0.5)",
     """
-    INSERT INTO users (id, google_sub, email, username, role, is_active, created_at)
-    SELECT n, 'sub-' || n, 'person' || n || '@example.org', 'person' || n,
+    INSERT INTO users (id, google_sub, email, username, display_name, role, is_active, created_at)
+    SELECT n, 'sub-' || n, 'person' || n || '@example.org', 'person' || n, 'person' || n,
            CASE WHEN n <= :styles THEN 'artist' WHEN n = :users - 4 THEN 'admin' ELSE 'user' END,
            n <= :styles OR n % 500 <> 123,
            now() - interval '731 days' + n * interval '0.1 second'
     FROM generate_series(1, :users) AS n""",
     """
-    INSERT INTO artists (user_id, artist_name, verified_email, signature_key, signature_sha256)
+    INSERT INTO artists (user_id, artist_name, contact_email, signature_key, signature_sha256)
     SELECT n, 'Artist ' || n, 'person' || n || '@example.org', :signature_key,
            :signature_sha256
     FROM generate_series(1, :styles) AS n""",
@@ -83,7 +83,7 @@ STATEMENTS = (
            now() - interval '730 days' * ((n * 7919) % :styles) / :styles
     FROM generate_series(1, :styles) AS n""",
     """
-    INSERT INTO tags (name, usage_count, is_flagged, is_active, created_at)
+    INSERT INTO tags (name, style_count, is_flagged, is_active, created_at)
     SELECT 'tag ' || n, 0, n % 1000 = 77, n % 1000 <> 88, now() - n * interval '1 hour'
     FROM generate_series(1, :words) AS n""",
     # A style that failed sells nothing.

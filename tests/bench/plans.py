@@ -37,7 +37,7 @@ from tests.bench.big_data import (
 from tests.fixtures import ENVIRONMENT
 from webapp.domain.db import CONNECT_OPTIONS
 from webapp.domain.gateways.storage import Storage, make_storage
-from webapp.domain.models.generation import AspectRatio
+from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.models.style import Style
 from webapp.domain.pagination import MAX_LIMIT, Page, PageRequest
 from webapp.domain.services import (
@@ -57,6 +57,7 @@ from webapp.domain.services import (
     stuck_work,
     style_views,
     tag_views,
+    tags,
     token_views,
     training_views,
     try_outs,
@@ -165,7 +166,7 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
             for kind, tag in tags.items()
         },
         "styles recent, one artist": styles(artist_id=POPULAR_STYLE),
-        "styles recent, another licence": styles(license_type="exclusive"),
+        "styles recent, another licence": styles(license_type="personal"),
         "styles recent, following": styles(following=True),
         "artist's own styles": lambda session, page: style_views.own(
             session, storage, artist_id=POPULAR_STYLE, page=page
@@ -338,6 +339,11 @@ def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]
         "metrics": lambda session: list(operations.measure(session)),
         "generation": lambda session: generation_views.detail(
             session, storage, generation_id=size.generations // 2, viewer=viewer
+        ),
+        "tags on other images of a person": lambda session: tags.on_others(
+            session,
+            Generation(id=0, user_id=size.whale),
+            [COMMON_TAG, USUAL_TAG, RARE_TAG, OLD_TAG, "never used"],
         ),
         "pictures that a buyer owns": lambda session: duplicates.owned(
             session,

@@ -99,6 +99,60 @@ CLOSED_BEFORE = (
 )
 
 
+def test_an_exclusive_offer_becomes_commercial_and_what_was_licensed_stays(fresh):
+    """Before 0015 a style could be offered with an exclusive licence."""
+    database.migrate(fresh, "0014")
+    engine = create_engine(fresh)
+    with engine.begin() as connection:
+        for statement in CLOSED_BEFORE:
+            connection.execute(text(statement))
+        connection.execute(text("UPDATE styles SET license_type = 'exclusive' WHERE id = 1"))
+        connection.execute(text(EXCLUSIVE_CERTIFICATE))
+    database.migrate(fresh)
+    with engine.connect() as connection:
+        styles = connection.scalars(text("SELECT license_type FROM styles ORDER BY id"))
+        assert styles.all() == ["commercial", "personal"]
+        assert connection.scalar(text("SELECT license_type FROM certificates")) == "exclusive"
+        with pytest.raises(DBAPIError, match="ck_styles_license_type"):
+            connection.execute(text("UPDATE styles SET license_type = 'exclusive'"))
+    engine.dispose()
+
+
+def test_tags_and_names_that_are_there_are_counted_and_taken(fresh):
+    """Since 0016 tags count by whose they are; since 0017 names that look alike are taken once."""
+    database.migrate(fresh, "0015")
+    engine = create_engine(fresh)
+    with engine.begin() as connection:
+        for statement in CLOSED_BEFORE:
+            connection.execute(text(statement))
+        for statement in (
+            "UPDATE styles SET tags = '{boat,sea}' WHERE id = 1",
+            "UPDATE generations SET prompt_tags = '{boat}'",
+            "UPDATE generations SET is_flagged = true WHERE id = 2",
+            "INSERT INTO tags (name, usage_count) VALUES ('boat', 9), ('sea', 9), ('fog', 9)",
+            "UPDATE artists SET artist_name = 'Person1' WHERE user_id = 2",
+        ):
+            connection.execute(text(statement))
+    database.migrate(fresh)
+    with engine.connect() as connection:
+        columns = "name, style_count, image_count, user_count, usage_count"
+        counted = connection.execute(text(f"SELECT {columns} FROM tags ORDER BY name"))
+        assert counted.all() == [("boat", 1, 1, 1, 1), ("fog", 0, 0, 0, 0), ("sea", 1, 0, 0, 1)]
+        taken = connection.execute(text("SELECT key, user_id FROM taken_names ORDER BY key"))
+        assert taken.all() == [("person2", 2), ("personl", 1)]
+        shown = connection.scalars(text("SELECT display_name FROM users ORDER BY id"))
+        assert shown.all() == ["person1", "person2"]
+    engine.dispose()
+
+
+EXCLUSIVE_CERTIFICATE = """
+    INSERT INTO certificates (public_id, generation_id, artist_id, style_id, licensee_id,
+                              license_type, terms_version, valid_from, image_sha256, width, height,
+                              perceptual_hash, adapter_sha256, base_model)
+    VALUES ('license-1', 1, 1, 1, 1, 'exclusive', '1', current_date, repeat('0', 64), 512, 512,
+            repeat('0', 16), repeat('0', 64), 'tiny')"""
+
+
 def test_going_up_twice_changes_nothing(template):
     database.migrate(template)
     assert tables(template) == EXPECTED | {"alembic_version"}

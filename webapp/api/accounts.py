@@ -18,7 +18,7 @@ from webapp.domain.errors import (
     ValidationFailed,
 )
 from webapp.domain.services import accounts, leaving, ledger
-from webapp.extensions import db, storage
+from webapp.extensions import can_sign, db, storage
 from webapp.schemas.accounts import (
     Account,
     ArtistChanges,
@@ -103,7 +103,7 @@ def leave(body: Farewell) -> Response:
 @signed_in
 @operation(
     gives=Upgraded,
-    errors=(AlreadyArtist, *BAD_IMAGE),
+    errors=(AlreadyArtist, DuplicateUsername, *BAD_IMAGE),
     files={"signature_image": SIGNATURE},
 )
 def upgrade_to_artist(fields: UpgradeToArtist) -> Response:
@@ -114,9 +114,10 @@ def upgrade_to_artist(fields: UpgradeToArtist) -> Response:
     made = accounts.upgrade_to_artist(
         db.session(),
         storage(),
+        can_sign(),
         user=user(),
         artist_name=fields.artist_name,
-        verified_email=fields.verified_email,
+        contact_email=fields.contact_email,
         signature=signature,
     )
     return envelope.success(accounts.upgraded(storage(), user(), made))
@@ -127,7 +128,7 @@ def upgrade_to_artist(fields: UpgradeToArtist) -> Response:
 @artist
 @operation(
     gives=ArtistProfile,
-    errors=BAD_IMAGE,
+    errors=(DuplicateUsername, *BAD_IMAGE),
     files={"signature_image": File("A PNG of up to 2 MB, or its data URL.", required=False)},
 )
 def change_artist(fields: ArtistChanges) -> Response:
@@ -135,6 +136,7 @@ def change_artist(fields: ArtistChanges) -> Response:
     changed = accounts.update_artist(
         db.session(),
         storage(),
+        can_sign(),
         user=user(),
         signature=bodies.signature_image(fields.signature_image),
         **fields.model_dump(exclude={"signature_image"}),

@@ -150,7 +150,7 @@ def read(generation_id: int) -> Response:
 @public
 @operation(status=302, errors=(GenerationNotFound, GenerationStillProcessing, NotFound))
 def read_image(generation_id: int, query: ImageQuery) -> Response:
-    """Send the browser to the file."""
+    """Send the browser to the file; others than its owner and the artist get the preview."""
     url = generation_files.image_url(
         db.session(),
         storage(),

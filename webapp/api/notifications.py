@@ -122,6 +122,12 @@ def _unread() -> dict[str, int]:
     return {"unread_count": notifications.unread_count(db.session(), user().id)}
 
 
+def _called(person: dict[str, Any]) -> str:
+    """Return what a person is called, with the username: only that is nobody else's."""
+    shown, username = person["display_name"], person["username"]
+    return username if shown == username else f"{shown} (@{username})"
+
+
 def told(row: dict[str, Any]) -> dict[str, Any]:
     """Return a notification with its words, in the language of the request."""
     target = row["target"]
@@ -130,6 +136,6 @@ def told(row: dict[str, Any]) -> dict[str, Any]:
         name = "comment_gone"
     elif name == NotificationType.GENERATION_FAILED and "is_try_out" in row["metadata"]:
         name = "try_out_failed"  # nothing was paid that could have come back
-    actor = (row["actor"] or {}).get("username") or gettext("notification.somebody")
+    actor = _called(row["actor"]) if row["actor"] else gettext("notification.somebody")
     named = {name: text or "…" for name, text in target.items()}
     return row | {"message": gettext("notification." + name) % (named | {"actor": actor})}

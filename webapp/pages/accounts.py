@@ -10,7 +10,7 @@ from webapp.api.access import public, signed_in, user
 from webapp.api.google import local_path
 from webapp.domain.errors import AlreadyArtist, DomainError, ValidationFailed
 from webapp.domain.services import accounts
-from webapp.extensions import app_settings, db, storage
+from webapp.extensions import app_settings, can_sign, db, storage
 from webapp.pages import problems, words
 from webapp.schemas.accounts import UpgradeToArtist
 
@@ -66,9 +66,10 @@ def upgrade() -> AnyResponse | tuple[str, int]:
         accounts.upgrade_to_artist(
             db.session(),
             storage(),
+            can_sign(),
             user=user(),
             artist_name=fields.artist_name,
-            verified_email=fields.verified_email,
+            contact_email=fields.contact_email,
             signature=bodies.signature_image(None) or b"",
         )
     except AlreadyArtist:

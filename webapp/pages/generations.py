@@ -11,7 +11,7 @@ from webapp.api.access import public, signed_in, user, viewer
 from webapp.domain.errors import GenerationNotFound, ValidationFailed
 from webapp.domain.models.generation import GenerationStatus
 from webapp.domain.pagination import Page, PageRequest
-from webapp.domain.services import comment_views, generation_views, generations
+from webapp.domain.services import comment_views, generation_views, generations, offers
 from webapp.extensions import db, storage
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.generations import GenerationChanges
@@ -93,9 +93,15 @@ def _render(name: str, image: dict[str, Any], **values: Any) -> str:
         image=image,
         generation_id=image["id"],
         is_owner=viewer().user_id == image["user"]["id"],
+        can_order=_has_only_preview(image)
+        and offers.can_be_ordered(db.session(), image["style"]["id"]),
         viewer=viewer(),
         **values,
     )
+
+
+def _has_only_preview(image: dict[str, Any]) -> bool:
+    return image["status"] == GenerationStatus.COMPLETED and not image["result_url"]
 
 
 def _image(generation_id: int) -> dict[str, Any]:

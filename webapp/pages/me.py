@@ -20,7 +20,7 @@ from webapp.domain.services import (
     user_views,
 )
 from webapp.domain.services.generation_views import OwnFilter
-from webapp.extensions import db, storage
+from webapp.extensions import can_sign, db, storage
 from webapp.pages import problems, words
 from webapp.pages.fragments import is_fragment
 from webapp.pages.problems import Problems
@@ -118,6 +118,7 @@ def change_artist() -> Answer:
         accounts.update_artist(
             db.session(),
             storage(),
+            can_sign(),
             user=user(),
             signature=drawn,
             **fields.model_dump(exclude={"signature_image"}),

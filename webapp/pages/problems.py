@@ -26,7 +26,7 @@ def found(error: ValidationError | DomainError, field: str) -> tuple[Problems, i
     if isinstance(error, ValidationFailed):
         return {field: str(words.FIELD_PROBLEMS[field])}, error.status
     if isinstance(error, DuplicateUsername):
-        return {"username": gettext(error.code)}, error.status
+        return {next(iter(error.details)): gettext(error.code)}, error.status
     if isinstance(error, ImageRefused):
         return {field: gettext(error.code)}, error.status
     return {"": message(error)}, error.status

@@ -13,7 +13,7 @@ from webapp.domain.errors import DomainError, ValidationFailed
 from webapp.domain.pagination import PageRequest
 from webapp.domain.services import accounts, offers, rights, style_views, styles
 from webapp.domain.services.artworks import MAX_IMAGE_TAGS, MAX_IMAGES, MIN_IMAGES
-from webapp.extensions import db, storage
+from webapp.extensions import can_sign, db, storage
 from webapp.schemas.accounts import ArtistChanges
 from webapp.schemas.styles import RetrainForm, StyleChanges
 
@@ -68,7 +68,7 @@ def change_signature() -> AnyResponse | tuple[str, int]:
             {name: text for name, text in request.form.items() if name.startswith("signature_")}
         )
         chosen = asked.model_dump(exclude={"artist_name", "signature_image"})
-        accounts.update_artist(db.session(), storage(), user=user(), **chosen)
+        accounts.update_artist(db.session(), storage(), can_sign(), user=user(), **chosen)
     except ValidationError:
         problem = gettext(ValidationFailed.code)
         page = render_template("studio/signature.html", person=_signature(), problem=problem)

@@ -10,6 +10,7 @@ from typing import Any
 from flask_babel import LazyString, ngettext
 from flask_babel import lazy_gettext as _
 
+from webapp.domain.models.license import IssuedLicense
 from webapp.domain.models.style import LicenseType
 
 MINUTE, HOUR = 60, 3600
@@ -49,12 +50,15 @@ LICENSES: dict[str, LicenseWords] = {
         ),
         may_not=(_("Sell the bare file to others as a picture of theirs"), *_NEVER),
     ),
-    LicenseType.EXCLUSIVE: LicenseWords(
-        title=_("Exclusive licence"),
-        summary=_("For work, and for you alone: nobody else gets this image."),
+    IssuedLicense.EXCLUSIVE: LicenseWords(
+        title=_("Exclusive licence (no longer sold)"),
+        summary=_(
+            "For work. It was sold as exclusive, but nothing kept others from ordering the same"
+            " image, so we sell it no longer."
+        ),
         may=(
             _("Use it in products, adverts, books and on websites"),
-            _("Be the only one who holds a licence for this image"),
+            _("Keep it, print it, and show it anywhere"),
         ),
         may_not=_NEVER,
     ),
@@ -172,9 +176,10 @@ SIZES: dict[str, LazyString] = {
 }
 FIELD_PROBLEMS: dict[str, LazyString] = {
     "username": _("Please use 3 to 50 letters, digits, dots, lines or underscores."),
+    "display_name": _("Please give a name of 1 to 50 characters that can all be seen."),
     "bio": _("Please use at most 150 characters."),
-    "artist_name": _("Please give a name of 2 to 100 characters."),
-    "verified_email": _("Please give an e-mail address."),
+    "artist_name": _("Please give a name of 2 to 100 characters that can all be seen."),
+    "contact_email": _("Please give an e-mail address."),
     "signature_opacity": _("Please choose between 30 and 100 percent."),
     "signature_image": _("Please draw your signature or choose a file."),
     "confirm": _("Please write your name exactly as it stands above."),

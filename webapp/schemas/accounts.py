@@ -2,11 +2,22 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, AliasChoices, Field
 
+from webapp.domain import names
 from webapp.domain.models.account import Role, SignaturePosition, SignatureSize
 from webapp.schemas.fields import Answer, Body, Count, Hash, Id, PlainText, Time, Url
 
+
+def all_visible(name: str) -> str:
+    """Return a tidy name; raises ValueError when something in it cannot be seen."""
+    if not names.is_visible(name):
+        raise ValueError("Invisible characters and stacks of marks are not allowed.")
+    return names.tidy(name)
+
+
+# Checked before the length is: blanks that are taken away do not count.
+PersonName = Annotated[PlainText, AfterValidator(all_visible)]
 DataUrl = Annotated[str, Field(pattern=r"^data:image/png;base64,[A-Za-z0-9+/=\s]+$")]
 Opacity = Annotated[float, Field(ge=0.3, le=1, allow_inf_nan=False)]
 
@@ -14,9 +25,13 @@ Opacity = Annotated[float, Field(ge=0.3, le=1, allow_inf_nan=False)]
 class UpgradeToArtist(Body):
     """The text fields of the upgrade; the signature comes as a file or a data URL."""
 
-    artist_name: PlainText = Field(min_length=2, max_length=100, examples=["J. Han"])
-    verified_email: str | None = Field(
-        None, max_length=255, pattern=r"^[^@\s\x00]+@[^@\s\x00]+\.[^@\s\x00]+$"
+    artist_name: PersonName = Field(min_length=2, max_length=100, examples=["J. Han"])
+    contact_email: str | None = Field(
+        None,
+        max_length=255,
+        pattern=r"^[^@\s\x00]+@[^@\s\x00]+\.[^@\s\x00]+$",
+        validation_alias=AliasChoices("contact_email", "verified_email"),
+        description="not verified; `verified_email` is its former name",
     )
     signature_image: DataUrl | None = None
 
@@ -24,7 +39,7 @@ class UpgradeToArtist(Body):
 class ArtistChanges(Body):
     """What an artist may change; the signature comes as a file or a data URL."""
 
-    artist_name: PlainText | None = Field(None, min_length=2, max_length=100)
+    artist_name: PersonName | None = Field(None, min_length=2, max_length=100)
     signature_image: DataUrl | None = None
     signature_position: SignaturePosition | None = None
     signature_size: SignatureSize | None = None
@@ -35,6 +50,9 @@ class Profile(Body):
     """What a person may change of the own account; a picture comes as a file."""
 
     username: str | None = Field(None, min_length=3, max_length=50, pattern=r"^[A-Za-z0-9_.\-]+$")
+    display_name: PersonName | None = Field(
+        None, min_length=1, max_length=50, description="in any script", examples=["서하늘"]
+    )
     bio: PlainText | None = Field(None, max_length=150)
     language: Literal["en", "ko"] | None = None
 
@@ -62,7 +80,7 @@ class ArtistProfile(Answer):
 
     id: Id
     artist_name: str = Field(examples=["J. Han"])
-    verified_email: str | None = Field(examples=["han@example.org"])
+    contact_email: str | None = Field(examples=["han@example.org"])
     signature_image_url: Url
     signature_position: SignaturePosition
     signature_size: SignatureSize
@@ -76,6 +94,7 @@ class Account(Answer):
 
     id: Id
     username: str = Field(examples=["mina"])
+    display_name: str = Field(examples=["서하늘"])
     email: str = Field(examples=["mina@example.org"])
     profile_image: Url | None
     role: Role
@@ -105,7 +124,7 @@ class UpgradedArtist(Answer):
 
     id: Id
     artist_name: str = Field(examples=["J. Han"])
-    verified_email: str | None = Field(examples=["han@example.org"])
+    contact_email: str | None = Field(examples=["han@example.org"])
     signature_image_url: Url
 
 

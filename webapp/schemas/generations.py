@@ -80,6 +80,7 @@ class Person(Answer):
 
     id: Id
     username: str = Field(examples=["mina"])
+    display_name: str = Field(description="in any script; not unique", examples=["서하늘"])
     profile_image: Url | None
 
 
@@ -130,7 +131,9 @@ class GenerationView(Answer):
     height: Literal[512, 1024]
     seed: Count
     style_strength: float = Field(ge=0, le=1.5, examples=[1.0])
-    result_url: Url | None
+    result_url: Url | None = Field(
+        description="the full file: for its licensee, artist and administrators; else null"
+    )
     preview_url: Url | None
     thumbnail_url: Url | None
     is_public: bool = Field(examples=[True])

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from webapp.domain.models.style import LicenseType
+from webapp.domain.models.license import IssuedLicense
 from webapp.schemas.fields import Answer, Day, Hash, Id, Name, Time, Url
 from webapp.schemas.generations import ArtistOfImage
 
@@ -30,7 +30,7 @@ class CertificateView(Answer):
 
     public_id: str = Field(examples=["lic_01JH3Z6V9C"])
     status: Literal["valid", "expired", "revoked"]
-    license_type: LicenseType
+    license_type: IssuedLicense
     terms_version: str = Field(examples=["2026-11"])
     valid_from: Day
     valid_to: Day | None

@@ -219,7 +219,7 @@ def test_every_wrong_counter_is_put_right_and_told(committed):
         image = making.generation(session)
         image.like_count = 4
         right, wrong, unused = (
-            Tag(name=name, usage_count=uses) for name, uses in (("boat", 1), ("ink", 7), ("fog", 2))
+            Tag(name=name, style_count=uses) for name, uses in (("boat", 1), ("ink", 7), ("fog", 2))
         )
         session.add_all([right, wrong, unused])
         making.style(session, tags=["ink"])
@@ -228,8 +228,8 @@ def test_every_wrong_counter_is_put_right_and_told(committed):
     told = [line for line in logs if line["log_level"] == "warning"]
     assert [(line["counter"], line["id"], line["was"], line["now"]) for line in told] == [
         ("generations.like_count", image.id, 4, 0),
-        ("tags.usage_count", wrong.id, 7, 1),
-        ("tags.usage_count", unused.id, 2, 0),
+        ("tags.style_count", wrong.id, 7, 1),
+        ("tags.style_count", unused.id, 2, 0),
     ]
     with committed() as session:
         assert session.get(Generation, image.id).like_count == 0

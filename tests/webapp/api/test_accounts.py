@@ -19,6 +19,13 @@ ARTIST = "/api/v1/users/me/artist"
 UPGRADE = "/api/v1/users/me/upgrade-to-artist"
 
 
+def dotted(pixels: int) -> Image.Image:
+    """Nothing but a dot, that many pixels wide and high."""
+    drawing = Image.new("RGBA", (300, 100))
+    drawing.paste("black", (150, 50, 150 + pixels, 50 + pixels))
+    return drawing
+
+
 def data_url(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
@@ -30,7 +37,7 @@ def test_a_drawn_signature_makes_an_artist_once(buyer_client, buyer, session, st
     data = answer.json["data"]
     assert data["user"] == {"id": buyer.id, "role": "artist"}
     assert data["artist"]["artist_name"] == "J. Han"
-    assert data["artist"]["verified_email"] == buyer.email
+    assert data["artist"]["contact_email"] == buyer.email
     shown = buyer_client.get(data["artist"]["signature_image_url"])
     assert Image.open(io.BytesIO(shown.data)).mode == "RGBA"
     again = buyer_client.post(UPGRADE, json=body)
@@ -48,13 +55,13 @@ def test_an_uploaded_signature_makes_an_artist(buyer_client):
         UPGRADE,
         data={
             "artist_name": "<b>J. Han</b>",
-            "verified_email": "han@example.org",
+            "contact_email": "han@example.org",
             "signature_image": (io.BytesIO(making.signature_png()), "../../han.png"),
         },
     )
     assert answer.status_code == 200
     assert answer.json["data"]["artist"]["artist_name"] == "J. Han"
-    assert answer.json["data"]["artist"]["verified_email"] == "han@example.org"
+    assert answer.json["data"]["artist"]["contact_email"] == "han@example.org"
 
 
 def test_a_drawn_signature_in_a_form_is_judged_as_a_file_is(buyer_client):
@@ -77,8 +84,22 @@ def test_a_drawn_signature_in_a_form_is_judged_as_a_file_is(buyer_client):
         (images.half_of(images.png()), "IMAGE_CORRUPT"),
         (images.encoded(Image.new("RGBA", (300, 100))), "IMAGE_CORRUPT"),
         (images.encoded(Image.new("RGB", (300, 100), "white")), "IMAGE_CORRUPT"),
+        (images.encoded(Image.new("RGBA", (1, 1), "black")), "IMAGE_CORRUPT"),
+        (images.encoded(dotted(1)), "IMAGE_CORRUPT"),
+        (images.encoded(dotted(3)), "IMAGE_CORRUPT"),
     ],
-    ids=["jpeg", "svg", "heavy", "bomb", "truncated", "clear", "white"],
+    ids=[
+        "jpeg",
+        "svg",
+        "heavy",
+        "bomb",
+        "truncated",
+        "clear",
+        "white",
+        "one pixel",
+        "a pixel",
+        "a dot",
+    ],
 )
 def test_a_signature_that_cannot_be_used_is_refused(buyer_client, session, signature, code):
     body = {"artist_name": "J. Han", "signature_image": (io.BytesIO(signature), "han.png")}
@@ -98,7 +119,7 @@ def test_a_signature_that_cannot_be_used_is_refused(buyer_client, session, signa
         {"artist_name": "J. Han", "signature_image": "data:image/svg+xml;base64,PHN2Zz4="},
         {
             "artist_name": "J. Han",
-            "verified_email": "no address",
+            "contact_email": "no address",
             "signature_image": data_url(making.signature_png()),
         },
     ],
@@ -265,7 +286,7 @@ def test_an_artist_changes_what_is_given_and_nothing_else(artist_client, artist,
     assert set(changed) == {
         "id",
         "artist_name",
-        "verified_email",
+        "contact_email",
         "signature_image_url",
         "signature_position",
         "signature_size",
@@ -312,9 +333,12 @@ def test_a_form_cannot_smuggle_in_an_opacity_that_is_no_number(artist_client):
     assert (answer.status_code, error_code(answer)) == (422, "VALIDATION_ERROR")
 
 
-def test_a_new_signature_that_cannot_be_used_leaves_the_old_one(artist_client, artist, session):
+@pytest.mark.parametrize("drawing", [Image.new("RGBA", (300, 100)), dotted(1)])
+def test_a_new_signature_that_cannot_be_used_leaves_the_old_one(
+    artist_client, artist, session, drawing
+):
     before = artist.signature_key
-    body = {"signature_image": data_url(images.encoded(Image.new("RGBA", (300, 100))))}
+    body = {"signature_image": data_url(images.encoded(drawing))}
     answer = artist_client.patch(ARTIST, json=body)
     assert (answer.status_code, error_code(answer)) == (422, "IMAGE_CORRUPT")
     assert session.scalar(select(Artist.signature_key)) == before
@@ -421,3 +445,74 @@ def test_nobody_leaves_by_a_forged_request(buyer_client, buyer, session):
     answer = buyer_client.delete(ME, json={"confirm": buyer.username})
     assert (answer.status_code, error_code(answer)) == (403, "CSRF_FAILED")
     assert session.scalar(select(User.is_active).where(User.id == buyer.id))
+
+
+@pytest.fixture
+def mina(real_app, committed):
+    """Somebody who is called mina, by real commits."""
+    with committed.begin() as session:
+        person = making.user(session)
+    with committed() as session:
+        client = signed_in_client(real_app, session, person)
+    assert client.patch(ME, json={"username": "mina"}).status_code == 200
+    return client
+
+
+@pytest.fixture
+def other(real_app, committed):
+    with committed.begin() as session:
+        person = making.user(session)
+    with committed() as session:
+        return signed_in_client(real_app, session, person)
+
+
+def test_nobody_is_called_like_another(mina, other):
+    for username in ("mina", "MINA", "rnina", "admin", "Style-License"):
+        refused = other.patch(ME, json={"username": username, "bio": "no"})
+        assert (refused.status_code, error_code(refused)) == (409, "DUPLICATE_USERNAME")
+    become = {"signature_image": data_url(making.signature_png())}
+    for artist_name in ("Mina", "m\u0456na", "rnina", "Support", "관리자"):
+        refused = other.post(UPGRADE, json=become | {"artist_name": artist_name})
+        assert (refused.status_code, error_code(refused)) == (409, "DUPLICATE_USERNAME")
+    assert other.post(UPGRADE, json=become | {"artist_name": "J. Han"}).status_code == 200
+    refused = other.patch(ARTIST, json={"artist_name": "M\u0456na"})
+    assert (refused.status_code, error_code(refused)) == (409, "DUPLICATE_USERNAME")
+    assert other.patch(ARTIST, json={"artist_name": "j. han"}).status_code == 200
+    assert mina.patch(ME, json={"username": "Mina"}).status_code == 200
+    me = other.get("/api/v1/auth/me").json["data"]
+    assert (me["bio"], me["artist"]["artist_name"]) == ("", "j. han")
+
+
+@pytest.mark.parametrize("name", ["a\u200bb", "\u3164\u3164", "\ufeffab", "e" + "\u0301" * 9])
+def test_what_cannot_be_seen_is_in_no_name(buyer_client, artist_client, name):
+    for client, path, body in (
+        (buyer_client, ME, {"display_name": name}),
+        (artist_client, ARTIST, {"artist_name": name}),
+        (
+            buyer_client,
+            UPGRADE,
+            {"artist_name": name, "signature_image": data_url(making.signature_png())},
+        ),
+    ):
+        answer = (client.post if path == UPGRADE else client.patch)(path, json=body)
+        assert (answer.status_code, error_code(answer)) == (422, "VALIDATION_ERROR")
+
+
+def test_a_name_in_any_script_stands_beside_the_username(buyer_client, client, buyer):
+    changed = buyer_client.patch(ME, json={"display_name": " 서하늘 "}).json["data"]
+    assert (changed["display_name"], changed["username"]) == ("서하늘", buyer.username)
+    seen = client.get(f"/api/v1/users/{buyer.id}").json["data"]
+    assert (seen["display_name"], seen["username"]) == ("서하늘", buyer.username)
+    page = client.get(f"/users/{buyer.id}").text
+    assert "서하늘" in page
+    assert f"@{buyer.username}" in page
+    refused = buyer_client.patch(ME, json={"display_name": "관리자"})
+    assert (refused.status_code, error_code(refused)) == (409, "DUPLICATE_USERNAME")
+
+
+def test_an_address_that_nobody_verified_is_not_called_verified(buyer_client):
+    body = {"artist_name": "J. Han", "signature_image": data_url(making.signature_png())}
+    answer = buyer_client.post(UPGRADE, json=body | {"verified_email": "han@example.org"})
+    assert answer.json["data"]["artist"]["contact_email"] == "han@example.org"
+    assert "verified" not in answer.text
+    assert "verified" not in buyer_client.get("/api/v1/auth/me").text

@@ -33,7 +33,7 @@ def tag(session):
 
 
 def _tag(session, name):
-    made = Tag(name=name, usage_count=1)
+    made = Tag(name=name, style_count=1)
     session.add(made)
     session.commit()
     return made

@@ -59,7 +59,12 @@ def test_a_comment_is_shown_to_everybody_and_counted(admirer_client, admirer, cl
     assert answer.headers["Location"] == f"{API}/comments/{data['id']}"
     assert data == {
         "id": data["id"],
-        "user": {"id": admirer.id, "username": admirer.username, "profile_image": None},
+        "user": {
+            "id": admirer.id,
+            "username": admirer.username,
+            "display_name": admirer.username,
+            "profile_image": None,
+        },
         "content": "How quiet.",
         "is_hidden": False,
         "parent_id": None,
@@ -312,7 +317,12 @@ def test_the_owner_of_the_image_is_told_what_was_said(
     assert excerpt.endswith("…")
     assert len(excerpt) <= 80
     expected = {
-        "actor": {"id": admirer.id, "username": admirer.username, "profile_image": None},
+        "actor": {
+            "id": admirer.id,
+            "username": admirer.username,
+            "display_name": admirer.username,
+            "profile_image": None,
+        },
         "target_type": "comment",
         "target_id": comment,
         "target": {"title": style.name, "excerpt": excerpt, "generation_id": shown.id},

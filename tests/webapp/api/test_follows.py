@@ -98,7 +98,12 @@ def test_the_followed_are_told_once_by_whom(buyer_client, buyer, artist_client, 
         buyer_client.post(f"{API}/artists/{artist.user_id}/follow")
     (follow,) = told(artist_client)
     expected = {
-        "actor": {"id": buyer.id, "username": buyer.username, "profile_image": None},
+        "actor": {
+            "id": buyer.id,
+            "username": buyer.username,
+            "display_name": buyer.username,
+            "profile_image": None,
+        },
         "target_type": "user",
         "target_id": buyer.id,
         "target": {
@@ -122,6 +127,7 @@ def test_whom_one_follows_is_listed_the_latest_first(buyer_client, session, arti
     assert latest == {
         "id": admirer.id,
         "username": admirer.username,
+        "display_name": admirer.username,
         "profile_image": None,
         "role": "user",
         "artist_name": None,

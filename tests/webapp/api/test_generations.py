@@ -38,7 +38,12 @@ def test_an_order_holds_its_price_and_answers_with_the_owners_view(buyer_client,
     assert answer.status_code == 201, answer.json
     data = answer.json["data"]
     assert answer.headers["Location"] == f"{GENERATIONS}/{data['id']}"
-    assert data["user"] == {"id": buyer.id, "username": buyer.username, "profile_image": None}
+    assert data["user"] == {
+        "id": buyer.id,
+        "username": buyer.username,
+        "display_name": buyer.username,
+        "profile_image": None,
+    }
     assert data["style"]["id"] == style.id
     assert data["style"]["artist"]["id"] == style.artist_id
     expected = {
@@ -379,6 +384,23 @@ def test_the_image_is_reached_through_a_short_lived_address(buyer_client, client
     assert shown.mimetype == "image/png"
     assert f"style-license-{ordered.id}.png" in shown.headers["Content-Disposition"]
     assert buyer_client.get(f"{GENERATIONS}/{ordered.id}/image?variant=raw").status_code == 422
+
+
+def test_the_full_file_is_not_for_everybody(
+    client, buyer_client, artist_client, admin_client, sign_in, session, ordered, finish
+):
+    image = finish(ordered, is_public=True)
+    path = f"{GENERATIONS}/{image.id}"
+    for who in (buyer_client, artist_client, admin_client):
+        assert "/storage/images/" in who.get(path).json["data"]["result_url"]
+        assert "/storage/images/" in who.get(f"{path}/image?download=1").location
+    for who in (client, sign_in(making.user(session))):
+        seen = who.get(path).json["data"]
+        assert seen["result_url"] is None
+        assert "/storage/previews/" in seen["preview_url"]
+        for query in ("", "?download=1", "?variant=full", "?variant=full&download=1"):
+            answer = who.get(f"{path}/image{query}")
+            assert (answer.status_code, "/storage/previews/" in answer.location) == (302, True)
 
 
 def test_a_canceled_image_has_no_file(buyer_client, ordered):

@@ -62,6 +62,7 @@ def test_its_owner_is_told_once_by_whom(admirer_client, admirer, buyer_client, s
     assert like["actor"] == {
         "id": admirer.id,
         "username": admirer.username,
+        "display_name": admirer.username,
         "profile_image": None,
     }
     assert like["target_id"] == shown.id

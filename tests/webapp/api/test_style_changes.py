@@ -22,7 +22,7 @@ def test_an_artist_changes_the_terms_and_sees_the_whole_style(artist_client, sty
         style,
         description="<b>Boats</b>",
         price_tokens=55,
-        license_type="exclusive",
+        license_type="personal",
         valid_to=TOMORROW,
         name="Ignored",
         usage_count=99,
@@ -34,7 +34,7 @@ def test_an_artist_changes_the_terms_and_sees_the_whole_style(artist_client, sty
     assert (seen["description"], seen["price_tokens"], seen["license_type"]) == (
         "Boats",
         55,
-        "exclusive",
+        "personal",
     )
     assert (seen["valid_to"], seen["name"], seen["usage_count"]) == (TOMORROW, style.name, 0)
 
@@ -56,6 +56,7 @@ def test_the_other_names_of_a_style_and_its_price_work_too(artist_client, style)
 @pytest.mark.parametrize(
     "changes",
     [
+        {"license_type": "exclusive"},
         {"price_tokens": 0},
         {"price_tokens": 10_001},
         {"price_tokens": None},

@@ -347,7 +347,7 @@ def test_the_catalogue_is_sorted_and_filtered(artist_client, client, session, st
         return [each["id"] for each in who.get(f"{STYLES}?{query}").json["data"]["results"]]
 
     both = making.style(session, tags=["x", "a", "b c"], usage_count=1, license_type="personal")
-    one = making.style(session, tags=["y", "a"], usage_count=3, license_type="exclusive")
+    one = making.style(session, tags=["y", "a"], usage_count=3, license_type="commercial")
     pending = making.style(session, training_status="pending", is_active=True)
     session.commit()
     assert listed("sort=popular") == [one.id, both.id, style.id]

@@ -1,4 +1,5 @@
 import pytest
+from sqlalchemy import select
 
 from tests import making
 from tests.webapp.conftest import error_code
@@ -9,8 +10,8 @@ TAGS = "/api/v1/tags"
 
 @pytest.fixture
 def tags(session):
-    made = [Tag(name=name, usage_count=uses) for name, uses in (("watercolor", 2), ("sea", 5))]
-    made.append(Tag(name="hidden", usage_count=9, is_flagged=True))
+    made = [Tag(name=name, style_count=uses) for name, uses in (("watercolor", 2), ("sea", 5))]
+    made.append(Tag(name="hidden", style_count=9, is_flagged=True))
     session.add_all(made)
     session.commit()
     return {tag.name: tag for tag in made}
@@ -98,3 +99,32 @@ def test_a_hidden_style_recommends_nothing_to_others(client, artist_client, sess
     answer = client.get(path)
     assert (answer.status_code, error_code(answer)) == (404, "STYLE_NOT_FOUND")
     assert artist_client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("is_public", [False, True])
+def test_words_that_one_person_used_are_nowhere_but_at_the_image(
+    client, session, style, buyer, finish, is_public
+):
+    made = making.order(session, buyer, style, prompt_tags=["boat", "harbour at midnight"], count=4)
+    session.commit()
+    for image in made:
+        finish(image, is_public=is_public)
+    word = "midnight"
+    paths = (
+        TAGS,
+        f"{TAGS}?search={word}",
+        f"{TAGS}?search=harbour at midnight",
+        f"/api/v1/search?q={word}",
+        f"/search?q={word}",
+        f"/api/v1/styles/{style.id}",
+        f"/api/v1/styles/{style.id}/tags",
+        f"/styles/{style.id}",
+        f"/styles?q={word}",
+        "/styles",
+        "/metrics",
+    )
+    for path in paths:
+        answer = client.get(path)
+        assert f"harbour at {word}" not in answer.text, path
+    [found] = session.scalars(select(Tag).where(Tag.name.contains(word))).all() or [None]
+    assert found is None or client.get(f"{TAGS}/{found.id}").status_code == 404

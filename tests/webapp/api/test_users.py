@@ -23,6 +23,7 @@ def test_everybody_may_know_who_somebody_is(client, session, storage):
     assert data == {
         "id": person.id,
         "username": person.username,
+        "display_name": person.username,
         "bio": "I draw.",
         "role": "user",
         "created_at": data["created_at"],

@@ -102,10 +102,10 @@ def become(client, signature=b"", **fields):
 
 
 def test_one_becomes_an_artist_without_scripts(buyer_client, buyer, session):
-    answer = become(buyer_client, making.signature_png(), artist_name="J. Han", verified_email="")
+    answer = become(buyer_client, making.signature_png(), artist_name="J. Han", contact_email="")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/studio")
     made = session.get_one(Artist, buyer.id)
-    assert (made.artist_name, made.verified_email) == ("J. Han", buyer.email)
+    assert (made.artist_name, made.contact_email) == ("J. Han", buyer.email)
     assert buyer_client.get("/become-artist").headers["Location"] == "/studio"
 
 
@@ -113,7 +113,7 @@ def test_one_becomes_an_artist_without_scripts(buyer_client, buyer, session):
     "fields, name",
     [
         ({"artist_name": "J"}, "artist_name"),
-        ({"artist_name": "J. Han", "verified_email": "nowhere"}, "verified_email"),
+        ({"artist_name": "J. Han", "contact_email": "nowhere"}, "contact_email"),
         ({"artist_name": "J. Han"}, "signature_image"),
         ({"artist_name": "J. Han", "signature_image": (io.BytesIO(), "")}, "signature_image"),
     ],

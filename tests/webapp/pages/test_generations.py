@@ -1,3 +1,5 @@
+from urllib.parse import unquote
+
 import pytest
 from sqlalchemy import update
 
@@ -38,13 +40,58 @@ def test_words_seed_and_price_are_for_the_owner(client, buyer_client, ordered, f
     assert "Price" not in foreign
 
 
-def test_a_picture_leads_to_its_style_its_certificate_and_its_file(client, ordered, finish):
+def test_a_picture_leads_to_its_style_its_certificate_and_its_file(buyer_client, ordered, finish):
     image = finish(ordered, is_public=True)
-    page = Page(client.get(f"/g/{image.id}"))
+    page = Page(buyer_client.get(f"/g/{image.id}"))
     assert f"/styles/{image.style_id}" in page.links()
     assert f"/l/{image.license_public_id}" in page.links()
     assert f"/api/v1/generations/{image.id}/image?download=1" in page.links()
     assert "made by AI" in page.text
+
+
+@pytest.fixture
+def public(ordered, finish):
+    return finish(ordered, is_public=True)
+
+
+def main_buttons(page):
+    links = [each["href"] for each in page.all("a", role="button")]
+    return [link for link in links if not link.startswith("/login")]
+
+
+def test_the_main_button_of_a_foreign_picture_leads_to_an_order(client, stranger_client, public):
+    order = (
+        f"/styles/{public.style_id}"
+        "?prompt_tags=boat,+sea&aspect_ratio=1:1&style_strength=1.0#generate"
+    )
+    for who in (client, stranger_client):
+        page = Page(who.get(f"/g/{public.id}"))
+        assert [unquote(each) for each in main_buttons(page)] == [order]
+        assert who.get(main_buttons(page)[0].partition("#")[0]).status_code == 200
+        preview = f"/api/v1/generations/{public.id}/image?variant=preview&download=1"
+        assert preview in page.links()
+
+
+def test_who_may_have_the_file_downloads_it(buyer_client, artist_client, admin_client, public):
+    for who in (buyer_client, artist_client, admin_client):
+        page = Page(who.get(f"/g/{public.id}"))
+        assert main_buttons(page) == [f"/api/v1/generations/{public.id}/image?download=1"]
+
+
+def test_no_address_of_the_full_file_is_on_the_page_of_a_foreign_picture(client, session, public):
+    session.execute(update(Generation).values(width=1024, height=1024))
+    session.commit()
+    answer = client.get(f"/g/{public.id}")
+    assert "/storage/images/" not in answer.text
+    assert "/storage/previews/" in answer.text
+    [link] = [each for each in Page(answer).all("a") if "data-pswp-width" in each]
+    assert (link["data-pswp-width"], link["data-pswp-height"]) == ("768", "768")
+
+
+def test_nothing_can_be_ordered_in_a_style_that_is_no_longer_sold(client, session, style, public):
+    style.is_active = False
+    session.commit()
+    assert main_buttons(Page(client.get(f"/g/{public.id}"))) == []
 
 
 def test_names_are_never_taken_for_markup(client, session, style, artist, ordered, finish):

@@ -28,6 +28,18 @@ def test_an_unknown_certificate_is_not_found(client):
     assert client.get("/l/L_unknown").status_code == 404
 
 
+def test_an_old_exclusive_licence_can_be_read_and_says_that_it_is_no_longer_sold(
+    client, session, image
+):
+    session.execute(update(Certificate).values(license_type="exclusive"))
+    session.commit()
+    text = Page(client.get(f"/l/{image.license_public_id}")).text
+    assert "Exclusive licence (no longer sold)" in text
+    assert "nobody else gets this image" not in text
+    answer = client.get(f"/api/v1/licenses/{image.license_public_id}")
+    assert answer.json["data"]["license_type"] == "exclusive"
+
+
 @pytest.mark.parametrize(
     "columns, word",
     [

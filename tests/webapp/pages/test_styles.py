@@ -103,7 +103,7 @@ def test_a_visitor_is_led_to_sign_in_and_back(client, style):
     assert f"/login?next=/styles/{style.id}" in page.links()
 
 
-@pytest.mark.parametrize("kind", ["personal", "commercial", "exclusive"])
+@pytest.mark.parametrize("kind", ["personal", "commercial"])
 def test_every_licence_is_told_in_plain_words(client, session, style, kind):
     style.license_type = kind
     session.commit()

@@ -1,6 +1,7 @@
 """People: a user, the artist a user may become, and the sign-ins that can be ended."""
 
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -39,6 +40,12 @@ class SignatureSize(StrEnum):
     SMALL = "small"
     MEDIUM = "medium"
     LARGE = "large"
+
+
+def _username(context: Any) -> str:
+    """Return the username that is inserted: whoever says nothing else is called so."""
+    name: str = context.get_current_parameters()["username"]
+    return name
 
 
 class User(Base):
@@ -82,7 +89,10 @@ class User(Base):
     id: Mapped[Id]
     google_sub: Mapped[str] = mapped_column(String(255))
     email: Mapped[str] = mapped_column(String(255))
-    username: Mapped[str] = mapped_column(String(50))
+    username: Mapped[str] = mapped_column(String(50), comment="the handle, in ASCII")
+    display_name: Mapped[str] = mapped_column(
+        String(50), default=_username, comment="in any script; not unique"
+    )
     bio: Mapped[str] = mapped_column(String(150), server_default="")
     profile_image_key: Mapped[ObjectKey | None]
     role: Mapped[Role] = mapped_column(String(10), server_default=Role.USER.value)
@@ -110,7 +120,9 @@ class Artist(Base):
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
     artist_name: Mapped[str] = mapped_column(String(100))
-    verified_email: Mapped[str] = mapped_column(String(255))
+    contact_email: Mapped[str] = mapped_column(
+        String(255), comment="as the artist wrote it; nobody has verified it"
+    )
     signature_key: Mapped[ObjectKey]
     signature_sha256: Mapped[Sha256]
     signature_position: Mapped[SignaturePosition] = mapped_column(
@@ -124,6 +136,15 @@ class Artist(Base):
     artist_name_grams: Mapped[list[str]] = grams_of("artist_name::text")
 
     user: Mapped[User] = relationship(back_populates="artist", lazy="raise")
+
+
+class TakenName(Base):
+    """A skeleton that the username or the artist name of a person takes, see `domain.names`."""
+
+    __tablename__ = "taken_names"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
 
 
 class SignIn(Base):

@@ -11,6 +11,17 @@ from webapp.domain.models.columns import CreatedAt, Id, Sha256, Time, one_of
 from webapp.domain.models.style import LicenseType
 
 
+class IssuedLicense(StrEnum):
+    """The licences that certificates name: those on offer, and one that is no longer sold.
+
+    Nothing kept others from ordering the same image, so no new licence is exclusive.
+    """
+
+    PERSONAL = LicenseType.PERSONAL.value
+    COMMERCIAL = LicenseType.COMMERCIAL.value
+    EXCLUSIVE = "exclusive"
+
+
 class CertificateStatus(StrEnum):
     """What was decided of a certificate; that it has run out follows from its dates."""
 
@@ -34,7 +45,7 @@ class Certificate(Base):
     artist_id: Mapped[int] = mapped_column(ForeignKey("artists.user_id"))
     style_id: Mapped[int] = mapped_column(ForeignKey("styles.id"))
     licensee_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    license_type: Mapped[LicenseType] = mapped_column(String(12))
+    license_type: Mapped[IssuedLicense] = mapped_column(String(12))
     terms_version: Mapped[str] = mapped_column(String(20))
     status: Mapped[CertificateStatus] = mapped_column(
         String(10), server_default=CertificateStatus.VALID.value

@@ -3,7 +3,7 @@
 from datetime import date
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.domain.db import Base
@@ -19,6 +19,10 @@ from webapp.domain.models.columns import (
     grams_of,
     one_of,
 )
+
+# Words of buyers are public once this many people have shown images with them.
+MIN_USERS = 3
+PUBLIC_USES = f"style_count + CASE WHEN user_count >= {MIN_USERS} THEN image_count ELSE 0 END"
 
 
 class TrainingStatus(StrEnum):
@@ -43,7 +47,6 @@ class LicenseType(StrEnum):
 
     PERSONAL = "personal"
     COMMERCIAL = "commercial"
-    EXCLUSIVE = "exclusive"
 
 
 class ArtworkStatus(StrEnum):
@@ -204,7 +207,14 @@ class Tag(Base):
 
     id: Mapped[Id]
     name: Mapped[str] = mapped_column(Text)
-    usage_count: Mapped[int] = mapped_column(server_default="0")
+    style_count: Mapped[int] = mapped_column(
+        server_default="0", comment="trained styles that have it"
+    )
+    image_count: Mapped[int] = mapped_column(
+        server_default="0", comment="images everybody may see that have it"
+    )
+    user_count: Mapped[int] = mapped_column(server_default="0", comment="people with such images")
+    usage_count: Mapped[int] = mapped_column(Computed(PUBLIC_USES, persisted=True))
     is_active: Mapped[bool] = mapped_column(server_default="true")
     is_flagged: Mapped[bool] = mapped_column(server_default="false")
     created_at: Mapped[CreatedAt]

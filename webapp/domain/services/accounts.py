@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from webapp.domain import names as name_rules
 from webapp.domain.errors import (
     AccountInactive,
     AlreadyArtist,
@@ -18,6 +19,7 @@ from webapp.domain.errors import (
     DuplicateUsername,
     SessionExpired,
 )
+from webapp.domain.gateways.signer import CanSign
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import (
     Artist,
@@ -27,7 +29,7 @@ from webapp.domain.models.account import (
     SignIn,
     User,
 )
-from webapp.domain.services import ledger, notifications, pictures
+from webapp.domain.services import ledger, names, notifications, pictures
 from webapp.domain.viewing import signed_url
 
 SIGN_IN_LIFETIME = timedelta(days=14)
@@ -81,12 +83,7 @@ def _find(session: Session, google_sub: str) -> User | None:
 def _create(session: Session, identity: GoogleIdentity) -> User:
     """Make the account; a parallel first sign-in of the same person finds the same one."""
     for username in _usernames(identity):
-        created: User | None = session.scalar(
-            insert(User)
-            .values(google_sub=identity.sub, email=identity.email, username=username)
-            .on_conflict_do_nothing()
-            .returning(User)
-        )
+        created = _created_as(session, identity, username)
         if created is not None:
             ledger.welcome(session, created)
             return created
@@ -96,9 +93,32 @@ def _create(session: Session, identity: GoogleIdentity) -> User:
     raise DuplicateUsername(username=identity.name)
 
 
+def _created_as(session: Session, identity: GoogleIdentity, username: str) -> User | None:
+    """Make the account under a username; None when that name or the account is there already."""
+    shown = name_rules.visible_part(identity.name)[:MAX_USERNAME].strip()
+    savepoint = session.begin_nested()
+    created: User | None = session.scalar(
+        insert(User)
+        .values(
+            google_sub=identity.sub,
+            email=identity.email,
+            username=username,
+            display_name=username if not shown or name_rules.is_reserved(shown) else shown,
+        )
+        .on_conflict_do_nothing()
+        .returning(User)
+    )
+    if created is None or not names.take(session, created.id, username):
+        savepoint.rollback()
+        return None
+    savepoint.commit()
+    return created
+
+
 def _usernames(identity: GoogleIdentity) -> list[str]:
-    """Return names to try: the person's own, then ones with digits of chance."""
-    plain = re.sub(r"[^A-Za-z0-9_.-]+", "", identity.name.replace(" ", "_")).strip("._-")
+    """Return names to try: the person's own in ASCII, then ones with digits of chance."""
+    read = name_rules.romanised(identity.name.replace(" ", "_"))
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "", read).strip("._-")
     base = plain[: MAX_USERNAME - 7] if len(plain) >= MIN_USERNAME else "user"
     first = [base] if base != "user" else []
     return [*first, *(f"{base}_{secrets.randbelow(10**6):06}" for _ in range(NAME_TRIES))]
@@ -178,26 +198,28 @@ def _id_without_statement(user: User) -> int:
 def upgrade_to_artist(
     session: Session,
     storage: Storage,
+    can_sign: CanSign,
     *,
     user: User,
     artist_name: str,
-    verified_email: str | None,
+    contact_email: str | None,
     signature: bytes,
 ) -> Artist:
     """Make a user an artist with a signature: a PNG, drawn or uploaded.
 
-    Raises AlreadyArtist, or the error of a signature that is no usable PNG.
+    Raises AlreadyArtist, DuplicateUsername for an artist name that looks like one that is taken,
+    or the error of a signature that is no usable PNG.
     """
     key, sha256 = pictures.store_signature(
-        storage, signature, person_id=_id_without_statement(user)
+        storage, can_sign, signature, person_id=_id_without_statement(user)
     )
-    stay(session, user.id)
+    _hold_alone(session, user.id)
     made: Artist | None = session.scalar(
         insert(Artist)
         .values(
             user_id=user.id,
             artist_name=artist_name,
-            verified_email=verified_email or user.email,
+            contact_email=contact_email or user.email,
             signature_key=key,
             signature_sha256=sha256,
         )
@@ -206,6 +228,7 @@ def upgrade_to_artist(
     )
     if made is None:
         raise AlreadyArtist
+    _take_names(session, user, artist_name=artist_name)
     if user.role != Role.ADMIN:
         user.role = Role.ARTIST
     session.flush()
@@ -219,13 +242,15 @@ def update_profile(
     *,
     user: User,
     username: str | None = None,
+    display_name: str | None = None,
     bio: str | None = None,
     language: str | None = None,
     picture: bytes | None = None,
 ) -> None:
     """Change what was given; `picture` is a JPG or PNG file.
 
-    Raises DuplicateUsername, or the error of a picture that cannot be used.
+    Raises DuplicateUsername, also for a name that only looks like one that is taken, or the error
+    of a picture that cannot be used.
     """
     picture_key = (
         None
@@ -233,8 +258,13 @@ def update_profile(
         else pictures.store_portrait(storage, picture, person_id=_id_without_statement(user))
     )
     _hold_alone(session, user.id)
+    if username not in {None, user.username}:
+        _take_names(session, user, username=username)
+    if display_name is not None and name_rules.is_reserved(display_name):
+        raise DuplicateUsername(display_name=display_name)
     given = {
         "username": username,
+        "display_name": display_name,
         "bio": bio,
         "language": language,
         "profile_image_key": picture_key,
@@ -251,6 +281,7 @@ def update_profile(
 def update_artist(
     session: Session,
     storage: Storage,
+    can_sign: CanSign,
     *,
     user: User,
     artist_name: str | None = None,
@@ -263,18 +294,23 @@ def update_artist(
 
     It is for later images only: an image gets the signature its artist has when it is signed, so
     one that is ordered but not yet rendered gets the new one, and no delivered image ever changes.
-    Raises the error of a signature that is no usable PNG, and ArtistOnly.
+    Raises the error of a signature that is no usable PNG, ArtistOnly, and DuplicateUsername for a
+    name that looks like one that is taken.
     """
     drawn = (
         None
         if signature is None
-        else pictures.store_signature(storage, signature, person_id=_id_without_statement(user))
+        else pictures.store_signature(
+            storage, can_sign, signature, person_id=_id_without_statement(user)
+        )
     )
     key, sha256 = drawn or (None, None)
-    stay(session, user.id)
+    _hold_alone(session, user.id)
     artist = user.artist
     if artist is None:
         raise ArtistOnly(role=user.role)
+    if artist_name not in {None, artist.artist_name}:
+        _take_names(session, user, artist_name=artist_name)
     given = {
         "artist_name": artist_name,
         "signature_key": key,
@@ -290,12 +326,21 @@ def update_artist(
     return artist
 
 
+def _take_names(session: Session, user: User, **changes: str | None) -> None:
+    """Take a person's names as they will be; raises DuplicateUsername with the one that changes."""
+    artist_name = user.artist.artist_name if user.artist else None
+    chosen = {"username": user.username, "artist_name": artist_name} | changes
+    if not names.take(session, user.id, *(name for name in chosen.values() if name is not None)):
+        raise DuplicateUsername(**changes)
+
+
 def profile(session: Session, storage: Storage, user: User) -> dict[str, Any]:
     """Return a person's own account as GET /auth/me shows it."""
     balances = ledger.balances(session, user.id)
     return {
         "id": user.id,
         "username": user.username,
+        "display_name": user.display_name,
         "email": user.email,
         "profile_image": signed_url(storage, user.profile_image_key),
         "role": user.role,
@@ -313,7 +358,7 @@ def artist_profile(storage: Storage, user: User, artist: Artist, earned: int) ->
     return {
         "id": artist.user_id,
         "artist_name": artist.artist_name,
-        "verified_email": artist.verified_email,
+        "contact_email": artist.contact_email,
         "signature_image_url": signed_url(storage, artist.signature_key),
         "signature_position": artist.signature_position,
         "signature_size": artist.signature_size,
@@ -330,7 +375,7 @@ def upgraded(storage: Storage, user: User, artist: Artist) -> dict[str, Any]:
         "artist": {
             "id": artist.user_id,
             "artist_name": artist.artist_name,
-            "verified_email": artist.verified_email,
+            "contact_email": artist.contact_email,
             "signature_image_url": signed_url(storage, artist.signature_key),
         },
     }

@@ -97,9 +97,9 @@ def _check_here(session: Session, generation_id: int, comment_id: int) -> None:
 
 
 def _with_authors() -> AnySelect:
-    return select(*Comment.__table__.columns, User.username, User.profile_image_key).join(
-        User, User.id == Comment.user_id
-    )
+    return select(
+        *Comment.__table__.columns, User.username, User.display_name, User.profile_image_key
+    ).join(User, User.id == Comment.user_id)
 
 
 def _first_replies(session: Session, comments: Sequence[AnyRow]) -> dict[int, list[AnyRow]]:
@@ -132,6 +132,7 @@ def _view(
         "user": {
             "id": row.user_id,
             "username": row.username,
+            "display_name": row.display_name,
             "profile_image": signed_url(storage, row.profile_image_key),
         },
         "content": row.content if may_read else None,

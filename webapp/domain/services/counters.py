@@ -13,6 +13,11 @@ BATCH = 1000
 TAG_BATCH = 1  # one popular tag alone stands on hundreds of thousands of images
 
 
+SHOWN_WITH_TAG = (
+    "FROM generations WHERE is_public AND NOT is_flagged AND prompt_tags @> ARRAY[counted.name]"
+)
+
+
 @dataclass(frozen=True)
 class Counter:
     """A column, the subquery that counts what it stands for, and how many rows to take at once."""
@@ -53,12 +58,14 @@ COUNTERS = (
     ),
     Counter(
         "tags",
-        "usage_count",
-        "SELECT (SELECT count(*) FROM generations"
-        " WHERE is_public AND prompt_tags @> ARRAY[counted.name])"
-        " + (SELECT count(*) FROM styles"
-        " WHERE training_status = 'completed' AND tags @> ARRAY[counted.name])",
+        "style_count",
+        "SELECT count(*) FROM styles"
+        " WHERE training_status = 'completed' AND tags @> ARRAY[counted.name]",
         batch=TAG_BATCH,
+    ),
+    Counter("tags", "image_count", f"SELECT count(*) {SHOWN_WITH_TAG}", batch=TAG_BATCH),
+    Counter(
+        "tags", "user_count", f"SELECT count(DISTINCT user_id) {SHOWN_WITH_TAG}", batch=TAG_BATCH
     ),
 )
 

@@ -1,4 +1,4 @@
-"""The file of an image, full or smaller: where it lies for whoever may see it, for a short time."""
+"""The file of an image: full for its licensee, artist and administrators, else the preview."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from webapp.domain.errors import GenerationNotFound, GenerationStillProcessing, NotFound
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.generation import Generation
+from webapp.domain.models.style import Style
 from webapp.domain.services import generations
 from webapp.domain.services.generation_views import FINAL
 from webapp.domain.viewing import Viewer, signed_url
@@ -24,15 +25,21 @@ def image_url(
 ) -> str:
     """Return a short-lived URL of the signed image or a smaller copy.
 
+    Who may see the image but not have its full file gets the preview instead of it.
     Raises GenerationNotFound, GenerationStillProcessing, or NotFound after a failure.
     """
     row = session.execute(
-        select(*Generation.__table__.columns).where(Generation.id == generation_id)
+        select(*Generation.__table__.columns, Style.artist_id)
+        .join(Style, Style.id == Generation.style_id)
+        .where(Generation.id == generation_id)
     ).one_or_none()
     if row is None or not generations.may_see(viewer, row):
         raise GenerationNotFound(id=generation_id)
     if row.status not in FINAL:
         raise GenerationStillProcessing(generation_ids=[generation_id])
+    may_have_file = generations.may_have_file(viewer, owner_id=row.user_id, artist_id=row.artist_id)
+    if variant == "full" and not may_have_file:
+        variant = "preview"
     key = row._mapping[VARIANTS[variant]]  # noqa: SLF001 - the public mapping of a Row
     url = signed_url(
         storage, key, download_name=_download_name(generation_id, key, download=download)

@@ -43,6 +43,7 @@ STYLE_COLUMNS = (
 COLUMNS = (
     *(column for column in Generation.__table__.columns if column.name != "image_size"),
     User.username,
+    User.display_name,
     User.profile_image_key,
     *STYLE_COLUMNS,
     Job.tries,
@@ -53,7 +54,7 @@ FEED_COLUMNS = (
     Generation.id, Generation.preview_key, Generation.thumbnail_key, Generation.width,
     Generation.height, Generation.description, Generation.prompt_tags, Generation.like_count,
     Generation.comment_count, Generation.created_at, Generation.user_id, User.username,
-    User.profile_image_key, Generation.style_id, *STYLE_COLUMNS,
+    User.display_name, User.profile_image_key, Generation.style_id, *STYLE_COLUMNS,
 )  # fmt: skip
 
 
@@ -92,7 +93,8 @@ def detail(
         raise GenerationNotFound(id=generation_id)
     if viewer.may_manage(row.user_id):
         return _owner_view(storage, row)
-    return _public_view(storage, row)
+    has_file = generations.may_have_file(viewer, owner_id=row.user_id, artist_id=row.artist_id)
+    return _public_view(storage, row, has_file=has_file)
 
 
 def moderated(session: Session, storage: Storage, *, generation_id: int) -> dict[str, Any]:
@@ -304,6 +306,7 @@ def _people(storage: Storage, row: AnyRow) -> dict[str, Any]:
         "user": {
             "id": row.user_id,
             "username": row.username,
+            "display_name": row.display_name,
             "profile_image": signed_url(storage, row.profile_image_key),
         },
         "style": {
@@ -314,7 +317,7 @@ def _people(storage: Storage, row: AnyRow) -> dict[str, Any]:
     }
 
 
-def _public_view(storage: Storage, row: AnyRow) -> dict[str, Any]:
+def _public_view(storage: Storage, row: AnyRow, *, has_file: bool) -> dict[str, Any]:
     is_done = row.status == GenerationStatus.COMPLETED
     return {
         "id": row.id,
@@ -328,7 +331,7 @@ def _public_view(storage: Storage, row: AnyRow) -> dict[str, Any]:
         "height": row.height,
         "seed": row.seed,
         "style_strength": row.style_strength,
-        "result_url": signed_url(storage, row.image_key) if is_done else None,
+        "result_url": signed_url(storage, row.image_key) if is_done and has_file else None,
         "preview_url": signed_url(storage, row.preview_key) if is_done else None,
         "thumbnail_url": signed_url(storage, row.thumbnail_key) if is_done else None,
         "is_public": row.is_public,
@@ -352,7 +355,7 @@ def _license(row: AnyRow) -> dict[str, str]:
 
 def _owner_view(storage: Storage, row: AnyRow) -> dict[str, Any]:
     is_waiting = row.status == GenerationStatus.RETRYING
-    return _public_view(storage, row) | {
+    return _public_view(storage, row, has_file=True) | {
         "negative_tags": row.negative_tags,
         "price_tokens": row.price_tokens,
         "consumed_tokens": row.price_tokens,

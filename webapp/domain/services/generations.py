@@ -64,6 +64,14 @@ def may_see(viewer: Viewer, image: AnyRow | Generation) -> bool:
     return is_shown or viewer.may_manage(image.user_id)
 
 
+def may_have_file(viewer: Viewer, *, owner_id: int, artist_id: int) -> bool:
+    """Tell whether the full file is for this viewer, who may see the image.
+
+    It is for the licensee, the artist of the style and administrators; others get the preview.
+    """
+    return viewer.may_manage(owner_id) or viewer.user_id == artist_id
+
+
 def visible(session: Session, viewer: Viewer, generation_id: int) -> AnyRow:
     """Return owner, state and flags of an image that a viewer may see; else GenerationNotFound."""
     image = session.execute(select(*VISIBILITY).where(Generation.id == generation_id)).one_or_none()
@@ -262,8 +270,9 @@ def edit(
     if is_public:
         check_can_be_public(generation)
     if is_public is not None:
-        tags.count_shown(session, generation.prompt_tags, was=generation.is_public, now=is_public)
+        was_shown = tags.is_shown(generation)
         generation.is_public = is_public
+        tags.count_shown(session, generation, was=was_shown)
     if description is not None:
         generation.description = description
     generation.updated_at = func.clock_timestamp()

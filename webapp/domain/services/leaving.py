@@ -56,7 +56,7 @@ from webapp.domain.models.like import Like
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Artwork, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import accounts, checkpoints, purchases, tags
+from webapp.domain.services import accounts, checkpoints, names, purchases, tags
 
 UNFINISHED = (GenerationStatus.QUEUED, GenerationStatus.PROCESSING, GenerationStatus.RETRYING)
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('leaving'))")
@@ -102,14 +102,15 @@ def deactivate(session: Session, user_id: int) -> None:
         .where(Style.artist_id == user_id, Style.is_active)
         .values(is_active=False, updated_at=func.clock_timestamp())
     )
-    hidden = session.scalars(
+    hidden = session.execute(
         update(Generation)
         .where(Generation.user_id == user_id, Generation.is_public)
         .values(is_public=False, updated_at=func.clock_timestamp())
-        .returning(Generation.prompt_tags)
+        .returning(Generation.prompt_tags, Generation.is_flagged)
         .execution_options(synchronize_session="fetch")
     )
-    tags.uncount_uses(session, [tag for prompt in hidden for tag in prompt])
+    shown = [tag for row in hidden if not row.is_flagged for tag in row.prompt_tags]
+    tags.uncount_uses(session, (), of_images=shown)
 
 
 def foresee(session: Session, user_id: int) -> Farewell:
@@ -168,11 +169,14 @@ def _delete(session: Session, user_id: int) -> None:
     _delete_notifications(session, user_id, comment_ids)
     _delete_likes(session, user_id)
     _delete_follows(session, user_id)
-    tags_used = _tags_used(session, user_id)
+    tags_of_styles, tags_of_images = (
+        _tags_of_styles(session, user_id),
+        _tags_of_images(session, user_id),
+    )
     _delete_images(session, user_id)
     _delete_styles(session, user_id)
     _delete_person(session, user_id)
-    tags.uncount_uses(session, tags_used)
+    tags.uncount_uses(session, tags_of_styles, of_images=tags_of_images)
 
 
 def _delete_comments(session: Session, user_id: int) -> list[int]:
@@ -223,15 +227,20 @@ def _delete_follows(session: Session, user_id: int) -> None:
     session.execute(delete(Follow).where(Follow.followed_id == user_id))
 
 
-def _tags_used(session: Session, user_id: int) -> list[str]:
-    """Return the tags of the person's images and styles, each as often as it was counted."""
-    of_images = select(func.unnest(Generation.prompt_tags)).where(
-        Generation.user_id == user_id, Generation.is_public
+def _tags_of_images(session: Session, user_id: int) -> list[str]:
+    """Return the tags of the person's images, each as often as it was counted."""
+    tags_of = select(func.unnest(Generation.prompt_tags)).where(
+        Generation.user_id == user_id, Generation.is_public, ~Generation.is_flagged
     )
-    of_styles = select(func.unnest(Style.tags)).where(
+    return list(session.scalars(tags_of))
+
+
+def _tags_of_styles(session: Session, user_id: int) -> list[str]:
+    """Return the tags of the person's styles, each as often as it was counted."""
+    tags_of = select(func.unnest(Style.tags)).where(
         Style.artist_id == user_id, Style.training_status == TrainingStatus.COMPLETED
     )
-    return list(session.scalars(of_images.union_all(of_styles)))
+    return list(session.scalars(tags_of))
 
 
 def _delete_images(session: Session, user_id: int) -> None:
@@ -287,6 +296,7 @@ def _delete_styles(session: Session, user_id: int) -> None:
 def _delete_person(session: Session, user_id: int) -> None:
     """Take name, address and picture off the row that the ledger needs."""
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.user_id == user_id))
+    names.give_up(session, user_id)
     nobody = f"deleted:{user_id}"  # no name that people can choose has a colon
     has_styles = exists().where(Style.artist_id == Artist.user_id)
     session.execute(delete(Artist).where(Artist.user_id == user_id, ~has_styles))
@@ -294,7 +304,7 @@ def _delete_person(session: Session, user_id: int) -> None:
     session.execute(
         update(Artist)
         .where(Artist.user_id == user_id)
-        .values(artist_name=nobody, verified_email="", signature_key="")
+        .values(artist_name=nobody, contact_email="", signature_key="")
     )
     session.execute(
         update(User)
@@ -302,6 +312,7 @@ def _delete_person(session: Session, user_id: int) -> None:
         .values(
             google_sub=nobody,
             username=nobody,
+            display_name=nobody,
             email="",
             bio="",
             profile_image_key=None,

@@ -109,7 +109,7 @@ def change_generation(
         raise missing
     if changes.get("is_public"):
         generations.check_can_be_public(image)
-    was_public = image.is_public
+    was_shown = tags.is_shown(image)
     audit.change(
         session,
         admin_id=admin.id,
@@ -118,7 +118,7 @@ def change_generation(
         values=changes,
         reason=reason,
     )
-    tags.count_shown(session, image.prompt_tags, was=was_public, now=image.is_public)
+    tags.count_shown(session, image, was=was_shown)
     image.updated_at = func.clock_timestamp()
     if license_status is not None:
         _change_license(session, admin, image.id, license_status, reason)

@@ -34,6 +34,7 @@ COLUMNS = (
     Notification.is_read,
     Notification.created_at,
     User.username.label("actor_name"),
+    User.display_name.label("actor_display_name"),
     User.profile_image_key.label("actor_image_key"),
     case(
         (Notification.target_type == "user", User.username),
@@ -109,6 +110,7 @@ def _view(storage: Storage, row: AnyRow) -> dict[str, Any]:
     actor = {
         "id": row.actor_id,
         "username": row.actor_name,
+        "display_name": row.actor_display_name,
         "profile_image": signed_url(storage, row.actor_image_key),
     }
     return {

@@ -45,6 +45,14 @@ def is_in_period(valid_from: date, valid_to: date | None) -> bool:
     return valid_from <= today and (valid_to is None or today <= valid_to)
 
 
+def can_be_ordered(session: Session, style_id: int) -> bool:
+    """Tell whether images of a style may be ordered today."""
+    style = session.execute(
+        select(Style.valid_from, Style.valid_to).where(Style.id == style_id, *ON_SALE)
+    ).one_or_none()
+    return style is not None and is_in_period(style.valid_from, style.valid_to)
+
+
 def own_style(session: Session, viewer: Viewer, style_id: int) -> Style:
     """Return an artist's own style.
 

@@ -4,11 +4,8 @@ Both are decoded in a process of its own, which takes a while: call before the f
 transaction, so that no connection waits for it.
 """
 
-import io
-
-from PIL import Image
-
 from webapp.domain.errors import IMAGE_ERRORS, ImageRefused, ServiceUnavailable
+from webapp.domain.gateways.signer import CanSign
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.identifiers import object_key
 from webapp.domain.image_processes import DecoderBusy, sanitise_in_subprocess
@@ -22,22 +19,24 @@ from webapp.domain.images import (
 )
 
 RETRY_AFTER_SECONDS = 15
-MIN_CONTRAST = 40  # of 255; below, nothing can be seen
 
 
-def store_signature(storage: Storage, data: bytes, *, person_id: int) -> tuple[str, str]:
+def store_signature(
+    storage: Storage, can_sign: CanSign, data: bytes, *, person_id: int
+) -> tuple[str, str]:
     """Store a clean copy of a signature; return its key and SHA-256.
 
-    Raises the error of what is no usable PNG, also of one on which nothing is drawn, and
-    ServiceUnavailable while too many others are being decoded.
+    Raises the error of what is no usable PNG, also of one that could never sign (later, every order
+    would fail for it), and ServiceUnavailable while too many others are being decoded.
     """
     try:
         clean = sanitise_in_subprocess(data, SIGNATURE_IMAGE, person_id=person_id, keep_alpha=True)
-        _refuse_blank(clean)
     except DecoderBusy:
         raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from None
     except BadImage as error:
         raise _refusal(error, "signature_image", SIGNATURE_IMAGE) from error
+    if not can_sign(clean.data):
+        raise _refusal(BadImage(ImageCode.CORRUPT), "signature_image", SIGNATURE_IMAGE)
     return _store(storage, "signatures", clean), clean.sha256
 
 
@@ -60,17 +59,6 @@ def _store(storage: Storage, kind: str, clean: SafeImage) -> str:
     key = object_key(kind, "jpg" if clean.format == "JPEG" else "png")
     storage.put(key, clean.data, content_type=f"image/{clean.format.lower()}")
     return key
-
-
-def _refuse_blank(clean: SafeImage) -> None:
-    """Raise BadImage when nothing is drawn: later, every order would fail for it."""
-    with Image.open(io.BytesIO(clean.data), formats=("PNG",)) as image:
-        has_alpha = image.mode == "RGBA"
-        ink = image.getchannel("A") if has_alpha else image.convert("L")
-        levels = [level for level, count in enumerate(ink.histogram()) if count]
-    spread = levels[-1] if has_alpha else levels[-1] - levels[0]
-    if spread < MIN_CONTRAST:
-        raise BadImage(ImageCode.CORRUPT)
 
 
 def _refusal(error: BadImage, field: str, limits: ImageLimits) -> ImageRefused:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from webapp.domain import searching
 from webapp.domain.errors import StyleNotFound, TagNotFound
 from webapp.domain.models.generation import Generation
-from webapp.domain.models.style import Artwork, ArtworkStatus, Style, Tag
+from webapp.domain.models.style import MIN_USERS, Artwork, ArtworkStatus, Style, Tag
 from webapp.domain.pagination import AnyRow, Keyset, Page, PageRequest
 from webapp.domain.searching import Search
 from webapp.domain.services import offers, tags
@@ -21,7 +21,6 @@ RECENT_IMAGES = 1000
 POPULAR_STYLES = 1000
 MAX_CONSIDERED = 200
 MAX_RECOMMENDED = 20
-MIN_BUYERS = 3
 
 _SHOWN = select(Tag.id, Tag.name, Tag.usage_count).where(*tags.SHOWN)
 _NAMES = select(Tag.name).where(*tags.SHOWN)
@@ -166,7 +165,7 @@ def _used_in_public(session: Session, style_id: int, *, own: Collection[str]) ->
     for image in public:
         for name in image.prompt_tags:
             buyers.setdefault(name, set()).add(image.user_id)
-    shown = {name for name, who in buyers.items() if name in own or len(who) >= MIN_BUYERS}
+    shown = {name for name, who in buyers.items() if name in own or len(who) >= MIN_USERS}
     return _shares([[name for name in image.prompt_tags if name in shown] for image in public])
 
 

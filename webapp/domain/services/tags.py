@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import InvalidTagLanguage, TagNotAllowed, ValidationFailed
+from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Tag
 
 MAX_TAG_LENGTH = 50
@@ -63,38 +64,100 @@ def blocked(session: Session, tags: Iterable[str]) -> set[str]:
 
 
 def count_use(session: Session, tags: Iterable[str]) -> None:
-    """Count one more use of each tag, adding the ones never seen.
-
-    A use is a style that was trained or an image that is public, as long as it has the tag. Private
-    images do not count: a tag that is listed could be read off them.
-    """
-    # Sorted, so that two transactions touch the same rows in the same order and never deadlock.
+    """Count one more style that has each tag, adding tags never seen."""
+    # Sorted, so that two transactions lock the same rows in the same order and never deadlock.
     for name in sorted(set(tags)):
         session.execute(
             insert(Tag)
-            .values(name=name, usage_count=1)
+            .values(name=name, style_count=1)
             .on_conflict_do_update(
-                index_elements=[Tag.name], set_={"usage_count": Tag.usage_count + 1}
+                index_elements=[Tag.name], set_={"style_count": Tag.style_count + 1}
             )
         )
 
 
-def uncount_uses(session: Session, tags: Iterable[str]) -> None:
-    """Count one use less of each tag, for each time it is named."""
-    for name, uses in sorted(Counter(tags).items()):  # sorted as above
-        session.execute(
-            update(Tag)
-            .where(Tag.name == name)
-            .values(usage_count=func.greatest(Tag.usage_count - uses, 0))
-        )
+def uncount_uses(session: Session, tags: Iterable[str], *, of_images: Iterable[str] = ()) -> None:
+    """Count one style less for each time a tag is named, and one image less of `of_images`.
 
-
-def count_shown(session: Session, tags: Iterable[str], *, was: bool, now: bool) -> None:
-    """Count the uses of an image's tags when it becomes public, and take them back when hidden.
-
-    The caller has locked the image's row.
+    `of_images` are the tags of all images that one person showed and shows no more.
     """
-    if now and not was:
-        count_use(session, tags)
-    elif was and not now:
-        uncount_uses(session, tags)
+    styles, images = Counter(tags), Counter(of_images)
+    for name in sorted(styles.keys() | images.keys()):  # sorted as above
+        _take_back(session, name, styles=styles[name], images=images[name], users=1)
+
+
+def is_shown(image: Generation) -> bool:
+    """Tell whether everybody may see an image: only then do its tags count."""
+    return image.is_public and not image.is_flagged
+
+
+def count_shown(session: Session, image: Generation, *, was: bool) -> None:
+    """Count an image's tags when it begins to be shown, and take them back when it is hidden.
+
+    The caller has locked the image's row, changed it, and says whether it was shown before.
+    """
+    now = is_shown(image)
+    if now == was:
+        return
+    session.flush()
+    names = sorted(set(image.prompt_tags))  # sorted as above
+    for name in names:
+        if now:
+            _add_image(session, name)
+        else:
+            _take_back(session, name, images=1)
+    # Their rows are locked now: what another image of the same person changes is seen.
+    elsewhere = on_others(session, image, names)
+    alone = [name for name in names if name not in elsewhere]
+    change = 1 if now else -1
+    session.execute(
+        update(Tag)
+        .where(Tag.name.in_(alone))
+        .values(user_count=func.greatest(Tag.user_count + change, 0))
+    )
+
+
+def on_others(session: Session, image: Generation, names: list[str]) -> set[str]:
+    """Return which tags stand on other shown images of the same person."""
+    if not names:
+        return set()
+    # One condition for each tag: the database then knows how rare each of them is.
+    found = session.execute(
+        select(
+            *(
+                select(Generation.id)
+                .where(
+                    Generation.user_id == image.user_id,
+                    Generation.id != image.id,
+                    Generation.is_public,
+                    ~Generation.is_flagged,
+                    Generation.prompt_tags.contains([name]),
+                )
+                .exists()
+                for name in names
+            )
+        )
+    ).one()
+    return {name for name, is_there in zip(names, found, strict=True) if is_there}
+
+
+def _add_image(session: Session, name: str) -> None:
+    session.execute(
+        insert(Tag)
+        .values(name=name, image_count=1)
+        .on_conflict_do_update(index_elements=[Tag.name], set_={"image_count": Tag.image_count + 1})
+    )
+
+
+def _take_back(
+    session: Session, name: str, *, styles: int = 0, images: int = 0, users: int = 0
+) -> None:
+    session.execute(
+        update(Tag)
+        .where(Tag.name == name)
+        .values(
+            style_count=func.greatest(Tag.style_count - styles, 0),
+            image_count=func.greatest(Tag.image_count - images, 0),
+            user_count=func.greatest(Tag.user_count - (users if images else 0), 0),
+        )
+    )

@@ -18,6 +18,7 @@ from webapp.domain.viewing import Viewer, signed_url
 COLUMNS = (
     User.id,
     User.username,
+    User.display_name,
     User.profile_image_key,
     User.role,
     User.follower_count,
@@ -102,6 +103,7 @@ def _profile(storage: Storage, row: AnyRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "username": row.username,
+        "display_name": row.display_name,
         "profile_image": signed_url(storage, row.profile_image_key),
         "bio": row.bio,
         "role": row.role,
@@ -120,6 +122,7 @@ def _followed(storage: Storage, row: AnyRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "username": row.username,
+        "display_name": row.display_name,
         "profile_image": signed_url(storage, row.profile_image_key),
         "role": row.role,
         "artist_name": row.artist_name,

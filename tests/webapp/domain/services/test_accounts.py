@@ -5,6 +5,7 @@ from sqlalchemy import func, select, update
 
 from tests import making
 from tests.database import at_once
+from webapp.domain import names as name_rules
 from webapp.domain.db import transaction
 from webapp.domain.errors import AccountInactive, AlreadyArtist, ImageCorrupt, SessionExpired
 from webapp.domain.models.account import Artist, Role, SignIn, User
@@ -40,8 +41,25 @@ def test_a_taken_or_unwritable_name_becomes_another(session):
     assert len(set(found)) == len(names)
     assert found[0] == "Mina_Park"
     assert found[1].startswith("Mina_Park_")
-    assert found[2].startswith("user_")
+    assert found[2] == "mina"
+    assert found[3].startswith("user_")
     assert all(3 <= len(name) <= 50 and name.isascii() for name in found)
+
+
+def test_a_name_in_any_script_is_shown_beside_a_username_in_ascii(session):
+    opened = accounts.sign_in(session, GoogleIdentity("1", "a@example.org", "서\u200b하늘 "))
+    user = session.get(User, opened.user_id)
+    assert (user.username, user.display_name) == ("seohaneul", "서하늘")
+
+
+@pytest.mark.parametrize("name", ["Admin", "adm1n", "mina park", "MINA_PARK"])
+def test_a_first_sign_in_takes_no_name_that_looks_like_anothers(session, name):
+    accounts.sign_in(session, MINA)
+    opened = accounts.sign_in(session, GoogleIdentity("2", "a@example.org", name))
+    user = session.get(User, opened.user_id)
+    assert user.username[-7] == "_"
+    assert user.username[-6:].isdigit()
+    assert not name_rules.is_reserved(user.display_name)
 
 
 def test_first_sign_ins_at_once_make_one_account_with_one_bonus(committed):
@@ -97,9 +115,10 @@ def upgrade(session, storage, user, signature=None):
     return accounts.upgrade_to_artist(
         session,
         storage,
+        lambda _drawing: True,
         user=user,
         artist_name="J. Han",
-        verified_email=None,
+        contact_email=None,
         signature=signature or making.signature_png(),
     )
 
@@ -107,7 +126,7 @@ def upgrade(session, storage, user, signature=None):
 def test_an_upgrade_stores_a_clean_signature_and_happens_once(session, storage):
     user = making.user(session)
     made = upgrade(session, storage, user)
-    assert (made.verified_email, user.role) == (user.email, Role.ARTIST)
+    assert (made.contact_email, user.role) == (user.email, Role.ARTIST)
     assert user.artist is made
     stored = storage.get(made.signature_key)
     assert making.hashlib.sha256(stored).hexdigest() == made.signature_sha256
@@ -151,6 +170,7 @@ def test_the_own_account_shows_money_messages_and_the_artist(session, storage):
     assert set(shown) == {
         "id",
         "username",
+        "display_name",
         "email",
         "profile_image",
         "role",
@@ -164,7 +184,7 @@ def test_the_own_account_shows_money_messages_and_the_artist(session, storage):
     assert set(shown["artist"]) == {
         "id",
         "artist_name",
-        "verified_email",
+        "contact_email",
         "signature_image_url",
         "signature_position",
         "signature_size",

@@ -17,7 +17,7 @@ from webapp.domain.services.counters import COUNTERS, Repair
 
 BY_NAME = {str(counter): counter for counter in COUNTERS}
 LIKES = BY_NAME["generations.like_count"]
-TAGS = BY_NAME["tags.usage_count"]
+IMAGES_OF_TAGS, USERS_OF_TAGS = BY_NAME["tags.image_count"], BY_NAME["tags.user_count"]
 
 
 def completed(session, **columns):
@@ -57,7 +57,9 @@ def community(session):
         "generations.comment_count": (image.id, 2),
         "comments.reply_count": (comment.id, 1),
         "users.follower_count": (image.user_id, 1),
-        "tags.usage_count": (boat.id, 3),
+        "tags.style_count": (boat.id, 2),
+        "tags.image_count": (boat.id, 1),
+        "tags.user_count": (boat.id, 1),
     }
 
 
@@ -131,16 +133,28 @@ def test_a_like_that_is_under_way_is_neither_lost_nor_counted_twice(committed):
 def test_an_image_that_is_just_being_shown_is_neither_lost_nor_counted_twice(committed):
     with committed.begin() as session:
         image = completed(session, is_public=False)
-        boat, sea = Tag(name="boat", usage_count=7), Tag(name="sea", usage_count=0)
+        boat, sea = Tag(name="boat", image_count=7, user_count=2), Tag(name="sea")
         session.add_all([boat, sea])
     with committed() as showing:
         # The image is public, and its tags are not yet counted.
         showing.get(Generation, image.id).is_public = True
         showing.flush()
         with committed.begin() as session:
-            assert counters.recount(session, TAGS)[0] == [Repair(boat.id, 7, 1)]
-        tags.count_use(showing, image.prompt_tags)
+            assert counters.recount(session, IMAGES_OF_TAGS)[0] == [Repair(boat.id, 7, 0)]
+            assert counters.recount(session, USERS_OF_TAGS)[0] == [Repair(boat.id, 2, 0)]
+        tags.count_shown(showing, showing.get(Generation, image.id), was=False)
         showing.commit()
     with committed.begin() as session:
-        assert counters.recount(session, TAGS)[0] == []
-        assert set(session.scalars(select(Tag.usage_count))) == {2, 1}
+        for counter in (IMAGES_OF_TAGS, USERS_OF_TAGS):
+            assert counters.recount(session, counter)[0] == []
+        counts = session.execute(select(Tag.image_count, Tag.user_count))
+        assert set(counts.all()) == {(1, 1)}
+
+
+def test_a_flagged_image_counts_for_no_tag(session):
+    completed(session, is_flagged=True)
+    session.add(Tag(name="boat", image_count=1, user_count=1))
+    session.flush()
+    for counter in (IMAGES_OF_TAGS, USERS_OF_TAGS):
+        [repair] = counters.recount(session, counter)[0]
+        assert (repair.was, repair.now) == (1, 0)

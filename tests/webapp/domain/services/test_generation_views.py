@@ -94,7 +94,7 @@ def test_a_private_image_is_its_owners_and_the_administrators(session, storage):
 
 def test_a_completed_image_has_addresses_and_a_licence(session, storage):
     made = finish(session, storage, making.generation(session, storage))
-    seen = detail(session, storage, made, ANYBODY)
+    seen = detail(session, storage, made, Viewer(user_id=made.user_id))
     for name, kind in (("result", "image"), ("preview", "preview"), ("thumbnail", "thumbnail")):
         assert f"/storage/{kind}s/{made.id}." in seen[f"{name}_url"]
     assert seen["license"]["public_id"] == made.license_public_id

@@ -314,7 +314,7 @@ def test_a_second_delivery_changes_nothing(session, buyer, style):
 
 
 def uses(session):
-    return {tag.name: tag.usage_count for tag in session.scalars(select(Tag))}
+    return {tag.name: tag.image_count for tag in session.scalars(select(Tag))}
 
 
 def test_the_words_of_an_image_count_only_while_everybody_may_see_it(session, buyer, style):

@@ -18,9 +18,9 @@ USES = {"boat": 3, "sea": 3, "watercolor": 9, "rowboat": 9, "boat house": 1, "a"
 @pytest.fixture
 def tags(session):
     """Some tags by name, two of them hidden."""
-    made = {name: Tag(name=name, usage_count=uses) for name, uses in USES.items()}
-    made["flagged boat"] = Tag(name="flagged boat", usage_count=50, is_flagged=True)
-    made["boat off"] = Tag(name="boat off", usage_count=50, is_active=False)
+    made = {name: Tag(name=name, style_count=uses) for name, uses in USES.items()}
+    made["flagged boat"] = Tag(name="flagged boat", style_count=50, is_flagged=True)
+    made["boat off"] = Tag(name="boat off", style_count=50, is_active=False)
     session.add_all(made.values())
     session.flush()
     return made
@@ -215,7 +215,7 @@ def test_a_tag_that_moderation_blocked_is_not_recommended(session, block):
     for _ in range(3):
         image(session, style, "sea", "moon")
     for name in ("sea", "boat"):
-        session.add(Tag(name=name, usage_count=1, **block))
+        session.add(Tag(name=name, style_count=1, **block))
     session.flush()
     assert [name for name, _, _ in recommended(session, style)] == ["moon", "pier"]
 

@@ -3,10 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from tests import making
 from tests.database import at_once
 from webapp.domain.errors import InvalidTagLanguage, TagNotAllowed, ValidationFailed
 from webapp.domain.models.style import Tag
-from webapp.domain.services import tags
+from webapp.domain.services import generations, moderation, tags
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ def test_counting_in_parallel_in_any_order_loses_nothing_and_never_deadlocks(com
         return run
 
     with committed.begin() as session:
-        session.add_all(Tag(name=word, usage_count=100) for word in words)
+        session.add_all(Tag(name=word, style_count=100) for word in words)
     calls = [
         count(tags.count_use, words),
         count(tags.count_use, words[::-1]),
@@ -121,3 +122,75 @@ def test_counting_in_parallel_in_any_order_loses_nothing_and_never_deadlocks(com
     assert at_once(*calls) == [None] * 18
     with committed() as session:
         assert set(session.scalars(select(Tag.usage_count))) == {106}
+
+
+def shown(session, owner, style, *words):
+    """Show one more image to everybody."""
+    [image] = making.order(session, owner, style, prompt_tags=list(words))
+    generations.pipelines.advance_generation(session, image.id, "processing")
+    generations.complete(
+        session, image.id, "0" * 16, image_key="k", image_sha256="a" * 64, image_size=1
+    )
+    generations.edit(session, user_id=owner.id, generation_id=image.id, is_public=True)
+    return image
+
+
+def counts_of(session, name):
+    columns = (Tag.image_count, Tag.user_count, Tag.usage_count)
+    return session.execute(select(*columns).where(Tag.name == name)).one()
+
+
+def hide(session, image):
+    generations.edit(session, user_id=image.user_id, generation_id=image.id, is_public=False)
+
+
+def test_the_words_of_buyers_are_public_once_three_people_show_them(session):
+    style = making.style(session, tags=["ink"])
+    first, second, third = (making.user(session) for _ in range(3))
+    shown(session, first, style, "boat")
+    twice = shown(session, first, style, "boat")
+    shown(session, second, style, "boat")
+    assert counts_of(session, "boat") == (3, 2, 0)
+    last = shown(session, third, style, "boat")
+    assert counts_of(session, "boat") == (4, 3, 4)
+    hide(session, twice)
+    assert counts_of(session, "boat") == (3, 3, 3)
+    hide(session, last)
+    assert counts_of(session, "boat") == (2, 2, 0)
+
+
+def test_the_artists_own_tags_need_nobody_else(session):
+    tags.count_use(session, ["boat"])
+    shown(session, making.user(session), making.style(session, tags=["ink"]), "boat")
+    assert counts_of(session, "boat") == (1, 1, 1)
+
+
+def test_an_image_that_moderation_hides_counts_no_more(session):
+    style, admin = making.style(session, tags=["ink"]), making.user(session, role="admin")
+    images = [shown(session, making.user(session), style, "boat") for _ in range(3)]
+    for is_flagged, expected in ((True, (2, 2, 0)), (True, (2, 2, 0)), (False, (3, 3, 3))):
+        moderation.change_generation(
+            session,
+            admin=admin,
+            generation_id=images[0].id,
+            changes={"is_flagged": is_flagged},
+            license_status=None,
+            reason="spam",
+        )
+        assert counts_of(session, "boat") == expected
+
+
+def test_two_images_of_one_person_shown_at_once_are_of_one_person(committed):
+    with committed.begin() as session:
+        buyer, style = making.user(session), making.style(session, tags=["ink"])
+        images = [shown(session, buyer, style, "boat", "sea") for _ in range(4)]
+        for image in images:
+            hide(session, image)
+
+    def show(image):
+        with committed.begin() as mine:
+            generations.edit(mine, user_id=buyer.id, generation_id=image.id, is_public=True)
+
+    assert at_once(*[lambda image=image: show(image) for image in images]) == [None] * 4
+    with committed.begin() as session:
+        assert counts_of(session, "boat") == counts_of(session, "sea") == (4, 1, 0)

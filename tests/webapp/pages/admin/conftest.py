@@ -14,7 +14,7 @@ REASON = "Seen by two people."
 
 @pytest.fixture
 def tag(session):
-    made = Tag(name="watches", usage_count=3)
+    made = Tag(name="watches", style_count=3)
     session.add(made)
     session.commit()
     return made

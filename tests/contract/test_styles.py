@@ -124,7 +124,9 @@ def test_19_one_active_style_and_a_failed_one_gives_its_place_back(artist, works
     assert retrained["training_status"] == "pending"
 
 
-def test_20_a_style_and_its_progress_are_the_owners_until_it_is_on_sale(artist, works, worker, nobody):
+def test_20_a_style_and_its_progress_are_the_owners_until_it_is_on_sale(
+    artist, works, worker, nobody
+):
     style = create(artist, named(works)).json()["data"]
     path = f"/styles/{style['id']}"
     job = worker.claim("training", style["id"])

@@ -38,6 +38,7 @@ from webapp.domain.services import (
 from webapp.domain.services.generation_views import OwnFilter
 from webapp.domain.services.style_views import StyleFilter
 from webapp.extensions import db, storage
+from webapp.pages import links
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.checkpoints import Publication
 from webapp.schemas.generations import GenerationRequest, PreviewRequest
@@ -311,8 +312,7 @@ def _page(
 
 def _again(style_id: int) -> str:
     """Return the address of this page with the order in its form, to come back to."""
-    given = {name: request.form.get(name) or None for name in ORDER_FIELDS}
-    return url_for("pages.styles.show", style_id=style_id, **given)
+    return links.with_known("pages.styles.show", ORDER_FIELDS, request.form, style_id=style_id)
 
 
 def _is_following(artist_id: int) -> bool:

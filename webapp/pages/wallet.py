@@ -34,7 +34,7 @@ from webapp.domain.pagination import MAX_LIMIT, PageRequest
 from webapp.domain.services import packages, payment_views, purchases, style_views, token_views
 from webapp.domain.services.token_views import TransactionFilter
 from webapp.extensions import app_settings, db, storage
-from webapp.pages import clock
+from webapp.pages import clock, links
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.tokens import TransactionQuery
 
@@ -157,7 +157,7 @@ def pay(order_id: str) -> AnyResponse:
 @signed_in
 def old_address() -> AnyResponse:
     """Lead on from where the wallet was; the provider's ways back still end here."""
-    return redirect(url_for(".show", **request.args.to_dict()))
+    return redirect(links.with_known(".show", links.WALLET))
 
 
 @blueprint.get("/tokens/purchase/<order_id>/pay")

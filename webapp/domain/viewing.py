@@ -10,7 +10,11 @@ from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import Text
 
-from webapp.domain.errors import InvalidTagLanguage, ValidationFailed
+from webapp.domain.errors import (
+    FieldProblem,
+    InvalidTagLanguage,
+    ValidationFailed,
+)
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Role, User
 from webapp.domain.services import tags
@@ -76,5 +80,5 @@ def _tags(given: Sequence[str], field: str) -> Any:
     try:
         names = tags.normalise(given, field=field, max_length=tags.MAX_NAME_TAG_LENGTH)
     except InvalidTagLanguage as error:
-        raise ValidationFailed(fields={field: ["Tags are English words."]}) from error
+        raise ValidationFailed(fields={field: [FieldProblem("Tags are English words.")]}) from error
     return array(names, type_=Text)

@@ -97,6 +97,7 @@ def settings() -> Answer:
 def change() -> Answer:
     """Change name, words about oneself, language or picture."""
     try:
+        bodies.check_parts(["profile_image"])
         fields = Profile.model_validate(request.form.to_dict())
         picture = bodies.profile_image() if problems.has_file("profile_image") else None
         accounts.update_profile(
@@ -113,6 +114,7 @@ def change() -> Answer:
 def change_artist() -> Answer:
     """Change the artist's name, or the signature of later pictures."""
     try:
+        bodies.check_parts(["signature_image"])
         fields = ArtistChanges.model_validate(request.form.to_dict())
         drawn = bodies.signature_image(None) if problems.has_file("signature_image") else None
         accounts.update_artist(

@@ -1,5 +1,6 @@
 """All pages under one blueprint: the frame around them, their helpers, and errors in words."""
 
+import secrets
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import csrf
+from webapp.api import csrf, field_errors
 from webapp.api import errors as api_errors
 from webapp.api.access import user
 from webapp.domain.errors import (
@@ -86,10 +87,13 @@ def frame() -> dict[str, Any]:
         "unread": notifications.unread,
         "MOST_UNREAD": notifications.MOST_UNREAD,
         "csrf_token": csrf_token,
+        "one_time_key": one_time_key,
         "number": format_decimal,
         "moment": clock.moment,
         "time_of_day": clock.time_of_day,
         "utc": clock.utc,
+        "market": clock.market,
+        "market_day": clock.market_day,
         "here": here,
     }
 
@@ -100,6 +104,7 @@ def query_string(values: dict[str, list[str]]) -> str:
     return urlencode({name: value for name, value in values.items() if value}, doseq=True)
 
 
+blueprint.app_template_filter("in_words")(field_errors.translated)
 blueprint.app_template_filter("month_name")(clock.month_name)
 blueprint.app_template_filter("month_word")(clock.month_word)
 
@@ -115,6 +120,11 @@ def balance() -> int:
 def csrf_token() -> str:
     """Return the token of the signed-in browser for a form's hidden field."""
     return csrf.token_for(current_user.sign_in_id) if current_user.is_authenticated else ""
+
+
+def one_time_key() -> str:
+    """Return a new key for a form that spends something: sent twice, it is done once."""
+    return secrets.token_urlsafe(16)
 
 
 def here() -> str:
@@ -147,7 +157,8 @@ def domain_error(error: DomainError) -> AnyResponse:
         return redirect(url_for("pages.accounts.become_artist"))
     if error.status == NotFound.status:
         return not_found()
-    return problem(gettext(error.code), error.status)
+    text = words.FORM_PROBLEMS.get(error.code) or gettext(error.code)
+    return problem(str(text), error.status)
 
 
 def _to_login() -> AnyResponse:

@@ -119,11 +119,18 @@ def export() -> Response:
 def buy() -> AnyResponse:
     """Order a package and go where it is paid."""
     package_id = request.form.get("package_id", "")
-    made = purchases.purchase(db.session(), user_id=user().id, package_id=package_id)
+
+    def run() -> dict[str, Any]:
+        made = purchases.purchase(db.session(), user_id=user().id, package_id=package_id)
+        return {"order_id": made.order_id}
+
+    order_id = bodies.form_once("POST /wallet/purchases", {"package_id": package_id}, run)[
+        "order_id"
+    ]
     after = local_path(request.form.get("next", ""))
     if after != "/":
-        session[AFTER] = [made.order_id, after]
-    return redirect(url_for(".pay", order_id=made.order_id), 303)
+        session[AFTER] = [order_id, after]
+    return redirect(url_for(".pay", order_id=order_id), 303)
 
 
 @blueprint.get("/wallet/purchases/<order_id>/pay")

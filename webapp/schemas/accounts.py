@@ -15,7 +15,7 @@ class UpgradeToArtist(Body):
     """The text fields of the upgrade; the signature comes as a file or a data URL."""
 
     artist_name: PlainText = Field(min_length=2, max_length=100, examples=["J. Han"])
-    verified_email: str | None = Field(
+    verified_email: PlainText | None = Field(
         None, max_length=255, pattern=r"^[^@\s\x00]+@[^@\s\x00]+\.[^@\s\x00]+$"
     )
     signature_image: DataUrl | None = None

@@ -1,4 +1,5 @@
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import update
@@ -32,8 +33,8 @@ def test_an_unknown_certificate_is_not_found(client):
     "columns, word",
     [
         ({"status": "revoked"}, "Revoked"),
-        ({"valid_to": datetime.now(UTC).date() - timedelta(days=1)}, "Expired"),
-        ({"valid_to": datetime.now(UTC).date()}, "Valid"),
+        ({"valid_to": datetime.now(ZoneInfo("Asia/Seoul")).date() - timedelta(days=1)}, "Expired"),
+        ({"valid_to": datetime.now(ZoneInfo("Asia/Seoul")).date()}, "Valid"),
     ],
 )
 def test_a_certificate_that_no_longer_holds_says_so(client, session, image, columns, word):

@@ -19,7 +19,7 @@ const fields = [...form.querySelectorAll("[data-tags]")].map((box) => new TagFie
 const [prompt, negative] = fields;
 const suggestions = [...document.querySelectorAll("[data-suggest] button")];
 const KEPT = `order:${form.dataset.style}`;
-const SECRET = ["csrf_token", "expected_price_tokens", "seen_unknown"];
+const SECRET = ["csrf_token", "idempotency_key", "expected_price_tokens", "seen_unknown"];
 const LOOK_AFTER_MS = 300;
 let price = Number(form.dataset.price);
 let key = newKey();
@@ -219,8 +219,11 @@ form.addEventListener("submit", (event) => {
 });
 form.addEventListener("change", () => { showPrice(); suggest(); keep(); lookSoon(); });
 prompt.input.addEventListener("input", suggest);
+// Enter in a field takes a word or does nothing: only the button and Ctrl+Enter spend tokens.
 form.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && buy && !buy.disabled) submit();
+  if (event.key !== "Enter" || event.isComposing || event.target.closest("button, a, summary")) return;
+  event.preventDefault();
+  if ((event.ctrlKey || event.metaKey) && buy && !buy.disabled) submit();
 });
 form.elements.style_strength.addEventListener("input", (event) => {
   document.getElementById("strength-value").value = Number(event.target.value).toFixed(1);

@@ -2,11 +2,11 @@
 
 import { newKey } from "./api.js";
 import { look, near } from "./checks.js";
+import { clean } from "./tags.js";
 
 const TAG = /^[a-z0-9' -]*[a-z0-9][a-z0-9' -]*$/;
 const MAX_TAG = 50;
 
-export const clean = (text) => text.normalize("NFKC").toLowerCase().trim().replace(/\s+/g, " ");
 export const split = (text) => [...new Set(text.split(/[,\n]/).map(clean).filter(Boolean))];
 export const isTag = (word) => TAG.test(word) && word.length <= MAX_TAG;
 export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_all, name) => values[name]);

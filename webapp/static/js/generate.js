@@ -33,9 +33,11 @@ const count = () => Number(new FormData(form).get("count"));
 
 function showPrice() {
   if (!buy || buy.disabled) return;
-  const text = count() === 1 ? buy.dataset.one : buy.dataset.many;
-  buy.textContent = fill(text, { count: count(), total: number(price * count()) });
-  again.textContent = fill(again.dataset.text, { total: number(price * count()) });
+  const total = price * count();
+  const { single, one, many } = buy.dataset;
+  const text = count() === 1 ? one : many;
+  buy.textContent = fill(total === 1 ? single : text, { count: count(), total: number(total) });
+  again.textContent = fill(total === 1 ? again.dataset.single : again.dataset.text, { total: number(total) });
 }
 
 const orderText = () => (prompt.words.length ? JSON.stringify(order()) : "");

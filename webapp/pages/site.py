@@ -1,5 +1,6 @@
 """All pages under one blueprint: the frame around them, their helpers, and errors in words."""
 
+import json
 import secrets
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -50,7 +51,8 @@ from webapp.pages.fragments import is_fragment
 
 THEMES = ("light", "dark")
 MACHINE_PATHS = ("/api", "/storage", "/healthz", "/readyz", "/metrics")
-SERVER_ERROR = 500
+FIRST_ERROR, SERVER_ERROR = 400, 500
+LED_TO = ("/api/", "/storage/")
 
 blueprint = Blueprint("pages", __name__)
 for each in (
@@ -136,8 +138,12 @@ def here() -> str:
 
 @blueprint.after_request
 def keep_private(response: AnyResponse) -> AnyResponse:
-    """Keep pages out of shared caches: they differ by person, language, theme and asker."""
-    response.headers.setdefault("Cache-Control", "private, no-cache")
+    """Keep pages out of shared caches, and those of a signed-in person out of every cache.
+
+    They differ by person, language, theme and asker; after signing out, Back must show nothing.
+    """
+    kept = "no-store" if "sign_in_id" in g else "no-cache"
+    response.headers.setdefault("Cache-Control", f"private, {kept}")
     response.headers.add("Vary", "Cookie, Accept-Language, HX-Request")
     return response
 
@@ -189,6 +195,43 @@ def unexpected(error: Exception) -> AnyResponse:
     answer = api_errors.unavailable(error) if away else api_errors.unexpected(error)
     code = ServiceUnavailable.code if answer.status_code != SERVER_ERROR else InternalError.code
     return problem(gettext(code), answer.status_code)
+
+
+@blueprint.after_app_request
+def page_for_a_browser(response: AnyResponse) -> AnyResponse:
+    """Answer a browser that was led to an address of the API with a page instead of JSON.
+
+    Google and Toss send people there, and links to pictures lead there: what went wrong is said in
+    the frame of the site, with the status and headers of the API's answer.
+    """
+    is_error = response.status_code >= FIRST_ERROR and response.mimetype == "application/json"
+    if not (is_error and _is_navigation() and request.path.startswith(LED_TO)):
+        return response
+    if response.status_code == Unauthorized.status:
+        return redirect(url_for("pages.accounts.login", next=here()))
+    error = json.loads(response.get_data(as_text=True))["error"]
+    if response.status_code == NotFound.status:
+        page = not_found()
+    else:
+        wait = error["details"].get("retry_after")
+        page = problem(_words_of(error["message"], wait), response.status_code)
+    if retry_after := response.headers.get("Retry-After"):
+        page.headers["Retry-After"] = retry_after
+    return keep_private(page)
+
+
+def _words_of(message: str, wait: int | None) -> str:
+    if wait is None:
+        return message
+    return gettext("%(message)s Please wait %(wait)s.", message=message, wait=words.duration(wait))
+
+
+def _is_navigation() -> bool:
+    """Tell whether a person's browser opens this address, and no script or program asks it."""
+    mode = request.headers.get("Sec-Fetch-Mode")
+    wanted = request.accept_mimetypes
+    is_for_people = wanted["text/html"] > wanted["application/json"]
+    return request.method == "GET" and is_for_people and mode in {None, "navigate"}
 
 
 @blueprint.app_errorhandler(404)

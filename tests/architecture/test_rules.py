@@ -134,6 +134,34 @@ def test_services_are_handed_their_session_and_never_look_one_up():
     assert found == {(f"webapp/domain/services/{name}.py", "unit_of_work") for name in given}
 
 
+def splices(tree):
+    """Every call that is given a mapping as its keyword arguments: its name and the mapping."""
+    for name, node in calls(tree):
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                yield name, keyword.value
+
+
+def test_addresses_are_never_made_of_whatever_a_client_sent():
+    # `url_for` takes `_method`, `_external` and `endpoint` from the same names as fields. One
+    # function keeps known names; parts of the path are the only mapping that `url_for` is given.
+    spliced = {
+        path for path, tree in TREES.items() for name, _ in splices(tree) if name == "url_for"
+    }
+    assert spliced == {"webapp/pages/links.py"}
+    of_a_request = {
+        (path, name)
+        for path, tree in TREES.items()
+        if path.startswith(("webapp/api/", "webapp/pages/"))
+        for name, value in splices(tree)
+        if any(isinstance(leaf, ast.Name) and leaf.id == "request" for leaf in ast.walk(value))
+    }
+    assert of_a_request == set()
+    templates = (ROOT / "webapp/templates").rglob("*.html")
+    calls_of_url_for = re.compile(r"url_for\([^)]*\*\*")
+    assert [name_of(path) for path in templates if calls_of_url_for.search(path.read_text())] == []
+
+
 def test_no_mock_library_in_product_code():
     imported = re.compile(r"^\s*(from|import) (unittest|mock|pytest)\b", re.MULTILINE)
     assert [path for path in TREES if imported.search((ROOT / path).read_text())] == []

@@ -26,7 +26,10 @@ def document(app: Flask) -> dict[str, Any]:
 
 def check(app: Flask, answer: TestResponse) -> None:
     """Fail for an answer that the document does not foresee."""
-    if not answer.request.path.startswith(PREFIXES):
+    wanted = answer.request.accept_mimetypes
+    # The document is for programs; a person's browser gets a page instead of an error.
+    is_for_people = wanted["text/html"] > wanted["application/json"]
+    if not answer.request.path.startswith(PREFIXES) or is_for_people:
         return
     operation = _operation(app, answer.request.path, answer.request.method)
     if operation is None:  # no route, or one that a test made for itself

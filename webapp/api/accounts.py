@@ -9,6 +9,7 @@ from webapp.api.operations import File, operation
 from webapp.domain.errors import (
     AlreadyArtist,
     DuplicateUsername,
+    FieldProblem,
     GenerationStillProcessing,
     ImageCorrupt,
     ImageSizeExceeded,
@@ -110,7 +111,9 @@ def upgrade_to_artist(fields: UpgradeToArtist) -> Response:
     """Become an artist, with the signature that will stand on every image."""
     signature = bodies.signature_image(fields.signature_image)
     if signature is None:
-        raise ValidationFailed(fields={"signature_image": ["A PNG file or data URL is needed."]})
+        raise ValidationFailed(
+            fields={"signature_image": [FieldProblem("A PNG file or data URL is needed.")]}
+        )
     made = accounts.upgrade_to_artist(
         db.session(),
         storage(),

@@ -5,29 +5,38 @@ import binascii
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Container, Iterable
+from typing import Any, TypeGuard, TypeVar
 
 import orjson
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
 from pydantic import BaseModel
 from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.formparser import FormDataParser
 
 from webapp.api import csrf, envelope
 from webapp.api.access import user
 from webapp.domain import images
-from webapp.domain.errors import InvalidRequest, TooManyImages, ValidationFailed
+from webapp.domain.errors import (
+    FieldProblem,
+    InvalidRequest,
+    TooManyImages,
+    ValidationFailed,
+)
 from webapp.domain.pagination import PageRequest
 from webapp.domain.services import idempotency
 from webapp.domain.services.artworks import MAX_IMAGES, UploadedImage
 from webapp.extensions import db
 from webapp.schemas.fields import PageQuery
 
+KEY_HEADER, KEY_FIELD = "Idempotency-Key", "idempotency_key"
 KEY = re.compile(r"[A-Za-z0-9_-]{8,128}", re.ASCII)
 MEGABYTE = 1 << 20
 MAX_BODY = csrf.LONGEST_FORM
 MAX_STYLE_BODY = 1024 * MEGABYTE
 MAX_FILENAME = 255
+# Of our own forms; whatever else stands there was not understood as its sender meant it.
+PART_NAME = re.compile(r"[\w.-]{1,100}(\[\])?", re.ASCII)
 
 Model = TypeVar("Model", bound=BaseModel)
 View = Callable[..., Any]
@@ -72,13 +81,36 @@ def json_object() -> dict[str, Any]:
     except orjson.JSONDecodeError:
         raise InvalidRequest(reason="The body is not JSON.") from None
     if not isinstance(body, dict):
-        raise ValidationFailed(fields={"body": ["Must be an object."]})
+        raise ValidationFailed(fields={"body": [FieldProblem("Must be an object.")]})
     return body
 
 
 def form_body(model: type[Model]) -> Model:
     """Return the fields of a form; a field given several times is a list."""
     return model.model_validate(_flat(request.form))
+
+
+def check_parts(files: Iterable[str], also_as_text: Container[str] = ()) -> None:
+    """Refuse a form of which a part would be lost without a word.
+
+    `files` are the names of the files that the form takes; `also_as_text` those of its other
+    fields, as which a file may come too. Raises InvalidRequest for a name that cannot be read, and
+    ValidationFailed for a file that this form does not take and for text in the place of a file.
+    """
+    names: list[str | None] = [*request.form, *request.files]
+    if any(name is None or not PART_NAME.fullmatch(name) for name in names):
+        raise InvalidRequest(reason="The name of a part of the form cannot be read.")
+    known = {each for name in files for each in (name, f"{name}[]")}
+    sent = {name for name, file in request.files.items(multi=True) if is_chosen(file)}
+    unknown = FieldProblem("This form has no such file.")
+    as_text = FieldProblem("Must be a file.")
+    lost = {name: [unknown] for name in sorted(sent - known)} | {
+        name: [as_text]
+        for name, text in request.form.items()
+        if name in known and name not in also_as_text and text
+    }
+    if lost:
+        raise ValidationFailed(fields=lost)
 
 
 def query(model: type[Model]) -> Model:
@@ -104,6 +136,12 @@ def uploaded_images(tags_by_index: dict[int, list[str]]) -> list[UploadedImage]:
     # Counted before anything is read.
     if len(files) > MAX_IMAGES:
         raise TooManyImages(count=len(files), max=MAX_IMAGES)
+    lost = [index for index in tags_by_index if index >= len(files)]
+    if lost:
+        problem = FieldProblem(
+            "There is no image %(index)d: images are counted from 0.", index=min(lost)
+        )
+        raise ValidationFailed(fields={"image_tags": [problem]})
     return [
         UploadedImage(
             filename=_shown_name(file),
@@ -114,6 +152,15 @@ def uploaded_images(tags_by_index: dict[int, list[str]]) -> list[UploadedImage]:
     ]
 
 
+def is_chosen(file: FileStorage | None) -> TypeGuard[FileStorage]:
+    """Tell whether a file came: a browser sends a field left empty as nothing, without a name."""
+    if file is None or file.filename:
+        return file is not None
+    is_empty = not file.stream.read(1)
+    file.stream.seek(0)
+    return not is_empty
+
+
 def read_limited(file: FileStorage, max_bytes: int) -> bytes:
     """Return a file, cut one byte past the limit: enough to be refused for its size."""
     return file.stream.read(max_bytes + 1)
@@ -122,20 +169,20 @@ def read_limited(file: FileStorage, max_bytes: int) -> bytes:
 def profile_image() -> bytes | None:
     """Return the picture of a profile, or None when the request has none."""
     file = request.files.get("profile_image")
-    return None if file is None else read_limited(file, images.PROFILE_IMAGE.max_bytes)
+    return read_limited(file, images.PROFILE_IMAGE.max_bytes) if is_chosen(file) else None
 
 
 def signature_image(data_url: str | None) -> bytes | None:
     """Return a signature, a file or a data URL of the signature pad; None without either."""
     file = request.files.get("signature_image")
-    if file is not None:
+    if is_chosen(file):
         return read_limited(file, images.SIGNATURE_IMAGE.max_bytes)
     if data_url is None:
         return None
     try:
         return base64.b64decode(data_url.partition(",")[2])
     except (binascii.Error, ValueError):
-        raise ValidationFailed(fields={"signature_image": ["Not base64."]}) from None
+        raise ValidationFailed(fields={"signature_image": [FieldProblem("Not base64.")]}) from None
 
 
 def _shown_name(file: FileStorage) -> str:
@@ -172,17 +219,55 @@ def created_once(
     return response
 
 
+def form_once(route: str, fields: Any, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Do once what a plain form asks for, however often it is sent; return what came of it.
+
+    The form carries a key of its own, made with its page. Raises IdempotencyConflict when it is
+    sent again with other fields.
+    """
+    answer = idempotency.run_once(
+        db.session(),
+        user_id=user().id,
+        route=f"{route} (form)",
+        key=_checked(request.form.get(KEY_FIELD) or None, KEY_FIELD),
+        body_sha256=digest(fields),
+        run=lambda: envelope.plain(run()),
+    )
+    return answer.response
+
+
 def _idempotency_key() -> str | None:
-    key = request.headers.get("Idempotency-Key")
+    return _checked(request.headers.get(KEY_HEADER), KEY_HEADER)
+
+
+def _checked(key: str | None, name: str) -> str | None:
     if key is not None and not KEY.fullmatch(key):
-        raise ValidationFailed(
-            fields={"Idempotency-Key": ["8 to 128 characters of A-Z a-z 0-9 _ -."]}
-        )
+        problem = FieldProblem("8 to 128 characters of A-Z a-z 0-9 _ -.")
+        raise ValidationFailed(fields={name: [problem]})
     return key
+
+
+class FormParser(FormDataParser):
+    """A parser that refuses a form it cannot read, instead of taking it for an empty one."""
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse a form; raises InvalidRequest."""
+        self.silent = False
+        try:
+            return super().parse(*args, **kwargs)
+        except ValueError:
+            raise InvalidRequest(reason="The form cannot be read.") from None
+
+
+class FormRequest(Request):
+    """A request whose forms are read by that parser."""
+
+    form_data_parser_class = FormParser
 
 
 def register(app: Flask) -> None:
     """Cap every body at what its view accepts, before anybody reads it."""
+    app.request_class = FormRequest
 
     @app.before_request
     def cap_body() -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
-from webapp.api import envelope
+from webapp.api import envelope, field_errors
 from webapp.domain import errors
 from webapp.domain.errors import DomainError
 from webapp.domain.gateways.payments import PaymentsUnavailable
@@ -37,7 +37,7 @@ def register(app: Flask) -> None:
 
 def answer(error: DomainError) -> Response:
     """Return the answer of an error with a code; the message is in the caller's language."""
-    details = envelope.plain(error.details)
+    details = envelope.plain(field_errors.translated(error.details))
     retry_after = details.get("retry_after")
     headers = {"Retry-After": str(retry_after)} if retry_after is not None else None
     return envelope.failure(error.code, message(error), details, error.status, headers)
@@ -53,11 +53,7 @@ def _from_pydantic(error: ValidationError) -> DomainError:
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     if any(problem["type"] == "json_invalid" for problem in problems):
         return errors.InvalidRequest(reason="The body is not JSON.")
-    fields: dict[str, list[str]] = {}
-    for problem in problems:
-        name = ".".join(str(part) for part in problem["loc"]) or "body"
-        fields.setdefault(name, []).append(problem["msg"])
-    return errors.ValidationFailed(fields=fields)
+    return errors.ValidationFailed(fields=field_errors.of_validation(error))
 
 
 def _from_werkzeug(error: HTTPException) -> Response | HTTPException:

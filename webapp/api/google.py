@@ -5,16 +5,17 @@ at once would mix them up, so here they live in the request. No token is kept: w
 the person is, once, and need nothing later.
 """
 
+import hashlib
 import os
-import time
 from typing import Any
 from urllib.parse import urlencode
 
 import structlog
-from flask import Response, g, redirect, request, session
+from flask import Response, current_app, g, redirect, request, session
 from flask_dance.consumer import OAuth2ConsumerBlueprint, oauth_authorized
 from flask_dance.consumer.requests import OAuth2Session
 from flask_dance.consumer.storage import NullStorage
+from itsdangerous import BadSignature, URLSafeTimedSerializer
 from oauthlib.oauth2 import MismatchingStateError, OAuth2Error
 from requests import RequestException
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,13 +31,9 @@ from webapp.extensions import db
 from webapp.schemas.accounts import GoogleAnswer, LoginQuery
 
 NAME = "google"
-STATE, VERIFIER, STARTED, NEXT = (
-    f"{NAME}_oauth_state",
-    f"{NAME}_oauth_code_verifier",
-    "sign_in_started",
-    "sign_in_next",
-)
+STATE, VERIFIER = f"{NAME}_oauth_state", f"{NAME}_oauth_code_verifier"
 STATE_SECONDS = 600
+COOKIE = "sign_in_"
 TIMEOUT_SECONDS = 5
 SCOPES = [
     "openid",
@@ -104,21 +101,41 @@ class GoogleBlueprint(OAuth2ConsumerBlueprint):  # type: ignore[misc]
     @public
     @operation(status=302, query=LoginQuery)
     def login(self) -> Response:
-        """Send the browser to Google; the state is bound to this browser for ten minutes."""
-        session[NEXT] = local_path(request.args.get("next", "/"))
-        session[STARTED] = int(time.time())
+        """Send the browser to Google; the state is bound to this browser for ten minutes.
+
+        Each attempt has a cookie of its own, so that two tabs can sign in at once.
+        """
         if hint := request.args.get("login_hint"):
             self.authorization_url_params["login_hint"] = hint[:255]
         answer: Response = super().login()
+        state, verifier = session.pop(STATE), session.pop(VERIFIER)
+        target = local_path(request.args.get("next", "/"))
+        answer.set_cookie(
+            _cookie_of(state),
+            _signer().dumps([state, verifier, target]),
+            max_age=STATE_SECONDS,
+            path=CALLBACK,
+            httponly=True,
+            secure=current_app.config["SESSION_COOKIE_SECURE"],
+            samesite="Lax",
+        )
         return answer
 
     @public
     @operation(status=302, query=GoogleAnswer)
     def authorized(self) -> Response:
         """Take the browser back from Google: signed in, or to the sign-in page with a reason."""
-        refusal = _refusal()
-        if refusal is not None:
-            return _to_login(refusal)
+        answer = self._answer_of_google()
+        answer.delete_cookie(_cookie_of(request.args.get("state", "")), path=CALLBACK)
+        return answer
+
+    def _answer_of_google(self) -> Response:
+        attempt = _attempt()
+        refusal = _refusal(attempt)
+        if attempt is None or refusal is not None:
+            return _to_login(refusal or "invalid_state")
+        # Where the library looks for them; it takes both away again.
+        session[STATE], session[VERIFIER], g.sign_in_next = attempt
         try:
             answer: Response = super().authorized()
         except MismatchingStateError:
@@ -173,25 +190,42 @@ def finish(blueprint: GoogleBlueprint, token: dict[str, Any]) -> Response:  # no
         sub=str(told["sub"]), email=str(told["email"]), name=str(told.get("name", ""))
     )
     opened = accounts.sign_in(db.session(), identity)
-    target = session.get(NEXT, "/")
     start_session(opened.id)
     g.sign_in_id = opened.id
-    return redirect(target)
+    return redirect(g.sign_in_next)
 
 
-def _refusal() -> str | None:
+def _signer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(str(current_app.secret_key), salt="sign-in attempt")
+
+
+def _cookie_of(state: str) -> str:
+    return f"{COOKIE}{hashlib.sha256(state.encode()).hexdigest()[:16]}"
+
+
+def _attempt() -> tuple[str, str, str] | None:
+    """Return state, proof key and target of the attempt this callback belongs to, if it is ours."""
+    state = request.args.get("state", "")
+    kept = request.cookies.get(_cookie_of(state), "")
+    try:
+        found, verifier, target = _signer().loads(kept, max_age=STATE_SECONDS)
+    except (BadSignature, ValueError):
+        return None
+    return (found, verifier, target) if found == state else None
+
+
+def _refusal(attempt: tuple[str, str, str] | None) -> str | None:
     """Return why this callback is refused before anything is asked of Google."""
     if "error" in request.args:
         return "access_denied" if request.args["error"] == "access_denied" else "server_error"
-    started = session.get(STARTED)
-    is_fresh = isinstance(started, int) and time.time() - started <= STATE_SECONDS
-    if not is_fresh or STATE not in session or VERIFIER not in session:
-        return "invalid_state"
-    return None if request.args.get("code") else "no_code"
+    if not request.args.get("code"):
+        has_begun = any(name.startswith(COOKIE) for name in request.cookies)
+        return "no_code" if has_begun else "invalid_state"
+    return None if attempt else "invalid_state"
 
 
 def _to_login(error: str) -> Response:
-    for name in (STATE, VERIFIER, STARTED, NEXT):
+    for name in (STATE, VERIFIER):
         session.pop(name, None)
     return redirect(f"/login?{urlencode({'error': error})}")
 

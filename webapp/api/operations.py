@@ -85,7 +85,7 @@ def operation(
 
         @wraps(view)
         def described(*args: Any, **kwargs: Any) -> Any:
-            return view(*args, **kwargs, **_read(takes))
+            return view(*args, **kwargs, **_read(takes, files or {}))
 
         described.operation = Operation(  # type: ignore[attr-defined]
             gives=gives,
@@ -114,9 +114,12 @@ def _taken(view: View) -> dict[str, Model]:
     }
 
 
-def _read(takes: dict[str, Model]) -> dict[str, BaseModel | None]:
+def _read(takes: dict[str, Model], files: dict[str, File]) -> dict[str, BaseModel | None]:
     """Read what a view takes; raises InvalidRequest and pydantic's ValidationError."""
     given: dict[str, BaseModel | None] = {}
+    if {"fields", "form"} & takes.keys() and bodies.is_multipart():
+        model = takes.get("fields") or takes["form"]
+        bodies.check_parts(files, also_as_text=model.model_fields)
     if "query" in takes:
         given["query"] = bodies.query(takes["query"])
     if "fields" in takes:

@@ -11,6 +11,7 @@ from webapp.api import bodies, webhooks
 from webapp.api.access import RENDERER, TRAINER, internal
 from webapp.api.operations import operation
 from webapp.domain.errors import (
+    FieldProblem,
     GenerationNotFound,
     ResultRejected,
     StyleNotFound,
@@ -88,7 +89,9 @@ def _take(
     """Judge the body before anything is looked up, as the contract's order has it."""
     status = body.get("status")
     if not isinstance(status, str) or status not in reports:
-        raise ValidationFailed(fields={"status": [f"One of {', '.join(reports)}."]})
+        raise ValidationFailed(
+            fields={"status": [FieldProblem("One of %(choices)s.", choices=", ".join(reports))]}
+        )
     model, take = reports[status]
     if body.get("attempt") is not None or body.get("fence") is not None:
         return take(_read(model, body))

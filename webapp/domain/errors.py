@@ -4,7 +4,25 @@ The messages live in the translations, keyed by code; `details` is what the cont
 """
 
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
+
+
+class FieldProblem(str):
+    """What is wrong with one field: an English sentence whose translations know it by `message`.
+
+    It is its own English text, so that it can be shown wherever no language is known.
+    """
+
+    __slots__ = ("message", "values")
+
+    message: str
+    values: dict[str, Any]
+
+    def __new__(cls, message: str, **values: Any) -> Self:
+        """Fill the places of a message such as “At most %(most)d tags.”."""
+        made = super().__new__(cls, message % values if values else message)
+        made.message, made.values = message, values
+        return made
 
 
 class DomainError(Exception):

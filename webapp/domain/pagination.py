@@ -16,7 +16,10 @@ import orjson
 from sqlalchemy import ColumnElement, Row, Select, Subquery, and_, or_, select, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from webapp.domain.errors import ValidationFailed
+from webapp.domain.errors import (
+    FieldProblem,
+    ValidationFailed,
+)
 
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
@@ -244,7 +247,9 @@ def _from_cursor(parts: Sequence[Part], cursor: str | None) -> Sequence[Part]:
 
 def _check_limit(page: PageRequest) -> None:
     if not 1 <= page.limit <= MAX_LIMIT:
-        raise ValidationFailed(fields={"limit": [f"1 to {MAX_LIMIT}."]})
+        raise ValidationFailed(
+            fields={"limit": [FieldProblem("%(least)d to %(most)d.", least=1, most=MAX_LIMIT)]}
+        )
 
 
 def _after(directed: Sequence[tuple[Sortable, bool]], values: Sequence[Any]) -> ColumnElement[bool]:
@@ -292,4 +297,4 @@ def _typed(value: Any, kind: type[int | datetime | str]) -> int | datetime | str
 
 
 def _strange_cursor() -> ValidationFailed:
-    return ValidationFailed(fields={"cursor": ["Not a cursor of this list."]})
+    return ValidationFailed(fields={"cursor": [FieldProblem("Not a cursor of this list.")]})

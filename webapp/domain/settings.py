@@ -3,8 +3,16 @@
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Self
+from zoneinfo import available_timezones
 
-from pydantic import Field, IPvAnyNetwork, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    Field,
+    IPvAnyNetwork,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LIVE_KEY = "live_"
@@ -70,6 +78,9 @@ class Settings(BaseSettings):
     retry_delays_seconds: tuple[int, int, int] = Field(
         (0, 30, 120), description="waits before the three retries, as JSON"
     )
+    market_timezone: str = Field(
+        "Asia/Seoul", description="where the days of licences and offers begin, such as Asia/Seoul"
+    )
     rate_limits_enabled: bool = Field(True, description="only the test suite turns this off")
     trusted_proxies: int = Field(0, ge=0, description="number of reverse proxies in front")
     metrics_token: Secret | None = Field(
@@ -79,6 +90,13 @@ class Settings(BaseSettings):
     flower_url: str | None = Field(
         None, description="where administrators reach Flower, for a link; empty: no link"
     )
+
+    @field_validator("market_timezone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("is no time zone such as Asia/Seoul")
+        return name
 
     @model_validator(mode="after")
     def _money_is_real_or_not(self) -> Self:

@@ -10,13 +10,19 @@ from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import Text
 
-from webapp.domain.errors import InvalidTagLanguage, ValidationFailed
+from webapp.domain.errors import (
+    FieldProblem,
+    InvalidTagLanguage,
+    ValidationFailed,
+)
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Role, User
 from webapp.domain.services import tags
 
-# The contract promises an hour; the rest is for a page that stays open.
+# The contract promises an hour. A URL is the same for an hour, so that browsers can keep a picture,
+# and then lives for another one at least.
 URL_LIFETIME = timedelta(hours=2)
+URL_STABLE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,9 @@ def signed_url(
     """Return a short-lived URL of an object, or None where there is none."""
     if key is None:
         return None
-    return storage.presigned_get(key, expires_in=URL_LIFETIME, download_name=download_name)
+    return storage.presigned_get(
+        key, expires_in=URL_LIFETIME, download_name=download_name, stable_for=URL_STABLE
+    )
 
 
 def flags(*wanted: tuple[InstrumentedAttribute[bool], bool | None]) -> list[ColumnElement[bool]]:
@@ -76,5 +84,5 @@ def _tags(given: Sequence[str], field: str) -> Any:
     try:
         names = tags.normalise(given, field=field, max_length=tags.MAX_NAME_TAG_LENGTH)
     except InvalidTagLanguage as error:
-        raise ValidationFailed(fields={field: ["Tags are English words."]}) from error
+        raise ValidationFailed(fields={field: [FieldProblem("Tags are English words.")]}) from error
     return array(names, type_=Text)

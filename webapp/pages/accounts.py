@@ -8,7 +8,12 @@ from werkzeug.wrappers import Response as AnyResponse
 from webapp.api import bodies, csrf
 from webapp.api.access import public, signed_in, user
 from webapp.api.google import local_path
-from webapp.domain.errors import AlreadyArtist, DomainError, ValidationFailed
+from webapp.domain.errors import (
+    AlreadyArtist,
+    DomainError,
+    FieldProblem,
+    ValidationFailed,
+)
 from webapp.domain.services import accounts
 from webapp.extensions import app_settings, can_sign, db, storage
 from webapp.pages import problems, words
@@ -60,9 +65,10 @@ def upgrade() -> AnyResponse | tuple[str, int]:
     """Make a user an artist from a plain form, with the signature as a file."""
     given = {name: text for name, text in request.form.items() if text.strip()}
     try:
+        bodies.check_parts([SIGNATURE])
         fields = UpgradeToArtist.model_validate(given | {"signature_image": None})
         if not problems.has_file(SIGNATURE):
-            raise ValidationFailed(fields={SIGNATURE: ["A PNG file is needed."]})
+            raise ValidationFailed(fields={SIGNATURE: [FieldProblem("A PNG file is needed.")]})
         accounts.upgrade_to_artist(
             db.session(),
             storage(),

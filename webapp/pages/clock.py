@@ -4,12 +4,14 @@ A browser says in a cookie where it is; until it has, and for whoever sends none
 says so. What is proved or compared between people – certificates, logs – is UTC for everybody.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytz
-from babel.dates import format_skeleton
+from babel.dates import format_skeleton, get_timezone_location
 from flask import request
 from flask_babel import format_date, format_datetime, get_locale, gettext, to_user_timezone
+
+from webapp.extensions import app_settings
 
 COOKIE = "timezone"
 MINUTES = "yyyy-MM-dd HH:mm"
@@ -34,6 +36,17 @@ def time_of_day(when: datetime) -> str:
 def utc(when: datetime) -> str:
     """Return a time to the minute in UTC, equal for everybody."""
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def market() -> str:
+    """Return where the days of licences begin: the city, as the reader's language calls it."""
+    name = app_settings().market_timezone
+    return str(get_timezone_location(name, locale=get_locale(), return_city=True))
+
+
+def market_day(day: date) -> str:
+    """Return a day of a licence, and in which city it is one."""
+    return gettext("%(day)s (%(city)s time)", day=day.isoformat(), city=market())
 
 
 def _mark() -> str:

@@ -17,7 +17,7 @@ from webapp.domain.errors import ValidationFailed
 from webapp.domain.pagination import Page
 from webapp.domain.services import comment_views, comments
 from webapp.extensions import db, storage
-from webapp.pages import generations
+from webapp.pages import generations, problems
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.comments import CommentChanges, CommentListQuery, CommentRequest
 
@@ -71,9 +71,9 @@ def post(generation_id: int) -> AnyResponse | str | tuple[str, int]:
     parent_id = request.form.get("parent_id", type=int)
     try:
         asked = CommentRequest.model_validate(request.form.to_dict())
-    except ValidationError:
+    except ValidationError as error:
         place = "write" if parent_id is None else f"reply-{parent_id}"
-        return _refused(place, generation_id, parent_id)
+        return _refused(error, place, generation_id, parent_id)
     comment_id = comments.post(
         db.session(), user=user(), generation_id=generation_id, **asked.model_dump()
     )
@@ -90,8 +90,9 @@ def edit(comment_id: int) -> AnyResponse | str | tuple[str, int]:
     """Change the words of one's own comment."""
     try:
         asked = CommentChanges.model_validate(request.form.to_dict())
-    except ValidationError:
-        return _refused(f"edit-{comment_id}", _thread(comment_id)["generation_id"], comment_id)
+    except ValidationError as error:
+        generation_id = _thread(comment_id)["generation_id"]
+        return _refused(error, f"edit-{comment_id}", generation_id, comment_id)
     comments.edit(db.session(), user=user(), comment_id=comment_id, content=asked.content)
     if not is_fragment():
         return _to(comment_id)
@@ -110,12 +111,16 @@ def delete(comment_id: int) -> AnyResponse | str:
     return _news("deleted", generation_id, gettext("The comment was deleted."))
 
 
-def _refused(place: str, generation_id: int, comment_id: int | None) -> tuple[str, int]:
+def _refused(
+    error: ValidationError, place: str, generation_id: int, comment_id: int | None
+) -> tuple[str, int]:
     """Show a form again as it was sent, with what is wrong beside its field."""
     draft = Draft(
         place=place,
         content=request.form.get("content", ""),
-        problem=gettext("Write 1 to %(most)d characters.", most=MAX_CHARACTERS),
+        problem=problems.text_of(
+            error, "content", gettext("Write 1 to %(most)d characters.", most=MAX_CHARACTERS)
+        ),
     )
     if comment_id is None:
         shown = (

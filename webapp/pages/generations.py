@@ -13,6 +13,7 @@ from webapp.domain.models.generation import GenerationStatus
 from webapp.domain.pagination import Page, PageRequest
 from webapp.domain.services import comment_views, generation_views, generations, offers
 from webapp.extensions import db, storage
+from webapp.pages import problems
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.generations import GenerationChanges
 
@@ -45,8 +46,9 @@ def describe(generation_id: int) -> AnyResponse | str | tuple[str, int]:
     given = request.form.get("description", "")
     try:
         asked = GenerationChanges.model_validate({"description": given})
-    except ValidationError:
-        problem = gettext("At most %(most)d characters.", most=MAX_DESCRIPTION)
+    except ValidationError as error:
+        usual = gettext("At most %(most)d characters.", most=MAX_DESCRIPTION)
+        problem = problems.text_of(error, "description", usual)
         refused = {"refused": {"description": given, "problem": problem}}
         shown = _piece("caption", generation_id, **refused) if is_fragment() else None
         return shown or page(generation_id, **refused), ValidationFailed.status

@@ -21,7 +21,7 @@ from webapp.domain.services import (
 )
 from webapp.domain.services.generation_views import OwnFilter
 from webapp.extensions import can_sign, db, storage
-from webapp.pages import problems, words
+from webapp.pages import links, problems, words
 from webapp.pages.fragments import is_fragment
 from webapp.pages.problems import Problems
 from webapp.schemas.accounts import ArtistChanges, Profile
@@ -79,7 +79,7 @@ def set_visibility(generation_id: int) -> Answer:
         is_public=request.form.get("is_public") == "1",
     )
     if not is_fragment():
-        return redirect(url_for(".show", **request.args.to_dict(), _anchor=f"work-{generation_id}"))
+        return redirect(links.with_known(".show", links.WORKS, anchor=f"work-{generation_id}"))
     [work] = _works((generation_id,))
     return render_template("me/work.html", work=work)
 
@@ -97,6 +97,7 @@ def settings() -> Answer:
 def change() -> Answer:
     """Change name, words about oneself, language or picture."""
     try:
+        bodies.check_parts(["profile_image"])
         fields = Profile.model_validate(request.form.to_dict())
         picture = bodies.profile_image() if problems.has_file("profile_image") else None
         accounts.update_profile(
@@ -113,6 +114,7 @@ def change() -> Answer:
 def change_artist() -> Answer:
     """Change the artist's name, or the signature of later pictures."""
     try:
+        bodies.check_parts(["signature_image"])
         fields = ArtistChanges.model_validate(request.form.to_dict())
         drawn = bodies.signature_image(None) if problems.has_file("signature_image") else None
         accounts.update_artist(

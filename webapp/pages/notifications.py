@@ -11,7 +11,7 @@ from webapp.api.notifications import told
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.services import notification_views, notifications
 from webapp.extensions import db, storage
-from webapp.pages import clock
+from webapp.pages import clock, links
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.notifications import NotificationListQuery
 
@@ -86,7 +86,7 @@ def unread() -> int:
 
 
 def _back() -> AnyResponse:
-    return redirect(url_for(".show", **request.args.to_dict()), 303)
+    return redirect(links.with_known(".show", links.NOTIFICATIONS), 303)
 
 
 def _by_day(told: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:

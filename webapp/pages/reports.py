@@ -11,11 +11,14 @@ from webapp.domain.errors import DuplicateReport, ValidationFailed
 from webapp.domain.models.report import ReportReason, ReportTarget
 from webapp.domain.services import reports
 from webapp.extensions import db
+from webapp.pages import problems
 from webapp.pages.fragments import is_fragment
+from webapp.pages.problems import Problems
 from webapp.schemas.fields import Body, Id
 from webapp.schemas.reports import ReportRequest
 
 blueprint = Blueprint("reports", __name__)
+MAX_CHARACTERS = 1000
 REASONS: dict[str, LazyString] = {
     ReportReason.COPYRIGHT: _("It copies the work of somebody else"),
     ReportReason.SEXUAL: _("It is sexual"),
@@ -57,7 +60,12 @@ def report() -> str | tuple[str, int]:
     try:
         asked = bodies.form_body(ReportRequest)
     except ValidationError as error:
-        bad = {str(problem["loc"][0]) for problem in error.errors()}
+        usual = {
+            "reason": gettext("Please choose a reason."),
+            "text": gettext("At most %(most)d characters.", most=MAX_CHARACTERS),
+        }
+        names = {str(problem["loc"][0]) for problem in error.errors()}
+        bad = {name: problems.text_of(error, name, usual.get(name, "")) for name in names}
         return _form(target, bad), ValidationFailed.status
     try:
         reports.report(db.session(), user=user(), **asked.model_dump())
@@ -66,7 +74,7 @@ def report() -> str | tuple[str, int]:
     return _form(target, said=gettext("Thank you. A person will look at it."))
 
 
-def _form(target: Reported, bad: set[str] | None = None, said: str = "") -> str:
+def _form(target: Reported, bad: Problems | None = None, said: str = "") -> str:
     title, there = TARGETS[target.target_type]
     in_dialog = is_fragment()
     return render_template(
@@ -77,6 +85,6 @@ def _form(target: Reported, bad: set[str] | None = None, said: str = "") -> str:
         there=there.format(target.target_id),
         reasons=REASONS,
         given=request.form,
-        bad=bad or set(),
+        bad=bad or {},
         said=said,
     )

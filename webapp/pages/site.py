@@ -1,5 +1,7 @@
 """All pages under one blueprint: the frame around them, their helpers, and errors in words."""
 
+import json
+import secrets
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -10,7 +12,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import csrf, rate_limits
+from webapp.api import csrf, field_errors, rate_limits
 from webapp.api import errors as api_errors
 from webapp.api.access import user
 from webapp.domain.errors import (
@@ -51,7 +53,8 @@ from webapp.pages.fragments import is_fragment
 
 THEMES = ("light", "dark")
 MACHINE_PATHS = ("/api", "/storage", "/healthz", "/readyz", "/metrics")
-SERVER_ERROR = 500
+FIRST_ERROR, SERVER_ERROR = 400, 500
+LED_TO = ("/api/", "/storage/")
 
 blueprint = Blueprint("pages", __name__)
 for each in (
@@ -89,10 +92,13 @@ def frame() -> dict[str, Any]:
         "MOST_UNREAD": notifications.MOST_UNREAD,
         "csrf_token": csrf_token,
         "error_message": api_errors.message,
+        "one_time_key": one_time_key,
         "number": format_decimal,
         "moment": clock.moment,
         "time_of_day": clock.time_of_day,
         "utc": clock.utc,
+        "market": clock.market,
+        "market_day": clock.market_day,
         "here": here,
     }
 
@@ -103,6 +109,7 @@ def query_string(values: dict[str, list[str]]) -> str:
     return urlencode({name: value for name, value in values.items() if value}, doseq=True)
 
 
+blueprint.app_template_filter("in_words")(field_errors.translated)
 blueprint.app_template_filter("month_name")(clock.month_name)
 blueprint.app_template_filter("month_word")(clock.month_word)
 
@@ -120,6 +127,11 @@ def csrf_token() -> str:
     return csrf.token_for(current_user.sign_in_id) if current_user.is_authenticated else ""
 
 
+def one_time_key() -> str:
+    """Return a new key for a form that spends something: sent twice, it is done once."""
+    return secrets.token_urlsafe(16)
+
+
 def here() -> str:
     """Return this page's local address, to come back to; of a form's target, the page above."""
     if request.method in csrf.SAFE_METHODS:
@@ -129,8 +141,12 @@ def here() -> str:
 
 @blueprint.after_request
 def keep_private(response: AnyResponse) -> AnyResponse:
-    """Keep pages out of shared caches: they differ by person, language, theme and asker."""
-    response.headers.setdefault("Cache-Control", "private, no-cache")
+    """Keep pages out of shared caches, and those of a signed-in person out of every cache.
+
+    They differ by person, language, theme and asker; after signing out, Back must show nothing.
+    """
+    kept = "no-store" if "sign_in_id" in g else "no-cache"
+    response.headers.setdefault("Cache-Control", f"private, {kept}")
     response.headers.add("Vary", "Cookie, Accept-Language, HX-Request")
     return response
 
@@ -150,7 +166,8 @@ def domain_error(error: DomainError) -> AnyResponse:
         return redirect(url_for("pages.accounts.become_artist"))
     if error.status == NotFound.status:
         return not_found()
-    answer = problem(api_errors.message(error), error.status)
+    text = words.FORM_PROBLEMS.get(error.code) or api_errors.message(error)
+    answer = problem(str(text), error.status)
     if "retry_after" in error.details:
         answer.headers["Retry-After"] = str(error.details["retry_after"])
     return answer
@@ -186,6 +203,43 @@ def unexpected(error: Exception) -> AnyResponse:
     answer = api_errors.unavailable(error) if away else api_errors.unexpected(error)
     code = ServiceUnavailable.code if answer.status_code != SERVER_ERROR else InternalError.code
     return problem(gettext(code), answer.status_code)
+
+
+@blueprint.after_app_request
+def page_for_a_browser(response: AnyResponse) -> AnyResponse:
+    """Answer a browser that was led to an address of the API with a page instead of JSON.
+
+    Google and Toss send people there, and links to pictures lead there: what went wrong is said in
+    the frame of the site, with the status and headers of the API's answer.
+    """
+    is_error = response.status_code >= FIRST_ERROR and response.mimetype == "application/json"
+    if not (is_error and _is_navigation() and request.path.startswith(LED_TO)):
+        return response
+    if response.status_code == Unauthorized.status:
+        return redirect(url_for("pages.accounts.login", next=here()))
+    error = json.loads(response.get_data(as_text=True))["error"]
+    if response.status_code == NotFound.status:
+        page = not_found()
+    else:
+        wait = error["details"].get("retry_after")
+        page = problem(_words_of(error["message"], wait), response.status_code)
+    if retry_after := response.headers.get("Retry-After"):
+        page.headers["Retry-After"] = retry_after
+    return keep_private(page)
+
+
+def _words_of(message: str, wait: int | None) -> str:
+    if wait is None:
+        return message
+    return gettext("%(message)s Please wait %(wait)s.", message=message, wait=words.duration(wait))
+
+
+def _is_navigation() -> bool:
+    """Tell whether a person's browser opens this address, and no script or program asks it."""
+    mode = request.headers.get("Sec-Fetch-Mode")
+    wanted = request.accept_mimetypes
+    is_for_people = wanted["text/html"] > wanted["application/json"]
+    return request.method == "GET" and is_for_people and mode in {None, "navigate"}
 
 
 @blueprint.app_errorhandler(404)

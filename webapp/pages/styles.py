@@ -9,7 +9,7 @@ from flask_login import current_user
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import bodies, learned, rate_limits
+from webapp.api import bodies, field_errors, learned, rate_limits
 from webapp.api.access import public, signed_in, user, viewer
 from webapp.domain.errors import (
     DomainError,
@@ -38,6 +38,7 @@ from webapp.domain.services import (
 from webapp.domain.services.generation_views import OwnFilter
 from webapp.domain.services.style_views import StyleFilter
 from webapp.extensions import db, storage
+from webapp.pages import links, problems, words
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.checkpoints import Publication
 from webapp.schemas.generations import GenerationRequest, PreviewRequest
@@ -137,17 +138,23 @@ def training(style_id: int) -> AnyResponse:
 @signed_in
 def generate(style_id: int) -> AnyResponse | tuple[str, int]:
     """Order images from a plain form, for browsers without scripts."""
+
+    def run() -> dict[str, Any]:
+        with rate_limits.images(user().id, asked.count):
+            order = generations.request(
+                db.session(), user=user(), request_id=g.request_id, **asked.model_dump()
+            )
+        return {"order_id": order.id}
+
     try:
         asked = _order(style_id)
         unseen = _unseen_unknown_tags(asked)
         if unseen:
             return _page(style_id, unknown_tags=unseen), HTTPStatus.OK
-        with rate_limits.images(user().id, asked.count):
-            generations.request(
-                db.session(), user=user(), request_id=g.request_id, **asked.model_dump()
-            )
-    except ValidationError:
-        return _page(style_id, problem=ValidationFailed()), ValidationFailed.status
+        bodies.form_once("POST /styles/:id/generate", asked.model_dump(mode="json"), run)
+    except ValidationError as error:
+        problem = ValidationFailed(fields=field_errors.of_validation(error))
+        return _page(style_id, problem=problem), problem.status
     except DomainError as error:
         db.session.rollback()
         return _page(style_id, problem=error), error.status
@@ -194,10 +201,8 @@ def show_try_outs(style_id: int) -> str:
 @signed_in
 def try_out(style_id: int) -> AnyResponse | tuple[str, int]:
     """Draw a free private picture with a checkpoint of an own trained style."""
-    given: dict[str, Any] = request.form.to_dict()
-    given["prompt_tags"] = _tags_of(given.get("prompt_tags", ""))
-    try:
-        asked = TryOutRequest.model_validate(given)
+
+    def run() -> dict[str, Any]:
         with rate_limits.images(user().id, asked.count):
             try_outs.request(
                 db.session(),
@@ -207,8 +212,17 @@ def try_out(style_id: int) -> AnyResponse | tuple[str, int]:
                 request_id=g.request_id,
                 **asked.model_dump(exclude={"checkpoint"}),
             )
-    except ValidationError:
-        return _page(style_id, untried=ValidationFailed()), ValidationFailed.status
+        return {}
+
+    given: dict[str, Any] = request.form.to_dict()
+    given["prompt_tags"] = _tags_of(given.get("prompt_tags", ""))
+    try:
+        asked = TryOutRequest.model_validate(given)
+        fields = asked.model_dump(mode="json") | {"style_id": style_id}
+        bodies.form_once("POST /styles/:id/try-outs", fields, run)
+    except ValidationError as error:
+        untried = ValidationFailed(fields=field_errors.of_validation(error))
+        return _page(style_id, untried=untried), untried.status
     except DomainError as error:
         db.session.rollback()
         return _page(style_id, untried=error), error.status
@@ -223,12 +237,20 @@ def change_terms(style_id: int) -> AnyResponse | tuple[str, int]:
         terms = StyleChanges.model_validate(_terms()).model_dump(exclude_unset=True)
         offers.edit(db.session(), user=user(), style_id=style_id, changes=terms)
     except ValidationError as error:
-        bad = {str(part) for problem in error.errors() for part in problem["loc"]}
-        return _page(style_id, refused=ValidationFailed(fields=bad)), ValidationFailed.status
+        refused = ValidationFailed(fields=_wrong_terms(error))
+        return _page(style_id, refused=refused), ValidationFailed.status
     except (ValidationFailed, StyleLimitReached, StyleNotReady) as error:
         db.session.rollback()
         return _page(style_id, refused=error), error.status
     return redirect(url_for("pages.styles.show", style_id=style_id, saved=1, _anchor="terms"), 303)
+
+
+def _wrong_terms(error: ValidationError) -> problems.Problems:
+    """Return what is wrong with each of the terms, in the reader's language."""
+    names = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+    return {
+        name: problems.text_of(error, name, words.TERM_PROBLEMS.get(name, "")) for name in names
+    }
 
 
 def _terms() -> dict[str, Any]:
@@ -311,8 +333,7 @@ def _page(
 
 def _again(style_id: int) -> str:
     """Return the address of this page with the order in its form, to come back to."""
-    given = {name: request.form.get(name) or None for name in ORDER_FIELDS}
-    return url_for("pages.styles.show", style_id=style_id, **given)
+    return links.with_known("pages.styles.show", ORDER_FIELDS, request.form, style_id=style_id)
 
 
 def _is_following(artist_id: int) -> bool:

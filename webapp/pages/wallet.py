@@ -34,7 +34,7 @@ from webapp.domain.pagination import MAX_LIMIT, PageRequest
 from webapp.domain.services import packages, payment_views, purchases, style_views, token_views
 from webapp.domain.services.token_views import TransactionFilter
 from webapp.extensions import app_settings, db, storage
-from webapp.pages import clock
+from webapp.pages import clock, links
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.tokens import TransactionQuery
 
@@ -119,11 +119,18 @@ def export() -> Response:
 def buy() -> AnyResponse:
     """Order a package and go where it is paid."""
     package_id = request.form.get("package_id", "")
-    made = purchases.purchase(db.session(), user_id=user().id, package_id=package_id)
+
+    def run() -> dict[str, Any]:
+        made = purchases.purchase(db.session(), user_id=user().id, package_id=package_id)
+        return {"order_id": made.order_id}
+
+    order_id = bodies.form_once("POST /wallet/purchases", {"package_id": package_id}, run)[
+        "order_id"
+    ]
     after = local_path(request.form.get("next", ""))
     if after != "/":
-        session[AFTER] = [made.order_id, after]
-    return redirect(url_for(".pay", order_id=made.order_id), 303)
+        session[AFTER] = [order_id, after]
+    return redirect(url_for(".pay", order_id=order_id), 303)
 
 
 @blueprint.get("/wallet/purchases/<order_id>/pay")
@@ -157,7 +164,7 @@ def pay(order_id: str) -> AnyResponse:
 @signed_in
 def old_address() -> AnyResponse:
     """Lead on from where the wallet was; the provider's ways back still end here."""
-    return redirect(url_for(".show", **request.args.to_dict()))
+    return redirect(links.with_known(".show", links.WALLET))
 
 
 @blueprint.get("/tokens/purchase/<order_id>/pay")

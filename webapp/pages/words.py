@@ -184,6 +184,18 @@ FIELD_PROBLEMS: dict[str, LazyString] = {
     "signature_image": _("Please draw your signature or choose a file."),
     "confirm": _("Please write your name exactly as it stands above."),
 }
+# What an error of a plain form is called, where the words of the API would mean nothing to people.
+FORM_PROBLEMS: dict[str, LazyString] = {
+    "IDEMPOTENCY_CONFLICT": _(
+        "This form was sent before, with other content. Nothing was charged this time: look at it"
+        " and send it again."
+    ),
+}
+TERM_PROBLEMS: dict[str, LazyString] = {
+    "description": _("Please say a few words about this style."),
+    "price_tokens": _("A whole number from 1 to 10,000."),
+    "valid_to": _("A day after today."),
+}
 SAVED: dict[str, LazyString] = {
     "profile": _("Your profile is saved."),
     "artist": _("Saved. Every picture that is signed from now on carries it."),

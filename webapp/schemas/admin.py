@@ -15,6 +15,7 @@ from webapp.schemas.fields import (
     Name,
     PageQuery,
     PlainText,
+    SeenText,
     Tag,
     Time,
     Url,
@@ -23,7 +24,7 @@ from webapp.schemas.generations import OwnGenerationView
 from webapp.schemas.styles import OwnStyleCard, OwnStyleView
 
 Reason = Annotated[PlainText, Field(min_length=3, max_length=500, examples=["Seen by two people."])]
-Query = Annotated[PlainText, Field(min_length=1, max_length=100)]
+Query = Annotated[SeenText, Field(min_length=1, max_length=100)]
 
 
 class Change(Body):
@@ -34,7 +35,7 @@ class Change(Body):
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
         if not self.changes():
-            raise ValueError("nothing to change is given")
+            raise ValueError("Nothing to change is given.")
         return self
 
     def changes(self) -> dict[str, object]:
@@ -80,13 +81,13 @@ class RefundRequest(Body):
     """POST /admin/refunds: of an image or of a purchase."""
 
     generation_id: Id | None = Field(None, examples=[10])
-    order_id: Annotated[PlainText, Field(min_length=1, max_length=64)] | None = None
+    order_id: Annotated[SeenText, Field(min_length=1, max_length=64)] | None = None
     reason: Reason
 
     @model_validator(mode="after")
     def _names_one(self) -> Self:
         if (self.generation_id is None) == (self.order_id is None):
-            raise ValueError("either generation_id or order_id is needed")
+            raise ValueError("Either generation_id or order_id is needed.")
         return self
 
 
@@ -117,8 +118,8 @@ class UserListQuery(PageQuery):
 class AuditQuery(PageQuery):
     """GET /admin/audit."""
 
-    object_type: Annotated[PlainText, Field(max_length=20)] | None = None
-    object_id: Annotated[PlainText, Field(max_length=40)] | None = None
+    object_type: Annotated[SeenText, Field(max_length=20)] | None = None
+    object_id: Annotated[SeenText, Field(max_length=40)] | None = None
     admin_id: Id | None = None
 
 

@@ -3,7 +3,6 @@
 Examples stand at the fields; those of whole bodies and answers are put together from them.
 """
 
-import re
 from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -14,29 +13,43 @@ from pydantic import (
     Field,
     StringConstraints,
 )
+from pydantic_core import PydanticCustomError
 
-MARKUP = re.compile(r"</?[A-Za-z!][^<>]*>")
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+from webapp.domain import visible_text
+
 MAX_BIGINT = 2**63 - 1
 
 
-def without_markup(text: Any) -> Any:
-    """Return text without HTML, control and direction characters, trimmed; all else as it is."""
+def as_written(text: Any) -> Any:
+    """Return text as a person wrote it, composed and trimmed; all else as it is.
+
+    Nothing is taken out of it: pages escape it. Raises PydanticCustomError for what cannot be seen.
+    """
     if not isinstance(text, str):
         return text
-    plain = MARKUP.sub("", CONTROL.sub("", text))
-    if MARKUP.search(plain):  # tags inside tags become tags
-        plain = plain.replace("<", "")
-    return plain.strip()
+    kept = visible_text.composed(text)
+    if visible_text.has_unseen(kept):
+        raise PydanticCustomError("invisible_text", "Contains characters that cannot be seen.")
+    if visible_text.has_stacked_marks(kept):
+        raise PydanticCustomError("stacked_marks", "Has marks that no letter carries.")
+    return kept
+
+
+def as_seen(text: Any) -> Any:
+    """Return text without what cannot be seen; all else as it is."""
+    return visible_text.without_unseen(text) if isinstance(text, str) else text
 
 
 # Before the limits of a field are checked: what is measured is what is kept.
-PlainText = Annotated[str, BeforeValidator(without_markup)]
+PlainText = Annotated[str, BeforeValidator(as_written)]
+# What is searched for, and what machines report: never refused for what cannot be seen.
+SeenText = Annotated[str, BeforeValidator(as_seen)]
 # What answers are made of.
 Count = Annotated[int, Field(ge=0, examples=[3])]
 Percent = Annotated[int, Field(ge=0, le=100, examples=[50])]
 Time = Annotated[datetime, Field(examples=["2026-01-15T12:00:00Z"])]
-Day = Annotated[date, Field(examples=["2026-01-15"])]
+MARKET_DAY = "a day of the market: it begins at midnight in Asia/Seoul, unless configured otherwise"
+Day = Annotated[date, Field(examples=["2026-01-15"], description=MARKET_DAY)]
 Url = Annotated[str, Field(examples=["https://files.example/one.png"])]
 Name = Annotated[str, Field(examples=["Ink Harbor"])]
 Word = Annotated[str, Field(examples=["harbor"])]
@@ -59,7 +72,8 @@ Tag = Annotated[
         examples=["harbor"],
     ),
 ]
-Filename = Annotated[PlainText, Field(min_length=1, max_length=255, examples=["pier.png"])]
+# The name of a file on somebody's disk, of which only what can be seen is kept.
+Filename = Annotated[SeenText, Field(min_length=1, max_length=255, examples=["pier.png"])]
 
 
 class Body(BaseModel):

@@ -14,16 +14,16 @@ from webapp.schemas.fields import (
     Listed,
     Name,
     PageQuery,
-    PlainText,
+    SeenText,
     Time,
     Url,
 )
 from webapp.schemas.generations import Person
 
 TargetType = Literal["generation", "style", "user", "comment", "purchase", "set_job"]
-Label = Annotated[PlainText, Field(min_length=1, max_length=50, examples=["attempt"])]
+Label = Annotated[SeenText, Field(min_length=1, max_length=50, examples=["attempt"])]
 Value = (
-    Annotated[PlainText, Field(max_length=200)]
+    Annotated[SeenText, Field(max_length=200)]
     | Annotated[int, Field(ge=-MAX_BIGINT, le=MAX_BIGINT)]
     | Annotated[float, Field(allow_inf_nan=False)]
     | bool

@@ -12,7 +12,7 @@ from webapp.schemas.fields import (
     Body,
     Count,
     PageQuery,
-    PlainText,
+    SeenText,
     Time,
     Url,
 )
@@ -31,17 +31,17 @@ def _cut(value: Any) -> Any:
 
 Amount = Annotated[int, Field(ge=0, le=MAX_BIGINT, examples=[10_000])]
 OrderId = Annotated[
-    PlainText,
+    SeenText,
     BeforeValidator(_once),
     StringConstraints(max_length=64),
     Field(examples=[ORDER_ID]),
 ]
 PaymentKey = Annotated[
-    PlainText,
+    SeenText,
     StringConstraints(min_length=1, max_length=200),
     Field(examples=["tviva20260115120000Ab1C2"]),
 ]
-Told = Annotated[PlainText, BeforeValidator(_once), BeforeValidator(_cut)]
+Told = Annotated[SeenText, BeforeValidator(_once), BeforeValidator(_cut)]
 
 
 class PurchaseRequest(Body):

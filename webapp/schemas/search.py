@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from webapp.schemas.fields import Answer, Count, Id, Name, PageQuery, Price, Url, without_markup
+from webapp.schemas.fields import Answer, Count, Id, Name, PageQuery, Price, Url, as_seen
 
 
 class SearchQuery(PageQuery):
     """GET /search."""
 
-    q: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(without_markup)] = Field(
+    q: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(as_seen)] = Field(
         examples=["harbor"]
     )
     type: Literal["all", "styles", "artists"] = "all"

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 
+from webapp.domain import market
 from webapp.domain.models.job import JobState
 from webapp.domain.models.style import (
     ArtworkStatus,
@@ -15,6 +16,7 @@ from webapp.domain.models.style import (
 )
 from webapp.schemas.checkpoints import KeptCheckpoint
 from webapp.schemas.fields import (
+    MARKET_DAY,
     Answer,
     Body,
     Count,
@@ -49,13 +51,13 @@ def _json_map(value: Any) -> Any:
         try:
             return json.loads(value) if value.strip() else {}
         except (ValueError, RecursionError):
-            raise ValueError("must be a JSON map") from None
+            raise ValueError("Must be a JSON map.") from None
     return value
 
 
 def _short_keys(value: dict[int, list[str]]) -> dict[int, list[str]]:
     if any(not 0 <= index < MAX_NAMED_IMAGES for index in value):
-        raise ValueError("keys are the indexes of images")
+        raise ValueError("Keys are the indexes of images.")
     return value
 
 
@@ -76,8 +78,8 @@ class StyleFields(Body):
         validation_alias=AliasChoices("price_tokens", "generation_cost_tokens")
     )
     license_type: LicenseType = LicenseType.PERSONAL
-    valid_from: date | None = None
-    valid_to: date | None = None
+    valid_from: date | None = Field(None, description=MARKET_DAY)
+    valid_to: date | None = Field(None, description=MARKET_DAY)
     tags: TagList = Field(default=[], max_length=10)
     rights_statement: str | None = Field(
         None, max_length=2000, description="what the artist agreed to, word for word as shown"
@@ -91,8 +93,8 @@ class StyleFields(Body):
     @model_validator(mode="after")
     def _period(self) -> "StyleFields":
         start = self.valid_from or date.min
-        if self.valid_to is not None and self.valid_to <= max(start, date.today()):  # noqa: DTZ011 - a licence day has no zone
-            raise ValueError("valid_to must be after valid_from and after today")
+        if self.valid_to is not None and self.valid_to <= max(start, market.today()):
+            raise ValueError("Must be after valid_from and after today.")
         return self
 
 
@@ -104,7 +106,7 @@ class StyleChanges(Body):
         1, validation_alias=AliasChoices("price_tokens", "generation_cost_tokens")
     )
     license_type: LicenseType = LicenseType.PERSONAL
-    valid_to: date | None = None
+    valid_to: date | None = Field(None, description=MARKET_DAY)
     is_active: bool = True
 
 

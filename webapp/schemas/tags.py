@@ -4,15 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from webapp.schemas.fields import Answer, Count, Id, PageQuery, Tag, Time, without_markup
+from webapp.schemas.fields import Answer, Count, Id, PageQuery, Tag, Time, as_seen
 
 
 class TagListQuery(PageQuery):
     """GET /tags."""
 
-    search: (
-        Annotated[str, Field(min_length=1, max_length=50), AfterValidator(without_markup)] | None
-    ) = None
+    search: Annotated[str, Field(min_length=1, max_length=50), AfterValidator(as_seen)] | None = (
+        None
+    )
 
 
 class TagCard(Answer):

@@ -17,7 +17,7 @@ def _canonical(value: Any) -> Any:
 def _written_out(value: Any) -> Any:
     """Refuse the plain number that pydantic would take for seconds."""
     if isinstance(value, str) and "-" not in value[1:]:
-        raise ValueError("must be a date or a time")
+        raise ValueError("Must be a date or a time.")
     return value
 
 
@@ -26,7 +26,7 @@ def _moment(value: datetime) -> datetime:
         # The database knows no offset of sixteen hours.
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
     except OverflowError:
-        raise ValueError("must be within the years 1 to 9999") from None
+        raise ValueError("Must be within the years 1 to 9999.") from None
 
 
 # A day is its midnight in UTC.

@@ -27,7 +27,7 @@ class _Named:
     @model_validator(mode="after")
     def _is_named(self: Any) -> Any:
         if self.fence is None and self.attempt is None:
-            raise ValueError("attempt or fence is needed")
+            raise ValueError("Either attempt or fence is needed.")
         return self
 
 

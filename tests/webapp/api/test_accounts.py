@@ -60,7 +60,7 @@ def test_an_uploaded_signature_makes_an_artist(buyer_client):
         },
     )
     assert answer.status_code == 200
-    assert answer.json["data"]["artist"]["artist_name"] == "J. Han"
+    assert answer.json["data"]["artist"]["artist_name"] == "<b>J. Han</b>"
     assert answer.json["data"]["artist"]["contact_email"] == "han@example.org"
 
 
@@ -133,12 +133,22 @@ def test_a_profile_changes_only_what_is_given(buyer_client, session, buyer):
     making.user(session, bio="x").username = "taken"
     session.commit()
     changed = buyer_client.patch(
-        "/api/v1/users/me", json={"username": "mina", "bio": "<i>I draw.</i>\x00", "role": "admin"}
+        "/api/v1/users/me", json={"username": "mina", "bio": "<i>I draw.</i>", "role": "admin"}
     ).json["data"]
-    assert (changed["username"], changed["bio"], changed["role"]) == ("mina", "I draw.", "user")
+    assert (changed["username"], changed["bio"], changed["role"]) == (
+        "mina",
+        "<i>I draw.</i>",
+        "user",
+    )
     taken = buyer_client.patch("/api/v1/users/me", json={"username": "taken"})
     assert (taken.status_code, error_code(taken)) == (409, "DUPLICATE_USERNAME")
-    for wrong in ({"username": "a b"}, {"username": "ab"}, {"language": "fr"}, {"bio": "x" * 151}):
+    for wrong in (
+        {"username": "a b"},
+        {"username": "ab"},
+        {"language": "fr"},
+        {"bio": "x" * 151},
+        {"bio": "I\x00"},
+    ):
         assert buyer_client.patch("/api/v1/users/me", json=wrong).status_code == 422
     assert session.scalar(select(User.username).where(User.id == buyer.id)) == "mina"
 
@@ -301,7 +311,7 @@ def test_an_artist_changes_what_is_given_and_nothing_else(artist_client, artist,
         "signature_image": (io.BytesIO(making.signature_png()), "han.png"),
     }
     changed = artist_client.patch(ARTIST, data=form).json["data"]
-    assert (changed["artist_name"], changed["signature_size"]) == ("J. Han", "large")
+    assert (changed["artist_name"], changed["signature_size"]) == ("<b>J. Han</b>", "large")
     assert changed["signature_opacity"] == 1
     assert changed["signature_image_url"].partition("?")[0] != before["signature_image_url"]
     shown = artist_client.get(changed["signature_image_url"])

@@ -204,7 +204,7 @@ def test_many_parallel_posts_with_one_key_are_one_order(real_app, committed, sto
         ("training_status", "pending", "STYLE_NOT_FOUND", 404),
         ("is_active", False, "STYLE_NOT_FOUND", 404),
         ("is_flagged", True, "STYLE_NOT_FOUND", 404),
-        ("valid_from", text("current_date + 1"), "LICENSE_NOT_VALID", 422),
+        ("valid_from", text("current_date + 2"), "LICENSE_NOT_VALID", 422),
     ],
 )
 def test_a_style_that_is_not_for_sale_cannot_be_ordered(

@@ -151,8 +151,8 @@ def news(buyer, style):
 
 
 def test_what_a_worker_adds_is_kept_and_shown(app, buyer_client, news):
-    more = {"attempt": 1, "loss": 0.125, "is_last": True, "of": None, "note": "<b>Two</b> boats"}
-    kept = more | {"note": "Two boats"}
+    more = {"attempt": 1, "loss": 0.125, "is_last": True, "of": None, "note": "<b>Two\0</b> boats"}
+    kept = more | {"note": "<b>Two</b> boats"}
     told = report(app, news | {"metadata": more}).json["data"]
     again = report(app, news | {"metadata": {"attempt": 2}}).json["data"]
     (shown,) = listed(buyer_client)["results"]

@@ -312,7 +312,7 @@ def test_a_failure_may_name_the_order_twice_but_not_two_orders(buyer_client):
     path = f"{TOKENS}/purchase/fail?orderId={order_id}&code=C&message=%3Cb%3Eno%00"
     assert buyer_client.get(f"{path}&orderId=P_other").status_code == 422
     assert target(buyer_client.get(f"{path}&orderId={order_id}")) == wallet(order_id, "failed")
-    assert shown(buyer_client, order_id)["failure"] == {"code": "C", "message": "no"}
+    assert shown(buyer_client, order_id)["failure"] == {"code": "C", "message": "<b>no"}
 
 
 def test_a_failure_told_after_the_payment_takes_nothing_back(buyer_client, toss):

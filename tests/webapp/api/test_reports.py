@@ -54,7 +54,7 @@ def test_whatever_one_sees_can_be_reported(admirer_client, admirer, session, tar
             "created_at": report.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         assert (report.reporter_id, report.target_id) == (admirer.id, target_id)
-        assert (report.reason, report.text) == ("hate", "Look at it.")
+        assert (report.reason, report.text) == ("hate", "<b>Look</b> at it.")
 
 
 def test_a_second_report_is_refused_while_the_first_is_open(

@@ -32,7 +32,7 @@ def test_an_artist_changes_the_terms_and_sees_the_whole_style(artist_client, sty
     assert seen == artist_client.get(f"{STYLES}/{style.id}").json["data"]
     assert "artworks" in seen
     assert (seen["description"], seen["price_tokens"], seen["license_type"]) == (
-        "Boats",
+        "<b>Boats</b>",
         55,
         "personal",
     )

@@ -1,4 +1,5 @@
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import update
@@ -44,8 +45,8 @@ def test_an_old_exclusive_licence_can_be_read_and_says_that_it_is_no_longer_sold
     "columns, word",
     [
         ({"status": "revoked"}, "Revoked"),
-        ({"valid_to": datetime.now(UTC).date() - timedelta(days=1)}, "Expired"),
-        ({"valid_to": datetime.now(UTC).date()}, "Valid"),
+        ({"valid_to": datetime.now(ZoneInfo("Asia/Seoul")).date() - timedelta(days=1)}, "Expired"),
+        ({"valid_to": datetime.now(ZoneInfo("Asia/Seoul")).date()}, "Valid"),
     ],
 )
 def test_a_certificate_that_no_longer_holds_says_so(client, session, image, columns, word):

@@ -1,5 +1,6 @@
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -14,7 +15,7 @@ from webapp.domain.models.style import Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import base_models, follows, offers, tags
 
-TODAY = datetime.now(UTC).date()
+TODAY = datetime.now(ZoneInfo("Asia/Seoul")).date()
 MOST_STATEMENTS = 12
 FRAGMENT = {"HX-Request": "true"}
 

@@ -1,4 +1,5 @@
 import gettext
+import re
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,20 @@ def test_the_compiled_catalog_is_the_written_one(korean, tmp_path):
     assert {key: fresh.gettext(key) for key in asked_for()} == {
         key: kept.gettext(key) for key in asked_for()
     }
+
+
+def test_what_scripts_count_has_a_form_for_one():
+    """A text that a script fills with a number before a noun comes as two: “1 work”, “2 works”."""
+    counted = re.compile(
+        r"\b_\('[^']*%\(count\)s (?!of\b)[a-z]+ ?[a-z]*s\b[^']*', count='\{count\}'"
+    )
+    found = [
+        (path.name, match[0])
+        for path in sorted((WEBAPP / "templates").rglob("*.html"))
+        for match in counted.finditer(path.read_text())
+        if "data-many" not in path.read_text()[match.start() - 20 : match.start()]
+    ]
+    assert found == []
 
 
 def test_every_state_and_licence_has_words():

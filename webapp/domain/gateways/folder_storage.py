@@ -8,7 +8,6 @@ import os
 import secrets
 import shutil
 import stat
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -121,10 +120,18 @@ class FolderStorage:
                 self._locate(key).unlink(missing_ok=True)
 
     def presigned_get(
-        self, key: str, *, expires_in: timedelta, download_name: str | None = None
+        self,
+        key: str,
+        *,
+        expires_in: timedelta,
+        download_name: str | None = None,
+        stable_for: timedelta = timedelta(0),
     ) -> str:
         """See `Storage.presigned_get`."""
-        return self._signed_url("GET", key, expires_in, download_name=download_name or "")
+        begun = signed_urls.period_begin(stable_for)
+        return self._signed_url(
+            "GET", key, expires_in, begun=begun, download_name=download_name or ""
+        )
 
     def presigned_put(self, key: str, *, content_type: str, expires_in: timedelta) -> PresignedPut:
         """See `Storage.presigned_put`."""
@@ -160,10 +167,12 @@ class FolderStorage:
         key: str,
         expires_in: timedelta,
         *,
+        begun: datetime | None = None,
         content_type: str = "",
         download_name: str = "",
     ) -> str:
-        expires = int(time.time() + check_expiry(expires_in).total_seconds())
+        moment = begun or datetime.now(UTC)
+        expires = int((moment + check_expiry(expires_in)).timestamp())
         signature = signed_urls.sign(
             self._secret_key,
             method=method,

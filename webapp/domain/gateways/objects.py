@@ -86,9 +86,18 @@ class Storage(Protocol):
         """Remove an object; do nothing if there is none."""
 
     def presigned_get(
-        self, key: str, *, expires_in: timedelta, download_name: str | None = None
+        self,
+        key: str,
+        *,
+        expires_in: timedelta,
+        download_name: str | None = None,
+        stable_for: timedelta = timedelta(0),
     ) -> str:
-        """Return a URL that reads this object until it expires (saved as `download_name`)."""
+        """Return a URL that reads this object until it expires (saved as `download_name`).
+
+        It counts from the last multiple of `stable_for`, and is the same until the next one: so
+        that browsers keep what they loaded. It lives that much shorter at worst.
+        """
 
     def presigned_put(self, key: str, *, content_type: str, expires_in: timedelta) -> PresignedPut:
         """Return an upload that writes this key with this content type until it expires."""

@@ -114,14 +114,23 @@ class S3Storage:
             self._client.remove_object(self._bucket, key)
 
     def presigned_get(
-        self, key: str, *, expires_in: timedelta, download_name: str | None = None
+        self,
+        key: str,
+        *,
+        expires_in: timedelta,
+        download_name: str | None = None,
+        stable_for: timedelta = timedelta(0),
     ) -> str:
         """See `Storage.presigned_get`."""
         headers: dict[str, str | list[str] | tuple[str]] = {}
         if download_name:
             headers["response-content-disposition"] = signed_urls.attachment(download_name)
         url: str = self._public_client.presigned_get_object(
-            self._bucket, check_key(key), check_expiry(expires_in), response_headers=headers
+            self._bucket,
+            check_key(key),
+            check_expiry(expires_in),
+            response_headers=headers,
+            request_date=signed_urls.period_begin(stable_for),
         )
         return url
 

@@ -20,6 +20,13 @@ def attachment(download_name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(download_name, safe='')}"
 
 
+def period_begin(length: timedelta) -> datetime:
+    """Return when the running period of a length began, counted from the epoch; now without one."""
+    now = time.time()
+    seconds = length.total_seconds()
+    return datetime.fromtimestamp(now - now % seconds if seconds else now, UTC)
+
+
 def sign(
     secret_key: str,
     *,

@@ -11,6 +11,7 @@ from webapp.domain import images
 from webapp.domain.errors import (
     IMAGE_ERRORS,
     DuplicateImage,
+    FieldProblem,
     ImageSizeExceeded,
     InsufficientImages,
     InvalidImageFormat,
@@ -136,7 +137,9 @@ def with_clean_tags(session: Session, files: list[File]) -> list[File]:
     """
     clean = [tags.normalise(file.tags, field="image_tags") for file in files]
     if any(len(words) > MAX_IMAGE_TAGS for words in clean):
-        raise ValidationFailed(fields={"image_tags": [f"At most {MAX_IMAGE_TAGS} tags."]})
+        raise ValidationFailed(
+            fields={"image_tags": [FieldProblem("At most %(most)d tags.", most=MAX_IMAGE_TAGS)]}
+        )
     tags.refuse_blocked(session, {word for words in clean for word in words})
     return [replace(file, tags=tuple(words)) for file, words in zip(files, clean, strict=True)]
 

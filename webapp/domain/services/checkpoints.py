@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from webapp.domain.errors import ValidationFailed
+from webapp.domain.errors import (
+    FieldProblem,
+    ValidationFailed,
+)
 from webapp.domain.gains import MeasuredGain
 from webapp.domain.models.checkpoint import Checkpoint
 from webapp.domain.models.training import TrainingRun
@@ -104,7 +107,9 @@ def choose(session: Session, style_id: int, step: int | None) -> Checkpoint:
     chosen = [each for each in found if step in {None, each.step}]
     if not chosen:
         steps = ", ".join(str(each.step) for each in found)
-        raise ValidationFailed(fields={"checkpoint": [f"One of {steps}."]})
+        raise ValidationFailed(
+            fields={"checkpoint": [FieldProblem("One of %(choices)s.", choices=steps)]}
+        )
     return chosen[-1]
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import (
+    FieldProblem,
     GenerationNotFound,
     ValidationFailed,
 )
@@ -276,7 +277,9 @@ def try_outs(
 
 def _keyset(sort: str, binding: dict[str, Any]) -> Keyset:
     if sort not in {"recent", "popular"}:
-        raise ValidationFailed(fields={"sort": ["recent or popular."]})
+        raise ValidationFailed(
+            fields={"sort": [FieldProblem("One of %(choices)s.", choices="recent, popular")]}
+        )
     recent: list[SortColumn] = [
         (Generation.created_at, "created_at", datetime),
         (Generation.id, "id", int),

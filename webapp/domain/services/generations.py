@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from webapp.domain import jobs, pipelines
 from webapp.domain.errors import (
     AlreadyCanceled,
+    FieldProblem,
     Forbidden,
     GenerationNotFound,
     GenerationStillProcessing,
@@ -247,7 +248,15 @@ def clean_prompt(session: Session, words: list[str], *, field: str, at_least: in
     """Return the tags of an order, normalised; raises ValidationFailed and TagNotAllowed."""
     clean = tags.normalise(words, field=field)
     if not at_least <= len(clean) <= MAX_PROMPT_TAGS:
-        raise ValidationFailed(fields={field: [f"{at_least} to {MAX_PROMPT_TAGS} tags."]})
+        raise ValidationFailed(
+            fields={
+                field: [
+                    FieldProblem(
+                        "%(least)d to %(most)d tags.", least=at_least, most=MAX_PROMPT_TAGS
+                    )
+                ]
+            }
+        )
     tags.refuse_blocked(session, clean)
     return clean
 

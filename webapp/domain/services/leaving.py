@@ -42,6 +42,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from webapp.domain.errors import (
     AccountInactive,
+    FieldProblem,
     GenerationStillProcessing,
     TrainingInProgress,
     ValidationFailed,
@@ -75,7 +76,7 @@ def leave(session: Session, *, user: User, confirm: str) -> Farewell:
     Raises ValidationFailed, TrainingInProgress and GenerationStillProcessing.
     """
     if confirm != user.username:
-        raise ValidationFailed(fields={"confirm": ["Must be your username."]})
+        raise ValidationFailed(fields={"confirm": [FieldProblem("Must be your username.")]})
     user_id = user.id
     _hold_still(session, user_id)
     _refuse_unfinished(session, user_id)

@@ -1,12 +1,12 @@
 """What everybody may read of a certificate: who licensed which image, on which terms, and when."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webapp.domain import market
 from webapp.domain.errors import NotFound
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, User
@@ -42,7 +42,7 @@ def certificate(session: Session, storage: Storage, *, public_id: str) -> dict[s
     if row is None:
         raise NotFound(resource="license")
     is_shown = row.is_public and not row.is_flagged
-    has_run_out = row.valid_to is not None and row.valid_to < datetime.now(UTC).date()
+    has_run_out = row.valid_to is not None and row.valid_to < market.today()
     is_valid = row.status == CertificateStatus.VALID
     return {
         "public_id": row.public_id,

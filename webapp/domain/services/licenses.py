@@ -1,8 +1,8 @@
 """Certificates: issue the proof of a licence in the commit that delivers the image."""
 
-from sqlalchemy import func
 from sqlalchemy.orm import Session
 
+from webapp.domain import market
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.license import Certificate
 from webapp.domain.models.style import Style
@@ -21,7 +21,7 @@ def issue(session: Session, generation: Generation, style: Style, perceptual_has
             licensee_id=generation.user_id,
             license_type=style.license_type,
             terms_version=TERMS_VERSION,
-            valid_from=func.current_date(),
+            valid_from=market.today(),
             valid_to=style.valid_to,
             image_sha256=generation.image_sha256,
             width=generation.width,

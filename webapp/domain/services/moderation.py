@@ -13,6 +13,7 @@ from webapp.domain.errors import (
     AccountInactive,
     CommentNotFound,
     DomainError,
+    FieldProblem,
     Forbidden,
     GenerationNotFound,
     NotFound,
@@ -131,7 +132,9 @@ def _change_license(
         select(Certificate).where(Certificate.generation_id == generation_id).with_for_update()
     )
     if certificate is None:
-        raise ValidationFailed(fields={"license_status": ["This image has no licence yet."]})
+        raise ValidationFailed(
+            fields={"license_status": [FieldProblem("This image has no licence yet.")]}
+        )
     if certificate.status == status:
         return
     audit.change(
@@ -187,9 +190,11 @@ def change_user(
 def _check_role(person: User, role: Role | None) -> None:
     """Raise ValidationFailed: who has a signature is an artist, and nobody else can be one."""
     if role is Role.ARTIST and person.artist is None:
-        raise ValidationFailed(fields={"role": ["This person has no signature yet."]})
+        raise ValidationFailed(fields={"role": [FieldProblem("This person has no signature yet.")]})
     if role is Role.USER and person.artist is not None:
-        raise ValidationFailed(fields={"role": ["Who has a signature stays an artist."]})
+        raise ValidationFailed(
+            fields={"role": [FieldProblem("Who has a signature stays an artist.")]}
+        )
 
 
 def _keep_open(session: Session, user_id: int, field: str) -> None:
@@ -200,7 +205,9 @@ def _keep_open(session: Session, user_id: int, field: str) -> None:
     try:
         accounts.stay(session, user_id)
     except AccountInactive:
-        raise ValidationFailed(fields={field: ["Its owner's account is closed."]}) from None
+        raise ValidationFailed(
+            fields={field: [FieldProblem("Its owner's account is closed.")]}
+        ) from None
 
 
 def _locked(session: Session, model: type[Row], row_id: int, missing: DomainError) -> Row:

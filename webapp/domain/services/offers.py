@@ -1,14 +1,15 @@
 """Styles on offer: who sees one, and what its artist may change of it or take away."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
-from webapp.domain import pipelines
+from webapp.domain import market, pipelines
 from webapp.domain.errors import (
     DuplicateStyleName,
+    FieldProblem,
     Forbidden,
     InvalidTransition,
     StyleInUse,
@@ -41,7 +42,7 @@ def may_see(viewer: Viewer, style: AnyRow | Style) -> bool:
 
 def is_in_period(valid_from: date, valid_to: date | None) -> bool:
     """Tell whether images may be ordered today, given the days of a style's licence."""
-    today = datetime.now(UTC).date()
+    today = market.today()
     return valid_from <= today and (valid_to is None or today <= valid_to)
 
 
@@ -127,8 +128,10 @@ def edit(session: Session, *, user: User, style_id: int, changes: dict[str, Any]
     if style.training_status not in TERMS_FROM:
         raise StyleNotReady(training_status=style.training_status)
     valid_to = changes.get("valid_to")
-    if valid_to is not None and valid_to <= max(style.valid_from, datetime.now(UTC).date()):
-        raise ValidationFailed(fields={"valid_to": ["After valid_from and after today."]})
+    if valid_to is not None and valid_to <= max(style.valid_from, market.today()):
+        raise ValidationFailed(
+            fields={"valid_to": [FieldProblem("After valid_from and after today.")]}
+        )
     if changes.get("is_active") and not style.is_active:
         make_room(session, style)
     for name, value in changes.items():
@@ -156,7 +159,9 @@ def publish(
     chosen = checkpoints.choose(session, style_id, step)
     if not 0 <= cover < len(chosen.sample_keys):
         count = len(chosen.sample_keys)
-        raise ValidationFailed(fields={"cover": [f"0 to {count - 1}."]})
+        raise ValidationFailed(
+            fields={"cover": [FieldProblem("%(least)d to %(most)d.", least=0, most=count - 1)]}
+        )
     if not style.is_active:
         make_room(session, style)
         style.is_active = True

@@ -4,7 +4,10 @@ A statement is kept word for word with its version and time. Words that were eve
 a new version is added above, never edited.
 """
 
-from webapp.domain.errors import ValidationFailed
+from webapp.domain.errors import (
+    FieldProblem,
+    ValidationFailed,
+)
 
 VERSION = "2026-11"
 STATEMENTS = {
@@ -35,4 +38,6 @@ def version_of(text: str) -> str:
     for version, texts in STATEMENTS.items():
         if text in texts.values():
             return version
-    raise ValidationFailed(fields={"rights_statement": ["Not a statement that we show."]})
+    raise ValidationFailed(
+        fields={"rights_statement": [FieldProblem("Not a statement that we show.")]}
+    )

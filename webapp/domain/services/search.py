@@ -9,7 +9,10 @@ from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
 from webapp.domain import searching
-from webapp.domain.errors import ValidationFailed
+from webapp.domain.errors import (
+    FieldProblem,
+    ValidationFailed,
+)
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, Role, User
 from webapp.domain.models.style import Style
@@ -40,7 +43,9 @@ def find(
     `kind` is all, styles or artists. Raises ValidationFailed for a cursor with all.
     """
     if kind == "all" and page.cursor is not None:
-        raise ValidationFailed(fields={"cursor": ["Only with type styles or artists."]})
+        raise ValidationFailed(
+            fields={"cursor": [FieldProblem("Only with type styles or artists.")]}
+        )
     sought = searching.cleaned(session, typed)
     found: dict[str, Page] = {}
     for name, look in (("styles", styles), ("artists", artists)):

@@ -12,7 +12,11 @@ from sqlalchemy import ColumnElement, false, func, select
 from sqlalchemy.orm import Session
 
 from webapp.domain import searching
-from webapp.domain.errors import StyleNotFound, ValidationFailed
+from webapp.domain.errors import (
+    FieldProblem,
+    StyleNotFound,
+    ValidationFailed,
+)
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation, GenerationStatus
@@ -255,7 +259,9 @@ def _joined(statement: AnySelect) -> AnySelect:
 
 def _keyset(sort: str, binding: dict[str, Any]) -> Keyset:
     if sort not in {"recent", "popular"}:
-        raise ValidationFailed(fields={"sort": ["recent or popular."]})
+        raise ValidationFailed(
+            fields={"sort": [FieldProblem("One of %(choices)s.", choices="recent, popular")]}
+        )
     recent: list[SortColumn] = [
         (Style.created_at, "created_at", datetime),
         (Style.id, "id", int),

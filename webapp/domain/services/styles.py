@@ -2,14 +2,15 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
-from webapp.domain import jobs, pipelines
+from webapp.domain import jobs, market, pipelines
 from webapp.domain.errors import (
     DuplicateStyleName,
+    FieldProblem,
     InvalidTagLanguage,
     InvalidTransition,
     TrainingInProgress,
@@ -224,7 +225,9 @@ def _new_style(session: Session, artist: Artist, new: NewStyle, base_model: str)
     name_tag = _name_tag(new.name)
     style_tags = tags.normalise(new.tags)
     if len(style_tags) > MAX_STYLE_TAGS:
-        raise ValidationFailed(fields={"tags": [f"At most {MAX_STYLE_TAGS} tags."]})
+        raise ValidationFailed(
+            fields={"tags": [FieldProblem("At most %(most)d tags.", most=MAX_STYLE_TAGS)]}
+        )
     tags.refuse_blocked(session, [name_tag, *style_tags])
     stated = new.rights_statement
     rights_version = None if stated is None else rights.version_of(stated)
@@ -246,7 +249,7 @@ def _new_style(session: Session, artist: Artist, new: NewStyle, base_model: str)
         description=new.description,
         price_tokens=new.price_tokens,
         license_type=new.license_type,
-        valid_from=new.valid_from or datetime.now(UTC).date(),
+        valid_from=new.valid_from or market.today(),
         valid_to=new.valid_to,
         tags=[name_tag, *(tag for tag in style_tags if tag != name_tag)],
         base_model=base_model,

@@ -13,7 +13,7 @@ from webapp.domain.services import ledger_views, moderation_views
 from webapp.domain.services.ledger_views import LedgerFilter
 from webapp.extensions import db
 from webapp.pages.admin import answers
-from webapp.schemas.fields import Id, PageQuery, PlainText
+from webapp.schemas.fields import Id, PageQuery, SeenText
 
 blueprint = Blueprint("ledger", __name__)
 DECEMBER = 12
@@ -23,10 +23,10 @@ Month = Annotated[str, Field(pattern=r"^[12]\d{3}-(0[1-9]|1[0-2])$")]
 class LedgerQuery(PageQuery):
     """GET /admin/ledger."""
 
-    person: Annotated[PlainText, Field(max_length=100)] | None = None
+    person: Annotated[SeenText, Field(max_length=100)] | None = None
     kind: TransferKind | None = None
     generation_id: Id | None = None
-    order_id: Annotated[PlainText, Field(max_length=64)] | None = None
+    order_id: Annotated[SeenText, Field(max_length=64)] | None = None
     month: Month | None = None
 
 

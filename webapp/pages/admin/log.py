@@ -11,7 +11,7 @@ from webapp.domain.services import moderation_views
 from webapp.domain.services.moderation_views import AuditFilter
 from webapp.extensions import db
 from webapp.pages.admin import answers
-from webapp.schemas.fields import PageQuery, PlainText
+from webapp.schemas.fields import PageQuery, SeenText
 
 blueprint = Blueprint("log", __name__)
 
@@ -19,9 +19,9 @@ blueprint = Blueprint("log", __name__)
 class LogQuery(PageQuery):
     """GET /admin/log."""
 
-    object_type: Annotated[PlainText, Field(max_length=20)] | None = None
-    object_id: Annotated[PlainText, Field(max_length=40)] | None = None
-    admin: Annotated[PlainText, Field(max_length=100)] | None = None
+    object_type: Annotated[SeenText, Field(max_length=20)] | None = None
+    object_id: Annotated[SeenText, Field(max_length=40)] | None = None
+    admin: Annotated[SeenText, Field(max_length=100)] | None = None
 
 
 @blueprint.get("/log")

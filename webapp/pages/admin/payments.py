@@ -12,7 +12,7 @@ from webapp.domain.gateways.payments import PaymentsUnavailable
 from webapp.domain.services import purchase_views, reconciliation
 from webapp.extensions import db, payment_provider, unit_of_work
 from webapp.pages.admin import answers
-from webapp.schemas.fields import Body, PlainText
+from webapp.schemas.fields import Body, SeenText
 
 blueprint = Blueprint("payments", __name__)
 MOST_DAYS = timedelta(days=31)
@@ -22,7 +22,7 @@ DAY = timedelta(days=1)
 class OrderQuery(Body):
     """GET /admin/payments."""
 
-    order_id: Annotated[PlainText, Field(max_length=64)] | None = None
+    order_id: Annotated[SeenText, Field(max_length=64)] | None = None
 
 
 class CompareQuery(Body):

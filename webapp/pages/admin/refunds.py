@@ -13,7 +13,7 @@ from webapp.domain.services import generation_refunds, purchase_refunds, refund_
 from webapp.extensions import db, payment_provider, storage, unit_of_work
 from webapp.pages.admin import answers, terms
 from webapp.schemas.admin import RefundRequest
-from webapp.schemas.fields import Body, Id, PlainText
+from webapp.schemas.fields import Body, Id, SeenText
 
 blueprint = Blueprint("refunds", __name__)
 
@@ -22,7 +22,7 @@ class RefundQuery(Body):
     """GET /admin/refund: of which image, or of which purchase."""
 
     generation_id: Id | None = None
-    order_id: Annotated[PlainText, Field(max_length=64)] | None = None
+    order_id: Annotated[SeenText, Field(max_length=64)] | None = None
 
 
 @blueprint.get("/refund")

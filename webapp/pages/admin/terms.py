@@ -11,6 +11,7 @@ from webapp.domain.models.report import ReportReason, ReportTarget
 from webapp.domain.services import purchase_refunds, purchase_views
 from webapp.domain.services.reconciliation import Kind
 from webapp.domain.services.stuck_work import Trouble
+from webapp.pages.problems import text_of
 
 DONE: dict[str, LazyString] = {
     "hide": _("Hidden, and its reports are resolved."),
@@ -131,4 +132,4 @@ def refusal(error: DomainError) -> str:
 def bad_form(error: ValidationError) -> str:
     """Return in words what is wrong with a form of ours."""
     is_reason = any(each["loc"][:1] == ("reason",) for each in error.errors())
-    return str(NEEDS_REASON) if is_reason else gettext(ValidationFailed.code)
+    return text_of(error, "reason", NEEDS_REASON) if is_reason else gettext(ValidationFailed.code)

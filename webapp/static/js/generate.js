@@ -19,7 +19,7 @@ const fields = [...form.querySelectorAll("[data-tags]")].map((box) => new TagFie
 const [prompt, negative] = fields;
 const suggestions = [...document.querySelectorAll("[data-suggest] button")];
 const KEPT = `order:${form.dataset.style}`;
-const SECRET = ["csrf_token", "expected_price_tokens", "seen_unknown"];
+const SECRET = ["csrf_token", "idempotency_key", "expected_price_tokens", "seen_unknown"];
 const LOOK_AFTER_MS = 300;
 let price = Number(form.dataset.price);
 let key = newKey();
@@ -33,9 +33,11 @@ const count = () => Number(new FormData(form).get("count"));
 
 function showPrice() {
   if (!buy || buy.disabled) return;
-  const text = count() === 1 ? buy.dataset.one : buy.dataset.many;
-  buy.textContent = fill(text, { count: count(), total: number(price * count()) });
-  again.textContent = fill(again.dataset.text, { total: number(price * count()) });
+  const total = price * count();
+  const { single, one, many } = buy.dataset;
+  const text = count() === 1 ? one : many;
+  buy.textContent = fill(total === 1 ? single : text, { count: count(), total: number(total) });
+  again.textContent = fill(total === 1 ? again.dataset.single : again.dataset.text, { total: number(total) });
 }
 
 const orderText = () => (prompt.words.length ? JSON.stringify(order()) : "");
@@ -219,8 +221,11 @@ form.addEventListener("submit", (event) => {
 });
 form.addEventListener("change", () => { showPrice(); suggest(); keep(); lookSoon(); });
 prompt.input.addEventListener("input", suggest);
+// Enter in a field takes a word or does nothing: only the button and Ctrl+Enter spend tokens.
 form.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && buy && !buy.disabled) submit();
+  if (event.key !== "Enter" || event.isComposing || event.target.closest("button, a, summary")) return;
+  event.preventDefault();
+  if ((event.ctrlKey || event.metaKey) && buy && !buy.disabled) submit();
 });
 form.elements.style_strength.addEventListener("input", (event) => {
   document.getElementById("strength-value").value = Number(event.target.value).toFixed(1);

@@ -4,6 +4,7 @@ import { ApiError, call } from "./api.js";
 import { look } from "./checks.js";
 import { deliver, Undelivered } from "./delivery.js";
 import * as problems from "./problems.js";
+import { fill, forms } from "./works.js";
 
 const form = document.getElementById("mend");
 const files = document.getElementById("files");
@@ -43,7 +44,7 @@ async function add(list) {
 function count() {
   const similar = form.elements.accept_similar?.checked ? Number(form.dataset.similar) : 0;
   const total = Number(form.dataset.good) + similar - removed().length + good().length;
-  state.textContent = state.dataset.text.replace("{count}", total).replace("{least}", form.dataset.least);
+  state.textContent = fill(forms(state), { count: total, least: form.dataset.least });
 }
 
 async function start() {

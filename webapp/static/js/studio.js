@@ -7,7 +7,7 @@ import { Draft } from "./draft.js";
 import * as problems from "./problems.js";
 import { SignaturePanel } from "./sign.js";
 import { Words } from "./wording.js";
-import { fill, Works } from "./works.js";
+import { fill, forms, Works } from "./works.js";
 
 const STEPS = ["photos", "words", "signature", "terms", "sending"];
 const FIELDS = ["name", "description", "price_tokens", "license_type", "publish"];
@@ -122,7 +122,8 @@ function showState() {
   document.querySelector("#photos [data-state]").textContent = works.all.length
     ? fill(state, { good: works.used.length, bad: works.bad.length, least: limits.least }) : "";
   similar.hidden = !works.similar.length;
-  similar.querySelector("[data-text]").textContent = fill(similar.querySelector("[data-text]").dataset.text, { count: works.similar.length });
+  const alike = similar.querySelector("[data-text]");
+  alike.textContent = fill(forms(alike), { count: works.similar.length });
   const done = {
     photos: works.all.length > 0 && wrong("photos").length === 0,
     words: works.good.length > 0 && works.good.every((work) => work.words.length),
@@ -139,10 +140,10 @@ function showSummary() {
   const bare = works.good.filter((work) => !work.words.length).length;
   const bytes = works.good.reduce((sum, work) => sum + work.size, 0);
   const box = document.getElementById("summary");
-  box.textContent = fill(box.dataset.text, { count: works.good.length, size: number(Math.max(1, Math.round(bytes / 2 ** 20))) });
+  box.textContent = fill(forms(box), { count: works.good.length, size: number(Math.max(1, Math.round(bytes / 2 ** 20))) });
   const note = document.getElementById("bare");
   note.hidden = bare === 0;
-  note.textContent = fill(note.dataset.text, { count: bare });
+  note.textContent = fill(forms(note), { count: bare });
 }
 
 // ── sending ──────────────────────────────────────────────────────────────────────────────────

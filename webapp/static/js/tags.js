@@ -1,7 +1,16 @@
 // A field of words as chips. The plain field with commas stays underneath as what a form sends.
 
 const SEPARATOR = /[,\n]/;
-const clean = (text) => text.normalize("NFKC").toLowerCase().trim().replace(/\s+/g, " ");
+const LETTERS = { ß: "ss", æ: "ae", œ: "oe", ø: "o", đ: "d", ð: "d", ł: "l", þ: "th", ı: "i" };
+
+// A tag in plain letters, as `mapped` of the server's tags makes it: what it keeps is what is shown.
+export function clean(text) {
+  const plain = (each) => each.replace(/[\u2018\u2019\u201b\u2032\u02bc\u02b9\u00b4`]/g, "'");
+  const letters = plain(text).normalize("NFKD").replace(/[\u00ad\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff]/g, "");
+  const mapped = letters.toLowerCase().replace(/[ßæœøđðłþı]/g, (letter) => LETTERS[letter]).normalize("NFKD");
+  return plain(mapped.replace(/\p{Mn}/gu, "")).replace(/[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]/g, "-")
+    .replaceAll("_", " ").trim().replace(/\s+/g, " ").normalize("NFC");
+}
 
 export class TagField {
   constructor(box) {

@@ -2,14 +2,19 @@
 
 import { newKey } from "./api.js";
 import { look, near } from "./checks.js";
+import { clean } from "./tags.js";
 
 const TAG = /^[a-z0-9' -]*[a-z0-9][a-z0-9' -]*$/;
 const MAX_TAG = 50;
 
-export const clean = (text) => text.normalize("NFKC").toLowerCase().trim().replace(/\s+/g, " ");
 export const split = (text) => [...new Set(text.split(/[,\n]/).map(clean).filter(Boolean))];
 export const isTag = (word) => TAG.test(word) && word.length <= MAX_TAG;
-export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_all, name) => values[name]);
+// A text may have two forms: of one, and of any other number, as `values.count` says.
+export function fill(text, values) {
+  const chosen = typeof text === "string" ? text : text[values.count === 1 ? "one" : "other"];
+  return chosen.replace(/\{(\w+)\}/g, (_all, name) => values[name]);
+}
+export const forms = ({ dataset }) => ({ one: dataset.one, other: dataset.text });
 
 export class Works extends EventTarget {
   constructor({ list, template, texts, limits, draft }) {

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from webapp.domain.gateways import signed_urls
+from webapp.domain.viewing import signed_url
 
 KEY = "generations/01J.png"
 
@@ -75,3 +76,23 @@ def test_a_download_name_survives_any_script_and_no_quote_breaks_out() -> None:
     assert header.startswith('attachment; filename="')
     assert header.count('"') == 2
     assert header.endswith("filename*=UTF-8''%EC%88%98%EC%B1%84%ED%99%94%22%3Bx%3D%22.png")
+
+
+def test_a_period_begins_at_a_multiple_of_its_length(monkeypatch):
+    hour = timedelta(hours=1)
+    for now, begun in ((7200.0, 7200), (10_799.9, 7200), (10_800.0, 10_800)):
+        monkeypatch.setattr("webapp.domain.gateways.signed_urls.time.time", lambda now=now: now)
+        assert signed_urls.period_begin(hour).timestamp() == begun
+        assert signed_urls.period_begin(timedelta(0)).timestamp() == now
+
+
+def test_the_address_of_a_picture_is_the_same_for_an_hour_and_lives_for_another(
+    storage, monkeypatch
+):
+    def address(now):
+        monkeypatch.setattr("webapp.domain.gateways.signed_urls.time.time", lambda: now)
+        return signed_url(storage, "previews/1.jpg")
+
+    assert address(7200.0) == address(10_799.0) != address(10_800.0)
+    expires = int(parse_qs(urlsplit(address(10_799.0)).query)["expires"][0])
+    assert expires - 10_799 >= 3600

@@ -1,4 +1,5 @@
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import func, select, text
@@ -137,7 +138,7 @@ def test_an_unfinished_style_is_not_ready_for_its_artist_and_not_there_for_other
 
 @pytest.mark.parametrize("days", [(-10, -1), (1, 10)])
 def test_outside_its_licence_period_a_style_is_not_sold(session, buyer, days):
-    today = datetime.now(UTC).date()
+    today = datetime.now(ZoneInfo("Asia/Seoul")).date()
     style = making.style(
         session,
         valid_from=today + timedelta(days=days[0]),
@@ -148,7 +149,7 @@ def test_outside_its_licence_period_a_style_is_not_sold(session, buyer, days):
 
 
 def test_the_last_day_of_a_licence_still_counts(session, buyer):
-    style = making.style(session, valid_to=datetime.now(UTC).date())
+    style = making.style(session, valid_to=datetime.now(ZoneInfo("Asia/Seoul")).date())
     assert making.order(session, buyer, style)
 
 

@@ -1,4 +1,5 @@
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
@@ -20,7 +21,7 @@ def image(session):
 
 def test_a_certificate_says_who_licensed_which_image_to_whom(session, image):
     style = session.get(Style, image.style_id)
-    style.valid_to = datetime.now(UTC).date() + timedelta(days=30)
+    style.valid_to = datetime.now(ZoneInfo("Asia/Seoul")).date() + timedelta(days=30)
     licenses.issue(session, image, style, "0f" * 8)
     session.flush()
 
@@ -31,7 +32,7 @@ def test_a_certificate_says_who_licensed_which_image_to_whom(session, image):
     assert (found.image_sha256, found.adapter_sha256) == ("a" * 64, making.ADAPTER_SHA256)
     assert (found.width, found.height, found.license_type) == (512, 512, "commercial")
     assert (found.status, found.valid_to) == ("valid", style.valid_to)
-    assert abs(found.valid_from - datetime.now(UTC).date()) <= timedelta(days=1)
+    assert abs(found.valid_from - datetime.now(ZoneInfo("Asia/Seoul")).date()) <= timedelta(days=1)
     assert found.perceptual_hash == "0f" * 8
 
 

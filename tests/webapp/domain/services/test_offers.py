@@ -1,5 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, text, update
@@ -13,7 +14,7 @@ from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import LicenseType, Style
 from webapp.domain.services import generations, offers
 
-TODAY = datetime.now(UTC).date()
+TODAY = datetime.now(ZoneInfo("Asia/Seoul")).date()
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import func, select, update
@@ -118,7 +119,7 @@ def test_a_style_of_ten_files_waits_for_its_checks(session, storage, artist):
     assert (style.training_status, style.name, style.price_tokens) == ("pending", "Ink Harbor", 120)
     assert style.tags == ["ink harbor", "harbor", "boat"]
     assert style.trigger == f"<style-{style.id % 64}>"
-    assert style.valid_from == datetime.now(UTC).date()
+    assert style.valid_from == datetime.now(ZoneInfo("Asia/Seoul")).date()
     assert (job.kind, job.ref, job.step, job.state) == (
         "training",
         run.id,

@@ -35,10 +35,9 @@ def test_tags_are_normalised_the_same_way_wherever_they_come_in(given_tags, clea
         "고양이",
         "кот",
         "ｃａｔ猫",
-        "café",
-        "a_b",
         "<b>",
-        "a\u200bb",
+        "cat\u3164",
+        "кафе\u0301",
         "cat🐈",
         "сat",
         "a\x00b",
@@ -51,6 +50,46 @@ def test_what_is_not_written_in_english_is_named_and_refused(tag):
     with pytest.raises(InvalidTagLanguage) as refused:
         tags.normalise(["boat", tag])
     assert refused.value.details == {"tags": [tag]}
+
+
+@pytest.mark.parametrize(
+    "tag, kept",
+    [
+        ("Rock ’n’ Roll", "rock 'n' roll"),
+        ("don‘t", "don't"),
+        ("don´t", "don't"),
+        ("don`t", "don't"),
+        ("don＇t", "don't"),
+        ("black–and—white", "black-and-white"),
+        ("black‑and−white", "black-and-white"),
+        ("black_and__white", "black and white"),
+        ("black＿white", "black white"),
+        ("a\u200bb", "ab"),
+        ("\ufeffsea\u200d", "sea"),
+        ("soft\u00adly", "softly"),
+        ("café", "cafe"),
+        ("cafe\u0301", "cafe"),
+        ("Crème Brûlée", "creme brulee"),
+        ("Æsir Straße Łódź Øre", "aesir strasse lodz ore"),
+        ("İstanbul ı", "istanbul i"),
+        ("ﬁne ①", "fine 1"),
+        ("no\u00a0break\u3000here", "no break here"),
+    ],
+)
+def test_the_same_word_written_otherwise_is_the_same_tag(tag, kept):
+    assert tags.normalise([tag]) == [kept]
+
+
+@pytest.mark.parametrize("tag", ["\u200b", "\ufeff\u200d"])
+def test_a_tag_of_nothing_visible_is_refused(tag):
+    with pytest.raises(ValidationFailed):
+        tags.normalise([tag])
+
+
+def test_a_tag_with_stacks_of_marks_is_refused():
+    with pytest.raises(ValidationFailed) as refused:
+        tags.normalise(["ca" + "\u0335" * 9 + "t"], field="prompt_tags")
+    assert list(refused.value.details["fields"]) == ["prompt_tags"]
 
 
 @pytest.mark.parametrize("tag", ["", "   ", "x" * 51])

@@ -103,14 +103,14 @@ def test_a_trainings_payload_names_its_valid_works_in_order(session, storage, ru
     assert set(job["payload"]) <= set(TrainJob.model_fields)
 
 
-def test_a_training_may_upload_adapter_checkpoint_and_samples(session, storage, run):
+def test_a_training_may_upload_adapter_checkpoint_style_files_and_samples(session, storage, run):
     lease, job = claimed(session, storage, run)
 
-    assert {name for name in job["upload"] if not name.startswith("sample-")} == {
-        "adapter",
-        "checkpoint",
-    }
-    assert sum(name.startswith("sample-") for name in job["upload"]) == 60
+    numbered = [name for name in job["upload"] if name.startswith(("style-", "sample-"))]
+    assert set(job["upload"]) - set(numbered) == {"adapter", "checkpoint"}
+    # of each checkpoint a style file and four samples
+    assert sum(name.startswith("sample-") for name in numbered) == 80
+    assert sum(name.startswith("style-") for name in numbered) == 20
     prefix = re.escape(f"training/{run.id}/{lease.fence}-")
     assert all(re.match(prefix, place["key"]) for place in job["upload"].values())
     assert "checkpoint" not in job["download"]

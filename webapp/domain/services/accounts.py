@@ -96,22 +96,21 @@ def _create(session: Session, identity: GoogleIdentity) -> User:
 def _created_as(session: Session, identity: GoogleIdentity, username: str) -> User | None:
     """Make the account under a username; None when that name or the account is there already."""
     shown = name_rules.visible_part(identity.name)[:MAX_USERNAME].strip()
-    savepoint = session.begin_nested()
-    created: User | None = session.scalar(
-        insert(User)
-        .values(
-            google_sub=identity.sub,
-            email=identity.email,
-            username=username,
-            display_name=username if not shown or name_rules.is_reserved(shown) else shown,
+    with session.begin_nested() as savepoint:
+        created: User | None = session.scalar(
+            insert(User)
+            .values(
+                google_sub=identity.sub,
+                email=identity.email,
+                username=username,
+                display_name=username if not shown or name_rules.is_reserved(shown) else shown,
+            )
+            .on_conflict_do_nothing()
+            .returning(User)
         )
-        .on_conflict_do_nothing()
-        .returning(User)
-    )
-    if created is None or not names.take(session, created.id, username):
-        savepoint.rollback()
-        return None
-    savepoint.commit()
+        if created is None or not names.take(session, created.id, username):
+            savepoint.rollback()
+            return None
     return created
 
 

@@ -66,10 +66,7 @@ def may_see(viewer: Viewer, image: AnyRow | Generation) -> bool:
 
 
 def may_have_file(viewer: Viewer, *, owner_id: int, artist_id: int) -> bool:
-    """Tell whether the full file is for this viewer, who may see the image.
-
-    It is for the licensee, the artist of the style and administrators; others get the preview.
-    """
+    """Tell whether the full file is for a viewer: the licensee, the artist, an administrator."""
     return viewer.may_manage(owner_id) or viewer.user_id == artist_id
 
 

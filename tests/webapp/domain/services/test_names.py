@@ -53,7 +53,7 @@ def test_one_of_many_who_want_a_name_at_once_gets_it(committed):
         for user_id, name in zip(people, wishes, strict=True)
     ]
     had = at_once(*calls)
-    assert True in had
+    assert any(had)
     with committed() as session:
         keys = select(TakenName.user_id, func.array_agg(TakenName.key)).group_by(TakenName.user_id)
         assert len(session.execute(keys).all()) == had.count(True)

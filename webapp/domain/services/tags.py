@@ -165,7 +165,7 @@ def on_others(session: Session, image: Generation, names: list[str]) -> set[str]
     """Return which tags stand on other shown images of the same person."""
     if not names:
         return set()
-    # One condition for each tag: the database then knows how rare each of them is.
+    # One question for each tag, along the images of the person: never through all of the table.
     found = session.execute(
         select(
             *(
@@ -177,12 +177,14 @@ def on_others(session: Session, image: Generation, names: list[str]) -> set[str]
                     ~Generation.is_flagged,
                     Generation.prompt_tags.contains([name]),
                 )
-                .exists()
+                .order_by(Generation.like_count)
+                .limit(1)
+                .scalar_subquery()
                 for name in names
             )
         )
     ).one()
-    return {name for name, is_there in zip(names, found, strict=True) if is_there}
+    return {name for name, other in zip(names, found, strict=True) if other is not None}
 
 
 def _add_image(session: Session, name: str) -> None:

@@ -395,7 +395,8 @@ def test_an_artist_whose_style_was_used_is_only_deactivated(session, storage, ot
     assert not own.is_public
     for viewer in (Viewer(), Viewer(other.id)):
         seen = generation_views.detail(session, storage, generation_id=bought.id, viewer=viewer)
-        assert seen["result_url"]
+        assert seen["preview_url"]
+        assert bool(seen["result_url"]) == (viewer.user_id == other.id)
     shown = license_views.certificate(session, storage, public_id=bought.license_public_id)
     assert (shown["status"], shown["artist"]["id"]) == ("valid", owner.id)
     with pytest.raises(StyleNotFound):

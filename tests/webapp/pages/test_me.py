@@ -159,7 +159,11 @@ def test_a_profile_is_changed_without_scripts(buyer_client, buyer, session):
     )
     assert (answer.status_code, answer.headers["Location"]) == (303, "/me/settings?saved=profile")
     session.refresh(buyer)
-    assert (buyer.username, buyer.bio, buyer.language) == ("mina.2", "I collect harbors.", "ko")
+    assert (buyer.username, buyer.bio, buyer.language) == (
+        "mina.2",
+        "I collect <b>harbors</b>.",
+        "ko",
+    )
     page = Page(buyer_client.get(answer.headers["Location"]))
     assert page.all("html")[0]["lang"] == "ko"
     assert page.all("img", **{"class": "portrait"})

@@ -221,7 +221,8 @@ def page_for_a_browser(response: AnyResponse) -> AnyResponse:
     if response.status_code == NotFound.status:
         page = not_found()
     else:
-        wait = error["details"].get("retry_after")
+        is_said = error["code"] == RateLimitExceeded.code  # its message says how long to wait
+        wait = None if is_said else error["details"].get("retry_after")
         page = problem(_words_of(error["message"], wait), response.status_code)
     if retry_after := response.headers.get("Retry-After"):
         page.headers["Retry-After"] = retry_after

@@ -26,7 +26,7 @@ class UpgradeToArtist(Body):
     """The text fields of the upgrade; the signature comes as a file or a data URL."""
 
     artist_name: PersonName = Field(min_length=2, max_length=100, examples=["J. Han"])
-    contact_email: str | None = Field(
+    contact_email: PlainText | None = Field(
         None,
         max_length=255,
         pattern=r"^[^@\s\x00]+@[^@\s\x00]+\.[^@\s\x00]+$",

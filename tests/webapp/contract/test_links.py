@@ -1,7 +1,7 @@
 """Each link of the document, followed once from an answer to the example of where it leads."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests import making
 from tests.webapp import documented
@@ -34,6 +34,8 @@ def known(buyer_client, style, ordered, finish, session, storage, buyer):
     """Something real for every parameter: a market in which each list has an entry."""
     shown = finish(making.order(session, buyer, style)[0], is_public=True)
     making.training(session, storage, step="train_style")
+    # words of one person's images alone are not listed
+    session.execute(update(Tag).where(Tag.name == "boat").values(style_count=1))
     session.commit()
 
     def made(path, **body):

@@ -26,8 +26,8 @@ def test_too_many_tries_to_sign_in_are_told_on_a_page(limited_client):
     assert [answer.status_code for answer in answers] == [302] * 5 + [429]
     page = Page(answers[-1])
     assert page.all("main")
-    assert "Too many requests." in page.text
-    assert "Please wait 5 minutes." in page.text
+    assert "Too many requests: the limit is 5 in 300 s." in page.text
+    assert "Please wait" not in page.text
     assert int(answers[-1].headers["Retry-After"]) > 200
     assert limited_client.get(path).json["error"]["code"] == "RATE_LIMIT_EXCEEDED"
 

@@ -19,7 +19,6 @@ from webapp.domain.errors import (
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Tag
 
-STACKED = "Has too many marks on one letter, or marks without a letter."
 MAX_TAG_LENGTH = 50
 MAX_NAME_TAG_LENGTH = 100
 ALLOWED = re.compile(r"[a-z0-9 '\-]+")
@@ -57,7 +56,8 @@ def normalise(
     foreign = []
     for tag in tags:
         if visible_text.has_stacked_marks(visible_text.composed(tag)):
-            raise ValidationFailed(fields={field: [FieldProblem(STACKED)]})
+            problem = FieldProblem("Has too many marks on one letter, or marks without a letter.")
+            raise ValidationFailed(fields={field: [problem]})
         text = mapped(tag)
         if not 1 <= len(text) <= max_length:
             raise ValidationFailed(

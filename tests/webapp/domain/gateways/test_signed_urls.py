@@ -94,5 +94,13 @@ def test_the_address_of_a_picture_is_the_same_for_an_hour_and_lives_for_another(
         return signed_url(storage, "previews/1.jpg")
 
     assert address(7200.0) == address(10_799.0) != address(10_800.0)
-    expires = int(parse_qs(urlsplit(address(10_799.0)).query)["expires"][0])
-    assert expires - 10_799 >= 3600
+    assert expiry(address(10_799.0)) - 10_799 >= 3600
+
+
+def expiry(address):
+    """When a signed address ends, in seconds since 1970: ours says it, S3's says since when."""
+    query = {name: value for name, [value] in parse_qs(urlsplit(address).query).items()}
+    if "expires" in query:
+        return int(query["expires"])
+    signed = datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%S%z")
+    return signed.timestamp() + int(query["X-Amz-Expires"])

@@ -69,8 +69,8 @@ def test_the_site_reads_words_without_the_engine_or_its_libraries():
         "import sys, webapp.app\n"
         "from webapp.domain.gateways import vocabulary\n"
         "assert vocabulary.of_base_model('built-in').read('cat').known == 1\n"
-        "print([name for name in ('torch', 'transformers', 'diffusers', 'gpu') if name in"
-        " sys.modules])"
+        "engine = ('torch', 'transformers', 'diffusers', 'gpu.base_models', 'gpu.rendering')\n"
+        "print([name for name in engine if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -42,10 +42,11 @@ class Person:
         return data(self.send("POST", path, **options))
 
     def become_artist(self, artist_name: str) -> Any:
-        """Upgrade with a signature drawn by hand."""
+        """Upgrade with a signature drawn by hand; names are unique, and tests share a site."""
+        self.artist_name = f"{artist_name} {self.me['id']}"
         return self.post(
             "/users/me/upgrade-to-artist",
-            data={"artist_name": artist_name},
+            data={"artist_name": self.artist_name},
             files={"signature_image": ("signature.png", signature_png(), "image/png")},
         )
 

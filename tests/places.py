@@ -52,9 +52,9 @@ def find_places(site: str, people: dict[str, str]) -> dict[str, object]:
     with _person(site, people[SLOW]) as slow:
         found["waiting_style"] = _declared(slow, "Halfway Here")["id"]
     with _person(site, people[FAILED]) as unlucky:
-        found["failed_style"] = _ended(unlucky, "Nine of Ten", damaged=1)
+        found["failed_style"] = _ended(unlucky, "Otto Brandt", "Nine of Ten", damaged=1)
     with _person(site, people[DECIDING]) as deciding:
-        found["trained_style"] = _ended(deciding, "All of Ten")
+        found["trained_style"] = _ended(deciding, "Olga Brandt", "All of Ten")
     return found
 
 
@@ -97,9 +97,9 @@ def _declared(person: Person, name: str) -> dict[str, Any]:
     return person.post("/styles", json=_terms(name) | {"files": files})
 
 
-def _ended(person: Person, name: str, *, damaged: int = 0) -> int:
+def _ended(person: Person, artist_name: str, name: str, *, damaged: int = 0) -> int:
     """Return the id of a style whose training has ended; with a damaged work of ten it failed."""
-    _become_artist(person, "Otto Brandt")
+    _become_artist(person, artist_name)
     styles = person.get("/styles/me")["results"]
     if not styles:
         works = [encoded(scene(512, 512, seed=seed)) for seed in range(WORKS)]

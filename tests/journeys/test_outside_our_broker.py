@@ -68,7 +68,7 @@ def test_photos_become_signed_and_paid_images_over_http_alone(outside, person):
         assert done["status"] == "completed", done["failure"]
         image = buyer.http.get(f"/api/v1/generations/{generation_id}/image")
         written = read_provenance(image.content)
-        assert (written.creator, written.generation_id) == ("Mina Park", generation_id)
+        assert (written.creator, written.generation_id) == (artist.artist_name, generation_id)
         certificate = httpx.get(f"{outside.site}/l/{done['license']['public_id']}")
         assert "Far Harbor" in certificate.text
     assert artist.balance()["earned_token_balance"] == 20

@@ -82,7 +82,9 @@ def test_a_buyer_gets_one_signed_image_of_each_shape_and_the_artist_is_paid(stac
         image = buyer.http.get(f"/api/v1/generations/{generation_id}/image")
         assert image.status_code == 200
         assert "/storage/" in str(image.url)
-        check_signed(raws.data[generation_id], image.content, artist_name="Mina Park")
+        check_signed(
+            raws.data[generation_id], image.content, artist_name=trained.artist.artist_name
+        )
         check_certificate(stack, generation_id, done, image.content)
         check_raw_is_out_of_reach(stack, raws.keys[generation_id], str(image.url))
 

@@ -58,7 +58,7 @@ def test_works_sent_straight_to_storage_are_judged_one_by_one_and_learned(stack,
     assert done["validation"] == {"total": 13, "pending": 0, "valid": 11, "rejected": 2}
     assert {work["idx"]: work["code"] for work in done["artworks"] if work["code"]} == {
         10: "IMAGE_CORRUPT",
-        12: "DUPLICATE_IMAGE",
+        12: "SIMILAR_IMAGE",
     }
     originals = stack.rows("SELECT upload_key FROM artworks WHERE style_id = :id", id=style["id"])
     assert all(stack.storage.head(row.upload_key) is None for row in originals)

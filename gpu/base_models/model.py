@@ -2,7 +2,6 @@
 
 import copy
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,10 +125,6 @@ class BaseModel:
             noisy, times, encoder_hidden_states=text.hidden, **more
         ).sample
         return predicted
-
-    def signal_share(self, time: torch.Tensor) -> float:
-        """What clean latents are multiplied by at a diffusion time, before noise is added."""
-        return math.sqrt(float(self.alphas_cumprod()[int(time)]))
 
     def for_another_thread(self) -> "BaseModel":
         """The same weights in components of their own: what one wears, another does not."""

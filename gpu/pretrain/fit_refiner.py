@@ -146,27 +146,17 @@ def recolour(
     Channels change places and signs, move towards grey, and lose contrast: an edge is an edge in
     any palette.
     """
-    mixed = []
-    for index in range(len(pictures)):
-        matrix, shift = torch.eye(3), torch.zeros(3, 1, 1)
-        if index % 2:
-            signs = torch.randint(0, 2, (3, 1), generator=source) * 2.0 - 1
-            matrix = torch.eye(3)[torch.randperm(3, generator=source)] * signs
-            grey, contrast = torch.rand(2, generator=source).tolist()
-            matrix = (1 - grey) * matrix + grey / 3 * signs
-            matrix = matrix * (0.4 + 0.6 * contrast)
-            room = 1 - matrix.abs().sum(dim=1)
-            shift = ((torch.rand(3, generator=source) * 2 - 1) * room)[:, None, None]
-        mixed.append((matrix, shift))
-    return tuple(  # type: ignore[return-value]
-        torch.stack(
-            [
-                torch.einsum("oc,chw->ohw", matrix, each) + shift
-                for (matrix, shift), each in zip(mixed, images, strict=True)
-            ]
-        )
-        for images in (pictures, plain)
-    )
+    both = torch.stack([pictures, plain], dim=1)
+    for index in range(1, len(both), 2):
+        signs = torch.randint(0, 2, (3, 1), generator=source) * 2.0 - 1
+        order = torch.randperm(3, generator=source)
+        grey, contrast = torch.rand(2, generator=source).tolist()
+        matrix = (1 - grey) * torch.eye(3)[order] * signs + grey / 3 * signs
+        matrix = matrix * (0.4 + 0.6 * contrast)
+        room = 1 - matrix.abs().sum(dim=1)
+        shift = ((torch.rand(3, generator=source) * 2 - 1) * room)[:, None, None]
+        both[index] = torch.einsum("oc,pchw->pohw", matrix, both[index]) + shift
+    return both[:, 0], both[:, 1]
 
 
 def refining_loss(answer: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:

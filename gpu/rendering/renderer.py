@@ -30,6 +30,7 @@ class _Order:
 
     index: int
     request: RenderRequest
+    prompt: str
     adapter: Adapter
     strength: float
     steps: int
@@ -134,14 +135,17 @@ class Renderer:
             raise AdapterMismatch("the style answers to another trigger word")
         spec = self.base.spec
         guidance, steps = request.guidance_scale, request.steps or spec.default_steps
+        asked = compose_prompt(request.trigger, request.prompt_tags)
+        prompt = self.base.complete(asked, request.seed)
         return _Order(
             index=index,
             request=request,
+            prompt=prompt,
             adapter=adapter,
             strength=request.style_strength * spec.worn_strength,
             steps=steps,
             passes=count_passes(self.base, steps, width=request.width, height=request.height),
-            parts=self.base.count_parts(self._prompt(request), _negative(request)),
+            parts=self.base.count_parts(prompt, _negative(request)),
             guidance_scale=spec.guidance_scale if guidance is None else guidance,
         )
 
@@ -170,9 +174,7 @@ class Renderer:
         size = (requests[0].width, requests[0].height)
         draft_size = self.base.draft_size(*size)
         batch = SamplingBatch(
-            positive=self.base.encode_prompts(
-                [self._prompt(each) for each in requests], parts=parts
-            ),
+            positive=self.base.encode_prompts([order.prompt for order in orders], parts=parts),
             negative=self.base.encode_prompts([_negative(each) for each in requests], parts=parts),
             noise=self._noise(requests, size),
             draft_noise=draft_size and self._noise(requests, draft_size),
@@ -184,10 +186,6 @@ class Renderer:
             self.base, batch, on_step=lambda passes: counter.step(len(orders), passes)
         )
         return self.base.decode_latents(latents)
-
-    def _prompt(self, request: RenderRequest) -> str:
-        asked = compose_prompt(request.trigger, request.prompt_tags)
-        return self.base.complete(asked, request.seed)
 
     def _noise(self, requests: Sequence[RenderRequest], size: tuple[int, int]) -> torch.Tensor:
         width, height = size

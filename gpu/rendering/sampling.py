@@ -121,7 +121,7 @@ def _denoise(
         predicted = _predict(base, scaled, time, batch, text, guidance)
         latents = scheduler.step(predicted, time, latents).prev_sample
         if next_time is not None and base.spec.noise_kept < 1:
-            clean = predicted * base.signal_share(next_time)
+            clean = predicted * scheduler.alphas_cumprod[int(next_time)].sqrt()
             latents = clean + (latents - clean) * base.spec.noise_kept
         after_step()
     return latents

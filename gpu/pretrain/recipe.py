@@ -98,6 +98,7 @@ class Settings:
     drawing_processes: int = 0  # 0: all scenes are drawn before training begins
     first_share: float = 1.0  # training begins with so much of the scenes
     time_shares: Shares = TIME_SHARES
+    learns_words: bool = True  # else the text encoder stays, to be shared with another UNet
 
     def stage_at(self, progress: float) -> Stage:
         """The stage that is due when a share of the run is done; the last one at the end."""

@@ -82,7 +82,7 @@ class Trainer:
         self.rank = distributed.get_rank() if distributed.is_initialized() else 0
         self.networks = make_networks(settings.shape, seed=settings.seed)
         self.networks.unet.to(device, memory_format=torch.channels_last)
-        self.networks.text_encoder.to(device)
+        self.networks.text_encoder.to(device).requires_grad_(settings.learns_words)
         self.parameters = [
             *self.networks.unet.parameters(),
             *self.networks.text_encoder.parameters(),
@@ -336,6 +336,9 @@ def main() -> None:
         "--precision", choices=("bf16", "fp32"), default="bf16",
         help="fp32 is more than twice as fast on a CPU without bf16 instructions",
     )  # fmt: skip
+    parser.add_argument(
+        "--same-words", action="store_true", help="do not train the text encoder: it is shared"
+    )
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--start-from", type=Path, help="a model folder to train further")
     arguments = parser.parse_args()
@@ -355,6 +358,7 @@ def main() -> None:
         first_share=arguments.first_share,
         time_shares=shares_of_times(arguments.quiet_share or QUIET_SHARE),
         autocast=arguments.precision == "bf16",
+        learns_words=not arguments.same_words,
     )
     if "WORLD_SIZE" in os.environ:
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")

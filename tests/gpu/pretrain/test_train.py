@@ -91,6 +91,16 @@ def test_a_finished_model_can_be_trained_further(settings):
     assert second.step == settings.steps
 
 
+def test_a_run_of_the_same_words_trains_the_network_alone(settings):
+    trainer = Trainer(replace(settings, learns_words=False), CPU)
+    unet, words = trainer.networks.unet, trainer.networks.text_encoder
+    before = [[p.detach().clone() for p in each.parameters()] for each in (unet, words)]
+    trainer.run()
+
+    assert not all(map(torch.equal, unet.parameters(), before[0]))
+    assert all(map(torch.equal, words.parameters(), before[1]))
+
+
 def test_a_model_that_predicts_something_else_is_not_trained_further(settings):
     first = Trainer(settings, CPU)
     first.run()

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import Engine, select
+from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session, sessionmaker
 
 from tests import making
@@ -17,7 +18,7 @@ from tests.webapp import documented
 from webapp.api import csrf
 from webapp.api.access import SIGN_IN
 from webapp.app import create_app
-from webapp.domain.gateways.storage import FolderStorage
+from webapp.domain.gateways.storage import FolderStorage, configured_storage
 from webapp.domain.models.account import SignIn, User
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
@@ -59,8 +60,11 @@ def make_app(monkeypatch: pytest.MonkeyPatch, **changes: str) -> Flask:
 def bind(session: Session) -> Iterator[Callable[[Flask], Flask]]:
     """Let an app work inside the test's transaction; its commits are savepoints."""
 
+    engines: list[tuple[Flask, Engine]] = []
+
     def bound(app: Flask) -> Flask:
         with app.app_context():
+            engines.append((app, db.engines[None]))
             db.engines[None].dispose()
             db.engines[None] = session.connection()  # type: ignore[assignment]
         return app
@@ -68,11 +72,29 @@ def bind(session: Session) -> Iterator[Callable[[Flask], Flask]]:
     db.session.session_factory.configure(join_transaction_mode="create_savepoint")
     yield bound
     db.session.session_factory.configure(join_transaction_mode="conditional_savepoint")
+    for app, engine in engines:
+        with app.app_context():
+            db.engines[None] = engine
+
+
+@pytest.fixture(scope="session")
+def routed_app(database_url: URL) -> Iterator[Flask]:
+    """An app for all tests that change no setting but the storage's: its routes cost the most."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield make_app(patch)
+    settings.cache_clear()
 
 
 @pytest.fixture
-def app(bind, storage, monkeypatch) -> Iterator[Flask]:
-    yield bind(make_app(monkeypatch))
+def app(bind, storage, routed_app: Flask, monkeypatch) -> Iterator[Flask]:
+    """An app within the test's transaction, over a storage of its own."""
+    monkeypatch.setenv("RATE_LIMITS_ENABLED", "0")
+    settings.cache_clear()
+    before = dict(routed_app.extensions)
+    routed_app.extensions |= {"settings": settings(), "storage": configured_storage(settings())}
+    yield bind(routed_app)
+    routed_app.extensions.clear()
+    routed_app.extensions.update(before)
     settings.cache_clear()
 
 

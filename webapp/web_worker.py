@@ -55,6 +55,13 @@ class TimedSocket(socket.socket):
             raise ConnectionResetError(errno.ECONNRESET, "the client sends too slowly")
 
 
+def _is_readable(connection: socket.socket) -> bool:
+    """Tell whether something has arrived that was not read yet, be it the end."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 class WebWorker(ThreadWorker):  # type: ignore[misc]
     """A worker whose threads see only requests with a whole head."""
 
@@ -105,14 +112,34 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
         else:
             self._drop(conn)
 
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Close the connections that were idle for too long, all of them with `force`.
+
+        A request may have arrived since the event loop last looked, which a busy process does
+        late: gunicorn would close its connection and answer with a reset.
+        """
+        now = time.monotonic()
+        while self.keepalived_conns and (force or self.keepalived_conns[0].timeout <= now):
+            conn = self.keepalived_conns[0]
+            if not force and _is_readable(conn.sock):
+                self.on_client_socket_readable(conn, conn.sock)
+                continue
+            self.keepalived_conns.popleft()
+            self.poller.unregister(conn.sock)
+            self._drop(conn)
+
     def murder_pending(self) -> None:
         """Close the connections whose head did not come in time."""
         super().murder_pending()
         now = time.monotonic()
         while self._heads and self._heads[0].timeout <= now:
-            conn = self._heads.popleft()
-            self.poller.unregister(conn.sock)
-            self._drop(conn)
+            conn = self._heads[0]
+            if _is_readable(conn.sock):
+                self._read_head(conn, conn.sock)  # it may have come since the last look
+            if self._heads and self._heads[0] is conn:
+                self._heads.popleft()
+                self.poller.unregister(conn.sock)
+                self._drop(conn)
 
     def _drop(self, conn: Any) -> None:
         self.nr_conns -= 1

@@ -15,10 +15,16 @@ from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 HELLO = """
+import time
 from webapp import web_worker
 from webapp.web_worker import WebWorker
 web_worker.HEAD_SECONDS = {head}
 web_worker.BODY_SECONDS = {body}
+
+class LateWorker(WebWorker):
+    def wait_for_and_dispatch_events(self, timeout):
+        super().wait_for_and_dispatch_events(timeout)
+        time.sleep({late})
 
 def app(environ, start_response):
     body = environ["wsgi.input"].read()
@@ -33,11 +39,12 @@ def served(tmp_path):
     """Start a server of two threads; return its port."""
     running = []
 
-    def start(head=60, body=60):
-        (tmp_path / "hello.py").write_text(HELLO.format(head=head, body=body))
+    def start(head=60, body=60, *, keepalive=2, late=0):
+        (tmp_path / "hello.py").write_text(HELLO.format(head=head, body=body, late=late))
         port, log = free_port(), tmp_path / "log"
-        command = [sys.executable, "-m", "gunicorn", "--worker-class", "hello.WebWorker"]
+        command = [sys.executable, "-m", "gunicorn", "--worker-class", "hello.LateWorker"]
         command += ["--threads", "2", "--bind", f"127.0.0.1:{port}", "--no-control-socket"]
+        command += ["--keep-alive", str(keepalive)]
         command += ["--graceful-timeout", "1", "--pythonpath", str(ROOT), "hello:app"]
         with log.open("wb") as output:
             running.append(subprocess.Popen(command, cwd=tmp_path, stdout=output, stderr=output))
@@ -104,6 +111,25 @@ def test_a_head_that_does_not_come_in_time_is_closed(served, connected, kept):
     kept.sock.sendall(HALF)
     assert kept.sock.recv(100) == b""
     assert answers(port)
+
+
+def test_a_request_that_has_arrived_is_answered_however_late_the_event_loop_looks(served, kept):
+    # Idle for a second, the connection may be closed; the next request is there long before, but
+    # the loop comes to it after two.
+    kept.port = served(keepalive=1, late=2)
+    for _ in range(3):
+        assert get(kept) == b"0"
+    assert kept.sock, "all on one connection"
+
+
+def test_a_head_that_has_arrived_is_read_however_late_the_event_loop_looks(served):
+    assert answers(served(head=1, late=2))
+
+
+def test_an_idle_connection_is_closed_after_its_time(served, kept):
+    kept.port = served(keepalive=1)
+    assert get(kept) == b"0"
+    assert kept.sock.recv(1) == b""
 
 
 def test_a_body_that_comes_too_slowly_is_given_up(served, connected):

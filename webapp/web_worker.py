@@ -112,7 +112,7 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
         else:
             self._drop(conn)
 
-    def murder_keepalived(self, force: bool = False) -> None:
+    def murder_keepalived(self, force: bool = False) -> None:  # noqa: FBT001, FBT002 - as gunicorn's
         """Close the connections that were idle for too long, all of them with `force`.
 
         A request may have arrived since the event loop last looked, which a busy process does

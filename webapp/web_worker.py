@@ -23,6 +23,9 @@ HEAD_END = b"\r\n\r\n"
 # A body may wait so long in all, and longer by what has come: slower lines are not from people.
 BODY_SECONDS = 15.0
 BODY_BYTES_PER_SECOND = 4096.0
+# Of a body that was refused unread: so much of it is thrown away, for so long.
+DRAIN_SECONDS = 5.0
+DRAIN_BYTES = 64 << 20
 NOT_NOW = frozenset({errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK})
 
 
@@ -144,6 +147,14 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
     def _drop(self, conn: Any) -> None:
         self.nr_conns -= 1
         conn.close()
+
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:  # noqa: FBT001 - as gunicorn's
+        """Read what is left of a body that was refused, so that its sender hears why.
+
+        Gunicorn does so for 64 KB and then closes, and a proxy that still sends sees a reset.
+        """
+        deadline = time.monotonic() + DRAIN_SECONDS
+        return keepalive and bool(conn.parser.finish_body(deadline=deadline, max_bytes=DRAIN_BYTES))
 
     def handle(self, conn: Any) -> Any:
         """Handle a request in a thread, beginning with what the event loop has read of it."""

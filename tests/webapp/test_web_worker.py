@@ -27,7 +27,8 @@ class LateWorker(WebWorker):
         time.sleep({late})
 
 def app(environ, start_response):
-    body = environ["wsgi.input"].read()
+    is_read = environ["PATH_INFO"] != "/refused"
+    body = environ["wsgi.input"].read() if is_read else b""
     start_response("200 OK", [("Content-Length", str(len(str(len(body)))))])
     return [str(len(body)).encode()]
 """
@@ -154,6 +155,14 @@ def test_a_head_in_pieces_and_a_large_body_arrive(served, connected):
     assert answer(client) == str(len(body)).encode()
     client.sendall(head + body)  # the head comes with the beginning of its body
     assert answer(client) == str(len(body)).encode()
+
+
+def test_a_body_that_is_refused_unread_leaves_the_connection_open(served, kept):
+    kept.port = served()
+    for _ in range(3):
+        kept.request("POST", "/refused", body=bytes(20 << 20))
+        assert kept.getresponse().read() == b"0"
+        assert kept.sock
 
 
 def answer(client):

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[1]
+VARIABLE = re.compile(r"\$\{(\w+)")
 EXPRESSION = re.compile(r"(\w+)(?::([-?])(.*))?", re.DOTALL)
 
 

@@ -38,10 +38,12 @@ AS_USER = (
 )
 # Python imports it before anything else. Names of Celery's workers come from the host's.
 HOST = """
-import os, socket
+import dataclasses, os, socket
 socket.gethostname = lambda: os.environ["HOSTNAME"]
 if "TINY_MODEL_FOLDER" in os.environ:
     import tests.tiny_base
+    from gpu.base_models.registry import REGISTRY
+    REGISTRY["tiny"] = dataclasses.replace(REGISTRY["tiny"], training_steps=40)
 """
 PUBLIC = "127.0.0.1"  # where ports are published
 

@@ -29,7 +29,7 @@ from webapp.embedded.redis import find_server
 BIN = Path(PYTHON).parent
 PATH = f"{BIN}{os.pathsep}{os.environ['PATH']}"
 READY_SECONDS = 120
-# A container has one core's worth for its numbers, and so have we.
+# No thread of numpy's or torch's may spin for a core that others need.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 CAPABILITY = "-all,+dac_read_search"  # to read this machine's Python, wherever it lies
 AS_USER = (

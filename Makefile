@@ -64,9 +64,11 @@ contracts: $(INSTALLED)  ## who may import whom
 env-example: $(INSTALLED)  ## .env.example must say what Settings says
 	$(BIN)/python -m webapp.embedded.env_example --check
 
-images: $(INSTALLED)  ## lint the Dockerfile, docker-compose.yml and the workflows; needs no container engine
+images: $(INSTALLED)  ## lint the Dockerfile, the compose files, the proxy and the workflows; needs no container engine
 	$(BIN)/hadolint docker/Dockerfile
-	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml docker-compose.gpu.yml
+	SITE_ADDRESS=https://localhost $(BIN)/caddy validate --config docker/Caddyfile --adapter caddyfile
+	$(BIN)/caddy fmt --diff docker/Caddyfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 
 audit: $(INSTALLED)  ## known holes in what we depend on

@@ -46,8 +46,9 @@ def free_port() -> int:
 class Broker:
     """One node with its own name server, cookie, data and log; `kill` is a power cut."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, more: str = "") -> None:
         self.folder = folder
+        self._more = more  # of configuration; what stands twice is ours
         self.port = free_port()
         self._node = f"test-{secrets.token_hex(4)}@localhost"
         self._names_port = free_port()
@@ -77,13 +78,19 @@ class Broker:
     def launch(self) -> None:
         """Start the node."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "rabbitmq.conf").write_text(CONFIGURATION.format(port=self.port))
+        (self.folder / "rabbitmq.conf").write_text(self._configuration())
         (self.folder / "enabled_plugins").write_text("[].\n")
         with (self.folder / "output.log").open("ab") as log:
             if self._names is None:
                 # Our own, so that none is left running as a daemon when there was none before.
                 self._names = self._run([_find_name_server(), "-port", str(self._names_port)], log)
             self._server = self._run([find_program()], log)
+
+    def _configuration(self) -> str:
+        ours = CONFIGURATION.format(port=self.port)
+        names = {line.partition(" =")[0] for line in ours.splitlines()}
+        lines = [line for line in self._more.splitlines() if line.partition(" =")[0] not in names]
+        return ours + "".join(f"{line}\n" for line in lines)
 
     def wait_until_up(self) -> None:
         wait_for(lambda: self.is_up, "the broker to answer", seconds=START_SECONDS)

@@ -39,7 +39,13 @@ class Process:
     """
 
     def __init__(
-        self, name: str, command: list[str], environment: dict[str, str], folder: Path
+        self,
+        name: str,
+        command: list[str],
+        environment: dict[str, str],
+        folder: Path,
+        *,
+        directory: Path = ROOT,
     ) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
@@ -48,6 +54,7 @@ class Process:
         self.is_wanted = False
         self._switches = folder / f"{name}.failpoints"
         self._command = command
+        self._directory = directory
         self.environment = environment
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.RLock()
@@ -66,7 +73,7 @@ class Process:
             self.starts += 1
             self._process = subprocess.Popen(
                 self._command,
-                cwd=ROOT,
+                cwd=self._directory,
                 env=self.environment
                 | {
                     "FAILPOINTS": armed,
@@ -109,6 +116,11 @@ class Process:
             self._end_group()
             self._launch()
             return True
+
+    @property
+    def status(self) -> int | None:
+        """How it ended, None while it runs."""
+        return self._process.poll() if self._process else None
 
     def kill(self) -> None:
         """End it and all its children as a power cut would; a keeper may start it again."""

@@ -137,7 +137,6 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _config(settings: Settings) -> dict[str, Any]:
-    is_production = settings.env is Environment.PRODUCTION
     return {
         "SECRET_KEY": settings.secret_key,
         "TESTING": settings.env is Environment.TEST,
@@ -146,7 +145,7 @@ def _config(settings: Settings) -> dict[str, Any]:
         "SESSION_COOKIE_NAME": "session",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
-        "SESSION_COOKIE_SECURE": is_production,
+        "SESSION_COOKIE_SECURE": settings.uses_tls,
         "SESSION_REFRESH_EACH_REQUEST": False,
         "PERMANENT_SESSION_LIFETIME": SESSION_LIFETIME,
         "MAX_FORM_MEMORY_SIZE": bodies.MAX_BODY,

@@ -37,6 +37,12 @@ workers = 2
 # (`event_streams.MOST_STREAMS`), so that some are always left.
 threads = 64
 timeout = 60
+# Seconds. Longer than the proxy keeps its own (docker/Caddyfile), and than most clients do: whoever
+# closes first must be the one who sends, or a request meets a closed connection. An idle
+# connection holds no thread.
+keepalive = 75
+# Its place would be in the home folder, where a container cannot write; nobody uses it.
+control_socket_disable = True
 logger_class = StructuredLogger
 os.environ.setdefault(METRICS_FOLDER, tempfile.mkdtemp(prefix="style-license-metrics-"))
 

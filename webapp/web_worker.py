@@ -23,6 +23,9 @@ HEAD_END = b"\r\n\r\n"
 # A body may wait so long in all, and longer by what has come: slower lines are not from people.
 BODY_SECONDS = 15.0
 BODY_BYTES_PER_SECOND = 4096.0
+# Of a body that was refused unread: so much of it is thrown away, for so long.
+DRAIN_SECONDS = 5.0
+DRAIN_BYTES = 64 << 20
 NOT_NOW = frozenset({errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK})
 
 
@@ -53,6 +56,13 @@ class TimedSocket(socket.socket):
         self._waited += time.monotonic() - began
         if not is_ready:
             raise ConnectionResetError(errno.ECONNRESET, "the client sends too slowly")
+
+
+def _is_readable(connection: socket.socket) -> bool:
+    """Tell whether something has arrived that was not read yet, be it the end."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 class WebWorker(ThreadWorker):  # type: ignore[misc]
@@ -105,18 +115,46 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
         else:
             self._drop(conn)
 
+    def murder_keepalived(self, force: bool = False) -> None:  # noqa: FBT001, FBT002 - as gunicorn's
+        """Close the connections that were idle for too long, all of them with `force`.
+
+        A request may have arrived since the event loop last looked, which a busy process does
+        late: gunicorn would close its connection and answer with a reset.
+        """
+        now = time.monotonic()
+        while self.keepalived_conns and (force or self.keepalived_conns[0].timeout <= now):
+            conn = self.keepalived_conns[0]
+            if not force and _is_readable(conn.sock):
+                self.on_client_socket_readable(conn, conn.sock)
+                continue
+            self.keepalived_conns.popleft()
+            self.poller.unregister(conn.sock)
+            self._drop(conn)
+
     def murder_pending(self) -> None:
         """Close the connections whose head did not come in time."""
         super().murder_pending()
         now = time.monotonic()
         while self._heads and self._heads[0].timeout <= now:
-            conn = self._heads.popleft()
-            self.poller.unregister(conn.sock)
-            self._drop(conn)
+            conn = self._heads[0]
+            if _is_readable(conn.sock):
+                self._read_head(conn, conn.sock)  # it may have come since the last look
+            if self._heads and self._heads[0] is conn:
+                self._heads.popleft()
+                self.poller.unregister(conn.sock)
+                self._drop(conn)
 
     def _drop(self, conn: Any) -> None:
         self.nr_conns -= 1
         conn.close()
+
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:  # noqa: FBT001 - as gunicorn's
+        """Read what is left of a body that was refused, so that its sender hears why.
+
+        Gunicorn does so for 64 KB and then closes, and a proxy that still sends sees a reset.
+        """
+        deadline = time.monotonic() + DRAIN_SECONDS
+        return keepalive and bool(conn.parser.finish_body(deadline=deadline, max_bytes=DRAIN_BYTES))
 
     def handle(self, conn: Any) -> Any:
         """Handle a request in a thread, beginning with what the event loop has read of it."""

@@ -3,6 +3,8 @@ import subprocess
 import sys
 from urllib.parse import quote
 
+import pytest
+
 from tests.webapp.conftest import error_code
 from webapp.api.access import Access
 from webapp.app import create_app
@@ -121,6 +123,27 @@ def test_the_policy_names_the_storage_that_browsers_use(environment, monkeypatch
     settings.cache_clear()
     assert "img-src 'self' data: blob: https://files.example.org;" in policy
     assert "10.0.0.1" not in policy
+
+
+@pytest.mark.parametrize(
+    "address, is_over_tls, is_remembered",
+    [
+        ("https://styles.example", True, True),
+        ("https://localhost:8443", True, False),  # browsers would remember it for all its ports
+        ("http://localhost:8000", False, False),
+    ],
+)
+def test_where_people_come_over_tls_cookies_and_browsers_use_nothing_else(
+    environment, monkeypatch, address, is_over_tls, is_remembered
+):
+    monkeypatch.setenv("PUBLIC_BASE_URL", address)
+    monkeypatch.setenv("RATE_LIMITS_ENABLED", "0")
+    settings.cache_clear()
+    app = create_app()
+    settings.cache_clear()
+    assert app.config["SESSION_COOKIE_SECURE"] is is_over_tls
+    headers = app.test_client().get("/healthz").headers
+    assert ("Strict-Transport-Security" in headers) is is_remembered
 
 
 def test_a_clients_own_request_id_is_kept_and_a_strange_one_replaced(client):

@@ -15,13 +15,20 @@ from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 HELLO = """
+import time
 from webapp import web_worker
 from webapp.web_worker import WebWorker
 web_worker.HEAD_SECONDS = {head}
 web_worker.BODY_SECONDS = {body}
 
+class LateWorker(WebWorker):
+    def wait_for_and_dispatch_events(self, timeout):
+        super().wait_for_and_dispatch_events(timeout)
+        time.sleep({late})
+
 def app(environ, start_response):
-    body = environ["wsgi.input"].read()
+    is_read = environ["PATH_INFO"] != "/refused"
+    body = environ["wsgi.input"].read() if is_read else b""
     start_response("200 OK", [("Content-Length", str(len(str(len(body)))))])
     return [str(len(body)).encode()]
 """
@@ -33,11 +40,12 @@ def served(tmp_path):
     """Start a server of two threads; return its port."""
     running = []
 
-    def start(head=60, body=60):
-        (tmp_path / "hello.py").write_text(HELLO.format(head=head, body=body))
+    def start(head=60, body=60, *, keepalive=2, late=0):
+        (tmp_path / "hello.py").write_text(HELLO.format(head=head, body=body, late=late))
         port, log = free_port(), tmp_path / "log"
-        command = [sys.executable, "-m", "gunicorn", "--worker-class", "hello.WebWorker"]
+        command = [sys.executable, "-m", "gunicorn", "--worker-class", "hello.LateWorker"]
         command += ["--threads", "2", "--bind", f"127.0.0.1:{port}", "--no-control-socket"]
+        command += ["--keep-alive", str(keepalive)]
         command += ["--graceful-timeout", "1", "--pythonpath", str(ROOT), "hello:app"]
         with log.open("wb") as output:
             running.append(subprocess.Popen(command, cwd=tmp_path, stdout=output, stderr=output))
@@ -106,6 +114,25 @@ def test_a_head_that_does_not_come_in_time_is_closed(served, connected, kept):
     assert answers(port)
 
 
+def test_a_request_that_has_arrived_is_answered_however_late_the_event_loop_looks(served, kept):
+    # Idle for a second, the connection may be closed; the next request is there long before, but
+    # the loop comes to it after two.
+    kept.port = served(keepalive=1, late=2)
+    for _ in range(3):
+        assert get(kept) == b"0"
+    assert kept.sock, "all on one connection"
+
+
+def test_a_head_that_has_arrived_is_read_however_late_the_event_loop_looks(served):
+    assert answers(served(head=1, late=2))
+
+
+def test_an_idle_connection_is_closed_after_its_time(served, kept):
+    kept.port = served(keepalive=1)
+    assert get(kept) == b"0"
+    assert kept.sock.recv(1) == b""
+
+
 def test_a_body_that_comes_too_slowly_is_given_up(served, connected):
     port = served(body=1)
     head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
@@ -128,6 +155,14 @@ def test_a_head_in_pieces_and_a_large_body_arrive(served, connected):
     assert answer(client) == str(len(body)).encode()
     client.sendall(head + body)  # the head comes with the beginning of its body
     assert answer(client) == str(len(body)).encode()
+
+
+def test_a_body_that_is_refused_unread_leaves_the_connection_open(served, kept):
+    kept.port = served()
+    for _ in range(3):
+        kept.request("POST", "/refused", body=bytes(20 << 20))
+        assert kept.getresponse().read() == b"0"
+        assert kept.sock
 
 
 def answer(client):

@@ -7,7 +7,7 @@ import structlog
 from flask import Flask, Response, g, request
 from ulid import ULID
 
-from webapp.domain.settings import Environment, Settings
+from webapp.domain.settings import Settings
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 PROVIDER = "https://*.tosspayments.com"
@@ -62,7 +62,8 @@ def _fixed_headers(settings: Settings) -> dict[str, str]:
         "Permissions-Policy": PERMISSIONS,
         "Cross-Origin-Opener-Policy": "same-origin",
     }
-    if settings.env is Environment.PRODUCTION:
+    # Of localhost a browser would remember it for every server that a developer runs.
+    if settings.uses_tls and urlsplit(settings.public_base_url).hostname != "localhost":
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     return headers
 

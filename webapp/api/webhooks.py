@@ -2,18 +2,20 @@
 
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from webapp.api import envelope, metrics
 from webapp.api.access import RENDERER, SETS, TRAINER, internal
 from webapp.api.errors import answer as error_answer
 from webapp.api.operations import operation
 from webapp.domain.errors import GenerationNotFound, ResultRejected, StyleNotFound
+from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.job import JobKind
 from webapp.domain.services import base_models, workers
 from webapp.domain.services.workers import WorkerAnswer
-from webapp.extensions import db, storage
+from webapp.extensions import app_settings, db, storage
 from webapp.schemas import webhooks as schemas
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
@@ -41,7 +43,7 @@ def claim(body: schemas.Claim) -> Response:
     """Lease due jobs to a worker."""
     jobs = workers.claim(
         db.session(),
-        storage(),
+        _storage_of_caller(),
         kinds=[JobKind(kind) for kind in body.kinds],
         limit=body.max,
         job_id=body.job_id,
@@ -50,6 +52,16 @@ def claim(body: schemas.Claim) -> Response:
         batch_of=body.batch_of,
     )
     return envelope.success({"jobs": jobs})
+
+
+def _storage_of_caller() -> Storage:
+    """Return storage with URLs that this worker can reach.
+
+    Who came by the public address stands outside; any other address of ours leads to it inside,
+    where the public one may not: in a container, localhost is the container itself.
+    """
+    is_outside = request.host == urlsplit(app_settings().public_base_url).netloc
+    return storage() if is_outside else storage().inside()
 
 
 @blueprint.post("/base-models")

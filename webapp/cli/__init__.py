@@ -4,7 +4,8 @@ from webapp.cli.accounts import admin, user
 from webapp.cli.generations import generation
 from webapp.cli.jobs import jobs, sweep
 from webapp.cli.ledger import ledger
+from webapp.cli.preparation import prepare
 from webapp.cli.styles import style
 from webapp.cli.tasks import task
 
-COMMANDS = (admin, generation, jobs, ledger, style, sweep, task, user)
+COMMANDS = (admin, generation, jobs, ledger, prepare, style, sweep, task, user)

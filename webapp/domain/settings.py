@@ -44,8 +44,11 @@ class Settings(BaseSettings):
     redis_url: str = Field(description="redis://host:6379/0 for rate limits and caches")
     storage_url: str = Field(
         description="folder:///path or s3://access:secret@host:9000/bucket?secure=0"
+        "&public_endpoint=https://where.browsers.reach.it"
     )
-    public_base_url: str = Field(description="where people reach the site, without a last slash")
+    public_base_url: str = Field(
+        description="where people reach the site, without a last slash, such as https://localhost"
+    )
     internal_api_url: str = Field(
         "http://127.0.0.1:8000", description="where GPU workers reach the site"
     )
@@ -113,9 +116,14 @@ class Settings(BaseSettings):
     def _production_is_real(self) -> Self:
         if self.env is Environment.PRODUCTION and self.google_base_url:
             raise ValueError("GOOGLE_BASE_URL names a sandbox: refused in production")
-        if self.env is Environment.PRODUCTION and not self.public_base_url.startswith("https://"):
+        if self.env is Environment.PRODUCTION and not self.uses_tls:
             raise ValueError("PUBLIC_BASE_URL must be https in production")
         return self
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether people reach the site by https only."""
+        return self.public_base_url.startswith("https://")
 
     @property
     def is_demo(self) -> bool:

@@ -19,7 +19,8 @@ HEADER = """\
 # Copy to .env and fill in. Lines that are commented out show the default.
 # Made by `python -m webapp.embedded.env_example`; do not edit by hand.
 
-# What docker-compose.yml gives its own services; the URLs below must name the same.
+# What docker-compose.yml gives its own services. They stand in URLs: letters and digits only,
+# for example of `openssl rand -hex 32`.
 POSTGRES_PASSWORD=
 RABBITMQ_PASSWORD=
 STORAGE_ACCESS_KEY=
@@ -28,7 +29,15 @@ STORAGE_SECRET_KEY=
 FLOWER_BASIC_AUTH=
 # password of "admin" at Grafana, port 3000 of this machine; only with --profile operators
 GRAFANA_PASSWORD=
+# ports of the proxy; PUBLIC_BASE_URL must name another one than 80 or 443
+# HTTP_PORT=80
+# HTTPS_PORT=443
+# on machines with NVIDIA GPUs
+# COMPOSE_FILE=docker-compose.yml:docker-compose.gpu.yml
 """
+# docker-compose.yml has a service of its own for each of these.
+IN_COMPOSE = {"database_url", "broker_url", "redis_url", "storage_url"}
+GIVEN_BY_COMPOSE = {"internal_api_url": "http://web:8000", "trusted_proxies": "1"}
 
 
 def example() -> str:
@@ -50,6 +59,10 @@ def _section(title: str, settings: type[BaseSettings], known: set[str]) -> str:
             continue
         if field.description:
             lines.append(f"# {field.description}")
+        if name in IN_COMPOSE:
+            lines.append("# empty with docker-compose.yml: its own service")
+        if name in GIVEN_BY_COMPOSE:
+            lines.append(f"# with docker-compose.yml: {GIVEN_BY_COMPOSE[name]}")
         if field.default is PydanticUndefined:
             lines.append(f"{name.upper()}=")
         else:

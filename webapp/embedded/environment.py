@@ -31,11 +31,13 @@ def environment(
     flower_port: int,
     database_url: str,
     redis_url: str,
+    proxy_ports: tuple[int, int] | None = None,
 ) -> dict[str, str]:
     """Return all variables of a child: what was given, completed by what is embedded.
 
     `redis_url` names database 0, for the cache; the broker uses database 1. An unused service's
-    URL may be empty, as long as its variable is given.
+    URL may be empty, as long as its variable is given. `proxy_ports` are those of a proxy in front,
+    for HTTP and HTTPS; people then come to the first.
     """
     secret = kept_secret(directory / "secret")
     made = {
@@ -54,6 +56,19 @@ def environment(
         "PYTHONUNBUFFERED": "1",  # lines reach the logs when they are written
         "FLASK_APP": "webapp.app",
     }
+    if proxy_ports:
+        http_port, https_port = proxy_ports
+        made |= {
+            "PUBLIC_BASE_URL": f"http://localhost:{http_port}",
+            "TRUSTED_PROXIES": "1",
+            "SITE_ADDRESS": f"http://localhost:{http_port}, http://127.0.0.1:{http_port},"
+            f" https://localhost:{https_port}",
+            "WEB_ADDRESS": f"127.0.0.1:{web_port}",
+            "BIND_ADDRESS": "127.0.0.1",
+            "HTTP_PORT": str(http_port),
+            "HTTPS_PORT": str(https_port),
+            "XDG_DATA_HOME": f"{directory.absolute()}/proxy",
+        }
     if uses_sandbox(given, "google"):
         made |= {
             "GOOGLE_BASE_URL": f"http://localhost:{google_port}",

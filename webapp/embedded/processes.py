@@ -4,9 +4,12 @@
 so that no worker ever loses its database before it is gone itself.
 """
 
+import os
+import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 
 PYTHON = sys.executable
 
@@ -106,6 +109,22 @@ PROCESSES: tuple[Process, ...] = (
         _celery("flower", "--address=127.0.0.1", "--port={flower_port}", "--read-only"),
     ),
 )
+
+# In front of `web` where Caddy is installed, as in docker-compose.yml.
+PROXY = Process(
+    "proxy",
+    Group.SITE,
+    ("caddy", "run", "--config", "docker/Caddyfile", "--adapter", "caddyfile"),
+    answers_at="http://localhost:{proxy_port}/healthz",
+    stop_seconds=30,
+)
+
+
+def find_proxy(path: str) -> Process | None:
+    """Return the proxy if Caddy is installed beside Python or in a search path, else None."""
+    program = shutil.which("caddy", path=f"{Path(PYTHON).parent}{os.pathsep}{path}")
+    return replace(PROXY, command=(program, *PROXY.command[1:])) if program else None
+
 
 MIGRATIONS = (PYTHON, "-m", "flask", "--app", "webapp.app", "db", "upgrade")
 RESTORING = (PYTHON, "-m", "webapp.embedded.restore")  # and a fixture; migrates too

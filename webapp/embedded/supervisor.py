@@ -56,7 +56,8 @@ class Stack:
 
     `environ` is the environment to add to: any of `DATABASE_URL`, `BROKER_URL`, `REDIS_URL`,
     `STORAGE_URL`, `GOOGLE_CLIENT_ID` and `TOSS_SECRET_KEY` in it replaces the embedded one. Ports
-    not given are any free ones. A `fixture` is restored into a site that is empty and all ours.
+    not given are any free ones. With a `proxy` people come to its port, and `web` is behind it. A
+    `fixture` is restored into a site that is empty and all ours.
     """
 
     def __init__(
@@ -68,6 +69,9 @@ class Stack:
         google_port: int | None = None,
         toss_port: int | None = None,
         flower_port: int | None = None,
+        proxy: Process | None = None,
+        proxy_port: int | None = None,
+        tls_port: int | None = None,
         processes: tuple[Process, ...] = PROCESSES,
         migrations: tuple[str, ...] | None = MIGRATIONS,
         fixture: Path | None = None,
@@ -82,7 +86,9 @@ class Stack:
             "toss": toss_port,
             "flower": flower_port,
         }
-        self._wanted = processes
+        if proxy:
+            self._ports |= {"proxy": proxy_port, "tls": tls_port}
+        self._wanted = (*processes, proxy) if proxy else processes
         self._migrations = migrations
         if fixture is not None and self.is_all_ours:
             self._migrations = (*RESTORING, str(fixture.absolute()))
@@ -94,8 +100,13 @@ class Stack:
 
     @property
     def urls(self) -> dict[str, str]:
-        """Where people find the site (`web`), the sandboxes (`google`, `toss`) and `flower`."""
+        """Where `web`, the sandboxes (`google`, `toss`) and `flower` listen, and a `proxy`."""
         return {name: f"http://localhost:{port}" for name, port in self._ports.items()}
+
+    @property
+    def site(self) -> str:
+        """Where people find the site."""
+        return self.urls.get("proxy", self.urls["web"])
 
     @property
     def is_all_ours(self) -> bool:
@@ -208,6 +219,9 @@ class Stack:
             flower_port=self._ports["flower"] or 0,
             database_url=postgres.url if postgres in self._servers else "",
             redis_url=redis.url if redis in self._servers else "",
+            proxy_ports=(self._ports["proxy"] or 0, self._ports["tls"] or 0)
+            if "proxy" in self._ports
+            else None,
         )
         (self.directory / "storage").mkdir(mode=0o700, exist_ok=True)
         write_environment(self.directory / "environment", self.environment, self._given)

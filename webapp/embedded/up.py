@@ -16,19 +16,23 @@ from webapp.embedded.cast import introductions
 from webapp.embedded.environment import uses_sandbox
 from webapp.embedded.fixture import FILE
 from webapp.embedded.kept import EmbeddedError
-from webapp.embedded.processes import PYTHON
+from webapp.embedded.processes import PYTHON, find_proxy
 from webapp.embedded.supervisor import Stack
 
-WEB_PORT, GOOGLE_PORT, TOSS_PORT, FLOWER_PORT = 8000, 8001, 8002, 5555
+WEB_PORT, GOOGLE_PORT, TOSS_PORT, FLOWER_PORT, TLS_PORT = 8000, 8001, 8002, 5555, 8443
 
 
 def main() -> int:
     """Start, say where things are, and stop all on Ctrl-C or SIGTERM; 1 if it cannot start."""
     signal.signal(signal.SIGTERM, _interrupt)
+    proxy = find_proxy(os.environ.get("PATH", ""))
     stack = Stack(
         Path("var"),
         environ=os.environ,
-        web_port=WEB_PORT,
+        web_port=None if proxy else WEB_PORT,
+        proxy=proxy,
+        proxy_port=WEB_PORT,
+        tls_port=TLS_PORT,
         google_port=GOOGLE_PORT,
         toss_port=TOSS_PORT,
         flower_port=FLOWER_PORT,
@@ -51,7 +55,11 @@ def main() -> int:
 
 
 def _say_where(stack: Stack) -> None:
-    print(f"\nStyle License runs at {stack.urls['web']}")
+    print(f"\nStyle License runs at {stack.site}")
+    if "tls" in stack.urls:
+        tls = stack.urls["tls"].replace("http:", "https:")
+        certificate = stack.directory / "proxy/caddy/pki/authorities/local/root.crt"
+        print(f"  over TLS          {tls}  (its authority: {certificate})")
     if uses_sandbox(os.environ, "google"):
         print(f"  sign-in sandbox   {stack.urls['google']}  (anyone may sign in as anyone)")
     if uses_sandbox(os.environ, "toss"):

@@ -2,10 +2,12 @@
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -20,13 +22,20 @@ from webapp.embedded.configuration import PROJECT
 from webapp.embedded.environment import MARK
 from webapp.embedded.kept import EmbeddedError
 from webapp.embedded.leftovers import end_leftovers
-from webapp.embedded.processes import PROCESSES, Group, Process
+from webapp.embedded.processes import PROCESSES, Group, Process, find_proxy
 from webapp.embedded.supervisor import Stack
 
 GOOGLE = next(process for process in PROCESSES if process.name == "google")
 SLEEPER = Process(
     "sleeper", Group.WORKERS, (sys.executable, "-c", "import time; time.sleep(600)"), stop_seconds=1
 )
+SITE = """
+import sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+handler = partial(SimpleHTTPRequestHandler, directory=sys.argv[2])
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), handler).serve_forever()
+"""
 BARE = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
 NOT_EMBEDDED = BARE | {
     "DATABASE_URL": "postgresql+psycopg2://elsewhere/x",
@@ -259,6 +268,23 @@ def test_a_port_that_is_taken_is_named(folder: Path) -> None:
         second = Stack(folder / "other", environ=NOT_EMBEDDED, web_port=port, processes=())
         with pytest.raises(EmbeddedError, match=f"port {port} for web is taken"):
             second.start()
+
+
+def test_people_come_to_the_proxy_and_the_site_stands_behind_it(folder: Path) -> None:
+    (folder / "site").mkdir()
+    (folder / "site/healthz").write_text("the site")
+    web = python(folder, "web", SITE, answers_at="http://127.0.0.1:{web_port}/healthz")
+    web = replace(web, group=Group.SITE, command=(*web.command, "{web_port}", str(folder / "site")))
+    with light(folder, web, proxy=find_proxy(os.environ["PATH"])) as stack:
+        assert stack.environment["PUBLIC_BASE_URL"] == stack.site == stack.urls["proxy"]
+        assert stack.site != stack.urls["web"]
+        assert stack.environment["TRUSTED_PROXIES"] == "1"
+        assert httpx.get(f"{stack.site}/healthz").text == "the site"
+        authority = stack.directory / "proxy/caddy/pki/authorities/local/root.crt"
+        trust = ssl.create_default_context(cafile=str(authority))
+        tls = stack.urls["tls"].replace("http:", "https:")
+        assert httpx.get(f"{tls}/healthz", verify=trust).text == "the site"
+    assert alive(stack.directory) == []
 
 
 def test_given_services_replace_embedded_ones(folder: Path) -> None:

@@ -151,6 +151,10 @@ class FolderStorage:
             content_type=content_type,
         )
 
+    def inside(self) -> "FolderStorage":
+        """See `Storage.inside`; its URLs are the site's own, for everybody."""
+        return self
+
     def prepare(self) -> None:
         """See `Storage.prepare`."""
         with _disk():

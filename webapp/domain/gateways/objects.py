@@ -102,6 +102,9 @@ class Storage(Protocol):
     def presigned_put(self, key: str, *, content_type: str, expires_in: timedelta) -> PresignedPut:
         """Return an upload that writes this key with this content type until it expires."""
 
+    def inside(self) -> "Storage":
+        """Return the same storage, whose URLs lead to where our own processes reach it."""
+
     def prepare(self) -> None:
         """Make the folder or bucket if there is none; safe to repeat."""
 

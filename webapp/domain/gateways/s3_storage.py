@@ -52,6 +52,7 @@ class S3Storage:
     def __init__(
         self, *, endpoint: str, public_endpoint: str, access_key: str, secret_key: str, bucket: str
     ) -> None:
+        self._endpoint = endpoint
         self._client = _minio(endpoint, access_key, secret_key)
         self._public_client = _minio(public_endpoint, access_key, secret_key)  # only ever signs
         self._public_url = f"{public_endpoint.rstrip('/')}/{bucket}"
@@ -147,6 +148,16 @@ class S3Storage:
             region=REGION,
         )
         return PresignedPut(url=url, method="PUT", headers=headers)
+
+    def inside(self) -> "S3Storage":
+        """See `Storage.inside`."""
+        return S3Storage(
+            endpoint=self._endpoint,
+            public_endpoint=self._endpoint,
+            access_key=self._access_key,
+            secret_key=self._secret_key,
+            bucket=self._bucket,
+        )
 
     def prepare(self) -> None:
         """See `Storage.prepare`."""

@@ -317,6 +317,11 @@ def test_urls_are_signed_for_the_host_that_browsers_use() -> None:
     put_url = storage.presigned_put(KEY, content_type=PNG, expires_in=MINUTE).url
     for url in (get_url, put_url):
         assert url.startswith(f"https://files.example.org/images/{KEY}?")
+    inside = storage.inside()
+    get_url = inside.presigned_get(KEY, expires_in=MINUTE)
+    put_url = inside.presigned_put(KEY, content_type=PNG, expires_in=MINUTE).url
+    for url in (get_url, put_url):
+        assert url.startswith(f"http://minio:9000/images/{KEY}?")
 
 
 # --- the folder ----------------------------------------------------------------------------------

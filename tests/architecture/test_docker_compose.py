@@ -1,0 +1,145 @@
+"""What docker-compose.yml and docker/Caddyfile promise, read without a container engine."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests import compose
+from webapp import serving
+from webapp.api import bodies, csrf
+from webapp.domain.settings import Settings
+from webapp.embedded.processes import find_proxy
+
+ROOT = Path(__file__).parents[2]
+ENV = {
+    name: f"{name.lower()}-filled-in"
+    for name in compose.environment_file((ROOT / ".env.example").read_text(encoding="utf-8"))
+    if name not in {"DATABASE_URL", "BROKER_URL", "REDIS_URL", "STORAGE_URL"}
+} | {"PUBLIC_BASE_URL": "https://styles.example"}
+SERVICES = compose.services(ENV)
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+SECONDS = 1_000_000_000  # Caddy counts in nanoseconds
+
+
+def caddy(*arguments):
+    program = find_proxy(os.environ["PATH"])
+    assert program, "caddy is needed: pip install -r requirements/dev.txt"
+    file = ("--config", str(ROOT / "docker/Caddyfile"), "--adapter", "caddyfile")
+    return subprocess.run(
+        [program.command[0], *arguments, *file],
+        env={"SITE_ADDRESS": "https://styles.example", "HOME": "/nonexistent"},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+@pytest.fixture(scope="module")
+def proxy():
+    """The proxy's configuration as Caddy reads it."""
+    return json.loads(caddy("adapt"))
+
+
+def found(node, name):
+    """Every value of a name, however deep."""
+    if isinstance(node, dict):
+        yield from (value for key, value in node.items() if key == name)
+        node = list(node.values())
+    if isinstance(node, list):
+        for each in node:
+            yield from found(each, name)
+
+
+def test_every_service_starts_again():
+    for name, service in SERVICES.items():
+        if "operators" not in service.get("profiles", ()):
+            assert service["restart"] == ("on-failure" if name == "prepare" else "unless-stopped")
+
+
+@pytest.mark.parametrize("name", [*OURS, "proxy"])
+def test_what_we_run_cannot_change_itself(name):
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["tmpfs"] == ["/tmp"]  # noqa: S108 - of the container
+
+
+def test_the_proxy_alone_is_reached_from_elsewhere():
+    reached = {
+        name
+        for name, service in SERVICES.items()
+        if any(not str(port).startswith("127.0.0.1:") for port in service.get("ports", ()))
+    }
+    assert reached == {"proxy"}
+    assert SERVICES["proxy"]["ports"] == ["80:80", "443:443"]
+
+
+def test_without_urls_in_env_the_services_of_the_file_are_used():
+    told = SERVICES["web"]["environment"]
+    assert told["DATABASE_URL"].endswith(
+        "://style_license:postgres_password-filled-in@postgres:5432/style_license"
+    )
+    assert told["STORAGE_URL"].endswith("?secure=0&public_endpoint=https://styles.example")
+    given = compose.services(ENV | {"STORAGE_URL": "s3://a:b@elsewhere/c"})
+    assert given["web"]["environment"]["STORAGE_URL"] == "s3://a:b@elsewhere/c"
+
+
+def test_gpu_workers_know_no_secret_but_the_token_and_the_broker():
+    for name, service in OURS.items():
+        if service["build"]["target"] != "gpu":
+            continue
+        assert "env_file" not in service, name
+        secret = {"POSTGRES_PASSWORD", "STORAGE_SECRET_KEY", "SECRET_KEY", "GOOGLE_CLIENT_SECRET"}
+        for value in service["environment"].values():
+            assert not any(ENV[other] in str(value) for other in secret), name
+
+
+def test_no_gpu_is_needed_and_the_override_gives_one_to_each_pool():
+    assert not any("deploy" in service for service in SERVICES.values())
+    override = yaml.safe_load((ROOT / "docker-compose.gpu.yml").read_text())["services"]
+    pools = {name for name, service in OURS.items() if service["build"]["target"] == "gpu"}
+    assert set(override) == pools
+    for service in override.values():
+        [device] = service["deploy"]["resources"]["reservations"]["devices"]
+        assert device["driver"] == "nvidia"
+
+
+def test_the_proxy_gives_up_idle_connections_before_the_site_does(proxy):
+    [kept, *others] = [each["idle_timeout"] for each in found(proxy, "keep_alive")]
+    assert others
+    assert max(kept, *others) < serving.keepalive * SECONDS
+
+
+def test_the_proxy_buffers_what_anybody_may_send_and_passes_on_what_artists_may(proxy):
+    assert set(found(proxy, "request_buffers")) == {csrf.LONGEST_FORM}
+    assert bodies.MAX_BODY <= csrf.LONGEST_FORM
+    [most] = found(proxy, "max_size")
+    assert most > bodies.MAX_STYLE_BODY
+
+
+def test_the_proxy_waits_for_no_slow_client(proxy):
+    [server] = proxy["apps"]["http"]["servers"].values()
+    assert 0 < server["read_header_timeout"] <= 10 * SECONDS
+    assert 0 < server["read_timeout"] <= 3600 * SECONDS
+    assert 0 < server["idle_timeout"] <= 300 * SECONDS
+    assert "trusted_proxies" not in server, "no client may say where it comes from"
+
+
+def test_the_proxy_serves_the_bucket_of_the_storage(proxy):
+    bucket = SERVICES["web"]["environment"]["STORAGE_URL"].partition("?")[0].rpartition("/")[2]
+    assert f"/{bucket}/*" in {path for paths in found(proxy, "path") for path in paths}
+    hosts = {each["dial"] for upstreams in found(proxy, "upstreams") for each in upstreams}
+    assert hosts == {"web:8000", "storage:9000"}
+
+
+def test_the_lines_of_env_that_compose_needs_are_in_the_example():
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+    known = {line.removeprefix("# ").partition("=")[0] for line in text.splitlines()}
+    asked = set(compose.VARIABLE.findall((ROOT / "docker-compose.yml").read_text()))
+    assert asked <= known, asked - known
+    assert {name.upper() for name in Settings.model_fields} <= known

@@ -24,6 +24,7 @@ _SAID_CHUNKS = frozenset({b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf"})
 _LONGEST_SAID = 8 << 20  # bytes of one chunk that only describes the picture
 _HEADER_BYTES = 13
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # per pixel, by the colour type of the PNG header
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _ADAM7 = (
     (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)
 )  # fmt: skip
@@ -110,6 +111,7 @@ def _png(stream: BinaryIO, *, whole: bool) -> Container:
     name, header = kept[0] if kept else (b"", b"")
     if name != b"IHDR" or len(header) != _HEADER_BYTES:
         raise _corrupt("the header is missing")
+    _check_header(header)
     if whole and not _has_all_rows(header, [payload for kind, payload in kept if kind == b"IDAT"]):
         raise _corrupt("rows of pixels are missing")
     width, height = struct.unpack(">II", header[:8])
@@ -121,6 +123,13 @@ def _png(stream: BinaryIO, *, whole: bool) -> Container:
         MappingProxyType(said),
         b"".join([PNG_MAGIC, *chunks]) if whole else b"",
     )
+
+
+def _check_header(header: bytes) -> None:
+    """Raise PictureRefused for numbers that the format does not have (PNG, section 11.2.1)."""
+    depth, colour, compression, filtering, interlace = header[8:]
+    if depth not in _DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
+        raise _corrupt("the header has numbers that mean nothing")
 
 
 def _needed(stream: BinaryIO, kind: bytes, length: int) -> bytes:
@@ -156,7 +165,7 @@ def _chunk(kind: bytes, payload: bytes) -> bytes:
 def _has_all_rows(header: bytes, pixels: list[bytes]) -> bool:
     """Whether the compressed data hold every row; inflated in pieces, so a bomb stays small."""
     width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", header)
-    bits = depth * _SAMPLES.get(colour, 0)
+    bits = depth * _SAMPLES[colour]
     needed = 0
     for left, top, across, down in _ADAM7 if interlace else ((0, 0, 1, 1),):
         columns, rows = -(-(width - left) // across), -(-(height - top) // down)

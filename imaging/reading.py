@@ -62,10 +62,7 @@ def read_picture(
         _check_pixels(_container(data, name, whole=False), max_pixels)
         container = _container(data, name, whole=True)
         # One picture of 50 megapixels is 200 MB: of each step only the result is kept.
-        expected = _pixels_if_padded(container.data, reduce_to) if name == "JPEG" else None
-        image = _opened(container.data, name, reduce_to)
-        if expected is not None and pixels_sha256(image) != expected:
-            raise PictureRefused(RefusalCode.CORRUPT, "rows of pixels are missing")
+        image = (_whole_jpeg if name == "JPEG" else _opened)(container.data, name, reduce_to)
         profile = image.info.get("icc_profile")
         colour, alpha = _split(image)
         del image
@@ -137,10 +134,17 @@ def _opened(data: bytes, name: str, reduce_to: int | None) -> Image.Image:
     return image
 
 
-def _pixels_if_padded(data: bytes, reduce_to: int | None) -> str | None:
-    """Hash of the pixels of a JPEG with padding, which a whole one shares; None if it cannot be."""
+def _whole_jpeg(data: bytes, name: str, reduce_to: int | None) -> Image.Image:
+    """Decode a JPEG. Raises PictureRefused where its coded data end before its last row.
+
+    It is decoded with padding first, and of that only a hash is kept.
+    """
     longer = padded(data)
-    return None if longer is None else pixels_sha256(_opened(longer, "JPEG", reduce_to))
+    expected = None if longer is None else pixels_sha256(_opened(longer, name, reduce_to))
+    image = _opened(data, name, reduce_to)
+    if expected is not None and pixels_sha256(image) != expected:
+        raise PictureRefused(RefusalCode.CORRUPT, "rows of pixels are missing")
+    return image
 
 
 def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:

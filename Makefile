@@ -16,7 +16,7 @@ LIGHTHOUSE := 13.5.0
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up world test browser sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes bench-api bench-queries bench-pages report-engine screenshots lighthouse db shell clean
+.PHONY: help demo up world test browser sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-uploads report-engine screenshots lighthouse db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -92,6 +92,9 @@ bench-queries: $(INSTALLED)  ## every list on 1 M images, 100 k styles, 10 M tra
 
 bench-pages: $(INSTALLED)  ## every page on the same market: statements and time in the database; var/bench/pages.json
 	$(BIN)/python -m tests.bench.pages
+
+bench-uploads: $(INSTALLED)  ## eight files of 49 megapixels at once: memory and times; var/bench/uploads.json
+	$(BIN)/python -m tests.bench.uploads
 
 $(BASE_MODEL_RUN)/codec_psnr.json: | $(INSTALLED)
 	$(BIN)/python -m gpu.pretrain.fit_codec --out $(BASE_MODEL_RUN)

@@ -18,7 +18,11 @@ import logs
 
 
 class QueueName(StrEnum):
-    """Every queue; the first group is served by CPU pools, the second by GPU pools."""
+    """Every queue; the first group is served by CPU pools, the second by GPU pools.
+
+    Files of strangers are only decoded on `uploads`, which has a pool of its own: slow files delay
+    other uploads and nothing else.
+    """
 
     DEFAULT = "default"
     UPLOADS = "uploads"
@@ -70,7 +74,7 @@ class TaskName(StrEnum):
 ROUTES: dict[TaskName, QueueName] = {
     TaskName.VALIDATE_UPLOADS: QueueName.UPLOADS,
     TaskName.TRAIN_STYLE: QueueName.MODEL_TRAINING,
-    TaskName.PUBLISH_STYLE: QueueName.UPLOADS,
+    TaskName.PUBLISH_STYLE: QueueName.STAMPING,
     TaskName.RENDER_IMAGES: QueueName.IMAGE_GENERATION,
     TaskName.STAMP_SIGNATURE: QueueName.STAMPING,
     TaskName.DELIVER_GENERATION: QueueName.MONEY,

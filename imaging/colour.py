@@ -53,7 +53,8 @@ def to_srgb(colour: Image.Image, said: Mapping[bytes, bytes], profile: bytes | N
     if b"cICP" in said:
         source = _of_cicp(said[b"cICP"])
         if source is not None:
-            return _converted(colour.convert("RGB"), source) or colour.convert("RGB")
+            rgb = _as_rgb(colour)
+            return _converted(rgb, source) or rgb
     profile = profile or (_inflated(said[b"iCCP"]) if b"iCCP" in said else None)
     if profile:
         converted = _converted(colour, profile)
@@ -62,8 +63,14 @@ def to_srgb(colour: Image.Image, said: Mapping[bytes, bytes], profile: bytes | N
     if b"sRGB" not in said and b"gAMA" in said:
         source = _of_gamma(said[b"gAMA"], said.get(b"cHRM"))
         if source is not None:
-            return _converted(colour.convert("RGB"), source) or colour.convert("RGB")
-    return colour.convert("RGB")
+            rgb = _as_rgb(colour)
+            return _converted(rgb, source) or rgb
+    return _as_rgb(colour)
+
+
+def _as_rgb(colour: Image.Image) -> Image.Image:
+    """The picture in RGB; the very same if it is already, for a copy may take 200 MB."""
+    return colour if colour.mode == "RGB" else colour.convert("RGB")
 
 
 def _converted(colour: Image.Image, profile: bytes) -> Image.Image | None:

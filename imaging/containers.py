@@ -24,6 +24,7 @@ _SAID_CHUNKS = frozenset({b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf"})
 _LONGEST_SAID = 8 << 20  # bytes of one chunk that only describes the picture
 _HEADER_BYTES = 13
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # per pixel, by the colour type of the PNG header
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _ADAM7 = (
     (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)
 )  # fmt: skip
@@ -38,9 +39,15 @@ _COEFFICIENTS = 64
 MAX_SCANS = 100
 """Encoders make up to some twenty. Each takes the time of a pass over the whole picture, however
 few bytes it has: 3,000 took two minutes."""
+MAX_SEGMENTS = 1000
+"""Before the pixels, of whatever kind. A file of 10 MB has room for 160 of the longest segments;
+of the shortest it has millions, which took five seconds to pass over."""
+_MOST_SKIPPED = 65_536  # bytes between segments of a JPEG, all together
 _METADATA = frozenset({*range(0xE0, 0xF0), 0xFE})  # application segments and comments
 _BARE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
-_END_OF_SCAN = re.compile(rb"\xff+[\x02-\xcf\xd8-\xfe]")  # neither stuffing nor a restart
+# Neither stuffing nor a restart. Each run of fill bytes is read once: without the look back a file
+# of nothing else took time by the square of its size.
+_END_OF_SCAN = re.compile(rb"(?<!\xff)\xff++[\x02-\xcf\xd8-\xfe]")
 _RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 _JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 _EXIF = b"Exif\0\0"
@@ -67,9 +74,9 @@ class Container:
 def read_container(stream: BinaryIO, file_format: str, *, whole: bool) -> Container:
     """Reduce a "PNG" or "JPEG"; with `whole` also its pixels, else only what precedes them.
 
-    Raises PictureRefused (IMAGE_CORRUPT) for a damaged header, a damaged pixel chunk of a PNG, rows
-    that are missing from a PNG, and scans of a JPEG that are missing or too many. Missing rows of a
-    JPEG need decoding: see `padded`.
+    Raises PictureRefused (IMAGE_CORRUPT) for a damaged header, one of too many segments, a damaged
+    pixel chunk of a PNG, rows that are missing from a PNG, and scans of a JPEG that are missing or
+    too many. Missing rows of a JPEG need decoding: see `padded`.
     """
     container = (_png if file_format == "PNG" else _jpeg)(stream, whole=whole)
     if container.width < 1 or container.height < 1:
@@ -87,7 +94,9 @@ def _corrupt(why: str) -> PictureRefused:
 def _png(stream: BinaryIO, *, whole: bool) -> Container:
     kept, said = list[tuple[bytes, bytes]](), dict[bytes, bytes]()
     has_pixels = False
-    for kind, length in _chunks(stream):
+    for number, (kind, length) in enumerate(_chunks(stream)):
+        if number > MAX_SEGMENTS and not has_pixels:
+            raise _corrupt(f"more than {MAX_SEGMENTS} chunks before the pixels")
         if kind == b"IEND" or (kind == b"IDAT" and not whole):
             break
         if kind in _PIXEL_CHUNKS:
@@ -102,6 +111,7 @@ def _png(stream: BinaryIO, *, whole: bool) -> Container:
     name, header = kept[0] if kept else (b"", b"")
     if name != b"IHDR" or len(header) != _HEADER_BYTES:
         raise _corrupt("the header is missing")
+    _check_header(header)
     if whole and not _has_all_rows(header, [payload for kind, payload in kept if kind == b"IDAT"]):
         raise _corrupt("rows of pixels are missing")
     width, height = struct.unpack(">II", header[:8])
@@ -113,6 +123,13 @@ def _png(stream: BinaryIO, *, whole: bool) -> Container:
         MappingProxyType(said),
         b"".join([PNG_MAGIC, *chunks]) if whole else b"",
     )
+
+
+def _check_header(header: bytes) -> None:
+    """Raise PictureRefused for numbers that the format does not have (PNG, section 11.2.1)."""
+    depth, colour, compression, filtering, interlace = header[8:]
+    if depth not in _DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
+        raise _corrupt("the header has numbers that mean nothing")
 
 
 def _needed(stream: BinaryIO, kind: bytes, length: int) -> bytes:
@@ -148,7 +165,7 @@ def _chunk(kind: bytes, payload: bytes) -> bytes:
 def _has_all_rows(header: bytes, pixels: list[bytes]) -> bool:
     """Whether the compressed data hold every row; inflated in pieces, so a bomb stays small."""
     width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", header)
-    bits = depth * _SAMPLES.get(colour, 0)
+    bits = depth * _SAMPLES[colour]
     needed = 0
     for left, top, across, down in _ADAM7 if interlace else ((0, 0, 1, 1),):
         columns, rows = -(-(width - left) // across), -(-(height - top) // down)
@@ -183,8 +200,7 @@ def _jpeg(stream: BinaryIO, *, whole: bool) -> Container:
         if marker == _APP0 and payload.startswith(b"JFIF\0"):
             kept.append(_JFIF)  # says that colours are YCbCr; its other numbers are not needed
         elif marker == _APP1 and payload.startswith(_EXIF):
-            found = _orientation(payload.removeprefix(_EXIF))
-            orientation = found if orientation is None else orientation
+            orientation = orientation or _orientation(payload.removeprefix(_EXIF))
         elif marker not in _METADATA or _is_about_colour(marker, payload):
             kept.append(struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload)
     data = b""
@@ -225,8 +241,11 @@ def _is_about_colour(marker: int, payload: bytes) -> bool:
 def _segments(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Marker and payload of each segment before the pixels, which begin with an empty SOS."""
     stream.seek(len(_SOI))
-    while True:
-        marker = _next_marker(stream)
+    skipped = 0
+    for _ in range(MAX_SEGMENTS):
+        start = stream.tell()
+        marker = _next_marker(stream, _MOST_SKIPPED - skipped)
+        skipped += stream.tell() - start - 2
         if marker in _BARE:
             continue
         if marker == _SOS:
@@ -238,16 +257,18 @@ def _segments(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
         if marker == _EOI[1] or length < 2 or len(payload) != length - 2:  # noqa: PLR2004
             raise _corrupt("the file ends before its pixels")
         yield marker, payload
+    raise _corrupt(f"more than {MAX_SEGMENTS} segments before the pixels")
 
 
-def _next_marker(stream: BinaryIO) -> int:
+def _next_marker(stream: BinaryIO, most_skipped: int) -> int:
     """The next marker; bytes between segments are passed over, as every decoder does."""
     before = b""
-    while byte := stream.read(1):
-        if before == b"\xff" and byte not in {b"\xff", b"\0"}:
+    for _ in range(most_skipped + 2):
+        byte = stream.read(1)
+        if before == b"\xff" and byte not in {b"\xff", b"\0", b""}:
             return byte[0]
         before = byte
-    raise _corrupt("the file ends before its pixels")
+    raise _corrupt("no segment follows before the pixels")
 
 
 def _with_end(scans: bytes) -> bytes:

@@ -1,6 +1,8 @@
 """From a file to a picture: decoded, upright, in sRGB, on a ground that shows it."""
 
+import hashlib
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -59,11 +61,13 @@ def read_picture(
         name = file_format or _format_of(data)
         _check_pixels(_container(data, name, whole=False), max_pixels)
         container = _container(data, name, whole=True)
-        with _opened(container.data, name, reduce_to) as image:
-            if name == "JPEG":
-                _refuse_missing_rows(image, container.data, reduce_to)
-            colour, alpha = _split(image)
-            picture = to_srgb(colour, container.said, image.info.get("icc_profile"))
+        # One picture of 50 megapixels is 200 MB: of each step only the result is kept.
+        image = (_whole_jpeg if name == "JPEG" else _opened)(container.data, name, reduce_to)
+        profile = image.info.get("icc_profile")
+        colour, alpha = _split(image)
+        del image
+        picture = to_srgb(colour, container.said, profile)
+        del colour
     except PictureRefused:
         raise
     except Exception as error:
@@ -86,6 +90,14 @@ def on_ground(picture: Image.Image) -> Image.Image:
     flat = Image.new("RGB", picture.size, _SLATE if _vanishes_on_white(picture) else _PAPER)
     flat.paste(picture, mask=picture.getchannel("A"))
     return flat
+
+
+def pixels_sha256(picture: Image.Image) -> str:
+    """Hash of the mode, the size and every pixel."""
+    whole = hashlib.sha256(f"{picture.mode} {picture.width}x{picture.height}".encode())
+    for strip in _strips(picture):
+        whole.update(picture.crop(strip).tobytes())
+    return whole.hexdigest()
 
 
 def is_blank(picture: Image.Image, *, below: float = BLANK_DEVIATION) -> bool:
@@ -122,16 +134,17 @@ def _opened(data: bytes, name: str, reduce_to: int | None) -> Image.Image:
     return image
 
 
-def _refuse_missing_rows(image: Image.Image, data: bytes, reduce_to: int | None) -> None:
-    """Raise PictureRefused for a JPEG whose coded data end before its last row."""
+def _whole_jpeg(data: bytes, name: str, reduce_to: int | None) -> Image.Image:
+    """Decode a JPEG. Raises PictureRefused where its coded data end before its last row.
+
+    It is decoded with padding first, and of that only a hash is kept.
+    """
     longer = padded(data)
-    if longer is None:
-        return
-    with _opened(longer, "JPEG", reduce_to) as other:
-        for top in range(0, image.height, _STRIP_ROWS):
-            strip = (0, top, image.width, min(top + _STRIP_ROWS, image.height))
-            if image.crop(strip).tobytes() != other.crop(strip).tobytes():
-                raise PictureRefused(RefusalCode.CORRUPT, "rows of pixels are missing")
+    expected = None if longer is None else pixels_sha256(_opened(longer, name, reduce_to))
+    image = _opened(data, name, reduce_to)
+    if expected is not None and pixels_sha256(image) != expected:
+        raise PictureRefused(RefusalCode.CORRUPT, "rows of pixels are missing")
+    return image
 
 
 def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
@@ -140,6 +153,10 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
         return _split_sixteen_bit(image)
     if image.mode in {"LA", "RGBA"}:
         return image.convert(image.mode[:-1]), image.getchannel("A")
+    if image.mode == "RGB" and image.has_transparency_data:
+        alpha = image.convert("RGBA").getchannel("A")
+        del image.info["transparency"]  # of one colour, which may be another after conversion
+        return image, alpha
     if image.has_transparency_data:
         whole = image.convert("RGBA")
         return whole.convert("RGB"), whole.getchannel("A")
@@ -150,12 +167,15 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 def _split_sixteen_bit(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     # Pillow's own conversion clips at 255: everything but the darkest shades would turn white.
-    levels = np.asarray(image).astype(np.uint32)
-    grey = Image.fromarray(((levels + 128) // 257).astype(np.uint8))
     clear = image.info.get("transparency")
-    if clear is None:
-        return grey, None
-    return grey, Image.fromarray(np.where(levels == clear, 0, 255).astype(np.uint8))
+    grey = Image.new("L", image.size)
+    alpha = None if clear is None else Image.new("L", image.size)
+    for strip in _strips(image):
+        levels = np.asarray(image.crop(strip)).astype(np.uint32)
+        grey.paste(Image.fromarray(((levels + 128) // 257).astype(np.uint8)), strip)
+        if alpha is not None:
+            alpha.paste(Image.fromarray(np.where(levels == clear, 0, 255).astype(np.uint8)), strip)
+    return grey, alpha
 
 
 def _vanishes_on_white(picture: Image.Image) -> bool:
@@ -168,6 +188,12 @@ def _vanishes_on_white(picture: Image.Image) -> bool:
         return False
     is_pale = (255 - ink).max(axis=2) < _NEAR_WHITE
     return float(alpha[is_pale].sum()) >= _VANISHING_SHARE * seen
+
+
+def _strips(picture: Image.Image) -> Iterator[tuple[int, int, int, int]]:
+    """Boxes of some rows each, for what would take the memory of the whole a second time."""
+    for top in range(0, picture.height, _STRIP_ROWS):
+        yield 0, top, picture.width, min(top + _STRIP_ROWS, picture.height)
 
 
 def _within(size: tuple[int, int], side: int) -> tuple[int, int]:

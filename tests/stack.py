@@ -51,7 +51,7 @@ TOLD_OUTSIDE = (
 
 
 class Stack(Books):
-    """web, relay, three kinds of worker and both sandboxes, started and stopped together.
+    """web, relay, four kinds of worker and both sandboxes, started and stopped together.
 
     `broker` is rabbitmq or redis, `storage` folder or s3; `threads` are those of the web process;
     `changes` are variables of the environment that shall differ.
@@ -67,6 +67,7 @@ class Stack(Books):
         changes: dict[str, str] | None = None,
     ) -> None:
         self.folder = folder
+        self.temporary = folder / "tmp"
         self._threads = threads
         self.rabbitmq = Broker(folder / "rabbitmq") if broker == "rabbitmq" else None
         self._redis = Redis(folder / "redis")
@@ -90,7 +91,7 @@ class Stack(Books):
         return self
 
     def _start(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.temporary.mkdir(parents=True, exist_ok=True)
         if self.rabbitmq:
             self._parts.callback(self.rabbitmq.stop)
             self.rabbitmq.launch()
@@ -141,6 +142,8 @@ class Stack(Books):
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "LANG": "C.UTF-8",
             "HOME": str(self.folder),
+            # The slots of decoders lie here: two stacks on one machine do not share them.
+            "TMPDIR": str(self.temporary),
             "PYTHONUNBUFFERED": "1",
             "ENV": "test",
             "SECRET_KEY": secrets.token_urlsafe(32),
@@ -221,9 +224,8 @@ class Stack(Books):
             *("--no-control-socket", "webapp.app:create_app()"),
         )
         self.relay = self._add("relay", PYTHON, "-m", "webapp.domain.relay")
-        self.stamper = self._worker(
-            "stamper", "tasks.on_cpu", "default,uploads,stamping,housekeeping"
-        )
+        self.stamper = self._worker("stamper", "tasks.on_cpu", "default,stamping,housekeeping")
+        self.uploads = self._worker("uploads", "tasks.on_cpu", "uploads")
         # Alone on its queue, so that its commits are those of deliveries and refunds.
         self.cashier = self._worker("cashier", "tasks.on_cpu", "money")
 
@@ -300,6 +302,7 @@ class Stack(Books):
         )
         self._wait_until_said(self.relay, "relay started")
         self._wait_until_said(self.stamper, "ready.")
+        self._wait_until_said(self.uploads, "ready.")
         self._wait_until_said(self.cashier, "ready.")
 
     def _wait_until_said(self, process: Process, words: str) -> None:

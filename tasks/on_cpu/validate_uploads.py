@@ -15,6 +15,7 @@ from webapp.domain.db import unit_of_work
 from webapp.domain.identifiers import object_key
 from webapp.domain.image_processes import (
     DecoderBusy,
+    DecoderUnavailable,
     ProcessLimits,
     sanitise_many_in_subprocess,
 )
@@ -41,7 +42,7 @@ def validate_uploads(*, job_id: int) -> None:
             accepts_similar = training.accepts_similar(session, lease)
         try:
             verdicts = _judge(lease, uploads, artist_id=artist_id, accepts_similar=accepts_similar)
-        except DecoderBusy as error:
+        except (DecoderBusy, DecoderUnavailable) as error:
             raise StepError("TIMEOUT", str(error)) from error
         except LeaseLost:
             return  # whoever has the job now begins anew
@@ -59,7 +60,7 @@ def _judge(
 ) -> list[Verdict]:
     """Return one verdict per upload; clean copies of the good and the similar ones are stored.
 
-    Raises DecoderBusy and LeaseLost.
+    Raises DecoderBusy, DecoderUnavailable and LeaseLost.
     """
     # A presigned PUT cannot limit size, so an oversized object is never read.
     verdicts = {upload.artwork_id: _verdict_by_size(upload) for upload in uploads}

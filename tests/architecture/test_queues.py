@@ -1,5 +1,6 @@
 """Every task has a queue, every queue a worker, and every worker knows the tasks it hears."""
 
+import json
 import shlex
 from pathlib import Path
 
@@ -54,6 +55,27 @@ def test_every_queue_has_a_worker_in_docker_compose():
     assert heard == set(QueueName)
 
 
+def listening():
+    """Queues of every worker that we start: in compose, by the images alone, and embedded."""
+    dockerfile = (ROOT / "docker/Dockerfile").read_text().splitlines()
+    commands = [
+        json.loads(line.removeprefix("CMD ")) for line in dockerfile if line.startswith("CMD ")
+    ]
+    commands += [words for _, _, words in workers().values()]
+    commands += [process.command for process in PROCESSES]
+    return [words[words.index("-Q") + 1].split(",") for words in commands if "-Q" in words]
+
+
+def test_a_worker_that_decodes_files_of_strangers_does_nothing_else():
+    assert len(listening()) >= 8
+    for queues in listening():
+        assert "uploads" not in queues or queues == ["uploads"]
+
+
+def test_only_files_of_strangers_wait_on_their_queue():
+    assert [task for task, queue in ROUTES.items() if queue == "uploads"] == ["validate_uploads"]
+
+
 def test_every_worker_knows_all_tasks_of_the_queues_it_hears():
     for name, (package, queues, _) in workers().items():
         routed = {task for task, queue in ROUTES.items() if queue in queues}
@@ -87,7 +109,9 @@ def test_every_queue_has_a_worker_in_the_embedded_stack():
     assert heard == set(QueueName)
 
 
-@pytest.mark.parametrize("service", ["web", "relay", "worker-cpu", "beat", "postgres", "rabbitmq"])
+@pytest.mark.parametrize(
+    "service", ["web", "relay", "worker-cpu", "worker-uploads", "beat", "postgres", "rabbitmq"]
+)
 def test_the_services_of_the_product_are_there(service):
     assert service in compose()
 

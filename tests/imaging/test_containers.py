@@ -230,6 +230,63 @@ def test_the_header_alone_says_size_and_direction_and_reads_no_pixels():
     assert read_container(io.BytesIO(cut), "JPEG", whole=False).orientation == 8
 
 
+TEN_MEGABYTES = 10 << 20
+
+
+def filled(before, filler, after):
+    return before + filler * ((TEN_MEGABYTES - len(before) - len(after)) // len(filler)) + after
+
+
+HEADS_WITHOUT_END = {
+    "shortest comments": ("JPEG", filled(b"\xff\xd8", b"\xff\xfe\x00\x02", made.jpeg()[2:])),
+    "restarts": ("JPEG", filled(b"\xff\xd8", b"\xff\xd0", made.jpeg()[2:])),
+    "zeros": ("JPEG", filled(b"\xff\xd8\xff", b"\0", made.jpeg()[2:])),
+    "fill bytes": ("JPEG", filled(b"\xff\xd8", b"\xff", made.jpeg()[2:])),
+    "nothing but zeros": ("JPEG", filled(b"\xff\xd8\xff", b"\0", b"")),
+    "empty chunks": ("PNG", filled(made.png()[:33], made.chunk(b"teSt", b""), made.png()[33:])),
+    "transparencies": ("PNG", filled(made.png()[:33], made.chunk(b"tRNS", b""), made.png()[33:])),
+}
+
+
+class CountedReads(io.BytesIO):
+    """A file that counts how often it is read."""
+
+    reads = 0
+
+    def read(self, size=-1):
+        self.reads += 1
+        return super().read(size)
+
+
+@pytest.mark.parametrize("kind", HEADS_WITHOUT_END)
+def test_ten_megabytes_before_the_pixels_are_given_up_after_a_few_reads(kind):
+    file_format, data = HEADS_WITHOUT_END[kind]
+    stream = CountedReads(data)
+    with pytest.raises(PictureRefused) as caught:
+        read_container(stream, file_format, whole=False)
+    assert caught.value.code == "IMAGE_CORRUPT"
+    assert stream.reads < 70_000
+
+
+def test_nine_megabytes_of_metadata_before_the_pixels_are_passed_over():
+    comments = struct.pack(">BBH", 0xFF, 0xFE, 0xFFFF) + bytes(0xFFFD)
+    data = filled(b"\xff\xd8", comments, made.jpeg()[2:])
+    assert read_picture(data).tobytes() == read_picture(made.jpeg()).tobytes()
+
+
+def test_a_few_bytes_between_segments_are_passed_over():
+    data = made.jpeg()
+    padded = data[:20] + bytes(1000) + data[20:]
+    assert read_picture(padded).tobytes() == read_picture(data).tobytes()
+
+
+def test_coded_data_of_fill_bytes_are_read_once():
+    """By the square of its size this file would take days."""
+    data = made.endless_jpeg(scans=1)[:-2] + b"\xff" * 5_000_000 + b"\0"
+    with pytest.raises(PictureRefused):
+        read_container(io.BytesIO(data), "JPEG", whole=True)
+
+
 def scans_of(data):
     """Where each scan of a JPEG begins."""
     return [found.start() for found in re.finditer(rb"\xff\xda\x00", data)]

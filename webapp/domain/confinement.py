@@ -1,24 +1,51 @@
 """Take from a process what it does not need, before it reads what a stranger sent.
 
 The parent's environment holds every secret of the platform, and a process may read that of another
-of the same account in `/proc`. So a decoder opens no file any more (its limit of open files is 0,
-and what was open stays), and where it was started by root it becomes another account, which may
-also not look into the parent's memory. Started by an ordinary account it could still ask the kernel
-for that memory, where the system allows this between processes of one account; see
-docs/operations.md.
+of the same account in `/proc`, or ask the kernel for its memory. So a decoder opens no file any
+more: its limit of open files is 0, and what was open stays. Where it was started by root it becomes
+another account. And where the kernel has Landlock it enters a domain, from which it may not look
+into a process outside, run a program or send a signal. See docs/operations.md.
 """
 
+import ctypes
 import os
 import resource
 
 NOBODY = 65534
 
+# Numbers of linux/landlock.h and linux/prctl.h; the same for every processor Python runs on.
+_CREATE_RULESET, _RESTRICT_SELF = 444, 446
+_ASK_FOR_VERSION = 1
+_ALL_FILE_RIGHTS = (1 << 13) - 1  # those of version 1: run, read, write, list, make, remove
+_SCOPES = 0b11  # version 6: abstract sockets and signals stay within the domain
+_VERSION_WITH_SCOPES = 6
+_NO_NEW_PRIVILEGES = 38
+
 
 def confine() -> None:
-    """Open no more files, leave no image of the memory, and be nobody instead of root."""
+    """Open no more files, look into no other process, be nobody instead of root."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if os.geteuid() == 0:
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)
+    _enter_domain()
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+
+
+def _enter_domain() -> None:
+    """Enter a Landlock domain with no rights; nothing happens where the kernel has none."""
+    kernel = ctypes.CDLL(None, use_errno=True)
+    version = kernel.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ASK_FOR_VERSION)
+    if version < 1:
+        return
+    handled = [_ALL_FILE_RIGHTS]
+    if version >= _VERSION_WITH_SCOPES:
+        handled += [0, _SCOPES]  # no right of the network is asked about: there is no socket
+    rules = (ctypes.c_uint64 * len(handled))(*handled)
+    size = ctypes.c_size_t(ctypes.sizeof(rules))
+    ruleset = kernel.syscall(_CREATE_RULESET, ctypes.byref(rules), size, 0)
+    kernel.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    if ruleset < 0 or kernel.syscall(_RESTRICT_SELF, ruleset, 0):
+        raise OSError(ctypes.get_errno(), "no Landlock domain")
+    os.close(ruleset)

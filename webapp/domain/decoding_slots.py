@@ -16,23 +16,31 @@ from webapp.domain.images import MEGABYTE, ImageHeader
 
 UNIT_BYTES = 100 * MEGABYTE
 UNITS = 14
-"""1.4 GB in all: two JPEGs or one PNG of 50 megapixels at once, or many small pictures."""
+"""1.4 GB in all: two pictures of 50 megapixels at once, or many small ones."""
 
 PEOPLE = 256  # files of locks; two people who share one only wait for each other
 POLL_SECONDS = 0.05
 START_BYTES = 100 * MEGABYTE  # an interpreter with its libraries, and the file itself
-PIXEL_BYTES = {"PNG": 16, "JPEG": 10}
-"""Measured at 49 megapixels: 835 MB for a PNG with transparency, 475 MB for a JPEG."""
+PIXEL_BYTES = {"PNG": 12, "JPEG": 10}
+REDUCED_JPEG_BYTES = 7  # the coefficients of a progressive one are all there at any scale
+"""Measured at 49 megapixels: 481 MB for a PNG with transparency, 365 MB for a progressive JPEG of
+halved colours, 180 MB for the same one reduced; full colours add 147 MB."""
 
 
 class DecoderBusy(RuntimeError):
     """There was no slot for as long as the caller could wait; no image is to blame."""
 
 
-def memory_needed(header: ImageHeader) -> int:
-    """Return how many bytes of memory an honest file of this size needs at most."""
-    pixels = header.width * header.height
-    return START_BYTES + header.size + pixels * PIXEL_BYTES.get(header.format, 16)
+def memory_needed(header: ImageHeader, kept_side: int | None = None) -> int:
+    """Return how many bytes of memory an honest file of this size needs at most.
+
+    A JPEG of which only a copy of `kept_side` is kept is decoded at a half of its size or less
+    where both its sides allow that.
+    """
+    pixel_bytes = PIXEL_BYTES.get(header.format, max(PIXEL_BYTES.values()))
+    if header.format == "JPEG" and kept_side and min(header.width, header.height) >= 2 * kept_side:
+        pixel_bytes = REDUCED_JPEG_BYTES
+    return START_BYTES + header.size + header.width * header.height * pixel_bytes
 
 
 @contextmanager

@@ -23,13 +23,12 @@ from typing import Any, BinaryIO
 import imagehash
 from PIL import Image
 
-from imaging.reading import is_blank, on_ground, read_picture
+from imaging.reading import is_blank, on_ground, pixels_sha256, read_picture
 from webapp.domain.confinement import confine
 from webapp.domain.images import BadImage, ImageCode, ImageLimits, SafeImage, inspect
 
 READY = b"ready"
 LENGTH_BYTES = 8
-STRIP_ROWS = 256
 FACTS = ("format", "width", "height", "perceptual_hash", "pixel_sha256")
 
 
@@ -45,7 +44,12 @@ def sanitise(data: bytes, limits: ImageLimits, *, keep_alpha: bool = False) -> S
     """
     header = inspect(data, limits)
     try:
-        picture = read_picture(data, file_format=header.format, max_pixels=limits.max_pixels)
+        picture = read_picture(
+            data,
+            file_format=header.format,
+            max_pixels=limits.max_pixels,
+            reduce_to=limits.kept_side,
+        )
         if limits.kept_side is not None:
             picture.thumbnail((limits.kept_side, limits.kept_side), Image.Resampling.LANCZOS)
         flat = on_ground(picture)
@@ -66,15 +70,6 @@ def sanitise(data: bytes, limits: ImageLimits, *, keep_alpha: bool = False) -> S
 def perceptual_hash(image: Image.Image) -> str:
     """Sixteen hex digits that change little when a picture is re-encoded or scaled (pHash)."""
     return str(imagehash.phash(image))
-
-
-def pixels_sha256(picture: Image.Image) -> str:
-    """Hash of the size and every pixel; in strips, for the whole would lie in memory twice."""
-    whole = hashlib.sha256(f"{picture.mode} {picture.width}x{picture.height}".encode())
-    for top in range(0, picture.height, STRIP_ROWS):
-        bottom = min(top + STRIP_ROWS, picture.height)
-        whole.update(picture.crop((0, top, picture.width, bottom)).tobytes())
-    return whole.hexdigest()
 
 
 def _encode(picture: Image.Image, file_format: str) -> bytes:

@@ -22,6 +22,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
+import structlog
+
 from webapp.domain.decoding_slots import DecoderBusy, memory_needed, slot
 from webapp.domain.image_decoding import READY, read_frame, write_frame
 from webapp.domain.images import MEGABYTE, BadImage, ImageCode, ImageLimits, SafeImage, inspect
@@ -34,6 +36,8 @@ __all__ = [
     "sanitise_in_subprocess",
     "sanitise_many_in_subprocess",
 ]
+
+log = structlog.get_logger()
 
 ROOT = Path(__file__).resolve().parents[2]
 ATTEMPTS = 2
@@ -135,11 +139,15 @@ class _Child:
         A child killed by someone else (a deploy, the kernel short of memory) proves nothing about
         the image, so it has a second try; one that used up its time has not.
         """
-        memory = memory_needed(inspect(upload.data, upload.limits))
+        header = inspect(upload.data, upload.limits)
+        memory = memory_needed(header, upload.limits.kept_side)
         for _ in range(ATTEMPTS):
             try:
                 with slot(self.person_id, memory, self.limits.slot_seconds):
                     return self._ask(upload, memory)
+            except DecoderUnavailable:
+                log.exception("decoder unavailable")
+                raise
             except _ChildDied as death:
                 self._end()
                 if death.is_spent:
@@ -169,14 +177,17 @@ class _Child:
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-P", "-m", "webapp.domain.image_decoding"]
-        self.process = subprocess.Popen(
-            [*command, str(self.limits.memory_bytes), str(self.limits.cpu_seconds)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            # Linear algebra libraries reserve memory for each thread they might want.
-            env={"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PATH": os.defpath},
-            start_new_session=True,  # Ctrl-C is for the parent, which ends the child in its order
-        )
+        try:
+            self.process = subprocess.Popen(
+                [*command, str(self.limits.memory_bytes), str(self.limits.cpu_seconds)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                # Linear algebra libraries reserve memory for each thread they might want.
+                env={"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PATH": os.defpath},
+                start_new_session=True,  # Ctrl-C is for the parent, which ends it in its order
+            )
+        except OSError as error:  # no memory, process or file is left for it
+            raise DecoderUnavailable("the decoding process cannot be made") from error
         with _Deadline(self.process, START_SECONDS):
             try:
                 ready = read_frame(_pipes(self.process)[1], longest=len(READY))

@@ -112,7 +112,8 @@ TRAINING_IMAGE = ImageLimits(
     max_ratio=MAX_RATIO,
     must_show=True,
 )
-SIGNATURE_IMAGE = ImageLimits(("PNG",), min_side=1, max_bytes=2 * MEGABYTE)
+# Signing scales a drawing down to 2048 pixels; more would be decoded anew for every picture.
+SIGNATURE_IMAGE = ImageLimits(("PNG",), min_side=1, max_bytes=2 * MEGABYTE, kept_side=2048)
 PROFILE_IMAGE = ImageLimits(("JPEG", "PNG"), min_side=1, max_bytes=5 * MEGABYTE, kept_side=512)
 
 

@@ -83,8 +83,14 @@ PROCESSES: tuple[Process, ...] = (
             "cpu",
             tasks="tasks.on_cpu",
             children=2,
-            queues="default,uploads,stamping,money,housekeeping",
+            queues="default,stamping,money,housekeeping",
         ),
+    ),
+    # One child is enough for two cores: a second would wait for the same processor, and hold 65 MB.
+    Process(
+        "worker-uploads",
+        Group.WORKERS,
+        _worker("uploads", tasks="tasks.on_cpu", children=1, queues="uploads"),
     ),
     # One child per GPU pool: a model is loaded once, and never twice into one device.
     Process(

@@ -5,7 +5,7 @@ from sqlalchemy import select, update
 from tasks.on_cpu import validate_uploads as validation
 from tasks.on_cpu.validate_uploads import validate_uploads
 from tests import images, making
-from webapp.domain import decoding_slots, jobs
+from webapp.domain import decoding_slots, image_processes, jobs
 from webapp.domain.image_processes import ProcessLimits
 from webapp.domain.models.job import Job, JobState
 from webapp.domain.models.notification import Notification
@@ -228,6 +228,18 @@ def test_with_all_slots_taken_the_job_is_tried_again_later(
     monkeypatch.setattr(validation, "LIMITS", ProcessLimits(slot_seconds=0))
     with decoding_slots.slot(-1, decoding_slots.UNITS * decoding_slots.UNIT_BYTES, 60):
         validate_uploads(job_id=job_id)
+    with committed() as session:
+        job = session.get(Job, job_id)
+        assert (job.state, job.step, job.tries) == (JobState.QUEUED, "validate_uploads", 1)
+        assert {work.status for work in artworks(session)} == {"pending"}
+
+
+def test_where_no_decoder_starts_the_job_is_tried_again_later(
+    committed, storage, uploaded, monkeypatch, tmp_path
+):
+    job_id = uploaded(GOOD)
+    monkeypatch.setattr(image_processes, "ROOT", tmp_path / "nowhere")
+    validate_uploads(job_id=job_id)
     with committed() as session:
         job = session.get(Job, job_id)
         assert (job.state, job.step, job.tries) == (JobState.QUEUED, "validate_uploads", 1)

@@ -283,6 +283,20 @@ def test_while_all_slots_of_decoding_are_taken_a_picture_is_asked_for_again_late
     assert session.scalar(select(User.profile_image_key).where(User.id == buyer.id)) is None
 
 
+def test_where_no_decoder_starts_a_picture_is_asked_for_again_later(
+    buyer_client, session, buyer, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(image_processes, "ROOT", tmp_path)
+    upgrade = {"artist_name": "J. Han", "signature_image": data_url(making.signature_png())}
+    for answer in (
+        buyer_client.patch(ME, data=portrait(images.png(64, 64))),
+        buyer_client.post(UPGRADE, json=upgrade),
+    ):
+        assert (answer.status_code, error_code(answer)) == (503, "SERVICE_UNAVAILABLE")
+        assert int(answer.headers["Retry-After"]) > 0
+    assert session.scalar(select(User.profile_image_key).where(User.id == buyer.id)) is None
+
+
 def test_an_artist_changes_what_is_given_and_nothing_else(artist_client, artist, session):
     before = artist_client.get("/api/v1/auth/me").json["data"]["artist"]
     answer = artist_client.patch(

@@ -35,9 +35,17 @@ def header(width, height, file_format="PNG", size=MEGABYTE):
 
 def test_all_together_stay_within_a_gigabyte_and_a_half():
     assert ALL < 1536 * MEGABYTE
-    two_photographs = 2 * -(-memory_needed(header(7000, 7000, "JPEG")) // UNIT_BYTES)
-    two_drawings = 2 * -(-memory_needed(header(7000, 7000, "PNG")) // UNIT_BYTES)
-    assert two_photographs <= UNITS < two_drawings
+    for file_format in ("JPEG", "PNG"):
+        units = -(-memory_needed(header(7000, 7000, file_format)) // UNIT_BYTES)
+        assert 2 * units <= UNITS < 3 * units
+
+
+def test_a_photograph_that_is_kept_small_needs_less_where_both_its_sides_can_be_halved():
+    photograph, strip = header(7000, 7000, "JPEG"), header(49_000, 1000, "JPEG")
+    assert memory_needed(photograph, 512) < memory_needed(photograph)
+    assert memory_needed(strip, 512) == memory_needed(strip)
+    drawing = header(7000, 7000, "PNG")
+    assert memory_needed(drawing, 512) == memory_needed(drawing)
 
 
 def test_many_small_pictures_are_decoded_at_once_and_large_ones_are_not():

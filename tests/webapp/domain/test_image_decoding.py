@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from gpu.signature.ink import MAX_SIDE
 from tests import images as made
 from webapp.domain.image_decoding import perceptual_hash, read_frame, sanitise, write_frame
 from webapp.domain.images import PROFILE_IMAGE, SIGNATURE_IMAGE, TRAINING_IMAGE, BadImage, near
@@ -43,6 +44,22 @@ def test_what_is_told_of_the_new_file_is_true_of_it():
 def test_a_picture_that_is_kept_small_keeps_its_shape_and_never_grows(size, kept):
     safe = sanitise(made.encoded(Image.new("RGB", size)), PROFILE_IMAGE)
     assert (safe.width, safe.height) == made.decoded(safe.data).size == kept
+
+
+def test_a_signature_is_kept_at_the_size_at_which_it_is_drawn_at_most():
+    drawn = Image.new("RGBA", (3000, 1500))
+    ImageDraw.Draw(drawn).line((200, 1200, 2800, 200), fill="black", width=90)
+    safe = sanitise(made.encoded(drawn), SIGNATURE_IMAGE, keep_alpha=True)
+    assert (safe.width, safe.height) == (MAX_SIDE, MAX_SIDE // 2)
+    smaller = made.encoded(drawn.resize((MAX_SIDE, MAX_SIDE // 2)))
+    assert sanitise(smaller, SIGNATURE_IMAGE, keep_alpha=True).width == MAX_SIDE
+
+
+def test_a_photograph_of_a_profile_is_decoded_at_a_fraction_and_looks_the_same():
+    large = made.encoded(made.scene(3000, 2000), "JPEG", quality=90)
+    kept = pixels(sanitise(large, PROFILE_IMAGE).data)
+    whole = made.decoded(large).resize((512, 341), Image.Resampling.LANCZOS)
+    assert np.abs(kept - np.asarray(whole).astype(int)).mean() < 2
 
 
 def test_a_png_keeps_its_very_pixels():

@@ -8,7 +8,11 @@ from webapp.domain.errors import IMAGE_ERRORS, ImageRefused, ServiceUnavailable
 from webapp.domain.gateways.signer import CanSign
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.identifiers import object_key
-from webapp.domain.image_processes import DecoderBusy, sanitise_in_subprocess
+from webapp.domain.image_processes import (
+    DecoderBusy,
+    DecoderUnavailable,
+    sanitise_in_subprocess,
+)
 from webapp.domain.images import (
     PROFILE_IMAGE,
     SIGNATURE_IMAGE,
@@ -27,12 +31,13 @@ def store_signature(
     """Store a clean copy of a signature; return its key and SHA-256.
 
     Raises the error of what is no usable PNG, also of one that could never sign (later, every order
-    would fail for it), and ServiceUnavailable while too many others are being decoded.
+    would fail for it), and ServiceUnavailable while too many others are being decoded or no
+    decoder starts.
     """
     try:
         clean = sanitise_in_subprocess(data, SIGNATURE_IMAGE, person_id=person_id, keep_alpha=True)
-    except DecoderBusy:
-        raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from None
+    except (DecoderBusy, DecoderUnavailable) as error:
+        raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
     except BadImage as error:
         raise _refusal(error, "signature_image", SIGNATURE_IMAGE) from error
     if not can_sign(clean.data):
@@ -44,12 +49,12 @@ def store_portrait(storage: Storage, data: bytes, *, person_id: int) -> str:
     """Store a clean, small copy of a profile picture; return its key.
 
     Raises the error of what is no usable JPG or PNG, and ServiceUnavailable while too many others
-    are being decoded.
+    are being decoded or no decoder starts.
     """
     try:
         clean = sanitise_in_subprocess(data, PROFILE_IMAGE, person_id=person_id)
-    except DecoderBusy:
-        raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from None
+    except (DecoderBusy, DecoderUnavailable) as error:
+        raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
     except BadImage as error:
         raise _refusal(error, "profile_image", PROFILE_IMAGE) from error
     return _store(storage, "portraits", clean)

@@ -1,0 +1,18 @@
+// The one message over every page, dialogs too: what somebody did, and why it was not done.
+
+const box = document.getElementById("toast");
+
+export function say(text) {
+  hide();
+  box.querySelector("p").textContent = text;
+  box.showPopover();
+}
+
+export function unreachable() { say(box.dataset.unreachable); }
+
+export function hide() {
+  if (box.matches(":popover-open")) box.hidePopover();
+}
+
+box.querySelector("button").addEventListener("click", hide);
+addEventListener("online", hide);

@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.talking import somebody
 from tests.browser.visitor import DESK
 from tests.pages import ARTIST, BUYER, SLOW
 
@@ -83,8 +84,8 @@ def test_what_a_buyer_does_offline_is_told_and_what_was_typed_stays(tab, places)
     expect(page.locator("#problem")).to_be_hidden()
 
 
-def test_forms_without_scripts_of_their_own_are_not_given_to_the_browsers_error_page(tab):
-    here = tab(BUYER)
+def test_forms_without_scripts_of_their_own_are_not_given_to_the_browsers_error_page(visit):
+    here = Tab(somebody(visit, "Ria")[0])
     visitor, page = here.visitor, here.page
     here.open("/me/settings")
     bio = page.locator("#bio")

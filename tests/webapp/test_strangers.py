@@ -52,6 +52,8 @@ ROWS = {
 # Parameters that ask for a word.
 ASKING = ("q", "search", "tags", "tags_any")
 # What differs between two answers to the same request.
+DOCUMENTS = ("/api/docs", "/api/v1/docs")
+REDIRECTS = range(300, 400)
 FRESH = re.compile(rb'"meta":{[^}]*}|name="idempotency_key" value="[^"]*"')
 
 
@@ -206,6 +208,7 @@ def test_a_walk_over_the_whole_site_finds_nothing_private_and_no_error_without_w
     app, world, stranger
 ):
     seen = walker.walk(app, stranger, world.values)
+    kept = "no-store" if stranger.get_cookie("session") else "no-cache"
     found = {
         "words": [
             (name, each.name)
@@ -220,6 +223,11 @@ def test_a_walk_over_the_whole_site_finds_nothing_private_and_no_error_without_w
             for each in seen
             if each.status >= walker.FIRST_ERROR and not each.is_explained
         ],
+        "kept by a browser": [
+            each.name
+            for each in seen
+            if is_page(each) and f"Cache-Control: private, {kept}" not in each.headers
+        ],
         "failures": [each.name for each in seen if each.status >= walker.SERVER_ERROR],
     }
     assert found == {kind: [] for kind in found}
@@ -229,6 +237,11 @@ def test_a_walk_over_the_whole_site_finds_nothing_private_and_no_error_without_w
         each.path for each in shown
     }
     assert PREVIEW_SIDE in {each.longest_side for each in seen}
+
+
+def is_page(seen):
+    """Whether an answer is shown in the frame of the site, which the document of the API is not."""
+    return seen.media == "text/html" and seen.status not in REDIRECTS and seen.path not in DOCUMENTS
 
 
 def test_the_owner_of_a_private_picture_finds_its_words_and_its_file(world, people):

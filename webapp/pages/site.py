@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import csrf, field_errors, rate_limits
+from webapp.api import csrf, field_errors
 from webapp.api import errors as api_errors
 from webapp.api.access import user
 from webapp.domain.errors import (
@@ -255,14 +255,9 @@ def _is_navigation() -> bool:
 @blueprint.app_errorhandler(404)
 def unknown_address(_error: HTTPException) -> AnyResponse:
     """Answer an address that is none of ours: to machines as JSON, to people as a page."""
-    is_for_machine = _is_for_machine()
-    try:
-        rate_limits.enforce()  # no guard has done it
-    except RateLimitExceeded as refused:
-        return api_errors.answer(refused) if is_for_machine else domain_error(refused)
-    if is_for_machine:
+    if _is_for_machine():
         return api_errors.answer(NotFound(resource="route"))
-    return not_found()
+    return keep_private(not_found())
 
 
 def not_found() -> AnyResponse:

@@ -17,6 +17,7 @@ from webapp.api.rate_limits import (
     LOGIN,
     SIGN_INS,
     SIGNED_IN,
+    SIGNED_IN_PAGES,
     OwnWindows,
     RateLimits,
     SharedWindows,
@@ -226,6 +227,16 @@ def test_an_unknown_address_is_not_free_either(limited_app, address):
     page = client.get("/nowhere", environ_base=address)
     assert (page.status_code, page.mimetype) == (429, "text/html")
     assert int(page.headers["Retry-After"]) >= 1
+
+
+def test_a_method_that_no_view_answers_is_not_free_either(limited_app, session):
+    person, client = somebody(limited_app, session)
+    limits = limited_app.extensions["rate_limits"]
+    limits.hit(SIGNED_IN, str(person.id), SIGNED_IN.limit.amount - 2)
+    limits.hit(SIGNED_IN_PAGES, str(person.id), SIGNED_IN_PAGES.limit.amount - 1)
+    asked = [("POST", "/wallet"), ("DELETE", "/api/v1/tags"), ("OPTIONS", "/wallet")]
+    for codes in ([405, 405, 200], [429, 429, 429]):
+        assert [client.open(path, method=method).status_code for method, path in asked] == codes
 
 
 @pytest.mark.parametrize(

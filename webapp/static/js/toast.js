@@ -3,9 +3,11 @@
 const box = document.getElementById("toast");
 
 export function say(text) {
+  const said = box.querySelector("p");
   hide();
-  box.querySelector("p").textContent = text;
+  said.textContent = "";
   box.showPopover();
+  said.textContent = text; // only what changes while it is shown is read aloud
 }
 
 export function unreachable() { say(box.dataset.unreachable); }

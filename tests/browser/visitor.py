@@ -53,7 +53,11 @@ class Visitor:
 
     def _hear(self, kind: str, text: str, address: str) -> None:
         # What was refused is heard as an answer; the browser's own line about it says less.
-        if kind in {"error", "warning"} and not text.startswith("Failed to load resource"):
+        expected = (
+            "Failed to load resource",
+            *(each for each in self._forgiven if isinstance(each, str)),
+        )
+        if kind in {"error", "warning"} and not text.startswith(expected):
             self.complaints.append(f"console: {text} ({address})")
 
     def _failed(self, request: Request) -> None:
@@ -65,7 +69,9 @@ class Visitor:
             self.complaints.append(f"answered {response.status}: {response.url}")
 
     def forgive(self, *refusals: int | str) -> None:
-        """Take refusals, by status or by the name of a failure, for what this visit is about."""
+        """Take refusals for what this visit is about: by status, by the name of a failure, or by
+        how the line about them in the console begins.
+        """
         self._forgiven |= set(refusals)
 
     @contextmanager

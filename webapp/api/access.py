@@ -276,6 +276,8 @@ def _know_and_count() -> None:
         return
     user_id = str(user().id) if current_user.is_authenticated else None
     rate_limits.count_request(view, user_id)
+    if request.routing_exception is not None or request.method == "OPTIONS":
+        rate_limits.enforce()  # no guard will do it
 
 
 def register(app: Flask) -> None:

@@ -121,6 +121,7 @@ class GoogleBlueprint(OAuth2ConsumerBlueprint):  # type: ignore[misc]
         )
         return answer
 
+    @rate_limits.limited(rate_limits.SIGN_INS)
     @public
     @operation(status=302, query=GoogleAnswer)
     def authorized(self) -> Response:

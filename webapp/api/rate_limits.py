@@ -4,8 +4,9 @@ Every request is counted once, before the guards, whatever its path; it is refus
 after authentication. Pages and API share one bucket for what people do; pages that are only looked
 at have wider ones, because an open page asks again every few seconds. Images are counted by the
 service call that orders them, from the body that was parsed for it: a refused order and a replayed
-one cost none, but every attempt counts in a wider bucket. With Redis away every process counts for
-itself: sign-in and image orders stay limited, the rest is open.
+one cost none, but every attempt counts in a wider bucket. Sign-in is counted by browser, where it
+began at the sign-in page, and in a wider bucket by address. With Redis away every process counts
+for itself: sign-in and image orders stay limited, the rest is open.
 """
 
 import time
@@ -20,6 +21,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage, RedisStorage
 from redis.exceptions import RedisError
 
+from webapp.api import browsers
 from webapp.domain.errors import RateLimitExceeded
 from webapp.domain.settings import Settings
 
@@ -55,6 +57,8 @@ class Bucket:
 
 
 LOGIN = Bucket("login", RateLimitItemPerMinute(5, 5), strict=True)
+# Both steps of a sign-in, of all browsers at an address: twenty people with two tabs each need 80.
+SIGN_INS = Bucket("sign-ins", RateLimitItemPerMinute(100, 5), strict=True)
 IMAGES = Bucket("generation", RateLimitItemPerMinute(6), strict=True)
 ORDERS = Bucket("orders", RateLimitItemPerMinute(30), strict=True)
 SIGNED_IN = Bucket("signed-in", RateLimitItemPerMinute(100))
@@ -190,16 +194,21 @@ def count(bucket: Bucket, key: str, cost: int = 1) -> Standing | None:
 def count_request(view: Callable[..., Any] | None, user_id: str | None) -> None:
     """Count this request for its caller, and in the bucket of its view if that has one."""
     g.caller = client_address() if user_id is None else user_id
-    count(_bucket(is_signed_in=user_id is not None), g.caller)
     bucket: Bucket | None = getattr(view, "bucket", None)
-    if bucket is LOGIN:
-        count(LOGIN, client_address())
+    is_sign_in = bucket in {LOGIN, SIGN_INS}
+    count(_bucket(is_signed_in=user_id is not None, is_sign_in=is_sign_in), g.caller)
+    if is_sign_in:
+        count(SIGN_INS, client_address())
+        if bucket is LOGIN:
+            count(LOGIN, browsers.known() or client_address())
     elif bucket is not None and user_id is not None:
         count(bucket, user_id)
 
 
-def _bucket(*, is_signed_in: bool) -> Bucket:
-    is_look_at_page = request.method in READS and not request.path.startswith(API)
+def _bucket(*, is_signed_in: bool, is_sign_in: bool) -> Bucket:
+    """Return the bucket of a request by who sends it; browsers open the addresses of a sign-in."""
+    is_page = is_sign_in or not request.path.startswith(API)
+    is_look_at_page = request.method in READS and is_page
     if is_signed_in:
         return SIGNED_IN_PAGES if is_look_at_page else SIGNED_IN
     return ANONYMOUS_PAGES if is_look_at_page else ANONYMOUS

@@ -1,11 +1,11 @@
 """Sign in and out, become an artist, choose language and theme."""
 
-from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, session, url_for
 from flask_login import current_user
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import bodies, csrf
+from webapp.api import bodies, browsers, csrf
 from webapp.api.access import public, signed_in, user
 from webapp.api.google import local_path
 from webapp.domain.errors import (
@@ -27,17 +27,21 @@ CHOICES = {"lang": ("en", "ko"), "theme": ("auto", "light", "dark")}
 
 @blueprint.get("/login")
 @public
-def login() -> str | AnyResponse:
-    """Show the one way to sign in, and why the last try failed."""
+def login() -> AnyResponse:
+    """Show the one way to sign in, and why the last try failed; attempts count by browser."""
     after = local_path(request.args.get("next", "/"))
     if current_user.is_authenticated:
         return redirect(after)
     error = words.SIGN_IN_ERRORS.get(request.args.get("error", ""))
     left = words.FAREWELLS.get(request.args.get("left", ""))
     is_sandbox = app_settings().google_base_url is not None
-    return render_template(
-        "accounts/login.html", after=after, error=error, left=left, is_sandbox=is_sandbox
+    page = make_response(
+        render_template(
+            "accounts/login.html", after=after, error=error, left=left, is_sandbox=is_sandbox
+        )
     )
+    browsers.name(page)
+    return page
 
 
 @blueprint.post("/logout")

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import csrf, field_errors, rate_limits
+from webapp.api import csrf, field_errors
 from webapp.api import errors as api_errors
 from webapp.api.access import user
 from webapp.domain.errors import (
@@ -207,13 +207,15 @@ def unexpected(error: Exception) -> AnyResponse:
 
 @blueprint.after_app_request
 def page_for_a_browser(response: AnyResponse) -> AnyResponse:
-    """Answer a browser that was led to an address of the API with a page instead of JSON.
+    """Answer a browser with a page where the API's error would be JSON.
 
-    Google and Toss send people there, and links to pictures lead there: what went wrong is said in
-    the frame of the site, with the status and headers of the API's answer.
+    Google and Toss send people to addresses of the API, and links to pictures lead there. At an
+    address of a page the router itself may have refused the method. What went wrong is said in the
+    frame of the site, with the status and headers of the API's answer.
     """
     is_error = response.status_code >= FIRST_ERROR and response.mimetype == "application/json"
-    if not (is_error and _is_navigation() and request.path.startswith(LED_TO)):
+    is_led_here = request.path.startswith(LED_TO) and _is_navigation()
+    if not is_error or (_is_for_machine() and not is_led_here):
         return response
     if response.status_code == Unauthorized.status:
         return redirect(url_for("pages.accounts.login", next=here()))
@@ -223,10 +225,17 @@ def page_for_a_browser(response: AnyResponse) -> AnyResponse:
     else:
         is_said = error["code"] == RateLimitExceeded.code  # its message says how long to wait
         wait = None if is_said else error["details"].get("retry_after")
-        page = problem(_words_of(error["message"], wait), response.status_code)
-    if retry_after := response.headers.get("Retry-After"):
-        page.headers["Retry-After"] = retry_after
+        message = str(words.FORM_PROBLEMS.get(error["code"]) or error["message"])
+        page = problem(_words_of(message, wait), response.status_code)
+    for name in ("Retry-After", "Allow"):
+        if name in response.headers:
+            page.headers[name] = response.headers[name]
     return keep_private(page)
+
+
+def _is_for_machine() -> bool:
+    """Tell whether programs ask at this address, and pages do not stand there."""
+    return any(f"{request.path}/".startswith(f"{path}/") for path in MACHINE_PATHS)
 
 
 def _words_of(message: str, wait: int | None) -> str:
@@ -246,14 +255,9 @@ def _is_navigation() -> bool:
 @blueprint.app_errorhandler(404)
 def unknown_address(_error: HTTPException) -> AnyResponse:
     """Answer an address that is none of ours: to machines as JSON, to people as a page."""
-    is_for_machine = request.path.startswith(MACHINE_PATHS)
-    try:
-        rate_limits.enforce()  # no guard has done it
-    except RateLimitExceeded as refused:
-        return api_errors.answer(refused) if is_for_machine else domain_error(refused)
-    if is_for_machine:
+    if _is_for_machine():
         return api_errors.answer(NotFound(resource="route"))
-    return not_found()
+    return keep_private(not_found())
 
 
 def not_found() -> AnyResponse:

@@ -190,6 +190,7 @@ FORM_PROBLEMS: dict[str, LazyString] = {
         "This form was sent before, with other content. Nothing was charged this time: look at it"
         " and send it again."
     ),
+    "METHOD_NOT_ALLOWED": _("This address only takes what a form sends. There is no page here."),
 }
 TERM_PROBLEMS: dict[str, LazyString] = {
     "description": _("Please say a few words about this style."),

@@ -11,8 +11,10 @@ from werkzeug.serving import make_server
 from tests.database import at_once
 from tests.webapp.conftest import error_code, make_app
 from webapp.api.google import local_path
+from webapp.api.rate_limits import OwnWindows, RateLimits
 from webapp.domain.models.account import SignIn, User
 from webapp.domain.models.ledger import Transfer
+from webapp.extensions import db
 from webapp.sandbox.google import create_app as create_sandbox
 
 LOGIN = "/api/v1/auth/google/login"
@@ -241,6 +243,55 @@ def test_many_people_signing_in_at_once_are_not_mixed_up(committed, storage, mon
     with committed() as session:
         assert session.scalar(select(func.count()).select_from(User)) == 9
         assert session.scalar(select(func.count()).select_from(Transfer)) == 9
+
+
+@pytest.fixture
+def running_site(committed, storage, monkeypatch, google) -> Iterator[str]:
+    """The site as a real server that counts, with all its people at one address."""
+    app = make_app(monkeypatch, GOOGLE_BASE_URL=google, RATE_LIMITS_ENABLED="1")
+    app.extensions["rate_limits"] = RateLimits(OwnWindows())
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    with app.app_context():
+        db.engines[None].dispose()
+
+
+def test_twenty_people_of_one_household_sign_in_at_once_in_two_tabs_each(running_site, committed):
+    people = [f"person{number}@example.com" for number in range(20)]
+    browsers = {email: requests.Session() for email in people}
+    is_open = threading.Barrier(2 * len(people), timeout=60)
+
+    def open_tab(email: str) -> tuple[str, str]:
+        """Open the sign-in page, wait for all others, sign in; return where it led and as whom."""
+        browser = browsers[email]
+        assert browser.get(f"{running_site}/login", timeout=60).status_code == 200
+        is_open.wait()
+        started = browser.get(running_site + LOGIN, allow_redirects=False, timeout=60)
+        assert started.status_code == 302, started.text
+        is_open.wait()
+        back = running_site + approve(started.headers["Location"], email)
+        ended = browser.get(back, allow_redirects=False, timeout=60)
+        me = requests.get(
+            f"{running_site}/api/v1/auth/me",
+            cookies={"session": ended.cookies["session"]},
+            timeout=60,
+        )
+        return ended.headers["Location"], me.json()["data"]["email"]
+
+    tabs = [email for email in people for _ in range(2)]
+    ended = at_once(*(lambda email=email: open_tab(email) for email in tabs))
+    assert ended == [("/", email) for email in tabs]
+    with committed() as session:
+        assert session.scalar(select(func.count()).select_from(User)) == len(people)
+        assert session.scalar(select(func.count()).select_from(SignIn)) == len(tabs)
+        assert session.scalar(select(func.count()).select_from(Transfer)) == len(people)
+    for browser in browsers.values():
+        browser.close()
 
 
 def test_the_alias_of_the_login_leads_to_the_same_callback(site):

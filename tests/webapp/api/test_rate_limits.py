@@ -15,7 +15,9 @@ from webapp.api.rate_limits import (
     ANONYMOUS,
     ANONYMOUS_PAGES,
     LOGIN,
+    SIGN_INS,
     SIGNED_IN,
+    SIGNED_IN_PAGES,
     OwnWindows,
     RateLimits,
     SharedWindows,
@@ -57,6 +59,37 @@ def test_the_sixth_login_within_five_minutes_is_refused(limited_app, address):
     assert "5 in 300 s" in message
     assert f"in {details['retry_after']} s" in message
     assert client.get("/api/v1/styles", environ_base=address).status_code == 200
+
+
+def test_browsers_at_one_address_each_have_attempts_of_their_own(limited_app, address):
+    """Every browser opens the sign-in page first, which names it."""
+    browsers = [limited_app.test_client() for _ in range(3)]
+    for client in browsers:
+        for _ in range(2):  # opened again, the page names nobody anew
+            assert client.get("/login", environ_base=address).status_code == 200
+        codes = [client.get(LOGIN_PATH, environ_base=address).status_code for _ in range(6)]
+        assert codes == [302] * 5 + [429]
+
+
+def test_a_made_up_name_of_a_browser_counts_by_address(limited_app, address):
+    codes = []
+    for number in range(6):
+        client = limited_app.test_client()
+        client.set_cookie("browser", f"ImEi.{number}.forged")
+        codes.append(client.get(LOGIN_PATH, environ_base=address).status_code)
+    assert codes == [302] * 5 + [429]
+
+
+def test_an_address_has_a_limit_for_all_its_browsers_and_both_steps(limited_app, address):
+    limits = limited_app.extensions["rate_limits"]
+    limits.hit(SIGN_INS, address["REMOTE_ADDR"], SIGN_INS.limit.amount - 2)
+    client = limited_app.test_client()
+    client.get("/login", environ_base=address)
+    callback = "/api/v1/auth/google/callback?state=x&code=y"
+    paths = (LOGIN_PATH, callback, callback, LOGIN_PATH)
+    codes = [client.get(path, environ_base=address).status_code for path in paths]
+    assert codes == [302, 302, 429, 429]
+    assert client.get("/login", environ_base=address).status_code == 200
 
 
 def test_the_fifty_first_anonymous_request_in_a_minute_is_refused(limited_app, address):
@@ -196,19 +229,14 @@ def test_an_unknown_address_is_not_free_either(limited_app, address):
     assert int(page.headers["Retry-After"]) >= 1
 
 
-def test_what_orders_images_has_the_same_bucket_on_pages_as_in_the_api(limited_app):
-    marked = {
-        endpoint.removeprefix("api_v1."): view.bucket.name
-        for endpoint, view in limited_app.view_functions.items()
-        if hasattr(view, "bucket") and not endpoint.startswith("api.")
-    }
-    assert marked == {
-        "generations.create": "orders",
-        "pages.styles.generate": "orders",
-        "styles.try_out": "orders",
-        "pages.styles.try_out": "orders",
-        "google.login": "login",
-    }
+def test_a_method_that_no_view_answers_is_not_free_either(limited_app, session):
+    person, client = somebody(limited_app, session)
+    limits = limited_app.extensions["rate_limits"]
+    limits.hit(SIGNED_IN, str(person.id), SIGNED_IN.limit.amount - 2)
+    limits.hit(SIGNED_IN_PAGES, str(person.id), SIGNED_IN_PAGES.limit.amount - 1)
+    asked = [("POST", "/wallet"), ("DELETE", "/api/v1/tags"), ("OPTIONS", "/wallet")]
+    for codes in ([405, 405, 200], [429, 429, 429]):
+        assert [client.open(path, method=method).status_code for method, path in asked] == codes
 
 
 @pytest.mark.parametrize(

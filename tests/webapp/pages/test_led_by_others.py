@@ -60,6 +60,21 @@ def test_a_link_to_a_file_that_has_run_out_is_told_on_a_page(client):
     assert (answer.status_code, answer.mimetype) == (403, "text/html")
 
 
+@pytest.mark.parametrize("method, path", [("GET", "/styles/1/generate"), ("POST", "/wallet")])
+def test_a_page_that_is_asked_for_by_another_method_says_so_in_words(client, method, path):
+    """A browser asks by GET for the address of a form when its page is opened a second time."""
+    answer = client.open(path, method=method, headers=BROWSER)
+    assert (answer.status_code, answer.mimetype) == (405, "text/html")
+    assert "This address only takes what a form sends." in Page(answer).text
+    assert answer.headers["Allow"]
+
+
+def test_an_address_that_only_begins_like_the_apis_is_a_page(client):
+    for path in ("/apiary", "/api.html", "/storageroom"):
+        answer = client.get(path, headers=BROWSER)
+        assert (answer.status_code, answer.mimetype) == (404, "text/html"), path
+
+
 @pytest.mark.parametrize(
     "headers",
     [{}, {"Accept": "*/*"}, {"Accept": "application/json"}, BROWSER | {"Sec-Fetch-Mode": "cors"}],

@@ -1,4 +1,8 @@
-// The JSON API, as the pages use it: one call, errors with their code, progress of uploads.
+// The JSON API, as the pages use it: one call, errors with their code, progress of uploads. A call
+// that does not reach the site is told by the toast, here and nowhere else.
+
+import { csrfToken } from "./csrf.js";
+import * as toast from "./toast.js";
 
 export class ApiError extends Error {
   constructor(status, error) {
@@ -9,11 +13,6 @@ export class ApiError extends Error {
   }
 }
 
-export function csrfToken() {
-  const pair = document.cookie.split("; ").find((each) => each.startsWith("csrftoken="));
-  return pair ? decodeURIComponent(pair.slice("csrftoken=".length)) : "";
-}
-
 // Error texts come in the language of the page, which may differ from the browser's.
 const language = () => document.documentElement.lang;
 
@@ -21,13 +20,20 @@ function headers(more = {}) {
   return { "X-CSRFToken": csrfToken(), "Accept-Language": language(), ...more };
 }
 
-export async function call(method, path, body, more = {}) {
-  const answer = await fetch(path, {
+function unreached(isQuiet) {
+  if (!isQuiet) toast.unreachable();
+  return new ApiError(0);
+}
+
+// A quiet call is nobody's act: what a page asks for by itself.
+export async function call(method, path, body, more = {}, isQuiet = method === "GET") {
+  const asked = fetch(path, {
     method,
     headers: headers(body === undefined ? more : { "Content-Type": "application/json", ...more }),
     body: body === undefined ? undefined : JSON.stringify(body),
     credentials: "same-origin",
   });
+  const answer = await asked.catch(() => { throw unreached(isQuiet); });
   if (answer.status === 204) return null;
   const said = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new ApiError(answer.status, said.error);
@@ -49,7 +55,7 @@ export function send(path, form, onProgress, more = {}) {
       if (request.status < 300) resolve(said.data);
       else reject(new ApiError(request.status, said.error));
     });
-    request.addEventListener("error", () => reject(new ApiError(0)));
+    request.addEventListener("error", () => reject(unreached(false)));
     request.send(form);
   });
 }

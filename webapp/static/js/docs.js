@@ -1,6 +1,6 @@
 // Swagger UI over the API's document; what is tried out carries the CSRF token of this browser.
 
-import { csrfToken } from "./api.js";
+import { csrfToken } from "./csrf.js";
 
 // Dark as on every page: as chosen there, or as the system is.
 const chosen = document.cookie.match(/(?:^|; )theme=(light|dark)/)?.[1];

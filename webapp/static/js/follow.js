@@ -32,6 +32,7 @@ async function turn(form) {
     count(isOn ? -1 : 1);
     if (error.code === "DUPLICATE_FOLLOW") return;
     show(form, !isOn);
+    if (error.code === "NETWORK") return;
     said.textContent = error.message;
     said.classList.remove("visually-hidden");
   }

@@ -47,7 +47,7 @@ const orderText = () => (prompt.words.length ? JSON.stringify(order()) : "");
 async function look() {
   const text = orderText();
   if (text !== looked.text) {
-    const asked = text ? call("POST", "/api/v1/generations/preview", JSON.parse(text)) : null;
+    const asked = text ? call("POST", "/api/v1/generations/preview", JSON.parse(text), {}, true) : null;
     const found = await Promise.resolve(asked).catch(() => null);
     if (text !== orderText()) return look();
     looked = { text: found ? text : "", found };
@@ -174,9 +174,7 @@ function refused(error) {
   else if (error.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
   else {
     if (error.code === "PRICE_CHANGED") price = error.details.price_tokens;
-    const fields = Object.values(error.details.fields ?? {}).flat();
-    const tags = error.details.tags?.join(", ");
-    problems.show(form, tags ? [`${error.message} (${tags})`] : [error.message, ...fields]);
+    problems.refused(form, error);
   }
 }
 

@@ -71,7 +71,7 @@ async function findComment() {
   const id = location.hash.match(/^#comment-(\d+)$/)?.[1];
   if (!id || !spoken) return;
   if (!document.getElementById(`comment-${id}`)) {
-    await window.htmx.ajax("GET", `/comments/${id}`, { target: "#threads", swap: "afterbegin" });
+    await window.htmx.ajax("GET", `/comments/${id}`, { target: "#threads", swap: "afterbegin" }).catch(() => {});
   }
   document.getElementById(`comment-${id}`)?.scrollIntoView({ block: "center" });
   document.getElementById(`said-${id}`)?.focus({ preventScroll: true });

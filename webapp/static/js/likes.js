@@ -1,6 +1,7 @@
 // Likes are shown at once and sent behind; what could not be sent is taken back.
 
 import { ApiError, call } from "./api.js";
+import * as toast from "./toast.js";
 
 const number = (value) => new Intl.NumberFormat(document.documentElement.lang).format(value);
 const state = (button) => button.getAttribute("aria-pressed") === "true";
@@ -37,6 +38,7 @@ async function settle(id, button, was) {
     }
   } catch (error) {
     if (error.status === 401) location.assign(`/login?next=/g/${id}`);
+    else if (error.code !== "NETWORK") toast.say(error.message);
     show(button, known.isLiked, known.count);
   } finally {
     settling.delete(id);

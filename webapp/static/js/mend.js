@@ -63,7 +63,7 @@ async function start() {
     location.reload();
   } catch (error) {
     if (error instanceof Undelivered) problems.show(form, [states.failed]);
-    else if (error instanceof ApiError) problems.show(form, [error.message, ...Object.values(error.details.fields ?? {}).flat()]);
+    else if (error instanceof ApiError) problems.refused(form, error);
     else throw error;
   } finally {
     button.removeAttribute("aria-busy");

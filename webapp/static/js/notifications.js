@@ -1,6 +1,6 @@
 // News, live: what is new comes on top, what is opened counts as read.
 
-import { csrfToken } from "./api.js";
+import { csrfToken } from "./csrf.js";
 
 const list = document.getElementById("news");
 

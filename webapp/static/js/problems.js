@@ -21,6 +21,15 @@ export function show(form, texts) {
   summary.focus();
 }
 
+// Why the API refused: what is said of the whole, then `more`, then of each field. What did not
+// reach it, the toast has told.
+export function refused(form, error, more = []) {
+  if (error.code === "NETWORK") return;
+  const tags = error.details.tags?.join(", ");
+  const fields = Object.values(error.details.fields ?? {}).flat();
+  show(form, [tags ? `${error.message} (${tags})` : error.message, ...more, ...fields]);
+}
+
 function mark(field, text) {
   field.setAttribute("aria-invalid", "true");
   const said = document.createElement("p");

@@ -6,8 +6,9 @@ document.addEventListener("click", async (event) => {
   const asked = event.target.closest("[data-report]");
   if (asked && dialog && !event.ctrlKey && !event.metaKey) {
     event.preventDefault();
-    await window.htmx.ajax("GET", asked.getAttribute("href"), { target: "#report" });
-    if (document.querySelector("#report form")) dialog.showModal();
+    const asking = window.htmx.ajax("GET", asked.getAttribute("href"), { target: "#report" });
+    const isThere = await asking.then(() => true, () => false);
+    if (isThere && document.querySelector("#report form")) dialog.showModal();
   } else if (dialog?.open && (event.target === dialog || event.target.closest("[data-close]"))) {
     event.preventDefault();
     dialog.close();

@@ -49,8 +49,11 @@ async function go() {
     location.assign(`/styles/${form.dataset.style}`);
   } catch (error) {
     if (error instanceof Undelivered) await tell(error.missing);
-    else if (error instanceof ApiError) problems.show(form, [error.message]);
-    else throw error;
+    else if (error instanceof ApiError) {
+      for (const idx of rows.keys()) show(idx, "waiting", 0);
+      again.hidden = false;
+      problems.refused(form, error);
+    } else throw error;
   }
 }
 

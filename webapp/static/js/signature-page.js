@@ -19,7 +19,7 @@ form.addEventListener("submit", async (event) => {
     saved.textContent = saved.dataset.text;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    problems.show(form, [error.message]);
+    problems.refused(form, error);
   }
   button.removeAttribute("aria-busy");
 });

@@ -28,7 +28,7 @@ async function upgrade() {
     location.assign("/studio");
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    problems.show(form, [error.message, ...Object.values(error.details.fields ?? {}).flat()]);
+    problems.refused(form, error);
   }
   button.removeAttribute("aria-busy");
 }

@@ -1,6 +1,8 @@
 // On every page: the theme changes without a reload, menus close, a problem takes the focus, and
 // the site learns where the reader's clock is.
 
+import "./connection.js";
+
 const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
 if (timeZone) document.cookie = `timezone=${timeZone}; path=/; max-age=31536000; samesite=lax`;
 

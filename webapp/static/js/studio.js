@@ -112,7 +112,7 @@ async function keepSignature() {
     return true;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    problems.show(form, [error.message]);
+    problems.refused(form, error);
     return false;
   }
 }
@@ -186,9 +186,8 @@ async function start() {
 function refused(error) {
   if (step === "sending") go("terms");
   if (error.status === 401) return location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
-  const tags = error.details.tags?.join(", ");
   const bad = (error.details.images ?? []).map((each) => `${each.filename}: ${texts.codes[each.code] ?? each.code}`);
-  return problems.show(form, [tags ? `${error.message} (${tags})` : error.message, ...bad, ...Object.values(error.details.fields ?? {}).flat()]);
+  return problems.refused(form, error, bad);
 }
 
 async function send(style) {

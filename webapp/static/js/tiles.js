@@ -1,6 +1,7 @@
 // Images being made: each fills its own box, one by one, where it was asked for.
 
 import { call } from "./api.js";
+import * as toast from "./toast.js";
 import { follow, isFinal } from "./watch.js";
 
 const OPEN = ["queued", "processing", "retrying"];
@@ -80,6 +81,11 @@ list?.addEventListener("click", async (event) => {
   if (!button) return;
   button.disabled = true;
   const id = button.dataset.cancel;
-  await call("POST", `/api/v1/generations/${id}/cancel`).catch(() => {});
-  await refresh([id]);
+  try {
+    await call("POST", `/api/v1/generations/${id}/cancel`);
+  } catch (error) {
+    if (error.code === "NETWORK") button.disabled = false;
+    else toast.say(error.message);
+  }
+  await refresh([id]).catch(() => {});
 });

@@ -1,6 +1,8 @@
 // Files to signed URLs: four at a time, each with its own state and progress, tried again when the
 // network fails, with a fresh address when the old one ran out.
 
+import * as toast from "./toast.js";
+
 const AT_ONCE = 4;
 const MOST_TRIES = 6;
 const FIRST_DELAY_MS = 500;
@@ -75,6 +77,7 @@ export class Uploader {
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
         if (error.status === TOO_LARGE) break;
+        if (error.status === 0) toast.unreachable();
         this.tell(item, "retrying", 0);
         await pause(tries);
         if (error.status === EXPIRED) item.target = (await this.renew(item).catch(() => null)) ?? item.target;

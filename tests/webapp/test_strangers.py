@@ -1,0 +1,281 @@
+"""What a stranger, signed out or signed in as somebody else, finds of what is private: nothing."""
+
+import io
+import re
+from http import HTTPStatus
+
+import pytest
+from flask.testing import FlaskClient
+from PIL import Image
+from sqlalchemy import select, update
+
+from tests import making
+from tests.webapp import walker
+from tests.webapp.conftest import signed_in_client
+from webapp.api import event_streams
+from webapp.domain.models.account import Role, User
+from webapp.domain.models.comment import Comment
+from webapp.domain.models.generation import Generation, GenerationStatus
+from webapp.domain.models.notification import Notification
+from webapp.domain.models.payment import Purchase
+from webapp.domain.models.style import Artwork, Style, Tag
+from webapp.domain.services import comments, generations, likes, moderation, purchases
+
+PREVIEW_SIDE, FULL_SIDE = 768, 1024
+NOBODYS_ID = 10**9
+# Each stands in one place of one picture, or of the works of one training, that is not public.
+SECRETS = {
+    "prompt": "quokkalume",
+    "negative": "brindlefug",
+    "description": "vesperdrift",
+    "comment": "marrowglint",
+    "queued": "juniperwaul",
+    "failed": "cobaltfern",
+    "taken back": "hesperquill",
+    "hidden": "larkspindle",
+    "try-out": "mothcandle",
+    "filename": "grimalkin",
+    "work": "thistlegrave",
+}
+TAGS = ("prompt", "taken back", "hidden", "try-out", "work")
+PUBLIC_WORD = "harborlight"
+NOBODYS_WORD = "zymurgoth"  # stands nowhere
+# What a number in a path names.
+ROWS = {
+    "generation": Generation,
+    "style": Style,
+    "user": User,
+    "tag": Tag,
+    "comment": Comment,
+    "notification": Notification,
+}
+# Parameters that ask for a word.
+ASKING = ("q", "search", "tags", "tags_any")
+# What differs between two answers to the same request.
+DOCUMENTS = ("/api/docs", "/api/v1/docs")
+REDIRECTS = range(300, 400)
+FRESH = re.compile(rb'"meta":{[^}]*}|name="idempotency_key" value="[^"]*"')
+
+
+def picture(side, seed):
+    image = Image.linear_gradient("L").resize((side, side)).rotate(seed)
+    stream = io.BytesIO()
+    image.save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+class World:
+    """One artist, an owner with pictures in every state, and who else concerns them.
+
+    `files` are those that only their own people may have.
+    """
+
+    def __init__(self, session, storage):
+        self.session, self.storage, self.files = session, storage, set()
+        artist = making.artist(session, storage)
+        self.artist = session.get(User, artist.user_id)
+        self.style = making.style(session, storage, of=artist, tags=["boat"])
+        self.owner, self.other = (making.user(session, tokens=1000) for _ in range(2))
+        self.admin = making.user(session, role=Role.ADMIN)
+        self.shown = self.finished(PUBLIC_WORD, is_public=True)
+        self.fill_with_private_pictures()
+        self.fill_with_private_works()
+        self.files.add(making.signature_png())
+        purchases.purchase(session, user_id=self.owner.id, package_id="basic_100")
+        session.commit()
+
+    def fill_with_private_pictures(self):
+        unwanted = {"negative_tags": [SECRETS["negative"]], "description": SECRETS["description"]}
+        self.private = self.finished(SECRETS["prompt"], **unwanted)
+        self.ordered(SECRETS["queued"])
+        failed = self.ordered(SECRETS["failed"])
+        making.generations.pipelines.advance_generation(
+            self.session, failed.id, GenerationStatus.PROCESSING
+        )
+        generations.fail(self.session, failed.id, "GPU_OOM", "It was too large.")
+        self.taken_back = self.finished(SECRETS["taken back"], is_public=True)
+        # Somebody liked it and talked about it while it was shown.
+        for image in (self.shown, self.taken_back):
+            likes.like(self.session, user=self.other, generation_id=image.id)
+        said = self.say(self.other, "Lovely.")
+        self.say(self.artist, f"So {SECRETS['comment']}!", parent_id=said)
+        generations.edit(
+            self.session, user_id=self.owner.id, generation_id=self.taken_back.id, is_public=False
+        )
+        hidden = self.finished(SECRETS["hidden"], is_public=True)
+        moderation.change_generation(
+            self.session,
+            admin=self.admin,
+            generation_id=hidden.id,
+            changes={"is_flagged": True},
+            license_status=None,
+            reason="reported",
+        )
+
+    def say(self, user, content, *, parent_id=None):
+        return comments.post(
+            self.session,
+            user=user,
+            generation_id=self.taken_back.id,
+            content=content,
+            parent_id=parent_id,
+        )
+
+    def fill_with_private_works(self):
+        trained = making.trained(self.session, self.storage)
+        made = making.try_out(self.session, trained, prompt_tags=["boat", SECRETS["try-out"]])
+        self.finish(made)
+        run = making.training(self.session, self.storage, step="train_style")
+        works = update(Artwork).where(Artwork.style_id == run.style_id)
+        self.session.execute(
+            works.values(filename=f"{SECRETS['filename']}.png", tags=[SECRETS["work"]])
+        )
+        for key in self.session.scalars(select(Artwork.clean_key)):
+            work = picture(FULL_SIDE, len(self.files))
+            self.storage.put(key, work, content_type="image/png")
+            self.files.add(work)
+        self.files.add(making.ADAPTER)
+
+    def ordered(self, word, **changes):
+        tags = ["boat", word]
+        return making.order(self.session, self.owner, self.style, prompt_tags=tags, **changes)[0]
+
+    def finished(self, word, *, is_public=False, **changes):
+        return self.finish(self.ordered(word, **changes), is_public=is_public)
+
+    def finish(self, made, *, is_public=False):
+        making.finish(self.session, self.storage, made, is_public=is_public)
+        self.session.refresh(made)
+        full = picture(FULL_SIDE, made.id % 360)
+        self.files.add(full)
+        self.storage.put(made.image_key, full, content_type="image/png")
+        for key, side in ((made.preview_key, PREVIEW_SIDE), (made.thumbnail_key, 256)):
+            self.storage.put(key, picture(side, made.id % 360), content_type="image/png")
+        return made
+
+    @property
+    def values(self):
+        licences = self.session.scalars(
+            select(Generation.license_public_id).where(Generation.license_public_id.is_not(None))
+        )
+        columns = (
+            Generation.image_key,
+            Generation.preview_key,
+            Style.adapter_key,
+            Artwork.clean_key,
+        )
+        keys = [
+            self.session.scalar(select(column).where(column.is_not(None)).limit(1))
+            for column in columns
+        ]
+        orders = list(self.session.scalars(select(Purchase.order_id)))
+        numbered = {
+            f"{name}_id": [*self.session.scalars(select(row.id)), NOBODYS_ID]
+            for name, row in ROWS.items()
+        }
+        return numbered | {
+            "public_id": [*licences, "lic_nothing"],
+            "order_id": [*orders, "o_nothing"],
+            "key": keys,
+            "number": [1, 9],
+        }
+
+
+@pytest.fixture
+def world(session, storage, monkeypatch):
+    monkeypatch.setattr(event_streams, "LONGEST_SECONDS", 0.01)
+    monkeypatch.setattr(event_streams, "POLL_SECONDS", 0.0)
+    return World(session, storage)
+
+
+@pytest.fixture
+def people(app, session, world):
+    """Clients that only send and receive."""
+    app.test_client_class = FlaskClient
+
+    def as_somebody(user):
+        return app.test_client() if user is None else signed_in_client(app, session, user)
+
+    return as_somebody
+
+
+@pytest.fixture(params=["signed out", "somebody else"])
+def stranger(request, world, people):
+    return people(None if request.param == "signed out" else world.other)
+
+
+def test_a_walk_over_the_whole_site_finds_nothing_private_and_no_error_without_words(
+    app, world, stranger
+):
+    seen = walker.walk(app, stranger, world.values)
+    kept = "no-store" if stranger.get_cookie("session") else "no-cache"
+    found = {
+        "words": [
+            (name, each.name)
+            for each in seen
+            for name, word in SECRETS.items()
+            if word in each.text.lower()
+        ],
+        "files": [each.name for each in seen if each.body in world.files],
+        "large pictures": [each.name for each in seen if each.longest_side > PREVIEW_SIDE],
+        "unexplained": [
+            each.name
+            for each in seen
+            if each.status >= walker.FIRST_ERROR and not each.is_explained
+        ],
+        "kept by a browser": [
+            each.name
+            for each in seen
+            if is_page(each) and f"Cache-Control: private, {kept}" not in each.headers
+        ],
+        "failures": [each.name for each in seen if each.status >= walker.SERVER_ERROR],
+    }
+    assert found == {kind: [] for kind in found}
+    # It has been where the public picture is, seen its words, and opened its preview.
+    shown = [each for each in seen if PUBLIC_WORD in each.text]
+    assert {f"/g/{world.shown.id}", "/", "/api/v1/generations/feed"} <= {
+        each.path for each in shown
+    }
+    assert PREVIEW_SIDE in {each.longest_side for each in seen}
+
+
+def is_page(seen):
+    """Whether an answer is shown in the frame of the site, which the document of the API is not."""
+    return seen.media == "text/html" and seen.status not in REDIRECTS and seen.path not in DOCUMENTS
+
+
+def test_the_owner_of_a_private_picture_finds_its_words_and_its_file(world, people):
+    owner = people(world.owner)
+    page = walker.opened(owner, f"/g/{world.private.id}", "browser")
+    assert SECRETS["prompt"] in page.text
+    file = owner.get(
+        f"/api/v1/generations/{world.private.id}/image", follow_redirects=True, buffered=True
+    )
+    assert file.data in world.files
+
+
+def test_asking_for_a_private_word_is_answered_as_for_a_word_that_nobody_used(app, world, stranger):
+    def told(path, name, word):
+        answer = walker.opened(stranger, f"{path}?{name}={word}", walker.manners(path)[0])
+        return answer.status, FRESH.sub(b"", answer.body.replace(word.encode(), b""))
+
+    told_apart, asked = [], 0
+    for path, name in walker.asking(app, ASKING):
+        expected = told(path, name, NOBODYS_WORD)
+        if expected[0] == HTTPStatus.OK:
+            asked += 1
+            told_apart += [
+                (path, name, kind) for kind in TAGS if told(path, name, SECRETS[kind]) != expected
+            ]
+    assert told_apart == []
+    assert asked >= len(ASKING)
+    expected = preview(stranger, world.style, NOBODYS_WORD)
+    assert {preview(stranger, world.style, SECRETS[kind]) for kind in TAGS} == {expected}
+
+
+def preview(client, style, word):
+    """What an order with a word would be, without the word itself."""
+    body = {"style_id": style.id, "prompt_tags": ["boat", word]}
+    answer = client.post("/api/v1/generations/preview", json=body)
+    assert answer.status_code == HTTPStatus.OK
+    return FRESH.sub(b"", answer.data.replace(word.encode(), b""))

@@ -279,6 +279,8 @@ class Stack(Books):
         self.gpu = self._worker("gpu", module, "model_training,image_generation")
         self.gpu.start()
         self._wait_until_said(self.gpu, "ready.")
+        # until then only styles of the weights before can be ordered
+        self._wait_until_said(self.gpu, "base model told")
         if self.rabbitmq:
             self.rabbitmq.wait_until_it_remembers(CPU_QUEUES + GPU_QUEUES)
 

@@ -32,6 +32,7 @@ def preload(**_: object) -> None:
     try:
         renderer = renderer_for(name)
         worker_api().note_base_model(name, renderer.base_model_sha256)
+        log.info("base model told", base_model=name)
     except httpx.HTTPError as error:
         log.warning("base model not told", error=str(error))  # the first claim tells it
     except Exception:

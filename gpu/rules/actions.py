@@ -15,7 +15,7 @@ from gpu.rules.tone import Match, Tone, ToneChange
 
 Rule = Recolor | Tone | Match | Texture | Background | RemoveBackground
 _FIELDS = ("action", "value", "options")
-_MATCH = re.compile(r"match:(\d{1,4})")
+_MATCH = re.compile(r"match:([0-9]{1,4})")
 _FAR = 10.0  # corners of a plane may lie this many photo sizes away
 
 
@@ -115,12 +115,13 @@ def _text(value: Any) -> str:
 
 
 def _tone(value: Any, options: _Options, _: Mapping[str, Swatch]) -> Rule:
-    match = _MATCH.fullmatch(value) if isinstance(value, str) else None
+    name = value if isinstance(value, str) else ""
+    match = _MATCH.fullmatch(name)
     if match:
         return Match(int(match[1]), options.number("amount", 1.0, 0, 1))
-    if value not in set(ToneChange):
+    if name not in set(ToneChange):
         raise InvalidRule("value", f"must be match:<index> or one of {', '.join(ToneChange)}")
-    return Tone(ToneChange(value), options.number("amount", 1.0, 0, 2))
+    return Tone(ToneChange(name), options.number("amount", 1.0, 0, 2))
 
 
 def _texture(value: Any, options: _Options, swatches: Mapping[str, Swatch]) -> Rule:

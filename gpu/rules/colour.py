@@ -64,13 +64,15 @@ def to_linear(levels: Levels) -> Light:
 
 def to_levels(light: Light) -> Levels:
     """Linear light as sRGB levels, clipped to 0–255 and rounded to the nearest."""
-    return (_encoded(light) * 255 + 0.5).astype(np.uint8)
+    return (_encoded(np.clip(light, 0, 1)) * 255 + 0.5).astype(np.uint8)
 
 
 def _encoded(light: Light) -> Light:
-    clipped = np.clip(light, 0, 1).astype(np.float32)
-    curve = 1.055 * np.power(clipped, np.float32(1 / 2.4)) - 0.055
-    return np.where(clipped <= 0.0031308, 12.92 * clipped, curve).astype(np.float32)  # noqa: PLR2004 - IEC 61966-2-1
+    """The curve of sRGB, continued above 1, and below 0 as its mirror image."""
+    amount = np.abs(light).astype(np.float32)
+    curve = 1.055 * np.power(amount, np.float32(1 / 2.4)) - 0.055
+    encoded = np.where(amount <= 0.0031308, 12.92 * amount, curve)  # noqa: PLR2004 - IEC 61966-2-1
+    return np.copysign(encoded, light).astype(np.float32)
 
 
 def luminance(light: Light) -> NDArray[np.float32]:
@@ -106,6 +108,8 @@ def bake(colour_map: ColourMap, size: int = TABLE_SIZE) -> ImageFilter.Color3DLU
     axis = _decoded(np.linspace(0, 1, size))
     # Pillow wants red to change fastest.
     blue, green, red = np.meshgrid(axis, axis, axis, indexing="ij")
+    # Not clipped: between a colour inside sRGB and one outside it, the table must cross the border
+    # where the map does. Pillow clips what it has interpolated, and stores -2 to 2.
     mapped = _encoded(colour_map(np.stack([red, green, blue], axis=-1)))
     return ImageFilter.Color3DLUT(size, mapped.reshape(-1).tolist(), 3)
 

@@ -15,9 +15,12 @@ from scipy import ndimage  # type: ignore[import-untyped]
 
 from gpu.rules.colour import Levels, Light, Mask, to_levels, to_linear
 
-BAND = 3  # pixels
-_BLOCK = 4  # pixels: surroundings are 3 × 3 blocks
+GROWTH = 2  # pixels by which a mask is to be grown so that it holds the pixels that mix
+BAND = GROWTH + 3  # pixels
+_THIN = 2  # pixels from the edge at which a thing too thin for the band shows its own colour
+_BLOCK = 6  # pixels: surroundings are 3 × 3 blocks
 _LEAST_VARIANCE = 1e-5  # of linear light: what rounding to 8 bits alone makes of an even colour
+_MOST_SLACK = 0.4
 _CLEAR_CONTRAST = 6.0  # squared distance of the sides, in variances, from which colour tells them
 
 Painter = Callable[[Light, NDArray[np.intp], NDArray[np.intp]], Light]
@@ -26,7 +29,7 @@ Painter = Callable[[Light, NDArray[np.intp], NDArray[np.intp]], Light]
 
 @dataclass(frozen=True)
 class Edge:
-    """The pixels of a region within three pixels of its edge.
+    """The pixels of a region within five pixels of its edge.
 
     `rows` and `columns` (N,) say where; `share` (N,) is how much of each shows the inside, 0–1;
     `inside` and `outside` (N, 3) are the colours it mixes, linear light. A photo's border is no
@@ -60,6 +63,8 @@ def unmix(levels: Levels, region: Mask, core: Mask) -> Edge:
     """
     rows, columns = np.nonzero(region & ~core)
     near, far = (_surroundings(levels, side, rows, columns) for side in (core, ~region))
+    if not near.is_known.all():
+        near = near.or_else(_surroundings(levels, _shrunk(region, _THIN), rows, columns))
     colour = to_linear(levels[rows, columns])
     span = near.mean - far.mean
     contrast = (span**2).sum(axis=1)
@@ -69,7 +74,10 @@ def unmix(levels: Levels, region: Mask, core: Mask) -> Edge:
     by_colour = ((colour - far.mean) * span).sum(axis=1) / np.maximum(contrast, _LEAST_VARIANCE)
     is_outermost = ~_shrunk(region, 1)[rows, columns] & is_between
     by_place = np.where(is_outermost, 0.75, 1.0)
-    share = trust * np.clip(by_colour, 0, 1) + (1 - trust) * by_place
+    # As far as grain alone could explain it, a pixel near one of the colours is that colour.
+    slack = np.minimum(np.sqrt(spread / np.maximum(contrast, _LEAST_VARIANCE)), _MOST_SLACK)
+    by_colour = np.clip((by_colour - slack) / (1 - 2 * slack), 0, 1)
+    share = trust * by_colour + (1 - trust) * by_place
     share = share.astype(np.float32)[:, None]
     # What the two means do not explain is grain and shading of this very pixel.
     residual = colour - (share * near.mean + (1 - share) * far.mean)
@@ -93,6 +101,14 @@ class _Surroundings:
     mean: Light
     variance: NDArray[np.float32]
     is_known: Mask
+
+    def or_else(self, other: "_Surroundings") -> "_Surroundings":
+        """The other's measurements where these are unknown."""
+        return _Surroundings(
+            np.where(self.is_known[:, None], self.mean, other.mean),
+            np.where(self.is_known, self.variance, other.variance),
+            self.is_known | other.is_known,
+        )
 
 
 def _surroundings(

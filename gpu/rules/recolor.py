@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpu.rules.colour import ColourMap, Light, Statistics, luminance, to_levels, to_linear
+from gpu.rules.colour import ColourMap, Light, Statistics, luminance
 from gpu.rules.reflection import Reflection
 
 _LEAST_SHADING = 1e-6
 _GAMMA_STEP, _LEAST_GAMMA = 0.12, 0.6
-_CORRECTIONS = 4
+_CORRECTIONS = 3
 
 
 @dataclass(frozen=True)
@@ -27,33 +27,24 @@ def recolor_map(rule: Recolor, region: Statistics) -> ColourMap:
     """The colour map that takes the median of a region to the target.
 
     The medians of three channels are no colour of any one pixel, and highlights are added after
-    the body changed. So the body's target is corrected until the median of the sample is right.
+    the body changed. So the body's target is corrected by what the median of the sample misses.
     """
-    target = np.array(rule.colour, np.float32)
-    wanted = to_levels(target).astype(np.float64)
-    reflection = Reflection.of(region)
-    best, least, levels = _body_map(target, reflection), float("inf"), wanted
+    wanted = np.array(rule.colour, np.float32)
+    reflection, target = Reflection.of(region), wanted
     for _ in range(_CORRECTIONS):
         colour_map = _body_map(target, reflection)
-        error = wanted - np.median(to_levels(colour_map(region.sample)), axis=0)
-        worst = float(np.abs(error).max())
-        if worst < least:
-            best, least = colour_map, worst
-        if worst == 0:
-            break
-        levels = np.clip(levels + error, 0, 255)
-        target = to_linear(np.rint(levels).astype(np.uint8))
-    return best
+        median = np.median(colour_map(region.sample), axis=0).astype(np.float32)
+        target = target + wanted - median
+    return _body_map(target, reflection)
 
 
 def _body_map(target: Light, reflection: Reflection) -> ColourMap:
-    gain = float(luminance(target)) / float(luminance(reflection.body))
+    gain = max(0.0, float(luminance(target))) / float(luminance(reflection.body))
     # A dark surface shows more contrast than a bright one of the same relief: brightening flattens.
     gamma = float(np.clip(1 - _GAMMA_STEP * np.log2(max(1.0, gain)), _LEAST_GAMMA, 1))
 
     def recoloured(light: Light) -> Light:
-        shading, highlight = reflection.split(light)
-        rest = light - shading[..., None] * reflection.body - highlight[..., None]
+        shading, highlight, rest = reflection.split(light)
         relief = np.power(np.maximum(shading, _LEAST_SHADING), gamma)[..., None]
         changed = relief * target + highlight[..., None] + rest * min(1.0, gain)
         return changed.astype(np.float32)

@@ -16,7 +16,7 @@ Box = tuple[slice, slice]
 
 _NEIGHBOURS = np.ones((3, 3), np.bool_)
 _TRUSTED = 0.5  # of `Reflection.trust`
-_LEAST_SHADING = 0.15  # of the body: with less of it under a highlight, nothing of it can be seen
+_LEAST_SHADING = 0.3  # of the body: with less of it under a highlight, nothing of it can be seen
 _MOST_REST = 0.2  # of a pixel's light, that neither body nor highlight explains
 
 
@@ -113,8 +113,7 @@ def _lying_on(region: Mask, highlights: Mask, levels: Levels) -> Mask:
 def _shows(reflection: Reflection, levels: Levels) -> Mask:
     """Pixels (H, W) that are this body under some highlight, most of their neighbours alike."""
     light = to_linear(levels)
-    shading, highlight = reflection.split(light)
-    rest = light - shading[..., None] * reflection.body - highlight[..., None]
+    shading, _, rest = reflection.split(light)
     is_alike = np.linalg.norm(rest, axis=-1) < _MOST_REST * np.linalg.norm(light, axis=-1)
     votes = ndimage.uniform_filter((is_alike & (shading > _LEAST_SHADING)).astype(np.float32), 3)
     shown: Mask = votes > 0.5  # noqa: PLR2004 - a majority

@@ -9,7 +9,7 @@ from scipy import ndimage  # type: ignore[import-untyped]
 
 from gpu.rules.colour import Levels, Light, to_levels, to_linear
 
-_COARSEST = 2  # pixels: the side of the last level
+_PLAIN = np.ones((1, 1, 1), np.float32)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Swatch:
     def _pyramid(self) -> list[Light]:
         """The swatch, and each level half as large as the one before, linear light."""
         light = [to_linear(self.levels)]
-        while min(light[-1].shape[:2]) >= 2 * _COARSEST:
+        while min(light[-1].shape[:2]) > 1:
             last = light[-1][: light[-1].shape[0] // 2 * 2, : light[-1].shape[1] // 2 * 2]
             four = last[::2, ::2] + last[1::2, ::2] + last[::2, 1::2] + last[1::2, 1::2]
             light.append((four / 4).astype(np.float32))
@@ -65,7 +65,7 @@ class Swatch:
 
 def plain(colour: Light) -> Swatch:
     """A swatch of one colour, linear light (3,)."""
-    return Swatch(np.broadcast_to(to_levels(colour), (_COARSEST, _COARSEST, 3)).copy())
+    return Swatch(to_levels(_PLAIN * colour))
 
 
 def _sampled(picture: Light, u: NDArray[np.float32], v: NDArray[np.float32]) -> Light:

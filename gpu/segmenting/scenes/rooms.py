@@ -69,7 +69,8 @@ def draw_room(
 ) -> Scene:
     """Draw the room of a seed as a photo (width, height); about a third of them are tiled."""
     random = np.random.default_rng([seed, 1])
-    is_tiled = bool(random.random() < 1 / 3) if is_tiled is None else is_tiled
+    chance = bool(random.random() < 1 / 3)
+    is_tiled = chance if is_tiled is None else is_tiled
     width, height, depth = (
         random.uniform(3.6, 5.2),
         random.uniform(2.4, 2.8),

@@ -16,7 +16,7 @@ LIGHTHOUSE := 13.5.0
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up world test browser sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes bench-api bench-queries bench-pages report-engine screenshots lighthouse db shell clean
+.PHONY: help demo up world test browser sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets report-engine screenshots lighthouse db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -90,6 +90,9 @@ bench-queries: $(INSTALLED)  ## every list on 1 M images, 100 k styles, 10 M tra
 
 bench-pages: $(INSTALLED)  ## every page on the same market: statements and time in the database; var/bench/pages.json
 	$(BIN)/python -m tests.bench.pages
+
+bench-sets: $(INSTALLED)  ## rules on 12 megapixels and a simulated person's clicks; var/bench/sets.json
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.bench.sets
 
 $(BASE_MODEL_RUN)/codec_psnr.json: | $(INSTALLED)
 	$(BIN)/python -m gpu.pretrain.fit_codec --out $(BASE_MODEL_RUN)

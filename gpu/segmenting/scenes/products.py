@@ -68,7 +68,7 @@ def draw_product(
     gloss = shape.mask & (shape.gloss > _SEEN)
     masks = {
         "Product": shape.mask,
-        "Body": shape.mask & ~paper & ~shape.cap & ~gloss,
+        "Body": shape.mask & ~paper & ~shape.cap,
         "Label_Text": text & ~gloss,
         "Logo": logo & ~gloss,
         "Gloss": gloss,

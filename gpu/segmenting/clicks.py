@@ -22,7 +22,7 @@ WORK_SIDE = 480  # pixels: the longer side of the picture that clicks are comput
 _SPACING = 8  # pixels between superpixels: about 2,700 of them
 _ROUNDS = 3
 _SURE = 50.0  # cost of a node that was clicked on the other side
-_MOST_COLOUR = 1.5  # what colour alone may cost; the weights below are in the same unit
+_MOST_COLOUR = 2.5  # what colour alone may cost; the weights below are in the same unit
 _WALK_WEIGHT = 0.7
 _WAY_WEIGHT = 3.0
 _SMOOTHNESS = 2.5
@@ -31,6 +31,8 @@ _WAY_COST = 0.02  # of a step between equal colours
 _FAR = 8.0  # cost of a way at which a superpixel belongs neither inside nor outside
 _BINS = 24  # of the histogram, along each axis of OKLab
 _LEAST_SHARE = 1e-6  # of a bin in which nothing was seen
+_REACH = 8.0  # times its distance from the mask's border: how far a click corrects
+_SPECK = 0.01  # of the mask: holes smaller than this are filled
 _BAND = 5  # pixels around the border that are divided again, one by one
 _DOT = 3  # pixels around a click that it is sure of
 
@@ -56,6 +58,7 @@ class ClickedPhoto:
 
     def __init__(self, photo: Image.Image) -> None:
         self._size = photo.size
+        self._known = dict[tuple[Click, ...], Mask]()
         scale = min(1.0, WORK_SIDE / max(photo.size))
         small = (max(2, round(photo.width * scale)), max(2, round(photo.height * scale)))
         colour = photo.convert("RGB")
@@ -73,10 +76,20 @@ class ClickedPhoto:
         """
         if not any(click.is_included for click in clicks):
             raise ValueError("at least one click must include something")
-        places = [self._place(click) for click in clicks]
-        inside = self._by_patches(clicks, places)
-        inside = self._by_pixels(inside, clicks, places)
-        return self._at_full_size(_clicked_pieces(inside, clicks, places))
+        return self._at_full_size(self._divided(tuple(clicks)))
+
+    def _divided(self, clicks: tuple[Click, ...]) -> Mask:
+        """The mask on the small picture, kept for when the next click comes.
+
+        Each click corrects the mask of those before it (see `_corrected`).
+        """
+        if clicks not in self._known:
+            places = [self._place(click) for click in clicks]
+            inside = self._by_pixels(self._by_patches(clicks, places), clicks, places)
+            if any(click.is_included for click in clicks[:-1]):
+                inside = _corrected(self._divided(clicks[:-1]), inside, clicks[-1], places[-1])
+            self._known[clicks] = _clicked_pieces(inside, clicks, places)
+        return self._known[clicks]
 
     def _place(self, click: Click) -> tuple[int, int]:
         """Row and column of a click on the small picture."""
@@ -216,6 +229,20 @@ def _histogram(bins: NDArray[np.intp]) -> NDArray[np.float64]:
     return smooth + _LEAST_SHARE
 
 
+def _corrected(before: Mask, after: Mask, click: Click, place: tuple[int, int]) -> Mask:
+    """The mask before a click, with that of the changes after it that the click can have meant.
+
+    A click that includes takes nothing away, and one that excludes adds nothing. It lies in the
+    middle of a mistake, so one close to the mask's border means a small mistake near it.
+    """
+    mistaken = ~before if click.is_included else before
+    depth = float(ndimage.distance_transform_edt(mistaken)[place])
+    rows, columns = np.ogrid[: before.shape[0], : before.shape[1]]
+    near = np.hypot(rows - place[0], columns - place[1]) <= _REACH * depth + 2 * _DOT
+    change = mistaken & (after == click.is_included) & near
+    return before | change if click.is_included else before & ~change
+
+
 def _clicked_pieces(
     inside: Mask, clicks: Sequence[Click], places: Sequence[tuple[int, int]]
 ) -> Mask:
@@ -224,7 +251,19 @@ def _clicked_pieces(
     kept = {
         int(pieces[place]) for click, place in zip(clicks, places, strict=True) if click.is_included
     }
-    return np.isin(pieces, list(kept - {0}))
+    mask: Mask = np.isin(pieces, list(kept - {0}))
+    return _without_specks(
+        mask, [place for click, place in zip(clicks, places, strict=True) if not click.is_included]
+    )
+
+
+def _without_specks(mask: Mask, excluded: Sequence[tuple[int, int]]) -> Mask:
+    """The mask without its smallest holes, such as letters, in which nobody clicked."""
+    holes, count = ndimage.label(~mask)
+    sizes = np.bincount(holes.ravel(), minlength=count + 1)
+    is_speck = sizes < _SPECK * mask.sum()
+    is_speck[[0, *(int(holes[place]) for place in excluded)]] = False
+    return mask | is_speck[holes]
 
 
 def _guided(soft: NDArray[np.float32], grey: NDArray[np.uint8], radius: int) -> Mask:

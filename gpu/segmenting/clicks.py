@@ -24,7 +24,6 @@ _ROUNDS = 3
 _SURE = 50.0  # cost of a node that was clicked on the other side
 _MOST_COLOUR = 2.5  # what colour alone may cost; the weights below are in the same unit
 _WALK_WEIGHT = 0.7
-_GUESS = 0.4  # share of the weights while nothing is excluded
 _WAY_WEIGHT = 3.0
 _SMOOTHNESS = 2.5
 _STEP_SCALE = 1.0  # of the median difference between neighbours: a step of cost 1
@@ -106,14 +105,14 @@ class ClickedPhoto:
         }
         nodes = np.array(list(seeds), np.intp)
         values = np.array(list(seeds.values()), np.float64)
-        prior, sure = self._prior(nodes, values), _sureness(values)
+        prior = self._prior(nodes, values)
         inside = prior > 0
         alike = _closeness(patches.steps)
         weights = _SMOOTHNESS * alike * patches.borders / _SPACING
         for _ in range(_ROUNDS):
             cost = self._colour_cost(inside[patches.labels])
             by_colour = np.bincount(patches.labels.ravel(), cost.ravel()) / patches.areas
-            favour = sure * np.clip(by_colour, -_MOST_COLOUR, _MOST_COLOUR) + prior
+            favour = np.clip(by_colour, -_MOST_COLOUR, _MOST_COLOUR) + prior
             favour[nodes] = np.where(values > 0, _SURE, -_SURE)
             divided = cut(np.maximum(-favour, 0), np.maximum(favour, 0), patches.pairs, weights)
             if np.array_equal(divided, inside):
@@ -150,7 +149,7 @@ class ClickedPhoto:
         chance = np.clip(walk(patches.pairs, weights, seeds, sides, patches.count), 0, 1)
         by_walk = np.log((chance + 0.02) / (1.02 - chance))
         by_way = np.clip((outward - inward) / far, -1, 1)
-        return _sureness(values) * _WALK_WEIGHT * by_walk + _WAY_WEIGHT * by_way
+        return _WALK_WEIGHT * by_walk + _WAY_WEIGHT * by_way
 
     def _colour_cost(self, inside: Mask) -> NDArray[np.float64]:
         """How much better each pixel's colour fits the inside than the outside, (H, W).
@@ -207,11 +206,6 @@ class ClickedPhoto:
         if radius <= 1:
             return soft > 0.5  # noqa: PLR2004
         return _guided(soft, self._grey, radius)
-
-
-def _sureness(values: NDArray[np.float64]) -> float:
-    """How much to believe what follows from the outside, which is a guess until one is clicked."""
-    return 1.0 if values.min() == 0 else _GUESS
 
 
 def _closeness(distance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -36,6 +36,7 @@ def scores():
 def test_five_clicks_agree_with_the_truth_by_nine_tenths(scores):
     after_five = {concept: of[-1] for concept, of in scores.items()}
     assert mean(after_five.values()) >= 0.9, after_five
+    # docs/sets.md says which concepts fall short of it by themselves
     assert min(after_five.values()) >= 0.8, after_five
 
 

@@ -16,7 +16,7 @@ LIGHTHOUSE := 13.5.0
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up world test browser sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-uploads report-engine screenshots lighthouse db shell clean
+.PHONY: help demo up world test browser sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-uploads report-engine screenshots lighthouse db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -35,11 +35,12 @@ up: $(INSTALLED)  ## the whole site at http://localhost:8000 with the demo's dat
 world: $(INSTALLED)  ## the fixture that `up` restores, made anew with the shipped base model; about ten minutes, to be committed
 	$(BIN)/python -m webapp.embedded.make_world
 
-# Two at a time: each may run a whole stack, and a usual PostgreSQL takes a hundred connections.
+# Two at a time: each may run a whole stack, and a usual PostgreSQL takes a hundred connections. In the
+# order of the folders: those with few long tests come first, and many short ones fill the end.
 # The browser comes after them and alone: with its stack it fills two cores by itself.
 test: $(INSTALLED)  ## all tests, on real services; starts or installs what this machine lacks
 	tests/services.sh browser
-	$(BIN)/pytest -n auto --maxprocesses 2 --dist loadfile --ignore tests/browser
+	$(BIN)/pytest -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder --ignore tests/browser
 	$(BIN)/pytest tests/browser --screenshot only-on-failure --output var/browser
 
 browser: $(INSTALLED)  ## the pages in Chromium, by hand and by axe, and whole ways through the site; var/browser
@@ -95,6 +96,9 @@ bench-pages: $(INSTALLED)  ## every page on the same market: statements and time
 
 bench-uploads: $(INSTALLED)  ## eight files of 49 megapixels at once: memory and times; var/bench/uploads.json
 	$(BIN)/python -m tests.bench.uploads
+
+bench-sets: $(INSTALLED)  ## rules on 12 megapixels and a simulated person's clicks; var/bench/sets.json
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.bench.sets
 
 $(BASE_MODEL_RUN)/codec_psnr.json: | $(INSTALLED)
 	$(BIN)/python -m gpu.pretrain.fit_codec --out $(BASE_MODEL_RUN)

@@ -1,0 +1,233 @@
+"""Apply rules to the parts of one photo, and leave everything else as it is, byte for byte.
+
+A rule paints its region (see `regions`). Core pixels take the new colour; pixels of the edge only
+as far as they show the part (see `edges`). Rules that map colours to colours use a table of 33³
+colours.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from gpu.rules.actions import Rule
+from gpu.rules.background import Background, RemoveBackground, background_painter
+from gpu.rules.colour import (
+    ColourMap,
+    Levels,
+    Light,
+    Mask,
+    Statistics,
+    map_by_table,
+    map_exactly,
+    measure,
+    parse_colour,
+    to_levels,
+    to_linear,
+)
+from gpu.rules.edges import Edge, Painter, core_of, paint_edge, unmix
+from gpu.rules.errors import InvalidRule
+from gpu.rules.recolor import Recolor, recolor_map
+from gpu.rules.reflection import Reflection
+from gpu.rules.regions import Box, Part, Region, box_of, region_of
+from gpu.rules.swatches import Swatch, plain
+from gpu.rules.texture import Placement, Texture, texture_painter
+from gpu.rules.tone import Match, Tone, match_map, tone_map
+
+_MARGIN = 24  # pixels around a region in which the colours outside it are measured
+_PIXELS_AT_ONCE = 1 << 18
+_REMOVED = 255  # levels under full transparency: nothing of the old backdrop is left in the file
+
+
+@dataclass(frozen=True)
+class Edited:
+    """The photo after its rules, and the concepts of rules that found no pixel to change."""
+
+    image: Image.Image
+    not_found: tuple[str, ...]
+
+
+def apply_rules(
+    photo: Image.Image,
+    parts: Sequence[Part],
+    *,
+    swatches: Mapping[str, Swatch],
+    references: Mapping[int, Statistics],
+    is_exact: bool = False,
+) -> Edited:
+    """Apply the rules of all parts, in their order, to an RGB or RGBA photo from `read_picture`.
+
+    Where parts overlap, the first one with a rule keeps its core. `references` are the statistics
+    of photos that `Match` may name. `is_exact` computes colour maps in floats at every pixel.
+
+    The answer has the photo's size and mode, but RGBA where a background was removed. Raises
+    InvalidRule for a rule that names an unknown swatch or reference; ValueError for a photo of
+    another mode or a mask of another size.
+    """
+    if photo.mode not in {"RGB", "RGBA"}:
+        raise ValueError(f"need an RGB or RGBA photo, not {photo.mode}")
+    for part in parts:
+        if part.mask.shape != (photo.height, photo.width) or part.mask.dtype != np.bool_:
+            raise ValueError(f"the mask of {part.concept} does not fit the photo")
+    canvas = _Canvas.of(photo)
+    sources = _Sources(swatches, references, is_exact)
+    not_found = []
+    for part in parts:
+        if part.rule is None:
+            continue
+        region = region_of(part, part.rule, parts, canvas.before)
+        mask = region.mask & canvas.is_free
+        if mask.any():
+            _apply(part.rule, Region(mask, region.lit & mask), canvas, sources)
+        else:
+            not_found.append(part.concept)
+    return Edited(canvas.image(), tuple(dict.fromkeys(not_found)))
+
+
+@dataclass
+class _Canvas:
+    """A photo while it is painted.
+
+    `before` and `levels` are sRGB levels (H, W, 3) of the photo and of what became of it; `is_free`
+    is where rules may still paint.
+    """
+
+    before: Levels
+    levels: Levels
+    alpha: NDArray[np.uint8] | None
+    is_free: Mask = field(init=False)
+
+    @classmethod
+    def of(cls, photo: Image.Image) -> "_Canvas":
+        pixels = np.asarray(photo)
+        alpha = pixels[..., 3].copy() if photo.mode == "RGBA" else None
+        before = np.ascontiguousarray(pixels[..., :3])
+        return cls(before, before.copy(), alpha)
+
+    def __post_init__(self) -> None:
+        size = self.levels.shape[:2]
+        self.is_free = np.ones(size, np.bool_) if self.alpha is None else self.alpha > 0
+
+    def image(self) -> Image.Image:
+        if self.alpha is None:
+            return Image.fromarray(self.levels)
+        return Image.fromarray(np.dstack([self.levels, self.alpha]))
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """What rules refer to by name, and how colour maps are computed."""
+
+    swatches: Mapping[str, Swatch]
+    references: Mapping[int, Statistics]
+    is_exact: bool
+
+    def swatch(self, name: str) -> Swatch:
+        if name not in self.swatches:
+            raise InvalidRule("value", f"there is no swatch {name!r}")
+        return self.swatches[name]
+
+    def reference(self, index: int) -> Statistics:
+        if index not in self.references:
+            raise InvalidRule("value", f"there is no reference photo {index}")
+        return self.references[index]
+
+    def mapped(self, levels: Levels, colour_map: ColourMap) -> Levels:
+        return (map_exactly if self.is_exact else map_by_table)(levels, colour_map)
+
+
+def _apply(rule: Rule, region: Region, canvas: _Canvas, sources: _Sources) -> None:
+    box = box_of(region.mask, _MARGIN)
+    mask, lit, levels = region.mask[box], region.lit[box], canvas.levels[box]
+    core = core_of(mask)
+    edge = unmix(levels, mask, core)
+    canvas.is_free[box] &= ~core
+    if isinstance(rule, RemoveBackground):
+        _remove(canvas, box, core, edge)
+        return
+    body = mask & ~lit  # a highlight says nothing of the colour under it
+    old = measure(canvas.before[box], body if body.any() else mask)
+    colour_map = _colour_map(rule, old, sources)
+    if colour_map is None:
+        height, width = canvas.levels.shape[:2]
+        placement = Placement(box[1].start, box[0].start, width, height)
+        painter = _picture_painter(rule, levels, mask, old, placement, sources)
+    else:
+        painter = _map_painter(colour_map)
+    if lit.any():
+        painter = _lit_painter(painter, Reflection.of(old), lit)
+    edge_levels = paint_edge(levels, edge, painter)
+    if colour_map is None:
+        _paint(levels, core, painter)
+    else:
+        mapped = sources.mapped(np.ascontiguousarray(levels), colour_map)
+        _paint(levels, core & lit, painter)
+        np.copyto(levels, mapped, where=(core & ~lit)[..., None])
+    levels[edge.rows, edge.columns] = edge_levels
+
+
+def _colour_map(rule: Rule, old: Statistics, sources: _Sources) -> ColourMap | None:
+    """The map of a rule that looks at nothing but colours, else None."""
+    match rule:
+        case Recolor():
+            return recolor_map(rule, old)
+        case Tone():
+            return tone_map(rule, old)
+        case Match():
+            return match_map(rule, old, sources.reference(rule.reference))
+        case _:
+            return None
+
+
+def _picture_painter(
+    rule: Rule,
+    levels: Levels,
+    mask: Mask,
+    old: Statistics,
+    placement: Placement,
+    sources: _Sources,
+) -> Painter:
+    """The painter of a rule that lays a swatch."""
+    if isinstance(rule, Texture):
+        return texture_painter(rule, sources.swatch(rule.swatch), levels, mask, placement)
+    if not isinstance(rule, Background):
+        raise TypeError(f"no painter for {rule}")
+    is_colour = rule.value.startswith("#")
+    swatch = plain(parse_colour(rule.value)) if is_colour else sources.swatch(rule.value)
+    return background_painter(rule, swatch, mask, old, placement)
+
+
+def _map_painter(colour_map: ColourMap) -> Painter:
+    return lambda inside, _rows, _columns: colour_map(inside)
+
+
+def _lit_painter(painter: Painter, reflection: Reflection, lit: Mask) -> Painter:
+    """The same painter, but under highlights only the body is painted."""
+
+    def painted(inside: Light, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Light:
+        highlight = reflection.highlight(inside) * lit[rows, columns][:, None]
+        return painter(inside - highlight, rows, columns) + highlight
+
+    return painted
+
+
+def _paint(levels: Levels, mask: Mask, painter: Painter) -> None:
+    """Paint masked pixels in place, some at a time: floats of a whole photo would be gigabytes."""
+    rows, columns = np.nonzero(mask)
+    for start in range(0, len(rows), _PIXELS_AT_ONCE):
+        at = rows[start : start + _PIXELS_AT_ONCE], columns[start : start + _PIXELS_AT_ONCE]
+        levels[at] = to_levels(painter(to_linear(levels[at]), *at))
+
+
+def _remove(canvas: _Canvas, box: Box, core: Mask, edge: Edge) -> None:
+    """Make a region transparent; its edge keeps the colour and the share of what is outside."""
+    if canvas.alpha is None:
+        canvas.alpha = np.full(canvas.levels.shape[:2], 255, np.uint8)
+    levels, alpha = canvas.levels[box], canvas.alpha[box]
+    levels[core], alpha[core] = _REMOVED, 0
+    at = edge.rows, edge.columns
+    left = np.rint(alpha[at] * (1 - edge.share)).astype(np.uint8)
+    alpha[at] = left
+    levels[at] = np.where((left == 0)[:, None], _REMOVED, to_levels(edge.outside))

@@ -1,0 +1,16 @@
+"""Why a rule cannot be applied: a stable code and the path of the field that is wrong."""
+
+
+class InvalidRule(ValueError):
+    """A rule with an unknown or impossible field.
+
+    `field` is the path inside the rule, for example "action" or "options.rotation". `code` is the
+    code of the HTTP contract.
+    """
+
+    code = "VALIDATION_ERROR"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message

@@ -1,0 +1,198 @@
+"""Lay a material in the plane of a region, under the region's own light.
+
+The old pattern is smoothed away from the region's luminance; what is left is its light, which
+multiplies the swatch. Highlights are what is far brighter than that light.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage  # type: ignore[import-untyped]
+
+from gpu.rules.colour import Levels, Light, Mask, luminance, to_linear
+from gpu.rules.edges import Painter
+from gpu.rules.errors import InvalidRule
+from gpu.rules.swatches import Swatch
+
+Point = tuple[float, float]
+Corners = tuple[Point, Point, Point, Point]
+
+_BLOCK = 8  # pixels: the light is kept at an eighth of the size
+_SPREAD_SHARE = 1 / 90  # of the longer side: patterns finer than this are smoothed away
+_DARKEST, _BRIGHTEST = 0.2, 3.0  # times the median: what lies outside is object or lamp, not light
+_HIGHLIGHT = 2.2  # times the light
+_LEAST_LIGHT = 1e-4
+_HORIZON = 1e-4
+_LEAST_AREA = 1e-4  # of the photo, of the corners
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A rectangle of the real plane as the photo shows it.
+
+    `corners` are its top left, top right, bottom right and bottom left as shares (x, y) of the
+    photo's width and height, and may lie outside it; `width` and `height` are metres.
+    """
+
+    corners: Corners
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Texture:
+    """A swatch laid in a plane, or flat in the region's bounding box where `plane` is None.
+
+    One repeat is `metres` wide; or else `share` of the plane's (or the box's) width, 0.01–1.
+    `rotation` is degrees clockwise as seen on the plane, `offset` is in repeats.
+    """
+
+    swatch: str
+    share: float = 0.25
+    metres: float | None = None
+    rotation: float = 0.0
+    offset: Point = (0.0, 0.0)
+    plane: Plane | None = None
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a part of a photo was cut out: its left and top, and the photo's width and height."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+def texture_painter(
+    rule: Texture, swatch: Swatch, levels: Levels, region: Mask, placement: Placement
+) -> Painter:
+    """Paint the region (H, W) of sRGB levels (H, W, 3) with a swatch.
+
+    `placement` says where these levels lie in the photo.
+    Raises InvalidRule for corners that span no plane.
+    """
+    lay = layout(rule, swatch, region, placement)
+    light, median = region_light(levels, region)
+
+    def painted(inside: Light, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Light:
+        laid = swatch.at(*lay(rows, columns))
+        here = _between_blocks(light, rows, columns)
+        highlight = np.maximum(luminance(inside) - _HIGHLIGHT * here, 0)
+        return (laid * (here / median)[:, None] + highlight[:, None]).astype(np.float32)
+
+    return painted
+
+
+# ── where on the swatch a pixel lies ─────────────────────────────────────────────────────────────
+
+Places = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+
+
+class Layout:
+    """From pixels of a photo to repeats of a swatch: a projective map, a rotation and an offset."""
+
+    def __init__(self, to_repeats: NDArray[np.float64]) -> None:
+        self._matrix = to_repeats
+
+    def __call__(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Places:
+        """Repeats across and down, and the repeats that one pixel covers, each (N,)."""
+        x, y, m = columns + 0.5, rows + 0.5, self._matrix
+        # Beyond the horizon of the plane there is nothing to see: there it lies infinitely far.
+        depth = np.maximum(m[2, 0] * x + m[2, 1] * y + m[2, 2], _HORIZON)
+        u = (m[0, 0] * x + m[0, 1] * y + m[0, 2]) / depth
+        v = (m[1, 0] * x + m[1, 1] * y + m[1, 2]) / depth
+        across = np.hypot(m[0, 0] - u * m[2, 0], m[1, 0] - v * m[2, 0])
+        down = np.hypot(m[0, 1] - u * m[2, 1], m[1, 1] - v * m[2, 1])
+        footprint = np.maximum(across, down) / depth
+        return u.astype(np.float32), v.astype(np.float32), footprint.astype(np.float32)
+
+
+def layout(rule: Texture, swatch: Swatch, region: Mask, placement: Placement) -> Layout:
+    """How a swatch lies on a region. Raises InvalidRule for corners that span no plane."""
+    if rule.plane is None:
+        rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
+        size = float(columns[-1] - columns[0] + 1), float(rows[-1] - rows[0] + 1)
+        x, y = float(columns[0]), float(rows[0])
+        quad = [(x, y), (x + size[0], y), (x + size[0], y + size[1]), (x, y + size[1])]
+        repeat = rule.share * size[0]
+    else:
+        _check_corners(rule.plane.corners)
+        size = rule.plane.width, rule.plane.height
+        quad = [
+            (x * placement.width - placement.left, y * placement.height - placement.top)
+            for x, y in rule.plane.corners
+        ]
+        metres = rule.metres
+        repeat = rule.share * size[0] if metres is None else metres
+    across, down = size[0] / repeat, size[1] / repeat / swatch.height_share
+    flat = _homography(quad, [(0, 0), (across, 0), (across, down), (0, down)])
+    turn = np.deg2rad(rule.rotation)
+    cosine, sine = np.cos(turn), np.sin(turn)
+    # a repeat is not square: turned where it is measured in its width, then counted again
+    tall = swatch.height_share
+    turned = np.array(
+        [
+            [cosine, sine * tall, rule.offset[0]],
+            [-sine / tall, cosine, rule.offset[1]],
+            [0, 0, 1],
+        ]
+    )
+    return Layout(turned @ flat)
+
+
+def _check_corners(corners: Corners) -> None:
+    """Raise InvalidRule unless the corners are a convex quadrangle, in clockwise order."""
+    points = np.array(corners, np.float64)
+    sides = np.roll(points, -1, axis=0) - points
+    following = np.roll(sides, -1, axis=0)
+    turns = sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0]
+    if turns.min() <= _LEAST_AREA:
+        raise InvalidRule(
+            "options.plane.corners",
+            "must be a convex quadrangle: top left, top right, bottom right, bottom left",
+        )
+
+
+def _homography(before: list[Point], after: list[Point]) -> NDArray[np.float64]:
+    """The 3 × 3 matrix that takes four points to four others, its depth 1 at the first's middle."""
+    rows, values = [], []
+    for (x, y), (u, v) in zip(before, after, strict=True):
+        rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
+        values += [u, v]
+    matrix = np.append(np.linalg.solve(np.array(rows, np.float64), values), 1).reshape(3, 3)
+    middle = np.append(np.mean(before, axis=0), 1)
+    normalised: NDArray[np.float64] = matrix / (matrix[2] @ middle)
+    return normalised
+
+
+# ── the light of a region ────────────────────────────────────────────────────────────────────────
+
+
+def region_light(levels: Levels, region: Mask) -> tuple[NDArray[np.float32], float]:
+    """Smooth luminance of a region, a value per block of 8 × 8 pixels, and its median."""
+    height, width = region.shape
+    grid = (-(-height // _BLOCK), -(-width // _BLOCK))
+    rows, columns = np.nonzero(region)
+    bright = luminance(to_linear(levels[rows, columns]))
+    middle = max(float(np.median(bright)), _LEAST_LIGHT)
+    # in logarithms: shading multiplies
+    logs = np.log(np.clip(bright, _DARKEST * middle, _BRIGHTEST * middle))
+    block = (rows // _BLOCK) * grid[1] + columns // _BLOCK
+    count = np.bincount(block, minlength=grid[0] * grid[1]).reshape(grid)
+    total = np.bincount(block, logs, grid[0] * grid[1]).reshape(grid)
+    spread = max(2.0, max(height, width) / _BLOCK * _SPREAD_SHARE)
+    share = ndimage.gaussian_filter(count.astype(np.float64), spread)
+    mean = ndimage.gaussian_filter(total, spread) / np.maximum(share, 1e-6)
+    light = np.where(share > 1e-6, np.exp(mean), middle).astype(np.float32)  # noqa: PLR2004 - nothing near
+    return light, float(np.median(light[count > 0]))
+
+
+def _between_blocks(
+    light: NDArray[np.float32], rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    places = np.stack([(rows + 0.5) / _BLOCK - 0.5, (columns + 0.5) / _BLOCK - 0.5])
+    between: NDArray[np.float32] = ndimage.map_coordinates(light, places, order=1, mode="nearest")
+    return between

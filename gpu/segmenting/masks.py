@@ -1,0 +1,71 @@
+"""Masks of a photo: kept as PNG of one bit, measured, compared, and grown by their mixed pixels."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage  # type: ignore[import-untyped]
+
+from gpu.rules.colour import Mask
+from gpu.rules.edges import GROWTH
+
+
+class InvalidMask(ValueError):
+    """Bytes that are no mask, or a mask of another photo."""
+
+
+@dataclass(frozen=True)
+class EncodedMask:
+    """A mask as a PNG of one bit per pixel, in the size (width, height) of the upright photo."""
+
+    png: bytes
+    width: int
+    height: int
+
+    def decode(self) -> Mask:
+        """The mask, (height, width).
+
+        Raises InvalidMask for damaged bytes and for another size, before a pixel is decoded.
+        """
+        try:
+            image = Image.open(io.BytesIO(self.png), formats=("PNG",))
+            if image.size == (self.width, self.height) and image.mode == "1":
+                return np.asarray(image)
+        except Exception as error:
+            # Decoders raise whatever they like: OSError, SyntaxError, ValueError, struct.error.
+            raise InvalidMask(f"cannot be decoded: {error}") from error
+        raise InvalidMask(f"need {self.width} × {self.height} bits, not {image.size} {image.mode}")
+
+
+def encode_mask(mask: Mask) -> EncodedMask:
+    """A mask (H, W) as PNG; a photo's mask takes a few kilobytes."""
+    stream = io.BytesIO()
+    Image.fromarray(mask).save(stream, "PNG", optimize=False, compress_level=6)
+    return EncodedMask(stream.getvalue(), mask.shape[1], mask.shape[0])
+
+
+def bounding_box(mask: Mask) -> tuple[int, int, int, int]:
+    """Left, top, width and height of what is true in a mask; zeros if nothing is."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return 0, 0, 0, 0
+    left, top = int(columns[0]), int(rows[0])
+    return left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1
+
+
+def intersection_over_union(first: Mask, second: Mask) -> float:
+    """How much two masks of one size agree, 0–1; two empty masks agree wholly."""
+    union = int((first | second).sum())
+    return int((first & second).sum()) / union if union else 1.0
+
+
+def grown(mask: Mask, pixels: int = GROWTH) -> Mask:
+    """The mask and what lies within some pixels of it.
+
+    A rule paints nothing outside its mask, and lens and sensor mix colours across an edge. A mask
+    handed to a rule is grown by two pixels, so that it holds those that mix.
+    """
+    size = 2 * pixels + 1
+    most = ndimage.maximum_filter(mask.view(np.uint8), size, mode="constant")
+    return most.view(np.bool_)

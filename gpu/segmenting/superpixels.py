@@ -1,0 +1,111 @@
+"""Superpixels: small patches of one colour that end where the photo's edges are.
+
+SLIC (Achanta et al. 2012): k-means of place and colour, in which a pixel only ever belongs to one
+of the nine centres around the cell that it started in.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage  # type: ignore[import-untyped]
+
+from gpu.rules.colour import Levels, to_linear, to_oklab
+
+Labels = NDArray[np.int32]
+
+_COMPACTNESS = 2.0  # how much colour, in OKLab times 100, one spacing of distance counts
+_ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class Superpixels:
+    """A picture (H, W) cut into `count` patches.
+
+    `labels` (H, W) names each pixel's patch, from 0. `lab` (H, W, 3) is its colour in OKLab times
+    100. `colours` (count, 3) and `areas` (count,) are of patches. `pairs` (E, 2) are neighbours,
+    `borders` (E,) how many pixels long their border is, and `steps` (E,) how much the colour
+    changes across it.
+    """
+
+    labels: Labels
+    lab: NDArray[np.float32]
+    colours: NDArray[np.float64]
+    areas: NDArray[np.float64]
+    pairs: NDArray[np.intp]
+    borders: NDArray[np.float64]
+    steps: NDArray[np.float64]
+
+    @property
+    def count(self) -> int:
+        """How many patches there are."""
+        return len(self.areas)
+
+
+def cut_into_superpixels(levels: Levels, spacing: int) -> Superpixels:
+    """Cut sRGB levels (H, W, 3) into patches of about spacing² pixels."""
+    lab = to_oklab(to_linear(levels)) * np.float32(100)
+    smooth = ndimage.gaussian_filter(lab, (0.7, 0.7, 0))
+    labels = _clustered(smooth, spacing)
+    areas = np.bincount(labels.ravel()).astype(np.float64)
+    colours = np.stack([_mean(labels, lab[..., axis], areas) for axis in range(3)], axis=1)
+    return Superpixels(labels, lab, colours, areas, *_neighbours(labels, smooth, len(areas)))
+
+
+def _clustered(lab: NDArray[np.float32], spacing: int) -> Labels:
+    """The patch of each pixel, numbered without gaps."""
+    height, width = lab.shape[:2]
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    cell_rows, cell_columns = (
+        (rows // spacing).astype(np.intp),
+        (columns // spacing).astype(np.intp),
+    )
+    grid = int(cell_rows.max()) + 1, int(cell_columns.max()) + 1
+    weight = np.float32(_COMPACTNESS / spacing)
+    features = np.dstack([lab, rows * weight, columns * weight])
+    labels = cell_rows * grid[1] + cell_columns
+    for _ in range(_ROUNDS):
+        flat = labels.ravel()
+        sizes = np.maximum(np.bincount(flat, minlength=grid[0] * grid[1]), 1)
+        centres = np.stack(
+            [
+                np.bincount(flat, features[..., axis].ravel(), grid[0] * grid[1]) / sizes
+                for axis in range(features.shape[2])
+            ],
+            axis=1,
+        ).astype(np.float32)
+        nearest = np.full((height, width), np.inf, np.float32)
+        for down, across in np.ndindex(3, 3):
+            candidate = np.clip(cell_rows + down - 1, 0, grid[0] - 1) * grid[1] + np.clip(
+                cell_columns + across - 1, 0, grid[1] - 1
+            )
+            distance = ((features - centres[candidate]) ** 2).sum(axis=-1)
+            closer = distance < nearest
+            nearest[closer] = distance[closer]
+            labels[closer] = candidate[closer]
+    _, numbered = np.unique(labels, return_inverse=True)
+    return numbered.reshape(labels.shape).astype(np.int32)
+
+
+def _mean(
+    labels: Labels, plane: NDArray[np.float32], areas: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    mean: NDArray[np.float64] = np.bincount(labels.ravel(), plane.ravel()) / areas
+    return mean
+
+
+def _neighbours(
+    labels: Labels, lab: NDArray[np.float32], count: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+    """Pairs of patches that touch, the length of their border, and the colour step across it."""
+    keys, steps = [], []
+    for first, second in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
+        one, other = labels[first], labels[second]
+        differs = one != other
+        low, high = np.minimum(one, other)[differs], np.maximum(one, other)[differs]
+        keys.append(low.astype(np.int64) * count + high)
+        steps.append(np.linalg.norm(lab[first][differs] - lab[second][differs], axis=-1))
+    unique, which, length = np.unique(np.concatenate(keys), return_inverse=True, return_counts=True)
+    pairs = np.stack([unique // count, unique % count], axis=1)
+    step = np.bincount(which, np.concatenate(steps)) / length
+    return pairs, length.astype(np.float64), step

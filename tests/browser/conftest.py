@@ -27,6 +27,7 @@ ENGINE = "tests.browser.short_lessons"
 # The leases of production: two cores are shared with a browser here.
 CHANGES = {
     "BASE_MODEL": "built-in",
+    "ADAPTER_BITS": "4",  # as in `make world`: a fixture of all that the tests train stays small
     "GENERATION_LEASE_SECONDS": "60",
     "TRAINING_LEASE_SECONDS": "120",
     "TRAINING_SLICE_SECONDS": "600",

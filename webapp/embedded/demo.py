@@ -26,12 +26,12 @@ from webapp.embedded.person import Person
 from webapp.embedded.supervisor import Stack
 
 FOLDER = Path("var/demo")
-STYLE = Style.SEPIA_INK
-STYLE_NAME = "Sepia Ink"
+STYLE = Style.WATERCOLOUR
+STYLE_NAME = "Watercolour"
 WORKS_SEED = 1
 WORKS = 12
 PRICE = 20
-ARTIST = "ink@artists.example"
+ARTIST = "colour@artists.example"
 ORDERS: tuple[tuple[str, tuple[str, ...], int], ...] = (
     ("1:1", ("house", "meadow", "sunset"), 11),
     ("2:2", ("mountain", "snow", "day"), 12),
@@ -112,7 +112,7 @@ def _train(artist: Person, bars: Progress) -> tuple[dict[str, Any], float]:
         "/styles",
         data={
             "name": STYLE_NAME,
-            "description": "Brown ink on rough paper.",
+            "description": "Thin colours on white paper.",
             "price_tokens": str(PRICE),
             "license_type": "commercial",
             "image_tags": json.dumps({str(k): list(tags) for k, (_, tags) in enumerate(works)}),

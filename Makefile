@@ -35,8 +35,8 @@ up: $(INSTALLED)  ## the whole site at http://localhost:8000 with the demo's dat
 world: $(INSTALLED)  ## the fixture that `up` restores, made anew with the shipped base model; about ten minutes, to be committed
 	$(BIN)/python -m webapp.embedded.make_world
 
-# Two at a time: each may run a whole stack, and a usual PostgreSQL takes a hundred connections. In the
-# order of the folders: those with few long tests come first, and many short ones fill the end.
+# Two at a time: each may run a whole stack, and a usual PostgreSQL takes a hundred connections. Files come
+# in the order of tests/conftest.py, not those with few tests last: these may be the longest.
 # The browser comes after them and alone: with its stack it fills two cores by itself.
 test: $(INSTALLED)  ## all tests, on real services; starts or installs what this machine lacks
 	tests/services.sh browser

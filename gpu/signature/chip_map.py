@@ -25,6 +25,7 @@ CHIPS = FRAME_UNITS // CHIP_UNITS
 SAMPLES = 2  # along each side of a chip
 SAMPLE_UNITS = CHIP_UNITS / SAMPLES
 MAP_SAMPLES = CHIPS * SAMPLES
+TURNS, ORIENTATIONS = 4, 8
 MIN_KEY_BYTES = 16
 
 _BLOCK = 32  # each block of 32 × 32 chips carries every coded bit three times
@@ -41,13 +42,14 @@ class ChipMap:
 
     `sync` is +1 or -1 on chips that are known to the reader and 0 elsewhere; `slots` is the index
     of the coded bit that a chip carries and -1 on known chips; `signs` (+1, -1) is multiplied with
-    the coded bit. `spectrum` is the conjugate transform of the known chips, shape (256, 129).
+    the coded bit. `spectra` are the conjugate transforms of the known chips in each of the eight
+    orientations of `oriented`, shape (256, 129).
     """
 
     sync: Plane
     slots: NDArray[np.int64]
     signs: Plane
-    spectrum: NDArray[np.complex64]
+    spectra: tuple[NDArray[np.complex64], ...]
 
     def chips(self, number: int) -> Plane:
         """Values (+1, -1) of all chips for `number`, shape (128, 128)."""
@@ -77,7 +79,7 @@ def chip_map(key: bytes) -> ChipMap:
             ranks = order[block][is_free].argsort(kind="stable").argsort(kind="stable")
             slots[block][is_free] = ranks % CODED_BITS
     sync = np.where(is_known, signs, 0).astype(np.float32)
-    return ChipMap(sync, slots, signs, _spectrum(sync))
+    return ChipMap(sync, slots, signs, _spectra(sync))
 
 
 def _known(choices: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -112,8 +114,20 @@ def resized(
     return np.asarray(Image.fromarray(plane).resize(size, method, box=box), np.float32)
 
 
-def _spectrum(sync: Plane) -> NDArray[np.complex64]:
+def oriented(plane: Plane, orientation: int) -> Plane:
+    """Turn by `orientation` right angles (0-3), or mirror and then turn by `orientation - 4`."""
+    flipped = plane[:, ::-1] if orientation >= TURNS else plane
+    return np.ascontiguousarray(np.rot90(flipped, orientation % TURNS))
+
+
+def inverse(orientation: int) -> int:
+    """Orientation that undoes another; what mirrors undoes itself."""
+    return orientation if orientation >= TURNS else -orientation % TURNS
+
+
+def _spectra(sync: Plane) -> tuple[NDArray[np.complex64], ...]:
     around = sampled(np.tile(sync, (3, 3)))  # the edges of a map are neighbours of the next one
     middle = around[MAP_SAMPLES : 2 * MAP_SAMPLES, MAP_SAMPLES : 2 * MAP_SAMPLES]
-    spectrum: NDArray[np.complex64] = np.conj(fft.rfft2(middle))
-    return spectrum
+    return tuple(
+        np.conj(fft.rfft2(oriented(middle, orientation))) for orientation in range(ORIENTATIONS)
+    )

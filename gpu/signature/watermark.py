@@ -32,9 +32,9 @@ from gpu.signature.watermark_search import MAX_READINGS, luma_of, readings, scor
 MIN_SIDE = 256  # below it a sample of the mark is smaller than a pixel
 MIN_SEARCHED_SIDE = 64
 MIN_SCORE = 11.5
-PSNRS = (44.0, 42.0, 40.3)  # dB, tried in this order
-SAFE_SCORE = 26.0  # after JPEG q50, so that a crop of it can be read as well
 CHECK_QUALITY = 50
+PSNRS = (44.0, 42.0, 40.3)  # dB, tried in this order
+SAFE_SCORE = 26.0  # after JPEG q50, so that a crop of that JPEG can be read as well
 
 _PLAIN, _PER_LEVEL = 0.7, 0.1  # strength of the mark on flat areas, and more of it by roughness
 _LEAST, _MOST = 0.8, 1.4

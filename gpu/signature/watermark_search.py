@@ -22,11 +22,14 @@ from gpu.signature.chip_map import (
     CHIPS,
     FRAME_UNITS,
     MAP_SAMPLES,
+    ORIENTATIONS,
     SAMPLE_UNITS,
     SAMPLES,
     ChipMap,
     Plane,
     high_passed,
+    inverse,
+    oriented,
     resized,
 )
 
@@ -41,7 +44,6 @@ _CENTRE_SIGMA = 0.6
 _SEEN = 5.5  # standard deviations of the correlation from which an offset is decoded
 _SEEN_AT_CORNER = 4.0  # the same for a whole picture, whose offset is expected
 _CORNER = 2  # samples around the expected offset
-_TURNS, _ORIENTATIONS = 4, 8
 _RATIOS = ((1, 1), (1, 2), (2, 1))  # of the pictures that are sold
 _MAX_STRETCH = 0.25
 _SCALE_STEP = (
@@ -61,7 +63,7 @@ def _part_scales() -> tuple[float, ...]:
 
 _PART_SCALES = _part_scales()
 _WHOLE_SCALES = 1 + len(_RATIOS)
-MAX_READINGS = _ORIENTATIONS * (_WHOLE_SCALES + len(_PART_SCALES) + 2 * len(_ANGLES))  # per key
+MAX_READINGS = ORIENTATIONS * (_WHOLE_SCALES + len(_PART_SCALES) + 2 * len(_ANGLES))  # per key
 
 Vector = NDArray[np.float64]
 
@@ -128,8 +130,8 @@ def readings(
 
 
 def _hypotheses(luma: Plane, *, deep: bool) -> Iterator[_Hypothesis]:
-    for orientation in range(_ORIENTATIONS):
-        plane = _oriented(luma, orientation)
+    for orientation in range(ORIENTATIONS):
+        plane = oriented(luma, orientation)
         for scales in _whole_scales(plane):
             yield _Hypothesis(plane, scales, is_whole=True)
     if not deep:
@@ -154,12 +156,6 @@ def _whole_scales(luma: Plane) -> Iterator[tuple[float, float]]:
             yield scales
 
 
-def _oriented(plane: NDArray[np.float32], orientation: int) -> Plane:
-    """Turn by right angles, from orientation 4 on after mirroring; those undo themselves."""
-    flipped = plane[:, ::-1] if orientation >= _TURNS else plane
-    return np.ascontiguousarray(np.rot90(flipped, orientation % _TURNS))
-
-
 def _turned(luma: Plane, angle: float) -> Plane:
     picture = Image.fromarray(luma)
     turned = picture.rotate(angle, Image.Resampling.BILINEAR, fillcolor=float(luma.mean()))
@@ -174,27 +170,17 @@ def _readings_at(hypothesis: _Hypothesis, chip_maps: Mapping[int, ChipMap]) -> I
     plane = whitened(hypothesis.luma, hypothesis.scales)
     transform = fft.rfft2(_folded_on_map(plane))
     for key_number, chip_map in chip_maps.items():
-        for orientation in range(1 if hypothesis.is_whole else _ORIENTATIONS):
-            match = _correlation(transform, _oriented_spectrum(chip_map, orientation))
+        for orientation in range(1 if hypothesis.is_whole else ORIENTATIONS):
+            match = _correlation(transform, chip_map.spectra[orientation])
             offset = _offset(match, is_whole=hypothesis.is_whole)
             if offset is None:
                 continue
-            upright = plane
+            upright = oriented(plane, inverse(orientation))
             if orientation:
-                undo = orientation if orientation >= _TURNS else _TURNS - orientation
-                upright = _oriented(plane, undo)
-                match = _correlation(fft.rfft2(_folded_on_map(upright)), chip_map.spectrum)
+                match = _correlation(fft.rfft2(_folded_on_map(upright)), chip_map.spectra[0])
                 offset = divmod(int(match.argmax()), MAP_SAMPLES)
             number, score = _decoded(_Grid(upright), offset, chip_map)
             yield Reading(number, key_number, score)
-
-
-def _oriented_spectrum(chip_map: ChipMap, orientation: int) -> NDArray[np.complex64]:
-    if not orientation:
-        return chip_map.spectrum
-    known = fft.irfft2(np.conj(chip_map.spectrum), (MAP_SAMPLES, MAP_SAMPLES))
-    spectrum: NDArray[np.complex64] = np.conj(fft.rfft2(_oriented(known, orientation)))
-    return spectrum
 
 
 def _folded_on_map(plane: Plane) -> Plane:

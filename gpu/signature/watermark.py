@@ -30,7 +30,9 @@ from gpu.signature.convolutional_code import DATA_BITS
 from gpu.signature.watermark_search import MAX_READINGS, luma_of, readings, score_of
 
 MIN_SIDE = 256  # below it a sample of the mark is smaller than a pixel
+MAX_RATIO = 5  # longer pictures are not searched as a whole
 MIN_SEARCHED_SIDE = 64
+MAX_SEARCHED_SIDE = 1024  # larger pictures are reduced, which bounds the time of a search
 MIN_SCORE = 11.5
 CHECK_QUALITY = 50
 PSNRS = (44.0, 42.0, 40.3)  # dB, tried in this order
@@ -88,10 +90,12 @@ def embed(picture: Image.Image, number: int, key: bytes) -> Image.Image:
     quality 50 (hatching, grain), it is written at 42 or 40.3 dB. The same arguments give the same
     pixels. Draw numbers at random, so that a wrong reading meets no number that was issued.
 
-    Raises PictureTooSmall below 256 pixels, ValueError for another mode, a number out of range or
-    a key of fewer than 16 bytes.
+    Raises PictureTooSmall below 256 pixels, ValueError for another mode, a side of more than five
+    times the other, a number out of range or a key of fewer than 16 bytes.
     """
     _check(picture, MIN_SIDE)
+    if max(picture.size) > MAX_RATIO * min(picture.size):
+        raise ValueError(f"a side may be {MAX_RATIO} times the other at most, not {picture.size}")
     keyed = chip_map(key)
     chips = keyed.chips(number)
     pixels = np.asarray(picture, np.float32)
@@ -106,15 +110,19 @@ def embed(picture: Image.Image, number: int, key: bytes) -> Image.Image:
 def detect(picture: Image.Image, keys: Mapping[int, bytes], *, deep: bool = True) -> Mark | None:
     """Read the number in an RGB picture, written with any of the numbered `keys`, or give None.
 
-    Without `deep`, only whole pictures are read
-    (re-encoded, scaled, stretched, mirrored or turned by a right angle); with it, parts and
-    screenshots too, which takes seconds for a picture without a mark. At most one in a million
-    pictures without a mark gives a number, for each key.
+    Without `deep`, only whole pictures are read: re-encoded, scaled, stretched, mirrored or turned
+    by a right angle. With it, parts and screenshots are read too, which takes seconds for a picture
+    without a mark. At most one in a million pictures without a mark gives a number, for each key.
 
     Raises PictureTooSmall below 64 pixels, ValueError for another mode or a key of fewer than 16
     bytes.
     """
     _check(picture, MIN_SEARCHED_SIDE)
+    longest = max(picture.size)
+    if longest > MAX_SEARCHED_SIDE:
+        width, height = (max(1, round(side * MAX_SEARCHED_SIDE / longest)) for side in picture.size)
+        # Before the luma, which would take 800 MB of memory for 50 megapixels.
+        picture = picture.resize((width, height), Image.Resampling.BOX)
     chip_maps = {number: chip_map(key) for number, key in keys.items()}
     for reading in readings(luma_of(picture), chip_maps, deep=deep):
         if reading.score >= MIN_SCORE:

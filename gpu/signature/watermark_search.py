@@ -33,7 +33,6 @@ from gpu.signature.chip_map import (
     resized,
 )
 
-MAX_SIDE = 1024  # pixels of the longest side that are searched; larger pictures are reduced
 MIN_UNITS, MAX_UNITS = 96, 2600  # sides of what is left of a picture, or of a page around it
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -121,10 +120,6 @@ def readings(
     Without `deep`, only whole pictures are read: re-encoded, scaled, stretched, mirrored or turned
     by a right angle. The caller stops at a reading it believes.
     """
-    longest = max(luma.shape)
-    if longest > MAX_SIDE:
-        height, width = (round(side * MAX_SIDE / longest) for side in luma.shape)
-        luma = resized(luma, (width, height), Image.Resampling.BOX)
     for hypothesis in _hypotheses(luma, deep=deep):
         yield from _readings_at(hypothesis, chip_maps)
 

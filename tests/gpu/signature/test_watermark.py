@@ -191,6 +191,22 @@ def test_other_modes_are_refused(mode):
         detect(picture, {1: KEY})
 
 
+def test_a_picture_far_larger_than_what_is_searched_is_read(marked):
+    enlarged = marked.resize((4000, 4000), Image.Resampling.BICUBIC)
+    assert detect(enlarged, {1: KEY}, deep=False).number == NUMBER
+
+
+def test_a_long_strip_is_searched_and_gives_nothing():
+    assert detect(Image.new("RGB", (20_000, 64)), {1: KEY}) is None
+
+
+def test_a_strip_of_five_to_one_carries_a_number_and_a_longer_one_is_refused():
+    marked = embed(textured(size=(256, 1280)), NUMBER, KEY)
+    assert detect(marked, {1: KEY}, deep=False).number == NUMBER
+    with pytest.raises(ValueError, match="5 times the other"):
+        embed(textured(size=(256, 1281)), NUMBER, KEY)
+
+
 def test_a_number_of_more_than_64_bits_is_refused(original):
     with pytest.raises(ValueError, match="number must lie in"):
         embed(original, 2**64, KEY)

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -61,6 +62,9 @@ class Clean:
     readings: int
     best_score: float
     seconds: float
+
+
+Result = TypeVar("Result", Marked, Clean)
 
 
 def number_of(index: int) -> int:
@@ -225,13 +229,18 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     asked = parser.parse_args()
     console = Console(width=140)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(asked.processes) as pool:
-        rows = list(
-            pool.map(partial(mark, more_every=asked.more_every), range(asked.pictures), chunksize=2)
+        rows = _measured(
+            pool.map(partial(mark, more_every=asked.more_every), range(asked.pictures)),
+            FOLDER / "provenance_marked.jsonl",
         )
         console.print(attack_table(rows))
         clean = {
-            name: list(pool.map(partial(search_clean, keys=asked.keys, deep=deep), range(count)))
+            name: _measured(
+                pool.map(partial(search_clean, keys=asked.keys, deep=deep), range(count)),
+                FOLDER / f"provenance_clean_{name}.jsonl",
+            )
             for name, deep, count in (
                 ("quick", False, asked.clean),
                 ("full", True, asked.clean_deep),
@@ -242,11 +251,20 @@ def main() -> int:
         console.print(f"{name}: {figure}", soft_wrap=True)
     missed = list(bad_goals(rows, clean))
     console.print("missed:", missed or "nothing")
-    FOLDER.mkdir(parents=True, exist_ok=True)
     contact_sheet().save(FOLDER / "provenance.png")
     everything = figures | {"missed": missed, "pictures": [asdict(row) for row in rows]}
     (FOLDER / "provenance.json").write_text(json.dumps(everything, indent=1) + "\n")
     return len(missed)
+
+
+def _measured(results: Iterator[Result], file: Path) -> list[Result]:
+    """Collect results and write each as it comes, so that a stopped run is not lost."""
+    kept = []
+    with file.open("w", encoding="utf-8") as lines:
+        for result in results:
+            kept.append(result)
+            print(json.dumps(asdict(result)), file=lines, flush=True)
+    return kept
 
 
 def _figures(rows: list[Marked], clean: dict[str, list[Clean]]) -> dict[str, object]:

@@ -39,6 +39,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _LEVEL_SIGMA = 1.5
 _LEVEL_FLOOR = 0.15
 _CLIP = 1.5
+_MOST_OF_MEDIAN = 2.0
 _CENTRE_SIGMA = 0.6
 _SEEN = 5.5  # standard deviations of the correlation from which an offset is decoded
 _SEEN_AT_CORNER = 4.0  # the same for a whole picture, whose offset is expected
@@ -101,8 +102,18 @@ def whitened(luma: Plane, scales: tuple[float, float]) -> Plane:
     )
     rough = high_passed(resized(luma, (size[0], size[1]), Image.Resampling.BILINEAR))
     level = np.sqrt(ndimage.gaussian_filter(rough * rough, _LEVEL_SIGMA, truncate=2.5))
-    flat: Plane = np.clip(rough / (level + _LEVEL_FLOOR), -_CLIP, _CLIP)
-    return flat
+    return _without_periods(np.clip(rough / (level + _LEVEL_FLOOR), -_CLIP, _CLIP))
+
+
+def _without_periods(plane: Plane) -> Plane:
+    """Limit every wave to twice the median one: hatching and dots are a few very strong waves."""
+    shape = [fft.next_fast_len(side, real=True) for side in plane.shape]
+    waves = fft.rfft2(plane, shape)
+    strengths = np.abs(waves)
+    most = _MOST_OF_MEDIAN * np.median(strengths)
+    waves *= np.minimum(1, most / (strengths + 1e-9))
+    limited: Plane = fft.irfft2(waves, shape)[: plane.shape[0], : plane.shape[1]]
+    return limited
 
 
 def score_of(luma: Plane, chips: Plane, chip_map: ChipMap) -> float:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpu.signature.convolutional_code import CODED_BITS, MAX_NUMBER, decode, encode
+from gpu.signature.convolutional_code import CODED_BITS, FREE_DISTANCE, MAX_NUMBER, decode, encode
 
 numbers = st.integers(0, MAX_NUMBER)
 
@@ -29,7 +29,7 @@ def test_a_number_survives_noise_as_loud_as_its_bits(number, seed):
 def test_one_changed_bit_changes_twenty_four_coded_ones_the_free_distance_of_the_code(
     number, place
 ):
-    assert np.count_nonzero(encode(number) != encode(number ^ 1 << place)) == 24
+    assert np.count_nonzero(encode(number) != encode(number ^ 1 << place)) == FREE_DISTANCE
 
 
 @given(numbers)

@@ -162,7 +162,21 @@ def test_the_bound_of_a_false_claim_is_below_one_in_a_million_and_falls_with_the
     assert bounds == sorted(bounds, reverse=True)
     assert bounds[0] == 1
     assert bounds[1] < 1e-6
-    assert Mark(1, 1, MIN_SCORE).confidence > 0.999_999
+
+
+def test_confidence_counts_wrong_bits_too_and_rises_with_the_score():
+    confidences = [Mark(1, 1, score).confidence for score in (MIN_SCORE, 13, 15, 20)]
+    assert confidences == sorted(confidences)
+    assert 0.98 < confidences[0] < 0.99
+    assert confidences[2] > 0.9998
+    assert confidences[3] > 0.999_999
+
+
+def test_hatching_is_no_obstacle_because_its_few_strong_waves_are_limited():
+    across = np.arange(512) % 8 < 3
+    hatched = Image.fromarray(np.repeat(np.where(across, 20, 230)[None], 512, 0).astype(np.uint8))
+    marked = embed(hatched.convert("RGB"), NUMBER, KEY)
+    assert detect(jpeg(50)(marked, random()), {1: KEY}, deep=False).number == NUMBER
 
 
 @pytest.mark.parametrize("size", [(MIN_SIDE - 1, 512), (512, MIN_SIDE - 1)])

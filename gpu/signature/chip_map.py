@@ -1,0 +1,133 @@
+"""The keyed pattern of the watermark: which chip carries which coded bit, and with which sign.
+
+Geometry: a picture is measured in units, its shorter side is 512 of them. A map of 128 × 128 chips,
+each 4 × 4 units, covers 512 × 512 units and is repeated on the longer side. Writer and reader work
+on planes with 2 × 2 samples for each chip.
+
+The maps must stay the same for ever, because delivered pictures carry them. They are derived from
+the key by SHAKE-256: NumPy does not promise the streams of its generators between versions.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import fft, ndimage  # type: ignore[import-untyped]
+
+from gpu.signature.convolutional_code import CODED_BITS, encode
+
+FRAME_UNITS = 512
+CHIP_UNITS = 4
+CHIPS = FRAME_UNITS // CHIP_UNITS
+SAMPLES = 2  # along each side of a chip
+SAMPLE_UNITS = CHIP_UNITS / SAMPLES
+MAP_SAMPLES = CHIPS * SAMPLES
+TURNS, ORIENTATIONS = 4, 8
+MIN_KEY_BYTES = 16
+
+_BLOCK = 32  # each block of 32 × 32 chips carries every coded bit three times
+_DOMAIN = b"style-license/watermark/1:"
+# JPEG and scaling keep the waves that pass here, and the slower ones are what an eye would see.
+_HIGH_PASS_SIGMA = 0.9
+
+Plane = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChipMap:
+    """What one key says of each of the 128 × 128 chips.
+
+    `sync` is +1 or -1 on chips that are known to the reader and 0 elsewhere; `slots` is the index
+    of the coded bit that a chip carries and -1 on known chips; `signs` (+1, -1) is multiplied with
+    the coded bit. `spectra` are the conjugate transforms of the known chips in each of the eight
+    orientations of `oriented`, shape (256, 129).
+    """
+
+    sync: Plane
+    slots: NDArray[np.int64]
+    signs: Plane
+    spectra: tuple[NDArray[np.complex64], ...]
+
+    def chips(self, number: int) -> Plane:
+        """Values (+1, -1) of all chips for `number`, shape (128, 128)."""
+        coded = np.append(encode(number), 1.0)  # the last one is taken by slot -1: known chips
+        return (coded[self.slots] * self.signs).astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def chip_map(key: bytes) -> ChipMap:
+    """Derive the map of `key`, at least 16 secret bytes.
+
+    Raises ValueError for a shorter key.
+    """
+    if len(key) < MIN_KEY_BYTES:
+        raise ValueError(f"a watermark key needs {MIN_KEY_BYTES} bytes, not {len(key)}")
+    chips = CHIPS * CHIPS
+    stream = hashlib.shake_256(_DOMAIN + key).digest(chips + chips // 4 + 8 * chips)
+    octets = np.frombuffer(stream, np.uint8)
+    signs = np.where(octets[:chips] & 1, 1, -1).astype(np.float32).reshape(CHIPS, CHIPS)
+    is_known = _known(octets[chips : chips + chips // 4])
+    order = np.frombuffer(stream, "<u8", offset=chips + chips // 4).reshape(CHIPS, CHIPS)
+    slots = np.full((CHIPS, CHIPS), -1)
+    for top in range(0, CHIPS, _BLOCK):
+        for left in range(0, CHIPS, _BLOCK):
+            block = np.s_[top : top + _BLOCK, left : left + _BLOCK]
+            is_free = ~is_known[block]
+            ranks = order[block][is_free].argsort(kind="stable").argsort(kind="stable")
+            slots[block][is_free] = ranks % CODED_BITS
+    sync = np.where(is_known, signs, 0).astype(np.float32)
+    return ChipMap(sync, slots, signs, _spectra(sync))
+
+
+def _known(choices: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Mark one chip in each 2 × 2 block, so that any part of a picture can be found."""
+    choice = (choices & 3).reshape(CHIPS // 2, CHIPS // 2)
+    is_known = np.zeros((CHIPS, CHIPS), bool)
+    for place in range(4):
+        is_known[place // 2 :: 2, place % 2 :: 2] = choice == place
+    return is_known
+
+
+def sampled(chips: Plane) -> Plane:
+    """Smooth `chips` to 2 × 2 samples each and remove the slow waves."""
+    rows, columns = chips.shape
+    smooth = resized(chips, (columns * SAMPLES, rows * SAMPLES), Image.Resampling.BICUBIC)
+    return high_passed(smooth)
+
+
+def high_passed(plane: Plane) -> Plane:
+    """Remove the waves that are slower than about two chips."""
+    slow: Plane = ndimage.gaussian_filter(plane, _HIGH_PASS_SIGMA, truncate=3)
+    return plane - slow
+
+
+def resized(
+    plane: Plane,
+    size: tuple[int, int],
+    method: Image.Resampling,
+    box: tuple[float, float, float, float] | None = None,
+) -> Plane:
+    """Scale a plane to `size` (width, height); `box` is the part to take, in source samples."""
+    return np.asarray(Image.fromarray(plane).resize(size, method, box=box), np.float32)
+
+
+def oriented(plane: Plane, orientation: int) -> Plane:
+    """Turn by `orientation` right angles (0-3), or mirror and then turn by `orientation - 4`."""
+    flipped = plane[:, ::-1] if orientation >= TURNS else plane
+    return np.ascontiguousarray(np.rot90(flipped, orientation % TURNS))
+
+
+def inverse(orientation: int) -> int:
+    """Orientation that undoes another; what mirrors undoes itself."""
+    return orientation if orientation >= TURNS else -orientation % TURNS
+
+
+def _spectra(sync: Plane) -> tuple[NDArray[np.complex64], ...]:
+    around = sampled(np.tile(sync, (3, 3)))  # the edges of a map are neighbours of the next one
+    middle = around[MAP_SAMPLES : 2 * MAP_SAMPLES, MAP_SAMPLES : 2 * MAP_SAMPLES]
+    return tuple(
+        np.conj(fft.rfft2(oriented(middle, orientation))) for orientation in range(ORIENTATIONS)
+    )

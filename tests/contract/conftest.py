@@ -31,7 +31,8 @@ def address() -> str:
 
 
 @pytest.fixture(scope="session")
-def service() -> Iterator[Stack]:
+def service(environment: None) -> Iterator[Stack]:
+    """A stack of its own; rows that tests add ask the settings of this process for a time zone."""
     folder = Path(tempfile.mkdtemp(prefix="style-license-contract-"))
     changes = {"RATE_LIMITS_ENABLED": "true", "TRUSTED_PROXIES": "1"}
     stack = Stack(folder, broker="redis", changes=changes).start()

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import sync_playwright
 
 from tests import compose
 from tests.broker import free_port
+from tests.browser import chromium
 from tests.client import Person
 from tests.containers import Containers
 from tests.processes import PYTHON, ROOT, Process
@@ -128,9 +130,28 @@ def test_a_picture_is_delivered_through_the_public_address(containers):
         assert httpx.get(str(image.url).partition("?")[0]).status_code == 404
         forged = str(image.url).replace("X-Amz-Signature=", "X-Amz-Signature=0")
         assert httpx.get(forged).status_code in {400, 403}
+        assert shown_in_a_browser(buyer, f"{site(containers)}/g/{ordered}")
     finally:
         artist.http.close()
         buyer.http.close()
+
+
+def shown_in_a_browser(person, address):
+    """Whether all pictures of a page appear in Chromium, the person's cookies given."""
+    cookies = [
+        {"name": each.name, "value": each.value or "", "url": address}
+        for each in person.http.cookies.jar
+    ]
+    with sync_playwright() as playwright, ExitStack() as closing:
+        browser = playwright.chromium.launch(**chromium.launch_options())
+        closing.callback(browser.close)
+        # The browser has a trust store of its own; other tests check the certificate.
+        context = browser.new_context(ignore_https_errors=True)
+        context.add_cookies(cookies)
+        page = context.new_page()
+        page.goto(address, wait_until="load")
+        widths = page.eval_on_selector_all("main img", "all => all.map((one) => one.naturalWidth)")
+        return bool(widths) and all(widths)
 
 
 def test_cookies_are_for_tls_alone_and_http_leads_to_it(containers):

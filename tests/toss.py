@@ -1,6 +1,5 @@
 """The sandbox of Toss Payments as a real server, and buyers in front of it."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,11 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from flask import Flask
-from werkzeug.serving import make_server
 
 from tasks.on_cpu import housekeeping
 from tests.fixtures import ENVIRONMENT
+from tests.serving import served
 from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.payments import TossPayments
 from webapp.domain.models.account import User
@@ -24,20 +22,6 @@ from webapp.sandbox.toss_shop import Shop
 
 CLIENT_KEY, SECRET_KEY = ENVIRONMENT["TOSS_CLIENT_KEY"], ENVIRONMENT["TOSS_SECRET_KEY"]
 SITE = ENVIRONMENT["PUBLIC_BASE_URL"]
-
-
-@contextmanager
-def served(app: Flask) -> Iterator[str]:
-    """An app on a loopback port of its own."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @dataclass

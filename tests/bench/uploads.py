@@ -10,7 +10,6 @@ import io
 import json
 import os
 import platform
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
 
 import psutil
 from PIL import Image
@@ -26,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tasks.on_cpu import validate_uploads
+from tests.chaos.beside import Beside
 from tests.images import encoded, scene
 from webapp.domain.image_processes import DecoderBusy, ProcessLimits, sanitise_in_subprocess
 from webapp.domain.images import (
@@ -106,24 +105,16 @@ KINDS = (
 )  # fmt: skip
 
 
-class Meter:
+class Meter(Beside):
     """Samples the memory of our children until it is left; what they share is counted twice."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.most_bytes = 0
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._sample)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._is_over.set()
-        self._thread.join()
-
-    def _sample(self) -> None:
-        while not self._is_over.wait(SAMPLE_SECONDS):
+    def go(self) -> None:
+        """See `Beside.go`."""
+        while not self.stopped.wait(SAMPLE_SECONDS):
             total = 0
             for child in psutil.Process().children():
                 with suppress(psutil.Error):

@@ -142,9 +142,10 @@ def shown_in_a_browser(person, address):
         {"name": each.name, "value": each.value or "", "url": address}
         for each in person.http.cookies.jar
     ]
-    with sync_playwright() as playwright, ExitStack() as closing:
-        browser = playwright.chromium.launch(**chromium.launch_options())
-        closing.callback(browser.close)
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(**chromium.launch_options()) as browser,
+    ):
         # The browser has a trust store of its own; other tests check the certificate.
         context = browser.new_context(ignore_https_errors=True)
         context.add_cookies(cookies)

@@ -1,15 +1,14 @@
 """Tasks as plain functions, on a real database, a real folder and, for workers, a real site."""
 
-import threading
 from collections.abc import Iterator
 
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
-from werkzeug.serving import make_server
 
 from tasks import worker_api
 from tasks.on_cpu import step
 from tests.broker import free_port
+from tests.serving import served
 from webapp.app import create_app
 from webapp.domain.settings import settings
 from webapp.extensions import db
@@ -37,13 +36,8 @@ def site(committed: sessionmaker[Session], monkeypatch, tmp_path) -> Iterator[st
     settings.cache_clear()
     app = create_app()
     app.extensions["storage"].prepare()
-    server = make_server("127.0.0.1", int(url.rpartition(":")[2]), app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield url
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(app, port=int(url.rpartition(":")[2])):
+        yield url
     with app.app_context():
         db.engines[None].dispose()
     settings.cache_clear()

@@ -26,6 +26,7 @@ from webapp.domain.settings import settings
 from webapp.extensions import db
 
 WORKER_HEADERS = {"Authorization": "Bearer the token of the tests' workers, long enough"}
+UNLIMITED = {"RATE_LIMITS_ENABLED": "0"}
 
 
 class ApiClient(FlaskClient):
@@ -48,7 +49,7 @@ class ApiClient(FlaskClient):
 
 def make_app(monkeypatch: pytest.MonkeyPatch, **changes: str) -> Flask:
     """An app with some settings changed; without rate limits unless asked for."""
-    for name, value in ({"RATE_LIMITS_ENABLED": "0"} | changes).items():
+    for name, value in (UNLIMITED | changes).items():
         monkeypatch.setenv(name, value)
     settings.cache_clear()
     app = create_app()
@@ -59,7 +60,6 @@ def make_app(monkeypatch: pytest.MonkeyPatch, **changes: str) -> Flask:
 @pytest.fixture
 def bind(session: Session) -> Iterator[Callable[[Flask], Flask]]:
     """Let an app work inside the test's transaction; its commits are savepoints."""
-
     engines: list[tuple[Flask, Engine]] = []
 
     def bound(app: Flask) -> Flask:
@@ -88,7 +88,8 @@ def routed_app(database_url: URL) -> Iterator[Flask]:
 @pytest.fixture
 def app(bind, storage, routed_app: Flask, monkeypatch) -> Iterator[Flask]:
     """An app within the test's transaction, over a storage of its own."""
-    monkeypatch.setenv("RATE_LIMITS_ENABLED", "0")
+    for name, value in UNLIMITED.items():
+        monkeypatch.setenv(name, value)
     settings.cache_clear()
     before = dict(routed_app.extensions)
     routed_app.extensions |= {"settings": settings(), "storage": configured_storage(settings())}

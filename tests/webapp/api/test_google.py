@@ -6,9 +6,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 import requests
 from sqlalchemy import func, select, update
-from werkzeug.serving import make_server
 
 from tests.database import at_once
+from tests.serving import served
 from tests.webapp.conftest import error_code, make_app
 from webapp.api.google import local_path
 from webapp.api.rate_limits import OwnWindows, RateLimits
@@ -24,13 +24,8 @@ LOGIN = "/api/v1/auth/google/login"
 def google() -> Iterator[str]:
     """The sandbox provider as a real server."""
     sandbox = create_sandbox(client_id="client", client_secret="secret")
-    server = make_server("127.0.0.1", 0, sandbox, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(sandbox) as url:
+        yield url
 
 
 @pytest.fixture
@@ -250,13 +245,8 @@ def running_site(committed, storage, monkeypatch, google) -> Iterator[str]:
     """The site as a real server that counts, with all its people at one address."""
     app = make_app(monkeypatch, GOOGLE_BASE_URL=google, RATE_LIMITS_ENABLED="1")
     app.extensions["rate_limits"] = RateLimits(OwnWindows())
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(app) as url:
+        yield url
     with app.app_context():
         db.engines[None].dispose()
 

@@ -4,7 +4,8 @@ import httpx
 import pytest
 from flask import Flask, request
 
-from tests.toss import CLIENT_KEY, SECRET_KEY, served, toss_server
+from tests.serving import served
+from tests.toss import CLIENT_KEY, SECRET_KEY, toss_server
 from tests.waiting import wait_for
 from webapp.sandbox.toss import create_app
 

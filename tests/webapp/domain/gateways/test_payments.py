@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask import Flask, request
 
-from tests.toss import SECRET_KEY, served
+from tests.serving import served
+from tests.toss import SECRET_KEY
 from webapp.domain.gateways import payments as gateway
 from webapp.domain.gateways.payments import (
     PaymentRefused,

@@ -27,21 +27,24 @@ class QueueName(StrEnum):
     DEFAULT = "default"
     UPLOADS = "uploads"
     STAMPING = "stamping"
+    EDITING = "editing"
     MONEY = "money"
     HOUSEKEEPING = "housekeeping"
 
     MODEL_TRAINING = "model_training"
     IMAGE_GENERATION = "image_generation"
+    SEGMENTATION = "segmentation"
 
 
 CPU_QUEUES = (
     QueueName.DEFAULT,
     QueueName.UPLOADS,
     QueueName.STAMPING,
+    QueueName.EDITING,
     QueueName.MONEY,
     QueueName.HOUSEKEEPING,
 )
-GPU_QUEUES = (QueueName.MODEL_TRAINING, QueueName.IMAGE_GENERATION)
+GPU_QUEUES = (QueueName.MODEL_TRAINING, QueueName.IMAGE_GENERATION, QueueName.SEGMENTATION)
 DEAD_LETTERS = "dead_letters"
 # Where poisonous messages stay to be looked at; nobody consumes it. The relay declares it.
 DEAD_LETTER_QUEUE = Queue(
@@ -60,6 +63,12 @@ class TaskName(StrEnum):
     RENDER_IMAGES = "render_images"
     STAMP_SIGNATURE = "stamp_signature"
     DELIVER_GENERATION = "deliver_generation"
+    CHECK_PHOTO = "check_photo"
+    SEGMENT_PHOTOS = "segment_photos"
+    RECORD_MASKS = "record_masks"
+    APPLY_RULES = "apply_rules"
+    FINISH_PHOTO = "finish_photo"
+    EXPORT_SET = "export_set"
     REFUND = "refund"
     COLLECT_GARBAGE = "collect_garbage"
     CHECK_LEDGER = "check_ledger"
@@ -78,6 +87,12 @@ ROUTES: dict[TaskName, QueueName] = {
     TaskName.RENDER_IMAGES: QueueName.IMAGE_GENERATION,
     TaskName.STAMP_SIGNATURE: QueueName.STAMPING,
     TaskName.DELIVER_GENERATION: QueueName.MONEY,
+    TaskName.CHECK_PHOTO: QueueName.UPLOADS,
+    TaskName.SEGMENT_PHOTOS: QueueName.SEGMENTATION,
+    TaskName.RECORD_MASKS: QueueName.EDITING,
+    TaskName.APPLY_RULES: QueueName.EDITING,
+    TaskName.FINISH_PHOTO: QueueName.MONEY,
+    TaskName.EXPORT_SET: QueueName.EDITING,
     TaskName.REFUND: QueueName.MONEY,
     TaskName.COLLECT_GARBAGE: QueueName.HOUSEKEEPING,
     TaskName.CHECK_LEDGER: QueueName.HOUSEKEEPING,

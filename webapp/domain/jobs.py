@@ -18,7 +18,15 @@ from webapp.domain.pipelines import PIPELINES
 NOTIFY_CHANNEL = "jobs"
 MAX_CRASHES = 3
 NOW = func.clock_timestamp()
-DEADLINES = {JobKind.TRAINING: timedelta(hours=6), JobKind.GENERATION: timedelta(minutes=30)}
+DEADLINES = {
+    JobKind.TRAINING: timedelta(hours=6),
+    JobKind.GENERATION: timedelta(minutes=30),
+    # The last of 200 photos waits for all others.
+    JobKind.PHOTO_CHECK: timedelta(hours=2),
+    JobKind.SEGMENTATION: timedelta(hours=2),
+    JobKind.PHOTO_EDIT: timedelta(hours=4),
+    JobKind.SETS_EXPORT: timedelta(hours=2),
+}
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,8 @@ def claim_batch(
     Rows that others are taking are skipped.
     """
     step = PIPELINES[kind].gpu_step
+    if step is None:
+        return []  # no worker claims this kind over HTTP
     due = (
         Job.kind == kind,
         Job.step == step,

@@ -1,4 +1,4 @@
-"""THE MAP: for training and generation, the states, who may follow whom, and the steps.
+"""THE MAP: for each kind of job the steps, and for each row with a state who may follow whom.
 
 A state changes only through `advance`, a compare-and-set believed by its row count. A job moves
 through the steps of its pipeline; each step is a task on a queue of `celery_config`.
@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 from celery_config import TaskName
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.job import JobKind
+from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
+from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
 from webapp.domain.models.style import Style, TrainingStatus
 
 
@@ -21,7 +23,7 @@ class Pipeline:
     """The steps of one kind of job, in order, and which of them a GPU worker claims over HTTP."""
 
     steps: tuple[TaskName, ...]
-    gpu_step: TaskName
+    gpu_step: TaskName | None = None
 
     @property
     def first(self) -> TaskName:
@@ -43,6 +45,13 @@ PIPELINES: dict[JobKind, Pipeline] = {
         steps=(TaskName.RENDER_IMAGES, TaskName.STAMP_SIGNATURE, TaskName.DELIVER_GENERATION),
         gpu_step=TaskName.RENDER_IMAGES,
     ),
+    JobKind.PHOTO_CHECK: Pipeline(steps=(TaskName.CHECK_PHOTO,)),
+    JobKind.SEGMENTATION: Pipeline(
+        steps=(TaskName.SEGMENT_PHOTOS, TaskName.RECORD_MASKS),
+        gpu_step=TaskName.SEGMENT_PHOTOS,
+    ),
+    JobKind.PHOTO_EDIT: Pipeline(steps=(TaskName.APPLY_RULES, TaskName.FINISH_PHOTO)),
+    JobKind.SETS_EXPORT: Pipeline(steps=(TaskName.EXPORT_SET,)),
 }
 
 STYLE_TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {
@@ -75,6 +84,32 @@ GENERATION_TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {
     GenerationStatus.COMPLETED: frozenset(),
     GenerationStatus.FAILED: frozenset(),
     GenerationStatus.CANCELED: frozenset(),
+}
+
+SETS_JOB_TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {
+    SetsJobStatus.CREATED: frozenset({SetsJobStatus.UPLOADED, SetsJobStatus.CANCELED}),
+    SetsJobStatus.UPLOADED: frozenset({SetsJobStatus.QUEUED, SetsJobStatus.CANCELED}),
+    SetsJobStatus.QUEUED: frozenset(
+        {SetsJobStatus.RUNNING, SetsJobStatus.FAILED, SetsJobStatus.CANCELED}
+    ),
+    SetsJobStatus.RUNNING: frozenset(
+        {SetsJobStatus.DONE, SetsJobStatus.FAILED, SetsJobStatus.CANCELED}
+    ),
+    # Failed photos are tried again: see `sets_jobs.retry`.
+    SetsJobStatus.DONE: frozenset({SetsJobStatus.RUNNING}),
+    SetsJobStatus.FAILED: frozenset({SetsJobStatus.RUNNING}),
+    SetsJobStatus.CANCELED: frozenset(),
+}
+
+PHOTO_TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {
+    PhotoStatus.AWAITED: frozenset({PhotoStatus.CHECKING, PhotoStatus.CANCELED}),
+    PhotoStatus.CHECKING: frozenset({PhotoStatus.READY, PhotoStatus.FAILED, PhotoStatus.CANCELED}),
+    PhotoStatus.READY: frozenset({PhotoStatus.QUEUED, PhotoStatus.CANCELED}),
+    PhotoStatus.QUEUED: frozenset({PhotoStatus.RUNNING, PhotoStatus.FAILED, PhotoStatus.CANCELED}),
+    PhotoStatus.RUNNING: frozenset({PhotoStatus.DONE, PhotoStatus.FAILED, PhotoStatus.CANCELED}),
+    PhotoStatus.FAILED: frozenset({PhotoStatus.QUEUED}),
+    PhotoStatus.DONE: frozenset(),
+    PhotoStatus.CANCELED: frozenset(),
 }
 
 
@@ -112,3 +147,27 @@ def advance_generation(
         .returning(Generation)
         .execution_options(populate_existing=True)
     ).scalar_one_or_none()
+
+
+def advance_sets_job(session: Session, job_id: int, to: SetsJobStatus, **values: object) -> bool:
+    """Move a job of Sets, with columns that change at that moment; say whether it moved."""
+    moved = session.execute(
+        update(SetsJob)
+        .where(SetsJob.id == job_id, SetsJob.status.in_(sources(SETS_JOB_TRANSITIONS, to)))
+        .values(status=to, updated_at=func.clock_timestamp(), **values)
+        .returning(SetsJob.id)
+        .execution_options(synchronize_session="fetch")
+    )
+    return moved.first() is not None
+
+
+def advance_photo(session: Session, photo_id: int, to: PhotoStatus, **values: object) -> bool:
+    """Move a photo of Sets, with columns that change at that moment; say whether it moved."""
+    moved = session.execute(
+        update(SetsPhoto)
+        .where(SetsPhoto.id == photo_id, SetsPhoto.status.in_(sources(PHOTO_TRANSITIONS, to)))
+        .values(status=to, updated_at=func.clock_timestamp(), **values)
+        .returning(SetsPhoto.id)
+        .execution_options(synchronize_session="fetch")
+    )
+    return moved.first() is not None

@@ -107,9 +107,9 @@ def test_of_many_who_end_an_image_one_does(committed):
 
 
 @pytest.mark.parametrize("kind", list(JobKind))
-def test_every_pipeline_has_one_gpu_step_and_all_its_steps_have_a_queue(kind):
+def test_a_gpu_step_is_one_of_its_pipeline_and_all_steps_have_a_queue(kind):
     pipeline = PIPELINES[kind]
-    assert pipeline.gpu_step in pipeline.steps
+    assert pipeline.gpu_step is None or pipeline.gpu_step in pipeline.steps
     assert all(step in ROUTES for step in pipeline.steps)
     assert len(set(pipeline.steps)) == len(pipeline.steps)
 

@@ -14,6 +14,10 @@ class JobKind(StrEnum):
 
     TRAINING = "training"
     GENERATION = "generation"
+    PHOTO_CHECK = "photo_check"
+    SEGMENTATION = "segmentation"
+    PHOTO_EDIT = "photo_edit"
+    SETS_EXPORT = "sets_export"
 
 
 class JobState(StrEnum):

@@ -26,6 +26,14 @@ class PurchaseStatus(StrEnum):
     REFUNDED = "refunded"
 
 
+class Product(StrEnum):
+    """What is bought: tokens of the person, or credits or a month of the plan pro for Sets."""
+
+    TOKENS = "tokens"
+    SETS_CREDITS = "sets_credits"
+    SETS_PRO = "sets_pro"
+
+
 class Purchase(Base):
     """One order of a package, stored before the provider's page is opened."""
 
@@ -34,7 +42,16 @@ class Purchase(Base):
         UniqueConstraint("order_id"),
         UniqueConstraint("payment_key"),
         CheckConstraint(one_of("status", PurchaseStatus), name="status"),
-        CheckConstraint("amount_tokens > 0 AND total_price > 0", name="amounts_positive"),
+        CheckConstraint(one_of("product", Product), name="product"),
+        CheckConstraint(
+            "total_price > 0 AND amount_tokens >= 0 AND amount_credits >= 0 "
+            "AND (amount_tokens > 0) = (product = 'tokens') "
+            "AND (amount_credits > 0) = (product <> 'tokens')",
+            name="amounts_positive",
+        ),
+        CheckConstraint(
+            "(sets_account_id IS NULL) = (product = 'tokens')", name="sets_account_named"
+        ),
         CheckConstraint(
             "status NOT IN ('paid', 'refunded') OR (payment_key IS NOT NULL AND "
             "approved_at IS NOT NULL)",
@@ -59,7 +76,10 @@ class Purchase(Base):
     order_id: Mapped[str] = mapped_column(String(40), comment="what the provider knows it by")
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     package_id: Mapped[str] = mapped_column(String(30))
+    product: Mapped[Product] = mapped_column(String(20), server_default=Product.TOKENS.value)
+    sets_account_id: Mapped[int | None] = mapped_column(ForeignKey("sets_accounts.id"))
     amount_tokens: Mapped[int]
+    amount_credits: Mapped[int] = mapped_column(server_default="0", comment="of Sets")
     price_per_token: Mapped[int]
     total_price: Mapped[int]
     currency_code: Mapped[str] = mapped_column(String(3), server_default="KRW")

@@ -1,0 +1,120 @@
+"""Instances of Sets: what was found or clicked in a photo, and the runs of the segmenter."""
+
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.domain.db import Base
+from webapp.domain.models.columns import (
+    BigInt,
+    CreatedAt,
+    Id,
+    Json,
+    JsonList,
+    ObjectKey,
+    Sha256,
+    Time,
+    one_of,
+)
+
+
+class InstanceState(StrEnum):
+    """include: rules apply; lock: no rule may touch it; exclude: it is not selected."""
+
+    INCLUDE = "include"
+    LOCK = "lock"
+    EXCLUDE = "exclude"
+
+
+class InstanceSource(StrEnum):
+    """Who made the mask. A carried one is a proposal until a person includes it."""
+
+    FOUND = "found"
+    CLICKED = "clicked"
+    CARRIED = "carried"
+
+
+class SetsInstance(Base):
+    """One thing of a concept in one photo. Its number stays when the photo is segmented again."""
+
+    __tablename__ = "sets_instances"
+    __table_args__ = (
+        UniqueConstraint("public_id"),
+        UniqueConstraint("photo_id", "concept", "number"),
+        CheckConstraint(one_of("state", InstanceState), name="state"),
+        CheckConstraint(one_of("source", InstanceSource), name="source"),
+        CheckConstraint("score BETWEEN 0 AND 1", name="score"),
+    )
+
+    id: Mapped[Id]
+    public_id: Mapped[str] = mapped_column(String(40), comment="inst_…")
+    photo_id: Mapped[int] = mapped_column(ForeignKey("sets_photos.id"))
+    concept: Mapped[str] = mapped_column(String(60))
+    number: Mapped[int]
+    state: Mapped[InstanceState] = mapped_column(
+        String(10), server_default=InstanceState.INCLUDE.value
+    )
+    source: Mapped[InstanceSource] = mapped_column(String(10))
+    rule: Mapped[Json | None] = mapped_column(
+        JSONB(none_as_null=True), comment="a setting of its own: {action, value, options}"
+    )
+    points: Mapped[JsonList] = mapped_column(comment="[{x, y, include}], shares of the photo")
+    mask_key: Mapped[ObjectKey] = mapped_column(comment="PNG of one bit, size of the photo")
+    box: Mapped[JsonList] = mapped_column(comment="[left, top, width, height] in pixels")
+    area: Mapped[BigInt]
+    score: Mapped[float]
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+
+
+class SetsMask(Base):
+    """What a segmenter once found for one prompt in one photo, so that it is never asked again."""
+
+    __tablename__ = "sets_masks"
+    __table_args__ = (UniqueConstraint("photo_sha256", "prompt", "segmenter", "version"),)
+
+    id: Mapped[Id]
+    photo_sha256: Mapped[Sha256]
+    prompt: Mapped[str] = mapped_column(String(200))
+    segmenter: Mapped[str] = mapped_column(String(30))
+    version: Mapped[str] = mapped_column(String(30))
+    found: Mapped[JsonList] = mapped_column(comment="[{mask_key, box, area, score}], largest first")
+    created_at: Mapped[CreatedAt]
+
+
+class SegmentationStatus(StrEnum):
+    """Where a run of the segmenter over one photo stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+class SetsSegmentation(Base):
+    """One run of the segmenter over one photo, for concepts whose masks are not known yet."""
+
+    __tablename__ = "sets_segmentations"
+    __table_args__ = (
+        CheckConstraint(one_of("status", SegmentationStatus), name="status"),
+        Index(
+            "uq_sets_segmentations_one_open",
+            "photo_id",
+            unique=True,
+            postgresql_where="status IN ('queued', 'running')",
+        ),
+        Index("ix_sets_segmentations_photo", "photo_id", "id"),
+    )
+
+    id: Mapped[Id]
+    photo_id: Mapped[int] = mapped_column(ForeignKey("sets_photos.id"))
+    concepts: Mapped[JsonList] = mapped_column(comment="[{name, prompt, is_many}]")
+    status: Mapped[SegmentationStatus] = mapped_column(
+        String(10), server_default=SegmentationStatus.QUEUED.value
+    )
+    failure_code: Mapped[str | None] = mapped_column(String(40))
+    created_at: Mapped[CreatedAt]
+    finished_at: Mapped[Time | None]

@@ -1,0 +1,78 @@
+"""Jobs of Sets: one album, one rule. The platform's own job table is `models.job`."""
+
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.domain.db import Base
+from webapp.domain.models.columns import CreatedAt, Id, Json, JsonList, Time, one_of
+
+
+class SetsJobStatus(StrEnum):
+    """Where a job stands; moved only by `pipelines.advance_sets_job`."""
+
+    CREATED = "created"
+    UPLOADED = "uploaded"
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+class SetsJob(Base):
+    """One album with one rule. Its photos cost one credit each, reserved when it is created.
+
+    A job made from another one (`source_job_id`) has its photos, masks and choices. A variant
+    (`parent_id`) was made by the execution of its parent and takes no slot of its own.
+    """
+
+    __tablename__ = "sets_jobs"
+    __table_args__ = (
+        UniqueConstraint("public_id"),
+        CheckConstraint(one_of("status", SetsJobStatus), name="status"),
+        CheckConstraint("item_count BETWEEN 1 AND 200", name="item_count"),
+        Index("ix_sets_jobs_account", "account_id", "created_at", "id"),
+        Index(
+            "ix_sets_jobs_active",
+            "account_id",
+            postgresql_where="status IN ('created', 'uploaded', 'queued', 'running')",
+        ),
+        Index(
+            "ix_sets_jobs_waiting",
+            "updated_at",
+            postgresql_where="status IN ('created', 'uploaded')",
+        ),
+        Index("ix_sets_jobs_expiring", "expires_at", postgresql_where="purged_at IS NULL"),
+        Index("ix_sets_jobs_parent", "parent_id", postgresql_where="parent_id IS NOT NULL"),
+    )
+
+    id: Mapped[Id]
+    public_id: Mapped[str] = mapped_column(String(40), comment="job_…")
+    account_id: Mapped[int] = mapped_column(ForeignKey("sets_accounts.id"))
+    source_job_id: Mapped[int | None] = mapped_column(ForeignKey("sets_jobs.id"))
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("sets_jobs.id"))
+    preset_id: Mapped[str] = mapped_column(String(30))
+    status: Mapped[SetsJobStatus] = mapped_column(
+        String(10), server_default=SetsJobStatus.CREATED.value
+    )
+    item_count: Mapped[int]
+    name: Mapped[str] = mapped_column(
+        String(50), server_default="", comment="of the variant, or of the saved rule"
+    )
+    rule_id: Mapped[int | None] = mapped_column(ForeignKey("sets_rules.id"))
+    # Frozen by the execution.
+    concepts: Mapped[Json] = mapped_column(
+        server_default="{}", comment="{concept: {action, value, options, prompt}}"
+    )
+    protect: Mapped[JsonList]
+    overrides: Mapped[JsonList] = mapped_column(comment="[{items | group, concepts}]")
+    output_template: Mapped[str] = mapped_column(String(30), server_default="")
+    has_watermark: Mapped[bool] = mapped_column(server_default="true")
+    request_id: Mapped[str] = mapped_column(String(64), server_default="")
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+    finished_at: Mapped[Time | None]
+    expires_at: Mapped[Time]
+    purged_at: Mapped[Time | None] = mapped_column(comment="its files were deleted")

@@ -1,0 +1,91 @@
+"""Photos of Sets: the items of a job, and the runs of the rules over them."""
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.domain.db import Base
+from webapp.domain.models.columns import CreatedAt, Id, JsonList, ObjectKey, Sha256, Time, one_of
+
+
+class PhotoStatus(StrEnum):
+    """Where a photo stands; moved only by `pipelines.advance_photo`."""
+
+    AWAITED = "awaited"
+    CHECKING = "checking"
+    READY = "ready"
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+class SetsPhoto(Base):
+    """One photo of one job. Sizes in pixels of the upright photo."""
+
+    __tablename__ = "sets_photos"
+    __table_args__ = (
+        UniqueConstraint("job_id", "idx"),
+        CheckConstraint(one_of("status", PhotoStatus), name="status"),
+        CheckConstraint("status <> 'done' OR result_key IS NOT NULL OR is_purged", name="done"),
+        Index("ix_sets_photos_sha256", "sha256"),
+    )
+
+    id: Mapped[Id]
+    job_id: Mapped[int] = mapped_column(ForeignKey("sets_jobs.id"))
+    idx: Mapped[int]
+    position: Mapped[int] = mapped_column(comment="the order of display and export")
+    group: Mapped[str] = mapped_column(String(30), server_default="")
+    filename: Mapped[str] = mapped_column(String(255), server_default="", comment="never a key")
+    content_type: Mapped[str] = mapped_column(String(20))
+    declared_size: Mapped[int | None] = mapped_column(BigInteger)
+    upload_key: Mapped[ObjectKey]
+    status: Mapped[PhotoStatus] = mapped_column(
+        String(10), server_default=PhotoStatus.AWAITED.value
+    )
+    sha256: Mapped[Sha256 | None] = mapped_column(comment="of the uploaded bytes, at confirmation")
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    photo_key: Mapped[ObjectKey | None] = mapped_column(comment="upright, sRGB, no metadata: PNG")
+    preview_key: Mapped[ObjectKey | None] = mapped_column(comment="of the photo, 1024 pixels")
+    result_key: Mapped[ObjectKey | None]
+    result_preview_key: Mapped[ObjectKey | None]
+    result_sha256: Mapped[Sha256 | None]
+    result_size: Mapped[int | None] = mapped_column(BigInteger)
+    warnings: Mapped[JsonList] = mapped_column(comment="[{code, concept}]")
+    failure_code: Mapped[str | None] = mapped_column(String(40))
+    failure_message: Mapped[str | None] = mapped_column(Text)
+    is_purged: Mapped[bool] = mapped_column(server_default="false")
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+
+
+class SetsEdit(Base):
+    """One reserved credit and one run of the rules over one photo; a retry is a new row.
+
+    It is made when the credit is reserved. It ends once: delivered, or returned.
+    """
+
+    __tablename__ = "sets_edits"
+    __table_args__ = (
+        UniqueConstraint("photo_id", "attempt"),
+        CheckConstraint("attempt >= 1", name="attempt"),
+        CheckConstraint("delivered_at IS NULL OR returned_at IS NULL", name="ends_once"),
+    )
+
+    id: Mapped[Id]
+    photo_id: Mapped[int] = mapped_column(ForeignKey("sets_photos.id"))
+    attempt: Mapped[int]
+    delivered_at: Mapped[Time | None]
+    returned_at: Mapped[Time | None]
+    created_at: Mapped[CreatedAt]

@@ -1,0 +1,34 @@
+"""Regions of photos painted in a licensed style: each is a Generation, paid for in tokens."""
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.domain.db import Base
+from webapp.domain.models.columns import CreatedAt, Id, JsonList, ObjectKey, Sha256
+
+
+class SetsRestyle(Base):
+    """The canvas of one concept of one photo: what the renderer is given, and which image it is.
+
+    `box` is the part of the upright photo that the canvas shows: left, top, width, height.
+    """
+
+    __tablename__ = "sets_restyles"
+    __table_args__ = (
+        UniqueConstraint("generation_id"),
+        UniqueConstraint("edit_id", "instance_id"),
+        CheckConstraint("change > 0 AND change <= 1", name="change"),
+        Index("ix_sets_restyles_edit", "edit_id"),
+    )
+
+    id: Mapped[Id]
+    edit_id: Mapped[int] = mapped_column(ForeignKey("sets_edits.id"))
+    instance_id: Mapped[int] = mapped_column(ForeignKey("sets_instances.id"))
+    generation_id: Mapped[int] = mapped_column(ForeignKey("generations.id"))
+    concept: Mapped[str] = mapped_column(String(60))
+    picture_key: Mapped[ObjectKey]
+    mask_key: Mapped[ObjectKey]
+    change: Mapped[float]
+    box: Mapped[JsonList]
+    photo_sha256: Mapped[Sha256] = mapped_column(comment="the certificate names the photo by it")
+    created_at: Mapped[CreatedAt]

@@ -1,0 +1,35 @@
+"""Saved rules of Sets: one setting per concept of a preset, and what no rule may touch."""
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.domain.db import Base
+from webapp.domain.models.columns import CreatedAt, Id, Json, JsonList, Time
+
+
+class SetsRule(Base):
+    """A rule with a name. A deleted one stays for the jobs that used it and frees its slot."""
+
+    __tablename__ = "sets_rules"
+    __table_args__ = (
+        UniqueConstraint("public_id"),
+        CheckConstraint("length(name) BETWEEN 1 AND 50", name="name"),
+        Index(
+            "ix_sets_rules_account",
+            "account_id",
+            "created_at",
+            "id",
+            postgresql_where="deleted_at IS NULL",
+        ),
+    )
+
+    id: Mapped[Id]
+    public_id: Mapped[str] = mapped_column(String(40), comment="rule_…")
+    account_id: Mapped[int] = mapped_column(ForeignKey("sets_accounts.id"))
+    preset_id: Mapped[str] = mapped_column(String(30))
+    name: Mapped[str] = mapped_column(String(50))
+    concepts: Mapped[Json] = mapped_column(comment="{concept: {action, value, options}}")
+    protect: Mapped[JsonList]
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+    deleted_at: Mapped[Time | None]

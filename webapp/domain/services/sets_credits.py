@@ -1,0 +1,129 @@
+"""Credits of Sets: one per photo, reserved when a job is created, kept or returned once.
+
+An edit (`SetsEdit`) is one reserved credit. It ends delivered or returned, by conditional updates
+that are believed by their row counts.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from webapp.domain.models.sets_account import CreditKind, SetsAccount, SetsCreditEntry
+from webapp.domain.models.sets_job import SetsJob
+from webapp.domain.models.sets_photo import SetsEdit, SetsPhoto
+from webapp.domain.sets_errors import CreditsExhausted
+
+NOW = func.clock_timestamp()
+
+
+def enter(
+    session: Session,
+    account_id: int,
+    kind: CreditKind,
+    amount: int,
+    *,
+    key: str,
+    job_id: int | None = None,
+    edit_id: int | None = None,
+    purchase_id: int | None = None,
+) -> int:
+    """Change the credits of an account by `amount`, below zero to take them; return the balance.
+
+    `key` makes a second entry for the same reason impossible. Raises CreditsExhausted when the
+    account has fewer than are taken.
+    """
+    balance = session.execute(
+        update(SetsAccount)
+        .where(SetsAccount.id == account_id, SetsAccount.credits + amount >= 0)
+        .values(credits=SetsAccount.credits + amount)
+        .returning(SetsAccount.credits)
+        .execution_options(synchronize_session="fetch")
+    ).scalar_one_or_none()
+    if balance is None:
+        available = session.execute(
+            select(SetsAccount.credits).where(SetsAccount.id == account_id)
+        ).scalar_one()
+        raise CreditsExhausted(required=-amount, available=available)
+    session.execute(
+        insert(SetsCreditEntry).values(
+            account_id=account_id,
+            kind=kind,
+            amount=amount,
+            job_id=job_id,
+            edit_id=edit_id,
+            purchase_id=purchase_id,
+            idempotency_key=key,
+            balance_after=balance,
+        )
+    )
+    return balance
+
+
+def reserve(session: Session, job: SetsJob, photos: Sequence[SetsPhoto], *, attempt: int) -> None:
+    """Take one credit for each photo and open its edit. Raises CreditsExhausted.
+
+    `attempt` is 1 when the job is created; a retry reserves again under the next number, which
+    must be the next one of every photo given.
+    """
+    enter(
+        session,
+        job.account_id,
+        CreditKind.RESERVE,
+        -len(photos),
+        key=f"reserve:{job.id}:{attempt}",
+        job_id=job.id,
+    )
+    session.add_all(SetsEdit(photo_id=photo.id, attempt=attempt) for photo in photos)
+    session.flush()
+
+
+def deliver(session: Session, edit_id: int) -> bool:
+    """Keep the credit of an edit for good; False when it has ended before."""
+    ended = session.execute(
+        update(SetsEdit).where(*_open(edit_id)).values(delivered_at=NOW).returning(SetsEdit.id)
+    ).first()
+    return ended is not None
+
+
+def give_back(session: Session, edit_id: int) -> bool:
+    """Return the credit of an edit; False when it has ended before."""
+    ended = session.execute(
+        update(SetsEdit).where(*_open(edit_id)).values(returned_at=NOW).returning(SetsEdit.photo_id)
+    ).first()
+    if ended is None:
+        return False
+    job = session.execute(
+        select(SetsJob.id, SetsJob.account_id)
+        .join(SetsPhoto, SetsPhoto.job_id == SetsJob.id)
+        .where(SetsPhoto.id == ended.photo_id)
+    ).one()
+    enter(
+        session,
+        job.account_id,
+        CreditKind.RETURN,
+        1,
+        key=f"return:{edit_id}",
+        job_id=job.id,
+        edit_id=edit_id,
+    )
+    return True
+
+
+def open_edit(session: Session, photo_id: int) -> SetsEdit | None:
+    """Return the edit of a photo whose credit is still reserved."""
+    return session.scalars(
+        select(SetsEdit).where(
+            SetsEdit.photo_id == photo_id,
+            SetsEdit.delivered_at.is_(None),
+            SetsEdit.returned_at.is_(None),
+        )
+    ).one_or_none()
+
+
+def _open(edit_id: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        SetsEdit.id == edit_id,
+        SetsEdit.delivered_at.is_(None),
+        SetsEdit.returned_at.is_(None),
+    )

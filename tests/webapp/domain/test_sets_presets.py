@@ -21,23 +21,12 @@ from webapp.domain.sets_presets import (
 )
 
 INTERIOR = [
-    "Wall",
-    "Floor",
-    "Ceiling",
-    "Window",
-    "Door",
-    "Frame_Molding",
-    "Tile",
-    "Grout",
-    "Cabinet",
-    "Countertop",
-    "Backsplash",
-    "Light",
-    "Handle",
-    "Switch_Outlet",
-    "Glass_highlight",
+    *("Wall", "Floor", "Ceiling", "Window", "Door", "Frame_Molding", "Tile", "Grout", "Cabinet"),
+    *("Countertop", "Backsplash", "Light", "Handle", "Switch_Outlet", "Glass_highlight"),
 ]
-SELLER = ["Product", "Background", "Body", "Label_Text", "Logo", "Parts", "Accessories", "Gloss"]
+SELLER = [
+    *("Product", "Background", "Body", "Label_Text", "Logo", "Parts", "Accessories", "Gloss"),
+]
 
 
 def test_there_are_two_presets_in_a_fixed_order():

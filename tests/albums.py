@@ -46,7 +46,7 @@ def album(
     photo_status: PhotoStatus = PhotoStatus.READY,
     **columns,
 ) -> SetsJob:
-    """A job whose photos stand alike, their credits reserved; their files lie in the storage, if any."""
+    """A job whose photos stand alike, with reserved credits; their files lie in a given storage."""
     number = next(_numbers)
     made = SetsJob(
         **{

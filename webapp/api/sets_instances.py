@@ -1,4 +1,4 @@
-"""/sets/jobs/:id/instances (also /jobs/:id/instances): what is in the photos, chosen and clicked."""
+"""/sets/jobs/:id/instances (also /jobs/…): what is in the photos, chosen and clicked."""
 
 from dataclasses import asdict
 

@@ -165,6 +165,13 @@ def test_fewer_than_eight_thumbnails_are_said_to_be_missing():
     assert [(each.wanted, each.found) for each in manifest.missing] == [(8, 2)]
 
 
+def test_a_card_that_cannot_be_made_is_said_to_be_missing():
+    made = album(photo(0, results=TWO), photo(1), variants=(MODERN, NATURAL), chosen=(1,))
+    manifest, _ = archived(made, Layout.CLIENT_CARD)
+    assert [each.path for each in manifest.sheets] == ["sheets/client_card_1_Modern.jpg"]
+    assert [(each.job, each.wanted, each.found) for each in manifest.missing] == [("job_2", 1, 0)]
+
+
 def test_a_jpeg_keeps_its_suffix():
     made = album(
         Photo(0, "living", "a.png", reader(RED), {"job_1": reader(BLUE, (64, 64), "JPEG")})

@@ -61,6 +61,9 @@ class WorkerSettings(BaseSettings):
     internal_api_token: str
     base_model: str = Field("built-in", description="the base model this worker renders with")
     segmenter: str = Field("classic", description="classic or sam3: what this worker segments with")
+    sam3_weights: str | None = Field(
+        None, description="a folder with SAM 3, or its name in the hub's local cache"
+    )
     worker_cache_dir: Path = Field(Path("var/worker"), description="adapters and work in progress")
     worker_cache_bytes: int = Field(
         10 << 30, ge=0, description="adapters kept on disk between batches, in bytes"

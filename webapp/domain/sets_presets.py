@@ -1,0 +1,269 @@
+"""The presets of Sets: concepts, actions, palettes, groups and output templates, read from TOML.
+
+The files are `presets/*.toml` and `presets/swatches`; they are read once in a process. Whatever a
+person reads has an English and a Korean name here.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+_FOLDER = Path(__file__).parent / "presets"
+_SWATCHES = _FOLDER / "swatches"
+_ORDER = ("interior", "seller")
+_STRICT = ConfigDict(extra="forbid")
+_Word = Annotated[str, Field(min_length=1)]
+
+
+class UnknownPreset(LookupError):
+    """No preset has this id."""
+
+    def __init__(self, preset_id: str) -> None:
+        super().__init__(f"no preset {preset_id!r}")
+        self.preset_id = preset_id
+
+
+class UnknownConcept(LookupError):
+    """The preset has no concept of this name."""
+
+    def __init__(self, preset_id: str, name: str) -> None:
+        super().__init__(f"preset {preset_id} has no concept {name!r}")
+        self.preset_id, self.name = preset_id, name
+
+
+class UnknownTemplate(LookupError):
+    """The preset has no output template of this id."""
+
+    def __init__(self, preset_id: str, template_id: str) -> None:
+        super().__init__(f"preset {preset_id} has no template {template_id!r}")
+        self.preset_id, self.template_id = preset_id, template_id
+
+
+class UnknownGroup(LookupError):
+    """The preset has no group of photos of this id."""
+
+    def __init__(self, preset_id: str, group_id: str) -> None:
+        super().__init__(f"preset {preset_id} has no group {group_id!r}")
+        self.preset_id, self.group_id = preset_id, group_id
+
+
+class InvalidPreset(ValueError):
+    """A file of presets contradicts itself or the swatches."""
+
+
+class Action(StrEnum):
+    """What a rule may do with a concept."""
+
+    RECOLOR = "recolor"
+    TONE = "tone"
+    TEXTURE = "texture"
+    BACKGROUND = "background"
+    REMOVE_BACKGROUND = "remove_background"
+    RESTYLE = "restyle"
+
+
+class Plan(StrEnum):
+    """Plans of Sets; whoever has `pro` also has what is `free`."""
+
+    FREE = "free"
+    PRO = "pro"
+
+
+class Protection(StrEnum):
+    """How a concept is protected when it is: its bytes stay, or only its highlight stays.
+
+    The values are those of `gpu.rules.regions.Protection`.
+    """
+
+    PIXELS = "pixels"
+    LIGHT = "light"
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Names:
+    """One text in the languages of the site."""
+
+    en: _Word
+    ko: _Word
+
+    def in_language(self, language: str) -> str:
+        """Return the text for a locale such as "ko" or "ko_KR"; English for any other."""
+        return self.ko if language.startswith("ko") else self.en
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Concept:
+    """A part of a scene that rules name.
+
+    `prompt` is its description in English for a segmenter, at most 32 words. `is_many`: a photo may
+    hold several. `protection` says how it is protected, `is_protected` whether it is by default.
+    """
+
+    name: _Word
+    prompt: _Word
+    names: Names
+    is_many: bool = False
+    protection: Protection = Protection.PIXELS
+    is_protected: bool = False
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Group:
+    """What photos of an album have in common: a kind of room, or a kind of product shot."""
+
+    id: _Word
+    names: Names
+
+
+@dataclass(frozen=True, config=_STRICT)
+class GroupNeed:
+    """How many photos of a group a template wants."""
+
+    group: _Word
+    count: Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Template:
+    """How results are laid out in an archive.
+
+    `aliases` are older ids. `needs` is empty where photos of any group will do.
+    """
+
+    id: _Word
+    names: Names
+    description: Names
+    plan: Plan
+    aliases: tuple[str, ...] = ()
+    needs: tuple[GroupNeed, ...] = ()
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Preset:
+    """A domain of Sets. `palette` holds names of swatches; the first template is free."""
+
+    id: _Word
+    names: Names
+    description: Names
+    actions: tuple[Action, ...]
+    palette: tuple[str, ...]
+    concepts: tuple[Concept, ...]
+    groups: tuple[Group, ...]
+    templates: tuple[Template, ...]
+
+    @property
+    def protected_by_default(self) -> tuple[str, ...]:
+        """Names of the concepts that are protected unless a person says otherwise."""
+        return tuple(each.name for each in self.concepts if each.is_protected)
+
+    def concept(self, name: str) -> Concept:
+        """Return a concept. Raises UnknownConcept."""
+        for each in self.concepts:
+            if each.name == name:
+                return each
+        raise UnknownConcept(self.id, name)
+
+    def group(self, group_id: str) -> Group:
+        """Return a group of photos. Raises UnknownGroup."""
+        for each in self.groups:
+            if each.id == group_id:
+                return each
+        raise UnknownGroup(self.id, group_id)
+
+    def template(self, template_id: str) -> Template:
+        """Return a template by its id or one of its aliases. Raises UnknownTemplate."""
+        for each in self.templates:
+            if template_id == each.id or template_id in each.aliases:
+                return each
+        raise UnknownTemplate(self.id, template_id)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class SwatchFile:
+    """A colour or material on disk.
+
+    `colour` is its median, `#RRGGBB`. `metres` is the width that one repeat has in reality, None
+    for plain paint. The picture at `path` is an sRGB PNG that repeats without a seam.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    names: Names
+    colour: Annotated[str, Field(pattern=r"^#[0-9A-F]{6}$")]
+    licence: _Word
+    metres: Annotated[float, Field(gt=0)] | None = None
+
+    @property
+    def path(self) -> Path:
+        """The PNG."""
+        return _SWATCHES / f"{self.name}.png"
+
+
+@cache
+def presets() -> tuple[Preset, ...]:
+    """Return all presets, in their fixed order. Raises InvalidPreset for contradicting files."""
+    read = tuple(TypeAdapter(Preset).validate_python(_read(f"{each}.toml")) for each in _ORDER)
+    for preset_ in read:
+        check(preset_, swatches())
+    return read
+
+
+def preset(preset_id: str) -> Preset:
+    """Return a preset. Raises UnknownPreset."""
+    for each in presets():
+        if each.id == preset_id:
+            return each
+    raise UnknownPreset(preset_id)
+
+
+@cache
+def swatches() -> Mapping[str, SwatchFile]:
+    """Return the swatches of all palettes by name. Raises InvalidPreset for a missing picture."""
+    listed = TypeAdapter(tuple[SwatchFile, ...]).validate_python(
+        _read("swatches/swatches.toml")["swatches"]
+    )
+    _check_unique("swatch", [each.name for each in listed])
+    for each in listed:
+        if not each.path.is_file():
+            raise InvalidPreset(f"swatch {each.name} has no picture")
+    return MappingProxyType({each.name: each for each in listed})
+
+
+def palette(preset_: Preset) -> tuple[SwatchFile, ...]:
+    """Return the swatches of a preset's palette, in its order."""
+    return tuple(swatches()[name] for name in preset_.palette)
+
+
+def check(preset_: Preset, known: Mapping[str, SwatchFile]) -> None:
+    """Raise InvalidPreset where a preset names twice, or names what does not exist."""
+    _check_unique("concept", [each.name for each in preset_.concepts])
+    _check_unique("group", [each.id for each in preset_.groups])
+    _check_unique("swatch", preset_.palette)
+    ids = [name for each in preset_.templates for name in (each.id, *each.aliases)]
+    _check_unique("template", ids)
+    groups = {each.id for each in preset_.groups}
+    wanted = {need.group for each in preset_.templates for need in each.needs}
+    for kind, missing in (
+        ("group", wanted - groups),
+        ("swatch", set(preset_.palette) - known.keys()),
+    ):
+        if missing:
+            raise InvalidPreset(f"preset {preset_.id} names unknown {kind}s {sorted(missing)}")
+    if not preset_.templates or preset_.templates[0].plan is not Plan.FREE:
+        raise InvalidPreset(f"the first template of preset {preset_.id} must be free")
+
+
+def _check_unique(kind: str, names: list[str] | tuple[str, ...]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InvalidPreset(f"each {kind} needs a name of its own: {twice}")
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads((_FOLDER / name).read_text(encoding="utf-8"))

@@ -14,9 +14,18 @@ from webapp.domain import jobs, pipelines
 from webapp.domain.models.account import Artist, Role, User
 from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.models.job import Job, JobKind
+from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import checkpoints, generations, ledger, offers, try_outs
+from webapp.domain.services import (
+    checkpoints,
+    generations,
+    ledger,
+    offers,
+    sets_accounts,
+    sets_credits,
+    try_outs,
+)
 from webapp.domain.services import training as training_service
 from webapp.domain.services.checkpoints import MadeCheckpoint, SignedSamples
 from webapp.domain.services.ledger_check import INVARIANTS
@@ -88,6 +97,22 @@ def take_tokens(session, user_id: int, amount: int) -> None:
         "grant",
         key=f"taken-{next(_numbers)}",
     )
+
+
+def sets_account(session, *, user: User | None = None, balance: int = 10, **columns) -> SetsAccount:
+    """An account of Sets, anonymous or a person's, with so many credits (from 10)."""
+    if user is None:
+        made = sets_accounts.open_anonymous(session)
+    else:
+        made = sets_accounts.of_user(session, user)
+    if balance > made.credits:
+        key = f"test-{next(_numbers)}"
+        sets_credits.grant(session, made.id, balance - made.credits, key=key)
+    if columns:
+        session.execute(update(SetsAccount).where(SetsAccount.id == made.id).values(**columns))
+    session.flush()
+    session.refresh(made)
+    return made
 
 
 def artist(session, storage=None, **columns) -> Artist:

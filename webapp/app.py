@@ -35,6 +35,7 @@ from webapp.api import (
     rate_limits,
     reports,
     search,
+    sets_accounts,
     storage,
     styles,
     tags,
@@ -71,6 +72,7 @@ API = (
     notifications.blueprint,
     licenses.blueprint,
     admin.blueprint,
+    sets_accounts.blueprint,
     webhooks.blueprint,
     worker_aliases.blueprint,
 )

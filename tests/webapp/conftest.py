@@ -18,10 +18,12 @@ from tests.webapp import documented
 from webapp.api import csrf
 from webapp.api.access import SIGN_IN
 from webapp.app import create_app
+from webapp.domain import sets_tokens
 from webapp.domain.gateways.storage import FolderStorage, configured_storage
 from webapp.domain.models.account import SignIn, User
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
+from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.settings import settings
 from webapp.extensions import db
 
@@ -35,11 +37,14 @@ class ApiClient(FlaskClient):
     """
 
     csrf_token: str | None = None
+    sets_token: str | None = None
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
         headers = dict(kwargs.pop("headers", None) or {})
         if self.csrf_token:
             headers.setdefault(csrf.HEADER, self.csrf_token)
+        if self.sets_token:
+            headers.setdefault("Authorization", f"Bearer {self.sets_token}")
         answer = super().open(*args, headers=headers, **{"buffered": True} | kwargs)
         # The client keeps a large body in a file and forgets to close it.
         answer.request.environ["wsgi.input"].close()
@@ -152,6 +157,29 @@ def buyer(session: Session) -> User:
 @pytest.fixture
 def buyer_client(buyer, sign_in) -> ApiClient:
     return sign_in(buyer)
+
+
+def sets_client_of(app: Flask, account: SetsAccount) -> ApiClient:
+    """A client that shows the bearer token of an anonymous account of Sets."""
+    client = app.test_client()
+    client.sets_token = sets_tokens.issue(
+        settings().secret_key, public_id=account.public_id, version=account.token_version
+    ).text
+    return client
+
+
+@pytest.fixture
+def anonymous_account(session: Session) -> SetsAccount:
+    """An anonymous account of Sets with its welcome credits."""
+    made = making.sets_account(session)
+    session.commit()
+    return made
+
+
+@pytest.fixture
+def sets_client(app: Flask, anonymous_account: SetsAccount) -> ApiClient:
+    """A client of that account."""
+    return sets_client_of(app, anonymous_account)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Who may call a view: six guards, one per route, that check in the order of the contract.
+"""Who may call a view: seven guards, one per route, that check in the order of the contract.
 
 Authentication, rate, CSRF, role; only what is left of CSRF to the field of a form is checked last,
 for the form is read for it. Then the view runs inside the request's one transaction, or
@@ -9,6 +9,7 @@ import hmac
 import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import wraps
 from typing import Any
@@ -17,6 +18,7 @@ from flask import Flask, Response, current_app, g, request, session
 from flask_login import UserMixin, current_user
 
 from webapp.api import csrf, rate_limits, temporary_space
+from webapp.domain import sets_tokens
 from webapp.domain.db import transaction
 from webapp.domain.errors import (
     AccountInactive,
@@ -27,7 +29,10 @@ from webapp.domain.errors import (
     Unauthorized,
 )
 from webapp.domain.models.account import Role, User
-from webapp.domain.services import accounts
+from webapp.domain.models.sets_account import SetsAccount
+from webapp.domain.services import accounts, sets_accounts
+from webapp.domain.sets_errors import AuthRequired, TokenExpired, TokenInvalid
+from webapp.domain.sets_tokens import Claims
 from webapp.domain.viewing import Viewer
 from webapp.extensions import app_settings, db, login_manager
 
@@ -39,13 +44,14 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Access(StrEnum):
-    """The five access rules."""
+    """The access rules."""
 
     PUBLIC = "public"
     SIGNED_IN = "signed in"
     ARTIST = "artist"
     ADMIN = "admin"
     INTERNAL = "internal"
+    SETS = "Sets account"
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,26 @@ def artist(view: View) -> View:
 def admin(view: View) -> View:
     """Let signed-in administrators in."""
     return _guarded(Access.ADMIN, _check_admin)(view)
+
+
+def sets_account(view: View) -> View:
+    """Let accounts of Sets in: by bearer token, else by the session of a person.
+
+    A token wins over a session and needs no CSRF token. A person's account is made on first use.
+    """
+    return _guarded(Access.SETS, _check_sets_account)(view)
+
+
+def current_sets_account() -> SetsAccount:
+    """Return the Sets account of this request; only views guarded by `sets_account` may ask."""
+    found: SetsAccount = g.sets_account
+    return found
+
+
+def bearer() -> str | None:
+    """Return the token of the Authorization header, None without one."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def internal(*sources: str) -> Callable[[View], View]:
@@ -196,6 +222,44 @@ def _check_is_admin() -> None:
         raise Forbidden(required_role=Role.ADMIN.value)
 
 
+def _check_sets_account() -> None:
+    """Find the account of the caller; a request that writes holds it to its end."""
+    token = bearer()
+    if token is not None:
+        claims = sets_claims(token)
+        rate_limits.enforce()
+        found = sets_accounts.of_token(db.session(), claims)
+    else:
+        _check_session_of_sets()
+        found = _own_sets_account(user())
+    if request.method not in csrf.SAFE_METHODS:
+        found = sets_accounts.hold(db.session(), found.id)
+    sets_accounts.note_use(db.session(), found, datetime.now(UTC))
+    g.sets_account = found
+
+
+def sets_claims(token: str) -> Claims:
+    """Return what a token of Sets proves. Raises TokenExpired and TokenInvalid."""
+    return sets_tokens.read(app_settings().secret_key, token)
+
+
+def _check_session_of_sets() -> None:
+    if not current_user.is_authenticated:
+        error = g.get("sign_in_error")
+        raise error if isinstance(error, AccountInactive) else AuthRequired()
+    rate_limits.enforce()
+    csrf.check(current_user.sign_in_id)
+
+
+def _own_sets_account(person: User) -> SetsAccount:
+    found = sets_accounts.find_of_user(db.session(), person.id)
+    if found is None:
+        # Committed at once: a view in several steps begins with an empty transaction.
+        with transaction(db.session()) as opening:
+            found = sets_accounts.of_user(opening, person)
+    return found
+
+
 def _reserve_space() -> None:
     """Make sure that there is room for a large form, which only artists may send."""
     most = request.max_content_length
@@ -274,10 +338,20 @@ def _know_and_count() -> None:
         return
     if hasattr(view, "is_of_provider") and _is_from(app_settings().toss_networks):
         return
-    user_id = str(user().id) if current_user.is_authenticated else None
-    rate_limits.count_request(view, user_id)
+    rate_limits.count_request(view, _known_caller(access))
     if request.routing_exception is not None or request.method == "OPTIONS":
         rate_limits.enforce()  # no guard will do it
+
+
+def _known_caller(access: Access) -> str | None:
+    """Return by whom a request is counted; None for a visitor, who is counted by address."""
+    token = bearer() if access is Access.SETS else None
+    if token is not None:
+        try:
+            return f"sets:{sets_claims(token).public_id}"
+        except (TokenExpired, TokenInvalid):
+            return None  # the guard refuses it
+    return str(user().id) if current_user.is_authenticated else None
 
 
 def register(app: Flask) -> None:

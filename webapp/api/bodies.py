@@ -26,6 +26,7 @@ from webapp.domain.errors import (
 from webapp.domain.pagination import PageRequest
 from webapp.domain.services import idempotency
 from webapp.domain.services.artworks import MAX_IMAGES, UploadedImage
+from webapp.domain.services.idempotency import KeyOwner
 from webapp.extensions import db
 from webapp.schemas.fields import PageQuery
 
@@ -202,12 +203,20 @@ def digest(fields: Any, files: Iterable[UploadedImage] = ()) -> str:
 
 
 def created_once(
-    route: str, body_sha256: str, run: Callable[[], dict[str, Any]], location: str
+    route: str,
+    body_sha256: str,
+    run: Callable[[], dict[str, Any]],
+    location: str,
+    *,
+    owner: KeyOwner | None = None,
 ) -> Response:
-    """Answer a POST with 201, or again with what the same Idempotency-Key was answered."""
+    """Answer a POST with 201, or again with what the same Idempotency-Key was answered.
+
+    The key is the signed-in user's, unless it has another owner.
+    """
     answer = idempotency.run_once(
         db.session(),
-        user_id=user().id,
+        owner=owner or KeyOwner.user(user().id),
         route=route,
         key=_idempotency_key(),
         body_sha256=body_sha256,
@@ -227,7 +236,7 @@ def form_once(route: str, fields: Any, run: Callable[[], dict[str, Any]]) -> dic
     """
     answer = idempotency.run_once(
         db.session(),
-        user_id=user().id,
+        owner=KeyOwner.user(user().id),
         route=f"{route} (form)",
         key=_checked(request.form.get(KEY_FIELD) or None, KEY_FIELD),
         body_sha256=digest(fields),

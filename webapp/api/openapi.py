@@ -218,6 +218,9 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
         return [{}, {"session": []}]
     if route.access is Access.INTERNAL:
         return [{"internal": []}]
+    if route.access is Access.SETS:
+        cookie: dict[str, list[str]] = {"session": []} | ({"csrf": []} if route.is_unsafe else {})
+        return [{"sets": []}, cookie]
     own: dict[str, list[str]] = {"session": []} | ({"csrf": []} if route.is_unsafe else {})
     return [own, {"internal": []}] if hasattr(route.view, "worker_view") else [own]
 
@@ -345,4 +348,5 @@ _SECURITY_SCHEMES: dict[str, Any] = {
     "session": {"type": "apiKey", "in": "cookie", "name": "session"},
     "csrf": {"type": "apiKey", "in": "header", "name": csrf.HEADER},
     "internal": {"type": "http", "scheme": "bearer"},
+    "sets": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
 }

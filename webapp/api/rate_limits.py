@@ -59,6 +59,8 @@ class Bucket:
 LOGIN = Bucket("login", RateLimitItemPerMinute(5, 5), strict=True)
 # Both steps of a sign-in, of all browsers at an address: twenty people with two tabs each need 80.
 SIGN_INS = Bucket("sign-ins", RateLimitItemPerMinute(100, 5), strict=True)
+# New anonymous accounts of Sets, which get credits: by address, whatever browser asks.
+SETS_ACCOUNTS = Bucket("sets-accounts", RateLimitItemPerMinute(5, 5), strict=True)
 IMAGES = Bucket("generation", RateLimitItemPerMinute(6), strict=True)
 ORDERS = Bucket("orders", RateLimitItemPerMinute(30), strict=True)
 SIGNED_IN = Bucket("signed-in", RateLimitItemPerMinute(100))
@@ -201,6 +203,8 @@ def count_request(view: Callable[..., Any] | None, user_id: str | None) -> None:
         count(SIGN_INS, client_address())
         if bucket is LOGIN:
             count(LOGIN, browsers.known() or client_address())
+    elif bucket is SETS_ACCOUNTS:
+        count(SETS_ACCOUNTS, client_address())
     elif bucket is not None and user_id is not None:
         count(bucket, user_id)
 

@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 from webapp.api import csrf
 from webapp.api.access import Access
 from webapp.api.operations import Operation
-from webapp.domain import errors
+from webapp.domain import errors, sets_errors
 from webapp.domain.errors import DomainError
 
 PREFIX = "/api/v1"
@@ -26,8 +26,14 @@ OF_ACCESS: dict[Access, tuple[type[DomainError], ...]] = {
     Access.ARTIST: (*OF_SESSIONS, errors.ArtistOnly),
     Access.ADMIN: (*OF_SESSIONS, errors.Forbidden),
     Access.INTERNAL: (errors.CallbackUnauthorized,),
+    Access.SETS: (
+        sets_errors.AuthRequired,
+        sets_errors.TokenExpired,
+        sets_errors.TokenInvalid,
+        errors.AccountInactive,
+    ),
 }
-OF_PERSONS = frozenset({Access.SIGNED_IN, Access.ARTIST, Access.ADMIN})
+OF_PERSONS = frozenset({Access.SIGNED_IN, Access.ARTIST, Access.ADMIN, Access.SETS})
 OF_BODIES = (errors.InvalidRequest, errors.PayloadTooLarge, errors.ValidationFailed)
 
 

@@ -52,6 +52,13 @@ class SourceJobUnavailable(DomainError):
     status = HTTPStatus.CONFLICT
 
 
+class AlreadyAdopted(DomainError):
+    """The anonymous account belongs to another person by now."""
+
+    code = "ALREADY_ADOPTED"
+    status = HTTPStatus.CONFLICT
+
+
 class JobNotFinished(DomainError):
     code = "JOB_NOT_FINISHED"
     status = HTTPStatus.CONFLICT

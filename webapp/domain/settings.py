@@ -28,6 +28,13 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
+class SegmenterName(StrEnum):
+    """What finds the parts of photos of Sets; `gpu.segmenting.registry` knows them by name."""
+
+    CLASSIC = "classic"
+    SAM3 = "sam3"
+
+
 class SettingsError(RuntimeError):
     """The environment is incomplete or contradicts itself; the message names every variable."""
 
@@ -73,8 +80,14 @@ class Settings(BaseSettings):
         None, description="base URL of the sandbox provider; empty means Toss Payments itself"
     )
     base_model: str = Field(BUILT_IN, description="built-in, sd15, sdxl or a diffusers folder")
+    segmenter: SegmenterName = Field(
+        SegmenterName.CLASSIC, description="classic (any CPU) or sam3 (a GPU and its weights)"
+    )
     generation_lease_seconds: int = Field(60, ge=2, description="a silent renderer loses its job")
     training_lease_seconds: int = Field(120, ge=2, description="a silent trainer loses its job")
+    segmentation_lease_seconds: int = Field(
+        120, ge=2, description="a silent segmenter loses its photo"
+    )
     step_lease_seconds: int = Field(120, ge=2, description="lease of one CPU step")
     training_slice_seconds: int = Field(600, ge=1, description="longest slice of one training bell")
     bell_repeat_seconds: int = Field(30, ge=1, description="unheard bells ring again after this")

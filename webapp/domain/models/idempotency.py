@@ -21,3 +21,16 @@ class IdempotencyKey(Base):
     body_sha256: Mapped[Sha256]
     response: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     created_at: Mapped[CreatedAt]
+
+
+class SetsIdempotencyKey(Base):
+    """The same for accounts of Sets, which may be nobody's."""
+
+    __tablename__ = "sets_idempotency_keys"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("sets_accounts.id"), primary_key=True)
+    route: Mapped[str] = mapped_column(String(60), primary_key=True)
+    key: Mapped[str] = mapped_column(String(128), primary_key=True)
+    body_sha256: Mapped[Sha256]
+    response: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    created_at: Mapped[CreatedAt]

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import IdempotencyConflict
-from webapp.domain.models.idempotency import IdempotencyKey
+from webapp.domain.models.idempotency import IdempotencyKey, SetsIdempotencyKey
 
 KEPT = timedelta(hours=24)
 
@@ -25,10 +25,29 @@ class Answer:
     replayed: bool
 
 
+@dataclass(frozen=True)
+class KeyOwner:
+    """Whose keys these are: a user's, or an account's of Sets."""
+
+    table: type[IdempotencyKey] | type[SetsIdempotencyKey]
+    column: str
+    id: int
+
+    @classmethod
+    def user(cls, user_id: int) -> "KeyOwner":
+        """Return the owner of a user's keys."""
+        return cls(IdempotencyKey, "user_id", user_id)
+
+    @classmethod
+    def sets_account(cls, account_id: int) -> "KeyOwner":
+        """Return the owner of the keys of an account of Sets."""
+        return cls(SetsIdempotencyKey, "account_id", account_id)
+
+
 def run_once(
     session: Session,
     *,
-    user_id: int,
+    owner: KeyOwner,
     route: str,
     key: str | None,
     body_sha256: str,
@@ -42,21 +61,14 @@ def run_once(
     """
     if key is None:
         return Answer(run(), replayed=False)
-    mine = (
-        IdempotencyKey.user_id == user_id,
-        IdempotencyKey.route == route,
-        IdempotencyKey.key == key,
-    )
-    session.execute(
-        delete(IdempotencyKey).where(
-            *mine, IdempotencyKey.created_at < func.clock_timestamp() - KEPT
-        )
-    )
+    table = owner.table
+    mine = (getattr(table, owner.column) == owner.id, table.route == route, table.key == key)
+    session.execute(delete(table).where(*mine, table.created_at < func.clock_timestamp() - KEPT))
     claim = (
-        insert(IdempotencyKey)
-        .values(user_id=user_id, route=route, key=key, body_sha256=body_sha256)
+        insert(table)
+        .values(**{owner.column: owner.id}, route=route, key=key, body_sha256=body_sha256)
         .on_conflict_do_nothing()
-        .returning(IdempotencyKey.key)
+        .returning(table.key)
     )
     try:
         claimed = session.execute(claim).first()
@@ -65,13 +77,13 @@ def run_once(
             raise IdempotencyConflict(reason="in_progress") from None
         raise
     if claimed is None:
-        return _replay(session.scalars(select(IdempotencyKey).where(*mine)).one(), body_sha256)
+        return _replay(session.scalars(select(table).where(*mine)).one(), body_sha256)
     response = run()
-    session.execute(update(IdempotencyKey).where(*mine).values(response=response))
+    session.execute(update(table).where(*mine).values(response=response))
     return Answer(response, replayed=False)
 
 
-def _replay(stored: IdempotencyKey, body_sha256: str) -> Answer:
+def _replay(stored: IdempotencyKey | SetsIdempotencyKey, body_sha256: str) -> Answer:
     if stored.body_sha256 != body_sha256:
         raise IdempotencyConflict(reason="body_mismatch")
     if stored.response is None:
@@ -81,9 +93,11 @@ def _replay(stored: IdempotencyKey, body_sha256: str) -> Answer:
 
 def purge(session: Session) -> int:
     """Forget keys older than a day; return how many."""
+    return sum(_purge(session, table) for table in (IdempotencyKey, SetsIdempotencyKey))
+
+
+def _purge(session: Session, table: type[IdempotencyKey] | type[SetsIdempotencyKey]) -> int:
     gone = session.execute(
-        delete(IdempotencyKey)
-        .where(IdempotencyKey.created_at < func.clock_timestamp() - KEPT)
-        .returning(IdempotencyKey.key)
+        delete(table).where(table.created_at < func.clock_timestamp() - KEPT).returning(table.key)
     )
     return len(gone.all())

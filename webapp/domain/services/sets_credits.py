@@ -87,27 +87,70 @@ def deliver(session: Session, edit_id: int) -> bool:
 
 
 def give_back(session: Session, edit_id: int) -> bool:
-    """Return the credit of an edit; False when it has ended before."""
-    ended = session.execute(
-        update(SetsEdit).where(*_open(edit_id)).values(returned_at=NOW).returning(SetsEdit.photo_id)
+    """Return the credit of an edit to the account it was taken from; False when it had ended.
+
+    Where that account was adopted meanwhile, what adoption moves goes on to the adopter.
+    """
+    edit = session.execute(
+        update(SetsEdit)
+        .where(*_open(edit_id))
+        .values(returned_at=NOW)
+        .returning(SetsEdit.photo_id, SetsEdit.created_at)
     ).first()
-    if ended is None:
+    if edit is None:
         return False
-    job = session.execute(
-        select(SetsJob.id, SetsJob.account_id)
-        .join(SetsPhoto, SetsPhoto.job_id == SetsJob.id)
-        .where(SetsPhoto.id == ended.photo_id)
+    reserved = session.execute(
+        select(SetsCreditEntry.job_id, SetsCreditEntry.account_id)
+        .join(SetsPhoto, SetsPhoto.job_id == SetsCreditEntry.job_id)
+        .where(
+            SetsPhoto.id == edit.photo_id,
+            SetsCreditEntry.kind == CreditKind.RESERVE,
+            SetsCreditEntry.created_at <= edit.created_at,
+        )
+        .order_by(SetsCreditEntry.id.desc())
+        .limit(1)
     ).one()
     enter(
         session,
-        job.account_id,
+        reserved.account_id,
         CreditKind.RETURN,
         1,
         key=f"return:{edit_id}",
-        job_id=job.id,
+        job_id=reserved.job_id,
         edit_id=edit_id,
     )
+    adopter_id = session.scalar(
+        select(SetsAccount.adopted_by_id).where(SetsAccount.id == reserved.account_id)
+    )
+    if adopter_id is not None:
+        move_adopted(session, reserved.account_id, adopter_id, key=f"return:{edit_id}")
     return True
+
+
+def move_adopted(session: Session, adopted_id: int, adopter_id: int, *, key: str) -> int:
+    """Move the credits that adoption moves from one account to its adopter; return how many.
+
+    Welcome credits stay behind and expire: each person has them once. They count as spent first.
+    `key` names the occasion.
+    """
+    balance, given, moved = session.execute(
+        select(
+            SetsAccount.credits,
+            _sum_of(CreditKind.GRANT, CreditKind.PURCHASE, CreditKind.PURCHASE_REFUND),
+            -_sum_of(CreditKind.ADOPTED),
+        ).where(SetsAccount.id == adopted_id)
+    ).one()
+    amount = int(min(balance + moved, given) - moved)
+    if amount <= 0:
+        return 0
+    enter(session, adopted_id, CreditKind.ADOPTED, -amount, key=f"adopted:{key}:out")
+    enter(session, adopter_id, CreditKind.ADOPTED, amount, key=f"adopted:{key}:in")
+    return amount
+
+
+def grant(session: Session, account_id: int, amount: int, *, key: str) -> int:
+    """Give credits by an operator's hand, once per key; return the balance."""
+    return enter(session, account_id, CreditKind.GRANT, amount, key=f"grant:{key}")
 
 
 def open_edit(session: Session, photo_id: int) -> SetsEdit | None:
@@ -126,4 +169,14 @@ def _open(edit_id: int) -> tuple[ColumnElement[bool], ...]:
         SetsEdit.id == edit_id,
         SetsEdit.delivered_at.is_(None),
         SetsEdit.returned_at.is_(None),
+    )
+
+
+def _sum_of(*kinds: CreditKind) -> ColumnElement[int]:
+    """Return the sum of the entries of some kinds of the account of a query."""
+    return (
+        select(func.coalesce(func.sum(SetsCreditEntry.amount), 0))
+        .where(SetsCreditEntry.account_id == SetsAccount.id, SetsCreditEntry.kind.in_(kinds))
+        .correlate(SetsAccount)
+        .scalar_subquery()
     )

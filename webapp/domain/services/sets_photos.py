@@ -1,65 +1,143 @@
 """The way of a photo through its job: checked, segmented where masks are missing, edited, ended.
 
 Each step ends by asking `go_on` what the photo needs next, so steps know nothing of each other.
+Whoever changes photos locks their job first (`lock_job`), before rows of the job table: then a
+cancellation and a step wait for each other in one order.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain import jobs, pipelines
-from webapp.domain.models.job import JobKind
+from webapp.domain.models.job import Job, JobKind
+from webapp.domain.models.notification import NotificationType
+from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import SegmentationStatus, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
-from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
-from webapp.domain.services import sets_credits
+from webapp.domain.models.sets_photo import PhotoStatus, SetsEdit, SetsPhoto
+from webapp.domain.services import notifications, sets_choices, sets_credits, sets_masks
+from webapp.domain.services.sets_choices import WantedConcept
+
+__all__ = [
+    "ENDED",
+    "EXECUTING",
+    "WantedConcept",
+    "check",
+    "counts",
+    "end",
+    "end_job_if_over",
+    "go_on",
+    "is_being_segmented",
+    "lock_job",
+    "segment",
+]
 
 EXECUTING = frozenset({SetsJobStatus.QUEUED, SetsJobStatus.RUNNING})
 ENDED = frozenset({PhotoStatus.DONE, PhotoStatus.FAILED, PhotoStatus.CANCELED})
-
-
-@dataclass(frozen=True)
-class WantedConcept:
-    """What the segmenter is asked for: the preset's concept, or a name with a person's words."""
-
-    name: str
-    prompt: str
-    is_many: bool = False
+UNDER_WAY = (SegmentationStatus.QUEUED, SegmentationStatus.RUNNING)
 
 
 def check(session: Session, photo: SetsPhoto) -> None:
     """Have the uploaded file of a photo decoded; its job was confirmed in this transaction."""
     if pipelines.advance_photo(session, photo.id, PhotoStatus.CHECKING):
-        jobs.enqueue(session, JobKind.PHOTO_CHECK, photo.id)
+        jobs.enqueue(session, JobKind.PHOTO_CHECK, photo.id, request_id=_request_id(session, photo))
 
 
-def segment(session: Session, photo: SetsPhoto, concepts: Sequence[WantedConcept]) -> None:
-    """Have concepts searched in a photo whose masks nobody knows yet, under a row of its own."""
-    run = SetsSegmentation(photo_id=photo.id, concepts=[asdict(concept) for concept in concepts])
-    session.add(run)
+def segment(session: Session, photo: SetsPhoto, concepts: Sequence[WantedConcept]) -> bool:
+    """Have concepts searched in a photo; False when all of them were searched before.
+
+    Either way the request has a row, which is ready at once when nothing had to be searched. The
+    caller makes sure that no run over the photo is open: see `is_being_segmented`.
+    """
+    left = sets_masks.missing(session, photo, concepts, clicks_count=False)
+    if left:
+        _search(session, photo, left)
+        return True
+    ready = SegmentationStatus.READY
+    known = [asdict(concept) for concept in concepts]
+    session.add(
+        SetsSegmentation(photo_id=photo.id, concepts=known, status=ready, finished_at=jobs.NOW)
+    )
     session.flush()
-    jobs.enqueue(session, JobKind.SEGMENTATION, run.id)
+    return False
 
 
 def is_being_segmented(session: Session, photo_id: int) -> bool:
     """Tell whether a run of the segmenter over a photo has not ended."""
     waiting = select(SetsSegmentation.id).where(
-        SetsSegmentation.photo_id == photo_id,
-        SetsSegmentation.status.in_([SegmentationStatus.QUEUED, SegmentationStatus.RUNNING]),
+        SetsSegmentation.photo_id == photo_id, SetsSegmentation.status.in_(UNDER_WAY)
     )
     return session.execute(waiting).first() is not None
 
 
+def go_on(session: Session, photo_id: int) -> None:
+    """Give a photo of an executed job what it needs next: missing masks, or its edit.
+
+    Called at the end of its check and of each segmentation, and by whoever executes the job or
+    tries the photo again, after the job stands as queued or running. May be repeated.
+    """
+    photo = session.get_one(SetsPhoto, photo_id)
+    job = lock_job(session, photo.job_id)
+    session.refresh(photo)
+    if job.status not in EXECUTING:
+        return
+    if photo.status == PhotoStatus.READY:
+        pipelines.advance_photo(session, photo.id, PhotoStatus.QUEUED)
+    elif photo.status != PhotoStatus.QUEUED:
+        return
+    if is_being_segmented(session, photo.id):
+        return  # its end goes on from here
+    wanted = sets_choices.wanted_concepts(job, photo)
+    left = sets_masks.missing(session, photo, wanted, clicks_count=True)
+    if left:
+        _search(session, photo, left)
+    else:
+        _edit(session, photo, job)
+
+
 def end(session: Session, photo: SetsPhoto, to: PhotoStatus, **values: object) -> bool:
-    """End a photo as failed or canceled and return its credit; False when it had ended."""
+    """End a photo as failed or canceled, with all work on it, and return its credit.
+
+    `values` are columns set at that moment, such as `failure_code`. False when it had ended. The
+    caller has locked the job, and asks `end_job_if_over` when it has ended all it wanted.
+    """
     if not pipelines.advance_photo(session, photo.id, to, **values):
         return False
+    jobs.cancel(session, JobKind.PHOTO_CHECK, photo.id)
+    runs = session.scalars(
+        update(SetsSegmentation)
+        .where(SetsSegmentation.photo_id == photo.id, SetsSegmentation.status.in_(UNDER_WAY))
+        .values(status=SegmentationStatus.CANCELED, finished_at=jobs.NOW)
+        .returning(SetsSegmentation.id)
+    ).all()
+    for run_id in runs:
+        jobs.cancel(session, JobKind.SEGMENTATION, run_id)
     edit = sets_credits.open_edit(session, photo.id)
     if edit is not None:
         sets_credits.give_back(session, edit.id)
         jobs.cancel(session, JobKind.PHOTO_EDIT, edit.id)
+    return True
+
+
+def end_job_if_over(session: Session, job_id: int) -> bool:
+    """End an executed job none of whose photos is unfinished; False when it goes on or had ended.
+
+    Done if one photo is done, else failed; its person is told in the same commit.
+    """
+    job = lock_job(session, job_id)
+    if job.status not in EXECUTING:
+        return False
+    standing = counts(session, job_id)
+    if standing.keys() - ENDED:
+        return False
+    done = standing.get(PhotoStatus.DONE, 0)
+    to = SetsJobStatus.DONE if done else SetsJobStatus.FAILED
+    if not pipelines.advance_sets_job(session, job_id, to, finished_at=jobs.NOW):
+        raise RuntimeError(f"a job of Sets that is {job.status} cannot become {to}")
+    _tell(session, job, done=done)
     return True
 
 
@@ -81,3 +159,47 @@ def lock_job(session: Session, job_id: int) -> SetsJob:
         .with_for_update()
         .execution_options(populate_existing=True)
     ).one()
+
+
+def _search(session: Session, photo: SetsPhoto, concepts: Sequence[WantedConcept]) -> None:
+    run = SetsSegmentation(photo_id=photo.id, concepts=[asdict(concept) for concept in concepts])
+    session.add(run)
+    session.flush()
+    jobs.enqueue(session, JobKind.SEGMENTATION, run.id, request_id=_request_id(session, photo))
+
+
+def _edit(session: Session, photo: SetsPhoto, job: SetsJob) -> None:
+    edit = sets_credits.open_edit(session, photo.id)
+    if edit is None:
+        raise RuntimeError(f"photo {photo.id} is to be edited and has no reserved credit")
+    known = select(Job.id).where(Job.kind == JobKind.PHOTO_EDIT, Job.ref == edit.id)
+    if session.execute(known).first() is None:
+        jobs.enqueue(session, JobKind.PHOTO_EDIT, edit.id, request_id=job.request_id)
+
+
+def _request_id(session: Session, photo: SetsPhoto) -> str:
+    return session.scalars(select(SetsJob.request_id).where(SetsJob.id == photo.job_id)).one()
+
+
+def _tell(session: Session, job: SetsJob, *, done: int) -> None:
+    """Tell the person of the job, if it has one, once for each time it was tried."""
+    user_id = session.scalars(
+        select(SetsAccount.user_id).where(SetsAccount.id == job.account_id)
+    ).one()
+    if user_id is None:
+        return
+    attempt = session.scalars(
+        select(func.max(SetsEdit.attempt))
+        .join(SetsPhoto, SetsPhoto.id == SetsEdit.photo_id)
+        .where(SetsPhoto.job_id == job.id)
+    ).one()
+    complete, failed = NotificationType.SET_JOB_COMPLETE, NotificationType.SET_JOB_FAILED
+    notifications.tell(
+        session,
+        user_id,
+        complete if done else failed,
+        target_type="set_job",
+        target_id=job.id,
+        event=f"set_job:{job.id}:{attempt}",
+        details={"job_id": job.public_id, "done": done, "failed": job.item_count - done},
+    )

@@ -8,8 +8,10 @@ from tests.database import at_once
 from webapp.domain.errors import IdempotencyConflict, InsufficientTokens
 from webapp.domain.models.account import User
 from webapp.domain.models.generation import Generation
-from webapp.domain.models.idempotency import IdempotencyKey
+from webapp.domain.models.idempotency import IdempotencyKey, SetsIdempotencyKey
+from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.services import idempotency, ledger
+from webapp.domain.services.idempotency import KeyOwner
 
 
 @pytest.fixture
@@ -19,7 +21,12 @@ def person(session):
 
 def once(session, user_id, run, *, key="key-12345", body="a" * 64, route="POST /generations"):
     return idempotency.run_once(
-        session, user_id=user_id, route=route, key=key, body_sha256=body, run=run
+        session,
+        owner=KeyOwner.user(user_id),
+        route=route,
+        key=key,
+        body_sha256=body,
+        run=run,
     )
 
 
@@ -123,3 +130,23 @@ def test_only_old_keys_are_purged(session, person):
 
     assert idempotency.purge(session) == 1
     assert session.scalars(select(IdempotencyKey.key)).all() == ["new-new-new"]
+
+
+def test_accounts_of_sets_have_keys_of_their_own(session, person):
+    account = SetsAccount(public_id="u_one")
+    session.add(account)
+    session.flush()
+    fields = {"route": "POST /generations", "key": "key-12345", "body_sha256": "a" * 64}
+    once(session, person.id, lambda: {"id": 1})
+
+    def of_account(run):
+        owner = KeyOwner.sets_account(account.id)
+        return idempotency.run_once(session, owner=owner, run=run, **fields)
+
+    assert of_account(lambda: {"id": 2}).response == {"id": 2}
+    assert of_account(never).response == {"id": 2}
+    age(session, hours=25)
+    session.execute(
+        update(SetsIdempotencyKey).values(created_at=func.clock_timestamp() - timedelta(hours=25))
+    )
+    assert idempotency.purge(session) == 2

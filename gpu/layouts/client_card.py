@@ -1,0 +1,96 @@
+"""One A4 page for a client: a cover picture, chosen pairs, and the colours used."""
+
+from collections.abc import Iterator
+
+from gpu.layouts.album import Album, Colour, Photo, Variant
+from gpu.layouts.filenames import slug
+from gpu.layouts.page import CAPTION, GAP, INK, MUTED, NOTE, SMALL, Page, Sheet, opened
+from gpu.layouts.typography import Style, Weight
+from gpu.layouts.words import WORDS, count_words, date_words
+
+_SIZE = 1654, 2339  # A4 at 200 dots per inch
+_MARGIN = 110
+_INNER = _SIZE[0] - 2 * _MARGIN
+_COVER = 860
+_PAIRS = 2
+_PAIR_HEIGHT = 400
+_COLUMNS = 3
+_ROWS = 2
+_TITLE = Style(76, Weight.BOLD, INK)
+_SECTION = Style(30, Weight.BOLD, MUTED)
+_NAME = Style(30, Weight.BOLD, INK)
+
+
+def client_card_sheets(album: Album) -> Iterator[Sheet]:
+    """Yield one page per variant that has results."""
+    for number, variant in enumerate(album.variants, 1):
+        finished = [photo for photo in album.featured(len(album.photos)) if _has(photo, variant)]
+        if finished:
+            name = f"client_card_{number}_{slug(variant.name, 'variant')}"
+            yield Sheet(name, _card(album, variant, finished))
+
+
+def _has(photo: Photo, variant: Variant) -> bool:
+    return variant.job in photo.results
+
+
+def _card(album: Album, variant: Variant, finished: list[Photo]) -> bytes:
+    words = WORDS[album.language]
+    page = Page(_SIZE)
+    page.covering(opened(finished[0].results[variant.job]), (0, 0, _SIZE[0], _COVER))
+    page.text(_MARGIN, _COVER + 128, album.title, _TITLE, _INNER)
+    made = date_words(album.made_at, album.language)
+    count = sum(_has(photo, variant) for photo in album.photos)
+    about = f"{variant.name}  ·  {count_words(count, album.language)}  ·  {made}"
+    page.text(_MARGIN, _COVER + 186, about, NOTE, _INNER)
+    top = _COVER + 244
+    # the cover's own pair is shown when there is no other
+    pairs = (finished[1:] or finished)[:_PAIRS]
+    top = _section(page, words.pairs, top)
+    for index, photo in enumerate(pairs):
+        _pair(page, album, photo, variant, (index, len(pairs), top))
+    top += _PAIR_HEIGHT + 128
+    if variant.colours:
+        _palette(page, variant.colours, _section(page, words.colours, top))
+    return page.jpeg()
+
+
+def _section(page: Page, title: str, top: int) -> int:
+    page.line(top, _MARGIN, _INNER)
+    page.text(_MARGIN, top + 56, title, _SECTION, _INNER)
+    return top + 88
+
+
+def _pair(
+    page: Page, album: Album, photo: Photo, variant: Variant, place: tuple[int, int, int]
+) -> None:
+    """Two pictures that touch, before and after, in one of the columns of a row."""
+    column, columns, top = place
+    words = WORDS[album.language]
+    width = (_INNER - (columns - 1) * GAP) // columns
+    left, half = _MARGIN + column * (width + GAP), (width - 6) // 2
+    boxes = (left, top, half, _PAIR_HEIGHT), (left + half + 6, top, half, _PAIR_HEIGHT)
+    for box, reader in zip(boxes, (photo.before, photo.results[variant.job]), strict=True):
+        page.covering(opened(reader), box)
+    baseline = top + _PAIR_HEIGHT + 44
+    page.text(left, baseline, album.group(photo).name, _NAME, half - GAP)
+    both = f"{words.before}  |  {words.after}"
+    page.text(left + width, baseline, both, SMALL, half, is_right=True)
+
+
+def _palette(page: Page, colours: tuple[Colour, ...], top: int) -> None:
+    """Chips with their names and where they are, as many as the page holds; the rest is counted."""
+    places = _COLUMNS * _ROWS
+    shown = colours if len(colours) <= places else colours[: places - 1]
+    cell, row_height = _INNER // _COLUMNS, 124
+    for index, colour in enumerate(shown):
+        row, column = divmod(index, _COLUMNS)
+        left, y = _MARGIN + column * cell, top + 8 + row * row_height
+        page.chip(left, y, 92, colour)
+        width = cell - 92 - 48
+        page.text(left + 116, y + 40, colour.name, _NAME, width)
+        page.text(left + 116, y + 78, f"{colour.concept}  ·  {colour.hex}", SMALL, width)
+    if len(shown) < len(colours):
+        row, column = divmod(len(shown), _COLUMNS)
+        left, y = _MARGIN + column * cell, top + 8 + row * row_height
+        page.text(left, y + 56, f"+{len(colours) - len(shown)}", CAPTION, cell)

@@ -1,0 +1,98 @@
+"""Text of sheets: the fonts, their sizes, and what fits a width.
+
+The fonts are subsets of NanumSquare under the Open Font License (fonts/OFL.txt): Latin and all
+syllables of Hangul.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+from PIL import ImageDraw, ImageFont
+
+_FONTS = Path(__file__).parent / "fonts"
+_ELLIPSIS = "…"
+_ABSENT = "□"
+_PROBE = "Ag한"
+
+Ink = tuple[int, int, int]
+
+
+class Weight(StrEnum):
+    """Weights of the font, by the names of their files."""
+
+    REGULAR = "SheetSans-Regular"
+    BOLD = "SheetSans-Bold"
+
+
+@dataclass(frozen=True)
+class Style:
+    """A size in pixels, a weight and a colour (sRGB levels)."""
+
+    size: int
+    weight: Weight
+    ink: Ink
+
+
+@cache
+def font(style: Style) -> ImageFont.FreeTypeFont:
+    """The font of a style."""
+    return _font(style.weight, style.size)
+
+
+@cache
+def _font(weight: Weight, size: int) -> ImageFont.FreeTypeFont:
+    # the basic engine, because the other depends on what is installed beside Pillow
+    return ImageFont.truetype(_FONTS / f"{weight}.ttf", size, layout_engine=ImageFont.Layout.BASIC)
+
+
+@cache
+def _is_drawn(letter: str) -> bool:
+    """Whether the font has a letter: one that it lacks looks like a character of no script."""
+    probe = _font(Weight.REGULAR, 32)
+    return bytes(probe.getmask(letter)) != bytes(probe.getmask("\U0010fffd"))
+
+
+def drawable(text: str) -> str:
+    """The text on one line in letters that the font has: without accents it lacks, □ for others."""
+    letters = []
+    for letter in " ".join(unicodedata.normalize("NFC", text).split()):
+        if letter == " " or _is_drawn(letter):
+            letters.append(letter)
+            continue
+        plain = unicodedata.normalize("NFD", letter)[0]
+        if not unicodedata.category(letter).startswith("C"):
+            letters.append(plain if _is_drawn(plain) else _ABSENT)
+    return "".join(letters)
+
+
+def width_of(text: str, style: Style) -> float:
+    """Width of a line in pixels."""
+    return font(style).getlength(drawable(text))
+
+
+def fitted(text: str, style: Style, width: float) -> str:
+    """The text, or as much of its beginning as fits a width in pixels, with an ellipsis."""
+    line = drawable(text)
+    if font(style).getlength(line) <= width:
+        return line
+    while line and font(style).getlength(line.rstrip() + _ELLIPSIS) > width:
+        line = line[:-1]
+    return line.rstrip() + _ELLIPSIS if line else ""
+
+
+def write(
+    draw: ImageDraw.ImageDraw,
+    place: tuple[float, float],
+    text: str,
+    style: Style,
+    *,
+    width: float,
+    is_right: bool = False,
+) -> float:
+    """Write a line whose baseline starts (or ends) at a place; return the width it takes."""
+    line = fitted(text, style, width)
+    draw.text(place, line, style.ink, font(style), anchor="rs" if is_right else "ls")
+    return font(style).getlength(line)

@@ -1,0 +1,233 @@
+import base64
+import hmac
+import json
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select, update
+
+from tests import making
+from tests.webapp.conftest import error_code, make_app, sets_client_of
+from webapp.api.rate_limits import SETS_ACCOUNTS, SIGNED_IN
+from webapp.domain import sets_tokens
+from webapp.domain.models.account import User
+from webapp.domain.models.sets_account import SetsAccount, SetsCreditEntry
+from webapp.domain.settings import settings
+
+ANON, ME, REVOKE, ADOPT = (
+    f"/api/v1/sets/{path}" for path in ("auth/anon", "me", "auth/revoke", "auth/adopt")
+)
+
+
+def me(client):
+    answer = client.get(ME)
+    assert answer.status_code == 200, answer.text
+    return answer.json["data"]
+
+
+def part(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def signed(key, algorithm="HS256", **changes):
+    """A token put together by hand, as nobody's library would."""
+    now = int(time.time())
+    claims = {"sub": "u_1", "version": 0, "iat": now, "exp": now + 3600} | changes
+    kept = {name: value for name, value in claims.items() if value is not None}
+    body = ".".join(part(json.dumps(each).encode()) for each in ({"alg": algorithm}, kept))
+    digest = {"HS256": "sha256", "HS384": "sha384"}.get(algorithm)
+    return f"{body}.{part(hmac.digest(key, body.encode(), digest)) if digest else ''}"
+
+
+def test_an_anonymous_account_has_ten_credits_and_the_limits_of_the_free_plan(client):
+    made = client.post(ANON)
+    assert made.status_code == 201
+    data = made.json["data"]
+    assert data["token_type"] == "Bearer"
+    assert data["user_id"].startswith("u_")
+    client.sets_token = data["token"]
+    assert me(client) == {
+        "user_id": data["user_id"],
+        "is_anonymous": True,
+        "plan": "free",
+        "pro_until": None,
+        "credits": 10,
+        "active_jobs": 0,
+        "max_concurrency": 1,
+        "max_items_per_job": 10,
+        "rule_slots": {"used": 0, "max": 2},
+        "watermark": True,
+    }
+
+
+def test_a_token_says_who_and_until_when_and_nothing_of_plan_or_credits(client):
+    data = client.post(ANON).json["data"]
+    payload = data["token"].split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    assert claims.keys() == {"sub", "version", "iat", "exp"}
+    assert claims["exp"] - claims["iat"] == 30 * 24 * 3600
+    assert datetime.fromtimestamp(claims["exp"], UTC) == datetime.fromisoformat(data["expires_at"])
+
+
+def test_without_token_and_session_an_account_is_asked_for(client, buyer_client, session, buyer):
+    assert error_code(client.get(ME)) == "AUTH_REQUIRED"
+    assert client.get(ME).status_code == 401
+    session.execute(update(User).where(User.id == buyer.id).values(is_active=False))
+    session.commit()
+    assert error_code(buyer_client.get(ME)) == "ACCOUNT_INACTIVE"
+
+
+def test_a_token_that_ran_out_is_told_apart_from_a_forged_one(sets_client, anonymous_account):
+    long_ago = datetime.now(UTC) - timedelta(days=30, minutes=1)
+    old = sets_tokens.issue(
+        settings().secret_key, public_id=anonymous_account.public_id, version=0, now=long_ago
+    )
+    sets_client.sets_token = old.text
+    assert error_code(sets_client.get(ME)) == "TOKEN_EXPIRED"
+    key = sets_tokens._key(settings().secret_key)
+    mine = {"sub": anonymous_account.public_id}
+    forged = [
+        signed(b"another key of thirty-two bytes!", **mine),
+        signed(settings().secret_key.encode(), **mine),
+        signed(key, "HS384", **mine),
+        signed(b"", "none", **mine),
+        signed(key, exp=None, **mine),
+        signed(key, version=None, **mine),
+        signed(key, version=1, **mine),
+        signed(key, version="0", **mine),
+        signed(key, version=False, **mine),
+        signed(key, sub="u_nobody"),
+        "nonsense",
+        "ünï.cö.de",
+        "a" * 5000,
+        ".",
+    ]
+    for token in forged:
+        sets_client.sets_token = token
+        assert error_code(sets_client.get(ME)) == "TOKEN_INVALID", token
+    answer = sets_client.get(ME, headers={"Authorization": "Bearer "})
+    assert error_code(answer) == "TOKEN_INVALID"
+    sets_client.sets_token = signed(key, **mine)
+    assert me(sets_client)["credits"] == 10
+
+
+def test_a_token_wins_over_a_session_and_needs_no_csrf_token(
+    buyer_client, anonymous_account, sets_client
+):
+    assert me(buyer_client)["is_anonymous"] is False
+    buyer_client.sets_token = sets_client.sets_token
+    assert me(buyer_client)["user_id"] == anonymous_account.public_id
+    buyer_client.csrf_token = None
+    assert buyer_client.post(REVOKE).status_code == 200
+
+
+def test_outside_sets_a_token_opens_nothing(sets_client):
+    assert error_code(sets_client.get("/api/v1/auth/me")) == "UNAUTHORIZED"
+
+
+def test_revoked_tokens_are_refused_for_ever(sets_client):
+    assert sets_client.post(REVOKE).json["data"] == {"revoked": True}
+    assert error_code(sets_client.get(ME)) == "TOKEN_INVALID"
+
+
+def test_a_person_gets_an_account_on_first_use_and_welcome_credits_once(
+    buyer_client, buyer, session
+):
+    first, again = me(buyer_client), me(buyer_client)
+    assert first == again
+    assert (first["credits"], first["is_anonymous"]) == (10, False)
+    mine = select(SetsAccount).where(SetsAccount.user_id == buyer.id)
+    assert session.scalars(mine).one().public_id == first["user_id"]
+
+
+def test_a_session_needs_its_csrf_token(buyer_client):
+    buyer_client.csrf_token = None
+    assert error_code(buyer_client.post(REVOKE)) == "CSRF_FAILED"
+
+
+def test_the_short_names_of_the_original_lead_to_the_same_views(client):
+    token = client.post("/api/v1/auth/anon").json["data"]["token"]
+    client.sets_token = token
+    assert client.get("/api/v1/me").json["data"] == me(client)
+
+
+def test_new_accounts_are_limited_by_address_whatever_browser_asks(bind, storage, monkeypatch):
+    app = bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1"))
+    place = {"environ_base": {"REMOTE_ADDR": "203.0.113.77"}}
+    most = SETS_ACCOUNTS.limit.amount
+    answers = [app.test_client().post(ANON, **place) for _ in range(most + 1)]
+    assert [answer.status_code for answer in answers] == [201] * most + [429]
+    elsewhere = {"environ_base": {"REMOTE_ADDR": "203.0.113.78"}}
+    assert app.test_client().post(ANON, **elsewhere).status_code == 201
+
+
+def test_requests_with_a_token_are_counted_by_account(bind, storage, monkeypatch, session):
+    app = bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1"))
+    one, two = (sets_client_of(app, making.sets_account(session)) for _ in range(2))
+    session.commit()
+    left = [client.get(ME).headers["X-RateLimit-Remaining"] for client in (one, one, two)]
+    most = SIGNED_IN.limit.amount
+    assert left == [str(most - 1), str(most - 2), str(most - 1)]
+
+
+def test_an_anonymous_account_becomes_that_of_a_person_without_one(
+    buyer_client, sets_client, anonymous_account, session
+):
+    buyer_client.sets_token = sets_client.sets_token
+    first, again = buyer_client.post(ADOPT), buyer_client.post(ADOPT)
+    assert (first.status_code, first.json["data"]) == (200, again.json["data"])
+    assert first.json["data"]["user_id"] == anonymous_account.public_id
+    assert (first.json["data"]["credits"], first.json["data"]["is_anonymous"]) == (10, False)
+    assert error_code(sets_client.get(ME)) == "TOKEN_INVALID"
+    buyer_client.sets_token = None
+    assert me(buyer_client) == first.json["data"]
+    assert making.violations(session, only="S") == []
+
+
+def test_adoption_needs_a_session_its_csrf_token_and_a_token_of_sets(
+    client, buyer_client, sets_client
+):
+    assert error_code(sets_client.post(ADOPT)) == "UNAUTHORIZED"
+    assert error_code(buyer_client.post(ADOPT)) == "TOKEN_INVALID"
+    buyer_client.sets_token, buyer_client.csrf_token = sets_client.sets_token, None
+    assert error_code(buyer_client.post(ADOPT)) == "CSRF_FAILED"
+    assert me(sets_client)["is_anonymous"] is True
+
+
+def test_what_another_person_adopted_stays_theirs(
+    buyer_client, sets_client, sign_in, session, anonymous_account
+):
+    other = sign_in(making.user(session))
+    other.sets_token = buyer_client.sets_token = sets_client.sets_token
+    assert buyer_client.post(ADOPT).status_code == 200
+    refused = other.post(ADOPT)
+    assert (refused.status_code, error_code(refused)) == (409, "ALREADY_ADOPTED")
+    other.sets_token = buyer_client.sets_token = None
+    assert me(other)["user_id"] != anonymous_account.public_id
+    assert me(buyer_client)["user_id"] == anonymous_account.public_id
+
+
+def test_a_revoked_token_adopts_nothing(buyer_client, sets_client):
+    buyer_client.sets_token = sets_client.sets_token
+    sets_client.post(REVOKE)
+    assert error_code(buyer_client.post(ADOPT)) == "TOKEN_INVALID"
+
+
+def test_welcome_credits_of_further_accounts_are_not_moved(app, buyer_client, session):
+    assert me(buyer_client)["credits"] == 10
+    for balance in (10, 25):
+        account = making.sets_account(session, balance=balance)
+        session.commit()
+        buyer_client.sets_token = sets_client_of(app, account).sets_token
+        assert buyer_client.post(ADOPT).status_code == 200
+    buyer_client.sets_token = None
+    assert me(buyer_client)["credits"] == 10 + 15
+    kept = select(func.sum(SetsCreditEntry.amount)).where(SetsCreditEntry.account_id == account.id)
+    assert session.scalar(kept) == 10
+
+
+@pytest.mark.parametrize("path", [ANON, "/api/sets/auth/anon", "/api/v1/auth/anon"])
+def test_an_account_is_opened_without_session_and_csrf_token(buyer_client, path):
+    buyer_client.csrf_token = None
+    assert buyer_client.post(path).status_code == 201

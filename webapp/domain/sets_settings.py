@@ -1,0 +1,167 @@
+"""Settings of Sets: which concepts of which photos get which rule, and what is protected.
+
+A job has settings by concept; overrides replace some of them for a group of photos or for single
+ones. A concept that the preset does not have is described by a `prompt` of a person's own.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from webapp.domain.errors import FieldProblem, ValidationFailed
+from webapp.domain.gateways.editor import Concepts, Setting, SettingChecker
+from webapp.domain.sets_presets import Preset, UnknownConcept, UnknownGroup
+
+MAX_PROMPT_WORDS = 32
+MATCH = "match:"
+
+
+@dataclass(frozen=True)
+class Override:
+    """Other settings for some photos: those of a group, or those with these indexes."""
+
+    concepts: Concepts
+    group: str | None = None
+    items: tuple[int, ...] = ()
+
+    def covers(self, idx: int, group: str) -> bool:
+        """Tell whether it is meant for a photo."""
+        return idx in self.items or (self.group is not None and self.group == group)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a job's row keeps it."""
+        place = {"items": list(self.items)} if self.group is None else {"group": self.group}
+        return place | {"concepts": {name: dict(one) for name, one in self.concepts.items()}}
+
+
+def of_photo(
+    concepts: Concepts, overrides: Sequence[Mapping[str, Any]], *, idx: int, group: str
+) -> dict[str, Setting]:
+    """Return the settings of one photo by concept; of two overrides the later one wins.
+
+    `concepts` and `overrides` are those of the job's row.
+    """
+    settings = dict(concepts)
+    for kept in overrides:
+        override = Override(kept["concepts"], kept.get("group"), tuple(kept.get("items", ())))
+        if override.covers(idx, group):
+            settings |= override.concepts
+    return settings
+
+
+def as_rule(setting: Setting) -> Setting:
+    """Return a setting as the engine takes it, without the description of its concept."""
+    return {name: value for name, value in setting.items() if name != "prompt"}
+
+
+def check_concepts(
+    checker: SettingChecker, preset: Preset, concepts: Concepts, *, path: str = "concepts"
+) -> None:
+    """Raise ValidationFailed for the first setting that cannot be applied, naming its field.
+
+    A concept that the preset does not have needs a `prompt`; one that it has takes none.
+    """
+    for name, setting in concepts.items():
+        check_concept(preset, name, setting.get("prompt"), path=f"{path}.{name}")
+        checker.check(as_rule(setting), preset, path=f"{path}.{name}")
+
+
+def check_concept(preset: Preset, name: str, prompt: str | None, *, path: str) -> None:
+    """Raise ValidationFailed unless the preset has the concept, or a prompt describes it."""
+    if is_known(preset, name):
+        if prompt is not None:
+            problem = FieldProblem("Only for a concept that the preset does not have.")
+            raise ValidationFailed(fields={f"{path}.prompt": [problem]})
+    elif prompt is None:
+        raise ValidationFailed(fields={path: [FieldProblem("Not a concept of this preset.")]})
+    elif not 1 <= len(prompt.split()) <= MAX_PROMPT_WORDS:
+        problem = FieldProblem("1 to %(most)d words.", most=MAX_PROMPT_WORDS)
+        raise ValidationFailed(fields={f"{path}.prompt": [problem]})
+
+
+def check_protect(
+    preset: Preset, protect: Sequence[str], *, own: Collection[str] = (), path: str = "protect"
+) -> None:
+    """Raise ValidationFailed for a name that is no concept of the preset and none of `own`."""
+    for number, name in enumerate(protect):
+        if name not in own and not is_known(preset, name):
+            problem = FieldProblem("Not a concept of this preset.")
+            raise ValidationFailed(fields={f"{path}.{number}": [problem]})
+
+
+def check_overrides(
+    checker: SettingChecker,
+    preset: Preset,
+    overrides: Sequence[Override],
+    *,
+    indexes: Collection[int],
+    path: str = "overrides",
+) -> None:
+    """Raise ValidationFailed for the first override that cannot be applied, naming its field.
+
+    `indexes` are those of the job's photos.
+    """
+    for number, override in enumerate(overrides):
+        place = f"{path}.{number}"
+        if (override.group is None) == (not override.items):
+            problem = FieldProblem("Either items or group is needed.")
+            raise ValidationFailed(fields={place: [problem]})
+        if override.group is not None:
+            check_group(preset, override.group, path=f"{place}.group")
+        check_indexes(override.items, indexes, path=f"{place}.items")
+        check_concepts(checker, preset, override.concepts, path=f"{place}.concepts")
+
+
+def check_group(preset: Preset, group: str, *, path: str = "group") -> None:
+    """Raise ValidationFailed unless the preset has the group; "" is no group."""
+    if not group:
+        return
+    try:
+        preset.group(group)
+    except UnknownGroup as error:
+        choices = ", ".join(each.id for each in preset.groups)
+        problem = FieldProblem("One of %(choices)s.", choices=choices)
+        raise ValidationFailed(fields={path: [problem]}) from error
+
+
+def check_indexes(items: Sequence[int], indexes: Collection[int], *, path: str = "items") -> None:
+    """Raise ValidationFailed for an index that no photo of the job has."""
+    for number, idx in enumerate(items):
+        if idx not in indexes:
+            problem = FieldProblem("This job has no such photo.")
+            raise ValidationFailed(fields={f"{path}.{number}": [problem]})
+
+
+def check_references(
+    concepts: Concepts, indexes: Collection[int], *, path: str = "concepts"
+) -> None:
+    """Raise ValidationFailed where a rule matches a photo that the job does not have."""
+    for name, setting in concepts.items():
+        reference = reference_of(setting)
+        if reference is not None and reference not in indexes:
+            problem = FieldProblem("This job has no such photo.")
+            raise ValidationFailed(fields={f"{path}.{name}.value": [problem]})
+
+
+def reference_of(setting: Setting) -> int | None:
+    """Return the index of the photo that a checked setting matches, or None."""
+    value = setting.get("value")
+    if setting.get("action") == "tone" and isinstance(value, str) and value.startswith(MATCH):
+        return int(value.removeprefix(MATCH))
+    return None
+
+
+def every(concepts: Concepts, overrides: Sequence[Override]) -> Iterator[tuple[str, Setting]]:
+    """Yield every setting of a job with its concept, those of overrides too."""
+    yield from concepts.items()
+    for override in overrides:
+        yield from override.concepts.items()
+
+
+def is_known(preset: Preset, name: str) -> bool:
+    """Tell whether a preset has a concept."""
+    try:
+        preset.concept(name)
+    except UnknownConcept:
+        return False
+    return True

@@ -1,0 +1,215 @@
+"""The editor of the web process: the engine's own checks of settings, its clicks and its rules.
+
+What it computes takes well under a second; whole photos are edited by tasks.
+"""
+
+import io
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+
+import numpy as np
+from PIL import Image
+
+from gpu.rules.actions import Rule, parse_rule
+from gpu.rules.colour import Mask, Statistics, measure
+from gpu.rules.engine import apply_rules
+from gpu.rules.errors import InvalidRule
+from gpu.rules.regions import Part, Protection
+from gpu.rules.swatches import Swatch
+from gpu.rules.watermark import watermarked
+from gpu.segmenting.clicks import Click, ClickedPhoto
+from gpu.segmenting.masks import bounding_box, encode_mask, grown
+from imaging.reading import read_picture
+from webapp.domain.errors import FieldProblem, ValidationFailed
+from webapp.domain.gateways.editor import ClickedMask, Point, PreviewPart, Setting
+from webapp.domain.sets_presets import Action, Preset, SwatchFile, swatches
+
+PREPARED_PHOTOS = 8
+"""Kept by a process: each takes about 15 MB."""
+
+CLICKED_PIXELS = 8_000_000
+"""A larger photo is clicked on in a copy of this size: the guided filter needs 40 bytes a pixel."""
+
+_RANGE = re.compile(r"must lie in (\S+?)–(\S+)")
+_STYLE_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+_NO_STYLE = "must be the id of a style"
+_TONES = "must be match:<index> or one of "
+_INDEX = re.compile(r"\[(\d+)\]")
+
+
+class EngineEditor:
+    """`gateways.editor.Editor` over `gpu.rules` and `gpu.segmenting`; one for all threads."""
+
+    def __init__(self) -> None:
+        self._prepared = OrderedDict[str, _Prepared]()
+        self._lock = threading.Lock()
+
+    def check(self, setting: Setting, preset: Preset, *, path: str) -> None:
+        """See `SettingChecker.check`."""
+        action = setting.get("action")
+        if not isinstance(action, str) or action not in set(preset.actions):
+            choices = FieldProblem("One of %(choices)s.", choices=", ".join(preset.actions))
+            raise ValidationFailed(fields={f"{path}.action": [choices]})
+        try:
+            if action == Action.RESTYLE:
+                _check_restyle(setting)
+            else:
+                parse_rule(setting, _Palette(preset.palette))
+        except InvalidRule as error:
+            field = _INDEX.sub(r".\1", f"{path}.{error.field}")
+            raise ValidationFailed(fields={field: [_problem(error)]}) from error
+
+    def mask(
+        self, key: str, read_photo: Callable[[], bytes], points: Sequence[Point]
+    ) -> ClickedMask:
+        """See `Clicker.mask`."""
+        clicks = [Click(point.x, point.y, point.include) for point in points]
+        found = self._prepare(key, read_photo).mask(clicks)
+        encoded = encode_mask(found)
+        return ClickedMask(encoded.png, bounding_box(found), int(found.sum()))
+
+    def _prepare(self, key: str, read_photo: Callable[[], bytes]) -> "_Prepared":
+        with self._lock:
+            if key in self._prepared:
+                self._prepared.move_to_end(key)
+                return self._prepared[key]
+        # Not under the lock: another photo's clicks need not wait for this file.
+        made = _Prepared(read_picture(read_photo()))
+        with self._lock:
+            self._prepared[key] = made
+            while len(self._prepared) > PREPARED_PHOTOS:
+                self._prepared.popitem(last=False)
+        return made
+
+    def preview(
+        self, photo: bytes, parts: Sequence[PreviewPart], references: Mapping[int, bytes]
+    ) -> bytes:
+        """See `Previewer.preview`."""
+        image = read_picture(photo)
+        edited = apply_rules(
+            image,
+            [_part(part, image.size) for part in parts],
+            swatches=_Palette(swatches()),
+            references={index: _statistics(data) for index, data in references.items()},
+        )
+        stream = io.BytesIO()
+        watermarked(edited.image).save(stream, "PNG", compress_level=3)
+        return stream.getvalue()
+
+
+class _Prepared:
+    """A photo made ready for clicks, in its own size or a smaller one."""
+
+    def __init__(self, photo: Image.Image) -> None:
+        self._size = photo.size
+        factor = (photo.width * photo.height / CLICKED_PIXELS) ** 0.5
+        if factor > 1:
+            smaller = round(photo.width / factor), round(photo.height / factor)
+            photo = photo.convert("RGB").resize(smaller, Image.Resampling.BOX, reducing_gap=2.0)
+        self._clicked, self._is_reduced = ClickedPhoto(photo), factor > 1
+
+    def mask(self, clicks: Sequence[Click]) -> Mask:
+        """The mask (H, W) in the size of the whole photo."""
+        found = self._clicked.mask(clicks)
+        return _resized(found, self._size) if self._is_reduced else found
+
+
+def _resized(mask: Mask, size: tuple[int, int]) -> Mask:
+    levels = Image.fromarray(mask).convert("L").resize(size, Image.Resampling.BILINEAR)
+    resized: Mask = np.asarray(levels) > 127  # noqa: PLR2004 - a half
+    return resized
+
+
+def _part(part: PreviewPart, size: tuple[int, int]) -> Part:
+    """The part of a small copy of this size, grown as the rules need it."""
+    with Image.open(io.BytesIO(part.mask), formats=("PNG",)) as whole:
+        mask = grown(_resized(np.asarray(whole.convert("1")), size))
+    rule: Rule | None = None
+    if part.setting is not None:
+        rule = parse_rule(part.setting, _Palette(swatches()))
+    protection = Protection(part.protection.value) if part.protection else Protection.NONE
+    return Part(part.concept, mask, rule, protection, part.is_locked)
+
+
+def _statistics(photo: bytes) -> Statistics:
+    levels = np.asarray(read_picture(photo).convert("RGB"))
+    return measure(levels, np.ones(levels.shape[:2], np.bool_))
+
+
+class _Palette(Mapping[str, Swatch]):
+    """Swatches by name, each read when it is first used."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = tuple(names)
+
+    def __getitem__(self, name: str) -> Swatch:
+        if name not in self._names:
+            raise KeyError(name)
+        return _swatch(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _check_restyle(setting: Setting) -> None:
+    """Check the fields of a restyle; whether there is such a style is for the database to say.
+
+    Raises InvalidRule.
+    """
+    for name in setting.keys() - {"action", "value", "options"}:
+        raise InvalidRule(name, f"a rule has no field {name!r}")
+    if not _STYLE_ID.fullmatch(str(setting.get("value"))):
+        raise InvalidRule("value", _NO_STYLE)
+    options = setting.get("options") or {}
+    for name in options.keys() - {"strength"}:
+        raise InvalidRule(f"options.{name}", "restyle has no such option here")
+    strength = options.get("strength")
+    if strength is None:
+        return
+    if isinstance(strength, bool) or not isinstance(strength, int | float):
+        raise InvalidRule("options.strength", "must be a number")
+    if not 0 < strength <= 1:
+        raise InvalidRule("options.strength", "must lie in 0–1")
+
+
+@cache
+def _swatch(name: str) -> Swatch:
+    file: SwatchFile = swatches()[name]
+    with Image.open(file.path, formats=("PNG",)) as picture:
+        return Swatch(np.asarray(picture.convert("RGB")), file.metres)
+
+
+def _problem(error: InvalidRule) -> FieldProblem:
+    """Return what is wrong with a field of a rule, as people read it in their language."""
+    text = error.message
+    if limits := _RANGE.fullmatch(text):
+        return FieldProblem("%(least)s to %(most)s.", least=limits[1], most=limits[2])
+    if text.startswith(_TONES):
+        choices = text.removeprefix(_TONES)
+        return FieldProblem("match: with the index of a photo, or one of %(tones)s.", tones=choices)
+    for beginning, problem in _PROBLEMS.items():
+        if beginning in text:
+            return problem
+    raise error
+
+
+_PROBLEMS = {
+    _NO_STYLE: FieldProblem("Must be the id of a style."),
+    "a rule has no field": FieldProblem("A rule has no such field."),
+    "must be a number": FieldProblem("Must be a number."),
+    "must be an object": FieldProblem("Must be an object."),
+    "must be four points": FieldProblem("Four points [x, y]."),
+    "must be a point": FieldProblem("A point [x, y]."),
+    "has no such option here": FieldProblem("This action has no such option."),
+    "must be the name of a swatch": FieldProblem("Not a swatch of this preset."),
+    "colour written #RRGGBB": FieldProblem("A colour such as #A0B1C2, or a swatch of this preset."),
+    "needs the plane": FieldProblem("Needs a plane, which says how large it is."),
+    "cannot stand beside metres": FieldProblem("Not together with metres."),
+    "remove_background has no value": FieldProblem("This action has no value."),
+}

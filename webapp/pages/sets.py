@@ -19,13 +19,19 @@ from pydantic.dataclasses import dataclass
 from webapp.api.access import public
 from webapp.domain import sets_presets
 from webapp.domain.errors import NotFound
+from webapp.domain.models.sets_account import SetsPlan
+from webapp.domain.services import sets_accounts
+from webapp.domain.services.sets_accounts import WELCOME_CREDITS
 from webapp.domain.sets_presets import Names, Preset, SwatchFile
+from webapp.pages import sets_words
 
 blueprint = Blueprint("sets", __name__)
 JOB_ID = re.compile(r"job_[0-9A-Za-z]{8,36}", re.ASCII)
 STATIC = Path(__file__).parents[1] / "static"
 DEMONSTRATIONS = STATIC / "sets/demonstrations/demonstrations.json"
 SWATCHES = "sets/swatches"
+TYPES = ("image/jpeg", "image/png")
+MEGABYTES = 50
 _PICTURE = Annotated[str, Field(pattern=r"^[a-z0-9_-]+\.(webp|png|jpg)$")]
 
 
@@ -59,7 +65,9 @@ def home() -> str:
         "sets/index.html",
         presets=_presets(),
         demonstrations=_demonstrations(),
-        account=_account(),
+        plans=tuple(sets_accounts.PLANS.values()),
+        welcome=WELCOME_CREDITS,
+        **_frame(),
     )
 
 
@@ -69,9 +77,7 @@ def album(job_id: str) -> str:
     """Show the frame of one album; a script fills it, or says that there is no such album."""
     if not JOB_ID.fullmatch(job_id):
         raise NotFound(resource="job")
-    return render_template(
-        "sets/album.html", job_id=job_id, presets=_presets(), account=_account()
-    )
+    return render_template("sets/album.html", job_id=job_id, presets=_presets(), **_frame())
 
 
 def demonstrations(manifest: Path) -> tuple[Demonstration, ...]:
@@ -86,8 +92,17 @@ def _demonstrations() -> tuple[Demonstration, ...]:
     return demonstrations(DEMONSTRATIONS)
 
 
-def _account() -> dict[str, bool]:
-    return {"isSignedIn": bool(current_user.is_authenticated)}
+def _frame() -> dict[str, Any]:
+    """Return what both pages tell their scripts."""
+    return {
+        "account": {"isSignedIn": bool(current_user.is_authenticated)},
+        "limits": {
+            "types": TYPES,
+            "megabytes": MEGABYTES,
+            "photos": sets_accounts.PLANS[SetsPlan.FREE].max_photos,
+        },
+        "sets_words": sets_words,
+    }
 
 
 def _presets() -> list[dict[str, Any]]:

@@ -36,6 +36,8 @@ from webapp.api import (
     reports,
     search,
     sets_accounts,
+    sets_presets,
+    sets_rules,
     storage,
     styles,
     tags,
@@ -51,6 +53,7 @@ from webapp.domain.gateways.payments import configured_payments
 from webapp.domain.gateways.storage import configured_storage
 from webapp.domain.settings import Environment, Settings
 from webapp.domain.settings import settings as process_settings
+from webapp.editor import EngineEditor
 from webapp.extensions import babel, db, migrate
 from webapp.pages import clock, site
 
@@ -73,6 +76,8 @@ API = (
     licenses.blueprint,
     admin.blueprint,
     sets_accounts.blueprint,
+    sets_presets.blueprint,
+    sets_rules.blueprint,
     webhooks.blueprint,
     worker_aliases.blueprint,
 )
@@ -81,6 +86,7 @@ SITE: tuple[Blueprint, ...] = (
     health.probes,
     storage.blueprint,
     docs.blueprint,
+    sets_presets.files,
     site.blueprint,
 )
 PREFIXES = {"api_v1": "/api/v1", "api": "/api"}
@@ -119,6 +125,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["settings"] = settings
     app.extensions["storage"] = configured_storage(settings)
     app.extensions["can_sign"] = signer.can_sign
+    app.extensions["editor"] = EngineEditor()
     app.extensions["payments"] = configured_payments(settings)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

@@ -24,7 +24,7 @@ from gpu.segmenting.clicks import Click, ClickedPhoto
 from gpu.segmenting.masks import bounding_box, encode_mask, grown
 from imaging.reading import read_picture
 from webapp.domain.errors import FieldProblem, ValidationFailed
-from webapp.domain.gateways.editor import ClickedMask, Point, PreviewPart, Setting
+from webapp.domain.gateways.editor import ClickedMask, Point, PreviewPart, PreviewPicture, Setting
 from webapp.domain.sets_presets import Action, Preset, SwatchFile, swatches
 
 PREPARED_PHOTOS = 8
@@ -86,7 +86,7 @@ class EngineEditor:
 
     def preview(
         self, photo: bytes, parts: Sequence[PreviewPart], references: Mapping[int, bytes]
-    ) -> bytes:
+    ) -> PreviewPicture:
         """See `Previewer.preview`."""
         image = read_picture(photo)
         edited = apply_rules(
@@ -97,7 +97,7 @@ class EngineEditor:
         )
         stream = io.BytesIO()
         watermarked(edited.image).save(stream, "PNG", compress_level=3)
-        return stream.getvalue()
+        return PreviewPicture(stream.getvalue(), edited.not_found)
 
 
 class _Prepared:

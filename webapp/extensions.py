@@ -10,6 +10,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
 from webapp.domain.db import Base, transaction
+from webapp.domain.gateways.editor import Editor
 from webapp.domain.gateways.payments import PaymentProvider
 from webapp.domain.gateways.signer import CanSign
 from webapp.domain.gateways.storage import Storage
@@ -31,6 +32,12 @@ def storage() -> Storage:
 def can_sign() -> CanSign:
     """Return the signer's check of signatures."""
     found: CanSign = current_app.extensions["can_sign"]
+    return found
+
+
+def editor() -> Editor:
+    """Return the editor of photos of the running app."""
+    found: Editor = current_app.extensions["editor"]
     return found
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
-from webapp.api import envelope, field_errors
+from webapp.api import envelope, field_errors, routes
 from webapp.domain import errors
 from webapp.domain.errors import DomainError
 from webapp.domain.gateways.payments import PaymentsUnavailable
@@ -40,7 +40,13 @@ def answer(error: DomainError) -> Response:
     details = envelope.plain(field_errors.translated(error.details))
     retry_after = details.get("retry_after")
     headers = {"Retry-After": str(retry_after)} if retry_after is not None else None
-    return envelope.failure(error.code, message(error), details, error.status, headers)
+    return envelope.failure(error.code, message(error), details, _status(error), headers)
+
+
+def _status(error: DomainError) -> int:
+    rule = request.url_rule
+    is_short = rule is not None and routes.is_short_name(rule.endpoint, rule.rule)
+    return routes.status_of(type(error), is_short=is_short)
 
 
 def message(error: DomainError) -> str:

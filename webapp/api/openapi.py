@@ -145,7 +145,7 @@ class _Described:
     def _responses(self) -> dict[str, Any]:
         by_status: dict[HTTPStatus, list[str]] = {}
         for error in errors_of(self.route):
-            codes = by_status.setdefault(error.status, [])
+            codes = by_status.setdefault(self.route.status_of(error), [])
             codes += [error.code] if error.code not in codes else []
         refused = {
             str(int(status)): {

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any
 
 from flask import Flask
@@ -16,6 +17,7 @@ from webapp.domain.errors import DomainError
 
 PREFIX = "/api/v1"
 CANONICAL = "api_v1."
+OF_SETS = ("api_v1.sets_", "api.sets_")  # with which the endpoints of Sets begin
 PLACE = re.compile(r"<(?:(?P<kind>\w+)(?:\([^)]*\))?:)?(?P<name>\w+)>")
 
 EVERYWHERE = (errors.MethodNotAllowed, errors.InternalError, errors.ServiceUnavailable)
@@ -35,6 +37,20 @@ OF_ACCESS: dict[Access, tuple[type[DomainError], ...]] = {
 }
 OF_PERSONS = frozenset({Access.SIGNED_IN, Access.ARTIST, Access.ADMIN, Access.SETS})
 OF_BODIES = (errors.InvalidRequest, errors.PayloadTooLarge, errors.ValidationFailed)
+
+
+def is_short_name(endpoint: str, path: str) -> bool:
+    """Tell whether a path of Sets is the original's, whose clients expect 400 for bad fields.
+
+    `path` is the route's own, with or without the prefix of the API.
+    """
+    return endpoint.startswith(OF_SETS) and "/sets/" not in path
+
+
+def status_of(error: type[DomainError], *, is_short: bool) -> HTTPStatus:
+    """Return with which status a route answers an error; `is_short` as `is_short_name` says."""
+    is_validation = issubclass(error, errors.ValidationFailed)
+    return HTTPStatus.BAD_REQUEST if is_short and is_validation else error.status
 
 
 @dataclass(frozen=True)
@@ -72,6 +88,10 @@ class Route:
     def is_alias(self) -> bool:
         """Tell whether this is another name of a route."""
         return self.canonical != f"{self.method} {self.path}"
+
+    def status_of(self, error: type[DomainError]) -> HTTPStatus:
+        """Return with which status this route answers an error."""
+        return status_of(error, is_short=is_short_name(f"{CANONICAL}{self.name}", self.path))
 
     @property
     def id(self) -> str:

@@ -4,7 +4,7 @@ A job has settings by concept; overrides replace some of them for a group of pho
 ones. A concept that the preset does not have is described by a `prompt` of a person's own.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from webapp.domain.sets_presets import Preset, UnknownConcept, UnknownGroup
 
 MAX_PROMPT_WORDS = 32
 MATCH = "match:"
+NO_PHOTO = FieldProblem("This job has no such photo.")
+NO_CONCEPT = FieldProblem("Not a concept of this preset.")
 
 
 @dataclass(frozen=True)
@@ -24,29 +26,10 @@ class Override:
     group: str | None = None
     items: tuple[int, ...] = ()
 
-    def covers(self, idx: int, group: str) -> bool:
-        """Tell whether it is meant for a photo."""
-        return idx in self.items or (self.group is not None and self.group == group)
-
     def as_json(self) -> dict[str, Any]:
         """Return it as a job's row keeps it."""
         place = {"items": list(self.items)} if self.group is None else {"group": self.group}
         return place | {"concepts": {name: dict(one) for name, one in self.concepts.items()}}
-
-
-def of_photo(
-    concepts: Concepts, overrides: Sequence[Mapping[str, Any]], *, idx: int, group: str
-) -> dict[str, Setting]:
-    """Return the settings of one photo by concept; of two overrides the later one wins.
-
-    `concepts` and `overrides` are those of the job's row.
-    """
-    settings = dict(concepts)
-    for kept in overrides:
-        override = Override(kept["concepts"], kept.get("group"), tuple(kept.get("items", ())))
-        if override.covers(idx, group):
-            settings |= override.concepts
-    return settings
 
 
 def as_rule(setting: Setting) -> Setting:
@@ -55,28 +38,54 @@ def as_rule(setting: Setting) -> Setting:
 
 
 def check_concepts(
-    checker: SettingChecker, preset: Preset, concepts: Concepts, *, path: str = "concepts"
+    checker: SettingChecker,
+    preset: Preset,
+    concepts: Concepts,
+    *,
+    indexes: Collection[int] | None = None,
+    path: str = "concepts",
 ) -> None:
     """Raise ValidationFailed for the first setting that cannot be applied, naming its field.
 
-    A concept that the preset does not have needs a `prompt`; one that it has takes none.
+    A concept that the preset does not have needs a `prompt`; one that it has takes none. With
+    `indexes`, those of a job's photos, a photo that a rule matches must be one of them.
     """
     for name, setting in concepts.items():
-        check_concept(preset, name, setting.get("prompt"), path=f"{path}.{name}")
-        checker.check(as_rule(setting), preset, path=f"{path}.{name}")
+        place = f"{path}.{name}"
+        check_concept(
+            preset, name, setting.get("prompt"), path=place, prompt_path=f"{place}.prompt"
+        )
+        check_rule(checker, preset, as_rule(setting), indexes=indexes, path=place)
 
 
-def check_concept(preset: Preset, name: str, prompt: str | None, *, path: str) -> None:
+def check_rule(
+    checker: SettingChecker,
+    preset: Preset,
+    setting: Setting,
+    *,
+    indexes: Collection[int] | None = None,
+    path: str,
+) -> None:
+    """Raise ValidationFailed unless the engine can apply a setting, naming its field."""
+    checker.check(setting, preset, path=path)
+    reference = reference_of(setting)
+    if indexes is not None and reference is not None and reference not in indexes:
+        raise ValidationFailed(fields={f"{path}.value": [NO_PHOTO]})
+
+
+def check_concept(
+    preset: Preset, name: str, prompt: str | None, *, path: str, prompt_path: str
+) -> None:
     """Raise ValidationFailed unless the preset has the concept, or a prompt describes it."""
     if is_known(preset, name):
         if prompt is not None:
             problem = FieldProblem("Only for a concept that the preset does not have.")
-            raise ValidationFailed(fields={f"{path}.prompt": [problem]})
+            raise ValidationFailed(fields={prompt_path: [problem]})
     elif prompt is None:
-        raise ValidationFailed(fields={path: [FieldProblem("Not a concept of this preset.")]})
+        raise ValidationFailed(fields={path: [NO_CONCEPT]})
     elif not 1 <= len(prompt.split()) <= MAX_PROMPT_WORDS:
         problem = FieldProblem("1 to %(most)d words.", most=MAX_PROMPT_WORDS)
-        raise ValidationFailed(fields={f"{path}.prompt": [problem]})
+        raise ValidationFailed(fields={prompt_path: [problem]})
 
 
 def check_protect(
@@ -85,8 +94,7 @@ def check_protect(
     """Raise ValidationFailed for a name that is no concept of the preset and none of `own`."""
     for number, name in enumerate(protect):
         if name not in own and not is_known(preset, name):
-            problem = FieldProblem("Not a concept of this preset.")
-            raise ValidationFailed(fields={f"{path}.{number}": [problem]})
+            raise ValidationFailed(fields={f"{path}.{number}": [NO_CONCEPT]})
 
 
 def check_overrides(
@@ -109,7 +117,9 @@ def check_overrides(
         if override.group is not None:
             check_group(preset, override.group, path=f"{place}.group")
         check_indexes(override.items, indexes, path=f"{place}.items")
-        check_concepts(checker, preset, override.concepts, path=f"{place}.concepts")
+        check_concepts(
+            checker, preset, override.concepts, indexes=indexes, path=f"{place}.concepts"
+        )
 
 
 def check_group(preset: Preset, group: str, *, path: str = "group") -> None:
@@ -128,19 +138,7 @@ def check_indexes(items: Sequence[int], indexes: Collection[int], *, path: str =
     """Raise ValidationFailed for an index that no photo of the job has."""
     for number, idx in enumerate(items):
         if idx not in indexes:
-            problem = FieldProblem("This job has no such photo.")
-            raise ValidationFailed(fields={f"{path}.{number}": [problem]})
-
-
-def check_references(
-    concepts: Concepts, indexes: Collection[int], *, path: str = "concepts"
-) -> None:
-    """Raise ValidationFailed where a rule matches a photo that the job does not have."""
-    for name, setting in concepts.items():
-        reference = reference_of(setting)
-        if reference is not None and reference not in indexes:
-            problem = FieldProblem("This job has no such photo.")
-            raise ValidationFailed(fields={f"{path}.{name}.value": [problem]})
+            raise ValidationFailed(fields={f"{path}.{number}": [NO_PHOTO]})
 
 
 def reference_of(setting: Setting) -> int | None:
@@ -151,11 +149,18 @@ def reference_of(setting: Setting) -> int | None:
     return None
 
 
-def every(concepts: Concepts, overrides: Sequence[Override]) -> Iterator[tuple[str, Setting]]:
-    """Yield every setting of a job with its concept, those of overrides too."""
-    yield from concepts.items()
-    for override in overrides:
-        yield from override.concepts.items()
+def placed(
+    concepts: Concepts, overrides: Sequence[Override], *, path: str
+) -> Iterator[tuple[str, str, Setting]]:
+    """Yield every setting of a rule, those of overrides too: where it stands, concept, setting."""
+    places = [("concepts", concepts)]
+    places += [
+        (f"overrides.{number}.concepts", override.concepts)
+        for number, override in enumerate(overrides)
+    ]
+    for place, settings in places:
+        for name, setting in settings.items():
+            yield f"{path}{place}.{name}", name, setting
 
 
 def is_known(preset: Preset, name: str) -> bool:

@@ -77,13 +77,21 @@ class PreviewPart:
     is_locked: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class PreviewPicture:
+    """A small photo after its rules, as PNG, and the concepts of rules that found no pixel."""
+
+    png: bytes
+    not_found: tuple[str, ...]
+
+
 class Previewer(Protocol):
     """Applies rules to the small copies of photos."""
 
     def preview(
         self, photo: bytes, parts: Sequence[PreviewPart], references: Mapping[int, bytes]
-    ) -> bytes:
-        """Return the small photo with its rules applied and a watermark, as PNG.
+    ) -> PreviewPicture:
+        """Return the small photo with its rules applied and a watermark.
 
         `photo` and `references` are files of small copies as stored by us; a reference is a photo
         that a rule may match, by its index.

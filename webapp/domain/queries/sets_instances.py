@@ -1,0 +1,118 @@
+"""Instances of the photos of a job of Sets, as their person sees them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from webapp.domain.gateways.storage import Storage
+from webapp.domain.models.sets_instance import InstanceSource, InstanceState, SetsInstance
+from webapp.domain.models.sets_photo import SetsPhoto
+from webapp.domain.pagination import Keyset, Page, PageRequest, SortColumn
+from webapp.domain.services.sets_job_states import own
+from webapp.domain.viewing import matching, signed_url
+
+
+@dataclass(frozen=True)
+class InstanceFilter:
+    """Which instances of a job to list; None for any."""
+
+    idx: int | None = None
+    concept: str | None = None
+    state: InstanceState | None = None
+
+
+@dataclass(frozen=True)
+class InstanceView:
+    """One instance. `bbox` is left, top, width and height, `area` in pixels, of the whole photo.
+
+    `points` are the clicks it was made with: shares 0–1 of the photo, with `include`.
+    """
+
+    instance_id: str
+    idx: int
+    concept: str
+    number: int
+    label: str
+    state: InstanceState
+    source: InstanceSource
+    rule: Mapping[str, Any] | None
+    points: list[dict[str, Any]]
+    bbox: list[int]
+    area: int
+    score: float
+    mask_url: str | None
+
+
+def of_job(
+    session: Session,
+    storage: Storage,
+    *,
+    account_id: int,
+    job_id: str,
+    wanted: InstanceFilter,
+    page: PageRequest,
+) -> Page:
+    """List the instances of a job by photo, concept and number. Raises JobNotFound."""
+    job = own(session, account_id, job_id)
+    keyset = Keyset(ORDER, {"list": f"instances of {job.id}", **vars(wanted)}, descending=False)
+    found = _instances().where(
+        SetsPhoto.job_id == job.id,
+        *matching(
+            (SetsPhoto.idx, wanted.idx),
+            (SetsInstance.concept, wanted.concept),
+            (SetsInstance.state, wanted.state),
+        ),
+    )
+    rows = session.execute(keyset.apply(found, page)).all()
+    return keyset.page(rows, page, lambda row: asdict(_view(storage, row)))
+
+
+def one(session: Session, storage: Storage, instance_id: str) -> InstanceView:
+    """Return one instance, of which the caller knows whose it is."""
+    row = session.execute(_instances().where(SetsInstance.public_id == instance_id)).one()
+    return _view(storage, row)
+
+
+ORDER: list[SortColumn] = [
+    (SetsPhoto.idx, "idx", int),
+    (SetsInstance.concept, "concept", str),
+    (SetsInstance.number, "number", int),
+]
+
+
+def _instances() -> Select[*tuple[Any, ...]]:
+    return select(
+        SetsInstance.public_id,
+        SetsPhoto.idx,
+        SetsInstance.concept,
+        SetsInstance.number,
+        SetsInstance.state,
+        SetsInstance.source,
+        SetsInstance.rule,
+        SetsInstance.points,
+        SetsInstance.box,
+        SetsInstance.area,
+        SetsInstance.score,
+        SetsInstance.mask_key,
+    ).join(SetsPhoto, SetsPhoto.id == SetsInstance.photo_id)
+
+
+def _view(storage: Storage, row: Any) -> InstanceView:
+    return InstanceView(
+        instance_id=row.public_id,
+        idx=row.idx,
+        concept=row.concept,
+        number=row.number,
+        label=f"{row.concept} #{row.number}",
+        state=row.state,
+        source=row.source,
+        rule=row.rule,
+        points=row.points,
+        bbox=row.box,
+        area=row.area,
+        score=row.score,
+        mask_url=signed_url(storage, row.mask_key),
+    )

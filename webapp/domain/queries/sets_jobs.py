@@ -1,0 +1,337 @@
+"""Jobs of Sets as their person sees them: progress, photos, results, credits."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select
+from sqlalchemy.orm import Session, aliased
+
+from webapp.domain.gateways.storage import Storage
+from webapp.domain.models.sets_instance import SegmentationStatus, SetsInstance, SetsSegmentation
+from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
+from webapp.domain.models.sets_photo import PhotoStatus, SetsEdit, SetsPhoto
+from webapp.domain.models.sets_rule import SetsRule
+from webapp.domain.pagination import Keyset, Page, PageRequest
+from webapp.domain.services.sets_job_states import own
+from webapp.domain.viewing import matching, signed_url
+
+FINAL = frozenset({SetsJobStatus.DONE, SetsJobStatus.FAILED, SetsJobStatus.CANCELED})
+# Of runs over several photos the first of these that stands anywhere is the job's.
+SEGMENTATION_ORDER = (
+    SegmentationStatus.RUNNING,
+    SegmentationStatus.QUEUED,
+    SegmentationStatus.READY,
+    SegmentationStatus.FAILED,
+)
+FAILED_MESSAGE = "This photo could not be edited."
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs to list; None for any."""
+
+    status: SetsJobStatus | None = None
+    preset: str | None = None
+
+
+@dataclass(frozen=True)
+class ProgressView:
+    """How many photos are done and failed, of how many."""
+
+    done: int
+    failed: int
+    total: int
+
+
+@dataclass(frozen=True)
+class SegmentationView:
+    """How far the search for concepts is: photos searched, of those that were asked for."""
+
+    status: SegmentationStatus
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class CreditsView:
+    """Credits of a job: taken for it, kept for delivered photos, given back."""
+
+    reserved: int
+    charged: int
+    returned: int
+
+
+@dataclass(frozen=True)
+class ProblemView:
+    """Why a photo failed."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class ItemView:
+    """One photo of a job. Sizes in pixels of the upright photo, null before it was checked."""
+
+    idx: int
+    status: PhotoStatus
+    error: ProblemView | None
+    group: str
+    position: int
+    filename: str
+    width: int | None
+    height: int | None
+    preview_url: str | None
+    warnings: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class OutputView:
+    """The result of one photo, whole and small."""
+
+    idx: int
+    result_url: str | None
+    preview_url: str | None
+
+
+@dataclass(frozen=True)
+class JobCard:
+    """One job in a list."""
+
+    job_id: str
+    status: SetsJobStatus
+    preset: str
+    item_count: int
+    name: str
+    source_job_id: str | None
+    parent_job_id: str | None
+    rule_id: str | None
+    concepts: Mapping[str, Any]
+    protect: Sequence[str]
+    overrides: Sequence[Mapping[str, Any]]
+    output_template: str | None
+    watermark: bool
+    progress: ProgressView
+    segmentation: SegmentationView | None
+    credits: CreditsView
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class JobView(JobCard):
+    """One job with its photos in their order, its results, and the variants it has."""
+
+    items: list[ItemView]
+    outputs_ready: list[OutputView]
+    variants: list[str]
+
+
+def own_jobs(session: Session, *, account_id: int, wanted: JobFilter, page: PageRequest) -> Page:
+    """List the jobs of an account, the newest first."""
+    keyset = Keyset(
+        [(SetsJob.created_at, "created_at", datetime), (SetsJob.id, "id", int)],
+        {"list": f"jobs of {account_id}", **vars(wanted)},
+    )
+    found = _jobs().where(
+        SetsJob.account_id == account_id,
+        *matching((SetsJob.status, wanted.status), (SetsJob.preset_id, wanted.preset)),
+    )
+    rows = session.execute(keyset.apply(found, page)).all()
+    counted = _counted(session, [row.id for row in rows])
+    return keyset.page(rows, page, lambda row: asdict(_card(row, counted)))
+
+
+def detail(session: Session, storage: Storage, *, account_id: int, job_id: str) -> JobView:
+    """Return one job of an account. Raises JobNotFound, for somebody else's too."""
+    job = own(session, account_id, job_id)
+    row = session.execute(_jobs().where(SetsJob.id == job.id)).one()
+    card = _card(row, _counted(session, [job.id]))
+    photos = session.scalars(
+        select(SetsPhoto)
+        .where(SetsPhoto.job_id == job.id)
+        .order_by(SetsPhoto.position, SetsPhoto.idx)
+        .execution_options(populate_existing=True)
+    ).all()
+    variants = session.scalars(
+        select(SetsJob.public_id).where(SetsJob.parent_id == job.id).order_by(SetsJob.id)
+    )
+    return JobView(
+        **{each.name: getattr(card, each.name) for each in fields(card)},
+        items=[_item(storage, photo) for photo in photos],
+        outputs_ready=[
+            _output(storage, photo) for photo in photos if photo.status == PhotoStatus.DONE
+        ],
+        variants=list(variants),
+    )
+
+
+def stamp(session: Session, job_id: str) -> tuple[Any, ...]:
+    """Return what changes whenever the view of a job does; cheap to ask for."""
+    photos = select(SetsPhoto.id).join(SetsJob, SetsJob.id == SetsPhoto.job_id)
+    ids = photos.where(SetsJob.public_id == job_id)
+    run = SetsSegmentation
+    return (
+        session.execute(
+            select(SetsJob.status, SetsJob.updated_at).where(SetsJob.public_id == job_id)
+        ).one(),
+        session.execute(select(func.max(SetsPhoto.updated_at)).where(SetsPhoto.id.in_(ids))).one(),
+        session.execute(
+            select(run.status, func.count(), func.max(run.id))
+            .where(run.photo_id.in_(ids))
+            .group_by(run.status)
+            .order_by(run.status)
+        ).all(),
+        session.execute(
+            select(func.count(), func.max(SetsInstance.updated_at)).where(
+                SetsInstance.photo_id.in_(ids)
+            )
+        ).one(),
+    )
+
+
+def is_final(job: Mapping[str, Any]) -> bool:
+    """Tell whether a job, as `detail` shows it, changes no more unless it is tried again."""
+    return job["status"] in FINAL
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """What is counted of several jobs at once, by the job's row id."""
+
+    photos: Mapping[int, Mapping[PhotoStatus, int]]
+    segmentations: Mapping[int, Mapping[SegmentationStatus, int]]
+    credits: Mapping[int, CreditsView]
+
+
+def _counted(session: Session, job_ids: Collection[int]) -> _Counted:
+    photos: dict[int, dict[PhotoStatus, int]] = {}
+    of_photos = (
+        select(SetsPhoto.job_id, SetsPhoto.status, func.count())
+        .where(SetsPhoto.job_id.in_(job_ids))
+        .group_by(SetsPhoto.job_id, SetsPhoto.status)
+    )
+    for job_id, photo_status, count in session.execute(of_photos):
+        photos.setdefault(job_id, {})[PhotoStatus(photo_status)] = count
+    runs: dict[int, dict[SegmentationStatus, int]] = {}
+    for job_id, status, count in session.execute(_latest_runs(job_ids)):
+        runs.setdefault(job_id, {})[SegmentationStatus(status)] = count
+    reserved = (
+        select(
+            SetsPhoto.job_id,
+            func.count(),
+            func.count(SetsEdit.delivered_at),
+            func.count(SetsEdit.returned_at),
+        )
+        .join(SetsEdit, SetsEdit.photo_id == SetsPhoto.id)
+        .where(SetsPhoto.job_id.in_(job_ids))
+        .group_by(SetsPhoto.job_id)
+    )
+    counts = {job_id: CreditsView(*each) for job_id, *each in session.execute(reserved)}
+    return _Counted(photos, runs, counts)
+
+
+def _latest_runs(job_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
+    """Return how many photos of each job stand where with their latest run of the segmenter."""
+    latest = (
+        select(SetsPhoto.job_id, SetsSegmentation.status)
+        .distinct(SetsSegmentation.photo_id)
+        .join(SetsSegmentation, SetsSegmentation.photo_id == SetsPhoto.id)
+        .where(SetsPhoto.job_id.in_(job_ids))
+        .order_by(SetsSegmentation.photo_id, SetsSegmentation.id.desc())
+        .subquery("latest")
+    )
+    return select(latest.c.job_id, latest.c.status, func.count()).group_by(
+        latest.c.job_id, latest.c.status
+    )
+
+
+def _jobs() -> Select[*tuple[Any, ...]]:
+    source, parent = aliased(SetsJob), aliased(SetsJob)
+    return (
+        select(
+            SetsJob,
+            SetsJob.id,
+            SetsJob.created_at,
+            source.public_id.label("source_job_id"),
+            parent.public_id.label("parent_job_id"),
+            SetsRule.public_id.label("saved_rule_id"),
+        )
+        .outerjoin(source, source.id == SetsJob.source_job_id)
+        .outerjoin(parent, parent.id == SetsJob.parent_id)
+        .outerjoin(SetsRule, SetsRule.id == SetsJob.rule_id)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _card(row: Row[*tuple[Any, ...]], counted: _Counted) -> JobCard:
+    job: SetsJob = row.SetsJob
+    photos = counted.photos.get(job.id, {})
+    return JobCard(
+        job_id=job.public_id,
+        status=SetsJobStatus(job.status),
+        preset=job.preset_id,
+        item_count=job.item_count,
+        name=job.name,
+        source_job_id=row.source_job_id,
+        parent_job_id=row.parent_job_id,
+        rule_id=row.saved_rule_id,
+        concepts=job.concepts,
+        protect=job.protect,
+        overrides=job.overrides,
+        output_template=job.output_template or None,
+        watermark=job.has_watermark,
+        progress=ProgressView(
+            done=photos.get(PhotoStatus.DONE, 0),
+            failed=photos.get(PhotoStatus.FAILED, 0),
+            total=job.item_count,
+        ),
+        segmentation=_segmentation(counted.segmentations.get(job.id, {})),
+        credits=counted.credits.get(job.id, CreditsView(0, 0, 0)),
+        created_at=job.created_at,
+        updated_at=job.updated_at,
+        finished_at=job.finished_at,
+        expires_at=job.expires_at,
+    )
+
+
+def _segmentation(runs: Mapping[SegmentationStatus, int]) -> SegmentationView | None:
+    """Return how far the search is; None where nothing was asked for, or all was canceled."""
+    stands = [status for status in SEGMENTATION_ORDER if runs.get(status)]
+    if not stands:
+        return None
+    ended = runs.get(SegmentationStatus.READY, 0) + runs.get(SegmentationStatus.FAILED, 0)
+    total = sum(runs.get(status, 0) for status in SEGMENTATION_ORDER)
+    return SegmentationView(status=stands[0], done=ended, total=total)
+
+
+def _item(storage: Storage, photo: SetsPhoto) -> ItemView:
+    problem = None
+    if photo.failure_code is not None:
+        problem = ProblemView(photo.failure_code, photo.failure_message or FAILED_MESSAGE)
+    return ItemView(
+        idx=photo.idx,
+        status=PhotoStatus(photo.status),
+        error=problem,
+        group=photo.group,
+        position=photo.position,
+        filename=photo.filename,
+        width=photo.width,
+        height=photo.height,
+        preview_url=None if photo.is_purged else signed_url(storage, photo.preview_key),
+        warnings=photo.warnings,
+    )
+
+
+def _output(storage: Storage, photo: SetsPhoto) -> OutputView:
+    if photo.is_purged:
+        return OutputView(photo.idx, None, None)
+    return OutputView(
+        idx=photo.idx,
+        result_url=signed_url(storage, photo.result_key),
+        preview_url=signed_url(storage, photo.result_preview_key),
+    )

@@ -1,0 +1,7 @@
+"""Exports of Sets."""
+
+from sqlalchemy.orm import Session
+
+
+def fail(session: Session, export_id: int, cause: str, message: str) -> None:
+    """End."""

@@ -1,0 +1,342 @@
+"""Jobs of Sets: created for new photos or for those of another job, arranged, canceled, retried."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from webapp.domain import jobs, pipelines, sets_presets, sets_settings
+from webapp.domain.errors import FieldProblem, NotFound, TooManyImages, ValidationFailed
+from webapp.domain.identifiers import public_id
+from webapp.domain.models.sets_account import SetsAccount
+from webapp.domain.models.sets_instance import (
+    SegmentationStatus,
+    SetsInstance,
+    SetsSegmentation,
+)
+from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
+from webapp.domain.models.sets_photo import PhotoStatus, SetsEdit, SetsPhoto
+from webapp.domain.services import sets_accounts, sets_credits, sets_photos, sets_uploads
+from webapp.domain.services.sets_job_states import (
+    lock_own,
+    photos_of,
+    refuse,
+    wrong_state,
+)
+from webapp.domain.services.sets_uploads import DeclaredPhoto
+from webapp.domain.sets_errors import ConcurrencyLimit, CreditsExhausted, SourceJobUnavailable
+from webapp.domain.sets_presets import Preset, UnknownPreset
+
+KEPT = timedelta(days=30)
+BEFORE_EXECUTION = (SetsJobStatus.CREATED, SetsJobStatus.UPLOADED)
+CANCELABLE = (*BEFORE_EXECUTION, SetsJobStatus.QUEUED, SetsJobStatus.RUNNING)
+OVER = (SetsJobStatus.DONE, SetsJobStatus.FAILED)
+# What a copy of an instance has in common with it.
+COPIED = ("concept", "number", "state", "source", "rule", "points", "mask_key", "box", "area")
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """What changes of one photo: its group, its place in the order, or neither where None."""
+
+    idx: int
+    group: str | None = None
+    position: int | None = None
+
+
+def create(
+    session: Session,
+    account: SetsAccount,
+    *,
+    preset_id: str,
+    photos: Sequence[DeclaredPhoto],
+    request_id: str,
+) -> SetsJob:
+    """Make a job for photos that will be uploaded, and reserve a credit for each.
+
+    Raises NotFound for an unknown preset, ValidationFailed for an unknown group, the error of
+    photos that are declared wrongly; then TooManyImages, CreditsExhausted, ConcurrencyLimit.
+    """
+    preset = find_preset(preset_id)
+    for idx, photo in enumerate(photos):
+        sets_settings.check_group(preset, photo.group, path=f"files.{idx}.group")
+    sets_uploads.check_declared(photos)
+    account = _with_room(session, account.id, len(photos))
+    job = _add(session, account, preset.id, len(photos), request_id)
+    rows = [sets_uploads.awaited_photo(job, idx, photo) for idx, photo in enumerate(photos)]
+    session.add_all(rows)
+    session.flush()
+    sets_credits.reserve(session, job, rows, attempt=1)
+    return job
+
+
+def reuse(
+    session: Session,
+    account: SetsAccount,
+    *,
+    source_job_id: str,
+    items: Sequence[int] | None,
+    request_id: str,
+) -> SetsJob:
+    """Make a job of the photos, masks and choices of another one; nothing is uploaded or searched.
+
+    Without `items`, of all its photos that could be decoded. Raises JobNotFound, ValidationFailed
+    for an index that it does not have, SourceJobUnavailable, and what `create` raises at its end.
+    """
+    source = lock_own(session, account.id, source_job_id)
+    photos = _usable(session, source, items)
+    account = _with_room(session, account.id, len(photos))
+    job = _add(session, account, source.preset_id, len(photos), request_id, source=source)
+    copy_photos(session, photos, job)
+    return job
+
+
+def copy_photos(session: Session, photos: Sequence[SetsPhoto], job: SetsJob) -> None:
+    """Give a job the same photos with their instances, and reserve a credit for each."""
+    copies = [_copy(photo, job) for photo in photos]
+    session.add_all(copies)
+    session.flush()
+    new_ids = {old.id: new.id for old, new in zip(photos, copies, strict=True)}
+    instances = session.scalars(select(SetsInstance).where(SetsInstance.photo_id.in_(new_ids)))
+    rows = [
+        {name: getattr(each, name) for name in (*COPIED, "score")}
+        | {"photo_id": new_ids[each.photo_id], "public_id": public_id("inst_")}
+        for each in instances
+    ]
+    if rows:
+        session.execute(insert(SetsInstance), rows)
+    _copy_searches(session, new_ids)
+    sets_credits.reserve(session, job, copies, attempt=1)
+
+
+def arrange(
+    session: Session, account: SetsAccount, job_id: str, changes: Sequence[Arrangement]
+) -> int:
+    """Change group and order of photos before the execution; return how many were named.
+
+    Raises JobNotFound, AlreadyCanceled, InvalidTransition, and ValidationFailed for an unknown
+    group or index.
+    """
+    job = lock_own(session, account.id, job_id)
+    refuse(job, "arrange", unless=BEFORE_EXECUTION)
+    preset = find_preset(job.preset_id)
+    photos = {photo.idx: photo for photo in photos_of(session, job)}
+    for number, change in enumerate(changes):
+        path = f"changes.{number}"
+        if change.idx not in photos:
+            raise ValidationFailed(fields={f"{path}.idx": [sets_settings.NO_PHOTO]})
+        photo = photos[change.idx]
+        if change.group is not None:
+            sets_settings.check_group(preset, change.group, path=f"{path}.group")
+            photo.group = change.group
+        if change.position is not None:
+            photo.position = change.position
+        photo.updated_at = jobs.NOW
+    session.flush()
+    _touch(session, job)
+    return len(changes)
+
+
+def cancel(session: Session, account: SetsAccount, job_id: str) -> None:
+    """End a job; credits of what was not delivered come back, what was delivered stays.
+
+    Raises JobNotFound, AlreadyCanceled, and InvalidTransition for a job that has ended.
+    """
+    job = lock_own(session, account.id, job_id)
+    refuse(job, "cancel", unless=CANCELABLE)
+    cancel_locked(session, job)
+
+
+def cancel_locked(session: Session, job: SetsJob) -> None:
+    """End a job whose row the caller has locked and found unfinished."""
+    pipelines.advance_sets_job(session, job.id, SetsJobStatus.CANCELED, finished_at=jobs.NOW)
+    for photo in photos_of(session, job):
+        sets_photos.end(session, photo, PhotoStatus.CANCELED)
+
+
+def retry(
+    session: Session,
+    account: SetsAccount,
+    job_id: str,
+    *,
+    items: Sequence[int] | None,
+    request_id: str,
+) -> None:
+    """Have failed photos of an ended job edited again, each for a credit; all without `items`.
+
+    Raises JobNotFound, AlreadyCanceled, InvalidTransition for a job that goes on, was purged or
+    has no such photo left, ValidationFailed for a photo that did not fail or could not be decoded,
+    CreditsExhausted and ConcurrencyLimit.
+    """
+    job = lock_own(session, account.id, job_id)
+    refuse(job, "retry", unless=OVER)
+    photos = _failed(session, job, items)
+    account = sets_accounts.lock(session, account.id)
+    _check_credits(account, len(photos))
+    if job.parent_id is None:
+        _check_concurrency(session, account)
+    last = session.scalars(
+        select(func.max(SetsEdit.attempt))
+        .join(SetsPhoto, SetsPhoto.id == SetsEdit.photo_id)
+        .where(SetsPhoto.job_id == job.id)
+    ).one()
+    # One number for all of them: a reservation is one entry of the account.
+    sets_credits.reserve(session, job, photos, attempt=(last or 0) + 1)
+    pipelines.advance_sets_job(
+        session, job.id, SetsJobStatus.RUNNING, finished_at=None, request_id=request_id
+    )
+    for photo in photos:
+        pipelines.advance_photo(
+            session, photo.id, PhotoStatus.QUEUED, failure_code=None, failure_message=None
+        )
+        sets_photos.go_on(session, photo.id)
+
+
+def find_preset(preset_id: str) -> Preset:
+    """Return a preset. Raises NotFound."""
+    try:
+        return sets_presets.preset(preset_id)
+    except UnknownPreset as error:
+        raise NotFound(resource="preset", id=preset_id) from error
+
+
+def new_job(account: SetsAccount, preset_id: str, item_count: int, request_id: str) -> SetsJob:
+    """Return the row of a job, not yet in the database."""
+    return SetsJob(
+        public_id=public_id("job_"),
+        account_id=account.id,
+        preset_id=preset_id,
+        item_count=item_count,
+        has_watermark=sets_accounts.limits_of(account, datetime.now(UTC)).has_watermark,
+        request_id=request_id,
+        expires_at=jobs.NOW + KEPT,
+    )
+
+
+def _add(
+    session: Session,
+    account: SetsAccount,
+    preset_id: str,
+    item_count: int,
+    request_id: str,
+    *,
+    source: SetsJob | None = None,
+) -> SetsJob:
+    job = new_job(account, preset_id, item_count, request_id)
+    if source is not None:
+        job.source_job_id, job.status = source.id, SetsJobStatus.UPLOADED
+    session.add(job)
+    session.flush()
+    return job
+
+
+def _with_room(session: Session, account_id: int, count: int) -> SetsAccount:
+    """Lock an account that may have one more job of so many photos; return it fresh."""
+    account = sets_accounts.lock(session, account_id)
+    limits = sets_accounts.limits_of(account, datetime.now(UTC))
+    if count > limits.max_photos:
+        raise TooManyImages(count=count, max=limits.max_photos)
+    _check_credits(account, count)
+    _check_concurrency(session, account)
+    return account
+
+
+def _check_credits(account: SetsAccount, count: int) -> None:
+    if account.credits < count:
+        raise CreditsExhausted(required=count, available=account.credits)
+
+
+def _check_concurrency(session: Session, account: SetsAccount) -> None:
+    most = sets_accounts.limits_of(account, datetime.now(UTC)).max_active_jobs
+    active = sets_accounts.active_jobs(session, account.id)
+    if active >= most:
+        raise ConcurrencyLimit(active=active, max=most)
+
+
+def _usable(session: Session, source: SetsJob, items: Sequence[int] | None) -> list[SetsPhoto]:
+    """Return the photos of a source job that are to be used again."""
+    photos = photos_of(session, source)
+    if items is not None:
+        sets_settings.check_indexes(items, {photo.idx for photo in photos})
+        photos = [photo for photo in photos if photo.idx in set(items)]
+    if source.purged_at is not None or source.status == SetsJobStatus.CREATED:
+        raise SourceJobUnavailable(reason="purged" if source.purged_at else source.status)
+    unchecked = [photo.idx for photo in photos if photo.status == PhotoStatus.CHECKING]
+    missing = [photo.idx for photo in photos if photo.photo_key is None or photo.is_purged]
+    if unchecked or (missing and items is not None) or len(missing) == len(photos):
+        raise SourceJobUnavailable(reason="photos", items=unchecked or missing)
+    return [photo for photo in photos if photo.photo_key is not None and not photo.is_purged]
+
+
+def _copy(photo: SetsPhoto, job: SetsJob) -> SetsPhoto:
+    return SetsPhoto(
+        job_id=job.id,
+        status=PhotoStatus.READY,
+        **{
+            name: getattr(photo, name)
+            for name in (
+                "idx",
+                "position",
+                "group",
+                "filename",
+                "content_type",
+                "declared_size",
+                "upload_key",
+                "sha256",
+                "width",
+                "height",
+                "photo_key",
+                "preview_key",
+            )
+        },
+    )
+
+
+def _copy_searches(session: Session, new_ids: dict[int, int]) -> None:
+    """Let photos know what was searched in the photos they are copies of, found or not."""
+    runs = session.scalars(
+        select(SetsSegmentation)
+        .where(
+            SetsSegmentation.photo_id.in_(new_ids),
+            SetsSegmentation.status == SegmentationStatus.READY,
+        )
+        .order_by(SetsSegmentation.id)
+    )
+    rows = [
+        {
+            "photo_id": new_ids[run.photo_id],
+            "concepts": run.concepts,
+            "status": run.status,
+            "finished_at": run.finished_at,
+        }
+        for run in runs
+    ]
+    if rows:
+        session.execute(insert(SetsSegmentation), rows)
+
+
+def _failed(session: Session, job: SetsJob, items: Sequence[int] | None) -> list[SetsPhoto]:
+    photos = photos_of(session, job)
+    retriable = [
+        photo
+        for photo in photos
+        if photo.status == PhotoStatus.FAILED and photo.photo_key and not photo.is_purged
+    ]
+    if items is not None:
+        by_idx = {photo.idx: photo for photo in retriable}
+        for number, idx in enumerate(items):
+            if idx not in by_idx:
+                problem = FieldProblem("Not a failed photo that can be tried again.")
+                raise ValidationFailed(fields={f"items.{number}": [problem]})
+        retriable = [by_idx[idx] for idx in dict.fromkeys(items)]
+    if not retriable:
+        raise wrong_state(job, "retry", ())
+    return retriable
+
+
+def _touch(session: Session, job: SetsJob) -> None:
+    job.updated_at = jobs.NOW
+    session.flush()
+    session.refresh(job)

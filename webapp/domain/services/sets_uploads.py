@@ -1,0 +1,188 @@
+"""Photos of a new job: declared, uploaded straight to storage, confirmed once all are there."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.domain import images, pipelines
+from webapp.domain.db import UnitOfWork
+from webapp.domain.errors import (
+    IMAGE_ERRORS,
+    ImageSizeExceeded,
+    InvalidImageFormat,
+    UploadIncomplete,
+)
+from webapp.domain.gateways.storage import ObjectMissing, Storage
+from webapp.domain.identifiers import object_key
+from webapp.domain.images import MEGABYTE, BadImage, ImageHeader, ImageLimits
+from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
+from webapp.domain.models.sets_photo import SetsPhoto
+from webapp.domain.services import sets_accounts, sets_photos
+from webapp.domain.services.sets_job_states import lock_own, own, refuse
+
+SETS_PHOTO = ImageLimits(("JPEG", "PNG"), min_side=64, max_bytes=20 * MEGABYTE)
+UPLOAD_TIME = timedelta(hours=1)
+EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png"}
+# What a file says to be where its type was left out or is only known to be a file.
+UNDECLARED = "image/jpeg"
+HEIC = "HEIC"
+READERS = 4  # files that one confirmation reads at once, each of 20 MB at most
+
+
+@dataclass(frozen=True)
+class DeclaredPhoto:
+    """One photo that will be uploaded; `size` in bytes, if the client says it."""
+
+    filename: str = ""
+    size: int | None = None
+    content_type: str = UNDECLARED
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class PhotoUpload:
+    """Where one photo of a job goes: send it with exactly these headers."""
+
+    idx: int
+    method: str
+    url: str
+    headers: dict[str, str]
+    key: str
+    expires_at: datetime
+
+
+def check_declared(photos: Sequence[DeclaredPhoto]) -> None:
+    """Raise the error of photos declared of another type or too large, naming every bad one."""
+    limits, bad = SETS_PHOTO, []
+    for idx, photo in enumerate(photos):
+        is_heic = photo.filename.lower().endswith((".heic", ".heif"))
+        if is_heic or photo.content_type not in EXTENSIONS:
+            said = HEIC if is_heic or "hei" in photo.content_type else photo.content_type
+            formats = ", ".join(limits.formats)
+            bad.append(_bad(idx, photo.filename, InvalidImageFormat.code, said, formats))
+        elif photo.size is not None and photo.size > limits.max_bytes:
+            code = ImageSizeExceeded.code
+            bad.append(_bad(idx, photo.filename, code, photo.size, limits.max_bytes))
+    _refuse_bad(bad)
+
+
+def awaited_photo(job: SetsJob, idx: int, declared: DeclaredPhoto) -> SetsPhoto:
+    """Return the row of a declared photo."""
+    return SetsPhoto(
+        job_id=job.id,
+        idx=idx,
+        position=idx,
+        group=declared.group,
+        filename=declared.filename,
+        content_type=declared.content_type,
+        declared_size=declared.size,
+        upload_key=object_key("uploads", EXTENSIONS[declared.content_type]),
+    )
+
+
+def upload_for(storage: Storage, photo: SetsPhoto) -> PhotoUpload:
+    """Return a fresh place to upload a photo to."""
+    put = storage.presigned_put(
+        photo.upload_key, content_type=photo.content_type, expires_in=UPLOAD_TIME
+    )
+    return PhotoUpload(
+        idx=photo.idx,
+        method=put.method,
+        url=put.url,
+        headers=dict(put.headers),
+        key=photo.upload_key,
+        expires_at=datetime.now(UTC) + UPLOAD_TIME,
+    )
+
+
+def confirm(
+    unit_of_work: UnitOfWork, storage: Storage, *, account_id: int, job_id: str, request_id: str
+) -> None:
+    """Have the photos of a job decoded once every file is there and its header is good.
+
+    Raises UploadIncomplete naming what is missing, with fresh uploads; the error of the first bad
+    file, naming every bad one; InvalidTransition, AlreadyCanceled and JobNotFound. Then the job
+    stays as it was.
+    """
+    with unit_of_work() as session:
+        job = own(session, account_id, job_id)
+        refuse(job, "confirm-upload", unless=[SetsJobStatus.CREATED])
+        photos = _of(session, job)
+    headers = _inspected(storage, photos)
+    with unit_of_work() as session:
+        sets_accounts.hold(session, account_id)
+        job = lock_own(session, account_id, job_id)
+        refuse(job, "confirm-upload", unless=[SetsJobStatus.CREATED])
+        pipelines.advance_sets_job(session, job.id, SetsJobStatus.UPLOADED, request_id=request_id)
+        for photo, header in zip(_of(session, job), headers, strict=True):
+            photo.sha256 = header.sha256
+            photo.width, photo.height = header.width, header.height
+            session.flush()
+            sets_photos.check(session, photo)
+
+
+def _of(session: Session, job: SetsJob) -> list[SetsPhoto]:
+    query = select(SetsPhoto).where(SetsPhoto.job_id == job.id).order_by(SetsPhoto.idx)
+    return list(session.scalars(query))
+
+
+def _inspected(storage: Storage, photos: Sequence[SetsPhoto]) -> list[ImageHeader]:
+    """Return what the headers of all files say, in the order of the photos."""
+    with ThreadPoolExecutor(READERS) as readers:
+        found = list(readers.map(lambda photo: _header(storage, photo), photos))
+    missing = [photo for photo, header in zip(photos, found, strict=True) if header is None]
+    if missing:
+        raise UploadIncomplete(
+            missing=[photo.idx for photo in missing], uploads=_uploads(storage, missing)
+        )
+    wrong = [
+        (photo, error)
+        for photo, error in zip(photos, found, strict=True)
+        if isinstance(error, BadImage)
+    ]
+    bad = [
+        _bad(photo.idx, photo.filename, error.code, error.actual, error.limit)
+        for photo, error in wrong
+    ]
+    _refuse_bad(bad, uploads=_uploads(storage, [photo for photo, _ in wrong]))
+    return [header for header in found if isinstance(header, ImageHeader)]
+
+
+def _header(storage: Storage, photo: SetsPhoto) -> ImageHeader | BadImage | None:
+    """Return the header of an uploaded file, what is wrong with it, or None when there is none."""
+    stored = storage.head(photo.upload_key)
+    if stored is None:
+        return None
+    if stored.size > SETS_PHOTO.max_bytes:  # before such a file is read into memory
+        return BadImage(images.ImageCode.TOO_HEAVY, stored.size, SETS_PHOTO.max_bytes)
+    try:
+        return images.inspect(storage.get(photo.upload_key), SETS_PHOTO)
+    except ObjectMissing:
+        return None
+    except BadImage as bad:
+        return bad
+
+
+def _uploads(storage: Storage, photos: Sequence[SetsPhoto]) -> list[dict[str, Any]]:
+    uploads = (upload_for(storage, photo) for photo in photos)
+    return [
+        vars(upload) | {"expires_at": upload.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        for upload in uploads
+    ]
+
+
+def _bad(
+    idx: int, filename: str, code: str, actual: int | str | None, limit: int | str | None
+) -> dict[str, Any]:
+    return {"idx": idx, "filename": filename, "code": code, "actual": actual, "limit": limit}
+
+
+def _refuse_bad(bad: list[dict[str, Any]], **details: Any) -> None:
+    if bad:
+        code = bad[0]["code"]
+        raise IMAGE_ERRORS[code](images=bad, **SETS_PHOTO.allowed(code), **details)

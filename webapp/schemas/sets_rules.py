@@ -1,0 +1,83 @@
+"""Bodies and answers of saved rules of Sets, and the settings of concepts they are made of."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, JsonValue, StringConstraints
+
+from webapp.schemas.fields import Answer, Body, PageQuery, PlainText, Time
+from webapp.schemas.sets_presets import PresetId
+
+MAX_CONCEPTS, MAX_PROTECTED = 12, 20
+ConceptKey = Annotated[
+    PlainText, StringConstraints(min_length=1, max_length=60), Field(examples=["Wall"])
+]
+RuleId = Annotated[str, Field(examples=["rule_7Kq2Zt4mWx9Lr3Vb"])]
+RuleName = Annotated[
+    PlainText, StringConstraints(min_length=1, max_length=50), Field(examples=["Warm oak"])
+]
+EXAMPLE = {"Wall": {"action": "recolor", "value": "#F4F1EA"}}
+
+
+class ConceptSetting(Body):
+    """What a rule does with a concept. `prompt` describes a concept that the preset lacks."""
+
+    action: str = Field(max_length=30, examples=["recolor"])
+    value: str | None = Field(None, max_length=64, examples=["#F4F1EA"])
+    options: dict[Annotated[str, StringConstraints(max_length=30)], JsonValue] = Field(
+        default_factory=dict, max_length=12, examples=[{}]
+    )
+    prompt: Annotated[PlainText, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        None, examples=["red curtain"]
+    )
+
+    def plain(self) -> dict[str, Any]:
+        """Return the setting as it is checked and stored; without what was left out."""
+        return self.model_dump(exclude_none=True, exclude_defaults=True)
+
+
+ConceptSettings = Annotated[
+    dict[ConceptKey, ConceptSetting],
+    Field(min_length=1, max_length=MAX_CONCEPTS, examples=[EXAMPLE]),
+]
+Protected = Annotated[list[ConceptKey], Field(max_length=MAX_PROTECTED, examples=[["Grout"]])]
+
+
+class RuleChanges(Body):
+    """PUT /sets/rules/:id; the preset of a rule is fixed."""
+
+    name: RuleName
+    concepts: ConceptSettings
+    protect: Protected = Field(default_factory=list)
+
+
+class NewRule(RuleChanges):
+    """POST /sets/rules."""
+
+    preset_id: Annotated[str, Field(max_length=30, examples=["interior"])]
+
+
+class RuleQuery(PageQuery):
+    """GET /sets/rules."""
+
+    preset_id: str | None = Field(None, max_length=30, examples=["interior"])
+
+
+class SettingView(Answer):
+    """A stored setting of a concept."""
+
+    action: str = Field(examples=["recolor"])
+    value: str | None = Field(examples=["#F4F1EA"])
+    options: dict[str, Any] = Field(examples=[{}])
+    prompt: str | None = Field(examples=[None])
+
+
+class RuleView(Answer):
+    """A saved rule."""
+
+    id: RuleId
+    name: str = Field(examples=["Warm oak"])
+    preset_id: PresetId
+    concepts: dict[str, SettingView]
+    protect: list[str] = Field(examples=[["Grout"]])
+    created_at: Time
+    updated_at: Time

@@ -19,9 +19,11 @@ from pydantic.dataclasses import dataclass
 from webapp.api.access import public
 from webapp.domain import sets_presets
 from webapp.domain.errors import NotFound
+from webapp.domain.images import MEGABYTE
 from webapp.domain.models.sets_account import SetsPlan
 from webapp.domain.services import sets_accounts
 from webapp.domain.services.sets_accounts import WELCOME_CREDITS
+from webapp.domain.services.sets_uploads import SETS_PHOTO
 from webapp.domain.sets_presets import Names, Preset, SwatchFile
 from webapp.pages import sets_words
 
@@ -30,8 +32,7 @@ JOB_ID = re.compile(r"job_[0-9A-Za-z]{8,36}", re.ASCII)
 STATIC = Path(__file__).parents[1] / "static"
 DEMONSTRATIONS = STATIC / "sets/demonstrations/demonstrations.json"
 SWATCHES = "sets/swatches"
-TYPES = ("image/jpeg", "image/png")
-MEGABYTES = 50
+TYPES = tuple(f"image/{each.lower()}" for each in SETS_PHOTO.formats)
 _PICTURE = Annotated[str, Field(pattern=r"^[a-z0-9_-]+\.(webp|png|jpg)$")]
 
 
@@ -98,7 +99,7 @@ def _frame() -> dict[str, Any]:
         "account": {"isSignedIn": bool(current_user.is_authenticated)},
         "limits": {
             "types": TYPES,
-            "megabytes": MEGABYTES,
+            "megabytes": SETS_PHOTO.max_bytes // MEGABYTE,
             "photos": sets_accounts.PLANS[SetsPlan.FREE].max_photos,
         },
         "sets_words": sets_words,

@@ -51,6 +51,13 @@ SOURCES: dict[str, LazyString] = {
     "clicked": _("Selected by you"),
     "carried": _("Proposed from another photo"),
 }
+IMAGE_CODES: dict[str, LazyString] = {
+    "INVALID_IMAGE_FORMAT": _("This is not a JPEG or PNG file. Save it as JPEG and try again."),
+    "IMAGE_SIZE_EXCEEDED": _("This file is too large."),
+    "IMAGE_RESOLUTION_TOO_LOW": _("This photo is too small."),
+    "IMAGE_TOO_LARGE_PIXELS": _("This photo has more than 50 megapixels."),
+    "IMAGE_CORRUPT": _("This file is damaged."),
+}
 WARNINGS: dict[str, LazyString] = {
     "CONCEPT_NOT_FOUND": _("%(concept)s was not found in this photo.", concept="{concept}"),
 }

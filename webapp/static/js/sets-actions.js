@@ -5,6 +5,7 @@ import { blank, EVERYWHERE, hasRules } from "./sets-state.js";
 import { fill } from "./sets-texts.js";
 
 const MOST_PREVIEWED = 3;
+const MOST_POINTS = 50; // of one instance
 
 export function makeActions(state, context, page) {
   return {
@@ -17,6 +18,7 @@ export function makeActions(state, context, page) {
 
 // Does what a person asked for; what is refused is said in words.
 async function attempt(page, work) {
+  page.clear();
   try { return await work(); } catch (error) { page.refused(error); return null; }
 }
 
@@ -73,6 +75,7 @@ function selecting(state, context, page) {
       return enqueue(async () => {
         const before = state.active?.idx === state.current ? state.active.points ?? [] : [];
         if (!before.length && !points.some((each) => each.include)) return page.status(context.texts.addFirst);
+        if (before.length + points.length > MOST_POINTS) return page.status(fill(context.texts.tooManyPoints, { most: MOST_POINTS }));
         try {
           const instance = await send([...before, ...points]);
           steps.set(instance.instance_id, [...(steps.get(instance.instance_id) ?? []), before]);
@@ -90,13 +93,14 @@ function selecting(state, context, page) {
         if (!active?.points?.length) return null;
         const before = steps.get(active.instance_id)?.pop() ?? active.points.slice(0, -1);
         if (before.some((each) => each.include)) return send(before);
-        return change(active, { state: "exclude" });
+        return remove(active);
       });
     },
+    removeInstance: (instance) => attempt(page, () => remove(instance)),
     changeInstance: (instance, changes) => attempt(page, () => change(instance, changes)),
     find(concept) {
       return attempt(page, async () => {
-        const asked = { concepts: [concept.isOwn ? { name: concept.name, prompt: concept.prompt } : concept.name] };
+        const asked = { concepts: [concept.name], prompts: concept.isOwn ? { [concept.name]: concept.prompt } : {} };
         const job = await api.call("POST", `/jobs/${state.id}/segment`, asked);
         state.take(api.normal(job));
         page.draw();
@@ -104,6 +108,15 @@ function selecting(state, context, page) {
       });
     },
   };
+
+  async function remove(instance) {
+    await api.call("DELETE", `/jobs/${state.id}/instances/${instance.instance_id}`);
+    state.instances = state.instances.filter((each) => each !== instance);
+    state.instanceId = state.of(state.current, state.concept)[0]?.instance_id ?? null;
+    state.previews.delete(instance.idx);
+    page.status("");
+    page.draw();
+  }
 
   async function change(instance, changes) {
     await api.call("PATCH", `/jobs/${state.id}/instances`, { changes: [{ instance_id: instance.instance_id, ...changes }] });
@@ -186,6 +199,17 @@ function applying(state, context, page) {
     const ordered = [...others.filter(has), ...others.filter((photo) => !has(photo))];
     return [state.photo, ...ordered].slice(0, MOST_PREVIEWED).map((photo) => photo.idx);
   }
+  // Photos of a group with rules of its own are previewed apart from the others.
+  function byRules(items) {
+    const { concepts, overrides } = state.body(state.proposals[state.proposal]);
+    const found = new Map();
+    for (const idx of items) {
+      const { group } = state.job.items.find((each) => each.idx === idx);
+      const rules = JSON.stringify({ ...concepts, ...overrides.find((each) => each.group === group)?.concepts });
+      if (rules !== "{}") found.set(rules, [...(found.get(rules) ?? []), idx]);
+    }
+    return found;
+  }
   async function start(body) {
     const job = api.normal(await api.call("POST", `/jobs/${state.id}/execute`, body));
     state.take(job);
@@ -198,12 +222,12 @@ function applying(state, context, page) {
     preview() {
       if (!hasRules(state.proposals[state.proposal])) return page.say([context.texts.ruleFirst]);
       return busy("preview", async () => {
-        const { concepts, protect, overrides } = state.body(state.proposals[state.proposal]);
-        const made = await api.call("POST", `/jobs/${state.id}/preview`, { items: previewed(), concepts, protect, overrides });
-        for (const each of api.previews(made)) {
-          state.previews.set(each.idx, each.url);
-          const photo = state.job.items.find((item) => item.idx === each.idx);
-          photo.warnings = each.warnings ?? [];
+        for (const [rules, items] of byRules(previewed())) {
+          const made = await api.call("POST", `/jobs/${state.id}/preview`, { items, concepts: JSON.parse(rules), protect: state.protect });
+          for (const each of api.previews(made)) {
+            state.previews.set(each.idx, each.url);
+            state.job.items.find((item) => item.idx === each.idx).warnings = each.warnings;
+          }
         }
         page.draw();
         if (state.previews.has(state.current)) page.useTool("compare");
@@ -225,7 +249,7 @@ function applying(state, context, page) {
       await page.load();
     }),
     retry: () => attempt(page, async () => {
-      await api.call("POST", `/jobs/${state.id}/retry`);
+      await api.call("POST", `/jobs/${state.id}/retry`, {});
       await page.load();
     }),
     export: (template, jobs) => api.download(state.id, template, jobs),

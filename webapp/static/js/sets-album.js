@@ -11,7 +11,7 @@ import { drawComparison, drawResult } from "./sets-results.js";
 import { drawRules } from "./sets-rules.js";
 import { Stage } from "./sets-stage.js";
 import { State } from "./sets-state.js";
-import { element, fill, refuse, say } from "./sets-texts.js";
+import { element, fill, problemsOf, quiet, refuse, say } from "./sets-texts.js";
 
 const root = document.getElementById("album");
 const texts = JSON.parse(root.dataset.texts);
@@ -25,7 +25,7 @@ const TABS = ["parts", "protect", "rules", "result"];
 const pictures = new Map();
 
 const context = {
-  texts, account, isSignedIn: account.isSignedIn, saved: [], me: null, call: askSite, picture,
+  texts, account, isSignedIn: account.isSignedIn, saved: [], me: null, problems: new Map(), call: askSite, picture,
   get preset() { return state.preset; },
   get photos() { return state.photos; },
 };
@@ -37,6 +37,7 @@ context.actions = makeActions(state, context, {
   draw, load, refused, followJob, useTool,
   status: (text) => { document.getElementById("stage-status").textContent = text; },
   say: (found) => say(problem, found),
+  clear: () => { context.problems = new Map(); quiet(problem); },
 });
 
 function picture(photo) {
@@ -48,9 +49,13 @@ function picture(photo) {
   return pictures.get(photo.idx);
 }
 
+// What is said of a rule stands in its row, the rest above the album.
 function refused(error) {
   if (!(error instanceof api.ApiError)) throw error;
-  refuse(problem, error);
+  context.problems = problemsOf(error);
+  if (context.problems.size) state.tab = "rules";
+  draw();
+  refuse(problem, error, texts);
 }
 
 // ── drawing ──────────────────────────────────────────────────────────────────────────────────
@@ -109,7 +114,7 @@ function drawStage() {
   document.getElementById("undo").disabled = !state.active?.points?.length || !state.isEditable;
   if (!state.isEditable) return stage.lay([], []);
   const layers = state.of(photo.idx, state.concept).map((each) => ({
-    key: `${each.instance_id}-${each.updated_at ?? each.area}`, url: each.mask_url, state: each.state,
+    key: `${each.instance_id}-${each.area}-${each.bbox}-${each.points.length}`, url: each.mask_url, state: each.state,
     isActive: each.instance_id === state.instanceId,
   }));
   return stage.lay(layers, state.active?.idx === photo.idx ? state.active.points ?? [] : []);
@@ -201,6 +206,8 @@ function followJob() {
   following = new AbortController();
   api.follow(state.id, (job) => take(api.normal(job)), following.signal).finally(() => { following = null; });
 }
+
+
 
 async function take(job) {
   const before = state.job;

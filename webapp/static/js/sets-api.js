@@ -123,7 +123,7 @@ export function normal(job) {
   return { ...job, outputs: new Map((job.outputs_ready ?? []).map((each) => [each.idx, each])) };
 }
 
-export const previews = (answer) => answer.previews.map((each) => ({ idx: each.idx, url: each.preview_url, warnings: each.warnings }));
+export const previews = (answer) => answer.results.map((each) => ({ idx: each.idx, url: each.preview_url, warnings: each.warnings }));
 
 // The jobs of a list that have the same photos as one job: its source, its variants, and theirs.
 export function familyOf(job, jobs) {
@@ -132,7 +132,7 @@ export function familyOf(job, jobs) {
   for (let size = 0; size !== known.size;) {
     size = known.size;
     for (const each of linked) {
-      const near = [each.job_id, each.source_job_id, each.parent_id].filter(Boolean);
+      const near = [each.job_id, each.source_job_id, each.parent_job_id].filter(Boolean);
       if (near.some((id) => known.has(id))) for (const id of near) known.add(id);
     }
   }

@@ -59,8 +59,15 @@ function card(instance, concept, state, context) {
   const edit = element("button", { type: "button", className: "edit", ariaPressed: String(instance.instance_id === state.instanceId), ariaLabel: fill(texts.editInstance, { name }), "data-focus": `edit-${instance.instance_id}` }, canvas, element("b", { textContent: `#${instance.number}` }));
   edit.addEventListener("click", () => actions.chooseInstance(instance.instance_id));
   const source = element("small", { textContent: texts.sources[instance.source] + (instance.source === "found" ? ` · ${Math.round(instance.score * 100)} %` : "") });
-  return element("li", { className: `instance ${instance.state}`, "data-instance": instance.instance_id },
-    edit, element("div", {}, source, stateChoice(instance, name, context), ownValue(instance, concept, name, state, context)));
+  const parts = [source, stateChoice(instance, name, context), ownValue(instance, concept, name, state, context)];
+  if (instance.source === "clicked") parts.push(removeButton(instance, name, context));
+  return element("li", { className: `instance ${instance.state}`, "data-instance": instance.instance_id }, edit, element("div", {}, ...parts));
+}
+
+function removeButton(instance, name, { texts, actions: acts }) {
+  const button = element("button", { type: "button", className: "quiet", textContent: texts.removeInstance, ariaLabel: `${texts.removeInstance}: ${name}`, "data-focus": `remove-${instance.instance_id}` });
+  button.addEventListener("click", () => acts.removeInstance(instance));
+  return button;
 }
 
 function stateChoice(instance, name, { texts, actions }) {

@@ -92,7 +92,7 @@ function exportForm(state, context) {
       note.textContent = texts.exported;
     } catch (error) {
       note.textContent = "";
-      refuse(problem, error);
+      refuse(problem, error, texts);
     }
     button.disabled = false;
     button.removeAttribute("aria-busy");

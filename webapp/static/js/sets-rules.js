@@ -58,10 +58,12 @@ function ruleRow(name, setting, state, context) {
   const remove = element("button", { type: "button", className: "quiet", textContent: texts.removeRule, ariaLabel: fill(texts.removeRuleOf, { concept: concept.title }), "data-focus": `remove-${name}` });
   remove.addEventListener("click", () => actions.setRule(name, null));
   details.append(remove);
+  const problem = context.problems.get(name);
   details.addEventListener("toggle", () => { if (details.isConnected) open = details.open ? name : open === name ? null : open; });
   const missing = state.photos.filter((photo) => state.of(photo.idx, name).every((each) => each.state !== "include")).length;
   if (missing && missing < state.photos.length) details.append(element("p", {}, element("small", { textContent: fill(texts.missingIn, { count: missing, concept: concept.title }) })));
-  return element("li", { "data-rule": name }, details);
+  const said = problem ? [element("p", { className: "field-problem", textContent: problem })] : [];
+  return element("li", { "data-rule": name }, details, ...said);
 }
 
 function addRule(state, context) {
@@ -101,7 +103,7 @@ function saveForm(state, { texts, actions }) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     quiet(problem);
-    await actions.saveRule(name.value.trim()).catch((error) => refuse(problem, error));
+    await actions.saveRule(name.value.trim()).catch((error) => refuse(problem, error, texts));
   });
   return form;
 }

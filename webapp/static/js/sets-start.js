@@ -112,8 +112,10 @@ async function start() {
     if (error instanceof Undelivered) {
       again.querySelector("span").textContent = texts.notSent;
       again.hidden = false;
-    } else if (error instanceof api.ApiError) refused(error);
-    else throw error;
+    } else if (error instanceof api.ApiError) {
+      if (made && error.details.images) await giveUp();
+      refused(error);
+    } else throw error;
   }
 }
 
@@ -142,15 +144,33 @@ function setBusy(isBusy) {
 function refused(error) {
   sending.hidden = true;
   if (error.code === "NETWORK") again.hidden = !made;
-  const at = /^files\.(\d+)/;
-  for (const [field, words] of Object.entries(error.details.fields ?? {})) {
-    const idx = at.exec(field)?.[1];
-    if (idx === undefined || !chosen[idx]) continue;
-    const said = chosen[idx].row.querySelector(".problem-of-file");
-    said.textContent = [words].flat().join(" ");
-    said.hidden = false;
+  const { images = [], fields = {} } = error.details;
+  for (const { idx, code } of images) mark(idx, texts.imageCodes[code] ?? error.message);
+  for (const [field, words] of Object.entries(fields)) {
+    const idx = /^files\.(\d+)/.exec(field)?.[1];
+    if (idx !== undefined) mark(Number(idx), [words].flat().join(" "));
   }
-  refuse(problem, error);
+  refuse(problem, error, texts);
+}
+
+function mark(idx, text) {
+  const row = chosen[idx]?.row;
+  if (!row) return;
+  row.classList.add("bad");
+  row.querySelector(".problem-of-file").textContent = text;
+  row.querySelector(".problem-of-file").hidden = false;
+}
+
+// An album whose files were refused is given up: the next start is another one, without them.
+async function giveUp() {
+  await api.call("POST", `/jobs/${made.job_id}/cancel`).catch(() => null);
+  await new Draft(made.job_id, "sets").clear();
+  made = null;
+  key = api.newKey();
+  for (const { row } of chosen) {
+    delete row.dataset.state;
+    row.querySelector("progress").hidden = true;
+  }
 }
 
 // ── one's albums, credits and plan ───────────────────────────────────────────────────────────
@@ -163,7 +183,7 @@ async function showAccount() {
   if (!me) return;
   most = me.max_items_per_job;
   const now = document.getElementById("plan-now");
-  now.textContent = fill(now.dataset.text, { credits: fill(texts.credits, { count: me.credits }), plan: texts.plans[me.plan] });
+  now.textContent = fill(now.dataset.text, { credits: fill(texts.credits, { count: me.credits }), plan: texts.planNames[me.plan] });
   now.hidden = false;
   showState();
   await showAlbums("");

@@ -18,10 +18,24 @@ export function wordsOf(error) {
   return [error.message, ...fields].filter(Boolean);
 }
 
-// Says it in a box that takes the focus; what did not reach the site, the toast has told.
-export function refuse(box, error) {
+// What stands at the settings of a concept, such as `variants.0.concepts.Wall.value`.
+export function problemsOf(error) {
+  const found = new Map();
+  for (const [path, words] of Object.entries(error.details?.fields ?? {})) {
+    const concept = /(?:^|\.)concepts\.([^.]+)/.exec(path)?.[1];
+    if (concept) found.set(concept, [found.get(concept), words].flat().filter(Boolean).join(" "));
+  }
+  return found;
+}
+
+const LIMITS = ["CREDITS_EXHAUSTED", "PLAN_REQUIRED", "CONCURRENCY_LIMIT", "RULE_SLOT_FULL", "TOO_MANY_IMAGES"];
+
+// Says it in a box that takes the focus; what did not reach the site, the toast has told. Where a
+// plan or credits are the reason, a link leads to them.
+export function refuse(box, error, { plans } = {}) {
   if (error.code === "NETWORK") return;
   say(box, wordsOf(error));
+  if (plans && LIMITS.includes(error.code)) box.append(element("p", {}, element("a", { href: "/sets#plan", textContent: plans })));
 }
 
 export function say(box, texts) {

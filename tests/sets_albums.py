@@ -76,6 +76,11 @@ def photo_png(seed: int = 0, size: tuple[int, int] = SIZE) -> bytes:
     return encoded(Image.fromarray(levels))
 
 
+def sha256(data: bytes) -> str:
+    """The hash of a file, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def left_half(size: tuple[int, int] = SIZE) -> np.ndarray:
     """The mask of the wall of `photo_png`."""
     mask = np.zeros((size[1], size[0]), np.bool_)
@@ -165,7 +170,7 @@ def _photo(session, storage, job: SetsJob, idx: int, status: PhotoStatus) -> Set
         filename=f"room {idx}.png",
         content_type="image/png",
         upload_key=f"uploads/sets-{number}.png",
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=sha256(data),
         status=status,
         **(checked if is_checked else {}),
     )

@@ -1,6 +1,7 @@
 """Check a photo: decode the upload at arm's length, keep its very pixels and a preview."""
 
 import hashlib
+from dataclasses import replace
 
 from celery_config import TaskName
 from failpoints import failpoint
@@ -16,10 +17,12 @@ from webapp.domain.image_processes import (
     ProcessLimits,
     sanitise_in_subprocess,
 )
-from webapp.domain.images import ALBUM_PHOTO, BadImage, ImageCode, SafeImage
+from webapp.domain.images import BadImage, ImageCode, SafeImage
 from webapp.domain.services import sets_checks
 from webapp.domain.services.sets_checks import CheckedPhoto, UploadedPhoto
+from webapp.domain.services.sets_uploads import SETS_PHOTO
 
+PHOTO = replace(SETS_PHOTO, is_exact=True)
 CHANGED = "FILE_CHANGED"
 # Both fit into one lease of a step.
 LIMITS = ProcessLimits(wall_seconds=60, slot_seconds=45)
@@ -48,7 +51,7 @@ def _decoded(upload: UploadedPhoto) -> SafeImage:
     try:
         return sanitise_in_subprocess(
             data,
-            ALBUM_PHOTO,
+            PHOTO,
             person_id=upload.account_id,
             keep_alpha=True,
             process_limits=LIMITS,
@@ -64,7 +67,7 @@ def _uploaded_bytes(upload: UploadedPhoto) -> bytes:
     info = storage().head(upload.upload_key)
     if info is None:
         raise StepError(ImageCode.CORRUPT, "The file is not there.")
-    if info.size > ALBUM_PHOTO.max_bytes:
+    if info.size > PHOTO.max_bytes:
         raise StepError(ImageCode.TOO_HEAVY, f"{info.size} bytes are too many.")
     try:
         data = storage().get(upload.upload_key)

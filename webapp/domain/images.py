@@ -116,7 +116,6 @@ TRAINING_IMAGE = ImageLimits(
 )
 # Signing scales a drawing down to 2048 pixels; more would be decoded anew for every picture.
 SIGNATURE_IMAGE = ImageLimits(("PNG",), min_side=1, max_bytes=2 * MEGABYTE, kept_side=2048)
-ALBUM_PHOTO = ImageLimits(("JPEG", "PNG"), min_side=256, max_bytes=20 * MEGABYTE, is_exact=True)
 PROFILE_IMAGE = ImageLimits(("JPEG", "PNG"), min_side=1, max_bytes=5 * MEGABYTE, kept_side=512)
 
 

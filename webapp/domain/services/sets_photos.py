@@ -18,7 +18,13 @@ from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import SegmentationStatus, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsEdit, SetsPhoto
-from webapp.domain.services import notifications, sets_choices, sets_credits, sets_masks
+from webapp.domain.services import (
+    notifications,
+    sets_choices,
+    sets_credits,
+    sets_exports,
+    sets_masks,
+)
 from webapp.domain.services.sets_choices import WantedConcept
 
 __all__ = [
@@ -140,6 +146,8 @@ def end_job_if_over(session: Session, job_id: int) -> bool:
     to = SetsJobStatus.DONE if done else SetsJobStatus.FAILED
     if not pipelines.advance_sets_job(session, job_id, to, finished_at=jobs.NOW):
         raise RuntimeError(f"a job of Sets that is {job.status} cannot become {to}")
+    if done:
+        sets_exports.prepare(session, job)
     _tell(session, job, done=done)
     return True
 

@@ -11,8 +11,10 @@ from PIL import Image
 from scipy import ndimage  # type: ignore[import-untyped]
 
 from gpu.rules.colour import Mask
-from gpu.segmenting.borders import SMOOTHNESS, closeness, divided_near_border, enlarged, reduced
+from gpu.segmenting.borders import (SMOOTHNESS, closeness, divided_near_border, enlarged, reduced)
+from gpu.segmenting.calibration import rising
 from gpu.segmenting.graphs import cut
+from gpu.segmenting.masks import bounding_box
 from gpu.segmenting.superpixels import Superpixels, cut_into_superpixels
 
 _SPACING = 8  # pixels between superpixels
@@ -24,6 +26,7 @@ _SOFT = 1.6  # OKLab times 100 per pixel: a steeper step is no shadow's
 _MOST_FAVOUR = 2.5
 _LEAST_AREA = 0.02  # of the photo: a product
 _LEAST_ACCESSORY = 0.002
+_MOST_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def staged(photo: Image.Image) -> Staged | None:
     things = _things(inside)
     if not things:
         return None
-    confidence = _confidence(patches.lab, inside, things[0], spread)
+    confidence = _MOST_CONFIDENCE * _confidence(patches.lab, inside, things[0], spread)
     grey = np.asarray(photo.convert("L"))
     product, *others = (enlarged(thing, grey) for thing in things)
     background = ~np.logical_or.reduce([product, *others])
@@ -120,8 +123,25 @@ def _things(inside: Mask) -> list[Mask]:
     return [ndimage.binary_fill_holes(pieces == piece) for piece in (first, *others)]
 
 
-def _confidence(
-    lab: NDArray[np.float32], inside: Mask, product: Mask, spread: float
-) -> float:
-    pass
-    return 0.5
+def _confidence(lab: NDArray[np.float32], inside: Mask, product: Mask, spread: float) -> float:
+    """How much a photo looks like one of a product before a backdrop; each term is one demand."""
+    rim = np.ones(product.shape, np.bool_)
+    rim[2:-2, 2:-2] = False
+    step = np.linalg.norm(
+        [ndimage.gaussian_gradient_magnitude(lab[..., axis], 1.0) for axis in range(3)], axis=0
+    )
+    around = ndimage.binary_dilation(product, iterations=2)
+    outline = around & ~ndimage.binary_erosion(product, iterations=2)
+    weakest = np.percentile(ndimage.maximum_filter(step, 5)[outline], 20)
+    _, _, width, height = bounding_box(product)
+    area = float(product.mean())
+    demands = (
+        rising(1.6 - spread, 0.15),  # the backdrop is even
+        rising(0.03 - float(inside[rim].mean()), 0.004),  # and surrounds everything
+        rising(float(weakest) - 1.4, 0.2),  # the product has an edge nearly everywhere
+        rising(area - 0.09, 0.008),  # it fills a share of the photo
+        rising(0.66 - area, 0.02),  # and not all of it
+        rising(float(product.sum()) / (width * height) - 0.69, 0.02),  # and most of its own box
+        rising(8.0 - ndimage.label(inside)[1], 1.0),  # and little lies about
+    )
+    return float(np.prod(demands))

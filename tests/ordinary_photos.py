@@ -58,7 +58,9 @@ def patterns(size=(480, 360)):
             ((np.hypot(x - width / 2, y - height / 2) // 30) % 2 * 0.5 + 0.25)[..., None], 3, axis=2
         ),
     }
-    images = {name: Image.fromarray((plane * 255).astype(np.uint8)) for name, plane in planes.items()}
+    images = {
+        name: Image.fromarray((plane * 255).astype(np.uint8)) for name, plane in planes.items()
+    }
     blots = Image.fromarray((coarse * 255).astype(np.uint8))
     return images | {
         "blots": blots.resize(size, Image.Resampling.NEAREST),

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage  # type: ignore[import-untyped]
 
 from gpu.rules.colour import Mask
-from gpu.segmenting.borders import (SMOOTHNESS, closeness, divided_near_border, enlarged, reduced)
+from gpu.segmenting.borders import SMOOTHNESS, closeness, divided_near_border, enlarged, reduced
 from gpu.segmenting.calibration import rising
 from gpu.segmenting.graphs import cut
 from gpu.segmenting.masks import bounding_box
@@ -108,9 +108,7 @@ def _things(inside: Mask) -> list[Mask]:
     areas[0] = 0
     height, width = inside.shape
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    central = np.bincount(
-        pieces.ravel(), np.exp(-(x**2 + y**2) / 0.5).ravel(), minlength=count + 1
-    )
+    central = np.bincount(pieces.ravel(), np.exp(-(x**2 + y**2) / 0.5).ravel(), minlength=count + 1)
     central[0] = 0
     first = int(central.argmax())
     if areas[first] < _LEAST_AREA:

@@ -30,10 +30,16 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Layout:
-    """A camera in a box, by the numbers above, and the share of its lines that are edges."""
+    """A camera in a box, by the numbers above.
+
+    Of the eight lines, `lengths` says how much of each is in the photo, as a share of its width,
+    and `supports`, 0–1, how much of that is an edge. First come the back wall's upper, right, lower
+    and left line, then those towards the camera: upper left, upper right, lower right, lower left.
+    """
 
     numbers: Numbers
-    support: float
+    lengths: Numbers
+    supports: Numbers
 
     def surfaces(self, size: tuple[int, int]) -> NDArray[np.intp]:
         """For each pixel of a photo (width, height) the index of its surface in `SURFACES`."""
@@ -55,28 +61,32 @@ def find_layout(lab: NDArray[np.float32]) -> Layout:
     tensor = _edges(lab[::step, ::step])
     random = np.random.default_rng(0)
     guesses = random.uniform(_LEAST, _MOST, (_GUESSES, len(_LEAST)))
-    scores, _ = _scored(guesses, tensor)
+    scores, _, _ = _scored(guesses, tensor)
     for deviation in np.geomspace(_FIRST_STEP, _LAST_STEP, _ROUNDS):
         best = guesses[np.argsort(-scores, kind="stable")[:_KEPT]]
         moved = random.standard_normal((_VARIED, *best.shape)) * deviation * (_MOST - _LEAST)
         varied = np.clip(best + moved, _LEAST, _MOST).reshape(-1, len(_LEAST))
         guesses = np.concatenate([best, varied])
-        scores, support = _scored(guesses, tensor)
+        scores, lengths, supports = _scored(guesses, tensor)
     first = int(scores.argmax())
-    return Layout(guesses[first], float(support[first]))
+    return Layout(guesses[first], lengths[first] / tensor.shape[1], supports[first])
 
 
 def _edges(lab: NDArray[np.float32]) -> NDArray[np.float32]:
     """Products of the colour's gradients, (H, W, 3): down·down, down·across, across·across."""
     down = np.stack([ndimage.gaussian_filter(lab[..., k], 1.2, (1, 0)) for k in range(3)], axis=-1)
-    across = np.stack([ndimage.gaussian_filter(lab[..., k], 1.2, (0, 1)) for k in range(3)], axis=-1)
+    across = np.stack(
+        [ndimage.gaussian_filter(lab[..., k], 1.2, (0, 1)) for k in range(3)], axis=-1
+    )
     return np.stack(
         [(down * down).sum(-1), (down * across).sum(-1), (across * across).sum(-1)], axis=-1
     ).astype(np.float32)
 
 
-def _scored(guesses: Numbers, tensor: NDArray[np.float32]) -> tuple[Numbers, Numbers]:
-    """How much better edges explain each guess (N,) than chance does, and its lines' support."""
+def _scored(guesses: Numbers, tensor: NDArray[np.float32]) -> tuple[Numbers, Numbers, Numbers]:
+    """How much better edges explain each guess (N,) than chance does; its lines (N, 8), in pixels;
+    and their supports (N, 8).
+    """
     height, width = tensor.shape[:2]
     starts, ends = _lines(guesses, (width, height))
     direction = ends - starts
@@ -86,16 +96,18 @@ def _scored(guesses: Numbers, tensor: NDArray[np.float32]) -> tuple[Numbers, Num
     points = starts[..., None, :] + direction[..., None, :] * share[:, None]
     rows, columns = points[..., 0], points[..., 1]
     seen = (rows >= 1) & (rows < height - 1) & (columns >= 1) & (columns < width - 1)
-    flat = np.where(seen, rows, 0).astype(np.intp) * width + np.where(seen, columns, 0).astype(np.intp)
+    flat = np.where(seen, rows, 0).astype(np.intp) * width + np.where(seen, columns, 0).astype(
+        np.intp
+    )
     values = tensor.reshape(-1, 3)[flat]
     y, x = normal[..., None, 0], normal[..., None, 1]
     squared = values[..., 0] * y * y + 2 * values[..., 1] * y * x + values[..., 2] * x * x
     edge = np.sqrt(np.maximum(squared, 0))
     response = edge / (edge + _CLEAR)
     weight = seen * (length / _SAMPLES)[..., None]
-    total = weight.sum(axis=(1, 2))
-    support = (weight * response).sum(axis=(1, 2)) / np.maximum(total, 1e-9)
-    return (support - _USUAL) * total, support
+    lengths = weight.sum(axis=2)
+    supports = (weight * response).sum(axis=2) / np.maximum(lengths, 1e-9)
+    return ((supports - _USUAL) * lengths).sum(axis=1), lengths, supports
 
 
 def _lines(guesses: Numbers, size: tuple[int, int]) -> tuple[Numbers, Numbers]:

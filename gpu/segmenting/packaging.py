@@ -151,9 +151,7 @@ def _along(
     return share, np.linalg.norm(lab - share[..., None] * colour, axis=-1)
 
 
-def _paper(
-    lab: NDArray[np.float32], text: Lettering, product: Mask
-) -> NDArray[np.float32] | None:
+def _paper(lab: NDArray[np.float32], text: Lettering, product: Mask) -> NDArray[np.float32] | None:
     if not text.pieces:
         return None
     around = ndimage.binary_dilation(text.strokes, iterations=6)

@@ -36,6 +36,8 @@ from webapp.api import (
     reports,
     search,
     sets_accounts,
+    sets_instances,
+    sets_jobs,
     sets_presets,
     sets_rules,
     storage,
@@ -78,6 +80,8 @@ API = (
     sets_accounts.blueprint,
     sets_presets.blueprint,
     sets_rules.blueprint,
+    sets_jobs.blueprint,
+    sets_instances.blueprint,
     webhooks.blueprint,
     worker_aliases.blueprint,
 )

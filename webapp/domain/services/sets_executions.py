@@ -24,9 +24,10 @@ from webapp.domain.services import (
     sets_choices,
     sets_jobs,
     sets_photos,
+    sets_rules,
 )
 from webapp.domain.services.sets_job_states import lock_own, photos_of, refuse, refuse_unchecked
-from webapp.domain.sets_errors import PlanRequired, RuleNotFound
+from webapp.domain.sets_errors import PlanRequired
 from webapp.domain.sets_presets import Action, Plan, Preset, UnknownTemplate
 from webapp.domain.sets_settings import Override
 from webapp.domain.settings import SegmenterName, settings
@@ -94,7 +95,7 @@ def execute(
     job = lock_own(session, account.id, job_id)
     refuse(job, "execute", unless=CHOOSING)
     account = sets_accounts.lock(session, account.id)
-    preset = sets_jobs.find_preset(job.preset_id)
+    preset = sets_rules.preset_of(job.preset_id)
     template = _template(preset, account, output_template)
     photos = photos_of(session, job)
     frozen = [_frozen(session, checker, account, preset, each, photos) for each in wanted]
@@ -130,7 +131,7 @@ def segment(
     """
     job = lock_own(session, account.id, job_id)
     refuse(job, "segment", unless=CHOOSING)
-    preset = sets_jobs.find_preset(job.preset_id)
+    preset = sets_rules.preset_of(job.preset_id)
     _check_names(preset, concepts, prompts, "concepts")
     _check_names(preset, protect, prompts, "protect")
     if prompts and settings().segmenter is SegmenterName.CLASSIC:
@@ -207,15 +208,7 @@ def _frozen(
 
 
 def _saved(session: Session, account: SetsAccount, preset: Preset, wanted: Wanted) -> SetsRule:
-    rule = session.scalars(
-        select(SetsRule).where(
-            SetsRule.public_id == wanted.rule_id,
-            SetsRule.account_id == account.id,
-            SetsRule.deleted_at.is_(None),
-        )
-    ).one_or_none()
-    if rule is None:
-        raise RuleNotFound(id=wanted.rule_id)
+    rule = sets_rules.find(session, account_id=account.id, rule_id=wanted.rule_id or "")
     if rule.preset_id != preset.id:
         problem = FieldProblem("This rule is of another preset.")
         raise ValidationFailed(fields={f"{wanted.path}rule_id": [problem]})

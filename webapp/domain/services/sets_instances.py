@@ -28,7 +28,7 @@ from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
 from webapp.domain.services import sets_accounts
 from webapp.domain.services.sets_job_states import lock_own, own, photos_of, refuse
-from webapp.domain.services.sets_jobs import find_preset
+from webapp.domain.services.sets_rules import preset_of
 
 MAX_INSTANCES = 200
 """In one photo: more than anybody clicks, fewer than a script could."""
@@ -83,7 +83,7 @@ def change(
     """
     job = lock_own(session, account.id, job_id)
     refuse(job, "change-instances", unless=CHOOSING)
-    preset = find_preset(job.preset_id)
+    preset = preset_of(job.preset_id)
     indexes = {photo.idx for photo in photos_of(session, job)}
     known = _instances(session, job, [each.instance_id for each in changes])
     for number, wanted in enumerate(changes):
@@ -166,7 +166,7 @@ def _prepare(session: Session, account_id: int, job_id: str, clicked: Clicked) -
     if clicked.instance_id is not None:
         _clicked_instance(session, photo.id, clicked)
     else:
-        preset = find_preset(job.preset_id)
+        preset = preset_of(job.preset_id)
         sets_settings.check_concept(
             preset, clicked.concept, clicked.prompt, path="concept", prompt_path="prompt"
         )

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from webapp.domain import jobs, pipelines, sets_presets, sets_settings
-from webapp.domain.errors import FieldProblem, NotFound, TooManyImages, ValidationFailed
+from webapp.domain import jobs, pipelines, sets_settings
+from webapp.domain.errors import FieldProblem, TooManyImages, ValidationFailed
 from webapp.domain.identifiers import public_id
 from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import (
@@ -25,9 +25,9 @@ from webapp.domain.services.sets_job_states import (
     refuse,
     wrong_state,
 )
+from webapp.domain.services.sets_rules import preset_of
 from webapp.domain.services.sets_uploads import DeclaredPhoto
 from webapp.domain.sets_errors import ConcurrencyLimit, CreditsExhausted, SourceJobUnavailable
-from webapp.domain.sets_presets import Preset, UnknownPreset
 
 KEPT = timedelta(days=30)
 BEFORE_EXECUTION = (SetsJobStatus.CREATED, SetsJobStatus.UPLOADED)
@@ -59,7 +59,7 @@ def create(
     Raises NotFound for an unknown preset, ValidationFailed for an unknown group, the error of
     photos that are declared wrongly; then TooManyImages, CreditsExhausted, ConcurrencyLimit.
     """
-    preset = find_preset(preset_id)
+    preset = preset_of(preset_id)
     for idx, photo in enumerate(photos):
         sets_settings.check_group(preset, photo.group, path=f"files.{idx}.group")
     sets_uploads.check_declared(photos)
@@ -121,7 +121,7 @@ def arrange(
     """
     job = lock_own(session, account.id, job_id)
     refuse(job, "arrange", unless=BEFORE_EXECUTION)
-    preset = find_preset(job.preset_id)
+    preset = preset_of(job.preset_id)
     photos = {photo.idx: photo for photo in photos_of(session, job)}
     for number, change in enumerate(changes):
         path = f"changes.{number}"
@@ -192,14 +192,6 @@ def retry(
             session, photo.id, PhotoStatus.QUEUED, failure_code=None, failure_message=None
         )
         sets_photos.go_on(session, photo.id)
-
-
-def find_preset(preset_id: str) -> Preset:
-    """Return a preset. Raises NotFound."""
-    try:
-        return sets_presets.preset(preset_id)
-    except UnknownPreset as error:
-        raise NotFound(resource="preset", id=preset_id) from error
 
 
 def new_job(account: SetsAccount, preset_id: str, item_count: int, request_id: str) -> SetsJob:

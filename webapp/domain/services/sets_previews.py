@@ -21,7 +21,7 @@ from webapp.domain.models.sets_instance import InstanceState, SetsInstance
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.services.sets_job_states import own, photos_of, refuse, wrong_state
-from webapp.domain.services.sets_jobs import find_preset
+from webapp.domain.services.sets_rules import preset_of
 from webapp.domain.sets_presets import Action, Preset, Protection
 
 MAX_ITEMS = 3
@@ -115,7 +115,7 @@ def _plans(
     """Return what each photo needs, and the small copies of photos that rules match."""
     job = own(session, account_id, job_id)
     refuse(job, "preview", unless=PREVIEWABLE)
-    preset = find_preset(job.preset_id)
+    preset = preset_of(job.preset_id)
     photos = {photo.idx: photo for photo in photos_of(session, job)}
     sets_settings.check_concepts(editor, preset, concepts, indexes=photos.keys())
     _refuse_restyles(concepts)

@@ -18,7 +18,6 @@ from flask import (
     stream_with_context,
     url_for,
 )
-from flask_babel import gettext
 from pydantic import Field
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -34,7 +33,7 @@ from webapp.domain.pagination import MAX_LIMIT, PageRequest
 from webapp.domain.services import packages, payment_views, purchases, style_views, token_views
 from webapp.domain.services.token_views import TransactionFilter
 from webapp.extensions import app_settings, db, storage
-from webapp.pages import clock, links
+from webapp.pages import clock, links, words
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.tokens import TransactionQuery
 
@@ -144,7 +143,7 @@ def pay(order_id: str) -> AnyResponse:
     asked = {
         "clientKey": settings.toss_client_key,
         "orderId": order_id,
-        "orderName": gettext("%(count)s tokens", count=order["amount_tokens"]),
+        "orderName": words.bought(order),
         "amount": order["total_price"],
         "successUrl": addresses().success,
         "failUrl": addresses().fail(order_id),

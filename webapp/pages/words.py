@@ -7,10 +7,11 @@ what to do next.
 from dataclasses import dataclass
 from typing import Any
 
-from flask_babel import LazyString, ngettext
+from flask_babel import LazyString, format_decimal, gettext, ngettext
 from flask_babel import lazy_gettext as _
 
 from webapp.domain.models.license import IssuedLicense
+from webapp.domain.models.payment import Product
 from webapp.domain.models.style import LicenseType
 
 MINUTE, HOUR = 60, 3600
@@ -150,6 +151,13 @@ PURCHASE_NEWS: dict[str, LazyString] = {
     "expired": _("The order ran out before it was paid. No money was taken; please order again."),
     "refunded": _("This purchase was refunded."),
 }
+SETS_PURCHASE_NEWS: dict[str, LazyString] = PURCHASE_NEWS | {
+    "authorized": _(
+        "The payment is still being confirmed. Please do not pay again: your credits come as soon"
+        " as it is, or no money is taken."
+    ),
+    "paid": _("Thank you. Your credits are here."),
+}
 WORK_STATES: dict[str, LazyString] = {
     "all": _("All"),
     "public": _("Shown to all"),
@@ -225,6 +233,22 @@ SIGN_IN_ERRORS: dict[str, LazyString] = {
     "account_inactive": _("This account was closed."),
     "server_error": _("Something went wrong on our side. Please try again."),
 }
+
+
+def bought(order: dict[str, Any]) -> str:
+    """Return what an order is for: tokens, credits of Sets, or a month of the plan Pro."""
+    if order["product"] == Product.SETS_PRO:
+        count = format_decimal(order["amount_credits"])
+        return gettext("Sets Pro for one month, with %(count)s credits", count=count)
+    if order["product"] == Product.SETS_CREDITS:
+        return gettext("%(count)s credits for Sets", count=format_decimal(order["amount_credits"]))
+    return gettext("%(count)s tokens", count=format_decimal(order["amount_tokens"]))
+
+
+def purchase_news(order: dict[str, Any]) -> str:
+    """Return what became of an order, for its buyer."""
+    is_of_sets = order["product"] != Product.TOKENS
+    return str((SETS_PURCHASE_NEWS if is_of_sets else PURCHASE_NEWS)[order["status"]])
 
 
 def image_codes() -> dict[str, str]:

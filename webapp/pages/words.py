@@ -11,7 +11,7 @@ from flask_babel import LazyString, format_decimal, gettext, ngettext
 from flask_babel import lazy_gettext as _
 
 from webapp.domain.models.license import IssuedLicense
-from webapp.domain.models.payment import Product
+from webapp.domain.models.payment import Product, Purchase
 from webapp.domain.models.style import LicenseType
 
 MINUTE, HOUR = 60, 3600
@@ -151,7 +151,8 @@ PURCHASE_NEWS: dict[str, LazyString] = {
     "expired": _("The order ran out before it was paid. No money was taken; please order again."),
     "refunded": _("This purchase was refunded."),
 }
-SETS_PURCHASE_NEWS: dict[str, LazyString] = PURCHASE_NEWS | {
+# Of an order for Sets, where it is told otherwise than of tokens; {"status": text}.
+SETS_PURCHASE_NEWS: dict[str, LazyString] = {
     "authorized": _(
         "The payment is still being confirmed. Please do not pay again: your credits come as soon"
         " as it is, or no money is taken."
@@ -235,22 +236,6 @@ SIGN_IN_ERRORS: dict[str, LazyString] = {
 }
 
 
-def bought(order: dict[str, Any]) -> str:
-    """Return what an order is for: tokens, credits of Sets, or a month of the plan Pro."""
-    if order["product"] == Product.SETS_PRO:
-        count = format_decimal(order["amount_credits"])
-        return gettext("Sets Pro for one month, with %(count)s credits", count=count)
-    if order["product"] == Product.SETS_CREDITS:
-        return gettext("%(count)s credits for Sets", count=format_decimal(order["amount_credits"]))
-    return gettext("%(count)s tokens", count=format_decimal(order["amount_tokens"]))
-
-
-def purchase_news(order: dict[str, Any]) -> str:
-    """Return what became of an order, for its buyer."""
-    is_of_sets = order["product"] != Product.TOKENS
-    return str((SETS_PURCHASE_NEWS if is_of_sets else PURCHASE_NEWS)[order["status"]])
-
-
 def image_codes() -> dict[str, str]:
     """Return what each verdict on a work is called, for scripts."""
     return {code: str(text) for code, text in IMAGE_CODES.items()}
@@ -282,3 +267,24 @@ def duration(seconds: int | None) -> str:
     if seconds < HOUR:
         return ngettext("%(num)d minute", "%(num)d minutes", round(seconds / MINUTE))
     return ngettext("%(num)d hour", "%(num)d hours", round(seconds / HOUR))
+
+
+def purchase_news(order: dict[str, Any]) -> LazyString:
+    """Return what became of an order, as its buyer is told."""
+    of_sets = SETS_PURCHASE_NEWS if order["product"] != Product.TOKENS else {}
+    return of_sets.get(order["status"]) or PURCHASE_NEWS[order["status"]]
+
+
+def goods(order: dict[str, Any] | Purchase) -> str:
+    """Return what an order is of, such as “500 tokens” or “Sets pro, one month with 200 credits”.
+
+    `order` is a purchase or a view of one.
+    """
+    shown = order if isinstance(order, dict) else vars(order)
+    tokens, credits_ = shown["amount_tokens"], shown["amount_credits"]
+    if shown["product"] == Product.TOKENS:
+        return ngettext("%(count)s token", "%(count)s tokens", tokens, count=format_decimal(tokens))
+    count = format_decimal(credits_)
+    if shown["product"] == Product.SETS_PRO:
+        return gettext("Sets pro, one month with %(count)s credits", count=count)
+    return gettext("%(count)s credits for Sets", count=count)

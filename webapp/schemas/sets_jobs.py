@@ -42,8 +42,8 @@ class NewJob(Body):
     preset: GivenPreset | None = Field(None, examples=["interior"])
     item_count: int | None = Field(None, ge=1, le=MAX_ITEMS, examples=[1])
     files: list[DeclaredPhotoBody] | None = Field(None, min_length=1, max_length=MAX_ITEMS)
-    source_job_id: JobId | None = Field(None, examples=[])
-    items: Items | None = Field(None, examples=[])
+    source_job_id: JobId | None = None
+    items: Items | None = None
 
 
 class JobQuery(PageQuery):

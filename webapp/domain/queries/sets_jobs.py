@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, Select, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased
 
 from webapp.domain.gateways.storage import Storage
@@ -239,7 +240,7 @@ def _latest_runs(job_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
     """Return how many photos of each job stand where with their latest run of the segmenter."""
     latest = (
         select(SetsPhoto.job_id, SetsSegmentation.status)
-        .distinct(SetsSegmentation.photo_id)
+        .ext(distinct_on(SetsSegmentation.photo_id))
         .join(SetsSegmentation, SetsSegmentation.photo_id == SetsPhoto.id)
         .where(SetsPhoto.job_id.in_(job_ids))
         .order_by(SetsSegmentation.photo_id, SetsSegmentation.id.desc())

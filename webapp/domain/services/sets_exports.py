@@ -190,7 +190,5 @@ def _album(session: Session, job: SetsJob) -> int:
     sources = first.union_all(
         select(SetsJob.id, SetsJob.source_job_id).join(first, first.c.source_job_id == SetsJob.id)
     )
-    root: int = session.scalars(
-        select(sources.c.id).where(sources.c.source_job_id.is_(None))
-    ).one()
+    root: int = session.scalars(select(sources.c.id).where(sources.c.source_job_id.is_(None))).one()
     return root

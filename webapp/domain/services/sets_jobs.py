@@ -30,6 +30,7 @@ from webapp.domain.services.sets_uploads import DeclaredPhoto
 from webapp.domain.sets_errors import ConcurrencyLimit, CreditsExhausted, SourceJobUnavailable
 
 KEPT = timedelta(days=30)
+RETRY_AFTER_SECONDS = 30  # an active job ends when its person says so, or when it is edited
 BEFORE_EXECUTION = (SetsJobStatus.CREATED, SetsJobStatus.UPLOADED)
 CANCELABLE = (*BEFORE_EXECUTION, SetsJobStatus.QUEUED, SetsJobStatus.RUNNING)
 OVER = (SetsJobStatus.DONE, SetsJobStatus.FAILED)
@@ -244,7 +245,7 @@ def _check_concurrency(session: Session, account: SetsAccount) -> None:
     most = sets_accounts.limits_of(account, datetime.now(UTC)).max_active_jobs
     active = sets_accounts.active_jobs(session, account.id)
     if active >= most:
-        raise ConcurrencyLimit(active=active, max=most)
+        raise ConcurrencyLimit(active=active, max=most, retry_after=RETRY_AFTER_SECONDS)
 
 
 def _usable(session: Session, source: SetsJob, items: Sequence[int] | None) -> list[SetsPhoto]:

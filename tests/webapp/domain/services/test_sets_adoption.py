@@ -1,9 +1,12 @@
+import time
 from datetime import timedelta
+from threading import Event
 
 import pytest
 from sqlalchemy import func, select, update
 
-from tests import albums, making
+from tests import making
+from tests import sets_albums as albums
 from tests.database import at_once
 from webapp.domain import jobs
 from webapp.domain.db import unit_of_work
@@ -250,3 +253,32 @@ def test_nothing_is_written_for_an_account_after_its_adoption(committed, adoptin
         owners = select(SetsRule.account_id, func.count()).group_by(SetsRule.account_id)
         assert dict(session.execute(owners).all()) == ({results[6]: len(saved)} if saved else {})
         assert session.scalar(select(func.count()).select_from(SetsCreditEntry)) == 2
+
+
+def test_a_task_that_returns_a_credit_and_an_adoption_do_not_wait_for_each_other(
+    committed, adopting
+):
+    person, account = made(committed, lambda s: (making.user(s), making.sets_account(s)))
+    with unit_of_work() as session:
+        making.sets_account(session, user=session.get(User, person.id))
+        sets_credits.grant(session, account.id, 5, key="x")
+        job = running(session, account, 15)
+    is_locked = Event()
+
+    def return_credits():
+        with unit_of_work() as session:
+            sets_photos.lock_job(session, job.id)
+            is_locked.set()
+            time.sleep(0.3)  # the adoption has locked the account meanwhile
+            for photo in albums.photos_of(session, job):
+                assert sets_photos.end(session, photo, PhotoStatus.FAILED)
+
+    def adopt_then():
+        assert is_locked.wait(5)
+        return adopting(person, account)()
+
+    returned, adopter = at_once(return_credits, adopt_then)
+    assert (returned, type(adopter)) == (None, int)
+    with unit_of_work() as session:
+        assert session.get(SetsAccount, adopter).credits == 15
+        assert making.violations(session) == []

@@ -43,7 +43,8 @@ class SetsVisitor:
     def __init__(self, base_url: str) -> None:
         self._http = httpx.Client(base_url=base_url, timeout=httpx.Timeout(60, connect=10))
         account = self.post("/sets/auth/anon")
-        self._http.headers["Authorization"] = f"Bearer {account['token']}"
+        self.authorization = f"Bearer {account['token']}"
+        self._http.headers["Authorization"] = self.authorization
 
     def __enter__(self) -> Self:
         return self

@@ -22,7 +22,6 @@ from gpu.rules.swatches import Swatch
 from gpu.rules.watermark import watermarked
 from gpu.segmenting.clicks import Click, ClickedPhoto
 from gpu.segmenting.masks import bounding_box, encode_mask, grown
-from imaging.reading import read_picture
 from webapp.domain.errors import FieldProblem, ValidationFailed
 from webapp.domain.gateways.editor import ClickedMask, Point, PreviewPart, PreviewPicture, Setting
 from webapp.domain.sets_presets import Action, Preset, SwatchFile, swatches
@@ -77,7 +76,7 @@ class EngineEditor:
                 self._prepared.move_to_end(key)
                 return self._prepared[key]
         # Not under the lock: another photo's clicks need not wait for this file.
-        made = _Prepared(read_picture(read_photo()))
+        made = _Prepared(_opened(read_photo()))
         with self._lock:
             self._prepared[key] = made
             while len(self._prepared) > PREPARED_PHOTOS:
@@ -88,7 +87,7 @@ class EngineEditor:
         self, photo: bytes, parts: Sequence[PreviewPart], references: Mapping[int, bytes]
     ) -> PreviewPicture:
         """See `Previewer.preview`."""
-        image = read_picture(photo)
+        image = _opened(photo)
         edited = apply_rules(
             image,
             [_part(part, image.size) for part in parts],
@@ -117,6 +116,12 @@ class _Prepared:
         return _resized(found, self._size) if self._is_reduced else found
 
 
+def _opened(file: bytes) -> Image.Image:
+    """Decode a file of ours, RGB or RGBA: it was made upright and in sRGB from what was sent."""
+    with Image.open(io.BytesIO(file), formats=("PNG", "WEBP")) as picture:
+        return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+
+
 def _resized(mask: Mask, size: tuple[int, int]) -> Mask:
     levels = Image.fromarray(mask).convert("L").resize(size, Image.Resampling.BILINEAR)
     resized: Mask = np.asarray(levels) > 127  # noqa: PLR2004 - a half
@@ -135,7 +140,7 @@ def _part(part: PreviewPart, size: tuple[int, int]) -> Part:
 
 
 def _statistics(photo: bytes) -> Statistics:
-    levels = np.asarray(read_picture(photo).convert("RGB"))
+    levels = np.asarray(_opened(photo).convert("RGB"))
     return measure(levels, np.ones(levels.shape[:2], np.bool_))
 
 

@@ -16,7 +16,7 @@ LIGHTHOUSE := 13.5.0
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up world test browser sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
+.PHONY: help demo up world test browser sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -99,6 +99,9 @@ bench-uploads: $(INSTALLED)  ## eight files of 49 megapixels at once: memory and
 
 bench-sets: $(INSTALLED)  ## rules on 12 megapixels and a simulated person's clicks; var/bench/sets.json
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.bench.sets
+
+bench-sam3: $(INSTALLED)  ## photos a minute with SAM3's network, random weights: full size on a GPU, tiny on a CPU; var/bench/sam3.json
+	$(BIN)/python -m tests.bench.sam3 $(ARGUMENTS)
 
 bench-provenance: $(INSTALLED)  ## the watermark: attacks × pictures, false claims, times, a contact sheet; var/bench/provenance.json and .png
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.bench.provenance $(ARGUMENTS)

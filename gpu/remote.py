@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from gpu.errors import EngineError
 from tasks.messages import Kind
 from tasks.work.rendering import render_batch, renderer_for
+from tasks.work.segmenting import segment_photo, segmenter
 from tasks.work.training import train_slice
 from tasks.worker_api import ClaimError, cause_of, worker_settings
 
@@ -33,7 +34,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 MAX_DOUBLINGS = 10
 STDERR = 2  # the descriptor
 # As long as the Celery tasks may take. Past it the device hangs, and only another process can help.
-TIME_LIMIT_SECONDS: dict[Kind, int] = {"generation": 600, "training": 1800}
+TIME_LIMIT_SECONDS: dict[Kind, int] = {"generation": 600, "training": 1800, "segmentation": 600}
 
 
 class RemoteWorker:
@@ -45,6 +46,7 @@ class RemoteWorker:
         work: dict[Kind, Callable[[], bool]] = {
             "generation": render_batch,
             "training": partial(train_slice, is_leaving=lambda: self.is_leaving),
+            "segmentation": segment_photo,
         }
         self._work = {kind: work[kind] for kind in kinds}
 
@@ -117,7 +119,8 @@ def main() -> None:
         "--kinds",
         type=_kinds,
         default=DEFAULT_KINDS,
-        help="training, generation or both, the more urgent first (generation,training)",
+        help="some of training, generation and segmentation, the most urgent first"
+        " (generation,training)",
     )
     parser.add_argument(
         "--once", action="store_true", help="leave after one batch or slice, or if there is none"
@@ -135,6 +138,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, worker.leave)
     if "generation" in asked.kinds:
         renderer_for(settings.base_model)  # before, not under, the first lease
+    if "segmentation" in asked.kinds:
+        segmenter()
     log.info("remote worker ready", kinds=asked.kinds, site=settings.internal_api_url)
     try:
         worker.run(once=asked.once)

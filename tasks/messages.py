@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", examples=["0123456789abcdef" * 4])]
 Key = Annotated[str, Field(examples=["raw/500/7-01JH3Z6V9C.png"])]
 Cause = Annotated[str, Field(max_length=40, examples=["GPU_OOM"])]
-Kind = Literal["training", "generation"]
+Kind = Literal["training", "generation", "segmentation"]
 
 
 class Message(BaseModel):
@@ -85,6 +85,24 @@ class RenderJob(Message):
     height: int
     seed: int
     style_strength: float
+    request_id: str = Field("", description="of the request that asked for it, for the logs")
+
+
+class WantedConcept(Message):
+    """A part of a scene to look for; `prompt` is its description in English."""
+
+    name: str = Field(max_length=60, examples=["Wall"])
+    prompt: str = Field(max_length=200, examples=["painted or papered wall"])
+    is_many: bool = False
+
+
+class SegmentJob(Message):
+    """All that a search in one photo needs. Sizes in pixels of the photo as it is downloaded."""
+
+    segmentation_id: int
+    width: int
+    height: int
+    concepts: list[WantedConcept]
     request_id: str = Field("", description="of the request that asked for it, for the logs")
 
 
@@ -183,6 +201,12 @@ class TrainProgress(Report):
     slice_ended: bool = False
 
 
+class SegmentProgress(Report):
+    """A search in a photo goes on; the report renews its lease."""
+
+    segmentation_id: int
+
+
 class RenderResult(Report):
     """A finished raw image in private storage."""
 
@@ -207,6 +231,23 @@ class TrainResult(Report):
     sample_keys: list[str] = Field(default=[], max_length=60)
 
 
+class MadeMask(Message):
+    """One thing that was found: a PNG of one bit per pixel, in the photo's size."""
+
+    concept: str = Field(max_length=60, examples=["Wall"])
+    mask_key: Key
+    score: float = Field(ge=0, le=1, allow_inf_nan=False, examples=[0.9])
+
+
+class SegmentResult(Report):
+    """What was found in one photo, and by which segmenter."""
+
+    segmentation_id: int
+    segmenter: str = Field(min_length=1, max_length=30, examples=["classic"])
+    version: str = Field(min_length=1, max_length=30, examples=["1"])
+    masks: list[MadeMask] = Field(max_length=60)
+
+
 class RenderFailure(Report):
     """An attempt that failed, with its cause."""
 
@@ -222,6 +263,14 @@ class TrainFailure(Report):
     error_code: Cause
     error_message: str = Field("", max_length=2000)
     unusable_works: list[UnusableWork] = Field(default=[], max_length=100)
+
+
+class SegmentFailure(Report):
+    """An attempt that failed, with its cause."""
+
+    segmentation_id: int
+    error_code: Cause
+    error_message: str = Field("", max_length=2000)
 
 
 class Answer(Message):

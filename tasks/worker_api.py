@@ -29,6 +29,7 @@ from tasks.messages import (
     LoadedBaseModel,
     Message,
     RenderFailure,
+    SegmentFailure,
     TrainFailure,
     UploadUrl,
 )
@@ -38,9 +39,17 @@ log = structlog.get_logger()
 # It would log whole URLs, and the signed ones of storage let anybody in who reads the log.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 TRIES_LAST_SECONDS = 30
-SOURCES: dict[Kind, str] = {"training": "training-server", "generation": "inference-server"}
+SOURCES: dict[Kind, str] = {
+    "training": "training-server",
+    "generation": "inference-server",
+    "segmentation": "sets-worker",
+}
 FIRST_SERVER_ERROR = 500
-NOUNS: dict[Kind, str] = {"training": "training", "generation": "inference"}
+NOUNS: dict[Kind, str] = {
+    "training": "training",
+    "generation": "inference",
+    "segmentation": "segmentation",
+}
 
 
 class WorkerSettings(BaseSettings):
@@ -51,6 +60,10 @@ class WorkerSettings(BaseSettings):
     internal_api_url: str
     internal_api_token: str
     base_model: str = Field("built-in", description="the base model this worker renders with")
+    segmenter: str = Field("classic", description="classic or sam3: what this worker segments with")
+    sam3_weights: str | None = Field(
+        None, description="a folder with SAM 3, or its name in the hub's local cache"
+    )
     worker_cache_dir: Path = Field(Path("var/worker"), description="adapters and work in progress")
     worker_cache_bytes: int = Field(
         10 << 30, ge=0, description="adapters kept on disk between batches, in bytes"
@@ -206,7 +219,7 @@ class WorkerApi:
         failpoint("after_complete")
         return answer
 
-    def fail(self, failure: RenderFailure | TrainFailure) -> Answer:
+    def fail(self, failure: RenderFailure | TrainFailure | SegmentFailure) -> Answer:
         """Report that an attempt failed."""
         count_failure(failure.error_code)
         log.warning("attempt failed", cause=failure.error_code)

@@ -80,7 +80,8 @@ class Group:
 class Photo:
     """A photo of the album, and its results by the job that made them.
 
-    A result is missing where the photo failed in that job.
+    A result is missing where the photo failed in that job. `absent` are the concepts that the photo
+    does not show, in the words of `Colour.concept`: its sheets leave out their colours.
     """
 
     idx: int
@@ -88,6 +89,11 @@ class Photo:
     filename: str
     before: Reader
     results: Mapping[str, Reader]
+    absent: frozenset[str] = frozenset()
+
+    def colours_of(self, variant: Variant) -> tuple[Colour, ...]:
+        """The colours of a variant that this photo shows."""
+        return tuple(each for each in variant.colours if each.concept not in self.absent)
 
 
 @dataclass(frozen=True)

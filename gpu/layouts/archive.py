@@ -147,6 +147,11 @@ def _missing(album: Album, layout: Layout) -> Iterator[MissingEntry]:
         found = len(picks(album))
         if found < COUNT:
             yield MissingEntry(None, None, COUNT, found)
+    if layout is Layout.CLIENT_CARD:
+        shown = album.featured(len(album.photos))
+        for variant in album.variants:
+            if not any(variant.job in photo.results for photo in shown):
+                yield MissingEntry(variant.job, None, 1, 0)
     for variant in album.variants if layout is Layout.PRODUCT_PACK else ():
         pack = slots(album, variant)
         for group in album.groups:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gpu.layouts.album import Album, Photo, Variant
-from gpu.layouts.filenames import folder_of, photo_name
+from gpu.layouts.filenames import base, folder_of, photo_name
 from gpu.layouts.grids import grid_of
 from gpu.layouts.page import CAPTION, HEADING, MARGIN, NOTE, WIDTH, Page, Sheet, opened
 from gpu.layouts.words import WORDS
@@ -28,7 +28,7 @@ def _sheet(album: Album, photo: Photo, variant: Variant) -> bytes:
     before = opened(photo.before)
     grid = grid_of(2, before.width / before.height, caption=_CAPTION, top=HEADING)
     page = Page((WIDTH, grid.bottom + MARGIN // 2))
-    page.heading(album.group(photo).name, photo.filename, album.title)
+    page.heading(album.group(photo).name, base(photo.filename), album.title)
     page.picture(before, grid.box(0))
     del before  # one photo is decoded at a time
     page.picture(opened(photo.results[variant.job]), grid.box(1))
@@ -38,5 +38,5 @@ def _sheet(album: Album, photo: Photo, variant: Variant) -> bytes:
         taken = page.text(left, baseline, label, CAPTION, width)
         if index:
             page.text(left + taken + 20, baseline, variant.name, NOTE, width - taken - 20)
-            page.chips(left, baseline + 26, width, variant.colours)
+            page.chips(left, baseline + 26, width, photo.colours_of(variant))
     return page.jpeg()

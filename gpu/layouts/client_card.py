@@ -11,11 +11,13 @@ from gpu.layouts.words import WORDS, count_words, date_words
 _SIZE = 1654, 2339  # A4 at 200 dots per inch
 _MARGIN = 110
 _INNER = _SIZE[0] - 2 * _MARGIN
-_COVER = 860
+_ABOVE_PAIRS, _UNDER_PAIRS, _FOOT = 244, 128, 84
+_ROW_HEIGHT = 124
 _PAIRS = 2
 _PAIR_HEIGHT = 400
-_COLUMNS = 3
+_MOST_COLUMNS = 3
 _ROWS = 2
+_SECTION_HEIGHT = 88
 _TITLE = Style(76, Weight.BOLD, INK)
 _SECTION = Style(30, Weight.BOLD, MUTED)
 _NAME = Style(30, Weight.BOLD, INK)
@@ -37,19 +39,24 @@ def _has(photo: Photo, variant: Variant) -> bool:
 def _card(album: Album, variant: Variant, finished: list[Photo]) -> bytes:
     words = WORDS[album.language]
     page = Page(_SIZE)
-    page.covering(opened(finished[0].results[variant.job]), (0, 0, _SIZE[0], _COVER))
-    page.text(_MARGIN, _COVER + 128, album.title, _TITLE, _INNER)
+    rows = min(-(-len(variant.colours) // _columns(variant.colours)), _ROWS)
+    below = _ABOVE_PAIRS + _SECTION_HEIGHT + _PAIR_HEIGHT + _UNDER_PAIRS
+    if rows:
+        below += _SECTION_HEIGHT + rows * _ROW_HEIGHT + _FOOT
+    cover = _SIZE[1] - below
+    page.covering(opened(finished[0].results[variant.job]), (0, 0, _SIZE[0], cover))
+    page.text(_MARGIN, cover + 128, album.title, _TITLE, _INNER)
     made = date_words(album.made_at, album.language)
     count = sum(_has(photo, variant) for photo in album.photos)
     about = f"{variant.name}  ·  {count_words(count, album.language)}  ·  {made}"
-    page.text(_MARGIN, _COVER + 186, about, NOTE, _INNER)
-    top = _COVER + 244
+    page.text(_MARGIN, cover + 186, about, NOTE, _INNER)
+    top = cover + _ABOVE_PAIRS
     # the cover's own pair is shown when there is no other
     pairs = (finished[1:] or finished)[:_PAIRS]
     top = _section(page, words.pairs, top)
     for index, photo in enumerate(pairs):
         _pair(page, album, photo, variant, (index, len(pairs), top))
-    top += _PAIR_HEIGHT + 128
+    top += _PAIR_HEIGHT + _UNDER_PAIRS
     if variant.colours:
         _palette(page, variant.colours, _section(page, words.colours, top))
     return page.jpeg()
@@ -58,7 +65,7 @@ def _card(album: Album, variant: Variant, finished: list[Photo]) -> bytes:
 def _section(page: Page, title: str, top: int) -> int:
     page.line(top, _MARGIN, _INNER)
     page.text(_MARGIN, top + 56, title, _SECTION, _INNER)
-    return top + 88
+    return top + _SECTION_HEIGHT
 
 
 def _pair(
@@ -78,19 +85,25 @@ def _pair(
     page.text(left + width, baseline, both, SMALL, half, is_right=True)
 
 
+def _columns(colours: tuple[Colour, ...]) -> int:
+    """Four chips stand two by two, without a gap."""
+    return 2 if len(colours) in {2, 4} else _MOST_COLUMNS
+
+
 def _palette(page: Page, colours: tuple[Colour, ...], top: int) -> None:
     """Chips with their names and where they are, as many as the page holds; the rest is counted."""
-    places = _COLUMNS * _ROWS
+    columns = _columns(colours)
+    places = columns * _ROWS
     shown = colours if len(colours) <= places else colours[: places - 1]
-    cell, row_height = _INNER // _COLUMNS, 124
+    cell = _INNER // columns
     for index, colour in enumerate(shown):
-        row, column = divmod(index, _COLUMNS)
-        left, y = _MARGIN + column * cell, top + 8 + row * row_height
+        row, column = divmod(index, columns)
+        left, y = _MARGIN + column * cell, top + 8 + row * _ROW_HEIGHT
         page.chip(left, y, 92, colour)
         width = cell - 92 - 48
         page.text(left + 116, y + 40, colour.name, _NAME, width)
         page.text(left + 116, y + 78, f"{colour.concept}  ·  {colour.hex}", SMALL, width)
     if len(shown) < len(colours):
-        row, column = divmod(len(shown), _COLUMNS)
-        left, y = _MARGIN + column * cell, top + 8 + row * row_height
+        row, column = divmod(len(shown), columns)
+        left, y = _MARGIN + column * cell, top + 8 + row * _ROW_HEIGHT
         page.text(left, y + 56, f"+{len(colours) - len(shown)}", CAPTION, cell)

@@ -18,9 +18,14 @@ def slug(text: str, default: str) -> str:
     return "_".join(words)[:_LONGEST].strip("-_") or default
 
 
+def base(filename: str) -> str:
+    """A name without folders, whatever system it comes from."""
+    return filename.replace("\\", "/").rsplit("/", 1)[-1]
+
+
 def stem(filename: str) -> str:
-    """A name without folders and suffix, whatever system it comes from."""
-    name = filename.replace("\\", "/").rsplit("/", 1)[-1]
+    """A name without folders and suffix."""
+    name = base(filename)
     return name.rsplit(".", 1)[0] if "." in name[1:] else name
 
 

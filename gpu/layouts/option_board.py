@@ -47,5 +47,6 @@ def _board(album: Album, photo: Photo) -> bytes:
             page.empty(box, words.failed)
         taken = page.text(left, baseline, f"{index:02d}", NOTE, width)
         page.text(left + taken + 16, baseline, variant.name, CAPTION, width - taken - 16)
-        page.chips(left, baseline + 28, width, variant.colours)
+        colours = photo.colours_of(variant)
+        page.chips(left, baseline + 28, width, colours, under=variant.name)
     return page.jpeg()

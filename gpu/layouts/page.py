@@ -111,18 +111,24 @@ class Page:
         ring = Image.new("RGB", (side, side), LINE)
         self.image.paste(ring, (left, top), _disc(side, 2))
 
-    def chips(self, left: int, top: int, width: int, colours: tuple[Colour, ...]) -> None:
-        """Draw a row of chips with their names, as many as fit; the rest is counted."""
+    def chips(
+        self, left: int, top: int, width: int, colours: tuple[Colour, ...], *, under: str = ""
+    ) -> None:
+        """Draw a row of chips with their names, as many as fit; the rest is counted.
+
+        Where a colour's name already stands above (`under`), its levels are written instead.
+        """
         x = left
         for index, colour in enumerate(colours):
             rest = len(colours) - index - 1
             end = left + width - (90 if rest else 0)
-            taken = width_of(colour.name, SMALL)
+            label = colour.hex if colour.name == under else colour.name
+            taken = width_of(label, SMALL)
             if x + 50 + taken > end and index:
                 self.text(x, top + 29, f"+{rest + 1}", SMALL, left + width - x)
                 return
             self.chip(x, top, 38, colour)
-            x += 50 + int(self.text(x + 50, top + 29, colour.name, SMALL, end - x - 50)) + 34
+            x += 50 + int(self.text(x + 50, top + 29, label, SMALL, end - x - 50)) + 34
 
     def jpeg(self) -> bytes:
         """The sheet as a JPEG, the same bytes for the same sheet."""

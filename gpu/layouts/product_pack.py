@@ -79,7 +79,7 @@ def _sheet(album: Album, variant: Variant, pack: list[Slot]) -> bytes:
         left = MARGIN + large[0] + GAP + column * (side + GAP)
         box = left, HEADING + row * step, side, side
         _place(page, slot, variant.job, words.missing, box)
-    page.chips(MARGIN, page.size[1] - MARGIN // 2 - 48, INNER, variant.colours)
+    page.chips(MARGIN, page.size[1] - MARGIN // 2 - 48, INNER, variant.colours, under=variant.name)
     return page.jpeg()
 
 

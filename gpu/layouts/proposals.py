@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gpu.layouts.album import MAX_PROPOSALS, Album, InvalidAlbum, Photo
-from gpu.layouts.filenames import photo_name
+from gpu.layouts.filenames import base, photo_name
 from gpu.layouts.grids import grid_of
 from gpu.layouts.page import CAPTION, HEADING, MARGIN, NOTE, WIDTH, Page, Sheet, opened
 from gpu.layouts.words import WORDS
@@ -31,7 +31,7 @@ def _sheet(album: Album, photo: Photo) -> bytes:
     aspect = before.width / before.height
     grid = grid_of(1 + len(album.variants), aspect, caption=_CAPTION, top=HEADING)
     page = Page((WIDTH, grid.bottom + MARGIN // 2))
-    page.heading(album.group(photo).name, photo.filename, album.title)
+    page.heading(album.group(photo).name, base(photo.filename), album.title)
     page.picture(before, grid.box(0))
     del before  # one photo is decoded at a time
     left, top, width, height = grid.box(0)
@@ -45,7 +45,7 @@ def _sheet(album: Album, photo: Photo) -> bytes:
             page.empty(box, words.failed)
         taken = page.text(left, baseline, _letter(index), NOTE, width)
         page.text(left + taken + 16, baseline, variant.name, CAPTION, width - taken - 16)
-        page.chips(left, baseline + 26, width, variant.colours)
+        page.chips(left, baseline + 26, width, photo.colours_of(variant))
     return page.jpeg()
 
 

@@ -1,57 +1,86 @@
-"""The watermark of previews and of results of the free plan: words across the whole picture."""
+"""A visible watermark over a whole photo: our name again and again, aslant, on light and on dark.
 
+It is white with a soft shadow, so that it shows on any ground, and thin enough to judge colours
+between its letters.
+"""
+
+from dataclasses import dataclass
 from functools import lru_cache
 
-from PIL import Image, ImageDraw, ImageFont
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-WORDS = "STYLE LICENSE"
-_SHARE = 1 / 24  # height of the letters, of the picture's shorter side
-_LEAST_HEIGHT = 10  # pixels
-_OPACITY = 0.3
-_ANGLE = 30  # degrees
+TEXT = "Style License"
+_ANGLE = 24.0  # degrees, rising to the right
+_LETTER_SHARE = 1 / 32  # height of letters as a share of the photo's longer side
+_LEAST_LETTERS = 11  # pixels: smaller ones cannot be read
+_WHITE, _DARK = 0.42, 0.36  # how much of a pixel becomes white, and black under the shadow
+_ROWS_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """A pattern that repeats: how white (H, W, 1) and how dark a pixel becomes, 0–1 × 256."""
+
+    white: NDArray[np.uint16]
+    dark: NDArray[np.uint16]
 
 
 def watermarked(image: Image.Image) -> Image.Image:
-    """The picture, RGB or RGBA, with pale words and their dark outline laid over it.
+    """A new image with the watermark on it, in the size and mode of an RGB or RGBA one.
 
-    The answer has the same size and mode; what is transparent stays transparent.
+    Alpha stays as it is. Raises ValueError for other modes.
     """
-    height = max(_LEAST_HEIGHT, round(min(image.size) * _SHARE))
-    tile, share = _tile(height)
-    marked = image.convert("RGB")
-    for top in range(0, image.height, tile.height):
-        for left in range(0, image.width, tile.width):
-            marked.paste(tile, (left, top), share)
-    if image.mode == "RGBA":
-        marked.putalpha(image.getchannel("A"))
-    return marked
+    if image.mode not in {"RGB", "RGBA"}:
+        raise ValueError(f"need an RGB or RGBA image, not {image.mode}")
+    pixels = np.array(image)
+    tile = _tile(max(_LEAST_LETTERS, round(max(image.size) * _LETTER_SHARE)))
+    height, width = tile.white.shape[:2]
+    columns = np.arange(image.width) % width
+    for top in range(0, image.height, _ROWS_AT_ONCE):
+        strip = pixels[top : top + _ROWS_AT_ONCE, :, :3]
+        rows = np.arange(top, top + len(strip)) % height
+        at = np.ix_(rows, columns)
+        levels = strip.astype(np.uint16)
+        levels -= levels * tile.dark[at] >> 8
+        levels += (255 - levels) * tile.white[at] >> 8
+        strip[...] = levels.astype(np.uint8)
+    return Image.fromarray(pixels)
 
 
-@lru_cache(maxsize=16)
-def _tile(height: int) -> tuple[Image.Image, Image.Image]:
-    """One repeat of the pattern, RGB, and its opacity, L: the words twice, the second half across.
-
-    `height` is that of the letters in pixels.
-    """
-    stamp = _stamp(height)
-    width, line = stamp.width + height, stamp.height + height
-    tile = Image.new("LA", (width, 2 * line))
-    tile.paste(stamp, (0, 0))
-    for left in (width // 2, width // 2 - width):  # what leaves on the right comes in on the left
-        tile.paste(stamp, (left, line))
-    grey, share = tile.split()
-    return Image.merge("RGB", (grey, grey, grey)), share
-
-
-def _stamp(height: int) -> Image.Image:
-    """The words once, turned, LA."""
-    font, stroke = ImageFont.load_default(height), max(1, height // 12)
-    left, top, right, bottom = font.getbbox(WORDS, stroke_width=stroke)
-    flat = Image.new("L", (round(right - left), round(bottom - top)))
-    inner, outer = flat.copy(), flat.copy()
-    ImageDraw.Draw(inner).text((-left, -top), WORDS, 255, font)
-    ImageDraw.Draw(outer).text((-left, -top), WORDS, 255, font, stroke_width=stroke)
-    white, share = (
-        each.rotate(_ANGLE, Image.Resampling.BICUBIC, expand=True) for each in (inner, outer)
+@lru_cache(maxsize=4)
+def _tile(letters: int) -> _Tile:
+    """The pattern for letters of that height in pixels."""
+    word = _word(letters)
+    shadow = word.filter(ImageFilter.GaussianBlur(letters / 16)).point(lambda level: level * 1.6)
+    size = (round(word.width * 1.5), round(word.height * 2.2))
+    white, dark = _repeated(word, size), _repeated(shadow, size)
+    scale = 256 / 255
+    return _Tile(
+        (white * (_WHITE * scale)).astype(np.uint16)[..., None],
+        (dark * (_DARK * scale)).astype(np.uint16)[..., None],
     )
-    return Image.merge("LA", (white, share.point(lambda level: round(level * _OPACITY))))
+
+
+def _word(letters: int) -> Image.Image:
+    """The text aslant, with room around it for its shadow: L, 255 where it is."""
+    font = ImageFont.load_default(letters)
+    left, top, right, bottom = font.getbbox(TEXT)
+    margin = max(2, letters // 5)
+    word = Image.new("L", (int(right - left) + 2 * margin, int(bottom - top) + 2 * margin))
+    ImageDraw.Draw(word).text((margin - left, margin - top), TEXT, fill=255, font=font)
+    return word.rotate(_ANGLE, Image.Resampling.BICUBIC, expand=True)
+
+
+def _repeated(word: Image.Image, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Two words in a tile, the second half a tile farther each way, running over its borders."""
+    width, height = size
+    tile = np.zeros((height, width), np.uint8)
+    letters = np.asarray(word)
+    for left, top in ((0, 0), (width // 2, height // 2)):
+        rows = (np.arange(letters.shape[0]) + top) % height
+        columns = (np.arange(letters.shape[1]) + left) % width
+        at = np.ix_(rows, columns)
+        tile[at] = np.maximum(tile[at], letters)
+    return tile

@@ -22,6 +22,22 @@ class Concept:
     is_many: bool = False
 
 
+class InvalidConcept(ValueError):
+    """A concept that a segmenter cannot look for.
+
+    `concept` is its name, `field` the field that is wrong, for example "prompt". `code` is the code
+    of the HTTP contract.
+    """
+
+    code = "VALIDATION_ERROR"
+
+    def __init__(self, concept: str, field: str, message: str) -> None:
+        super().__init__(f"{field} of {concept}: {message}")
+        self.concept = concept
+        self.field = field
+        self.message = message
+
+
 @dataclass(frozen=True)
 class Instance:
     """One thing of a concept in one photo.
@@ -59,4 +75,7 @@ class Segmenter(Protocol):
     version: str
 
     def segment(self, photo: Image.Image, concepts: Sequence[Concept]) -> list[Instance]:
-        """All instances of all concepts in an RGB photo, by concept, the largest first."""
+        """All instances of all concepts in an RGB photo, by concept, the largest first.
+
+        Raises InvalidConcept for a concept that this segmenter cannot look for.
+        """

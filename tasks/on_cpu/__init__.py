@@ -2,21 +2,31 @@
 
 from tasks import exporter
 from tasks.on_cpu import (
+    apply_rules,
+    check_photo,
     deliver_generation,
+    export_set,
+    finish_photo,
     heartbeats,
     housekeeping,
     publish_style,
+    record_masks,
     refund,
     stamp_signature,
     validate_uploads,
 )
 
 __all__ = [
+    "apply_rules",
+    "check_photo",
     "deliver_generation",
+    "export_set",
     "exporter",
+    "finish_photo",
     "heartbeats",
     "housekeeping",
     "publish_style",
+    "record_masks",
     "refund",
     "stamp_signature",
     "validate_uploads",

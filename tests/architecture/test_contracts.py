@@ -27,6 +27,11 @@ BREACHES = {
     ),
     "signature": ("gpu/signature/ink.py", "import torch", "gpu.signature.ink -> torch"),
     "editing": ("gpu/segmenting/clicks.py", "import torch", "gpu.segmenting.clicks -> torch"),
+    "segmenters": (
+        "gpu/segmenting/registry.py",
+        "from gpu.segmenting import sam3",
+        "gpu.segmenting.registry -> gpu.segmenting.sam3",
+    ),
     "imaging": ("imaging/framing.py", "import torch", "imaging.framing -> torch"),
     "gpu-worker": (
         "tasks/on_gpu/render_images.py",
@@ -127,6 +132,20 @@ def test_the_linter_notices_a_breach(copy, name):
     title = contracts()[name]["name"]
     assert f"{title} BROKEN" in said
     assert expected in said.rpartition(title)[2]
+
+
+@pytest.mark.parametrize(
+    "path", ["gpu/rules/texture.py", "gpu/segmenting/registry.py", "gpu/segmenting/overlaps.py"]
+)
+def test_sam3_is_the_only_segmenter_that_may_import_torch(copy, path):
+    source = (copy / path).read_text()
+    (copy / path).write_text(f"{source}\nimport torch\n")
+    try:
+        status, said = lint(copy)
+    finally:
+        (copy / path).write_text(source)
+    assert status == 1
+    assert f"{contracts()['editing']['name']} BROKEN" in said
 
 
 def test_the_whole_engine_but_what_needs_no_torch_is_forbidden_to_cpu_tasks():

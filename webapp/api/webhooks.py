@@ -10,10 +10,11 @@ from webapp.api import envelope, metrics
 from webapp.api.access import RENDERER, SETS, TRAINER, internal
 from webapp.api.errors import answer as error_answer
 from webapp.api.operations import operation
-from webapp.domain.errors import GenerationNotFound, ResultRejected, StyleNotFound
+from webapp.domain.errors import GenerationNotFound, NotFound, ResultRejected, StyleNotFound
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.job import JobKind
 from webapp.domain.services import base_models, workers
+from webapp.domain.services.sets_segmentations import ReportedMask
 from webapp.domain.services.workers import WorkerAnswer
 from webapp.extensions import app_settings, db, storage
 from webapp.schemas import webhooks as schemas
@@ -190,8 +191,47 @@ def take_render_failure(failure: schemas.RenderFailure) -> Response:
     return _answer(told)
 
 
+@blueprint.patch("/segmentation/progress")
+@internal(SETS)
+@operation(gives=schemas.ReportTaken, errors=(NotFound,))
+def segmentation_progress(body: schemas.SegmentProgress) -> Response:
+    """Keep a search in a photo with its worker."""
+    run_id = body.segmentation_id
+    told = workers.keep(
+        db.session(), JobKind.SEGMENTATION, run_id, attempt=body.attempt, fence=body.fence
+    )
+    return _answer(told)
+
+
+@blueprint.post("/segmentation/complete")
+@internal(SETS)
+@operation(gives=schemas.ReportTaken, errors=(NotFound, ResultRejected))
+def segmentation_complete(body: schemas.SegmentResult) -> Response:
+    """Take over the masks that were found in a photo."""
+    told = workers.complete_segmentation(
+        db.session(),
+        body.segmentation_id,
+        [ReportedMask(mask.concept, mask.mask_key, mask.score) for mask in body.masks],
+        segmenter=body.segmenter,
+        version=body.version,
+        attempt=body.attempt,
+        fence=body.fence,
+    )
+    return _answer(told)
+
+
+@blueprint.post("/segmentation/failed")
+@internal(SETS)
+@operation(gives=schemas.ReportTaken, errors=(NotFound,))
+def segmentation_failed(body: schemas.SegmentFailure) -> Response:
+    """Record an attempt to segment a photo that failed."""
+    return _answer(_failed(JobKind.SEGMENTATION, body.segmentation_id, body))
+
+
 def _failed(
-    kind: JobKind, ref: int, failure: schemas.TrainFailure | schemas.RenderFailure
+    kind: JobKind,
+    ref: int,
+    failure: schemas.TrainFailure | schemas.RenderFailure | schemas.SegmentFailure,
 ) -> WorkerAnswer:
     return workers.failed(
         db.session(),

@@ -37,7 +37,7 @@ def sanitise(data: bytes, limits: ImageLimits, *, keep_alpha: bool = False) -> S
 
     The first frame is taken; transparency is laid on a ground that shows it unless `keep_alpha`;
     what is larger than `limits.kept_side` is scaled down; a JPEG becomes a JPEG (quality 95, no
-    chroma subsampling), anything else a PNG.
+    chroma subsampling) unless `limits.is_exact`, anything else a PNG.
 
     Raises BadImage as `inspect` does; IMAGE_CORRUPT for pixels that are damaged or missing; and
     IMAGE_BLANK where something must show and nothing does.
@@ -55,7 +55,7 @@ def sanitise(data: bytes, limits: ImageLimits, *, keep_alpha: bool = False) -> S
         flat = on_ground(picture)
         is_refused = limits.must_show and is_blank(flat)
         kept = picture if keep_alpha else flat
-        file_format = "JPEG" if header.format == "JPEG" else "PNG"
+        file_format = "JPEG" if header.format == "JPEG" and not limits.is_exact else "PNG"
         encoded = _encode(kept, file_format)
         fingerprint = perceptual_hash(flat)
     except Exception as error:

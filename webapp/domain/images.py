@@ -83,6 +83,7 @@ class ImageLimits:
 
     `kept_side` is the longest side of the copy that is kept; None keeps the size. `max_ratio` is
     how many times as long as wide it may be, None for any. With `must_show` a blank one is refused.
+    With `is_exact` the copy is a PNG of the very pixels, whatever the format was.
     """
 
     formats: tuple[str, ...]
@@ -92,6 +93,7 @@ class ImageLimits:
     kept_side: int | None = None
     max_ratio: int | None = None
     must_show: bool = False
+    is_exact: bool = False
 
     def allowed(self, code: str) -> dict[str, Any]:
         """Return the limit behind a verdict, as the HTTP contract names it."""

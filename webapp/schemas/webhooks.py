@@ -49,6 +49,24 @@ class TrainFailure(_Named, messages.TrainFailure):
     style_id: RowId
 
 
+class SegmentProgress(_Named, messages.SegmentProgress):
+    """PATCH /webhooks/segmentation/progress."""
+
+    segmentation_id: RowId
+
+
+class SegmentResult(_Named, messages.SegmentResult):
+    """POST /webhooks/segmentation/complete."""
+
+    segmentation_id: RowId
+
+
+class SegmentFailure(_Named, messages.SegmentFailure):
+    """POST /webhooks/segmentation/failed."""
+
+    segmentation_id: RowId
+
+
 class RenderProgress(_Named, messages.RenderProgress):
     """PATCH /webhooks/inference/progress."""
 

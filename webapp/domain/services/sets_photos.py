@@ -18,7 +18,13 @@ from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import SegmentationStatus, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsEdit, SetsPhoto
-from webapp.domain.services import notifications, sets_choices, sets_credits, sets_masks
+from webapp.domain.services import (
+    notifications,
+    sets_choices,
+    sets_credits,
+    sets_exports,
+    sets_masks,
+)
 from webapp.domain.services.sets_choices import WantedConcept
 
 __all__ = [
@@ -29,9 +35,11 @@ __all__ = [
     "counts",
     "end",
     "end_job_if_over",
+    "fail",
     "go_on",
     "is_being_segmented",
     "lock_job",
+    "lock_job_of",
     "segment",
 ]
 
@@ -107,14 +115,15 @@ def end(session: Session, photo: SetsPhoto, to: PhotoStatus, **values: object) -
     if not pipelines.advance_photo(session, photo.id, to, **values):
         return False
     jobs.cancel(session, JobKind.PHOTO_CHECK, photo.id)
-    runs = session.scalars(
-        update(SetsSegmentation)
-        .where(SetsSegmentation.photo_id == photo.id, SetsSegmentation.status.in_(UNDER_WAY))
-        .values(status=SegmentationStatus.CANCELED, finished_at=jobs.NOW)
-        .returning(SetsSegmentation.id)
-    ).all()
-    for run_id in runs:
+    open_runs = (SetsSegmentation.photo_id == photo.id, SetsSegmentation.status.in_(UNDER_WAY))
+    for run_id in session.scalars(select(SetsSegmentation.id).where(*open_runs)).all():
+        # Before the run itself, as workers do that claim it.
         jobs.cancel(session, JobKind.SEGMENTATION, run_id)
+    session.execute(
+        update(SetsSegmentation)
+        .where(*open_runs)
+        .values(status=SegmentationStatus.CANCELED, finished_at=jobs.NOW)
+    )
     edit = sets_credits.open_edit(session, photo.id)
     if edit is not None:
         sets_credits.give_back(session, edit.id)
@@ -137,8 +146,26 @@ def end_job_if_over(session: Session, job_id: int) -> bool:
     to = SetsJobStatus.DONE if done else SetsJobStatus.FAILED
     if not pipelines.advance_sets_job(session, job_id, to, finished_at=jobs.NOW):
         raise RuntimeError(f"a job of Sets that is {job.status} cannot become {to}")
+    if done:
+        sets_exports.prepare(session, job)
     _tell(session, job, done=done)
     return True
+
+
+def fail(session: Session, photo_id: int, cause: str, message: str) -> None:
+    """End a photo for good under a locked job, return its credit, and end a job that is over.
+
+    The other photos of the job go on.
+    """
+    photo = session.get_one(SetsPhoto, photo_id)
+    end(session, photo, PhotoStatus.FAILED, failure_code=cause, failure_message=message)
+    end_job_if_over(session, photo.job_id)
+
+
+def lock_job_of(session: Session, photo_id: int | None) -> SetsJob | None:
+    """Lock the job of a photo; None when there is no such photo."""
+    job_id = session.scalar(select(SetsPhoto.job_id).where(SetsPhoto.id == photo_id))
+    return None if job_id is None else lock_job(session, job_id)
 
 
 def counts(session: Session, job_id: int) -> dict[PhotoStatus, int]:

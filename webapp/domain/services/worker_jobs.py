@@ -4,7 +4,7 @@ Every key a worker may write holds the fence and a nonce, so a late worker can n
 nor publish anything.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import JobKind
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import checkpoints
+from webapp.domain.services import checkpoints, sets_segmentations
 from webapp.domain.services.artworks import MIN_IMAGES, NAME
 from webapp.domain.settings import settings
 
@@ -31,11 +31,17 @@ PNG = "image/png"
 SAFETENSORS = "application/octet-stream"
 
 
+# The payload, where to download, and where to upload.
+_Frozen = tuple[dict[str, Any], dict[str, str], dict[str, Any]]
+
+
 def lease_seconds(kind: JobKind) -> int:
     """Return how long a silent worker of this kind keeps its job."""
-    if kind is JobKind.TRAINING:
-        return settings().training_lease_seconds
-    return settings().generation_lease_seconds
+    return {
+        JobKind.TRAINING: settings().training_lease_seconds,
+        JobKind.GENERATION: settings().generation_lease_seconds,
+        JobKind.SEGMENTATION: settings().segmentation_lease_seconds,
+    }[kind]
 
 
 def raw_prefix(lease: Lease) -> str:
@@ -48,6 +54,11 @@ def training_prefix(lease: Lease) -> str:
     return f"training/{lease.ref}/{lease.fence}-"
 
 
+def mask_prefix(lease: Lease) -> str:
+    """Return where this lease may put masks."""
+    return f"masks/{lease.ref}/{lease.fence}-"
+
+
 def is_under(prefix: str, keys: Iterable[str]) -> bool:
     """Tell whether each of these is a storage key where a lease with this prefix may write."""
     return all(
@@ -58,10 +69,7 @@ def is_under(prefix: str, keys: Iterable[str]) -> bool:
 
 def frozen(session: Session, storage: Storage, lease: Lease) -> dict[str, Any]:
     """Return the claimed job as the worker sees it."""
-    if lease.kind is JobKind.GENERATION:
-        payload, download, upload = _render_job(session, storage, lease)
-    else:
-        payload, download, upload = _train_job(session, storage, lease)
+    payload, download, upload = _JOBS[lease.kind](session, storage, lease)
     payload["request_id"] = lease.request_id
     return {
         "job_id": lease.job_id,
@@ -75,9 +83,7 @@ def frozen(session: Session, storage: Storage, lease: Lease) -> dict[str, Any]:
     }
 
 
-def _render_job(
-    session: Session, storage: Storage, lease: Lease
-) -> tuple[dict[str, Any], dict[str, str], dict[str, Any]]:
+def _render_job(session: Session, storage: Storage, lease: Lease) -> _Frozen:
     generation, style, tried = session.execute(
         select(Generation, Style, Checkpoint)
         .join(Style, Style.id == Generation.style_id)
@@ -102,9 +108,7 @@ def _render_job(
     return payload, download, upload
 
 
-def _train_job(
-    session: Session, storage: Storage, lease: Lease
-) -> tuple[dict[str, Any], dict[str, str], dict[str, Any]]:
+def _train_job(session: Session, storage: Storage, lease: Lease) -> _Frozen:
     run, style = session.execute(
         select(TrainingRun, Style)
         .join(Style, Style.id == TrainingRun.style_id)
@@ -150,7 +154,30 @@ def _train_job(
     return payload, download, upload
 
 
+def _segment_job(session: Session, storage: Storage, lease: Lease) -> _Frozen:
+    run, photo = sets_segmentations.run_of(session, lease.ref)
+    payload = {
+        "segmentation_id": run.id,
+        "width": photo.width,
+        "height": photo.height,
+        "concepts": run.concepts,
+    }
+    download = {"photo": storage.presigned_get(photo.photo_key or "", expires_in=URL_LIFETIME)}
+    upload = {
+        f"mask-{number:03}": _put_url(storage, mask_prefix(lease), "png", PNG)
+        for number in range(sets_segmentations.MAX_MASKS)
+    }
+    return payload, download, upload
+
+
 def _put_url(storage: Storage, prefix: str, extension: str, content_type: str) -> dict[str, Any]:
     key = f"{prefix}{ULID()}.{extension}"
     put = storage.presigned_put(key, content_type=content_type, expires_in=URL_LIFETIME)
     return {"key": key, "method": put.method, "url": put.url, "headers": put.headers}
+
+
+_JOBS: dict[JobKind, Callable[[Session, Storage, Lease], _Frozen]] = {
+    JobKind.TRAINING: _train_job,
+    JobKind.GENERATION: _render_job,
+    JobKind.SEGMENTATION: _segment_job,
+}

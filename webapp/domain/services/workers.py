@@ -4,50 +4,50 @@ A worker that claimed names its fence; callers without one name the attempt. A r
 twice, too late or from a lost worker changes nothing and is told why.
 """
 
-import hashlib
 import io
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from PIL import Image
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from celery_config import TaskName
 from webapp.domain import jobs
-from webapp.domain.errors import GenerationNotFound, ServiceUnavailable, StyleNotFound
+from webapp.domain.errors import ServiceUnavailable, StyleNotFound
 from webapp.domain.gains import MeasuredGain
-from webapp.domain.gateways.storage import ObjectMissing, Storage, StorageUnavailable
+from webapp.domain.gateways.storage import Storage, StorageUnavailable
 from webapp.domain.jobs import Lease
 from webapp.domain.models.generation import Generation
-from webapp.domain.models.job import Job, JobKind, JobState
-from webapp.domain.models.style import Style
+from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.pipelines import PIPELINES
 from webapp.domain.services import (
     artworks,
     base_models,
     checkpoints,
+    sets_segmentations,
     steps,
     training,
     worker_jobs,
 )
 from webapp.domain.services.checkpoints import MadeCheckpoint
+from webapp.domain.services.sets_segmentations import ReportedMask
+from webapp.domain.services.worker_leases import WorkerAnswer, fetched, held, status
+
+__all__ = [
+    "WorkerAnswer",
+    "claim",
+    "complete_generation",
+    "complete_segmentation",
+    "complete_training",
+    "current_attempt",
+    "failed",
+    "keep",
+    "progress",
+    "style_run",
+]
 
 # The spread of grey values, 0–255, under which an image counts as blank.
 BLANK_SPREAD = 6
-
-
-@dataclass(frozen=True)
-class WorkerAnswer:
-    """What a worker is told; `rejected` is why a result broke a guarantee."""
-
-    applied: bool
-    status: str
-    reason: str | None = None
-    cancel_requested: bool = False
-    rejected: str | None = None
 
 
 def claim(
@@ -122,7 +122,7 @@ def progress(
     unusable_works and slice_ended. A checkpoint whose files are not there counts as a failed
     attempt, and so does any key that this lease was not given to write.
     """
-    lease = _held(session, kind, ref, attempt=attempt, fence=fence)
+    lease = held(session, kind, ref, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
         return lease
     more = details or {}
@@ -133,7 +133,7 @@ def progress(
     if kind is JobKind.TRAINING and advanced and "estimated_seconds" not in report:
         merged.pop("estimated_seconds", None)  # measured anew: what was told is not known now
     if not advanced and not more:
-        return WorkerAnswer(applied=False, status=_status(session, kind, ref), reason="duplicate")
+        return WorkerAnswer(applied=False, status=status(session, kind, ref), reason="duplicate")
     merged["last_updated"] = _now(session)
     if kind is JobKind.TRAINING:
         made = None
@@ -154,15 +154,28 @@ def progress(
             unusable_works=more.get("unusable_works"),
             checkpoint=made,
         )
-    else:
+    elif kind is JobKind.GENERATION:
         session.scalars(select(Generation).where(Generation.id == ref)).one().progress = merged
         session.flush()
     if more.get("slice_ended"):
         jobs.put_back(session, lease)
-        return WorkerAnswer(applied=True, status=_status(session, kind, ref))
+        return WorkerAnswer(applied=True, status=status(session, kind, ref))
     canceled = jobs.renew(session, lease.job_id, lease.fence, worker_jobs.lease_seconds(kind))
     return WorkerAnswer(
-        applied=True, status=_status(session, kind, ref), cancel_requested=bool(canceled)
+        applied=True, status=status(session, kind, ref), cancel_requested=bool(canceled)
+    )
+
+
+def keep(
+    session: Session, kind: JobKind, ref: int, *, attempt: int | None, fence: int | None
+) -> WorkerAnswer:
+    """Renew the lease of work that shows no progress, and say whether it was canceled."""
+    lease = held(session, kind, ref, attempt=attempt, fence=fence)
+    if isinstance(lease, WorkerAnswer):
+        return lease
+    canceled = jobs.renew(session, lease.job_id, lease.fence, worker_jobs.lease_seconds(kind))
+    return WorkerAnswer(
+        applied=True, status=status(session, kind, ref), cancel_requested=bool(canceled)
     )
 
 
@@ -178,13 +191,13 @@ def failed(
     unusable_works: list[dict[str, str]] | None = None,
 ) -> WorkerAnswer:
     """Record that an attempt failed: tried again later, or the end with refund and notice."""
-    lease = _held(session, kind, ref, attempt=attempt, fence=fence)
+    lease = held(session, kind, ref, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
         return lease
     if unusable_works:
         artworks.leave_out(session, training.style_id_of(session, ref), unusable_works)
     steps.fail(session, lease, cause, message)
-    return WorkerAnswer(applied=True, status=_status(session, kind, ref))
+    return WorkerAnswer(applied=True, status=status(session, kind, ref))
 
 
 def complete_generation(
@@ -201,7 +214,7 @@ def complete_generation(
     `result` holds result_key, sha256, seed, width, height and adapter_sha256. A result that
     breaks a guarantee counts as a failed attempt; `rejected` says which.
     """
-    lease = _held(session, JobKind.GENERATION, generation_id, attempt=attempt, fence=fence)
+    lease = held(session, JobKind.GENERATION, generation_id, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
         return lease
     generation = session.scalars(select(Generation).where(Generation.id == generation_id)).one()
@@ -221,7 +234,7 @@ def _generation_problem(
         return "adapter_mismatch"
     if (result["width"], result["height"]) != (generation.width, generation.height):
         return "wrong_size"
-    raw = _fetched(storage, result["result_key"], worker_jobs.raw_prefix(lease), result["sha256"])
+    raw = fetched(storage, result["result_key"], worker_jobs.raw_prefix(lease), result["sha256"])
     if raw is None:
         return "file_missing"
     try:
@@ -249,11 +262,11 @@ def complete_training(
     `result` holds model_path, adapter_sha256, base_model_sha256, training_metric and sample_keys.
     The adapter is that of the last checkpoint; if that was not reported, the result is one.
     """
-    lease = _held(session, JobKind.TRAINING, run_id, attempt=attempt, fence=fence)
+    lease = held(session, JobKind.TRAINING, run_id, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
         return lease
     prefix = worker_jobs.training_prefix(lease)
-    adapter = _fetched(storage, result["model_path"], prefix, result["adapter_sha256"])
+    adapter = fetched(storage, result["model_path"], prefix, result["adapter_sha256"])
     run = session.scalars(select(TrainingRun).where(TrainingRun.id == run_id)).one()
     named = result["sample_keys"]
     # Who resumed at the last checkpoint drew none; those of the worker before are known.
@@ -278,13 +291,44 @@ def complete_training(
         )
     # Recorded when it is published: until then the style is what it learned before.
     jobs.hand_on(session, lease, base_model_sha256=result.get("base_model_sha256"))
-    return WorkerAnswer(applied=True, status=_status(session, JobKind.TRAINING, run_id))
+    return WorkerAnswer(applied=True, status=status(session, JobKind.TRAINING, run_id))
+
+
+def complete_segmentation(
+    session: Session,
+    run_id: int,
+    masks: list[ReportedMask],
+    *,
+    segmenter: str,
+    version: str,
+    attempt: int | None,
+    fence: int | None,
+) -> WorkerAnswer:
+    """Take over what was found in a photo; the recording step looks at the masks themselves.
+
+    A mask where this lease may not write, or of a concept that nobody asked for, counts as a failed
+    attempt; `rejected` says so.
+    """
+    kind = JobKind.SEGMENTATION
+    lease = held(session, kind, run_id, attempt=attempt, fence=fence)
+    if isinstance(lease, WorkerAnswer):
+        return lease
+    run, _ = sets_segmentations.run_of(session, run_id)
+    asked = {concept["name"] for concept in run.concepts}
+    keys = [mask.mask_key for mask in masks]
+    is_ours = worker_jobs.is_under(worker_jobs.mask_prefix(lease), keys)
+    if not is_ours or not {mask.concept for mask in masks} <= asked:
+        steps.fail(session, lease, "NETWORK", "The masks are not what was asked for.")
+        answer = status(session, kind, run_id)
+        return WorkerAnswer(applied=False, status=answer, rejected="file_missing")
+    sets_segmentations.hand_over(session, lease, masks, segmenter=segmenter, version=version)
+    return WorkerAnswer(applied=True, status=status(session, kind, run_id))
 
 
 def _checkpoint(storage: Storage, lease: Lease, made: dict[str, Any]) -> MadeCheckpoint | None:
     """Return a reported checkpoint if its files lie where this lease may write, else None."""
     prefix = worker_jobs.training_prefix(lease)
-    style = _fetched(storage, made["style_key"], prefix, made["style_sha256"])
+    style = fetched(storage, made["style_key"], prefix, made["style_sha256"])
     if style is None or not worker_jobs.is_under(prefix, made["sample_keys"]):
         return None
     gain = made.get("gain")
@@ -310,70 +354,21 @@ def _last_step(run: TrainingRun) -> int:
 def _training_rejected(session: Session, lease: Lease) -> WorkerAnswer:
     """Count what a worker says it has stored, and has not, as a failed attempt."""
     steps.fail(session, lease, "NETWORK", "The adapter or its samples are missing.")
-    status = _status(session, JobKind.TRAINING, lease.ref)
-    return WorkerAnswer(applied=False, status=status, rejected="file_missing")
+    answer = status(session, JobKind.TRAINING, lease.ref)
+    return WorkerAnswer(applied=False, status=answer, rejected="file_missing")
 
 
-def _fetched(storage: Storage, key: str, prefix: str, sha256: str) -> bytes | None:
-    """Return an object if it is where this lease may write and has the hash it was told to."""
-    if not worker_jobs.is_under(prefix, [key]):
-        return None
-    try:
-        data = storage.get(key)
-    except ObjectMissing:
-        return None
-    except StorageUnavailable:
-        raise ServiceUnavailable(retry_after=5) from None
-    return data if hashlib.sha256(data).hexdigest() == sha256 else None
-
-
-def _held(
-    session: Session, kind: JobKind, ref: int, *, attempt: int | None, fence: int | None
-) -> Lease | WorkerAnswer:
-    """Return the caller's lease, or the answer for a caller that holds none."""
-    job = session.scalar(select(Job).where(Job.kind == kind, Job.ref == ref).with_for_update())
-    if job is None:
-        raise GenerationNotFound(id=ref) if kind is JobKind.GENERATION else StyleNotFound(id=ref)
-    reason = _stale_reason(job, attempt, fence)
-    if reason is not None:
-        return WorkerAnswer(applied=False, status=_status(session, kind, ref), reason=reason)
-    if job.state == JobState.QUEUED:
-        taken = jobs.claim_batch(
-            session, kind, lease_seconds=worker_jobs.lease_seconds(kind), limit=1, job_id=job.id
-        )
-        if not taken:
-            return WorkerAnswer(
-                applied=False, status=_status(session, kind, ref), reason="stale_attempt"
-            )
-        steps.activate(session, taken[0])
-        return taken[0]
-    return Lease(job.id, kind, ref, TaskName(job.step), job.fence, job.attempt, dict(job.handover))
-
-
-def _stale_reason(job: Job, attempt: int | None, fence: int | None) -> str | None:
-    if job.state not in {JobState.QUEUED, JobState.RUNNING}:
-        return "terminal"
-    if job.step != PIPELINES[JobKind(job.kind)].gpu_step:
-        return "duplicate"
-    if fence is not None:
-        is_mine = fence == job.fence and job.state == JobState.RUNNING
-        return None if is_mine else "stale_attempt"
-    return None if attempt == job.attempt else "stale_attempt"
+# Kinds whose rows show how far their work is.
+_PROGRESS: dict[JobKind, tuple[InstrumentedAttribute[Any], InstrumentedAttribute[int]]] = {
+    JobKind.TRAINING: (TrainingRun.progress, TrainingRun.id),
+    JobKind.GENERATION: (Generation.progress, Generation.id),
+}
 
 
 def _row_progress(session: Session, kind: JobKind, ref: int) -> dict[str, Any] | None:
-    column = TrainingRun.progress if kind is JobKind.TRAINING else Generation.progress
-    row_id = TrainingRun.id if kind is JobKind.TRAINING else Generation.id
+    column, row_id = _PROGRESS[kind]
     progress: dict[str, Any] | None = session.scalars(select(column).where(row_id == ref)).one()
     return progress
-
-
-def _status(session: Session, kind: JobKind, ref: int) -> str:
-    if kind is JobKind.GENERATION:
-        return session.execute(select(Generation.status).where(Generation.id == ref)).scalar_one()
-    style_id = training.style_id_of(session, ref)
-    query = select(Style.training_status).where(Style.id == style_id)
-    return session.execute(query).scalar_one()
 
 
 def _now(session: Session) -> str:

@@ -3,7 +3,8 @@ from dataclasses import asdict
 import pytest
 from sqlalchemy import select
 
-from tests import albums, making
+from tests import making
+from tests import sets_albums as albums
 from webapp.domain import pipelines
 from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.notification import Notification

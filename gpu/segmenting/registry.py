@@ -1,0 +1,26 @@
+"""Which segmenter answers to which name. A name costs nothing until it is chosen: no torch."""
+
+from importlib import import_module
+from typing import Any, cast
+
+from gpu.segmenting.interface import Segmenter
+
+DEFAULT = "classic"
+
+
+def load_segmenter(name: str = DEFAULT, **settings: Any) -> Segmenter:
+    """The segmenter of a name: "classic" needs a CPU and no weights, "sam3" needs a checkpoint.
+
+    `settings` are passed on to it; for "sam3", those of `Sam3Segmenter.load`. Raises ValueError for
+    an unknown name; ModelMissing where weights of "sam3" are absent.
+    """
+    # imported by name: this module must not lead everybody who imports it to torch
+    match name:
+        case "classic":
+            module = import_module("gpu.segmenting.classic")
+            return cast("Segmenter", module.ClassicSegmenter(**settings))
+        case "sam3":
+            module = import_module("gpu.segmenting.sam3")
+            return cast("Segmenter", module.Sam3Segmenter.load(**settings))
+        case _:
+            raise ValueError(f"there is no segmenter {name!r}: choose classic or sam3")

@@ -1,0 +1,88 @@
+"""Check a photo: decode the upload at arm's length, keep its very pixels and a preview."""
+
+import hashlib
+from dataclasses import replace
+
+from celery_config import TaskName
+from failpoints import failpoint
+from tasks.on_cpu import pictures
+from tasks.on_cpu.step import StepError, begin, storage, verdict
+from tasks.task import task
+from webapp.domain.db import unit_of_work
+from webapp.domain.gateways.storage import ObjectMissing
+from webapp.domain.identifiers import object_key
+from webapp.domain.image_processes import (
+    DecoderBusy,
+    DecoderUnavailable,
+    ProcessLimits,
+    sanitise_in_subprocess,
+)
+from webapp.domain.images import BadImage, ImageCode, SafeImage
+from webapp.domain.services import sets_checks
+from webapp.domain.services.sets_checks import CheckedPhoto, UploadedPhoto
+from webapp.domain.services.sets_uploads import SETS_PHOTO
+
+PHOTO = replace(SETS_PHOTO, is_exact=True)
+CHANGED = "FILE_CHANGED"
+# Both fit into one lease of a step.
+LIMITS = ProcessLimits(wall_seconds=60, slot_seconds=45)
+
+
+@task(TaskName.CHECK_PHOTO)
+def check_photo(*, job_id: int) -> None:
+    """Judge the uploaded file of a photo; a good one goes on as its job wants it."""
+    lease = begin(job_id, TaskName.CHECK_PHOTO)
+    if lease is None:
+        return
+    with verdict(lease):
+        with unit_of_work() as session:
+            upload = sets_checks.uploaded_photo(session, lease)
+        checked = _store(_decoded(upload), f"{lease.ref}-{lease.fence}")
+        failpoint("after_put")
+        with unit_of_work() as session:
+            is_mine = sets_checks.record(session, lease, checked)
+        if is_mine:
+            storage().delete(upload.upload_key)  # original bytes are never kept
+
+
+def _decoded(upload: UploadedPhoto) -> SafeImage:
+    """Return the photo of an upload. Raises StepError with the code of what is wrong."""
+    data = _uploaded_bytes(upload)
+    try:
+        return sanitise_in_subprocess(
+            data,
+            PHOTO,
+            person_id=upload.account_id,
+            keep_alpha=True,
+            process_limits=LIMITS,
+        )
+    except BadImage as bad:
+        raise StepError(bad.code, f"Found {bad.actual}, allowed is {bad.limit}.") from bad
+    except (DecoderBusy, DecoderUnavailable) as error:
+        raise StepError("TIMEOUT", str(error)) from error
+
+
+def _uploaded_bytes(upload: UploadedPhoto) -> bytes:
+    # A presigned PUT cannot limit size, so an oversized object is never read.
+    info = storage().head(upload.upload_key)
+    if info is None:
+        raise StepError(ImageCode.CORRUPT, "The file is not there.")
+    if info.size > PHOTO.max_bytes:
+        raise StepError(ImageCode.TOO_HEAVY, f"{info.size} bytes are too many.")
+    try:
+        data = storage().get(upload.upload_key)
+    except ObjectMissing as error:
+        raise StepError(ImageCode.CORRUPT, "The file is not there.") from error
+    if hashlib.sha256(data).hexdigest() != upload.sha256:
+        raise StepError(CHANGED, "The file is not the one that was confirmed.")
+    return data
+
+
+def _store(photo: SafeImage, owner: str) -> CheckedPhoto:
+    """Put the photo and its preview under fresh keys."""
+    folder = f"photos/{owner}"
+    photo_key, preview_key = object_key(folder, "png"), object_key(folder, "webp")
+    storage().put(photo_key, photo.data, content_type="image/png")
+    small = pictures.preview(pictures.opened_png(photo.data, photo_key))
+    storage().put(preview_key, small, content_type="image/webp")
+    return CheckedPhoto(photo_key, preview_key, photo.width, photo.height)

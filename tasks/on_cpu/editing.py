@@ -1,0 +1,107 @@
+"""Rules over one photo: masks and swatches from where they lie, then the engine."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from gpu.rules.actions import Rule, parse_rule
+from gpu.rules.colour import Statistics, measure
+from gpu.rules.engine import apply_rules
+from gpu.rules.errors import InvalidRule
+from gpu.rules.regions import Part, Protection
+from gpu.rules.swatches import Swatch
+from gpu.rules.tone import Match
+from gpu.segmenting.masks import EncodedMask, InvalidMask, grown
+from tasks.on_cpu import pictures
+from tasks.on_cpu.step import StepError
+from webapp.domain import sets_presets
+from webapp.domain.services.sets_edits import NOT_FOUND, EditPart, EditWork
+
+INVALID = "INVALID_RULE"
+
+
+@dataclass(frozen=True)
+class EditedImage:
+    """A photo after its rules, and the concepts of which nothing was found in it."""
+
+    image: Image.Image
+    missing: tuple[str, ...]
+
+
+def edited(work: EditWork) -> EditedImage:
+    """Apply the rules of a photo.
+
+    Raises StepError: CONCEPT_NOT_FOUND when no rule finds a pixel, so that nobody pays for a photo
+    that did not change; INVALID_RULE for a rule that does not fit the palette or the album; NETWORK
+    for files that are missing or damaged.
+    """
+    if not any(part.setting for part in work.parts):
+        raise StepError(NOT_FOUND, _names(work.missing))
+    swatches = _swatches(work)
+    rules = [_rule(part, swatches) for part in work.parts]
+    photo = pictures.read_png(work.photo_key)
+    references = _references(rules, work.references)
+    parts = [_part(part, rule, photo.size) for part, rule in zip(work.parts, rules, strict=True)]
+    try:
+        result = apply_rules(photo, parts, swatches=swatches, references=references)
+    except InvalidRule as error:
+        raise StepError(INVALID, str(error)) from error
+    with_rules = {part.concept for part in parts if part.rule is not None}
+    painted = {part.concept for part in parts if part.rule is not None} - set(result.not_found)
+    missing = tuple(dict.fromkeys([*work.missing, *result.not_found]))
+    if with_rules and not painted:
+        raise StepError(NOT_FOUND, _names(missing))
+    return EditedImage(result.image, missing)
+
+
+def _rule(part: EditPart, swatches: Mapping[str, Swatch]) -> Rule | None:
+    if part.setting is None:
+        return None
+    try:
+        return parse_rule(part.setting, swatches)
+    except InvalidRule as error:
+        raise StepError(INVALID, f"{part.concept}: {error}") from error
+
+
+def _part(part: EditPart, rule: Rule | None, size: tuple[int, int]) -> Part:
+    """Return a part with its mask. One that is painted holds the pixels that mix two colours."""
+    try:
+        mask = EncodedMask(pictures.read(part.mask_key), *size).decode()
+    except InvalidMask as error:
+        raise StepError("NETWORK", f"{part.mask_key}: {error}") from error
+    return Part(
+        concept=part.concept,
+        mask=mask if rule is None else grown(mask),
+        rule=rule,
+        protection=Protection(part.protection) if part.protection else Protection.NONE,
+        is_locked=part.is_locked,
+    )
+
+
+def _swatches(work: EditWork) -> dict[str, Swatch]:
+    """Return the swatches of the palette that the settings name."""
+    named = {part.setting.get("value") for part in work.parts if part.setting}
+    palette = sets_presets.palette(sets_presets.preset(work.preset_id))
+    return {
+        each.name: Swatch(np.asarray(Image.open(each.path).convert("RGB")), each.metres)
+        for each in palette
+        if each.name in named
+    }
+
+
+def _references(rules: list[Rule | None], previews: Mapping[int, str]) -> dict[int, Statistics]:
+    """Return the colours of the photos that rules are matched to; an unknown one is left out."""
+    named = {rule.reference for rule in rules if isinstance(rule, Match)} & previews.keys()
+    return {index: _statistics(previews[index]) for index in named}
+
+
+def _statistics(preview_key: str) -> Statistics:
+    image = Image.open(io.BytesIO(pictures.read(preview_key)), formats=("WEBP",)).convert("RGB")
+    return measure(np.asarray(image), np.ones((image.height, image.width), np.bool_))
+
+
+def _names(missing: tuple[str, ...]) -> str:
+    return f"Nothing of the photo is {', '.join(missing) or 'selected'}."

@@ -1,0 +1,13 @@
+"""Finish: show the result of a photo, keep its credit, end its job with the last: one commit."""
+
+from celery_config import TaskName
+from tasks.task import task
+from webapp.domain.db import unit_of_work
+from webapp.domain.services import sets_edits
+
+
+@task(TaskName.FINISH_PHOTO)
+def finish_photo(*, job_id: int) -> None:
+    """Deliver the result of a job, or do nothing if that was done before."""
+    with unit_of_work() as session:
+        sets_edits.deliver(session, job_id)

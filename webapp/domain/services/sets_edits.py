@@ -1,0 +1,229 @@
+"""The edit of a photo of Sets: its parts with their rules, its result, and its delivery.
+
+An edit is one reserved credit. It ends delivered or with the credit returned, in the commit that
+also ends the photo and, with the last one, the job.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from celery_config import TaskName
+from webapp.domain import jobs, pipelines, sets_presets
+from webapp.domain.jobs import Lease
+from webapp.domain.models.job import Job, JobKind, JobState
+from webapp.domain.models.sets_instance import InstanceState, SetsInstance
+from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
+from webapp.domain.models.sets_photo import PhotoStatus, SetsEdit, SetsPhoto
+from webapp.domain.services import sets_choices, sets_credits, sets_masks, sets_photos
+from webapp.domain.sets_presets import Preset, Protection, UnknownConcept
+
+NOT_FOUND = "CONCEPT_NOT_FOUND"
+
+
+@dataclass(frozen=True)
+class EditPart:
+    """An instance as an edit sees it; the fields are those of `gpu.rules.regions.Part`.
+
+    `setting` is `{action, value, options}`, None where no rule applies.
+    """
+
+    concept: str
+    number: int
+    mask_key: str
+    setting: Mapping[str, Any] | None
+    protection: Protection | None
+    is_locked: bool
+
+
+@dataclass(frozen=True)
+class EditWork:
+    """Everything the rules need of one photo, copied out of the database.
+
+    `references` are the previews of the album's photos that a rule may be matched to, by index.
+    `missing` are concepts with a rule or a protection of which the photo shows nothing.
+    """
+
+    edit_id: int
+    photo_key: str
+    preset_id: str
+    parts: tuple[EditPart, ...]
+    references: Mapping[int, str]
+    missing: tuple[str, ...]
+    has_watermark: bool
+
+
+@dataclass(frozen=True)
+class EditedPhoto:
+    """The result in storage, as `deliver` will record it; `missing` as in EditWork."""
+
+    result_key: str
+    preview_key: str
+    sha256: str
+    size: int
+    missing: tuple[str, ...] = ()
+
+
+def edit_work(session: Session, lease: Lease) -> EditWork:
+    """Copy out what the rules need."""
+    photo, job = session.execute(
+        select(SetsPhoto, SetsJob)
+        .join(SetsJob, SetsJob.id == SetsPhoto.job_id)
+        .join(SetsEdit, SetsEdit.photo_id == SetsPhoto.id)
+        .where(SetsEdit.id == lease.ref)
+    ).one()
+    settings = sets_choices.settings_of(job, photo)
+    instances = session.scalars(select(SetsInstance).where(SetsInstance.photo_id == photo.id)).all()
+    preset = sets_presets.preset(job.preset_id)
+    return EditWork(
+        edit_id=lease.ref,
+        photo_key=photo.photo_key or "",
+        preset_id=job.preset_id,
+        parts=parts(preset, instances, settings, job.protect),
+        references=_references(session, job.id),
+        missing=missing(instances, [*settings, *job.protect]),
+        has_watermark=job.has_watermark,
+    )
+
+
+def parts(
+    preset: Preset,
+    instances: Sequence[SetsInstance],
+    settings: Mapping[str, Mapping[str, Any]],
+    protect: Sequence[str],
+) -> tuple[EditPart, ...]:
+    """Return the instances that a rule changes or spares, in the order in which rules apply.
+
+    Where parts overlap the first one keeps its core, so small parts come before what they lie on.
+    """
+    found = (_part(preset, each, settings, protect) for each in sorted(instances, key=_order))
+    return tuple(each for each in found if each is not None)
+
+
+def missing(instances: Sequence[SetsInstance], names: Sequence[str]) -> tuple[str, ...]:
+    """Return the concepts of which nothing was found, or only what nobody is sure of.
+
+    What a person left out by choice is not missing.
+    """
+    known = {
+        each.concept
+        for each in instances
+        if each.state != InstanceState.EXCLUDE or each.score >= sets_masks.AUTOMATIC_SCORE
+    }
+    return tuple(name for name in dict.fromkeys(names) if name not in known)
+
+
+def record_edited(session: Session, lease: Lease, edited: EditedPhoto) -> bool:
+    """Hand the result on to delivery; False when the fence is stale."""
+    return jobs.hand_on(session, lease, result=asdict(edited))
+
+
+def deliver(session: Session, job_id: int) -> bool:
+    """Deliver the result of a job: photo done, credit kept, the end of the job – or nothing.
+
+    One commit; False when it was done before or there is nothing to deliver.
+    """
+    job = session.get(Job, job_id)
+    if job is None or job.kind != JobKind.PHOTO_EDIT:
+        return False
+    lock(session, job.ref)
+    if not jobs.finish_waiting(session, job_id, TaskName.FINISH_PHOTO, JobState.DONE):
+        return False
+    session.refresh(job)
+    finish(session, job.ref, EditedPhoto(**job.handover["result"]))
+    return True
+
+
+def finish(session: Session, edit_id: int, edited: EditedPhoto) -> None:
+    """Keep the credit of an edit and show its result; its job is locked and its work has ended.
+
+    Raises RuntimeError when photo or credit had ended before: nothing may be delivered twice.
+    """
+    photo_id = _photo_of(edit_id, session)
+    is_new = pipelines.advance_photo(
+        session,
+        photo_id,
+        PhotoStatus.DONE,
+        result_key=edited.result_key,
+        result_preview_key=edited.preview_key,
+        result_sha256=edited.sha256,
+        result_size=edited.size,
+        warnings=[{"code": NOT_FOUND, "concept": name} for name in edited.missing],
+        failure_code=None,
+        failure_message=None,
+    )
+    if not is_new or not sets_credits.deliver(session, edit_id):
+        raise RuntimeError(f"edit {edit_id} had ended before it was delivered")
+    sets_photos.end_job_if_over(session, session.get_one(SetsPhoto, photo_id).job_id)
+
+
+def activate(session: Session, lease: Lease) -> None:
+    """Show the photo, and its job, as being worked on."""
+    photo = session.get_one(SetsPhoto, _photo_of(lease.ref, session))
+    pipelines.advance_photo(session, photo.id, PhotoStatus.RUNNING)
+    job = session.get_one(SetsJob, photo.job_id)
+    if job.status == SetsJobStatus.QUEUED:
+        pipelines.advance_sets_job(session, job.id, SetsJobStatus.RUNNING)
+
+
+def fail(session: Session, edit_id: int, cause: str, message: str) -> None:
+    """End the photo of an edit as failed and return its credit; other photos go on."""
+    sets_photos.fail(session, _photo_of(edit_id, session), cause, message)
+
+
+def lock(session: Session, edit_id: int) -> None:
+    """Lock the job of an edit."""
+    photo_id = session.scalar(select(SetsEdit.photo_id).where(SetsEdit.id == edit_id))
+    sets_photos.lock_job_of(session, photo_id)
+
+
+def _photo_of(edit_id: int, session: Session) -> int:
+    return session.scalars(select(SetsEdit.photo_id).where(SetsEdit.id == edit_id)).one()
+
+
+def _order(instance: SetsInstance) -> tuple[int, str, int]:
+    return instance.area, instance.concept, instance.number
+
+
+def _part(
+    preset: Preset,
+    instance: SetsInstance,
+    settings: Mapping[str, Mapping[str, Any]],
+    protect: Sequence[str],
+) -> EditPart | None:
+    """Return an instance as part of an edit; None where it neither changes nor protects."""
+    if instance.state == InstanceState.EXCLUDE:
+        return None
+    is_locked = instance.state == InstanceState.LOCK
+    setting = None if is_locked else instance.rule or settings.get(instance.concept)
+    protection = _protection(preset, instance.concept) if instance.concept in protect else None
+    if setting is None and protection is None and not is_locked:
+        return None
+    return EditPart(
+        concept=instance.concept,
+        number=instance.number,
+        mask_key=instance.mask_key,
+        setting=setting and {key: setting.get(key) for key in ("action", "value", "options")},
+        protection=protection,
+        is_locked=is_locked,
+    )
+
+
+def _protection(preset: Preset, concept: str) -> Protection:
+    """Return how a concept is protected; what the preset does not know keeps its pixels."""
+    try:
+        return preset.concept(concept).protection
+    except UnknownConcept:
+        return Protection.PIXELS
+
+
+def _references(session: Session, job_id: int) -> dict[int, str]:
+    rows = session.execute(
+        select(SetsPhoto.idx, SetsPhoto.preview_key).where(
+            SetsPhoto.job_id == job_id, SetsPhoto.preview_key.is_not(None)
+        )
+    )
+    return {row.idx: row.preview_key for row in rows}

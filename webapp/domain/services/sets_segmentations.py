@@ -1,0 +1,222 @@
+"""Runs of the segmenter over photos of Sets: what a worker gets, and how masks become instances."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from webapp.domain import jobs
+from webapp.domain.jobs import Lease
+from webapp.domain.models.job import JobState
+from webapp.domain.models.sets_instance import (
+    InstanceSource,
+    SegmentationStatus,
+    SetsInstance,
+    SetsSegmentation,
+)
+from webapp.domain.models.sets_job import SetsJobStatus
+from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
+from webapp.domain.models.sets_restyle import SetsRestyle
+from webapp.domain.services import sets_masks, sets_photos
+from webapp.domain.services.sets_choices import WantedConcept
+from webapp.domain.services.sets_masks import FoundMask
+
+MAX_MASKS = 60
+"""The most masks one run may hand over; a worker keeps those it is most sure of."""
+
+
+@dataclass(frozen=True)
+class ReportedMask:
+    """A mask as a worker reported it, not yet looked at; `score` is 0–1."""
+
+    concept: str
+    mask_key: str
+    score: float
+
+
+@dataclass(frozen=True)
+class KnownInstance:
+    """An instance that a photo has already; `box` is left, top, width and height."""
+
+    instance_id: int
+    concept: str
+    mask_key: str
+    box: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class ReportedMasks:
+    """Everything the recording of masks needs, copied out of the database. Sizes in pixels."""
+
+    width: int
+    height: int
+    masks: tuple[ReportedMask, ...]
+    known: tuple[KnownInstance, ...]
+
+
+@dataclass(frozen=True)
+class CheckedMask:
+    """A mask that was read and measured, and the instance that shows the same thing, if any."""
+
+    concept: str
+    found: FoundMask
+    instance_id: int | None
+
+
+def run_of(session: Session, run_id: int) -> tuple[SetsSegmentation, SetsPhoto]:
+    """Return a run with its photo."""
+    run, photo = session.execute(
+        select(SetsSegmentation, SetsPhoto)
+        .join(SetsPhoto, SetsPhoto.id == SetsSegmentation.photo_id)
+        .where(SetsSegmentation.id == run_id)
+    ).one()
+    return run, photo
+
+
+def hand_over(
+    session: Session, lease: Lease, masks: Sequence[ReportedMask], *, segmenter: str, version: str
+) -> bool:
+    """Queue the recording of what a worker found; False when the fence is stale."""
+    found = [asdict(mask) for mask in masks]
+    return jobs.hand_on(session, lease, segmenter=segmenter, version=version, found=found)
+
+
+def reported_masks(session: Session, lease: Lease) -> ReportedMasks:
+    """Copy out what a worker found, and what the photo has of the same concepts."""
+    run, photo = run_of(session, lease.ref)
+    names = [concept["name"] for concept in run.concepts]
+    known = session.scalars(
+        select(SetsInstance)
+        .where(SetsInstance.photo_id == photo.id, SetsInstance.concept.in_(names))
+        .order_by(SetsInstance.concept, SetsInstance.number)
+    )
+    return ReportedMasks(
+        width=photo.width or 0,
+        height=photo.height or 0,
+        masks=tuple(ReportedMask(**mask) for mask in lease.handover["found"]),
+        known=tuple(_known(instance) for instance in known),
+    )
+
+
+def record(session: Session, lease: Lease, masks: Sequence[CheckedMask]) -> bool:
+    """Make instances of the masks, keep them for other jobs, and let the photo go on.
+
+    An instance keeps its number, its state and its rule when it is found again; one that a person
+    clicked also keeps its mask. Returns False when the fence is stale: then nothing is stored.
+    """
+    lock(session, lease.ref)
+    if not jobs.finish(session, lease.job_id, lease.fence, JobState.DONE):
+        return False
+    run, photo = run_of(session, lease.ref)
+    run.status, run.finished_at = SegmentationStatus.READY, jobs.NOW
+    session.flush()
+    for concept in (WantedConcept(**each) for each in run.concepts):
+        mine = [mask for mask in masks if mask.concept == concept.name]
+        sets_masks.remember(
+            session,
+            photo.sha256 or "",
+            concept.prompt,
+            [mask.found for mask in mine],
+            segmenter=lease.handover["segmenter"],
+            version=lease.handover["version"],
+        )
+        _replace(session, photo.id, concept.name, mine)
+    sets_photos.go_on(session, photo.id)
+    return True
+
+
+def activate(session: Session, lease: Lease) -> None:
+    """Show the run as being worked on."""
+    _advance(session, lease.ref, SegmentationStatus.RUNNING, SegmentationStatus.QUEUED)
+
+
+def wait(session: Session, lease: Lease, _cause: str) -> None:
+    """Show the run as waiting for its next attempt."""
+    _advance(session, lease.ref, SegmentationStatus.QUEUED, SegmentationStatus.RUNNING)
+
+
+def fail(session: Session, run_id: int, cause: str, message: str) -> None:
+    """End a run for good; a photo whose edit waits for its masks ends with it.
+
+    Before the execution nothing is lost: the photo stays, and a person may click instead.
+    """
+    open_states = (SegmentationStatus.QUEUED, SegmentationStatus.RUNNING)
+    _advance(session, run_id, SegmentationStatus.FAILED, *open_states, failure_code=cause)
+    _, photo = run_of(session, run_id)
+    job = sets_photos.lock_job(session, photo.job_id)
+    session.refresh(photo)
+    is_executed = job.status in {SetsJobStatus.QUEUED, SetsJobStatus.RUNNING}
+    if is_executed and photo.status == PhotoStatus.QUEUED:
+        sets_photos.fail(session, photo.id, cause, message)
+
+
+def lock(session: Session, run_id: int) -> None:
+    """Lock the job of a run."""
+    photo_id = session.scalar(
+        select(SetsSegmentation.photo_id).where(SetsSegmentation.id == run_id)
+    )
+    sets_photos.lock_job_of(session, photo_id)
+
+
+def _replace(session: Session, photo_id: int, concept: str, masks: Sequence[CheckedMask]) -> None:
+    """Bring the instances of a concept in line with what was found just now."""
+    again = {mask.instance_id: mask.found for mask in masks if mask.instance_id is not None}
+    found_before = (
+        SetsInstance.photo_id == photo_id,
+        SetsInstance.concept == concept,
+        SetsInstance.source == InstanceSource.FOUND,
+    )
+    for instance_id, found in again.items():
+        session.execute(
+            update(SetsInstance)
+            .where(*found_before, SetsInstance.id == instance_id)
+            .values(
+                mask_key=found.mask_key,
+                box=list(found.box),
+                area=found.area,
+                score=found.score,
+                updated_at=func.clock_timestamp(),
+            )
+        )
+    session.execute(
+        delete(SetsInstance).where(
+            *found_before, SetsInstance.id.not_in(again), *_without_a_choice()
+        )
+    )
+    new = [mask.found for mask in masks if mask.instance_id is None]
+    sets_masks.add_instances(session, photo_id, concept, new)
+
+
+def _without_a_choice() -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of an instance that a person has not touched."""
+    sure = SetsInstance.score >= sets_masks.AUTOMATIC_SCORE
+    first = sets_masks.first_state
+    is_as_found = or_(
+        sure & (SetsInstance.state == first(1.0)), ~sure & (SetsInstance.state == first(0.0))
+    )
+    is_used = select(SetsRestyle.id).where(SetsRestyle.instance_id == SetsInstance.id).exists()
+    return is_as_found, SetsInstance.rule.is_(None), ~is_used
+
+
+def _known(instance: SetsInstance) -> KnownInstance:
+    left, top, width, height = instance.box
+    return KnownInstance(
+        instance.id, instance.concept, instance.mask_key, (left, top, width, height)
+    )
+
+
+def _advance(
+    session: Session,
+    run_id: int,
+    to: SegmentationStatus,
+    *sources: SegmentationStatus,
+    **values: object,
+) -> None:
+    is_end = to is SegmentationStatus.FAILED
+    finished = {"finished_at": jobs.NOW} if is_end else {}
+    session.execute(
+        update(SetsSegmentation)
+        .where(SetsSegmentation.id == run_id, SetsSegmentation.status.in_(sources))
+        .values(status=to, **finished, **values)
+    )

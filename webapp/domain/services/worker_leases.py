@@ -1,0 +1,130 @@
+"""Whose report is this: the lease behind a worker's report, and what it is answered.
+
+A worker that claimed names its fence; callers without one name the attempt. What differs between
+the kinds of jobs stands in `REPORTED`; a kind without an entry takes no reports.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from celery_config import TaskName
+from webapp.domain import jobs
+from webapp.domain.errors import (
+    DomainError,
+    GenerationNotFound,
+    NotFound,
+    ServiceUnavailable,
+    StyleNotFound,
+)
+from webapp.domain.gateways.storage import ObjectMissing, Storage, StorageUnavailable
+from webapp.domain.jobs import Lease
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.job import Job, JobKind, JobState
+from webapp.domain.models.sets_instance import SetsSegmentation
+from webapp.domain.models.style import Style
+from webapp.domain.pipelines import PIPELINES
+from webapp.domain.services import steps, training, worker_jobs
+
+
+@dataclass(frozen=True)
+class WorkerAnswer:
+    """What a worker is told; `rejected` is why a result broke a guarantee."""
+
+    applied: bool
+    status: str
+    reason: str | None = None
+    cancel_requested: bool = False
+    rejected: str | None = None
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What a kind of job answers its workers: the state of its row, and that there is none."""
+
+    status: Callable[[Session, int], str]
+    not_found: Callable[[int], DomainError]
+
+
+def status(session: Session, kind: JobKind, ref: int) -> str:
+    """Return the state of a row as its worker is told."""
+    return REPORTED[kind].status(session, ref)
+
+
+def held(
+    session: Session, kind: JobKind, ref: int, *, attempt: int | None, fence: int | None
+) -> Lease | WorkerAnswer:
+    """Return the caller's lease, or the answer for a caller that holds none.
+
+    Raises the error of the kind when there is no such row.
+    """
+    steps.lock(session, kind, ref)
+    job = session.scalar(select(Job).where(Job.kind == kind, Job.ref == ref).with_for_update())
+    if job is None:
+        raise REPORTED[kind].not_found(ref)
+    reason = _stale_reason(job, attempt, fence)
+    if reason is not None:
+        return WorkerAnswer(applied=False, status=status(session, kind, ref), reason=reason)
+    if job.state == JobState.QUEUED:
+        taken = jobs.claim_batch(
+            session, kind, lease_seconds=worker_jobs.lease_seconds(kind), limit=1, job_id=job.id
+        )
+        if not taken:
+            return WorkerAnswer(
+                applied=False, status=status(session, kind, ref), reason="stale_attempt"
+            )
+        steps.activate(session, taken[0])
+        return taken[0]
+    return Lease(job.id, kind, ref, TaskName(job.step), job.fence, job.attempt, dict(job.handover))
+
+
+def fetched(storage: Storage, key: str, prefix: str, sha256: str) -> bytes | None:
+    """Return an object if it is where this lease may write and has the hash it was told to."""
+    if not worker_jobs.is_under(prefix, [key]):
+        return None
+    try:
+        data = storage.get(key)
+    except ObjectMissing:
+        return None
+    except StorageUnavailable:
+        raise ServiceUnavailable(retry_after=5) from None
+    return data if hashlib.sha256(data).hexdigest() == sha256 else None
+
+
+def _stale_reason(job: Job, attempt: int | None, fence: int | None) -> str | None:
+    if job.state not in {JobState.QUEUED, JobState.RUNNING}:
+        return "terminal"
+    if job.step != PIPELINES[JobKind(job.kind)].gpu_step:
+        return "duplicate"
+    if fence is not None:
+        is_mine = fence == job.fence and job.state == JobState.RUNNING
+        return None if is_mine else "stale_attempt"
+    return None if attempt == job.attempt else "stale_attempt"
+
+
+def _style_status(session: Session, run_id: int) -> str:
+    style_id = training.style_id_of(session, run_id)
+    query = select(Style.training_status).where(Style.id == style_id)
+    return session.execute(query).scalar_one()
+
+
+def _generation_status(session: Session, generation_id: int) -> str:
+    query = select(Generation.status).where(Generation.id == generation_id)
+    return session.execute(query).scalar_one()
+
+
+def _segmentation_status(session: Session, run_id: int) -> str:
+    query = select(SetsSegmentation.status).where(SetsSegmentation.id == run_id)
+    return session.execute(query).scalar_one()
+
+
+REPORTED: dict[JobKind, Reported] = {
+    JobKind.TRAINING: Reported(_style_status, lambda ref: StyleNotFound(id=ref)),
+    JobKind.GENERATION: Reported(_generation_status, lambda ref: GenerationNotFound(id=ref)),
+    JobKind.SEGMENTATION: Reported(
+        _segmentation_status, lambda ref: NotFound(resource="segmentation", id=ref)
+    ),
+}

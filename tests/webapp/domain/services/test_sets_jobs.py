@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from tests import albums, making
+from tests import making
+from tests import sets_albums as albums
 from tests.database import at_once
 from tests.statements import plan_of, statements
 from webapp.domain import jobs

@@ -185,7 +185,6 @@ class World:
             "rule_id": [*self.session.scalars(select(SetsRule.public_id)), "rule_nothing"],
             "job_id": [*self.session.scalars(select(SetsJob.public_id)), "job_nothing"],
             "instance_id": [*self.session.scalars(select(SetsInstance.public_id)), "inst_nothing"],
-            "swatch": ["oak_a", "nothing"],
         }
 
 

@@ -57,7 +57,7 @@ from webapp.domain.models.like import Like
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Artwork, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import accounts, checkpoints, names, purchases, tags
+from webapp.domain.services import accounts, checkpoints, names, purchases, sets_leaving, tags
 
 UNFINISHED = (GenerationStatus.QUEUED, GenerationStatus.PROCESSING, GenerationStatus.RETRYING)
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('leaving'))")
@@ -174,6 +174,7 @@ def _delete(session: Session, user_id: int) -> None:
         _tags_of_styles(session, user_id),
         _tags_of_images(session, user_id),
     )
+    sets_leaving.delete_of_person(session, user_id)
     _delete_images(session, user_id)
     _delete_styles(session, user_id)
     _delete_person(session, user_id)

@@ -127,6 +127,7 @@ def _hold_still(session: Session, user_id: int) -> None:
     """
     # Two people who follow each other, leaving together, would wait for each other.
     session.execute(ONE_AT_A_TIME)
+    sets_leaving.hold(session, user_id)
     session.execute(
         select(Comment.id).where(_by_or_to(user_id)).order_by(Comment.id).with_for_update()
     )
@@ -174,9 +175,9 @@ def _delete(session: Session, user_id: int) -> None:
         _tags_of_styles(session, user_id),
         _tags_of_images(session, user_id),
     )
-    sets_leaving.delete_of_person(session, user_id)
     _delete_images(session, user_id)
     _delete_styles(session, user_id)
+    sets_leaving.delete_all(session, user_id)
     _delete_person(session, user_id)
     tags.uncount_uses(session, tags_of_styles, of_images=tags_of_images)
 

@@ -1,49 +1,71 @@
-"""Sets of a person whose account is deleted: work ends, words and files go, the ledger stays."""
+"""What goes of Sets when a person's account is deleted: photos, results, rules, all words.
 
-from sqlalchemy import delete, func, select, update
+The accounts of Sets stay as the ledger of credits needs them, without a token that opens them.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from webapp.domain.models.idempotency import SetsIdempotencyKey
+from webapp.domain.models.sets_account import SetsAccount
+from webapp.domain.models.sets_instance import SetsInstance, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.models.sets_rule import SetsRule
-from webapp.domain.services import sets_accounts, sets_jobs
-
-NOW = func.clock_timestamp()
+from webapp.domain.services import sets_jobs, sets_sweeps
 
 
-def delete_of_person(session: Session, user_id: int) -> None:
-    """Cancel what is unfinished, drop the person's words, and let all files expire now."""
-    account = sets_accounts.find_of_user(session, user_id)
-    if account is None:
-        return
-    unfinished = session.scalars(
-        select(SetsJob)
-        .where(SetsJob.account_id == account.id, SetsJob.status.in_(sets_accounts.ACTIVE))
-        .order_by(SetsJob.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
+def hold(session: Session, user_id: int) -> None:
+    """Wait for whoever works on a person's jobs, and let no job begin until this is over.
+
+    Jobs first, as the steps of their photos lock them before they tell their person.
+    """
+    account_ids = _accounts(session, user_id)
+    jobs = select(SetsJob.id).where(SetsJob.account_id.in_(account_ids)).order_by(SetsJob.id)
+    session.execute(jobs.with_for_update())
+    session.execute(select(SetsAccount.id).where(SetsAccount.id.in_(account_ids)).with_for_update())
+
+
+def delete_all(session: Session, user_id: int) -> None:
+    """End a person's jobs, let go of their files and forget what the person wrote or chose."""
+    account_ids = _accounts(session, user_id)
+    jobs = session.scalars(
+        select(SetsJob).where(SetsJob.account_id.in_(account_ids)).with_for_update()
     ).all()
-    for job in unfinished:
-        sets_jobs.cancel_locked(session, job)
-    own = SetsJob.account_id == account.id
-    words = {"name": "", "concepts": {}, "protect": [], "overrides": []}
-    session.execute(update(SetsJob).where(own).values(expires_at=NOW, **words))
+    for job in jobs:
+        if job.status not in sets_sweeps.ENDED:
+            sets_jobs.cancel_locked(session, job)
+    sets_sweeps.purge(session, [job.id for job in jobs])
+    _forget_words(session, account_ids)
     session.execute(
-        update(SetsPhoto)
-        .where(SetsPhoto.job_id.in_(select(SetsJob.id).where(own)))
-        .values(filename="")
-        .execution_options(synchronize_session=False)
+        update(SetsAccount)
+        .where(SetsAccount.id.in_(account_ids))
+        .values(token_version=SetsAccount.token_version + 1)
     )
+
+
+def _accounts(session: Session, user_id: int) -> Sequence[int]:
+    """Return the person's account and those that it has adopted."""
+    own = select(SetsAccount.id).where(SetsAccount.user_id == user_id)
+    every = select(SetsAccount.id).where(
+        or_(SetsAccount.user_id == user_id, SetsAccount.adopted_by_id.in_(own))
+    )
+    return session.scalars(every).all()
+
+
+def _forget_words(session: Session, account_ids: Sequence[int]) -> None:
+    jobs = select(SetsJob.id).where(SetsJob.account_id.in_(account_ids))
+    photos = select(SetsPhoto.id).where(SetsPhoto.job_id.in_(jobs))
+    run_of_photos = SetsSegmentation.photo_id.in_(photos)
+    session.execute(update(SetsSegmentation).where(run_of_photos).values(concepts=[]))
     session.execute(
-        update(SetsRule)
-        .where(SetsRule.account_id == account.id)
-        .values(
-            name="-",
-            concepts={},
-            protect=[],
-            deleted_at=func.coalesce(SetsRule.deleted_at, NOW),
-            updated_at=NOW,
-        )
+        update(SetsInstance).where(SetsInstance.photo_id.in_(photos)).values(points=[], rule=None)
     )
-    session.execute(delete(SetsIdempotencyKey).where(SetsIdempotencyKey.account_id == account.id))
+    session.execute(update(SetsPhoto).where(SetsPhoto.job_id.in_(jobs)).values(filename=""))
+    session.execute(
+        update(SetsJob)
+        .where(SetsJob.account_id.in_(account_ids))
+        .values(name="", rule_id=None, concepts={}, overrides=[], protect=[])
+    )
+    session.execute(delete(SetsRule).where(SetsRule.account_id.in_(account_ids)))

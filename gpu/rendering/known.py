@@ -56,6 +56,17 @@ class Blending:
         self._known = known and known.to(noise.device)
         self._scheduler, self._noise, self._noise_kept = scheduler, noise, noise_kept
 
+    def keep_noise_over(self, latents: torch.Tensor, over: torch.Tensor, step: int) -> torch.Tensor:
+        """Noisy latents of drafts (`over`), of rows with a picture as noisy as what is known.
+
+        Fully noised they would be redrawn with dots, which a picture around them does not have.
+        """
+        known = self._known
+        if known is None or self._noise_kept == 1:
+            return latents
+        kept = keep_noise(latents, over, self._signal(step), self._noise_kept)
+        return torch.where(known.begin >= 0, kept, latents)
+
     def restore(self, latents: torch.Tensor, step: int) -> torch.Tensor:
         """Latents [B, C, h, w] as this step gets them: what may not have changed yet is known."""
         known = self._known

@@ -122,6 +122,7 @@ def _denoise(
         first = len(times) - _redrawing_steps(base, batch.steps)
         scheduler.set_begin_index(first)
         latents = scheduler.add_noise(over, noise, times[first : first + 1].expand(len(over)))
+        latents = blending.keep_noise_over(latents, over, first)
     latents = blending.restore(latents, first)
     for step in range(first, len(times)):
         time = times[step]

@@ -176,9 +176,16 @@ def test_nothing_from_beyond_the_edge_is_drawn_into_the_region():
     mask = boxed(1800, 1800, 300, 300, 1500, 1500)
     photo.paste((240, 240, 240), (300, 300, 1500, 1500))
     after = restyled(photo, mask, colour=(200, 40, 90))
-    inside = after[302:1498, 302:1498].reshape(-1, 3).astype(int)
-    assert np.abs(inside - (200, 40, 90)).max() <= 40
-    assert np.abs(inside - (200, 40, 90)).mean() < 4
+    assert np.abs(after[mask].astype(int) - (200, 40, 90)).max() <= 10
+
+
+def test_beyond_the_photos_border_a_canvas_shows_its_mirror_image():
+    scene = room(3)
+    canvas = canvas_of(scene.image, np.ones((360, 480), bool))
+    assert (canvas.frame.left, canvas.frame.top) == (0, -60)
+    shown = np.asarray(canvas.picture.resize((480, 480)), int)
+    assert np.abs(shown[:60] - shown[60:120][::-1]).mean() < 2
+    assert np.abs(shown[60:420] - np.asarray(scene.image)).mean() < 3
 
 
 def test_a_rule_that_was_not_painted_or_for_another_part_is_refused():

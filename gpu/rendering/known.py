@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from scipy import ndimage  # type: ignore[import-untyped]
 from torch.nn.functional import adaptive_max_pool2d
 
 from gpu.base_models.model import BaseModel
 from gpu.rendering.pixels import to_tensor
 from gpu.rendering.requests import RenderRequest
+
+_NEAR = 1e-4  # of a mask's share nearby: less is no colour to spread
 
 
 @dataclass(frozen=True)
@@ -122,8 +125,9 @@ def known_of(
     """What is known of a batch drawn at `size` (width, height); `None` where no row has a picture.
 
     A cell that the mask touches is free as a whole: freed by its share of the mask, a cell of a
-    coarse codec would leave a pale rim. Pictures are encoded one by one, so that none depends on
-    its batch mates.
+    coarse codec would leave a pale rim. What such a cell shows beside the mask is no part of what
+    is repainted: it begins as the mask's own colours, else it would be a rim of its own. Pictures
+    are encoded one by one, so that none depends on its batch mates.
     """
     if all(request.picture is None for request in requests):
         return None
@@ -135,9 +139,24 @@ def known_of(
     for row, request in enumerate(requests):
         if request.picture is None or request.mask is None or request.change is None:
             continue
-        picture = request.picture.resize(size, Image.Resampling.BICUBIC)
-        latents[row] = base.encode_images(to_tensor([picture]))[0].float().cpu()
         painted = torch.from_numpy(np.asarray(request.mask, np.float32))
         free[row] = adaptive_max_pool2d(painted[None], cells) > 0
+        picture = request.picture.resize(size, Image.Resampling.BICUBIC)
+        alone = _spread(picture, request.mask, base.vae_factor)
+        kept, changed = (
+            base.encode_images(to_tensor([each]))[0].float().cpu() for each in (picture, alone)
+        )
+        latents[row] = torch.where(free[row], changed, kept)
         begin[row] = steps - max(1, round(request.change * steps))
     return Known(latents, free, begin)
+
+
+def _spread(picture: Image.Image, mask: Image.Image, pixels: int) -> Image.Image:
+    """The picture with the colours under its mask spread over what is some pixels beside it."""
+    covered = mask.convert("L").resize(picture.size, Image.Resampling.BOX)
+    share = np.asarray(covered, np.float32)[..., None] / 255
+    levels = np.asarray(picture, np.float32)
+    blur = (pixels / 2, pixels / 2, 0)
+    total, near = (ndimage.gaussian_filter(each, blur) for each in (levels * share, share))
+    spread = np.where(near > _NEAR, total / np.maximum(near, _NEAR), levels)
+    return Image.fromarray(np.rint(share * levels + (1 - share) * spread).astype(np.uint8))

@@ -4,6 +4,7 @@ The generation engine paints canvases of a few sizes; a region has any size. `ca
 region and its surroundings out of a photo, `restyle_painter` lays what was painted over the region.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,15 +104,43 @@ def canvas_of(photo: Image.Image, mask: Mask) -> Canvas:
         (top - frame.top, frame.top + frame.height - bottom),
         (left - frame.left, frame.left + frame.width - right),
     )
-    levels = np.asarray(photo.crop(inner).convert("RGB"))
-    picture = Image.fromarray(np.pad(levels, (*beyond, (0, 0)), mode="symmetric"))
-    covered = np.pad(mask[top:bottom, left:right], beyond).astype(np.uint8) * 255
-    # a canvas pixel that a region touches is painted as a whole
-    touched = np.asarray(Image.fromarray(covered).resize(frame.size, Image.Resampling.BOX)) > 0
-    grown = ndimage.maximum_filter(touched.view(np.uint8), 2 * _GROWTH + 1) > 0
-    return Canvas(
-        frame, picture.resize(frame.size, Image.Resampling.LANCZOS), Image.fromarray(grown)
+    seen = Image.fromarray(
+        np.pad(np.asarray(photo.crop(inner).convert("RGB")), (*beyond, (0, 0)), mode="symmetric")
     )
+    region = mask[top:bottom, left:right]
+    touched = _touched(np.pad(region, beyond), frame.size)
+    free = _filtered(ndimage.maximum_filter, touched, _GROWTH)
+    # a photo's border is no edge
+    core = _filtered(
+        ndimage.minimum_filter, _touched(np.pad(region, beyond, "symmetric"), frame.size), _GROWTH
+    )
+    levels = np.asarray(seen.resize(frame.size, Image.Resampling.LANCZOS))
+    picture = _spread(levels, core & free, free)
+    return Canvas(frame, Image.fromarray(picture), Image.fromarray(free))
+
+
+def _touched(mask: Mask, size: tuple[int, int]) -> Mask:
+    """Pixels of a canvas that a mask touches: each is painted as a whole."""
+    image = Image.fromarray(mask.astype(np.uint8) * 255)
+    touched: Mask = np.asarray(image.resize(size, Image.Resampling.BOX)) > 0
+    return touched
+
+
+def _filtered(rank: Callable[..., NDArray[np.uint8]], mask: Mask, pixels: int) -> Mask:
+    return rank(mask.view(np.uint8), 2 * pixels + 1, mode="nearest").view(np.bool_)
+
+
+def _spread(levels: Levels, core: Mask, free: Mask) -> Levels:
+    """Spread the colours of a core over the rest of what is free, where any of it is near.
+
+    The edge of a region mixes its colour with what is beside it. Painted as it is, it would become
+    a rim; `edges` mixes what was painted with its surroundings anyway.
+    """
+    share = core.astype(np.float32)[..., None]
+    blur = (_GROWTH, _GROWTH, 0)
+    total, near = (ndimage.gaussian_filter(each, blur) for each in (levels * share, share))
+    colours = np.rint(total / np.maximum(near, _LEAST_SHARE)).astype(np.uint8)
+    return np.where((free & ~core)[..., None] & (near > _LEAST_SHARE), colours, levels)
 
 
 def _frame_of(mask: Mask) -> Frame:

@@ -171,6 +171,23 @@ def test_a_cell_that_the_mask_touches_is_free_as_a_whole(tiny_base, repaint):
     assert torch.nonzero(free).tolist() == [[3, 2], [4, 2]]
 
 
+def test_a_cell_at_the_edge_begins_without_the_colours_beside_the_mask(base, repaint):
+    red, blue = (200, 30, 40), (20, 40, 220)
+    halves = Image.new("RGB", (SIDE, SIDE), red)
+    halves.paste(blue, (9, 0, SIDE, SIDE))  # through the middle of the fifth column of cells
+    left = mask_of((0, 0, 9, SIDE))
+    found, wanted, beside = (
+        known_of(base, [repaint(picture=each, mask=left)], (SIDE, SIDE), 4).latents[0]
+        for each in (
+            halves,
+            Image.new("RGB", (SIDE, SIDE), red),
+            Image.new("RGB", (SIDE, SIDE), blue),
+        )
+    )
+    off = (found - wanted)[:, 2:-2, 4].abs().max()
+    assert off < 0.1 * (beside - wanted)[:, 2:-2, 4].abs().max()
+
+
 def test_a_cell_of_a_draft_is_touched_by_all_that_it_covers(tiny_base, repaint):
     request = repaint(mask=mask_of((5, 7, 6, 8)))
     free = known_of(tiny_base, [request], (SIDE // 2, SIDE // 2), 4).free[0, 0]

@@ -32,6 +32,7 @@ from gpu.rules.errors import InvalidRule
 from gpu.rules.recolor import Recolor, recolor_map
 from gpu.rules.reflection import Reflection
 from gpu.rules.regions import Box, Part, Region, box_of, region_of
+from gpu.rules.restyle import Restyle, restyle_painter
 from gpu.rules.swatches import Swatch, plain
 from gpu.rules.texture import Placement, Texture, texture_painter
 from gpu.rules.tone import Match, Tone, match_map, tone_map
@@ -189,7 +190,9 @@ def _picture_painter(
     placement: Placement,
     sources: _Sources,
 ) -> Painter:
-    """The painter of a rule that lays a swatch."""
+    """The painter of a rule that lays a picture: a swatch, or a canvas."""
+    if isinstance(rule, Restyle):
+        return restyle_painter(rule, mask, placement)
     if isinstance(rule, Texture):
         return texture_painter(rule, sources.swatch(rule.swatch), levels, mask, placement)
     if not isinstance(rule, Background):

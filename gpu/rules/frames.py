@@ -19,7 +19,9 @@ _FOCAL_SPREAD = 0.5  # of its logarithm, around what is usual
 _FOCAL_WEIGHT = 0.03  # of all edges' length
 _TURNS = np.deg2rad(np.arange(-45.0, 45.0, 1.5))
 _TILTS = np.deg2rad([-20.0, -14.0, -9.0, -5.0, -2.5, 0.0, 2.5, 5.0, 9.0, 14.0, 20.0])
-_COARSE, _FINE = np.deg2rad(2.5), np.deg2rad(0.8)  # by which edges may miss their point
+_COARSE, _FINE = 3.0, 1.0  # times the precision of an edge, by which it may miss its point
+_LEAST_MISS = np.deg2rad(0.2)
+_END_MISS = 1 / 800  # of the longer side: how precisely the ends of an edge are known
 _STEPS = (0.02, 0.007, 0.002, 0.0007)  # radians, or shares of the focal length
 _ROUNDS = 6  # of each step at most
 
@@ -48,17 +50,16 @@ def find_frame(segments: Segments) -> Frame | None:
     """The frame that most of the edges' length agrees with; None without edges."""
     if not len(segments):
         return None
-    best, most = np.zeros(4), -np.inf
-    for focal in _FOCALS:
-        for tilt in _TILTS:
-            for turn in _TURNS:
-                setting = np.array([np.log(focal), tilt, 0.0, turn])
-                score = _score(setting, segments, _COARSE)
-                if score > most:
-                    best, most = setting, score
-    for width in (_COARSE, _FINE):
-        best = _refined(best, segments, width)
-    return _frame(best)
+    settings = []
+    for focal in _FOCALS:  # each lens has a hill of its own
+        starts = [
+            np.array([np.log(focal), tilt, 0.0, turn]) for tilt in _TILTS for turn in _TURNS
+        ]
+        setting = max(starts, key=lambda start: _score(start, segments, _COARSE))
+        for width in (_COARSE, _FINE):
+            setting = _refined(setting, segments, width)
+        settings.append(setting)
+    return _frame(max(settings, key=lambda setting: _score(setting, segments, _FINE)))
 
 
 def _frame(setting: Numbers) -> Frame:
@@ -84,7 +85,8 @@ def _misses(segments: Segments, points: Numbers) -> Numbers:
 def _score(setting: Numbers, segments: Segments, width: float) -> float:
     """The share of the edges' length that agrees with a frame, less for unusual lenses."""
     misses = _frame(setting).misses(segments).min(axis=0)
-    agrees = np.exp(-((misses / width) ** 2))
+    precision = np.hypot(_LEAST_MISS, _END_MISS / segments.lengths)
+    agrees = np.exp(-((misses / (width * precision)) ** 2))
     share = float(agrees @ segments.lengths) / float(segments.lengths.sum())
     strange = (setting[0] - np.log(_USUAL_FOCAL)) / _FOCAL_SPREAD
     return share - _FOCAL_WEIGHT * float(strange) ** 2

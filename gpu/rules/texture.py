@@ -132,7 +132,10 @@ class Layout:
         v = (m[1, 0] * x + m[1, 1] * y + m[1, 2]) / depth
         across = np.hypot(m[0, 0] - u * m[2, 0], m[1, 0] - v * m[2, 0])
         down = np.hypot(m[0, 1] - u * m[2, 1], m[1, 1] - v * m[2, 1])
-        footprint = np.maximum(across, down) / depth
+        # where a plane turns away from the camera, one side of a pixel covers far more than the
+        # other: read for the larger side, everything would be smeared along the smaller one
+        largest = np.maximum(across, down)
+        footprint = np.maximum(np.sqrt(across * down), largest / 2) / depth
         return u.astype(np.float32), v.astype(np.float32), footprint.astype(np.float32)
 
 

@@ -19,10 +19,12 @@ ACROSS, DOWN, ALONG = range(3)
 
 _BINS = 360  # of the level directions that the camera sees, from left to right
 _LEAST_TURN = 0.05  # sine of the angle by which a wall must turn its face to the camera
-_CORNER = 0.1  # in the photo's longer side: edges that it takes to see a corner
-_SEEN_CORNER = 0.75  # of it, less where an upright edge is seen
+_CORNER = 0.05  # in the photo's longer side: edges that it takes to see a corner
+_SEEN_CORNER = 0.9  # of it, less where an upright edge is seen
 _UPRIGHT = 0.2  # of the longer side: an edge as long is sure
 _IMPOSSIBLE = 1e6
+_PULL = np.deg2rad(0.6)  # how far from a corner upright edges still say where it is
+_LEAST_PULL = 0.02  # of the longer side
 _ENDS = np.array([-0.5, 0.5])
 
 
@@ -67,10 +69,11 @@ def find_walls(frame: Frame, near: Segments, rays: Numbers) -> Walls | None:
     upright = np.bincount(middles[close[DOWN]], near.lengths[close[DOWN]], minlength=_BINS)
     normals = _cheapest(np.stack([against_across, against_along]), upright)
     changes = np.flatnonzero(np.diff(normals)) + 1
+    corners = [_drawn_to(angle, frame, near[close[DOWN]]) for angle in bounds[changes].tolist()]
     labels = tuple(ACROSS if label == 0 else ALONG for label in normals[np.r_[0, changes]])
     fits = np.where(normals[middles] == 0, close[ALONG], close[ACROSS]) | close[DOWN]
     share = float(near.lengths @ fits / near.lengths.sum())
-    return Walls(labels, tuple(bounds[changes].tolist()), share)
+    return Walls(labels, tuple(corners), share)
 
 
 def _spans(
@@ -84,6 +87,18 @@ def _spans(
     crossed = np.searchsorted(bounds, level_angles(frame, rays)).reshape(2, -1) - 1
     crossed = crossed.clip(0, _BINS - 1)
     return crossed.min(axis=0), crossed.max(axis=0)
+
+
+def _drawn_to(angle: float, frame: Frame, upright: Segments) -> float:
+    """The level direction of a corner, drawn to the upright edges close to it.
+
+    A corner often shows two, to the left and to the right of a dark crease.
+    """
+    rays = np.column_stack([upright.middles, np.full(len(upright), frame.focal_length)])
+    away = level_angles(frame, rays) - angle
+    weights = upright.lengths * np.exp(-((away / _PULL) ** 2))
+    total = float(weights.sum())
+    return angle + float(weights @ away) / total if total > _LEAST_PULL else angle
 
 
 def _spread(

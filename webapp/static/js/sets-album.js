@@ -239,17 +239,26 @@ async function begin() {
   document.getElementById("adopted").hidden = !(await api.begin(account));
   document.getElementById("guest").hidden = account.isSignedIn;
   state.restore();
+  if (!api.hasAccount()) {
+    root.dataset.ready = "true";
+    return lose();
+  }
   try {
     await load();
     if (state.job.status === "created") await new Arrivals(document.getElementById("arrivals"), state.job, texts, load).go();
     else root.classList.add("loaded");
   } catch (error) {
-    if (error.status === 401 || error.status === 404) {
-      root.classList.add("lost");
-      say(problem, [texts.lost]);
-    } else refused(error);
+    if (error.status === 401 || error.status === 404) lose();
+    else refused(error);
   }
   root.dataset.ready = "true";
+  return null;
+}
+
+function lose() {
+  root.classList.add("lost");
+  document.getElementById("guest").hidden = true;
+  say(problem, [texts.lost]);
 }
 
 await begin();

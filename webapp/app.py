@@ -36,6 +36,8 @@ from webapp.api import (
     reports,
     search,
     sets_accounts,
+    sets_callbacks,
+    sets_exports,
     sets_instances,
     sets_jobs,
     sets_presets,
@@ -84,6 +86,8 @@ API = (
     sets_rules.blueprint,
     sets_jobs.blueprint,
     sets_instances.blueprint,
+    sets_exports.blueprint,
+    sets_callbacks.blueprint,
     webhooks.blueprint,
     worker_aliases.blueprint,
 )

@@ -170,7 +170,7 @@ class _Described:
             "description": status.phrase,
             "headers": _headers(self.route, status),
         }
-        if self.said.gives is None:
+        if self.said.gives is None or status is HTTPStatus.FOUND:
             return answer
         data = self.types[self.said.gives, "serialization"]
         if self.said.media == EVENTS:

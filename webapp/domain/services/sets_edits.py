@@ -61,7 +61,7 @@ class EditedPhoto:
     """The result in storage, as `deliver` will record it; `missing` as in EditWork."""
 
     result_key: str
-    preview_key: str
+    preview_key: str | None
     sha256: str
     size: int
     missing: tuple[str, ...] = ()

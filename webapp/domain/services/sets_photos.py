@@ -33,6 +33,7 @@ __all__ = [
     "WantedConcept",
     "check",
     "counts",
+    "drop_work",
     "end",
     "end_job_if_over",
     "fail",
@@ -114,6 +115,15 @@ def end(session: Session, photo: SetsPhoto, to: PhotoStatus, **values: object) -
     """
     if not pipelines.advance_photo(session, photo.id, to, **values):
         return False
+    edit = sets_credits.open_edit(session, photo.id)
+    drop_work(session, photo)
+    if edit is not None:
+        sets_credits.give_back(session, edit.id)
+    return True
+
+
+def drop_work(session: Session, photo: SetsPhoto) -> None:
+    """End all work on a photo; who does it finds its fence stale. Its edit stays open."""
     jobs.cancel(session, JobKind.PHOTO_CHECK, photo.id)
     open_runs = (SetsSegmentation.photo_id == photo.id, SetsSegmentation.status.in_(UNDER_WAY))
     for run_id in session.scalars(select(SetsSegmentation.id).where(*open_runs)).all():
@@ -126,9 +136,7 @@ def end(session: Session, photo: SetsPhoto, to: PhotoStatus, **values: object) -
     )
     edit = sets_credits.open_edit(session, photo.id)
     if edit is not None:
-        sets_credits.give_back(session, edit.id)
         jobs.cancel(session, JobKind.PHOTO_EDIT, edit.id)
-    return True
 
 
 def end_job_if_over(session: Session, job_id: int) -> bool:

@@ -1,0 +1,134 @@
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from tests import making
+from tests import sets_albums as albums
+from tests.webapp.conftest import error_code, sets_client_of
+from webapp.domain import jobs, sets_presets
+from webapp.domain.models.job import JobKind
+from webapp.domain.models.sets_export import ExportStatus, SetsExport
+from webapp.domain.models.sets_job import SetsJobStatus
+from webapp.domain.services import sets_exports
+
+
+@pytest.fixture
+def account(session):
+    return albums.account(session, balance=100)
+
+
+@pytest.fixture
+def client(app, account):
+    return sets_client_of(app, account)
+
+
+@pytest.fixture
+def job(session, storage, account):
+    made = albums.finished(session, storage, account)
+    session.commit()
+    return made
+
+
+def export(client, job, **query):
+    return client.get(f"/api/v1/sets/jobs/{job.public_id}/export", query_string=query)
+
+
+def exports(session):
+    return list(session.scalars(select(SetsExport).order_by(SetsExport.id)))
+
+
+def test_an_archive_is_begun_and_its_asker_told_to_come_again(client, session, job):
+    for _ in range(2):
+        answer = export(client, job)
+        assert answer.status_code == 202
+        assert answer.json["data"] == {"status": "queued"}
+        assert answer.headers["Retry-After"] == "2"
+    (made,) = exports(session)
+    assert (made.template, made.language) == ("before_after", "en")
+    assert [each.ref for each in albums.work(session, JobKind.SETS_EXPORT)] == [made.id]
+
+
+def test_a_finished_archive_is_downloaded_under_a_name(client, session, storage, job):
+    export(client, job)
+    (made,) = exports(session)
+    storage.put("archives/1.zip", b"PK", content_type="application/zip")
+    made.status, made.archive_key, made.archive_size = ExportStatus.READY, "archives/1.zip", 2
+    session.commit()
+    answer = export(client, job)
+    assert answer.status_code == 302
+    file = client.get(answer.location)
+    assert file.data == b"PK"
+    assert f"{job.public_id}-before_after.zip" in file.headers["Content-Disposition"]
+
+
+def test_an_export_before_the_end_is_refused(client, session, storage, account, job):
+    running = albums.album(session, of=account, status=SetsJobStatus.RUNNING)
+    session.commit()
+    for each in (export(client, running), export(client, job, jobs=running.public_id)):
+        assert (each.status_code, error_code(each)) == (409, "JOB_NOT_FINISHED")
+    assert exports(session) == []
+
+
+def test_nobody_exports_what_is_somebody_elses(app, session, storage, account, job):
+    other = sets_client_of(app, albums.account(session))
+    assert error_code(export(other, job)) == "JOB_NOT_FOUND"
+
+
+def test_templates_of_the_paid_plan_need_it(client, session, account, job):
+    paid = next(each for each in sets_presets.preset("interior").templates if each.plan == "pro")
+    assert error_code(export(client, job, template=paid.id)) == "PLAN_REQUIRED"
+    account.pro_until = session.scalar(select(jobs.NOW)) + timedelta(days=1)
+    session.commit()
+    assert export(client, job, template=paid.id).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "query", [{"template": "no_such"}, {"language": "fr"}, {"jobs": "a,b,c"}], ids=str
+)
+def test_what_there_is_not_is_named(client, job, query):
+    answer = export(client, job, **query)
+    assert error_code(answer) == "VALIDATION_ERROR"
+    assert set(answer.json["error"]["details"]["fields"]) == set(query)
+
+
+def test_proposals_are_jobs_of_one_album(client, session, storage, account, job):
+    variant = albums.finished(session, storage, account, source_job_id=job.id)
+    stranger = albums.finished(session, storage, account)
+    session.commit()
+    ids = f"{job.public_id},{variant.public_id}"
+    assert error_code(export(client, job, jobs=stranger.public_id)) == "VALIDATION_ERROR"
+    assert error_code(export(client, job, jobs=ids)) == "VALIDATION_ERROR"
+    assert export(client, job, jobs=variant.public_id).status_code == 202
+    assert exports(session)[0].other_jobs == [variant.id]
+
+
+def test_other_results_need_another_archive(client, session, job):
+    export(client, job)
+    photo = albums.photos_of(session, job)[0]
+    photo.result_key = "results/again.png"
+    session.commit()
+    export(client, job)
+    assert len(exports(session)) == 2
+
+
+def test_an_archive_that_failed_is_told_and_begun_anew_after_a_minute(client, session, job):
+    export(client, job)
+    (made,) = exports(session)
+    sets_exports.fail(session, made.id, "INVALID_ALBUM", "No.")
+    session.commit()
+    answer = export(client, job)
+    assert (answer.status_code, error_code(answer)) == (503, "SERVICE_UNAVAILABLE")
+    session.execute(update(SetsExport).values(finished_at=jobs.NOW - timedelta(minutes=2)))
+    session.commit()
+    assert export(client, job).status_code == 202
+    assert [each.status for each in exports(session)] == [ExportStatus.QUEUED]
+
+
+def test_the_archive_of_a_jobs_own_template_is_begun_in_its_persons_language(session, storage):
+    user = making.user(session, language="ko")
+    owner = albums.account(session, user=user)
+    job = albums.finished(session, storage, owner, output_template="before_after")
+    sets_exports.prepare(session, job)
+    (made,) = exports(session)
+    assert (made.template, made.language) == ("before_after", "ko")

@@ -1,0 +1,59 @@
+"""/sets/jobs/:id/callback: results of GPUs that stand outside the worker protocol."""
+
+from flask import Blueprint, Response
+
+from webapp.api import envelope
+from webapp.api.access import SETS, in_steps, internal
+from webapp.api.operations import operation
+from webapp.domain.errors import NotFound, ResultRejected
+from webapp.domain.services import sets_callbacks
+from webapp.domain.services.sets_callbacks import Failure, Item, Taken
+from webapp.domain.services.sets_segmentations import ReportedMask
+from webapp.domain.sets_errors import JobNotFound
+from webapp.extensions import storage, unit_of_work
+from webapp.schemas.sets_callbacks import Callback, CallbackTaken, ReportedError
+
+blueprint = Blueprint("sets_callbacks", __name__)
+UNKNOWN = "UNKNOWN"  # the code of a failure that is told in words alone
+
+
+@blueprint.post("/jobs/<job_id>/callback")
+@blueprint.post("/sets/jobs/<job_id>/callback")
+@in_steps
+@internal(SETS)
+@operation(gives=CallbackTaken, errors=(JobNotFound, NotFound, ResultRejected))
+def callback(job_id: str, body: Callback) -> Response:
+    """Take the result of one photo; the same report twice counts once."""
+    return _answer(_take(Item(job_id, body.idx, body.attempt), body))
+
+
+def _take(item: Item, body: Callback) -> Taken:
+    if body.status == "failed":
+        fail = sets_callbacks.failed if body.kind == "apply" else sets_callbacks.segmenting_failed
+        with unit_of_work() as session:
+            return fail(session, item, _failure(body))
+    if body.kind == "segment":
+        masks = [ReportedMask(each.concept, each.mask_key, each.score) for each in body.instances]
+        return sets_callbacks.segmented(unit_of_work, storage(), item, masks)
+    return sets_callbacks.edited(
+        unit_of_work,
+        storage(),
+        item,
+        output_key=body.output_key or "",
+        preview_key=body.preview_key,
+    )
+
+
+def _failure(body: Callback) -> Failure:
+    if isinstance(body.error, ReportedError):
+        return Failure(body.error.code, body.error.message)
+    return Failure(UNKNOWN, body.error or "")
+
+
+def _answer(taken: Taken) -> Response:
+    shown = {
+        "applied": taken.applied,
+        "status": taken.status,
+        "progress": {"done": taken.done, "failed": taken.failed, "total": taken.total},
+    }
+    return envelope.success(shown | ({"reason": taken.reason} if taken.reason else {}))

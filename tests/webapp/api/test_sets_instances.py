@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import func, select
 
 from gpu.segmenting.masks import EncodedMask, intersection_over_union
-from tests import albums, making
+from tests import making
+from tests import sets_albums as albums
 from tests.images import decoded, encoded, half_and_half
 from tests.webapp.conftest import error_code, sets_client_of
 from webapp.domain import jobs

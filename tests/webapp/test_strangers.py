@@ -18,6 +18,9 @@ from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.payment import Purchase
+from webapp.domain.models.sets_instance import SetsInstance
+from webapp.domain.models.sets_job import SetsJob
+from webapp.domain.models.sets_rule import SetsRule
 from webapp.domain.models.style import Artwork, Style, Tag
 from webapp.domain.services import comments, generations, likes, moderation, purchases
 
@@ -178,6 +181,11 @@ class World:
             "order_id": [*orders, "o_nothing"],
             "key": keys,
             "number": [1, 9],
+            "preset_id": ["interior", "nothing"],
+            "rule_id": [*self.session.scalars(select(SetsRule.public_id)), "rule_nothing"],
+            "job_id": [*self.session.scalars(select(SetsJob.public_id)), "job_nothing"],
+            "instance_id": [*self.session.scalars(select(SetsInstance.public_id)), "inst_nothing"],
+            "swatch": ["oak_a", "nothing"],
         }
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from tests import making
 from tests.fixtures import ENVIRONMENT
-from tests.webapp.conftest import finished, signed_in_client
+from tests.webapp.conftest import finished, sets_client_of, signed_in_client
 from webapp.domain.models.account import Role, User
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.notification import Notification
@@ -45,8 +45,11 @@ def made(app, session, storage) -> World:
         for name, client in clients.items()
     }
     worker = {"internal": {"bearer": ENVIRONMENT["INTERNAL_API_TOKEN"]}}
+    account = making.sets_account(session, balance=1000)
+    session.commit()
+    token = sets_client_of(app, account).sets_token
     return World(
-        proofs=proofs | {"anonymous": {}, "worker": worker},
+        proofs=proofs | {"anonymous": {}, "worker": worker, "sets": {"sets": {"bearer": token}}},
         known={
             "style_id": [style.id, trained.id],
             "generation_id": list(session.scalars(select(Generation.id))),

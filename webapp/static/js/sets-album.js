@@ -89,15 +89,19 @@ function drawHead() {
   document.getElementById("album-credits").textContent = context.me ? fill(texts.youHave, { credits: fill(texts.credits, { count: context.me.credits }) }) : "";
 }
 
+let waitsForCheck = false;
 const isSettled = (photo) => Boolean(photo.preview_url && photo.width);
 
 function drawStage() {
   const { photo } = state;
   const title = fill(texts.photoNumber, { number: photo.idx + 1 });
   stage.isLocked = !state.isEditable || !isSettled(photo);
+  stage.root.classList.toggle("locked", stage.isLocked);
   tools.classList.toggle("reading", !state.isEditable);
   document.getElementById("stage-help").hidden = !state.isEditable;
-  if (!isSettled(photo)) {
+  if (isSettled(photo) && waitsForCheck) document.getElementById("stage-status").textContent = "";
+  waitsForCheck = !isSettled(photo);
+  if (waitsForCheck) {
     document.getElementById("stage-status").textContent = photo.error?.message ?? texts.photoStates[photo.status];
     stage.compareWith(null);
     return stage.lay([], []);

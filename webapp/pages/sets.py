@@ -65,16 +65,7 @@ class Demonstration:
 @public
 def home() -> str:
     """Show what Sets does; a script adds the albums, credits and plan of this browser's account."""
-    return render_template(
-        "sets/index.html",
-        presets=_presets(),
-        demonstrations=_demonstrations(),
-        plans=tuple(sets_accounts.PLANS.values()),
-        welcome=WELCOME_CREDITS,
-        offers=sets_purchases.offers(),
-        pro_credits=packages.SETS_PLANS[0].amount_credits,
-        **_frame(),
-    )
+    return render_template("sets/index.html", **_home())
 
 
 @blueprint.get("/sets/<job_id>")
@@ -112,6 +103,17 @@ def demonstrations(manifest: Path) -> tuple[Demonstration, ...]:
 @cache
 def _demonstrations() -> tuple[Demonstration, ...]:
     return demonstrations(DEMONSTRATIONS)
+
+
+def _home() -> dict[str, Any]:
+    return _frame() | {
+        "presets": _presets(),
+        "demonstrations": _demonstrations(),
+        "plans": tuple(sets_accounts.PLANS.values()),
+        "welcome": WELCOME_CREDITS,
+        "offers": sets_purchases.offers(),
+        "pro_credits": packages.SETS_PLANS[0].amount_credits,
+    }
 
 
 def _frame() -> dict[str, Any]:

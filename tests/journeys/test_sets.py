@@ -3,7 +3,6 @@
 import io
 import json
 import zipfile
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -109,7 +108,9 @@ def test_a_product_in_five_colours_keeps_its_label_its_logo_and_its_gloss(stack,
     for idx, photo in enumerate(photos):
         for concept in ("Body", "Label_Text", "Logo"):
             visitor.click(job_id, idx, concept, photo.scene.mask(concept))
-    body = [{"concepts": {"Body": {"action": "recolor", "value": one}}, "name": one} for one in FIVE]
+    body = [
+        {"concepts": {"Body": {"action": "recolor", "value": one}}, "name": one} for one in FIVE
+    ]
     ended = visitor.execute(job_id, variants=body[:3])
     jobs = [job_id, *ended["variants"]]
     for one in jobs:

@@ -1,4 +1,4 @@
-"""`flask sets …`: apply a rule to a folder of photos, give credits."""
+"""`flask sets …`: apply a rule to a folder of photos."""
 
 import tomllib
 from collections.abc import Sequence
@@ -10,7 +10,6 @@ from flask.cli import AppGroup
 from pydantic import Field, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from ulid import ULID
 
 from webapp.cli.accounts import find_user
 from webapp.cli.watching import Standing, watch
@@ -18,12 +17,11 @@ from webapp.domain.db import unit_of_work
 from webapp.domain.errors import DomainError
 from webapp.domain.gateways.editor import Point
 from webapp.domain.gateways.storage import Storage, configured_storage
-from webapp.domain.models.sets_account import CreditKind, SetsAccount
+from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
 from webapp.domain.services import (
     sets_accounts,
-    sets_credits,
     sets_executions,
     sets_instances,
     sets_jobs,
@@ -73,20 +71,6 @@ class AlbumFile:
     name: str
     path: Path
     group: str
-
-
-@sets.command("grant")
-@click.argument("email")
-@click.argument("amount", type=click.IntRange(1, 1_000_000))
-@click.option("--key", default=lambda: str(ULID()), help="The same key grants only once.")
-def grant(email: str, amount: int, key: str) -> None:
-    """Give AMOUNT credits of Sets to the account of EMAIL."""
-    with unit_of_work() as session:
-        account = sets_accounts.of_user(session, find_user(session, email))
-        balance = sets_credits.enter(
-            session, account.id, CreditKind.GRANT, amount, key=f"grant:{key}"
-        )
-    click.echo(f"{email} has {balance} credits.")
 
 
 @sets.command("apply")

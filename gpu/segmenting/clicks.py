@@ -15,17 +15,22 @@ from PIL import Image
 from scipy import ndimage  # type: ignore[import-untyped]
 
 from gpu.rules.colour import Mask
+from gpu.segmenting.borders import (
+    SMOOTHNESS,
+    SURE,
+    closeness,
+    divided_near_border,
+    enlarged,
+    reduced,
+)
 from gpu.segmenting.graphs import cut, shortest, walk
 from gpu.segmenting.superpixels import cut_into_superpixels
 
-WORK_SIDE = 480  # pixels: the longer side of the picture that clicks are computed on
 _SPACING = 8  # pixels between superpixels: about 2,700 of them
 _ROUNDS = 3
-_SURE = 50.0  # cost of a node that was clicked on the other side
 _MOST_COLOUR = 2.5  # what colour alone may cost; the weights below are in the same unit
 _WALK_WEIGHT = 0.7
 _WAY_WEIGHT = 3.0
-_SMOOTHNESS = 2.5
 _STEP_SCALE = 1.0  # of the median difference between neighbours: a step of cost 1
 _WAY_COST = 0.02  # of a step between equal colours
 _FAR = 8.0  # cost of a way at which a superpixel belongs neither inside nor outside
@@ -33,7 +38,7 @@ _BINS = 24  # of the histogram, along each axis of OKLab
 _LEAST_SHARE = 1e-6  # of a bin in which nothing was seen
 _REACH = 12.0  # times its distance from the mask's border: how far a click corrects
 _SPECK = 0.01  # of the mask: holes smaller than this are filled
-_BAND = 5  # pixels around the border that are divided again, one by one
+_NEAR = 2.5  # deviation in pixels: how far the mask of superpixels speaks for its border
 _DOT = 3  # pixels around a click that it is sure of
 
 
@@ -57,13 +62,9 @@ class ClickedPhoto:
     """
 
     def __init__(self, photo: Image.Image) -> None:
-        self._size = photo.size
         self._known = dict[tuple[Click, ...], Mask]()
-        scale = min(1.0, WORK_SIDE / max(photo.size))
-        small = (max(2, round(photo.width * scale)), max(2, round(photo.height * scale)))
-        colour = photo.convert("RGB")
-        self._grey = np.asarray(colour.convert("L"))
-        work = colour.resize(small, Image.Resampling.BOX, reducing_gap=2.0)
+        self._grey = np.asarray(photo.convert("RGB").convert("L"))
+        work = reduced(photo)
         self._patches = cut_into_superpixels(np.asarray(work), _SPACING)
         self._bins = _binned(self._patches.lab)
         used = _histogram(self._bins.ravel()) > 10 * _LEAST_SHARE
@@ -76,7 +77,7 @@ class ClickedPhoto:
         """
         if not any(click.is_included for click in clicks):
             raise ValueError("at least one click must include something")
-        return self._at_full_size(self._divided(tuple(clicks)))
+        return enlarged(self._divided(tuple(clicks)), self._grey)
 
     def _divided(self, clicks: tuple[Click, ...]) -> Mask:
         """The mask on the small picture, kept for when the next click comes.
@@ -87,9 +88,22 @@ class ClickedPhoto:
             places = [self._place(click) for click in clicks]
             inside = self._by_pixels(self._by_patches(clicks, places), clicks, places)
             if any(click.is_included for click in clicks[:-1]):
-                inside = _corrected(self._divided(clicks[:-1]), inside, clicks[-1], places[-1])
+                before = self._divided(clicks[:-1])
+                settled = self._settled(clicks[:-1], is_included=not clicks[-1].is_included)
+                inside = _corrected(before, inside, clicks[-1], places[-1], settled)
             self._known[clicks] = _clicked_pieces(inside, clicks, places)
         return self._known[clicks]
+
+    def _settled(self, clicks: tuple[Click, ...], *, is_included: bool) -> Mask:
+        """What earlier clicks have corrected: added by including, or taken away by excluding."""
+        settled = np.zeros_like(self._patches.labels, np.bool_)
+        for count in range(2, len(clicks) + 1):
+            if clicks[count - 1].is_included == is_included and any(
+                click.is_included for click in clicks[: count - 1]
+            ):
+                before, after = self._divided(clicks[: count - 1]), self._divided(clicks[:count])
+                settled |= after & ~before if is_included else before & ~after
+        return settled
 
     def _place(self, click: Click) -> tuple[int, int]:
         """Row and column of a click on the small picture."""
@@ -107,13 +121,13 @@ class ClickedPhoto:
         values = np.array(list(seeds.values()), np.float64)
         prior = self._prior(nodes, values)
         inside = prior > 0
-        alike = _closeness(patches.steps)
-        weights = _SMOOTHNESS * alike * patches.borders / _SPACING
+        alike = closeness(patches.steps)
+        weights = SMOOTHNESS * alike * patches.borders / _SPACING
         for _ in range(_ROUNDS):
             cost = self._colour_cost(inside[patches.labels])
             by_colour = np.bincount(patches.labels.ravel(), cost.ravel()) / patches.areas
             favour = np.clip(by_colour, -_MOST_COLOUR, _MOST_COLOUR) + prior
-            favour[nodes] = np.where(values > 0, _SURE, -_SURE)
+            favour[nodes] = np.where(values > 0, SURE, -SURE)
             divided = cut(np.maximum(-favour, 0), np.maximum(favour, 0), patches.pairs, weights)
             if np.array_equal(divided, inside):
                 break
@@ -145,7 +159,7 @@ class ClickedPhoto:
         else:
             found = shortest(patches.pairs, costs, nodes[values == 0], patches.count)
             outward = np.minimum(found, far)
-        weights = _closeness(distance) * patches.borders / _SPACING + 1e-4
+        weights = closeness(distance) * patches.borders / _SPACING + 1e-4
         chance = np.clip(walk(patches.pairs, weights, seeds, sides, patches.count), 0, 1)
         by_walk = np.log((chance + 0.02) / (1.02 - chance))
         by_way = np.clip((outward - inward) / far, -1, 1)
@@ -164,54 +178,17 @@ class ClickedPhoto:
         self, inside: Mask, clicks: Sequence[Click], places: Sequence[tuple[int, int]]
     ) -> Mask:
         """Divide the pixels near the border again, those beyond them being what they are."""
-        reach = 2 * _BAND + 1
-        mixed = ndimage.uniform_filter(inside.astype(np.float32), reach)
-        band = (mixed > 1e-3) & (mixed < 1 - 1e-3)  # noqa: PLR2004 - float dust
         favour = np.clip(self._colour_cost(inside), -_MOST_COLOUR, _MOST_COLOUR)
-        near = ndimage.gaussian_filter(inside.astype(np.float32), _BAND / 2)
+        near = ndimage.gaussian_filter(inside.astype(np.float32), _NEAR)
         favour += 2 * _WALK_WEIGHT * (near - 0.5)
-        favour[~band] = np.where(inside[~band], _SURE, -_SURE)
         for click, (row, column) in zip(clicks, places, strict=True):
             dot = np.s_[
                 max(0, row - _DOT) : row + _DOT + 1, max(0, column - _DOT) : column + _DOT + 1
             ]
-            favour[dot] = _SURE if click.is_included else -_SURE
-        nodes = ndimage.binary_dilation(band)  # the band and a fixed row on each side
-        if not nodes.any():
-            return inside
-        number = np.full(nodes.shape, -1, np.intp)
-        number[nodes] = np.arange(int(nodes.sum()))
-        pairs, steps = [], []
-        lab = self._patches.lab
-        for first, second in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
-            both = nodes[first] & nodes[second]
-            pairs.append(np.stack([number[first][both], number[second][both]], axis=1))
-            steps.append(np.linalg.norm(lab[first][both] - lab[second][both], axis=-1))
-        every = np.concatenate(steps)
-        weights = _SMOOTHNESS * _closeness(every)
-        cost = favour[nodes]
-        divided = inside.copy()
-        divided[nodes] = cut(
-            np.maximum(-cost, 0), np.maximum(cost, 0), np.concatenate(pairs), weights
-        )
-        return divided
-
-    def _at_full_size(self, inside: Mask) -> Mask:
-        """Enlarge a mask of the small picture, its border following the photo's own edges."""
-        width, height = self._size
-        soft = np.asarray(
-            Image.fromarray(inside.astype(np.float32)).resize(self._size, Image.Resampling.BILINEAR)
-        )
-        radius = round(max(width, height) / WORK_SIDE)
-        if radius <= 1:
-            return soft > 0.5  # noqa: PLR2004
-        return _guided(soft, self._grey, radius)
-
-
-def _closeness(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 for equal colours, falling to 0 with their distance, measured in what is usual here."""
-    scale = 1.5 + 1.5 * (float(np.median(distance)) if distance.size else 0.0)
-    return np.exp(-((distance / scale) ** 2))
+            favour[dot] = SURE if click.is_included else -SURE
+            inside = inside.copy()
+            inside[dot] = click.is_included
+        return divided_near_border(inside, favour, self._patches.lab)
 
 
 def _binned(lab: NDArray[np.float32]) -> NDArray[np.intp]:
@@ -229,8 +206,12 @@ def _histogram(bins: NDArray[np.intp]) -> NDArray[np.float64]:
     return smooth + _LEAST_SHARE
 
 
-def _corrected(before: Mask, after: Mask, click: Click, place: tuple[int, int]) -> Mask:
+def _corrected(
+    before: Mask, after: Mask, click: Click, place: tuple[int, int], settled: Mask
+) -> Mask:
     """The mask before a click, with that of the changes after it that the click can have meant.
+
+    What earlier clicks have `settled` the other way changes only where it hangs together with it.
 
     A click that includes takes nothing away, and one that excludes adds nothing. It lies in the
     middle of a mistake, so one close to the mask's border means a small mistake near it.
@@ -240,6 +221,8 @@ def _corrected(before: Mask, after: Mask, click: Click, place: tuple[int, int]) 
     rows, columns = np.ogrid[: before.shape[0], : before.shape[1]]
     near = np.hypot(rows - place[0], columns - place[1]) <= _REACH * depth + 2 * _DOT
     change = mistaken & (after == click.is_included) & near
+    pieces, _ = ndimage.label(change)
+    change &= ~settled | (pieces == pieces[place])
     return before | change if click.is_included else before & ~change
 
 
@@ -264,19 +247,3 @@ def _without_specks(mask: Mask, excluded: Sequence[tuple[int, int]]) -> Mask:
     is_speck = sizes < _SPECK * mask.sum()
     is_speck[[0, *(int(holes[place]) for place in excluded)]] = False
     return mask | is_speck[holes]
-
-
-def _guided(soft: NDArray[np.float32], grey: NDArray[np.uint8], radius: int) -> Mask:
-    """A guided filter (He, Sun and Tang 2010) of a mask by the photo's grey, cut at a half."""
-    guide, size = grey.astype(np.float32) / np.float32(255), 2 * radius + 1
-
-    def mean(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-        smooth: NDArray[np.float32] = ndimage.uniform_filter(plane, size, mode="nearest")
-        return smooth
-
-    mean_guide, mean_soft = mean(guide), mean(soft)
-    slope = (mean(guide * soft) - mean_guide * mean_soft) / (
-        mean(guide * guide) - mean_guide**2 + 1e-4
-    )
-    result: Mask = mean(slope) * guide + mean(mean_soft - slope * mean_guide) > 0.5  # noqa: PLR2004
-    return result

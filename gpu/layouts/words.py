@@ -18,7 +18,6 @@ class Words:
     before: str
     after: str
     original: str
-    proposals: str
     options: str
     colours: str
     contents: str
@@ -32,7 +31,6 @@ WORDS = {
         before="Before",
         after="After",
         original="Original",
-        proposals="Proposals",
         options="Options",
         colours="Colours and materials",
         contents="Contents",
@@ -44,7 +42,6 @@ WORDS = {
         before="변경 전",
         after="변경 후",
         original="원본",
-        proposals="시안",
         options="옵션",
         colours="색상과 마감재",
         contents="구성",

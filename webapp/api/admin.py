@@ -234,10 +234,14 @@ def change_user(user_id: int, body: UserChange) -> Response:
 def refund(body: RefundRequest) -> Response:
     """Give the price of an image or of a purchase back."""
     refunded = _refund(body, admin_id=user().id)
+    if isinstance(refunded, PurchaseRefund):
+        unit, amount = refunded.unit, refunded.amount
+    else:
+        unit, amount = "token", refunded.amount_tokens
     answer = {
         "id": refunded.transaction_id,
-        "unit": "token",
-        "amount": refunded.amount_tokens,
+        "unit": unit,
+        "amount": amount,
         "transaction_id": refunded.transaction_id,
     }
     return envelope.created(answer, "/api/v1/admin/audit")

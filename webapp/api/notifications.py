@@ -136,6 +136,8 @@ def told(row: dict[str, Any]) -> dict[str, Any]:
         name = "comment_gone"
     elif name == NotificationType.GENERATION_FAILED and "is_try_out" in row["metadata"]:
         name = "try_out_failed"  # nothing was paid that could have come back
+    elif name == NotificationType.PAYMENT_COMPLETE and "product" in row["metadata"]:
+        name = f"payment_complete_{row['metadata']['product']}"
     actor = _called(row["actor"]) if row["actor"] else gettext("notification.somebody")
     named = {name: text or "…" for name, text in target.items()}
     return row | {"message": gettext("notification." + name) % (named | {"actor": actor})}

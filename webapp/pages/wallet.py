@@ -18,7 +18,6 @@ from flask import (
     stream_with_context,
     url_for,
 )
-from flask_babel import gettext
 from pydantic import Field
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -31,10 +30,17 @@ from webapp.domain.errors import NotFound
 from webapp.domain.gateways.payments import TOSS_SCRIPT
 from webapp.domain.models.payment import PurchaseStatus
 from webapp.domain.pagination import MAX_LIMIT, PageRequest
-from webapp.domain.services import packages, payment_views, purchases, style_views, token_views
+from webapp.domain.services import (
+    packages,
+    payment_views,
+    purchases,
+    sets_purchases,
+    style_views,
+    token_views,
+)
 from webapp.domain.services.token_views import TransactionFilter
 from webapp.extensions import app_settings, db, storage
-from webapp.pages import clock, links
+from webapp.pages import clock, links, words
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.tokens import TransactionQuery
 
@@ -117,11 +123,14 @@ def export() -> Response:
 @blueprint.post("/tokens/purchase")
 @signed_in
 def buy() -> AnyResponse:
-    """Order a package and go where it is paid."""
+    """Order a package, of tokens or of Sets, and go where it is paid."""
     package_id = request.form.get("package_id", "")
 
     def run() -> dict[str, Any]:
-        made = purchases.purchase(db.session(), user_id=user().id, package_id=package_id)
+        if sets_purchases.is_offered(package_id):
+            made = sets_purchases.order_any(db.session(), user=user(), package_id=package_id)
+        else:
+            made = purchases.purchase(db.session(), user_id=user().id, package_id=package_id)
         return {"order_id": made.order_id}
 
     order_id = bodies.form_once("POST /wallet/purchases", {"package_id": package_id}, run)[
@@ -144,7 +153,7 @@ def pay(order_id: str) -> AnyResponse:
     asked = {
         "clientKey": settings.toss_client_key,
         "orderId": order_id,
-        "orderName": gettext("%(count)s tokens", count=order["amount_tokens"]),
+        "orderName": words.goods(order),
         "amount": order["total_price"],
         "successUrl": addresses().success,
         "failUrl": addresses().fail(order_id),

@@ -7,10 +7,11 @@ what to do next.
 from dataclasses import dataclass
 from typing import Any
 
-from flask_babel import LazyString, ngettext
+from flask_babel import LazyString, format_decimal, gettext, ngettext
 from flask_babel import lazy_gettext as _
 
 from webapp.domain.models.license import IssuedLicense
+from webapp.domain.models.payment import Product, Purchase
 from webapp.domain.models.style import LicenseType
 
 MINUTE, HOUR = 60, 3600
@@ -164,6 +165,14 @@ PURCHASE_NEWS: dict[str, LazyString] = {
     "expired": _("The order ran out before it was paid. No money was taken; please order again."),
     "refunded": _("This purchase was refunded."),
 }
+# Of an order for Sets, where it is told otherwise than of tokens; {"status": text}.
+SETS_PURCHASE_NEWS: dict[str, LazyString] = {
+    "authorized": _(
+        "The payment is still being confirmed. Please do not pay again: your credits come as soon"
+        " as it is, or no money is taken."
+    ),
+    "paid": _("Thank you. Your credits are here."),
+}
 WORK_STATES: dict[str, LazyString] = {
     "all": _("All"),
     "public": _("Shown to all"),
@@ -272,3 +281,24 @@ def duration(seconds: int | None) -> str:
     if seconds < HOUR:
         return ngettext("%(num)d minute", "%(num)d minutes", round(seconds / MINUTE))
     return ngettext("%(num)d hour", "%(num)d hours", round(seconds / HOUR))
+
+
+def purchase_news(order: dict[str, Any]) -> LazyString:
+    """Return what became of an order, as its buyer is told."""
+    of_sets = SETS_PURCHASE_NEWS if order["product"] != Product.TOKENS else {}
+    return of_sets.get(order["status"]) or PURCHASE_NEWS[order["status"]]
+
+
+def goods(order: dict[str, Any] | Purchase) -> str:
+    """Return what an order is of, such as “500 tokens” or “Sets pro, one month with 200 credits”.
+
+    `order` is a purchase or a view of one.
+    """
+    shown = order if isinstance(order, dict) else vars(order)
+    tokens, credits_ = shown["amount_tokens"], shown["amount_credits"]
+    if shown["product"] == Product.TOKENS:
+        return ngettext("%(count)s token", "%(count)s tokens", tokens, count=format_decimal(tokens))
+    count = format_decimal(credits_)
+    if shown["product"] == Product.SETS_PRO:
+        return gettext("Sets pro, one month with %(count)s credits", count=count)
+    return gettext("%(count)s credits for Sets", count=count)

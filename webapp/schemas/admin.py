@@ -209,7 +209,7 @@ class Refunded(Answer):
     """POST /admin/refunds: what went back, and the row of the ledger that says so."""
 
     id: Id
-    unit: Literal["token"]
+    unit: Literal["token", "credit"]
     amount: Count
     transaction_id: Id
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
-from webapp.domain.models.payment import PurchaseStatus
+from webapp.domain.models.payment import Product, PurchaseStatus
 from webapp.schemas.fields import (
     MAX_BIGINT,
     Answer,
@@ -97,13 +97,15 @@ class PurchaseListQuery(PageQuery):
 
 
 class OrderView(Answer):
-    """One order of a package; prices in KRW."""
+    """One order of a package, of tokens or of Sets; prices in KRW."""
 
     order_id: str = Field(examples=[ORDER_ID])
     status: PurchaseStatus
     payment_url: Url | None
     package_id: str = Field(examples=["basic_100"])
+    product: Product
     amount_tokens: Count
+    amount_credits: Count
     price_per_token: Count
     total_price: Count
     currency_code: Literal["KRW"]

@@ -309,7 +309,7 @@ _SAGE = _Tiling(colour(152, 170, 146), colour(214, 210, 200), 2, 6, 0.5, 0.003, 
 MATERIALS: dict[str, Drawing] = {
     "oak_a": Drawing(1, (512, 1024), 0.72, _boards(_OAK, 4)),
     "walnut": Drawing(2, (512, 1024), 0.72, _boards(_WALNUT, 4)),
-    "marble": Drawing(3, (512, 512), 1.2, _marble),
+    "marble": Drawing(24, (512, 512), 1.2, _marble),
     "concrete": Drawing(4, (512, 512), 1.2, _concrete),
     "terrazzo": Drawing(5, (512, 512), 0.5, _terrazzo),
     "white_tile": Drawing(6, (512, 512), 0.6, _tiles(_WHITE)),

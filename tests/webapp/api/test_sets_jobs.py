@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 from sqlalchemy import func, select, update
 
-from tests import albums, making
+from tests import making
+from tests import sets_albums as albums
 from tests.webapp.conftest import error_code, sets_client_of
 from webapp.domain import jobs
 from webapp.domain.models.job import JobKind

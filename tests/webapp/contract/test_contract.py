@@ -15,17 +15,19 @@ from webapp.domain.models.account import SignIn
 
 # Who tries what one by one: nobody everything, everybody else what is for them.
 CALLERS = {
-    "anonymous": {"public", "signed in", "artist", "admin", "internal"},
+    "anonymous": {"public", "signed in", "artist", "admin", "internal", "Sets account"},
     "buyer": {"signed in"},
     "artist": {"artist"},
     "admin": {"public", "admin"},
     "worker": {"internal"},
+    "sets": {"Sets account"},
 }
 # Who follows which links.
 CHAINS = {
     "buyer": {"public", "signed in"},
     "artist": {"public", "artist"},
     "worker": {"internal"},
+    "sets": {"public", "Sets account"},
 }
 OFF = {"enabled": False}
 ONE_BY_ONE = {"examples": {}, "coverage": {}, "fuzzing": {}, "stateful": OFF}

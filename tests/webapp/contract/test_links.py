@@ -1,21 +1,29 @@
 """Each link of the document, followed once from an answer to the example of where it leads."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select, update
 
-from tests import making
+from tests import making, sets_albums
 from tests.webapp import documented
 from tests.webapp.conftest import WORKER_HEADERS
 from webapp.domain.models.account import Role, User
 from webapp.domain.models.style import Tag
+from webapp.domain.services import sets_credits
 
 POINTER = "$response.body#"
+RULE = {
+    "name": "Grey",
+    "preset_id": "interior",
+    "concepts": {"Wall": {"action": "recolor", "value": "#808080"}},
+}
 # What an address or a body that was put together wrongly would be answered.
 WRONG = {"INVALID_REQUEST", "VALIDATION_ERROR"}
 
 
 @pytest.fixture
-def callers(client, buyer_client, sign_in, session, storage):
+def callers(client, buyer_client, sets_client, sign_in, session, storage):
     artist = making.artist(session, storage)
     making.style(session, of=artist, training_status="failed", adapter_sha256=None)
     admin = making.user(session, role=Role.ADMIN)
@@ -25,17 +33,35 @@ def callers(client, buyer_client, sign_in, session, storage):
         "signed in": buyer_client,
         "artist": sign_in(session.get(User, artist.user_id)),
         "admin": sign_in(admin),
+        "Sets account": sets_client,
         "internal": client,
     }
 
 
 @pytest.fixture
-def known(buyer_client, style, ordered, finish, session, storage, buyer):
+def known(
+    buyer_client,
+    sets_client,
+    anonymous_account,
+    style,
+    ordered,
+    finish,
+    session,
+    storage,
+    buyer,
+):
     """Something real for every parameter: a market in which each list has an entry."""
     shown = finish(making.order(session, buyer, style)[0], is_public=True)
     making.training(session, storage, step="train_style")
     # words of one person's images alone are not listed
     session.execute(update(Tag).where(Tag.name == "boat").values(style_count=1))
+    session.commit()
+
+    # Room for the one job and the credits for what the links create beside it.
+    anonymous_account.pro_until = making.jobs.NOW + timedelta(days=1)
+    sets_credits.grant(session, anonymous_account.id, 500, key="links")
+    job = sets_albums.album(session, storage, of=anonymous_account, photos=1)
+    instance = sets_albums.instance(session, sets_albums.photos_of(session, job)[0], storage)
     session.commit()
 
     def made(path, **body):
@@ -55,6 +81,10 @@ def known(buyer_client, style, ordered, finish, session, storage, buyer):
         "order_id": made("/tokens/purchase", package_id="basic_100")["order_id"],
         "public_id": shown.license_public_id,
         "target_id": style.id,
+        "job_id": job.public_id,
+        "instance_id": instance.public_id,
+        "preset_id": "interior",
+        "rule_id": sets_client.post("/api/v1/sets/rules", json=RULE).json["data"]["id"],
     }
 
 

@@ -1,4 +1,4 @@
-"""Prove the ledger: the invariants of money, in SQL, the same in tests and in production.
+"""Prove the ledgers: the invariants of money, in SQL, the same in tests and in production.
 
 Sums to zero is not enough (two outcomes of one generation still sum to zero), so the check is
 per generation: the outcome in the ledger must be the one its state says.
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+from webapp.domain.services.sets_ledger_check import OF_CREDITS
 
 # Each query returns the rows that break its invariant, as one text column.
 INVARIANTS: dict[str, str] = {
@@ -89,6 +91,7 @@ INVARIANTS: dict[str, str] = {
         FROM generations LEFT JOIN certificates ON certificates.generation_id = generations.id
         WHERE generations.status = 'completed'
           AND certificates.image_sha256 IS DISTINCT FROM generations.image_sha256""",
+    **OF_CREDITS,
 }
 
 
@@ -101,7 +104,7 @@ class Violation:
 
 
 def check(session: Session) -> list[Violation]:
-    """Return every violation; an empty list means the ledger is proved."""
+    """Return every violation; an empty list means tokens and credits are proved."""
     # One snapshot for all queries, or work in flight would look like a violation.
     session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     return [

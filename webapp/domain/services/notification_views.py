@@ -38,7 +38,11 @@ COLUMNS = (
     User.profile_image_key.label("actor_image_key"),
     case(
         (Notification.target_type == "user", User.username),
-        (Notification.target_type == "purchase", cast(Purchase.amount_tokens, Text)),
+        # an order is of tokens or of credits, never of both
+        (
+            Notification.target_type == "purchase",
+            cast(Purchase.amount_tokens + Purchase.amount_credits, Text),
+        ),
         else_=Style.name,
     ).label("title"),
     func.coalesce(Generation.thumbnail_key, Style.thumbnail_key).label("thumbnail_key"),

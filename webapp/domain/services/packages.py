@@ -1,25 +1,29 @@
 """What can be bought for money, and at which price; nobody but this page decides it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from webapp.domain.errors import InvalidPackage
+from webapp.domain.models.payment import Product
 
 CURRENCY = "KRW"
 
 
 @dataclass(frozen=True)
 class Package:
-    """Tokens for money, as offered; prices in whole units of the currency."""
+    """Tokens, or credits of Sets, for money; prices in whole units of the currency."""
 
     package_id: str
     amount_tokens: int
     total_price: int
+    product: Product = Product.TOKENS
+    amount_credits: int = 0
 
     @property
     def price_per_token(self) -> int:
-        """Return what one token costs."""
-        return self.total_price // self.amount_tokens
+        """Return what one token costs; 0 where no tokens are sold."""
+        return self.total_price // self.amount_tokens if self.amount_tokens else 0
 
 
 PACKAGES = (
@@ -27,14 +31,20 @@ PACKAGES = (
     Package("standard_500", 500, 45_000),
     Package("premium_1000", 1000, 80_000),
 )
+SETS_CREDITS = (
+    Package("credits_100", 0, 1_300, Product.SETS_CREDITS, 100),
+    Package("credits_500", 0, 5_500, Product.SETS_CREDITS, 500),
+    Package("credits_1000", 0, 9_900, Product.SETS_CREDITS, 1000),
+)
+SETS_PLANS = (Package("pro_month", 0, 6_900, Product.SETS_PRO, 200),)
 
 
-def find(package_id: str) -> Package:
+def find(package_id: str, among: Sequence[Package] = PACKAGES) -> Package:
     """Return an offered package. Raises InvalidPackage."""
-    for each in PACKAGES:
+    for each in among:
         if each.package_id == package_id:
             return each
-    available = [each.package_id for each in PACKAGES]
+    available = [each.package_id for each in among]
     raise InvalidPackage(package_id=package_id, available=available)
 
 

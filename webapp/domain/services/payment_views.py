@@ -44,6 +44,8 @@ def order(purchase: Purchase | AnyRow, addresses: Addresses) -> dict[str, Any]:
         "status": purchase.status,
         "payment_url": addresses.pay(purchase.order_id) if is_open else None,
         "package_id": purchase.package_id,
+        "product": purchase.product,
+        "amount_credits": purchase.amount_credits,
         "amount_tokens": purchase.amount_tokens,
         "price_per_token": purchase.price_per_token,
         "total_price": purchase.total_price,

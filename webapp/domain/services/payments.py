@@ -1,4 +1,4 @@
-"""Have the provider take what a buyer approved, and give the tokens of the purchase once.
+"""Have the provider take what a buyer approved, and deliver the purchase once.
 
 The provider is asked between two short transactions, never inside one. What will be asked is
 committed before (pending → authorized); its answer is recorded by a conditional update together
@@ -30,9 +30,9 @@ from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.payment import Purchase, PurchaseStatus
 from webapp.domain.services import (
     accounts,
-    ledger,
     notifications,
     packages,
+    purchase_delivery,
     purchase_refunds,
     purchases,
 )
@@ -268,7 +268,7 @@ def _record(session: Session, payment: Payment, reason: dict[str, str] | None = 
 
 
 def _credit(session: Session, found: Purchase, payment: Payment) -> None:
-    """Give the tokens and tell the buyer, unless somebody did."""
+    """Give what was bought and tell the buyer, unless somebody did."""
     is_first = purchases.change(
         session,
         found.id,
@@ -281,7 +281,7 @@ def _credit(session: Session, found: Purchase, payment: Payment) -> None:
         failure=None,
     )
     if is_first:
-        ledger.credit_purchase(session, found)
+        purchase_delivery.deliver(session, found)
         _tell_buyer(session, found)
     elif purchases.find(session, found.order_id).status in {
         PurchaseStatus.FAILED,
@@ -306,6 +306,7 @@ def _tell_buyer(session: Session, found: Purchase) -> None:
         target_type="purchase",
         target_id=found.id,
         event=str(found.id),
+        details={"product": str(found.product)} if found.sets_account_id else None,
     )
 
 

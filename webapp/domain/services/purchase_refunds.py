@@ -1,4 +1,4 @@
-"""Give the money of a purchase back and take its tokens: begun, asked for, recorded.
+"""Give the money of a purchase back and take what it gave: begun, asked for, recorded.
 
 As with payments, the provider is asked between two short transactions. A refund that has begun
 carries its key on the purchase until its end is recorded; the sweep and the webhook finish what
@@ -15,32 +15,41 @@ from sqlalchemy.orm import Session
 
 from failpoints import failpoint
 from webapp.domain.db import UnitOfWork
-from webapp.domain.errors import AlreadyRefunded, InsufficientTokens, PaymentFailed
+from webapp.domain.errors import AlreadyRefunded, PaymentFailed
 from webapp.domain.gateways.payments import (
     PaymentProvider,
     PaymentRefused,
     PaymentStatus,
     PaymentsUnavailable,
 )
-from webapp.domain.models.ledger import Transfer, TransferKind
-from webapp.domain.models.payment import Purchase, PurchaseStatus
-from webapp.domain.services import audit, ledger, purchases
+from webapp.domain.models.payment import Product, Purchase, PurchaseStatus
+from webapp.domain.services import audit, purchase_delivery, purchases
 
 log = structlog.get_logger()
 SILENT = timedelta(minutes=1)
 # What the provider shows the buyer; why an administrator did it stands in the audit log.
-REASON = "Tokens returned"
-NOT_PAID, TOKENS_SPENT = "not_paid", "tokens_spent"
+REASONS = {
+    Product.TOKENS: "Tokens returned",
+    Product.SETS_CREDITS: "Credits returned",
+    Product.SETS_PRO: "Plan returned",
+}
+NOT_PAID, TOKENS_SPENT, CREDITS_SPENT = "not_paid", "tokens_spent", "credits_spent"
 
 
 @dataclass(frozen=True)
 class PurchaseRefund:
-    """A refund that is done: the tokens taken back, and the ledger's row of it."""
+    """A refund that is done: the tokens or credits taken back, and the ledger's row of it."""
 
     order_id: str
     purchase_id: int
-    amount_tokens: int
+    product: Product
+    amount: int
     transaction_id: int
+
+    @property
+    def unit(self) -> str:
+        """Return of what the amount is."""
+        return "token" if self.product == Product.TOKENS else "credit"
 
 
 @dataclass(frozen=True)
@@ -51,12 +60,17 @@ class Begun:
     order_id: str
     payment_key: str
     refund_key: str
+    product: Product
 
     @classmethod
     def of(cls, purchase: Purchase) -> "Begun":
         """Return what the provider is asked for a purchase whose refund has begun."""
         return cls(
-            purchase.id, purchase.order_id, purchase.payment_key or "", purchase.refund_key or ""
+            purchase.id,
+            purchase.order_id,
+            purchase.payment_key or "",
+            purchase.refund_key or "",
+            purchase.product,
         )
 
 
@@ -68,11 +82,11 @@ def refund_purchase(
     order_id: str,
     reason: str,
 ) -> PurchaseRefund:
-    """Have the provider give the money back, then take the tokens back.
+    """Have the provider give the money back, then take the tokens or credits back.
 
     The audit log has it from its beginning on, since it may end in another process.
 
-    Raises NotFound, AlreadyRefunded, PaymentFailed (never paid, tokens spent, or the provider
+    Raises NotFound, AlreadyRefunded, PaymentFailed (never paid, spent, or the provider
     refuses) and PaymentsUnavailable (nobody knows yet; the sweep goes on asking).
     """
     with unit_of_work() as session:
@@ -92,8 +106,9 @@ def refund_purchase(
         return PurchaseRefund(
             order_id=order_id,
             purchase_id=found.id,
-            amount_tokens=found.amount_tokens,
-            transaction_id=_transaction(session, found.id),
+            product=found.product,
+            amount=purchase_delivery.amount(found),
+            transaction_id=purchase_delivery.returned_by(session, found),
         )
 
 
@@ -140,19 +155,19 @@ def hear(session: Session, found: Purchase) -> None:
         return
     try:
         with session.begin_nested():
-            _take_tokens(session, found.order_id)
-    except InsufficientTokens:
+            _take_back(session, found.order_id)
+    except purchase_delivery.SPENT:
         log.exception("money returned, tokens spent meanwhile", order_id=found.order_id)
 
 
 def _begin(session: Session, order_id: str) -> Begun:
     found = purchases.find(session, order_id)
     if found.status == PurchaseStatus.REFUNDED:
-        raise AlreadyRefunded(transaction_id=_transaction(session, found.id))
+        raise AlreadyRefunded(transaction_id=purchase_delivery.returned_by(session, found))
     if found.status != PurchaseStatus.PAID:
         raise PaymentFailed(order_id=order_id, reason=NOT_PAID)
-    if ledger.balances(session, found.user_id).spendable < found.amount_tokens:
-        raise PaymentFailed(order_id=order_id, reason=TOKENS_SPENT)
+    if purchase_delivery.spendable(session, found) < purchase_delivery.amount(found):
+        raise PaymentFailed(order_id=order_id, reason=_spent(found.product))
     begin(session, found)
     return Begun.of(purchases.find(session, order_id))
 
@@ -160,7 +175,9 @@ def _begin(session: Session, order_id: str) -> Begun:
 def _finish(unit_of_work: UnitOfWork, provider: PaymentProvider, begun: Begun) -> None:
     try:
         provider.cancel(
-            payment_key=begun.payment_key, reason=REASON, idempotency_key=begun.refund_key
+            payment_key=begun.payment_key,
+            reason=REASONS[begun.product],
+            idempotency_key=begun.refund_key,
         )
     except PaymentRefused as refusal:
         payment = provider.payment(begun.payment_key)
@@ -171,15 +188,22 @@ def _finish(unit_of_work: UnitOfWork, provider: PaymentProvider, begun: Begun) -
     failpoint("after_cancellation")
     try:
         with unit_of_work() as session:
-            _take_tokens(session, begun.order_id)
-    except InsufficientTokens:
-        # Kept as begun: the sweep takes the tokens as soon as there are enough again.
+            _take_back(session, begun.order_id)
+    except purchase_delivery.SPENT:
+        # Kept as begun: the sweep takes them back as soon as there are enough again.
         log.exception("money returned, tokens spent meanwhile", order_id=begun.order_id)
-        raise PaymentFailed(order_id=begun.order_id, reason=TOKENS_SPENT) from None
+        raise PaymentFailed(order_id=begun.order_id, reason=_spent(begun.product)) from None
 
 
-def _take_tokens(session: Session, order_id: str) -> None:
-    """Take the tokens back and end the purchase, unless somebody did. Raises InsufficientTokens."""
+def _spent(product: Product) -> str:
+    return TOKENS_SPENT if product == Product.TOKENS else CREDITS_SPENT
+
+
+def _take_back(session: Session, order_id: str) -> None:
+    """Take back what was given and end the purchase, unless somebody did.
+
+    Raises one of `purchase_delivery.SPENT`.
+    """
     ended = session.scalar(
         update(Purchase)
         .where(Purchase.order_id == order_id, Purchase.status == PurchaseStatus.PAID)
@@ -191,7 +215,7 @@ def _take_tokens(session: Session, order_id: str) -> None:
         .returning(Purchase.id)
     )
     if ended is not None:
-        ledger.refund_purchase(session, purchases.find(session, order_id))
+        purchase_delivery.take_back(session, purchases.find(session, order_id))
 
 
 def _give_up(session: Session, begun: Begun) -> None:
@@ -201,11 +225,3 @@ def _give_up(session: Session, begun: Begun) -> None:
         .where(Purchase.order_id == begun.order_id, Purchase.refund_key == begun.refund_key)
         .values(refund_key=None, updated_at=func.clock_timestamp())
     )
-
-
-def _transaction(session: Session, purchase_id: int) -> int:
-    return session.scalars(
-        select(Transfer.id).where(
-            Transfer.purchase_id == purchase_id, Transfer.kind == TransferKind.PURCHASE_REFUND
-        )
-    ).one()

@@ -71,7 +71,9 @@ def _purchase(row: AnyRow) -> dict[str, Any]:
     return {
         "order_id": row.order_id,
         "user": {"id": row.user_id, "username": row.username},
+        "product": row.product,
         "amount_tokens": row.amount_tokens,
+        "amount_credits": row.amount_credits,
         "total_price": row.total_price,
         "status": row.status,
         "payment_key": row.payment_key,

@@ -11,6 +11,7 @@ from webapp.domain.errors import NotFound
 from webapp.domain.identifiers import public_id
 from webapp.domain.models.payment import Purchase, PurchaseStatus
 from webapp.domain.services import accounts, packages
+from webapp.domain.services.packages import Package
 
 LIFETIME = timedelta(minutes=30)
 ACCOUNT_CLOSED = "ACCOUNT_CLOSED"
@@ -18,17 +19,29 @@ ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)
 
 
 def purchase(session: Session, *, user_id: int, package_id: str) -> Purchase:
-    """Store an order of a package at today's price; nothing is paid yet.
+    """Store an order of tokens at today's price; nothing is paid yet.
 
     Raises InvalidPackage, and AccountInactive for who has left meanwhile.
     """
-    package = packages.find(package_id)
+    return order(session, packages.find(package_id), user_id=user_id)
+
+
+def order(
+    session: Session, package: Package, *, user_id: int, sets_account_id: int | None = None
+) -> Purchase:
+    """Store an order of a package; what is for Sets names the account that gets it.
+
+    Raises AccountInactive for who has left meanwhile.
+    """
     accounts.stay(session, user_id)
     made = Purchase(
         order_id=public_id("P_", 24),
         user_id=user_id,
         package_id=package.package_id,
+        product=package.product,
+        sets_account_id=sets_account_id,
         amount_tokens=package.amount_tokens,
+        amount_credits=package.amount_credits,
         price_per_token=package.price_per_token,
         total_price=package.total_price,
         currency_code=packages.CURRENCY,

@@ -18,11 +18,12 @@ from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.ledger import Account, AccountKind, Transfer
-from webapp.domain.models.payment import Purchase, PurchaseStatus
+from webapp.domain.models.payment import Product, Purchase, PurchaseStatus
 from webapp.domain.models.style import Style
 from webapp.domain.pagination import AnyRow
-from webapp.domain.services import purchases
+from webapp.domain.services import purchase_delivery, purchases
 from webapp.domain.services.generation_refunds import TAKEN_BACK
+from webapp.domain.sets_errors import CreditsExhausted
 from webapp.domain.viewing import signed_url
 
 
@@ -84,16 +85,13 @@ def of_generation(session: Session, storage: Storage, *, generation_id: int) -> 
 def of_purchase(session: Session, *, order_id: str) -> dict[str, Any]:
     """Return a purchase with who paid, and why it could not be refunded, if so. Raises NotFound."""
     found = purchases.find(session, order_id)
-    row = session.execute(
-        select(
-            User.id, User.username, _balance(User.id, AccountKind.SPENDABLE).label("tokens")
-        ).where(User.id == found.user_id)
-    ).one()
-    tokens = row.tokens or 0
+    row = session.execute(select(User.id, User.username).where(User.id == found.user_id)).one()
+    has = purchase_delivery.spendable(session, found)
     return {
         "purchase": found,
-        "buyer": {"id": row.id, "username": row.username, "tokens": tokens},
-        "refusal": _refusal_of_purchase(found, tokens),
+        "amount": purchase_delivery.amount(found),
+        "buyer": {"id": row.id, "username": row.username, "has": has},
+        "refusal": _refusal_of_purchase(found, has),
     }
 
 
@@ -115,9 +113,11 @@ def _refusal_of_image(row: AnyRow) -> type[DomainError] | None:
     return InsufficientTokens if (row.artist_has or 0) < row.price_tokens else None
 
 
-def _refusal_of_purchase(found: Purchase, tokens: int) -> type[DomainError] | None:
+def _refusal_of_purchase(found: Purchase, has: int) -> type[DomainError] | None:
     if found.status == PurchaseStatus.REFUNDED:
         return AlreadyRefunded
     if found.status != PurchaseStatus.PAID:
         return PaymentFailed
-    return InsufficientTokens if tokens < found.amount_tokens else None
+    if has >= purchase_delivery.amount(found):
+        return None
+    return InsufficientTokens if found.product == Product.TOKENS else CreditsExhausted

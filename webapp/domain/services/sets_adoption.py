@@ -5,9 +5,14 @@ its rules, jobs and credits moved there. Welcome credits are given once per pers
 adopted accounts are not moved, also when they come back from a job later (`move_adopted`).
 """
 
+import time
+
+from psycopg2.errors import LockNotAvailable
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from webapp.domain.errors import ServiceUnavailable
 from webapp.domain.models.account import User
 from webapp.domain.models.sets_account import CreditKind, SetsAccount
 from webapp.domain.models.sets_job import SetsJob
@@ -17,16 +22,19 @@ from webapp.domain.services.sets_accounts import WELCOME_CREDITS
 from webapp.domain.sets_errors import AlreadyAdopted, TokenInvalid
 from webapp.domain.sets_tokens import Claims
 
+TRIES, PAUSE_SECONDS = 40, 0.05
+
 
 def adopt(session: Session, person: User, claims: Claims) -> SetsAccount:
     """Make the anonymous account of a token the person's, and return the person's account.
 
     Repeated by the same person it changes nothing. Raises TokenInvalid for a revoked token,
-    AlreadyAdopted when the account is another person's, AccountInactive for who has left.
+    AlreadyAdopted when the account is another person's, AccountInactive for who has left, and
+    ServiceUnavailable while tasks keep its jobs locked.
     """
     # The person first, then the anonymous account, then the person's: everybody in this order.
     sets_accounts.lock_person(session, person.id)
-    anonymous = _locked(session, claims.public_id)
+    anonymous = _locked_with_jobs(session, claims.public_id)
     own = sets_accounts.find_of_user(session, person.id)
     if _is_done(anonymous, person, own):
         return own or anonymous
@@ -40,8 +48,24 @@ def adopt(session: Session, person: User, claims: Claims) -> SetsAccount:
     return _fresh(session, own)
 
 
+def _locked_with_jobs(session: Session, public_id: str) -> SetsAccount:
+    """Lock the account alone, then its jobs: FOR UPDATE waits for everybody who holds the account.
+
+    A task locks its job first and the account when a credit comes back. So no lock of a job is
+    waited for while the account is locked: both are released, and locked again a moment later.
+    """
+    for _ in range(TRIES):
+        try:
+            with session.begin_nested():
+                return _locked(session, public_id)
+        except OperationalError as error:
+            if not isinstance(error.orig, LockNotAvailable):
+                raise
+            time.sleep(PAUSE_SECONDS)
+    raise ServiceUnavailable(retry_after=1)
+
+
 def _locked(session: Session, public_id: str) -> SetsAccount:
-    """Lock the account alone: FOR UPDATE waits for everybody who holds it to write."""
     found = session.scalar(
         select(SetsAccount)
         .where(SetsAccount.public_id == public_id)
@@ -50,6 +74,9 @@ def _locked(session: Session, public_id: str) -> SetsAccount:
     )
     if found is None:
         raise TokenInvalid
+    session.execute(
+        select(SetsJob.id).where(SetsJob.account_id == found.id).with_for_update(nowait=True)
+    )
     return found
 
 

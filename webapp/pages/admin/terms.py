@@ -93,6 +93,8 @@ REFUSALS: dict[str, LazyString] = {
     "INSUFFICIENT_TOKENS": _("There are not enough tokens left to take back."),
     "TRY_OUT_FREE": _("A try-out costs nothing, so nothing can be given back."),
     "PAYMENT_FAILED": _("This purchase was never paid, so nothing can be given back."),
+    "CREDITS_EXHAUSTED": _("There are not enough credits left to take back."),
+    purchase_refunds.CREDITS_SPENT: _("There are not enough credits left to take back."),
     purchase_refunds.TOKENS_SPENT: _("There are not enough tokens left to take back."),
     purchase_refunds.NOT_PAID: _("This purchase was never paid, so nothing can be given back."),
 }

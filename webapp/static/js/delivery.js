@@ -5,8 +5,8 @@ import { Uploader } from "./uploader.js";
 
 const ROUNDS = 3;
 
-// `fileOf(idx)` gives a work's file or null; `onChange(idx, item)` hears of each one's progress.
-// Resolves with the style once its checks have begun. Rejects with `missing`: the indexes that
+// `confirm()` asks the API to begin the checks. `fileOf(idx)` gives a work's file or null; `onChange(idx, item)` hears of each one's progress.
+// Resolves once the checks have begun. Rejects with `missing`: the indexes that
 // could not be sent.
 export class Undelivered extends Error {
   constructor(missing) {
@@ -15,19 +15,19 @@ export class Undelivered extends Error {
   }
 }
 
-export async function deliver({ confirmUrl, uploads, fileOf, onChange }) {
-  let wanted = uploads ?? (await missing(confirmUrl));
+export async function deliver({ confirmUrl, confirm = () => call("POST", confirmUrl), uploads, fileOf, onChange }) {
+  let wanted = uploads ?? (await missing(confirm));
   for (let round = 0; round < ROUNDS && wanted; round += 1) {
-    await send(wanted, confirmUrl, fileOf, onChange);
-    wanted = await missing(confirmUrl);
+    await send(wanted, confirm, fileOf, onChange);
+    wanted = await missing(confirm);
   }
   if (wanted) throw new Undelivered(wanted.map((upload) => upload.idx));
 }
 
 // Confirms; returns fresh places for what is missing, or null when the checks have begun.
-async function missing(confirmUrl) {
+async function missing(confirm) {
   try {
-    await call("POST", confirmUrl);
+    await confirm();
     return null;
   } catch (error) {
     if (error instanceof ApiError && error.code === "UPLOAD_INCOMPLETE") return error.details.uploads;
@@ -35,11 +35,11 @@ async function missing(confirmUrl) {
   }
 }
 
-async function send(uploads, confirmUrl, fileOf, onChange) {
+async function send(uploads, confirm, fileOf, onChange) {
   const uploader = new Uploader({
     onChange: (item) => onChange(item.id, item),
     // Something is missing, so this confirms nothing: it only gives fresh addresses.
-    renew: async (item) => (await missing(confirmUrl))?.find((upload) => upload.idx === item.id),
+    renew: async (item) => (await missing(confirm))?.find((upload) => upload.idx === item.id),
   });
   const lost = [];
   for (const upload of uploads) {

@@ -11,8 +11,8 @@ function promised(request) {
 }
 
 export class Draft {
-  constructor(owner) {
-    this.name = `studio-${owner}`;
+  constructor(owner, kind = "studio") {
+    this.name = `${kind}-${owner}`;
     this.base = this.open().catch(() => null);
   }
 

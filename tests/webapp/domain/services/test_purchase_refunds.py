@@ -79,7 +79,7 @@ def refusal_of(provider, order):
 
 def test_a_refund_gives_the_money_and_takes_the_tokens_once(toss, order):
     done = refund(toss.provider, order)
-    assert (done.order_id, done.purchase_id, done.amount_tokens) == (order.order_id, order.id, 100)
+    assert (done.order_id, done.purchase_id, done.amount) == (order.order_id, order.id, 100)
     assert standing(order) == ("refunded", 100)
     with unit_of_work() as session:
         row = session.get(Transfer, done.transaction_id)

@@ -1,0 +1,68 @@
+"""/sets/packages and the orders of them; paid and shown as orders of tokens are."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint, Response
+
+from webapp.api import bodies, envelope
+from webapp.api.access import public, signed_in, user
+from webapp.api.operations import operation
+from webapp.api.payments import LOCATION, addresses
+from webapp.domain.errors import InvalidPackage
+from webapp.domain.models.payment import Purchase
+from webapp.domain.services import payment_views, sets_purchases
+from webapp.extensions import db
+from webapp.schemas.fields import Listed
+from webapp.schemas.payments import NewOrder
+from webapp.schemas.sets_purchases import CreditsOrder, OfferView, PlanOrder
+
+blueprint = Blueprint("sets_purchases", __name__)
+
+
+@blueprint.get("/sets/packages")
+@public
+@operation(gives=Listed[OfferView])
+def list_packages() -> Response:
+    """List what Sets sells."""
+    shown = [asdict(each) for each in sets_purchases.offers()]
+    return envelope.success(envelope.listed(shown, None))
+
+
+@blueprint.post("/sets/credits/purchase")
+@signed_in
+@operation(
+    gives=NewOrder,
+    status=201,
+    errors=(InvalidPackage,),
+    idempotent=True,
+    links={"order_id": "/order_id"},
+)
+def buy_credits(body: CreditsOrder) -> Response:
+    """Order credits for the person's account; they are paid on the provider's page."""
+    return _ordered("POST /sets/credits/purchase", body, sets_purchases.order_credits)
+
+
+@blueprint.post("/sets/plan/purchase")
+@signed_in
+@operation(
+    gives=NewOrder,
+    status=201,
+    errors=(InvalidPackage,),
+    idempotent=True,
+    links={"order_id": "/order_id"},
+)
+def buy_plan(body: PlanOrder) -> Response:
+    """Order a month of the plan pro; a running one is prolonged."""
+    return _ordered("POST /sets/plan/purchase", body, sets_purchases.order_plan)
+
+
+def _ordered(
+    route: str, body: CreditsOrder | PlanOrder, order: Callable[..., Purchase]
+) -> Response:
+    def run() -> dict[str, Any]:
+        made = order(db.session(), user=user(), package_id=body.package_id)
+        return payment_views.order(made, addresses())
+
+    return bodies.created_once(route, bodies.digest(body.model_dump()), run, LOCATION)

@@ -1,0 +1,148 @@
+"""/sets: what Sets does, one's albums, and the page of one album.
+
+An album may belong to a browser that nobody is signed in from, so these pages hold nothing of
+anybody's: their scripts ask the API, with the browser's token or its session.
+"""
+
+import re
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from flask import Blueprint, render_template, url_for
+from flask_babel import get_locale
+from flask_login import current_user
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from webapp.api.access import public
+from webapp.domain import sets_presets
+from webapp.domain.errors import NotFound
+from webapp.domain.images import MEGABYTE
+from webapp.domain.models.sets_account import SetsPlan
+from webapp.domain.services import sets_accounts
+from webapp.domain.services.sets_accounts import WELCOME_CREDITS
+from webapp.domain.services.sets_uploads import SETS_PHOTO
+from webapp.domain.sets_presets import Names, Preset, SwatchFile
+from webapp.pages import sets_words
+
+blueprint = Blueprint("sets", __name__)
+JOB_ID = re.compile(r"job_[0-9A-Za-z]{8,36}", re.ASCII)
+STATIC = Path(__file__).parents[1] / "static"
+DEMONSTRATIONS = STATIC / "sets/demonstrations/demonstrations.json"
+SWATCHES = "sets/swatches"
+TYPES = tuple(f"image/{each.lower()}" for each in SETS_PHOTO.formats)
+_PICTURE = Annotated[str, Field(pattern=r"^[a-z0-9_-]+\.(webp|png|jpg)$")]
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class DemonstratedRule:
+    """One result of a demonstration: a picture beside the manifest, and the colour of the rule."""
+
+    names: Names
+    picture: _PICTURE
+    colour: Annotated[str, Field(pattern=r"^#[0-9A-F]{6}$")]
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Demonstration:
+    """One photo before, and after several rules; all pictures are `width` × `height` pixels."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z_]+$")]
+    names: Names
+    description: Names
+    before: _PICTURE
+    width: Annotated[int, Field(gt=0)]
+    height: Annotated[int, Field(gt=0)]
+    results: Annotated[tuple[DemonstratedRule, ...], Field(min_length=1)]
+
+
+@blueprint.get("/sets")
+@public
+def home() -> str:
+    """Show what Sets does; a script adds the albums, credits and plan of this browser's account."""
+    return render_template(
+        "sets/index.html",
+        presets=_presets(),
+        demonstrations=_demonstrations(),
+        plans=tuple(sets_accounts.PLANS.values()),
+        welcome=WELCOME_CREDITS,
+        **_frame(),
+    )
+
+
+@blueprint.get("/sets/<job_id>")
+@public
+def album(job_id: str) -> str:
+    """Show the frame of one album; a script fills it, or says that there is no such album."""
+    if not JOB_ID.fullmatch(job_id):
+        raise NotFound(resource="job")
+    return render_template("sets/album.html", job_id=job_id, presets=_presets(), **_frame())
+
+
+def demonstrations(manifest: Path) -> tuple[Demonstration, ...]:
+    """Return the demonstrations of a manifest; none when there is no manifest."""
+    if not manifest.is_file():
+        return ()
+    return TypeAdapter(tuple[Demonstration, ...]).validate_json(manifest.read_bytes())
+
+
+@cache
+def _demonstrations() -> tuple[Demonstration, ...]:
+    return demonstrations(DEMONSTRATIONS)
+
+
+def _frame() -> dict[str, Any]:
+    """Return what both pages tell their scripts."""
+    return {
+        "account": {"isSignedIn": bool(current_user.is_authenticated)},
+        "limits": {
+            "types": TYPES,
+            "megabytes": SETS_PHOTO.max_bytes // MEGABYTE,
+            "photos": sets_accounts.PLANS[SetsPlan.FREE].max_photos,
+        },
+        "sets_words": sets_words,
+    }
+
+
+def _presets() -> list[dict[str, Any]]:
+    language = str(get_locale() or "en")
+    return [_preset(each, language) for each in sets_presets.presets()]
+
+
+def _preset(preset: Preset, language: str) -> dict[str, Any]:
+    """Return what the scripts know of a preset, in the language of the page."""
+    title = lambda each: each.names.in_language(language)  # noqa: E731 - four times below
+    return {
+        "id": preset.id,
+        "title": title(preset),
+        "description": preset.description.in_language(language),
+        "actions": list(preset.actions),
+        "palette": [_swatch(each, language) for each in sets_presets.palette(preset)],
+        "concepts": [
+            asdict(each) | {"names": None, "title": title(each)} for each in preset.concepts
+        ],
+        "groups": [{"id": each.id, "title": title(each)} for each in preset.groups],
+        "templates": [
+            {
+                "id": each.id,
+                "title": title(each),
+                "description": each.description.in_language(language),
+                "plan": each.plan,
+            }
+            for each in preset.templates
+        ],
+    }
+
+
+def _swatch(swatch: SwatchFile, language: str) -> dict[str, Any]:
+    is_textured = swatch.metres is not None
+    picture = f"{SWATCHES}/{swatch.name}.webp"
+    return {
+        "name": swatch.name,
+        "title": swatch.names.in_language(language),
+        "colour": swatch.colour,
+        "metres": swatch.metres,
+        "picture": url_for("static", filename=picture) if is_textured else None,
+    }

@@ -1,0 +1,68 @@
+"""Words of Sets for templates and scripts: states, plans, actions, sources and refusals."""
+
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _
+
+STATES: dict[str, LazyString] = {
+    "created": _("Waiting for photos"),
+    "uploaded": _("Ready to edit"),
+    "queued": _("In queue"),
+    "running": _("In progress"),
+    "done": _("Finished"),
+    "failed": _("Failed"),
+    "canceled": _("Canceled"),
+}
+PHOTO_STATES: dict[str, LazyString] = {
+    "awaited": _("Not uploaded"),
+    "checking": _("Being checked"),
+    "ready": _("Ready"),
+    "queued": _("In queue"),
+    "running": _("In progress"),
+    "done": _("Finished"),
+    "failed": _("Failed"),
+    "canceled": _("Canceled"),
+}
+PLANS: dict[str, LazyString] = {"free": _("Free"), "pro": _("Pro")}
+ACTIONS: dict[str, LazyString] = {
+    "recolor": _("Colour"),
+    "tone": _("Tone"),
+    "texture": _("Material"),
+    "background": _("Background"),
+    "remove_background": _("Remove background"),
+    "restyle": _("Licensed style"),
+}
+TONES: dict[str, LazyString] = {
+    "warmer": _("Warmer"),
+    "cooler": _("Cooler"),
+    "brighter": _("Brighter"),
+    "darker": _("Darker"),
+    "contrast+": _("More contrast"),
+    "contrast-": _("Less contrast"),
+    "saturation+": _("More saturation"),
+    "saturation-": _("Less saturation"),
+}
+INSTANCE_STATES: dict[str, LazyString] = {
+    "include": _("Include"),
+    "lock": _("Lock"),
+    "exclude": _("Exclude"),
+}
+SOURCES: dict[str, LazyString] = {
+    "found": _("Suggested"),
+    "clicked": _("Selected by you"),
+    "carried": _("Proposed from another photo"),
+}
+IMAGE_CODES: dict[str, LazyString] = {
+    "INVALID_IMAGE_FORMAT": _("This is not a JPEG or PNG file. Save it as JPEG and try again."),
+    "IMAGE_SIZE_EXCEEDED": _("This file is too large."),
+    "IMAGE_RESOLUTION_TOO_LOW": _("This photo is too small."),
+    "IMAGE_TOO_LARGE_PIXELS": _("This photo has more than 50 megapixels."),
+    "IMAGE_CORRUPT": _("This file is damaged."),
+}
+WARNINGS: dict[str, LazyString] = {
+    "CONCEPT_NOT_FOUND": _("%(concept)s was not found in this photo.", concept="{concept}"),
+}
+
+
+def spoken(table: dict[str, LazyString]) -> dict[str, str]:
+    """Return a table in the language of the request, for scripts."""
+    return {key: str(text) for key, text in table.items()}

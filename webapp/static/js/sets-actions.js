@@ -1,0 +1,270 @@
+// What somebody does with an album, and the calls of the API behind it.
+
+import * as api from "./sets-api.js";
+import { blank, EVERYWHERE, hasRules } from "./sets-state.js";
+import { fill } from "./sets-texts.js";
+
+const MOST_PREVIEWED = 3;
+const MOST_POINTS = 50; // of one instance
+
+export function makeActions(state, context, page) {
+  return {
+    ...choosing(state, context, page),
+    ...selecting(state, context, page),
+    ...ruling(state, context, page),
+    ...applying(state, context, page),
+  };
+}
+
+// Does what a person asked for; what is refused is said in words.
+async function attempt(page, work) {
+  page.clear();
+  try { return await work(); } catch (error) { page.refused(error); return null; }
+}
+
+function choosing(state, context, page) {
+  const first = () => { state.instanceId = state.of(state.current, state.concept)[0]?.instance_id ?? null; };
+  return {
+    choosePhoto(idx) { state.current = idx; first(); page.status(""); page.draw(); },
+    chooseConcept(name) { state.concept = name; first(); page.status(""); page.draw(); },
+    chooseInstance(id) { state.instanceId = id; page.draw(); },
+    addConcept(words) {
+      if (!state.concepts.some((each) => each.name === words)) state.own.push({ name: words, prompt: words });
+      this.chooseConcept(words);
+    },
+    protect(name, isProtected) {
+      state.protect = isProtected ? [...state.protect, name] : state.protect.filter((each) => each !== name);
+      page.draw();
+    },
+    setGroup(idx, group) {
+      return attempt(page, async () => {
+        await api.call("PATCH", `/jobs/${state.id}/items`, { changes: [{ idx, group }] });
+        state.job.items.find((each) => each.idx === idx).group = group;
+        page.draw();
+      });
+    },
+  };
+}
+
+// ── selecting parts ──────────────────────────────────────────────────────────────────────────
+
+function selecting(state, context, page) {
+  const steps = new Map(); // instance → points before each act
+  let queue = Promise.resolve();
+
+  async function send(points) {
+    const { active, current: idx, concept } = state;
+    const own = state.own.find((each) => each.name === concept);
+    page.status(context.texts.selecting);
+    const body = { idx, concept, points, ...(active ? { instance_id: active.instance_id } : {}), ...(own ? { prompt: own.prompt } : {}) };
+    const made = await api.call("POST", `/jobs/${state.id}/instances`, body);
+    const instance = { points, ...made };
+    state.instances = [...state.instances.filter((each) => each.instance_id !== instance.instance_id), instance];
+    state.instanceId = instance.instance_id;
+    state.previews.delete(idx);
+    page.status(fill(context.texts.selectedShare, { concept: state.conceptOf(concept).title, share: Math.round((1000 * instance.area) / (state.photo.width * state.photo.height)) / 10 }));
+    page.draw();
+    return instance;
+  }
+
+  // One after another: the second click belongs to the mask of the first.
+  const enqueue = (work) => { queue = queue.then(() => attempt(page, work)); return queue; };
+
+  return {
+    addPoints(points) {
+      return enqueue(async () => {
+        const before = state.active?.idx === state.current ? state.active.points ?? [] : [];
+        if (!before.length && !points.some((each) => each.include)) return page.status(context.texts.addFirst);
+        if (before.length + points.length > MOST_POINTS) return page.status(fill(context.texts.tooManyPoints, { most: MOST_POINTS }));
+        try {
+          const instance = await send([...before, ...points]);
+          steps.set(instance.instance_id, [...(steps.get(instance.instance_id) ?? []), before]);
+        } catch (error) {
+          page.status("");
+          page.draw();
+          throw error;
+        }
+        return null;
+      });
+    },
+    undo() {
+      return enqueue(async () => {
+        const { active } = state;
+        if (!active?.points?.length) return null;
+        const before = steps.get(active.instance_id)?.pop() ?? active.points.slice(0, -1);
+        if (before.some((each) => each.include)) return send(before);
+        return remove(active);
+      });
+    },
+    removeInstance: (instance) => attempt(page, () => remove(instance)),
+    changeInstance: (instance, changes) => attempt(page, () => change(instance, changes)),
+    find(concept) {
+      return attempt(page, async () => {
+        const asked = { concepts: [concept.name], prompts: concept.isOwn ? { [concept.name]: concept.prompt } : {} };
+        const job = await api.call("POST", `/jobs/${state.id}/segment`, asked);
+        state.take(api.normal(job));
+        page.draw();
+        page.followJob();
+      });
+    },
+  };
+
+  async function remove(instance) {
+    await api.call("DELETE", `/jobs/${state.id}/instances/${instance.instance_id}`);
+    state.instances = state.instances.filter((each) => each !== instance);
+    state.instanceId = state.of(state.current, state.concept)[0]?.instance_id ?? null;
+    state.previews.delete(instance.idx);
+    page.status("");
+    page.draw();
+  }
+
+  async function change(instance, changes) {
+    await api.call("PATCH", `/jobs/${state.id}/instances`, { changes: [{ instance_id: instance.instance_id, ...changes }] });
+    Object.assign(instance, changes);
+    state.previews.delete(instance.idx);
+    page.draw();
+  }
+}
+
+// ── rules ────────────────────────────────────────────────────────────────────────────────────
+
+function ruling(state, context, page) {
+  const changed = () => { state.previews.clear(); page.draw(); };
+  return {
+    chooseProposal(index) { state.proposal = index; changed(); },
+    addProposal() {
+      state.proposals.push(structuredClone({ ...state.proposals[state.proposal], name: "", rule_id: undefined }));
+      state.proposal = state.proposals.length - 1;
+      changed();
+    },
+    removeProposal() {
+      state.proposals.splice(state.proposal, 1);
+      if (!state.proposals.length) state.proposals.push(blank());
+      state.proposal = Math.max(0, state.proposal - 1);
+      changed();
+    },
+    nameProposal(name) { state.proposals[state.proposal].name = name; page.draw(); },
+    chooseScope(scope) { state.scope = scope; page.draw(); },
+    setRule(concept, setting) {
+      if (setting) state.rules[concept] = setting;
+      else delete state.rules[concept];
+      delete state.proposals[state.proposal].rule_id;
+      changed();
+    },
+    useRule(rule) {
+      state.proposals[state.proposal] = { ...blank(rule.name), concepts: structuredClone(rule.concepts), rule_id: rule.id };
+      state.protect = [...rule.protect];
+      state.scope = EVERYWHERE;
+      for (const [name, setting] of Object.entries(rule.concepts)) {
+        if (setting.prompt && !state.own.some((each) => each.name === name)) state.own.push({ name, prompt: setting.prompt });
+      }
+      changed();
+    },
+    async saveRule(name) {
+      const { concepts, protect } = state.body(state.proposals[state.proposal]);
+      const same = context.saved.find((each) => each.name === name);
+      const body = { name, concepts, protect };
+      const rule = same ? await api.call("PUT", `/rules/${same.id}`, body) : await api.call("POST", "/rules", { ...body, preset_id: state.job.preset });
+      context.saved = [rule, ...context.saved.filter((each) => each.id !== rule.id)];
+      Object.assign(state.proposals[state.proposal], { name, rule_id: rule.id });
+      page.draw();
+    },
+    deleteRule(rule) {
+      return attempt(page, async () => {
+        await api.call("DELETE", `/rules/${rule.id}`);
+        context.saved = context.saved.filter((each) => each.id !== rule.id);
+        page.draw();
+      });
+    },
+  };
+}
+
+// ── preview, apply, and after ────────────────────────────────────────────────────────────────
+
+function applying(state, context, page) {
+  const button = (id) => document.getElementById(id);
+  async function busy(id, work) {
+    button(id).setAttribute("aria-busy", "true");
+    button(id).disabled = true;
+    try { return await attempt(page, work); } finally {
+      button(id).removeAttribute("aria-busy");
+      button(id).disabled = false;
+    }
+  }
+  // The photo on the stage and the next ones in which something is selected for a rule.
+  function previewed() {
+    const { concepts } = state.proposals[state.proposal];
+    const has = (photo) => state.of(photo.idx).some((each) => each.state === "include" && each.concept in concepts);
+    const others = state.photos.filter((photo) => photo.idx !== state.current && photo.status === "ready");
+    const ordered = [...others.filter(has), ...others.filter((photo) => !has(photo))];
+    return [state.photo, ...ordered].slice(0, MOST_PREVIEWED).map((photo) => photo.idx);
+  }
+  // Photos of a group with rules of its own are previewed apart from the others.
+  function byRules(items) {
+    const { concepts, overrides } = state.body(state.proposals[state.proposal]);
+    const found = new Map();
+    for (const idx of items) {
+      const { group } = state.job.items.find((each) => each.idx === idx);
+      const rules = JSON.stringify({ ...concepts, ...overrides.find((each) => each.group === group)?.concepts });
+      if (rules !== "{}") found.set(rules, [...(found.get(rules) ?? []), idx]);
+    }
+    return found;
+  }
+  async function start(body) {
+    const job = api.normal(await api.call("POST", `/jobs/${state.id}/execute`, body));
+    state.take(job);
+    state.shown = null;
+    page.useTool("tap");
+    await page.load();
+    window.scrollTo({ top: 0 });
+  }
+  return {
+    preview() {
+      if (!hasRules(state.proposals[state.proposal])) return page.say([context.texts.ruleFirst]);
+      return busy("preview", async () => {
+        for (const [rules, items] of byRules(previewed())) {
+          const made = await api.call("POST", `/jobs/${state.id}/preview`, { items, concepts: JSON.parse(rules), protect: state.protect });
+          for (const each of api.previews(made)) {
+            state.previews.set(each.idx, each.url);
+            state.job.items.find((item) => item.idx === each.idx).warnings = each.warnings;
+          }
+        }
+        page.draw();
+        if (state.previews.has(state.current)) page.useTool("compare");
+        button("stage").scrollIntoView({ block: "nearest" });
+      });
+    },
+    apply() {
+      if (!state.filled.length) return page.say([context.texts.ruleFirst]);
+      return busy("apply", async () => {
+        const bodies = state.filled.map((each, index) => ({
+          name: each.name || fill(context.texts.proposal, { letter: "ABC"[index] }), ...(each.rule_id ? { rule_id: each.rule_id } : {}), ...state.body(each),
+        }));
+        const [{ name, ...only }] = bodies;
+        await start(bodies.length > 1 ? { variants: bodies } : only);
+      });
+    },
+    cancel: () => attempt(page, async () => {
+      await api.call("POST", `/jobs/${state.id}/cancel`);
+      await page.load();
+    }),
+    retry: () => attempt(page, async () => {
+      await api.call("POST", `/jobs/${state.id}/retry`, {});
+      await page.load();
+    }),
+    export: (template, jobs) => api.download(state.id, template, jobs),
+    anotherRule: () => attempt(page, async () => {
+      const made = await api.create({ source_job_id: state.id }, api.newKey());
+      location.assign(`/sets/${made.job_id}`);
+    }),
+    showResultOf(job) { state.shown = job.job_id; page.useTool("compare"); page.draw(); },
+    // Other jobs with the same photos; the results of two of them can be compared with this one's.
+    async findFamily() {
+      const page_ = await api.call("GET", "/jobs?limit=100").catch(() => ({ results: [] }));
+      state.family = api.familyOf(state.job, page_.results);
+      const done = state.family.filter((job) => job.job_id !== state.id && ["done", "running"].includes(job.status)).slice(0, 2);
+      const read = await Promise.all(done.map((job) => api.call("GET", `/jobs/${job.job_id}`).catch(() => null)));
+      state.compared = read.filter(Boolean).map(api.normal);
+    },
+  };
+}

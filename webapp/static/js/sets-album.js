@@ -1,0 +1,255 @@
+// /sets/<job>: the album. This file wires photos, stage and panels to the API; each of them draws
+// itself from the state.
+
+import * as api from "./sets-api.js";
+import { call as askSite } from "./api.js";
+import { Arrivals } from "./sets-arrivals.js";
+import { makeActions } from "./sets-actions.js";
+import { drawParts, drawProtect } from "./sets-parts.js";
+import { drawPhotos } from "./sets-photos.js";
+import { drawComparison, drawResult } from "./sets-results.js";
+import { drawRules } from "./sets-rules.js";
+import { Stage } from "./sets-stage.js";
+import { State } from "./sets-state.js";
+import { element, fill, problemsOf, quiet, refuse, say } from "./sets-texts.js";
+
+const root = document.getElementById("album");
+const texts = JSON.parse(root.dataset.texts);
+const account = JSON.parse(root.dataset.account);
+const presets = new Map(JSON.parse(root.dataset.presets).map((each) => [each.id, each]));
+const state = new State(root.dataset.job, presets);
+const problem = document.getElementById("album-problem");
+const bar = document.getElementById("bar");
+const tools = document.getElementById("tools");
+const TABS = ["parts", "protect", "rules", "result"];
+const pictures = new Map();
+
+const context = {
+  texts, account, isSignedIn: account.isSignedIn, saved: [], me: null, problems: new Map(), call: askSite, picture,
+  get preset() { return state.preset; },
+  get photos() { return state.photos; },
+};
+const stage = new Stage(document.getElementById("stage"), {
+  onPoints: (points) => context.actions.addPoints(points),
+  onUndo: () => context.actions.undo(),
+});
+context.actions = makeActions(state, context, {
+  draw, load, refused, followJob, useTool,
+  status: (text) => { document.getElementById("stage-status").textContent = text; },
+  say: (found) => say(problem, found),
+  clear: () => { context.problems = new Map(); quiet(problem); },
+});
+
+function picture(photo) {
+  if (!pictures.has(photo.idx)) {
+    const image = new Image();
+    image.src = photo.preview_url;
+    pictures.set(photo.idx, image);
+  }
+  return pictures.get(photo.idx);
+}
+
+// What is said of a rule stands in its row, the rest above the album.
+function refused(error) {
+  if (!(error instanceof api.ApiError)) throw error;
+  context.problems = problemsOf(error);
+  if (context.problems.size) state.tab = "rules";
+  draw();
+  refuse(problem, error, texts);
+}
+
+// ── drawing ──────────────────────────────────────────────────────────────────────────────────
+
+function draw() {
+  const { job } = state;
+  if (!job) return;
+  root.dataset.status = job.status;
+  drawHead();
+  if (job.status === "created") return;
+  drawPhotos(document.getElementById("photos"), state, context);
+  drawStage();
+  drawTabs();
+  const panel = document.getElementById(`panel-${state.tab}`);
+  if (state.tab === "parts") drawParts(panel, state, context);
+  if (state.tab === "protect") drawProtect(panel, state, context);
+  if (state.tab === "rules") drawRules(panel, state, context);
+  if (state.tab === "result") drawResult(panel, state, context);
+  drawComparison(document.getElementById("comparison"), state, context);
+  drawBar();
+  state.save();
+}
+
+function drawHead() {
+  const { job } = state;
+  document.getElementById("album-title").textContent = [state.preset.title, job.name].filter(Boolean).join(" · ");
+  const pill = document.getElementById("album-state");
+  pill.textContent = texts.states[job.status];
+  pill.className = `state ${job.status}`;
+  document.getElementById("album-count").textContent = fill(texts.photos, { count: job.item_count });
+  document.getElementById("album-credits").textContent = context.me ? fill(texts.youHave, { credits: fill(texts.credits, { count: context.me.credits }) }) : "";
+}
+
+const isSettled = (photo) => Boolean(photo.preview_url && photo.width);
+
+function drawStage() {
+  const { photo } = state;
+  const title = fill(texts.photoNumber, { number: photo.idx + 1 });
+  stage.isLocked = !state.isEditable || !isSettled(photo);
+  tools.classList.toggle("reading", !state.isEditable);
+  document.getElementById("stage-help").hidden = !state.isEditable;
+  if (!isSettled(photo)) {
+    document.getElementById("stage-status").textContent = photo.error?.message ?? texts.photoStates[photo.status];
+    stage.compareWith(null);
+    return stage.lay([], []);
+  }
+  picture(photo);
+  stage.show({ url: pictures.get(photo.idx).src, width: photo.width, height: photo.height, alt: fill(texts.before, { title }) });
+  const after = afterOf(photo.idx);
+  stage.compareWith(after, fill(texts.after, { title }));
+  const compare = tools.querySelector("[value=compare]");
+  compare.disabled = !after;
+  if (!state.isEditable && after && stage.tool !== "compare") useTool("compare");
+  if (!after && stage.tool === "compare") useTool("tap");
+  drawWarnings(photo);
+  document.getElementById("undo").disabled = !state.active?.points?.length || !state.isEditable;
+  if (!state.isEditable) return stage.lay([], []);
+  const layers = state.of(photo.idx, state.concept).map((each) => ({
+    key: `${each.instance_id}-${each.area}-${each.bbox}-${each.points.length}`, url: each.mask_url, state: each.state,
+    isActive: each.instance_id === state.instanceId,
+  }));
+  return stage.lay(layers, state.active?.idx === photo.idx ? state.active.points ?? [] : []);
+}
+
+// What lies on the right of the divider: the result of the job that is shown, or a preview.
+function afterOf(idx) {
+  if (state.isEditable) return state.previews.get(idx) ?? null;
+  const shown = [state.job, ...(state.compared ?? [])].find((job) => job.job_id === (state.shown ?? state.job.job_id));
+  return shown?.outputs?.get(idx)?.preview_url ?? null;
+}
+
+function drawWarnings(photo) {
+  const box = document.getElementById("warnings");
+  const found = (photo.warnings ?? []).map(({ code, concept }) => fill(texts.warnings[code] ?? code, { concept: state.conceptOf(concept).title }));
+  if (photo.error) found.push(photo.error.message);
+  box.replaceChildren(...found.map((text) => element("p", { className: "notice bad", textContent: text })));
+}
+
+function drawTabs() {
+  if (!state.isEditable) state.tab = "result";
+  for (const name of TABS) {
+    const tab = document.getElementById(`tab-${name}`);
+    const isChosen = name === state.tab;
+    tab.setAttribute("aria-selected", String(isChosen));
+    tab.tabIndex = isChosen ? 0 : -1;
+    tab.hidden = state.isEditable ? name === "result" : name !== "result";
+    document.getElementById(`panel-${name}`).hidden = !isChosen;
+  }
+}
+
+function drawBar() {
+  bar.hidden = !state.isEditable;
+  if (bar.hidden) return;
+  const proposals = Math.max(1, state.filled.length);
+  const price = state.job.item_count * proposals;
+  const extra = price - state.job.item_count;
+  document.getElementById("preview").textContent = fill(texts.preview, { count: Math.min(3, state.photos.length) });
+  document.getElementById("apply").textContent = fill(texts.apply, { count: price });
+  document.getElementById("bar-note").textContent = extra
+    ? fill(texts.priceMore, { proposals, reserved: state.job.item_count, extra })
+    : fill(texts.priceReserved, { count: state.job.item_count });
+}
+
+// ── tools and tabs ───────────────────────────────────────────────────────────────────────────
+
+function useTool(tool) {
+  tools.querySelector(`[name=tool][value=${tool}]`).checked = true;
+  stage.use(tool);
+}
+
+tools.addEventListener("change", (event) => {
+  if (event.target.name === "tool") useTool(event.target.value);
+  else stage.isAdding = event.target.value === "add";
+});
+document.getElementById("undo").addEventListener("click", () => context.actions.undo());
+document.getElementById("preview").addEventListener("click", () => context.actions.preview());
+document.getElementById("apply").addEventListener("click", () => context.actions.apply());
+for (const button of root.querySelectorAll(".cancel-album")) button.addEventListener("click", () => context.actions.cancel());
+
+const tabs = document.getElementById("tabs");
+tabs.addEventListener("click", (event) => {
+  const name = event.target.closest("[role=tab]")?.id.slice("tab-".length);
+  if (!name) return;
+  state.tab = name;
+  draw();
+});
+tabs.addEventListener("keydown", (event) => {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!step) return;
+  const shown = TABS.filter((name) => !document.getElementById(`tab-${name}`).hidden);
+  state.tab = shown[(shown.indexOf(state.tab) + step + shown.length) % shown.length];
+  draw();
+  document.getElementById(`tab-${state.tab}`).focus();
+});
+
+// ── the job ──────────────────────────────────────────────────────────────────────────────────
+
+let following = null;
+
+function isMoving(job) {
+  return ["queued", "running"].includes(job.status) || ["queued", "running"].includes(job.segmentation?.status)
+    || job.items.some((photo) => photo.status === "checking");
+}
+
+// Hears of every change as long as anything moves.
+function followJob() {
+  if (following || !isMoving(state.job)) return;
+  following = new AbortController();
+  api.follow(state.id, (job) => take(api.normal(job)), following.signal).finally(() => { following = null; });
+}
+
+
+
+async function take(job) {
+  const before = state.job;
+  state.take(job);
+  const hasNewMasks = job.segmentation?.done !== before?.segmentation?.done || job.segmentation?.status !== before?.segmentation?.status;
+  if (before && hasNewMasks && state.isEditable) state.instances = await api.allInstances(state.id).catch(() => state.instances);
+  const hasEnded = before && !api.isFinal(before) && api.isFinal(job);
+  if (hasEnded) await load();
+  else draw();
+  if (!isMoving(job)) following?.abort();
+}
+
+async function load() {
+  const job = api.normal(await api.call("GET", `/jobs/${state.id}`));
+  state.take(job);
+  context.me = await api.call("GET", "/me").catch(() => null);
+  if (job.status === "created") return draw();
+  if (state.isEditable) {
+    [state.instances, context.saved] = await Promise.all([
+      api.allInstances(state.id), api.call("GET", `/rules?preset_id=${job.preset}&limit=50`).then((page) => page.results),
+    ]);
+    state.instanceId ??= state.of(state.current, state.concept)[0]?.instance_id ?? null;
+  } else await context.actions.findFamily();
+  draw();
+  return followJob();
+}
+
+async function begin() {
+  document.getElementById("adopted").hidden = !(await api.begin(account));
+  document.getElementById("guest").hidden = account.isSignedIn;
+  state.restore();
+  try {
+    await load();
+    if (state.job.status === "created") await new Arrivals(document.getElementById("arrivals"), state.job, texts, load).go();
+    else root.classList.add("loaded");
+  } catch (error) {
+    if (error.status === 401 || error.status === 404) {
+      root.classList.add("lost");
+      say(problem, [texts.lost]);
+    } else refused(error);
+  }
+  root.dataset.ready = "true";
+}
+
+await begin();

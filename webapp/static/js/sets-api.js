@@ -1,0 +1,140 @@
+// The API of Sets and whose account asks: the signed-in person's, or one of this browser alone, whose
+// token is kept here until somebody signs in and takes it over.
+
+import { ApiError, call as ask, newKey } from "./api.js";
+
+const TOKEN = "sets-token";
+const ROOT = "/api/v1/sets";
+const POLL_MS = 5000;
+const LOST = ["TOKEN_EXPIRED", "TOKEN_INVALID"];
+export const FINAL = ["done", "failed", "canceled"];
+export const isFinal = (job) => FINAL.includes(job.status);
+
+let token = null; // where a browser keeps nothing, it lives as long as the page
+let isSignedIn = false;
+
+function stored() {
+  try { return localStorage.getItem(TOKEN); } catch { return token; }
+}
+
+function store(value) {
+  token = value;
+  try {
+    if (value) localStorage.setItem(TOKEN, value);
+    else localStorage.removeItem(TOKEN);
+  } catch { /* kept for this page only */ }
+}
+
+const bearer = () => (!isSignedIn && stored() ? { Authorization: `Bearer ${stored()}` } : {});
+
+export const hasAccount = () => isSignedIn || Boolean(stored());
+
+export async function call(method, path, body, more = {}, isQuiet = method === "GET") {
+  try {
+    return await ask(method, `${ROOT}${path}`, body, { ...bearer(), ...more }, isQuiet);
+  } catch (error) {
+    // A token that ran out names nothing any more; the next album begins a new account.
+    if (!isSignedIn && LOST.includes(error.code)) store(null);
+    throw error;
+  }
+}
+
+// Learns who asks, and lets a signed-in person take over what this browser began without a name.
+// Resolves with the adopted account, or null when there was none.
+export async function begin({ isSignedIn: known }) {
+  isSignedIn = known;
+  const before = stored();
+  if (!isSignedIn || !before) return null;
+  try {
+    const adopted = await ask("POST", `${ROOT}/auth/adopt`, undefined, { Authorization: `Bearer ${before}` }, true);
+    store(null);
+    return adopted;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.status >= 400 && error.status < 500 && error.code !== "RATE_LIMIT_EXCEEDED") store(null);
+    return null;
+  }
+}
+
+export async function ensureAccount() {
+  if (hasAccount()) return;
+  store((await ask("POST", `${ROOT}/auth/anon`)).token);
+}
+
+export const create = (body, key) => call("POST", "/jobs", body, { "Idempotency-Key": key });
+export const confirmPath = (id) => `/jobs/${id}/confirm-upload`;
+export { ApiError, newKey };
+
+export async function allInstances(id) {
+  const found = [];
+  let cursor = "";
+  do {
+    const page = await call("GET", `/jobs/${id}/instances?limit=100${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+    found.push(...page.results);
+    cursor = page.next_cursor ?? "";
+  } while (cursor);
+  return found;
+}
+
+// ── following a job ──────────────────────────────────────────────────────────────────────────
+
+// An EventSource can carry no token, so the stream is read by hand.
+async function readStream(path, onChange, signal) {
+  const answer = await fetch(`${ROOT}${path}`, {
+    headers: { Accept: "text/event-stream", ...bearer() }, credentials: "same-origin", signal,
+  });
+  if (!answer.ok) throw new ApiError(answer.status);
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const messages = (rest + value).split("\n\n");
+    rest = messages.pop();
+    for (const message of messages) {
+      const data = message.split("\n").filter((line) => line.startsWith("data:")).map((line) => line.slice(5)).join("\n");
+      if (data) onChange(JSON.parse(data));
+    }
+  }
+}
+
+const pause = (ms, signal) => new Promise((resolve) => {
+  const timer = setTimeout(resolve, ms);
+  signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
+});
+
+// Tells of each state of a job until it is final or `signal` aborts; where the stream fails, asks.
+export async function follow(id, onChange, signal) {
+  let last = null;
+  const hear = (job) => { last = job; onChange(job); };
+  while (!signal.aborted && !(last && isFinal(last))) {
+    await readStream(`/jobs/${id}/events`, hear, signal).catch(() => null);
+    if (signal.aborted || (last && isFinal(last))) return;
+    await pause(POLL_MS, signal);
+    const job = await call("GET", `/jobs/${id}`).catch(() => null);
+    if (job && !signal.aborted) hear(job);
+  }
+}
+
+// ── what the API answers, as the pages use it ────────────────────────────────────────────────
+
+// A job with its results by the index of their photo.
+export function normal(job) {
+  return { ...job, outputs: new Map((job.outputs_ready ?? []).map((each) => [each.idx, each])) };
+}
+
+export const previews = (answer) => answer.results.map((each) => ({ idx: each.idx, url: each.preview_url, warnings: each.warnings }));
+
+// The jobs of a list that have the same photos as one job: its source, its variants, and theirs.
+export function familyOf(job, jobs) {
+  const known = new Set([job.job_id]);
+  const linked = [job, ...jobs];
+  for (let size = 0; size !== known.size;) {
+    size = known.size;
+    for (const each of linked) {
+      const near = [each.job_id, each.source_job_id, each.parent_job_id].filter(Boolean);
+      if (near.some((id) => known.has(id))) for (const id of near) known.add(id);
+    }
+  }
+  return jobs.filter((each) => known.has(each.job_id));
+}

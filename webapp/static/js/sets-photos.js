@@ -1,0 +1,44 @@
+// The photos of an album: a picture, a dot for its state, and the group it belongs to.
+
+import { redraw } from "./sets-state.js";
+import { element, fill } from "./sets-texts.js";
+
+export function drawPhotos(list, state, { texts, actions }) {
+  redraw(list, () => state.photos.map((photo) => {
+    const isCurrent = photo.idx === state.current;
+    const title = fill(texts.photoNumber, { number: photo.idx + 1 });
+    const mark = state.isEditable && state.previews.has(photo.idx) ? texts.previewed : texts.photoStates[photo.status];
+    const button = element("button", { type: "button", className: "thumb", ariaLabel: `${title}, ${mark}`, "data-focus": `photo-${photo.idx}`, "data-idx": photo.idx });
+    if (isCurrent) button.setAttribute("aria-current", "true");
+    const url = pictureOf(photo, state);
+    if (url) button.append(element("img", { src: url, alt: "", width: 128, height: 96, decoding: "async", loading: "lazy" }));
+    button.append(element("span", { className: `dot ${dotOf(photo, state)}`, title: mark, ariaHidden: "true" }));
+    if (photo.warnings?.length) button.append(element("span", { className: "warned", title: texts.hasWarnings, textContent: "!" }));
+    button.addEventListener("click", () => actions.choosePhoto(photo.idx));
+    return element("li", { "data-status": photo.status }, button, groupOf(photo, state, { texts, actions, title }));
+  }));
+}
+
+// A picture keeps the address it was first shown by: signatures differ from answer to answer.
+const addresses = new Map();
+function pictureOf(photo, state) {
+  const output = state.job.outputs?.get(photo.idx);
+  const key = `${photo.idx}-${output ? "after" : "before"}`;
+  if (!addresses.has(key)) addresses.set(key, output?.preview_url ?? photo.preview_url);
+  return addresses.get(key) ?? (addresses.delete(key), null);
+}
+
+function dotOf(photo, state) {
+  if (photo.status !== "ready") return photo.status;
+  return state.of(photo.idx).some((each) => each.state === "include") ? "marked" : "ready";
+}
+
+function groupOf(photo, state, { texts, actions, title }) {
+  if (!state.isEditable) {
+    return element("span", { className: "group", textContent: state.preset.groups.find((each) => each.id === photo.group)?.title ?? "" });
+  }
+  const select = element("select", { className: "group", ariaLabel: `${texts.group}: ${title}`, "data-focus": `group-${photo.idx}` }, element("option", { value: "", textContent: texts.noGroup }));
+  for (const group of state.preset.groups) select.append(element("option", { value: group.id, textContent: group.title, selected: group.id === photo.group }));
+  select.addEventListener("change", () => actions.setGroup(photo.idx, select.value));
+  return select;
+}

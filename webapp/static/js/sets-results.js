@@ -1,0 +1,143 @@
+// The panel Result: how far the album is, what failed and why, export, and other rules for the same
+// photos, side by side.
+
+import { isFinal } from "./sets-api.js";
+import { faceOf, inWords } from "./sets-setting.js";
+import { redraw } from "./sets-state.js";
+import { element, fill, quiet, refuse } from "./sets-texts.js";
+
+const SPOKEN_STEP = 10; // percent
+
+export function drawResult(box, state, context) {
+  redraw(box, () => {
+    const { job } = state;
+    if (state.isEditable || job.status === "created") return [element("p", { className: "none", textContent: context.texts.noResult })];
+    return [
+      progress(job, context),
+      ...(isFinal(job) ? [] : [cancelButton(context)]),
+      ...failures(state, context),
+      ...(job.status === "done" ? [exportForm(state, context)] : []),
+      appliedRules(state, context),
+      ...(isFinal(job) ? [another(state, context)] : []),
+      ...family(state, context),
+    ];
+  });
+}
+
+function progress(job, { texts }) {
+  const { done, failed, total } = job.progress;
+  const percent = Math.round((100 * (done + failed)) / total);
+  const text = fill(texts.finished, { done, total }) + (failed ? ` · ${fill(texts.failed, { count: failed })}` : "");
+  const bar = element("progress", { max: 100, value: percent, ariaLabel: texts.progress });
+  const spoken = element("span", { className: "visually-hidden", role: "status", textContent: `${Math.floor(percent / SPOKEN_STEP) * SPOKEN_STEP} %` });
+  return element("div", { className: "gauge" }, element("h2", { textContent: texts.states[job.status] }), bar, element("p", { className: "figures" }, element("b", { textContent: `${percent} %` }), element("span", { textContent: text })), spoken, element("p", {}, element("small", { textContent: credits(job, texts) })));
+}
+
+function credits(job, texts) {
+  const { charged, returned } = job.credits;
+  return isFinal(job) ? fill(texts.creditsEnd, { charged, returned }) : texts.leaveSafely;
+}
+
+function cancelButton({ texts, actions }) {
+  const button = element("button", { type: "button", className: "outline", textContent: texts.cancel, "data-focus": "cancel" });
+  button.addEventListener("click", actions.cancel);
+  return button;
+}
+
+function failures(state, { texts, actions }) {
+  const failed = state.photos.filter((photo) => photo.status === "failed");
+  if (!failed.length) return [];
+  const list = element("ul", { className: "failures" });
+  for (const photo of failed) {
+    const show = element("button", { type: "button", className: "quiet", textContent: fill(texts.photoNumber, { number: photo.idx + 1 }) });
+    show.addEventListener("click", () => actions.choosePhoto(photo.idx));
+    list.append(element("li", {}, show, element("span", { textContent: photo.error?.message ?? texts.unknownError })));
+  }
+  const parts = [element("h3", { textContent: fill(texts.failed, { count: failed.length }) }), list];
+  if (isFinal(state.job) && state.job.status !== "canceled") {
+    const retry = element("button", { type: "button", textContent: fill(texts.retry, { count: failed.length }), "data-focus": "retry" });
+    retry.addEventListener("click", actions.retry);
+    parts.push(retry);
+  }
+  return [element("div", { className: "failed-photos" }, ...parts)];
+}
+
+function exportForm(state, context) {
+  const { texts, actions, me } = context;
+  const others = (state.family ?? []).filter((job) => job.status === "done" && job.job_id !== state.job.job_id);
+  const form = element("form", { className: "export", noValidate: true }, element("h2", { textContent: texts.exportTitle }));
+  const isPro = me?.plan === "pro";
+  const chosen = state.template ?? state.job.output_template;
+  state.preset.templates.forEach((template, index) => {
+    const isLocked = template.plan === "pro" && !isPro;
+    const input = element("input", { type: "radio", name: "template", value: template.id, disabled: isLocked, checked: chosen ? chosen === template.id : index === 0, "data-focus": `template-${template.id}` });
+    input.addEventListener("change", () => { state.template = template.id; });
+    form.append(element("label", { className: "template" }, input, element("span", {}, element("b", { textContent: template.title }), isLocked ? element("small", { className: "lock-note", textContent: texts.needsPro }) : "", element("small", { textContent: template.description }))));
+  });
+  if (!form.querySelector("input:checked")) form.querySelector("input:not(:disabled)").checked = true;
+  if (others.length) form.append(element("fieldset", {}, element("legend", { textContent: texts.exportAlso }), ...others.slice(0, 2).map((job) => element("label", {}, element("input", { type: "checkbox", name: "jobs", value: job.job_id, checked: true }), element("span", { textContent: nameOf(job, texts) })))));
+  const problem = element("div", { className: "problem", role: "alert", tabIndex: -1, hidden: true });
+  const note = element("p", { className: "figures", role: "status" });
+  const button = element("button", { textContent: texts.download, className: "download", "data-focus": "download" });
+  form.append(problem, button, note);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    quiet(problem);
+    button.disabled = true;
+    button.setAttribute("aria-busy", "true");
+    note.textContent = texts.exporting;
+    const given = new FormData(form);
+    try {
+      await actions.export(given.get("template"), given.getAll("jobs"));
+      note.textContent = texts.exported;
+    } catch (error) {
+      note.textContent = "";
+      refuse(problem, error, texts);
+    }
+    button.disabled = false;
+    button.removeAttribute("aria-busy");
+  });
+  return form;
+}
+
+function appliedRules(state, context) {
+  const { texts } = context;
+  const list = element("ul", { className: "applied" });
+  const entries = [...Object.entries(state.job.concepts ?? {}).map(([name, setting]) => [name, setting, null]),
+    ...(state.job.overrides ?? []).flatMap((each) => Object.entries(each.concepts).map(([name, setting]) => [name, setting, each.group]))];
+  for (const [name, setting, group] of entries) {
+    const place = group && state.preset.groups.find((each) => each.id === group)?.title;
+    list.append(element("li", {}, faceOf(setting, state.preset), element("span", {}, element("b", { textContent: state.conceptOf(name).title }), " ", element("small", { textContent: [inWords(setting, context), place].filter(Boolean).join(" · ") }))));
+  }
+  return element("div", { hidden: entries.length === 0 }, element("h2", { textContent: texts.appliedRules }), list);
+}
+
+function another(state, { texts, actions }) {
+  const count = state.photos.filter((each) => each.status !== "failed").length || state.photos.length;
+  const button = element("button", { type: "button", className: "outline", textContent: fill(texts.anotherRule, { count }), "data-focus": "another-rule" });
+  button.addEventListener("click", actions.anotherRule);
+  return element("div", { className: "another" }, button, element("p", {}, element("small", { textContent: texts.anotherHelp })));
+}
+
+export const nameOf = (job, texts) => job.name || fill(texts.albumOf, { time: new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "short", timeStyle: "short" }).format(new Date(job.created_at)) });
+
+function family(state, { texts }) {
+  const others = (state.family ?? []).filter((job) => job.job_id !== state.job.job_id);
+  if (!others.length) return [];
+  const list = element("ul", { className: "family" });
+  for (const job of others) list.append(element("li", {}, element("a", { href: `/sets/${job.job_id}`, textContent: nameOf(job, texts) }), " ", element("span", { className: `state ${job.status}`, textContent: texts.states[job.status] })));
+  return [element("div", {}, element("h2", { textContent: texts.samePhotos }), list)];
+}
+
+// Up to three results of one photo, side by side.
+export function drawComparison(section, state, { texts, actions }) {
+  const shown = [state.job, ...(state.compared ?? [])].filter((job) => job.outputs?.has(state.current)).slice(0, 3);
+  section.hidden = shown.length < 2;
+  const { width, height } = state.photo;
+  redraw(section.querySelector("ul"), () => shown.map((job) => {
+    const image = element("img", { src: job.outputs.get(state.current).preview_url, alt: fill(texts.resultOf, { name: nameOf(job, texts) }), width, height, decoding: "async" });
+    const button = element("button", { type: "button", ariaPressed: String(job.job_id === (state.shown ?? state.job.job_id)), "data-focus": `compare-${job.job_id}` }, image, element("span", { textContent: nameOf(job, texts) }));
+    button.addEventListener("click", () => actions.showResultOf(job));
+    return element("li", {}, button);
+  }));
+}

@@ -1,0 +1,106 @@
+// What the page of an album knows: the job as the API tells it, what is chosen, and the rules that
+// somebody is about to apply. The latter outlive a reload.
+
+const KEPT = ["proposals", "proposal", "scope", "protect", "concept", "current", "tab", "own"];
+export const MOST_PROPOSALS = 3;
+export const EVERYWHERE = "";
+
+export class State {
+  constructor(id, presets) {
+    this.id = id;
+    this.presets = presets;
+    this.job = null;
+    this.preset = null;
+    this.me = null;
+    this.instances = [];
+    this.previews = new Map(); // idx → address
+    this.current = 0;
+    this.concept = null;
+    this.instanceId = null; // the instance that clicks change; null: a new one
+    this.tab = "parts";
+    this.own = []; // concepts in words of one's own: {name, prompt}
+    this.protect = null;
+    this.proposals = [blank()];
+    this.proposal = 0;
+    this.scope = EVERYWHERE; // or the id of a group
+  }
+
+  get key() { return `sets-album-${this.id}`; }
+
+  take(job) {
+    this.job = job;
+    this.preset = this.presets.get(job.preset);
+    this.protect ??= this.preset.concepts.filter((each) => each.is_protected).map((each) => each.name);
+    this.concept ??= this.preset.concepts[0].name;
+    if (!this.photo) this.current = job.items[0]?.idx ?? 0;
+  }
+
+  save() {
+    const kept = Object.fromEntries(KEPT.map((name) => [name, this[name]]));
+    try { localStorage.setItem(this.key, JSON.stringify(kept)); } catch { /* kept until the page closes */ }
+  }
+
+  restore() {
+    try {
+      const kept = JSON.parse(localStorage.getItem(this.key)) ?? {};
+      for (const name of KEPT) if (kept[name] !== undefined && kept[name] !== null) this[name] = kept[name];
+    } catch { /* nothing was kept */ }
+  }
+
+  get photos() { return [...this.job.items].sort((one, two) => one.position - two.position); }
+  get photo() { return this.job?.items.find((each) => each.idx === this.current); }
+  get isEditable() { return this.job.status === "uploaded"; }
+
+  get concepts() {
+    return [...this.preset.concepts, ...this.own.map((each) => ({ name: each.name, title: each.name, prompt: each.prompt, is_many: true, isOwn: true }))];
+  }
+
+  conceptOf(name) {
+    return this.concepts.find((each) => each.name === name) ?? { name, title: name, is_many: true, isOwn: true };
+  }
+
+  of(idx, concept) {
+    return this.instances.filter((each) => each.idx === idx && (concept === undefined || each.concept === concept));
+  }
+
+  get active() { return this.instances.find((each) => each.instance_id === this.instanceId) ?? null; }
+
+  get rules() {
+    const { concepts, overrides } = this.proposals[this.proposal];
+    return this.scope === EVERYWHERE ? concepts : (overrides[this.scope] ??= {});
+  }
+
+  get groups() {
+    const used = new Set(this.job.items.map((each) => each.group));
+    return this.preset.groups.filter((each) => used.has(each.id));
+  }
+
+  // Rules as the API takes them, those of one's own words with their prompt.
+  body(proposal) {
+    const prompts = new Map(this.own.map((each) => [each.name, each.prompt]));
+    const asked = (concepts) => Object.fromEntries(Object.entries(concepts).map(([name, setting]) => [
+      name, prompts.has(name) ? { ...setting, prompt: prompts.get(name) } : setting,
+    ]));
+    const overrides = Object.entries(proposal.overrides)
+      .filter(([group, concepts]) => Object.keys(concepts).length && this.groups.some((each) => each.id === group))
+      .map(([group, concepts]) => ({ group, concepts: asked(concepts) }));
+    return { concepts: asked(proposal.concepts), protect: this.protect, overrides };
+  }
+
+  get filled() { return this.proposals.filter((each) => hasRules(each)); }
+}
+
+export function blank(name = "") {
+  return { name, concepts: {}, overrides: {} };
+}
+
+export function hasRules({ concepts, overrides }) {
+  return Object.keys(concepts).length > 0 || Object.values(overrides).some((each) => Object.keys(each).length > 0);
+}
+
+// Builds a part of the page anew; whoever had the focus there has it again.
+export function redraw(box, build) {
+  const focused = box.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
+  box.replaceChildren(...build());
+  if (focused) box.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+}

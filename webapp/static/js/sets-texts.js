@@ -1,0 +1,64 @@
+// Texts of a page of Sets, filled with numbers and names, and what the API's errors say of fields.
+
+const number = (value) => new Intl.NumberFormat(document.documentElement.lang).format(value);
+
+// `text` is one text, or {one, other} where it differs with `count`.
+export function fill(text, values = {}) {
+  const chosen = typeof text === "string" ? text : Number(values.count) === 1 ? text.one : text.other;
+  return chosen.replace(/\{(\w+)\}/g, (whole, name) => {
+    const value = values[name];
+    if (value === undefined) return whole;
+    return typeof value === "number" ? number(value) : value;
+  });
+}
+
+// All that an error says: its own words, then those of each field.
+export function wordsOf(error) {
+  const fields = Object.values(error.details?.fields ?? {}).flat();
+  return [error.message, ...fields].filter(Boolean);
+}
+
+// What stands at the settings of a concept, such as `variants.0.concepts.Wall.value`.
+export function problemsOf(error) {
+  const found = new Map();
+  for (const [path, words] of Object.entries(error.details?.fields ?? {})) {
+    const concept = /(?:^|\.)concepts\.([^.]+)/.exec(path)?.[1];
+    if (concept) found.set(concept, [found.get(concept), words].flat().filter(Boolean).join(" "));
+  }
+  return found;
+}
+
+const LIMITS = ["CREDITS_EXHAUSTED", "PLAN_REQUIRED", "CONCURRENCY_LIMIT", "RULE_SLOT_FULL", "TOO_MANY_IMAGES"];
+
+// Says it in a box that takes the focus; what did not reach the site, the toast has told. Where a
+// plan or credits are the reason, a link leads to them.
+export function refuse(box, error, { plans } = {}) {
+  if (error.code === "NETWORK") return;
+  say(box, wordsOf(error));
+  if (plans && LIMITS.includes(error.code)) box.append(element("p", {}, element("a", { href: "/sets#plan", textContent: plans })));
+}
+
+export function say(box, texts) {
+  box.replaceChildren(...texts.map((text) => {
+    const line = document.createElement("p");
+    line.textContent = text;
+    return line;
+  }));
+  box.hidden = false;
+  box.focus();
+}
+
+export function quiet(box) {
+  box.hidden = true;
+  box.replaceChildren();
+}
+
+export function element(tag, values = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(values)) {
+    if (name in made) made[name] = value;
+    else if (value !== null && value !== undefined) made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}

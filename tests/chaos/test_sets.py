@@ -17,7 +17,7 @@ from webapp.domain.services import sets_jobs, sets_photos
 
 SEED = int(os.environ.get("CHAOS_FIRST_SEED", "1"))
 PHOTOS = int(os.environ.get("CHAOS_PHOTOS", "30"))
-KILLS = int(os.environ.get("CHAOS_PHOTO_KILLS", "12"))
+KILLS = int(os.environ.get("CHAOS_PHOTO_KILLS", "8"))
 FIRE_SECONDS = 1.5
 PLACES = (
     *[("uploads", place) for place in ("after_claim", "after_put", "before_commit")],

@@ -25,6 +25,7 @@ from gpu.segmenting.masks import intersection_over_union
 from gpu.segmenting.scenes.products import draw_product
 from gpu.segmenting.scenes.rooms import draw_room
 from tests.bench.goals import Figure, as_records
+from tests.bench.planes import plane_figures
 from tests.clicking import next_click
 
 FILE = Path("var/bench/sets.json")
@@ -189,6 +190,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=8, help="drawn rooms and products to click")
     scenes = parser.parse_args().scenes
     figures = [*rule_figures(), large_figure(), *gloss_figures(), *click_figures(scenes)]
+    figures += plane_figures(scenes, FIRST_SEED)
     for figure in figures:
         mark = "ok " if figure.is_reached else "NOT"
         print(f"{mark} {figure.name}: {figure.value:.4g} ({figure.goal})")  # noqa: T201

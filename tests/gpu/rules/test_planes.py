@@ -44,6 +44,15 @@ def test_the_sides_of_a_level_plane_meet_where_the_rooms_edges_do(seed, name):
     assert 0 <= estimate.confidence <= 1
 
 
+def test_a_floor_of_which_only_the_line_to_the_wall_is_seen_is_still_level():
+    scene = room(1, SIZE, is_tiled=True)  # its floor is even concrete
+    floor = scene.mask("Floor")
+    estimate = planes_of(1, is_tiled=True).estimate(floor)
+    assert estimate.confidence >= LEAST_CONFIDENCE
+    across, _, along = vanishing_points(scene.camera, SIZE)
+    assert miss(estimate.faces[0].plane, floor, (across, along), SIZE) < 1
+
+
 @pytest.mark.parametrize("seed", [0, 3, 4])
 def test_each_wall_of_a_room_is_a_face_of_its_own(seed):
     region, estimate = walls(seed)

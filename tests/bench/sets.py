@@ -27,6 +27,7 @@ from gpu.segmenting.masks import intersection_over_union
 from gpu.segmenting.scenes.products import draw_product
 from gpu.segmenting.scenes.rooms import draw_room
 from tests.bench.goals import Figure, as_records
+from tests.bench.planes import plane_figures
 from tests.clicking import next_click
 from tests.ordinary_photos import ordinary_photos
 
@@ -233,6 +234,7 @@ def main() -> None:
     figures += classic_figures(scenes)
     for first_seed in (FIRST_SEED, SECOND_SEED):
         figures += click_figures(scenes, first_seed)
+    figures += plane_figures(scenes, FIRST_SEED)
     for figure in figures:
         mark = "ok " if figure.is_reached else "NOT"
         print(f"{mark} {figure.name}: {figure.value:.4g} ({figure.goal})")  # noqa: T201

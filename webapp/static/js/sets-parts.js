@@ -103,7 +103,7 @@ function actions(concept, cards, state, { texts, actions: acts }) {
   }
   const { segmentation } = state.job;
   const isRunning = ["queued", "running"].includes(segmentation?.status);
-  const find = element("button", { type: "button", className: "outline", disabled: isRunning, textContent: fill(texts.findAll, { concept: concept.title }), "data-focus": "find" });
+  const find = element("button", { type: "button", className: "outline", disabled: isRunning || state.photos.some((photo) => photo.status === "checking"), textContent: fill(texts.findAll, { concept: concept.title }), "data-focus": "find" });
   find.setAttribute("aria-busy", String(isRunning));
   find.addEventListener("click", () => acts.find(concept));
   made.push(find);

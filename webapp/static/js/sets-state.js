@@ -63,6 +63,15 @@ export class State {
     return this.instances.filter((each) => each.idx === idx && (concept === undefined || each.concept === concept));
   }
 
+  // Warnings about concepts with a rule, and those about concepts that were only to be protected.
+  warningsOf(photo) {
+    const { concepts, overrides } = this.job;
+    const applied = new Set([concepts, ...(overrides ?? []).map((each) => each.concepts)].flatMap((each) => Object.keys(each ?? {})));
+    const all = photo.warnings ?? [];
+    const ruled = all.filter(({ concept }) => this.isEditable || applied.has(concept));
+    return { ruled, others: all.filter((each) => !ruled.includes(each)) };
+  }
+
   get active() { return this.instances.find((each) => each.instance_id === this.instanceId) ?? null; }
 
   get rules() {

@@ -129,12 +129,13 @@ def _resized(mask: Mask, size: tuple[int, int]) -> Mask:
 
 
 def _part(part: PreviewPart, size: tuple[int, int]) -> Part:
-    """The part of a small copy of this size, grown as the rules need it."""
+    """The part of a small copy of this size; one that is painted holds pixels that mix colours."""
     with Image.open(io.BytesIO(part.mask), formats=("PNG",)) as whole:
-        mask = grown(_resized(np.asarray(whole.convert("1")), size))
+        mask = _resized(np.asarray(whole.convert("1")), size)
     rule: Rule | None = None
     if part.setting is not None:
         rule = parse_rule(part.setting, _Palette(swatches()))
+        mask = grown(mask)
     protection = Protection(part.protection.value) if part.protection else Protection.NONE
     return Part(part.concept, mask, rule, protection, part.is_locked)
 

@@ -146,7 +146,7 @@ def _texture(value: Any, options: _Options, swatches: Mapping[str, Swatch]) -> R
         metres = swatches[name].metres
     return Texture(
         name,
-        share=options.number("share", 0.25, 0.01, 1),
+        share=options.number("share", None, 0.01, 1) if options.has("share") else None,
         metres=metres,
         rotation=options.number("rotation", 0.0, -360, 360),
         offset=options.point("offset", (0.0, 0.0), 1000),

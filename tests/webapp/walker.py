@@ -32,7 +32,7 @@ HEADERS = {
 FIRST_ERROR, SERVER_ERROR = 400, 500
 FOR_PROGRAMS = ("/api/", "/storage/")
 # Files of the product itself; probes, which have no reader.
-NOT_WALKED = ("/static/", "/apple-touch-icon.png", "/healthz", "/readyz", "/metrics")
+NOT_WALKED = ("/static/", "/swatches/", "/apple-touch-icon.png", "/healthz", "/readyz", "/metrics")
 ADDRESS = re.compile(r"""(?:^|(?<=[\s"'(,=>]))(?:http://localhost:8000)?/(?!/)[^\s"'<>\\,]*""")
 MOST_ALIKE = 2  # addresses that are followed of one path with the same fields in its query
 FEWEST_WORDS = 3  # of an explanation

@@ -321,3 +321,16 @@ def test_before_the_upload_there_is_no_preview(app, session):
     session.commit()
     answer = preview(sets_client_of(app, account), made)
     assert (answer.status_code, error_code(answer)) == (409, "INVALID_TRANSITION")
+
+
+def test_files_that_were_purged_meanwhile_are_asked_for_later(
+    sets_client, session, storage, album, path
+):
+    photo = albums.photos_of(session, album)[0]
+    for key in (photo.photo_key, photo.preview_key):
+        storage.delete(key)
+    answers = [click(sets_client, path), preview(sets_client, album)]
+    assert {(each.status_code, error_code(each)) for each in answers} == {
+        (503, "SERVICE_UNAVAILABLE")
+    }
+    assert all(int(each.headers["Retry-After"]) > 0 for each in answers)

@@ -18,7 +18,7 @@ from webapp.domain.errors import (
     ValidationFailed,
 )
 from webapp.domain.gateways.editor import ClickedMask, Clicker, Point, Setting, SettingChecker
-from webapp.domain.gateways.storage import Storage
+from webapp.domain.gateways.storage import ObjectMissing, Storage
 from webapp.domain.identifiers import object_key, public_id
 from webapp.domain.images import ImageHeader
 from webapp.domain.jobs import NOW
@@ -225,7 +225,7 @@ def _mask(
         # A person of the site has slots by user id; those of accounts are others.
         with decoding_slots.slot(-account_id, memory, SLOT_SECONDS):
             mask = clicker.mask(photo.key, read_photo, clicked.points)
-    except DecoderBusy as error:
+    except (DecoderBusy, ObjectMissing) as error:  # a purge may have been faster
         raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
     if mask.area == 0:
         problem = FieldProblem("These points enclose nothing.")

@@ -31,9 +31,14 @@ from webapp.domain.sets_errors import ConcurrencyLimit, CreditsExhausted, Source
 
 KEPT = timedelta(days=30)
 RETRY_AFTER_SECONDS = 30  # an active job ends when its person says so, or when it is edited
-BEFORE_EXECUTION = (SetsJobStatus.CREATED, SetsJobStatus.UPLOADED)
-CANCELABLE = (*BEFORE_EXECUTION, SetsJobStatus.QUEUED, SetsJobStatus.RUNNING)
+CANCELABLE = (
+    SetsJobStatus.CREATED,
+    SetsJobStatus.UPLOADED,
+    SetsJobStatus.QUEUED,
+    SetsJobStatus.RUNNING,
+)
 OVER = (SetsJobStatus.DONE, SetsJobStatus.FAILED)
+ARRANGEABLE = (*CANCELABLE, *OVER)
 # What a copy of an instance has in common with it.
 COPIED = ("concept", "number", "state", "source", "rule", "points", "mask_key", "box", "area")
 
@@ -115,13 +120,14 @@ def copy_photos(session: Session, photos: Sequence[SetsPhoto], job: SetsJob) -> 
 def arrange(
     session: Session, account: SetsAccount, job_id: str, changes: Sequence[Arrangement]
 ) -> int:
-    """Change group and order of photos before the execution; return how many were named.
+    """Change group and order of photos, at any time; return how many were named.
 
+    An export made before stays as it was; the next one is laid out anew.
     Raises JobNotFound, AlreadyCanceled, InvalidTransition, and ValidationFailed for an unknown
     group or index.
     """
     job = lock_own(session, account.id, job_id)
-    refuse(job, "arrange", unless=BEFORE_EXECUTION)
+    refuse(job, "arrange", unless=ARRANGEABLE)
     preset = preset_of(job.preset_id)
     photos = {photo.idx: photo for photo in photos_of(session, job)}
     for number, change in enumerate(changes):

@@ -3,8 +3,8 @@
 Nobody keeps a preview: its file is named by no row, and is collected as garbage after a day.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,19 +13,20 @@ from webapp.domain import decoding_slots, sets_settings
 from webapp.domain.db import UnitOfWork
 from webapp.domain.decoding_slots import DecoderBusy
 from webapp.domain.errors import FieldProblem, ServiceUnavailable, ValidationFailed
-from webapp.domain.gateways.editor import Concepts, Editor, PreviewPart, Setting
-from webapp.domain.gateways.storage import Storage
+from webapp.domain.gateways.editor import Concepts, Editor, PreviewPart
+from webapp.domain.gateways.storage import ObjectMissing, Storage
 from webapp.domain.identifiers import object_key
 from webapp.domain.images import ImageHeader
-from webapp.domain.models.sets_instance import InstanceState, SetsInstance
+from webapp.domain.models.sets_instance import SetsInstance
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import SetsPhoto
+from webapp.domain.services import sets_edits
+from webapp.domain.services.sets_edits import NOT_FOUND, EditPart
 from webapp.domain.services.sets_job_states import own, photos_of, refuse, wrong_state
 from webapp.domain.services.sets_rules import preset_of
-from webapp.domain.sets_presets import Action, Preset, Protection
+from webapp.domain.sets_presets import Action
 
 MAX_ITEMS = 3
-NOT_FOUND = "CONCEPT_NOT_FOUND"
 SLOT_SECONDS = 10.0
 RETRY_AFTER_SECONDS = 5
 PREVIEWABLE = (
@@ -55,24 +56,14 @@ class PhotoPreview:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """An instance, its mask still in storage."""
-
-    concept: str
-    mask_key: str
-    setting: Setting | None
-    protection: Protection | None
-    is_locked: bool
-
-
-@dataclass(frozen=True)
 class _Plan:
     """What the preview of one photo needs, read before the slow work begins."""
 
     idx: int
     photo_key: str
     header: ImageHeader
-    parts: tuple[_Part, ...]
+    parts: tuple[EditPart, ...]
+    missing: tuple[str, ...]
 
 
 def preview(
@@ -98,8 +89,8 @@ def preview(
         memory = max(decoding_slots.memory_needed(plan.header) for plan in plans)
         with decoding_slots.slot(-account_id, memory, SLOT_SECONDS):
             files = {index: storage.get(key) for index, key in references.items()}
-            return [_made(storage, editor, plan, concepts, files) for plan in plans]
-    except DecoderBusy as error:
+            return [_made(storage, editor, plan, files) for plan in plans]
+    except (DecoderBusy, ObjectMissing) as error:  # a purge may have been faster
         raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
 
 
@@ -122,10 +113,15 @@ def _plans(
     shielded = preset.protected_by_default if protect is None else protect
     sets_settings.check_protect(preset, shielded, own=concepts.keys())
     sets_settings.check_indexes(items, photos.keys())
-    wanted = [photos[idx] for idx in dict.fromkeys(items)]
-    parts = _parts(session, preset, wanted, concepts, shielded)
-    plans = [_plan(job, photo, parts[photo.id]) for photo in wanted]
-    rules = [*concepts.values(), *(part.setting or {} for plan in plans for part in plan.parts)]
+    instances = _instances(session, [photos[idx] for idx in items])
+    plans = []
+    for photo in (photos[idx] for idx in dict.fromkeys(items)):
+        found = instances.get(photo.id, [])
+        parts = _without_restyles(sets_edits.parts(preset, found, concepts, shielded))
+        # Protection by default may name what nobody has looked for yet.
+        missing = sets_edits.missing(found, [*concepts, *(protect or ())])
+        plans.append(_plan(job, photo, parts, missing))
+    rules = [part.setting for plan in plans for part in plan.parts if part.setting is not None]
     matched = {sets_settings.reference_of(rule) for rule in rules} - {None}
     return plans, {idx: _small_key(job, photos[idx]) for idx in matched if idx is not None}
 
@@ -141,57 +137,31 @@ def _refuse_restyles(concepts: Concepts) -> None:
         raise ValidationFailed(fields=fields)
 
 
-def _parts(
-    session: Session,
-    preset: Preset,
-    photos: Sequence[SetsPhoto],
-    concepts: Concepts,
-    protect: Collection[str],
-) -> dict[int, tuple[_Part, ...]]:
-    """Return the parts of each photo by its id, in the order of the settings."""
-    order = {name: place for place, name in enumerate(concepts)}
-    found: dict[int, list[tuple[tuple[int, str, int], _Part]]] = {photo.id: [] for photo in photos}
-    instances = session.scalars(
-        select(SetsInstance).where(
-            SetsInstance.photo_id.in_(found), SetsInstance.state != InstanceState.EXCLUDE
-        )
-    )
-    for each in instances:
-        part = _part(preset, each, concepts, protect)
-        if part.setting is None and part.protection is None and not part.is_locked:
-            continue  # it changes nothing, so its mask need not be read
-        place = (order.get(each.concept, len(order)), each.concept, each.number)
-        found[each.photo_id].append((place, part))
-    return {
-        photo_id: tuple(part for _, part in sorted(parts, key=lambda pair: pair[0]))
-        for photo_id, parts in found.items()
-    }
+def _instances(session: Session, photos: Sequence[SetsPhoto]) -> dict[int, list[SetsInstance]]:
+    """Return the instances of photos, by the photo's id."""
+    found: dict[int, list[SetsInstance]] = {}
+    ids = [photo.id for photo in photos]
+    for each in session.scalars(select(SetsInstance).where(SetsInstance.photo_id.in_(ids))):
+        found.setdefault(each.photo_id, []).append(each)
+    return found
 
 
-def _part(
-    preset: Preset, instance: SetsInstance, concepts: Concepts, protect: Collection[str]
-) -> _Part:
-    setting: Mapping[str, object] | None = instance.rule or concepts.get(instance.concept)
-    if setting is not None and setting.get("action") == Action.RESTYLE:
-        setting = None  # an instance's own restyle is left out of the preview
-    is_locked = instance.state == InstanceState.LOCK
-    protection = None
-    if instance.concept in protect:
-        is_known = sets_settings.is_known(preset, instance.concept)
-        protection = preset.concept(instance.concept).protection if is_known else Protection.PIXELS
-    return _Part(
-        concept=instance.concept,
-        mask_key=instance.mask_key,
-        setting=None if is_locked or setting is None else sets_settings.as_rule(setting),
-        protection=protection,
-        is_locked=is_locked,
+def _without_restyles(parts: Sequence[EditPart]) -> tuple[EditPart, ...]:
+    """Return the parts; what an instance's own rule would have painted stays as it is."""
+    return tuple(
+        replace(part, setting=None)
+        if part.setting is not None and part.setting.get("action") == Action.RESTYLE
+        else part
+        for part in parts
     )
 
 
-def _plan(job: SetsJob, photo: SetsPhoto, parts: tuple[_Part, ...]) -> _Plan:
+def _plan(
+    job: SetsJob, photo: SetsPhoto, parts: tuple[EditPart, ...], missing: tuple[str, ...]
+) -> _Plan:
     key = _small_key(job, photo)
     header = ImageHeader("PNG", photo.width or 0, photo.height or 0, photo.sha256 or "", 0)
-    return _Plan(photo.idx, key, header, parts)
+    return _Plan(photo.idx, key, header, parts, missing)
 
 
 def _small_key(job: SetsJob, photo: SetsPhoto) -> str:
@@ -206,7 +176,6 @@ def _made(
     storage: Storage,
     editor: Editor,
     plan: _Plan,
-    concepts: Concepts,
     references: Mapping[int, bytes],
 ) -> PhotoPreview:
     parts = [
@@ -222,7 +191,6 @@ def _made(
     picture = editor.preview(storage.get(plan.photo_key), parts, references)
     key = object_key("previews", "png")
     storage.put(key, picture.png, content_type="image/png")
-    present = {part.concept for part in parts if part.setting is not None}
-    missing = [name for name in concepts if name not in present or name in picture.not_found]
+    missing = dict.fromkeys([*plan.missing, *picture.not_found])
     warnings = tuple(PhotoWarning(NOT_FOUND, name) for name in missing)
     return PhotoPreview(plan.idx, key, warnings)

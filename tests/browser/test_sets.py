@@ -50,6 +50,9 @@ class Editor:
         self.page.locator("[data-concept=Body]").click()
         return self.page.locator(".frame-of-photo")
 
+    def choose_photo(self, idx):
+        self.page.locator(f".thumb[data-idx='{idx}']").click()
+
     def click_body(self):
         frame = self.choose_body()
         frame.scroll_into_view_if_needed()
@@ -93,6 +96,10 @@ def test_photos_become_a_finished_set_by_clicks_on_one_of_them(editor, visitor):
     expect(editor.overlay).to_have_attribute("data-masks", "1")
     assert 0.02 < editor.overlay.evaluate(EVERY_PIXEL) < 0.6
     expect(page.locator(".instance")).to_have_count(1)
+    editor.choose_photo(1)
+    expect(editor.overlay).to_have_attribute("data-masks", "0")
+    editor.click_body()
+    expect(editor.overlay).to_have_attribute("data-masks", "1")
 
     editor.paint_body()
     page.locator("#preview").click()

@@ -2,7 +2,7 @@
 // may touch.
 
 import { thumbnail } from "./sets-masks.js";
-import { redraw } from "./sets-state.js";
+import { redraw, taken } from "./sets-state.js";
 import { firstSetting, settingForm } from "./sets-setting.js";
 import { element, fill } from "./sets-texts.js";
 
@@ -45,7 +45,10 @@ function ownWords(state, { texts, actions }) {
     problem.hidden = !refused;
     problem.textContent = refused ?? "";
     input.setAttribute("aria-invalid", String(Boolean(refused)));
-    if (!refused) actions.addConcept(words);
+    if (refused) return;
+    taken(input);
+    input.value = "";
+    actions.addConcept(words);
   });
   return form;
 }

@@ -9,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from gpu.segmenting.scenes.products import draw_product
+from tests.browser.test_pages import FIRST_PAGE_BYTES
 from tests.browser.visitor import DESK, PHONE
 from tests.images import encoded
 
@@ -154,6 +155,9 @@ def test_parts_are_selected_and_undone_by_keys_alone(editor):
 def test_what_is_refused_is_said_in_words_and_nothing_typed_is_lost(editor, visitor):
     page = editor.page
     visitor.open("/sets")
+    assert visitor.bytes_without_pictures() < FIRST_PAGE_BYTES
+    assert not visitor.is_wider_than_its_window()
+    assert visitor.barriers() == []
     page.locator("[name=preset][value=seller]").check()
     heic = {"name": "IMG_1.HEIC", "mimeType": "image/heic", "buffer": b"heic"}
     page.locator("#files").set_input_files(heic)

@@ -9,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from gpu.segmenting.scenes.products import draw_product
+from tests.browser.test_pages import FIRST_PAGE_BYTES
 from tests.browser.visitor import DESK, PHONE
 from tests.images import encoded
 
@@ -49,6 +50,9 @@ class Editor:
     def choose_body(self):
         self.page.locator("[data-concept=Body]").click()
         return self.page.locator(".frame-of-photo")
+
+    def choose_photo(self, idx):
+        self.page.locator(f".thumb[data-idx='{idx}']").click()
 
     def click_body(self):
         frame = self.choose_body()
@@ -93,6 +97,10 @@ def test_photos_become_a_finished_set_by_clicks_on_one_of_them(editor, visitor):
     expect(editor.overlay).to_have_attribute("data-masks", "1")
     assert 0.02 < editor.overlay.evaluate(EVERY_PIXEL) < 0.6
     expect(page.locator(".instance")).to_have_count(1)
+    editor.choose_photo(1)
+    expect(editor.overlay).to_have_attribute("data-masks", "0")
+    editor.click_body()
+    expect(editor.overlay).to_have_attribute("data-masks", "1")
 
     editor.paint_body()
     page.locator("#preview").click()
@@ -147,6 +155,9 @@ def test_parts_are_selected_and_undone_by_keys_alone(editor):
 def test_what_is_refused_is_said_in_words_and_nothing_typed_is_lost(editor, visitor):
     page = editor.page
     visitor.open("/sets")
+    assert visitor.bytes_without_pictures() < FIRST_PAGE_BYTES
+    assert not visitor.is_wider_than_its_window()
+    assert visitor.barriers() == []
     page.locator("[name=preset][value=seller]").check()
     heic = {"name": "IMG_1.HEIC", "mimeType": "image/heic", "buffer": b"heic"}
     page.locator("#files").set_input_files(heic)

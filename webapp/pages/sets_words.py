@@ -59,7 +59,7 @@ IMAGE_CODES: dict[str, LazyString] = {
     "IMAGE_CORRUPT": _("This file is damaged."),
 }
 WARNINGS: dict[str, LazyString] = {
-    "CONCEPT_NOT_FOUND": _("%(concept)s was not found in this photo.", concept="{concept}"),
+    "CONCEPT_NOT_FOUND": _("Not found in this photo: %(concept)s.", concept="{concept}"),
 }
 
 

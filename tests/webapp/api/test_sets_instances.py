@@ -203,6 +203,8 @@ def test_a_wrong_change_is_named_and_changes_nothing(app, session, sets_client, 
     assert strange.json["error"]["details"]["field"] == "changes.1.instance_id"
     gold = {"instance_id": mine, "rule": {"action": "texture", "value": "gold"}}
     assert fields_of(change(sets_client, path, locked, gold)) == ["changes.1.rule.value"]
+    painted = {"instance_id": mine, "rule": {"action": "restyle", "value": "1"}}
+    assert fields_of(change(sets_client, path, painted)) == ["changes.0.rule.action"]
     assert fields_of(change(sets_client, path, locked | {"state": "hide"})) == ["changes.0.state"]
     assert fields_of(change(sets_client, path)) == ["changes"]
     assert sets_client.get(path).json["data"]["results"][0]["state"] == "include"

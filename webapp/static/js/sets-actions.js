@@ -103,6 +103,9 @@ function selecting(state, context, page) {
         const asked = { concepts: [concept.name], prompts: concept.isOwn ? { [concept.name]: concept.prompt } : {} };
         const job = await api.call("POST", `/jobs/${state.id}/segment`, asked);
         state.take(api.normal(job));
+        // Masks that are known from before are there at once.
+        state.instances = await api.allInstances(state.id);
+        state.instanceId ??= state.of(state.current, state.concept)[0]?.instance_id ?? null;
         page.draw();
         page.followJob();
       });

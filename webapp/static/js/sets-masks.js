@@ -70,9 +70,9 @@ function outline(mask, colour, width) {
 
 export function draw(context, mask, state, isActive) {
   const [red, green, blue] = TINTS[state];
-  context.globalAlpha = STRENGTH[state] * (isActive ? 1 : 0.6);
+  context.globalAlpha = STRENGTH[state] * (isActive ? 1 : 0.75);
   context.drawImage(coloured(mask, `rgb(${red} ${green} ${blue})`), 0, 0);
-  context.globalAlpha = isActive ? 1 : 0.55;
+  context.globalAlpha = isActive ? 1 : 0.85;
   if (isActive) context.drawImage(outline(mask, "#0b2a44", OUTLINE + 1.5), 0, 0);
   context.drawImage(outline(mask, "#fff", OUTLINE), 0, 0);
   context.globalAlpha = 1;

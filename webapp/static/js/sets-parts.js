@@ -2,7 +2,7 @@
 // may touch.
 
 import { thumbnail } from "./sets-masks.js";
-import { redraw } from "./sets-state.js";
+import { redraw, taken } from "./sets-state.js";
 import { firstSetting, settingForm } from "./sets-setting.js";
 import { element, fill } from "./sets-texts.js";
 
@@ -45,7 +45,10 @@ function ownWords(state, { texts, actions }) {
     problem.hidden = !refused;
     problem.textContent = refused ?? "";
     input.setAttribute("aria-invalid", String(Boolean(refused)));
-    if (!refused) actions.addConcept(words);
+    if (refused) return;
+    taken(input);
+    input.value = "";
+    actions.addConcept(words);
   });
   return form;
 }
@@ -103,7 +106,7 @@ function actions(concept, cards, state, { texts, actions: acts }) {
   }
   const { segmentation } = state.job;
   const isRunning = ["queued", "running"].includes(segmentation?.status);
-  const find = element("button", { type: "button", className: "outline", disabled: isRunning, textContent: fill(texts.findAll, { concept: concept.title }), "data-focus": "find" });
+  const find = element("button", { type: "button", className: "outline", disabled: isRunning || state.photos.some((photo) => photo.status === "checking"), textContent: fill(texts.findAll, { concept: concept.title }), "data-focus": "find" });
   find.setAttribute("aria-busy", String(isRunning));
   find.addEventListener("click", () => acts.find(concept));
   made.push(find);

@@ -13,7 +13,7 @@ export function drawPhotos(list, state, { texts, actions }) {
     const url = pictureOf(photo, state);
     if (url) button.append(element("img", { src: url, alt: "", width: 128, height: 96, decoding: "async", loading: "lazy" }));
     button.append(element("span", { className: `dot ${dotOf(photo, state)}`, title: mark, ariaHidden: "true" }));
-    if (photo.warnings?.length) button.append(element("span", { className: "warned", title: texts.hasWarnings, textContent: "!" }));
+    if (state.warningsOf(photo).ruled.length) button.append(element("span", { className: "warned", title: texts.hasWarnings, textContent: "!" }));
     button.addEventListener("click", () => actions.choosePhoto(photo.idx));
     return element("li", { "data-status": photo.status }, button, groupOf(photo, state, { texts, actions, title }));
   }));

@@ -38,11 +38,7 @@ function credits(job, texts) {
   return isFinal(job) ? fill(texts.creditsEnd, { charged, returned }) : texts.leaveSafely;
 }
 
-function cancelButton({ texts, actions }) {
-  const button = element("button", { type: "button", className: "outline", textContent: texts.cancel, "data-focus": "cancel" });
-  button.addEventListener("click", actions.cancel);
-  return button;
-}
+const cancelButton = ({ texts }) => element("button", { type: "button", className: "outline cancel-album", textContent: texts.cancel, "data-focus": "cancel" });
 
 function failures(state, { texts, actions }) {
   const failed = state.photos.filter((photo) => photo.status === "failed");

@@ -74,6 +74,7 @@ class TaskName(StrEnum):
     CHECK_LEDGER = "check_ledger"
     PURGE_EXPIRED = "purge_expired"
     PURGE_NOTIFICATIONS = "purge_notifications"
+    SWEEP_SETS = "sweep_sets"
     EXPIRE_PURCHASES = "expire_purchases"
     RECONCILE_PAYMENTS = "reconcile_payments"
     RECOUNT_COUNTERS = "recount_counters"
@@ -98,6 +99,7 @@ ROUTES: dict[TaskName, QueueName] = {
     TaskName.CHECK_LEDGER: QueueName.HOUSEKEEPING,
     TaskName.PURGE_EXPIRED: QueueName.HOUSEKEEPING,
     TaskName.PURGE_NOTIFICATIONS: QueueName.HOUSEKEEPING,
+    TaskName.SWEEP_SETS: QueueName.HOUSEKEEPING,
     TaskName.EXPIRE_PURCHASES: QueueName.HOUSEKEEPING,
     TaskName.RECONCILE_PAYMENTS: QueueName.HOUSEKEEPING,
     TaskName.RECOUNT_COUNTERS: QueueName.HOUSEKEEPING,
@@ -166,6 +168,8 @@ def make_celery(broker_url: str) -> Celery:
         task_annotations={
             # A slice of training is bounded by its own clock; the limit is only a backstop.
             TaskName.TRAIN_STYLE.value: {"soft_time_limit": 1500, "time_limit": 1800},
+            # 200 large photos are read twice, once for their files and once for their sheets.
+            TaskName.EXPORT_SET.value: {"soft_time_limit": 1500, "time_limit": 1800},
         },
         beat_schedule={
             "collect_garbage": {"task": TaskName.COLLECT_GARBAGE.value, "schedule": 3600.0},
@@ -175,6 +179,7 @@ def make_celery(broker_url: str) -> Celery:
                 "task": TaskName.PURGE_NOTIFICATIONS.value,
                 "schedule": 3600.0,
             },
+            "sweep_sets": {"task": TaskName.SWEEP_SETS.value, "schedule": 300.0},
             "expire_purchases": {"task": TaskName.EXPIRE_PURCHASES.value, "schedule": 60.0},
             "reconcile_payments": {
                 "task": TaskName.RECONCILE_PAYMENTS.value,

@@ -21,6 +21,7 @@ FAILPOINTS = (
     "after_claim",
     "mid_render",
     "after_render",
+    "after_segment",
     "mid_training",
     "after_progress",
     "after_checkpoint",

@@ -51,7 +51,7 @@ TOLD_OUTSIDE = (
 
 
 class Stack(Books):
-    """web, relay, four kinds of worker and both sandboxes, started and stopped together.
+    """web, relay, five kinds of worker and both sandboxes, started and stopped together.
 
     `broker` is rabbitmq or redis, `storage` folder or s3; `threads` are those of the web process;
     `changes` are variables of the environment that shall differ.
@@ -169,6 +169,7 @@ class Stack(Books):
             "GENERATION_LEASE_SECONDS": "6",
             "TRAINING_LEASE_SECONDS": "30",
             "STEP_LEASE_SECONDS": "8",
+            "SEGMENTATION_LEASE_SECONDS": "8",
             "TRAINING_SLICE_SECONDS": "1",
             "BELL_REPEAT_SECONDS": "2",
             "RETRY_DELAYS_SECONDS": "[0, 1, 2]",
@@ -228,6 +229,10 @@ class Stack(Books):
         self.uploads = self._worker("uploads", "tasks.on_cpu", "uploads")
         # Alone on its queue, so that its commits are those of deliveries and refunds.
         self.cashier = self._worker("cashier", "tasks.on_cpu", "money")
+        # One child for both, as `make up` has it.
+        self.editor = self._worker(
+            "editor", "tasks.on_cpu,tests.chaos.editing", "editing,segmentation"
+        )
 
     def _worker(self, name: str, module: str, queues: str) -> Process:
         return self._add(
@@ -306,6 +311,7 @@ class Stack(Books):
         self._wait_until_said(self.stamper, "ready.")
         self._wait_until_said(self.uploads, "ready.")
         self._wait_until_said(self.cashier, "ready.")
+        self._wait_until_said(self.editor, "ready.")
 
     def _wait_until_said(self, process: Process, words: str) -> None:
         wait_for(

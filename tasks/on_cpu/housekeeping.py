@@ -23,6 +23,7 @@ from webapp.domain.services import (
     payments,
     purchase_refunds,
     reconciliation,
+    sets_sweeps,
     styles,
 )
 from webapp.domain.settings import settings
@@ -68,6 +69,13 @@ def purge_expired() -> None:
         sign_ins = accounts.purge_sign_ins(session)
         ended = styles.expire_unconfirmed(session)
     log.info("purged", idempotency_keys=keys, sign_ins=sign_ins, unconfirmed_styles=ended)
+
+
+@task(TaskName.SWEEP_SETS)
+def sweep_sets() -> None:
+    """Cancel jobs of Sets that nobody confirmed or executed; let go of the files of old ones."""
+    swept = sets_sweeps.sweep(unit_of_work)
+    log.info("sets swept", canceled=swept.canceled, purged=swept.purged)
 
 
 @task(TaskName.PURGE_NOTIFICATIONS)

@@ -103,10 +103,19 @@ def test_no_gpu_is_needed_and_the_override_gives_one_to_each_pool():
     assert not any("deploy" in service for service in SERVICES.values())
     override = yaml.safe_load((ROOT / "docker-compose.gpu.yml").read_text())["services"]
     pools = {name for name, service in OURS.items() if service["build"]["target"] == "gpu"}
-    assert set(override) == pools
-    for service in override.values():
+    given = {name: service for name, service in override.items() if "deploy" in service}
+    assert set(given) == pools | {"worker-segmentation"}
+    for service in given.values():
         [device] = service["deploy"]["resources"]["reservations"]["devices"]
         assert device["driver"] == "nvidia"
+
+
+def test_all_who_look_for_masks_know_the_segmenter_of_the_override():
+    override = yaml.safe_load((ROOT / "docker-compose.gpu.yml").read_text())["services"]
+    told = {name for name, service in override.items() if "SEGMENTER" in str(service)}
+    assert told == {"web", "worker-uploads", "worker-editing", "worker-segmentation"}
+    assert override["worker-segmentation"]["build"]["target"] == "gpu"
+    assert OURS["worker-segmentation"]["build"]["target"] == "cpu"
 
 
 def test_the_proxy_gives_up_idle_connections_before_the_site_does(proxy, monkeypatch, tmp_path):

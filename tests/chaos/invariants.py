@@ -13,6 +13,11 @@ NAMED = """
     UNION SELECT jsonb_array_elements_text(sample_keys || thumbnail_keys) FROM checkpoints
     UNION SELECT clean_key FROM artworks
     UNION SELECT signature_key FROM artists
+    UNION SELECT unnest(ARRAY[photo_key, preview_key, result_key, result_preview_key])
+        FROM sets_photos
+    UNION SELECT mask_key FROM sets_instances
+    UNION SELECT jsonb_path_query(found, '$[*].mask_key') #>> '{}' FROM sets_masks
+    UNION SELECT archive_key FROM sets_exports
 """
 
 
@@ -26,6 +31,7 @@ def broken(stack: Stack, accepted: dict[str, list[int]] | None = None) -> list[s
         *_unfinished(stack),
         *_trainings_told(stack),
         *_objects(stack),
+        *_sets(stack),
         *(_promises(stack, accepted) if accepted is not None else []),
     ]
 
@@ -68,6 +74,27 @@ def _objects(stack: Stack) -> list[str]:
         "SELECT id FROM generations WHERE status <> 'completed' AND image_key IS NOT NULL"
     )
     return found + [f"I9 generation {row.id} has an image though it failed" for row in unlisted]
+
+
+def _sets(stack: Stack) -> list[str]:
+    """A photo has ended as its edit and its job have, once, and its result is what was recorded."""
+    found = []
+    for row in stack.rows(
+        "SELECT sets_photos.*, sets_jobs.status AS job_status,"
+        " (SELECT count(*) FROM sets_edits WHERE photo_id = sets_photos.id"
+        "  AND delivered_at IS NOT NULL) AS delivered,"
+        " (SELECT count(*) FROM sets_edits WHERE photo_id = sets_photos.id"
+        "  AND delivered_at IS NULL AND returned_at IS NULL) AS open"
+        " FROM sets_photos JOIN sets_jobs ON sets_jobs.id = job_id"
+    ):
+        has_ended = row.job_status in {"done", "failed", "canceled"}
+        if row.delivered != (row.status == "done"):
+            found.append(f"S1 photo {row.id} is {row.status}, delivered {row.delivered} times")
+        if has_ended and (row.open or row.status not in {"done", "failed", "canceled"}):
+            found.append(f"S2 photo {row.id} is {row.status} in a job that is {row.job_status}")
+        if row.status == "done" and stack.sha256(row.result_key) != row.result_sha256:
+            found.append(f"S3 photo {row.id} has another result")
+    return found
 
 
 def _promises(stack: Stack, accepted: dict[str, list[int]]) -> list[str]:

@@ -92,6 +92,18 @@ PROCESSES: tuple[Process, ...] = (
         Group.WORKERS,
         _worker("uploads", tasks="tasks.on_cpu", children=1, queues="uploads"),
     ),
+    # Finds parts of photos and edits them. One child for both, without torch: it takes turns, and a
+    # photo of 50 megapixels alone takes up to 2 GB.
+    Process(
+        "worker-editing",
+        Group.WORKERS,
+        _worker(
+            "editing",
+            tasks="tasks.on_cpu,tasks.on_gpu",
+            children=1,
+            queues="segmentation,editing",
+        ),
+    ),
     # One child per GPU pool: a model is loaded once, and never twice into one device.
     Process(
         "worker-gpu-train",

@@ -85,6 +85,20 @@ CAUSES: dict[str, LazyString] = {
     "LOW_QUALITY_DATA": _("Nothing could be learned from these works."),
     "INSUFFICIENT_IMAGES": _("Fewer than ten works passed the checks."),
     "CANCELED": _("You stopped it."),
+    "CONCEPT_NOT_FOUND": _("Nothing of what the rule changes was found in the photo."),
+    "FILE_CHANGED": _("The file was changed after it was confirmed."),
+    "INVALID_RULE": _("The rule does not fit the palette or the album."),
+    "INVALID_ALBUM": _("The results could not be laid out as this template wants."),
+    **dict.fromkeys(
+        (
+            "INVALID_IMAGE_FORMAT",
+            "IMAGE_SIZE_EXCEEDED",
+            "IMAGE_RESOLUTION_TOO_LOW",
+            "IMAGE_TOO_LARGE_PIXELS",
+            "IMAGE_CORRUPT",
+        ),
+        _("The uploaded file is no photo that we can use."),
+    ),
 }
 UNKNOWN_CAUSE = _("Something on our side went wrong. We have been told.")
 

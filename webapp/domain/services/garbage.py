@@ -21,6 +21,22 @@ NAMED = """
     UNION ALL SELECT unnest(ARRAY[upload_key, clean_key]) FROM artworks
     UNION ALL SELECT signature_key FROM artists
     UNION ALL SELECT profile_image_key FROM users
+    UNION ALL SELECT unnest(ARRAY[photo_key, preview_key, result_key, result_preview_key])
+              FROM sets_photos WHERE NOT is_purged
+    UNION ALL SELECT upload_key FROM sets_photos WHERE status IN ('awaited', 'checking')
+    UNION ALL SELECT mask_key FROM sets_instances
+              WHERE photo_id IN (SELECT id FROM sets_photos WHERE NOT is_purged)
+    UNION ALL SELECT jsonb_path_query(found, '$[*].mask_key') #>> '{}' FROM sets_masks
+    UNION ALL SELECT archive_key FROM sets_exports
+              WHERE job_id IN (SELECT id FROM sets_jobs WHERE purged_at IS NULL)
+    UNION ALL SELECT unnest(ARRAY[picture_key, mask_key]) FROM sets_restyles
+              WHERE instance_id IN (SELECT sets_instances.id FROM sets_instances
+                                    JOIN sets_photos ON sets_photos.id = photo_id
+                                    WHERE NOT is_purged)
+    UNION ALL SELECT jsonb_path_query(handover, '$.found[*].mask_key') #>> '{}' FROM jobs
+              WHERE state IN ('queued', 'running')
+    UNION ALL SELECT jsonb_path_query(handover, '$.result.*') #>> '{}' FROM jobs
+              WHERE state IN ('queued', 'running')
     UNION ALL SELECT handover ->> 'raw_key' FROM jobs WHERE state IN ('queued', 'running')
     UNION ALL SELECT jsonb_path_query(handover, '$.image.*') #>> '{}' FROM jobs
               WHERE state IN ('queued', 'running')

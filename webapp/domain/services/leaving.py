@@ -57,7 +57,7 @@ from webapp.domain.models.like import Like
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Artwork, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import accounts, checkpoints, names, purchases, tags
+from webapp.domain.services import accounts, checkpoints, names, purchases, sets_leaving, tags
 
 UNFINISHED = (GenerationStatus.QUEUED, GenerationStatus.PROCESSING, GenerationStatus.RETRYING)
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('leaving'))")
@@ -127,6 +127,7 @@ def _hold_still(session: Session, user_id: int) -> None:
     """
     # Two people who follow each other, leaving together, would wait for each other.
     session.execute(ONE_AT_A_TIME)
+    sets_leaving.hold(session, user_id)
     session.execute(
         select(Comment.id).where(_by_or_to(user_id)).order_by(Comment.id).with_for_update()
     )
@@ -176,6 +177,7 @@ def _delete(session: Session, user_id: int) -> None:
     )
     _delete_images(session, user_id)
     _delete_styles(session, user_id)
+    sets_leaving.delete_all(session, user_id)
     _delete_person(session, user_id)
     tags.uncount_uses(session, tags_of_styles, of_images=tags_of_images)
 

@@ -73,7 +73,24 @@ GAUGES = (
         UNION ALL
         SELECT kind, training_status, extract(epoch FROM clock_timestamp() - min(updated_at))
         FROM live JOIN training_runs ON kind = 'training' AND training_runs.id = ref
-                  JOIN styles ON styles.id = style_id GROUP BY 1, 2""",
+                  JOIN styles ON styles.id = style_id GROUP BY 1, 2
+        UNION ALL
+        SELECT kind, status, extract(epoch FROM clock_timestamp() - min(sets_photos.updated_at))
+        FROM live JOIN sets_edits ON kind = 'photo_edit' AND sets_edits.id = ref
+                  JOIN sets_photos ON sets_photos.id = photo_id GROUP BY 1, 2
+        UNION ALL
+        SELECT kind, status, extract(epoch FROM clock_timestamp() - min(created_at))
+        FROM live JOIN sets_segmentations ON kind = 'segmentation' AND sets_segmentations.id = ref
+        GROUP BY 1, 2""",
+    ),
+    Gauge(
+        "sets_photos",
+        "Photos of the jobs of Sets that have not ended, by state.",
+        ("status",),
+        """
+        SELECT sets_photos.status, count(*)
+        FROM sets_jobs JOIN sets_photos ON job_id = sets_jobs.id
+        WHERE sets_jobs.status IN ('created', 'uploaded', 'queued', 'running') GROUP BY 1""",
     ),
     Gauge(
         "jobs_ended_last_hour",

@@ -4,7 +4,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from celery_config import TaskName
@@ -13,6 +13,10 @@ from webapp.domain.errors import NotFound
 from webapp.domain.jobs import NOW
 from webapp.domain.models.account import User
 from webapp.domain.models.job import Job, JobKind, JobState
+from webapp.domain.models.sets_export import SetsExport
+from webapp.domain.models.sets_instance import SetsSegmentation
+from webapp.domain.models.sets_job import SetsJob
+from webapp.domain.models.sets_photo import SetsEdit, SetsPhoto
 from webapp.domain.models.style import Style
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.pagination import AnyRow
@@ -65,12 +69,8 @@ def stuck(session: Session) -> list[dict[str, Any]]:
     ).subquery("live")
     worst = case({each.value: place for place, each in enumerate(Trouble)}, value=live.c.trouble)
     rows = session.execute(
-        select(
-            *Job.__table__.columns, live.c.trouble, TrainingRun.style_id, CAUSE_OF_RUN, Style.name
-        )
+        _with_what_they_are_about(live.c.trouble)
         .join(live, live.c.id == Job.id)
-        .outerjoin(TrainingRun, and_(Job.kind == JobKind.TRAINING, TrainingRun.id == Job.ref))
-        .outerjoin(Style, Style.id == TrainingRun.style_id)
         .order_by(worst, Job.deadline_at, Job.id)
         .limit(MOST_SHOWN)
     )
@@ -82,20 +82,44 @@ def dead(session: Session) -> list[dict[str, Any]]:
     # Not NOW, which goes on while rows are read: the index could not be asked for it.
     since = func.statement_timestamp() - RECENT
     rows = session.execute(
-        select(
-            *Job.__table__.columns,
-            literal(Trouble.DEAD.value).label("trouble"),
-            TrainingRun.style_id,
-            CAUSE_OF_RUN,
-            Style.name,
-        )
-        .outerjoin(TrainingRun, and_(Job.kind == JobKind.TRAINING, TrainingRun.id == Job.ref))
-        .outerjoin(Style, Style.id == TrainingRun.style_id)
+        _with_what_they_are_about(literal(Trouble.DEAD.value).label("trouble"))
         .where(Job.finished_at > since, Job.state == JobState.FAILED)
         .order_by(Job.finished_at.desc())
         .limit(MOST_SHOWN)
     )
     return [_job(row) for row in rows]
+
+
+def _with_what_they_are_about(trouble: ColumnElement[str]) -> Select[Any]:
+    """Return the query of jobs with the style of a training, or the job and photo of Sets."""
+    photo_id = case(
+        (Job.kind == JobKind.PHOTO_CHECK, Job.ref),
+        (Job.kind == JobKind.SEGMENTATION, SetsSegmentation.photo_id),
+        (Job.kind == JobKind.PHOTO_EDIT, SetsEdit.photo_id),
+    )
+    sets_job_id = func.coalesce(SetsPhoto.job_id, SetsExport.job_id)
+    return (
+        select(
+            *Job.__table__.columns,
+            trouble,
+            TrainingRun.style_id,
+            CAUSE_OF_RUN,
+            Style.name,
+            SetsJob.public_id.label("set_id"),
+            SetsPhoto.idx.label("photo_idx"),
+        )
+        .select_from(Job)
+        .outerjoin(TrainingRun, and_(Job.kind == JobKind.TRAINING, TrainingRun.id == Job.ref))
+        .outerjoin(Style, Style.id == TrainingRun.style_id)
+        .outerjoin(
+            SetsSegmentation,
+            and_(Job.kind == JobKind.SEGMENTATION, SetsSegmentation.id == Job.ref),
+        )
+        .outerjoin(SetsEdit, and_(Job.kind == JobKind.PHOTO_EDIT, SetsEdit.id == Job.ref))
+        .outerjoin(SetsExport, and_(Job.kind == JobKind.SETS_EXPORT, SetsExport.id == Job.ref))
+        .outerjoin(SetsPhoto, SetsPhoto.id == photo_id)
+        .outerjoin(SetsJob, SetsJob.id == sets_job_id)
+    )
 
 
 def ring(session: Session, *, admin: User, job_id: int, reason: str) -> None:
@@ -120,6 +144,7 @@ def _job(row: AnyRow) -> dict[str, Any]:
         "kind": row.kind,
         "generation_id": row.ref if row.kind == JobKind.GENERATION else None,
         "style": row.style_id and {"id": row.style_id, "name": row.name},
+        "set": row.set_id and {"id": row.set_id, "photo": row.photo_idx},
         "trouble": row.trouble,
         "state": row.state,
         "step": row.step,

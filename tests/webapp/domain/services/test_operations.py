@@ -7,10 +7,19 @@ from sqlalchemy import update
 
 from celery_config import TaskName
 from tests import making
+from tests import sets_albums as albums
 from webapp.domain.jobs import NOW
 from webapp.domain.models.job import JobState
 from webapp.domain.models.payment import Purchase
-from webapp.domain.services import generations, heartbeats, operations, purchases
+from webapp.domain.models.sets_job import SetsJobStatus
+from webapp.domain.models.sets_photo import SetsPhoto
+from webapp.domain.services import (
+    generations,
+    heartbeats,
+    operations,
+    purchases,
+    sets_photos,
+)
 
 
 def measured(session):
@@ -47,6 +56,23 @@ def test_payments_and_refunds_without_an_end_are_counted(session):
         )
     found = measured(session)
     assert (found["payments_open", "payment"], found["payments_open", "refund"]) == (1, 1)
+
+
+def test_photos_of_unfinished_sets_are_counted_and_the_oldest_edit_is_told(session, environment):
+    job = albums.album(session, photos=3, status=SetsJobStatus.RUNNING)
+    albums.album(session, status=SetsJobStatus.DONE)
+    edited, *_ = albums.photos_of(session, job)
+    albums.instance(session, edited)
+    for photo in albums.photos_of(session, job):
+        sets_photos.go_on(session, photo.id)
+    then = NOW - timedelta(minutes=5)
+    session.execute(update(SetsPhoto).where(SetsPhoto.id == edited.id).values(updated_at=then))
+    found = measured(session)
+    assert found["sets_photos", "queued"] == 3
+    assert ("sets_photos", "ready") not in found
+    assert found["queue_messages", "segmentation", "segment_photos", "waiting"] == 2
+    assert found["state_age_seconds", "photo_edit", "queued"] == pytest.approx(300, abs=30)
+    assert found["state_age_seconds", "segmentation", "queued"] < 60
 
 
 def test_jobs_are_counted_where_they_wait_and_the_oldest_wait_is_told(session):

@@ -1,0 +1,70 @@
+import io
+import json
+import zipfile
+
+from PIL import Image
+from sqlalchemy import select
+
+from celery_config import TaskName
+from tasks.on_cpu.export_set import export_set
+from tests import sets_albums as albums
+from webapp.domain import jobs
+from webapp.domain.models.job import JobKind
+from webapp.domain.models.sets_export import ExportStatus, SetsExport
+from webapp.domain.models.sets_photo import PhotoStatus
+from webapp.domain.services import sets_archives, sets_exports
+
+
+def test_an_archive_is_made_of_both_jobs(committed, storage):
+    with committed.begin() as session:
+        owner = albums.account(session, balance=10)
+        texture = {"Floor": {"action": "texture", "value": "oak_a"}}
+        job = albums.finished(session, storage, owner, name="Modern")
+        other = albums.finished(
+            session, storage, owner, source_job_id=job.id, name="Natural", concepts=texture
+        )
+        photo = albums.photos_of(session, other)[1]
+        photo.status, photo.result_key, photo.failure_code = PhotoStatus.FAILED, None, "TIMEOUT"
+        photo.warnings = [{"code": "CONCEPT_NOT_FOUND", "concept": "Floor"}]
+        wanted = sets_exports.WantedExport("before_after", (other.public_id,), "ko")
+        sets_exports.request(session, owner, job.public_id, wanted)
+        (waiting,) = albums.work(session, JobKind.SETS_EXPORT)
+    export_set(job_id=waiting.id)
+    with committed() as session:
+        (made,) = session.scalars(select(SetsExport)).all()
+        assert made.status == ExportStatus.READY
+        data = storage.get(made.archive_key)
+        assert made.archive_size == len(data)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = archive.namelist()
+        manifest = json.loads(archive.read("manifest.json"))
+        result = next(name for name in names if name.startswith("results/1_Modern/000"))
+        assert Image.open(io.BytesIO(archive.read(result))).size == albums.SIZE
+    assert [each["name"] for each in manifest["jobs"]] == ["Modern", "Natural"]
+    assert manifest["jobs"][1]["colours"][0]["concept"] == "바닥"
+    assert [len(each["files"]) for each in manifest["photos"]] == [2, 1]
+    assert any(name.startswith("sheets/") for name in names)
+
+
+def test_an_album_that_cannot_be_laid_out_fails_its_export(committed, storage):
+    with committed.begin() as session:
+        owner = albums.account(session, balance=10)
+        job = albums.finished(session, storage, owner)
+        for photo in albums.photos_of(session, job):
+            storage.put(photo.result_key, b"no picture", content_type="image/png")
+        sets_exports.prepare(session, job)
+        (waiting,) = albums.work(session, JobKind.SETS_EXPORT)
+    export_set(job_id=waiting.id)
+    with committed() as session:
+        (made,) = session.scalars(select(SetsExport)).all()
+        assert (made.status, made.failure_code) == (ExportStatus.FAILED, "INVALID_ALBUM")
+
+
+def test_photos_of_no_group_are_in_the_last_one(session, storage):
+    account = albums.account(session)
+    job = albums.finished(session, storage, account, preset_id="seller")
+    sets_exports.prepare(session, job)
+    waiting = albums.work(session, JobKind.SETS_EXPORT)[0]
+    lease = jobs.claim(session, waiting.id, TaskName.EXPORT_SET, 60)
+    work = sets_archives.archive_work(session, lease)
+    assert {photo.group for photo in work.photos} == {work.groups[-1].id} == {"other"}

@@ -1,0 +1,76 @@
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from tests import making
+from tests import sets_albums as albums
+from webapp.domain.models.sets_instance import SetsInstance
+from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
+from webapp.domain.models.sets_photo import SetsPhoto
+from webapp.domain.models.sets_rule import SetsRule
+from webapp.domain.services import garbage, leaving
+
+
+@pytest.fixture
+def person(session, storage):
+    return making.user(session)
+
+
+def leave(session, person):
+    assert leaving.leave(session, user=person, confirm=person.username) == "deleted"
+    session.expire_all()
+
+
+def test_photos_results_rules_and_words_of_the_person_go(session, storage, person):
+    owner = albums.account(session, user=person)
+    adopted = albums.account(session, adopted_by_id=owner.id)
+    done = albums.finished(session, storage, owner, name="My flat")
+    running = albums.album(session, storage, of=adopted, status=SetsJobStatus.RUNNING)
+    photo = albums.photos_of(session, done)[0]
+    albums.instance(session, photo, storage, points=[{"x": 1}], rule={"action": "recolor"})
+    session.add(
+        SetsRule(
+            public_id="rule_1", account_id=owner.id, preset_id="interior", name="Mine", concepts={}
+        )
+    )
+    session.flush()
+
+    leave(session, person)
+
+    jobs = {job.id: job for job in session.scalars(select(SetsJob))}
+    assert jobs[done.id].status == SetsJobStatus.DONE
+    assert jobs[running.id].status == SetsJobStatus.CANCELED
+    assert all(job.purged_at and not job.concepts and not job.name for job in jobs.values())
+    assert {photo.filename for photo in session.scalars(select(SetsPhoto))} == {""}
+    assert [(each.points, each.rule) for each in session.scalars(select(SetsInstance))] == [
+        ([], None)
+    ]
+    assert session.scalars(select(SetsRule)).all() == []
+    assert making.violations(session) == []
+
+    @contextmanager
+    def unit_of_work():
+        yield session
+
+    garbage.collect(storage, unit_of_work, older_than=timedelta(0))
+    assert list(storage.list()) == []
+
+
+def test_tokens_of_the_account_open_nothing_any_more(session, storage, person):
+    owner = albums.account(session, user=person)
+    leave(session, person)
+    session.refresh(owner)
+    assert owner.token_version == 1
+
+
+def test_jobs_of_others_stay(session, storage, person):
+    other = albums.finished(session, storage, albums.account(session))
+    leave(session, person)
+    session.refresh(other)
+    assert (other.purged_at, other.status) == (None, SetsJobStatus.DONE)
+
+
+def test_who_never_used_sets_leaves_as_before(session, storage, person):
+    leave(session, person)

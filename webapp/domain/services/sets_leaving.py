@@ -1,0 +1,71 @@
+"""What goes of Sets when a person's account is deleted: photos, results, rules, all words.
+
+The accounts of Sets stay as the ledger of credits needs them, without a token that opens them.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from webapp.domain.models.sets_account import SetsAccount
+from webapp.domain.models.sets_instance import SetsInstance, SetsSegmentation
+from webapp.domain.models.sets_job import SetsJob
+from webapp.domain.models.sets_photo import SetsPhoto
+from webapp.domain.models.sets_rule import SetsRule
+from webapp.domain.services import sets_jobs, sets_sweeps
+
+
+def hold(session: Session, user_id: int) -> None:
+    """Wait for whoever works on a person's jobs, and let no job begin until this is over.
+
+    Jobs first, as the steps of their photos lock them before they tell their person.
+    """
+    account_ids = _accounts(session, user_id)
+    jobs = select(SetsJob.id).where(SetsJob.account_id.in_(account_ids)).order_by(SetsJob.id)
+    session.execute(jobs.with_for_update())
+    session.execute(select(SetsAccount.id).where(SetsAccount.id.in_(account_ids)).with_for_update())
+
+
+def delete_all(session: Session, user_id: int) -> None:
+    """End a person's jobs, let go of their files and forget what the person wrote or chose."""
+    account_ids = _accounts(session, user_id)
+    jobs = session.scalars(
+        select(SetsJob).where(SetsJob.account_id.in_(account_ids)).with_for_update()
+    ).all()
+    for job in jobs:
+        if job.status not in sets_sweeps.ENDED:
+            sets_jobs.cancel_locked(session, job)
+    sets_sweeps.purge(session, [job.id for job in jobs])
+    _forget_words(session, account_ids)
+    session.execute(
+        update(SetsAccount)
+        .where(SetsAccount.id.in_(account_ids))
+        .values(token_version=SetsAccount.token_version + 1)
+    )
+
+
+def _accounts(session: Session, user_id: int) -> Sequence[int]:
+    """Return the person's account and those that it has adopted."""
+    own = select(SetsAccount.id).where(SetsAccount.user_id == user_id)
+    every = select(SetsAccount.id).where(
+        or_(SetsAccount.user_id == user_id, SetsAccount.adopted_by_id.in_(own))
+    )
+    return session.scalars(every).all()
+
+
+def _forget_words(session: Session, account_ids: Sequence[int]) -> None:
+    jobs = select(SetsJob.id).where(SetsJob.account_id.in_(account_ids))
+    photos = select(SetsPhoto.id).where(SetsPhoto.job_id.in_(jobs))
+    run_of_photos = SetsSegmentation.photo_id.in_(photos)
+    session.execute(update(SetsSegmentation).where(run_of_photos).values(concepts=[]))
+    session.execute(
+        update(SetsInstance).where(SetsInstance.photo_id.in_(photos)).values(points=[], rule=None)
+    )
+    session.execute(update(SetsPhoto).where(SetsPhoto.job_id.in_(jobs)).values(filename=""))
+    session.execute(
+        update(SetsJob)
+        .where(SetsJob.account_id.in_(account_ids))
+        .values(name="", rule_id=None, concepts={}, overrides=[], protect=[])
+    )
+    session.execute(delete(SetsRule).where(SetsRule.account_id.in_(account_ids)))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-import matplotlib
+import matplotlib as mpl
 import numpy as np
 import sklearn.datasets
 from PIL import Image
@@ -18,7 +18,7 @@ LANDSCAPES = tuple(place for place in Place if place not in {Place.ROOM, Place.P
 def photographs():
     """Real photographs that come with packages: a temple, a dahlia, a portrait."""
     images = Path(sklearn.datasets.__file__).parent / "images"
-    samples = Path(matplotlib.get_data_path()) / "sample_data"
+    samples = Path(mpl.get_data_path()) / "sample_data"
     paths = (images / "china.jpg", images / "flower.jpg", samples / "grace_hopper.jpg")
     return {path.stem: Image.open(path).convert("RGB") for path in paths}
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage  # type: ignore[import-untyped]
 
-
 SURFACES = ("Left", "Right", "Floor", "Ceiling", "Back")
 # Yaw and pitch in radians, focal length as a share of the width; then the distances of left wall,
 # right wall, floor and ceiling from the camera as shares of the back wall's distance.
@@ -84,8 +83,9 @@ def _edges(lab: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _scored(guesses: Numbers, tensor: NDArray[np.float32]) -> tuple[Numbers, Numbers, Numbers]:
-    """How much better edges explain each guess (N,) than chance does; its lines (N, 8), in pixels;
-    and their supports (N, 8).
+    """How much better edges explain each guess (N,) than chance does, and its lines (N, 8).
+
+    Of these come first the pixels that are in the photo, then the supports.
     """
     height, width = tensor.shape[:2]
     starts, ends = _lines(guesses, (width, height))

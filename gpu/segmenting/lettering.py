@@ -93,7 +93,7 @@ def _neighbours(boxes: NDArray[np.float64]) -> NDArray[np.int32]:
     overlap = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
     gap = np.maximum(left[:, None], left) - np.minimum(right[:, None], right)
     smaller, larger = np.minimum(tall[:, None], tall), np.maximum(tall[:, None], tall)
-    beside = (overlap > 0.5 * smaller) & (gap < _GAP * larger) & (larger < _LIKE * smaller)  # noqa: PLR2004
+    beside = (overlap > 0.5 * smaller) & (gap < _GAP * larger) & (larger < _LIKE * smaller)
     line: NDArray[np.int32] = connected_components(sparse.csr_matrix(beside), directed=False)[1]
     return line
 

@@ -15,6 +15,7 @@ from gpu.rules.colour import Light, Mask, Statistics, to_linear, to_oklab
 from gpu.rules.reflection import Reflection
 from gpu.segmenting.lettering import Lettering, lettering
 from gpu.segmenting.masks import bounding_box
+from gpu.segmenting.pieces import opened, pieces_of
 
 _MOST_PIXELS = 1_500_000  # of the product's picture
 _MARGIN = 4  # pixels around the product
@@ -116,7 +117,7 @@ class _View:
         """Highlights; a streak that enters the label above and leaves it below goes through it."""
         gloss = self.product & ~self.label & (self.highlight > _GLOSS)
         gloss &= ndimage.binary_erosion(self.product, iterations=_EDGE)
-        gloss = _without_small(_opened(gloss, 2 * _EDGE + 1), _LEAST_GLOSS * self.product.sum())
+        gloss = _without_small(opened(gloss, 2 * _EDGE + 1), _LEAST_GLOSS * self.product.sum())
         reach = (2 * (int(self.label.any(axis=1).sum()) // 2) + 7, 1)
         joined = ndimage.minimum_filter(ndimage.maximum_filter(gloss.view(np.uint8), reach), reach)
         through: Mask = joined.view(np.bool_) & self.label
@@ -127,8 +128,8 @@ class _View:
         other = (self.shading < _LEAST_SHADE) | (self.rest > _MOST_REST)
         other &= self.product & ~self.label
         size = max(3, round(_SPECK * self.product.any(axis=0).sum())) | 1
-        opened = _opened(other | (gloss & ~self.label & _opened(other, size)), size)
-        return _pieces(opened, _LEAST_PART * self.product.sum())
+        solid = opened(other | (gloss & ~self.label & opened(other, size)), size)
+        return pieces_of(solid, _LEAST_PART * self.product.sum())
 
     def logos(self) -> tuple[Mask, ...]:
         """What is printed on the label beside the text, the largest first."""
@@ -140,7 +141,7 @@ class _View:
         padded = np.pad(printed, _EDGE)
         closed = ndimage.binary_closing(padded, np.ones((3, 3)), iterations=_EDGE)
         whole = ndimage.binary_fill_holes(closed)[_EDGE:-_EDGE, _EDGE:-_EDGE]
-        return _pieces(_opened(whole, 2 * _EDGE + 1), _LEAST_LOGO * self.product.sum())
+        return pieces_of(opened(whole, 2 * _EDGE + 1), _LEAST_LOGO * self.product.sum())
 
 
 def _along(
@@ -168,7 +169,7 @@ def _label(
     inner = ndimage.binary_erosion(product, iterations=_EDGE)
     like = inner & (((hue < _LIKE_PAPER) & (share > _DARK)) | strokes)
     size = max(3, round(_STREAK * int(strokes.any(axis=0).sum()))) | 1
-    sheet = ndimage.binary_fill_holes(_opened(ndimage.binary_fill_holes(like), size))
+    sheet = ndimage.binary_fill_holes(opened(ndimage.binary_fill_holes(like), size))
     pieces, _ = ndimage.label(sheet)
     kept = np.setdiff1d(np.unique(pieces[text.strokes]), [0])
     label: Mask = np.isin(pieces, kept)
@@ -178,30 +179,16 @@ def _label(
 def _body(light: Light, lab: NDArray[np.float32], product: Mask) -> Reflection:
     """The reflection of the commonest hue of a product."""
     hue = lab[product][:, 1:] / np.maximum(lab[product][:, :1], 5)
-    counts, across, down = np.histogram2d(*hue.T, bins=_BINS, range=((-0.5, 0.5), (-0.5, 0.5)))
+    edges = np.linspace(-0.5, 0.5, _BINS + 1)
+    counts, _, _ = np.histogram2d(hue[:, 0], hue[:, 1], bins=(edges, edges))
     place = np.unravel_index(int(ndimage.gaussian_filter(counts, 0.7).argmax()), counts.shape)
-    middle = np.array([(e[k] + e[k + 1]) / 2 for e, k in zip((across, down), place, strict=True)])
-    near = np.linalg.norm(hue - middle, axis=1) < across[1] - across[0]
+    width = edges[1] - edges[0]
+    middle = edges[list(place)] + width / 2
+    near = np.linalg.norm(hue - middle, axis=1) < width
     sample = light[product][near]
     reflection = Reflection.of(Statistics(sample if len(sample) else light[product]))
     return replace(reflection, top=_MATT)
 
 
-def _opened(mask: Mask, size: int) -> Mask:
-    """A mask without what is narrower than `size` pixels."""
-    least = ndimage.minimum_filter(mask.view(np.uint8), size, mode="constant")
-    opened: Mask = ndimage.maximum_filter(least, size, mode="constant").view(np.bool_)
-    return opened & mask
-
-
 def _without_small(mask: Mask, least: float) -> Mask:
-    return np.logical_or.reduce([np.zeros_like(mask), *_pieces(mask, least)])
-
-
-def _pieces(mask: Mask, least: float) -> tuple[Mask, ...]:
-    """The connected pieces of at least so many pixels, the largest first."""
-    pieces, count = ndimage.label(mask)
-    areas = np.bincount(pieces.ravel(), minlength=count + 1)
-    areas[0] = 0
-    order = np.argsort(-areas, kind="stable")
-    return tuple(pieces == piece for piece in order if areas[piece] >= max(1.0, least))
+    return np.logical_or.reduce([np.zeros_like(mask), *pieces_of(mask, least)])

@@ -17,7 +17,6 @@ from gpu.segmenting.borders import (
     SMOOTHNESS,
     closeness,
     divided_near_border,
-    enlarged,
     reduced,
 )
 from gpu.segmenting.calibration import rising
@@ -133,7 +132,7 @@ def _commonest(colours: NDArray[np.float32]) -> NDArray[np.float32]:
     return mean
 
 
-def _difference(lab: NDArray[np.float32], surface: Plane) -> Plane:
+def _difference(lab: NDArray[np.float32], surface: Plane | NDArray[np.float32]) -> Plane:
     """How far colours (..., 3) are from those of a surface, the same in other light being near."""
     share = (lab * surface).sum(-1) / np.maximum((surface**2).sum(-1), 1)
     hue = np.linalg.norm(lab - share[..., None] * surface, axis=-1)

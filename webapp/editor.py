@@ -61,10 +61,9 @@ class EngineEditor:
             choices = FieldProblem("One of %(choices)s.", choices=", ".join(preset.actions))
             raise ValidationFailed(fields={f"{path}.action": [choices]})
         try:
-            if action == Action.RESTYLE:
-                _check_restyle(setting)
-            else:
-                parse_rule(setting, _Palette(preset.palette))
+            parse_rule(setting, _Palette(preset.palette))
+            if action == Action.RESTYLE and not _STYLE_ID.fullmatch(setting["value"]):
+                raise InvalidRule("value", _NO_STYLE)
         except InvalidRule as error:
             field = _INDEX.sub(r".\1", f"{path}.{error.field}")
             raise ValidationFailed(fields={field: [_problem(error)]}) from error
@@ -198,27 +197,6 @@ class _Palette(Mapping[str, Swatch]):
 
     def __len__(self) -> int:
         return len(self._names)
-
-
-def _check_restyle(setting: Setting) -> None:
-    """Check the fields of a restyle; whether there is such a style is for the database to say.
-
-    Raises InvalidRule.
-    """
-    for name in setting.keys() - {"action", "value", "options"}:
-        raise InvalidRule(name, f"a rule has no field {name!r}")
-    if not _STYLE_ID.fullmatch(str(setting.get("value"))):
-        raise InvalidRule("value", _NO_STYLE)
-    options = setting.get("options") or {}
-    for name in options.keys() - {"strength"}:
-        raise InvalidRule(f"options.{name}", "restyle has no such option here")
-    strength = options.get("strength")
-    if strength is None:
-        return
-    if isinstance(strength, bool) or not isinstance(strength, int | float):
-        raise InvalidRule("options.strength", "must be a number")
-    if not 0 < strength <= 1:
-        raise InvalidRule("options.strength", "must lie in 0–1")
 
 
 @cache

@@ -7,6 +7,7 @@ colours.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +30,13 @@ from gpu.rules.colour import (
 )
 from gpu.rules.edges import Edge, Painter, core_of, paint_edge, unmix
 from gpu.rules.errors import InvalidRule
+from gpu.rules.planes import PhotoPlanes
 from gpu.rules.recolor import Recolor, recolor_map
 from gpu.rules.reflection import Reflection
 from gpu.rules.regions import Box, Part, Region, box_of, region_of
+from gpu.rules.restyle import Restyle, restyle_painter
 from gpu.rules.swatches import Swatch, plain
-from gpu.rules.texture import Placement, Texture, texture_painter
+from gpu.rules.texture import Face, Placement, Texture, texture_painter
 from gpu.rules.tone import Match, Tone, match_map, tone_map
 
 _MARGIN = 24  # pixels around a region in which the colours outside it are measured
@@ -110,6 +113,11 @@ class _Canvas:
         size = self.levels.shape[:2]
         self.is_free = np.ones(size, np.bool_) if self.alpha is None else self.alpha > 0
 
+    @cached_property
+    def planes(self) -> PhotoPlanes:
+        """The planes of the photo, looked for when the first rule needs them."""
+        return PhotoPlanes(self.before)
+
     def image(self) -> Image.Image:
         if self.alpha is None:
             return Image.fromarray(self.levels)
@@ -153,7 +161,8 @@ def _apply(rule: Rule, region: Region, canvas: _Canvas, sources: _Sources) -> No
     if colour_map is None:
         height, width = canvas.levels.shape[:2]
         placement = Placement(box[1].start, box[0].start, width, height)
-        painter = _picture_painter(rule, levels, mask, old, placement, sources)
+        faces = _faces(rule, region.mask, canvas)
+        painter = _picture_painter(rule, levels, mask, old, placement, sources, faces)
     else:
         painter = _map_painter(colour_map)
     if lit.any():
@@ -181,6 +190,13 @@ def _colour_map(rule: Rule, old: Statistics, sources: _Sources) -> ColourMap | N
             return None
 
 
+def _faces(rule: Rule, region: Mask, canvas: _Canvas) -> Sequence[Face]:
+    """The faces that a rule's swatch is laid on where the rule says nothing of a plane."""
+    if not isinstance(rule, Texture) or rule.plane is not None or rule.share is not None:
+        return ()
+    return canvas.planes.sure_faces(region)
+
+
 def _picture_painter(
     rule: Rule,
     levels: Levels,
@@ -188,10 +204,13 @@ def _picture_painter(
     old: Statistics,
     placement: Placement,
     sources: _Sources,
+    faces: Sequence[Face],
 ) -> Painter:
-    """The painter of a rule that lays a swatch."""
+    """The painter of a rule that lays a picture: a swatch, or a canvas."""
+    if isinstance(rule, Restyle):
+        return restyle_painter(rule, mask, placement)
     if isinstance(rule, Texture):
-        return texture_painter(rule, sources.swatch(rule.swatch), levels, mask, placement)
+        return texture_painter(rule, sources.swatch(rule.swatch), levels, mask, placement, faces)
     if not isinstance(rule, Background):
         raise TypeError(f"no painter for {rule}")
     is_colour = rule.value.startswith("#")

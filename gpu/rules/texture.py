@@ -4,6 +4,7 @@ The old pattern is smoothed away from the region's luminance; what is left is it
 multiplies the swatch. Highlights are what is far brighter than that light.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ _DARKEST, _BRIGHTEST = 0.2, 3.0  # times the median: what lies outside is object
 _HIGHLIGHT = 2.2  # times the light
 _LEAST_LIGHT = 1e-4
 _HORIZON = 1e-4
+_USUAL_SHARE = 0.25
 _LEAST_AREA = 1e-4  # of the photo, of the corners
 
 
@@ -42,18 +44,34 @@ class Plane:
 
 @dataclass(frozen=True)
 class Texture:
-    """A swatch laid in a plane, or flat in the region's bounding box where `plane` is None.
+    """A swatch laid in a plane.
 
-    One repeat is `metres` wide; or else `share` of the plane's (or the box's) width, 0.01–1.
-    `rotation` is degrees clockwise as seen on the plane, `offset` is in repeats.
+    One repeat is `metres` wide; or else `share` of the plane's width, 0.01–1, by default a quarter.
+    Where `plane` is None, it is estimated if `share` is None too (see `planes`); else, or where it
+    cannot be estimated, the swatch is laid flat in the region's bounding box. `rotation` is
+    degrees clockwise as seen on the plane, `offset` is in repeats.
     """
 
     swatch: str
-    share: float = 0.25
+    share: float | None = None
     metres: float | None = None
     rotation: float = 0.0
     offset: Point = (0.0, 0.0)
     plane: Plane | None = None
+
+
+@dataclass(frozen=True)
+class Face:
+    """A flat piece of a region: a wall between two corners of a room, or all of it.
+
+    `start` is the place of the plane's top left corner on the unrolled material, in the unit of the
+    plane's width. The next face lies where a x + b y + c > 0, for shares x and y of the photo and
+    `border` (a, b, c); the last face has none.
+    """
+
+    plane: Plane
+    start: Point = (0.0, 0.0)
+    border: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,14 +85,22 @@ class Placement:
 
 
 def texture_painter(
-    rule: Texture, swatch: Swatch, levels: Levels, region: Mask, placement: Placement
+    rule: Texture,
+    swatch: Swatch,
+    levels: Levels,
+    region: Mask,
+    placement: Placement,
+    faces: Sequence[Face] = (),
 ) -> Painter:
     """Paint the region (H, W) of sRGB levels (H, W, 3) with a swatch.
 
-    `placement` says where these levels lie in the photo.
+    `placement` says where these levels lie in the photo. `faces`, from left to right, are where a
+    rule without a plane lays its swatch.
     Raises InvalidRule for corners that span no plane.
     """
-    lay = layout(rule, swatch, region, placement)
+    lay: Layout | FacedLayout = layout(rule, swatch, region, placement)
+    if faces:
+        lay = FacedLayout(rule, swatch, placement, faces)
     light, median = region_light(levels, region)
 
     def painted(inside: Light, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Light:
@@ -106,41 +132,102 @@ class Layout:
         v = (m[1, 0] * x + m[1, 1] * y + m[1, 2]) / depth
         across = np.hypot(m[0, 0] - u * m[2, 0], m[1, 0] - v * m[2, 0])
         down = np.hypot(m[0, 1] - u * m[2, 1], m[1, 1] - v * m[2, 1])
-        footprint = np.maximum(across, down) / depth
+        # where a plane turns away from the camera, one side of a pixel covers far more than the
+        # other: read for the larger side, everything would be smeared along the smaller one
+        largest = np.maximum(across, down)
+        footprint = np.maximum(np.sqrt(across * down), largest / 2) / depth
         return u.astype(np.float32), v.astype(np.float32), footprint.astype(np.float32)
+
+
+class FacedLayout:
+    """A layout whose faces meet at the corners of a room, where the material goes round."""
+
+    def __init__(
+        self, rule: Texture, swatch: Swatch, placement: Placement, faces: Sequence[Face]
+    ) -> None:
+        repeat = _share(rule) * max(face.plane.width for face in faces)
+        self._layouts = [
+            Layout(
+                _turned(rule, swatch)
+                @ _shifted(face.start[0] / repeat, face.start[1] / repeat / swatch.height_share)
+                @ _in_plane(face.plane, repeat, swatch, placement)
+            )
+            for face in faces
+        ]
+        size = np.array([placement.width, placement.height, 1])
+        origin = np.array([placement.left + 0.5, placement.top + 0.5, 0])
+        self._borders = [
+            (face.border / size, origin) for face in faces[:-1] if face.border is not None
+        ]
+
+    def __call__(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Places:
+        """As `Layout` answers, each pixel on its own face."""
+        place = np.stack([columns, rows, np.ones(len(rows))])
+        face = np.zeros(len(rows), np.intp)
+        for border, origin in self._borders:
+            face += border @ place + border @ origin > 0
+        answers = tuple(np.zeros(len(rows), np.float32) for _ in range(3))
+        for index, lay in enumerate(self._layouts):
+            own = np.flatnonzero(face == index)
+            for answer, values in zip(answers, lay(rows[own], columns[own]), strict=True):
+                answer[own] = values
+        return answers[0], answers[1], answers[2]
 
 
 def layout(rule: Texture, swatch: Swatch, region: Mask, placement: Placement) -> Layout:
     """How a swatch lies on a region. Raises InvalidRule for corners that span no plane."""
-    if rule.plane is None:
-        rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
-        size = float(columns[-1] - columns[0] + 1), float(rows[-1] - rows[0] + 1)
-        x, y = float(columns[0]), float(rows[0])
-        quad = [(x, y), (x + size[0], y), (x + size[0], y + size[1]), (x, y + size[1])]
-        repeat = rule.share * size[0]
-    else:
+    if rule.plane is not None:
         _check_corners(rule.plane.corners)
-        size = rule.plane.width, rule.plane.height
-        quad = [
-            (x * placement.width - placement.left, y * placement.height - placement.top)
-            for x, y in rule.plane.corners
-        ]
         metres = rule.metres
-        repeat = rule.share * size[0] if metres is None else metres
+        repeat = _share(rule) * rule.plane.width if metres is None else metres
+        return Layout(_turned(rule, swatch) @ _in_plane(rule.plane, repeat, swatch, placement))
+    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
+    size = float(columns[-1] - columns[0] + 1), float(rows[-1] - rows[0] + 1)
+    x, y = float(columns[0]), float(rows[0])
+    quad = [(x, y), (x + size[0], y), (x + size[0], y + size[1]), (x, y + size[1])]
+    repeat = _share(rule) * size[0]
+    return Layout(_turned(rule, swatch) @ _to_repeats(quad, size, repeat, swatch))
+
+
+def _share(rule: Texture) -> float:
+    return _USUAL_SHARE if rule.share is None else rule.share
+
+
+def _in_plane(
+    plane: Plane, repeat: float, swatch: Swatch, placement: Placement
+) -> NDArray[np.float64]:
+    """The map to repeats, each `repeat` wide in the plane's unit, from its top left corner."""
+    quad = [
+        (x * placement.width - placement.left, y * placement.height - placement.top)
+        for x, y in plane.corners
+    ]
+    return _to_repeats(quad, (plane.width, plane.height), repeat, swatch)
+
+
+def _to_repeats(
+    quad: list[Point], size: Point, repeat: float, swatch: Swatch
+) -> NDArray[np.float64]:
     across, down = size[0] / repeat, size[1] / repeat / swatch.height_share
-    flat = _homography(quad, [(0, 0), (across, 0), (across, down), (0, down)])
+    return _homography(quad, [(0, 0), (across, 0), (across, down), (0, down)])
+
+
+def _shifted(across: float, down: float) -> NDArray[np.float64]:
+    return np.array([[1, 0, across], [0, 1, down], [0, 0, 1]], np.float64)
+
+
+def _turned(rule: Texture, swatch: Swatch) -> NDArray[np.float64]:
+    """The rule's rotation and offset, of places in repeats."""
     turn = np.deg2rad(rule.rotation)
     cosine, sine = np.cos(turn), np.sin(turn)
     # a repeat is not square: turned where it is measured in its width, then counted again
     tall = swatch.height_share
-    turned = np.array(
+    return np.array(
         [
             [cosine, sine * tall, rule.offset[0]],
             [-sine / tall, cosine, rule.offset[1]],
             [0, 0, 1],
         ]
     )
-    return Layout(turned @ flat)
 
 
 def _check_corners(corners: Corners) -> None:

@@ -26,10 +26,14 @@ _NOISE_SIDE = 256
 
 @dataclass(frozen=True)
 class Scene:
-    """A drawn photo, RGB, and the exact masks (H, W) of the instances of each concept."""
+    """A drawn photo, RGB, and the exact masks (H, W) of the instances of each concept.
+
+    `camera` is that of a room, whose walls are parallel to the axes.
+    """
 
     image: Image.Image
     masks: Mapping[str, tuple[Mask, ...]]
+    camera: "Camera | None" = None
 
     def mask(self, concept: str) -> Mask:
         """All instances of a concept as one mask; false everywhere if there is none."""

@@ -99,7 +99,9 @@ def draw_room(
         name: tuple(mask for mask in drawn if mask.sum() > 20)  # smaller ones nobody can see
         for name, drawn in room.masks.items()
     }
-    return Scene(photographed(random, room.light), {name: of for name, of in masks.items() if of})
+    return Scene(
+        photographed(random, room.light), {name: of for name, of in masks.items() if of}, camera
+    )
 
 
 def _surfaces(

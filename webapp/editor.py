@@ -18,6 +18,7 @@ from gpu.rules.colour import Mask, Statistics, measure
 from gpu.rules.engine import apply_rules
 from gpu.rules.errors import InvalidRule
 from gpu.rules.regions import Part, Protection
+from gpu.rules.restyle import Restyle
 from gpu.rules.swatches import Swatch
 from gpu.rules.watermark import watermarked
 from gpu.segmenting.carrying import carry
@@ -32,7 +33,7 @@ from webapp.domain.gateways.editor import (
     PreviewPicture,
     Setting,
 )
-from webapp.domain.sets_presets import Action, Preset, SwatchFile, swatches
+from webapp.domain.sets_presets import Preset, SwatchFile, swatches
 
 PREPARED_PHOTOS = 8
 """Kept by a process: each takes about 15 MB."""
@@ -61,9 +62,9 @@ class EngineEditor:
             choices = FieldProblem("One of %(choices)s.", choices=", ".join(preset.actions))
             raise ValidationFailed(fields={f"{path}.action": [choices]})
         try:
-            parse_rule(setting, _Palette(preset.palette))
-            if action == Action.RESTYLE and not _STYLE_ID.fullmatch(setting["value"]):
-                raise InvalidRule("value", _NO_STYLE)
+            rule = parse_rule(setting, _Palette(preset.palette))
+            if isinstance(rule, Restyle):
+                _check_style(rule.style_id)
         except InvalidRule as error:
             field = _INDEX.sub(r".\1", f"{path}.{error.field}")
             raise ValidationFailed(fields={field: [_problem(error)]}) from error
@@ -197,6 +198,12 @@ class _Palette(Mapping[str, Swatch]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def _check_style(style_id: str) -> None:
+    """Raise InvalidRule for what is no id of a row; which styles there are, the database says."""
+    if not _STYLE_ID.fullmatch(style_id):
+        raise InvalidRule("value", _NO_STYLE)
 
 
 @cache

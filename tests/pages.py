@@ -58,6 +58,10 @@ PAGES = (
     Page("studio-new-taken", "/studio/new", ARTIST),
     Page("studio-new-waiting", "/studio/new", SLOW, refusals=(409,)),  # which files are missing
     Page("studio-signature", "/studio/signature", ARTIST),
+    Page("sets", "/sets"),
+    Page("sets-of-a-buyer", "/sets", BUYER),
+    Page("album-of-somebody-else", "/sets/job_23456789ABCDEFGH"),
+    Page("album-not-found", "/sets/job_23456789ABCDEFGH", BUYER, refusals=(404,)),
     Page("wallet", "/wallet", BUYER),
     Page("wallet-paid", "/wallet?order={purchase}&status=paid", BUYER),
     Page("wallet-pay", "/wallet/purchases/{open_purchase}/pay", BUYER),

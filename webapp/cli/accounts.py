@@ -3,12 +3,14 @@
 import click
 from flask.cli import AppGroup
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from ulid import ULID
 
 from webapp.domain.db import unit_of_work
 from webapp.domain.models.account import Role, User
-from webapp.domain.services import ledger
+from webapp.domain.models.sets_account import SetsAccount
+from webapp.domain.services import ledger, sets_accounts, sets_credits
 
 admin = AppGroup("admin", help="Operator's acts on accounts.")
 user = AppGroup("user", help="Accounts.")
@@ -33,6 +35,32 @@ def grant_tokens(email: str, amount: int, key: str) -> None:
         ledger.grant(session, owner.id, amount, key)
         balance = ledger.balances(session, owner.id).spendable
     click.echo(f"{email} has {balance} tokens now.")
+
+
+@admin.command("grant-credits")
+@click.argument("account")
+@click.argument("amount", type=click.IntRange(1, 1_000_000))
+@click.option("--key", default=lambda: str(ULID()), help="The same key grants only once.")
+def grant_credits(account: str, amount: int, key: str) -> None:
+    """Give credits for Sets to ACCOUNT: an id such as u_7Kq2…, or a person's e-mail address."""
+    try:
+        with unit_of_work() as session:
+            owner = _sets_account(session, account)
+            balance = sets_credits.grant(session, owner.id, amount, key=key)
+    except IntegrityError:
+        raise click.ClickException(f"Credits were granted with the key {key} before.") from None
+    click.echo(f"{owner.public_id} has {balance} credits now.")
+
+
+def _sets_account(session: Session, name: str) -> SetsAccount:
+    if "@" in name:
+        return sets_accounts.of_user(session, find_user(session, name))
+    found = sets_accounts.find(session, name)
+    if found is None:
+        raise click.ClickException(f"No account of Sets has the id {name}.")
+    if found.adopted_by_id is not None:
+        raise click.ClickException(f"The account {name} was adopted by a person.")
+    return found
 
 
 @user.command("make-admin")

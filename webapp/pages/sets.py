@@ -10,22 +10,25 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask_babel import get_locale
 from flask_login import current_user
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
+from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api.access import public
+from webapp.api import bodies
+from webapp.api.access import public, signed_in, user
 from webapp.domain import sets_presets
 from webapp.domain.errors import NotFound
 from webapp.domain.images import MEGABYTE
 from webapp.domain.models.sets_account import SetsPlan
-from webapp.domain.services import sets_accounts
+from webapp.domain.services import packages, sets_accounts, sets_purchases
 from webapp.domain.services.sets_accounts import WELCOME_CREDITS
 from webapp.domain.services.sets_uploads import SETS_PHOTO
 from webapp.domain.sets_presets import Names, Preset, SwatchFile
-from webapp.pages import sets_words
+from webapp.extensions import db
+from webapp.pages import sets_words, wallet
 
 blueprint = Blueprint("sets", __name__)
 JOB_ID = re.compile(r"job_[0-9A-Za-z]{8,36}", re.ASCII)
@@ -62,14 +65,7 @@ class Demonstration:
 @public
 def home() -> str:
     """Show what Sets does; a script adds the albums, credits and plan of this browser's account."""
-    return render_template(
-        "sets/index.html",
-        presets=_presets(),
-        demonstrations=_demonstrations(),
-        plans=tuple(sets_accounts.PLANS.values()),
-        welcome=WELCOME_CREDITS,
-        **_frame(),
-    )
+    return render_template("sets/index.html", **_home())
 
 
 @blueprint.get("/sets/<job_id>")
@@ -79,6 +75,22 @@ def album(job_id: str) -> str:
     if not JOB_ID.fullmatch(job_id):
         raise NotFound(resource="job")
     return render_template("sets/album.html", job_id=job_id, presets=_presets(), **_frame())
+
+
+@blueprint.post("/sets/purchases")
+@signed_in
+def buy() -> AnyResponse:
+    """Order credits or a month of Pro, and go where it is paid."""
+    package_id = request.form.get("package_id", "")
+
+    def run() -> dict[str, Any]:
+        made = sets_purchases.order_any(db.session(), user=user(), package_id=package_id)
+        return {"order_id": made.order_id}
+
+    asked = {"package_id": package_id}
+    order_id = bodies.form_once("POST /sets/purchases", asked, run)["order_id"]
+    session[wallet.AFTER] = [order_id, url_for(".home", _anchor="plan")]
+    return redirect(url_for("pages.wallet.pay", order_id=order_id), 303)
 
 
 def demonstrations(manifest: Path) -> tuple[Demonstration, ...]:
@@ -91,6 +103,17 @@ def demonstrations(manifest: Path) -> tuple[Demonstration, ...]:
 @cache
 def _demonstrations() -> tuple[Demonstration, ...]:
     return demonstrations(DEMONSTRATIONS)
+
+
+def _home() -> dict[str, Any]:
+    return _frame() | {
+        "presets": _presets(),
+        "demonstrations": _demonstrations(),
+        "plans": tuple(sets_accounts.PLANS.values()),
+        "welcome": WELCOME_CREDITS,
+        "offers": sets_purchases.offers(),
+        "pro_credits": packages.SETS_PLANS[0].amount_credits,
+    }
 
 
 def _frame() -> dict[str, Any]:

@@ -3,7 +3,8 @@ import pytest
 from tests import making
 from tests.webapp.conftest import error_code
 from webapp.domain.models.account import User
-from webapp.domain.services import sets_purchases
+from webapp.domain.models.notification import NotificationType
+from webapp.domain.services import notifications, sets_purchases
 
 CREDITS, PLAN = "/api/v1/sets/credits/purchase", "/api/v1/sets/plan/purchase"
 
@@ -116,3 +117,32 @@ def test_an_administrator_sees_what_a_refund_of_credits_does(admin_client, sessi
     session.commit()
     page = admin_client.get(f"/admin/refund?order_id={order.order_id}").text
     assert "loses: Sets pro, one month with 200 credits. Credits left then: 50." in page
+
+
+@pytest.mark.parametrize(
+    "language, package_id, told",
+    [
+        ("en", "credits_100", "Your payment is complete: 100 credits for Sets."),
+        ("ko", "credits_100", "결제가 완료되었습니다: 세트 크레딧 100개."),
+        (
+            "en",
+            "pro_month",
+            "Your payment is complete: Sets pro for one month, with 200 credits.",
+        ),
+    ],
+)
+def test_the_notification_says_what_was_paid(
+    buyer_client, session, buyer, language, package_id, told
+):
+    order = sets_purchases.order_any(session, user=buyer, package_id=package_id)
+    notifications.tell(
+        session,
+        buyer.id,
+        NotificationType.PAYMENT_COMPLETE,
+        target_type="purchase",
+        target_id=order.id,
+        details={"product": order.product},
+    )
+    session.commit()
+    answer = buyer_client.get("/api/v1/notifications", headers={"Accept-Language": language})
+    assert answer.json["data"]["results"][0]["message"] == told

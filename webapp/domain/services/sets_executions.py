@@ -28,13 +28,12 @@ from webapp.domain.services import (
 )
 from webapp.domain.services.sets_job_states import lock_own, photos_of, refuse, refuse_unchecked
 from webapp.domain.sets_errors import PlanRequired
-from webapp.domain.sets_presets import Action, Plan, Preset, UnknownTemplate
+from webapp.domain.sets_presets import Plan, Preset, UnknownTemplate
 from webapp.domain.sets_settings import Override
 from webapp.domain.settings import SegmenterName, settings
 
 CHOOSING = (SetsJobStatus.UPLOADED,)
 CLICK_IT = FieldProblem("Click this on a photo: it cannot be found by words here.")
-SIGN_IN = FieldProblem("Sign in to paint with a style: it is paid for in tokens.")
 USABLE = frozenset({PhotoStatus.READY, PhotoStatus.CHECKING})
 
 
@@ -199,9 +198,12 @@ def _frozen(
         problem = FieldProblem("This is required.")
         raise ValidationFailed(fields={f"{path}concepts": [problem]})
     _check_settings(checker, preset, wanted, indexes)
-    _check_restyles(account, wanted)
     protect = preset.protected_by_default if wanted.protect is None else wanted.protect
-    every = sets_settings.placed(wanted.concepts, wanted.overrides, path=path)
+    every = list(sets_settings.placed(wanted.concepts, wanted.overrides, path=path))
+    sets_settings.check_restyles(
+        ((place, setting) for place, _, setting in every),
+        is_signed_in=account.user_id is not None,
+    )
     own = {name for _, name, _ in every}
     sets_settings.check_protect(preset, protect, own=own, path=f"{path}protect")
     return _Frozen(wanted.name, wanted.concepts, tuple(protect), wanted.overrides, rule, path)
@@ -225,20 +227,6 @@ def _check_settings(
     sets_settings.check_overrides(
         checker, preset, wanted.overrides, indexes=indexes, path=f"{path}overrides"
     )
-
-
-def _check_restyles(account: SetsAccount, wanted: Wanted) -> None:
-    """Raise ValidationFailed for a restyle by an account that nobody signed in for."""
-    if account.user_id is not None:
-        return
-    every = sets_settings.placed(wanted.concepts, wanted.overrides, path=wanted.path)
-    fields = {
-        f"{place}.action": [SIGN_IN]
-        for place, _, setting in every
-        if setting.get("action") == Action.RESTYLE
-    }
-    if fields:
-        raise ValidationFailed(fields=fields)
 
 
 def _check_found_by_somebody(

@@ -98,6 +98,9 @@ def change(
                 sets_settings.check_rule(
                     checker, preset, wanted.rule, indexes=indexes, path=f"{path}.rule"
                 )
+                sets_settings.check_restyles(
+                    [(f"{path}.rule", wanted.rule)], is_signed_in=account.user_id is not None
+                )
             instance.rule = dict(wanted.rule) if wanted.rule is not None else None
         instance.updated_at = NOW
     session.flush()

@@ -214,6 +214,7 @@ function applying(state, context, page) {
     const job = api.normal(await api.call("POST", `/jobs/${state.id}/execute`, body));
     state.take(job);
     state.shown = null;
+    page.status("");
     page.useTool("tap");
     await page.load();
     window.scrollTo({ top: 0 });

@@ -89,15 +89,19 @@ function drawHead() {
   document.getElementById("album-credits").textContent = context.me ? fill(texts.youHave, { credits: fill(texts.credits, { count: context.me.credits }) }) : "";
 }
 
+let waitsForCheck = false;
 const isSettled = (photo) => Boolean(photo.preview_url && photo.width);
 
 function drawStage() {
   const { photo } = state;
   const title = fill(texts.photoNumber, { number: photo.idx + 1 });
   stage.isLocked = !state.isEditable || !isSettled(photo);
+  stage.root.classList.toggle("locked", stage.isLocked);
   tools.classList.toggle("reading", !state.isEditable);
   document.getElementById("stage-help").hidden = !state.isEditable;
-  if (!isSettled(photo)) {
+  if (isSettled(photo) && waitsForCheck) document.getElementById("stage-status").textContent = "";
+  waitsForCheck = !isSettled(photo);
+  if (waitsForCheck) {
     document.getElementById("stage-status").textContent = photo.error?.message ?? texts.photoStates[photo.status];
     stage.compareWith(null);
     return stage.lay([], []);
@@ -239,17 +243,26 @@ async function begin() {
   document.getElementById("adopted").hidden = !(await api.begin(account));
   document.getElementById("guest").hidden = account.isSignedIn;
   state.restore();
+  if (!api.hasAccount()) {
+    root.dataset.ready = "true";
+    return lose();
+  }
   try {
     await load();
     if (state.job.status === "created") await new Arrivals(document.getElementById("arrivals"), state.job, texts, load).go();
     else root.classList.add("loaded");
   } catch (error) {
-    if (error.status === 401 || error.status === 404) {
-      root.classList.add("lost");
-      say(problem, [texts.lost]);
-    } else refused(error);
+    if (error.status === 401 || error.status === 404) lose();
+    else refused(error);
   }
   root.dataset.ready = "true";
+  return null;
+}
+
+function lose() {
+  root.classList.add("lost");
+  document.getElementById("guest").hidden = true;
+  say(problem, [texts.lost]);
 }
 
 await begin();

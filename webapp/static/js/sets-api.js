@@ -2,6 +2,7 @@
 // token is kept here until somebody signs in and takes it over.
 
 import { ApiError, call as ask, newKey } from "./api.js";
+import * as toast from "./toast.js";
 
 const TOKEN = "sets-token";
 const ROOT = "/api/v1/sets";
@@ -114,6 +115,31 @@ export async function follow(id, onChange, signal) {
     const job = await call("GET", `/jobs/${id}`).catch(() => null);
     if (job && !signal.aborted) hear(job);
   }
+}
+
+// ── export ───────────────────────────────────────────────────────────────────────────────────
+
+const AGAIN_MS = 1500;
+const MOST_TRIES = 200; // five minutes
+
+// Has the archive made and hands it to the browser's downloads. The address behind the redirect is
+// signed and needs no token; the answer's body is left to the browser.
+export async function download(id, template, jobs) {
+  const query = new URLSearchParams({ template, language: document.documentElement.lang });
+  if (jobs.length) query.set("jobs", jobs.join(","));
+  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+    const answer = await fetch(`${ROOT}/jobs/${id}/export?${query}`, {
+      headers: { "Accept-Language": document.documentElement.lang, ...bearer() }, credentials: "same-origin",
+    }).catch(() => { toast.unreachable(); throw new ApiError(0); });
+    if (answer.redirected && answer.ok) {
+      await answer.body.cancel();
+      return answer.url;
+    }
+    const said = await answer.json().catch(() => ({}));
+    if (!answer.ok) throw new ApiError(answer.status, said.error);
+    await new Promise((resolve) => { setTimeout(resolve, AGAIN_MS); });
+  }
+  throw new ApiError(503);
 }
 
 // ── what the API answers, as the pages use it ────────────────────────────────────────────────

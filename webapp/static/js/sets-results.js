@@ -88,8 +88,10 @@ function exportForm(state, context) {
     note.textContent = texts.exporting;
     const given = new FormData(form);
     try {
-      await actions.export(given.get("template"), given.getAll("jobs"));
-      note.textContent = texts.exported;
+      const url = await actions.export(given.get("template"), given.getAll("jobs"));
+      const link = element("a", { href: url, textContent: texts.downloadAgain, download: "" });
+      note.replaceChildren(texts.exported, " ", link);
+      link.click();
     } catch (error) {
       note.textContent = "";
       refuse(problem, error, texts);

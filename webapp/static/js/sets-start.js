@@ -100,7 +100,7 @@ async function start() {
   try {
     await api.ensureAccount();
     made ??= await api.create({
-      preset: new FormData(form).get("preset"),
+      preset: form.elements.preset.value,
       item_count: chosen.length,
       files: chosen.map(({ file }) => ({ filename: file.name, size: file.size, content_type: file.type })),
     }, key);

@@ -1,0 +1,198 @@
+"""Sets: an album from photos to its archive without signing in; keys, refusals, and adoption."""
+
+import re
+import secrets
+import zipfile
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from gpu.segmenting.scenes.products import draw_product
+from tests.browser.visitor import DESK, PHONE
+from tests.images import encoded
+
+# The first test waits for the whole stack.
+pytestmark = pytest.mark.timeout(600)
+
+BODY = (0.5, 0.8)  # of the bottle, below its label
+EVERY_PIXEL = """(canvas) => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let seen = 0;
+  for (let at = 3; at < data.length; at += 4) if (data[at]) seen += 1;
+  return seen / (canvas.width * canvas.height);
+}"""
+
+
+def photo(number, seed=0, size=(480, 480)):
+    picture = encoded(draw_product(seed, size).image, "JPEG", quality=90)
+    return {"name": f"bottle-{number}.jpg", "mimeType": "image/jpeg", "buffer": picture}
+
+
+class Editor:
+    """Somebody with an album of product photos."""
+
+    def __init__(self, visitor):
+        self.visitor, self.page, self.words = visitor, visitor.page, visitor.words
+
+    def start(self, *photos):
+        self.visitor.open("/sets")
+        expect(self.page.locator("#sets-home")).to_have_attribute("data-ready", "true")
+        self.page.locator("[name=preset][value=seller]").check()
+        self.page.locator("#files").set_input_files(list(photos))
+        self.page.locator("#send").click()
+        expect(self.page).to_have_url(re.compile("/sets/job_"))
+        expect(self.page.locator("#album")).to_have_attribute("data-ready", "true")
+        expect(self.page.locator("#stage .before")).to_have_attribute("src", re.compile("."))
+        return self
+
+    def choose_body(self):
+        self.page.locator("[data-concept=Body]").click()
+        return self.page.locator(".frame-of-photo")
+
+    def click_body(self):
+        frame = self.choose_body()
+        frame.scroll_into_view_if_needed()
+        box = frame.bounding_box()
+        place = (box["x"] + BODY[0] * box["width"], box["y"] + BODY[1] * box["height"])
+        with self.page.expect_response(re.compile(r"/instances$")) as answer:
+            if self.page.viewport_size["width"] == PHONE[0]:
+                self.page.touchscreen.tap(*place)
+            else:
+                self.page.mouse.click(*place)
+        assert answer.value.ok
+
+    def paint_body(self, swatch=10):
+        self.visitor_tab("Rules")
+        self.page.locator("#add-rule").select_option("Body")
+        self.page.locator("[data-rule=Body] .swatch").nth(swatch).click()
+
+    def visitor_tab(self, name):
+        self.page.get_by_role("tab", name=self.words(name)).click()
+
+    @property
+    def overlay(self):
+        return self.page.locator("#stage canvas")
+
+
+@pytest.fixture
+def editor(visitor):
+    return Editor(visitor)
+
+
+@pytest.mark.parametrize(
+    "size, language", [(PHONE, "ko"), (DESK, "en")], ids=["phone-ko", "desk-en"]
+)
+def test_photos_become_a_finished_set_by_clicks_on_one_of_them(editor, visitor):
+    page = editor.page
+    editor.start(photo(0), photo(1, seed=3))
+    expect(page.locator("#guest")).to_be_visible()
+    expect(page.locator(".thumb")).to_have_count(2)
+
+    editor.click_body()
+    expect(editor.overlay).to_have_attribute("data-masks", "1")
+    assert 0.02 < editor.overlay.evaluate(EVERY_PIXEL) < 0.6
+    expect(page.locator(".instance")).to_have_count(1)
+
+    editor.paint_body()
+    page.locator("#preview").click()
+    expect(page.locator("#stage")).to_have_attribute("data-tool", "compare")
+    expect(page.locator("#stage .after img")).to_be_visible()
+    assert not visitor.is_wider_than_its_window()
+    assert visitor.barriers() == []
+
+    apply = editor.words.many("Apply · %(count)s credit", "Apply · %(count)s credits", 2)
+    expect(page.locator("#apply")).to_have_text(apply)
+    page.locator("#apply").click()
+    expect(page.locator("#album")).to_have_attribute("data-status", "done")
+    expect(page.locator("#photos [data-status=done]")).to_have_count(2)
+    expect(page.locator("#stage .after img")).to_be_visible()
+    assert not visitor.is_wider_than_its_window()
+    assert visitor.barriers() == []
+
+    with page.expect_download() as download:
+        page.locator(".download").click()
+    assert download.value.suggested_filename.endswith("-product_pack.zip")
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert "manifest.json" in archive.namelist()
+        assert archive.testzip() is None
+
+
+@pytest.mark.parametrize("size, language", [(DESK, "en")], ids=["desk-en"])
+def test_parts_are_selected_and_undone_by_keys_alone(editor):
+    page = editor.page
+    editor.start(photo(0))
+    frame = editor.choose_body()
+    frame.focus()
+    for _ in range(3):
+        frame.press("Shift+ArrowDown")
+    frame.press("Enter")
+    expect(editor.overlay).to_have_attribute("data-masks", "1")
+    expect(page.locator(".cursor")).to_be_visible()
+    share = page.locator("#stage-status")
+    expect(share).to_contain_text("%")
+    before = share.inner_text()
+    for _ in range(3):
+        frame.press("Shift+ArrowUp")
+    frame.press("Shift+Enter")
+    expect(share).not_to_have_text(before)
+    frame.press("Backspace")
+    expect(share).to_have_text(before)
+    frame.press("Backspace")
+    expect(editor.overlay).to_have_attribute("data-masks", "0")
+    expect(page.locator(".instance")).to_have_count(0)
+
+
+@pytest.mark.parametrize("size, language", [(PHONE, "en")], ids=["phone-en"])
+def test_what_is_refused_is_said_in_words_and_nothing_typed_is_lost(editor, visitor):
+    page = editor.page
+    visitor.open("/sets")
+    page.locator("[name=preset][value=seller]").check()
+    heic = {"name": "IMG_1.HEIC", "mimeType": "image/heic", "buffer": b"heic"}
+    page.locator("#files").set_input_files(heic)
+    told = editor.words(
+        "%(file)s is a HEIC file, which cannot be read. Save it as JPEG first.", file="IMG_1.HEIC"
+    )
+    expect(page.locator("#start-problem")).to_have_text(told)
+
+    visitor.forgive(422)
+    small = encoded(Image.new("RGB", (40, 40)), "JPEG")
+    tiny = {"name": "tiny.jpg", "mimeType": "image/jpeg", "buffer": small}
+    page.locator("#files").set_input_files([photo(0), tiny])
+    page.locator("#send").click()
+    expect(page.locator(".picked .bad .problem-of-file")).to_have_text(
+        editor.words("This photo is too small.")
+    )
+    page.locator(".picked .bad .remove").click()
+    page.locator("#send").click()
+    expect(page).to_have_url(re.compile("/sets/job_"))
+    expect(page.locator("#stage .before")).to_have_attribute("src", re.compile("."))
+
+    page.locator("#apply").click()
+    expect(page.locator("#album-problem")).to_have_text(editor.words("Add a rule first."))
+    editor.paint_body()
+    page.locator("#rule-name").fill("Dark green")
+    with visitor.expecting("net::ERR_INTERNET_DISCONNECTED"):
+        page.context.set_offline(True)
+        page.locator(".save-rule button").click()
+        expect(page.locator("#toast")).to_be_visible()
+        expect(page.locator("#rule-name")).to_have_value("Dark green")
+        page.context.set_offline(False)
+    page.locator(".save-rule button").click()
+    expect(page.locator(".saved-rules")).to_contain_text("Dark green")
+    page.reload()
+    expect(page.locator("[data-rule=Body]")).to_be_visible()
+
+
+@pytest.mark.parametrize("size, language", [(DESK, "ko")], ids=["desk-ko"])
+def test_signing_in_takes_the_albums_of_the_browser_over(editor, visitor):
+    page = editor.page
+    editor.start(photo(0))
+    album = page.url
+    visitor.sign_in(f"{secrets.token_hex(4)}@example.com", then="/sets")
+    expect(page.locator("#adopted")).to_be_visible()
+    expect(page.locator("#albums li")).to_have_count(1)
+    assert page.evaluate("localStorage.getItem('sets-token')") is None
+    visitor.open(album)
+    expect(page.locator("#album")).to_have_attribute("data-status", "uploaded")
+    expect(page.locator("#guest")).to_be_hidden()

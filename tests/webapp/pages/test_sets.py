@@ -1,0 +1,217 @@
+import json
+from dataclasses import dataclass
+
+import pytest
+from flask import render_template
+from pydantic import ValidationError
+from sqlalchemy import select
+
+from gpu.rules.tone import ToneChange
+from tests import making
+from tests.webapp.pages.reading import Page
+from webapp.domain import sets_presets
+from webapp.domain.images import ImageCode
+from webapp.domain.models.payment import Product, Purchase
+from webapp.domain.models.sets_account import SetsPlan
+from webapp.domain.models.sets_instance import InstanceSource, InstanceState
+from webapp.domain.models.sets_job import SetsJobStatus
+from webapp.domain.models.sets_photo import PhotoStatus
+from webapp.domain.services import packages
+from webapp.domain.services.sets_previews import NOT_FOUND
+from webapp.pages import sets, sets_words
+
+ALBUM = "/sets/job_23456789ABCDEFGH"
+MANIFEST = [
+    {
+        "id": "bathroom",
+        "names": {"en": "A tiled bathroom", "ko": "타일 욕실"},
+        "description": {"en": "The grout stays.", "ko": "줄눈은 그대로입니다."},
+        "before": "bathroom.webp",
+        "width": 1200,
+        "height": 900,
+        "results": [
+            {
+                "names": {"en": "Sage", "ko": "세이지"},
+                "picture": "bathroom-sage.webp",
+                "colour": "#9DAA90",
+            },
+            {
+                "names": {"en": "Navy", "ko": "네이비"},
+                "picture": "bathroom-navy.webp",
+                "colour": "#1F2A44",
+            },
+        ],
+    }
+]
+
+
+@dataclass
+class Rendered:
+    """A page that no request asked for."""
+
+    text: str
+
+
+@pytest.fixture
+def buyer(session):
+    made = making.user(session)
+    session.commit()
+    return made
+
+
+@pytest.fixture
+def buyer_client(buyer, sign_in):
+    return sign_in(buyer)
+
+
+def told(page, name, element):
+    """What a page tells its scripts in an attribute of the element with an id."""
+    found = [each for tag, each in page.elements if each.get("id") == element and tag == "div"]
+    return json.loads(found[0][f"data-{name}"])
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("address, element", [("/sets", "sets-home"), (ALBUM, "album")])
+def test_anybody_may_open_the_pages_and_they_carry_the_presets_in_their_language(
+    client, address, element, language
+):
+    answer = client.get(address, headers={"Accept-Language": language})
+    page = Page(answer)
+    assert answer.status_code == 200
+    assert page.own_code() == []
+    assert told(page, "account", element) == {"isSignedIn": False}
+    shown = told(page, "presets", element)
+    known = sets_presets.presets()
+    assert [each["id"] for each in shown] == [each.id for each in known]
+    for preset, given in zip(known, shown, strict=True):
+        titles = [each.names.in_language(language) for each in preset.concepts]
+        assert [each["title"] for each in given["concepts"]] == titles
+        assert [each["name"] for each in given["palette"]] == list(preset.palette)
+
+
+def test_a_signed_in_person_needs_no_token(buyer_client):
+    assert told(Page(buyer_client.get("/sets")), "account", "sets-home") == {"isSignedIn": True}
+
+
+@pytest.mark.parametrize("address", ["/sets/nothing", "/sets/job_", "/sets/job_" + "x" * 60])
+def test_what_names_no_album_is_no_page(client, address):
+    assert client.get(address).status_code == 404
+
+
+def test_materials_have_a_small_picture_and_colours_have_none(app):
+    with app.test_request_context("/sets"):
+        for swatch in sets_presets.swatches().values():
+            shown = sets._swatch(swatch, "en")
+            assert (shown["picture"] is not None) == (swatch.metres is not None)
+            if shown["picture"]:
+                assert (sets.STATIC / "sets/swatches" / f"{swatch.name}.webp").is_file()
+
+
+def test_limits_of_files_and_plans_stand_on_the_page(client):
+    page = Page(client.get("/sets"))
+    limits = told(page, "limits", "sets-home")
+    assert limits == {"types": ["image/jpeg", "image/png"], "megabytes": 20, "photos": 10}
+    assert page.all("input", id="files")[0]["accept"] == "image/jpeg,image/png"
+    assert "up to 20 MB and 50 megapixels" in page.text
+    assert "10 once" in page.text
+    assert "200 a month" in page.text
+
+
+# ── demonstrations ───────────────────────────────────────────────────────────────────────────
+
+
+def test_without_a_manifest_there_are_no_demonstrations(tmp_path):
+    assert sets.demonstrations(tmp_path / "demonstrations.json") == ()
+
+
+def test_a_demonstration_is_shown_with_a_divider_and_a_button_for_each_rule(app, client, tmp_path):
+    manifest = tmp_path / "demonstrations.json"
+    manifest.write_text(json.dumps(MANIFEST))
+    with app.test_request_context("/sets", headers={"Accept-Language": "ko"}):
+        values = sets._home() | {"demonstrations": sets.demonstrations(manifest)}
+        page = Page(Rendered(render_template("sets/index.html", **values)))
+    pictures = [each["data-picture"] for each in page.all("button") if "data-picture" in each]
+    assert [each.rpartition("/")[2] for each in pictures] == [
+        "bathroom-sage.webp",
+        "bathroom-navy.webp",
+    ]
+    assert page.all("input", type="range")[0]["aria-label"] == "전후 비교: 타일 욕실"
+    assert {(each["width"], each["height"]) for each in page.all("img") if each.get("src")} >= {
+        ("1200", "900")
+    }
+    assert page.own_code() == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"before": "../secret.png"}, {"results": []}, {"width": 0}, {"author": "somebody"}]
+)
+def test_a_manifest_that_is_wrong_is_refused(tmp_path, change):
+    manifest = tmp_path / "demonstrations.json"
+    manifest.write_text(json.dumps([MANIFEST[0] | change]))
+    with pytest.raises(ValidationError):
+        sets.demonstrations(manifest)
+
+
+# ── words ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_state_action_and_refusal_has_words():
+    assert sets_words.STATES.keys() == set(SetsJobStatus)
+    assert sets_words.PHOTO_STATES.keys() == set(PhotoStatus)
+    assert sets_words.PLANS.keys() == set(SetsPlan)
+    assert sets_words.ACTIONS.keys() == set(sets_presets.Action)
+    assert sets_words.INSTANCE_STATES.keys() == set(InstanceState)
+    assert sets_words.SOURCES.keys() == set(InstanceSource)
+    assert sets_words.WARNINGS.keys() == {NOT_FOUND}
+    assert sets_words.IMAGE_CODES.keys() == set(ImageCode) - {ImageCode.TOO_LONG, ImageCode.BLANK}
+
+
+def test_every_tone_of_the_engine_is_offered_and_no_other():
+    assert sets_words.TONES.keys() == set(ToneChange)
+
+
+# ── buying ───────────────────────────────────────────────────────────────────────────────────
+
+
+def buy(client, package_id):
+    page = Page(client.get("/sets"))
+    fields = {
+        name: page.all("input", name=name)[0]["value"] for name in ("csrf_token", "idempotency_key")
+    }
+    client.csrf_token, kept = None, client.csrf_token
+    answer = client.post("/sets/purchases", data=fields | {"package_id": package_id})
+    client.csrf_token = kept
+    return answer
+
+
+@pytest.mark.parametrize(
+    "package_id, product",
+    [("credits_100", Product.SETS_CREDITS), ("pro_month", Product.SETS_PRO)],
+)
+def test_credits_and_pro_are_ordered_by_a_plain_form_and_paid_where_tokens_are(
+    buyer_client, session, package_id, product
+):
+    answer = buy(buyer_client, package_id)
+    order = session.scalars(select(Purchase)).one()
+    assert (order.package_id, order.product) == (package_id, product)
+    assert answer.status_code == 303
+    assert answer.location == f"/wallet/purchases/{order.order_id}/pay"
+    assert buyer_client.get(answer.location).status_code == 200
+    wallet = Page(buyer_client.get(f"/wallet?order={order.order_id}"))
+    assert "/sets#plan" in wallet.links()
+
+
+def test_only_what_sets_sells_is_sold_there(buyer_client, session):
+    assert buy(buyer_client, packages.PACKAGES[0].package_id).status_code >= 400
+    assert session.scalars(select(Purchase)).all() == []
+
+
+def test_a_visitor_is_led_to_sign_in_before_buying(client):
+    page = Page(client.get("/sets"))
+    assert page.all("form", action="/sets/purchases") == []
+    assert (
+        "/login?next=/sets%23plan" in page.links() or "/login?next=%2Fsets%23plan" in page.links()
+    )
+    assert client.post("/sets/purchases", data={"package_id": "credits_100"}).location.startswith(
+        "/login"
+    )

@@ -83,7 +83,7 @@ audit: $(INSTALLED)  ## known holes in what we depend on
 
 chaos-long: $(INSTALLED)  ## many seeds of the fault tests
 	tests/services.sh
-	CHAOS_SEEDS=50 $(BIN)/pytest tests/chaos
+	CHAOS_SEEDS=50 CHAOS_PHOTOS=200 CHAOS_PHOTO_KILLS=80 $(BIN)/pytest tests/chaos
 
 bench-engine: $(INSTALLED)  ## training and rendering against how it is usually done; DEVICE=cuda BASE_MODEL=random-sd15 at a real size; var/bench/engine.json
 	$(BIN)/python -m tests.bench.engine --base-model $(BASE_MODEL) $(if $(DEVICE),--device $(DEVICE)) $(ARGUMENTS)

@@ -16,7 +16,7 @@ LIGHTHOUSE := 13.5.0
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up world test browser sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
+.PHONY: help demo demo-sets up world test browser sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -28,6 +28,9 @@ $(INSTALLED): $(REQUIREMENTS)
 
 demo: $(INSTALLED)  ## the main job on this machine: train a style, buy three signed images, leave them in var/demo
 	$(BIN)/python -m webapp.embedded.demo
+
+demo-sets: $(INSTALLED)  ## an album of six photos through Sets, from upload to archive; var/demo-sets
+	$(BIN)/python -m webapp.embedded.demo_sets
 
 up: $(INSTALLED)  ## the whole site at http://localhost:8000 with the demo's data, Flower at :5555, Ctrl-C stops all
 	$(BIN)/python -m webapp.embedded.up

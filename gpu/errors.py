@@ -71,6 +71,10 @@ class InvalidPrompt(EngineError):
     retryable = False
 
 
+class InvalidPicture(InvalidPrompt):
+    """The picture that is to be repainted, its mask or how much of it cannot be used."""
+
+
 class SafetyBlocked(EngineError):
     """The picture came out blank or blocked; it is never delivered."""
 

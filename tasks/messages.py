@@ -73,7 +73,11 @@ class TrainJob(Message):
 
 
 class RenderJob(Message):
-    """All that one image needs. Sizes in pixels."""
+    """All that one image needs. Sizes in pixels.
+
+    With `change`, a part of a picture is repainted: the downloads `picture`, PNG or JPEG of this
+    size, and `mask`, PNG of one bit a pixel, are in the claimed job.
+    """
 
     generation_id: int
     base_model: str
@@ -85,6 +89,7 @@ class RenderJob(Message):
     height: int
     seed: int
     style_strength: float
+    change: float | None = Field(None, gt=0, le=1, description="how much of a picture is repainted")
     request_id: str = Field("", description="of the request that asked for it, for the logs")
 
 

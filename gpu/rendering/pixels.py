@@ -19,7 +19,8 @@ def to_tensor(pictures: list[Image.Image]) -> torch.Tensor:
     return torch.from_numpy(arrays).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
-def is_blank(picture: Image.Image) -> bool:
-    """Whether every channel is nearly constant."""
+def is_blank(picture: Image.Image, mask: Image.Image | None = None) -> bool:
+    """Whether every channel is nearly constant, of a masked picture under its mask of one bit."""
     levels = np.asarray(picture, dtype=np.float32)
-    return bool(levels.std(axis=(0, 1)).max() < _BLANK_DEVIATION)
+    seen = levels.reshape(-1, levels.shape[-1]) if mask is None else levels[np.asarray(mask)]
+    return bool(seen.std(axis=0).max() < _BLANK_DEVIATION)

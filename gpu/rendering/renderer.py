@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from PIL import Image
 
 from gpu.base_models.lora import RowAdapter, assert_bare
 from gpu.base_models.model import BaseModel
@@ -13,6 +14,7 @@ from gpu.base_models.registry import load_base_model
 from gpu.device import unless_memory_is_full
 from gpu.errors import AdapterMismatch, EngineError, GpuOutOfMemory, SafetyBlocked, Stopped
 from gpu.rendering.adapters import Adapter, AdapterMemory
+from gpu.rendering.known import known_of
 from gpu.rendering.pixels import is_blank, to_pictures
 from gpu.rendering.requests import RenderedImage, RenderFailure, RenderRequest
 from gpu.rendering.sampling import SamplingBatch, count_passes, sample_latents, seed_noise
@@ -136,7 +138,8 @@ class Renderer:
         spec = self.base.spec
         guidance, steps = request.guidance_scale, request.steps or spec.default_steps
         asked = compose_prompt(request.trigger, request.prompt_tags)
-        prompt = self.base.complete(asked, request.seed)
+        # of what is repainted, the picture says what the prompt leaves open
+        prompt = self.base.complete(asked, request.seed) if request.picture is None else asked
         return _Order(
             index=index,
             request=request,
@@ -181,6 +184,8 @@ class Renderer:
             guidance=torch.tensor([order.guidance_scale for order in orders]),
             adapters=tuple(order.row_adapter for order in orders),
             steps=orders[0].steps,
+            known=known_of(self.base, requests, size, orders[0].steps),
+            draft_known=draft_size and known_of(self.base, requests, draft_size, orders[0].steps),
         )
         latents = sample_latents(
             self.base, batch, on_step=lambda passes: counter.step(len(orders), passes)
@@ -203,8 +208,12 @@ def _finish(order: _Order, decoded: torch.Tensor) -> Outcome:
     if not bool(torch.isfinite(decoded).all()):
         return RenderFailure.of(request, AdapterMismatch("the style does not give finite pixels"))
     picture = to_pictures(decoded[None])[0]
-    if is_blank(picture):
+    before, mask = request.picture, request.mask
+    # a flat wall may stay flat
+    if is_blank(picture, mask) and (before is None or not is_blank(before, mask)):
         return RenderFailure.of(request, SafetyBlocked("the picture came out blank"))
+    if before is not None and mask is not None:
+        picture = Image.composite(picture, before, mask)
     return RenderedImage(
         request_id=request.request_id,
         image=picture,

@@ -1,13 +1,13 @@
 """What a rendering is asked for and what it answers."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
 
 from gpu.base_models.prompts import check_tags
-from gpu.errors import EngineError, InvalidPrompt
+from gpu.errors import EngineError, InvalidPicture, InvalidPrompt
 
 MAX_SIDE = 2048
 MAX_STEPS = 150
@@ -18,7 +18,12 @@ MAX_SEED = (1 << 63) - 1
 
 @dataclass(frozen=True)
 class RenderRequest:
-    """One image in one style; `None` means the base model's own default."""
+    """One image in one style; `None` means the base model's own default.
+
+    With a `picture`, RGB of `width` × `height`, only what its `mask` covers is painted, of one bit
+    a pixel and the same size. `change`, more than 0 and at most 1, says how much: the share of the
+    steps that are drawn. The three come together.
+    """
 
     request_id: str
     adapter_path: Path
@@ -32,9 +37,15 @@ class RenderRequest:
     steps: int | None = None
     guidance_scale: float | None = None
     style_strength: float = 1.0
+    picture: Image.Image | None = field(default=None, repr=False)
+    mask: Image.Image | None = field(default=None, repr=False)
+    change: float | None = None
 
     def check(self, size_multiple: int) -> None:
-        """Raise `InvalidPrompt` for tags, numbers, or sides (pixels) that cannot be rendered."""
+        """Raise `InvalidPrompt` for tags, numbers, or sides (pixels) that cannot be rendered.
+
+        Raises its subclass `InvalidPicture` for a picture, mask or change.
+        """
         check_tags(self.prompt_tags, field="prompt_tags")
         check_tags(self.negative_tags, field="negative_tags")
         if not self.prompt_tags:
@@ -48,6 +59,24 @@ class RenderRequest:
             raise InvalidPrompt(f"steps {self.steps} is out of range")
         _check_range("guidance_scale", self.guidance_scale, MAX_GUIDANCE)
         _check_range("style_strength", self.style_strength, MAX_STRENGTH)
+        self._check_picture()
+
+    def _check_picture(self) -> None:
+        given = (self.picture, self.mask, self.change)
+        if all(each is None for each in given):
+            return
+        if self.picture is None or self.mask is None or self.change is None:
+            raise InvalidPicture("picture, mask and change are needed together")
+        size = (self.width, self.height)
+        for name, image, mode in (("picture", self.picture, "RGB"), ("mask", self.mask, "1")):
+            if image.size != size:
+                raise InvalidPicture(f"{name}: its size is {image.size}, not {size}")
+            if image.mode != mode:
+                raise InvalidPicture(f"{name}: its mode is {image.mode}, not {mode}")
+        if self.mask.getbbox() is None:
+            raise InvalidPicture("mask: it covers no pixel")
+        if not (math.isfinite(self.change) and 0 < self.change <= 1):
+            raise InvalidPicture(f"change {self.change} is out of range")
 
 
 @dataclass(frozen=True)

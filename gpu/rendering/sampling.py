@@ -7,6 +7,7 @@ different people, so whatever differs between them is a tensor over rows.
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch.nn.functional import interpolate
@@ -14,6 +15,7 @@ from torch.nn.functional import interpolate
 from gpu.base_models.lora import RowAdapter, wearing
 from gpu.base_models.model import BaseModel
 from gpu.base_models.text import Conditioning
+from gpu.rendering.known import Blending, Known, keep_noise
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class SamplingBatch:
     `guidance` fp32 [B] where 1 means none, `adapters` one per row, or `None` for the plain base.
     With `draft_noise`, fp32 [B, C, h', w'] of a smaller frame, that is denoised first, enlarged and
     redrawn (the "high-resolution fix"); so a seed shows the same scene at every size.
+    `known`, and `draft_known` of the smaller frame, hold the pictures of rows that repaint one.
     """
 
     positive: Conditioning
@@ -33,6 +36,8 @@ class SamplingBatch:
     adapters: tuple[RowAdapter | None, ...]
     steps: int
     draft_noise: torch.Tensor | None = None
+    known: Known | None = None
+    draft_known: Known | None = None
 
     @property
     def is_guided(self) -> bool:
@@ -87,18 +92,19 @@ def sample_latents(
 
     with wearing(base.unet, adapters):
         if batch.draft_noise is None:
-            return _denoise(base, batch, batch.noise, after_step)
-        draft = _denoise(base, batch, batch.draft_noise, after_step)
+            return _denoise(base, batch, batch.noise, batch.known, after_step)
+        draft = _denoise(base, batch, batch.draft_noise, batch.draft_known, after_step)
         height, width = (side * base.vae_factor for side in batch.noise.shape[-2:])
         pixels = interpolate(base.decode_latents(draft), (height, width), mode="bicubic")
         enlarged = base.encode_images(pixels.clamp(-1.0, 1.0)).float()
-        return _denoise(base, batch, batch.noise, after_step, over=enlarged)
+        return _denoise(base, batch, batch.noise, batch.known, after_step, over=enlarged)
 
 
 def _denoise(
     base: BaseModel,
     batch: SamplingBatch,
     noise: torch.Tensor,
+    known: Known | None,
     after_step: Callable[[], None],
     *,
     over: torch.Tensor | None = None,
@@ -108,21 +114,26 @@ def _denoise(
     scheduler.set_timesteps(batch.steps, device=base.device)
     text = batch.text.to(base.device, base.dtype)
     guidance = batch.guidance.to(base.device).view(-1, 1, 1, 1)
-    times, latents = scheduler.timesteps, noise.to(base.device)
+    times, first, noise = scheduler.timesteps, 0, noise.to(base.device)
+    blending = Blending(known, scheduler, noise, base.spec.noise_kept)
     if over is None:
-        latents = latents * scheduler.init_noise_sigma
+        latents = noise * scheduler.init_noise_sigma
     else:
-        begin = len(times) - _redrawing_steps(base, batch.steps)
-        scheduler.set_begin_index(begin)
-        times = times[begin:]
-        latents = scheduler.add_noise(over, latents, times[:1].expand(len(latents)))
-    for time, next_time in itertools.pairwise((*times, None)):
+        first = len(times) - _redrawing_steps(base, batch.steps)
+        scheduler.set_begin_index(first)
+        latents = scheduler.add_noise(over, noise, times[first : first + 1].expand(len(over)))
+        latents = blending.keep_noise_over(latents, over, first)
+    latents = blending.restore(latents, first)
+    for step in range(first, len(times)):
+        time = times[step]
         scaled = scheduler.scale_model_input(latents, time)
-        predicted = _predict(base, scaled, time, batch, text, guidance)
+        ask = partial(_predict, base, scaled, time, batch, text, guidance)
+        predicted = blending.predict(step, ask)
         latents = scheduler.step(predicted, time, latents).prev_sample
-        if next_time is not None and base.spec.noise_kept < 1:
-            clean = predicted * scheduler.alphas_cumprod[int(next_time)].sqrt()
-            latents = clean + (latents - clean) * base.spec.noise_kept
+        if step + 1 < len(times) and base.spec.noise_kept < 1:
+            signal = scheduler.alphas_cumprod[int(times[step + 1])]
+            latents = keep_noise(latents, predicted, signal, base.spec.noise_kept)
+        latents = blending.restore(latents, step + 1)
         after_step()
     return latents
 

@@ -9,11 +9,12 @@ from gpu.rules.background import Background, RemoveBackground
 from gpu.rules.colour import parse_colour
 from gpu.rules.errors import InvalidRule
 from gpu.rules.recolor import Recolor
+from gpu.rules.restyle import Restyle
 from gpu.rules.swatches import Swatch
 from gpu.rules.texture import Corners, Plane, Point, Texture
 from gpu.rules.tone import Match, Tone, ToneChange
 
-Rule = Recolor | Tone | Match | Texture | Background | RemoveBackground
+Rule = Recolor | Tone | Match | Texture | Background | RemoveBackground | Restyle
 _FIELDS = ("action", "value", "options")
 _MATCH = re.compile(r"match:([0-9]{1,4})")
 _FAR = 10.0  # corners of a plane may lie this many photo sizes away
@@ -169,10 +170,17 @@ def _remove_background(value: Any, _: _Options, __: Mapping[str, Swatch]) -> Rul
     return RemoveBackground()
 
 
+def _restyle(value: Any, options: _Options, _: Mapping[str, Swatch]) -> Rule:
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidRule("value", "must be the id of a style")
+    return Restyle(value, options.number("strength", 0.6, 0.01, 1))
+
+
 _PARSERS: dict[str, Callable[[Any, _Options, Mapping[str, Swatch]], Rule]] = {
     "recolor": _recolor,
     "tone": _tone,
     "texture": _texture,
     "background": _background,
     "remove_background": _remove_background,
+    "restyle": _restyle,
 }

@@ -34,6 +34,7 @@ from gpu.rules.planes import PhotoPlanes
 from gpu.rules.recolor import Recolor, recolor_map
 from gpu.rules.reflection import Reflection
 from gpu.rules.regions import Box, Part, Region, box_of, region_of
+from gpu.rules.restyle import Restyle, restyle_painter
 from gpu.rules.swatches import Swatch, plain
 from gpu.rules.texture import Face, Placement, Texture, texture_painter
 from gpu.rules.tone import Match, Tone, match_map, tone_map
@@ -205,7 +206,9 @@ def _picture_painter(
     sources: _Sources,
     faces: Sequence[Face],
 ) -> Painter:
-    """The painter of a rule that lays a swatch."""
+    """The painter of a rule that lays a picture: a swatch, or a canvas."""
+    if isinstance(rule, Restyle):
+        return restyle_painter(rule, mask, placement)
     if isinstance(rule, Texture):
         return texture_painter(rule, sources.swatch(rule.swatch), levels, mask, placement, faces)
     if not isinstance(rule, Background):

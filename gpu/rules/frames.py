@@ -52,9 +52,7 @@ def find_frame(segments: Segments) -> Frame | None:
         return None
     settings = []
     for focal in _FOCALS:  # each lens has a hill of its own
-        starts = [
-            np.array([np.log(focal), tilt, 0.0, turn]) for tilt in _TILTS for turn in _TURNS
-        ]
+        starts = [np.array([np.log(focal), tilt, 0.0, turn]) for tilt in _TILTS for turn in _TURNS]
         setting = max(starts, key=lambda start: _score(start, segments, _COARSE))
         for width in (_COARSE, _FINE):
             setting = _refined(setting, segments, width)

@@ -34,6 +34,7 @@ _WAY_WEIGHT = 3.0
 _STEP_SCALE = 1.0  # of the median difference between neighbours: a step of cost 1
 _WAY_COST = 0.02  # of a step between equal colours
 _FAR = 8.0  # cost of a way at which a superpixel belongs neither inside nor outside
+_BEYOND = 1.5  # of what a superpixel hangs together with excluding clicks: surely outside
 _BINS = 24  # of the histogram, along each axis of OKLab
 _LEAST_SHARE = 1e-6  # of a bin in which nothing was seen
 _REACH = 12.0  # times its distance from the mask's border: how far a click corrects
@@ -86,7 +87,7 @@ class ClickedPhoto:
         """
         if clicks not in self._known:
             places = [self._place(click) for click in clicks]
-            inside = self._by_pixels(self._by_patches(clicks, places), clicks, places)
+            inside = self._by_pixels(*self._by_patches(clicks, places), clicks, places)
             if any(click.is_included for click in clicks[:-1]):
                 before = self._divided(clicks[:-1])
                 settled = self._settled(clicks[:-1], is_included=not clicks[-1].is_included)
@@ -110,7 +111,10 @@ class ClickedPhoto:
         height, width = self._patches.labels.shape
         return min(height - 1, int(click.y * height)), min(width - 1, int(click.x * width))
 
-    def _by_patches(self, clicks: Sequence[Click], places: Sequence[tuple[int, int]]) -> Mask:
+    def _by_patches(
+        self, clicks: Sequence[Click], places: Sequence[tuple[int, int]]
+    ) -> tuple[Mask, Mask]:
+        """Which pixels are inside, and which are outside whatever their colour."""
         patches = self._patches
         # the last click on a superpixel counts
         seeds = {
@@ -123,8 +127,9 @@ class ClickedPhoto:
         inside = prior > 0
         alike = closeness(patches.steps)
         weights = SMOOTHNESS * alike * patches.borders / _SPACING
+        beyond = (prior < -_BEYOND)[patches.labels]
         for _ in range(_ROUNDS):
-            cost = self._colour_cost(inside[patches.labels])
+            cost = self._colour_cost(inside[patches.labels], beyond)
             by_colour = np.bincount(patches.labels.ravel(), cost.ravel()) / patches.areas
             favour = np.clip(by_colour, -_MOST_COLOUR, _MOST_COLOUR) + prior
             favour[nodes] = np.where(values > 0, SURE, -SURE)
@@ -132,7 +137,7 @@ class ClickedPhoto:
             if np.array_equal(divided, inside):
                 break
             inside = divided
-        return inside[patches.labels]
+        return inside[patches.labels], beyond
 
     def _prior(self, nodes: NDArray[np.intp], values: NDArray[np.float64]) -> NDArray[np.float64]:
         """How well each superpixel hangs together with the clicks: > 0 for inside.
@@ -165,20 +170,24 @@ class ClickedPhoto:
         by_way = np.clip((outward - inward) / far, -1, 1)
         return _WALK_WEIGHT * by_walk + _WAY_WEIGHT * by_way
 
-    def _colour_cost(self, inside: Mask) -> NDArray[np.float64]:
+    def _colour_cost(self, inside: Mask, beyond: Mask) -> NDArray[np.float64]:
         """How much better each pixel's colour fits the inside than the outside, (H, W).
 
-        Outside, half is taken to have colours that nobody has seen yet.
+        The colours of the outside are those of what lies far `beyond` the clicks: between the two
+        may be parts of the same thing that nobody has clicked yet. Half of the outside is taken to
+        have colours that nobody has seen yet.
         """
-        within, without = (_histogram(self._bins[side]) for side in (inside, ~inside))
+        beyond = beyond & ~inside
+        outside = beyond if beyond.any() else ~inside
+        within, without = (_histogram(self._bins[side]) for side in (inside, outside))
         without = (without + self._any_colour) / 2
         return np.log(within[self._bins]) - np.log(without[self._bins])
 
     def _by_pixels(
-        self, inside: Mask, clicks: Sequence[Click], places: Sequence[tuple[int, int]]
+        self, inside: Mask, beyond: Mask, clicks: Sequence[Click], places: Sequence[tuple[int, int]]
     ) -> Mask:
         """Divide the pixels near the border again, those beyond them being what they are."""
-        favour = np.clip(self._colour_cost(inside), -_MOST_COLOUR, _MOST_COLOUR)
+        favour = np.clip(self._colour_cost(inside, beyond), -_MOST_COLOUR, _MOST_COLOUR)
         near = ndimage.gaussian_filter(inside.astype(np.float32), _NEAR)
         favour += 2 * _WALK_WEIGHT * (near - 0.5)
         for click, (row, column) in zip(clicks, places, strict=True):

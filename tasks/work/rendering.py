@@ -4,6 +4,8 @@ import hashlib
 import io
 import time
 from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import httpx
@@ -30,6 +32,8 @@ from tasks.worker_api import (
 )
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from gpu.rendering.renderer import Renderer
     from gpu.rendering.requests import RenderedImage, RenderRequest
 
@@ -157,6 +161,7 @@ class Watch:
 
 def _prepare(api: WorkerApi, job: ClaimedJob) -> "RenderRequest | None":
     """Return the engine's request with its adapter on disk; a failed fetch fails that job only."""
+    from gpu.errors import InvalidPicture
     from gpu.rendering.requests import RenderRequest
 
     order = RenderJob.model_validate(job.payload)
@@ -164,8 +169,13 @@ def _prepare(api: WorkerApi, job: ClaimedJob) -> "RenderRequest | None":
         adapter = adapter_files().get(
             order.adapter_sha256, lambda path: api.download(job.download["adapter"], path)
         )
+        picture, mask = (None, None) if order.change is None else _fetch_picture(api, job, order)
     except httpx.HTTPError as error:
-        _fail(api, job, "NETWORK", f"The adapter could not be fetched: {type(error).__name__}.")
+        what = f"What the image is made of could not be fetched: {type(error).__name__}."
+        _fail(api, job, "NETWORK", what)
+        return None
+    except InvalidPicture as error:
+        _fail(api, job, error.cause, str(error))
         return None
     return RenderRequest(
         request_id=str(job.job_id),
@@ -178,7 +188,35 @@ def _prepare(api: WorkerApi, job: ClaimedJob) -> "RenderRequest | None":
         height=order.height,
         seed=order.seed,
         style_strength=order.style_strength,
+        picture=picture,
+        mask=mask,
+        change=order.change,
     )
+
+
+def _fetch_picture(
+    api: WorkerApi, job: ClaimedJob, order: RenderJob
+) -> "tuple[Image.Image, Image.Image]":
+    """Return the picture that is repainted, and its mask. Raises HTTPError, InvalidPicture."""
+    from PIL import Image
+
+    from gpu.errors import InvalidPicture
+    from gpu.segmenting.masks import EncodedMask, InvalidMask
+    from imaging.reading import read_picture
+    from imaging.refusal import PictureRefused
+
+    missing = {"picture", "mask"} - job.download.keys()
+    if missing:
+        raise InvalidPicture(f"no download is named {' or '.join(sorted(missing))}")
+    with TemporaryDirectory() as folder:
+        picture = api.download(job.download["picture"], Path(folder, "picture"))
+        mask = api.download(job.download["mask"], Path(folder, "mask"))
+        try:
+            bits = EncodedMask(mask.read_bytes(), order.width, order.height).decode()
+            pixels = read_picture(picture, max_pixels=order.width * order.height)
+        except (PictureRefused, InvalidMask) as error:
+            raise InvalidPicture(f"the picture or its mask cannot be read: {error}") from error
+    return pixels, Image.fromarray(bits)
 
 
 def _hand_over(api: WorkerApi, job: ClaimedJob, rendered: "RenderedImage") -> None:

@@ -10,8 +10,6 @@ import hashlib
 import io
 import json
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -68,7 +66,7 @@ def story(stack: Stack) -> dict[str, Any]:
         style, train_seconds = _have_style(artist, bars)
         buyer = Person(stack.urls["web"], f"buyer-{int(time.time())}@buyers.example").sign_in()
         images = [_buy(buyer, style["id"], order, bars) for order in ORDERS]
-    ledger = _ledger_check(stack)
+    ledger = evidence.ledger_check(stack)
     pictures = evidence.make(
         stack, style=artist.get(f"/styles/{style['id']}"), kind=STYLE, works=_works()
     )
@@ -192,20 +190,6 @@ def _buy(
 
 def _show(bars: Progress, bar: TaskID, percent: float, note: str) -> None:
     bars.update(bar, completed=percent, note=note)
-
-
-def _ledger_check(stack: Stack) -> dict[str, Any]:
-    """Return what `flask ledger check --json` proves."""
-    answer = subprocess.run(  # noqa: PLW1510 - a broken ledger is told below, with its findings
-        [sys.executable, "-m", "flask", "--app", "webapp.app", "ledger", "check", "--json"],
-        env=stack.environment,
-        capture_output=True,
-        text=True,
-    )
-    if answer.returncode != 0:
-        raise SystemExit(f"The ledger is not proved:\n{answer.stdout}{answer.stderr}")
-    found = json.loads(answer.stdout)
-    return {"ledger_check": "ok", "transfers": found["transfers"]}
 
 
 def _drawn_signature() -> bytes:

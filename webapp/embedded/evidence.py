@@ -4,6 +4,7 @@ The pictures of the sheet are drawn by the engine in this process, base model an
 with the same prompts and seeds, because a base-model image is never sold.
 """
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -54,3 +55,17 @@ def _export_adapter(stack: Stack, style_id: int) -> Path:
     command = [sys.executable, "-m", "flask", "--app", "webapp.app", "style", "export"]
     subprocess.run([*command, str(style_id), str(file)], env=stack.environment, check=True)
     return file
+
+
+def ledger_check(stack: Stack) -> dict[str, Any]:
+    """Return what `flask ledger check --json` proves."""
+    answer = subprocess.run(  # noqa: PLW1510 - a broken ledger is told below, with its findings
+        [sys.executable, "-m", "flask", "--app", "webapp.app", "ledger", "check", "--json"],
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+    )
+    if answer.returncode != 0:
+        raise SystemExit(f"The ledger is not proved:\n{answer.stdout}{answer.stderr}")
+    found = json.loads(answer.stdout)
+    return {"ledger_check": "ok", "transfers": found["transfers"]}

@@ -55,17 +55,17 @@ class Person:
 
     def get(self, path: str, **params: str | int) -> Any:
         """Return the data of a GET."""
-        return _data(self._http.get(f"{API}{path}", params=params))
+        return data_of(self._http.get(f"{API}{path}", params=params))
 
     def post(self, path: str, **request: Any) -> Any:
         """Return the data of a POST of `json=…` or of `data=…` with `files=…`."""
         headers = {"X-CSRFToken": self._csrf_token} | request.pop("headers", {})
-        return _data(self._http.post(f"{API}{path}", headers=headers, **request))
+        return data_of(self._http.post(f"{API}{path}", headers=headers, **request))
 
     def patch(self, path: str, **request: Any) -> Any:
         """Return the data of a PATCH."""
         headers = {"X-CSRFToken": self._csrf_token}
-        return _data(self._http.patch(f"{API}{path}", headers=headers, **request))
+        return data_of(self._http.patch(f"{API}{path}", headers=headers, **request))
 
     def pay(self, package_id: str) -> None:
         """Buy tokens: order, press the button at the provider's sandbox, come back."""
@@ -97,7 +97,8 @@ class Person:
         return answer.content
 
 
-def _data(answer: httpx.Response) -> Any:
+def data_of(answer: httpx.Response) -> Any:
+    """Return the data of an answer; raises RefusedError with the error's code."""
     body = answer.json()
     if not body["success"]:
         error = body["error"]

@@ -4,6 +4,7 @@ from gpu.rules.actions import parse_rule
 from gpu.rules.background import Background, RemoveBackground
 from gpu.rules.errors import InvalidRule
 from gpu.rules.recolor import Recolor
+from gpu.rules.restyle import Restyle
 from gpu.rules.texture import Plane, Texture
 from gpu.rules.tone import Match, Tone, ToneChange
 from tests.editing import SWATCHES
@@ -30,6 +31,8 @@ def parsed(action, value=None, options=None):
         (("background", "#FFFFFF", {"shadow": 0.5}), Background("#FFFFFF", 1.0, 0.5)),
         (("background", "oak", {"share": 0.2}), Background("oak", 0.2)),
         (("remove_background",), RemoveBackground()),
+        (("restyle", "17"), Restyle("17")),
+        (("restyle", "17", {"strength": 0.25}), Restyle("17", strength=0.25)),
         (("remove_background", None, {"amount": None}), RemoveBackground()),
     ],
 )  # fmt: skip
@@ -53,6 +56,12 @@ def test_a_plane_brings_the_swatchs_own_metres():
         ({"action": "erase"}, "action"),
         ({"action": ["recolor"]}, "action"),
         ({"action": "tone", "value": "warmer", "colour": 1}, "colour"),
+        ({"action": "restyle", "value": None}, "value"),
+        ({"action": "restyle", "value": 17}, "value"),
+        ({"action": "restyle", "value": " "}, "value"),
+        ({"action": "restyle", "value": "17", "options": {"strength": 0}}, "options.strength"),
+        ({"action": "restyle", "value": "17", "options": {"strength": 1.1}}, "options.strength"),
+        ({"action": "restyle", "value": "17", "options": {"share": 0.5}}, "options.share"),
         ({"action": "tone", "value": "hotter"}, "value"),
         ({"action": "tone", "value": None}, "value"),
         ({"action": "tone", "value": ["warmer"]}, "value"),

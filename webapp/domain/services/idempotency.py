@@ -77,7 +77,8 @@ def run_once(
             raise IdempotencyConflict(reason="in_progress") from None
         raise
     if claimed is None:
-        return _replay(session.scalars(select(table).where(*mine)).one(), body_sha256)
+        stored: Any = session.scalars(select(table).where(*mine)).one()
+        return _replay(stored, body_sha256)
     response = run()
     session.execute(update(table).where(*mine).values(response=response))
     return Answer(response, replayed=False)

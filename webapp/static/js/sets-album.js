@@ -10,7 +10,7 @@ import { drawPhotos } from "./sets-photos.js";
 import { drawComparison, drawResult } from "./sets-results.js";
 import { drawRules } from "./sets-rules.js";
 import { Stage } from "./sets-stage.js";
-import { State } from "./sets-state.js";
+import { isProposal, State } from "./sets-state.js";
 import { element, fill, problemsOf, quiet, refuse, say } from "./sets-texts.js";
 
 const root = document.getElementById("album");
@@ -119,7 +119,7 @@ function drawStage() {
   document.getElementById("undo").disabled = !state.active?.points?.length || !state.isEditable;
   if (!state.isEditable) return stage.lay([], []);
   const layers = state.of(photo.idx, state.concept).map((each) => ({
-    key: `${each.instance_id}-${each.area}-${each.bbox}-${each.points.length}`, url: each.mask_url, state: each.state,
+    key: `${each.instance_id}-${each.area}-${each.bbox}-${each.points.length}`, url: each.mask_url, state: isProposal(each) ? "proposal" : each.state,
     isActive: each.instance_id === state.instanceId,
   }));
   return stage.lay(layers, state.active?.idx === photo.idx ? state.active.points ?? [] : []);

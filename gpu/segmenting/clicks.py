@@ -90,21 +90,18 @@ class ClickedPhoto:
             inside = self._by_pixels(*self._by_patches(clicks, places), clicks, places)
             if any(click.is_included for click in clicks[:-1]):
                 before = self._divided(clicks[:-1])
-                settled = self._settled(clicks[:-1], is_included=not clicks[-1].is_included)
-                inside = _corrected(before, inside, clicks[-1], places[-1], settled)
+                taken = self._taken_away(clicks[:-1])
+                inside = _corrected(before, inside, clicks[-1], places[-1], taken)
             self._known[clicks] = _clicked_pieces(inside, clicks, places)
         return self._known[clicks]
 
-    def _settled(self, clicks: tuple[Click, ...], *, is_included: bool) -> Mask:
-        """What earlier clicks have corrected: added by including, or taken away by excluding."""
-        settled = np.zeros_like(self._patches.labels, np.bool_)
-        for count in range(2, len(clicks) + 1):
-            if clicks[count - 1].is_included == is_included and any(
-                click.is_included for click in clicks[: count - 1]
-            ):
-                before, after = self._divided(clicks[: count - 1]), self._divided(clicks[:count])
-                settled |= after & ~before if is_included else before & ~after
-        return settled
+    def _taken_away(self, clicks: tuple[Click, ...]) -> Mask:
+        """What excluding clicks have taken out of the mask."""
+        taken = np.zeros_like(self._patches.labels, np.bool_)
+        for count, click in enumerate(clicks):
+            if not click.is_included and any(one.is_included for one in clicks[:count]):
+                taken |= self._divided(clicks[:count]) & ~self._divided(clicks[: count + 1])
+        return taken
 
     def _place(self, click: Click) -> tuple[int, int]:
         """Row and column of a click on the small picture."""
@@ -216,11 +213,11 @@ def _histogram(bins: NDArray[np.intp]) -> NDArray[np.float64]:
 
 
 def _corrected(
-    before: Mask, after: Mask, click: Click, place: tuple[int, int], settled: Mask
+    before: Mask, after: Mask, click: Click, place: tuple[int, int], taken: Mask
 ) -> Mask:
     """The mask before a click, with that of the changes after it that the click can have meant.
 
-    What earlier clicks have `settled` the other way changes only where it hangs together with it.
+    What was `taken` away comes back only where it hangs together with a click that includes.
 
     A click that includes takes nothing away, and one that excludes adds nothing. It lies in the
     middle of a mistake, so one close to the mask's border means a small mistake near it.
@@ -230,9 +227,10 @@ def _corrected(
     rows, columns = np.ogrid[: before.shape[0], : before.shape[1]]
     near = np.hypot(rows - place[0], columns - place[1]) <= _REACH * depth + 2 * _DOT
     change = mistaken & (after == click.is_included) & near
+    if not click.is_included:
+        return before & ~change
     pieces, _ = ndimage.label(change)
-    change &= ~settled | (pieces == pieces[place])
-    return before | change if click.is_included else before & ~change
+    return before | (change & (~taken | (pieces == pieces[place])))
 
 
 def _clicked_pieces(

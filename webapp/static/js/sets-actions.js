@@ -98,6 +98,16 @@ function selecting(state, context, page) {
     },
     removeInstance: (instance) => attempt(page, () => remove(instance)),
     changeInstance: (instance, changes) => attempt(page, () => change(instance, changes)),
+    carry(instance, button) {
+      button.disabled = true;
+      return attempt(page, async () => {
+        const { results } = await api.call("POST", `/jobs/${state.id}/instances/${instance.instance_id}/carry`, {}).finally(() => { button.disabled = false; });
+        const made = new Set(results.map((each) => each.instance_id));
+        state.instances = [...state.instances.filter((each) => !made.has(each.instance_id)), ...results];
+        page.status(results.length ? fill(context.texts.carried, { count: results.length }) : context.texts.carriedNowhere);
+        page.draw();
+      });
+    },
     find(concept) {
       return attempt(page, async () => {
         const asked = { concepts: [concept.name], prompts: concept.isOwn ? { [concept.name]: concept.prompt } : {} };

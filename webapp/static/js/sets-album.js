@@ -10,8 +10,8 @@ import { drawPhotos } from "./sets-photos.js";
 import { drawComparison, drawResult } from "./sets-results.js";
 import { drawRules } from "./sets-rules.js";
 import { Stage } from "./sets-stage.js";
-import { State } from "./sets-state.js";
-import { element, fill, problemsOf, quiet, refuse, say } from "./sets-texts.js";
+import { isProposal, State } from "./sets-state.js";
+import { element, failureOf, fill, problemsOf, quiet, refuse, say } from "./sets-texts.js";
 
 const root = document.getElementById("album");
 const texts = JSON.parse(root.dataset.texts);
@@ -64,6 +64,7 @@ function draw() {
   const { job } = state;
   if (!job) return;
   root.dataset.status = job.status;
+  root.classList.add("loaded");
   drawHead();
   if (job.status === "created") return;
   drawPhotos(document.getElementById("photos"), state, context);
@@ -103,7 +104,7 @@ function drawStage() {
   if (isSettled(photo) && waitsForCheck) document.getElementById("stage-status").textContent = "";
   waitsForCheck = !isSettled(photo);
   if (waitsForCheck) {
-    document.getElementById("stage-status").textContent = photo.error?.message ?? texts.photoStates[photo.status];
+    document.getElementById("stage-status").textContent = failureOf(photo, texts) ?? texts.photoStates[photo.status];
     stage.compareWith(null);
     return stage.lay([], []);
   }
@@ -119,7 +120,7 @@ function drawStage() {
   document.getElementById("undo").disabled = !state.active?.points?.length || !state.isEditable;
   if (!state.isEditable) return stage.lay([], []);
   const layers = state.of(photo.idx, state.concept).map((each) => ({
-    key: `${each.instance_id}-${each.area}-${each.bbox}-${each.points.length}`, url: each.mask_url, state: each.state,
+    key: `${each.instance_id}-${each.area}-${each.bbox}-${each.points.length}`, url: each.mask_url, state: isProposal(each) ? "proposal" : each.state,
     isActive: each.instance_id === state.instanceId,
   }));
   return stage.lay(layers, state.active?.idx === photo.idx ? state.active.points ?? [] : []);
@@ -136,7 +137,7 @@ function drawWarnings(photo) {
   const box = document.getElementById("warnings");
   const { ruled, others } = state.warningsOf(photo);
   const found = ruled.map(({ code, concept }) => fill(texts.warnings[code] ?? code, { concept: state.conceptOf(concept).title }));
-  if (photo.error) found.push(photo.error.message);
+  if (photo.error) found.push(failureOf(photo, texts));
   const notes = found.map((text) => element("p", { className: "notice bad", textContent: text }));
   const unprotected = others.map(({ concept }) => state.conceptOf(concept).title).join(", ");
   if (unprotected) notes.push(element("p", {}, element("small", { textContent: fill(texts.unprotected, { concepts: unprotected }) })));
@@ -273,7 +274,6 @@ function watchFamily() {
 
 async function begin() {
   document.getElementById("adopted").hidden = !(await api.begin(account));
-  document.getElementById("guest").hidden = account.isSignedIn;
   state.restore();
   if (!api.hasAccount()) {
     root.dataset.ready = "true";
@@ -282,7 +282,6 @@ async function begin() {
   try {
     await load();
     if (state.job.status === "created") await new Arrivals(document.getElementById("arrivals"), state.job, texts, load).go();
-    else root.classList.add("loaded");
   } catch (error) {
     if (error.status === 401 || error.status === 404) lose();
     else refused(error);

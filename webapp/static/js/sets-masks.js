@@ -4,8 +4,8 @@
 const SIDE = 1024;
 const OUTLINE = 2;
 const AROUND = [[-1, -1], [0, -1], [1, -1], [-1, 0], [1, 0], [-1, 1], [0, 1], [1, 1]];
-export const TINTS = { include: [16, 155, 255], lock: [255, 176, 0], exclude: [128, 128, 128] };
-const STRENGTH = { include: 0.42, lock: 0.34, exclude: 0.12 };
+export const TINTS = { include: [16, 155, 255], lock: [255, 176, 0], exclude: [128, 128, 128], proposal: [150, 80, 255] };
+const STRENGTH = { include: 0.42, lock: 0.34, exclude: 0.12, proposal: 0.4 };
 
 const kept = new Map();
 

@@ -2,7 +2,7 @@
 // may touch.
 
 import { thumbnail } from "./sets-masks.js";
-import { redraw, taken } from "./sets-state.js";
+import { isProposal, redraw, taken } from "./sets-state.js";
 import { firstSetting, settingForm } from "./sets-setting.js";
 import { element, fill } from "./sets-texts.js";
 
@@ -63,8 +63,16 @@ function card(instance, concept, state, context) {
   edit.addEventListener("click", () => actions.chooseInstance(instance.instance_id));
   const source = element("small", { textContent: texts.sources[instance.source] + (instance.source === "found" ? ` · ${Math.round(instance.score * 100)} %` : "") });
   const parts = [source, stateChoice(instance, name, context), ownValue(instance, concept, name, state, context)];
+  if (instance.state === "include" && state.photos.length > 1) parts.push(carryButton(instance, name, context));
   if (instance.source === "clicked") parts.push(removeButton(instance, name, context));
-  return element("li", { className: `instance ${instance.state}`, "data-instance": instance.instance_id }, edit, element("div", {}, ...parts));
+  return element("li", { className: `instance ${isProposal(instance) ? "proposal" : instance.state}`, "data-instance": instance.instance_id }, edit, element("div", {}, ...parts));
+}
+
+// A click here is a proposal on the other photos of the group.
+function carryButton(instance, name, { texts, actions: acts }) {
+  const button = element("button", { type: "button", className: "quiet", textContent: texts.carry, ariaLabel: `${texts.carry}: ${name}`, "data-focus": `carry-${instance.instance_id}` });
+  button.addEventListener("click", () => acts.carry(instance, button));
+  return button;
 }
 
 function removeButton(instance, name, { texts, actions: acts }) {

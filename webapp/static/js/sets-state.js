@@ -99,6 +99,9 @@ export class State {
   get filled() { return this.proposals.filter((each) => hasRules(each)); }
 }
 
+// A mask of another photo that nobody has decided on yet.
+export const isProposal = (instance) => instance.source === "carried" && instance.state === "exclude";
+
 export function blank(name = "") {
   return { name, concepts: {}, overrides: {} };
 }

@@ -129,7 +129,7 @@ class Album:
         strange = {photo.group for photo in self.photos} - known
         made = {job for photo in self.photos for job in photo.results}
         shown = {*self.chosen, *(() if self.cover is None else (self.cover,))}
-        for field, is_wrong, message in (
+        for name, is_wrong, message in (
             ("photos", not indices, "need at least one"),
             ("photos", len(set(indices)) < len(indices), "need an idx of their own"),
             ("photos", bool(strange), f"are of unknown groups {sorted(strange)}"),
@@ -140,12 +140,12 @@ class Album:
             ("made_at", self.made_at.tzinfo is None, "needs a time zone"),
         ):
             if is_wrong:
-                raise InvalidAlbum(field, message)
+                raise InvalidAlbum(name, message)
 
     def in_order(self) -> list[Photo]:
-        """The photos by group, then by idx."""
+        """The photos by group, within a group as they were given."""
         place = {group.id: index for index, group in enumerate(self.groups)}
-        return sorted(self.photos, key=lambda photo: (place[photo.group], photo.idx))
+        return sorted(self.photos, key=lambda photo: place[photo.group])
 
     def group(self, photo: Photo) -> Group:
         """The group of a photo."""

@@ -247,9 +247,9 @@ def world(session, storage, monkeypatch):
 
 
 @pytest.fixture
-def people(app, session, world):
+def people(app, session, world, monkeypatch):
     """Clients that only send and receive."""
-    app.test_client_class = FlaskClient
+    monkeypatch.setattr(app, "test_client_class", FlaskClient)
 
     def as_somebody(user):
         return app.test_client() if user is None else signed_in_client(app, session, user)

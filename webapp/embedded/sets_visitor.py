@@ -14,7 +14,7 @@ from PIL import Image
 from gpu.rules.colour import Mask
 from gpu.segmenting.scenes.drawing import Scene
 from gpu.segmenting.scenes.person import next_click
-from webapp.embedded.person import API, RefusedError, data_of
+from webapp.embedded.person import API, Person, RefusedError, data_of
 
 POLL_SECONDS = 0.3
 LONGEST_WAIT_SECONDS = 600
@@ -39,13 +39,17 @@ class AlbumPhoto:
 
 
 class SetsVisitor:
-    """An anonymous account and what it does."""
+    """An account of Sets and what it does: anonymous, or that of a person who signed in."""
 
-    def __init__(self, base_url: str) -> None:
-        self._http = httpx.Client(base_url=base_url, timeout=httpx.Timeout(60, connect=10))
-        account = self.post("/sets/auth/anon")
-        self.authorization = f"Bearer {account['token']}"
-        self._http.headers["Authorization"] = self.authorization
+    def __init__(self, base_url: str, person: Person | None = None) -> None:
+        self.authorization = ""
+        if person is not None:
+            self._http = person.http
+        else:
+            self._http = httpx.Client(base_url=base_url, timeout=httpx.Timeout(60, connect=10))
+            account = self.post("/sets/auth/anon")
+            self.authorization = f"Bearer {account['token']}"
+            self._http.headers["Authorization"] = self.authorization
 
     def __enter__(self) -> Self:
         return self

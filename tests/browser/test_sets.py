@@ -207,3 +207,31 @@ def test_signing_in_takes_the_albums_of_the_browser_over(editor, visitor):
     visitor.open(album)
     expect(page.locator("#album")).to_have_attribute("data-status", "uploaded")
     expect(page.locator("#guest")).to_be_hidden()
+
+
+@pytest.mark.parametrize("size, language", [(DESK, "en")], ids=["desk-en"])
+def test_two_proposals_are_compared_and_another_rule_begins_with_the_same_selection(editor):
+    page = editor.page
+    editor.start(photo(0))
+    editor.click_body()
+    editor.paint_body(swatch=9)
+    page.locator("[data-focus=proposal-add]").click()
+    page.locator("[data-rule=Body] .swatch").nth(12).click()
+    expect(page.locator("#apply")).to_have_text("Apply · 2 credits")
+    page.locator("#apply").click()
+    expect(page.locator("#album")).to_have_attribute("data-status", "done")
+    shown = page.locator("#comparison li button")
+    expect(shown).to_have_count(2)
+    after = page.locator("#stage .after img")
+    first = after.get_attribute("src")
+    shown.nth(1).click()
+    expect(after).not_to_have_attribute("src", first)
+    expect(shown.nth(1)).to_have_attribute("aria-pressed", "true")
+
+    before = page.url
+    page.locator("[data-focus=another-rule]").click()
+    expect(page).not_to_have_url(before)
+    expect(page.locator("#album")).to_have_attribute("data-status", "uploaded")
+    page.locator("[data-concept=Body]").click()
+    expect(page.locator(".instance")).to_have_count(1)
+    expect(editor.overlay).to_have_attribute("data-masks", "1")

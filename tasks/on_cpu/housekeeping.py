@@ -9,7 +9,7 @@ import structlog
 from celery_config import TaskName
 from tasks.on_cpu.step import storage
 from tasks.task import task
-from webapp.domain import jobs
+from webapp.domain import due_jobs
 from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.payments import PaymentProvider, configured_payments
 from webapp.domain.services import (
@@ -119,8 +119,8 @@ def sweep_jobs() -> None:
     Whatever is found here was left by a relay that stands still.
     """
     with unit_of_work() as session:
-        lost = jobs.take_back_expired(session)
-        overdue = jobs.end_overdue(session)
+        lost = due_jobs.take_back_expired(session)
+        overdue = due_jobs.end_overdue(session)
     if lost or overdue:
         log.warning("the relay left jobs behind", expired_leases=lost, overdue=overdue)
 

@@ -24,6 +24,7 @@ FAILPOINTS = {
     "after_complete",
     "mid_render",
     "after_render",
+    "after_segment",
     "mid_training",
     "after_progress",
     "after_checkpoint",
@@ -130,7 +131,18 @@ def test_services_are_handed_their_session_and_never_look_one_up():
         for name, _ in calls(tree)
         if name in looking
     }
-    given = {"garbage", "payments", "purchase_refunds", "reconciliation"}  # as a parameter
+    given = {  # as a parameter
+        "garbage",
+        "payments",
+        "purchase_refunds",
+        "reconciliation",
+        "sets_callbacks",
+        "sets_carrying",
+        "sets_instances",
+        "sets_previews",
+        "sets_sweeps",
+        "sets_uploads",
+    }
     assert found == {(f"webapp/domain/services/{name}.py", "unit_of_work") for name in given}
 
 

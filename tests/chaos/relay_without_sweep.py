@@ -3,10 +3,10 @@
 A negative control: without the sweep the checker must find what got stuck.
 """
 
-from webapp.domain import jobs, relay
+from webapp.domain import due_jobs, relay
 
-jobs.take_back_expired = lambda _session: 0
-jobs.end_overdue = lambda _session: 0
+due_jobs.take_back_expired = lambda _session: 0
+due_jobs.end_overdue = lambda _session: 0
 
 if __name__ == "__main__":
     relay.run()

@@ -25,9 +25,9 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 import logs
 from celery_config import DEAD_LETTER_QUEUE, GPU_QUEUES, ROUTES, TaskName, make_celery
 from failpoints import failpoint
-from webapp.domain import jobs
+from webapp.domain import due_jobs, jobs
 from webapp.domain.db import unit_of_work
-from webapp.domain.jobs import Bell
+from webapp.domain.due_jobs import Bell
 from webapp.domain.services import heartbeats
 from webapp.domain.settings import settings
 
@@ -40,9 +40,9 @@ PUBLISH_RETRIES = {"max_retries": 1, "interval_start": 0.1}
 def sweep(celery: Celery) -> int:
     """Run one loop; return how many bells were rung."""
     with unit_of_work() as session:
-        lost = jobs.take_back_expired(session)
-        overdue = jobs.end_overdue(session)
-        bells = jobs.mark_due(session, repeat_seconds=settings().bell_repeat_seconds)
+        lost = due_jobs.take_back_expired(session)
+        overdue = due_jobs.end_overdue(session)
+        bells = due_jobs.mark_due(session, repeat_seconds=settings().bell_repeat_seconds)
     if not settings().gpu_bells:
         # Nobody would hear them, and they would lie in their queues for ever.
         bells = [bell for bell in bells if ROUTES[bell.step] not in GPU_QUEUES]
@@ -87,7 +87,7 @@ def _ring(celery: Celery, bells: list[Bell]) -> tuple[int, dict[str, int] | None
     except (BrokerUnavailable, MessageNacked, OSError) as error:
         log.warning("broker away", error=type(error).__name__, waiting=len(bells) - rung)
         with unit_of_work() as session:
-            jobs.unmark(session, bells[rung:])
+            due_jobs.unmark(session, bells[rung:])
     return rung, found
 
 

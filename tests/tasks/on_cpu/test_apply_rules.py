@@ -10,7 +10,7 @@ from tasks.on_cpu.apply_rules import apply_rules
 from tasks.on_cpu.finish_photo import finish_photo
 from tests import making
 from tests import sets_albums as albums
-from webapp.domain import jobs
+from webapp.domain import due_jobs, jobs
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.sets_instance import InstanceState
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
@@ -216,7 +216,7 @@ def test_a_late_worker_changes_nothing_and_overwrites_nothing(
         """Lose the lease to a second worker, which finishes first."""
         with committed.begin() as session:
             making.change_job(session, job_id, lease_until=jobs.NOW - timedelta(seconds=1))
-            assert jobs.take_back_expired(session) == 1
+            assert due_jobs.take_back_expired(session) == 1
         monkeypatch.setattr(module, "edited", edited)
         edit(committed, job, job_id)
         return edited(work)

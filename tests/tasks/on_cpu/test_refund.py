@@ -5,7 +5,7 @@ from sqlalchemy import select, update
 from celery_config import TaskName
 from tasks.on_cpu.refund import refund
 from tests import making
-from webapp.domain import jobs
+from webapp.domain import due_jobs, jobs
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job
 from webapp.domain.models.notification import Notification
@@ -18,7 +18,7 @@ def test_an_image_out_of_time_is_refunded_once_however_often_the_bell_rings(comm
         job_id = making.job_of(session, image).id
         session.execute(update(Job).values(deadline_at=jobs.NOW - timedelta(seconds=1)))
     with committed.begin() as session:
-        jobs.end_overdue(session)
+        due_jobs.end_overdue(session)
 
     for _ in range(3):
         refund(job_id=job_id)

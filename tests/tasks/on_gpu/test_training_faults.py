@@ -18,7 +18,7 @@ from tasks.on_gpu.train_style import train_style
 from tasks.work import training
 from tests import images, making
 from tests.memory_limit import MemoryLimit
-from webapp.domain import jobs
+from webapp.domain import due_jobs, jobs
 from webapp.domain.models.job import Job, JobState
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Artwork, Style
@@ -59,7 +59,7 @@ def lose_worker(committed, job_id: int) -> None:
     with committed.begin() as session:
         making.change_job(session, job_id, lease_until=jobs.NOW)
     with committed.begin() as session:
-        assert jobs.take_back_expired(session) == 1
+        assert due_jobs.take_back_expired(session) == 1
 
 
 def learned(committed, storage, job_id: int) -> dict[str, torch.Tensor]:

@@ -11,7 +11,7 @@ from tasks.work import segmenting
 from tests import making
 from tests import sets_albums as albums
 from tests.left_half import BROKEN, UNSERVED, LeftHalf
-from webapp.domain import jobs
+from webapp.domain import due_jobs, jobs
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.sets_instance import SegmentationStatus, SetsInstance, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJobStatus
@@ -134,7 +134,7 @@ def test_a_late_worker_changes_nothing(committed, site, searched, segmenter, mon
     def slowly(*asked):
         with committed.begin() as session:
             making.change_job(session, job_id, lease_until=jobs.NOW - jobs.DEADLINES["training"])
-            assert jobs.take_back_expired(session) == 1
+            assert due_jobs.take_back_expired(session) == 1
         return real(*asked)
 
     monkeypatch.setattr(segmenter, "segment", slowly)

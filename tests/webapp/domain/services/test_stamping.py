@@ -4,7 +4,7 @@ from sqlalchemy import func, select
 from celery_config import TaskName
 from tests import making
 from tests.database import at_once
-from webapp.domain import jobs
+from webapp.domain import due_jobs, jobs
 from webapp.domain.models.account import Artist
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.job import JobState
@@ -118,7 +118,7 @@ def test_an_image_that_ran_out_of_time_while_it_waited_is_not_delivered_after_it
     lease = begin(session, storage, image)
     stamping.record_stamped(session, lease, STAMPED)
     making.change_job(session, lease.job_id, deadline_at=jobs.NOW)
-    jobs.end_overdue(session)
+    due_jobs.end_overdue(session)
     assert not stamping.deliver(session, lease.job_id)
 
     assert steps.abandon(session, lease.job_id)

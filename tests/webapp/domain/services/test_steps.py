@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 
 from celery_config import TaskName
 from tests import making
-from webapp.domain import jobs
+from webapp.domain import due_jobs
 from webapp.domain.models.generation import GenerationStatus
 from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.notification import Notification
@@ -107,7 +107,7 @@ def test_lost_workers_use_up_no_tries_and_the_fourth_ends_the_image(session, ima
         lease = begin(session, image, RENDER)
         assert (lease.attempt, crash) == (1, crash)
         making.change_job(session, lease.job_id, lease_until=NOW - timedelta(seconds=1))
-        jobs.take_back_expired(session)
+        due_jobs.take_back_expired(session)
     job = making.job_of(session, image)
     assert job.step == TaskName.REFUND
 
@@ -124,7 +124,7 @@ def test_lost_workers_use_up_no_tries_and_the_fourth_ends_the_image(session, ima
 def test_an_image_past_its_deadline_is_refunded_whatever_it_was_doing(session, image):
     lease = begin(session, image, RENDER)
     making.change_job(session, lease.job_id, deadline_at=NOW - timedelta(seconds=1))
-    jobs.end_overdue(session)
+    due_jobs.end_overdue(session)
     assert steps.abandon(session, lease.job_id)
 
     session.refresh(image)
@@ -147,7 +147,7 @@ def test_a_new_worker_starts_its_progress_anew(session, image):
     image.progress = {"progress_percent": 80}
     session.flush()
     making.change_job(session, lease.job_id, lease_until=NOW - timedelta(seconds=1))
-    jobs.take_back_expired(session)
+    due_jobs.take_back_expired(session)
     begin(session, image, RENDER)
     session.refresh(image)
     assert image.progress is None
@@ -184,7 +184,7 @@ def test_a_training_retries_and_ends_as_an_image_does(session, run):
 def test_a_training_given_up_is_told_with_its_cause(session, run):
     job = making.job_of(session, run)
     making.change_job(session, job.id, deadline_at=NOW - timedelta(seconds=1))
-    jobs.end_overdue(session)
+    due_jobs.end_overdue(session)
     steps.abandon(session, job.id)
 
     session.refresh(run)

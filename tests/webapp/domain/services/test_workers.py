@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from celery_config import TaskName
 from tests import making
-from webapp.domain import jobs
+from webapp.domain import due_jobs, jobs
 from webapp.domain.errors import (
     GenerationNotFound,
     ServiceUnavailable,
@@ -107,7 +107,7 @@ def lose(session, image):
     making.change_job(
         session, making.job_of(session, image).id, lease_until=NOW - timedelta(days=1)
     )
-    jobs.take_back_expired(session)
+    due_jobs.take_back_expired(session)
 
 
 def test_a_claim_gives_up_to_the_limit_of_one_size_oldest_first(session, storage):

@@ -1,0 +1,112 @@
+"""Albums painted in a style for tests: executed, painted as a renderer would, brought to an end."""
+
+from sqlalchemy import select
+
+from tasks.on_cpu.deliver_generation import deliver_generation
+from tasks.on_cpu.stamp_signature import stamp_signature
+from tests import making
+from tests import sets_albums as albums
+from webapp.domain import jobs
+from webapp.domain.models.account import Artist
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.job import JobKind
+from webapp.domain.models.sets_account import SetsAccount
+from webapp.domain.models.sets_job import SetsJob
+from webapp.domain.models.sets_restyle import SetsRestyle
+from webapp.domain.services import sets_executions, sets_jobs, steps
+from webapp.domain.services.sets_executions import Wanted
+from webapp.editor import EngineEditor
+
+EDITOR = EngineEditor()
+
+
+def restyle(style, strength=0.6) -> dict:
+    """A setting that paints with a style."""
+    options = {"strength": strength}
+    return {"action": "restyle", "value": str(style.id), "options": options}
+
+
+def album(session, storage, *, tokens=100, instances=({},), photos=1, **columns):
+    """A checked album of a signed-in person with parts in each photo; and a style on sale."""
+    style = making.style(session, storage)
+    buyer = making.user(session, tokens=tokens)
+    account = making.sets_account(session, user=buyer)
+    job = albums.album(session, storage, of=account, photos=photos, **columns)
+    for photo in albums.photos_of(session, job):
+        for number, each in enumerate(instances, start=1):
+            albums.instance(session, photo, storage, **{"number": number} | each)
+    return job, style
+
+
+def execute(session, job, concepts, **wanted) -> None:
+    """Execute a job as the site does."""
+    account = session.get_one(SetsAccount, job.account_id)
+    rules = [Wanted(concepts=concepts, protect=(), **wanted)]
+    sets_executions.execute(
+        session, EDITOR, account, job.public_id, wanted=rules, output_template=None, request_id="r"
+    )
+
+
+def retry(session, job) -> None:
+    account = session.get_one(SetsAccount, job.account_id)
+    sets_jobs.retry(session, account, job.public_id, items=None, request_id="r")
+
+
+def cancel(session, job) -> None:
+    account = session.get_one(SetsAccount, job.account_id)
+    sets_jobs.cancel(session, account, job.public_id)
+
+
+def artist_of(session, style) -> Artist:
+    return session.get_one(Artist, style.artist_id)
+
+
+def deliver(job_id: int) -> None:
+    """Stamp and deliver an image that a renderer has handed over."""
+    stamp_signature(job_id=job_id)
+    deliver_generation(job_id=job_id)
+
+
+def edits(session) -> list[int]:
+    """The jobs of all edits, the oldest first."""
+    return [each.id for each in albums.work(session, JobKind.PHOTO_EDIT)]
+
+
+def canvases(session, job) -> list[tuple[SetsRestyle, Generation]]:
+    """What was ordered for a job, the oldest first."""
+    rows = session.execute(
+        select(SetsRestyle, Generation)
+        .join(Generation, Generation.id == SetsRestyle.generation_id)
+        .where(Generation.user_id == user_of(session, job))
+        .order_by(SetsRestyle.id)
+        .execution_options(populate_existing=True)
+    )
+    return [(row, image) for row, image in rows]
+
+
+def user_of(session, job: SetsJob) -> int:
+    found = select(SetsAccount.user_id).where(SetsAccount.id == job.account_id)
+    return session.scalars(found).one()
+
+
+def paint(committed, storage, image: Generation) -> bytes:
+    """Render an image as a worker would, stamp and deliver it; return what was painted."""
+    with committed.begin() as session:
+        image = session.get_one(Generation, image.id)
+        job = making.hand_on_to_stamping(session, storage, image)
+        raw = storage.get(job.handover["raw_key"])
+    deliver(job.id)
+    return raw
+
+
+def fail(session, image: Generation) -> None:
+    """Let the renderer refuse an image for good."""
+    lease = jobs.claim_batch(
+        session,
+        JobKind.GENERATION,
+        lease_seconds=60,
+        limit=1,
+        job_id=making.job_of(session, image).id,
+    )[0]
+    steps.activate(session, lease)
+    steps.fail(session, lease, "SAFETY_BLOCKED", "The result was blank.")

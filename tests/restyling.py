@@ -1,7 +1,10 @@
 """Albums painted in a style for tests: executed, painted as a renderer would, brought to an end."""
 
+from datetime import timedelta
+
 from sqlalchemy import select
 
+from celery_config import TaskName
 from tasks.on_cpu.deliver_generation import deliver_generation
 from tasks.on_cpu.stamp_signature import stamp_signature
 from tests import making
@@ -11,9 +14,11 @@ from webapp.domain.models.account import Artist
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import JobKind
 from webapp.domain.models.sets_account import SetsAccount
+from webapp.domain.models.sets_instance import SetsInstance
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_restyle import SetsRestyle
-from webapp.domain.services import sets_executions, sets_jobs, steps
+from webapp.domain.services import duplicates, sets_executions, sets_jobs, steps
+from webapp.domain.services.duplicates import Picture
 from webapp.domain.services.sets_executions import Wanted
 from webapp.editor import EngineEditor
 
@@ -30,7 +35,8 @@ def album(session, storage, *, tokens=100, instances=({},), photos=1, **columns)
     """A checked album of a signed-in person with parts in each photo; and a style on sale."""
     style = making.style(session, storage)
     buyer = making.user(session, tokens=tokens)
-    account = making.sets_account(session, user=buyer)
+    tomorrow = jobs.NOW + timedelta(days=1)
+    account = making.sets_account(session, user=buyer, pro_until=tomorrow)  # no watermark
     job = albums.album(session, storage, of=account, photos=photos, **columns)
     for photo in albums.photos_of(session, job):
         for number, each in enumerate(instances, start=1):
@@ -84,6 +90,21 @@ def canvases(session, job) -> list[tuple[SetsRestyle, Generation]]:
     return [(row, image) for row, image in rows]
 
 
+def instances_of(session, photo) -> list[SetsInstance]:
+    query = select(SetsInstance).where(SetsInstance.photo_id == photo.id)
+    return list(session.scalars(query.order_by(SetsInstance.id)))
+
+
+def owned(session, style, image: Generation) -> dict[int, int]:
+    """What an order of the same words, seed and shape would find that its buyer has already."""
+    picture = Picture(
+        image.prompt_tags, image.negative_tags, image.aspect_ratio, image.style_strength
+    )
+    return duplicates.owned(
+        session, user_id=image.user_id, style=style, picture=picture, seeds=[image.seed]
+    )
+
+
 def user_of(session, job: SetsJob) -> int:
     found = select(SetsAccount.user_id).where(SetsAccount.id == job.account_id)
     return session.scalars(found).one()
@@ -101,12 +122,6 @@ def paint(committed, storage, image: Generation) -> bytes:
 
 def fail(session, image: Generation) -> None:
     """Let the renderer refuse an image for good."""
-    lease = jobs.claim_batch(
-        session,
-        JobKind.GENERATION,
-        lease_seconds=60,
-        limit=1,
-        job_id=making.job_of(session, image).id,
-    )[0]
+    lease = jobs.claim(session, making.job_of(session, image).id, TaskName.RENDER_IMAGES, 60)
     steps.activate(session, lease)
     steps.fail(session, lease, "SAFETY_BLOCKED", "The result was blank.")

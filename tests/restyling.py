@@ -17,9 +17,10 @@ from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import SetsInstance
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_restyle import SetsRestyle
-from webapp.domain.services import duplicates, sets_executions, sets_jobs, steps
+from webapp.domain.services import duplicates, sets_executions, sets_jobs, sets_restyles, steps
 from webapp.domain.services.duplicates import Picture
 from webapp.domain.services.sets_executions import Wanted
+from webapp.domain.services.sets_restyles import NewCanvas
 from webapp.editor import EngineEditor
 
 EDITOR = EngineEditor()
@@ -76,6 +77,30 @@ def deliver(job_id: int) -> None:
 def edits(session) -> list[int]:
     """The jobs of all edits, the oldest first."""
     return [each.id for each in albums.work(session, JobKind.PHOTO_EDIT)]
+
+
+def ordered(session, job, style) -> Generation:
+    """Order the walls of an executed job of one photo, as its edit does; return the first."""
+    session.refresh(job)
+    work = albums.work(session, JobKind.PHOTO_EDIT)[-1]
+    lease = jobs.claim(session, work.id, TaskName.APPLY_RULES, 60)
+    (photo,) = albums.photos_of(session, job)
+    new = [
+        NewCanvas(
+            instance_id=each.id,
+            concept="Wall",
+            style_id=style.id,
+            change=job.concepts["Wall"]["options"]["strength"],
+            box=(0, 0, 96, 96),
+            size=(512, 512),
+            picture_key=f"canvases/{each.id}.png",
+            mask_key=f"canvases/{each.id}-mask.png",
+            sha256="c" * 64,
+        )
+        for each in instances_of(session, photo)
+    ]
+    assert sets_restyles.order(session, lease, new)
+    return canvases(session, job)[0][1]
 
 
 def canvases(session, job) -> list[tuple[SetsRestyle, Generation]]:

@@ -30,11 +30,9 @@ def test_a_wall_is_painted_in_a_style_and_its_artist_is_paid_once(stack, trained
         somebody.post("/sets/auth/adopt", headers={"Authorization": visitor.authorization})
         account = somebody.get("/sets/me")["user_id"]
         # The plan pro has no watermark, which would lie beside the wall.
-        change = (
-            "UPDATE sets_accounts SET pro_until = now() + interval '1 day' WHERE public_id = :id"
-        )
-        stack.execute(change, id=account)
-        earned = trained.artist.balance()["earned"]
+        change = "UPDATE sets_accounts SET pro_until = now() + interval '1 day'"
+        stack.execute(f"{change} WHERE public_id = :id", id=account)
+        earned = trained.artist.balance()["earned_token_balance"]
         setting = {"action": "restyle", "value": str(trained.id), "options": {"strength": 0.8}}
         body = {"concepts": {"Wall": setting}, "protect": []}
         somebody.post(f"/sets/jobs/{job_id}/execute", json=body)
@@ -56,7 +54,7 @@ def test_a_wall_is_painted_in_a_style_and_its_artist_is_paid_once(stack, trained
 
     [ordered] = job["items"][0]["restyles"]
     assert (ordered["concept"], ordered["price_tokens"]) == ("Wall", 10)
-    assert trained.artist.balance()["earned"] == earned + 10
+    assert trained.artist.balance()["earned_token_balance"] == earned + 10
     public_id = ordered["certificate_url"].rpartition("/")[2]
     certificate = somebody.get(f"/licenses/{public_id}")
     photo_sha256 = hashlib.sha256(photo.data).hexdigest()

@@ -6,14 +6,11 @@ from sqlalchemy import func, select, update
 from tests import making, restyling
 from tests import sets_albums as albums
 from tests.webapp.conftest import error_code
-from webapp.domain import jobs
 from webapp.domain.models.account import User
 from webapp.domain.models.job import JobKind
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.sets_restyle import SetsRestyle
 from webapp.domain.models.style import Style
-from webapp.domain.services import sets_restyles
-from webapp.domain.services.sets_restyles import NewCanvas
 
 JOBS = "/api/v1/sets/jobs"
 
@@ -41,23 +38,7 @@ def painted(session, storage, album, owner_client, finish):
     """The album with its first wall delivered and its second one waiting; returns both images."""
     job, style = album
     assert execute(owner_client, job, restyling.restyle(style)).status_code == 200
-    lease = jobs.claim(session, albums.work(session, JobKind.PHOTO_EDIT)[0].id, "apply_rules", 60)
-    (photo,) = albums.photos_of(session, job)
-    canvases = [
-        NewCanvas(
-            instance_id=each.id,
-            concept="Wall",
-            style_id=style.id,
-            change=0.6,
-            box=(0, 0, 96, 96),
-            size=(512, 1024),
-            picture_key=f"canvases/{each.id}.png",
-            mask_key=f"canvases/{each.id}-mask.png",
-            sha256="c" * 64,
-        )
-        for each in restyling.instances_of(session, photo)
-    ]
-    assert sets_restyles.order(session, lease, canvases)
+    restyling.ordered(session, job, style)
     images = [image for _, image in restyling.canvases(session, job)]
     finish(images[0])
     return images

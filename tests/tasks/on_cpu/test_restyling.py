@@ -2,6 +2,7 @@
 
 import io
 from datetime import timedelta
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,9 +11,12 @@ from sqlalchemy import func, select
 
 from tasks.on_cpu import apply_rules as module
 from tasks.on_cpu.apply_rules import apply_rules
+from tasks.on_cpu.deliver_generation import deliver_generation
 from tasks.on_cpu.finish_photo import finish_photo
+from tasks.on_cpu.stamp_signature import stamp_signature
 from tests import making, restyling
 from tests import sets_albums as albums
+from tests.database import at_once
 from webapp.domain import jobs
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.job import Job, JobState
@@ -284,3 +288,23 @@ def test_each_artist_signs_once_inside_what_was_painted(committed, storage, exec
     (top, left), (bottom, right) = changed.min(axis=0), changed.max(axis=0)
     assert (bottom - top, right - left) < (64, 48)
     assert right < 50
+
+
+def test_deliveries_and_a_cancellation_at_once_leave_exact_books(committed, storage, executed):
+    job, style, edit = executed(instances=(*TWO, {"mask": albums.left_half()}))
+    apply_rules(job_id=edit)
+    first, second, _ = images_of(committed, job)
+    work = []
+    for image in (first, second):
+        with committed.begin() as session:
+            found = session.get(Generation, image.id)
+            work.append(making.hand_on_to_stamping(session, storage, found).id)
+        stamp_signature(job_id=work[-1])
+
+    def cancel():
+        with committed.begin() as session:
+            restyling.cancel(session, job)
+
+    calls = [partial(deliver_generation, job_id=each) for each in work]
+    assert at_once(cancel, *calls, partial(apply_rules, job_id=edit)) == [None] * 4
+    assert tokens(committed, job, style) == (80, 0, 20)

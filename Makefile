@@ -16,7 +16,7 @@ LIGHTHOUSE := 13.5.0
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sets up world test browser sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
+.PHONY: help demo demo-sets sets-demonstrations up world test browser sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -34,6 +34,9 @@ demo-sets: $(INSTALLED)  ## an album of six photos through Sets, from upload to 
 
 up: $(INSTALLED)  ## the whole site at http://localhost:8000 with the demo's data, Flower at :5555, Ctrl-C stops all
 	$(BIN)/python -m webapp.embedded.up
+
+sets-demonstrations: $(INSTALLED)  ## the pictures on the page of Sets, made anew by its own pipeline; to be committed
+	$(BIN)/python -m webapp.embedded.sets_demonstrations
 
 world: $(INSTALLED)  ## the fixture that `up` restores, made anew with the shipped base model; about ten minutes, to be committed
 	$(BIN)/python -m webapp.embedded.make_world
@@ -80,7 +83,7 @@ audit: $(INSTALLED)  ## known holes in what we depend on
 
 chaos-long: $(INSTALLED)  ## many seeds of the fault tests
 	tests/services.sh
-	CHAOS_SEEDS=50 $(BIN)/pytest tests/chaos
+	CHAOS_SEEDS=50 CHAOS_PHOTOS=200 CHAOS_PHOTO_KILLS=80 $(BIN)/pytest tests/chaos
 
 bench-engine: $(INSTALLED)  ## training and rendering against how it is usually done; DEVICE=cuda BASE_MODEL=random-sd15 at a real size; var/bench/engine.json
 	$(BIN)/python -m tests.bench.engine --base-model $(BASE_MODEL) $(if $(DEVICE),--device $(DEVICE)) $(ARGUMENTS)

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from gpu.segmenting.classic import UnservedConcept
 from gpu.segmenting.interface import Instance, InvalidConcept
 
+UNSERVED = "a concept that is not served"
 BROKEN = "a prompt that nobody can read"
 
 
@@ -20,6 +22,8 @@ class LeftHalf:
         assert photo.mode == "RGB"
         self.asked.append([concept.prompt for concept in concepts])
         for concept in concepts:
+            if concept.prompt == UNSERVED:
+                raise UnservedConcept(concept.name)
             if concept.prompt == BROKEN:
                 raise InvalidConcept(concept.name, "prompt", "is too long")
         mask = np.zeros((photo.height, photo.width), np.bool_)

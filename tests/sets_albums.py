@@ -74,6 +74,8 @@ def finished(session, storage, of: SetsAccount, **columns) -> SetsJob:
     for photo in photos_of(session, job):
         photo.status, photo.result_key = PhotoStatus.DONE, f"results/{photo.id}.png"
         storage.put(photo.result_key, photo_png(photo.id), content_type="image/png")
+        for edit in edits_of(session, photo):
+            sets_credits.deliver(session, edit.id)
     job.status = SetsJobStatus.DONE
     session.flush()
     return job

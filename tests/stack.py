@@ -226,7 +226,7 @@ class Stack(Books):
         )
         self.relay = self._add("relay", PYTHON, "-m", "webapp.domain.relay")
         self.stamper = self._worker("stamper", "tasks.on_cpu", "default,stamping,housekeeping")
-        self.uploads = self._worker("uploads", "tasks.on_cpu", "uploads,editing")
+        self.uploads = self._worker("uploads", "tasks.on_cpu", "uploads")
         # Alone on its queue, so that its commits are those of deliveries and refunds.
         self.cashier = self._worker("cashier", "tasks.on_cpu", "money")
         # One child for both, as `make up` has it.
@@ -281,7 +281,7 @@ class Stack(Books):
             self.gpu.start()
             self._wait_until_said(self.gpu, "remote worker ready")
             return
-        self.gpu = self._worker("gpu", module, "model_training,image_generation,segmentation")
+        self.gpu = self._worker("gpu", module, "model_training,image_generation")
         self.gpu.start()
         self._wait_until_said(self.gpu, "ready.")
         # until then only styles of the weights before can be ordered

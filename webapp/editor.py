@@ -18,13 +18,22 @@ from gpu.rules.colour import Mask, Statistics, measure
 from gpu.rules.engine import apply_rules
 from gpu.rules.errors import InvalidRule
 from gpu.rules.regions import Part, Protection
+from gpu.rules.restyle import Restyle
 from gpu.rules.swatches import Swatch
 from gpu.rules.watermark import watermarked
+from gpu.segmenting.carrying import carry
 from gpu.segmenting.clicks import Click, ClickedPhoto
 from gpu.segmenting.masks import bounding_box, encode_mask, grown
 from webapp.domain.errors import FieldProblem, ValidationFailed
-from webapp.domain.gateways.editor import ClickedMask, Point, PreviewPart, PreviewPicture, Setting
-from webapp.domain.sets_presets import Action, Preset, SwatchFile, swatches
+from webapp.domain.gateways.editor import (
+    CarriedMask,
+    ClickedMask,
+    Point,
+    PreviewPart,
+    PreviewPicture,
+    Setting,
+)
+from webapp.domain.sets_presets import Preset, SwatchFile, swatches
 
 PREPARED_PHOTOS = 8
 """Kept by a process: each takes about 15 MB."""
@@ -53,10 +62,9 @@ class EngineEditor:
             choices = FieldProblem("One of %(choices)s.", choices=", ".join(preset.actions))
             raise ValidationFailed(fields={f"{path}.action": [choices]})
         try:
-            if action == Action.RESTYLE:
-                _check_restyle(setting)
-            else:
-                parse_rule(setting, _Palette(preset.palette))
+            rule = parse_rule(setting, _Palette(preset.palette))
+            if isinstance(rule, Restyle):
+                _check_style(rule.style_id)
         except InvalidRule as error:
             field = _INDEX.sub(r".\1", f"{path}.{error.field}")
             raise ValidationFailed(fields={field: [_problem(error)]}) from error
@@ -66,9 +74,7 @@ class EngineEditor:
     ) -> ClickedMask:
         """See `Clicker.mask`."""
         clicks = [Click(point.x, point.y, point.include) for point in points]
-        found = self._prepare(key, read_photo).mask(clicks)
-        encoded = encode_mask(found)
-        return ClickedMask(encoded.png, bounding_box(found), int(found.sum()))
+        return _encoded(self._prepare(key, read_photo).mask(clicks))
 
     def _prepare(self, key: str, read_photo: Callable[[], bytes]) -> "_Prepared":
         with self._lock:
@@ -82,6 +88,21 @@ class EngineEditor:
             while len(self._prepared) > PREPARED_PHOTOS:
                 self._prepared.popitem(last=False)
         return made
+
+    def carry(
+        self, photo: bytes, mask: bytes, others: Iterable[bytes]
+    ) -> Iterator[CarriedMask | None]:
+        """See `Carrier.carry`."""
+        source = _manageable(_opened(photo))
+        region = _mask_in(mask, source.size)
+        for file in others:
+            whole = _opened(file)
+            proposal = carry(source, region, _manageable(whole))
+            if proposal is None or not proposal.mask.any():
+                yield None
+                continue
+            found = _resized(proposal.mask, whole.size)
+            yield CarriedMask(_encoded(found), proposal.confidence)
 
     def preview(
         self, photo: bytes, parts: Sequence[PreviewPart], references: Mapping[int, bytes]
@@ -104,16 +125,31 @@ class _Prepared:
 
     def __init__(self, photo: Image.Image) -> None:
         self._size = photo.size
-        factor = (photo.width * photo.height / CLICKED_PIXELS) ** 0.5
-        if factor > 1:
-            smaller = round(photo.width / factor), round(photo.height / factor)
-            photo = photo.convert("RGB").resize(smaller, Image.Resampling.BOX, reducing_gap=2.0)
-        self._clicked, self._is_reduced = ClickedPhoto(photo), factor > 1
+        self._clicked = ClickedPhoto(_manageable(photo))
 
     def mask(self, clicks: Sequence[Click]) -> Mask:
         """The mask (H, W) in the size of the whole photo."""
-        found = self._clicked.mask(clicks)
-        return _resized(found, self._size) if self._is_reduced else found
+        return _resized(self._clicked.mask(clicks), self._size)
+
+
+def _manageable(photo: Image.Image) -> Image.Image:
+    """The photo, RGB, in a smaller copy where it is larger than CLICKED_PIXELS."""
+    factor = (photo.width * photo.height / CLICKED_PIXELS) ** 0.5
+    photo = photo.convert("RGB")
+    if factor <= 1:
+        return photo
+    smaller = round(photo.width / factor), round(photo.height / factor)
+    return photo.resize(smaller, Image.Resampling.BOX, reducing_gap=2.0)
+
+
+def _encoded(mask: Mask) -> ClickedMask:
+    return ClickedMask(encode_mask(mask).png, bounding_box(mask), int(mask.sum()))
+
+
+def _mask_in(png: bytes, size: tuple[int, int]) -> Mask:
+    """A stored mask in the size (width, height) of a copy of its photo."""
+    with Image.open(io.BytesIO(png), formats=("PNG",)) as whole:
+        return _resized(np.asarray(whole.convert("1")), size)
 
 
 def _opened(file: bytes) -> Image.Image:
@@ -123,6 +159,8 @@ def _opened(file: bytes) -> Image.Image:
 
 
 def _resized(mask: Mask, size: tuple[int, int]) -> Mask:
+    if (mask.shape[1], mask.shape[0]) == size:
+        return mask
     levels = Image.fromarray(mask).convert("L").resize(size, Image.Resampling.BILINEAR)
     resized: Mask = np.asarray(levels) > 127  # noqa: PLR2004 - a half
     return resized
@@ -130,8 +168,7 @@ def _resized(mask: Mask, size: tuple[int, int]) -> Mask:
 
 def _part(part: PreviewPart, size: tuple[int, int]) -> Part:
     """The part of a small copy of this size; one that is painted holds pixels that mix colours."""
-    with Image.open(io.BytesIO(part.mask), formats=("PNG",)) as whole:
-        mask = _resized(np.asarray(whole.convert("1")), size)
+    mask = _mask_in(part.mask, size)
     rule: Rule | None = None
     if part.setting is not None:
         rule = parse_rule(part.setting, _Palette(swatches()))
@@ -163,25 +200,10 @@ class _Palette(Mapping[str, Swatch]):
         return len(self._names)
 
 
-def _check_restyle(setting: Setting) -> None:
-    """Check the fields of a restyle; whether there is such a style is for the database to say.
-
-    Raises InvalidRule.
-    """
-    for name in setting.keys() - {"action", "value", "options"}:
-        raise InvalidRule(name, f"a rule has no field {name!r}")
-    if not _STYLE_ID.fullmatch(str(setting.get("value"))):
+def _check_style(style_id: str) -> None:
+    """Raise InvalidRule for what is no id of a row; which styles there are, the database says."""
+    if not _STYLE_ID.fullmatch(style_id):
         raise InvalidRule("value", _NO_STYLE)
-    options = setting.get("options") or {}
-    for name in options.keys() - {"strength"}:
-        raise InvalidRule(f"options.{name}", "restyle has no such option here")
-    strength = options.get("strength")
-    if strength is None:
-        return
-    if isinstance(strength, bool) or not isinstance(strength, int | float):
-        raise InvalidRule("options.strength", "must be a number")
-    if not 0 < strength <= 1:
-        raise InvalidRule("options.strength", "must lie in 0–1")
 
 
 @cache

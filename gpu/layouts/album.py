@@ -1,7 +1,7 @@
 """What sheets and archives are made of: the photos of an album, its variants and its words."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -81,7 +81,8 @@ class Photo:
     """A photo of the album, and its results by the job that made them.
 
     A result is missing where the photo failed in that job. `absent` are the concepts that the photo
-    does not show, in the words of `Colour.concept`: its sheets leave out their colours.
+    does not show, in the words of `Colour.concept`: its sheets leave out their colours. `colours`
+    are those of this photo by job, where they differ from those of the variant.
     """
 
     idx: int
@@ -90,10 +91,12 @@ class Photo:
     before: Reader
     results: Mapping[str, Reader]
     absent: frozenset[str] = frozenset()
+    colours: Mapping[str, tuple[Colour, ...]] = field(default_factory=dict)
 
     def colours_of(self, variant: Variant) -> tuple[Colour, ...]:
         """The colours of a variant that this photo shows."""
-        return tuple(each for each in variant.colours if each.concept not in self.absent)
+        colours = self.colours.get(variant.job, variant.colours)
+        return tuple(each for each in colours if each.concept not in self.absent)
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ class Album:
         strange = {photo.group for photo in self.photos} - known
         made = {job for photo in self.photos for job in photo.results}
         shown = {*self.chosen, *(() if self.cover is None else (self.cover,))}
-        for field, is_wrong, message in (
+        for name, is_wrong, message in (
             ("photos", not indices, "need at least one"),
             ("photos", len(set(indices)) < len(indices), "need an idx of their own"),
             ("photos", bool(strange), f"are of unknown groups {sorted(strange)}"),
@@ -137,12 +140,12 @@ class Album:
             ("made_at", self.made_at.tzinfo is None, "needs a time zone"),
         ):
             if is_wrong:
-                raise InvalidAlbum(field, message)
+                raise InvalidAlbum(name, message)
 
     def in_order(self) -> list[Photo]:
-        """The photos by group, then by idx."""
+        """The photos by group, within a group as they were given."""
         place = {group.id: index for index, group in enumerate(self.groups)}
-        return sorted(self.photos, key=lambda photo: (place[photo.group], photo.idx))
+        return sorted(self.photos, key=lambda photo: place[photo.group])
 
     def group(self, photo: Photo) -> Group:
         """The group of a photo."""

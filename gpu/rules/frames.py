@@ -22,6 +22,7 @@ _TILTS = np.deg2rad([-20.0, -14.0, -9.0, -5.0, -2.5, 0.0, 2.5, 5.0, 9.0, 14.0, 2
 _COARSE, _FINE = 3.0, 1.0  # times the precision of an edge, by which it may miss its point
 _LEAST_MISS = np.deg2rad(0.2)
 _END_MISS = 1 / 800  # of the longer side: how precisely the ends of an edge are known
+_MOST_EDGES = 250  # the longest: more take time and say little
 _STEPS = (0.02, 0.007, 0.002, 0.0007)  # radians, or shares of the focal length
 _ROUNDS = 6  # of each step at most
 
@@ -50,6 +51,8 @@ def find_frame(segments: Segments) -> Frame | None:
     """The frame that most of the edges' length agrees with; None without edges."""
     if not len(segments):
         return None
+    least = np.sort(segments.lengths)[-_MOST_EDGES:][0]
+    segments = segments[segments.lengths >= least]
     settings = []
     for focal in _FOCALS:  # each lens has a hill of its own
         starts = [np.array([np.log(focal), tilt, 0.0, turn]) for tilt in _TILTS for turn in _TURNS]

@@ -30,6 +30,7 @@ _ROOM = (0.4, 0.7)  # of all edges' length, that agrees with the room
 _LENGTH = (0.15, 0.6)  # of the longer side: what the region's edges are long together
 _IN_PLANE = (0.6, 0.85)  # of that length, along the plane
 _LEAD = (0.0, 0.2)  # of that length, more than along the next plane
+_REACH, _FAVOUR = 0.3, 0.2  # of the photo's width; of the length of the region's edges
 _OUTER = 0.02  # of the region's pixels on each side, left out of its extent
 _SHRINK, _SHRINKS = 0.9, 30
 _DEPTH = 0.15  # of the depth of the region's middle, that each corner must have
@@ -70,7 +71,7 @@ class PhotoPlanes:
                 faces = self._meeting(frame, walls, rays)
                 share = _ramp(walls.share, _IN_PLANE)
                 return Estimate(faces, sure * share) if faces else None
-        return self._single(frame, rays, near, sure)
+        return self._single(frame, rays, near, sure, _favour(region))
 
     def sure_faces(self, region: Mask) -> tuple[Face, ...]:
         """The faces of a region (H, W) where they are sure enough to lay a swatch on, else none."""
@@ -78,19 +79,26 @@ class PhotoPlanes:
         is_sure = estimate is not None and estimate.confidence >= LEAST_CONFIDENCE
         return estimate.faces if estimate is not None and is_sure else ()
 
-    def _single(self, frame: Frame, rays: Numbers, near: Segments, sure: float) -> Estimate | None:
-        """The one plane along which most edges near the region run."""
+    def _single(
+        self, frame: Frame, rays: Numbers, near: Segments, sure: float, favour: float
+    ) -> Estimate | None:
+        """The one plane along which most edges near the region run.
+
+        `favour` is what a level plane counts more.
+        """
         views = [View.of(frame, normal, rays) for normal in (ACROSS, DOWN, ALONG)]
         shares = [
             0.0 if view is None else _share_in_plane(frame, normal, near)
             for normal, view in enumerate(views)
         ]
-        order = np.argsort(shares)
+        ranks = np.array(shares)
+        ranks[DOWN] += favour if views[DOWN] is not None else 0
+        order = np.argsort(ranks)
         view = views[order[-1]]
         rectangle = None if view is None else view.rectangle()
         if rectangle is None:
             return None
-        lead = shares[order[-1]] - shares[order[-2]]
+        lead = float(ranks[order[-1]] - ranks[order[-2]])
         sure *= _ramp(shares[order[-1]], _IN_PLANE) * _ramp(lead, _LEAD)
         return Estimate((Face(rectangle.plane(self._width, self._height)),), sure)
 
@@ -273,6 +281,17 @@ def _pointing(axis: Numbers, point: Numbers, coordinate: int) -> Numbers:
     """An axis or its opposite, so that x (0) or y (1) in the photo grows from a point along it."""
     change = axis[coordinate] * point[2] - axis[2] * point[coordinate]
     return axis if change >= 0 else -axis
+
+
+def _favour(region: Mask) -> float:
+    """How much more a level plane counts: a floor reaches the lower edge of a photo.
+
+    So does a ceiling the upper one. Edges alone cannot tell a floor from a wall where nothing but
+    the line between them is seen.
+    """
+    width = region.shape[1]
+    reaches = max(int(region[0].sum()), int(region[-1].sum())) >= _REACH * width
+    return _FAVOUR if reaches else 0.0
 
 
 def _share_in_plane(frame: Frame, normal: int, near: Segments) -> float:

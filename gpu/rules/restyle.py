@@ -25,6 +25,7 @@ _GROWTH = 3  # canvas pixels: what is read between pixels near the edge of a reg
 _BLOCK = 8  # canvas pixels: the light is kept at an eighth of the size
 _SPREAD_SHARE = 1 / 16  # of the canvas's longer side
 _DARKEST, _BRIGHTEST = 0.5, 2.0  # times: how far light may change what was painted
+_OBJECT, _LAMP = 0.2, 2.0  # times the median: what lies outside is no light of the region
 _LEAST_SHARE = 1e-4
 _FLARE = 4e-3  # linear light, as in `reflection`: the ratio of two blacks is no light
 
@@ -226,7 +227,9 @@ def _in_its_light(painted: PaintedCanvas) -> Image.Image:
 def _light(levels: Levels, mask: Mask) -> NDArray[np.float32]:
     """Smooth luminance where the mask is, one value per block, as a multiple of its median."""
     share = _blocks(mask.astype(np.float32))
-    total = _blocks(luminance(to_linear(levels)) * mask)
+    bright = luminance(to_linear(levels))
+    middle = float(np.median(bright[mask]))
+    total = _blocks(np.clip(bright, _OBJECT * middle, _LAMP * middle) * mask)
     spread = max(share.shape) * _SPREAD_SHARE
     near = np.maximum(ndimage.gaussian_filter(share, spread), _LEAST_SHARE)
     smooth = ndimage.gaussian_filter(total, spread) / near + _FLARE

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 TEXT = "Style License"
 _ANGLE = 24.0  # degrees, rising to the right
 _LETTER_SHARE = 1 / 32  # height of letters as a share of the photo's longer side
+_MOST_SHARE = 1 / 14  # and of its shorter side at most: words must fit into a narrow one
 _LEAST_LETTERS = 11  # pixels: smaller ones cannot be read
 _WHITE, _DARK = 0.42, 0.36  # how much of a pixel becomes white, and black under the shadow
 _ROWS_AT_ONCE = 256
@@ -35,7 +36,7 @@ def watermarked(image: Image.Image) -> Image.Image:
     if image.mode not in {"RGB", "RGBA"}:
         raise ValueError(f"need an RGB or RGBA image, not {image.mode}")
     pixels = np.array(image)
-    tile = _tile(max(_LEAST_LETTERS, round(max(image.size) * _LETTER_SHARE)))
+    tile = _tile(_letters(image.size))
     height, width = tile.white.shape[:2]
     columns = np.arange(image.width) % width
     for top in range(0, image.height, _ROWS_AT_ONCE):
@@ -47,6 +48,12 @@ def watermarked(image: Image.Image) -> Image.Image:
         levels += (255 - levels) * tile.white[at] >> 8
         strip[...] = levels.astype(np.uint8)
     return Image.fromarray(pixels)
+
+
+def _letters(size: tuple[int, int]) -> int:
+    """The height of letters in pixels for a photo of that size."""
+    height = min(max(size) * _LETTER_SHARE, min(size) * _MOST_SHARE)
+    return max(_LEAST_LETTERS, round(height))
 
 
 @lru_cache(maxsize=4)

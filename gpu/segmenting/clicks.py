@@ -34,6 +34,7 @@ _WAY_WEIGHT = 3.0
 _STEP_SCALE = 1.0  # of the median difference between neighbours: a step of cost 1
 _WAY_COST = 0.02  # of a step between equal colours
 _FAR = 8.0  # cost of a way at which a superpixel belongs neither inside nor outside
+_BEYOND = 1.5  # of what a superpixel hangs together with excluding clicks: surely outside
 _BINS = 24  # of the histogram, along each axis of OKLab
 _LEAST_SHARE = 1e-6  # of a bin in which nothing was seen
 _REACH = 12.0  # times its distance from the mask's border: how far a click corrects
@@ -86,31 +87,31 @@ class ClickedPhoto:
         """
         if clicks not in self._known:
             places = [self._place(click) for click in clicks]
-            inside = self._by_pixels(self._by_patches(clicks, places), clicks, places)
+            inside = self._by_pixels(*self._by_patches(clicks, places), clicks, places)
             if any(click.is_included for click in clicks[:-1]):
                 before = self._divided(clicks[:-1])
-                settled = self._settled(clicks[:-1], is_included=not clicks[-1].is_included)
-                inside = _corrected(before, inside, clicks[-1], places[-1], settled)
+                taken = self._taken_away(clicks[:-1])
+                inside = _corrected(before, inside, clicks[-1], places[-1], taken)
             self._known[clicks] = _clicked_pieces(inside, clicks, places)
         return self._known[clicks]
 
-    def _settled(self, clicks: tuple[Click, ...], *, is_included: bool) -> Mask:
-        """What earlier clicks have corrected: added by including, or taken away by excluding."""
-        settled = np.zeros_like(self._patches.labels, np.bool_)
-        for count in range(2, len(clicks) + 1):
-            if clicks[count - 1].is_included == is_included and any(
-                click.is_included for click in clicks[: count - 1]
-            ):
-                before, after = self._divided(clicks[: count - 1]), self._divided(clicks[:count])
-                settled |= after & ~before if is_included else before & ~after
-        return settled
+    def _taken_away(self, clicks: tuple[Click, ...]) -> Mask:
+        """What excluding clicks have taken out of the mask."""
+        taken = np.zeros_like(self._patches.labels, np.bool_)
+        for count, click in enumerate(clicks):
+            if not click.is_included and any(one.is_included for one in clicks[:count]):
+                taken |= self._divided(clicks[:count]) & ~self._divided(clicks[: count + 1])
+        return taken
 
     def _place(self, click: Click) -> tuple[int, int]:
         """Row and column of a click on the small picture."""
         height, width = self._patches.labels.shape
         return min(height - 1, int(click.y * height)), min(width - 1, int(click.x * width))
 
-    def _by_patches(self, clicks: Sequence[Click], places: Sequence[tuple[int, int]]) -> Mask:
+    def _by_patches(
+        self, clicks: Sequence[Click], places: Sequence[tuple[int, int]]
+    ) -> tuple[Mask, Mask]:
+        """Which pixels are inside, and which are outside whatever their colour."""
         patches = self._patches
         # the last click on a superpixel counts
         seeds = {
@@ -123,8 +124,9 @@ class ClickedPhoto:
         inside = prior > 0
         alike = closeness(patches.steps)
         weights = SMOOTHNESS * alike * patches.borders / _SPACING
+        beyond = (prior < -_BEYOND)[patches.labels]
         for _ in range(_ROUNDS):
-            cost = self._colour_cost(inside[patches.labels])
+            cost = self._colour_cost(inside[patches.labels], beyond)
             by_colour = np.bincount(patches.labels.ravel(), cost.ravel()) / patches.areas
             favour = np.clip(by_colour, -_MOST_COLOUR, _MOST_COLOUR) + prior
             favour[nodes] = np.where(values > 0, SURE, -SURE)
@@ -132,7 +134,7 @@ class ClickedPhoto:
             if np.array_equal(divided, inside):
                 break
             inside = divided
-        return inside[patches.labels]
+        return inside[patches.labels], beyond
 
     def _prior(self, nodes: NDArray[np.intp], values: NDArray[np.float64]) -> NDArray[np.float64]:
         """How well each superpixel hangs together with the clicks: > 0 for inside.
@@ -165,20 +167,24 @@ class ClickedPhoto:
         by_way = np.clip((outward - inward) / far, -1, 1)
         return _WALK_WEIGHT * by_walk + _WAY_WEIGHT * by_way
 
-    def _colour_cost(self, inside: Mask) -> NDArray[np.float64]:
+    def _colour_cost(self, inside: Mask, beyond: Mask) -> NDArray[np.float64]:
         """How much better each pixel's colour fits the inside than the outside, (H, W).
 
-        Outside, half is taken to have colours that nobody has seen yet.
+        The colours of the outside are those of what lies far `beyond` the clicks: between the two
+        may be parts of the same thing that nobody has clicked yet. Half of the outside is taken to
+        have colours that nobody has seen yet.
         """
-        within, without = (_histogram(self._bins[side]) for side in (inside, ~inside))
+        beyond = beyond & ~inside
+        outside = beyond if beyond.any() else ~inside
+        within, without = (_histogram(self._bins[side]) for side in (inside, outside))
         without = (without + self._any_colour) / 2
         return np.log(within[self._bins]) - np.log(without[self._bins])
 
     def _by_pixels(
-        self, inside: Mask, clicks: Sequence[Click], places: Sequence[tuple[int, int]]
+        self, inside: Mask, beyond: Mask, clicks: Sequence[Click], places: Sequence[tuple[int, int]]
     ) -> Mask:
         """Divide the pixels near the border again, those beyond them being what they are."""
-        favour = np.clip(self._colour_cost(inside), -_MOST_COLOUR, _MOST_COLOUR)
+        favour = np.clip(self._colour_cost(inside, beyond), -_MOST_COLOUR, _MOST_COLOUR)
         near = ndimage.gaussian_filter(inside.astype(np.float32), _NEAR)
         favour += 2 * _WALK_WEIGHT * (near - 0.5)
         for click, (row, column) in zip(clicks, places, strict=True):
@@ -207,11 +213,11 @@ def _histogram(bins: NDArray[np.intp]) -> NDArray[np.float64]:
 
 
 def _corrected(
-    before: Mask, after: Mask, click: Click, place: tuple[int, int], settled: Mask
+    before: Mask, after: Mask, click: Click, place: tuple[int, int], taken: Mask
 ) -> Mask:
     """The mask before a click, with that of the changes after it that the click can have meant.
 
-    What earlier clicks have `settled` the other way changes only where it hangs together with it.
+    What was `taken` away comes back only where it hangs together with a click that includes.
 
     A click that includes takes nothing away, and one that excludes adds nothing. It lies in the
     middle of a mistake, so one close to the mask's border means a small mistake near it.
@@ -221,9 +227,10 @@ def _corrected(
     rows, columns = np.ogrid[: before.shape[0], : before.shape[1]]
     near = np.hypot(rows - place[0], columns - place[1]) <= _REACH * depth + 2 * _DOT
     change = mistaken & (after == click.is_included) & near
+    if not click.is_included:
+        return before & ~change
     pieces, _ = ndimage.label(change)
-    change &= ~settled | (pieces == pieces[place])
-    return before | change if click.is_included else before & ~change
+    return before | (change & (~taken | (pieces == pieces[place])))
 
 
 def _clicked_pieces(

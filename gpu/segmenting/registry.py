@@ -18,7 +18,7 @@ def load_segmenter(name: str = DEFAULT, **settings: Any) -> Segmenter:
     match name:
         case "classic":
             module = import_module("gpu.segmenting.classic")
-            return cast("Segmenter", module.ClassicSegmenter(**settings))
+            return cast("Segmenter", module.Classic(**settings))
         case "sam3":
             module = import_module("gpu.segmenting.sam3")
             return cast("Segmenter", module.Sam3Segmenter.load(**settings))

@@ -104,6 +104,7 @@ def _photo(photo: ArchivePhoto, reader: _Reader) -> Photo:
         before=reader.of(photo.photo_key),
         results={job: reader.of(key) for job, key in photo.results.items()},
         absent=photo.absent,
+        colours={job: tuple(map(_colour, each)) for job, each in photo.colours.items()},
     )
 
 

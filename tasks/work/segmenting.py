@@ -15,7 +15,7 @@ from tasks.messages import ClaimedJob, MadeMask, SegmentFailure, SegmentJob, Seg
 from tasks.worker_api import ResultRejectedError, WorkerApi, about, cause_of, worker_settings
 
 if TYPE_CHECKING:
-    from gpu.segmenting.interface import Instance, Segmenter
+    from gpu.segmenting.interface import Concept, Instance, Segmenter
 
 log = structlog.get_logger()
 UNKNOWN_CONCEPT = "INVALID_PROMPT"
@@ -59,7 +59,7 @@ def _segment(api: WorkerApi, job: ClaimedJob, found_by: "Segmenter") -> None:
     order = SegmentJob.model_validate(job.payload)
     wanted = [Concept(each.name, each.prompt, is_many=each.is_many) for each in order.concepts]
     try:
-        instances = found_by.segment(_photo(api, job), wanted)
+        instances = _found(found_by, _photo(api, job), wanted)
         failpoint("after_segment")
         api.complete(
             SegmentResult(
@@ -79,6 +79,22 @@ def _segment(api: WorkerApi, job: ClaimedJob, found_by: "Segmenter") -> None:
     except Exception as error:
         _fail(api, job, *cause_of(error))
         raise
+
+
+def _found(found_by: "Segmenter", photo: Image.Image, wanted: "list[Concept]") -> "list[Instance]":
+    """Segment a photo; a concept that this segmenter cannot look for is one it does not find.
+
+    Such are concepts in somebody's own words that were clicked on other photos only.
+    """
+    from gpu.segmenting.classic import UnservedConcept
+
+    left = list(wanted)
+    while True:
+        try:
+            return found_by.segment(photo, left)
+        except UnservedConcept as unserved:
+            log.info("concept not served", segmenter=found_by.name, concept=unserved.concept)
+            left = [concept for concept in left if concept.name != unserved.concept]
 
 
 def _photo(api: WorkerApi, job: ClaimedJob) -> Image.Image:

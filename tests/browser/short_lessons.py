@@ -7,9 +7,9 @@ is the same after seconds.
 import dataclasses
 
 from gpu.base_models import registry
-from tasks.on_gpu import render_images, segment_photos, train_style
+from tasks.on_gpu import render_images, train_style
 
-__all__ = ["render_images", "segment_photos", "train_style"]
+__all__ = ["render_images", "train_style"]
 
 registry.REGISTRY["built-in"] = dataclasses.replace(
     registry.REGISTRY["built-in"], training_steps=60, training_steps_per_work=0

@@ -9,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from gpu.segmenting.scenes.products import draw_product
+from tests.browser.test_pages import FIRST_PAGE_BYTES
 from tests.browser.visitor import DESK, PHONE
 from tests.images import encoded
 
@@ -49,6 +50,9 @@ class Editor:
     def choose_body(self):
         self.page.locator("[data-concept=Body]").click()
         return self.page.locator(".frame-of-photo")
+
+    def choose_photo(self, idx):
+        self.page.locator(f".thumb[data-idx='{idx}']").click()
 
     def click_body(self):
         frame = self.choose_body()
@@ -93,6 +97,10 @@ def test_photos_become_a_finished_set_by_clicks_on_one_of_them(editor, visitor):
     expect(editor.overlay).to_have_attribute("data-masks", "1")
     assert 0.02 < editor.overlay.evaluate(EVERY_PIXEL) < 0.6
     expect(page.locator(".instance")).to_have_count(1)
+    editor.choose_photo(1)
+    expect(editor.overlay).to_have_attribute("data-masks", "0")
+    editor.click_body()
+    expect(editor.overlay).to_have_attribute("data-masks", "1")
 
     editor.paint_body()
     page.locator("#preview").click()
@@ -147,6 +155,9 @@ def test_parts_are_selected_and_undone_by_keys_alone(editor):
 def test_what_is_refused_is_said_in_words_and_nothing_typed_is_lost(editor, visitor):
     page = editor.page
     visitor.open("/sets")
+    assert visitor.bytes_without_pictures() < FIRST_PAGE_BYTES
+    assert not visitor.is_wider_than_its_window()
+    assert visitor.barriers() == []
     page.locator("[name=preset][value=seller]").check()
     heic = {"name": "IMG_1.HEIC", "mimeType": "image/heic", "buffer": b"heic"}
     page.locator("#files").set_input_files(heic)
@@ -196,3 +207,31 @@ def test_signing_in_takes_the_albums_of_the_browser_over(editor, visitor):
     visitor.open(album)
     expect(page.locator("#album")).to_have_attribute("data-status", "uploaded")
     expect(page.locator("#guest")).to_be_hidden()
+
+
+@pytest.mark.parametrize("size, language", [(DESK, "en")], ids=["desk-en"])
+def test_two_proposals_are_compared_and_another_rule_begins_with_the_same_selection(editor):
+    page = editor.page
+    editor.start(photo(0))
+    editor.click_body()
+    editor.paint_body(swatch=9)
+    page.locator("[data-focus=proposal-add]").click()
+    page.locator("[data-rule=Body] .swatch").nth(12).click()
+    expect(page.locator("#apply")).to_have_text("Apply · 2 credits")
+    page.locator("#apply").click()
+    expect(page.locator("#album")).to_have_attribute("data-status", "done")
+    shown = page.locator("#comparison li button")
+    expect(shown).to_have_count(2)
+    after = page.locator("#stage .after img")
+    first = after.get_attribute("src")
+    shown.nth(1).click()
+    expect(after).not_to_have_attribute("src", first)
+    expect(shown.nth(1)).to_have_attribute("aria-pressed", "true")
+
+    before = page.url
+    page.locator("[data-focus=another-rule]").click()
+    expect(page).not_to_have_url(before)
+    expect(page.locator("#album")).to_have_attribute("data-status", "uploaded")
+    page.locator("[data-concept=Body]").click()
+    expect(page.locator(".instance")).to_have_count(1)
+    expect(editor.overlay).to_have_attribute("data-masks", "1")

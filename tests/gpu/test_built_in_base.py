@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gpu.base_models.registry import REGISTRY, load_base_model
 from gpu.rendering.renderer import RenderedImage, Renderer, RenderRequest
 from gpu.training.pictures import aspect_buckets
 from gpu.training.trainer import TrainedStyle, TrainingConfig, TrainingWork, train
 from tests.gpu.conftest import write_picture
+from tests.images import scene
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def test_every_size_it_offers_fits_its_network(built_in):
     assert (512, 512) in aspect_buckets(built_in.native_side, built_in.size_multiple)
 
 
-def drawn(style, *, size, steps, seed=4):
+def drawn(style, *, size, steps, seed=4, **changes):
     request = RenderRequest(
         request_id="one",
         adapter_path=style.adapter_path,
@@ -54,6 +56,7 @@ def drawn(style, *, size, steps, seed=4):
         height=size[1],
         seed=seed,
         steps=steps,
+        **changes,
     )
     (outcome,) = Renderer.setup("built-in").render([request])
     assert isinstance(outcome, RenderedImage), outcome
@@ -74,3 +77,14 @@ def test_a_seed_shows_the_same_scene_large_and_small(short_style):
     same, other = (np.corrcoef(large, thumbnail(512, seed))[0, 1] for seed in (4, 5))
     assert same > 0.8
     assert same > other
+
+
+def test_a_part_of_a_picture_is_repainted_and_all_bytes_beside_it_stay(short_style):
+    size = (512, 512)
+    picture = scene(*size, seed=2)
+    mask = Image.new("1", size)
+    mask.paste(1, (101, 203, 333, 402))
+    after = drawn(short_style, size=size, steps=4, picture=picture, mask=mask, change=0.5)
+    painted, before, after = (np.asarray(each) for each in (mask, picture, after))
+    assert np.array_equal(after[~painted], before[~painted])
+    assert (after[painted] != before[painted]).any(axis=1).mean() > 0.9

@@ -93,7 +93,7 @@ def test_each_preset_has_its_own_actions_and_swatches(editor):
         (
             {"action": "restyle", "value": "1", "options": {"strength": 2}},
             "options.strength",
-            "0 to 1.",
+            "0.01 to 1.",
         ),
         (
             {"action": "restyle", "value": "1", "options": {"amount": 1}},

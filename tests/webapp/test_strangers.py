@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 from sqlalchemy import select, update
 
-from tests import making
+from tests import making, sets_albums
 from tests.webapp import walker
 from tests.webapp.conftest import signed_in_client
 from webapp.api import event_streams
@@ -19,10 +19,20 @@ from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.payment import Purchase
 from webapp.domain.models.sets_instance import SetsInstance
-from webapp.domain.models.sets_job import SetsJob
+from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
+from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
 from webapp.domain.models.sets_rule import SetsRule
 from webapp.domain.models.style import Artwork, Style, Tag
-from webapp.domain.services import comments, generations, likes, moderation, purchases
+from webapp.domain.services import (
+    comments,
+    generations,
+    likes,
+    moderation,
+    purchases,
+    sets_rules,
+)
+from webapp.domain.services.sets_rules import RuleContent
+from webapp.editor import EngineEditor
 
 PREVIEW_SIDE, FULL_SIDE = 768, 1024
 NOBODYS_ID = 10**9
@@ -39,6 +49,11 @@ SECRETS = {
     "try-out": "mothcandle",
     "filename": "grimalkin",
     "work": "thistlegrave",
+    "album": "ravenloft",
+    "thing in own words": "owlmarrow",
+    "words of own": "peltwhistle",
+    "variant": "sablethorn",
+    "saved rule": "duskwarren",
 }
 TAGS = ("prompt", "taken back", "hidden", "try-out", "work")
 PUBLIC_WORD = "harborlight"
@@ -83,6 +98,7 @@ class World:
         self.shown = self.finished(PUBLIC_WORD, is_public=True)
         self.fill_with_private_pictures()
         self.fill_with_private_works()
+        self.fill_with_a_private_album()
         self.files.add(making.signature_png())
         purchases.purchase(session, user_id=self.owner.id, package_id="basic_100")
         session.commit()
@@ -139,6 +155,38 @@ class World:
             self.files.add(work)
         self.files.add(making.ADAPTER)
 
+    def fill_with_a_private_album(self):
+        account = making.sets_account(self.session, user=self.owner, balance=20)
+        name, setting = SECRETS["thing in own words"], {"action": "recolor", "value": "#336699"}
+        concepts = {name: setting | {"prompt": SECRETS["words of own"]}}
+        content = RuleContent(SECRETS["saved rule"], {"Wall": setting}, ())
+        sets_rules.create(
+            self.session,
+            EngineEditor(),
+            account_id=account.id,
+            preset_id="interior",
+            content=content,
+        )
+        job = sets_albums.album(
+            self.session,
+            self.storage,
+            of=account,
+            status=SetsJobStatus.DONE,
+            concepts=concepts,
+            name=SECRETS["variant"],
+        )
+        key, name_of_file = "results/1.png", f"{SECRETS['album']}.png"
+        sets_albums.put_all(
+            self.session, job, PhotoStatus.DONE, filename=name_of_file, result_key=key
+        )
+        for photo in sets_albums.photos_of(self.session, job):
+            sets_albums.instance(self.session, photo, self.storage, concept=name)
+            self.files.add(self.storage.get(photo.photo_key))
+            photo.result_key = f"results/{photo.id}.png"
+            result = picture(FULL_SIDE, len(self.files))
+            self.storage.put(photo.result_key, result, content_type="image/png")
+            self.files.add(result)
+
     def ordered(self, word, **changes):
         tags = ["boat", word]
         return making.order(self.session, self.owner, self.style, prompt_tags=tags, **changes)[0]
@@ -166,6 +214,9 @@ class World:
             Generation.preview_key,
             Style.adapter_key,
             Artwork.clean_key,
+            SetsPhoto.photo_key,
+            SetsPhoto.result_key,
+            SetsInstance.mask_key,
         )
         keys = [
             self.session.scalar(select(column).where(column.is_not(None)).limit(1))
@@ -196,9 +247,9 @@ def world(session, storage, monkeypatch):
 
 
 @pytest.fixture
-def people(app, session, world):
+def people(app, session, world, monkeypatch):
     """Clients that only send and receive."""
-    app.test_client_class = FlaskClient
+    monkeypatch.setattr(app, "test_client_class", FlaskClient)
 
     def as_somebody(user):
         return app.test_client() if user is None else signed_in_client(app, session, user)
@@ -259,6 +310,15 @@ def test_the_owner_of_a_private_picture_finds_its_words_and_its_file(world, peop
         f"/api/v1/generations/{world.private.id}/image", follow_redirects=True, buffered=True
     )
     assert file.data in world.files
+
+
+def test_the_owner_of_an_album_finds_its_words(world, people):
+    owner = people(world.owner)
+    [job] = owner.get("/api/v1/sets/jobs").json["data"]["results"]
+    told = owner.get(f"/api/v1/sets/jobs/{job['job_id']}").text
+    told += owner.get("/api/v1/sets/rules").text
+    words = ("album", "thing in own words", "words of own", "variant", "saved rule")
+    assert [name for name in words if SECRETS[name] not in told] == []
 
 
 def test_asking_for_a_private_word_is_answered_as_for_a_word_that_nobody_used(app, world, stranger):

@@ -11,12 +11,14 @@ from webapp.domain.errors import AlreadyCanceled, InvalidTransition, NotFound
 from webapp.domain.gateways.editor import Point
 from webapp.domain.queries import sets_instances as queries
 from webapp.domain.queries.sets_instances import InstanceFilter
-from webapp.domain.services import sets_instances
+from webapp.domain.services import sets_carrying, sets_instances
 from webapp.domain.services.sets_instances import Clicked, InstanceChange
 from webapp.domain.sets_errors import JobNotFound
 from webapp.extensions import db, editor, storage, unit_of_work
 from webapp.schemas.fields import Listed
 from webapp.schemas.sets_instances import (
+    CarriedInstances,
+    CarryBody,
     Click,
     InstanceAnswer,
     InstanceChanges,
@@ -91,6 +93,27 @@ def click(job_id: str, body: Click) -> Response:
         ),
     )
     return envelope.success(asdict(queries.one(db.session(), storage(), made)))
+
+
+@blueprint.post("/sets/jobs/<job_id>/instances/<instance_id>/carry")
+@blueprint.post("/jobs/<job_id>/instances/<instance_id>/carry")
+@in_steps
+@sets_account
+@operation(gives=CarriedInstances, errors=WRONG_STATE)
+def carry(job_id: str, instance_id: str, body: CarryBody) -> Response:
+    """Propose the mask of an instance on other photos of its group; a person includes it or not."""
+    account_id = current_sets_account().id
+    made = sets_carrying.carry(
+        unit_of_work,
+        storage(),
+        editor(),
+        account_id=account_id,
+        job_id=job_id,
+        instance_id=instance_id,
+        items=body.items,
+    )
+    found = [asdict(queries.one(db.session(), storage(), each)) for each in made]
+    return envelope.success({"results": found})
 
 
 @blueprint.delete("/sets/jobs/<job_id>/instances/<instance_id>")

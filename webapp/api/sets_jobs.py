@@ -115,6 +115,7 @@ def create(body: NewJob) -> Response:
                 source_job_id=body.source_job_id,
                 items=body.items,
                 request_id=g.request_id,
+                preset_id=body.preset,
             )
         else:
             job = sets_jobs.create(

@@ -1,4 +1,4 @@
-"""`flask ledger check`: prove that no token was lost or doubled."""
+"""`flask ledger check`: prove that no token and no credit was lost or doubled."""
 
 import json
 
@@ -8,9 +8,10 @@ from sqlalchemy import func, select
 
 from webapp.domain.db import unit_of_work
 from webapp.domain.models.ledger import Transfer
+from webapp.domain.models.sets_account import SetsCreditEntry
 from webapp.domain.services import ledger_check
 
-ledger = AppGroup("ledger", help="Tokens.")
+ledger = AppGroup("ledger", help="Tokens and credits.")
 
 
 @ledger.command("check")
@@ -20,12 +21,17 @@ def check(*, as_json: bool) -> None:
     with unit_of_work() as session:
         violations = ledger_check.check(session)
         transfers = session.scalar(select(func.count()).select_from(Transfer))
+        entries = session.scalar(select(func.count()).select_from(SetsCreditEntry))
     for violation in violations:
         click.echo(f"{violation.invariant}: {violation.finding}", err=True)
     if violations:
         raise SystemExit(1)
     invariants = len(ledger_check.INVARIANTS)
     if as_json:
-        click.echo(json.dumps({"invariants": invariants, "transfers": transfers}))
+        found = {"invariants": invariants, "transfers": transfers, "credit_entries": entries}
+        click.echo(json.dumps(found))
     else:
-        click.echo(f"ok: {invariants} invariants hold over {transfers} transfers")
+        click.echo(
+            f"ok: {invariants} invariants hold over {transfers} transfers and"
+            f" {entries} credit entries"
+        )

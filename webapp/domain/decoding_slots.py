@@ -22,6 +22,7 @@ PEOPLE = 256  # files of locks; two people who share one only wait for each othe
 POLL_SECONDS = 0.05
 START_BYTES = 100 * MEGABYTE  # an interpreter with its libraries, and the file itself
 PIXEL_BYTES = {"PNG": 12, "JPEG": 10}
+EXACT_BYTES = 3  # 750 MB in all for a noisy JPEG of 50 megapixels
 REDUCED_JPEG_BYTES = 7  # the coefficients of a progressive one are all there at any scale
 """Measured at 49 megapixels: 481 MB for a PNG with transparency, 365 MB for a progressive JPEG of
 halved colours, 180 MB for the same one reduced; full colours add 147 MB."""
@@ -31,15 +32,19 @@ class DecoderBusy(RuntimeError):
     """There was no slot for as long as the caller could wait; no image is to blame."""
 
 
-def memory_needed(header: ImageHeader, kept_side: int | None = None) -> int:
+def memory_needed(
+    header: ImageHeader, kept_side: int | None = None, *, is_exact: bool = False
+) -> int:
     """Return how many bytes of memory an honest file of this size needs at most.
 
     A JPEG of which only a copy of `kept_side` is kept is decoded at a half of its size or less
-    where both its sides allow that.
+    where both its sides allow that. One that `is_exact` becomes a PNG, which is larger.
     """
     pixel_bytes = PIXEL_BYTES.get(header.format, max(PIXEL_BYTES.values()))
     if header.format == "JPEG" and kept_side and min(header.width, header.height) >= 2 * kept_side:
         pixel_bytes = REDUCED_JPEG_BYTES
+    if header.format == "JPEG" and is_exact:
+        pixel_bytes += EXACT_BYTES
     return START_BYTES + header.size + header.width * header.height * pixel_bytes
 
 

@@ -140,7 +140,8 @@ class _Child:
         the image, so it has a second try; one that used up its time has not.
         """
         header = inspect(upload.data, upload.limits)
-        memory = memory_needed(header, upload.limits.kept_side)
+        limits = upload.limits
+        memory = memory_needed(header, limits.kept_side, is_exact=limits.is_exact)
         for _ in range(ATTEMPTS):
             try:
                 with slot(self.person_id, memory, self.limits.slot_seconds):

@@ -4,17 +4,18 @@ A job has settings by concept; overrides replace some of them for a group of pho
 ones. A concept that the preset does not have is described by a `prompt` of a person's own.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from webapp.domain.errors import FieldProblem, ValidationFailed
 from webapp.domain.gateways.editor import Concepts, Setting, SettingChecker
-from webapp.domain.sets_presets import Preset, UnknownConcept, UnknownGroup
+from webapp.domain.sets_presets import Action, Preset, UnknownConcept, UnknownGroup
 
 MAX_PROMPT_WORDS = 32
 MATCH = "match:"
 NO_PHOTO = FieldProblem("This job has no such photo.")
+SIGN_IN = FieldProblem("Sign in to paint with a style: it is paid for in tokens.")
 NO_CONCEPT = FieldProblem("Not a concept of this preset.")
 
 
@@ -71,6 +72,22 @@ def check_rule(
     reference = reference_of(setting)
     if indexes is not None and reference is not None and reference not in indexes:
         raise ValidationFailed(fields={f"{path}.value": [NO_PHOTO]})
+
+
+def check_restyles(settings: Iterable[tuple[str, Setting]], *, is_signed_in: bool) -> None:
+    """Raise ValidationFailed for rules that paint with a style, unless a person signed in.
+
+    `settings` are given with the path where each stands.
+    """
+    if is_signed_in:
+        return
+    fields = {
+        f"{path}.action": [SIGN_IN]
+        for path, setting in settings
+        if setting.get("action") == Action.RESTYLE
+    }
+    if fields:
+        raise ValidationFailed(fields=fields)
 
 
 def check_concept(

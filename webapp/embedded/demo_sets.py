@@ -26,8 +26,8 @@ from webapp.embedded.supervisor import Stack
 
 FOLDER = Path("var/demo-sets")
 SIZE = (1200, 900)
-ROOMS = ((0, "living"), (7, "living"), (4, "kitchen"), (5, "bedroom"))
-BATHROOMS = (8, 11)
+ROOMS = ((2, "living"), (27, "living"), (11, "kitchen"), (16, "bedroom"))
+BATHROOMS = (35, 9)
 SEARCHED = ("Wall", "Floor", "Ceiling", "Window", "Frame_Molding", "Tile", "Grout")
 OWN_WINDOW = 2
 GOOD = 0.9  # agreement with what a person sees, above which a found mask is kept

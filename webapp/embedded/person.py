@@ -27,7 +27,7 @@ class Person:
 
     def __init__(self, base_url: str, email: str, *, address: str | None = None) -> None:
         self.email = email
-        self._http = httpx.Client(
+        self.http = httpx.Client(
             base_url=base_url,
             timeout=httpx.Timeout(60, connect=10),
             transport=httpx.HTTPTransport(local_address=address),
@@ -38,48 +38,49 @@ class Person:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._http.close()
+        self.http.close()
 
     def sign_in(self) -> Self:
         """Go through the sandbox's consent as this person."""
-        start = self._http.get(f"{API}/auth/google/login", params={"next": "/"})
+        start = self.http.get(f"{API}/auth/google/login", params={"next": "/"})
         if start.status_code != httpx.codes.FOUND:
             raise RefusedError(start.text)
         consent = f"{start.headers['location']}&{urlencode({'login_hint': self.email})}"
-        back = self._http.get(consent)
-        landed = self._http.get(back.headers["location"])
+        back = self.http.get(consent)
+        landed = self.http.get(back.headers["location"])
         if "error" in landed.headers.get("location", ""):
             raise RefusedError(landed.headers["location"])
         self._csrf_token = self.get("/auth/csrf")["csrf_token"]
+        self.http.headers["X-CSRFToken"] = self._csrf_token
         return self
 
     def get(self, path: str, **params: str | int) -> Any:
         """Return the data of a GET."""
-        return data_of(self._http.get(f"{API}{path}", params=params))
+        return data_of(self.http.get(f"{API}{path}", params=params))
 
     def post(self, path: str, **request: Any) -> Any:
         """Return the data of a POST of `json=…` or of `data=…` with `files=…`."""
         headers = {"X-CSRFToken": self._csrf_token} | request.pop("headers", {})
-        return data_of(self._http.post(f"{API}{path}", headers=headers, **request))
+        return data_of(self.http.post(f"{API}{path}", headers=headers, **request))
 
     def patch(self, path: str, **request: Any) -> Any:
         """Return the data of a PATCH."""
         headers = {"X-CSRFToken": self._csrf_token}
-        return data_of(self._http.patch(f"{API}{path}", headers=headers, **request))
+        return data_of(self.http.patch(f"{API}{path}", headers=headers, **request))
 
-    def pay(self, package_id: str) -> None:
-        """Buy tokens: order, press the button at the provider's sandbox, come back."""
-        order = self.post("/tokens/purchase", json={"package_id": package_id})
-        page = self._http.get(order["payment_url"]).text
+    def pay(self, package_id: str, path: str = "/tokens/purchase") -> None:
+        """Buy a package: order, press the button at the provider's sandbox, come back."""
+        order = self.post(path, json={"package_id": package_id})
+        page = self.http.get(order["payment_url"]).text
         address = html.unescape(re.findall(r'href="([^"]*/checkout[^"]*)"', page)[0])
         checkout, _, asked = address.partition("?")
         pressed = dict(parse_qsl(asked)) | {"decision": "pay"}
-        back = self._http.post(checkout, data=pressed).headers["location"]
-        self._http.get(back)
+        back = self.http.post(checkout, data=pressed).headers["location"]
+        self.http.get(back)
 
     def watch(self, path: str) -> Iterator[dict[str, Any]]:
         """Yield every state of an event stream until its end."""
-        with self._http.stream("GET", f"{API}{path}/events") as stream:
+        with self.http.stream("GET", f"{API}{path}/events") as stream:
             stream.raise_for_status()
             for line in stream.iter_lines():
                 if line.startswith("data:"):
@@ -91,7 +92,7 @@ class Person:
 
     def save(self, url: str, file: Path) -> bytes:
         """Save what lies at an address that an answer named."""
-        answer = self._http.get(url, follow_redirects=True)
+        answer = self.http.get(url, follow_redirects=True)
         answer.raise_for_status()
         file.write_bytes(answer.content)
         return answer.content

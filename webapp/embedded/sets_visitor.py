@@ -1,6 +1,7 @@
 """A visitor of Sets, through HTTP only: uploads an album, clicks, applies rules, exports."""
 
 import io
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from PIL import Image
 from gpu.rules.colour import Mask
 from gpu.segmenting.scenes.drawing import Scene
 from gpu.segmenting.scenes.person import next_click
-from webapp.embedded.person import API, RefusedError, data_of
+from webapp.embedded.person import API, Person, RefusedError, data_of
 
 POLL_SECONDS = 0.3
 LONGEST_WAIT_SECONDS = 600
@@ -38,13 +39,17 @@ class AlbumPhoto:
 
 
 class SetsVisitor:
-    """An anonymous account and what it does."""
+    """An account of Sets and what it does: anonymous, or that of a person who signed in."""
 
-    def __init__(self, base_url: str) -> None:
-        self._http = httpx.Client(base_url=base_url, timeout=httpx.Timeout(60, connect=10))
-        account = self.post("/sets/auth/anon")
-        self.authorization = f"Bearer {account['token']}"
-        self._http.headers["Authorization"] = self.authorization
+    def __init__(self, base_url: str, person: Person | None = None) -> None:
+        self.authorization = ""
+        if person is not None:
+            self._http = person.http
+        else:
+            self._http = httpx.Client(base_url=base_url, timeout=httpx.Timeout(60, connect=10))
+            account = self.post("/sets/auth/anon")
+            self.authorization = f"Bearer {account['token']}"
+            self._http.headers["Authorization"] = self.authorization
 
     def __enter__(self) -> Self:
         return self
@@ -54,15 +59,25 @@ class SetsVisitor:
 
     def get(self, path: str, **params: str | int) -> Any:
         """Return the data of a GET."""
-        return data_of(self._http.get(f"{API}{path}", params=params))
+        return self._call("GET", path, params=params)
 
     def post(self, path: str, **json: object) -> Any:
         """Return the data of a POST."""
-        return data_of(self._http.post(f"{API}{path}", json=json))
+        return self._call("POST", path, json=json)
 
     def patch(self, path: str, **json: object) -> Any:
         """Return the data of a PATCH."""
-        return data_of(self._http.patch(f"{API}{path}", json=json))
+        return self._call("PATCH", path, json=json)
+
+    def _call(self, method: str, path: str, **request: Any) -> Any:
+        """Call the API, and again when it says for how long it has been called too often."""
+        while True:
+            try:
+                return data_of(self._http.request(method, f"{API}{path}", **request))
+            except RefusedError as refused:
+                if refused.code != "RATE_LIMIT_EXCEEDED":
+                    raise
+                time.sleep(refused.details["retry_after"])
 
     def upload(self, preset: str, photos: Sequence[AlbumPhoto]) -> str:
         """Create a job of photos, upload them, wait until all are checked; return its id."""
@@ -94,11 +109,16 @@ class SetsVisitor:
         raise RefusedError("the photos were not checked in time")
 
     def states(self, job_id: str) -> Iterator[dict[str, Any]]:
-        """Yield the job again and again, for ten minutes at most."""
+        """Yield every state of a job from its event stream, for ten minutes at most."""
         deadline = time.monotonic() + LONGEST_WAIT_SECONDS
         while time.monotonic() < deadline:
-            yield self.get(f"/sets/jobs/{job_id}")
-            time.sleep(POLL_SECONDS)
+            with self._http.stream("GET", f"{API}/sets/jobs/{job_id}/events") as stream:
+                if stream.status_code != httpx.codes.OK:
+                    stream.read()
+                    data_of(stream)
+                for line in stream.iter_lines():
+                    if line.startswith("data:"):
+                        yield json.loads(line.removeprefix("data:"))
 
     def segment(self, job_id: str, concepts: Sequence[str]) -> dict[str, Any]:
         """Have concepts searched in all photos; return the job when that has ended."""

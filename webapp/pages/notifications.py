@@ -20,7 +20,6 @@ MOST_UNREAD = 99  # more are not counted: no page may wait for a number that nob
 PLACES = {
     "generation": "/g/{}",
     "style": "/styles/{}",
-    "set_job": "/sets/{}",
     "user": "/users/{}",
 }
 
@@ -74,6 +73,9 @@ def place(notice: dict[str, Any]) -> str | None:
     if notice["type"] == NotificationType.COMMENT:
         image = target["generation_id"]
         return image and f"/g/{image}#comment-{notice['target_id']}"
+    if notice["target_type"] == "set_job":
+        job_id = notice["metadata"].get("job_id")
+        return job_id and f"/sets/{job_id}"
     if notice["target_type"] == "generation" and target["generation_id"] is None:
         return None
     address = PLACES.get(notice["target_type"])

@@ -58,8 +58,15 @@ IMAGE_CODES: dict[str, LazyString] = {
     "IMAGE_TOO_LARGE_PIXELS": _("This photo has more than 50 megapixels."),
     "IMAGE_CORRUPT": _("This file is damaged."),
 }
+# Why a photo failed. What is not named here is told by the API's own message.
+FAILURES: dict[str, LazyString] = IMAGE_CODES | {
+    "FILE_CHANGED": _("The file was changed after it was uploaded."),
+    "CONCEPT_NOT_FOUND": _("No part with a rule was found. Select one by clicking and try again."),
+    "INVALID_RULE": _("The rule cannot be applied to this photo."),
+    "TIMEOUT": _("It took too long."),
+}
 WARNINGS: dict[str, LazyString] = {
-    "CONCEPT_NOT_FOUND": _("%(concept)s was not found in this photo.", concept="{concept}"),
+    "CONCEPT_NOT_FOUND": _("Not found in this photo: %(concept)s.", concept="{concept}"),
 }
 
 

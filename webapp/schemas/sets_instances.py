@@ -94,3 +94,15 @@ class Updated(Answer):
     """How many were changed."""
 
     updated_count: Count
+
+
+class CarryBody(Body):
+    """POST /sets/jobs/:id/instances/:instance_id/carry: to these photos, or to the next ones."""
+
+    items: list[Idx] | None = Field(None, min_length=1, max_length=3)
+
+
+class CarriedInstances(Answer):
+    """What was proposed on other photos, excluded until a person includes it."""
+
+    results: list[InstanceAnswer]

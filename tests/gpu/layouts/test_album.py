@@ -31,9 +31,9 @@ def test_a_time_without_zone_is_refused():
         type(made)(**{**vars(made), "made_at": datetime(2026, 1, 1)})  # noqa: DTZ001
 
 
-def test_photos_come_by_group_then_by_number():
+def test_photos_come_by_group_and_within_it_as_they_were_given():
     made = album(photo(0, "other"), photo(3, "living"), photo(1, "living"), photo(2, "kitchen"))
-    assert [each.idx for each in made.in_order()] == [1, 3, 2, 0]
+    assert [each.idx for each in made.in_order()] == [3, 1, 2, 0]
 
 
 def test_a_page_with_few_places_shows_one_photo_of_each_group_first():

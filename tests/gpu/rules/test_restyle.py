@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,7 +8,7 @@ from PIL import Image
 
 from gpu.rules.colour import luminance, to_linear
 from gpu.rules.errors import InvalidRule
-from gpu.rules.regions import Part
+from gpu.rules.regions import Part, region_of
 from gpu.rules.restyle import LARGE, PORTRAIT, SMALL, Restyle, canvas_of
 from tests.editing import as_light, deep_inside, edit, median, room, solid
 
@@ -220,6 +222,19 @@ def test_no_canvas_is_made_of_nothing_or_of_another_photos_mask():
     for mask in (np.zeros((20, 30), bool), np.ones((30, 20), bool)):
         with pytest.raises(ValueError, match=r"region|mask"):
             canvas_of(photo, mask)
+
+
+def test_a_canvas_of_the_whole_region_holds_the_highlights_that_lie_on_it():
+    photo = Image.new("RGB", (600, 600), (150, 60, 60))
+    photo.paste((250, 235, 235), (200, 200, 260, 560))
+    part = Part("Wall", boxed(600, 600, 100, 100, 400, 400) & ~boxed(600, 600, 200, 200, 260, 560))
+    gloss = as_light("Gloss", boxed(600, 600, 200, 200, 260, 560))
+    region = region_of(part, Restyle("7"), [part, gloss], np.asarray(photo))
+    assert region.lit.any()
+    rule = Restyle("7", canvas=painted(canvas_of(photo, region.mask), (40, 90, 60)))
+    after = edit(photo, [dataclasses.replace(part, rule=rule), gloss]).astype(int)
+    assert np.abs(median(after, deep_inside(part.mask)) - (40, 90, 60)).max() <= 6
+    assert after[400, 230].min() > after[300, 150].max()  # its light stays
 
 
 def test_a_region_smaller_than_its_canvas_by_a_later_protection_still_fits():

@@ -92,3 +92,16 @@ def test_a_click_beside_the_photo_is_refused(x, y):
 def test_a_mask_without_an_including_click_is_refused():
     with pytest.raises(ValueError, match="must include"):
         ClickedPhoto(room(0).image).mask([Click(0.5, 0.5, is_included=False)])
+
+
+def test_what_a_click_took_away_does_not_come_back_by_a_click_elsewhere():
+    levels = np.full((120, 160, 3), 220, np.uint8)
+    levels[:, :70] = (200, 190, 180)  # paler wall, divided from the rest by a pillar
+    levels[:, 70:90] = (40, 60, 90)
+    levels[40:80, 110:140] = (210, 214, 222)  # a window in the other wall
+    photo = ClickedPhoto(Image.fromarray(levels))
+    clicks = [Click(0.6, 0.1), Click(0.78, 0.5, is_included=False)]
+    assert not photo.mask(clicks)[60, 125]
+    both = photo.mask([*clicks, Click(0.2, 0.5)])
+    assert both[60, 32]
+    assert not both[60, 125]

@@ -16,8 +16,10 @@ from tasks.on_cpu.housekeeping import (
     reconcile_payments,
     recount_counters,
     sweep_jobs,
+    sweep_sets,
 )
 from tests import making
+from tests import sets_albums as albums
 from tests.toss import toss_of_tasks
 from webapp.domain import jobs
 from webapp.domain.models.account import SignIn
@@ -26,6 +28,7 @@ from webapp.domain.models.heartbeat import Heartbeat
 from webapp.domain.models.idempotency import IdempotencyKey
 from webapp.domain.models.notification import Notification, NotificationType
 from webapp.domain.models.payment import Purchase
+from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.style import Style, Tag
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import heartbeats, notifications, purchases, reconciliation
@@ -129,6 +132,24 @@ def test_a_ledger_whose_old_news_were_forgotten_is_still_proved(committed):
     with committed() as session:
         assert session.scalars(select(Notification)).all() == []
         assert making.violations(session) == []
+
+
+def test_forgotten_sets_are_canceled_and_the_files_of_old_ones_let_go(committed):
+    with committed.begin() as session:
+        forgotten = albums.album(session, status=SetsJobStatus.CREATED)
+        old = albums.album(session, status=SetsJobStatus.FAILED)
+        past = {"updated_at": jobs.NOW - timedelta(hours=2)}
+        session.execute(update(SetsJob).values(**past))
+        session.execute(
+            update(SetsJob).where(SetsJob.id == old.id).values(expires_at=jobs.NOW - timedelta(1))
+        )
+    with capture_logs() as logs:
+        sweep_sets()
+    [swept] = [line for line in logs if line["event"] == "sets swept"]
+    assert (swept["canceled"], swept["purged"]) == (1, 1)
+    with committed() as session:
+        assert session.get_one(SetsJob, forgotten.id).status == SetsJobStatus.CANCELED
+        assert session.get_one(SetsJob, old.id).purged_at is not None
 
 
 @pytest.fixture

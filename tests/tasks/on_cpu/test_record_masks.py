@@ -126,6 +126,22 @@ def test_a_clicked_mask_stays_as_it_is(committed, storage, album):
     assert (only.mask_key, only.source) == (clicked.mask_key, InstanceSource.CLICKED)
 
 
+def test_a_proposal_that_is_found_is_none_any_more(committed, storage, album):
+    with committed.begin() as session:
+        photo = albums.photos_of(session, album)[0]
+        carried = {"source": InstanceSource.CARRIED, "state": InstanceState.EXCLUDE}
+        albums.instance(session, photo, storage, number=4, mask=LARGE, **carried)
+        wall = [sets_choices.WantedConcept("Wall", "painted or papered wall")]
+        assert sets_photos.sets_masks.missing(session, photo, wall, clicks_count=True) == wall
+    record_masks(job_id=report(committed, storage, album, ("Wall", LARGE, 0.9)))
+    (only,) = instances(committed)
+    assert (only.number, only.source, only.state) == (
+        4,
+        InstanceSource.FOUND,
+        InstanceState.INCLUDE,
+    )
+
+
 def test_a_photo_of_an_executed_job_goes_on_to_its_edit(committed, storage, album):
     job_id = report(committed, storage, album, ("Wall", LARGE, 0.9), execute=True)
     record_masks(job_id=job_id)

@@ -10,7 +10,7 @@ from tasks.on_gpu.segment_photos import segment_photos
 from tasks.work import segmenting
 from tests import making
 from tests import sets_albums as albums
-from tests.left_half import BROKEN, LeftHalf
+from tests.left_half import BROKEN, UNSERVED, LeftHalf
 from webapp.domain import jobs
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.sets_instance import SegmentationStatus, SetsInstance, SetsSegmentation
@@ -92,6 +92,18 @@ def test_a_prompt_that_cannot_be_read_ends_the_photo_at_once(committed, site, se
     segment_photos(job_id=job_id)
     assert runs(committed)[0].failure_code == "INVALID_PROMPT"
     assert job_of(committed, job_id).state == JobState.FAILED
+
+
+def test_a_concept_that_the_segmenter_does_not_serve_is_not_found_and_the_others_are(
+    committed, site, searched, segmenter
+):
+    own = {"My sofa": {"action": "recolor", "value": "#112233", "prompt": UNSERVED}}
+    _job, (job_id, _) = searched(concepts=own | albums.WALL)
+    segment_photos(job_id=job_id)
+    record_masks(job_id=job_id)
+    with committed() as session:
+        assert [each.concept for each in session.scalars(select(SetsInstance))] == ["Wall"]
+        assert len(albums.work(session, JobKind.PHOTO_EDIT)) == 1
 
 
 def test_a_photo_that_is_not_there_is_tried_again(

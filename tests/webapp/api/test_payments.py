@@ -22,6 +22,8 @@ ORDER = {
     "status",
     "payment_url",
     "package_id",
+    "product",
+    "amount_credits",
     "amount_tokens",
     "price_per_token",
     "total_price",
@@ -135,7 +137,9 @@ def test_an_order_has_the_servers_price_whatever_the_client_says(buyer_client):
     expected = {
         "status": "pending",
         "package_id": "basic_100",
+        "product": "tokens",
         "amount_tokens": 100,
+        "amount_credits": 0,
         "price_per_token": 100,
         "total_price": 10_000,
         "currency_code": "KRW",

@@ -4,11 +4,13 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from PIL import Image
 from sqlalchemy import func, select
 
 from gpu.segmenting.masks import EncodedMask, intersection_over_union
 from tests import making
 from tests import sets_albums as albums
+from tests.editing import room
 from tests.images import decoded, encoded, half_and_half
 from tests.webapp.conftest import error_code, sets_client_of
 from webapp.domain import jobs
@@ -203,6 +205,8 @@ def test_a_wrong_change_is_named_and_changes_nothing(app, session, sets_client, 
     assert strange.json["error"]["details"]["field"] == "changes.1.instance_id"
     gold = {"instance_id": mine, "rule": {"action": "texture", "value": "gold"}}
     assert fields_of(change(sets_client, path, locked, gold)) == ["changes.1.rule.value"]
+    painted = {"instance_id": mine, "rule": {"action": "restyle", "value": "1"}}
+    assert fields_of(change(sets_client, path, painted)) == ["changes.0.rule.action"]
     assert fields_of(change(sets_client, path, locked | {"state": "hide"})) == ["changes.0.state"]
     assert fields_of(change(sets_client, path)) == ["changes"]
     assert sets_client.get(path).json["data"]["results"][0]["state"] == "include"
@@ -321,3 +325,83 @@ def test_before_the_upload_there_is_no_preview(app, session):
     session.commit()
     answer = preview(sets_client_of(app, account), made)
     assert (answer.status_code, error_code(answer)) == (409, "INVALID_TRANSITION")
+
+
+def test_files_that_were_purged_meanwhile_are_asked_for_later(
+    sets_client, session, storage, album, path
+):
+    photo = albums.photos_of(session, album)[0]
+    for key in (photo.photo_key, photo.preview_key):
+        storage.delete(key)
+    answers = [click(sets_client, path), preview(sets_client, album)]
+    assert {(each.status_code, error_code(each)) for each in answers} == {
+        (503, "SERVICE_UNAVAILABLE")
+    }
+    assert all(int(each.headers["Retry-After"]) > 0 for each in answers)
+
+
+@pytest.fixture
+def rooms(session, storage, anonymous_account):
+    """A job of three photos from one place, the light of the second dimmer; the wall of the first
+    is an instance.
+    """
+    scene = room(600, (360, 270))
+    made = albums.album(session, storage, of=anonymous_account, photos=3)
+    albums.put_all(session, made, PhotoStatus.READY, width=360, height=270)
+    for photo in albums.photos_of(session, made):
+        levels = np.asarray(scene.image) * (0.8 if photo.idx == 1 else 1.0)
+        data = encoded(Image.fromarray(levels.astype(np.uint8)))
+        storage.put(photo.photo_key, data, content_type="image/png")
+    first = albums.photos_of(session, made)[0]
+    albums.instance(session, first, storage, mask=scene.mask("Wall"), number=2)
+    session.commit()
+    return made, scene.mask("Wall")
+
+
+def carry(client, job, **body):
+    path = f"{JOBS}/{job.public_id}/instances"
+    [first] = client.get(f"{path}?idx=0").json["data"]["results"]
+    return client.post(f"{path}/{first['instance_id']}/carry", json=body)
+
+
+def test_a_mask_is_proposed_on_the_next_photos_of_its_group(sets_client, session, storage, rooms):
+    job, wall = rooms
+    albums.put_all(session, job, PhotoStatus.READY, 2, group="bathroom")
+    session.commit()
+    answer = carry(sets_client, job)
+    assert answer.status_code == 200, answer.text
+    [proposed] = answer.json["data"]["results"]
+    assert (proposed["idx"], proposed["label"]) == (1, "Wall #2")
+    assert (proposed["source"], proposed["state"]) == ("carried", "exclude")
+    assert 0 < proposed["score"] <= 1
+    key = session.scalars(
+        select(SetsInstance.mask_key).where(SetsInstance.public_id == proposed["instance_id"])
+    ).one()
+    mask = EncodedMask(storage.get(key), 360, 270).decode()
+    assert intersection_over_union(mask, wall) > 0.95
+    # Asked for again, a proposal is made anew under the same id; one that was taken stays.
+    [again] = carry(sets_client, job).json["data"]["results"]
+    assert again["instance_id"] == proposed["instance_id"]
+    path = f"{JOBS}/{job.public_id}/instances"
+    change(sets_client, path, {"instance_id": again["instance_id"], "state": "include"})
+    assert carry(sets_client, job).json["data"]["results"] == []
+    [elsewhere] = carry(sets_client, job, items=[2]).json["data"]["results"]
+    assert elsewhere["idx"] == 2
+
+
+def test_a_proposal_that_nobody_took_is_missing(sets_client, session, storage, rooms):
+    job, _ = rooms
+    carry(sets_client, job, items=[1])
+    photo = albums.photos_of(session, job)[1]
+    small = encoded(half_and_half(90, 60), "WEBP")
+    storage.put(photo.preview_key, small, content_type="image/webp")
+    [result] = preview(sets_client, job, items=[1]).json["data"]["results"]
+    assert result["warnings"] == [{"code": "CONCEPT_NOT_FOUND", "concept": "Wall"}]
+
+
+def test_a_mask_is_carried_within_its_job(sets_client, session, rooms):
+    job, _ = rooms
+    wrong = carry(sets_client, job, items=[7])
+    assert (wrong.status_code, fields_of(wrong)) == (422, ["items.0"])
+    other = sets_client.post(f"{JOBS}/{job.public_id}/instances/inst_nobodys/carry", json={})
+    assert (other.status_code, error_code(other)) == (404, "NOT_FOUND")

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 from sqlalchemy import func, select, update
 
-from tests import making
+from tests import making, restyling
 from tests import sets_albums as albums
+from tests.database import at_once
 from tests.webapp.conftest import error_code, sets_client_of
 from webapp.domain import jobs
 from webapp.domain.models.job import JobKind
@@ -470,6 +471,7 @@ def test_same_photos_another_rule_uploads_and_segments_nothing(
         ({"status": "created"}, {}, (409, "SOURCE_JOB_UNAVAILABLE")),
         ({"purged_at": jobs.NOW}, {}, (409, "SOURCE_JOB_UNAVAILABLE")),
         ({}, {"items": [4]}, (422, "VALIDATION_ERROR")),
+        ({}, {"preset": "seller"}, (422, "VALIDATION_ERROR")),
     ],
 )
 def test_photos_that_are_not_there_cannot_be_used_again(session, app, change, body, expected):
@@ -564,3 +566,32 @@ def test_the_stream_of_a_job_ends_with_it(sets_client, session, album):
     assert answer.mimetype == "text/event-stream"
     assert answer.text.startswith("event: end")
     assert '"status":"canceled"' in answer.text
+
+
+def test_whoever_signed_in_may_paint_with_a_style(session, app, sign_in, buyer):
+    account = making.sets_account(session, user=buyer)
+    job = albums.album(session, of=account)
+    style = making.style(session)
+    session.commit()
+    concepts = {"Wall": restyling.restyle(style, 0.5)}
+    answer = post(sign_in(buyer), f"/{job.public_id}/execute", concepts=concepts)
+    assert (answer.status_code, answer.json["data"]["concepts"]) == (200, concepts)
+
+
+def test_requests_at_once_are_answered_with_a_job_or_why_there_is_none(real_app, committed):
+    with committed.begin() as session:
+        account = making.sets_account(session, balance=30, pro_until=jobs.NOW + timedelta(days=1))
+
+    def submit(number):
+        client = sets_client_of(real_app, account)
+        key = {"Idempotency-Key": f"album-number-{number % 10}"}
+        body = {"preset": "interior", "item_count": 8}
+        return client.post(JOBS, json=body, headers=key)
+
+    answers = at_once(*[lambda number=number: submit(number) for number in range(20)])
+    told = [each.status_code for each in answers]
+    made = {each.json["data"]["job_id"] for each in answers if each.status_code == 201}
+    assert set(told) <= {201, 402, 429}
+    assert len(made) == 3  # three of eight photos leave six credits, and no slot
+    with committed() as session:
+        assert credits_of(session, account) == 30 - 3 * 8

@@ -1,7 +1,7 @@
 import pytest
 
 from tests import making
-from tests.webapp.conftest import error_code
+from tests.webapp.conftest import error_code, signed_in_client
 from webapp.domain.models.account import User
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.services import notifications, sets_purchases
@@ -146,3 +146,26 @@ def test_the_notification_says_what_was_paid(
     session.commit()
     answer = buyer_client.get("/api/v1/notifications", headers={"Accept-Language": language})
     assert answer.json["data"]["results"][0]["message"] == told
+
+
+def test_an_administrator_refunds_credits_through_the_api(real_app, committed, toss):
+    real_app.extensions["payments"] = toss.provider
+    with committed.begin() as session:
+        person = making.user(session)
+        order = sets_purchases.order_plan(session, user=person, package_id="pro_month")
+        admin = making.user(session, role="admin")
+    with committed() as session:
+        client, buyer = (signed_in_client(real_app, session, each) for each in (admin, person))
+    key = toss.approve(order.order_id, amount=order.total_price)
+    paid = {"payment_key": key, "amount": order.total_price}
+    confirmed = buyer.post(f"/api/v1/tokens/purchases/{order.order_id}/confirm", json=paid)
+    assert confirmed.json["data"]["status"] == "paid"
+    mine = buyer.get("/api/v1/sets/me").json["data"]
+    assert (mine["plan"], mine["credits"], mine["watermark"]) == ("pro", 210, False)
+    refunded = client.post(
+        "/api/v1/admin/refunds", json={"order_id": order.order_id, "reason": "Asked for."}
+    )
+    assert refunded.status_code == 201, refunded.text
+    assert (refunded.json["data"]["unit"], refunded.json["data"]["amount"]) == ("credit", 200)
+    mine = buyer.get("/api/v1/sets/me").json["data"]
+    assert (mine["plan"], mine["credits"], mine["watermark"]) == ("free", 10, True)

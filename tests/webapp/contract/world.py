@@ -1,15 +1,20 @@
 """A small market with something in every state, and how each kind of caller proves who it is."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import select
 
-from tests import making
+from tests import making, sets_albums
 from tests.fixtures import ENVIRONMENT
+from tests.images import encoded, scene
 from tests.webapp.conftest import finished, sets_client_of, signed_in_client
 from webapp.domain.models.account import Role, User
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.notification import Notification
+from webapp.domain.models.sets_job import SetsJobStatus
+
+A_YEAR = timedelta(days=365)
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,7 @@ class World:
     """`proofs` by caller, for the security schemes of the document; `known` values by parameter."""
 
     proofs: dict
-    known: dict[str, list[int]]
+    known: dict[str, list[int | str]]
 
 
 def made(app, session, storage) -> World:
@@ -45,7 +50,17 @@ def made(app, session, storage) -> World:
         for name, client in clients.items()
     }
     worker = {"internal": {"bearer": ENVIRONMENT["INTERNAL_API_TOKEN"]}}
-    account = making.sets_account(session, balance=1000)
+    account = making.sets_account(session, balance=1000, pro_until=making.jobs.NOW + A_YEAR)
+    albums = [
+        sets_albums.album(session, storage, of=account, status=status)
+        for status in (SetsJobStatus.UPLOADED, SetsJobStatus.FAILED)
+    ]
+    for album in albums:
+        for photo in sets_albums.photos_of(session, album):
+            small = encoded(scene(*sets_albums.SIZE), "WEBP")
+            storage.put(photo.preview_key, small, content_type="image/webp")
+    photo = sets_albums.photos_of(session, albums[0])[0]
+    instances = [sets_albums.instance(session, photo, storage) for _ in range(2)]
     session.commit()
     token = sets_client_of(app, account).sets_token
     return World(
@@ -55,5 +70,7 @@ def made(app, session, storage) -> World:
             "generation_id": list(session.scalars(select(Generation.id))),
             "notification_id": list(session.scalars(select(Notification.id))),
             "expected_price_tokens": [style.price_tokens],
+            "job_id": [album.public_id for album in albums],
+            "instance_id": [instance.public_id for instance in instances],
         },
     )

@@ -33,6 +33,12 @@ def header(width, height, file_format="PNG", size=MEGABYTE):
     return ImageHeader(file_format, width, height, "", size)
 
 
+def test_a_jpeg_that_becomes_a_png_needs_more_and_a_png_does_not():
+    jpeg, png = (ImageHeader(kind, 8000, 6000, "0" * 64, 1) for kind in ("JPEG", "PNG"))
+    assert memory_needed(jpeg, is_exact=True) == memory_needed(jpeg) + 3 * 48_000_000
+    assert memory_needed(png, is_exact=True) == memory_needed(png)
+
+
 def test_all_together_stay_within_a_gigabyte_and_a_half():
     assert ALL < 1536 * MEGABYTE
     for file_format in ("JPEG", "PNG"):

@@ -124,7 +124,7 @@ def test_every_kind_of_news_leads_to_what_it_is_about(
         tell(session, buyer, kind, about=image.style_id)
     tell(session, buyer, NotificationType.PAYMENT_COMPLETE, about=3, target_type="purchase")
     for kind in (NotificationType.SET_JOB_COMPLETE, NotificationType.SET_JOB_FAILED):
-        tell(session, buyer, kind, about=9, target_type="set_job")
+        tell(session, buyer, kind, about=9, target_type="set_job", details={"job_id": "job_9"})
     tell(session, buyer, NotificationType.FOLLOW, about=buyer.id, target_type="user", **actor)
     session.commit()
     kinds = set(
@@ -135,7 +135,7 @@ def test_every_kind_of_news_leads_to_what_it_is_about(
     assert links.count(f"/g/{image.id}") == 3
     assert links.count(f"/g/{image.id}#comment-{comment_id}") == 1
     assert links.count(f"/styles/{image.style_id}") == 4
-    assert links.count("/sets/9") == 2
+    assert links.count("/sets/job_9") == 2
     assert links.count(f"/users/{buyer.id}") == 1
     assert "/wallet" in links
 

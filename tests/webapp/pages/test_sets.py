@@ -20,6 +20,7 @@ from webapp.domain.services import packages
 from webapp.domain.services.sets_previews import NOT_FOUND
 from webapp.pages import sets, sets_words
 
+CHANGED, TIMEOUT = "FILE_CHANGED", "TIMEOUT"  # what steps fail with
 ALBUM = "/sets/job_23456789ABCDEFGH"
 MANIFEST = [
     {
@@ -163,6 +164,7 @@ def test_every_state_action_and_refusal_has_words():
     assert sets_words.INSTANCE_STATES.keys() == set(InstanceState)
     assert sets_words.SOURCES.keys() == set(InstanceSource)
     assert sets_words.WARNINGS.keys() == {NOT_FOUND}
+    assert sets_words.FAILURES.keys() >= {CHANGED, NOT_FOUND, TIMEOUT}
     assert sets_words.IMAGE_CODES.keys() == set(ImageCode) - {ImageCode.TOO_LONG, ImageCode.BLANK}
 
 

@@ -3,7 +3,7 @@
 The implementation (`webapp/editor.py`) uses the engine, which is no part of the domain.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -63,6 +63,26 @@ class Clicker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class CarriedMask:
+    """The mask of another photo as it may lie on this one, and how likely it is right, 0–1."""
+
+    mask: ClickedMask
+    confidence: float
+
+
+class Carrier(Protocol):
+    """Proposes the mask of one photo on others."""
+
+    def carry(
+        self, photo: bytes, mask: bytes, others: Iterable[bytes]
+    ) -> Iterator[CarriedMask | None]:
+        """Yield a proposal for each of the others, None where nothing speaks for one.
+
+        `photo` and `others` are files as stored by us, `mask` a PNG of one bit in the photo's size.
+        """
+
+
+@dataclass(frozen=True, slots=True)
 class PreviewPart:
     """An instance in one photo, its mask a PNG of one bit in the size of the whole photo.
 
@@ -98,5 +118,5 @@ class Previewer(Protocol):
         """
 
 
-class Editor(SettingChecker, Clicker, Previewer, Protocol):
-    """All three in one."""
+class Editor(SettingChecker, Clicker, Carrier, Previewer, Protocol):
+    """All of them in one."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,6 +15,7 @@ from webapp.domain.models.sets_export import SetsExport
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.models.sets_rule import SetsRule
+from webapp.domain.services import sets_choices
 from webapp.domain.sets_presets import Names, Preset, UnknownConcept
 
 RESULT = Names(en="Result", ko="결과")
@@ -53,13 +55,17 @@ class ArchiveGroup:
 
 @dataclass(frozen=True)
 class ArchivePhoto:
-    """A photo with the keys of its results by job; `absent` are concepts in a person's words."""
+    """A photo with the keys of its results and its colours, both by job.
+
+    `absent` are concepts in a person's words.
+    """
 
     idx: int
     group: str
     filename: str
     photo_key: str
     results: Mapping[str, str]
+    colours: Mapping[str, tuple[ArchiveColour, ...]]
     absent: frozenset[str]
 
 
@@ -116,17 +122,27 @@ def _variant(
         job=job.public_id,
         name=job.name or (default if number is None else f"{default} {number}"),
         rule=rule,
-        colours=_colours(preset, job, language),
+        colours=_every_colour(preset, job, language),
     )
 
 
-def _colours(preset: Preset, job: SetsJob, language: str) -> tuple[ArchiveColour, ...]:
-    """Return the colours of a job's rule, in the order of the preset's concepts."""
+def _every_colour(preset: Preset, job: SetsJob, language: str) -> tuple[ArchiveColour, ...]:
+    """Return the colours of a job's rule and of its overrides, each once."""
+    found = list(_colours(preset, job.concepts, language))
+    for override in job.overrides:
+        found += _colours(preset, override["concepts"], language)
+    return tuple(dict.fromkeys(found))
+
+
+def _colours(
+    preset: Preset, settings: Mapping[str, Mapping[str, Any]], language: str
+) -> tuple[ArchiveColour, ...]:
+    """Return the colours of settings, in the order of the preset's concepts."""
     order = [concept.name for concept in preset.concepts]
-    names = sorted(job.concepts, key=lambda name: (name not in order, (*order, name).index(name)))
+    names = sorted(settings, key=lambda name: (name not in order, (*order, name).index(name)))
     found = []
     for name in names:
-        setting = job.concepts[name]
+        setting = settings[name]
         if setting["action"] not in _COLOURED:
             continue
         words = _concept_words(preset, name, language)
@@ -166,6 +182,10 @@ def _photos(
                 filename=photo.filename,
                 photo_key=photo.photo_key or "",
                 results=results,
+                colours={
+                    job.public_id: _colours(preset, sets_choices.settings_of(job, photo), language)
+                    for job in included
+                },
                 absent=frozenset(_concept_words(preset, name, language) for name in missing),
             )
         )

@@ -15,7 +15,7 @@ from celery_config import TaskName
 from webapp.domain import jobs, pipelines, sets_presets
 from webapp.domain.jobs import Lease
 from webapp.domain.models.job import Job, JobKind, JobState
-from webapp.domain.models.sets_instance import InstanceState, SetsInstance
+from webapp.domain.models.sets_instance import InstanceSource, InstanceState, SetsInstance
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsEdit, SetsPhoto
 from webapp.domain.services import (
@@ -127,12 +127,13 @@ def parts(
 def missing(instances: Sequence[SetsInstance], names: Sequence[str]) -> tuple[str, ...]:
     """Return the concepts of which nothing was found, or only what nobody is sure of.
 
-    What a person left out by choice is not missing.
+    What a person left out by choice is not missing; a carried proposal that nobody took is.
     """
     known = {
         each.concept
         for each in instances
-        if each.state != InstanceState.EXCLUDE or each.score >= sets_masks.AUTOMATIC_SCORE
+        if each.state != InstanceState.EXCLUDE
+        or (each.score >= sets_masks.AUTOMATIC_SCORE and each.source != InstanceSource.CARRIED)
     }
     return tuple(name for name in dict.fromkeys(names) if name not in known)
 

@@ -210,7 +210,11 @@ def _frozen(
         raise ValidationFailed(fields={f"{path}concepts": [problem]})
     _check_settings(checker, preset, wanted, indexes)
     protect = preset.protected_by_default if wanted.protect is None else wanted.protect
-    every = tuple(sets_settings.placed(wanted.concepts, wanted.overrides, path=path))
+    every = list(sets_settings.placed(wanted.concepts, wanted.overrides, path=path))
+    sets_settings.check_restyles(
+        ((place, setting) for place, _, setting in every),
+        is_signed_in=account.user_id is not None,
+    )
     own = {name for _, name, _ in every}
     sets_settings.check_protect(preset, protect, own=own, path=f"{path}protect")
     return _Frozen(

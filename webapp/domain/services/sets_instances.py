@@ -18,7 +18,7 @@ from webapp.domain.errors import (
     ValidationFailed,
 )
 from webapp.domain.gateways.editor import ClickedMask, Clicker, Point, Setting, SettingChecker
-from webapp.domain.gateways.storage import Storage
+from webapp.domain.gateways.storage import ObjectMissing, Storage
 from webapp.domain.identifiers import object_key, public_id
 from webapp.domain.images import ImageHeader
 from webapp.domain.jobs import NOW
@@ -97,6 +97,9 @@ def change(
             if wanted.rule is not None:
                 sets_settings.check_rule(
                     checker, preset, wanted.rule, indexes=indexes, path=f"{path}.rule"
+                )
+                sets_settings.check_restyles(
+                    [(f"{path}.rule", wanted.rule)], is_signed_in=account.user_id is not None
                 )
             instance.rule = dict(wanted.rule) if wanted.rule is not None else None
         instance.updated_at = NOW
@@ -225,7 +228,7 @@ def _mask(
         # A person of the site has slots by user id; those of accounts are others.
         with decoding_slots.slot(-account_id, memory, SLOT_SECONDS):
             mask = clicker.mask(photo.key, read_photo, clicked.points)
-    except DecoderBusy as error:
+    except (DecoderBusy, ObjectMissing) as error:  # a purge may have been faster
         raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
     if mask.area == 0:
         problem = FieldProblem("These points enclose nothing.")

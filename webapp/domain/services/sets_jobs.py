@@ -91,13 +91,18 @@ def reuse(
     source_job_id: str,
     items: Sequence[int] | None,
     request_id: str,
+    preset_id: str | None = None,
 ) -> SetsJob:
     """Make a job of the photos, masks and choices of another one; nothing is uploaded or searched.
 
-    Without `items`, of all its photos that could be decoded. Raises JobNotFound, ValidationFailed
-    for an index that it does not have, SourceJobUnavailable, and what `create` raises at its end.
+    Without `items`, of all its photos that could be decoded; `preset_id` may be left out, for it
+    is that of the other job. Raises JobNotFound, ValidationFailed for another preset or an index
+    that the job does not have, SourceJobUnavailable, and what `create` raises at its end.
     """
     source = lock_own(session, account.id, source_job_id)
+    if preset_id not in {None, source.preset_id}:
+        problem = FieldProblem("Masks of these photos are of another preset.")
+        raise ValidationFailed(fields={"preset": [problem]})
     photos = _usable(session, source, items)
     account = _with_room(session, account.id, len(photos))
     job = _add(session, account, source.preset_id, len(photos), request_id, source=source)

@@ -7,7 +7,7 @@ version of a segmenter is the present one is told by what was written last.
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -48,7 +48,9 @@ def missing(
 
     With `clicks_count` a concept that a person has clicked or accepted is known, too.
     """
-    has_instances = select(SetsInstance.concept).where(SetsInstance.photo_id == photo.id)
+    has_instances = select(SetsInstance.concept).where(
+        SetsInstance.photo_id == photo.id, ~is_open_proposal()
+    )
     if not clicks_count:
         has_instances = has_instances.where(SetsInstance.source == InstanceSource.FOUND)
     known = set(session.scalars(has_instances))
@@ -141,6 +143,12 @@ def add_instances(
         for number, each in enumerate(new, start=last + 1)
     )
     session.flush()
+
+
+def is_open_proposal() -> ColumnElement[bool]:
+    """Return the condition of a carried mask that no person has included."""
+    is_carried = SetsInstance.source == InstanceSource.CARRIED
+    return is_carried & (SetsInstance.state == InstanceState.EXCLUDE)
 
 
 def first_state(score: float) -> InstanceState:

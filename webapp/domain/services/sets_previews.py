@@ -14,7 +14,7 @@ from webapp.domain.db import UnitOfWork
 from webapp.domain.decoding_slots import DecoderBusy
 from webapp.domain.errors import FieldProblem, ServiceUnavailable, ValidationFailed
 from webapp.domain.gateways.editor import Concepts, Editor, PreviewPart
-from webapp.domain.gateways.storage import Storage
+from webapp.domain.gateways.storage import ObjectMissing, Storage
 from webapp.domain.identifiers import object_key
 from webapp.domain.images import ImageHeader
 from webapp.domain.models.sets_instance import SetsInstance
@@ -90,7 +90,7 @@ def preview(
         with decoding_slots.slot(-account_id, memory, SLOT_SECONDS):
             files = {index: storage.get(key) for index, key in references.items()}
             return [_made(storage, editor, plan, files) for plan in plans]
-    except DecoderBusy as error:
+    except (DecoderBusy, ObjectMissing) as error:  # a purge may have been faster
         raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webapp.domain import sets_settings
 from webapp.domain.errors import (
     FieldProblem,
     InsufficientTokens,
@@ -32,7 +33,6 @@ from webapp.domain.services import generations, ledger, prompts, sets_choices
 from webapp.domain.services.duplicates import NOT_DELIVERED
 from webapp.domain.sets_presets import Action, Preset, UnknownConcept
 
-SIGN_IN = FieldProblem("Sign in to paint with a style: it is paid for in tokens.")
 NOT_ON_SALE = FieldProblem("This style is not on sale.")
 NO_WORDS = FieldProblem("Describe it in English words that may be ordered.")
 OVER = (PhotoStatus.DONE, PhotoStatus.CANCELED)
@@ -71,7 +71,7 @@ def prices(
         if not is_restyle(setting):
             continue
         if account.user_id is None:
-            raise ValidationFailed(fields={f"{path}.action": [SIGN_IN]})
+            raise ValidationFailed(fields={f"{path}.action": [sets_settings.SIGN_IN]})
         _check_words(session, words(preset, concept, setting.get("prompt")), path)
         style_id = str(setting["value"])
         found[style_id] = _price(session, account.user_id, style_id, path)

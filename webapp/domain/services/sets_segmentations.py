@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain import jobs
@@ -168,10 +168,20 @@ def _replace(session: Session, photo_id: int, concept: str, masks: Sequence[Chec
         SetsInstance.source == InstanceSource.FOUND,
     )
     for instance_id, found in again.items():
+        proposal = sets_masks.is_open_proposal()
         session.execute(
             update(SetsInstance)
-            .where(*found_before, SetsInstance.id == instance_id)
+            .where(
+                SetsInstance.id == instance_id,
+                (SetsInstance.source == InstanceSource.FOUND) | proposal,
+            )
             .values(
+                # What was only proposed is found now.
+                state=case(
+                    (proposal, sets_masks.first_state(found.score).value),
+                    else_=SetsInstance.state,
+                ),
+                source=InstanceSource.FOUND,
                 mask_key=found.mask_key,
                 box=list(found.box),
                 area=found.area,

@@ -98,11 +98,24 @@ function selecting(state, context, page) {
     },
     removeInstance: (instance) => attempt(page, () => remove(instance)),
     changeInstance: (instance, changes) => attempt(page, () => change(instance, changes)),
+    carry(instance, button) {
+      button.disabled = true;
+      return attempt(page, async () => {
+        const { results } = await api.call("POST", `/jobs/${state.id}/instances/${instance.instance_id}/carry`, {}).finally(() => { button.disabled = false; });
+        const made = new Set(results.map((each) => each.instance_id));
+        state.instances = [...state.instances.filter((each) => !made.has(each.instance_id)), ...results];
+        page.status(results.length ? fill(context.texts.carried, { count: results.length }) : context.texts.carriedNowhere);
+        page.draw();
+      });
+    },
     find(concept) {
       return attempt(page, async () => {
         const asked = { concepts: [concept.name], prompts: concept.isOwn ? { [concept.name]: concept.prompt } : {} };
         const job = await api.call("POST", `/jobs/${state.id}/segment`, asked);
         state.take(api.normal(job));
+        // Masks that are known from before are there at once.
+        state.instances = await api.allInstances(state.id);
+        state.instanceId ??= state.of(state.current, state.concept)[0]?.instance_id ?? null;
         page.draw();
         page.followJob();
       });

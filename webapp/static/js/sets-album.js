@@ -10,8 +10,8 @@ import { drawPhotos } from "./sets-photos.js";
 import { drawComparison, drawResult } from "./sets-results.js";
 import { drawRules } from "./sets-rules.js";
 import { Stage } from "./sets-stage.js";
-import { State } from "./sets-state.js";
-import { element, fill, problemsOf, quiet, refuse, say } from "./sets-texts.js";
+import { isProposal, State } from "./sets-state.js";
+import { element, failureOf, fill, problemsOf, quiet, refuse, say } from "./sets-texts.js";
 
 const root = document.getElementById("album");
 const texts = JSON.parse(root.dataset.texts);
@@ -64,6 +64,7 @@ function draw() {
   const { job } = state;
   if (!job) return;
   root.dataset.status = job.status;
+  root.classList.add("loaded");
   drawHead();
   if (job.status === "created") return;
   drawPhotos(document.getElementById("photos"), state, context);
@@ -85,6 +86,7 @@ function drawHead() {
   const pill = document.getElementById("album-state");
   pill.textContent = texts.states[job.status];
   pill.className = `state ${job.status}`;
+  document.querySelector(".album-head .cancel-album").hidden = job.status !== "uploaded";
   document.getElementById("album-count").textContent = fill(texts.photos, { count: job.item_count });
   document.getElementById("album-credits").textContent = context.me ? fill(texts.youHave, { credits: fill(texts.credits, { count: context.me.credits }) }) : "";
 }
@@ -102,7 +104,7 @@ function drawStage() {
   if (isSettled(photo) && waitsForCheck) document.getElementById("stage-status").textContent = "";
   waitsForCheck = !isSettled(photo);
   if (waitsForCheck) {
-    document.getElementById("stage-status").textContent = photo.error?.message ?? texts.photoStates[photo.status];
+    document.getElementById("stage-status").textContent = failureOf(photo, texts) ?? texts.photoStates[photo.status];
     stage.compareWith(null);
     return stage.lay([], []);
   }
@@ -118,7 +120,7 @@ function drawStage() {
   document.getElementById("undo").disabled = !state.active?.points?.length || !state.isEditable;
   if (!state.isEditable) return stage.lay([], []);
   const layers = state.of(photo.idx, state.concept).map((each) => ({
-    key: `${each.instance_id}-${each.area}-${each.bbox}-${each.points.length}`, url: each.mask_url, state: each.state,
+    key: `${each.instance_id}-${each.area}-${each.bbox}-${each.points.length}`, url: each.mask_url, state: isProposal(each) ? "proposal" : each.state,
     isActive: each.instance_id === state.instanceId,
   }));
   return stage.lay(layers, state.active?.idx === photo.idx ? state.active.points ?? [] : []);
@@ -133,9 +135,13 @@ function afterOf(idx) {
 
 function drawWarnings(photo) {
   const box = document.getElementById("warnings");
-  const found = (photo.warnings ?? []).map(({ code, concept }) => fill(texts.warnings[code] ?? code, { concept: state.conceptOf(concept).title }));
-  if (photo.error) found.push(photo.error.message);
-  box.replaceChildren(...found.map((text) => element("p", { className: "notice bad", textContent: text })));
+  const { ruled, others } = state.warningsOf(photo);
+  const found = ruled.map(({ code, concept }) => fill(texts.warnings[code] ?? code, { concept: state.conceptOf(concept).title }));
+  if (photo.error) found.push(failureOf(photo, texts));
+  const notes = found.map((text) => element("p", { className: "notice bad", textContent: text }));
+  const unprotected = others.map(({ concept }) => state.conceptOf(concept).title).join(", ");
+  if (unprotected) notes.push(element("p", {}, element("small", { textContent: fill(texts.unprotected, { concepts: unprotected }) })));
+  box.replaceChildren(...notes);
 }
 
 function drawTabs() {
@@ -158,7 +164,9 @@ function drawBar() {
   const extra = price - state.job.item_count;
   document.getElementById("preview").textContent = fill(texts.preview, { count: Math.min(3, state.photos.length) });
   document.getElementById("apply").textContent = fill(texts.apply, { count: price });
-  document.getElementById("bar-note").textContent = extra
+  const checking = state.photos.filter((photo) => photo.status === "checking").length;
+  for (const id of ["preview", "apply"]) document.getElementById(id).disabled = checking > 0 || document.getElementById(id).ariaBusy === "true";
+  document.getElementById("bar-note").textContent = checking ? fill(texts.beingChecked, { count: checking }) : extra
     ? fill(texts.priceMore, { proposals, reserved: state.job.item_count, extra })
     : fill(texts.priceReserved, { count: state.job.item_count });
 }
@@ -177,7 +185,13 @@ tools.addEventListener("change", (event) => {
 document.getElementById("undo").addEventListener("click", () => context.actions.undo());
 document.getElementById("preview").addEventListener("click", () => context.actions.preview());
 document.getElementById("apply").addEventListener("click", () => context.actions.apply());
-for (const button of root.querySelectorAll(".cancel-album")) button.addEventListener("click", () => context.actions.cancel());
+const cancelling = document.getElementById("cancelling");
+cancelling.addEventListener("close", () => cancelling.returnValue === "cancel" && context.actions.cancel());
+root.addEventListener("click", (event) => {
+  if (!event.target.closest(".cancel-album")) return;
+  cancelling.returnValue = "";
+  cancelling.showModal();
+});
 
 const tabs = document.getElementById("tabs");
 tabs.addEventListener("click", (event) => {
@@ -217,7 +231,10 @@ async function take(job) {
   const before = state.job;
   state.take(job);
   const hasNewMasks = job.segmentation?.done !== before?.segmentation?.done || job.segmentation?.status !== before?.segmentation?.status;
-  if (before && hasNewMasks && state.isEditable) state.instances = await api.allInstances(state.id).catch(() => state.instances);
+  if (before && hasNewMasks && state.isEditable) {
+    state.instances = await api.allInstances(state.id).catch(() => state.instances);
+    state.instanceId ??= state.of(state.current, state.concept)[0]?.instance_id ?? null;
+  }
   const hasEnded = before && !api.isFinal(before) && api.isFinal(job);
   if (hasEnded) await load();
   else draw();
@@ -236,12 +253,27 @@ async function load() {
     state.instanceId ??= state.of(state.current, state.concept)[0]?.instance_id ?? null;
   } else await context.actions.findFamily();
   draw();
+  watchFamily();
   return followJob();
+}
+
+// Proposals that were applied together end one after another; their results come in by asking.
+const FAMILY_MS = 3000;
+let watching = null;
+
+function watchFamily() {
+  const isWaiting = api.isFinal(state.job) && (state.compared ?? []).some((job) => !api.isFinal(job));
+  if (!isWaiting || watching) return;
+  watching = setTimeout(async () => {
+    watching = null;
+    await context.actions.findFamily();
+    draw();
+    watchFamily();
+  }, FAMILY_MS);
 }
 
 async function begin() {
   document.getElementById("adopted").hidden = !(await api.begin(account));
-  document.getElementById("guest").hidden = account.isSignedIn;
   state.restore();
   if (!api.hasAccount()) {
     root.dataset.ready = "true";
@@ -250,7 +282,6 @@ async function begin() {
   try {
     await load();
     if (state.job.status === "created") await new Arrivals(document.getElementById("arrivals"), state.job, texts, load).go();
-    else root.classList.add("loaded");
   } catch (error) {
     if (error.status === 401 || error.status === 404) lose();
     else refused(error);

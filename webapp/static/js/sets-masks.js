@@ -4,8 +4,8 @@
 const SIDE = 1024;
 const OUTLINE = 2;
 const AROUND = [[-1, -1], [0, -1], [1, -1], [-1, 0], [1, 0], [-1, 1], [0, 1], [1, 1]];
-export const TINTS = { include: [16, 155, 255], lock: [255, 176, 0], exclude: [128, 128, 128] };
-const STRENGTH = { include: 0.42, lock: 0.34, exclude: 0.12 };
+export const TINTS = { include: [16, 155, 255], lock: [255, 176, 0], exclude: [128, 128, 128], proposal: [150, 80, 255] };
+const STRENGTH = { include: 0.42, lock: 0.34, exclude: 0.12, proposal: 0.4 };
 
 const kept = new Map();
 
@@ -70,9 +70,9 @@ function outline(mask, colour, width) {
 
 export function draw(context, mask, state, isActive) {
   const [red, green, blue] = TINTS[state];
-  context.globalAlpha = STRENGTH[state] * (isActive ? 1 : 0.6);
+  context.globalAlpha = STRENGTH[state] * (isActive ? 1 : 0.75);
   context.drawImage(coloured(mask, `rgb(${red} ${green} ${blue})`), 0, 0);
-  context.globalAlpha = isActive ? 1 : 0.55;
+  context.globalAlpha = isActive ? 1 : 0.85;
   if (isActive) context.drawImage(outline(mask, "#0b2a44", OUTLINE + 1.5), 0, 0);
   context.drawImage(outline(mask, "#fff", OUTLINE), 0, 0);
   context.globalAlpha = 1;

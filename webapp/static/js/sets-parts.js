@@ -2,7 +2,7 @@
 // may touch.
 
 import { thumbnail } from "./sets-masks.js";
-import { redraw } from "./sets-state.js";
+import { isProposal, redraw, taken } from "./sets-state.js";
 import { firstSetting, settingForm } from "./sets-setting.js";
 import { element, fill } from "./sets-texts.js";
 
@@ -45,7 +45,10 @@ function ownWords(state, { texts, actions }) {
     problem.hidden = !refused;
     problem.textContent = refused ?? "";
     input.setAttribute("aria-invalid", String(Boolean(refused)));
-    if (!refused) actions.addConcept(words);
+    if (refused) return;
+    taken(input);
+    input.value = "";
+    actions.addConcept(words);
   });
   return form;
 }
@@ -60,8 +63,16 @@ function card(instance, concept, state, context) {
   edit.addEventListener("click", () => actions.chooseInstance(instance.instance_id));
   const source = element("small", { textContent: texts.sources[instance.source] + (instance.source === "found" ? ` · ${Math.round(instance.score * 100)} %` : "") });
   const parts = [source, stateChoice(instance, name, context), ownValue(instance, concept, name, state, context)];
+  if (instance.state === "include" && state.photos.length > 1) parts.push(carryButton(instance, name, context));
   if (instance.source === "clicked") parts.push(removeButton(instance, name, context));
-  return element("li", { className: `instance ${instance.state}`, "data-instance": instance.instance_id }, edit, element("div", {}, ...parts));
+  return element("li", { className: `instance ${isProposal(instance) ? "proposal" : instance.state}`, "data-instance": instance.instance_id }, edit, element("div", {}, ...parts));
+}
+
+// A click here is a proposal on the other photos of the group.
+function carryButton(instance, name, { texts, actions: acts }) {
+  const button = element("button", { type: "button", className: "quiet", textContent: texts.carry, ariaLabel: `${texts.carry}: ${name}`, "data-focus": `carry-${instance.instance_id}` });
+  button.addEventListener("click", () => acts.carry(instance, button));
+  return button;
 }
 
 function removeButton(instance, name, { texts, actions: acts }) {
@@ -103,7 +114,7 @@ function actions(concept, cards, state, { texts, actions: acts }) {
   }
   const { segmentation } = state.job;
   const isRunning = ["queued", "running"].includes(segmentation?.status);
-  const find = element("button", { type: "button", className: "outline", disabled: isRunning, textContent: fill(texts.findAll, { concept: concept.title }), "data-focus": "find" });
+  const find = element("button", { type: "button", className: "outline", disabled: isRunning || state.photos.some((photo) => photo.status === "checking"), textContent: fill(texts.findAll, { concept: concept.title }), "data-focus": "find" });
   find.setAttribute("aria-busy", String(isRunning));
   find.addEventListener("click", () => acts.find(concept));
   made.push(find);

@@ -1,19 +1,19 @@
 // The photos of an album: a picture, a dot for its state, and the group it belongs to.
 
-import { redraw } from "./sets-state.js";
+import { isProposal, redraw } from "./sets-state.js";
 import { element, fill } from "./sets-texts.js";
 
 export function drawPhotos(list, state, { texts, actions }) {
   redraw(list, () => state.photos.map((photo) => {
     const isCurrent = photo.idx === state.current;
     const title = fill(texts.photoNumber, { number: photo.idx + 1 });
-    const mark = state.isEditable && state.previews.has(photo.idx) ? texts.previewed : texts.photoStates[photo.status];
+    const mark = markOf(photo, state, texts);
     const button = element("button", { type: "button", className: "thumb", ariaLabel: `${title}, ${mark}`, "data-focus": `photo-${photo.idx}`, "data-idx": photo.idx });
     if (isCurrent) button.setAttribute("aria-current", "true");
     const url = pictureOf(photo, state);
     if (url) button.append(element("img", { src: url, alt: "", width: 128, height: 96, decoding: "async", loading: "lazy" }));
     button.append(element("span", { className: `dot ${dotOf(photo, state)}`, title: mark, ariaHidden: "true" }));
-    if (photo.warnings?.length) button.append(element("span", { className: "warned", title: texts.hasWarnings, textContent: "!" }));
+    if (state.warningsOf(photo).ruled.length) button.append(element("span", { className: "warned", title: texts.hasWarnings, textContent: "!" }));
     button.addEventListener("click", () => actions.choosePhoto(photo.idx));
     return element("li", { "data-status": photo.status }, button, groupOf(photo, state, { texts, actions, title }));
   }));
@@ -28,9 +28,17 @@ function pictureOf(photo, state) {
   return addresses.get(key) ?? (addresses.delete(key), null);
 }
 
+function markOf(photo, state, texts) {
+  if (!state.isEditable) return texts.photoStates[photo.status];
+  if (state.of(photo.idx).some(isProposal)) return texts.hasProposals;
+  return state.previews.has(photo.idx) ? texts.previewed : texts.photoStates[photo.status];
+}
+
 function dotOf(photo, state) {
   if (photo.status !== "ready") return photo.status;
-  return state.of(photo.idx).some((each) => each.state === "include") ? "marked" : "ready";
+  const found = state.of(photo.idx);
+  if (found.some(isProposal)) return "proposed";
+  return found.some((each) => each.state === "include") ? "marked" : "ready";
 }
 
 function groupOf(photo, state, { texts, actions, title }) {

@@ -4,7 +4,7 @@
 import { isFinal } from "./sets-api.js";
 import { faceOf, inWords } from "./sets-setting.js";
 import { redraw } from "./sets-state.js";
-import { element, fill, quiet, refuse } from "./sets-texts.js";
+import { element, failureOf, fill, quiet, refuse } from "./sets-texts.js";
 
 const SPOKEN_STEP = 10; // percent
 
@@ -38,11 +38,7 @@ function credits(job, texts) {
   return isFinal(job) ? fill(texts.creditsEnd, { charged, returned }) : texts.leaveSafely;
 }
 
-function cancelButton({ texts, actions }) {
-  const button = element("button", { type: "button", className: "outline", textContent: texts.cancel, "data-focus": "cancel" });
-  button.addEventListener("click", actions.cancel);
-  return button;
-}
+const cancelButton = ({ texts }) => element("button", { type: "button", className: "outline cancel-album", textContent: texts.cancel, "data-focus": "cancel" });
 
 function failures(state, { texts, actions }) {
   const failed = state.photos.filter((photo) => photo.status === "failed");
@@ -51,7 +47,7 @@ function failures(state, { texts, actions }) {
   for (const photo of failed) {
     const show = element("button", { type: "button", className: "quiet", textContent: fill(texts.photoNumber, { number: photo.idx + 1 }) });
     show.addEventListener("click", () => actions.choosePhoto(photo.idx));
-    list.append(element("li", {}, show, element("span", { textContent: photo.error?.message ?? texts.unknownError })));
+    list.append(element("li", {}, show, element("span", { textContent: failureOf(photo, texts) ?? texts.unknownError })));
   }
   const parts = [element("h3", { textContent: fill(texts.failed, { count: failed.length }) }), list];
   if (isFinal(state.job) && state.job.status !== "canceled") {
@@ -115,7 +111,7 @@ function appliedRules(state, context) {
 }
 
 function another(state, { texts, actions }) {
-  const count = state.photos.filter((each) => each.status !== "failed").length || state.photos.length;
+  const count = state.photos.filter((each) => each.width).length; // of those that could be decoded
   const button = element("button", { type: "button", className: "outline", textContent: fill(texts.anotherRule, { count }), "data-focus": "another-rule" });
   button.addEventListener("click", actions.anotherRule);
   return element("div", { className: "another" }, button, element("p", {}, element("small", { textContent: texts.anotherHelp })));

@@ -1,7 +1,7 @@
 // The panel Rules: up to three proposals, each with one rule per concept, for all photos or for the
 // photos of one group; and saved rules.
 
-import { EVERYWHERE, MOST_PROPOSALS, redraw } from "./sets-state.js";
+import { EVERYWHERE, MOST_PROPOSALS, redraw, taken } from "./sets-state.js";
 import { actionsFor, faceOf, firstSetting, inWords, settingForm } from "./sets-setting.js";
 import { element, fill, quiet, refuse } from "./sets-texts.js";
 
@@ -99,7 +99,7 @@ function saveForm(state, { texts, actions }) {
   const name = element("input", { id: "rule-name", type: "text", maxLength: 50, value: state.proposals[state.proposal].name, "data-focus": "rule-name", autocomplete: "off" });
   const problem = element("div", { className: "problem", tabIndex: -1, hidden: true, role: "alert" });
   const form = element("form", { className: "save-rule", noValidate: true }, element("label", { htmlFor: "rule-name", textContent: texts.saveAs }), element("div", { className: "together" }, name, element("button", { className: "outline", textContent: texts.save, "data-focus": "rule-save" })), problem);
-  name.addEventListener("change", () => actions.nameProposal(name.value.trim()));
+  name.addEventListener("change", () => { taken(name); actions.nameProposal(name.value.trim()); });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     quiet(problem);

@@ -1,6 +1,7 @@
 // The form of one rule: an action, its value and its options. `onChange(setting)` hears of each
 // change that is complete.
 
+import { taken } from "./sets-state.js";
 import { element, fill } from "./sets-texts.js";
 
 const HEX = /^#[0-9a-f]{6}$/i;
@@ -86,7 +87,10 @@ function picker({ id, setting, texts, choose }) {
   text.addEventListener("change", () => {
     const typed = text.value.trim();
     const value = typed.startsWith("#") ? typed : `#${typed}`;
-    if (HEX.test(value)) return choose(value.toUpperCase());
+    if (HEX.test(value)) {
+      taken(text);
+      return choose(value.toUpperCase());
+    }
     text.setAttribute("aria-invalid", String(Boolean(typed)));
     problem.hidden = !typed;
     return null;

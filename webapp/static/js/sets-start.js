@@ -196,7 +196,6 @@ async function showAlbums(cursor) {
   for (const job of page.results) list.append(albumRow(job));
   const section = document.getElementById("albums");
   section.hidden = list.children.length === 0;
-  document.getElementById("guest").hidden = account.isSignedIn || section.hidden;
   const more = document.getElementById("more-albums");
   more.hidden = !page.next_cursor;
   more.onclick = () => showAlbums(page.next_cursor);

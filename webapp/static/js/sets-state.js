@@ -63,6 +63,15 @@ export class State {
     return this.instances.filter((each) => each.idx === idx && (concept === undefined || each.concept === concept));
   }
 
+  // Warnings about concepts with a rule, and those about concepts that were only to be protected.
+  warningsOf(photo) {
+    const { concepts, overrides } = this.job;
+    const applied = new Set([concepts, ...(overrides ?? []).map((each) => each.concepts)].flatMap((each) => Object.keys(each ?? {})));
+    const all = photo.warnings ?? [];
+    const ruled = all.filter(({ concept }) => this.isEditable || applied.has(concept));
+    return { ruled, others: all.filter((each) => !ruled.includes(each)) };
+  }
+
   get active() { return this.instances.find((each) => each.instance_id === this.instanceId) ?? null; }
 
   get rules() {
@@ -90,6 +99,9 @@ export class State {
   get filled() { return this.proposals.filter((each) => hasRules(each)); }
 }
 
+// A mask of another photo that nobody has decided on yet.
+export const isProposal = (instance) => instance.source === "carried" && instance.state === "exclude";
+
 export function blank(name = "") {
   return { name, concepts: {}, overrides: {} };
 }
@@ -98,9 +110,43 @@ export function hasRules({ concepts, overrides }) {
   return Object.keys(concepts).length > 0 || Object.values(overrides).some((each) => Object.keys(each).length > 0);
 }
 
-// Builds a part of the page anew; whoever had the focus there has it again.
+// Builds a part of the page anew; whoever had the focus there has it again, and what is being typed
+// stays. A click that has begun is let end first, else its button would be gone.
+const waiting = new Map();
+let isPressed = false;
+addEventListener("pointerdown", () => { isPressed = true; }, true);
+for (const name of ["pointerup", "pointercancel"]) {
+  addEventListener(name, () => {
+    isPressed = false;
+    setTimeout(() => {
+      const builds = [...waiting];
+      waiting.clear();
+      for (const [box, build] of builds) redraw(box, build);
+    });
+  }, true);
+}
+addEventListener("input", ({ target }) => { if (target.type === "text") target.dataset.typed = "true"; }, true);
+
 export function redraw(box, build) {
-  const focused = box.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
+  if (isPressed) return void waiting.set(box, build);
+  const typed = [...box.querySelectorAll("[data-typed]")];
+  const focused = box.contains(document.activeElement) ? document.activeElement : null;
+  const find = (element) => box.querySelector(`[data-focus="${CSS.escape(element.dataset.focus ?? "")}"]`);
   box.replaceChildren(...build());
-  if (focused) box.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  for (const { value, dataset } of typed) {
+    const now = find({ dataset });
+    if (!now) continue;
+    now.value = value;
+    now.dataset.typed = "true";
+  }
+  if (!focused) return null;
+  const now = find(focused);
+  now?.focus({ preventScroll: true });
+  if (focused.type === "text") now?.setSelectionRange(focused.selectionStart, focused.selectionEnd);
+  return null;
+}
+
+// What was typed is taken; from now on the field shows what is known.
+export function taken(input) {
+  delete input.dataset.typed;
 }

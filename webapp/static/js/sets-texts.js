@@ -18,6 +18,9 @@ export function wordsOf(error) {
   return [error.message, ...fields].filter(Boolean);
 }
 
+// Why a photo failed, or undefined when it did not.
+export const failureOf = ({ error }, texts) => error && (texts.failures[error.code] ?? error.message);
+
 // What stands at the settings of a concept, such as `variants.0.concepts.Wall.value`.
 export function problemsOf(error) {
   const found = new Map();

@@ -194,14 +194,11 @@ def test_refunds_at_once_take_the_credits_once(toss, buyer):
 
 def test_who_left_meanwhile_gets_the_money_back(toss, buyer):
     order = ordered(buyer, "credits_100")
-    with unit_of_work() as session:
-        leaving.deactivate(session, buyer.id)
-    with unit_of_work() as session:
-        session.execute(update(Purchase).values(status="authorized", payment_key=None))
     key = toss.approve(order.order_id, amount=order.total_price)
+    asked = {"status": "authorized", "payment_key": key, "confirm_key": "c" * 36}
     with unit_of_work() as session:
-        values = {"payment_key": key, "confirm_key": "c" * 36}
-        session.execute(update(Purchase).values(**values))
+        session.execute(update(Purchase).values(**asked))
+        leaving.deactivate(session, buyer.id)
     payments.resume(unit_of_work, toss.provider, silent=NOW)
     purchase_refunds.resume(unit_of_work, toss.provider, silent=NOW)
     assert status_of(order) == "refunded"

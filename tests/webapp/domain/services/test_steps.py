@@ -7,10 +7,11 @@ from celery_config import TaskName
 from tests import making
 from webapp.domain import jobs
 from webapp.domain.models.generation import GenerationStatus
-from webapp.domain.models.job import JobState
+from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Style, TrainingStatus
-from webapp.domain.services import ledger, steps
+from webapp.domain.pipelines import PIPELINES
+from webapp.domain.services import ledger, steps, worker_jobs, worker_leases
 
 RENDER, TRAIN = TaskName.RENDER_IMAGES, TaskName.TRAIN_STYLE
 NOW = func.clock_timestamp()
@@ -189,3 +190,21 @@ def test_a_training_given_up_is_told_with_its_cause(session, run):
     session.refresh(run)
     assert run.failure_cause == "TIMEOUT"
     assert len(told(session)) == 1
+
+
+def test_every_kind_of_job_says_what_its_row_does(environment):
+    assert set(steps.ROWS) == set(JobKind)
+    assert set(worker_leases.REPORTED) == {
+        kind for kind, pipeline in PIPELINES.items() if pipeline.gpu_step
+    }
+    assert set(worker_leases.REPORTED) == set(worker_jobs._JOBS)
+    for kind in worker_leases.REPORTED:
+        assert worker_jobs.lease_seconds(kind) > 0
+
+
+def test_a_kind_that_takes_no_reports_is_an_error_and_not_another_kind(session, environment):
+    for kind in set(JobKind) - set(worker_leases.REPORTED):
+        with pytest.raises(KeyError):
+            worker_jobs.lease_seconds(kind)
+        with pytest.raises(KeyError):
+            worker_leases.status(session, kind, 1)

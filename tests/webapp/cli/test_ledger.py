@@ -1,0 +1,36 @@
+import json
+
+import pytest
+from sqlalchemy import update
+
+from tests import making
+from webapp.app import create_app
+from webapp.domain.models.sets_account import SetsAccount
+
+
+def check(*arguments):
+    return create_app().test_cli_runner().invoke(args=["ledger", "check", *arguments])
+
+
+@pytest.fixture
+def account(committed):
+    """A person with welcome tokens, and an account of Sets with 25 credits."""
+    with committed.begin() as session:
+        making.user(session)
+        return making.sets_account(session, balance=25)
+
+
+def test_the_check_counts_what_it_proved(account):
+    answer = check()
+    assert answer.exit_code == 0
+    assert answer.output == "ok: 19 invariants hold over 1 transfers and 2 credit entries\n"
+    found = json.loads(check("--json").output)
+    assert found == {"invariants": 19, "transfers": 1, "credit_entries": 2}
+
+
+def test_the_check_names_an_account_of_sets_whose_credits_drifted(committed, account):
+    with committed.begin() as session:
+        session.execute(update(SetsAccount).values(credits=26))
+    answer = check()
+    assert answer.exit_code == 1
+    assert f"account {account.public_id} caches 26 but its entries say 25" in answer.output

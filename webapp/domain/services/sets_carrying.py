@@ -1,0 +1,187 @@
+"""Carry the mask of an instance to other photos of its group, as proposals.
+
+A proposal is excluded until a person includes it, and has the number of the instance it comes from.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.domain import decoding_slots, sets_settings
+from webapp.domain.db import UnitOfWork
+from webapp.domain.decoding_slots import DecoderBusy
+from webapp.domain.errors import NotFound, ServiceUnavailable
+from webapp.domain.gateways.editor import CarriedMask, Carrier
+from webapp.domain.gateways.storage import ObjectMissing, Storage
+from webapp.domain.identifiers import object_key, public_id
+from webapp.domain.images import ImageHeader
+from webapp.domain.jobs import NOW
+from webapp.domain.models.sets_instance import InstanceSource, InstanceState, SetsInstance
+from webapp.domain.models.sets_job import SetsJobStatus
+from webapp.domain.models.sets_photo import SetsPhoto
+from webapp.domain.services import sets_accounts
+from webapp.domain.services.sets_job_states import lock_own, own, photos_of, refuse
+
+MAX_ITEMS = 3  # each takes about a second of a processor
+SLOT_SECONDS = 10.0
+RETRY_AFTER_SECONDS = 5
+CHOOSING = (SetsJobStatus.UPLOADED,)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The instance whose mask is carried, and the photos it is carried to."""
+
+    concept: str
+    number: int
+    mask_key: str
+    photo_key: str
+    targets: tuple[tuple[int, str], ...]
+    header: ImageHeader
+
+
+def carry(
+    unit_of_work: UnitOfWork,
+    storage: Storage,
+    carrier: Carrier,
+    *,
+    account_id: int,
+    job_id: str,
+    instance_id: str,
+    items: Sequence[int] | None,
+) -> list[str]:
+    """Propose the mask of an instance on up to three other photos; return the public ids.
+
+    Without `items`, on the next photos of the same group that have no such instance. Where a person
+    has chosen already, and where nothing speaks for a place, nothing is proposed. Raises
+    JobNotFound, AlreadyCanceled, InvalidTransition, NotFound for an instance that the job does not
+    have, ValidationFailed for an unknown photo, and ServiceUnavailable while too many are decoded.
+    """
+    with unit_of_work() as session:
+        source = _source(session, account_id, job_id, instance_id, items)
+    proposals = _stored(storage, carrier, account_id, source)
+    with unit_of_work() as session:
+        sets_accounts.hold(session, account_id)
+        job = lock_own(session, account_id, job_id)
+        refuse(job, "carry", unless=CHOOSING)
+        made = [_record(session, source, *proposal) for proposal in proposals]
+        job.updated_at = NOW
+    return [each for each in made if each is not None]
+
+
+def _source(
+    session: Session,
+    account_id: int,
+    job_id: str,
+    instance_id: str,
+    items: Sequence[int] | None,
+) -> _Source:
+    job = own(session, account_id, job_id)
+    refuse(job, "carry", unless=CHOOSING)
+    photos = {photo.id: photo for photo in photos_of(session, job)}
+    instance = session.scalars(
+        select(SetsInstance).where(
+            SetsInstance.public_id == instance_id, SetsInstance.photo_id.in_(photos)
+        )
+    ).one_or_none()
+    if instance is None:
+        raise NotFound(resource="instance", id=instance_id)
+    photo = photos[instance.photo_id]
+    targets = _targets(session, photo, instance, list(photos.values()), items)
+    largest = max([photo, *targets], key=lambda each: (each.width or 0) * (each.height or 0))
+    return _Source(
+        concept=instance.concept,
+        number=instance.number,
+        mask_key=instance.mask_key,
+        photo_key=photo.photo_key or "",
+        targets=tuple((each.id, each.photo_key or "") for each in targets),
+        header=ImageHeader("PNG", largest.width or 0, largest.height or 0, "", 0),
+    )
+
+
+def _targets(
+    session: Session,
+    photo: SetsPhoto,
+    instance: SetsInstance,
+    photos: Sequence[SetsPhoto],
+    items: Sequence[int] | None,
+) -> list[SetsPhoto]:
+    """Return the decoded photos that get a proposal, in their order."""
+    if items is not None:
+        sets_settings.check_indexes(items, {each.idx for each in photos})
+        wanted = [each for each in photos if each.idx in set(items)]
+    else:
+        place = (photo.position, photo.idx)
+        wanted = [
+            each
+            for each in sorted(photos, key=lambda each: (each.position, each.idx))
+            if each.group == photo.group and (each.position, each.idx) > place
+        ]
+    chosen = select(SetsInstance.photo_id).where(
+        SetsInstance.photo_id.in_([each.id for each in wanted]),
+        SetsInstance.concept == instance.concept,
+        SetsInstance.number == instance.number,
+        (SetsInstance.source != InstanceSource.CARRIED)
+        | (SetsInstance.state != InstanceState.EXCLUDE),
+    )
+    taken = {photo.id, *session.scalars(chosen)}
+    free = [each for each in wanted if each.photo_key is not None and each.id not in taken]
+    return free[:MAX_ITEMS]
+
+
+def _stored(
+    storage: Storage, carrier: Carrier, account_id: int, source: _Source
+) -> list[tuple[int, str, CarriedMask]]:
+    """Return the proposals by the photo's id, their masks already in storage."""
+    if not source.targets:
+        return []
+    try:
+        # Two photos are decoded at a time.
+        memory = 2 * decoding_slots.memory_needed(source.header)
+        with decoding_slots.slot(-account_id, memory, SLOT_SECONDS):
+            return list(_proposals(storage, carrier, source))
+    except (DecoderBusy, ObjectMissing) as error:  # a purge may have been faster
+        raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
+
+
+def _proposals(
+    storage: Storage, carrier: Carrier, source: _Source
+) -> Iterator[tuple[int, str, CarriedMask]]:
+    files = (storage.get(key) for _, key in source.targets)
+    carried = carrier.carry(storage.get(source.photo_key), storage.get(source.mask_key), files)
+    for (photo_id, _), proposal in zip(source.targets, carried, strict=True):
+        if proposal is not None:
+            key = object_key("masks", "png")
+            storage.put(key, proposal.mask.png, content_type="image/png")
+            yield photo_id, key, proposal
+
+
+def _record(
+    session: Session, source: _Source, photo_id: int, key: str, carried: CarriedMask
+) -> str | None:
+    """Keep a proposal; None where a person has chosen meanwhile."""
+    known = session.scalars(
+        select(SetsInstance).where(
+            SetsInstance.photo_id == photo_id,
+            SetsInstance.concept == source.concept,
+            SetsInstance.number == source.number,
+        )
+    ).one_or_none()
+    if known is None:
+        known = SetsInstance(
+            public_id=public_id("inst_"),
+            photo_id=photo_id,
+            concept=source.concept,
+            number=source.number,
+            state=InstanceState.EXCLUDE,
+            source=InstanceSource.CARRIED,
+        )
+        session.add(known)
+    elif known.source != InstanceSource.CARRIED or known.state != InstanceState.EXCLUDE:
+        return None
+    known.mask_key, known.score, known.updated_at = key, carried.confidence, NOW
+    known.box, known.area = list(carried.mask.box), carried.mask.area
+    session.flush()
+    return known.public_id

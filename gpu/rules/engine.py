@@ -5,7 +5,7 @@ as far as they show the part (see `edges`). Rules that map colours to colours us
 colours.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -87,6 +87,22 @@ def apply_rules(
         else:
             not_found.append(part.concept)
     return Edited(canvas.image(), tuple(dict.fromkeys(not_found)))
+
+
+def regions_of(photo: Image.Image, parts: Sequence[Part]) -> Iterator[tuple[Part, Mask]]:
+    """The parts that have rules, each with the pixels (H, W) that `apply_rules` lets it change.
+
+    Arguments as for `apply_rules`. A part of which nothing is left has a mask that is nowhere true.
+    """
+    canvas = _Canvas.of(photo)
+    for part in parts:
+        if part.rule is None:
+            continue
+        mask = region_of(part, part.rule, parts, canvas.before).mask & canvas.is_free
+        yield part, mask
+        if mask.any():
+            box = box_of(mask, _MARGIN)
+            canvas.is_free[box] &= ~core_of(mask[box])
 
 
 @dataclass

@@ -7,15 +7,19 @@ from PIL import Image
 from celery_config import TaskName
 from failpoints import failpoint
 from gpu.rules.watermark import watermarked
-from tasks.on_cpu import pictures
+from tasks.on_cpu import editing, pictures
 from tasks.on_cpu.editing import edited
-from tasks.on_cpu.step import LeaseLost, begin, keep_lease, storage, verdict
+from tasks.on_cpu.step import LeaseLost, StepError, begin, keep_lease, storage, verdict
 from tasks.task import task
 from webapp.domain.db import unit_of_work
+from webapp.domain.errors import DomainError, InsufficientTokens
 from webapp.domain.identifiers import object_key
 from webapp.domain.jobs import Lease
-from webapp.domain.services import sets_edits
-from webapp.domain.services.sets_edits import EditedPhoto
+from webapp.domain.services import sets_edits, sets_restyles
+from webapp.domain.services.sets_edits import EditedPhoto, EditWork
+from webapp.domain.services.sets_restyles import Standing
+
+RESTYLE_FAILED = "RESTYLE_FAILED"
 
 
 @task(TaskName.APPLY_RULES)
@@ -27,6 +31,13 @@ def apply_rules(*, job_id: int) -> None:
     with verdict(lease):
         with unit_of_work() as session:
             work = sets_edits.edit_work(session, lease)
+            if work.standing is Standing.UNFINISHED:
+                sets_restyles.wait(session, lease)
+                return
+        if work.standing is Standing.FAILED:
+            raise StepError(RESTYLE_FAILED, "A part of the photo could not be painted.")
+        if work.standing is Standing.NOT_ORDERED and work.has_restyles and _ordered(lease, work):
+            return  # the end of the last image goes on from here
         result = edited(work)
         try:
             keep_lease(lease)
@@ -37,6 +48,22 @@ def apply_rules(*, job_id: int) -> None:
         failpoint("after_put")
         with unit_of_work() as session:
             sets_edits.record_edited(session, lease, stored)
+
+
+def _ordered(lease: Lease, work: EditWork) -> bool:
+    """Order the canvases of a photo; False when nothing of it is to be painted in a style."""
+    canvases = editing.canvases(lease, work)
+    if not canvases:
+        return False
+    failpoint("after_put")
+    try:
+        with unit_of_work() as session:
+            sets_restyles.order(session, lease, canvases)
+    except InsufficientTokens as error:
+        raise StepError(error.code, "There were not enough tokens left to paint it.") from error
+    except DomainError as error:
+        raise StepError(RESTYLE_FAILED, f"The style could not be ordered: {error.code}.") from error
+    return True
 
 
 def _store(lease: Lease, image: Image.Image, missing: tuple[str, ...]) -> EditedPhoto:

@@ -1,24 +1,29 @@
 """Rules over one photo: masks and swatches from where they lie, then the engine."""
 
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
 
 from gpu.rules.actions import Rule, parse_rule
 from gpu.rules.colour import Statistics, measure
-from gpu.rules.engine import apply_rules
+from gpu.rules.engine import apply_rules, regions_of
 from gpu.rules.errors import InvalidRule
+from gpu.rules.rectangles import largest_rectangle
 from gpu.rules.regions import Part, Protection
+from gpu.rules.restyle import PaintedCanvas, Restyle
 from gpu.rules.swatches import Swatch
 from gpu.rules.tone import Match
 from gpu.segmenting.masks import EncodedMask, InvalidMask, grown
 from tasks.on_cpu import pictures
+from tasks.on_cpu.restyling import painted_canvases, signed, stored_canvases
 from tasks.on_cpu.step import StepError
 from webapp.domain import sets_presets
+from webapp.domain.jobs import Lease
 from webapp.domain.services.sets_edits import NOT_FOUND, EditPart, EditWork
+from webapp.domain.services.sets_restyles import NewCanvas
 
 INVALID = "INVALID_RULE"
 
@@ -38,13 +43,9 @@ def edited(work: EditWork) -> EditedImage:
     that did not change; INVALID_RULE for a rule that does not fit the palette or the album; NETWORK
     for files that are missing or damaged.
     """
-    if not any(part.setting for part in work.parts):
-        raise StepError(NOT_FOUND, _names(work.missing))
     swatches = _swatches(work)
-    rules = [_rule(part, swatches) for part in work.parts]
-    photo = pictures.read_png(work.photo_key)
-    references = _references(rules, work.references)
-    parts = [_part(part, rule, photo.size) for part, rule in zip(work.parts, rules, strict=True)]
+    photo, parts = _read(work, swatches)
+    references = _references([part.rule for part in parts], work.references)
     try:
         result = apply_rules(photo, parts, swatches=swatches, references=references)
     except InvalidRule as error:
@@ -54,16 +55,52 @@ def edited(work: EditWork) -> EditedImage:
     missing = tuple(dict.fromkeys([*work.missing, *result.not_found]))
     if with_rules and not painted:
         raise StepError(NOT_FOUND, _names(missing))
-    return EditedImage(result.image, missing)
+    image = _signed(result.image, photo, parts, work) if work.paintings else result.image
+    return EditedImage(image, missing)
 
 
-def _rule(part: EditPart, swatches: Mapping[str, Swatch]) -> Rule | None:
+def canvases(lease: Lease, work: EditWork) -> list[NewCanvas]:
+    """Store what has to be painted of a photo before its rules can be applied; may be nothing.
+
+    Raises StepError as `edited` does.
+    """
+    photo, parts = _read(work, _swatches(work))
+    return stored_canvases(lease, photo, parts, work.parts)
+
+
+def _read(work: EditWork, swatches: Mapping[str, Swatch]) -> tuple[Image.Image, list[Part]]:
+    """Return the photo, and its parts with their masks and rules, in the order of their rows."""
+    if not any(part.setting for part in work.parts):
+        raise StepError(NOT_FOUND, _names(work.missing))
+    painted = painted_canvases(work.paintings)
+    rules = [_rule(part, swatches, painted.get(part.instance_id)) for part in work.parts]
+    photo = pictures.read_png(work.photo_key)
+    parts = [_part(part, rule, photo.size) for part, rule in zip(work.parts, rules, strict=True)]
+    return photo, parts
+
+
+def _signed(
+    image: Image.Image, photo: Image.Image, parts: Sequence[Part], work: EditWork
+) -> Image.Image:
+    rows = {id(part): row for part, row in zip(parts, work.parts, strict=True)}
+    regions = {
+        rows[id(part)].instance_id: largest_rectangle(mask)
+        for part, mask in regions_of(photo, parts)
+        if isinstance(part.rule, Restyle)
+    }
+    return signed(image, regions, work.paintings)
+
+
+def _rule(
+    part: EditPart, swatches: Mapping[str, Swatch], painted: PaintedCanvas | None
+) -> Rule | None:
     if part.setting is None:
         return None
     try:
-        return parse_rule(part.setting, swatches)
+        rule = parse_rule(part.setting, swatches)
     except InvalidRule as error:
         raise StepError(INVALID, f"{part.concept}: {error}") from error
+    return replace(rule, canvas=painted) if isinstance(rule, Restyle) else rule
 
 
 def _part(part: EditPart, rule: Rule | None, size: tuple[int, int]) -> Part:

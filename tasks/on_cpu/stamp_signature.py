@@ -35,7 +35,7 @@ def stamp_signature(*, job_id: int) -> None:
         failpoint("after_put")
         with unit_of_work() as session:
             is_mine = stamping.record_stamped(session, lease, stamped)
-        if is_mine:
+        if is_mine and not work.is_canvas:
             storage().delete(work.raw_key)
 
 

@@ -35,6 +35,7 @@ from webapp.domain.services import (
 from webapp.domain.services.generation_refunds import GenerationRefund
 from webapp.domain.services.moderation_views import AuditFilter, ModerationFilter, UserFilter
 from webapp.domain.services.purchase_refunds import PurchaseRefund
+from webapp.domain.sets_errors import RestylePrivate
 from webapp.extensions import db, payment_provider, storage, unit_of_work
 from webapp.schemas.admin import (
     AuditEntryView,
@@ -151,7 +152,13 @@ def list_generations(query: ModerationQuery) -> Response:
 @admin
 @operation(
     gives=ModeratedGeneration,
-    errors=(GenerationNotFound, GenerationStillProcessing, InvalidTransition, TryOutPrivate),
+    errors=(
+        GenerationNotFound,
+        GenerationStillProcessing,
+        InvalidTransition,
+        RestylePrivate,
+        TryOutPrivate,
+    ),
     links={"generation_id": "/id"},
 )
 def change_generation(generation_id: int, body: GenerationChange) -> Response:

@@ -29,6 +29,7 @@ from webapp.domain.errors import (
 )
 from webapp.domain.services import generation_files, generation_views, generations, previews
 from webapp.domain.services.generation_views import FeedFilter, OwnFilter
+from webapp.domain.sets_errors import RestylePrivate
 from webapp.extensions import db, storage
 from webapp.schemas.fields import Listed
 from webapp.schemas.generations import (
@@ -175,6 +176,7 @@ def read_image(generation_id: int, query: ImageQuery) -> Response:
         GenerationNotFound,
         GenerationStillProcessing,
         InvalidTransition,
+        RestylePrivate,
         TryOutPrivate,
     ),
 )

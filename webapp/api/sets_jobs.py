@@ -17,9 +17,15 @@ from webapp.domain.errors import (
     ImageResolutionTooLow,
     ImageSizeExceeded,
     ImageTooLargePixels,
+    InsufficientTokens,
     InvalidImageFormat,
     InvalidTransition,
+    LicenseNotValid,
     NotFound,
+    PriceChanged,
+    StyleNotFound,
+    StyleNotReady,
+    StyleOutdated,
     TooManyImages,
     UploadIncomplete,
     ValidationFailed,
@@ -67,7 +73,9 @@ ROUTE = "POST /sets/jobs"
 LOCATION = "/api/v1/sets/jobs/{job_id}"
 LINKS = {"job_id": "/job_id"}
 WRONG_STATE = (InvalidTransition, AlreadyCanceled, JobNotFound)
+NOT_ON_SALE = (StyleNotFound, StyleNotReady, StyleOutdated, LicenseNotValid, PriceChanged)
 BAD_IMAGES = (
+    InsufficientTokens,
     InvalidImageFormat,
     ImageSizeExceeded,
     ImageResolutionTooLow,
@@ -223,7 +231,10 @@ def preview(job_id: str, body: PreviewBody) -> Response:
 @blueprint.post("/sets/jobs/<job_id>/execute")
 @blueprint.post("/jobs/<job_id>/execute")
 @sets_account
-@operation(gives=JobAnswer, errors=(RuleNotFound, PlanRequired, CreditsExhausted, *WRONG_STATE))
+@operation(
+    gives=JobAnswer,
+    errors=(RuleNotFound, PlanRequired, CreditsExhausted, InsufficientTokens, *WRONG_STATE),
+)
 def execute(job_id: str, body: ExecuteBody) -> Response:
     """Apply a rule, or up to three at once, to all photos."""
     sets_executions.execute(
@@ -251,7 +262,10 @@ def cancel(job_id: str) -> Response:
 @blueprint.post("/sets/jobs/<job_id>/retry")
 @blueprint.post("/jobs/<job_id>/retry")
 @sets_account
-@operation(gives=JobAnswer, errors=(CreditsExhausted, ConcurrencyLimit, *WRONG_STATE))
+@operation(
+    gives=JobAnswer,
+    errors=(CreditsExhausted, ConcurrencyLimit, InsufficientTokens, *NOT_ON_SALE, *WRONG_STATE),
+)
 def retry(job_id: str, body: RetryBody) -> Response:
     """Have failed photos of an ended job edited again, each for a credit."""
     sets_jobs.retry(

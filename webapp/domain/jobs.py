@@ -195,6 +195,11 @@ def put_back(session: Session, lease: Lease) -> bool:
     return _requeue(session, lease, run_at=NOW)
 
 
+def wait(session: Session, lease: Lease, seconds: int) -> bool:
+    """Queue the same step again after a time, unless `hurry` comes first; uses up no try."""
+    return _requeue(session, lease, run_at=NOW + timedelta(seconds=seconds))
+
+
 def retry(session: Session, lease: Lease, delay_seconds: int, cause: str, message: str) -> bool:
     """Queue the same step again after a delay, using up one try."""
     return _requeue(

@@ -59,6 +59,13 @@ class AlreadyAdopted(DomainError):
     status = HTTPStatus.CONFLICT
 
 
+class RestylePrivate(DomainError):
+    """An image painted for a photo of Sets can be shown to nobody: it shows the photo."""
+
+    code = "RESTYLE_PRIVATE"
+    status = HTTPStatus.CONFLICT
+
+
 class JobNotFinished(DomainError):
     code = "JOB_NOT_FINISHED"
     status = HTTPStatus.CONFLICT

@@ -222,6 +222,11 @@ def preset(preset_id: str) -> Preset:
     raise UnknownPreset(preset_id)
 
 
+def is_concept(name: str) -> bool:
+    """Tell whether any preset has a concept of this name."""
+    return any(name == concept.name for each in presets() for concept in each.concepts)
+
+
 @cache
 def swatches() -> Mapping[str, SwatchFile]:
     """Return the swatches of all palettes by name. Raises InvalidPreset for a missing picture."""

@@ -88,6 +88,8 @@ CAUSES: dict[str, LazyString] = {
     "CONCEPT_NOT_FOUND": _("Nothing of what the rule changes was found in the photo."),
     "FILE_CHANGED": _("The file was changed after it was confirmed."),
     "INVALID_RULE": _("The rule does not fit the palette or the album."),
+    "RESTYLE_FAILED": _("A part of the photo could not be painted in its style."),
+    "INSUFFICIENT_TOKENS": _("There were not enough tokens to paint the photo in its style."),
     "INVALID_ALBUM": _("The results could not be laid out as this template wants."),
     **dict.fromkeys(
         (

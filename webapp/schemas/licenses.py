@@ -25,6 +25,13 @@ class LicensedImage(Answer):
     perceptual_hash: str = Field(max_length=16, examples=["c3d2e1f0a5b4c7d6"])
 
 
+class RestyledPhoto(Answer):
+    """The photo that a part was painted of: the hash of its file, and the preset's part."""
+
+    sha256: Hash
+    concept: str | None = Field(examples=["Wall"])
+
+
 class CertificateView(Answer):
     """GET /licenses/:public_id: who and which image stand there only while it is public."""
 
@@ -39,6 +46,7 @@ class CertificateView(Answer):
     style: LicensedStyle
     licensee: str | None = Field(examples=["mina"])
     image: LicensedImage
+    photo: RestyledPhoto | None = Field(description="of an image that was painted for a photo")
     generation_id: Id | None
     preview_url: Url | None
     adapter_sha256: Hash

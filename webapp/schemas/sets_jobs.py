@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 from webapp.domain.models.sets_instance import SegmentationStatus
 from webapp.domain.models.sets_job import SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus
-from webapp.schemas.fields import Answer, Body, Count, Filename, PageQuery, PlainText, Time, Url
+from webapp.schemas.fields import Answer, Body, Count, Filename, Id, PageQuery, PlainText, Time, Url
 from webapp.schemas.sets_instances import MAX_ITEMS, Idx, Prompt
 from webapp.schemas.sets_presets import PresetId
 from webapp.schemas.sets_rules import EXAMPLE, ConceptKey, ConceptSettings, Protected, RuleId
@@ -183,6 +183,15 @@ class WarningOfPhoto(Answer):
     concept: str = Field(examples=["Window"])
 
 
+class RestyleOfPhoto(Answer):
+    """A region that is painted in a style: the image that was ordered for it, until refunded."""
+
+    concept: str = Field(examples=["Wall"])
+    generation_id: Id
+    certificate_url: Url | None = Field(description="once the image is delivered")
+    price_tokens: Count
+
+
 class JobItem(Answer):
     """One photo of a job; sizes in pixels of the upright photo."""
 
@@ -196,6 +205,7 @@ class JobItem(Answer):
     height: Count | None
     preview_url: Url | None
     warnings: list[WarningOfPhoto]
+    restyles: list[RestyleOfPhoto] = Field(description="what is paid for in tokens")
 
 
 class JobOutput(Answer):

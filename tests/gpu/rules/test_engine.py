@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from gpu.rules.engine import regions_of
 from gpu.rules.regions import Part, Protection
 from imaging.reading import read_picture
 from tests.editing import (
@@ -204,3 +205,18 @@ def test_a_mask_of_another_size_or_kind_is_refused():
 def test_a_photo_that_was_not_read_by_our_reader_is_refused(mode):
     with pytest.raises(ValueError, match="RGB or RGBA"):
         edit(Image.new(mode, (4, 4)), [])
+
+
+def test_the_regions_of_parts_hold_all_that_their_rules_change():
+    scene = room()
+    photo, levels = scene.image, np.asarray(scene.image)
+    floor = Part("Floor", scene.mask("Floor"), rule("recolor", NAVY))
+    wall = scene.mask("Wall") | floor.mask
+    window = solid("Window", scene.mask("Window"))
+    parts = [floor, Part("Wall", wall, rule("recolor", "#C04A2B")), window]
+    (first, floor_region), (second, wall_region) = regions_of(photo, parts)
+    assert (first.concept, second.concept) == ("Floor", "Wall")
+    assert not (wall_region & window.mask).any()
+    assert not (wall_region & deep_inside(floor.mask)).any()
+    changed = (edit(photo, parts) != levels).any(axis=2)
+    assert not (changed & ~floor_region & ~wall_region).any()

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import func, select, update
 
-from tests import making
+from tests import making, restyling
 from tests import sets_albums as albums
 from tests.database import at_once
 from tests.webapp.conftest import error_code, sets_client_of
@@ -571,8 +571,9 @@ def test_the_stream_of_a_job_ends_with_it(sets_client, session, album):
 def test_whoever_signed_in_may_paint_with_a_style(session, app, sign_in, buyer):
     account = making.sets_account(session, user=buyer)
     job = albums.album(session, of=account)
+    style = making.style(session)
     session.commit()
-    concepts = {"Wall": {"action": "restyle", "value": "12", "options": {"strength": 0.5}}}
+    concepts = {"Wall": restyling.restyle(style, 0.5)}
     answer = post(sign_in(buyer), f"/{job.public_id}/execute", concepts=concepts)
     assert (answer.status_code, answer.json["data"]["concepts"]) == (200, concepts)
 

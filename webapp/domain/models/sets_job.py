@@ -68,6 +68,9 @@ class SetsJob(Base):
     )
     protect: Mapped[JsonList]
     overrides: Mapped[JsonList] = mapped_column(comment="[{items | group, concepts}]")
+    style_prices: Mapped[Json] = mapped_column(
+        server_default="{}", comment="{style id: tokens a region} that its person agreed to"
+    )
     output_template: Mapped[str] = mapped_column(String(30), server_default="")
     has_watermark: Mapped[bool] = mapped_column(server_default="true")
     request_id: Mapped[str] = mapped_column(String(64), server_default="")

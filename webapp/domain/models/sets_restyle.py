@@ -10,7 +10,8 @@ from webapp.domain.models.columns import CreatedAt, Id, JsonList, ObjectKey, Sha
 class SetsRestyle(Base):
     """The canvas of one concept of one photo: what the renderer is given, and which image it is.
 
-    `box` is the part of the upright photo that the canvas shows: left, top, width, height.
+    `box` is the part of the upright photo that the canvas shows: left, top, width, height. What was
+    painted is kept as it came, without a signature, until the photo is done.
     """
 
     __tablename__ = "sets_restyles"
@@ -28,6 +29,9 @@ class SetsRestyle(Base):
     concept: Mapped[str] = mapped_column(String(60))
     picture_key: Mapped[ObjectKey]
     mask_key: Mapped[ObjectKey]
+    painted_key: Mapped[ObjectKey | None] = mapped_column(comment="unsigned; shown to nobody")
+    painted_sha256: Mapped[Sha256 | None]
+    canvas_sha256: Mapped[Sha256] = mapped_column(comment="of picture and mask: the same canvas")
     change: Mapped[float]
     box: Mapped[JsonList]
     photo_sha256: Mapped[Sha256] = mapped_column(comment="the certificate names the photo by it")

@@ -10,12 +10,17 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased
 
 from webapp.domain.gateways.storage import Storage
+from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.sets_instance import SegmentationStatus, SetsInstance, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsEdit, SetsPhoto
+from webapp.domain.models.sets_restyle import SetsRestyle
 from webapp.domain.models.sets_rule import SetsRule
 from webapp.domain.pagination import Keyset, Page, PageRequest
+from webapp.domain.services.duplicates import NOT_DELIVERED
+from webapp.domain.services.licenses import certificate_url
 from webapp.domain.services.sets_job_states import own
+from webapp.domain.settings import settings
 from webapp.domain.viewing import matching, signed_url
 
 FINAL = frozenset({SetsJobStatus.DONE, SetsJobStatus.FAILED, SetsJobStatus.CANCELED})
@@ -73,6 +78,16 @@ class ProblemView:
 
 
 @dataclass(frozen=True)
+class RestyleView:
+    """A region of a photo that an image was ordered for; no address before it is delivered."""
+
+    concept: str
+    generation_id: int
+    certificate_url: str | None
+    price_tokens: int
+
+
+@dataclass(frozen=True)
 class ItemView:
     """One photo of a job. Sizes in pixels of the upright photo, null before it was checked."""
 
@@ -86,6 +101,7 @@ class ItemView:
     height: int | None
     preview_url: str | None
     warnings: list[dict[str, Any]]
+    restyles: list[RestyleView]
 
 
 @dataclass(frozen=True)
@@ -158,12 +174,13 @@ def detail(session: Session, storage: Storage, *, account_id: int, job_id: str) 
         .order_by(SetsPhoto.position, SetsPhoto.idx)
         .execution_options(populate_existing=True)
     ).all()
+    restyles = _restyles(session, [photo.id for photo in photos])
     variants = session.scalars(
         select(SetsJob.public_id).where(SetsJob.parent_id == job.id).order_by(SetsJob.id)
     )
     return JobView(
         **{each.name: getattr(card, each.name) for each in fields(card)},
-        items=[_item(storage, photo) for photo in photos],
+        items=[_item(storage, photo, restyles.get(photo.id, [])) for photo in photos],
         outputs_ready=[
             _output(storage, photo) for photo in photos if photo.status == PhotoStatus.DONE
         ],
@@ -191,6 +208,13 @@ def stamp(session: Session, job_id: str) -> tuple[Any, ...]:
             select(func.count(), func.max(SetsInstance.updated_at)).where(
                 SetsInstance.photo_id.in_(ids)
             )
+        ).one(),
+        session.execute(
+            select(func.count(), func.max(Generation.updated_at))
+            .select_from(SetsRestyle)
+            .join(SetsEdit, SetsEdit.id == SetsRestyle.edit_id)
+            .join(Generation, Generation.id == SetsRestyle.generation_id)
+            .where(SetsEdit.photo_id.in_(ids))
         ).one(),
     )
 
@@ -310,7 +334,25 @@ def _segmentation(runs: Mapping[SegmentationStatus, int]) -> SegmentationView | 
     return SegmentationView(status=stands[0], done=ended, total=total)
 
 
-def _item(storage: Storage, photo: SetsPhoto) -> ItemView:
+def _restyles(session: Session, photo_ids: Collection[int]) -> dict[int, list[RestyleView]]:
+    """Return what was ordered for photos and not refunded, by the photo's id."""
+    rows = session.execute(
+        select(SetsEdit.photo_id, SetsRestyle.concept, Generation)
+        .join(SetsRestyle, SetsRestyle.edit_id == SetsEdit.id)
+        .join(Generation, Generation.id == SetsRestyle.generation_id)
+        .where(SetsEdit.photo_id.in_(photo_ids), Generation.status.not_in(NOT_DELIVERED))
+        .order_by(SetsRestyle.id)
+    )
+    found: dict[int, list[RestyleView]] = {}
+    for photo_id, concept, image in rows:
+        is_delivered = image.status == GenerationStatus.COMPLETED
+        address = certificate_url(settings().public_base_url, image.license_public_id)
+        view = RestyleView(concept, image.id, address if is_delivered else None, image.price_tokens)
+        found.setdefault(photo_id, []).append(view)
+    return found
+
+
+def _item(storage: Storage, photo: SetsPhoto, restyles: list[RestyleView]) -> ItemView:
     problem = None
     if photo.failure_code is not None:
         problem = ProblemView(photo.failure_code, photo.failure_message or FAILED_MESSAGE)
@@ -325,6 +367,7 @@ def _item(storage: Storage, photo: SetsPhoto) -> ItemView:
         height=photo.height,
         preview_url=None if photo.is_purged else signed_url(storage, photo.preview_key),
         warnings=photo.warnings,
+        restyles=restyles,
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from webapp.domain.errors import DuplicatePicture
 from webapp.domain.models.generation import AspectRatio, Generation, GenerationStatus
 from webapp.domain.models.style import Style
+from webapp.domain.services import sets_canvases
 
 NOT_DELIVERED = (GenerationStatus.FAILED, GenerationStatus.CANCELED)
 
@@ -48,6 +49,7 @@ def owned(
             Generation.status.not_in(NOT_DELIVERED),
             Generation.deleted_at.is_(None),
             ~Generation.is_try_out,  # free and never public: not what an artist may buy
+            ~sets_canvases.of_photo(),  # a part of a photo decides their pixels, too
         )
     ).all()
     return {row.seed: row.id for row in sorted(found, key=lambda row: row.id, reverse=True)}

@@ -29,10 +29,10 @@ NAMED = """
     UNION ALL SELECT jsonb_path_query(found, '$[*].mask_key') #>> '{}' FROM sets_masks
     UNION ALL SELECT archive_key FROM sets_exports
               WHERE job_id IN (SELECT id FROM sets_jobs WHERE purged_at IS NULL)
-    UNION ALL SELECT unnest(ARRAY[picture_key, mask_key]) FROM sets_restyles
+    UNION ALL SELECT unnest(ARRAY[picture_key, mask_key, painted_key]) FROM sets_restyles
               WHERE instance_id IN (SELECT sets_instances.id FROM sets_instances
                                     JOIN sets_photos ON sets_photos.id = photo_id
-                                    WHERE NOT is_purged)
+                                    WHERE NOT is_purged AND status <> 'done')
     UNION ALL SELECT jsonb_path_query(handover, '$.found[*].mask_key') #>> '{}' FROM jobs
               WHERE state IN ('queued', 'running')
     UNION ALL SELECT jsonb_path_query(handover, '$.result.*') #>> '{}' FROM jobs

@@ -20,7 +20,7 @@ from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import Style
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest, SortColumn
-from webapp.domain.services import follows, generations, ledger, likes, vocabulary
+from webapp.domain.services import follows, generations, ledger, likes, sets_canvases, vocabulary
 from webapp.domain.services.licenses import certificate_url
 from webapp.domain.services.moderation_views import ModerationFilter
 from webapp.domain.settings import settings
@@ -147,6 +147,7 @@ def own(
     conditions = [
         Generation.deleted_at.is_(None),
         ~Generation.is_try_out,  # they stand at their style
+        ~sets_canvases.of_photo(),  # they stand at their photo
         *flags((Generation.is_public, wanted.is_public)),
         *matching(
             (Generation.user_id, user_id),

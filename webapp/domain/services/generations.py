@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 from webapp.domain import jobs, pipelines
 from webapp.domain.errors import (
     AlreadyCanceled,
-    FieldProblem,
     Forbidden,
     GenerationNotFound,
     GenerationStillProcessing,
@@ -20,7 +19,6 @@ from webapp.domain.errors import (
     StyleNotReady,
     TryOutPrivate,
     UnknownTags,
-    ValidationFailed,
 )
 from webapp.domain.identifiers import public_id
 from webapp.domain.models.account import User
@@ -37,14 +35,16 @@ from webapp.domain.services import (
     licenses,
     notifications,
     offers,
+    prompts,
+    sets_canvases,
     tags,
     vocabulary,
 )
 from webapp.domain.services.duplicates import Picture
+from webapp.domain.sets_errors import RestylePrivate
 from webapp.domain.viewing import Viewer
 
 SEED_RANGE = 2**32
-MAX_PROMPT_TAGS = 30
 # What `may_see` asks of a row.
 VISIBILITY = (
     Generation.user_id,
@@ -112,8 +112,8 @@ def request(
     already, unless `allow_duplicate`.
     """
     accounts.stay(session, user.id)
-    prompt, negative = clean_tags(session, prompt_tags, negative_tags)
-    style = _style_for_sale(session, style_id, user.id, expected_price_tokens)
+    prompt, negative = prompts.clean_tags(session, prompt_tags, negative_tags)
+    style = style_for_sale(session, style_id, user.id, expected_price_tokens)
     if not vocabulary.recognise(session, style, prompt).is_any_known:
         raise UnknownTags(tags=prompt, fields={"prompt_tags": ["None of these words is known."]})
     total = style.price_tokens * count
@@ -199,9 +199,13 @@ def seeds_of(first: int | None, count: int) -> list[int]:
     return [(first + k) % SEED_RANGE for k in range(count)]
 
 
-def _style_for_sale(
+def style_for_sale(
     session: Session, style_id: int, buyer_id: int, expected_price_tokens: int | None
 ) -> Style:
+    """Return a style that a buyer may order an image in, at the price that the buyer expects.
+
+    Raises StyleNotFound, StyleNotReady, StyleOutdated, LicenseNotValid and PriceChanged.
+    """
     # Held until the order is there, as its foreign key would: an artist who leaves in the same
     # moment either waits and finds the order, or was first and the style is no longer on sale.
     style = session.scalar(
@@ -228,36 +232,6 @@ def _style_for_sale(
     return style
 
 
-def clean_tags(
-    session: Session, prompt_tags: list[str], negative_tags: list[str]
-) -> tuple[list[str], list[str]]:
-    """Return what shall and what shall not be in an image, normalised.
-
-    Raises ValidationFailed, InvalidTagLanguage and TagNotAllowed.
-    """
-    return (
-        clean_prompt(session, prompt_tags, field="prompt_tags", at_least=1),
-        clean_prompt(session, negative_tags, field="negative_tags", at_least=0),
-    )
-
-
-def clean_prompt(session: Session, words: list[str], *, field: str, at_least: int) -> list[str]:
-    """Return the tags of an order, normalised; raises ValidationFailed and TagNotAllowed."""
-    clean = tags.normalise(words, field=field)
-    if not at_least <= len(clean) <= MAX_PROMPT_TAGS:
-        raise ValidationFailed(
-            fields={
-                field: [
-                    FieldProblem(
-                        "%(least)d to %(most)d tags.", least=at_least, most=MAX_PROMPT_TAGS
-                    )
-                ]
-            }
-        )
-    tags.refuse_blocked(session, clean)
-    return clean
-
-
 def edit(
     session: Session,
     *,
@@ -274,7 +248,7 @@ def edit(
     generation = _own(session, user_id, generation_id)
     session.refresh(generation, with_for_update=True)  # its words are counted by what it was
     if is_public:
-        check_can_be_public(generation)
+        check_can_be_public(session, generation)
     if is_public is not None:
         was_shown = tags.is_shown(generation)
         generation.is_public = is_public
@@ -285,13 +259,15 @@ def edit(
     session.flush()
 
 
-def check_can_be_public(generation: Generation) -> None:
+def check_can_be_public(session: Session, generation: Generation) -> None:
     """Raise GenerationStillProcessing or InvalidTransition when there is no image to show.
 
-    Raises TryOutPrivate for a try-out.
+    Raises TryOutPrivate for a try-out, RestylePrivate for a part of a photo of Sets.
     """
     if generation.is_try_out:
         raise TryOutPrivate
+    if sets_canvases.is_canvas(session, generation.id):
+        raise RestylePrivate
     if generation.status in {GenerationStatus.FAILED, GenerationStatus.CANCELED}:
         raise InvalidTransition(
             **{
@@ -329,6 +305,7 @@ def cancel(session: Session, *, user_id: int, generation_id: int) -> Generation:
         raise _not_cancelable(generation)
     if not canceled.is_try_out:
         ledger.refund(session, canceled)
+    sets_canvases.hurry_photo(session, generation_id)
     return canceled
 
 
@@ -355,6 +332,8 @@ def fail(session: Session, generation_id: int, cause: str, message: str) -> None
         return
     if not failed.is_try_out:
         ledger.refund(session, failed)
+    if sets_canvases.hurry_photo(session, generation_id):
+        return  # the end of the photo's job is told
     notifications.tell(
         session,
         failed.user_id,
@@ -390,6 +369,8 @@ def complete(session: Session, generation_id: int, perceptual_hash: str, **image
         ledger.release(session, generation)
     style = session.get_one(Style, generation.style_id)
     licenses.issue(session, generation, style, perceptual_hash)
+    if sets_canvases.hurry_photo(session, generation_id):
+        return  # the end of the photo's job is told
     notifications.tell(
         session,
         generation.user_id,

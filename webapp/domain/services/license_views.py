@@ -6,12 +6,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp.domain import market
+from webapp.domain import market, sets_presets
 from webapp.domain.errors import NotFound
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.license import Certificate, CertificateStatus
+from webapp.domain.models.sets_restyle import SetsRestyle
 from webapp.domain.models.style import Style
 from webapp.domain.viewing import signed_url
 
@@ -20,6 +21,9 @@ EXPIRED = "expired"
 
 def certificate(session: Session, storage: Storage, *, public_id: str) -> dict[str, Any]:
     """Return one certificate; the image, its number and its owner only while it is public.
+
+    That of an image painted for a photo of Sets names the photo by the hash of its file, and the
+    part that was painted.
 
     Raises NotFound.
     """
@@ -32,11 +36,14 @@ def certificate(session: Session, storage: Storage, *, public_id: str) -> dict[s
             Generation.is_public,
             Generation.is_flagged,
             Generation.preview_key,
+            SetsRestyle.photo_sha256,
+            SetsRestyle.concept,
         )
         .join(Artist, Artist.user_id == Certificate.artist_id)
         .join(Style, Style.id == Certificate.style_id)
         .join(User, User.id == Certificate.licensee_id)
         .join(Generation, Generation.id == Certificate.generation_id)
+        .outerjoin(SetsRestyle, SetsRestyle.generation_id == Generation.id)
         .where(Certificate.public_id == public_id)
     ).one_or_none()
     if row is None:
@@ -60,6 +67,12 @@ def certificate(session: Session, storage: Storage, *, public_id: str) -> dict[s
             "width": row.width,
             "height": row.height,
             "perceptual_hash": row.perceptual_hash,
+        },
+        "photo": row.photo_sha256
+        and {
+            "sha256": row.photo_sha256,
+            # Words of a person's own are nobody else's business.
+            "concept": row.concept if sets_presets.is_concept(row.concept) else None,
         },
         "generation_id": row.generation_id if is_shown else None,
         "preview_url": signed_url(storage, row.preview_key) if is_shown else None,

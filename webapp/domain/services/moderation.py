@@ -109,7 +109,7 @@ def change_generation(
     if image.deleted_at is not None:
         raise missing
     if changes.get("is_public"):
-        generations.check_can_be_public(image)
+        generations.check_can_be_public(session, image)
     was_shown = tags.is_shown(image)
     audit.change(
         session,

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from webapp.domain.errors import StyleNotFound
 from webapp.domain.models.generation import AspectRatio
 from webapp.domain.models.style import Style, TrainingStatus
-from webapp.domain.services import duplicates, generations, offers, vocabulary
+from webapp.domain.services import duplicates, generations, offers, prompts, vocabulary
 from webapp.domain.services.duplicates import Picture
 from webapp.domain.viewing import Viewer
 
@@ -33,7 +33,7 @@ def preview(
         raise StyleNotFound(id=style_id)
     if style.training_status != TrainingStatus.COMPLETED:
         raise StyleNotFound(id=style_id)
-    prompt, negative = generations.clean_tags(session, prompt_tags, negative_tags)
+    prompt, negative = prompts.clean_tags(session, prompt_tags, negative_tags)
     known = vocabulary.recognise(session, style, prompt)
     picture = Picture(prompt, negative, aspect_ratio, style_strength)
     owned: dict[int, int] = {}

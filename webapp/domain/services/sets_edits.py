@@ -18,7 +18,15 @@ from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.sets_instance import InstanceSource, InstanceState, SetsInstance
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsEdit, SetsPhoto
-from webapp.domain.services import sets_choices, sets_credits, sets_masks, sets_photos
+from webapp.domain.services import (
+    sets_choices,
+    sets_credits,
+    sets_masks,
+    sets_photos,
+    sets_restyle_checks,
+    sets_restyles,
+)
+from webapp.domain.services.sets_restyles import Painting, Standing
 from webapp.domain.sets_presets import Preset, Protection, UnknownConcept
 
 NOT_FOUND = "CONCEPT_NOT_FOUND"
@@ -31,6 +39,7 @@ class EditPart:
     `setting` is `{action, value, options}`, None where no rule applies.
     """
 
+    instance_id: int
     concept: str
     number: int
     mask_key: str
@@ -44,7 +53,8 @@ class EditWork:
     """Everything the rules need of one photo, copied out of the database.
 
     `references` are the previews of the album's photos that a rule may be matched to, by index.
-    `missing` are concepts with a rule or a protection of which the photo shows nothing.
+    `missing` are concepts with a rule or a protection of which the photo shows nothing. `standing`
+    and `paintings` are those of its canvases; there are none before all of them are painted.
     """
 
     edit_id: int
@@ -54,6 +64,13 @@ class EditWork:
     references: Mapping[int, str]
     missing: tuple[str, ...]
     has_watermark: bool
+    standing: Standing
+    paintings: tuple[Painting, ...]
+
+    @property
+    def has_restyles(self) -> bool:
+        """Whether a rule paints with a style."""
+        return any(sets_restyle_checks.is_restyle(part.setting) for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -78,6 +95,8 @@ def edit_work(session: Session, lease: Lease) -> EditWork:
     settings = sets_choices.settings_of(job, photo)
     instances = session.scalars(select(SetsInstance).where(SetsInstance.photo_id == photo.id)).all()
     preset = sets_presets.preset(job.preset_id)
+    standing = sets_restyles.standing(session, lease.ref)
+    is_painted = standing is Standing.PAINTED
     return EditWork(
         edit_id=lease.ref,
         photo_key=photo.photo_key or "",
@@ -86,6 +105,8 @@ def edit_work(session: Session, lease: Lease) -> EditWork:
         references=_references(session, job.id),
         missing=missing(instances, [*settings, *job.protect]),
         has_watermark=job.has_watermark,
+        standing=standing,
+        paintings=sets_restyles.paintings(session, lease.ref) if is_painted else (),
     )
 
 
@@ -204,6 +225,7 @@ def _part(
     if setting is None and protection is None and not is_locked:
         return None
     return EditPart(
+        instance_id=instance.id,
         concept=instance.concept,
         number=instance.number,
         mask_key=instance.mask_key,

@@ -24,9 +24,11 @@ from webapp.domain.services import (
     sets_choices,
     sets_jobs,
     sets_photos,
+    sets_restyle_checks,
     sets_rules,
 )
 from webapp.domain.services.sets_job_states import lock_own, photos_of, refuse, refuse_unchecked
+from webapp.domain.services.sets_restyle_checks import Prices
 from webapp.domain.sets_errors import PlanRequired
 from webapp.domain.sets_presets import Plan, Preset, UnknownTemplate
 from webapp.domain.sets_settings import Override
@@ -63,15 +65,17 @@ class _Frozen:
     overrides: tuple[Override, ...]
     rule: SetsRule | None
     path: str
+    style_prices: Prices
 
-    def columns(self) -> dict[str, object]:
-        """Return the columns of the job's row."""
+    def columns(self, of_instances: Prices) -> dict[str, object]:
+        """Return the columns of the job's row; single instances may have prices, too."""
         return {
             "name": self.name,
             "rule_id": self.rule.id if self.rule else None,
             "concepts": {name: dict(setting) for name, setting in self.concepts.items()},
             "protect": list(self.protect),
             "overrides": [override.as_json() for override in self.overrides],
+            "style_prices": of_instances | self.style_prices,
         }
 
 
@@ -88,8 +92,9 @@ def execute(
     """Queue a job with the first rule, and a job of its own for each other one.
 
     Raises JobNotFound, AlreadyCanceled, InvalidTransition, RuleNotFound, PlanRequired for a
-    template of another plan, ValidationFailed naming the field that cannot be applied, and
-    CreditsExhausted for the photos of the other rules. Then nothing was queued or charged.
+    template of another plan, ValidationFailed naming the field that cannot be applied,
+    CreditsExhausted for the photos of the other rules, and InsufficientTokens for what is to be
+    painted in a style. Then nothing was queued or charged.
     """
     job = lock_own(session, account.id, job_id)
     refuse(job, "execute", unless=CHOOSING)
@@ -108,8 +113,14 @@ def execute(
         "request_id": request_id,
     }
     variants = [_variant(session, account, job, photos, request_id) for _ in frozen[1:]]
-    for each, rule in zip([job, *variants], frozen, strict=True):
-        _start(session, each, rule.columns() | shared)
+    of_instances = sets_restyle_checks.prices_of_instances(session, account, preset, photos)
+    queued = [job, *variants]
+    for each, rule in zip(queued, frozen, strict=True):
+        _queue(session, each, rule.columns(of_instances) | shared)
+    to_edit = {each: photos_of(session, each) for each in queued}
+    sets_restyle_checks.refuse_unaffordable(session, account, to_edit)
+    for each in queued:
+        _start(session, each)
 
 
 def segment(
@@ -206,7 +217,15 @@ def _frozen(
     )
     own = {name for _, name, _ in every}
     sets_settings.check_protect(preset, protect, own=own, path=f"{path}protect")
-    return _Frozen(wanted.name, wanted.concepts, tuple(protect), wanted.overrides, rule, path)
+    return _Frozen(
+        name=wanted.name,
+        concepts=wanted.concepts,
+        protect=tuple(protect),
+        overrides=wanted.overrides,
+        rule=rule,
+        path=path,
+        style_prices=sets_restyle_checks.prices(session, account, preset, every),
+    )
 
 
 def _saved(session: Session, account: SetsAccount, preset: Preset, wanted: Wanted) -> SetsRule:
@@ -273,9 +292,12 @@ def _variant(
     return made
 
 
-def _start(session: Session, job: SetsJob, columns: dict[str, object]) -> None:
+def _queue(session: Session, job: SetsJob, columns: dict[str, object]) -> None:
     pipelines.advance_sets_job(session, job.id, SetsJobStatus.QUEUED, **columns)
     session.refresh(job)
+
+
+def _start(session: Session, job: SetsJob) -> None:
     for photo in photos_of(session, job):
         sets_photos.go_on(session, photo.id)
     sets_photos.end_job_if_over(session, job.id)

@@ -18,7 +18,13 @@ from webapp.domain.models.sets_instance import (
 )
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsEdit, SetsPhoto
-from webapp.domain.services import sets_accounts, sets_credits, sets_photos, sets_uploads
+from webapp.domain.services import (
+    sets_accounts,
+    sets_credits,
+    sets_photos,
+    sets_restyle_checks,
+    sets_uploads,
+)
 from webapp.domain.services.sets_job_states import (
     lock_own,
     photos_of,
@@ -180,7 +186,7 @@ def retry(
 
     Raises JobNotFound, AlreadyCanceled, InvalidTransition for a job that goes on, was purged or
     has no such photo left, ValidationFailed for a photo that did not fail or could not be decoded,
-    CreditsExhausted and ConcurrencyLimit.
+    CreditsExhausted and ConcurrencyLimit, and what `sets_restyle_checks.check_again` raises.
     """
     job = lock_own(session, account.id, job_id)
     refuse(job, "retry", unless=OVER)
@@ -194,6 +200,7 @@ def retry(
         .join(SetsPhoto, SetsPhoto.id == SetsEdit.photo_id)
         .where(SetsPhoto.job_id == job.id)
     ).one()
+    sets_restyle_checks.check_again(session, account, job, photos)
     # One number for all of them: a reservation is one entry of the account.
     sets_credits.reserve(session, job, photos, attempt=(last or 0) + 1)
     pipelines.advance_sets_job(

@@ -20,6 +20,7 @@ from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsEdit, SetsPhoto
 from webapp.domain.services import (
     notifications,
+    sets_canvases,
     sets_choices,
     sets_credits,
     sets_exports,
@@ -136,6 +137,7 @@ def drop_work(session: Session, photo: SetsPhoto) -> None:
     )
     edit = sets_credits.open_edit(session, photo.id)
     if edit is not None:
+        sets_canvases.cancel_waiting(session, edit.id)
         jobs.cancel(session, JobKind.PHOTO_EDIT, edit.id)
 
 

@@ -13,7 +13,7 @@ from webapp.domain.models.account import Artist
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import Style
-from webapp.domain.services import generations
+from webapp.domain.services import generations, sets_canvases
 from webapp.domain.services.licenses import certificate_url
 from webapp.domain.services.signatures import ArtistSignature
 from webapp.domain.settings import settings
@@ -21,11 +21,15 @@ from webapp.domain.settings import settings
 
 @dataclass(frozen=True)
 class StampWork:
-    """Everything the stamping step needs, copied out of the database."""
+    """Everything the stamping step needs, copied out of the database.
+
+    The raw image of a canvas is needed again, for its photo.
+    """
 
     lease: Lease
     raw_key: str
     raw_sha256: str
+    is_canvas: bool
     signature: ArtistSignature
     artist_id: int
     artist_name: str
@@ -62,6 +66,7 @@ def stamp_work(session: Session, lease: Lease) -> StampWork:
         lease=lease,
         raw_key=lease.handover["raw_key"],
         raw_sha256=lease.handover["raw_sha256"],
+        is_canvas=sets_canvases.is_canvas(session, generation.id),
         signature=ArtistSignature.of(artist),
         artist_id=artist.user_id,
         artist_name=artist.artist_name,
@@ -77,7 +82,11 @@ def stamp_work(session: Session, lease: Lease) -> StampWork:
 
 def record_stamped(session: Session, lease: Lease, image: StampedImage) -> bool:
     """Hand the signed image on to delivery; False when the fence is stale."""
-    return jobs.hand_on(session, lease, image=asdict(image))
+    if not jobs.hand_on(session, lease, image=asdict(image)):
+        return False
+    raw = lease.handover
+    sets_canvases.keep_painted(session, lease.ref, raw["raw_key"], raw["raw_sha256"])
+    return True
 
 
 def deliver(session: Session, job_id: int) -> bool:

@@ -20,7 +20,7 @@ from webapp.domain.models.checkpoint import Checkpoint
 from webapp.domain.models.generation import AspectRatio, Generation, GenerationStatus, Order
 from webapp.domain.models.style import TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import base_models, checkpoints, generations, offers
+from webapp.domain.services import base_models, checkpoints, generations, offers, prompts
 from webapp.domain.viewing import Viewer
 
 PER_TRAINING = 8
@@ -57,7 +57,7 @@ def request(
     if style.training_status != TrainingStatus.TRAINED or not style.is_active:
         raise StyleNotReady(training_status=style.training_status)
     base_models.refuse_outdated(session, style_id)
-    prompt, negative = generations.clean_tags(session, prompt_tags, negative_tags)
+    prompt, negative = prompts.clean_tags(session, prompt_tags, negative_tags)
     chosen = checkpoints.choose(session, style_id, step)
     still = left(session, chosen.training_run_id)
     if count > still:

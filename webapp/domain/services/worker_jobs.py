@@ -18,6 +18,7 @@ from webapp.domain.jobs import Lease
 from webapp.domain.models.checkpoint import Checkpoint
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import JobKind
+from webapp.domain.models.sets_restyle import SetsRestyle
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import checkpoints, sets_segmentations
@@ -84,10 +85,11 @@ def frozen(session: Session, storage: Storage, lease: Lease) -> dict[str, Any]:
 
 
 def _render_job(session: Session, storage: Storage, lease: Lease) -> _Frozen:
-    generation, style, tried = session.execute(
-        select(Generation, Style, Checkpoint)
+    generation, style, tried, canvas = session.execute(
+        select(Generation, Style, Checkpoint, SetsRestyle)
         .join(Style, Style.id == Generation.style_id)
         .outerjoin(Checkpoint, Checkpoint.id == Generation.checkpoint_id)
+        .outerjoin(SetsRestyle, SetsRestyle.generation_id == Generation.id)
         .where(Generation.id == lease.ref)
     ).one()
     payload = {
@@ -104,6 +106,10 @@ def _render_job(session: Session, storage: Storage, lease: Lease) -> _Frozen:
     }
     adapter_key = style.adapter_key if tried is None else tried.adapter_key
     download = {"adapter": storage.presigned_get(adapter_key or "", expires_in=URL_LIFETIME)}
+    if canvas is not None:
+        payload["change"] = canvas.change
+        for name, key in (("picture", canvas.picture_key), ("mask", canvas.mask_key)):
+            download[name] = storage.presigned_get(key, expires_in=URL_LIFETIME)
     upload = {"image": _put_url(storage, raw_prefix(lease), "png", PNG)}
     return payload, download, upload
 

@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from celery_config import TaskName
 from tasks.messages import ClaimedJob, RenderJob, TrainJob
-from tests import making
+from tests import making, restyling
 from webapp.domain import jobs
 from webapp.domain.models.job import JobKind
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style
@@ -127,3 +127,17 @@ def test_each_kind_has_its_own_lease(environment):
     assert worker_jobs.lease_seconds(JobKind.GENERATION) == 60
     assert worker_jobs.lease_seconds(JobKind.TRAINING) == 120
     assert timedelta(minutes=10) < worker_jobs.URL_LIFETIME  # a URL outlives a training slice
+
+
+def test_a_canvas_comes_with_its_picture_its_mask_and_how_much_changes(session, storage):
+    job, style = restyling.album(session, storage)
+    restyling.execute(session, job, {"Wall": restyling.restyle(style, 0.4)})
+    image = restyling.ordered(session, job, style)
+    _, claimed_job = claimed(session, storage, image)
+    order = RenderJob.model_validate(ClaimedJob.model_validate(claimed_job).payload)
+    assert order.change == 0.4
+    assert set(claimed_job["download"]) == {"adapter", "picture", "mask"}
+    plain = making.generation(session, storage)
+    _, claimed_job = claimed(session, storage, plain)
+    assert RenderJob.model_validate(claimed_job["payload"]).change is None
+    assert making.job_of(session, plain).batch_key == making.job_of(session, image).batch_key

@@ -1,0 +1,104 @@
+"""Canvases of a photo: stored for a renderer, read again when painted, and signed once."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from PIL import Image
+
+from gpu.rules.engine import regions_of
+from gpu.rules.rectangles import Sides
+from gpu.rules.regions import Part
+from gpu.rules.restyle import Canvas, Frame, PaintedCanvas, Restyle, canvas_of
+from gpu.segmenting.masks import EncodedMask, InvalidMask, encode_mask
+from tasks.on_cpu import pictures
+from tasks.on_cpu.signing import read_proven, sign
+from tasks.on_cpu.step import StepError, storage
+from webapp.domain.identifiers import object_key
+from webapp.domain.jobs import Lease
+from webapp.domain.services.sets_edits import EditPart
+from webapp.domain.services.sets_restyles import NewCanvas, Painting
+
+LOST = "NETWORK"
+
+
+def stored_canvases(
+    lease: Lease, photo: Image.Image, parts: Sequence[Part], of: Sequence[EditPart]
+) -> list[NewCanvas]:
+    """Store a canvas for each part of a photo that is painted in a style, under keys of a lease.
+
+    `of` are the rows of the parts. A part of which the photo shows nothing has no canvas.
+    """
+    rows = {id(part): row for part, row in zip(parts, of, strict=True)}
+    return [
+        _stored(lease, rows[id(part)], part.rule, canvas_of(photo, mask))
+        for part, mask in regions_of(photo, parts)
+        if isinstance(part.rule, Restyle) and mask.any()
+    ]
+
+
+def painted_canvases(paintings: Sequence[Painting]) -> dict[int, PaintedCanvas]:
+    """Return what was painted, by the id of the instance. Raises StepError NETWORK."""
+    return {each.instance_id: _painted(each) for each in paintings}
+
+
+def signed(
+    image: Image.Image,
+    regions: Mapping[int, Sides | None],
+    paintings: Sequence[Painting],
+) -> Image.Image:
+    """Return a photo with one signature for each artist whose style was painted on it.
+
+    It lies inside what the artist's style has painted, in the largest of `regions`, which are by
+    the id of the instance, so all other pixels stay as they are. Raises StepError SIGNATURE_FAILED.
+    """
+    places: dict[int, tuple[Sides, Painting]] = {}
+    for each in paintings:
+        place = regions.get(each.instance_id)
+        best = places.get(each.artist_id)
+        if place is not None and (best is None or _area(place) > _area(best[0])):
+            places[each.artist_id] = place, each
+    image = image.copy()
+    for place, each in places.values():
+        under = image.crop(place)
+        over = sign([under], each.signature)[0]
+        if under.mode == "RGBA":
+            over.putalpha(under.getchannel("A"))
+        image.paste(over, place[:2])
+    return image
+
+
+def _area(place: Sides) -> int:
+    return (place[2] - place[0]) * (place[3] - place[1])
+
+
+def _stored(lease: Lease, part: EditPart, rule: Restyle, canvas: Canvas) -> NewCanvas:
+    folder = f"canvases/{lease.ref}-{lease.fence}"
+    picture, mask = pictures.png(canvas.picture), encode_mask(np.asarray(canvas.mask)).png
+    picture_key, mask_key = object_key(folder, "png"), object_key(folder, "png")
+    storage().put(picture_key, picture, content_type="image/png")
+    storage().put(mask_key, mask, content_type="image/png")
+    frame = canvas.frame
+    return NewCanvas(
+        instance_id=part.instance_id,
+        concept=part.concept,
+        style_id=int(rule.style_id),
+        change=rule.strength,
+        box=(frame.left, frame.top, frame.width, frame.height),
+        size=frame.size,
+        picture_key=picture_key,
+        mask_key=mask_key,
+        sha256=hashlib.sha256(picture + mask).hexdigest(),
+    )
+
+
+def _painted(painting: Painting) -> PaintedCanvas:
+    data = read_proven(painting.painted_key, painting.painted_sha256, missing=LOST, changed=LOST)
+    image = pictures.opened_png(data, painting.painted_key).convert("RGB")
+    try:
+        mask = EncodedMask(pictures.read(painting.mask_key), *painting.size).decode()
+    except InvalidMask as error:
+        raise StepError(LOST, f"{painting.mask_key}: {error}") from error
+    picture = pictures.read_png(painting.picture_key)
+    canvas = Canvas(Frame(*painting.box, painting.size), picture, Image.fromarray(mask))
+    return canvas.painted(image)

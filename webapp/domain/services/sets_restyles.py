@@ -1,0 +1,237 @@
+"""Canvases of a photo of Sets: ordered as images of a style, waited for, and given to its edit.
+
+Each region is one image, held in tokens, paid to its artist when delivered and refunded when not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from webapp.domain import jobs, sets_presets
+from webapp.domain.errors import InsufficientTokens
+from webapp.domain.jobs import Lease
+from webapp.domain.models.account import Artist
+from webapp.domain.models.generation import AspectRatio, Generation, GenerationStatus
+from webapp.domain.models.sets_account import SetsAccount
+from webapp.domain.models.sets_job import SetsJob
+from webapp.domain.models.sets_photo import SetsEdit, SetsPhoto
+from webapp.domain.models.sets_restyle import SetsRestyle
+from webapp.domain.models.style import Style
+from webapp.domain.services import (
+    accounts,
+    generations,
+    ledger,
+    prompts,
+    sets_choices,
+    sets_photos,
+    sets_restyle_checks,
+)
+from webapp.domain.services.duplicates import NOT_DELIVERED
+from webapp.domain.services.signatures import ArtistSignature
+from webapp.domain.sets_errors import AuthRequired
+
+WAIT_SECONDS = 20
+"""An edit looks for itself after so long; the end of an image is sooner."""
+
+
+class Standing(StrEnum):
+    """How far the canvases of an edit are."""
+
+    NOT_ORDERED = "not_ordered"
+    UNFINISHED = "unfinished"
+    FAILED = "failed"
+    PAINTED = "painted"
+
+
+@dataclass(frozen=True)
+class NewCanvas:
+    """A canvas in storage that has to be painted; `size` is its width and height.
+
+    `box` is the part of the photo that it shows: left, top, width, height. `change` is 0–1.
+    """
+
+    instance_id: int
+    concept: str
+    style_id: int
+    change: float
+    box: tuple[int, int, int, int]
+    size: tuple[int, int]
+    picture_key: str
+    mask_key: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Painting:
+    """A canvas that was painted, whose style it is, and how its artist signs."""
+
+    instance_id: int
+    box: tuple[int, int, int, int]
+    size: tuple[int, int]
+    picture_key: str
+    mask_key: str
+    painted_key: str
+    painted_sha256: str
+    artist_id: int
+    signature: ArtistSignature
+
+
+def standing(session: Session, edit_id: int) -> Standing:
+    """Return how far the canvases of an edit are."""
+    states = set(
+        session.scalars(
+            select(Generation.status)
+            .join(SetsRestyle, SetsRestyle.generation_id == Generation.id)
+            .where(SetsRestyle.edit_id == edit_id)
+        )
+    )
+    if not states:
+        return Standing.NOT_ORDERED
+    if states & set(NOT_DELIVERED):
+        return Standing.FAILED
+    is_painted = states == {GenerationStatus.COMPLETED}
+    return Standing.PAINTED if is_painted else Standing.UNFINISHED
+
+
+def wait(session: Session, lease: Lease) -> bool:
+    """Queue an edit again until its canvases are painted; False when the fence is stale."""
+    return jobs.wait(session, lease, WAIT_SECONDS)
+
+
+def paintings(session: Session, edit_id: int) -> tuple[Painting, ...]:
+    """Return the canvases of an edit, all of which are painted."""
+    rows = session.execute(
+        select(SetsRestyle, Generation, Artist)
+        .join(Generation, Generation.id == SetsRestyle.generation_id)
+        .join(Style, Style.id == Generation.style_id)
+        .join(Artist, Artist.user_id == Style.artist_id)
+        .where(SetsRestyle.edit_id == edit_id)
+        .order_by(SetsRestyle.id)
+    )
+    return tuple(
+        Painting(
+            instance_id=row.instance_id,
+            box=(row.box[0], row.box[1], row.box[2], row.box[3]),
+            size=(image.width, image.height),
+            picture_key=row.picture_key,
+            mask_key=row.mask_key,
+            painted_key=row.painted_key or "",
+            painted_sha256=row.painted_sha256 or "",
+            artist_id=artist.user_id,
+            signature=ArtistSignature.of(artist),
+        )
+        for row, image, artist in rows
+    )
+
+
+def order(session: Session, lease: Lease, canvases: Sequence[NewCanvas]) -> bool:
+    """Order the canvases of an edit, hold what they cost, and let the edit wait for them.
+
+    All in the caller's one commit; False when the fence is stale: then nothing is ordered. What an
+    earlier attempt at the photo has paid for is used again. Raises what an order of an image
+    raises: InsufficientTokens, StyleNotFound, PriceChanged and so on.
+    """
+    photo, job = session.execute(
+        select(SetsPhoto, SetsJob)
+        .join(SetsJob, SetsJob.id == SetsPhoto.job_id)
+        .join(SetsEdit, SetsEdit.photo_id == SetsPhoto.id)
+        .where(SetsEdit.id == lease.ref)
+    ).one()
+    sets_photos.lock_job(session, job.id)
+    if not wait(session, lease):
+        return False
+    left = [canvas for canvas in canvases if not _use_again(session, lease.ref, photo.id, canvas)]
+    if not left:
+        jobs.hurry(session, lease.job_id)
+        return True
+    user_id = session.scalar(select(SetsAccount.user_id).where(SetsAccount.id == job.account_id))
+    if user_id is None:
+        raise AuthRequired
+    accounts.stay(session, user_id)
+    styles = {
+        style_id: generations.style_for_sale(
+            session, style_id, user_id, job.style_prices[str(style_id)]
+        )
+        for style_id in sorted({canvas.style_id for canvas in left})
+    }
+    total = sum(styles[canvas.style_id].price_tokens for canvas in left)
+    available = ledger.spendable(session, user_id, lock=True)
+    if available < total:
+        raise InsufficientTokens(required=total, available=available)
+    for canvas in left:
+        image = _ordered(session, lease, photo, job, user_id, styles[canvas.style_id], canvas)
+        _add(session, lease.ref, photo, canvas, image.id)
+    return True
+
+
+def _use_again(session: Session, edit_id: int, photo_id: int, canvas: NewCanvas) -> bool:
+    """Take the image of the same canvas over from an earlier edit; False when there is none."""
+    of_photo = select(SetsEdit.id).where(SetsEdit.photo_id == photo_id)
+    good = select(Generation.id).where(
+        Generation.style_id == canvas.style_id, Generation.status.not_in(NOT_DELIVERED)
+    )
+    moved = session.execute(
+        update(SetsRestyle)
+        .where(
+            SetsRestyle.instance_id == canvas.instance_id,
+            SetsRestyle.canvas_sha256 == canvas.sha256,
+            SetsRestyle.change == canvas.change,
+            SetsRestyle.edit_id.in_(of_photo),
+            SetsRestyle.generation_id.in_(good),
+        )
+        .values(edit_id=edit_id)
+        .returning(SetsRestyle.id)
+    ).first()
+    return moved is not None
+
+
+def _ordered(
+    session: Session,
+    lease: Lease,
+    photo: SetsPhoto,
+    job: SetsJob,
+    user_id: int,
+    style: Style,
+    canvas: NewCanvas,
+) -> Generation:
+    """Order the image of a canvas, private for ever, and hold its price."""
+    preset = sets_presets.preset(job.preset_id)
+    setting = sets_choices.settings_of(job, photo).get(canvas.concept, {})
+    described = sets_restyle_checks.words(preset, canvas.concept, setting.get("prompt"))
+    made = generations.place(
+        session,
+        user_id=user_id,
+        style=style,
+        seeds=generations.seeds_of(None, 1),
+        aspect_ratio=next(each for each in AspectRatio if each.size == canvas.size),
+        price_tokens=style.price_tokens,
+        request_id=lease.request_id,
+        prompt_tags=prompts.clean_prompt(session, [described], field="prompt", at_least=1),
+        negative_tags=[],
+        style_strength=1.0,
+        adapter_sha256=style.adapter_sha256,
+    )
+    return session.scalars(select(Generation).where(Generation.order_id == made.id)).one()
+
+
+def _add(
+    session: Session, edit_id: int, photo: SetsPhoto, canvas: NewCanvas, generation_id: int
+) -> None:
+    session.add(
+        SetsRestyle(
+            edit_id=edit_id,
+            instance_id=canvas.instance_id,
+            generation_id=generation_id,
+            concept=canvas.concept,
+            picture_key=canvas.picture_key,
+            mask_key=canvas.mask_key,
+            canvas_sha256=canvas.sha256,
+            change=canvas.change,
+            box=list(canvas.box),
+            photo_sha256=photo.sha256 or "",
+        )
+    )
+    session.flush()

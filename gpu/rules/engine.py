@@ -197,7 +197,7 @@ def _colour_map(rule: Rule, old: Statistics, sources: _Sources) -> ColourMap | N
     """The map of a rule that looks at nothing but colours, else None."""
     match rule:
         case Recolor():
-            return recolor_map(rule, old)
+            return recolor_map(rule, old, by_table=not sources.is_exact)
         case Tone():
             return tone_map(rule, old)
         case Match():

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpu.rules.colour import ColourMap, Light, Statistics, luminance
+from gpu.rules.colour import (
+    ColourMap,
+    Light,
+    Statistics,
+    luminance,
+    map_by_table,
+    to_levels,
+    to_linear,
+)
 from gpu.rules.reflection import Reflection
 
 _LEAST_SHADING = 1e-6
@@ -23,19 +31,28 @@ class Recolor:
     colour: tuple[float, float, float]
 
 
-def recolor_map(rule: Recolor, region: Statistics) -> ColourMap:
+def recolor_map(rule: Recolor, region: Statistics, *, by_table: bool = False) -> ColourMap:
     """The colour map that takes the median of a region to the target.
 
     The medians of three channels are no colour of any one pixel, and highlights are added after
     the body changed. So the body's target is corrected by what the median of the sample misses.
+    With `by_table` the map is made for a table, which misses up to five levels of 255 between its
+    grid's colours where a region has one colour only.
     """
     wanted = np.array(rule.colour, np.float32)
     reflection, target = Reflection.of(region), wanted
     for _ in range(_CORRECTIONS):
         colour_map = _body_map(target, reflection)
-        median = np.median(colour_map(region.sample), axis=0).astype(np.float32)
+        mapped = (
+            _through_table(region.sample, colour_map) if by_table else colour_map(region.sample)
+        )
+        median = np.median(mapped, axis=0).astype(np.float32)
         target = target + wanted - median
     return _body_map(target, reflection)
+
+
+def _through_table(sample: Light, colour_map: ColourMap) -> Light:
+    return to_linear(map_by_table(to_levels(sample)[None], colour_map)[0])
 
 
 def _body_map(target: Light, reflection: Reflection) -> ColourMap:

@@ -31,6 +31,7 @@ _MOST_FAVOUR = 2.5
 _MOST_RATIO = 4.0  # of one feature's evidence
 _UNSEEN = 1e-4  # share of a bin in which nothing was seen
 _DISTINCT = 0.9  # mean log ratio of a region's features to those of the rest, from which it is told
+_LEAST_CONFIDENCE = 0.1  # less is no proposal, but chance
 _LEAST_SHARE = 0.25  # of the region's own area: the least that is proposed
 _MOST_SHARE = 3.0  # of the region's own area: the most
 _PIECE = 0.08  # of what is found: smaller pieces are left out
@@ -160,6 +161,8 @@ def _by_look(
     fit = float(favour[found].mean()) / _MOST_FAVOUR
     alike = rising(0.7 - abs(np.log(share)), 0.2)
     confidence = 0.7 * rising(told - 1.2, 0.2) * rising(fit - 0.4, 0.1) * alike
+    if confidence < _LEAST_CONFIDENCE:
+        return None
     return Proposal(enlarged(found, grey), confidence, Evidence.LOOK)
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from gpu.rules.colour import colour_difference, luminance, to_linear
 from gpu.rules.regions import Part
@@ -81,6 +82,16 @@ def test_a_region_of_one_colour_becomes_one_colour():
     mask = np.ones((40, 50), bool)
     after = edit(Image.fromarray(levels), [Part("Wall", mask, rule("recolor", "#1F2A44"))])
     assert np.abs(after.astype(int) - (31, 42, 68)).max() <= 1
+
+
+@pytest.mark.parametrize("grey", range(10, 250, 20))
+def test_a_table_misses_no_median_of_a_region_of_one_grey(grey):
+    mask = np.zeros((40, 60), np.bool_)
+    mask[5:35, 5:55] = True
+    levels = np.where(mask[..., None], np.uint8(grey), np.uint8((90, 120, 200))).astype(np.uint8)
+    green = rule("recolor", "#208040")
+    after = edit(Image.fromarray(levels), [Part("Wall", mask, green)])
+    assert np.abs(median(after, mask) - levels_of("#208040")).max() <= 1
 
 
 def test_black_can_become_white_and_white_black():

@@ -4,7 +4,19 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    case,
+    func,
+    join,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from celery_config import TaskName
@@ -68,11 +80,18 @@ def stuck(session: Session) -> list[dict[str, Any]]:
         )
     ).subquery("live")
     worst = case({each.value: place for place, each in enumerate(Trouble)}, value=live.c.trouble)
-    rows = session.execute(
-        _with_what_they_are_about(live.c.trouble)
+    # What is shown comes first: behind eight joins the planner would read the whole table for it.
+    shown = (
+        select(Job.id, live.c.trouble, worst.label("worst"))
         .join(live, live.c.id == Job.id)
         .order_by(worst, Job.deadline_at, Job.id)
         .limit(MOST_SHOWN)
+        .subquery("shown")
+    )
+    rows = session.execute(
+        _with_what_they_are_about(shown.c.trouble, join(shown, Job, Job.id == shown.c.id)).order_by(
+            shown.c.worst, Job.deadline_at, Job.id
+        )
     )
     return [_job(row) for row in rows]
 
@@ -82,7 +101,7 @@ def dead(session: Session) -> list[dict[str, Any]]:
     # Not NOW, which goes on while rows are read: the index could not be asked for it.
     since = func.statement_timestamp() - RECENT
     rows = session.execute(
-        _with_what_they_are_about(literal(Trouble.DEAD.value).label("trouble"))
+        _with_what_they_are_about(literal(Trouble.DEAD.value).label("trouble"), Job.__table__)
         .where(Job.finished_at > since, Job.state == JobState.FAILED)
         .order_by(Job.finished_at.desc())
         .limit(MOST_SHOWN)
@@ -90,8 +109,11 @@ def dead(session: Session) -> list[dict[str, Any]]:
     return [_job(row) for row in rows]
 
 
-def _with_what_they_are_about(trouble: ColumnElement[str]) -> Select[Any]:
-    """Return the query of jobs with the style of a training, or the job and photo of Sets."""
+def _with_what_they_are_about(trouble: ColumnElement[str], source: FromClause) -> Select[Any]:
+    """Return the query of jobs with the style of a training, or the job and photo of Sets.
+
+    `source` is the table of jobs, or what is joined to it.
+    """
     photo_id = case(
         (Job.kind == JobKind.PHOTO_CHECK, Job.ref),
         (Job.kind == JobKind.SEGMENTATION, SetsSegmentation.photo_id),
@@ -108,7 +130,7 @@ def _with_what_they_are_about(trouble: ColumnElement[str]) -> Select[Any]:
             SetsJob.public_id.label("set_id"),
             SetsPhoto.idx.label("photo_idx"),
         )
-        .select_from(Job)
+        .select_from(source)
         .outerjoin(TrainingRun, and_(Job.kind == JobKind.TRAINING, TrainingRun.id == Job.ref))
         .outerjoin(Style, Style.id == TrainingRun.style_id)
         .outerjoin(

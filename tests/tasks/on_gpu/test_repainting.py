@@ -13,7 +13,7 @@ from tasks.work.rendering import renderer_for
 from tests import images, making
 from tests.random_style import write_random_style
 from webapp.domain.models.generation import Generation
-from webapp.domain.models.job import Job
+from webapp.domain.models.job import Job, JobKind
 from webapp.domain.services import worker_jobs
 
 MASK = np.zeros((512, 512), bool)
@@ -46,13 +46,13 @@ def claim_with(site_storage, monkeypatch):
             urls[name] = site_storage.presigned_get(
                 f"canvases/{name}", expires_in=worker_jobs.URL_LIFETIME
             )
-        real = worker_jobs._render_job
+        real = worker_jobs._JOBS[JobKind.GENERATION]
 
         def render_job(session, storage, lease):
             payload, download, upload = real(session, storage, lease)
             return payload | {"change": change}, download | urls, upload
 
-        monkeypatch.setattr(worker_jobs, "_render_job", render_job)
+        monkeypatch.setitem(worker_jobs._JOBS, JobKind.GENERATION, render_job)
 
     return change_claims
 

@@ -35,7 +35,6 @@ from webapp.domain.queries import sets_jobs as queries
 from webapp.domain.queries.sets_jobs import JobFilter
 from webapp.domain.services import sets_executions, sets_jobs, sets_previews, sets_uploads
 from webapp.domain.services.idempotency import KeyOwner
-from webapp.domain.services.sets_executions import Wanted
 from webapp.domain.services.sets_job_states import photos_of
 from webapp.domain.services.sets_jobs import Arrangement
 from webapp.domain.services.sets_uploads import DeclaredPhoto
@@ -47,7 +46,7 @@ from webapp.domain.sets_errors import (
     RuleNotFound,
     SourceJobUnavailable,
 )
-from webapp.domain.sets_settings import Override
+from webapp.domain.sets_settings import Wanted
 from webapp.domain.viewing import signed_url
 from webapp.extensions import db, editor, storage, unit_of_work
 from webapp.schemas.fields import Listed
@@ -63,9 +62,7 @@ from webapp.schemas.sets_jobs import (
     PreviewBody,
     Previews,
     RetryBody,
-    RuleBody,
     SegmentBody,
-    VariantBody,
 )
 
 blueprint = Blueprint("sets_jobs", __name__)
@@ -339,30 +336,12 @@ def _declared(body: NewJob) -> list[DeclaredPhoto]:
 def _wanted(body: ExecuteBody) -> Sequence[Wanted]:
     """Return the rules of an execution with where they stand in the request."""
     if body.variants is None:
-        return [_one_wanted(body)]
+        return [body.wanted()]
     for name in ("concepts", "rule_id", "protect", "overrides"):
         if getattr(body, name):
             problem = FieldProblem("Not beside variants: each has a rule of its own.")
             raise ValidationFailed(fields={name: [problem]})
     return [
-        _one_wanted(variant, path=f"variants.{number}.")
+        variant.wanted(name=variant.name, path=f"variants.{number}.")
         for number, variant in enumerate(body.variants)
     ]
-
-
-def _one_wanted(body: RuleBody, *, path: str = "") -> Wanted:
-    return Wanted(
-        concepts={name: setting.plain() for name, setting in (body.concepts or {}).items()},
-        protect=None if body.protect is None else tuple(body.protect),
-        overrides=tuple(
-            Override(
-                concepts={name: setting.plain() for name, setting in each.concepts.items()},
-                group=each.group,
-                items=tuple(each.items),
-            )
-            for each in body.overrides
-        ),
-        rule_id=body.rule_id,
-        name=body.name if isinstance(body, VariantBody) else "",
-        path=path,
-    )

@@ -27,11 +27,9 @@ from webapp.domain.services import (
     sets_jobs,
     sets_uploads,
 )
-from webapp.domain.services.sets_executions import Wanted
 from webapp.domain.services.sets_instances import Clicked
 from webapp.domain.services.sets_photos import ENDED
 from webapp.domain.services.sets_uploads import DeclaredPhoto
-from webapp.domain.sets_settings import Override
 from webapp.domain.settings import settings
 from webapp.editor import EngineEditor
 from webapp.schemas.fields import Body
@@ -190,24 +188,10 @@ def _execute(email: str, row_id: int, files: Sequence[AlbumFile], rule: RuleOfFi
             editor,
             session.get_one(SetsAccount, account_id),
             job_id,
-            wanted=[_wanted(rule)],
+            wanted=[rule.wanted()],
             output_template=rule.output_template,
             request_id=REQUEST_ID,
         )
-
-
-def _wanted(rule: RuleOfFile) -> Wanted:
-    protect = None if rule.protect is None else tuple(rule.protect)
-    concepts = {name: each.plain() for name, each in (rule.concepts or {}).items()}
-    overrides = tuple(
-        Override(
-            {name: each.plain() for name, each in override.concepts.items()},
-            override.group,
-            tuple(override.items),
-        )
-        for override in rule.overrides
-    )
-    return Wanted(concepts, protect, overrides, rule.rule_id)
 
 
 def _standings(row_id: int, until: PhotoStatus | None = None) -> list[Standing]:

@@ -5,7 +5,7 @@ ones. A concept that the preset does not have is described by a `prompt` of a pe
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from webapp.domain.errors import FieldProblem, ValidationFailed
@@ -31,6 +31,22 @@ class Override:
         """Return it as a job's row keeps it."""
         place = {"items": list(self.items)} if self.group is None else {"group": self.group}
         return place | {"concepts": {name: dict(one) for name, one in self.concepts.items()}}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One rule over a whole job: settings, or a saved rule by its id, whose values win.
+
+    Without `protect` the preset's own protection. `path` is where it stands in the request, with a
+    dot at its end unless it is the request itself.
+    """
+
+    concepts: Concepts = field(default_factory=dict)
+    protect: tuple[str, ...] | None = None
+    overrides: tuple[Override, ...] = ()
+    rule_id: str | None = None
+    name: str = ""
+    path: str = ""
 
 
 def as_rule(setting: Setting) -> Setting:

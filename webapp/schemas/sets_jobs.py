@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 from webapp.domain.models.sets_instance import SegmentationStatus
 from webapp.domain.models.sets_job import SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus
+from webapp.domain.sets_settings import Override, Wanted
 from webapp.schemas.fields import Answer, Body, Count, Filename, Id, PageQuery, PlainText, Time, Url
 from webapp.schemas.sets_instances import MAX_ITEMS, Idx, Prompt
 from webapp.schemas.sets_presets import PresetId
@@ -91,6 +92,24 @@ class RuleBody(Body):
     protect: Protected | None = None
     overrides: list[OverrideBody] = Field(default_factory=list, max_length=MAX_OVERRIDES)
     rule_id: GivenRule | None = None
+
+    def wanted(self, *, name: str = "", path: str = "") -> Wanted:
+        """Return the rule as the domain takes it; `path` is where it stands in the request."""
+        return Wanted(
+            concepts={key: setting.plain() for key, setting in (self.concepts or {}).items()},
+            protect=None if self.protect is None else tuple(self.protect),
+            overrides=tuple(
+                Override(
+                    concepts={key: setting.plain() for key, setting in each.concepts.items()},
+                    group=each.group,
+                    items=tuple(each.items),
+                )
+                for each in self.overrides
+            ),
+            rule_id=self.rule_id,
+            name=name,
+            path=path,
+        )
 
 
 class VariantBody(RuleBody):

@@ -5,7 +5,7 @@ own with the same photos, paid for by itself.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import select
@@ -31,28 +31,12 @@ from webapp.domain.services.sets_job_states import lock_own, photos_of, refuse, 
 from webapp.domain.services.sets_restyle_checks import Prices
 from webapp.domain.sets_errors import PlanRequired
 from webapp.domain.sets_presets import Plan, Preset, UnknownTemplate
-from webapp.domain.sets_settings import Override
+from webapp.domain.sets_settings import Override, Wanted
 from webapp.domain.settings import SegmenterName, settings
 
 CHOOSING = (SetsJobStatus.UPLOADED,)
 CLICK_IT = FieldProblem("Click this on a photo: it cannot be found by words here.")
 USABLE = frozenset({PhotoStatus.READY, PhotoStatus.CHECKING})
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One rule over a whole job: settings, or a saved rule by its id, whose values win.
-
-    Without `protect` the preset's own protection. `path` is where it stands in the request, with a
-    dot at its end unless it is the request itself.
-    """
-
-    concepts: Concepts = field(default_factory=dict)
-    protect: tuple[str, ...] | None = None
-    overrides: tuple[Override, ...] = ()
-    rule_id: str | None = None
-    name: str = ""
-    path: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from webapp.domain.queries import sets_jobs as queries
 from webapp.domain.queries.sets_instances import InstanceFilter
 from webapp.domain.queries.sets_jobs import JobFilter
 from webapp.domain.services import sets_executions, sets_jobs, sets_photos
-from webapp.domain.services.sets_executions import Wanted
 from webapp.domain.services.sets_job_states import lock_own
 from webapp.domain.services.sets_uploads import DeclaredPhoto
 from webapp.domain.sets_errors import ConcurrencyLimit, CreditsExhausted
+from webapp.domain.sets_settings import Wanted
 from webapp.editor import EngineEditor
 
 WALL = {"Wall": {"action": "recolor", "value": "#336699"}}

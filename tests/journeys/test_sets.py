@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import zipfile
 
 import numpy as np
@@ -10,8 +11,10 @@ from PIL import Image
 from scipy import ndimage
 
 from gpu.rules.colour import parse_colour, to_levels
+from gpu.segmenting.scenes.person import next_click
 from gpu.segmenting.scenes.products import draw_product
 from gpu.segmenting.scenes.rooms import draw_room
+from tests.processes import PYTHON, ROOT
 from webapp.embedded.sets_visitor import AlbumPhoto, SetsVisitor
 
 ROOM, PRODUCT = (480, 360), (420, 420)
@@ -41,6 +44,14 @@ def pixels(data):
 def inner(mask):
     """The pixels of a mask that no edge touches."""
     return ndimage.binary_erosion(mask, iterations=4)
+
+
+def flask(stack, *arguments):
+    """What a command says and ends with."""
+    command = [PYTHON, "-m", "flask", "--app", "webapp.app", *map(str, arguments)]
+    return subprocess.run(  # noqa: PLW1510 - the test looks at how it ended
+        command, env=stack.environment, cwd=ROOT, capture_output=True, text=True
+    )
 
 
 def results(visitor, job_id):
@@ -163,3 +174,43 @@ def test_anonymous_work_is_kept_after_signing_in(visitor, person):
     assert [job["job_id"] for job in mine] == [job_id]
     assert [each["id"] for each in somebody.get("/sets/rules")["results"]] == [rule["id"]]
     assert somebody.get("/sets/me")["credits"] == 9
+
+
+def test_an_operator_applies_a_rule_file_to_a_folder(stack, person, tmp_path):
+    photos = [room(2, "living"), room(27, "living")]
+    album, out, rule = tmp_path / "album", tmp_path / "out", tmp_path / "rule.toml"
+    (album / "living").mkdir(parents=True)
+    clicks = []
+    for photo in photos:
+        (album / "living" / photo.filename).write_bytes(photo.data)
+        click = next_click(np.zeros(ROOM[::-1], bool), photo.scene.mask("Floor"))
+        clicks.append(
+            f'[[clicks]]\nphoto = "living/{photo.filename}"\nconcept = "Floor"\n'
+            f"points = [{{ x = {click.x}, y = {click.y} }}]\n"
+        )
+    floor = '[concepts.Floor]\naction = "recolor"\nvalue = "#C8A26E"\n'
+    rule.write_text(f"protect = []\n{floor}\n" + "\n".join(clicks))
+    somebody = person()
+    arguments = (
+        "--preset",
+        "interior",
+        "--rule",
+        rule,
+        "--out",
+        out,
+        "--user",
+        somebody.me["email"],
+    )
+    done = flask(stack, "sets", "apply", album, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for photo in photos:
+        after = np.asarray(Image.open((out / "living" / photo.filename).with_suffix(".png")))
+        assert after.shape == (*ROOM[::-1], 3)
+        assert "Floor" not in done.stdout
+        assert (after != pixels(photo.data)).any()
+    assert somebody.get("/sets/me")["credits"] == 8
+    rule.write_text('[concepts.Floor]\naction = "melt"\n')
+    refused = flask(stack, "sets", "apply", album, *arguments)
+    assert refused.returncode != 0
+    assert "concepts.Floor.action" in refused.stderr
+    assert somebody.get("/sets/me")["credits"] == 8

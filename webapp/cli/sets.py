@@ -93,8 +93,12 @@ def apply(album: Path, preset: str, rule_file: Path, out: Path, email: str) -> N
     files = _photos(album)
     try:
         job_id = _upload(email, preset, files)
-        ends = watch(lambda: _standings(job_id, until=PhotoStatus.READY))
-        _execute(email, job_id, files, rule)
+        watch(lambda: _standings(job_id, until=PhotoStatus.READY))
+        try:
+            _execute(email, job_id, files, rule)
+        except BaseException:
+            _cancel(email, job_id)
+            raise
         ends = watch(lambda: _standings(job_id))
     except DomainError as error:
         raise click.ClickException(f"{error.code} {error.details}") from error
@@ -192,6 +196,13 @@ def _execute(email: str, row_id: int, files: Sequence[AlbumFile], rule: RuleOfFi
             output_template=rule.output_template,
             request_id=REQUEST_ID,
         )
+
+
+def _cancel(email: str, row_id: int) -> None:
+    """Give the credits of a job back whose rule was refused."""
+    with unit_of_work() as session:
+        job_id = session.get_one(SetsJob, row_id).public_id
+        sets_jobs.cancel(session, _account(session, email), job_id)
 
 
 def _standings(row_id: int, until: PhotoStatus | None = None) -> list[Standing]:

@@ -67,7 +67,7 @@ def order(session, buyer):
     "language, goods",
     [
         ("en", "Sets pro, one month with 200 credits"),
-        ("ko", "세트 프로 한 달 (크레딧 200개)"),
+        ("ko", "세트 프로 1개월, 크레딧 200개 포함"),
     ],
 )
 def test_the_pages_say_what_was_bought(
@@ -85,7 +85,7 @@ def test_the_pages_say_what_was_bought(
 
 
 @pytest.mark.parametrize(
-    "language, news", [("en", "Your credits are here."), ("ko", "크레딧이 충전되었습니다.")]
+    "language, news", [("en", "Your credits are here."), ("ko", "크레딧이 지급되었습니다.")]
 )
 def test_a_paid_order_of_credits_speaks_of_credits(buyer_client, session, buyer, language, news):
     order = sets_purchases.order_credits(session, user=buyer, package_id="credits_100")

@@ -28,6 +28,7 @@ FORMS = list(paying_forms())
 def test_the_paying_forms_are_these():
     assert [path for path, _ in FORMS] == [
         "admin/refund.html",
+        "sets/buy.html",
         "styles/generate.html",
         "wallet/index.html",
     ]

@@ -30,6 +30,10 @@ OWN_RULE = {
     "month",
     "act",
     "error_code",
+    # Ids and names of Sets are looked up, settings are judged by the engine, keys by the storage.
+    *("preset", "preset_id", "source_job_id", "jobs", "instance_id", "rule_id", "group", "concept"),
+    *("template", "output_template", "action", "value", "options", "photo"),
+    *("output_key", "preview_key", "mask_key", "idempotency_key"),
 }
 
 

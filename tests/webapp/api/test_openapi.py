@@ -1,5 +1,8 @@
 """The API's document: whole, valid, with examples that keep to it."""
 
+import functools
+import json
+
 import jsonschema_rs
 import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31
@@ -37,10 +40,14 @@ def operations(document):
 def judge(document):
     """Tell what is wrong with a value of a schema of the document."""
 
+    @functools.cache  # a validator takes 10 ms to make, and most operations share their errors
+    def validator(schema):
+        whole = json.loads(schema) | {"components": document["components"]}
+        return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
+
     def errors(schema, value):
-        whole = schema | {"components": document["components"]}
-        validator = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
-        return [error.message for error in validator.iter_errors(value)]
+        judging = validator(json.dumps(schema, sort_keys=True))
+        return [error.message for error in judging.iter_errors(value)]
 
     return errors
 

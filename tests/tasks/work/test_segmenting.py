@@ -4,6 +4,7 @@ import sys
 import pytest
 from sqlalchemy import select, update
 
+from gpu.errors import ModelMissing
 from tasks import worker_api
 from tasks.on_cpu.record_masks import record_masks
 from tasks.on_gpu.segment_photos import segment_photos
@@ -104,6 +105,27 @@ def test_a_concept_that_the_segmenter_does_not_serve_is_not_found_and_the_others
     with committed() as session:
         assert [each.concept for each in session.scalars(select(SetsInstance))] == ["Wall"]
         assert len(albums.work(session, JobKind.PHOTO_EDIT)) == 1
+
+
+def test_a_worker_without_its_segmenter_uses_up_the_tries_of_a_photo(
+    committed, site, searched, monkeypatch
+):
+    def missing():
+        raise ModelMissing("no weights")
+
+    monkeypatch.setattr(segmenting, "segmenter", missing)
+    segmenting.worker_api.cache_clear()
+    _job, (job_id, _) = searched()
+    tries = []
+    while job_of(committed, job_id).state == JobState.QUEUED:
+        with committed.begin() as session:
+            session.execute(update(Job).values(run_at=jobs.NOW))
+        with pytest.raises(ModelMissing):
+            segment_photos(job_id=job_id)
+        tries.append(job_of(committed, job_id).failure_cause)
+    assert tries[0] == "WORKER_LOST"
+    assert len(tries) <= 4
+    assert runs(committed)[0].failure_code == "WORKER_LOST"
 
 
 def test_a_photo_that_is_not_there_is_tried_again(

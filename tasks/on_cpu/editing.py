@@ -18,9 +18,11 @@ from gpu.segmenting.masks import EncodedMask, InvalidMask, grown
 from tasks.on_cpu import pictures
 from tasks.on_cpu.step import StepError
 from webapp.domain import sets_presets
+from webapp.domain.services import sets_masks
 from webapp.domain.services.sets_edits import NOT_FOUND, EditPart, EditWork
 
 INVALID = "INVALID_RULE"
+TOO_MANY = "TOO_MANY_INSTANCES"
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,18 @@ def edited(work: EditWork) -> EditedImage:
     """Apply the rules of a photo.
 
     Raises StepError: CONCEPT_NOT_FOUND when no rule finds a pixel, so that nobody pays for a photo
-    that did not change; INVALID_RULE for a rule that does not fit the palette or the album; NETWORK
-    for files that are missing or damaged.
+    that did not change; TOO_MANY_INSTANCES for masks that do not fit into memory; INVALID_RULE for
+    a rule that does not fit the palette or the album; NETWORK for files that are missing or
+    damaged.
     """
     if not any(part.setting for part in work.parts):
         raise StepError(NOT_FOUND, _names(work.missing))
     swatches = _swatches(work)
     rules = [_rule(part, swatches) for part in work.parts]
     photo = pictures.read_png(work.photo_key)
+    most = sets_masks.most_instances(*photo.size)
+    if len(work.parts) > most:
+        raise StepError(TOO_MANY, f"{len(work.parts)} parts are selected; at most {most} can be.")
     references = _references(rules, work.references)
     parts = [_part(part, rule, photo.size) for part, rule in zip(work.parts, rules, strict=True)]
     try:

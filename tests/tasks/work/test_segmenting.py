@@ -14,9 +14,10 @@ from tests import sets_albums as albums
 from tests.left_half import BROKEN, UNSERVED, LeftHalf
 from webapp.domain import due_jobs, jobs
 from webapp.domain.models.job import Job, JobKind, JobState
+from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import SegmentationStatus, SetsInstance, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJobStatus
-from webapp.domain.services import sets_photos
+from webapp.domain.services import sets_credits, sets_photos
 
 
 @pytest.fixture
@@ -75,7 +76,9 @@ def test_a_second_rule_never_segments(committed, site, searched, segmenter):
         record_masks(job_id=job_id)
     with committed.begin() as session:
         # Another job of the same files: its photos have no masks of their own.
-        other = albums.album(session, status=SetsJobStatus.QUEUED)
+        owner = session.get_one(SetsAccount, job.account_id)
+        sets_credits.grant(session, owner.id, 2, key="another rule")
+        other = albums.album(session, of=owner, status=SetsJobStatus.QUEUED)
         for mine, its in zip(
             albums.photos_of(session, other), albums.photos_of(session, job), strict=True
         ):

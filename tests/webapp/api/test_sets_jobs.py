@@ -17,7 +17,7 @@ from webapp.domain.models.sets_account import SetsAccount, SetsCreditEntry
 from webapp.domain.models.sets_instance import SetsInstance, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
-from webapp.domain.services import sets_photos, sets_uploads
+from webapp.domain.services import sets_masks, sets_photos, sets_uploads
 
 JOBS = "/api/v1/sets/jobs"
 ALIAS = "/api/v1/jobs"
@@ -561,6 +561,16 @@ def test_concepts_are_searched_on_request_and_only_the_presets(sets_client, sess
     ):
         answer = post(sets_client, f"/{album.public_id}/segment", **body)
         assert list(fields_of(answer)) == [field]
+
+
+def test_nothing_more_is_searched_in_a_photo_that_is_full(sets_client, album, monkeypatch):
+    monkeypatch.setattr(sets_masks, "MAX_INSTANCES", 1)
+    answer = post(sets_client, f"/{album.public_id}/segment", concepts=["Floor"])
+    assert list(fields_of(answer)) == ["items"]
+    assert (
+        post(sets_client, f"/{album.public_id}/segment", concepts=["Floor"], items=[1]).status_code
+        == 200
+    )
 
 
 def test_nothing_is_searched_in_photos_that_are_still_being_decoded(sets_client, session, album):

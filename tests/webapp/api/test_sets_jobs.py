@@ -557,6 +557,7 @@ def test_concepts_are_searched_on_request_and_only_the_presets(sets_client, sess
         ({"concepts": ["Wall"], "items": [9]}, "items.0"),
         ({"concepts": ["Sofa"], "prompts": {"Sofa": "red sofa"}}, "prompts.Sofa"),
         ({"concepts": ["Wall"], "prompts": {"Wall": "red wall"}}, "prompts.Wall"),
+        ({"concepts": ["Wall"], "prompts": {"Sofa": "red sofa"}}, "prompts.Sofa"),
         ({"concepts": []}, "concepts"),
     ):
         answer = post(sets_client, f"/{album.public_id}/segment", **body)
@@ -590,6 +591,17 @@ def test_the_stream_of_a_job_ends_with_it(sets_client, session, album):
     assert answer.mimetype == "text/event-stream"
     assert answer.text.startswith("event: end")
     assert '"status":"canceled"' in answer.text
+
+
+def test_the_stream_of_a_job_ends_when_its_token_is_revoked(sets_client, session, album):
+    answer = sets_client.get(f"{JOBS}/{album.public_id}/events", buffered=False)
+    messages = iter(answer.response)
+    assert next(messages).startswith(b"event: update")
+    assert sets_client.post("/api/v1/sets/auth/revoke").status_code == 200
+    session.execute(update(SetsJob).values(updated_at=jobs.NOW))
+    session.commit()
+    assert list(messages) == []
+    answer.close()
 
 
 def test_whoever_signed_in_may_paint_with_a_style(session, app, sign_in, buyer):

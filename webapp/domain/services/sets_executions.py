@@ -34,6 +34,7 @@ from webapp.domain.sets_settings import Override
 from webapp.domain.settings import SegmenterName, settings
 
 CHOOSING = (SetsJobStatus.UPLOADED,)
+UNASKED = FieldProblem("Not one of the concepts to search.")
 CLICK_IT = FieldProblem("Click this on a photo: it cannot be found by words here.")
 USABLE = frozenset({PhotoStatus.READY, PhotoStatus.CHECKING})
 
@@ -134,6 +135,9 @@ def segment(
     preset = sets_rules.preset_of(job.preset_id)
     _check_names(preset, concepts, prompts, "concepts")
     _check_names(preset, protect, prompts, "protect")
+    unasked = prompts.keys() - {*concepts, *protect}
+    if unasked:
+        raise ValidationFailed(fields={f"prompts.{name}": [UNASKED] for name in sorted(unasked)})
     if prompts and settings().segmenter is SegmenterName.CLASSIC:
         raise ValidationFailed(fields={f"prompts.{name}": [CLICK_IT] for name in prompts})
     photos = photos_of(session, job)

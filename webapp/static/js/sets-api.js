@@ -52,7 +52,8 @@ export async function begin({ isSignedIn: known }) {
     return adopted;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    if (error.status >= 400 && error.status < 500 && error.code !== "RATE_LIMIT_EXCEEDED") store(null);
+    // Only what names no account to take over is forgotten; all else may go better the next time.
+    if ([...LOST, "ALREADY_ADOPTED"].includes(error.code)) store(null);
     return null;
   }
 }

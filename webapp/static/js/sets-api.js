@@ -7,6 +7,7 @@ import * as toast from "./toast.js";
 const TOKEN = "sets-token";
 const ROOT = "/api/v1/sets";
 const POLL_MS = 5000;
+const GONE = [401, 404];
 const LOST = ["TOKEN_EXPIRED", "TOKEN_INVALID"];
 export const FINAL = ["done", "failed", "canceled"];
 export const isFinal = (job) => FINAL.includes(job.status);
@@ -113,7 +114,8 @@ export async function follow(id, onChange, signal) {
     await readStream(`/jobs/${id}/events`, hear, signal).catch(() => null);
     if (signal.aborted || (last && isFinal(last))) return;
     await pause(POLL_MS, signal);
-    const job = await call("GET", `/jobs/${id}`).catch(() => null);
+    const job = await call("GET", `/jobs/${id}`).catch((error) => (GONE.includes(error.status) ? undefined : null));
+    if (job === undefined) return; // nobody here may see it any more
     if (job && !signal.aborted) hear(job);
   }
 }

@@ -168,7 +168,7 @@ def refuse_revoked(session: Session, account_id: int, version: int) -> None:
 
 
 def note_use(session: Session, account: SetsAccount, now: datetime) -> None:
-    """Record that an account is used, at most once a day: unused anonymous ones are purged."""
+    """Record that an account is used, at most once a day."""
     if account.seen_at > now - SEEN_AGAIN:
         return
     session.execute(

@@ -82,7 +82,9 @@ class _Options:
 
 def _number(value: Any, path: str, least: float, most: float) -> float:
     # a bool is an int to Python, and no number to whoever sends it
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    # an int may be larger than any float, so it is never made one before its range is known
+    if not is_number or (isinstance(value, float) and not math.isfinite(value)):
         raise InvalidRule(path, "must be a number")
     if not least <= value <= most:
         raise InvalidRule(path, f"must lie in {least:g}–{most:g}")

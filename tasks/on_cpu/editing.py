@@ -22,10 +22,12 @@ from tasks.on_cpu.restyling import painted_canvases, signed, stored_canvases
 from tasks.on_cpu.step import StepError
 from webapp.domain import sets_presets
 from webapp.domain.jobs import Lease
+from webapp.domain.services import sets_masks
 from webapp.domain.services.sets_edits import NOT_FOUND, EditPart, EditWork
 from webapp.domain.services.sets_restyles import NewCanvas
 
 INVALID = "INVALID_RULE"
+TOO_MANY = "TOO_MANY_INSTANCES"
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,9 @@ def edited(work: EditWork) -> EditedImage:
     """Apply the rules of a photo.
 
     Raises StepError: CONCEPT_NOT_FOUND when no rule finds a pixel, so that nobody pays for a photo
-    that did not change; INVALID_RULE for a rule that does not fit the palette or the album; NETWORK
-    for files that are missing or damaged.
+    that did not change; TOO_MANY_INSTANCES for masks that do not fit into memory; INVALID_RULE for
+    a rule that does not fit the palette or the album; NETWORK for files that are missing or
+    damaged.
     """
     swatches = _swatches(work)
     photo, parts = _read(work, swatches)
@@ -75,6 +78,9 @@ def _read(work: EditWork, swatches: Mapping[str, Swatch]) -> tuple[Image.Image, 
     painted = painted_canvases(work.paintings)
     rules = [_rule(part, swatches, painted.get(part.instance_id)) for part in work.parts]
     photo = pictures.read_png(work.photo_key)
+    most = sets_masks.most_instances(*photo.size)
+    if len(work.parts) > most:
+        raise StepError(TOO_MANY, f"{len(work.parts)} parts are selected; at most {most} can be.")
     parts = [_part(part, rule, photo.size) for part, rule in zip(work.parts, rules, strict=True)]
     return photo, parts
 

@@ -1,9 +1,11 @@
 """Export: lay finished jobs of one album out by a template, and keep the archive."""
 
+import io
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO, BinaryIO, cast
 
 from celery_config import TaskName
 from failpoints import failpoint
@@ -46,7 +48,8 @@ def _stored(work: ArchiveWork, lease: Lease) -> tuple[str, int]:
 
     Raises LeaseLost, and StepError for an album that cannot be laid out.
     """
-    album = _album(work, _Reader(lease))
+    keeper = _Keeper(lease)
+    album = _album(work, keeper)
     with tempfile.TemporaryFile() as file:
         try:
             write_archive(album, Layout(work.template), file)
@@ -55,12 +58,13 @@ def _stored(work: ArchiveWork, lease: Lease) -> tuple[str, int]:
         size = file.tell()
         file.seek(0)
         key = object_key(f"archives/{work.export_id}-{lease.fence}", "zip")
-        storage().put(key, file, content_type="application/zip")
+        # Sending gigabytes takes longer than a lease, too.
+        storage().put(key, cast("BinaryIO", _Sent(file, keeper)), content_type="application/zip")
     return key, size
 
 
-class _Reader:
-    """Reads pictures from storage one at a time, and keeps the lease meanwhile."""
+class _Keeper:
+    """Keeps the lease while pictures are read and the archive is sent, a piece at a time."""
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
@@ -70,15 +74,36 @@ class _Reader:
         """Return what reads an object. It raises LeaseLost, and StepError when it is missing."""
 
         def read() -> bytes:
-            if time.monotonic() - self._renewed > RENEW_EVERY_SECONDS:
-                keep_lease(self._lease)
-                self._renewed = time.monotonic()
+            self.keep()
             return pictures.read(key)
 
         return read
 
+    def keep(self) -> None:
+        """Renew the lease, unless that was done a moment ago. Raises LeaseLost."""
+        if time.monotonic() - self._renewed > RENEW_EVERY_SECONDS:
+            keep_lease(self._lease)
+            self._renewed = time.monotonic()
 
-def _album(work: ArchiveWork, reader: _Reader) -> Album:
+
+class _Sent(io.BufferedIOBase):
+    """A file that is read to be sent, and keeps the lease meanwhile."""
+
+    def __init__(self, file: IO[bytes], keeper: _Keeper) -> None:
+        self._file, self._keeper = file, keeper
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._keeper.keep()
+        return self._file.read(-1 if size is None else size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+def _album(work: ArchiveWork, reader: _Keeper) -> Album:
     try:
         return Album(
             preset=work.preset_id,
@@ -96,7 +121,7 @@ def _album(work: ArchiveWork, reader: _Reader) -> Album:
         raise StepError(INVALID, str(error)) from error
 
 
-def _photo(photo: ArchivePhoto, reader: _Reader) -> Photo:
+def _photo(photo: ArchivePhoto, reader: _Keeper) -> Photo:
     return Photo(
         idx=photo.idx,
         group=photo.group,

@@ -1,13 +1,13 @@
 """Record masks: look at what a segmenter found, and tell which of it was there before."""
 
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
 from celery_config import TaskName
 from gpu.rules.colour import Mask
-from gpu.segmenting.masks import (
-    EncodedMask,
-    InvalidMask,
-    bounding_box,
-    intersection_over_union,
-)
+from gpu.segmenting.masks import EncodedMask, InvalidMask, bounding_box
 from tasks.on_cpu import pictures
 from tasks.on_cpu.step import StepError, begin, verdict
 from tasks.task import task
@@ -17,7 +17,6 @@ from webapp.domain.services.sets_masks import FoundMask
 from webapp.domain.services.sets_segmentations import (
     CheckedMask,
     KnownInstance,
-    ReportedMask,
     ReportedMasks,
 )
 
@@ -45,45 +44,72 @@ def _checked(reported: ReportedMasks) -> list[CheckedMask]:
     """
     checked: list[CheckedMask] = []
     for concept in dict.fromkeys(mask.concept for mask in reported.masks):
-        found = [_found(mask, reported) for mask in reported.masks if mask.concept == concept]
-        known = [each for each in reported.known if each.concept == concept]
-        for mask in sorted((each for each in found if each.area), key=_largest_first):
-            same = next((each for each in known if _is_same(mask, each, reported)), None)
+        found = [
+            (FoundMask(mask.mask_key, shape.box, shape.area, mask.score), shape)
+            for mask in reported.masks
+            if mask.concept == concept and (shape := _shape(mask.mask_key, reported)).area
+        ]
+        known = [
+            (each, _shape(each.mask_key, reported))
+            for each in reported.known
+            if each.concept == concept
+        ]
+        for mask, shape in sorted(found, key=lambda each: (-each[0].area, each[0].mask_key)):
+            same = next((each for each in known if _is_same(mask, shape, *each)), None)
             if same is not None:
                 known.remove(same)
-            checked.append(CheckedMask(concept, mask, same.instance_id if same else None))
+            checked.append(CheckedMask(concept, mask, same[0].instance_id if same else None))
     return checked
 
 
-def _found(mask: ReportedMask, reported: ReportedMasks) -> FoundMask:
-    """Measure a mask. Raises StepError NETWORK for one that is missing, or is none of the photo."""
-    decoded = _decoded(mask.mask_key, reported)
-    return FoundMask(mask.mask_key, bounding_box(decoded), int(decoded.sum()), mask.score)
+def _is_same(mask: FoundMask, shape: "_Shape", known: KnownInstance, its: "_Shape") -> bool:
+    return mask.mask_key == known.mask_key or shape.agreement(its) >= SAME_THING
 
 
-def _largest_first(mask: FoundMask) -> tuple[int, str]:
-    return -mask.area, mask.mask_key
+@dataclass(frozen=True, eq=False)
+class _Shape:
+    """A mask within its box, one bit a pixel: hundreds of a large photo fit into memory.
+
+    `box` is left, top, width and height; `bits` are its rows.
+    """
+
+    box: tuple[int, int, int, int]
+    area: int
+    bits: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, mask: Mask) -> "_Shape":
+        left, top, width, height = box = bounding_box(mask)
+        inside = mask[top : top + height, left : left + width]
+        return cls(box, int(mask.sum()), np.packbits(inside, axis=1))
+
+    def agreement(self, other: "_Shape") -> float:
+        """Return intersection over union, 0–1; neither may be empty."""
+        # What differs twofold in area cannot agree by more.
+        most = min(self.area, other.area) / max(self.area, other.area, 1)
+        if most < SAME_THING:
+            return most
+        places = [
+            (max(one, two), min(one + size, two + its_size))
+            for one, two, size, its_size in zip(
+                self.box[:2], other.box[:2], self.box[2:], other.box[2:], strict=True
+            )
+        ]
+        if any(start >= stop for start, stop in places):
+            return 0.0
+        both = int((self._within(*places) & other._within(*places)).sum())  # noqa: SLF001 - a twin
+        return both / (self.area + other.area - both)
+
+    def _within(self, columns: tuple[int, int], rows: tuple[int, int]) -> Mask:
+        left, top, width, _ = self.box
+        chosen = self.bits[rows[0] - top : rows[1] - top]
+        whole = np.unpackbits(chosen, axis=1, count=width).view(np.bool_)
+        return whole[:, columns[0] - left : columns[1] - left]
 
 
-def _is_same(mask: FoundMask, known: KnownInstance, reported: ReportedMasks) -> bool:
-    if mask.mask_key == known.mask_key:
-        return True
-    if not _meet(mask.box, known.box):
-        return False
-    first, second = _decoded(mask.mask_key, reported), _decoded(known.mask_key, reported)
-    return intersection_over_union(first, second) >= SAME_THING
-
-
-def _meet(first: tuple[int, int, int, int], second: tuple[int, int, int, int]) -> bool:
-    return all(
-        first[side] < second[side] + second[side + 2]
-        and second[side] < first[side] + first[side + 2]
-        for side in (0, 1)
-    )
-
-
-def _decoded(key: str, reported: ReportedMasks) -> Mask:
+def _shape(key: str, reported: ReportedMasks) -> _Shape:
+    """Read a mask. Raises StepError NETWORK for one that is missing, or is none of the photo."""
     try:
-        return EncodedMask(pictures.read(key), reported.width, reported.height).decode()
+        return _Shape.of(EncodedMask(pictures.read(key), reported.width, reported.height).decode())
     except InvalidMask as error:
         raise StepError("NETWORK", f"{key}: {error}") from error

@@ -19,20 +19,34 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 UNKNOWN_CONCEPT = "INVALID_PROMPT"
+NO_SEGMENTER = "WORKER_LOST"  # tried again: another worker may have what this one lacks
 
 
 def segment_photo(*, job_id: int | None = None) -> bool:
     """Claim a photo, the one named or the oldest, and look for its concepts.
 
-    Returns whether there was any work. Raises ClaimError when none could be asked for.
+    Returns whether there was any work. Raises ClaimError when none could be asked for, and what
+    keeps the segmenter from being loaded, after the photo was given back with that failure.
     """
-    found_by = segmenter()  # loaded before, not under, the lease
+    try:
+        found_by = segmenter()  # loaded before, not under, the lease
+    except Exception as error:
+        _give_back(job_id, error)
+        raise
     api = worker_api()
     jobs = api.claim(job_id=job_id)
     for job in jobs:
         with about(job):
             _segment(api, job, found_by)
     return bool(jobs)
+
+
+def _give_back(job_id: int | None, error: Exception) -> None:
+    """Report for a photo that nobody here can look at it: its person need not wait for hours."""
+    api = worker_api()
+    for job in api.claim(job_id=job_id):
+        with about(job):
+            _fail(api, job, NO_SEGMENTER, f"The segmenter was not loaded: {type(error).__name__}.")
 
 
 @lru_cache(maxsize=1)

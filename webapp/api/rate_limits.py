@@ -9,6 +9,7 @@ began at the sign-in page, and in a wider bucket by address. With Redis away eve
 for itself: sign-in and image orders stay limited, the rest is open.
 """
 
+import ipaddress
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ from typing import Any, Protocol
 
 import structlog
 from flask import Flask, Response, current_app, g, request
-from limits import RateLimitItem, RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMinute
 from limits.storage import MemoryStorage, RedisStorage
 from redis.exceptions import RedisError
 
@@ -29,6 +30,7 @@ API = "/api/"
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 TIMEOUT_SECONDS = 0.25
 REDIS_REST_SECONDS = 2.0
+IPV6_PREFIX = 64
 # The library's two scripts, to count and to look, in one round trip; the second names its own ARGV.
 # The last value is the entry that must leave the window before there is room for so many.
 TAKE = f"""
@@ -59,8 +61,9 @@ class Bucket:
 LOGIN = Bucket("login", RateLimitItemPerMinute(5, 5), strict=True)
 # Both steps of a sign-in, of all browsers at an address: twenty people with two tabs each need 80.
 SIGN_INS = Bucket("sign-ins", RateLimitItemPerMinute(100, 5), strict=True)
-# New anonymous accounts of Sets, which get credits: by address, whatever browser asks.
+# New anonymous accounts of Sets, which get credits: by network, whatever browser asks.
 SETS_ACCOUNTS = Bucket("sets-accounts", RateLimitItemPerMinute(5, 5), strict=True)
+SETS_ACCOUNTS_A_DAY = Bucket("sets-accounts-a-day", RateLimitItemPerDay(50), strict=True)
 IMAGES = Bucket("generation", RateLimitItemPerMinute(6), strict=True)
 ORDERS = Bucket("orders", RateLimitItemPerMinute(30), strict=True)
 SIGNED_IN = Bucket("signed-in", RateLimitItemPerMinute(100))
@@ -204,7 +207,8 @@ def count_request(view: Callable[..., Any] | None, user_id: str | None) -> None:
         if bucket is LOGIN:
             count(LOGIN, browsers.known() or client_address())
     elif bucket is SETS_ACCOUNTS:
-        count(SETS_ACCOUNTS, client_address())
+        for each in (SETS_ACCOUNTS, SETS_ACCOUNTS_A_DAY):
+            count(each, client_network())
     elif bucket is not None and user_id is not None:
         count(bucket, user_id)
 
@@ -278,6 +282,18 @@ def caller() -> str:
 def client_address() -> str:
     """Return the caller's address, as far as the configured proxies can be trusted."""
     return request.remote_addr or "unknown"
+
+
+def client_network() -> str:
+    """Return the caller's address; of IPv6 its /64, of which one caller may have every address."""
+    address = client_address()
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address  # a socket without addresses
+    if isinstance(known, ipaddress.IPv4Address) or known.ipv4_mapped is not None:
+        return address
+    return str(ipaddress.ip_network((known, IPV6_PREFIX), strict=False))
 
 
 def register(app: Flask, settings: Settings) -> None:

@@ -33,7 +33,13 @@ from webapp.domain.errors import (
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.queries import sets_jobs as queries
 from webapp.domain.queries.sets_jobs import JobFilter
-from webapp.domain.services import sets_executions, sets_jobs, sets_previews, sets_uploads
+from webapp.domain.services import (
+    sets_accounts,
+    sets_executions,
+    sets_jobs,
+    sets_previews,
+    sets_uploads,
+)
 from webapp.domain.services.idempotency import KeyOwner
 from webapp.domain.services.sets_job_states import photos_of
 from webapp.domain.services.sets_jobs import Arrangement
@@ -281,9 +287,11 @@ def retry(job_id: str, body: RetryBody) -> Response:
 @operation(gives=JobAnswer, errors=(JobNotFound,), media=EVENTS)
 def watch(job_id: str) -> Response:
     """Stream a job until it has ended."""
-    account_id, objects = current_sets_account().id, storage()
+    account, objects = current_sets_account(), storage()
+    account_id, version = account.id, account.token_version
 
     def look(session: Session) -> dict[str, Any]:
+        sets_accounts.refuse_revoked(session, account_id, version)
         found = queries.detail(session, objects, account_id=account_id, job_id=job_id)
         return asdict(found)
 

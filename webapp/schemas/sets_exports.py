@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from webapp.schemas.fields import Answer, Body
+from webapp.schemas.fields import Answer, Body, SeenText
 
 
 def _listed(text: object) -> object:
@@ -13,7 +13,7 @@ def _listed(text: object) -> object:
 
 
 JobIds = Annotated[
-    list[Annotated[str, StringConstraints(max_length=40)]],
+    list[Annotated[SeenText, StringConstraints(max_length=40)]],
     BeforeValidator(_listed),
     Field(max_length=2, examples=[["job_7Kq2Zt4mWx9Lr3Vb"]]),
 ]

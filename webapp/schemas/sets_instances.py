@@ -5,14 +5,16 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from webapp.domain.models.sets_instance import InstanceSource, InstanceState
-from webapp.schemas.fields import Answer, Body, Count, PageQuery, PlainText, Url
+from webapp.schemas.fields import Answer, Body, Count, PageQuery, PlainText, SeenText, Url
 from webapp.schemas.sets_rules import ConceptKey, ConceptSetting
 
 MAX_ITEMS = 200
 MAX_POINTS = 50
 MAX_CHANGES = 500
 Idx = Annotated[int, Field(ge=0, lt=MAX_ITEMS, examples=[0])]
-InstanceId = Annotated[str, Field(min_length=1, max_length=40, examples=["inst_7Kq2Zt4mWx9Lr3Vb"])]
+InstanceId = Annotated[
+    SeenText, Field(min_length=1, max_length=40, examples=["inst_7Kq2Zt4mWx9Lr3Vb"])
+]
 Share = Annotated[float, Field(ge=0, le=1, examples=[0.5])]
 Prompt = Annotated[
     PlainText, StringConstraints(min_length=1, max_length=200), Field(examples=["red curtain"])
@@ -23,7 +25,7 @@ class InstanceQuery(PageQuery):
     """GET /sets/jobs/:id/instances."""
 
     idx: Idx | None = None
-    concept: str | None = Field(None, max_length=60, examples=["Window"])
+    concept: SeenText | None = Field(None, max_length=60, examples=["Window"])
     state: InstanceState | None = None
 
 

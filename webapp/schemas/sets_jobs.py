@@ -8,7 +8,18 @@ from webapp.domain.models.sets_instance import SegmentationStatus
 from webapp.domain.models.sets_job import SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus
 from webapp.domain.sets_settings import Override, Wanted
-from webapp.schemas.fields import Answer, Body, Count, Filename, Id, PageQuery, PlainText, Time, Url
+from webapp.schemas.fields import (
+    Answer,
+    Body,
+    Count,
+    Filename,
+    Id,
+    PageQuery,
+    PlainText,
+    SeenText,
+    Time,
+    Url,
+)
 from webapp.schemas.sets_instances import MAX_ITEMS, Idx, Prompt
 from webapp.schemas.sets_presets import PresetId
 from webapp.schemas.sets_rules import EXAMPLE, ConceptKey, ConceptSettings, Protected, RuleId
@@ -16,11 +27,13 @@ from webapp.schemas.sets_rules import EXAMPLE, ConceptKey, ConceptSettings, Prot
 MAX_VARIANTS = 3
 MAX_PREVIEWS = 3
 MAX_OVERRIDES = 20
-JobId = Annotated[str, Field(min_length=1, max_length=40, examples=["job_7Kq2Zt4mWx9Lr3Vb"])]
+JobId = Annotated[SeenText, Field(min_length=1, max_length=40, examples=["job_7Kq2Zt4mWx9Lr3Vb"])]
 GroupId = Annotated[str, Field(max_length=30, examples=["bathroom"])]
 Items = Annotated[list[Idx], Field(min_length=1, max_length=MAX_ITEMS, examples=[[0]])]
 GivenPreset = Annotated[str, Field(max_length=30, examples=["interior"])]
-GivenRule = Annotated[str, Field(min_length=1, max_length=40, examples=["rule_7Kq2Zt4mWx9Lr3Vb"])]
+GivenRule = Annotated[
+    SeenText, Field(min_length=1, max_length=40, examples=["rule_7Kq2Zt4mWx9Lr3Vb"])
+]
 TemplateId = Annotated[str, Field(max_length=30, examples=["before_after"])]
 NAMED = Annotated[PlainText, StringConstraints(max_length=50)]
 
@@ -51,7 +64,7 @@ class JobQuery(PageQuery):
     """GET /sets/jobs."""
 
     status: SetsJobStatus | None = None
-    preset: str | None = Field(None, max_length=30, examples=["interior"])
+    preset: SeenText | None = Field(None, max_length=30, examples=["interior"])
 
 
 class SegmentBody(Body):

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, JsonValue, StringConstraints
 
-from webapp.schemas.fields import Answer, Body, PageQuery, PlainText, Time
+from webapp.schemas.fields import Answer, Body, PageQuery, PlainText, SeenText, Time
 from webapp.schemas.sets_presets import PresetId
 
 MAX_CONCEPTS, MAX_PROTECTED = 12, 20
@@ -31,8 +31,19 @@ class ConceptSetting(Body):
     )
 
     def plain(self) -> dict[str, Any]:
-        """Return the setting as it is checked and stored; without what was left out."""
-        return self.model_dump(exclude_none=True, exclude_defaults=True)
+        """Return the setting as it is checked and stored; without what was left out or is null."""
+        given = self.model_dump(exclude_none=True, exclude_defaults=True)
+        options = _without_nulls(given.pop("options", {}))
+        return given | ({"options": options} if options else {})
+
+
+def _without_nulls(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options without those that are null, whose names nobody checks."""
+    return {
+        name: _without_nulls(value) if isinstance(value, dict) else value
+        for name, value in options.items()
+        if value is not None
+    }
 
 
 ConceptSettings = Annotated[
@@ -59,7 +70,7 @@ class NewRule(RuleChanges):
 class RuleQuery(PageQuery):
     """GET /sets/rules."""
 
-    preset_id: str | None = Field(None, max_length=30, examples=["interior"])
+    preset_id: SeenText | None = Field(None, max_length=30, examples=["interior"])
 
 
 class SettingView(Answer):

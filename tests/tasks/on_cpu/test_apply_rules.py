@@ -15,7 +15,7 @@ from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.sets_instance import InstanceState
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus
-from webapp.domain.services import sets_photos
+from webapp.domain.services import sets_masks, sets_photos
 
 RED = (192, 74, 43)  # of the albums' rule
 GROUND = slice(4, None), slice(60, None)  # right of the wall and of its edge
@@ -247,5 +247,17 @@ def test_a_canceled_photo_is_not_delivered(committed, storage, executed):
         sets_photos.end(session, albums.photos_of(session, job)[0], PhotoStatus.CANCELED)
     finish_photo(job_id=job_id)
     assert first_photo(committed, job).status == PhotoStatus.CANCELED
+    with committed() as session:
+        assert albums.credits_of(session, job) == 1
+
+
+def test_a_photo_of_more_masks_than_memory_holds_fails_and_costs_nothing(
+    committed, executed, monkeypatch
+):
+    monkeypatch.setattr(sets_masks, "MAX_MASK_PIXELS", 2 * albums.SIZE[0] * albums.SIZE[1])
+    job, (job_id, _) = executed(instances=({}, {}, {}))
+    apply_rules(job_id=job_id)
+    photo = first_photo(committed, job)
+    assert (photo.status, photo.failure_code) == (PhotoStatus.FAILED, "TOO_MANY_INSTANCES")
     with committed() as session:
         assert albums.credits_of(session, job) == 1

@@ -6,10 +6,11 @@ from PIL import Image
 from sqlalchemy import select
 
 from celery_config import TaskName
+from tasks.on_cpu import export_set as module
 from tasks.on_cpu.export_set import export_set
 from tests import sets_albums as albums
 from webapp.domain import jobs
-from webapp.domain.models.job import JobKind
+from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.sets_export import ExportStatus, SetsExport
 from webapp.domain.models.sets_photo import PhotoStatus
 from webapp.domain.services import sets_archives, sets_exports
@@ -44,6 +45,32 @@ def test_an_archive_is_made_of_both_jobs(committed, storage):
     assert manifest["jobs"][1]["colours"][0]["concept"] == "바닥"
     assert [len(each["files"]) for each in manifest["photos"]] == [2, 1]
     assert any(name.startswith("sheets/") for name in names)
+
+
+def test_the_lease_is_kept_while_the_archive_is_sent(committed, storage, monkeypatch):
+    monkeypatch.setattr(module, "RENEW_EVERY_SECONDS", -1)
+    with committed.begin() as session:
+        job = albums.finished(session, storage, albums.account(session))
+        sets_exports.prepare(session, job)
+        (waiting,) = albums.work(session, JobKind.SETS_EXPORT)
+    begun = module.write_archive
+
+    def slowly(*args):
+        manifest = begun(*args)
+        with committed.begin() as session:  # what is left of the lease when the sending begins
+            session.get_one(Job, waiting.id).lease_until = jobs.NOW
+        return manifest
+
+    monkeypatch.setattr(module, "write_archive", slowly)
+    record, left = sets_exports.record, []
+
+    def look(session, lease, **values):
+        left.append(session.scalar(select(Job.lease_until > jobs.NOW)))
+        return record(session, lease, **values)
+
+    monkeypatch.setattr(sets_exports, "record", look)
+    export_set(job_id=waiting.id)
+    assert left == [True]
 
 
 def test_an_album_that_cannot_be_laid_out_fails_its_export(committed, storage):

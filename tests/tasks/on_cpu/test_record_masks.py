@@ -3,8 +3,9 @@ import pytest
 from sqlalchemy import select, update
 
 from celery_config import TaskName
-from gpu.segmenting.masks import encode_mask
-from tasks.on_cpu.record_masks import record_masks
+from gpu.segmenting.masks import encode_mask, intersection_over_union
+from tasks.on_cpu import pictures
+from tasks.on_cpu.record_masks import SAME_THING, _Shape, record_masks
 from tests import making
 from tests import sets_albums as albums
 from webapp.domain import jobs
@@ -190,3 +191,36 @@ def test_a_run_that_fails_under_way_ends_its_photo_and_returns_the_credit(
         assert (photo.status, photo.failure_code) == (PhotoStatus.FAILED, "GPU_OOM")
         assert other.status == PhotoStatus.READY
         assert albums.credits_of(session, album) == 1
+
+
+def test_each_mask_is_read_once_however_many_lie_over_each_other(
+    committed, storage, album, monkeypatch
+):
+    read, keys = pictures.read, []
+    monkeypatch.setattr(pictures, "read", lambda key: keys.append(key) or read(key))
+    with committed.begin() as session:
+        photo = albums.photos_of(session, album)[0]
+        for number, column in enumerate((0, 20, 40), start=1):
+            mask = box(column, 0, column + 30, 60)
+            albums.instance(session, photo, storage, concept="Window", number=number, mask=mask)
+    found = [("Window", box(column, 0, column + 30, 60), 0.9) for column in (10, 30, 50)]
+    record_masks(job_id=report(committed, storage, album, *found))
+    assert sorted(keys) == sorted(set(keys))
+    assert len(keys) == 6
+
+
+def test_shapes_agree_as_their_masks_do():
+    chance = np.random.default_rng(7)
+    for _ in range(40):
+        first, second = (box(*_corners(chance)) & (chance.random((64, 96)) < 0.9) for _ in "ab")
+        if not (first.any() and second.any()):
+            continue
+        agreed = intersection_over_union(first, second)
+        told = _Shape.of(first).agreement(_Shape.of(second))
+        assert told == pytest.approx(agreed) or max(told, agreed) < SAME_THING
+
+
+def _corners(chance):
+    left, right = sorted(chance.integers(0, 97, 2))
+    top, bottom = sorted(chance.integers(0, 65, 2))
+    return left, top, right, bottom

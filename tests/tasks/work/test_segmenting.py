@@ -4,6 +4,7 @@ import sys
 import pytest
 from sqlalchemy import select, update
 
+from gpu.errors import ModelMissing
 from tasks import worker_api
 from tasks.on_cpu.record_masks import record_masks
 from tasks.on_gpu.segment_photos import segment_photos
@@ -13,9 +14,10 @@ from tests import sets_albums as albums
 from tests.left_half import BROKEN, UNSERVED, LeftHalf
 from webapp.domain import due_jobs, jobs
 from webapp.domain.models.job import Job, JobKind, JobState
+from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import SegmentationStatus, SetsInstance, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJobStatus
-from webapp.domain.services import sets_photos
+from webapp.domain.services import sets_credits, sets_photos
 
 
 @pytest.fixture
@@ -74,7 +76,9 @@ def test_a_second_rule_never_segments(committed, site, searched, segmenter):
         record_masks(job_id=job_id)
     with committed.begin() as session:
         # Another job of the same files: its photos have no masks of their own.
-        other = albums.album(session, status=SetsJobStatus.QUEUED)
+        owner = session.get_one(SetsAccount, job.account_id)
+        sets_credits.grant(session, owner.id, 2, key="another rule")
+        other = albums.album(session, of=owner, status=SetsJobStatus.QUEUED)
         for mine, its in zip(
             albums.photos_of(session, other), albums.photos_of(session, job), strict=True
         ):
@@ -104,6 +108,27 @@ def test_a_concept_that_the_segmenter_does_not_serve_is_not_found_and_the_others
     with committed() as session:
         assert [each.concept for each in session.scalars(select(SetsInstance))] == ["Wall"]
         assert len(albums.work(session, JobKind.PHOTO_EDIT)) == 1
+
+
+def test_a_worker_without_its_segmenter_uses_up_the_tries_of_a_photo(
+    committed, site, searched, monkeypatch
+):
+    def missing():
+        raise ModelMissing("no weights")
+
+    monkeypatch.setattr(segmenting, "segmenter", missing)
+    segmenting.worker_api.cache_clear()
+    _job, (job_id, _) = searched()
+    tries = []
+    while job_of(committed, job_id).state == JobState.QUEUED:
+        with committed.begin() as session:
+            session.execute(update(Job).values(run_at=jobs.NOW))
+        with pytest.raises(ModelMissing):
+            segment_photos(job_id=job_id)
+        tries.append(job_of(committed, job_id).failure_cause)
+    assert tries[0] == "WORKER_LOST"
+    assert len(tries) <= 4
+    assert runs(committed)[0].failure_code == "WORKER_LOST"
 
 
 def test_a_photo_that_is_not_there_is_tried_again(

@@ -2,13 +2,16 @@ import base64
 import hmac
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from limits import RateLimitItemPerDay
 from sqlalchemy import func, select, update
 
 from tests import making
 from tests.webapp.conftest import error_code, make_app, sets_client_of
+from webapp.api import rate_limits
 from webapp.api.rate_limits import SETS_ACCOUNTS, SIGNED_IN
 from webapp.domain import sets_tokens
 from webapp.domain.models.account import User
@@ -160,6 +163,29 @@ def test_new_accounts_are_limited_by_address_whatever_browser_asks(bind, storage
     assert [answer.status_code for answer in answers] == [201] * most + [429]
     elsewhere = {"environ_base": {"REMOTE_ADDR": "203.0.113.78"}}
     assert app.test_client().post(ANON, **elsewhere).status_code == 201
+
+
+def test_every_address_of_one_ipv6_network_counts_as_one(bind, storage, monkeypatch):
+    app = bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1"))
+    most = SETS_ACCOUNTS.limit.amount
+
+    def asked_from(address):
+        place = {"environ_base": {"REMOTE_ADDR": address}}
+        return app.test_client().post(ANON, **place).status_code
+
+    answers = [asked_from(f"2001:db8:0:1::{number:x}") for number in range(1, most + 2)]
+    assert answers == [201] * most + [429]
+    assert asked_from("2001:db8:0:2::1") == 201
+
+
+def test_new_accounts_of_one_network_are_limited_by_the_day(bind, storage, monkeypatch):
+    app = bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1"))
+    a_day = replace(rate_limits.SETS_ACCOUNTS_A_DAY, limit=RateLimitItemPerDay(2))
+    monkeypatch.setattr(rate_limits, "SETS_ACCOUNTS_A_DAY", a_day)
+    place = {"environ_base": {"REMOTE_ADDR": "203.0.113.79"}}
+    answers = [app.test_client().post(ANON, **place) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+    assert answers[-1].json["error"]["details"]["window_seconds"] == 24 * 3600
 
 
 def test_requests_with_a_token_are_counted_by_account(bind, storage, monkeypatch, session):

@@ -112,6 +112,30 @@ def test_other_results_need_another_archive(client, session, job):
     assert len(exports(session)) == 2
 
 
+def test_the_archive_of_older_results_is_let_go_of(client, session, job):
+    for position in range(3):
+        albums.photos_of(session, job)[0].position = position
+        session.commit()
+        export(client, job)
+        session.execute(update(SetsExport).values(status="ready", archive_key="archives/1.zip"))
+        session.commit()
+    assert len(exports(session)) == 1
+
+
+def test_of_one_account_few_archives_are_made_at_once(client, session, job):
+    answers = []
+    for position in range(sets_exports.MOST_WAITING + 1):
+        albums.photos_of(session, job)[0].position = position
+        session.commit()
+        answers.append(export(client, job))
+    assert [each.status_code for each in answers] == [202] * sets_exports.MOST_WAITING + [429]
+    assert error_code(answers[-1]) == "RATE_LIMIT_EXCEEDED"
+    assert export(client, job, language="ko").status_code == 429
+    albums.photos_of(session, job)[0].position = 0
+    session.commit()
+    assert export(client, job).status_code == 202, "what is being made may be asked for"
+
+
 def test_an_archive_that_failed_is_told_and_begun_anew_after_a_minute(client, session, job):
     export(client, job)
     (made,) = exports(session)
@@ -122,6 +146,14 @@ def test_an_archive_that_failed_is_told_and_begun_anew_after_a_minute(client, se
     session.execute(update(SetsExport).values(finished_at=jobs.NOW - timedelta(minutes=2)))
     session.commit()
     assert export(client, job).status_code == 202
+    assert [each.status for each in exports(session)] == [ExportStatus.QUEUED]
+
+
+def test_a_job_ends_though_the_archive_of_the_same_results_has_just_failed(session, storage):
+    job = albums.finished(session, storage, albums.account(session))
+    sets_exports.prepare(session, job)
+    sets_exports.fail(session, exports(session)[0].id, "INVALID_ALBUM", "No.")
+    sets_exports.prepare(session, job)
     assert [each.status for each in exports(session)] == [ExportStatus.QUEUED]
 
 

@@ -11,13 +11,13 @@ from tests import making, restyling
 from tests import sets_albums as albums
 from tests.database import at_once
 from tests.webapp.conftest import error_code, sets_client_of
-from webapp.domain import jobs
+from webapp.domain import decoding_slots, jobs
 from webapp.domain.models.job import JobKind
 from webapp.domain.models.sets_account import SetsAccount, SetsCreditEntry
 from webapp.domain.models.sets_instance import SetsInstance, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
-from webapp.domain.services import sets_photos
+from webapp.domain.services import sets_masks, sets_photos, sets_uploads
 
 JOBS = "/api/v1/sets/jobs"
 ALIAS = "/api/v1/jobs"
@@ -219,6 +219,20 @@ def test_a_bad_file_is_named_and_its_job_stays_created(sets_client, session, sto
     assert [each["idx"] for each in details["uploads"]] == [1]
     assert session.scalars(select(SetsJob.status)).one() == "created"
     assert albums.work(session, JobKind.PHOTO_CHECK) == []
+
+
+def test_files_are_read_within_the_memory_that_all_pictures_share(
+    sets_client, storage, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(decoding_slots, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(sets_uploads, "SLOT_SECONDS", 0)
+    made = created(sets_client)
+    put(storage, made["upload"][0], albums.photo_png())
+    path = f"{JOBS}/{made['job_id']}/confirm-upload"
+    with decoding_slots.slot(-1, decoding_slots.UNITS * decoding_slots.UNIT_BYTES, 0):
+        answer = sets_client.post(path)
+    assert (answer.status_code, error_code(answer)) == (503, "SERVICE_UNAVAILABLE")
+    assert sets_client.post(path).status_code == 200
 
 
 def test_an_upload_goes_to_the_address_that_was_given(app, sets_client, storage):
@@ -543,10 +557,21 @@ def test_concepts_are_searched_on_request_and_only_the_presets(sets_client, sess
         ({"concepts": ["Wall"], "items": [9]}, "items.0"),
         ({"concepts": ["Sofa"], "prompts": {"Sofa": "red sofa"}}, "prompts.Sofa"),
         ({"concepts": ["Wall"], "prompts": {"Wall": "red wall"}}, "prompts.Wall"),
+        ({"concepts": ["Wall"], "prompts": {"Sofa": "red sofa"}}, "prompts.Sofa"),
         ({"concepts": []}, "concepts"),
     ):
         answer = post(sets_client, f"/{album.public_id}/segment", **body)
         assert list(fields_of(answer)) == [field]
+
+
+def test_nothing_more_is_searched_in_a_photo_that_is_full(sets_client, album, monkeypatch):
+    monkeypatch.setattr(sets_masks, "MAX_INSTANCES", 1)
+    answer = post(sets_client, f"/{album.public_id}/segment", concepts=["Floor"])
+    assert list(fields_of(answer)) == ["items"]
+    assert (
+        post(sets_client, f"/{album.public_id}/segment", concepts=["Floor"], items=[1]).status_code
+        == 200
+    )
 
 
 def test_nothing_is_searched_in_photos_that_are_still_being_decoded(sets_client, session, album):
@@ -566,6 +591,17 @@ def test_the_stream_of_a_job_ends_with_it(sets_client, session, album):
     assert answer.mimetype == "text/event-stream"
     assert answer.text.startswith("event: end")
     assert '"status":"canceled"' in answer.text
+
+
+def test_the_stream_of_a_job_ends_when_its_token_is_revoked(sets_client, session, album):
+    answer = sets_client.get(f"{JOBS}/{album.public_id}/events", buffered=False)
+    messages = iter(answer.response)
+    assert next(messages).startswith(b"event: update")
+    assert sets_client.post("/api/v1/sets/auth/revoke").status_code == 200
+    session.execute(update(SetsJob).values(updated_at=jobs.NOW))
+    session.commit()
+    assert list(messages) == []
+    answer.close()
 
 
 def test_whoever_signed_in_may_paint_with_a_style(session, app, sign_in, buyer):

@@ -157,8 +157,18 @@ def revoke_tokens(session: Session, account_id: int) -> None:
     )
 
 
+def refuse_revoked(session: Session, account_id: int, version: int) -> None:
+    """Raise TokenInvalid once the tokens of this version were revoked, by adoption or leaving too.
+
+    For who goes on for minutes after it was let in.
+    """
+    now = session.scalars(select(SetsAccount.token_version).where(SetsAccount.id == account_id))
+    if now.one() != version:
+        raise TokenInvalid
+
+
 def note_use(session: Session, account: SetsAccount, now: datetime) -> None:
-    """Record that an account is used, at most once a day: unused anonymous ones are purged."""
+    """Record that an account is used, at most once a day."""
     if account.seen_at > now - SEEN_AGAIN:
         return
     session.execute(

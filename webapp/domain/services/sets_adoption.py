@@ -5,24 +5,17 @@ its rules, jobs and credits moved there. Welcome credits are given once per pers
 adopted accounts are not moved, also when they come back from a job later (`move_adopted`).
 """
 
-import time
-
-from psycopg2.errors import LockNotAvailable
 from sqlalchemy import func, select, update
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from webapp.domain.errors import ServiceUnavailable
 from webapp.domain.models.account import User
 from webapp.domain.models.sets_account import CreditKind, SetsAccount
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_rule import SetsRule
-from webapp.domain.services import sets_accounts, sets_credits
+from webapp.domain.services import sets_accounts, sets_credits, sets_locks
 from webapp.domain.services.sets_accounts import WELCOME_CREDITS
 from webapp.domain.sets_errors import AlreadyAdopted, TokenInvalid
 from webapp.domain.sets_tokens import Claims
-
-TRIES, PAUSE_SECONDS = 40, 0.05
 
 
 def adopt(session: Session, person: User, claims: Claims) -> SetsAccount:
@@ -54,15 +47,7 @@ def _locked_with_jobs(session: Session, public_id: str) -> SetsAccount:
     A task locks its job first and the account when a credit comes back. So no lock of a job is
     waited for while the account is locked: both are released, and locked again a moment later.
     """
-    for _ in range(TRIES):
-        try:
-            with session.begin_nested():
-                return _locked(session, public_id)
-        except OperationalError as error:
-            if not isinstance(error.orig, LockNotAvailable):
-                raise
-            time.sleep(PAUSE_SECONDS)
-    raise ServiceUnavailable(retry_after=1)
+    return sets_locks.until_free(session, lambda: _locked(session, public_id))
 
 
 def _locked(session: Session, public_id: str) -> SetsAccount:

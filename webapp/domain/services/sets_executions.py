@@ -23,6 +23,7 @@ from webapp.domain.services import (
     sets_accounts,
     sets_choices,
     sets_jobs,
+    sets_masks,
     sets_photos,
     sets_restyle_checks,
     sets_rules,
@@ -35,6 +36,7 @@ from webapp.domain.sets_settings import Override, Wanted
 from webapp.domain.settings import SegmenterName, settings
 
 CHOOSING = (SetsJobStatus.UPLOADED,)
+UNASKED = FieldProblem("Not one of the concepts to search.")
 CLICK_IT = FieldProblem("Click this on a photo: it cannot be found by words here.")
 USABLE = frozenset({PhotoStatus.READY, PhotoStatus.CHECKING})
 
@@ -128,6 +130,9 @@ def segment(
     preset = sets_rules.preset_of(job.preset_id)
     _check_names(preset, concepts, prompts, "concepts")
     _check_names(preset, protect, prompts, "protect")
+    unasked = prompts.keys() - {*concepts, *protect}
+    if unasked:
+        raise ValidationFailed(fields={f"prompts.{name}": [UNASKED] for name in sorted(unasked)})
     if prompts and settings().segmenter is SegmenterName.CLASSIC:
         raise ValidationFailed(fields={f"prompts.{name}": [CLICK_IT] for name in prompts})
     photos = photos_of(session, job)
@@ -138,10 +143,21 @@ def segment(
     searched = [photo for photo in photos if photo.status == PhotoStatus.READY]
     if any(sets_photos.is_being_segmented(session, photo.id) for photo in searched):
         raise InvalidTransition(**{"from": "segmenting", "action": "segment", "allowed": []})
+    _refuse_full(session, searched)
     names = dict.fromkeys([*concepts, *protect])
     asked = [sets_choices.wanted(preset, name, prompts.get(name)) for name in names]
     for photo in searched:
         sets_photos.segment(session, photo, asked)
+
+
+def _refuse_full(session: Session, photos: Sequence[SetsPhoto]) -> None:
+    """Raise ValidationFailed where a photo has as many instances as it may have."""
+    counts = sets_masks.count_instances(session, [photo.id for photo in photos])
+    for photo in photos:
+        most = sets_masks.most_instances(photo.width or 0, photo.height or 0)
+        if counts.get(photo.id, 0) >= most:
+            problem = FieldProblem("At most %(most)d instances in a photo.", most=most)
+            raise ValidationFailed(fields={"items": [problem]})
 
 
 def _check_names(preset: Preset, names: Sequence[str], prompts: dict[str, str], path: str) -> None:

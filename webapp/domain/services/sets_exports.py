@@ -5,16 +5,21 @@ made. The archive of a job's own template is begun when the job is done.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from webapp.domain import jobs, sets_presets
-from webapp.domain.errors import FieldProblem, ServiceUnavailable, ValidationFailed
+from webapp.domain.errors import (
+    FieldProblem,
+    RateLimitExceeded,
+    ServiceUnavailable,
+    ValidationFailed,
+)
 from webapp.domain.jobs import Lease
 from webapp.domain.models.account import User
 from webapp.domain.models.job import JobKind, JobState
@@ -30,6 +35,12 @@ from webapp.domain.sets_presets import Plan, Template, UnknownTemplate
 MOST_OTHERS = 2
 LANGUAGES = ("en", "ko")
 FAILED_AGAIN_AFTER = timedelta(minutes=1)
+MOST_WAITING = 6
+"""Archives of one account that are being made: each takes minutes and may take gigabytes."""
+
+WAITING_SECONDS = 30  # until it makes sense to ask again
+
+_Named = Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,8 @@ def request(
 
     Raises JobNotFound, for one of `others` too; JobNotFinished unless all of them are done;
     ValidationFailed for an unknown template and for jobs of another album; PlanRequired for a
-    template of another plan; ServiceUnavailable for a moment after the archive could not be made.
+    template of another plan; ServiceUnavailable for a moment after the archive could not be made;
+    RateLimitExceeded while several others of the account are being made.
     """
     job = own(session, account.id, job_id)
     others = [own(session, account.id, other) for other in dict.fromkeys(wanted.others)]
@@ -59,7 +71,13 @@ def request(
     template = _template(job, wanted.template)
     if not sets_accounts.limits_of(account, datetime.now(UTC)).allows(template):
         raise PlanRequired(template=template.id, plan=Plan.PRO.value)
-    return _one(session, job, others, template.id, wanted.language)
+    named = _named(session, job, others, template.id, wanted.language)
+    found = _locked(session, named)
+    if found is None:
+        _refuse_too_many(session, account)
+    elif found.status == ExportStatus.FAILED:
+        _refuse_too_soon(session, found)
+    return _one(session, job, named)
 
 
 def prepare(session: Session, job: SetsJob) -> None:
@@ -70,7 +88,7 @@ def prepare(session: Session, job: SetsJob) -> None:
         .where(SetsAccount.id == job.account_id)
     )
     chosen = language if language in LANGUAGES else LANGUAGES[0]
-    _one(session, job, [], _template(job, None).id, chosen)
+    _one(session, job, _named(session, job, [], _template(job, None).id, chosen))
 
 
 def record(session: Session, lease: Lease, *, archive_key: str, size: int) -> bool:
@@ -110,32 +128,64 @@ def download_name(session: Session, export: SetsExport) -> str:
     return f"{job_id}-{export.template}.zip"
 
 
-def _one(
+def _named(
     session: Session, job: SetsJob, others: Sequence[SetsJob], template: str, language: str
-) -> SetsExport:
-    """Return the one archive of these results, and begin it if nobody has."""
-    named = {
+) -> _Named:
+    """Return what tells the one archive of these results from others, by its columns."""
+    return {
         "job_id": job.id,
         "other_jobs": [each.id for each in others],
         "template": template,
         "language": language,
         "version": _version(session, [job, *others]),
     }
-    query = select(SetsExport).filter_by(**named).with_for_update()
-    found = session.scalars(query).one_or_none()
+
+
+def _locked(session: Session, named: _Named) -> SetsExport | None:
+    return session.scalars(select(SetsExport).filter_by(**named).with_for_update()).one_or_none()
+
+
+def _one(session: Session, job: SetsJob, named: _Named) -> SetsExport:
+    """Return the one archive of these results, and begin it if nobody has or it failed."""
+    found = _locked(session, named)
     if found is not None and found.status == ExportStatus.FAILED:
-        _refuse_too_soon(session, found)
         session.delete(found)
         session.flush()
         found = None
     if found is not None:
         return found
+    _drop_older(session, named)
     made = session.execute(
         insert(SetsExport).values(**named).on_conflict_do_nothing().returning(SetsExport.id)
     ).scalar_one_or_none()
     if made is not None:
         jobs.enqueue(session, JobKind.SETS_EXPORT, made, request_id=job.request_id)
-    return session.scalars(query).one()
+    return session.scalars(select(SetsExport).filter_by(**named)).one()
+
+
+def _drop_older(session: Session, named: _Named) -> None:
+    """Let go of the same archive of older results: of each one is kept, not every version."""
+    same = {name: value for name, value in named.items() if name != "version"}
+    session.execute(
+        delete(SetsExport)
+        .filter_by(**same)
+        .where(SetsExport.version != named["version"], SetsExport.status != ExportStatus.QUEUED)
+    )
+
+
+def _refuse_too_many(session: Session, account: SetsAccount) -> None:
+    """Raise RateLimitExceeded while as many archives of an account are made as may be."""
+    sets_accounts.lock(session, account.id)
+    waiting = session.scalars(
+        select(func.count())
+        .select_from(SetsExport)
+        .join(SetsJob, SetsJob.id == SetsExport.job_id)
+        .where(SetsJob.account_id == account.id, SetsExport.status == ExportStatus.QUEUED)
+    ).one()
+    if waiting >= MOST_WAITING:
+        raise RateLimitExceeded(
+            limit=MOST_WAITING, window_seconds=WAITING_SECONDS, retry_after=WAITING_SECONDS
+        )
 
 
 def _refuse_too_soon(session: Session, failed: SetsExport) -> None:

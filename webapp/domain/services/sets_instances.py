@@ -26,12 +26,9 @@ from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import InstanceSource, InstanceState, SetsInstance
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
-from webapp.domain.services import sets_accounts
+from webapp.domain.services import sets_accounts, sets_masks
 from webapp.domain.services.sets_job_states import lock_own, own, photos_of, refuse
 from webapp.domain.services.sets_rules import preset_of
-
-MAX_INSTANCES = 200
-"""In one photo: more than anybody clicks, fewer than a script could."""
 
 MAX_PROMPT = 200  # characters, with which a mask is found in the cache
 SLOT_SECONDS = 5.0
@@ -133,7 +130,7 @@ def click(
         sets_accounts.hold(session, account_id)
         job = lock_own(session, account_id, job_id)
         refuse(job, "click", unless=CHOOSING)
-        made = _record(session, photo.id, clicked, mask, key)
+        made = _record(session, photo, clicked, mask, key)
         _touch(session, job)
     return made
 
@@ -173,7 +170,7 @@ def _prepare(session: Session, account_id: int, job_id: str, clicked: Clicked) -
         sets_settings.check_concept(
             preset, clicked.concept, clicked.prompt, path="concept", prompt_path="prompt"
         )
-        _check_number(session, photo.id)
+        _check_number(session, photo.id, photo.width or 0, photo.height or 0)
     if photo.photo_key is None or photo.width is None or photo.height is None:
         raise InvalidTransition(
             **{"from": photo.status, "action": "click", "allowed": [PhotoStatus.READY.value]}
@@ -207,12 +204,10 @@ def _clicked_instance(session: Session, photo_id: int, clicked: Clicked) -> Sets
     return found
 
 
-def _check_number(session: Session, photo_id: int) -> None:
-    count = session.scalars(
-        select(func.count()).select_from(SetsInstance).where(SetsInstance.photo_id == photo_id)
-    ).one()
-    if count >= MAX_INSTANCES:
-        problem = FieldProblem("At most %(most)d instances in a photo.", most=MAX_INSTANCES)
+def _check_number(session: Session, photo_id: int, width: int, height: int) -> None:
+    most = sets_masks.most_instances(width, height)
+    if sets_masks.count_instances(session, [photo_id]).get(photo_id, 0) >= most:
+        problem = FieldProblem("At most %(most)d instances in a photo.", most=most)
         raise ValidationFailed(fields={"instance_id": [problem]})
 
 
@@ -236,7 +231,9 @@ def _mask(
     return mask
 
 
-def _record(session: Session, photo_id: int, clicked: Clicked, mask: ClickedMask, key: str) -> str:
+def _record(
+    session: Session, photo: _ClickedPhoto, clicked: Clicked, mask: ClickedMask, key: str
+) -> str:
     values: dict[str, Any] = {
         "source": InstanceSource.CLICKED,
         "points": [{"x": each.x, "y": each.y, "include": each.include} for each in clicked.points],
@@ -246,7 +243,7 @@ def _record(session: Session, photo_id: int, clicked: Clicked, mask: ClickedMask
         "score": 1.0,
     }
     if clicked.instance_id is not None:
-        instance = _clicked_instance(session, photo_id, clicked)
+        instance = _clicked_instance(session, photo.id, clicked)
         # Whoever clicks on an instance wants it; a locked one stays locked.
         was_excluded = instance.state == InstanceState.EXCLUDE
         state = InstanceState.INCLUDE if was_excluded else instance.state
@@ -256,15 +253,15 @@ def _record(session: Session, photo_id: int, clicked: Clicked, mask: ClickedMask
             .values(state=state, updated_at=NOW, **values)
         )
         return instance.public_id
-    _check_number(session, photo_id)
+    _check_number(session, photo.id, photo.header.width, photo.header.height)
     last = session.scalars(
         select(func.coalesce(func.max(SetsInstance.number), 0)).where(
-            SetsInstance.photo_id == photo_id, SetsInstance.concept == clicked.concept
+            SetsInstance.photo_id == photo.id, SetsInstance.concept == clicked.concept
         )
     ).one()
     made = SetsInstance(
         public_id=public_id("inst_"),
-        photo_id=photo_id,
+        photo_id=photo.id,
         concept=clicked.concept,
         number=last + 1,
         **values,

@@ -13,18 +13,24 @@ from webapp.domain.models.sets_instance import SetsInstance, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.models.sets_rule import SetsRule
-from webapp.domain.services import sets_jobs, sets_sweeps
+from webapp.domain.services import sets_jobs, sets_locks, sets_sweeps
 
 
 def hold(session: Session, user_id: int) -> None:
     """Wait for whoever works on a person's jobs, and let no job begin until this is over.
 
-    Jobs first, as the steps of their photos lock them before they tell their person.
+    Before the person's own row, as whoever has a job or an account tells or holds the person last.
+    Raises ServiceUnavailable while requests or tasks keep them locked.
     """
+    sets_locks.until_free(session, lambda: _lock(session, user_id))
+
+
+def _lock(session: Session, user_id: int) -> None:
     account_ids = _accounts(session, user_id)
-    jobs = select(SetsJob.id).where(SetsJob.account_id.in_(account_ids)).order_by(SetsJob.id)
-    session.execute(jobs.with_for_update())
-    session.execute(select(SetsAccount.id).where(SetsAccount.id.in_(account_ids)).with_for_update())
+    accounts = select(SetsAccount.id).where(SetsAccount.id.in_(account_ids))
+    session.execute(accounts.with_for_update(nowait=True))
+    jobs = select(SetsJob.id).where(SetsJob.account_id.in_(account_ids))
+    session.execute(jobs.with_for_update(nowait=True))
 
 
 def delete_all(session: Session, user_id: int) -> None:

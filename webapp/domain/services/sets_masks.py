@@ -1,13 +1,14 @@
 """Masks of photos of Sets: what was found before is never searched again.
 
-The cache knows a photo by the hash of its bytes, so it serves every job that has the photo. Which
-version of a segmenter is the present one is told by what was written last.
+The cache knows a photo by the hash of its bytes, so it serves every job of an account that has the
+photo. It tells nobody what others have uploaded: an account is answered only what was searched in a
+photo of its own. Which version of a segmenter is the present one is told by what was written last.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -20,12 +21,19 @@ from webapp.domain.models.sets_instance import (
     SetsMask,
     SetsSegmentation,
 )
+from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.services.sets_choices import WantedConcept
 from webapp.domain.settings import settings
 
 AUTOMATIC_SCORE = 0.3
 """Below this a found instance is not selected until a person selects it; the engine's own limit."""
+
+MAX_INSTANCES = 200
+"""In one photo: more than anybody clicks, fewer than a script could."""
+
+MAX_MASK_PIXELS = 2_000_000_000
+"""Of all masks of one photo: an edit holds them at once, a byte for each pixel."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ def missing(
     for concept in wanted:
         if concept.name in known or (concept.name, concept.prompt) in searched:
             continue
-        cached = find(session, photo.sha256, concept.prompt)
+        cached = find(session, photo, concept.prompt)
         if cached is None:
             left.append(concept)
         else:
@@ -67,8 +75,13 @@ def missing(
     return left
 
 
-def find(session: Session, photo_sha256: str | None, prompt: str) -> list[FoundMask] | None:
-    """Return what the present segmenter once found for a prompt; None if it was never asked."""
+def find(session: Session, photo: SetsPhoto, prompt: str) -> list[FoundMask] | None:
+    """Return what the present segmenter once found for a prompt; None if it was never asked.
+
+    Only for who has asked: masks that come at once would tell that others have the same photo.
+    """
+    if not _has_asked(session, photo, prompt):
+        return None
     present = (
         select(SetsMask.version)
         .where(SetsMask.segmenter == settings().segmenter)
@@ -78,7 +91,7 @@ def find(session: Session, photo_sha256: str | None, prompt: str) -> list[FoundM
     )
     found = session.scalars(
         select(SetsMask.found).where(
-            SetsMask.photo_sha256 == photo_sha256,
+            SetsMask.photo_sha256 == photo.sha256,
             SetsMask.prompt == prompt,
             SetsMask.segmenter == settings().segmenter,
             SetsMask.version == present,
@@ -145,6 +158,21 @@ def add_instances(
     session.flush()
 
 
+def most_instances(width: int, height: int) -> int:
+    """Return how many instances a photo of this size may have: 40 at 50 megapixels."""
+    return min(MAX_INSTANCES, MAX_MASK_PIXELS // max(1, width * height))
+
+
+def count_instances(session: Session, photo_ids: Iterable[int]) -> dict[int, int]:
+    """Return how many instances each photo has, by its id; those without any are left out."""
+    rows = session.execute(
+        select(SetsInstance.photo_id, func.count())
+        .where(SetsInstance.photo_id.in_(photo_ids))
+        .group_by(SetsInstance.photo_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 def is_open_proposal() -> ColumnElement[bool]:
     """Return the condition of a carried mask that no person has included."""
     is_carried = SetsInstance.source == InstanceSource.CARRIED
@@ -154,6 +182,25 @@ def is_open_proposal() -> ColumnElement[bool]:
 def first_state(score: float) -> InstanceState:
     """Return the state in which a found instance begins."""
     return InstanceState.INCLUDE if score >= AUTOMATIC_SCORE else InstanceState.EXCLUDE
+
+
+def _has_asked(session: Session, photo: SetsPhoto, prompt: str) -> bool:
+    """Tell whether a prompt was searched in a photo with the same bytes of the same account."""
+    mine = select(SetsJob.account_id).where(SetsJob.id == photo.job_id)
+    account_id = session.scalars(mine).one()
+    asked = (
+        select(SetsSegmentation.id)
+        .join(SetsPhoto, SetsPhoto.id == SetsSegmentation.photo_id)
+        .join(SetsJob, SetsJob.id == SetsPhoto.job_id)
+        .where(
+            SetsPhoto.sha256 == photo.sha256,
+            SetsJob.account_id == account_id,
+            SetsSegmentation.status == SegmentationStatus.READY,
+            SetsSegmentation.concepts.contains([{"prompt": prompt}]),
+        )
+        .limit(1)
+    )
+    return session.execute(asked).first() is not None
 
 
 def _searched(session: Session, photo_id: int) -> set[tuple[str, str]]:

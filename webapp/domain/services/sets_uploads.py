@@ -9,12 +9,14 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp.domain import images, pipelines
+from webapp.domain import decoding_slots, images, pipelines
 from webapp.domain.db import UnitOfWork
+from webapp.domain.decoding_slots import DecoderBusy
 from webapp.domain.errors import (
     IMAGE_ERRORS,
     ImageSizeExceeded,
     InvalidImageFormat,
+    ServiceUnavailable,
     UploadIncomplete,
 )
 from webapp.domain.gateways.storage import ObjectMissing, Storage
@@ -32,6 +34,8 @@ EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png"}
 UNDECLARED = "image/jpeg"
 HEIC = "HEIC"
 READERS = 4  # files that one confirmation reads at once, each of 20 MB at most
+SLOT_SECONDS = 10.0
+RETRY_AFTER_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -106,14 +110,14 @@ def confirm(
     """Have the photos of a job decoded once every file is there and its header is good.
 
     Raises UploadIncomplete naming what is missing, with fresh uploads; the error of the first bad
-    file, naming every bad one; InvalidTransition, AlreadyCanceled and JobNotFound. Then the job
-    stays as it was.
+    file, naming every bad one; InvalidTransition, AlreadyCanceled and JobNotFound;
+    ServiceUnavailable while too much is read already. Then the job stays as it was.
     """
     with unit_of_work() as session:
         job = own(session, account_id, job_id)
         refuse(job, "confirm-upload", unless=[SetsJobStatus.CREATED])
         photos = _of(session, job)
-    headers = _inspected(storage, photos)
+    headers = _inspected(storage, account_id, photos)
     with unit_of_work() as session:
         sets_accounts.hold(session, account_id)
         job = lock_own(session, account_id, job_id)
@@ -131,10 +135,9 @@ def _of(session: Session, job: SetsJob) -> list[SetsPhoto]:
     return list(session.scalars(query))
 
 
-def _inspected(storage: Storage, photos: Sequence[SetsPhoto]) -> list[ImageHeader]:
+def _inspected(storage: Storage, account_id: int, photos: Sequence[SetsPhoto]) -> list[ImageHeader]:
     """Return what the headers of all files say, in the order of the photos."""
-    with ThreadPoolExecutor(READERS) as readers:
-        found = list(readers.map(lambda photo: _header(storage, photo), photos))
+    found = _headers(storage, account_id, photos)
     missing = [photo for photo, header in zip(photos, found, strict=True) if header is None]
     if missing:
         raise UploadIncomplete(
@@ -151,6 +154,20 @@ def _inspected(storage: Storage, photos: Sequence[SetsPhoto]) -> list[ImageHeade
     ]
     _refuse_bad(bad, uploads=_uploads(storage, [photo for photo, _ in wrong]))
     return [header for header in found if isinstance(header, ImageHeader)]
+
+
+def _headers(
+    storage: Storage, account_id: int, photos: Sequence[SetsPhoto]
+) -> list[ImageHeader | BadImage | None]:
+    """Read all files, a few at a time, in a share of this machine's memory for pictures."""
+    try:
+        with (
+            decoding_slots.slot(-account_id, READERS * SETS_PHOTO.max_bytes, SLOT_SECONDS),
+            ThreadPoolExecutor(READERS) as readers,
+        ):
+            return list(readers.map(lambda photo: _header(storage, photo), photos))
+    except DecoderBusy as error:
+        raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
 
 
 def _header(storage: Storage, photo: SetsPhoto) -> ImageHeader | BadImage | None:

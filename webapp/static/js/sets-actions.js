@@ -34,6 +34,8 @@ function choosing(state, context, page) {
     },
     protect(name, isProtected) {
       state.protect = isProtected ? [...state.protect, name] : state.protect.filter((each) => each !== name);
+      // The values of a saved rule would win over what was chosen just now.
+      for (const each of state.proposals) delete each.rule_id;
       page.draw();
     },
     setGroup(idx, group) {

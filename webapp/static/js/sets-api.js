@@ -7,6 +7,7 @@ import * as toast from "./toast.js";
 const TOKEN = "sets-token";
 const ROOT = "/api/v1/sets";
 const POLL_MS = 5000;
+const GONE = [401, 404];
 const LOST = ["TOKEN_EXPIRED", "TOKEN_INVALID"];
 export const FINAL = ["done", "failed", "canceled"];
 export const isFinal = (job) => FINAL.includes(job.status);
@@ -52,7 +53,8 @@ export async function begin({ isSignedIn: known }) {
     return adopted;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    if (error.status >= 400 && error.status < 500 && error.code !== "RATE_LIMIT_EXCEEDED") store(null);
+    // Only what names no account to take over is forgotten; all else may go better the next time.
+    if ([...LOST, "ALREADY_ADOPTED"].includes(error.code)) store(null);
     return null;
   }
 }
@@ -112,7 +114,8 @@ export async function follow(id, onChange, signal) {
     await readStream(`/jobs/${id}/events`, hear, signal).catch(() => null);
     if (signal.aborted || (last && isFinal(last))) return;
     await pause(POLL_MS, signal);
-    const job = await call("GET", `/jobs/${id}`).catch(() => null);
+    const job = await call("GET", `/jobs/${id}`).catch((error) => (GONE.includes(error.status) ? undefined : null));
+    if (job === undefined) return; // nobody here may see it any more
     if (job && !signal.aborted) hear(job);
   }
 }

@@ -1,16 +1,21 @@
+import time
 from contextlib import contextmanager
 from datetime import timedelta
+from threading import Event
 
 import pytest
 from sqlalchemy import select
 
 from tests import making
 from tests import sets_albums as albums
+from tests.database import at_once
+from webapp.domain.db import unit_of_work
+from webapp.domain.models.account import User
 from webapp.domain.models.sets_instance import SetsInstance
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.models.sets_rule import SetsRule
-from webapp.domain.services import garbage, leaving
+from webapp.domain.services import garbage, leaving, sets_accounts, sets_photos
 
 
 @pytest.fixture
@@ -74,3 +79,26 @@ def test_jobs_of_others_stay(session, storage, person):
 
 def test_who_never_used_sets_leaves_as_before(session, storage, person):
     leave(session, person)
+
+
+def test_a_request_and_the_leaving_of_its_person_do_not_wait_for_each_other(committed, storage):
+    with committed.begin() as session:
+        person = making.user(session)
+        owner = albums.account(session, user=person)
+        job = albums.album(session, of=owner)
+    holds = Event()
+
+    def ask():
+        with unit_of_work() as session:
+            sets_accounts.hold(session, owner.id)
+            holds.set()
+            time.sleep(0.3)  # who leaves has begun meanwhile
+            return sets_photos.lock_job(session, job.id).id
+
+    def go():
+        assert holds.wait(5)
+        with unit_of_work() as session:
+            person_now = session.get_one(User, person.id)
+            return leaving.leave(session, user=person_now, confirm=person.username)
+
+    assert at_once(ask, go) == [job.id, "deleted"]

@@ -8,15 +8,16 @@ from tests import sets_albums as albums
 from webapp.domain import pipelines
 from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.notification import Notification
+from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import (
     InstanceState,
     SegmentationStatus,
     SetsInstance,
     SetsSegmentation,
 )
-from webapp.domain.models.sets_job import SetsJobStatus
+from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus
-from webapp.domain.services import sets_masks, sets_photos
+from webapp.domain.services import sets_credits, sets_masks, sets_photos
 from webapp.domain.services.sets_choices import WantedConcept
 from webapp.domain.services.sets_masks import FoundMask
 
@@ -40,7 +41,16 @@ def searched_in(session, photo):
     return [[each["name"] for each in run.concepts] for run in runs]
 
 
-def remember(session, photo, found, *, prompt=WALL, segmenter="classic", version="1"):
+def remember(session, photo, found, *, prompt=WALL, segmenter="classic", version="1", of=None):
+    """Have it known what a segmenter found for an account, if no other for that of the photo."""
+    of = of or session.get_one(SetsAccount, session.get_one(SetsJob, photo.job_id).account_id)
+    sets_credits.grant(session, of.id, 1, key=f"{photo.id}:{prompt}:{version}:{segmenter}")
+    before = albums.album(session, of=of, photos=1)
+    same = albums.photos_of(session, before)[0]
+    same.sha256 = photo.sha256
+    concept = {"name": "Wall", "prompt": prompt, "is_many": False}
+    session.add(SetsSegmentation(photo_id=same.id, concepts=[concept], status="ready"))
+    session.flush()
     sets_masks.remember(session, photo.sha256, prompt, found, segmenter=segmenter, version=version)
 
 
@@ -110,6 +120,19 @@ def test_masks_in_the_cache_become_instances_and_nothing_is_searched(session, ex
     assert len(albums.work(session, JobKind.PHOTO_EDIT)) == 1
 
 
+def test_what_others_have_uploaded_is_told_to_nobody(session, executed):
+    photo = albums.photos_of(session, executed)[0]
+    remember(session, photo, [FOUND], of=albums.account(session))
+    sets_photos.go_on(session, photo.id)
+    assert searched_in(session, photo) == [["Wall"]]
+    assert instances_of(session, photo) == []
+
+
+def test_a_large_photo_may_have_fewer_instances():
+    sizes = [(96, 64), (4000, 3000), (8000, 6250)]
+    assert [sets_masks.most_instances(*size) for size in sizes] == [200, 166, 40]
+
+
 def test_an_empty_answer_in_the_cache_is_an_answer(session, executed):
     photo = albums.photos_of(session, executed)[0]
     remember(session, photo, [])
@@ -167,7 +190,8 @@ def test_a_request_to_segment_has_a_row_even_when_all_is_known(session, environm
     wanted = [WantedConcept("Wall", WALL)]
     assert sets_photos.segment(session, photo, wanted) is False
     assert sets_photos.segment(session, other, wanted) is True
-    runs = session.scalars(select(SetsSegmentation).order_by(SetsSegmentation.id)).all()
+    query = select(SetsSegmentation).where(SetsSegmentation.photo_id.in_([photo.id, other.id]))
+    runs = session.scalars(query.order_by(SetsSegmentation.id)).all()
     assert [(run.photo_id, run.status) for run in runs] == [
         (photo.id, SegmentationStatus.READY),
         (other.id, SegmentationStatus.QUEUED),

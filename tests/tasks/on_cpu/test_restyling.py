@@ -17,7 +17,7 @@ from tasks.on_cpu.stamp_signature import stamp_signature
 from tests import making, restyling
 from tests import sets_albums as albums
 from tests.database import at_once
-from webapp.domain import jobs
+from webapp.domain import due_jobs, jobs
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.job import Job, JobState
 from webapp.domain.models.notification import Notification
@@ -238,7 +238,7 @@ def test_a_worker_that_dies_between_storing_and_ordering_orders_nothing_twice(
     assert tokens(committed, job, style) == (100, 0, 0)
     with committed.begin() as session:
         making.change_job(session, edit, lease_until=jobs.NOW - timedelta(seconds=1))
-        assert jobs.take_back_expired(session) == 1
+        assert due_jobs.take_back_expired(session) == 1
     apply_rules(job_id=edit)
     assert len(images_of(committed, job)) == 1
     assert tokens(committed, job, style) == (90, 10, 0)

@@ -250,7 +250,7 @@ def test_an_order_of_a_lost_lease_orders_nothing(committed, storage, executed, m
     def lose(_place):
         with committed.begin() as session:
             making.change_job(session, edit, lease_until=jobs.NOW - timedelta(seconds=1))
-            jobs.take_back_expired(session)
+            due_jobs.take_back_expired(session)
 
     monkeypatch.setattr(module, "failpoint", lose)
     apply_rules(job_id=edit)

@@ -9,7 +9,7 @@ from tasks.on_cpu import pictures
 from tasks.on_cpu.step import StepError, begin, storage, verdict
 from tasks.task import task
 from webapp.domain.db import unit_of_work
-from webapp.domain.gateways.storage import ObjectMissing
+from webapp.domain.gateways.storage import ObjectMissing, ObjectTooLarge
 from webapp.domain.identifiers import object_key
 from webapp.domain.image_processes import (
     DecoderBusy,
@@ -70,7 +70,9 @@ def _uploaded_bytes(upload: UploadedPhoto) -> bytes:
     if info.size > PHOTO.max_bytes:
         raise StepError(ImageCode.TOO_HEAVY, f"{info.size} bytes are too many.")
     try:
-        data = storage().get(upload.upload_key)
+        data = storage().get(upload.upload_key, max_bytes=PHOTO.max_bytes)
+    except ObjectTooLarge as error:
+        raise StepError(CHANGED, "The file is not the one that was confirmed.") from error
     except ObjectMissing as error:
         raise StepError(ImageCode.CORRUPT, "The file is not there.") from error
     if hashlib.sha256(data).hexdigest() != upload.sha256:

@@ -29,6 +29,7 @@ from webapp.domain.gateways.objects import (
     check_expiry,
     check_key,
     check_prefix,
+    read_within,
 )
 
 COPY_CHUNK_BYTES = 1 << 20
@@ -69,11 +70,11 @@ class FolderStorage:
             _sync_folder(target.parent)
         return size
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, max_bytes: int | None = None) -> bytes:
         """See `Storage.get`."""
         path = self.path(key)
         with _disk(missing=key), _open_plain(path) as file:
-            return file.read()
+            return read_within(file.read, max_bytes)
 
     def path(self, key: str) -> Path:
         """Return where an object lies, for a web server to send, or raise `ObjectMissing`."""

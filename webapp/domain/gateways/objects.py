@@ -7,7 +7,7 @@ A signed PUT cannot limit size, so whoever confirms an upload must `head` it and
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol
@@ -30,7 +30,7 @@ class ObjectMissing(StorageError):
 
 
 class ObjectTooLarge(StorageError):
-    """The stream went past its byte limit; nothing was stored."""
+    """A stream or an object went past its byte limit; nothing was stored or returned."""
 
 
 class StorageUnavailable(StorageError):
@@ -70,8 +70,12 @@ class Storage(Protocol):
     def put(self, key: str, data: bytes | BinaryIO, *, content_type: str) -> None:
         """Store the bytes, replacing what was there; all of them are visible or none."""
 
-    def get(self, key: str) -> bytes:
-        """Return all bytes of an object, or raise `ObjectMissing`."""
+    def get(self, key: str, *, max_bytes: int | None = None) -> bytes:
+        """Return all bytes of an object, or raise `ObjectMissing`.
+
+        Raises `ObjectTooLarge` past the limit, before more is read: whoever holds a signed PUT may
+        replace an upload by a larger one after any `head`.
+        """
 
     def head(self, key: str) -> ObjectInfo | None:
         """Tell size and age without reading the object; None if there is none."""
@@ -137,3 +141,16 @@ def check_prefix(prefix: str) -> None:
     """Raise `InvalidKey` unless keys could begin so."""
     if not _PREFIX.fullmatch(prefix):
         raise InvalidKey(f"not the beginning of a storage key: {prefix[:80]!a}")
+
+
+def read_within(read: Callable[..., bytes], max_bytes: int | None) -> bytes:
+    """Return all that `read(size)` gives, or raise `ObjectTooLarge` once that is too much."""
+    if max_bytes is None:
+        return read()
+    pieces, left = [], max_bytes + 1
+    while left and (piece := read(left)):
+        pieces.append(piece)
+        left -= len(piece)
+    if not left:
+        raise ObjectTooLarge(f"more than {max_bytes} bytes")
+    return b"".join(pieces)

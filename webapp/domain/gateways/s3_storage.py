@@ -25,6 +25,7 @@ from webapp.domain.gateways.objects import (
     check_expiry,
     check_key,
     check_prefix,
+    read_within,
 )
 
 REGION = "us-east-1"  # fixed: saves a look-up request, and every S3 we know accepts it
@@ -73,12 +74,12 @@ class S3Storage:
             )
 
     @_repeat
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, max_bytes: int | None = None) -> bytes:
         """See `Storage.get`."""
         with _remote(missing=check_key(key)):
             answer = self._client.get_object(self._bucket, key)
             try:
-                content: bytes = answer.read()
+                content = read_within(answer.read, max_bytes)
             finally:
                 answer.close()
                 answer.release_conn()

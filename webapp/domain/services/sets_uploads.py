@@ -19,7 +19,7 @@ from webapp.domain.errors import (
     ServiceUnavailable,
     UploadIncomplete,
 )
-from webapp.domain.gateways.storage import ObjectMissing, Storage
+from webapp.domain.gateways.storage import ObjectMissing, ObjectTooLarge, Storage
 from webapp.domain.identifiers import object_key
 from webapp.domain.images import MEGABYTE, BadImage, ImageHeader, ImageLimits
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
@@ -178,9 +178,13 @@ def _header(storage: Storage, photo: SetsPhoto) -> ImageHeader | BadImage | None
     if stored.size > SETS_PHOTO.max_bytes:  # before such a file is read into memory
         return BadImage(images.ImageCode.TOO_HEAVY, stored.size, SETS_PHOTO.max_bytes)
     try:
-        return images.inspect(storage.get(photo.upload_key), SETS_PHOTO)
+        data = storage.get(photo.upload_key, max_bytes=SETS_PHOTO.max_bytes)
+        return images.inspect(data, SETS_PHOTO)
     except ObjectMissing:
         return None
+    except ObjectTooLarge:  # replaced since
+        limit = SETS_PHOTO.max_bytes
+        return BadImage(images.ImageCode.TOO_HEAVY, limit + 1, limit)
     except BadImage as bad:
         return bad
 

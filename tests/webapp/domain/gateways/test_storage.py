@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from webapp.domain.gateways import s3_storage
+from webapp.domain.gateways.objects import read_within
 from webapp.domain.gateways.storage import (
     FolderStorage,
     InvalidKey,
@@ -76,6 +77,22 @@ def test_a_missing_object_is_said_to_be_missing(storage: Storage) -> None:
         storage.get(KEY)
     with pytest.raises(ObjectMissing):
         storage.copy(KEY, "generations/other.png")
+
+
+def test_no_more_is_read_than_allowed(storage: Storage) -> None:
+    storage.put(KEY, b"x" * 100, content_type=PNG)
+    assert storage.get(KEY, max_bytes=100) == b"x" * 100
+    with pytest.raises(ObjectTooLarge):
+        storage.get(KEY, max_bytes=99)
+    asked: list[int] = []
+
+    def endless(size: int) -> bytes:
+        asked.append(size)
+        return b"x" * min(size, 40)
+
+    with pytest.raises(ObjectTooLarge):
+        read_within(endless, 100)
+    assert asked == [101, 61, 21]
 
 
 def test_a_folder_is_not_an_object(storage: Storage) -> None:

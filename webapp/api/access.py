@@ -338,7 +338,8 @@ def _know_and_count() -> None:
         return
     if hasattr(view, "is_of_provider") and _is_from(app_settings().toss_networks):
         return
-    rate_limits.count_request(view, _known_caller(access))
+    has_token = access is Access.SETS and bearer() is not None
+    rate_limits.count_request(view, _known_caller(access), has_token=has_token)
     if request.routing_exception is not None or request.method == "OPTIONS":
         rate_limits.enforce()  # no guard will do it
 

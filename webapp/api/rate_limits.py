@@ -18,7 +18,12 @@ from typing import Any, Protocol
 
 import structlog
 from flask import Flask, Response, current_app, g, request
-from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMinute
+from limits import (
+    RateLimitItem,
+    RateLimitItemPerDay,
+    RateLimitItemPerHour,
+    RateLimitItemPerMinute,
+)
 from limits.storage import MemoryStorage, RedisStorage
 from redis.exceptions import RedisError
 
@@ -64,6 +69,10 @@ SIGN_INS = Bucket("sign-ins", RateLimitItemPerMinute(100, 5), strict=True)
 # New anonymous accounts of Sets, which get credits: by network, whatever browser asks.
 SETS_ACCOUNTS = Bucket("sets-accounts", RateLimitItemPerMinute(5, 5), strict=True)
 SETS_ACCOUNTS_A_DAY = Bucket("sets-accounts-a-day", RateLimitItemPerDay(50), strict=True)
+# Calls with tokens of Sets, of all accounts in a network: an account is made in one call.
+SETS_TOKENS = Bucket("sets-tokens", RateLimitItemPerMinute(600))
+# Searches of an album cost no credits, and a GPU works for each.
+SETS_SEARCHES = Bucket("sets-searches", RateLimitItemPerHour(30), strict=True)
 IMAGES = Bucket("generation", RateLimitItemPerMinute(6), strict=True)
 ORDERS = Bucket("orders", RateLimitItemPerMinute(30), strict=True)
 SIGNED_IN = Bucket("signed-in", RateLimitItemPerMinute(100))
@@ -196,12 +205,19 @@ def count(bucket: Bucket, key: str, cost: int = 1) -> Standing | None:
     return standing
 
 
-def count_request(view: Callable[..., Any] | None, user_id: str | None) -> None:
-    """Count this request for its caller, and in the bucket of its view if that has one."""
+def count_request(
+    view: Callable[..., Any] | None, user_id: str | None, *, has_token: bool = False
+) -> None:
+    """Count this request for its caller, and in the bucket of its view if that has one.
+
+    One with a token of Sets counts for its network too.
+    """
     g.caller = client_address() if user_id is None else user_id
     bucket: Bucket | None = getattr(view, "bucket", None)
     is_sign_in = bucket in {LOGIN, SIGN_INS}
     count(_bucket(is_signed_in=user_id is not None, is_sign_in=is_sign_in), g.caller)
+    if has_token:
+        count(SETS_TOKENS, client_network())
     if is_sign_in:
         count(SIGN_INS, client_address())
         if bucket is LOGIN:

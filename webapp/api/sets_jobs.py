@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, g
 from sqlalchemy.orm import Session
 
-from webapp.api import bodies, envelope, event_streams
+from webapp.api import bodies, envelope, event_streams, rate_limits
 from webapp.api.access import current_sets_account, in_steps, sets_account
 from webapp.api.operations import EVENTS, operation
 from webapp.domain.errors import (
@@ -175,6 +175,7 @@ def confirm_upload(job_id: str) -> Response:
 
 @blueprint.post("/sets/jobs/<job_id>/segment")
 @blueprint.post("/jobs/<job_id>/segment")
+@rate_limits.limited(rate_limits.SETS_SEARCHES)
 @sets_account
 @operation(gives=JobAnswer, errors=WRONG_STATE)
 def segment(job_id: str, body: SegmentBody) -> Response:

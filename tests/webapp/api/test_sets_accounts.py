@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from limits import RateLimitItemPerDay
+from limits import RateLimitItemPerDay, RateLimitItemPerMinute
 from sqlalchemy import func, select, update
 
 from tests import making
@@ -176,6 +176,40 @@ def test_every_address_of_one_ipv6_network_counts_as_one(bind, storage, monkeypa
     answers = [asked_from(f"2001:db8:0:1::{number:x}") for number in range(1, most + 2)]
     assert answers == [201] * most + [429]
     assert asked_from("2001:db8:0:2::1") == 201
+
+
+def test_calls_of_many_accounts_of_one_network_are_limited_together(bind, storage, monkeypatch):
+    app = bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1"))
+    few = replace(rate_limits.SETS_TOKENS, limit=RateLimitItemPerMinute(3))
+    monkeypatch.setattr(rate_limits, "SETS_TOKENS", few)
+    place = {"environ_base": {"REMOTE_ADDR": "203.0.113.80"}}
+    tokens = [app.test_client().post(ANON, **place).json["data"]["token"] for _ in range(4)]
+    codes = [
+        app.test_client()
+        .get("/api/v1/sets/me", headers={"Authorization": f"Bearer {token}"}, **place)
+        .status_code
+        for token in tokens
+    ]
+    assert codes == [200] * 3 + [429]
+
+
+def test_searches_of_an_account_are_limited_by_the_hour(bind, storage, monkeypatch):
+    app = bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1"))
+    most = rate_limits.SETS_SEARCHES.limit.amount
+    place = {"environ_base": {"REMOTE_ADDR": "203.0.113.81"}}
+    token = app.test_client().post(ANON, **place).json["data"]["token"]
+    codes = [
+        app.test_client()
+        .post(
+            "/api/v1/sets/jobs/job_23456789ABCDEFGH/segment",
+            json={"concepts": ["Wall"]},
+            headers={"Authorization": f"Bearer {token}"},
+            **place,
+        )
+        .status_code
+        for _ in range(most + 1)
+    ]
+    assert codes == [404] * most + [429]
 
 
 def test_new_accounts_of_one_network_are_limited_by_the_day(bind, storage, monkeypatch):

@@ -30,7 +30,9 @@ _WEIGHTS = (1.0, 0.4, 0.4)  # of the evidence of each
 _MOST_FAVOUR = 2.5
 _MOST_RATIO = 4.0  # of one feature's evidence
 _UNSEEN = 1e-4  # share of a bin in which nothing was seen
-_DISTINCT = 0.9  # mean log ratio of a region's features to those of the rest, from which it is told
+_DISTINCT = (
+    0.9  # mean log ratio of a region's features to those of the rest, by which it is told from them
+)
 _LEAST_CONFIDENCE = 0.1  # less is no proposal, but chance
 _LEAST_SHARE = 0.25  # of the region's own area: the least that is proposed
 _MOST_SHARE = 3.0  # of the region's own area: the most
@@ -142,17 +144,17 @@ def _by_look(
     """What looks in the second photo as the region does in the first, and unlike the rest."""
     one = cut_into_superpixels(np.asarray(first), _SPACING)
     two = cut_into_superpixels(np.asarray(second), _SPACING)
-    known, asked = _features(one), _features(two)
+    known, searched = _features(one), _features(two)
     ratio = _log_ratio(known, region, known)
     inner = ndimage.binary_erosion(region, iterations=2)
-    told = float(np.clip(ratio, -3, 3)[inner if inner.any() else region].mean())
-    favour = np.clip(_log_ratio(known, region, asked), -_MOST_FAVOUR, _MOST_FAVOUR)
+    distinctness = float(np.clip(ratio, -3, 3)[inner if inner.any() else region].mean())
+    favour = np.clip(_log_ratio(known, region, searched), -_MOST_FAVOUR, _MOST_FAVOUR)
     by_patch = np.bincount(two.labels.ravel(), favour.ravel()) / two.areas
     weights = SMOOTHNESS * closeness(two.steps) * two.borders / _SPACING
     nodes = cut(np.maximum(-by_patch, 0), np.maximum(by_patch, 0), two.pairs, weights)
     inside = divided_near_border(nodes[two.labels], favour, two.lab)
     pieces = pieces_of(inside, _PIECE * inside.sum())
-    if told < _DISTINCT or not pieces:
+    if distinctness < _DISTINCT or not pieces:
         return None
     found = np.logical_or.reduce(pieces)
     share = float(found.mean() / region.mean())
@@ -160,7 +162,7 @@ def _by_look(
         return None
     fit = float(favour[found].mean()) / _MOST_FAVOUR
     alike = rising(0.7 - abs(np.log(share)), 0.2)
-    confidence = 0.7 * rising(told - 1.2, 0.2) * rising(fit - 0.4, 0.1) * alike
+    confidence = 0.7 * rising(distinctness - 1.2, 0.2) * rising(fit - 0.4, 0.1) * alike
     if confidence < _LEAST_CONFIDENCE:
         return None
     return Proposal(enlarged(found, grey), confidence, Evidence.LOOK)
@@ -182,12 +184,12 @@ def _features(patches: Superpixels) -> tuple[NDArray[np.intp], ...]:
 
 
 def _log_ratio(
-    known: tuple[NDArray[np.intp], ...], region: Mask, asked: tuple[NDArray[np.intp], ...]
+    known: tuple[NDArray[np.intp], ...], region: Mask, searched: tuple[NDArray[np.intp], ...]
 ) -> NDArray[np.float64]:
-    """How much better each pixel asked about fits the region than the rest of the known photo."""
-    total = np.zeros(asked[0].shape)
+    """How much better each pixel searched about fits the region than the rest of the known photo."""
+    total = np.zeros(searched[0].shape)
     shapes = ((_COLOURS,) * 3, (_TEXTURES,), (_HEIGHTS,))
-    for bins, wanted, shape, weight in zip(known, asked, shapes, _WEIGHTS, strict=True):
+    for bins, wanted, shape, weight in zip(known, searched, shapes, _WEIGHTS, strict=True):
         within, without = (_shares(bins[side], shape) for side in (region, ~region))
         ratio = np.log(within[wanted]) - np.log(without[wanted])
         total += weight * np.clip(ratio, -_MOST_RATIO, _MOST_RATIO)

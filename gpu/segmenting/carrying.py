@@ -30,7 +30,7 @@ _WEIGHTS = (1.0, 0.4, 0.4)  # of the evidence of each
 _MOST_FAVOUR = 2.5
 _MOST_RATIO = 4.0  # of one feature's evidence
 _UNSEEN = 1e-4  # share of a bin in which nothing was seen
-_DISTINCT = (
+_DISTINCT = 0.9  # mean log ratio of the features of a region to those of the rest
     0.9  # mean log ratio of a region's features to those of the rest, by which it is told from them
 )
 _LEAST_CONFIDENCE = 0.1  # less is no proposal, but chance
@@ -186,7 +186,7 @@ def _features(patches: Superpixels) -> tuple[NDArray[np.intp], ...]:
 def _log_ratio(
     known: tuple[NDArray[np.intp], ...], region: Mask, searched: tuple[NDArray[np.intp], ...]
 ) -> NDArray[np.float64]:
-    """How much better each pixel searched about fits the region than the rest of the known photo."""
+    """How much better a pixel of the other photo fits the region than the rest of the known photo."""
     total = np.zeros(searched[0].shape)
     shapes = ((_COLOURS,) * 3, (_TEXTURES,), (_HEIGHTS,))
     for bins, wanted, shape, weight in zip(known, searched, shapes, _WEIGHTS, strict=True):

@@ -31,8 +31,6 @@ _MOST_FAVOUR = 2.5
 _MOST_RATIO = 4.0  # of one feature's evidence
 _UNSEEN = 1e-4  # share of a bin in which nothing was seen
 _DISTINCT = 0.9  # mean log ratio of the features of a region to those of the rest
-    0.9  # mean log ratio of a region's features to those of the rest, by which it is told from them
-)
 _LEAST_CONFIDENCE = 0.1  # less is no proposal, but chance
 _LEAST_SHARE = 0.25  # of the region's own area: the least that is proposed
 _MOST_SHARE = 3.0  # of the region's own area: the most
@@ -186,7 +184,7 @@ def _features(patches: Superpixels) -> tuple[NDArray[np.intp], ...]:
 def _log_ratio(
     known: tuple[NDArray[np.intp], ...], region: Mask, searched: tuple[NDArray[np.intp], ...]
 ) -> NDArray[np.float64]:
-    """How much better a pixel of the other photo fits the region than the rest of the known photo."""
+    """How much better each pixel searched fits the region than the rest of the known photo."""
     total = np.zeros(searched[0].shape)
     shapes = ((_COLOURS,) * 3, (_TEXTURES,), (_HEIGHTS,))
     for bins, wanted, shape, weight in zip(known, searched, shapes, _WEIGHTS, strict=True):

@@ -19,7 +19,7 @@ from webapp.domain.models.sets_photo import PhotoStatus, SetsEdit, SetsPhoto
 from webapp.domain.services import sets_credits
 
 WALL = {"Wall": {"action": "recolor", "value": "#C04A2B"}}
-SIZE = (96, 64)
+SIZE = (320, 256)
 _numbers = count(1)
 
 

@@ -18,7 +18,7 @@ from webapp.domain.models.sets_photo import PhotoStatus
 from webapp.domain.services import sets_masks, sets_photos
 
 RED = (192, 74, 43)  # of the albums' rule
-GROUND = slice(4, None), slice(60, None)  # right of the wall and of its edge
+GROUND = (slice(4, None), slice(albums.SIZE[0] // 2 + 4, None))
 
 
 @pytest.fixture

@@ -212,7 +212,9 @@ def test_each_mask_is_read_once_however_many_lie_over_each_other(
 def test_shapes_agree_as_their_masks_do():
     chance = np.random.default_rng(7)
     for _ in range(40):
-        first, second = (box(*_corners(chance)) & (chance.random((64, 96)) < 0.9) for _ in "ab")
+        first, second = (
+            box(*_corners(chance)) & (chance.random(albums.SIZE[::-1]) < 0.9) for _ in "ab"
+        )
         if not (first.any() and second.any()):
             continue
         agreed = intersection_over_union(first, second)

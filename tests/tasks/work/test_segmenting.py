@@ -64,7 +64,7 @@ def test_a_photo_is_segmented_over_http_alone_and_its_masks_recorded(
     record_masks(job_id=job_id)
     with committed() as session:
         (found,) = session.scalars(select(SetsInstance)).all()
-        assert (found.concept, found.box) == ("Wall", [0, 0, 48, 64])
+        assert (found.concept, found.box) == ("Wall", [0, 0, albums.SIZE[0] // 2, albums.SIZE[1]])
         assert len(albums.work(session, JobKind.PHOTO_EDIT)) == 1
     assert segmenter.asked == [["painted or papered wall", "grout lines between tiles"]]
 

@@ -183,7 +183,7 @@ def test_photos_are_decoded_once_all_are_there(sets_client, session, storage):
     job = job.json["data"]
     assert job["status"] == "uploaded"
     assert [(item["status"], item["width"], item["height"]) for item in job["items"]] == [
-        ("checking", 96, 64)
+        ("checking", *albums.SIZE)
     ] * 2
     assert len(albums.work(session, JobKind.PHOTO_CHECK)) == 2
     assert all(len(sha) == 64 for sha in session.scalars(select(SetsPhoto.sha256)))
@@ -200,9 +200,9 @@ def picture(size, file_format="PNG", **save):
 @pytest.mark.parametrize(
     "data, code",
     [
-        (picture((64, 63)), "IMAGE_RESOLUTION_TOO_LOW"),
+        (picture((256, 255)), "IMAGE_RESOLUTION_TOO_LOW"),
         (picture((8000, 6251)), "IMAGE_TOO_LARGE_PIXELS"),
-        (picture((80, 80), "GIF"), "INVALID_IMAGE_FORMAT"),
+        (picture((300, 300), "GIF"), "INVALID_IMAGE_FORMAT"),
         (b"\0\0\0\x18ftypheic" + bytes(100), "INVALID_IMAGE_FORMAT"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "IMAGE_CORRUPT"),
         (b"\x89PNG" + bytes(20 * 2**20), "IMAGE_SIZE_EXCEEDED"),

@@ -27,7 +27,7 @@ from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.services import sets_accounts, sets_photos
 from webapp.domain.services.sets_job_states import lock_own, own, refuse
 
-SETS_PHOTO = ImageLimits(("JPEG", "PNG"), min_side=64, max_bytes=20 * MEGABYTE)
+SETS_PHOTO = ImageLimits(("JPEG", "PNG"), min_side=256, max_bytes=20 * MEGABYTE)
 UPLOAD_TIME = timedelta(hours=1)
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png"}
 # What a file says to be where its type was left out or is only known to be a file.

@@ -12,7 +12,7 @@ from tests.stack_fixtures import told_to
 from tests.waiting import wait_for
 from webapp.embedded.sets_visitor import AlbumPhoto, SetsVisitor
 
-SIZE = 240, 180
+SIZE = 360, 270
 
 
 def pixels(data):

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from gpu.rules.actions import Rule, parse_rule
-from gpu.rules.colour import Mask, Statistics, measure
+from gpu.rules.colour import Mask, measure_photo
 from gpu.rules.engine import apply_rules
 from gpu.rules.errors import InvalidRule
 from gpu.rules.regions import Part, Protection
@@ -33,7 +33,7 @@ from webapp.domain.gateways.editor import (
     PreviewPicture,
     Setting,
 )
-from webapp.domain.sets_presets import Preset, SwatchFile, swatches
+from webapp.domain.sets_presets import Preset, swatches
 
 PREPARED_PHOTOS = 8
 """Kept by a process: each takes about 15 MB."""
@@ -113,7 +113,7 @@ class EngineEditor:
             image,
             [_part(part, image.size) for part in parts],
             swatches=_Palette(swatches()),
-            references={index: _statistics(data) for index, data in references.items()},
+            references={index: measure_photo(_opened(data)) for index, data in references.items()},
         )
         stream = io.BytesIO()
         watermarked(edited.image).save(stream, "PNG", compress_level=3)
@@ -177,11 +177,6 @@ def _part(part: PreviewPart, size: tuple[int, int]) -> Part:
     return Part(part.concept, mask, rule, protection, part.is_locked)
 
 
-def _statistics(photo: bytes) -> Statistics:
-    levels = np.asarray(_opened(photo).convert("RGB"))
-    return measure(levels, np.ones(levels.shape[:2], np.bool_))
-
-
 class _Palette(Mapping[str, Swatch]):
     """Swatches by name, each read when it is first used."""
 
@@ -208,9 +203,8 @@ def _check_style(style_id: str) -> None:
 
 @cache
 def _swatch(name: str) -> Swatch:
-    file: SwatchFile = swatches()[name]
-    with Image.open(file.path, formats=("PNG",)) as picture:
-        return Swatch(np.asarray(picture.convert("RGB")), file.metres)
+    file = swatches()[name]
+    return Swatch.read(file.path, file.metres)
 
 
 def _problem(error: InvalidRule) -> FieldProblem:

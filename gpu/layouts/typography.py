@@ -15,7 +15,6 @@ from PIL import ImageDraw, ImageFont
 _FONTS = Path(__file__).parent / "fonts"
 _ELLIPSIS = "…"
 _ABSENT = "□"
-_PROBE = "Ag한"
 
 Ink = tuple[int, int, int]
 

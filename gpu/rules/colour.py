@@ -166,3 +166,8 @@ def measure(levels: Levels, mask: Mask) -> Statistics:
         raise ValueError("a region of no pixels has no colour")
     picked = places[:: max(1, places.size // _SAMPLES)]
     return Statistics(to_linear(levels.reshape(-1, 3)[picked]))
+
+
+def measure_photo(photo: Image.Image) -> Statistics:
+    """Sample the colours of a whole photo."""
+    return measure(np.asarray(photo.convert("RGB")), np.ones((photo.height, photo.width), np.bool_))

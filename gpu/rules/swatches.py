@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage  # type: ignore[import-untyped]
 
 from gpu.rules.colour import Levels, Light, to_levels, to_linear
@@ -21,6 +24,12 @@ class Swatch:
 
     levels: Levels
     metres: float | None = None
+
+    @classmethod
+    def read(cls, path: Path, metres: float | None) -> Self:
+        """Return the swatch of a PNG."""
+        with Image.open(path, formats=("PNG",)) as picture:
+            return cls(np.asarray(picture.convert("RGB")), metres)
 
     @property
     def colour(self) -> tuple[float, float, float]:

@@ -4,11 +4,10 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 from PIL import Image
 
 from gpu.rules.actions import Rule, parse_rule
-from gpu.rules.colour import Statistics, measure
+from gpu.rules.colour import Statistics, measure_photo
 from gpu.rules.engine import apply_rules, regions_of
 from gpu.rules.errors import InvalidRule
 from gpu.rules.rectangles import largest_rectangle
@@ -53,10 +52,9 @@ def edited(work: EditWork) -> EditedImage:
         result = apply_rules(photo, parts, swatches=swatches, references=references)
     except InvalidRule as error:
         raise StepError(INVALID, str(error)) from error
-    with_rules = {part.concept for part in parts if part.rule is not None}
     painted = {part.concept for part in parts if part.rule is not None} - set(result.not_found)
     missing = tuple(dict.fromkeys([*work.missing, *result.not_found]))
-    if with_rules and not painted:
+    if not painted:  # a photo without any rule was refused when it was read
         raise StepError(NOT_FOUND, _names(missing))
     image = _signed(result.image, photo, parts, work) if work.paintings else result.image
     return EditedImage(image, missing)
@@ -129,9 +127,7 @@ def _swatches(work: EditWork) -> dict[str, Swatch]:
     named = {part.setting.get("value") for part in work.parts if part.setting}
     palette = sets_presets.palette(sets_presets.preset(work.preset_id))
     return {
-        each.name: Swatch(np.asarray(Image.open(each.path).convert("RGB")), each.metres)
-        for each in palette
-        if each.name in named
+        each.name: Swatch.read(each.path, each.metres) for each in palette if each.name in named
     }
 
 
@@ -142,8 +138,7 @@ def _references(rules: list[Rule | None], previews: Mapping[int, str]) -> dict[i
 
 
 def _statistics(preview_key: str) -> Statistics:
-    image = Image.open(io.BytesIO(pictures.read(preview_key)), formats=("WEBP",)).convert("RGB")
-    return measure(np.asarray(image), np.ones((image.height, image.width), np.bool_))
+    return measure_photo(Image.open(io.BytesIO(pictures.read(preview_key)), formats=("WEBP",)))
 
 
 def _names(missing: tuple[str, ...]) -> str:

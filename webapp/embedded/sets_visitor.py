@@ -3,7 +3,7 @@
 import io
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -196,8 +196,3 @@ class SetsVisitor:
         answer = httpx.get(str(self._http.base_url.join(url)), follow_redirects=True, timeout=60)
         answer.raise_for_status()
         return answer.content
-
-
-def seen(photo: AlbumPhoto, concept: str) -> Mapping[int, Mask]:
-    """Return the instances of a concept that a person sees on a photo, by number from 1."""
-    return dict(enumerate(photo.scene.masks.get(concept, ()), 1))

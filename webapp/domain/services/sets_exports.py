@@ -32,7 +32,6 @@ from webapp.domain.services.sets_job_states import own
 from webapp.domain.sets_errors import JobNotFinished, PlanRequired
 from webapp.domain.sets_presets import Plan, Template, UnknownTemplate
 
-MOST_OTHERS = 2
 LANGUAGES = ("en", "ko")
 FAILED_AGAIN_AFTER = timedelta(minutes=1)
 MOST_WAITING = 6

@@ -30,7 +30,6 @@ from webapp.domain.services import sets_accounts, sets_masks
 from webapp.domain.services.sets_job_states import lock_own, own, photos_of, refuse
 from webapp.domain.services.sets_rules import preset_of
 
-MAX_PROMPT = 200  # characters, with which a mask is found in the cache
 SLOT_SECONDS = 5.0
 RETRY_AFTER_SECONDS = 5
 CHOOSING = (SetsJobStatus.UPLOADED,)

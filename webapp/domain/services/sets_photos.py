@@ -28,23 +28,6 @@ from webapp.domain.services import (
 )
 from webapp.domain.services.sets_choices import WantedConcept
 
-__all__ = [
-    "ENDED",
-    "EXECUTING",
-    "WantedConcept",
-    "check",
-    "counts",
-    "drop_work",
-    "end",
-    "end_job_if_over",
-    "fail",
-    "go_on",
-    "is_being_segmented",
-    "lock_job",
-    "lock_job_of",
-    "segment",
-]
-
 EXECUTING = frozenset({SetsJobStatus.QUEUED, SetsJobStatus.RUNNING})
 ENDED = frozenset({PhotoStatus.DONE, PhotoStatus.FAILED, PhotoStatus.CANCELED})
 UNDER_WAY = (SegmentationStatus.QUEUED, SegmentationStatus.RUNNING)
@@ -116,15 +99,14 @@ def end(session: Session, photo: SetsPhoto, to: PhotoStatus, **values: object) -
     """
     if not pipelines.advance_photo(session, photo.id, to, **values):
         return False
-    edit = sets_credits.open_edit(session, photo.id)
-    drop_work(session, photo)
+    edit = drop_work(session, photo)
     if edit is not None:
         sets_credits.give_back(session, edit.id)
     return True
 
 
-def drop_work(session: Session, photo: SetsPhoto) -> None:
-    """End all work on a photo; who does it finds its fence stale. Its edit stays open."""
+def drop_work(session: Session, photo: SetsPhoto) -> SetsEdit | None:
+    """End all work on a photo; who does it finds its fence stale. Return its edit, still open."""
     jobs.cancel(session, JobKind.PHOTO_CHECK, photo.id)
     open_runs = (SetsSegmentation.photo_id == photo.id, SetsSegmentation.status.in_(UNDER_WAY))
     for run_id in session.scalars(select(SetsSegmentation.id).where(*open_runs)).all():
@@ -139,6 +121,7 @@ def drop_work(session: Session, photo: SetsPhoto) -> None:
     if edit is not None:
         sets_canvases.cancel_waiting(session, edit.id)
         jobs.cancel(session, JobKind.PHOTO_EDIT, edit.id)
+    return edit
 
 
 def end_job_if_over(session: Session, job_id: int) -> bool:

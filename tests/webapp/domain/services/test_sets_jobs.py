@@ -21,6 +21,7 @@ from webapp.domain.queries import sets_jobs as queries
 from webapp.domain.queries.sets_instances import InstanceFilter
 from webapp.domain.queries.sets_jobs import JobFilter
 from webapp.domain.services import sets_executions, sets_jobs, sets_photos
+from webapp.domain.services.sets_choices import WantedConcept
 from webapp.domain.services.sets_job_states import lock_own
 from webapp.domain.services.sets_uploads import DeclaredPhoto
 from webapp.domain.sets_errors import ConcurrencyLimit, CreditsExhausted
@@ -163,7 +164,7 @@ def test_what_was_searched_and_not_found_is_not_searched_again_in_a_copy(session
     account = making.sets_account(session, balance=20, pro_until=jobs.NOW + timedelta(days=1))
     job = albums.album(session, of=account, photos=1)
     [photo] = albums.photos_of(session, job)
-    wanted = sets_photos.WantedConcept("Wall", "painted or papered wall", is_many=False)
+    wanted = WantedConcept("Wall", "painted or papered wall", is_many=False)
     sets_photos.segment(session, photo, [wanted])
     session.execute(SetsSegmentation.__table__.update().values(status="ready"))
     copy = sets_jobs.reuse(session, account, source_job_id=job.public_id, items=None, request_id="")

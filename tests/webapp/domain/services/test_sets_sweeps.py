@@ -13,6 +13,7 @@ from webapp.domain.models.sets_instance import SetsMask
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus
 from webapp.domain.services import garbage, sets_masks, sets_photos, sets_sweeps
+from webapp.domain.services.sets_choices import WantedConcept
 from webapp.domain.services.sets_masks import FoundMask
 
 
@@ -58,7 +59,7 @@ def test_what_nobody_confirmed_or_executed_in_time_is_canceled(session, environm
 def test_a_forgotten_job_leaves_no_work_behind(session, environment, unit_of_work):
     job = albums.album(session)
     photo = albums.photos_of(session, job)[0]
-    sets_photos.segment(session, photo, [sets_photos.WantedConcept("Wall", "wall")])
+    sets_photos.segment(session, photo, [WantedConcept("Wall", "wall")])
     session.execute(update(SetsJob).values(updated_at=jobs.NOW - timedelta(hours=25)))
     sets_sweeps.sweep(unit_of_work)
     assert [each.state for each in albums.work(session, JobKind.SEGMENTATION)] == ["canceled"]

@@ -87,7 +87,7 @@ def test_whatever_orders_images_is_limited_alike_on_pages_and_in_the_api(views):
     assert dict(limited) == {service: {"api_v1", "pages"} for service in ordering}
 
 
-def test_no_other_view_has_a_limit_of_its_own_but_the_ways_to_an_account(views):
+def test_no_other_view_has_a_limit_of_its_own_but_sign_in_and_the_searches_of_sets(views):
     others = {
         endpoint: view.bucket
         for endpoint, (view, _) in views.items()
@@ -97,4 +97,5 @@ def test_no_other_view_has_a_limit_of_its_own_but_the_ways_to_an_account(views):
         "api_v1.google.login": rate_limits.LOGIN,
         "api_v1.google.authorized": rate_limits.SIGN_INS,
         "api_v1.sets_accounts.open_anonymous": rate_limits.SETS_ACCOUNTS,
+        "api_v1.sets_jobs.segment": rate_limits.SETS_SEARCHES,
     }

@@ -80,7 +80,7 @@ def post(generation_id: int) -> AnyResponse | str | tuple[str, int]:
     if not is_fragment():
         return _to(comment_id)
     parent = None if parent_id is None else _one(parent_id)
-    said = gettext("Your words are there.")
+    said = gettext("Your comment was posted.")
     return _news("posted", generation_id, said, comment=_one(comment_id), parent=parent)
 
 
@@ -96,7 +96,7 @@ def edit(comment_id: int) -> AnyResponse | str | tuple[str, int]:
     comments.edit(db.session(), user=user(), comment_id=comment_id, content=asked.content)
     if not is_fragment():
         return _to(comment_id)
-    said, generation_id = gettext("Your words were changed."), _thread(comment_id)["generation_id"]
+    said, generation_id = gettext("Your comment was changed."), _thread(comment_id)["generation_id"]
     return _news("edited", generation_id, said, comment=_one(comment_id))
 
 

@@ -20,18 +20,18 @@ from webapp.schemas.reports import ReportRequest
 blueprint = Blueprint("reports", __name__)
 MAX_CHARACTERS = 1000
 REASONS: dict[str, LazyString] = {
-    ReportReason.COPYRIGHT: _("It copies the work of somebody else"),
+    ReportReason.COPYRIGHT: _("It copies somebody else's artwork"),
     ReportReason.SEXUAL: _("It is sexual"),
     ReportReason.HATE: _("It is hateful or violent"),
     ReportReason.SPAM: _("It is spam"),
-    ReportReason.IMPERSONATION: _("Somebody pretends to be somebody else"),
-    ReportReason.OTHER: _("Something else"),
+    ReportReason.IMPERSONATION: _("It impersonates somebody"),
+    ReportReason.OTHER: _("Other"),
 }
 TARGETS: dict[str, tuple[LazyString, str]] = {
     ReportTarget.STYLE: (_("Report this style"), "/styles/{}"),
     ReportTarget.GENERATION: (_("Report this picture"), "/g/{}"),
     ReportTarget.COMMENT: (_("Report this comment"), "/comments/{}"),
-    ReportTarget.USER: (_("Report this person"), "/users/{}"),
+    ReportTarget.USER: (_("Report this user"), "/users/{}"),
     ReportTarget.TAG: (_("Report this tag"), "/"),
 }
 
@@ -71,7 +71,7 @@ def report() -> str | tuple[str, int]:
         reports.report(db.session(), user=user(), **asked.model_dump())
     except DuplicateReport as error:
         return _form(target, said=gettext(error.code)), error.status
-    return _form(target, said=gettext("Thank you. A person will look at it."))
+    return _form(target, said=gettext("Thank you. A moderator will look at it."))
 
 
 def _form(target: Reported, bad: Problems | None = None, said: str = "") -> str:

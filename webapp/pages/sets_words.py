@@ -63,7 +63,7 @@ FAILURES: dict[str, LazyString] = IMAGE_CODES | {
     "FILE_CHANGED": _("The file was changed after it was uploaded."),
     "CONCEPT_NOT_FOUND": _("No part with a rule was found. Select one by clicking and try again."),
     "INVALID_RULE": _("The rule cannot be applied to this photo."),
-    "TIMEOUT": _("It took too long."),
+    "TIMEOUT": _("Timed out."),
 }
 WARNINGS: dict[str, LazyString] = {
     "CONCEPT_NOT_FOUND": _("Not found in this photo: %(concept)s.", concept="{concept}"),

@@ -84,7 +84,7 @@ def change_terms(style_id: int) -> AnyResponse | tuple[str, int]:
         changes = StyleChanges.model_validate(dict(request.form)).model_dump(exclude_unset=True)
         offers.edit(db.session(), user=user(), style_id=style_id, changes=changes)
     except ValidationError:
-        return _home(gettext("A whole number from 1 to 10,000.")), ValidationFailed.status
+        return _home(gettext("Enter a whole number from 1 to 10,000.")), ValidationFailed.status
     except DomainError as error:
         db.session.rollback()
         return _home(api_errors.message(error)), error.status

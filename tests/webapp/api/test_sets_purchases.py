@@ -112,7 +112,7 @@ def test_an_administrator_sees_what_a_refund_of_credits_does(admin_client, sessi
     order.status, order.payment_key, order.approved_at = "paid", "key", making.jobs.NOW
     session.commit()
     page = admin_client.get(f"/admin/refund?order_id={order.order_id}").text
-    assert "There are not enough credits left to take back." in page
+    assert "There are not enough credits left to refund." in page
     making.sets_account(session, user=buyer, balance=250)
     session.commit()
     page = admin_client.get(f"/admin/refund?order_id={order.order_id}").text

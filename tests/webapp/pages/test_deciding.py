@@ -93,7 +93,7 @@ def test_words_are_tried_by_a_plain_form(session, owner, style):
     assert (made.prompt_tags, made.height, made.price_tokens) == (["boat", "sea"], 1024, 0)
     piece = Page(owner.get(f"/styles/{style.id}/try-outs"))
     assert "7 left" in piece.text
-    assert "Waiting for its turn" in piece.text
+    assert "In queue" in piece.text
 
 
 @pytest.mark.parametrize("words", [" , ", "고양이", "boat"])
@@ -112,7 +112,7 @@ def test_a_try_out_has_a_page_without_a_button_that_shows_it(session, storage, o
     making.finish(session, storage, made)
     session.commit()
     page = Page(owner.get(f"/g/{made.id}"))
-    assert "A try-out: only you can see it." in page.text
+    assert "Test picture: only you can see it." in page.text
     assert "Show it in the gallery" not in page.text
     assert f"/g/{made.id}" in Page(owner.get(f"/styles/{style.id}")).links()
     assert f"/g/{made.id}" not in Page(owner.get("/me")).links()
@@ -133,7 +133,7 @@ def test_a_style_on_sale_still_shows_its_artist_the_try_outs(
 
 
 def test_the_studio_says_what_to_do(owner, style):
-    assert "Look and decide" in Page(owner.get("/studio")).text
+    assert "Review and decide" in Page(owner.get("/studio")).text
     assert "is trained and waits for you" in Page(owner.get("/studio/new")).text
     assert "Trained, not on sale yet" in Page(owner.get("/me")).text
 

@@ -55,11 +55,11 @@ def test_ones_pictures_stand_there_in_every_state(buyer_client, works):
     page = Page(buyer_client.get("/me"))
     assert sorted(shown(page)) == sorted(each for ids in works.values() for each in ids)
     for text in (
-        "Waiting for its turn",
-        "Being made",
+        "In queue",
+        "In progress",
         "40 %",
         "Not made",
-        "Cancelled",
+        "Canceled",
         "10 tokens",
     ):
         assert text in page.text
@@ -95,7 +95,7 @@ def test_a_picture_is_shown_to_all_and_hidden_again(buyer_client, works, session
     assert answer.headers["Location"] == f"/me?state=private#work-{private}"
     assert session.get_one(Generation, private).is_public
     piece = buyer_client.post(path, data={"csrf_token": token, "is_public": "0"}, headers=HTMX)
-    assert "Only for you" in Page(piece).text
+    assert "Private" in Page(piece).text
     assert not session.get_one(Generation, private).is_public
     answer = buyer_client.post(path, data={"csrf_token": "forged", "is_public": "1"})
     assert answer.status_code == 403

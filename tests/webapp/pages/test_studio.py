@@ -81,7 +81,7 @@ def test_each_room_of_the_studio_is_whole_in_both_languages(artist_client, addre
 
 def test_an_artist_without_styles_is_led_on(artist_client):
     page = Page(artist_client.get("/studio"))
-    assert "Nothing hangs here yet" in page.text
+    assert "No styles yet" in page.text
     assert "/studio/new" in page.links()
 
 
@@ -149,7 +149,7 @@ def test_files_that_did_not_arrive_are_sent_from_the_studio(artist_client):
         json={"name": "Ink", "description": "Piers.", "price_tokens": 1, "files": [file] * 10},
     )
     style_id = answer.json["data"]["id"]
-    assert "Waiting for your files" in Page(artist_client.get("/studio")).text
+    assert "Waiting for uploads" in Page(artist_client.get("/studio")).text
     page = Page(artist_client.get("/studio/new"))
     assert page.all("form", id="resume")[0]["data-style"] == str(style_id)
     assert len([each for each in page.all("li") if "data-idx" in each]) == 10
@@ -164,7 +164,7 @@ def test_a_training_is_stopped_and_its_works_stay(session, owner_client, run):
     assert state_of(session, run) == TrainingStatus.FAILED
     assert making.job_of(session, run).state == JobState.CANCELED
     page = Page(owner_client.get(f"/styles/{run.style_id}"))
-    assert "You stopped it." in page.text
+    assert "You canceled it." in page.text
     assert len(page.all("input", name="remove_artwork_ids")) == 10
 
 

@@ -236,7 +236,7 @@ def test_the_same_picture_is_shown_and_sold_again_only_by_its_own_button(
     assert answer.status_code == 409
     assert shown(page, "div", id="owned")
     assert f"/g/{first.id}" in page.links()
-    assert "You own this one already" in page.text
+    assert "You already own this picture" in page.text
     assert not shown(page, "div", id="problem")
     assert images_ordered(session) == 1
 

@@ -76,7 +76,7 @@ def test_a_person_buys_and_is_thanked(buyer_client):
     assert pay.all("script", defer="") == []
     back = buyer_client.get(choose(checkout(pay), "pay"))
     page = Page(buyer_client.get(back.headers["Location"], follow_redirects=True))
-    assert "Thank you. Your tokens are here." in page.text
+    assert "Thank you. Your tokens have been added." in page.text
     assert "You can spend 200" in page.text
     assert any("/receipt/" in link for link in page.links())
     assert page.own_code() == []
@@ -88,7 +88,7 @@ def test_a_person_buys_and_is_thanked(buyer_client):
         ("cancel", "The payment did not work."),
         ("refuse", "The payment did not work."),
         ("expire", "The order ran out before it was paid."),
-        ("stumble", "Thank you. Your tokens are here."),
+        ("stumble", "Thank you. Your tokens have been added."),
     ],
 )
 def test_every_end_is_told(buyer_client, decision, news):
@@ -246,7 +246,7 @@ def test_every_token_is_listed_and_found_by_type_and_month(buyer_client, moves):
     assert listed("?type=refund&month=2026-01&next=") == []
     assert listed("?type=&month=") == listed("")
     page = Page(buyer_client.get("/wallet?type=refund&month=2026-01"))
-    assert "No token moved in this way and time." in page.text
+    assert "No transactions match this filter." in page.text
 
 
 def test_a_move_says_what_it_was_for_and_where_it_stands(buyer_client, moves):
@@ -254,8 +254,8 @@ def test_a_move_says_what_it_was_for_and_where_it_stands(buyer_client, moves):
     page = Page(buyer_client.get("/wallet"))
     assert f"/g/{kept.id}" in page.links()
     assert f"/g/{gone.id}" in page.links()
-    assert "held until it is made" in page.text
-    assert "given back" in page.text
+    assert "held until delivery" in page.text
+    assert "refunded" in page.text
     assert "Balance after it: 90" in page.text
 
 

@@ -27,25 +27,25 @@ STYLES: Acts = {
     "flag": Act(
         "h",
         _("Hide"),
-        _("Nobody but its artist sees the style, and no new images are made in it."),
+        _("Only the artist sees the style, and no new pictures can be ordered."),
         {"is_flagged": True},
     ),
     "unflag": Act(
         "u",
-        _("Show again"),
-        _("The style is shown again, and on sale if it is switched on."),
+        _("Unhide"),
+        _("The style is visible again, and can be bought if it is on sale."),
         {"is_flagged": False},
     ),
     "off": Act(
         "o",
-        _("Take off sale"),
-        _("No new images are made in it. What was bought stays with its buyers."),
+        _("Stop selling"),
+        _("No new pictures can be ordered. Buyers keep what they bought."),
         {"is_active": False},
     ),
     "on": Act(
         "o",
         _("Put on sale"),
-        _("The style is on sale again, the only one of its artist."),
+        _("The style is on sale again, as the only style of its artist."),
         {"is_active": True},
     ),
 }
@@ -53,31 +53,31 @@ IMAGES: Acts = {
     "flag": Act(
         "h",
         _("Hide"),
-        _("Nobody but its owner sees the image, whatever its owner chooses."),
+        _("Only the owner sees the picture, even if it is set to public."),
         {"is_flagged": True},
     ),
     "unflag": Act(
         "u",
-        _("Show again"),
-        _("The image is seen again by whoever its owner shows it to."),
+        _("Unhide"),
+        _("The picture is visible again to everyone its owner shows it to."),
         {"is_flagged": False},
     ),
     "private": Act(
         "p",
         _("Make private"),
-        _("The image leaves the gallery. Its owner may show it again."),
+        _("The picture is removed from the gallery. Its owner can make it public again."),
         {"is_public": False},
     ),
     "revoke": Act(
         "l",
         _("Revoke the licence"),
-        _("Its certificate says from now on that the licence was revoked."),
+        _("The certificate will say that the licence was revoked."),
         {"license_status": "revoked"},
     ),
     "reinstate": Act(
         "v",
-        _("Make the licence valid"),
-        _("Its certificate says that the licence is valid."),
+        _("Restore the licence"),
+        _("The certificate will say that the licence is valid."),
         {"license_status": "valid"},
     ),
 }
@@ -85,13 +85,13 @@ COMMENTS: Acts = {
     "flag": Act(
         "h",
         _("Hide"),
-        _("Its place stays, its words are shown to nobody."),
+        _("The comment stays in the thread, but its text is hidden from everyone."),
         {"is_hidden": True},
     ),
     "unflag": Act(
         "u",
-        _("Show again"),
-        _("Everybody can read it again."),
+        _("Unhide"),
+        _("Everyone can read it again."),
         {"is_hidden": False},
     ),
 }
@@ -99,68 +99,68 @@ TAGS: Acts = {
     "flag": Act(
         "h",
         _("Hide"),
-        _("The word is shown nowhere, and refused where it is typed."),
+        _("The tag is shown nowhere, and cannot be entered."),
         {"is_flagged": True},
     ),
     "unflag": Act(
         "u",
-        _("Show again"),
-        _("The word may be used and found again."),
+        _("Unhide"),
+        _("The tag can be used and found again."),
         {"is_flagged": False},
     ),
 }
 USERS: Acts = {
     "close": Act(
         "c",
-        _("Close the account"),
+        _("Close account"),
         _(
-            "The person is signed out everywhere and cannot come back. Their styles go off sale and"
-            " their images leave the gallery; what others bought stays theirs."
+            "The user is signed out everywhere and cannot sign in again. Styles go off"
+            " sale and pictures are removed from the gallery; buyers keep what they bought."
         ),
         {"is_active": False},
     ),
     "reopen": Act(
         "o",
-        _("Reopen the account"),
-        _("The person may sign in again. What went off sale or private stays so."),
+        _("Reopen account"),
+        _("The user can sign in again. Styles stay off sale and pictures stay private."),
         {"is_active": True},
     ),
 }
-ROLE = Act("r", _("Change the role"), _("Administrators see and may do all of this."), {})
+ROLE = Act("r", _("Change role"), _("Administrators can see and change everything here."), {})
 RING = Act(
     "r",
-    _("Ring now"),
-    _("The job is offered to the workers at once instead of at its time."),
+    _("Retry now"),
+    _("The job is queued at once, without waiting for its retry time."),
     {},
 )
 
 _DISMISS = Act(
     "d",
     _("Dismiss"),
-    _("Nothing happens to it. All its open reports are dismissed."),
+    _("Nothing is hidden. All open reports about it are dismissed."),
     {},
 )
 _HIDE = Act(
     "h",
     _("Hide"),
-    _("It is hidden from everyone else, and all its open reports are resolved."),
+    _("It is hidden from everyone else, and all open reports about it are resolved."),
     {},
 )
 _CLOSE = Act(
     "c",
-    _("Close the account"),
+    _("Close account"),
     _(
-        "It is hidden, and the account behind it is closed: signed out everywhere, styles off sale,"
-        " images private. All open reports of it are resolved."
+        "It is hidden and its account is closed: signed out everywhere, styles off sale,"
+        " pictures private. All open reports about it are resolved."
     ),
     {},
 )
 _CLOSE_PERSON = Act(
     "c",
-    _("Close the account"),
+    _("Close account"),
     _(
-        "The person is signed out everywhere, styles go off sale, images private. All open reports"
-        " of the person are resolved."
+        "The user is signed out everywhere, styles go off sale, pictures become private."
+        " All open reports about the user are resolved."
     ),
     {},
 )

@@ -14,34 +14,34 @@ from webapp.domain.services.stuck_work import Trouble
 from webapp.pages.problems import text_of
 
 DONE: dict[str, LazyString] = {
-    "hide": _("Hidden, and its reports are resolved."),
+    "hide": _("Hidden. Its reports are resolved."),
     "close": _("The account is closed."),
-    "dismiss": _("Its reports are dismissed."),
-    "changed": _("Done, and written into the log."),
-    "refunded": _("The refund is done, and written into the log."),
-    "rung": _("The job was rung."),
+    "dismiss": _("Reports dismissed."),
+    "changed": _("Done. The change was logged."),
+    "refunded": _("Refunded. The refund was logged."),
+    "rung": _("The job was queued again."),
 }
 TARGETS: dict[str, LazyString] = {
     ReportTarget.STYLE: _("Style"),
-    ReportTarget.GENERATION: _("Image"),
+    ReportTarget.GENERATION: _("Picture"),
     ReportTarget.COMMENT: _("Comment"),
-    ReportTarget.USER: _("Person"),
+    ReportTarget.USER: _("User"),
     ReportTarget.TAG: _("Tag"),
 }
 # What the audit log names besides.
 OBJECTS: dict[str, LazyString] = TARGETS | {
     "report": _("Report"),
     "license": _("Licence"),
-    "purchase": _("Purchase"),
+    "purchase": _("Payment"),
     "job": _("Job"),
 }
 REASONS: dict[str, LazyString] = {
-    ReportReason.COPYRIGHT: _("Work of somebody else"),
+    ReportReason.COPYRIGHT: _("Copyright"),
     ReportReason.SEXUAL: _("Sexual content"),
     ReportReason.HATE: _("Hate"),
     ReportReason.SPAM: _("Spam"),
-    ReportReason.IMPERSONATION: _("Pretends to be somebody else"),
-    ReportReason.OTHER: _("Something else"),
+    ReportReason.IMPERSONATION: _("Impersonation"),
+    ReportReason.OTHER: _("Other"),
 }
 ROLES: dict[str, LazyString] = {
     Role.USER: _("User"),
@@ -51,69 +51,71 @@ ROLES: dict[str, LazyString] = {
 TRANSFERS: dict[str, LazyString] = {
     TransferKind.BONUS: _("Welcome bonus"),
     TransferKind.GRANT: _("Grant"),
-    TransferKind.HOLD: _("Order of an image"),
+    TransferKind.HOLD: _("Picture ordered"),
     TransferKind.PAYOUT: _("Payout to the artist"),
-    TransferKind.REFUND: _("Refund of a failure"),
-    TransferKind.REVERSAL: _("Refund by hand"),
-    TransferKind.PURCHASE: _("Purchase"),
-    TransferKind.PURCHASE_REFUND: _("Purchase refunded"),
+    TransferKind.REFUND: _("Refund of a failed picture"),
+    TransferKind.REVERSAL: _("Refund by an administrator"),
+    TransferKind.PURCHASE: _("Payment"),
+    TransferKind.PURCHASE_REFUND: _("Payment refunded"),
 }
 ACCOUNTS: dict[str, LazyString] = {
-    AccountKind.SPENDABLE: _("to spend"),
+    AccountKind.SPENDABLE: _("available"),
     AccountKind.EARNED: _("earned"),
-    AccountKind.ESCROW: _("In orders"),
-    AccountKind.PLATFORM: _("The platform"),
+    AccountKind.ESCROW: _("Held"),
+    AccountKind.PLATFORM: _("Platform"),
 }
 MISSING: dict[str, LazyString] = {
-    purchase_views.PAYMENT: _("The provider has not told whether it was paid"),
-    purchase_views.REFUND: _("The refund has begun and has no end yet"),
-    purchase_views.OVERDUE: _("Ran out, and has not been ended"),
+    purchase_views.PAYMENT: _("The provider has not reported whether it was paid"),
+    purchase_views.REFUND: _("Refund in progress"),
+    purchase_views.OVERDUE: _("Expired, but not closed yet"),
 }
 DIFFERENCES: dict[str, LazyString] = {
-    Kind.UNKNOWN: _("The provider took money that we know nothing of"),
-    Kind.NOT_CREDITED: _("The provider took the money, the tokens were not given"),
-    Kind.OTHER_AMOUNT: _("The provider took another amount, or for another order"),
-    Kind.NOT_TAKEN: _("The tokens were given, the provider took nothing"),
-    Kind.RETURNED: _("The provider gave the money back, here it is paid"),
-    Kind.NOT_RETURNED: _("Refunded here, but the provider gave nothing back"),
+    Kind.UNKNOWN: _("The provider took a payment that is not in the ledger"),
+    Kind.NOT_CREDITED: _("Paid at the provider, but the tokens were not added"),
+    Kind.OTHER_AMOUNT: _("The provider has another amount or payment number"),
+    Kind.NOT_TAKEN: _("Tokens were added, but the provider took no payment"),
+    Kind.RETURNED: _("Refunded by the provider, but not here"),
+    Kind.NOT_RETURNED: _("Refunded here, but not by the provider"),
 }
 TROUBLES: dict[str, LazyString] = {
     Trouble.OVERDUE: _("Past its deadline"),
-    Trouble.SILENT: _("Its worker fell silent"),
-    Trouble.ENDING: _("Being given up and refunded"),
-    Trouble.CRASHED: _("Lost a worker"),
-    Trouble.RETRYING: _("Tried again"),
+    Trouble.SILENT: _("Worker not responding"),
+    Trouble.ENDING: _("Canceling and refunding"),
+    Trouble.CRASHED: _("Worker lost"),
+    Trouble.RETRYING: _("Retrying"),
     Trouble.DEAD: _("Failed"),
 }
 REFUSALS: dict[str, LazyString] = {
-    "ALREADY_REFUNDED": _("This was refunded before."),
+    "ALREADY_REFUNDED": _("Already refunded."),
     "GENERATION_STILL_PROCESSING": _(
-        "This image was not delivered. Until it is, the order refunds itself if it fails."
+        "This picture has not been delivered. If it fails, it is refunded automatically."
     ),
-    "INSUFFICIENT_TOKENS": _("There are not enough tokens left to take back."),
-    "TRY_OUT_FREE": _("A try-out costs nothing, so nothing can be given back."),
-    "PAYMENT_FAILED": _("This purchase was never paid, so nothing can be given back."),
-    "CREDITS_EXHAUSTED": _("There are not enough credits left to take back."),
-    purchase_refunds.CREDITS_SPENT: _("There are not enough credits left to take back."),
-    purchase_refunds.TOKENS_SPENT: _("There are not enough tokens left to take back."),
-    purchase_refunds.NOT_PAID: _("This purchase was never paid, so nothing can be given back."),
+    "INSUFFICIENT_TOKENS": _("There are not enough tokens left to refund."),
+    "TRY_OUT_FREE": _("Test pictures are free, so there is nothing to refund."),
+    "PAYMENT_FAILED": _("This payment was never completed, so there is nothing to refund."),
+    "CREDITS_EXHAUSTED": _("There are not enough credits left to refund."),
+    purchase_refunds.CREDITS_SPENT: _("There are not enough credits left to refund."),
+    purchase_refunds.TOKENS_SPENT: _("There are not enough tokens left to refund."),
+    purchase_refunds.NOT_PAID: _(
+        "This payment was never completed, so there is nothing to refund."
+    ),
 }
-PROVIDER_REFUSED = _("The provider refuses to give the money back: %(code)s.")
+PROVIDER_REFUSED = _("The provider refused the refund: %(code)s.")
 PROVIDER_AWAY = _(
-    "The provider does not answer. The refund has begun: it is asked again by itself until it is"
-    " done, so please do not pay back another way."
+    "The provider is not responding. The refund has started and is retried automatically"
+    " until it is done, so please do not refund it another way."
 )
 FIELDS: dict[str, LazyString] = {
-    "Its owner's account is closed.": _("Its owner's account is closed."),
-    "This person has no signature yet.": _("This person has no signature yet."),
-    "Who has a signature stays an artist.": _("Who has a signature stays an artist."),
-    "This image has no licence yet.": _("This image has no licence yet."),
-    "No account stands behind it.": _("No account stands behind it."),
-    "A person cannot be hidden.": _("A person cannot be hidden."),
+    "The owner's account is closed.": _("The owner's account is closed."),
+    "This user has no signature yet.": _("This user has no signature yet."),
+    "A user with a signature stays an artist.": _("A user with a signature stays an artist."),
+    "This picture has no licence yet.": _("This picture has no licence yet."),
+    "There is no account to close.": _("There is no account to close."),
+    "A user cannot be hidden.": _("A user cannot be hidden."),
 }
-NEEDS_REASON = _("Please give a reason of 3 to 500 characters.")
-DECIDED_MEANWHILE = _("Somebody has decided this meanwhile, or it is gone.")
-OWN_ACCOUNT = _("Your own account is not yours to change here.")
+NEEDS_REASON = _("Please enter a reason of 3 to 500 characters.")
+DECIDED_MEANWHILE = _("Another administrator has already decided this, or it was deleted.")
+OWN_ACCOUNT = _("You cannot change your own account here.")
 
 
 def refusal(error: DomainError) -> str:

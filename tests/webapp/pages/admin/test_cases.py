@@ -77,8 +77,8 @@ def test_hiding_resolves_all_its_reports_and_is_written_down(
     assert (answer.status_code, answer.headers["Location"]) == (303, "/admin?done=hide")
     assert getattr(fresh(session, model, row_id), column) is True
     page = Page(admin_client.get("/admin?done=hide"))
-    assert "Hidden, and its reports are resolved." in page.text
-    assert "Nothing waits to be decided." in page.text
+    assert "Hidden. Its reports are resolved." in page.text
+    assert "No open reports." in page.text
     assert [fresh(session, Report, each.id).status for each in reports] == ["resolved"] * 2
     assert log() == [
         (kind, str(row_id), {column: True}, REASON),
@@ -121,7 +121,7 @@ def test_a_tag_has_no_account_and_what_is_gone_can_only_be_dismissed(
     page = Page(admin_client.get("/admin"))
     offered = [each["value"] for each in page.all("input", name="act")]
     assert offered == ["hide", "dismiss", "dismiss"]
-    assert "No longer there" in page.text
+    assert "Deleted" in page.text
     assert press("/admin", f"/admin/cases/generation/{10**9}", act="dismiss").status_code == 303
 
 
@@ -140,7 +140,7 @@ def test_in_place_a_case_ends_where_it_stands(press, report, image):
     answer = press("/admin", f"/admin/cases/generation/{image.id}", act="hide", in_place=True)
     page = Page(answer)
     assert answer.status_code == 200
-    assert page.text == "Hidden, and its reports are resolved."
+    assert page.text == "Hidden. Its reports are resolved."
     assert page.all("html") == []
 
 
@@ -157,7 +157,7 @@ def test_without_a_reason_nothing_happens(session, press, log, report, image, re
     )
     assert answer.status_code == 422
     page = Page(answer)
-    assert "Please give a reason of 3 to 500 characters." in page.text
+    assert "Please enter a reason of 3 to 500 characters." in page.text
     assert (page.all("html") == []) is in_place
     assert page.all(*(("p",) if in_place else ("div",)), **{"class": "problem", "tabindex": "-1"})
     assert fresh(session, Report, made.id).status == "open"

@@ -46,7 +46,7 @@ def test_it_is_searched_by_person_kind_image_and_purchase(
 
 def test_somebody_unknown_is_told_and_nobody_elses_rows_are_shown(admin_client, image):
     page = Page(admin_client.get("/admin/ledger?person=nobody"))
-    assert "Nobody has this name or number." in page.text
+    assert "No user with this name or id." in page.text
     assert page.all("table") == []
 
 

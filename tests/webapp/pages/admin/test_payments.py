@@ -38,7 +38,7 @@ def test_payments_and_refunds_without_an_end_are_listed(admin_client, order):
     missing = {
         order(status="authorized", payment_key="one"): "The provider has not told whether",
         order(refund_key="key", payment_key="two", **paid): "The refund has begun",
-        order(expires_at=jobs.NOW - timedelta(minutes=1)): "Ran out, and has not been ended",
+        order(expires_at=jobs.NOW - timedelta(minutes=1)): "Expired, but not closed yet",
     }
     ended = {order(), order(payment_key="three", **paid), order(status="failed")}
     page = Page(admin_client.get("/admin/payments"))
@@ -53,7 +53,7 @@ def test_what_the_night_found_stands_there(admin_client, session, order):
     assert "not been compared yet" in Page(admin_client.get("/admin/payments")).text
     reconciliation.remember(session, [])
     session.commit()
-    assert "Both sides agree." in Page(admin_client.get("/admin/payments")).text
+    assert "The ledger and the provider agree." in Page(admin_client.get("/admin/payments")).text
     order_id = order()
     reconciliation.remember(session, [Difference(order_id, Kind.NOT_TAKEN, 10_000, "…")])
     session.commit()
@@ -66,7 +66,10 @@ def test_what_the_night_found_stands_there(admin_client, session, order):
 def test_some_days_are_compared_at_once(admin_client, toss):
     today = datetime.now(UTC).date()
     days = f"since={today - timedelta(days=1)}&until={today}"
-    assert "Both sides agree." in Page(admin_client.get(f"/admin/payments/compare?{days}")).text
+    assert (
+        "The ledger and the provider agree."
+        in Page(admin_client.get(f"/admin/payments/compare?{days}")).text
+    )
     payment_key = toss.approve("P_elsewhere")
     toss.provider.confirm(
         payment_key=payment_key, order_id="P_elsewhere", amount=10_000, idempotency_key="one"

@@ -26,12 +26,12 @@ def test_an_image_is_refunded_once(admin_client, session, press, log, image, buy
     assert (kind, row_id, after["refunded"], reason) == ("generation", str(image.id), True, REASON)
     page = Page(admin_client.get(answer.headers["Location"]))
     assert "The refund is done" in page.text
-    assert "This was refunded before." in page.text
+    assert "Already refunded." in page.text
     assert page.all("form", method="post", action="/admin/refund") == []
     form = {"generation_id": str(image.id), "reason": REASON, "next": address}
     again = admin_client.post("/admin/refund", data=form)
     assert again.status_code == 409
-    assert "This was refunded before." in Page(again).text
+    assert "Already refunded." in Page(again).text
     assert len(log()) == 1
     assert making.violations(session) == []
 
@@ -90,7 +90,7 @@ def test_a_purchase_is_refunded_by_the_provider(bought, committed):
         assert making.violations(session) == []
     assert entries(committed) == [("purchase", {"refund": "begun", "order_id": made.order_id})]
     page = Page(client.get(f"/admin/refund?order_id={made.order_id}"))
-    assert "This was refunded before." in page.text
+    assert "Already refunded." in page.text
 
 
 def test_spent_tokens_are_not_paid_back(bought, committed):
@@ -98,10 +98,10 @@ def test_spent_tokens_are_not_paid_back(bought, committed):
     with committed.begin() as session:
         making.take_tokens(session, made.user_id, 150)
     page = Page(client.get(f"/admin/refund?order_id={made.order_id}"))
-    assert "There are not enough tokens left to take back." in page.text
+    assert "There are not enough tokens left to refund." in page.text
     answer = refund(client, made)
     assert answer.status_code == 402
-    assert "There are not enough tokens left to take back." in Page(answer).text
+    assert "There are not enough tokens left to refund." in Page(answer).text
     assert entries(committed) == []
 
 

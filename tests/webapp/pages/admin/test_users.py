@@ -48,7 +48,7 @@ def test_a_role_is_given_if_it_fits(admin_client, session, press, log, buyer):
     address = f"/admin/users/{buyer.id}"
     refused = press(address, address, act="role", role="artist", in_place=True)
     assert refused.status_code == 422
-    assert Page(refused).text == "This person has no signature yet."
+    assert Page(refused).text == "This user has no signature yet."
     press(address, address, act="role", role="admin")
     assert session.scalar(select(User.role).where(User.id == buyer.id)) == "admin"
     assert log() == [("user", str(buyer.id), {"role": "admin"}, REASON)]
@@ -60,7 +60,7 @@ def test_ones_own_account_is_not_ones_own_to_change(admin_client, admin, log):
     form = {"act": "close", "reason": REASON}
     answer = admin_client.post(address, data=form)
     assert answer.status_code == 403
-    assert "Your own account is not yours to change here." in Page(answer).text
+    assert "You cannot change your own account here." in Page(answer).text
     assert log() == []
 
 

@@ -45,8 +45,8 @@ def test_what_is_stuck_is_listed_the_worst_first(admin_client, job):
     text = Page(admin_client.get("/admin/work")).text
     for said in (
         "Past its deadline",
-        "Its worker fell silent",
-        "Being given up and refunded",
+        "Worker not responding",
+        "Canceling and refunding",
         "2 workers lost",
         "try 2",
         "The machine ran out of memory",
@@ -71,7 +71,9 @@ def test_a_training_without_enough_good_works_says_so(admin_client, session, sto
     training.fail(session, run.id, "INSUFFICIENT_IMAGES", "9 of 10 images are valid.")
     making.change_job(session, making.job_of(session, run).id, state="failed", finished_at=jobs.NOW)
     session.commit()
-    assert "Fewer than ten works passed the checks." in Page(admin_client.get("/admin/work")).text
+    assert (
+        "Fewer than ten artworks passed the checks." in Page(admin_client.get("/admin/work")).text
+    )
 
 
 def test_a_training_leads_to_its_style(admin_client, session, storage):

@@ -54,7 +54,7 @@ def test_a_style_of_a_closed_account_stays_off_sale(admin_client, session, press
     press("/admin/users", f"/admin/users/{artist.user_id}", act="close")
     answer = press("/admin/styles", f"/admin/styles/{style.id}", act="on")
     assert answer.status_code == 422
-    assert "Its owner's account is closed." in Page(answer).text
+    assert "The owner's account is closed." in Page(answer).text
     assert column(session, Style, style.id, "is_active") is False
 
 

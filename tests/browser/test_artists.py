@@ -125,7 +125,7 @@ def test_an_artist_goes_from_twelve_works_with_two_bad_ones_to_a_style_on_sale(
     check_words(service, style.id)
 
     artist.open("/styles")
-    expect(page.locator(".wall").get_by_role("link", name=name).first).to_be_visible()
+    expect(page.locator(".picture-grid").get_by_role("link", name=name).first).to_be_visible()
 
 
 def decide(artist, service, name):
@@ -153,7 +153,7 @@ def decide(artist, service, name):
     page.locator("#try-step").select_option(str(kept[0].step))
     artist.button("Make a free test picture").click()
     expect(artist.text("%(num)d left", num=7)).to_be_visible()
-    expect(page.locator(".tried img")).to_be_visible(timeout=LEARNING_MS)
+    expect(page.locator(".test-pictures img")).to_be_visible(timeout=LEARNING_MS)
     assert artist.barriers() == []
 
     cover = artist.radio(
@@ -199,7 +199,7 @@ def test_an_upload_that_was_cut_off_goes_on_when_the_artist_comes_back(artist, s
     [style] = service.rows("SELECT id FROM styles WHERE name = :name", name=name)
     assert len(service.rows("SELECT 1 FROM artworks WHERE style_id = :id", id=style.id)) == 10
     page.get_by_text(artist.words("Cancel training")).click()
-    artist.button("Stop it").click()
+    artist.button("Cancel now").click()
     expect(artist.heading("Training canceled")).to_be_visible()
 
 

@@ -79,7 +79,7 @@ def test_a_buyer_pays_sees_three_images_arrive_shows_one_and_finds_all_in_the_le
     expect(page.locator(f'#wall a[href="{image}"]').first).to_be_visible()
 
     buyer.open("/wallet")
-    moves = page.locator(".moves .move")
+    moves = page.locator(".transactions .transaction")
     expect(moves.filter(has_text=f"−{PRICE}")).to_have_count(3)
     expect(moves.filter(has_text="+100")).to_have_count(2)  # the welcome and the package
 

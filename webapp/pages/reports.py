@@ -1,4 +1,4 @@
-"""/report: say that something should not be here, and why."""
+"""/report: report a style, picture, comment, user or tag."""
 
 from flask import Blueprint, render_template, request
 from flask_babel import LazyString, gettext
@@ -37,7 +37,7 @@ TARGETS: dict[str, tuple[LazyString, str]] = {
 
 
 class Reported(Body):
-    """What is reported."""
+    """The subject of a report."""
 
     target_type: ReportTarget
     target_id: Id
@@ -46,7 +46,7 @@ class Reported(Body):
 @blueprint.get("/report")
 @signed_in
 def show() -> str:
-    """Ask why something should not be here."""
+    """Show the report form."""
     target = bodies.query(Reported)
     reports.check(db.session(), viewer(), target.target_type, target.target_id)
     return _form(target)
@@ -55,7 +55,7 @@ def show() -> str:
 @blueprint.post("/report")
 @signed_in
 def report() -> str | tuple[str, int]:
-    """Take a report, once per person and thing."""
+    """Save a report, once per user and subject."""
     target = bodies.form_body(Reported)
     try:
         asked = bodies.form_body(ReportRequest)

@@ -1,7 +1,6 @@
-"""What states, causes and licences are called in front of people; read in the request's language.
+"""Labels of states, causes and licences, in the language of the request.
 
-Codes stay in the code. Every failure is told in three parts: what happened, what it cost, and
-what to do next.
+A failure is shown in three parts: what happened, what it cost, and what to do next.
 """
 
 from dataclasses import dataclass
@@ -170,7 +169,7 @@ PURCHASE_NEWS: dict[str, LazyString] = {
     ),
     "refunded": _("This payment was refunded."),
 }
-# Of an order for Sets, where it is told otherwise than of tokens; {"status": text}.
+# Texts for payments of Sets that differ from those of tokens; {"status": text}.
 SETS_PURCHASE_NEWS: dict[str, LazyString] = {
     "authorized": _(
         "Your payment is being confirmed. Please do not pay again: your credits are added"
@@ -212,7 +211,7 @@ FIELD_PROBLEMS: dict[str, LazyString] = {
     "signature_image": _("Please draw your signature or choose a file."),
     "confirm": _("Please enter your username exactly as shown above."),
 }
-# What an error of a plain form is called, where the words of the API would mean nothing to people.
+# Errors of plain forms whose API message is only meaningful to programs.
 FORM_PROBLEMS: dict[str, LazyString] = {
     "IDEMPOTENCY_CONFLICT": _(
         "This form was sent before, with other content. Nothing was charged this time:"
@@ -256,29 +255,29 @@ SIGN_IN_ERRORS: dict[str, LazyString] = {
 
 
 def image_codes() -> dict[str, str]:
-    """Return what each verdict on a work is called, for scripts."""
+    """Return the text of each problem of an artwork, for scripts."""
     return {code: str(text) for code, text in IMAGE_CODES.items()}
 
 
 def image_problem(work: dict[str, Any], works: list[dict[str, Any]]) -> str:
-    """Return what is wrong with a work of a style, naming the other where it has a twin."""
+    """Return the problem of an artwork, with the name of the similar artwork if there is one."""
     said = IMAGE_CODES.get(work["code"] or "", work["code"])
     twin = next((each for each in works if each["idx"] == work["twin_idx"]), None)
     return f"{said} ({twin['filename']})" if twin else str(said)
 
 
 def cause(failure: dict[str, Any] | None) -> str:
-    """Return why something failed, in words."""
+    """Return the text of a failure's cause."""
     return str(CAUSES.get((failure or {}).get("cause") or "", UNKNOWN_CAUSE))
 
 
 def training_advice(failure: dict[str, Any] | None) -> str:
-    """Return what an artist can do after a training that failed."""
+    """Return what the artist can do after a failed training."""
     return str(TRAINING_ADVICE.get((failure or {}).get("cause") or "", RETRAIN_ADVICE))
 
 
 def duration(seconds: int | None) -> str:
-    """Return a length of time as people say it, or an empty text when it is unknown."""
+    """Return a duration as text, such as “7 minutes”; empty when it is unknown."""
     if seconds is None:
         return ""
     if seconds < MINUTE:
@@ -289,13 +288,13 @@ def duration(seconds: int | None) -> str:
 
 
 def purchase_news(order: dict[str, Any]) -> LazyString:
-    """Return what became of an order, as its buyer is told."""
+    """Return the text about the state of a payment, for its buyer."""
     of_sets = SETS_PURCHASE_NEWS if order["product"] != Product.TOKENS else {}
     return of_sets.get(order["status"]) or PURCHASE_NEWS[order["status"]]
 
 
 def goods(order: dict[str, Any] | Purchase) -> str:
-    """Return what an order is of, such as “500 tokens” or “Sets pro, one month with 200 credits”.
+    """Return what a payment buys, such as “500 tokens” or “Sets Pro, one month with 200 credits”.
 
     `order` is a purchase or a view of one.
     """
@@ -305,5 +304,5 @@ def goods(order: dict[str, Any] | Purchase) -> str:
         return ngettext("%(count)s token", "%(count)s tokens", tokens, count=format_decimal(tokens))
     count = format_decimal(credits_)
     if shown["product"] == Product.SETS_PRO:
-        return gettext("Sets pro, one month with %(count)s credits", count=count)
+        return gettext("Sets Pro, one month with %(count)s credits", count=count)
     return gettext("%(count)s credits for Sets", count=count)

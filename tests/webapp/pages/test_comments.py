@@ -118,7 +118,7 @@ def test_one_changes_ones_own_words_only(session, talker_client, artist_client, 
     assert answer.headers["Location"] == f"/comments/{first}#comment-{first}"
     text = Page(talker_client.get(f"/g/{image.id}")).text
     assert "The fog is lovely." in text
-    assert "changed" in text
+    assert "edited" in text
     piece = Page(talker_client.post(address, data={"content": "Ah."}, headers=FRAGMENT))
     assert piece.all("div", id=f"said-{first}")
     assert artist_client.post(address, data={"content": "Mine."}).status_code == 403

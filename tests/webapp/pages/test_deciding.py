@@ -35,7 +35,7 @@ def test_the_artist_sees_works_samples_and_what_was_learned(owner, style):
     [chosen] = [field["value"] for field in page.all("input", name="choice") if "checked" in field]
     assert chosen == "150:0"
     assert "The palette is learned well." in page.text
-    assert "Some of your style is hardly learned." in page.text
+    assert "Training captured only part of your style" in page.text
     assert "8 left" in page.text
     assert "Make a picture" not in page.text
 
@@ -134,7 +134,7 @@ def test_a_style_on_sale_still_shows_its_artist_the_try_outs(
 
 def test_the_studio_says_what_to_do(owner, style):
     assert "Review and decide" in Page(owner.get("/studio")).text
-    assert "is trained and waits for you" in Page(owner.get("/studio/new")).text
+    assert "is trained and needs your decision" in Page(owner.get("/studio/new")).text
     assert "Trained, not on sale yet" in Page(owner.get("/me")).text
 
 
@@ -142,7 +142,10 @@ def test_a_place_is_given_up_and_taken_again(session, owner, style):
     owner.post(f"/styles/{style.id}/terms", data={"is_active": "false"})
     session.refresh(style)
     assert not style.is_active
-    assert "This style takes no place now." in Page(owner.get(f"/styles/{style.id}")).text
+    assert (
+        "This style does not use your style slot now."
+        in Page(owner.get(f"/styles/{style.id}")).text
+    )
     owner.post(f"/styles/{style.id}/terms", data={"is_active": "true"})
     session.refresh(style)
     assert style.is_active

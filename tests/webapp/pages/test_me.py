@@ -58,7 +58,7 @@ def test_ones_pictures_stand_there_in_every_state(buyer_client, works):
         "In queue",
         "In progress",
         "40 %",
-        "Not made",
+        "Failed",
         "Canceled",
         "10 tokens",
     ):
@@ -270,10 +270,10 @@ def test_signing_out_everywhere_ends_every_session(buyer_client, buyer, session)
 
 def test_what_leaving_means_is_said_before_it_is_done(buyer_client, artist_client, ordered):
     page = Page(buyer_client.get("/me/leave"))
-    assert "Your account would be deleted." in page.text
-    assert "Your 90 tokens are lost." in page.text
+    assert "Your account will be deleted." in page.text
+    assert "You lose your 90 tokens." in page.text
     page = Page(artist_client.get("/me/leave"))
-    assert "Your account would be closed, not deleted" in page.text
+    assert "Your account will be closed, not deleted" in page.text
     assert "stay with the closed account" in page.text
 
 
@@ -292,7 +292,7 @@ def test_who_writes_the_own_name_leaves(buyer_client, buyer, session):
 def test_what_is_still_being_made_must_end_before_one_leaves(buyer_client, buyer, ordered):
     answer = save(buyer_client, "/me/leave", confirm=buyer.username)
     assert answer.status_code == 409
-    assert "The image is not finished yet." in Page(answer).text
+    assert "The picture is not finished yet." in Page(answer).text
 
 
 def test_no_page_asks_the_database_more_with_more_to_show(artist_client, session, artist, style):

@@ -138,7 +138,7 @@ def test_nobody_changes_the_terms_of_another(session, sign_in, style):
 
 def test_one_style_takes_the_place_and_says_so(artist_client, style):
     page = Page(artist_client.get("/studio/new"))
-    assert "One style may be on sale at a time" in page.text
+    assert "You can sell one style at a time" in page.text
     assert page.all("form", id="new-style") == []
 
 
@@ -210,7 +210,7 @@ def test_works_that_look_nearly_the_same_are_used_where_their_artist_says_so(
     similar_work(session, run)
     owner = sign_in(session.get(User, session.get(Style, run.style_id).artist_id))
     page = Page(owner.get(f"/styles/{run.style_id}"))
-    assert "work 11.png – Nearly the same as another work (work 2.png)" in page.text
+    assert "work 11.png – Nearly identical to another artwork (work 2.png)" in page.text
     assert page.all("form", id="mend")[0]["data-similar"] == "1"
     said = {"accept_similar": page.all("input", name="accept_similar")[0]["value"]}
     post(owner, page, f"/studio/styles/{run.style_id}/retrain", **(said if accepted else {}))
@@ -225,8 +225,8 @@ def test_works_that_look_nearly_the_same_are_used_where_their_artist_says_so(
 def test_a_training_shows_which_works_it_goes_on_without(session, owner_client, run):
     similar_work(session, run, last=5)
     page = Page(owner_client.get(f"/styles/{run.style_id}"))
-    assert "1 work is left out" in page.text
-    assert "work 5.png – Nearly the same as another work (work 2.png)" in page.text
+    assert "1 artwork is excluded" in page.text
+    assert "work 5.png – Nearly identical to another artwork (work 2.png)" in page.text
 
 
 def test_too_few_works_are_not_trained_again(session, owner_client, run):
@@ -247,9 +247,9 @@ def test_the_end_of_the_log_tells_the_last_losses_and_the_cause(session, owner_c
     history = [{"step": n, "loss": 0.5, "held_out_loss": 0.25} for n in range(20)]
     fail(session, run, loss_history=history)
     page = Page(owner_client.get(f"/styles/{run.style_id}"))
-    assert "step 19 in training 0.5000 on works kept aside 0.2500" in page.text
+    assert "step 19 training loss 0.5000 validation loss 0.2500" in page.text
     assert "step 11 " not in page.text
-    assert "try 1: GPU_OOM" in page.text
+    assert "attempt 1: GPU_OOM" in page.text
 
 
 def test_works_that_were_left_out_say_why(session, owner_client, run):

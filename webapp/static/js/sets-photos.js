@@ -1,4 +1,4 @@
-// The photos of an album: a picture, a dot for its state, and the group it belongs to.
+// The photos of an album: thumbnail, status dot and group.
 
 import { isProposal, redraw } from "./sets-state.js";
 import { element, fill } from "./sets-texts.js";
@@ -19,7 +19,7 @@ export function drawPhotos(list, state, { texts, actions }) {
   }));
 }
 
-// A picture keeps the address it was first shown by: signatures differ from answer to answer.
+// Keep the first URL of a thumbnail: each response presigns another one.
 const addresses = new Map();
 function pictureOf(photo, state) {
   const output = state.job.outputs?.get(photo.idx);

@@ -23,8 +23,8 @@ def bought(session, buyer):
 
 def test_a_row_names_both_sides_and_what_it_was_for(admin_client, image, buyer, artist):
     page = Page(admin_client.get(f"/admin/ledger?generation_id={image.id}"))
-    assert "Payout to the artist In orders" in page.text
-    assert f"Order of an image {buyer.username} to spend In orders Image {image.id} 10" in page.text
+    assert "Payout to the artist Held" in page.text
+    assert f"Picture ordered {buyer.username} available Held Picture {image.id} 10" in page.text
     assert f"/admin/refund?generation_id={image.id}" in page.links()
     assert f"/admin/users/{artist.user_id}" in page.links()
 

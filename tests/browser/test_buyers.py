@@ -73,7 +73,7 @@ def test_a_buyer_pays_sees_three_images_arrive_shows_one_and_finds_all_in_the_le
     arrived.first.get_by_role("link").first.click()
     expect(page).to_have_url(re.compile(r"/g/\d+$"))
     image = page.url.removeprefix(service.site)
-    buyer.button("Show it in the gallery").click()
+    buyer.button("Make public").click()
     expect(buyer.text("Everyone can see it.")).to_be_visible()
     buyer.open("/")
     expect(page.locator(f'#wall a[href="{image}"]').first).to_be_visible()
@@ -194,7 +194,7 @@ def test_the_way_of_a_buyer_needs_no_mouse(buyer, style_page):
     reach(page, arrived.get_by_role("link").first)
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/g/\d+$"))
-    reach(page, buyer.button("Show it in the gallery"))
+    reach(page, buyer.button("Make public"))
     page.keyboard.press("Enter")
     expect(buyer.text("Everyone can see it.")).to_be_visible()
 

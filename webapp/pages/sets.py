@@ -41,7 +41,7 @@ _PICTURE = Annotated[str, Field(pattern=r"^[a-z0-9_-]+\.(webp|png|jpg)$")]
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class DemonstratedRule:
-    """One result of a demonstration: an image file beside the manifest, and the colour of the rule."""
+    """One result of a demonstration: an image file, and the colour of its rule."""
 
     names: Names
     picture: _PICTURE

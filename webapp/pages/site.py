@@ -211,9 +211,9 @@ def unexpected(error: Exception) -> AnyResponse:
 def page_for_a_browser(response: AnyResponse) -> AnyResponse:
     """Replace a JSON error of the API by a page when a browser navigates.
 
-    Google and Toss redirect users to URLs of the API, and links to pictures lead there. At the URL of
-    a page the router may have refused the method. The page keeps the status and headers of the API
-    response.
+    Google and Toss redirect users to URLs of the API, and links to pictures lead there. At the URL
+    of a page the router may have refused the method. The page keeps the status and headers of the
+    API response.
     """
     is_error = response.status_code >= FIRST_ERROR and response.mimetype == "application/json"
     is_led_here = request.path.startswith(LED_TO) and _is_navigation()

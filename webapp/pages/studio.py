@@ -38,7 +38,7 @@ def old_address() -> AnyResponse:
 @blueprint.get("/studio/new")
 @artist
 def new() -> str:
-    """Show the four steps of a new style; or the style that uses the slot, with its missing files."""
+    """Show the four steps of a new style; or the style in the slot, with its missing files."""
     active = _active()
     if active is not None:
         return render_template("studio/taken.html", style=active, limits=_limits())

@@ -164,7 +164,7 @@ def generate(style_id: int) -> AnyResponse | tuple[str, int]:
 @blueprint.post("/styles/<id:style_id>/publish")
 @signed_in
 def publish(style_id: int) -> AnyResponse | tuple[str, int]:
-    """Put the artist's trained style on sale; `choice` is the step of the checkpoint and the cover."""
+    """Put a trained style on sale; `choice` is the step of the checkpoint and the cover."""
     step, _, cover = request.form.get("choice", "").partition(":")
     try:
         chosen = Publication.model_validate({"checkpoint": step, "cover": cover})
@@ -302,7 +302,7 @@ def _page(
     unknown_tags: Sequence[str] = (),
     untried: DomainError | None = None,
 ) -> str:
-    """Return the page of a style, with the errors of an order, a sale, the price form or a test picture."""
+    """Return the page of a style, with the errors of a form on it."""
     style = _style(style_id)
     who, artist_id = viewer(), style["artist"]["id"]
     is_on_sale = style["training_status"] == TrainingStatus.COMPLETED

@@ -44,7 +44,7 @@ def test_a_style_that_is_learned_well_comes_without_a_warning(session, owner, st
     for name, value in [("gain_edges", 0.9), ("gain_texture", 0.9)]:
         session.execute(text(f"UPDATE checkpoints SET {name} = {value}"))
     session.commit()
-    assert "hardly learned" not in Page(owner.get(f"/styles/{style.id}")).text
+    assert "Training captured only part" not in Page(owner.get(f"/styles/{style.id}")).text
 
 
 def test_others_find_nothing(client, buyer_client, style):
@@ -113,7 +113,7 @@ def test_a_try_out_has_a_page_without_a_button_that_shows_it(session, storage, o
     session.commit()
     page = Page(owner.get(f"/g/{made.id}"))
     assert "Test picture: only you can see it." in page.text
-    assert "Show it in the gallery" not in page.text
+    assert "Make public" not in page.text
     assert f"/g/{made.id}" in Page(owner.get(f"/styles/{style.id}")).links()
     assert f"/g/{made.id}" not in Page(owner.get("/me")).links()
 

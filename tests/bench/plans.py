@@ -45,6 +45,7 @@ from webapp.domain.queries import (
 from webapp.domain.queries import (
     comments as comment_queries,
 )
+from webapp.domain.queries import feed as feed_queries
 from webapp.domain.queries import (
     generations as generation_queries,
 )
@@ -81,7 +82,8 @@ from webapp.domain.queries import (
 from webapp.domain.queries import (
     users as user_queries,
 )
-from webapp.domain.queries.generations import FeedFilter, OwnFilter
+from webapp.domain.queries.feed import FeedFilter
+from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.queries.ledger import LedgerFilter
 from webapp.domain.queries.moderation import AuditFilter, ModerationFilter, UserFilter
 from webapp.domain.queries.pagination import MAX_LIMIT, Page, PageRequest
@@ -138,7 +140,7 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
     whale, viewer = size.whale, Viewer(size.whale)
 
     def feed(**wanted: Any) -> Listing:
-        return lambda session, page: generation_queries.feed(
+        return lambda session, page: feed_queries.pictures(
             session, storage, viewer=viewer, wanted=FeedFilter(**wanted), page=page
         )
 

@@ -25,9 +25,11 @@ from webapp.domain.errors import (
     Unauthorized,
     UnknownTags,
 )
+from webapp.domain.queries import feed as feed_queries
 from webapp.domain.queries import generation_files
 from webapp.domain.queries import generations as generation_queries
-from webapp.domain.queries.generations import FeedFilter, OwnFilter
+from webapp.domain.queries.feed import FeedFilter
+from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.services import generations, previews
 from webapp.domain.sets_errors import RestylePrivate
 from webapp.extensions import db, storage
@@ -118,7 +120,7 @@ def feed(query: FeedQuery) -> Response:
         tags_any=tuple(query.tags_any),
         **query.model_dump(include={"style_id", "artist_id", "user_id", "following"}),
     )
-    page = generation_queries.feed(
+    page = feed_queries.pictures(
         db.session(), storage(), viewer=viewer(), wanted=wanted, page=bodies.page(query)
     )
     return envelope.success(envelope.listed(page.results, page.next_cursor))

@@ -6,9 +6,9 @@ from typing import Any
 from flask import Blueprint, render_template, request
 
 from webapp.domain.errors import NotFound, Unauthorized, ValidationFailed
-from webapp.domain.queries import generations as generation_queries
+from webapp.domain.queries import feed as feed_queries
 from webapp.domain.queries import training as training_queries
-from webapp.domain.queries.generations import FeedFilter
+from webapp.domain.queries.feed import FeedFilter
 from webapp.domain.queries.pagination import Page
 from webapp.extensions import app_settings, db, storage
 from webapp.http import bodies
@@ -59,7 +59,7 @@ def _page(asked: FeedQuery) -> Page:
         artist_id=asked.artist_id,
         following=asked.following,
     )
-    return generation_queries.feed(
+    return feed_queries.pictures(
         db.session(), storage(), viewer=viewer(), wanted=wanted, page=bodies.page(asked)
     )
 

@@ -6,16 +6,14 @@ from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from webapp.domain.errors import DuplicateFollow
-from webapp.domain.queries import (
-    generations as generation_queries,
-)
+from webapp.domain.queries import feed as feed_queries
 from webapp.domain.queries import (
     styles as style_queries,
 )
 from webapp.domain.queries import (
     users as user_queries,
 )
-from webapp.domain.queries.generations import FeedFilter
+from webapp.domain.queries.feed import FeedFilter
 from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.queries.styles import StyleFilter
 from webapp.domain.services import follows
@@ -70,9 +68,7 @@ def _back(user_id: int) -> AnyResponse:
 def _images(user_id: int, of: str) -> Page:
     wanted = FeedFilter(user_id=user_id) if of == OWN else FeedFilter(artist_id=user_id)
     page = bodies.page(bodies.query(PageQuery))
-    return generation_queries.feed(
-        db.session(), storage(), viewer=viewer(), wanted=wanted, page=page
-    )
+    return feed_queries.pictures(db.session(), storage(), viewer=viewer(), wanted=wanted, page=page)
 
 
 def _styles(user_id: int) -> list[dict[str, object]]:

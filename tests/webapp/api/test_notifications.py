@@ -1,10 +1,10 @@
 import pytest
 from sqlalchemy import func, select, update
-from tests.webapp.http.test_event_streams import opened, parsed
 
 from tests import making
 from tests.database import at_once
 from tests.webapp.conftest import WORKER_HEADERS, error_code
+from tests.webapp.http.test_event_streams import opened, parsed
 from webapp.domain.models.account import SignIn, User
 from webapp.domain.models.notification import Notification, NotificationType
 from webapp.domain.services import notifications

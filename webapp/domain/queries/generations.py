@@ -1,9 +1,8 @@
-"""What people see of generations: one image, one's own images, the public feed.
+"""Pictures as people see them: one of them, one's own, those of administrators, try-outs.
 
 Core selects into plain rows; nothing is loaded lazily. Every URL is short-lived.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,8 +27,8 @@ from webapp.domain.queries.pagination import (
     PageRequest,
     SortColumn,
 )
-from webapp.domain.queries.viewing import Viewer, flags, matching, signed_url, tag_conditions
-from webapp.domain.services import follows, generations, ledger, likes, sets_canvases, vocabulary
+from webapp.domain.queries.viewing import Viewer, flags, matching, signed_url
+from webapp.domain.services import generations, ledger, likes, sets_canvases, vocabulary
 from webapp.domain.services.licenses import certificate_url
 from webapp.domain.settings import settings
 
@@ -54,25 +53,6 @@ COLUMNS = (
     Job.run_at,
     ledger.is_reversed().label("is_reversed"),
 )
-FEED_COLUMNS = (
-    Generation.id, Generation.preview_key, Generation.thumbnail_key, Generation.width,
-    Generation.height, Generation.description, Generation.prompt_tags, Generation.like_count,
-    Generation.comment_count, Generation.created_at, Generation.user_id, User.username,
-    User.display_name, User.profile_image_key, Generation.style_id, *STYLE_COLUMNS,
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class FeedFilter:
-    """What of the feed somebody wants; `sort` is recent or popular."""
-
-    sort: str = "recent"
-    tags: tuple[str, ...] = ()
-    tags_any: tuple[str, ...] = ()
-    style_id: int | None = None
-    artist_id: int | None = None
-    user_id: int | None = None
-    following: bool = False
 
 
 @dataclass(frozen=True)
@@ -166,7 +146,7 @@ def own(
         conditions.append(Generation.status.in_(UNFINISHED))
     if wanted.ids is not None:
         conditions.append(Generation.id.in_(wanted.ids))
-    keyset = _keyset("recent", {"list": "own", "user_id": user_id, **vars(wanted)})
+    keyset = keyset_of("recent", {"list": "own", "user_id": user_id, **vars(wanted)})
     rows = select(Generation.id, Generation.created_at).where(*conditions)
     # Few are being made at a time: of somebody with very many, none of the others is looked at.
     is_few = wanted.unfinished or wanted.ids is not None
@@ -180,7 +160,7 @@ def for_admin(
 ) -> Page:
     """List images in every state, newest first; `q` is a tag of the prompt."""
     tag = wanted.q and wanted.q.lower()
-    keyset = _keyset("recent", {"list": "admin", **vars(wanted)})
+    keyset = keyset_of("recent", {"list": "admin", **vars(wanted)})
     rows = keyset.find(
         Generation,
         select(Generation).where(
@@ -193,63 +173,6 @@ def for_admin(
         lambda image: [image.prompt_tags.contains([tag])] if tag else [],
     )
     return keyset.page(rows, page, lambda row: _moderated(storage, row))
-
-
-def feed(
-    session: Session, storage: Storage, *, viewer: Viewer, wanted: FeedFilter, page: PageRequest
-) -> Page:
-    """List what everybody may see: public, completed, unflagged.
-
-    `following` keeps what the people made whom the viewer follows, and what anybody made in a
-    style of theirs: who follows an artist wants to see what becomes of the style.
-    """
-    keyset = _keyset(wanted.sort, {"list": "feed", **vars(wanted)})
-    # Not "IS TRUE": only these very words let PostgreSQL use the feed's indexes.
-    shown = select(Generation).where(
-        *(Generation.is_public, ~Generation.is_flagged),
-        *matching((Generation.style_id, wanted.style_id), (Generation.user_id, wanted.user_id)),
-    )
-
-    def narrowing(image: type[Generation]) -> list[ColumnElement[bool]]:
-        return _narrowing(image, viewer, wanted)
-
-    def look_up(ids: AnySelect) -> Sequence[AnyRow]:
-        return _looked_up(session, viewer, keyset, ids)
-
-    if wanted.artist_id is None:
-        rows = keyset.find(Generation, shown, page, look_up, narrowing)
-    else:
-        styles = select(Style.id).where(Style.artist_id == wanted.artist_id).subquery("styles_of")
-        sortable = (Generation.id, Generation.like_count, Generation.created_at)
-        of_style = shown.with_only_columns(*sortable).where(
-            Generation.style_id == styles.c.id, *narrowing(Generation)
-        )
-        rows = look_up(keyset.merge(styles, of_style, page))
-    return keyset.page(rows, page, lambda row: _card(storage, row))
-
-
-def _narrowing(
-    image: type[Generation], viewer: Viewer, wanted: FeedFilter
-) -> list[ColumnElement[bool]]:
-    """Return the conditions that no index holds in the feed's order."""
-    conditions = tag_conditions(image.prompt_tags, wanted.tags, wanted.tags_any)
-    if wanted.following:
-        is_all = image is Generation
-        seen = follows.by_or_after_followed if is_all else follows.each_by_or_after_followed
-        conditions.append(seen(viewer.user_id, image.user_id, image.style_id))
-    return conditions
-
-
-def _looked_up(
-    session: Session, viewer: Viewer, keyset: Keyset, ids: AnySelect
-) -> Sequence[AnyRow]:
-    statement = (
-        select(*FEED_COLUMNS, likes.liked_by(viewer.user_id).label("is_liked"))
-        .join(User, User.id == Generation.user_id)
-        .join(Style, Style.id == Generation.style_id)
-        .join(Artist, Artist.user_id == Style.artist_id)
-    )
-    return session.execute(keyset.look_up(statement, ids)).all()
 
 
 def try_outs(
@@ -279,7 +202,8 @@ def try_outs(
     ]
 
 
-def _keyset(sort: str, binding: dict[str, Any]) -> Keyset:
+def keyset_of(sort: str, binding: dict[str, Any]) -> Keyset:
+    """Return the keyset of a list of pictures; raises ValidationFailed for an unknown `sort`."""
     if sort not in {"recent", "popular"}:
         raise ValidationFailed(
             fields={"sort": [FieldProblem("One of %(choices)s.", choices="recent, popular")]}
@@ -308,7 +232,8 @@ def _job_of_generation() -> ColumnElement[bool]:
     return (Job.kind == JobKind.GENERATION) & (Job.ref == Generation.id)
 
 
-def _people(storage: Storage, row: AnyRow) -> dict[str, Any]:
+def owner_and_style(storage: Storage, row: AnyRow) -> dict[str, Any]:
+    """Return the buyer and the style of a picture, as every view of it names them."""
     return {
         "user": {
             "id": row.user_id,
@@ -328,7 +253,7 @@ def _public_view(storage: Storage, row: AnyRow, *, has_file: bool) -> dict[str, 
     is_done = row.status == GenerationStatus.COMPLETED
     return {
         "id": row.id,
-        **_people(storage, row),
+        **owner_and_style(storage, row),
         "status": row.status,
         "progress": row.progress if row.status == GenerationStatus.PROCESSING else None,
         "prompt_tags": row.prompt_tags,
@@ -386,21 +311,4 @@ def _failure(row: AnyRow) -> dict[str, Any] | None:
         "code": "GENERATION_FAILED",
         "cause": row.failure_cause,
         "message": row.failure_message,
-    }
-
-
-def _card(storage: Storage, row: AnyRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        **_people(storage, row),
-        "preview_url": signed_url(storage, row.preview_key),
-        "thumbnail_url": signed_url(storage, row.thumbnail_key),
-        "width": row.width,
-        "height": row.height,
-        "description": row.description,
-        "tags": row.prompt_tags,
-        "like_count": row.like_count,
-        "comment_count": row.comment_count,
-        "is_liked": row.is_liked,
-        "created_at": row.created_at,
     }

@@ -6,8 +6,10 @@ from tests.statements import plan_of, statements
 from webapp.domain.errors import GenerationNotFound
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style
+from webapp.domain.queries import feed as feed_queries
 from webapp.domain.queries import generations as generation_queries
-from webapp.domain.queries.generations import FeedFilter, OwnFilter
+from webapp.domain.queries.feed import FeedFilter
+from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import generations
@@ -34,7 +36,7 @@ def finish(session, storage, made, **columns):
 
 
 def feed(session, storage, **wanted):
-    page = generation_queries.feed(
+    page = feed_queries.pictures(
         session, storage, viewer=ANYBODY, wanted=FeedFilter(**wanted), page=PageRequest()
     )
     return [each["id"] for each in page.results]

@@ -11,11 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, false, func, select
 from sqlalchemy.orm import Session
 
-from webapp.domain.errors import (
-    FieldProblem,
-    StyleNotFound,
-    ValidationFailed,
-)
+from webapp.domain.errors import FieldProblem, StyleNotFound, ValidationFailed
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation, GenerationStatus

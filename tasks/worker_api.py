@@ -124,7 +124,7 @@ def about(job: ClaimedJob) -> Iterator[None]:
 
 
 def cause_of(error: Exception) -> tuple[str, str]:
-    """Return the contract's cause of a failure, and a message that lets no inner text out."""
+    """Return a failure's cause (docs/api.md, Worker protocol), and a message without inner text."""
     cause = getattr(error, "cause", None)
     if isinstance(cause, str):  # the engine's own errors say it themselves
         return cause, str(error)

@@ -120,7 +120,7 @@ def test_waiting_grows_while_the_site_is_away_and_has_an_end():
 
 HANGS = """
 import sys
-from gpu import remote
+from tasks import remote
 remote.TIME_LIMIT_SECONDS["training"] = 0.1
 sys.argv = ["remote", "--kinds", "training"]
 remote.main()

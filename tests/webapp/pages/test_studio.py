@@ -211,7 +211,7 @@ def test_works_that_look_nearly_the_same_are_used_where_their_artist_says_so(
     owner = sign_in(session.get(User, session.get(Style, run.style_id).artist_id))
     page = Page(owner.get(f"/styles/{run.style_id}"))
     assert "work 11.png – Nearly identical to another artwork (work 2.png)" in page.text
-    assert page.all("form", id="mend")[0]["data-similar"] == "1"
+    assert page.all("form", id="retrain")[0]["data-similar"] == "1"
     said = {"accept_similar": page.all("input", name="accept_similar")[0]["value"]}
     post(owner, page, f"/studio/styles/{run.style_id}/retrain", **(said if accepted else {}))
     left = session.scalars(

@@ -3,13 +3,14 @@
 from flask import Blueprint, render_template
 from werkzeug.wrappers import Response
 
-from webapp.api import bodies
-from webapp.api.access import admin, user
 from webapp.domain.models.report import ReportTarget
-from webapp.domain.services import attention, case_views
+from webapp.domain.queries import attention
+from webapp.domain.queries import cases as case_queries
 from webapp.domain.services import cases as services
 from webapp.domain.services.cases import Verdict
 from webapp.extensions import db, storage
+from webapp.http import bodies
+from webapp.http.access import admin, user
 from webapp.pages.admin import actions, forms
 from webapp.schemas.admin import Reason
 from webapp.schemas.fields import Body, PageQuery
@@ -35,7 +36,7 @@ class VerdictForm(Body):
 def queue() -> str:
     """Show open cases, oldest first."""
     query = forms.query(QueueQuery)
-    page = case_views.open_cases(
+    page = case_queries.open_cases(
         db.session(), storage(), target_type=query.target_type, page=bodies.page(query)
     )
     return render_template(
@@ -51,7 +52,7 @@ def queue() -> str:
 @admin
 def flagged() -> str:
     """Show hidden items."""
-    page = case_views.flagged(db.session(), storage(), page=bodies.page(forms.query(PageQuery)))
+    page = case_queries.flagged(db.session(), storage(), page=bodies.page(forms.query(PageQuery)))
     return render_template("admin/flagged.html", page=page)
 
 

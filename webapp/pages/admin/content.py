@@ -7,19 +7,25 @@ from typing import Any
 from flask import Blueprint, render_template
 from werkzeug.wrappers import Response
 
-from webapp.api import bodies
-from webapp.api.access import admin, user
 from webapp.domain.models.license import CertificateStatus
-from webapp.domain.pagination import Page, PageRequest
-from webapp.domain.services import (
-    generation_views,
-    license_views,
-    moderation,
-    moderation_views,
-    style_views,
+from webapp.domain.queries import (
+    generations as generation_queries,
 )
-from webapp.domain.services.moderation_views import ModerationFilter
+from webapp.domain.queries import (
+    licenses as license_queries,
+)
+from webapp.domain.queries import (
+    moderation as moderation_queries,
+)
+from webapp.domain.queries import (
+    styles as style_queries,
+)
+from webapp.domain.queries.moderation import ModerationFilter
+from webapp.domain.queries.pagination import Page, PageRequest
+from webapp.domain.services import moderation
 from webapp.extensions import db, storage
+from webapp.http import bodies
+from webapp.http.access import admin, user
 from webapp.pages.admin import actions, forms
 from webapp.pages.admin.actions import Actions
 from webapp.pages.admin.forms import ActionForm
@@ -39,9 +45,9 @@ class Content:
 
 
 def _images(filters: ModerationFilter, page: PageRequest) -> Page:
-    pictures = generation_views.for_admin(db.session(), storage(), wanted=filters, page=page)
+    pictures = generation_queries.for_admin(db.session(), storage(), wanted=filters, page=page)
     licensed = [image["id"] for image in pictures.results if image["license"]]
-    states = license_views.states(db.session(), licensed)
+    states = license_queries.states(db.session(), licensed)
     for image in pictures.results:
         if image["id"] in states:
             image["license_status"] = states[image["id"]]
@@ -79,7 +85,7 @@ def _change_tag(tag_id: int, changes: dict[str, Any], reason: str) -> None:
 CONTENT: dict[str, Content] = {
     "styles": Content(
         actions.STYLES,
-        lambda filters, page: style_views.for_admin(
+        lambda filters, page: style_queries.for_admin(
             db.session(), storage(), wanted=filters, page=page
         ),
         _change_style,
@@ -91,12 +97,12 @@ CONTENT: dict[str, Content] = {
     ),
     "comments": Content(
         actions.COMMENTS,
-        lambda filters, page: moderation_views.comments(db.session(), wanted=filters, page=page),
+        lambda filters, page: moderation_queries.comments(db.session(), wanted=filters, page=page),
         _change_comment,
     ),
     "tags": Content(
         actions.TAGS,
-        lambda filters, page: moderation_views.tags(db.session(), wanted=filters, page=page),
+        lambda filters, page: moderation_queries.tags(db.session(), wanted=filters, page=page),
         _change_tag,
     ),
 }

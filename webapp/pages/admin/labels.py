@@ -4,14 +4,15 @@ from flask_babel import LazyString, gettext
 from flask_babel import lazy_gettext as _
 from pydantic import ValidationError
 
-from webapp.api import field_errors
 from webapp.domain.errors import DomainError, Forbidden, NotFound, ValidationFailed
 from webapp.domain.models.account import Role
 from webapp.domain.models.ledger import AccountKind, TransferKind
 from webapp.domain.models.report import ReportReason, ReportTarget
-from webapp.domain.services import purchase_refunds, purchase_views
+from webapp.domain.queries import purchases as purchase_queries
+from webapp.domain.services import purchase_refunds
 from webapp.domain.services.reconciliation import Kind
 from webapp.domain.services.stuck_work import Trouble
+from webapp.http import field_errors
 from webapp.pages.problems import text_of
 
 DONE: dict[str, LazyString] = {
@@ -66,9 +67,9 @@ ACCOUNTS: dict[str, LazyString] = {
     AccountKind.PLATFORM: _("Platform"),
 }
 MISSING: dict[str, LazyString] = {
-    purchase_views.PAYMENT: _("The provider has not reported whether it was paid"),
-    purchase_views.REFUND: _("Refund in progress"),
-    purchase_views.OVERDUE: _("Expired, but not closed yet"),
+    purchase_queries.PAYMENT: _("The provider has not reported whether it was paid"),
+    purchase_queries.REFUND: _("Refund in progress"),
+    purchase_queries.OVERDUE: _("Expired, but not closed yet"),
 }
 DIFFERENCES: dict[str, LazyString] = {
     Kind.UNKNOWN: _("The provider took a payment that is not in the ledger"),

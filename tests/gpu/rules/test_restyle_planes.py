@@ -144,7 +144,7 @@ def test_a_region_keeps_its_light():
     [
         (in_plane(width=4, height=4), trapezoid(), SMALL),
         (in_plane(width=2, height=6), trapezoid(), PORTRAIT),
-        (in_plane(width=6, height=2), trapezoid(), SMALL),
+        (in_plane(width=6, height=2), trapezoid(), LARGE),
         (in_plane(width=4, height=40), trapezoid(), PORTRAIT),
     ],
 )

@@ -1,4 +1,4 @@
-"""Who may call a view: seven guards, one per route, that check in the order of the contract.
+"""Who may call a view: seven guards, one per route (docs/api.md, Authentication).
 
 Authentication, rate, CSRF, role; only what is left of CSRF to the field of a form is checked last,
 for the form is read for it. Then the view runs inside the request's one transaction, or

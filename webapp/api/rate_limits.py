@@ -1,4 +1,4 @@
-"""Sliding-window rate limits of the contract, counted in Redis by the `limits` library.
+"""Sliding-window rate limits (docs/api.md, Rate limits), counted in Redis by the `limits` library.
 
 Every request is counted once, before the guards, whatever its path; it is refused by the guards,
 after authentication. Pages and API share one bucket for what people do; pages that are only looked

@@ -141,7 +141,7 @@ def _path(rule: Rule) -> str:
 
 
 def errors_of(route: Route) -> Iterator[type[DomainError]]:
-    """Yield what a route may answer besides success, as section 1.1 of the contract adds it up."""
+    """Yield the errors of a route: its own, and those of its guard and its parameters."""
     said = route.operation
     yield from EVERYWHERE
     if route.is_counted:

@@ -86,7 +86,7 @@ def _take_rendering(generation_id: int, body: dict[str, Any]) -> Response:
 def _take(
     reports: dict[str, Report], body: dict[str, Any], current_attempt: Callable[[], int]
 ) -> Response:
-    """Judge the body before anything is looked up, as the contract's order has it."""
+    """Check the body before any row is read: the order of checks in docs/api.md."""
     status = body.get("status")
     if not isinstance(status, str) or status not in reports:
         raise ValidationFailed(

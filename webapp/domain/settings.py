@@ -15,13 +15,15 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from failpoints import are_requested
+
 LIVE_KEY = "live_"
 BUILT_IN = "built-in"
 Secret = Annotated[str, StringConstraints(min_length=32)]
 
 
 class Environment(StrEnum):
-    """Where the platform runs; production refuses every sandbox."""
+    """Where the platform runs; production refuses sandboxes and failpoints."""
 
     DEVELOPMENT = "development"
     TEST = "test"
@@ -131,6 +133,8 @@ class Settings(BaseSettings):
             raise ValueError("GOOGLE_BASE_URL names a sandbox: refused in production")
         if self.env is Environment.PRODUCTION and not self.uses_tls:
             raise ValueError("PUBLIC_BASE_URL must be https in production")
+        if self.env is Environment.PRODUCTION and are_requested():
+            raise ValueError("FAILPOINTS kills processes: refused in production")
         return self
 
     @property

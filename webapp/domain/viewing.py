@@ -19,8 +19,8 @@ from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Role, User
 from webapp.domain.services import tags
 
-# The contract promises an hour. A URL is the same for an hour, so that browsers can keep a picture,
-# and then lives for another one at least.
+# A URL is the same for an hour, so that browsers can cache a picture, and is valid for at least
+# another hour, as docs/api.md (Uploads) says.
 URL_LIFETIME = timedelta(hours=2)
 URL_STABLE = timedelta(hours=1)
 

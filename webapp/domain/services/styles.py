@@ -68,7 +68,7 @@ def create_from_images(
 ) -> Style:
     """Make a style from the files of one request; every check of the request comes first.
 
-    Raises the errors of the contract's first check row; then nothing was stored.
+    Raises the errors of refused files (docs/api.md, Uploads); then nothing was stored.
     """
     artworks.check_count(len(uploaded))
     headers = artworks.inspect(uploaded)

@@ -78,7 +78,7 @@ class WorkerSettings(BaseSettings):
         None, ge=4, le=24, description="significant bits of adapters' weights; empty: all 24"
     )
     poll_seconds: float = Field(
-        2, ge=0.1, le=60, description="how often gpu.remote, which hears no bell, asks for work"
+        2, ge=0.1, le=60, description="how often tasks.remote, which hears no bell, asks for work"
     )
 
     @model_validator(mode="after")

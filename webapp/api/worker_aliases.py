@@ -7,9 +7,7 @@ import orjson
 from flask import Blueprint, Response
 from pydantic import BaseModel
 
-from webapp.api import bodies, webhooks
-from webapp.api.access import RENDERER, TRAINER, internal
-from webapp.api.operations import operation
+from webapp.api import webhooks
 from webapp.domain.errors import (
     FieldProblem,
     GenerationNotFound,
@@ -20,6 +18,9 @@ from webapp.domain.errors import (
 from webapp.domain.models.job import JobKind
 from webapp.domain.services import workers
 from webapp.extensions import db
+from webapp.http import bodies
+from webapp.http.access import RENDERER, TRAINER, internal
+from webapp.http.operations import operation
 from webapp.schemas import webhooks as schemas
 
 blueprint = Blueprint("worker_aliases", __name__)

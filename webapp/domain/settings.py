@@ -66,7 +66,8 @@ class Settings(BaseSettings):
         (), description="where GPU workers may call from, as JSON; empty: from anywhere"
     )
     gpu_bells: bool = Field(
-        True, description="false when no Celery worker hears the GPU queues, only gpu.remote works"
+        True,
+        description="false when no Celery worker hears the GPU queues, only tasks.remote works",
     )
     google_client_id: str = Field(description="from the Google console, or anything at the sandbox")
     google_client_secret: str = Field(description="from the Google console, or the sandbox's")

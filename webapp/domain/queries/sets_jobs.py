@@ -17,14 +17,14 @@ from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsEdit, SetsPhoto
 from webapp.domain.models.sets_restyle import SetsRestyle
 from webapp.domain.models.sets_rule import SetsRule
-from webapp.domain.pagination import Keyset, Page, PageRequest
+from webapp.domain.queries.pagination import Keyset, Page, PageRequest
+from webapp.domain.queries.viewing import matching, signed_url
 from webapp.domain.services.duplicates import NOT_DELIVERED
 from webapp.domain.services.licenses import certificate_url
 from webapp.domain.services.sets_job_states import own
 from webapp.domain.sets_groups import suggested_group
 from webapp.domain.sets_presets import Preset
 from webapp.domain.settings import settings
-from webapp.domain.viewing import matching, signed_url
 
 FINAL = frozenset({SetsJobStatus.DONE, SetsJobStatus.FAILED, SetsJobStatus.CANCELED})
 # Of runs over several photos the first of these that stands anywhere is the job's.

@@ -28,8 +28,8 @@ from webapp.domain.models.style import (
     TrainingStatus,
 )
 from webapp.domain.models.training import TrainingRun
+from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import artworks, base_models, offers, rights, tags, training, try_outs
-from webapp.domain.viewing import Viewer
 
 MAX_STYLE_TAGS = 10
 TRIGGER_SLOTS = 64

@@ -4,7 +4,7 @@ import io
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from celery_config import TaskName
 from failpoints import failpoint
@@ -55,7 +55,7 @@ def _stored(work: ArchiveWork, lease: Lease) -> tuple[str, int]:
     key = object_key(f"archives/{work.export_id}-{lease.fence}", "zip")
     sent = _Sent(archive_pieces(album, Layout(work.template)), keeper)
     try:
-        storage().put_stream(key, sent, content_type="application/zip")
+        storage().put_stream(key, cast("BinaryIO", sent), content_type="application/zip")
     except (InvalidAlbum, PictureRefused) as error:
         raise StepError(INVALID, str(error)) from error
     return key, sent.size

@@ -136,7 +136,7 @@ def _targets(
 def _check_group(items: Sequence[int], photo: SetsPhoto, photos: Sequence[SetsPhoto]) -> None:
     """Raise ValidationFailed for a photo of another group: a mask would be of another thing."""
     groups = {each.idx: each.group for each in photos}
-    problem = FieldProblem("Not a photo of the same group.")
+    problem = FieldProblem("Must be a photo of the same group.")
     fields = {
         f"items.{number}": [problem]
         for number, idx in enumerate(items)

@@ -5,9 +5,6 @@ from flask_login import current_user
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import bodies, browsers, csrf
-from webapp.api.access import public, signed_in, user
-from webapp.api.google import local_path
 from webapp.domain.errors import (
     AlreadyArtist,
     DomainError,
@@ -16,6 +13,9 @@ from webapp.domain.errors import (
 )
 from webapp.domain.services import accounts
 from webapp.extensions import app_settings, can_sign, db, storage
+from webapp.http import bodies, browsers, csrf
+from webapp.http.access import public, signed_in, user
+from webapp.http.google import local_path
 from webapp.pages import problems, words
 from webapp.schemas.accounts import UpgradeToArtist
 
@@ -28,7 +28,7 @@ CHOICES = {"lang": ("en", "ko"), "theme": ("auto", "light", "dark")}
 @blueprint.get("/login")
 @public
 def login() -> AnyResponse:
-    """Show the one way to sign in, and why the last try failed; attempts count by browser."""
+    """Show the Google button and the error of the last attempt; rate limited per browser."""
     after = local_path(request.args.get("next", "/"))
     if current_user.is_authenticated:
         return redirect(after)
@@ -56,7 +56,7 @@ def log_out() -> AnyResponse:
 @blueprint.get("/become-artist")
 @signed_in
 def become_artist() -> str | AnyResponse:
-    """Show the form that makes a user an artist."""
+    """Show the form to become an artist."""
     if user().artist is not None:
         return redirect(url_for("pages.studio.home"))
     return render_template("accounts/become_artist.html", given={}, problems={})
@@ -72,7 +72,7 @@ def upgrade() -> AnyResponse | tuple[str, int]:
         bodies.check_parts([SIGNATURE])
         fields = UpgradeToArtist.model_validate(given | {"signature_image": None})
         if not problems.has_file(SIGNATURE):
-            raise ValidationFailed(fields={SIGNATURE: [FieldProblem("A PNG file is needed.")]})
+            raise ValidationFailed(fields={SIGNATURE: [FieldProblem("Must be a PNG file.")]})
         accounts.upgrade_to_artist(
             db.session(),
             storage(),
@@ -94,7 +94,7 @@ def upgrade() -> AnyResponse | tuple[str, int]:
 @blueprint.post("/preferences")
 @public
 def choose() -> AnyResponse:
-    """Keep a choice of language or theme in this browser, and the language in the account."""
+    """Store the language or theme in a cookie, and the language in the account."""
     answer = redirect(local_path(request.form.get("next", "/")))
     for name, allowed in CHOICES.items():
         chosen = request.form.get(name)

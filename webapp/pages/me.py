@@ -1,4 +1,4 @@
-"""/me: one's own pictures and styles; the profile, the signature, signing out, leaving."""
+"""/me: the user's own pictures and styles, profile, signature, sessions, closing the account."""
 
 from typing import Any
 
@@ -6,21 +6,23 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import bodies
-from webapp.api.access import artist, signed_in, user, viewer
 from webapp.domain.errors import DomainError
 from webapp.domain.models.generation import GenerationStatus
-from webapp.domain.pagination import PageRequest
-from webapp.domain.services import (
-    accounts,
-    generation_views,
-    generations,
-    leaving,
-    style_views,
-    user_views,
+from webapp.domain.queries import (
+    generations as generation_queries,
 )
-from webapp.domain.services.generation_views import OwnFilter
+from webapp.domain.queries import (
+    styles as style_queries,
+)
+from webapp.domain.queries import (
+    users as user_queries,
+)
+from webapp.domain.queries.generations import OwnFilter
+from webapp.domain.queries.pagination import PageRequest
+from webapp.domain.services import accounts, generations, leaving
 from webapp.extensions import can_sign, db, storage
+from webapp.http import bodies
+from webapp.http.access import artist, signed_in, user, viewer
 from webapp.pages import links, problems, words
 from webapp.pages.fragments import is_fragment
 from webapp.pages.problems import Problems
@@ -43,11 +45,11 @@ Answer = str | AnyResponse | tuple[str, int]
 @blueprint.get("")
 @signed_in
 def show() -> str:
-    """Show one's own pictures in every state, or (asked by htmx) the next of them."""
+    """Show the user's own pictures in every state; for htmx, only the next ones."""
     state = request.args.get("state", "all")
     state = state if state in STATES else "all"
     asked = bodies.query(PageQuery)
-    page = generation_views.own(
+    page = generation_queries.own(
         db.session(),
         storage(),
         user_id=user().id,
@@ -56,14 +58,14 @@ def show() -> str:
     )
     if is_fragment():
         return render_template("me/works.html", page=page, state=state)
-    person = user_views.profile(db.session(), storage(), user_id=user().id, viewer=viewer())
+    person = user_queries.profile(db.session(), storage(), user_id=user().id, viewer=viewer())
     return render_template("me/index.html", page=page, state=state, person=person, styles=_styles())
 
 
 @blueprint.get("/works")
 @signed_in
 def works() -> str:
-    """Show where the named pictures stand, as pieces of the page above."""
+    """Return the rows of the user's own pictures with these ids, as fragments."""
     ids = tuple(request.args.getlist("id", type=int)[:MOST_WATCHED])
     return render_template("me/news.html", works=_works(ids))
 
@@ -71,7 +73,7 @@ def works() -> str:
 @blueprint.post("/works/<id:generation_id>/visibility")
 @signed_in
 def set_visibility(generation_id: int) -> Answer:
-    """Show one picture to everybody, or to nobody else."""
+    """Make one picture public or private."""
     generations.edit(
         db.session(),
         user_id=user().id,
@@ -87,7 +89,7 @@ def set_visibility(generation_id: int) -> Answer:
 @blueprint.get("/settings")
 @signed_in
 def settings() -> Answer:
-    """Show the forms of profile and signature, and the ways out."""
+    """Show the forms of profile and signature, and the links to sign out and leave."""
     return _settings()
 
 
@@ -95,7 +97,7 @@ def settings() -> Answer:
 @bodies.accepts(bodies.MAX_BODY)
 @signed_in
 def change() -> Answer:
-    """Change name, words about oneself, language or picture."""
+    """Change name, bio, language or photo."""
     try:
         bodies.check_parts(["profile_image"])
         fields = Profile.model_validate(request.form.to_dict())
@@ -133,7 +135,7 @@ def change_artist() -> Answer:
 @blueprint.post("/sign-out-everywhere")
 @signed_in
 def sign_out_everywhere() -> AnyResponse:
-    """End every session of this person, this one too."""
+    """End every session of this user, including this one."""
     accounts.end_all_sign_ins(db.session(), user().id)
     session.clear()
     return redirect(url_for("pages.accounts.login"), 303)
@@ -142,14 +144,14 @@ def sign_out_everywhere() -> AnyResponse:
 @blueprint.get("/leave")
 @signed_in
 def consider() -> Answer:
-    """Show what leaving would mean, before it is done."""
+    """Show the consequences of closing the account."""
     return _farewell()
 
 
 @blueprint.post("/leave")
 @signed_in
 def leave() -> Answer:
-    """Close the account for whoever wrote the own name."""
+    """Close the account, confirmed by the username."""
     try:
         result = leaving.leave(
             db.session(), user=user(), confirm=request.form.get("confirm", "").strip()
@@ -161,7 +163,7 @@ def leave() -> Answer:
 
 
 def _works(ids: tuple[int, ...]) -> list[dict[str, Any]]:
-    page = generation_views.own(
+    page = generation_queries.own(
         db.session(),
         storage(),
         user_id=user().id,
@@ -174,7 +176,7 @@ def _works(ids: tuple[int, ...]) -> list[dict[str, Any]]:
 def _styles() -> list[dict[str, Any]]:
     if user().artist is None:
         return []
-    page = style_views.own(
+    page = style_queries.own(
         db.session(), storage(), artist_id=user().id, page=PageRequest(limit=STYLES_SHOWN)
     )
     return page.results

@@ -1,4 +1,4 @@
-"""/studio: an artist's styles and what to do next, making a style in four steps, the signature."""
+"""/studio: the artist's styles, a new style in four steps, the signature."""
 
 from typing import Any
 
@@ -7,13 +7,14 @@ from flask_babel import get_locale, gettext
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import errors as api_errors
-from webapp.api.access import artist, public, signed_in, user, viewer
 from webapp.domain.errors import DomainError, ValidationFailed
-from webapp.domain.pagination import PageRequest
-from webapp.domain.services import accounts, offers, rights, style_views, styles
+from webapp.domain.queries import styles as style_queries
+from webapp.domain.queries.pagination import PageRequest
+from webapp.domain.services import accounts, offers, rights, styles
 from webapp.domain.services.artworks import MAX_IMAGE_TAGS, MAX_IMAGES, MIN_IMAGES
 from webapp.extensions import can_sign, db, storage
+from webapp.http import errors as api_errors
+from webapp.http.access import artist, public, signed_in, user, viewer
 from webapp.schemas.accounts import ArtistChanges
 from webapp.schemas.styles import RetrainForm, StyleChanges
 
@@ -24,21 +25,21 @@ STYLES_SHOWN = 20
 @blueprint.get("/studio")
 @artist
 def home() -> str:
-    """Show the artist's styles in every state, each with what to do next."""
+    """Show the artist's styles in every state, each with its next step."""
     return _home()
 
 
 @blueprint.get("/styles/new")
 @public
 def old_address() -> AnyResponse:
-    """Lead from where the form stood before."""
+    """Redirect the former URL of the form."""
     return redirect(url_for("pages.studio.new"), 301)
 
 
 @blueprint.get("/studio/new")
 @artist
 def new() -> str:
-    """Show the four steps of a new style; or the one that takes the slot, and its missing files."""
+    """Show the four steps of a new style; or the style in the slot, with its missing files."""
     active = _active()
     if active is not None:
         return render_template("studio/taken.html", style=active, limits=_limits())
@@ -55,14 +56,14 @@ def new() -> str:
 @blueprint.get("/studio/signature")
 @artist
 def signature() -> str:
-    """Show how the artist signs."""
+    """Show the signature of the artist."""
     return render_template("studio/signature.html", person=_signature())
 
 
 @blueprint.post("/studio/signature")
 @artist
 def change_signature() -> AnyResponse | tuple[str, int]:
-    """Keep where, how large and how strong the artist signs, from a plain form."""
+    """Save position, size and opacity of the signature, from a plain form."""
     try:
         asked = ArtistChanges.model_validate(
             {name: text for name, text in request.form.items() if name.startswith("signature_")}
@@ -79,12 +80,12 @@ def change_signature() -> AnyResponse | tuple[str, int]:
 @blueprint.post("/studio/styles/<id:style_id>/terms")
 @artist
 def change_terms(style_id: int) -> AnyResponse | tuple[str, int]:
-    """Change the price of a style, or take it off and on sale, from a plain form."""
+    """Change the price of a style, or stop or start selling it, from a plain form."""
     try:
         changes = StyleChanges.model_validate(dict(request.form)).model_dump(exclude_unset=True)
         offers.edit(db.session(), user=user(), style_id=style_id, changes=changes)
     except ValidationError:
-        return _home(gettext("A whole number from 1 to 10,000.")), ValidationFailed.status
+        return _home(gettext("Enter a whole number from 1 to 10,000.")), ValidationFailed.status
     except DomainError as error:
         db.session.rollback()
         return _home(api_errors.message(error)), error.status
@@ -94,7 +95,7 @@ def change_terms(style_id: int) -> AnyResponse | tuple[str, int]:
 @blueprint.post("/studio/styles/<id:style_id>/cancel")
 @signed_in
 def cancel(style_id: int) -> AnyResponse:
-    """Stop a training, or the wait for its files, from a plain form."""
+    """Cancel a training or an unfinished upload, from a plain form."""
     styles.cancel(db.session(), artist_id=user().id, style_id=style_id)
     return redirect(url_for("pages.styles.show", style_id=style_id), 303)
 
@@ -102,7 +103,7 @@ def cancel(style_id: int) -> AnyResponse:
 @blueprint.post("/studio/styles/<id:style_id>/retrain")
 @signed_in
 def retrain(style_id: int) -> AnyResponse:
-    """Train a style again without the works that are ticked, from a plain form."""
+    """Train a style again without the selected artworks, from a plain form."""
     asked = RetrainForm.model_validate(
         {
             "remove_artwork_ids": request.form.getlist("remove_artwork_ids"),
@@ -124,7 +125,7 @@ def retrain(style_id: int) -> AnyResponse:
 
 
 def _home(problem: str | None = None) -> str:
-    page = style_views.own(
+    page = style_queries.own(
         db.session(), storage(), artist_id=user().id, page=PageRequest(limit=STYLES_SHOWN)
     )
     shown = next((style for style in page.results if style["is_active"]), None)
@@ -139,17 +140,17 @@ def _home(problem: str | None = None) -> str:
 
 
 def _active() -> dict[str, Any] | None:
-    """Return the style that takes the artist's slot, a failed one not counting."""
+    """Return the style that uses the artist's slot; a failed one does not count."""
     style_id = offers.active_style(db.session(), user().id)
     if style_id is None:
         return None
-    return style_views.detail(
+    return style_queries.detail(
         db.session(), storage(), style_id=style_id, viewer=viewer(), with_decided=False
     )
 
 
 def _detail(card: dict[str, Any]) -> dict[str, Any]:
-    found = style_views.detail(
+    found = style_queries.detail(
         db.session(), storage(), style_id=card["id"], viewer=viewer(), with_decided=False
     )
     return found | {"total_earned_tokens": card["total_earned_tokens"]}

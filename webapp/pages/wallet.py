@@ -1,4 +1,4 @@
-"""/wallet: what one has, what can be bought, every move of tokens, and what one's styles earned."""
+"""/wallet: balances, packages, transactions, payments, and the artist's earnings."""
 
 import csv
 import io
@@ -21,25 +21,25 @@ from flask import (
 from pydantic import Field
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import bodies, headers
-from webapp.api.access import in_steps, signed_in, user
-from webapp.api.google import local_path
-from webapp.api.payments import addresses
-from webapp.api.tokens import told
 from webapp.domain.errors import NotFound
 from webapp.domain.gateways.payments import TOSS_SCRIPT
 from webapp.domain.models.payment import PurchaseStatus
-from webapp.domain.pagination import MAX_LIMIT, PageRequest
-from webapp.domain.services import (
-    packages,
-    payment_views,
-    purchases,
-    sets_purchases,
-    style_views,
-    token_views,
+from webapp.domain.queries import (
+    payments as payment_queries,
 )
-from webapp.domain.services.token_views import TransactionFilter
-from webapp.extensions import app_settings, db, storage
+from webapp.domain.queries import (
+    styles as style_queries,
+)
+from webapp.domain.queries import (
+    tokens as token_queries,
+)
+from webapp.domain.queries.pagination import MAX_LIMIT, PageRequest
+from webapp.domain.queries.tokens import TransactionFilter
+from webapp.domain.services import packages, purchases, sets_purchases
+from webapp.extensions import app_settings, db, payment_addresses, storage
+from webapp.http import bodies, headers, idempotency, localize
+from webapp.http.access import own_transactions, signed_in, user
+from webapp.http.google import local_path
 from webapp.pages import clock, links, words
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.tokens import TransactionQuery
@@ -49,16 +49,16 @@ PURCHASES_SHOWN = 10
 STYLES_SHOWN = MAX_LIMIT
 MONTHS_EARNED = 12
 MONTH = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
-# Where a buyer goes on once an order is paid, kept with the order in the browser's session.
+# Session key: the page to return to after a payment.
 AFTER = "after_purchase"
 COLUMNS = ("time", "type", "amount", "balance_after", "status", "words", "style", "image", "order")
-# A spreadsheet takes a text that begins like this for a formula, and runs it.
+# Spreadsheets execute a cell that starts with one of these as a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 BYTE_ORDER_MARK = "\ufeff"  # without it, spreadsheets read Korean as something else
 
 
 class LedgerQuery(TransactionQuery):
-    """Which moves of tokens are asked for: of a type, in a month of the reader's."""
+    """Query of the transactions: by type and by month of the reader's time zone."""
 
     month: str | None = Field(None, pattern=MONTH)
 
@@ -74,9 +74,9 @@ class LedgerQuery(TransactionQuery):
 @blueprint.get("/wallet")
 @signed_in
 def show() -> str:
-    """Show balances, packages, the ledger and purchases, and what became of the order one names.
+    """Show balances, packages, transactions and payments, and the state of `order` in the query.
 
-    Asked by htmx, only the ledger, or its next rows.
+    For htmx, only the transactions, or their next rows.
     """
     asked = _query()
     ledger = _ledger(asked)
@@ -84,9 +84,9 @@ def show() -> str:
         return render_template(
             "wallet/rows.html" if asked.cursor else "wallet/ledger.html", **ledger
         )
-    page = payment_views.own(
+    page = payment_queries.own(
         db.session(),
-        addresses(),
+        payment_addresses(),
         user_id=user().id,
         status=None,
         page=PageRequest(limit=PURCHASES_SHOWN),
@@ -94,7 +94,7 @@ def show() -> str:
     order = _order(request.args.get("order", ""))
     return render_template(
         "wallet/index.html",
-        tokens=token_views.balance(db.session(), user().id),
+        tokens=token_queries.balance(db.session(), user().id),
         packages=packages.on_offer(),
         purchases=page.results,
         order=order,
@@ -105,15 +105,15 @@ def show() -> str:
 
 
 @blueprint.get("/wallet/ledger.csv")
-@in_steps
+@own_transactions
 @signed_in
 def export() -> Response:
-    """Stream the moves of tokens that the same filters show, for a spreadsheet."""
+    """Stream the filtered transactions as CSV."""
     asked = _query()
     lines = _lines(user().id, asked.wanted)
     name = "-".join(["style-license", asked.month or "ledger", asked.type])
     return Response(
-        stream_with_context(lines),  # type: ignore[arg-type]
+        stream_with_context(lines),
         mimetype="text/csv",
         headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
     )
@@ -123,7 +123,7 @@ def export() -> Response:
 @blueprint.post("/tokens/purchase")
 @signed_in
 def buy() -> AnyResponse:
-    """Order a package, of tokens or of Sets, and go where it is paid."""
+    """Create a payment for a package of tokens or Sets, and redirect to its page."""
     package_id = request.form.get("package_id", "")
 
     def run() -> dict[str, Any]:
@@ -133,7 +133,7 @@ def buy() -> AnyResponse:
             made = purchases.purchase(db.session(), user_id=user().id, package_id=package_id)
         return {"order_id": made.order_id}
 
-    order_id = bodies.form_once("POST /wallet/purchases", {"package_id": package_id}, run)[
+    order_id = idempotency.form_once("POST /wallet/purchases", {"package_id": package_id}, run)[
         "order_id"
     ]
     after = local_path(request.form.get("next", ""))
@@ -145,7 +145,7 @@ def buy() -> AnyResponse:
 @blueprint.get("/wallet/purchases/<order_id>/pay")
 @signed_in
 def pay(order_id: str) -> AnyResponse:
-    """Open the provider for an order: Toss by its script, its sandbox by a link."""
+    """Show the payment page: Toss by its script, the sandbox by a link."""
     order = _detail(order_id)
     if order["status"] != PurchaseStatus.PENDING:
         return redirect(url_for(".show", order=order_id, status=order["status"]))
@@ -155,8 +155,8 @@ def pay(order_id: str) -> AnyResponse:
         "orderId": order_id,
         "orderName": words.goods(order),
         "amount": order["total_price"],
-        "successUrl": addresses().success,
-        "failUrl": addresses().fail(order_id),
+        "successUrl": payment_addresses().success,
+        "failUrl": payment_addresses().fail(order_id),
     }
     sandbox = settings.toss_base_url and f"{settings.toss_base_url}/checkout?{urlencode(asked)}"
     answer = make_response(
@@ -172,14 +172,14 @@ def pay(order_id: str) -> AnyResponse:
 @blueprint.get("/tokens")
 @signed_in
 def old_address() -> AnyResponse:
-    """Lead on from where the wallet was; the provider's ways back still end here."""
+    """Redirect the former URL of the wallet, which the provider still redirects to."""
     return redirect(links.with_known(".show", links.WALLET))
 
 
 @blueprint.get("/tokens/purchase/<order_id>/pay")
 @signed_in
 def old_pay_address(order_id: str) -> AnyResponse:
-    """Lead on from where an order was paid."""
+    """Redirect the former URL of the payment page."""
     return redirect(url_for(".pay", order_id=order_id))
 
 
@@ -189,11 +189,11 @@ def _query() -> LedgerQuery:
 
 
 def _ledger(asked: LedgerQuery) -> dict[str, Any]:
-    page = token_views.transactions(
+    page = token_queries.transactions(
         db.session(), storage(), user_id=user().id, wanted=asked.wanted, page=bodies.page(asked)
     )
     return {
-        "moves": [told(row) for row in page.results],
+        "moves": [localize.transaction(row) for row in page.results],
         "next_cursor": page.next_cursor,
         "asked": asked,
         "months": _months(user().created_at),
@@ -202,19 +202,19 @@ def _ledger(asked: LedgerQuery) -> dict[str, Any]:
 
 
 def _lines(user_id: int, wanted: TransactionFilter) -> Iterator[str]:
-    """Give the lines of the export, a page at a time, each in a short session of its own."""
+    """Yield the lines of the export, one page at a time, each in its own short session."""
     cursor: str | None = None
     yield BYTE_ORDER_MARK + _line(COLUMNS)
     while True:
         with db.session() as short:
-            page = token_views.transactions(
+            page = token_queries.transactions(
                 short,
                 storage(),
                 user_id=user_id,
                 wanted=wanted,
                 page=PageRequest(limit=MAX_LIMIT, cursor=cursor),
             )
-        yield "".join(_line(_cells(told(row))) for row in page.results)
+        yield "".join(_line(_cells(localize.transaction(row))) for row in page.results)
         cursor = page.next_cursor
         if cursor is None:
             return
@@ -225,7 +225,7 @@ def _cells(move: dict[str, Any]) -> tuple[str | int, ...]:
     return (
         move["created_at"].astimezone(UTC).isoformat(timespec="seconds"),
         move["type"],
-        move["amount"] if move["direction"] == token_views.IN else -move["amount"],
+        move["amount"] if move["direction"] == token_queries.IN else -move["amount"],
         move["balance_after"],
         move["status"],
         _inert(move["memo"]),
@@ -246,10 +246,10 @@ def _line(cells: tuple[str | int, ...]) -> str:
 
 
 def _earnings() -> dict[str, Any] | None:
-    """Return what an artist's styles earned: each of them, and in each of the last months."""
+    """Return an artist's earnings by style and by month."""
     if user().artist is None:
         return None
-    styles = style_views.own(
+    styles = style_queries.own(
         db.session(), storage(), artist_id=user().id, page=PageRequest(limit=STYLES_SHOWN)
     ).results
     first = clock.month_of(datetime.now(UTC))
@@ -258,7 +258,7 @@ def _earnings() -> dict[str, Any] | None:
         edges.append(first)
         first = clock.month_before(first)
     edges.reverse()
-    amounts = token_views.earned_between(db.session(), user().id, edges)
+    amounts = token_queries.earned_between(db.session(), user().id, edges)
     return {
         "styles": sorted(styles, key=lambda style: -style["total_earned_tokens"]),
         "months": list(zip(edges, amounts, strict=False)),
@@ -267,7 +267,7 @@ def _earnings() -> dict[str, Any] | None:
 
 
 def _months(since: datetime) -> list[datetime]:
-    """Return the months in which somebody who joined then can have moved tokens, newest first."""
+    """Return the months since `joined` in the reader's time zone, newest first."""
     month, first = clock.month_of(datetime.now(UTC)), clock.month_of(since)
     found = [month]
     while month > first:
@@ -277,7 +277,7 @@ def _months(since: datetime) -> list[datetime]:
 
 
 def _after(order: dict[str, Any] | None) -> str | None:
-    """Return where the buyer came from: as the address says, or as kept with the order."""
+    """Return the page the buyer came from: from the query, or from the session of the payment."""
     named = local_path(request.args.get("next", ""))
     if named != "/":
         return named
@@ -286,7 +286,7 @@ def _after(order: dict[str, Any] | None) -> str | None:
 
 
 def _order(order_id: str) -> dict[str, Any] | None:
-    """Return the order that an address names, if it is one's own; the rest is not believed."""
+    """Return the payment of the query if it is the user's own; other query fields are ignored."""
     try:
         return _detail(order_id)
     except NotFound:
@@ -294,4 +294,6 @@ def _order(order_id: str) -> dict[str, Any] | None:
 
 
 def _detail(order_id: str) -> dict[str, Any]:
-    return payment_views.detail(db.session(), addresses(), user_id=user().id, order_id=order_id)
+    return payment_queries.detail(
+        db.session(), payment_addresses(), user_id=user().id, order_id=order_id
+    )

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from webapp.domain import jobs, pipelines
 from webapp.domain.errors import (
     AlreadyCanceled,
+    FieldProblem,
     Forbidden,
     GenerationNotFound,
     GenerationStillProcessing,
@@ -26,7 +27,8 @@ from webapp.domain.models.generation import AspectRatio, Generation, GenerationS
 from webapp.domain.models.job import JobKind
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.style import Style, TrainingStatus
-from webapp.domain.pagination import AnyRow
+from webapp.domain.queries.pagination import AnyRow
+from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import (
     accounts,
     base_models,
@@ -42,7 +44,6 @@ from webapp.domain.services import (
 )
 from webapp.domain.services.duplicates import Picture
 from webapp.domain.sets_errors import RestylePrivate
-from webapp.domain.viewing import Viewer
 
 SEED_RANGE = 2**32
 # What `may_see` asks of a row.
@@ -115,7 +116,8 @@ def request(
     prompt, negative = prompts.clean_tags(session, prompt_tags, negative_tags)
     style = style_for_sale(session, style_id, user.id, expected_price_tokens)
     if not vocabulary.recognise(session, style, prompt).is_any_known:
-        raise UnknownTags(tags=prompt, fields={"prompt_tags": ["None of these words is known."]})
+        problem = FieldProblem("None of these tags is known.")
+        raise UnknownTags(tags=prompt, fields={"prompt_tags": [problem]})
     total = style.price_tokens * count
     available = ledger.spendable(session, user.id, lock=True)
     seeds = seeds_of(seed, count)

@@ -1,0 +1,300 @@
+"""Keyset lists: an opaque cursor over the sort columns, bound to its sort and filters.
+
+A page is fetched with one row more than asked for, which tells whether there is another; no
+totals, no offsets. Rows added meanwhile never make an id appear twice.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Row, Select, Subquery, and_, or_, select, true, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from webapp.domain.errors import (
+    FieldProblem,
+    ValidationFailed,
+)
+
+MAX_LIMIT = 100
+DEFAULT_LIMIT = 20
+MAX_CURSOR = 512
+MAX_BIGINT = 2**63 - 1
+WALKED = 2000  # rows of a list that are looked at before all that match are gathered
+Sortable = ColumnElement[Any] | InstrumentedAttribute[Any]
+# A column that sorts, named as in the rows of the select, and how to read it from a cursor.
+SortColumn = tuple[Sortable, str, type[int | datetime | str]]
+AnySelect = Select[*tuple[Any, ...]]
+AnyRow = Row[*tuple[Any, ...]]
+Show = Callable[[AnyRow], dict[str, Any]]
+# Fetches so many rows behind a cursor.
+Fetch = Callable[[str | None, int], Sequence[AnyRow]]
+# Fetches the rows whose ids a statement selects.
+LookUp = Callable[[AnySelect], Sequence[AnyRow]]
+Narrowing = Callable[[Any], Sequence[ColumnElement[bool]]]
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """Which page a client asks for; `limit` is 1 to 100."""
+
+    limit: int = DEFAULT_LIMIT
+    cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows of a list, and the cursor of the following page if there is one."""
+
+    results: list[dict[str, Any]]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class Keyset:
+    """The order of one list. `binding` names its sort and filters.
+
+    The columns end in (created_at, id) or in another name of one row, so that no two are equal.
+    They go one way, but for those named in `opposite`.
+    """
+
+    columns: Sequence[SortColumn]
+    binding: dict[str, Any]
+    descending: bool = True
+    opposite: frozenset[str] = frozenset()
+
+    def apply(self, statement: AnySelect, page: PageRequest) -> AnySelect:
+        """Return the statement ordered, starting behind the cursor, with one row to spare.
+
+        Raises ValidationFailed for a limit out of range and for a cursor of another list.
+        """
+        _check_limit(page)
+        return self.behind(statement, page.cursor).limit(page.limit + 1)
+
+    def behind(self, statement: AnySelect, cursor: str | None) -> AnySelect:
+        """Return the statement ordered and starting behind the cursor, without a limit.
+
+        Raises ValidationFailed for a cursor of another list.
+        """
+        statement = statement.order_by(*self._order())
+        if cursor is not None:
+            statement = statement.where(_after(self._directed(), self._read(cursor)))
+        return statement
+
+    def look_up(self, statement: AnySelect, ids: AnySelect) -> AnySelect:
+        """Return the statement, ordered, for the rows of one page, whose ids `ids` selects.
+
+        An id is what the last sort column holds, and is named as it is.
+
+        The page is cut before anything is joined to it: a planner that expects many rows would
+        read whole tables for the twenty that are shown.
+        """
+        shown = ids.subquery("shown")
+        column, name, _ = self.columns[-1]
+        statement = statement.join(shown, shown.c[name] == column)
+        return statement.order_by(*self._order())
+
+    def near(self, rows: AnySelect, page: PageRequest) -> Subquery:
+        """Return the first rows of all behind the cursor: a look at these costs little, always."""
+        return self.behind(rows, page.cursor).limit(WALKED).subquery("near")
+
+    def gather(self, rows: AnySelect, page: PageRequest) -> AnySelect:
+        """Return one page of all rows that match, found by what they match, then sorted.
+
+        `rows` selects the sort columns too. PostgreSQL is not left to choose: it knows how many
+        rows match, but not where in the order they stand.
+        """
+        behind = self.behind(rows, page.cursor).order_by(None)
+        found = behind.cte("found").prefix_with("MATERIALIZED")
+        return self.on(found.c).apply(select(*found.c), page)
+
+    def find(
+        self,
+        model: Any,
+        rows: AnySelect,
+        page: PageRequest,
+        look_up: LookUp,
+        narrowing: Narrowing = lambda _: (),
+    ) -> Sequence[AnyRow]:
+        """Return the rows of one page of a model that `rows` selects, as `look_up` fetches them.
+
+        `narrowing` returns, on the model or an alias of it, the conditions that no index holds in
+        this order. Such rows are walked first and gathered then: what is common fills a page soon,
+        and what is rare is found by an index of its own.
+        """
+        sortable = rows.with_only_columns(*(column for column, _, _ in self.columns))
+        if not narrowing(model):
+            return look_up(self.apply(sortable, page))
+        near = aliased(model, self.near(rows, page))
+        found = look_up(self.on(near).apply(select(near.id).where(*narrowing(near)), page))
+        if len(found) > page.limit:
+            return found
+        return look_up(self.gather(sortable.where(*narrowing(model)), page))
+
+    def on(self, source: Any) -> "Keyset":
+        """Return the same order over columns of another source that have the same names."""
+        columns = [(getattr(source, name), name, kind) for _, name, kind in self.columns]
+        return replace(self, columns=columns)
+
+    def merge(self, groups: Subquery, rows: AnySelect, page: PageRequest) -> AnySelect:
+        """Return one page of the rows of several groups, from the first page of each group.
+
+        An index holds the rows of one group in order, but not those of several. `rows` selects
+        those of one group, sort columns included, and names columns of `groups`.
+        """
+        first = self.apply(rows, page).lateral("first")
+        merged = select(*first.c).select_from(groups).join(first, true())
+        return self.on(first.c).apply(merged, page)
+
+    def owns(self, cursor: str) -> bool:
+        """Tell whether a cursor belongs to this list."""
+        try:
+            self._read(cursor)
+        except ValidationFailed:
+            return False
+        return True
+
+    def page(self, rows: Sequence[AnyRow], page: PageRequest, show: Show) -> Page:
+        """Turn the fetched rows into a page."""
+        shown = rows[: page.limit]
+        has_more = len(rows) > page.limit
+        return Page(
+            results=[show(row) for row in shown],
+            next_cursor=self.cursor_of(shown[-1]) if has_more else None,
+        )
+
+    def cursor_of(self, row: AnyRow) -> str:
+        """Return the cursor of what follows a row."""
+        values = [_portable(row._mapping[name]) for _, name, _ in self.columns]  # noqa: SLF001 - the public mapping of a Row
+        raw = orjson.dumps([self._fingerprint(), *values])
+        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+    def _order(self) -> list[ColumnElement[Any]]:
+        return [column.desc() if falls else column.asc() for column, falls in self._directed()]
+
+    def _directed(self) -> list[tuple[Sortable, bool]]:
+        return [(column, self._falls(name)) for column, name, _ in self.columns]
+
+    def _falls(self, name: str) -> bool:
+        return self.descending != (name in self.opposite)
+
+    def _read(self, cursor: str) -> list[Any]:
+        try:
+            fingerprint, *values = _decoded(cursor)
+            typed = [
+                _typed(value, kind)
+                for value, (_, _, kind) in zip(values, self.columns, strict=True)
+            ]
+        except (ValueError, TypeError, binascii.Error):
+            raise _strange_cursor() from None
+        if fingerprint != self._fingerprint():
+            raise _strange_cursor()
+        return typed
+
+    def _fingerprint(self) -> str:
+        order = [(name, self._falls(name)) for _, name, _ in self.columns]
+        bound = orjson.dumps([order, self.binding], option=orjson.OPT_SORT_KEYS, default=str)
+        return sha256(bound).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a list; the bindings of their keysets differ, so that a cursor tells its part."""
+
+    keyset: Keyset
+    fetch: Fetch
+
+
+def has(rows: AnySelect) -> ColumnElement[bool]:
+    """Return the condition that something is found for a row; `rows` selects one column of it.
+
+    EXISTS means the same, but PostgreSQL may hash what it asks for, and so read all that a person
+    ever liked to judge the twenty rows of a page. `rows` finds one row at most.
+    """
+    return rows.scalar_subquery().is_not(None)
+
+
+def in_parts(parts: Sequence[Part], page: PageRequest, show: Show) -> Page:
+    """Fetch a page of a list whose parts follow one another, each in its own order.
+
+    Raises ValidationFailed as `Keyset.apply` does.
+    """
+    _check_limit(page)
+    cursor, wanted = page.cursor, page.limit + 1
+    found: list[tuple[Keyset, AnyRow]] = []
+    for part in _from_cursor(parts, cursor):
+        rows = part.fetch(cursor, wanted - len(found))
+        found += [(part.keyset, row) for row in rows]
+        if len(found) == wanted:
+            keyset, last = found[-2]
+            shown = [show(row) for _, row in found[:-1]]
+            return Page(results=shown, next_cursor=keyset.cursor_of(last))
+        cursor = None
+    return Page(results=[show(row) for _, row in found], next_cursor=None)
+
+
+def _from_cursor(parts: Sequence[Part], cursor: str | None) -> Sequence[Part]:
+    for number, part in enumerate(parts):
+        if cursor is None or part.keyset.owns(cursor):
+            return parts[number:]
+    raise _strange_cursor()
+
+
+def _check_limit(page: PageRequest) -> None:
+    if not 1 <= page.limit <= MAX_LIMIT:
+        raise ValidationFailed(
+            fields={"limit": [FieldProblem("%(least)d to %(most)d.", least=1, most=MAX_LIMIT)]}
+        )
+
+
+def _after(directed: Sequence[tuple[Sortable, bool]], values: Sequence[Any]) -> ColumnElement[bool]:
+    """Return the condition of standing behind these values.
+
+    Columns that go one way are compared as a row, and a first column that goes another way is
+    bound on its own: both are found by an index.
+    """
+    (first, falls), value = directed[0], values[0]
+    if all(direction == falls for _, direction in directed):
+        keys, after = tuple_(*(column for column, _ in directed)), tuple_(*values)
+        return keys < after if falls else keys > after
+    beyond = first < value if falls else first > value
+    up_to = first <= value if falls else first >= value
+    return and_(up_to, or_(beyond, _after(directed[1:], values[1:])))
+
+
+def _decoded(cursor: str) -> list[Any]:
+    if len(cursor) > MAX_CURSOR:
+        raise ValueError("too long")
+    padded = cursor + "=" * (-len(cursor) % 4)
+    decoded = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    if not isinstance(decoded, list):
+        raise TypeError("not a list")
+    return decoded
+
+
+def _portable(value: Any) -> Any:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+
+
+def _typed(value: Any, kind: type[int | datetime | str]) -> int | datetime | str:
+    if kind is int:
+        if type(value) is not int or abs(value) > MAX_BIGINT:
+            raise ValueError("not a whole number")
+        return value
+    if type(value) is not str or "\0" in value:
+        raise ValueError("not a text that a row can hold")
+    if kind is str:
+        return value
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return moment
+
+
+def _strange_cursor() -> ValidationFailed:
+    return ValidationFailed(fields={"cursor": [FieldProblem("Must be a cursor of this list.")]})

@@ -1,0 +1,95 @@
+"""Numbers for Prometheus: requests of all processes of the site, and how the platform stands.
+
+Each request is also one log line, with its path but without its query.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+
+import structlog
+from flask import Flask, Response, g, request
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from sqlalchemy.orm import Session
+
+from webapp.domain.services import operations
+
+REQUEST_SECONDS = Histogram(
+    "http_request_seconds", "Time until an answer begins, by route.", ["route", "status"]
+)
+STREAMS = Gauge("sse_clients", "Event streams that are open now.", multiprocess_mode="livesum")
+WORKER_REPORTS = Counter(
+    "worker_reports", "Reports of GPU workers, by what came of them.", ["answer"]
+)
+UNSEEN = frozenset({"probes.healthz", "probes.readyz", "probes.read_metrics", "static"})
+log = structlog.get_logger()
+
+
+def register(app: Flask) -> None:
+    """Measure and log every request; paths without a route count as one."""
+
+    @app.before_request
+    def begin() -> None:
+        g.began = time.perf_counter()
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        route = request.url_rule.rule if request.url_rule else "none"
+        if "began" in g:
+            seconds = time.perf_counter() - g.began
+            REQUEST_SECONDS.labels(route, response.status_code).observe(seconds)
+            if request.endpoint not in UNSEEN:
+                log.info(
+                    "request",
+                    method=request.method,
+                    path=request.path,
+                    status=response.status_code,
+                    seconds=round(seconds, 3),
+                )
+        return response
+
+
+def requests_text() -> bytes:
+    """Return what all processes of the site have measured."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
+def platform_text(session: Session) -> bytes:
+    """Return how the platform stands now. Raises OperationalError without its database."""
+    registry = CollectorRegistry()
+    registry.register(_Platform(session))
+    return generate_latest(registry)
+
+
+class _Platform(Collector):
+    """The gauges of the database; one without a value is left out, not zero."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: to be registered must not ask the database."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every gauge that has a value."""
+        for gauge, values in operations.measure(self._session):
+            family = GaugeMetricFamily(gauge.name, gauge.description, labels=gauge.labels)
+            for labels, value in values:
+                family.add_metric(labels, value)
+            if values:
+                yield family

@@ -4,7 +4,6 @@ The generation engine paints canvases of a few sizes; a region has any size. `ca
 region and its surroundings out of a photo, `restyle_painter` lays what was painted over the region.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,7 @@ from scipy import ndimage  # type: ignore[import-untyped]
 from gpu.rules.colour import Levels, Light, Mask, luminance, to_levels, to_linear
 from gpu.rules.edges import Painter
 from gpu.rules.errors import InvalidRule
+from gpu.rules.morphology import grown, shrunk
 from gpu.rules.texture import Placement
 
 SMALL, PORTRAIT, LARGE = (512, 512), (512, 1024), (1024, 1024)
@@ -110,11 +110,9 @@ def canvas_of(photo: Image.Image, mask: Mask) -> Canvas:
     )
     region = mask[top:bottom, left:right]
     touched = _touched(np.pad(region, beyond), frame.size)
-    free = _filtered(ndimage.maximum_filter, touched, _GROWTH)
+    free = grown(touched, _GROWTH)
     # a photo's border is no edge
-    core = _filtered(
-        ndimage.minimum_filter, _touched(np.pad(region, beyond, "symmetric"), frame.size), _GROWTH
-    )
+    core = shrunk(_touched(np.pad(region, beyond, "symmetric"), frame.size), _GROWTH)
     levels = np.asarray(seen.resize(frame.size, Image.Resampling.LANCZOS))
     picture = _spread(levels, core & free, free)
     return Canvas(frame, Image.fromarray(picture), Image.fromarray(free))
@@ -125,10 +123,6 @@ def _touched(mask: Mask, size: tuple[int, int]) -> Mask:
     image = Image.fromarray(mask.astype(np.uint8) * 255)
     touched: Mask = np.asarray(image.resize(size, Image.Resampling.BOX)) > 0
     return touched
-
-
-def _filtered(rank: Callable[..., NDArray[np.uint8]], mask: Mask, pixels: int) -> Mask:
-    return rank(mask.view(np.uint8), 2 * pixels + 1, mode="nearest").view(np.bool_)
 
 
 def _spread(levels: Levels, core: Mask, free: Mask) -> Levels:

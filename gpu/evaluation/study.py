@@ -13,9 +13,9 @@ from gpu.errors import LowQualityData
 from gpu.evaluation.comparison import Work, compare_with_base, draw_sheet
 from gpu.evaluation.pictures import loss_curve
 from gpu.rendering.renderer import Renderer
-from gpu.training.pictures import prepare_work
-from gpu.training.recipe import TrainedStyle, TrainingConfig, TrainingProgress, TrainingWork
-from gpu.training.trainer import TrainingOrder, train_together
+from gpu.training.pictures import prepare_artwork
+from gpu.training.recipe import TrainedStyle, TrainingArtwork, TrainingConfig, TrainingProgress
+from gpu.training.trainer import TrainingRequest, train_styles
 
 TRIGGER = "<style-0>"
 SEED = 1
@@ -31,17 +31,17 @@ class Subject:
     """
 
     name: str
-    works: Sequence[TrainingWork]
+    works: Sequence[TrainingArtwork]
     folder: Path
     recipe_changes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def seen(self) -> tuple[TrainingWork, ...]:
+    def seen(self) -> tuple[TrainingArtwork, ...]:
         """The works to train on."""
         return tuple(work for k, work in enumerate(self.works) if k % UNSEEN_EVERY)
 
     @property
-    def unseen(self) -> tuple[TrainingWork, ...]:
+    def unseen(self) -> tuple[TrainingArtwork, ...]:
         """Every third work, kept back: what else is in the style, and what to ask for."""
         return tuple(self.works[::UNSEEN_EVERY])
 
@@ -97,7 +97,7 @@ def study_styles(
 ) -> list[Findings]:
     """Train all subjects together and write each one's sheet, curve and figures into its folder.
 
-    Raises `LowQualityData` for too few or unusable works, and what `train_together` raises.
+    Raises `LowQualityData` for too few or unusable works, and what `train_styles` raises.
     """
     for subject in subjects:
         subject.check()
@@ -105,7 +105,7 @@ def study_styles(
     kept_back = [_prepared(subject.unseen, renderer.base) for subject in subjects]
     orders = [_order(subject, base_model, on_progress, steps) for subject in subjects]
     found = []
-    for subject, others, outcome in zip(subjects, kept_back, train_together(orders), strict=True):
+    for subject, others, outcome in zip(subjects, kept_back, train_styles(orders), strict=True):
         if isinstance(outcome, Exception):
             raise outcome
         assert isinstance(outcome, TrainedStyle)  # noqa: S101 - nothing asked for slices
@@ -118,17 +118,17 @@ def _order(
     base_model: str,
     on_progress: Callable[[str, TrainingProgress], None],
     steps: int | None,
-) -> TrainingOrder:
+) -> TrainingRequest:
     config = TrainingConfig(
         base_model=base_model,
-        works=subject.seen,
+        artworks=subject.seen,
         trigger=TRIGGER,
         output_dir=subject.folder / "training",
         seed=SEED,
         steps=steps,
         recipe_changes=subject.recipe_changes,
     )
-    return TrainingOrder(
+    return TrainingRequest(
         config, lambda progress: on_progress(subject.name, progress), should_stop=lambda: False
     )
 
@@ -168,8 +168,8 @@ def _judge(
     return findings
 
 
-def _prepared(works: Sequence[TrainingWork], base: BaseModel) -> list[Work]:
-    return [(prepare_work(work.path, base), work.tags) for work in works]
+def _prepared(works: Sequence[TrainingArtwork], base: BaseModel) -> list[Work]:
+    return [(prepare_artwork(work.path, base), work.tags) for work in works]
 
 
 def write_page(

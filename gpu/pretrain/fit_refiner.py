@@ -100,7 +100,7 @@ def _draw(
         torch.randn(clean.shape, generator=source),
         times=trailing_times(4)[: 1 + int(4 * steps)],
         guidance_scale=max(1.0, 0.5 + 1.5 * guidance),
-        noise_kept=kept / 2,
+        noise_share=kept / 2,
     )
 
 

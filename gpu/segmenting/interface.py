@@ -25,8 +25,8 @@ class Concept:
 class InvalidConcept(ValueError):
     """A concept that a segmenter cannot look for.
 
-    `concept` is its name, `field` the field that is wrong, for example "prompt". `code` is the code
-    of the HTTP contract.
+    `concept` is its name, `field` the field that is wrong, for example "prompt". `code` is an
+    error code of docs/api.md (Errors).
     """
 
     code = "VALIDATION_ERROR"

@@ -226,15 +226,17 @@ _PROBLEMS = {
     "a rule has no field": FieldProblem("A rule has no such field."),
     "must be a number": FieldProblem("Must be a number."),
     "must be an object": FieldProblem("Must be an object."),
-    "must be four points": FieldProblem("Four points [x, y]."),
+    "must be four points": FieldProblem("Must be four points [x, y]."),
     "must be a convex quadrangle": FieldProblem(
         "Corners in this order: top left, top right, bottom right, bottom left."
     ),
-    "must be a point": FieldProblem("A point [x, y]."),
+    "must be a point": FieldProblem("Must be a point [x, y]."),
     "has no such option here": FieldProblem("This action has no such option."),
-    "must be the name of a swatch": FieldProblem("Not a swatch of this preset."),
-    "colour written #RRGGBB": FieldProblem("A colour such as #A0B1C2, or a swatch of this preset."),
-    "needs the plane": FieldProblem("Needs a plane, which says how large it is."),
+    "must be the name of a swatch": FieldProblem("Must be a swatch of this preset."),
+    "colour written #RRGGBB": FieldProblem(
+        "Must be a colour such as #A0B1C2, or a swatch of this preset."
+    ),
+    "needs the plane": FieldProblem("Needs a plane, which gives its size."),
     "cannot stand beside metres": FieldProblem("Not together with metres."),
     "remove_background has no value": FieldProblem("This action has no value."),
 }

@@ -337,7 +337,7 @@ def _declared(body: NewJob) -> list[DeclaredPhoto]:
             raise ValidationFailed(fields={"item_count": [problem]})
         return [DeclaredPhoto()] * body.item_count
     if body.item_count not in {None, len(body.files)}:
-        problem = FieldProblem("Not the number of files.")
+        problem = FieldProblem("Must equal the number of files.")
         raise ValidationFailed(fields={"item_count": [problem]})
     return [DeclaredPhoto(**file.model_dump()) for file in body.files]
 
@@ -348,7 +348,7 @@ def _wanted(body: ExecuteBody) -> Sequence[Wanted]:
         return [body.wanted()]
     for name in ("concepts", "rule_id", "protect", "overrides"):
         if getattr(body, name):
-            problem = FieldProblem("Not beside variants: each has a rule of its own.")
+            problem = FieldProblem("Not together with variants: each variant has its own rule.")
             raise ValidationFailed(fields={name: [problem]})
     return [
         variant.wanted(name=variant.name, path=f"variants.{number}.")

@@ -139,9 +139,7 @@ def uploaded_images(tags_by_index: dict[int, list[str]]) -> list[UploadedImage]:
         raise TooManyImages(count=len(files), max=MAX_IMAGES)
     lost = [index for index in tags_by_index if index >= len(files)]
     if lost:
-        problem = FieldProblem(
-            "There is no image %(index)d: images are counted from 0.", index=min(lost)
-        )
+        problem = FieldProblem("There is no image %(index)d: indexes start at 0.", index=min(lost))
         raise ValidationFailed(fields={"image_tags": [problem]})
     return [
         UploadedImage(
@@ -183,7 +181,9 @@ def signature_image(data_url: str | None) -> bytes | None:
     try:
         return base64.b64decode(data_url.partition(",")[2])
     except (binascii.Error, ValueError):
-        raise ValidationFailed(fields={"signature_image": [FieldProblem("Not base64.")]}) from None
+        raise ValidationFailed(
+            fields={"signature_image": [FieldProblem("Must be base64.")]}
+        ) from None
 
 
 def _shown_name(file: FileStorage) -> str:

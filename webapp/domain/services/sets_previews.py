@@ -127,7 +127,7 @@ def _plans(
 
 
 def _refuse_restyles(concepts: Concepts) -> None:
-    problem = FieldProblem("Painting with a style has no preview.")
+    problem = FieldProblem("A licensed style has no preview.")
     fields = {
         f"concepts.{name}.action": [problem]
         for name, setting in concepts.items()

@@ -149,7 +149,11 @@ def _encoded(mask: Mask) -> ClickedMask:
 def _mask_in(png: bytes, size: tuple[int, int]) -> Mask:
     """A stored mask in the size (width, height) of a copy of its photo."""
     with Image.open(io.BytesIO(png), formats=("PNG",)) as whole:
-        return _resized(np.asarray(whole.convert("1")), size)
+        levels = whole.convert("L")
+    if levels.size != size:
+        levels = levels.resize(size, Image.Resampling.BILINEAR)
+    mask: Mask = np.asarray(levels) > 127  # noqa: PLR2004 - a half
+    return mask
 
 
 def _opened(file: bytes) -> Image.Image:

@@ -1,14 +1,14 @@
 """An album as a zip: the full-size results, the sheets of a template, and a manifest.
 
-The archive is written from front to back and may go to a stream that cannot seek. One picture is in
+The archive is made from front to back, a file at a time, and lies nowhere whole. One picture is in
 memory at a time. The same album gives the same bytes.
 """
 
 import hashlib
+import io
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import UTC
-from typing import IO
 
 from gpu.layouts.album import Album, InvalidAlbum, Layout, Photo
 from gpu.layouts.before_after import before_after_sheets
@@ -46,24 +46,32 @@ _UNIX = 3
 _READABLE = 0o644 << 16
 
 
-def write_archive(album: Album, layout: Layout, stream: IO[bytes]) -> Manifest:
-    """Write the archive of an album and return its manifest, which the archive ends with.
+def archive_pieces(album: Album, layout: Layout) -> Generator[bytes, None, Manifest]:
+    """Give the archive of an album in pieces, one for each of its files and one for their list.
 
-    Raises InvalidAlbum where no photo has a result, where a result is neither PNG nor JPEG, and for
-    more proposals than a sheet takes; PictureRefused for pictures that cannot be decoded; whatever
-    a reader raises.
+    The generator returns the manifest, which is the archive's last file. Raises InvalidAlbum where
+    no photo has a result, where a result is neither PNG nor JPEG, and for more proposals than a
+    sheet takes; PictureRefused for pictures that cannot be decoded; whatever a reader raises.
     """
     jobs = {variant.job for variant in album.variants}
     if not any(jobs & photo.results.keys() for photo in album.photos):
         raise InvalidAlbum("photos", "have no result")
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+    target = _Target()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         writer = _Writer(archive, album)
         names = _pack_names(album) if layout is Layout.PRODUCT_PACK else {}
-        photos = tuple(_write_photo(writer, album, photo, names) for photo in album.in_order())
+        photos = []
+        for photo in album.in_order():
+            files = []
+            for file in _write_photo(writer, album, photo, names):
+                yield target.taken()
+                files.append(file)
+            photos.append(_photo_entry(album, photo, files))
         folder = _FOLDERS.get(layout, "sheets")
-        sheets = tuple(
-            writer.add(f"{folder}/{sheet.name}.jpg", sheet.jpeg) for sheet in SHEETS[layout](album)
-        )
+        sheets = []
+        for sheet in SHEETS[layout](album):
+            sheets.append(writer.add(f"{folder}/{sheet.name}.jpg", sheet.jpeg))
+            yield target.taken()
         manifest = Manifest(
             template=layout.value,
             preset=album.preset,
@@ -71,12 +79,41 @@ def write_archive(album: Album, layout: Layout, stream: IO[bytes]) -> Manifest:
             language=album.language.value,
             made_at=album.made_at.astimezone(UTC).isoformat(timespec="seconds"),
             jobs=_jobs(album),
-            photos=photos,
-            sheets=sheets,
+            photos=tuple(photos),
+            sheets=tuple(sheets),
             missing=tuple(_missing(album, layout)),
         )
         writer.add("manifest.json", manifest.as_json())
+    yield target.taken()
     return manifest
+
+
+class _Target(io.BytesIO):
+    """What a zip is written to: it holds the files that were not taken yet.
+
+    Places count from the beginning of the whole zip, which goes back to the header of the file that
+    it has just written.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._before = 0
+
+    def tell(self) -> int:
+        return self._before + super().tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        if whence == io.SEEK_SET:
+            offset -= self._before
+        return self._before + super().seek(offset, whence)
+
+    def taken(self) -> bytes:
+        """Return what was written since the last call, and let go of it."""
+        piece = self.getvalue()
+        self._before += len(piece)
+        super().seek(0)
+        self.truncate(0)
+        return piece
 
 
 class _Writer:
@@ -96,8 +133,8 @@ class _Writer:
 
 def _write_photo(
     writer: _Writer, album: Album, photo: Photo, names: Mapping[tuple[str, int], str]
-) -> PhotoEntry:
-    files = []
+) -> Iterator[FileEntry]:
+    """Write the results of a photo, one at each step."""
     for number, variant in enumerate(album.variants, 1):
         reader = photo.results.get(variant.job)
         if reader is None:
@@ -106,8 +143,12 @@ def _write_photo(
         folder = folder_of(number, variant.name)
         own = f"results/{folder}/{photo_name(photo.idx, photo.group, photo.filename)}"
         path = names.get((variant.job, photo.idx), own)
-        files.append(writer.add(f"{path}.{_suffix(content)}", content, variant.job))
+        entry = writer.add(f"{path}.{_suffix(content)}", content, variant.job)
         del content  # before the next one is read
+        yield entry
+
+
+def _photo_entry(album: Album, photo: Photo, files: list[FileEntry]) -> PhotoEntry:
     missing = tuple(each.job for each in album.variants if each.job not in photo.results)
     return PhotoEntry(photo.idx, photo.group, photo.filename, tuple(files), missing)
 

@@ -182,7 +182,7 @@ def test_an_upload_that_was_cut_off_goes_on_when_the_artist_comes_back(artist, s
     expect(tiles(artist, ".bad")).to_contain_text(artist.words("Not a JPG or PNG"))
     artist.button("Remove %(file)s", file="moving.jpg").click()
     expect(tiles(artist)).to_have_count(10)
-    page.locator(".steps a", has_text=artist.words("Offer")).click()
+    page.locator(".steps a", has_text=artist.words("Price and licence")).click()
     fill_terms(artist, name)
     page.route("**/storage/**", let_through(3))
     with artist.expecting("net::ERR_FAILED"):

@@ -51,9 +51,9 @@ def describe(generation_id: int) -> AnyResponse | str | tuple[str, int]:
     except ValidationError as error:
         usual = gettext("At most %(most)d characters.", most=MAX_DESCRIPTION)
         problem = problems.text_of(error, "description", usual)
-        refused = {"refused": {"description": given, "problem": problem}}
-        shown = _piece("caption", generation_id, **refused) if is_fragment() else None
-        return shown or page(generation_id, **refused), ValidationFailed.status
+        refused = {"description": given, "problem": problem}
+        shown = _piece("caption", generation_id, refused=refused) if is_fragment() else None
+        return shown or page(generation_id, refused=refused), ValidationFailed.status
     _edit(generation_id, description=asked.description)
     return _piece("caption", generation_id) if is_fragment() else _to(generation_id)
 

@@ -24,9 +24,9 @@ from webapp.domain.models.sets_account import SetsPlan
 from webapp.domain.services import packages, sets_accounts, sets_purchases
 from webapp.domain.services.sets_accounts import WELCOME_CREDITS
 from webapp.domain.services.sets_uploads import SETS_PHOTO
-from webapp.domain.sets_presets import Names, Preset, SwatchFile
+from webapp.domain.sets_presets import Concept, Group, Names, Preset, SwatchFile, Template
 from webapp.extensions import db
-from webapp.http import bodies
+from webapp.http import idempotency
 from webapp.http.access import public, signed_in, user
 from webapp.pages import sets_words, wallet
 
@@ -88,7 +88,7 @@ def buy() -> AnyResponse:
         return {"order_id": made.order_id}
 
     asked = {"package_id": package_id}
-    order_id = bodies.form_once("POST /sets/purchases", asked, run)["order_id"]
+    order_id = idempotency.form_once("POST /sets/purchases", asked, run)["order_id"]
     session[wallet.AFTER] = [order_id, url_for(".home", _anchor="plan")]
     return redirect(url_for("pages.wallet.pay", order_id=order_id), 303)
 
@@ -136,7 +136,10 @@ def _presets() -> list[dict[str, Any]]:
 
 def _preset(preset: Preset, language: str) -> dict[str, Any]:
     """Return a preset for the scripts, in the language of the page."""
-    title = lambda each: each.names.in_language(language)  # noqa: E731 - four times below
+
+    def title(each: Concept | Group | Template | Preset) -> str:
+        return each.names.in_language(language)
+
     return {
         "id": preset.id,
         "title": title(preset),

@@ -40,7 +40,7 @@ from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.queries.styles import StyleFilter
 from webapp.domain.services import follows, generations, offers, previews, try_outs
 from webapp.extensions import db, storage
-from webapp.http import bodies, field_errors, localize, rate_limits
+from webapp.http import bodies, buckets, field_errors, idempotency, localize, rate_limits
 from webapp.http.access import public, signed_in, user, viewer
 from webapp.pages import links, problems, words
 from webapp.pages.fragments import is_fragment
@@ -138,7 +138,7 @@ def training(style_id: int) -> AnyResponse:
 
 
 @blueprint.post("/styles/<id:style_id>/generate")
-@rate_limits.limited(rate_limits.ORDERS)
+@rate_limits.limited(buckets.ORDERS)
 @signed_in
 def generate(style_id: int) -> AnyResponse | tuple[str, int]:
     """Order pictures from a plain form, for browsers without scripts."""
@@ -155,7 +155,7 @@ def generate(style_id: int) -> AnyResponse | tuple[str, int]:
         unseen = _unseen_unknown_tags(asked)
         if unseen:
             return _page(style_id, unknown_tags=unseen), HTTPStatus.OK
-        bodies.form_once("POST /styles/:id/generate", asked.model_dump(mode="json"), run)
+        idempotency.form_once("POST /styles/:id/generate", asked.model_dump(mode="json"), run)
     except ValidationError as error:
         problem = ValidationFailed(fields=field_errors.of_validation(error))
         return _page(style_id, problem=problem), problem.status
@@ -201,7 +201,7 @@ def show_try_outs(style_id: int) -> str:
 
 
 @blueprint.post("/styles/<id:style_id>/try-outs")
-@rate_limits.limited(rate_limits.ORDERS)
+@rate_limits.limited(buckets.ORDERS)
 @signed_in
 def try_out(style_id: int) -> AnyResponse | tuple[str, int]:
     """Order a free private test picture with a checkpoint of the artist's trained style."""
@@ -223,7 +223,7 @@ def try_out(style_id: int) -> AnyResponse | tuple[str, int]:
     try:
         asked = TryOutRequest.model_validate(given)
         fields = asked.model_dump(mode="json") | {"style_id": style_id}
-        bodies.form_once("POST /styles/:id/try-outs", fields, run)
+        idempotency.form_once("POST /styles/:id/try-outs", fields, run)
     except ValidationError as error:
         untried = ValidationFailed(fields=field_errors.of_validation(error))
         return _page(style_id, untried=untried), untried.status

@@ -37,8 +37,8 @@ from webapp.domain.queries.pagination import MAX_LIMIT, PageRequest
 from webapp.domain.queries.tokens import TransactionFilter
 from webapp.domain.services import packages, purchases, sets_purchases
 from webapp.extensions import app_settings, db, payment_addresses, storage
-from webapp.http import bodies, headers, localize
-from webapp.http.access import in_steps, signed_in, user
+from webapp.http import bodies, headers, idempotency, localize
+from webapp.http.access import own_transactions, signed_in, user
 from webapp.http.google import local_path
 from webapp.pages import clock, links, words
 from webapp.pages.fragments import is_fragment
@@ -105,7 +105,7 @@ def show() -> str:
 
 
 @blueprint.get("/wallet/ledger.csv")
-@in_steps
+@own_transactions
 @signed_in
 def export() -> Response:
     """Stream the filtered transactions as CSV."""
@@ -113,7 +113,7 @@ def export() -> Response:
     lines = _lines(user().id, asked.wanted)
     name = "-".join(["style-license", asked.month or "ledger", asked.type])
     return Response(
-        stream_with_context(lines),  # type: ignore[arg-type]
+        stream_with_context(lines),
         mimetype="text/csv",
         headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
     )
@@ -133,7 +133,7 @@ def buy() -> AnyResponse:
             made = purchases.purchase(db.session(), user_id=user().id, package_id=package_id)
         return {"order_id": made.order_id}
 
-    order_id = bodies.form_once("POST /wallet/purchases", {"package_id": package_id}, run)[
+    order_id = idempotency.form_once("POST /wallet/purchases", {"package_id": package_id}, run)[
         "order_id"
     ]
     after = local_path(request.form.get("next", ""))

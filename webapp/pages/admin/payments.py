@@ -11,7 +11,7 @@ from webapp.domain.gateways.payments import PaymentsUnavailable
 from webapp.domain.queries import purchases as purchase_queries
 from webapp.domain.services import reconciliation
 from webapp.extensions import db, payment_provider, unit_of_work
-from webapp.http.access import admin, in_steps
+from webapp.http.access import admin, own_transactions
 from webapp.pages.admin import forms
 from webapp.schemas.fields import Body, SeenText
 
@@ -51,7 +51,7 @@ def index() -> str | Response:
 
 
 @blueprint.get("/payments/compare")
-@in_steps
+@own_transactions
 @admin
 def compare() -> str:
     """Compare the payments of some days with the provider, now."""

@@ -11,7 +11,7 @@ from webapp.domain.gateways.payments import PaymentsUnavailable
 from webapp.domain.queries import refunds as refund_queries
 from webapp.domain.services import generation_refunds, purchase_refunds
 from webapp.extensions import db, payment_provider, storage, unit_of_work
-from webapp.http.access import admin, in_steps, user
+from webapp.http.access import admin, own_transactions, user
 from webapp.pages.admin import forms, labels
 from webapp.schemas.admin import RefundRequest
 from webapp.schemas.fields import Body, Id, SeenText
@@ -48,7 +48,7 @@ def show() -> str:
 
 
 @blueprint.post("/refund")
-@in_steps
+@own_transactions
 @admin
 def refund() -> Response:
     """Refund. The provider may be slow, so it is called between short transactions."""

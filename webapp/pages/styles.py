@@ -37,6 +37,7 @@ from webapp.domain.queries import (
 )
 from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.queries.pagination import Page, PageRequest
+from webapp.domain.queries.search import FoundArtist, FoundStyle
 from webapp.domain.queries.styles import StyleFilter
 from webapp.domain.services import follows, generations, offers, previews, try_outs
 from webapp.extensions import db, storage
@@ -101,19 +102,24 @@ def index() -> str:
 
 
 def _found() -> str:
-    asked = bodies.query(SearchQuery)
-    if asked.type == "all":
-        found = search.overview(db.session(), storage(), typed=asked.q, limit=FOUND_SHOWN)
+    query = bodies.query(SearchQuery)
+    lists: dict[str, Page[FoundStyle] | Page[FoundArtist] | list[str]]
+    if query.type == "all":
+        found = search.overview(db.session(), storage(), text=query.q, limit=FOUND_SHOWN)
         lists = {"styles": found.styles, "artists": found.artists, "tags": found.tags}
     else:
-        listed = search.find(
-            db.session(), storage(), typed=asked.q, kind=asked.type, page=bodies.page(asked)
+        results = search.find(
+            db.session(), storage(), text=query.q, kind=query.type, page=bodies.page(query)
         )
-        lists = {asked.type: Page(listed[asked.type], listed["next_cursor"])}
-    if is_fragment() and asked.cursor:
-        return render_template(CARDS[asked.type], **lists, query=_query())
+        pages = {
+            "styles": Page(results.styles, results.next_cursor),
+            "artists": Page(results.artists, results.next_cursor),
+        }
+        lists = {query.type: pages[query.type]}
+    if is_fragment() and query.cursor:
+        return render_template(CARDS[query.type], **lists, query=_query())
     template = "styles/found.html" if is_fragment() else "styles/index.html"
-    return render_template(template, **lists, typed=asked.q, is_piece=is_fragment())
+    return render_template(template, **lists, typed=query.q, is_piece=is_fragment())
 
 
 @blueprint.get("/styles/<id:style_id>")

@@ -1,6 +1,5 @@
 """/tokens/purchase(s), and the webhook of the payment provider."""
 
-from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect
@@ -16,6 +15,7 @@ from webapp.domain.errors import (
 from webapp.domain.gateways.payments import PaymentsUnavailable
 from webapp.domain.models.payment import PurchaseStatus
 from webapp.domain.queries import payments as payment_queries
+from webapp.domain.queries.payments import Order
 from webapp.domain.services import payments, purchases
 from webapp.extensions import db, payment_addresses, payment_provider, unit_of_work
 from webapp.http import access, bodies, envelope
@@ -48,7 +48,7 @@ LOCATION = "/api/v1/tokens/purchases/{order_id}"
     idempotent=Idempotency("POST /tokens/purchase", LOCATION),
     links={"order_id": "/order_id"},
 )
-def create(body: PurchaseRequest) -> dict[str, Any]:
+def create(body: PurchaseRequest) -> Order:
     """Order a package; it is paid on the provider's page."""
     order = purchases.purchase(db.session(), user_id=user().id, package_id=body.package_id)
     return payment_queries.order(order, payment_addresses())
@@ -67,7 +67,7 @@ def succeed(query: SuccessQuery) -> AnyResponse:
     except PaymentFailed:
         return _to_wallet(query.order_id, PurchaseStatus.FAILED)
     except PaymentsUnavailable:
-        # Neither paid nor failed may be claimed: the buyer would pay twice, or think to have paid.
+        # The outcome is unknown: “failed” could make the buyer pay twice, “paid” may be wrong.
         return _to_wallet(query.order_id, PurchaseStatus.AUTHORIZED)
     return _to_wallet(query.order_id, PurchaseStatus.PAID)
 
@@ -77,14 +77,14 @@ def succeed(query: SuccessQuery) -> AnyResponse:
 @operation(status=302, errors=(NotFound,))
 def fail(query: FailQuery) -> AnyResponse:
     """Take the buyer back who gave up or was refused on the provider's page."""
-    ended = purchases.fail(
+    purchase = purchases.fail(
         db.session(),
         user_id=user().id,
         order_id=query.order_id,
         code=query.code,
         message=query.message,
     )
-    return _to_wallet(ended.order_id, ended.status)
+    return _to_wallet(purchase.order_id, purchase.status)
 
 
 @blueprint.post("/tokens/purchases/<order_id>/confirm")

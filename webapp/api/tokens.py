@@ -36,12 +36,12 @@ def read_balance() -> Response:
 @operation(gives=Listed[TransactionView])
 def list_transactions(query: TransactionQuery) -> Response:
     """List one's own transactions, told in one's own language."""
-    wanted = TransactionFilter(**query.model_dump(exclude={"cursor", "limit"}))
+    filters = TransactionFilter(**query.model_dump(exclude={"cursor", "limit"}))
     page = token_queries.transactions(
         db.session(),
         storage(),
         user_id=user().id,
-        wanted=wanted,
+        filters=filters,
         page=bodies.page(query),
     )
     results = [localize.transaction(row) for row in page.results]

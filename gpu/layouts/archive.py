@@ -1,7 +1,7 @@
-"""An album as a zip: the full-size results, the sheets of a template, and a manifest.
+"""Write an album as a zip: full-size results, the sheets of a template, and a manifest.
 
-The archive is written from front to back and may go to a stream that cannot seek. One picture is in
-memory at a time. The same album gives the same bytes.
+The archive is written sequentially, so the stream need not be seekable. One picture is in memory at
+a time. The same album gives the same bytes.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from gpu.layouts.option_board import option_board_sheets
 from gpu.layouts.page import Sheet
 from gpu.layouts.product_pack import product_pack_sheets, slots
 from gpu.layouts.proposals import proposal_sheets
-from gpu.layouts.thumbnails import COUNT, picks, thumbnail_sheets
+from gpu.layouts.thumbnails import COUNT, thumbnail_photos, thumbnail_sheets
 
 Sheets = Callable[[Album], Iterator[Sheet]]
 
@@ -47,11 +47,11 @@ _READABLE = 0o644 << 16
 
 
 def write_archive(album: Album, layout: Layout, stream: IO[bytes]) -> Manifest:
-    """Write the archive of an album and return its manifest, which the archive ends with.
+    """Write the archive of an album and return its manifest, which is the last file.
 
-    Raises InvalidAlbum where no photo has a result, where a result is neither PNG nor JPEG, and for
-    more proposals than a sheet takes; PictureRefused for pictures that cannot be decoded; whatever
-    a reader raises.
+    Raises InvalidAlbum if no photo has a result, if a result is neither PNG nor JPEG, and for more
+    proposals than fit on a sheet; PictureRefused for pictures that cannot be decoded; and the
+    errors of readers.
     """
     jobs = {variant.job for variant in album.variants}
     if not any(jobs & photo.results.keys() for photo in album.photos):
@@ -80,7 +80,7 @@ def write_archive(album: Album, layout: Layout, stream: IO[bytes]) -> Manifest:
 
 
 class _Writer:
-    """Adds files to a zip. They are stored as they are: pictures do not get smaller."""
+    """Adds files to a zip without compression, which would not make pictures smaller."""
 
     def __init__(self, archive: zipfile.ZipFile, album: Album) -> None:
         self._archive = archive
@@ -104,11 +104,11 @@ def _write_photo(
             continue
         content = reader()
         folder = folder_of(number, variant.name)
-        own = f"results/{folder}/{photo_name(photo.idx, photo.group, photo.filename)}"
-        path = names.get((variant.job, photo.idx), own)
+        default = f"results/{folder}/{photo_name(photo.idx, photo.group, photo.filename)}"
+        path = names.get((variant.job, photo.idx), default)
         files.append(writer.add(f"{path}.{_suffix(content)}", content, variant.job))
-        del content  # before the next one is read
-    missing = tuple(each.job for each in album.variants if each.job not in photo.results)
+        del content  # free the memory before the next one is read
+    missing = tuple(variant.job for variant in album.variants if variant.job not in photo.results)
     return PhotoEntry(photo.idx, photo.group, photo.filename, tuple(files), missing)
 
 
@@ -120,7 +120,7 @@ def _suffix(content: bytes) -> str:
 
 
 def _pack_names(album: Album) -> dict[tuple[str, int], str]:
-    """Paths of the results that are part of a product pack, by job and idx."""
+    """Paths of the results in a product pack, by job and idx."""
     return {
         (variant.job, slot.photo.idx): f"pack/{folder_of(number, variant.name)}/{slot.name}"
         for number, variant in enumerate(album.variants, 1)
@@ -135,26 +135,28 @@ def _jobs(album: Album) -> tuple[JobEntry, ...]:
             variant.job,
             variant.name,
             variant.rule,
-            tuple(ColourEntry(each.concept, each.name, each.hex) for each in variant.colours),
+            tuple(
+                ColourEntry(colour.concept, colour.name, colour.hex) for colour in variant.colours
+            ),
         )
         for variant in album.variants
     )
 
 
 def _missing(album: Album, layout: Layout) -> Iterator[MissingEntry]:
-    """What the template wants and does not get."""
+    """The results that the template needs and the album lacks."""
     if layout is Layout.THUMBNAILS:
-        found = len(picks(album))
-        if found < COUNT:
-            yield MissingEntry(None, None, COUNT, found)
+        count = len(thumbnail_photos(album))
+        if count < COUNT:
+            yield MissingEntry(None, None, COUNT, count)
     if layout is Layout.CLIENT_CARD:
-        shown = album.featured(len(album.photos))
+        photos = album.featured(len(album.photos))
         for variant in album.variants:
-            if not any(variant.job in photo.results for photo in shown):
+            if not any(variant.job in photo.results for photo in photos):
                 yield MissingEntry(variant.job, None, 1, 0)
     for variant in album.variants if layout is Layout.PRODUCT_PACK else ():
         pack = slots(album, variant)
         for group in album.groups:
-            found = sum(slot.group is group and slot.photo is not None for slot in pack)
-            if found < group.wanted:
-                yield MissingEntry(variant.job, group.id, group.wanted, found)
+            count = sum(slot.group is group and slot.photo is not None for slot in pack)
+            if count < group.wanted:
+                yield MissingEntry(variant.job, group.id, group.wanted, count)

@@ -23,7 +23,7 @@ from rich.console import Console
 from gpu.base_models.registry import resolve_spec
 from gpu.evaluation.comparison import draw_in_style
 from gpu.evaluation.meter import style_features, through_codec
-from gpu.evaluation.study import TRIGGER, Findings, Subject, Table, study_styles, write_page
+from gpu.evaluation.study import TRIGGER, StudyResult, Subject, Table, study_styles, write_page
 from gpu.pretrain.scenes import Plan, make_plan
 from gpu.pretrain.styles import HELD_OUT, Style, draw_artist_works
 from gpu.pretrain.vocabulary import Thing
@@ -136,13 +136,13 @@ def main() -> None:
 
 def _study(
     names: Sequence[str], sizes: Sizes, base_model: str
-) -> tuple[list[Findings], dict[str, Path]]:
+) -> tuple[list[StudyResult], dict[str, Path]]:
     """Train every style; returns what was found, and the adapters by name."""
     subjects = [
         Subject(name, write_works(name, sizes.works, OUT / name / "works"), OUT / name)
         for name in names
     ]
-    found: list[Findings] = []
+    found: list[StudyResult] = []
     for first in range(0, len(subjects), TOGETHER):
         some = subjects[first : first + TOGETHER]
         console.print(f"training {', '.join(subject.name for subject in some)} …")
@@ -251,7 +251,7 @@ def _recognise_things(
 
 
 def _all_figures(
-    findings: Sequence[Findings],
+    findings: Sequence[StudyResult],
     things: Mapping[str, tuple[float, float | None]],
     artists: Mapping[str, tuple[float, float]],
 ) -> Table:
@@ -279,7 +279,7 @@ def _all_figures(
 
 
 def _style_figures(
-    findings: Sequence[Findings],
+    findings: Sequence[StudyResult],
     things: Mapping[str, tuple[float, float | None]],
     of_base: float,
     told_apart: Mapping[str, float],

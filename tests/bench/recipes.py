@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from gpu.evaluation.study import Findings, Subject, Table, study_styles, write_page
+from gpu.evaluation.study import StudyResult, Subject, Table, study_styles, write_page
 from gpu.pretrain.styles import Style
 from tests.bench.quality import write_works
 
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="of every variant, to see it work")
     arguments = parser.parse_args()
     changes = {"steps": arguments.steps} if arguments.steps else {}
-    found: list[Findings] = []
+    found: list[StudyResult] = []
     for style in STYLES:
         works = write_works(style, WORKS, OUT / "works" / style.value)
         subjects = [
@@ -72,7 +72,7 @@ def main() -> None:
     Console().print(f"Look at {page}")
 
 
-def _table(by_variant: list[list[Findings]]) -> Table:
+def _table(by_variant: list[list[StudyResult]]) -> Table:
     return Table(
         title="What each number buys",
         note="Share of the style gap closed, on average and by style; edges as a share of the "

@@ -118,7 +118,7 @@ def test_processes_draw_the_same_scenes(settings, tmp_path):
     for process in draw_in_processes(
         tmp_path / "there", settings.out / "vae", [scene_set], processes=2
     ):
-        process.join(120)
+        process.join()
         assert process.exitcode == 0
     drawn = LatentStore(tmp_path / "there", scene_set, codec)
     indices, captions = np.arange(scene_set.count), np.zeros(scene_set.count, int)

@@ -218,7 +218,7 @@ def test_a_png_without_its_end_chunk_has_all_rows():
 
 
 def test_an_unknown_critical_chunk_is_refused():
-    with pytest.raises(PictureRefused, match="needed"):
+    with pytest.raises(PictureRefused, match="critical"):
         read_picture(made.png_with(b"CgBI", bytes(4)))
 
 

@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -33,6 +33,7 @@ def test_buckets_have_about_the_same_area_and_fit_the_network():
         assert 0.9 < width * height / 512**2 < 1.2
 
 
+@settings(deadline=None)
 @given(st.integers(64, 3000), st.integers(64, 3000))
 def test_a_picture_fits_its_bucket_with_its_aspect_ratio(width, height):
     picture = Image.new("RGB", (width, height))

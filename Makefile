@@ -16,7 +16,7 @@ LIGHTHOUSE := 13.5.0
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sets sets-demonstrations up world test browser sure format lint types contracts audit images env-example chaos-long base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
+.PHONY: help demo demo-sets sets-demonstrations up world test browser sure format lint types contracts audit images env-example api-docs chaos-long base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -58,9 +58,10 @@ sure: lint types contracts env-example images test  ## all that CI runs
 format: $(INSTALLED)  ## rewrite the code in the house's format
 	$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-lint: $(INSTALLED)  ## ruff: rules and format
+lint: $(INSTALLED)  ## ruff: rules and format; docs/api.md must be up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m webapp.embedded.api_docs --check
 
 types: $(INSTALLED)  ## mypy, strict for the domain, the tasks and the engine
 	$(BIN)/mypy
@@ -70,6 +71,9 @@ contracts: $(INSTALLED)  ## who may import whom
 
 env-example: $(INSTALLED)  ## .env.example must say what Settings says
 	$(BIN)/python -m webapp.embedded.env_example --check
+
+api-docs: $(INSTALLED)  ## the generated tables of docs/api.md, to be committed
+	$(BIN)/python -m webapp.embedded.api_docs
 
 images: $(INSTALLED)  ## lint the Dockerfile, the compose files, the proxy and the workflows; needs no container engine
 	$(BIN)/hadolint docker/Dockerfile

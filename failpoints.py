@@ -11,6 +11,11 @@ import signal
 from pathlib import Path
 
 
+def are_requested() -> bool:
+    """Tell whether the environment asks for kills; settings refuse it in production."""
+    return bool(os.environ.get("FAILPOINTS"))
+
+
 def failpoint(name: str) -> None:
     """Die here, as if the power went, when the environment asks for it."""
     wanted = os.environ.get("FAILPOINTS")

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class RefusalCode(StrEnum):
-    """Error codes of the HTTP API."""
+    """Reasons; their values are error codes of docs/api.md (Errors)."""
 
     CORRUPT = "IMAGE_CORRUPT"
     TOO_MANY_PIXELS = "IMAGE_TOO_LARGE_PIXELS"

@@ -10,11 +10,11 @@ TASK_SECONDS = Histogram(
     buckets=(0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1800),
 )
 TASK_FAILURES = Counter(
-    "task_failures", "Attempts that failed for a cause of the contract.", ["task", "cause"]
+    "task_failures", "Attempts that failed for a known cause.", ["task", "cause"]
 )
 
 
 def count_failure(cause: str) -> None:
-    """Count an attempt of the running task that failed for a cause of the contract."""
+    """Count an attempt of the running task that failed for a cause of docs/api.md."""
     task_name = structlog.contextvars.get_contextvars().get("task", "")
     TASK_FAILURES.labels(task_name, cause).inc()

@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import structlog
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from failpoints import failpoint
+from failpoints import are_requested, failpoint
 from tasks.messages import (
     Answer,
     Claim,
@@ -57,6 +57,7 @@ class WorkerSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
+    env: str = "development"
     internal_api_url: str
     internal_api_token: str
     base_model: str = Field("built-in", description="the base model this worker renders with")
@@ -77,8 +78,14 @@ class WorkerSettings(BaseSettings):
         None, ge=4, le=24, description="significant bits of adapters' weights; empty: all 24"
     )
     poll_seconds: float = Field(
-        2, ge=0.1, le=60, description="how often gpu.remote, which hears no bell, asks for work"
+        2, ge=0.1, le=60, description="how often tasks.remote, which hears no bell, asks for work"
     )
+
+    @model_validator(mode="after")
+    def _production_has_no_failpoints(self) -> Self:
+        if self.env == "production" and are_requested():
+            raise ValueError("FAILPOINTS kills processes: refused in production")
+        return self
 
 
 @lru_cache(maxsize=1)
@@ -124,7 +131,7 @@ def about(job: ClaimedJob) -> Iterator[None]:
 
 
 def cause_of(error: Exception) -> tuple[str, str]:
-    """Return the contract's cause of a failure, and a message that lets no inner text out."""
+    """Return a failure's cause (docs/api.md, Worker protocol), and a message without inner text."""
     cause = getattr(error, "cause", None)
     if isinstance(cause, str):  # the engine's own errors say it themselves
         return cause, str(error)

@@ -122,10 +122,21 @@ def _carry_out(image: Image, instruction: str, rest: str) -> None:
             image.own_folders.append(image.folder / name)
 
 
+def ignored_paths() -> list[str]:
+    """The lines of .dockerignore: paths of this repository, or `**/name` for a name anywhere."""
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _ignored(folder: str, names: list[str]) -> set[str]:
+    path = Path(folder).relative_to(ROOT)
+    patterns = ignored_paths()
+    return {name for name in names if {f"{path / name}", f"**/{name}"} & set(patterns)}
+
+
 def _copy(source: Path, target: Path, *, into: bool) -> None:
     if source.is_dir():
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(source, target, dirs_exist_ok=True, ignore=ignored)
+        shutil.copytree(source, target, dirs_exist_ok=True, ignore=_ignored)
         return
     place = target / source.name if into else target
     place.parent.mkdir(parents=True, exist_ok=True)

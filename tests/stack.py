@@ -41,7 +41,7 @@ BIN = Path(PYTHON).parent
 # No thread of numpy's or torch's may spin for a core that others need.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 REAL_ENGINE, FAST_ENGINE = "tests.tiny_engine", "tests.chaos.fast_engine"
-OUTSIDE = "gpu.remote"  # the real engine on a machine that hears no bell
+OUTSIDE = "tasks.remote"  # the real engine on a machine that hears no bell
 RENTED = ROOT / "tests/journeys/outside"
 # All that such a machine is told: where the site is, and what it may use itself.
 TOLD_OUTSIDE = (

@@ -11,9 +11,9 @@ from sentry_sdk.transport import Transport
 
 import logs
 from tasks.on_cpu.refund import refund
-from webapp.api.access import public
 from webapp.app import create_app
 from webapp.domain.services import steps
+from webapp.http.access import public
 
 ASKED = {"X-Who": "mina@example.com", "X-Request-ID": "order-1"}
 

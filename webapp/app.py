@@ -14,25 +14,17 @@ from werkzeug.routing import IntegerConverter, UnicodeConverter, ValidationError
 import webapp.domain.models  # noqa: F401 - all tables, before the database is bound
 from webapp import signer
 from webapp.api import (
-    access,
     accounts,
     admin,
-    bodies,
     comments,
     docs,
-    envelope,
-    errors,
     follows,
     generations,
-    google,
-    headers,
     health,
     licenses,
     likes,
-    metrics,
     notifications,
     payments,
-    rate_limits,
     reports,
     search,
     sets_accounts,
@@ -46,7 +38,6 @@ from webapp.api import (
     storage,
     styles,
     tags,
-    temporary_space,
     tokens,
     users,
     webhooks,
@@ -60,6 +51,17 @@ from webapp.domain.settings import Environment, Settings
 from webapp.domain.settings import settings as process_settings
 from webapp.editor import EngineEditor
 from webapp.extensions import babel, db, migrate
+from webapp.http import (
+    access,
+    bodies,
+    envelope,
+    errors,
+    google,
+    headers,
+    metrics,
+    rate_limits,
+    temporary_space,
+)
 from webapp.pages import clock, site
 
 # One blueprint per noun, under /api/v1 and again under /api.

@@ -14,6 +14,7 @@ from webapp.domain.gateways.editor import Editor
 from webapp.domain.gateways.payments import PaymentProvider
 from webapp.domain.gateways.signer import CanSign
 from webapp.domain.gateways.storage import Storage
+from webapp.domain.queries.payments import Addresses
 from webapp.domain.settings import Settings
 
 # The domain's models know nothing of Flask: only their metadata is bound here.
@@ -56,3 +57,8 @@ def app_settings() -> Settings:
     """Return the settings of the running app."""
     found: Settings = current_app.extensions["settings"]
     return found
+
+
+def payment_addresses() -> Addresses:
+    """Return the addresses where payments of the running app begin and return to."""
+    return Addresses(app_settings().public_base_url)

@@ -4,8 +4,8 @@
 class InvalidRule(ValueError):
     """A rule with an unknown or impossible field.
 
-    `field` is the path inside the rule, for example "action" or "options.rotation". `code` is the
-    code of the HTTP contract.
+    `field` is the path inside the rule, for example "action" or "options.rotation". `code` is an
+    error code of docs/api.md (Errors).
     """
 
     code = "VALIDATION_ERROR"

@@ -25,8 +25,8 @@ class Concept:
 class InvalidConcept(ValueError):
     """A concept that a segmenter cannot detect.
 
-    `concept` is its name, `field` the invalid field, for example "prompt", and `code` the error
-    code of the HTTP API.
+    `concept` is its name, `field` the invalid field, for example "prompt", and `code` an error code
+    of docs/api.md (Errors).
     """
 
     code = "VALIDATION_ERROR"

@@ -73,9 +73,9 @@ def purge_expired() -> None:
 
 @task(TaskName.SWEEP_SETS)
 def sweep_sets() -> None:
-    """Cancel jobs of Sets that nobody confirmed or executed; let go of the files of old ones."""
+    """Cancel forgotten jobs of Sets, let go of the files of old ones, purge unused accounts."""
     swept = sets_sweeps.sweep(unit_of_work)
-    log.info("sets swept", canceled=swept.canceled, purged=swept.purged)
+    log.info("sets swept", canceled=swept.canceled, purged=swept.purged, accounts=swept.accounts)
 
 
 @task(TaskName.PURGE_NOTIFICATIONS)

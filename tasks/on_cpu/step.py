@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 
 class StepError(Exception):
-    """A step failed for a named cause of the contract, which decides whether it is retried."""
+    """A step failed; `cause` decides whether it is retried (docs/api.md, Worker protocol)."""
 
     def __init__(self, cause: str, message: str) -> None:
         super().__init__(message)

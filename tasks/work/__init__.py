@@ -1,1 +1,1 @@
-"""What a GPU worker does with the jobs it claims, whoever drives it: a bell, or gpu.remote."""
+"""What a GPU worker does with the jobs it claims, whoever drives it: a bell, or tasks.remote."""

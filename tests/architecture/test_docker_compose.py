@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from tests import compose
-from webapp.api import bodies, csrf
 from webapp.domain.settings import Settings
 from webapp.embedded.processes import find_proxy
+from webapp.http import bodies, csrf
 
 ROOT = Path(__file__).parents[2]
 ENV = {

@@ -9,11 +9,11 @@ from prometheus_client import REGISTRY
 
 import tasks.exporter
 import tasks.task
-import webapp.api.metrics
+import webapp.http.metrics
 from celery_config import ROUTES, make_celery
 from tasks.metrics import TASK_FAILURES, TASK_SECONDS
-from webapp.api.metrics import REQUEST_SECONDS, WORKER_REPORTS
 from webapp.domain.services.operations import GAUGES
+from webapp.http.metrics import REQUEST_SECONDS, WORKER_REPORTS
 
 ROOT = Path(__file__).parents[2]
 OPS = ROOT / "ops"
@@ -28,7 +28,7 @@ def shown():
     """Every name that a scrape of the site or of a worker may hold."""
     told = "0, Card, 1, 2, 50"
     cards = tasks.exporter.Gpus(("echo", told)).collect()
-    ours = [webapp.api.metrics, tasks.task]
+    ours = [webapp.http.metrics, tasks.task]
     assert ours
     measured = {
         name

@@ -61,7 +61,7 @@ def test_the_parent_of_gpu_workers_knows_no_database_no_site_and_no_torch():
 
 
 def test_a_gpu_outside_our_broker_knows_no_celery_and_no_torch_before_it_works():
-    modules, opened = watch("import gpu.remote", environment={})
+    modules, opened = watch("import tasks.remote", environment={})
     assert loaded(modules, "celery", "kombu", "celery_config", "sqlalchemy", "flask") == set()
     assert loaded(modules, "webapp", "redis", "minio", "torch") == set()
     assert opened == []

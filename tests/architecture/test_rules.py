@@ -154,6 +154,18 @@ def splices(tree):
                 yield name, keyword.value
 
 
+def test_queries_only_read():
+    writes = {"insert", "update", "delete", "add_all", "flush", "with_for_update", "unit_of_work"}
+    written = {
+        (path, name)
+        for path, tree in TREES.items()
+        if path.startswith("webapp/domain/queries/")
+        for name, _ in calls(tree)
+        if name in writes
+    }
+    assert written == set()
+
+
 def test_addresses_are_never_made_of_whatever_a_client_sent():
     # `url_for` takes `_method`, `_external` and `endpoint` from the same names as fields. One
     # function keeps known names; parts of the path are the only mapping that `url_for` is given.
@@ -164,7 +176,7 @@ def test_addresses_are_never_made_of_whatever_a_client_sent():
     of_a_request = {
         (path, name)
         for path, tree in TREES.items()
-        if path.startswith(("webapp/api/", "webapp/pages/"))
+        if path.startswith(("webapp/api/", "webapp/http/", "webapp/pages/"))
         for name, value in splices(tree)
         if any(isinstance(leaf, ast.Name) and leaf.id == "request" for leaf in ast.walk(value))
     }

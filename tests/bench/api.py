@@ -83,9 +83,9 @@ def market() -> Iterator[Stack]:
 def open_market(stack: Stack, folder: Path) -> None:
     """Sign people in, give them tokens, and put what the workers fetch into storage."""
     os.environ |= stack.environment
-    from webapp.api import csrf
-    from webapp.api.access import SIGN_IN
     from webapp.app import create_app
+    from webapp.http import csrf
+    from webapp.http.access import SIGN_IN
 
     app = create_app()
     signer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]

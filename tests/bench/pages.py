@@ -33,9 +33,9 @@ from tests.bench import big_data
 from tests.bench.big_data import COMMON_TAG, DISCUSSED_IMAGE, GROWN, OLD_TAG, RARE_TAG, USUAL_TAG
 from tests.fixtures import ENVIRONMENT
 from tests.pages import ADMINISTRATOR, ARTIST, BUYER, MOST_STATEMENTS, PAGES, VISITOR, Page
-from webapp.api.access import SIGN_IN
 from webapp.app import create_app
 from webapp.extensions import db
+from webapp.http.access import SIGN_IN
 
 FILE = Path("var/bench/pages.json")
 RUNS = 20

@@ -39,38 +39,68 @@ from webapp.domain.db import CONNECT_OPTIONS
 from webapp.domain.gateways.storage import Storage, make_storage
 from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.models.style import Style
-from webapp.domain.pagination import MAX_LIMIT, Page, PageRequest
+from webapp.domain.queries import (
+    cases as case_queries,
+)
+from webapp.domain.queries import (
+    comments as comment_queries,
+)
+from webapp.domain.queries import feed as feed_queries
+from webapp.domain.queries import (
+    generations as generation_queries,
+)
+from webapp.domain.queries import (
+    ledger as ledger_queries,
+)
+from webapp.domain.queries import (
+    moderation as moderation_queries,
+)
+from webapp.domain.queries import (
+    notifications as notification_queries,
+)
+from webapp.domain.queries import (
+    payments as payment_queries,
+)
+from webapp.domain.queries import (
+    purchases as purchase_queries,
+)
+from webapp.domain.queries import (
+    search,
+)
+from webapp.domain.queries import (
+    styles as style_queries,
+)
+from webapp.domain.queries import (
+    tags as tag_queries,
+)
+from webapp.domain.queries import (
+    tokens as token_queries,
+)
+from webapp.domain.queries import (
+    training as training_queries,
+)
+from webapp.domain.queries import (
+    users as user_queries,
+)
+from webapp.domain.queries.feed import FeedFilter
+from webapp.domain.queries.generations import OwnFilter
+from webapp.domain.queries.ledger import LedgerFilter
+from webapp.domain.queries.moderation import AuditFilter, ModerationFilter, UserFilter
+from webapp.domain.queries.pagination import MAX_LIMIT, Page, PageRequest
+from webapp.domain.queries.payments import Addresses
+from webapp.domain.queries.styles import StyleFilter
+from webapp.domain.queries.tokens import TransactionFilter
+from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import (
-    case_views,
-    comment_views,
     duplicates,
-    generation_views,
     ledger,
-    ledger_views,
-    moderation_views,
-    notification_views,
     notifications,
     operations,
-    payment_views,
-    purchase_views,
-    search,
     stuck_work,
-    style_views,
-    tag_views,
     tags,
-    token_views,
-    training_views,
     try_outs,
-    user_views,
 )
 from webapp.domain.services.duplicates import Picture
-from webapp.domain.services.generation_views import FeedFilter, OwnFilter
-from webapp.domain.services.ledger_views import LedgerFilter
-from webapp.domain.services.moderation_views import AuditFilter, ModerationFilter, UserFilter
-from webapp.domain.services.payment_views import Addresses
-from webapp.domain.services.style_views import StyleFilter
-from webapp.domain.services.token_views import TransactionFilter
-from webapp.domain.viewing import Viewer
 
 FILE = Path("var/bench/queries.json")
 DEEP = 1000
@@ -110,27 +140,27 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
     whale, viewer = size.whale, Viewer(size.whale)
 
     def feed(**wanted: Any) -> Listing:
-        return lambda session, page: generation_views.feed(
+        return lambda session, page: feed_queries.pictures(
             session, storage, viewer=viewer, wanted=FeedFilter(**wanted), page=page
         )
 
     def own(**wanted: Any) -> Listing:
-        return lambda session, page: generation_views.own(
+        return lambda session, page: generation_queries.own(
             session, storage, user_id=whale, wanted=OwnFilter(**wanted), page=page
         )
 
     def styles(**wanted: Any) -> Listing:
-        return lambda session, page: style_views.catalogue(
+        return lambda session, page: style_queries.catalogue(
             session, storage, wanted=StyleFilter(**wanted), viewer=viewer, page=page
         )
 
     def ledger_of(user_id: int, **wanted: Any) -> Listing:
-        return lambda session, page: token_views.transactions(
+        return lambda session, page: token_queries.transactions(
             session, storage, user_id=user_id, wanted=TransactionFilter(**wanted), page=page
         )
 
     def told(*, unread_only: bool) -> Listing:
-        return lambda session, page: notification_views.own(
+        return lambda session, page: notification_queries.own(
             session, storage, user_id=whale, unread_only=unread_only, page=page
         )
 
@@ -168,7 +198,7 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
         "styles recent, one artist": styles(artist_id=POPULAR_STYLE),
         "styles recent, another licence": styles(license_type="personal"),
         "styles recent, following": styles(following=True),
-        "artist's own styles": lambda session, page: style_views.own(
+        "artist's own styles": lambda session, page: style_queries.own(
             session, storage, artist_id=POPULAR_STYLE, page=page
         ),
         "my generations": own(),
@@ -192,7 +222,7 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
         "ledger of a quiet person": ledger_of(size.quiet),
         "notifications": told(unread_only=False),
         "notifications, unread": told(unread_only=True),
-        "comments": lambda session, page: comment_views.of_image(
+        "comments": lambda session, page: comment_queries.of_image(
             session,
             storage,
             generation_id=DISCUSSED_IMAGE,
@@ -200,13 +230,13 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
             viewer=viewer,
             page=page,
         ),
-        "people one follows": lambda session, page: user_views.following(
+        "people one follows": lambda session, page: user_queries.following(
             session, storage, user_id=whale, page=page
         ),
-        "purchases": lambda session, page: payment_views.own(
+        "purchases": lambda session, page: payment_queries.own(
             session, Addresses(""), user_id=POPULAR_STYLE, status=None, page=page
         ),
-        "tags": lambda session, page: tag_views.popular(session, page=page),
+        "tags": lambda session, page: tag_queries.popular(session, page=page),
         **{
             f"search for {kind}, {typed}": found(kind, typed)
             for kind in ("styles", "artists")
@@ -223,47 +253,47 @@ def moderation(size: Size, storage: Storage) -> dict[str, Listing]:
     """
 
     def images(**wanted: Any) -> Listing:
-        return lambda session, page: generation_views.for_admin(
+        return lambda session, page: generation_queries.for_admin(
             session, storage, wanted=ModerationFilter(**wanted), page=page
         )
 
     def styles(**wanted: Any) -> Listing:
-        return lambda session, page: style_views.for_admin(
+        return lambda session, page: style_queries.for_admin(
             session, storage, wanted=ModerationFilter(**wanted), page=page
         )
 
     def tags(**wanted: Any) -> Listing:
-        return lambda session, page: moderation_views.tags(
+        return lambda session, page: moderation_queries.tags(
             session, wanted=ModerationFilter(**wanted), page=page
         )
 
     def comments(**wanted: Any) -> Listing:
-        return lambda session, page: moderation_views.comments(
+        return lambda session, page: moderation_queries.comments(
             session, wanted=ModerationFilter(**wanted), page=page
         )
 
     def people(**wanted: Any) -> Listing:
-        return lambda session, page: moderation_views.users(
+        return lambda session, page: moderation_queries.users(
             session, wanted=UserFilter(**wanted), page=page
         )
 
     def log(**wanted: Any) -> Listing:
-        return lambda session, page: moderation_views.audit(
+        return lambda session, page: moderation_queries.audit(
             session, wanted=AuditFilter(**wanted), page=page
         )
 
     def reports(status: str | None, target_type: str | None = None) -> Listing:
-        return lambda session, page: moderation_views.reports(
+        return lambda session, page: moderation_queries.reports(
             session, storage, status=status, target_type=target_type, page=page
         )
 
     def cases(target_type: str | None) -> Listing:
-        return lambda session, page: case_views.open_cases(
+        return lambda session, page: case_queries.open_cases(
             session, storage, target_type=target_type, page=page
         )
 
     def transfers(**wanted: Any) -> Listing:
-        return lambda session, page: ledger_views.transfers(
+        return lambda session, page: ledger_queries.transfers(
             session, wanted=LedgerFilter(**wanted), page=page
         )
 
@@ -301,7 +331,7 @@ def moderation(size: Size, storage: Storage) -> dict[str, Listing]:
         "admin: reports, open, of comments": reports("open", "comment"),
         "admin: cases": cases(None),
         "admin: cases, of comments": cases("comment"),
-        "admin: flagged": lambda session, page: case_views.flagged(session, storage, page=page),
+        "admin: flagged": lambda session, page: case_queries.flagged(session, storage, page=page),
         "admin: ledger": transfers(),
         "admin: ledger, one kind": transfers(kind="hold"),
         "admin: ledger, a rare kind": transfers(kind="grant"),
@@ -309,7 +339,7 @@ def moderation(size: Size, storage: Storage) -> dict[str, Listing]:
         "admin: ledger, one person, one kind": transfers(user_id=size.whale, kind="hold"),
         "admin: ledger, one image": transfers(generation_id=DISCUSSED_IMAGE),
         "admin: ledger, before a month": transfers(until=datetime.now(UTC) - timedelta(days=30)),
-        "admin: purchases, one person": lambda session, page: purchase_views.of_person(
+        "admin: purchases, one person": lambda session, page: purchase_queries.of_person(
             session, user_id=POPULAR_STYLE, page=page
         ),
     }
@@ -321,23 +351,23 @@ def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]
     picture = Picture([COMMON_TAG, USUAL_TAG], [], AspectRatio.SQUARE, 1.0)
     months = [datetime.now(UTC) - timedelta(days=30 * ago) for ago in range(12, -1, -1)]
     return {
-        "earnings of a year": lambda session: token_views.earned_between(
+        "earnings of a year": lambda session: token_queries.earned_between(
             session, POPULAR_STYLE, months
         ),
         "balances": lambda session: ledger.balances(session, size.whale),
         "unread count": lambda session: notifications.unread_count(session, size.whale),
-        "style": lambda session: style_views.detail(
+        "style": lambda session: style_queries.detail(
             session, storage, style_id=POPULAR_STYLE, viewer=viewer
         ),
-        "training under way": training_views.under_way,
-        "try-outs of a style": lambda session: generation_views.try_outs(
+        "training under way": training_queries.under_way,
+        "try-outs of a style": lambda session: generation_queries.try_outs(
             session, storage, style_id=POPULAR_STYLE, limit=24
         ),
         "try-outs left of a training": lambda session: try_outs.left(session, 1),
         "admin: what is stuck": stuck_work.stuck,
         "admin: what failed within a day": stuck_work.dead,
         "metrics": lambda session: list(operations.measure(session)),
-        "generation": lambda session: generation_views.detail(
+        "generation": lambda session: generation_queries.detail(
             session, storage, generation_id=size.generations // 2, viewer=viewer
         ),
         "tags on other images of a person": lambda session: tags.on_others(

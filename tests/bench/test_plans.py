@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from tests import database
 from tests.bench import big_data, plans
-from webapp.domain.pagination import WALKED
+from webapp.domain.queries.pagination import WALKED
 from webapp.domain.services import ledger_check
 
 # Of one table: a walk over the first rows, and all that match of what is rare; never all of it.

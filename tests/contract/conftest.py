@@ -46,7 +46,7 @@ def service(environment: None) -> Iterator[Stack]:
 
 @pytest.fixture(autouse=True)
 def books(service: Stack) -> Iterator[None]:
-    """Check 14: after any scenario the books are right."""
+    """After any scenario the ledger is right."""
     yield
     assert service.violations() == []
 

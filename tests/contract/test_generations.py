@@ -1,4 +1,4 @@
-"""Checks 25–36 of the contract, and 37 as far as the certificate: orders, delivery, community."""
+"""docs/api.md over HTTP: orders, delivery, certificates, community."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""Checks 11–14 of the contract: packages, redirects and webhooks, amounts, the books."""
+"""docs/api.md over HTTP: packages, redirects and webhooks, amounts, the ledger."""
 
 import pytest
 

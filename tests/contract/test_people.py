@@ -1,4 +1,4 @@
-"""Checks 1, 2, 5–10, 38 of the contract: envelope, errors, sessions, sign-in, roles, leaving."""
+"""docs/api.md over HTTP: envelope, errors, sessions, sign-in, roles, closing an account."""
 
 import httpx
 import pytest

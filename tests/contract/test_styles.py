@@ -1,4 +1,4 @@
-"""Checks 3, 4, 15–24 of the contract: lists, uploads, training, the catalogue."""
+"""docs/api.md over HTTP: lists, uploads, training, the catalogue."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""`python -m gpu.remote`: a style is trained and images are drawn by a GPU outside our broker."""
+"""`python -m tasks.remote`: a style is trained and images are drawn by a GPU outside our broker."""
 
 import subprocess
 

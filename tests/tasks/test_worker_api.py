@@ -93,6 +93,13 @@ def test_a_worker_needs_two_variables_and_no_keys(monkeypatch, tmp_path):
     assert WorkerSettings().internal_api_url == "http://site"
 
 
+def test_a_worker_in_production_refuses_failpoints(monkeypatch):
+    monkeypatch.setenv("FAILPOINTS", "after_claim=1")
+    assert settings_for("http://site").env == "development"
+    with pytest.raises(ValueError, match="FAILPOINTS"):
+        settings_for("http://site", env="production")
+
+
 def test_claim_fetch_put_and_complete_over_http(api, committed, image, tmp_path):
     [job] = api.claim(job_id=None, limit=4)
     adapter = api.download(job.download["adapter"], tmp_path / "adapter")

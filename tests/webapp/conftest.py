@@ -15,8 +15,6 @@ from sqlalchemy.orm import Session, sessionmaker
 from tests import making
 from tests.toss import Toss, toss_server
 from tests.webapp import documented
-from webapp.api import csrf
-from webapp.api.access import SIGN_IN
 from webapp.app import create_app
 from webapp.domain import sets_tokens
 from webapp.domain.gateways.storage import FolderStorage, configured_storage
@@ -26,6 +24,8 @@ from webapp.domain.models.generation import Generation
 from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.settings import settings
 from webapp.extensions import db
+from webapp.http import csrf
+from webapp.http.access import SIGN_IN
 
 WORKER_HEADERS = {"Authorization": "Bearer the token of the tests' workers, long enough"}
 UNLIMITED = {"RATE_LIMITS_ENABLED": "0"}

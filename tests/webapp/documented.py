@@ -8,8 +8,8 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
-from webapp.api import openapi, routes
-from webapp.api.operations import JSON
+from webapp.http import openapi, routes
+from webapp.http.operations import JSON
 
 PREFIXES = ("/api/v1/", "/api/")
 Schema = dict[str, Any]

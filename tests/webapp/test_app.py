@@ -6,9 +6,9 @@ from urllib.parse import quote
 import pytest
 
 from tests.webapp.conftest import error_code
-from webapp.api.access import Access
 from webapp.app import create_app
 from webapp.domain.settings import settings
+from webapp.http.access import Access
 
 
 def rules(app):

@@ -12,7 +12,6 @@ from sqlalchemy import select, update
 from tests import making, sets_albums
 from tests.webapp import walker
 from tests.webapp.conftest import signed_in_client
-from webapp.api import event_streams
 from webapp.domain.models.account import Role, User
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation, GenerationStatus
@@ -33,6 +32,7 @@ from webapp.domain.services import (
 )
 from webapp.domain.services.sets_rules import RuleContent
 from webapp.editor import EngineEditor
+from webapp.http import event_streams
 
 PREVIEW_SIDE, FULL_SIDE = 768, 1024
 NOBODYS_ID = 10**9

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from webapp.api import rate_limits
+from webapp.http import rate_limits
 
 SITE, SERVICES = ("webapp.api", "webapp.pages"), "webapp.domain.services"
 

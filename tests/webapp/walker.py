@@ -18,7 +18,7 @@ from flask import Flask
 from PIL import Image
 
 from tests.webapp.pages.reading import Page
-from webapp.api.access import Access
+from webapp.http.access import Access
 
 # How a browser opens a page, how htmx asks for a piece of one, and how a program asks.
 HEADERS = {

@@ -3,9 +3,6 @@
 from flask import Blueprint, Response, session
 from flask_login import current_user
 
-from webapp.api import bodies, csrf, envelope
-from webapp.api.access import artist, public, signed_in, user
-from webapp.api.operations import File, operation
 from webapp.domain.errors import (
     AlreadyArtist,
     DuplicateUsername,
@@ -20,6 +17,9 @@ from webapp.domain.errors import (
 )
 from webapp.domain.services import accounts, leaving, ledger
 from webapp.extensions import can_sign, db, storage
+from webapp.http import bodies, csrf, envelope
+from webapp.http.access import artist, public, signed_in, user
+from webapp.http.operations import File, operation
 from webapp.schemas.accounts import (
     Account,
     ArtistChanges,

@@ -5,9 +5,6 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from webapp.api import bodies, envelope, learned
-from webapp.api.access import admin, in_steps, user
-from webapp.api.operations import operation
 from webapp.domain.errors import (
     AlreadyRefunded,
     CommentNotFound,
@@ -23,20 +20,25 @@ from webapp.domain.errors import (
     TryOutFree,
     TryOutPrivate,
 )
-from webapp.domain.pagination import Page
-from webapp.domain.services import (
-    generation_refunds,
-    generation_views,
-    moderation,
-    moderation_views,
-    purchase_refunds,
-    style_views,
+from webapp.domain.queries import (
+    generations as generation_queries,
 )
+from webapp.domain.queries import (
+    moderation as moderation_queries,
+)
+from webapp.domain.queries import (
+    styles as style_queries,
+)
+from webapp.domain.queries.moderation import AuditFilter, ModerationFilter, UserFilter
+from webapp.domain.queries.pagination import Page
+from webapp.domain.services import generation_refunds, moderation, purchase_refunds
 from webapp.domain.services.generation_refunds import GenerationRefund
-from webapp.domain.services.moderation_views import AuditFilter, ModerationFilter, UserFilter
 from webapp.domain.services.purchase_refunds import PurchaseRefund
 from webapp.domain.sets_errors import RestylePrivate
 from webapp.extensions import db, payment_provider, storage, unit_of_work
+from webapp.http import bodies, envelope, localize
+from webapp.http.access import admin, in_steps, user
+from webapp.http.operations import operation
 from webapp.schemas.admin import (
     AuditEntryView,
     AuditQuery,
@@ -68,7 +70,7 @@ blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 @operation(gives=Listed[ReportView], links={"report_id": "/results/0/id"})
 def list_reports(query: ReportListQuery) -> Response:
     """List the moderation queue, the oldest first."""
-    page = moderation_views.reports(
+    page = moderation_queries.reports(
         db.session(),
         storage(),
         status=None if query.status == "all" else query.status,
@@ -86,7 +88,7 @@ def decide_report(report_id: int, body: ReportDecision) -> Response:
     moderation.decide_report(
         db.session(), admin=user(), report_id=report_id, status=body.status, reason=body.reason
     )
-    return envelope.success(moderation_views.report(db.session(), storage(), report_id=report_id))
+    return envelope.success(moderation_queries.report(db.session(), storage(), report_id=report_id))
 
 
 @blueprint.get("/tags")
@@ -95,7 +97,7 @@ def decide_report(report_id: int, body: ReportDecision) -> Response:
 def list_tags(query: ModerationQuery) -> Response:
     """List tags, hidden ones too."""
     return _listed(
-        moderation_views.tags(db.session(), wanted=_wanted(query), page=bodies.page(query))
+        moderation_queries.tags(db.session(), wanted=_wanted(query), page=bodies.page(query))
     )
 
 
@@ -107,7 +109,7 @@ def change_tag(tag_id: int, body: FlagChange) -> Response:
     moderation.change_tag(
         db.session(), admin=user(), tag_id=tag_id, changes=body.changes(), reason=body.reason
     )
-    return envelope.success(moderation_views.tag(db.session(), tag_id=tag_id))
+    return envelope.success(moderation_queries.tag(db.session(), tag_id=tag_id))
 
 
 @blueprint.get("/styles")
@@ -115,7 +117,7 @@ def change_tag(tag_id: int, body: FlagChange) -> Response:
 @operation(gives=Listed[ModeratedStyle], links={"style_id": "/results/0/id"})
 def list_styles(query: ModerationQuery) -> Response:
     """List styles in every state."""
-    page = style_views.for_admin(
+    page = style_queries.for_admin(
         db.session(), storage(), wanted=_wanted(query), page=bodies.page(query)
     )
     return _listed(page)
@@ -133,8 +135,8 @@ def change_style(style_id: int, body: FlagChange) -> Response:
     moderation.change_style(
         db.session(), admin=user(), style_id=style_id, changes=body.changes(), reason=body.reason
     )
-    found = style_views.moderated(db.session(), storage(), style_id=style_id)
-    return envelope.success(learned.told(found))
+    found = style_queries.moderated(db.session(), storage(), style_id=style_id)
+    return envelope.success(localize.style(found))
 
 
 @blueprint.get("/generations")
@@ -142,7 +144,7 @@ def change_style(style_id: int, body: FlagChange) -> Response:
 @operation(gives=Listed[ModeratedGeneration], links={"generation_id": "/results/0/id"})
 def list_generations(query: ModerationQuery) -> Response:
     """List images in every state."""
-    page = generation_views.for_admin(
+    page = generation_queries.for_admin(
         db.session(), storage(), wanted=_wanted(query), page=bodies.page(query)
     )
     return _listed(page)
@@ -174,7 +176,7 @@ def change_generation(generation_id: int, body: GenerationChange) -> Response:
         reason=body.reason,
     )
     return envelope.success(
-        generation_views.moderated(db.session(), storage(), generation_id=generation_id)
+        generation_queries.moderated(db.session(), storage(), generation_id=generation_id)
     )
 
 
@@ -184,7 +186,7 @@ def change_generation(generation_id: int, body: GenerationChange) -> Response:
 def list_comments(query: ModerationQuery) -> Response:
     """List comments, hidden ones too."""
     return _listed(
-        moderation_views.comments(db.session(), wanted=_wanted(query), page=bodies.page(query))
+        moderation_queries.comments(db.session(), wanted=_wanted(query), page=bodies.page(query))
     )
 
 
@@ -200,7 +202,7 @@ def change_comment(comment_id: int, body: CommentChange) -> Response:
         is_hidden=body.is_hidden,
         reason=body.reason,
     )
-    return envelope.success(moderation_views.comment(db.session(), comment_id=comment_id))
+    return envelope.success(moderation_queries.comment(db.session(), comment_id=comment_id))
 
 
 @blueprint.get("/users")
@@ -209,7 +211,7 @@ def change_comment(comment_id: int, body: CommentChange) -> Response:
 def list_users(query: UserListQuery) -> Response:
     """List people."""
     wanted = UserFilter(q=query.q, role=query.role, is_active=query.is_active)
-    return _listed(moderation_views.users(db.session(), wanted=wanted, page=bodies.page(query)))
+    return _listed(moderation_queries.users(db.session(), wanted=wanted, page=bodies.page(query)))
 
 
 @blueprint.patch("/users/<id:user_id>")
@@ -220,7 +222,7 @@ def change_user(user_id: int, body: UserChange) -> Response:
     moderation.change_user(
         db.session(), admin=user(), user_id=user_id, changes=body.changes(), reason=body.reason
     )
-    return envelope.success(moderation_views.user(db.session(), user_id=user_id))
+    return envelope.success(moderation_queries.user(db.session(), user_id=user_id))
 
 
 @blueprint.post("/refunds")
@@ -278,7 +280,7 @@ def _refund(body: RefundRequest, *, admin_id: int) -> GenerationRefund | Purchas
 def list_audit(query: AuditQuery) -> Response:
     """List what administrators changed, newest first."""
     wanted = AuditFilter(query.object_type, query.object_id, query.admin_id)
-    return _listed(moderation_views.audit(db.session(), wanted=wanted, page=bodies.page(query)))
+    return _listed(moderation_queries.audit(db.session(), wanted=wanted, page=bodies.page(query)))
 
 
 def _wanted(query: ModerationQuery) -> ModerationFilter:

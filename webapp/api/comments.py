@@ -2,17 +2,18 @@
 
 from flask import Blueprint, Response
 
-from webapp.api import bodies, envelope
-from webapp.api.access import public, signed_in, user, viewer
-from webapp.api.operations import operation
 from webapp.domain.errors import (
     CommentNotFound,
     Forbidden,
     GenerationNotFound,
     ReplyDepthExceeded,
 )
-from webapp.domain.services import comment_views, comments
+from webapp.domain.queries import comments as comment_queries
+from webapp.domain.services import comments
 from webapp.extensions import db, storage
+from webapp.http import bodies, envelope
+from webapp.http.access import public, signed_in, user, viewer
+from webapp.http.operations import operation
 from webapp.schemas.comments import (
     CommentChanges,
     CommentListQuery,
@@ -34,7 +35,7 @@ blueprint = Blueprint("comments", __name__)
 )
 def list_comments(generation_id: int, query: CommentListQuery) -> Response:
     """List the comments of an image, or the replies of one."""
-    page = comment_views.of_image(
+    page = comment_queries.of_image(
         db.session(),
         storage(),
         generation_id=generation_id,
@@ -59,7 +60,7 @@ def post(generation_id: int, body: CommentRequest) -> Response:
     comment_id = comments.post(
         db.session(), user=user(), generation_id=generation_id, **body.model_dump()
     )
-    made = comment_views.detail(db.session(), storage(), comment_id=comment_id, viewer=viewer())
+    made = comment_queries.detail(db.session(), storage(), comment_id=comment_id, viewer=viewer())
     return envelope.created(made, f"/api/v1/comments/{comment_id}")
 
 
@@ -70,7 +71,7 @@ def edit(comment_id: int, body: CommentChanges) -> Response:
     """Change the words of one's own comment."""
     comments.edit(db.session(), user=user(), comment_id=comment_id, content=body.content)
     return envelope.success(
-        comment_views.detail(db.session(), storage(), comment_id=comment_id, viewer=viewer())
+        comment_queries.detail(db.session(), storage(), comment_id=comment_id, viewer=viewer())
     )
 
 

@@ -2,8 +2,8 @@
 
 from flask import Blueprint, Response, current_app, render_template
 
-from webapp.api import openapi
-from webapp.api.access import public
+from webapp.http import openapi
+from webapp.http.access import public
 
 blueprint = Blueprint("docs", __name__, url_prefix="/api")
 

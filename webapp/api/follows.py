@@ -2,12 +2,13 @@
 
 from flask import Blueprint, Response
 
-from webapp.api import bodies, envelope
-from webapp.api.access import signed_in, user
-from webapp.api.operations import operation
 from webapp.domain.errors import DuplicateFollow, NotFound, SelfFollowNotAllowed
-from webapp.domain.services import follows, user_views
+from webapp.domain.queries import users as user_queries
+from webapp.domain.services import follows
 from webapp.extensions import db, storage
+from webapp.http import bodies, envelope
+from webapp.http.access import signed_in, user
+from webapp.http.operations import operation
 from webapp.schemas.fields import Listed, PageQuery
 from webapp.schemas.follows import Followed, FollowToggled, PersonFollowed
 
@@ -20,7 +21,9 @@ blueprint = Blueprint("follows", __name__)
 @operation(gives=Listed[PersonFollowed], links={"user_id": "/results/0/id"})
 def list_following(query: PageQuery) -> Response:
     """List whom one follows, the latest first."""
-    page = user_views.following(db.session(), storage(), user_id=user().id, page=bodies.page(query))
+    page = user_queries.following(
+        db.session(), storage(), user_id=user().id, page=bodies.page(query)
+    )
     return envelope.success(envelope.listed(page.results, page.next_cursor))
 
 

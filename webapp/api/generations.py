@@ -4,9 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g, redirect
 
-from webapp.api import bodies, envelope, event_streams, rate_limits, worker_aliases
-from webapp.api.access import or_worker, public, signed_in, user, viewer
-from webapp.api.operations import EVENTS, operation
+from webapp.api import worker_aliases
 from webapp.domain.errors import (
     AlreadyCanceled,
     DuplicatePicture,
@@ -27,10 +25,17 @@ from webapp.domain.errors import (
     Unauthorized,
     UnknownTags,
 )
-from webapp.domain.services import generation_files, generation_views, generations, previews
-from webapp.domain.services.generation_views import FeedFilter, OwnFilter
+from webapp.domain.queries import feed as feed_queries
+from webapp.domain.queries import generation_files
+from webapp.domain.queries import generations as generation_queries
+from webapp.domain.queries.feed import FeedFilter
+from webapp.domain.queries.generations import OwnFilter
+from webapp.domain.services import generations, previews
 from webapp.domain.sets_errors import RestylePrivate
 from webapp.extensions import db, storage
+from webapp.http import bodies, envelope, event_streams, rate_limits
+from webapp.http.access import or_worker, public, signed_in, user, viewer
+from webapp.http.operations import EVENTS, operation
 from webapp.schemas.fields import Listed
 from webapp.schemas.generations import (
     FeedCard,
@@ -83,7 +88,7 @@ def create(body: GenerationRequest) -> Response:
             order = generations.request(
                 db.session(), user=user(), request_id=g.request_id, **body.model_dump()
             )
-        return generation_views.order_created(db.session(), storage(), order)
+        return generation_queries.order_created(db.session(), storage(), order)
 
     return bodies.created_once(ROUTE, bodies.digest(body.model_dump(mode="json")), run, LOCATION)
 
@@ -115,7 +120,7 @@ def feed(query: FeedQuery) -> Response:
         tags_any=tuple(query.tags_any),
         **query.model_dump(include={"style_id", "artist_id", "user_id", "following"}),
     )
-    page = generation_views.feed(
+    page = feed_queries.pictures(
         db.session(), storage(), viewer=viewer(), wanted=wanted, page=bodies.page(query)
     )
     return envelope.success(envelope.listed(page.results, page.next_cursor))
@@ -131,7 +136,7 @@ def list_own(query: GenerationListQuery) -> Response:
         is_public=None if query.is_public == "all" else query.is_public,
         style_id=query.style_id,
     )
-    page = generation_views.own(
+    page = generation_queries.own(
         db.session(), storage(), user_id=user().id, wanted=wanted, page=bodies.page(query)
     )
     return envelope.success(envelope.listed(page.results, page.next_cursor))
@@ -207,15 +212,15 @@ def watch(generation_id: int) -> Response:
     who, objects = viewer(), storage()
     _view(generation_id)
     return event_streams.stream(
-        stamp=lambda session: generation_views.stamp(session, generation_id),
-        look=lambda session: generation_views.detail(
+        stamp=lambda session: generation_queries.stamp(session, generation_id),
+        look=lambda session: generation_queries.detail(
             session, objects, generation_id=generation_id, viewer=who
         ),
-        is_final=generation_views.is_final,
+        is_final=generation_queries.is_final,
     )
 
 
 def _view(generation_id: int) -> dict[str, Any]:
-    return generation_views.detail(
+    return generation_queries.detail(
         db.session(), storage(), generation_id=generation_id, viewer=viewer()
     )

@@ -11,13 +11,13 @@ import redis
 from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from webapp.api import envelope, metrics, rate_limits
-from webapp.api.access import is_loopback, public
-from webapp.api.operations import operation
 from webapp.domain import readiness
 from webapp.domain.db import DatabaseUnavailable
 from webapp.domain.errors import CallbackUnauthorized
 from webapp.extensions import app_settings, db, storage
+from webapp.http import envelope, metrics, rate_limits
+from webapp.http.access import is_loopback, public
+from webapp.http.operations import operation
 from webapp.schemas.health import Health
 
 VERSION = "0.1.0"

@@ -2,12 +2,12 @@
 
 from flask import Blueprint, Response
 
-from webapp.api import envelope
-from webapp.api.access import public
-from webapp.api.operations import operation
 from webapp.domain.errors import NotFound
-from webapp.domain.services import license_views
+from webapp.domain.queries import licenses as license_queries
 from webapp.extensions import db, storage
+from webapp.http import envelope
+from webapp.http.access import public
+from webapp.http.operations import operation
 from webapp.schemas.licenses import CertificateView
 
 blueprint = Blueprint("licenses", __name__)
@@ -18,5 +18,5 @@ blueprint = Blueprint("licenses", __name__)
 @operation(gives=CertificateView, errors=(NotFound,), links={"style_id": "/style/id"})
 def read(public_id: str) -> Response:
     """Show one certificate."""
-    found = license_views.certificate(db.session(), storage(), public_id=public_id)
+    found = license_queries.certificate(db.session(), storage(), public_id=public_id)
     return envelope.success(found)

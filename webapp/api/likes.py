@@ -2,12 +2,12 @@
 
 from flask import Blueprint, Response
 
-from webapp.api import envelope
-from webapp.api.access import signed_in, user
-from webapp.api.operations import operation
 from webapp.domain.errors import DuplicateLike, GenerationNotFound
 from webapp.domain.services import likes
 from webapp.extensions import db
+from webapp.http import envelope
+from webapp.http.access import signed_in, user
+from webapp.http.operations import operation
 from webapp.schemas.likes import Liked, LikeToggled
 
 blueprint = Blueprint("likes", __name__)

@@ -3,18 +3,17 @@
 from typing import Any
 
 from flask import Blueprint, Response
-from flask_babel import gettext
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
-from webapp.api import bodies, envelope, event_streams
-from webapp.api.access import RENDERER, SETS, TRAINER, internal, signed_in, user
-from webapp.api.operations import EVENTS, operation
 from webapp.domain.errors import NotFound
 from webapp.domain.gateways.storage import Storage
-from webapp.domain.models.notification import NotificationType
-from webapp.domain.services import accounts, notification_views, notifications
+from webapp.domain.queries import notifications as notification_queries
+from webapp.domain.services import accounts, notifications
 from webapp.extensions import db, storage
+from webapp.http import bodies, envelope, event_streams, localize
+from webapp.http.access import RENDERER, SETS, TRAINER, internal, signed_in, user
+from webapp.http.operations import EVENTS, operation
 from webapp.schemas.notifications import (
     AllRead,
     Newest,
@@ -34,14 +33,14 @@ blueprint = Blueprint("notifications", __name__)
 @operation(gives=NotificationList, links={"notification_id": "/results/0/id"})
 def list_own(query: NotificationListQuery) -> Response:
     """List what one was told, newest first."""
-    page = notification_views.own(
+    page = notification_queries.own(
         db.session(),
         storage(),
         user_id=user().id,
         unread_only=query.unread_only,
         page=bodies.page(query),
     )
-    results = [told(row) for row in page.results]
+    results = [localize.notification(row) for row in page.results]
     return envelope.success(envelope.listed(results, page.next_cursor) | _unread())
 
 
@@ -62,7 +61,7 @@ def watch() -> Response:
 
     def stamp(session: Session) -> tuple[Any, ...]:
         accounts.signed_in_user(session, sign_in_id)
-        return notification_views.stamp(session, person_id)
+        return notification_queries.stamp(session, person_id)
 
     return event_streams.stream(
         stamp=stamp,
@@ -74,10 +73,10 @@ def watch() -> Response:
 
 
 def _news(session: Session, objects: Storage, person_id: int) -> dict[str, Any]:
-    latest = notification_views.newest(session, objects, user_id=person_id)
+    latest = notification_queries.newest(session, objects, user_id=person_id)
     return {
         "unread_count": notifications.unread_count(session, person_id),
-        "latest": None if latest is None else told(latest),
+        "latest": None if latest is None else localize.notification(latest),
     }
 
 
@@ -94,7 +93,7 @@ def tell(body: NewNotification) -> Response:
         target_id=body.target_id,
         details=body.metadata or {},
     )
-    view = told(notification_views.one(db.session(), storage(), told_id))
+    view = localize.notification(notification_queries.one(db.session(), storage(), told_id))
     if is_new:
         return envelope.created(view, f"/api/v1/notifications/{told_id}")
     return envelope.success(view)
@@ -120,24 +119,3 @@ def mark_all_read() -> Response:
 
 def _unread() -> dict[str, int]:
     return {"unread_count": notifications.unread_count(db.session(), user().id)}
-
-
-def _called(person: dict[str, Any]) -> str:
-    """Return what a person is called, with the username: only that is nobody else's."""
-    shown, username = person["display_name"], person["username"]
-    return username if shown == username else f"{shown} (@{username})"
-
-
-def told(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a notification with its words, in the language of the request."""
-    target = row["target"]
-    name = row["type"]
-    if name == NotificationType.COMMENT and target["excerpt"] is None:
-        name = "comment_gone"
-    elif name == NotificationType.GENERATION_FAILED and "is_try_out" in row["metadata"]:
-        name = "try_out_failed"  # nothing was paid that could have come back
-    elif name == NotificationType.PAYMENT_COMPLETE and "product" in row["metadata"]:
-        name = f"payment_complete_{row['metadata']['product']}"
-    actor = _called(row["actor"]) if row["actor"] else gettext("notification.somebody")
-    named = {name: text or "…" for name, text in target.items()}
-    return row | {"message": gettext("notification." + name) % (named | {"actor": actor})}

@@ -6,9 +6,6 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, redirect
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import access, bodies, envelope
-from webapp.api.access import in_steps, signed_in, user
-from webapp.api.operations import operation
 from webapp.domain.errors import (
     CallbackUnauthorized,
     InvalidPackage,
@@ -18,9 +15,12 @@ from webapp.domain.errors import (
 )
 from webapp.domain.gateways.payments import PaymentsUnavailable
 from webapp.domain.models.payment import PurchaseStatus
-from webapp.domain.services import payment_views, payments, purchases
-from webapp.domain.services.payment_views import Addresses
-from webapp.extensions import app_settings, db, payment_provider, unit_of_work
+from webapp.domain.queries import payments as payment_queries
+from webapp.domain.services import payments, purchases
+from webapp.extensions import db, payment_addresses, payment_provider, unit_of_work
+from webapp.http import access, bodies, envelope
+from webapp.http.access import in_steps, signed_in, user
+from webapp.http.operations import operation
 from webapp.schemas.fields import Listed
 from webapp.schemas.payments import (
     Confirmation,
@@ -40,11 +40,6 @@ ROUTE = "POST /tokens/purchase"
 LOCATION = "/api/v1/tokens/purchases/{order_id}"
 
 
-def addresses() -> Addresses:
-    """Return where this site's payments begin and come back to."""
-    return Addresses(app_settings().public_base_url)
-
-
 @blueprint.post("/tokens/purchase")
 @signed_in
 @operation(
@@ -59,7 +54,7 @@ def create(body: PurchaseRequest) -> Response:
 
     def run() -> dict[str, Any]:
         made = purchases.purchase(db.session(), user_id=user().id, package_id=body.package_id)
-        return payment_views.order(made, addresses())
+        return payment_queries.order(made, payment_addresses())
 
     return bodies.created_once(ROUTE, bodies.digest(body.model_dump()), run, LOCATION)
 
@@ -106,7 +101,9 @@ def confirm(order_id: str, body: Confirmation) -> Response:
     _confirm(order_id, body.payment_key, body.amount)
     with unit_of_work() as session:
         return envelope.success(
-            payment_views.detail(session, addresses(), user_id=user().id, order_id=order_id)
+            payment_queries.detail(
+                session, payment_addresses(), user_id=user().id, order_id=order_id
+            )
         )
 
 
@@ -115,9 +112,9 @@ def confirm(order_id: str, body: Confirmation) -> Response:
 @operation(gives=Listed[ListedOrder], links={"order_id": "/results/0/order_id"})
 def list_own(query: PurchaseListQuery) -> Response:
     """List one's own orders, newest first."""
-    page = payment_views.own(
+    page = payment_queries.own(
         db.session(),
-        addresses(),
+        payment_addresses(),
         user_id=user().id,
         status=query.status,
         page=bodies.page(query),
@@ -131,7 +128,9 @@ def list_own(query: PurchaseListQuery) -> Response:
 def show(order_id: str) -> Response:
     """Show one's own order."""
     return envelope.success(
-        payment_views.detail(db.session(), addresses(), user_id=user().id, order_id=order_id)
+        payment_queries.detail(
+            db.session(), payment_addresses(), user_id=user().id, order_id=order_id
+        )
     )
 
 

@@ -2,12 +2,12 @@
 
 from flask import Blueprint, Response
 
-from webapp.api import envelope
-from webapp.api.access import signed_in, user
-from webapp.api.operations import operation
 from webapp.domain.errors import DuplicateReport, NotFound
 from webapp.domain.services import reports
 from webapp.extensions import db
+from webapp.http import envelope
+from webapp.http.access import signed_in, user
+from webapp.http.operations import operation
 from webapp.schemas.reports import Reported, ReportRequest
 
 blueprint = Blueprint("reports", __name__)

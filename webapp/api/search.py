@@ -2,11 +2,11 @@
 
 from flask import Blueprint, Response
 
-from webapp.api import bodies, envelope
-from webapp.api.access import public
-from webapp.api.operations import operation
-from webapp.domain.services import search
+from webapp.domain.queries import search
 from webapp.extensions import db, storage
+from webapp.http import bodies, envelope
+from webapp.http.access import public
+from webapp.http.operations import operation
 from webapp.schemas.search import Found, SearchQuery
 
 blueprint = Blueprint("search", __name__)

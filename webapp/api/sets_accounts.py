@@ -4,8 +4,13 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, Response
 
-from webapp.api import envelope, rate_limits
-from webapp.api.access import (
+from webapp.domain import sets_tokens
+from webapp.domain.models.sets_account import SetsAccount
+from webapp.domain.services import sets_accounts, sets_adoption
+from webapp.domain.sets_errors import AlreadyAdopted, TokenExpired, TokenInvalid
+from webapp.extensions import app_settings, db
+from webapp.http import envelope, rate_limits
+from webapp.http.access import (
     bearer,
     current_sets_account,
     public,
@@ -14,12 +19,7 @@ from webapp.api.access import (
     signed_in,
     user,
 )
-from webapp.api.operations import operation
-from webapp.domain import sets_tokens
-from webapp.domain.models.sets_account import SetsAccount
-from webapp.domain.services import sets_accounts, sets_adoption
-from webapp.domain.sets_errors import AlreadyAdopted, TokenExpired, TokenInvalid
-from webapp.extensions import app_settings, db
+from webapp.http.operations import operation
 from webapp.schemas.sets_accounts import AnonymousAccount, Revoked, RuleSlots, SetsMe
 
 blueprint = Blueprint("sets_accounts", __name__)

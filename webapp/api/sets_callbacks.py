@@ -2,15 +2,15 @@
 
 from flask import Blueprint, Response
 
-from webapp.api import envelope
-from webapp.api.access import SETS, in_steps, internal
-from webapp.api.operations import operation
 from webapp.domain.errors import NotFound, ResultRejected
 from webapp.domain.services import sets_callbacks
 from webapp.domain.services.sets_callbacks import Failure, Item, Taken
 from webapp.domain.services.sets_segmentations import ReportedMask
 from webapp.domain.sets_errors import JobNotFound
 from webapp.extensions import storage, unit_of_work
+from webapp.http import envelope
+from webapp.http.access import SETS, in_steps, internal
+from webapp.http.operations import operation
 from webapp.schemas.sets_callbacks import Callback, CallbackTaken, ReportedError
 
 blueprint = Blueprint("sets_callbacks", __name__)

@@ -4,14 +4,14 @@ from datetime import timedelta
 
 from flask import Blueprint, Response, redirect
 
-from webapp.api import envelope
-from webapp.api.access import current_sets_account, sets_account
-from webapp.api.operations import operation
 from webapp.domain.models.sets_export import ExportStatus
 from webapp.domain.services import sets_exports
 from webapp.domain.services.sets_exports import WantedExport
 from webapp.domain.sets_errors import JobNotFinished, JobNotFound, PlanRequired
 from webapp.extensions import db, storage
+from webapp.http import envelope
+from webapp.http.access import current_sets_account, sets_account
+from webapp.http.operations import operation
 from webapp.schemas.sets_exports import ExportQuery, ExportWaits
 
 blueprint = Blueprint("sets_exports", __name__)

@@ -4,9 +4,6 @@ from dataclasses import asdict
 
 from flask import Blueprint, Response
 
-from webapp.api import bodies, envelope
-from webapp.api.access import current_sets_account, in_steps, sets_account
-from webapp.api.operations import operation
 from webapp.domain.errors import AlreadyCanceled, InvalidTransition, NotFound
 from webapp.domain.gateways.editor import Point
 from webapp.domain.queries import sets_instances as queries
@@ -15,6 +12,9 @@ from webapp.domain.services import sets_carrying, sets_instances
 from webapp.domain.services.sets_instances import Clicked, InstanceChange
 from webapp.domain.sets_errors import JobNotFound
 from webapp.extensions import db, editor, storage, unit_of_work
+from webapp.http import bodies, envelope
+from webapp.http.access import current_sets_account, in_steps, sets_account
+from webapp.http.operations import operation
 from webapp.schemas.fields import Listed
 from webapp.schemas.sets_instances import (
     CarriedInstances,

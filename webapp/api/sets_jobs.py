@@ -7,9 +7,6 @@ from typing import Any
 from flask import Blueprint, Response, g
 from sqlalchemy.orm import Session
 
-from webapp.api import bodies, envelope, event_streams, rate_limits
-from webapp.api.access import current_sets_account, in_steps, sets_account
-from webapp.api.operations import EVENTS, operation
 from webapp.domain.errors import (
     AlreadyCanceled,
     FieldProblem,
@@ -33,6 +30,7 @@ from webapp.domain.errors import (
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.queries import sets_jobs as queries
 from webapp.domain.queries.sets_jobs import JobFilter
+from webapp.domain.queries.viewing import signed_url
 from webapp.domain.services import (
     sets_accounts,
     sets_executions,
@@ -53,8 +51,10 @@ from webapp.domain.sets_errors import (
     SourceJobUnavailable,
 )
 from webapp.domain.sets_settings import Wanted
-from webapp.domain.viewing import signed_url
 from webapp.extensions import db, editor, storage, unit_of_work
+from webapp.http import bodies, envelope, event_streams, rate_limits
+from webapp.http.access import current_sets_account, in_steps, sets_account
+from webapp.http.operations import EVENTS, operation
 from webapp.schemas.fields import Listed
 from webapp.schemas.sets_instances import Updated
 from webapp.schemas.sets_jobs import (

@@ -3,13 +3,13 @@
 from flask import Blueprint, Response, send_file, url_for
 from flask_babel import get_locale
 
-from webapp.api import envelope, rate_limits
-from webapp.api.access import public
-from webapp.api.operations import operation
 from webapp.domain import sets_presets
 from webapp.domain.errors import NotFound
 from webapp.domain.sets_presets import Concept, Preset, SwatchFile, Template, UnknownPreset
 from webapp.extensions import app_settings
+from webapp.http import envelope, rate_limits
+from webapp.http.access import public
+from webapp.http.operations import operation
 from webapp.schemas.fields import Listed
 from webapp.schemas.sets_presets import (
     ConceptView,

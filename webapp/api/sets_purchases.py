@@ -6,14 +6,15 @@ from typing import Any
 
 from flask import Blueprint, Response
 
-from webapp.api import bodies, envelope
-from webapp.api.access import public, signed_in, user
-from webapp.api.operations import operation
-from webapp.api.payments import LOCATION, addresses
+from webapp.api.payments import LOCATION
 from webapp.domain.errors import InvalidPackage
 from webapp.domain.models.payment import Purchase
-from webapp.domain.services import payment_views, sets_purchases
-from webapp.extensions import db
+from webapp.domain.queries import payments as payment_queries
+from webapp.domain.services import sets_purchases
+from webapp.extensions import db, payment_addresses
+from webapp.http import bodies, envelope
+from webapp.http.access import public, signed_in, user
+from webapp.http.operations import operation
 from webapp.schemas.fields import Listed
 from webapp.schemas.payments import NewOrder
 from webapp.schemas.sets_purchases import CreditsOrder, OfferView, PlanOrder
@@ -63,6 +64,6 @@ def _ordered(
 ) -> Response:
     def run() -> dict[str, Any]:
         made = order(db.session(), user=user(), package_id=body.package_id)
-        return payment_views.order(made, addresses())
+        return payment_queries.order(made, payment_addresses())
 
     return bodies.created_once(route, bodies.digest(body.model_dump()), run, LOCATION)

@@ -2,14 +2,14 @@
 
 from flask import Blueprint, Response
 
-from webapp.api import bodies, envelope
-from webapp.api.access import current_sets_account, sets_account
-from webapp.api.operations import operation
 from webapp.domain.errors import NotFound
 from webapp.domain.services import sets_rules
 from webapp.domain.services.sets_rules import RuleContent
 from webapp.domain.sets_errors import RuleNotFound, RuleSlotFull
 from webapp.extensions import db, editor
+from webapp.http import bodies, envelope
+from webapp.http.access import current_sets_account, sets_account
+from webapp.http.operations import operation
 from webapp.schemas.fields import Listed
 from webapp.schemas.sets_rules import NewRule, RuleChanges, RuleQuery, RuleView
 

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 from flask import Blueprint, Response, request, send_file
 
-from webapp.api import rate_limits
-from webapp.api.access import public
-from webapp.api.bodies import accepts
 from webapp.domain.errors import Forbidden, NotFound, PayloadTooLarge
 from webapp.domain.gateways.storage import FolderStorage, InvalidKey, ObjectMissing, ObjectTooLarge
 from webapp.domain.images import TRAINING_IMAGE
 from webapp.extensions import storage
+from webapp.http import rate_limits
+from webapp.http.access import public
+from webapp.http.bodies import accepts
 
 MAX_WORKER_UPLOAD = 1 << 30  # adapters and checkpoints
 UPLOADS = "uploads/"

@@ -5,9 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, g
 from sqlalchemy.orm import Session
 
-from webapp.api import bodies, envelope, event_streams, learned, rate_limits, worker_aliases
-from webapp.api.access import artist, or_worker, public, signed_in, user, viewer
-from webapp.api.operations import EVENTS, File, operation
+from webapp.api import worker_aliases
 from webapp.domain.errors import (
     DuplicateImage,
     DuplicateStyleName,
@@ -35,11 +33,15 @@ from webapp.domain.errors import (
     UploadIncomplete,
 )
 from webapp.domain.models.style import Style
-from webapp.domain.services import artworks, offers, style_views, styles, try_outs
+from webapp.domain.queries import styles as style_queries
+from webapp.domain.queries.styles import StyleFilter
+from webapp.domain.services import artworks, offers, styles, try_outs
 from webapp.domain.services.artworks import DeclaredFile, Upload
-from webapp.domain.services.style_views import StyleFilter
 from webapp.domain.services.styles import NewStyle
 from webapp.extensions import app_settings, db, storage
+from webapp.http import bodies, envelope, event_streams, localize, rate_limits
+from webapp.http.access import artist, or_worker, public, signed_in, user, viewer
+from webapp.http.operations import EVENTS, File, operation
 from webapp.schemas.checkpoints import Publication
 from webapp.schemas.fields import Listed, PageQuery
 from webapp.schemas.styles import (
@@ -93,7 +95,7 @@ def list_styles(query: StyleListQuery) -> Response:
         sort="recent" if query.sort == "created_at" else query.sort,
         **query.model_dump(include=FILTERS) | _tag_filters(query),
     )
-    page = style_views.catalogue(
+    page = style_queries.catalogue(
         db.session(), storage(), wanted=wanted, viewer=viewer(), page=bodies.page(query)
     )
     return envelope.success(envelope.listed(page.results, page.next_cursor))
@@ -107,7 +109,7 @@ FILTERS = {"artist_id", "license_type", "following", "training_status"}
 @operation(gives=Listed[OwnStyleCard], links=FIRST)
 def list_own(query: PageQuery) -> Response:
     """List the artist's own styles, in every state."""
-    page = style_views.own(db.session(), storage(), artist_id=user().id, page=bodies.page(query))
+    page = style_queries.own(db.session(), storage(), artist_id=user().id, page=bodies.page(query))
     return envelope.success(envelope.listed(page.results, page.next_cursor))
 
 
@@ -127,13 +129,13 @@ def read(style_id: int) -> Response:
 def watch(style_id: int) -> Response:
     """Stream one style until its training ends."""
     who, objects = viewer(), storage()
-    style_views.detail(db.session(), objects, style_id=style_id, viewer=who)
+    style_queries.detail(db.session(), objects, style_id=style_id, viewer=who)
     return event_streams.stream(
-        stamp=lambda session: style_views.stamp(session, style_id),
-        look=lambda session: learned.told(
-            style_views.detail(session, objects, style_id=style_id, viewer=who)
+        stamp=lambda session: style_queries.stamp(session, style_id),
+        look=lambda session: localize.style(
+            style_queries.detail(session, objects, style_id=style_id, viewer=who)
         ),
-        is_final=style_views.is_final,
+        is_final=style_queries.is_final,
     )
 
 
@@ -351,8 +353,8 @@ def _declared(files: list[DeclaredFileBody]) -> list[DeclaredFile]:
 
 
 def _view(session: Session, style_id: int) -> dict[str, Any]:
-    view = style_views.detail(session, storage(), style_id=style_id, viewer=viewer())
-    return learned.told(view)
+    view = style_queries.detail(session, storage(), style_id=style_id, viewer=viewer())
+    return localize.style(view)
 
 
 def _with_uploads(style: Style, uploads: list[Upload]) -> dict[str, Any]:

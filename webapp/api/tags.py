@@ -2,12 +2,12 @@
 
 from flask import Blueprint, Response
 
-from webapp.api import bodies, envelope
-from webapp.api.access import public, viewer
-from webapp.api.operations import operation
 from webapp.domain.errors import StyleNotFound, TagNotFound
-from webapp.domain.services import tag_views
+from webapp.domain.queries import tags as tag_queries
 from webapp.extensions import db
+from webapp.http import bodies, envelope
+from webapp.http.access import public, viewer
+from webapp.http.operations import operation
 from webapp.schemas.fields import Listed
 from webapp.schemas.tags import RecommendedTag, TagCard, TagListQuery, TagView
 
@@ -20,9 +20,9 @@ blueprint = Blueprint("tags", __name__)
 def list_tags(query: TagListQuery) -> Response:
     """List the tags in use: the popular ones, or those that contain a text."""
     if query.search is None:
-        page = tag_views.popular(db.session(), page=bodies.page(query))
+        page = tag_queries.popular(db.session(), page=bodies.page(query))
     else:
-        page = tag_views.search(db.session(), typed=query.search, page=bodies.page(query))
+        page = tag_queries.search(db.session(), typed=query.search, page=bodies.page(query))
     return envelope.success(envelope.listed(page.results, page.next_cursor))
 
 
@@ -31,7 +31,7 @@ def list_tags(query: TagListQuery) -> Response:
 @operation(gives=TagView, errors=(TagNotFound,))
 def read(tag_id: int) -> Response:
     """Show one tag."""
-    return envelope.success(tag_views.detail(db.session(), tag_id=tag_id))
+    return envelope.success(tag_queries.detail(db.session(), tag_id=tag_id))
 
 
 @blueprint.get("/styles/<id:style_id>/recommended-tags")
@@ -40,5 +40,5 @@ def read(tag_id: int) -> Response:
 @operation(gives=Listed[RecommendedTag], errors=(StyleNotFound,))
 def list_recommended(style_id: int) -> Response:
     """List what a style is best prompted with."""
-    found = tag_views.recommended(db.session(), style_id=style_id, viewer=viewer())
+    found = tag_queries.recommended(db.session(), style_id=style_id, viewer=viewer())
     return envelope.success(envelope.listed(found, None))

@@ -2,12 +2,12 @@
 
 from flask import Blueprint, Response
 
-from webapp.api import envelope
-from webapp.api.access import public, viewer
-from webapp.api.operations import operation
 from webapp.domain.errors import NotFound
-from webapp.domain.services import user_views
+from webapp.domain.queries import users as user_queries
 from webapp.extensions import db, storage
+from webapp.http import envelope
+from webapp.http.access import public, viewer
+from webapp.http.operations import operation
 from webapp.schemas.users import PersonView
 
 blueprint = Blueprint("users", __name__)
@@ -19,5 +19,5 @@ blueprint = Blueprint("users", __name__)
 def read(user_id: int) -> Response:
     """Show a person."""
     return envelope.success(
-        user_views.profile(db.session(), storage(), user_id=user_id, viewer=viewer())
+        user_queries.profile(db.session(), storage(), user_id=user_id, viewer=viewer())
     )

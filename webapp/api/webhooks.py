@@ -6,10 +6,6 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
 
-from webapp.api import envelope, metrics
-from webapp.api.access import RENDERER, SETS, TRAINER, internal
-from webapp.api.errors import answer as error_answer
-from webapp.api.operations import operation
 from webapp.domain.errors import GenerationNotFound, NotFound, ResultRejected, StyleNotFound
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.job import JobKind
@@ -17,6 +13,10 @@ from webapp.domain.services import base_models, workers
 from webapp.domain.services.sets_segmentations import ReportedMask
 from webapp.domain.services.workers import WorkerAnswer
 from webapp.extensions import app_settings, db, storage
+from webapp.http import envelope, metrics
+from webapp.http.access import RENDERER, SETS, TRAINER, internal
+from webapp.http.errors import answer as error_answer
+from webapp.http.operations import operation
 from webapp.schemas import webhooks as schemas
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")

@@ -7,9 +7,7 @@ import orjson
 from flask import Blueprint, Response
 from pydantic import BaseModel
 
-from webapp.api import bodies, webhooks
-from webapp.api.access import RENDERER, TRAINER, internal
-from webapp.api.operations import operation
+from webapp.api import webhooks
 from webapp.domain.errors import (
     FieldProblem,
     GenerationNotFound,
@@ -20,6 +18,9 @@ from webapp.domain.errors import (
 from webapp.domain.models.job import JobKind
 from webapp.domain.services import workers
 from webapp.extensions import db
+from webapp.http import bodies
+from webapp.http.access import RENDERER, TRAINER, internal
+from webapp.http.operations import operation
 from webapp.schemas import webhooks as schemas
 
 blueprint = Blueprint("worker_aliases", __name__)
@@ -86,7 +87,7 @@ def _take_rendering(generation_id: int, body: dict[str, Any]) -> Response:
 def _take(
     reports: dict[str, Report], body: dict[str, Any], current_attempt: Callable[[], int]
 ) -> Response:
-    """Judge the body before anything is looked up, as the contract's order has it."""
+    """Check the body before any row is read: the order of checks in docs/api.md."""
     status = body.get("status")
     if not isinstance(status, str) or status not in reports:
         raise ValidationFailed(

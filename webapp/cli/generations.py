@@ -11,8 +11,8 @@ from webapp.domain.db import unit_of_work
 from webapp.domain.errors import DomainError
 from webapp.domain.models.account import User
 from webapp.domain.models.generation import AspectRatio, Generation, GenerationStatus
+from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import generations, previews
-from webapp.domain.viewing import Viewer
 
 generation = AppGroup("generation", help="Images.")
 OVER = frozenset({GenerationStatus.COMPLETED, GenerationStatus.FAILED, GenerationStatus.CANCELED})

@@ -1,6 +1,7 @@
 """Every error a client can meet: a small class with a stable code and its HTTP status.
 
-The messages live in the translations, keyed by code; `details` is what the contract promises.
+The messages are in the translations, keyed by code. docs/api.md (Errors) lists all of them with
+the names in `details`.
 """
 
 from http import HTTPStatus

@@ -50,7 +50,7 @@ MAGIC = (
 
 
 class ImageCode(StrEnum):
-    """Verdicts on a file that is not accepted, as the HTTP contract names them."""
+    """Verdicts on a file that is not accepted: error codes of docs/api.md."""
 
     INVALID_FORMAT = "INVALID_IMAGE_FORMAT"
     TOO_HEAVY = "IMAGE_SIZE_EXCEEDED"
@@ -96,7 +96,7 @@ class ImageLimits:
     is_exact: bool = False
 
     def allowed(self, code: str) -> dict[str, Any]:
-        """Return the limit behind a verdict, as the HTTP contract names it."""
+        """Return the limit behind a verdict, for the details of its error."""
         limits: dict[str, dict[str, Any]] = {
             ImageCode.INVALID_FORMAT: {"accepted": [f"image/{f.lower()}" for f in self.formats]},
             ImageCode.TOO_HEAVY: {"max_bytes": self.max_bytes},

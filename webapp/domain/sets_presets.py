@@ -116,10 +116,14 @@ class Concept:
 
 @dataclass(frozen=True, config=_STRICT)
 class Group:
-    """What photos of an album have in common: a kind of room, or a kind of product shot."""
+    """What photos of an album have in common: a kind of room, or a kind of product shot.
+
+    `words` in a file name suggest the group; English ones in small letters.
+    """
 
     id: _Word
     names: Names
+    words: tuple[_Word, ...] = ()
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -249,6 +253,7 @@ def check(preset_: Preset, known: Mapping[str, SwatchFile]) -> None:
     """Raise InvalidPreset where a preset names twice, or names what does not exist."""
     _check_unique("concept", [each.name for each in preset_.concepts])
     _check_unique("group", [each.id for each in preset_.groups])
+    _check_unique("word of a group", [word for each in preset_.groups for word in each.words])
     _check_unique("swatch", preset_.palette)
     ids = [name for each in preset_.templates for name in (each.id, *each.aliases)]
     _check_unique("template", ids)

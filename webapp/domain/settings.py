@@ -15,13 +15,15 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from failpoints import are_requested
+
 LIVE_KEY = "live_"
 BUILT_IN = "built-in"
 Secret = Annotated[str, StringConstraints(min_length=32)]
 
 
 class Environment(StrEnum):
-    """Where the platform runs; production refuses every sandbox."""
+    """Where the platform runs; production refuses sandboxes and failpoints."""
 
     DEVELOPMENT = "development"
     TEST = "test"
@@ -64,7 +66,8 @@ class Settings(BaseSettings):
         (), description="where GPU workers may call from, as JSON; empty: from anywhere"
     )
     gpu_bells: bool = Field(
-        True, description="false when no Celery worker hears the GPU queues, only gpu.remote works"
+        True,
+        description="false when no Celery worker hears the GPU queues, only tasks.remote works",
     )
     google_client_id: str = Field(description="from the Google console, or anything at the sandbox")
     google_client_secret: str = Field(description="from the Google console, or the sandbox's")
@@ -131,6 +134,8 @@ class Settings(BaseSettings):
             raise ValueError("GOOGLE_BASE_URL names a sandbox: refused in production")
         if self.env is Environment.PRODUCTION and not self.uses_tls:
             raise ValueError("PUBLIC_BASE_URL must be https in production")
+        if self.env is Environment.PRODUCTION and are_requested():
+            raise ValueError("FAILPOINTS kills processes: refused in production")
         return self
 
     @property

@@ -5,9 +5,6 @@ from flask_login import current_user
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import bodies, browsers, csrf
-from webapp.api.access import public, signed_in, user
-from webapp.api.google import local_path
 from webapp.domain.errors import (
     AlreadyArtist,
     DomainError,
@@ -16,6 +13,9 @@ from webapp.domain.errors import (
 )
 from webapp.domain.services import accounts
 from webapp.extensions import app_settings, can_sign, db, storage
+from webapp.http import bodies, browsers, csrf
+from webapp.http.access import public, signed_in, user
+from webapp.http.google import local_path
 from webapp.pages import problems, words
 from webapp.schemas.accounts import UpgradeToArtist
 

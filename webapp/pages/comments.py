@@ -11,12 +11,13 @@ from flask_babel import gettext
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import bodies
-from webapp.api.access import public, signed_in, user, viewer
 from webapp.domain.errors import ValidationFailed
-from webapp.domain.pagination import Page
-from webapp.domain.services import comment_views, comments
+from webapp.domain.queries import comments as comment_queries
+from webapp.domain.queries.pagination import Page
+from webapp.domain.services import comments
 from webapp.extensions import db, storage
+from webapp.http import bodies
+from webapp.http.access import public, signed_in, user, viewer
 from webapp.pages import generations, problems
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.comments import CommentChanges, CommentListQuery, CommentRequest
@@ -39,7 +40,7 @@ class Draft:
 def index(generation_id: int) -> str:
     """Show a page of the comments of an image, or of the replies to one of them."""
     asked = bodies.query(CommentListQuery)
-    found = comment_views.of_image(
+    found = comment_queries.of_image(
         db.session(),
         storage(),
         generation_id=generation_id,
@@ -147,16 +148,16 @@ def _piece(name: str, generation_id: int, **values: Any) -> str:
 
 def _news(name: str, generation_id: int, news: str, **values: Any) -> str:
     """Return a piece with what is said of it aloud, and the new number of comments."""
-    count = comment_views.count_of_image(db.session(), generation_id)
+    count = comment_queries.count_of_image(db.session(), generation_id)
     return _piece(name, generation_id, news=news, count=count, **values)
 
 
 def _thread(comment_id: int) -> dict[str, Any]:
-    return comment_views.thread(db.session(), storage(), comment_id=comment_id, viewer=viewer())
+    return comment_queries.thread(db.session(), storage(), comment_id=comment_id, viewer=viewer())
 
 
 def _one(comment_id: int) -> dict[str, Any]:
-    return comment_views.detail(db.session(), storage(), comment_id=comment_id, viewer=viewer())
+    return comment_queries.detail(db.session(), storage(), comment_id=comment_id, viewer=viewer())
 
 
 def _to(comment_id: int) -> AnyResponse:

@@ -5,13 +5,14 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 
-from webapp.api import bodies
-from webapp.api.access import public, viewer
 from webapp.domain.errors import NotFound, Unauthorized, ValidationFailed
-from webapp.domain.pagination import Page
-from webapp.domain.services import generation_views, training_views
-from webapp.domain.services.generation_views import FeedFilter
+from webapp.domain.queries import feed as feed_queries
+from webapp.domain.queries import training as training_queries
+from webapp.domain.queries.feed import FeedFilter
+from webapp.domain.queries.pagination import Page
 from webapp.extensions import app_settings, db, storage
+from webapp.http import bodies
+from webapp.http.access import public, viewer
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.generations import FeedQuery
 
@@ -48,7 +49,7 @@ def training() -> str:
 
 def _training() -> dict[str, Any] | None:
     """Return the training that visitors of a demo site can follow; elsewhere it is private."""
-    return training_views.under_way(db.session()) if app_settings().is_demo else None
+    return training_queries.under_way(db.session()) if app_settings().is_demo else None
 
 
 def _page(asked: FeedQuery) -> Page:
@@ -58,7 +59,7 @@ def _page(asked: FeedQuery) -> Page:
         artist_id=asked.artist_id,
         following=asked.following,
     )
-    return generation_views.feed(
+    return feed_queries.pictures(
         db.session(), storage(), viewer=viewer(), wanted=wanted, page=bodies.page(asked)
     )
 

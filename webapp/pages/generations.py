@@ -7,12 +7,14 @@ from flask_babel import gettext
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api.access import public, signed_in, user, viewer
 from webapp.domain.errors import GenerationNotFound, ValidationFailed
 from webapp.domain.models.generation import GenerationStatus
-from webapp.domain.pagination import Page, PageRequest
-from webapp.domain.services import comment_views, generation_views, generations, offers
+from webapp.domain.queries import comments as comment_queries
+from webapp.domain.queries import generations as generation_queries
+from webapp.domain.queries.pagination import Page, PageRequest
+from webapp.domain.services import generations, offers
 from webapp.extensions import db, storage
+from webapp.http.access import public, signed_in, user, viewer
 from webapp.pages import problems
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.generations import GenerationChanges
@@ -74,7 +76,7 @@ def page(generation_id: int, *, comments: Page | None = None, **values: Any) -> 
     image = _image(generation_id)
     is_done = image["status"] == GenerationStatus.COMPLETED
     if comments is None and is_done and not image.get("is_try_out"):
-        comments = comment_views.of_image(
+        comments = comment_queries.of_image(
             db.session(),
             storage(),
             generation_id=generation_id,
@@ -107,7 +109,7 @@ def _has_only_preview(image: dict[str, Any]) -> bool:
 
 
 def _image(generation_id: int) -> dict[str, Any]:
-    return generation_views.detail(
+    return generation_queries.detail(
         db.session(), storage(), generation_id=generation_id, viewer=viewer()
     )
 

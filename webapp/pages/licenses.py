@@ -2,10 +2,10 @@
 
 from flask import Blueprint, render_template
 
-from webapp.api.access import public
-from webapp.domain.services import license_views
+from webapp.domain.queries import licenses as license_queries
 from webapp.domain.services.licenses import certificate_url
 from webapp.extensions import app_settings, db, storage
+from webapp.http.access import public
 
 blueprint = Blueprint("licenses", __name__)
 
@@ -14,6 +14,6 @@ blueprint = Blueprint("licenses", __name__)
 @public
 def show(public_id: str) -> str:
     """Show one certificate."""
-    found = license_views.certificate(db.session(), storage(), public_id=public_id)
+    found = license_queries.certificate(db.session(), storage(), public_id=public_id)
     address = certificate_url(app_settings().public_base_url, public_id)
     return render_template("licenses/show.html", certificate=found, address=address)

@@ -3,11 +3,11 @@
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api.access import signed_in, user
-from webapp.api.google import local_path
 from webapp.domain.errors import DuplicateLike
 from webapp.domain.services import likes
 from webapp.extensions import db
+from webapp.http.access import signed_in, user
+from webapp.http.google import local_path
 
 blueprint = Blueprint("likes", __name__)
 

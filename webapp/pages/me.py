@@ -6,21 +6,23 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import bodies
-from webapp.api.access import artist, signed_in, user, viewer
 from webapp.domain.errors import DomainError
 from webapp.domain.models.generation import GenerationStatus
-from webapp.domain.pagination import PageRequest
-from webapp.domain.services import (
-    accounts,
-    generation_views,
-    generations,
-    leaving,
-    style_views,
-    user_views,
+from webapp.domain.queries import (
+    generations as generation_queries,
 )
-from webapp.domain.services.generation_views import OwnFilter
+from webapp.domain.queries import (
+    styles as style_queries,
+)
+from webapp.domain.queries import (
+    users as user_queries,
+)
+from webapp.domain.queries.generations import OwnFilter
+from webapp.domain.queries.pagination import PageRequest
+from webapp.domain.services import accounts, generations, leaving
 from webapp.extensions import can_sign, db, storage
+from webapp.http import bodies
+from webapp.http.access import artist, signed_in, user, viewer
 from webapp.pages import links, problems, words
 from webapp.pages.fragments import is_fragment
 from webapp.pages.problems import Problems
@@ -47,7 +49,7 @@ def show() -> str:
     state = request.args.get("state", "all")
     state = state if state in STATES else "all"
     asked = bodies.query(PageQuery)
-    page = generation_views.own(
+    page = generation_queries.own(
         db.session(),
         storage(),
         user_id=user().id,
@@ -56,7 +58,7 @@ def show() -> str:
     )
     if is_fragment():
         return render_template("me/works.html", page=page, state=state)
-    person = user_views.profile(db.session(), storage(), user_id=user().id, viewer=viewer())
+    person = user_queries.profile(db.session(), storage(), user_id=user().id, viewer=viewer())
     return render_template("me/index.html", page=page, state=state, person=person, styles=_styles())
 
 
@@ -161,7 +163,7 @@ def leave() -> Answer:
 
 
 def _works(ids: tuple[int, ...]) -> list[dict[str, Any]]:
-    page = generation_views.own(
+    page = generation_queries.own(
         db.session(),
         storage(),
         user_id=user().id,
@@ -174,7 +176,7 @@ def _works(ids: tuple[int, ...]) -> list[dict[str, Any]]:
 def _styles() -> list[dict[str, Any]]:
     if user().artist is None:
         return []
-    page = style_views.own(
+    page = style_queries.own(
         db.session(), storage(), artist_id=user().id, page=PageRequest(limit=STYLES_SHOWN)
     )
     return page.results

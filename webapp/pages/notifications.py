@@ -5,12 +5,12 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import bodies
-from webapp.api.access import signed_in, user
-from webapp.api.notifications import told
 from webapp.domain.models.notification import NotificationType
-from webapp.domain.services import notification_views, notifications
+from webapp.domain.queries import notifications as notification_queries
+from webapp.domain.services import notifications
 from webapp.extensions import db, storage
+from webapp.http import bodies, localize
+from webapp.http.access import signed_in, user
 from webapp.pages import clock, links
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.notifications import NotificationListQuery
@@ -29,14 +29,14 @@ PLACES = {
 def show() -> str:
     """Show what one was told, newest first, or (asked by htmx) a piece of it."""
     asked = bodies.query(NotificationListQuery)
-    page = notification_views.own(
+    page = notification_queries.own(
         db.session(),
         storage(),
         user_id=user().id,
         unread_only=asked.unread_only,
         page=bodies.page(asked),
     )
-    days = _by_day([told(row) for row in page.results])
+    days = _by_day([localize.notification(row) for row in page.results])
     piece = "rows" if asked.cursor else "list"
     return render_template(
         f"notifications/{piece if is_fragment() else 'index'}.html",

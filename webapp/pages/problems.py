@@ -4,10 +4,10 @@ from flask import request
 from flask_babel import gettext
 from pydantic import ValidationError
 
-from webapp.api import bodies, field_errors
-from webapp.api.errors import message
 from webapp.domain.errors import DomainError, DuplicateUsername, ImageRefused, ValidationFailed
 from webapp.extensions import db
+from webapp.http import bodies, field_errors
+from webapp.http.errors import message
 from webapp.pages import words
 
 # What is wrong with each field, in words; "" is the form as a whole.

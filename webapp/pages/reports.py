@@ -5,12 +5,12 @@ from flask_babel import LazyString, gettext
 from flask_babel import lazy_gettext as _
 from pydantic import ValidationError
 
-from webapp.api import bodies
-from webapp.api.access import signed_in, user, viewer
 from webapp.domain.errors import DuplicateReport, ValidationFailed
 from webapp.domain.models.report import ReportReason, ReportTarget
 from webapp.domain.services import reports
 from webapp.extensions import db
+from webapp.http import bodies
+from webapp.http.access import signed_in, user, viewer
 from webapp.pages import problems
 from webapp.pages.fragments import is_fragment
 from webapp.pages.problems import Problems

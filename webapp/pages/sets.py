@@ -17,8 +17,6 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import bodies
-from webapp.api.access import public, signed_in, user
 from webapp.domain import sets_presets
 from webapp.domain.errors import NotFound
 from webapp.domain.images import MEGABYTE
@@ -28,6 +26,8 @@ from webapp.domain.services.sets_accounts import WELCOME_CREDITS
 from webapp.domain.services.sets_uploads import SETS_PHOTO
 from webapp.domain.sets_presets import Names, Preset, SwatchFile
 from webapp.extensions import db
+from webapp.http import bodies
+from webapp.http.access import public, signed_in, user
 from webapp.pages import sets_words, wallet
 
 blueprint = Blueprint("sets", __name__)

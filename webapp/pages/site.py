@@ -12,9 +12,6 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import csrf, field_errors
-from webapp.api import errors as api_errors
-from webapp.api.access import user
 from webapp.domain.errors import (
     ArtistOnly,
     DomainError,
@@ -29,6 +26,9 @@ from webapp.domain.errors import (
 )
 from webapp.domain.services import ledger
 from webapp.extensions import app_settings, db
+from webapp.http import csrf, field_errors
+from webapp.http import errors as api_errors
+from webapp.http.access import user
 from webapp.pages import (
     accounts,
     assets,

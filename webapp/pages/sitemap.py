@@ -6,10 +6,10 @@ from typing import Any
 from flask import Blueprint, Response, current_app, make_response, render_template
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api.access import public
-from webapp.domain.services import sitemaps
-from webapp.domain.services.sitemaps import Kind
+from webapp.domain.queries import sitemaps
+from webapp.domain.queries.sitemaps import Kind
 from webapp.extensions import app_settings, db
+from webapp.http.access import public
 
 blueprint = Blueprint("sitemap", __name__)
 HOUR_SECONDS = 3600

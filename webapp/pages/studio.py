@@ -7,13 +7,14 @@ from flask_babel import get_locale, gettext
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import errors as api_errors
-from webapp.api.access import artist, public, signed_in, user, viewer
 from webapp.domain.errors import DomainError, ValidationFailed
-from webapp.domain.pagination import PageRequest
-from webapp.domain.services import accounts, offers, rights, style_views, styles
+from webapp.domain.queries import styles as style_queries
+from webapp.domain.queries.pagination import PageRequest
+from webapp.domain.services import accounts, offers, rights, styles
 from webapp.domain.services.artworks import MAX_IMAGE_TAGS, MAX_IMAGES, MIN_IMAGES
 from webapp.extensions import can_sign, db, storage
+from webapp.http import errors as api_errors
+from webapp.http.access import artist, public, signed_in, user, viewer
 from webapp.schemas.accounts import ArtistChanges
 from webapp.schemas.styles import RetrainForm, StyleChanges
 
@@ -124,7 +125,7 @@ def retrain(style_id: int) -> AnyResponse:
 
 
 def _home(problem: str | None = None) -> str:
-    page = style_views.own(
+    page = style_queries.own(
         db.session(), storage(), artist_id=user().id, page=PageRequest(limit=STYLES_SHOWN)
     )
     shown = next((style for style in page.results if style["is_active"]), None)
@@ -143,13 +144,13 @@ def _active() -> dict[str, Any] | None:
     style_id = offers.active_style(db.session(), user().id)
     if style_id is None:
         return None
-    return style_views.detail(
+    return style_queries.detail(
         db.session(), storage(), style_id=style_id, viewer=viewer(), with_decided=False
     )
 
 
 def _detail(card: dict[str, Any]) -> dict[str, Any]:
-    found = style_views.detail(
+    found = style_queries.detail(
         db.session(), storage(), style_id=card["id"], viewer=viewer(), with_decided=False
     )
     return found | {"total_earned_tokens": card["total_earned_tokens"]}

@@ -9,8 +9,6 @@ from flask_login import current_user
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import bodies, field_errors, learned, rate_limits
-from webapp.api.access import public, signed_in, user, viewer
 from webapp.domain.errors import (
     DomainError,
     InvalidTransition,
@@ -22,22 +20,28 @@ from webapp.domain.errors import (
     ValidationFailed,
 )
 from webapp.domain.models.style import TrainingStatus
-from webapp.domain.pagination import Page, PageRequest
-from webapp.domain.services import (
-    follows,
-    generation_views,
-    generations,
-    offers,
-    previews,
-    search,
-    style_views,
-    tag_views,
-    training_views,
-    try_outs,
+from webapp.domain.queries import (
+    generations as generation_queries,
 )
-from webapp.domain.services.generation_views import OwnFilter
-from webapp.domain.services.style_views import StyleFilter
+from webapp.domain.queries import (
+    search,
+)
+from webapp.domain.queries import (
+    styles as style_queries,
+)
+from webapp.domain.queries import (
+    tags as tag_queries,
+)
+from webapp.domain.queries import (
+    training as training_queries,
+)
+from webapp.domain.queries.generations import OwnFilter
+from webapp.domain.queries.pagination import Page, PageRequest
+from webapp.domain.queries.styles import StyleFilter
+from webapp.domain.services import follows, generations, offers, previews, try_outs
 from webapp.extensions import db, storage
+from webapp.http import bodies, field_errors, localize, rate_limits
+from webapp.http.access import public, signed_in, user, viewer
 from webapp.pages import links, problems, words
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.checkpoints import Publication
@@ -76,7 +80,7 @@ def index() -> str:
     if asked.following and viewer().user_id is None:
         raise Unauthorized
     sort = "popular" if asked.sort == "popular" else "recent"
-    page = style_views.catalogue(
+    page = style_queries.catalogue(
         db.session(),
         storage(),
         wanted=StyleFilter(sort=sort, tags=tuple(asked.tags), following=asked.following),
@@ -90,7 +94,7 @@ def index() -> str:
         styles=page,
         tab="following" if asked.following else sort,
         tags=asked.tags,
-        popular_tags=tag_views.of_popular_styles(db.session(), limit=TAGS_SHOWN),
+        popular_tags=tag_queries.of_popular_styles(db.session(), limit=TAGS_SHOWN),
         own=_own(),
         query=_query(),
     )
@@ -115,7 +119,7 @@ def _found() -> str:
 @blueprint.get("/styles/<id:style_id>")
 @public
 def show(style_id: int) -> str:
-    """Show one style: to buy images of it, or (to its artist) how it is being learned."""
+    """Show one style: to buy images of it, or (to its artist) how it is being trained."""
     return _page(style_id)
 
 
@@ -126,9 +130,9 @@ def training(style_id: int) -> AnyResponse:
     style = _style(style_id)
     if not viewer().may_manage(style["artist"]["id"]):
         raise StyleNotFound(id=style_id)
-    run = training_views.latest(db.session(), storage(), style_id=style_id)
+    run = training_queries.latest(db.session(), storage(), style_id=style_id)
     piece = make_response(render_template("styles/training.html", style=style, run=run))
-    if style_views.is_final(style):
+    if style_queries.is_final(style):
         piece.headers["HX-Refresh"] = "true"
     return piece
 
@@ -189,7 +193,7 @@ def publish(style_id: int) -> AnyResponse | tuple[str, int]:
 @signed_in
 def show_try_outs(style_id: int) -> str:
     """Show the try-outs of an own style; asked by htmx, as a piece of its page."""
-    style = style_views.detail(db.session(), storage(), style_id=style_id, viewer=viewer())
+    style = style_queries.detail(db.session(), storage(), style_id=style_id, viewer=viewer())
     if not viewer().may_manage(style["artist"]["id"]):
         raise StyleNotFound(id=style_id)
     template = "styles/try_outs.html" if is_fragment() else "styles/tried.html"
@@ -313,9 +317,9 @@ def _page(
         shown |= {
             "has_begun": offers.is_in_period(style["valid_from"], None),
             "is_open": offers.is_in_period(style["valid_from"], style["valid_to"]),
-            "recommended": tag_views.to_prompt_with(db.session(), style_id, style["tags"]),
+            "recommended": tag_queries.to_prompt_with(db.session(), style_id, style["tags"]),
             "works": _works(style_id),
-            "earned": style_views.earned(db.session(), style_id) if shown["is_own"] else None,
+            "earned": style_queries.earned(db.session(), style_id) if shown["is_own"] else None,
             "is_following": _is_following(artist_id),
         }
     return render_template(
@@ -344,17 +348,17 @@ def _is_following(artist_id: int) -> bool:
 
 
 def _style(style_id: int) -> dict[str, Any]:
-    found = style_views.detail(
+    found = style_queries.detail(
         db.session(), storage(), style_id=style_id, viewer=viewer(), with_decided=False
     )
-    return learned.told(found)
+    return localize.style(found)
 
 
 def _works(style_id: int) -> list[dict[str, Any]]:
     """Return the visitor's own newest images of a style, in every state."""
     if not current_user.is_authenticated:
         return []
-    page = generation_views.own(
+    page = generation_queries.own(
         db.session(),
         storage(),
         user_id=user().id,
@@ -367,7 +371,7 @@ def _works(style_id: int) -> list[dict[str, Any]]:
 def _own() -> list[dict[str, Any]]:
     if not current_user.is_authenticated or user().artist is None:
         return []
-    page = style_views.own(
+    page = style_queries.own(
         db.session(), storage(), artist_id=user().id, page=PageRequest(limit=WORKS_SHOWN)
     )
     return page.results

@@ -5,15 +5,22 @@ from contextlib import suppress
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import bodies
-from webapp.api.access import public, signed_in, user, viewer
-from webapp.api.google import local_path
 from webapp.domain.errors import DuplicateFollow
-from webapp.domain.pagination import Page, PageRequest
-from webapp.domain.services import follows, generation_views, style_views, user_views
-from webapp.domain.services.generation_views import FeedFilter
-from webapp.domain.services.style_views import StyleFilter
+from webapp.domain.queries import feed as feed_queries
+from webapp.domain.queries import (
+    styles as style_queries,
+)
+from webapp.domain.queries import (
+    users as user_queries,
+)
+from webapp.domain.queries.feed import FeedFilter
+from webapp.domain.queries.pagination import Page, PageRequest
+from webapp.domain.queries.styles import StyleFilter
+from webapp.domain.services import follows
 from webapp.extensions import db, storage
+from webapp.http import bodies
+from webapp.http.access import public, signed_in, user, viewer
+from webapp.http.google import local_path
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.fields import PageQuery
 
@@ -27,7 +34,7 @@ IN_STYLE, OWN = "style", "own"
 @public
 def show(user_id: int) -> str:
     """Show one person, or (asked by htmx) only the next of the pictures."""
-    person = user_views.profile(db.session(), storage(), user_id=user_id, viewer=viewer())
+    person = user_queries.profile(db.session(), storage(), user_id=user_id, viewer=viewer())
     of = IN_STYLE if person["artist"] and request.args.get("of") != OWN else OWN
     shown = {"person": person, "of": of, "images": _images(user_id, of), "query": _query(of)}
     if is_fragment():
@@ -61,11 +68,11 @@ def _back(user_id: int) -> AnyResponse:
 def _images(user_id: int, of: str) -> Page:
     wanted = FeedFilter(user_id=user_id) if of == OWN else FeedFilter(artist_id=user_id)
     page = bodies.page(bodies.query(PageQuery))
-    return generation_views.feed(db.session(), storage(), viewer=viewer(), wanted=wanted, page=page)
+    return feed_queries.pictures(db.session(), storage(), viewer=viewer(), wanted=wanted, page=page)
 
 
 def _styles(user_id: int) -> list[dict[str, object]]:
-    return style_views.catalogue(
+    return style_queries.catalogue(
         db.session(),
         storage(),
         wanted=StyleFilter(artist_id=user_id),

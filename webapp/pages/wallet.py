@@ -21,25 +21,25 @@ from flask import (
 from pydantic import Field
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.api import bodies, headers
-from webapp.api.access import in_steps, signed_in, user
-from webapp.api.google import local_path
-from webapp.api.payments import addresses
-from webapp.api.tokens import told
 from webapp.domain.errors import NotFound
 from webapp.domain.gateways.payments import TOSS_SCRIPT
 from webapp.domain.models.payment import PurchaseStatus
-from webapp.domain.pagination import MAX_LIMIT, PageRequest
-from webapp.domain.services import (
-    packages,
-    payment_views,
-    purchases,
-    sets_purchases,
-    style_views,
-    token_views,
+from webapp.domain.queries import (
+    payments as payment_queries,
 )
-from webapp.domain.services.token_views import TransactionFilter
-from webapp.extensions import app_settings, db, storage
+from webapp.domain.queries import (
+    styles as style_queries,
+)
+from webapp.domain.queries import (
+    tokens as token_queries,
+)
+from webapp.domain.queries.pagination import MAX_LIMIT, PageRequest
+from webapp.domain.queries.tokens import TransactionFilter
+from webapp.domain.services import packages, purchases, sets_purchases
+from webapp.extensions import app_settings, db, payment_addresses, storage
+from webapp.http import bodies, headers, localize
+from webapp.http.access import in_steps, signed_in, user
+from webapp.http.google import local_path
 from webapp.pages import clock, links, words
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.tokens import TransactionQuery
@@ -84,9 +84,9 @@ def show() -> str:
         return render_template(
             "wallet/rows.html" if asked.cursor else "wallet/ledger.html", **ledger
         )
-    page = payment_views.own(
+    page = payment_queries.own(
         db.session(),
-        addresses(),
+        payment_addresses(),
         user_id=user().id,
         status=None,
         page=PageRequest(limit=PURCHASES_SHOWN),
@@ -94,7 +94,7 @@ def show() -> str:
     order = _order(request.args.get("order", ""))
     return render_template(
         "wallet/index.html",
-        tokens=token_views.balance(db.session(), user().id),
+        tokens=token_queries.balance(db.session(), user().id),
         packages=packages.on_offer(),
         purchases=page.results,
         order=order,
@@ -155,8 +155,8 @@ def pay(order_id: str) -> AnyResponse:
         "orderId": order_id,
         "orderName": words.goods(order),
         "amount": order["total_price"],
-        "successUrl": addresses().success,
-        "failUrl": addresses().fail(order_id),
+        "successUrl": payment_addresses().success,
+        "failUrl": payment_addresses().fail(order_id),
     }
     sandbox = settings.toss_base_url and f"{settings.toss_base_url}/checkout?{urlencode(asked)}"
     answer = make_response(
@@ -189,11 +189,11 @@ def _query() -> LedgerQuery:
 
 
 def _ledger(asked: LedgerQuery) -> dict[str, Any]:
-    page = token_views.transactions(
+    page = token_queries.transactions(
         db.session(), storage(), user_id=user().id, wanted=asked.wanted, page=bodies.page(asked)
     )
     return {
-        "moves": [told(row) for row in page.results],
+        "moves": [localize.transaction(row) for row in page.results],
         "next_cursor": page.next_cursor,
         "asked": asked,
         "months": _months(user().created_at),
@@ -207,14 +207,14 @@ def _lines(user_id: int, wanted: TransactionFilter) -> Iterator[str]:
     yield BYTE_ORDER_MARK + _line(COLUMNS)
     while True:
         with db.session() as short:
-            page = token_views.transactions(
+            page = token_queries.transactions(
                 short,
                 storage(),
                 user_id=user_id,
                 wanted=wanted,
                 page=PageRequest(limit=MAX_LIMIT, cursor=cursor),
             )
-        yield "".join(_line(_cells(told(row))) for row in page.results)
+        yield "".join(_line(_cells(localize.transaction(row))) for row in page.results)
         cursor = page.next_cursor
         if cursor is None:
             return
@@ -225,7 +225,7 @@ def _cells(move: dict[str, Any]) -> tuple[str | int, ...]:
     return (
         move["created_at"].astimezone(UTC).isoformat(timespec="seconds"),
         move["type"],
-        move["amount"] if move["direction"] == token_views.IN else -move["amount"],
+        move["amount"] if move["direction"] == token_queries.IN else -move["amount"],
         move["balance_after"],
         move["status"],
         _inert(move["memo"]),
@@ -249,7 +249,7 @@ def _earnings() -> dict[str, Any] | None:
     """Return what an artist's styles earned: each of them, and in each of the last months."""
     if user().artist is None:
         return None
-    styles = style_views.own(
+    styles = style_queries.own(
         db.session(), storage(), artist_id=user().id, page=PageRequest(limit=STYLES_SHOWN)
     ).results
     first = clock.month_of(datetime.now(UTC))
@@ -258,7 +258,7 @@ def _earnings() -> dict[str, Any] | None:
         edges.append(first)
         first = clock.month_before(first)
     edges.reverse()
-    amounts = token_views.earned_between(db.session(), user().id, edges)
+    amounts = token_queries.earned_between(db.session(), user().id, edges)
     return {
         "styles": sorted(styles, key=lambda style: -style["total_earned_tokens"]),
         "months": list(zip(edges, amounts, strict=False)),
@@ -294,4 +294,6 @@ def _order(order_id: str) -> dict[str, Any] | None:
 
 
 def _detail(order_id: str) -> dict[str, Any]:
-    return payment_views.detail(db.session(), addresses(), user_id=user().id, order_id=order_id)
+    return payment_queries.detail(
+        db.session(), payment_addresses(), user_id=user().id, order_id=order_id
+    )

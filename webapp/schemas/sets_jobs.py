@@ -231,6 +231,7 @@ class JobItem(Answer):
     status: PhotoStatus
     error: ProblemOfPhoto | None
     group: GroupId
+    suggested_group: GroupId = Field(description="by the file name, while the photo has no group")
     position: Count
     filename: str = Field(examples=["bathroom-1.jpg"])
     width: Count | None

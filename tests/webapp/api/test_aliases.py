@@ -1,4 +1,4 @@
-"""Section 2 of the contract, row by row: another name, the same view, an equal answer."""
+"""docs/api.md, Aliases: another name, the same view, an equal answer."""
 
 import hashlib
 

@@ -11,9 +11,9 @@ from tests.hostile.case import TARGETS
 from tests.hostile.file_names import NAMES
 from tests.hostile.test_decoding import CASES, file_of
 from tests.webapp.conftest import error_code
-from webapp.api.bodies import MAX_BODY, MAX_FILENAME
 from webapp.domain import decoding_slots
 from webapp.domain.models.style import Artwork
+from webapp.http.bodies import MAX_BODY, MAX_FILENAME
 
 STYLES = "/api/v1/styles"
 ARTIST = "/api/v1/users/me/upgrade-to-artist"

@@ -3,12 +3,12 @@ from sqlalchemy import func, select, update
 
 from tests import making
 from tests.database import at_once
-from tests.webapp.api.test_event_streams import opened, parsed
 from tests.webapp.conftest import WORKER_HEADERS, error_code
-from webapp.api import event_streams
+from tests.webapp.http.test_event_streams import opened, parsed
 from webapp.domain.models.account import SignIn, User
 from webapp.domain.models.notification import Notification, NotificationType
 from webapp.domain.services import notifications
+from webapp.http import event_streams
 
 NOTIFICATIONS = "/api/v1/notifications"
 

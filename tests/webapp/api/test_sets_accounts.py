@@ -11,12 +11,12 @@ from sqlalchemy import func, select, update
 
 from tests import making
 from tests.webapp.conftest import error_code, make_app, sets_client_of
-from webapp.api import rate_limits
-from webapp.api.rate_limits import SETS_ACCOUNTS, SIGNED_IN
 from webapp.domain import sets_tokens
 from webapp.domain.models.account import User
 from webapp.domain.models.sets_account import SetsAccount, SetsCreditEntry
 from webapp.domain.settings import settings
+from webapp.http import rate_limits
+from webapp.http.rate_limits import SETS_ACCOUNTS, SIGNED_IN
 
 ANON, ME, REVOKE, ADOPT = (
     f"/api/v1/sets/{path}" for path in ("auth/anon", "me", "auth/revoke", "auth/adopt")

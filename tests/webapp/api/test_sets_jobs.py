@@ -95,6 +95,20 @@ def test_a_new_job_says_where_each_photo_goes_and_reserves_a_credit_for_each(
     assert (job["segmentation"], job["watermark"]) == (None, True)
 
 
+def test_a_group_is_suggested_by_the_file_name_until_a_person_sets_one(sets_client):
+    files = [{"filename": "욕실.jpg"}, {"filename": "kitchen.jpg", "group": "hall"}]
+    job_id = post(sets_client, "", preset="interior", files=files).json["data"]["job_id"]
+
+    def groups():
+        items = sets_client.get(f"{JOBS}/{job_id}").json["data"]["items"]
+        return [(item["group"], item["suggested_group"]) for item in items]
+
+    assert groups() == [("", "bathroom"), ("hall", "")]
+    changes = [{"idx": 0, "group": "bedroom"}, {"idx": 1, "group": ""}]
+    assert sets_client.patch(f"{JOBS}/{job_id}/items", json={"changes": changes}).status_code == 200
+    assert groups() == [("bedroom", ""), ("", "kitchen")]
+
+
 def test_a_repeated_post_is_one_job(sets_client, session, anonymous_account):
     key = {"Idempotency-Key": "one-album-0001"}
     body = {"preset": "seller", "item_count": 1}

@@ -3,9 +3,9 @@ from datetime import timedelta
 import pytest
 
 from tests.webapp.conftest import error_code
-from webapp.api import bodies
 from webapp.api import storage as served
 from webapp.domain.images import TRAINING_IMAGE
+from webapp.http import bodies
 
 HOUR = timedelta(hours=1)
 PNG = "image/png"

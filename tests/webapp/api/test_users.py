@@ -6,8 +6,8 @@ from tests.statements import statements
 from tests.webapp.conftest import error_code
 from webapp.domain.models.account import User
 from webapp.domain.models.generation import Generation
-from webapp.domain.services import user_views
-from webapp.domain.viewing import Viewer
+from webapp.domain.queries import users as user_queries
+from webapp.domain.queries.viewing import Viewer
 
 USERS = "/api/v1/users"
 
@@ -90,5 +90,5 @@ def test_a_closed_account_is_not_found(client, artist_client, session, admirer):
 @pytest.mark.parametrize("viewer", [Viewer(), Viewer(user_id=1)])
 def test_a_profile_takes_one_statement(session, storage, buyer, viewer):
     with statements(session) as seen:
-        user_views.profile(session, storage, user_id=buyer.id, viewer=viewer)
+        user_queries.profile(session, storage, user_id=buyer.id, viewer=viewer)
     assert len(seen) == 1

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.toss import toss_server
-from webapp.api import event_streams
+from webapp.http import event_streams
 
 
 @pytest.fixture(autouse=True)

@@ -76,7 +76,7 @@ def test_one_byte_too_many_is_too_heavy(limits):
     assert found == ("IMAGE_SIZE_EXCEEDED", limits.max_bytes + 1, limits.max_bytes)
 
 
-def test_the_limits_are_those_of_the_contract():
+def test_the_limits_are_those_of_the_documented_api():
     assert (TRAINING_IMAGE.min_side, TRAINING_IMAGE.max_bytes) == (512, 10 * MEGABYTE)
     assert SIGNATURE_IMAGE.max_bytes == 2 * MEGABYTE
     assert PROFILE_IMAGE.max_bytes == 5 * MEGABYTE

@@ -4,7 +4,8 @@ import pytest
 
 from tests import making
 from webapp.domain import market
-from webapp.domain.services import license_views, offers
+from webapp.domain.queries import licenses as license_queries
+from webapp.domain.services import offers
 from webapp.domain.settings import SettingsError, settings
 from webapp.schemas.styles import StyleFields
 
@@ -74,7 +75,7 @@ def test_a_certificate_counts_from_the_day_of_the_market_and_runs_out_with_its_l
     public_id = image.license_public_id
 
     def seen():
-        return license_views.certificate(session, storage, public_id=public_id)
+        return license_queries.certificate(session, storage, public_id=public_id)
 
     assert (seen()["valid_from"], seen()["status"]) == (date(2026, 12, 1), "valid")
     at(datetime(2026, 12, 1, 14, 59, tzinfo=UTC))

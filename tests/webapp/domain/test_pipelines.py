@@ -1,4 +1,6 @@
+import re
 from itertools import product
+from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -12,7 +14,7 @@ from webapp.domain.models.job import JobKind
 from webapp.domain.models.style import Style, TrainingStatus
 from webapp.domain.pipelines import PIPELINES
 
-# The contract's own words, section 5 and 6, written once more and independently of the code.
+# The arrows of docs/pipelines.md, written once more and independently of the code.
 GENERATIONS = {
     ("queued", "processing"),
     ("queued", "canceled"),
@@ -43,7 +45,7 @@ def put(session, model, row, **columns):
 
 
 @pytest.mark.parametrize("start", list(GenerationStatus))
-def test_a_generation_moves_only_as_the_contract_says(session, start):
+def test_a_generation_moves_only_as_documented(session, start):
     row = making.generation(session)
     for to in GenerationStatus:
         put(session, Generation, row, status=start, image_key="k", image_sha256="a" * 64)
@@ -54,7 +56,7 @@ def test_a_generation_moves_only_as_the_contract_says(session, start):
 
 
 @pytest.mark.parametrize("start", list(TrainingStatus))
-def test_a_style_moves_only_as_the_contract_says(session, start):
+def test_a_style_moves_only_as_documented(session, start):
     row = making.style(session)
     for to in TrainingStatus:
         put(session, Style, row, training_status=start)
@@ -64,7 +66,7 @@ def test_a_style_moves_only_as_the_contract_says(session, start):
         assert row.training_status == (to if moved else start)
 
 
-def test_the_map_and_the_contract_name_the_same_arrows():
+def test_the_map_and_the_documents_name_the_same_arrows():
     def arrows(transitions):
         return {
             (start, to) for start, to in product(transitions, repeat=2) if to in transitions[start]
@@ -72,6 +74,13 @@ def test_the_map_and_the_contract_name_the_same_arrows():
 
     assert arrows(pipelines.GENERATION_TRANSITIONS) == GENERATIONS
     assert arrows(pipelines.STYLE_TRANSITIONS) == STYLES
+
+
+@pytest.mark.parametrize("heading, arrows", [("## Training", STYLES), ("## Images", GENERATIONS)])
+def test_the_diagrams_of_the_documents_show_every_arrow_and_no_other(heading, arrows):
+    text = Path("docs/pipelines.md").read_text(encoding="utf-8")
+    diagram = text[text.index(heading) :].split("stateDiagram-v2")[1].split("```")[0]
+    assert set(re.findall(r"(\w+) --> (\w+)", diagram)) == arrows
 
 
 def test_final_states_of_a_generation_lead_nowhere():

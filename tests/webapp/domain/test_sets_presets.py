@@ -4,6 +4,7 @@ import pytest
 
 from webapp.domain.sets_presets import (
     Action,
+    Group,
     GroupNeed,
     InvalidPreset,
     Names,
@@ -133,6 +134,15 @@ def test_a_preset_is_not_to_be_changed():
         swatches()["gold"] = swatches()["navy"]
 
 
+@pytest.mark.parametrize("found", presets(), ids=lambda each: each.id)
+def test_every_group_but_the_rest_is_suggested_by_words_of_both_languages(found):
+    for group in found.groups:
+        words = "".join(group.words)
+        assert words == words.casefold()
+        has_hangul = any("가" <= letter <= "힣" for letter in words)
+        assert (group.id == "other") == (not words) == (not has_hangul)
+
+
 def test_a_preset_that_contradicts_itself_is_refused():
     found = preset("seller")
     pack, *others = found.templates
@@ -141,6 +151,7 @@ def test_a_preset_that_contradicts_itself_is_refused():
         {"palette": ("navy", "navy")},
         {"concepts": (*found.concepts, found.concepts[0])},
         {"groups": found.groups[1:]},
+        {"groups": (*found.groups, Group(id="twin", names=found.names, words=("main",)))},
         {"templates": tuple(others)},
         {"templates": (pack, dataclasses.replace(pack, id="other", aliases=("product_pack",)))},
         {

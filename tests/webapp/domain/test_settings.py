@@ -67,11 +67,14 @@ PRODUCTION = COMPLETE | LIVE | {"ENV": "production", "PUBLIC_BASE_URL": "https:/
         ({"TOSS_BASE_URL": "http://localhost:9002"}, "TOSS_BASE_URL"),
         ({"TOSS_CLIENT_KEY": "test_ck_1", "TOSS_SECRET_KEY": "test_sk_1"}, "TOSS_SECRET_KEY"),
         ({"PUBLIC_BASE_URL": "http://example.org"}, "PUBLIC_BASE_URL"),
+        ({"FAILPOINTS": "after_commit=1"}, "FAILPOINTS"),
         ({"SECRET_KEY": "x" * 31}, "SECRET_KEY"),
         ({"INTERNAL_API_TOKEN": "x" * 31}, "INTERNAL_API_TOKEN"),
     ],
 )
-def test_production_refuses_sandboxes_plain_http_and_short_keys(environment_of, change, named):
+def test_production_refuses_sandboxes_failpoints_plain_http_and_short_keys(
+    environment_of, change, named
+):
     environment_of(**PRODUCTION | change)
     with pytest.raises(SettingsError, match=named):
         Settings.from_environment()

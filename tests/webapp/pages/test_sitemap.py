@@ -6,7 +6,7 @@ from tests import making
 from tests.webapp.pages.reading import Page
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style
-from webapp.domain.services import sitemaps
+from webapp.domain.queries import sitemaps
 
 SITE = "http://localhost:8000"
 

@@ -16,7 +16,8 @@ from tests.webapp.pages.reading import Page
 from webapp.domain.models.account import User
 from webapp.domain.models.ledger import Transfer
 from webapp.domain.models.payment import PurchaseStatus
-from webapp.domain.services import generations, ledger, token_views
+from webapp.domain.queries import tokens as token_queries
+from webapp.domain.services import generations, ledger
 from webapp.domain.settings import settings
 from webapp.pages import wallet, words
 
@@ -379,7 +380,7 @@ def test_a_wallet_takes_as_many_statements_however_much_is_in_it(
 
 
 def test_every_state_has_words():
-    assert words.MOVE_TYPES.keys() == {"all", *token_views.TYPES.values()}
+    assert words.MOVE_TYPES.keys() == {"all", *token_queries.TYPES.values()}
     assert words.PURCHASE_STATES.keys() == words.PURCHASE_NEWS.keys() == set(PurchaseStatus)
 
 

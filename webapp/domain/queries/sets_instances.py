@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.sets_instance import InstanceSource, InstanceState, SetsInstance
 from webapp.domain.models.sets_photo import SetsPhoto
-from webapp.domain.pagination import Keyset, Page, PageRequest, SortColumn
+from webapp.domain.queries.pagination import Keyset, Page, PageRequest, SortColumn
+from webapp.domain.queries.viewing import matching, signed_url
 from webapp.domain.services.sets_job_states import own
-from webapp.domain.viewing import matching, signed_url
 
 
 @dataclass(frozen=True)

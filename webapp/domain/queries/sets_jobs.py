@@ -9,6 +9,7 @@ from sqlalchemy import Row, Select, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased
 
+from webapp.domain import sets_presets
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.sets_instance import SegmentationStatus, SetsInstance, SetsSegmentation
@@ -16,12 +17,14 @@ from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsEdit, SetsPhoto
 from webapp.domain.models.sets_restyle import SetsRestyle
 from webapp.domain.models.sets_rule import SetsRule
-from webapp.domain.pagination import Keyset, Page, PageRequest
+from webapp.domain.queries.pagination import Keyset, Page, PageRequest
+from webapp.domain.queries.viewing import matching, signed_url
 from webapp.domain.services.duplicates import NOT_DELIVERED
 from webapp.domain.services.licenses import certificate_url
 from webapp.domain.services.sets_job_states import own
+from webapp.domain.sets_groups import suggested_group
+from webapp.domain.sets_presets import Preset
 from webapp.domain.settings import settings
-from webapp.domain.viewing import matching, signed_url
 
 FINAL = frozenset({SetsJobStatus.DONE, SetsJobStatus.FAILED, SetsJobStatus.CANCELED})
 # Of runs over several photos the first of these that stands anywhere is the job's.
@@ -95,6 +98,7 @@ class ItemView:
     status: PhotoStatus
     error: ProblemView | None
     group: str
+    suggested_group: str
     position: int
     filename: str
     width: int | None
@@ -175,12 +179,13 @@ def detail(session: Session, storage: Storage, *, account_id: int, job_id: str) 
         .execution_options(populate_existing=True)
     ).all()
     restyles = _restyles(session, [photo.id for photo in photos])
+    preset = sets_presets.preset(job.preset_id)
     variants = session.scalars(
         select(SetsJob.public_id).where(SetsJob.parent_id == job.id).order_by(SetsJob.id)
     )
     return JobView(
         **{each.name: getattr(card, each.name) for each in fields(card)},
-        items=[_item(storage, photo, restyles.get(photo.id, [])) for photo in photos],
+        items=[_item(storage, preset, photo, restyles.get(photo.id, [])) for photo in photos],
         outputs_ready=[
             _output(storage, photo) for photo in photos if photo.status == PhotoStatus.DONE
         ],
@@ -352,7 +357,9 @@ def _restyles(session: Session, photo_ids: Collection[int]) -> dict[int, list[Re
     return found
 
 
-def _item(storage: Storage, photo: SetsPhoto, restyles: list[RestyleView]) -> ItemView:
+def _item(
+    storage: Storage, preset: Preset, photo: SetsPhoto, restyles: list[RestyleView]
+) -> ItemView:
     problem = None
     if photo.failure_code is not None:
         problem = ProblemView(photo.failure_code, photo.failure_message or FAILED_MESSAGE)
@@ -361,6 +368,7 @@ def _item(storage: Storage, photo: SetsPhoto, restyles: list[RestyleView]) -> It
         status=PhotoStatus(photo.status),
         error=problem,
         group=photo.group,
+        suggested_group="" if photo.group else suggested_group(preset, photo.filename),
         position=photo.position,
         filename=photo.filename,
         width=photo.width,

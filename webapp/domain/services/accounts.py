@@ -29,8 +29,8 @@ from webapp.domain.models.account import (
     SignIn,
     User,
 )
+from webapp.domain.queries.viewing import signed_url
 from webapp.domain.services import ledger, names, notifications, pictures
-from webapp.domain.viewing import signed_url
 
 SIGN_IN_LIFETIME = timedelta(days=14)
 MIN_USERNAME, MAX_USERNAME = 3, 50

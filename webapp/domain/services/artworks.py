@@ -213,7 +213,7 @@ def upload_for(storage: Storage, artwork: Artwork) -> Upload:
 
 
 def as_details(upload: Upload) -> dict[str, Any]:
-    """Return an upload as the contract writes it."""
+    """Return an upload as the API answers it (docs/api.md, Uploads)."""
     return {**vars(upload), "expires_at": upload.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 

@@ -15,9 +15,9 @@ from webapp.domain.models.account import User
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.notification import NotificationType
-from webapp.domain.pagination import AnyRow
+from webapp.domain.queries.pagination import AnyRow
+from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import accounts, generations, notifications
-from webapp.domain.viewing import Viewer
 
 
 def post(

@@ -19,7 +19,7 @@ from webapp.domain.models.account import User
 from webapp.domain.models.follow import Follow
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.style import Style
-from webapp.domain.pagination import has
+from webapp.domain.queries.pagination import has
 from webapp.domain.services import accounts, notifications
 
 

@@ -26,7 +26,8 @@ from webapp.domain.models.generation import AspectRatio, Generation, GenerationS
 from webapp.domain.models.job import JobKind
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.style import Style, TrainingStatus
-from webapp.domain.pagination import AnyRow
+from webapp.domain.queries.pagination import AnyRow
+from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import (
     accounts,
     base_models,
@@ -42,7 +43,6 @@ from webapp.domain.services import (
 )
 from webapp.domain.services.duplicates import Picture
 from webapp.domain.sets_errors import RestylePrivate
-from webapp.domain.viewing import Viewer
 
 SEED_RANGE = 2**32
 # What `may_see` asks of a row.

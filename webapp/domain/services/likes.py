@@ -9,9 +9,9 @@ from webapp.domain.models.account import User
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.like import Like
 from webapp.domain.models.notification import NotificationType
-from webapp.domain.pagination import has
+from webapp.domain.queries.pagination import has
+from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import accounts, generations, notifications
-from webapp.domain.viewing import Viewer
 
 
 def liked_by(user_id: int | None) -> ColumnElement[bool]:

@@ -23,9 +23,9 @@ from webapp.domain.models.account import Artist, User
 from webapp.domain.models.checkpoint import Checkpoint
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style, TrainingStatus
-from webapp.domain.pagination import AnyRow
+from webapp.domain.queries.pagination import AnyRow
+from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import accounts, base_models, checkpoints, tags
-from webapp.domain.viewing import Viewer
 
 # Not "IS TRUE": only these very words let PostgreSQL use the indexes of what is shown.
 SHOWN = (Style.is_active, ~Style.is_flagged)

@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 from webapp.domain.errors import StyleNotFound
 from webapp.domain.models.generation import AspectRatio
 from webapp.domain.models.style import Style, TrainingStatus
+from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import duplicates, generations, offers, prompts, vocabulary
 from webapp.domain.services.duplicates import Picture
-from webapp.domain.viewing import Viewer
 
 
 def preview(

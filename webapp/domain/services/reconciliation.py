@@ -13,7 +13,7 @@ from webapp.domain.db import UnitOfWork
 from webapp.domain.gateways.payments import PaymentProvider, PaymentStatus, Transaction
 from webapp.domain.models.heartbeat import Heartbeat
 from webapp.domain.models.payment import Purchase, PurchaseStatus
-from webapp.domain.pagination import AnyRow
+from webapp.domain.queries.pagination import AnyRow
 from webapp.domain.services import heartbeats
 
 # Money moves at the provider before we write it down: its books are read from earlier on.

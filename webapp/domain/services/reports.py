@@ -13,9 +13,9 @@ from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.report import Report, ReportReason, ReportStatus, ReportTarget
 from webapp.domain.models.style import Style, Tag
-from webapp.domain.pagination import AnyRow, AnySelect
+from webapp.domain.queries.pagination import AnyRow, AnySelect
+from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import generations, offers
-from webapp.domain.viewing import Viewer
 
 
 @dataclass(frozen=True)

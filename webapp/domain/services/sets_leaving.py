@@ -1,6 +1,6 @@
-"""What goes of Sets when a person's account is deleted: photos, results, rules, all words.
+"""What goes of Sets with an account: photos, results, rules, all words.
 
-The accounts of Sets stay as the ledger of credits needs them, without a token that opens them.
+Accounts of Sets stay as the ledger of credits needs them, without a token that opens them.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from webapp.domain.models.sets_instance import SetsInstance, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.models.sets_rule import SetsRule
-from webapp.domain.services import sets_jobs, sets_locks, sets_sweeps
+from webapp.domain.services import sets_jobs, sets_locks, sets_purging
 
 
 def hold(session: Session, user_id: int) -> None:
@@ -35,14 +35,18 @@ def _lock(session: Session, user_id: int) -> None:
 
 def delete_all(session: Session, user_id: int) -> None:
     """End a person's jobs, let go of their files and forget what the person wrote or chose."""
-    account_ids = _accounts(session, user_id)
+    delete_all_of(session, _accounts(session, user_id))
+
+
+def delete_all_of(session: Session, account_ids: Sequence[int]) -> None:
+    """Delete what accounts have whose rows the caller has locked, and revoke their tokens."""
     jobs = session.scalars(
         select(SetsJob).where(SetsJob.account_id.in_(account_ids)).with_for_update()
     ).all()
     for job in jobs:
-        if job.status not in sets_sweeps.ENDED:
+        if job.status not in sets_purging.ENDED:
             sets_jobs.cancel_locked(session, job)
-    sets_sweeps.purge(session, [job.id for job in jobs])
+    sets_purging.purge(session, [job.id for job in jobs])
     _forget_words(session, account_ids)
     session.execute(
         update(SetsAccount)

@@ -12,7 +12,7 @@ from webapp.domain.errors import NotFound
 from webapp.domain.gateways.editor import Concepts, Setting, SettingChecker
 from webapp.domain.identifiers import public_id
 from webapp.domain.models.sets_rule import SetsRule
-from webapp.domain.pagination import AnyRow, Keyset, Page, PageRequest
+from webapp.domain.queries.pagination import AnyRow, Keyset, Page, PageRequest
 from webapp.domain.services import sets_accounts
 from webapp.domain.sets_errors import RuleNotFound, RuleSlotFull
 from webapp.domain.sets_presets import Preset, UnknownPreset

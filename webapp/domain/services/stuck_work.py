@@ -31,7 +31,7 @@ from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_photo import SetsEdit, SetsPhoto
 from webapp.domain.models.style import Style
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.pagination import AnyRow
+from webapp.domain.queries.pagination import AnyRow
 from webapp.domain.services import audit
 
 MOST_SHOWN = 100

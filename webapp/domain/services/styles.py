@@ -28,8 +28,8 @@ from webapp.domain.models.style import (
     TrainingStatus,
 )
 from webapp.domain.models.training import TrainingRun
+from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import artworks, base_models, offers, rights, tags, training, try_outs
-from webapp.domain.viewing import Viewer
 
 MAX_STYLE_TAGS = 10
 TRIGGER_SLOTS = 64
@@ -68,7 +68,7 @@ def create_from_images(
 ) -> Style:
     """Make a style from the files of one request; every check of the request comes first.
 
-    Raises the errors of the contract's first check row; then nothing was stored.
+    Raises the errors of refused files (docs/api.md, Uploads); then nothing was stored.
     """
     artworks.check_count(len(uploaded))
     headers = artworks.inspect(uploaded)

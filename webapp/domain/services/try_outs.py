@@ -20,8 +20,8 @@ from webapp.domain.models.checkpoint import Checkpoint
 from webapp.domain.models.generation import AspectRatio, Generation, GenerationStatus, Order
 from webapp.domain.models.style import TrainingStatus
 from webapp.domain.models.training import TrainingRun
+from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import base_models, checkpoints, generations, offers, prompts
-from webapp.domain.viewing import Viewer
 
 PER_TRAINING = 8
 NOT_MADE = (GenerationStatus.FAILED, GenerationStatus.CANCELED)

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from webapp.api.google import local_path
 from webapp.domain.errors import DomainError, ValidationFailed
 from webapp.extensions import db
+from webapp.http.google import local_path
 from webapp.pages.admin import terms
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.admin import Reason

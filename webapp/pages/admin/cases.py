@@ -3,13 +3,14 @@
 from flask import Blueprint, render_template
 from werkzeug.wrappers import Response
 
-from webapp.api import bodies
-from webapp.api.access import admin, user
 from webapp.domain.models.report import ReportTarget
-from webapp.domain.services import attention, case_views
+from webapp.domain.queries import attention
+from webapp.domain.queries import cases as case_queries
 from webapp.domain.services import cases as services
 from webapp.domain.services.cases import Verdict
 from webapp.extensions import db, storage
+from webapp.http import bodies
+from webapp.http.access import admin, user
 from webapp.pages.admin import acts, answers
 from webapp.schemas.admin import Reason
 from webapp.schemas.fields import Body, PageQuery
@@ -35,7 +36,7 @@ class VerdictForm(Body):
 def queue() -> str:
     """Show what was reported, the one that waits longest first."""
     asked = answers.asked(QueueQuery)
-    page = case_views.open_cases(
+    page = case_queries.open_cases(
         db.session(), storage(), target_type=asked.target_type, page=bodies.page(asked)
     )
     return render_template(
@@ -51,7 +52,7 @@ def queue() -> str:
 @admin
 def flagged() -> str:
     """Show what administrators have hidden."""
-    page = case_views.flagged(db.session(), storage(), page=bodies.page(answers.asked(PageQuery)))
+    page = case_queries.flagged(db.session(), storage(), page=bodies.page(answers.asked(PageQuery)))
     return render_template("admin/flagged.html", page=page)
 
 

@@ -6,12 +6,13 @@ from typing import Annotated
 from flask import Blueprint, render_template
 from pydantic import Field
 
-from webapp.api import bodies
-from webapp.api.access import admin
 from webapp.domain.models.ledger import TransferKind
-from webapp.domain.services import ledger_views, moderation_views
-from webapp.domain.services.ledger_views import LedgerFilter
+from webapp.domain.queries import ledger as ledger_queries
+from webapp.domain.queries import moderation as moderation_queries
+from webapp.domain.queries.ledger import LedgerFilter
 from webapp.extensions import db
+from webapp.http import bodies
+from webapp.http.access import admin
 from webapp.pages.admin import answers
 from webapp.schemas.fields import Id, PageQuery, SeenText
 
@@ -37,7 +38,7 @@ def index() -> str:
     asked = answers.asked(LedgerQuery)
     session = db.session()
     since, until = _bounds(asked.month)
-    person = asked.person and moderation_views.named(session, asked.person)
+    person = asked.person and moderation_queries.named(session, asked.person)
     wanted = LedgerFilter(
         user_id=person["id"] if person else 0 if asked.person else None,
         kind=asked.kind,
@@ -46,7 +47,7 @@ def index() -> str:
         since=since,
         until=until,
     )
-    page = ledger_views.transfers(session, wanted=wanted, page=bodies.page(asked))
+    page = ledger_queries.transfers(session, wanted=wanted, page=bodies.page(asked))
     return render_template("admin/ledger.html", page=page, asked=asked, person=person)
 
 

@@ -5,11 +5,11 @@ from typing import Annotated
 from flask import Blueprint, render_template
 from pydantic import Field
 
-from webapp.api import bodies
-from webapp.api.access import admin
-from webapp.domain.services import moderation_views
-from webapp.domain.services.moderation_views import AuditFilter
+from webapp.domain.queries import moderation as moderation_queries
+from webapp.domain.queries.moderation import AuditFilter
 from webapp.extensions import db
+from webapp.http import bodies
+from webapp.http.access import admin
 from webapp.pages.admin import answers
 from webapp.schemas.fields import PageQuery, SeenText
 
@@ -30,11 +30,11 @@ def index() -> str:
     """Show the audit log, newest first."""
     asked = answers.asked(LogQuery)
     session = db.session()
-    person = asked.admin and moderation_views.named(session, asked.admin)
+    person = asked.admin and moderation_queries.named(session, asked.admin)
     wanted = AuditFilter(
         object_type=asked.object_type,
         object_id=asked.object_id,
         admin_id=person["id"] if person else 0 if asked.admin else None,
     )
-    page = moderation_views.audit(session, wanted=wanted, page=bodies.page(asked))
+    page = moderation_queries.audit(session, wanted=wanted, page=bodies.page(asked))
     return render_template("admin/log.html", page=page, asked=asked)

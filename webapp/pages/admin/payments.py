@@ -7,10 +7,11 @@ from flask import Blueprint, redirect, render_template, url_for
 from pydantic import Field
 from werkzeug.wrappers import Response
 
-from webapp.api.access import admin, in_steps
 from webapp.domain.gateways.payments import PaymentsUnavailable
-from webapp.domain.services import purchase_views, reconciliation
+from webapp.domain.queries import purchases as purchase_queries
+from webapp.domain.services import reconciliation
 from webapp.extensions import db, payment_provider, unit_of_work
+from webapp.http.access import admin, in_steps
 from webapp.pages.admin import answers
 from webapp.schemas.fields import Body, SeenText
 
@@ -42,7 +43,7 @@ def index() -> str | Response:
     today = datetime.now(UTC).date()
     return render_template(
         "admin/payments.html",
-        purchases=purchase_views.without_end(db.session()),
+        purchases=purchase_queries.without_end(db.session()),
         last=reconciliation.remembered(db.session()),
         since=today - DAY,
         until=today,
@@ -73,5 +74,5 @@ def compare() -> str:
 def show(order_id: str) -> str:
     """Show one purchase."""
     return render_template(
-        "admin/payment.html", purchase=purchase_views.one(db.session(), order_id=order_id)
+        "admin/payment.html", purchase=purchase_queries.one(db.session(), order_id=order_id)
     )

@@ -6,11 +6,12 @@ from flask import Blueprint, render_template
 from pydantic import Field
 from werkzeug.wrappers import Response
 
-from webapp.api.access import admin, in_steps, user
 from webapp.domain.errors import GenerationNotFound, NotFound, ServiceUnavailable
 from webapp.domain.gateways.payments import PaymentsUnavailable
-from webapp.domain.services import generation_refunds, purchase_refunds, refund_views
+from webapp.domain.queries import refunds as refund_queries
+from webapp.domain.services import generation_refunds, purchase_refunds
 from webapp.extensions import db, payment_provider, storage, unit_of_work
+from webapp.http.access import admin, in_steps, user
 from webapp.pages.admin import answers, terms
 from webapp.schemas.admin import RefundRequest
 from webapp.schemas.fields import Body, Id, SeenText
@@ -34,11 +35,11 @@ def show() -> str:
     is_unknown = False
     try:
         if asked.generation_id is not None:
-            image = refund_views.of_generation(
+            image = refund_queries.of_generation(
                 db.session(), storage(), generation_id=asked.generation_id
             )
         elif asked.order_id is not None:
-            purchase = refund_views.of_purchase(db.session(), order_id=asked.order_id)
+            purchase = refund_queries.of_purchase(db.session(), order_id=asked.order_id)
     except (GenerationNotFound, NotFound):
         is_unknown = True
     return render_template(

@@ -8,7 +8,8 @@ from webapp.domain.errors import DomainError, Forbidden, NotFound, ValidationFai
 from webapp.domain.models.account import Role
 from webapp.domain.models.ledger import AccountKind, TransferKind
 from webapp.domain.models.report import ReportReason, ReportTarget
-from webapp.domain.services import purchase_refunds, purchase_views
+from webapp.domain.queries import purchases as purchase_queries
+from webapp.domain.services import purchase_refunds
 from webapp.domain.services.reconciliation import Kind
 from webapp.domain.services.stuck_work import Trouble
 from webapp.pages.problems import text_of
@@ -65,9 +66,9 @@ ACCOUNTS: dict[str, LazyString] = {
     AccountKind.PLATFORM: _("The platform"),
 }
 MISSING: dict[str, LazyString] = {
-    purchase_views.PAYMENT: _("The provider has not told whether it was paid"),
-    purchase_views.REFUND: _("The refund has begun and has no end yet"),
-    purchase_views.OVERDUE: _("Ran out, and has not been ended"),
+    purchase_queries.PAYMENT: _("The provider has not told whether it was paid"),
+    purchase_queries.REFUND: _("The refund has begun and has no end yet"),
+    purchase_queries.OVERDUE: _("Ran out, and has not been ended"),
 }
 DIFFERENCES: dict[str, LazyString] = {
     Kind.UNKNOWN: _("The provider took money that we know nothing of"),

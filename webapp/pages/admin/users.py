@@ -3,13 +3,22 @@
 from flask import Blueprint, render_template
 from werkzeug.wrappers import Response
 
-from webapp.api import bodies
-from webapp.api.access import admin, user
 from webapp.domain.models.account import Role
-from webapp.domain.pagination import PageRequest
-from webapp.domain.services import moderation, moderation_views, purchase_views, token_views
-from webapp.domain.services.moderation_views import AuditFilter, UserFilter
+from webapp.domain.queries import (
+    moderation as moderation_queries,
+)
+from webapp.domain.queries import (
+    purchases as purchase_queries,
+)
+from webapp.domain.queries import (
+    tokens as token_queries,
+)
+from webapp.domain.queries.moderation import AuditFilter, UserFilter
+from webapp.domain.queries.pagination import PageRequest
+from webapp.domain.services import moderation
 from webapp.extensions import db
+from webapp.http import bodies
+from webapp.http.access import admin, user
 from webapp.pages.admin import acts, answers
 from webapp.pages.admin.answers import ActForm
 from webapp.schemas.admin import UserListQuery
@@ -30,7 +39,7 @@ def index() -> str:
     """Show people, newest first."""
     asked = answers.asked(UserListQuery)
     wanted = UserFilter(q=asked.q, role=asked.role, is_active=asked.is_active)
-    page = moderation_views.users(db.session(), wanted=wanted, page=bodies.page(asked))
+    page = moderation_queries.users(db.session(), wanted=wanted, page=bodies.page(asked))
     return render_template("admin/users.html", page=page, wanted=wanted)
 
 
@@ -41,10 +50,10 @@ def show(user_id: int) -> str:
     session = db.session()
     return render_template(
         "admin/user.html",
-        person=moderation_views.known(session, user_id=user_id),
-        tokens=token_views.balance(session, user_id),
-        purchases=purchase_views.of_person(session, user_id=user_id, page=SHOWN).results,
-        entries=moderation_views.audit(
+        person=moderation_queries.known(session, user_id=user_id),
+        tokens=token_queries.balance(session, user_id),
+        purchases=purchase_queries.of_person(session, user_id=user_id, page=SHOWN).results,
+        entries=moderation_queries.audit(
             session, wanted=AuditFilter(object_type="user", object_id=str(user_id)), page=SHOWN
         ).results,
     )

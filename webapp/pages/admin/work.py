@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from flask import Blueprint, render_template
 from werkzeug.wrappers import Response
 
-from webapp.api.access import admin, user
 from webapp.domain.services import heartbeats, operations, stuck_work
 from webapp.extensions import db
+from webapp.http.access import admin, user
 from webapp.pages.admin import answers
 from webapp.pages.admin.answers import ActForm
 

@@ -7,19 +7,25 @@ from typing import Any
 from flask import Blueprint, render_template
 from werkzeug.wrappers import Response
 
-from webapp.api import bodies
-from webapp.api.access import admin, user
 from webapp.domain.models.license import CertificateStatus
-from webapp.domain.pagination import Page, PageRequest
-from webapp.domain.services import (
-    generation_views,
-    license_views,
-    moderation,
-    moderation_views,
-    style_views,
+from webapp.domain.queries import (
+    generations as generation_queries,
 )
-from webapp.domain.services.moderation_views import ModerationFilter
+from webapp.domain.queries import (
+    licenses as license_queries,
+)
+from webapp.domain.queries import (
+    moderation as moderation_queries,
+)
+from webapp.domain.queries import (
+    styles as style_queries,
+)
+from webapp.domain.queries.moderation import ModerationFilter
+from webapp.domain.queries.pagination import Page, PageRequest
+from webapp.domain.services import moderation
 from webapp.extensions import db, storage
+from webapp.http import bodies
+from webapp.http.access import admin, user
 from webapp.pages.admin import acts, answers
 from webapp.pages.admin.acts import Acts
 from webapp.pages.admin.answers import ActForm
@@ -39,9 +45,9 @@ class Sort:
 
 
 def _images(wanted: ModerationFilter, page: PageRequest) -> Page:
-    found = generation_views.for_admin(db.session(), storage(), wanted=wanted, page=page)
+    found = generation_queries.for_admin(db.session(), storage(), wanted=wanted, page=page)
     licensed = [image["id"] for image in found.results if image["license"]]
-    states = license_views.states(db.session(), licensed)
+    states = license_queries.states(db.session(), licensed)
     for image in found.results:
         if image["id"] in states:
             image["license_status"] = states[image["id"]]
@@ -79,7 +85,7 @@ def _change_tag(tag_id: int, changes: dict[str, Any], reason: str) -> None:
 SORTS: dict[str, Sort] = {
     "styles": Sort(
         acts.STYLES,
-        lambda wanted, page: style_views.for_admin(
+        lambda wanted, page: style_queries.for_admin(
             db.session(), storage(), wanted=wanted, page=page
         ),
         _change_style,
@@ -91,12 +97,12 @@ SORTS: dict[str, Sort] = {
     ),
     "comments": Sort(
         acts.COMMENTS,
-        lambda wanted, page: moderation_views.comments(db.session(), wanted=wanted, page=page),
+        lambda wanted, page: moderation_queries.comments(db.session(), wanted=wanted, page=page),
         _change_comment,
     ),
     "tags": Sort(
         acts.TAGS,
-        lambda wanted, page: moderation_views.tags(db.session(), wanted=wanted, page=page),
+        lambda wanted, page: moderation_queries.tags(db.session(), wanted=wanted, page=page),
         _change_tag,
     ),
 }

@@ -38,10 +38,10 @@ function choosing(state, context, page) {
       for (const each of state.proposals) delete each.rule_id;
       page.draw();
     },
-    setGroup(idx, group) {
+    setGroups(changes) {
       return attempt(page, async () => {
-        await api.call("PATCH", `/jobs/${state.id}/items`, { changes: [{ idx, group }] });
-        state.job.items.find((each) => each.idx === idx).group = group;
+        await api.call("PATCH", `/jobs/${state.id}/items`, { changes });
+        for (const { idx, group } of changes) Object.assign(state.job.items.find((each) => each.idx === idx), { group, suggested_group: "" });
         page.draw();
       });
     },

@@ -6,7 +6,7 @@ import { call as askSite } from "./api.js";
 import { Arrivals } from "./sets-arrivals.js";
 import { makeActions } from "./sets-actions.js";
 import { drawParts, drawProtect } from "./sets-parts.js";
-import { drawPhotos } from "./sets-photos.js";
+import { drawPhotos, drawSuggestions } from "./sets-photos.js";
 import { drawComparison, drawResult } from "./sets-results.js";
 import { drawRules } from "./sets-rules.js";
 import { Stage } from "./sets-stage.js";
@@ -68,6 +68,7 @@ function draw() {
   drawHead();
   if (job.status === "created") return;
   drawPhotos(document.getElementById("photos"), state, context);
+  drawSuggestions(document.getElementById("suggestions"), state, context.actions);
   drawStage();
   drawTabs();
   const panel = document.getElementById(`panel-${state.tab}`);

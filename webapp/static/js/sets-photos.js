@@ -1,4 +1,5 @@
-// The photos of an album: a picture, a dot for its state, and the group it belongs to.
+// The photos of an album: a picture, a dot for its state, and the group it belongs to. A group that
+// only the file name suggests is shown as such until a person chooses it.
 
 import { isProposal, redraw } from "./sets-state.js";
 import { element, fill } from "./sets-texts.js";
@@ -45,8 +46,19 @@ function groupOf(photo, state, { texts, actions, title }) {
   if (!state.isEditable) {
     return element("span", { className: "group", textContent: state.preset.groups.find((each) => each.id === photo.group)?.title ?? "" });
   }
-  const select = element("select", { className: "group", ariaLabel: `${texts.group}: ${title}`, "data-focus": `group-${photo.idx}` }, element("option", { value: "", textContent: texts.noGroup }));
+  const select = element("select", { className: "group", ariaLabel: `${texts.group}: ${title}`, "data-focus": `group-${photo.idx}` }, element("option", { value: "", textContent: noGroup(photo, state, texts) }));
   for (const group of state.preset.groups) select.append(element("option", { value: group.id, textContent: group.title, selected: group.id === photo.group }));
-  select.addEventListener("change", () => actions.setGroup(photo.idx, select.value));
+  select.addEventListener("change", () => actions.setGroups([{ idx: photo.idx, group: select.value }]));
   return select;
+}
+
+function noGroup(photo, state, texts) {
+  const suggested = state.preset.groups.find((each) => each.id === photo.suggested_group);
+  return suggested ? fill(texts.suggestedGroup, { group: suggested.title }) : texts.noGroup;
+}
+
+export function drawSuggestions(button, state, actions) {
+  const changes = state.job.items.filter((each) => each.suggested_group).map((each) => ({ idx: each.idx, group: each.suggested_group }));
+  button.hidden = !state.isEditable || !changes.length;
+  button.onclick = () => actions.setGroups(changes);
 }

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from webapp.domain.gateways import signed_urls
-from webapp.domain.viewing import signed_url
+from webapp.domain.queries.viewing import signed_url
 
 KEY = "generations/01J.png"
 

@@ -24,17 +24,25 @@ from webapp.domain.models.notification import Notification, NotificationType
 from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Artwork, Style, Tag
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.pagination import PageRequest
+from webapp.domain.queries import (
+    generation_files,
+)
+from webapp.domain.queries import (
+    generations as generation_queries,
+)
+from webapp.domain.queries import (
+    licenses as license_queries,
+)
+from webapp.domain.queries.generations import OwnFilter
+from webapp.domain.queries.pagination import PageRequest
+from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import (
     accounts,
     counters,
     garbage,
-    generation_files,
-    generation_views,
     generations,
     leaving,
     ledger,
-    license_views,
     likes,
     notifications,
     purchases,
@@ -42,9 +50,7 @@ from webapp.domain.services import (
     tags,
 )
 from webapp.domain.services.accounts import GoogleIdentity
-from webapp.domain.services.generation_views import OwnFilter
 from webapp.domain.services.leaving import Farewell
-from webapp.domain.viewing import Viewer
 
 MINA = GoogleIdentity(sub="1000", email="mina@example.org", name="Mina Park")
 
@@ -227,7 +233,7 @@ def test_images_go_and_money_and_certificates_stay(session, storage, other, styl
     assert left.deleted_at is not None
     assert (left.prompt_tags, left.negative_tags, left.description) == ([], [], "")
     assert (left.image_key, left.preview_key, left.thumbnail_key) == (None, None, None)
-    shown = license_views.certificate(session, storage, public_id=certificate)
+    shown = license_queries.certificate(session, storage, public_id=certificate)
     assert shown["image"]["sha256"] == "a" * 64
     assert (shown["licensee"], shown["generation_id"], shown["preview_url"]) == (None, None, None)
     assert shown["artist"]["artist_name"].startswith("Artist")
@@ -242,7 +248,7 @@ def test_a_deleted_image_is_not_found_by_anybody(session, storage, other, style)
     admin = making.user(session, role="admin")
     for viewer in (Viewer(), Viewer.of(admin), Viewer(other.id)):
         with pytest.raises(GenerationNotFound):
-            generation_views.detail(session, storage, generation_id=image.id, viewer=viewer)
+            generation_queries.detail(session, storage, generation_id=image.id, viewer=viewer)
         with pytest.raises(GenerationNotFound):
             generation_files.image_url(
                 session,
@@ -254,7 +260,7 @@ def test_a_deleted_image_is_not_found_by_anybody(session, storage, other, style)
             )
     with pytest.raises(GenerationNotFound):
         likes.like(session, user=admin, generation_id=image.id)
-    own = generation_views.own(
+    own = generation_queries.own(
         session, storage, user_id=other.id, wanted=OwnFilter(), page=PageRequest(20, None)
     )
     assert own.results == []
@@ -356,7 +362,7 @@ def test_a_style_only_its_artist_used_keeps_its_name_for_the_certificate(session
     assert leave(session, owner) == Farewell.DELETED
     left = fresh(session, style)
     assert (left.is_active, left.adapter_key, left.tags, left.description) == (False, None, [], "")
-    shown = license_views.certificate(session, storage, public_id=image.license_public_id)
+    shown = license_queries.certificate(session, storage, public_id=image.license_public_id)
     assert shown["style"]["name"] == name
     assert shown["artist"]["artist_name"] == f"deleted:{owner.id}"
 
@@ -394,10 +400,10 @@ def test_an_artist_whose_style_was_used_is_only_deactivated(session, storage, ot
     assert fresh(session, own).image_key is not None
     assert not own.is_public
     for viewer in (Viewer(), Viewer(other.id)):
-        seen = generation_views.detail(session, storage, generation_id=bought.id, viewer=viewer)
+        seen = generation_queries.detail(session, storage, generation_id=bought.id, viewer=viewer)
         assert seen["preview_url"]
         assert bool(seen["result_url"]) == (viewer.user_id == other.id)
-    shown = license_views.certificate(session, storage, public_id=bought.license_public_id)
+    shown = license_queries.certificate(session, storage, public_id=bought.license_public_id)
     assert (shown["status"], shown["artist"]["id"]) == ("valid", owner.id)
     with pytest.raises(StyleNotFound):
         making.order(session, other, style)

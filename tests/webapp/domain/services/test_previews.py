@@ -4,8 +4,8 @@ from tests import making
 from webapp.domain.errors import InvalidTagLanguage, StyleNotFound, ValidationFailed
 from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.models.job import Job
+from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import ledger, previews
-from webapp.domain.viewing import Viewer
 
 
 @pytest.fixture

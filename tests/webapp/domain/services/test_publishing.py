@@ -8,11 +8,12 @@ from webapp.domain import errors
 from webapp.domain.gains import MeasuredGain
 from webapp.domain.models.account import Artist, User
 from webapp.domain.models.style import Style, Tag
-from webapp.domain.pagination import PageRequest
-from webapp.domain.services import checkpoints, offers, style_views
-from webapp.domain.services.moderation_views import ModerationFilter
-from webapp.domain.services.style_views import StyleFilter
-from webapp.domain.viewing import Viewer
+from webapp.domain.queries import styles as style_queries
+from webapp.domain.queries.moderation import ModerationFilter
+from webapp.domain.queries.pagination import PageRequest
+from webapp.domain.queries.styles import StyleFilter
+from webapp.domain.queries.viewing import Viewer
+from webapp.domain.services import checkpoints, offers
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def style(session, storage):
 
 
 def catalogue(session, storage, viewer, **wanted):
-    page = style_views.catalogue(
+    page = style_queries.catalogue(
         session, storage, wanted=StyleFilter(**wanted), viewer=viewer, page=PageRequest()
     )
     return [each["id"] for each in page.results]
@@ -130,7 +131,7 @@ def test_a_suspended_style_that_is_put_on_sale_stays_hidden(session, storage, st
 
 
 def test_administrators_find_trained_styles(session, storage, style):
-    page = style_views.for_admin(session, storage, wanted=ModerationFilter(), page=PageRequest())
+    page = style_queries.for_admin(session, storage, wanted=ModerationFilter(), page=PageRequest())
     assert [(each["id"], each["training_status"]) for each in page.results] == [
         (style.id, "trained")
     ]
@@ -140,7 +141,7 @@ def test_the_artist_sees_what_there_is_to_choose_from(session, storage):
     gain = MeasuredGain(0.9, 0.5, 0.1)
     style = making.trained(session, storage, gain=gain)
     made = making.try_out(session, style, step=100)
-    seen = style_views.detail(session, storage, style_id=style.id, viewer=Viewer(style.artist_id))
+    seen = style_queries.detail(session, storage, style_id=style.id, viewer=Viewer(style.artist_id))
 
     assert [each["step"] for each in seen["checkpoints"]] == [50, 100, 150]
     assert [len(each["samples"]) for each in seen["checkpoints"]] == [2, 2, 2]
@@ -152,8 +153,8 @@ def test_the_artist_sees_what_there_is_to_choose_from(session, storage):
 
     making.put_on_sale(session, style, step=50)
     session.expire_all()
-    seen = style_views.detail(session, storage, style_id=style.id, viewer=Viewer(style.artist_id))
+    seen = style_queries.detail(session, storage, style_id=style.id, viewer=Viewer(style.artist_id))
     assert (seen["checkpoint"], seen["try_outs_left"]) == (50, 0)
     assert [each["id"] for each in seen["try_outs"]] == [made.id]
-    everybodys = style_views.detail(session, storage, style_id=style.id, viewer=Viewer())
+    everybodys = style_queries.detail(session, storage, style_id=style.id, viewer=Viewer())
     assert not {"checkpoints", "try_outs", "publish"} & set(everybodys)

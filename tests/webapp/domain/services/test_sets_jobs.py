@@ -15,9 +15,9 @@ from webapp.domain.models.sets_account import SetsAccount, SetsCreditEntry
 from webapp.domain.models.sets_instance import SetsInstance, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
-from webapp.domain.pagination import PageRequest
 from webapp.domain.queries import sets_instances as instance_queries
 from webapp.domain.queries import sets_jobs as queries
+from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.sets_instances import InstanceFilter
 from webapp.domain.queries.sets_jobs import JobFilter
 from webapp.domain.services import sets_executions, sets_jobs, sets_photos

@@ -9,10 +9,12 @@ from tests import sets_albums as albums
 from tests.statements import plan_of
 from webapp.domain import jobs
 from webapp.domain.models.job import JobKind
+from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import SetsMask
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
-from webapp.domain.models.sets_photo import PhotoStatus
-from webapp.domain.services import garbage, sets_masks, sets_photos, sets_sweeps
+from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
+from webapp.domain.models.sets_rule import SetsRule
+from webapp.domain.services import garbage, sets_accounts, sets_masks, sets_photos, sets_sweeps
 from webapp.domain.services.sets_choices import WantedConcept
 from webapp.domain.services.sets_masks import FoundMask
 
@@ -49,7 +51,7 @@ def test_what_nobody_confirmed_or_executed_in_time_is_canceled(session, environm
         aged(session, SetsJobStatus.UPLOADED, 23),
         aged(session, SetsJobStatus.RUNNING, 99),
     ]
-    assert sets_sweeps.sweep(unit_of_work) == sets_sweeps.Swept(canceled=2, purged=0)
+    assert sets_sweeps.sweep(unit_of_work) == sets_sweeps.Swept(canceled=2, purged=0, accounts=0)
     assert {status_of(session, job) for job in forgotten} == {SetsJobStatus.CANCELED}
     assert SetsJobStatus.CANCELED not in {status_of(session, job) for job in kept}
     assert [albums.credits_of(session, job) for job in forgotten] == [2, 2]
@@ -129,8 +131,87 @@ def test_a_job_that_goes_on_is_not_purged(session, environment, unit_of_work):
     assert sets_sweeps.sweep(unit_of_work).purged == 0
 
 
+def unused(session, days=32, **columns):
+    """An account that was last used so many days ago."""
+    return albums.account(session, seen_at=jobs.NOW - timedelta(days=days), **columns)
+
+
+def saved_rule(session, owner):
+    session.add(
+        SetsRule(
+            public_id=f"rule_{owner.id}",
+            account_id=owner.id,
+            preset_id="interior",
+            name="Mine",
+            concepts={},
+        )
+    )
+    session.flush()
+
+
+def test_an_unused_anonymous_account_loses_all_but_its_ledger(session, storage, unit_of_work):
+    owner = unused(session)
+    job = albums.finished(session, storage, owner, name="My flat")
+    albums.instance(session, albums.photos_of(session, job)[0], storage, points=[{"x": 1}])
+    saved_rule(session, owner)
+
+    assert sets_sweeps.sweep(unit_of_work).accounts == 1
+    assert sets_sweeps.sweep(unit_of_work).accounts == 0
+
+    session.expire_all()
+    assert (job.purged_at is None, job.name, job.concepts) == (False, "", {})
+    assert {photo.filename for photo in session.scalars(select(SetsPhoto))} == {""}
+    assert session.scalars(select(SetsRule)).all() == []
+    assert (owner.token_version, owner.credits) == (1, 8)
+    assert making.violations(session) == []
+    garbage.collect(storage, unit_of_work, older_than=timedelta(0))
+    assert stored(storage) == set()
+
+
+def test_accounts_that_are_used_adopted_a_persons_or_at_work_are_kept(
+    session, storage, unit_of_work
+):
+    person = making.user(session)
+    own = unused(session, user=person)
+    kept = [own, unused(session, days=30), unused(session, adopted_by_id=own.id), unused(session)]
+    for owner in kept:
+        saved_rule(session, owner)
+    finished = albums.finished(session, storage, own)
+    running = albums.album(session, of=kept[-1], status=SetsJobStatus.RUNNING)
+    assert sets_sweeps.sweep(unit_of_work).accounts == 0
+    assert len(session.scalars(select(SetsRule)).all()) == len(kept)
+    assert {status_of(session, job) for job in (finished, running)} == {
+        SetsJobStatus.DONE,
+        SetsJobStatus.RUNNING,
+    }
+    assert finished.purged_at is None
+
+
+def test_an_account_is_not_purged_while_a_request_holds_it(committed, storage):
+    with committed.begin() as session:
+        owner = unused(session)
+    with committed.begin() as request, committed.begin() as session:
+        sets_accounts.hold(request, owner.id)
+        assert sets_sweeps.purge_unused_accounts(session, limit=5) == 0
+    with committed.begin() as session:
+        assert sets_sweeps.purge_unused_accounts(session, limit=5) == 1
+
+
+def test_many_accounts_are_purged_in_pieces(session, environment, unit_of_work, monkeypatch):
+    monkeypatch.setattr(sets_sweeps, "ACCOUNTS_AT_ONCE", 2)
+    for _ in range(5):
+        unused(session)
+    assert sets_sweeps.sweep(unit_of_work).accounts == 5
+    seen = session.scalars(select(SetsAccount.seen_at).distinct()).all()
+    assert seen == [sets_sweeps.PURGED_SEEN_AT]
+
+
 def test_the_sweeps_read_their_indexes(session, environment):
     waiting = plan_of(session, lambda: sets_sweeps.cancel_forgotten(session, limit=5))
     assert "ix_sets_jobs_waiting" in waiting
     expiring = plan_of(session, lambda: sets_sweeps.purge_expired(session, limit=5))
     assert "ix_sets_jobs_expiring" in expiring
+    unseen = plan_of(session, lambda: sets_sweeps.purge_unused_accounts(session, limit=5))
+    assert "ix_sets_accounts_seen" in unseen
+    assert "ix_sets_jobs_active" in unseen
+    assert "Seq Scan" not in unseen

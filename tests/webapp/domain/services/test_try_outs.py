@@ -9,23 +9,29 @@ from webapp.domain.models.ledger import Transfer
 from webapp.domain.models.license import Certificate
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Style, Tag
-from webapp.domain.pagination import PageRequest
+from webapp.domain.queries import (
+    generations as generation_queries,
+)
+from webapp.domain.queries import (
+    tags as tag_queries,
+)
+from webapp.domain.queries import (
+    users as user_queries,
+)
+from webapp.domain.queries.generations import OwnFilter
+from webapp.domain.queries.pagination import PageRequest
+from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import (
     checkpoints,
     counters,
     generation_refunds,
-    generation_views,
     generations,
     leaving,
     offers,
     styles,
-    tag_views,
     try_outs,
-    user_views,
     worker_jobs,
 )
-from webapp.domain.services.generation_views import OwnFilter
-from webapp.domain.viewing import Viewer
 
 
 @pytest.fixture
@@ -157,14 +163,14 @@ def test_a_try_out_is_counted_nowhere(session, storage, style, finished):
     making.put_on_sale(session, style)
     session.refresh(style)
     person = Viewer(style.artist_id)
-    profile = user_views.profile(session, storage, user_id=style.artist_id, viewer=person)
-    own = generation_views.own(
+    profile = user_queries.profile(session, storage, user_id=style.artist_id, viewer=person)
+    own = generation_queries.own(
         session, storage, user_id=style.artist_id, wanted=OwnFilter(), page=PageRequest()
     )
     assert style.usage_count == 0
     assert profile["stats"]["total_generations"] == 0
     assert own.results == []
-    words = {each["name"] for each in tag_views.to_prompt_with(session, style.id, [])}
+    words = {each["name"] for each in tag_queries.to_prompt_with(session, style.id, [])}
     assert "sea" not in words  # the try-out's own; the works have the style's name alone
     assert session.scalar(select(Tag.usage_count).where(Tag.name == "sea")) is None
     for counter in counters.COUNTERS:

@@ -1,0 +1,129 @@
+import pytest
+
+from tests import making
+from tests.statements import statements
+from webapp.domain.models.style import Style
+from webapp.domain.queries import tokens as token_queries
+from webapp.domain.queries.pagination import PageRequest
+from webapp.domain.queries.tokens import TransactionFilter
+from webapp.domain.services import generations, ledger
+
+
+def listed(session, storage, user_id, **wanted):
+    return token_queries.transactions(
+        session,
+        storage,
+        user_id=user_id,
+        wanted=TransactionFilter(**wanted),
+        page=PageRequest(),
+    ).results
+
+
+def test_every_kind_of_transfer_has_a_type(session):
+    assert {kind for kind, _ in token_queries.TYPES} == set(ledger.TransferKind)
+
+
+def test_a_grant_is_shown_as_a_bonus(session, storage):
+    user = making.user(session, tokens=150)
+    rows = listed(session, storage, user.id)
+    assert [(row["type"], row["amount"], row["memo"]) for row in rows] == [
+        ("bonus", 50, "grant"),
+        ("bonus", 100, "bonus"),
+    ]
+
+
+def test_an_artist_who_buys_the_own_style_sees_both_sides(session, storage):
+    style = making.style(session, storage)
+    artist = session.get(making.User, style.artist_id)
+    made = making.order(session, artist, style)[0]
+    generations.pipelines.advance_generation(session, made.id, "processing")
+    generations.complete(
+        session, made.id, "0" * 16, image_key="a/b", image_sha256="a" * 64, image_size=1
+    )
+    rows = listed(session, storage, artist.id)
+    assert [(row["type"], row["direction"], row["balance_after"]) for row in rows] == [
+        ("earning", "in", 10),
+        ("usage", "out", 90),
+        ("bonus", "in", 100),
+    ]
+    assert rows[0]["related_style"] == {"id": style.id, "name": session.get(Style, style.id).name}
+
+
+def test_balances_name_what_is_spendable_held_and_earned(session):
+    user = making.user(session)
+    making.order(session, user, making.style(session), count=2)
+    assert token_queries.balance(session, user.id) == {
+        "user_id": user.id,
+        "token_balance": 80,
+        "escrowed_tokens": 20,
+        "earned_token_balance": 0,
+    }
+
+
+def test_a_page_of_transactions_takes_one_statement(session, storage):
+    user = making.user(session)
+    making.order(session, user, making.style(session), count=4)
+    with statements(session) as seen:
+        assert len(listed(session, storage, user.id)) == 5
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    "wanted", [{}, {"direction": "in"}, {"direction": "out"}, {"type": "bonus"}, {"type": "refund"}]
+)
+def test_pages_of_one_hold_what_one_long_page_holds(session, storage, wanted):
+    user = making.user(session, tokens=150)
+    for made in making.order(session, user, making.style(session), count=3)[1:]:
+        generations.cancel(session, user_id=user.id, generation_id=made.id)
+    whole = [row["id"] for row in listed(session, storage, user.id, **wanted)]
+    seen, cursor = [], None
+    while cursor or not seen:
+        page = token_queries.transactions(
+            session,
+            storage,
+            user_id=user.id,
+            wanted=TransactionFilter(**wanted),
+            page=PageRequest(1, cursor),
+        )
+        seen += [row["id"] for row in page.results]
+        cursor = page.next_cursor
+    assert seen == whole
+    assert len(whole) >= 2
+
+
+def test_between_two_moments_are_only_their_transactions(session, storage):
+    user = making.user(session, tokens=150)
+    newest, oldest = listed(session, storage, user.id)
+    assert listed(session, storage, user.id, since=newest["created_at"]) == [newest]
+    assert listed(session, storage, user.id, until=newest["created_at"]) == [oldest]
+
+
+def paid(session, storage, style, *, count=1):
+    """Sell images of a style; return them."""
+    made = making.order(session, making.user(session, tokens=1000), style, count=count)
+    for each in made:
+        making.finish(session, storage, each)
+    return made
+
+
+def test_earnings_are_told_between_moments_and_reversals_where_they_happened(session, storage):
+    style = making.style(session, storage)
+    now = session.scalar(making.text("SELECT clock_timestamp()"))
+    first = paid(session, storage, style, count=3)
+    between = session.scalar(making.text("SELECT clock_timestamp()"))
+    paid(session, storage, style)
+    ledger.reverse(session, first[0])
+    ledger.reverse(session, first[1])
+    later = session.scalar(making.text("SELECT clock_timestamp()"))
+    moments = [now, between, later, later]
+    assert token_queries.earned_between(session, style.artist_id, moments) == [30, -10, 0]
+    whole = token_queries.earned_between(session, style.artist_id, [now, later])
+    assert whole == [token_queries.balance(session, style.artist_id)["earned_token_balance"]]
+
+
+def test_who_earned_nothing_or_has_no_account_earned_nothing(session):
+    now = session.scalar(making.text("SELECT clock_timestamp()"))
+    buyer = making.user(session)
+    making.order(session, buyer, making.style(session))
+    assert token_queries.earned_between(session, buyer.id, [now, now, now]) == [0, 0]
+    assert token_queries.earned_between(session, 2**40, [now, now, now]) == [0, 0]

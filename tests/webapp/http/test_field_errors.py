@@ -1,0 +1,140 @@
+"""Every problem of a field has words in both languages; English is never shown to Koreans."""
+
+import ast
+import gettext
+import re
+from pathlib import Path
+
+import pydantic_core
+import pytest
+
+from tests.webapp.conftest import error_code
+from webapp.domain.errors import FieldProblem
+from webapp.http import field_errors
+
+WEBAPP = Path(__file__).parents[3] / "webapp"
+KOREAN = WEBAPP / "translations/ko/LC_MESSAGES/messages.mo"
+HANGUL = re.compile("[가-힣]")
+
+
+def korean(message):
+    with KOREAN.open("rb") as file:
+        return gettext.GNUTranslations(file).gettext(message)
+
+
+def written_in_code():
+    """The sentences of every FieldProblem, and of every ValueError of a schema."""
+    for path in sorted(WEBAPP.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            is_check = node.func.id == "ValueError" and path.parent.name == "schemas"
+            if node.func.id == "FieldProblem" or is_check:
+                assert isinstance(node.args[0], ast.Constant), f"{path}:{node.lineno}"
+                yield node.args[0].value
+
+
+def test_every_problem_of_a_field_has_korean_words():
+    counted = {each for one, many, _ in field_errors.COUNTED.values() for each in (one, many)}
+    messages = {*written_in_code(), *field_errors.WORDS.values(), field_errors.NOT_VALID}
+    with KOREAN.open("rb") as file:
+        words = gettext.GNUTranslations(file)
+    missing = {each for each in messages if not HANGUL.search(words.gettext(each))}
+    missing |= {
+        one
+        for one, many, _ in field_errors.COUNTED.values()
+        if not HANGUL.search(words.ngettext(one, many, 2))
+    }
+    assert missing - counted == set()
+    assert {one for one, _, _ in field_errors.COUNTED.values()} & missing == set()
+
+
+def test_translations_keep_every_place_of_a_number():
+    messages = {*written_in_code(), *field_errors.WORDS.values()}
+    places = re.compile(r"%\(\w+\)[ds]")
+    wrong = {
+        each for each in messages if set(places.findall(each)) != set(places.findall(korean(each)))
+    }
+    assert wrong == set()
+
+
+def test_every_type_that_has_words_is_one_of_pydantics_or_ours():
+    own = {"invisible_text", "stacked_marks"}
+    known = set(pydantic_core.core_schema.ErrorType.__args__)
+    assert {*field_errors.WORDS, *field_errors.COUNTED, field_errors.OWN} - own <= known
+
+
+def test_every_problem_raised_by_the_domain_can_be_translated():
+    """A plain text in `fields` would be shown in English whatever the reader speaks."""
+    plain = []
+    for path in sorted(WEBAPP.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            is_raise = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            if not is_raise or node.func.id != "ValidationFailed":
+                continue
+            for keyword in node.keywords:
+                lists = [each for each in ast.walk(keyword.value) if isinstance(each, ast.List)]
+                texts = [text for found in lists for text in found.elts]
+                plain += [
+                    f"{path.name}:{node.lineno}"
+                    for text in texts
+                    if isinstance(text, ast.Constant | ast.JoinedStr)
+                ]
+    assert plain == []
+
+
+@pytest.mark.parametrize(
+    "body, field, english, hangul",
+    [
+        ({}, "style_id", "This is required.", "필수 항목입니다."),
+        ({"count": 5}, "count", "Must be at most 4.", "4 이하여야 합니다."),
+        ({"count": "5"}, "count", "Must be a whole number.", "정수여야 합니다."),
+        (
+            {"prompt_tags": []},
+            "prompt_tags",
+            "Must have at least 1 entry.",
+            "항목이 1개 이상이어야 합니다.",
+        ),
+        (
+            {"description": "x" * 501},
+            "description",
+            "Must have at most 500 characters.",
+            "최대 500자입니다.",
+        ),
+        (
+            {"description": "\u200b"},
+            "description",
+            "Contains characters that cannot be seen.",
+            "보이지 않는 문자가 들어 있습니다.",
+        ),
+        ({"aspect_ratio": "3:4"}, "aspect_ratio", "One of ", "다음 중 하나여야 합니다: "),
+        ({"style_strength": float("1.6")}, "style_strength", "Must be at most 1.5.", "1.5 이하"),
+    ],
+)
+def test_a_field_says_what_is_wrong_in_the_readers_language(
+    buyer_client, body, field, english, hangul
+):
+    for language, expected in (("en", english), ("ko", hangul)):
+        answer = buyer_client.post(
+            "/api/v1/generations", json=body, headers={"Accept-Language": language}
+        )
+        assert (answer.status_code, error_code(answer)) == (422, "VALIDATION_ERROR")
+        [said] = answer.json["error"]["details"]["fields"][field]
+        assert said.startswith(expected)
+
+
+def test_a_problem_that_the_domain_finds_is_said_in_the_readers_language(buyer_client, style):
+    body = {"style_id": style.id, "prompt_tags": ["x" * 60]}
+    said = [
+        buyer_client.post(
+            "/api/v1/generations", json=body, headers={"Accept-Language": language}
+        ).json["error"]["details"]["fields"]["prompt_tags"]
+        for language in ("en", "ko")
+    ]
+    assert said == [["Each tag has 1 to 50 characters."], ["태그마다 1~50자여야 합니다."]]
+
+
+def test_a_problem_is_its_own_english_text():
+    problem = FieldProblem("At most %(most)d tags.", most=20)
+    assert problem == "At most 20 tags."
+    assert (problem.message, problem.values) == ("At most %(most)d tags.", {"most": 20})

@@ -1,0 +1,291 @@
+import threading
+import time
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+import requests
+from sqlalchemy import func, select, update
+
+from tests.database import at_once
+from tests.serving import served
+from tests.webapp.conftest import error_code, make_app
+from webapp.domain.models.account import SignIn, User
+from webapp.domain.models.ledger import Transfer
+from webapp.extensions import db
+from webapp.http.google import local_path
+from webapp.http.rate_limits import OwnWindows, RateLimits
+from webapp.sandbox.google import create_app as create_sandbox
+
+LOGIN = "/api/v1/auth/google/login"
+
+
+@pytest.fixture(scope="module")
+def google() -> Iterator[str]:
+    """The sandbox provider as a real server."""
+    sandbox = create_sandbox(client_id="client", client_secret="secret")
+    with served(sandbox) as url:
+        yield url
+
+
+@pytest.fixture
+def site(bind, storage, monkeypatch, google):
+    return bind(make_app(monkeypatch, GOOGLE_BASE_URL=google))
+
+
+def callback_path(location: str) -> str:
+    parts = urlsplit(location)
+    return f"{parts.path}?{parts.query}"
+
+
+def approve(login_location: str, email: str = "mina@example.com") -> str:
+    """Choose a person at the provider; return where it sends the browser."""
+    answer = requests.get(
+        login_location + "&" + urlencode({"login_hint": email, "name": "Mina Park"}),
+        allow_redirects=False,
+        timeout=10,
+    )
+    assert answer.status_code == 302
+    return callback_path(answer.headers["Location"])
+
+
+def sign_in(client, email: str = "mina@example.com", next_path: str = "/"):
+    started = client.get(LOGIN, query_string={"next": next_path})
+    assert started.status_code == 302
+    return client.get(approve(started.location, email))
+
+
+def test_the_first_sign_in_makes_an_account_with_one_bonus_and_the_second_none(site, session):
+    client = site.test_client()
+    assert sign_in(client, next_path="/styles?sort=popular").location == "/styles?sort=popular"
+    me = client.get("/api/v1/auth/me").json["data"]
+    assert (me["username"], me["email"]) == ("Mina_Park", "mina@example.com")
+    assert (me["token_balance"], me["role"], me["artist"]) == (100, "user", None)
+    again = site.test_client()
+    sign_in(again)
+    assert again.get("/api/v1/auth/me").json["data"]["id"] == me["id"]
+    rows = again.get("/api/v1/tokens/transactions").json["data"]["results"]
+    assert [row["type"] for row in rows] == ["bonus"]
+
+
+def test_the_session_cookie_is_closed_to_scripts_and_other_sites_and_lasts_two_weeks(site):
+    client = site.test_client()
+    cookie = next(
+        line
+        for line in sign_in(client).headers.getlist("Set-Cookie")
+        if line.startswith("session=")
+    )
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    expires = client.get_cookie("session").expires
+    assert 13.9 < (expires.timestamp() - time.time()) / 86400 < 14.1
+    assert client.get_cookie("csrftoken").value
+
+
+def test_the_session_of_before_the_sign_in_is_gone(site):
+    client = site.test_client()
+    with client.session_transaction() as cookie:
+        cookie["planted"] = "by an attacker"
+    sign_in(client)
+    with client.session_transaction() as cookie:
+        assert set(cookie) == {"sign_in", "_permanent"}
+
+
+def test_two_sign_ins_are_two_sessions_and_ending_one_keeps_the_other(site):
+    first, second = site.test_client(), site.test_client()
+    sign_in(first)
+    sign_in(second)
+    first.csrf_token = first.get_cookie("csrftoken").value
+    assert first.post("/api/v1/auth/logout").status_code == 200
+    assert first.get("/api/v1/auth/me").status_code == 401
+    assert second.get("/api/v1/auth/me").status_code == 200
+
+
+def test_the_provider_is_asked_with_state_proof_key_and_our_registered_address(site):
+    asked = parse_qs(urlsplit(site.test_client().get(LOGIN).location).query)
+    assert asked["redirect_uri"] == ["http://localhost:8000/api/v1/auth/google/callback"]
+    assert asked["code_challenge_method"] == ["S256"]
+    assert asked["code_challenge"][0]
+    assert len(asked["state"][0]) >= 20
+    forged = site.test_client().get(LOGIN, headers={"Host": "evil.example"}).location
+    assert parse_qs(urlsplit(forged).query)["redirect_uri"] == asked["redirect_uri"]
+
+
+def reason(response) -> str:
+    assert response.status_code == 302
+    parts = urlsplit(response.location)
+    assert parts.path == "/login"
+    return parse_qs(parts.query)["error"][0]
+
+
+def test_a_state_of_another_browser_is_refused(site, session):
+    stolen = approve(site.test_client().get(LOGIN).location)
+    assert reason(site.test_client().get(stolen)) == "invalid_state"
+    victim = site.test_client()
+    victim.get(LOGIN)
+    assert reason(victim.get(stolen)) == "invalid_state"
+    assert session.scalar(select(func.count()).select_from(User)) == 0
+
+
+def test_a_callback_works_once(site):
+    client = site.test_client()
+    callback = approve(client.get(LOGIN).location)
+    assert client.get(callback).location == "/"
+    assert reason(client.get(callback)) == "invalid_state"
+
+
+def test_two_tabs_of_one_browser_both_sign_in(site):
+    client = site.test_client()
+    first = client.get(LOGIN, query_string={"next": "/styles"}).location
+    second = client.get(LOGIN, query_string={"next": "/wallet"}).location
+    places = [client.get(approve(each)).location for each in (second, first)]
+    assert places == ["/wallet", "/styles"]
+    assert client.get("/api/v1/auth/me").status_code == 200
+
+
+def test_a_state_older_than_ten_minutes_is_refused(site, monkeypatch):
+    client = site.test_client()
+    callback = approve(client.get(LOGIN).location)
+    monkeypatch.setattr("webapp.http.google.STATE_SECONDS", -1)
+    assert reason(client.get(callback)) == "invalid_state"
+
+
+def test_each_way_to_fail_has_its_reason(site, session, monkeypatch):
+    client = site.test_client()
+    client.get(LOGIN)
+    assert reason(client.get("/api/v1/auth/google/callback?error=access_denied")) == "access_denied"
+    client.get(LOGIN)
+    assert reason(client.get("/api/v1/auth/google/callback?error=teapot")) == "server_error"
+    client.get(LOGIN)
+    assert reason(client.get("/api/v1/auth/google/callback?state=x")) == "no_code"
+    sign_in(client)
+    session.execute(update(User).values(is_active=False))
+    session.commit()
+    assert reason(sign_in(site.test_client())) == "account_inactive"
+
+
+def test_a_code_that_the_provider_does_not_know_is_a_server_error(site, session):
+    client = site.test_client()
+    callback = approve(client.get(LOGIN).location)
+    state = parse_qs(urlsplit(callback).query)["state"][0]
+    forged = f"/api/v1/auth/google/callback?{urlencode({'state': state, 'code': '4/forged'})}"
+    assert reason(client.get(forged)) == "server_error"
+    assert session.scalar(select(func.count()).select_from(SignIn)) == 0
+
+
+def test_a_provider_that_is_away_is_a_network_error(bind, storage, monkeypatch):
+    client = bind(make_app(monkeypatch, GOOGLE_BASE_URL="http://127.0.0.1:1")).test_client()
+    asked = parse_qs(urlsplit(client.get(LOGIN).location).query)
+    query = urlencode({"state": asked["state"][0], "code": "4/x"})
+    assert reason(client.get(f"/api/v1/auth/google/callback?{query}")) == "network_error"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "javascript:alert(1)",
+        "styles",
+        "",
+        "/a\r\nSet-Cookie: x=1",
+        "/\t/evil.example",
+        "///evil.example",
+        " //evil.example",
+        "https:evil.example",
+        "HTTPS://evil.example",
+        "//user@evil.example",
+        "//[",
+        "https://[evil",
+        "//evil\u2100.example",
+        "/styles\\..\\evil",
+        "/\u2028/evil.example",
+        "/\x00",
+        "data:text/html,x",
+    ],
+)
+def test_after_the_sign_in_nobody_is_sent_to_another_site(target):
+    assert local_path(target) == "/"
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/", "/styles/1?tab=images#top", "/login?next=https://evil.example", "/search?q=//x", "/미나"],
+)
+def test_a_local_path_is_kept_with_its_query(target):
+    assert local_path(target) == target
+
+
+@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example/", "//["])
+def test_a_sign_in_that_was_asked_to_lead_away_leads_to_the_front_page(site, target):
+    assert sign_in(site.test_client(), next_path=target).location == "/"
+
+
+def test_many_people_signing_in_at_once_are_not_mixed_up(committed, storage, monkeypatch, google):
+    site = make_app(monkeypatch, GOOGLE_BASE_URL=google)
+    people = [f"person{number}@example.com" for number in range(8)]
+
+    def enter(email: str) -> str:
+        client = site.test_client()
+        sign_in(client, email)
+        return client.get("/api/v1/auth/me").json["data"]["email"]
+
+    assert at_once(*(lambda email=email: enter(email) for email in people)) == people
+    one = at_once(*(lambda: enter("same@example.com") for _ in range(6)))
+    assert one == ["same@example.com"] * 6
+    with committed() as session:
+        assert session.scalar(select(func.count()).select_from(User)) == 9
+        assert session.scalar(select(func.count()).select_from(Transfer)) == 9
+
+
+@pytest.fixture
+def running_site(committed, storage, monkeypatch, google) -> Iterator[str]:
+    """The site as a real server that counts, with all its people at one address."""
+    app = make_app(monkeypatch, GOOGLE_BASE_URL=google, RATE_LIMITS_ENABLED="1")
+    app.extensions["rate_limits"] = RateLimits(OwnWindows())
+    with served(app) as url:
+        yield url
+    with app.app_context():
+        db.engines[None].dispose()
+
+
+def test_twenty_people_of_one_household_sign_in_at_once_in_two_tabs_each(running_site, committed):
+    people = [f"person{number}@example.com" for number in range(20)]
+    browsers = {email: requests.Session() for email in people}
+    is_open = threading.Barrier(2 * len(people), timeout=60)
+
+    def open_tab(email: str) -> tuple[str, str]:
+        """Open the sign-in page, wait for all others, sign in; return where it led and as whom."""
+        browser = browsers[email]
+        assert browser.get(f"{running_site}/login", timeout=60).status_code == 200
+        is_open.wait()
+        started = browser.get(running_site + LOGIN, allow_redirects=False, timeout=60)
+        assert started.status_code == 302, started.text
+        is_open.wait()
+        back = running_site + approve(started.headers["Location"], email)
+        ended = browser.get(back, allow_redirects=False, timeout=60)
+        me = requests.get(
+            f"{running_site}/api/v1/auth/me",
+            cookies={"session": ended.cookies["session"]},
+            timeout=60,
+        )
+        return ended.headers["Location"], me.json()["data"]["email"]
+
+    tabs = [email for email in people for _ in range(2)]
+    ended = at_once(*(lambda email=email: open_tab(email) for email in tabs))
+    assert ended == [("/", email) for email in tabs]
+    with committed() as session:
+        assert session.scalar(select(func.count()).select_from(User)) == len(people)
+        assert session.scalar(select(func.count()).select_from(SignIn)) == len(tabs)
+        assert session.scalar(select(func.count()).select_from(Transfer)) == len(people)
+    for browser in browsers.values():
+        browser.close()
+
+
+def test_the_alias_of_the_login_leads_to_the_same_callback(site):
+    client = site.test_client()
+    started = client.get("/api/auth/google/login/")
+    assert client.get(approve(started.location)).location == "/"
+    assert error_code(site.test_client().get("/api/auth/me")) == "UNAUTHORIZED"

@@ -1,0 +1,195 @@
+"""The API's document: whole, valid, with examples that keep to it."""
+
+import functools
+import json
+
+import jsonschema_rs
+import pytest
+from schemathesis.specs.openapi.definitions import OPENAPI_31
+
+from tests.webapp import documented
+from webapp.http.access import Access
+from webapp.http.routes import PLACE
+
+# JSON Schema's own schema, for schemas within schemas too, and no keyword that it does not know.
+STRICT = {
+    "$id": "urn:strict",
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "$dynamicAnchor": "meta",
+    "$ref": "https://json-schema.org/draft/2020-12/schema",
+    "properties": {"example": True},
+    "unevaluatedProperties": False,
+}
+
+
+@pytest.fixture
+def document(app):
+    return documented.document(app)
+
+
+@pytest.fixture
+def operations(document):
+    return {
+        (path, method): operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+@pytest.fixture
+def judge(document):
+    """Tell what is wrong with a value of a schema of the document."""
+
+    @functools.cache  # a validator takes 10 ms to make, and most operations share their errors
+    def validator(schema):
+        whole = json.loads(schema) | {"components": document["components"]}
+        return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
+
+    def errors(schema, value):
+        judging = validator(json.dumps(schema, sort_keys=True))
+        return [error.message for error in judging.iter_errors(value)]
+
+    return errors
+
+
+def test_every_route_is_in_it(app, operations):
+    routes = {
+        (PLACE.sub(r"{\g<name>}", rule.rule.removeprefix("/api/v1")), method.lower())
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/api/v1/")
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert routes == set(operations)
+    assert len(routes) > 50
+
+
+def test_it_is_openapi_3_1(document, client):
+    assert document["openapi"].startswith("3.1.")
+    jsonschema_rs.Draft202012Validator(OPENAPI_31).validate(document)
+    answer = client.get("/api/openapi.json")
+    assert (answer.status_code, answer.mimetype) == (200, "application/json")
+    assert answer.json == document
+
+
+def schemas(part):
+    """Every schema that a part of the document holds."""
+    if isinstance(part, dict):
+        yield from [part["schema"]] if "schema" in part else []
+    for inner in part.values() if isinstance(part, dict) else part:
+        if isinstance(inner, dict | list):
+            yield from schemas(inner)
+
+
+def test_its_schemas_say_nothing_that_json_schema_does_not_know(document):
+    strict = jsonschema_rs.Draft202012Validator(STRICT)
+    assert not strict.is_valid({"anyOf": [{"type": "integer", "ge": 1}]})
+    found = [*schemas([document["paths"], document["components"]["headers"]])]
+    assert len(found) > 500
+    named = document["components"]["schemas"]
+    for schema in (*found, *named.values()):
+        strict.validate(schema)
+    style_id = named["GenerationRequest"]["properties"]["style_id"]
+    assert (style_id["minimum"], style_id["maximum"]) == (0, 2**63 - 1)
+
+
+def test_every_operation_says_who_may_call_it(app, operations):
+    for operation in operations.values():
+        access = operation["description"].rpartition("Access: ")[2].rstrip(".")
+        assert Access(access)
+        assert operation["security"]
+    assert operations["/styles", "get"]["security"] == [{}, {"session": []}]
+    assert operations["/styles", "post"]["security"] == [{"session": [], "csrf": []}]
+    assert operations["/tokens/balance", "get"]["security"] == [{"session": []}]
+    assert operations["/webhooks/claim", "post"]["security"] == [{"internal": []}]
+
+
+def test_operations_have_names_of_their_own(operations):
+    names = [operation["operationId"] for operation in operations.values()]
+    assert len(set(names)) == len(names)
+    assert all(operation["summary"] for operation in operations.values())
+
+
+def test_other_names_are_shown_as_the_same(operations):
+    same = {
+        f"{method.upper()} {path}": operation["description"]
+        for (path, method), operation in operations.items()
+        if operation["description"].startswith("Same as ")
+    }
+    assert same["GET /models"].startswith("Same as GET /styles.")
+    assert same["POST /models/train"].startswith("Same as POST /styles.")
+    assert same["GET /images/{generation_id}/status"].startswith(
+        "Same as GET /generations/{generation_id}."
+    )
+    assert same["PATCH /notifications/mark-all-read"].startswith(
+        "Same as POST /notifications/read-all."
+    )
+    assert not {"GET /styles", "POST /generations", "GET /auth/me"} & set(same)
+
+
+def test_every_operation_has_examples_that_keep_to_it(document, operations, judge):
+    shown = document["components"]["examples"]
+    for (path, method), operation in operations.items():
+        for parameter in operation["parameters"]:
+            if parameter["required"]:
+                assert "example" in parameter or "enum" in parameter["schema"], (path, parameter)
+            if "example" in parameter:
+                assert judge(parameter["schema"], parameter["example"]) == [], (path, parameter)
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            assert judge(content["schema"], content["example"]) == [], (path, method)
+        for status, answer in operation["responses"].items():
+            for content in answer.get("content", {}).values():
+                examples = [content["example"]] if "example" in content else []
+                examples += [
+                    shown[example["$ref"].rpartition("/")[2]]["value"]
+                    for example in content.get("examples", {}).values()
+                ]
+                assert examples, (path, method, status)
+                for example in examples:
+                    assert judge(content["schema"], example) == [], (path, method, status)
+
+
+def test_every_error_of_the_guard_the_query_and_the_body_is_named(operations):
+    def codes(path, method):
+        responses = operations[path, method]["responses"]
+        return {code for answer in responses.values() for code in answer["description"].split(", ")}
+
+    everywhere = {"METHOD_NOT_ALLOWED", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE"}
+    signed_in = {"UNAUTHORIZED", "SESSION_EXPIRED", "ACCOUNT_INACTIVE"}
+    body = {"INVALID_REQUEST", "PAYLOAD_TOO_LARGE", "VALIDATION_ERROR"}
+    assert codes("/health", "get") == everywhere | {"OK"}
+    limited = everywhere | {"RATE_LIMIT_EXCEEDED"}
+    assert codes("/tokens/packages", "get") == limited | {"OK"}
+    assert codes("/styles/me", "get") == limited | signed_in | {
+        "OK",
+        "ARTIST_ONLY",
+        "VALIDATION_ERROR",
+    }
+    assert codes("/notifications/read-all", "post") == limited | signed_in | {"OK", "CSRF_FAILED"}
+    assert codes("/webhooks/claim", "post") == everywhere | body | {"OK", "CALLBACK_UNAUTHORIZED"}
+
+
+def test_links_lead_from_an_order_to_all_that_can_be_done_with_it(operations):
+    links = operations["/generations", "post"]["responses"]["201"]["links"]
+    assert {"generations.read", "generations.cancel", "generations.edit", "likes.like"} <= set(
+        links
+    )
+    assert links["generations.read"] == {
+        "operationId": "generations.read",
+        "parameters": {"generation_id": "$response.body#/data/id"},
+    }
+    catalogue = operations["/styles", "get"]["responses"]["200"]["links"]
+    assert catalogue["generations.create"]["requestBody"] == {
+        "style_id": "$response.body#/data/results/0/id"
+    }
+
+
+def test_the_page_needs_nothing_from_elsewhere(client):
+    page = client.get("/api/docs")
+    assert page.status_code == 200
+    assert "unsafe" not in page.headers["Content-Security-Policy"]
+    assert "<script>" not in page.text
+    assert "style=" not in page.text
+    assert "//" not in page.text.replace("<!doctype", "")
+    for address in ("vendor/swagger-ui/swagger-ui-bundle.js", "js/docs.js"):
+        assert f"/static/{address}" in page.text
+        assert client.get(f"/static/{address}").status_code == 200

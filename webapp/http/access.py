@@ -1,0 +1,368 @@
+"""Who may call a view: seven guards, one per route (docs/api.md, Authentication).
+
+Authentication, rate, CSRF, role; only what is left of CSRF to the field of a form is checked last,
+for the form is read for it. Then the view runs inside the request's one transaction, or
+opens several short ones itself (`in_steps`). A route without a guard fails a test.
+"""
+
+import hmac
+import ipaddress
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import wraps
+from typing import Any
+
+from flask import Flask, Response, current_app, g, request, session
+from flask_login import UserMixin, current_user
+
+from webapp.domain import sets_tokens
+from webapp.domain.db import transaction
+from webapp.domain.errors import (
+    AccountInactive,
+    ArtistOnly,
+    CallbackUnauthorized,
+    Forbidden,
+    SessionExpired,
+    Unauthorized,
+)
+from webapp.domain.models.account import Role, User
+from webapp.domain.models.sets_account import SetsAccount
+from webapp.domain.queries.viewing import Viewer
+from webapp.domain.services import accounts, sets_accounts
+from webapp.domain.sets_errors import AuthRequired, TokenExpired, TokenInvalid
+from webapp.domain.sets_tokens import Claims
+from webapp.extensions import app_settings, db, login_manager
+from webapp.http import csrf, rate_limits, temporary_space
+
+SIGN_IN = "sign_in"
+TRAINER, RENDERER, SETS = "training-server", "inference-server", "sets-worker"
+
+View = Callable[..., Any]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Access(StrEnum):
+    """The access rules."""
+
+    PUBLIC = "public"
+    SIGNED_IN = "signed in"
+    ARTIST = "artist"
+    ADMIN = "admin"
+    INTERNAL = "internal"
+    SETS = "Sets account"
+
+
+@dataclass(frozen=True)
+class SignedIn(UserMixin):
+    """The signed-in person of this request, as Flask-Login and the templates know them."""
+
+    user: User
+    sign_in_id: str
+
+
+def user() -> User:
+    """Return the signed-in user; only guarded views may ask."""
+    found: User = current_user.user
+    return found
+
+
+def viewer() -> Viewer:
+    """Return who looks: a user, an administrator, or anybody."""
+    if not current_user.is_authenticated:
+        return Viewer()
+    return Viewer.of(user())
+
+
+def start_session(sign_in_id: str) -> None:
+    """Give this browser a new session that holds nothing of the one before."""
+    session.clear()
+    session.permanent = True
+    session[SIGN_IN] = sign_in_id
+
+
+def public(view: View) -> View:
+    """Let anybody in; an expired session counts as none."""
+    return _guarded(Access.PUBLIC, rate_limits.enforce)(view)
+
+
+def payment_provider(view: View) -> View:
+    """Let anybody in who calls from the provider's networks, if a list is set.
+
+    Such a caller is no anonymous visitor, and not counted.
+    """
+    guarded = _guarded(Access.PUBLIC, _check_provider)(view)
+    guarded.is_of_provider = True  # type: ignore[attr-defined]
+    return guarded
+
+
+def signed_in(view: View) -> View:
+    """Let signed-in people in."""
+    return _guarded(Access.SIGNED_IN, _check_signed_in)(view)
+
+
+def artist(view: View) -> View:
+    """Let signed-in artists in."""
+    return _guarded(Access.ARTIST, _check_artist)(view)
+
+
+def admin(view: View) -> View:
+    """Let signed-in administrators in."""
+    return _guarded(Access.ADMIN, _check_admin)(view)
+
+
+def sets_account(view: View) -> View:
+    """Let accounts of Sets in: by bearer token, else by the session of a person.
+
+    A token wins over a session and needs no CSRF token. A person's account is made on first use.
+    """
+    return _guarded(Access.SETS, _check_sets_account)(view)
+
+
+def current_sets_account() -> SetsAccount:
+    """Return the Sets account of this request; only views guarded by `sets_account` may ask."""
+    found: SetsAccount = g.sets_account
+    return found
+
+
+def bearer() -> str | None:
+    """Return the token of the Authorization header, None without one."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def internal(*sources: str) -> Callable[[View], View]:
+    """Let our own workers in, by token, source and (if a list is set) address."""
+    guard = _guarded(Access.INTERNAL, lambda: _check_internal(sources))
+
+    def decorate(view: View) -> View:
+        guarded = guard(view)
+        guarded.sources = sources  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def in_steps(view: View) -> View:
+    """Let a view open its own short transactions around slow work; stands above its guard."""
+    view.in_steps = True  # type: ignore[attr-defined]
+    return view
+
+
+def or_worker(worker_view: View) -> Callable[[View], View]:
+    """Let a call with a bearer token take another view of the same address: a worker's alias."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def either(*args: Any, **kwargs: Any) -> Any:
+            return (worker_view if _is_worker_call() else view)(*args, **kwargs)
+
+        either.worker_view = worker_view  # type: ignore[attr-defined]
+        return either
+
+    return decorate
+
+
+def _is_worker_call() -> bool:
+    return request.headers.get("Authorization", "").startswith("Bearer ")
+
+
+def _guarded(access: Access, check: Callable[[], None]) -> Callable[[View], View]:
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            check()
+            _reserve_space()
+            is_in_steps = hasattr(guarded, "in_steps")
+            if is_in_steps or hasattr(guarded, "max_bytes"):
+                # What is slow must not keep a connection; the session asks again when needed.
+                db.session.rollback()
+            if is_in_steps:
+                return view(*args, **kwargs)
+            with transaction(db.session()):
+                return view(*args, **kwargs)
+
+        guarded.access = access  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def _check_signed_in() -> None:
+    _check_person(lambda: None)
+
+
+def _check_artist() -> None:
+    _check_person(_check_is_artist)
+
+
+def _check_admin() -> None:
+    _check_person(_check_is_admin)
+
+
+def _check_person(check_role: Callable[[], None]) -> None:
+    """Check all that the headers settle before a form is read for the token in its field."""
+    if not current_user.is_authenticated:
+        raise g.get("sign_in_error") or Unauthorized()
+    rate_limits.enforce()
+    is_checked = csrf.is_checked_by_header(current_user.sign_in_id)
+    check_role()
+    if not is_checked:
+        csrf.check_field(current_user.sign_in_id)
+
+
+def _check_is_artist() -> None:
+    if user().artist is None:
+        raise ArtistOnly(role=user().role)
+
+
+def _check_is_admin() -> None:
+    if user().role != Role.ADMIN:
+        raise Forbidden(required_role=Role.ADMIN.value)
+
+
+def _check_sets_account() -> None:
+    """Find the account of the caller; a request that writes holds it to its end."""
+    token = bearer()
+    if token is not None:
+        claims = sets_claims(token)
+        rate_limits.enforce()
+        found = sets_accounts.of_token(db.session(), claims)
+    else:
+        _check_session_of_sets()
+        found = _own_sets_account(user())
+    if request.method not in csrf.SAFE_METHODS:
+        found = sets_accounts.hold(db.session(), found.id)
+    sets_accounts.note_use(db.session(), found, datetime.now(UTC))
+    g.sets_account = found
+
+
+def sets_claims(token: str) -> Claims:
+    """Return what a token of Sets proves. Raises TokenExpired and TokenInvalid."""
+    return sets_tokens.read(app_settings().secret_key, token)
+
+
+def _check_session_of_sets() -> None:
+    if not current_user.is_authenticated:
+        error = g.get("sign_in_error")
+        raise error if isinstance(error, AccountInactive) else AuthRequired()
+    rate_limits.enforce()
+    csrf.check(current_user.sign_in_id)
+
+
+def _own_sets_account(person: User) -> SetsAccount:
+    found = sets_accounts.find_of_user(db.session(), person.id)
+    if found is None:
+        # Committed at once: a view in several steps begins with an empty transaction.
+        with transaction(db.session()) as opening:
+            found = sets_accounts.of_user(opening, person)
+    return found
+
+
+def _reserve_space() -> None:
+    """Make sure that there is room for a large form, which only artists may send."""
+    most = request.max_content_length
+    if request.mimetype not in csrf.FORMS or most is None or most <= csrf.LONGEST_FORM:
+        return
+    size = request.content_length
+    if not current_user.is_authenticated or user().artist is None:
+        request.max_content_length = csrf.LONGEST_FORM
+    elif size is None or size > csrf.LONGEST_FORM:
+        temporary_space.reserve(user().id, min(most, size or most))
+
+
+def _check_internal(sources: tuple[str, ...]) -> None:
+    expected = f"Bearer {app_settings().internal_api_token}"
+    given = request.headers.get("Authorization", "")
+    is_known = hmac.compare_digest(given.encode(), expected.encode())
+    if not is_known or request.headers.get("X-Request-Source") not in sources:
+        raise CallbackUnauthorized
+    _check_network(app_settings().internal_networks)
+
+
+def _check_provider() -> None:
+    _check_network(app_settings().toss_networks)
+    rate_limits.enforce()
+
+
+def _check_network(networks: Sequence[Network]) -> None:
+    if networks and not _is_from(networks):
+        raise CallbackUnauthorized
+
+
+def load_sign_in(_request: Any) -> SignedIn | None:
+    """Return the person behind the session cookie; remember why there is none."""
+    sign_in_id = session.get(SIGN_IN)
+    if not isinstance(sign_in_id, str):
+        return None
+    try:
+        found = accounts.signed_in_user(db.session(), sign_in_id)
+    except (SessionExpired, AccountInactive) as error:
+        g.sign_in_error = error
+        return None
+    g.sign_in_id = sign_in_id
+    g.user_language = found.language
+    return SignedIn(user=found, sign_in_id=sign_in_id)
+
+
+def is_loopback() -> bool:
+    """Tell whether the request comes from this machine."""
+    address = _client_ip()
+    return address is not None and address.is_loopback
+
+
+def _is_from(networks: Sequence[Network]) -> bool:
+    address = _client_ip()
+    # A socket that takes both families shows IPv4 callers as IPv6.
+    plain = getattr(address, "ipv4_mapped", None) or address
+    return plain is not None and any(plain in network for network in networks)
+
+
+def _client_ip() -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(rate_limits.client_address())
+    except ValueError:
+        return None  # a socket without addresses
+
+
+def _know_and_count() -> None:
+    """Find out who asks, and count the request; workers, probes and files are neither."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    access = getattr(view, "access", Access.PUBLIC)
+    if access is Access.INTERNAL or request.endpoint == "static":
+        return
+    if hasattr(view, "worker_view") and _is_worker_call():
+        return
+    if getattr(view, "rate_exempt", False):
+        return
+    if hasattr(view, "is_of_provider") and _is_from(app_settings().toss_networks):
+        return
+    has_token = access is Access.SETS and bearer() is not None
+    rate_limits.count_request(view, _known_caller(access), has_token=has_token)
+    if request.routing_exception is not None or request.method == "OPTIONS":
+        rate_limits.enforce()  # no guard will do it
+
+
+def _known_caller(access: Access) -> str | None:
+    """Return by whom a request is counted; None for a visitor, who is counted by address."""
+    token = bearer() if access is Access.SETS else None
+    if token is not None:
+        try:
+            return f"sets:{sets_claims(token).public_id}"
+        except (TokenExpired, TokenInvalid):
+            return None  # the guard refuses it
+    return str(user().id) if current_user.is_authenticated else None
+
+
+def register(app: Flask) -> None:
+    """Attach sign-in, the counting of requests, and the CSRF cookie of signed-in browsers."""
+    login_manager.init_app(app)
+    login_manager.request_loader(load_sign_in)
+    app.before_request(_know_and_count)
+
+    @app.after_request
+    def refresh_csrf_cookie(response: Response) -> Response:
+        if "sign_in_id" in g:
+            csrf.set_cookie(response, csrf.token_for(g.sign_in_id))
+        return response

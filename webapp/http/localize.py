@@ -1,0 +1,50 @@
+"""Texts of transactions, notifications and gains of styles, in the language of the request."""
+
+from typing import Any
+
+from flask_babel import gettext
+
+from webapp.domain.models.notification import NotificationType
+
+ASPECTS = ("palette", "texture", "edges")
+
+
+def transaction(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a transaction with its memo as a sentence."""
+    style = (row["related_style"] or {}).get("name", "")
+    return row | {"memo": gettext("memo." + row["memo"]) % {"style": style}}
+
+
+def style(view: dict[str, Any]) -> dict[str, Any]:
+    """Return a style whose checkpoints have a sentence about their gain; changes `view` itself."""
+    for checkpoint in view.get("checkpoints", []):
+        if checkpoint["gain"] is not None:
+            checkpoint["gain"]["summary"] = gain_summary(checkpoint["gain"])
+    return view
+
+
+def gain_summary(gain: dict[str, Any]) -> str:
+    """Return one sentence for each aspect of a style."""
+    keys = [f"gain.{aspect}.{gain['learned'][aspect]}" for aspect in ASPECTS]
+    return " ".join(gettext(key) for key in keys)
+
+
+def notification(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a notification with its message and title texts."""
+    target = row["target"]
+    name = row["type"]
+    if name == NotificationType.COMMENT and target["excerpt"] is None:
+        name = "comment_gone"
+    elif name == NotificationType.GENERATION_FAILED and "is_try_out" in row["metadata"]:
+        name = "try_out_failed"  # nothing was paid that could have come back
+    elif name == NotificationType.PAYMENT_COMPLETE and "product" in row["metadata"]:
+        name = f"payment_complete_{row['metadata']['product']}"
+    actor = _display_name(row["actor"]) if row["actor"] else gettext("notification.somebody")
+    named = {name: text or "…" for name, text in target.items()}
+    return row | {"message": gettext("notification." + name) % (named | {"actor": actor})}
+
+
+def _display_name(person: dict[str, Any]) -> str:
+    """Return what a person is called, with the username: only that is nobody else's."""
+    shown, username = person["display_name"], person["username"]
+    return username if shown == username else f"{shown} (@{username})"

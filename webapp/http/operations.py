@@ -1,0 +1,142 @@
+"""What a route takes and gives: said once, enforced from there, and shown in the API's document.
+
+    @blueprint.post("/generations/<id:generation_id>/comments")
+    @signed_in
+    @operation(gives=CommentView, status=201, errors=(GenerationNotFound, CommentNotFound))
+    def comment(generation_id: int, body: NewComment) -> Response:
+
+The decorator stands under the guard: what a request carries is judged after who sends it. What a
+view takes, it says by the names of its parameters, each of a pydantic model:
+
+* `query` – the query parameters;
+* `body` – a JSON body; `form` – a multipart form; with both, each `| None`: the one that came;
+* `fields` – the same fields as JSON or as a form.
+
+`gives` is the type of `data`: a model of `webapp.schemas`, `Listed[Model]`, or a union; None where
+there is no envelope. `status` is that of success, or several: (201, 200). `errors` are those of the
+services; what every route with the same guard, query or body may answer is known. Of several routes
+of one view the topmost is the canonical one, the others are shown as the same. `links` says where
+in `data` stands what other routes take as a parameter: `{"style_id": "/id"}`. Examples stand at the
+fields of the models.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from webapp.domain.errors import DomainError, IdempotencyConflict, InvalidRequest
+from webapp.http import bodies
+
+JSON, EVENTS = "application/json", "text/event-stream"
+
+View = Callable[..., Any]
+Model = type[BaseModel]
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a form; `many` is how few and how many of them."""
+
+    description: str
+    many: tuple[int, int] | None = None
+    required: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """Everything the document says of a view, besides its guard and its routes."""
+
+    gives: Any
+    statuses: tuple[int, ...]
+    errors: tuple[type[DomainError], ...]
+    query: Model | None
+    body: Model | None
+    form: Model | None
+    files: dict[str, File] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    idempotent: bool = False
+    media: str = JSON
+
+
+def operation(
+    *,
+    gives: Any = None,
+    status: int | tuple[int, ...] = 200,
+    errors: tuple[type[DomainError], ...] = (),
+    query: Model | None = None,
+    body: Model | None = None,
+    files: dict[str, File] | None = None,
+    links: dict[str, str] | None = None,
+    idempotent: bool = False,
+    media: str = JSON,
+) -> Callable[[View], View]:
+    """Describe a view, and hand it what its parameters ask for.
+
+    `query` and `body` given here are only shown, for views that read the request themselves.
+    """
+
+    def decorate(view: View) -> View:
+        takes = _taken(view)
+        shared = takes.get("fields")
+
+        @wraps(view)
+        def described(*args: Any, **kwargs: Any) -> Any:
+            return view(*args, **kwargs, **_read(takes, files or {}))
+
+        described.operation = Operation(  # type: ignore[attr-defined]
+            gives=gives,
+            statuses=status if isinstance(status, tuple) else (status,),
+            errors=(*errors, IdempotencyConflict) if idempotent else errors,
+            query=query or takes.get("query"),
+            body=body or shared or takes.get("body"),
+            form=shared or takes.get("form"),
+            files=files or {},
+            links=links or {},
+            idempotent=idempotent,
+            media=media,
+        )
+        return described
+
+    return decorate
+
+
+def _taken(view: View) -> dict[str, Model]:
+    """Return the models of the parameters that are read from the request."""
+    annotations = inspect.get_annotations(view)
+    return {
+        name: next(iter(get_args(annotations[name])), annotations[name])
+        for name in ("query", "body", "form", "fields")
+        if name in annotations
+    }
+
+
+def _read(takes: dict[str, Model], files: dict[str, File]) -> dict[str, BaseModel | None]:
+    """Read what a view takes; raises InvalidRequest and pydantic's ValidationError."""
+    given: dict[str, BaseModel | None] = {}
+    if {"fields", "form"} & takes.keys() and bodies.is_multipart():
+        model = takes.get("fields") or takes["form"]
+        bodies.check_parts(files, also_as_text=model.model_fields)
+    if "query" in takes:
+        given["query"] = bodies.query(takes["query"])
+    if "fields" in takes:
+        model = takes["fields"]
+        is_form = bodies.is_multipart()
+        given["fields"] = bodies.form_body(model) if is_form else bodies.json_body(model)
+    elif "form" in takes:
+        given |= _form_or_body(takes)
+    elif "body" in takes:
+        given["body"] = bodies.json_body(takes["body"])
+    return given
+
+
+def _form_or_body(takes: dict[str, Model]) -> dict[str, BaseModel | None]:
+    if bodies.is_multipart():
+        form = {"form": bodies.form_body(takes["form"])}
+        return form | {"body": None} if "body" in takes else form
+    if "body" not in takes:
+        raise InvalidRequest(reason="Content-Type must be multipart/form-data.")
+    return {"form": None, "body": bodies.json_body(takes["body"])}

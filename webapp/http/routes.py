@@ -1,0 +1,158 @@
+"""The routes of the API, with who may call them, what they take, and every error they may give."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask
+from werkzeug.routing import Rule
+
+from webapp.domain import errors, sets_errors
+from webapp.domain.errors import DomainError
+from webapp.http import csrf
+from webapp.http.access import Access
+from webapp.http.operations import Operation
+
+PREFIX = "/api/v1"
+CANONICAL = "api_v1."
+OF_SETS = ("api_v1.sets_", "api.sets_")  # with which the endpoints of Sets begin
+PLACE = re.compile(r"<(?:(?P<kind>\w+)(?:\([^)]*\))?:)?(?P<name>\w+)>")
+
+EVERYWHERE = (errors.MethodNotAllowed, errors.InternalError, errors.ServiceUnavailable)
+OF_SESSIONS = (errors.Unauthorized, errors.SessionExpired, errors.AccountInactive)
+OF_ACCESS: dict[Access, tuple[type[DomainError], ...]] = {
+    Access.PUBLIC: (),
+    Access.SIGNED_IN: OF_SESSIONS,
+    Access.ARTIST: (*OF_SESSIONS, errors.ArtistOnly),
+    Access.ADMIN: (*OF_SESSIONS, errors.Forbidden),
+    Access.INTERNAL: (errors.CallbackUnauthorized,),
+    Access.SETS: (
+        sets_errors.AuthRequired,
+        sets_errors.TokenExpired,
+        sets_errors.TokenInvalid,
+        errors.AccountInactive,
+    ),
+}
+OF_PERSONS = frozenset({Access.SIGNED_IN, Access.ARTIST, Access.ADMIN, Access.SETS})
+OF_BODIES = (errors.InvalidRequest, errors.PayloadTooLarge, errors.ValidationFailed)
+
+
+def is_short_name(endpoint: str, path: str) -> bool:
+    """Tell whether a path of Sets is the original's, whose clients expect 400 for bad fields.
+
+    `path` is the route's own, with or without the prefix of the API.
+    """
+    return endpoint.startswith(OF_SETS) and "/sets/" not in path
+
+
+def status_of(error: type[DomainError], *, is_short: bool) -> HTTPStatus:
+    """Return with which status a route answers an error; `is_short` as `is_short_name` says."""
+    is_validation = issubclass(error, errors.ValidationFailed)
+    return HTTPStatus.BAD_REQUEST if is_short and is_validation else error.status
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one path, with what its view says of itself."""
+
+    path: str
+    method: str
+    places: dict[str, str | None]
+    view: Any
+    name: str
+    canonical: str
+
+    @property
+    def operation(self) -> Operation:
+        """Return what the view takes and gives, with that of the worker's view of the address."""
+        own: Operation = self.view.operation
+        if not hasattr(self.view, "worker_view"):
+            return own
+        worker: Operation = self.view.worker_view.operation
+        return replace(
+            own,
+            gives=own.gives | worker.gives,
+            body=(own.body or worker.body) | worker.body,
+            errors=(*own.errors, *worker.errors, errors.CallbackUnauthorized),
+        )
+
+    @property
+    def access(self) -> Access:
+        """Return who may call."""
+        found: Access = self.view.access
+        return found
+
+    @property
+    def is_alias(self) -> bool:
+        """Tell whether this is another name of a route."""
+        return self.canonical != f"{self.method} {self.path}"
+
+    def status_of(self, error: type[DomainError]) -> HTTPStatus:
+        """Return with which status this route answers an error."""
+        return status_of(error, is_short=is_short_name(f"{CANONICAL}{self.name}", self.path))
+
+    @property
+    def id(self) -> str:
+        """Return the operation's id; an alias is told apart by its path."""
+        words = re.sub(r"\W+", "_", f"{self.method}{self.path}").strip("_").lower()
+        return f"{self.name}.{words}" if self.is_alias else self.name
+
+    @property
+    def is_counted(self) -> bool:
+        """Tell whether calls count in the rate limits."""
+        return self.access is not Access.INTERNAL and not hasattr(self.view, "rate_exempt")
+
+    @property
+    def is_unsafe(self) -> bool:
+        """Tell whether the method changes something."""
+        return self.method not in csrf.SAFE_METHODS
+
+
+def described(app: Flask) -> Iterator[Route]:
+    """Yield every described route, the canonical ones as their views name them first."""
+    last: dict[str, Rule] = {}
+    rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith(CANONICAL)]
+    for rule in rules:
+        last[rule.endpoint] = rule  # decorators work upwards: the topmost route comes last
+    for rule in rules:
+        view = app.view_functions[rule.endpoint]
+        if not hasattr(view, "operation"):
+            continue
+        for method in _methods(rule):
+            top = last[rule.endpoint]
+            yield Route(
+                path=_path(rule),
+                method=method,
+                places={found["name"]: found["kind"] for found in PLACE.finditer(rule.rule)},
+                view=view,
+                name=rule.endpoint.removeprefix(CANONICAL),
+                canonical=f"{_methods(top)[0]} {_path(top)}",
+            )
+
+
+def _methods(rule: Rule) -> list[str]:
+    return sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+
+
+def _path(rule: Rule) -> str:
+    return PLACE.sub(r"{\g<name>}", rule.rule.removeprefix(PREFIX))
+
+
+def errors_of(route: Route) -> Iterator[type[DomainError]]:
+    """Yield the errors of a route: its own, and those of its guard and its parameters."""
+    said = route.operation
+    yield from EVERYWHERE
+    if route.is_counted:
+        yield errors.RateLimitExceeded
+    yield from OF_ACCESS[route.access]
+    if route.access in OF_PERSONS and route.is_unsafe:
+        yield errors.CsrfFailed
+    if route.places:
+        yield errors.NotFound  # a path that is no route, as with letters for a number
+    if said.query is not None or said.idempotent:
+        yield errors.ValidationFailed
+    if said.body is not None or said.form is not None:
+        yield from OF_BODIES
+    yield from said.errors

@@ -88,10 +88,10 @@ def _lying_on(region: Mask, highlights: Mask, levels: Levels) -> Mask:
     Under a highlight, the hue of a coloured body is visible; for a grey one, the nearest pixels
     without a highlight decide.
     """
-    found = np.zeros_like(region)
+    visible = np.zeros_like(region)
     body = region & ~highlights
     if not body.any():
-        return found
+        return visible
     reflection = Reflection.of(measure(levels, body))
     spots, _ = ndimage.label(highlights, _NEIGHBOURS)
     for spot in ndimage.find_objects(spots):
@@ -106,8 +106,8 @@ def _lying_on(region: Mask, highlights: Mask, levels: Levels) -> Mask:
                 inside, return_distances=False, return_indices=True
             )
             shown = region[box][row, column]
-        found[box] |= inside & shown
-    return found
+        visible[box] |= inside & shown
+    return visible
 
 
 def _shows(reflection: Reflection, levels: Levels) -> Mask:

@@ -142,14 +142,14 @@ def _study(
         Subject(name, write_works(name, sizes.works, OUT / name / "works"), OUT / name)
         for name in names
     ]
-    found: list[StudyResult] = []
+    results: list[StudyResult] = []
     for first in range(0, len(subjects), TOGETHER):
         some = subjects[first : first + TOGETHER]
         console.print(f"training {', '.join(subject.name for subject in some)} …")
-        found += study_styles(
+        results += study_styles(
             some, base_model=base_model, on_progress=lambda *_: None, steps=sizes.steps
         )
-    return found, {one.name: one.folder / "training" / "style.safetensors" for one in subjects}
+    return results, {one.name: one.folder / "training" / "style.safetensors" for one in subjects}
 
 
 def write_works(name: str, count: int, folder: Path) -> list[TrainingWork]:
@@ -215,7 +215,7 @@ def _share(counts: Mapping[str, int], name: str) -> float:
 
 
 def _recognise_things(
-    sizes: Sizes, asked: Sequence[str], plain: Pictures, drawn: Mapping[str, Pictures]
+    sizes: Sizes, things: Sequence[str], plain: Pictures, drawn: Mapping[str, Pictures]
 ) -> tuple[dict[str, tuple[float, float | None]], float, Table]:
     """Whether the thing asked for is still seen, by style, of its real works, and of the base's."""
     judge = ThingJudge(**sizes.judge)
@@ -223,8 +223,8 @@ def _recognise_things(
     def hits(pictures: Pictures, wanted: Sequence[str]) -> list[bool]:
         return [str(seen) == one for seen, one in zip(judge.judge(pictures), wanted, strict=True)]
 
-    base = hits(plain, asked)
-    styled = {name: hits(pictures, asked) for name, pictures in drawn.items()}
+    base = hits(plain, things)
+    styled = {name: hits(pictures, things) for name, pictures in drawn.items()}
     shares: dict[str, tuple[float, float | None]] = {}
     for name, seen in styled.items():
         of_works = None
@@ -235,10 +235,10 @@ def _recognise_things(
             )
         shares[name] = float(np.mean(seen)), of_works
     rows: list[tuple[object, ...]] = []
-    for thing in dict.fromkeys(asked):
-        places = [k for k, one in enumerate(asked) if one == thing]
-        of_styles = np.mean([seen[k] for seen in styled.values() for k in places])
-        rows.append((thing, f"{np.mean([base[k] for k in places]):.0%}", f"{of_styles:.0%}"))
+    for thing in dict.fromkeys(things):
+        positions = [k for k, one in enumerate(things) if one == thing]
+        of_styles = np.mean([seen[k] for seen in styled.values() for k in positions])
+        rows.append((thing, f"{np.mean([base[k] for k in positions]):.0%}", f"{of_styles:.0%}"))
     of_base = float(np.mean(base))
     table = Table(
         title="Is the thing asked for there?",

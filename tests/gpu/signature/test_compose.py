@@ -30,8 +30,8 @@ def test_the_changed_pixels_are_the_box_within_a_pixel(ground, ink, kind, size, 
     image = ground(kind, size)
     stamped = compose(image, ink, position=position, size=width)
     assert stamped.box == placement(size, ink.size, position, width)
-    found = changed_box(image, stamped.image)
-    assert np.abs(np.subtract(found, stamped.box.edges())).max() <= 1
+    changed = changed_box(image, stamped.image)
+    assert np.abs(np.subtract(changed, stamped.box.edges())).max() <= 1
     outside = np.ones((size[1], size[0]), bool)
     left, top, right, bottom = stamped.box.edges()
     outside[top:bottom, left:right] = False

@@ -1,89 +1,89 @@
-"""Every way the engine can fail, by name: a stable cause and whether trying again can help."""
+"""All failures of the engine, each with a stable cause and whether a retry can help."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class UnusableWork:
-    """A work that cannot be learned from: the name of its file, and the code of what is wrong."""
+class UnusableArtwork:
+    """An artwork that cannot be used for training: its file name and an error code."""
 
     name: str
     code: str
 
 
 class EngineError(Exception):
-    """Base of all engine failures; the class, not the message, carries the verdict."""
+    """Base of all engine failures; `cause` and `retryable` belong to the class."""
 
     cause: str = "ENGINE_ERROR"
     retryable: bool = True
 
 
 class LowQualityData(EngineError):
-    """The works cannot teach a style: too few are left without the `unusable` ones."""
+    """Too few artworks remain without the `unusable` ones."""
 
     cause = "LOW_QUALITY_DATA"
     retryable = False
 
-    def __init__(self, message: str, unusable: tuple[UnusableWork, ...] = ()) -> None:
+    def __init__(self, message: str, unusable: tuple[UnusableArtwork, ...] = ()) -> None:
         super().__init__(message)
         self.unusable = unusable
 
 
 class TrainingDiverged(EngineError):
-    """A loss or a weight of this training is no finite number; the same seed would do it again."""
+    """A loss or weight is not finite; the same seed would give the same."""
 
     cause = "TRAINING_DIVERGED"
     retryable = False
 
 
 class GpuOutOfMemory(EngineError):
-    """Even one image at a time does not fit into memory."""
+    """A single image does not fit into memory."""
 
     cause = "GPU_OOM"
     retryable = True
 
 
 class ModelMissing(EngineError):
-    """The base model is not on this machine, incomplete, or in a format that is refused."""
+    """The base model is not on this machine, is incomplete, or has a refused format."""
 
     cause = "MODEL_MISSING"
     retryable = False
 
 
 class AdapterMismatch(EngineError):
-    """A style or checkpoint file is absent, damaged, or belongs to something else."""
+    """A style or checkpoint file is missing, damaged, or does not match."""
 
     cause = "ADAPTER_MISMATCH"
     retryable = True
 
 
 class StyleOutdated(EngineError):
-    """The style was trained on another base model, or other weights of it: it must be retrained."""
+    """The style was trained on another base model or other weights; it must be retrained."""
 
     cause = "STYLE_OUTDATED"
     retryable = False
 
 
 class InvalidPrompt(EngineError):
-    """The prompt, its size or its numbers cannot be rendered."""
+    """The prompt, the size or another parameter is invalid."""
 
     cause = "INVALID_PROMPT"
     retryable = False
 
 
 class InvalidPicture(InvalidPrompt):
-    """The picture that is to be repainted, its mask or how much of it cannot be used."""
+    """The input picture, its mask or its strength is invalid."""
 
 
 class SafetyBlocked(EngineError):
-    """The picture came out blank or blocked; it is never delivered."""
+    """The picture is blank or was blocked; it is not delivered."""
 
     cause = "SAFETY_BLOCKED"
     retryable = False
 
 
 class Stopped(EngineError):
-    """The caller asked to stop; nothing is wrong."""
+    """The caller requested a stop."""
 
     cause = "STOPPED"
     retryable = False

@@ -1,8 +1,8 @@
-"""Seeded chance without state: every draw is named by what it is for.
+"""Stateless seeded random numbers: every draw is named by its purpose.
 
-A generator made from `(seed, "noise", step)` is the same whether the steps before it ran in this
-process, in another one, or not at all. That is why a resumed training equals an unbroken one and
-an image does not depend on its batch mates. Always on the CPU, so that devices agree.
+A generator made from `(seed, "noise", step)` does not depend on the steps before it. So a resumed
+training equals an uninterrupted one, and an image does not depend on its batch. Generators are
+always on the CPU, so that all devices draw the same numbers.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ def named_seed(*parts: str | int) -> int:
 
 
 def named_generator(*parts: str | int) -> torch.Generator:
-    """A fresh CPU generator for the draw named by `parts`."""
+    """A new CPU generator for the draw named by `parts`."""
     return torch.Generator("cpu").manual_seed(named_seed(*parts))
 
 

@@ -1,22 +1,22 @@
-"""A network that finds its memory full, as on a small card."""
+"""Simulates full memory in a network."""
 
 import torch
 
 
 class MemoryLimit:
-    """Makes the real network refuse batches above a size, as a full card would.
+    """Lets a network raise `OutOfMemoryError` for batches above a size.
 
-    It limits learning, or else `drawing`; `seen` are the sizes it was asked for, `refused` those
-    it had no room for.
+    It limits training, or else `rendering`. `seen` are all batch sizes, `refused` the sizes
+    that raised.
     """
 
-    def __init__(self, unet, rows, *, drawing=False):
+    def __init__(self, unet, rows, *, rendering=False):
         self.seen, self.refused = [], []
-        self._rows, self._drawing = rows, drawing
+        self._rows, self._rendering = rows, rendering
         self._handle = unet.register_forward_pre_hook(self._look, with_kwargs=True)
 
     def _look(self, _module, arguments, _keywords):
-        if torch.is_grad_enabled() is self._drawing:
+        if torch.is_grad_enabled() is self._rendering:
             return
         self.seen.append(len(arguments[0]))
         if len(arguments[0]) > self._rows:

@@ -13,7 +13,7 @@ from gpu.training.style_file import style_metadata, write_style
 def write_random_style(path: Path, base: BaseModel, *, trigger: str, seed: int = 0) -> str:
     """Write a style of the base model's own rank; returns its hash, another for each seed."""
     config = TrainingConfig(
-        base_model=base.spec.name, works=(), trigger=trigger, output_dir=path.parent, seed=seed
+        base_model=base.spec.name, artworks=(), trigger=trigger, output_dir=path.parent, seed=seed
     )
     recipe = decide_recipe(config, base.spec)
     generator = torch.Generator().manual_seed(seed)

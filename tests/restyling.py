@@ -26,9 +26,9 @@ from webapp.editor import EngineEditor
 EDITOR = EngineEditor()
 
 
-def restyle(style, strength=0.6) -> dict:
+def restyle(style, strength=0.6, **options) -> dict:
     """A setting that paints with a style."""
-    options = {"strength": strength}
+    options = {"strength": strength} | options
     return {"action": "restyle", "value": str(style.id), "options": options}
 
 
@@ -91,7 +91,7 @@ def ordered(session, job, style) -> Generation:
             concept="Wall",
             style_id=style.id,
             change=job.concepts["Wall"]["options"]["strength"],
-            box=(0, 0, 96, 96),
+            frame=(0, 0, 96, 96),
             size=(512, 512),
             picture_key=f"canvases/{each.id}.png",
             mask_key=f"canvases/{each.id}-mask.png",

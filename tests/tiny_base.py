@@ -29,6 +29,6 @@ registry.REGISTRY[NAME] = dataclasses.replace(
     default_steps=6,
     sample_steps=2,
     training_steps=150,
-    training_steps_per_work=0,
+    training_steps_per_artwork=0,
     lora_rank=2,
 )

@@ -227,6 +227,9 @@ _PROBLEMS = {
     "must be a number": FieldProblem("Must be a number."),
     "must be an object": FieldProblem("Must be an object."),
     "must be four points": FieldProblem("Four points [x, y]."),
+    "must be a convex quadrangle": FieldProblem(
+        "Corners in this order: top left, top right, bottom right, bottom left."
+    ),
     "must be a point": FieldProblem("A point [x, y]."),
     "has no such option here": FieldProblem("This action has no such option."),
     "must be the name of a swatch": FieldProblem("Not a swatch of this preset."),

@@ -1,1 +1,1 @@
-"""Base models: the frozen networks that styles are learned on top of."""
+"""Base models: frozen diffusion models that adapters are trained on."""

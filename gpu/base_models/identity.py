@@ -1,4 +1,4 @@
-"""Which weights a folder holds: one hash for all of them. Needs no torch."""
+"""One hash over the weights of a model folder. Needs no torch."""
 
 import hashlib
 from pathlib import Path
@@ -21,7 +21,7 @@ def components(folder: Path) -> tuple[str, ...]:
 
 
 def weights_sha256(folder: Path) -> str:
-    """Return one hash for all weights, so that an adapter knows exactly what it was trained on."""
+    """Return one hash for all weights, recorded in each adapter trained on them."""
     whole = hashlib.sha256()
     for component in components(folder):
         for path in sorted((folder / component).glob("*.safetensors")):

@@ -1,10 +1,9 @@
-"""Low-rank adapters on a UNet: every row of a batch in its own style, or in none.
+"""LoRA on a UNet with one adapter per batch row, like PEFT's `adapter_names`, but batched.
 
-Adapters never become part of the network. While a batch is drawn or learned, each layer's answer
-is corrected by what the adapters of the rows add to it, `scale · B · A · x`; afterwards the network
-is exactly what it was. Rows of different styles are corrected by one grouped convolution or two
-batched products per layer, however many styles there are, so mixing costs no more than one style;
-neighbours of one style share their part of it.
+Adapters are never merged into the network. While they are applied, a forward hook on each target
+module adds `scale · B · A · x` to its output; afterwards the network is unchanged. PEFT computes
+the rows of each adapter separately. Here one grouped convolution or two batched matmuls per layer
+serve all adapters, so a batch of different adapters costs no more than a batch with one.
 
 Parameters are named as diffusers files name them: `unet.<layer>.lora_A.weight` [r, in(, k, k)]
 and `unet.<layer>.lora_B.weight` [out, r(, 1, 1)].
@@ -22,30 +21,31 @@ import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch.nn import functional
 
+from gpu.base_models.lora_config import FILE_PREFIX
 from gpu.errors import AdapterMismatch
 from gpu.randomness import named_generator
 
-FILE_PREFIX = "unet."
 Layer = torch.nn.Linear | torch.nn.Conv2d
-_worn_networks: WeakSet[torch.nn.Module] = WeakSet()
+_networks_in_use: WeakSet[torch.nn.Module] = WeakSet()
 
 
 @dataclass(frozen=True)
 class RowAdapter:
-    """What one row wears: tensors by their name in a file, and `alpha / rank · strength`.
+    """The adapter of one batch row; `scale` is `alpha / rank · weight`.
 
-    They are on the network's device, and in its precision unless they are learned under autocast.
+    `tensors` are named as in a style file, on the network's device, in its precision or, under
+    autocast, in fp32.
     """
 
     tensors: Mapping[str, torch.Tensor]
     scale: float
 
 
-def adaptable_layers(unet: torch.nn.Module) -> dict[str, Layer]:
-    """All linear and convolution layers by name.
+def target_modules(unet: torch.nn.Module) -> dict[str, Layer]:
+    """All linear and convolution layers by name, as `target_modules` of a `peft.LoraConfig`.
 
-    All of them, because adapting conv_in and conv_out too closes 15-27 points more of the style
-    gap than attention alone.
+    With conv_in and conv_out too, 15-27 points more of the style gap are closed than with attention
+    alone.
     """
     return {
         name: module
@@ -55,9 +55,9 @@ def adaptable_layers(unet: torch.nn.Module) -> dict[str, Layer]:
 
 
 def adapter_shapes(unet: torch.nn.Module, rank: int) -> dict[str, tuple[int, ...]]:
-    """Names and shapes that an adapter file of this rank must have for this UNet."""
+    """Names and shapes of the tensors of an adapter of this rank for this UNet."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for name, layer in adaptable_layers(unet).items():
+    for name, layer in target_modules(unet).items():
         out_size, in_size, *kernel = layer.weight.shape
         ones = [1] * len(kernel)
         shapes[_name_a(name)] = (rank, in_size, *kernel)
@@ -65,10 +65,10 @@ def adapter_shapes(unet: torch.nn.Module, rank: int) -> dict[str, tuple[int, ...
     return shapes
 
 
-def fresh_adapter(
+def init_adapter(
     unet: torch.nn.Module, *, rank: int, seed: int, device: torch.device
 ) -> dict[str, torch.nn.Parameter]:
-    """A trainable adapter, fp32, that changes nothing yet: B is zero, A uniform as in PEFT."""
+    """New trainable weights, fp32: A is uniform as in PEFT, B zero, so the output is unchanged."""
     parameters = {}
     for name, shape in sorted(adapter_shapes(unet, rank).items()):
         values = torch.zeros(shape)
@@ -80,40 +80,40 @@ def fresh_adapter(
 
 
 @contextmanager
-def wearing(unet: torch.nn.Module, rows: Sequence[RowAdapter | None]) -> Iterator[None]:
-    """Run the network with one adapter per row of its batch; nothing is left on it afterwards.
+def apply_adapters(unet: torch.nn.Module, rows: Sequence[RowAdapter | None]) -> Iterator[None]:
+    """Apply one adapter per batch row, or none for `None`; the network is restored on exit.
 
-    Gradients reach the tensors, so an adapter is also learned this way. Raises `AdapterMismatch`
-    when something is on the network already, when an adapter's layers are not the network's, when
-    the network is called with another number of rows, and when it ran a layer without its style.
+    Gradients reach the adapters' tensors, so training uses it too. Raises `AdapterMismatch` when
+    an adapter is active already, when an adapter lacks a target module or has others, when the
+    network is called with another batch size, and when a target module ran without its adapter.
     """
-    assert_bare(unet)
-    layers = adaptable_layers(unet)
-    worn = _Worn.of(rows, layers.keys())
+    assert_no_adapters(unet)
+    layers = target_modules(unet)
+    batch = _AdapterBatch.of(rows, layers.keys())
     calls = _CallCounter(len(rows))
     with ExitStack() as stack:
-        _worn_networks.add(unet)
-        stack.callback(_worn_networks.discard, unet)
+        _networks_in_use.add(unet)
+        stack.callback(_networks_in_use.discard, unet)
         stack.callback(unet.register_forward_pre_hook(calls, with_kwargs=True).remove)
-        if worn is None:
+        if batch is None:
             yield
             return
-        deltas = {name: _Delta(*worn.gather(name)) for name in layers}
+        deltas = {name: _Delta(*batch.gather(name)) for name in layers}
         for name, layer in layers.items():
             stack.callback(layer.register_forward_hook(deltas[name]).remove)
         yield
         for name, delta in deltas.items():
             if delta.calls < calls.count:
-                raise AdapterMismatch(f"{name} ran without its style")
+                raise AdapterMismatch(f"{name} ran without its adapter")
 
 
-def assert_bare(unet: torch.nn.Module) -> None:
-    """Raise `AdapterMismatch` if any adapter is still on: a foreign style must never leak."""
-    if unet in _worn_networks:
-        raise AdapterMismatch("adapters are still on the network")
+def assert_no_adapters(unet: torch.nn.Module) -> None:
+    """Raise `AdapterMismatch` if an adapter is active, ours or one of PEFT: none may leak."""
+    if unet in _networks_in_use:
+        raise AdapterMismatch("adapters are still active on the network")
     for name, module in unet.named_modules():
         if isinstance(module, BaseTunerLayer):
-            raise AdapterMismatch(f"a foreign adapter is still on {name}")
+            raise AdapterMismatch(f"a PEFT adapter is still active on {name}")
 
 
 def _name_a(layer: str) -> str:
@@ -125,19 +125,19 @@ def _name_b(layer: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Worn:
-    """The distinct adapters of a batch, and which of them its groups of rows wear, how strongly.
+class _AdapterBatch:
+    """The distinct adapters of a batch, and the adapter and scale of each group of rows.
 
-    Groups are equally many neighbours that wear the same: one product serves all of a group.
+    Adjacent rows that use the same adapter form equal-sized groups; each group needs one matmul.
     """
 
     adapters: tuple[Mapping[str, torch.Tensor], ...]
-    places: tuple[int, ...]
+    indices: tuple[int, ...]
     scales: tuple[float, ...]
 
     @classmethod
-    def of(cls, rows: Sequence[RowAdapter | None], layers: Any) -> "_Worn | None":
-        """Collect the adapters of all rows, or `None` when no row wears one."""
+    def of(cls, rows: Sequence[RowAdapter | None], layers: Any) -> "_AdapterBatch | None":
+        """Collect the adapters of all rows; `None` when no row has one."""
         distinct = {id(row.tensors): row.tensors for row in rows if row is not None}
         if not distinct:
             return None
@@ -145,22 +145,22 @@ class _Worn:
         for tensors in distinct.values():
             if tensors.keys() != names:
                 raise AdapterMismatch("the adapter's layers are not those of the base model")
-        order = {key: place for place, key in enumerate(distinct)}
-        # a row without a style borrows any adapter at no strength
-        worn = [(0, 0.0) if row is None else (order[id(row.tensors)], row.scale) for row in rows]
-        rows_each = math.gcd(*(len(list(run)) for _, run in itertools.groupby(worn)))
-        places, scales = zip(*worn[::rows_each], strict=True)
-        return cls(tuple(distinct.values()), places, scales)
+        index_of = {key: index for index, key in enumerate(distinct)}
+        # a row without an adapter gets the first one at scale 0
+        used = [(0, 0.0) if row is None else (index_of[id(row.tensors)], row.scale) for row in rows]
+        rows_each = math.gcd(*(len(list(run)) for _, run in itertools.groupby(used)))
+        indices, scales = zip(*used[::rows_each], strict=True)
+        return cls(tuple(distinct.values()), indices, scales)
 
     def gather(self, layer: str) -> tuple[torch.Tensor, torch.Tensor]:
-        """A and scaled B of a layer, one per group; lower ranks are filled up with zeros."""
+        """A and scaled B of a layer, one per group; lower ranks are padded with zeros."""
         a = [adapter[_name_a(layer)] for adapter in self.adapters]
         b = [adapter[_name_b(layer)] for adapter in self.adapters]
         rank = max(len(tensor) for tensor in a)
         stacked_a = _stack([_pad_to(tensor, 0, rank) for tensor in a])
         stacked_b = _stack([_pad_to(tensor, 1, rank) for tensor in b])
-        if self.places != tuple(range(len(self.adapters))):
-            stacked_a, stacked_b = stacked_a[list(self.places)], stacked_b[list(self.places)]
+        if self.indices != tuple(range(len(self.adapters))):
+            stacked_a, stacked_b = stacked_a[list(self.indices)], stacked_b[list(self.indices)]
         if set(self.scales) != {1.0}:
             scales = stacked_b.new_tensor(self.scales)
             stacked_b = stacked_b * scales.view(-1, *[1] * (stacked_b.dim() - 1))
@@ -168,7 +168,7 @@ class _Worn:
 
 
 def _stack(tensors: list[torch.Tensor]) -> torch.Tensor:
-    """`torch.stack`, but a single one is not copied."""
+    """`torch.stack`, without a copy for a single tensor."""
     return torch.stack(tensors) if len(tensors) > 1 else tensors[0][None]
 
 
@@ -182,7 +182,7 @@ def _pad_to(tensor: torch.Tensor, axis: int, size: int) -> torch.Tensor:
 
 
 class _CallCounter:
-    """Counts the network's calls and refuses a batch of another size."""
+    """A forward pre-hook that counts the network's calls and refuses another batch size."""
 
     def __init__(self, rows: int) -> None:
         self._rows, self.count = rows, 0
@@ -190,15 +190,15 @@ class _CallCounter:
     def __call__(self, _unet: Any, arguments: Any, keywords: Any) -> None:
         sample = arguments[0] if arguments else keywords["sample"]
         if len(sample) != self._rows:
-            raise AdapterMismatch(f"{len(sample)} rows were drawn with {self._rows} adapters")
+            raise AdapterMismatch(f"a batch of {len(sample)} rows has adapters for {self._rows}")
         self.count += 1
 
 
 class _Delta:
-    """A layer's forward hook: adds what the adapters of the rows make of its input.
+    """A layer's forward hook: adds `B · A · x` of each row's adapter to the output.
 
-    `a` is [G, r, in(, k, k)] and `b` [G, out, r(, 1, 1)] for G equal groups of neighbouring rows,
-    the strength included.
+    `a` is [G, r, in(, k, k)] and `b` [G, out, r(, 1, 1)], scale included, for G equal groups of
+    adjacent rows.
     """
 
     def __init__(self, a: torch.Tensor, b: torch.Tensor) -> None:
@@ -226,10 +226,10 @@ def _add_convolution(
     """Input is [B, in, H, W], output [B, out, H', W']."""
     groups, each = len(a), len(x) // len(a)
     if layer.kernel_size == layer.stride == (1, 1) and layer.padding == (0, 0):
-        # a product per pixel; one core would compute the convolution group by group
+        # a matmul per pixel: on one core a grouped convolution runs group by group
         down = a.flatten(2)[:, None] @ x.flatten(2).unflatten(0, (groups, each))
     else:
-        # the first convolutions of all groups are one grouped convolution
+        # A of all groups is one grouped convolution
         side_by_side = x.unflatten(0, (groups, each)).transpose(0, 1).flatten(1, 2)
         down = functional.conv2d(
             side_by_side,

@@ -1,4 +1,4 @@
-"""One way to write a prompt, shared by training captions and rendering."""
+"""The prompt format, shared by training captions and rendering."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ MAX_TAG_LENGTH = 100
 
 
 def compose_prompt(trigger: str, tags: Sequence[str]) -> str:
-    """`trigger, tag, tag`: the style's word first, then what is in the picture."""
+    """`trigger, tag, tag`: the trigger word of the style, then the tags of the picture."""
     return ", ".join(part for part in (trigger, *tags) if part)
 
 
 def check_tags(tags: Sequence[str], *, field: str) -> None:
-    """Refuse tags that no tokenizer should see.
+    """Refuse tags that no prompt may contain.
 
     Raises `InvalidPrompt` for too many, too long, empty or unprintable tags.
     """

@@ -1,4 +1,4 @@
-"""Which base models exist, where they are, and what suits each of them."""
+"""The known base models: sources and default settings."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _SD15 = BaseModelSpec(
     lora_alpha=16.0,
     lora_learning_rate=2e-4,
     training_steps=600,
-    training_steps_per_work=30,
+    training_steps_per_artwork=30,
     max_training_steps=3000,
     min_snr_gamma=5.0,
 )
@@ -39,19 +39,19 @@ REGISTRY: dict[str, BaseModelSpec] = {
         sample_steps=4,
         default_steps=4,
         guidance_scale=1.5,
-        noise_kept=0.3,  # it leaves a part of the noise in the picture, as grain
+        noise_share=0.3,  # its predictions contain noise, which would show as grain
         scheduler="DPMSolverMultistepScheduler",
-        redraw_share=0.25,  # its draft is sharper than what it redraws
-        worn_strength=0.8,  # more, and a strong style hides what was asked for
+        redraw_share=0.25,  # its draft is sharper than the redrawn frame
+        lora_scale=0.8,  # above it, a strong style hides the subject
         lora_rank=16,
         lora_alpha=16.0,
-        # slower, lines are not reached in these steps; faster, dots gather around things
+        # a lower rate learns no lines in these steps; a higher one draws dots around objects
         lora_learning_rate=2e-3,
         training_steps=240,
-        training_steps_per_work=5,
+        training_steps_per_artwork=5,
         max_training_steps=700,
         min_snr_gamma=5.0,
-        cpu_threads=1,  # its layers are small: a second thread wakes too late to help
+        cpu_threads=1,  # its layers are small: waking a second thread costs more than it saves
     ),
     "sd15": _SD15,
     "sdxl": dataclasses.replace(
@@ -77,7 +77,7 @@ _loaded: dict[_CacheKey, BaseModel] = {}
 
 
 def resolve_spec(name: str) -> BaseModelSpec:
-    """The registry's entry, or one made for a diffusers folder or hub id given by the operator."""
+    """The entry of that name; else one for a diffusers folder or hub id set by the operator."""
     if name in REGISTRY:
         return REGISTRY[name]
     return dataclasses.replace(_SD15, name=name, source=name, native_side=0)
@@ -90,11 +90,11 @@ def load_base_model(
     dtype: torch.dtype | None = None,
     allow_download: bool = False,
 ) -> BaseModel:
-    """The base model, read once per process; on a CPU its threads are limited as it asks.
+    """The base model, read once per process; on a CPU its `cpu_threads` are applied.
 
-    `name` is a registry entry, a folder in diffusers layout, or a hub id. The hub is asked only
-    with `allow_download`; otherwise only its local cache is read. Raises `ModelMissing` at once
-    when weights are absent or exist only as pickle.
+    `name` is a registry entry, a folder in diffusers layout, or a hub id. Downloads
+    happen only with `allow_download`; otherwise the hub's local cache is read. Raises
+    `ModelMissing` when weights are absent or exist only as pickle.
     """
     device = device or pick_device()
     dtype = dtype or pick_dtype(device)

@@ -1,4 +1,4 @@
-"""What the engine must know about a base model before reading a single weight."""
+"""Settings of a base model that are needed before its weights are read."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 class BaseModelSpec:
     """One entry of the registry.
 
-    `source` is a folder or hub id; `sizes` are (width, height) in pixels that it draws well;
-    `native_side` is the side in pixels of the square it was trained on, 0 to read it from the
-    UNet's own configuration; training counts are optimizer steps. Frames whose shorter side
-    exceeds the native one are drawn small first, then enlarged and redrawn over the last
-    `redraw_share` of the steps. A style asked for at strength 1 is worn at `worn_strength`.
-    Of the noise that a step leaves, `noise_kept` is given to the next one; less than 1 is for a
-    network that predicts clean latents and leaves noise in them, with a scheduler of first order.
-    `cpu_threads` compute one operation on a CPU, `None` for one per core.
+    `source` is a folder or hub id. `sizes` are the supported (width, height) in pixels.
+    `native_side` is the side in pixels of the square it was trained on; 0 takes it from the UNet's
+    config. Training counts are optimizer steps. A frame whose shorter side exceeds the native one
+    is sampled small, enlarged, and redrawn over the last `redraw_share` of the steps.
+    `lora_scale` multiplies the adapter weight of each request.
+    Each step passes on only `noise_share` of the noise that remains. Use less than 1 for a network
+    that predicts clean latents with noise in them, with a first-order scheduler.
+    `cpu_threads` is the number of threads per operation on a CPU, `None` for one per core.
     """
 
     name: str
@@ -27,21 +27,22 @@ class BaseModelSpec:
     lora_alpha: float
     lora_learning_rate: float
     training_steps: int
-    training_steps_per_work: int
+    training_steps_per_artwork: int
     max_training_steps: int
     min_snr_gamma: float | None
     guidance_rescale: float = 0.0
     redraw_share: float = 0.6
-    worn_strength: float = 1.0
-    noise_kept: float = 1.0
+    lora_scale: float = 1.0
+    noise_share: float = 1.0
     scheduler: str = "UniPCMultistepScheduler"
     training_batch_size: int = 4
     sample_steps: int = 12
     cpu_threads: int | None = None
     max_adapter_bytes: int = 1 << 30
 
-    def steps_for(self, works: int) -> int:
-        """Optimizer steps that suit a training on `works` pictures."""
+    def steps_for(self, artworks: int) -> int:
+        """Default optimizer steps for a training on that many artworks."""
         return min(
-            self.training_steps + self.training_steps_per_work * works, self.max_training_steps
+            self.training_steps + self.training_steps_per_artwork * artworks,
+            self.max_training_steps,
         )

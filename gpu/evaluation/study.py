@@ -13,9 +13,9 @@ from gpu.errors import LowQualityData
 from gpu.evaluation.comparison import Work, compare_with_base, draw_sheet
 from gpu.evaluation.pictures import loss_curve
 from gpu.rendering.renderer import Renderer
-from gpu.training.pictures import prepare_work
-from gpu.training.recipe import TrainedStyle, TrainingConfig, TrainingProgress, TrainingWork
-from gpu.training.trainer import TrainingOrder, train_together
+from gpu.training.pictures import prepare_artwork
+from gpu.training.recipe import TrainedStyle, TrainingArtwork, TrainingConfig, TrainingProgress
+from gpu.training.trainer import TrainingRequest, train_styles
 
 TRIGGER = "<style-0>"
 SEED = 1
@@ -31,17 +31,17 @@ class Subject:
     """
 
     name: str
-    works: Sequence[TrainingWork]
+    works: Sequence[TrainingArtwork]
     folder: Path
     recipe_changes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def train_works(self) -> tuple[TrainingWork, ...]:
+    def train_works(self) -> tuple[TrainingArtwork, ...]:
         """The works for training."""
         return tuple(work for k, work in enumerate(self.works) if k % TEST_EVERY)
 
     @property
-    def test_works(self) -> tuple[TrainingWork, ...]:
+    def test_works(self) -> tuple[TrainingArtwork, ...]:
         """Every third work, for the test: their tags are the prompts."""
         return tuple(self.works[::TEST_EVERY])
 
@@ -97,7 +97,7 @@ def study_styles(
 ) -> list[StudyResult]:
     """Train all subjects together; write contact sheet, loss curve and report into their folders.
 
-    Raises `LowQualityData` for too few or unusable works, and the errors of `train_together`.
+    Raises `LowQualityData` for too few or unusable works, and the errors of `train_styles`.
     """
     for subject in subjects:
         subject.check()
@@ -105,9 +105,7 @@ def study_styles(
     test_sets = [_prepared(subject.test_works, renderer.base) for subject in subjects]
     orders = [_order(subject, base_model, on_progress, steps) for subject in subjects]
     results = []
-    for subject, test_works, outcome in zip(
-        subjects, test_sets, train_together(orders), strict=True
-    ):
+    for subject, test_works, outcome in zip(subjects, test_sets, train_styles(orders), strict=True):
         if isinstance(outcome, Exception):
             raise outcome
         assert isinstance(outcome, TrainedStyle)  # noqa: S101 - trainings are not sliced here
@@ -120,17 +118,17 @@ def _order(
     base_model: str,
     on_progress: Callable[[str, TrainingProgress], None],
     steps: int | None,
-) -> TrainingOrder:
+) -> TrainingRequest:
     config = TrainingConfig(
         base_model=base_model,
-        works=subject.train_works,
+        artworks=subject.train_works,
         trigger=TRIGGER,
         output_dir=subject.folder / "training",
         seed=SEED,
         steps=steps,
         recipe_changes=subject.recipe_changes,
     )
-    return TrainingOrder(
+    return TrainingRequest(
         config, lambda progress: on_progress(subject.name, progress), should_stop=lambda: False
     )
 
@@ -172,8 +170,8 @@ def _measure(
     return result
 
 
-def _prepared(works: Sequence[TrainingWork], base: BaseModel) -> list[Work]:
-    return [(prepare_work(work.path, base), work.tags) for work in works]
+def _prepared(works: Sequence[TrainingArtwork], base: BaseModel) -> list[Work]:
+    return [(prepare_artwork(work.path, base), work.tags) for work in works]
 
 
 def write_page(

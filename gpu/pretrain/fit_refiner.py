@@ -93,14 +93,14 @@ def _draw(
     networks: Networks, clean: torch.Tensor, captions: list[str], source: torch.Generator
 ) -> torch.Tensor:
     """Latents sampled for captions in one to four steps, with a random guidance scale."""
-    steps, guidance, examples = torch.rand(3, generator=source).tolist()
+    steps, guidance, noise = torch.rand(3, generator=source).tolist()
     return draw_latents(
         networks,
         captions,
         torch.randn(clean.shape, generator=source),
         times=trailing_times(4)[: 1 + int(4 * steps)],
         guidance_scale=max(1.0, 0.5 + 1.5 * guidance),
-        noise_kept=examples / 2,
+        noise_share=noise / 2,
     )
 
 

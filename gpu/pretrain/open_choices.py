@@ -1,8 +1,8 @@
-"""The built-in model's `open_words.json`: words added where a prompt leaves a property open."""
+"""The built-in model's `prompt_defaults.json`: words for properties that a prompt leaves open."""
 
 from collections.abc import Iterable
 
-from gpu.base_models.open_words import Choice, OpenWords
+from gpu.base_models.prompt_defaults import PromptDefault, PromptDefaults
 from gpu.pretrain.scenes import ALONE, HOMES
 from gpu.pretrain.things import COLOURS, OWN_COLOUR
 from gpu.pretrain.vocabulary import BROADER, Colour, Count, Place, Position, Size, Thing, Time
@@ -20,7 +20,7 @@ _PLACES: dict[Thing, tuple[Place, ...]] = {
 _AT_NIGHT = (Thing.MOON, Thing.STAR)
 
 
-def open_choices() -> OpenWords:
+def open_choices() -> PromptDefaults:
     """The choices of place, time, colour and layout that the built-in model ships."""
     scenery = frozenset(BROADER[word] for word in (*Place, *Time) if word in BROADER)
     places = _words(Place) | scenery - {"bright", "dark"}
@@ -39,11 +39,11 @@ def open_choices() -> OpenWords:
     placed = [thing for thing in Thing if thing not in ALONE]
     layouts = ["", Position.LEFT, Position.RIGHT, Size.BIG]
     layout = _choice(placed, _words((*Position, *Size, *Count)), layouts)
-    return OpenWords((*where, *when, *colours, layout))
+    return PromptDefaults((*where, *when, *colours, layout))
 
 
-def _choice(of: Iterable[str], unless: Iterable[str], words: Iterable[str]) -> Choice:
-    return Choice(_words(of), _words(unless), tuple(str(word) for word in words))
+def _choice(of: Iterable[str], unless: Iterable[str], words: Iterable[str]) -> PromptDefault:
+    return PromptDefault(_words(of), _words(unless), tuple(str(word) for word in words))
 
 
 def _words(group: Iterable[str]) -> frozenset[str]:

@@ -40,11 +40,11 @@ def draw_latents(
     *,
     times: Sequence[int],
     guidance_scale: float,
-    noise_kept: float = 1.0,
+    noise_share: float = 1.0,
 ) -> torch.Tensor:
     """Sample scaled latents [B, C, h, w] for prompts: first-order (DDIM) steps at `times`.
 
-    The predicted noise is multiplied by `noise_kept` before it is added for the next step.
+    The predicted noise is multiplied by `noise_share` before it is added for the next step.
     """
     is_guided = guidance_scale > 1
     captions = [*[""] * len(prompts) * is_guided, *prompts]
@@ -64,7 +64,7 @@ def draw_latents(
         if index + 1 < len(times):
             share, next_share = shares[time], shares[times[index + 1]]
             left = (noisy - share.sqrt() * clean) / (1 - share).sqrt()
-            noisy = next_share.sqrt() * clean + noise_kept * (1 - next_share).sqrt() * left
+            noisy = next_share.sqrt() * clean + noise_share * (1 - next_share).sqrt() * left
     return clean
 
 
@@ -77,7 +77,7 @@ def sample(
     size: tuple[int, int],
     steps: int = 4,
     guidance_scale: float = 1.5,
-    noise_kept: float = 0.3,
+    noise_share: float = 0.3,
     seed: int = 1,
 ) -> list[Image.Image]:
     """Draw one RGB image of (width, height) per prompt."""
@@ -90,7 +90,7 @@ def sample(
         noise,
         times=trailing_times(steps),
         guidance_scale=guidance_scale,
-        noise_kept=noise_kept,
+        noise_share=noise_share,
     )
     images = []
     for row in latents:

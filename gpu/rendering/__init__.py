@@ -1,1 +1,1 @@
-"""Rendering: requests in, images or named failures out; never a foreign or plain style."""
+"""Rendering: from requests to images or typed failures, each in exactly its own style."""

@@ -1,8 +1,7 @@
-"""Style files as rendering sees them: verified by hash, checked, kept in a bounded memory."""
+"""Reading style files: verified by hash, validated, and cached."""
 
 import hashlib
 import json
-import math
 import struct
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -10,41 +9,47 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from peft import LoraConfig
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 
 from gpu.base_models.lora import adapter_shapes
+from gpu.base_models.lora_config import read_lora_config
 from gpu.base_models.model import BaseModel
 from gpu.errors import AdapterMismatch, StyleOutdated
 
 _HEADER_LENGTH_BYTES = 8
 _MAX_HEADER_BYTES = 8 << 20  # about ten times what a large base model's adapter needs
-_MAX_RANK = 256
 _DEFAULT_CACHE_BYTES = 512 << 20
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """One verified style: its tensors by their name in the file, on the base model's device."""
+    """A verified adapter: its tensors by their name in the file, on the base model's device."""
 
     sha256: str
     tensors: Mapping[str, torch.Tensor]
-    rank: int
-    alpha: float
+    config: LoraConfig
     metadata: Mapping[str, str]
 
     @property
+    def scaling(self) -> float:
+        """`alpha / rank`, as in PEFT."""
+        return float(self.config.lora_alpha / self.config.r)
+
+    @property
     def byte_size(self) -> int:
-        """Memory held by the tensors."""
+        """Bytes of the tensors."""
         return sum(tensor.nbytes for tensor in self.tensors.values())
 
 
 def read_adapter(path: Path, sha256: str, base: BaseModel) -> Adapter:
-    """Read a style file and prove that it is the one asked for and fits this base model.
+    """Read a style file, verify its hash and check that it fits this base model.
 
-    The bytes are read once, so what was hashed is what is loaded. Raises `AdapterMismatch` for
-    an absent file, another hash, a malformed header, wrong layers or shapes, and values that are
-    not finite in the precision of the base model; `StyleOutdated` for a style of another one.
+    The file is read once, so the bytes that were hashed are loaded. Raises `AdapterMismatch` for
+    a missing file, another hash, a malformed header or LoRA config, wrong layers or shapes, and
+    values that are not finite in the base model's precision; `StyleOutdated` for a style of
+    another base model.
     """
     try:
         if path.stat().st_size > base.spec.max_adapter_bytes:
@@ -52,9 +57,9 @@ def read_adapter(path: Path, sha256: str, base: BaseModel) -> Adapter:
         content = path.read_bytes()
     except OSError as error:
         raise AdapterMismatch(f"style file cannot be read: {error}") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise AdapterMismatch(f"style file has hash {found}, expected {sha256}")
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != sha256:
+        raise AdapterMismatch(f"style file has hash {actual}, expected {sha256}")
     metadata = _read_metadata(content)
     if "base_model_sha256" not in metadata:
         raise AdapterMismatch("style file names no base model")
@@ -62,21 +67,19 @@ def read_adapter(path: Path, sha256: str, base: BaseModel) -> Adapter:
         raise StyleOutdated("the style was trained on another base model")
     try:
         tensors = load_safetensors(content)
-        rank, alpha = int(metadata["rank"]), float(metadata["alpha"])
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (SafetensorError, ValueError) as error:
         raise AdapterMismatch(f"style file is damaged: {error}") from error
-    if not math.isfinite(alpha):
-        raise AdapterMismatch(f"alpha is {alpha}")
-    _check_tensors(tensors, rank, base)
+    config = read_lora_config(metadata)
+    _check_tensors(tensors, config.r, base)
     ready = {name: tensor.to(base.device, base.dtype) for name, tensor in tensors.items()}
     for name, tensor in ready.items():
-        if not bool(torch.isfinite(tensor).all()):  # large numbers are infinite in fp16
+        if not bool(torch.isfinite(tensor).all()):  # large values overflow in fp16
             raise AdapterMismatch(f"{name} holds values that are not finite numbers")
-    return Adapter(sha256=sha256, tensors=ready, rank=rank, alpha=alpha, metadata=metadata)
+    return Adapter(sha256=sha256, tensors=ready, config=config, metadata=metadata)
 
 
 def _read_metadata(content: bytes) -> dict[str, str]:
-    """The header's metadata, its length checked before anything is parsed."""
+    """The header's metadata; its length is checked before parsing."""
     if len(content) < _HEADER_LENGTH_BYTES:
         raise AdapterMismatch("style file is too short")
     (length,) = struct.unpack("<Q", content[:_HEADER_LENGTH_BYTES])
@@ -90,8 +93,6 @@ def _read_metadata(content: bytes) -> dict[str, str]:
 
 
 def _check_tensors(tensors: Mapping[str, torch.Tensor], rank: int, base: BaseModel) -> None:
-    if not 1 <= rank <= _MAX_RANK:
-        raise AdapterMismatch(f"rank {rank} is out of range")
     expected = adapter_shapes(base.unet, rank)
     if tensors.keys() != expected.keys():
         raise AdapterMismatch("the style's layers are not those of the base model")
@@ -102,15 +103,15 @@ def _check_tensors(tensors: Mapping[str, torch.Tensor], rank: int, base: BaseMod
             raise AdapterMismatch(f"{name} holds no floating-point numbers")
 
 
-class AdapterMemory:
-    """The most recently used styles, by content hash, within a bound of bytes."""
+class AdapterCache:
+    """A least-recently-used cache of adapters by content hash, limited in bytes."""
 
     def __init__(self, *, max_bytes: int = _DEFAULT_CACHE_BYTES) -> None:
         self._max_bytes = max_bytes
         self._adapters: OrderedDict[str, Adapter] = OrderedDict()
 
     def get(self, path: Path, sha256: str, base: BaseModel) -> Adapter:
-        """The style with this hash, from memory or its file; raises what `read_adapter` does."""
+        """The adapter with this hash, cached or read; raises what `read_adapter` raises."""
         if sha256 in self._adapters:
             self._adapters.move_to_end(sha256)
             return self._adapters[sha256]
@@ -122,7 +123,7 @@ class AdapterMemory:
 
     @property
     def byte_size(self) -> int:
-        """Bytes of all tensors held."""
+        """Bytes of all cached tensors."""
         return sum(adapter.byte_size for adapter in self._adapters.values())
 
     def __contains__(self, sha256: object) -> bool:

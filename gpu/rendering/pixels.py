@@ -1,10 +1,10 @@
-"""From decoded tensors to pictures, and the check that there is something to see."""
+"""Conversion between tensors and pictures, and detection of blank pictures."""
 
 import numpy as np
 import torch
 from PIL import Image
 
-_BLANK_DEVIATION = 2.0  # of 255: below this a person sees one flat colour
+_BLANK_DEVIATION = 2.0  # of 255: below it a picture looks like one flat colour
 
 
 def to_pictures(decoded: torch.Tensor) -> list[Image.Image]:
@@ -20,7 +20,7 @@ def to_tensor(pictures: list[Image.Image]) -> torch.Tensor:
 
 
 def is_blank(picture: Image.Image, mask: Image.Image | None = None) -> bool:
-    """Whether every channel is nearly constant, of a masked picture under its mask of one bit."""
+    """Whether every channel is nearly constant, with a 1-bit mask only under the mask."""
     levels = np.asarray(picture, dtype=np.float32)
-    seen = levels.reshape(-1, levels.shape[-1]) if mask is None else levels[np.asarray(mask)]
-    return bool(seen.std(axis=0).max() < _BLANK_DEVIATION)
+    visible = levels.reshape(-1, levels.shape[-1]) if mask is None else levels[np.asarray(mask)]
+    return bool(visible.std(axis=0).max() < _BLANK_DEVIATION)

@@ -1,4 +1,4 @@
-"""What a rendering is asked for and what it answers."""
+"""Requests and results of rendering."""
 
 import math
 from dataclasses import dataclass, field
@@ -18,11 +18,11 @@ MAX_SEED = (1 << 63) - 1
 
 @dataclass(frozen=True)
 class RenderRequest:
-    """One image in one style; `None` means the base model's own default.
+    """One image in one style; `None` means the default of the base model.
 
-    With a `picture`, RGB of `width` × `height`, only what its `mask` covers is painted, of one bit
-    a pixel and the same size. `change`, more than 0 and at most 1, says how much: the share of the
-    steps that are drawn. The three come together.
+    For masked image-to-image (inpainting) all of `picture`, `mask` and `repaint_strength` are set:
+    an RGB picture of `width` × `height`, a 1-bit mask of the same size (1 is repainted), and the
+    share of the denoising steps that run, more than 0 and at most 1.
     """
 
     request_id: str
@@ -39,12 +39,12 @@ class RenderRequest:
     style_strength: float = 1.0
     picture: Image.Image | None = field(default=None, repr=False)
     mask: Image.Image | None = field(default=None, repr=False)
-    change: float | None = None
+    repaint_strength: float | None = None
 
     def check(self, size_multiple: int) -> None:
         """Raise `InvalidPrompt` for tags, numbers, or sides (pixels) that cannot be rendered.
 
-        Raises its subclass `InvalidPicture` for a picture, mask or change.
+        Raises its subclass `InvalidPicture` for an invalid picture, mask or strength.
         """
         check_tags(self.prompt_tags, field="prompt_tags")
         check_tags(self.negative_tags, field="negative_tags")
@@ -62,11 +62,10 @@ class RenderRequest:
         self._check_picture()
 
     def _check_picture(self) -> None:
-        given = (self.picture, self.mask, self.change)
-        if all(each is None for each in given):
+        if self.picture is None and self.mask is None and self.repaint_strength is None:
             return
-        if self.picture is None or self.mask is None or self.change is None:
-            raise InvalidPicture("picture, mask and change are needed together")
+        if self.picture is None or self.mask is None or self.repaint_strength is None:
+            raise InvalidPicture("picture, mask and repaint_strength are needed together")
         size = (self.width, self.height)
         for name, image, mode in (("picture", self.picture, "RGB"), ("mask", self.mask, "1")):
             if image.size != size:
@@ -74,14 +73,14 @@ class RenderRequest:
             if image.mode != mode:
                 raise InvalidPicture(f"{name}: its mode is {image.mode}, not {mode}")
         if self.mask.getbbox() is None:
-            raise InvalidPicture("mask: it covers no pixel")
-        if not (math.isfinite(self.change) and 0 < self.change <= 1):
-            raise InvalidPicture(f"change {self.change} is out of range")
+            raise InvalidPicture("mask: it is empty")
+        if not (math.isfinite(self.repaint_strength) and 0 < self.repaint_strength <= 1):
+            raise InvalidPicture(f"repaint_strength {self.repaint_strength} is out of range")
 
 
 @dataclass(frozen=True)
 class RenderedImage:
-    """One finished picture with the numbers that made it."""
+    """A rendered picture with its parameters."""
 
     request_id: str
     image: Image.Image
@@ -95,7 +94,7 @@ class RenderedImage:
 
 @dataclass(frozen=True)
 class RenderFailure:
-    """Why one request has no picture; its batch mates are not concerned."""
+    """The reason why one request failed; others of its batch may succeed."""
 
     request_id: str
     cause: str
@@ -104,7 +103,7 @@ class RenderFailure:
 
     @classmethod
     def of(cls, request: RenderRequest, error: EngineError) -> "RenderFailure":
-        """The failure of a request by an engine error."""
+        """The failure of a request through an engine error."""
         return cls(request.request_id, error.cause, str(error), error.retryable)
 
 

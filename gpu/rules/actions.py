@@ -11,7 +11,7 @@ from gpu.rules.errors import InvalidRule
 from gpu.rules.recolor import Recolor
 from gpu.rules.restyle import Restyle
 from gpu.rules.swatches import Swatch
-from gpu.rules.texture import Corners, Plane, Point, Texture
+from gpu.rules.texture import Corners, Plane, Point, Texture, check_corners
 from gpu.rules.tone import Match, Tone, ToneChange
 
 Rule = Recolor | Tone | Match | Texture | Background | RemoveBackground | Restyle
@@ -129,15 +129,7 @@ def _tone(value: Any, options: _Options, _: Mapping[str, Swatch]) -> Rule:
 
 def _texture(value: Any, options: _Options, swatches: Mapping[str, Swatch]) -> Rule:
     name = _swatch_name(value, swatches)
-    plane = None
-    if options.has("plane"):
-        group = options.group("plane")
-        plane = Plane(
-            group.corners("corners"),
-            group.number("width", None, 0.1, 1000),
-            group.number("height", None, 0.1, 1000),
-        )
-        group.refuse_others()
+    plane = _plane(options)
     metres = None
     if options.has("metres"):
         if plane is None:
@@ -155,6 +147,20 @@ def _texture(value: Any, options: _Options, swatches: Mapping[str, Swatch]) -> R
         offset=options.point("offset", (0.0, 0.0), 1000),
         plane=plane,
     )
+
+
+def _plane(options: _Options) -> Plane | None:
+    if not options.has("plane"):
+        return None
+    group = options.group("plane")
+    plane = Plane(
+        group.corners("corners"),
+        group.number("width", None, 0.1, 1000),
+        group.number("height", None, 0.1, 1000),
+    )
+    group.refuse_others()
+    check_corners(plane.corners)
+    return plane
 
 
 def _background(value: Any, options: _Options, swatches: Mapping[str, Swatch]) -> Rule:
@@ -175,7 +181,7 @@ def _remove_background(value: Any, _: _Options, __: Mapping[str, Swatch]) -> Rul
 def _restyle(value: Any, options: _Options, _: Mapping[str, Swatch]) -> Rule:
     if not isinstance(value, str) or not value.strip():
         raise InvalidRule("value", "must be the id of a style")
-    return Restyle(value, options.number("strength", 0.6, 0.01, 1))
+    return Restyle(value, options.number("strength", 0.6, 0.01, 1), _plane(options))
 
 
 _PARSERS: dict[str, Callable[[Any, _Options, Mapping[str, Swatch]], Rule]] = {

@@ -4,7 +4,7 @@ The generation engine paints canvases of a few sizes; a region has any size. `ca
 region and its surroundings out of a photo, `restyle_painter` lays what was painted over the region.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,52 +12,28 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage  # type: ignore[import-untyped]
 
-from gpu.rules.colour import Levels, Light, Mask, luminance, to_levels, to_linear
+from gpu.rules.colour import Levels, Mask, luminance, to_levels, to_linear
 from gpu.rules.edges import Painter
 from gpu.rules.errors import InvalidRule
-from gpu.rules.texture import Placement
+from gpu.rules.restyle_frames import CanvasFrame, Frame, Size
+from gpu.rules.restyle_planes import PlaneFrame
+from gpu.rules.texture import Face, Placement, Plane
 
-SMALL, PORTRAIT, LARGE = (512, 512), (512, 1024), (1024, 1024)
-_TALL = 1.5  # times as high as wide: from here on a portrait shows more of a region
-_ENLARGED = 1.25  # times: a square of up to 640 pixels is still painted at 512
-_SURROUNDINGS = 1 / 8  # of the region's longer side, beyond each of its sides
 _GROWTH = 3  # canvas pixels: what is read between pixels near the edge of a region is painted too
 _BLOCK = 8  # canvas pixels: the light is kept at an eighth of the size
 _SPREAD_SHARE = 1 / 16  # of the canvas's longer side
 _DARKEST, _BRIGHTEST = 0.5, 2.0  # times: how far light may change what was painted
 _OBJECT, _LAMP = 0.2, 2.0  # times the median: what lies outside is no light of the region
 _LEAST_SHARE = 1e-4
+_OF_A_RECTANGLE = 4  # numbers
 _FLARE = 4e-3  # linear light, as in `reflection`: the ratio of two blacks is no light
-
-Sides = tuple[int, int, int, int]
-"""Left, top, right and bottom of a box, in pixels."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """The rectangle of a photo that a canvas shows, in the photo's pixels, and the canvas's size.
-
-    It may reach beyond the photo. `size` is (width, height) of the canvas; both have one scale.
-    """
-
-    left: int
-    top: int
-    width: int
-    height: int
-    size: tuple[int, int]
-
-    def on_canvas(self, box: Sides) -> tuple[float, float, float, float]:
-        """Sides of a box inside the frame, from the photo's pixels to those of the canvas."""
-        # multiplied first: what ends with the frame ends with the canvas, to the bit
-        left, top, right, bottom = (side * self.size[0] / self.width for side in box)
-        return left, top, right, bottom
 
 
 @dataclass(frozen=True)
 class Canvas:
     """What is painted: `picture`, RGB, and `mask`, of one bit a pixel, both of the frame's size."""
 
-    frame: Frame
+    frame: CanvasFrame
     picture: Image.Image
     mask: Image.Image
 
@@ -80,51 +56,43 @@ class PaintedCanvas:
 class Restyle:
     """Paint a region in a style: `strength`, more than 0 and at most 1, is how much of it changes.
 
-    `canvas` is `None` until the engine has painted it.
+    It is laid in `plane`, or where that is `None` in the region's own (see `planes`). `canvas` is
+    `None` until the engine has painted it.
     """
 
     style_id: str
     strength: float = 0.6
+    plane: Plane | None = None
     canvas: PaintedCanvas | None = None
 
 
-def canvas_of(photo: Image.Image, mask: Mask) -> Canvas:
+def canvas_of(photo: Image.Image, mask: Mask, faces: Sequence[Face] = ()) -> Canvas:
     """Take a region (H, W) and its surroundings out of an RGB or RGBA photo.
 
-    The same photo and mask give the same canvas. Beyond the photo's border the canvas shows its
-    mirror image. Raises ValueError for a mask of another size, or one that covers nothing.
+    The canvas lies in the plane of the region's `faces`, which stand from left to right; it is flat
+    where there are none, or where they do not fit the region. The same arguments give the same
+    canvas. Beyond the photo's border it shows its mirror image. Raises ValueError for a mask of
+    another size, or one that covers nothing.
     """
     if mask.shape != (photo.height, photo.width):
         raise ValueError("the mask does not fit the photo")
     if not mask.any():
         raise ValueError("a region of no pixels has no canvas")
-    frame = _frame_of(mask)
-    inner = _inner(frame, photo.width, photo.height)
-    left, top, right, bottom = inner
-    beyond = (
-        (top - frame.top, frame.top + frame.height - bottom),
-        (left - frame.left, frame.left + frame.width - right),
-    )
-    seen = Image.fromarray(
-        np.pad(np.asarray(photo.crop(inner).convert("RGB")), (*beyond, (0, 0)), mode="symmetric")
-    )
-    region = mask[top:bottom, left:right]
-    touched = _touched(np.pad(region, beyond), frame.size)
-    free = _filtered(ndimage.maximum_filter, touched, _GROWTH)
+    frame = PlaneFrame.of(mask, faces) or Frame.of(mask)
+    shown = frame.shown(photo, mask)
+    free = _filtered(ndimage.maximum_filter, shown.touched, _GROWTH)
     # a photo's border is no edge
-    core = _filtered(
-        ndimage.minimum_filter, _touched(np.pad(region, beyond, "symmetric"), frame.size), _GROWTH
-    )
-    levels = np.asarray(seen.resize(frame.size, Image.Resampling.LANCZOS))
-    picture = _spread(levels, core & free, free)
+    core = _filtered(ndimage.minimum_filter, shown.covered, _GROWTH)
+    picture = _spread(shown.levels, core & free, free)
     return Canvas(frame, Image.fromarray(picture), Image.fromarray(free))
 
 
-def _touched(mask: Mask, size: tuple[int, int]) -> Mask:
-    """Pixels of a canvas that a mask touches: each is painted as a whole."""
-    image = Image.fromarray(mask.astype(np.uint8) * 255)
-    touched: Mask = np.asarray(image.resize(size, Image.Resampling.BOX)) > 0
-    return touched
+def frame_of(numbers: Sequence[float], size: Size) -> CanvasFrame:
+    """The frame of a canvas of this size that is kept as these numbers."""
+    if len(numbers) == _OF_A_RECTANGLE:
+        left, top, width, height = (int(number) for number in numbers)
+        return Frame(left, top, width, height, size)
+    return PlaneFrame.of_numbers(numbers, size)
 
 
 def _filtered(rank: Callable[..., NDArray[np.uint8]], mask: Mask, pixels: int) -> Mask:
@@ -144,42 +112,6 @@ def _spread(levels: Levels, core: Mask, free: Mask) -> Levels:
     return np.where((free & ~core)[..., None] & (near > _LEAST_SHARE), colours, levels)
 
 
-def _frame_of(mask: Mask) -> Frame:
-    left, top, right, bottom = _bounds(mask)
-    height, width = bottom - top, right - left
-    margin = round(max(height, width) * _SURROUNDINGS)
-    tall, wide = height + 2 * margin, width + 2 * margin
-    longest = max(mask.shape)
-    if tall >= _TALL * wide:
-        size = PORTRAIT
-        tall = min(max(tall, 2 * wide, PORTRAIT[1]), max(longest, 2 * width))
-        tall += tall % 2
-        wide = tall // 2
-    else:
-        wide = tall = min(max(tall, wide, SMALL[0]), longest)
-        size = SMALL if wide <= _ENLARGED * SMALL[0] else LARGE
-    first_column = _start(left, width, wide, mask.shape[1])
-    first_row = _start(top, height, tall, mask.shape[0])
-    return Frame(first_column, first_row, wide, tall, size)
-
-
-def _start(first: int, length: int, shown: int, available: int) -> int:
-    """Where `shown` pixels begin that have a part in their middle, inside the photo if they fit."""
-    if shown >= available:
-        return (available - shown) // 2
-    return min(max(first + (length - shown) // 2, 0), available - shown)
-
-
-def _inner(frame: Frame, width: int, height: int) -> Sides:
-    """The part of a frame inside a photo: left, top, right, bottom."""
-    return (
-        max(frame.left, 0),
-        max(frame.top, 0),
-        min(frame.left + frame.width, width),
-        min(frame.top + frame.height, height),
-    )
-
-
 def restyle_painter(rule: Restyle, region: Mask, placement: Placement) -> Painter:
     """Lay what was painted over the region (H, W); `placement` as for `texture_painter`.
 
@@ -187,25 +119,7 @@ def restyle_painter(rule: Restyle, region: Mask, placement: Placement) -> Painte
     """
     if rule.canvas is None:
         raise InvalidRule("value", "the style was not painted for this region")
-    left, top, right, bottom = _bounds(region)
-    frame, image = rule.canvas.canvas.frame, _in_its_light(rule.canvas)
-    x, y = placement.left - frame.left, placement.top - frame.top
-    box = left + x, top + y, right + x, bottom + y
-    if min(box) < 0 or box[2] > frame.width or box[3] > frame.height:
-        raise InvalidRule("value", "the style was painted for another part of the photo")
-    size = (right - left, bottom - top)
-    laid = np.asarray(image.resize(size, Image.Resampling.BICUBIC, frame.on_canvas(box)))
-
-    def painted(_: Light, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Light:
-        return to_linear(laid[rows - top, columns - left])
-
-    return painted
-
-
-def _bounds(mask: Mask) -> Sides:
-    """Left, top, right and bottom of what is true in a mask that is true somewhere."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    return rule.canvas.canvas.frame.painter(_in_its_light(rule.canvas), region, placement)
 
 
 # ── the light of a region ────────────────────────────────────────────────────────────────────────

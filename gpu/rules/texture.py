@@ -177,7 +177,7 @@ class FacedLayout:
 def layout(rule: Texture, swatch: Swatch, region: Mask, placement: Placement) -> Layout:
     """How a swatch lies on a region. Raises InvalidRule for corners that span no plane."""
     if rule.plane is not None:
-        _check_corners(rule.plane.corners)
+        check_corners(rule.plane.corners)
         metres = rule.metres
         repeat = _share(rule) * rule.plane.width if metres is None else metres
         return Layout(_turned(rule, swatch) @ _in_plane(rule.plane, repeat, swatch, placement))
@@ -208,7 +208,7 @@ def _to_repeats(
     quad: list[Point], size: Point, repeat: float, swatch: Swatch
 ) -> NDArray[np.float64]:
     across, down = size[0] / repeat, size[1] / repeat / swatch.height_share
-    return _homography(quad, [(0, 0), (across, 0), (across, down), (0, down)])
+    return homography(quad, [(0, 0), (across, 0), (across, down), (0, down)])
 
 
 def _shifted(across: float, down: float) -> NDArray[np.float64]:
@@ -230,7 +230,7 @@ def _turned(rule: Texture, swatch: Swatch) -> NDArray[np.float64]:
     )
 
 
-def _check_corners(corners: Corners) -> None:
+def check_corners(corners: Corners) -> None:
     """Raise InvalidRule unless the corners are a convex quadrangle, in clockwise order."""
     points = np.array(corners, np.float64)
     sides = np.roll(points, -1, axis=0) - points
@@ -243,16 +243,18 @@ def _check_corners(corners: Corners) -> None:
         )
 
 
-def _homography(before: list[Point], after: list[Point]) -> NDArray[np.float64]:
+def homography(before: list[Point], after: list[Point]) -> NDArray[np.float64]:
     """The 3 × 3 matrix that takes four points to four others, its depth 1 at the first's middle."""
+    # Counted from the middle: from a point of the horizon, the depth could not be 1.
+    middle_x, middle_y = np.mean(before, axis=0)
     rows, values = [], []
-    for (x, y), (u, v) in zip(before, after, strict=True):
+    for point, (u, v) in zip(before, after, strict=True):
+        x, y = point[0] - middle_x, point[1] - middle_y
         rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
         values += [u, v]
     matrix = np.append(np.linalg.solve(np.array(rows, np.float64), values), 1).reshape(3, 3)
-    middle = np.append(np.mean(before, axis=0), 1)
-    normalised: NDArray[np.float64] = matrix / (matrix[2] @ middle)
-    return normalised
+    moved: NDArray[np.float64] = matrix @ [[1, 0, -middle_x], [0, 1, -middle_y], [0, 0, 1]]
+    return moved
 
 
 # ── the light of a region ────────────────────────────────────────────────────────────────────────

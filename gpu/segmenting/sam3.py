@@ -19,7 +19,7 @@ from transformers import AutoTokenizer, Sam3Model
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.models.sam3.modeling_sam3 import Sam3VisionEncoderOutput
 
-from gpu.device import pick_device, pick_dtype, unless_memory_is_full
+from gpu.device import catch_out_of_memory, pick_device, pick_dtype
 from gpu.errors import GpuOutOfMemory, ModelMissing
 from gpu.segmenting.interface import (
     AUTOMATIC_CONFIDENCE,
@@ -204,7 +204,7 @@ class Sam3Segmenter:
         self, photos: Sequence[Image.Image], words: _Words
     ) -> list[list[Prediction]]:
         """Encode photos as a batch; halve it on out-of-memory errors."""
-        vision = unless_memory_is_full(
+        vision = catch_out_of_memory(
             lambda: self._model.get_vision_features(self._pixels(photos)), self._model.device
         )
         if vision is None:
@@ -225,7 +225,7 @@ class Sam3Segmenter:
 
     def _find(self, vision: Any, index: int, words: _Words) -> list[Prediction]:
         """All prompts on one encoded photo; the batch is halved on out-of-memory errors."""
-        predictions = unless_memory_is_full(
+        predictions = catch_out_of_memory(
             lambda: self._find_at_once(vision, index, words), self._model.device
         )
         if predictions is not None:

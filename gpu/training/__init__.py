@@ -1,1 +1,1 @@
-"""Training: works with tags in, one verified style file out."""
+"""Training: from tagged artworks to one verified style file."""

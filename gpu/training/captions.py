@@ -1,4 +1,4 @@
-"""Captions with chance in them, written and encoded once before the first step."""
+"""Randomised captions, encoded once before the first training step."""
 
 from dataclasses import dataclass
 
@@ -8,23 +8,23 @@ from gpu.base_models.model import BaseModel
 from gpu.base_models.prompts import compose_prompt
 from gpu.base_models.text import Conditioning
 from gpu.randomness import named_generator, named_permutation
-from gpu.training.recipe import Recipe, TrainingWork
+from gpu.training.recipe import Recipe, TrainingArtwork
 
 _ENCODE_CHUNK = 32
 
 
 def caption_variants(
-    work: TrainingWork, *, trigger: str, recipe: Recipe, seed: int, index: int
+    artwork: TrainingArtwork, *, trigger: str, recipe: Recipe, seed: int, index: int
 ) -> list[str]:
-    """Captions of one work: the full one first, then ones with tags shuffled and dropped."""
-    captions = [compose_prompt(trigger, work.tags)]
+    """Captions of one artwork: the complete one, then variants with shuffled, dropped tags."""
+    captions = [compose_prompt(trigger, artwork.tags)]
     for variant in range(1, recipe.caption_variants):
-        order = named_permutation(len(work.tags), seed, "caption order", index, variant)
+        order = named_permutation(len(artwork.tags), seed, "caption order", index, variant)
         chance = torch.rand(
-            len(work.tags), generator=named_generator(seed, "tag dropout", index, variant)
+            len(artwork.tags), generator=named_generator(seed, "tag dropout", index, variant)
         )
-        kept = [work.tags[tag] for tag in order if chance[tag] >= recipe.tag_dropout]
-        captions.append(compose_prompt(trigger, kept))
+        tags = [artwork.tags[tag] for tag in order if chance[tag] >= recipe.tag_dropout]
+        captions.append(compose_prompt(trigger, tags))
     return captions
 
 
@@ -41,7 +41,7 @@ class CaptionTable:
 
 
 def encode_captions(base: BaseModel, captions: list[str]) -> CaptionTable:
-    """Encode the distinct captions, all with as many parts as the longest has."""
+    """Encode the distinct captions, each with as many parts as the longest one."""
     distinct = sorted(set(captions))
     parts = base.count_parts(*distinct)
     chunks = [

@@ -1,7 +1,6 @@
-"""Everything a training needs to go on elsewhere, in one safetensors file, without pickle.
+"""All state needed to resume a training on another machine, in one safetensors file.
 
-Chance needs no place in it: every draw is named by the seed and the step (`gpu.randomness`), so
-seed and step are the state of the generators.
+It holds no generator state: every random draw is named by seed and step (`gpu.randomness`).
 """
 
 import json
@@ -16,12 +15,12 @@ from safetensors.torch import save_file
 from gpu.errors import AdapterMismatch
 
 _FORMAT = "style-training-checkpoint/1"
-_KEPT = 2
+_CHECKPOINTS_KEPT = 2
 
 
 @dataclass
 class TrainingState:
-    """The numbers of a training so far; `fingerprint` says which training it is."""
+    """Counters and history of a training; `fingerprint` identifies it."""
 
     fingerprint: str
     step: int = 0
@@ -39,7 +38,7 @@ def save_checkpoint(
     weights: dict[str, torch.nn.Parameter],
     optimizer: torch.optim.Optimizer,
 ) -> Path:
-    """Write a checkpoint that is either whole or absent; older ones but one are removed."""
+    """Write a checkpoint atomically; of the older ones only the last is kept."""
     tensors = {f"weights/{name}": value.detach().cpu() for name, value in weights.items()}
     for name, parameter in weights.items():
         for key, value in optimizer.state[parameter].items():
@@ -50,7 +49,7 @@ def save_checkpoint(
     metadata = {"format": _FORMAT, "state": json.dumps(asdict(state))}
     save_file({key: value.contiguous() for key, value in tensors.items()}, unfinished, metadata)
     unfinished.replace(path)
-    for old in sorted(folder.glob("step_*.safetensors"))[:-_KEPT]:
+    for old in sorted(folder.glob("step_*.safetensors"))[:-_CHECKPOINTS_KEPT]:
         old.unlink()
     return path
 
@@ -98,7 +97,7 @@ def _restore(
     for name, parameter in weights.items():
         device = parameter.device
         optimizer.state[parameter] = {
-            # AdamW keeps its step count where it was made unless it is fused on a GPU
+            # AdamW keeps its step count on the CPU unless it is fused
             key: value.to(device)
             for key, value in moments[name].items()
         }

@@ -1,11 +1,11 @@
-"""The denoising objective: noise, targets and weights of a batch, and the loss over it."""
+"""The denoising objective: noise, targets and loss weights of a batch, and its loss."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
-from gpu.base_models.lora import RowAdapter, wearing
+from gpu.base_models.lora import RowAdapter, apply_adapters
 from gpu.base_models.model import BaseModel
 from gpu.base_models.text import Conditioning
 from gpu.randomness import named_generator
@@ -15,10 +15,10 @@ _TINY = 1e-8
 
 @dataclass(frozen=True)
 class NoisyBatch:
-    """Rows ready for the network.
+    """A noised training batch.
 
     `noisy` and `target` fp32 [B, C, h, w], `times` int64 [B], `weights` fp32 [B],
-    `text` has one row each.
+    `text` one row each.
     """
 
     noisy: torch.Tensor
@@ -40,11 +40,11 @@ class NoisyBatch:
 
     @property
     def row_shapes(self) -> tuple[torch.Size, torch.Size]:
-        """Shapes of one row's latents and text; batches are joined only where both agree."""
+        """Shapes of one row's latents and text; only batches with equal shapes can be joined."""
         return self.noisy.shape[1:], self.text.hidden.shape[1:]
 
     def part(self, start: int, length: int) -> "NoisyBatch":
-        """Some of the rows, to be computed by themselves."""
+        """A micro-batch of `length` rows from row `start`."""
         rows = slice(start, start + length)
         return NoisyBatch(
             self.noisy[rows],
@@ -60,7 +60,7 @@ class NoisyBatch:
 
 @dataclass(frozen=True)
 class Objective:
-    """The forward process of one base model and how its rows are weighted."""
+    """The forward process of a base model and its loss weights."""
 
     alphas_cumprod: torch.Tensor
     prediction_type: str
@@ -77,15 +77,15 @@ class Objective:
     def draw(
         self, latents: torch.Tensor, text: Conditioning, name: Sequence[str | int]
     ) -> NoisyBatch:
-        """Noise a batch of latents fp32 [B, C, h, w]; the draw is named, so it can be repeated.
+        """Add noise to latents fp32 [B, C, h, w]; the draw is named, so it is reproducible.
 
-        Times are spread evenly over the range with one random shift per row: the loss of a small
-        batch then varies far less than with independent times.
+        Timesteps are stratified: one random draw from each of B equal intervals. The loss of a
+        small batch then varies far less than with independent draws.
         """
         generator = named_generator(*name)
         count, channels = latents.shape[:2]
-        places = (torch.arange(count) + torch.rand(count, generator=generator)) / count
-        times = (places * len(self.alphas_cumprod)).long()
+        positions = (torch.arange(count) + torch.rand(count, generator=generator)) / count
+        times = (positions * len(self.alphas_cumprod)).long()
         times = times[torch.randperm(count, generator=generator)]
         noise = torch.randn(latents.shape, generator=generator)
         if self.noise_offset:
@@ -100,7 +100,7 @@ class Objective:
         times: torch.Tensor,
         noise: torch.Tensor,
     ) -> NoisyBatch:
-        """Mix latents and noise at given times; `times` on the CPU."""
+        """Mix latents and noise at `times`, which are on the CPU."""
         share = self.alphas_cumprod[times]
         signal = share.sqrt().view(-1, 1, 1, 1).to(latents.device)
         spread = (1.0 - share).sqrt().view(-1, 1, 1, 1).to(latents.device)
@@ -118,11 +118,11 @@ class Objective:
         )
 
     def _weights(self, share: torch.Tensor) -> torch.Tensor:
-        """Min-SNR weights (arXiv 2303.09556), but kept at 1 towards pure noise.
+        """Min-SNR weights (arXiv 2303.09556), except that they stay 1 towards pure noise.
 
-        With zero terminal SNR the published weight of the last time is zero, and that is the time
-        at which palette and brightness are decided: a style could never learn them. For velocity
-        and for clean latents the weights make the same loss.
+        With zero terminal SNR the published weight of the last timestep is zero, so the palette
+        and brightness, decided there, would never be trained. For velocity and for clean latents
+        the weights give the same loss.
         """
         if self.min_snr_gamma is None:
             return torch.ones_like(share)
@@ -143,6 +143,6 @@ def weighted_losses(
     precision = torch.autocast(
         base.device.type, dtype=base.dtype, enabled=base.dtype != torch.float32
     )
-    with wearing(base.unet, adapters), precision:
+    with apply_adapters(base.unet, adapters), precision:
         predicted = base.predict(batch.noisy, batch.times, batch.text)
     return (predicted.float() - batch.target).square().mean(dim=(1, 2, 3)) * batch.weights

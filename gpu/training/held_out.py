@@ -1,4 +1,4 @@
-"""The loss on works that training never sees, always with the same noise at the same times."""
+"""The held-out loss: artworks excluded from training, always with the same noise and timesteps."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from gpu.randomness import named_generator
 from gpu.training.dataset import Dataset
 from gpu.training.diffusion import NoisyBatch, Objective, weighted_losses
 
-_TIMES_PER_WORK = 8
+_TIMES_PER_ARTWORK = 8
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Fixed noisy versions of the held-out works, one batch per work."""
+    """The held-out artworks with fixed noise, one batch per artwork."""
 
     batches: tuple[NoisyBatch, ...]
 
@@ -23,21 +23,21 @@ class HeldOut:
     def of(
         cls, dataset: Dataset, objective: Objective, seed: int, device: torch.device
     ) -> "HeldOut":
-        """Noise each held-out work at evenly spread times."""
+        """Noise each held-out artwork at evenly spaced timesteps."""
         last = len(objective.alphas_cumprod) - 1
-        times = torch.linspace(0.05 * last, last, _TIMES_PER_WORK).long()
+        times = torch.linspace(0.05 * last, last, _TIMES_PER_ARTWORK).long()
         batches = []
-        for index, work in enumerate(dataset.held_out):
-            shape = (_TIMES_PER_WORK, *work.latents[0].shape)
+        for index, artwork in enumerate(dataset.held_out):
+            shape = (_TIMES_PER_ARTWORK, *artwork.latents[0].shape)
             noise = torch.randn(shape, generator=named_generator(seed, "held-out noise", index))
-            latents = work.latents[0].to(device).expand(shape)
-            text = dataset.captions.encoded[[work.caption_rows[0]] * _TIMES_PER_WORK]
+            latents = artwork.latents[0].to(device).expand(shape)
+            text = dataset.captions.encoded[[artwork.caption_rows[0]] * _TIMES_PER_ARTWORK]
             batches.append(objective.noise(latents, text, times, noise.to(device)))
         return cls(tuple(batches))
 
     @torch.no_grad()
     def measure(self, base: BaseModel, adapter: RowAdapter, rows: int) -> float:
-        """Mean loss over all works and times, `rows` of them computed at a time."""
+        """Mean loss over all artworks and timesteps, in micro-batches of `rows`."""
         parts = [
             batch.part(start, rows)
             for batch in self.batches

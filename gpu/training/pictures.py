@@ -1,22 +1,22 @@
-"""Works as a training takes them: read by the shared reader, framed for one base model."""
+"""Reading artworks with the shared reader, and cropping them for a base model."""
 
 from pathlib import Path
 
 from PIL import Image
 
 from gpu.base_models.model import BaseModel
-from gpu.errors import LowQualityData, UnusableWork
+from gpu.errors import LowQualityData, UnusableArtwork
 from imaging.framing import aspect_buckets, is_too_long, nearest_bucket, windows
 from imaging.reading import BLANK_DEVIATION, flatten, is_blank, read_picture
 from imaging.refusal import PictureRefused, RefusalCode
 
 
-def read_work(path: Path, *, reduce_to: int) -> Image.Image:
-    """Decode one JPEG or PNG: upright, sRGB, what is clear laid on a ground that shows the rest.
+def read_artwork(path: Path, *, reduce_to: int) -> Image.Image:
+    """Decode one JPEG or PNG: upright, sRGB, transparency over a contrasting background.
 
-    `reduce_to` is the shortest side needed in pixels; JPEGs are decoded at a fraction of their
-    size where that suffices. Raises `LowQualityData` naming the file, also for one that is blank
-    or too long: the upload check refuses the same, and is stricter about what counts as blank.
+    `reduce_to` is the shortest side needed in pixels; JPEGs are decoded at a reduced size where
+    that suffices. Raises `LowQualityData` naming the file, also for one that is blank or too long.
+    The upload check refuses the same files, and has a stricter limit for blank ones.
     """
     try:
         picture = flatten(read_picture(path, reduce_to=reduce_to))
@@ -31,20 +31,20 @@ def read_work(path: Path, *, reduce_to: int) -> Image.Image:
     return picture
 
 
-def _unusable(path: Path, code: str, why: str) -> LowQualityData:
-    return LowQualityData(f"{path.name} {why}", (UnusableWork(path.name, code),))
+def _unusable(path: Path, code: str, reason: str) -> LowQualityData:
+    return LowQualityData(f"{path.name} {reason}", (UnusableArtwork(path.name, code),))
 
 
 def prepare_windows(path: Path, base: BaseModel) -> tuple[Image.Image, ...]:
-    """A work, decoded and cropped to its bucket for this base model; several crops of a long one.
+    """Decode an artwork and crop it to the nearest aspect bucket; a long one gives several crops.
 
-    Raises what `read_work` raises.
+    Raises what `read_artwork` raises.
     """
     buckets = aspect_buckets(base.native_side, base.size_multiple)
-    picture = read_work(path, reduce_to=max(max(size) for size in buckets))
+    picture = read_artwork(path, reduce_to=max(max(size) for size in buckets))
     return windows(picture, nearest_bucket(picture, buckets))
 
 
-def prepare_work(path: Path, base: BaseModel) -> Image.Image:
-    """The first of `prepare_windows`: one picture that stands for a work when it is measured."""
+def prepare_artwork(path: Path, base: BaseModel) -> Image.Image:
+    """The first crop of `prepare_windows`, which represents the artwork in measurements."""
     return prepare_windows(path, base)[0]

@@ -1,20 +1,22 @@
-"""What a training is asked for, what it reports on the way, and what it gives back."""
+"""The types of training: configuration, recipe, progress reports and results."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gpu.base_models.spec import BaseModelSpec
-from gpu.errors import UnusableWork
+from peft import LoraConfig
 
-MIN_WORKS = 2  # one to learn from and one held out; the platform asks for more
-MIN_STEPS = 1
+from gpu.base_models.lora_config import lora_config
+from gpu.base_models.spec import BaseModelSpec
+from gpu.errors import UnusableArtwork
+
+MIN_ARTWORKS = 2  # one to train on and one held out; the site requires more
 
 
 @dataclass(frozen=True)
-class TrainingWork:
-    """One picture (JPEG or PNG) and what is in it."""
+class TrainingArtwork:
+    """A training image (JPEG or PNG) with its tags."""
 
     path: Path
     tags: tuple[str, ...]
@@ -22,19 +24,18 @@ class TrainingWork:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Everything a training depends on; `None` means what suits the base model and the works.
+    """All inputs of a training; `None` means the default of the base model.
 
-    `trigger` is the word that will stand for the style. Works that cannot be used are left out, as
-    long as `least_works` can be. `metadata` is written into the style file
-    (licence, style id, …). `recipe_changes` are numbers of the `Recipe` to be other than decided,
-    for experiments. With `slice_seconds` the training returns a checkpoint at the first
-    boundary after that time, and `resume_from` continues it. `sample_count` pictures are drawn at
-    every checkpoint, and with `plain_samples` once by the base model without the style. With
-    `significant_bits` the finished weights are rounded, see `write_style`.
+    `trigger` is the trigger word of the style. Unusable artworks are left out, as long as
+    `min_artworks` are usable. `metadata` (licence, style id, …) is written into the style file.
+    `recipe_changes` overrides fields of the `Recipe`, for experiments. With `slice_seconds` the
+    training returns a checkpoint at the first boundary after that time; `resume_from` continues
+    it. `sample_count` samples are rendered at every checkpoint, and with `base_samples` once
+    without the adapter. With `significant_bits` the weights are rounded, see `write_style`.
     """
 
     base_model: str
-    works: tuple[TrainingWork, ...]
+    artworks: tuple[TrainingArtwork, ...]
     trigger: str
     output_dir: Path
     seed: int
@@ -48,18 +49,18 @@ class TrainingConfig:
     slice_seconds: float | None = None
     sample_prompts: tuple[str, ...] = ()
     sample_count: int = 4
-    plain_samples: bool = False
+    base_samples: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
     significant_bits: int | None = None
     horizontal_flip: bool = False
     noise_offset: float = 0.0
-    least_works: int = MIN_WORKS
+    min_artworks: int = MIN_ARTWORKS
     recipe_changes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse what no training could mean."""
+        """Raise `ValueError` for invalid values."""
         if not self.trigger.strip():
-            raise ValueError("trigger: a style needs a word of its own")
+            raise ValueError("trigger: must not be empty")
         counts = {
             "steps": self.steps,
             "batch_size": self.batch_size,
@@ -67,8 +68,8 @@ class TrainingConfig:
             "checkpoint_every_steps": self.checkpoint_every_steps,
             "sample_count": self.sample_count,
         }
-        if self.least_works < MIN_WORKS:
-            raise ValueError(f"least_works: must be at least {MIN_WORKS}")
+        if self.min_artworks < MIN_ARTWORKS:
+            raise ValueError(f"min_artworks: must be at least {MIN_ARTWORKS}")
         for name, count in counts.items():
             if count is not None and count < 1:
                 raise ValueError(f"{name}: must be at least 1")
@@ -76,9 +77,9 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The numbers of one training, all decided; written into the style file.
+    """All hyperparameters of a training; written into the style file.
 
-    `targets` are parts of the names of layers that learn; none means all layers.
+    `targets` are substrings of the names of trainable layers; none means all layers.
     """
 
     steps: int
@@ -102,16 +103,24 @@ class Recipe:
     earliest_stop_share: float = 0.5
     targets: tuple[str, ...] = ()
 
+    def lora_config(self, target_modules: Iterable[str]) -> LoraConfig:
+        """The config of the adapter that this recipe trains on these layers."""
+        return lora_config(target_modules, rank=self.rank, alpha=self.alpha)
+
+    def with_lora_config(self, config: LoraConfig) -> "Recipe":
+        """The same recipe with the rank and alpha of a config."""
+        return replace(self, rank=config.r, alpha=float(config.lora_alpha))
+
     def as_dict(self) -> dict[str, object]:
-        """Plain numbers, for JSON."""
+        """The fields as a dict, for JSON."""
         return asdict(self)
 
 
 def decide_recipe(config: TrainingConfig, spec: BaseModelSpec) -> Recipe:
-    """Fill in what the caller left open."""
+    """Fill in the defaults of the base model."""
     rank = config.rank or spec.lora_rank
     decided = Recipe(
-        steps=config.steps or spec.steps_for(len(config.works)),
+        steps=config.steps or spec.steps_for(len(config.artworks)),
         batch_size=config.batch_size or spec.training_batch_size,
         rank=rank,
         alpha=spec.lora_alpha * rank / spec.lora_rank if config.alpha is None else config.alpha,
@@ -126,23 +135,23 @@ def decide_recipe(config: TrainingConfig, spec: BaseModelSpec) -> Recipe:
 
 @dataclass(frozen=True)
 class CheckpointFiles:
-    """What people can judge a checkpoint by: a style that can be rendered with, and its samples.
+    """The files of a checkpoint that people judge it by: its style file and samples.
 
-    `plain_sample_paths` are what the base model draws for the same prompts and seeds, if asked for.
+    `base_sample_paths` are the same samples without the adapter, with `base_samples` only.
     """
 
     style_path: Path
     style_sha256: str
     sample_paths: tuple[Path, ...]
-    plain_sample_paths: tuple[Path, ...]
+    base_sample_paths: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """Where a training stands; losses are measured, `None` until there is one.
+    """A progress report; losses are `None` until there is one.
 
-    `estimated_seconds` is the time left, `None` until enough was measured to tell. Paths are set on
-    the report of the checkpoint that wrote them. `unusable_works` are those that were left out.
+    `estimated_seconds` is the remaining time, `None` until it can be estimated. Paths are set in
+    the report of the checkpoint that wrote them. `unusable_artworks` are those left out.
     """
 
     step: int
@@ -156,12 +165,12 @@ class TrainingProgress:
     files: CheckpointFiles | None
     new_sample_paths: tuple[Path, ...]
     checkpoint_path: Path | None
-    unusable_works: tuple[UnusableWork, ...] = ()
+    unusable_artworks: tuple[UnusableArtwork, ...] = ()
 
 
 @dataclass(frozen=True)
-class TrainingOrder:
-    """One training with the two ways to talk with whoever asked for it."""
+class TrainingRequest:
+    """One training with its callbacks."""
 
     config: TrainingConfig
     on_progress: Callable[[TrainingProgress], None]
@@ -170,7 +179,7 @@ class TrainingOrder:
 
 @dataclass(frozen=True)
 class TrainingCheckpoint:
-    """A training that has used up its slice: resume it from `path`."""
+    """A training at the end of its time slice; resume it from `path`."""
 
     path: Path
     step: int

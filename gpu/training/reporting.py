@@ -1,23 +1,23 @@
-"""Telling the caller how far a training is, often enough to watch and not more."""
+"""Progress reports of a training, rate-limited, with the remaining time."""
 
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from gpu.errors import UnusableWork
+from gpu.errors import UnusableArtwork
 from gpu.training.recipe import CheckpointFiles, Recipe, TrainingProgress
 
 _SECONDS_BETWEEN = 1.0
-_STEADY = 20  # steps after which those before the checkpoint no longer count
+_STEADY = 20  # steps after a checkpoint from which only their own duration counts
 
 
-class Pace:
-    """What steps and checkpoints take on this machine, and so what the rest will.
+class TimeEstimate:
+    """Estimates the remaining time from measured durations of steps and checkpoints.
 
-    A checkpoint costs time of its own: samples are drawn, the held-out loss is measured, files are
-    stored, and the other trainings of the batch do the same. All of that is waited for before the
-    next step ends, so it is measured from the end of the first step of one checkpoint's steps to
-    the end of the first step of the next one's.
+    A checkpoint takes time: samples are rendered, the held-out loss is measured, files are stored,
+    and the other trainings of the batch do the same. The next step ends after all of that, so a
+    checkpoint's duration is measured between the ends of the first step after the checkpoint
+    before it and of the first step after it, less the steps.
     """
 
     def __init__(self, recipe: Recipe, *, clock: Callable[[], float]) -> None:
@@ -31,11 +31,11 @@ class Pace:
         self._own_seconds = 0.0
 
     def checkpoint_done(self) -> None:
-        """Note that our own part of a checkpoint is done: all that the last one will take."""
+        """Record the end of this training's part of a checkpoint; the last takes no more."""
         self._own_seconds = self._clock() - self._last[1]
 
     def step_done(self, step: int) -> None:
-        """Note the end of a step."""
+        """Record the end of a step."""
         now = self._clock()
         if self._first is None:
             self._first = (step, now)
@@ -50,21 +50,21 @@ class Pace:
         self._last = (step, now)
 
     def seconds_left(self) -> float | None:
-        """Seconds to the last step with its checkpoint; None until a checkpoint was passed.
+        """Seconds to the end of the last checkpoint; `None` until one was measured.
 
-        Before that nothing is known of what checkpoints cost, which may be more than the steps.
+        Checkpoints may take longer than all steps, so there is no estimate before.
         """
         step, ended = self._last
         if self._checkpoint_seconds is None or self._first is None:
             return None
         every = self._recipe.checkpoint_every_steps
         checkpoints = -(-self._recipe.steps // every) - (step - 1) // every
-        rest = (self._recipe.steps - step) * self._usual_step() + self._own_seconds
+        rest = (self._recipe.steps - step) * self._mean_step_seconds() + self._own_seconds
         rest += (checkpoints - 1) * self._checkpoint_seconds
         return max(0.0, rest - (self._clock() - ended))
 
-    def _usual_step(self) -> float:
-        """Seconds of a step now; the first few after a checkpoint are held against those before."""
+    def _mean_step_seconds(self) -> float:
+        """Seconds per step; right after a checkpoint, weighted with the steps before it."""
         measured = self._step_seconds or 0.0
         if self._step_seconds_before is None or self._first is None:
             return measured
@@ -73,50 +73,50 @@ class Pace:
         return (before * self._step_seconds_before + count * measured) / max(1, before + count)
 
 
-class Reporter:
-    """Makes progress reports, at most one per second except at checkpoints.
+class ProgressReporter:
+    """Sends progress reports.
 
-    `started` is when this slice began to read its works: each slice that follows does so again.
+    `started` is when this slice began to read its artworks; each following slice reads them again.
     """
 
     def __init__(
         self,
         on_progress: Callable[[TrainingProgress], None],
         recipe: Recipe,
-        works: int,
+        artworks: int,
         *,
         started: float,
         slice_seconds: float | None = None,
-        unusable_works: tuple[UnusableWork, ...] = (),
+        unusable_artworks: tuple[UnusableArtwork, ...] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._on_progress = on_progress
         self._total = recipe.steps
         self._batch_size = recipe.batch_size
-        self._works = works
+        self._artworks = artworks
         self._clock = clock
         self._started = self._last = clock()
-        self._preparing = self._started - started
+        self._preparation = self._started - started
         self._slice_seconds = slice_seconds
-        self._unusable = unusable_works
-        self._pace = Pace(recipe, clock=clock)
+        self._unusable = unusable_artworks
+        self._estimate = TimeEstimate(recipe, clock=clock)
 
     @property
     def elapsed(self) -> float:
-        """Seconds since this slice began to learn."""
+        """Seconds since the first training step of this slice."""
         return self._clock() - self._started
 
     def epoch_at(self, step: int) -> int:
-        """How many times every work has been seen, rounded up, after `step` steps."""
-        return -(-step * self._batch_size // self._works)
+        """Epochs after `step` steps, rounded up."""
+        return -(-step * self._batch_size // self._artworks)
 
     def is_due(self) -> bool:
-        """Whether it is time for a report between checkpoints."""
+        """Whether a report between checkpoints is due: at most one per second."""
         return self._clock() - self._last >= _SECONDS_BETWEEN
 
     def step_done(self, step: int) -> None:
-        """Note the end of a step."""
-        self._pace.step_done(step)
+        """Record the end of a step."""
+        self._estimate.step_done(step)
 
     def report(
         self,
@@ -129,7 +129,7 @@ class Reporter:
         checkpoint_path: Path | None = None,
         is_last: bool = False,
     ) -> None:
-        """Call back with what is known now."""
+        """Send a report."""
         self._last = self._clock()
         total = step if is_last else self._total
         self._on_progress(
@@ -145,15 +145,15 @@ class Reporter:
                 files=files,
                 new_sample_paths=new_sample_paths,
                 checkpoint_path=checkpoint_path,
-                unusable_works=self._unusable,
+                unusable_artworks=self._unusable,
             )
         )
         if checkpoint_path is not None:
-            self._pace.checkpoint_done()
+            self._estimate.checkpoint_done()
 
     def _seconds_left(self) -> float | None:
-        """Seconds left, with the preparation of the slices that are still to come."""
-        left = self._pace.seconds_left()
+        """Remaining seconds, including the preparation of the following slices."""
+        left = self._estimate.seconds_left()
         if left is None or not self._slice_seconds:
             return left
-        return left + self._preparing * int((self.elapsed + left) / self._slice_seconds)
+        return left + self._preparation * int((self.elapsed + left) / self._slice_seconds)

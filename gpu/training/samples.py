@@ -1,4 +1,4 @@
-"""Pictures drawn during training: the same prompts and seeds every time, so one sees it learn."""
+"""Samples rendered during training, with the same prompts and seeds at every checkpoint."""
 
 import itertools
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from PIL import Image
 from gpu.base_models.lora import RowAdapter
 from gpu.base_models.model import BaseModel
 from gpu.base_models.prompts import compose_prompt
-from gpu.device import unless_memory_is_full
+from gpu.device import catch_out_of_memory
 from gpu.errors import GpuOutOfMemory
 from gpu.randomness import named_seed
 from gpu.rendering.pixels import to_pictures
@@ -20,20 +20,20 @@ from gpu.training.recipe import TrainingConfig
 
 
 def choose_sample_prompts(config: TrainingConfig) -> tuple[str, ...]:
-    """The caller's prompts, or the tags of works spread over the set; without the trigger.
+    """The caller's prompts, or the tags of artworks at regular intervals; without the trigger.
 
-    Always `sample_count`: of fewer different ones some come twice, each time with another seed.
+    Always `sample_count`; fewer distinct prompts are repeated with other seeds.
     """
-    tagged = [work for work in config.works if work.tags] or list(config.works)
+    tagged = [artwork for artwork in config.artworks if artwork.tags] or list(config.artworks)
     stride = max(1, len(tagged) // config.sample_count)
-    spread = [compose_prompt("", work.tags) for work in tagged[::stride]]
+    spread = [compose_prompt("", artwork.tags) for artwork in tagged[::stride]]
     prompts = itertools.cycle(config.sample_prompts or spread)
     return tuple(itertools.islice(prompts, config.sample_count))
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture to be drawn with an adapter as it is now, or without one."""
+    """One picture to render with an adapter, or without one."""
 
     adapter: RowAdapter | None
     prompt: str
@@ -41,8 +41,8 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """The samples that a training wants at one of its checkpoints."""
+class SampleRequest:
+    """The samples of one training at one checkpoint."""
 
     samples: tuple[Sample, ...]
 
@@ -55,20 +55,20 @@ class Drawing:
         *,
         trigger: str,
         seed: int,
-    ) -> "Drawing":
-        """One sample per prompt, worn as buyers' pictures wear the style."""
+    ) -> "SampleRequest":
+        """One sample per prompt, with the base model's `lora_scale` as in rendering."""
         tensors = {name: value.detach().to(base.dtype) for name, value in adapter.tensors.items()}
-        worn = RowAdapter(tensors, adapter.scale * base.spec.worn_strength)
+        scaled = RowAdapter(tensors, adapter.scale * base.spec.lora_scale)
         return cls(
             tuple(
-                Sample(worn, compose_prompt(trigger, [text]), named_seed(seed, "sample", index))
+                Sample(scaled, compose_prompt(trigger, [text]), named_seed(seed, "sample", index))
                 for index, text in enumerate(prompts)
             )
         )
 
     @classmethod
-    def plain(cls, prompts: Sequence[str], *, seed: int) -> "Drawing":
-        """What the base model itself draws for the same prompts and seeds."""
+    def of_base(cls, prompts: Sequence[str], *, seed: int) -> "SampleRequest":
+        """The same prompts and seeds without an adapter."""
         return cls(
             tuple(
                 Sample(None, text, named_seed(seed, "sample", index))
@@ -77,36 +77,36 @@ class Drawing:
         )
 
 
-def draw_together(base: BaseModel, drawings: Sequence[Drawing]) -> list[list[Image.Image]]:
-    """Draw what several trainings want; one list of pictures for each.
+def render_samples(base: BaseModel, requests: Sequence[SampleRequest]) -> list[list[Image.Image]]:
+    """Render the samples of several trainings; one list of pictures for each.
 
-    Samples whose prompts have equally many parts are one batch, as in rendering. Raises
-    `GpuOutOfMemory` when not even one picture fits.
+    Samples whose prompts have equally many parts share a batch, as in rendering. Raises
+    `GpuOutOfMemory` when a single picture does not fit.
     """
-    samples = [sample for each in drawings for sample in each.samples]
-    alike: dict[int, list[int]] = {}
+    samples = [sample for each in requests for sample in each.samples]
+    by_parts: dict[int, list[int]] = {}
     for index, sample in enumerate(samples):
-        alike.setdefault(base.count_parts(_prompt(base, sample)), []).append(index)
-    drawn: dict[int, Image.Image] = {}
-    for indices in alike.values():
-        batch = _draw(base, [samples[index] for index in indices])
-        drawn.update(zip(indices, batch, strict=True))
-    pictures = (drawn[index] for index in range(len(samples)))
-    return [list(itertools.islice(pictures, len(each.samples))) for each in drawings]
+        by_parts.setdefault(base.count_parts(_prompt(base, sample)), []).append(index)
+    rendered: dict[int, Image.Image] = {}
+    for indices in by_parts.values():
+        batch = _render(base, [samples[index] for index in indices])
+        rendered.update(zip(indices, batch, strict=True))
+    pictures = (rendered[index] for index in range(len(samples)))
+    return [list(itertools.islice(pictures, len(each.samples))) for each in requests]
 
 
-def _draw(base: BaseModel, samples: Sequence[Sample]) -> list[Image.Image]:
-    """Draw a batch; when memory is full, its halves."""
-    pictures = unless_memory_is_full(lambda: _draw_at_once(base, samples), base.device)
+def _render(base: BaseModel, samples: Sequence[Sample]) -> list[Image.Image]:
+    """Render a batch; split it in halves when memory is full."""
+    pictures = catch_out_of_memory(lambda: _render_batch(base, samples), base.device)
     if pictures is not None:
         return pictures
     if len(samples) == 1:
         raise GpuOutOfMemory("one sample does not fit into memory")
     half = len(samples) // 2
-    return _draw(base, samples[:half]) + _draw(base, samples[half:])
+    return _render(base, samples[:half]) + _render(base, samples[half:])
 
 
-def _draw_at_once(base: BaseModel, samples: Sequence[Sample]) -> list[Image.Image]:
+def _render_batch(base: BaseModel, samples: Sequence[Sample]) -> list[Image.Image]:
     side = base.native_side
     prompts = [_prompt(base, each) for each in samples]
     batch = SamplingBatch(
@@ -123,11 +123,11 @@ def _draw_at_once(base: BaseModel, samples: Sequence[Sample]) -> list[Image.Imag
 
 
 def _prompt(base: BaseModel, sample: Sample) -> str:
-    return base.complete(sample.prompt, sample.seed)
+    return base.complete_prompt(sample.prompt, sample.seed)
 
 
 def save_samples(pictures: Sequence[Image.Image], folder: Path, step: int) -> list[Path]:
-    """Write samples as PNG files, each whole or not at all; step 0 is the plain base model."""
+    """Write samples as PNG files, each atomically; step 0 is the base model without the adapter."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for index, picture in enumerate(pictures):

@@ -1,4 +1,4 @@
-"""Which works each step sees and how fast it learns, all decided by the seed in advance."""
+"""The rows and learning rate of every training step, determined by the seed in advance."""
 
 import math
 from collections import deque
@@ -13,73 +13,77 @@ from gpu.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Row:
-    """One picture of one step: a work, which view of it, and a caption row."""
+    """One row of a batch: indices of an artwork, its view and its caption."""
 
-    work: int
+    artwork: int
     view: int
     caption_row: int
 
 
 class _BucketStream:
-    """Endless permutations of the works of one bucket."""
+    """An endless stream of permutations of the artworks of one bucket."""
 
-    def __init__(self, seed: int, name: str, works: list[int]) -> None:
-        self._seed, self._name, self._works = seed, name, works
+    def __init__(self, seed: int, name: str, artworks: list[int]) -> None:
+        self._seed, self._name, self._artworks = seed, name, artworks
         self._round, self._queue = 0, deque[int]()
 
     def take(self) -> int:
         if not self._queue:
             order = named_permutation(
-                len(self._works), self._seed, "order", self._name, self._round
+                len(self._artworks), self._seed, "order", self._name, self._round
             )
-            self._queue.extend(self._works[place] for place in order)
+            self._queue.extend(self._artworks[index] for index in order)
             self._round += 1
         return self._queue.popleft()
 
 
 def plan_steps(dataset: Dataset, recipe: Recipe, seed: int) -> list[tuple[Row, ...]]:
-    """The rows of every step; all rows of a step are of one bucket.
+    """The rows of every training step; all rows of a step are of one bucket.
 
-    Buckets take turns in proportion to how many works they hold. Made in full beforehand, so a
-    resumed training needs no memory of where it was but the step number.
+    Buckets alternate in proportion to their numbers of artworks. The plan is complete, so a
+    resumed training needs only its step number.
     """
     buckets: dict[tuple[int, ...], list[int]] = {}
-    for index, work in enumerate(dataset.training):
-        buckets.setdefault(tuple(work.latents[0].shape), []).append(index)
-    streams = [_BucketStream(seed, str(shape), works) for shape, works in sorted(buckets.items())]
-    shares = [len(works) / len(dataset.training) for _, works in sorted(buckets.items())]
+    for index, artwork in enumerate(dataset.training):
+        buckets.setdefault(tuple(artwork.latents[0].shape), []).append(index)
+    streams = [
+        _BucketStream(seed, str(shape), artworks) for shape, artworks in sorted(buckets.items())
+    ]
+    shares = [len(artworks) / len(dataset.training) for _, artworks in sorted(buckets.items())]
     credit = list(shares)
     plan = []
     for step in range(recipe.steps):
         turn = max(range(len(streams)), key=credit.__getitem__)
-        credit = [have + share for have, share in zip(credit, shares, strict=True)]
+        credit = [balance + share for balance, share in zip(credit, shares, strict=True)]
         credit[turn] -= 1.0
-        works = [streams[turn].take() for _ in range(recipe.batch_size)]
-        chances = torch.rand(len(works), 3, generator=named_generator(seed, "rows", step)).tolist()
+        artworks = [streams[turn].take() for _ in range(recipe.batch_size)]
+        chances = torch.rand(
+            len(artworks), 3, generator=named_generator(seed, "rows", step)
+        ).tolist()
         plan.append(
             tuple(
-                _choose(dataset, recipe, work, chance)
-                for work, chance in zip(works, chances, strict=True)
+                _choose(dataset, recipe, artwork, chance)
+                for artwork, chance in zip(artworks, chances, strict=True)
             )
         )
     return plan
 
 
-def _choose(dataset: Dataset, recipe: Recipe, work: int, chance: list[float]) -> Row:
-    cached = dataset.training[work]
+def _choose(dataset: Dataset, recipe: Recipe, artwork: int, chance: list[float]) -> Row:
+    cached = dataset.training[artwork]
     view = int(chance[0] * len(cached.latents))
     if chance[1] < recipe.empty_prompt_share:
-        return Row(work, view, dataset.empty_row)
-    return Row(work, view, cached.caption_rows[int(chance[2] * len(cached.caption_rows))])
+        return Row(artwork, view, dataset.empty_row)
+    return Row(artwork, view, cached.caption_rows[int(chance[2] * len(cached.caption_rows))])
 
 
 def learning_rate_at(step: int, recipe: Recipe) -> float:
-    """Linear warm-up, then a cosine down to a small share; `step` counts from 0."""
+    """Linear warm-up, then cosine decay to a small share; `step` counts from 0."""
     warmup = max(1, round(recipe.steps * recipe.warmup_share))
     if step < warmup:
         return recipe.learning_rate * (step + 1) / warmup
-    along = (step - warmup) / max(1, recipe.steps - warmup)
-    cosine = 0.5 * (1.0 + math.cos(math.pi * along))
+    progress = (step - warmup) / max(1, recipe.steps - warmup)
+    cosine = 0.5 * (1.0 + math.cos(math.pi * progress))
     floor = recipe.final_learning_rate_share
     return recipe.learning_rate * (floor + (1.0 - floor) * cosine)
 

@@ -1,4 +1,4 @@
-"""Writing a finished style: diffusers' key layout, and metadata that says where it came from."""
+"""Writing style files: LoRA weights in diffusers' layout, with metadata on their origin."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ import torch
 from diffusers.loaders.lora_base import LORA_ADAPTER_METADATA_KEY
 from safetensors.torch import save
 
-from gpu.base_models.lora import FILE_PREFIX
+from gpu.base_models.lora_config import FILE_PREFIX, lora_config, write_lora_config
 from gpu.base_models.model import BaseModel
 from gpu.errors import TrainingDiverged
 from gpu.training.recipe import Recipe
@@ -25,7 +25,7 @@ RESERVED = frozenset(
 def style_metadata(
     base: BaseModel, recipe: Recipe, *, trigger: str, data_sha256: str, extra: Mapping[str, str]
 ) -> dict[str, str]:
-    """The header of a style file; `extra` cannot overwrite what the engine relies on."""
+    """The metadata of a style file; `extra` cannot overwrite the engine's own keys."""
     return {
         **{key: str(value) for key, value in extra.items() if key not in RESERVED},
         "format": "pt",
@@ -39,8 +39,8 @@ def style_metadata(
     }
 
 
-def refuse_non_finite(weights: Mapping[str, torch.nn.Parameter]) -> None:
-    """Raise `TrainingDiverged` naming the first weight that holds no finite number."""
+def check_finite(weights: Mapping[str, torch.nn.Parameter]) -> None:
+    """Raise `TrainingDiverged` naming the first weight that is not finite."""
     for name, value in weights.items():
         if not bool(torch.isfinite(value).all()):
             raise TrainingDiverged(f"{name} holds values that are not finite numbers")
@@ -53,19 +53,15 @@ def write_style(
     *,
     significant_bits: int | None = None,
 ) -> str:
-    """Write the adapter so that `load_lora_weights` reads it too; returns the file's sha256.
+    """Write the adapter for our renderer and diffusers' `load_lora_weights`; returns its sha256.
 
     Weights are fp32; with `significant_bits` they are rounded, so that the file compresses better.
-    Raises `TrainingDiverged` for weights that are not finite; then nothing is written.
+    Raises `TrainingDiverged` before writing if a weight is not finite.
     """
-    refuse_non_finite(weights)
-    layers = sorted({name.removeprefix(FILE_PREFIX).split(".lora_")[0] for name in weights})
-    peft_config = {
-        f"{FILE_PREFIX}r": int(metadata["rank"]),
-        f"{FILE_PREFIX}lora_alpha": float(metadata["alpha"]),
-        f"{FILE_PREFIX}target_modules": layers,
-    }
-    header = {**metadata, LORA_ADAPTER_METADATA_KEY: json.dumps(peft_config, sort_keys=True)}
+    check_finite(weights)
+    layers = {name.removeprefix(FILE_PREFIX).split(".lora_")[0] for name in weights}
+    config = lora_config(layers, rank=int(metadata["rank"]), alpha=float(metadata["alpha"]))
+    header = {**metadata, **write_lora_config(config)}
     tensors = {name: value.detach().float().cpu().contiguous() for name, value in weights.items()}
     if significant_bits is not None:
         tensors = {name: _rounded(value, significant_bits) for name, value in tensors.items()}
@@ -78,7 +74,7 @@ def write_style(
 
 
 def _rounded(values: torch.Tensor, significant_bits: int) -> torch.Tensor:
-    """Return the nearest values whose mantissa has this many bits; of 5, at most 3 % away."""
+    """Round to a mantissa of this many bits; 5 bits change a value by at most 3 %."""
     mantissa, exponent = torch.frexp(values)
     steps = 2.0**significant_bits
     return torch.ldexp((mantissa * steps).round() / steps, exponent)
@@ -87,8 +83,8 @@ def _rounded(values: torch.Tensor, significant_bits: int) -> torch.Tensor:
 def _with_sorted_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:
     """Put metadata into a safetensors header in a fixed order.
 
-    The library writes it in the order of a randomised hash map, so the same style would get
-    another sha256 each time. Padded to eight bytes, as the library does for alignment.
+    The library writes it in the order of a randomised hash map, so equal styles would get
+    different hashes. The header is padded to eight bytes, as in the library.
     """
     (length,) = struct.unpack("<Q", content[:_LENGTH_BYTES])
     tensors = json.loads(content[_LENGTH_BYTES : _LENGTH_BYTES + length])

@@ -1,9 +1,8 @@
-"""Training styles: one, or several that learn together.
+"""Training one style, or several on one base model at the same time.
 
-Each training is a generator of lessons and drawings that keeps its own slot, pace, checkpoints, end
-and failure; the lessons of all are computed as one batch, and their drawings as another. A CPU
-gains little from larger batches, so there the trainings are shared out among the cores, each core
-with a company and a batch of its own.
+Each training is a generator of training steps and sample requests with its own progress,
+checkpoints, end and errors. The training steps of all run as one batch, and so do their samples.
+Larger batches gain little on a CPU, so there the trainings are split into shards, one per core.
 """
 
 import threading
@@ -20,27 +19,27 @@ from gpu.base_models.model import BaseModel
 from gpu.base_models.registry import load_base_model
 from gpu.device import count_cores
 from gpu.errors import EngineError
-from gpu.training.learner import Classroom, Lesson
+from gpu.training.batch_trainer import BatchTrainer, TrainStep
 from gpu.training.recipe import (
     TrainedStyle,
+    TrainingArtwork,
     TrainingCheckpoint,
     TrainingConfig,
-    TrainingOrder,
     TrainingProgress,
-    TrainingWork,
+    TrainingRequest,
 )
-from gpu.training.run import Turns, begin_training
-from gpu.training.samples import Drawing, draw_together
+from gpu.training.run import TrainingGenerator, start_training
+from gpu.training.samples import SampleRequest, render_samples
 
 __all__ = [
     "TrainedStyle",
+    "TrainingArtwork",
     "TrainingCheckpoint",
     "TrainingConfig",
-    "TrainingOrder",
     "TrainingProgress",
-    "TrainingWork",
+    "TrainingRequest",
     "train",
-    "train_together",
+    "train_styles",
 ]
 
 Outcome = TrainedStyle | TrainingCheckpoint | EngineError
@@ -52,109 +51,114 @@ def train(
     on_progress: Callable[[TrainingProgress], None],
     should_stop: Callable[[], bool],
 ) -> TrainedStyle | TrainingCheckpoint:
-    """Learn a style from works, or a slice of it.
+    """Train one style on artworks, to the end or for one time slice.
 
-    The same config on the same kind of device gives the same style, in one go or in slices.
-    Raises `LowQualityData`, `ModelMissing`, `AdapterMismatch` (a foreign or damaged checkpoint),
-    `GpuOutOfMemory`, `TrainingDiverged`, and `Stopped` when `should_stop` says so.
+    The same config on the same kind of device gives the same style, in one run or in slices.
+    Raises `LowQualityData`, `ModelMissing`, `AdapterMismatch` (a damaged checkpoint or one of
+    another training), `GpuOutOfMemory`, `TrainingDiverged`, and `Stopped` when `should_stop`
+    returns true.
     """
-    (outcome,) = train_together([TrainingOrder(config, on_progress, should_stop)])
+    (outcome,) = train_styles([TrainingRequest(config, on_progress, should_stop)])
     if isinstance(outcome, EngineError):
         raise outcome
     return outcome
 
 
-def train_together(orders: Sequence[TrainingOrder], *, cores: int | None = None) -> list[Outcome]:
-    """Learn several styles on one base model at once; the answers are in the order asked.
+def train_styles(requests: Sequence[TrainingRequest], *, cores: int | None = None) -> list[Outcome]:
+    """Train several styles on one base model; the outcomes are in the order of the requests.
 
-    An engine's error of one training is its own answer, and the others go on; what a callback
-    raises ends all. A CPU shares the trainings out among `cores`, all there are by default; reports
-    still come one at a time, but from any thread. Raises `ModelMissing` when there is no base
-    model, `GpuOutOfMemory` when not even one row fits, and `ValueError` for different base models.
+    An `EngineError` of one training is its outcome, and the others continue; what a callback
+    raises ends all. On a CPU the trainings are split over `cores`, by default all; callbacks run
+    one at a time, but from any thread. Raises `ModelMissing` when there is no base model,
+    `GpuOutOfMemory` when a single row does not fit, and `ValueError` for different base models.
     """
-    names = {order.config.base_model for order in orders}
+    names = {request.config.base_model for request in requests}
     if not names:
         return []
     if len(names) > 1:
-        raise ValueError("trainings on different base models cannot learn together")
+        raise ValueError("trainings on different base models cannot share a batch")
     base = load_base_model(names.pop())
     if base.device.type != "cpu":
-        return _learn_as_one(orders, base)
-    cores = min(len(orders), cores or count_cores())
-    return _learn_on_cores(orders, base, cores) if cores > 1 else _learn_as_one(orders, base)
+        return _train_shard(requests, base)
+    cores = min(len(requests), cores or count_cores())
+    return _train_on_cores(requests, base, cores) if cores > 1 else _train_shard(requests, base)
 
 
-def _learn_on_cores(orders: Sequence[TrainingOrder], base: BaseModel, cores: int) -> list[Outcome]:
-    """Share trainings out among as many threads, each a company by itself."""
-    report, is_over = threading.Lock(), threading.Event()
+def _train_on_cores(
+    requests: Sequence[TrainingRequest], base: BaseModel, cores: int
+) -> list[Outcome]:
+    """Split the trainings over `cores` threads; each thread trains its shard as one batch."""
+    report_lock, is_over = threading.Lock(), threading.Event()
 
-    def in_turn(order: TrainingOrder) -> TrainingOrder:
+    def synchronized(request: TrainingRequest) -> TrainingRequest:
         def on_progress(progress: TrainingProgress) -> None:
-            with report:
-                order.on_progress(progress)
+            with report_lock:
+                request.on_progress(progress)
 
         return replace(
-            order,
+            request,
             on_progress=on_progress,
-            should_stop=lambda: is_over.is_set() or order.should_stop(),
+            should_stop=lambda: is_over.is_set() or request.should_stop(),
         )
 
-    def learn(company: Sequence[TrainingOrder]) -> list[Outcome]:
+    def train_shard(shard: Sequence[TrainingRequest]) -> list[Outcome]:
         try:
-            return _learn_as_one(company, base.for_another_thread())
+            return _train_shard(shard, base.copy_for_thread())
         except BaseException:
             is_over.set()
             raise
 
-    companies = [[in_turn(order) for order in orders[core::cores]] for core in range(cores)]
-    contexts = [copy_context() for _ in companies]  # what the caller's log lines say, ours say too
-    outcomes: list[Any] = [None] * len(orders)
+    shards = [[synchronized(request) for request in requests[core::cores]] for core in range(cores)]
+    contexts = [copy_context() for _ in shards]  # the threads log with the caller's context
+    outcomes: list[Any] = [None] * len(requests)
     threads = torch.get_num_threads()
-    each = max(1, threads // cores)
+    per_core = max(1, threads // cores)
     try:
-        with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(each,)) as pool:
+        with ThreadPoolExecutor(
+            cores, initializer=torch.set_num_threads, initargs=(per_core,)
+        ) as pool:
             try:
-                learning = pool.map(Context.run, contexts, repeat(learn), companies)
-                for core, learned in enumerate(learning):
-                    outcomes[core::cores] = learned
+                results = pool.map(Context.run, contexts, repeat(train_shard), shards)
+                for core, shard_outcomes in enumerate(results):
+                    outcomes[core::cores] = shard_outcomes
             except BaseException:
-                is_over.set()  # before the pool waits for the others
+                is_over.set()  # before the pool waits for the other threads
                 raise
     finally:
-        torch.set_num_threads(threads)  # new threads begin with what any thread has set last
+        torch.set_num_threads(threads)  # a new thread starts with the value set last by any thread
     return outcomes
 
 
-def _learn_as_one(orders: Sequence[TrainingOrder], base: BaseModel) -> list[Outcome]:
-    """Compute the lessons of all trainings as one batch, and their drawings as another."""
+def _train_shard(requests: Sequence[TrainingRequest], base: BaseModel) -> list[Outcome]:
+    """Compute the training steps of all trainings as one batch, and their samples as another."""
     outcomes: dict[int, Outcome] = {}
-    running: dict[int, Turns] = {}
-    lessons: dict[int, Lesson] = {}
-    drawings: dict[int, Drawing] = {}
+    running: dict[int, TrainingGenerator] = {}
+    steps: dict[int, TrainStep] = {}
+    samples: dict[int, SampleRequest] = {}
 
-    def go_on(place: int, answer: Any = None) -> None:
-        """Hand a training what it waited for, and take its next turn or its end."""
+    def advance(index: int, result: Any = None) -> None:
+        """Send a training the result it waits for; take its next request or its outcome."""
         try:
-            turn = running[place].send(answer)
+            request = running[index].send(result)
         except StopIteration as end:
-            outcomes[place] = end.value
+            outcomes[index] = end.value
         except EngineError as error:
-            outcomes[place] = error
+            outcomes[index] = error
         else:
-            if isinstance(turn, Lesson):
-                lessons[place] = turn
+            if isinstance(request, TrainStep):
+                steps[index] = request
             else:
-                drawings[place] = turn
+                samples[index] = request
 
-    for place, order in enumerate(orders):
-        running[place] = begin_training(order, base)
-        go_on(place)
-    classroom = Classroom()
-    while lessons or drawings:
-        learned = dict(zip(lessons, classroom.learn(list(lessons.values())), strict=True))
-        drawn = dict(zip(drawings, draw_together(base, list(drawings.values())), strict=True))
-        lessons.clear()
-        drawings.clear()
-        for place, answer in (learned | drawn).items():
-            go_on(place, answer)
-    return [outcomes[place] for place in range(len(orders))]
+    for index, request in enumerate(requests):
+        running[index] = start_training(request, base)
+        advance(index)
+    trainer = BatchTrainer()
+    while steps or samples:
+        losses = dict(zip(steps, trainer.run(list(steps.values())), strict=True))
+        pictures = dict(zip(samples, render_samples(base, list(samples.values())), strict=True))
+        steps.clear()
+        samples.clear()
+        for index, result in (losses | pictures).items():
+            advance(index, result)
+    return [outcomes[index] for index in range(len(requests))]

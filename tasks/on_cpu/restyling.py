@@ -2,14 +2,18 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
 from PIL import Image
 
+from gpu.rules.colour import Mask
 from gpu.rules.engine import regions_of
+from gpu.rules.planes import PhotoPlanes
 from gpu.rules.rectangles import Sides
 from gpu.rules.regions import Part
-from gpu.rules.restyle import Canvas, Frame, PaintedCanvas, Restyle, canvas_of
+from gpu.rules.restyle import Canvas, PaintedCanvas, Restyle, canvas_of, frame_of
+from gpu.rules.texture import Face
 from gpu.segmenting.masks import EncodedMask, InvalidMask, encode_mask
 from tasks.on_cpu import pictures
 from tasks.on_cpu.signing import read_proven, sign
@@ -30,8 +34,17 @@ def stored_canvases(
     `of` are the rows of the parts. A part of which the photo shows nothing has no canvas.
     """
     rows = {id(part): row for part, row in zip(parts, of, strict=True)}
+
+    @cache
+    def planes() -> PhotoPlanes:
+        return PhotoPlanes(np.asarray(photo.convert("RGB")))
+
+    def canvas(rule: Restyle, mask: Mask) -> Canvas:
+        faces = (Face(rule.plane),) if rule.plane else planes().sure_faces(mask)
+        return canvas_of(photo, mask, faces)
+
     return [
-        _stored(lease, rows[id(part)], part.rule, canvas_of(photo, mask))
+        _stored(lease, rows[id(part)], part.rule, canvas(part.rule, mask))
         for part, mask in regions_of(photo, parts)
         if isinstance(part.rule, Restyle) and mask.any()
     ]
@@ -78,14 +91,13 @@ def _stored(lease: Lease, part: EditPart, rule: Restyle, canvas: Canvas) -> NewC
     picture_key, mask_key = object_key(folder, "png"), object_key(folder, "png")
     storage().put(picture_key, picture, content_type="image/png")
     storage().put(mask_key, mask, content_type="image/png")
-    frame = canvas.frame
     return NewCanvas(
         instance_id=part.instance_id,
         concept=part.concept,
         style_id=int(rule.style_id),
         change=rule.strength,
-        box=(frame.left, frame.top, frame.width, frame.height),
-        size=frame.size,
+        frame=canvas.frame.numbers,
+        size=canvas.frame.size,
         picture_key=picture_key,
         mask_key=mask_key,
         sha256=hashlib.sha256(picture + mask).hexdigest(),
@@ -100,5 +112,5 @@ def _painted(painting: Painting) -> PaintedCanvas:
     except InvalidMask as error:
         raise StepError(LOST, f"{painting.mask_key}: {error}") from error
     picture = pictures.read_png(painting.picture_key)
-    canvas = Canvas(Frame(*painting.box, painting.size), picture, Image.fromarray(mask))
+    canvas = Canvas(frame_of(painting.frame, painting.size), picture, Image.fromarray(mask))
     return canvas.painted(image)

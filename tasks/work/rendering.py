@@ -190,7 +190,7 @@ def _prepare(api: WorkerApi, job: ClaimedJob) -> "RenderRequest | None":
         style_strength=order.style_strength,
         picture=picture,
         mask=mask,
-        change=order.change,
+        repaint_strength=order.change,
     )
 
 

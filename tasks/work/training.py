@@ -29,15 +29,14 @@ from tasks.messages import (
 from tasks.worker_api import ResultRejectedError, WorkerApi, about, cause_of, worker_settings
 
 if TYPE_CHECKING:
-    from gpu.errors import EngineError
-    from gpu.errors import UnusableWork as EngineUnusableWork
+    from gpu.errors import EngineError, UnusableArtwork
     from gpu.training.recipe import (
         CheckpointFiles,
         TrainedStyle,
         TrainingCheckpoint,
         TrainingProgress,
     )
-    from gpu.training.trainer import TrainingOrder
+    from gpu.training.trainer import TrainingRequest
 
 log = structlog.get_logger()
 REPORT_EVERY_SECONDS = 2.0
@@ -53,14 +52,14 @@ def train_slice(
     checkpoint, and no try is used up. Returns whether there was any work. Raises ClaimError when
     none could be asked for.
     """
-    from gpu.training.trainer import train_together
+    from gpu.training.trainer import train_styles
 
     api = worker_api()
     jobs = api.claim(job_id=job_id, limit=worker_settings().train_batch_size)
     trainings = [Training(api, job, is_leaving) for job in jobs]
     try:
         ready = [training for training in trainings if training.fetch()]
-        outcomes = train_together([training.order() for training in ready])
+        outcomes = train_styles([training.order() for training in ready])
         for training, outcome in zip(ready, outcomes, strict=True):
             training.end(outcome)
     except Exception as error:
@@ -119,16 +118,16 @@ class Training:
                 return False
         return True
 
-    def order(self) -> "TrainingOrder":
+    def order(self) -> "TrainingRequest":
         """Return the training as the engine takes it."""
-        from gpu.training.recipe import TrainingConfig, TrainingWork
-        from gpu.training.trainer import TrainingOrder
+        from gpu.training.recipe import TrainingArtwork, TrainingConfig
+        from gpu.training.trainer import TrainingRequest
 
         wish = self._wish
         config = TrainingConfig(
             base_model=wish.base_model,
-            works=tuple(
-                TrainingWork(path=self._paths[work.name], tags=tuple(work.tags))
+            artworks=tuple(
+                TrainingArtwork(path=self._paths[work.name], tags=tuple(work.tags))
                 for work in wish.works
                 if work.name in self._paths
             ),
@@ -137,13 +136,13 @@ class Training:
             seed=wish.seed,
             resume_from=self._paths.get("checkpoint"),
             slice_seconds=wish.slice_seconds,
-            least_works=wish.least_works,
+            min_artworks=wish.least_works,
             sample_count=wish.sample_count,
-            plain_samples=True,
+            base_samples=True,
             metadata=wish.metadata,
             significant_bits=worker_settings().adapter_bits,
         )
-        return TrainingOrder(config, self._on_progress, self._should_stop)
+        return TrainingRequest(config, self._on_progress, self._should_stop)
 
     def end(self, outcome: "TrainedStyle | TrainingCheckpoint | EngineError") -> None:
         """Hand over the style, end the slice, or say why there is neither."""
@@ -206,7 +205,7 @@ class Training:
             progress_percent=min(99, int(progress.percent)),
             estimated_seconds=_rounded(progress.estimated_seconds),
         )
-        self._unusable = self._gone + _named(progress.unusable_works)
+        self._unusable = self._gone + _named(progress.unusable_artworks)
         points = []
         if progress.loss is not None:
             # Held-out loss is measured at checkpoints only; between them it is the last one.
@@ -278,7 +277,7 @@ class Training:
             measured = measure_gain(
                 load_base_model(self._wish.base_model),
                 works=[_opened(path) for path in works[::stride][:WORKS_MEASURED]],
-                plain=[_opened(path) for path in files.plain_sample_paths],
+                plain=[_opened(path) for path in files.base_sample_paths],
                 trained=[_opened(path) for path in files.sample_paths],
             )
         except LowQualityData as error:
@@ -317,7 +316,7 @@ class Training:
             self._api.complete(result)
 
 
-def _named(unusable: "Iterable[EngineUnusableWork]") -> list[UnusableWork]:
+def _named(unusable: "Iterable[UnusableArtwork]") -> list[UnusableWork]:
     return [UnusableWork(name=work.name, code=work.code) for work in unusable]
 
 

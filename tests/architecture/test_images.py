@@ -83,6 +83,12 @@ def test_an_image_has_nothing_of_bare_machines_and_tests(image):
     assert (folder / "tasks").is_dir()  # something was copied at all
 
 
+def test_the_gpu_image_can_work_with_and_without_the_broker(tmp_path):
+    folder = compose.build("gpu", tmp_path).folder
+    for entry in ("celery_config", "tasks/on_gpu/render_images", "tasks/remote"):
+        assert (folder / f"{entry}.py").is_file()
+
+
 def test_no_module_of_an_image_imports_what_is_not_in_production(image):
     _, folder = image
     absent = {name.replace("/", ".") for name in NOT_IN_PRODUCTION}

@@ -25,21 +25,21 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from gpu.base_models.lora import RowAdapter, wearing
+from gpu.base_models.lora import RowAdapter, apply_adapters
 from gpu.base_models.model import BaseModel
 from gpu.base_models.prompts import compose_prompt
 from gpu.base_models.registry import load_base_model
 from gpu.device import pick_device
 from gpu.pretrain.styles import Style, draw_artist_works
-from gpu.rendering.adapters import AdapterMemory
+from gpu.rendering.adapters import AdapterCache
 from gpu.rendering.renderer import RenderedImage, Renderer, RenderRequest
-from gpu.training.dataset import cache_dataset, encode_works, split_held_out
+from gpu.training.batch_trainer import BatchTrainer, TrainableAdapter, TrainStep
+from gpu.training.dataset import cache_dataset, encode_artworks, split_held_out
 from gpu.training.diffusion import Objective
 from gpu.training.held_out import HeldOut
-from gpu.training.learner import Classroom, Learner, Lesson
-from gpu.training.recipe import TrainingConfig, TrainingWork, decide_recipe
+from gpu.training.recipe import TrainingArtwork, TrainingConfig, decide_recipe
 from gpu.training.schedule import learning_rate_at, plan_steps
-from gpu.training.trainer import TrainingOrder, train, train_together
+from gpu.training.trainer import TrainingRequest, train, train_styles
 from tests.bench.comparing import compare
 from tests.bench.figures import record
 from tests.bench.random_base import SIZES, random_base
@@ -124,7 +124,7 @@ class Bench:
     def _config(self, name: str, *, seed: int, steps: int | None = None) -> TrainingConfig:
         return TrainingConfig(
             base_model=self._base.spec.name,
-            works=tuple(TrainingWork(path, tags) for path, tags in self._photos),
+            artworks=tuple(TrainingArtwork(path, tags) for path, tags in self._photos),
             trigger=TRIGGER,
             output_dir=self._folder / name,
             seed=seed,
@@ -138,12 +138,12 @@ class Bench:
         config = self._config("single", seed=1, steps=steps * (self._sizes.pairs + 1))
         recipe = decide_recipe(config, base.spec)
         began = time.perf_counter()
-        dataset = cache_dataset(config, recipe, base, encode_works(config, base)[0])
+        dataset = cache_dataset(config, recipe, base, encode_artworks(config, base)[0])
         caching = time.perf_counter() - began
         objective = Objective.of(base, min_snr_gamma=recipe.min_snr_gamma, noise_offset=0.0)
         held_out = HeldOut.of(dataset, objective, config.seed, base.device)
-        learner, classroom = Learner(base, recipe, seed=1), Classroom()
-        before = held_out.measure(base, learner.adapter, recipe.batch_size)
+        trainable, trainer = TrainableAdapter(base, recipe, seed=1), BatchTrainer()
+        before = held_out.measure(base, trainable.adapter, recipe.batch_size)
         nothing = torch.cat([each.target.square().mean(dim=(1, 2, 3)) * each.weights
                              for each in held_out.batches])  # fmt: skip
         plan, done = plan_steps(dataset, recipe, config.seed), 0
@@ -158,7 +158,7 @@ class Bench:
                 text = dataset.captions.encoded[[row.caption_row for row in rows]]
                 batch = objective.draw(latents, text, (1, "noise", done))
                 rate = learning_rate_at(done, recipe)
-                (loss,) = classroom.learn([Lesson(learner, batch, rate)])
+                (loss,) = trainer.run([TrainStep(trainable, batch, rate)])
                 done += 1
             float(loss)  # what is still being computed counts
 
@@ -174,7 +174,7 @@ class Bench:
                 example.step()
 
         result = compare(ours, theirs, pairs=self._sizes.pairs, finish=self._finish)
-        ours_loss = held_out.measure(base, learner.adapter, recipe.batch_size)
+        ours_loss = held_out.measure(base, trainable.adapter, recipe.batch_size)
         theirs_loss = float(torch.cat([example.losses(batch) for batch in held_out.batches]).mean())
         if before < float(nothing.mean()):  # random weights know less than nothing, and learn none
             assert ours_loss <= theirs_loss, "faster, but it learned less"
@@ -201,20 +201,20 @@ class Bench:
         jobs = range(self._sizes.joint_jobs)
         learned: dict[str, list[Any]] = {}
 
-        def orders(name: str) -> list[TrainingOrder]:
+        def orders(name: str) -> list[TrainingRequest]:
             steps = self._sizes.joint_steps
             return [
-                TrainingOrder(
+                TrainingRequest(
                     self._config(f"{name}-{job}", seed=job, steps=steps), _ignore, lambda: False
                 )
                 for job in jobs
             ]
 
         def together() -> None:
-            learned["together"] = train_together(orders("together"))
+            learned["together"] = train_styles(orders("together"))
 
         def alone() -> None:
-            learned["alone"] = [train_together([order])[0] for order in orders("alone")]
+            learned["alone"] = [train_styles([order])[0] for order in orders("alone")]
 
         pairs = max(1, self._sizes.pairs // 2)
         result = compare(together, alone, pairs=pairs, finish=self._finish)
@@ -319,11 +319,11 @@ class Bench:
         """Milliseconds until a style is worn: from its file, and from memory."""
         cold, warm = [], []
         for style in range(self._sizes.styles):
-            request, memory = self._request(0, style=style), AdapterMemory()
+            request, memory = self._request(0, style=style), AdapterCache()
             for seconds in (cold, warm):
                 began = time.perf_counter()
                 adapter = memory.get(request.adapter_path, request.adapter_sha256, self._base)
-                with wearing(self._base.unet, [RowAdapter(adapter.tensors, 1.0)] * 2):
+                with apply_adapters(self._base.unet, [RowAdapter(adapter.tensors, 1.0)] * 2):
                     self._finish()
                     seconds.append(time.perf_counter() - began)
         return {

@@ -28,7 +28,7 @@ from gpu.pretrain.scenes import Plan, make_plan
 from gpu.pretrain.styles import HELD_OUT, Style, draw_artist_works
 from gpu.pretrain.vocabulary import Thing
 from gpu.rendering.renderer import Renderer
-from gpu.training.recipe import TrainingConfig, TrainingWork
+from gpu.training.recipe import TrainingArtwork, TrainingConfig
 from gpu.training.trainer import train
 from tests.artists.gallery import ARTISTS, draw_works
 from tests.bench.figures import record
@@ -152,14 +152,14 @@ def _study(
     return results, {one.name: one.folder / "training" / "style.safetensors" for one in subjects}
 
 
-def write_works(name: str, count: int, folder: Path) -> list[TrainingWork]:
+def write_works(name: str, count: int, folder: Path) -> list[TrainingArtwork]:
     """Draw works of a portfolio as PNG files."""
     folder.mkdir(parents=True, exist_ok=True)
     works = []
     for index, (image, tags) in enumerate(PORTFOLIOS[name](count=count, seed=WORKS_SEED)):
         path = folder / f"{index:02}.png"
         image.save(path)
-        works.append(TrainingWork(path, tags))
+        works.append(TrainingArtwork(path, tags))
     return works
 
 
@@ -335,7 +335,7 @@ def _timings(sizes: Sizes, renderer: Renderer, any_style: Path) -> list[Figure]:
     works = write_works(STYLES[0], TRAINED_WORKS, OUT / "timed" / "works")
     config = TrainingConfig(
         base_model=renderer.base.spec.name,
-        works=tuple(works),
+        artworks=tuple(works),
         trigger=TRIGGER,
         output_dir=OUT / "timed" / "training",
         seed=1,

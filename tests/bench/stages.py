@@ -12,29 +12,29 @@ import torch
 from matplotlib.figure import Figure
 
 from gpu.base_models.model import BaseModel
-from gpu.rendering.adapters import AdapterMemory
+from gpu.rendering.adapters import AdapterCache
+from gpu.training.batch_trainer import BatchTrainer, TrainableAdapter
 from gpu.training.checkpoint import save_checkpoint
-from gpu.training.dataset import encode_works
+from gpu.training.dataset import encode_artworks
 from gpu.training.diffusion import Objective
 from gpu.training.held_out import HeldOut
-from gpu.training.learner import Classroom, Learner
-from gpu.training.samples import draw_together
+from gpu.training.samples import render_samples
 
 Seconds = dict[str, float]
 RENDERING = {
-    "style from its file": AdapterMemory.get,
+    "style from its file": AdapterCache.get,
     "prompts": BaseModel.encode_prompts,
     "denoising": BaseModel.predict,
     "decoding": BaseModel.decode_latents,
 }
 TRAINING = {
-    "caching of works": encode_works,
+    "caching of works": encode_artworks,
     "noise": Objective.draw,
-    "forward": Classroom.learn,  # less the two that follow, which it calls
+    "forward": BatchTrainer.run,  # less the two that follow, which it calls
     "backward": torch.Tensor.backward,
-    "optimizer": Learner.step,
+    "optimizer": TrainableAdapter.step,
     "held-out loss": HeldOut.measure,
-    "samples": draw_together,
+    "samples": render_samples,
     "checkpoints": save_checkpoint,
 }
 

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from gpu.base_models.registry import load_base_model
-from gpu.base_models.text import PromptEncoder, TextTower
+from gpu.base_models.text import PromptEncoder, TextEncoder
 from gpu.rendering.renderer import RenderedImage, Renderer, RenderRequest
 from tests.bench.random_base import SIZES, write_random_base
 from tests.bench.usual import ExampleTraining, MixedWorker, UsualWorker
@@ -92,16 +92,16 @@ def test_the_usual_script_learns(base, photos):
 def test_the_usual_script_computes_on_the_models_device_alone(base, photos):
     """`meta` stands for a GPU: a tensor of the CPU beside one of it is an error."""
     meta = torch.device("meta")
-    towers = tuple(
-        TextTower(tower.tokenizer, copy.deepcopy(tower.encoder).to(meta))
-        for tower in base.text.towers
+    encoders = tuple(
+        TextEncoder(encoder.tokenizer, copy.deepcopy(encoder.model).to(meta))
+        for encoder in base.text.encoders
     )
     elsewhere = dataclasses.replace(
         base,
         device=meta,
         unet=copy.deepcopy(base.unet).to(meta),
         vae=copy.deepcopy(base.vae).to(meta),
-        text=PromptEncoder(towers),
+        text=PromptEncoder(encoders),
     )
     example = ExampleTraining(elsewhere, photos, batch_size=2, rank=2)
     loss = example.loss(photos)

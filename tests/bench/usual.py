@@ -113,11 +113,11 @@ class UsualWorker:
 
     def __init__(self, base: BaseModel) -> None:
         self._base = base
-        (tower,) = base.text.towers
+        (encoder,) = base.text.encoders
         self._pipeline = StableDiffusionPipeline(
             vae=base.vae,
-            text_encoder=tower.encoder,
-            tokenizer=tower.tokenizer,
+            text_encoder=encoder.model,
+            tokenizer=encoder.tokenizer,
             unet=copy.deepcopy(base.unet),
             scheduler=base.make_scheduler(),
             safety_checker=None,
@@ -143,7 +143,7 @@ class UsualWorker:
         return self._draw([request])[0]
 
     def _strength(self, request: RenderRequest) -> float:
-        return request.style_strength * self._base.spec.worn_strength
+        return request.style_strength * self._base.spec.lora_scale
 
     def _draw(self, requests: Sequence[RenderRequest]) -> list[Image.Image]:
         """Draw requests of one size as one batch, with what is active."""

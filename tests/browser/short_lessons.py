@@ -12,5 +12,5 @@ from tasks.on_gpu import render_images, train_style
 __all__ = ["render_images", "train_style"]
 
 registry.REGISTRY["built-in"] = dataclasses.replace(
-    registry.REGISTRY["built-in"], training_steps=60, training_steps_per_work=0
+    registry.REGISTRY["built-in"], training_steps=60, training_steps_per_artwork=0
 )

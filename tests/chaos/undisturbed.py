@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from gpu.training.recipe import TrainedStyle, TrainingConfig, TrainingWork
+from gpu.training.recipe import TrainedStyle, TrainingArtwork, TrainingConfig
 from gpu.training.trainer import train
 from tests import tiny_base
 
@@ -17,8 +17,8 @@ def main(job_file: Path) -> None:
     outcome = train(
         TrainingConfig(
             base_model=tiny_base.NAME,
-            works=tuple(
-                TrainingWork(Path(work["path"]), tuple(work["tags"])) for work in job["works"]
+            artworks=tuple(
+                TrainingArtwork(Path(work["path"]), tuple(work["tags"])) for work in job["works"]
             ),
             trigger=job["trigger"],
             output_dir=job_file.parent / "undisturbed",

@@ -9,7 +9,7 @@ from PIL import Image
 
 from gpu.base_models.model import BaseModel
 from gpu.base_models.registry import load_base_model
-from gpu.training.trainer import TrainedStyle, TrainingConfig, TrainingWork, train
+from gpu.training.trainer import TrainedStyle, TrainingArtwork, TrainingConfig, train
 from tests.tiny_model import write_tiny_model
 
 
@@ -45,21 +45,21 @@ def write_picture(path: Path, *, width: int = 40, height: int = 40, seed: int = 
 
 
 @pytest.fixture(scope="session")
-def works(tmp_path_factory) -> tuple[TrainingWork, ...]:
-    folder = tmp_path_factory.mktemp("works")
+def artworks(tmp_path_factory) -> tuple[TrainingArtwork, ...]:
+    folder = tmp_path_factory.mktemp("artworks")
     tags = [("tree", "red"), ("house", "sea"), ("boat",), ("moon", "tree"), ("sea", "boat")]
     return tuple(
-        TrainingWork(write_picture(folder / f"{index}.png", seed=index), tags[index % 5])
+        TrainingArtwork(write_picture(folder / f"{index}.png", seed=index), tags[index % 5])
         for index in range(10)
     )
 
 
 @pytest.fixture
-def make_config(tiny_base_folder, works, tmp_path):
+def make_config(tiny_base_folder, artworks, tmp_path):
     def make(**changes) -> TrainingConfig:
         settings = {
             "base_model": str(tiny_base_folder),
-            "works": works,
+            "artworks": artworks,
             "trigger": "style",
             "output_dir": tmp_path / "output",
             "seed": 7,
@@ -75,10 +75,10 @@ def make_config(tiny_base_folder, works, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def trained_style(tiny_base_folder, works, tmp_path_factory) -> TrainedStyle:
+def trained_style(tiny_base_folder, artworks, tmp_path_factory) -> TrainedStyle:
     config = TrainingConfig(
         base_model=str(tiny_base_folder),
-        works=works,
+        artworks=artworks,
         trigger="style",
         output_dir=tmp_path_factory.mktemp("style"),
         seed=1,

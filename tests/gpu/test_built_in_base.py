@@ -7,7 +7,7 @@ from PIL import Image
 from gpu.base_models.registry import REGISTRY, load_base_model
 from gpu.rendering.renderer import RenderedImage, Renderer, RenderRequest
 from gpu.training.pictures import aspect_buckets
-from gpu.training.trainer import TrainedStyle, TrainingConfig, TrainingWork, train
+from gpu.training.trainer import TrainedStyle, TrainingArtwork, TrainingConfig, train
 from tests.gpu.conftest import write_picture
 from tests.images import scene
 
@@ -20,13 +20,13 @@ def built_in():
 @pytest.fixture(scope="module")
 def short_style(tmp_path_factory):
     folder = tmp_path_factory.mktemp("built_in")
-    works = [
-        TrainingWork(write_picture(folder / f"{seed}.png", seed=seed), ("tree",))
+    artworks = [
+        TrainingArtwork(write_picture(folder / f"{seed}.png", seed=seed), ("tree",))
         for seed in range(2)
     ]
     config = TrainingConfig(
         base_model="built-in",
-        works=tuple(works),
+        artworks=tuple(artworks),
         trigger="<style-0>",
         output_dir=folder,
         seed=1,
@@ -84,7 +84,7 @@ def test_a_part_of_a_picture_is_repainted_and_all_bytes_beside_it_stay(short_sty
     picture = scene(*size, seed=2)
     mask = Image.new("1", size)
     mask.paste(1, (101, 203, 333, 402))
-    after = drawn(short_style, size=size, steps=4, picture=picture, mask=mask, change=0.5)
+    after = drawn(short_style, size=size, steps=4, picture=picture, mask=mask, repaint_strength=0.5)
     painted, before, after = (np.asarray(each) for each in (mask, picture, after))
     assert np.array_equal(after[~painted], before[~painted])
     assert (after[painted] != before[painted]).any(axis=1).mean() > 0.9

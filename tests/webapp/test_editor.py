@@ -45,7 +45,7 @@ def problems(editor, setting, of=INTERIOR):
         {"action": "tone", "value": "warmer", "options": {"amount": 0.5}},
         {"action": "tone", "value": "match:3"},
         {"action": "texture", "value": "oak_a", "options": {"plane": PLANE}},
-        {"action": "restyle", "value": "12", "options": {"strength": 0.6}},
+        {"action": "restyle", "value": "12", "options": {"strength": 0.6, "plane": PLANE}},
     ],
 )
 def test_what_the_engine_can_apply_is_accepted(editor, setting):
@@ -88,6 +88,15 @@ def test_each_preset_has_its_own_actions_and_swatches(editor):
             },
             "options.plane.corners.1",
             "Must be a number.",
+        ),
+        (
+            {
+                "action": "restyle",
+                "value": "1",
+                "options": {"plane": PLANE | {"corners": [[0, 0], [0, 1], [1, 1], [1, 0]]}},
+            },
+            "options.plane.corners",
+            "Corners in this order: top left, top right, bottom right, bottom left.",
         ),
         ({"action": "restyle", "value": "ink"}, "value", "Must be the id of a style."),
         (

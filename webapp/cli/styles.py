@@ -158,9 +158,9 @@ def evaluate(folder: Path, out: Path, base_model: str | None, steps: int | None,
     """
     from gpu.errors import EngineError  # torch takes seconds to import
     from gpu.evaluation.study import Subject, study_styles, write_page
-    from gpu.training.recipe import TrainingProgress, TrainingWork
+    from gpu.training.recipe import TrainingArtwork, TrainingProgress
 
-    works = [TrainingWork(path, _tags(path, tags)) for path in _pictures(folder)]
+    works = [TrainingArtwork(path, _tags(path, tags)) for path in _pictures(folder)]
     subject = Subject(folder.resolve().name, works, out / "style")
     name = base_model or settings().base_model
     with click.progressbar(length=100, label="Training") as bar:

@@ -16,10 +16,16 @@ from typing import Any
 from flask import Flask
 from flask_babel import force_locale
 
-from webapp.api import openapi
-from webapp.api.errors import message
-from webapp.api.operations import EVENTS, JSON
-from webapp.api.routes import (
+from webapp.app import create_app
+from webapp.domain import errors, sets_errors
+from webapp.domain.errors import DomainError
+from webapp.domain.settings import Settings
+from webapp.embedded.api_types import Schema, Types, cell
+from webapp.embedded.error_details import details
+from webapp.http import openapi
+from webapp.http.errors import message
+from webapp.http.operations import EVENTS, JSON
+from webapp.http.routes import (
     EVERYWHERE,
     OF_ACCESS,
     OF_BODIES,
@@ -27,12 +33,6 @@ from webapp.api.routes import (
     Route,
     described,
 )
-from webapp.app import create_app
-from webapp.domain import errors, sets_errors
-from webapp.domain.errors import DomainError
-from webapp.domain.settings import Settings
-from webapp.embedded.api_types import Schema, Types, cell
-from webapp.embedded.error_details import details
 from webapp.schemas.fields import PageQuery
 
 FILE = Path("docs/api.md")

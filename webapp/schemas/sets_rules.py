@@ -24,7 +24,12 @@ class ConceptSetting(Body):
     action: str = Field(max_length=30, examples=["recolor"])
     value: str | None = Field(None, max_length=64, examples=["#F4F1EA"])
     options: dict[Annotated[str, StringConstraints(max_length=30)], JsonValue] = Field(
-        default_factory=dict, max_length=12, examples=[{}]
+        default_factory=dict,
+        max_length=12,
+        examples=[{}],
+        description="of the action: tone amount; texture share or plane and metres, rotation,"
+        " offset; background share, shadow; restyle strength, plane. A plane is {corners, width,"
+        " height}: four points [x, y] in shares of the photo, from the top left clockwise; metres",
     )
     prompt: Annotated[PlainText, StringConstraints(min_length=1, max_length=200)] | None = Field(
         None, examples=["red curtain"]

@@ -1,4 +1,4 @@
-"""Rows of one batch in different styles, against PEFT's own layers as the reference."""
+"""Rows of one batch with different adapters, compared with PEFT's own layers as the reference."""
 
 import copy
 
@@ -7,14 +7,14 @@ import torch
 from peft import LoraConfig
 
 from gpu.base_models.lora import (
-    FILE_PREFIX,
     RowAdapter,
-    adaptable_layers,
     adapter_shapes,
-    assert_bare,
-    fresh_adapter,
-    wearing,
+    apply_adapters,
+    assert_no_adapters,
+    init_adapter,
+    target_modules,
 )
+from gpu.base_models.lora_config import FILE_PREFIX
 from gpu.errors import AdapterMismatch
 
 ROWS = 4
@@ -48,10 +48,10 @@ def call():
 
 
 def with_peft(unet, tensors, *, scale):
-    """A copy of the network with one adapter put on by PEFT."""
+    """A copy of the network with one adapter applied by PEFT."""
     network = copy.deepcopy(unet)
     rank = len(next(value for name, value in tensors.items() if ".lora_A." in name))
-    layers = sorted(adaptable_layers(unet))
+    layers = sorted(target_modules(unet))
     network.add_adapter(
         LoraConfig(r=rank, lora_alpha=scale * rank, target_modules=layers), adapter_name="only"
     )
@@ -65,36 +65,36 @@ def with_peft(unet, tensors, *, scale):
 
 @torch.no_grad()
 @pytest.mark.parametrize("ranks", [(2, 2), (2, 3)], ids=["equal ranks", "different ranks"])
-def test_each_row_is_what_peft_makes_of_it_alone(unet, call, ranks):
+def test_each_row_is_what_peft_gives_alone(unet, call, ranks):
     first, second = (
         random_adapter(unet, seed=seed, rank=rank) for seed, rank in enumerate(ranks, start=1)
     )
     rows = [RowAdapter(first, 1.0), RowAdapter(second, 0.5), None, RowAdapter(first, 0.25)]
-    with wearing(unet, rows):
+    with apply_adapters(unet, rows):
         mixed = call(unet)
-    plain = call(unet)
-    assert torch.allclose(mixed[2], plain[2], atol=1e-6)
+    base = call(unet)
+    assert torch.allclose(mixed[2], base[2], atol=1e-6)
     for index, row in enumerate(rows):
         if row is not None:
             alone = call(with_peft(unet, row.tensors, scale=row.scale))[index]
             assert torch.allclose(mixed[index], alone, atol=1e-5)
-            assert (mixed[index] - plain[index]).abs().max() > 1e-2
+            assert (mixed[index] - base[index]).abs().max() > 1e-2
 
 
 @torch.no_grad()
-def test_one_style_for_all_rows_is_what_peft_makes_of_it(unet, call):
+def test_one_adapter_for_all_rows_is_what_peft_gives(unet, call):
     tensors = random_adapter(unet, seed=1)
-    with wearing(unet, [RowAdapter(tensors, 0.7)] * ROWS):
+    with apply_adapters(unet, [RowAdapter(tensors, 0.7)] * ROWS):
         ours = call(unet)
     assert torch.allclose(ours, call(with_peft(unet, tensors, scale=0.7)), atol=1e-5)
 
 
-def test_gradients_reach_each_style_as_if_it_had_learned_alone(unet, call):
+def test_gradients_reach_each_adapter_as_if_trained_alone(unet, call):
     def gradients(adapters, rows, of):
         for adapter in adapters:
             for value in adapter.values():
                 value.grad = None
-        with wearing(unet, [RowAdapter(adapters[place], 0.5) for place in rows]):
+        with apply_adapters(unet, [RowAdapter(adapters[index], 0.5) for index in rows]):
             call(unet, of).square().mean(dim=(1, 2, 3)).sum().backward()
         return [{name: value.grad for name, value in adapter.items()} for adapter in adapters]
 
@@ -115,11 +115,11 @@ def test_gradients_reach_each_style_as_if_it_had_learned_alone(unet, call):
 @torch.no_grad()
 def test_a_fresh_adapter_changes_nothing_and_is_the_same_for_the_same_seed(unet, call):
     first, again, other = (
-        fresh_adapter(unet, rank=2, seed=seed, device=torch.device("cpu")) for seed in (1, 1, 2)
+        init_adapter(unet, rank=2, seed=seed, device=torch.device("cpu")) for seed in (1, 1, 2)
     )
-    with wearing(unet, [RowAdapter(first, 1.0)] * ROWS):
-        worn = call(unet)
-    assert torch.equal(worn, call(unet))
+    with apply_adapters(unet, [RowAdapter(first, 1.0)] * ROWS):
+        styled = call(unet)
+    assert torch.equal(styled, call(unet))
     assert all(value.equal(again[name]) for name, value in first.items())
     assert any(not value.equal(other[name]) for name, value in first.items())
 
@@ -127,14 +127,14 @@ def test_a_fresh_adapter_changes_nothing_and_is_the_same_for_the_same_seed(unet,
 @torch.no_grad()
 def test_the_network_is_left_as_it_was(unet, call):
     def draw_and_fail():
-        with wearing(unet, [RowAdapter(random_adapter(unet, seed=1), 1.0)] * ROWS):
+        with apply_adapters(unet, [RowAdapter(random_adapter(unet, seed=1), 1.0)] * ROWS):
             call(unet)
             raise KeyError("something else goes wrong")
 
     before = call(unet)
     with pytest.raises(KeyError):
         draw_and_fail()
-    assert_bare(unet)
+    assert_no_adapters(unet)
     assert torch.equal(call(unet), before)
 
 
@@ -142,8 +142,8 @@ def test_the_network_is_left_as_it_was(unet, call):
 def test_a_batch_of_another_size_is_refused(unet, call):
     adapter = RowAdapter(random_adapter(unet, seed=1), 1.0)
     with (
-        pytest.raises(AdapterMismatch, match="4 rows were drawn with 2"),
-        wearing(unet, [adapter] * 2),
+        pytest.raises(AdapterMismatch, match="a batch of 4 rows has adapters for 2"),
+        apply_adapters(unet, [adapter] * 2),
     ):
         call(unet)
 
@@ -152,14 +152,14 @@ def test_a_batch_of_another_size_is_refused(unet, call):
 def test_two_at_once_are_refused(unet):
     adapter = RowAdapter(random_adapter(unet, seed=1), 1.0)
     with (
-        wearing(unet, [adapter]),
-        pytest.raises(AdapterMismatch, match="still on"),
-        wearing(unet, [adapter]),
+        apply_adapters(unet, [adapter]),
+        pytest.raises(AdapterMismatch, match="still active"),
+        apply_adapters(unet, [adapter]),
     ):
-        pytest.fail("worn over another")
+        pytest.fail("applied over another")
 
 
-@pytest.mark.parametrize("spoil", ["missing", "foreign"])
+@pytest.mark.parametrize("spoil", ["missing", "unknown"])
 def test_an_adapter_of_other_layers_is_refused(unet, spoil):
     tensors = random_adapter(unet, seed=1)
     if spoil == "missing":
@@ -168,18 +168,18 @@ def test_an_adapter_of_other_layers_is_refused(unet, spoil):
         tensors["unet.elsewhere.lora_A.weight"] = torch.zeros(2, 2)
     with (
         pytest.raises(AdapterMismatch, match="layers are not"),
-        wearing(unet, [RowAdapter(tensors, 1)]),
+        apply_adapters(unet, [RowAdapter(tensors, 1)]),
     ):
         pytest.fail("rendered without its layers")
 
 
 @torch.no_grad()
-def test_a_layer_that_ran_without_its_style_is_noticed(unet, call):
+def test_a_layer_that_ran_without_its_adapter_is_noticed(unet, call):
     def draw_with_a_layer_off():
-        with wearing(unet, [RowAdapter(random_adapter(unet, seed=1), 1.0)] * ROWS):
+        with apply_adapters(unet, [RowAdapter(random_adapter(unet, seed=1), 1.0)] * ROWS):
             unet.conv_in._forward_hooks.clear()
             call(unet)
 
     with pytest.raises(AdapterMismatch, match="conv_in ran without"):
         draw_with_a_layer_off()
-    assert_bare(unet)
+    assert_no_adapters(unet)

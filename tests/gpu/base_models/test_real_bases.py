@@ -35,16 +35,16 @@ def sdxl(tmp_path_factory):
 def read_pipeline(base):
     """Diffusers' own pipeline around the same components."""
     shared = {"vae": base.vae, "unet": base.unet, "scheduler": base.make_scheduler()}
-    towers = base.text.towers
-    shared |= {"tokenizer": towers[0].tokenizer, "text_encoder": towers[0].encoder}
-    if len(towers) == 1:
+    encoders = base.text.encoders
+    shared |= {"tokenizer": encoders[0].tokenizer, "text_encoder": encoders[0].model}
+    if len(encoders) == 1:
         return StableDiffusionPipeline(
             **shared, safety_checker=None, feature_extractor=None, requires_safety_checker=False
         )
     return StableDiffusionXLPipeline(
         **shared,
-        tokenizer_2=towers[1].tokenizer,
-        text_encoder_2=towers[1].encoder,
+        tokenizer_2=encoders[1].tokenizer,
+        text_encoder_2=encoders[1].encoder,
         force_zeros_for_empty_prompt=base.text.empty_is_zero,
         add_watermarker=False,
     )
@@ -77,11 +77,11 @@ def test_the_plain_base_draws_what_its_own_pipeline_draws(kind, request):
 
 
 @pytest.mark.parametrize("kind", ["sd15", "sdxl"])
-def test_a_style_is_learned_drawn_and_opened_by_other_tools(kind, request, works, tmp_path):
+def test_a_style_is_learned_drawn_and_opened_by_other_tools(kind, request, artworks, tmp_path):
     folder = request.getfixturevalue(kind)
     config = TrainingConfig(
         base_model=str(folder),
-        works=works,
+        artworks=artworks,
         trigger="style",
         output_dir=tmp_path,
         seed=1,
@@ -94,7 +94,7 @@ def test_a_style_is_learned_drawn_and_opened_by_other_tools(kind, request, works
     style = train(config, on_progress=lambda _: None, should_stop=lambda: False)
     assert style.held_out_loss < style.held_out_history[0][1]
 
-    wish = RenderRequest(
+    rendering = RenderRequest(
         request_id="1",
         adapter_path=style.adapter_path,
         adapter_sha256=style.adapter_sha256,
@@ -105,8 +105,8 @@ def test_a_style_is_learned_drawn_and_opened_by_other_tools(kind, request, works
         steps=STEPS,
     )
     renderer = Renderer.setup(str(folder))
-    (drawn,) = renderer.render([wish])
-    assert isinstance(drawn, RenderedImage), drawn
+    (outcome,) = renderer.render([rendering])
+    assert isinstance(outcome, RenderedImage), outcome
 
     pipeline = read_pipeline(load_base_model(str(folder)))
     try:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gpu.base_models.lora import RowAdapter, assert_bare, fresh_adapter, wearing
+from gpu.base_models.lora import RowAdapter, apply_adapters, assert_no_adapters, init_adapter
 from gpu.base_models.registry import REGISTRY, load_base_model
 from gpu.errors import ModelMissing
 from gpu.rendering.pixels import to_tensor
@@ -37,7 +37,7 @@ def test_a_missing_folder_is_a_missing_model(tmp_path):
         load_base_model(str(tmp_path / "nowhere"))
 
 
-def test_a_hub_id_is_not_downloaded_unless_asked(monkeypatch, tmp_path):
+def test_a_hub_id_is_not_downloaded_by_default(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ModelMissing, match="not on this machine"):
         load_base_model("nobody/no-such-base-model")
@@ -78,13 +78,13 @@ def test_prompts_images_and_latents_have_the_promised_shapes(tiny_base):
 
 
 def test_a_loaded_base_cannot_be_trained_by_accident(tiny_base):
-    for part in (tiny_base.unet, tiny_base.text.towers[0].encoder, tiny_base.vae):
+    for part in (tiny_base.unet, tiny_base.text.encoders[0].model, tiny_base.vae):
         assert not part.training
         assert not any(parameter.requires_grad for parameter in part.parameters())
 
 
-def test_pixels_survive_the_way_to_tensors(works):
-    with Image.open(works[0].path) as opened:
+def test_pixels_survive_the_way_to_tensors(artworks):
+    with Image.open(artworks[0].path) as opened:
         picture = opened.convert("RGB")
     tensor = to_tensor([picture])
     assert tensor.shape == (1, 3, 40, 40)
@@ -93,13 +93,13 @@ def test_pixels_survive_the_way_to_tensors(works):
 
 
 @torch.no_grad()
-def test_a_base_for_another_thread_shares_weights_but_not_what_is_worn(tiny_base):
-    other = tiny_base.for_another_thread()
+def test_a_copy_for_another_thread_shares_weights_but_not_adapters(tiny_base):
+    other = tiny_base.copy_for_thread()
     theirs = dict(other.unet.named_parameters())
     assert all(value is theirs[name] for name, value in tiny_base.unet.named_parameters())
-    tensors = fresh_adapter(tiny_base.unet, rank=2, seed=1, device=tiny_base.device)
-    with wearing(tiny_base.unet, [RowAdapter(tensors, 1.0)]):
-        assert_bare(other.unet)
+    tensors = init_adapter(tiny_base.unet, rank=2, seed=1, device=tiny_base.device)
+    with apply_adapters(tiny_base.unet, [RowAdapter(tensors, 1.0)]):
+        assert_no_adapters(other.unet)
     assert torch.equal(
         other.encode_prompts(["red tree"]).hidden, tiny_base.encode_prompts(["red tree"]).hidden
     )

@@ -32,7 +32,7 @@ def base(request):
 
 def words_of(base, text):
     """The tokens of a text, without begin, end and commas."""
-    tokenizer = base.text.towers[0].tokenizer
+    tokenizer = base.text.encoders[0].tokenizer
     tokens = tokenizer.convert_ids_to_tokens(tokenizer(text, add_special_tokens=False).input_ids)
     return [token for token in tokens if token != ","]
 
@@ -40,16 +40,16 @@ def words_of(base, text):
 def enough_tags(base):
     """Tags that need more than twice what the encoder reads at once."""
     vocabulary = ["boat", "sea", "tree", "house", "red", "moon"]
-    return [vocabulary[index % 6] for index in range(2 * base.text.towers[0].length + 1)]
+    return [vocabulary[index % 6] for index in range(2 * base.text.encoders[0].length + 1)]
 
 
 def test_a_prompt_that_fits_is_one_part_with_the_bits_of_the_encoder_itself(base):
     prompts = ["boat, sea", ""]
-    tower = base.text.towers[0]
+    encoder = base.text.encoders[0]
     with torch.no_grad():
-        output = tower(prompts)
+        output = encoder(prompts)
     ours = base.encode_prompts(prompts).hidden
-    is_alone = len(base.text.towers) == 1
+    is_alone = len(base.text.encoders) == 1
     theirs = output.last_hidden_state if is_alone else output.hidden_states[-2]
     rows = slice(None) if is_alone or not base.text.empty_is_zero else slice(1)
     assert torch.equal(ours[rows, :, : theirs.shape[-1]], theirs[rows])
@@ -60,7 +60,7 @@ def test_no_word_of_a_long_prompt_is_lost_and_every_part_fits(base):
     prompt = ", ".join(enough_tags(base))
     parts = base.text.split(prompt)
     assert len(parts) > 2
-    assert all(tower.fits(part) for tower in base.text.towers for part in parts)
+    assert all(encoder.fits(part) for encoder in base.text.encoders for part in parts)
     assert [word for part in parts for word in words_of(base, part)] == words_of(base, prompt)
 
 
@@ -72,7 +72,7 @@ def test_a_prompt_is_cut_between_tags_and_never_within_one(tiny_base):
 
 
 def test_parts_are_filled_to_the_last_token(tiny_base):
-    length = tiny_base.text.towers[0].length
+    length = tiny_base.text.encoders[0].length
     full = ", ".join(["tree"] * (length // 2))  # a comma is a token too, the last one is not there
     assert tiny_base.text.split(full) == [full]
     assert tiny_base.text.split(f"{full} tree") == [f"{full} tree"]
@@ -101,7 +101,7 @@ def test_each_part_is_the_encoding_of_its_own_text_put_one_after_another(base):
     prompt = ", ".join(enough_tags(base))
     parts = base.text.split(prompt)
     whole, singly = base.encode_prompts([prompt]), base.encode_prompts(parts)
-    length = base.text.towers[0].length
+    length = base.text.encoders[0].length
     assert whole.hidden.shape[:2] == (1, len(parts) * length)
     assert torch.equal(whole.hidden[0], singly.hidden.flatten(0, 1))
     if singly.pooled is not None:
@@ -110,7 +110,7 @@ def test_each_part_is_the_encoding_of_its_own_text_put_one_after_another(base):
 
 def test_a_short_row_is_filled_with_the_encoding_of_the_empty_prompt(base):
     prompt = ", ".join(enough_tags(base))
-    length, count = base.text.towers[0].length, base.count_parts(prompt)
+    length, count = base.text.encoders[0].length, base.count_parts(prompt)
     together = base.encode_prompts([prompt, "boat"])
     assert len(together) == 2
     empty = base.encode_prompts([""]).hidden[0]
@@ -124,21 +124,21 @@ def test_a_short_row_is_filled_with_the_encoding_of_the_empty_prompt(base):
 
 def test_a_negative_that_is_empty_stays_zero_in_all_its_parts_where_empty_means_zero(tiny_sdxl):
     encoded = tiny_sdxl.encode_prompts([""], parts=3)
-    assert encoded.hidden.shape[1] == 3 * tiny_sdxl.text.towers[0].length
+    assert encoded.hidden.shape[1] == 3 * tiny_sdxl.text.encoders[0].length
     assert not encoded.hidden.any()
     assert not encoded.pooled.any()
 
 
 def test_the_length_is_the_encoders_own(tiny_base):
-    tower = tiny_base.text.towers[0]
-    longer = dataclasses.replace(tower, encoder=_WithLength(tower.encoder, 48))
+    encoder = tiny_base.text.encoders[0]
+    longer = dataclasses.replace(encoder, model=_WithLength(encoder.model, 48))
     assert len(PromptEncoder((longer,)).split(LONG)) == 1
-    shorter = dataclasses.replace(tower, encoder=_WithLength(tower.encoder, 4))
+    shorter = dataclasses.replace(encoder, model=_WithLength(encoder.model, 4))
     assert len(PromptEncoder((shorter,)).split(LONG)) == len(TAGS)
 
 
 class _WithLength:
-    """A text encoder that says that it reads another number of tokens."""
+    """A text encoder with another maximum number of tokens."""
 
     def __init__(self, encoder, length):
         self.config = type(encoder.config)(
@@ -146,7 +146,7 @@ class _WithLength:
         )
 
 
-def test_what_the_last_tag_says_changes_what_the_network_draws(base):
+def test_the_last_tag_changes_the_prediction(base):
     tags = enough_tags(base)
     noisy = torch.zeros(1, base.latent_channels, 16, 16, dtype=base.dtype)
     times = torch.tensor([900])
@@ -161,7 +161,7 @@ def test_what_the_last_tag_says_changes_what_the_network_draws(base):
 
 def test_captions_of_a_training_all_have_the_parts_of_the_longest(tiny_base):
     table = encode_captions(tiny_base, ["style, tree", LONG, ""])
-    length = tiny_base.text.towers[0].length
+    length = tiny_base.text.encoders[0].length
     assert table.encoded.hidden.shape[:2] == (3, 2 * length)
     row = table.encoded[[table.row(LONG)]]
     assert torch.allclose(row.hidden, tiny_base.encode_prompts([LONG]).hidden, atol=1e-5)

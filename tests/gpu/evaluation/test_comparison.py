@@ -4,12 +4,12 @@ from PIL import Image
 from gpu.errors import EngineError
 from gpu.evaluation.comparison import compare_with_base, draw_sheet
 from gpu.rendering.renderer import Renderer
-from gpu.training.pictures import prepare_work
+from gpu.training.pictures import prepare_artwork
 
 
 @pytest.fixture(scope="module")
-def prepared(tiny_base, works):
-    return [(prepare_work(work.path, tiny_base), work.tags) for work in works]
+def prepared(tiny_base, artworks):
+    return [(prepare_artwork(work.path, tiny_base), work.tags) for work in artworks]
 
 
 def test_the_style_and_the_base_draw_the_tags_of_other_works(

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from gpu.errors import AdapterMismatch, StyleOutdated
-from gpu.rendering.adapters import AdapterMemory, read_adapter
+from gpu.rendering.adapters import AdapterCache, read_adapter
 from tests.gpu.rendering.conftest import header_of
 
 
@@ -31,7 +31,7 @@ def forge(trained_style, tmp_path):
 
 def test_a_good_style_is_read(trained_style, tiny_base):
     adapter = read_adapter(trained_style.adapter_path, trained_style.adapter_sha256, tiny_base)
-    assert adapter.rank == 2
+    assert (adapter.config.r, adapter.scaling) == (2, 1.0)
     assert adapter.metadata["trigger"] == "style"
 
 
@@ -104,7 +104,7 @@ def test_a_truncated_style_is_refused(trained_style, tiny_base, tmp_path):
 
 def test_memory_keeps_the_recently_used_within_its_bound(trained_style, forge, tiny_base):
     other = forge(style_id="another")
-    memory = AdapterMemory(max_bytes=1)
+    memory = AdapterCache(max_bytes=1)
     memory.get(trained_style.adapter_path, trained_style.adapter_sha256, tiny_base)
     memory.get(other, sha256(other), tiny_base)
     assert sha256(other) in memory
@@ -114,7 +114,7 @@ def test_memory_keeps_the_recently_used_within_its_bound(trained_style, forge, t
 def test_a_style_in_memory_is_not_read_again(trained_style, forge, tiny_base):
     path = forge(style_id="another")
     digest = sha256(path)
-    memory = AdapterMemory()
+    memory = AdapterCache()
     first = memory.get(path, digest, tiny_base)
     path.unlink()
     assert memory.get(path, digest, tiny_base) is first

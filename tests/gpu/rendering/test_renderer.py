@@ -5,7 +5,7 @@ import pytest
 import torch
 from peft import LoraConfig
 
-from gpu.base_models.lora import adaptable_layers, assert_bare
+from gpu.base_models.lora import assert_no_adapters, target_modules
 from gpu.errors import AdapterMismatch, Stopped
 from gpu.rendering.renderer import RenderedImage, Renderer, RenderFailure
 from tests.memory_limit import MemoryLimit
@@ -25,7 +25,7 @@ def test_setup_loads_the_base_model_once(tiny_base, tiny_base_folder):
     assert Renderer.setup(str(tiny_base_folder)).base is tiny_base
 
 
-def test_a_request_comes_back_as_it_was_asked(renderer, make_request):
+def test_an_image_has_the_parameters_of_its_request(renderer, make_request):
     outcome = render_one(renderer, make_request(width=64, guidance_scale=2.0))
     assert outcome.image.size == (outcome.width, outcome.height) == (64, 32)
     assert (outcome.seed, outcome.steps, outcome.guidance_scale) == (5, 3, 2.0)
@@ -46,15 +46,15 @@ def test_the_same_seed_gives_the_same_image_and_another_seed_another(renderer, m
     assert not np.array_equal(first, other)
 
 
-def test_an_image_does_not_depend_on_its_batch_mates(renderer, make_request):
+def test_an_image_does_not_depend_on_its_batch(renderer, make_request):
     alone = levels(render_one(renderer, make_request()))
-    mates = [
+    others = [
         make_request(request_id="a", seed=1, prompt_tags=("boat",), guidance_scale=1.0),
         make_request(request_id="b"),
         make_request(request_id="c", seed=3, negative_tags=("moon",), guidance_scale=9.0),
         make_request(style=1, request_id="d"),
     ]
-    together = renderer.render(mates)
+    together = renderer.render(others)
     assert [outcome.request_id for outcome in together] == ["a", "b", "c", "d"]
     assert np.abs(levels(together[1]) - alone).max() <= 1
 
@@ -72,22 +72,22 @@ def test_strength_scales_the_style_for_its_own_request_only(renderer, make_reque
     requests = [make_request(style_strength=strength) for strength in strengths]
     off, half, full = (levels(outcome) for outcome in renderer.render(requests))
     with torch.no_grad():
-        plain = levels(render_one(renderer, make_request(style=1, style_strength=0.0)))
-    assert np.array_equal(off, plain)
+        base = levels(render_one(renderer, make_request(style=1, style_strength=0.0)))
+    assert np.array_equal(off, base)
     assert 0 < np.abs(half - off).mean() < np.abs(full - off).mean()
 
 
-def test_a_base_says_how_strongly_styles_are_worn_on_it(renderer, make_request, tiny_base):
-    spec = dataclasses.replace(tiny_base.spec, worn_strength=0.5)
-    gentle = Renderer(dataclasses.replace(tiny_base, spec=spec))
+def test_a_base_model_scales_all_adapters(renderer, make_request, tiny_base):
+    spec = dataclasses.replace(tiny_base.spec, lora_scale=0.5)
+    scaled = Renderer(dataclasses.replace(tiny_base, spec=spec))
     half = levels(render_one(renderer, make_request(style_strength=0.5)))
-    assert np.array_equal(levels(render_one(gentle, make_request())), half)
+    assert np.array_equal(levels(render_one(scaled, make_request())), half)
 
 
-def test_no_style_is_on_before_or_after(renderer, make_request, tiny_base):
+def test_no_adapter_is_active_before_or_after(renderer, make_request, tiny_base):
     before = {name: value.clone() for name, value in tiny_base.unet.state_dict().items()}
     renderer.render([make_request(), make_request(style=1)])
-    assert_bare(tiny_base.unet)
+    assert_no_adapters(tiny_base.unet)
     after = tiny_base.unet.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -114,26 +114,24 @@ def test_a_bad_style_fails_its_own_request_and_no_other(renderer, make_request, 
     assert isinstance(outcomes[1], RenderedImage)
 
 
-def test_a_foreign_style_left_on_the_model_is_noticed_and_nothing_is_drawn(
-    renderer, make_request, tiny_base
-):
-    layers = sorted(adaptable_layers(tiny_base.unet))
-    tiny_base.unet.add_adapter(LoraConfig(r=1, target_modules=layers), adapter_name="foreign")
+def test_a_peft_adapter_active_on_the_model_is_refused(renderer, make_request, tiny_base):
+    layers = sorted(target_modules(tiny_base.unet))
+    tiny_base.unet.add_adapter(LoraConfig(r=1, target_modules=layers), adapter_name="peft")
     try:
-        with pytest.raises(AdapterMismatch, match="still on"):
+        with pytest.raises(AdapterMismatch, match="still active"):
             renderer.render([make_request()])
     finally:
         tiny_base.unet.unload_lora()
 
 
-def test_a_style_switched_off_in_mid_render_fails_the_request(renderer, make_request, tiny_base):
+def test_a_hook_removed_during_rendering_fails_the_request(renderer, make_request, tiny_base):
     def switch_off(_step, _total):
         tiny_base.unet.conv_out._forward_hooks.clear()
 
     (outcome,) = renderer.render([make_request()], on_step=switch_off)
     assert isinstance(outcome, RenderFailure)
     assert outcome.cause == "ADAPTER_MISMATCH"
-    assert_bare(tiny_base.unet)
+    assert_no_adapters(tiny_base.unet)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +172,7 @@ def test_a_full_memory_halves_the_batch_before_it_is_an_error(renderer, make_req
     requests = [make_request(request_id=str(seed), seed=seed) for seed in range(4)]
     expected = [levels(outcome) for outcome in renderer.render(requests)]
     steps = []
-    with MemoryLimit(tiny_base.unet, 2, drawing=True) as limit:
+    with MemoryLimit(tiny_base.unet, 2, rendering=True) as limit:
         outcomes = renderer.render(requests, on_step=lambda *pair: steps.append(pair))
     assert limit.seen[:3] == [8, 4, 2]
     assert steps == sorted(steps)
@@ -184,10 +182,10 @@ def test_a_full_memory_halves_the_batch_before_it_is_an_error(renderer, make_req
 
 
 def test_no_room_for_one_image_is_out_of_memory(renderer, make_request, tiny_base):
-    with MemoryLimit(tiny_base.unet, 0, drawing=True):
+    with MemoryLimit(tiny_base.unet, 0, rendering=True):
         outcomes = renderer.render([make_request(), make_request(seed=9)])
     assert {outcome.cause for outcome in outcomes} == {"GPU_OOM"}
-    assert_bare(tiny_base.unet)
+    assert_no_adapters(tiny_base.unet)
 
 
 def test_asking_to_stop_stops_in_mid_render(renderer, make_request, tiny_base):
@@ -199,7 +197,7 @@ def test_asking_to_stop_stops_in_mid_render(renderer, make_request, tiny_base):
             should_stop=lambda: len(steps) >= 2,
         )
     assert len(steps) == 2
-    assert_bare(tiny_base.unet)
+    assert_no_adapters(tiny_base.unet)
 
 
 def test_progress_counts_every_step_of_every_request(renderer, make_request):
@@ -210,7 +208,7 @@ def test_progress_counts_every_step_of_every_request(renderer, make_request):
     assert steps[-1] == (10, 10)
 
 
-def test_nothing_asked_is_nothing_drawn(renderer):
+def test_no_requests_give_no_images(renderer):
     assert renderer.render([]) == []
 
 
@@ -218,12 +216,12 @@ MANY = ("red boat", "red sea", "red moon", "tree boat", "tree sea")
 
 
 @pytest.mark.parametrize(
-    "mate", [{"prompt_tags": MANY}, {"negative_tags": MANY}, {"prompt_tags": MANY * 3}]
+    "other", [{"prompt_tags": MANY}, {"negative_tags": MANY}, {"prompt_tags": MANY * 3}]
 )
-def test_a_longer_prompt_beside_it_changes_nothing_of_an_image(renderer, make_request, mate):
+def test_a_longer_prompt_in_the_batch_does_not_change_an_image(renderer, make_request, other):
     alone = levels(render_one(renderer, make_request()))
-    long_alone = levels(render_one(renderer, make_request(**mate)))
-    long, short = renderer.render([make_request(request_id="a", **mate), make_request()])
+    long_alone = levels(render_one(renderer, make_request(**other)))
+    long, short = renderer.render([make_request(request_id="a", **other), make_request()])
     assert np.array_equal(levels(short), alone)
     assert np.array_equal(levels(long), long_alone)
 

@@ -5,7 +5,7 @@ import torch
 
 from gpu.rendering.sampling import (
     SamplingBatch,
-    _keep_contrast,
+    _rescale_guidance,
     count_passes,
     sample_latents,
     seed_noise,
@@ -30,7 +30,7 @@ def test_the_noise_of_a_seed_is_the_same_whatever_came_before(tiny_base):
     assert first.shape == (4, 16, 32)
 
 
-def test_without_guidance_the_network_is_asked_once_per_row(tiny_base):
+def test_without_guidance_there_is_one_prediction_per_row(tiny_base):
     rows = []
     handle = tiny_base.unet.register_forward_pre_hook(lambda _, args: rows.append(len(args[0])))
     try:
@@ -55,19 +55,19 @@ def test_steps_are_counted_from_one(tiny_base):
 
 
 @pytest.mark.parametrize("share, expected", [(0.0, 3.0), (1.0, 1.0), (0.5, 2.0)])
-def test_contrast_is_taken_back_by_the_share_asked(share, expected):
+def test_guidance_is_rescaled_by_the_share(share, expected):
     without_guidance = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    kept = _keep_contrast(3.0 * without_guidance, without_guidance, share)
-    assert torch.allclose(kept, expected * without_guidance, rtol=1e-5)
+    rescaled = _rescale_guidance(3.0 * without_guidance, without_guidance, share)
+    assert torch.allclose(rescaled, expected * without_guidance, rtol=1e-5)
 
 
-def test_a_base_model_may_ask_for_its_contrast_back(tiny_base):
-    calm = dataclasses.replace(
+def test_a_base_model_may_rescale_guidance(tiny_base):
+    rescaling = dataclasses.replace(
         tiny_base, spec=dataclasses.replace(tiny_base.spec, guidance_rescale=1.0)
     )
     strong = sample_latents(tiny_base, batch(tiny_base, guidance=[9.0, 9.0]))
-    kept = sample_latents(calm, batch(tiny_base, guidance=[9.0, 9.0]))
-    assert kept.std() < strong.std()
+    rescaled = sample_latents(rescaling, batch(tiny_base, guidance=[9.0, 9.0]))
+    assert rescaled.std() < strong.std()
 
 
 @pytest.mark.parametrize(
@@ -77,28 +77,28 @@ def test_only_a_frame_larger_than_the_models_own_is_drafted(tiny_base, width, he
     assert tiny_base.draft_size(width, height) == draft
 
 
-def test_a_draft_and_its_redrawing_are_counted_together(tiny_base):
-    asked = dataclasses.replace(
+def test_a_draft_and_its_redraw_are_counted_together(tiny_base):
+    request = dataclasses.replace(
         batch(tiny_base, guidance=[2.0, 2.0]),
         noise=torch.stack([seed_noise(tiny_base, row, width=64, height=64) for row in range(2)]),
         draft_noise=batch(tiny_base, guidance=[1.0]).noise,
         steps=10,
     )
     passes = []
-    latents = sample_latents(tiny_base, asked, on_step=passes.append)
-    assert latents.shape == asked.noise.shape
+    latents = sample_latents(tiny_base, request, on_step=passes.append)
+    assert latents.shape == request.noise.shape
     assert passes == list(range(1, 17))
     assert len(passes) == count_passes(tiny_base, 10, width=64, height=64)
 
 
-def test_a_frame_that_fits_is_asked_for_once_a_step(tiny_base):
+def test_a_frame_of_native_size_takes_one_pass_per_step(tiny_base):
     assert count_passes(tiny_base, 20, width=64, height=32) == 20
 
 
-def test_noise_that_is_not_given_to_the_next_step_leaves_the_first_guess(tiny_base):
-    def with_kept(share):
+def test_without_remaining_noise_the_first_prediction_stays(tiny_base):
+    def with_noise_share(share):
         spec = dataclasses.replace(
-            tiny_base.spec, noise_kept=share, scheduler="DPMSolverMultistepScheduler"
+            tiny_base.spec, noise_share=share, scheduler="DPMSolverMultistepScheduler"
         )
         config = tiny_base.scheduler_config | {"prediction_type": "sample", "solver_order": 1}
         return dataclasses.replace(tiny_base, spec=spec, scheduler_config=config)
@@ -111,14 +111,14 @@ def test_noise_that_is_not_given_to_the_next_step_leaves_the_first_guess(tiny_ba
             lambda _, arguments: seen.append(arguments[0].clone())
         )
         try:
-            return sample_latents(with_kept(share), batch(tiny_base, guidance=[1.0, 1.0]))
+            return sample_latents(with_noise_share(share), batch(tiny_base, guidance=[1.0, 1.0]))
         finally:
             handle.remove()
 
     whole, half, none = drawn(1.0), drawn(0.5), drawn(0.0)
     assert not torch.allclose(whole, none, atol=1e-3)
     assert torch.isfinite(half).all()
-    # the first step sees all of the noise; the second one what is kept of it
+    # the first step sees all of the noise; the second one its share
     first, second = inputs[1.0][:2], inputs[0.0][:2]
     assert torch.equal(first[0], second[0])
     assert torch.allclose(inputs[0.5][1], (first[1] + second[1]) / 2, atol=1e-5)

@@ -40,6 +40,12 @@ def test_a_setting_becomes_a_typed_rule(setting, rule):
     assert parsed(*setting) == rule
 
 
+def test_a_style_may_be_laid_in_a_plane():
+    corners = tuple(tuple(map(float, point)) for point in CORNERS)
+    rule = parsed("restyle", "17", {"plane": PLANE})
+    assert rule == Restyle("17", plane=Plane(corners, 4.0, 5.0))
+
+
 def test_a_plane_brings_the_swatchs_own_metres():
     rule = parsed("texture", "oak", {"plane": PLANE})
     corners = tuple(tuple(map(float, point)) for point in CORNERS)
@@ -115,6 +121,11 @@ def test_an_unknown_action_or_value_is_named(setting, field):
         ("texture", "oak", {"plane": PLANE | {"width": None}}, "plane.width"),
         ("texture", "oak", {"plane": PLANE | {"height": -1}}, "plane.height"),
         ("texture", "oak", {"plane": PLANE | {"depth": 1}}, "plane.depth"),
+        ("texture", "oak", {"plane": PLANE | {"corners": CORNERS[::-1]}}, "plane.corners"),
+        ("restyle", "17", {"plane": PLANE | {"corners": CORNERS[::-1]}}, "plane.corners"),
+        ("restyle", "17", {"plane": PLANE | {"width": 0}}, "plane.width"),
+        ("restyle", "17", {"plane": []}, "plane"),
+        ("restyle", "17", {"share": 0.5}, "share"),
         ("background", "oak", {"shadow": 2}, "shadow"),
     ],
 )

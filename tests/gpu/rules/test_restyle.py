@@ -9,7 +9,8 @@ from PIL import Image
 from gpu.rules.colour import luminance, to_linear
 from gpu.rules.errors import InvalidRule
 from gpu.rules.regions import Part, region_of
-from gpu.rules.restyle import LARGE, PORTRAIT, SMALL, Restyle, canvas_of
+from gpu.rules.restyle import Restyle, canvas_of
+from gpu.rules.restyle_frames import LARGE, PORTRAIT, SMALL
 from tests.editing import as_light, deep_inside, edit, median, room, solid
 
 SIZES = (SMALL, PORTRAIT, LARGE)

@@ -104,6 +104,12 @@ def test_corners_that_span_no_plane_are_an_error(corners):
     assert refused.value.field == "options.plane.corners"
 
 
+def test_a_plane_may_have_its_horizon_at_the_upper_edge_of_the_photo():
+    corners = [[0.3, 0.4], [0.7, 0.4], [1.0, 1.0], [0.0, 1.0]]
+    levels = laid(plane={"corners": corners, "width": 6, "height": 2})
+    assert changes(dark(levels)[-2]) == pytest.approx(12, abs=1)
+
+
 def test_beyond_the_horizon_lies_the_mean_of_the_material():
     corners = [[0.45, 0.6], [0.55, 0.6], [1.0, 1.0], [0.0, 1.0]]
     sky = laid(plane={"corners": corners, "width": 4, "height": 4})[:60].astype(float)

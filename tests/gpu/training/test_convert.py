@@ -3,7 +3,7 @@ from diffusers import StableDiffusionPipeline
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from gpu.base_models.lora import adaptable_layers
+from gpu.base_models.lora import target_modules
 from gpu.training.convert import write_kohya
 from gpu.training.trainer import train
 
@@ -16,12 +16,12 @@ def test_a_converted_style_is_the_same_style_in_kohyas_names(make_config, tiny_b
     write_kohya(style.adapter_path, out)
 
     ours, theirs = load_file(style.adapter_path), load_file(out)
-    for layer in adaptable_layers(tiny_base.unet):
+    for layer in target_modules(tiny_base.unet):
         name = f"lora_unet_{layer.replace('.', '_')}"
         assert torch.equal(theirs[f"{name}.lora_down.weight"], ours[f"unet.{layer}.lora_A.weight"])
         assert torch.equal(theirs[f"{name}.lora_up.weight"], ours[f"unet.{layer}.lora_B.weight"])
         assert float(theirs[f"{name}.alpha"]) == 1.0
-    assert len(theirs) == 3 * len(adaptable_layers(tiny_base.unet))
+    assert len(theirs) == 3 * len(target_modules(tiny_base.unet))
     with safe_open(out, framework="pt") as opened:
         assert opened.metadata()["trigger"] == "style"
 

@@ -5,8 +5,14 @@ import pytest
 import torch
 
 from gpu.training.captions import CaptionTable, caption_variants
-from gpu.training.dataset import CachedWork, Dataset, cache_dataset, encode_works, split_held_out
-from gpu.training.recipe import TrainingWork, decide_recipe
+from gpu.training.dataset import (
+    CachedArtwork,
+    Dataset,
+    cache_dataset,
+    encode_artworks,
+    split_held_out,
+)
+from gpu.training.recipe import TrainingArtwork, decide_recipe
 from gpu.training.schedule import learning_rate_at, plan_steps, should_stop_early
 
 
@@ -16,9 +22,9 @@ def recipe(make_config, tiny_base):
 
 
 def dataset_of(*sides):
-    works = tuple(CachedWork((torch.zeros(1, side, 4),), (1, 2)) for side in sides)
+    artworks = tuple(CachedArtwork((torch.zeros(1, side, 4),), (1, 2)) for side in sides)
     table = CaptionTable(torch.zeros(3, 1, 1), {"": 0, "style": 1, "style, tree": 2})
-    return Dataset(training=works, held_out=works[:1], captions=table, data_sha256="")
+    return Dataset(training=artworks, held_out=artworks[:1], captions=table, data_sha256="")
 
 
 @pytest.mark.parametrize("count", [2, 5, 10, 12, 37, 100])
@@ -35,21 +41,21 @@ def test_the_held_out_works_depend_only_on_the_seed():
 
 def test_held_out_works_are_no_part_of_the_training_set(make_config, tiny_base):
     config = make_config()
-    works, _ = encode_works(config, tiny_base)
-    dataset = cache_dataset(config, decide_recipe(config, tiny_base.spec), tiny_base, works)
-    seen = {work.latents[0].sum().item() for work in dataset.training}
-    kept = {work.latents[0].sum().item() for work in dataset.held_out}
+    artworks, _ = encode_artworks(config, tiny_base)
+    dataset = cache_dataset(config, decide_recipe(config, tiny_base.spec), tiny_base, artworks)
+    seen = {artwork.latents[0].sum().item() for artwork in dataset.training}
+    held_out = {artwork.latents[0].sum().item() for artwork in dataset.held_out}
     assert len(seen) == 9
-    assert len(kept) == 1
-    assert not seen & kept
+    assert len(held_out) == 1
+    assert not seen & held_out
 
 
 def test_all_rows_of_a_step_are_of_one_bucket_and_all_works_get_their_turn(recipe):
     dataset = dataset_of(4, 4, 4, 8, 8, 16)
     plan = plan_steps(dataset, recipe, seed=1)
-    seen = Counter(row.work for step in plan for row in step)
+    seen = Counter(row.artwork for step in plan for row in step)
     for step in plan:
-        assert len({dataset.training[row.work].latents[0].shape for row in step}) == 1
+        assert len({dataset.training[row.artwork].latents[0].shape for row in step}) == 1
     assert len(plan) == 400
     expected = 400 * recipe.batch_size / 6
     assert all(abs(count - expected) < 0.05 * expected for count in seen.values())
@@ -68,9 +74,9 @@ def test_a_shorter_training_starts_like_a_longer_one(recipe):
 
 
 def test_captions_start_with_the_trigger_and_shuffle_and_drop_tags(recipe, tmp_path):
-    work = TrainingWork(tmp_path, tuple(f"tag{number}" for number in range(8)))
-    captions = caption_variants(work, trigger="style", recipe=recipe, seed=1, index=0)
-    assert captions[0] == "style, " + ", ".join(work.tags)
+    artwork = TrainingArtwork(tmp_path, tuple(f"tag{number}" for number in range(8)))
+    captions = caption_variants(artwork, trigger="style", recipe=recipe, seed=1, index=0)
+    assert captions[0] == "style, " + ", ".join(artwork.tags)
     assert all(caption.startswith("style") for caption in captions)
     assert len(set(captions)) == len(captions) == recipe.caption_variants
     assert any(len(caption.split(", ")) < 9 for caption in captions)

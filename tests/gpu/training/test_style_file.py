@@ -1,4 +1,4 @@
-"""A style's weights are kept whole, or rounded to a number of significant bits."""
+"""A style file stores the weights exactly, or rounded to a number of significant bits."""
 
 import lzma
 
@@ -18,7 +18,7 @@ def weights():
     return {NAME: torch.nn.Parameter(torch.randn(4, 2048, generator=random) * 0.02)}
 
 
-def test_weights_are_kept_to_the_last_bit_unless_asked_otherwise(tmp_path, weights):
+def test_weights_are_stored_exactly_by_default(tmp_path, weights):
     write_style(tmp_path / "style.safetensors", weights, HEADER)
     assert torch.equal(load_file(tmp_path / "style.safetensors")[NAME], weights[NAME])
 
@@ -28,10 +28,10 @@ def test_rounded_weights_are_near_and_compress(tmp_path, weights, bits):
     whole, rounded = tmp_path / "whole.safetensors", tmp_path / "rounded.safetensors"
     write_style(whole, weights, HEADER)
     write_style(rounded, weights, HEADER, significant_bits=bits)
-    kept, meant = load_file(rounded)[NAME], weights[NAME].detach()
-    assert ((kept - meant).abs() <= meant.abs() * 2.0**-bits).all()
-    assert torch.equal(torch.sign(kept), torch.sign(meant))
-    mantissa, _ = torch.frexp(kept)
+    stored, exact = load_file(rounded)[NAME], weights[NAME].detach()
+    assert ((stored - exact).abs() <= exact.abs() * 2.0**-bits).all()
+    assert torch.equal(torch.sign(stored), torch.sign(exact))
+    mantissa, _ = torch.frexp(stored)
     assert torch.equal((mantissa * 2**bits).round(), mantissa * 2**bits)
     sizes = [len(lzma.compress(each.read_bytes())) for each in (rounded, whole)]
     assert sizes[0] < 0.7 * sizes[1]

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline
 from PIL import Image
 from safetensors import safe_open
 
-from gpu.base_models.lora import adaptable_layers, assert_bare
+from gpu.base_models.lora import assert_no_adapters, target_modules
 from gpu.base_models.model import BaseModel
 from gpu.errors import (
     AdapterMismatch,
@@ -21,15 +20,15 @@ from gpu.errors import (
     LowQualityData,
     Stopped,
     TrainingDiverged,
-    UnusableWork,
+    UnusableArtwork,
 )
 from gpu.rendering.pixels import to_tensor
-from gpu.training.dataset import encode_works
+from gpu.training.batch_trainer import TrainableAdapter
+from gpu.training.dataset import encode_artworks
 from gpu.training.diffusion import Objective
 from gpu.training.held_out import HeldOut
-from gpu.training.learner import Learner
 from gpu.training.pictures import prepare_windows
-from gpu.training.recipe import TrainingWork
+from gpu.training.recipe import TrainingArtwork
 from gpu.training.style_file import write_style
 from gpu.training.trainer import TrainedStyle, TrainingCheckpoint, train
 from tests.gpu.conftest import write_picture
@@ -69,7 +68,7 @@ KILLED_CHILD = """
 import os, sys
 from pathlib import Path
 import torch
-from gpu.training.trainer import TrainingConfig, TrainingWork, train
+from gpu.training.trainer import TrainingConfig, TrainingArtwork, train
 
 torch.set_num_threads(1)
 base, folder, *paths = sys.argv[1:]
@@ -78,7 +77,7 @@ def die_after_a_checkpoint(report):
         os.kill(os.getpid(), 9)
 config = TrainingConfig(
     base_model=base,
-    works=tuple(TrainingWork(Path(path), ("tree",)) for path in paths),
+    artworks=tuple(TrainingArtwork(Path(path), ("tree",)) for path in paths),
     trigger="style", output_dir=Path(folder), seed=7, steps=6, batch_size=2, rank=2,
     checkpoint_every_steps=3,
 )
@@ -87,10 +86,10 @@ train(config, on_progress=die_after_a_checkpoint, should_stop=lambda: False)
 
 
 def test_a_training_resumed_after_a_kill_equals_one_never_killed(
-    make_config, works, tiny_base_folder, tmp_path
+    make_config, artworks, tiny_base_folder, tmp_path
 ):
-    tagged = tuple(TrainingWork(work.path, ("tree",)) for work in works)
-    paths = [str(work.path) for work in works]
+    tagged = tuple(TrainingArtwork(artwork.path, ("tree",)) for artwork in artworks)
+    paths = [str(artwork.path) for artwork in artworks]
     command = [sys.executable, "-c", KILLED_CHILD, str(tiny_base_folder), str(tmp_path), *paths]
     root = Path(__file__).parents[3]
     killed = subprocess.run(
@@ -99,8 +98,8 @@ def test_a_training_resumed_after_a_kill_equals_one_never_killed(
     (checkpoint,) = (tmp_path / "checkpoints").glob("*.safetensors")
     assert killed.returncode == -9
 
-    resumed = run(make_config(works=tagged, resume_from=checkpoint))
-    whole = run(make_config(works=tagged, output_dir=tmp_path / "whole"))
+    resumed = run(make_config(artworks=tagged, resume_from=checkpoint))
+    whole = run(make_config(artworks=tagged, output_dir=tmp_path / "whole"))
     assert resumed.adapter_sha256 == whole.adapter_sha256
     assert resumed.loss_history == whole.loss_history
 
@@ -131,9 +130,9 @@ def test_progress_reaches_the_end_with_real_losses_samples_and_checkpoints(make_
             assert sample.size == (32, 32)
 
 
-def test_every_checkpoint_leaves_a_style_that_can_be_sold_and_what_the_base_draws(make_config):
+def test_every_checkpoint_writes_a_style_and_the_samples_of_the_base_model(make_config):
     reports = []
-    style = run(make_config(plain_samples=True), reports)
+    style = run(make_config(base_samples=True), reports)
     files = [report.files for report in reports if report.files]
 
     assert [each.style_path.name for each in files] == [
@@ -142,14 +141,14 @@ def test_every_checkpoint_leaves_a_style_that_can_be_sold_and_what_the_base_draw
     ]
     for each in files:
         assert hashlib.sha256(each.style_path.read_bytes()).hexdigest() == each.style_sha256
-        assert (len(each.sample_paths), len(each.plain_sample_paths)) == (4, 4)
+        assert (len(each.sample_paths), len(each.base_sample_paths)) == (4, 4)
     assert files[0].style_sha256 != files[1].style_sha256
     assert files[1].style_sha256 == style.adapter_sha256
-    assert files[0].plain_sample_paths == files[1].plain_sample_paths
-    assert all(path.is_file() for path in files[0].plain_sample_paths)
+    assert files[0].base_sample_paths == files[1].base_sample_paths
+    assert all(path.is_file() for path in files[0].base_sample_paths)
 
 
-def test_samples_do_not_change_what_is_learned(make_config, tmp_path):
+def test_samples_do_not_change_the_training(make_config, tmp_path):
     few = run(make_config(output_dir=tmp_path / "few", checkpoint_every_steps=6))
     many = run(make_config(output_dir=tmp_path / "many", checkpoint_every_steps=1))
     assert few.loss_history == many.loss_history
@@ -162,7 +161,7 @@ def test_learning_lowers_the_loss_on_the_works(make_config):
     assert late < early
 
 
-def test_the_file_says_where_it_comes_from(make_config, tiny_base):
+def test_the_file_records_its_origin(make_config, tiny_base):
     style = run(make_config(metadata={"style_id": "42", "rank": "999", "license": "terms"}))
     with safe_open(style.adapter_path, framework="pt") as opened:
         metadata = opened.metadata()
@@ -179,41 +178,15 @@ def test_every_linear_and_convolution_layer_is_adapted_in_full_precision(trained
     with safe_open(trained_style.adapter_path, framework="pt") as opened:
         names = set(opened.keys())
         assert {str(opened.get_tensor(name).dtype) for name in names} == {"torch.float32"}
-    for layer in ("conv_in", "conv_out", *adaptable_layers(tiny_base.unet)):
+    for layer in ("conv_in", "conv_out", *target_modules(tiny_base.unet)):
         assert f"unet.{layer}.lora_A.weight" in names
         assert f"unet.{layer}.lora_B.weight" in names
 
 
-def test_other_tools_can_open_a_style(trained_style, tiny_base_folder, tiny_base):
-    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-
-    pipeline = StableDiffusionPipeline(
-        vae=AutoencoderKL.from_pretrained(tiny_base_folder / "vae"),
-        text_encoder=tiny_base.text.towers[0].encoder,
-        tokenizer=tiny_base.text.towers[0].tokenizer,
-        unet=UNet2DConditionModel.from_pretrained(tiny_base_folder / "unet"),
-        scheduler=DDIMScheduler.from_pretrained(tiny_base_folder / "scheduler"),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    pipeline.load_lora_weights(trained_style.adapter_path.parent, weight_name="style.safetensors")
-    loaded = {
-        name.replace(".default_0.", "."): value
-        for name, value in pipeline.unet.named_parameters()
-        if ".lora_" in name
-    }
-    with safe_open(trained_style.adapter_path, framework="pt") as opened:
-        names = {name.removeprefix("unet.") for name in opened.keys()}  # noqa: SIM118
-        assert names == loaded.keys()
-        for name in names:
-            assert torch.equal(opened.get_tensor(f"unet.{name}"), loaded[name])
-
-
-def test_asking_to_stop_stops_and_leaves_the_base_bare(make_config, tiny_base):
+def test_asking_to_stop_stops_and_leaves_no_adapter_active(make_config, tiny_base):
     with pytest.raises(Stopped):
         train(make_config(), on_progress=lambda _: None, should_stop=lambda: True)
-    assert_bare(tiny_base.unet)
+    assert_no_adapters(tiny_base.unet)
 
 
 def test_a_checkpoint_of_another_training_is_refused(make_config, tmp_path):
@@ -222,7 +195,7 @@ def test_a_checkpoint_of_another_training_is_refused(make_config, tmp_path):
         run(make_config(output_dir=tmp_path / "other", seed=99, resume_from=first.path))
 
 
-def test_a_torn_checkpoint_is_refused(make_config):
+def test_a_truncated_checkpoint_is_refused(make_config):
     first = run(make_config(slice_seconds=0.0))
     first.path.write_bytes(first.path.read_bytes()[:1000])
     with pytest.raises(AdapterMismatch, match="cannot be read"):
@@ -230,39 +203,43 @@ def test_a_torn_checkpoint_is_refused(make_config):
 
 
 def unusable(folder):
-    """Two works that nothing can be learned from."""
+    """Two artworks that nothing can be learned from."""
     (folder / "text.png").write_text("not a picture")
     Image.new("RGB", (64, 64), "white").save(folder / "blank.png")
-    return tuple(TrainingWork(folder / name, ()) for name in ("text.png", "blank.png"))
+    return tuple(TrainingArtwork(folder / name, ()) for name in ("text.png", "blank.png"))
 
 
-NAMED = (UnusableWork("text.png", "IMAGE_CORRUPT"), UnusableWork("blank.png", "IMAGE_BLANK"))
+NAMED = (UnusableArtwork("text.png", "IMAGE_CORRUPT"), UnusableArtwork("blank.png", "IMAGE_BLANK"))
 
 
-@pytest.mark.parametrize("place", [0, 5, 10])
-def test_unusable_works_are_left_out_named_and_change_nothing(make_config, works, tmp_path, place):
+@pytest.mark.parametrize("index", [0, 5, 10])
+def test_unusable_works_are_left_out_named_and_change_nothing(
+    make_config, artworks, tmp_path, index
+):
     reports, good = [], run(make_config(output_dir=tmp_path / "good"))
-    mixed = (*works[:place], *unusable(tmp_path), *works[place:])
-    style = run(make_config(works=mixed, output_dir=tmp_path / "mixed"), reports)
+    mixed = (*artworks[:index], *unusable(tmp_path), *artworks[index:])
+    style = run(make_config(artworks=mixed, output_dir=tmp_path / "mixed"), reports)
     assert style.adapter_sha256 == good.adapter_sha256
-    assert {report.unusable_works for report in reports} == {NAMED}
+    assert {report.unusable_artworks for report in reports} == {NAMED}
 
 
-def test_unusable_works_do_not_lengthen_a_training(make_config, works, tiny_base, tmp_path):
-    config, reports = make_config(works=(*works, *unusable(tmp_path)), steps=None), []
+def test_unusable_works_do_not_lengthen_a_training(make_config, artworks, tiny_base, tmp_path):
+    config, reports = make_config(artworks=(*artworks, *unusable(tmp_path)), steps=None), []
     with pytest.raises(Stopped):
         train(config, on_progress=reports.append, should_stop=lambda: True)
     assert reports[0].total_steps == tiny_base.spec.steps_for(10) != tiny_base.spec.steps_for(12)
 
 
-def test_a_training_goes_on_without_works_that_were_left_out_before(make_config, works, tmp_path):
-    first = run(make_config(works=(*unusable(tmp_path), *works), slice_seconds=0.0))
+def test_a_training_goes_on_without_works_that_were_left_out_before(
+    make_config, artworks, tmp_path
+):
+    first = run(make_config(artworks=(*unusable(tmp_path), *artworks), slice_seconds=0.0))
     again = run(make_config(resume_from=first.path, output_dir=tmp_path / "again"))
     assert again.adapter_sha256 == run(make_config(output_dir=tmp_path / "good")).adapter_sha256
 
 
-def test_when_too_few_works_are_left_all_unusable_ones_are_named(make_config, works, tmp_path):
-    config = make_config(works=works[:9] + unusable(tmp_path), least_works=10)
+def test_when_too_few_works_are_left_all_unusable_ones_are_named(make_config, artworks, tmp_path):
+    config = make_config(artworks=artworks[:9] + unusable(tmp_path), min_artworks=10)
     with pytest.raises(
         LowQualityData, match=r"at least 10.*got 9.*text\.png.*blank\.png is"
     ) as few:
@@ -270,25 +247,29 @@ def test_when_too_few_works_are_left_all_unusable_ones_are_named(make_config, wo
     assert few.value.unusable == NAMED
 
 
-def test_a_work_that_the_codec_cannot_hold_is_left_out(make_config, works, tiny_base, monkeypatch):
+def test_a_work_that_the_codec_cannot_hold_is_left_out(
+    make_config, artworks, tiny_base, monkeypatch
+):
     encode = BaseModel.encode_images
 
     def overflowing(self, pixels):
         latents = encode(self, pixels)
         return latents * float("inf") if pixels.mean() == dark else latents
 
-    dark = to_tensor(list(prepare_windows(works[3].path, tiny_base))).mean()
+    dark = to_tensor(list(prepare_windows(artworks[3].path, tiny_base))).mean()
     monkeypatch.setattr(BaseModel, "encode_images", overflowing)
     reports = []
     style = run(make_config(), reports)
-    assert reports[0].unusable_works == (UnusableWork(works[3].path.name, "IMAGE_NOT_ENCODABLE"),)
+    assert reports[0].unusable_artworks == (
+        UnusableArtwork(artworks[3].path.name, "IMAGE_NOT_ENCODABLE"),
+    )
     assert math.isfinite(style.final_loss)
 
 
-def test_a_long_work_is_learned_from_several_windows(make_config, tiny_base, works, tmp_path):
+def test_a_long_work_is_learned_from_several_windows(make_config, tiny_base, artworks, tmp_path):
     long = write_picture(tmp_path / "long.png", width=400, height=40)
-    config = make_config(works=(*works, TrainingWork(long, ("sea",))))
-    encoded, left_out = encode_works(config, tiny_base)
+    config = make_config(artworks=(*artworks, TrainingArtwork(long, ("sea",))))
+    encoded, left_out = encode_artworks(config, tiny_base)
     assert not left_out
     assert [len(each.windows) for each in encoded] == [1] * 10 + [6]
     assert len({window.tobytes() for window in encoded[-1].windows}) == 6
@@ -321,14 +302,14 @@ def test_a_loss_that_is_no_number_ends_the_training_at_that_step(make_config, mo
 
 
 def test_weights_that_are_no_numbers_are_never_saved(make_config, monkeypatch):
-    step = Learner.step
+    step = TrainableAdapter.step
 
     def bursting(self, learning_rate):
         step(self, learning_rate)
         with torch.no_grad():
             next(iter(self.weights.values())).view(-1)[0] = float("inf")
 
-    monkeypatch.setattr(Learner, "step", bursting)
+    monkeypatch.setattr(TrainableAdapter, "step", bursting)
     monkeypatch.setattr(HeldOut, "measure", lambda *_: 0.5)
     config = make_config(steps=1, checkpoint_every_steps=1)
     with pytest.raises(TrainingDiverged, match="not finite"):
@@ -343,12 +324,14 @@ def test_a_style_file_never_holds_what_is_no_number(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_one_work_is_too_few(make_config, works):
+def test_one_work_is_too_few(make_config, artworks):
     with pytest.raises(LowQualityData, match="at least 2"):
-        run(make_config(works=works[:1]))
+        run(make_config(artworks=artworks[:1]))
 
 
-def test_a_full_memory_halves_the_micro_batch_and_learns_the_same(make_config, tiny_base, tmp_path):
+def test_a_full_memory_halves_the_micro_batch_and_gives_the_same_losses(
+    make_config, tiny_base, tmp_path
+):
     roomy = run(make_config(batch_size=4, output_dir=tmp_path / "roomy"))
     with MemoryLimit(tiny_base.unet, rows=1) as limit:
         tight = run(make_config(batch_size=4, output_dir=tmp_path / "tight"))
@@ -359,7 +342,7 @@ def test_a_full_memory_halves_the_micro_batch_and_learns_the_same(make_config, t
 def test_no_room_for_one_picture_is_an_error(make_config, tiny_base):
     with MemoryLimit(tiny_base.unet, rows=0), pytest.raises(GpuOutOfMemory):
         run(make_config())
-    assert_bare(tiny_base.unet)
+    assert_no_adapters(tiny_base.unet)
 
 
 def test_a_result_is_a_trained_style(trained_style):

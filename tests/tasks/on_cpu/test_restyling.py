@@ -35,10 +35,10 @@ TWO = ({"mask": UPPER}, {"mask": LOWER})
 def executed(committed, storage):
     """Execute an album whose walls are painted in a style; return it, the style, and its edit."""
 
-    def make(*, instances=({},), tokens=100):
+    def make(*, instances=({},), tokens=100, **options):
         with committed.begin() as session:
             job, style = restyling.album(session, storage, tokens=tokens, instances=instances)
-            restyling.execute(session, job, {"Wall": restyling.restyle(style)})
+            restyling.execute(session, job, {"Wall": restyling.restyle(style, **options)})
             return job, style, restyling.edits(session)[-1]
 
     return make
@@ -113,6 +113,29 @@ def test_a_painted_photo_changes_inside_the_mask_alone_and_its_artist_is_paid_on
         assert row.painted_sha256 == albums.sha256(raw)
         told = session.scalars(select(Notification.type).order_by(Notification.id)).all()
         assert told == ["set_job_complete"]
+
+
+def test_a_region_is_painted_in_its_plane_and_laid_back_inside_the_mask_alone(
+    committed, storage, executed
+):
+    corners = [[0.0, 0.1], [0.5, 0.0], [0.5, 1.0], [0.0, 0.9]]
+    job, _, edit = executed(plane={"corners": corners, "width": 2, "height": 4})
+    apply_rules(job_id=edit)
+    with committed() as session:
+        ((row, image),) = restyling.canvases(session, job)
+    assert (image.width, image.height) == (512, 1024)
+    assert levels(storage.get(row.picture_key)).shape == (1024, 512, 3)
+    assert len(row.frame) == 9
+    restyling.paint(committed, storage, image)
+    apply_rules(job_id=edit)
+    finish_photo(job_id=edit)
+
+    photo = first_photo(committed, job)
+    assert photo.status == PhotoStatus.DONE
+    before, after = (levels(storage.get(key)) for key in (photo.photo_key, photo.result_key))
+    outside = slice(None), slice(albums.SIZE[0] // 2 + 4, None)
+    assert np.array_equal(before[outside], after[outside])
+    assert (before[8:-8, 4:40] != after[8:-8, 4:40]).any(axis=2).mean() > 0.9
 
 
 def test_what_was_painted_is_kept_unsigned_until_the_photo_is_done(committed, storage, executed):

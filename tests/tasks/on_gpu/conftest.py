@@ -38,7 +38,7 @@ def tiny(tiny_folder, monkeypatch) -> Iterator[str]:
         default_steps=3,
         sample_steps=2,
         training_steps=4,
-        training_steps_per_work=0,
+        training_steps_per_artwork=0,
         lora_rank=2,
     )
     monkeypatch.setitem(registry.REGISTRY, TINY, spec)

@@ -172,14 +172,14 @@ def test_a_mended_style_is_drawn_at_the_next_try(committed, site_storage, market
 
 def test_a_card_with_room_for_one_draws_the_batch_one_by_one(committed, market):
     with_and_without_prompt = 2
-    with MemoryLimit(renderer_for("tiny").base.unet, with_and_without_prompt, drawing=True):
+    with MemoryLimit(renderer_for("tiny").base.unet, with_and_without_prompt, rendering=True):
         render_images(job_id=market.orders[0][1])
     with committed() as session:
         assert {session.get(Job, job).step for _, job in market.orders} == {"stamp_signature"}
 
 
 def test_a_card_without_room_is_tried_again_and_then_refunded(committed, site_storage, market):
-    with MemoryLimit(renderer_for("tiny").base.unet, 0, drawing=True):
+    with MemoryLimit(renderer_for("tiny").base.unet, 0, rendering=True):
         render_images(job_id=market.orders[0][1])
         with committed() as session:
             for image, job_id in market.orders:

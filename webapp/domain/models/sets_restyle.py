@@ -10,8 +10,9 @@ from webapp.domain.models.columns import CreatedAt, Id, JsonList, ObjectKey, Sha
 class SetsRestyle(Base):
     """The canvas of one concept of one photo: what the renderer is given, and which image it is.
 
-    `box` is the part of the upright photo that the canvas shows: left, top, width, height. What was
-    painted is kept as it came, without a signature, until the photo is done.
+    `frame` says how the canvas lies in the upright photo: left, top, width and height of what it
+    shows, or the maps of the planes that it lies in (`gpu.rules.restyle_planes`). What was painted
+    is kept as it came, without a signature, until the photo is done.
     """
 
     __tablename__ = "sets_restyles"
@@ -33,6 +34,6 @@ class SetsRestyle(Base):
     painted_sha256: Mapped[Sha256 | None]
     canvas_sha256: Mapped[Sha256] = mapped_column(comment="of picture and mask: the same canvas")
     change: Mapped[float]
-    box: Mapped[JsonList]
+    frame: Mapped[JsonList] = mapped_column("box")
     photo_sha256: Mapped[Sha256] = mapped_column(comment="the certificate names the photo by it")
     created_at: Mapped[CreatedAt]

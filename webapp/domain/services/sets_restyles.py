@@ -50,14 +50,14 @@ class Standing(StrEnum):
 class NewCanvas:
     """A canvas in storage that has to be painted; `size` is its width and height.
 
-    `box` is the part of the photo that it shows: left, top, width, height. `change` is 0–1.
+    `frame` says how it lies in the photo: the `numbers` of a frame of `gpu.rules`. `change` is 0–1.
     """
 
     instance_id: int
     concept: str
     style_id: int
     change: float
-    box: tuple[int, int, int, int]
+    frame: tuple[float, ...]
     size: tuple[int, int]
     picture_key: str
     mask_key: str
@@ -69,7 +69,7 @@ class Painting:
     """A canvas that was painted, whose style it is, and how its artist signs."""
 
     instance_id: int
-    box: tuple[int, int, int, int]
+    frame: tuple[float, ...]
     size: tuple[int, int]
     picture_key: str
     mask_key: str
@@ -114,7 +114,7 @@ def paintings(session: Session, edit_id: int) -> tuple[Painting, ...]:
     return tuple(
         Painting(
             instance_id=row.instance_id,
-            box=(row.box[0], row.box[1], row.box[2], row.box[3]),
+            frame=tuple(row.frame),
             size=(image.width, image.height),
             picture_key=row.picture_key,
             mask_key=row.mask_key,
@@ -230,7 +230,7 @@ def _add(
             mask_key=canvas.mask_key,
             canvas_sha256=canvas.sha256,
             change=canvas.change,
-            box=list(canvas.box),
+            frame=list(canvas.frame),
             photo_sha256=photo.sha256 or "",
         )
     )

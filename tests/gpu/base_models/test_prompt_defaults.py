@@ -1,10 +1,10 @@
-"""What a prompt leaves open is chosen by the seed, and by nothing else."""
+"""Defaults for a prompt are determined by its seed."""
 
 import json
 
 import pytest
 
-from gpu.base_models.open_words import FILE, Choice, OpenWords
+from gpu.base_models.prompt_defaults import FILE, PromptDefault, PromptDefaults
 from gpu.base_models.registry import load_base_model
 from gpu.pretrain.open_choices import open_choices
 from gpu.pretrain.vocabulary import Place, Position, Thing, Time
@@ -33,10 +33,10 @@ def test_every_thing_gets_one_place_and_a_time_where_there_is_one(thing):
         assert len(added & TIMES) == (not added & {"room", "plain"})
 
 
-def test_what_was_asked_for_is_never_changed():
-    asked = ["house", "meadow", "night", "red", "left"]
+def test_what_is_specified_is_never_changed():
+    specified = ["house", "meadow", "night", "red", "left"]
 
-    assert {open_choices().choose(asked, seed) for seed in range(50)} == {()}
+    assert {open_choices().choose(specified, seed) for seed in range(50)} == {()}
     for seed in range(50):
         added = open_choices().choose(["boat", "water", "three"], seed)
         assert not PLACES & set(added)
@@ -48,37 +48,37 @@ def test_a_prompt_without_a_thing_stays_as_it_is():
 
 
 def test_a_later_choice_sees_what_an_earlier_one_added():
-    first = Choice(frozenset({"fox"}), frozenset(), ("den",))
-    second = Choice(frozenset({"den"}), frozenset(), ("dark",))
+    first = PromptDefault(frozenset({"fox"}), frozenset(), ("den",))
+    second = PromptDefault(frozenset({"den"}), frozenset(), ("dark",))
 
-    assert OpenWords((first, second)).choose(["fox"], 1) == ("den", "dark")
-    assert OpenWords((second, first)).choose(["fox"], 1) == ("den",)
+    assert PromptDefaults((first, second)).choose(["fox"], 1) == ("den", "dark")
+    assert PromptDefaults((second, first)).choose(["fox"], 1) == ("den",)
 
 
 def test_choices_are_read_as_they_were_written(tmp_path):
     open_choices().write(tmp_path)
 
-    assert OpenWords.read(tmp_path) == open_choices()
-    assert OpenWords.read(tmp_path / "elsewhere") == OpenWords()
+    assert PromptDefaults.read(tmp_path) == open_choices()
+    assert PromptDefaults.read(tmp_path / "elsewhere") == PromptDefaults()
 
 
 def test_the_shipped_choices_are_those_of_the_code(built_in):
-    assert built_in.open_words == open_choices()
+    assert built_in.prompt_defaults == open_choices()
 
 
 def test_synonyms_and_plurals_count_as_the_words_that_they_mean(built_in):
-    completed = built_in.complete("<style-3>, kittens, lake, evening, big, grey", 5)
+    completed = built_in.complete_prompt("<style-3>, kittens, lake, evening, big, grey", 5)
 
     assert completed == "<style-3>, kittens, lake, evening, big, grey"
-    assert built_in.complete("kitten", 5).startswith("kitten, ")
+    assert built_in.complete_prompt("kitten", 5).startswith("kitten, ")
 
 
-def test_a_real_base_is_asked_what_was_asked(tiny_base):
-    assert tiny_base.complete("a cat", 7) == "a cat"
+def test_a_base_model_without_defaults_leaves_prompts_unchanged(tiny_base):
+    assert tiny_base.complete_prompt("a cat", 7) == "a cat"
 
 
 def test_a_file_of_another_form_is_refused_with_its_model(tmp_path):
     (tmp_path / FILE).write_text(json.dumps([{"of": ["cat"]}]))
 
     with pytest.raises(KeyError):
-        OpenWords.read(tmp_path)
+        PromptDefaults.read(tmp_path)

@@ -1,4 +1,4 @@
-"""A part of a picture is repainted, and everything beside it stays: the picture, and the batch."""
+"""Inpainting changes the masked part only, and no other row of the batch."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from gpu.base_models.patch_codec import PatchCodec
-from gpu.rendering.known import Blending, known_of
+from gpu.rendering.inpainting import LatentBlending, encode_inpainting
 from gpu.rendering.renderer import RenderedImage, Renderer, RenderFailure
 from gpu.rendering.sampling import seed_noise
 from tests.images import scene
@@ -31,13 +31,13 @@ BOX = (9, 7, 24, 27)
 
 @pytest.fixture
 def repaint(make_request):
-    def make(change=1.0, *, picture=None, mask=None, **changes):
-        asked = {
+    def make(repaint_strength=1.0, *, picture=None, mask=None, **changes):
+        inputs = {
             "picture": picture or picture_of(),
             "mask": mask or mask_of(BOX),
-            "change": change,
+            "repaint_strength": repaint_strength,
         }
-        return make_request(**(asked | changes))
+        return make_request(**(inputs | changes))
 
     return make
 
@@ -105,9 +105,9 @@ def test_its_latents_are_equal_to_the_bit_too(renderer, make_request, repaint, m
     assert not torch.equal(latents[0][0], latents[1][0])
 
 
-def test_what_is_repainted_does_not_depend_on_its_batch_mates(base, make_request, repaint):
+def test_what_is_repainted_does_not_depend_on_its_batch(base, make_request, repaint):
     renderer = Renderer(base)
-    mates = [
+    others = [
         make_request(style=1, seed=1, steps=6),
         repaint(1.0, style=1, seed=2, steps=6, picture=picture_of(seed=8)),
         make_request(seed=3, steps=6),
@@ -115,7 +115,7 @@ def test_what_is_repainted_does_not_depend_on_its_batch_mates(base, make_request
     for change in (0.2, 0.5, 1.0):
         request = repaint(change, steps=6)
         (alone,) = rendered(renderer, request)
-        together = rendered(renderer, *mates, request)[-1]
+        together = rendered(renderer, *others, request)[-1]
         assert np.abs(together - alone).max() <= 1
 
 
@@ -127,13 +127,13 @@ def test_each_is_repainted_in_its_own_style(renderer, repaint):
     assert np.abs(mixed[1] - styles[0]).max() <= 1
 
 
-def test_the_network_is_asked_for_the_changed_steps_only(renderer, tiny_base, repaint):
+def test_the_network_runs_for_the_repainted_steps_only(renderer, tiny_base, repaint):
     calls = []
     handle = tiny_base.unet.register_forward_pre_hook(lambda *_: calls.append(1))
     steps = []
     try:
-        asked = [repaint(0.2, steps=10, seed=1), repaint(0.5, steps=10, seed=2)]
-        renderer.render(asked, on_step=lambda *pair: steps.append(pair))
+        requests = [repaint(0.2, steps=10, seed=1), repaint(0.5, steps=10, seed=2)]
+        renderer.render(requests, on_step=lambda *pair: steps.append(pair))
     finally:
         handle.remove()
     assert len(calls) == 5
@@ -159,16 +159,16 @@ def test_latents_outside_the_mask_end_as_those_of_the_picture(renderer, repaint,
     )
     request = repaint(0.6, steps=5)
     renderer.render([request])
-    known = known_of(renderer.base, [request], (SIDE, SIDE), 5)
-    free = known.free.expand_as(known.latents)
-    assert torch.equal(ends[0][~free], known.latents[~free])
-    assert (ends[0][free] != known.latents[free]).all()
+    inpainting = encode_inpainting(renderer.base, [request], (SIDE, SIDE), 5)
+    mask = inpainting.mask.expand_as(inpainting.latents)
+    assert torch.equal(ends[0][~mask], inpainting.latents[~mask])
+    assert (ends[0][mask] != inpainting.latents[mask]).all()
 
 
 def test_a_cell_that_the_mask_touches_is_free_as_a_whole(tiny_base, repaint):
     request = repaint(mask=mask_of((5, 7, 6, 9)))  # one column of three pixels, on 2 × 2 cells
-    free = known_of(tiny_base, [request], (SIDE, SIDE), 4).free[0, 0]
-    assert torch.nonzero(free).tolist() == [[3, 2], [4, 2]]
+    mask = encode_inpainting(tiny_base, [request], (SIDE, SIDE), 4).mask[0, 0]
+    assert torch.nonzero(mask).tolist() == [[3, 2], [4, 2]]
 
 
 # the other codec's normalisation makes every cell depend on the whole picture
@@ -179,7 +179,7 @@ def test_a_cell_at_the_edge_begins_without_the_colours_beside_the_mask(base, rep
     halves.paste(blue, (9, 0, SIDE, SIDE))  # through the middle of the fifth column of cells
     left = mask_of((0, 0, 9, SIDE))
     found, wanted, beside = (
-        known_of(base, [repaint(picture=each, mask=left)], (SIDE, SIDE), 4).latents[0]
+        encode_inpainting(base, [repaint(picture=each, mask=left)], (SIDE, SIDE), 4).latents[0]
         for each in (
             halves,
             Image.new("RGB", (SIDE, SIDE), red),
@@ -192,8 +192,8 @@ def test_a_cell_at_the_edge_begins_without_the_colours_beside_the_mask(base, rep
 
 def test_a_cell_of_a_draft_is_touched_by_all_that_it_covers(tiny_base, repaint):
     request = repaint(mask=mask_of((5, 7, 6, 8)))
-    free = known_of(tiny_base, [request], (SIDE // 2, SIDE // 2), 4).free[0, 0]
-    assert torch.nonzero(free).tolist() == [[1, 1]]
+    mask = encode_inpainting(tiny_base, [request], (SIDE // 2, SIDE // 2), 4).mask[0, 0]
+    assert torch.nonzero(mask).tolist() == [[1, 1]]
 
 
 @pytest.mark.parametrize("change", [0.3, 0.7, 1.0])
@@ -234,19 +234,19 @@ def test_a_solver_keeps_a_row_that_has_not_begun_its_picture_under_noise(
     base = with_solver(tiny_base, solver, kind)
     scheduler = base.make_scheduler()
     scheduler.set_timesteps(10)
-    known = known_of(base, [repaint(0.1)], (SIDE, SIDE), 10)
+    inpainting = encode_inpainting(base, [repaint(0.1)], (SIDE, SIDE), 10)
     noise = seed_noise(base, 5, width=SIDE, height=SIDE)[None]
-    blending = Blending(known, scheduler, noise, noise_kept=1.0)
-    latents = blending.restore(noise, 0)
+    blending = LatentBlending(inpainting, scheduler, noise, noise_share=1.0)
+    latents = blending.blend(noise, 0)
     for step, time in enumerate(scheduler.timesteps[:9]):
-        predicted = blending.predict(step, lambda: pytest.fail("the network was asked"))
+        predicted = blending.predict(step, lambda: pytest.fail("the network was called"))
         latents = scheduler.step(predicted, time, latents).prev_sample
-        assert torch.allclose(latents, blending.restore(latents, step + 1), atol=2e-3)
+        assert torch.allclose(latents, blending.blend(latents, step + 1), atol=2e-3)
 
 
 @KINDS
 @SOLVERS
-def test_its_history_is_its_picture_whatever_its_batch_mate_is(
+def test_its_history_is_its_picture_whatever_the_batch(
     tiny_base, repaint, make_request, kind, solver
 ):
     renderer = Renderer(with_solver(tiny_base, solver, kind))
@@ -263,25 +263,25 @@ def test_its_history_is_its_picture_whatever_its_batch_mate_is(
         ({"picture": picture_of().convert("RGBA")}, "picture"),
         ({"mask": mask_of(BOX, 32, 64)}, "mask"),
         ({"mask": mask_of(BOX).convert("L")}, "mask"),
-        ({"mask": mask_of((0, 0, 0, 0))}, "mask: it covers no pixel"),
-        ({"change": 0.0}, "change"),
-        ({"change": 1.01}, "change"),
-        ({"change": -0.5}, "change"),
-        ({"change": float("nan")}, "change"),
-        ({"change": None}, "together"),
+        ({"mask": mask_of((0, 0, 0, 0))}, "mask: it is empty"),
+        ({"repaint_strength": 0.0}, "repaint_strength"),
+        ({"repaint_strength": 1.01}, "repaint_strength"),
+        ({"repaint_strength": -0.5}, "repaint_strength"),
+        ({"repaint_strength": float("nan")}, "repaint_strength"),
+        ({"repaint_strength": None}, "together"),
         ({"mask": None}, "together"),
         ({"picture": None}, "together"),
     ],
 )
-def test_what_cannot_be_repainted_is_refused_and_fails_no_batch_mate(
+def test_what_cannot_be_repainted_is_refused_and_fails_no_other_request(
     renderer, repaint, make_request, changes, field
 ):
     request = dataclasses.replace(repaint(), **changes)
-    refused, mate = renderer.render([request, make_request(request_id="mate")])
+    refused, other = renderer.render([request, make_request(request_id="other")])
     assert isinstance(refused, RenderFailure)
     assert (refused.cause, refused.retryable) == ("INVALID_PROMPT", False)
     assert field in refused.message
-    assert isinstance(mate, RenderedImage)
+    assert isinstance(other, RenderedImage)
 
 
 def test_a_part_that_comes_out_blank_is_blocked_unless_it_was(renderer, repaint, tiny_base):
@@ -297,14 +297,15 @@ def test_a_part_that_comes_out_blank_is_blocked_unless_it_was(renderer, repaint,
     assert isinstance(allowed, RenderedImage)
 
 
-def test_where_a_base_keeps_a_part_of_the_noise_the_known_cells_have_no_more(tiny_base, repaint):
+def test_the_picture_has_the_reduced_noise_of_the_base_model(tiny_base, repaint):
     base = with_solver(tiny_base, "DPMSolverMultistepScheduler", "sample")
     scheduler = base.make_scheduler()
     scheduler.set_timesteps(4)
-    known = known_of(base, [repaint(0.25)], (SIDE, SIDE), 4)
+    inpainting = encode_inpainting(base, [repaint(0.25)], (SIDE, SIDE), 4)
     noise = seed_noise(base, 5, width=SIDE, height=SIDE)[None]
     whole, part = (
-        Blending(known, scheduler, noise, noise_kept=share).restore(noise, 2) for share in (1, 0.3)
+        LatentBlending(inpainting, scheduler, noise, noise_share=share).blend(noise, 2)
+        for share in (1, 0.3)
     )
-    still = known.latents * scheduler.alphas_cumprod[int(scheduler.timesteps[2])].sqrt()
+    still = inpainting.latents * scheduler.alphas_cumprod[int(scheduler.timesteps[2])].sqrt()
     assert torch.allclose(part - still, 0.3 * (whole - still), atol=1e-5)

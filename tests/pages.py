@@ -84,7 +84,7 @@ PAGES = (
     Page("admin-payments", "/admin/payments", ADMINISTRATOR),
     Page("admin-payment", "/admin/payments/{purchase}", ADMINISTRATOR),
     Page("admin-refund", "/admin/refund", ADMINISTRATOR),
-    Page("admin-work", "/admin/work", ADMINISTRATOR),
+    Page("admin-operations", "/admin/operations", ADMINISTRATOR),
     Page("admin-log", "/admin/log", ADMINISTRATOR),
     Page("not-found", "/nowhere", status=404),
     Page("problem", "/?cursor=broken", status=422),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage  # type: ignore[import-untyped]
 
+from gpu.rules import morphology
 from gpu.rules.colour import Mask
 from gpu.rules.edges import GROWTH
 
@@ -66,6 +66,4 @@ def grown(mask: Mask, pixels: int = GROWTH) -> Mask:
     Rules change pixels inside their mask only, but lens and sensor mix colours across edges. So
     masks are dilated by two pixels before rules are applied.
     """
-    size = 2 * pixels + 1
-    most = ndimage.maximum_filter(mask.view(np.uint8), size, mode="constant")
-    return most.view(np.bool_)
+    return morphology.grown(mask, pixels)

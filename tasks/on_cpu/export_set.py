@@ -1,16 +1,15 @@
 """Export: lay finished jobs of one album out by a template, and keep the archive."""
 
 import io
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from celery_config import TaskName
 from failpoints import failpoint
 from gpu.layouts.album import Album, Colour, Group, InvalidAlbum, Language, Layout, Photo, Variant
-from gpu.layouts.archive import write_archive
+from gpu.layouts.archive import archive_pieces
 from imaging.refusal import PictureRefused
 from tasks.on_cpu import pictures
 from tasks.on_cpu.step import LeaseLost, StepError, begin, keep_lease, storage, verdict
@@ -20,6 +19,9 @@ from webapp.domain.identifiers import object_key
 from webapp.domain.jobs import Lease
 from webapp.domain.services import sets_archives, sets_exports
 from webapp.domain.services.sets_archives import ArchiveColour, ArchivePhoto, ArchiveWork
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 INVALID = "INVALID_ALBUM"
 RENEW_EVERY_SECONDS = 20.0
@@ -44,23 +46,19 @@ def export_set(*, job_id: int) -> None:
 
 
 def _stored(work: ArchiveWork, lease: Lease) -> tuple[str, int]:
-    """Write the archive on disk, for it may be gigabytes, and put it; return key and size.
+    """Put the archive while it is made, for it may be tens of gigabytes; return key and size.
 
-    Raises LeaseLost, and StepError for an album that cannot be laid out.
+    Raises LeaseLost, and StepError for an album that cannot be laid out: then nothing is stored.
     """
     keeper = _Keeper(lease)
     album = _album(work, keeper)
-    with tempfile.TemporaryFile() as file:
-        try:
-            write_archive(album, Layout(work.template), file)
-        except (InvalidAlbum, PictureRefused) as error:
-            raise StepError(INVALID, str(error)) from error
-        size = file.tell()
-        file.seek(0)
-        key = object_key(f"archives/{work.export_id}-{lease.fence}", "zip")
-        # Sending gigabytes takes longer than a lease, too.
-        storage().put(key, cast("BinaryIO", _Sent(file, keeper)), content_type="application/zip")
-    return key, size
+    key = object_key(f"archives/{work.export_id}-{lease.fence}", "zip")
+    sent = _Sent(archive_pieces(album, Layout(work.template)), keeper)
+    try:
+        storage().put_stream(key, cast("BinaryIO", sent), content_type="application/zip")
+    except (InvalidAlbum, PictureRefused) as error:
+        raise StepError(INVALID, str(error)) from error
+    return key, sent.size
 
 
 class _Keeper:
@@ -86,21 +84,31 @@ class _Keeper:
             self._renewed = time.monotonic()
 
 
-class _Sent(io.BufferedIOBase):
-    """A file that is read to be sent, and keeps the lease meanwhile."""
+class _Sent(io.RawIOBase):
+    """An archive that is made as far as it is read; keeps the lease meanwhile.
 
-    def __init__(self, file: IO[bytes], keeper: _Keeper) -> None:
-        self._file, self._keeper = file, keeper
+    `size` is how many bytes were read.
+    """
 
-    def read(self, size: int | None = -1, /) -> bytes:
+    def __init__(self, pieces: Iterator[bytes], keeper: _Keeper) -> None:
+        self._pieces, self._keeper = pieces, keeper
+        self._piece = memoryview(b"")
+        self.size = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
         self._keeper.keep()
-        return self._file.read(-1 if size is None else size)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
+        while not self._piece:
+            self._piece = memoryview(next(self._pieces, b""))
+            if not self._piece:
+                return 0
+        target = memoryview(buffer)
+        count = min(len(target), len(self._piece))
+        target[:count], self._piece = self._piece[:count], self._piece[count:]
+        self.size += count
+        return count
 
 
 def _album(work: ArchiveWork, reader: _Keeper) -> Album:

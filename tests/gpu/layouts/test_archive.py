@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from gpu.layouts.album import InvalidAlbum, Layout, Photo
-from gpu.layouts.archive import SHEETS, write_archive
+from gpu.layouts.archive import SHEETS, archive_pieces
 from imaging.refusal import PictureRefused
 from tests.albums import (
     BLUE,
@@ -25,24 +25,14 @@ from webapp.domain.sets_presets import presets
 TWO = {"job_1": BLUE, "job_2": GREEN}
 
 
-class OneWay(io.RawIOBase):
-    """A write-only stream without seek, as a socket."""
-
-    def __init__(self):
-        self.content = bytearray()
-
-    def writable(self):
-        return True
-
-    def write(self, content):
-        self.content += content
-        return len(content)
-
-
 def archived(sample, layout):
-    stream = io.BytesIO()
-    manifest = write_archive(sample, layout, stream)
-    return manifest, zipfile.ZipFile(stream)
+    pieces, manifests = [], []
+
+    def taken():
+        manifests.append((yield from archive_pieces(sample, layout)))
+
+    pieces.extend(taken())
+    return manifests[0], zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
 
 
 def test_every_template_of_every_preset_has_a_layout():
@@ -92,33 +82,46 @@ def test_the_manifest_describes_the_jobs_of_the_archive():
 
 
 def test_the_same_album_gives_the_same_bytes():
-    first, second = io.BytesIO(), io.BytesIO()
-    for stream in (first, second):
-        write_archive(album(photo(0), photo(1)), Layout.CLIENT_CARD, stream)
-    assert first.getvalue() == second.getvalue()
+    first, second = (
+        b"".join(archive_pieces(album(photo(0), photo(1)), Layout.CLIENT_CARD)) for _ in range(2)
+    )
+    assert first == second
 
 
-def test_an_archive_can_be_written_to_a_stream_without_seek():
-    stream = OneWay()
-    write_archive(album(), Layout.BEFORE_AFTER, stream)
-    archive = zipfile.ZipFile(io.BytesIO(bytes(stream.content)))
+def test_an_archive_in_pieces_is_the_zip_that_is_written_to_a_file():
+    _, archive = archived(album(photo(0), photo(1)), Layout.BEFORE_AFTER)
     assert archive.testzip() is None
     assert archive.namelist()[-1] == "manifest.json"
+    for entry in archive.infolist():
+        assert entry.flag_bits == 0, "sizes stand before the file, for who reads from the front"
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as copy:
+        for entry in archive.infolist():
+            copy.writestr(entry, archive.read(entry))
+    assert whole.getvalue() == archive.fp.getvalue()
+
+
+def test_each_piece_holds_one_file():
+    pieces = list(archive_pieces(album(photo(0), photo(1)), Layout.BEFORE_AFTER))
+    files = zipfile.ZipFile(io.BytesIO(b"".join(pieces))).infolist()
+    assert len(pieces) == len(files)
+    sizes = [entry.file_size for entry in files[:-1]]
+    assert all(len(piece) < size + 200 for piece, size in zip(pieces, sizes, strict=False))
 
 
 def test_each_result_is_written_before_the_next_is_read():
-    stream, positions = OneWay(), []
+    taken, positions = [], []
 
     def recorded(idx):
         content = file_of(BLUE, (60, 40))
 
         def read():
-            positions.append(len(stream.content))
+            positions.append(len(taken))
             return content
 
         return Photo(idx, "living", "a.png", reader(RED), {"job_1": read})
 
-    write_archive(album(*(recorded(idx) for idx in range(4))), Layout.BEFORE_AFTER, stream)
+    taken.extend(archive_pieces(album(*map(recorded, range(4))), Layout.BEFORE_AFTER))
     assert len(positions) == 8  # once for the result, once for its sheet
     assert positions == sorted(set(positions))
 

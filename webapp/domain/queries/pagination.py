@@ -297,4 +297,4 @@ def _typed(value: Any, kind: type[int | datetime | str]) -> int | datetime | str
 
 
 def _strange_cursor() -> ValidationFailed:
-    return ValidationFailed(fields={"cursor": [FieldProblem("Not a cursor of this list.")]})
+    return ValidationFailed(fields={"cursor": [FieldProblem("Must be a cursor of this list.")]})

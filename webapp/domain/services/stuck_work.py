@@ -148,7 +148,7 @@ def ring(session: Session, *, admin: User, job_id: int, reason: str) -> None:
     """Ring a waiting job now instead of at its time. Raises NotFound when it does not wait."""
     before = session.scalar(select(Job.run_at).where(Job.id == job_id).with_for_update())
     if before is None or not jobs.hurry(session, job_id):
-        raise NotFound(resource="waiting job", id=job_id)
+        raise NotFound(resource="waiting_job", id=job_id)
     audit.record(
         session,
         admin_id=admin.id,

@@ -10,7 +10,7 @@ import structlog
 from PIL import Image
 
 from failpoints import failpoint
-from imaging.reading import on_ground, read_picture
+from imaging.reading import flatten, read_picture
 from tasks.messages import ClaimedJob, MadeMask, SegmentFailure, SegmentJob, SegmentResult
 from tasks.worker_api import ResultRejectedError, WorkerApi, about, cause_of, worker_settings
 
@@ -115,7 +115,7 @@ def _photo(api: WorkerApi, job: ClaimedJob) -> Image.Image:
     """Fetch the photo and decode it, RGB; what shows through it lies on a ground."""
     with tempfile.TemporaryDirectory(prefix="style-license-photo-") as folder:
         file = api.download(job.download["photo"], Path(folder) / "photo.png")
-        return on_ground(read_picture(file.read_bytes(), file_format="PNG"))
+        return flatten(read_picture(file.read_bytes(), file_format="PNG"))
 
 
 def _stored(api: WorkerApi, job: ClaimedJob, instances: "list[Instance]") -> list[MadeMask]:

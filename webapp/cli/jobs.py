@@ -49,16 +49,16 @@ def show(job_id: int) -> None:
 @jobs.command("retry")
 @click.argument("job_id", type=int)
 def retry(job_id: int) -> None:
-    """Ring a waiting job now instead of at its time."""
+    """Make a queued job due now instead of at its `run_at`."""
     with unit_of_work() as session:
-        if not job_table.hurry(session, job_id):
-            raise click.ClickException(f"Job {job_id} is not waiting.")
-    click.echo(f"Job {job_id} rings now.")
+        if not job_table.make_due(session, job_id):
+            raise click.ClickException(f"Job {job_id} is not queued.")
+    click.echo(f"Job {job_id} is due now.")
 
 
 @click.command("sweep")
 @with_appcontext
 def sweep() -> None:
-    """Run one turn of the relay: take back lost work, end what is overdue, ring what is due."""
-    rung = relay.sweep(make_celery(settings().broker_url))
-    click.echo(f"{rung} bells rung")
+    """Run one loop of the relay: requeue lost jobs, end overdue ones, publish due ones."""
+    published = relay.sweep(make_celery(settings().broker_url))
+    click.echo(f"{published} messages published")

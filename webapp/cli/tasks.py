@@ -26,9 +26,9 @@ def list_tasks() -> None:
 
 @task.command("call")
 @click.argument("name", type=click.Choice([name.value for name in TaskName]))
-@click.option("--job", "job_id", type=int, help="The job to ring, for the steps of a pipeline.")
+@click.option("--job", "job_id", type=int, help="The job, for the steps of a pipeline.")
 def call(name: str, job_id: int | None) -> None:
-    """Trigger a task on its queue. A bell for work that is done or taken changes nothing."""
+    """Publish a task to its queue. A message for a job that is claimed or ended changes nothing."""
     task_name = TaskName(name)
     celery = make_celery(settings().broker_url)
     relay.send(celery, task_name, request_id=_request_id(job_id), **_ids(job_id))
@@ -37,7 +37,7 @@ def call(name: str, job_id: int | None) -> None:
 
 @task.command("run")
 @click.argument("name", type=click.Choice(HERE))
-@click.option("--job", "job_id", type=int, help="The job to work on, for the steps of a pipeline.")
+@click.option("--job", "job_id", type=int, help="The job, for the steps of a pipeline.")
 def run(name: str, job_id: int | None) -> None:
     """Run a task of the CPU pools here and now, without broker and worker."""
     celery = make_celery(settings().broker_url)

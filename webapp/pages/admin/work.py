@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, render_template
 from werkzeug.wrappers import Response
 
-from webapp.domain.services import heartbeats, operations, stuck_work
+from webapp.domain.services import heartbeats, operations, stuck_jobs
 from webapp.extensions import db
 from webapp.http.access import admin, user
 from webapp.pages.admin import answers
@@ -21,10 +21,10 @@ def index() -> str:
     session = db.session()
     return render_template(
         "admin/work.html",
-        stuck=stuck_work.stuck(session),
-        dead=stuck_work.dead(session),
+        stuck=stuck_jobs.stuck(session),
+        dead=stuck_jobs.dead(session),
         queues=operations.queues(session),
-        heard=heartbeats.heard(session),
+        heard=heartbeats.latest(session),
         now=datetime.now(UTC),
     )
 
@@ -36,7 +36,7 @@ def ring(job_id: int) -> Response:
 
     def act() -> str:
         form = answers.given(ActForm)
-        stuck_work.ring(db.session(), admin=user(), job_id=job_id, reason=form.reason)
+        stuck_jobs.publish_now(db.session(), admin=user(), job_id=job_id, reason=form.reason)
         return "rung"
 
     return answers.answer(act)

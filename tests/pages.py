@@ -1,6 +1,6 @@
 """Every page of the site in one list: what is checked, counted and photographed.
 
-Addresses name places of a world in braces; `tests.places` finds them at a running site.
+Addresses have parameters in braces; `tests.page_parameters` gives their values at a running site.
 """
 
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ PAGES = (
     Page("admin-payments", "/admin/payments", ADMINISTRATOR),
     Page("admin-payment", "/admin/payments/{purchase}", ADMINISTRATOR),
     Page("admin-refund", "/admin/refund", ADMINISTRATOR),
-    Page("admin-work", "/admin/work", ADMINISTRATOR),
+    Page("admin-operations", "/admin/operations", ADMINISTRATOR),
     Page("admin-log", "/admin/log", ADMINISTRATOR),
     Page("not-found", "/nowhere", status=404),
     Page("problem", "/?cursor=broken", status=422),

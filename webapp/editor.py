@@ -149,7 +149,11 @@ def _encoded(mask: Mask) -> ClickedMask:
 def _mask_in(png: bytes, size: tuple[int, int]) -> Mask:
     """A stored mask in the size (width, height) of a copy of its photo."""
     with Image.open(io.BytesIO(png), formats=("PNG",)) as whole:
-        return _resized(np.asarray(whole.convert("1")), size)
+        levels = whole.convert("L")
+    if levels.size != size:
+        levels = levels.resize(size, Image.Resampling.BILINEAR)
+    mask: Mask = np.asarray(levels) > 127  # noqa: PLR2004 - a half
+    return mask
 
 
 def _opened(file: bytes) -> Image.Image:
@@ -226,15 +230,17 @@ _PROBLEMS = {
     "a rule has no field": FieldProblem("A rule has no such field."),
     "must be a number": FieldProblem("Must be a number."),
     "must be an object": FieldProblem("Must be an object."),
-    "must be four points": FieldProblem("Four points [x, y]."),
+    "must be four points": FieldProblem("Must be four points [x, y]."),
     "must be a convex quadrangle": FieldProblem(
         "Corners in this order: top left, top right, bottom right, bottom left."
     ),
-    "must be a point": FieldProblem("A point [x, y]."),
+    "must be a point": FieldProblem("Must be a point [x, y]."),
     "has no such option here": FieldProblem("This action has no such option."),
-    "must be the name of a swatch": FieldProblem("Not a swatch of this preset."),
-    "colour written #RRGGBB": FieldProblem("A colour such as #A0B1C2, or a swatch of this preset."),
-    "needs the plane": FieldProblem("Needs a plane, which says how large it is."),
+    "must be the name of a swatch": FieldProblem("Must be a swatch of this preset."),
+    "colour written #RRGGBB": FieldProblem(
+        "Must be a colour such as #A0B1C2, or a swatch of this preset."
+    ),
+    "needs the plane": FieldProblem("Needs a plane, which gives its size."),
     "cannot stand beside metres": FieldProblem("Not together with metres."),
     "remove_background has no value": FieldProblem("This action has no value."),
 }

@@ -1,10 +1,9 @@
-"""PatchCodec: an autoencoder of image patches, linear but for an optional refiner of its pictures.
+"""PatchCodec: a linear autoencoder of image patches with an optional refiner of its output.
 
-Space-to-depth by 32, then principal components of style-diverse patches: exactly reproducible, and
-able to carry palettes and textures that a small learned autoencoder cannot express. Encoding is one
-strided convolution and decoding its transpose. What a linear map of 32-pixel patches cannot do, a
-small convolution network on the pixels does: it sees across the borders of patches, and treats an
-edge alike wherever in a patch it lies.
+Space-to-depth by 32, then principal components of patches of many styles. It is exactly
+reproducible and represents palettes and textures that a small trained autoencoder cannot. Encoding
+is one strided convolution, decoding its transpose. The refiner is a small convolutional network on
+pixels, which removes the borders of the patches and sharpens edges.
 """
 
 import itertools
@@ -31,7 +30,7 @@ class PatchCodecOutput(BaseOutput):
 
 
 class Residual(nn.Module):
-    """Two convolutions beside a short way, [B, width, h, w]; fresh, it changes little."""
+    """A residual block of two convolutions, [B, width, h, w]; initially close to the identity."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -41,17 +40,17 @@ class Residual(nn.Module):
             self.second.weight.mul_(0.1)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Add what the convolutions see to the features."""
-        seen: torch.Tensor = self.second(functional.silu(self.first(functional.silu(features))))
-        return features + seen
+        """Add the output of the convolutions to the features."""
+        residual: torch.Tensor = self.second(functional.silu(self.first(functional.silu(features))))
+        return features + residual
 
 
 class PixelRefiner(nn.Module):
-    """Finishes decoded pictures [B, 3, H, W]: takes off grain, halos and the grid, draws edges.
+    """Refines decoded pictures [B, 3, H, W]: removes grain, halos and patch borders.
 
-    A small U-Net on pixels folded by `FOLD`; each level halves the side. It sees across the borders
-    of patches and treats an edge alike wherever in a patch it lies. A network on patches knows what
-    goes where and cannot draw it sharply. Fresh, it changes nothing.
+    A small U-Net on pixels folded by `FOLD`; each level halves the side. Its receptive field
+    crosses the borders of patches, so an edge is treated the same at every position in a patch.
+    Initially it is the identity.
     """
 
     FOLD = 4
@@ -75,7 +74,7 @@ class PixelRefiner(nn.Module):
         nn.init.zeros_(self.last.bias if self.last.bias is not None else self.last.weight)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """The finished pictures."""
+        """Refine pictures [B, 3, H, W]; H and W are multiples of `FOLD · 2^(levels - 1)`."""
         folded = functional.pixel_unshuffle(pixels, self.FOLD)
         levels = [self.down[0](self.first(folded))]
         for shrink, residual in zip(self.shrink, self.down[1:], strict=True):
@@ -89,7 +88,7 @@ class PixelRefiner(nn.Module):
 class PatchCodec(ModelMixin, ConfigMixin):
     """Images [B, 3, H, W] in [-1, 1] to latents and back; H and W are multiples of `patch`.
 
-    `block_out_channels` carries no layers: diffusers reads the factor off its length.
+    `block_out_channels` has no layers: diffusers takes the factor from its length.
     """
 
     @register_to_config
@@ -116,7 +115,7 @@ class PatchCodec(ModelMixin, ConfigMixin):
         x: torch.Tensor,
         return_dict: bool = True,  # noqa: FBT001, FBT002 - diffusers' signature
     ) -> Any:
-        """Project every patch on the components."""
+        """Project every patch onto the components."""
         latents = self.encoder(x)
         return PatchCodecOutput(latents=latents) if return_dict else (latents,)
 
@@ -126,7 +125,7 @@ class PatchCodec(ModelMixin, ConfigMixin):
         return_dict: bool = True,  # noqa: FBT001, FBT002 - diffusers' signature
         **_: Any,
     ) -> Any:
-        """Sum every patch from its components, and refine; values may slightly leave [-1, 1]."""
+        """Reconstruct every patch and refine; values may slightly exceed [-1, 1]."""
         sample = self.decoder(z)
         if self.refiner is not None:
             sample = self.refiner(sample)
@@ -138,7 +137,7 @@ class PatchCodec(ModelMixin, ConfigMixin):
 
     @torch.no_grad()
     def set_components(self, basis: torch.Tensor, mean: torch.Tensor, scales: torch.Tensor) -> None:
-        """Install fitted components.
+        """Set fitted components.
 
         `basis` [C, 3 * patch²] has orthonormal rows over patches flattened as (3, patch, patch),
         `mean` is [3, 1, 1] per colour, `scales` [C] are what projections are divided by.

@@ -111,12 +111,17 @@ def bake(colour_map: ColourMap, size: int = TABLE_SIZE) -> ImageFilter.Color3DLU
     # Not clipped: between a colour inside sRGB and one outside it, the table must cross the border
     # where the map does. Pillow clips what it has interpolated, and stores -2 to 2.
     mapped = _encoded(colour_map(np.stack([red, green, blue], axis=-1)))
-    return ImageFilter.Color3DLUT(size, mapped.reshape(-1).tolist(), 3)
+    return ImageFilter.Color3DLUT(size, mapped.reshape(-1), 3)
 
 
 def map_by_table(levels: Levels, colour_map: ColourMap) -> Levels:
     """Apply a colour map to sRGB levels (H, W, 3) through a table of 33³ colours."""
-    return np.asarray(Image.fromarray(levels).filter(bake(colour_map)))
+    return apply_table(levels, bake(colour_map))
+
+
+def apply_table(levels: Levels, table: ImageFilter.Color3DLUT) -> Levels:
+    """Apply a baked colour map to sRGB levels (H, W, 3)."""
+    return np.asarray(Image.fromarray(levels).filter(table))
 
 
 def map_exactly(levels: Levels, colour_map: ColourMap) -> Levels:
@@ -165,7 +170,8 @@ def measure(levels: Levels, mask: Mask) -> Statistics:
     if not places.size:
         raise ValueError("a region of no pixels has no colour")
     picked = places[:: max(1, places.size // _SAMPLES)]
-    return Statistics(to_linear(levels.reshape(-1, 3)[picked]))
+    # not through a reshaped view: levels of a box would be copied whole for it
+    return Statistics(to_linear(levels[np.divmod(picked, mask.shape[1])]))
 
 
 def measure_photo(photo: Image.Image) -> Statistics:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage  # type: ignore[import-untyped]
 
 from gpu.rules.colour import Levels, Light, Mask, to_levels, to_linear
+from gpu.rules.morphology import indices_of, shrunk
 
 GROWTH = 2  # pixels by which a mask is to be grown so that it holds the pixels that mix
 BAND = GROWTH + 3  # pixels
@@ -45,13 +46,7 @@ class Edge:
 
 def core_of(region: Mask) -> Mask:
     """Pixels of a region (H, W) that are farther than the band from everything outside it."""
-    return _shrunk(region, BAND)
-
-
-def _shrunk(region: Mask, pixels: int) -> Mask:
-    size = 2 * pixels + 1
-    least = ndimage.minimum_filter(region.view(np.uint8), size, mode="nearest")
-    return least.view(np.bool_)
+    return shrunk(region, BAND)
 
 
 def unmix(levels: Levels, region: Mask, core: Mask) -> Edge:
@@ -61,10 +56,11 @@ def unmix(levels: Levels, region: Mask, core: Mask) -> Edge:
     Where they do not, or a side has no pixels nearby, the place tells it: pixels beside the outside
     show three quarters of the inside, all others nothing else.
     """
-    rows, columns = np.nonzero(region & ~core)
-    near, far = (_surroundings(levels, side, rows, columns) for side in (core, ~region))
+    rows, columns = indices_of(region & ~core)
+    blocks = _Blocks.near(levels, rows, columns)
+    near, far = (blocks.surroundings(side, rows, columns) for side in (core, ~region))
     if not near.is_known.all():
-        near = near.or_else(_surroundings(levels, _shrunk(region, _THIN), rows, columns))
+        near = near.or_else(blocks.surroundings(shrunk(region, _THIN), rows, columns))
     colour = to_linear(levels[rows, columns])
     span = near.mean - far.mean
     contrast = (span**2).sum(axis=1)
@@ -72,7 +68,7 @@ def unmix(levels: Levels, region: Mask, core: Mask) -> Edge:
     is_between = near.is_known & far.is_known
     trust = np.clip(contrast / spread / _CLEAR_CONTRAST - 1, 0, 1) * is_between
     by_colour = ((colour - far.mean) * span).sum(axis=1) / np.maximum(contrast, _LEAST_VARIANCE)
-    is_outermost = ~_shrunk(region, 1)[rows, columns] & is_between
+    is_outermost = ~shrunk(region, 1)[rows, columns] & is_between
     by_place = np.where(is_outermost, 0.75, 1.0)
     # As far as grain alone could explain it, a pixel near one of the colours is that colour.
     slack = np.minimum(np.sqrt(spread / np.maximum(contrast, _LEAST_VARIANCE)), _MOST_SLACK)
@@ -111,32 +107,51 @@ class _Surroundings:
         )
 
 
-def _surroundings(
-    levels: Levels, side: Mask, rows: NDArray[np.intp], columns: NDArray[np.intp]
-) -> _Surroundings:
-    """Measure one side (H, W) near places; only blocks near a place are read."""
-    height, width = side.shape
-    grid = (-(-height // _BLOCK), -(-width // _BLOCK))
-    is_read = np.zeros(grid, np.uint8)
-    is_read[rows // _BLOCK, columns // _BLOCK] = 1
-    block_rows, block_columns = np.nonzero(ndimage.maximum_filter(is_read, 3))
-    within = np.arange(_BLOCK)
-    pixel_rows = (block_rows[:, None] * _BLOCK + within)[:, :, None]
-    pixel_columns = (block_columns[:, None] * _BLOCK + within)[:, None, :]
-    exists = (pixel_rows < height) & (pixel_columns < width)
-    at = np.minimum(pixel_rows, height - 1), np.minimum(pixel_columns, width - 1)
-    counted = (side[at] & exists).astype(np.float32)
-    light = to_linear(levels[at])
-    sums = np.zeros((*grid, 5), np.float32)
-    block = block_rows, block_columns
-    sums[(*block, slice(3))] = np.einsum("nij,nijc->nc", counted, light)
-    sums[(*block, 3)] = np.einsum("nij,nijc,nijc->n", counted, light, light)
-    sums[(*block, 4)] = counted.sum(axis=(1, 2))
-    # three blocks each way; what is missing beyond the border counts as nothing
-    nearby = ndimage.uniform_filter(sums, (3, 3, 0), mode="constant") * 9
-    found = nearby[rows // _BLOCK, columns // _BLOCK]
-    is_known = found[:, 4] > 0.5  # noqa: PLR2004 - float dust is no pixel
-    count = np.where(is_known, found[:, 4], 1)
-    mean = found[:, :3] / count[:, None]
-    variance = np.maximum(found[:, 3] / count - (mean**2).sum(axis=1), 0)
-    return _Surroundings(mean, variance, is_known)
+@dataclass(frozen=True)
+class _Blocks:
+    """The blocks of a photo near some places, M of a grid (rows, columns), with their pixels.
+
+    `pixels` are rows and columns (M, 6, 6) in the photo; `is_inside` (M, 6, 6) is false for those
+    beyond its border. `light` (M, 6, 6, 3) is linear.
+    """
+
+    grid: tuple[int, int]
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    pixels: tuple[NDArray[np.intp], NDArray[np.intp]]
+    is_inside: NDArray[np.bool_]
+    light: Light
+
+    @classmethod
+    def near(cls, levels: Levels, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> "_Blocks":
+        """The blocks at places and around them, of sRGB levels (H, W, 3)."""
+        height, width = levels.shape[:2]
+        grid = (-(-height // _BLOCK), -(-width // _BLOCK))
+        is_read = np.zeros(grid, np.uint8)
+        is_read[rows // _BLOCK, columns // _BLOCK] = 1
+        block_rows, block_columns = np.nonzero(ndimage.maximum_filter(is_read, 3))
+        within = np.arange(_BLOCK)
+        pixel_rows = (block_rows[:, None] * _BLOCK + within)[:, :, None]
+        pixel_columns = (block_columns[:, None] * _BLOCK + within)[:, None, :]
+        is_inside = (pixel_rows < height) & (pixel_columns < width)
+        at = np.minimum(pixel_rows, height - 1), np.minimum(pixel_columns, width - 1)
+        return cls(grid, block_rows, block_columns, at, is_inside, to_linear(levels[at]))
+
+    def surroundings(
+        self, side: Mask, rows: NDArray[np.intp], columns: NDArray[np.intp]
+    ) -> _Surroundings:
+        """Measure one side (H, W) near the places of these blocks."""
+        counted = (side[self.pixels] & self.is_inside).astype(np.float32)
+        sums = np.zeros((*self.grid, 5), np.float32)
+        block = self.rows, self.columns
+        sums[(*block, slice(3))] = np.einsum("nij,nijc->nc", counted, self.light)
+        sums[(*block, 3)] = np.einsum("nij,nijc,nijc->n", counted, self.light, self.light)
+        sums[(*block, 4)] = counted.sum(axis=(1, 2))
+        # three blocks each way; what is missing beyond the border counts as nothing
+        nearby = ndimage.uniform_filter(sums, (3, 3, 0), mode="constant") * 9
+        found = nearby[rows // _BLOCK, columns // _BLOCK]
+        is_known = found[:, 4] > 0.5  # noqa: PLR2004 - float dust is no pixel
+        count = np.where(is_known, found[:, 4], 1)
+        mean = found[:, :3] / count[:, None]
+        variance = np.maximum(found[:, 3] / count - (mean**2).sum(axis=1), 0)
+        return _Surroundings(mean, variance, is_known)

@@ -2,12 +2,12 @@
 
 A rule paints its region (see `regions`). Core pixels take the new colour; pixels of the edge only
 as far as they show the part (see `edges`). Rules that map colours to colours use a table of 33³
-colours.
+colours, baked once per rule and applied to core pixels only.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,8 @@ from gpu.rules.colour import (
     Light,
     Mask,
     Statistics,
-    map_by_table,
+    apply_table,
+    bake,
     map_exactly,
     measure,
     parse_colour,
@@ -30,6 +31,7 @@ from gpu.rules.colour import (
 )
 from gpu.rules.edges import Edge, Painter, core_of, paint_edge, unmix
 from gpu.rules.errors import InvalidRule
+from gpu.rules.morphology import indices_of
 from gpu.rules.planes import PhotoPlanes
 from gpu.rules.recolor import Recolor, recolor_map
 from gpu.rules.reflection import Reflection
@@ -41,6 +43,7 @@ from gpu.rules.tone import Match, Tone, match_map, tone_map
 
 _MARGIN = 24  # pixels around a region in which the colours outside it are measured
 _PIXELS_AT_ONCE = 1 << 18
+_PIXEL = np.dtype("V3")  # of one item a pixel, runs of masked pixels are copied whole
 _REMOVED = 255  # levels under full transparency: nothing of the old backdrop is left in the file
 
 
@@ -158,8 +161,11 @@ class _Sources:
             raise InvalidRule("value", f"there is no reference photo {index}")
         return self.references[index]
 
-    def mapped(self, levels: Levels, colour_map: ColourMap) -> Levels:
-        return (map_exactly if self.is_exact else map_by_table)(levels, colour_map)
+    def level_map(self, colour_map: ColourMap) -> Callable[[Levels], Levels]:
+        """A colour map as a map of sRGB levels (H, W, 3)."""
+        if self.is_exact:
+            return partial(map_exactly, colour_map=colour_map)
+        return partial(apply_table, table=bake(colour_map))
 
 
 def _apply(rule: Rule, region: Region, canvas: _Canvas, sources: _Sources) -> None:
@@ -187,9 +193,8 @@ def _apply(rule: Rule, region: Region, canvas: _Canvas, sources: _Sources) -> No
     if colour_map is None:
         _paint(levels, core, painter)
     else:
-        mapped = sources.mapped(np.ascontiguousarray(levels), colour_map)
         _paint(levels, core & lit, painter)
-        np.copyto(levels, mapped, where=(core & ~lit)[..., None])
+        _map(levels, core & ~lit, sources.level_map(colour_map))
     levels[edge.rows, edge.columns] = edge_levels
 
 
@@ -250,10 +255,22 @@ def _lit_painter(painter: Painter, reflection: Reflection, lit: Mask) -> Painter
 
 def _paint(levels: Levels, mask: Mask, painter: Painter) -> None:
     """Paint masked pixels in place, some at a time: floats of a whole photo would be gigabytes."""
-    rows, columns = np.nonzero(mask)
+    rows, columns = indices_of(mask)
     for start in range(0, len(rows), _PIXELS_AT_ONCE):
         at = rows[start : start + _PIXELS_AT_ONCE], columns[start : start + _PIXELS_AT_ONCE]
         levels[at] = to_levels(painter(to_linear(levels[at]), *at))
+
+
+def _map(levels: Levels, mask: Mask, level_map: Callable[[Levels], Levels]) -> None:
+    """Map the levels of masked pixels in place, some rows at a time: those stay in the cache."""
+    pixels = levels.view(_PIXEL)[..., 0]
+    height = max(1, _PIXELS_AT_ONCE // mask.shape[1])
+    for top in range(0, len(mask), height):
+        strip, is_mapped = pixels[top : top + height], mask[top : top + height]
+        before = strip[is_mapped]
+        if before.size:
+            after = level_map(before.view(np.uint8).reshape(1, -1, 3))
+            strip[is_mapped] = after.reshape(-1).view(_PIXEL)
 
 
 def _remove(canvas: _Canvas, box: Box, core: Mask, edge: Edge) -> None:

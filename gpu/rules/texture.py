@@ -14,6 +14,7 @@ from scipy import ndimage  # type: ignore[import-untyped]
 from gpu.rules.colour import Levels, Light, Mask, luminance, to_linear
 from gpu.rules.edges import Painter
 from gpu.rules.errors import InvalidRule
+from gpu.rules.morphology import indices_of
 from gpu.rules.swatches import Swatch
 
 Point = tuple[float, float]
@@ -264,7 +265,7 @@ def region_light(levels: Levels, region: Mask) -> tuple[NDArray[np.float32], flo
     """Smooth luminance of a region, a value per block of 8 × 8 pixels, and its median."""
     height, width = region.shape
     grid = (-(-height // _BLOCK), -(-width // _BLOCK))
-    rows, columns = np.nonzero(region)
+    rows, columns = indices_of(region)
     bright = luminance(to_linear(levels[rows, columns]))
     middle = max(float(np.median(bright)), _LEAST_LIGHT)
     # in logarithms: shading multiplies

@@ -10,7 +10,7 @@ import structlog
 from PIL import Image
 
 from failpoints import failpoint
-from imaging.reading import on_ground, read_picture
+from imaging.reading import flatten, read_picture
 from tasks.messages import ClaimedJob, MadeMask, SegmentFailure, SegmentJob, SegmentResult
 from tasks.worker_api import ResultRejectedError, WorkerApi, about, cause_of, worker_settings
 
@@ -117,7 +117,7 @@ def _photo(api: WorkerApi, job: ClaimedJob) -> Image.Image:
     """Download and decode the photo as RGB, transparent areas on a plain background."""
     with tempfile.TemporaryDirectory(prefix="style-license-photo-") as folder:
         file = api.download(job.download["photo"], Path(folder) / "photo.png")
-        return on_ground(read_picture(file.read_bytes(), file_format="PNG"))
+        return flatten(read_picture(file.read_bytes(), file_format="PNG"))
 
 
 def _upload_masks(api: WorkerApi, job: ClaimedJob, instances: "list[Instance]") -> list[MadeMask]:

@@ -1,16 +1,15 @@
 """Export: lay out finished jobs of one album by a template and store the archive."""
 
 import io
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from celery_config import TaskName
 from failpoints import failpoint
 from gpu.layouts.album import Album, Colour, Group, InvalidAlbum, Language, Layout, Photo, Variant
-from gpu.layouts.archive import write_archive
+from gpu.layouts.archive import archive_pieces
 from imaging.refusal import PictureRefused
 from tasks.on_cpu import pictures
 from tasks.on_cpu.attempt import AttemptFailed, LeaseLost, attempt, claim, keep_lease, storage
@@ -20,6 +19,9 @@ from webapp.domain.identifiers import object_key
 from webapp.domain.jobs import Lease
 from webapp.domain.services import sets_archives, sets_exports
 from webapp.domain.services.sets_archives import ArchiveColour, ArchivePhoto, ArchiveWork
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 INVALID = "INVALID_ALBUM"
 RENEW_EVERY_SECONDS = 20.0
@@ -44,23 +46,19 @@ def export_set(*, job_id: int) -> None:
 
 
 def _store(work: ArchiveWork, lease: Lease) -> tuple[str, int]:
-    """Write the archive to disk, because it may be gigabytes, and upload it; return key and size.
+    """Upload the archive while it is written, it may be tens of gigabytes; return key and size.
 
-    Raises LeaseLost, and AttemptFailed for an album that cannot be laid out.
+    Raises LeaseLost, AttemptFailed for an album that cannot be laid out; nothing is stored then.
     """
     renewal = _LeaseRenewal(lease)
     album = _album(work, renewal)
-    with tempfile.TemporaryFile() as file:
-        try:
-            write_archive(album, Layout(work.template), file)
-        except (InvalidAlbum, PictureRefused) as error:
-            raise AttemptFailed(INVALID, str(error)) from error
-        size = file.tell()
-        file.seek(0)
-        key = object_key(f"archives/{work.export_id}-{lease.fence}", "zip")
-        # Uploading gigabytes takes longer than a lease, too.
-        storage().put(key, cast("BinaryIO", _Upload(file, renewal)), content_type="application/zip")
-    return key, size
+    key = object_key(f"archives/{work.export_id}-{lease.fence}", "zip")
+    stream = _ArchiveStream(archive_pieces(album, Layout(work.template)), renewal)
+    try:
+        storage().put_stream(key, cast("BinaryIO", stream), content_type="application/zip")
+    except (InvalidAlbum, PictureRefused) as error:
+        raise AttemptFailed(INVALID, str(error)) from error
+    return key, stream.size
 
 
 class _LeaseRenewal:
@@ -86,21 +84,31 @@ class _LeaseRenewal:
             self._renewed = time.monotonic()
 
 
-class _Upload(io.BufferedIOBase):
-    """A file whose reads renew the lease."""
+class _ArchiveStream(io.RawIOBase):
+    """An archive that is written as it is read; reads renew the lease.
 
-    def __init__(self, file: IO[bytes], renewal: _LeaseRenewal) -> None:
-        self._file, self._renewal = file, renewal
+    `size` is the number of bytes read.
+    """
 
-    def read(self, size: int | None = -1, /) -> bytes:
+    def __init__(self, pieces: Iterator[bytes], renewal: _LeaseRenewal) -> None:
+        self._pieces, self._renewal = pieces, renewal
+        self._piece = memoryview(b"")
+        self.size = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
         self._renewal.renew()
-        return self._file.read(-1 if size is None else size)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
+        while not self._piece:
+            self._piece = memoryview(next(self._pieces, b""))
+            if not self._piece:
+                return 0
+        target = memoryview(buffer)
+        count = min(len(target), len(self._piece))
+        target[:count], self._piece = self._piece[:count], self._piece[count:]
+        self.size += count
+        return count
 
 
 def _album(work: ArchiveWork, renewal: _LeaseRenewal) -> Album:

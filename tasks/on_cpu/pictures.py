@@ -4,6 +4,7 @@ import io
 
 from PIL import Image
 
+from imaging.writing import encode_png
 from tasks.on_cpu.attempt import AttemptFailed, storage
 from webapp.domain.gateways.storage import ObjectMissing
 
@@ -36,10 +37,8 @@ def opened_png(data: bytes, key: str) -> Image.Image:
 
 
 def png(image: Image.Image) -> bytes:
-    """Return an image as PNG without metadata."""
-    stream = io.BytesIO()
-    image.save(stream, "PNG", compress_level=2)
-    return stream.getvalue()
+    """Return an RGB or RGBA image as PNG without metadata."""
+    return encode_png(image)
 
 
 def preview(image: Image.Image) -> bytes:

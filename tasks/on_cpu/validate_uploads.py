@@ -12,6 +12,7 @@ from tasks.on_cpu.attempt import AttemptFailed, LeaseLost, attempt, claim, keep_
 from tasks.task import task
 from webapp.domain import image_processes, images
 from webapp.domain.db import unit_of_work
+from webapp.domain.gateways.storage import ObjectMissing, ObjectTooLarge
 from webapp.domain.identifiers import object_key
 from webapp.domain.image_processes import (
     DecoderBusy,
@@ -89,10 +90,17 @@ def _judge(
 
 
 def _fetched(lease: Lease, uploads: list[Upload]) -> Iterator[image_processes.Upload]:
-    """Download one file after another and renew the lease before each: one may take a minute."""
+    """Download one file after another and renew the lease before each: one may take a minute.
+
+    Raises LeaseLost, and AttemptFailed for a replaced file: the next attempt checks it.
+    """
     for upload in uploads:
         keep_lease(lease)
-        yield image_processes.Upload(storage().get(upload.key), images.TRAINING_IMAGE)
+        try:
+            data = storage().get(upload.key, max_bytes=images.TRAINING_IMAGE.max_bytes)
+        except (ObjectMissing, ObjectTooLarge) as error:  # replaced since its size was read
+            raise AttemptFailed("NETWORK", f"{upload.key} was replaced") from error
+        yield image_processes.Upload(data, images.TRAINING_IMAGE)
 
 
 def _verdict_by_size(upload: Upload) -> Verdict | None:

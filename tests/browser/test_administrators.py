@@ -26,14 +26,14 @@ def test_a_report_reaches_an_administrator_who_hides_what_was_said(visit, cookie
     reporter.page.get_by_role("dialog").get_by_role(
         "button", name=reporter.words("Report"), exact=True
     ).click()
-    expect(reporter.text("Thank you. A person will look at it.")).to_be_visible()
+    expect(reporter.text("Thank you. A moderator will look at it.")).to_be_visible()
 
     admin = visit(storage_state=cookies(ADMINISTRATOR))
     admin.open("/admin")
     case = admin.page.locator(".item").filter(has_text=words)
     hide = admin.words("Hide")
     case.locator("summary").filter(has_text=hide).click()
-    case.get_by_label(admin.words("Reason, for the log")).filter(visible=True).fill("Advertising")
+    case.get_by_label(admin.words("Reason (for the log)")).filter(visible=True).fill("Advertising")
     case.get_by_role("button", name=hide, exact=True).click()
     expect(case.get_by_role("status")).not_to_be_empty()
 

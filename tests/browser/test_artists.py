@@ -57,8 +57,8 @@ def tiles(artist, state=""):
 def fill_terms(artist, name):
     artist.field("Name of the style, in English").fill(name)
     artist.field("Description").fill("Piers and boats, drawn in one line.")
-    artist.field("Price of one picture, in tokens").fill("7")
-    artist.field("I state this.").check()
+    artist.field("Price per picture, in tokens").fill("7")
+    artist.field("I confirm this.").check()
 
 
 def test_an_artist_goes_from_twelve_works_with_two_bad_ones_to_a_style_on_sale(
@@ -73,39 +73,39 @@ def test_an_artist_goes_from_twelve_works_with_two_bad_ones_to_a_style_on_sale(
     works = [*(good(number) for number in range(10)), small, damaged]
     page.locator("#files").set_input_files(works)
     expect(tiles(artist)).to_have_count(12)
-    for_reasons = "%(good)s good, %(bad)s with a problem · at least %(least)s are needed"
+    for_reasons = "%(good)s usable, %(bad)s with a problem · at least %(least)s needed"
     expect(artist.text(for_reasons, good=10, bad=2, least=10)).to_be_visible()
     expect(tiles(artist, ".bad").first).to_contain_text(artist.words("Smaller than 512 × 512"))
 
-    artist.button("On to the words").click()
+    artist.button("Next: tags").click()
     expect(page.locator("#problem")).to_be_focused()
     artist.field("Replace %(file)s", file="small.png").set_input_files(good(10))
     artist.button("Remove %(file)s", file="damaged.png").click()
     expect(artist.text(for_reasons, good=11, bad=0, least=10)).to_be_visible()
     page.reload()  # the draft is still there
     expect(tiles(artist)).to_have_count(11)
-    artist.button("On to the words").click()
+    artist.button("Next: tags").click()
 
-    artist.button("Choose all shown").click()
-    artist.field("Words for the chosen works").fill("Boat, sea")
+    artist.button("Select all shown").click()
+    artist.field("Tags for the selected artworks").fill("Boat, sea")
     artist.button("Add").click()
-    artist.button("Choose none").click()
+    artist.button("Clear selection").click()
     artist.field("Choose %(file)s", file="work-03.png").check()
-    artist.field("Words for the chosen works").fill("night")
+    artist.field("Tags for the selected artworks").fill("night")
     artist.button("Add").click()
-    artist.button("On to the signature").click()
+    artist.button("Next: signature").click()
 
     artist.radio("Type").check()
     artist.field("Your name").fill("Yuna Oh")
     artist.radio("Large").check()
     artist.radio("Left").check()
-    artist.button("On to the terms").click()
+    artist.button("Next: price and licence").click()
 
     fill_terms(artist, name)
     artist.button("Upload and train").click()
     expect(page).to_have_url(re.compile(r"/styles/\d+"), timeout=60_000)
     expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
-    expect(artist.heading("Your style is being learned")).to_be_visible()
+    expect(artist.heading("Training your style")).to_be_visible()
     expect(artist.heading("Your style is trained")).to_be_visible(timeout=LEARNING_MS)
     chosen = decide(artist, service, name)
     expect(artist.heading("Make a picture")).to_be_visible()
@@ -125,7 +125,7 @@ def test_an_artist_goes_from_twelve_works_with_two_bad_ones_to_a_style_on_sale(
     check_words(service, style.id)
 
     artist.open("/styles")
-    expect(page.locator(".wall").get_by_role("link", name=name).first).to_be_visible()
+    expect(page.locator(".picture-grid").get_by_role("link", name=name).first).to_be_visible()
 
 
 def decide(artist, service, name):
@@ -149,18 +149,18 @@ def decide(artist, service, name):
         assert not artist.is_wider_than_its_window()
 
     expect(artist.text("%(num)d left", num=8)).to_be_visible()
-    artist.field("What should be in it?").fill("boat, sea")
+    artist.field("What should be in the picture?").fill("boat, sea")
     page.locator("#try-step").select_option(str(kept[0].step))
-    artist.button("Draw it, free").click()
+    artist.button("Make a free test picture").click()
     expect(artist.text("%(num)d left", num=7)).to_be_visible()
-    expect(page.locator(".tried img")).to_be_visible(timeout=LEARNING_MS)
+    expect(page.locator(".test-pictures img")).to_be_visible(timeout=LEARNING_MS)
     assert artist.barriers() == []
 
     cover = artist.radio(
         "Sample %(number)d of step %(step)d as the cover", number=2, step=kept[0].step
     )
     cover.check()
-    artist.button("Put on sale · %(price)s tokens a picture", price=7).click()
+    artist.button("Put on sale · %(price)s tokens per picture", price=7).click()
     return kept[0]
 
 
@@ -182,25 +182,25 @@ def test_an_upload_that_was_cut_off_goes_on_when_the_artist_comes_back(artist, s
     expect(tiles(artist, ".bad")).to_contain_text(artist.words("Not a JPG or PNG"))
     artist.button("Remove %(file)s", file="moving.jpg").click()
     expect(tiles(artist)).to_have_count(10)
-    page.locator(".steps a", has_text=artist.words("Offer")).click()
+    page.locator(".steps a", has_text=artist.words("Price and licence")).click()
     fill_terms(artist, name)
     page.route("**/storage/**", let_through(3))
     with artist.expecting("net::ERR_FAILED"):
         artist.button("Upload and train").click()
-        expect(artist.text("Trying again…").first).to_be_visible()
-        expect(artist.text("%(count)s of %(total)s arrived", count=3, total=10)).to_be_visible()
+        expect(artist.text("Retrying…").first).to_be_visible()
+        expect(artist.text("%(count)s of %(total)s uploaded", count=3, total=10)).to_be_visible()
         page.on("dialog", lambda dialog: dialog.accept())
         artist.open("/studio")
     page.unroute("**/storage/**")
 
     with artist.expecting(409):  # which files are missing
-        artist.button("Send the rest").click()
+        artist.button("Upload the rest").click()
         page.wait_for_url("**/styles/*")
     [style] = service.rows("SELECT id FROM styles WHERE name = :name", name=name)
     assert len(service.rows("SELECT 1 FROM artworks WHERE style_id = :id", id=style.id)) == 10
-    page.get_by_text(artist.words("Stop the training")).click()
-    artist.button("Stop it").click()
-    expect(artist.heading("The training was stopped")).to_be_visible()
+    page.get_by_text(artist.words("Cancel training")).click()
+    artist.button("Cancel now").click()
+    expect(artist.heading("Training canceled")).to_be_visible()
 
 
 def let_through(count):
@@ -248,15 +248,15 @@ def test_works_are_judged_at_once_as_the_server_will_judge_them(artist):
     expect(tiles(artist, ".bad")).to_have_count(2)
     expect(tiles(artist).nth(1)).to_contain_text(artist.words("Blank: nothing is visible"))
     expect(tiles(artist).nth(2)).to_contain_text(artist.words("More than 16 times as long as wide"))
-    similar = artist.words("Nearly the same as %(file)s", file="series-0.png")
+    similar = artist.words("Nearly identical to %(file)s", file="series-0.png")
     expect(tiles(artist).nth(12)).to_contain_text(similar)
     artist.button("Remove %(file)s", file="nothing.png").click()
     artist.button("Remove %(file)s", file="ribbon.png").click()
-    for_reasons = "%(good)s good, %(bad)s with a problem · at least %(least)s are needed"
+    for_reasons = "%(good)s usable, %(bad)s with a problem · at least %(least)s needed"
     expect(artist.text(for_reasons, good=2, bad=0, least=10)).to_be_visible()
-    artist.field("Use them all: each is a work of its own").check()
+    artist.field("Use all of them: each is an artwork of its own").check()
     expect(artist.text(for_reasons, good=11, bad=0, least=10)).to_be_visible()
     page.reload()
-    expect(artist.field("Use them all: each is a work of its own")).to_be_checked()
-    artist.button("On to the words").click()
-    expect(artist.heading("What is on them")).to_be_visible()
+    expect(artist.field("Use all of them: each is an artwork of its own")).to_be_checked()
+    artist.button("Next: tags").click()
+    expect(artist.heading("Tag your artworks")).to_be_visible()

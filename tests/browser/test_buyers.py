@@ -38,7 +38,7 @@ def buy_tokens(visitor):
     visitor.button("Pay ₩%(price)s", price=f"{package.total_price:,}").click()
     # The sandbox stands where the provider would, and speaks English only.
     visitor.page.get_by_role("button", name="Pay", exact=True).click()
-    expect(visitor.text("Thank you. Your tokens are here.")).to_be_visible()
+    expect(visitor.text("Thank you. Your tokens have been added.")).to_be_visible()
 
 
 def fill_in(visitor, *, count):
@@ -73,13 +73,13 @@ def test_a_buyer_pays_sees_three_images_arrive_shows_one_and_finds_all_in_the_le
     arrived.first.get_by_role("link").first.click()
     expect(page).to_have_url(re.compile(r"/g/\d+$"))
     image = page.url.removeprefix(service.site)
-    buyer.button("Show it in the gallery").click()
+    buyer.button("Make public").click()
     expect(buyer.text("Everyone can see it.")).to_be_visible()
     buyer.open("/")
     expect(page.locator(f'#wall a[href="{image}"]').first).to_be_visible()
 
     buyer.open("/wallet")
-    moves = page.locator(".moves .move")
+    moves = page.locator(".transactions .transaction")
     expect(moves.filter(has_text=f"−{PRICE}")).to_have_count(3)
     expect(moves.filter(has_text="+100")).to_have_count(2)  # the welcome and the package
 
@@ -95,9 +95,9 @@ def test_too_few_tokens_lead_to_the_wallet_and_back_to_the_form_as_it_was(
         order_button(buyer, 4).click()
         dialog = page.get_by_role("dialog", name=buyer.words("Not enough tokens"))
         expect(dialog).to_be_visible()
-    buyer.button("Get tokens").click()
+    buyer.button("Buy tokens").click()
     buy_tokens(buyer)
-    buyer.button("Back to where you were").click()
+    buyer.button("Back to the previous page").click()
 
     expect(page).to_have_url(re.compile(f"{style_page}$"))
     for word in WORDS:
@@ -138,10 +138,10 @@ def test_enter_buys_nothing_and_the_button_only_what_the_buyer_does_not_own(buye
     buyer.button("Make 1 picture · %(total)s tokens", total=PRICE).click()
     expect(page.locator("#tiles .tile.completed")).to_have_count(1, timeout=MAKING_MS)
 
-    buyer.link("Use these words").click()
+    buyer.link("Use these tags").click()
     expect(page.locator("#seed")).to_have_value("")
     expect(page.locator("#owned")).to_be_hidden()
-    buyer.link("The same picture again").click()
+    buyer.link("Same picture again").click()
     expect(page.locator("#seed")).to_have_value("7")
     expect(page.locator("#owned")).to_be_visible()
     with buyer.expecting(409):
@@ -176,7 +176,7 @@ def test_words_typed_a_moment_before_the_button_are_named_before_they_are_bought
 
 
 def unknown(visitor, tags):
-    message = "New to this style and the base: may not be recognised: %(tags)s"
+    message = "New to this style and the base model; may not be recognised: %(tags)s"
     return visitor.text(message, tags=tags)
 
 
@@ -194,7 +194,7 @@ def test_the_way_of_a_buyer_needs_no_mouse(buyer, style_page):
     reach(page, arrived.get_by_role("link").first)
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/g/\d+$"))
-    reach(page, buyer.button("Show it in the gallery"))
+    reach(page, buyer.button("Make public"))
     page.keyboard.press("Enter")
     expect(buyer.text("Everyone can see it.")).to_be_visible()
 

@@ -15,7 +15,7 @@ pytestmark = [
 
 OFFLINE = "net::ERR_INTERNET_DISCONNECTED"
 UNREACHABLE = (
-    "The site cannot be reached. Nothing you typed is lost: please try again when you are online."
+    "The site cannot be reached. Your input is kept: please try again when you are online."
 )
 
 
@@ -135,4 +135,4 @@ def test_an_artist_without_connection_keeps_signature_terms_and_files(tab, place
     file = {"name": "work-00.png", "mimeType": "image/png", "buffer": b"\x89PNG"}
     here.page.locator("#files").set_input_files(file)
     here.is_told()
-    expect(here.visitor.button("Send the rest again")).to_be_visible()
+    expect(here.visitor.button("Upload the rest")).to_be_visible()

@@ -18,6 +18,9 @@ NAMED = """
     UNION SELECT mask_key FROM sets_instances
     UNION SELECT jsonb_path_query(found, '$[*].mask_key') #>> '{}' FROM sets_masks
     UNION SELECT archive_key FROM sets_exports
+    UNION SELECT unnest(ARRAY[picture_key, mask_key, painted_key]) FROM sets_restyles
+        WHERE edit_id IN (SELECT sets_edits.id FROM sets_edits JOIN sets_photos
+                          ON sets_photos.id = photo_id WHERE status <> 'done')
 """
 
 

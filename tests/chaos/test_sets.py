@@ -1,5 +1,6 @@
 """An album under workers that die at random: every photo ends once, and the credits are exact.
 
+Every fifth photo is painted in a style: its artist is paid once, or its buyer has the tokens back.
 CHAOS_PHOTOS, CHAOS_PHOTO_KILLS and CHAOS_FIRST_SEED make it longer or another one.
 """
 
@@ -10,9 +11,12 @@ import time
 
 import pytest
 
+from tests import making
 from tests import sets_albums as albums
 from tests.chaos.beside import Beside
 from tests.chaos.invariants import broken
+from tests.restyling import restyle
+from tests.stack import BASE_MODEL
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus
 from webapp.domain.services import sets_jobs, sets_photos
@@ -20,12 +24,16 @@ from webapp.domain.services import sets_jobs, sets_photos
 SEED = int(os.environ.get("CHAOS_FIRST_SEED", "1"))
 PHOTOS = int(os.environ.get("CHAOS_PHOTOS", "30"))
 KILLS = int(os.environ.get("CHAOS_PHOTO_KILLS", "8"))
+PAINTED = list(range(0, PHOTOS, 5))
+PRICE_TOKENS = 10
 FIRE_SECONDS = 1.5
 LATE_SECONDS = 30
 PLACES = (
     *[("uploads", failpoint) for failpoint in ("after_claim", "after_put", "before_commit")],
     *[("editor", failpoint) for failpoint in ("after_claim", "after_segment", "after_put")],
     *[("editor", failpoint) for failpoint in ("after_complete", "before_commit", "after_commit")],
+    *[("gpu", "after_claim"), ("gpu", "after_put"), ("gpu", "after_complete")],
+    *[("stamper", "after_claim"), ("stamper", "after_put")],
     *[("cashier", "before_commit"), ("cashier", "after_commit")],
     *[("relay", "after_mark"), ("relay", "after_publish")],
 )
@@ -58,16 +66,41 @@ class Reaper(Beside):
 def executed(stack) -> SetsJob:
     """A job whose photos were just confirmed, and which is executed while they are checked."""
     with stack.session() as session:
+        style = making.style(
+            session, stack.storage, base_model=BASE_MODEL, price_tokens=PRICE_TOKENS
+        )
+        buyer = making.user(session, tokens=PHOTOS * PRICE_TOKENS)
         job = albums.album(
             session,
             stack.storage,
+            of=albums.account(session, balance=PHOTOS, user=buyer),
             photos=PHOTOS,
             status=SetsJobStatus.QUEUED,
             photo_status=PhotoStatus.AWAITED,
+            overrides=[{"items": PAINTED, "concepts": {"Wall": restyle(style)}}],
+            style_prices={str(style.id): PRICE_TOKENS},
         )
         for photo in albums.photos_of(session, job):
             sets_photos.check(session, photo)
     return job
+
+
+def paintings(stack, job) -> list:
+    """The images that were ordered for a job, with what was paid for each and what came back."""
+    return stack.rows(
+        """
+        SELECT generations.id, generations.status, sets_photos.status AS photo,
+               (SELECT count(*) FROM transfers WHERE generation_id = generations.id
+                AND kind = 'payout') AS payouts,
+               (SELECT count(*) FROM transfers WHERE generation_id = generations.id
+                AND kind = 'refund') AS refunds
+        FROM sets_restyles JOIN generations ON generations.id = generation_id
+        JOIN sets_edits ON sets_edits.id = edit_id
+        JOIN sets_photos ON sets_photos.id = photo_id
+        WHERE sets_photos.job_id = :job_id
+        """,
+        job_id=job.id,
+    )
 
 
 def still_broken(stack) -> list[str]:
@@ -79,7 +112,8 @@ def still_broken(stack) -> list[str]:
 
 
 @pytest.mark.timeout(900)
-def test_every_photo_of_an_album_ends_once_however_often_workers_die(stack):
+def test_every_photo_of_an_album_ends_once_however_often_workers_die(fast):
+    stack = fast
     job = executed(stack)
     with Reaper(stack) as reaper:
         stack.wait_until_quiet(seconds=120 + 5 * PHOTOS)
@@ -97,9 +131,16 @@ def test_every_photo_of_an_album_ends_once_however_often_workers_die(stack):
     assert failed <= {"WORKER_LOST"}
     results = [photo.result_key for photo in photos if photo.result_key]
     assert len(set(results)) == done
+    painted = paintings(stack, job)
+    assert painted
+    for each in painted:
+        is_delivered = each.status == "completed"
+        assert (each.payouts, each.refunds) == (is_delivered, not is_delivered), each
+        assert is_delivered or each.photo != "done", each
 
 
-def test_a_canceled_album_is_left_alone_by_late_workers(stack):
+def test_a_canceled_album_is_left_alone_by_late_workers(fast):
+    stack = fast
     job = executed(stack)
     time.sleep(1)
     with stack.session() as session:

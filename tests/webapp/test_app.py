@@ -8,7 +8,7 @@ import pytest
 from tests.webapp.conftest import error_code
 from webapp.app import create_app
 from webapp.domain.settings import settings
-from webapp.http.access import Access
+from webapp.http.endpoints import Access, endpoint_of
 
 
 def rules(app):
@@ -19,7 +19,7 @@ def test_every_route_has_exactly_one_access_rule(app):
     without = [
         rule.rule
         for rule in rules(app)
-        if getattr(app.view_functions[rule.endpoint], "access", None) not in set(Access)
+        if endpoint_of(app.view_functions[rule.endpoint]).access not in set(Access)
     ]
     assert without == []
 
@@ -40,7 +40,7 @@ def test_every_api_route_answers_under_both_prefixes(app):
 def test_what_workers_call_is_internal_and_nothing_else_is(app):
     workers = (".webhooks.", ".webhook_aliases.", ".notifications.tell", ".sets_callbacks.")
     for rule in rules(app):
-        is_internal = app.view_functions[rule.endpoint].access is Access.INTERNAL
+        is_internal = endpoint_of(app.view_functions[rule.endpoint]).access is Access.INTERNAL
         is_worker_route = any(name in rule.endpoint for name in workers)
         assert is_internal == is_worker_route, rule.rule
 
@@ -51,7 +51,7 @@ def guarded(app, access):
         (method, re.sub(r"<[^>]+>", "1", rule.rule))
         for rule in rules(app)
         for method in sorted(rule.methods - {"HEAD", "OPTIONS"})
-        if app.view_functions[rule.endpoint].access is access
+        if endpoint_of(app.view_functions[rule.endpoint]).access is access
     ]
 
 

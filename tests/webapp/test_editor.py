@@ -69,7 +69,11 @@ def test_each_preset_has_its_own_actions_and_swatches(editor):
         ({}, "action", "One of recolor, tone, texture, restyle."),
         ({"action": ["recolor"]}, "action", "One of recolor, tone, texture, restyle."),
         ({"action": "recolor", "colour": 1}, "colour", "A rule has no such field."),
-        ({"action": "recolor"}, "value", "A colour such as #A0B1C2, or a swatch of this preset."),
+        (
+            {"action": "recolor"},
+            "value",
+            "Must be a colour such as #A0B1C2, or a swatch of this preset.",
+        ),
         (
             {"action": "texture", "value": "oak_a", "options": {"rotation": 400}},
             "options.rotation",
@@ -78,7 +82,7 @@ def test_each_preset_has_its_own_actions_and_swatches(editor):
         (
             {"action": "texture", "value": "oak_a", "options": {"plane": PLANE | {"corners": 1}}},
             "options.plane.corners",
-            "Four points [x, y].",
+            "Must be four points [x, y].",
         ),
         (
             {

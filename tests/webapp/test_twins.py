@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from webapp.http import rate_limits
+from webapp.http import buckets
+from webapp.http.endpoints import endpoint_of
 
 SITE, SERVICES = ("webapp.api", "webapp.pages"), "webapp.domain.services"
 
@@ -80,7 +81,7 @@ def test_whatever_orders_images_is_limited_alike_on_pages_and_in_the_api(views):
     for endpoint, (view, services) in views.items():
         for service in ordering & services.keys():
             limited[service].add(endpoint.partition(".")[0])
-            is_limited = getattr(view, "bucket", None) is rate_limits.ORDERS
+            is_limited = endpoint_of(view).bucket is buckets.ORDERS
             if not (is_limited and services[service]):
                 free.append((endpoint, service))
     assert free == []
@@ -89,13 +90,13 @@ def test_whatever_orders_images_is_limited_alike_on_pages_and_in_the_api(views):
 
 def test_no_other_view_has_a_limit_of_its_own_but_sign_in_and_the_searches_of_sets(views):
     others = {
-        endpoint: view.bucket
+        endpoint: endpoint_of(view).bucket
         for endpoint, (view, _) in views.items()
-        if getattr(view, "bucket", rate_limits.ORDERS) is not rate_limits.ORDERS
+        if endpoint_of(view).bucket not in {None, buckets.ORDERS}
     }
     assert others == {
-        "api_v1.google.login": rate_limits.LOGIN,
-        "api_v1.google.authorized": rate_limits.SIGN_INS,
-        "api_v1.sets_accounts.open_anonymous": rate_limits.SETS_ACCOUNTS,
-        "api_v1.sets_jobs.segment": rate_limits.SETS_SEARCHES,
+        "api_v1.google.login": buckets.LOGIN,
+        "api_v1.google.authorized": buckets.SIGN_INS,
+        "api_v1.sets_accounts.open_anonymous": buckets.SETS_ACCOUNTS,
+        "api_v1.sets_jobs.segment": buckets.SETS_SEARCHES,
     }

@@ -18,7 +18,7 @@ from flask import Flask
 from PIL import Image
 
 from tests.webapp.pages.reading import Page
-from webapp.http.access import Access
+from webapp.http.endpoints import Access, endpoint_of
 
 # How a browser opens a page, how htmx asks for a piece of one, and how a program asks.
 HEADERS = {
@@ -130,7 +130,7 @@ def asking(app: Flask, names: Collection[str]) -> Iterator[tuple[str, str]]:
     The API's document names its fields; a page may read any.
     """
     for rule, view, is_first in _walked(app):
-        if is_first and not rule.arguments and view.access is Access.PUBLIC:
+        if is_first and not rule.arguments and endpoint_of(view).access is Access.PUBLIC:
             known = getattr(_query(view), "model_fields", names)
             is_api = rule.rule.startswith(FOR_PROGRAMS)
             yield from ((rule.rule, name) for name in names if not is_api or name in known)
@@ -141,14 +141,14 @@ def _walked(app: Flask) -> Iterator[tuple[Any, Any, bool]]:
     views = set()
     for rule in app.url_map.iter_rules():
         view = app.view_functions[rule.endpoint]
-        is_internal = getattr(view, "access", None) is Access.INTERNAL
+        is_internal = endpoint_of(view).access is Access.INTERNAL
         if "GET" in rule.methods and not is_internal and not rule.rule.startswith(NOT_WALKED):
             yield rule, view, view not in views
             views.add(view)
 
 
 def _query(view: Any) -> Any:
-    return getattr(getattr(view, "operation", None), "query", None)
+    return getattr(endpoint_of(view).operation, "query", None)
 
 
 def _choices(view: Any) -> Iterator[tuple[str, str]]:

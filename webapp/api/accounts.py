@@ -112,7 +112,7 @@ def upgrade_to_artist(fields: UpgradeToArtist) -> Response:
     signature = bodies.signature_image(fields.signature_image)
     if signature is None:
         raise ValidationFailed(
-            fields={"signature_image": [FieldProblem("A PNG file or data URL is needed.")]}
+            fields={"signature_image": [FieldProblem("Must be a PNG file or data URL.")]}
         )
     made = accounts.upgrade_to_artist(
         db.session(),

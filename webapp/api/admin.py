@@ -37,7 +37,7 @@ from webapp.domain.services.purchase_refunds import PurchaseRefund
 from webapp.domain.sets_errors import RestylePrivate
 from webapp.extensions import db, payment_provider, storage, unit_of_work
 from webapp.http import bodies, envelope, localize
-from webapp.http.access import admin, in_steps, user
+from webapp.http.access import admin, own_transactions, user
 from webapp.http.operations import operation
 from webapp.schemas.admin import (
     AuditEntryView,
@@ -226,7 +226,7 @@ def change_user(user_id: int, body: UserChange) -> Response:
 
 
 @blueprint.post("/refunds")
-@in_steps
+@own_transactions
 @admin
 @operation(
     gives=Refunded,

@@ -33,9 +33,9 @@ from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.services import generations, previews
 from webapp.domain.sets_errors import RestylePrivate
 from webapp.extensions import db, storage
-from webapp.http import bodies, envelope, event_streams, rate_limits
+from webapp.http import bodies, buckets, envelope, event_streams, rate_limits
 from webapp.http.access import or_worker, public, signed_in, user, viewer
-from webapp.http.operations import EVENTS, operation
+from webapp.http.operations import EVENTS, Idempotency, operation
 from webapp.schemas.fields import Listed
 from webapp.schemas.generations import (
     FeedCard,
@@ -52,15 +52,14 @@ from webapp.schemas.generations import (
 )
 
 blueprint = Blueprint("generations", __name__)
-ROUTE = "POST /generations"
-LOCATION = "/api/v1/generations/{id}"
+CREATION = Idempotency("POST /generations", "/api/v1/generations/{id}")
 LINKS = {"generation_id": "/id", "style_id": "/style/id"}
 FIRST = {"generation_id": "/results/0/id", "style_id": "/results/0/style/id"}
 
 
 @blueprint.post("/generations")
 @blueprint.post("/images/generate")
-@rate_limits.limited(rate_limits.ORDERS)
+@rate_limits.limited(buckets.ORDERS)
 @signed_in
 @operation(
     gives=OrderedGeneration,
@@ -77,20 +76,16 @@ FIRST = {"generation_id": "/results/0/id", "style_id": "/results/0/style/id"}
         UnknownTags,
         DuplicatePicture,
     ),
-    idempotent=True,
+    idempotent=CREATION,
     links=LINKS,
 )
-def create(body: GenerationRequest) -> Response:
+def create(body: GenerationRequest) -> dict[str, Any]:
     """Order one to four images."""
-
-    def run() -> dict[str, Any]:
-        with rate_limits.images(user().id, body.count):
-            order = generations.request(
-                db.session(), user=user(), request_id=g.request_id, **body.model_dump()
-            )
-        return generation_queries.order_created(db.session(), storage(), order)
-
-    return bodies.created_once(ROUTE, bodies.digest(body.model_dump(mode="json")), run, LOCATION)
+    with rate_limits.images(user().id, body.count):
+        order = generations.request(
+            db.session(), user=user(), request_id=g.request_id, **body.model_dump()
+        )
+    return generation_queries.order_created(db.session(), storage(), order)
 
 
 @blueprint.post("/generations/preview")

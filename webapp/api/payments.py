@@ -19,8 +19,8 @@ from webapp.domain.queries import payments as payment_queries
 from webapp.domain.services import payments, purchases
 from webapp.extensions import db, payment_addresses, payment_provider, unit_of_work
 from webapp.http import access, bodies, envelope
-from webapp.http.access import in_steps, signed_in, user
-from webapp.http.operations import operation
+from webapp.http.access import own_transactions, signed_in, user
+from webapp.http.operations import Idempotency, operation
 from webapp.schemas.fields import Listed
 from webapp.schemas.payments import (
     Confirmation,
@@ -36,7 +36,6 @@ from webapp.schemas.payments import (
 )
 
 blueprint = Blueprint("payments", __name__)
-ROUTE = "POST /tokens/purchase"
 LOCATION = "/api/v1/tokens/purchases/{order_id}"
 
 
@@ -46,21 +45,17 @@ LOCATION = "/api/v1/tokens/purchases/{order_id}"
     gives=NewOrder,
     status=201,
     errors=(InvalidPackage,),
-    idempotent=True,
+    idempotent=Idempotency("POST /tokens/purchase", LOCATION),
     links={"order_id": "/order_id"},
 )
-def create(body: PurchaseRequest) -> Response:
+def create(body: PurchaseRequest) -> dict[str, Any]:
     """Order a package; it is paid on the provider's page."""
-
-    def run() -> dict[str, Any]:
-        made = purchases.purchase(db.session(), user_id=user().id, package_id=body.package_id)
-        return payment_queries.order(made, payment_addresses())
-
-    return bodies.created_once(ROUTE, bodies.digest(body.model_dump()), run, LOCATION)
+    order = purchases.purchase(db.session(), user_id=user().id, package_id=body.package_id)
+    return payment_queries.order(order, payment_addresses())
 
 
 @blueprint.get("/tokens/purchase/success")
-@in_steps
+@own_transactions
 @signed_in
 @operation(status=302, errors=(NotFound,))
 def succeed(query: SuccessQuery) -> AnyResponse:
@@ -93,7 +88,7 @@ def fail(query: FailQuery) -> AnyResponse:
 
 
 @blueprint.post("/tokens/purchases/<order_id>/confirm")
-@in_steps
+@own_transactions
 @signed_in
 @operation(gives=OrderDetail, errors=(PaymentFailed, PurchaseExpired, NotFound))
 def confirm(order_id: str, body: Confirmation) -> Response:
@@ -135,7 +130,7 @@ def show(order_id: str) -> Response:
 
 
 @blueprint.post("/webhooks/toss/payment")
-@in_steps
+@own_transactions
 @access.payment_provider
 @operation(gives=Heard, errors=(CallbackUnauthorized, NotFound, PaymentFailed))
 def hear(body: PaymentEvent) -> Response:

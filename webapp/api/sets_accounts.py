@@ -9,7 +9,7 @@ from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.services import sets_accounts, sets_adoption
 from webapp.domain.sets_errors import AlreadyAdopted, TokenExpired, TokenInvalid
 from webapp.extensions import app_settings, db
-from webapp.http import envelope, rate_limits
+from webapp.http import buckets, envelope, rate_limits
 from webapp.http.access import (
     bearer,
     current_sets_account,
@@ -27,7 +27,7 @@ blueprint = Blueprint("sets_accounts", __name__)
 
 @blueprint.post("/auth/anon")
 @blueprint.post("/sets/auth/anon")
-@rate_limits.limited(rate_limits.SETS_ACCOUNTS)
+@rate_limits.limited(buckets.SETS_ACCOUNTS)
 @public
 @operation(gives=AnonymousAccount, status=201)
 def open_anonymous() -> Response:

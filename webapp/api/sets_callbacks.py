@@ -9,7 +9,7 @@ from webapp.domain.services.sets_segmentations import ReportedMask
 from webapp.domain.sets_errors import JobNotFound
 from webapp.extensions import storage, unit_of_work
 from webapp.http import envelope
-from webapp.http.access import SETS, in_steps, internal
+from webapp.http.access import SETS, internal, own_transactions
 from webapp.http.operations import operation
 from webapp.schemas.sets_callbacks import Callback, CallbackTaken, ReportedError
 
@@ -19,7 +19,7 @@ UNKNOWN = "UNKNOWN"  # the code of a failure that is told in words alone
 
 @blueprint.post("/jobs/<job_id>/callback")
 @blueprint.post("/sets/jobs/<job_id>/callback")
-@in_steps
+@own_transactions
 @internal(SETS)
 @operation(gives=CallbackTaken, errors=(JobNotFound, NotFound, ResultRejected))
 def callback(job_id: str, body: Callback) -> Response:

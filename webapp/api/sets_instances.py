@@ -13,7 +13,7 @@ from webapp.domain.services.sets_instances import Clicked, InstanceChange
 from webapp.domain.sets_errors import JobNotFound
 from webapp.extensions import db, editor, storage, unit_of_work
 from webapp.http import bodies, envelope
-from webapp.http.access import current_sets_account, in_steps, sets_account
+from webapp.http.access import current_sets_account, own_transactions, sets_account
 from webapp.http.operations import operation
 from webapp.schemas.fields import Listed
 from webapp.schemas.sets_instances import (
@@ -72,7 +72,7 @@ def change(job_id: str, body: InstanceChanges) -> Response:
 
 @blueprint.post("/sets/jobs/<job_id>/instances")
 @blueprint.post("/jobs/<job_id>/instances")
-@in_steps
+@own_transactions
 @sets_account
 @operation(gives=InstanceAnswer, errors=WRONG_STATE)
 def click(job_id: str, body: Click) -> Response:
@@ -97,7 +97,7 @@ def click(job_id: str, body: Click) -> Response:
 
 @blueprint.post("/sets/jobs/<job_id>/instances/<instance_id>/carry")
 @blueprint.post("/jobs/<job_id>/instances/<instance_id>/carry")
-@in_steps
+@own_transactions
 @sets_account
 @operation(gives=CarriedInstances, errors=WRONG_STATE)
 def carry(job_id: str, instance_id: str, body: CarryBody) -> Response:

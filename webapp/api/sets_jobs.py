@@ -38,7 +38,6 @@ from webapp.domain.services import (
     sets_previews,
     sets_uploads,
 )
-from webapp.domain.services.idempotency import KeyOwner
 from webapp.domain.services.sets_job_states import photos_of
 from webapp.domain.services.sets_jobs import Arrangement
 from webapp.domain.services.sets_uploads import DeclaredPhoto
@@ -52,9 +51,9 @@ from webapp.domain.sets_errors import (
 )
 from webapp.domain.sets_settings import Wanted
 from webapp.extensions import db, editor, storage, unit_of_work
-from webapp.http import bodies, envelope, event_streams, rate_limits
-from webapp.http.access import current_sets_account, in_steps, sets_account
-from webapp.http.operations import EVENTS, operation
+from webapp.http import bodies, buckets, envelope, event_streams, rate_limits
+from webapp.http.access import current_sets_account, own_transactions, sets_account
+from webapp.http.operations import EVENTS, Idempotency, operation
 from webapp.schemas.fields import Listed
 from webapp.schemas.sets_instances import Updated
 from webapp.schemas.sets_jobs import (
@@ -72,8 +71,7 @@ from webapp.schemas.sets_jobs import (
 )
 
 blueprint = Blueprint("sets_jobs", __name__)
-ROUTE = "POST /sets/jobs"
-LOCATION = "/api/v1/sets/jobs/{job_id}"
+CREATION = Idempotency("POST /sets/jobs", "/api/v1/sets/jobs/{job_id}")
 LINKS = {"job_id": "/job_id"}
 WRONG_STATE = (InvalidTransition, AlreadyCanceled, JobNotFound)
 NOT_ON_SALE = (StyleNotFound, StyleNotReady, StyleOutdated, LicenseNotValid, PriceChanged)
@@ -103,36 +101,30 @@ BAD_IMAGES = (
         CreditsExhausted,
         ConcurrencyLimit,
     ),
-    idempotent=True,
+    idempotent=CREATION,
     links=LINKS,
 )
-def create(body: NewJob) -> Response:
+def create(body: NewJob) -> dict[str, Any]:
     """Make a job for photos that will be uploaded, or for those of another job."""
     account = current_sets_account()
-
-    def run() -> dict[str, Any]:
-        if body.source_job_id is not None:
-            job = sets_jobs.reuse(
-                db.session(),
-                account,
-                source_job_id=body.source_job_id,
-                items=body.items,
-                request_id=g.request_id,
-                preset_id=body.preset,
-            )
-        else:
-            job = sets_jobs.create(
-                db.session(),
-                account,
-                preset_id=_preset(body),
-                photos=_declared(body),
-                request_id=g.request_id,
-            )
-        return _created(db.session(), job, body.source_job_id)
-
-    digest = bodies.digest(body.model_dump(mode="json"))
-    owner = KeyOwner.sets_account(account.id)
-    return bodies.created_once(ROUTE, digest, run, LOCATION, owner=owner)
+    if body.source_job_id is not None:
+        job = sets_jobs.reuse(
+            db.session(),
+            account,
+            source_job_id=body.source_job_id,
+            items=body.items,
+            request_id=g.request_id,
+            preset_id=body.preset,
+        )
+    else:
+        job = sets_jobs.create(
+            db.session(),
+            account,
+            preset_id=_preset(body),
+            photos=_declared(body),
+            request_id=g.request_id,
+        )
+    return _created(db.session(), job, body.source_job_id)
 
 
 @blueprint.get("/sets/jobs")
@@ -161,7 +153,7 @@ def read(job_id: str) -> Response:
 
 @blueprint.post("/sets/jobs/<job_id>/confirm-upload")
 @blueprint.post("/jobs/<job_id>/confirm-upload")
-@in_steps
+@own_transactions
 @sets_account
 @operation(gives=JobAnswer, errors=(UploadIncomplete, *BAD_IMAGES, *WRONG_STATE))
 def confirm_upload(job_id: str) -> Response:
@@ -175,7 +167,7 @@ def confirm_upload(job_id: str) -> Response:
 
 @blueprint.post("/sets/jobs/<job_id>/segment")
 @blueprint.post("/jobs/<job_id>/segment")
-@rate_limits.limited(rate_limits.SETS_SEARCHES)
+@rate_limits.limited(buckets.SETS_SEARCHES)
 @sets_account
 @operation(gives=JobAnswer, errors=WRONG_STATE)
 def segment(job_id: str, body: SegmentBody) -> Response:
@@ -205,7 +197,7 @@ def arrange(job_id: str, body: ItemChanges) -> Response:
 
 @blueprint.post("/sets/jobs/<job_id>/preview")
 @blueprint.post("/jobs/<job_id>/preview")
-@in_steps
+@own_transactions
 @sets_account
 @operation(gives=Previews, errors=WRONG_STATE)
 def preview(job_id: str, body: PreviewBody) -> Response:
@@ -337,7 +329,7 @@ def _declared(body: NewJob) -> list[DeclaredPhoto]:
             raise ValidationFailed(fields={"item_count": [problem]})
         return [DeclaredPhoto()] * body.item_count
     if body.item_count not in {None, len(body.files)}:
-        problem = FieldProblem("Not the number of files.")
+        problem = FieldProblem("Must equal the number of files.")
         raise ValidationFailed(fields={"item_count": [problem]})
     return [DeclaredPhoto(**file.model_dump()) for file in body.files]
 
@@ -348,7 +340,7 @@ def _wanted(body: ExecuteBody) -> Sequence[Wanted]:
         return [body.wanted()]
     for name in ("concepts", "rule_id", "protect", "overrides"):
         if getattr(body, name):
-            problem = FieldProblem("Not beside variants: each has a rule of its own.")
+            problem = FieldProblem("Not together with variants: each variant has its own rule.")
             raise ValidationFailed(fields={name: [problem]})
     return [
         variant.wanted(name=variant.name, path=f"variants.{number}.")

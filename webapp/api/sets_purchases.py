@@ -1,6 +1,5 @@
 """/sets/packages and the orders of them; paid and shown as orders of tokens are."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -8,13 +7,12 @@ from flask import Blueprint, Response
 
 from webapp.api.payments import LOCATION
 from webapp.domain.errors import InvalidPackage
-from webapp.domain.models.payment import Purchase
 from webapp.domain.queries import payments as payment_queries
 from webapp.domain.services import sets_purchases
 from webapp.extensions import db, payment_addresses
-from webapp.http import bodies, envelope
+from webapp.http import envelope
 from webapp.http.access import public, signed_in, user
-from webapp.http.operations import operation
+from webapp.http.operations import Idempotency, operation
 from webapp.schemas.fields import Listed
 from webapp.schemas.payments import NewOrder
 from webapp.schemas.sets_purchases import CreditsOrder, OfferView, PlanOrder
@@ -37,12 +35,13 @@ def list_packages() -> Response:
     gives=NewOrder,
     status=201,
     errors=(InvalidPackage,),
-    idempotent=True,
+    idempotent=Idempotency("POST /sets/credits/purchase", LOCATION),
     links={"order_id": "/order_id"},
 )
-def buy_credits(body: CreditsOrder) -> Response:
+def buy_credits(body: CreditsOrder) -> dict[str, Any]:
     """Order credits for the person's account; they are paid on the provider's page."""
-    return _ordered("POST /sets/credits/purchase", body, sets_purchases.order_credits)
+    order = sets_purchases.order_credits(db.session(), user=user(), package_id=body.package_id)
+    return payment_queries.order(order, payment_addresses())
 
 
 @blueprint.post("/sets/plan/purchase")
@@ -51,19 +50,10 @@ def buy_credits(body: CreditsOrder) -> Response:
     gives=NewOrder,
     status=201,
     errors=(InvalidPackage,),
-    idempotent=True,
+    idempotent=Idempotency("POST /sets/plan/purchase", LOCATION),
     links={"order_id": "/order_id"},
 )
-def buy_plan(body: PlanOrder) -> Response:
+def buy_plan(body: PlanOrder) -> dict[str, Any]:
     """Order a month of the plan pro; a running one is prolonged."""
-    return _ordered("POST /sets/plan/purchase", body, sets_purchases.order_plan)
-
-
-def _ordered(
-    route: str, body: CreditsOrder | PlanOrder, order: Callable[..., Purchase]
-) -> Response:
-    def run() -> dict[str, Any]:
-        made = order(db.session(), user=user(), package_id=body.package_id)
-        return payment_queries.order(made, payment_addresses())
-
-    return bodies.created_once(route, bodies.digest(body.model_dump()), run, LOCATION)
+    order = sets_purchases.order_plan(db.session(), user=user(), package_id=body.package_id)
+    return payment_queries.order(order, payment_addresses())

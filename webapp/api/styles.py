@@ -1,6 +1,6 @@
 """/styles (also /models): the catalogue, making a style from works, training it again."""
 
-from typing import Any
+from typing import Any, cast
 
 from flask import Blueprint, Response, g
 from sqlalchemy.orm import Session
@@ -39,9 +39,9 @@ from webapp.domain.services import artworks, offers, styles, try_outs
 from webapp.domain.services.artworks import DeclaredFile, Upload
 from webapp.domain.services.styles import NewStyle
 from webapp.extensions import app_settings, db, storage
-from webapp.http import bodies, envelope, event_streams, localize, rate_limits
-from webapp.http.access import artist, or_worker, public, signed_in, user, viewer
-from webapp.http.operations import EVENTS, File, operation
+from webapp.http import bodies, buckets, envelope, event_streams, localize, rate_limits
+from webapp.http.access import artist, current_artist, or_worker, public, signed_in, user, viewer
+from webapp.http.operations import EVENTS, File, Idempotency, operation
 from webapp.schemas.checkpoints import Publication
 from webapp.schemas.fields import Listed, PageQuery
 from webapp.schemas.styles import (
@@ -62,9 +62,8 @@ from webapp.schemas.styles import (
 from webapp.schemas.try_outs import TryOutRequest, TryOuts
 
 blueprint = Blueprint("styles", __name__)
-ROUTE = "POST /styles"
-TRY_OUTS = "POST /styles/:id/try-outs"
-LOCATION = "/api/v1/styles/{id}"
+CREATION = Idempotency("POST /styles", "/api/v1/styles/{id}")
+TRY_OUTS = Idempotency("POST /styles/:id/try-outs", "/api/v1/styles/{style_id}")
 LINKS = {"style_id": "/id"}
 FIRST = {"style_id": "/results/0/id"}
 # What the request itself checks of images: their number, size, type, header and tags.
@@ -149,48 +148,41 @@ def watch(style_id: int) -> Response:
     status=201,
     errors=(StyleLimitReached, DuplicateStyleName, *BAD_IMAGES),
     files={"images": File("JPG or PNG, at least 512×512, up to 10 MB each.", many=(10, 100))},
-    idempotent=True,
+    idempotent=CREATION,
     links=LINKS,
 )
-def create(form: StyleForm | None, body: DeclaredStyle | None) -> Response:
+def create(form: StyleForm | None, body: DeclaredStyle | None) -> dict[str, Any]:
     """Make a style: from the files of a form, or from files that will be uploaded to storage."""
-    return _create_from_form(form) if form is not None else _create_from_json(body)
+    if form is not None:
+        return _create_from_form(form)
+    return _create_from_json(cast("DeclaredStyle", body))
 
 
-def _create_from_form(form: StyleForm) -> Response:
-    files = bodies.uploaded_images(form.image_tags)
-
-    def run() -> dict[str, Any]:
-        style = styles.create_from_images(
-            db.session(),
-            storage(),
-            artist=user().artist,
-            new=_new(form),
-            uploaded=files,
-            base_model=app_settings().base_model,
-            request_id=g.request_id,
-            accept_similar=form.accept_similar,
-        )
-        return _view(db.session(), style.id)
-
-    digest = bodies.digest(form.model_dump(mode="json"), files)
-    return bodies.created_once(ROUTE, digest, run, LOCATION)
+def _create_from_form(form: StyleForm) -> dict[str, Any]:
+    style = styles.create_from_images(
+        db.session(),
+        storage(),
+        artist=current_artist(),
+        new=_new(form),
+        uploaded=bodies.uploaded_images(form.image_tags),
+        base_model=app_settings().base_model,
+        request_id=g.request_id,
+        accept_similar=form.accept_similar,
+    )
+    return _view(db.session(), style.id)
 
 
-def _create_from_json(body: DeclaredStyle) -> Response:
-    def run() -> dict[str, Any]:
-        style, uploads = styles.create_from_declared(
-            db.session(),
-            storage(),
-            artist=user().artist,
-            new=_new(body),
-            files=_declared(body.files),
-            base_model=app_settings().base_model,
-            accept_similar=body.accept_similar,
-        )
-        return _with_uploads(style, uploads)
-
-    return bodies.created_once(ROUTE, bodies.digest(body.model_dump(mode="json")), run, LOCATION)
+def _create_from_json(body: DeclaredStyle) -> dict[str, Any]:
+    style, uploads = styles.create_from_declared(
+        db.session(),
+        storage(),
+        artist=current_artist(),
+        new=_new(body),
+        files=_declared(body.files),
+        base_model=app_settings().base_model,
+        accept_similar=body.accept_similar,
+    )
+    return _with_uploads(style, uploads)
 
 
 @blueprint.patch("/styles/<id:style_id>")
@@ -259,19 +251,19 @@ def cancel(style_id: int) -> Response:
 )
 def retrain(style_id: int, form: RetrainForm | None, body: RetrainBody | None) -> Response:
     """Train a style again that failed or is not on sale yet, with works taken out or added."""
-    given = form or body
+    changes = form if form is not None else cast("RetrainBody", body)
     files = bodies.uploaded_images(form.image_tags) if form is not None else []
     style, uploads = styles.retrain(
         db.session(),
         storage(),
         artist_id=user().id,
         style_id=style_id,
-        remove_artwork_ids=given.remove_artwork_ids,
+        remove_artwork_ids=changes.remove_artwork_ids,
         uploaded=files,
         files=_declared(body.files) if body is not None else [],
         request_id=g.request_id,
-        accept_similar=given.accept_similar,
-        publish=given.publish,
+        accept_similar=changes.accept_similar,
+        publish=changes.publish,
     )
     if uploads:
         return envelope.success(_with_uploads(style, uploads))
@@ -293,7 +285,7 @@ def publish(style_id: int, body: Publication) -> Response:
 
 
 @blueprint.post("/styles/<id:style_id>/try-outs")
-@rate_limits.limited(rate_limits.ORDERS)
+@rate_limits.limited(buckets.ORDERS)
 @signed_in
 @operation(
     gives=TryOuts,
@@ -307,28 +299,22 @@ def publish(style_id: int, body: Publication) -> Response:
         InvalidTagLanguage,
         TagNotAllowed,
     ),
-    idempotent=True,
+    idempotent=TRY_OUTS,
 )
-def try_out(style_id: int, body: TryOutRequest) -> Response:
+def try_out(style_id: int, body: TryOutRequest) -> dict[str, Any]:
     """Draw a few free private pictures with a checkpoint of an own trained style."""
-
-    def run() -> dict[str, Any]:
-        wanted = body.model_dump(exclude={"checkpoint"})
-        with rate_limits.images(user().id, body.count):
-            try_outs.request(
-                db.session(),
-                user=user(),
-                style_id=style_id,
-                step=body.checkpoint,
-                request_id=g.request_id,
-                **wanted,
-            )
-        view = _view(db.session(), style_id)
-        shown = {name: view[name] for name in ("try_outs", "try_outs_left")}
-        return shown | {"style_id": style_id}
-
-    digest = bodies.digest(body.model_dump(mode="json") | {"style_id": style_id})
-    return bodies.created_once(TRY_OUTS, digest, run, "/api/v1/styles/{style_id}")
+    with rate_limits.images(user().id, body.count):
+        try_outs.request(
+            db.session(),
+            user=user(),
+            style_id=style_id,
+            step=body.checkpoint,
+            request_id=g.request_id,
+            **body.model_dump(exclude={"checkpoint"}),
+        )
+    view = _view(db.session(), style_id)
+    shown = {name: view[name] for name in ("try_outs", "try_outs_left")}
+    return shown | {"style_id": style_id}
 
 
 def _new(fields: StyleFields) -> NewStyle:

@@ -1,4 +1,4 @@
-"""`flask admin …` and `flask user …`: what an operator does to accounts by hand."""
+"""`flask admin …` and `flask user …`: account commands for operators."""
 
 import click
 from flask.cli import AppGroup
@@ -12,22 +12,24 @@ from webapp.domain.models.account import Role, User
 from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.services import ledger, sets_accounts, sets_credits
 
-admin = AppGroup("admin", help="Operator's acts on accounts.")
+admin = AppGroup("admin", help="Operator commands on accounts.")
 user = AppGroup("user", help="Accounts.")
 
 
 def find_user(session: Session, email: str) -> User:
     """Return the account of an e-mail address, or end the command with a clear error."""
-    found = session.scalars(select(User).where(User.email == email)).all()
-    if len(found) != 1:
-        raise click.ClickException(f"{len(found)} accounts have the e-mail address {email}.")
-    return found[0]
+    users = session.scalars(select(User).where(User.email == email)).all()
+    if len(users) != 1:
+        raise click.ClickException(f"{len(users)} accounts have the e-mail address {email}.")
+    return users[0]
 
 
 @admin.command("grant-tokens")
 @click.argument("email")
 @click.argument("amount", type=click.IntRange(1, 1_000_000))
-@click.option("--key", default=lambda: str(ULID()), help="The same key grants only once.")
+@click.option(
+    "--key", default=lambda: str(ULID()), help="Idempotency key: the same key grants only once."
+)
 def grant_tokens(email: str, amount: int, key: str) -> None:
     """Give tokens to an account."""
     with unit_of_work() as session:
@@ -40,33 +42,35 @@ def grant_tokens(email: str, amount: int, key: str) -> None:
 @admin.command("grant-credits")
 @click.argument("account")
 @click.argument("amount", type=click.IntRange(1, 1_000_000))
-@click.option("--key", default=lambda: str(ULID()), help="The same key grants only once.")
+@click.option(
+    "--key", default=lambda: str(ULID()), help="Idempotency key: the same key grants only once."
+)
 def grant_credits(account: str, amount: int, key: str) -> None:
-    """Give credits for Sets to ACCOUNT: an id such as u_7Kq2…, or a person's e-mail address."""
+    """Give credits for Sets to ACCOUNT: an id such as u_7Kq2…, or a user's e-mail address."""
     try:
         with unit_of_work() as session:
             owner = _sets_account(session, account)
             balance = sets_credits.grant(session, owner.id, amount, key=key)
     except IntegrityError:
-        raise click.ClickException(f"Credits were granted with the key {key} before.") from None
+        raise click.ClickException(f"Credits were already granted with the key {key}.") from None
     click.echo(f"{owner.public_id} has {balance} credits now.")
 
 
 def _sets_account(session: Session, name: str) -> SetsAccount:
     if "@" in name:
         return sets_accounts.of_user(session, find_user(session, name))
-    found = sets_accounts.find(session, name)
-    if found is None:
-        raise click.ClickException(f"No account of Sets has the id {name}.")
-    if found.adopted_by_id is not None:
-        raise click.ClickException(f"The account {name} was adopted by a person.")
-    return found
+    account = sets_accounts.find(session, name)
+    if account is None:
+        raise click.ClickException(f"There is no Sets account {name}.")
+    if account.adopted_by_id is not None:
+        raise click.ClickException(f"The account {name} was adopted by a user.")
+    return account
 
 
 @user.command("make-admin")
 @click.argument("email")
 def make_admin(email: str) -> None:
-    """Let an account moderate and operate."""
+    """Give an account the role admin."""
     with unit_of_work() as session:
         find_user(session, email).role = Role.ADMIN
     click.echo(f"{email} is an admin now.")

@@ -1,4 +1,4 @@
-"""`flask jobs …` and `flask sweep`: the job table, and one turn of the relay by hand."""
+"""`flask jobs …` and `flask sweep`: the job table, and one relay sweep by hand."""
 
 import click
 from flask.cli import AppGroup, with_appcontext
@@ -49,16 +49,16 @@ def show(job_id: int) -> None:
 @jobs.command("retry")
 @click.argument("job_id", type=int)
 def retry(job_id: int) -> None:
-    """Make a queued job due now instead of at its `run_at`."""
+    """Publish a waiting job now instead of at its retry time."""
     with unit_of_work() as session:
         if not job_table.make_due(session, job_id):
-            raise click.ClickException(f"Job {job_id} is not queued.")
-    click.echo(f"Job {job_id} is due now.")
+            raise click.ClickException(f"Job {job_id} is not waiting.")
+    click.echo(f"Job {job_id} was published.")
 
 
 @click.command("sweep")
 @with_appcontext
 def sweep() -> None:
-    """Run one loop of the relay: requeue lost jobs, end overdue ones, publish due ones."""
+    """Run the relay once: release jobs of lost workers, end overdue jobs, publish due jobs."""
     published = relay.sweep(make_celery(settings().broker_url))
     click.echo(f"{published} messages published")

@@ -15,7 +15,7 @@ ledger = AppGroup("ledger", help="Tokens and credits.")
 
 
 @ledger.command("check")
-@click.option("--json", "as_json", is_flag=True, help="Print numbers for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def check(*, as_json: bool) -> None:
     """Check every invariant; exit 1 and name each violation if one is broken."""
     with unit_of_work() as session:
@@ -28,8 +28,8 @@ def check(*, as_json: bool) -> None:
         raise SystemExit(1)
     invariants = len(ledger_check.INVARIANTS)
     if as_json:
-        found = {"invariants": invariants, "transfers": transfers, "credit_entries": entries}
-        click.echo(json.dumps(found))
+        counts = {"invariants": invariants, "transfers": transfers, "credit_entries": entries}
+        click.echo(json.dumps(counts))
     else:
         click.echo(
             f"ok: {invariants} invariants hold over {transfers} transfers and"

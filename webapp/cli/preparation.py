@@ -1,4 +1,4 @@
-"""`flask prepare`: make the database and the storage fit this code, before the site starts."""
+"""`flask prepare`: migrate the database and create the bucket before the site starts."""
 
 import click
 from flask.cli import with_appcontext
@@ -14,9 +14,9 @@ WAIT_SECONDS = 60
 @click.command("prepare")
 @with_appcontext
 def prepare() -> None:
-    """Run the migrations and make the bucket; safe to repeat.
+    """Run the migrations and create the bucket; safe to repeat.
 
-    A storage that starts at the same time is waited for.
+    Waits up to a minute for a storage that is still starting.
     """
     upgrade()
     try:

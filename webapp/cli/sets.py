@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.cli.accounts import find_user
-from webapp.cli.watching import Standing, watch
+from webapp.cli.progress import JobProgress, watch
 from webapp.domain.db import unit_of_work
 from webapp.domain.errors import DomainError
 from webapp.domain.gateways.editor import Point
@@ -47,24 +47,24 @@ SHARE = {
 }
 
 
-class ClicksOfFile(Body):
-    """Points on one photo of the album that show one thing of a concept."""
+class RuleFileClicks(Body):
+    """Points on one photo of the album that select one instance of a concept."""
 
     photo: str = Field(min_length=1)
     concept: str = Field(min_length=1)
     points: list[ClickPoint] = Field(min_length=1, max_length=50)
 
 
-class RuleOfFile(RuleBody):
-    """What a rule file may hold: that of an execution, and clicks on photos."""
+class RuleFile(RuleBody):
+    """Body of a rule file: the rules of an execution, and clicks on photos."""
 
     output_template: TemplateId | None = None
-    clicks: list[ClicksOfFile] = Field(default_factory=list)
+    clicks: list[RuleFileClicks] = Field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class AlbumFile:
-    """One photo of a folder; the group is the name of the folder inside ALBUM that it lies in."""
+    """One photo of a folder; its group is the name of its folder inside ALBUM."""
 
     name: str
     path: Path
@@ -82,48 +82,48 @@ class AlbumFile:
     "--out", required=True, type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the results.",
 )  # fmt: skip
-@click.option("--user", "email", required=True, help="E-mail address of whose credits are spent.")
+@click.option("--user", "email", required=True, help="E-mail address of the account that pays.")
 def apply(album: Path, preset: str, rule_file: Path, out: Path, email: str) -> None:
-    """Apply one rule to all photos of ALBUM with the workers of this site; one credit a photo.
+    """Apply one rule to all photos of ALBUM with the workers of this site; one credit per photo.
 
-    Photos of a folder inside ALBUM are of the group of that name. Concepts that no worker can find
-    are shown by clicks in the rule file; a photo that shows none of them is named at the end.
+    The photos of a folder inside ALBUM form a group of that name. Concepts that no worker can find
+    are selected by clicks in the rule file; the output names the photos where none was found.
     """
     rule = _read_rule(rule_file)
     files = _photos(album)
     try:
         job_id = _upload(email, preset, files)
-        watch(lambda: _standings(job_id, until=PhotoStatus.READY))
+        watch(lambda: _progress_of(job_id, until=PhotoStatus.READY))
         try:
             _execute(email, job_id, files, rule)
         except BaseException:
             _cancel(email, job_id)
             raise
-        ends = watch(lambda: _standings(job_id))
+        photos = watch(lambda: _progress_of(job_id))
     except DomainError as error:
         raise click.ClickException(f"{error.code} {error.details}") from error
     out.mkdir(parents=True, exist_ok=True)
     for line in _save(job_id, out):
         click.echo(line)
-    if any(end.status != PhotoStatus.DONE for end in ends):
-        raise click.ClickException("Not every photo was edited; the other credits are back.")
+    if any(photo.status != PhotoStatus.DONE for photo in photos):
+        raise click.ClickException("Some photos failed; their credits were returned.")
 
 
-def _read_rule(path: Path) -> RuleOfFile:
+def _read_rule(path: Path) -> RuleFile:
     try:
-        return RuleOfFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return RuleFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"{path} is no TOML: {error}") from error
+        raise click.ClickException(f"{path} is not TOML: {error}") from error
     except ValidationError as error:
         lines = [
             f"  {'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
             for problem in error.errors()
         ]
-        raise click.ClickException("\n".join([f"{path} is no rule:", *lines])) from error
+        raise click.ClickException("\n".join([f"{path} is not a rule file:", *lines])) from error
 
 
 def _photos(album: Path) -> list[AlbumFile]:
-    found = [
+    files = [
         AlbumFile(
             path.relative_to(album).as_posix(),
             path,
@@ -132,13 +132,13 @@ def _photos(album: Path) -> list[AlbumFile]:
         for path in sorted(album.rglob("*"))
         if path.suffix.lower() in CONTENT_TYPES
     ]
-    if not found:
-        raise click.ClickException(f"{album} holds no JPEG or PNG.")
-    return found
+    if not files:
+        raise click.ClickException(f"{album} has no JPEG or PNG files.")
+    return files
 
 
 def _upload(email: str, preset: str, files: Sequence[AlbumFile]) -> int:
-    """Make a job of the files and confirm it; return the id of its row."""
+    """Create a job for the files and confirm the upload; return the id of its row."""
     declared = [
         DeclaredPhoto(
             filename=file.name,
@@ -164,7 +164,7 @@ def _upload(email: str, preset: str, files: Sequence[AlbumFile]) -> int:
     return row_id
 
 
-def _execute(email: str, row_id: int, files: Sequence[AlbumFile], rule: RuleOfFile) -> None:
+def _execute(email: str, row_id: int, files: Sequence[AlbumFile], rule: RuleFile) -> None:
     indexes = {file.name: idx for idx, file in enumerate(files)}
     editor = EngineEditor()
     with unit_of_work() as session:
@@ -199,21 +199,21 @@ def _execute(email: str, row_id: int, files: Sequence[AlbumFile], rule: RuleOfFi
 
 
 def _cancel(email: str, row_id: int) -> None:
-    """Give the credits of a job back whose rule was refused."""
+    """Return the credits of a job whose rule was refused."""
     with unit_of_work() as session:
         job_id = session.get_one(SetsJob, row_id).public_id
         sets_jobs.cancel(session, _account(session, email), job_id)
 
 
-def _standings(row_id: int, until: PhotoStatus | None = None) -> list[Standing]:
-    """Return where the photos stand; over when ended, or when they have reached `until`."""
+def _progress_of(row_id: int, until: PhotoStatus | None = None) -> list[JobProgress]:
+    """Return the progress of the photos; finished when ended, or in the state `until`."""
     with unit_of_work() as session:
         return [
-            Standing(
+            JobProgress(
                 label=photo.filename,
                 status=photo.status,
                 percent=100 if photo.status == until else SHARE.get(photo.status, 100),
-                is_over=photo.status in ENDED or photo.status == until,
+                is_finished=photo.status in ENDED or photo.status == until,
             )
             for photo in _rows(session, row_id)
         ]

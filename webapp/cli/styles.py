@@ -1,4 +1,4 @@
-"""`flask style …`: make a style from a folder of works, look at it, try it, put it on sale."""
+"""`flask style …`: train a style on a folder of artworks, show it, try it, put it on sale."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.cli.accounts import find_user
-from webapp.cli.generations import standings
-from webapp.cli.watching import Standing, watch
+from webapp.cli.generations import progress_of
+from webapp.cli.progress import JobProgress, watch
 from webapp.domain.db import unit_of_work
 from webapp.domain.errors import DomainError
 from webapp.domain.gateways.storage import Storage, configured_storage
@@ -21,7 +21,7 @@ from webapp.domain.services.artworks import UploadedImage
 from webapp.domain.settings import settings
 
 style = AppGroup("style", help="Styles.")
-OVER = frozenset({TrainingStatus.TRAINED, TrainingStatus.COMPLETED, TrainingStatus.FAILED})
+FINISHED = frozenset({TrainingStatus.TRAINED, TrainingStatus.COMPLETED, TrainingStatus.FAILED})
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 
 
@@ -30,8 +30,8 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 @click.option("--artist", "email", required=True, help="E-mail address of the artist.")
 @click.option("--name", required=True, help="Name of the style, in English.")
 @click.option("--price", default=20, show_default=True, type=click.IntRange(1, 10_000))
-@click.option("--tags", default="", help="Tags of every image, separated by commas.")
-@click.option("--accept-similar", is_flag=True, help="Use works that look nearly the same too.")
+@click.option("--tags", default="", help="Tags of every artwork, separated by commas.")
+@click.option("--accept-similar", is_flag=True, help="Also use nearly identical artworks.")
 @click.option(
     "--publish", default=PublishWhen.BY_ARTIST.value, show_default=True,
     type=click.Choice([when.value for when in PublishWhen]), help="When it goes on sale.",
@@ -46,14 +46,14 @@ def train(
     *,
     accept_similar: bool,
 ) -> None:
-    """Train a style on the 10 to 100 pictures of FOLDER.
+    """Train a style on the 10 to 100 artworks of FOLDER.
 
-    Beside each picture a text file of the same name may hold its tags, separated by commas. Works
-    that are left out are named, with what is wrong with them.
+    A text file with the name of an artwork may give its tags, separated by commas. Excluded
+    artworks are listed with the code of their problem.
     """
     when = PublishWhen(publish)
     new = styles.NewStyle(name=name, description=name, price_tokens=price, publish=when)
-    works = [
+    artwork_files = [
         UploadedImage(path.name, path.read_bytes(), _tags(path, tags)) for path in _pictures(folder)
     ]
     try:
@@ -66,19 +66,19 @@ def train(
                 _storage(),
                 artist=artist,
                 new=new,
-                uploaded=works,
+                uploaded=artwork_files,
                 base_model=settings().base_model,
                 request_id="command-line",
                 accept_similar=accept_similar,
             ).id
     except DomainError as error:
         raise click.ClickException(f"{error.code} {error.details}") from error
-    (end,) = watch(lambda: [_standing(style_id)])
-    for line in _left_out(style_id):
+    (run,) = watch(lambda: [_progress_of(style_id)])
+    for line in _excluded(style_id):
         click.echo(line, err=True)
-    if end.status == TrainingStatus.FAILED:
-        raise click.ClickException(f"Style {style_id} ended as {end.status}.")
-    if end.status == TrainingStatus.TRAINED:
+    if run.status == TrainingStatus.FAILED:
+        raise click.ClickException(f"Style {style_id} ended as {run.status}.")
+    if run.status == TrainingStatus.TRAINED:
         _show(style_id)
         click.echo(f"Try it: flask style try {style_id} --tags boat,sea")
         click.echo(f"Put it on sale: flask style publish {style_id}")
@@ -89,14 +89,24 @@ def train(
 @style.command("show")
 @click.argument("style_id", type=int)
 def show(style_id: int) -> None:
-    """Show where a style stands, and the checkpoints that its artist can choose from."""
+    """Show the state of a style and the checkpoints its artist can choose from."""
     _show(style_id)
 
 
 @style.command("publish")
 @click.argument("style_id", type=int)
-@click.option("--checkpoint", type=click.IntRange(0), help="Step of the one to sell; the last.")
-@click.option("--cover", default=0, show_default=True, type=click.IntRange(0), help="Its sample.")
+@click.option(
+    "--checkpoint",
+    type=click.IntRange(0),
+    help="Training step of the checkpoint to sell; default: the last.",
+)
+@click.option(
+    "--cover",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Sample that becomes the cover.",
+)
 def publish_trained(style_id: int, checkpoint: int | None, cover: int) -> None:
     """Put a trained style on sale, as its artist would."""
     try:
@@ -110,15 +120,19 @@ def publish_trained(style_id: int, checkpoint: int | None, cover: int) -> None:
 
 @style.command("try")
 @click.argument("style_id", type=int)
-@click.option("--tags", required=True, help="What to draw: English tags, separated by commas.")
-@click.option("--checkpoint", type=click.IntRange(0), help="Step of the one to try; the last.")
+@click.option("--tags", required=True, help="Prompt: English tags, separated by commas.")
+@click.option(
+    "--checkpoint",
+    type=click.IntRange(0),
+    help="Training step of the checkpoint to try; default: the last.",
+)
 @click.option("--ratio", default="1:1", type=click.Choice([ratio.value for ratio in AspectRatio]))
 @click.option("--count", default=1, type=click.IntRange(1, 4))
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1))
 def try_out(
     style_id: int, tags: str, checkpoint: int | None, ratio: str, count: int, seed: int | None
 ) -> None:
-    """Draw free private pictures in a trained style, as its artist would, and wait for them."""
+    """Make free private test pictures in a trained style, as its artist, and wait for them."""
     try:
         with unit_of_work() as session:
             order_id = try_outs.request(
@@ -136,9 +150,9 @@ def try_out(
             ).id
     except DomainError as error:
         raise click.ClickException(f"{error.code} {error.details}") from error
-    ends = watch(lambda: standings(order_id))
-    if any(end.status != GenerationStatus.COMPLETED for end in ends):
-        raise click.ClickException("Not every picture was made.")
+    pictures = watch(lambda: progress_of(order_id))
+    if any(picture.status != GenerationStatus.COMPLETED for picture in pictures):
+        raise click.ClickException("Some pictures failed.")
 
 
 @style.command("evaluate")
@@ -147,21 +161,25 @@ def try_out(
     "--out", default="var/evaluation", show_default=True,
     type=click.Path(file_okay=False, path_type=Path), help="Folder for the report.",
 )  # fmt: skip
-@click.option("--base-model", help="Name or folder; that of the settings, if not given.")
-@click.option("--steps", type=click.IntRange(1), help="What suits the base model, if not given.")
-@click.option("--tags", default="", help="Tags of every image, separated by commas.")
+@click.option("--base-model", help="Name or folder; default: that of the settings.")
+@click.option(
+    "--steps",
+    type=click.IntRange(1),
+    help="Training steps; default: those of the base model's recipe.",
+)
+@click.option("--tags", default="", help="Tags of every artwork, separated by commas.")
 def evaluate(folder: Path, out: Path, base_model: str | None, steps: int | None, tags: str) -> None:
-    """Measure how well the style of the pictures of FOLDER is learned; nothing is stored or sold.
+    """Measure how well training captures the style of the artworks of FOLDER; nothing is stored.
 
-    Two thirds are learned from, the rest are kept back: their tags are what is asked for, and
-    they set how near to the style one can come.
+    Two thirds are used for training. The rest are held out: their tags are the prompts, and
+    they mark the best possible result.
     """
     from gpu.errors import EngineError  # torch takes seconds to import
     from gpu.evaluation.study import Subject, study_styles, write_page
     from gpu.training.recipe import TrainingArtwork, TrainingProgress
 
-    works = [TrainingArtwork(path, _tags(path, tags)) for path in _pictures(folder)]
-    subject = Subject(folder.resolve().name, works, out / "style")
+    training_artworks = [TrainingArtwork(path, _tags(path, tags)) for path in _pictures(folder)]
+    subject = Subject(folder.resolve().name, training_artworks, out / "style")
     name = base_model or settings().base_model
     with click.progressbar(length=100, label="Training") as bar:
 
@@ -173,8 +191,8 @@ def evaluate(folder: Path, out: Path, base_model: str | None, steps: int | None,
         except EngineError as error:
             raise click.ClickException(f"{error.cause}: {error}") from error
     click.echo(f"Style gap closed: {findings[0].style_gap_closed:.2f}")
-    click.echo(f"Edges, as a share of the works' own: {findings[0].edges:.2f}")
-    click.echo(f"Look at {write_page(out, findings, base_model=name)}")
+    click.echo(f"Edges, as a share of those of the artworks: {findings[0].edges:.2f}")
+    click.echo(f"Report: {write_page(out, findings, base_model=name)}")
 
 
 @style.command("export")
@@ -192,7 +210,7 @@ def export(style_id: int, file: Path) -> None:
 
 
 def _artist_of(session: Session, style_id: int) -> User:
-    """Return the person whose style it is."""
+    """Return the artist of a style."""
     artist_id = session.scalar(select(Style.artist_id).where(Style.id == style_id))
     if artist_id is None:
         raise click.ClickException(f"There is no style {style_id}.")
@@ -204,16 +222,16 @@ def _show(style_id: int) -> None:
         row = session.get(Style, style_id)
         if row is None:
             raise click.ClickException(f"There is no style {style_id}.")
-        click.echo(f"{row.name}: {row.training_status}, {row.price_tokens} tokens a picture")
+        click.echo(f"{row.name}: {row.training_status}, {row.price_tokens} tokens per picture")
         for each in checkpoints.of_style(session, style_id):
             gain = checkpoints.gain_of(each)
-            sold = "  on sale" if each.adapter_sha256 == row.adapter_sha256 else ""
+            mark = "  on sale" if each.adapter_sha256 == row.adapter_sha256 else ""
             measured = (
                 f"  palette {gain.palette:.2f}, texture {gain.texture:.2f}, edges {gain.edges:.2f}"
                 if gain
                 else ""
             )
-            click.echo(f"  step {each.step}: {len(each.sample_keys)} samples{measured}{sold}")
+            click.echo(f"  step {each.step}: {len(each.sample_keys)} samples{measured}{mark}")
 
 
 def _storage() -> Storage:
@@ -225,32 +243,32 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _tags(path: Path, common: str) -> tuple[str, ...]:
-    beside = path.with_suffix(".txt")
-    text = beside.read_text(encoding="utf-8") if beside.exists() else ""
+    tag_file = path.with_suffix(".txt")
+    text = tag_file.read_text(encoding="utf-8") if tag_file.exists() else ""
     return tuple(tag.strip() for tag in f"{common},{text}".split(",") if tag.strip())
 
 
-def _left_out(style_id: int) -> list[str]:
-    """Name each work that was not used, the code of why, and its twin where it has one."""
+def _excluded(style_id: int) -> list[str]:
+    """Return one line per excluded artwork: its problem, and the artwork it is similar to."""
     with unit_of_work() as session:
-        works = {work.idx: work for work in artworks.present(session, style_id)}
+        by_idx = {artwork.idx: artwork for artwork in artworks.present(session, style_id)}
         return [
-            f"Left out: {work.filename} {work.code}"
-            + (f" ({works[work.twin_idx].filename})" if work.twin_idx in works else "")
-            for work in works.values()
-            if work.status == ArtworkStatus.REJECTED
+            f"Excluded: {artwork.filename} {artwork.code}"
+            + (f" ({by_idx[artwork.twin_idx].filename})" if artwork.twin_idx in by_idx else "")
+            for artwork in by_idx.values()
+            if artwork.status == ArtworkStatus.REJECTED
         ]
 
 
-def _standing(style_id: int) -> Standing:
+def _progress_of(style_id: int) -> JobProgress:
     with unit_of_work() as session:
         row = session.scalars(select(Style).where(Style.id == style_id)).one()
         run = training.latest_run(session, style_id)
         percent = (run.progress or {}).get("progress_percent", 0) if run else 0
         is_done = row.training_status in {TrainingStatus.TRAINED, TrainingStatus.COMPLETED}
-        return Standing(
+        return JobProgress(
             label=row.name,
             status=row.training_status,
             percent=100 if is_done else percent,
-            is_over=row.training_status in OVER,
+            is_finished=row.training_status in FINISHED,
         )

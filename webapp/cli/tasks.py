@@ -1,4 +1,4 @@
-"""`flask task …`: see every task, and trigger any of them by name."""
+"""`flask task …`: list the tasks and trigger one by name."""
 
 import click
 from flask.cli import AppGroup
@@ -12,7 +12,7 @@ from webapp.domain.models.job import Job
 from webapp.domain.settings import settings
 
 task = AppGroup("task", help="Celery tasks.")
-HERE = [name.value for name, queue in ROUTES.items() if queue in CPU_QUEUES]
+LOCAL_TASKS = [name.value for name, queue in ROUTES.items() if queue in CPU_QUEUES]
 
 
 @task.command("list")
@@ -26,9 +26,9 @@ def list_tasks() -> None:
 
 @task.command("call")
 @click.argument("name", type=click.Choice([name.value for name in TaskName]))
-@click.option("--job", "job_id", type=int, help="The job, for the steps of a pipeline.")
+@click.option("--job", "job_id", type=int, help="The job to publish, for pipeline steps.")
 def call(name: str, job_id: int | None) -> None:
-    """Publish a task to its queue. A message for a job that is claimed or ended changes nothing."""
+    """Send a task to its queue. A message for a finished or claimed job changes nothing."""
     task_name = TaskName(name)
     celery = make_celery(settings().broker_url)
     relay.send(celery, task_name, request_id=_request_id(job_id), **_ids(job_id))
@@ -36,10 +36,10 @@ def call(name: str, job_id: int | None) -> None:
 
 
 @task.command("run")
-@click.argument("name", type=click.Choice(HERE))
-@click.option("--job", "job_id", type=int, help="The job, for the steps of a pipeline.")
+@click.argument("name", type=click.Choice(LOCAL_TASKS))
+@click.option("--job", "job_id", type=int, help="The job to process, for pipeline steps.")
 def run(name: str, job_id: int | None) -> None:
-    """Run a task of the CPU pools here and now, without broker and worker."""
+    """Run a task of the CPU pools in this process, without broker and worker."""
     celery = make_celery(settings().broker_url)
     celery.loader.import_task_module("tasks.on_cpu")
     celery.finalize()

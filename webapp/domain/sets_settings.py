@@ -15,8 +15,8 @@ from webapp.domain.sets_presets import Action, Preset, UnknownConcept, UnknownGr
 MAX_PROMPT_WORDS = 32
 MATCH = "match:"
 NO_PHOTO = FieldProblem("This job has no such photo.")
-SIGN_IN = FieldProblem("Sign in to paint with a style: it is paid for in tokens.")
-NO_CONCEPT = FieldProblem("Not a concept of this preset.")
+SIGN_IN = FieldProblem("Sign in to use a licensed style: it is paid for in tokens.")
+NO_CONCEPT = FieldProblem("Must be a concept of this preset.")
 
 
 @dataclass(frozen=True)

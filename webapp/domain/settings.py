@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     )
     publish_gpu_messages: bool = Field(
         True,
-        validation_alias=AliasChoices("publish_gpu_messages", "gpu_bells"),
+        validation_alias=AliasChoices("publish_gpu_messages", "publish_gpu_messages"),
         description="false when no Celery worker consumes the GPU queues, only tasks.remote works",
     )
     google_client_id: str = Field(description="from the Google console, or anything at the sandbox")
@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     republish_seconds: int = Field(
         30,
         ge=1,
-        validation_alias=AliasChoices("republish_seconds", "bell_repeat_seconds"),
+        validation_alias=AliasChoices("republish_seconds", "republish_seconds"),
         description="a due job that nobody claimed is published again after this",
     )
     retry_delays_seconds: tuple[int, int, int] = Field(

@@ -2,7 +2,7 @@
 
 Authentication, rate, CSRF, role; only what is left of CSRF to the field of a form is checked last,
 for the form is read for it. Then the view runs inside the request's one transaction, or
-opens several short ones itself (`in_steps`). A route without a guard fails a test.
+opens several short ones itself (`own_transactions`). A route without a guard fails a test.
 """
 
 import hmac
@@ -10,11 +10,10 @@ import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import wraps
 from typing import Any
 
-from flask import Flask, Response, current_app, g, request, session
+from flask import Flask, Response, g, request, session
 from flask_login import UserMixin, current_user
 
 from webapp.domain import sets_tokens
@@ -27,7 +26,7 @@ from webapp.domain.errors import (
     SessionExpired,
     Unauthorized,
 )
-from webapp.domain.models.account import Role, User
+from webapp.domain.models.account import Artist, Role, User
 from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import accounts, sets_accounts
@@ -35,23 +34,12 @@ from webapp.domain.sets_errors import AuthRequired, TokenExpired, TokenInvalid
 from webapp.domain.sets_tokens import Claims
 from webapp.extensions import app_settings, db, login_manager
 from webapp.http import csrf, rate_limits, temporary_space
+from webapp.http.endpoints import Access, View, current_endpoint, endpoint_of, record
 
 SIGN_IN = "sign_in"
 TRAINER, RENDERER, SETS = "training-server", "inference-server", "sets-worker"
 
-View = Callable[..., Any]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-class Access(StrEnum):
-    """The access rules."""
-
-    PUBLIC = "public"
-    SIGNED_IN = "signed in"
-    ARTIST = "artist"
-    ADMIN = "admin"
-    INTERNAL = "internal"
-    SETS = "Sets account"
 
 
 @dataclass(frozen=True)
@@ -66,6 +54,12 @@ def user() -> User:
     """Return the signed-in user; only guarded views may ask."""
     found: User = current_user.user
     return found
+
+
+def current_artist() -> Artist:
+    """Return the signed-in artist; only views guarded by `artist` may ask."""
+    artist_of_user: Artist = current_user.user.artist
+    return artist_of_user
 
 
 def viewer() -> Viewer:
@@ -92,9 +86,7 @@ def payment_provider(view: View) -> View:
 
     Such a caller is no anonymous visitor, and not counted.
     """
-    guarded = _guarded(Access.PUBLIC, _check_provider)(view)
-    guarded.is_of_provider = True  # type: ignore[attr-defined]
-    return guarded
+    return record(_guarded(Access.PUBLIC, _check_provider)(view), is_for_provider=True)
 
 
 def signed_in(view: View) -> View:
@@ -135,19 +127,12 @@ def bearer() -> str | None:
 def internal(*sources: str) -> Callable[[View], View]:
     """Let our own workers in, by token, source and (if a list is set) address."""
     guard = _guarded(Access.INTERNAL, lambda: _check_internal(sources))
-
-    def decorate(view: View) -> View:
-        guarded = guard(view)
-        guarded.sources = sources  # type: ignore[attr-defined]
-        return guarded
-
-    return decorate
+    return lambda view: record(guard(view), sources=sources)
 
 
-def in_steps(view: View) -> View:
+def own_transactions(view: View) -> View:
     """Let a view open its own short transactions around slow work; stands above its guard."""
-    view.in_steps = True  # type: ignore[attr-defined]
-    return view
+    return record(view, has_own_transactions=True)
 
 
 def or_worker(worker_view: View) -> Callable[[View], View]:
@@ -158,8 +143,7 @@ def or_worker(worker_view: View) -> Callable[[View], View]:
         def either(*args: Any, **kwargs: Any) -> Any:
             return (worker_view if _is_worker_call() else view)(*args, **kwargs)
 
-        either.worker_view = worker_view  # type: ignore[attr-defined]
-        return either
+        return record(either, worker_view=worker_view)
 
     return decorate
 
@@ -174,17 +158,16 @@ def _guarded(access: Access, check: Callable[[], None]) -> Callable[[View], View
         def guarded(*args: Any, **kwargs: Any) -> Any:
             check()
             _reserve_space()
-            is_in_steps = hasattr(guarded, "in_steps")
-            if is_in_steps or hasattr(guarded, "max_bytes"):
+            endpoint = endpoint_of(guarded)
+            if endpoint.has_own_transactions or endpoint.max_form_bytes is not None:
                 # What is slow must not keep a connection; the session asks again when needed.
                 db.session.rollback()
-            if is_in_steps:
+            if endpoint.has_own_transactions:
                 return view(*args, **kwargs)
             with transaction(db.session()):
                 return view(*args, **kwargs)
 
-        guarded.access = access  # type: ignore[attr-defined]
-        return guarded
+        return record(guarded, access=access)
 
     return decorate
 
@@ -328,18 +311,16 @@ def _client_ip() -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 def _know_and_count() -> None:
     """Find out who asks, and count the request; workers, probes and files are neither."""
-    view = current_app.view_functions.get(request.endpoint or "")
-    access = getattr(view, "access", Access.PUBLIC)
-    if access is Access.INTERNAL or request.endpoint == "static":
+    endpoint = current_endpoint()
+    access = endpoint.access or Access.PUBLIC
+    if access is Access.INTERNAL or request.endpoint == "static" or endpoint.is_uncounted:
         return
-    if hasattr(view, "worker_view") and _is_worker_call():
+    if endpoint.worker_view is not None and _is_worker_call():
         return
-    if getattr(view, "rate_exempt", False):
-        return
-    if hasattr(view, "is_of_provider") and _is_from(app_settings().toss_networks):
+    if endpoint.is_for_provider and _is_from(app_settings().toss_networks):
         return
     has_token = access is Access.SETS and bearer() is not None
-    rate_limits.count_request(view, _known_caller(access), has_token=has_token)
+    rate_limits.count_request(endpoint.bucket, _known_caller(access), has_token=has_token)
     if request.routing_exception is not None or request.method == "OPTIONS":
         rate_limits.enforce()  # no guard will do it
 

@@ -1,15 +1,13 @@
-"""Reading requests: JSON, forms, files, queries and the idempotency key, by pydantic models."""
+"""Reading requests: JSON, forms, files and queries, by pydantic models."""
 
 import base64
 import binascii
-import hashlib
-import io
 import re
 from collections.abc import Callable, Container, Iterable
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, BinaryIO, TypeGuard, TypeVar, cast
 
 import orjson
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, request
 from pydantic import BaseModel
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.formparser import FormDataParser
@@ -22,16 +20,11 @@ from webapp.domain.errors import (
     ValidationFailed,
 )
 from webapp.domain.queries.pagination import PageRequest
-from webapp.domain.services import idempotency
 from webapp.domain.services.artworks import MAX_IMAGES, UploadedImage
-from webapp.domain.services.idempotency import KeyOwner
-from webapp.extensions import db
-from webapp.http import csrf, envelope
-from webapp.http.access import user
+from webapp.http import csrf
+from webapp.http.endpoints import View, current_endpoint, record
 from webapp.schemas.fields import PageQuery
 
-KEY_HEADER, KEY_FIELD = "Idempotency-Key", "idempotency_key"
-KEY = re.compile(r"[A-Za-z0-9_-]{8,128}", re.ASCII)
 MEGABYTE = 1 << 20
 MAX_BODY = csrf.LONGEST_FORM
 MAX_STYLE_BODY = 1024 * MEGABYTE
@@ -40,7 +33,6 @@ MAX_FILENAME = 255
 PART_NAME = re.compile(r"[\w.-]{1,100}(\[\])?", re.ASCII)
 
 Model = TypeVar("Model", bound=BaseModel)
-View = Callable[..., Any]
 
 
 def accepts(max_bytes: int, *, streamed: bool = False) -> Callable[[View], View]:
@@ -48,13 +40,8 @@ def accepts(max_bytes: int, *, streamed: bool = False) -> Callable[[View], View]
 
     `streamed`: it reads any body piece by piece, and never holds it whole.
     """
-
-    def mark(view: View) -> View:
-        view.max_form_bytes = max_bytes  # type: ignore[attr-defined]
-        view.max_bytes = max_bytes if streamed else MAX_BODY  # type: ignore[attr-defined]
-        return view
-
-    return mark
+    plain = max_bytes if streamed else MAX_BODY
+    return lambda view: record(view, max_form_bytes=max_bytes, max_bytes=plain)
 
 
 def is_multipart() -> bool:
@@ -139,14 +126,12 @@ def uploaded_images(tags_by_index: dict[int, list[str]]) -> list[UploadedImage]:
         raise TooManyImages(count=len(files), max=MAX_IMAGES)
     lost = [index for index in tags_by_index if index >= len(files)]
     if lost:
-        problem = FieldProblem(
-            "There is no image %(index)d: images are counted from 0.", index=min(lost)
-        )
+        problem = FieldProblem("There is no image %(index)d: indexes start at 0.", index=min(lost))
         raise ValidationFailed(fields={"image_tags": [problem]})
     return [
         UploadedImage(
             filename=_shown_name(file),
-            data=file.stream,
+            data=cast("BinaryIO", file.stream),
             tags=tuple(tags_by_index.get(index, [])),
         )
         for index, file in enumerate(files)
@@ -183,77 +168,14 @@ def signature_image(data_url: str | None) -> bytes | None:
     try:
         return base64.b64decode(data_url.partition(",")[2])
     except (binascii.Error, ValueError):
-        raise ValidationFailed(fields={"signature_image": [FieldProblem("Not base64.")]}) from None
+        raise ValidationFailed(
+            fields={"signature_image": [FieldProblem("Must be base64.")]}
+        ) from None
 
 
 def _shown_name(file: FileStorage) -> str:
     name = "".join(letter for letter in file.filename or "" if letter.isprintable())
     return name[:MAX_FILENAME] or "unnamed"
-
-
-def digest(fields: Any, files: Iterable[UploadedImage] = ()) -> str:
-    """Return the SHA-256 of a body: its fields in a fixed order, and the digests of its files."""
-    hashed = hashlib.sha256(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS, default=str))
-    for file in files:
-        stream = io.BytesIO(file.data) if isinstance(file.data, bytes) else file.data
-        stream.seek(0)
-        hashed.update(hashlib.file_digest(stream, "sha256").digest())
-        stream.seek(0)
-    return hashed.hexdigest()
-
-
-def created_once(
-    route: str,
-    body_sha256: str,
-    run: Callable[[], dict[str, Any]],
-    location: str,
-    *,
-    owner: KeyOwner | None = None,
-) -> Response:
-    """Answer a POST with 201, or again with what the same Idempotency-Key was answered.
-
-    The key is the signed-in user's, unless it has another owner.
-    """
-    answer = idempotency.run_once(
-        db.session(),
-        owner=owner or KeyOwner.user(user().id),
-        route=route,
-        key=_idempotency_key(),
-        body_sha256=body_sha256,
-        run=lambda: envelope.plain(run()),
-    )
-    response = envelope.created(answer.response, location.format(**answer.response))
-    if answer.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    return response
-
-
-def form_once(route: str, fields: Any, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Do once what a plain form asks for, however often it is sent; return what came of it.
-
-    The form carries a key of its own, made with its page. Raises IdempotencyConflict when it is
-    sent again with other fields.
-    """
-    answer = idempotency.run_once(
-        db.session(),
-        owner=KeyOwner.user(user().id),
-        route=f"{route} (form)",
-        key=_checked(request.form.get(KEY_FIELD) or None, KEY_FIELD),
-        body_sha256=digest(fields),
-        run=lambda: envelope.plain(run()),
-    )
-    return answer.response
-
-
-def _idempotency_key() -> str | None:
-    return _checked(request.headers.get(KEY_HEADER), KEY_HEADER)
-
-
-def _checked(key: str | None, name: str) -> str | None:
-    if key is not None and not KEY.fullmatch(key):
-        problem = FieldProblem("8 to 128 characters of A-Z a-z 0-9 _ -.")
-        raise ValidationFailed(fields={name: [problem]})
-    return key
 
 
 class FormParser(FormDataParser):
@@ -280,8 +202,8 @@ def register(app: Flask) -> None:
 
     @app.before_request
     def cap_body() -> None:
-        view = app.view_functions.get(request.endpoint or "")
+        endpoint = current_endpoint()
         # Files of a form go to the disk as they come; what is not streamed is held in memory.
         is_form = request.mimetype == "multipart/form-data"
-        limit = "max_form_bytes" if is_form else "max_bytes"
-        request.max_content_length = getattr(view, limit, MAX_BODY)
+        most = endpoint.max_form_bytes if is_form else endpoint.max_bytes
+        request.max_content_length = MAX_BODY if most is None else most

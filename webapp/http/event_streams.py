@@ -61,7 +61,7 @@ def stream(
         raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
     place.callback(_places.release)
     answer = Response(
-        stream_with_context(_messages(stamp, look, is_final, rarer)),  # type: ignore[arg-type]
+        stream_with_context(_messages(stamp, look, is_final, rarer)),
         mimetype=MIMETYPE,
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

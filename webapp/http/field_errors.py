@@ -17,7 +17,7 @@ FieldTexts = dict[str, list[str]]
 
 WHOLE_NUMBER = "Must be a whole number."
 NUMBER = "Must be a number."
-DAY = "Must be a day such as 2026-01-31."
+DAY = "Must be a date such as 2026-01-31."
 MOMENT = "Must be a time such as 2026-01-31T12:00:00Z."
 TEXT = "Must be text."
 LIST = "Must be a list."
@@ -26,8 +26,8 @@ YES_OR_NO = "Must be true or false."
 # The context of pydantic stands in the places of these sentences.
 WORDS = {
     "missing": "This is required.",
-    "invisible_text": "Contains characters that cannot be seen.",
-    "stacked_marks": "Has too many marks on one letter, or marks without a letter.",
+    "invisible_text": "Contains invisible characters.",
+    "stacked_marks": "Has too many combining marks.",
     "string_pattern_mismatch": "Has characters that are not allowed here.",
     "string_type": TEXT,
     "string_unicode": TEXT,

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import structlog
-from flask import Response, current_app, g, redirect, request, session
+from flask import current_app, g, redirect, request, session
 from flask_dance.consumer import OAuth2ConsumerBlueprint, oauth_authorized
 from flask_dance.consumer.requests import OAuth2Session
 from flask_dance.consumer.storage import NullStorage
@@ -19,13 +19,14 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from oauthlib.oauth2 import MismatchingStateError, OAuth2Error
 from requests import RequestException
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.wrappers import Response
 
 from webapp.domain.errors import AccountInactive, DomainError
 from webapp.domain.services import accounts
 from webapp.domain.services.accounts import GoogleIdentity
 from webapp.domain.settings import Settings
 from webapp.extensions import db
-from webapp.http import rate_limits
+from webapp.http import buckets, rate_limits
 from webapp.http.access import public, start_session
 from webapp.http.operations import operation
 from webapp.schemas.accounts import GoogleAnswer, LoginQuery
@@ -44,7 +45,7 @@ CALLBACK = "/api/v1/auth/google/callback"
 USERINFO = "/oauth2/v3/userinfo"
 
 
-class CanonicalSession(OAuth2Session):  # type: ignore[misc]
+class CanonicalSession(OAuth2Session):
     """A session whose redirect address is the one registered with Google, whatever Host says."""
 
     canonical_redirect_uri = ""
@@ -59,7 +60,7 @@ class CanonicalSession(OAuth2Session):  # type: ignore[misc]
         """Ignore the address that Flask-Dance derives from the request."""
 
 
-class GoogleBlueprint(OAuth2ConsumerBlueprint):  # type: ignore[misc]
+class GoogleBlueprint(OAuth2ConsumerBlueprint):
     """Flask-Dance's blueprint with our checks around its two views, safe among threads."""
 
     @property
@@ -97,7 +98,7 @@ class GoogleBlueprint(OAuth2ConsumerBlueprint):  # type: ignore[misc]
         found: dict[str, Any] = g.setdefault(name, fresh)
         return found
 
-    @rate_limits.limited(rate_limits.LOGIN)
+    @rate_limits.limited(buckets.LOGIN)
     @public
     @operation(status=302, query=LoginQuery)
     def login(self) -> Response:
@@ -121,7 +122,7 @@ class GoogleBlueprint(OAuth2ConsumerBlueprint):  # type: ignore[misc]
         )
         return answer
 
-    @rate_limits.limited(rate_limits.SIGN_INS)
+    @rate_limits.limited(buckets.SIGN_INS)
     @public
     @operation(status=302, query=GoogleAnswer)
     def authorized(self) -> Response:

@@ -1,6 +1,5 @@
 """The OpenAPI 3.1 document, built from the routes: their guards and their described operations."""
 
-import inspect
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, Literal
@@ -11,7 +10,7 @@ from pydantic import TypeAdapter
 
 from webapp.domain.errors import DomainError, RateLimitExceeded
 from webapp.http import csrf
-from webapp.http.access import Access
+from webapp.http.endpoints import Access
 from webapp.http.errors import message
 from webapp.http.examples import example
 from webapp.http.operations import EVENTS, JSON, File
@@ -88,7 +87,7 @@ class _Described:
 
     def whole(self) -> dict[str, Any]:
         route = self.route
-        about, _, more = (inspect.getdoc(route.view) or "").partition("\n")
+        about, _, more = route.documentation.partition("\n")
         same = f"Same as {route.canonical}." if route.is_alias else more.strip()
         taken = {"requestBody": self._request()} if self.said.body or self.said.form else {}
         return {
@@ -117,11 +116,11 @@ class _Described:
             yield found | ({"style": "form", "explode": False} if lists else {})
 
     def _in_headers(self) -> Iterator[dict[str, Any]]:
-        if self.said.idempotent:
+        if self.said.idempotency is not None:
             key = {"type": "string", "pattern": "^[A-Za-z0-9_-]{8,128}$"}
             yield _parameter("header", "Idempotency-Key", key | {"examples": ["order-0001"]})
         if self.route.access is Access.INTERNAL:
-            sources = {"type": "string", "enum": list(self.route.view.sources)}
+            sources = {"type": "string", "enum": list(self.route.endpoint.sources)}
             yield _parameter("header", "X-Request-Source", sources, required=True)
 
     def _request(self) -> dict[str, Any]:
@@ -218,11 +217,12 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
         return [{}, {"session": []}]
     if route.access is Access.INTERNAL:
         return [{"internal": []}]
+    own: dict[str, list[str]] = {"session": []}
+    if route.is_unsafe:
+        own["csrf"] = []
     if route.access is Access.SETS:
-        cookie: dict[str, list[str]] = {"session": []} | ({"csrf": []} if route.is_unsafe else {})
-        return [{"sets": []}, cookie]
-    own: dict[str, list[str]] = {"session": []} | ({"csrf": []} if route.is_unsafe else {})
-    return [own, {"internal": []}] if hasattr(route.view, "worker_view") else [own]
+        return [{"sets": []}, own]
+    return [own, {"internal": []}] if route.endpoint.worker_view is not None else [own]
 
 
 def _parameter(place: str, name: str, schema: Schema, *, required: bool = False) -> dict[str, Any]:
@@ -296,7 +296,7 @@ def _headers(route: Route, status: HTTPStatus) -> dict[str, Any]:
     names = ["X-Request-ID", *(_RATES if route.is_counted else ())]
     if status is HTTPStatus.CREATED or status is HTTPStatus.FOUND:
         names.append("Location")
-    if status is HTTPStatus.CREATED and route.operation.idempotent:
+    if status is HTTPStatus.CREATED and route.operation.idempotency is not None:
         names.append("Idempotent-Replayed")
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         names.append("Retry-After")

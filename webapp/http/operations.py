@@ -18,48 +18,32 @@ services; what every route with the same guard, query or body may answer is know
 of one view the topmost is the canonical one, the others are shown as the same. `links` says where
 in `data` stands what other routes take as a parameter: `{"style_id": "/id"}`. Examples stand at the
 fields of the models.
+
+An `idempotent` view returns its data; this decorator answers with it, or with what the same
+Idempotency-Key was answered before.
 """
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
 from webapp.domain.errors import DomainError, IdempotencyConflict, InvalidRequest
-from webapp.http import bodies
+from webapp.http import bodies, idempotency
+from webapp.http.endpoints import (
+    EVENTS,
+    JSON,
+    File,
+    Idempotency,
+    Model,
+    Operation,
+    View,
+    record,
+)
 
-JSON, EVENTS = "application/json", "text/event-stream"
-
-View = Callable[..., Any]
-Model = type[BaseModel]
-
-
-@dataclass(frozen=True)
-class File:
-    """A file of a form; `many` is how few and how many of them."""
-
-    description: str
-    many: tuple[int, int] | None = None
-    required: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class Operation:
-    """Everything the document says of a view, besides its guard and its routes."""
-
-    gives: Any
-    statuses: tuple[int, ...]
-    errors: tuple[type[DomainError], ...]
-    query: Model | None
-    body: Model | None
-    form: Model | None
-    files: dict[str, File] = field(default_factory=dict)
-    links: dict[str, str] = field(default_factory=dict)
-    idempotent: bool = False
-    media: str = JSON
+__all__ = ["EVENTS", "JSON", "File", "Idempotency", "operation"]
 
 
 def operation(
@@ -71,7 +55,7 @@ def operation(
     body: Model | None = None,
     files: dict[str, File] | None = None,
     links: dict[str, str] | None = None,
-    idempotent: bool = False,
+    idempotent: Idempotency | None = None,
     media: str = JSON,
 ) -> Callable[[View], View]:
     """Describe a view, and hand it what its parameters ask for.
@@ -85,9 +69,17 @@ def operation(
 
         @wraps(view)
         def described(*args: Any, **kwargs: Any) -> Any:
-            return view(*args, **kwargs, **_read(takes, files or {}))
+            parameters = _read(takes, files or {})
+            if idempotent is None:
+                return view(*args, **kwargs, **parameters)
+            fields = dict(kwargs)
+            for model in parameters.values():
+                fields |= model.model_dump(mode="json") if model is not None else {}
+            return idempotency.created_once(
+                idempotent, fields, lambda: view(*args, **kwargs, **parameters)
+            )
 
-        described.operation = Operation(  # type: ignore[attr-defined]
+        declared = Operation(
             gives=gives,
             statuses=status if isinstance(status, tuple) else (status,),
             errors=(*errors, IdempotencyConflict) if idempotent else errors,
@@ -96,10 +88,10 @@ def operation(
             form=shared or takes.get("form"),
             files=files or {},
             links=links or {},
-            idempotent=idempotent,
+            idempotency=idempotent,
             media=media,
         )
-        return described
+        return record(described, operation=declared)
 
     return decorate
 
@@ -135,7 +127,7 @@ def _read(takes: dict[str, Model], files: dict[str, File]) -> dict[str, BaseMode
 
 def _form_or_body(takes: dict[str, Model]) -> dict[str, BaseModel | None]:
     if bodies.is_multipart():
-        form = {"form": bodies.form_body(takes["form"])}
+        form: dict[str, BaseModel | None] = {"form": bodies.form_body(takes["form"])}
         return form | {"body": None} if "body" in takes else form
     if "body" not in takes:
         raise InvalidRequest(reason="Content-Type must be multipart/form-data.")

@@ -14,22 +14,31 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 from flask import Flask, Response, current_app, g, request
-from limits import (
-    RateLimitItem,
-    RateLimitItemPerDay,
-    RateLimitItemPerHour,
-    RateLimitItemPerMinute,
-)
+from limits import RateLimitItem
 from limits.storage import MemoryStorage, RedisStorage
 from redis.exceptions import RedisError
 
 from webapp.domain.errors import RateLimitExceeded
 from webapp.domain.settings import Settings
 from webapp.http import browsers
+from webapp.http.buckets import (
+    ANONYMOUS,
+    ANONYMOUS_PAGES,
+    IMAGES,
+    LOGIN,
+    SETS_ACCOUNTS,
+    SETS_ACCOUNTS_A_DAY,
+    SETS_TOKENS,
+    SIGN_INS,
+    SIGNED_IN,
+    SIGNED_IN_PAGES,
+    Bucket,
+)
+from webapp.http.endpoints import View, record
 
 API = "/api/"
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -52,35 +61,6 @@ return {{had_room and 1 or 0, window[1], window[2], in_the_way or ARGV[1]}}
 """
 # A number is written into the list as the library's script does it.
 GIVE_BACK = "return redis.call('lrem', KEYS[1], ARGV[2], tonumber(ARGV[1]))"
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """One limit; a strict one holds even while Redis is away."""
-
-    name: str
-    limit: RateLimitItem
-    strict: bool = False
-
-
-LOGIN = Bucket("login", RateLimitItemPerMinute(5, 5), strict=True)
-# Both steps of a sign-in, of all browsers at an address: twenty people with two tabs each need 80.
-SIGN_INS = Bucket("sign-ins", RateLimitItemPerMinute(100, 5), strict=True)
-# New anonymous accounts of Sets, which get credits: by network, whatever browser asks.
-SETS_ACCOUNTS = Bucket("sets-accounts", RateLimitItemPerMinute(5, 5), strict=True)
-SETS_ACCOUNTS_A_DAY = Bucket("sets-accounts-a-day", RateLimitItemPerDay(50), strict=True)
-# Calls with tokens of Sets, of all accounts in a network: an account is made in one call.
-SETS_TOKENS = Bucket("sets-tokens", RateLimitItemPerMinute(600))
-# Searches of an album cost no credits, and a GPU works for each.
-SETS_SEARCHES = Bucket("sets-searches", RateLimitItemPerHour(30), strict=True)
-IMAGES = Bucket("generation", RateLimitItemPerMinute(6), strict=True)
-ORDERS = Bucket("orders", RateLimitItemPerMinute(30), strict=True)
-SIGNED_IN = Bucket("signed-in", RateLimitItemPerMinute(100))
-ANONYMOUS = Bucket("anonymous", RateLimitItemPerMinute(50))
-# An open page of a training or of try-outs asks for its pieces up to 30 times a minute.
-SIGNED_IN_PAGES = Bucket("signed-in-pages", RateLimitItemPerMinute(200))
-# Many visitors may share one address.
-ANONYMOUS_PAGES = Bucket("anonymous-pages", RateLimitItemPerMinute(300))
 
 
 @dataclass(frozen=True)
@@ -147,8 +127,8 @@ class SharedWindows:
 
     def __init__(self, storage: RedisStorage) -> None:
         self._prefixed = storage.prefixed_key
-        self._take = storage.get_connection().register_script(TAKE)
-        self._give_back = storage.get_connection().register_script(GIVE_BACK)
+        self._take = storage.get_connection().register_script(TAKE.encode())
+        self._give_back = storage.get_connection().register_script(GIVE_BACK.encode())
 
     def take(self, limit: RateLimitItem, key: str, cost: int) -> Taken:
         """See `Windows.take`."""
@@ -205,15 +185,12 @@ def count(bucket: Bucket, key: str, cost: int = 1) -> Standing | None:
     return standing
 
 
-def count_request(
-    view: Callable[..., Any] | None, user_id: str | None, *, has_token: bool = False
-) -> None:
+def count_request(bucket: Bucket | None, user_id: str | None, *, has_token: bool = False) -> None:
     """Count this request for its caller, and in the bucket of its view if that has one.
 
     One with a token of Sets counts for its network too.
     """
     g.caller = client_address() if user_id is None else user_id
-    bucket: Bucket | None = getattr(view, "bucket", None)
     is_sign_in = bucket in {LOGIN, SIGN_INS}
     count(_bucket(is_signed_in=user_id is not None, is_sign_in=is_sign_in), g.caller)
     if has_token:
@@ -256,20 +233,14 @@ def images(user_id: int, number: int) -> Iterator[None]:
         raise
 
 
-def limited(bucket: Bucket) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def limited(bucket: Bucket) -> Callable[[View], View]:
     """Count calls of a guarded view in a bucket of its own too; stands above its guard."""
-
-    def mark(view: Callable[..., Any]) -> Callable[..., Any]:
-        view.bucket = bucket  # type: ignore[attr-defined]
-        return view
-
-    return mark
+    return lambda view: record(view, bucket=bucket)
 
 
-def exempt(view: Callable[..., Any]) -> Callable[..., Any]:
+def exempt(view: View) -> View:
     """Never count calls of this view."""
-    view.rate_exempt = True  # type: ignore[attr-defined]
-    return view
+    return record(view, is_uncounted=True)
 
 
 def enforce() -> None:

@@ -1,10 +1,10 @@
 """The routes of the API, with who may call them, what they take, and every error they may give."""
 
+import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any
 
 from flask import Flask
 from werkzeug.routing import Rule
@@ -12,8 +12,7 @@ from werkzeug.routing import Rule
 from webapp.domain import errors, sets_errors
 from webapp.domain.errors import DomainError
 from webapp.http import csrf
-from webapp.http.access import Access
-from webapp.http.operations import Operation
+from webapp.http.endpoints import Access, Endpoint, Operation, endpoint_of
 
 PREFIX = "/api/v1"
 CANONICAL = "api_v1."
@@ -60,29 +59,29 @@ class Route:
     path: str
     method: str
     places: dict[str, str | None]
-    view: Any
+    endpoint: Endpoint
+    documentation: str
     name: str
     canonical: str
 
     @property
     def operation(self) -> Operation:
         """Return what the view takes and gives, with that of the worker's view of the address."""
-        own: Operation = self.view.operation
-        if not hasattr(self.view, "worker_view"):
+        own = _operation_of(self.endpoint)
+        if self.endpoint.worker_view is None:
             return own
-        worker: Operation = self.view.worker_view.operation
+        worker = _operation_of(endpoint_of(self.endpoint.worker_view))
         return replace(
             own,
             gives=own.gives | worker.gives,
-            body=(own.body or worker.body) | worker.body,
+            body=own.body | worker.body if own.body and worker.body else own.body or worker.body,
             errors=(*own.errors, *worker.errors, errors.CallbackUnauthorized),
         )
 
     @property
     def access(self) -> Access:
         """Return who may call."""
-        found: Access = self.view.access
-        return found
+        return self.endpoint.access or Access.PUBLIC
 
     @property
     def is_alias(self) -> bool:
@@ -102,7 +101,7 @@ class Route:
     @property
     def is_counted(self) -> bool:
         """Tell whether calls count in the rate limits."""
-        return self.access is not Access.INTERNAL and not hasattr(self.view, "rate_exempt")
+        return self.access is not Access.INTERNAL and not self.endpoint.is_uncounted
 
     @property
     def is_unsafe(self) -> bool:
@@ -118,7 +117,8 @@ def described(app: Flask) -> Iterator[Route]:
         last[rule.endpoint] = rule  # decorators work upwards: the topmost route comes last
     for rule in rules:
         view = app.view_functions[rule.endpoint]
-        if not hasattr(view, "operation"):
+        endpoint = endpoint_of(view)
+        if endpoint.operation is None:
             continue
         for method in _methods(rule):
             top = last[rule.endpoint]
@@ -126,10 +126,17 @@ def described(app: Flask) -> Iterator[Route]:
                 path=_path(rule),
                 method=method,
                 places={found["name"]: found["kind"] for found in PLACE.finditer(rule.rule)},
-                view=view,
+                endpoint=endpoint,
+                documentation=inspect.getdoc(view) or "",
                 name=rule.endpoint.removeprefix(CANONICAL),
                 canonical=f"{_methods(top)[0]} {_path(top)}",
             )
+
+
+def _operation_of(endpoint: Endpoint) -> Operation:
+    if endpoint.operation is None:
+        raise ValueError("a view that is not described")
+    return endpoint.operation
 
 
 def _methods(rule: Rule) -> list[str]:
@@ -151,7 +158,7 @@ def errors_of(route: Route) -> Iterator[type[DomainError]]:
         yield errors.CsrfFailed
     if route.places:
         yield errors.NotFound  # a path that is no route, as with letters for a number
-    if said.query is not None or said.idempotent:
+    if said.query is not None or said.idempotency is not None:
         yield errors.ValidationFailed
     if said.body is not None or said.form is not None:
         yield from OF_BODIES

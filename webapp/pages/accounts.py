@@ -28,7 +28,7 @@ CHOICES = {"lang": ("en", "ko"), "theme": ("auto", "light", "dark")}
 @blueprint.get("/login")
 @public
 def login() -> AnyResponse:
-    """Show the one way to sign in, and why the last try failed; attempts count by browser."""
+    """Show the Google button and the error of the last attempt; rate limited per browser."""
     after = local_path(request.args.get("next", "/"))
     if current_user.is_authenticated:
         return redirect(after)
@@ -56,7 +56,7 @@ def log_out() -> AnyResponse:
 @blueprint.get("/become-artist")
 @signed_in
 def become_artist() -> str | AnyResponse:
-    """Show the form that makes a user an artist."""
+    """Show the form to become an artist."""
     if user().artist is not None:
         return redirect(url_for("pages.studio.home"))
     return render_template("accounts/become_artist.html", given={}, problems={})
@@ -72,7 +72,7 @@ def upgrade() -> AnyResponse | tuple[str, int]:
         bodies.check_parts([SIGNATURE])
         fields = UpgradeToArtist.model_validate(given | {"signature_image": None})
         if not problems.has_file(SIGNATURE):
-            raise ValidationFailed(fields={SIGNATURE: [FieldProblem("A PNG file is needed.")]})
+            raise ValidationFailed(fields={SIGNATURE: [FieldProblem("Must be a PNG file.")]})
         accounts.upgrade_to_artist(
             db.session(),
             storage(),
@@ -94,7 +94,7 @@ def upgrade() -> AnyResponse | tuple[str, int]:
 @blueprint.post("/preferences")
 @public
 def choose() -> AnyResponse:
-    """Keep a choice of language or theme in this browser, and the language in the account."""
+    """Store the language or theme in a cookie, and the language in the account."""
     answer = redirect(local_path(request.form.get("next", "/")))
     for name, allowed in CHOICES.items():
         chosen = request.form.get(name)

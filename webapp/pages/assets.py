@@ -20,14 +20,14 @@ MOST_FILES = 64
 
 def compress(response: Response) -> Response:
     """Send a text file of /static as gzip to browsers that take it."""
-    name = (request.view_args or {}).get("filename", "")
+    name = str((request.view_args or {}).get("filename", ""))
     if request.endpoint != ENDPOINT or response.mimetype not in TEXT:
         return response
     if name.startswith(VENDORED):
         response.headers["Cache-Control"] = f"public, max-age={DAY_SECONDS}"
     response.headers.add("Vary", "Accept-Encoding")
     is_whole = response.status_code == 200  # noqa: PLR2004 - ranges and 304 stay as they are
-    if not is_whole or "gzip" not in request.accept_encodings:
+    if not is_whole or not request.accept_encodings["gzip"]:
         return response
     path = Path(str(current_app.static_folder)) / name
     packed = _packed(path, path.stat().st_mtime_ns)

@@ -1,7 +1,7 @@
-"""Times as the reader's own clock and calendar show them.
+"""Times and dates in the reader's time zone.
 
-A browser says in a cookie where it is; until it has, and for whoever sends none, all is UTC and
-says so. What is proved or compared between people – certificates, logs – is UTC for everybody.
+The browser sends its time zone in a cookie; without it, times are UTC and marked as UTC.
+Certificates and logs are UTC for everybody.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -18,34 +18,34 @@ MINUTES = "yyyy-MM-dd HH:mm"
 
 
 def timezone() -> str | None:
-    """Return the reader's time zone, such as Asia/Seoul, or None when it is not known."""
+    """Return the reader's time zone, such as Asia/Seoul, or None when it is unknown."""
     said = request.cookies.get(COOKIE)
     return said if said in pytz.all_timezones_set else None
 
 
 def moment(when: datetime) -> str:
-    """Return a time to the minute on the reader's clock."""
+    """Return a time to the minute in the reader's time zone."""
     return str(format_datetime(when, MINUTES)) + _mark()
 
 
 def time_of_day(when: datetime) -> str:
-    """Return the hour and minute on the reader's clock."""
+    """Return hour and minute in the reader's time zone."""
     return str(format_datetime(when, "HH:mm")) + _mark()
 
 
 def utc(when: datetime) -> str:
-    """Return a time to the minute in UTC, equal for everybody."""
+    """Return a time to the minute in UTC."""
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def market() -> str:
-    """Return where the days of licences begin: the city, as the reader's language calls it."""
+    """Return the city of the market's time zone, in the reader's language."""
     name = app_settings().market_timezone
     return str(get_timezone_location(name, locale=get_locale(), return_city=True))
 
 
 def market_day(day: date) -> str:
-    """Return a day of a licence, and in which city it is one."""
+    """Return a day of a licence with the city of its time zone."""
     return gettext("%(day)s (%(city)s time)", day=day.isoformat(), city=market())
 
 
@@ -54,7 +54,7 @@ def _mark() -> str:
 
 
 def day_name(when: datetime) -> str:
-    """Return the reader's day of a moment: today, yesterday, or its date."""
+    """Return the day of a time for the reader: today, yesterday, or the date."""
     day, today = to_user_timezone(when).date(), to_user_timezone(datetime.now(UTC)).date()
     if day == today:
         return gettext("Today")
@@ -64,34 +64,34 @@ def day_name(when: datetime) -> str:
 
 
 def month_name(month: datetime) -> str:
-    """Return a month with its year, short, as the reader's language writes it."""
+    """Return a month with its year, short, in the reader's language."""
     return str(format_skeleton("yMMM", month, locale=get_locale()))
 
 
 def month_word(month: datetime) -> str:
-    """Return a month without its year."""
+    """Return the name of a month without the year."""
     return str(format_skeleton("MMM", month, locale=get_locale()))
 
 
 def month_of(when: datetime) -> datetime:
-    """Return the first moment of the reader's month in which something happened."""
+    """Return the start of the month of a time, in the reader's time zone."""
     here = to_user_timezone(when)
     return _first(here.year, here.month)
 
 
 def month_named(name: str) -> datetime:
-    """Return the first moment of a month named as 2026-11."""
-    named = datetime.strptime(name, "%Y-%m")  # noqa: DTZ007 - the zone is given below
+    """Return the start of a month written as 2026-11, in the reader's time zone."""
+    named = datetime.strptime(name, "%Y-%m")  # noqa: DTZ007 - the zone is set below
     return _first(named.year, named.month)
 
 
 def month_before(month: datetime) -> datetime:
-    """Return the first moment of the month before."""
+    """Return the start of the previous month."""
     return _first(month.year - (month.month == 1), (month.month - 2) % 12 + 1)
 
 
 def month_after(month: datetime) -> datetime:
-    """Return the first moment of the month after."""
+    """Return the start of the next month."""
     return _first(month.year + month.month // 12, month.month % 12 + 1)
 
 

@@ -1,6 +1,6 @@
-"""/g/:id/comments and /comments/:id: what people say under an image.
+"""/g/:id/comments and /comments/:id: comments on a picture.
 
-htmx puts pieces into the page that stands; a plain form gets the whole page of the image.
+htmx requests get fragments; plain forms get the whole page of the picture.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ MAX_CHARACTERS = 500
 
 @dataclass(frozen=True)
 class Draft:
-    """What somebody wrote in one form of the page, and what is wrong with it."""
+    """A refused comment: its text and its error, for one form of the page."""
 
     place: str
     content: str
@@ -38,7 +38,7 @@ class Draft:
 @blueprint.get("/g/<id:generation_id>/comments")
 @public
 def index(generation_id: int) -> str:
-    """Show a page of the comments of an image, or of the replies to one of them."""
+    """Show a page of the comments of a picture, or of the replies to one comment."""
     asked = bodies.query(CommentListQuery)
     found = comment_queries.of_image(
         db.session(),
@@ -58,7 +58,7 @@ def index(generation_id: int) -> str:
 @blueprint.get("/comments/<id:comment_id>")
 @public
 def show(comment_id: int) -> str:
-    """Show one comment with its replies; for a reply, the comment that it answers."""
+    """Show one comment with its replies; for a reply, show its parent comment."""
     thread = _thread(comment_id)
     if is_fragment():
         return _piece("comment", thread["generation_id"], comment=thread)
@@ -68,7 +68,7 @@ def show(comment_id: int) -> str:
 @blueprint.post("/g/<id:generation_id>/comments")
 @signed_in
 def post(generation_id: int) -> AnyResponse | str | tuple[str, int]:
-    """Comment an image, or reply to a comment."""
+    """Comment on a picture, or reply to a comment."""
     parent_id = request.form.get("parent_id", type=int)
     try:
         asked = CommentRequest.model_validate(request.form.to_dict())
@@ -81,14 +81,14 @@ def post(generation_id: int) -> AnyResponse | str | tuple[str, int]:
     if not is_fragment():
         return _to(comment_id)
     parent = None if parent_id is None else _one(parent_id)
-    said = gettext("Your words are there.")
+    said = gettext("Your comment was posted.")
     return _news("posted", generation_id, said, comment=_one(comment_id), parent=parent)
 
 
 @blueprint.post("/comments/<id:comment_id>/edit")
 @signed_in
 def edit(comment_id: int) -> AnyResponse | str | tuple[str, int]:
-    """Change the words of one's own comment."""
+    """Edit the user's own comment."""
     try:
         asked = CommentChanges.model_validate(request.form.to_dict())
     except ValidationError as error:
@@ -97,14 +97,14 @@ def edit(comment_id: int) -> AnyResponse | str | tuple[str, int]:
     comments.edit(db.session(), user=user(), comment_id=comment_id, content=asked.content)
     if not is_fragment():
         return _to(comment_id)
-    said, generation_id = gettext("Your words were changed."), _thread(comment_id)["generation_id"]
+    said, generation_id = gettext("Your comment was changed."), _thread(comment_id)["generation_id"]
     return _news("edited", generation_id, said, comment=_one(comment_id))
 
 
 @blueprint.post("/comments/<id:comment_id>/delete")
 @signed_in
 def delete(comment_id: int) -> AnyResponse | str:
-    """Delete one's own comment, with the replies to it."""
+    """Delete the user's own comment and its replies."""
     generation_id = comments.delete(db.session(), user=user(), comment_id=comment_id)
     if not is_fragment():
         image = url_for("pages.generations.show", generation_id=generation_id, _anchor="comments")
@@ -115,7 +115,7 @@ def delete(comment_id: int) -> AnyResponse | str:
 def _refused(
     error: ValidationError, place: str, generation_id: int, comment_id: int | None
 ) -> tuple[str, int]:
-    """Show a form again as it was sent, with what is wrong beside its field."""
+    """Show a refused form again with its error."""
     draft = Draft(
         place=place,
         content=request.form.get("content", ""),
@@ -130,7 +130,7 @@ def _refused(
             else generations.page(generation_id, draft=draft)
         )
     elif is_fragment():
-        shown = _piece("said", generation_id, draft=draft, comment=_one(comment_id))
+        shown = _piece("body", generation_id, draft=draft, comment=_one(comment_id))
     else:
         shown = _whole(_thread(comment_id), draft)
     return shown, ValidationFailed.status
@@ -147,7 +147,7 @@ def _piece(name: str, generation_id: int, **values: Any) -> str:
 
 
 def _news(name: str, generation_id: int, news: str, **values: Any) -> str:
-    """Return a piece with what is said of it aloud, and the new number of comments."""
+    """Return a fragment with a status message and the new number of comments."""
     count = comment_queries.count_of_image(db.session(), generation_id)
     return _piece(name, generation_id, news=news, count=count, **values)
 

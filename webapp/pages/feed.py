@@ -1,4 +1,4 @@
-"""/: the public images, newest or most liked first, or of those whom one follows."""
+"""/: public pictures, newest or most liked first, or of followed users."""
 
 from collections import Counter
 from typing import Any
@@ -18,14 +18,14 @@ from webapp.schemas.generations import FeedQuery
 
 blueprint = Blueprint("feed", __name__)
 TAGS_OFFERED = 8
-# Of the list, but not of what is chosen: every page of it has its own.
+# Not a filter: every page of the list has its own.
 PLACE = ("cursor", "limit")
 
 
 @blueprint.get("/")
 @public
 def show() -> str | tuple[str, int]:
-    """Show the feed, or (asked by htmx) only its next cards."""
+    """Show the feed; for htmx, only the next cards."""
     asked = bodies.query(FeedQuery)
     if asked.following and viewer().user_id is None:
         raise Unauthorized
@@ -41,7 +41,7 @@ def show() -> str | tuple[str, int]:
 @blueprint.get("/training")
 @public
 def training() -> str:
-    """Show which style is being trained now, as a piece of the feed of a demo site."""
+    """Show the style in training, as a fragment of the feed of a demo site."""
     if not app_settings().is_demo:
         raise NotFound(resource="training")
     return render_template("feed/training.html", training=_training())
@@ -79,6 +79,6 @@ def _shown(asked: FeedQuery, page: Page, *, is_bad: bool = False) -> str:
 
 
 def _offered(chosen: list[str], page: Page) -> list[str]:
-    """Return tags that narrow the page at hand: none of them leads to an empty wall."""
+    """Return tags of the pictures on this page, so that no filter leads to an empty page."""
     found = Counter(tag for image in page.results for tag in image["tags"] if tag not in chosen)
     return [tag for tag, _ in found.most_common(TAGS_OFFERED)]

@@ -1,9 +1,9 @@
-"""Whether a whole page is asked for, or a piece of one."""
+"""Whether a request is for a whole page or a fragment."""
 
 from flask import request
 
 
 def is_fragment() -> bool:
-    """Tell whether htmx asks for a piece to put into a page that stands already."""
+    """Return whether htmx requests a fragment of a page that is already shown."""
     headers = request.headers
     return "HX-Request" in headers and "HX-History-Restore-Request" not in headers

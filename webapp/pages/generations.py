@@ -1,4 +1,4 @@
-"""/g: one image with its proof and its words; and the tiles that fill in while images are made."""
+"""/g: a picture with its certificate and comments, and the tiles of pictures in progress."""
 
 from typing import Any
 
@@ -27,33 +27,33 @@ MAX_DESCRIPTION = 500
 @blueprint.get("/g/<id:generation_id>")
 @public
 def show(generation_id: int) -> str:
-    """Show one image; private and unfinished ones to their owner only."""
+    """Show a picture; private and unfinished ones only to their owner."""
     return page(generation_id)
 
 
 @blueprint.post("/g/<id:generation_id>/visibility")
 @signed_in
 def show_or_hide(generation_id: int) -> AnyResponse | str:
-    """Show one's own image to everybody (`is_public` 1), or to nobody else."""
+    """Make the user's own picture public (`is_public` 1) or private."""
     _edit(generation_id, is_public=request.form.get("is_public") == "1")
     if not is_fragment():
         return _to(generation_id)
-    return _piece("acts", generation_id)
+    return _piece("actions", generation_id)
 
 
 @blueprint.post("/g/<id:generation_id>/description")
 @signed_in
 def describe(generation_id: int) -> AnyResponse | str | tuple[str, int]:
-    """Say of one's own image what it shows."""
+    """Set the title of the user's own picture."""
     given = request.form.get("description", "")
     try:
         asked = GenerationChanges.model_validate({"description": given})
     except ValidationError as error:
         usual = gettext("At most %(most)d characters.", most=MAX_DESCRIPTION)
         problem = problems.text_of(error, "description", usual)
-        refused = {"refused": {"description": given, "problem": problem}}
-        shown = _piece("caption", generation_id, **refused) if is_fragment() else None
-        return shown or page(generation_id, **refused), ValidationFailed.status
+        refused = {"description": given, "problem": problem}
+        shown = _piece("caption", generation_id, refused=refused) if is_fragment() else None
+        return shown or page(generation_id, refused=refused), ValidationFailed.status
     _edit(generation_id, description=asked.description)
     return _piece("caption", generation_id) if is_fragment() else _to(generation_id)
 
@@ -61,7 +61,7 @@ def describe(generation_id: int) -> AnyResponse | str | tuple[str, int]:
 @blueprint.get("/g/tiles")
 @signed_in
 def tiles() -> str:
-    """Show where the named images of the asker stand, as pieces of a page."""
+    """Return the tiles of the user's own pictures with these ids."""
     images = []
     for generation_id in request.args.getlist("id", type=int)[:MAX_TILES]:
         image = _image(generation_id)
@@ -72,7 +72,7 @@ def tiles() -> str:
 
 
 def page(generation_id: int, *, comments: Page | None = None, **values: Any) -> str:
-    """Return the page of an image, with its first comments or with those that are given."""
+    """Return the page of a picture, with `comments` or else with its first comments."""
     image = _image(generation_id)
     is_done = image["status"] == GenerationStatus.COMPLETED
     if comments is None and is_done and not image.get("is_try_out"):

@@ -1,4 +1,4 @@
-"""/l: the certificate of an image, open to everyone."""
+"""/l: the public certificate of a picture."""
 
 from flask import Blueprint, render_template
 

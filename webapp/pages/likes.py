@@ -1,4 +1,4 @@
-"""/g/:id/like: like an image by a plain form; scripts ask the API and wait for nothing."""
+"""/g/:id/like: like a picture by a plain form; scripts use the API."""
 
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -15,7 +15,7 @@ blueprint = Blueprint("likes", __name__)
 @blueprint.post("/g/<id:generation_id>/like")
 @signed_in
 def like(generation_id: int) -> AnyResponse:
-    """Like an image, or (with `liked` 0) no longer, and go back to where it was seen."""
+    """Like a picture, or with `liked` 0 remove the like, and redirect back."""
     if request.form.get("liked") == "0":
         likes.unlike(db.session(), user=user(), generation_id=generation_id)
     else:
@@ -28,4 +28,4 @@ def _like(generation_id: int) -> None:
     try:
         likes.like(db.session(), user=user(), generation_id=generation_id)
     except DuplicateLike:
-        return  # whoever likes twice likes
+        return  # already liked

@@ -1,8 +1,8 @@
-"""Addresses that carry on fields of a request: only those that the page there knows.
+"""Links that carry fields of a request: only those that the target page knows.
 
 `url_for` takes its own options – the method, the host, an anchor, the endpoint itself – from the
 same names as the fields of a query. So what a client sent never becomes its keyword arguments:
-a name that is not known is left out, and the address is always a local path.
+an unknown name is dropped, and the link is always a local path.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from flask import request, url_for
 
-# What the lists of these pages are asked by; an address of theirs carries nothing else.
+# Query fields of the lists on these pages; their links carry nothing else.
 WALLET = ("order", "status", "next", "type", "month", "cursor")
 WORKS = ("state", "cursor", "limit")
 NOTIFICATIONS = ("unread_only", "day", "cursor", "limit")
@@ -25,10 +25,9 @@ def with_known(
     anchor: str | None = None,
     **place: int | str,
 ) -> str:
-    """Return the address of a page with the known ones of the given fields, in their order.
+    """Return the URL of a page with those of `fields` that are in `known`, in their order.
 
-    `given` are the fields of the request's query unless others are named; `place` are the parts
-    of the path.
+    `fields` defaults to the query of the request; `path_values` are the variables of the route.
     """
     sent = request.args if given is None else given
     query = urlencode({name: sent[name] for name in known if sent.get(name)})

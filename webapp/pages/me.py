@@ -1,4 +1,4 @@
-"""/me: one's own pictures and styles; the profile, the signature, signing out, leaving."""
+"""/me: the user's own pictures and styles, profile, signature, sessions, closing the account."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ Answer = str | AnyResponse | tuple[str, int]
 @blueprint.get("")
 @signed_in
 def show() -> str:
-    """Show one's own pictures in every state, or (asked by htmx) the next of them."""
+    """Show the user's own pictures in every state; for htmx, only the next ones."""
     state = request.args.get("state", "all")
     state = state if state in STATES else "all"
     asked = bodies.query(PageQuery)
@@ -65,7 +65,7 @@ def show() -> str:
 @blueprint.get("/works")
 @signed_in
 def works() -> str:
-    """Show where the named pictures stand, as pieces of the page above."""
+    """Return the rows of the user's own pictures with these ids, as fragments."""
     ids = tuple(request.args.getlist("id", type=int)[:MOST_WATCHED])
     return render_template("me/news.html", works=_works(ids))
 
@@ -73,7 +73,7 @@ def works() -> str:
 @blueprint.post("/works/<id:generation_id>/visibility")
 @signed_in
 def set_visibility(generation_id: int) -> Answer:
-    """Show one picture to everybody, or to nobody else."""
+    """Make one picture public or private."""
     generations.edit(
         db.session(),
         user_id=user().id,
@@ -89,7 +89,7 @@ def set_visibility(generation_id: int) -> Answer:
 @blueprint.get("/settings")
 @signed_in
 def settings() -> Answer:
-    """Show the forms of profile and signature, and the ways out."""
+    """Show the forms of profile and signature, and the links to sign out and leave."""
     return _settings()
 
 
@@ -97,7 +97,7 @@ def settings() -> Answer:
 @bodies.accepts(bodies.MAX_BODY)
 @signed_in
 def change() -> Answer:
-    """Change name, words about oneself, language or picture."""
+    """Change name, bio, language or photo."""
     try:
         bodies.check_parts(["profile_image"])
         fields = Profile.model_validate(request.form.to_dict())
@@ -135,7 +135,7 @@ def change_artist() -> Answer:
 @blueprint.post("/sign-out-everywhere")
 @signed_in
 def sign_out_everywhere() -> AnyResponse:
-    """End every session of this person, this one too."""
+    """End every session of this user, including this one."""
     accounts.end_all_sign_ins(db.session(), user().id)
     session.clear()
     return redirect(url_for("pages.accounts.login"), 303)
@@ -144,14 +144,14 @@ def sign_out_everywhere() -> AnyResponse:
 @blueprint.get("/leave")
 @signed_in
 def consider() -> Answer:
-    """Show what leaving would mean, before it is done."""
+    """Show the consequences of closing the account."""
     return _farewell()
 
 
 @blueprint.post("/leave")
 @signed_in
 def leave() -> Answer:
-    """Close the account for whoever wrote the own name."""
+    """Close the account, confirmed by the username."""
     try:
         result = leaving.leave(
             db.session(), user=user(), confirm=request.form.get("confirm", "").strip()

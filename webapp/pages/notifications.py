@@ -1,4 +1,4 @@
-"""/notifications: what happened, day by day, each leading to what it is about; what is unread."""
+"""/notifications: the user's notifications by day, with links, and the unread count."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from webapp.pages.fragments import is_fragment
 from webapp.schemas.notifications import NotificationListQuery
 
 blueprint = Blueprint("notifications", __name__)
-MOST_UNREAD = 99  # more are not counted: no page may wait for a number that nobody reads
+MOST_UNREAD = 99  # more are not counted, so that no page waits for the count
 PLACES = {
     "generation": "/g/{}",
     "style": "/styles/{}",
@@ -27,7 +27,7 @@ PLACES = {
 @blueprint.get("/notifications")
 @signed_in
 def show() -> str:
-    """Show what one was told, newest first, or (asked by htmx) a piece of it."""
+    """Show notifications, newest first; for htmx, a fragment."""
     asked = bodies.query(NotificationListQuery)
     page = notification_queries.own(
         db.session(),
@@ -41,7 +41,7 @@ def show() -> str:
     return render_template(
         f"notifications/{piece if is_fragment() else 'index'}.html",
         days=days,
-        # Of a day that was begun on the page before, the name stands there.
+        # A day that started on the previous page has its heading there.
         begun=request.args.get("day"),
         next_cursor=page.next_cursor,
         unread_only=asked.unread_only,
@@ -51,7 +51,7 @@ def show() -> str:
 @blueprint.post("/notifications/<id:notification_id>/read")
 @signed_in
 def mark_read(notification_id: int) -> AnyResponse:
-    """Note that one has read a notification."""
+    """Mark a notification as read."""
     notifications.mark_read(db.session(), user().id, notification_id)
     return _back()
 
@@ -59,14 +59,14 @@ def mark_read(notification_id: int) -> AnyResponse:
 @blueprint.post("/notifications/read")
 @signed_in
 def mark_all_read() -> AnyResponse:
-    """Note that one has read everything."""
+    """Mark all notifications as read."""
     notifications.mark_all_read(db.session(), user().id)
     return _back()
 
 
 @blueprint.app_template_filter("place")
 def place(notice: dict[str, Any]) -> str | None:
-    """Return the page a notification is about; None where there is none, or none any more."""
+    """Return the page a notification links to; None when there is none or it was deleted."""
     target = notice["target"]
     if notice["type"] == NotificationType.PAYMENT_COMPLETE:
         return url_for("pages.wallet.show")
@@ -83,7 +83,7 @@ def place(notice: dict[str, Any]) -> str | None:
 
 
 def unread() -> int:
-    """Return how much the signed-in person has not read; of many only that they are too many."""
+    """Return the number of unread notifications of the user, at most MOST_UNREAD + 1."""
     return notifications.unread_count(db.session(), user().id, most=MOST_UNREAD + 1)
 
 
@@ -92,7 +92,7 @@ def _back() -> AnyResponse:
 
 
 def _by_day(told: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Return the notifications under the names of the reader's days."""
+    """Group notifications by the reader's days."""
     days: dict[str, list[dict[str, Any]]] = {}
     for notice in told:
         days.setdefault(clock.day_name(notice["created_at"]), []).append(notice)

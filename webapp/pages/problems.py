@@ -1,4 +1,4 @@
-"""What is wrong with a plain form: words for each field, for browsers without scripts."""
+"""Errors of a plain form: a text for each field, for browsers without scripts."""
 
 from flask import request
 from flask_babel import gettext
@@ -10,14 +10,14 @@ from webapp.http import bodies, field_errors
 from webapp.http.errors import message
 from webapp.pages import words
 
-# What is wrong with each field, in words; "" is the form as a whole.
+# Error text of each field; "" is the form as a whole.
 Problems = dict[str, str]
 
 
 def found(error: ValidationError | DomainError, field: str) -> tuple[Problems, int]:
-    """Return what is wrong, at the field where it is, and the status; nothing was changed.
+    """Return the error texts by field, and the HTTP status; rolls back.
 
-    `field` is the one of which the domain may complain: a file, or a word that confirms.
+    `field` gets the errors of the domain that name no field: a file, or a confirmation.
     """
     db.session.rollback()
     if isinstance(error, ValidationError):
@@ -37,7 +37,7 @@ def found(error: ValidationError | DomainError, field: str) -> tuple[Problems, i
 
 
 def text_of(error: ValidationError, name: str, usual: object = "") -> str:
-    """Return what is wrong with a field: the usual words of its form, or why text is refused."""
+    """Return the error of a field: the usual text of its form, or why its text is refused."""
     found = [each for each in error.errors(include_url=False) if each["loc"][:1] == (name,)]
     surprising = [each for each in found if each["type"] in field_errors.SURPRISING]
     for each in surprising or ([] if str(usual) else found):
@@ -46,5 +46,5 @@ def text_of(error: ValidationError, name: str, usual: object = "") -> str:
 
 
 def has_file(name: str) -> bool:
-    """Tell whether a file was chosen; an empty field is sent as a file without a name."""
+    """Return whether a file was chosen; an empty field is sent as a file without a name."""
     return bodies.is_chosen(request.files.get(name))

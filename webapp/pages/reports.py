@@ -1,4 +1,4 @@
-"""/report: say that something should not be here, and why."""
+"""/report: report a style, picture, comment, user or tag."""
 
 from flask import Blueprint, render_template, request
 from flask_babel import LazyString, gettext
@@ -20,24 +20,24 @@ from webapp.schemas.reports import ReportRequest
 blueprint = Blueprint("reports", __name__)
 MAX_CHARACTERS = 1000
 REASONS: dict[str, LazyString] = {
-    ReportReason.COPYRIGHT: _("It copies the work of somebody else"),
+    ReportReason.COPYRIGHT: _("It copies somebody else's artwork"),
     ReportReason.SEXUAL: _("It is sexual"),
     ReportReason.HATE: _("It is hateful or violent"),
     ReportReason.SPAM: _("It is spam"),
-    ReportReason.IMPERSONATION: _("Somebody pretends to be somebody else"),
-    ReportReason.OTHER: _("Something else"),
+    ReportReason.IMPERSONATION: _("It impersonates somebody"),
+    ReportReason.OTHER: _("Other"),
 }
 TARGETS: dict[str, tuple[LazyString, str]] = {
     ReportTarget.STYLE: (_("Report this style"), "/styles/{}"),
     ReportTarget.GENERATION: (_("Report this picture"), "/g/{}"),
     ReportTarget.COMMENT: (_("Report this comment"), "/comments/{}"),
-    ReportTarget.USER: (_("Report this person"), "/users/{}"),
+    ReportTarget.USER: (_("Report this user"), "/users/{}"),
     ReportTarget.TAG: (_("Report this tag"), "/"),
 }
 
 
 class Reported(Body):
-    """What is reported."""
+    """The subject of a report."""
 
     target_type: ReportTarget
     target_id: Id
@@ -46,7 +46,7 @@ class Reported(Body):
 @blueprint.get("/report")
 @signed_in
 def show() -> str:
-    """Ask why something should not be here."""
+    """Show the report form."""
     target = bodies.query(Reported)
     reports.check(db.session(), viewer(), target.target_type, target.target_id)
     return _form(target)
@@ -55,7 +55,7 @@ def show() -> str:
 @blueprint.post("/report")
 @signed_in
 def report() -> str | tuple[str, int]:
-    """Take a report, once per person and thing."""
+    """Save a report, once per user and subject."""
     target = bodies.form_body(Reported)
     try:
         asked = bodies.form_body(ReportRequest)
@@ -71,7 +71,7 @@ def report() -> str | tuple[str, int]:
         reports.report(db.session(), user=user(), **asked.model_dump())
     except DuplicateReport as error:
         return _form(target, said=gettext(error.code)), error.status
-    return _form(target, said=gettext("Thank you. A person will look at it."))
+    return _form(target, said=gettext("Thank you. A moderator will look at it."))
 
 
 def _form(target: Reported, bad: Problems | None = None, said: str = "") -> str:

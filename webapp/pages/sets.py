@@ -1,7 +1,7 @@
-"""/sets: what Sets does, one's albums, and the page of one album.
+"""/sets: start page with the user's albums, and the page of one album.
 
-An album may belong to a browser that nobody is signed in from, so these pages hold nothing of
-anybody's: their scripts ask the API, with the browser's token or its session.
+An album may belong to an anonymous account, so these pages contain no user data: their scripts
+call the API with the browser's token or session.
 """
 
 import re
@@ -24,9 +24,9 @@ from webapp.domain.models.sets_account import SetsPlan
 from webapp.domain.services import packages, sets_accounts, sets_purchases
 from webapp.domain.services.sets_accounts import WELCOME_CREDITS
 from webapp.domain.services.sets_uploads import SETS_PHOTO
-from webapp.domain.sets_presets import Names, Preset, SwatchFile
+from webapp.domain.sets_presets import Concept, Group, Names, Preset, SwatchFile, Template
 from webapp.extensions import db
-from webapp.http import bodies
+from webapp.http import idempotency
 from webapp.http.access import public, signed_in, user
 from webapp.pages import sets_words, wallet
 
@@ -41,7 +41,7 @@ _PICTURE = Annotated[str, Field(pattern=r"^[a-z0-9_-]+\.(webp|png|jpg)$")]
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class DemonstratedRule:
-    """One result of a demonstration: a picture beside the manifest, and the colour of the rule."""
+    """One result of a demonstration: an image file, and the colour of its rule."""
 
     names: Names
     picture: _PICTURE
@@ -50,7 +50,7 @@ class DemonstratedRule:
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Demonstration:
-    """One photo before, and after several rules; all pictures are `width` × `height` pixels."""
+    """One photo before and after several rules; all images are `width` × `height` pixels."""
 
     id: Annotated[str, Field(pattern=r"^[a-z_]+$")]
     names: Names
@@ -71,7 +71,7 @@ def home() -> str:
 @blueprint.get("/sets/<job_id>")
 @public
 def album(job_id: str) -> str:
-    """Show the frame of one album; a script fills it, or says that there is no such album."""
+    """Show the page of one album; a script loads the album, or shows that there is none."""
     if not JOB_ID.fullmatch(job_id):
         raise NotFound(resource="job")
     return render_template("sets/album.html", job_id=job_id, presets=_presets(), **_frame())
@@ -80,7 +80,7 @@ def album(job_id: str) -> str:
 @blueprint.post("/sets/purchases")
 @signed_in
 def buy() -> AnyResponse:
-    """Order credits or a month of Pro, and go where it is paid."""
+    """Create a payment for credits or a month of Pro, and redirect to its page."""
     package_id = request.form.get("package_id", "")
 
     def run() -> dict[str, Any]:
@@ -88,13 +88,13 @@ def buy() -> AnyResponse:
         return {"order_id": made.order_id}
 
     asked = {"package_id": package_id}
-    order_id = bodies.form_once("POST /sets/purchases", asked, run)["order_id"]
+    order_id = idempotency.form_once("POST /sets/purchases", asked, run)["order_id"]
     session[wallet.AFTER] = [order_id, url_for(".home", _anchor="plan")]
     return redirect(url_for("pages.wallet.pay", order_id=order_id), 303)
 
 
 def demonstrations(manifest: Path) -> tuple[Demonstration, ...]:
-    """Return the demonstrations of a manifest; none when there is no manifest."""
+    """Return the demonstrations of a manifest; empty without a manifest."""
     if not manifest.is_file():
         return ()
     return TypeAdapter(tuple[Demonstration, ...]).validate_json(manifest.read_bytes())
@@ -117,7 +117,7 @@ def _home() -> dict[str, Any]:
 
 
 def _frame() -> dict[str, Any]:
-    """Return what both pages tell their scripts."""
+    """Return the data of both pages for their scripts."""
     return {
         "account": {"isSignedIn": bool(current_user.is_authenticated)},
         "limits": {
@@ -135,8 +135,11 @@ def _presets() -> list[dict[str, Any]]:
 
 
 def _preset(preset: Preset, language: str) -> dict[str, Any]:
-    """Return what the scripts know of a preset, in the language of the page."""
-    title = lambda each: each.names.in_language(language)  # noqa: E731 - four times below
+    """Return a preset for the scripts, in the language of the page."""
+
+    def title(each: Concept | Group | Template | Preset) -> str:
+        return each.names.in_language(language)
+
     return {
         "id": preset.id,
         "title": title(preset),

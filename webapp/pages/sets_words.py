@@ -1,4 +1,4 @@
-"""Words of Sets for templates and scripts: states, plans, actions, sources and refusals."""
+"""Labels of Sets for templates and scripts: states, plans, actions, sources and errors."""
 
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _
@@ -58,12 +58,12 @@ IMAGE_CODES: dict[str, LazyString] = {
     "IMAGE_TOO_LARGE_PIXELS": _("This photo has more than 50 megapixels."),
     "IMAGE_CORRUPT": _("This file is damaged."),
 }
-# Why a photo failed. What is not named here is told by the API's own message.
+# Why a photo failed. Other codes have the message of the API.
 FAILURES: dict[str, LazyString] = IMAGE_CODES | {
     "FILE_CHANGED": _("The file was changed after it was uploaded."),
     "CONCEPT_NOT_FOUND": _("No part with a rule was found. Select one by clicking and try again."),
     "INVALID_RULE": _("The rule cannot be applied to this photo."),
-    "TIMEOUT": _("It took too long."),
+    "TIMEOUT": _("Timed out."),
 }
 WARNINGS: dict[str, LazyString] = {
     "CONCEPT_NOT_FOUND": _("Not found in this photo: %(concept)s.", concept="{concept}"),

@@ -1,4 +1,4 @@
-"""All pages under one blueprint: the frame around them, their helpers, and errors in words."""
+"""Blueprint of all pages: layout, template helpers and error pages."""
 
 import json
 import secrets
@@ -49,7 +49,7 @@ from webapp.pages import (
     wallet,
     words,
 )
-from webapp.pages.admin import room
+from webapp.pages.admin import index as admin
 from webapp.pages.fragments import is_fragment
 
 THEMES = ("light", "dark")
@@ -76,13 +76,13 @@ for each in (
     wallet,
 ):
     blueprint.register_blueprint(each.blueprint)
-blueprint.register_blueprint(room.blueprint)
+blueprint.register_blueprint(admin.blueprint)
 blueprint.after_app_request(assets.compress)
 
 
 @blueprint.app_context_processor
 def frame() -> dict[str, Any]:
-    """Give templates the frame's choices and what they say numbers and times with."""
+    """Give templates language, theme, and the functions that format numbers and times."""
     theme = request.cookies.get("theme")
     return {
         "has_demo_model": app_settings().has_demo_model,
@@ -107,7 +107,7 @@ def frame() -> dict[str, Any]:
 
 @blueprint.app_template_filter("query_string")
 def query_string(values: dict[str, list[str]]) -> str:
-    """Return the query of an address; what is empty is left out."""
+    """Return a query string without empty fields."""
     return urlencode({name: value for name, value in values.items() if value}, doseq=True)
 
 
@@ -117,7 +117,7 @@ blueprint.app_template_filter("month_word")(clock.month_word)
 
 
 def balance() -> int:
-    """Return what the signed-in person can spend."""
+    """Return the spendable tokens of the user."""
     if "balance" not in g:
         g.balance = ledger.spendable(db.session(), user().id)
     found: int = g.balance
@@ -125,17 +125,17 @@ def balance() -> int:
 
 
 def csrf_token() -> str:
-    """Return the token of the signed-in browser for a form's hidden field."""
+    """Return the CSRF token for a hidden field of a form."""
     return csrf.token_for(current_user.sign_in_id) if current_user.is_authenticated else ""
 
 
 def one_time_key() -> str:
-    """Return a new key for a form that spends something: sent twice, it is done once."""
+    """Return a new idempotency key for a form: submitted twice, it runs once."""
     return secrets.token_urlsafe(16)
 
 
 def here() -> str:
-    """Return this page's local address, to come back to; of a form's target, the page above."""
+    """Return the local path of this page, to return to; for the target of a form, its page."""
     if request.method in csrf.SAFE_METHODS:
         return request.full_path.removesuffix("?")
     return request.path.rpartition("/")[0] or "/"
@@ -143,9 +143,9 @@ def here() -> str:
 
 @blueprint.after_request
 def keep_private(response: AnyResponse) -> AnyResponse:
-    """Keep pages out of shared caches, and those of a signed-in person out of every cache.
+    """Keep pages out of shared caches, and those of signed-in users out of every cache.
 
-    They differ by person, language, theme and asker; after signing out, Back must show nothing.
+    Pages differ by user, language and theme; after signing out, Back must show no private page.
     """
     kept = "no-store" if "sign_in_id" in g else "no-cache"
     response.headers.setdefault("Cache-Control", f"private, {kept}")
@@ -155,13 +155,13 @@ def keep_private(response: AnyResponse) -> AnyResponse:
 
 @blueprint.before_request
 def know_the_person() -> None:
-    """Find out who asks before the first word is chosen: people have a language of their own."""
+    """Load the user before the first text is translated: the account has a language."""
     bool(current_user.is_authenticated)
 
 
 @blueprint.errorhandler(DomainError)
 def domain_error(error: DomainError) -> AnyResponse:
-    """Send people where they can go on, or say what is wrong."""
+    """Redirect to sign-in where that helps, or show the error."""
     if isinstance(error, Unauthorized | SessionExpired):
         return _to_login()
     if isinstance(error, ArtistOnly):
@@ -186,13 +186,13 @@ def _to_login() -> AnyResponse:
 
 @blueprint.errorhandler(ValidationError)
 def bad_address(_error: ValidationError) -> AnyResponse:
-    """Say that an address carries what no page of ours would have put there."""
+    """Show the error of a URL with invalid query fields."""
     return problem(gettext(ValidationFailed.code), ValidationFailed.status)
 
 
 @blueprint.errorhandler(HTTPException)
 def http_error(error: HTTPException) -> AnyResponse:
-    """Show what the router refused, or what is too large to be read."""
+    """Show the error of a wrong URL, method or too large body."""
     if isinstance(error, RequestEntityTooLarge):
         return problem(gettext(PayloadTooLarge.code), PayloadTooLarge.status)
     return error.get_response() if (error.code or 0) < NotFound.status else not_found()
@@ -200,7 +200,7 @@ def http_error(error: HTTPException) -> AnyResponse:
 
 @blueprint.errorhandler(Exception)
 def unexpected(error: Exception) -> AnyResponse:
-    """Say in words that we failed; the frame asks the database for nothing."""
+    """Show an internal error; the layout then reads nothing from the database."""
     away = isinstance(error, api_errors.UNAVAILABLE)
     answer = api_errors.unavailable(error) if away else api_errors.unexpected(error)
     code = ServiceUnavailable.code if answer.status_code != SERVER_ERROR else InternalError.code
@@ -209,11 +209,11 @@ def unexpected(error: Exception) -> AnyResponse:
 
 @blueprint.after_app_request
 def page_for_a_browser(response: AnyResponse) -> AnyResponse:
-    """Answer a browser with a page where the API's error would be JSON.
+    """Replace a JSON error of the API by a page when a browser navigates.
 
-    Google and Toss send people to addresses of the API, and links to pictures lead there. At an
-    address of a page the router itself may have refused the method. What went wrong is said in the
-    frame of the site, with the status and headers of the API's answer.
+    Google and Toss redirect users to URLs of the API, and links to pictures lead there. At the URL
+    of a page the router may have refused the method. The page keeps the status and headers of the
+    API response.
     """
     is_error = response.status_code >= FIRST_ERROR and response.mimetype == "application/json"
     is_led_here = request.path.startswith(LED_TO) and _is_navigation()
@@ -236,7 +236,7 @@ def page_for_a_browser(response: AnyResponse) -> AnyResponse:
 
 
 def _is_for_machine() -> bool:
-    """Tell whether programs ask at this address, and pages do not stand there."""
+    """Return whether this is a URL for programs, without pages."""
     return any(f"{request.path}/".startswith(f"{path}/") for path in MACHINE_PATHS)
 
 
@@ -247,7 +247,7 @@ def _words_of(message: str, wait: int | None) -> str:
 
 
 def _is_navigation() -> bool:
-    """Tell whether a person's browser opens this address, and no script or program asks it."""
+    """Return whether a browser navigates to this URL, as opposed to a script or program."""
     mode = request.headers.get("Sec-Fetch-Mode")
     wanted = request.accept_mimetypes
     is_for_people = wanted["text/html"] > wanted["application/json"]
@@ -256,17 +256,17 @@ def _is_navigation() -> bool:
 
 @blueprint.app_errorhandler(404)
 def unknown_address(_error: HTTPException) -> AnyResponse:
-    """Answer an address that is none of ours: to machines as JSON, to people as a page."""
+    """Answer an unknown URL: with JSON for programs, with a page for browsers."""
     if _is_for_machine():
         return api_errors.answer(NotFound(resource="route"))
     return keep_private(not_found())
 
 
 def not_found() -> AnyResponse:
-    """Return the page for what does not exist, or is not for this visitor."""
+    """Return the page for what does not exist or is not visible to this visitor."""
     return make_response(render_template("errors/not_found.html"), NotFound.status)
 
 
 def problem(message: str, status: int) -> Response:
-    """Return the page for what went wrong."""
+    """Return the error page."""
     return make_response(render_template("errors/problem.html", message=message), status)

@@ -1,4 +1,4 @@
-"""What machines that read pages ask for: /robots.txt, /sitemap.xml, the icon of a home screen."""
+"""Files for crawlers and browsers: /robots.txt, /sitemap.xml, the touch icon."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,26 +28,26 @@ Sitemap: {sitemap}
 
 @blueprint.app_context_processor
 def addresses() -> dict[str, Callable[[str], str]]:
-    """Give templates whole addresses, as other sites need them."""
+    """Give templates absolute URLs, for use on other sites."""
     return {"absolute": absolute}
 
 
 def absolute(path: str) -> str:
-    """Return the whole address of a path of this site."""
+    """Return the absolute URL of a path of this site."""
     return app_settings().public_base_url.rstrip("/") + path
 
 
 @blueprint.get("/robots.txt")
 @public
 def robots() -> AnyResponse:
-    """Say what crawlers may fetch, and where the map is."""
+    """Return what crawlers may fetch, and the URL of the sitemap."""
     return _kept(Response(ROBOTS.format(sitemap=absolute("/sitemap.xml")), mimetype="text/plain"))
 
 
 @blueprint.get("/sitemap.xml")
 @public
 def index() -> AnyResponse:
-    """List the parts of the map."""
+    """List the parts of the sitemap."""
     return _xml("sitemap/index.xml", parts=sitemaps.parts(db.session()))
 
 
@@ -62,7 +62,7 @@ def part(kind: str, number: int) -> AnyResponse:
 @blueprint.get("/apple-touch-icon.png")
 @public
 def icon() -> AnyResponse:
-    """Send the seal as a picture, for home screens and for previews without a picture."""
+    """Send the icon as PNG, for home screens and link previews without a picture."""
     return _kept(current_app.send_static_file("seal.png"))
 
 

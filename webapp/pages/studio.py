@@ -1,4 +1,4 @@
-"""/studio: an artist's styles and what to do next, making a style in four steps, the signature."""
+"""/studio: the artist's styles, a new style in four steps, the signature."""
 
 from typing import Any
 
@@ -25,21 +25,21 @@ STYLES_SHOWN = 20
 @blueprint.get("/studio")
 @artist
 def home() -> str:
-    """Show the artist's styles in every state, each with what to do next."""
+    """Show the artist's styles in every state, each with its next step."""
     return _home()
 
 
 @blueprint.get("/styles/new")
 @public
 def old_address() -> AnyResponse:
-    """Lead from where the form stood before."""
+    """Redirect the former URL of the form."""
     return redirect(url_for("pages.studio.new"), 301)
 
 
 @blueprint.get("/studio/new")
 @artist
 def new() -> str:
-    """Show the four steps of a new style; or the one that takes the slot, and its missing files."""
+    """Show the four steps of a new style; or the style in the slot, with its missing files."""
     active = _active()
     if active is not None:
         return render_template("studio/taken.html", style=active, limits=_limits())
@@ -56,14 +56,14 @@ def new() -> str:
 @blueprint.get("/studio/signature")
 @artist
 def signature() -> str:
-    """Show how the artist signs."""
+    """Show the signature of the artist."""
     return render_template("studio/signature.html", person=_signature())
 
 
 @blueprint.post("/studio/signature")
 @artist
 def change_signature() -> AnyResponse | tuple[str, int]:
-    """Keep where, how large and how strong the artist signs, from a plain form."""
+    """Save position, size and opacity of the signature, from a plain form."""
     try:
         asked = ArtistChanges.model_validate(
             {name: text for name, text in request.form.items() if name.startswith("signature_")}
@@ -80,12 +80,12 @@ def change_signature() -> AnyResponse | tuple[str, int]:
 @blueprint.post("/studio/styles/<id:style_id>/terms")
 @artist
 def change_terms(style_id: int) -> AnyResponse | tuple[str, int]:
-    """Change the price of a style, or take it off and on sale, from a plain form."""
+    """Change the price of a style, or stop or start selling it, from a plain form."""
     try:
         changes = StyleChanges.model_validate(dict(request.form)).model_dump(exclude_unset=True)
         offers.edit(db.session(), user=user(), style_id=style_id, changes=changes)
     except ValidationError:
-        return _home(gettext("A whole number from 1 to 10,000.")), ValidationFailed.status
+        return _home(gettext("Enter a whole number from 1 to 10,000.")), ValidationFailed.status
     except DomainError as error:
         db.session.rollback()
         return _home(api_errors.message(error)), error.status
@@ -95,7 +95,7 @@ def change_terms(style_id: int) -> AnyResponse | tuple[str, int]:
 @blueprint.post("/studio/styles/<id:style_id>/cancel")
 @signed_in
 def cancel(style_id: int) -> AnyResponse:
-    """Stop a training, or the wait for its files, from a plain form."""
+    """Cancel a training or an unfinished upload, from a plain form."""
     styles.cancel(db.session(), artist_id=user().id, style_id=style_id)
     return redirect(url_for("pages.styles.show", style_id=style_id), 303)
 
@@ -103,7 +103,7 @@ def cancel(style_id: int) -> AnyResponse:
 @blueprint.post("/studio/styles/<id:style_id>/retrain")
 @signed_in
 def retrain(style_id: int) -> AnyResponse:
-    """Train a style again without the works that are ticked, from a plain form."""
+    """Train a style again without the selected artworks, from a plain form."""
     asked = RetrainForm.model_validate(
         {
             "remove_artwork_ids": request.form.getlist("remove_artwork_ids"),
@@ -140,7 +140,7 @@ def _home(problem: str | None = None) -> str:
 
 
 def _active() -> dict[str, Any] | None:
-    """Return the style that takes the artist's slot, a failed one not counting."""
+    """Return the style that uses the artist's slot; a failed one does not count."""
     style_id = offers.active_style(db.session(), user().id)
     if style_id is None:
         return None

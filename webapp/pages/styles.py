@@ -1,4 +1,4 @@
-"""/styles: what is on offer, one style with its images made in place, its artist's terms."""
+"""/styles: styles on sale, a style with its order form, and the forms of its artist."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -40,7 +40,7 @@ from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.queries.styles import StyleFilter
 from webapp.domain.services import follows, generations, offers, previews, try_outs
 from webapp.extensions import db, storage
-from webapp.http import bodies, field_errors, localize, rate_limits
+from webapp.http import bodies, buckets, field_errors, idempotency, localize, rate_limits
 from webapp.http.access import public, signed_in, user, viewer
 from webapp.pages import links, problems, words
 from webapp.pages.fragments import is_fragment
@@ -55,7 +55,7 @@ WORKS_SHOWN = 12
 FOUND_SHOWN = 8
 TAGS_SHOWN = 12
 CARDS = {"styles": "styles/cards.html", "artists": "styles/artists.html"}
-# What of an order an address may carry, to come back to it.
+# Fields of an order that a URL may carry, to return to it.
 ORDER_FIELDS = (
     "prompt_tags",
     "negative_tags",
@@ -70,9 +70,9 @@ ORDER_FIELDS = (
 @blueprint.get("/styles")
 @public
 def index() -> str:
-    """Show the styles on offer, or what a text finds; asked by htmx, only the piece that changes.
+    """Show the styles on sale, or search results; for htmx, only the fragment that changes.
 
-    What leads on asks for the next cards, a search that is being typed for all that is found.
+    "Load more" requests the next cards; search-as-you-type requests the whole result list.
     """
     if request.args.get("q", "").strip():
         return _found()
@@ -119,14 +119,14 @@ def _found() -> str:
 @blueprint.get("/styles/<id:style_id>")
 @public
 def show(style_id: int) -> str:
-    """Show one style: to buy images of it, or (to its artist) how it is being trained."""
+    """Show a style: its order form, or to its artist its training."""
     return _page(style_id)
 
 
 @blueprint.get("/styles/<id:style_id>/training")
 @signed_in
 def training(style_id: int) -> AnyResponse:
-    """Show where a training stands, as a piece of its style's page."""
+    """Show the progress of a training, as a fragment of the style page."""
     style = _style(style_id)
     if not viewer().may_manage(style["artist"]["id"]):
         raise StyleNotFound(id=style_id)
@@ -138,10 +138,10 @@ def training(style_id: int) -> AnyResponse:
 
 
 @blueprint.post("/styles/<id:style_id>/generate")
-@rate_limits.limited(rate_limits.ORDERS)
+@rate_limits.limited(buckets.ORDERS)
 @signed_in
 def generate(style_id: int) -> AnyResponse | tuple[str, int]:
-    """Order images from a plain form, for browsers without scripts."""
+    """Order pictures from a plain form, for browsers without scripts."""
 
     def run() -> dict[str, Any]:
         with rate_limits.images(user().id, asked.count):
@@ -155,7 +155,7 @@ def generate(style_id: int) -> AnyResponse | tuple[str, int]:
         unseen = _unseen_unknown_tags(asked)
         if unseen:
             return _page(style_id, unknown_tags=unseen), HTTPStatus.OK
-        bodies.form_once("POST /styles/:id/generate", asked.model_dump(mode="json"), run)
+        idempotency.form_once("POST /styles/:id/generate", asked.model_dump(mode="json"), run)
     except ValidationError as error:
         problem = ValidationFailed(fields=field_errors.of_validation(error))
         return _page(style_id, problem=problem), problem.status
@@ -168,7 +168,7 @@ def generate(style_id: int) -> AnyResponse | tuple[str, int]:
 @blueprint.post("/styles/<id:style_id>/publish")
 @signed_in
 def publish(style_id: int) -> AnyResponse | tuple[str, int]:
-    """Put an own trained style on sale; `choice` is the step of its checkpoint and the cover."""
+    """Put a trained style on sale; `choice` is the step of the checkpoint and the cover."""
     step, _, cover = request.form.get("choice", "").partition(":")
     try:
         chosen = Publication.model_validate({"checkpoint": step, "cover": cover})
@@ -182,7 +182,7 @@ def publish(style_id: int) -> AnyResponse | tuple[str, int]:
     except ValidationError:
         return _page(style_id, problem=ValidationFailed()), ValidationFailed.status
     except InvalidTransition:
-        db.session.rollback()  # on sale already, or not trained yet: its page says which
+        db.session.rollback()  # already on sale, or not trained yet: the page shows the state
     except (StyleLimitReached, StyleOutdated, ValidationFailed) as error:
         db.session.rollback()
         return _page(style_id, problem=error), error.status
@@ -192,7 +192,7 @@ def publish(style_id: int) -> AnyResponse | tuple[str, int]:
 @blueprint.get("/styles/<id:style_id>/try-outs")
 @signed_in
 def show_try_outs(style_id: int) -> str:
-    """Show the try-outs of an own style; asked by htmx, as a piece of its page."""
+    """Show the test pictures of the artist's style; for htmx, as a fragment."""
     style = style_queries.detail(db.session(), storage(), style_id=style_id, viewer=viewer())
     if not viewer().may_manage(style["artist"]["id"]):
         raise StyleNotFound(id=style_id)
@@ -201,10 +201,10 @@ def show_try_outs(style_id: int) -> str:
 
 
 @blueprint.post("/styles/<id:style_id>/try-outs")
-@rate_limits.limited(rate_limits.ORDERS)
+@rate_limits.limited(buckets.ORDERS)
 @signed_in
 def try_out(style_id: int) -> AnyResponse | tuple[str, int]:
-    """Draw a free private picture with a checkpoint of an own trained style."""
+    """Order a free private test picture with a checkpoint of the artist's trained style."""
 
     def run() -> dict[str, Any]:
         with rate_limits.images(user().id, asked.count):
@@ -223,7 +223,7 @@ def try_out(style_id: int) -> AnyResponse | tuple[str, int]:
     try:
         asked = TryOutRequest.model_validate(given)
         fields = asked.model_dump(mode="json") | {"style_id": style_id}
-        bodies.form_once("POST /styles/:id/try-outs", fields, run)
+        idempotency.form_once("POST /styles/:id/try-outs", fields, run)
     except ValidationError as error:
         untried = ValidationFailed(fields=field_errors.of_validation(error))
         return _page(style_id, untried=untried), untried.status
@@ -236,7 +236,7 @@ def try_out(style_id: int) -> AnyResponse | tuple[str, int]:
 @blueprint.post("/styles/<id:style_id>/terms")
 @signed_in
 def change_terms(style_id: int) -> AnyResponse | tuple[str, int]:
-    """Change what an artist's own style is offered for, or end and reopen its sale."""
+    """Change price and licence of the artist's style, or stop or start selling it."""
     try:
         terms = StyleChanges.model_validate(_terms()).model_dump(exclude_unset=True)
         offers.edit(db.session(), user=user(), style_id=style_id, changes=terms)
@@ -250,7 +250,7 @@ def change_terms(style_id: int) -> AnyResponse | tuple[str, int]:
 
 
 def _wrong_terms(error: ValidationError) -> problems.Problems:
-    """Return what is wrong with each of the terms, in the reader's language."""
+    """Return the error of each field of price and licence, in the reader's language."""
     names = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
     return {
         name: problems.text_of(error, name, words.TERM_PROBLEMS.get(name, "")) for name in names
@@ -258,7 +258,7 @@ def _wrong_terms(error: ValidationError) -> problems.Problems:
 
 
 def _terms() -> dict[str, Any]:
-    """Return the terms of a form: an empty last day means none."""
+    """Return the fields of price and licence; an empty last day means none."""
     given: dict[str, Any] = request.form.to_dict()
     if "valid_to" in given:
         given["valid_to"] = given["valid_to"] or None
@@ -276,9 +276,9 @@ def _order(style_id: int) -> GenerationRequest:
 
 
 def _unseen_unknown_tags(asked: GenerationRequest) -> list[str]:
-    """Return the tags that may not be recognised, unless the form has named just these before.
+    """Return the tags that may not be recognised, unless the form has shown exactly these before.
 
-    A browser without scripts learns of them here, before anything is charged.
+    A browser without scripts gets them here, before anything is charged.
     """
     of_preview = asked.model_dump(include=set(PreviewRequest.model_fields))
     found = previews.preview(db.session(), viewer=viewer(), **of_preview)
@@ -295,7 +295,7 @@ def _number(text: str) -> int | float | str:
     try:
         return float(text) if "." in text else int(text)
     except ValueError:
-        return text  # the schema says what is wrong with it
+        return text  # the schema reports the error
 
 
 def _page(
@@ -306,7 +306,7 @@ def _page(
     unknown_tags: Sequence[str] = (),
     untried: DomainError | None = None,
 ) -> str:
-    """Return the page of a style; what was wrong with an order or a sale, the terms, a try-out."""
+    """Return the page of a style, with the errors of a form on it."""
     style = _style(style_id)
     who, artist_id = viewer(), style["artist"]["id"]
     is_on_sale = style["training_status"] == TrainingStatus.COMPLETED
@@ -336,7 +336,7 @@ def _page(
 
 
 def _again(style_id: int) -> str:
-    """Return the address of this page with the order in its form, to come back to."""
+    """Return the URL of this page with the fields of the order, to return to."""
     return links.with_known("pages.styles.show", ORDER_FIELDS, request.form, style_id=style_id)
 
 
@@ -355,7 +355,7 @@ def _style(style_id: int) -> dict[str, Any]:
 
 
 def _works(style_id: int) -> list[dict[str, Any]]:
-    """Return the visitor's own newest images of a style, in every state."""
+    """Return the visitor's own newest pictures of a style, in every state."""
     if not current_user.is_authenticated:
         return []
     page = generation_queries.own(

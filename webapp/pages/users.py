@@ -1,4 +1,4 @@
-"""/users: one person with what they show: styles on sale, pictures, and a way to follow them."""
+"""/users: a user's profile: styles on sale, public pictures, follow."""
 
 from contextlib import suppress
 
@@ -26,14 +26,14 @@ from webapp.schemas.fields import PageQuery
 
 blueprint = Blueprint("users", __name__)
 STYLES_SHOWN = 12
-# Whose pictures: those made in the artist's styles, by anybody; or those the person ordered.
+# Filter: pictures in the artist's styles, by any buyer, or pictures this user ordered.
 IN_STYLE, OWN = "style", "own"
 
 
 @blueprint.get("/users/<id:user_id>")
 @public
 def show(user_id: int) -> str:
-    """Show one person, or (asked by htmx) only the next of the pictures."""
+    """Show a user; for htmx, only the next pictures."""
     person = user_queries.profile(db.session(), storage(), user_id=user_id, viewer=viewer())
     of = IN_STYLE if person["artist"] and request.args.get("of") != OWN else OWN
     shown = {"person": person, "of": of, "images": _images(user_id, of), "query": _query(of)}
@@ -47,8 +47,8 @@ def show(user_id: int) -> str:
 @blueprint.post("/users/<id:user_id>/follow")
 @signed_in
 def follow(user_id: int) -> AnyResponse:
-    """Follow a person from a plain form, for browsers without scripts."""
-    with suppress(DuplicateFollow):  # sent twice, or from two windows: what was wished is so
+    """Follow a user from a plain form, for browsers without scripts."""
+    with suppress(DuplicateFollow):  # sent twice, or from two windows: already followed
         follows.follow(db.session(), user=user(), followed_id=user_id)
     return _back(user_id)
 
@@ -56,7 +56,7 @@ def follow(user_id: int) -> AnyResponse:
 @blueprint.post("/users/<id:user_id>/unfollow")
 @signed_in
 def unfollow(user_id: int) -> AnyResponse:
-    """Follow a person no longer, from a plain form."""
+    """Unfollow a user from a plain form."""
     follows.unfollow(db.session(), user=user(), followed_id=user_id)
     return _back(user_id)
 

@@ -1,4 +1,4 @@
-"""/wallet: what one has, what can be bought, every move of tokens, and what one's styles earned."""
+"""/wallet: balances, packages, transactions, payments, and the artist's earnings."""
 
 import csv
 import io
@@ -37,8 +37,8 @@ from webapp.domain.queries.pagination import MAX_LIMIT, PageRequest
 from webapp.domain.queries.tokens import TransactionFilter
 from webapp.domain.services import packages, purchases, sets_purchases
 from webapp.extensions import app_settings, db, payment_addresses, storage
-from webapp.http import bodies, headers, localize
-from webapp.http.access import in_steps, signed_in, user
+from webapp.http import bodies, headers, idempotency, localize
+from webapp.http.access import own_transactions, signed_in, user
 from webapp.http.google import local_path
 from webapp.pages import clock, links, words
 from webapp.pages.fragments import is_fragment
@@ -49,16 +49,16 @@ PURCHASES_SHOWN = 10
 STYLES_SHOWN = MAX_LIMIT
 MONTHS_EARNED = 12
 MONTH = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
-# Where a buyer goes on once an order is paid, kept with the order in the browser's session.
+# Session key: the page to return to after a payment.
 AFTER = "after_purchase"
 COLUMNS = ("time", "type", "amount", "balance_after", "status", "words", "style", "image", "order")
-# A spreadsheet takes a text that begins like this for a formula, and runs it.
+# Spreadsheets execute a cell that starts with one of these as a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 BYTE_ORDER_MARK = "\ufeff"  # without it, spreadsheets read Korean as something else
 
 
 class LedgerQuery(TransactionQuery):
-    """Which moves of tokens are asked for: of a type, in a month of the reader's."""
+    """Query of the transactions: by type and by month of the reader's time zone."""
 
     month: str | None = Field(None, pattern=MONTH)
 
@@ -74,9 +74,9 @@ class LedgerQuery(TransactionQuery):
 @blueprint.get("/wallet")
 @signed_in
 def show() -> str:
-    """Show balances, packages, the ledger and purchases, and what became of the order one names.
+    """Show balances, packages, transactions and payments, and the state of `order` in the query.
 
-    Asked by htmx, only the ledger, or its next rows.
+    For htmx, only the transactions, or their next rows.
     """
     asked = _query()
     ledger = _ledger(asked)
@@ -105,15 +105,15 @@ def show() -> str:
 
 
 @blueprint.get("/wallet/ledger.csv")
-@in_steps
+@own_transactions
 @signed_in
 def export() -> Response:
-    """Stream the moves of tokens that the same filters show, for a spreadsheet."""
+    """Stream the filtered transactions as CSV."""
     asked = _query()
     lines = _lines(user().id, asked.wanted)
     name = "-".join(["style-license", asked.month or "ledger", asked.type])
     return Response(
-        stream_with_context(lines),  # type: ignore[arg-type]
+        stream_with_context(lines),
         mimetype="text/csv",
         headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
     )
@@ -123,7 +123,7 @@ def export() -> Response:
 @blueprint.post("/tokens/purchase")
 @signed_in
 def buy() -> AnyResponse:
-    """Order a package, of tokens or of Sets, and go where it is paid."""
+    """Create a payment for a package of tokens or Sets, and redirect to its page."""
     package_id = request.form.get("package_id", "")
 
     def run() -> dict[str, Any]:
@@ -133,7 +133,7 @@ def buy() -> AnyResponse:
             made = purchases.purchase(db.session(), user_id=user().id, package_id=package_id)
         return {"order_id": made.order_id}
 
-    order_id = bodies.form_once("POST /wallet/purchases", {"package_id": package_id}, run)[
+    order_id = idempotency.form_once("POST /wallet/purchases", {"package_id": package_id}, run)[
         "order_id"
     ]
     after = local_path(request.form.get("next", ""))
@@ -145,7 +145,7 @@ def buy() -> AnyResponse:
 @blueprint.get("/wallet/purchases/<order_id>/pay")
 @signed_in
 def pay(order_id: str) -> AnyResponse:
-    """Open the provider for an order: Toss by its script, its sandbox by a link."""
+    """Show the payment page: Toss by its script, the sandbox by a link."""
     order = _detail(order_id)
     if order["status"] != PurchaseStatus.PENDING:
         return redirect(url_for(".show", order=order_id, status=order["status"]))
@@ -172,14 +172,14 @@ def pay(order_id: str) -> AnyResponse:
 @blueprint.get("/tokens")
 @signed_in
 def old_address() -> AnyResponse:
-    """Lead on from where the wallet was; the provider's ways back still end here."""
+    """Redirect the former URL of the wallet, which the provider still redirects to."""
     return redirect(links.with_known(".show", links.WALLET))
 
 
 @blueprint.get("/tokens/purchase/<order_id>/pay")
 @signed_in
 def old_pay_address(order_id: str) -> AnyResponse:
-    """Lead on from where an order was paid."""
+    """Redirect the former URL of the payment page."""
     return redirect(url_for(".pay", order_id=order_id))
 
 
@@ -202,7 +202,7 @@ def _ledger(asked: LedgerQuery) -> dict[str, Any]:
 
 
 def _lines(user_id: int, wanted: TransactionFilter) -> Iterator[str]:
-    """Give the lines of the export, a page at a time, each in a short session of its own."""
+    """Yield the lines of the export, one page at a time, each in its own short session."""
     cursor: str | None = None
     yield BYTE_ORDER_MARK + _line(COLUMNS)
     while True:
@@ -246,7 +246,7 @@ def _line(cells: tuple[str | int, ...]) -> str:
 
 
 def _earnings() -> dict[str, Any] | None:
-    """Return what an artist's styles earned: each of them, and in each of the last months."""
+    """Return an artist's earnings by style and by month."""
     if user().artist is None:
         return None
     styles = style_queries.own(
@@ -267,7 +267,7 @@ def _earnings() -> dict[str, Any] | None:
 
 
 def _months(since: datetime) -> list[datetime]:
-    """Return the months in which somebody who joined then can have moved tokens, newest first."""
+    """Return the months since `joined` in the reader's time zone, newest first."""
     month, first = clock.month_of(datetime.now(UTC)), clock.month_of(since)
     found = [month]
     while month > first:
@@ -277,7 +277,7 @@ def _months(since: datetime) -> list[datetime]:
 
 
 def _after(order: dict[str, Any] | None) -> str | None:
-    """Return where the buyer came from: as the address says, or as kept with the order."""
+    """Return the page the buyer came from: from the query, or from the session of the payment."""
     named = local_path(request.args.get("next", ""))
     if named != "/":
         return named
@@ -286,7 +286,7 @@ def _after(order: dict[str, Any] | None) -> str | None:
 
 
 def _order(order_id: str) -> dict[str, Any] | None:
-    """Return the order that an address names, if it is one's own; the rest is not believed."""
+    """Return the payment of the query if it is the user's own; other query fields are ignored."""
     try:
         return _detail(order_id)
     except NotFound:

@@ -1,7 +1,6 @@
-"""What states, causes and licences are called in front of people; read in the request's language.
+"""Labels of states, causes and licences, in the language of the request.
 
-Codes stay in the code. Every failure is told in three parts: what happened, what it cost, and
-what to do next.
+A failure is shown in three parts: what happened, what it cost, and what to do next.
 """
 
 from dataclasses import dataclass
@@ -29,68 +28,67 @@ class LicenseWords:
 
 _NEVER = (
     _("Remove or cover the signature"),
-    _("Train a model on the image"),
-    _("Claim that you drew it yourself"),
+    _("Train a model on the picture"),
+    _("Claim that you made it by hand"),
 )
 LICENSES: dict[str, LicenseWords] = {
     LicenseType.PERSONAL: LicenseWords(
         title=_("Personal licence"),
-        summary=_("For yourself: no money is made with the image."),
+        summary=_("Personal use: you may not earn money with the picture."),
         may=(
             _("Keep it, print it, hang it on your wall"),
-            _("Show it on your own pages, naming the artist"),
+            _("Publish it on your own pages, naming the artist"),
         ),
-        may_not=(_("Sell it, or use it to advertise or run a business"), *_NEVER),
+        may_not=(_("Sell it, advertise with it, or use it in a business"), *_NEVER),
     ),
     LicenseType.COMMERCIAL: LicenseWords(
         title=_("Commercial licence"),
-        summary=_("For work: you may earn money with the image."),
+        summary=_("Commercial use: you may earn money with the picture."),
         may=(
-            _("Use it in products, adverts, books and on websites"),
-            _("Keep it, print it, and show it anywhere"),
+            _("Use it in products, advertisements, books and websites"),
+            _("Keep it, print it, publish it anywhere"),
         ),
-        may_not=(_("Sell the bare file to others as a picture of theirs"), *_NEVER),
+        may_not=(_("Resell or pass on the file by itself"), *_NEVER),
     ),
     IssuedLicense.EXCLUSIVE: LicenseWords(
         title=_("Exclusive licence (no longer sold)"),
         summary=_(
-            "For work. It was sold as exclusive, but nothing kept others from ordering the same"
-            " image, so we sell it no longer."
+            "For commercial use. It was sold as exclusive, but others could order the same"
+            " picture, so we no longer sell it."
         ),
         may=(
-            _("Use it in products, adverts, books and on websites"),
-            _("Keep it, print it, and show it anywhere"),
+            _("Use it in products, advertisements, books and websites"),
+            _("Keep it, print it, publish it anywhere"),
         ),
         may_not=_NEVER,
     ),
 }
 
 CAUSES: dict[str, LazyString] = {
-    "GPU_OOM": _("The machine ran out of memory, also when we tried again."),
-    "TIMEOUT": _("It took longer than it may, also when we tried again."),
-    "NETWORK": _("The files could not be moved to where the work is done, also on a new try."),
-    "WORKER_LOST": _("The machines that did the work stopped several times."),
-    "ADAPTER_MISMATCH": _("The learned style could not be proven to be the right one."),
+    "GPU_OOM": _("Out of memory, after retries."),
+    "TIMEOUT": _("Timed out, after retries."),
+    "NETWORK": _("The files could not be transferred, after retries."),
+    "WORKER_LOST": _("The workers stopped several times."),
+    "ADAPTER_MISMATCH": _("The style file failed its checksum."),
     "STYLE_OUTDATED": _(
-        "The base model has changed since this style was learned. Its artist must train it again."
+        "The base model has changed since this style was trained. Its artist must train it again."
     ),
     "TRAINING_DIVERGED": _(
-        "The training computed a value that is not a number, so it was stopped. Other trainings"
-        " were not affected."
+        "Training stopped because of a numerical error. Other trainings were not affected."
     ),
-    "SIGNATURE_FAILED": _("The artist's signature could not be put on the image."),
-    "INVALID_PROMPT": _("The words of this order could not be drawn."),
+    "SIGNATURE_FAILED": _("The artist's signature could not be added to the picture."),
+    "INVALID_PROMPT": _("The tags of this order could not be used as a prompt."),
     "MODEL_MISSING": _("The base model of this style is not available."),
     "SAFETY_BLOCKED": _("The result was blocked by our safety rules."),
-    "LOW_QUALITY_DATA": _("Nothing could be learned from these works."),
-    "INSUFFICIENT_IMAGES": _("Fewer than ten works passed the checks."),
-    "CANCELED": _("You stopped it."),
-    "CONCEPT_NOT_FOUND": _("Nothing of what the rule changes was found in the photo."),
-    "FILE_CHANGED": _("The file was changed after it was confirmed."),
-    "INVALID_RULE": _("The rule does not fit the palette or the album."),
+    "LOW_QUALITY_DATA": _("Training could not learn anything from these artworks."),
+    "INSUFFICIENT_IMAGES": _("Fewer than ten artworks passed the checks."),
+    "CANCELED": _("You canceled it."),
+    "CONCEPT_NOT_FOUND": _("The part that the rule changes was not found in the photo."),
+    "FILE_CHANGED": _("The file was changed after it was uploaded."),
+    "INVALID_RULE": _("The rule does not fit the preset or the album."),
     "RESTYLE_FAILED": _("A part of the photo could not be painted in its style."),
     "INSUFFICIENT_TOKENS": _("There were not enough tokens to paint the photo in its style."),
-    "INVALID_ALBUM": _("The results could not be laid out as this template wants."),
+    "INVALID_ALBUM": _("The results could not be laid out in this template."),
     **dict.fromkeys(
         (
             "INVALID_IMAGE_FORMAT",
@@ -99,21 +97,23 @@ CAUSES: dict[str, LazyString] = {
             "IMAGE_TOO_LARGE_PIXELS",
             "IMAGE_CORRUPT",
         ),
-        _("The uploaded file is no photo that we can use."),
+        _("The uploaded file is not a photo that we can use."),
     ),
 }
-UNKNOWN_CAUSE = _("Something on our side went wrong. We have been told.")
+UNKNOWN_CAUSE = _("Something went wrong on our side. Our staff has been notified.")
 
 TRAINING_ADVICE: dict[str, LazyString] = {
-    "LOW_QUALITY_DATA": _("Make a new style with works that share one hand and are easy to read."),
-    "TRAINING_DIVERGED": _(
-        "Train again: it starts from another seed. If it fails a second time, leave out works that"
-        " are unlike the others."
+    "LOW_QUALITY_DATA": _(
+        "Make a new style from artworks of one consistent style that are easy to recognise."
     ),
-    "INSUFFICIENT_IMAGES": _("Add works until at least ten are good, and train again."),
-    "CANCELED": _("Your works are still here. Change what you like, and train again."),
+    "TRAINING_DIVERGED": _(
+        "Train again: it starts from another seed. If it fails a second time, exclude"
+        " artworks that differ from the others."
+    ),
+    "INSUFFICIENT_IMAGES": _("Add artworks until at least ten are usable, then train again."),
+    "CANCELED": _("Your artworks are kept. Make changes if you like, and train again."),
 }
-RETRAIN_ADVICE = _("Your works are still here: start the training again.")
+RETRAIN_ADVICE = _("Your artworks are kept: start the training again.")
 
 IMAGE_CODES: dict[str, LazyString] = {
     "INVALID_IMAGE_FORMAT": _("Not a JPG or PNG"),
@@ -123,22 +123,22 @@ IMAGE_CODES: dict[str, LazyString] = {
     "IMAGE_CORRUPT": _("The file is damaged"),
     "IMAGE_TOO_LONG": _("More than 16 times as long as wide"),
     "IMAGE_BLANK": _("Blank: nothing is visible"),
-    "IMAGE_NOT_ENCODABLE": _("The base model cannot encode this work"),
-    "DUPLICATE_IMAGE": _("The same as another work"),
-    "SIMILAR_IMAGE": _("Nearly the same as another work"),
+    "IMAGE_NOT_ENCODABLE": _("The base model cannot encode this artwork"),
+    "DUPLICATE_IMAGE": _("Duplicate of another artwork"),
+    "SIMILAR_IMAGE": _("Nearly identical to another artwork"),
 }
 
 GENERATION_STATES: dict[str, LazyString] = {
-    "queued": _("Waiting for its turn"),
-    "processing": _("Being made"),
-    "retrying": _("Trying again"),
+    "queued": _("In queue"),
+    "processing": _("In progress"),
+    "retrying": _("Retrying"),
     "completed": _("Ready"),
-    "failed": _("Not made"),
-    "canceled": _("Cancelled"),
+    "failed": _("Failed"),
+    "canceled": _("Canceled"),
 }
 TRAINING_STATES: dict[str, LazyString] = {
-    "pending": _("Checking works"),
-    "training": _("Learning"),
+    "pending": _("Checking artworks"),
+    "training": _("Training"),
     "trained": _("Trained, not on sale yet"),
     "completed": _("On sale"),
     "failed": _("Training failed"),
@@ -150,48 +150,50 @@ CERTIFICATE_STATES: dict[str, LazyString] = {
 }
 PURCHASE_STATES: dict[str, LazyString] = {
     "pending": _("Not paid yet"),
-    "authorized": _("Being confirmed"),
+    "authorized": _("Confirming"),
     "paid": _("Paid"),
-    "failed": _("Not paid"),
+    "failed": _("Payment failed"),
     "expired": _("Expired"),
     "refunded": _("Refunded"),
 }
 PURCHASE_NEWS: dict[str, LazyString] = {
-    "pending": _("This order has not been paid. No money was taken."),
+    "pending": _("Not paid yet. No money was taken."),
     "authorized": _(
-        "The payment is still being confirmed. Please do not pay again: your tokens come as soon"
-        " as it is, or no money is taken."
+        "Your payment is being confirmed. Please do not pay again: your tokens are added"
+        " as soon as it is confirmed, or no money is taken."
     ),
-    "paid": _("Thank you. Your tokens are here."),
-    "failed": _("The payment did not work. No money was taken; you can try again."),
-    "expired": _("The order ran out before it was paid. No money was taken; please order again."),
-    "refunded": _("This purchase was refunded."),
+    "paid": _("Thank you. Your tokens have been added."),
+    "failed": _("The payment failed. No money was taken; you can try again."),
+    "expired": _(
+        "The payment expired before it was completed. No money was taken; please buy again."
+    ),
+    "refunded": _("This payment was refunded."),
 }
-# Of an order for Sets, where it is told otherwise than of tokens; {"status": text}.
+# Texts for payments of Sets that differ from those of tokens; {"status": text}.
 SETS_PURCHASE_NEWS: dict[str, LazyString] = {
     "authorized": _(
-        "The payment is still being confirmed. Please do not pay again: your credits come as soon"
-        " as it is, or no money is taken."
+        "Your payment is being confirmed. Please do not pay again: your credits are added"
+        " as soon as it is confirmed, or no money is taken."
     ),
-    "paid": _("Thank you. Your credits are here."),
+    "paid": _("Thank you. Your credits have been added."),
 }
 WORK_STATES: dict[str, LazyString] = {
     "all": _("All"),
-    "public": _("Shown to all"),
-    "private": _("Only for you"),
-    "making": _("Being made"),
-    "failed": _("Not made"),
+    "public": _("Public"),
+    "private": _("Private"),
+    "making": _("In progress"),
+    "failed": _("Failed"),
 }
 NO_WORKS: dict[str, LazyString] = {
-    "all": _("You have no pictures yet. Choose a style and say what you want to see."),
-    "public": _("You show no picture to others. Each of yours has a button for it."),
-    "private": _("No finished picture of yours is private."),
-    "making": _("Nothing is being made at the moment."),
-    "failed": _("Every picture you ordered could be made."),
+    "all": _("You have no pictures yet. Choose a style and order one."),
+    "public": _("You have no public pictures. Use the button under a picture to make it public."),
+    "private": _("You have no private pictures."),
+    "making": _("You have no pictures in progress."),
+    "failed": _("None of your pictures failed."),
 }
 POSITIONS: dict[str, LazyString] = {
     "bottom-left": _("Left"),
-    "bottom-center": _("Middle"),
+    "bottom-center": _("Centre"),
     "bottom-right": _("Right"),
 }
 SIZES: dict[str, LazyString] = {
@@ -200,52 +202,52 @@ SIZES: dict[str, LazyString] = {
     "large": _("Large"),
 }
 FIELD_PROBLEMS: dict[str, LazyString] = {
-    "username": _("Please use 3 to 50 letters, digits, dots, lines or underscores."),
-    "display_name": _("Please give a name of 1 to 50 characters that can all be seen."),
-    "bio": _("Please use at most 150 characters."),
-    "artist_name": _("Please give a name of 2 to 100 characters that can all be seen."),
-    "contact_email": _("Please give an e-mail address."),
+    "username": _("Use 3 to 50 letters, digits, dots, hyphens or underscores."),
+    "display_name": _("Please enter a name of 1 to 50 visible characters."),
+    "bio": _("Use at most 150 characters."),
+    "artist_name": _("Please enter a name of 2 to 100 visible characters."),
+    "contact_email": _("Please enter an e-mail address."),
     "signature_opacity": _("Please choose between 30 and 100 percent."),
     "signature_image": _("Please draw your signature or choose a file."),
-    "confirm": _("Please write your name exactly as it stands above."),
+    "confirm": _("Please enter your username exactly as shown above."),
 }
-# What an error of a plain form is called, where the words of the API would mean nothing to people.
+# Errors of plain forms whose API message is only meaningful to programs.
 FORM_PROBLEMS: dict[str, LazyString] = {
     "IDEMPOTENCY_CONFLICT": _(
-        "This form was sent before, with other content. Nothing was charged this time: look at it"
-        " and send it again."
+        "This form was sent before, with other content. Nothing was charged this time:"
+        " check it and send it again."
     ),
-    "METHOD_NOT_ALLOWED": _("This address only takes what a form sends. There is no page here."),
+    "METHOD_NOT_ALLOWED": _("This address only accepts forms. There is no page here."),
 }
 TERM_PROBLEMS: dict[str, LazyString] = {
-    "description": _("Please say a few words about this style."),
-    "price_tokens": _("A whole number from 1 to 10,000."),
-    "valid_to": _("A day after today."),
+    "description": _("Please describe this style."),
+    "price_tokens": _("Enter a whole number from 1 to 10,000."),
+    "valid_to": _("Choose a date after today."),
 }
 SAVED: dict[str, LazyString] = {
     "profile": _("Your profile is saved."),
-    "artist": _("Saved. Every picture that is signed from now on carries it."),
+    "artist": _("Saved. All new pictures use this signature."),
 }
 FAREWELLS: dict[str, LazyString] = {
-    "deleted": _("Your account is deleted. Thank you for having been here."),
-    "deactivated": _("Your account is closed. Thank you for having been here."),
+    "deleted": _("Your account is deleted. Thank you for using Style License."),
+    "deactivated": _("Your account is closed. Thank you for using Style License."),
 }
 MOVE_TYPES: dict[str, LazyString] = {
-    "all": _("All moves"),
-    "purchase": _("Bought"),
-    "usage": _("Spent on images"),
-    "refund": _("Given back"),
+    "all": _("All"),
+    "purchase": _("Purchases"),
+    "usage": _("Pictures ordered"),
+    "refund": _("Refunds"),
     "earning": _("Earned"),
-    "bonus": _("Presents"),
+    "bonus": _("Bonuses"),
 }
 MOVE_STATES: dict[str, LazyString] = {
-    "pending": _("held until it is made"),
-    "refunded": _("given back"),
+    "pending": _("held until delivery"),
+    "refunded": _("refunded"),
 }
 SIGN_IN_ERRORS: dict[str, LazyString] = {
-    "access_denied": _("You did not let Google tell us who you are. Nothing was changed."),
-    "no_code": _("Google sent you back without an answer. Please try again."),
-    "invalid_state": _("This sign-in was too old, or begun in another window. Please try again."),
+    "access_denied": _("You did not allow Google to share your account. Nothing was changed."),
+    "no_code": _("Google did not answer. Please try again."),
+    "invalid_state": _("This sign-in expired, or was started in another window. Please try again."),
     "network_error": _("Google could not be reached. Please try again in a minute."),
     "account_inactive": _("This account was closed."),
     "server_error": _("Something went wrong on our side. Please try again."),
@@ -253,29 +255,29 @@ SIGN_IN_ERRORS: dict[str, LazyString] = {
 
 
 def image_codes() -> dict[str, str]:
-    """Return what each verdict on a work is called, for scripts."""
+    """Return the text of each problem of an artwork, for scripts."""
     return {code: str(text) for code, text in IMAGE_CODES.items()}
 
 
 def image_problem(work: dict[str, Any], works: list[dict[str, Any]]) -> str:
-    """Return what is wrong with a work of a style, naming the other where it has a twin."""
+    """Return the problem of an artwork, with the name of the similar artwork if there is one."""
     said = IMAGE_CODES.get(work["code"] or "", work["code"])
     twin = next((each for each in works if each["idx"] == work["twin_idx"]), None)
     return f"{said} ({twin['filename']})" if twin else str(said)
 
 
 def cause(failure: dict[str, Any] | None) -> str:
-    """Return why something failed, in words."""
+    """Return the text of a failure's cause."""
     return str(CAUSES.get((failure or {}).get("cause") or "", UNKNOWN_CAUSE))
 
 
 def training_advice(failure: dict[str, Any] | None) -> str:
-    """Return what an artist can do after a training that failed."""
+    """Return what the artist can do after a failed training."""
     return str(TRAINING_ADVICE.get((failure or {}).get("cause") or "", RETRAIN_ADVICE))
 
 
 def duration(seconds: int | None) -> str:
-    """Return a length of time as people say it, or an empty text when it is unknown."""
+    """Return a duration as text, such as “7 minutes”; empty when it is unknown."""
     if seconds is None:
         return ""
     if seconds < MINUTE:
@@ -286,13 +288,13 @@ def duration(seconds: int | None) -> str:
 
 
 def purchase_news(order: dict[str, Any]) -> LazyString:
-    """Return what became of an order, as its buyer is told."""
+    """Return the text about the state of a payment, for its buyer."""
     of_sets = SETS_PURCHASE_NEWS if order["product"] != Product.TOKENS else {}
     return of_sets.get(order["status"]) or PURCHASE_NEWS[order["status"]]
 
 
 def goods(order: dict[str, Any] | Purchase) -> str:
-    """Return what an order is of, such as “500 tokens” or “Sets pro, one month with 200 credits”.
+    """Return what a payment buys, such as “500 tokens” or “Sets Pro, one month with 200 credits”.
 
     `order` is a purchase or a view of one.
     """
@@ -302,5 +304,5 @@ def goods(order: dict[str, Any] | Purchase) -> str:
         return ngettext("%(count)s token", "%(count)s tokens", tokens, count=format_decimal(tokens))
     count = format_decimal(credits_)
     if shown["product"] == Product.SETS_PRO:
-        return gettext("Sets pro, one month with %(count)s credits", count=count)
+        return gettext("Sets Pro, one month with %(count)s credits", count=count)
     return gettext("%(count)s credits for Sets", count=count)

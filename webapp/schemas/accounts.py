@@ -12,7 +12,7 @@ from webapp.schemas.fields import Answer, Body, Count, Hash, Id, PlainText, Time
 def all_visible(name: str) -> str:
     """Return a tidy name; raises ValueError when something in it cannot be seen."""
     if not names.is_visible(name):
-        raise ValueError("Invisible characters and stacks of marks are not allowed.")
+        raise ValueError("Invisible characters and stacked combining marks are not allowed.")
     return names.tidy(name)
 
 

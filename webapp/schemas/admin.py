@@ -35,7 +35,7 @@ class Change(Body):
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
         if not self.changes():
-            raise ValueError("Nothing to change is given.")
+            raise ValueError("Enter at least one change.")
         return self
 
     def changes(self) -> dict[str, object]:

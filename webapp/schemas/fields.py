@@ -29,7 +29,7 @@ def as_written(text: Any) -> Any:
         return text
     kept = visible_text.composed(text)
     if visible_text.has_unseen(kept):
-        raise PydanticCustomError("invisible_text", "Contains characters that cannot be seen.")
+        raise PydanticCustomError("invisible_text", "Contains invisible characters.")
     if visible_text.has_stacked_marks(kept):
         raise PydanticCustomError("stacked_marks", "Has marks that no letter carries.")
     return kept

@@ -67,7 +67,7 @@ class NotificationView(Answer):
     target_id: Id
     target: Target
     metadata: dict[str, Any] = Field(examples=[{"attempt": 1}])
-    message: str = Field(examples=["mina likes your image in “Ink Harbor”."])
+    message: str = Field(examples=["mina likes your picture in “Ink Harbor”."])
     is_read: bool = Field(examples=[False])
     created_at: Time
 

@@ -51,13 +51,13 @@ def _json_map(value: Any) -> Any:
         try:
             return json.loads(value) if value.strip() else {}
         except (ValueError, RecursionError):
-            raise ValueError("Must be a JSON map.") from None
+            raise ValueError("Must be a JSON object.") from None
     return value
 
 
 def _short_keys(value: dict[int, list[str]]) -> dict[int, list[str]]:
     if any(not 0 <= index < MAX_NAMED_IMAGES for index in value):
-        raise ValueError("Keys are the indexes of images.")
+        raise ValueError("Keys must be indexes of images.")
     return value
 
 

@@ -165,7 +165,7 @@ def test_latents_outside_the_mask_end_as_those_of_the_picture(renderer, repaint,
     assert (ends[0][mask] != inpainting.latents[mask]).all()
 
 
-def test_a_cell_that_the_mask_touches_is_free_as_a_whole(tiny_base, repaint):
+def test_a_cell_that_the_mask_touches_is_repainted_as_a_whole(tiny_base, repaint):
     request = repaint(mask=mask_of((5, 7, 6, 9)))  # one column of three pixels, on 2 × 2 cells
     mask = encode_inpainting(tiny_base, [request], (SIDE, SIDE), 4).mask[0, 0]
     assert torch.nonzero(mask).tolist() == [[3, 2], [4, 2]]
@@ -178,7 +178,7 @@ def test_a_cell_at_the_edge_begins_without_the_colours_beside_the_mask(base, rep
     halves = Image.new("RGB", (SIDE, SIDE), red)
     halves.paste(blue, (9, 0, SIDE, SIDE))  # through the middle of the fifth column of cells
     left = mask_of((0, 0, 9, SIDE))
-    found, wanted, beside = (
+    encoded, expected, beside = (
         encode_inpainting(base, [repaint(picture=each, mask=left)], (SIDE, SIDE), 4).latents[0]
         for each in (
             halves,
@@ -186,8 +186,8 @@ def test_a_cell_at_the_edge_begins_without_the_colours_beside_the_mask(base, rep
             Image.new("RGB", (SIDE, SIDE), blue),
         )
     )
-    off = (found - wanted)[:, 2:-2, 4].abs().max()
-    assert off < 0.1 * (beside - wanted)[:, 2:-2, 4].abs().max()
+    off = (encoded - expected)[:, 2:-2, 4].abs().max()
+    assert off < 0.1 * (beside - expected)[:, 2:-2, 4].abs().max()
 
 
 def test_a_cell_of_a_draft_is_touched_by_all_that_it_covers(tiny_base, repaint):
@@ -203,12 +203,13 @@ def test_a_frame_larger_than_the_models_own_is_repainted_too(base, repaint, make
     request = repaint(change, picture=picture_of(64, 64), mask=mask, **size)
     renderer = Renderer(base)
     ordinary = make_request(seed=2, **size)
-    (alone,) = rendered(renderer, ordinary)
+    # a batch of the same size: kernels for another one may round differently
+    _, expected = rendered(renderer, make_request(seed=3, **size), ordinary)
     after, beside = rendered(renderer, request, ordinary)
     before, painted = np.asarray(request.picture), np.asarray(request.mask)
     assert np.array_equal(after[~painted], before[~painted])
     assert (after[painted] != before[painted]).any(axis=1).mean() > 0.9
-    assert np.array_equal(beside, alone)
+    assert np.array_equal(beside, expected)
 
 
 KINDS = pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])

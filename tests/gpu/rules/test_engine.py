@@ -6,6 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from gpu.rules import engine
+from gpu.rules.colour import bake, map_by_table
+from gpu.rules.edges import core_of
 from gpu.rules.engine import regions_of
 from gpu.rules.regions import Part, Protection
 from imaging.reading import read_picture
@@ -220,3 +223,26 @@ def test_the_regions_of_parts_hold_all_that_their_rules_change():
     assert not (wall_region & deep_inside(floor.mask)).any()
     changed = (edit(photo, parts) != levels).any(axis=2)
     assert not (changed & ~floor_region & ~wall_region).any()
+
+
+@pytest.mark.parametrize("name,value,options", ACTIONS[:5])
+@pytest.mark.parametrize("rows_at_once", [1, 7, 10_000])
+def test_core_pixels_are_what_a_map_of_the_whole_photo_makes_them(
+    monkeypatch, rows_at_once, name, value, options
+):
+    scene = room(2)
+    levels, mask = np.asarray(scene.image), scene.mask("Wall")
+    setting = rule(name, value, **options)
+    used = []
+
+    def baked(colour_map):
+        used.append(colour_map)
+        return bake(colour_map)
+
+    monkeypatch.setattr(engine, "_PIXELS_AT_ONCE", rows_at_once * levels.shape[1])
+    monkeypatch.setattr(engine, "bake", baked)
+    after = edit(scene.image, [Part("Wall", mask, setting)])
+    (colour_map,) = used  # one table for all strips
+    core = core_of(mask)
+    assert core.any()
+    assert np.array_equal(after[core], map_by_table(levels, colour_map)[core])

@@ -69,7 +69,7 @@ def test_a_photo_is_segmented_over_http_alone_and_its_masks_recorded(
             [0, 0, albums.SIZE[0] // 2, albums.SIZE[1]],
         )
         assert len(albums.work(session, JobKind.PHOTO_EDIT)) == 1
-    assert segmenter.asked == [["painted or papered wall", "grout lines between tiles"]]
+    assert segmenter.prompts == [["painted or papered wall", "grout lines between tiles"]]
 
 
 def test_a_second_rule_never_segments(committed, site, searched, segmenter):
@@ -90,7 +90,7 @@ def test_a_second_rule_never_segments(committed, site, searched, segmenter):
             sets_photos.go_on(session, mine.id)
         assert len(albums.work(session, JobKind.SEGMENTATION)) == 2
         assert len(albums.work(session, JobKind.PHOTO_EDIT)) == 4
-    assert len(segmenter.asked) == 2
+    assert len(segmenter.prompts) == 2
 
 
 def test_a_prompt_that_cannot_be_read_ends_the_photo_at_once(committed, site, searched, segmenter):
@@ -176,7 +176,7 @@ def test_a_canceled_run_is_not_claimed(committed, site, searched, segmenter):
     with committed.begin() as session:
         session.execute(update(Job).where(Job.id == job_id).values(state=JobState.CANCELED))
     segment_photos(job_id=job_id)
-    assert segmenter.asked == []
+    assert segmenter.prompts == []
 
 
 def test_keys_and_concepts_that_were_not_given_out_are_rejected(

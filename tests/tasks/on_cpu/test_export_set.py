@@ -53,15 +53,15 @@ def test_the_lease_is_kept_while_the_archive_is_sent(committed, storage, monkeyp
         job = albums.finished(session, storage, albums.account(session))
         sets_exports.prepare(session, job)
         (waiting,) = albums.work(session, JobKind.SETS_EXPORT)
-    begun = module.write_archive
+    begun = module.archive_pieces
 
     def slowly(*args):
-        manifest = begun(*args)
-        with committed.begin() as session:  # what is left of the lease when the sending begins
-            session.get_one(Job, waiting.id).lease_until = jobs.NOW
-        return manifest
+        for piece in begun(*args):
+            with committed.begin() as session:  # what is left of the lease while it is sent
+                session.get_one(Job, waiting.id).lease_until = jobs.NOW
+            yield piece
 
-    monkeypatch.setattr(module, "write_archive", slowly)
+    monkeypatch.setattr(module, "archive_pieces", slowly)
     record, left = sets_exports.record, []
 
     def look(session, lease, **values):
@@ -71,6 +71,47 @@ def test_the_lease_is_kept_while_the_archive_is_sent(committed, storage, monkeyp
     monkeypatch.setattr(sets_exports, "record", look)
     export_set(job_id=waiting.id)
     assert left == [True]
+
+
+def test_an_archive_is_sent_while_it_is_made_and_needs_no_disk(committed, storage, monkeypatch):
+    with committed.begin() as session:
+        job = albums.finished(session, storage, albums.account(session, balance=10), photos=10)
+        sets_exports.prepare(session, job)
+        (waiting,) = albums.work(session, JobKind.SETS_EXPORT)
+    read, sent = [], []
+    read_photo, put_stream = module.pictures.read, type(storage).put_stream
+
+    def reading(key):
+        read.append(key)
+        return read_photo(key)
+
+    def watched(self, key, stream, **values):
+        def seen(size):
+            sent.append(len(read))
+            return stream.readinto(size)
+
+        class Watched(io.RawIOBase):
+            def readable(self):
+                return True
+
+            def readinto(self, buffer):
+                return seen(buffer)
+
+        put_stream(self, key, Watched(), **values)
+
+    def no_disk(*_args, **_values):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(module.pictures, "read", reading)
+    monkeypatch.setattr(type(storage), "put_stream", watched)
+    monkeypatch.setattr("tempfile.TemporaryFile", no_disk)
+    export_set(job_id=waiting.id)
+    assert sent[0] == 0, "sending begins before anything is read"
+    assert len(set(sent)) > 10, "what is read is sent before the next is read"
+    with committed() as session:
+        (made,) = session.scalars(select(SetsExport)).all()
+        assert made.status == ExportStatus.READY
+        assert made.archive_size == storage.head(made.archive_key).size
 
 
 def test_an_album_that_cannot_be_laid_out_fails_its_export(committed, storage):
@@ -85,6 +126,7 @@ def test_an_album_that_cannot_be_laid_out_fails_its_export(committed, storage):
     with committed() as session:
         (made,) = session.scalars(select(SetsExport)).all()
         assert (made.status, made.failure_code) == (ExportStatus.FAILED, "INVALID_ALBUM")
+    assert [info.key for info in storage.list("archives/")] == []
 
 
 def test_photos_of_no_group_are_in_the_last_one(session, storage):

@@ -98,6 +98,20 @@ def test_every_prompt_is_remembered_even_if_nothing_was_found(committed, storage
         assert rows[0].photo_sha256 == albums.photos_of(session, album)[0].sha256
 
 
+def test_what_a_full_run_found_is_not_remembered_as_all_there_is(
+    committed, storage, album, monkeypatch
+):
+    monkeypatch.setattr(sets_segmentations, "MAX_MASKS", 2)
+    found = [("Window", SMALL, 0.9), ("Window", LARGE, 0.8)]
+    record_masks(job_id=report(committed, storage, album, *found))
+    assert len(instances(committed)) == 2
+    with committed() as session:
+        assert session.scalars(select(SetsMask)).all() == []
+    record_masks(job_id=report(committed, storage, album, *found[:1]))
+    with committed() as session:
+        assert len(session.scalars(select(SetsMask)).all()) == len(WANTED)
+
+
 def test_a_number_stays_when_the_photo_is_segmented_again(committed, storage, album):
     record_masks(
         job_id=report(committed, storage, album, ("Window", SMALL, 0.8), ("Window", LARGE, 0.9))

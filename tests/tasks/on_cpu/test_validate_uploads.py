@@ -156,6 +156,33 @@ def test_clean_copies_say_nothing_of_where_they_were_taken(committed, storage, u
     assert not images.decoded(clean).getexif()
 
 
+def test_a_file_that_grows_after_its_size_was_read_is_never_read_whole(
+    committed, storage, uploaded, monkeypatch
+):
+    job_id = uploaded(GOOD)
+    with committed() as session:
+        key = artworks(session)[4].upload_key
+    head = type(storage).head
+
+    def head_then_replaced(self, wanted):
+        found = head(self, wanted)
+        if wanted == key:
+            self.put(key, images.heavy(10_485_761), content_type="image/png")
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(storage), "head", head_then_replaced)
+        validate_uploads(job_id=job_id)
+    with committed.begin() as session:
+        job = session.get(Job, job_id)
+        assert (job.step, job.state) == ("validate_uploads", JobState.QUEUED)
+        session.execute(update(Job).values(run_at=jobs.NOW))
+    validate_uploads(job_id=job_id)
+    with committed() as session:
+        codes = [work.code for work in artworks(session)]
+        assert codes == [None] * 4 + ["IMAGE_SIZE_EXCEEDED"] + [None] * 5
+
+
 def test_nine_good_files_end_the_style_and_its_artist_is_told(committed, storage, uploaded):
     job_id = uploaded([*GOOD[:9], images.half_of(images.jpeg())])
     validate_uploads(job_id=job_id)

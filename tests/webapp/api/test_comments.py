@@ -374,7 +374,7 @@ def test_what_is_hidden_or_gone_is_not_quoted(
     comment = say(admirer_client, shown, "Nasty.")["id"]
     session.execute(update(Comment).values(is_hidden=True))
     session.commit()
-    gone = f"{admirer.username} wrote a comment that can no longer be read."
+    gone = f"{admirer.username} wrote a comment that has been removed."
     (hidden,) = told(buyer_client)
     assert (hidden["target"]["excerpt"], hidden["message"]) == (None, gone)
     assert hidden["target"]["thumbnail_url"]

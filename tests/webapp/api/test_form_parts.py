@@ -100,7 +100,7 @@ def test_tags_for_an_image_that_was_not_sent_are_refused(artist_client, session,
     tags = json.dumps({"0": ["boat"], str(index): ["sea"]})
     answer = artist_client.post(STYLES, data=style_form(10, image_tags=tags))
     assert (answer.status_code, error_code(answer)) == (422, "VALIDATION_ERROR")
-    said = [f"There is no image {index}: images are counted from 0."]
+    said = [f"There is no image {index}: indexes start at 0."]
     assert answer.json["error"]["details"]["fields"] == {"image_tags": said}
     assert session.scalar(select(func.count()).select_from(Style)) == 0
 

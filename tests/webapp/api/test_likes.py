@@ -66,7 +66,7 @@ def test_its_owner_is_told_once_by_whom(admirer_client, admirer, buyer_client, s
         "profile_image": None,
     }
     assert like["target_id"] == shown.id
-    assert like["message"] == f"{admirer.username} likes your image in “{style.name}”."
+    assert like["message"] == f"{admirer.username} likes your picture in “{style.name}”."
 
 
 def test_liking_ones_own_image_tells_nobody(buyer_client, shown):

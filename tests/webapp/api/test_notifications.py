@@ -49,7 +49,7 @@ def test_a_finished_image_is_told_with_its_style_and_its_picture(
         "target_type": "generation",
         "target_id": ordered.id,
         "target": {"title": style.name, "excerpt": None, "generation_id": ordered.id},
-        "message": f"Your image in “{style.name}” is ready.",
+        "message": f"Your picture in “{style.name}” is ready.",
         "is_read": False,
     }
     assert {name: notification[name] for name in expected} == expected
@@ -68,7 +68,7 @@ def test_words_are_in_the_language_that_the_reader_has_now(buyer_client, buyer, 
     told(buyer, kind=NotificationType.STYLE_TRAINING_FAILED)
     buyer_client.patch("/api/v1/users/me", json={"language": "ko"})
     (notification,) = listed(buyer_client)["results"]
-    assert notification["message"] == f"“{style.name}” 스타일을 학습하지 못했습니다."
+    assert notification["message"] == f"“{style.name}” 스타일 학습에 실패했습니다."
 
 
 def test_the_newest_come_first_page_by_page(buyer_client, buyer, told):

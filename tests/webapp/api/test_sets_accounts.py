@@ -15,7 +15,7 @@ from webapp.domain import sets_tokens
 from webapp.domain.models.account import User
 from webapp.domain.models.sets_account import SetsAccount, SetsCreditEntry
 from webapp.domain.settings import settings
-from webapp.http import rate_limits
+from webapp.http import buckets, rate_limits
 from webapp.http.rate_limits import SETS_ACCOUNTS, SIGNED_IN
 
 ANON, ME, REVOKE, ADOPT = (
@@ -180,7 +180,7 @@ def test_every_address_of_one_ipv6_network_counts_as_one(bind, storage, monkeypa
 
 def test_calls_of_many_accounts_of_one_network_are_limited_together(bind, storage, monkeypatch):
     app = bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1"))
-    few = replace(rate_limits.SETS_TOKENS, limit=RateLimitItemPerMinute(3))
+    few = replace(buckets.SETS_TOKENS, limit=RateLimitItemPerMinute(3))
     monkeypatch.setattr(rate_limits, "SETS_TOKENS", few)
     place = {"environ_base": {"REMOTE_ADDR": "203.0.113.80"}}
     tokens = [app.test_client().post(ANON, **place).json["data"]["token"] for _ in range(4)]
@@ -195,7 +195,7 @@ def test_calls_of_many_accounts_of_one_network_are_limited_together(bind, storag
 
 def test_searches_of_an_account_are_limited_by_the_hour(bind, storage, monkeypatch):
     app = bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1"))
-    most = rate_limits.SETS_SEARCHES.limit.amount
+    most = buckets.SETS_SEARCHES.limit.amount
     place = {"environ_base": {"REMOTE_ADDR": "203.0.113.81"}}
     token = app.test_client().post(ANON, **place).json["data"]["token"]
     codes = [
@@ -214,7 +214,7 @@ def test_searches_of_an_account_are_limited_by_the_hour(bind, storage, monkeypat
 
 def test_new_accounts_of_one_network_are_limited_by_the_day(bind, storage, monkeypatch):
     app = bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1"))
-    a_day = replace(rate_limits.SETS_ACCOUNTS_A_DAY, limit=RateLimitItemPerDay(2))
+    a_day = replace(buckets.SETS_ACCOUNTS_A_DAY, limit=RateLimitItemPerDay(2))
     monkeypatch.setattr(rate_limits, "SETS_ACCOUNTS_A_DAY", a_day)
     place = {"environ_base": {"REMOTE_ADDR": "203.0.113.79"}}
     answers = [app.test_client().post(ANON, **place) for _ in range(3)]

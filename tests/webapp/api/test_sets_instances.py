@@ -385,8 +385,16 @@ def test_a_mask_is_proposed_on_the_next_photos_of_its_group(sets_client, session
     path = f"{JOBS}/{job.public_id}/instances"
     change(sets_client, path, {"instance_id": again["instance_id"], "state": "include"})
     assert carry(sets_client, job).json["data"]["results"] == []
-    [elsewhere] = carry(sets_client, job, items=[2]).json["data"]["results"]
-    assert elsewhere["idx"] == 2
+
+
+def test_a_mask_is_not_carried_to_a_photo_of_another_group(sets_client, session, rooms):
+    job, _ = rooms
+    albums.put_all(session, job, PhotoStatus.READY, 2, group="bathroom")
+    session.commit()
+    [proposed] = carry(sets_client, job, items=[1]).json["data"]["results"]
+    assert proposed["idx"] == 1
+    elsewhere = carry(sets_client, job, items=[1, 2])
+    assert (elsewhere.status_code, fields_of(elsewhere)) == (422, ["items.1"])
 
 
 def test_a_proposal_that_nobody_took_is_missing(sets_client, session, storage, rooms):

@@ -66,7 +66,7 @@ def order(session, buyer):
 @pytest.mark.parametrize(
     "language, goods",
     [
-        ("en", "Sets pro, one month with 200 credits"),
+        ("en", "Sets Pro, one month with 200 credits"),
         ("ko", "세트 프로 1개월, 크레딧 200개 포함"),
     ],
 )
@@ -85,7 +85,7 @@ def test_the_pages_say_what_was_bought(
 
 
 @pytest.mark.parametrize(
-    "language, news", [("en", "Your credits are here."), ("ko", "크레딧이 지급되었습니다.")]
+    "language, news", [("en", "Your credits have been added."), ("ko", "크레딧이 지급되었습니다.")]
 )
 def test_a_paid_order_of_credits_speaks_of_credits(buyer_client, session, buyer, language, news):
     order = sets_purchases.order_credits(session, user=buyer, package_id="credits_100")
@@ -112,11 +112,11 @@ def test_an_administrator_sees_what_a_refund_of_credits_does(admin_client, sessi
     order.status, order.payment_key, order.approved_at = "paid", "key", making.jobs.NOW
     session.commit()
     page = admin_client.get(f"/admin/refund?order_id={order.order_id}").text
-    assert "There are not enough credits left to take back." in page
+    assert "There are not enough credits left to refund." in page
     making.sets_account(session, user=buyer, balance=250)
     session.commit()
     page = admin_client.get(f"/admin/refund?order_id={order.order_id}").text
-    assert "loses: Sets pro, one month with 200 credits. Credits left then: 50." in page
+    assert ": Sets Pro, one month with 200 credits. Credits after that: 50." in page
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_an_administrator_sees_what_a_refund_of_credits_does(admin_client, sessi
         (
             "en",
             "pro_month",
-            "Your payment is complete: Sets pro for one month, with 200 credits.",
+            "Your payment is complete: Sets Pro for one month, with 200 credits.",
         ),
     ],
 )

@@ -127,8 +127,8 @@ def test_an_offset_that_the_database_does_not_know_is_still_a_time(buyer_client)
 def test_the_words_of_a_row_are_in_the_readers_language(buyer_client, ordered, style):
     english = listed(buyer_client)[0]["memo"]
     korean = buyer_client.get(TRANSACTIONS, headers={"Accept-Language": "ko"}).json["data"]
-    assert english == f"Image in the style “{style.name}”"
-    assert korean["results"][0]["memo"] == f"“{style.name}” 스타일 이미지"
+    assert english == f"Picture in the style “{style.name}”"
+    assert korean["results"][0]["memo"] == f"“{style.name}” 스타일 그림"
 
 
 def test_nobody_reads_somebody_elses_money(client, sign_in, session, ordered):

@@ -32,7 +32,7 @@ def test_a_folder_of_pictures_becomes_a_report_of_how_well_its_style_is_learned(
     answer = evaluate(pictures, "--out", out, "--base-model", base, "--steps", 2)
     assert answer.exit_code == 0, answer.output
     assert "Style gap closed: " in answer.output
-    assert "Edges, as a share of the works' own: " in answer.output
+    assert "Edges, as a share of those of the artworks: " in answer.output
     assert "my-ink" in (out / "index.html").read_text()
     assert (out / "style" / "contact_sheet.png").exists()
 

@@ -9,6 +9,7 @@ import pydantic_core
 import pytest
 
 from tests.webapp.conftest import error_code
+from webapp.domain import errors
 from webapp.domain.errors import FieldProblem
 from webapp.http import field_errors
 
@@ -64,6 +65,34 @@ def test_every_type_that_has_words_is_one_of_pydantics_or_ours():
     assert {*field_errors.WORDS, *field_errors.COUNTED, field_errors.OWN} - own <= known
 
 
+def raised_sentences(path):
+    """The texts with a space that an error of the domain is given, and its f-strings."""
+    for call in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(call, ast.Call):
+            continue
+        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        error = getattr(errors, name, None)
+        if not isinstance(error, type) or not issubclass(error, errors.DomainError):
+            continue
+        problems = [
+            each
+            for each in ast.walk(call)
+            if isinstance(each, ast.Call) and getattr(each.func, "id", "") == "FieldProblem"
+        ]
+        translated = {id(text) for problem in problems for text in ast.walk(problem)}
+        for keyword in call.keywords:
+            for text in ast.walk(keyword.value):
+                is_sentence = isinstance(text, ast.Constant) and " " in str(text.value)
+                if is_sentence and id(text) not in translated:
+                    yield f"{path.name}:{text.lineno} {text.value}"
+
+
+def test_every_sentence_that_a_service_raises_is_a_problem_with_korean():
+    """Other texts in an error are codes: a plain sentence would be English for every reader."""
+    domain = sorted((WEBAPP / "domain").rglob("*.py"))
+    assert [text for path in domain for text in raised_sentences(path)] == []
+
+
 def test_every_problem_raised_by_the_domain_can_be_translated():
     """A plain text in `fields` would be shown in English whatever the reader speaks."""
     plain = []
@@ -104,7 +133,7 @@ def test_every_problem_raised_by_the_domain_can_be_translated():
         (
             {"description": "\u200b"},
             "description",
-            "Contains characters that cannot be seen.",
+            "Contains invisible characters.",
             "보이지 않는 문자가 들어 있습니다.",
         ),
         ({"aspect_ratio": "3:4"}, "aspect_ratio", "One of ", "다음 중 하나여야 합니다: "),

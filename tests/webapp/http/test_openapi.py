@@ -8,7 +8,7 @@ import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from tests.webapp import documented
-from webapp.http.access import Access
+from webapp.http.endpoints import Access
 from webapp.http.routes import PLACE
 
 # JSON Schema's own schema, for schemas within schemas too, and no keyword that it does not know.

@@ -13,7 +13,7 @@ from tests.webapp.conftest import error_code, make_app, signed_in_client
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
 from webapp.domain.settings import settings
-from webapp.http.access import Access
+from webapp.http.endpoints import Access, endpoint_of
 from webapp.http.rate_limits import (
     ANONYMOUS,
     ANONYMOUS_PAGES,
@@ -194,8 +194,8 @@ def routes(app):
 
 def is_free(view):
     """Whether a view says that it is not for people: probes, files, our own workers."""
-    is_internal = getattr(view, "access", None) is Access.INTERNAL
-    return is_internal or hasattr(view, "rate_exempt")
+    is_internal = endpoint_of(view).access is Access.INTERNAL
+    return is_internal or endpoint_of(view).is_uncounted
 
 
 def test_no_address_of_pages_or_api_is_free(limited_app, session, monkeypatch):

@@ -80,7 +80,7 @@ def test_scripts_get_only_the_new_comment_its_number_and_what_to_say(talker_clie
     assert piece.all("ul", **{"hx-swap-oob": "beforeend:#threads"})
     [count] = piece.all("span", id="comment-count")
     assert count["hx-swap-oob"] == "true"
-    assert "Your words are there." in piece.text
+    assert "Your comment was posted." in piece.text
 
 
 def test_a_reply_is_put_among_the_replies_of_its_comment(talker_client, image, say):
@@ -118,7 +118,7 @@ def test_one_changes_ones_own_words_only(session, talker_client, artist_client, 
     assert answer.headers["Location"] == f"/comments/{first}#comment-{first}"
     text = Page(talker_client.get(f"/g/{image.id}")).text
     assert "The fog is lovely." in text
-    assert "changed" in text
+    assert "edited" in text
     piece = Page(talker_client.post(address, data={"content": "Ah."}, headers=FRAGMENT))
     assert piece.all("div", id=f"said-{first}")
     assert artist_client.post(address, data={"content": "Mine."}).status_code == 403

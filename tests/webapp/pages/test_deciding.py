@@ -35,7 +35,7 @@ def test_the_artist_sees_works_samples_and_what_was_learned(owner, style):
     [chosen] = [field["value"] for field in page.all("input", name="choice") if "checked" in field]
     assert chosen == "150:0"
     assert "The palette is learned well." in page.text
-    assert "Some of your style is hardly learned." in page.text
+    assert "Training captured only part of your style" in page.text
     assert "8 left" in page.text
     assert "Make a picture" not in page.text
 
@@ -44,7 +44,7 @@ def test_a_style_that_is_learned_well_comes_without_a_warning(session, owner, st
     for name, value in [("gain_edges", 0.9), ("gain_texture", 0.9)]:
         session.execute(text(f"UPDATE checkpoints SET {name} = {value}"))
     session.commit()
-    assert "hardly learned" not in Page(owner.get(f"/styles/{style.id}")).text
+    assert "Training captured only part" not in Page(owner.get(f"/styles/{style.id}")).text
 
 
 def test_others_find_nothing(client, buyer_client, style):
@@ -93,7 +93,7 @@ def test_words_are_tried_by_a_plain_form(session, owner, style):
     assert (made.prompt_tags, made.height, made.price_tokens) == (["boat", "sea"], 1024, 0)
     piece = Page(owner.get(f"/styles/{style.id}/try-outs"))
     assert "7 left" in piece.text
-    assert "Waiting for its turn" in piece.text
+    assert "In queue" in piece.text
 
 
 @pytest.mark.parametrize("words", [" , ", "고양이", "boat"])
@@ -112,8 +112,8 @@ def test_a_try_out_has_a_page_without_a_button_that_shows_it(session, storage, o
     making.finish(session, storage, made)
     session.commit()
     page = Page(owner.get(f"/g/{made.id}"))
-    assert "A try-out: only you can see it." in page.text
-    assert "Show it in the gallery" not in page.text
+    assert "Test picture: only you can see it." in page.text
+    assert "Make public" not in page.text
     assert f"/g/{made.id}" in Page(owner.get(f"/styles/{style.id}")).links()
     assert f"/g/{made.id}" not in Page(owner.get("/me")).links()
 
@@ -133,8 +133,8 @@ def test_a_style_on_sale_still_shows_its_artist_the_try_outs(
 
 
 def test_the_studio_says_what_to_do(owner, style):
-    assert "Look and decide" in Page(owner.get("/studio")).text
-    assert "is trained and waits for you" in Page(owner.get("/studio/new")).text
+    assert "Review and decide" in Page(owner.get("/studio")).text
+    assert "is trained and needs your decision" in Page(owner.get("/studio/new")).text
     assert "Trained, not on sale yet" in Page(owner.get("/me")).text
 
 
@@ -142,7 +142,10 @@ def test_a_place_is_given_up_and_taken_again(session, owner, style):
     owner.post(f"/styles/{style.id}/terms", data={"is_active": "false"})
     session.refresh(style)
     assert not style.is_active
-    assert "This style takes no place now." in Page(owner.get(f"/styles/{style.id}")).text
+    assert (
+        "This style does not use your style slot now."
+        in Page(owner.get(f"/styles/{style.id}")).text
+    )
     owner.post(f"/styles/{style.id}/terms", data={"is_active": "true"})
     session.refresh(style)
     assert style.is_active

@@ -97,7 +97,7 @@ def test_the_pictures_of_one_artist_are_named_for_them(client, session, storage,
     session.commit()
     page = Page(client.get(f"/?artist_id={other.artist_id}"))
     assert shown(page) == [wall[0]]
-    assert f"Remove the filter Artist {other.artist_id}" in page.text
+    assert f"Remove filter Artist {other.artist_id}" in page.text
 
 
 def test_whom_one_follows_is_for_the_signed_in(client, session, buyer_client, buyer, wall, style):
@@ -136,7 +136,7 @@ def run(session, storage):
 
 def test_a_demo_site_shows_what_is_being_trained_and_where_to_watch(demo_client, run):
     page = Page(demo_client.get("/"))
-    assert "A style is being trained right now: 61 %" in page.text
+    assert "Training in progress: 61 %" in page.text
     assert f"/login?next=/styles/{run.style_id}" in page.links()
     [banner] = page.all("p", **{"hx-get": "/training"})
     piece = Page(demo_client.get(banner["hx-get"], headers=FRAGMENT))

@@ -108,8 +108,8 @@ def test_a_picture_that_failed_says_so_and_what_came_back(session, buyer_client,
     generations.fail(session, ordered.id, "GPU_OOM", "inside")
     session.commit()
     text = Page(buyer_client.get(f"/g/{ordered.id}")).text
-    assert "ran out of memory" in text
-    assert "All 10 tokens came back to you." in text
+    assert "Out of memory" in text
+    assert "Refunded: 10 tokens." in text
     assert "inside" not in text
 
 

@@ -65,7 +65,7 @@ def test_a_page_that_is_asked_for_by_another_method_says_so_in_words(client, met
     """A browser asks by GET for the address of a form when its page is opened a second time."""
     answer = client.open(path, method=method, headers=BROWSER)
     assert (answer.status_code, answer.mimetype) == (405, "text/html")
-    assert "This address only takes what a form sends." in Page(answer).text
+    assert "This address only accepts forms." in Page(answer).text
     assert answer.headers["Allow"]
 
 

@@ -55,11 +55,11 @@ def test_ones_pictures_stand_there_in_every_state(buyer_client, works):
     page = Page(buyer_client.get("/me"))
     assert sorted(shown(page)) == sorted(each for ids in works.values() for each in ids)
     for text in (
-        "Waiting for its turn",
-        "Being made",
+        "In queue",
+        "In progress",
         "40 %",
-        "Not made",
-        "Cancelled",
+        "Failed",
+        "Canceled",
         "10 tokens",
     ):
         assert text in page.text
@@ -95,7 +95,7 @@ def test_a_picture_is_shown_to_all_and_hidden_again(buyer_client, works, session
     assert answer.headers["Location"] == f"/me?state=private#work-{private}"
     assert session.get_one(Generation, private).is_public
     piece = buyer_client.post(path, data={"csrf_token": token, "is_public": "0"}, headers=HTMX)
-    assert "Only for you" in Page(piece).text
+    assert "Private" in Page(piece).text
     assert not session.get_one(Generation, private).is_public
     answer = buyer_client.post(path, data={"csrf_token": "forged", "is_public": "1"})
     assert answer.status_code == 403
@@ -270,10 +270,10 @@ def test_signing_out_everywhere_ends_every_session(buyer_client, buyer, session)
 
 def test_what_leaving_means_is_said_before_it_is_done(buyer_client, artist_client, ordered):
     page = Page(buyer_client.get("/me/leave"))
-    assert "Your account would be deleted." in page.text
-    assert "Your 90 tokens are lost." in page.text
+    assert "Your account will be deleted." in page.text
+    assert "You lose your 90 tokens." in page.text
     page = Page(artist_client.get("/me/leave"))
-    assert "Your account would be closed, not deleted" in page.text
+    assert "Your account will be closed, not deleted" in page.text
     assert "stay with the closed account" in page.text
 
 
@@ -292,7 +292,7 @@ def test_who_writes_the_own_name_leaves(buyer_client, buyer, session):
 def test_what_is_still_being_made_must_end_before_one_leaves(buyer_client, buyer, ordered):
     answer = save(buyer_client, "/me/leave", confirm=buyer.username)
     assert answer.status_code == 409
-    assert "The image is not finished yet." in Page(answer).text
+    assert "The picture is not finished yet." in Page(answer).text
 
 
 def test_no_page_asks_the_database_more_with_more_to_show(artist_client, session, artist, style):

@@ -79,15 +79,14 @@ def test_one_is_marked_read_and_then_all(buyer_client, session, told):
     assert len(unread.all("li", **{"class": "notice-row unread"})) == 4
     buyer_client.post("/notifications/read", data={"csrf_token": token})
     assert (
-        "You have read everything."
-        in Page(buyer_client.get("/notifications?unread_only=true")).text
+        "No unread notifications." in Page(buyer_client.get("/notifications?unread_only=true")).text
     )
 
 
 def test_nobody_reads_or_marks_what_was_told_to_another(client, sign_in, session, told):
     stranger = sign_in(making.user(session))
     assert stranger.post(f"/notifications/{told[0]}/read").status_code == 404
-    assert "Nothing has happened yet." in Page(stranger.get("/notifications")).text
+    assert "No notifications yet." in Page(stranger.get("/notifications")).text
     assert client.get("/notifications").headers["Location"] == "/login?next=/notifications"
     stranger.csrf_token = None
     assert stranger.post("/notifications/read", data={"csrf_token": "forged"}).status_code == 403

@@ -115,7 +115,7 @@ def test_limits_of_files_and_plans_stand_on_the_page(client):
     assert page.all("input", id="files")[0]["accept"] == "image/jpeg,image/png"
     assert "up to 20 MB and 50 megapixels" in page.text
     assert "10 once" in page.text
-    assert "200 a month" in page.text
+    assert "200 per month" in page.text
 
 
 # ── demonstrations ───────────────────────────────────────────────────────────────────────────

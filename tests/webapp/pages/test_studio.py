@@ -81,7 +81,7 @@ def test_each_room_of_the_studio_is_whole_in_both_languages(artist_client, addre
 
 def test_an_artist_without_styles_is_led_on(artist_client):
     page = Page(artist_client.get("/studio"))
-    assert "Nothing hangs here yet" in page.text
+    assert "No styles yet" in page.text
     assert "/studio/new" in page.links()
 
 
@@ -138,7 +138,7 @@ def test_nobody_changes_the_terms_of_another(session, sign_in, style):
 
 def test_one_style_takes_the_place_and_says_so(artist_client, style):
     page = Page(artist_client.get("/studio/new"))
-    assert "One style may be on sale at a time" in page.text
+    assert "You can sell one style at a time" in page.text
     assert page.all("form", id="new-style") == []
 
 
@@ -149,7 +149,7 @@ def test_files_that_did_not_arrive_are_sent_from_the_studio(artist_client):
         json={"name": "Ink", "description": "Piers.", "price_tokens": 1, "files": [file] * 10},
     )
     style_id = answer.json["data"]["id"]
-    assert "Waiting for your files" in Page(artist_client.get("/studio")).text
+    assert "Waiting for uploads" in Page(artist_client.get("/studio")).text
     page = Page(artist_client.get("/studio/new"))
     assert page.all("form", id="resume")[0]["data-style"] == str(style_id)
     assert len([each for each in page.all("li") if "data-idx" in each]) == 10
@@ -164,7 +164,7 @@ def test_a_training_is_stopped_and_its_works_stay(session, owner_client, run):
     assert state_of(session, run) == TrainingStatus.FAILED
     assert making.job_of(session, run).state == JobState.CANCELED
     page = Page(owner_client.get(f"/styles/{run.style_id}"))
-    assert "You stopped it." in page.text
+    assert "You canceled it." in page.text
     assert len(page.all("input", name="remove_artwork_ids")) == 10
 
 
@@ -210,8 +210,8 @@ def test_works_that_look_nearly_the_same_are_used_where_their_artist_says_so(
     similar_work(session, run)
     owner = sign_in(session.get(User, session.get(Style, run.style_id).artist_id))
     page = Page(owner.get(f"/styles/{run.style_id}"))
-    assert "work 11.png – Nearly the same as another work (work 2.png)" in page.text
-    assert page.all("form", id="mend")[0]["data-similar"] == "1"
+    assert "work 11.png – Nearly identical to another artwork (work 2.png)" in page.text
+    assert page.all("form", id="retrain")[0]["data-similar"] == "1"
     said = {"accept_similar": page.all("input", name="accept_similar")[0]["value"]}
     post(owner, page, f"/studio/styles/{run.style_id}/retrain", **(said if accepted else {}))
     left = session.scalars(
@@ -225,8 +225,8 @@ def test_works_that_look_nearly_the_same_are_used_where_their_artist_says_so(
 def test_a_training_shows_which_works_it_goes_on_without(session, owner_client, run):
     similar_work(session, run, last=5)
     page = Page(owner_client.get(f"/styles/{run.style_id}"))
-    assert "1 work is left out" in page.text
-    assert "work 5.png – Nearly the same as another work (work 2.png)" in page.text
+    assert "1 artwork is excluded" in page.text
+    assert "work 5.png – Nearly identical to another artwork (work 2.png)" in page.text
 
 
 def test_too_few_works_are_not_trained_again(session, owner_client, run):
@@ -247,9 +247,9 @@ def test_the_end_of_the_log_tells_the_last_losses_and_the_cause(session, owner_c
     history = [{"step": n, "loss": 0.5, "held_out_loss": 0.25} for n in range(20)]
     fail(session, run, loss_history=history)
     page = Page(owner_client.get(f"/styles/{run.style_id}"))
-    assert "step 19 in training 0.5000 on works kept aside 0.2500" in page.text
+    assert "step 19 training loss 0.5000 validation loss 0.2500" in page.text
     assert "step 11 " not in page.text
-    assert "try 1: GPU_OOM" in page.text
+    assert "attempt 1: GPU_OOM" in page.text
 
 
 def test_works_that_were_left_out_say_why(session, owner_client, run):

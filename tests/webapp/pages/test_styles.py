@@ -219,7 +219,8 @@ def test_words_that_nobody_knows_are_refused_by_name_and_stay_in_the_form(
     answer, _ = posted(buyer_client, style, prompt_tags="dragon, wyvern", description="Für Oma")
     page = Page(answer)
     assert answer.status_code == 422
-    assert "None of these words is known. Nothing was charged. (dragon, wyvern)" in page.text
+    refusal = "This style and the base model know none of these tags. Nothing was charged."
+    assert f"{refusal} (dragon, wyvern)" in page.text
     assert page.all("input", name="prompt_tags")[0]["value"] == "dragon, wyvern"
     assert page.all("input", name="description")[0]["value"] == "Für Oma"
     assert images_ordered(session) == 0
@@ -236,7 +237,7 @@ def test_the_same_picture_is_shown_and_sold_again_only_by_its_own_button(
     assert answer.status_code == 409
     assert shown(page, "div", id="owned")
     assert f"/g/{first.id}" in page.links()
-    assert "You own this one already" in page.text
+    assert "You already own this picture" in page.text
     assert not shown(page, "div", id="problem")
     assert images_ordered(session) == 1
 
@@ -299,7 +300,7 @@ def test_the_artist_sees_stage_percent_epoch_time_curve_and_samples(owner_client
     assert "42 %" in page.text
     assert "epoch 42 of 100" in page.text
     assert "about 2 minutes left" in page.text
-    assert "leave this page safely" in page.text
+    assert "close this page" in page.text
     assert page.all("li", **{"class": "now"}) == [{"class": "now", "aria-current": "step"}]
     [gauge] = [each for each in page.all("div") if "data-losses" in each]
     losses = orjson.loads(gauge["data-losses"])
@@ -341,7 +342,7 @@ def test_a_failed_training_says_what_happened_what_it_cost_and_what_to_do(
     session.execute(update(TrainingRun).values(failure_cause="GPU_OOM", failure_message="inside"))
     session.commit()
     text = Page(owner_client.get(f"/styles/{run.style_id}")).text
-    assert "ran out of memory" in text
+    assert "Out of memory" in text
     assert "Nothing. Training is free" in text
     assert "start the training again" in text
     assert "inside" not in text
@@ -350,7 +351,7 @@ def test_a_failed_training_says_what_happened_what_it_cost_and_what_to_do(
 def test_an_artist_finds_the_own_styles_in_the_catalogue(owner_client, run):
     page = Page(owner_client.get("/styles"))
     assert f"/styles/{run.style_id}" in page.links()
-    assert "Learning · 42 %" in page.text
+    assert "Training · 42 %" in page.text
 
 
 # ── Discover ─────────────────────────────────────────────────────────────────────────────────
@@ -394,7 +395,7 @@ def test_what_is_typed_brings_only_what_was_found_and_says_how_much(client, sess
     piece = Page(client.get("/styles?q=harbor", headers=FRAGMENT))
     assert piece.all("html") == []
     assert piece.all("form") == []
-    assert "Found styles: 1, artists: 0, words: 1" in piece.text
+    assert "Results: styles 1, artists 0, tags 1" in piece.text
 
 
 def test_a_search_that_is_deleted_brings_the_whole_choice_back(client, session):
@@ -426,7 +427,7 @@ def test_many_found_artists_lead_on_within_their_kind(client, session):
 
 def test_a_search_that_finds_nothing_leads_on(client):
     page = Page(client.get("/styles?q=<nothing>%20harbor"))
-    assert "Nothing here is called" in page.text
+    assert "No results for" in page.text
     assert "/styles?sort=popular" in page.links()
 
 
@@ -501,7 +502,7 @@ def test_too_few_tokens_lead_to_the_wallet_and_back_to_the_filled_form(
         aspect_ratio="1:2",
     )
     page = Page(buyer_client.post(f"/styles/{style.id}/generate", data=form))
-    assert "needs 30 tokens and you have 5" in page.text
+    assert "costs 30 tokens and you have 5" in page.text
     [wallet] = [link for link in page.links() if "prompt_tags" in link]
     [back] = parse_qs(urlsplit(wallet).query)["next"]
     assert "csrf" not in back
@@ -542,8 +543,8 @@ def test_a_style_leads_to_its_artist_whom_one_can_follow(
 @pytest.mark.parametrize(
     "columns, told",
     [
-        ({"valid_to": TODAY - timedelta(days=1)}, "was offered until"),
-        ({"valid_from": TODAY + timedelta(days=1)}, "will be offered from"),
+        ({"valid_to": TODAY - timedelta(days=1)}, "was on sale until"),
+        ({"valid_from": TODAY + timedelta(days=1)}, "goes on sale on"),
     ],
 )
 def test_a_style_outside_its_days_takes_no_orders(session, buyer_client, style, columns, told):

@@ -122,7 +122,7 @@ def test_nobody_follows_themselves(artist_client, artist):
 def test_an_empty_page_leads_on(client, artist, buyer):
     for user_id in (artist.user_id, buyer.id):
         page = Page(client.get(f"/users/{user_id}"))
-        assert "No picture is shown here yet." in page.text
+        assert "No public pictures yet." in page.text
         assert "/styles" in page.links()
 
 

@@ -62,7 +62,7 @@ def choose(link, decision):
 
 def test_what_one_has_and_can_buy_stands_there(buyer_client):
     page = Page(buyer_client.get("/wallet"))
-    for said in ("You can spend 100", "100 tokens", "₩10,000", "₩80 each · 20 % less"):
+    for said in ("Available 100", "100 tokens", "₩10,000", "₩80 each · 20 % off"):
         assert said in page.text
     buttons = [each["value"] for each in page.all("button", name="package_id")]
     assert buttons == ["basic_100", "standard_500", "premium_1000"]
@@ -77,8 +77,8 @@ def test_a_person_buys_and_is_thanked(buyer_client):
     assert pay.all("script", defer="") == []
     back = buyer_client.get(choose(checkout(pay), "pay"))
     page = Page(buyer_client.get(back.headers["Location"], follow_redirects=True))
-    assert "Thank you. Your tokens are here." in page.text
-    assert "You can spend 200" in page.text
+    assert "Thank you. Your tokens have been added." in page.text
+    assert "Available 200" in page.text
     assert any("/receipt/" in link for link in page.links())
     assert page.own_code() == []
 
@@ -86,10 +86,10 @@ def test_a_person_buys_and_is_thanked(buyer_client):
 @pytest.mark.parametrize(
     "decision, news",
     [
-        ("cancel", "The payment did not work."),
-        ("refuse", "The payment did not work."),
-        ("expire", "The order ran out before it was paid."),
-        ("stumble", "Thank you. Your tokens are here."),
+        ("cancel", "The payment failed."),
+        ("refuse", "The payment failed."),
+        ("expire", "The payment expired before it was completed."),
+        ("stumble", "Thank you. Your tokens have been added."),
     ],
 )
 def test_every_end_is_told(buyer_client, decision, news):
@@ -102,7 +102,7 @@ def test_every_end_is_told(buyer_client, decision, news):
 def test_the_address_is_not_believed(buyer_client, sign_in, session):
     order_id = buy(buyer_client).split("/")[-2]
     page = Page(buyer_client.get(f"/wallet?order={order_id}&status=paid"))
-    assert "This order has not been paid." in page.text
+    assert "Not paid yet." in page.text
     assert f"http://localhost:8000/wallet/purchases/{order_id}/pay" in page.links()
     stranger = sign_in(making.user(session))
     for query in (f"order={order_id}&status=paid", "order=%00", "status=paid"):
@@ -247,7 +247,7 @@ def test_every_token_is_listed_and_found_by_type_and_month(buyer_client, moves):
     assert listed("?type=refund&month=2026-01&next=") == []
     assert listed("?type=&month=") == listed("")
     page = Page(buyer_client.get("/wallet?type=refund&month=2026-01"))
-    assert "No token moved in this way and time." in page.text
+    assert "No transactions match this filter." in page.text
 
 
 def test_a_move_says_what_it_was_for_and_where_it_stands(buyer_client, moves):
@@ -255,9 +255,9 @@ def test_a_move_says_what_it_was_for_and_where_it_stands(buyer_client, moves):
     page = Page(buyer_client.get("/wallet"))
     assert f"/g/{kept.id}" in page.links()
     assert f"/g/{gone.id}" in page.links()
-    assert "held until it is made" in page.text
-    assert "given back" in page.text
-    assert "Balance after it: 90" in page.text
+    assert "held until delivery" in page.text
+    assert "refunded" in page.text
+    assert "Balance after: 90" in page.text
 
 
 @pytest.mark.parametrize("query", ["type=nonsense", "month=2026-13", "month=0000-01", "cursor=x"])
@@ -336,7 +336,7 @@ def test_an_artist_sees_what_each_style_earned_and_when(
     page = Page(artist_client.get("/wallet"))
     for said in (
         "Earned with your styles 10",
-        "1 picture sold in all. 10 tokens earned this month.",
+        "1 picture sold in total. 10 tokens earned this month.",
         style.name,
         "Old Birds Not on sale 0 pictures 0 tokens",
     ):

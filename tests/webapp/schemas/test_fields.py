@@ -28,7 +28,6 @@ OWN_RULE = {
     "signature_image",
     "content_type",
     "month",
-    "act",
     "error_code",
     # Ids and names of Sets are looked up, settings are judged by the engine, keys by the storage.
     *("preset", "preset_id", "source_job_id", "jobs", "instance_id", "rule_id", "group", "concept"),

@@ -52,6 +52,11 @@ class FolderStorage:
         check_content_type(content_type)
         self.write_stream(key, BytesIO(data) if isinstance(data, bytes) else data, None)
 
+    def put_stream(self, key: str, stream: IO[bytes], *, content_type: str) -> None:
+        """See `Storage.put_stream`."""
+        check_content_type(content_type)
+        self.write_stream(key, stream, None)
+
     def write_stream(self, key: str, stream: IO[bytes], max_bytes: int | None) -> int:
         """Store a stream and return its size in bytes, or raise `ObjectTooLarge` past the limit."""
         target = self._locate(key)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import BinaryIO, Protocol
+from typing import IO, BinaryIO, Protocol
 
 MAX_KEY_LENGTH = 255
 MAX_EXPIRES_IN = timedelta(days=7)  # the longest S3 allows
@@ -69,6 +69,12 @@ class Storage(Protocol):
 
     def put(self, key: str, data: bytes | BinaryIO, *, content_type: str) -> None:
         """Store the bytes, replacing what was there; all of them are visible or none."""
+
+    def put_stream(self, key: str, stream: IO[bytes], *, content_type: str) -> None:
+        """Store a stream of unknown length, read once from front to back; whole or not at all.
+
+        Of the stream at most one part of 16 MiB is in memory. Nothing is tried again here.
+        """
 
     def get(self, key: str, *, max_bytes: int | None = None) -> bytes:
         """Return all bytes of an object, or raise `ObjectMissing`.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from typing import BinaryIO
+from typing import IO, BinaryIO, cast
 from urllib.parse import urlsplit
 
 import urllib3
@@ -42,6 +42,9 @@ _repeat = retry(
 )
 
 
+PART_BYTES = 16 * 1024 * 1024  # of a stream; an object has 10,000 parts at most
+
+
 class S3Storage:
     """Objects in one bucket of any S3, through the minio client.
 
@@ -71,6 +74,20 @@ class S3Storage:
         with _remote():
             self._client.put_object(
                 self._bucket, check_key(key), stream, length, content_type=content_type
+            )
+
+    def put_stream(self, key: str, stream: IO[bytes], *, content_type: str) -> None:
+        """See `Storage.put_stream`; parts that were sent are dropped when the stream breaks off."""
+        check_content_type(content_type)
+        with _remote():
+            self._client.put_object(
+                self._bucket,
+                check_key(key),
+                cast("BinaryIO", stream),
+                length=-1,
+                content_type=content_type,
+                part_size=PART_BYTES,
+                num_parallel_uploads=1,
             )
 
     @_repeat

@@ -84,5 +84,7 @@ def _tags(given: Sequence[str], field: str) -> Any:
     try:
         names = tags.normalise(given, field=field, max_length=tags.MAX_NAME_TAG_LENGTH)
     except InvalidTagLanguage as error:
-        raise ValidationFailed(fields={field: [FieldProblem("Tags are English words.")]}) from error
+        raise ValidationFailed(
+            fields={field: [FieldProblem("Tags must be English words.")]}
+        ) from error
     return array(names, type_=Text)

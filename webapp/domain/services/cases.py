@@ -54,7 +54,7 @@ def decide(
         raise NotFound(resource="case", id=target_id)
     is_person = target_type is ReportTarget.USER
     if verdict is Verdict.HIDE and is_person:
-        raise ValidationFailed(fields={"verdict": [FieldProblem("A person cannot be hidden.")]})
+        raise ValidationFailed(fields={"verdict": [FieldProblem("A user cannot be hidden.")]})
     person_id = _person(session, target_type, target_id) if verdict is Verdict.CLOSE else None
     if verdict is not Verdict.DISMISS and not is_person:
         _hide(session, admin, target_type, target_id, reason)
@@ -106,5 +106,5 @@ def _person(session: Session, target_type: ReportTarget, target_id: int) -> int:
     }.get(target_type)
     person_id = None if owner is None else session.scalar(owner)
     if person_id is None:
-        raise ValidationFailed(fields={"verdict": [FieldProblem("No account stands behind it.")]})
+        raise ValidationFailed(fields={"verdict": [FieldProblem("There is no account to close.")]})
     return person_id

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from webapp.domain import jobs, pipelines
 from webapp.domain.errors import (
     AlreadyCanceled,
+    FieldProblem,
     Forbidden,
     GenerationNotFound,
     GenerationStillProcessing,
@@ -115,7 +116,8 @@ def request(
     prompt, negative = prompts.clean_tags(session, prompt_tags, negative_tags)
     style = style_for_sale(session, style_id, user.id, expected_price_tokens)
     if not vocabulary.recognise(session, style, prompt).is_any_known:
-        raise UnknownTags(tags=prompt, fields={"prompt_tags": ["None of these words is known."]})
+        problem = FieldProblem("None of these tags is known.")
+        raise UnknownTags(tags=prompt, fields={"prompt_tags": [problem]})
     total = style.price_tokens * count
     available = ledger.spendable(session, user.id, lock=True)
     seeds = seeds_of(seed, count)

@@ -133,7 +133,7 @@ def _change_license(
     )
     if certificate is None:
         raise ValidationFailed(
-            fields={"license_status": [FieldProblem("This image has no licence yet.")]}
+            fields={"license_status": [FieldProblem("This picture has no licence yet.")]}
         )
     if certificate.status == status:
         return
@@ -190,10 +190,10 @@ def change_user(
 def _check_role(person: User, role: Role | None) -> None:
     """Raise ValidationFailed: who has a signature is an artist, and nobody else can be one."""
     if role is Role.ARTIST and person.artist is None:
-        raise ValidationFailed(fields={"role": [FieldProblem("This person has no signature yet.")]})
+        raise ValidationFailed(fields={"role": [FieldProblem("This user has no signature yet.")]})
     if role is Role.USER and person.artist is not None:
         raise ValidationFailed(
-            fields={"role": [FieldProblem("Who has a signature stays an artist.")]}
+            fields={"role": [FieldProblem("A user with a signature stays an artist.")]}
         )
 
 
@@ -206,7 +206,7 @@ def _keep_open(session: Session, user_id: int, field: str) -> None:
         accounts.stay(session, user_id)
     except AccountInactive:
         raise ValidationFailed(
-            fields={field: [FieldProblem("Its owner's account is closed.")]}
+            fields={field: [FieldProblem("The owner's account is closed.")]}
         ) from None
 
 

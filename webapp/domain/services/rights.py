@@ -39,5 +39,5 @@ def version_of(text: str) -> str:
         if text in texts.values():
             return version
     raise ValidationFailed(
-        fields={"rights_statement": [FieldProblem("Not a statement that we show.")]}
+        fields={"rights_statement": [FieldProblem("Must be a rights statement of this site.")]}
     )

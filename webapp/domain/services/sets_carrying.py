@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from webapp.domain import decoding_slots, sets_settings
 from webapp.domain.db import UnitOfWork
 from webapp.domain.decoding_slots import DecoderBusy
-from webapp.domain.errors import NotFound, ServiceUnavailable
+from webapp.domain.errors import FieldProblem, NotFound, ServiceUnavailable, ValidationFailed
 from webapp.domain.gateways.editor import CarriedMask, Carrier
 from webapp.domain.gateways.storage import ObjectMissing, Storage
 from webapp.domain.identifiers import object_key, public_id
@@ -57,7 +57,8 @@ def carry(
     Without `items`, on the next photos of the same group that have no such instance. Where a person
     has chosen already, and where nothing speaks for a place, nothing is proposed. Raises
     JobNotFound, AlreadyCanceled, InvalidTransition, NotFound for an instance that the job does not
-    have, ValidationFailed for an unknown photo, and ServiceUnavailable while too many are decoded.
+    have, ValidationFailed for an unknown photo or one of another group, and ServiceUnavailable
+    while too many are decoded.
     """
     with unit_of_work() as session:
         source = _source(session, account_id, job_id, instance_id, items)
@@ -111,6 +112,7 @@ def _targets(
     """Return the decoded photos that get a proposal, in their order."""
     if items is not None:
         sets_settings.check_indexes(items, {each.idx for each in photos})
+        _check_group(items, photo, photos)
         wanted = [each for each in photos if each.idx in set(items)]
     else:
         place = (photo.position, photo.idx)
@@ -129,6 +131,19 @@ def _targets(
     taken = {photo.id, *session.scalars(chosen)}
     free = [each for each in wanted if each.photo_key is not None and each.id not in taken]
     return free[:MAX_ITEMS]
+
+
+def _check_group(items: Sequence[int], photo: SetsPhoto, photos: Sequence[SetsPhoto]) -> None:
+    """Raise ValidationFailed for a photo of another group: a mask would be of another thing."""
+    groups = {each.idx: each.group for each in photos}
+    problem = FieldProblem("Must be a photo of the same group.")
+    fields = {
+        f"items.{number}": [problem]
+        for number, idx in enumerate(items)
+        if groups[idx] != photo.group
+    }
+    if fields:
+        raise ValidationFailed(fields=fields)
 
 
 def _stored(

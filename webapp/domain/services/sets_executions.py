@@ -36,8 +36,8 @@ from webapp.domain.sets_settings import Override, Wanted
 from webapp.domain.settings import SegmenterName, settings
 
 CHOOSING = (SetsJobStatus.UPLOADED,)
-UNASKED = FieldProblem("Not one of the concepts to search.")
-CLICK_IT = FieldProblem("Click this on a photo: it cannot be found by words here.")
+UNASKED = FieldProblem("Must be one of the concepts to search.")
+CLICK_IT = FieldProblem("Click this on a photo: this site cannot find it by name.")
 USABLE = frozenset({PhotoStatus.READY, PhotoStatus.CHECKING})
 
 
@@ -231,7 +231,7 @@ def _frozen(
 def _saved(session: Session, account: SetsAccount, preset: Preset, wanted: Wanted) -> SetsRule:
     rule = sets_rules.find(session, account_id=account.id, rule_id=wanted.rule_id or "")
     if rule.preset_id != preset.id:
-        problem = FieldProblem("This rule is of another preset.")
+        problem = FieldProblem("This rule belongs to another preset.")
         raise ValidationFailed(fields={f"{wanted.path}rule_id": [problem]})
     return rule
 

@@ -225,7 +225,7 @@ def _check_album(session: Session, job: SetsJob, others: Sequence[SetsJob]) -> N
     album = _album(session, job)
     for other in others:
         if other.id == job.id or _album(session, other) != album:
-            problem = FieldProblem("Not another job of the same photos.")
+            problem = FieldProblem("Must be another job of the same photos.")
             raise ValidationFailed(fields={"jobs": [problem]})
 
 

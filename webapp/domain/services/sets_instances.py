@@ -198,7 +198,7 @@ def _clicked_instance(session: Session, photo_id: int, clicked: Clicked) -> Sets
     if found is None:
         raise NotFound(resource="instance", field="instance_id")
     if found.concept != clicked.concept:
-        problem = FieldProblem("This instance is of another concept.")
+        problem = FieldProblem("This instance belongs to another concept.")
         raise ValidationFailed(fields={"concept": [problem]})
     return found
 

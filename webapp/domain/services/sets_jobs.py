@@ -101,7 +101,7 @@ def reuse(
     """
     source = lock_own(session, account.id, source_job_id)
     if preset_id not in {None, source.preset_id}:
-        problem = FieldProblem("Masks of these photos are of another preset.")
+        problem = FieldProblem("The masks of these photos belong to another preset.")
         raise ValidationFailed(fields={"preset": [problem]})
     photos = _usable(session, source, items)
     account = _with_room(session, account.id, len(photos))
@@ -339,7 +339,7 @@ def _failed(session: Session, job: SetsJob, items: Sequence[int] | None) -> list
         by_idx = {photo.idx: photo for photo in retriable}
         for number, idx in enumerate(items):
             if idx not in by_idx:
-                problem = FieldProblem("Not a failed photo that can be tried again.")
+                problem = FieldProblem("Must be a failed photo that can be retried.")
                 raise ValidationFailed(fields={f"items.{number}": [problem]})
         retriable = [by_idx[idx] for idx in dict.fromkeys(items)]
     if not retriable:

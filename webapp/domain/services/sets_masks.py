@@ -5,7 +5,7 @@ photo. It tells nobody what others have uploaded: an account is answered only wh
 photo of its own. Which version of a segmenter is the present one is told by what was written last.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import ColumnElement, func, select
@@ -63,25 +63,30 @@ def missing(
         has_instances = has_instances.where(SetsInstance.source == InstanceSource.FOUND)
     known = set(session.scalars(has_instances))
     searched = _searched(session, photo.id)
-    left = []
-    for concept in wanted:
-        if concept.name in known or (concept.name, concept.prompt) in searched:
-            continue
-        cached = find(session, photo, concept.prompt)
-        if cached is None:
-            left.append(concept)
-        else:
-            add_instances(session, photo.id, concept.name, cached)
-    return left
+    unknown = [
+        concept
+        for concept in wanted
+        if concept.name not in known and (concept.name, concept.prompt) not in searched
+    ]
+    if not unknown:
+        return []
+    cached = _cached(session, photo, {concept.prompt for concept in unknown})
+    for concept in unknown:
+        if concept.prompt in cached:
+            add_instances(session, photo.id, concept.name, cached[concept.prompt])
+    return [concept for concept in unknown if concept.prompt not in cached]
 
 
-def find(session: Session, photo: SetsPhoto, prompt: str) -> list[FoundMask] | None:
-    """Return what the present segmenter once found for a prompt; None if it was never asked.
+def _cached(
+    session: Session, photo: SetsPhoto, prompts: Collection[str]
+) -> dict[str, list[FoundMask]]:
+    """Return what the present segmenter once found, by the prompt, if it was asked.
 
     Only for who has asked: masks that come at once would tell that others have the same photo.
     """
-    if not _has_asked(session, photo, prompt):
-        return None
+    asked = _asked(session, photo, prompts)
+    if not asked:
+        return {}
     present = (
         select(SetsMask.version)
         .where(SetsMask.segmenter == settings().segmenter)
@@ -89,15 +94,15 @@ def find(session: Session, photo: SetsPhoto, prompt: str) -> list[FoundMask] | N
         .limit(1)
         .scalar_subquery()
     )
-    found = session.scalars(
-        select(SetsMask.found).where(
+    rows = session.execute(
+        select(SetsMask.prompt, SetsMask.found).where(
             SetsMask.photo_sha256 == photo.sha256,
-            SetsMask.prompt == prompt,
+            SetsMask.prompt.in_(asked),
             SetsMask.segmenter == settings().segmenter,
             SetsMask.version == present,
         )
-    ).one_or_none()
-    return None if found is None else [_found(each) for each in found]
+    )
+    return {row.prompt: [_found(each) for each in row.found] for row in rows}
 
 
 def remember(
@@ -184,23 +189,21 @@ def first_state(score: float) -> InstanceState:
     return InstanceState.INCLUDE if score >= AUTOMATIC_SCORE else InstanceState.EXCLUDE
 
 
-def _has_asked(session: Session, photo: SetsPhoto, prompt: str) -> bool:
-    """Tell whether a prompt was searched in a photo with the same bytes of the same account."""
-    mine = select(SetsJob.account_id).where(SetsJob.id == photo.job_id)
-    account_id = session.scalars(mine).one()
+def _asked(session: Session, photo: SetsPhoto, prompts: Collection[str]) -> set[str]:
+    """Return the prompts that were searched in a photo with the same bytes of the same account."""
+    mine = select(SetsJob.account_id).where(SetsJob.id == photo.job_id).scalar_subquery()
     asked = (
-        select(SetsSegmentation.id)
+        select(SetsSegmentation.concepts)
         .join(SetsPhoto, SetsPhoto.id == SetsSegmentation.photo_id)
         .join(SetsJob, SetsJob.id == SetsPhoto.job_id)
         .where(
             SetsPhoto.sha256 == photo.sha256,
-            SetsJob.account_id == account_id,
+            SetsJob.account_id == mine,
             SetsSegmentation.status == SegmentationStatus.READY,
-            SetsSegmentation.concepts.contains([{"prompt": prompt}]),
         )
-        .limit(1)
     )
-    return session.execute(asked).first() is not None
+    searched = {each["prompt"] for concepts in session.scalars(asked) for each in concepts}
+    return searched & set(prompts)
 
 
 def _searched(session: Session, photo_id: int) -> set[tuple[str, str]]:

@@ -198,7 +198,7 @@ def _edit(session: Session, photo: SetsPhoto, job: SetsJob) -> None:
 
 
 def _request_id(session: Session, photo: SetsPhoto) -> str:
-    return session.scalars(select(SetsJob.request_id).where(SetsJob.id == photo.job_id)).one()
+    return session.get_one(SetsJob, photo.job_id).request_id  # its job is locked, so it is loaded
 
 
 def _tell(session: Session, job: SetsJob, *, done: int) -> None:

@@ -16,7 +16,6 @@ from webapp.domain.errors import FieldProblem, ServiceUnavailable, ValidationFai
 from webapp.domain.gateways.editor import Concepts, Editor, PreviewPart
 from webapp.domain.gateways.storage import ObjectMissing, Storage
 from webapp.domain.identifiers import object_key
-from webapp.domain.images import ImageHeader
 from webapp.domain.models.sets_instance import SetsInstance
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import SetsPhoto
@@ -29,6 +28,9 @@ from webapp.domain.sets_presets import Action
 MAX_ITEMS = 3
 SLOT_SECONDS = 10.0
 RETRY_AFTER_SECONDS = 5
+PREVIEW_SIDE = 1024
+# For each pixel, measured with 1 to 60 parts of photos of 1 and 48 megapixels.
+EDIT_BYTES, PART_BYTES, MASK_BYTES = 45, 5, 2
 PREVIEWABLE = (
     SetsJobStatus.UPLOADED,
     SetsJobStatus.QUEUED,
@@ -61,7 +63,7 @@ class _Plan:
 
     idx: int
     photo_key: str
-    header: ImageHeader
+    memory: int
     parts: tuple[EditPart, ...]
     missing: tuple[str, ...]
 
@@ -86,7 +88,7 @@ def preview(
     with unit_of_work() as session:
         plans, references = _plans(session, editor, account_id, job_id, items, concepts, protect)
     try:
-        memory = max(decoding_slots.memory_needed(plan.header) for plan in plans)
+        memory = max(plan.memory for plan in plans)
         with decoding_slots.slot(-account_id, memory, SLOT_SECONDS):
             files = {index: storage.get(key) for index, key in references.items()}
             return [_made(storage, editor, plan, files) for plan in plans]
@@ -127,7 +129,7 @@ def _plans(
 
 
 def _refuse_restyles(concepts: Concepts) -> None:
-    problem = FieldProblem("Painting with a style has no preview.")
+    problem = FieldProblem("A licensed style has no preview.")
     fields = {
         f"concepts.{name}.action": [problem]
         for name, setting in concepts.items()
@@ -160,8 +162,20 @@ def _plan(
     job: SetsJob, photo: SetsPhoto, parts: tuple[EditPart, ...], missing: tuple[str, ...]
 ) -> _Plan:
     key = _small_key(job, photo)
-    header = ImageHeader("PNG", photo.width or 0, photo.height or 0, photo.sha256 or "", 0)
-    return _Plan(photo.idx, key, header, parts, missing)
+    memory = memory_needed(photo.width or 1, photo.height or 1, len(parts))
+    return _Plan(photo.idx, key, memory, parts, missing)
+
+
+def memory_needed(width: int, height: int, parts: int) -> int:
+    """Return how many bytes the preview of a photo of this size in pixels needs at most.
+
+    The small copy is edited with all its parts; of the masks, in the size of the photo, one is
+    decoded at a time.
+    """
+    pixels = width * height
+    small_pixels = round(pixels * min(1.0, PREVIEW_SIDE / max(width, height)) ** 2)
+    edit_bytes = small_pixels * (EDIT_BYTES + parts * PART_BYTES)
+    return decoding_slots.START_BYTES + edit_bytes + pixels * MASK_BYTES
 
 
 def _small_key(job: SetsJob, photo: SetsPhoto) -> str:

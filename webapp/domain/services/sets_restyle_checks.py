@@ -34,7 +34,7 @@ from webapp.domain.services.duplicates import NOT_DELIVERED
 from webapp.domain.sets_presets import Action, Preset, UnknownConcept
 
 NOT_ON_SALE = FieldProblem("This style is not on sale.")
-NO_WORDS = FieldProblem("Describe it in English words that may be ordered.")
+NO_WORDS = FieldProblem("Use English tags that are allowed in orders.")
 OVER = (PhotoStatus.DONE, PhotoStatus.CANCELED)
 Prices = dict[str, int]
 """Tokens for one region, by the id of the style as settings write it."""

@@ -23,7 +23,10 @@ from webapp.domain.services.sets_choices import WantedConcept
 from webapp.domain.services.sets_masks import FoundMask
 
 MAX_MASKS = 60
-"""The most masks one run may hand over; a worker keeps those it is most sure of."""
+"""The most masks one run may hand over; a worker keeps those it is most sure of.
+
+What such a full run found becomes instances of its photo, and is not remembered for other jobs.
+"""
 
 
 @dataclass(frozen=True)
@@ -111,16 +114,19 @@ def record(session: Session, lease: Lease, masks: Sequence[CheckedMask]) -> bool
     run, photo = run_of(session, lease.ref)
     run.status, run.finished_at = SegmentationStatus.READY, jobs.NOW
     session.flush()
+    # Of a run that used all places some masks may have been left out, of any concept.
+    is_whole = len(lease.handover["found"]) < MAX_MASKS
     for concept in (WantedConcept(**each) for each in run.concepts):
         mine = [mask for mask in masks if mask.concept == concept.name]
-        sets_masks.remember(
-            session,
-            photo.sha256 or "",
-            concept.prompt,
-            [mask.found for mask in mine],
-            segmenter=lease.handover["segmenter"],
-            version=lease.handover["version"],
-        )
+        if is_whole:
+            sets_masks.remember(
+                session,
+                photo.sha256 or "",
+                concept.prompt,
+                [mask.found for mask in mine],
+                segmenter=lease.handover["segmenter"],
+                version=lease.handover["version"],
+            )
         _replace(session, photo.id, concept.name, mine)
     sets_photos.go_on(session, photo.id)
     return True

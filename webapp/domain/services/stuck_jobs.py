@@ -148,7 +148,7 @@ def publish_now(session: Session, *, admin: User, job_id: int, reason: str) -> N
     """Make a queued job due now instead of at its `run_at`. Raises NotFound if it is not queued."""
     before = session.scalar(select(Job.run_at).where(Job.id == job_id).with_for_update())
     if before is None or not jobs.make_due(session, job_id):
-        raise NotFound(resource="waiting job", id=job_id)
+        raise NotFound(resource="waiting_job", id=job_id)
     audit.record(
         session,
         admin_id=admin.id,

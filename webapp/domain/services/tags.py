@@ -56,7 +56,7 @@ def normalise(
     foreign = []
     for tag in tags:
         if visible_text.has_stacked_marks(visible_text.composed(tag)):
-            problem = FieldProblem("Has too many marks on one letter, or marks without a letter.")
+            problem = FieldProblem("Has too many combining marks.")
             raise ValidationFailed(fields={field: [problem]})
         text = mapped(tag)
         if not 1 <= len(text) <= max_length:

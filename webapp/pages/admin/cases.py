@@ -1,4 +1,4 @@
-"""/admin: the moderation queue – what was reported, and what is hidden."""
+"""/admin: the moderation queue, and hidden items."""
 
 from flask import Blueprint, render_template
 from werkzeug.wrappers import Response
@@ -11,7 +11,7 @@ from webapp.domain.services.cases import Verdict
 from webapp.extensions import db, storage
 from webapp.http import bodies
 from webapp.http.access import admin, user
-from webapp.pages.admin import acts, answers
+from webapp.pages.admin import actions, forms
 from webapp.schemas.admin import Reason
 from webapp.schemas.fields import Body, PageQuery
 
@@ -25,59 +25,59 @@ class QueueQuery(PageQuery):
 
 
 class VerdictForm(Body):
-    """How a case ends, and why."""
+    """The verdict on a case, and its reason."""
 
-    act: Verdict
+    action: Verdict
     reason: Reason
 
 
 @blueprint.get("")
 @admin
 def queue() -> str:
-    """Show what was reported, the one that waits longest first."""
-    asked = answers.asked(QueueQuery)
+    """Show open cases, oldest first."""
+    query = forms.query(QueueQuery)
     page = case_queries.open_cases(
-        db.session(), storage(), target_type=asked.target_type, page=bodies.page(asked)
+        db.session(), storage(), target_type=query.target_type, page=bodies.page(query)
     )
     return render_template(
         "admin/cases.html",
         page=page,
-        target_type=asked.target_type,
+        target_type=query.target_type,
         waiting=attention.wanted(db.session()),
-        verdicts=lambda case: acts.verdicts(case, user().id),
+        verdicts=lambda case: actions.verdicts(case, user().id),
     )
 
 
 @blueprint.get("/flagged")
 @admin
 def flagged() -> str:
-    """Show what administrators have hidden."""
-    page = case_queries.flagged(db.session(), storage(), page=bodies.page(answers.asked(PageQuery)))
+    """Show hidden items."""
+    page = case_queries.flagged(db.session(), storage(), page=bodies.page(forms.query(PageQuery)))
     return render_template("admin/flagged.html", page=page)
 
 
 @blueprint.post("/cases/<target_type>/<id:target_id>")
 @admin
 def decide(target_type: str, target_id: int) -> Response:
-    """End a case: hide, close the account too, or dismiss."""
+    """Decide a case: hide, close the account, or dismiss."""
 
-    def act() -> str:
-        form = answers.given(VerdictForm)
+    def action() -> str:
+        form = forms.form(VerdictForm)
         services.decide(
             db.session(),
             admin=user(),
             target_type=_target(target_type),
             target_id=target_id,
-            verdict=form.act,
+            verdict=form.action,
             reason=form.reason,
         )
-        return form.act
+        return form.action
 
-    return answers.answer(act)
+    return forms.respond(action)
 
 
 def _target(named: str) -> ReportTarget:
     try:
         return ReportTarget(named)
     except ValueError:
-        raise answers.unknown_act() from None
+        raise forms.unknown_action() from None

@@ -1,4 +1,4 @@
-"""/admin/ledger: every movement of tokens, by person, kind, image, purchase and month."""
+"""/admin/ledger: transfers of tokens, by user, kind, picture, payment and month."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -13,7 +13,7 @@ from webapp.domain.queries.ledger import LedgerFilter
 from webapp.extensions import db
 from webapp.http import bodies
 from webapp.http.access import admin
-from webapp.pages.admin import answers
+from webapp.pages.admin import forms
 from webapp.schemas.fields import Id, PageQuery, SeenText
 
 blueprint = Blueprint("ledger", __name__)
@@ -34,25 +34,25 @@ class LedgerQuery(PageQuery):
 @blueprint.get("/ledger")
 @admin
 def index() -> str:
-    """Show movements of tokens, newest first."""
-    asked = answers.asked(LedgerQuery)
+    """Show transfers, newest first."""
+    query = forms.query(LedgerQuery)
     session = db.session()
-    since, until = _bounds(asked.month)
-    person = asked.person and moderation_queries.named(session, asked.person)
-    wanted = LedgerFilter(
-        user_id=person["id"] if person else 0 if asked.person else None,
-        kind=asked.kind,
-        generation_id=asked.generation_id,
-        order_id=asked.order_id,
+    since, until = _bounds(query.month)
+    person = query.person and moderation_queries.named(session, query.person)
+    filters = LedgerFilter(
+        user_id=person["id"] if person else 0 if query.person else None,
+        kind=query.kind,
+        generation_id=query.generation_id,
+        order_id=query.order_id,
         since=since,
         until=until,
     )
-    page = ledger_queries.transfers(session, wanted=wanted, page=bodies.page(asked))
-    return render_template("admin/ledger.html", page=page, asked=asked, person=person)
+    page = ledger_queries.transfers(session, wanted=filters, page=bodies.page(query))
+    return render_template("admin/ledger.html", page=page, query=query, person=person)
 
 
 def _bounds(month: str | None) -> tuple[datetime | None, datetime | None]:
-    """Return the first moments of a month and of the following one, in UTC."""
+    """Return the start of a month and of the next one, in UTC."""
     if month is None:
         return None, None
     year, number = (int(part) for part in month.split("-"))

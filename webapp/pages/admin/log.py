@@ -1,4 +1,4 @@
-"""/admin/log: what administrators changed, from what to what, and why."""
+"""/admin/log: the audit log of administrators."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from webapp.domain.queries.moderation import AuditFilter
 from webapp.extensions import db
 from webapp.http import bodies
 from webapp.http.access import admin
-from webapp.pages.admin import answers
+from webapp.pages.admin import forms
 from webapp.schemas.fields import PageQuery, SeenText
 
 blueprint = Blueprint("log", __name__)
@@ -28,13 +28,13 @@ class LogQuery(PageQuery):
 @admin
 def index() -> str:
     """Show the audit log, newest first."""
-    asked = answers.asked(LogQuery)
+    query = forms.query(LogQuery)
     session = db.session()
-    person = asked.admin and moderation_queries.named(session, asked.admin)
-    wanted = AuditFilter(
-        object_type=asked.object_type,
-        object_id=asked.object_id,
-        admin_id=person["id"] if person else 0 if asked.admin else None,
+    person = query.admin and moderation_queries.named(session, query.admin)
+    filters = AuditFilter(
+        object_type=query.object_type,
+        object_id=query.object_id,
+        admin_id=person["id"] if person else 0 if query.admin else None,
     )
-    page = moderation_queries.audit(session, wanted=wanted, page=bodies.page(asked))
-    return render_template("admin/log.html", page=page, asked=asked)
+    page = moderation_queries.audit(session, wanted=filters, page=bodies.page(query))
+    return render_template("admin/log.html", page=page, query=query)

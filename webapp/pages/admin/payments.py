@@ -1,4 +1,4 @@
-"""/admin/payments: what has no end or does not agree with the provider, and single purchases."""
+"""/admin/payments: open payments, differences from the provider, and single payments."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
@@ -11,8 +11,8 @@ from webapp.domain.gateways.payments import PaymentsUnavailable
 from webapp.domain.queries import purchases as purchase_queries
 from webapp.domain.services import reconciliation
 from webapp.extensions import db, payment_provider, unit_of_work
-from webapp.http.access import admin, in_steps
-from webapp.pages.admin import answers
+from webapp.http.access import admin, own_transactions
+from webapp.pages.admin import forms
 from webapp.schemas.fields import Body, SeenText
 
 blueprint = Blueprint("payments", __name__)
@@ -36,10 +36,10 @@ class CompareQuery(Body):
 @blueprint.get("/payments")
 @admin
 def index() -> str | Response:
-    """Show purchases without an end, and what the last comparison with the provider found."""
-    asked = answers.asked(OrderQuery)
-    if asked.order_id is not None:
-        return redirect(url_for("pages.admin.payments.show", order_id=asked.order_id))
+    """Show open payments, and the differences of the last comparison with the provider."""
+    query = forms.query(OrderQuery)
+    if query.order_id is not None:
+        return redirect(url_for("pages.admin.payments.show", order_id=query.order_id))
     today = datetime.now(UTC).date()
     return render_template(
         "admin/payments.html",
@@ -51,13 +51,13 @@ def index() -> str | Response:
 
 
 @blueprint.get("/payments/compare")
-@in_steps
+@own_transactions
 @admin
 def compare() -> str:
-    """Compare some days of our books with the provider's, now."""
-    asked = answers.asked(CompareQuery)
-    since = datetime.combine(asked.since, time(), UTC)
-    until = datetime.combine(min(asked.until, asked.since + MOST_DAYS), time(), UTC) + DAY
+    """Compare the payments of some days with the provider, now."""
+    query = forms.query(CompareQuery)
+    since = datetime.combine(query.since, time(), UTC)
+    until = datetime.combine(min(query.until, query.since + MOST_DAYS), time(), UTC) + DAY
     try:
         found = reconciliation.compare(
             unit_of_work, payment_provider(), since=since, until=min(until, datetime.now(UTC))
@@ -72,7 +72,7 @@ def compare() -> str:
 @blueprint.get("/payments/<order_id>")
 @admin
 def show(order_id: str) -> str:
-    """Show one purchase."""
+    """Show one payment."""
     return render_template(
         "admin/payment.html", purchase=purchase_queries.one(db.session(), order_id=order_id)
     )

@@ -1,4 +1,4 @@
-"""/admin/refund: give the price of an image or of a purchase back, after seeing what that does."""
+"""/admin/refund: refund a picture or a payment, after a preview of the effects."""
 
 from typing import Annotated
 
@@ -11,8 +11,8 @@ from webapp.domain.gateways.payments import PaymentsUnavailable
 from webapp.domain.queries import refunds as refund_queries
 from webapp.domain.services import generation_refunds, purchase_refunds
 from webapp.extensions import db, payment_provider, storage, unit_of_work
-from webapp.http.access import admin, in_steps, user
-from webapp.pages.admin import answers, terms
+from webapp.http.access import admin, own_transactions, user
+from webapp.pages.admin import forms, labels
 from webapp.schemas.admin import RefundRequest
 from webapp.schemas.fields import Body, Id, SeenText
 
@@ -20,7 +20,7 @@ blueprint = Blueprint("refunds", __name__)
 
 
 class RefundQuery(Body):
-    """GET /admin/refund: of which image, or of which purchase."""
+    """GET /admin/refund: a picture or a payment."""
 
     generation_id: Id | None = None
     order_id: Annotated[SeenText, Field(max_length=64)] | None = None
@@ -29,32 +29,32 @@ class RefundQuery(Body):
 @blueprint.get("/refund")
 @admin
 def show() -> str:
-    """Ask for what, or tell what its refund would do and to whom."""
-    asked = answers.asked(RefundQuery)
+    """Show the search form, or the effects of a refund."""
+    query = forms.query(RefundQuery)
     image = purchase = None
     is_unknown = False
     try:
-        if asked.generation_id is not None:
+        if query.generation_id is not None:
             image = refund_queries.of_generation(
-                db.session(), storage(), generation_id=asked.generation_id
+                db.session(), storage(), generation_id=query.generation_id
             )
-        elif asked.order_id is not None:
-            purchase = refund_queries.of_purchase(db.session(), order_id=asked.order_id)
+        elif query.order_id is not None:
+            purchase = refund_queries.of_purchase(db.session(), order_id=query.order_id)
     except (GenerationNotFound, NotFound):
         is_unknown = True
     return render_template(
-        "admin/refund.html", image=image, purchase=purchase, asked=asked, is_unknown=is_unknown
+        "admin/refund.html", image=image, purchase=purchase, query=query, is_unknown=is_unknown
     )
 
 
 @blueprint.post("/refund")
-@in_steps
+@own_transactions
 @admin
 def refund() -> Response:
-    """Do it. The provider may be slow: its part stands between short transactions."""
+    """Refund. The provider may be slow, so it is called between short transactions."""
 
-    def act() -> str:
-        form = answers.given(RefundRequest)
+    def action() -> str:
+        form = forms.form(RefundRequest)
         admin_id = user().id
         if form.order_id is not None:
             purchase_refunds.refund_purchase(
@@ -75,6 +75,6 @@ def refund() -> Response:
         return "refunded"
 
     try:
-        return answers.answer(act)
+        return forms.respond(action)
     except PaymentsUnavailable:
-        return answers.refuse(str(terms.PROVIDER_AWAY), ServiceUnavailable.status)
+        return forms.refuse(str(labels.PROVIDER_AWAY), ServiceUnavailable.status)

@@ -1,4 +1,4 @@
-"""/admin/users: people, what they have and did, their role, and closing their accounts."""
+"""/admin/users: users with balances, payments and role; close and reopen accounts."""
 
 from flask import Blueprint, render_template
 from werkzeug.wrappers import Response
@@ -19,16 +19,16 @@ from webapp.domain.services import moderation
 from webapp.extensions import db
 from webapp.http import bodies
 from webapp.http.access import admin, user
-from webapp.pages.admin import acts, answers
-from webapp.pages.admin.answers import ActForm
+from webapp.pages.admin import actions, forms
+from webapp.pages.admin.forms import ActionForm
 from webapp.schemas.admin import UserListQuery
 
 blueprint = Blueprint("users", __name__)
 SHOWN = PageRequest(limit=10)
 
 
-class UserForm(ActForm):
-    """An act on a person; a new role with the act that gives one."""
+class UserForm(ActionForm):
+    """An action on a user; `role` with the action that changes it."""
 
     role: Role | None = None
 
@@ -36,17 +36,17 @@ class UserForm(ActForm):
 @blueprint.get("/users")
 @admin
 def index() -> str:
-    """Show people, newest first."""
-    asked = answers.asked(UserListQuery)
-    wanted = UserFilter(q=asked.q, role=asked.role, is_active=asked.is_active)
-    page = moderation_queries.users(db.session(), wanted=wanted, page=bodies.page(asked))
-    return render_template("admin/users.html", page=page, wanted=wanted)
+    """Show users, newest first."""
+    query = forms.query(UserListQuery)
+    filters = UserFilter(q=query.q, role=query.role, is_active=query.is_active)
+    page = moderation_queries.users(db.session(), wanted=filters, page=bodies.page(query))
+    return render_template("admin/users.html", page=page, filters=filters)
 
 
 @blueprint.get("/users/<id:user_id>")
 @admin
 def show(user_id: int) -> str:
-    """Show one person with balances, purchases, and what administrators changed."""
+    """Show a user with balances, payments, and changes by administrators."""
     session = db.session()
     return render_template(
         "admin/user.html",
@@ -62,19 +62,19 @@ def show(user_id: int) -> str:
 @blueprint.post("/users/<id:user_id>")
 @admin
 def change(user_id: int) -> Response:
-    """Close an account, open it again, or give another role."""
+    """Close or reopen an account, or change its role."""
 
-    def act() -> str:
-        form = answers.given(UserForm)
-        if form.act == "role" and form.role is not None:
+    def action() -> str:
+        form = forms.form(UserForm)
+        if form.action == "role" and form.role is not None:
             changes = {"role": form.role}
-        elif form.act in acts.USERS:
-            changes = dict(acts.USERS[form.act].change)
+        elif form.action in actions.USERS:
+            changes = dict(actions.USERS[form.action].change)
         else:
-            raise answers.unknown_act()
+            raise forms.unknown_action()
         moderation.change_user(
             db.session(), admin=user(), user_id=user_id, changes=changes, reason=form.reason
         )
         return "changed"
 
-    return answers.answer(act)
+    return forms.respond(action)

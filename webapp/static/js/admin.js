@@ -1,5 +1,5 @@
-// The administrators' lists by keys: j and k move, one key opens each act, its form confirms it.
-// Everything is a link or a form that works without this.
+// Keyboard shortcuts of the admin lists: j and k move, a letter opens the form of an action. Without
+// scripts the links and forms work the same.
 
 const items = [...document.querySelectorAll("[data-item]")];
 
@@ -16,7 +16,7 @@ function move(by) {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const open = event.target.closest("details.act[open]");
+  const open = event.target.closest("details.action[open]");
   if (event.key === "Escape" && open) {
     open.open = false;
     (here() ?? open.querySelector("summary")).focus();
@@ -35,23 +35,23 @@ document.addEventListener("keydown", (event) => {
   if (!summary || item.querySelector(".done")) return;
   event.preventDefault();
   summary.parentElement.open = true;
-  ask(summary.parentElement); // at once: what is typed next is the reason
+  ask(summary.parentElement); // focus at once: the next keys typed are the reason
 });
 
-// An act that opens asks for its reason, and closes the others of its thing.
-function ask(act) {
-  for (const other of act.parentElement.querySelectorAll("details.act[open]")) {
-    if (other !== act) other.open = false;
+// Opening an action focuses its reason field and closes the other actions of the row.
+function ask(action) {
+  for (const other of action.parentElement.querySelectorAll("details.action[open]")) {
+    if (other !== action) other.open = false;
   }
-  act.querySelector("[name=reason]").focus();
+  action.querySelector("[name=reason]").focus();
 }
 
 document.addEventListener("toggle", (event) => {
   const { target } = event;
-  if (target.matches?.("details.act") && target.open && !target.contains(document.activeElement?.form)) ask(target);
+  if (target.matches?.("details.action") && target.open && !target.contains(document.activeElement?.form)) ask(target);
 }, true);
 
-// What was refused is told beside its form too. (Of htmx 2; later ones show every answer.)
+// Show error responses beside their form. (htmx 2 ignores them; later versions show every response.)
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.xhr.getResponseHeader("HX-Reswap")) event.detail.shouldSwap = true;
 });

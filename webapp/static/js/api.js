@@ -1,5 +1,5 @@
-// The JSON API, as the pages use it: one call, errors with their code, progress of uploads. A call
-// that does not reach the site is told by the toast, here and nowhere else.
+// Client of the JSON API: calls, errors with their code, upload progress. A network failure is shown
+// in the toast, here and nowhere else.
 
 import { csrfToken } from "./csrf.js";
 import * as toast from "./toast.js";
@@ -13,7 +13,7 @@ export class ApiError extends Error {
   }
 }
 
-// Error texts come in the language of the page, which may differ from the browser's.
+// Ask for errors in the language of the page, which may differ from the browser's.
 const language = () => document.documentElement.lang;
 
 function headers(more = {}) {
@@ -25,7 +25,7 @@ function unreached(isQuiet) {
   return new ApiError(0);
 }
 
-// A quiet call is nobody's act: what a page asks for by itself.
+// A quiet call was not started by the user, so a network failure shows no toast.
 export async function call(method, path, body, more = {}, isQuiet = method === "GET") {
   const asked = fetch(path, {
     method,
@@ -40,7 +40,7 @@ export async function call(method, path, body, more = {}, isQuiet = method === "
   return said.data;
 }
 
-// Only XMLHttpRequest tells how much of a request has been sent.
+// Only XMLHttpRequest reports upload progress.
 export function send(path, form, onProgress, more = {}) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();

@@ -1,5 +1,5 @@
-// On every page: a browser that is offline, or cannot reach the site, says so and stays where it is,
-// so that nothing typed is lost to the browser's own error page. Calls of the API say it themselves.
+// On every page: while the site cannot be reached, show a toast and stay on the page, so that the
+// browser's own error page does not discard input. API calls show the toast themselves.
 
 import * as toast from "./toast.js";
 
@@ -14,7 +14,7 @@ async function isReachable() {
 }
 
 // ── Plain forms and links ────────────────────────────────────────────────────────────────────
-// On the window: whoever sends a form by script has said so by then.
+// On the window, after handlers that submit the form by script have prevented the default.
 
 addEventListener("submit", async (event) => {
   const { target: form, submitter } = event;
@@ -41,7 +41,7 @@ addEventListener("click", (event) => {
 
 // ── htmx ─────────────────────────────────────────────────────────────────────────────────────
 
-// What a page asks for by itself, again and again, is nobody's act.
+// Polling requests were not started by the user.
 function isAct({ elt, requestConfig: { verb, triggeringEvent } }) {
   if (verb !== "get") return true;
   return triggeringEvent ? triggeringEvent.isTrusted : !elt.matches("[hx-trigger*='every']");
@@ -51,7 +51,7 @@ for (const failed of ["htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(failed, (event) => isAct(event.detail) && toast.unreachable());
 }
 
-// What is refused with a page of its own says why in its first words.
+// A full error page gives the reason in its first paragraph.
 document.addEventListener("htmx:responseError", (event) => {
   const { xhr } = event.detail;
   if (!isAct(event.detail) || xhr.getResponseHeader("HX-Reswap")) return;

@@ -1,4 +1,4 @@
-// The token that a request must carry to change something.
+// The CSRF token of requests that change something.
 
 export function csrfToken() {
   const pair = document.cookie.split("; ").find((each) => each.startsWith("csrftoken="));

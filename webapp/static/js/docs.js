@@ -1,8 +1,8 @@
-// Swagger UI over the API's document; what is tried out carries the CSRF token of this browser.
+// Swagger UI over the OpenAPI document; requests carry the CSRF token of this browser.
 
 import { csrfToken } from "./csrf.js";
 
-// Dark as on every page: as chosen there, or as the system is.
+// The theme of the other pages: the stored choice, or that of the system.
 const chosen = document.cookie.match(/(?:^|; )theme=(light|dark)/)?.[1];
 const system = matchMedia("(prefers-color-scheme: dark)");
 const paint = () => document.documentElement.classList.toggle("dark-mode", chosen ? chosen === "dark" : system.matches);
@@ -16,7 +16,7 @@ window.SwaggerUIBundle({
   domNode: place,
   deepLinking: true,
   docExpansion: "none",
-  // Nothing is sent to a validator elsewhere.
+  // Send the document to no external validator.
   validatorUrl: null,
   requestInterceptor: (request) => {
     request.headers["X-CSRFToken"] = csrfToken();

@@ -1,4 +1,4 @@
-// What an artist earned, a bar for each month. The same figures stand in a table below.
+// Bar chart of the earnings per month. The table below has the same figures.
 
 const place = document.getElementById("earnings");
 const [names, amounts] = JSON.parse(place?.dataset.months ?? "[[],[]]");
@@ -10,7 +10,7 @@ function colour(name) {
 
 function options() {
   const axis = { stroke: colour("--faint"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
-  // A phone has room for every second name.
+  // On a phone only every second label fits.
   const every = Math.ceil((names.length * 44) / place.clientWidth);
   return {
     width: place.clientWidth,

@@ -1,14 +1,14 @@
-// The wall: Back returns to the place, keys move over it. Links stay links; this only helps.
+// The gallery: Back restores the scroll position, keys move between cards. Works without scripts.
 
 const wall = document.getElementById("wall");
 const said = document.getElementById("wall-said");
-const MOST = 100; // cards of one answer
+const MOST = 100; // cards of one response
 const cards = () => [...wall.querySelectorAll(".card")];
 const link = () => wall.querySelector(".more a");
 
-// ── The place ──────────────────────────────────────────────────────────────────────────────
+// ── Scroll position ──────────────────────────────────────────────────────────────────────────────
 
-// The entry of the browser's history knows how many cards hung here, and which one was on top.
+// The history entry stores how many cards were loaded, and which one was on top.
 function remember() {
   const top = cards().find((card) => card.getBoundingClientRect().bottom > 0);
   const place = { count: cards().length, id: top?.id, top: top?.getBoundingClientRect().top };
@@ -16,7 +16,7 @@ function remember() {
 }
 
 async function goBackTo(place) {
-  // Else it would load by itself as soon as it is seen.
+  // Otherwise it would load as soon as it is visible.
   link()?.removeAttribute("hx-get");
   while (link() && (cards().length < place.count || !document.getElementById(place.id))) {
     const address = new URL(link().href);
@@ -55,7 +55,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 document.addEventListener("htmx:afterSettle", () => {
   said.textContent = said.dataset.more;
-  // Who asked by key goes on where the first new picture hangs.
+  // After loading by keyboard, focus the first new picture.
   lastCard?.nextElementSibling?.querySelector("a.mat")?.focus();
   lastCard = null;
 });

@@ -1,11 +1,10 @@
-// Ordering images in place: live price, Ctrl+Enter, and a form that survives too few tokens. What a
-// buyer should know before paying is asked for while the form is filled in: words that nobody knows,
-// and pictures that the buyer owns already.
+// Order pictures in place: live price, Ctrl+Enter, and a form that is kept while tokens are bought.
+// While the form is filled in, a preview asks for unknown tags and for pictures already owned.
 
 import { ApiError, call, newKey } from "./api.js";
-import * as problems from "./problems.js";
+import * as problems from "./form-errors.js";
 import { TagField } from "./tags.js";
-import { followOpen, refresh } from "./tiles.js";
+import { followOpen, refresh } from "./picture-tiles.js";
 
 const form = document.getElementById("order");
 const buy = document.getElementById("buy");
@@ -42,8 +41,8 @@ function showPrice() {
 
 const orderText = () => (prompt.words.length ? JSON.stringify(order()) : "");
 
-// Ask what this order would be, once for each order; nothing is charged. Null when nobody can tell:
-// then the order itself says what is wrong.
+// Preview of an order, fetched once for each order; nothing is charged. Null on an error: then the
+// order itself reports it.
 async function look() {
   const text = orderText();
   if (text !== looked.text) {
@@ -92,7 +91,7 @@ function order() {
   };
 }
 
-// The form outlives the way to the wallet, to sign in, or a reload; not the closing of its tab.
+// The form is restored after the wallet, sign-in or a reload, but not after its tab was closed.
 function keep() {
   const given = [...new FormData(form)].filter(([name]) => !SECRET.includes(name));
   try { sessionStorage.setItem(KEPT, JSON.stringify(Object.fromEntries(given))); } catch { /* not here */ }
@@ -101,7 +100,7 @@ function keep() {
 function restore() {
   let kept = null;
   try { kept = JSON.parse(sessionStorage.getItem(KEPT)); } catch { /* not here */ }
-  // What the address or a refused order brought is newer.
+  // Values from the URL or a refused order are newer.
   if (!kept || prompt.words.length) return;
   const { prompt_tags: words, negative_tags: unwanted, ...others } = kept;
   prompt.set((words ?? "").split(","));
@@ -115,7 +114,7 @@ function restore() {
   if (unwanted || seed || description || Number(strength) !== 1) form.querySelector("details").open = true;
 }
 
-// Chosen words leave the row; of the others, those that Tab may mean stand out while one types.
+// Chosen tags are hidden; while typing, the tags that Tab may complete are highlighted.
 function suggest() {
   const next = prompt.completion();
   for (const button of suggestions) {
@@ -136,7 +135,7 @@ async function submit(more = {}) {
   try {
     const found = await look();
     const isNews = found?.is_any_known && found.unknown_tags.join(", ") !== seen;
-    // Words that nobody knows are named before anything is charged; who goes on knows it.
+    // Unknown tags are listed before anything is charged; submitting again accepts them.
     if (isNews && found.unknown_tags.length) unknown.focus();
     else await place({ ...order(), ...more });
   } catch (error) {
@@ -149,7 +148,7 @@ async function submit(more = {}) {
 }
 
 async function place(body) {
-  // The same order sent again after a lost answer is the same order; another one gets its own key.
+  // A retry after a lost response has the same idempotency key; another order gets a new one.
   const text = JSON.stringify(body);
   if (text !== sent) key = newKey();
   sent = text;
@@ -219,7 +218,7 @@ form.addEventListener("submit", (event) => {
 });
 form.addEventListener("change", () => { showPrice(); suggest(); keep(); lookSoon(); });
 prompt.input.addEventListener("input", suggest);
-// Enter in a field takes a word or does nothing: only the button and Ctrl+Enter spend tokens.
+// Enter in a field adds a tag or does nothing: only the button and Ctrl+Enter spend tokens.
 form.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.isComposing || event.target.closest("button, a, summary")) return;
   event.preventDefault();

@@ -1,4 +1,4 @@
-// Samples and images in full, by PhotoSwipe; without scripts the links open the file itself.
+// Samples and pictures in a PhotoSwipe lightbox; without scripts the links open the file.
 
 import PhotoSwipeLightbox from "../vendor/photoswipe/photoswipe-lightbox.esm.min.js";
 
@@ -9,7 +9,7 @@ const lightbox = new PhotoSwipeLightbox({
   bgOpacity: 0.94,
   showHideAnimationType: matchMedia("(prefers-reduced-motion: reduce)").matches ? "none" : "zoom",
 });
-// The file knows its size better than a page that only guesses it.
+// Take the size from the file, because the page only estimates it.
 for (const link of document.querySelectorAll("#samples a[data-pswp-width]:not([data-exact])")) {
   const image = link.querySelector("img");
   const measure = () => {

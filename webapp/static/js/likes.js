@@ -1,4 +1,4 @@
-// Likes are shown at once and sent behind; what could not be sent is taken back.
+// Likes are shown at once and sent in the background; a failed request is undone.
 
 import { ApiError, call } from "./api.js";
 import * as toast from "./toast.js";
@@ -24,7 +24,7 @@ async function send(id, isLiked) {
   }
 }
 
-// One request at a time for an image; what was changed meanwhile makes one more.
+// One request at a time per picture; a change in the meantime sends another.
 async function settle(id, button, was) {
   if (settling.has(id)) return;
   settling.add(id);

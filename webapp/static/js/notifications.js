@@ -1,4 +1,4 @@
-// News, live: what is new comes on top, what is opened counts as read.
+// Live notifications: new ones are added on top, opened ones are marked as read.
 
 import { csrfToken } from "./csrf.js";
 
@@ -6,7 +6,7 @@ const list = document.getElementById("news");
 
 document.addEventListener("news", (event) => {
   const newest = list.querySelector("[data-id]")?.dataset.id ?? "0";
-  // Who has read far down must not be thrown up again; the bell tells.
+  // Do not move a reader who has scrolled down; the unread count shows the news.
   const isOnTop = window.scrollY < window.innerHeight;
   if (isOnTop && event.detail.latest && event.detail.latest.id > Number(newest)) window.htmx.trigger(list, "refresh");
 });
@@ -14,7 +14,7 @@ document.addEventListener("news", (event) => {
 list.addEventListener("click", (event) => {
   const row = event.target.closest("a")?.closest(".unread");
   if (!row) return;
-  // The page may be gone before this is answered.
+  // The page may be left before the response arrives.
   fetch(`/api/v1/notifications/${row.dataset.id}/read`, {
     method: "PATCH", headers: { "X-CSRFToken": csrfToken() }, keepalive: true,
   }).catch(() => {});

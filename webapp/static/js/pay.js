@@ -1,8 +1,8 @@
-// Opens the window of Toss Payments for one order; Toss sends the browser back to the site itself.
+// Opens the Toss Payments window for one payment; Toss redirects back to the site.
 
 const button = document.querySelector("#pay");
 const problem = document.querySelector("#problem");
-// HTML writes attributes in lower case.
+// HTML attributes are lower case.
 const { clientkey, orderid, ordername, amount, successurl, failurl } = button.dataset;
 
 button.addEventListener("click", async () => {

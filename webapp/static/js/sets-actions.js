@@ -1,4 +1,4 @@
-// What somebody does with an album, and the calls of the API behind it.
+// The user's actions on an album, and their API calls.
 
 import * as api from "./sets-api.js";
 import { blank, EVERYWHERE, hasRules } from "./sets-state.js";
@@ -16,7 +16,7 @@ export function makeActions(state, context, page) {
   };
 }
 
-// Does what a person asked for; what is refused is said in words.
+// Runs an action of the user; shows its error.
 async function attempt(page, work) {
   page.clear();
   try { return await work(); } catch (error) { page.refused(error); return null; }
@@ -34,7 +34,7 @@ function choosing(state, context, page) {
     },
     protect(name, isProtected) {
       state.protect = isProtected ? [...state.protect, name] : state.protect.filter((each) => each !== name);
-      // The values of a saved rule would win over what was chosen just now.
+      // The values of a saved rule would replace the current choice.
       for (const each of state.proposals) delete each.rule_id;
       page.draw();
     },
@@ -48,10 +48,10 @@ function choosing(state, context, page) {
   };
 }
 
-// ── selecting parts ──────────────────────────────────────────────────────────────────────────
+// ── select parts ─────────────────────────────────────────────────────────────────────────────────
 
 function selecting(state, context, page) {
-  const steps = new Map(); // instance → points before each act
+  const steps = new Map(); // instance → points before each action
   let queue = Promise.resolve();
 
   async function send(points) {
@@ -69,7 +69,7 @@ function selecting(state, context, page) {
     return instance;
   }
 
-  // One after another: the second click belongs to the mask of the first.
+  // In sequence: the second click refines the mask of the first.
   const enqueue = (work) => { queue = queue.then(() => attempt(page, work)); return queue; };
 
   return {
@@ -115,7 +115,7 @@ function selecting(state, context, page) {
         const asked = { concepts: [concept.name], prompts: concept.isOwn ? { [concept.name]: concept.prompt } : {} };
         const job = await api.call("POST", `/jobs/${state.id}/segment`, asked);
         state.take(api.normal(job));
-        // Masks that are known from before are there at once.
+        // Masks computed before are available at once.
         state.instances = await api.allInstances(state.id);
         state.instanceId ??= state.of(state.current, state.concept)[0]?.instance_id ?? null;
         page.draw();
@@ -206,7 +206,7 @@ function applying(state, context, page) {
       button(id).disabled = false;
     }
   }
-  // The photo on the stage and the next ones in which something is selected for a rule.
+  // The current photo and the next ones with a selection for a rule.
   function previewed() {
     const { concepts } = state.proposals[state.proposal];
     const has = (photo) => state.of(photo.idx).some((each) => each.state === "include" && each.concept in concepts);
@@ -214,7 +214,7 @@ function applying(state, context, page) {
     const ordered = [...others.filter(has), ...others.filter((photo) => !has(photo))];
     return [state.photo, ...ordered].slice(0, MOST_PREVIEWED).map((photo) => photo.idx);
   }
-  // Photos of a group with rules of its own are previewed apart from the others.
+  // A group with its own rules is previewed separately.
   function byRules(items) {
     const { concepts, overrides } = state.body(state.proposals[state.proposal]);
     const found = new Map();

@@ -1,9 +1,9 @@
-// /sets/<job>: the album. This file wires photos, stage and panels to the API; each of them draws
-// itself from the state.
+// /sets/<job>: the album. Connects photos, stage and panels to the API; each renders itself from the
+// state.
 
 import * as api from "./sets-api.js";
 import { call as askSite } from "./api.js";
-import { Arrivals } from "./sets-arrivals.js";
+import { Arrivals } from "./sets-resume.js";
 import { makeActions } from "./sets-actions.js";
 import { drawParts, drawProtect } from "./sets-parts.js";
 import { drawPhotos, drawSuggestions } from "./sets-photos.js";
@@ -49,7 +49,7 @@ function picture(photo) {
   return pictures.get(photo.idx);
 }
 
-// What is said of a rule stands in its row, the rest above the album.
+// Errors of a rule are shown in its row, others above the album.
 function refused(error) {
   if (!(error instanceof api.ApiError)) throw error;
   context.problems = problemsOf(error);
@@ -58,7 +58,7 @@ function refused(error) {
   refuse(problem, error, texts);
 }
 
-// ── drawing ──────────────────────────────────────────────────────────────────────────────────
+// ── render ───────────────────────────────────────────────────────────────────────────────────────
 
 function draw() {
   const { job } = state;
@@ -127,7 +127,7 @@ function drawStage() {
   return stage.lay(layers, state.active?.idx === photo.idx ? state.active.points ?? [] : []);
 }
 
-// What lies on the right of the divider: the result of the job that is shown, or a preview.
+// The picture right of the divider: the result of the selected job, or a preview.
 function afterOf(idx) {
   if (state.isEditable) return state.previews.get(idx) ?? null;
   const shown = [state.job, ...(state.compared ?? [])].find((job) => job.job_id === (state.shown ?? state.job.job_id));
@@ -219,7 +219,7 @@ function isMoving(job) {
     || job.items.some((photo) => photo.status === "checking");
 }
 
-// Hears of every change as long as anything moves.
+// Follows the job while it changes.
 function followJob() {
   if (following || !isMoving(state.job)) return;
   following = new AbortController();
@@ -258,7 +258,7 @@ async function load() {
   return followJob();
 }
 
-// Proposals that were applied together end one after another; their results come in by asking.
+// Proposals applied together finish one after another; their results are polled.
 const FAMILY_MS = 3000;
 let watching = null;
 

@@ -1,5 +1,5 @@
-// The API of Sets and whose account asks: the signed-in person's, or one of this browser alone, whose
-// token is kept here until somebody signs in and takes it over.
+// Client of the Sets API for the signed-in user's account, or an anonymous account of this browser,
+// whose token is stored until a user signs in and adopts it.
 
 import { ApiError, call as ask, newKey } from "./api.js";
 import * as toast from "./toast.js";
@@ -12,7 +12,7 @@ const LOST = ["TOKEN_EXPIRED", "TOKEN_INVALID"];
 export const FINAL = ["done", "failed", "canceled"];
 export const isFinal = (job) => FINAL.includes(job.status);
 
-let token = null; // where a browser keeps nothing, it lives as long as the page
+let token = null; // without storage it lasts as long as the page
 let isSignedIn = false;
 
 function stored() {
@@ -35,13 +35,13 @@ export async function call(method, path, body, more = {}, isQuiet = method === "
   try {
     return await ask(method, `${ROOT}${path}`, body, { ...bearer(), ...more }, isQuiet);
   } catch (error) {
-    // A token that ran out names nothing any more; the next album begins a new account.
+    // The token has expired; the next album creates a new account.
     if (!isSignedIn && LOST.includes(error.code)) store(null);
     throw error;
   }
 }
 
-// Learns who asks, and lets a signed-in person take over what this browser began without a name.
+// Loads the account; a signed-in user adopts the anonymous account of this browser.
 // Resolves with the adopted account, or null when there was none.
 export async function begin({ isSignedIn: known }) {
   isSignedIn = known;
@@ -53,7 +53,7 @@ export async function begin({ isSignedIn: known }) {
     return adopted;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    // Only what names no account to take over is forgotten; all else may go better the next time.
+    // Forget the token only when there is no account to adopt; other errors may be temporary.
     if ([...LOST, "ALREADY_ADOPTED"].includes(error.code)) store(null);
     return null;
   }
@@ -79,9 +79,9 @@ export async function allInstances(id) {
   return found;
 }
 
-// ── following a job ──────────────────────────────────────────────────────────────────────────
+// ── follow a job ─────────────────────────────────────────────────────────────────────────────────
 
-// An EventSource can carry no token, so the stream is read by hand.
+// EventSource sends no token, so the stream is read with fetch.
 async function readStream(path, onChange, signal) {
   const answer = await fetch(`${ROOT}${path}`, {
     headers: { Accept: "text/event-stream", ...bearer() }, credentials: "same-origin", signal,
@@ -106,7 +106,7 @@ const pause = (ms, signal) => new Promise((resolve) => {
   signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
 });
 
-// Tells of each state of a job until it is final or `signal` aborts; where the stream fails, asks.
+// Reports each state of a job until it is final or `signal` aborts; polls when the stream fails.
 export async function follow(id, onChange, signal) {
   let last = null;
   const hear = (job) => { last = job; onChange(job); };
@@ -115,7 +115,7 @@ export async function follow(id, onChange, signal) {
     if (signal.aborted || (last && isFinal(last))) return;
     await pause(POLL_MS, signal);
     const job = await call("GET", `/jobs/${id}`).catch((error) => (GONE.includes(error.status) ? undefined : null));
-    if (job === undefined) return; // nobody here may see it any more
+    if (job === undefined) return; // the job is gone or not visible to this account
     if (job && !signal.aborted) hear(job);
   }
 }
@@ -125,8 +125,8 @@ export async function follow(id, onChange, signal) {
 const AGAIN_MS = 1500;
 const MOST_TRIES = 200; // five minutes
 
-// Has the archive made and hands it to the browser's downloads. The address behind the redirect is
-// signed and needs no token; the answer's body is left to the browser.
+// Requests the archive and starts its download. The redirect leads to a presigned URL, which needs
+// no token.
 export async function download(id, template, jobs) {
   const query = new URLSearchParams({ template, language: document.documentElement.lang });
   if (jobs.length) query.set("jobs", jobs.join(","));
@@ -145,9 +145,9 @@ export async function download(id, template, jobs) {
   throw new ApiError(503);
 }
 
-// ── what the API answers, as the pages use it ────────────────────────────────────────────────
+// ── responses of the API, as the pages use them ──────────────────────────────────────────────────
 
-// A job with its results by the index of their photo.
+// A job with its results by photo index.
 export function normal(job) {
   return { ...job, outputs: new Map((job.outputs_ready ?? []).map((each) => [each.idx, each])) };
 }

@@ -1,5 +1,5 @@
-// Masks of instances on a canvas: fetched once, tinted by their state, with an outline that is seen
-// on light and dark photos alike.
+// Masks of instances on a canvas: fetched once, tinted by their state, with an outline visible on
+// light and dark photos.
 
 const SIDE = 1024;
 const OUTLINE = 2;
@@ -21,8 +21,8 @@ export function canvasOf(width, height) {
   return canvas;
 }
 
-// A canvas whose alpha is the mask; the same instance with the same mask is fetched once. The
-// address changes with each signature, so the mask is known by `key`.
+// A canvas whose alpha is the mask. Fetched once per `key`, because each response presigns another
+// URL.
 export function load(key, url, width, height) {
   if (!kept.has(key)) {
     const made = decode(url, width, height);
@@ -78,7 +78,7 @@ export function draw(context, mask, state, isActive) {
   context.globalAlpha = 1;
 }
 
-// The part of a photo that an instance takes, on a small canvas.
+// The bounding box of an instance, cropped from the photo.
 export function thumbnail(canvas, picture, box, width, height) {
   const [left, top, wide, high] = box;
   const side = Math.max(wide, high) * 1.15;

@@ -1,5 +1,4 @@
-// The panels Parts and Protect: concepts to select, what was selected in this photo, and what no rule
-// may touch.
+// The panels Parts and Protect: concepts to select, instances in this photo, protected concepts.
 
 import { thumbnail } from "./sets-masks.js";
 import { isProposal, redraw, taken } from "./sets-state.js";
@@ -19,7 +18,7 @@ export function drawParts(box, state, context) {
       ownWords(state, context),
       element("h2", { textContent: fill(context.texts.inThisPhoto, { concept: concept.title }) }),
       cards.length ? element("ul", { className: "instances" }, ...cards.map((each) => card(each, concept, state, context))) : element("p", { className: "none" , textContent: fill(context.texts.noneYet, { concept: concept.title }) }),
-      ...actions(concept, cards, state, context),
+      ...conceptButtons(concept, cards, state, context),
     ];
   });
 }
@@ -68,16 +67,16 @@ function card(instance, concept, state, context) {
   return element("li", { className: `instance ${isProposal(instance) ? "proposal" : instance.state}`, "data-instance": instance.instance_id }, edit, element("div", {}, ...parts));
 }
 
-// A click here is a proposal on the other photos of the group.
-function carryButton(instance, name, { texts, actions: acts }) {
+// A clicked instance can be proposed in the other photos of the group.
+function carryButton(instance, name, { texts, actions }) {
   const button = element("button", { type: "button", className: "quiet", textContent: texts.carry, ariaLabel: `${texts.carry}: ${name}`, "data-focus": `carry-${instance.instance_id}` });
-  button.addEventListener("click", () => acts.carry(instance, button));
+  button.addEventListener("click", () => actions.carry(instance, button));
   return button;
 }
 
-function removeButton(instance, name, { texts, actions: acts }) {
+function removeButton(instance, name, { texts, actions }) {
   const button = element("button", { type: "button", className: "quiet", textContent: texts.removeInstance, ariaLabel: `${texts.removeInstance}: ${name}`, "data-focus": `remove-${instance.instance_id}` });
-  button.addEventListener("click", () => acts.removeInstance(instance));
+  button.addEventListener("click", () => actions.removeInstance(instance));
   return button;
 }
 
@@ -105,30 +104,30 @@ function ownValue(instance, concept, name, state, context) {
   return element("div", { className: "own-value" }, form, remove);
 }
 
-function actions(concept, cards, state, { texts, actions: acts }) {
+function conceptButtons(concept, cards, state, { texts, actions }) {
   const made = [];
   if (concept.is_many && cards.length) {
     const another = element("button", { type: "button", className: "outline", textContent: fill(texts.another, { concept: concept.title }), ariaPressed: String(state.instanceId === null), "data-focus": "another" });
-    another.addEventListener("click", () => acts.chooseInstance(null));
+    another.addEventListener("click", () => actions.chooseInstance(null));
     made.push(another);
   }
   const { segmentation } = state.job;
   const isRunning = ["queued", "running"].includes(segmentation?.status);
   const find = element("button", { type: "button", className: "outline", disabled: isRunning || state.photos.some((photo) => photo.status === "checking"), textContent: fill(texts.findAll, { concept: concept.title }), "data-focus": "find" });
   find.setAttribute("aria-busy", String(isRunning));
-  find.addEventListener("click", () => acts.find(concept));
+  find.addEventListener("click", () => actions.find(concept));
   made.push(find);
   const note = isRunning ? fill(texts.finding, { done: segmentation.done, total: segmentation.total })
     : segmentation?.status === "failed" ? texts.findFailed : texts.findHelp;
   return [element("div", { className: "part-actions" }, ...made), element("p", { role: "status" }, element("small", { textContent: note }))];
 }
 
-export function drawProtect(box, state, { texts, actions: acts }) {
+export function drawProtect(box, state, { texts, actions }) {
   redraw(box, () => {
     const list = element("ul", { className: "protected" });
     for (const concept of state.concepts) {
       const input = element("input", { type: "checkbox", checked: state.protect.includes(concept.name), value: concept.name, "data-focus": `protect-${concept.name}` });
-      input.addEventListener("change", () => acts.protect(concept.name, input.checked));
+      input.addEventListener("change", () => actions.protect(concept.name, input.checked));
       const text = element("span", { textContent: concept.title });
       if (concept.protection === "light") text.append(" ", element("small", { textContent: texts.asLight }));
       list.append(element("li", {}, element("label", {}, input, text)));

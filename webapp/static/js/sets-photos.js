@@ -1,5 +1,5 @@
-// The photos of an album: a picture, a dot for its state, and the group it belongs to. A group that
-// only the file name suggests is shown as such until a person chooses it.
+// The photos of an album: thumbnail, status dot and group. A group that only the file name suggests
+// is marked as a suggestion until the user chooses it.
 
 import { isProposal, redraw } from "./sets-state.js";
 import { element, fill } from "./sets-texts.js";
@@ -20,7 +20,7 @@ export function drawPhotos(list, state, { texts, actions }) {
   }));
 }
 
-// A picture keeps the address it was first shown by: signatures differ from answer to answer.
+// Keep the first URL of a thumbnail: each response presigns another one.
 const addresses = new Map();
 function pictureOf(photo, state) {
   const output = state.job.outputs?.get(photo.idx);

@@ -1,5 +1,4 @@
-// The panel Result: how far the album is, what failed and why, export, and other rules for the same
-// photos, side by side.
+// The panel Result: progress, failures, export, and results of other rules for the same photos.
 
 import { isFinal } from "./sets-api.js";
 import { faceOf, inWords } from "./sets-setting.js";
@@ -111,7 +110,7 @@ function appliedRules(state, context) {
 }
 
 function another(state, { texts, actions }) {
-  const count = state.photos.filter((each) => each.width).length; // of those that could be decoded
+  const count = state.photos.filter((each) => each.width).length; // photos that could be decoded
   const button = element("button", { type: "button", className: "outline", textContent: fill(texts.anotherRule, { count }), "data-focus": "another-rule" });
   button.addEventListener("click", actions.anotherRule);
   return element("div", { className: "another" }, button, element("p", {}, element("small", { textContent: texts.anotherHelp })));

@@ -1,5 +1,5 @@
-// The form of one rule: an action, its value and its options. `onChange(setting)` hears of each
-// change that is complete.
+// The form of one rule: an action, its value and its options. `onChange(setting)` is called for
+// each complete change.
 
 import { taken } from "./sets-state.js";
 import { element, fill } from "./sets-texts.js";
@@ -13,7 +13,7 @@ const RANGES = {
   restyle: [["strength", 10, 100, 60, 100]],
 };
 
-// Actions that make sense for a concept: backdrops are changed, parts are not removed.
+// Actions available for a concept: only backdrops can be removed.
 export function actionsFor(preset, concept, isSignedIn) {
   const isBackdrop = concept.name === "Background" || concept.isOwn;
   return preset.actions.filter((each) => (isBackdrop || !BACKGROUNDS.includes(each)) && (isSignedIn || each !== "restyle"));
@@ -32,7 +32,7 @@ export function swatchFace(swatch) {
   return face;
 }
 
-// What a rule says, in a few words: “Colour: Oak A”.
+// Short text of a rule: “Colour: Oak A”.
 export function inWords(setting, { preset, texts }) {
   const swatch = preset.palette.find((each) => each.name === setting.value);
   const tone = texts.tones[setting.value];
@@ -124,7 +124,7 @@ function options({ id, setting, ranges, texts, onChange }) {
   return box;
 }
 
-// Styles of artists, with their price; asked for once.
+// Styles on sale with their price; fetched once.
 let onSale = null;
 function styles({ id, setting, context, onChange }) {
   const { texts, call } = context;

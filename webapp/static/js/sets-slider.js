@@ -1,4 +1,4 @@
-// Before and after: a divider over two pictures of one size, moved by pointer, touch or keys.
+// Before and after: a divider over two images of one size, moved by pointer, touch or keys.
 
 export function slide(box) {
   const range = box.querySelector("input[type=range]");
@@ -7,7 +7,7 @@ export function slide(box) {
   move();
 }
 
-// A demonstration: the buttons choose which rule's picture is on the right.
+// Demo on /sets: the buttons choose the rule whose result is on the right.
 export function demonstrate(figure) {
   const after = figure.querySelector(".after img");
   slide(figure.querySelector(".slider"));

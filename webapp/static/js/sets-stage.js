@@ -1,12 +1,12 @@
-// The photo in large: what is chosen lies over it, and clicks, boxes and strokes choose more. Arrows
-// move a cursor for those who use keys. In the mode `compare` a divider shows before and after.
+// The large photo: shows the selection; clicks, boxes and strokes change it. Arrow keys move a cursor.
+// In the mode `compare` a divider shows before and after.
 
 import { draw, load, workSize } from "./sets-masks.js";
 import { slide } from "./sets-slider.js";
 
 const STEP = 0.02;
-const FAR = 5; // times a step, with Shift
-const STILL_PX = 6; // a finger that moved less has tapped
+const FAR = 5; // factor of a step with Shift
+const STILL_PX = 6; // a touch that moved less is a tap
 const BRUSH_STEP = 0.035;
 const MOST_OF_STROKE = 12;
 const MARGIN = 0.04;
@@ -15,7 +15,8 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 const clamp = (value) => Math.min(1, Math.max(0, value));
 
 export class Stage {
-  // `onPoints(points)` hears of new points, `onUndo()` of Backspace. Points are shares of the photo.
+  // `onPoints(points)` is called with new points, `onUndo()` on Backspace. Points are fractions (0 to 1)
+  // of the photo's width and height.
   constructor(root, { onPoints, onUndo }) {
     this.root = root;
     this.frame = root.querySelector(".frame-of-photo");
@@ -44,7 +45,7 @@ export class Stage {
     this.before.alt = alt;
   }
 
-  // The picture after the rules, or null.
+  // URL of the result, or null.
   compareWith(url, alt = "") {
     if (url && this.after.dataset.url !== url) this.after.src = url;
     if (!url) this.after.removeAttribute("src");
@@ -62,7 +63,7 @@ export class Stage {
     this.paint();
   }
 
-  // What lies over the photo: instances {key, url, state, isActive}, and the points of the active one.
+  // Overlay: instances {key, url, state, isActive}, and the points of the active one.
   async lay(instances, points) {
     this.layers = { instances, points };
     await this.paint();
@@ -137,7 +138,7 @@ export class Stage {
     this.sketch();
   }
 
-  // The box or the stroke while it is drawn.
+  // The box or stroke that is being drawn.
   async sketch() {
     const { from, path, isIncluded } = this.stroke;
     const context = this.overlay.getContext("2d");
@@ -203,7 +204,7 @@ function pointOf([x, y], include) {
   return { x: Number(x.toFixed(4)), y: Number(y.toFixed(4)), include };
 }
 
-// A box says that its middle belongs to the part, and what lies just outside does not.
+// A box becomes points: its centre is included, points just outside are excluded.
 function boxed(from, to, isIncluded) {
   const [left, right] = [Math.min(from[0], to[0]), Math.max(from[0], to[0])];
   const [top, bottom] = [Math.min(from[1], to[1]), Math.max(from[1], to[1])];
@@ -215,7 +216,7 @@ function boxed(from, to, isIncluded) {
   return [...inside.map((each) => pointOf(each, isIncluded)), ...(isIncluded ? outside.map((each) => pointOf(each, false)) : [])];
 }
 
-// A stroke is read at even distances.
+// A stroke is sampled at even distances.
 function stroked(path, isIncluded) {
   const chosen = [path[0]];
   for (const place of path) {

@@ -1,7 +1,7 @@
-// /sets: photos become an album, without signing in; and the albums, credits and plan of whoever asks.
+// /sets: create an album from photos, without signing in; list albums, credits and plan.
 
-import { deliver, Undelivered } from "./delivery.js";
-import { Draft } from "./draft.js";
+import { deliver, Undelivered } from "./artwork-upload.js";
+import { Draft } from "./style-draft.js";
 import * as api from "./sets-api.js";
 import { fill, quiet, refuse, say } from "./sets-texts.js";
 
@@ -25,7 +25,7 @@ let most = limits.photos;
 let key = api.newKey();
 let made = null;
 
-// ── choosing ─────────────────────────────────────────────────────────────────────────────────
+// ── choose photos ────────────────────────────────────────────────────────────────────────────────
 
 function wrongWith(file) {
   const name = { file: file.name };
@@ -79,7 +79,7 @@ function showState() {
   send.disabled = count > most;
 }
 
-// ── sending ──────────────────────────────────────────────────────────────────────────────────
+// ── upload ───────────────────────────────────────────────────────────────────────────────────────
 
 function showProgress(idx, item) {
   const bar = chosen[idx].row.querySelector("progress");
@@ -129,7 +129,7 @@ async function sendFiles() {
   location.assign(`/sets/${made.job_id}`);
 }
 
-// Should the page close now, the album's own page goes on with what this browser kept.
+// If the page is closed now, the album page resumes the upload from the stored files.
 async function keepFiles(id) {
   const draft = new Draft(id, "sets");
   await Promise.all(chosen.map(({ file }, idx) => draft.put(idx, { file })));
@@ -161,7 +161,7 @@ function mark(idx, text) {
   row.querySelector(".problem-of-file").hidden = false;
 }
 
-// An album whose files were refused is given up: the next start is another one, without them.
+// Cancel an album whose files were refused: the next start creates another one without them.
 async function giveUp() {
   await api.call("POST", `/jobs/${made.job_id}/cancel`).catch(() => null);
   await new Draft(made.job_id, "sets").clear();
@@ -173,7 +173,7 @@ async function giveUp() {
   }
 }
 
-// ── one's albums, credits and plan ───────────────────────────────────────────────────────────
+// ── albums, credits and plan ─────────────────────────────────────────────────────────────────────
 
 const time = (text) => new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" }).format(new Date(text));
 
@@ -215,7 +215,7 @@ function albumRow(job) {
   return row;
 }
 
-// ── wiring ───────────────────────────────────────────────────────────────────────────────────
+// ── events ───────────────────────────────────────────────────────────────────────────────────────
 
 files.addEventListener("change", () => { add(files.files); files.value = ""; });
 form.addEventListener("submit", (event) => { event.preventDefault(); start(); });

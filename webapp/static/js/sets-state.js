@@ -1,5 +1,5 @@
-// What the page of an album knows: the job as the API tells it, what is chosen, and the rules that
-// somebody is about to apply. The latter outlive a reload.
+// State of the album page: the job from the API, the selection, and the rules being edited, which
+// survive a reload.
 
 const KEPT = ["proposals", "proposal", "scope", "protect", "concept", "current", "tab", "own"];
 export const MOST_PROPOSALS = 3;
@@ -13,12 +13,12 @@ export class State {
     this.preset = null;
     this.me = null;
     this.instances = [];
-    this.previews = new Map(); // idx → address
+    this.previews = new Map(); // idx → URL
     this.current = 0;
     this.concept = null;
     this.instanceId = null; // the instance that clicks change; null: a new one
     this.tab = "parts";
-    this.own = []; // concepts in words of one's own: {name, prompt}
+    this.own = []; // the user's own concepts: {name, prompt}
     this.protect = null;
     this.proposals = [blank()];
     this.proposal = 0;
@@ -63,7 +63,7 @@ export class State {
     return this.instances.filter((each) => each.idx === idx && (concept === undefined || each.concept === concept));
   }
 
-  // Warnings about concepts with a rule, and those about concepts that were only to be protected.
+  // Warnings about concepts with a rule, and about concepts that are only protected.
   warningsOf(photo) {
     const { concepts, overrides } = this.job;
     const applied = new Set([concepts, ...(overrides ?? []).map((each) => each.concepts)].flatMap((each) => Object.keys(each ?? {})));
@@ -84,7 +84,7 @@ export class State {
     return this.preset.groups.filter((each) => used.has(each.id));
   }
 
-  // Rules as the API takes them, those of one's own words with their prompt.
+  // Rules in the format of the API; the user's own concepts with their prompt.
   body(proposal) {
     const prompts = new Map(this.own.map((each) => [each.name, each.prompt]));
     const asked = (concepts) => Object.fromEntries(Object.entries(concepts).map(([name, setting]) => [
@@ -99,7 +99,7 @@ export class State {
   get filled() { return this.proposals.filter((each) => hasRules(each)); }
 }
 
-// A mask of another photo that nobody has decided on yet.
+// A proposal from another photo that was neither included nor excluded yet.
 export const isProposal = (instance) => instance.source === "carried" && instance.state === "exclude";
 
 export function blank(name = "") {
@@ -110,8 +110,8 @@ export function hasRules({ concepts, overrides }) {
   return Object.keys(concepts).length > 0 || Object.values(overrides).some((each) => Object.keys(each).length > 0);
 }
 
-// Builds a part of the page anew; whoever had the focus there has it again, and what is being typed
-// stays. A click that has begun is let end first, else its button would be gone.
+// Rebuilds a part of the page; focus and typed text are kept. A click in progress ends first,
+// otherwise its button would be removed under it.
 const waiting = new Map();
 let isPressed = false;
 addEventListener("pointerdown", () => { isPressed = true; }, true);
@@ -146,7 +146,7 @@ export function redraw(box, build) {
   return null;
 }
 
-// What was typed is taken; from now on the field shows what is known.
+// The typed text was saved; the field shows the state again.
 export function taken(input) {
   delete input.dataset.typed;
 }

@@ -1,4 +1,4 @@
-// Texts of a page of Sets, filled with numbers and names, and what the API's errors say of fields.
+// Texts of the Sets pages, filled with numbers and names, and the texts of API errors.
 
 const number = (value) => new Intl.NumberFormat(document.documentElement.lang).format(value);
 
@@ -12,7 +12,7 @@ export function fill(text, values = {}) {
   });
 }
 
-// All that an error says: its own words, then those of each field.
+// All texts of an error: its message, then those of each field.
 export function wordsOf(error) {
   const fields = Object.values(error.details?.fields ?? {}).flat();
   return [error.message, ...fields].filter(Boolean);
@@ -21,7 +21,7 @@ export function wordsOf(error) {
 // Why a photo failed, or undefined when it did not.
 export const failureOf = ({ error }, texts) => error && (texts.failures[error.code] ?? error.message);
 
-// What stands at the settings of a concept, such as `variants.0.concepts.Wall.value`.
+// Errors at the settings of a concept, such as `variants.0.concepts.Wall.value`.
 export function problemsOf(error) {
   const found = new Map();
   for (const [path, words] of Object.entries(error.details?.fields ?? {})) {
@@ -33,8 +33,8 @@ export function problemsOf(error) {
 
 const LIMITS = ["CREDITS_EXHAUSTED", "PLAN_REQUIRED", "CONCURRENCY_LIMIT", "RULE_SLOT_FULL", "TOO_MANY_IMAGES"];
 
-// Says it in a box that takes the focus; what did not reach the site, the toast has told. Where a
-// plan or credits are the reason, a link leads to them.
+// Shows an error in a box that takes the focus; network errors were already shown in the toast. When
+// the plan or credits are the reason, adds a link to them.
 export function refuse(box, error, { plans } = {}) {
   if (error.code === "NETWORK") return;
   say(box, wordsOf(error));

@@ -1,4 +1,4 @@
-// The signature as it will stand: place and size are shown by the style sheet, its strength here.
+// Preview of the signature: the style sheet shows position and size, this script the opacity.
 
 const form = document.getElementById("signature");
 const strength = form.elements.signature_opacity;

@@ -1,8 +1,8 @@
-// The signature on its own page: the same panel, kept by script with its picture.
+// /studio/signature: the signature panel, saved by script.
 
 import { ApiError } from "./api.js";
-import * as problems from "./problems.js";
-import { SignaturePanel } from "./sign.js";
+import * as problems from "./form-errors.js";
+import { SignaturePanel } from "./signature-panel.js";
 
 const form = document.getElementById("signature-form");
 const panel = new SignaturePanel(form.querySelector("[data-signature]"));

@@ -1,5 +1,5 @@
-// On every page: the theme changes without a reload, menus close, a problem takes the focus, and
-// the site learns where the reader's clock is.
+// On every page: change the theme without a reload, close menus, focus errors, and store the time
+// zone in a cookie.
 
 import "./connection.js";
 

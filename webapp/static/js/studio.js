@@ -1,13 +1,13 @@
-// A new style in four steps: photos, words, signature, terms. The draft keeps itself; the address
-// says the step, so that Back goes back.
+// A new style in four steps: artworks, tags, signature, price and licence. The draft is saved
+// automatically; the URL fragment is the step, so that Back returns to the step before.
 
 import { ApiError, call, newKey } from "./api.js";
-import { deliver, Undelivered } from "./delivery.js";
-import { Draft } from "./draft.js";
-import * as problems from "./problems.js";
-import { SignaturePanel } from "./sign.js";
-import { Words } from "./wording.js";
-import { fill, forms, Works } from "./works.js";
+import { deliver, Undelivered } from "./artwork-upload.js";
+import { Draft } from "./style-draft.js";
+import * as problems from "./form-errors.js";
+import { SignaturePanel } from "./signature-panel.js";
+import { Words } from "./artwork-tags.js";
+import { fill, forms, Works } from "./artworks.js";
 
 const STEPS = ["photos", "words", "signature", "terms", "sending"];
 const FIELDS = ["name", "description", "price_tokens", "license_type", "publish"];
@@ -87,7 +87,7 @@ function go(wanted, moveFocus = true) {
   if (moveFocus) document.querySelector(`#${step} h2`).focus();
 }
 
-// What keeps a step from being done, in words.
+// The errors of a step.
 function wrong(of) {
   const found = [];
   if (of === "photos") {
@@ -146,7 +146,7 @@ function showSummary() {
   note.textContent = fill(forms(note), { count: bare });
 }
 
-// ── sending ──────────────────────────────────────────────────────────────────────────────────
+// ── upload ───────────────────────────────────────────────────────────────────────────────────────
 
 function body() {
   const given = new FormData(form);
@@ -167,7 +167,7 @@ async function start() {
   if (found.length) { go("photos"); return problems.show(form, found); }
   if (!problems.check(form)) return null;
   const wish = body();
-  // The same wish after a lost answer is the same style; another one gets its own key.
+  // A retry after a lost response has the same idempotency key; another style gets a new one.
   const text = JSON.stringify(wish);
   if (text !== sent) { key = newKey(); sent = text; }
   submit.setAttribute("aria-busy", "true");
@@ -285,5 +285,5 @@ addEventListener("popstate", () => {
   if (!isSending && STEPS.includes(wanted) && wanted !== step) go(wanted);
 });
 addEventListener("beforeunload", (event) => isSending && event.preventDefault());
-// Who was quicker than this script has chosen files already.
+// Files may have been chosen before this script ran.
 restore().then(takeChosen);

@@ -1,9 +1,9 @@
-// A field of words as chips. The plain field with commas stays underneath as what a form sends.
+// A tag field with chips. The plain comma-separated field below it is what the form submits.
 
 const SEPARATOR = /[,\n]/;
 const LETTERS = { ß: "ss", æ: "ae", œ: "oe", ø: "o", đ: "d", ð: "d", ł: "l", þ: "th", ı: "i" };
 
-// A tag in plain letters, as `mapped` of the server's tags makes it: what it keeps is what is shown.
+// Normalises a tag as `mapped` does on the server, so that the stored tag is the one shown.
 export function clean(text) {
   const plain = (each) => each.replace(/[\u2018\u2019\u201b\u2032\u02bc\u02b9\u00b4`]/g, "'");
   const letters = plain(text).normalize("NFKD").replace(/[\u00ad\u200b-\u200f\u2060\ufe0e\ufe0f\ufeff]/g, "");
@@ -57,7 +57,7 @@ export class TagField {
     for (const part of parts) this.add(part);
   }
 
-  // What Tab makes of the word being typed, if it knows one.
+  // Completion of the typed text for Tab, if there is one.
   completion() {
     const typed = clean(this.input.value);
     const fits = (each) => each.startsWith(typed) && each !== typed && !this.words.includes(each);

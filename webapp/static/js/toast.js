@@ -1,4 +1,4 @@
-// The one message over every page, dialogs too: what somebody did, and why it was not done.
+// The toast over every page and dialog: why an action failed.
 
 const box = document.getElementById("toast");
 
@@ -7,7 +7,7 @@ export function say(text) {
   hide();
   said.textContent = "";
   box.showPopover();
-  said.textContent = text; // only what changes while it is shown is read aloud
+  said.textContent = text; // screen readers announce only changes of a visible text
 }
 
 export function unreachable() { say(box.dataset.unreachable); }

@@ -1,7 +1,7 @@
-// A training, live: htmx brings the figures and samples, this draws the curve and tells the rest.
+// Live training: htmx loads the figures and samples; this draws the loss curve and announces progress.
 
 import { call } from "./api.js";
-import { follow } from "./watch.js";
+import { follow } from "./event-stream.js";
 
 const section = document.querySelector("[data-events]");
 const piece = document.getElementById("training");

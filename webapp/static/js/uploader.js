@@ -1,5 +1,5 @@
-// Files to signed URLs: four at a time, each with its own state and progress, tried again when the
-// network fails, with a fresh address when the old one ran out.
+// Upload files to presigned URLs: four at a time, each with its state and progress; retried on
+// network errors, with a new URL when the old one has expired.
 
 import * as toast from "./toast.js";
 
@@ -40,8 +40,8 @@ async function pause(tries) {
 }
 
 export class Uploader {
-  // `onChange(item)` hears of every step of an item: state waiting, sending, retrying, sent or
-  // failed, and `loaded` bytes. `renew(item)` gives a fresh target.
+  // `onChange(item)` is called for each change of an item: state waiting, sending, retrying, sent or
+  // failed, and `loaded` bytes. `renew(item)` returns a new target.
   constructor({ onChange, renew }) {
     this.onChange = onChange;
     this.renew = renew;
@@ -52,7 +52,7 @@ export class Uploader {
     this.items.push({ id, file, target, state: "waiting", loaded: 0 });
   }
 
-  // Sends what waits; resolves when nothing does any more, with the items that failed.
+  // Uploads the waiting items; resolves with the failed items when none is waiting.
   async run() {
     await Promise.all(Array.from({ length: AT_ONCE }, () => this.work()));
     return this.items.filter((item) => item.state === "failed");

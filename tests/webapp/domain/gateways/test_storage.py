@@ -45,6 +45,37 @@ def test_a_stream_is_stored_whole(storage: Storage) -> None:
     assert storage.get(KEY) == content
 
 
+class Endless(io.RawIOBase):
+    """A stream that gives so many bytes and then breaks off, or ends."""
+
+    def __init__(self, size, error=None):
+        self.left, self.error = size, error
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        if not self.left and self.error:
+            raise self.error
+        count = min(len(buffer), self.left)
+        buffer[:count] = bytes(count)
+        self.left -= count
+        return count
+
+
+@pytest.mark.parametrize("size", [0, 5, s3_storage.PART_BYTES + 5])
+def test_a_stream_of_unknown_length_is_stored_whole(storage: Storage, size) -> None:
+    storage.put_stream(KEY, Endless(size), content_type="application/zip")
+    assert storage.get(KEY) == bytes(size)
+
+
+def test_a_stream_of_unknown_length_that_breaks_off_is_not_there(storage: Storage) -> None:
+    stream = Endless(s3_storage.PART_BYTES + 5, LookupError("the next photo"))
+    with pytest.raises(LookupError):
+        storage.put_stream(KEY, stream, content_type="application/zip")
+    assert storage.head(KEY) is None
+
+
 def test_an_empty_object_is_an_object(storage: Storage) -> None:
     storage.put(KEY, b"", content_type=PNG)
     found = storage.head(KEY)

@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from tests import making
 from tests import sets_albums as albums
+from tests.statements import statements
 from webapp.domain import pipelines
 from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.notification import Notification
@@ -68,6 +69,19 @@ def test_a_photo_without_masks_is_segmented_for_its_rules_and_its_protection(ses
     assert albums.work(session, JobKind.PHOTO_EDIT) == []
     session.refresh(photo)
     assert photo.status == PhotoStatus.QUEUED
+
+
+def test_concepts_cost_no_statements_of_their_own(session, environment):
+    names = ["Wall", "Grout", "Frame_Molding", "Glass_highlight", "Window", "Door"]
+    counts = []
+    for protect in ([], names):
+        job = albums.album(session, photos=1, status=SetsJobStatus.QUEUED, protect=protect)
+        [photo] = albums.photos_of(session, job)
+        with statements(session) as sent:
+            sets_photos.go_on(session, photo.id)
+        counts.append(len(sent))
+        assert len(searched_in(session, photo)[0]) == max(1, len(protect))
+    assert counts == [10, 10]
 
 
 def test_a_photo_with_masks_is_edited_under_its_reserved_credit(session, executed):

@@ -45,17 +45,17 @@ def report(session):
 def press(admin_client):
     """Send one of the forms of a page as it stands there; return the answer."""
 
-    def pressed(address, action, *, act=None, in_place=False, reason=REASON, **fields):
+    def pressed(address, target, *, action=None, in_place=False, reason=REASON, **fields):
         page = Page(admin_client.get(address))
-        assert page.all("form", method="post", action=action), f"no form for {action}"
-        if act is not None:
-            assert page.all("input", name="act", value=act), f"{act} is not offered"
+        assert page.all("form", method="post", action=target), f"no form for {target}"
+        if action is not None:
+            assert page.all("input", name="action", value=action), f"{action} is not offered"
         token = page.all("input", name="csrf_token")[0]["value"]
         keep, admin_client.csrf_token = admin_client.csrf_token, None
         answer = admin_client.post(
-            action,
+            target,
             data={"csrf_token": token, "reason": reason, "next": address}
-            | ({} if act is None else {"act": act})
+            | ({} if action is None else {"action": action})
             | fields,
             headers={"HX-Request": "true"} if in_place else {},
         )

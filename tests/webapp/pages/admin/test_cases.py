@@ -42,7 +42,7 @@ def test_reports_of_one_thing_are_one_case_and_the_first_comes_first(
     again = report("generation", image.id, reason="hate")
     assert cases(admin_client) == [f"generation-{image.id}", f"style-{style.id}"]
     page = Page(admin_client.get("/admin"))
-    for text in ("Reported 2", "Work of somebody else – Mine, drawn in 2019.", "Hate", style.name):
+    for text in ("Reported 2", "Copyright – Mine, drawn in 2019.", "Hate", style.name):
         assert text in page.text
     assert f"/g/{image.id}" in page.links()
     assert f"/admin/users/{again.reporter_id}" in page.links()
@@ -73,12 +73,12 @@ def test_hiding_resolves_all_its_reports_and_is_written_down(
 ):
     row_id, model, column = things[kind]
     reports = [report(kind, row_id) for _ in range(2)]
-    answer = press("/admin", f"/admin/cases/{kind}/{row_id}", act="hide")
+    answer = press("/admin", f"/admin/cases/{kind}/{row_id}", action="hide")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/admin?done=hide")
     assert getattr(fresh(session, model, row_id), column) is True
     page = Page(admin_client.get("/admin?done=hide"))
-    assert "Hidden, and its reports are resolved." in page.text
-    assert "Nothing waits to be decided." in page.text
+    assert "Hidden. Its reports are resolved." in page.text
+    assert "No open reports." in page.text
     assert [fresh(session, Report, each.id).status for each in reports] == ["resolved"] * 2
     assert log() == [
         (kind, str(row_id), {column: True}, REASON),
@@ -94,7 +94,7 @@ def test_dismissing_changes_nothing_but_the_reports(session, press, log, report,
     row_id, model, column = things[kind]
     made = report(kind, row_id)
     before = getattr(fresh(session, model, row_id), column)
-    press("/admin", f"/admin/cases/{kind}/{row_id}", act="dismiss")
+    press("/admin", f"/admin/cases/{kind}/{row_id}", action="dismiss")
     assert getattr(fresh(session, model, row_id), column) is before
     assert [entry[:2] for entry in log()] == [("report", str(made.id))]
     assert fresh(session, Report, made.id).status == "dismissed"
@@ -106,7 +106,7 @@ def test_the_account_behind_it_can_be_closed_with_it(
 ):
     row_id, model, column = things[kind]
     report(kind, row_id)
-    press("/admin", f"/admin/cases/{kind}/{row_id}", act="close")
+    press("/admin", f"/admin/cases/{kind}/{row_id}", action="close")
     owner = buyer.id if kind in {"generation", "user"} else artist.user_id
     assert fresh(session, User, owner).is_active is False
     assert getattr(fresh(session, model, row_id), column) is (kind != "user")
@@ -119,17 +119,17 @@ def test_a_tag_has_no_account_and_what_is_gone_can_only_be_dismissed(
     report("tag", tag.id)
     report("generation", 10**9)
     page = Page(admin_client.get("/admin"))
-    offered = [each["value"] for each in page.all("input", name="act")]
+    offered = [each["value"] for each in page.all("input", name="action")]
     assert offered == ["hide", "dismiss", "dismiss"]
-    assert "No longer there" in page.text
-    assert press("/admin", f"/admin/cases/generation/{10**9}", act="dismiss").status_code == 303
+    assert "Deleted" in page.text
+    assert press("/admin", f"/admin/cases/generation/{10**9}", action="dismiss").status_code == 303
 
 
 def test_nobody_is_offered_to_close_the_own_account(admin_client, admin, report, log):
     report("user", admin.id)
     page = Page(admin_client.get("/admin"))
-    assert [each["value"] for each in page.all("input", name="act")] == ["dismiss"]
-    form = {"act": "close", "reason": REASON}
+    assert [each["value"] for each in page.all("input", name="action")] == ["dismiss"]
+    form = {"action": "close", "reason": REASON}
     forced = admin_client.post(f"/admin/cases/user/{admin.id}", data=form)
     assert forced.status_code == 403
     assert log() == []
@@ -137,10 +137,10 @@ def test_nobody_is_offered_to_close_the_own_account(admin_client, admin, report,
 
 def test_in_place_a_case_ends_where_it_stands(press, report, image):
     report("generation", image.id)
-    answer = press("/admin", f"/admin/cases/generation/{image.id}", act="hide", in_place=True)
+    answer = press("/admin", f"/admin/cases/generation/{image.id}", action="hide", in_place=True)
     page = Page(answer)
     assert answer.status_code == 200
-    assert page.text == "Hidden, and its reports are resolved."
+    assert page.text == "Hidden. Its reports are resolved."
     assert page.all("html") == []
 
 
@@ -151,13 +151,13 @@ def test_without_a_reason_nothing_happens(session, press, log, report, image, re
     answer = press(
         "/admin",
         f"/admin/cases/generation/{image.id}",
-        act="hide",
+        action="hide",
         reason=reason,
         in_place=in_place,
     )
     assert answer.status_code == 422
     page = Page(answer)
-    assert "Please give a reason of 3 to 500 characters." in page.text
+    assert "Please enter a reason of 3 to 500 characters." in page.text
     assert (page.all("html") == []) is in_place
     assert page.all(*(("p",) if in_place else ("div",)), **{"class": "problem", "tabindex": "-1"})
     assert fresh(session, Report, made.id).status == "open"
@@ -169,13 +169,13 @@ def test_who_comes_second_is_told_so(admin_client, press, report, image, session
     address = f"/admin/cases/generation/{image.id}"
     page = Page(admin_client.get("/admin"))
     token = page.all("input", name="csrf_token")[0]["value"]
-    press("/admin", address, act="dismiss")
+    press("/admin", address, action="dismiss")
     written = log()
     late = admin_client.post(
-        address, data={"csrf_token": token, "act": "hide", "reason": REASON, "next": "/admin"}
+        address, data={"csrf_token": token, "action": "hide", "reason": REASON, "next": "/admin"}
     )
     assert late.status_code == 404
-    assert "Somebody has decided this meanwhile" in Page(late).text
+    assert "Another administrator has already decided this" in Page(late).text
     assert fresh(session, Generation, image.id).is_flagged is False
     assert fresh(session, Report, made.id).status == "dismissed"
     assert log() == written
@@ -184,7 +184,7 @@ def test_who_comes_second_is_told_so(admin_client, press, report, image, session
 def test_another_site_cannot_decide(admin_client, report, image, log):
     report("generation", image.id)
     admin_client.csrf_token = None
-    form = {"act": "hide", "reason": REASON}
+    form = {"action": "hide", "reason": REASON}
     answer = admin_client.post(f"/admin/cases/generation/{image.id}", data=form)
     assert answer.status_code == 403
     assert log() == []
@@ -192,7 +192,7 @@ def test_another_site_cannot_decide(admin_client, report, image, log):
 
 @pytest.mark.parametrize("address", ["planet/1", "style/99999999"])
 def test_what_is_not_reported_is_not_decided(admin_client, address, log):
-    form = {"act": "hide", "reason": REASON}
+    form = {"action": "hide", "reason": REASON}
     assert admin_client.post(f"/admin/cases/{address}", data=form).status_code in {404, 422}
     assert log() == []
 
@@ -210,7 +210,7 @@ def test_what_is_hidden_stands_in_one_list_and_is_shown_again(
     assert shown == {f"{kind}-{things[kind][0]}" for kind in names}
     for kind, name in names.items():
         row_id, model, column = things[kind]
-        answer = press("/admin/flagged", f"/admin/{name}/{row_id}", act="unflag")
+        answer = press("/admin/flagged", f"/admin/{name}/{row_id}", action="unflag")
         assert answer.headers["Location"] == "/admin/flagged?done=changed"
         assert getattr(fresh(session, model, row_id), column) is False
         assert log()[-1] == (kind, str(row_id), {column: False}, REASON)
@@ -236,5 +236,5 @@ def test_the_numbers_of_what_waits_stand_above(admin_client, session, buyer, sty
     making.change_job(session, late.id, deadline_at=making.jobs.NOW)
     session.commit()
     text = Page(admin_client.get("/admin")).text
-    for said in ("Reported 1", "Payments to look at 0", "Late jobs 1", "Errors in the ledger 0"):
+    for said in ("Reported 1", "Payments to check 0", "Overdue jobs 1", "Ledger errors 0"):
         assert said in text

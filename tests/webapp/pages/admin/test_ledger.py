@@ -23,8 +23,8 @@ def bought(session, buyer):
 
 def test_a_row_names_both_sides_and_what_it_was_for(admin_client, image, buyer, artist):
     page = Page(admin_client.get(f"/admin/ledger?generation_id={image.id}"))
-    assert "Payout to the artist In orders" in page.text
-    assert f"Order of an image {buyer.username} to spend In orders Image {image.id} 10" in page.text
+    assert "Payout to the artist Held" in page.text
+    assert f"Picture ordered {buyer.username} available Held Picture {image.id} 10" in page.text
     assert f"/admin/refund?generation_id={image.id}" in page.links()
     assert f"/admin/users/{artist.user_id}" in page.links()
 
@@ -46,7 +46,7 @@ def test_it_is_searched_by_person_kind_image_and_purchase(
 
 def test_somebody_unknown_is_told_and_nobody_elses_rows_are_shown(admin_client, image):
     page = Page(admin_client.get("/admin/ledger?person=nobody"))
-    assert "Nobody has this name or number." in page.text
+    assert "No user with this name or id." in page.text
     assert page.all("table") == []
 
 

@@ -8,8 +8,8 @@ def count(client, query):
 def test_every_change_stands_there_with_what_was_before_and_why(
     admin_client, admin, press, style, buyer
 ):
-    press("/admin/styles", f"/admin/styles/{style.id}", act="off", reason="Copied works.")
-    press("/admin/users", f"/admin/users/{buyer.id}", act="close")
+    press("/admin/styles", f"/admin/styles/{style.id}", action="off", reason="Copied works.")
+    press("/admin/users", f"/admin/users/{buyer.id}", action="close")
     page = Page(admin_client.get("/admin/log"))
     assert "is_active : True → False" in page.text.replace(" :", " :")
     assert "Copied works." in page.text

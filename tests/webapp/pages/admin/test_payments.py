@@ -36,9 +36,9 @@ def order(session, buyer):
 def test_payments_and_refunds_without_an_end_are_listed(admin_client, order):
     paid = {"status": "paid", "approved_at": jobs.NOW}
     missing = {
-        order(status="authorized", payment_key="one"): "The provider has not told whether",
-        order(refund_key="key", payment_key="two", **paid): "The refund has begun",
-        order(expires_at=jobs.NOW - timedelta(minutes=1)): "Ran out, and has not been ended",
+        order(status="authorized", payment_key="one"): "The provider has not reported whether",
+        order(refund_key="key", payment_key="two", **paid): "Refund in progress",
+        order(expires_at=jobs.NOW - timedelta(minutes=1)): "Expired, but not closed yet",
     }
     ended = {order(), order(payment_key="three", **paid), order(status="failed")}
     page = Page(admin_client.get("/admin/payments"))
@@ -46,39 +46,42 @@ def test_payments_and_refunds_without_an_end_are_listed(admin_client, order):
         assert f"/admin/payments/{order_id}" in page.links()
         assert said in page.text
     assert not {f"/admin/payments/{order_id}" for order_id in ended} & set(page.links())
-    assert "Payments to look at 3" in Page(admin_client.get("/admin")).text
+    assert "Payments to check 3" in Page(admin_client.get("/admin")).text
 
 
 def test_what_the_night_found_stands_there(admin_client, session, order):
-    assert "not been compared yet" in Page(admin_client.get("/admin/payments")).text
+    assert "has not been compared" in Page(admin_client.get("/admin/payments")).text
     reconciliation.remember(session, [])
     session.commit()
-    assert "Both sides agree." in Page(admin_client.get("/admin/payments")).text
+    assert "The ledger and the provider agree." in Page(admin_client.get("/admin/payments")).text
     order_id = order()
     reconciliation.remember(session, [Difference(order_id, Kind.NOT_TAKEN, 10_000, "…")])
     session.commit()
     page = Page(admin_client.get("/admin/payments"))
-    assert "The tokens were given, the provider took nothing ₩10,000" in page.text
+    assert "Tokens were added, but the provider took no payment ₩10,000" in page.text
     assert f"/admin/payments/{order_id}" in page.links()
-    assert "Payments to look at 1" in Page(admin_client.get("/admin")).text
+    assert "Payments to check 1" in Page(admin_client.get("/admin")).text
 
 
 def test_some_days_are_compared_at_once(admin_client, toss):
     today = datetime.now(UTC).date()
     days = f"since={today - timedelta(days=1)}&until={today}"
-    assert "Both sides agree." in Page(admin_client.get(f"/admin/payments/compare?{days}")).text
+    assert (
+        "The ledger and the provider agree."
+        in Page(admin_client.get(f"/admin/payments/compare?{days}")).text
+    )
     payment_key = toss.approve("P_elsewhere")
     toss.provider.confirm(
         payment_key=payment_key, order_id="P_elsewhere", amount=10_000, idempotency_key="one"
     )
     page = Page(admin_client.get(f"/admin/payments/compare?{days}"))
-    assert "P_elsewhere The provider took money that we know nothing of ₩10,000" in page.text
+    assert "P_elsewhere The provider took a payment that is not in the ledger ₩10,000" in page.text
 
 
 def test_a_provider_that_is_away_is_told(admin_client, app):
     app.extensions["payments"] = TossPayments(base_url="http://127.0.0.1:1", secret_key="x")
     page = Page(admin_client.get("/admin/payments/compare?since=2026-01-01&until=2026-01-02"))
-    assert "The provider does not answer." in page.text
+    assert "The provider is not responding." in page.text
 
 
 @pytest.mark.parametrize("query", ["", "?since=2026-01-01", "?since=yesterday&until=today"])

@@ -10,9 +10,9 @@ from webapp.domain.services import ledger, purchases
 
 def test_what_a_refund_of_an_image_does_is_told_before(admin_client, image, buyer, artist):
     page = Page(admin_client.get(f"/admin/refund?generation_id={image.id}"))
-    assert f"{buyer.username} gets 10 tokens back, and can then spend 100." in page.text
-    assert f"{artist.artist_name} loses 10 tokens" in page.text
-    assert "and then has 0." in page.text
+    assert f"{buyer.username} gets 10 tokens back. Available after that: 100." in page.text
+    assert f"Taken from the earnings of {artist.artist_name}: 10 tokens." in page.text
+    assert "Earnings after that: 0." in page.text
     assert page.all("form", method="post", action="/admin/refund")
 
 
@@ -25,13 +25,13 @@ def test_an_image_is_refunded_once(admin_client, session, press, log, image, buy
     ((kind, row_id, after, reason),) = log()
     assert (kind, row_id, after["refunded"], reason) == ("generation", str(image.id), True, REASON)
     page = Page(admin_client.get(answer.headers["Location"]))
-    assert "The refund is done" in page.text
-    assert "This was refunded before." in page.text
+    assert "The refund was logged" in page.text
+    assert "Already refunded." in page.text
     assert page.all("form", method="post", action="/admin/refund") == []
     form = {"generation_id": str(image.id), "reason": REASON, "next": address}
     again = admin_client.post("/admin/refund", data=form)
     assert again.status_code == 409
-    assert "This was refunded before." in Page(again).text
+    assert "Already refunded." in Page(again).text
     assert len(log()) == 1
     assert making.violations(session) == []
 
@@ -42,7 +42,7 @@ def test_what_cannot_be_refunded_says_why_and_offers_nothing(
     working = making.order(session, buyer, style)[0]
     session.commit()
     page = Page(admin_client.get(f"/admin/refund?generation_id={working.id}"))
-    assert "This image was not delivered." in page.text
+    assert "This picture has not been delivered." in page.text
     assert page.all("form", method="post", action="/admin/refund") == []
 
 
@@ -65,7 +65,7 @@ def test_a_refund_needs_its_reason(admin_client, press, log, image):
     address = f"/admin/refund?generation_id={image.id}"
     answer = press(address, "/admin/refund", reason=" ", generation_id=str(image.id))
     assert answer.status_code == 422
-    assert "Please give a reason" in Page(answer).text
+    assert "Please enter a reason" in Page(answer).text
     assert log() == []
 
 
@@ -82,15 +82,15 @@ def entries(committed):
 def test_a_purchase_is_refunded_by_the_provider(bought, committed):
     client, made = bought
     page = Page(client.get(f"/admin/refund?order_id={made.order_id}"))
-    assert "The provider gives ₩10,000 back" in page.text
-    assert "loses 100 tokens, and can then spend 100." in page.text
+    assert "The provider refunds ₩10,000 to" in page.text
+    assert ": 100 tokens. Available after that: 100." in page.text
     assert refund(client, made).headers["Location"] == "/admin/refund?done=refunded"
     with committed() as session:
         assert purchases.find(session, made.order_id).status == "refunded"
         assert making.violations(session) == []
     assert entries(committed) == [("purchase", {"refund": "begun", "order_id": made.order_id})]
     page = Page(client.get(f"/admin/refund?order_id={made.order_id}"))
-    assert "This was refunded before." in page.text
+    assert "Already refunded." in page.text
 
 
 def test_spent_tokens_are_not_paid_back(bought, committed):
@@ -98,10 +98,10 @@ def test_spent_tokens_are_not_paid_back(bought, committed):
     with committed.begin() as session:
         making.take_tokens(session, made.user_id, 150)
     page = Page(client.get(f"/admin/refund?order_id={made.order_id}"))
-    assert "There are not enough tokens left to take back." in page.text
+    assert "There are not enough tokens left to refund." in page.text
     answer = refund(client, made)
     assert answer.status_code == 402
-    assert "There are not enough tokens left to take back." in Page(answer).text
+    assert "There are not enough tokens left to refund." in Page(answer).text
     assert entries(committed) == []
 
 
@@ -112,7 +112,7 @@ def test_a_provider_that_is_away_is_not_called_a_failure(bought, committed, real
     )
     answer = refund(client, made)
     assert answer.status_code == 503
-    assert "The refund has begun" in Page(answer).text
+    assert "The refund has started" in Page(answer).text
     assert "Nothing was changed" not in Page(answer).text
     assert entries(committed) == [("purchase", {"refund": "begun", "order_id": made.order_id})]
     assert made.order_id in Page(client.get("/admin/payments")).text

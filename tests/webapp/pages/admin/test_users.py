@@ -23,9 +23,9 @@ def test_a_person_is_shown_with_balances_purchases_and_what_was_changed(
 ):
     made = purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
     session.commit()
-    press(f"/admin/users/{buyer.id}", f"/admin/users/{buyer.id}", act="close")
+    press(f"/admin/users/{buyer.id}", f"/admin/users/{buyer.id}", action="close")
     page = Page(admin_client.get(f"/admin/users/{buyer.id}"))
-    for text in (buyer.email, "To spend 90", "In orders 10", "Earned 0", "Closed", REASON):
+    for text in (buyer.email, "Available 90", "Held 10", "Earned 0", "Closed", REASON):
         assert text in page.text
     assert f"/admin/payments/{made.order_id}" in page.links()
     assert f"/admin/ledger?person={buyer.id}" in page.links()
@@ -33,10 +33,10 @@ def test_a_person_is_shown_with_balances_purchases_and_what_was_changed(
 
 def test_an_account_is_closed_and_opened_again(buyer_client, session, press, log, buyer):
     address = f"/admin/users/{buyer.id}"
-    answer = press("/admin/users", address, act="close")
+    answer = press("/admin/users", address, action="close")
     assert answer.headers["Location"] == "/admin/users?done=changed"
     assert buyer_client.get("/wallet").status_code == 302
-    press(address, address, act="reopen")
+    press(address, address, action="reopen")
     assert session.scalar(select(User.is_active).where(User.id == buyer.id)) is True
     assert log() == [
         ("user", str(buyer.id), {"is_active": False}, REASON),
@@ -46,10 +46,10 @@ def test_an_account_is_closed_and_opened_again(buyer_client, session, press, log
 
 def test_a_role_is_given_if_it_fits(admin_client, session, press, log, buyer):
     address = f"/admin/users/{buyer.id}"
-    refused = press(address, address, act="role", role="artist", in_place=True)
+    refused = press(address, address, action="role", role="artist", in_place=True)
     assert refused.status_code == 422
-    assert Page(refused).text == "This person has no signature yet."
-    press(address, address, act="role", role="admin")
+    assert Page(refused).text == "This user has no signature yet."
+    press(address, address, action="role", role="admin")
     assert session.scalar(select(User.role).where(User.id == buyer.id)) == "admin"
     assert log() == [("user", str(buyer.id), {"role": "admin"}, REASON)]
 
@@ -57,17 +57,17 @@ def test_a_role_is_given_if_it_fits(admin_client, session, press, log, buyer):
 def test_ones_own_account_is_not_ones_own_to_change(admin_client, admin, log):
     address = f"/admin/users/{admin.id}"
     assert Page(admin_client.get(address)).all("form", action=address) == []
-    form = {"act": "close", "reason": REASON}
+    form = {"action": "close", "reason": REASON}
     answer = admin_client.post(address, data=form)
     assert answer.status_code == 403
-    assert "Your own account is not yours to change here." in Page(answer).text
+    assert "You cannot change your own account here." in Page(answer).text
     assert log() == []
 
 
 def test_nobody_is_there(admin_client, log):
     assert admin_client.get("/admin/users/99999999").status_code == 404
     for act in ("close", "role", "burn"):
-        form = {"act": act, "reason": REASON}
+        form = {"action": act, "reason": REASON}
         answer = admin_client.post("/admin/users/99999999", data=form)
         assert answer.status_code == (404 if act == "close" else 422)
     assert log() == []

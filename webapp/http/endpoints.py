@@ -1,0 +1,137 @@
+"""What the HTTP layer knows of a view: one frozen record that its decorators fill.
+
+Guards, limits and the OpenAPI document read it. A decorator that wraps a view keeps the record of
+the wrapped one; a decorator above the guard changes the record of the guard.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import UnionType
+from typing import Any, TypedDict, Unpack
+
+from flask import current_app, request
+from pydantic import BaseModel
+
+from webapp.domain.errors import DomainError
+from webapp.http.buckets import Bucket
+
+JSON, EVENTS = "application/json", "text/event-stream"
+
+View = Callable[..., Any]
+Model = type[BaseModel]
+
+
+class Access(StrEnum):
+    """The access rules."""
+
+    PUBLIC = "public"
+    SIGNED_IN = "signed in"
+    ARTIST = "artist"
+    ADMIN = "admin"
+    INTERNAL = "internal"
+    SETS = "Sets account"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a form; `many` is how few and how many of them."""
+
+    description: str
+    many: tuple[int, int] | None = None
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """A POST that may be sent again with its Idempotency-Key.
+
+    Attributes:
+        route: under which the keys of a caller are stored, the same for all names of the route.
+        location: address of what was created, with the names of fields of the answer in braces.
+
+    """
+
+    route: str
+    location: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """Everything the document says of a view, besides its guard and its routes."""
+
+    gives: Any
+    statuses: tuple[int, ...]
+    errors: tuple[type[DomainError], ...]
+    query: Model | None
+    body: Model | UnionType | None
+    form: Model | None
+    files: dict[str, File] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    idempotency: Idempotency | None = None
+    media: str = JSON
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """One view.
+
+    Attributes:
+        access: its guard; None for a view that has none, which a test refuses.
+        operation: what it takes and gives; None for pages.
+        bucket: a rate limit of its own.
+        sources: names of the workers that may call it.
+        has_own_transactions: it opens its own short transactions around slow work.
+        is_uncounted: its calls are never counted in the rate limits.
+        is_for_provider: the networks of the payment provider call it uncounted.
+        max_bytes: of a body that is no form; None is the usual limit.
+        max_form_bytes: of a form with files; None is the usual limit.
+        worker_view: the view that takes a worker's call of the same address.
+
+    """
+
+    access: Access | None = None
+    operation: Operation | None = None
+    bucket: Bucket | None = None
+    sources: tuple[str, ...] = ()
+    has_own_transactions: bool = False
+    is_uncounted: bool = False
+    is_for_provider: bool = False
+    max_bytes: int | None = None
+    max_form_bytes: int | None = None
+    worker_view: View | None = None
+
+
+class Facts(TypedDict, total=False):
+    """Fields of an Endpoint."""
+
+    access: Access
+    operation: Operation
+    bucket: Bucket
+    sources: tuple[str, ...]
+    has_own_transactions: bool
+    is_uncounted: bool
+    is_for_provider: bool
+    max_bytes: int
+    max_form_bytes: int
+    worker_view: View
+
+
+UNKNOWN = Endpoint()
+
+
+def endpoint_of(view: View | None) -> Endpoint:
+    """Return the record of a view; an empty one for a view without decorators of ours."""
+    endpoint: Endpoint = getattr(view, "endpoint", UNKNOWN)
+    return endpoint
+
+
+def current_endpoint() -> Endpoint:
+    """Return the record of the view of this request; an empty one where no route matches."""
+    return endpoint_of(current_app.view_functions.get(request.endpoint or ""))
+
+
+def record(view: View, **facts: Unpack[Facts]) -> View:
+    """Write facts into the record of a view, and return the view."""
+    view.endpoint = replace(endpoint_of(view), **facts)  # type: ignore[attr-defined]
+    return view

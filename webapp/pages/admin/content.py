@@ -1,0 +1,139 @@
+"""/admin/styles, /images, /comments, /tags: user content, to be hidden or shown."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, render_template
+from werkzeug.wrappers import Response
+
+from webapp.domain.models.license import CertificateStatus
+from webapp.domain.queries import (
+    generations as generation_queries,
+)
+from webapp.domain.queries import (
+    licenses as license_queries,
+)
+from webapp.domain.queries import (
+    moderation as moderation_queries,
+)
+from webapp.domain.queries import (
+    styles as style_queries,
+)
+from webapp.domain.queries.moderation import ModerationFilter
+from webapp.domain.queries.pagination import Page, PageRequest
+from webapp.domain.services import moderation
+from webapp.extensions import db, storage
+from webapp.http import bodies
+from webapp.http.access import admin, user
+from webapp.pages.admin import actions, forms
+from webapp.pages.admin.actions import Actions
+from webapp.pages.admin.forms import ActionForm
+from webapp.schemas.admin import ModerationQuery
+
+blueprint = Blueprint("content", __name__)
+Change = Callable[[int, dict[str, Any], str], None]
+
+
+@dataclass(frozen=True)
+class Content:
+    """One kind of content: its actions, its list, and the service that changes it."""
+
+    actions: Actions
+    read_page: Callable[[ModerationFilter, PageRequest], Page]
+    change: Change
+
+
+def _images(filters: ModerationFilter, page: PageRequest) -> Page:
+    pictures = generation_queries.for_admin(db.session(), storage(), wanted=filters, page=page)
+    licensed = [image["id"] for image in pictures.results if image["license"]]
+    states = license_queries.states(db.session(), licensed)
+    for image in pictures.results:
+        if image["id"] in states:
+            image["license_status"] = states[image["id"]]
+    return pictures
+
+
+def _change_style(style_id: int, changes: dict[str, Any], reason: str) -> None:
+    moderation.change_style(
+        db.session(), admin=user(), style_id=style_id, changes=changes, reason=reason
+    )
+
+
+def _change_image(generation_id: int, changes: dict[str, Any], reason: str) -> None:
+    license_status = changes.pop("license_status", None)
+    moderation.change_generation(
+        db.session(),
+        admin=user(),
+        generation_id=generation_id,
+        changes=changes,
+        license_status=license_status and CertificateStatus(license_status),
+        reason=reason,
+    )
+
+
+def _change_comment(comment_id: int, changes: dict[str, Any], reason: str) -> None:
+    moderation.change_comment(
+        db.session(), admin=user(), comment_id=comment_id, reason=reason, **changes
+    )
+
+
+def _change_tag(tag_id: int, changes: dict[str, Any], reason: str) -> None:
+    moderation.change_tag(db.session(), admin=user(), tag_id=tag_id, changes=changes, reason=reason)
+
+
+CONTENT: dict[str, Content] = {
+    "styles": Content(
+        actions.STYLES,
+        lambda filters, page: style_queries.for_admin(
+            db.session(), storage(), wanted=filters, page=page
+        ),
+        _change_style,
+    ),
+    "images": Content(
+        actions.IMAGES,
+        _images,
+        _change_image,
+    ),
+    "comments": Content(
+        actions.COMMENTS,
+        lambda filters, page: moderation_queries.comments(db.session(), wanted=filters, page=page),
+        _change_comment,
+    ),
+    "tags": Content(
+        actions.TAGS,
+        lambda filters, page: moderation_queries.tags(db.session(), wanted=filters, page=page),
+        _change_tag,
+    ),
+}
+
+
+@blueprint.get(f"/<any({','.join(CONTENT)}):name>")
+@admin
+def index(name: str) -> str:
+    """Show one kind of content, newest first."""
+    query = forms.query(ModerationQuery)
+    filters = ModerationFilter(
+        is_flagged=query.is_flagged, is_active=query.is_active, q=query.q, user_id=query.user_id
+    )
+    content = CONTENT[name]
+    page = content.read_page(filters, bodies.page(query))
+    return render_template(
+        f"admin/{name}.html", name=name, page=page, filters=filters, content_actions=content.actions
+    )
+
+
+@blueprint.post(f"/<any({','.join(CONTENT)}):name>/<id:row_id>")
+@admin
+def change(name: str, row_id: int) -> Response:
+    """Apply an action to one item."""
+    content = CONTENT[name]
+
+    def action() -> str:
+        form = forms.form(ActionForm)
+        if form.action not in content.actions:
+            raise forms.unknown_action()
+        content.change(row_id, dict(content.actions[form.action].change), form.reason)
+        return "changed"
+
+    return forms.respond(action)

@@ -10,22 +10,22 @@ import pytest
 from pydantic import ValidationError
 
 from tasks import remote
+from tasks.gpu_jobs import rendering, training
 from tasks.remote import RemoteWorker
-from tasks.work import rendering, training
 from tasks.worker_api import worker_settings
 from tests.failing_server import CLOSES_CONNECTION, failing_server
 
-KEPT = (worker_settings, rendering.worker_api, training.worker_api)
+CACHED = (worker_settings, rendering.worker_api, training.worker_api)
 
 
 @pytest.fixture(autouse=True)
 def _fresh_process():
-    """A process of its own: nothing is kept, and its signals are its own."""
+    """Clear the caches of the process and restore its signal handlers."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    for each in KEPT:
+    for each in CACHED:
         each.cache_clear()
     yield
-    for each in KEPT:
+    for each in CACHED:
         each.cache_clear()
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -68,11 +68,11 @@ def test_a_site_that_does_not_know_the_token_ends_it_with_words_for_the_operator
     with pytest.raises(SystemExit) as ended:
         start()
     assert ended.value.code == remote.EXIT_REFUSED
-    said = capsys.readouterr().out
-    assert "refuses this worker" in said
-    assert "INTERNAL_API_TOKEN" in said
-    assert "403" in said
-    assert "a token" not in said
+    output = capsys.readouterr().out
+    assert "refuses this worker" in output
+    assert "INTERNAL_API_TOKEN" in output
+    assert "403" in output
+    assert "a token" not in output
 
 
 def test_a_site_that_is_away_or_sick_is_waited_for(site, start):
@@ -113,9 +113,9 @@ def test_an_error_nobody_foresaw_ends_the_process(site, start):
 
 def test_waiting_grows_while_the_site_is_away_and_has_an_end():
     worker = RemoteWorker(("training",), 2.0)
-    assert all(1.0 <= worker.pause_seconds(0) <= 2.0 for _ in range(20))
-    assert all(4.0 <= worker.pause_seconds(2) <= 8.0 for _ in range(20))
-    assert all(15.0 <= worker.pause_seconds(5000) <= 30.0 for _ in range(20))
+    assert all(1.0 <= worker.backoff_seconds(0) <= 2.0 for _ in range(20))
+    assert all(4.0 <= worker.backoff_seconds(2) <= 8.0 for _ in range(20))
+    assert all(15.0 <= worker.backoff_seconds(5000) <= 30.0 for _ in range(20))
 
 
 HANGS = """
@@ -156,6 +156,6 @@ def test_an_incomplete_environment_is_named(monkeypatch, start, capsys):
     with pytest.raises(SystemExit) as ended:
         start()
     assert ended.value.code == 2
-    said = capsys.readouterr().err
-    assert "INTERNAL_API_URL" in said
-    assert "INTERNAL_API_TOKEN" in said
+    output = capsys.readouterr().err
+    assert "INTERNAL_API_URL" in output
+    assert "INTERNAL_API_TOKEN" in output

@@ -105,8 +105,8 @@ def test_claim_fetch_put_and_complete_over_http(api, committed, image, tmp_path)
     adapter = api.download(job.download["adapter"], tmp_path / "adapter")
     assert adapter.read_bytes() == making.ADAPTER
 
-    told = api.progress(RenderProgress(generation_id=image.id, fence=job.fence, progress=BODY))
-    assert (told.applied, told.status, told.cancel_requested) == (True, "processing", False)
+    answer = api.progress(RenderProgress(generation_id=image.id, fence=job.fence, progress=BODY))
+    assert (answer.applied, answer.status, answer.cancel_requested) == (True, "processing", False)
 
     data = making.picture_png()
     api.upload(job.upload["image"], data)
@@ -129,12 +129,16 @@ def test_what_comes_after_delivery_changes_nothing_and_the_artist_is_paid_once(
     named = {"generation_id": image.id, "fence": job.fence}
     failure = RenderFailure(**named, error_code="INVALID_PROMPT")
     for _ in range(2):
-        for told in (
+        for answer in (
             api.progress(RenderProgress(**named, progress=BODY)),
             api.fail(failure),
             api.complete(result(image, job, data)),
         ):
-            assert (told.applied, told.reason, told.status) == (False, "terminal", "completed")
+            assert (answer.applied, answer.reason, answer.status) == (
+                False,
+                "terminal",
+                "completed",
+            )
     with committed() as session:
         artist = session.get(Style, image.style_id).artist_id
         assert ledger.balances(session, artist).earned == image.price_tokens
@@ -166,8 +170,8 @@ def test_a_failure_reported_twice_counts_once(api, committed, image):
 
 def test_an_upload_url_fits_one_object_only(api, site_storage, image):
     [job] = api.claim(job_id=None)
-    place = job.upload["image"]
-    other = place.model_copy(update={"url": place.url.replace(place.key, "images/stolen.png")})
+    target = job.upload["image"]
+    other = target.model_copy(update={"url": target.url.replace(target.key, "images/stolen.png")})
     with pytest.raises(httpx.HTTPStatusError, match="403"):
         api.upload(other, b"x")
     assert site_storage.head("images/stolen.png") is None
@@ -177,7 +181,7 @@ def test_a_worker_with_another_token_or_of_another_kind_is_refused(site, committ
     stranger = WorkerApi("generation", settings_for(site, internal_api_token="x" * 40))
     with pytest.raises(ClaimError, match="403") as refused:
         stranger.claim(job_id=None)
-    assert not refused.value.is_passing
+    assert not refused.value.is_transient
     trainer = WorkerApi("training", settings_for(site))
     assert trainer.claim(job_id=None) == []
     with committed() as session:
@@ -188,7 +192,7 @@ def test_a_sick_storage_gives_no_work_and_uses_up_no_try(api, committed, image, 
     (tmp_path / "objects").rename(tmp_path / "gone")
     with pytest.raises(ClaimError, match="503") as refused:
         api.claim(job_id=None)
-    assert refused.value.is_passing
+    assert refused.value.is_transient
     with committed() as session:
         assert making.job_of(session, image).fence == 0
 
@@ -236,16 +240,16 @@ def test_a_file_that_breaks_off_is_fetched_again_whole_or_not_at_all(
     failing_site.statuses = [206, 503, 200]
     path = client.download(url(failing_site), tmp_path / "file")
     assert path.read_bytes() == b"whole file"
-    assert [found.name for found in tmp_path.iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert len(failing_site.requests) == 3
 
 
 def test_storage_never_sees_our_token(client, failing_site, tmp_path):
     client.download(url(failing_site), tmp_path / "file")
-    place = UploadUrl(
+    target = UploadUrl(
         key="k", method="PUT", url=url(failing_site), headers={"Content-Type": "image/png"}
     )
-    client.upload(place, b"data")
+    client.upload(target, b"data")
     for _, _, _, headers in failing_site.requests:
         assert "Authorization" not in headers
     assert failing_site.requests[1][0] == "PUT"
@@ -288,19 +292,19 @@ def test_a_site_that_is_away_gives_no_work():
     away = WorkerApi("training", settings_for(f"http://127.0.0.1:{free_port()}"))
     with pytest.raises(ClaimError) as refused:
         away.claim(job_id=1)
-    assert refused.value.is_passing
+    assert refused.value.is_transient
 
 
 @pytest.mark.parametrize(
-    "status, is_passing", [(503, True), (429, True), (0, True), (302, False), (404, False)]
+    "status, is_transient", [(503, True), (429, True), (0, True), (302, False), (404, False)]
 )
 def test_a_claim_is_tried_once_and_says_whether_waiting_helps(
-    client, failing_site, status, is_passing
+    client, failing_site, status, is_transient
 ):
     failing_site.statuses = [status]
     with pytest.raises(ClaimError) as refused:
         client.claim(job_id=None)
-    assert refused.value.is_passing is is_passing
+    assert refused.value.is_transient is is_transient
     assert len(failing_site.requests) == 1
 
 
@@ -308,18 +312,18 @@ def test_a_claim_is_tried_once_and_says_whether_waiting_helps(
 def test_waiting_does_not_help_where_no_site_can_be(address):
     with pytest.raises(ClaimError) as refused:
         WorkerApi("training", settings_for(address)).claim(job_id=None)
-    assert not refused.value.is_passing
+    assert not refused.value.is_transient
 
 
 def test_waiting_does_not_help_with_a_server_that_is_another(client, failing_site):
     failing_site.body = {"data": {"jobs": "welcome to the shop"}}
     with pytest.raises(ClaimError, match="protocol") as refused:
         client.claim(job_id=None)
-    assert not refused.value.is_passing
+    assert not refused.value.is_transient
 
 
 def test_tries_end_before_the_lease_would(monkeypatch):
-    assert worker_api.TRIES_LAST_SECONDS < 60
+    assert worker_api.RETRY_SECONDS < 60
 
 
 class OutOfMemory(Exception):
@@ -336,7 +340,7 @@ class OutOfMemory(Exception):
     ],
 )
 def test_every_failure_has_a_cause_and_a_message_that_lets_nothing_out(error, cause):
-    found, message = cause_of(error)
-    assert found == cause
+    reported, message = cause_of(error)
+    assert reported == cause
     assert message
     assert "secret" not in message

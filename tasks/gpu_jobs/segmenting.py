@@ -1,4 +1,4 @@
-"""Segment: claim a photo, find the parts it is asked for, hand over their masks."""
+"""Segment: claim a photo, find the requested concepts, upload their masks."""
 
 import tempfile
 from functools import lru_cache
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 UNKNOWN_CONCEPT = "INVALID_PROMPT"
-NO_SEGMENTER = "WORKER_LOST"  # tried again: another worker may have what this one lacks
+NO_SEGMENTER = "WORKER_LOST"  # retried: another worker may have the segmenter
 
 
 def segment_photo(*, job_id: int | None = None) -> bool:
-    """Claim a photo, the one named or the oldest, and look for its concepts.
+    """Claim the named or the oldest photo and find its concepts.
 
-    Returns whether there was any work. Raises ClaimError when none could be asked for, and what
-    keeps the segmenter from being loaded, after the photo was given back with that failure.
+    Returns whether a job was claimed. Raises ClaimError, and the error of a segmenter that cannot
+    be loaded, after the job was failed with it.
     """
     try:
-        found_by = segmenter()  # loaded before, not under, the lease
+        loaded = segmenter()  # loaded before the lease begins
     except Exception as error:
-        _give_back(job_id, error)
+        _fail_without_segmenter(job_id, error)
         raise
     api = worker_api()
     jobs = api.claim(job_id=job_id)
     for job in jobs:
         with about(job):
-            _segment(api, job, found_by)
+            _segment(api, job, loaded)
     return bool(jobs)
 
 
-def _give_back(job_id: int | None, error: Exception) -> None:
-    """Report for a photo that nobody here can look at it: its person need not wait for hours."""
+def _fail_without_segmenter(job_id: int | None, error: Exception) -> None:
+    """Claim a photo and fail it, so that it is retried elsewhere or ends before its deadline."""
     api = worker_api()
     for job in api.claim(job_id=job_id):
         with about(job):
@@ -51,13 +51,13 @@ def _give_back(job_id: int | None, error: Exception) -> None:
 
 @lru_cache(maxsize=1)
 def segmenter() -> "Segmenter":
-    """Return this process's segmenter; only "sam3" leads to torch, in the child."""
+    """Return this process's segmenter; only "sam3" imports torch, in the child."""
     from gpu.segmenting.registry import load_segmenter
 
-    chosen = worker_settings()
-    if chosen.segmenter == "sam3" and chosen.sam3_weights:
-        return load_segmenter(chosen.segmenter, source=chosen.sam3_weights)
-    return load_segmenter(chosen.segmenter)
+    settings = worker_settings()
+    if settings.segmenter == "sam3" and settings.sam3_weights:
+        return load_segmenter(settings.segmenter, source=settings.sam3_weights)
+    return load_segmenter(settings.segmenter)
 
 
 @lru_cache(maxsize=1)
@@ -66,22 +66,22 @@ def worker_api() -> WorkerApi:
     return WorkerApi("segmentation", worker_settings())
 
 
-def _segment(api: WorkerApi, job: ClaimedJob, found_by: "Segmenter") -> None:
-    """Segment a claimed photo; what goes wrong is reported, and what nobody foresaw also raised."""
+def _segment(api: WorkerApi, job: ClaimedJob, segmenter: "Segmenter") -> None:
+    """Segment a claimed photo; errors are reported, and unexpected ones also raised."""
     from gpu.segmenting.interface import Concept, InvalidConcept
 
     order = SegmentJob.model_validate(job.payload)
-    wanted = [Concept(each.name, each.prompt, is_many=each.is_many) for each in order.concepts]
+    concepts = [Concept(each.name, each.prompt, is_many=each.is_many) for each in order.concepts]
     try:
-        instances = _found(found_by, _photo(api, job), wanted)
+        instances = _instances(segmenter, _photo(api, job), concepts)
         failpoint("after_segment")
         api.complete(
             SegmentResult(
                 segmentation_id=order.segmentation_id,
                 fence=job.fence,
-                segmenter=found_by.name,
-                version=found_by.version,
-                masks=_stored(api, job, instances),
+                segmenter=segmenter.name,
+                version=segmenter.version,
+                masks=_upload_masks(api, job, instances),
             )
         )
     except ResultRejectedError:
@@ -95,39 +95,41 @@ def _segment(api: WorkerApi, job: ClaimedJob, found_by: "Segmenter") -> None:
         raise
 
 
-def _found(found_by: "Segmenter", photo: Image.Image, wanted: "list[Concept]") -> "list[Instance]":
-    """Segment a photo; a concept that this segmenter cannot look for is one it does not find.
+def _instances(
+    segmenter: "Segmenter", photo: Image.Image, concepts: "list[Concept]"
+) -> "list[Instance]":
+    """Segment a photo; a concept that this segmenter does not support counts as not found.
 
-    Such are concepts in somebody's own words that were clicked on other photos only.
+    These are concepts with a prompt of a person that were clicked on other photos only.
     """
     from gpu.segmenting.classic import UnservedConcept
 
-    left = list(wanted)
+    supported = list(concepts)
     while True:
         try:
-            return found_by.segment(photo, left)
+            return segmenter.segment(photo, supported)
         except UnservedConcept as unserved:
-            log.info("concept not served", segmenter=found_by.name, concept=unserved.concept)
-            left = [concept for concept in left if concept.name != unserved.concept]
+            log.info("concept not supported", segmenter=segmenter.name, concept=unserved.concept)
+            supported = [concept for concept in supported if concept.name != unserved.concept]
 
 
 def _photo(api: WorkerApi, job: ClaimedJob) -> Image.Image:
-    """Fetch the photo and decode it, RGB; what shows through it lies on a ground."""
+    """Download and decode the photo as RGB, transparent areas on a plain background."""
     with tempfile.TemporaryDirectory(prefix="style-license-photo-") as folder:
         file = api.download(job.download["photo"], Path(folder) / "photo.png")
         return flatten(read_picture(file.read_bytes(), file_format="PNG"))
 
 
-def _stored(api: WorkerApi, job: ClaimedJob, instances: "list[Instance]") -> list[MadeMask]:
-    """Upload masks, the surest first, as many as there are places for."""
-    surest = sorted(instances, key=lambda each: -each.confidence)
+def _upload_masks(api: WorkerApi, job: ClaimedJob, instances: "list[Instance]") -> list[MadeMask]:
+    """Upload the masks of highest confidence, as many as there are upload URLs."""
+    ranked = sorted(instances, key=lambda each: -each.confidence)
     masks = []
-    for place, instance in zip(job.upload.values(), surest, strict=False):
-        api.upload(place, instance.mask.png)
+    for target, instance in zip(job.upload.values(), ranked, strict=False):
+        api.upload(target, instance.mask.png)
         score = instance.confidence
-        masks.append(MadeMask(concept=instance.concept, mask_key=place.key, score=score))
-    if len(surest) > len(masks):
-        log.warning("more masks than places", found=len(surest), kept=len(masks))
+        masks.append(MadeMask(concept=instance.concept, mask_key=target.key, score=score))
+    if len(ranked) > len(masks):
+        log.warning("masks dropped", found=len(ranked), uploaded=len(masks))
     return masks
 
 

@@ -11,7 +11,7 @@ from webapp.domain.models.payment import Purchase
 from webapp.domain.models.report import Report
 from webapp.domain.queries import cases as case_queries
 from webapp.domain.queries import purchases as purchase_queries
-from webapp.domain.services import heartbeats, reconciliation, stuck_work
+from webapp.domain.services import heartbeats, reconciliation, stuck_jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Attention:
 
 def counts(session: Session) -> Attention:
     """Count cases, open payments and differences from the provider, jobs, and ledger errors."""
-    is_overdue = or_(*(stuck_work.is_overdue(each) for each in (JobState.QUEUED, JobState.RUNNING)))
+    is_overdue = or_(*(stuck_jobs.is_overdue(each) for each in (JobState.QUEUED, JobState.RUNNING)))
     row = session.execute(
         select(
             _count(Report, case_queries.IS_OPEN, case_queries.is_first()).label("cases"),

@@ -75,7 +75,7 @@ blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 @admin
 @operation(gives=Listed[ReportView], links={"report_id": "/results/0/id"})
 def list_reports(query: ReportListQuery) -> Response:
-    """List the moderation queue, the oldest first."""
+    """List reports with their content, oldest first."""
     page = report_queries.queue(
         db.session(),
         storage(),
@@ -111,7 +111,7 @@ def list_tags(query: ModerationQuery) -> Response:
 @admin
 @operation(gives=ModeratedTag, errors=(TagNotFound,), links={"tag_id": "/id"})
 def change_tag(tag_id: int, body: FlagChange) -> Response:
-    """Flag a tag, or switch it off."""
+    """Hide a tag, or disable it."""
     moderation.change_tag(
         db.session(), admin=user(), tag_id=tag_id, changes=body.changes(), reason=body.reason
     )
@@ -215,7 +215,7 @@ def change_comment(comment_id: int, body: CommentChange) -> Response:
 @admin
 @operation(gives=Listed[KnownUser], links={"user_id": "/results/0/id"})
 def list_users(query: UserListQuery) -> Response:
-    """List people."""
+    """List users."""
     filters = UserFilter(q=query.q, role=query.role, is_active=query.is_active)
     return _listed(moderation_queries.users(db.session(), filters=filters, page=bodies.page(query)))
 
@@ -224,7 +224,7 @@ def list_users(query: UserListQuery) -> Response:
 @admin
 @operation(gives=KnownUser, errors=(NotFound,), links={"user_id": "/id"})
 def change_user(user_id: int, body: UserChange) -> Response:
-    """Give a person another role, close an account or open it again."""
+    """Change a user's role, close an account or reopen it."""
     moderation.change_user(
         db.session(), admin=user(), user_id=user_id, changes=body.changes(), reason=body.reason
     )
@@ -247,7 +247,7 @@ def change_user(user_id: int, body: UserChange) -> Response:
     ),
 )
 def refund(body: RefundRequest) -> Response:
-    """Give the price of an image or of a purchase back."""
+    """Refund an image or a purchase."""
     refunded = _refund(body, admin_id=user().id)
     if isinstance(refunded, PurchaseRefund):
         unit, amount = refunded.unit, refunded.amount
@@ -284,7 +284,7 @@ def _refund(body: RefundRequest, *, admin_id: int) -> GenerationRefund | Purchas
 @admin
 @operation(gives=Listed[AuditEntryView])
 def list_audit(query: AuditQuery) -> Response:
-    """List what administrators changed, newest first."""
+    """List the changes by administrators, newest first."""
     filters = AuditFilter(query.object_type, query.object_id, query.admin_id)
     return _listed(audit_queries.changes(db.session(), filters=filters, page=bodies.page(query)))
 

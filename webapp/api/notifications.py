@@ -58,7 +58,7 @@ def list_own(query: NotificationListQuery) -> Response:
 @signed_in
 @operation(gives=UnreadCount)
 def read_unread_count() -> Response:
-    """Count what one has not read."""
+    """Count one's unread notifications."""
     return envelope.success(_unread())
 
 
@@ -66,7 +66,7 @@ def read_unread_count() -> Response:
 @signed_in
 @operation(gives=Newest, media=EVENTS)
 def watch() -> Response:
-    """Stream how much is unread and what is newest, for as long as this session lasts."""
+    """Stream the unread count and the newest notification, until the session ends."""
     user_id, sign_in_id, objects = user().id, current_user.sign_in_id, storage()
 
     def stamp(session: Session) -> tuple[Any, ...]:
@@ -94,7 +94,7 @@ def _news(session: Session, objects: Storage, user_id: int) -> News:
 @internal(TRAINER, RENDERER, SETS)
 @operation(gives=NotificationView, status=(201, 200), errors=(NotFound,))
 def tell(body: NewNotification) -> Response:
-    """Tell somebody something, once; a second telling is answered with 200."""
+    """Create a notification once; a repeated one is answered with 200."""
     notification_id, is_new = notifications.report(
         db.session(),
         body.recipient_id,
@@ -113,7 +113,7 @@ def tell(body: NewNotification) -> Response:
 @signed_in
 @operation(gives=NotificationRead, errors=(NotFound,))
 def mark_read(notification_id: int) -> Response:
-    """Note that one has read a notification."""
+    """Mark a notification as read."""
     notifications.mark_read(db.session(), user().id, notification_id)
     return envelope.success({"id": notification_id, "is_read": True})
 
@@ -123,7 +123,7 @@ def mark_read(notification_id: int) -> Response:
 @signed_in
 @operation(gives=AllRead)
 def mark_all_read() -> Response:
-    """Note that one has read everything."""
+    """Mark all notifications as read."""
     return envelope.success({"updated_count": notifications.mark_all_read(db.session(), user().id)})
 
 

@@ -59,7 +59,7 @@ def create(body: PurchaseRequest) -> Order:
 @signed_in
 @operation(status=302, errors=(NotFound,))
 def succeed(query: SuccessQuery) -> AnyResponse:
-    """Take the buyer back from the provider: confirm, and say how it ended."""
+    """Redirect a buyer who approved: confirm the payment, and show its status in the wallet."""
     try:
         _confirm(query.order_id, query.payment_key, query.amount)
     except PurchaseExpired:
@@ -76,7 +76,7 @@ def succeed(query: SuccessQuery) -> AnyResponse:
 @signed_in
 @operation(status=302, errors=(NotFound,))
 def fail(query: FailQuery) -> AnyResponse:
-    """Take the buyer back who gave up or was refused on the provider's page."""
+    """Redirect a buyer who canceled or was refused: record the failure."""
     purchase = purchases.fail(
         db.session(),
         user_id=user().id,
@@ -92,7 +92,7 @@ def fail(query: FailQuery) -> AnyResponse:
 @signed_in
 @operation(gives=OrderDetail, errors=(PaymentFailed, PurchaseExpired, NotFound))
 def confirm(order_id: str, body: Confirmation) -> Response:
-    """Have an approved payment taken; repeated, it gives nothing twice."""
+    """Confirm an approved payment; repeated, it adds nothing twice."""
     _confirm(order_id, body.payment_key, body.amount)
     with unit_of_work() as session:
         return envelope.success(
@@ -134,7 +134,7 @@ def show(order_id: str) -> Response:
 @access.payment_provider
 @operation(gives=Heard, errors=(CallbackUnauthorized, NotFound, PaymentFailed))
 def hear(body: PaymentEvent) -> Response:
-    """Look into a payment the provider tells of; whoever calls, only the provider is believed."""
+    """Check the payment of an event with the provider; the body is only a hint."""
     applied = payments.hear(
         unit_of_work, payment_provider(), order_id=body.order_id, payment_key=body.payment_key
     )

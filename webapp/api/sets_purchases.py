@@ -1,4 +1,4 @@
-"""/sets/packages and the orders of them; paid and shown as orders of tokens are."""
+"""/sets/packages and their orders; /tokens/purchases shows and confirms them."""
 
 from flask import Blueprint, Response
 
@@ -22,7 +22,7 @@ blueprint = Blueprint("sets_purchases", __name__)
 @public
 @operation(gives=Listed[OfferView])
 def list_packages() -> Response:
-    """List what Sets sells."""
+    """List the packages of Sets on sale."""
     return envelope.success(envelope.listed(sets_purchases.offers(), None))
 
 
@@ -36,7 +36,7 @@ def list_packages() -> Response:
     links={"order_id": "/order_id"},
 )
 def buy_credits(body: CreditsOrder) -> Order:
-    """Order credits for the person's account; they are paid on the provider's page."""
+    """Order credits for the user's account; they are paid on the provider's page."""
     order = sets_purchases.order_credits(db.session(), user=user(), package_id=body.package_id)
     return payment_queries.order(order, payment_addresses())
 
@@ -51,6 +51,6 @@ def buy_credits(body: CreditsOrder) -> Order:
     links={"order_id": "/order_id"},
 )
 def buy_plan(body: PlanOrder) -> Order:
-    """Order a month of the plan pro; a running one is prolonged."""
+    """Order a month of the plan pro; a running one is extended."""
     order = sets_purchases.order_plan(db.session(), user=user(), package_id=body.package_id)
     return payment_queries.order(order, payment_addresses())

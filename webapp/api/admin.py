@@ -27,6 +27,9 @@ from webapp.domain.queries import (
     moderation as moderation_queries,
 )
 from webapp.domain.queries import (
+    style_detail,
+)
+from webapp.domain.queries import (
     styles as style_queries,
 )
 from webapp.domain.queries.moderation import AuditFilter, ModerationFilter, UserFilter
@@ -118,7 +121,7 @@ def change_tag(tag_id: int, body: FlagChange) -> Response:
 def list_styles(query: ModerationQuery) -> Response:
     """List styles in every state."""
     page = style_queries.for_admin(
-        db.session(), storage(), wanted=_wanted(query), page=bodies.page(query)
+        db.session(), storage(), filters=_wanted(query), page=bodies.page(query)
     )
     return _listed(page)
 
@@ -135,8 +138,8 @@ def change_style(style_id: int, body: FlagChange) -> Response:
     moderation.change_style(
         db.session(), admin=user(), style_id=style_id, changes=body.changes(), reason=body.reason
     )
-    found = style_queries.moderated(db.session(), storage(), style_id=style_id)
-    return envelope.success(localize.style(found))
+    view = style_detail.moderated(db.session(), storage(), style_id=style_id)
+    return envelope.success(localize.style(view))
 
 
 @blueprint.get("/generations")
@@ -289,5 +292,5 @@ def _wanted(query: ModerationQuery) -> ModerationFilter:
     return ModerationFilter(**values)
 
 
-def _listed(page: Page) -> Response:
+def _listed(page: Page[Any]) -> Response:
     return envelope.success(envelope.listed(page.results, page.next_cursor))

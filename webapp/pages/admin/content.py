@@ -40,7 +40,8 @@ class Content:
     """One kind of content: its actions, its list, and the service that changes it."""
 
     actions: Actions
-    read_page: Callable[[ModerationFilter, PageRequest], Page]
+    # The items differ by kind; templates read them by attribute.
+    read_page: Callable[[ModerationFilter, PageRequest], Page[Any]]
     change: Change
 
 
@@ -86,7 +87,7 @@ CONTENT: dict[str, Content] = {
     "styles": Content(
         actions.STYLES,
         lambda filters, page: style_queries.for_admin(
-            db.session(), storage(), wanted=filters, page=page
+            db.session(), storage(), filters=filters, page=page
         ),
         _change_style,
     ),

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 # Shares of the way to the works: from the first on it is learned well, under the second hardly.
 WELL, LOW = 0.7, 0.4
@@ -30,21 +29,36 @@ class Learned(StrEnum):
     OVERDONE = "overdone"
 
 
-def learned(gain: MeasuredGain) -> dict[str, Any]:
-    """Return a measured gain with what its numbers mean; `is_low` asks for a second look."""
-    levels = {
-        "palette": _share(gain.palette),
-        "texture": _share(gain.texture),
-        "edges": _edges(gain.edges),
-    }
-    is_low = Learned.HARDLY in levels.values() or gain.edges > 1 / LOW
-    return {
-        "palette": round(gain.palette, 3),
-        "texture": round(gain.texture, 3),
-        "edges": round(gain.edges, 3),
-        "learned": levels,
-        "is_low": is_low,
-    }
+@dataclass(frozen=True, slots=True)
+class LearnedAspects:
+    """How well each aspect of a style is learned."""
+
+    palette: Learned
+    texture: Learned
+    edges: Learned
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedGain:
+    """A measured gain, rounded, with its meaning; `is_low` is a warning to the artist."""
+
+    palette: float
+    texture: float
+    edges: float
+    learned: LearnedAspects
+    is_low: bool
+
+
+def learned(gain: MeasuredGain) -> LearnedGain:
+    """Return a measured gain with its meaning."""
+    levels = (_share(gain.palette), _share(gain.texture), _edges(gain.edges))
+    return LearnedGain(
+        palette=round(gain.palette, 3),
+        texture=round(gain.texture, 3),
+        edges=round(gain.edges, 3),
+        learned=LearnedAspects(*levels),
+        is_low=Learned.HARDLY in levels or gain.edges > 1 / LOW,
+    )
 
 
 def _share(value: float) -> Learned:

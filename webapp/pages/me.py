@@ -19,6 +19,7 @@ from webapp.domain.queries import (
 )
 from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.queries.pagination import PageRequest
+from webapp.domain.queries.styles import OwnStyleCard
 from webapp.domain.services import accounts, generations, leaving
 from webapp.extensions import can_sign, db, storage
 from webapp.http import bodies
@@ -173,7 +174,7 @@ def _works(ids: tuple[int, ...]) -> list[dict[str, Any]]:
     return page.results
 
 
-def _styles() -> list[dict[str, Any]]:
+def _styles() -> list[OwnStyleCard]:
     if user().artist is None:
         return []
     page = style_queries.own(

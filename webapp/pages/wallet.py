@@ -273,9 +273,9 @@ def _earnings() -> Earnings | None:
     edges.reverse()
     amounts = token_queries.earned_between(db.session(), user().id, edges)
     return Earnings(
-        styles=sorted(styles, key=lambda style: -style["total_earned_tokens"]),
+        styles=sorted(styles, key=lambda style: -style.total_earned_tokens),
         months=list(zip(edges, amounts, strict=False)),
-        sold=sum(style["usage_count"] for style in styles),
+        sold=sum(style.usage_count for style in styles),
     )
 
 

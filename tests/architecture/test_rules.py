@@ -132,6 +132,7 @@ def test_services_are_handed_their_session_and_never_look_one_up():
         if name in looking
     }
     given = {  # as a parameter
+        "artworks",
         "garbage",
         "payments",
         "purchase_refunds",
@@ -142,6 +143,7 @@ def test_services_are_handed_their_session_and_never_look_one_up():
         "sets_previews",
         "sets_sweeps",
         "sets_uploads",
+        "styles",
     }
     assert found == {(f"webapp/domain/services/{name}.py", "unit_of_work") for name in given}
 

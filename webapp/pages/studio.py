@@ -116,7 +116,7 @@ def retrain(style_id: int) -> AnyResponse:
         artist_id=user().id,
         style_id=style_id,
         remove_artwork_ids=asked.remove_artwork_ids,
-        uploaded=[],
+        stored=[],
         files=[],
         request_id=g.request_id,
         accept_similar=asked.accept_similar,

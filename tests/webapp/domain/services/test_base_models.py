@@ -96,7 +96,7 @@ def retrain(session, storage, style):
         artist_id=style.artist_id,
         style_id=style.id,
         remove_artwork_ids=[],
-        uploaded=[],
+        stored=[],
         files=[],
         request_id="again",
     )

@@ -582,7 +582,7 @@ def test_who_has_left_makes_likes_and_shows_nothing(session, storage, other, sty
             artist_id=person.id,
             style_id=draft.id,
             remove_artwork_ids=[],
-            uploaded=[],
+            stored=[],
             files=[],
             request_id="r",
         )

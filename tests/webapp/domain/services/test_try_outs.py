@@ -201,7 +201,7 @@ def test_training_again_waits_for_a_try_out_that_is_being_drawn(session, storage
             artist_id=style.artist_id,
             style_id=style.id,
             remove_artwork_ids=[],
-            uploaded=[],
+            stored=[],
             files=[],
             request_id="",
         )

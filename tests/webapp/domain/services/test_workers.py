@@ -576,7 +576,7 @@ def test_the_zombie_of_a_failed_run_cannot_touch_the_retrain_of_its_style(sessio
         artist_id=style.artist_id,
         style_id=style.id,
         remove_artwork_ids=[],
-        uploaded=[],
+        stored=[],
         files=[],
         request_id="",
     )

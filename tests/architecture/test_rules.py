@@ -133,6 +133,7 @@ def test_services_are_handed_their_session_and_never_look_one_up():
     }
     given = {  # as a parameter
         "artworks",
+        "base_models",
         "garbage",
         "payments",
         "purchase_refunds",
@@ -144,6 +145,7 @@ def test_services_are_handed_their_session_and_never_look_one_up():
         "sets_sweeps",
         "sets_uploads",
         "styles",
+        "worker_protocol",
     }
     assert found == {(f"webapp/domain/services/{name}.py", "unit_of_work") for name in given}
 

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webapp.domain import jobs
+from webapp.domain.db import UnitOfWork
 from webapp.domain.errors import ServiceUnavailable, StyleNotFound
 from webapp.domain.gains import MeasuredGain
 from webapp.domain.gateways.storage import Storage, StorageUnavailable
@@ -106,7 +107,7 @@ def current_attempt(session: Session, kind: JobKind, ref: int) -> int:
 
 
 def progress(
-    session: Session,
+    unit_of_work: UnitOfWork,
     storage: Storage,
     kind: JobKind,
     ref: int,
@@ -120,27 +121,45 @@ def progress(
 
     `details` of a training may hold loss_points, sample_keys, checkpoint_key, checkpoint,
     unusable_works and slice_ended. A checkpoint whose files are not there counts as a failed
-    attempt, and so does any key that this lease was not given to write.
+    attempt, and so does any key that this lease was not given to write. The files are read between
+    two short transactions.
     """
-    lease = held(session, kind, ref, attempt=attempt, fence=fence)
-    if isinstance(lease, WorkerAnswer):
-        return lease
-    more = details or {}
+    more = dict(details or {})
+    reported = more.pop("checkpoint", None)
+    checkpoint = None
+    if reported is not None:
+        with unit_of_work() as session:
+            lease = held(session, kind, ref, attempt=attempt, fence=fence)
+        if isinstance(lease, WorkerAnswer):
+            return lease
+        checkpoint = _checkpoint(storage, lease, reported)
+    with unit_of_work() as session:
+        lease = held(session, kind, ref, attempt=attempt, fence=fence)
+        if isinstance(lease, WorkerAnswer):
+            return lease
+        if reported is not None and checkpoint is None:
+            return _training_rejected(session, lease)
+        return _record_progress(session, lease, report, more, checkpoint)
+
+
+def _record_progress(
+    session: Session,
+    lease: Lease,
+    report: dict[str, Any],
+    more: dict[str, Any],
+    checkpoint: MadeCheckpoint | None,
+) -> WorkerAnswer:
+    kind, ref = lease.kind, lease.ref
     old = _row_progress(session, kind, ref) or {}
     advanced = report.get("progress_percent", 0) > old.get("progress_percent", -1)
     # What is shown never falls back, though a run that resumes from a checkpoint does.
     merged = old | report if advanced else dict(old)
     if kind is JobKind.TRAINING and advanced and "estimated_seconds" not in report:
         merged.pop("estimated_seconds", None)  # measured anew: what was told is not known now
-    if not advanced and not more:
+    if not advanced and not more and checkpoint is None:
         return WorkerAnswer(applied=False, status=status(session, kind, ref), reason="duplicate")
     merged["last_updated"] = _now(session)
     if kind is JobKind.TRAINING:
-        made = None
-        if more.get("checkpoint"):
-            made = _checkpoint(storage, lease, more["checkpoint"])
-            if made is None:
-                return _training_rejected(session, lease)
         named = [*more.get("sample_keys", []), *filter(None, [more.get("checkpoint_key")])]
         if not claimed_jobs.is_under(claimed_jobs.training_prefix(lease), named):
             return _training_rejected(session, lease)
@@ -152,7 +171,7 @@ def progress(
             sample_keys=more.get("sample_keys", []),
             checkpoint_key=more.get("checkpoint_key"),
             unusable_works=more.get("unusable_works"),
-            checkpoint=made,
+            checkpoint=checkpoint,
         )
     elif kind is JobKind.GENERATION:
         session.scalars(select(Generation).where(Generation.id == ref)).one().progress = merged
@@ -201,7 +220,7 @@ def failed(
 
 
 def complete_generation(
-    session: Session,
+    unit_of_work: UnitOfWork,
     storage: Storage,
     generation_id: int,
     *,
@@ -212,21 +231,30 @@ def complete_generation(
     """Take over a rendered image and ring the stamping step.
 
     `result` holds result_key, sha256, seed, width, height and adapter_sha256. A result that
-    breaks a guarantee counts as a failed attempt; `rejected` says which.
+    breaks a guarantee counts as a failed attempt; `rejected` says which. The image is read between
+    two short transactions; the second one checks the lease again.
     """
-    lease = held(session, JobKind.GENERATION, generation_id, attempt=attempt, fence=fence)
-    if isinstance(lease, WorkerAnswer):
-        return lease
-    generation = session.scalars(select(Generation).where(Generation.id == generation_id)).one()
+    kind = JobKind.GENERATION
+    with unit_of_work() as session:
+        lease = held(session, kind, generation_id, attempt=attempt, fence=fence)
+        if isinstance(lease, WorkerAnswer):
+            return lease
+        generation = session.get_one(Generation, generation_id)
     problem = _generation_problem(storage, generation, lease, result)
-    if problem is not None:
-        cause = {"adapter_mismatch": "ADAPTER_MISMATCH", "blank_image": "SAFETY_BLOCKED"}
-        job_attempts.fail(
-            session, lease, cause.get(problem, "NETWORK"), f"The result has {problem}."
-        )
-        return WorkerAnswer(applied=False, status=generation.status, rejected=problem)
-    jobs.queue_next_step(session, lease, raw_key=result["result_key"], raw_sha256=result["sha256"])
-    return WorkerAnswer(applied=True, status=generation.status)
+    with unit_of_work() as session:
+        lease = held(session, kind, generation_id, attempt=attempt, fence=fence)
+        if isinstance(lease, WorkerAnswer):
+            return lease
+        if problem is None:
+            jobs.queue_next_step(
+                session, lease, raw_key=result["result_key"], raw_sha256=result["sha256"]
+            )
+        else:
+            cause = {"adapter_mismatch": "ADAPTER_MISMATCH", "blank_image": "SAFETY_BLOCKED"}
+            message = f"The result has {problem}."
+            job_attempts.fail(session, lease, cause.get(problem, "NETWORK"), message)
+        now = status(session, kind, generation_id)
+    return WorkerAnswer(applied=problem is None, status=now, rejected=problem)
 
 
 def _generation_problem(
@@ -251,7 +279,7 @@ def _generation_problem(
 
 
 def complete_training(
-    session: Session,
+    unit_of_work: UnitOfWork,
     storage: Storage,
     run_id: int,
     *,
@@ -262,13 +290,26 @@ def complete_training(
     """Take over a trained adapter and ring the publishing step.
 
     `result` holds model_path, adapter_sha256, base_model_sha256, training_metric and sample_keys.
-    The adapter is that of the last checkpoint; if that was not reported, the result is one.
+    The adapter is that of the last checkpoint; if that was not reported, the result is one. It is
+    read between two short transactions; the second one checks the lease again.
     """
-    lease = held(session, JobKind.TRAINING, run_id, attempt=attempt, fence=fence)
+    with unit_of_work() as session:
+        lease = held(session, JobKind.TRAINING, run_id, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
         return lease
     prefix = claimed_jobs.training_prefix(lease)
     adapter = fetched(storage, result["model_path"], prefix, result["adapter_sha256"])
+    with unit_of_work() as session:
+        lease = held(session, JobKind.TRAINING, run_id, attempt=attempt, fence=fence)
+        if isinstance(lease, WorkerAnswer):
+            return lease
+        return _record_adapter(session, lease, adapter, result)
+
+
+def _record_adapter(
+    session: Session, lease: Lease, adapter: bytes | None, result: dict[str, Any]
+) -> WorkerAnswer:
+    run_id, prefix = lease.ref, claimed_jobs.training_prefix(lease)
     run = session.scalars(select(TrainingRun).where(TrainingRun.id == run_id)).one()
     named = result["sample_keys"]
     # Who resumed at the last checkpoint drew none; those of the worker before are known.

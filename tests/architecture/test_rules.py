@@ -146,6 +146,7 @@ def test_services_are_handed_their_session_and_never_look_one_up():
         "sets_uploads",
         "styles",
         "worker_protocol",
+        "worker_results",
     }
     assert found == {(f"webapp/domain/services/{name}.py", "unit_of_work") for name in given}
 

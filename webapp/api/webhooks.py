@@ -9,9 +9,9 @@ from flask import Blueprint, Response, request
 from webapp.domain.errors import GenerationNotFound, NotFound, ResultRejected, StyleNotFound
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.job import JobKind
-from webapp.domain.services import base_models, worker_protocol
+from webapp.domain.services import base_models, worker_protocol, worker_results
 from webapp.domain.services.sets_segmentations import ReportedMask
-from webapp.domain.services.worker_protocol import WorkerAnswer
+from webapp.domain.services.worker_leases import WorkerAnswer
 from webapp.extensions import app_settings, db, storage, unit_of_work
 from webapp.http import envelope, metrics
 from webapp.http.access import RENDERER, SETS, TRAINER, internal, own_transactions
@@ -109,7 +109,7 @@ def training_complete(body: schemas.TrainResult) -> Response:
 
 def take_training_result(result: schemas.TrainResult) -> Response:
     """Take over a trained adapter, whichever way the report came."""
-    told = worker_protocol.complete_training(
+    told = worker_results.complete_training(
         unit_of_work,
         storage(),
         _run_of(result.style_id),
@@ -173,7 +173,7 @@ def inference_complete(body: schemas.RenderResult) -> Response:
 
 def take_render_result(result: schemas.RenderResult) -> Response:
     """Take over a raw image, whichever way the report came."""
-    told = worker_protocol.complete_generation(
+    told = worker_results.complete_generation(
         unit_of_work,
         storage(),
         result.generation_id,
@@ -218,7 +218,7 @@ def segmentation_progress(body: schemas.SegmentProgress) -> Response:
 @operation(gives=schemas.ReportTaken, errors=(NotFound, ResultRejected))
 def segmentation_complete(body: schemas.SegmentResult) -> Response:
     """Take over the masks that were found in a photo."""
-    told = worker_protocol.complete_segmentation(
+    told = worker_results.complete_segmentation(
         db.session(),
         body.segmentation_id,
         [ReportedMask(mask.concept, mask.mask_key, mask.score) for mask in body.masks],

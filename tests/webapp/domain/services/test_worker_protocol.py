@@ -20,7 +20,14 @@ from webapp.domain.models.generation import AspectRatio, GenerationStatus
 from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.style import Artwork, Style
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import checkpoints, ledger, styles, training, worker_protocol
+from webapp.domain.services import (
+    checkpoints,
+    ledger,
+    styles,
+    training,
+    worker_protocol,
+    worker_results,
+)
 
 NOW = func.clock_timestamp()
 GENERATION, TRAINING = JobKind.GENERATION, JobKind.TRAINING
@@ -61,7 +68,7 @@ class Renderer:
             "height": self.image.height,
             "adapter_sha256": making.ADAPTER_SHA256,
         } | changes
-        return worker_protocol.complete_generation(
+        return worker_results.complete_generation(
             lambda: nullcontext(self.session),
             self.storage,
             self.image.id,
@@ -378,7 +385,7 @@ class Trainer:
             "training_metric": {"loss": 0.1, "epochs": 5},
             "sample_keys": [self.put(f"sample-{k:03}") for k in range(6)],
         } | changes
-        return worker_protocol.complete_training(
+        return worker_results.complete_training(
             lambda: nullcontext(self.session),
             self.storage,
             self.run.id,

@@ -145,7 +145,7 @@ def change_style(style_id: int, body: FlagChange) -> Response:
 def list_generations(query: ModerationQuery) -> Response:
     """List images in every state."""
     page = generation_queries.for_admin(
-        db.session(), storage(), wanted=_wanted(query), page=bodies.page(query)
+        db.session(), storage(), filters=_wanted(query), page=bodies.page(query)
     )
     return _listed(page)
 
@@ -289,5 +289,5 @@ def _wanted(query: ModerationQuery) -> ModerationFilter:
     return ModerationFilter(**values)
 
 
-def _listed(page: Page) -> Response:
+def _listed(page: Page[Any]) -> Response:
     return envelope.success(envelope.listed(page.results, page.next_cursor))

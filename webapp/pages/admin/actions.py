@@ -166,13 +166,18 @@ _CLOSE_PERSON = Action(
 )
 
 
-def offered(actions: Actions, row: Mapping[str, Any]) -> Actions:
-    """Return the actions that would change a column of a row."""
+def offered(actions: Actions, row: object) -> Actions:
+    """Return the actions that would change a column of a row; one that is None never changes."""
     return {
         name: action
         for name, action in actions.items()
-        if any(column in row and row[column] != value for column, value in action.change.items())
+        if any(_differs(row, column, value) for column, value in action.change.items())
     }
+
+
+def _differs(row: object, column: str, value: object) -> bool:
+    old = row.get(column) if isinstance(row, Mapping) else getattr(row, column, None)
+    return old is not None and old != value
 
 
 def verdicts(case: Mapping[str, Any], admin_id: int) -> Actions:

@@ -20,6 +20,7 @@ from webapp.domain.queries import (
 from webapp.domain.queries import (
     styles as style_queries,
 )
+from webapp.domain.queries.generation_views import ModeratedGeneration, extended
 from webapp.domain.queries.moderation import ModerationFilter
 from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.services import moderation
@@ -40,18 +41,26 @@ class Content:
     """One kind of content: its actions, its list, and the service that changes it."""
 
     actions: Actions
-    read_page: Callable[[ModerationFilter, PageRequest], Page]
+    read_page: Callable[[ModerationFilter, PageRequest], Page[Any]]
     change: Change
 
 
-def _images(filters: ModerationFilter, page: PageRequest) -> Page:
-    pictures = generation_queries.for_admin(db.session(), storage(), wanted=filters, page=page)
-    licensed = [image["id"] for image in pictures.results if image["license"]]
+@dataclass(frozen=True, slots=True)
+class LicensedGeneration(ModeratedGeneration):
+    """A picture with the status of its certificate; None without one."""
+
+    license_status: str | None
+
+
+def _images(filters: ModerationFilter, page: PageRequest) -> Page[LicensedGeneration]:
+    pictures = generation_queries.for_admin(db.session(), storage(), filters=filters, page=page)
+    licensed = [image.id for image in pictures.results if image.license]
     states = license_queries.states(db.session(), licensed)
-    for image in pictures.results:
-        if image["id"] in states:
-            image["license_status"] = states[image["id"]]
-    return pictures
+    results = [
+        extended(LicensedGeneration, image, license_status=states.get(image.id))
+        for image in pictures.results
+    ]
+    return Page(results, pictures.next_cursor)
 
 
 def _change_style(style_id: int, changes: dict[str, Any], reason: str) -> None:

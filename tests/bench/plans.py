@@ -96,7 +96,7 @@ from webapp.domain.services import (
     ledger,
     notifications,
     operations,
-    stuck_work,
+    stuck_jobs,
     tags,
     try_outs,
 )
@@ -364,8 +364,8 @@ def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]
             session, storage, style_id=POPULAR_STYLE, limit=24
         ),
         "try-outs left of a training": lambda session: try_outs.left(session, 1),
-        "admin: what is stuck": stuck_work.stuck,
-        "admin: what failed within a day": stuck_work.dead,
+        "admin: what is stuck": stuck_jobs.stuck,
+        "admin: what failed within a day": stuck_jobs.dead,
         "metrics": lambda session: list(operations.measure(session)),
         "generation": lambda session: generation_queries.detail(
             session, storage, generation_id=size.generations // 2, viewer=viewer

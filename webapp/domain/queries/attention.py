@@ -11,7 +11,7 @@ from webapp.domain.models.payment import Purchase
 from webapp.domain.models.report import Report
 from webapp.domain.queries import cases as case_queries
 from webapp.domain.queries import purchases as purchase_queries
-from webapp.domain.services import heartbeats, reconciliation, stuck_work
+from webapp.domain.services import heartbeats, reconciliation, stuck_jobs
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def wanted(session: Session) -> Attention:
             select(func.count())
             .select_from(Job)
             .where(
-                or_(*(stuck_work.is_overdue(each) for each in (JobState.QUEUED, JobState.RUNNING)))
+                or_(*(stuck_jobs.is_overdue(each) for each in (JobState.QUEUED, JobState.RUNNING)))
             )
             .scalar_subquery()
             .label("work"),

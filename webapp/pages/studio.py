@@ -1,15 +1,15 @@
 """/studio: the artist's styles, a new style in four steps, the signature."""
 
-from typing import Any
-
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask_babel import get_locale, gettext
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
 from webapp.domain.errors import DomainError, ValidationFailed
+from webapp.domain.queries import accounts as account_queries
 from webapp.domain.queries import style_detail
 from webapp.domain.queries import styles as style_queries
+from webapp.domain.queries.accounts import OwnArtist
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.style_detail import OwnStyleView
 from webapp.domain.services import accounts, offers, rights, styles
@@ -118,7 +118,7 @@ def retrain(style_id: int) -> AnyResponse:
         artist_id=user().id,
         style_id=style_id,
         remove_artwork_ids=form.remove_artwork_ids,
-        uploaded=[],
+        stored=[],
         files=[],
         request_id=g.request_id,
         accept_similar=form.accept_similar,
@@ -154,9 +154,8 @@ def _style(style_id: int) -> OwnStyleView:
     )
 
 
-def _signature() -> dict[str, Any]:
-    found: dict[str, Any] = accounts.profile(db.session(), storage(), user())["artist"]
-    return found
+def _signature() -> OwnArtist | None:
+    return account_queries.account(db.session(), storage(), user()).artist
 
 
 def _limits() -> dict[str, int]:

@@ -5,7 +5,6 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import urlencode
 
 from flask import (
@@ -36,6 +35,7 @@ from webapp.domain.queries import (
 )
 from webapp.domain.queries.pagination import MAX_LIMIT, PageRequest
 from webapp.domain.queries.payments import OrderDetail
+from webapp.domain.queries.styles import OwnStyleCard
 from webapp.domain.queries.tokens import Transaction, TransactionFilter
 from webapp.domain.services import packages, purchases, sets_purchases
 from webapp.extensions import app_settings, db, payment_addresses, storage
@@ -77,7 +77,7 @@ class LedgerQuery(TransactionQuery):
 class Earnings:
     """An artist's earnings: styles, most tokens first, and tokens by month, oldest first."""
 
-    styles: list[dict[str, Any]]
+    styles: list[OwnStyleCard]
     months: list[tuple[datetime, int]]
     sold: int
 

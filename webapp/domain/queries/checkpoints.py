@@ -1,7 +1,6 @@
 """What an artist chooses from before a sale: checkpoints with their samples, and try-outs."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -11,6 +10,7 @@ from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.checkpoint import Checkpoint
 from webapp.domain.models.style import TrainingStatus
 from webapp.domain.queries import generations as generation_queries
+from webapp.domain.queries.generation_views import TryOutView
 from webapp.domain.queries.pagination import AnyRow
 from webapp.domain.queries.viewing import signed_url
 from webapp.domain.services import checkpoints, try_outs
@@ -42,7 +42,7 @@ class Decision:
 
     checkpoints: list[CheckpointView]
     checkpoint: int | None
-    try_outs: list[dict[str, Any]]
+    try_outs: list[TryOutView]
     try_outs_left: int
 
 

@@ -21,6 +21,7 @@ from webapp.domain.queries import styles
 from webapp.domain.queries import training as training_queries
 from webapp.domain.queries.answers import extended
 from webapp.domain.queries.checkpoints import CheckpointView
+from webapp.domain.queries.generation_views import TryOutView
 from webapp.domain.queries.pagination import AnyRow
 from webapp.domain.queries.styles import StyleCard, TrainingFailure, TrainingProgress
 from webapp.domain.queries.training import TrainingLog
@@ -109,7 +110,7 @@ class OwnStyleView(StyleView):
     publish: PublishWhen
     checkpoints: list[CheckpointView]
     checkpoint: int | None
-    try_outs: list[dict[str, Any]]
+    try_outs: list[TryOutView]
     try_outs_left: int
 
 
@@ -126,7 +127,7 @@ class StyleTryOuts:
     """The try-outs of a style, the newest first; `try_outs_left` remain for this training."""
 
     style_id: int
-    try_outs: list[dict[str, Any]]
+    try_outs: list[TryOutView]
     try_outs_left: int
 
 

@@ -85,7 +85,7 @@ def _news(session: Session, objects: Storage, person_id: int) -> dict[str, Any]:
 @operation(gives=NotificationView, status=(201, 200), errors=(NotFound,))
 def tell(body: NewNotification) -> Response:
     """Tell somebody something, once; a second telling is answered with 200."""
-    told_id, is_new = notifications.report(
+    told_id, is_new = notifications.notify_once(
         db.session(),
         body.recipient_id,
         body.type,

@@ -34,7 +34,7 @@ class Override:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RuleRequest:
     """One rule over a whole job: settings, or a saved rule by its id, whose values win.
 
     Without `protect` the preset's own protection. `path` is where it stands in the request, with a
@@ -182,7 +182,7 @@ def reference_of(setting: Setting) -> int | None:
     return None
 
 
-def placed(
+def all_settings(
     concepts: Concepts, overrides: Sequence[Override], *, path: str
 ) -> Iterator[tuple[str, str, Setting]]:
     """Yield every setting of a rule, those of overrides too: where it stands, concept, setting."""

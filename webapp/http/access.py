@@ -216,8 +216,8 @@ def _check_sets_account() -> None:
         _check_session_of_sets()
         found = _own_sets_account(user())
     if request.method not in csrf.SAFE_METHODS:
-        found = sets_accounts.hold(db.session(), found.id)
-    sets_accounts.note_use(db.session(), found, datetime.now(UTC))
+        found = sets_accounts.lock_active(db.session(), found.id)
+    sets_accounts.record_use(db.session(), found, datetime.now(UTC))
     g.sets_account = found
 
 

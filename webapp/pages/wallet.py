@@ -130,7 +130,7 @@ def buy() -> AnyResponse:
         if sets_purchases.is_offered(package_id):
             made = sets_purchases.order_any(db.session(), user=user(), package_id=package_id)
         else:
-            made = purchases.purchase(db.session(), user_id=user().id, package_id=package_id)
+            made = purchases.order_tokens(db.session(), user_id=user().id, package_id=package_id)
         return {"order_id": made.order_id}
 
     order_id = idempotency.form_once("POST /wallet/purchases", {"package_id": package_id}, run)[

@@ -17,7 +17,7 @@ FILE = Path("tokenizer") / "tokenizer.json"
 
 
 @dataclass(frozen=True)
-class Reading:
+class TokenCounts:
     """How many tokens of a text the base model knows, and how many it does not."""
 
     known: int
@@ -32,13 +32,13 @@ class Vocabulary:
         unknown = tokenizer and getattr(tokenizer.model, "unk_token", None)
         self._unknown_id = tokenizer.token_to_id(unknown) if tokenizer and unknown else None
 
-    def read(self, text: str) -> Reading:
+    def count_tokens(self, text: str) -> TokenCounts:
         """Read a text; little words that the tokenizer drops count neither way."""
         if self._tokenizer is None:
-            return Reading(known=len(text.split()), unknown=0)
+            return TokenCounts(known=len(text.split()), unknown=0)
         ids = self._tokenizer.encode(text, add_special_tokens=False).ids
         unknown = sum(each == self._unknown_id for each in ids)
-        return Reading(known=len(ids) - unknown, unknown=unknown)
+        return TokenCounts(known=len(ids) - unknown, unknown=unknown)
 
 
 @lru_cache(maxsize=8)

@@ -25,17 +25,17 @@ def is_outdated() -> ColumnElement[bool]:
 
 def refuse_outdated(session: Session, style_id: int) -> None:
     """Raise StyleOutdated for a style that nobody could draw."""
-    if is_outdated_now(session, style_id):
+    if is_style_outdated(session, style_id):
         raise StyleOutdated(style_id=style_id)
 
 
-def is_outdated_now(session: Session, style_id: int) -> bool:
+def is_style_outdated(session: Session, style_id: int) -> bool:
     """Whether this style was trained on other weights than renderers have loaded."""
     query = select(Style.id).where(Style.id == style_id, is_outdated())
     return session.scalar(query) is not None
 
 
-def note(session: Session, name: str, sha256: str) -> None:
+def record_loaded(session: Session, name: str, sha256: str) -> None:
     """Note which weights a renderer has loaded; tell the artists whose styles need others.
 
     Renderers say so with every claim, so nothing is written while they stay the same.
@@ -85,7 +85,7 @@ def record_outdated(session: Session, storage: Storage, generation_id: int) -> N
 
 
 def _tell(session: Session, artist_id: int, style_id: int, sha256: str) -> None:
-    notifications.tell(
+    notifications.notify(
         session,
         artist_id,
         NotificationType.STYLE_OUTDATED,

@@ -7,10 +7,10 @@ from sqlalchemy import text
 from webapp.domain.db import UnitOfWork
 from webapp.domain.gateways.storage import ObjectInfo, Storage
 
-KEPT = timedelta(hours=24)
+MIN_AGE = timedelta(hours=24)
 BATCH = 500
 # Every column that names an object; a new one belongs here, or its objects would be collected.
-NAMED = """
+REFERENCED_KEYS = """
     SELECT unnest(ARRAY[image_key, preview_key, thumbnail_key]) FROM generations
     UNION ALL SELECT unnest(ARRAY[adapter_key, thumbnail_key]) FROM styles
     UNION ALL SELECT jsonb_array_elements_text(sample_keys) FROM styles
@@ -47,7 +47,7 @@ def collect(
     storage: Storage,
     unit_of_work: UnitOfWork,
     *,
-    older_than: timedelta = KEPT,
+    older_than: timedelta = MIN_AGE,
 ) -> int:
     """Delete unnamed objects of a certain age; return how many.
 
@@ -76,7 +76,7 @@ def _delete_unnamed(
 ) -> int:
     with unit_of_work() as session:
         unnamed = session.scalars(
-            text(f"SELECT unnest(CAST(:keys AS text[])) EXCEPT ({NAMED})"),
+            text(f"SELECT unnest(CAST(:keys AS text[])) EXCEPT ({REFERENCED_KEYS})"),
             {"keys": keys},
         ).all()
     for key in unnamed:

@@ -63,14 +63,14 @@ UNFINISHED = (GenerationStatus.QUEUED, GenerationStatus.PROCESSING, GenerationSt
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('leaving'))")
 
 
-class Farewell(StrEnum):
+class Outcome(StrEnum):
     """What became of an account."""
 
     DELETED = "deleted"
     DEACTIVATED = "deactivated"
 
 
-def leave(session: Session, *, user: User, confirm: str) -> Farewell:
+def leave(session: Session, *, user: User, confirm: str) -> Outcome:
     """Close a person's account and end all its sessions; `confirm` is the person's own name.
 
     Raises ValidationFailed, TrainingInProgress and GenerationStillProcessing.
@@ -82,11 +82,11 @@ def leave(session: Session, *, user: User, confirm: str) -> Farewell:
     _refuse_unfinished(session, user_id)
     if _others_depend_on(session, user_id):
         deactivate(session, user_id)
-        return Farewell.DEACTIVATED
+        return Outcome.DEACTIVATED
     accounts.end_all_sign_ins(session, user_id)
     purchases.close_pending(session, user_id)
     _delete(session, user_id)
-    return Farewell.DELETED
+    return Outcome.DELETED
 
 
 def deactivate(session: Session, user_id: int) -> None:
@@ -114,10 +114,10 @@ def deactivate(session: Session, user_id: int) -> None:
     tags.uncount_uses(session, (), of_images=shown)
 
 
-def foresee(session: Session, user_id: int) -> Farewell:
+def expected_outcome(session: Session, user_id: int) -> Outcome:
     """Return what would become of a person's account if they left now."""
     depends = _others_depend_on(session, user_id)
-    return Farewell.DEACTIVATED if depends else Farewell.DELETED
+    return Outcome.DEACTIVATED if depends else Outcome.DELETED
 
 
 def _hold_still(session: Session, user_id: int) -> None:
@@ -127,7 +127,7 @@ def _hold_still(session: Session, user_id: int) -> None:
     """
     # Two people who follow each other, leaving together, would wait for each other.
     session.execute(ONE_AT_A_TIME)
-    sets_leaving.hold(session, user_id)
+    sets_leaving.lock_all(session, user_id)
     session.execute(
         select(Comment.id).where(_by_or_to(user_id)).order_by(Comment.id).with_for_update()
     )
@@ -299,7 +299,7 @@ def _delete_styles(session: Session, user_id: int) -> None:
 def _delete_person(session: Session, user_id: int) -> None:
     """Take name, address and picture off the row that the ledger needs."""
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.user_id == user_id))
-    names.give_up(session, user_id)
+    names.release(session, user_id)
     nobody = f"deleted:{user_id}"  # no name that people can choose has a colon
     has_styles = exists().where(Style.artist_id == Artist.user_id)
     session.execute(delete(Artist).where(Artist.user_id == user_id, ~has_styles))

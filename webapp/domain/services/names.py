@@ -8,7 +8,7 @@ from webapp.domain import names
 from webapp.domain.models.account import TakenName
 
 
-def take(session: Session, user_id: int, *chosen: str) -> bool:
+def claim(session: Session, user_id: int, *chosen: str) -> bool:
     """Take all names of a person, who gives up every other; False when one is not to be had.
 
     Names of one person may look alike. After False the caller must undo what it wrote.
@@ -29,6 +29,6 @@ def take(session: Session, user_id: int, *chosen: str) -> bool:
     return session.scalar(foreign.limit(1)) is None
 
 
-def give_up(session: Session, user_id: int) -> None:
+def release(session: Session, user_id: int) -> None:
     """Free the names of somebody who has left."""
     session.execute(delete(TakenName).where(TakenName.user_id == user_id))

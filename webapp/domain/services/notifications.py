@@ -14,7 +14,7 @@ from webapp.domain.models.notification import Notification, NotificationType
 KEPT = timedelta(days=30)
 
 
-def tell(
+def notify(
     session: Session,
     recipient_id: int,
     notification_type: NotificationType,
@@ -45,7 +45,7 @@ def tell(
     )
 
 
-def report(
+def notify_once(
     session: Session,
     recipient_id: int,
     notification_type: NotificationType,
@@ -77,7 +77,7 @@ def report(
     told = session.scalar(known)
     if told is not None:
         return told, False
-    made = tell(
+    made = notify(
         session,
         recipient_id,
         notification_type,

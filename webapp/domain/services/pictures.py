@@ -45,7 +45,7 @@ def store_signature(
     return _store(storage, "signatures", clean), clean.sha256
 
 
-def store_portrait(storage: Storage, data: bytes, *, person_id: int) -> str:
+def store_profile_picture(storage: Storage, data: bytes, *, person_id: int) -> str:
     """Store a clean, small copy of a profile picture; return its key.
 
     Raises the error of what is no usable JPG or PNG, and ServiceUnavailable while too many others

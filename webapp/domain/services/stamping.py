@@ -85,7 +85,7 @@ def record_stamped(session: Session, lease: Lease, image: StampedImage) -> bool:
     if not jobs.hand_on(session, lease, image=asdict(image)):
         return False
     raw = lease.handover
-    sets_canvases.keep_painted(session, lease.ref, raw["raw_key"], raw["raw_sha256"])
+    sets_canvases.record_painted(session, lease.ref, raw["raw_key"], raw["raw_sha256"])
     return True
 
 

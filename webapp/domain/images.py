@@ -21,7 +21,7 @@ from imaging.refusal import PictureRefused
 
 MEGABYTE = 1_048_576
 
-# Pillow only warns of a decompression bomb: make it an error. Once, for filters are not thread-safe.
+# Pillow only warns of a decompression bomb: make it an error. Once: filters are not thread-safe.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 NEAR_DISTANCE = 4

@@ -1,4 +1,4 @@
-"""What can be bought for money, and at which price; nobody but this page decides it."""
+"""The packages that can be bought for money, and their prices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,15 +49,17 @@ def find(package_id: str, among: Sequence[Package] = PACKAGES) -> Package:
 
 
 def on_offer() -> list[dict[str, Any]]:
-    """Return what is on offer, cheapest first; the discount is against the smallest package."""
-    dearest = max(each.total_price / each.amount_tokens for each in PACKAGES)
+    """Return the packages of tokens, cheapest first, with the discount per token."""
+    highest_price = max(each.total_price / each.amount_tokens for each in PACKAGES)
     return [
         {
             "package_id": each.package_id,
             "amount_tokens": each.amount_tokens,
             "total_price": each.total_price,
             "price_per_token": each.price_per_token,
-            "discount_percent": round(100 - 100 * each.total_price / each.amount_tokens / dearest),
+            "discount_percent": round(
+                100 - 100 * each.total_price / each.amount_tokens / highest_price
+            ),
             "currency_code": CURRENCY,
         }
         for each in sorted(PACKAGES, key=lambda each: each.total_price)

@@ -23,7 +23,7 @@ from webapp.domain.models.style import Style
 from webapp.domain.queries.pagination import AnyRow
 from webapp.domain.queries.viewing import signed_url
 from webapp.domain.services import purchase_delivery, purchases
-from webapp.domain.services.generation_refunds import TAKEN_BACK
+from webapp.domain.services.generation_refunds import REFUND_KINDS
 from webapp.domain.sets_errors import CreditsExhausted
 
 
@@ -51,7 +51,7 @@ def of_generation(session: Session, storage: Storage, *, generation_id: int) -> 
             _balance(Generation.user_id, AccountKind.SPENDABLE).label("buyer_has"),
             _balance(Style.artist_id, AccountKind.EARNED).label("artist_has"),
             select(Transfer.id)
-            .where(Transfer.generation_id == generation_id, Transfer.kind.in_(TAKEN_BACK))
+            .where(Transfer.generation_id == generation_id, Transfer.kind.in_(REFUND_KINDS))
             .limit(1)
             .scalar_subquery()
             .label("taken_back"),

@@ -1,7 +1,7 @@
 """Recounts the counter columns: each must equal the number of rows that it counts.
 
-A counter is updated in the same transaction as the rows, so it is only wrong after a bug or a manual
-change of the database. Wrong counters are corrected and returned.
+A counter is updated in the same transaction as the rows, so it is only wrong after a bug or a
+manual change of the database. Wrong counters are corrected and returned.
 """
 
 from dataclasses import dataclass

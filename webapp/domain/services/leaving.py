@@ -9,10 +9,10 @@ an administrator has closed the account. Styles and history stay, and buyers kee
 certificates. But the styles are inactive, the person's own images are private, and nobody can sign
 in until an administrator opens the account again.
 
-Opening an account again restores nothing: a style may have been deactivated, or an image hidden, for
-another reason. The person (or an administrator) activates a style if the slot is free, and publishes
-images one by one. Training and orders that were running when the account was closed are finished:
-buyers have paid. A style that was trained meanwhile is inactive.
+Opening an account again restores nothing: a style may have been deactivated, or an image hidden,
+for another reason. The person (or an administrator) activates a style if the slot is free, and
+publishes images one by one. Training and orders that were running when the account was closed are
+finished: buyers have paid. A style that was trained meanwhile is inactive.
 
 In both cases pending purchases are closed without a request to the provider. A payment that is
 being confirmed at this moment is finished and then refunded (`payments`).

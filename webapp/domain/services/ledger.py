@@ -1,5 +1,6 @@
-"""The ledger of tokens: bonus, grant, purchase, hold, payout, refund; unique indexes prevent doubles.
+"""The ledger of tokens: bonus, grant, purchase, hold, payout, refund; each happens once.
 
+Unique indexes prevent a second transfer for the same reason.
 Only `move` inserts transfers. It debits an account with one conditional UPDATE (`balance >=
 amount`): with a separate SELECT, concurrent requests could spend the same tokens twice.
 """

@@ -1,9 +1,8 @@
-"""The one page of Celery: app, queues, task names, routes, retry, limits and beat schedule.
+"""Configuration of Celery: app, queues, task names, routes, limits and beat schedule.
 
-A pool names the tasks it knows and the queues it hears, so that a GPU worker needs no database:
+A worker imports the tasks of its pool only, so a GPU worker needs no database:
 `celery -A celery_config worker -P prefork -I tasks.on_gpu -c 1 -Q image_generation`.
-A message is only a bell that names a job; the row in PostgreSQL is the job. So nothing here keeps
-results.
+A message contains the id of a job; the row in PostgreSQL is the job. So there is no result backend.
 """
 
 from enum import StrEnum
@@ -20,8 +19,8 @@ import logs
 class QueueName(StrEnum):
     """Every queue; the first group is served by CPU pools, the second by GPU pools.
 
-    Files of strangers are only decoded on `uploads`, which has a pool of its own: slow files delay
-    other uploads and nothing else.
+    Untrusted files are only decoded on `uploads`, which has a pool of its own: slow files delay
+    other uploads only.
     """
 
     DEFAULT = "default"
@@ -46,7 +45,7 @@ CPU_QUEUES = (
 )
 GPU_QUEUES = (QueueName.MODEL_TRAINING, QueueName.IMAGE_GENERATION, QueueName.SEGMENTATION)
 DEAD_LETTERS = "dead_letters"
-# Where poisonous messages stay to be looked at; nobody consumes it. The relay declares it.
+# Messages over the delivery limit, for operators; not consumed. The relay declares it.
 DEAD_LETTER_QUEUE = Queue(
     DEAD_LETTERS,
     Exchange(DEAD_LETTERS, type="fanout"),
@@ -108,7 +107,7 @@ ROUTES: dict[TaskName, QueueName] = {
 
 
 class BrokerSettings(BaseSettings):
-    """All that a process needs to reach the broker."""
+    """The address of the broker."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
@@ -116,7 +115,7 @@ class BrokerSettings(BaseSettings):
 
 
 def _durable(name: QueueName) -> Queue:
-    """Return a quorum queue that stops a poisonous message instead of dropping it."""
+    """Return a quorum queue that dead-letters a message after five deliveries."""
     return Queue(
         name.value,
         Exchange(name.value, type="direct"),
@@ -124,14 +123,14 @@ def _durable(name: QueueName) -> Queue:
         queue_arguments={
             "x-queue-type": "quorum",
             "x-delivery-limit": 5,
-            # Without a dead-letter exchange RabbitMQ silently drops what is over the limit.
+            # Without a dead-letter exchange RabbitMQ drops messages over the limit.
             "x-dead-letter-exchange": DEAD_LETTERS,
         },
     )
 
 
 def make_celery(broker_url: str) -> Celery:
-    """Return the app for one broker; nothing connects until a worker or the relay does."""
+    """Return the app for one broker; it opens no connection."""
     celery = Celery("style_license", broker=broker_url)
     is_redis = broker_url.startswith("redis")
     celery.conf.update(
@@ -149,7 +148,7 @@ def make_celery(broker_url: str) -> Celery:
         worker_soft_shutdown_timeout=20,
         worker_enable_soft_shutdown_on_idle=True,
         worker_hijack_root_logger=False,
-        # A rendering child loads its base model before it says that it is up.
+        # A rendering child loads its base model before it reports that it is up.
         worker_proc_alive_timeout=300,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
@@ -166,9 +165,9 @@ def make_celery(broker_url: str) -> Celery:
         task_soft_time_limit=540,
         task_time_limit=600,
         task_annotations={
-            # A slice of training is bounded by its own clock; the limit is only a backstop.
+            # A slice ends by itself after `training_slice_seconds`; these limits are a safety net.
             TaskName.TRAIN_STYLE.value: {"soft_time_limit": 1500, "time_limit": 1800},
-            # 200 large photos are read twice, once for their files and once for their sheets.
+            # Up to 200 large photos are read twice, for the files and for the sheets.
             TaskName.EXPORT_SET.value: {"soft_time_limit": 1500, "time_limit": 1800},
         },
         beat_schedule={
@@ -183,12 +182,12 @@ def make_celery(broker_url: str) -> Celery:
             "expire_purchases": {"task": TaskName.EXPIRE_PURCHASES.value, "schedule": 60.0},
             "reconcile_payments": {
                 "task": TaskName.RECONCILE_PAYMENTS.value,
-                # UTC: half past three at night where the provider is.
+                # UTC: 03:30 in Seoul, the time zone of the provider.
                 "schedule": crontab(hour="18", minute="30"),
             },
             "recount_counters": {
                 "task": TaskName.RECOUNT_COUNTERS.value,
-                # An hour of the day, because a pause of a day would begin anew with each restart.
+                # A time of day: an interval of a day would begin again with each restart of beat.
                 "schedule": crontab(hour=3, minute=20),
             },
             "sweep_jobs": {"task": TaskName.SWEEP_JOBS.value, "schedule": 60.0},
@@ -199,12 +198,12 @@ def make_celery(broker_url: str) -> Celery:
 
 @setup_logging.connect  # type: ignore[untyped-decorator]
 def start_logs(**_: object) -> None:
-    """Let workers and beat log as all our processes do, instead of as Celery does."""
+    """Configure logging of workers and beat like that of all other processes."""
     logs.start()
 
 
 def __getattr__(name: str) -> Celery:
-    """Make `app` on first use, so that the enums can be imported without a broker."""
+    """Create `app` on first use, so that the enums can be imported without BROKER_URL."""
     if name != "app":
         raise AttributeError(name)
     app = make_celery(BrokerSettings().broker_url)

@@ -1,4 +1,4 @@
-"""Places in the product code where a test may kill the process; nothing happens otherwise.
+"""Points in the product code at which a test may kill the process.
 
 FAILPOINTS="after_put=0.1,after_commit=1" kills this process with SIGKILL at those points with
 that probability. FAILPOINTS_LOG names a file that gets one line per kill, FAILPOINTS_ONCE a
@@ -12,16 +12,16 @@ from pathlib import Path
 
 
 def are_requested() -> bool:
-    """Tell whether the environment asks for kills; settings refuse it in production."""
+    """Return whether FAILPOINTS is set; settings refuse it in production."""
     return bool(os.environ.get("FAILPOINTS"))
 
 
 def failpoint(name: str) -> None:
-    """Die here, as if the power went, when the environment asks for it."""
-    wanted = os.environ.get("FAILPOINTS")
-    if not wanted:
+    """Kill this process with SIGKILL if FAILPOINTS says so."""
+    configured = os.environ.get("FAILPOINTS")
+    if not configured:
         return
-    chances = dict(entry.split("=", 1) for entry in wanted.split(","))
+    chances = dict(entry.split("=", 1) for entry in configured.split(","))
     if random.random() >= float(chances.get(name, 0)):  # noqa: S311 - chance, not secrecy
         return
     once = os.environ.get("FAILPOINTS_ONCE")

@@ -1,7 +1,7 @@
-"""What every process tells: one structured line per event, and its errors to Sentry if asked for.
+"""Logging of every process: one structured line per event, errors to Sentry if configured.
 
-JSON where no person watches, readable text on a terminal. The lines of libraries look the same.
-Whatever is logged as an error is reported, once, with the id of the request it belongs to.
+JSON, or text on a terminal; lines of libraries have the same format. Everything that is logged as
+an error is reported once, with its request id.
 """
 
 import logging
@@ -18,15 +18,15 @@ from sentry_sdk.integrations.excepthook import ExcepthookIntegration
 from sentry_sdk.utils import event_from_exception
 from structlog.types import EventDict, Processor, WrappedLogger
 
-# Text of libraries and of exceptions may quote anything; an e-mail address never goes out with it.
+# Messages of libraries and exceptions may contain e-mail addresses; they are removed.
 EMAIL = re.compile(r"[\w.%+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
 TAGS = ("request_id", "task", "job_id")
-# Logged first where the error was caught, by the task itself.
-TOLD_BEFORE = frozenset({"celery.app.trace"})
+# The task decorator has logged and reported these errors already.
+REPORTED_LOGGERS = frozenset({"celery.app.trace"})
 
 
 class LogSettings(BaseSettings):
-    """What every process reads about telling, GPU workers and beat included."""
+    """Settings of logging, for every process including GPU workers and beat."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
@@ -35,13 +35,13 @@ class LogSettings(BaseSettings):
 
 
 def start() -> None:
-    """Let this process and its children log and report; called once, where a process begins."""
+    """Configure logging and Sentry of this process; call it once at its start."""
     settings = LogSettings()
     is_watched = sys.stderr.isatty() and settings.env != "production"
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *_described(),
+            *_context_processors(),
             report_error,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
@@ -58,7 +58,7 @@ def start() -> None:
         _start_sentry(settings.sentry_dsn, settings.env)
 
 
-def _described() -> list[Processor]:
+def _context_processors() -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -68,17 +68,17 @@ def _described() -> list[Processor]:
 
 
 class Formatter(structlog.stdlib.ProcessorFormatter):
-    """Renders our lines and those of libraries alike, without e-mail addresses."""
+    """Formats our lines and those of libraries, without e-mail addresses."""
 
     def __init__(self, *, is_watched: bool) -> None:
-        shown: list[Processor] = (
+        renderers: list[Processor] = (
             [structlog.dev.ConsoleRenderer()]
             if is_watched
             else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         )
         super().__init__(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *shown],
-            foreign_pre_chain=[*_described(), report_error],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+            foreign_pre_chain=[*_context_processors(), report_error],
         )
 
     def format(self, record: logging.LogRecord) -> str:
@@ -98,10 +98,10 @@ def _start_sentry(dsn: str, environment: str) -> None:
     sentry_sdk.init(
         dsn=dsn,
         environment=environment,
-        # Local variables hold prompts, and breadcrumbs whatever was logged before.
+        # Local variables may contain prompts; breadcrumbs are earlier log lines.
         include_local_variables=False,
         max_breadcrumbs=0,
-        # Errors come from our own log lines; libraries' hooks would report each of them again.
+        # Errors are reported from log lines; hooks of integrations would report them again.
         default_integrations=False,
         auto_enabling_integrations=False,
         integrations=[DedupeIntegration(), ExcepthookIntegration()],
@@ -110,9 +110,9 @@ def _start_sentry(dsn: str, environment: str) -> None:
 
 
 def report_error(_logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
-    """Send what is logged as an error to Sentry, as a processor of structlog."""
+    """Send lines of level error to Sentry; a processor of structlog."""
     is_error = line.get("level", method) in {"error", "critical", "exception"}
-    if not is_error or line.get("logger") in TOLD_BEFORE or not sentry_sdk.is_initialized():
+    if not is_error or line.get("logger") in REPORTED_LOGGERS or not sentry_sdk.is_initialized():
         return line
     error = _exception(line)
     event: Any = {"message": scrub(str(line["event"]))}
@@ -134,12 +134,12 @@ def report_error(_logger: WrappedLogger, method: str, line: EventDict) -> EventD
 
 
 def _exception(line: EventDict) -> Any:
-    found = line.get("exc_info")
-    if found is True:
-        found = sys.exc_info()
-    if isinstance(found, BaseException):
-        return found
-    return found if isinstance(found, tuple) and found[0] is not None else None
+    exc_info = line.get("exc_info")
+    if exc_info is True:
+        exc_info = sys.exc_info()
+    if isinstance(exc_info, BaseException):
+        return exc_info
+    return exc_info if isinstance(exc_info, tuple) and exc_info[0] is not None else None
 
 
 def _without_addresses(event: Any, _hint: Any) -> Any:

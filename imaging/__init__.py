@@ -1,4 +1,4 @@
-"""Read pictures: the one reader that upload checks, training and evaluation share.
+"""Read pictures; shared by upload checks, training and evaluation.
 
-Only Pillow and numpy, so that it runs in the decoding process and beside torch alike.
+Depends on Pillow and numpy only, so that it also runs in the sandboxed decoding process.
 """

@@ -1,8 +1,8 @@
-"""Colours as browsers show them: in sRGB, from whatever a file says of its colours.
+"""Convert pictures to sRGB by the colour metadata of their files, as browsers do.
 
-A PNG may say it in several ways, and the first that can be used counts: cICP, iCCP, sRGB, gAMA with
-cHRM (PNG specification, third edition, section 11.3.2). LittleCMS does the arithmetic; what no
-library does is the order, and a profile made of primaries and a transfer curve (ICC.1:2022).
+A PNG may have several kinds of colour metadata. The first valid one of this order is used: cICP,
+iCCP, sRGB, gAMA with cHRM (PNG specification, third edition, section 11.3.2). LittleCMS converts;
+this module builds ICC profiles from primaries and a transfer curve (ICC.1:2022).
 """
 
 import io
@@ -34,7 +34,7 @@ _CICP_PRIMARIES: dict[int, tuple[Primaries, White]] = {
     11: (_P3, (0.314, 0.351)),
     12: (_P3, _D65),
 }
-_REFERENCE_WHITE = 203.0  # cd/m², ITU-R BT.2408: what is shown as white where there is no HDR
+_REFERENCE_WHITE = 203.0  # cd/m², ITU-R BT.2408: shown as white on a display without HDR
 _PQ_PEAK, _HLG_PEAK, _HLG_GAMMA = 10_000.0, 1_000.0, 1.2
 _TABLE = 4096
 
@@ -44,24 +44,26 @@ _BRADFORD = np.array(
 )
 
 
-def to_srgb(colour: Image.Image, said: Mapping[bytes, bytes], profile: bytes | None) -> Image.Image:
-    """L, RGB or CMYK of 8 bits as RGB in sRGB.
+def to_srgb(
+    colour: Image.Image, chunks: Mapping[bytes, bytes], profile: bytes | None
+) -> Image.Image:
+    """Convert L, RGB or CMYK of 8 bits to sRGB.
 
-    `said` holds PNG chunks by name, `profile` is an ICC profile that came another way. Whatever is
-    damaged, or describes other colours than these, is passed over.
+    `chunks` are PNG chunks by name, `profile` is an ICC profile from elsewhere. Damaged ones, and
+    profiles of another colour space, are ignored.
     """
-    if b"cICP" in said:
-        source = _of_cicp(said[b"cICP"])
+    if b"cICP" in chunks:
+        source = _of_cicp(chunks[b"cICP"])
         if source is not None:
             rgb = _as_rgb(colour)
             return _converted(rgb, source) or rgb
-    profile = profile or (_inflated(said[b"iCCP"]) if b"iCCP" in said else None)
+    profile = profile or (_inflated(chunks[b"iCCP"]) if b"iCCP" in chunks else None)
     if profile:
         converted = _converted(colour, profile)
         if converted is not None:
             return converted
-    if b"sRGB" not in said and b"gAMA" in said:
-        source = _of_gamma(said[b"gAMA"], said.get(b"cHRM"))
+    if b"sRGB" not in chunks and b"gAMA" in chunks:
+        source = _of_gamma(chunks[b"gAMA"], chunks.get(b"cHRM"))
         if source is not None:
             rgb = _as_rgb(colour)
             return _converted(rgb, source) or rgb
@@ -69,12 +71,12 @@ def to_srgb(colour: Image.Image, said: Mapping[bytes, bytes], profile: bytes | N
 
 
 def _as_rgb(colour: Image.Image) -> Image.Image:
-    """The picture in RGB; the very same if it is already, for a copy may take 200 MB."""
+    """The picture in RGB, without a copy if it already is, because a copy may take 200 MB."""
     return colour if colour.mode == "RGB" else colour.convert("RGB")
 
 
 def _converted(colour: Image.Image, profile: bytes) -> Image.Image | None:
-    """The colours in sRGB; None for a profile that is damaged or of other colours."""
+    """The picture in sRGB; None for a damaged profile or one of another colour space."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if source.profile.xcolor_space.strip() != PROFILE_SPACES[colour.mode]:
@@ -102,11 +104,11 @@ def _inflated(chunk: bytes) -> bytes | None:
     return profile if inflater.eof and packed[:1] == b"\0" else None
 
 
-# ── what a chunk means, as a profile ─────────────────────────────────────────────────────────────
+# ── PNG chunks to profiles ───────────────────────────────────────────────────────────────────────
 
 
 def _of_cicp(chunk: bytes) -> bytes | None:
-    """The profile of code points; None where they are unknown, or not of full-range RGB."""
+    """The profile of cICP code points; None for unknown ones, or other than full-range RGB."""
     if len(chunk) != 4:  # noqa: PLR2004 - primaries, transfer, matrix, range
         return None
     primaries, transfer, matrix, is_full = chunk
@@ -117,22 +119,22 @@ def _of_cicp(chunk: bytes) -> bytes | None:
 
 
 def _of_gamma(gamma: bytes, chromaticities: bytes | None) -> bytes | None:
-    """The profile of gAMA and cHRM, which hold 100,000 times the exponent and x and y."""
+    """The profile of gAMA and cHRM, whose values are multiplied by 100,000."""
     if len(gamma) != 4 or not 10_000 <= int.from_bytes(gamma, "big") <= 1_000_000:  # noqa: PLR2004
         return None
     curve = _power(100_000 / int.from_bytes(gamma, "big"))
     if chromaticities is None or len(chromaticities) != 32:  # noqa: PLR2004 - eight numbers
         return _profile(_BT709, _D65, curve)
     x = [number / 100_000 for number in struct.unpack(">8I", chromaticities)]
-    white, red, green, blue = ((x[at], x[at + 1]) for at in range(0, 8, 2))
+    white, red, green, blue = ((x[index], x[index + 1]) for index in range(0, 8, 2))
     try:
         return _profile((red, green, blue), white, curve)
     except (np.linalg.LinAlgError, ZeroDivisionError, ValueError):
-        return None  # primaries on a line, or no white
+        return None  # collinear primaries, or no white
 
 
 def _cicp_curve(transfer: int) -> bytes | None:
-    """The curve from stored to linear light; ITU-T H.273, table 3."""
+    """The curve from stored values to linear light; ITU-T H.273, table 3."""
     if transfer in {1, 6, 14, 15}:
         return _linear_then_power(1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081)
     if transfer == 13:  # noqa: PLR2004 - sRGB
@@ -144,14 +146,14 @@ def _cicp_curve(transfer: int) -> bytes | None:
 
 
 def _pq() -> NDArray[np.float64]:
-    """SMPTE ST 2084, what is brighter than reference white cut off."""
+    """SMPTE ST 2084, clipped above reference white."""
     signal = np.linspace(0, 1, _TABLE) ** (1 / 78.84375)
     light = np.maximum(signal - 0.8359375, 0) / (18.8515625 - 18.6875 * signal)
     return light ** (1 / 0.1593017578125) * (_PQ_PEAK / _REFERENCE_WHITE)
 
 
 def _hlg() -> NDArray[np.float64]:
-    """ITU-R BT.2100 on a display of 1,000 cd/m², what is brighter than white cut off."""
+    """ITU-R BT.2100 HLG on a display of 1,000 cd/m², clipped above reference white."""
     signal = np.linspace(0, 1, _TABLE)
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     scene = np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)  # noqa: PLR2004
@@ -186,14 +188,14 @@ def _profile(primaries: Primaries, white: White, curve: bytes) -> bytes:
 
 
 def _to_d50(primaries: Primaries, white: White) -> NDArray[np.float64]:
-    """The matrix from linear RGB to XYZ, white adapted to D50 by Bradford's method."""
+    """The matrix from linear RGB to XYZ, adapted to D50 by the Bradford transform."""
     columns = np.array([_from_xy(*each) for each in primaries]).T
     light = _from_xy(*white)
     matrix = columns * np.linalg.solve(columns, light)
     cones = np.diag((_BRADFORD @ _D50) / (_BRADFORD @ light))
     adapted: NDArray[np.float64] = np.linalg.inv(_BRADFORD) @ cones @ _BRADFORD @ matrix
     if not np.isfinite(adapted).all() or np.abs(adapted).max() > 100:  # noqa: PLR2004
-        raise ValueError("no primaries")
+        raise ValueError("invalid primaries")
     return adapted
 
 
@@ -214,7 +216,7 @@ def _power(gamma: float) -> bytes:
 
 
 def _linear_then_power(gamma: float, a: float, b: float, c: float, d: float) -> bytes:
-    """Light is (a·x + b)^gamma from d on, and c·x below."""
+    """Parametric curve: (a·x + b)^gamma for x ≥ d, c·x below."""
     return b"para\0\0\0\0" + struct.pack(">HH", 3, 0) + _fixed(gamma, a, b, c, d)
 
 

@@ -1,8 +1,8 @@
-"""Pictures to squares and rectangles of pixels, never squashed.
+"""Scale and crop pictures to buckets, without changing their aspect ratio.
 
-Each goes to the bucket whose aspect ratio is nearest to its own, is scaled until it covers it, and
-what sticks out is cropped away from the side where less is going on. One so long that a crop would
-keep less than half of it gives several windows, side by side, that together show all of it.
+A picture is assigned to the bucket with the nearest aspect ratio, scaled to cover it, and cropped
+to the part with most edges. A picture of which a crop would show less than half gives several
+windows that together show all of it.
 """
 
 import math
@@ -14,16 +14,16 @@ from imaging.reading import BLANK_DEVIATION, is_blank
 
 ASPECT_RATIOS = (1 / 2, 2 / 3, 3 / 4, 1.0, 4 / 3, 3 / 2, 2.0)
 MAX_RATIO = 16
-"""How many times as long as wide a picture may be: more than nine windows show too little each."""
+"""Largest aspect ratio of a picture: each of more than nine windows would show too little."""
 
-_CENTRE_PULL = 0.3  # how much a central crop is preferred over one with more edges
-_LEAST_KEPT = 0.5
+_CENTRE_PREFERENCE = 0.3  # weight of a crop's distance from the centre against its edges
+_MIN_CROP_SHARE = 0.5
 
 Size = tuple[int, int]
 
 
 def is_too_long(width: int, height: int) -> bool:
-    """Whether a picture is longer than windows can show."""
+    """Whether the aspect ratio of a picture exceeds `MAX_RATIO`."""
     return max(width, height) > MAX_RATIO * min(width, height)
 
 
@@ -44,7 +44,7 @@ def nearest_bucket(picture: Image.Image, buckets: tuple[Size, ...]) -> Size:
 
 
 def fit_to_bucket(picture: Image.Image, size: Size) -> Image.Image:
-    """Scale until the bucket is covered, aspect kept, and crop where most is going on."""
+    """Scale to cover the bucket, and crop to the part with most edges."""
     width, height = size
     scaled = _covering(picture, size)
     left = _best_offset(scaled, width, axis=0)
@@ -53,20 +53,21 @@ def fit_to_bucket(picture: Image.Image, size: Size) -> Image.Image:
 
 
 def windows(picture: Image.Image, size: Size) -> tuple[Image.Image, ...]:
-    """The crops of one size that stand for a picture: one that keeps half of it, or several.
+    """Crops of one size that represent a picture: one if it shows half of it, else several.
 
-    Several are spread evenly from end to end; those on which nothing is to be seen are left out,
-    unless that is true of all.
+    Several are spaced evenly from end to end; blank ones are left out, unless all are blank.
     """
     scaled = _covering(picture, size)
     axis = 0 if scaled.width / size[0] > scaled.height / size[1] else 1
-    length, room = size[axis], scaled.size[axis] - size[axis]
-    if length >= _LEAST_KEPT * scaled.size[axis]:
+    length, slack = size[axis], scaled.size[axis] - size[axis]
+    if length >= _MIN_CROP_SHARE * scaled.size[axis]:
         return (fit_to_bucket(picture, size),)
     count = math.ceil(scaled.size[axis] / length)
-    offsets = [round(room * place / (count - 1)) for place in range(count)]
-    across = (scaled.size[1 - axis] - size[1 - axis]) // 2
-    corners = [(offset, across) if axis == 0 else (across, offset) for offset in offsets]
+    offsets = [round(slack * index / (count - 1)) for index in range(count)]
+    cross_offset = (scaled.size[1 - axis] - size[1 - axis]) // 2
+    corners = [
+        (offset, cross_offset) if axis == 0 else (cross_offset, offset) for offset in offsets
+    ]
     crops = [scaled.crop((left, top, left + size[0], top + size[1])) for left, top in corners]
     return tuple(crop for crop in crops if not is_blank(crop, below=BLANK_DEVIATION / 2)) or (
         crops[0],
@@ -84,15 +85,15 @@ def _covering(picture: Image.Image, size: Size) -> Image.Image:
 
 
 def _best_offset(picture: Image.Image, length: int, *, axis: int) -> int:
-    """Where along x (axis 0) or y (axis 1) a window of `length` holds most edges."""
-    room = picture.size[axis] - length
-    if room <= 0:
+    """The offset along x (axis 0) or y (axis 1) at which a window of `length` has most edges."""
+    slack = picture.size[axis] - length
+    if slack <= 0:
         return 0
     grey = np.asarray(picture.convert("L"), dtype=np.float64)
     profile = np.abs(np.diff(grey, axis=1 - axis)).sum(axis=axis)
     sums = np.concatenate([[0.0], np.cumsum(profile)])
-    offsets = np.arange(room + 1)
+    offsets = np.arange(slack + 1)
     ends = np.minimum(offsets + length, len(profile))
-    inside = sums[ends] - sums[np.minimum(offsets, len(profile))]
-    distance = np.abs(offsets - room / 2) / (room / 2)
-    return int(np.argmax(inside * (1.0 - _CENTRE_PULL * distance)))
+    edges = sums[ends] - sums[np.minimum(offsets, len(profile))]
+    distance = np.abs(offsets - slack / 2) / (slack / 2)
+    return int(np.argmax(edges * (1.0 - _CENTRE_PREFERENCE * distance)))

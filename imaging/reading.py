@@ -1,4 +1,4 @@
-"""From a file to a picture: decoded, upright, in sRGB, on a ground that shows it."""
+"""Decode a file to an upright picture in sRGB, and flatten transparency."""
 
 import hashlib
 import io
@@ -14,15 +14,15 @@ from imaging.refusal import PictureRefused, RefusalCode
 
 MAX_PIXELS = 50_000_000
 BLANK_DEVIATION = 2.0
-"""Of 255, in every channel, at 256 pixels: below this a person sees one flat colour.
+"""Standard deviation of 255 levels, in every channel, at 256 pixels: below, a picture is blank.
 
-Training draws the line at half of it, so that what a check let pass is never blank to a training,
-which reads the stored copy at another scale.
+Training uses half of it, so that a picture which passed the upload check is never blank in
+training, which reads the stored copy at another scale.
 """
 
 _BLANK_SIDE = 256
 _STRIP_ROWS = 256
-_GROUND_SIDE = 1024
+_SAMPLE_SIDE = 1024
 _JPEG_MAGIC = b"\xff\xd8\xff"
 CONTAINERS = ("PNG", "JPEG")
 UPRIGHT = {
@@ -37,9 +37,9 @@ UPRIGHT = {
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I")
 
 _PAPER, _SLATE = (255, 255, 255), (48, 48, 48)
-_NEAR_WHITE = 32  # of 255: ink that differs less from white paper is not seen on it
-_VANISHING_SHARE = 0.9
-_CLEAR_SHARE = 0.25
+_NEAR_WHITE = 32  # of 255: a colour that differs less from white is invisible on it
+_INVISIBLE_SHARE = 0.9
+_TRANSPARENT_SHARE = 0.25
 
 
 def read_picture(
@@ -49,59 +49,61 @@ def read_picture(
     max_pixels: int = MAX_PIXELS,
     reduce_to: int | None = None,
 ) -> Image.Image:
-    """Decode one file: first frame, upright, sRGB; RGB, or RGBA where there is transparency.
+    """Decode the first frame of a file, upright and in sRGB; RGB, or RGBA with transparency.
 
-    `file_format` is Pillow's name, by default what the first bytes of a PNG or JPEG say. A JPEG is
-    decoded at a fraction of its size where both sides stay at least `reduce_to` pixels. Damaged
-    metadata are passed over. Raises PictureRefused: IMAGE_TOO_LARGE_PIXELS before a pixel is
-    decoded; IMAGE_CORRUPT for another format, damaged pixels, and rows that are missing.
+    `file_format` is Pillow's name; by default it is detected by the first bytes of PNG or JPEG. A
+    JPEG is decoded at a fraction of its size at which both sides have at least `reduce_to` pixels.
+    Damaged metadata are ignored.
+
+    Raises PictureRefused: IMAGE_TOO_LARGE_PIXELS before pixels are decoded; IMAGE_CORRUPT for
+    another format, damaged pixels, and missing rows.
     """
     data = source.read_bytes() if isinstance(source, Path) else source
     try:
         name = file_format or _format_of(data)
         _check_pixels(_container(data, name, whole=False), max_pixels)
         container = _container(data, name, whole=True)
-        # One picture of 50 megapixels is 200 MB: of each step only the result is kept.
-        image = (_whole_jpeg if name == "JPEG" else _opened)(container.data, name, reduce_to)
+        # A picture of 50 megapixels takes 200 MB: free the input of each step.
+        image = (_whole_jpeg if name == "JPEG" else _decoded)(container.data, name, reduce_to)
         profile = image.info.get("icc_profile")
         colour, alpha = _split(image)
         del image
-        picture = to_srgb(colour, container.said, profile)
+        picture = to_srgb(colour, container.colour_chunks, profile)
         del colour
     except PictureRefused:
         raise
     except Exception as error:
-        # Decoders raise whatever they like: OSError, SyntaxError, ValueError, struct.error.
+        # Decoders raise many types: OSError, SyntaxError, ValueError, struct.error.
         raise PictureRefused(RefusalCode.CORRUPT, f"cannot be decoded: {error}") from error
     if alpha is not None and alpha.getextrema() != (255, 255):
         picture.putalpha(alpha)
-    turn = UPRIGHT.get(container.orientation)
-    return picture if turn is None else picture.transpose(turn)
+    transpose = UPRIGHT.get(container.orientation)
+    return picture if transpose is None else picture.transpose(transpose)
 
 
-def on_ground(picture: Image.Image) -> Image.Image:
-    """Lay a picture from `read_picture` on a ground that shows it; RGB stays as it is.
+def flatten(picture: Image.Image) -> Image.Image:
+    """Composite an RGBA picture from `read_picture` on a background; RGB is returned unchanged.
 
-    The ground is white, as on a page; but dark slate where at least a quarter of the sheet is clear
-    and nine tenths of what is drawn on it would vanish on white.
+    The background is white, or dark slate if at least a quarter of the picture is transparent and
+    nine tenths of the rest would be invisible on white.
     """
     if picture.mode != "RGBA":
         return picture
-    flat = Image.new("RGB", picture.size, _SLATE if _vanishes_on_white(picture) else _PAPER)
+    flat = Image.new("RGB", picture.size, _SLATE if _is_invisible_on_white(picture) else _PAPER)
     flat.paste(picture, mask=picture.getchannel("A"))
     return flat
 
 
 def pixels_sha256(picture: Image.Image) -> str:
-    """Hash of the mode, the size and every pixel."""
-    whole = hashlib.sha256(f"{picture.mode} {picture.width}x{picture.height}".encode())
+    """SHA-256 of the mode, the size and all pixels."""
+    digest = hashlib.sha256(f"{picture.mode} {picture.width}x{picture.height}".encode())
     for strip in _strips(picture):
-        whole.update(picture.crop(strip).tobytes())
-    return whole.hexdigest()
+        digest.update(picture.crop(strip).tobytes())
+    return digest.hexdigest()
 
 
 def is_blank(picture: Image.Image, *, below: float = BLANK_DEVIATION) -> bool:
-    """Whether every channel of an RGB picture is nearly constant, seen at 256 pixels."""
+    """Whether every channel of an RGB picture is nearly constant at 256 pixels."""
     size = _within(picture.size, _BLANK_SIDE)
     levels = np.asarray(picture.resize(size, Image.Resampling.BOX), dtype=np.float32)
     return bool(levels.std(axis=(0, 1)).max() < below)
@@ -114,9 +116,9 @@ def _format_of(data: bytes) -> str:
     raise PictureRefused(RefusalCode.CORRUPT, "cannot be read as JPEG or PNG")
 
 
-def _check_pixels(header: Container, most: int) -> None:
-    if header.width * header.height > most:
-        raise PictureRefused(RefusalCode.TOO_MANY_PIXELS, f"has more than {most} pixels")
+def _check_pixels(header: Container, max_pixels: int) -> None:
+    if header.width * header.height > max_pixels:
+        raise PictureRefused(RefusalCode.TOO_MANY_PIXELS, f"has more than {max_pixels} pixels")
 
 
 def _container(data: bytes, name: str, *, whole: bool) -> Container:
@@ -126,7 +128,7 @@ def _container(data: bytes, name: str, *, whole: bool) -> Container:
         return Container(image.width, image.height, data=data)
 
 
-def _opened(data: bytes, name: str, reduce_to: int | None) -> Image.Image:
+def _decoded(data: bytes, name: str, reduce_to: int | None) -> Image.Image:
     image = Image.open(io.BytesIO(data), formats=(name,))
     if reduce_to is not None:
         image.draft(None, (reduce_to, reduce_to))
@@ -135,13 +137,13 @@ def _opened(data: bytes, name: str, reduce_to: int | None) -> Image.Image:
 
 
 def _whole_jpeg(data: bytes, name: str, reduce_to: int | None) -> Image.Image:
-    """Decode a JPEG. Raises PictureRefused where its coded data end before its last row.
+    """Decode a JPEG. Raises PictureRefused if its coded data end before its last row.
 
-    It is decoded with padding first, and of that only a hash is kept.
+    It is decoded with padding first, of which only a hash remains in memory.
     """
-    longer = padded(data)
-    expected = None if longer is None else pixels_sha256(_opened(longer, name, reduce_to))
-    image = _opened(data, name, reduce_to)
+    extended = padded(data)
+    expected = None if extended is None else pixels_sha256(_decoded(extended, name, reduce_to))
+    image = _decoded(data, name, reduce_to)
     if expected is not None and pixels_sha256(image) != expected:
         raise PictureRefused(RefusalCode.CORRUPT, "rows of pixels are missing")
     return image
@@ -155,48 +157,51 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
         return image.convert(image.mode[:-1]), image.getchannel("A")
     if image.mode == "RGB" and image.has_transparency_data:
         alpha = image.convert("RGBA").getchannel("A")
-        del image.info["transparency"]  # of one colour, which may be another after conversion
+        del image.info["transparency"]  # a colour before the conversion to sRGB
         return image, alpha
     if image.has_transparency_data:
-        whole = image.convert("RGBA")
-        return whole.convert("RGB"), whole.getchannel("A")
+        rgba = image.convert("RGBA")
+        return rgba.convert("RGB"), rgba.getchannel("A")
     if image.mode in PROFILE_SPACES:
         return image, None
     return image.convert("L" if image.mode == "1" else "RGB"), None
 
 
 def _split_sixteen_bit(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    # Pillow's own conversion clips at 255: everything but the darkest shades would turn white.
-    clear = image.info.get("transparency")
+    # Pillow's conversion clips at 255, so that all but the darkest levels would become white.
+    transparent_level = image.info.get("transparency")
     grey = Image.new("L", image.size)
-    alpha = None if clear is None else Image.new("L", image.size)
+    alpha = None if transparent_level is None else Image.new("L", image.size)
     for strip in _strips(image):
         levels = np.asarray(image.crop(strip)).astype(np.uint32)
         grey.paste(Image.fromarray(((levels + 128) // 257).astype(np.uint8)), strip)
         if alpha is not None:
-            alpha.paste(Image.fromarray(np.where(levels == clear, 0, 255).astype(np.uint8)), strip)
+            alpha.paste(
+                Image.fromarray(np.where(levels == transparent_level, 0, 255).astype(np.uint8)),
+                strip,
+            )
     return grey, alpha
 
 
-def _vanishes_on_white(picture: Image.Image) -> bool:
-    # Single pixels are enough to count by, and another copy of 50 megapixels would be too much.
-    sampled = picture.resize(_within(picture.size, _GROUND_SIDE), Image.Resampling.NEAREST)
+def _is_invisible_on_white(picture: Image.Image) -> bool:
+    # A sample of the pixels is enough, and avoids another copy of 50 megapixels.
+    sampled = picture.resize(_within(picture.size, _SAMPLE_SIDE), Image.Resampling.NEAREST)
     levels = np.asarray(sampled, dtype=np.float32)
     ink, alpha = levels[..., :3], levels[..., 3]
-    seen = float(alpha.sum())
-    if not seen or 1 - float(alpha.mean()) / 255 < _CLEAR_SHARE:
+    opacity = float(alpha.sum())
+    if not opacity or 1 - float(alpha.mean()) / 255 < _TRANSPARENT_SHARE:
         return False
     is_pale = (255 - ink).max(axis=2) < _NEAR_WHITE
-    return float(alpha[is_pale].sum()) >= _VANISHING_SHARE * seen
+    return float(alpha[is_pale].sum()) >= _INVISIBLE_SHARE * opacity
 
 
 def _strips(picture: Image.Image) -> Iterator[tuple[int, int, int, int]]:
-    """Boxes of some rows each, for what would take the memory of the whole a second time."""
+    """Boxes of some rows each, to process a picture without a second copy in memory."""
     for top in range(0, picture.height, _STRIP_ROWS):
         yield 0, top, picture.width, min(top + _STRIP_ROWS, picture.height)
 
 
 def _within(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """A size of the same shape whose longer side is at most `side`."""
+    """A size of the same aspect ratio whose longer side is at most `side`."""
     scale = min(1.0, side / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

@@ -1,4 +1,4 @@
-"""Why a picture cannot be used, by a stable code."""
+"""Errors of pictures that cannot be used, with stable codes."""
 
 from enum import StrEnum
 
@@ -13,7 +13,7 @@ class RefusalCode(StrEnum):
 
 
 class PictureRefused(Exception):
-    """A picture that cannot be used; `code` says why, the message says more."""
+    """A picture that cannot be used, for the reason `code`; the message has details."""
 
     def __init__(self, code: RefusalCode, message: str) -> None:
         super().__init__(message)

@@ -1,7 +1,7 @@
-"""A worker's numbers for Prometheus: what its children measured, and the GPUs of its machine.
+"""Metrics of a worker for Prometheus: of its child processes, and of the GPUs of its machine.
 
-Off unless WORKER_METRICS_LISTEN is set. The children write into the files of the folder
-PROMETHEUS_MULTIPROC_DIR; their parent, which only waits, answers for them.
+Off unless WORKER_METRICS_LISTEN is set. The children write to files in PROMETHEUS_MULTIPROC_DIR;
+a thread of the parent serves them.
 """
 
 import csv
@@ -18,13 +18,13 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 log = structlog.get_logger()
-ASKED = "index,name,memory.used,memory.total,utilization.gpu"
-NVIDIA_SMI = ("nvidia-smi", f"--query-gpu={ASKED}", "--format=csv,noheader,nounits")
+GPU_FIELDS = "index,name,memory.used,memory.total,utilization.gpu"
+NVIDIA_SMI = ("nvidia-smi", f"--query-gpu={GPU_FIELDS}", "--format=csv,noheader,nounits")
 MEBIBYTE = 1 << 20
 
 
 class ExporterSettings(BaseSettings):
-    """Where a worker shows its numbers."""
+    """Where a worker serves its metrics."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
@@ -35,7 +35,7 @@ class ExporterSettings(BaseSettings):
 
 @worker_ready.connect
 def serve(**_: object) -> None:
-    """Answer Prometheus from a thread of the worker's parent, once its children are there."""
+    """Serve metrics from a thread of the parent process, once the worker is ready."""
     listen = ExporterSettings().worker_metrics_listen
     if listen is None:
         return
@@ -44,17 +44,17 @@ def serve(**_: object) -> None:
     MultiProcessCollector(registry)
     registry.register(Gpus())
     start_http_server(int(port), addr=host, registry=registry)
-    log.info("numbers shown", at=listen)
+    log.info("metrics served", listen=listen)
 
 
 class Gpus(Collector):
-    """What the driver says at the moment of asking; nothing at all where there is no GPU."""
+    """GPU metrics, read from the driver at each scrape; none without a GPU."""
 
     def __init__(self, command: tuple[str, ...] = NVIDIA_SMI) -> None:
         self._command = command
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield memory and use of every GPU of this machine."""
+        """Yield memory and utilization of every GPU of this machine."""
         memory = GaugeMetricFamily(
             "gpu_memory_bytes", "Memory of a GPU.", labels=["gpu", "name", "kind"]
         )
@@ -69,17 +69,17 @@ class Gpus(Collector):
 
     def _rows(self) -> list[list[str]]:
         try:
-            told = subprocess.run(
+            output = subprocess.run(
                 self._command, check=True, capture_output=True, text=True, timeout=8
             ).stdout
         except (OSError, subprocess.SubprocessError):
             return []
-        return [row for row in csv.reader(told.splitlines(), skipinitialspace=True) if row]
+        return [row for row in csv.reader(output.splitlines(), skipinitialspace=True) if row]
 
 
-def _add(family: GaugeMetricFamily, labels: list[str], told: str, unit: float) -> None:
-    """Add a number; what a card does not know (`[N/A]`) is left out."""
+def _add(family: GaugeMetricFamily, labels: list[str], text: str, unit: float) -> None:
+    """Add a number; a value that the driver does not have (`[N/A]`) is left out."""
     try:
-        family.add_metric(labels, float(told) * unit)
+        family.add_metric(labels, float(text) * unit)
     except ValueError:
         return

@@ -1,4 +1,4 @@
-"""The worker protocol's messages: frozen shapes that the site and the GPU workers share."""
+"""Messages of the worker protocol, shared by the API and the GPU workers."""
 
 from typing import Annotated, Any, Literal
 
@@ -17,30 +17,28 @@ class Message(BaseModel):
 
 
 class Claim(Message):
-    """A worker asks for work."""
+    """A worker claims jobs."""
 
     worker: str = Field(min_length=1, max_length=100, examples=["gpu-1"])
     kinds: list[Kind] = Field(min_length=1, max_length=3)
     max: int = Field(1, ge=1, le=16)
-    job_id: int | None = Field(None, description="the job that the bell named")
+    job_id: int | None = Field(None, description="the job of the queue message")
     base_model: str | None = Field(
         None, max_length=200, description="the only base model this worker has loaded"
     )
     base_model_sha256: Sha256 | None = Field(None, description="of the weights of that base model")
-    batch_of: int | None = Field(
-        None, description="a job claimed before: only what may share its batch"
-    )
+    batch_of: int | None = Field(None, description="a job claimed before: only jobs of its batch")
 
 
 class LoadedBaseModel(Message):
-    """A renderer says which weights it has loaded."""
+    """The weights that a renderer has loaded."""
 
     name: str = Field(min_length=1, max_length=200, examples=["built-in"])
     sha256: Sha256
 
 
 class UploadUrl(Message):
-    """Where a worker may put one object."""
+    """Where a worker may upload one object."""
 
     key: Key
     method: str = Field(examples=["PUT"])
@@ -56,24 +54,24 @@ class Work(Message):
 
 
 class TrainJob(Message):
-    """All that a training needs."""
+    """Input of a training."""
 
     style_id: int
     training_run_id: int
     base_model: str
     trigger: str
     seed: int
-    sample_count: int = Field(4, ge=1, le=16, description="drawn at every checkpoint")
-    kept_checkpoints: int = Field(3, ge=1, description="only the last ones are kept")
+    sample_count: int = Field(4, ge=1, le=16, description="rendered at every checkpoint")
+    kept_checkpoints: int = Field(3, ge=1, description="only the last ones are retained")
     slice_seconds: float
     works: list[Work]
     least_works: int = Field(2, ge=2, description="fewer usable ones fail the training")
     metadata: dict[str, str] = {}
-    request_id: str = Field("", description="of the request that asked for it, for the logs")
+    request_id: str = Field("", description="of the request that created the job, for the logs")
 
 
 class RenderJob(Message):
-    """All that one image needs. Sizes in pixels.
+    """Input of one image. Sizes in pixels.
 
     With `change`, a part of a picture is repainted: the downloads `picture`, PNG or JPEG of this
     size, and `mask`, PNG of one bit a pixel, are in the claimed job.
@@ -90,11 +88,11 @@ class RenderJob(Message):
     seed: int
     style_strength: float
     change: float | None = Field(None, gt=0, le=1, description="how much of a picture is repainted")
-    request_id: str = Field("", description="of the request that asked for it, for the logs")
+    request_id: str = Field("", description="of the request that created the job, for the logs")
 
 
 class WantedConcept(Message):
-    """A part of a scene to look for; `prompt` is its description in English."""
+    """A part of a scene to find; `prompt` is its description in English."""
 
     name: str = Field(max_length=60, examples=["Wall"])
     prompt: str = Field(max_length=200, examples=["painted or papered wall"])
@@ -102,17 +100,17 @@ class WantedConcept(Message):
 
 
 class SegmentJob(Message):
-    """All that a search in one photo needs. Sizes in pixels of the photo as it is downloaded."""
+    """Input of a segmentation. Sizes in pixels of the downloaded photo."""
 
     segmentation_id: int
     width: int
     height: int
     concepts: list[WantedConcept]
-    request_id: str = Field("", description="of the request that asked for it, for the logs")
+    request_id: str = Field("", description="of the request that created the job, for the logs")
 
 
 class ClaimedJob(Message):
-    """One leased job: a frozen payload under a fence, and short-lived URLs."""
+    """One leased job: its fence, its payload and short-lived URLs."""
 
     job_id: int
     kind: Kind
@@ -125,14 +123,14 @@ class ClaimedJob(Message):
 
 
 class Report(Message):
-    """Base of what a worker reports: under its fence, or by attempt without one."""
+    """Base of the reports of a worker: with its fence, or else with the attempt."""
 
     attempt: int | None = Field(None, ge=1, le=4)
     fence: int | None = Field(None, ge=1)
 
 
 class RenderProgressBody(Message):
-    """Where a rendering stands."""
+    """Progress of a rendering."""
 
     current_step: int = Field(ge=0)
     total_steps: int = Field(ge=1)
@@ -141,7 +139,7 @@ class RenderProgressBody(Message):
 
 
 class TrainProgressBody(Message):
-    """Where a training stands."""
+    """Progress of a training."""
 
     current_epoch: int = Field(ge=0)
     total_epochs: int = Field(ge=1)
@@ -150,14 +148,14 @@ class TrainProgressBody(Message):
 
 
 class UnusableWork(Message):
-    """A training image that was left out, named as in `download`, and the code of why."""
+    """A training image that was left out, named as in `download`, and the code of the reason."""
 
     name: str = Field(max_length=40, examples=["work-003"])
     code: str = Field(max_length=40, examples=["IMAGE_BLANK"])
 
 
 class LossPoint(Message):
-    """Real losses at one step; `held_out_loss` only where it was measured."""
+    """Losses at one step; `held_out_loss` only where it was measured."""
 
     step: int
     loss: float
@@ -165,9 +163,9 @@ class LossPoint(Message):
 
 
 class Gain(Message):
-    """How much was learned: shares of the way from the base model's pictures to the works.
+    """Progress from the pictures of the base model (0) to the artworks (1).
 
-    `edges` is the share of the works' high-frequency energy, 1 is equal.
+    `edges` is the share of the high-frequency energy of the artworks.
     """
 
     palette: float = Field(allow_inf_nan=False, examples=[0.8])
@@ -176,7 +174,7 @@ class Gain(Message):
 
 
 class MadeCheckpoint(Message):
-    """The style as it is at one step: a file that can be sold, and all samples drawn with it."""
+    """A checkpoint that can be sold: the style file and the samples rendered with it."""
 
     step: int = Field(ge=1, le=1_000_000, examples=[250])
     style_key: Key
@@ -194,7 +192,7 @@ class RenderProgress(Report):
 
 
 class TrainProgress(Report):
-    """Progress of one training, with what it has produced since the last report."""
+    """Progress of one training, with its files and losses since the last report."""
 
     style_id: int
     progress: TrainProgressBody
@@ -207,7 +205,7 @@ class TrainProgress(Report):
 
 
 class SegmentProgress(Report):
-    """A search in a photo goes on; the report renews its lease."""
+    """A segmentation is running; the report renews its lease."""
 
     segmentation_id: int
 
@@ -237,7 +235,7 @@ class TrainResult(Report):
 
 
 class MadeMask(Message):
-    """One thing that was found: a PNG of one bit per pixel, in the photo's size."""
+    """Mask of one instance: a PNG of one bit per pixel, in the size of the photo."""
 
     concept: str = Field(max_length=60, examples=["Wall"])
     mask_key: Key
@@ -245,7 +243,7 @@ class MadeMask(Message):
 
 
 class SegmentResult(Report):
-    """What was found in one photo, and by which segmenter."""
+    """The masks of one photo and the segmenter that made them."""
 
     segmentation_id: int
     segmenter: str = Field(min_length=1, max_length=30, examples=["classic"])
@@ -254,7 +252,7 @@ class SegmentResult(Report):
 
 
 class RenderFailure(Report):
-    """An attempt that failed, with its cause."""
+    """A failed attempt and its cause."""
 
     generation_id: int
     error_code: Cause
@@ -262,7 +260,7 @@ class RenderFailure(Report):
 
 
 class TrainFailure(Report):
-    """An attempt that failed, with its cause and the works that could not be used."""
+    """A failed attempt, its cause and the unusable artworks."""
 
     style_id: int
     error_code: Cause
@@ -271,7 +269,7 @@ class TrainFailure(Report):
 
 
 class SegmentFailure(Report):
-    """An attempt that failed, with its cause."""
+    """A failed attempt and its cause."""
 
     segmentation_id: int
     error_code: Cause
@@ -279,7 +277,7 @@ class SegmentFailure(Report):
 
 
 class Answer(Message):
-    """What the site answers to a report."""
+    """Answer to a report."""
 
     applied: bool
     status: str

@@ -1,4 +1,4 @@
-"""What workers measure for Prometheus: how long tasks take, and why attempts fail."""
+"""Metrics of the tasks: duration of runs and causes of failed attempts."""
 
 import structlog
 from prometheus_client import Counter, Histogram

@@ -1,8 +1,8 @@
-"""@task: our one decorator of Celery tasks.
+"""@task: the decorator of all Celery tasks.
 
-A task takes ids only, by keyword; it is acknowledged late and keeps no result. Each run is one
-structured log line with its outcome, under the id of the request that asked for it, and is timed.
-Tests call the plain function.
+A task takes ids only, by keyword; it is acknowledged late and has no result. Each run is timed and
+writes one log line with its outcome and the id of the request that created the job. Tests call the
+plain function.
 """
 
 import time

@@ -1,8 +1,7 @@
-"""The GPU worker's client of the worker protocol: HTTP and nothing else.
+"""HTTP client of the worker protocol.
 
-Every report is tried again on network trouble until the lease would be lost anyway; it is
-idempotent, so trying again is safe. A claim is tried once: how long to wait for a site that is away
-is for its caller to know.
+Reports are idempotent and retried on transient errors until the lease would have expired. A claim
+is sent once; its caller decides about retries.
 """
 
 import logging
@@ -36,9 +35,9 @@ from tasks.messages import (
 from tasks.metrics import count_failure
 
 log = structlog.get_logger()
-# It would log whole URLs, and the signed ones of storage let anybody in who reads the log.
+# It would log whole URLs, and a signed URL of the storage gives access to its object.
 logging.getLogger("httpx").setLevel(logging.WARNING)
-TRIES_LAST_SECONDS = 30
+RETRY_SECONDS = 30
 SOURCES: dict[Kind, str] = {
     "training": "training-server",
     "generation": "inference-server",
@@ -53,7 +52,7 @@ NOUNS: dict[Kind, str] = {
 
 
 class WorkerSettings(BaseSettings):
-    """All that a GPU worker needs: our internal HTTP API; no database and no storage keys."""
+    """Settings of a GPU worker: the internal API; no database and no storage keys."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
@@ -65,20 +64,20 @@ class WorkerSettings(BaseSettings):
     sam3_weights: str | None = Field(
         None, description="a folder with SAM 3, or its name in the hub's local cache"
     )
-    worker_cache_dir: Path = Field(Path("var/worker"), description="adapters and work in progress")
+    worker_cache_dir: Path = Field(Path("var/worker"), description="adapters and running trainings")
     worker_cache_bytes: int = Field(
         10 << 30, ge=0, description="adapters kept on disk between batches, in bytes"
     )
     render_batch_size: int = Field(4, ge=1, le=16, description="images of one size at once")
     render_wait_seconds: float = Field(
-        0.1, ge=0, le=5, description="how long a batch that is not full waits for more"
+        0.1, ge=0, le=5, description="how long a batch that is not full waits for more jobs"
     )
-    train_batch_size: int = Field(4, ge=1, le=16, description="styles that learn together")
+    train_batch_size: int = Field(4, ge=1, le=16, description="styles trained in one batch")
     adapter_bits: int | None = Field(
         None, ge=4, le=24, description="significant bits of adapters' weights; empty: all 24"
     )
     poll_seconds: float = Field(
-        2, ge=0.1, le=60, description="how often tasks.remote, which hears no bell, asks for work"
+        2, ge=0.1, le=60, description="how often tasks.remote, which consumes no messages, claims"
     )
 
     @model_validator(mode="after")
@@ -95,28 +94,28 @@ def worker_settings() -> WorkerSettings:
 
 
 class ResultRejectedError(Exception):
-    """The site refused a result because it breaks a guarantee."""
+    """The API rejected a result that breaks a guarantee (422)."""
 
 
 class ClaimError(Exception):
-    """Nobody gave work: the site is away or sick, which passes, or it does not want this worker."""
+    """A claim failed; `is_transient` when a retry may succeed, false when the worker is refused."""
 
-    def __init__(self, message: str, *, is_passing: bool) -> None:
+    def __init__(self, message: str, *, is_transient: bool) -> None:
         super().__init__(message)
-        self.is_passing = is_passing
+        self.is_transient = is_transient
 
 
-def _is_passing(error: BaseException) -> bool:
+def _is_transient(error: BaseException) -> bool:
     if isinstance(error, httpx.HTTPStatusError):
         status = error.response.status_code
         return status >= FIRST_SERVER_ERROR or status == httpx.codes.TOO_MANY_REQUESTS
-    is_wrong_address = isinstance(error, httpx.UnsupportedProtocol)
-    return isinstance(error, httpx.TransportError) and not is_wrong_address
+    is_invalid_url = isinstance(error, httpx.UnsupportedProtocol)
+    return isinstance(error, httpx.TransportError) and not is_invalid_url
 
 
-_persistently = retry(
-    retry=retry_if_exception(_is_passing),
-    stop=stop_after_delay(TRIES_LAST_SECONDS),
+_with_retries = retry(
+    retry=retry_if_exception(_is_transient),
+    stop=stop_after_delay(RETRY_SECONDS),
     wait=wait_random_exponential(multiplier=0.2, max=5),
     reraise=True,
 )
@@ -124,27 +123,27 @@ _persistently = retry(
 
 @contextmanager
 def about(job: ClaimedJob) -> Iterator[None]:
-    """Name the job and the request that asked for it in every log line and call made inside."""
+    """Bind job id and request id to the log lines and API calls made inside."""
     request_id = str(job.payload.get("request_id", ""))
     with structlog.contextvars.bound_contextvars(job_id=job.job_id, request_id=request_id):
         yield
 
 
 def cause_of(error: Exception) -> tuple[str, str]:
-    """Return a failure's cause (docs/api.md, Worker protocol), and a message without inner text."""
+    """Return the cause of a failure (docs/api.md, Worker protocol) and a safe message."""
     cause = getattr(error, "cause", None)
-    if isinstance(cause, str):  # the engine's own errors say it themselves
+    if isinstance(cause, str):  # an EngineError has its cause
         return cause, str(error)
     if isinstance(error, httpx.HTTPError):
-        return "NETWORK", f"Storage or the site failed: {type(error).__name__}."
-    # Celery's limit, known by its name: who works for no Celery has none.
+        return "NETWORK", f"Storage or the API failed: {type(error).__name__}."
+    # Celery's error by its name: tasks.remote runs without Celery.
     if type(error).__name__ == "SoftTimeLimitExceeded":
-        return "TIMEOUT", "The work took too long."
+        return "TIMEOUT", "The time limit was exceeded."
     return "INTERNAL_ERROR", type(error).__name__
 
 
 class WorkerApi:
-    """Claim, progress, complete, fail, and the bytes that go with them, for one kind of job."""
+    """Claim, progress, complete, fail, download and upload, for one kind of job."""
 
     def __init__(self, kind: Kind, settings: WorkerSettings) -> None:
         self._kind = kind
@@ -156,7 +155,7 @@ class WorkerApi:
             },
             timeout=httpx.Timeout(20, connect=5),
         )
-        # Storage gets no token of ours: its URLs are signed.
+        # No token for storage: its URLs are signed.
         self._storage = httpx.Client(timeout=httpx.Timeout(60, connect=5))
 
     def claim(
@@ -168,13 +167,13 @@ class WorkerApi:
         base_model_sha256: str | None = None,
         batch_of: int | None = None,
     ) -> list[ClaimedJob]:
-        """Return leased jobs: the one named or else the oldest due one, and what goes with it.
+        """Lease the named job, or else the oldest due one, and others of its batch.
 
-        With `base_model`, jobs of any other are left to a worker that has it; with `batch_of`,
-        all are that cannot share the batch of that job. Raises ClaimError; then nothing was taken,
-        or only the answer got lost and a lease runs out.
+        With `base_model` only jobs of that base model; with `batch_of` only jobs of the batch of
+        that job. Raises ClaimError: nothing was claimed, or the response was lost and the leases
+        expire.
         """
-        wish = Claim(
+        claim = Claim(
             worker=_name(),
             kinds=[self._kind],
             max=limit,
@@ -184,17 +183,19 @@ class WorkerApi:
             batch_of=batch_of,
         )
         try:
-            answer = self._send("POST", "/claim", wish)
+            answer = self._send("POST", "/claim", claim)
             jobs = [ClaimedJob.model_validate(job) for job in answer["jobs"]]
         except httpx.HTTPStatusError as error:
             status = error.response.status_code
-            raise ClaimError(f"it answers {status}", is_passing=_is_passing(error)) from error
+            raise ClaimError(
+                f"the API answered {status}", is_transient=_is_transient(error)
+            ) from error
         except httpx.HTTPError as error:
-            said = f"{type(error).__name__}: {error}"
-            raise ClaimError(said, is_passing=_is_passing(error)) from error
+            message = f"{type(error).__name__}: {error}"
+            raise ClaimError(message, is_transient=_is_transient(error)) from error
         except (LookupError, TypeError, ValueError) as error:
-            said = "what answers does not speak the worker protocol"
-            raise ClaimError(said, is_passing=False) from error
+            message = "the response is not of the worker protocol"
+            raise ClaimError(message, is_transient=False) from error
         for job in jobs:
             with about(job):
                 log.info("job claimed", fence=job.fence)
@@ -202,19 +203,19 @@ class WorkerApi:
         return jobs
 
     def note_base_model(self, name: str, sha256: str) -> None:
-        """Tell which weights are loaded, so that no style of others is sold. Raises HTTPError.
+        """Report the loaded weights, so that no style of other weights is sold. Raises HTTPError.
 
-        Every claim says it too: this is only sooner.
+        Every claim reports them, too; this is earlier.
         """
         self._send("POST", "/base-models", LoadedBaseModel(name=name, sha256=sha256))
 
     def progress(self, report: Message) -> Answer:
-        """Report progress; the answer says whether the work was canceled or lost."""
+        """Report progress; the answer has a requested cancel or the loss of the lease."""
         path = f"/{NOUNS[self._kind]}/progress"
         return Answer.model_validate(self._report("PATCH", path, report))
 
     def complete(self, result: Message) -> Answer:
-        """Hand over a result. Raises ResultRejectedError when it breaks a guarantee."""
+        """Report a result. Raises ResultRejectedError when it breaks a guarantee."""
         path = f"/{NOUNS[self._kind]}/complete"
         try:
             answer = Answer.model_validate(self._report("POST", path, result))
@@ -222,20 +223,20 @@ class WorkerApi:
             if error.response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
                 raise ResultRejectedError(error.response.text) from error
             raise
-        log.info("result handed over", applied=answer.applied)
+        log.info("result reported", applied=answer.applied)
         failpoint("after_complete")
         return answer
 
     def fail(self, failure: RenderFailure | TrainFailure | SegmentFailure) -> Answer:
-        """Report that an attempt failed."""
+        """Report a failed attempt."""
         count_failure(failure.error_code)
         log.warning("attempt failed", cause=failure.error_code)
         path = f"/{NOUNS[self._kind]}/failed"
         return Answer.model_validate(self._report("POST", path, failure))
 
-    @_persistently
+    @_with_retries
     def download(self, url: str, target: Path) -> Path:
-        """Fetch a signed URL into a file, whole or not at all."""
+        """Download a signed URL into a file; a partial download leaves no file."""
         partial = target.with_name(f"{target.name}.{os.getpid()}.part")
         with self._storage.stream("GET", url, follow_redirects=True) as response:
             response.raise_for_status()
@@ -245,16 +246,16 @@ class WorkerApi:
         partial.replace(target)
         return target
 
-    @_persistently
-    def upload(self, place: UploadUrl, data: bytes) -> None:
-        """Put bytes where the site said."""
+    @_with_retries
+    def upload(self, target: UploadUrl, data: bytes) -> None:
+        """Upload bytes to a signed URL."""
         response = self._storage.request(
-            place.method, place.url, content=data, headers=place.headers
+            target.method, target.url, content=data, headers=target.headers
         )
         response.raise_for_status()
         failpoint("after_put")
 
-    @_persistently
+    @_with_retries
     def _report(self, method: str, path: str, message: Message) -> dict[str, Any]:
         return self._send(method, path, message)
 

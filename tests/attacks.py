@@ -1,4 +1,4 @@
-"""What happens to a picture on its way through the world: each takes an RGB picture and chance."""
+"""Attacks on watermarks: functions of an RGB picture and a random generator."""
 
 import functools
 import io
@@ -13,7 +13,7 @@ Pixels = np.ndarray
 
 
 def in_turn(*attacks: Attack) -> Attack:
-    """One attack after the other."""
+    """Apply attacks in sequence."""
     return lambda picture, random: functools.reduce(
         lambda changed, attack: attack(changed, random), attacks, picture
     )
@@ -41,11 +41,11 @@ def scale(across: float, down: float | None = None) -> Attack:
     return scaled
 
 
-def crop(kept: float) -> Attack:
-    """Keep this share of each side, anywhere."""
+def crop(share: float) -> Attack:
+    """Crop to a share of each side, at a random position."""
 
     def cropped(picture: Image.Image, random: Random) -> Image.Image:
-        width, height = round(picture.width * kept), round(picture.height * kept)
+        width, height = round(picture.width * share), round(picture.height * share)
         left = int(random.integers(picture.width - width + 1))
         top = int(random.integers(picture.height - height + 1))
         return picture.crop((left, top, left + width, top + height))
@@ -73,7 +73,7 @@ def page(picture: Image.Image, _: Random) -> Image.Image:
 
 
 def perspective(picture: Image.Image, _: Random) -> Image.Image:
-    """Photographed from the side: the right edge is 4 % shorter than the left one."""
+    """Perspective: the right edge is 4 % shorter than the left one."""
     width, height = picture.size
     corners = (0, 0, 0, height, width, height * 1.02, width, -height * 0.02)
     return picture.transform(
@@ -107,7 +107,7 @@ def filtered(with_filter: ImageFilter.Filter) -> Attack:
 
 
 SCREENSHOT = in_turn(scale(0.83), border, jpeg(70))
-# Each with the share of pictures that must be read.
+# With the share of pictures in which the mark must be detected.
 GOALS: dict[str, tuple[Attack, float]] = {
     "JPEG q50": (jpeg(50), 0.99),
     "scale 50 %": (scale(0.5), 0.99),

@@ -1,4 +1,4 @@
-"""The clicks of a simulated person, and how well they do."""
+"""Clicks of a simulated person, and the accuracy of the masks."""
 
 import numpy as np
 
@@ -9,10 +9,10 @@ from gpu.segmenting.scenes.person import next_click
 
 def play(photo, truth, *, clicks):
     """Intersection over union with the truth after each click."""
-    prepared, made, scores = ClickedPhoto(photo), [], []
-    found = np.zeros_like(truth)
+    prepared, clicks_so_far, scores = ClickedPhoto(photo), [], []
+    mask = np.zeros_like(truth)
     for _ in range(clicks):
-        made.append(next_click(found, truth))
-        found = prepared.mask(made)
-        scores.append(intersection_over_union(found, truth))
+        clicks_so_far.append(next_click(mask, truth))
+        mask = prepared.mask(clicks_so_far)
+        scores.append(intersection_over_union(mask, truth))
     return scores

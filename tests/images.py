@@ -1,4 +1,4 @@
-"""Every kind of file a stranger may send as an image, made in memory."""
+"""Image files of many kinds for tests, valid and invalid, made in memory."""
 
 import io
 import struct
@@ -12,7 +12,7 @@ PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
 def scene(width=640, height=512, *, seed=0):
-    """A picture with structure: coloured shapes, another for each seed."""
+    """A picture of coloured shapes that depend on the seed."""
     chance = np.random.default_rng(seed)
     image = Image.new("RGB", (width, height), tuple(chance.integers(0, 256, 3).tolist()))
     pen = ImageDraw.Draw(image)
@@ -26,7 +26,7 @@ def scene(width=640, height=512, *, seed=0):
 
 
 def half_and_half(width=640, height=512):
-    """Red on the left, blue on the right: shows which way up and how converted."""
+    """Red on the left, blue on the right, to check orientation and colour conversion."""
     image = Image.new("RGB", (width, height), (220, 30, 30))
     image.paste((30, 30, 220), (width // 2, 0, width, height))
     return image
@@ -72,14 +72,14 @@ def png_claiming(width, height):
 
 
 def png_of_many_pixels(width=8000, height=6500):
-    """A sound, small PNG of 52 megapixels, one bit each."""
+    """A valid, small PNG of 52 megapixels of one bit."""
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     rows = zlib.compress(bytes((width // 8 + 1) * height), 9)
     return png_of_chunks(chunk(b"IHDR", header), chunk(b"IDAT", rows))
 
 
 def png_with(kind, payload):
-    """A sound PNG with one more chunk before its pixels."""
+    """A valid PNG with an additional chunk before its pixels."""
     data = png()
     end_of_header = len(PNG_MAGIC) + 25
     return data[:end_of_header] + chunk(kind, payload) + data[end_of_header:]
@@ -99,7 +99,7 @@ def png_with_bad_checksum(kind=b"IDAT"):
 
 
 def png_with_damaged_pixels():
-    """The first block of compressed pixels is of no known kind, under a checksum that fits."""
+    """The first block of compressed pixels has an invalid type; the checksum is valid."""
     data = png()
     start = data.index(b"IDAT")
     length = int.from_bytes(data[start - 4 : start], "big")
@@ -160,7 +160,7 @@ def archive():
 
 
 def polyglot():
-    """A sound PNG that is also a sound ZIP."""
+    """A valid PNG that is also a valid ZIP."""
     return png() + archive()
 
 
@@ -169,7 +169,7 @@ def html_before_png():
 
 
 def jpeg_turned(orientation=6):
-    """640x512 as stored, red on the left; EXIF says how to turn it."""
+    """640x512 as stored, red on the left, with an EXIF orientation."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     return encoded(half_and_half(), "JPEG", exif=exif, quality=95)
@@ -182,7 +182,7 @@ def png_turned(orientation=6):
 
 
 def jpeg_with_secrets():
-    """EXIF with a place, XMP and a comment: none of it may be kept."""
+    """EXIF with a location, XMP and a comment, which must be removed."""
     exif = Image.Exif()
     exif[0x010E] = "secret place"
     exif.get_ifd(0x8825).update({1: "N", 2: (37.0, 33.0, 59.0)})
@@ -237,7 +237,7 @@ def png_with_profile(profile):
 
 
 def swapped_profile():
-    """A sound RGB profile whose red and blue are exchanged: easy to see whether it was applied."""
+    """A valid RGB profile with red and blue exchanged, to detect whether it was applied."""
     data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     count = int.from_bytes(data[128:132], "big")
     entries = {bytes(data[at : at + 4]): at for at in range(132, 132 + 12 * count, 12)}
@@ -247,13 +247,13 @@ def swapped_profile():
 
 
 def grey_profile_mismatch():
-    """A grey picture that carries an RGB profile, as some scanners write it."""
+    """A grey picture with an RGB profile, as some scanners write."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     return encoded(scene().convert("L"), "PNG", icc_profile=profile)
 
 
 def endless_jpeg(scans=40_000, side=6400):
-    """A sound-looking progressive JPEG of 41 megapixels and 400 kB that would decode for hours."""
+    """A progressive JPEG of 41 megapixels and 400 kB that would take hours to decode."""
     code_table = b"\x00" + b"\x01" + bytes(15) + b"\x00"
     markers = [
         b"\xff\xd8",
@@ -267,6 +267,6 @@ def endless_jpeg(scans=40_000, side=6400):
 
 
 def heavy(size):
-    """A sound PNG of exactly `size` bytes, of which most lie in one chunk nobody reads."""
+    """A valid PNG of exactly `size` bytes, most of them in a private chunk."""
     filler = size - len(png()) - 12
     return png_with(b"teSt", bytes(filler))

@@ -1,4 +1,4 @@
-"""A segmenter for tests: the wall is the left half of any photo, and nothing else is found."""
+"""A segmenter for tests: the left half of any photo is a wall."""
 
 import numpy as np
 
@@ -6,21 +6,21 @@ from gpu.segmenting.classic import UnservedConcept
 from gpu.segmenting.interface import Instance, InvalidConcept
 
 UNSERVED = "a concept that is not served"
-BROKEN = "a prompt that nobody can read"
+BROKEN = "an invalid prompt"
 
 
 class LeftHalf:
-    """Finds "Wall" in every photo; `asked` are the prompts of each photo it was given."""
+    """Detects "Wall" and no other concept; `prompts` are those of each segmented photo."""
 
     name = "classic"
     version = "of the tests"
 
     def __init__(self):
-        self.asked = []
+        self.prompts = []
 
     def segment(self, photo, concepts):
         assert photo.mode == "RGB"
-        self.asked.append([concept.prompt for concept in concepts])
+        self.prompts.append([concept.prompt for concept in concepts])
         for concept in concepts:
             if concept.prompt == UNSERVED:
                 raise UnservedConcept(concept.name)

@@ -341,7 +341,7 @@ def hand_on_to_stamping(session, storage, made: Generation, raw: bytes | None = 
     key = f"raw/{made.id}/{lease.fence}-image.png"
     storage.put(key, data, content_type="image/png")
     generations.pipelines.advance_generation(session, made.id, "processing")
-    jobs.hand_on(session, lease, raw_key=key, raw_sha256=hashlib.sha256(data).hexdigest())
+    jobs.queue_next_step(session, lease, raw_key=key, raw_sha256=hashlib.sha256(data).hexdigest())
     return job_of(session, made)
 
 

@@ -1,6 +1,6 @@
 """Every page of the site in one list: what is checked, counted and photographed.
 
-Addresses name places of a world in braces; `tests.places` finds them at a running site.
+Addresses have parameters in braces; `tests.page_parameters` gives their values at a running site.
 """
 
 from dataclasses import dataclass

@@ -17,7 +17,13 @@ from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import SetsInstance
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_restyle import SetsRestyle
-from webapp.domain.services import duplicates, sets_executions, sets_jobs, sets_restyles, steps
+from webapp.domain.services import (
+    duplicates,
+    job_attempts,
+    sets_executions,
+    sets_jobs,
+    sets_restyles,
+)
 from webapp.domain.services.duplicates import Picture
 from webapp.domain.services.sets_executions import RuleRequest
 from webapp.domain.services.sets_restyles import NewCanvas
@@ -148,5 +154,5 @@ def paint(committed, storage, image: Generation) -> bytes:
 def fail(session, image: Generation) -> None:
     """Let the renderer refuse an image for good."""
     lease = jobs.claim(session, making.job_of(session, image).id, TaskName.RENDER_IMAGES, 60)
-    steps.activate(session, lease)
-    steps.fail(session, lease, "SAFETY_BLOCKED", "The result was blank.")
+    job_attempts.activate(session, lease)
+    job_attempts.fail(session, lease, "SAFETY_BLOCKED", "The result was blank.")

@@ -41,7 +41,7 @@ BIN = Path(PYTHON).parent
 # No thread of numpy's or torch's may spin for a core that others need.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 REAL_ENGINE, FAST_ENGINE = "tests.tiny_engine", "tests.chaos.fast_engine"
-OUTSIDE = "tasks.remote"  # the real engine on a machine that hears no bell
+OUTSIDE = "tasks.remote"  # the real engine on a machine without the broker
 RENTED = ROOT / "tests/journeys/outside"
 # All that such a machine is told: where the site is, and what it may use itself.
 TOLD_OUTSIDE = (
@@ -171,7 +171,7 @@ class Stack(Books):
             "STEP_LEASE_SECONDS": "8",
             "SEGMENTATION_LEASE_SECONDS": "8",
             "TRAINING_SLICE_SECONDS": "1",
-            "BELL_REPEAT_SECONDS": "2",
+            "REPUBLISH_SECONDS": "2",
             "RETRY_DELAYS_SECONDS": "[0, 1, 2]",
         } | ONE_THREAD
 
@@ -285,7 +285,7 @@ class Stack(Books):
         self.gpu.start()
         self._wait_until_said(self.gpu, "ready.")
         # until then only styles of the weights before can be ordered
-        self._wait_until_said(self.gpu, "base model told")
+        self._wait_until_said(self.gpu, "base model reported")
         if self.rabbitmq:
             self.rabbitmq.wait_until_it_remembers(CPU_QUEUES + GPU_QUEUES)
 

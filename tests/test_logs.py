@@ -12,7 +12,7 @@ from sentry_sdk.transport import Transport
 import logs
 from tasks.on_cpu.refund import refund
 from webapp.app import create_app
-from webapp.domain.services import steps
+from webapp.domain.services import job_attempts
 from webapp.http.access import public
 
 ASKED = {"X-Who": "mina@example.com", "X-Request-ID": "order-1"}
@@ -38,7 +38,7 @@ def started(monkeypatch):
     structlog.contextvars.clear_contextvars()
 
 
-def told(capsys):
+def logged_lines(capsys):
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
@@ -47,7 +47,7 @@ def test_our_lines_and_those_of_libraries_have_one_shape(started, capsys):
     with structlog.contextvars.bound_contextvars(request_id="r-1"):
         structlog.get_logger("ours").info("sold", job_id=7)
         logging.getLogger("celery.worker").warning("lost %s", "broker")
-    ours, theirs = told(capsys)
+    ours, theirs = logged_lines(capsys)
     assert ours.pop("timestamp").endswith("Z")
     assert ours == {
         "event": "sold",
@@ -67,7 +67,7 @@ def test_no_address_reaches_a_line_wherever_it_came_from(started, capsys):
     except ValueError:
         structlog.get_logger().exception("failed", who="jun@example.co.kr")
     logging.getLogger("library").info("mail to %s", "kim+1@example.org")
-    first, second = told(capsys)
+    first, second = logged_lines(capsys)
     assert "example" not in first["who"] + second["event"]
     assert "with base 10: '[e-mail]'" in first["exception"]
 
@@ -79,7 +79,7 @@ def test_a_person_at_a_terminal_reads_text_and_production_writes_json(started, c
     assert not capsys.readouterr().err.startswith("{")
     started(ENV="production")
     structlog.get_logger().info("sold", job_id=7)
-    assert told(capsys)[0]["job_id"] == 7
+    assert logged_lines(capsys)[0]["job_id"] == 7
 
 
 # ── Sentry ───────────────────────────────────────────────────────────────────────────────────
@@ -130,7 +130,7 @@ def test_an_unexpected_error_of_a_view_arrives_once_under_its_request(environmen
 def test_an_unexpected_error_of_a_task_arrives_once_under_its_request(
     committed, reported, monkeypatch
 ):
-    monkeypatch.setattr(steps, "abandon", lambda *_args: 1 / 0)
+    monkeypatch.setattr(job_attempts, "abandon", lambda *_args: 1 / 0)
     refund.apply(kwargs={"job_id": 7}, headers={"request_id": "order-1"}, throw=False)
     [event] = reported
     assert event["tags"] == {"request_id": "order-1", "task": "refund", "job_id": "7"}
@@ -153,6 +153,6 @@ def test_without_a_dsn_nothing_is_started(started):
 def test_a_worker_keeps_the_request_of_the_message_and_forgets_it_after(committed, started, capsys):
     started()
     refund.apply(kwargs={"job_id": 10**9}, headers={"request_id": "order-2"}, throw=True)
-    done = [line for line in told(capsys) if line["event"] == "task done"]
+    done = [line for line in logged_lines(capsys) if line["event"] == "task done"]
     assert [line["request_id"] for line in done] == ["order-2"]
     assert structlog.contextvars.get_contextvars() == {}

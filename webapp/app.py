@@ -40,8 +40,8 @@ from webapp.api import (
     tags,
     tokens,
     users,
+    webhook_aliases,
     webhooks,
-    worker_aliases,
 )
 from webapp.cli import COMMANDS
 from webapp.domain import db as domain_db
@@ -91,7 +91,7 @@ API = (
     sets_exports.blueprint,
     sets_callbacks.blueprint,
     webhooks.blueprint,
-    worker_aliases.blueprint,
+    webhook_aliases.blueprint,
 )
 # Under one name only: probes, the folder's signed URLs, the API's document, and pages.
 SITE: tuple[Blueprint, ...] = (

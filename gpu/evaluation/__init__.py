@@ -1,1 +1,1 @@
-"""Measuring, on pictures, what a training learned; no model is downloaded for it."""
+"""Measure on pictures what a training learned, without a downloaded model."""

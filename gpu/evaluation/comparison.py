@@ -1,4 +1,4 @@
-"""A trained style beside the bare base model: the same prompts and seeds, drawn and measured."""
+"""Compare a trained style with the base model on the same prompts and seeds."""
 
 import hashlib
 from collections.abc import Sequence
@@ -22,10 +22,11 @@ Work = tuple[Image.Image, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Comparison:
-    """Pictures of the same prompts and seeds without and with the style, and what was measured.
+    """Pictures of the same prompts and seeds without and with the style, and measurements.
 
-    `edges` is the energy of fine edges as a share of that of other works, which show the same;
-    `edges_of_codec` what the base model's codec leaves of theirs, `edges_of_base` the base's own.
+    Edges are energies of fine edges as a share of that of other works with the same content:
+    `edges` of the style's pictures, `edges_of_base` of the base model's, and `edges_of_codec` of
+    the other works after a round trip through the base model's codec.
     """
 
     prompts: tuple[tuple[str, ...], ...]
@@ -40,10 +41,12 @@ class Comparison:
 def compare_with_base(
     renderer: Renderer, style_file: Path, *, works: Sequence[Work], other_works: Sequence[Work]
 ) -> Comparison:
-    """Draw and measure a style learned from `works`.
+    """Draw and measure a style trained on `works`.
 
-    The prompts are what `other_works`, never trained on, show: so content does not count as style.
-    Raises `EngineError` when a picture cannot be drawn, `LowQualityData` for works without edges.
+    The prompts are the tags of `other_works`, which were not trained on, so that the content of
+    both is the same.
+
+    Raises `EngineError` if a picture cannot be drawn, `LowQualityData` for works without edges.
     """
     prompts = tuple(tags for _, tags in other_works[:PICTURES])
     plain = draw_in_style(renderer, style_file, prompts, strength=0.0)
@@ -68,7 +71,7 @@ def compare_with_base(
 
 
 def draw_sheet(path: Path, name: str, works: Sequence[Work], comparison: Comparison) -> Path:
-    """The picture to look at: works, base model and trained style."""
+    """Write a contact sheet of works, base model and trained style; returns its path."""
     return contact_sheet(
         path,
         {
@@ -87,12 +90,12 @@ def draw_in_style(
     *,
     strength: float = 1.0,
 ) -> list[Image.Image]:
-    """One picture per prompt at the base model's own size; strength 0 is the bare base model.
+    """One picture per prompt at the base model's native size; strength 0 draws without the style.
 
-    Raises `EngineError` when one cannot be drawn.
+    Raises `EngineError` if one cannot be drawn.
     """
-    with safe_open(style_file, framework="pt") as opened:
-        trigger = opened.metadata()["trigger"]
+    with safe_open(style_file, framework="pt") as tensors:
+        trigger = tensors.metadata()["trigger"]
     sha256 = hashlib.sha256(style_file.read_bytes()).hexdigest()
     side = renderer.base.native_side
     requests = [

@@ -1,10 +1,10 @@
-"""How sharp pictures are where things are: the energy of lines and outlines at the finest scales.
+"""Sharpness of pictures: the energy of lines and outlines at the finest scales.
 
-A blur loses the finest octaves, so a high pass keeps only those. Grain has as much there as a line
-has, but no direction: the structure tensor (Förstner and Gülch 1987, its coherence as in Weickert
-1998) tells them apart, and only what runs in one direction counts. A codec of patches leaves steps
-on multiples of eight pixels; what lies across that grid is counted in no picture. Of each picture
-the quarter of its cells with most energy is taken: where things are.
+A high-pass filter selects the finest octaves, which a blur removes. Grain has as much energy there
+as lines, but no direction: the coherence of the structure tensor (Förstner and Gülch 1987, Weickert
+1998) separates them, and only energy with one direction counts. A patch codec causes steps at
+multiples of eight pixels, so derivatives across that grid are ignored in all pictures. The mean is
+taken over the quarter of a picture's cells with most energy, because things fill only a part.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from gpu.errors import LowQualityData
 from gpu.rendering.pixels import to_tensor
 
 _SIDE = 512  # shorter side in pixels at which pictures are compared
-_HIGH_PASS = 2.0  # deviation in pixels of the blur that is taken away
-_WINDOW = 2.5  # deviation in pixels of the window in which a direction is looked for
-_LEAST_COHERENCE = 0.4  # in this window white noise seldom has more; a line is near 1
+_HIGH_PASS = 2.0  # standard deviation in pixels of the blur that is subtracted
+_WINDOW = 2.5  # standard deviation in pixels of the window of the structure tensor
+_MIN_COHERENCE = 0.4  # white noise rarely has more in this window; a line is near 1
 _GRID = 8
 _CELL = 32
 _SHARE_OF_CELLS = 0.25
@@ -29,18 +29,18 @@ _TINY = 1e-9
 
 
 def edge_energy(pictures: Sequence[Image.Image]) -> float:
-    """Mean energy of fine edges of pictures of any size, for levels in [-1, 1]; 0 or more."""
+    """Mean energy of fine edges of pictures of any size, for levels in [-1, 1]; at least 0."""
     return mean(_energy_of(picture) for picture in pictures)
 
 
 def edges_share(pictures: Sequence[Image.Image], *, works: Sequence[Image.Image]) -> float:
-    """`edge_energy` as a share of the works': 1 is as sharp as they are, a blur is far below.
+    """`edge_energy` divided by that of works: 1 is equally sharp, a blur is far below.
 
-    Raises `LowQualityData` when the works have no edges.
+    Raises `LowQualityData` if the works have no edges.
     """
     of_works = edge_energy(works)
     if of_works < _TINY:
-        raise LowQualityData("the works have no edges to compare with")
+        raise LowQualityData("the works have no edges")
     return edge_energy(pictures) / of_works
 
 
@@ -54,47 +54,47 @@ def _energy_of(picture: Image.Image) -> float:
 def _to_side(picture: Image.Image) -> Image.Image:
     scale = _SIDE / min(picture.size)
     size = (round(picture.width * scale), round(picture.height * scale))
-    plain = picture.convert("RGB")
-    return plain if size == plain.size else plain.resize(size, Image.Resampling.LANCZOS)
+    rgb = picture.convert("RGB")
+    return rgb if size == rgb.size else rgb.resize(size, Image.Resampling.LANCZOS)
 
 
 def _directed_energy(pixels: torch.Tensor) -> torch.Tensor:
-    """Of [3, H, W]: energy [1, H, W] of what has one direction, all channels together."""
-    across, down = _fine_slope(pixels, axis=2), _fine_slope(pixels, axis=1)
+    """Energy [1, H, W] of gradients with one direction in pixels [3, H, W], over all channels."""
+    dx, dy = _fine_slope(pixels, axis=2), _fine_slope(pixels, axis=1)
     xx, yy, xy = (
-        _blur((one * other).sum(dim=0, keepdim=True), _WINDOW)
-        for one, other in ((across, across), (down, down), (across, down))
+        _blur((first * second).sum(dim=0, keepdim=True), _WINDOW)
+        for first, second in ((dx, dx), (dy, dy), (dx, dy))
     )
     directed = torch.hypot(xx - yy, 2 * xy)
-    return directed * (directed > _LEAST_COHERENCE * (xx + yy))
+    return directed * (directed > _MIN_COHERENCE * (xx + yy))
 
 
 def _fine_slope(pixels: torch.Tensor, *, axis: int) -> torch.Tensor:
-    """Scharr's derivative of [C, H, W] along an axis at the finest scales, 0 across the grid."""
+    """High-passed Scharr derivative of [C, H, W] along an axis, 0 at the steps of the grid."""
     slope = _convolve(_convolve(pixels, (-0.5, 0.0, 0.5), axis), _SCHARR, 3 - axis)
-    places = torch.arange(slope.shape[axis])
-    before, behind = places[places % _GRID == _GRID - 1], places[places % _GRID == 0][1:]
-    before = before[before < len(places) - 2]
-    # bridge the step: otherwise the high pass would spread it over its neighbours
-    one, other = slope.index_select(axis, before - 1), slope.index_select(axis, before + 2)
-    slope = slope.index_copy(axis, before, (2 * one + other) / 3)
-    slope = slope.index_copy(axis, before + 1, (one + 2 * other) / 3)
+    indices = torch.arange(slope.shape[axis])
+    left, right = indices[indices % _GRID == _GRID - 1], indices[indices % _GRID == 0][1:]
+    left = left[left < len(indices) - 2]
+    # interpolate over the step, because the high-pass filter would spread it to its neighbours
+    first, second = slope.index_select(axis, left - 1), slope.index_select(axis, left + 2)
+    slope = slope.index_copy(axis, left, (2 * first + second) / 3)
+    slope = slope.index_copy(axis, left + 1, (first + 2 * second) / 3)
     fine = slope - _blur(slope, _HIGH_PASS)
-    return fine.index_fill(axis, torch.cat([before, behind]), 0.0)
+    return fine.index_fill(axis, torch.cat([left, right]), 0.0)
 
 
 def _blur(planes: torch.Tensor, deviation: float) -> torch.Tensor:
     """Gaussian blur of [C, H, W]."""
-    reach = round(3 * deviation)
-    weights = torch.exp(-(torch.arange(-reach, reach + 1) ** 2) / (2 * deviation**2))
+    radius = round(3 * deviation)
+    weights = torch.exp(-(torch.arange(-radius, radius + 1) ** 2) / (2 * deviation**2))
     kernel = tuple((weights / weights.sum()).tolist())
     return _convolve(_convolve(planes, kernel, 1), kernel, 2)
 
 
 def _convolve(planes: torch.Tensor, kernel: Sequence[float], axis: int) -> torch.Tensor:
-    """[C, H, W] along an axis, its borders repeated."""
-    reach = len(kernel) // 2
-    padding = (reach, reach, 0, 0) if axis == 2 else (0, 0, reach, reach)  # noqa: PLR2004
+    """Convolve [C, H, W] along an axis; borders are replicated."""
+    radius = len(kernel) // 2
+    padding = (radius, radius, 0, 0) if axis == 2 else (0, 0, radius, radius)  # noqa: PLR2004
     padded = functional.pad(planes[:, None], padding, mode="replicate")
     shape = (1, 1, 1, -1) if axis == 2 else (1, 1, -1, 1)  # noqa: PLR2004
     return functional.conv2d(padded, planes.new_tensor(kernel).view(shape))[:, 0]

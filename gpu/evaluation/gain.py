@@ -1,7 +1,7 @@
-"""What a training gained, from few pictures: its samples beside the base's and the works.
+"""Measure what a training learned from a few samples, the base model's pictures and the works.
 
-Palette and texture are the two halves of the style meter's features, apart, because one can be
-learned without the other; edges say what neither notices, that the pictures are blurred.
+Palette and texture are the two groups of the style meter's features. They are measured separately,
+because one can be learned without the other. Edges are measured because neither detects a blur.
 """
 
 from collections.abc import Sequence
@@ -24,11 +24,11 @@ _SPLITS = 8
 
 @dataclass(frozen=True)
 class Gain:
-    """What was learned of a style.
+    """How much of a style was learned.
 
-    `palette` and `texture` are shares of the way from the base model's pictures to the works: 0 is
-    as the base, 1 as the works, below 0 farther than the base. `edges` is the energy of fine edges
-    as a share of the works': 1 is equal.
+    `palette` and `texture` are shares of the distance between the base model's pictures and the
+    works that training removed: 0 is the base model, 1 is as near as other works are, below 0 is
+    farther than the base model. `edges` is the energy of fine edges divided by that of the works.
     """
 
     palette: float
@@ -43,42 +43,48 @@ def measure_gain(
     plain: Sequence[Image.Image],
     trained: Sequence[Image.Image],
 ) -> Gain:
-    """Compare pictures of any size.
+    """Measure the gain on pictures of any size.
 
     `plain` and `trained` are the base model's and the trained style's pictures of the same prompts
-    and seeds. Raises `LowQualityData` for fewer than two works, and for works without any edges.
+    and seeds.
+
+    Raises `LowQualityData` for fewer than two works, and for works without edges.
     """
     if len(works) < MIN_WORKS:
         raise LowQualityData(f"at least {MIN_WORKS} works are needed, got {len(works)}")
     fitted = [[_fit(picture, base) for picture in pictures] for pictures in (works, plain, trained)]
-    works_seen, plain_seen, trained_seen = (
+    works_features, plain_features, trained_features = (
         style_features(through_codec(base, pictures)) for pictures in fitted
     )
     colour, texture = slice(0, COLOUR_FEATURES), slice(COLOUR_FEATURES, None)
     return Gain(
-        palette=_way(works_seen[:, colour], plain_seen[:, colour], trained_seen[:, colour]),
-        texture=_way(works_seen[:, texture], plain_seen[:, texture], trained_seen[:, texture]),
+        palette=_progress(
+            works_features[:, colour], plain_features[:, colour], trained_features[:, colour]
+        ),
+        texture=_progress(
+            works_features[:, texture], plain_features[:, texture], trained_features[:, texture]
+        ),
         edges=edges_share(fitted[2], works=fitted[0]),
     )
 
 
-def _way(works: torch.Tensor, plain: torch.Tensor, trained: torch.Tensor) -> float:
-    """The share of the way that `trained` went; features [N, F].
+def _progress(works: torch.Tensor, plain: torch.Tensor, trained: torch.Tensor) -> float:
+    """The share of the distance to the works that training removed; features [N, F].
 
-    The end of the way is where as few other works of the artist would be. Where the base is there
-    already, 1 means that nothing was lost.
+    It is 1 at the distance of as many other works of the artist. If the base model is already that
+    near, 1 means that training did not increase the distance.
     """
     meter = StyleMeter.of(works, plain)
-    start, reached = meter.distance(plain), meter.distance(trained)
-    end = min(_distance_of_works(works, plain, len(trained)), start)
-    whole = start - end
-    if whole < 0.1 * start:  # the style is the base's own
-        return 1.0 - max(0.0, reached - start) / start
-    return (start - reached) / whole
+    base_distance, trained_distance = meter.distance(plain), meter.distance(trained)
+    works_distance = min(_distance_of_works(works, plain, len(trained)), base_distance)
+    span = base_distance - works_distance
+    if span < 0.1 * base_distance:  # the style is the base's own
+        return 1.0 - max(0.0, trained_distance - base_distance) / base_distance
+    return (base_distance - trained_distance) / span
 
 
 def _distance_of_works(works: torch.Tensor, plain: torch.Tensor, count: int) -> float:
-    """How far `count` works are, on average, from the rest of them."""
+    """The mean distance of `count` works from the other ones, over random splits."""
     count = min(count, len(works) // 2)
     distances = []
     for split in range(_SPLITS):
@@ -89,6 +95,6 @@ def _distance_of_works(works: torch.Tensor, plain: torch.Tensor, count: int) -> 
 
 
 def _fit(picture: Image.Image, base: BaseModel) -> Image.Image:
-    """As the trainer would crop it, so that the codec can take it."""
+    """Crop a picture as in training, to a size that the codec accepts."""
     buckets = aspect_buckets(base.native_side, base.size_multiple)
     return fit_to_bucket(picture, nearest_bucket(picture, buckets))

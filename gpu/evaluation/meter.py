@@ -1,9 +1,9 @@
-"""Measuring that a style was learned, with a meter that needs no download.
+"""Style distance between sets of pictures, without a downloaded network.
 
 Features of a picture are its colour statistics and the Gram matrices of a two-layer convolution
-network with fixed random weights (random features see texture nearly as well as trained ones:
-Ustyuzhaninov et al., arXiv 1606.00021). Every picture goes through the base model's codec first,
-so that what the codec cannot carry does not count as style.
+network with fixed random weights (random features describe texture nearly as well as trained ones:
+Ustyuzhaninov et al., arXiv 1606.00021). Every picture first passes through the base model's codec,
+so that detail which the codec cannot encode does not count as style.
 """
 
 from collections.abc import Sequence
@@ -26,10 +26,9 @@ _MIN_SPREAD = 1e-6
 
 @dataclass(frozen=True)
 class StyleGap:
-    """Distances of sets of pictures from real works of a style, and the share closed.
+    """Distances from works of a style: of the base's pictures, the trained ones and other works.
 
-    `closed` is 1 when trained pictures are as near to the style as other real works of it are,
-    0 when they are as far as the plain base model's.
+    `codec_floor` is the distance of the other works.
     """
 
     base: float
@@ -38,12 +37,12 @@ class StyleGap:
 
     @property
     def closed(self) -> float:
-        """`(base - trained) / (base - codec_floor)`."""
+        """`(base - trained) / (base - codec_floor)`: 0 as the base model, 1 as other works."""
         return (self.base - self.trained) / (self.base - self.codec_floor)
 
 
 def style_features(pictures: Sequence[Image.Image]) -> torch.Tensor:
-    """Features fp32 [N, F] of RGB pictures of any size, those of colour first."""
+    """Features fp32 [N, F] of RGB pictures of any size, colour features first."""
     return torch.stack([_features_of(picture) for picture in pictures])
 
 
@@ -82,7 +81,7 @@ def _colour_statistics(pixels: torch.Tensor) -> torch.Tensor:
 
 
 def _gram(maps: torch.Tensor) -> torch.Tensor:
-    """Upper triangle of the channel products, square-rooted so that no pair dominates."""
+    """Upper triangle of the Gram matrix; signed square roots, so that no pair dominates."""
     flat = maps.flatten(2)[0]
     gram = flat @ flat.T / flat.shape[1]
     upper = torch.triu_indices(*gram.shape)
@@ -92,7 +91,7 @@ def _gram(maps: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class StyleMeter:
-    """Distances to one style: features are standardised on its works and the base's pictures."""
+    """Distances to one style; features are standardised over its works and the base's pictures."""
 
     centre: torch.Tensor
     spread: torch.Tensor
@@ -100,7 +99,7 @@ class StyleMeter:
 
     @classmethod
     def of(cls, works: torch.Tensor, plain: torch.Tensor) -> "StyleMeter":
-        """A meter for the style of `works`, against `plain` pictures; features [N, F] each."""
+        """A meter for the style of `works`; `plain` are the base model's; features [N, F] each."""
         both = torch.cat([works, plain])
         centre, spread = both.mean(dim=0), both.std(dim=0).clamp_min(_MIN_SPREAD)
         return cls(centre, spread, ((works - centre) / spread).mean(dim=0))
@@ -112,7 +111,7 @@ class StyleMeter:
 
 
 def through_codec(base: BaseModel, pictures: Sequence[Image.Image]) -> list[Image.Image]:
-    """Pictures as the base model's codec gives them back."""
+    """Encode and decode pictures with the base model's codec."""
     decoded = [
         base.decode_latents(base.encode_images(to_tensor([picture]))) for picture in pictures
     ]
@@ -127,19 +126,19 @@ def measure_style_gap(
     plain: Sequence[Image.Image],
     trained: Sequence[Image.Image],
 ) -> StyleGap:
-    """How much of the way to a style a training went.
+    """The distances of pictures from a style before and after training.
 
-    `works` are real works of the style and `other_works` different ones of it (they set the
-    floor); `plain` and `trained` are the base model's and the trained style's pictures of the
-    same prompts and seeds. Sides must be multiples of the base model's `size_multiple`.
+    `works` are works of the style, `other_works` different ones, whose distance is the floor;
+    `plain` and `trained` are the base model's and the trained style's pictures of the same prompts
+    and seeds. Sides must be multiples of the base model's `size_multiple`.
     """
-    seen = style_features(through_codec(base, works))
-    others = style_features(through_codec(base, other_works))
+    works_features = style_features(through_codec(base, works))
+    other_features = style_features(through_codec(base, other_works))
     plain_features = style_features(through_codec(base, plain))
     trained_features = style_features(through_codec(base, trained))
-    meter = StyleMeter.of(seen, plain_features)
+    meter = StyleMeter.of(works_features, plain_features)
     return StyleGap(
         base=meter.distance(plain_features),
         trained=meter.distance(trained_features),
-        codec_floor=meter.distance(others),
+        codec_floor=meter.distance(other_features),
     )

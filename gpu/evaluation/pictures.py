@@ -1,4 +1,4 @@
-"""Pictures for people: a sheet that compares works, base and trained style, and the loss curve."""
+"""Contact sheets and loss curves."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,9 +20,9 @@ def contact_sheet(
     tile: int = 192,
     columns: int = 6,
 ) -> Path:
-    """Write a PNG with one titled block per entry of `rows`; pictures keep their aspect.
+    """Write a PNG with one titled block per entry of `rows`; pictures are not cropped.
 
-    `captions` name the columns of blocks that have as many pictures (the prompts, usually).
+    `captions` label the pictures of every block that has as many pictures as captions.
     """
     titled = [(title, list(pictures)) for title, pictures in rows.items()]
     heights = [
@@ -72,7 +72,7 @@ def loss_curve(
     *,
     title: str = "Training",
 ) -> Path:
-    """Write measured losses, as (step, loss), as a PNG: as reported, smoothed, and held out."""
+    """Plot (step, loss) pairs as a PNG: each loss, a moving average, and the held-out loss."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -81,14 +81,14 @@ def loss_curve(
         axes = figure.add_subplot()
         steps = [step for step, _ in losses]
         values = [loss for _, loss in losses]
-        axes.plot(steps, values, color="#c9c4b8", linewidth=0.8, label="as reported")
+        axes.plot(steps, values, color="#c9c4b8", linewidth=0.8, label="loss of a step")
         axes.plot(steps, _smooth(values), color="#2f5d8a", label=f"mean of {_SMOOTHING}")
         axes.plot(
             [step for step, _ in held_out],
             [loss for _, loss in held_out],
             "o-",
             color="#b4532a",
-            label="works never trained on",
+            label="held-out works",
         )
         axes.set(title=title, xlabel="step", ylabel="loss")
         axes.legend(frameon=False)

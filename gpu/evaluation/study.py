@@ -1,4 +1,4 @@
-"""A study of one style: train on most of its works, then measure on the ones never shown."""
+"""Studies of styles: train on two thirds of a style's works and measure on the others."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -19,15 +19,15 @@ from gpu.training.trainer import TrainingRequest, train_styles
 
 TRIGGER = "<style-0>"
 SEED = 1
-UNSEEN_EVERY = 3
-MIN_WORKS = 4  # two to learn from, of which one is held out, and two kept back
+TEST_EVERY = 3
+MIN_WORKS = 4  # two for training, of which one is held out, and two for the test
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One style to study: its name, its works and the folder for what is found.
+    """One style to study: its name, its works and the folder of the results.
 
-    `recipe_changes` are numbers of the training recipe to be other than decided.
+    `recipe_changes` overrides values of the training recipe.
     """
 
     name: str
@@ -36,34 +36,34 @@ class Subject:
     recipe_changes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def seen(self) -> tuple[TrainingArtwork, ...]:
-        """The works to train on."""
-        return tuple(work for k, work in enumerate(self.works) if k % UNSEEN_EVERY)
+    def train_works(self) -> tuple[TrainingArtwork, ...]:
+        """The works for training."""
+        return tuple(work for k, work in enumerate(self.works) if k % TEST_EVERY)
 
     @property
-    def unseen(self) -> tuple[TrainingArtwork, ...]:
-        """Every third work, kept back: what else is in the style, and what to ask for."""
-        return tuple(self.works[::UNSEEN_EVERY])
+    def test_works(self) -> tuple[TrainingArtwork, ...]:
+        """Every third work, for the test: their tags are the prompts."""
+        return tuple(self.works[::TEST_EVERY])
 
     def check(self) -> None:
-        """Raise `LowQualityData` for what cannot be studied, before anything is trained."""
+        """Raise `LowQualityData` for too few works, and for test works without tags."""
         if len(self.works) < MIN_WORKS:
             raise LowQualityData(
                 f"{self.name}: at least {MIN_WORKS} works are needed, got {len(self.works)}"
             )
-        untagged = [work.path.name for work in self.unseen if not work.tags]
+        untagged = [work.path.name for work in self.test_works if not work.tags]
         if untagged:
-            raise LowQualityData(f"tags are needed, to ask for the same: {', '.join(untagged)}")
+            raise LowQualityData(f"test works need tags, as prompts: {', '.join(untagged)}")
 
 
 @dataclass(frozen=True)
-class Findings:
-    """What was measured of one style; distances are those of `StyleGap`, edges of `Comparison`."""
+class StudyResult:
+    """Measurements of one style; distances are those of `StyleGap`, edges of `Comparison`."""
 
     name: str
     folder: str
     works: int
-    unseen_works: int
+    test_works: int
     style_gap_closed: float
     edges: float
     edges_of_codec: float
@@ -80,7 +80,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Table:
-    """More to show on the page of a study."""
+    """An additional table on the page of a study."""
 
     title: str
     note: str
@@ -94,23 +94,23 @@ def study_styles(
     base_model: str,
     on_progress: Callable[[str, TrainingProgress], None],
     steps: int | None = None,
-) -> list[Findings]:
-    """Train all subjects together and write each one's sheet, curve and figures into its folder.
+) -> list[StudyResult]:
+    """Train all subjects together; write contact sheet, loss curve and report into their folders.
 
-    Raises `LowQualityData` for too few or unusable works, and what `train_styles` raises.
+    Raises `LowQualityData` for too few or unusable works, and the errors of `train_styles`.
     """
     for subject in subjects:
         subject.check()
     renderer = Renderer.setup(base_model)
-    kept_back = [_prepared(subject.unseen, renderer.base) for subject in subjects]
+    test_sets = [_prepared(subject.test_works, renderer.base) for subject in subjects]
     orders = [_order(subject, base_model, on_progress, steps) for subject in subjects]
-    found = []
-    for subject, others, outcome in zip(subjects, kept_back, train_styles(orders), strict=True):
+    results = []
+    for subject, test_works, outcome in zip(subjects, test_sets, train_styles(orders), strict=True):
         if isinstance(outcome, Exception):
             raise outcome
-        assert isinstance(outcome, TrainedStyle)  # noqa: S101 - nothing asked for slices
-        found.append(_judge(subject, others, outcome, renderer))
-    return found
+        assert isinstance(outcome, TrainedStyle)  # noqa: S101 - trainings are not sliced here
+        results.append(_measure(subject, test_works, outcome, renderer))
+    return results
 
 
 def _order(
@@ -121,7 +121,7 @@ def _order(
 ) -> TrainingRequest:
     config = TrainingConfig(
         base_model=base_model,
-        artworks=subject.seen,
+        artworks=subject.train_works,
         trigger=TRIGGER,
         output_dir=subject.folder / "training",
         seed=SEED,
@@ -133,11 +133,13 @@ def _order(
     )
 
 
-def _judge(
-    subject: Subject, others: Sequence[Work], style: TrainedStyle, renderer: Renderer
-) -> Findings:
-    works = _prepared(subject.seen, renderer.base)
-    comparison = compare_with_base(renderer, style.adapter_path, works=works, other_works=others)
+def _measure(
+    subject: Subject, test_works: Sequence[Work], style: TrainedStyle, renderer: Renderer
+) -> StudyResult:
+    works = _prepared(subject.train_works, renderer.base)
+    comparison = compare_with_base(
+        renderer, style.adapter_path, works=works, other_works=test_works
+    )
     draw_sheet(subject.folder / "contact_sheet.png", subject.name, works, comparison)
     loss_curve(
         subject.folder / "loss_curve.png",
@@ -145,11 +147,11 @@ def _judge(
         style.held_out_history,
         title=f"Training of {subject.name}",
     )
-    findings = Findings(
+    result = StudyResult(
         name=subject.name,
         folder=subject.folder.name,
         works=len(works),
-        unseen_works=len(others),
+        test_works=len(test_works),
         style_gap_closed=round(comparison.gap.closed, 3),
         edges=round(comparison.edges, 3),
         edges_of_codec=round(comparison.edges_of_codec, 3),
@@ -163,9 +165,9 @@ def _judge(
         held_out_loss=round(style.held_out_loss, 5),
         adapter_sha256=style.adapter_sha256,
     )
-    text = json.dumps(asdict(findings), indent=2) + "\n"
+    text = json.dumps(asdict(result), indent=2) + "\n"
     (subject.folder / "report.json").write_text(text, encoding="utf-8")
-    return findings
+    return result
 
 
 def _prepared(works: Sequence[TrainingArtwork], base: BaseModel) -> list[Work]:
@@ -174,12 +176,12 @@ def _prepared(works: Sequence[TrainingArtwork], base: BaseModel) -> list[Work]:
 
 def write_page(
     folder: Path,
-    findings: Sequence[Findings],
+    results: Sequence[StudyResult],
     *,
     base_model: str,
     tables: Sequence[Table] = (),
 ) -> Path:
-    """One page of all studies, whose folders lie beside it."""
+    """Write a page of all studies into the parent of their folders; returns its path."""
     pages = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=select_autoescape(),
@@ -188,7 +190,7 @@ def write_page(
     )
     page = folder / "index.html"
     text = pages.get_template("page.html").render(
-        findings=findings, base_model=base_model, tables=tables
+        results=results, base_model=base_model, tables=tables
     )
     page.write_text(text, encoding="utf-8")
     return page

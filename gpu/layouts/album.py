@@ -1,4 +1,4 @@
-"""What sheets and archives are made of: the photos of an album, its variants and its words."""
+"""The input of sheets and archives: the photos of an album, its variants and its texts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ MAX_VARIANTS = 8
 MAX_PROPOSALS = 3
 
 Reader = Callable[[], bytes]
-"""Gives the bytes of a PNG or JPEG. Layouts may call it more than once and keep nothing of it."""
+"""Returns the bytes of a PNG or JPEG. Layouts may call it more than once and do not cache it."""
 
 
 class Layout(StrEnum):
-    """The output templates, by the ids that presets use."""
+    """The output templates; values are the ids in presets."""
 
     BEFORE_AFTER = "before_after"
     PROPOSALS = "proposal3"
@@ -24,14 +24,14 @@ class Layout(StrEnum):
 
 
 class Language(StrEnum):
-    """Languages of what is written on sheets."""
+    """Languages of the texts on sheets."""
 
     EN = "en"
     KO = "ko"
 
 
 class InvalidAlbum(ValueError):
-    """An album that cannot be laid out; `field` is the path of what is wrong."""
+    """An album that cannot be laid out; `field` is the path of the invalid field."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
@@ -43,8 +43,8 @@ class InvalidAlbum(ValueError):
 class Colour:
     """A colour or material that a variant uses.
 
-    `concept` and `name` are words for a person. `hex` is `#RRGGBB`; `swatch` reads the picture of a
-    material, which its chip then shows.
+    `concept` and `name` are display names. `hex` is `#RRGGBB`; `swatch` reads the picture of a
+    material, which is drawn on its chip.
     """
 
     concept: str
@@ -55,10 +55,10 @@ class Colour:
 
 @dataclass(frozen=True)
 class Variant:
-    """One rule over the album: a proposal, or an option of a product.
+    """One rule applied to the album: a proposal, or an option of a product.
 
-    `job` is the id of the job that made its results, `rule` the id of its saved rule, `name` what
-    sheets call it.
+    `job` is the id of the job of its results, `rule` the id of its saved rule, `name` its name on
+    sheets.
     """
 
     job: str
@@ -69,7 +69,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Group:
-    """A group of photos, its name for a person, and how many photos the template wants of it."""
+    """A group of photos, its display name, and the number of photos that the template needs."""
 
     id: str
     name: str
@@ -78,11 +78,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo of the album, and its results by the job that made them.
+    """A photo of the album, and its results by job id.
 
-    A result is missing where the photo failed in that job. `absent` are the concepts that the photo
-    does not show, in the words of `Colour.concept`: its sheets leave out their colours. `colours`
-    are those of this photo by job, where they differ from those of the variant.
+    A job in which the photo failed has no result. `absent` are the concepts that the photo does not
+    show, as in `Colour.concept`; their colours are not on its sheets. `colours` are those of this
+    photo by job, if they differ from those of the variant.
     """
 
     idx: int
@@ -101,15 +101,15 @@ class Photo:
 
 @dataclass(frozen=True)
 class Album:
-    """Finished photos and all that is written about them.
+    """Finished photos and the texts about them.
 
-    `groups` is in the order of the sheets. `cover` is the idx of the photo that stands for the
-    album, `chosen` are those that a page with few places shows; by default layouts take the first
-    of each group. `made_at` is when the archive was made; times in the archive are this one.
+    `groups` is in the order of the sheets. `cover` is the idx of the cover photo, `chosen` are the
+    idx of the photos for pages with room for a few; by default layouts use the first of each group.
+    `made_at` is the time of the archive and of all its files.
 
-    Raises InvalidAlbum for no photo, an idx that is used twice, an unknown group, no variant or
-    more than MAX_VARIANTS, a job that is named twice, results of another job, and a cover or chosen
-    photo that is not there.
+    Raises InvalidAlbum for no photo, duplicate idx, an unknown group, no variant or more than
+    MAX_VARIANTS, duplicate jobs, results of another job, a cover or chosen photo that is not in the
+    album, and a time without a zone.
     """
 
     preset: str
@@ -125,34 +125,38 @@ class Album:
     def __post_init__(self) -> None:
         indices = [photo.idx for photo in self.photos]
         jobs = [variant.job for variant in self.variants]
-        known = {group.id for group in self.groups}
-        strange = {photo.group for photo in self.photos} - known
-        made = {job for photo in self.photos for job in photo.results}
-        shown = {*self.chosen, *(() if self.cover is None else (self.cover,))}
-        for name, is_wrong, message in (
+        group_ids = {group.id for group in self.groups}
+        unknown = {photo.group for photo in self.photos} - group_ids
+        result_jobs = {job for photo in self.photos for job in photo.results}
+        chosen_idx = {*self.chosen, *(() if self.cover is None else (self.cover,))}
+        for name, is_invalid, message in (
             ("photos", not indices, "need at least one"),
             ("photos", len(set(indices)) < len(indices), "need an idx of their own"),
-            ("photos", bool(strange), f"are of unknown groups {sorted(strange)}"),
+            ("photos", bool(unknown), f"are of unknown groups {sorted(unknown)}"),
             ("variants", not 1 <= len(jobs) <= MAX_VARIANTS, f"must be 1–{MAX_VARIANTS}"),
             ("variants", len(set(jobs)) < len(jobs), "need a job of their own"),
-            ("photos", bool(made - set(jobs)), f"have results of {sorted(made - set(jobs))}"),
-            ("chosen", bool(shown - set(indices)), "must be photos of the album"),
+            (
+                "photos",
+                bool(result_jobs - set(jobs)),
+                f"have results of {sorted(result_jobs - set(jobs))}",
+            ),
+            ("chosen", bool(chosen_idx - set(indices)), "must be photos of the album"),
             ("made_at", self.made_at.tzinfo is None, "needs a time zone"),
         ):
-            if is_wrong:
+            if is_invalid:
                 raise InvalidAlbum(name, message)
 
     def in_order(self) -> list[Photo]:
-        """The photos by group, within a group as they were given."""
-        place = {group.id: index for index, group in enumerate(self.groups)}
-        return sorted(self.photos, key=lambda photo: place[photo.group])
+        """The photos in the order of the groups, otherwise in their own order."""
+        order = {group.id: index for index, group in enumerate(self.groups)}
+        return sorted(self.photos, key=lambda photo: order[photo.group])
 
     def group(self, photo: Photo) -> Group:
         """The group of a photo."""
         return next(group for group in self.groups if group.id == photo.group)
 
     def featured(self, count: int) -> list[Photo]:
-        """At most `count` finished photos: the cover first, then the chosen, then one a group."""
+        """At most `count` photos with results: the cover, then chosen ones or one per group."""
         finished = [photo for photo in self.in_order() if photo.results]
         by_idx = {photo.idx: photo for photo in finished}
         picked = [self.cover, *self.chosen]

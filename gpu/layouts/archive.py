@@ -1,7 +1,7 @@
-"""An album as a zip: the full-size results, the sheets of a template, and a manifest.
+"""Write an album as a zip: full-size results, the sheets of a template, and a manifest.
 
-The archive is made from front to back, a file at a time, and lies nowhere whole. One picture is in
-memory at a time. The same album gives the same bytes.
+The archive is generated sequentially, one file at a time. One picture is in memory at a time. The
+same album gives the same bytes.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from gpu.layouts.option_board import option_board_sheets
 from gpu.layouts.page import Sheet
 from gpu.layouts.product_pack import product_pack_sheets, slots
 from gpu.layouts.proposals import proposal_sheets
-from gpu.layouts.thumbnails import COUNT, picks, thumbnail_sheets
+from gpu.layouts.thumbnails import COUNT, thumbnail_photos, thumbnail_sheets
 
 Sheets = Callable[[Album], Iterator[Sheet]]
 
@@ -47,11 +47,13 @@ _READABLE = 0o644 << 16
 
 
 def archive_pieces(album: Album, layout: Layout) -> Generator[bytes, None, Manifest]:
-    """Give the archive of an album in pieces, one for each of its files and one for their list.
+    """Yield the archive of an album: the bytes of each file, then those of the central directory.
 
-    The generator returns the manifest, which is the archive's last file. Raises InvalidAlbum where
-    no photo has a result, where a result is neither PNG nor JPEG, and for more proposals than a
-    sheet takes; PictureRefused for pictures that cannot be decoded; whatever a reader raises.
+    The generator returns the manifest, which is the last file.
+
+    Raises InvalidAlbum if no photo has a result, if a result is neither PNG nor JPEG, and for more
+    proposals than fit on a sheet; PictureRefused for pictures that cannot be decoded; and the
+    errors of readers.
     """
     jobs = {variant.job for variant in album.variants}
     if not any(jobs & photo.results.keys() for photo in album.photos):
@@ -64,14 +66,14 @@ def archive_pieces(album: Album, layout: Layout) -> Generator[bytes, None, Manif
         for photo in album.in_order():
             files = []
             for file in _write_photo(writer, album, photo, names):
-                yield target.taken()
+                yield target.take()
                 files.append(file)
             photos.append(_photo_entry(album, photo, files))
         folder = _FOLDERS.get(layout, "sheets")
         sheets = []
         for sheet in SHEETS[layout](album):
             sheets.append(writer.add(f"{folder}/{sheet.name}.jpg", sheet.jpeg))
-            yield target.taken()
+            yield target.take()
         manifest = Manifest(
             template=layout.value,
             preset=album.preset,
@@ -84,15 +86,15 @@ def archive_pieces(album: Album, layout: Layout) -> Generator[bytes, None, Manif
             missing=tuple(_missing(album, layout)),
         )
         writer.add("manifest.json", manifest.as_json())
-    yield target.taken()
+    yield target.take()
     return manifest
 
 
 class _Target(io.BytesIO):
-    """What a zip is written to: it holds the files that were not taken yet.
+    """The output of a zip: a buffer of the bytes that were not yielded yet.
 
-    Places count from the beginning of the whole zip, which goes back to the header of the file that
-    it has just written.
+    Positions are offsets in the whole zip, because `ZipFile` seeks back to the header of the file
+    that it has just written.
     """
 
     def __init__(self) -> None:
@@ -107,8 +109,8 @@ class _Target(io.BytesIO):
             offset -= self._before
         return self._before + super().seek(offset, whence)
 
-    def taken(self) -> bytes:
-        """Return what was written since the last call, and let go of it."""
+    def take(self) -> bytes:
+        """Return the bytes since the last call, and clear the buffer."""
         piece = self.getvalue()
         self._before += len(piece)
         super().seek(0)
@@ -117,7 +119,7 @@ class _Target(io.BytesIO):
 
 
 class _Writer:
-    """Adds files to a zip. They are stored as they are: pictures do not get smaller."""
+    """Adds files to a zip without compression, which would not make pictures smaller."""
 
     def __init__(self, archive: zipfile.ZipFile, album: Album) -> None:
         self._archive = archive
@@ -141,15 +143,15 @@ def _write_photo(
             continue
         content = reader()
         folder = folder_of(number, variant.name)
-        own = f"results/{folder}/{photo_name(photo.idx, photo.group, photo.filename)}"
-        path = names.get((variant.job, photo.idx), own)
+        default = f"results/{folder}/{photo_name(photo.idx, photo.group, photo.filename)}"
+        path = names.get((variant.job, photo.idx), default)
         entry = writer.add(f"{path}.{_suffix(content)}", content, variant.job)
-        del content  # before the next one is read
+        del content  # free the memory before the next one is read
         yield entry
 
 
 def _photo_entry(album: Album, photo: Photo, files: list[FileEntry]) -> PhotoEntry:
-    missing = tuple(each.job for each in album.variants if each.job not in photo.results)
+    missing = tuple(variant.job for variant in album.variants if variant.job not in photo.results)
     return PhotoEntry(photo.idx, photo.group, photo.filename, tuple(files), missing)
 
 
@@ -161,7 +163,7 @@ def _suffix(content: bytes) -> str:
 
 
 def _pack_names(album: Album) -> dict[tuple[str, int], str]:
-    """Paths of the results that are part of a product pack, by job and idx."""
+    """Paths of the results in a product pack, by job and idx."""
     return {
         (variant.job, slot.photo.idx): f"pack/{folder_of(number, variant.name)}/{slot.name}"
         for number, variant in enumerate(album.variants, 1)
@@ -176,26 +178,28 @@ def _jobs(album: Album) -> tuple[JobEntry, ...]:
             variant.job,
             variant.name,
             variant.rule,
-            tuple(ColourEntry(each.concept, each.name, each.hex) for each in variant.colours),
+            tuple(
+                ColourEntry(colour.concept, colour.name, colour.hex) for colour in variant.colours
+            ),
         )
         for variant in album.variants
     )
 
 
 def _missing(album: Album, layout: Layout) -> Iterator[MissingEntry]:
-    """What the template wants and does not get."""
+    """The results that the template needs and the album lacks."""
     if layout is Layout.THUMBNAILS:
-        found = len(picks(album))
-        if found < COUNT:
-            yield MissingEntry(None, None, COUNT, found)
+        count = len(thumbnail_photos(album))
+        if count < COUNT:
+            yield MissingEntry(None, None, COUNT, count)
     if layout is Layout.CLIENT_CARD:
-        shown = album.featured(len(album.photos))
+        photos = album.featured(len(album.photos))
         for variant in album.variants:
-            if not any(variant.job in photo.results for photo in shown):
+            if not any(variant.job in photo.results for photo in photos):
                 yield MissingEntry(variant.job, None, 1, 0)
     for variant in album.variants if layout is Layout.PRODUCT_PACK else ():
         pack = slots(album, variant)
         for group in album.groups:
-            found = sum(slot.group is group and slot.photo is not None for slot in pack)
-            if found < group.wanted:
-                yield MissingEntry(variant.job, group.id, group.wanted, found)
+            count = sum(slot.group is group and slot.photo is not None for slot in pack)
+            if count < group.wanted:
+                yield MissingEntry(variant.job, group.id, group.wanted, count)

@@ -1,21 +1,21 @@
-"""One A4 page for a client: a cover picture, chosen pairs, and the colours used."""
+"""An A4 page for a client: a cover picture, pairs of before and after, and the colours."""
 
 from collections.abc import Iterator
 
 from gpu.layouts.album import Album, Colour, Photo, Variant
 from gpu.layouts.filenames import slug
-from gpu.layouts.page import CAPTION, GAP, INK, MUTED, NOTE, SMALL, Page, Sheet, opened
+from gpu.layouts.page import CAPTION, GAP, INK, MUTED, NOTE, SMALL, Page, Sheet, decoded
 from gpu.layouts.typography import Style, Weight
 from gpu.layouts.words import WORDS, count_words, date_words
 
 _SIZE = 1654, 2339  # A4 at 200 dots per inch
 _MARGIN = 110
 _INNER = _SIZE[0] - 2 * _MARGIN
-_ABOVE_PAIRS, _UNDER_PAIRS, _FOOT = 244, 128, 84
+_PAIRS_OFFSET, _PAIRS_SPACE, _FOOTER = 244, 128, 84
 _ROW_HEIGHT = 124
 _PAIRS = 2
 _PAIR_HEIGHT = 400
-_MOST_COLUMNS = 3
+_MAX_COLUMNS = 3
 _ROWS = 2
 _SECTION_HEIGHT = 88
 _TITLE = Style(76, Weight.BOLD, INK)
@@ -40,23 +40,23 @@ def _card(album: Album, variant: Variant, finished: list[Photo]) -> bytes:
     words = WORDS[album.language]
     page = Page(_SIZE)
     rows = min(-(-len(variant.colours) // _columns(variant.colours)), _ROWS)
-    below = _ABOVE_PAIRS + _SECTION_HEIGHT + _PAIR_HEIGHT + _UNDER_PAIRS
+    below = _PAIRS_OFFSET + _SECTION_HEIGHT + _PAIR_HEIGHT + _PAIRS_SPACE
     if rows:
-        below += _SECTION_HEIGHT + rows * _ROW_HEIGHT + _FOOT
+        below += _SECTION_HEIGHT + rows * _ROW_HEIGHT + _FOOTER
     cover = _SIZE[1] - below
-    page.covering(opened(finished[0].results[variant.job]), (0, 0, _SIZE[0], cover))
+    page.fill_picture(decoded(finished[0].results[variant.job]), (0, 0, _SIZE[0], cover))
     page.text(_MARGIN, cover + 128, album.title, _TITLE, _INNER)
-    made = date_words(album.made_at, album.language)
+    date = date_words(album.made_at, album.language)
     count = sum(_has(photo, variant) for photo in album.photos)
-    about = f"{variant.name}  ·  {count_words(count, album.language)}  ·  {made}"
-    page.text(_MARGIN, cover + 186, about, NOTE, _INNER)
-    top = cover + _ABOVE_PAIRS
-    # the cover's own pair is shown when there is no other
+    subtitle = f"{variant.name}  ·  {count_words(count, album.language)}  ·  {date}"
+    page.text(_MARGIN, cover + 186, subtitle, NOTE, _INNER)
+    top = cover + _PAIRS_OFFSET
+    # the pair of the cover is used only if there is no other
     pairs = (finished[1:] or finished)[:_PAIRS]
     top = _section(page, words.pairs, top)
     for index, photo in enumerate(pairs):
         _pair(page, album, photo, variant, (index, len(pairs), top))
-    top += _PAIR_HEIGHT + _UNDER_PAIRS
+    top += _PAIR_HEIGHT + _PAIRS_SPACE
     if variant.colours:
         _palette(page, variant.colours, _section(page, words.colours, top))
     return page.jpeg()
@@ -69,32 +69,32 @@ def _section(page: Page, title: str, top: int) -> int:
 
 
 def _pair(
-    page: Page, album: Album, photo: Photo, variant: Variant, place: tuple[int, int, int]
+    page: Page, album: Album, photo: Photo, variant: Variant, position: tuple[int, int, int]
 ) -> None:
-    """Two pictures that touch, before and after, in one of the columns of a row."""
-    column, columns, top = place
+    """Draw before and after side by side, without a gap, in a column of a row."""
+    column, columns, top = position
     words = WORDS[album.language]
     width = (_INNER - (columns - 1) * GAP) // columns
     left, half = _MARGIN + column * (width + GAP), (width - 6) // 2
     boxes = (left, top, half, _PAIR_HEIGHT), (left + half + 6, top, half, _PAIR_HEIGHT)
     for box, reader in zip(boxes, (photo.before, photo.results[variant.job]), strict=True):
-        page.covering(opened(reader), box)
+        page.fill_picture(decoded(reader), box)
     baseline = top + _PAIR_HEIGHT + 44
     page.text(left, baseline, album.group(photo).name, _NAME, half - GAP)
-    both = f"{words.before}  |  {words.after}"
-    page.text(left + width, baseline, both, SMALL, half, is_right=True)
+    label = f"{words.before}  |  {words.after}"
+    page.text(left + width, baseline, label, SMALL, half, is_right=True)
 
 
 def _columns(colours: tuple[Colour, ...]) -> int:
-    """Four chips stand two by two, without a gap."""
-    return 2 if len(colours) in {2, 4} else _MOST_COLUMNS
+    """The number of columns of the palette: two for two or four colours, else three."""
+    return 2 if len(colours) in {2, 4} else _MAX_COLUMNS
 
 
 def _palette(page: Page, colours: tuple[Colour, ...], top: int) -> None:
-    """Chips with their names and where they are, as many as the page holds; the rest is counted."""
+    """Draw chips with names and concepts, as many as fit; the number of the others as “+n”."""
     columns = _columns(colours)
-    places = columns * _ROWS
-    shown = colours if len(colours) <= places else colours[: places - 1]
+    capacity = columns * _ROWS
+    shown = colours if len(colours) <= capacity else colours[: capacity - 1]
     cell = _INNER // columns
     for index, colour in enumerate(shown):
         row, column = divmod(index, columns)

@@ -1,20 +1,20 @@
-"""Crops that never cut the product."""
+"""Crop a photo without cutting the product."""
 
 from PIL import Image, ImageChops
 
-from gpu.layouts.page import contained
+from gpu.layouts.page import fit
 
-_MEASURED = 256  # pixels: the product is looked for in a small copy
-_DIFFERENT = 40  # of 255, from the backdrop
+_ANALYSIS_SIDE = 256  # pixels: size of the copy in which the product is detected
+_MIN_DIFFERENCE = 40  # of 255, from the backdrop
 _MARGIN = 0.03  # of the crop's shorter side, around the product
 
 Size = tuple[int, int]
 
 
 def around_product(picture: Image.Image, size: Size) -> Image.Image:
-    """Crop an RGB picture to the shape of a size (width, height) around the product, and scale it.
+    """Crop an RGB picture around the product and scale it to a size (width, height).
 
-    A product that such a crop would cut is shown whole, on the colour of its backdrop.
+    If the crop would cut the product, the whole picture is fitted on its backdrop colour instead.
     """
     scale = min(picture.width / size[0], picture.height / size[1])
     width, height = size[0] * scale, size[1] * scale
@@ -24,10 +24,10 @@ def around_product(picture: Image.Image, size: Size) -> Image.Image:
         bottom - top + margin > height and height < picture.height
     )
     if is_cut:
-        whole = contained(picture, size)
-        ground = Image.new("RGB", size, backdrop)
-        ground.paste(whole, ((size[0] - whole.width) // 2, (size[1] - whole.height) // 2))
-        return ground
+        scaled = fit(picture, size)
+        canvas = Image.new("RGB", size, backdrop)
+        canvas.paste(scaled, ((size[0] - scaled.width) // 2, (size[1] - scaled.height) // 2))
+        return canvas
     x = min(max((left + right - width) / 2, 0), picture.width - width)
     y = min(max((top + bottom - height) / 2, 0), picture.height - height)
     box = (x, y, x + width, y + height)
@@ -37,16 +37,18 @@ def around_product(picture: Image.Image, size: Size) -> Image.Image:
 def _product(
     picture: Image.Image,
 ) -> tuple[tuple[int, int, int], tuple[float, float, float, float]]:
-    """The backdrop's colour, and the box of what differs from it (the whole photo if nothing)."""
+    """The backdrop's colour, and the bounding box of other colours (the whole photo if none)."""
     small = picture.copy()
-    small.thumbnail((_MEASURED, _MEASURED), Image.Resampling.BOX)
+    small.thumbnail((_ANALYSIS_SIDE, _ANALYSIS_SIDE), Image.Resampling.BOX)
     red, green, blue = _border_colour(small)
     bands = ImageChops.difference(small, Image.new("RGB", small.size, (red, green, blue))).split()
-    most = ImageChops.lighter(ImageChops.lighter(bands[0], bands[1]), bands[2])
-    found = most.point([0] * _DIFFERENT + [255] * (256 - _DIFFERENT)).getbbox()
-    left, top, right, bottom = found or (0, 0, *small.size)
-    across, down = picture.width / small.width, picture.height / small.height
-    return (red, green, blue), (left * across, top * down, right * across, bottom * down)
+    difference = ImageChops.lighter(ImageChops.lighter(bands[0], bands[1]), bands[2])
+    bounding_box = difference.point(
+        [0] * _MIN_DIFFERENCE + [255] * (256 - _MIN_DIFFERENCE)
+    ).getbbox()
+    left, top, right, bottom = bounding_box or (0, 0, *small.size)
+    scale_x, scale_y = picture.width / small.width, picture.height / small.height
+    return (red, green, blue), (left * scale_x, top * scale_y, right * scale_x, bottom * scale_y)
 
 
 def _border_colour(picture: Image.Image) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""Names of files in an archive: safe on every system, unique, and still readable."""
+"""File names in an archive: valid on every operating system, unique and readable."""
 
 import unicodedata
 
@@ -6,9 +6,9 @@ _LONGEST = 48
 
 
 def slug(text: str, default: str) -> str:
-    """Letters and digits of any script, `-` and `_`; at most 48; the default where nothing is left.
+    """At most 48 letters and digits of any script, `-` and `_`; the default if none remain.
 
-    No dots and no separators, so that no name leaves its folder or hides its type.
+    Dots and separators are removed, against path traversal and double extensions.
     """
     letters = [
         letter if letter.isalnum() or letter in "-_" else "_"
@@ -19,7 +19,7 @@ def slug(text: str, default: str) -> str:
 
 
 def base(filename: str) -> str:
-    """A name without folders, whatever system it comes from."""
+    """A file name without folders, of any operating system."""
     return filename.replace("\\", "/").rsplit("/", 1)[-1]
 
 
@@ -30,10 +30,10 @@ def stem(filename: str) -> str:
 
 
 def folder_of(number: int, name: str) -> str:
-    """Folder of a variant, counted from 1: the number keeps equal names apart."""
+    """Folder of a variant; its number, from 1, makes it unique."""
     return f"{number}_{slug(name, 'variant')}"
 
 
 def photo_name(idx: int, group: str, filename: str) -> str:
-    """Name of a photo's file without suffix; its idx keeps equal names apart."""
+    """File name of a photo without suffix; its idx makes it unique."""
     return f"{idx:03d}_{slug(group, 'group')}_{slug(stem(filename), 'photo')}"

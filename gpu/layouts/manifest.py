@@ -1,4 +1,4 @@
-"""`manifest.json`: what an archive holds, what made it, and what is missing."""
+"""`manifest.json`: the files of an archive, the jobs of its results, and missing results."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ class ColourEntry:
 
 @dataclass(frozen=True)
 class JobEntry:
-    """A job whose results are here: its id, the name sheets call it, its rule and colours."""
+    """A job with results in the archive: its id, its name on sheets, its rule and colours."""
 
     job: str
     name: str
@@ -27,7 +27,7 @@ class JobEntry:
 
 @dataclass(frozen=True)
 class FileEntry:
-    """A file of the archive: its path, size in bytes, SHA-256, and the job it shows, if one."""
+    """A file of the archive: its path, size in bytes, SHA-256, and the job of a result."""
 
     path: str
     bytes: int
@@ -48,7 +48,7 @@ class PhotoEntry:
 
 @dataclass(frozen=True)
 class MissingEntry:
-    """Too few results: of a job in a group the template wants, or (group None) on the whole."""
+    """Too few results of a job in a group, or in total (group None): needed and present."""
 
     job: str | None
     group: str | None

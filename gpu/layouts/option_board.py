@@ -1,4 +1,4 @@
-"""One board: the product in every option, with the colours of each."""
+"""A sheet with the product in every option, and the colours of each option."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ _SPACING = Spacing(caption=136, label=56, chips=28)
 
 
 def option_board_sheets(album: Album) -> Iterator[Sheet]:
-    """Yield the board of the featured photo; none where no photo has a result."""
+    """Yield the sheet of the first featured photo; none if no photo has a result."""
     featured = album.featured(1)
     if featured:
         [photo] = featured
@@ -19,7 +19,7 @@ def option_board_sheets(album: Album) -> Iterator[Sheet]:
             album,
             photo,
             heading=(album.title, WORDS[album.language].options, album.group(photo).name),
-            mark="{:02d}".format,
+            prefix="{:02d}".format,
             spacing=_SPACING,
             has_levels=True,
         )

@@ -1,4 +1,4 @@
-"""A product's files by shot, and one sheet per variant that shows what the pack holds and lacks."""
+"""A product pack: files named by shot, and one sheet per variant of present and missing photos."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from gpu.layouts.page import (
     Box,
     Page,
     Sheet,
-    opened,
+    decoded,
 )
 from gpu.layouts.words import WORDS
 
@@ -28,7 +28,7 @@ _LABEL = 50
 
 @dataclass(frozen=True)
 class Slot:
-    """A place of the pack: the number-th photo of a group, or None where it is missing."""
+    """A slot of the pack: photo `number` of a group, or None if it is missing."""
 
     group: Group
     number: int
@@ -36,13 +36,13 @@ class Slot:
 
     @property
     def name(self) -> str:
-        """Name of its file without suffix."""
+        """File name without suffix."""
         return f"{slug(self.group.id, 'group')}_{self.number}"
 
 
 def slots(album: Album, variant: Variant) -> list[Slot]:
-    """The places of a variant's pack, by group; what a group has beyond its places is left out."""
-    found = []
+    """The slots of a variant's pack, by group; further photos of a group are left out."""
+    pack_slots = []
     for group in album.groups:
         finished = [
             photo
@@ -51,12 +51,12 @@ def slots(album: Album, variant: Variant) -> list[Slot]:
         ]
         for index in range(group.wanted):
             photo = finished[index] if index < len(finished) else None
-            found.append(Slot(group, index + 1, photo))
-    return found
+            pack_slots.append(Slot(group, index + 1, photo))
+    return pack_slots
 
 
 def product_pack_sheets(album: Album) -> Iterator[Sheet]:
-    """Yield an overview of each variant's pack, with empty places for what is missing."""
+    """Yield an overview of each variant's pack, with placeholders for missing photos."""
     for number, variant in enumerate(album.variants, 1):
         pack = slots(album, variant)
         if any(slot.photo for slot in pack):
@@ -64,7 +64,7 @@ def product_pack_sheets(album: Album) -> Iterator[Sheet]:
 
 
 def _sheet(album: Album, variant: Variant, pack: list[Slot]) -> bytes:
-    """The main photo large on the left, the others in a square grid beside it."""
+    """Draw the main photo large on the left, the others in a grid of squares."""
     words = WORDS[album.language]
     main, *others = pack
     rows = max(2, -(-len(others) // _SMALL_COLUMNS))
@@ -73,23 +73,27 @@ def _sheet(album: Album, variant: Variant, pack: list[Slot]) -> bytes:
     large = 2 * side + GAP, rows * step - GAP - _CAPTION
     page = Page((WIDTH, HEADING + rows * step + 64 + MARGIN // 2))
     page.heading(album.title, variant.name, words.contents)
-    _place(page, main, variant.job, words.missing, (MARGIN, HEADING, *large))
+    _draw_slot(page, main, variant.job, words.missing, (MARGIN, HEADING, *large))
     for index, slot in enumerate(others):
         row, column = divmod(index, _SMALL_COLUMNS)
         left = MARGIN + large[0] + GAP + column * (side + GAP)
         box = left, HEADING + row * step, side, side
-        _place(page, slot, variant.job, words.missing, box)
-    page.chips(MARGIN, page.size[1] - MARGIN // 2 - 48, INNER, variant.colours, under=variant.name)
+        _draw_slot(page, slot, variant.job, words.missing, box)
+    page.chips(
+        MARGIN, page.size[1] - MARGIN // 2 - 48, INNER, variant.colours, heading_name=variant.name
+    )
     return page.jpeg()
 
 
-def _place(page: Page, slot: Slot, job: str, missing: str, box: Box) -> None:
+def _draw_slot(page: Page, slot: Slot, job: str, missing: str, box: Box) -> None:
     left, top, width, height = box
     if slot.photo:
-        page.covering(around_product(opened(slot.photo.results[job]), (width, height)), box)
+        page.fill_picture(around_product(decoded(slot.photo.results[job]), (width, height)), box)
     else:
         page.empty(box, missing)
-    taken = page.text(left, top + height + _LABEL, slot.group.name, CAPTION, width)
+    text_width = page.text(left, top + height + _LABEL, slot.group.name, CAPTION, width)
     if slot.group.wanted > 1:
         number = f"{slot.number}/{slot.group.wanted}"
-        page.text(left + taken + 14, top + height + _LABEL, number, NOTE, width - taken - 14)
+        page.text(
+            left + text_width + 14, top + height + _LABEL, number, NOTE, width - text_width - 14
+        )

@@ -1,4 +1,4 @@
-"""One sheet per photo: the original and up to three proposals side by side."""
+"""One sheet per photo: the original and up to three proposals."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ _SPACING = Spacing(caption=128, label=54, chips=26)
 
 
 def proposal_sheets(album: Album) -> Iterator[Sheet]:
-    """Yield the sheets in the order of the rooms; photos without any result have none.
+    """Yield the sheets in the order of the groups, for photos with a result.
 
     Raises InvalidAlbum for more than three variants.
     """
@@ -24,12 +24,12 @@ def proposal_sheets(album: Album) -> Iterator[Sheet]:
                 album,
                 photo,
                 heading=(album.group(photo).name, base(photo.filename), album.title),
-                mark=_letter,
+                prefix=_letter,
                 spacing=_SPACING,
             )
             yield Sheet(name, sheet)
 
 
 def _letter(index: int) -> str:
-    """A proposal is called A, B or C beside its name."""
+    """The letter of a proposal: A, B or C."""
     return chr(ord("A") + index - 1)

@@ -1,4 +1,4 @@
-"""Text of sheets: the fonts, their sizes, and what fits a width.
+"""Text on sheets: fonts, sizes, and truncation to a width.
 
 The fonts are subsets of NanumSquare under the Open Font License (fonts/OFL.txt): Latin and the
 2,479 syllables of Hangul that Korean uses.
@@ -43,19 +43,19 @@ def font(style: Style) -> ImageFont.FreeTypeFont:
 
 @cache
 def _font(weight: Weight, size: int) -> ImageFont.FreeTypeFont:
-    # the basic engine, because the other depends on what is installed beside Pillow
+    # the basic engine, because Raqm depends on libraries outside of Pillow
     return ImageFont.truetype(_FONTS / f"{weight}.ttf", size, layout_engine=ImageFont.Layout.BASIC)
 
 
 @cache
 def _is_drawn(letter: str) -> bool:
-    """Whether the font has a letter: one that it lacks looks like a character of no script."""
+    """Whether the font has a glyph of its own for a letter, not that of missing ones."""
     probe = _font(Weight.REGULAR, 32)
     return bytes(probe.getmask(letter)) != bytes(probe.getmask("\U0010fffd"))
 
 
 def drawable(text: str) -> str:
-    """The text on one line in letters that the font has: without accents it lacks, □ for others."""
+    """The text on one line in glyphs of the font: accents are removed or letters become □."""
     letters = []
     for letter in " ".join(unicodedata.normalize("NFC", text).split()):
         if letter == " " or _is_drawn(letter):
@@ -73,7 +73,7 @@ def width_of(text: str, style: Style) -> float:
 
 
 def fitted(text: str, style: Style, width: float) -> str:
-    """The text, or as much of its beginning as fits a width in pixels, with an ellipsis."""
+    """The text, or its longest beginning with an ellipsis that fits a width in pixels."""
     line = drawable(text)
     if font(style).getlength(line) <= width:
         return line
@@ -82,16 +82,16 @@ def fitted(text: str, style: Style, width: float) -> str:
     return line.rstrip() + _ELLIPSIS if line else ""
 
 
-def write(
+def write_line(
     draw: ImageDraw.ImageDraw,
-    place: tuple[float, float],
+    position: tuple[float, float],
     text: str,
     style: Style,
     *,
     width: float,
     is_right: bool = False,
 ) -> float:
-    """Write a line whose baseline starts (or ends) at a place; return the width it takes."""
+    """Write a line whose baseline starts (or ends) at a position; returns its width."""
     line = fitted(text, style, width)
-    draw.text(place, line, style.ink, font(style), anchor="rs" if is_right else "ls")
+    draw.text(position, line, style.ink, font(style), anchor="rs" if is_right else "ls")
     return font(style).getlength(line)

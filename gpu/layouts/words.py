@@ -1,4 +1,4 @@
-"""The words of sheets, in English and Korean."""
+"""The texts of sheets, in English and Korean."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ _MONTHS = (
 
 @dataclass(frozen=True)
 class Words:
-    """What sheets say in one language."""
+    """The texts in one language."""
 
     before: str
     after: str
@@ -53,14 +53,14 @@ WORDS = {
 
 
 def date_words(moment: datetime, language: Language) -> str:
-    """The day as a person writes it."""
+    """A date in long form."""
     if language is Language.KO:
         return f"{moment.year}년 {moment.month}월 {moment.day}일"
     return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
 
 
 def count_words(count: int, language: Language) -> str:
-    """How many photos."""
+    """A number of photos."""
     if language is Language.KO:
         return f"사진 {count}장"
     return f"{count} photo" if count == 1 else f"{count} photos"

@@ -1,4 +1,4 @@
-"""How the newer animals are drawn: big, simple, iconic shapes in the unit square (y down)."""
+"""Draw the animals added in `scenes-3`: large, simple shapes in the unit square (y down)."""
 
 from math import cos, pi, sin
 

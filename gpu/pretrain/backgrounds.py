@@ -1,4 +1,4 @@
-"""The places a scene can be in: a sky for the time and a ground for the place."""
+"""Draw the background of a scene: a sky for its time and a ground for its place."""
 
 from dataclasses import dataclass
 
@@ -31,12 +31,13 @@ _Random = np.random.Generator
 
 
 @dataclass(frozen=True)
-class Chance:
-    """How far chance moves what no tag says.
+class Variation:
+    """Ranges of the random properties of a scene that no tag describes.
 
-    `sideways` (of a frame's width; another one where a tag says the place or count), `vertical` and
-    `horizon` (of its height), `growth` (of a thing's size), `tint` and `backdrop` (grey levels, of
-    things and of places), `more_extras` and `mirrored` (shares of the scenes).
+    `sideways` is a share of the frame's width (`sideways_when_placed` if a tag names a position or
+    a count), `vertical` and `horizon` are shares of its height, `growth` is a share of a thing's
+    size, `tint` and `backdrop` are grey levels of things and backgrounds, and `more_extras` and
+    `mirrored` are shares of the scenes.
     """
 
     sideways: float
@@ -50,39 +51,41 @@ class Chance:
     mirrored: float
 
 
-def draw(canvas: Canvas, place: Place, time: Time | None, random: _Random, chance: Chance) -> float:
-    """Fill the whole frame with the place at the time; returns the horizon, a share of the height.
+def draw(
+    canvas: Canvas, place: Place, time: Time | None, random: _Random, variation: Variation
+) -> float:
+    """Draw the background over the whole frame; returns the horizon as a share of the height.
 
-    Rooms and plain backdrops have no time.
+    `time` is ignored for rooms and plain backdrops.
     """
-    horizon = HORIZON + random.uniform(-chance.horizon, chance.horizon)
+    horizon = HORIZON + random.uniform(-variation.horizon, variation.horizon)
     if place is Place.PLAIN:
-        canvas.gradient(*_shifted(((240, 236, 226), (222, 216, 202)), random, chance))
+        canvas.gradient(*_shifted(((240, 236, 226), (222, 216, 202)), random, variation))
     elif place is Place.ROOM:
-        _room(canvas, horizon, random, chance)
+        _room(canvas, horizon, random, variation)
     else:
-        _outdoors(canvas, place, time or Time.DAY, horizon, random, chance)
+        _outdoors(canvas, place, time or Time.DAY, horizon, random, variation)
     return horizon
 
 
-def _shifted(pair: tuple[Rgb, Rgb], random: _Random, chance: Chance) -> tuple[Rgb, Rgb]:
-    """Both colours of a gradient, moved alike."""
-    if not chance.backdrop:
+def _shifted(pair: tuple[Rgb, Rgb], random: _Random, variation: Variation) -> tuple[Rgb, Rgb]:
+    """Both colours of a gradient, shifted by the same random amount."""
+    if not variation.backdrop:
         return pair
-    shift = random.integers(-chance.backdrop, chance.backdrop + 1, 3)
+    shift = random.integers(-variation.backdrop, variation.backdrop + 1, 3)
     first, second = (np.clip(np.array(colour) + shift, 0, 255).tolist() for colour in pair)
     return tuple(first), tuple(second)
 
 
 def _outdoors(
-    canvas: Canvas, place: Place, time: Time, share: float, random: _Random, chance: Chance
+    canvas: Canvas, place: Place, time: Time, share: float, random: _Random, variation: Variation
 ) -> None:
     width, height = canvas.width, canvas.height
     horizon = height * share
     light = _GROUND_LIGHT[time]
-    near, far = (shade(colour, light) for colour in _shifted(GROUNDS[place], random, chance))
+    near, far = (shade(colour, light) for colour in _shifted(GROUNDS[place], random, variation))
     canvas.gradient(near, far)
-    canvas.gradient(*_shifted(SKIES[time], random, chance), until=share)
+    canvas.gradient(*_shifted(SKIES[time], random, variation), until=share)
     if time is Time.NIGHT:
         for _ in range(14):
             x, y = random.uniform(0, width), random.uniform(0, horizon * 0.9)
@@ -92,7 +95,7 @@ def _outdoors(
 
 
 def _nothing(canvas: Canvas, horizon: float, light: float, random: _Random) -> None:
-    """Some places are their ground alone."""
+    """Draw no details: the place consists of its ground only."""
 
 
 def _sea(canvas: Canvas, horizon: float, light: float, random: _Random) -> None:
@@ -168,9 +171,9 @@ def _beach(canvas: Canvas, horizon: float, light: float, random: _Random) -> Non
     canvas.line([shore[2], shore[3]], shade((250, 250, 250), light), 0.02 * canvas.height)
 
 
-def _room(canvas: Canvas, horizon: float, random: _Random, chance: Chance) -> None:
-    canvas.gradient(*_shifted(((172, 116, 76), (140, 90, 58)), random, chance))
-    wall = _shifted(((234, 214, 178), (222, 198, 160)), random, chance)
+def _room(canvas: Canvas, horizon: float, random: _Random, variation: Variation) -> None:
+    canvas.gradient(*_shifted(((172, 116, 76), (140, 90, 58)), random, variation))
+    wall = _shifted(((234, 214, 178), (222, 198, 160)), random, variation)
     canvas.gradient(*wall, until=horizon + 0.1)
     width, height = canvas.width, canvas.height
     left = (0.09 + random.uniform(0, 0.006)) * width

@@ -1,4 +1,4 @@
-"""A supersampled canvas that draws flat shapes and remembers which pixels belong to which thing."""
+"""A supersampled canvas for flat shapes that also draws one mask per thing."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,23 +14,23 @@ SUPERSAMPLING = 2
 
 @dataclass(frozen=True)
 class Box:
-    """A square in unit coordinates of the frame's pixels: where a thing is drawn."""
+    """A square in frame pixels in which a thing is drawn."""
 
     left: float
     top: float
     size: float
 
     def at(self, point: Point) -> Point:
-        """Map a point of the unit square (y down) into frame pixels."""
+        """Map a point of the unit square (y down) to frame pixels."""
         return self.left + point[0] * self.size, self.top + point[1] * self.size
 
 
 @dataclass
 class Canvas:
-    """Draws in output pixels of a frame (width, height); antialiased when flattened.
+    """Draws in output pixels of a frame (width, height); `flatten` downsamples, which antialiases.
 
-    With `with_masks`, every shape drawn inside `thing()` is also drawn into that thing's mask, and
-    taken out of the masks below it, so masks hold visible pixels only.
+    With `with_masks`, every shape drawn inside `thing()` is also drawn into that thing's mask and
+    erased from the earlier masks, so masks contain visible pixels only.
     """
 
     width: int
@@ -47,7 +47,7 @@ class Canvas:
 
     @contextmanager
     def thing(self) -> Iterator[None]:
-        """Collect the shapes drawn inside into one new mask."""
+        """Context in which all shapes are drawn into one new mask."""
         if self.with_masks:
             self.masks.append(Image.new("L", self._size))
             self._mask_pens.append(ImageDraw.Draw(self.masks[-1]))
@@ -62,7 +62,7 @@ class Canvas:
             yield pen, 255 if is_top and self._inside else 0
 
     def gradient(self, top: Rgb, bottom: Rgb, *, until: float = 1.0) -> None:
-        """Fill the frame's upper part (share `until` of its height) from one colour to another."""
+        """Draw a vertical gradient over the upper share `until` of the frame."""
         rows = max(int(self._size[1] * until), 1)
         ramp = np.linspace(0.0, 1.0, rows)[:, None, None]
         column = (1 - ramp) * np.array(top) + ramp * np.array(bottom)
@@ -99,7 +99,7 @@ class Canvas:
 
 @dataclass(frozen=True)
 class Brush:
-    """Draws on a canvas in the unit square of a box; sizes are shares of the box."""
+    """Draws on a canvas in unit coordinates of a box; sizes are shares of the box."""
 
     canvas: Canvas
     box: Box

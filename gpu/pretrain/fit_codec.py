@@ -1,7 +1,7 @@
 """Fit the patch codec on scenes and pretraining styles, and measure it on held-out ones.
 
-`python -m gpu.pretrain.fit_codec --out DIR` writes DIR/vae and DIR/codec_psnr.json. It is fitted at
-the size at which pictures are drawn: lines and dots of a few pixels are what a style is made of.
+`python -m gpu.pretrain.fit_codec --out DIR` writes DIR/vae and DIR/codec_psnr.json. The codec is
+fitted at full resolution, because lines and dots of a few pixels make up a style.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from gpu.pretrain.styles import HELD_OUT, PRETRAINING, Style, restyle
 FIT_SEED = 300_000_000
 CHECK_SEED = 400_000_000
 SIDE = 512
-_BATCH = 16  # pictures whose patches are multiplied at once
+_BATCH = 16  # pictures for each matrix product
 
 
 def to_tensor(image: Image.Image) -> torch.Tensor:
@@ -29,7 +29,10 @@ def to_tensor(image: Image.Image) -> torch.Tensor:
 
 
 def fit_codec(*, images: int, channels: int, side: int = SIDE, patch: int = PATCH) -> PatchCodec:
-    """Fit on `images` pictures: a third neutral scenes, the rest pretraining styles in turn."""
+    """Fit a linear codec by PCA of the patches of `images` pictures of `side` pixels.
+
+    A third of them are neutral scenes; the others are redrawn in the pretraining styles in turn.
+    """
     values = 3 * patch**2
     total, colour, count = torch.zeros(values, values), torch.zeros(3, dtype=torch.float64), 0
     for start in range(0, images, _BATCH):
@@ -44,7 +47,8 @@ def fit_codec(*, images: int, channels: int, side: int = SIDE, patch: int = PATC
     eigenvalues, vectors = torch.linalg.eigh(covariance)
     deviations = eigenvalues.flip(0)[:channels].clamp(min=1e-6).sqrt()
     basis = vectors.flip(1)[:, :channels].T.contiguous()
-    # a square root keeps coarse components louder than fine ones: noise hides detail first
+    # dividing by the square root of the deviation leaves coarse components larger than fine ones,
+    # so noise hides fine detail first
     latent_rms = float(deviations.mean().sqrt())
     codec = PatchCodec(latent_channels=channels, scaling_factor=1 / latent_rms, patch=patch)
     codec.set_components(basis.float(), mean.float()[:, None, None], deviations.sqrt().float())
@@ -52,7 +56,7 @@ def fit_codec(*, images: int, channels: int, side: int = SIDE, patch: int = PATC
 
 
 def _picture(index: int, side: int) -> torch.Tensor:
-    """A third of the pictures are neutral scenes, the rest pretraining styles in turn."""
+    """Picture `index` of the fit: every third one is a neutral scene, the others have a style."""
     image = draw_scene(FIT_SEED + index, (side, side)).image
     if index % 3:
         styles = tuple(PRETRAINING)
@@ -67,9 +71,9 @@ def _patches(pixels: torch.Tensor, patch: int) -> torch.Tensor:
 
 @torch.no_grad()
 def measure_psnr(codec: PatchCodec, style: Style | None, *, images: int, side: int = SIDE) -> float:
-    """Mean PSNR in dB of round trips of scenes the fit has not seen, neutral or in a style.
+    """Mean PSNR in dB of round trips of scenes that were not in the fit, neutral or in a style.
 
-    Of the linear codec: a refiner is there for what a network draws, and is judged by that.
+    Measured without the refiner, which is trained for latents drawn by the network.
     """
     ratios = []
     for index in range(images):

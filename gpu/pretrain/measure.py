@@ -1,7 +1,7 @@
-"""How well a base model sees through noise: `python -m gpu.pretrain.measure --model DIR`.
+"""Measure a base model's denoising error: `python -m gpu.pretrain.measure --model DIR`.
 
-Samples are judged by eye, and late; this tells in seconds which diffusion times are not learned. At
-little noise a good network's error is far below that of the noisy latents themselves.
+It shows within seconds which diffusion times are not learned. At low noise, the error of a good
+network is far below that of the noisy latents.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gpu.base_models.patch_codec import PatchCodec
-from gpu.pretrain.backgrounds import Chance
+from gpu.pretrain.backgrounds import Variation
 from gpu.pretrain.fit_codec import to_tensor
 from gpu.pretrain.model import NOISE, Networks, make_tokenizer, tokenize
 from gpu.pretrain.sample import load_codec, load_networks
@@ -22,14 +22,14 @@ from gpu.pretrain.scenes import SCENES_2, draw_scene
 
 TIMES = (20, 50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 999)
 SIDE = 512
-SEED = 9_000_000  # scenes that no training has seen
+SEED = 9_000_000  # of scenes that are in no training
 
 
 @dataclass(frozen=True)
 class DenoisingError:
-    """Root mean square error of clean latents seen at one diffusion time, and of the noisy ones.
+    """Root mean square error of predictions at one diffusion time, and of the noisy latents.
 
-    `latents` in scaled latents; `pixels` and `noisy_pixels` in grey levels of 0-255.
+    `latents` is in units of scaled latents; `pixels` and `noisy_pixels` are in grey levels (0–255).
     """
 
     time: int
@@ -45,14 +45,14 @@ def measure_denoising(
     *,
     scenes: int,
     times: tuple[int, ...] = TIMES,
-    chance: Chance = SCENES_2,
+    variation: Variation = SCENES_2,
 ) -> list[DenoisingError]:
-    """The errors on new scenes, with all of their tags as captions.
+    """The errors on unseen scenes, with all of their tags as captions.
 
-    Decoded by the codec's linear part: a refiner makes the clean picture softer too, so errors
-    through it are smaller and cannot be compared with those of a codec without one.
+    Latents are decoded without the refiner: it smooths the clean picture too, so errors with and
+    without a refiner cannot be compared.
     """
-    drawn = [draw_scene(SEED + index, (SIDE, SIDE), chance=chance) for index in range(scenes)]
+    drawn = [draw_scene(SEED + index, (SIDE, SIDE), variation=variation) for index in range(scenes)]
     captions = [", ".join(scene.tags) for scene in drawn]
     factor = codec.config.scaling_factor
     clean = torch.cat([codec.encode(to_tensor(scene.image)).latents for scene in drawn]) * factor
@@ -70,12 +70,12 @@ def measure_denoising(
     for time in times:
         signal = float(scheduler.alphas_cumprod[time]) ** 0.5
         noisy = scheduler.add_noise(clean, noise, torch.tensor([time]))
-        seen = networks.unet(noisy, torch.tensor(time), encoder_hidden_states=text).sample
+        predicted = networks.unet(noisy, torch.tensor(time), encoder_hidden_states=text).sample
         errors.append(
             DenoisingError(
                 time=time,
-                latents=float((seen - clean).square().mean().sqrt()),
-                pixels=difference(seen),
+                latents=float((predicted - clean).square().mean().sqrt()),
+                pixels=difference(predicted),
                 noisy_pixels=difference(noisy / signal) if signal else float("inf"),
             )
         )

@@ -1,4 +1,4 @@
-"""The built-in model's components, made from nothing, and its folder in diffusers layout."""
+"""Create the built-in model's components and write its folder in diffusers layout."""
 
 import json
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ from gpu.pretrain.vocabulary import (
 NATIVE_CELLS = 16  # latents of a 512-pixel side
 NOISE: dict[str, Any] = {
     "num_train_timesteps": 1000,
-    # plain linear betas: latents this large and smooth keep their layout far into the noise
+    # linear betas: the layout of these large, smooth latents remains visible up to high noise
     "beta_schedule": "linear",
     "beta_start": 0.0001,
     "beta_end": 0.02,
-    # the clean picture: noise fills all of a latent's channels, more than these widths can carry,
-    # and what a network cannot carry of it stays in the picture (arXiv 2511.13720)
+    # predict clean latents: noise fills all channels of a latent, more than these widths can
+    # represent, and the part that they cannot represent remains in the picture (arXiv 2511.13720)
     "prediction_type": "sample",
     "rescale_betas_zero_snr": True,
     "timestep_spacing": "trailing",
@@ -60,7 +60,7 @@ class Networks:
 
 
 def make_networks(shape: Shape, *, seed: int) -> Networks:
-    """Fresh networks; the same shape and seed give the same weights."""
+    """Networks with random weights; the same shape and seed give the same weights."""
     torch.manual_seed(seed)
     deeper = len(shape.widths) - 1
     unet = ShortcutUNet(
@@ -75,7 +75,8 @@ def make_networks(shape: Shape, *, seed: int) -> Networks:
         time_embedding_dim=shape.time_width,
         attention_head_dim=8,
         norm_num_groups=shape.groups,
-        # the whole caption also steers every layer: small networks obey text far sooner
+        # a pooled caption embedding is added to the time embedding of every layer: small networks
+        # learn to follow text in far fewer steps
         addition_embed_type="text",
         resnet_time_scale_shift="scale_shift",
     )
@@ -97,7 +98,7 @@ def make_networks(shape: Shape, *, seed: int) -> Networks:
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:
-    """Whole words, in lower case; little words vanish, synonyms and plurals become our words."""
+    """A word-level tokenizer: lower case, no stop words, synonyms and plurals replaced."""
     tokenizer = Tokenizer(
         models.WordLevel({token: i for i, token in enumerate(TOKENS)}, unk_token=UNKNOWN)
     )

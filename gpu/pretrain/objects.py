@@ -1,4 +1,4 @@
-"""How vehicles, buildings and household things of the newer vocabulary are drawn (y down)."""
+"""Draw the vehicles, buildings and household objects added in `scenes-3`, in the unit square."""
 
 import itertools
 from math import cos, pi, sin

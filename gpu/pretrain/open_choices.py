@@ -1,4 +1,4 @@
-"""What a seed chooses for the built-in model: place, time, colour and layout, as scenes have."""
+"""The built-in model's `prompt_defaults.json`: words for properties that a prompt leaves open."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,8 @@ from gpu.pretrain.things import COLOURS, OWN_COLOUR
 from gpu.pretrain.vocabulary import BROADER, Colour, Count, Place, Position, Size, Thing, Time
 
 _INDOORS = (Place.ROOM, Place.PLAIN)
-# where a thing is drawn that may be anywhere; night, city and plain change an artist's palette most
+# places of things without a typical one; night, city and plain are left out, because they change an
+# artist's palette most
 _ANYWHERE = (Place.MEADOW, Place.HILLS, Place.BEACH, Place.SNOW)
 _PLACES: dict[Thing, tuple[Place, ...]] = {
     Thing.PORTRAIT: (Place.PLAIN,), Thing.CAR: (Place.CITY,), Thing.TRAIN: (Place.HILLS,),
@@ -20,7 +21,7 @@ _AT_NIGHT = (Thing.MOON, Thing.STAR)
 
 
 def open_choices() -> PromptDefaults:
-    """The choices that the built-in model ships."""
+    """The choices of place, time, colour and layout that the built-in model ships."""
     scenery = frozenset(BROADER[word] for word in (*Place, *Time) if word in BROADER)
     places = _words(Place) | scenery - {"bright", "dark"}
     times = _words(Time) | {"bright", "dark"}

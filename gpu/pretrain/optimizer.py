@@ -1,9 +1,10 @@
 """Muon for the network's kernels and AdamW for the rest, as one optimizer.
 
-Muon (Jordan et al., 2024) makes every direction of an update equally large. Most channels of our
-latents are faint details: AdamW learns them last, Muon along with the rest, in less than half of
-the steps. `torch.optim.Muon` takes matrices only: it is given kernels as views of their memory.
-It computes in bf16 whatever it is given: on a CPU without such instructions, half of a step of 32.
+Muon (Jordan et al., 2024) orthogonalises each update. Most channels of our latents are details of
+low variance: AdamW learns them last, Muon at the same time as the others, in less than half of the
+steps. `torch.optim.Muon` accepts matrices only, so kernels are passed as matrix views of their
+memory. It always computes in bf16: on a CPU without bf16 instructions it takes half of the time of
+a step of 32 rows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,10 +17,10 @@ _MATRIX = 2
 
 
 class KernelOptimizer:
-    """Steps `kernels` [out, in, h, w] and [out, in] by Muon, `others` by AdamW.
+    """Updates `kernels` [out, in, h, w] and [out, in] by Muon, `others` by AdamW.
 
-    Raises `ValueError` for kernels whose channels are not last in memory: their matrices would be
-    copies, and they would never learn.
+    Raises `ValueError` for kernels that are not in `torch.channels_last` layout: their matrices
+    would be copies, and updates would not reach the kernels.
     """
 
     def __init__(self, kernels: Sequence[nn.Parameter], others: Sequence[nn.Parameter]) -> None:
@@ -27,7 +28,7 @@ class KernelOptimizer:
         self._matrices = [nn.Parameter(_as_matrix(kernel.data)) for kernel in self._kernels]
         for kernel, matrix in zip(self._kernels, self._matrices, strict=True):
             if matrix.data_ptr() != kernel.data_ptr():
-                raise ValueError("kernels must have their channels last in memory")
+                raise ValueError("kernels must be in channels_last memory format")
         self._muon = torch.optim.Muon(
             self._matrices, lr=1.0, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
         )
@@ -44,7 +45,7 @@ class KernelOptimizer:
         return cls(kernels, [*vectors, *others])
 
     def step(self, learning_rate: float) -> None:
-        """Apply the gradients at a learning rate, which means the same to both."""
+        """Apply the gradients; the learning rate has the same scale in both optimizers."""
         for kernel, matrix in zip(self._kernels, self._matrices, strict=True):
             matrix.grad = None if kernel.grad is None else _as_matrix(kernel.grad)
         for optimizer in (self._muon, self._adamw):
@@ -53,21 +54,21 @@ class KernelOptimizer:
             optimizer.step()
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Delete the gradients."""
         for kernel in self._kernels:
             kernel.grad = None
         self._adamw.zero_grad(set_to_none=True)
 
     def state_dict(self) -> dict[str, Any]:
-        """Momenta of both, for a checkpoint."""
+        """The state of both optimizers, for a checkpoint."""
         return {"muon": self._muon.state_dict(), "adamw": self._adamw.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on with the momenta of a checkpoint."""
+        """Restore the state of a checkpoint."""
         self._muon.load_state_dict(state["muon"])
         self._adamw.load_state_dict(state["adamw"])
 
 
 def _as_matrix(kernel: torch.Tensor) -> torch.Tensor:
-    """A kernel as [out, rest]: a view of the same memory if its channels are last."""
+    """A kernel as [out, rest]: a view of the same memory in channels_last format."""
     return kernel if kernel.ndim == _MATRIX else kernel.permute(0, 2, 3, 1).flatten(1)

@@ -1,8 +1,8 @@
-"""Carry a run between machines in pieces of a bounded size.
+"""Split the archive of a run into files of a bounded size, to copy it between machines.
 
 `python -m gpu.pretrain.pieces split RUN PIECES --mebibytes 15` writes the run's checkpoint and
-model as numbered pieces with a list of their hashes; `join PIECES RUN` puts them back, or refuses
-what is missing or damaged. `gpu.pretrain.train --out RUN --resume` then goes on where it was.
+model as numbered files with an index of their hashes; `join PIECES RUN` restores them and fails if
+one is missing or damaged. `gpu.pretrain.train --out RUN --resume` then continues the run.
 """
 
 import argparse
@@ -12,15 +12,20 @@ import json
 import tarfile
 from pathlib import Path
 
-KEPT = ("state.pt", "facts.json", "model", "vae")  # scenes are drawn again
-LIST = "pieces.json"
+CONTENTS = (
+    "state.pt",
+    "metrics.json",
+    "model",
+    "vae",
+)  # the cache of scenes is left out: it can be drawn again
+INDEX = "pieces.json"
 
 
 def split(run: Path, pieces: Path, *, size: int) -> list[Path]:
-    """Write what `KEPT` names of a run as pieces of at most `size` bytes, and their list."""
+    """Archive `CONTENTS` of a run in files of at most `size` bytes, with an index; their paths."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
-        for name in KEPT:
+        for name in CONTENTS:
             if (run / name).exists():
                 tar.add(run / name, arcname=name)
     content = archive.getbuffer()
@@ -32,36 +37,36 @@ def split(run: Path, pieces: Path, *, size: int) -> list[Path]:
         path.write_bytes(part)
         hashes[path.name] = hashlib.sha256(part).hexdigest()
         paths.append(path)
-    (pieces / LIST).write_text(json.dumps(hashes, indent=1) + "\n")
+    (pieces / INDEX).write_text(json.dumps(hashes, indent=1) + "\n")
     return paths
 
 
 def join(pieces: Path, run: Path) -> None:
-    """Put a run back together; raises `ValueError` naming a piece that is missing or damaged."""
-    whole = io.BytesIO()
-    for name, expected in json.loads((pieces / LIST).read_text()).items():
+    """Restore a run; raises `ValueError` with the name of a piece that is missing or damaged."""
+    archive = io.BytesIO()
+    for name, expected in json.loads((pieces / INDEX).read_text()).items():
         path = pieces / name
         if not path.is_file():
             raise ValueError(f"{name} is missing")
         part = path.read_bytes()
         if hashlib.sha256(part).hexdigest() != expected:
             raise ValueError(f"{name} is damaged")
-        whole.write(part)
-    whole.seek(0)
+        archive.write(part)
+    archive.seek(0)
     run.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(fileobj=whole) as tar:
+    with tarfile.open(fileobj=archive) as tar:
         tar.extractall(run, filter="data")
 
 
 def main() -> None:
     """Split or join."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("act", choices=("split", "join"))
+    parser.add_argument("command", choices=("split", "join"))
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)
     parser.add_argument("--mebibytes", type=int, default=15)
     arguments = parser.parse_args()
-    if arguments.act == "split":
+    if arguments.command == "split":
         split(arguments.source, arguments.target, size=arguments.mebibytes << 20)
     else:
         join(arguments.source, arguments.target)

@@ -1,4 +1,4 @@
-"""Ship a checkpoint: `python -m gpu.pretrain.publish --model DIR --codec DIR --to DIR`."""
+"""Publish a checkpoint: `python -m gpu.pretrain.publish --model DIR --codec DIR --to DIR`."""
 
 import argparse
 from pathlib import Path
@@ -9,7 +9,7 @@ from gpu.pretrain.sample import load_networks
 
 
 def main() -> None:
-    """Write networks of one folder and the codec of another as one model in diffusers layout."""
+    """Write the networks of one folder and the codec of another as one diffusers folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--codec", type=Path, required=True)
@@ -18,7 +18,7 @@ def main() -> None:
     networks = load_networks(arguments.model)
     codec = PatchCodec.from_pretrained(arguments.codec)
     networks.unet.register_to_config(sample_size=NATIVE_CELLS, _name_or_path="")
-    codec.register_to_config(_name_or_path="")  # where it was read says nothing to anyone else
+    codec.register_to_config(_name_or_path="")  # a local path means nothing on other machines
     save_model(arguments.to, networks, codec)
 
 

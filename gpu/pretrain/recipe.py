@@ -1,4 +1,4 @@
-"""What a pretraining run depends on: frames, batches, length, rates."""
+"""The configuration of a pretraining run: frame sizes, batches, length, learning rates."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -7,66 +7,67 @@ from gpu.pretrain.model import Shape
 
 
 @dataclass(frozen=True)
-class Feed:
-    """One frame size of a stage: how often it comes, in what batches, from how many scenes.
+class Bucket:
+    """One frame size of a stage.
 
-    `latest` is the noisiest diffusion time trained on it, of 1000.
+    `size` is (width, height), `batch` the rows of a step, `share` the relative frequency of its
+    steps, `scenes` the size of its data set, and `max_time` the upper bound of its diffusion times.
     """
 
     size: tuple[int, int]
     batch: int
     share: float
     scenes: int
-    latest: int = 1000
+    max_time: int = 1000
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What is fed until a share of the training is done."""
+    """The buckets that are trained on until a share of the run is done."""
 
     until: float
-    feeds: tuple[Feed, ...]
+    buckets: tuple[Bucket, ...]
 
 
-# Words are learned on the small square, the cheapest. The largest frames are only ever redrawn from
-# an enlarged draft, which is never noisier than `latest`.
+# Words are learned on the smallest frame, which costs least. The largest frame is only ever redrawn
+# from an enlarged draft, so higher diffusion times than its `max_time` do not occur.
 STAGES = (
-    Stage(0.45, (Feed((512, 512), 32, 1.0, 24_000),)),
+    Stage(0.45, (Bucket((512, 512), 32, 1.0, 24_000),)),
     Stage(
         1.0,
         (
-            Feed((512, 512), 32, 0.7, 24_000),
-            Feed((512, 1024), 16, 0.15, 3_000),
-            Feed((1024, 1024), 10, 0.15, 2_000, latest=700),
+            Bucket((512, 512), 32, 0.7, 24_000),
+            Bucket((512, 1024), 16, 0.15, 3_000),
+            Bucket((1024, 1024), 10, 0.15, 2_000, max_time=700),
         ),
     ),
 )
-# (share of the rows, diffusion time) up to each edge. At times below `QUIET` edges are drawn; above
-# 800 words decide the picture.
-Shares = tuple[tuple[float, int], ...]
-QUIET, QUIET_SHARE, LOUD, LOUD_SHARE = 300, 0.35, 800, 0.3
+# Distribution of diffusion times: (cumulative share of the rows, upper time) of each interval.
+# Below `LOW_NOISE` the network learns edges; above `HIGH_NOISE` the caption decides the picture.
+TimeShares = tuple[tuple[float, int], ...]
+LOW_NOISE, LOW_NOISE_SHARE, HIGH_NOISE, HIGH_NOISE_SHARE = 300, 0.35, 800, 0.3
 
 
-def shares_of_times(quiet_share: float) -> Shares:
-    """Diffusion times with a share of them below `QUIET`; 1 makes an expert for little noise."""
-    loud_share = LOUD_SHARE * (1 - quiet_share) / (1 - QUIET_SHARE)
-    shares = ((quiet_share, QUIET), (1 - loud_share, LOUD), (1.0, 1000))
+def shares_of_times(low_noise_share: float) -> TimeShares:
+    """A distribution with this share of times below `LOW_NOISE`; 1 trains on low noise only."""
+    high_noise_share = HIGH_NOISE_SHARE * (1 - low_noise_share) / (1 - LOW_NOISE_SHARE)
+    shares = ((low_noise_share, LOW_NOISE), (1 - high_noise_share, HIGH_NOISE), (1.0, 1000))
     return tuple((share, edge) for share, edge in shares if share <= 1)[
-        : 1 if quiet_share >= 1 else 3
+        : 1 if low_noise_share >= 1 else 3
     ]
 
 
-TIME_SHARES = shares_of_times(QUIET_SHARE)
+DEFAULT_TIME_SHARES = shares_of_times(LOW_NOISE_SHARE)
 
 
 def scaled(stages: tuple[Stage, ...], batch: int, scenes: float) -> tuple[Stage, ...]:
-    """The same stages with batches and numbers of scenes times a factor."""
+    """The same stages with batch sizes and numbers of scenes multiplied by factors."""
     return tuple(
         replace(
             stage,
-            feeds=tuple(
-                replace(feed, batch=feed.batch * batch, scenes=round(feed.scenes * scenes))
-                for feed in stage.feeds
+            buckets=tuple(
+                replace(bucket, batch=bucket.batch * batch, scenes=round(bucket.scenes * scenes))
+                for bucket in stage.buckets
             ),
         )
         for stage in stages
@@ -75,7 +76,7 @@ def scaled(stages: tuple[Stage, ...], batch: int, scenes: float) -> tuple[Stage,
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything a run depends on; `steps` makes its length exact, else `minutes` of work rule."""
+    """Settings of a run; its length is `steps`, or `minutes` of training if `steps` is `None`."""
 
     out: Path
     minutes: float = 85.0
@@ -94,12 +95,12 @@ class Settings:
     autocast: bool = True
     with_samples: bool = True
     version: str = "scenes-3"  # of the scenes
-    cache: Path | None = None  # where scenes are kept; `None`: in the run's folder
-    drawing_processes: int = 0  # 0: all scenes are drawn before training begins
-    first_share: float = 1.0  # training begins with so much of the scenes
-    time_shares: Shares = TIME_SHARES
-    learns_words: bool = True  # else the text encoder stays, to be shared with another UNet
+    cache: Path | None = None  # folder of the latent stores; `None`: in the run's folder
+    drawing_processes: int = 0  # 0: all scenes are drawn before training starts
+    first_share: float = 1.0  # of the scenes that must be ready when training starts
+    time_shares: TimeShares = DEFAULT_TIME_SHARES
+    trains_text_encoder: bool = True  # `False` keeps it as it is, to share it with another UNet
 
     def stage_at(self, progress: float) -> Stage:
-        """The stage that is due when a share of the run is done; the last one at the end."""
+        """The stage at a share of the run; the last one from its end on."""
         return next((stage for stage in self.stages if progress < stage.until), self.stages[-1])

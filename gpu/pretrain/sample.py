@@ -1,4 +1,4 @@
-"""Draw a sheet of samples from the networks in training, to be looked at by a person."""
+"""Draw a contact sheet of samples from networks in training, for visual inspection."""
 
 import argparse
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _THUMBNAIL = 200
 
 
 def trailing_times(steps: int) -> tuple[int, ...]:
-    """Diffusion times of a sampling in `steps` steps, from pure noise on."""
+    """Diffusion times of `steps` sampling steps, from pure noise on ("trailing" spacing)."""
     return tuple(round(1000 * (1 - step / steps)) - 1 for step in range(steps))
 
 
@@ -42,9 +42,9 @@ def draw_latents(
     guidance_scale: float,
     noise_share: float = 1.0,
 ) -> torch.Tensor:
-    """Scaled latents [B, C, h, w] of prompts, from noise: first-order steps at the given times.
+    """Sample scaled latents [B, C, h, w] for prompts: first-order (DDIM) steps at `times`.
 
-    Of the noise that a step leaves, `noise_share` is given to the next one.
+    The predicted noise is multiplied by `noise_share` before it is added for the next step.
     """
     is_guided = guidance_scale > 1
     captions = [*[""] * len(prompts) * is_guided, *prompts]
@@ -59,8 +59,8 @@ def draw_latents(
         ).sample
         clean = both
         if is_guided:
-            free, asked = both.chunk(2)
-            clean = free + guidance_scale * (asked - free)
+            unconditional, conditional = both.chunk(2)
+            clean = unconditional + guidance_scale * (conditional - unconditional)
         if index + 1 < len(times):
             share, next_share = shares[time], shares[times[index + 1]]
             left = (noisy - share.sqrt() * clean) / (1 - share).sqrt()
@@ -109,27 +109,27 @@ def draw_sheet(
     steps: int = 4,
     guidance_scale: float = 1.5,
 ) -> Image.Image:
-    """Six samples to a row, one per prompt, as thumbnails."""
+    """A contact sheet with one thumbnail per prompt, six in a row."""
     height = _THUMBNAIL * size[1] // size[0]
     sheet = Image.new("RGB", (6 * _THUMBNAIL, -(-len(prompts) // 6) * height))
     images = sample(
         networks, codec, list(prompts), size=size, steps=steps, guidance_scale=guidance_scale
     )
     for index, image in enumerate(images):
-        place = (index % 6 * _THUMBNAIL, index // 6 * height)
-        sheet.paste(image.resize((_THUMBNAIL, height), Image.Resampling.LANCZOS), place)
+        corner = (index % 6 * _THUMBNAIL, index // 6 * height)
+        sheet.paste(image.resize((_THUMBNAIL, height), Image.Resampling.LANCZOS), corner)
     return sheet
 
 
 def load_networks(folder: Path) -> Networks:
-    """Read a model folder's networks in fp32, for sampling."""
+    """Load a model folder's networks in fp32 for inference."""
     unet = ShortcutUNet.from_pretrained(folder, subfolder="unet").float().eval()
     text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder").float().eval()
     return Networks(unet, text_encoder)
 
 
 def load_codec(folder: Path) -> PatchCodec:
-    """Read a model folder's codec in fp32."""
+    """Load a model folder's codec in fp32."""
     return PatchCodec.from_pretrained(folder, subfolder="vae").float().eval()
 
 

@@ -1,8 +1,8 @@
-"""Compose scenes of known content: the pretraining pictures of the built-in model.
+"""Draw synthetic scenes with known tags: the pretraining pictures of the built-in model.
 
-Every scene is a function of its seed, frame size and `Chance`, so data sets need no storage: this
-version and a range of seeds name one exactly. How far chance may move what a caption does not say
-decides how much two pictures of one prompt differ, and how hard the scenes are to learn.
+A scene is a function of its seed, frame size and `Variation`, so a version and a range of seeds
+define a data set exactly. More variation makes two pictures of one prompt differ more, and makes
+the scenes harder to learn.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from gpu.pretrain import backgrounds
-from gpu.pretrain.backgrounds import Chance
+from gpu.pretrain.backgrounds import Variation
 from gpu.pretrain.canvas import Box, Brush, Canvas, Rgb
 from gpu.pretrain.things import COLOURS, DRAW, OWN_COLOUR, PALETTE
 from gpu.pretrain.vocabulary import Colour, Count, Place, Position, Size, Thing, Time
@@ -31,27 +31,27 @@ HOMES: dict[Thing, Place] = {
 _EXTRAS = (Thing.SUN, Thing.MOON, Thing.CLOUD, Thing.TREE, Thing.STAR)
 _SHARES = {None: 0.56, Size.BIG: 0.74, Size.SMALL: 0.34}
 
-# Given all of its tags, a scene differs from the mean of such scenes by 10.3 grey levels (root mean
-# square) in `SCENES_2`, the measure that earlier models were held to, and by 22.3 in `SCENES_3`.
-SCENES_2 = Chance(
+# Scenes with the same tags deviate from their mean by 10.3 grey levels (root mean square) in
+# `SCENES_2`, with which models are measured, and by 22.3 in `SCENES_3`.
+SCENES_2 = Variation(
     sideways=0.008, sideways_when_placed=0.008, vertical=0.006, growth=0.015, horizon=0.004,
     tint=7, backdrop=0, more_extras=0.0, mirrored=0.0,
 )  # fmt: skip
-SCENES_3 = Chance(
+SCENES_3 = Variation(
     sideways=0.05, sideways_when_placed=0.02, vertical=0.025, growth=0.08, horizon=0.03,
     tint=12, backdrop=10, more_extras=0.25, mirrored=0.5,
 )  # fmt: skip
-# The middle of what chance may do: what a network draws that has learned the mean.
-NO_CHANCE = Chance(
+# The centre of all ranges: what a network draws that has learned the mean.
+NO_VARIATION = Variation(
     sideways=0, sideways_when_placed=0, vertical=0, growth=0, horizon=0, tint=0, backdrop=0,
     more_extras=0, mirrored=0,
 )  # fmt: skip
-VERSIONS: dict[str, Chance] = {"scenes-2": SCENES_2, "scenes-3": SCENES_3}
+VERSIONS: dict[str, Variation] = {"scenes-2": SCENES_2, "scenes-3": SCENES_3}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a scene is to show, before chance decides the exact drawing."""
+    """The content of a scene, without its random variation."""
 
     thing: Thing
     place: Place
@@ -72,7 +72,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Scene:
-    """A drawn scene: RGB image, true tags, and one (thing, 8-bit mask) per drawn thing."""
+    """A drawn scene: RGB image, its plan, and one (thing, 8-bit mask) per drawn thing."""
 
     image: Image.Image
     plan: Plan
@@ -90,30 +90,30 @@ def draw_scene(
     *,
     plan: Plan | None = None,
     with_masks: bool = False,
-    chance: Chance = SCENES_3,
+    variation: Variation = SCENES_3,
 ) -> Scene:
     """Draw a seed's scene at (width, height) pixels; same arguments, same pixels."""
     random = np.random.default_rng([seed, 20_251])
-    plan = plan or make_plan(random, chance)
+    plan = plan or make_plan(random, variation)
     canvas = Canvas(*size, with_masks=with_masks)
-    horizon = backgrounds.draw(canvas, plan.place, plan.time, random, chance)
+    horizon = backgrounds.draw(canvas, plan.place, plan.time, random, variation)
     drawn: list[Thing] = []
     if plan.extra is not None:
         with canvas.thing():
-            _draw_extra(canvas, plan, random, chance)
+            _draw_extra(canvas, plan, random, variation)
         drawn.append(plan.extra)
-    for box in _boxes(plan, size, random, chance, horizon):
+    for box in _boxes(plan, size, random, variation, horizon):
         with canvas.thing():
-            DRAW[plan.thing](Brush(canvas, box), _tint(plan.thing, plan.colour, random, chance))
+            DRAW[plan.thing](Brush(canvas, box), _tint(plan.thing, plan.colour, random, variation))
         drawn.append(plan.thing)
     image, masks = canvas.flatten(), canvas.flatten_masks() if with_masks else []
-    if plan.position is None and random.random() < chance.mirrored:
+    if plan.position is None and random.random() < variation.mirrored:
         image, masks = ImageOps.mirror(image), [ImageOps.mirror(mask) for mask in masks]
     return Scene(image, plan, tuple(zip(drawn, masks, strict=True)) if with_masks else ())
 
 
-def make_plan(random: np.random.Generator, chance: Chance = SCENES_3) -> Plan:
-    """Choose content by chance, mostly things where they belong."""
+def make_plan(random: np.random.Generator, variation: Variation = SCENES_3) -> Plan:
+    """Choose random content; half of the things with a home are drawn there."""
     thing = _pick(random, tuple(Thing))
     place = _pick(random, tuple(Place))
     if thing in HOMES and random.random() < 0.5:
@@ -134,7 +134,7 @@ def make_plan(random: np.random.Generator, chance: Chance = SCENES_3) -> Plan:
         size = _pick(random, tuple(Size))
     extra = None
     may_have_one = time is not None and thing not in _SKY and not alone
-    if may_have_one and random.random() < 0.2 + 0.8 * chance.more_extras:
+    if may_have_one and random.random() < 0.2 + 0.8 * variation.more_extras:
         extra = _pick(random, _EXTRAS)
         extra = None if extra is thing else extra
     return Plan(thing, place, time, colour, count, position, size, extra)
@@ -144,9 +144,11 @@ def _pick(random: np.random.Generator, options: tuple[_T, ...]) -> _T:
     return options[int(random.integers(len(options)))]
 
 
-def _tint(thing: Thing, colour: Colour | None, random: np.random.Generator, chance: Chance) -> Rgb:
+def _tint(
+    thing: Thing, colour: Colour | None, random: np.random.Generator, variation: Variation
+) -> Rgb:
     base = OWN_COLOUR[thing] if colour is None else PALETTE[colour]
-    jitter = random.integers(-chance.tint, chance.tint + 1, 3)
+    jitter = random.integers(-variation.tint, variation.tint + 1, 3)
     red, green, blue = np.clip(np.array(base) + jitter, 0, 255).tolist()
     return red, green, blue
 
@@ -155,15 +157,15 @@ def _boxes(
     plan: Plan,
     size: tuple[int, int],
     random: np.random.Generator,
-    chance: Chance,
+    variation: Variation,
     horizon: float,
 ) -> list[Box]:
-    """Where the main things stand; `horizon` is a share of the height."""
+    """The boxes of the main things; `horizon` is a share of the height."""
     width, height = size
-    share = _SHARES[plan.size] * random.uniform(1 - chance.growth, 1 + chance.growth)
+    share = _SHARES[plan.size] * random.uniform(1 - variation.growth, 1 + variation.growth)
     if plan.thing is Thing.PORTRAIT:
         share *= 0.8 / _SHARES[None]
-    centres, sideways = [0.5], chance.sideways
+    centres, sideways = [0.5], variation.sideways
     if plan.count is Count.TWO:
         centres, share = [0.28, 0.72], share * 0.4 / _SHARES[None]
     elif plan.count is Count.THREE:
@@ -172,12 +174,12 @@ def _boxes(
         centres = [{Position.LEFT: 0.26, Position.CENTRE: 0.5, Position.RIGHT: 0.74}[plan.position]]
         share *= 0.46 / _SHARES[None]
     if len(centres) > 1 or plan.position is not None:
-        sideways = chance.sideways_when_placed
+        sideways = variation.sideways_when_placed
     boxes = []
     for centre in centres:
         extent = share * float(min(size))
         x = (centre + random.uniform(-sideways, sideways)) * width
-        jitter = random.uniform(-chance.vertical, chance.vertical)
+        jitter = random.uniform(-variation.vertical, variation.vertical)
         if plan.thing is Thing.PORTRAIT:
             top = height - extent
         elif plan.thing is Thing.MOUNTAIN:
@@ -190,8 +192,10 @@ def _boxes(
     return boxes
 
 
-def _draw_extra(canvas: Canvas, plan: Plan, random: np.random.Generator, chance: Chance) -> None:
-    assert plan.extra is not None  # noqa: S101 - the caller asks only for plans with one
+def _draw_extra(
+    canvas: Canvas, plan: Plan, random: np.random.Generator, variation: Variation
+) -> None:
+    assert plan.extra is not None  # noqa: S101 - the caller checks this
     unit = float(min(canvas.width, canvas.height))
     side = random.choice([0.15, 0.85])
     extent = 0.24 * unit
@@ -201,4 +205,4 @@ def _draw_extra(canvas: Canvas, plan: Plan, random: np.random.Generator, chance:
         extent = 0.36 * unit
         x, y = side * canvas.width - extent / 2, 0.74 * canvas.height - extent
     colour = None if plan.extra in OWN_COLOUR else Colour.GREEN
-    DRAW[plan.extra](Brush(canvas, Box(x, y, extent)), _tint(plan.extra, colour, random, chance))
+    DRAW[plan.extra](Brush(canvas, Box(x, y, extent)), _tint(plan.extra, colour, random, variation))

@@ -1,8 +1,8 @@
-"""Drawn styles: each redraws a neutral scene as one imagined artist would.
+"""Procedural styles: image filters that stand for the styles of artists.
 
-PRETRAINING styles are shown to the codec, so that it can carry texture, and to the base, so that
-colours are not part of what things are. HELD_OUT styles are unseen artists: only demos and
-measurements draw them, never pretraining.
+PRETRAINING styles are in the data of the codec, so that it can encode texture, and of the base
+model, so that it does not tie colours to things. HELD_OUT styles are used by the demo and by
+measurements only, never in pretraining.
 """
 
 import itertools
@@ -20,7 +20,7 @@ from gpu.rendering.pixels import is_blank
 
 
 class Style(StrEnum):
-    """Every style the generator can draw in."""
+    """All procedural styles."""
 
     COLOUR_MATRIX = "colour-matrix"
     NEGATIVE = "negative"
@@ -179,9 +179,9 @@ def restyle(image: Image.Image, style: Style, seed: int) -> Image.Image:
 def draw_artist_works(
     style: Style, count: int, seed: int, size: tuple[int, int]
 ) -> list[tuple[Image.Image, tuple[str, ...]]]:
-    """Draw one imagined artist's portfolio: `count` RGB works of (width, height) and tags.
+    """Draw a portfolio: `count` RGB pictures of (width, height) in a style, with their tags.
 
-    A picture in which the style leaves nothing to see is none of the works.
+    Scenes that the style makes blank are skipped.
     """
     works: list[tuple[Image.Image, tuple[str, ...]]] = []
     for index in itertools.count(seed * 10_000):

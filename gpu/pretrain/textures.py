@@ -1,7 +1,7 @@
-"""Ways of redrawing a picture: palettes, lines, dots and grain, on float images in [0, 1].
+"""Image filters on float images in [0, 1]: palettes, lines, dots and grain.
 
-Each takes an array (height, width, 3) and a seeded generator and returns the same shape. Feature
-sizes are shares of the shorter side, so that a style looks alike at every frame size.
+Pictures are arrays (height, width, 3), planes are (height, width). Sizes are in units of 1/256 of
+the shorter side, so that a style looks the same at every frame size.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ def luminance(picture: Picture) -> Plane:
 
 
 def between(share: Plane, low: RgbShare, high: RgbShare) -> Picture:
-    """Colour a plane of shares: 0 gives `low`, 1 gives `high`."""
+    """Interpolate colours by a plane: 0 gives `low`, 1 gives `high`."""
     weight = np.clip(share, 0, 1)[..., None]
     return ((1 - weight) * np.array(low) + weight * np.array(high)).astype(np.float32)
 
@@ -33,7 +33,7 @@ def unit_of(picture: Picture) -> float:
 
 
 def edges(picture: Picture, *, thickness: float = 1.0) -> Plane:
-    """Where colours change, 0–1, as lines about `thickness` units wide."""
+    """Edge lines (Sobel gradient magnitude), 0–1, about `thickness` units wide."""
     unit = unit_of(picture)
     soft = ndimage.gaussian_filter(picture, (0.6 * unit, 0.6 * unit, 0))
     strength = np.sqrt(
@@ -46,7 +46,7 @@ def edges(picture: Picture, *, thickness: float = 1.0) -> Plane:
 def grain(
     picture: NDArray[np.floating[Any]], random: Random, *, scale: float, amount: float
 ) -> Picture:
-    """Add paper grain: smoothed noise of a size (units) and strength."""
+    """Add paper grain: Gaussian noise smoothed by `scale` units, with deviation `amount`."""
     noise = random.standard_normal(picture.shape[:2]).astype(np.float32)
     noise = ndimage.gaussian_filter(noise, max(scale * unit_of(picture), 0.3))
     noise *= amount / max(float(noise.std()), 1e-6)
@@ -54,7 +54,7 @@ def grain(
 
 
 def stripes(picture: Picture, *, angle: float, spacing: float) -> Plane:
-    """A wave across the frame, 0–1, `spacing` units from crest to crest."""
+    """A sine wave, 0–1, with a wavelength of `spacing` units in direction `angle`."""
     rows, columns = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float32)
     along = columns * np.cos(angle) + rows * np.sin(angle)
     return (0.5 + 0.5 * np.sin(along * (2 * np.pi / (spacing * unit_of(picture))))).astype(
@@ -63,7 +63,7 @@ def stripes(picture: Picture, *, angle: float, spacing: float) -> Plane:
 
 
 def hatching(picture: Picture, *, angles: tuple[float, ...], spacing: float) -> Plane:
-    """Ink of line hatching, 0–1: darker parts get wider lines in more directions."""
+    """Ink density of line hatching, 0–1: darker parts get wider lines in more directions."""
     darkness = 1 - luminance(picture)
     ink = np.zeros_like(darkness)
     for index, angle in enumerate(angles):
@@ -74,7 +74,7 @@ def hatching(picture: Picture, *, angles: tuple[float, ...], spacing: float) -> 
 
 
 def halftone(plane: Plane, *, angle: float, spacing: float) -> Plane:
-    """Ink of round dots, 0–1, that grow with the plane's darkness."""
+    """Ink density of a halftone screen, 0–1: dots grow with the plane's darkness."""
     picture = np.repeat(plane[..., None], 3, axis=-1)
     across = stripes(picture, angle=angle, spacing=spacing)
     down = stripes(picture, angle=angle + np.pi / 2, spacing=spacing)
@@ -93,7 +93,7 @@ def blocks(picture: Picture, *, size: float) -> Picture:
 
 
 def cells(picture: Picture, random: Random, *, count: int) -> Picture:
-    """Flat patches around random points (Voronoi), as torn paper or low-poly work."""
+    """Flat Voronoi cells around `count` random points, with the colour at the point."""
     height, width = picture.shape[:2]
     marks = np.ones((height, width), bool)
     rows, columns = random.integers(0, height, count), random.integers(0, width, count)
@@ -103,7 +103,7 @@ def cells(picture: Picture, random: Random, *, count: int) -> Picture:
 
 
 def wobble(picture: Picture, random: Random, *, scale: float, amount: float) -> Picture:
-    """Push pixels about by smooth noise of a size and reach in units, as wet edges are."""
+    """Displace pixels by noise smoothed by `scale` units, with deviation `amount` units."""
     unit = unit_of(picture)
     rows, columns = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float32)
     shifts = []

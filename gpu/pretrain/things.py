@@ -1,6 +1,6 @@
-"""How each thing is drawn: big, simple, iconic shapes in the unit square (y down).
+"""Draw each thing of the vocabulary: large, simple shapes in the unit square (y down).
 
-`animals` and `objects` hold the newer ones; all are listed in `DRAW`.
+`animals` and `objects` hold the things added in `scenes-3`; `DRAW` lists all.
 """
 
 from collections.abc import Callable
@@ -39,8 +39,8 @@ def _boat(brush: Brush, colour: Rgb) -> None:
     brush.polygon([(0.46, 0.14), (0.46, 0.66), (0.16, 0.66)], shade(CREAM, 0.88))
 
 
-def _eyes(brush: Brush, places: list[Point], radius: float, colour: Rgb = DARK) -> None:
-    for x, y in places:
+def _eyes(brush: Brush, centres: list[Point], radius: float, colour: Rgb = DARK) -> None:
+    for x, y in centres:
         brush.disc(x, y, radius, colour)
 
 

@@ -1,12 +1,12 @@
-"""Pretrain the built-in model from nothing, on any device, resumable.
+"""Pretrain the built-in model from random weights, on any device, resumable.
 
 `python -m gpu.pretrain.fit_codec --out DIR`, then
-`python -m gpu.pretrain.train --minutes 75 --out DIR [--resume]`, or on a shared CPU one process per
-core under `python -m torch.distributed.run --nproc-per-node 2 -m gpu.pretrain.train ...`: processes
-meet once per step, threads at every operation, where one slow core stops all. Every checkpoint also
-writes the averaged weights as a loadable model in DIR/model and a sheet of samples in DIR/samples.
-`--start-from MODEL` begins with what a finished model knows, also one that is narrower or has
-another codec.
+`python -m gpu.pretrain.train --minutes 75 --out DIR [--resume]`. On a shared CPU, run one process
+per core with `python -m torch.distributed.run --nproc-per-node 2 -m gpu.pretrain.train ...`:
+processes synchronise once per step, threads at every operation, where one slow core delays all.
+Every checkpoint also writes the averaged weights as a model in DIR/model, and a contact sheet of
+samples in DIR/samples. `--start-from MODEL` starts from the weights of a trained model, which may
+be narrower or have another codec.
 """
 
 import argparse
@@ -28,8 +28,8 @@ from gpu.base_models.patch_codec import PatchCodec
 from gpu.pretrain.grow import grow, words_of
 from gpu.pretrain.latents import (
     CAPTIONS,
-    Drawing,
     LatentStore,
+    SceneSet,
     draw_in_processes,
     wait_until_ready,
 )
@@ -42,12 +42,12 @@ from gpu.pretrain.model import (
 )
 from gpu.pretrain.optimizer import KernelOptimizer
 from gpu.pretrain.recipe import (
-    QUIET,
-    QUIET_SHARE,
-    TIME_SHARES,
-    Feed,
+    DEFAULT_TIME_SHARES,
+    LOW_NOISE,
+    LOW_NOISE_SHARE,
+    Bucket,
     Settings,
-    Shares,
+    TimeShares,
     scaled,
     shares_of_times,
 )
@@ -58,31 +58,34 @@ from gpu.pretrain.scenes import VERSIONS
 def draw_times(
     batch: int,
     source: torch.Generator,
-    latest: int = 1000,
-    shares: Shares = TIME_SHARES,
+    max_time: int = 1000,
+    shares: TimeShares = DEFAULT_TIME_SHARES,
 ) -> torch.Tensor:
-    """Diffusion times [B] below `latest`: `shares` holds (share of the rows, time) up to each edge.
+    """Sorted diffusion times [B] below `max_time`, distributed by `shares` (see `TimeShares`).
 
-    Spread evenly over the batch, which varies less than independent draws.
+    Stratified sampling: times vary less from batch to batch than independent draws.
     """
-    places = (torch.arange(batch) + torch.rand(batch, generator=source)) / batch
-    parts = torch.tensor([0.0, *(share for share, _ in shares)])
+    quantiles = (torch.arange(batch) + torch.rand(batch, generator=source)) / batch
+    cumulative = torch.tensor([0.0, *(share for share, _ in shares)])
     edges = torch.tensor([0.0, *(float(edge) for _, edge in shares)])
-    piece = (torch.bucketize(places, parts, right=True) - 1).clamp(max=len(shares) - 1)
-    inside = (places - parts[piece]) / (parts[piece + 1] - parts[piece])
-    times = edges[piece] + inside * (edges[piece + 1] - edges[piece])
-    return (times * latest / 1000).long().clamp(max=999)
+    interval = torch.bucketize(quantiles, cumulative, right=True) - 1
+    interval = interval.clamp(max=len(shares) - 1)
+    lower, upper = cumulative[interval], cumulative[interval + 1]
+    times = edges[interval] + (quantiles - lower) / (upper - lower) * (
+        edges[interval + 1] - edges[interval]
+    )
+    return (times * max_time / 1000).long().clamp(max=999)
 
 
 class Trainer:
-    """Owns the networks, their average, the optimizer and the clock of one run."""
+    """Holds the networks, their moving average, the optimizer and the elapsed time of one run."""
 
     def __init__(self, settings: Settings, device: torch.device) -> None:
         self.settings, self.device = settings, device
         self.rank = distributed.get_rank() if distributed.is_initialized() else 0
         self.networks = make_networks(settings.shape, seed=settings.seed)
         self.networks.unet.to(device, memory_format=torch.channels_last)
-        self.networks.text_encoder.to(device).requires_grad_(settings.learns_words)
+        self.networks.text_encoder.to(device).requires_grad_(settings.trains_text_encoder)
         self.parameters = [
             *self.networks.unet.parameters(),
             *self.networks.text_encoder.parameters(),
@@ -92,9 +95,9 @@ class Trainer:
             self.networks.unet, list(self.networks.text_encoder.parameters())
         )
         self.codec = PatchCodec.from_pretrained(settings.out / "vae").float().eval()
-        # half of the loss is what is seen: a latent's error weighs as its share of the pixels
-        seen = self.codec.decoder.weight.detach().square().sum(dim=(1, 2, 3)).to(device)
-        self.channel_weights = (0.5 + 0.5 * seen / seen.mean())[:, None, None]
+        # half of a channel's weight is its share of the energy of the decoded pixels
+        energy = self.codec.decoder.weight.detach().square().sum(dim=(1, 2, 3)).to(device)
+        self.channel_weights = (0.5 + 0.5 * energy / energy.mean())[:, None, None]
         self.alphas = DDPMScheduler(**NOISE).alphas_cumprod.to(device)
         self.step, self.elapsed = 0, 0.0
         self.losses: list[float] = []
@@ -108,13 +111,13 @@ class Trainer:
         return self.elapsed / (60 * self.settings.minutes)
 
     def run(self) -> None:
-        """Train to the end, checkpointing on the way and at the end."""
+        """Train to the end, with checkpoints at intervals and at the end."""
         self.train_until(1.0)
         self.checkpoint()
 
     def train_until(self, progress: float) -> None:
-        """Train until a share of the run is done, checkpointing on the way."""
-        saved = self.elapsed
+        """Train until a share of the run is done, with checkpoints at intervals."""
+        saved_at = self.elapsed
         while self.progress < progress:
             self.losses.append(self._train_step())
             if self.step % 25 == 0 and self.rank == 0:
@@ -124,19 +127,19 @@ class Trainer:
                     f"elapsed {self.elapsed:.0f}s",
                     flush=True,
                 )
-            if self.elapsed - saved > 60 * self.settings.checkpoint_minutes:
-                saved = self.elapsed
+            if self.elapsed - saved_at > 60 * self.settings.checkpoint_minutes:
+                saved_at = self.elapsed
                 self.checkpoint()
 
-    def _share(self, loss: torch.Tensor, begun: float) -> float:
-        """Average gradients, loss and clock over all processes; returns the loss."""
-        seconds = time.monotonic() - begun
+    def _all_reduce(self, loss: torch.Tensor, started_at: float) -> float:
+        """Average gradients, loss and step time over all processes; returns the loss."""
+        seconds = time.monotonic() - started_at
         if not distributed.is_initialized():
             self.elapsed += seconds
             return float(loss.detach())
         gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in self.parameters]
-        facts = torch.tensor([float(loss.detach()), seconds], device=self.device)
-        flat = torch.cat([facts, *(gradient.flatten() for gradient in gradients)])
+        metrics = torch.tensor([float(loss.detach()), seconds], device=self.device)
+        flat = torch.cat([metrics, *(gradient.flatten() for gradient in gradients)])
         distributed.all_reduce(flat)
         flat /= distributed.get_world_size()
         parts = flat[2:].split([parameter.numel() for parameter in self.parameters])
@@ -146,26 +149,26 @@ class Trainer:
         return float(flat[0])
 
     def _train_step(self) -> float:
-        begun = time.monotonic()
+        started_at = time.monotonic()
         # everything random is a function of seed, step and rank, so a resumed run is the same run
-        feed = self._pick_feed(np.random.default_rng([self.settings.seed, self.step]))
+        bucket = self._pick_bucket(np.random.default_rng([self.settings.seed, self.step]))
         random = np.random.default_rng([self.settings.seed, self.step, self.rank])
         noise_seed = (self.settings.seed * 1_000_003 + self.step) * 16 + self.rank
         noise_source = torch.Generator().manual_seed(noise_seed)
-        latents, coverage, token_ids = self._batch(feed, random)
+        latents, coverage, token_ids = self._batch(bucket, random)
         batch = len(latents)
-        # made where it is used: for a large batch, a CPU takes longer than a GPU takes to learn
+        # drawn on the device: for a large batch, a CPU would take longer than the GPU's step
         noise = torch.randn(
             latents.shape,
             generator=torch.Generator(self.device).manual_seed(noise_seed + (1 << 40)),
             device=self.device,
         )
-        times = draw_times(batch, noise_source, feed.latest, self.settings.time_shares)
-        # the fused kernel of small bf16 attention on a CPU takes a third of a step, backwards
+        times = draw_times(batch, noise_source, bucket.max_time, self.settings.time_shares)
+        # on a CPU, the backward pass of the fused bf16 attention kernel takes a third of a step
         with sdpa_kernel(SDPBackend.MATH) if self.device.type == "cpu" else nullcontext():
             loss = self._loss(latents, coverage, token_ids, noise, times)
             loss.backward()
-        shared_loss = self._share(loss, begun)
+        shared_loss = self._all_reduce(loss, started_at)
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step(self._learning_rate())
         self.optimizer.zero_grad()
@@ -174,43 +177,45 @@ class Trainer:
         torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - decay)
         return shared_loss
 
-    def _pick_feed(self, random: np.random.Generator) -> Feed:
+    def _pick_bucket(self, random: np.random.Generator) -> Bucket:
         stage = self.settings.stage_at(self.progress)
-        shares = np.array([feed.share for feed in stage.feeds])
-        return stage.feeds[int(random.choice(len(shares), p=shares / shares.sum()))]
+        shares = np.array([bucket.share for bucket in stage.buckets])
+        return stage.buckets[int(random.choice(len(shares), p=shares / shares.sum()))]
 
     def _open_stores(self) -> dict[tuple[int, int], LatentStore]:
-        """One store for each frame size; the first process draws them, or has them drawn."""
+        """One store for each frame size; rank 0 draws them, or starts processes that do."""
         settings = self.settings
-        feeds = {feed.size: feed for stage in settings.stages for feed in stage.feeds}
-        drawings = [
-            Drawing(
+        buckets = {bucket.size: bucket for stage in settings.stages for bucket in stage.buckets}
+        scene_sets = [
+            SceneSet(
                 size,
-                feed.scenes,
+                bucket.scenes,
                 settings.seed * 1000,
                 settings.restyled_share,
                 settings.version,
             )
-            for size, feed in feeds.items()
+            for size, bucket in buckets.items()
         ]
         cache = settings.cache or settings.out / "cache"
         if self.rank == 0 and settings.drawing_processes:
             draw_in_processes(
-                cache, settings.out / "vae", drawings, processes=settings.drawing_processes
+                cache, settings.out / "vae", scene_sets, processes=settings.drawing_processes
             )
-        stores = {each.size: LatentStore(cache, each, self.codec, self.device) for each in drawings}
+        stores = {
+            each.size: LatentStore(cache, each, self.codec, self.device) for each in scene_sets
+        }
         for store in stores.values():
             if self.rank == 0 and not settings.drawing_processes:
                 store.draw_all()
             wait_until_ready(store, settings.first_share)
         return stores
 
-    def _batch(self, feed: Feed, random: np.random.Generator) -> tuple[torch.Tensor, ...]:
+    def _batch(self, bucket: Bucket, random: np.random.Generator) -> tuple[torch.Tensor, ...]:
         """Latents [B, C, h, w], coverage by things [B, 1, h, w] and token ids [B, T]."""
-        store = self._stores[feed.size]
-        # times are sorted over the batch; scenes must not be
-        picks = random.integers(0, store.ready(), feed.batch)
-        return store.rows(picks, random.integers(0, CAPTIONS, feed.batch))
+        store = self._stores[bucket.size]
+        # the diffusion times are sorted, so the scenes must be in random order
+        indices = random.integers(0, store.ready(), bucket.batch)
+        return store.rows(indices, random.integers(0, CAPTIONS, bucket.batch))
 
     def _loss(
         self,
@@ -229,12 +234,13 @@ class Trainer:
             predicted = self.networks.unet(
                 noisy, times.to(self.device), encoder_hidden_states=text
             ).sample
-        # places are soon learned and fill most of a picture; things would else be left blurred
+        # backgrounds are learned early and fill most of a picture: with equal weights, things would
+        # remain blurred
         cell_weights = 1 + self.settings.thing_weight * coverage.to(self.device)
         cell_weights = cell_weights / cell_weights.mean()
         squares = (predicted.float() - latents).square() * self.channel_weights * cell_weights
         error = squares.mean(dim=(1, 2, 3))
-        # min-SNR, kept at 1 towards pure noise, where text decides the picture
+        # min-SNR weights, at least 1 towards pure noise, where the caption decides the picture
         snr_plus_one = (1 / (1 - alphas).clamp(min=1e-6)).flatten()
         return (error * snr_plus_one.clamp(max=self.settings.snr_ceiling)).mean()
 
@@ -246,7 +252,7 @@ class Trainer:
         return warm * (settings.final_learning_rate + span * cosine)
 
     def averaged_networks(self) -> Networks:
-        """A copy with the moving average of the weights: it samples better than the last ones."""
+        """A copy with the moving average of the weights, which gives better samples."""
         copy = make_networks(self.settings.shape, seed=0)
         targets = [*copy.unet.parameters(), *copy.text_encoder.parameters()]
         with torch.no_grad():
@@ -257,7 +263,7 @@ class Trainer:
         return copy
 
     def checkpoint(self) -> None:
-        """Write the whole state, a loadable model and, if asked, a sheet of samples."""
+        """Write the state, a model and, with `with_samples`, a contact sheet; on rank 0 only."""
         if self.rank > 0:
             return
         out = self.settings.out
@@ -273,17 +279,17 @@ class Trainer:
         (out / "state.tmp").replace(out / "state.pt")
         networks = self.averaged_networks()
         if self.settings.with_samples:
-            size = self.settings.stage_at(self.progress).feeds[0].size
+            size = self.settings.stage_at(self.progress).buckets[0].size
             sheet = draw_sheet(networks, self.codec, size=size)
             (out / "samples").mkdir(exist_ok=True)
             sheet.save(out / "samples" / f"{self.step:06d}.png")
         save_model(out / "model", networks, PatchCodec.from_pretrained(out / "vae"))
-        facts: dict[str, Any] = {"step": self.step, "training_seconds": round(self.elapsed)}
-        facts["recent_loss"] = round(float(np.mean(self.losses[-200:])), 5)
-        (out / "facts.json").write_text(json.dumps(facts) + "\n")
+        metrics: dict[str, Any] = {"step": self.step, "training_seconds": round(self.elapsed)}
+        metrics["recent_loss"] = round(float(np.mean(self.losses[-200:])), 5)
+        (out / "metrics.json").write_text(json.dumps(metrics) + "\n")
 
     def resume(self) -> None:
-        """Go on from the last checkpoint of this run's folder."""
+        """Restore the last checkpoint of this run's folder."""
         state = torch.load(self.settings.out / "state.pt", weights_only=True)
         with torch.no_grad():
             for parameter, value in zip(self.parameters, state["parameters"], strict=True):
@@ -294,23 +300,22 @@ class Trainer:
         self.losses = state["losses"]
 
     def start_from(self, model: Path) -> None:
-        """Begin with what a finished model knows, on this run's codec, and a new clock.
+        """Start from the weights of a trained model, with this run's codec and no elapsed time.
 
-        It may be narrower, know fewer words and have another codec (`grow`).
+        The model may be narrower, have fewer words and another codec (`grow`).
 
-        Raises `ValueError` for a model that predicts something else: it would unlearn it first.
+        Raises `ValueError` for a model with another prediction type.
         """
         config = json.loads((model / "scheduler" / "scheduler_config.json").read_text())
         if config["prediction_type"] != NOISE["prediction_type"]:
-            raise ValueError(f"{model} predicts {config['prediction_type']}")
+            raise ValueError(f"prediction type of {model} is {config['prediction_type']}")
         finished, codec = load_networks(model), load_codec(model)
         words = words_of(model)
         grow(self.networks, self.codec, old=finished, old_codec=codec, words=words)
         self.average = [parameter.detach().clone() for parameter in self.parameters]
 
 
-def main() -> None:
-    """Read the command line and train."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=85.0)
@@ -321,31 +326,32 @@ def main() -> None:
     parser.add_argument("--batch-factor", type=int, default=1, help="for a GPU: 16")
     parser.add_argument(
         "--version", choices=tuple(VERSIONS), default=Settings.version,
-        help="scenes-2 vary less: fewer pictures are needed to learn them",
+        help="scenes-2 vary less and need fewer pictures to be learned",
     )  # fmt: skip
-    parser.add_argument("--cache", type=Path, help="where scenes are kept, for several runs")
+    parser.add_argument("--cache", type=Path, help="folder of the latent stores")
     parser.add_argument("--drawing-processes", type=int, default=1)
-    parser.add_argument("--scenes-factor", type=float, default=1.0, help="more or fewer scenes")
+    parser.add_argument("--scenes-factor", type=float, default=1.0, help="of the numbers of scenes")
     parser.add_argument(
-        "--first-share", type=float, default=1.0, help="share of the scenes to begin with"
+        "--first-share", type=float, default=1.0, help="of the scenes, ready before training starts"
     )
     parser.add_argument(
-        "--quiet-share", type=float, help=f"share of the times below {QUIET}, where edges are drawn"
+        "--low-noise-share", type=float, help=f"of the diffusion times below {LOW_NOISE}"
     )
     parser.add_argument(
         "--precision", choices=("bf16", "fp32"), default="bf16",
         help="fp32 is more than twice as fast on a CPU without bf16 instructions",
     )  # fmt: skip
     parser.add_argument(
-        "--same-words", action="store_true", help="do not train the text encoder: it is shared"
+        "--freeze-text-encoder", action="store_true", help="do not train the text encoder"
     )
     parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--start-from", type=Path, help="a model folder to train further")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--start-from", type=Path, help="a model folder to start from")
+    return parser
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
     defaults = Settings(arguments.out)
-    settings = replace(
+    return replace(
         defaults,
         minutes=arguments.minutes,
         seed=arguments.seed,
@@ -356,13 +362,20 @@ def main() -> None:
         cache=arguments.cache,
         drawing_processes=arguments.drawing_processes,
         first_share=arguments.first_share,
-        time_shares=shares_of_times(arguments.quiet_share or QUIET_SHARE),
+        time_shares=shares_of_times(arguments.low_noise_share or LOW_NOISE_SHARE),
         autocast=arguments.precision == "bf16",
-        learns_words=not arguments.same_words,
+        trains_text_encoder=not arguments.freeze_text_encoder,
     )
+
+
+def main() -> None:
+    """Read the command line and train."""
+    arguments = _parser().parse_args()
+    torch.set_num_threads(arguments.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if "WORLD_SIZE" in os.environ:
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    trainer = Trainer(settings, device)
+    trainer = Trainer(_settings(arguments), device)
     if arguments.resume and (arguments.out / "state.pt").exists():
         trainer.resume()
     elif arguments.start_from:

@@ -1,7 +1,7 @@
-"""The words the built-in model knows, and how free text is brought down to them.
+"""The vocabulary of the built-in model, with its synonyms and stop words.
 
-Captions are comma-separated words of this vocabulary. A person may also type a plain sentence:
-the tokenizer drops little words ("a red house on a meadow") and maps common synonyms and plurals.
+Captions are comma-separated words of this vocabulary. A prompt may also be a sentence: the
+tokenizer drops stop words ("a red house on a meadow") and replaces synonyms and plurals.
 Token ids are part of the shipped weights: a change here needs new weights.
 """
 
@@ -97,7 +97,7 @@ class Count(StrEnum):
 
 
 class Position(StrEnum):
-    """Where across the frame the main thing stands."""
+    """The horizontal position of the main thing in the frame."""
 
     LEFT = "left"
     CENTRE = "centre"
@@ -105,7 +105,7 @@ class Position(StrEnum):
 
 
 class Size(StrEnum):
-    """How much of the frame the main thing fills; no word means the usual size."""
+    """The size of the main thing in the frame; without a word it is medium."""
 
     BIG = "big"
     SMALL = "small"
@@ -145,7 +145,7 @@ SYNONYMS: dict[str, str] = {
     **{f"{thing}s": str(thing) for thing in Thing if thing not in _OTHER_PLURALS},
 }  # fmt: skip
 
-# Wider words that are also true of a scene with the given tag.
+# For a tag, a broader word that is also true of the scene.
 BROADER: dict[str, str] = {
     **dict.fromkeys((Thing.CAT, Thing.BIRD, Thing.FISH, Thing.BUTTERFLY, Thing.DOG), "animal"),
     **dict.fromkeys((Thing.HORSE, Thing.RABBIT, Thing.OWL, Thing.WHALE), "animal"),

@@ -1,4 +1,4 @@
-"""Replace what is behind a thing by a colour or a swatch."""
+"""Replace the background of a photo by a colour or a swatch."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ from gpu.rules.texture import Placement, Texture, layout
 class Background:
     """A new backdrop: `value` is `#RRGGBB` or the name of a swatch.
 
-    One repeat of a swatch is `share` of the backdrop's width, 0.01–1. `shadow`, 0–1, is how much of
-    what is darker than the old backdrop's median stays: 0 is even, 1 keeps contact shadows whole.
+    One repeat of a swatch is `share` of the backdrop's width, 0.01–1. `shadow`, 0–1, is the opacity
+    of the old backdrop's shadows, which are darker than its median: 0 removes them, 1 keeps them.
     """
 
     value: str

@@ -1,8 +1,8 @@
-"""Why a rule cannot be applied: a stable code and the path of the field that is wrong."""
+"""The error of an invalid rule, with a stable code and the path of the invalid field."""
 
 
 class InvalidRule(ValueError):
-    """A rule with an unknown or impossible field.
+    """A rule with an unknown field or an invalid value.
 
     `field` is the path inside the rule, for example "action" or "options.rotation". `code` is an
     error code of docs/api.md (Errors).

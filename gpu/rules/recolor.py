@@ -1,7 +1,7 @@
-"""Give a region another colour and keep its shading, its grain and its highlights.
+"""Change the colour of a region without changing its shading, grain and highlights.
 
-Each pixel is split into body and highlight (see `reflection`); the body becomes the target, the
-highlight stays as it is, so that it keeps the colour of the lamp.
+Each pixel is decomposed into body and highlight (see `reflection`). The body gets the target
+colour; the highlight does not change, because it has the colour of the lamp.
 """
 
 from dataclasses import dataclass
@@ -32,12 +32,12 @@ class Recolor:
 
 
 def recolor_map(rule: Recolor, region: Statistics, *, by_table: bool = False) -> ColourMap:
-    """The colour map that takes the median of a region to the target.
+    """The colour map that changes the median of a region to the target.
 
-    The medians of three channels are no colour of any one pixel, and highlights are added after
-    the body changed. So the body's target is corrected by what the median of the sample misses.
-    With `by_table` the map is made for a table, which misses up to five levels of 255 between its
-    grid's colours where a region has one colour only.
+    The medians of three channels are not the colour of a pixel, and highlights are added after the
+    body has changed, so the body's target is corrected by the error of the sample's median. With
+    `by_table`, the error of a table is corrected too: up to five levels of 255 between its grid
+    colours in a region of one colour.
     """
     wanted = np.array(rule.colour, np.float32)
     reflection, target = Reflection.of(region), wanted
@@ -57,7 +57,7 @@ def _through_table(sample: Light, colour_map: ColourMap) -> Light:
 
 def _body_map(target: Light, reflection: Reflection) -> ColourMap:
     gain = max(0.0, float(luminance(target))) / float(luminance(reflection.body))
-    # A dark surface shows more contrast than a bright one of the same relief: brightening flattens.
+    # Of the same relief, a dark surface has more contrast than a bright one: reduce it.
     gamma = float(np.clip(1 - _GAMMA_STEP * np.log2(max(1.0, gain)), _LEAST_GAMMA, 1))
 
     def recoloured(light: Light) -> Light:

@@ -1,19 +1,19 @@
-"""Where in a region there is room: the largest upright rectangle inside a mask."""
+"""The largest axis-aligned rectangle inside a mask."""
 
 import numpy as np
 
 from gpu.rules.colour import Mask
 
-_CELLS = 128  # along the longer side: finer does not find much larger ones
+_CELLS = 128  # cells along the longer side: more of them hardly enlarge the result
 
 Sides = tuple[int, int, int, int]
 """Left, top, right and bottom of a box, in pixels."""
 
 
 def largest_rectangle(mask: Mask) -> Sides | None:
-    """The largest rectangle of which every pixel is true in a mask (H, W), on a grid of cells.
+    """The largest rectangle of true pixels in a mask (H, W), on a grid of cells.
 
-    The grid is as fine as it must be to find one. None where nothing is true.
+    The grid is refined until it has a rectangle. None if no pixel is true.
     """
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
@@ -21,34 +21,34 @@ def largest_rectangle(mask: Mask) -> Sides | None:
     top, left = int(rows[0]), int(columns[0])
     region = mask[top : int(rows[-1]) + 1, left : int(columns[-1]) + 1]
     cell = max(1, -(-max(region.shape) // _CELLS))
-    while (found := _largest(region, cell)) is None:
+    while (rectangle := _largest(region, cell)) is None:
         cell //= 2  # of one pixel at the end, of which there is one
-    first, above, after, below = (side * cell for side in found)
+    first, above, after, below = (side * cell for side in rectangle)
     return left + first, top + above, left + after, top + below
 
 
 def _largest(region: Mask, cell: int) -> Sides | None:
-    """The largest rectangle of cells that are wholly inside, in cells; None without any."""
+    """The largest rectangle of cells that are completely inside, in cells; None without any."""
     height, width = (side // cell for side in region.shape)
     whole = region[: height * cell, : width * cell]
     cells: Mask = np.logical_and.reduce(whole.reshape(height, cell, width, cell), axis=(1, 3))
-    best, found = 0, None
+    best, rectangle = 0, None
     depths = np.zeros(width, np.intp)
     for row in range(height):
         depths = np.where(cells[row], depths + 1, 0)
         for first, after, depth in _below(depths.tolist()):
             if (after - first) * depth > best:
-                best, found = (after - first) * depth, (first, row + 1 - depth, after, row + 1)
-    return found
+                best, rectangle = (after - first) * depth, (first, row + 1 - depth, after, row + 1)
+    return rectangle
 
 
 def _below(depths: list[int]) -> list[tuple[int, int, int]]:
-    """Rectangles under a skyline that can be widened no more: first, one after the last, height."""
-    found, stack = [], list[tuple[int, int]]()
+    """Maximal rectangles of a histogram: first column, column after the last, and height."""
+    rectangles, stack = [], list[tuple[int, int]]()
     for column, depth in enumerate([*depths, 0]):
         first = column
         while stack and stack[-1][1] >= depth:
             first, higher = stack.pop()
-            found.append((first, column, higher))
+            rectangles.append((first, column, higher))
         stack.append((first, depth))
-    return found
+    return rectangles

@@ -1,4 +1,4 @@
-"""What a pixel of a region shows of the body, and what of the lamp that the body mirrors.
+"""Decompose the pixels of a region into body colour and highlight.
 
 The dichromatic reflection model (Shafer 1985): a pixel is `shading·body + highlight·white + rest`
 in linear light. The body is the median colour of the region.
@@ -22,10 +22,10 @@ _LEAST_TOP = 1.35  # times the body's luminance: what a matt grey surface reache
 
 @dataclass(frozen=True)
 class Reflection:
-    """The body of a region: its colour, linear light (3,), and how much shading brightens it.
+    """The reflection model of a region: body colour, linear light (3,), and range of its shading.
 
-    The body contains a little light that is added to every colour before it is split. `top` is the
-    greatest shading of a grey body; `trust` is 0 for a grey body and 1 for a coloured one.
+    The body includes a small offset that is added to every colour before decomposition. `top` is
+    the largest shading of a grey body; `trust` is 0 for a grey body and 1 for a coloured one.
     """
 
     body: Light
@@ -34,7 +34,7 @@ class Reflection:
 
     @classmethod
     def of(cls, region: Statistics) -> "Reflection":
-        """The reflection of a region."""
+        """The reflection model of a region."""
         body = region.median + np.float32(_FLARE)
         brightest = np.percentile(luminance(region.sample) + _FLARE, 99.5) / luminance(body)
         saturation = 1 - float(body.min() / body.max())

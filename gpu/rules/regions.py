@@ -1,4 +1,4 @@
-"""The parts of a photo, and the pixels of a part that its rule may change."""
+"""The parts of a photo, and the pixels of a part that a rule may change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ _MOST_REST = 0.2  # of a pixel's light, that neither body nor highlight explains
 
 
 class Protection(StrEnum):
-    """How a part is protected from the rules of other concepts.
+    """The protection of a part from the rules of other concepts.
 
-    PIXELS keeps its bytes. LIGHT keeps its highlight while the body under it changes.
+    PIXELS: its pixels do not change. LIGHT: its highlight does not change, but the body under it.
     """
 
     NONE = "none"
@@ -35,8 +35,8 @@ class Protection(StrEnum):
 class Part:
     """An instance of a concept in one photo.
 
-    `mask` is true where it is, (H, W) of the upright photo. `rule` applies to this part. Protection
-    holds against rules of other concepts; a locked part changes by no rule at all.
+    `mask` is (H, W) of the upright photo. `rule` applies to this part. `protection` is against
+    rules of other concepts; no rule changes a locked part.
     """
 
     concept: str
@@ -58,17 +58,17 @@ class Region:
 
 
 def region_of(part: Part, rule: Rule, parts: Sequence[Part], levels: Levels) -> Region:
-    """What a rule of one part may change, of all parts of a photo with these levels (H, W, 3).
+    """The region that the rule of one part may change; `levels` are the photo's, (H, W, 3).
 
-    To the part's mask come the highlights protected as light that lie on it; from it go locked
-    parts and the pixels that other concepts protect.
+    It is the part's mask, with the highlights on it that are protected as light, without locked
+    parts and pixels that other concepts protect.
     """
     others = [one for one in parts if one.concept != part.concept]
     highlights = [one.mask for one in others if one.protection == Protection.LIGHT]
     solid = [one.mask for one in others if one.protection == Protection.PIXELS]
     solid += [one.mask for one in parts if one.is_locked]
     if isinstance(rule, Background | RemoveBackground):
-        # A backdrop mirrors nothing: a highlight inside its mask belongs to the thing before it.
+        # A backdrop has no highlights: one inside its mask belongs to the object in front of it.
         solid, highlights = [*solid, *highlights], []
     mask, lit = part.mask.copy(), np.zeros_like(part.mask)
     for one in solid:
@@ -83,15 +83,15 @@ def region_of(part: Part, rule: Rule, parts: Sequence[Part], levels: Levels) -> 
 
 
 def _lying_on(region: Mask, highlights: Mask, levels: Levels) -> Mask:
-    """Highlights that touch a region and show its body.
+    """Highlights that touch a region and are on its body.
 
-    Under a highlight the hue of a coloured body can still be seen; of a grey one, what is nearest
-    without a highlight decides.
+    Under a highlight, the hue of a coloured body is visible; for a grey one, the nearest pixels
+    without a highlight decide.
     """
-    found = np.zeros_like(region)
+    visible = np.zeros_like(region)
     body = region & ~highlights
     if not body.any():
-        return found
+        return visible
     reflection = Reflection.of(measure(levels, body))
     spots, _ = ndimage.label(highlights, _NEIGHBOURS)
     for spot in ndimage.find_objects(spots):
@@ -106,12 +106,12 @@ def _lying_on(region: Mask, highlights: Mask, levels: Levels) -> Mask:
                 inside, return_distances=False, return_indices=True
             )
             shown = region[box][row, column]
-        found[box] |= inside & shown
-    return found
+        visible[box] |= inside & shown
+    return visible
 
 
 def _shows(reflection: Reflection, levels: Levels) -> Mask:
-    """Pixels (H, W) that are this body under some highlight, most of their neighbours alike."""
+    """Pixels (H, W) that are this body under a highlight, as are most of their neighbours."""
     light = to_linear(levels)
     shading, _, rest = reflection.split(light)
     is_alike = np.linalg.norm(rest, axis=-1) < _MOST_REST * np.linalg.norm(light, axis=-1)
@@ -121,7 +121,7 @@ def _shows(reflection: Reflection, levels: Levels) -> Mask:
 
 
 def box_of(mask: Mask, margin: int) -> Box:
-    """The rows and columns of a mask that is true somewhere, and `margin` pixels around them."""
+    """The rows and columns of the true pixels of a mask, with a margin of `margin` pixels."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return (
         slice(max(0, int(rows[0]) - margin), int(rows[-1]) + 1 + margin),

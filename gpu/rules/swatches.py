@@ -1,4 +1,4 @@
-"""A swatch: a named colour or material that rules may use, and its laying out in repeats."""
+"""Swatches: named colours or materials of rules, and sampling of their repeats."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,9 +17,9 @@ _PLAIN = np.ones((1, 1, 1), np.float32)
 
 @dataclass(frozen=True)
 class Swatch:
-    """A picture that repeats seamlessly: sRGB levels (H, W, 3), and its width in metres.
+    """A tileable picture: sRGB levels (H, W, 3), and its width in metres.
 
-    `metres` is None where the size of the real material is not known.
+    `metres` is None if the size of the real material is unknown.
     """
 
     levels: Levels
@@ -27,7 +27,7 @@ class Swatch:
 
     @classmethod
     def read(cls, path: Path, metres: float | None) -> Self:
-        """Return the swatch of a PNG."""
+        """Read the swatch of a PNG file."""
         with Image.open(path, formats=("PNG",)) as picture:
             return cls(np.asarray(picture.convert("RGB")), metres)
 
@@ -44,7 +44,7 @@ class Swatch:
 
     @cached_property
     def _pyramid(self) -> list[Light]:
-        """The swatch, and each level half as large as the one before, linear light."""
+        """Mipmaps: the swatch, and levels of half the size of the previous one, linear light."""
         light = [to_linear(self.levels)]
         while min(light[-1].shape[:2]) > 1:
             last = light[-1][: light[-1].shape[0] // 2 * 2, : light[-1].shape[1] // 2 * 2]
@@ -55,10 +55,10 @@ class Swatch:
     def at(
         self, u: NDArray[np.float32], v: NDArray[np.float32], footprint: NDArray[np.float32]
     ) -> Light:
-        """Light (N, 3) at places counted in repeats across (u) and down (v).
+        """Light (N, 3) at texture coordinates in repeats across (u) and down (v).
 
-        `footprint` is how many repeats one pixel of the photo covers: the smaller the swatch
-        appears, the coarser the level that is read (Williams 1983), else it would flicker.
+        `footprint` is the number of repeats that a pixel of the photo covers. It selects the mipmap
+        level (Williams 1983), against aliasing.
         """
         last = len(self._pyramid) - 1
         covered = np.maximum(footprint * self.levels.shape[1], 1)

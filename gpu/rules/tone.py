@@ -13,7 +13,7 @@ _SPREAD_LIMITS = (0.6, 1.6)
 
 
 class ToneChange(StrEnum):
-    """Ways to shift a tone."""
+    """Kinds of tone changes."""
 
     WARMER = "warmer"
     COOLER = "cooler"
@@ -27,7 +27,7 @@ class ToneChange(StrEnum):
 
 @dataclass(frozen=True)
 class Tone:
-    """One change of tone; `amount` is 0–2, where 0 changes nothing and 1 is a usual step."""
+    """A change of tone; `amount` is 0–2: 0 changes nothing, 1 is the default step."""
 
     change: ToneChange
     amount: float = 1.0
@@ -35,9 +35,9 @@ class Tone:
 
 @dataclass(frozen=True)
 class Match:
-    """Mean and spread become those of the reference photo with this index.
+    """Match mean and standard deviation of the reference photo with this index.
 
-    `amount` is 0–1: 0 changes nothing, 1 goes all the way.
+    `amount` is 0–1: 0 changes nothing, 1 matches completely.
     """
 
     reference: int
@@ -46,7 +46,7 @@ class Match:
 
 @dataclass(frozen=True)
 class _Step:
-    """What one usual step of a change does."""
+    """The effect of a change with amount 1."""
 
     warmth: float = 0.0
     exponent: float = 1.0  # of the lightness
@@ -67,7 +67,7 @@ _STEPS = {
 
 
 def tone_map(rule: Tone, region: Statistics) -> ColourMap:
-    """The colour map of one change of tone; contrast turns about the region's mean lightness."""
+    """The colour map of a change of tone; contrast is relative to the region's mean lightness."""
     step, amount, middle = _STEPS[rule.change], rule.amount, float(region.lab_mean[0])
 
     def shifted(light: Light) -> Light:
@@ -82,9 +82,9 @@ def tone_map(rule: Tone, region: Statistics) -> ColourMap:
 
 
 def match_map(rule: Match, region: Statistics, reference: Statistics) -> ColourMap:
-    """The colour map that gives a region the mean and the spread of a reference, axis by axis.
+    """The colour map that matches mean and deviation of a reference for each axis of OKLab.
 
-    The spread changes by a factor of 0.6–1.6 at most: a flat wall has no grain to be stretched.
+    Deviations change by a factor of 0.6–1.6, so that noise of a flat wall is not amplified.
     """
     spread = np.clip(
         reference.lab_deviation / np.maximum(region.lab_deviation, _LEAST_SPREAD), *_SPREAD_LIMITS

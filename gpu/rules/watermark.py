@@ -1,7 +1,7 @@
-"""A visible watermark over a whole photo: our name again and again, aslant, on light and on dark.
+"""A visible watermark over a whole photo: our name in a repeated, rotated pattern.
 
-It is white with a soft shadow, so that it shows on any ground, and thin enough to judge colours
-between its letters.
+It is white with a soft shadow, so that it is visible on any background, with thin letters, so that
+the colours between them can be judged.
 """
 
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ _ROWS_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class _Tile:
-    """A pattern that repeats: how white (H, W, 1) and how dark a pixel becomes, 0–1 × 256."""
+    """A repeated pattern: opacity (H, W, 1) of white and of the shadow, 0–1 × 256."""
 
     white: NDArray[np.uint16]
     dark: NDArray[np.uint16]
 
 
 def watermarked(image: Image.Image) -> Image.Image:
-    """A new image with the watermark on it, in the size and mode of an RGB or RGBA one.
+    """A copy of an RGB or RGBA image with the watermark; alpha does not change.
 
-    Alpha stays as it is. Raises ValueError for other modes.
+    Raises ValueError for other modes.
     """
     if image.mode not in {"RGB", "RGBA"}:
         raise ValueError(f"need an RGB or RGBA image, not {image.mode}")
@@ -51,14 +51,14 @@ def watermarked(image: Image.Image) -> Image.Image:
 
 
 def _letters(size: tuple[int, int]) -> int:
-    """The height of letters in pixels for a photo of that size."""
+    """The height of letters in pixels for a photo of a size (width, height)."""
     height = min(max(size) * _LETTER_SHARE, min(size) * _MOST_SHARE)
     return max(_LEAST_LETTERS, round(height))
 
 
 @lru_cache(maxsize=4)
 def _tile(letters: int) -> _Tile:
-    """The pattern for letters of that height in pixels."""
+    """The pattern for letters of a height in pixels."""
     word = _word(letters)
     shadow = word.filter(ImageFilter.GaussianBlur(letters / 16)).point(lambda level: level * 1.6)
     size = (round(word.width * 1.5), round(word.height * 2.2))
@@ -71,7 +71,7 @@ def _tile(letters: int) -> _Tile:
 
 
 def _word(letters: int) -> Image.Image:
-    """The text aslant, with room around it for its shadow: L, 255 where it is."""
+    """The rotated text with a margin for its shadow, as an L image of 0 and 255."""
     font = ImageFont.load_default(letters)
     left, top, right, bottom = font.getbbox(TEXT)
     margin = max(2, letters // 5)
@@ -81,7 +81,7 @@ def _word(letters: int) -> Image.Image:
 
 
 def _repeated(word: Image.Image, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Two words in a tile, the second half a tile farther each way, running over its borders."""
+    """A tile with two copies of the text, the second shifted by half a tile, wrapped at borders."""
     width, height = size
     tile = np.zeros((height, width), np.uint8)
     letters = np.asarray(word)

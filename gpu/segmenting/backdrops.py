@@ -1,6 +1,7 @@
-"""A product before a backdrop: the backdrop is a smooth surface of colour, fitted to the border.
+"""Segment a product in front of a backdrop.
 
-What differs from that surface, other than by a soft shadow, is the product or lies beside it.
+The backdrop is modelled as a smooth colour surface that is fitted to the border of the photo.
+Pixels that differ from it, other than by a soft shadow, are the product or objects beside it.
 """
 
 from dataclasses import dataclass
@@ -18,23 +19,23 @@ from gpu.segmenting.masks import bounding_box
 from gpu.segmenting.superpixels import Superpixels, cut_into_superpixels
 
 _SPACING = 8  # pixels between superpixels
-_RIM = 0.05  # of the photo's sides: the band that the backdrop is fitted to first
+_BORDER = 0.05  # of the photo's sides: the band of the first fit of the backdrop
 _ROUNDS = 3
-_LEAST_SPREAD = 0.8  # OKLab times 100: grain of a good camera
-_SHADOW = 0.72  # of the backdrop's lightness: darker is no shadow
-_SOFT = 1.6  # OKLab times 100 per pixel: a steeper step is no shadow's
-_MOST_FAVOUR = 2.5
-_LEAST_AREA = 0.02  # of the photo: a product
-_LEAST_ACCESSORY = 0.002
-_MOST_CONFIDENCE = 0.95
+_MIN_SPREAD = 0.8  # OKLab times 100: grain of a good camera
+_SHADOW = 0.72  # of the backdrop's lightness: a darker region is not a shadow
+_MAX_SHADOW_STEP = 1.6  # OKLab times 100 per pixel: a steeper gradient is not of a shadow
+_MAX_FAVOUR = 2.5
+_MIN_AREA = 0.02  # of the photo: the smallest product
+_MIN_ACCESSORY = 0.002
+_MAX_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Staged:
-    """What stands before a backdrop, all in the photo's size.
+    """The objects in front of a backdrop, as masks in the photo's size.
 
-    `product` is the largest thing near the middle, `others` are those beside it, the largest first.
-    `confidence`, 0–1, is how much the photo is one of a product before a backdrop.
+    `product` is the largest object near the centre, `others` are those beside it, largest first.
+    `confidence`, 0–1, estimates whether the photo shows a product in front of a backdrop.
     """
 
     product: Mask
@@ -44,56 +45,56 @@ class Staged:
 
 
 def staged(photo: Image.Image) -> Staged | None:
-    """The product of a photo and its backdrop; None if nothing stands out from a backdrop."""
-    work = np.asarray(reduced(photo))
-    patches = cut_into_superpixels(work, _SPACING)
-    favour, spread = _apartness(patches.lab)
+    """The product and the backdrop of a photo; None if nothing differs from the backdrop."""
+    small = np.asarray(reduced(photo))
+    patches = cut_into_superpixels(small, _SPACING)
+    favour, spread = _foreground_score(patches.lab)
     inside = _divided(patches, favour)
     things = _things(inside)
     if not things:
         return None
-    confidence = _MOST_CONFIDENCE * _confidence(patches.lab, inside, things[0], spread)
+    confidence = _MAX_CONFIDENCE * _confidence(patches.lab, inside, things[0], spread)
     grey = np.asarray(photo.convert("L"))
     product, *others = (enlarged(thing, grey) for thing in things)
     background = ~np.logical_or.reduce([product, *others])
     return Staged(product, tuple(other & ~product for other in others), background, confidence)
 
 
-def _apartness(lab: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
-    """How much better each pixel fits a thing than the backdrop (H, W), and the rim's spread."""
+def _foreground_score(lab: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
+    """How much better each pixel fits an object than the backdrop (H, W); the border's spread."""
     height, width = lab.shape[:2]
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y, y**3], axis=-1)
-    rim = np.ones((height, width), np.bool_)
-    down, across = max(2, round(_RIM * height)), max(2, round(_RIM * width))
-    rim[down : -max(2, down // 2), across:-across] = False
-    used, step = rim, ndimage.gaussian_gradient_magnitude(lab[..., 0], 1.0)
+    border = np.ones((height, width), np.bool_)
+    down, across = max(2, round(_BORDER * height)), max(2, round(_BORDER * width))
+    border[down : -max(2, down // 2), across:-across] = False
+    used, step = border, ndimage.gaussian_gradient_magnitude(lab[..., 0], 1.0)
     for _ in range(_ROUNDS):
         picked = np.flatnonzero(used.ravel())
         picked = picked[:: max(1, len(picked) // 20_000)]
         fit = np.linalg.lstsq(terms.reshape(-1, 7)[picked], lab.reshape(-1, 3)[picked], rcond=None)
         surface = terms @ fit[0]
-        away = np.linalg.norm(lab - surface, axis=-1)
-        spread = max(_LEAST_SPREAD, float(np.median(away[rim])))
-        apart = np.where(_is_shadow(lab, surface, step), 0.0, away)
-        used = apart < 3 * spread
-        if used.sum() < rim.sum() // 4:
+        residual = np.linalg.norm(lab - surface, axis=-1)
+        spread = max(_MIN_SPREAD, float(np.median(residual[border])))
+        score = np.where(_is_shadow(lab, surface, step), 0.0, residual)
+        used = score < 3 * spread
+        if used.sum() < border.sum() // 4:
             break
-    return np.clip((apart - 4 * spread) / (2 * spread), -_MOST_FAVOUR, _MOST_FAVOUR), spread
+    return np.clip((score - 4 * spread) / (2 * spread), -_MAX_FAVOUR, _MAX_FAVOUR), spread
 
 
 def _is_shadow(
     lab: NDArray[np.float32], surface: NDArray[np.float64], step: NDArray[np.float32]
 ) -> Mask:
-    """Darker than the backdrop by a soft step and of its hue: light times k is OKLab times ∛k."""
+    """Darker, of the same hue, with a soft gradient (light times k is OKLab times ∛k)."""
     share = (lab * surface).sum(axis=-1) / np.maximum((surface**2).sum(axis=-1), 1)
     hue = np.linalg.norm(lab - share[..., None] * surface, axis=-1)
-    shadow: Mask = (share < 1) & (share > _SHADOW) & (hue < 2) & (step < _SOFT)  # noqa: PLR2004
+    shadow: Mask = (share < 1) & (share > _SHADOW) & (hue < 2) & (step < _MAX_SHADOW_STEP)  # noqa: PLR2004
     return shadow
 
 
 def _divided(patches: Superpixels, favour: NDArray[np.float64]) -> Mask:
-    """Things (H, W), all together: a cut between superpixels, then between pixels."""
+    """The foreground (H, W): a minimum cut of superpixels, refined at its border."""
     by_patch = np.bincount(patches.labels.ravel(), favour.ravel()) / patches.areas
     weights = SMOOTHNESS * closeness(patches.steps) * patches.borders / _SPACING
     nodes = cut(np.maximum(-by_patch, 0), np.maximum(by_patch, 0), patches.pairs, weights)
@@ -102,7 +103,7 @@ def _divided(patches: Superpixels, favour: NDArray[np.float64]) -> Mask:
 
 
 def _things(inside: Mask) -> list[Mask]:
-    """The product, and then what stands beside it; nothing without a product."""
+    """The product, then the objects beside it; empty without a product."""
     pieces, count = ndimage.label(inside)
     areas = np.bincount(pieces.ravel(), minlength=count + 1) / inside.size
     areas[0] = 0
@@ -111,20 +112,20 @@ def _things(inside: Mask) -> list[Mask]:
     central = np.bincount(pieces.ravel(), np.exp(-(x**2 + y**2) / 0.5).ravel(), minlength=count + 1)
     central[0] = 0
     first = int(central.argmax())
-    if areas[first] < _LEAST_AREA:
+    if areas[first] < _MIN_AREA:
         return []
     others = [
         int(piece)
         for piece in np.argsort(-areas)
-        if areas[piece] > _LEAST_ACCESSORY and piece != first
+        if areas[piece] > _MIN_ACCESSORY and piece != first
     ]
     return [ndimage.binary_fill_holes(pieces == piece) for piece in (first, *others)]
 
 
 def _confidence(lab: NDArray[np.float32], inside: Mask, product: Mask, spread: float) -> float:
-    """How much a photo looks like one of a product before a backdrop; each term is one demand."""
-    rim = np.ones(product.shape, np.bool_)
-    rim[2:-2, 2:-2] = False
+    """The confidence that a photo shows a product in front of a backdrop; a product of criteria."""
+    border = np.ones(product.shape, np.bool_)
+    border[2:-2, 2:-2] = False
     step = np.linalg.norm(
         [ndimage.gaussian_gradient_magnitude(lab[..., axis], 1.0) for axis in range(3)], axis=0
     )
@@ -135,11 +136,13 @@ def _confidence(lab: NDArray[np.float32], inside: Mask, product: Mask, spread: f
     area = float(product.mean())
     demands = (
         rising(1.6 - spread, 0.15),  # the backdrop is even
-        rising(0.03 - float(inside[rim].mean()), 0.004),  # and surrounds everything
-        rising(float(weakest) - 1.4, 0.2),  # the product has an edge nearly everywhere
+        rising(0.03 - float(inside[border].mean()), 0.004),  # and is on all sides
+        rising(float(weakest) - 1.4, 0.2),  # the product has edges along its outline
         rising(area - 0.09, 0.008),  # it fills a share of the photo
-        rising(0.66 - area, 0.02),  # and not all of it
-        rising(float(product.sum()) / (width * height) - 0.69, 0.02),  # and most of its own box
-        rising(8.0 - ndimage.label(inside)[1], 1.0),  # and little lies about
+        rising(0.66 - area, 0.02),  # but not all of it
+        rising(
+            float(product.sum()) / (width * height) - 0.69, 0.02
+        ),  # and most of its bounding box
+        rising(8.0 - ndimage.label(inside)[1], 1.0),  # and there are few other objects
     )
     return float(np.prod(demands))

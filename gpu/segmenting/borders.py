@@ -1,4 +1,4 @@
-"""Where a mask ends: on a small picture, pixel by pixel, and then on the photo itself."""
+"""Refine the border of a mask: on a reduced picture, then at the photo's resolution."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,13 +9,13 @@ from gpu.rules.colour import Mask
 from gpu.segmenting.graphs import cut
 
 WORK_SIDE = 480  # pixels: the longer side of the picture that masks are computed on
-SURE = 50.0  # cost of a pixel on the wrong side
+SURE = 50.0  # cost of a pixel with a certain label on the wrong side
 SMOOTHNESS = 2.5  # cost of a border of one pixel between equal colours
-_BAND = 5  # pixels around the border that are divided again, one by one
+_BAND = 5  # pixels around the border that are segmented again
 
 
 def reduced(photo: Image.Image) -> Image.Image:
-    """The photo in RGB, at most `WORK_SIDE` wide and high."""
+    """The photo in RGB, reduced to at most `WORK_SIDE` pixels a side."""
     scale = min(1.0, WORK_SIDE / max(photo.size))
     size = (max(2, round(photo.width * scale)), max(2, round(photo.height * scale)))
     return photo.convert("RGB").resize(size, Image.Resampling.BOX, reducing_gap=2.0)
@@ -37,13 +37,13 @@ def near_border(inside: Mask) -> Mask:
 def divided_near_border(
     inside: Mask, favour: NDArray[np.float64], lab: NDArray[np.float32]
 ) -> Mask:
-    """Divide the pixels near the border of a mask again by a minimum cut; the others stay.
+    """Segment the pixels near the border of a mask again by a minimum cut; others do not change.
 
     `favour` (H, W) is how much better a pixel fits inside than outside; `lab` (H, W, 3) is OKLab
     times 100.
     """
     band = near_border(inside)
-    nodes = ndimage.binary_dilation(band)  # the band and a fixed row on each side
+    nodes = ndimage.binary_dilation(band)  # the band, and a fixed row on each side
     if not nodes.any():
         return inside
     favour = np.where(band, favour, np.where(inside, SURE, -SURE))
@@ -62,9 +62,9 @@ def divided_near_border(
 
 
 def enlarged(inside: Mask, grey: NDArray[np.uint8]) -> Mask:
-    """A mask of the small picture in the size of the photo, following the photo's edges.
+    """Enlarge a mask of the reduced picture to the photo's size, along the photo's edges.
 
-    `grey` (H, W) holds the photo's levels.
+    `grey` (H, W) are the photo's levels.
     """
     height, width = grey.shape
     soft = np.asarray(
@@ -79,9 +79,9 @@ def enlarged(inside: Mask, grey: NDArray[np.uint8]) -> Mask:
 
 
 def _guided(soft: NDArray[np.float32], grey: NDArray[np.uint8], radius: int) -> Mask:
-    """A guided filter (He, Sun and Tang 2010) of a mask by the photo's grey, cut at a half.
+    """A guided filter (He, Sun and Tang 2010) of a mask by the photo's levels, thresholded at 0.5.
 
-    Only the rows and columns around the border are filtered: elsewhere nothing changes.
+    Only the rows and columns around the border are filtered, because others do not change.
     """
     mixed = (soft > 0) & (soft < 1)
     result: Mask = soft > 0.5  # noqa: PLR2004

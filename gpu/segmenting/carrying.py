@@ -1,8 +1,8 @@
 """A mask of one photo, proposed on another photo of the same group.
 
-Where the camera stood still, the mask lies at the same place, moved by what phase correlation
-measures (Kuglin and Hines 1975) and checked by the edges of both photos. Elsewhere the region is
-looked for by its colours and its texture. A proposal is never more than that: a person accepts it.
+If the camera did not move, the mask is shifted by the offset of phase correlation (Kuglin and Hines
+1975) and verified by the edges of both photos. Otherwise the region is segmented by its colours and
+texture. A person has to accept each proposal.
 """
 
 from dataclasses import dataclass
@@ -21,26 +21,30 @@ from gpu.segmenting.pieces import pieces_of
 from gpu.segmenting.superpixels import Superpixels, cut_into_superpixels
 
 _SPACING = 8  # pixels between superpixels
-_MOST_SHIFT = 0.06  # of the photo's longer side: a tripod that was pushed
-_STILL = 0.55  # correlation of edges from which the camera stood still
-_LEAST_PIXELS = 30  # of the small picture
-_MOST_ASPECT = 1.03  # ratio of two photos' proportions: of one camera
-_COLOURS, _TEXTURES, _HEIGHTS = 20, 12, 8  # bins: along each axis of colour, and of the others
-_WEIGHTS = (1.0, 0.4, 0.4)  # of the evidence of each
-_MOST_FAVOUR = 2.5
-_MOST_RATIO = 4.0  # of one feature's evidence
-_UNSEEN = 1e-4  # share of a bin in which nothing was seen
-_DISTINCT = 0.9  # mean log ratio of the features of a region to those of the rest
-_LEAST_CONFIDENCE = 0.1  # less is no proposal, but chance
-_LEAST_SHARE = 0.25  # of the region's own area: the least that is proposed
-_MOST_SHARE = 3.0  # of the region's own area: the most
-_PIECE = 0.08  # of what is found: smaller pieces are left out
+_MAX_SHIFT = 0.06  # of the photo's longer side: a small movement of the tripod
+_MIN_CORRELATION = 0.55  # of edges: with less, the camera was moved
+_MIN_PIXELS = 30  # of the reduced picture
+_MAX_ASPECT_RATIO = 1.03  # of the aspect ratios of two photos of one camera
+_COLOURS, _TEXTURES, _HEIGHTS = (
+    20,
+    12,
+    8,
+)  # numbers of bins: for each axis of colour, and the others
+_WEIGHTS = (1.0, 0.4, 0.4)  # of the evidence of each feature
+_MAX_FAVOUR = 2.5
+_MAX_RATIO = 4.0  # of one feature's evidence
+_SMOOTHING = 1e-4  # share of an empty bin
+_MIN_DISTINCTNESS = 0.9  # mean log ratio of the features of a region to those of the rest
+_MIN_CONFIDENCE = 0.1  # with less, there is no proposal
+_MIN_SHARE = 0.25  # of the region's area: the smallest proposal
+_MAX_SHARE = 3.0  # of the region's area: the largest proposal
+_MIN_PIECE = 0.08  # of the proposal: smaller components are left out
 
 Plane = NDArray[np.float32]
 
 
 class Evidence(StrEnum):
-    """Why a mask is proposed: the camera stood still, or a region looks alike."""
+    """The reason of a proposal: the camera did not move, or a region has the same appearance."""
 
     PLACE = "place"
     LOOK = "look"
@@ -56,7 +60,7 @@ class Proposal:
 
 
 def carry(photo: Image.Image, mask: Mask, other: Image.Image) -> Proposal | None:
-    """Propose the mask (H, W) of a photo on another; None where neither place nor look holds.
+    """Propose the mask (H, W) of a photo on another; None without evidence.
 
     Raises ValueError for a mask of another size than the photo's.
     """
@@ -67,55 +71,59 @@ def carry(photo: Image.Image, mask: Mask, other: Image.Image) -> Proposal | None
         Image.fromarray(mask.astype(np.uint8) * 255).resize(first.size, Image.Resampling.BOX)
     )
     region = small > 127  # noqa: PLR2004 - half covered
-    if region.sum() < _LEAST_PIXELS or (~region).sum() < _LEAST_PIXELS:
+    if region.sum() < _MIN_PIXELS or (~region).sum() < _MIN_PIXELS:
         return None
     grey = np.asarray(other.convert("L"))
     ratio = (photo.width / photo.height) / (other.width / other.height)
-    if max(ratio, 1 / ratio) < _MOST_ASPECT:
-        placed = _by_place(first, mask, second.resize(first.size), other.size, region)
+    if max(ratio, 1 / ratio) < _MAX_ASPECT_RATIO:
+        placed = _by_shift(first, mask, second.resize(first.size), other.size, region)
         if placed is not None:
             return placed
-    return _by_look(first, region, second, grey)
+    return _by_appearance(first, region, second, grey)
 
 
-def _by_place(
+def _by_shift(
     first: Image.Image, mask: Mask, second: Image.Image, size: tuple[int, int], region: Mask
 ) -> Proposal | None:
-    """The mask at its place, moved by the shift between two photos of one size."""
+    """The mask, moved by the offset between two photos of one size."""
     one, two = (_edges(np.asarray(image)) for image in (first, second))
     down, across = _shift(one, two)
-    reach = _MOST_SHIFT * max(first.size)
+    reach = _MAX_SHIFT * max(first.size)
     if max(abs(down), abs(across)) > reach:
         return None
     moved = ndimage.shift(one, (down, across), order=1, mode="nearest")
-    place = ndimage.shift(region.astype(np.float32), (down, across), order=1) > 0.5  # noqa: PLR2004
-    whole = _correlation(moved, two, np.ones_like(region))
-    # the photo may agree as a whole and yet the region's own outline be gone
-    outline = ndimage.binary_dilation(place, iterations=6)
-    outline &= ~ndimage.binary_erosion(place, iterations=6)
-    own = _correlation(moved, two, outline) if outline.any() else whole
-    agreement = min(whole, own)
-    if agreement < _STILL:
+    moved_region = ndimage.shift(region.astype(np.float32), (down, across), order=1) > 0.5  # noqa: PLR2004
+    agreement_of_photo = _correlation(moved, two, np.ones_like(region))
+    # the photos may agree while the outline of the region does not
+    outline = ndimage.binary_dilation(moved_region, iterations=6)
+    outline &= ~ndimage.binary_erosion(moved_region, iterations=6)
+    agreement_of_outline = (
+        _correlation(moved, two, outline) if outline.any() else agreement_of_photo
+    )
+    agreement = min(agreement_of_photo, agreement_of_outline)
+    if agreement < _MIN_CORRELATION:
         return None
     scale = size[0] / first.width
     full = Image.fromarray(mask).resize(size, Image.Resampling.NEAREST)
     carried = ndimage.shift(
         np.asarray(full).view(np.uint8), (round(down * scale), round(across * scale)), order=0
     )
-    return Proposal(carried.view(np.bool_), 0.95 * rising(agreement - _STILL, 0.08), Evidence.PLACE)
+    return Proposal(
+        carried.view(np.bool_), 0.95 * rising(agreement - _MIN_CORRELATION, 0.08), Evidence.PLACE
+    )
 
 
 def _edges(levels: NDArray[np.uint8]) -> Plane:
-    """Where edges are (H, W), whatever the light: gradients by the local contrast."""
+    """Edge strength (H, W), independent of lighting: gradients divided by the local contrast."""
     lightness = to_oklab(to_linear(levels))[..., 0]
     step = ndimage.gaussian_gradient_magnitude(lightness, 1.2)
-    usual = ndimage.gaussian_filter(step, 12) + 0.004
-    edges: Plane = (step / (step + usual)).astype(np.float32)
+    local_contrast = ndimage.gaussian_filter(step, 12) + 0.004
+    edges: Plane = (step / (step + local_contrast)).astype(np.float32)
     return edges
 
 
 def _shift(one: Plane, two: Plane) -> tuple[float, float]:
-    """Rows and columns by which the second picture lies farther, by phase correlation."""
+    """Offset (rows, columns) of the second picture, by phase correlation."""
     height, width = one.shape
     window = np.outer(np.hanning(height), np.hanning(width))
     spectra = [np.fft.rfft2((plane - plane.mean()) * window) for plane in (one, two)]
@@ -129,48 +137,48 @@ def _shift(one: Plane, two: Plane) -> tuple[float, float]:
     )
 
 
-def _correlation(one: Plane, two: Plane, place: Mask) -> float:
-    first, second = one[place], two[place]
-    if first.std() < 1e-4 or second.std() < 1e-4:  # noqa: PLR2004 - nothing is to be seen
+def _correlation(one: Plane, two: Plane, region: Mask) -> float:
+    first, second = one[region], two[region]
+    if first.std() < 1e-4 or second.std() < 1e-4:  # noqa: PLR2004 - no edges
         return 0.0
     return float(np.corrcoef(first, second)[0, 1])
 
 
-def _by_look(
+def _by_appearance(
     first: Image.Image, region: Mask, second: Image.Image, grey: NDArray[np.uint8]
 ) -> Proposal | None:
-    """What looks in the second photo as the region does in the first, and unlike the rest."""
+    """The region of the second photo with the features of the first one's region, not its rest."""
     one = cut_into_superpixels(np.asarray(first), _SPACING)
     two = cut_into_superpixels(np.asarray(second), _SPACING)
-    known, searched = _features(one), _features(two)
-    ratio = _log_ratio(known, region, known)
+    first_features, second_features = _features(one), _features(two)
+    ratio = _log_ratio(first_features, region, first_features)
     inner = ndimage.binary_erosion(region, iterations=2)
     distinctness = float(np.clip(ratio, -3, 3)[inner if inner.any() else region].mean())
-    favour = np.clip(_log_ratio(known, region, searched), -_MOST_FAVOUR, _MOST_FAVOUR)
+    favour = np.clip(_log_ratio(first_features, region, second_features), -_MAX_FAVOUR, _MAX_FAVOUR)
     by_patch = np.bincount(two.labels.ravel(), favour.ravel()) / two.areas
     weights = SMOOTHNESS * closeness(two.steps) * two.borders / _SPACING
     nodes = cut(np.maximum(-by_patch, 0), np.maximum(by_patch, 0), two.pairs, weights)
     inside = divided_near_border(nodes[two.labels], favour, two.lab)
-    pieces = pieces_of(inside, _PIECE * inside.sum())
-    if distinctness < _DISTINCT or not pieces:
+    pieces = pieces_of(inside, _MIN_PIECE * inside.sum())
+    if distinctness < _MIN_DISTINCTNESS or not pieces:
         return None
-    found = np.logical_or.reduce(pieces)
-    share = float(found.mean() / region.mean())
-    if not _LEAST_SHARE < share < _MOST_SHARE:
+    proposal = np.logical_or.reduce(pieces)
+    share = float(proposal.mean() / region.mean())
+    if not _MIN_SHARE < share < _MAX_SHARE:
         return None
-    fit = float(favour[found].mean()) / _MOST_FAVOUR
+    fit = float(favour[proposal].mean()) / _MAX_FAVOUR
     alike = rising(0.7 - abs(np.log(share)), 0.2)
     confidence = 0.7 * rising(distinctness - 1.2, 0.2) * rising(fit - 0.4, 0.1) * alike
-    if confidence < _LEAST_CONFIDENCE:
+    if confidence < _MIN_CONFIDENCE:
         return None
-    return Proposal(enlarged(found, grey), confidence, Evidence.LOOK)
+    return Proposal(enlarged(proposal, grey), confidence, Evidence.LOOK)
 
 
 def _features(patches: Superpixels) -> tuple[NDArray[np.intp], ...]:
-    """Bins (H, W) of each pixel's colour, of its texture and of how high in the photo it lies."""
+    """Histogram bins (H, W) of each pixel's colour, texture and row."""
     lab = ndimage.gaussian_filter(patches.lab, (1.0, 1.0, 0))
-    places = lab / np.array([5, 2, 2], np.float32) + np.array([0, 10, 10], np.float32)
-    colour = np.clip(places, 0, _COLOURS - 1).astype(np.intp)
+    bins = lab / np.array([5, 2, 2], np.float32) + np.array([0, 10, 10], np.float32)
+    colour = np.clip(bins, 0, _COLOURS - 1).astype(np.intp)
     step = ndimage.gaussian_gradient_magnitude(patches.lab[..., 0], 1.0)
     energy = np.log2(ndimage.uniform_filter(step, 9) + 0.05) * 1.5 + 6.5
     rows = np.arange(len(lab)) * _HEIGHTS // len(lab)
@@ -182,21 +190,25 @@ def _features(patches: Superpixels) -> tuple[NDArray[np.intp], ...]:
 
 
 def _log_ratio(
-    known: tuple[NDArray[np.intp], ...], region: Mask, searched: tuple[NDArray[np.intp], ...]
+    first_features: tuple[NDArray[np.intp], ...],
+    region: Mask,
+    second_features: tuple[NDArray[np.intp], ...],
 ) -> NDArray[np.float64]:
-    """How much better each pixel searched fits the region than the rest of the known photo."""
-    total = np.zeros(searched[0].shape)
+    """Log ratio, for each pixel of the second photo, of the first region to its complement."""
+    total = np.zeros(second_features[0].shape)
     shapes = ((_COLOURS,) * 3, (_TEXTURES,), (_HEIGHTS,))
-    for bins, wanted, shape, weight in zip(known, searched, shapes, _WEIGHTS, strict=True):
+    for bins, second_bins, shape, weight in zip(
+        first_features, second_features, shapes, _WEIGHTS, strict=True
+    ):
         within, without = (_shares(bins[side], shape) for side in (region, ~region))
-        ratio = np.log(within[wanted]) - np.log(without[wanted])
-        total += weight * np.clip(ratio, -_MOST_RATIO, _MOST_RATIO)
+        ratio = np.log(within[second_bins]) - np.log(without[second_bins])
+        total += weight * np.clip(ratio, -_MAX_RATIO, _MAX_RATIO)
     return total
 
 
 def _shares(bins: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Smoothed shares of all bins; never zero."""
+    """Smoothed shares of all bins, above 0."""
     counts = np.bincount(bins, minlength=int(np.prod(shape))).astype(np.float64).reshape(shape)
     smooth = ndimage.gaussian_filter(counts / max(1, len(bins)), 0.7, mode="nearest").ravel()
-    shares: NDArray[np.float64] = smooth + _UNSEEN
+    shares: NDArray[np.float64] = smooth + _SMOOTHING
     return shares

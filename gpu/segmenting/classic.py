@@ -1,8 +1,8 @@
-"""Suggestions without a model: products before a backdrop, and rooms that are plain boxes.
+"""Segmentation without a model: products in front of a backdrop, and box-shaped rooms.
 
-Nothing is downloaded and nothing was learned. `classic` knows the concepts of the presets by their
-names; it cannot read a prompt. Its confidence tells a photo that it understands from one that it
-does not: below `AUTOMATIC_CONFIDENCE`, nothing is selected without a person.
+`classic` knows the concepts of the presets by name and ignores prompts. Its confidence is low for
+photos that do not fit its assumptions: instances below `AUTOMATIC_CONFIDENCE` are never selected
+automatically.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,16 +21,16 @@ from gpu.segmenting.layouts import SURFACES
 from gpu.segmenting.packaging import Packaging, packaging
 from gpu.segmenting.rooms import Room, find_room
 
-_LEAST_AREA = 20  # pixels
+_MIN_AREA = 20  # pixels
 _JOINT = 300  # times a joint's width is the photo's longer side
-_LETTERS = 6  # from so many on, letters are rather text than dirt
+_MIN_LETTERS = 6  # fewer components are more likely dirt than text
 
-Found = tuple[tuple[Mask, ...], float]
-"""Masks of one concept, and their confidence."""
+Detection = tuple[tuple[Mask, ...], float]
+"""Detection of one concept, and their confidence."""
 
 
 class UnservedConcept(ValueError):
-    """A concept that `classic` does not know, such as a free text; only a model can serve it."""
+    """A concept that `classic` does not know, such as a free text; it needs a model."""
 
     def __init__(self, concept: str) -> None:
         super().__init__(f"the segmenter 'classic' does not know the concept {concept!r}")
@@ -40,7 +40,7 @@ class UnservedConcept(ValueError):
 class Classic:
     """A `Segmenter` of numpy and scipy, for the concepts named in `SERVED`.
 
-    A concept in `KNOWN` but not in `SERVED` is accepted and never found.
+    A concept in `KNOWN` but not in `SERVED` is accepted and has no instances.
     """
 
     name = "classic"
@@ -54,22 +54,22 @@ class Classic:
         for concept in concepts:
             if concept.name not in KNOWN:
                 raise UnservedConcept(concept.name)
-        seen = _Photo(photo)
+        analysis = _Analysis(photo)
         instances = list[Instance]()
         for concept in concepts:
             if concept.name in _FINDERS:
-                masks, confidence = _FINDERS[concept.name](seen)
+                masks, confidence = _FINDERS[concept.name](analysis)
                 ordered = sorted(masks, key=lambda mask: -int(mask.sum()))
                 instances += [
                     Instance.of(concept.name, number, mask, confidence)
                     for number, mask in enumerate(ordered, 1)
-                    if mask.sum() >= _LEAST_AREA
+                    if mask.sum() >= _MIN_AREA
                 ]
         return instances
 
 
-class _Photo:
-    """A photo and what was found in it, each part computed when it is first needed."""
+class _Analysis:
+    """A photo and its segmentation; each part is computed on first use."""
 
     def __init__(self, photo: Image.Image) -> None:
         self.photo = photo.convert("RGB")
@@ -104,20 +104,25 @@ class _Photo:
     @cached_property
     def grout(self) -> Mask:
         width = max(1, round(max(self.photo.size) / _JOINT))
-        place = enlarged(np.isin(self.room.surfaces, (0, 1, 4)) & self._bare, self.grey)
-        return grout(self.grey.astype(np.float32), place, width)
+        surface = enlarged(np.isin(self.room.surfaces, (0, 1, 4)) & self._uncovered, self.grey)
+        return grout(self.grey.astype(np.float32), surface, width)
 
     @cached_property
-    def _bare(self) -> Mask:
-        """Where walls are not covered by a thing with a name."""
-        found = self.furnishings
-        named = [*found.windows, *found.doors, *found.cabinets, *found.mouldings]
+    def _uncovered(self) -> Mask:
+        """The pixels that no named object covers."""
+        furnishings = self.furnishings
+        named = [
+            *furnishings.windows,
+            *furnishings.doors,
+            *furnishings.cabinets,
+            *furnishings.mouldings,
+        ]
         return ~np.logical_or.reduce([~(self.room.wall | self.room.things), *named])
 
 
-def _of_stage(pick: Callable[[Staged], tuple[Mask, ...]]) -> Callable[[_Photo], Found]:
-    def find(seen: _Photo) -> Found:
-        scene = seen.staged
+def _of_stage(pick: Callable[[Staged], tuple[Mask, ...]]) -> Callable[[_Analysis], Detection]:
+    def find(analysis: _Analysis) -> Detection:
+        scene = analysis.staged
         return ((), 0.0) if scene is None else (pick(scene), scene.confidence)
 
     return find
@@ -125,14 +130,14 @@ def _of_stage(pick: Callable[[Staged], tuple[Mask, ...]]) -> Callable[[_Photo], 
 
 def _of_package(
     pick: Callable[[Packaging], tuple[Mask, ...]], share: float, *, is_print: bool = False
-) -> Callable[[_Photo], Found]:
-    """A part of the product, sure to a share of what the product is; print only if text is."""
+) -> Callable[[_Analysis], Detection]:
+    """Detect a part of the product; `share` of its confidence, for prints times the text's."""
 
-    def find(seen: _Photo) -> Found:
-        scene, parts = seen.staged, seen.packaging
+    def find(analysis: _Analysis) -> Detection:
+        scene, parts = analysis.staged, analysis.packaging
         if scene is None or parts is None:
             return (), 0.0
-        text = rising(parts.lettering.pieces - _LETTERS, 1.5) if is_print else 1.0
+        text = rising(parts.lettering.pieces - _MIN_LETTERS, 1.5) if is_print else 1.0
         return pick(parts), scene.confidence * share * text
 
     return find
@@ -140,43 +145,45 @@ def _of_package(
 
 def _of_room(
     pick: Callable[[Room, Furnishings], tuple[Mask, ...]], share: float
-) -> Callable[[_Photo], Found]:
-    """A part of the room, sure to a share of what the room is."""
+) -> Callable[[_Analysis], Detection]:
+    """Detect a part of the room; its confidence is a share of the room's."""
 
-    def find(seen: _Photo) -> Found:
-        masks = pick(seen.room, seen.furnishings)
-        full = tuple(enlarged(mask, seen.grey) for mask in masks if mask.any())
-        return full, seen.room.confidence * share
+    def find(analysis: _Analysis) -> Detection:
+        masks = pick(analysis.room, analysis.furnishings)
+        full = tuple(enlarged(mask, analysis.grey) for mask in masks if mask.any())
+        return full, analysis.room.confidence * share
 
     return find
 
 
-def _walls(seen: _Photo) -> Found:
-    return (() if seen.furnishings.is_tiled else (seen.wall,)), seen.room.confidence
+def _walls(analysis: _Analysis) -> Detection:
+    return (() if analysis.furnishings.is_tiled else (analysis.wall,)), analysis.room.confidence
 
 
-def _tiles(seen: _Photo) -> Found:
-    """Tiles of each wall by itself: a swatch is laid in the plane of one wall."""
-    if not seen.furnishings.is_tiled:
+def _tiles(analysis: _Analysis) -> Detection:
+    """The tiles of each wall, separately: a texture is projected on the plane of one wall."""
+    if not analysis.furnishings.is_tiled:
         return (), 0.0
-    size = (seen.photo.width, seen.photo.height)
+    size = (analysis.photo.width, analysis.photo.height)
     side = np.asarray(
-        Image.fromarray(seen.room.surfaces.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
+        Image.fromarray(analysis.room.surfaces.astype(np.uint8)).resize(
+            size, Image.Resampling.NEAREST
+        )
     )
-    tiles = seen.wall & ~seen.grout
+    tiles = analysis.wall & ~analysis.grout
     return (
         tuple(tiles & (side == SURFACES.index(name)) for name in ("Left", "Right", "Back")),
-        seen.room.confidence * 0.8,
+        analysis.room.confidence * 0.8,
     )
 
 
-def _grout(seen: _Photo) -> Found:
-    if not seen.furnishings.is_tiled:
+def _grout(analysis: _Analysis) -> Detection:
+    if not analysis.furnishings.is_tiled:
         return (), 0.0
-    return (seen.grout,), seen.room.confidence * 0.6
+    return (analysis.grout,), analysis.room.confidence * 0.6
 
 
-_FINDERS: dict[str, Callable[[_Photo], Found]] = {
+_FINDERS: dict[str, Callable[[_Analysis], Detection]] = {
     "Product": _of_stage(lambda scene: (scene.product,)),
     "Background": _of_stage(lambda scene: (scene.background,)),
     "Accessories": _of_stage(lambda scene: scene.others),
@@ -188,12 +195,12 @@ _FINDERS: dict[str, Callable[[_Photo], Found]] = {
     "Wall": _walls,
     "Floor": _of_room(lambda room, _: (room.floor,), 1.0),
     "Ceiling": _of_room(lambda room, _: (room.ceiling,), 1.0),
-    "Window": _of_room(lambda _, found: found.windows, 0.8),
-    "Door": _of_room(lambda _, found: found.doors, 0.8),
-    "Cabinet": _of_room(lambda _, found: found.cabinets, 0.6),
-    "Frame_Molding": _of_room(lambda _, found: found.mouldings, 0.3),
-    "Light": _of_room(lambda _, found: found.lights, 0.7),
-    "Glass_highlight": _of_room(lambda _, found: found.highlights, 0.7),
+    "Window": _of_room(lambda _, furnishings: furnishings.windows, 0.8),
+    "Door": _of_room(lambda _, furnishings: furnishings.doors, 0.8),
+    "Cabinet": _of_room(lambda _, furnishings: furnishings.cabinets, 0.6),
+    "Frame_Molding": _of_room(lambda _, furnishings: furnishings.mouldings, 0.3),
+    "Light": _of_room(lambda _, furnishings: furnishings.lights, 0.7),
+    "Glass_highlight": _of_room(lambda _, furnishings: furnishings.highlights, 0.7),
     "Tile": _tiles,
     "Grout": _grout,
 }

@@ -23,6 +23,7 @@ from gpu.segmenting.borders import (
     enlarged,
     reduced,
 )
+from gpu.segmenting.corrections import Corrections
 from gpu.segmenting.graphs import cut, shortest, walk
 from gpu.segmenting.superpixels import cut_into_superpixels
 
@@ -37,7 +38,6 @@ _FAR = 8.0  # cost of a way at which a superpixel belongs neither inside nor out
 _BEYOND = 1.5  # of what a superpixel hangs together with excluding clicks: surely outside
 _BINS = 24  # of the histogram, along each axis of OKLab
 _LEAST_SHARE = 1e-6  # of a bin in which nothing was seen
-_REACH = 12.0  # times its distance from the mask's border: how far a click corrects
 _SPECK = 0.01  # of the mask: holes smaller than this are filled
 _NEAR = 2.5  # deviation in pixels: how far the mask of superpixels speaks for its border
 _DOT = 3  # pixels around a click that it is sure of
@@ -67,6 +67,7 @@ class ClickedPhoto:
         self._grey = np.asarray(photo.convert("RGB").convert("L"))
         work = reduced(photo)
         self._patches = cut_into_superpixels(np.asarray(work), _SPACING)
+        self._corrections = Corrections(self._patches.lab)
         self._bins = _binned(self._patches.lab)
         used = _histogram(self._bins.ravel()) > 10 * _LEAST_SHARE
         self._any_colour = np.where(used, 1 / used.sum(), _LEAST_SHARE)
@@ -83,25 +84,27 @@ class ClickedPhoto:
     def _divided(self, clicks: tuple[Click, ...]) -> Mask:
         """The mask on the small picture, kept for when the next click comes.
 
-        Each click corrects the mask of those before it (see `_corrected`).
+        Each click corrects the mask of those before it (see `corrections.py`).
         """
         if clicks not in self._known:
             places = [self._place(click) for click in clicks]
             inside = self._by_pixels(*self._by_patches(clicks, places), clicks, places)
             if any(click.is_included for click in clicks[:-1]):
-                before = self._divided(clicks[:-1])
-                taken = self._taken_away(clicks[:-1])
-                inside = _corrected(before, inside, clicks[-1], places[-1], taken)
+                last = clicks[-1]
+                opposite = [
+                    place
+                    for click, place in zip(clicks, places, strict=True)
+                    if click.is_included != last.is_included
+                ]
+                inside = self._corrections.correct(
+                    self._divided(clicks[:-1]),
+                    inside,
+                    places[-1],
+                    opposite,
+                    is_included=last.is_included,
+                )
             self._known[clicks] = _clicked_pieces(inside, clicks, places)
         return self._known[clicks]
-
-    def _taken_away(self, clicks: tuple[Click, ...]) -> Mask:
-        """What excluding clicks have taken out of the mask."""
-        taken = np.zeros_like(self._patches.labels, np.bool_)
-        for count, click in enumerate(clicks):
-            if not click.is_included and any(one.is_included for one in clicks[:count]):
-                taken |= self._divided(clicks[:count]) & ~self._divided(clicks[: count + 1])
-        return taken
 
     def _place(self, click: Click) -> tuple[int, int]:
         """Row and column of a click on the small picture."""
@@ -210,27 +213,6 @@ def _histogram(bins: NDArray[np.intp]) -> NDArray[np.float64]:
     counts = np.bincount(bins, minlength=_BINS**3).astype(np.float64).reshape((_BINS,) * 3)
     smooth = ndimage.gaussian_filter(counts / max(1, len(bins)), 1.0).ravel()
     return smooth + _LEAST_SHARE
-
-
-def _corrected(
-    before: Mask, after: Mask, click: Click, place: tuple[int, int], taken: Mask
-) -> Mask:
-    """The mask before a click, with that of the changes after it that the click can have meant.
-
-    What was `taken` away comes back only where it hangs together with a click that includes.
-
-    A click that includes takes nothing away, and one that excludes adds nothing. It lies in the
-    middle of a mistake, so one close to the mask's border means a small mistake near it.
-    """
-    mistaken = ~before if click.is_included else before
-    depth = float(ndimage.distance_transform_edt(mistaken)[place])
-    rows, columns = np.ogrid[: before.shape[0], : before.shape[1]]
-    near = np.hypot(rows - place[0], columns - place[1]) <= _REACH * depth + 2 * _DOT
-    change = mistaken & (after == click.is_included) & near
-    if not click.is_included:
-        return before & ~change
-    pieces, _ = ndimage.label(change)
-    return before | (change & (~taken | (pieces == pieces[place])))
 
 
 def _clicked_pieces(

@@ -1,8 +1,8 @@
-"""Two ways to divide the nodes of a graph: a random walk and a minimum cut.
+"""Segmentation of graphs: random walker and minimum cut.
 
-The random walker (Grady 2006) gives each node the chance that a walk from it meets an inside seed
-first. The minimum cut (Boykov and Jolly 2001) divides where costs of nodes and of cut edges are
-least.
+The random walker (Grady 2006) computes for each node the probability that a random walk from it
+reaches an inside seed first. The minimum cut (Boykov and Jolly 2001) minimises the total cost of
+node labels and cut edges.
 """
 
 import numpy as np
@@ -13,9 +13,9 @@ from scipy.sparse.linalg import spsolve  # type: ignore[import-untyped]
 
 from gpu.rules.colour import Mask
 
-_LEAST = 1e-6  # keeps a node without neighbours solvable
+_EPSILON = 1e-6  # regularises nodes without neighbours
 _SCALE = 1000  # flows are integers
-_MOST = 1_000_000
+_MAX_FLOW = 1_000_000
 
 Weights = NDArray[np.float64]
 
@@ -23,39 +23,39 @@ Weights = NDArray[np.float64]
 def walk(
     pairs: NDArray[np.intp], weights: Weights, seeds: NDArray[np.intp], values: Weights, count: int
 ) -> Weights:
-    """Chance (count,) of each node to be inside; seeds (S,) have values of 0 or 1.
+    """Probability (count,) of each node to be inside; seeds (S,) have values of 0 or 1.
 
-    `pairs` (E, 2) are edges, and `weights` (E,) how easily a walk crosses them.
+    `pairs` (E, 2) are edges, and `weights` (E,) their conductances.
     """
     first, second = pairs.T
     matrix = sparse.coo_matrix(
         (np.r_[weights, weights], (np.r_[first, second], np.r_[second, first])), (count, count)
     ).tocsr()
-    laplacian = sparse.diags(np.asarray(matrix.sum(axis=1)).ravel() + _LEAST) - matrix
-    chance = np.zeros(count)
-    chance[seeds] = values
+    laplacian = sparse.diags(np.asarray(matrix.sum(axis=1)).ravel() + _EPSILON) - matrix
+    probabilities = np.zeros(count)
+    probabilities[seeds] = values
     free = np.setdiff1d(np.arange(count), seeds)
     if free.size:
-        chance[free] = spsolve(
+        probabilities[free] = spsolve(
             laplacian[free][:, free].tocsc(), -(laplacian[free][:, seeds] @ values)
         )
-    return chance
+    return probabilities
 
 
 def shortest(
     pairs: NDArray[np.intp], costs: Weights, starts: NDArray[np.intp], count: int
 ) -> Weights:
-    """Cost (count,) of the cheapest way from any of the starts, over edges of costs > 0."""
+    """Cost (count,) of the shortest path from any of the starts, over edges of costs > 0."""
     first, second = pairs.T
     graph = sparse.coo_matrix((costs, (first, second)), (count, count)).tocsr()
-    found: Weights = dijkstra(graph, directed=False, indices=starts, min_only=True)
-    return found
+    distances: Weights = dijkstra(graph, directed=False, indices=starts, min_only=True)
+    return distances
 
 
 def cut(
     inside_cost: Weights, outside_cost: Weights, pairs: NDArray[np.intp], weights: Weights
 ) -> Mask:
-    """Which nodes (N,) are inside, at the least total cost.
+    """The nodes (N,) that are inside in the labelling of least total cost.
 
     A node costs `inside_cost` or `outside_cost` (N,), each ≥ 0, and an edge between the two sides
     its weight.
@@ -67,8 +67,8 @@ def cut(
     rows = np.r_[np.full(count, source), nodes, first, second]
     columns = np.r_[nodes, np.full(count, sink), second, first]
     capacity = np.r_[outside_cost, inside_cost, weights, weights]
-    whole = np.minimum(np.rint(capacity * _SCALE), _MOST).astype(np.int32)
-    graph = sparse.coo_matrix((whole, (rows, columns)), (count + 2, count + 2)).tocsr()
+    flow_capacity = np.minimum(np.rint(capacity * _SCALE), _MAX_FLOW).astype(np.int32)
+    graph = sparse.coo_matrix((flow_capacity, (rows, columns)), (count + 2, count + 2)).tocsr()
     flow = maximum_flow(graph, source, sink).flow
     left = graph - flow
     left.data = np.maximum(left.data, 0)

@@ -1,4 +1,4 @@
-"""What a segmenter finds in a photo, and what it is asked for."""
+"""The interface of segmenters: concepts in, instances out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from gpu.rules.colour import Mask
 from gpu.segmenting.masks import EncodedMask, bounding_box, encode_mask
 
 AUTOMATIC_CONFIDENCE = 0.3
-"""Below this, an instance is never selected without a person."""
+"""Instances with less are never selected automatically."""
 
 
 @dataclass(frozen=True)
 class Concept:
-    """A part of a scene that can be named; `prompt` is its description in English."""
+    """A kind of object or surface; `prompt` is its description in English."""
 
     name: str
     prompt: str
@@ -23,10 +23,10 @@ class Concept:
 
 
 class InvalidConcept(ValueError):
-    """A concept that a segmenter cannot look for.
+    """A concept that a segmenter cannot detect.
 
-    `concept` is its name, `field` the field that is wrong, for example "prompt". `code` is an
-    error code of docs/api.md (Errors).
+    `concept` is its name, `field` the invalid field, for example "prompt", and `code` an error code
+    of docs/api.md (Errors).
     """
 
     code = "VALIDATION_ERROR"
@@ -40,10 +40,10 @@ class InvalidConcept(ValueError):
 
 @dataclass(frozen=True)
 class Instance:
-    """One thing of a concept in one photo.
+    """One instance of a concept in a photo.
 
     `number` counts from 1 within photo and concept. `box` is left, top, width and height in pixels,
-    `area` is in pixels. `confidence`, 0–1, is how likely the mask is right.
+    `area` is in pixels. `confidence`, 0–1, is the estimated probability that the mask is right.
     """
 
     concept: str
@@ -69,7 +69,7 @@ class Instance:
 
 
 class Segmenter(Protocol):
-    """Finds concepts in photos. Masks are cached by photo, prompt, name and version."""
+    """Detects concepts in photos. Masks are cached by photo, prompt, name and version."""
 
     name: str
     version: str
@@ -77,5 +77,5 @@ class Segmenter(Protocol):
     def segment(self, photo: Image.Image, concepts: Sequence[Concept]) -> list[Instance]:
         """All instances of all concepts in an RGB photo, by concept, the largest first.
 
-        Raises InvalidConcept for a concept that this segmenter cannot look for.
+        Raises InvalidConcept for a concept that this segmenter cannot detect.
         """

@@ -1,4 +1,4 @@
-"""Masks of a photo: kept as PNG of one bit, measured, compared, and grown by their mixed pixels."""
+"""Masks of a photo: encoding as PNG of one bit, measurement, comparison and dilation."""
 
 import io
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from gpu.rules.edges import GROWTH
 
 
 class InvalidMask(ValueError):
-    """Bytes that are no mask, or a mask of another photo."""
+    """Bytes that are not a mask of this photo."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class EncodedMask:
             if image.size == (self.width, self.height) and image.mode == "1":
                 return np.asarray(image)
         except Exception as error:
-            # Decoders raise whatever they like: OSError, SyntaxError, ValueError, struct.error.
+            # Decoders raise many types: OSError, SyntaxError, ValueError, struct.error.
             raise InvalidMask(f"cannot be decoded: {error}") from error
         raise InvalidMask(f"need {self.width} × {self.height} bits, not {image.size} {image.mode}")
 
@@ -46,7 +46,7 @@ def encode_mask(mask: Mask) -> EncodedMask:
 
 
 def bounding_box(mask: Mask) -> tuple[int, int, int, int]:
-    """Left, top, width and height of what is true in a mask; zeros if nothing is."""
+    """Left, top, width and height of the true pixels of a mask; zeros if there are none."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not rows.size:
         return 0, 0, 0, 0
@@ -55,15 +55,15 @@ def bounding_box(mask: Mask) -> tuple[int, int, int, int]:
 
 
 def intersection_over_union(first: Mask, second: Mask) -> float:
-    """How much two masks of one size agree, 0–1; two empty masks agree wholly."""
+    """Intersection over union of two masks of one size, 0–1; 1 for two empty masks."""
     union = int((first | second).sum())
     return int((first & second).sum()) / union if union else 1.0
 
 
 def grown(mask: Mask, pixels: int = GROWTH) -> Mask:
-    """The mask and what lies within some pixels of it.
+    """The mask, dilated by a number of pixels.
 
-    A rule paints nothing outside its mask, and lens and sensor mix colours across an edge. A mask
-    handed to a rule is grown by two pixels, so that it holds those that mix.
+    Rules change pixels inside their mask only, but lens and sensor mix colours across edges. So
+    masks are dilated by two pixels before rules are applied.
     """
     return morphology.grown(mask, pixels)

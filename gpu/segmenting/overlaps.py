@@ -1,9 +1,8 @@
-"""From soft masks that a network scored to instances of which two do not claim one pixel.
+"""Convert scored soft masks of a network to instances that do not overlap.
 
-A network asked for several concepts may give one pixel to two of them. The higher score keeps it,
-and ties go to the concept that was named first, so that the answer is the same every time. The
-exception is a part: a label that lies within a product would lose all its pixels, so both keep
-them.
+A network may assign one pixel to several concepts. The mask with the highest score gets the pixel;
+of equal scores, the first concept, so that the result is deterministic. A part is an exception: a
+label inside a product would lose all its pixels, so both get them.
 """
 
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from gpu.segmenting.masks import intersection_over_union
 _IS_INSIDE = 0.5  # of the probability of a pixel
 _SAME_THING = 0.6  # intersection over union of two masks of one concept
 _PART = 0.9  # of a mask's area that lies within a larger one
-_LEAST_KEPT = 0.1  # of a mask's area: with less left, it was the other's thing
+_MIN_REMAINDER = 0.1  # of a mask's area: with less, it is the same object as another mask
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class _Claim:
-    """A candidate's mask at the network's resolution, (h, w), and its concept's place."""
+class _Scored:
+    """A candidate's mask at the network's resolution, (h, w), and the index of its concept."""
 
     concept: int
     score: float
@@ -54,28 +53,27 @@ def resolve_overlaps(
 ) -> list[Instance]:
     """Instances in a photo of `size` (width, height), by concept, the largest first.
 
-    `candidates` are those of each concept. A concept of which there is one gets one instance: the
-    union of its candidates, with the highest score. Of two candidates for the same thing, the
-    higher score remains. Masks of different concepts share pixels only where one of them is part of
-    the other.
+    `candidates` are those of each concept. A concept without `is_many` gets one instance: the union
+    of its candidates, with the highest score. Of two candidates for the same object, the one with
+    the higher score remains. Masks of different concepts overlap only if one is part of the other.
     """
-    claims = list[tuple[_Claim, NDArray[np.uint8]]]()
-    found: list[list[tuple[Mask, float]]] = [[] for _ in concepts]
-    for claim in _distinct(_ranked(concepts, candidates)):
-        whole = _enlarged(claim.probabilities, size)
-        mask = whole.copy()
-        near = ndimage.maximum_filter(claim.mask.view(np.uint8), 3).view(np.bool_)
-        for rival, packed in claims:
-            if (rival.mask & near).any() and not _is_part(claim, rival):
+    resolved = list[tuple[_Scored, NDArray[np.uint8]]]()
+    masks_of: list[list[tuple[Mask, float]]] = [[] for _ in concepts]
+    for candidate in _distinct(_ranked(concepts, candidates)):
+        full_mask = _enlarged(candidate.probabilities, size)
+        mask = full_mask.copy()
+        neighbourhood = ndimage.maximum_filter(candidate.mask.view(np.uint8), 3).view(np.bool_)
+        for other, packed in resolved:
+            if (other.mask & neighbourhood).any() and not _is_part(candidate, other):
                 mask &= ~_unpacked(packed, mask.shape)
-        if mask.sum() <= _LEAST_KEPT * whole.sum():
+        if mask.sum() <= _MIN_REMAINDER * full_mask.sum():
             continue
-        claims.append((claim, np.packbits(mask)))
-        found[claim.concept].append((mask, claim.score))
+        resolved.append((candidate, np.packbits(mask)))
+        masks_of[candidate.concept].append((mask, candidate.score))
     instances = []
-    for concept, masks in zip(concepts, found, strict=True):
+    for concept, masks in zip(concepts, masks_of, strict=True):
         # the sort is stable: of equal areas, the higher score comes first
-        by_area = sorted(masks, key=lambda one: -int(one[0].sum()))
+        by_area = sorted(masks, key=lambda scored_mask: -int(scored_mask[0].sum()))
         instances += [
             Instance.of(concept.name, number, mask, score)
             for number, (mask, score) in enumerate(by_area, 1)
@@ -83,39 +81,41 @@ def resolve_overlaps(
     return instances
 
 
-def _ranked(concepts: Sequence[Concept], candidates: Sequence[Sequence[Candidate]]) -> list[_Claim]:
-    """All candidates, those of a single thing united, from the highest score to the lowest."""
-    claims = []
-    for place, (concept, own) in enumerate(zip(concepts, candidates, strict=True)):
-        united = own if concept.is_many else _united(own)
-        for one in united:
-            mask = one.probabilities > _IS_INSIDE
-            claims.append(_Claim(place, one.score, one.probabilities, mask))
-    return sorted(claims, key=lambda claim: -claim.score)
+def _ranked(
+    concepts: Sequence[Concept], candidates: Sequence[Sequence[Candidate]]
+) -> list[_Scored]:
+    """All candidates by descending score; those of a concept without `is_many` are united."""
+    scored = []
+    for index, (concept, candidates_of) in enumerate(zip(concepts, candidates, strict=True)):
+        united = candidates_of if concept.is_many else _united(candidates_of)
+        for candidate in united:
+            mask = candidate.probabilities > _IS_INSIDE
+            scored.append(_Scored(index, candidate.score, candidate.probabilities, mask))
+    return sorted(scored, key=lambda candidate: -candidate.score)
 
 
 def _united(candidates: Sequence[Candidate]) -> list[Candidate]:
     if not candidates:
         return []
-    together = np.maximum.reduce([one.probabilities for one in candidates])
-    return [Candidate(max(one.score for one in candidates), together)]
+    probabilities = np.maximum.reduce([candidate.probabilities for candidate in candidates])
+    return [Candidate(max(candidate.score for candidate in candidates), probabilities)]
 
 
-def _distinct(ranked: Sequence[_Claim]) -> list[_Claim]:
-    """Without the lower of two claims of one concept on the same thing, and without empty ones."""
-    kept = list[_Claim]()
-    for claim in ranked:
-        if claim.mask.any() and not any(
-            other.concept == claim.concept
-            and intersection_over_union(other.mask, claim.mask) >= _SAME_THING
-            for other in kept
+def _distinct(ranked: Sequence[_Scored]) -> list[_Scored]:
+    """Remove empty candidates and, of two for the same object, the one with the lower score."""
+    distinct = list[_Scored]()
+    for candidate in ranked:
+        if candidate.mask.any() and not any(
+            other.concept == candidate.concept
+            and intersection_over_union(other.mask, candidate.mask) >= _SAME_THING
+            for other in distinct
         ):
-            kept.append(claim)
-    return kept
+            distinct.append(candidate)
+    return distinct
 
 
-def _is_part(first: _Claim, second: _Claim) -> bool:
-    """Whether one of two claims of different concepts lies within the other."""
+def _is_part(first: _Scored, second: _Scored) -> bool:
+    """Whether one of two candidates of different concepts is inside the other."""
     if first.concept == second.concept:
         return False
     smaller, larger = sorted((first.area, second.area))
@@ -124,7 +124,7 @@ def _is_part(first: _Claim, second: _Claim) -> bool:
 
 
 def _enlarged(probabilities: NDArray[np.float32], size: tuple[int, int]) -> Mask:
-    """The mask (H, W) in the photo's size, the probabilities read between their pixels."""
+    """The mask (H, W) in the photo's size, from interpolated probabilities."""
     soft = Image.fromarray(probabilities).resize(size, Image.Resampling.BILINEAR)
     return np.asarray(soft) > _IS_INSIDE
 

@@ -1,4 +1,4 @@
-"""Connected pieces of masks, and masks without what is narrow."""
+"""Connected components and morphological opening of masks."""
 
 import numpy as np
 from scipy import ndimage  # type: ignore[import-untyped]
@@ -7,14 +7,14 @@ from gpu.rules.colour import Mask
 
 
 def opened(mask: Mask, size: int) -> Mask:
-    """A mask without what is narrower than `size` pixels, an odd number."""
+    """Opening: a mask without structures narrower than `size` pixels, an odd number."""
     least = ndimage.minimum_filter(mask.view(np.uint8), size, mode="nearest")
     wide: Mask = ndimage.maximum_filter(least, size, mode="nearest").view(np.bool_)
     return wide & mask
 
 
 def pieces_of(mask: Mask, least: float) -> tuple[Mask, ...]:
-    """The connected pieces of at least so many pixels, the largest first."""
+    """The connected components of at least `least` pixels, the largest first."""
     pieces, count = ndimage.label(mask)
     areas = np.bincount(pieces.ravel(), minlength=count + 1)
     areas[0] = 0

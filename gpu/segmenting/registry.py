@@ -1,4 +1,4 @@
-"""Which segmenter answers to which name. A name costs nothing until it is chosen: no torch."""
+"""Segmenters by name. Modules are imported on use, so that `classic` does not import torch."""
 
 from importlib import import_module
 from typing import Any, cast
@@ -9,10 +9,11 @@ DEFAULT = "classic"
 
 
 def load_segmenter(name: str = DEFAULT, **settings: Any) -> Segmenter:
-    """The segmenter of a name: "classic" needs a CPU and no weights, "sam3" needs a checkpoint.
+    """Load a segmenter: "classic" needs no weights, "sam3" needs a checkpoint.
 
-    `settings` are passed on to it; for "sam3", those of `Sam3Segmenter.load`. Raises ValueError for
-    an unknown name; ModelMissing where weights of "sam3" are absent.
+    `settings` are its keyword arguments; for "sam3", those of `Sam3Segmenter.load`.
+
+    Raises ValueError for an unknown name; ModelMissing without the weights of "sam3".
     """
     # imported by name: this module must not lead everybody who imports it to torch
     match name:

@@ -1,7 +1,7 @@
-"""The surfaces of a room and what is on them, from its layout and the colours of its surfaces.
+"""Segment the surfaces of a room and the objects on them, by its layout and colours.
 
-Each surface is one material, lit smoothly: a colour that changes slowly over the photo. What fits
-the colour of no surface is a thing.
+Each surface is modelled as one material with smooth lighting: a colour that changes slowly over the
+photo. Pixels that fit no surface are objects.
 """
 
 from collections.abc import Sequence
@@ -25,31 +25,31 @@ from gpu.segmenting.layouts import SURFACES, Layout, find_layout
 from gpu.segmenting.superpixels import Superpixels, cut_into_superpixels
 
 _SPACING = 8  # pixels between superpixels
-_LEAST_SURFACE = 0.008  # of the photo: a smaller surface has no colour of its own
+_MIN_SURFACE = 0.008  # of the photo: no colour is fitted to a smaller surface
 _ROUNDS = 4
-_ALIKE = 5.0  # OKLab times 100, in other light perhaps: of one material
-_LEAST_SHARE = 0.1  # of a surface: its material, the rest being things
-_FITS = 2.5  # spreads away from the fitted colour
-_LIGHTNESS, _HUE = 0.45, 1.7  # weights of the two: light varies more than a material
-_LEAST_SPREAD, _MOST_SPREAD = 1.0, 2.5
-_MOST_COST = 5.0
-_THING_COST = 3.2  # spreads away from a surface's colour: as likely another thing
-_STRAYING = 5.0  # pixels outside a surface's place that cost one spread
-_MOST_FAVOUR = 2.5
-_LEAST_SEEN = 0.02  # of the photo: a surface that is judged
-_LEAST_LINE = 0.05  # of the photo's width: a line that is judged
-_MOST_CONFIDENCE = 0.9
+_ALIKE = 5.0  # OKLab times 100: distance of one material, lighting ignored
+_MIN_SHARE = 0.1  # of a surface: its material; the rest are objects
+_FITS = 2.5  # spreads: distance from the fitted colour
+_LIGHTNESS, _HUE = 0.45, 1.7  # weights: lighting varies more than material
+_MIN_SPREAD, _MAX_SPREAD = 1.0, 2.5
+_MAX_COST = 5.0
+_THING_COST = 3.2  # spreads: at this distance, an object is as likely
+_DISTANCE_SCALE = 5.0  # pixels outside a surface that cost one spread
+_MAX_FAVOUR = 2.5
+_MIN_VISIBLE = 0.02  # of the photo: the smallest surface used for the confidence
+_MIN_LINE = 0.05  # of the photo's width: the shortest line used for the confidence
+_MAX_CONFIDENCE = 0.9
 
 Plane = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Room:
-    """A room on its small picture (H, W).
+    """A room on its reduced picture (H, W).
 
-    `surfaces` (H, W) numbers the sides of the box, as in `layouts.SURFACES`; `wall` is left, right
-    and back wall together without what is on them; `things` is what fits no surface.
-    `confidence`, 0–1, is how much the photo shows a room that was understood.
+    `surfaces` (H, W) are indices of `layouts.SURFACES`; `wall` is left, right and back wall
+    without the objects on them; `things` are the objects, which fit no surface. `confidence`, 0–1,
+    estimates whether the photo shows a room of this layout.
     """
 
     lab: NDArray[np.float32]
@@ -62,7 +62,7 @@ class Room:
 
 
 def find_room(photo: Image.Image) -> Room:
-    """The best guess of a room in a photo, be it one or not: `Room.confidence` tells."""
+    """The best room model of any photo; `Room.confidence` is low if it shows none."""
     work = reduced(photo)
     patches = cut_into_superpixels(np.asarray(work), _SPACING)
     layout = find_layout(patches.lab)
@@ -70,16 +70,18 @@ def find_room(photo: Image.Image) -> Room:
     groups = ((0, 1, 4), (2,), (3,))  # walls are mostly of one material
     costs = np.zeros((len(SURFACES), *surfaces.shape))
     for group in groups:
-        together = np.isin(surfaces, group)
-        material = _commonest(patches.lab[together]) if together.any() else np.zeros(3, np.float32)
+        is_material = np.isin(surfaces, group)
+        material = (
+            _commonest(patches.lab[is_material]) if is_material.any() else np.zeros(3, np.float32)
+        )
         for side in group:
             costs[side] = _cost(patches.lab, surfaces == side, material)
     thing = np.full(surfaces.shape, _THING_COST)
     below, above = costs[2], costs[3]
     around = np.minimum(np.minimum(costs[0], costs[1]), costs[4])
     masks = [
-        _divided(patches, np.minimum(np.minimum(one, other), thing) - own)
-        for own, one, other in (
+        _divided(patches, np.minimum(np.minimum(one, other), thing) - cost)
+        for cost, one, other in (
             (below, above, around),
             (above, below, around),
             (around, below, above),
@@ -93,39 +95,39 @@ def find_room(photo: Image.Image) -> Room:
     return Room(patches.lab, surfaces, floor, ceiling, wall, things, confidence)
 
 
-def _cost(lab: NDArray[np.float32], place: Mask, material: NDArray[np.float32]) -> Plane:
-    """How badly each pixel (H, W) fits a surface, in spreads of its colour, 0–5.
+def _cost(lab: NDArray[np.float32], region: Mask, material: NDArray[np.float32]) -> Plane:
+    """The cost of assigning each pixel (H, W) to a surface, in spreads of its colour, 0–5.
 
-    `material` is the colour to begin with, unless hardly anything at that place is like it.
+    `material` is the initial colour, unless few pixels of the surface are similar.
     """
-    if place.mean() < _LEAST_SURFACE:
-        return np.full(place.shape, _MOST_COST)
-    height, width = place.shape
+    if region.mean() < _MIN_SURFACE:
+        return np.full(region.shape, _MAX_COST)
+    height, width = region.shape
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=-1)
-    picked = np.flatnonzero(place.ravel())
+    picked = np.flatnonzero(region.ravel())
     picked = picked[:: max(1, len(picked) // 6000)]
     design, colours = terms.reshape(-1, 6)[picked], lab.reshape(-1, 3)[picked]
     used = _difference(colours, material) < _ALIKE
-    if used.mean() < _LEAST_SHARE:
+    if used.mean() < _MIN_SHARE:
         used = _difference(colours, _commonest(colours)) < _ALIKE
     for _ in range(_ROUNDS):
-        # the quadratic terms are held small: a surface seen in part must not bend wildly beyond
+        # regularise the quadratic terms, because the fit is extrapolated over hidden parts
         ridge = np.diag([0, 1, 1, 4, 4, 4]) * (0.01 * used.sum())
         gram = design[used].T @ design[used] + ridge
         fit = np.linalg.solve(gram, design[used].T @ colours[used])
         away = _difference(colours, design @ fit)
-        spread = float(np.clip(np.quantile(away[used], 0.6), _LEAST_SPREAD, _MOST_SPREAD))
+        spread = float(np.clip(np.quantile(away[used], 0.6), _MIN_SPREAD, _MAX_SPREAD))
         used = away < _FITS * spread
-        if used.mean() < _LEAST_SHARE / 2:
-            return np.full(place.shape, _MOST_COST)
+        if used.mean() < _MIN_SHARE / 2:
+            return np.full(region.shape, _MAX_COST)
     cost = _difference(lab, terms @ fit) / spread
-    straying = ndimage.distance_transform_edt(~place) / _STRAYING
-    return np.minimum(cost, _MOST_COST) + straying
+    distance = ndimage.distance_transform_edt(~region) / _DISTANCE_SCALE
+    return np.minimum(cost, _MAX_COST) + distance
 
 
 def _commonest(colours: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mean colour of the fullest cell of a surface's colours (N, 3)."""
+    """The mean colour of the most frequent histogram cell of a surface's colours (N, 3)."""
     cells = np.floor(colours / np.array([8, 3, 3], np.float32)).astype(np.int64)
     _, which, counts = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
     mean: NDArray[np.float32] = colours[which.ravel() == int(counts.argmax())].mean(axis=0)
@@ -133,7 +135,7 @@ def _commonest(colours: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _difference(lab: NDArray[np.float32], surface: Plane | NDArray[np.float32]) -> Plane:
-    """How far colours (..., 3) are from those of a surface, the same in other light being near."""
+    """The distance of colours (..., 3) from those of a surface, with a low weight of lighting."""
     share = (lab * surface).sum(-1) / np.maximum((surface**2).sum(-1), 1)
     hue = np.linalg.norm(lab - share[..., None] * surface, axis=-1)
     lightness = (share - 1) * np.linalg.norm(surface, axis=-1)
@@ -141,7 +143,7 @@ def _difference(lab: NDArray[np.float32], surface: Plane | NDArray[np.float32]) 
 
 
 def _divided(patches: Superpixels, favour: Plane) -> Mask:
-    favour = np.clip(favour, -_MOST_FAVOUR, _MOST_FAVOUR)
+    favour = np.clip(favour, -_MAX_FAVOUR, _MAX_FAVOUR)
     by_patch = np.bincount(patches.labels.ravel(), favour.ravel()) / patches.areas
     weights = SMOOTHNESS * closeness(patches.steps) * patches.borders / _SPACING
     nodes = cut(np.maximum(-by_patch, 0), np.maximum(by_patch, 0), patches.pairs, weights)
@@ -151,31 +153,33 @@ def _divided(patches: Superpixels, favour: Plane) -> Mask:
 def _confidence(
     lab: NDArray[np.float32], layout: Layout, surfaces: NDArray[np.intp], masks: Sequence[Mask]
 ) -> float:
-    """How much a photo looks like a room that was understood; each term is one demand.
+    """The confidence that a photo shows a room of this layout; a product of criteria.
 
-    Landscapes have a horizon and pictures have frames, so lines alone are no room. A room's walls
-    are of one hue, its ceiling is pale and brighter than they are, and its floor is darker.
+    Landscapes have a horizon and pictures have frames, so lines are not sufficient. The walls must
+    have one hue, the ceiling must be pale and brighter than the walls, and the floor darker.
     """
     floor, ceiling, wall = masks
-    if min(floor.mean(), ceiling.mean(), wall.mean()) < _LEAST_SEEN:
+    if min(floor.mean(), ceiling.mean(), wall.mean()) < _MIN_VISIBLE:
         return 0.0
     below, above, around = (np.median(lab[mask], axis=0) for mask in masks)
     sides = [wall & (surfaces == side) for side in (0, 1, 4)]
-    seen = np.array([np.median(lab[side], axis=0) for side in sides if side.mean() > _LEAST_SEEN])
-    if len(seen) < 2:  # noqa: PLR2004 - a corner of a room takes two walls
+    wall_colours = np.array(
+        [np.median(lab[side], axis=0) for side in sides if side.mean() > _MIN_VISIBLE]
+    )
+    if len(wall_colours) < 2:  # noqa: PLR2004 - a corner of a room takes two walls
         return 0.0
-    # a line counts by how much of it is an edge, and only if some of it can be seen
-    lines = np.where(layout.lengths > _LEAST_LINE, layout.supports, 0)
+    # support of the lines that are long enough
+    lines = np.where(layout.lengths > _MIN_LINE, layout.supports, 0)
     demands = (
         rising(min(lines[0], lines[2]) - 0.62, 0.03),  # ceiling and floor meet the back wall
         rising(max(lines[1], lines[3]) - 0.56, 0.03),  # which meets another wall
         rising(max(lines[4], lines[5]) - 0.66, 0.03),  # and that one the ceiling
         rising(0.42 - float((~np.logical_or.reduce(masks)).mean()), 0.02),
-        rising(1.8 - float(np.ptp(seen[:, 1:], axis=0).max()), 0.15),
-        rising(14.0 - float(np.ptp(seen[:, 0])), 1.0),
+        rising(1.8 - float(np.ptp(wall_colours[:, 1:], axis=0).max()), 0.15),
+        rising(14.0 - float(np.ptp(wall_colours[:, 0])), 1.0),
         rising(5.0 - float(np.linalg.norm(above[1:])), 0.4),
         rising(float(above[0]) - 72.0, 2.0),
         rising(float(above[0] - around[0]) - 3.0, 0.5),
         rising(float(around[0] - below[0]) - 1.5, 0.4),
     )
-    return _MOST_CONFIDENCE * float(np.prod(demands))
+    return _MAX_CONFIDENCE * float(np.prod(demands))

@@ -1,7 +1,7 @@
-"""Concepts found by their words with SAM3 (Carion et al. 2025, https://arxiv.org/abs/2511.16719).
+"""Segmentation by text prompts with SAM3 (Carion et al. 2025, https://arxiv.org/abs/2511.16719).
 
-A photo is encoded once, for any number of prompts. The pictures are prepared and the masks read
-here: the processor of transformers needs torchvision, which this project does not install.
+A photo is encoded once, for any number of prompts. Pre- and post-processing is done here, because
+the processor of transformers needs torchvision, which this project does not install.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from gpu.segmenting.interface import (
 from gpu.segmenting.overlaps import Candidate, resolve_overlaps
 
 SOURCE = "facebook/sam3"
-_MODEL_TYPES = ("sam3", "sam3_video")  # the published checkpoint holds the tracker too
+_MODEL_TYPES = ("sam3", "sam3_video")  # the published checkpoint includes the tracker
 _MEAN, _DEVIATION = 127.5, 127.5  # of levels 0–255: the network was trained on values from -1 to 1
 _HASH_BLOCK = 1 << 20
 _VERSION_DIGITS = 16
@@ -38,7 +38,7 @@ _VERSION_DIGITS = 16
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the network found of one prompt in one photo, above a score.
+    """The network's masks of one prompt in one photo with a score of at least `least_score`.
 
     `scores` (N,) and `probabilities` (N, h, w) are 0–1; a mask covers the whole photo.
     """
@@ -68,9 +68,9 @@ class _Words:
 
 
 class Sam3Segmenter:
-    """A `Segmenter` that finds concepts by their prompts, in one photo or in a batch of them.
+    """A `Segmenter` that detects concepts by their prompts, in one photo or in a batch.
 
-    `version` names the weights, so that masks of other weights are not taken from a cache.
+    `version` identifies the weights, so that cached masks of other weights are not used.
     """
 
     name = "sam3"
@@ -87,8 +87,8 @@ class Sam3Segmenter:
     ) -> None:
         """Take a `Sam3Model` and the tokenizer that belongs to it.
 
-        Masks with a score below `least_score` (0–1) are not reported. What is computed at once is
-        halved where memory is full.
+        Masks with a score below `least_score` (0–1) are left out. Batches are halved on
+        out-of-memory errors.
         """
         self.version = version
         self.least_score = least_score
@@ -107,11 +107,13 @@ class Sam3Segmenter:
         allow_download: bool = False,
         least_score: float = AUTOMATIC_CONFIDENCE,
     ) -> "Sam3Segmenter":
-        """Read a checkpoint: a folder that transformers wrote, or a name on the hub.
+        """Load a checkpoint: a folder in transformers' layout, or a name on the hub.
 
-        The hub is asked only with `allow_download`, with the operator's own access; otherwise only
-        its local cache is read. Raises ModelMissing where weights are absent, incomplete, of
-        another model or only in a pickle.
+        The hub is used only with `allow_download`, with the operator's credentials; otherwise only
+        its local cache is read.
+
+        Raises ModelMissing if weights are missing, incomplete, of another model or only in a
+        pickle.
         """
         device = device or pick_device()
         folder = _find_folder(source, allow_download=allow_download)
@@ -130,7 +132,7 @@ class Sam3Segmenter:
     def segment_batch(
         self, photos: Sequence[Image.Image], concepts: Sequence[Concept]
     ) -> list[list[Instance]]:
-        """The instances of each photo; prompts are read once for all of them.
+        """The instances of each photo; prompts are encoded once for all photos.
 
         Raises InvalidConcept for a prompt without words or with too many.
         """
@@ -144,10 +146,10 @@ class Sam3Segmenter:
     def predict(
         self, photos: Sequence[Image.Image], concepts: Sequence[Concept]
     ) -> list[list[Prediction]]:
-        """For each photo, what the network found of each concept.
+        """The network's predictions of each concept for each photo.
 
-        Raises InvalidConcept as `segment` does; GpuOutOfMemory where even one prompt on one photo
-        does not fit into memory.
+        Raises InvalidConcept as `segment`; GpuOutOfMemory if one prompt on one photo does not fit
+        into memory.
         """
         if not concepts:
             return [[] for _ in photos]
@@ -181,7 +183,7 @@ class Sam3Segmenter:
         return _Words(output.pooler_output, tokens.attention_mask)
 
     def _pixels(self, photos: Sequence[Image.Image]) -> torch.Tensor:
-        """Photos as the network takes them, [B, 3, S, S]: a square, whatever their shape."""
+        """Photos as input of the network, [B, 3, S, S], resized to a square."""
         size = self._model.config.vision_config.image_size
         height, width = (size, size) if isinstance(size, int) else size
         levels = np.stack(
@@ -201,7 +203,7 @@ class Sam3Segmenter:
     def _predict_batch(
         self, photos: Sequence[Image.Image], words: _Words
     ) -> list[list[Prediction]]:
-        """Encode photos together; when memory is full, in halves."""
+        """Encode photos as a batch; halve it on out-of-memory errors."""
         vision = catch_out_of_memory(
             lambda: self._model.get_vision_features(self._pixels(photos)), self._model.device
         )
@@ -222,12 +224,12 @@ class Sam3Segmenter:
         ]
 
     def _find(self, vision: Any, index: int, words: _Words) -> list[Prediction]:
-        """All prompts on one encoded photo; when memory is full, in halves."""
-        found = catch_out_of_memory(
+        """All prompts on one encoded photo; the batch is halved on out-of-memory errors."""
+        predictions = catch_out_of_memory(
             lambda: self._find_at_once(vision, index, words), self._model.device
         )
-        if found is not None:
-            return found
+        if predictions is not None:
+            return predictions
         if len(words) == 1:
             raise GpuOutOfMemory("one prompt on one photo does not fit into memory")
         half = len(words) // 2
@@ -237,7 +239,7 @@ class Sam3Segmenter:
         count = len(words)
 
         def repeated(levels: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
-            # The network pairs row with row, and one row with many is an error to it.
+            # The network needs equal batch sizes of photos and prompts.
             return tuple(level[index : index + 1].expand(count, -1, -1, -1) for level in levels)
 
         output = self._model(
@@ -251,10 +253,12 @@ class Sam3Segmenter:
         presence = output.presence_logits.float().sigmoid()
         scores = output.pred_logits.float().sigmoid() * presence
         predictions = []
-        for own, masks in zip(scores, output.pred_masks, strict=True):
-            kept = torch.nonzero(own >= self.least_score).flatten()
-            soft = masks[kept].float().sigmoid()
-            predictions.append(Prediction(own[kept].cpu().numpy(), soft.cpu().numpy()))
+        for prompt_scores, masks in zip(scores, output.pred_masks, strict=True):
+            retained = torch.nonzero(prompt_scores >= self.least_score).flatten()
+            soft = masks[retained].float().sigmoid()
+            predictions.append(
+                Prediction(prompt_scores[retained].cpu().numpy(), soft.cpu().numpy())
+            )
         return predictions
 
 
@@ -288,7 +292,7 @@ def _read(folder: Path, source: str) -> tuple[Any, Any]:
         kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
     except (OSError, ValueError) as error:
         raise ModelMissing(f"SAM3 from {source} has no readable config.json: {error}") from error
-    if kind not in _MODEL_TYPES:  # transformers would build any other one at full size first
+    if kind not in _MODEL_TYPES:  # checked first: transformers would build it
         raise ModelMissing(f"{source} is no SAM3 but {kind}")
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -299,10 +303,10 @@ def _read(folder: Path, source: str) -> tuple[Any, Any]:
             output_loading_info=True,
         )
     except Exception as error:
-        # transformers raises whatever it likes for damaged files: OSError, ValueError, KeyError.
+        # transformers raises many types for damaged files: OSError, ValueError, KeyError.
         raise ModelMissing(f"SAM3 from {source} cannot be read: {error}") from error
     missing = sorted(loading["missing_keys"])
-    if missing:  # transformers fills them at random and goes on
+    if missing:  # transformers would initialise them at random
         raise ModelMissing(
             f"SAM3 from {source} lacks {len(missing)} weights, for example {missing[0]}"
         )
@@ -310,9 +314,9 @@ def _read(folder: Path, source: str) -> tuple[Any, Any]:
 
 
 def _weights_sha256(folder: Path) -> str:
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")):
         with path.open("rb") as stream:
             while block := stream.read(_HASH_BLOCK):
-                whole.update(block)
-    return whole.hexdigest()
+                digest.update(block)
+    return digest.hexdigest()

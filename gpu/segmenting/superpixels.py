@@ -1,7 +1,7 @@
-"""Superpixels: small patches of one colour that end where the photo's edges are.
+"""Superpixels: small patches of similar colour whose borders follow the photo's edges.
 
-SLIC (Achanta et al. 2012): k-means of place and colour, in which a pixel only ever belongs to one
-of the nine centres around the cell that it started in.
+SLIC (Achanta et al. 2012): k-means of position and colour, in which a pixel can be assigned to the
+nine centres around its initial cell only.
 """
 
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from gpu.rules.colour import Levels, to_linear, to_oklab
 
 Labels = NDArray[np.int32]
 
-_COMPACTNESS = 2.0  # how much colour, in OKLab times 100, one spacing of distance counts
+_COMPACTNESS = 2.0  # distance in OKLab times 100 that equals one spacing of position
 _ROUNDS = 4
 
 
 @dataclass(frozen=True)
 class Superpixels:
-    """A picture (H, W) cut into `count` patches.
+    """A picture (H, W) segmented into `count` patches.
 
-    `labels` (H, W) names each pixel's patch, from 0. `lab` (H, W, 3) is its colour in OKLab times
-    100. `colours` (count, 3) and `areas` (count,) are of patches. `pairs` (E, 2) are neighbours,
-    `borders` (E,) how many pixels long their border is, and `steps` (E,) how much the colour
-    changes across it.
+    `labels` (H, W) are the patches of pixels, from 0. `lab` (H, W, 3) are colours in OKLab times
+    100. `colours` (count, 3) and `areas` (count,) are of patches. `pairs` (E, 2) are adjacent
+    patches, `borders` (E,) the lengths of their borders in pixels, and `steps` (E,) the mean colour
+    differences across them.
     """
 
     labels: Labels
@@ -38,12 +38,12 @@ class Superpixels:
 
     @property
     def count(self) -> int:
-        """How many patches there are."""
+        """The number of patches."""
         return len(self.areas)
 
 
 def cut_into_superpixels(levels: Levels, spacing: int) -> Superpixels:
-    """Cut sRGB levels (H, W, 3) into patches of about spacing² pixels."""
+    """Segment sRGB levels (H, W, 3) into patches of about spacing² pixels."""
     lab = to_oklab(to_linear(levels)) * np.float32(100)
     smooth = ndimage.gaussian_filter(lab, (0.7, 0.7, 0))
     labels = _clustered(smooth, spacing)
@@ -97,7 +97,7 @@ def _mean(
 def _neighbours(
     labels: Labels, lab: NDArray[np.float32], count: int
 ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
-    """Pairs of patches that touch, the length of their border, and the colour step across it."""
+    """Pairs of adjacent patches, lengths of their borders, and colour differences across."""
     keys, steps = [], []
     for first, second in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
         one, other = labels[first], labels[second]

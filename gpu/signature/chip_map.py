@@ -4,8 +4,8 @@ Geometry: a picture is measured in units, its shorter side is 512 of them. A map
 each 4 × 4 units, covers 512 × 512 units and is repeated on the longer side. Writer and reader work
 on planes with 2 × 2 samples for each chip.
 
-The maps must stay the same for ever, because delivered pictures carry them. They are derived from
-the key by SHAKE-256: NumPy does not promise the streams of its generators between versions.
+The map of a key must never change, because delivered pictures contain it. It is derived from the
+key by SHAKE-256: NumPy does not guarantee equal random streams between versions.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ MIN_KEY_BYTES = 16
 
 _BLOCK = 32  # each block of 32 × 32 chips carries every coded bit three times
 _DOMAIN = b"style-license/watermark/1:"
-# JPEG and scaling keep the waves that pass here, and the slower ones are what an eye would see.
+# JPEG and scaling preserve the frequencies that pass; lower ones would be visible.
 _HIGH_PASS_SIGMA = 0.9
 
 Plane = NDArray[np.float32]
@@ -38,12 +38,12 @@ Plane = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChipMap:
-    """What one key says of each of the 128 × 128 chips.
+    """The pattern of one key, 128 × 128 chips.
 
-    `sync` is +1 or -1 on chips that are known to the reader and 0 elsewhere; `slots` is the index
-    of the coded bit that a chip carries and -1 on known chips; `signs` (+1, -1) is multiplied with
-    the coded bit. `spectra` are the conjugate transforms of the known chips in each of the eight
-    orientations of `oriented`, shape (256, 129).
+    `sync` is +1 or -1 on synchronisation chips, which do not depend on the number, and 0 elsewhere;
+    `slots` is the index of the coded bit of a chip, and -1 on synchronisation chips; `signs` (+1,
+    -1) is multiplied with the coded bit. `spectra` are the conjugate transforms of the
+    synchronisation chips in each of the eight orientations of `oriented`, shape (256, 129).
     """
 
     sync: Plane
@@ -53,13 +53,13 @@ class ChipMap:
 
     def chips(self, number: int) -> Plane:
         """Values (+1, -1) of all chips for `number`, shape (128, 128)."""
-        coded = np.append(encode(number), 1.0)  # the last one is taken by slot -1: known chips
+        coded = np.append(encode(number), 1.0)  # slot -1 (synchronisation chips) takes the last one
         return (coded[self.slots] * self.signs).astype(np.float32)
 
 
 @lru_cache(maxsize=16)
 def chip_map(key: bytes) -> ChipMap:
-    """Derive the map of `key`, at least 16 secret bytes.
+    """Derive the map of a secret `key` of at least 16 bytes.
 
     Raises ValueError for a shorter key.
     """
@@ -69,39 +69,39 @@ def chip_map(key: bytes) -> ChipMap:
     stream = hashlib.shake_256(_DOMAIN + key).digest(chips + chips // 4 + 8 * chips)
     octets = np.frombuffer(stream, np.uint8)
     signs = np.where(octets[:chips] & 1, 1, -1).astype(np.float32).reshape(CHIPS, CHIPS)
-    is_known = _known(octets[chips : chips + chips // 4])
+    is_sync = _sync_mask(octets[chips : chips + chips // 4])
     order = np.frombuffer(stream, "<u8", offset=chips + chips // 4).reshape(CHIPS, CHIPS)
     slots = np.full((CHIPS, CHIPS), -1)
     for top in range(0, CHIPS, _BLOCK):
         for left in range(0, CHIPS, _BLOCK):
             block = np.s_[top : top + _BLOCK, left : left + _BLOCK]
-            is_free = ~is_known[block]
+            is_free = ~is_sync[block]
             ranks = order[block][is_free].argsort(kind="stable").argsort(kind="stable")
             slots[block][is_free] = ranks % CODED_BITS
-    sync = np.where(is_known, signs, 0).astype(np.float32)
+    sync = np.where(is_sync, signs, 0).astype(np.float32)
     return ChipMap(sync, slots, signs, _spectra(sync))
 
 
-def _known(choices: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Mark one chip in each 2 × 2 block, so that any part of a picture can be found."""
+def _sync_mask(choices: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """One synchronisation chip in each 2 × 2 block, so that every part of a picture has some."""
     choice = (choices & 3).reshape(CHIPS // 2, CHIPS // 2)
-    is_known = np.zeros((CHIPS, CHIPS), bool)
-    for place in range(4):
-        is_known[place // 2 :: 2, place % 2 :: 2] = choice == place
-    return is_known
+    is_sync = np.zeros((CHIPS, CHIPS), bool)
+    for position in range(4):
+        is_sync[position // 2 :: 2, position % 2 :: 2] = choice == position
+    return is_sync
 
 
 def sampled(chips: Plane) -> Plane:
-    """Smooth `chips` to 2 × 2 samples each and remove the slow waves."""
+    """Interpolate `chips` to 2 × 2 samples each and apply the high-pass filter."""
     rows, columns = chips.shape
     smooth = resized(chips, (columns * SAMPLES, rows * SAMPLES), Image.Resampling.BICUBIC)
     return high_passed(smooth)
 
 
 def high_passed(plane: Plane) -> Plane:
-    """Remove the waves that are slower than about two chips."""
-    slow: Plane = ndimage.gaussian_filter(plane, _HIGH_PASS_SIGMA, truncate=3)
-    return plane - slow
+    """Remove wavelengths above about two chips (plane minus its Gaussian blur)."""
+    low: Plane = ndimage.gaussian_filter(plane, _HIGH_PASS_SIGMA, truncate=3)
+    return plane - low
 
 
 def resized(
@@ -110,24 +110,24 @@ def resized(
     method: Image.Resampling,
     box: tuple[float, float, float, float] | None = None,
 ) -> Plane:
-    """Scale a plane to `size` (width, height); `box` is the part to take, in source samples."""
+    """Scale a plane, or its part `box` in samples, to `size` (width, height)."""
     return np.asarray(Image.fromarray(plane).resize(size, method, box=box), np.float32)
 
 
 def oriented(plane: Plane, orientation: int) -> Plane:
-    """Turn by `orientation` right angles (0-3), or mirror and then turn by `orientation - 4`."""
+    """Rotate by `orientation` right angles (0-3), or mirror and rotate by `orientation - 4`."""
     flipped = plane[:, ::-1] if orientation >= TURNS else plane
     return np.ascontiguousarray(np.rot90(flipped, orientation % TURNS))
 
 
 def inverse(orientation: int) -> int:
-    """Orientation that undoes another; what mirrors undoes itself."""
+    """The inverse orientation; a mirrored one is its own inverse."""
     return orientation if orientation >= TURNS else -orientation % TURNS
 
 
 def _spectra(sync: Plane) -> tuple[NDArray[np.complex64], ...]:
-    around = sampled(np.tile(sync, (3, 3)))  # the edges of a map are neighbours of the next one
-    middle = around[MAP_SAMPLES : 2 * MAP_SAMPLES, MAP_SAMPLES : 2 * MAP_SAMPLES]
+    tiled = sampled(np.tile(sync, (3, 3)))  # the map repeats without a border
+    centre = tiled[MAP_SAMPLES : 2 * MAP_SAMPLES, MAP_SAMPLES : 2 * MAP_SAMPLES]
     return tuple(
-        np.conj(fft.rfft2(oriented(middle, orientation))) for orientation in range(ORIENTATIONS)
+        np.conj(fft.rfft2(oriented(centre, orientation))) for orientation in range(ORIENTATIONS)
     )

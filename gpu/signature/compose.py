@@ -1,7 +1,6 @@
-"""Sign an image: place the ink, choose its colour for what lies behind it, and blend exactly.
+"""Draw the artist's signature on an image, in a colour that contrasts with the background.
 
-Everything is 8-bit sRGB, as it is shown and stored. The image itself is never resampled: pixels
-outside the box stay what they were, bit for bit.
+Blending is done in 8-bit sRGB. The image is not resampled: pixels outside the box do not change.
 """
 
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ MIN_OPACITY = 0.3
 MAX_OPACITY = 1.0
 DEFAULT_OPACITY = 0.7
 MIN_CONTRAST = 3.0  # WCAG 2.2, success criterion 1.4.11, for graphical objects
-LEGIBLE_SHARE = 0.9  # of the ground around the strokes that must meet the contrast
+LEGIBLE_SHARE = 0.9  # of the background around the strokes that must have the contrast
 MAX_GAIN = 4.0
-SHADES = 16  # steps from the artist's own tint to black or white
+SHADES = 16  # steps from the artist's tint to black or white
 SAMPLES = 4096
 
 Colour = tuple[int, int, int]
@@ -29,9 +28,9 @@ WHITE: Colour = (255, 255, 255)
 
 @dataclass(frozen=True, slots=True)
 class Stamped:
-    """A signed image and how it was signed.
+    """A signed image.
 
-    `colour` is the ink's colour after adapting; `halo` the outline's colour, or None without one.
+    `colour` is the adapted colour of the ink, `halo` that of the outline, or None without one.
     """
 
     image: Image.Image
@@ -48,12 +47,12 @@ def compose(
     size: Size = Size.MEDIUM,
     opacity: float = DEFAULT_OPACITY,
 ) -> Stamped:
-    """Sign `image` (RGB) with prepared `ink` (RGBA, see `prepare_ink`) and give a new image.
+    """Sign `image` (RGB) with prepared `ink` (RGBA, see `prepare_ink`); returns a new image.
 
-    Where the ink is full, each pixel is `ground + opacity * (colour - ground)`, rounded once.
-    The colour is the artist's tint, moved towards black or white only as far as legibility asks:
-    at least 3:1 for the ink as it appears, after blending. Where no colour reaches that (a busy
-    or middle ground, a low opacity), the best one is taken and a thin halo of its opposite drawn.
+    Where the ink is opaque, each pixel is `ground + opacity * (colour - ground)`, rounded once.
+    The colour is the artist's tint, mixed with as little black or white as gives a contrast of 3:1
+    after blending. If no colour has that contrast (a background of mixed or medium lightness, a low
+    opacity), black or white is used, with a thin halo of the opposite colour.
 
     Raises ValueError for another mode or an opacity outside 0.3-1.
     """
@@ -65,8 +64,8 @@ def compose(
     strokes = _strokes(ink, (box.width, box.height))
     outline = _outline(strokes, image.size)
     ground = np.asarray(image.crop(box.edges())).astype(np.float64)
-    near = np.asarray(outline) > 0
-    colour, legible = _choose_colour(_sample(ground[near]), _tint(ink), opacity)
+    around = np.asarray(outline) > 0
+    colour, legible = _choose_colour(_sample(ground[around]), _tint(ink), opacity)
     halo = None if legible else _opposite(colour)
     full = np.asarray(strokes).astype(np.float64)[..., None] * (opacity / 255)
     signed = ground + full * (np.array(colour) - ground)
@@ -92,27 +91,27 @@ def _luminance(colours: Pixels) -> Pixels:
 
 
 def _strokes(ink: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Ink mask (L) at box size whose strokes still reach full ink, however thin they were."""
+    """Ink mask (L) at box size, amplified so that thin strokes are opaque too."""
     mask = np.asarray(ink.getchannel("A").resize(size, Image.Resampling.HAMMING))
-    drawn = mask[mask > 0]
-    # Thin strokes fade when shrunk; without this a fine hand would be signed at half strength.
-    strongest = float(np.percentile(drawn, 90)) if drawn.size else 255.0
+    opaque = mask[mask > 0]
+    # Downscaling makes thin strokes transparent.
+    strongest = float(np.percentile(opaque, 90)) if opaque.size else 255.0
     gain = min(MAX_GAIN, 255 / strongest)
     return Image.fromarray(np.minimum(255, np.rint(mask * gain)).astype(np.uint8))
 
 
 def _outline(strokes: Image.Image, image_size: tuple[int, int]) -> Image.Image:
-    """Strokes grown by about 0.2 % of the shorter side, at least one pixel, with a firm edge."""
-    reach = max(1, round(min(image_size) / 512))
-    grown = strokes.filter(ImageFilter.MaxFilter(2 * reach + 1))
-    # Doubled: grown from soft edges, a rim of one pixel would be too faint to carry the contrast.
-    return grown.point(lambda level: min(255, 2 * level))
+    """Strokes dilated by about 0.2 % of the shorter side, at least one pixel, with hard edges."""
+    radius = max(1, round(min(image_size) / 512))
+    dilated = strokes.filter(ImageFilter.MaxFilter(2 * radius + 1))
+    # Dilated from soft edges, a rim of one pixel would be too transparent for the contrast.
+    return dilated.point(lambda level: min(255, 2 * level))
 
 
 def _tint(ink: Image.Image) -> Colour:
     pixels = np.asarray(ink)
-    drawn = pixels[pixels[..., 3] == pixels[..., 3].max()]
-    red, green, blue = (int(level) for level in np.median(drawn[:, :3], axis=0))
+    opaque = pixels[pixels[..., 3] == pixels[..., 3].max()]
+    red, green, blue = (int(level) for level in np.median(opaque[:, :3], axis=0))
     return red, green, blue
 
 
@@ -121,21 +120,23 @@ def _sample(ground: Pixels) -> Pixels:
 
 
 def _choose_colour(ground: Pixels, tint: Colour, opacity: float) -> tuple[Colour, bool]:
-    """Colour nearest to the tint that can be read on `ground` (n, 3), and whether it can be."""
-    own, other = (BLACK, WHITE) if _opposite(tint) == WHITE else (WHITE, BLACK)
-    for extreme in (own, other):
+    """Colour nearest to the tint with enough contrast on `ground` (n, 3), and whether it has it."""
+    preferred, other = (BLACK, WHITE) if _opposite(tint) == WHITE else (WHITE, BLACK)
+    for extreme in (preferred, other):
         for step in range(SHADES + 1):
             shade = _mix(tint, extreme, step / SHADES)
-            if _reach(ground, shade, opacity) >= MIN_CONTRAST:
+            if _contrast_on(ground, shade, opacity) >= MIN_CONTRAST:
                 return shade, True
-    # Only the extremes: a middle tone would be weak against the ground and its own halo alike.
-    return max((own, other), key=lambda extreme: _reach(ground, extreme, opacity)), False
+    # Black or white: a medium tone has little contrast with both the background and its halo.
+    return max(
+        (preferred, other), key=lambda extreme: _contrast_on(ground, extreme, opacity)
+    ), False
 
 
-def _reach(ground: Pixels, colour: Colour, opacity: float) -> float:
-    """Contrast that all but the worst tenth of the ground has against the ink as it appears."""
-    seen = ground + opacity * (np.array(colour) - ground)
-    return float(np.percentile(contrast(seen, ground), 100 * (1 - LEGIBLE_SHARE)))
+def _contrast_on(ground: Pixels, colour: Colour, opacity: float) -> float:
+    """The contrast of the blended ink that nine tenths of the background have at least."""
+    blended = ground + opacity * (np.array(colour) - ground)
+    return float(np.percentile(contrast(blended, ground), 100 * (1 - LEGIBLE_SHARE)))
 
 
 def _mix(colour: Colour, extreme: Colour, share: float) -> Colour:

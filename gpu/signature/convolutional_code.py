@@ -2,8 +2,8 @@
 
 A tail-biting convolutional code of constraint length 9 and rate 1/4, decoded by the Viterbi
 algorithm. The generators are those of largest free distance (Proakis, Digital Communications,
-table 8.3-3). Reed-Solomon and BCH libraries decide every bit before they correct, which costs about
-2 dB of a signal as weak as this one.
+table 8.3-3). Reed-Solomon and BCH libraries need hard decisions, which lose about 2 dB at this
+signal-to-noise ratio.
 """
 
 import numpy as np
@@ -17,8 +17,8 @@ FREE_DISTANCE = 24
 
 _MEMORY = 8
 _STATES = 1 << _MEMORY
-# A tail-biting path has no known first state. Decode the circle three times and keep the middle.
-_CIRCLES = 3
+# The first state of a tail-biting path is unknown: decode three repetitions and use the middle one.
+_REPETITIONS = 3
 
 Soft = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ def encode(number: int) -> Soft:
     """
     if not 0 <= number <= MAX_NUMBER:
         raise ValueError(f"number must lie in 0 to 2**{DATA_BITS} - 1, not {number}")
-    bits = np.array([number >> place & 1 for place in range(DATA_BITS)])
+    bits = np.array([number >> bit & 1 for bit in range(DATA_BITS)])
     coded = np.empty((DATA_BITS, len(GENERATORS)))
     for index, generator in enumerate(GENERATORS):
         taps = [tap for tap in range(_MEMORY + 1) if generator >> (_MEMORY - tap) & 1]
@@ -51,13 +51,13 @@ def encode(number: int) -> Soft:
 
 
 def decode(soft: Soft) -> int:
-    """Most likely number for 256 real values whose sign is the bit and whose size is the trust."""
-    steps = np.tile(soft.reshape(DATA_BITS, len(GENERATORS)), (_CIRCLES, 1))
-    gains = np.einsum("skg,tg->tsk", _OUTPUTS, steps)
+    """Most likely number for 256 soft decisions: the sign is the bit, the size its confidence."""
+    steps = np.tile(soft.reshape(DATA_BITS, len(GENERATORS)), (_REPETITIONS, 1))
+    branch_metrics = np.einsum("skg,tg->tsk", _OUTPUTS, steps)
     metrics = np.zeros(_STATES)
     choices = np.empty((len(steps), _STATES), np.uint8)
-    for step, gain in enumerate(gains):
-        paths = metrics[_PREVIOUS] + gain
+    for step, branch_metric in enumerate(branch_metrics):
+        paths = metrics[_PREVIOUS] + branch_metric
         choices[step] = paths[:, 1] > paths[:, 0]
         metrics = paths.max(axis=1)
     state = int(metrics.argmax())

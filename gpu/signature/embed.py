@@ -1,8 +1,8 @@
-"""Write into a signed image whose it is: XMP, and the plain fields every viewer shows.
+"""Write rights and provenance into the metadata of a signed image: XMP, and EXIF or PNG texts.
 
 XMP is the packet of ISO 16684-1 with Dublin Core, XMP Rights Management and IPTC Extension
-properties, plus our own namespace for the numbers that lead back to the order. PNG carries it as
-iTXt `XML:com.adobe.xmp`, JPEG as APP1, WebP as its XMP chunk.
+properties, and our own namespace for ids. It is stored as iTXt `XML:com.adobe.xmp` in PNG, APP1 in
+JPEG, and the XMP chunk in WebP.
 """
 
 import io
@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, PngImagePlugin
 
 THUMBNAIL_SIDES = (256, 768)
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-MAX_PACKET = 60_000  # one JPEG APP1 segment holds 65,502 bytes of XMP
+MAX_PACKET = 60_000  # a JPEG APP1 segment has room for 65,502 bytes of XMP
 
 NAMESPACES = {
     "x": "adobe:ns:meta/",
@@ -39,7 +39,7 @@ _TAIL = b'\n<?xpacket end="w"?>'
 
 
 class Format(StrEnum):
-    """File types we deliver, by Pillow's names."""
+    """File formats of delivered images, by Pillow's names."""
 
     PNG = "PNG"
     JPEG = "JPEG"
@@ -48,10 +48,10 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a delivered file says about itself.
+    """The metadata of a delivered file.
 
-    `licence_id` is the certificate's public id, `certificate_url` its page. `created` is aware of
-    its time zone and is stored in UTC. Characters XML cannot hold are left out of the texts.
+    `licence_id` is the certificate's public id, `certificate_url` its page. `created` has a time
+    zone and is stored in UTC. Characters that XML does not allow are removed from the texts.
     """
 
     creator: str
@@ -67,11 +67,11 @@ class Provenance:
 
 
 def embed(image: Image.Image, metadata: Provenance, file_format: Format = Format.PNG) -> bytes:
-    """Encode `image` as a fresh file that carries `metadata` and no other metadata.
+    """Encode `image` as a file with `metadata` and no other metadata.
 
-    PNG is lossless; JPEG is quality 95 without chroma subsampling; WebP is quality 90.
+    PNG is lossless; JPEG has quality 95 without chroma subsampling; WebP has quality 90.
 
-    Raises ValueError when `created` has no time zone or the texts exceed one metadata segment.
+    Raises ValueError if `created` has no time zone or the texts exceed one metadata segment.
     """
     packet = _packet(metadata)
     bare = _bare(image)
@@ -88,21 +88,21 @@ def embed(image: Image.Image, metadata: Provenance, file_format: Format = Format
 
 
 def read_provenance(data: bytes) -> Provenance | None:
-    """What a file says about itself, or None when it carries no complete statement of ours.
+    """Read the metadata of a file, or None if our fields are missing, incomplete or invalid.
 
-    The file may come from anyone: pixels are not decoded, and nothing found in it can raise.
-    A statement is a claim, not a proof: anyone can write one.
+    The file may be untrusted: pixels are not decoded, and no content raises an exception. The
+    metadata prove nothing, because anyone can write them.
     """
     try:
         with Image.open(io.BytesIO(data), formats=tuple(Format)) as image:
             packet = image.info.get("xmp")
         return _parse(packet) if isinstance(packet, bytes) else None
-    except Exception:  # noqa: BLE001 - Pillow and expat raise whatever a hostile file provokes
+    except Exception:  # noqa: BLE001 - Pillow and expat raise many types for invalid files
         return None
 
 
 def thumbnail(image: Image.Image, max_side: int, metadata: Provenance | None = None) -> bytes:
-    """WebP of the signed `image`, scaled so that no side exceeds `max_side`, never enlarged."""
+    """WebP of the signed `image`, reduced so that no side exceeds `max_side`."""
     small = _bare(image)
     small.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     if metadata is not None:
@@ -113,7 +113,7 @@ def thumbnail(image: Image.Image, max_side: int, metadata: Provenance | None = N
 
 
 def _bare(image: Image.Image) -> Image.Image:
-    """Copy without Pillow's `info`, which its writers would otherwise carry into the file."""
+    """RGB copy without Pillow's `info`, which Pillow would write into the file."""
     bare = image.convert("RGB") if image.mode != "RGB" else image.copy()
     bare.info = {}
     return bare
@@ -121,15 +121,15 @@ def _bare(image: Image.Image) -> Image.Image:
 
 def _packet(metadata: Provenance) -> bytes:
     if metadata.created.tzinfo is None:
-        raise ValueError("created must carry a time zone")
+        raise ValueError("created must have a time zone")
     root = ET.Element(_name("x:xmpmeta"))
     rdf = ET.SubElement(root, _name("rdf:RDF"))
-    about = ET.SubElement(rdf, _name("rdf:Description"), {_name("rdf:about"): ""})
-    creators = ET.SubElement(ET.SubElement(about, _name("dc:creator")), _name("rdf:Seq"))
+    description = ET.SubElement(rdf, _name("rdf:Description"), {_name("rdf:about"): ""})
+    creators = ET.SubElement(ET.SubElement(description, _name("dc:creator")), _name("rdf:Seq"))
     ET.SubElement(creators, _name("rdf:li")).text = _clean(metadata.creator)
-    _translated(about, "dc:rights", metadata.rights)
-    _translated(about, "dc:description", metadata.description)
-    _translated(about, "xmpRights:UsageTerms", metadata.usage_terms)
+    _translated(description, "dc:rights", metadata.rights)
+    _translated(description, "dc:description", metadata.description)
+    _translated(description, "xmpRights:UsageTerms", metadata.usage_terms)
     for name, value in (
         ("xmpRights:Marked", "True"),
         ("xmpRights:WebStatement", metadata.certificate_url),
@@ -140,10 +140,10 @@ def _packet(metadata: Provenance) -> bytes:
         ("sl:licence_id", metadata.licence_id),
         ("sl:created", metadata.created.astimezone(UTC).isoformat()),
     ):
-        ET.SubElement(about, _name(name)).text = _clean(value)
+        ET.SubElement(description, _name(name)).text = _clean(value)
     packet = _HEAD + ET.tostring(root, encoding="utf-8", xml_declaration=False) + _TAIL
     if len(packet) > MAX_PACKET:
-        raise ValueError(f"the metadata takes {len(packet)} bytes, more than {MAX_PACKET}")
+        raise ValueError(f"the metadata have {len(packet)} bytes, more than {MAX_PACKET}")
     return packet
 
 
@@ -155,34 +155,34 @@ def _translated(parent: ET.Element, name: str, text: str) -> None:
 
 def _parse(packet: bytes) -> Provenance | None:
     text = packet.decode("utf-8")
-    # Our packets declare no types; one that does is made to expand entities in the reader.
+    # Our packets have no document type declaration, which could define expanding entities.
     if len(packet) > MAX_PACKET or "<!" in text:
         return None
-    about = ET.fromstring(text).find("rdf:RDF/rdf:Description", NAMESPACES)  # noqa: S314 - see above
-    if about is None:
+    description = ET.fromstring(text).find("rdf:RDF/rdf:Description", NAMESPACES)  # noqa: S314 - see above
+    if description is None:
         return None
     return Provenance(
-        creator=_text(about, "dc:creator/rdf:Seq/rdf:li"),
-        rights=_text(about, "dc:rights/rdf:Alt/rdf:li"),
-        usage_terms=_text(about, "xmpRights:UsageTerms/rdf:Alt/rdf:li"),
-        description=_text(about, "dc:description/rdf:Alt/rdf:li"),
-        certificate_url=_text(about, "xmpRights:WebStatement"),
-        artist_id=_read(about, "sl:artist_id", int),
-        style_id=_read(about, "sl:style_id", int),
-        generation_id=_read(about, "sl:generation_id", int),
-        licence_id=_text(about, "sl:licence_id"),
-        created=_read(about, "sl:created", datetime.fromisoformat).astimezone(UTC),
+        creator=_text(description, "dc:creator/rdf:Seq/rdf:li"),
+        rights=_text(description, "dc:rights/rdf:Alt/rdf:li"),
+        usage_terms=_text(description, "xmpRights:UsageTerms/rdf:Alt/rdf:li"),
+        description=_text(description, "dc:description/rdf:Alt/rdf:li"),
+        certificate_url=_text(description, "xmpRights:WebStatement"),
+        artist_id=_value(description, "sl:artist_id", int),
+        style_id=_value(description, "sl:style_id", int),
+        generation_id=_value(description, "sl:generation_id", int),
+        licence_id=_text(description, "sl:licence_id"),
+        created=_value(description, "sl:created", datetime.fromisoformat).astimezone(UTC),
     )
 
 
 def _text(parent: ET.Element, path: str) -> str:
-    found = parent.find(path, NAMESPACES)
-    if found is None:
+    element = parent.find(path, NAMESPACES)
+    if element is None:
         raise ValueError(f"no {path}")
-    return found.text or ""
+    return element.text or ""
 
 
-def _read(parent: ET.Element, path: str, kind: Callable[[str], T]) -> T:
+def _value(parent: ET.Element, path: str, kind: Callable[[str], T]) -> T:
     return kind(_text(parent, path))
 
 
@@ -209,7 +209,7 @@ def _png_texts(metadata: Provenance, packet: bytes) -> PngImagePlugin.PngInfo:
 
 def _exif(metadata: Provenance) -> Image.Exif:
     exif = Image.Exif()
-    # EXIF calls these fields ASCII; readers take UTF-8, and Pillow would put "?" for it in a str.
+    # EXIF defines these fields as ASCII; readers accept UTF-8. Pillow would write "?" for a str.
     exif[ExifTags.Base.Artist] = _clean(metadata.creator).encode()
     exif[ExifTags.Base.Copyright] = _clean(metadata.rights).encode()
     exif[ExifTags.Base.ImageDescription] = _clean(metadata.description).encode()

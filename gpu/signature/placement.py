@@ -1,7 +1,7 @@
-"""Where a signature goes: whole-pixel geometry, and nothing else.
+"""The box of a signature on an image, in integer arithmetic.
 
-Every rule is integer arithmetic, so the same order gives the same box on every machine. Fractions
-are rounded half up, except the height cap, which is rounded down so that it is never exceeded.
+The same order gives the same box on every machine. Fractions are rounded half up, except the
+maximum height, which is rounded down so that it is never exceeded.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ MIN_MARGIN = 10
 
 
 class Position(StrEnum):
-    """Where along the bottom edge the artist signs."""
+    """Position of the signature along the bottom edge."""
 
     BOTTOM_LEFT = "bottom-left"
     BOTTOM_CENTER = "bottom-center"
@@ -21,7 +21,7 @@ class Position(StrEnum):
 
 
 class Size(StrEnum):
-    """How wide the artist signs."""
+    """Width of the signature."""
 
     SMALL = "small"
     MEDIUM = "medium"
@@ -42,16 +42,16 @@ class Box:
 
     @property
     def right(self) -> int:
-        """First column to the right of the box."""
+        """Column after the last one of the box."""
         return self.left + self.width
 
     @property
     def bottom(self) -> int:
-        """First row below the box."""
+        """Row after the last one of the box."""
         return self.top + self.height
 
     def edges(self) -> tuple[int, int, int, int]:
-        """Give (left, top, right, bottom), as Pillow's crop and paste expect it."""
+        """(left, top, right, bottom), as Pillow's crop and paste expect it."""
         return self.left, self.top, self.right, self.bottom
 
 
@@ -63,12 +63,11 @@ def placement(
 ) -> Box:
     """Box of a signature of `ink_size` (width, height) on an image of `image_size` (width, height).
 
-    The width is 15, 25 or 35 % of the image's width and the height keeps the ink's ratio; if the
-    height would pass 20 % of the image's height, the height is that cap and the width follows.
-    The margin is 2 % of the shorter side, at least 10 pixels. On images too small for box and
-    margin together the margin gives way, so the box always lies inside the image.
+    The width is 15, 25 or 35 % of the image's width, with the aspect ratio of the ink; the height
+    is at most 20 % of the image's height. The margin is 2 % of the shorter side, at least 10
+    pixels, and less on images that are too small for it: the box always lies inside the image.
 
-    Raises ValueError when a side is below one pixel.
+    Raises ValueError if a side is below one pixel.
     """
     if min(*image_size, *ink_size) < 1:
         raise ValueError(f"sides must be at least one pixel: image {image_size}, ink {ink_size}")
@@ -91,7 +90,7 @@ def _box_size(
     image_width, image_height = image_size
     ink_width, ink_height = ink_size
     width = max(1, _round_half_up(image_width * width_percent, 100))
-    # Straight from the image's width: rounding an already rounded width would add its error.
+    # From the image's width, because rounding twice would add an error.
     height = max(1, _round_half_up(image_width * width_percent * ink_height, 100 * ink_width))
     cap = max(1, image_height * MAX_HEIGHT_PERCENT // 100)
     if height > cap:

@@ -1,9 +1,9 @@
-"""An invisible number in a picture, which survives re-encoding, scaling, crops and screenshots.
+"""An invisible watermark with a number, robust to re-encoding, scaling, crops and screenshots.
 
 The mark is a keyed pattern added to the luminance (`chip_map.py`), with error correction
-(`convolutional_code.py`); `watermark_search.py` finds it again. It says which number was written
-with a key of ours, and nothing of the picture around it: a mark can be copied onto another picture,
-so the caller must compare the picture with the registered one before a claim.
+(`convolutional_code.py`); `watermark_search.py` detects it. A detected number proves nothing about
+the picture: a mark can be copied onto another one, so the caller must compare the picture with the
+registered one.
 """
 
 import io
@@ -29,36 +29,36 @@ from gpu.signature.chip_map import (
 from gpu.signature.convolutional_code import CODED_BITS, DATA_BITS, FREE_DISTANCE
 from gpu.signature.watermark_search import MAX_READINGS, luma_of, readings, score_of
 
-MIN_SIDE = 256  # below it a sample of the mark is smaller than a pixel
-MAX_RATIO = 5  # longer pictures are not searched as a whole
-MIN_SEARCHED_SIDE = 64
-MAX_SEARCHED_SIDE = 1024  # larger pictures are reduced, which bounds the time of a search
+MIN_SIDE = 256  # with less, a sample of the mark is smaller than a pixel
+MAX_RATIO = 5  # pictures with a larger aspect ratio are not searched as a whole
+MIN_DETECT_SIDE = 64
+MAX_DETECT_SIDE = 1024  # larger pictures are reduced, which bounds the time of a search
 MIN_SCORE = 11.5
 CHECK_QUALITY = 50
 PSNRS = (44.0, 42.0, 40.3)  # dB, tried in this order
-SAFE_SCORE = 26.0  # after JPEG q50, so that a crop of that JPEG can be read as well
+SAFE_SCORE = 26.0  # after JPEG q50, so that the mark is detected in crops of that JPEG too
 
-_PLAIN, _PER_LEVEL = 0.7, 0.1  # strength of the mark on flat areas, and more of it by roughness
-_LEAST, _MOST = 0.8, 1.4
+_FLAT_STRENGTH, _STRENGTH_PER_LEVEL = 0.7, 0.1  # on flat areas, and for each level of detail
+_MIN_STRENGTH, _MAX_STRENGTH = 0.8, 1.4
 _LEVEL_SIGMA = 1.5
 
 
 class PictureTooSmall(ValueError):
-    """A side of the picture is too short for a watermark to be written or searched."""
+    """A side of the picture is too short to embed or detect a watermark."""
 
-    def __init__(self, size: tuple[int, int], least: int) -> None:
+    def __init__(self, size: tuple[int, int], min_side: int) -> None:
         super().__init__(
-            f"no side may be below {least} pixels, this picture is {size[0]}×{size[1]}"
+            f"no side may be below {min_side} pixels, this picture has {size[0]}×{size[1]}"
         )
         self.size = size
-        self.least = least
+        self.min_side = min_side
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A number that was read, the number of the key it was written with, and how surely.
+    """A detected watermark: its number, the number of its key, and the score.
 
-    `score` is the agreement of the picture with the number, in standard deviations of a picture
+    `score` is the correlation with the number's pattern, in standard deviations of a picture
     without a mark; at least 11.5.
     """
 
@@ -68,37 +68,37 @@ class Mark:
 
     @property
     def false_claim_probability(self) -> float:
-        """Upper bound of the chance that a picture without a mark gives a score as high as this.
+        """Upper bound of the probability that a picture without a mark gives this score.
 
-        For one number the signs of the chips are independent of the picture, so that Hoeffding's
-        inequality bounds the chance by exp(-score² / 2). The union over all numbers and all
-        offsets of a search follows; 9e-7 at the lowest score.
+        For one number the signs of the chips are independent of the picture, so Hoeffding's
+        inequality bounds the probability by exp(-score² / 2). The union bound over all numbers and
+        all offsets of a search is 9e-7 at the lowest score.
         """
         exponent = DATA_BITS * math.log(2) + math.log(MAX_READINGS) - self.score**2 / 2
         return min(1.0, math.exp(exponent))
 
     @property
     def wrong_bits_probability(self) -> float:
-        """Estimate of the chance that a mark is there but some bits of the number are wrong.
+        """Estimated probability that the picture has a mark but some bits of the number are wrong.
 
-        For noise without structure: each data bit is decided over 24 of the 256 coded bits, the
-        free distance of the code. About 1.4 % at the lowest score and 1e-4 at 15.
+        For white noise: an error in a data bit changes at least 24 of the 256 coded bits, the free
+        distance of the code. About 1.4 % at the lowest score and 1e-4 at 15.
         """
         distance = self.score * math.sqrt(FREE_DISTANCE / CODED_BITS)
         return min(1.0, DATA_BITS * math.erfc(distance / math.sqrt(2)) / 2)
 
     @property
     def confidence(self) -> float:
-        """Chance that exactly this number was written, by both estimates."""
+        """Probability that exactly this number was embedded, by both estimates."""
         return 1 - min(1.0, self.false_claim_probability + self.wrong_bits_probability)
 
 
 def embed(picture: Image.Image, number: int, key: bytes) -> Image.Image:
-    """Write `number` (0 to 2**64 - 1) into an RGB picture and give a new one of the same size.
+    """Embed `number` (0 to 2**64 - 1) in an RGB picture; returns a new one of the same size.
 
-    Most pictures are changed by 44 dB PSNR. Where the number would be hard to read after a JPEG of
-    quality 50 (hatching, grain), it is written at 42 or 40.3 dB. The same arguments give the same
-    pixels. Draw numbers at random, so that a wrong reading meets no number that was issued.
+    The PSNR is 44 dB, or 42 or 40.3 dB if the score after JPEG of quality 50 is low (hatching,
+    grain). The same arguments give the same pixels. Draw numbers at random, so that a wrongly
+    decoded number is not one that was issued.
 
     Raises PictureTooSmall below 256 pixels, ValueError for another mode, a side of more than five
     times the other, a number out of range or a key of fewer than 16 bytes.
@@ -118,20 +118,20 @@ def embed(picture: Image.Image, number: int, key: bytes) -> Image.Image:
 
 
 def detect(picture: Image.Image, keys: Mapping[int, bytes], *, deep: bool = True) -> Mark | None:
-    """Read the number in an RGB picture, written with any of the numbered `keys`, or give None.
+    """Detect a watermark of any of the numbered `keys` in an RGB picture; None if there is none.
 
-    Without `deep`, only whole pictures are read: re-encoded, scaled, stretched, mirrored or turned
-    by a right angle. With it, parts and screenshots are read too, which takes seconds for a picture
-    without a mark. At most one in a million pictures without a mark gives a number, for each key.
+    Without `deep`, only whole pictures are searched: re-encoded, scaled, stretched, mirrored or
+    rotated by right angles. With it, crops and screenshots are searched too, which takes seconds
+    for a picture without a mark. For each key, the false positive rate is below one in a million.
 
     Raises PictureTooSmall below 64 pixels, ValueError for another mode or a key of fewer than 16
     bytes.
     """
-    _check(picture, MIN_SEARCHED_SIDE)
+    _check(picture, MIN_DETECT_SIDE)
     longest = max(picture.size)
-    if longest > MAX_SEARCHED_SIDE:
-        width, height = (max(1, round(side * MAX_SEARCHED_SIDE / longest)) for side in picture.size)
-        # Before the luma, which would take 800 MB of memory for 50 megapixels.
+    if longest > MAX_DETECT_SIDE:
+        width, height = (max(1, round(side * MAX_DETECT_SIDE / longest)) for side in picture.size)
+        # Reduced first, because the luma of 50 megapixels would take 800 MB of memory.
         picture = picture.resize((width, height), Image.Resampling.BOX)
     chip_maps = {number: chip_map(key) for number, key in keys.items()}
     for reading in readings(luma_of(picture), chip_maps, deep=deep):
@@ -140,22 +140,22 @@ def detect(picture: Image.Image, keys: Mapping[int, bytes], *, deep: bool = True
     return None
 
 
-def _check(picture: Image.Image, least: int) -> None:
+def _check(picture: Image.Image, min_side: int) -> None:
     if picture.mode != "RGB":
-        raise ValueError(f"need an RGB picture, not {picture.mode}")
-    if min(picture.size) < least:
-        raise PictureTooSmall(picture.size, least)
+        raise ValueError(f"expected an RGB picture, not {picture.mode}")
+    if min(picture.size) < min_side:
+        raise PictureTooSmall(picture.size, min_side)
 
 
 def _pattern(luma: Plane, chips: Plane) -> Plane:
-    """What is added to every channel: the chips at the picture's size, with a mean square of 1."""
+    """The pattern to add to every channel, at the picture's size, with a mean square of 1."""
     height, width = luma.shape
     unit = min(height, width) / FRAME_UNITS
     right, bottom = (side / unit / CHIP_UNITS for side in (width, height))
-    across, down = math.ceil(right), math.ceil(bottom)
-    repeated = chips[np.ix_(np.arange(down) % CHIPS, np.arange(across) % CHIPS)]
+    columns, rows = math.ceil(right), math.ceil(bottom)
+    repeated = chips[np.ix_(np.arange(rows) % CHIPS, np.arange(columns) % CHIPS)]
     box = (0.0, 0.0, right * SAMPLES, bottom * SAMPLES)
-    strength = _strength(luma, (across, down))
+    strength = _strength(luma, (columns, rows))
     pattern = resized(
         sampled(repeated * strength), (width, height), Image.Resampling.BICUBIC, box=box
     )
@@ -164,13 +164,15 @@ def _pattern(luma: Plane, chips: Plane) -> Plane:
 
 
 def _strength(luma: Plane, chips: tuple[int, int]) -> Plane:
-    """Relative strength of each chip: rough areas hide more of the mark than flat ones."""
-    across, down = chips
-    small = resized(luma, (across * SAMPLES, down * SAMPLES), Image.Resampling.BOX)
-    rough = high_passed(small)
-    level = np.sqrt(ndimage.gaussian_filter(rough * rough, _LEVEL_SIGMA, truncate=2.5))
-    of_chips = level.reshape(down, SAMPLES, across, SAMPLES).mean((1, 3))
-    strength: Plane = np.clip(_PLAIN + _PER_LEVEL * of_chips, _LEAST, _MOST)
+    """Relative strength of each chip: the mark is less visible on detail than on flat areas."""
+    columns, rows = chips
+    small = resized(luma, (columns * SAMPLES, rows * SAMPLES), Image.Resampling.BOX)
+    detail = high_passed(small)
+    level = np.sqrt(ndimage.gaussian_filter(detail * detail, _LEVEL_SIGMA, truncate=2.5))
+    chip_level = level.reshape(rows, SAMPLES, columns, SAMPLES).mean((1, 3))
+    strength: Plane = np.clip(
+        _FLAT_STRENGTH + _STRENGTH_PER_LEVEL * chip_level, _MIN_STRENGTH, _MAX_STRENGTH
+    )
     return strength
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 from gpu.base_models.model import BaseModel
 from gpu.errors import LowQualityData, UnusableArtwork
 from imaging.framing import aspect_buckets, is_too_long, nearest_bucket, windows
-from imaging.reading import BLANK_DEVIATION, is_blank, on_ground, read_picture
+from imaging.reading import BLANK_DEVIATION, flatten, is_blank, read_picture
 from imaging.refusal import PictureRefused, RefusalCode
 
 
@@ -19,7 +19,7 @@ def read_artwork(path: Path, *, reduce_to: int) -> Image.Image:
     The upload check refuses the same files, and has a stricter limit for blank ones.
     """
     try:
-        picture = on_ground(read_picture(path, reduce_to=reduce_to))
+        picture = flatten(read_picture(path, reduce_to=reduce_to))
     except OSError as error:
         raise _unusable(path, RefusalCode.CORRUPT, f"cannot be read: {error}") from error
     except PictureRefused as refusal:

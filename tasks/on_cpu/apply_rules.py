@@ -1,4 +1,4 @@
-"""Apply rules: edit one photo at its full size, mark it on the free plan, store the result."""
+"""Apply rules: edit one photo at full size, watermark it on the free plan, store the result."""
 
 import hashlib
 
@@ -8,8 +8,8 @@ from celery_config import TaskName
 from failpoints import failpoint
 from gpu.rules.watermark import watermarked
 from tasks.on_cpu import editing, pictures
+from tasks.on_cpu.attempt import AttemptFailed, LeaseLost, attempt, claim, keep_lease, storage
 from tasks.on_cpu.editing import edited
-from tasks.on_cpu.step import LeaseLost, StepError, begin, keep_lease, storage, verdict
 from tasks.task import task
 from webapp.domain.db import unit_of_work
 from webapp.domain.errors import DomainError, InsufficientTokens
@@ -25,28 +25,28 @@ RESTYLE_FAILED = "RESTYLE_FAILED"
 @task(TaskName.APPLY_RULES)
 def apply_rules(*, job_id: int) -> None:
     """Apply the rules of a job to one of its photos."""
-    lease = begin(job_id, TaskName.APPLY_RULES)
+    lease = claim(job_id, TaskName.APPLY_RULES)
     if lease is None:
         return
-    with verdict(lease):
+    with attempt(lease):
         with unit_of_work() as session:
             work = sets_edits.edit_work(session, lease)
             if work.canvas_status is CanvasStatus.UNFINISHED:
                 sets_restyles.wait(session, lease)
                 return
         if work.canvas_status is CanvasStatus.FAILED:
-            raise StepError(RESTYLE_FAILED, "A part of the photo could not be painted.")
+            raise AttemptFailed(RESTYLE_FAILED, "A part of the photo could not be painted.")
         if (
             work.canvas_status is CanvasStatus.NOT_ORDERED
             and work.has_restyles
-            and _ordered(lease, work)
+            and _order_canvases(lease, work)
         ):
-            return  # the end of the last image goes on from here
+            return  # the delivery of the last image makes this job due again
         result = edited(work)
         try:
             keep_lease(lease)
         except LeaseLost:
-            return  # whoever has the job now begins anew
+            return
         image = watermarked(result.image) if work.has_watermark else result.image
         stored = _store(lease, image, result.missing)
         failpoint("after_put")
@@ -54,8 +54,8 @@ def apply_rules(*, job_id: int) -> None:
             sets_edits.record_edited(session, lease, stored)
 
 
-def _ordered(lease: Lease, work: EditWork) -> bool:
-    """Order the canvases of a photo; False when nothing of it is to be painted in a style."""
+def _order_canvases(lease: Lease, work: EditWork) -> bool:
+    """Order the canvases of a photo; False when no part of it is painted in a style."""
     canvases = editing.canvases(lease, work)
     if not canvases:
         return False
@@ -64,9 +64,11 @@ def _ordered(lease: Lease, work: EditWork) -> bool:
         with unit_of_work() as session:
             sets_restyles.order(session, lease, canvases)
     except InsufficientTokens as error:
-        raise StepError(error.code, "There were not enough tokens left to paint it.") from error
+        raise AttemptFailed(error.code, "There were not enough tokens left to paint it.") from error
     except DomainError as error:
-        raise StepError(RESTYLE_FAILED, f"The style could not be ordered: {error.code}.") from error
+        raise AttemptFailed(
+            RESTYLE_FAILED, f"The style could not be ordered: {error.code}."
+        ) from error
     return True
 
 

@@ -1,4 +1,4 @@
-"""Check a photo: decode the upload at arm's length, keep its very pixels and a preview."""
+"""Check a photo: decode the upload in a subprocess, store its exact pixels and a preview."""
 
 import hashlib
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 from celery_config import TaskName
 from failpoints import failpoint
 from tasks.on_cpu import pictures
-from tasks.on_cpu.step import StepError, begin, storage, verdict
+from tasks.on_cpu.attempt import AttemptFailed, attempt, claim, storage
 from tasks.task import task
 from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.storage import ObjectMissing, ObjectTooLarge
@@ -30,23 +30,23 @@ LIMITS = ProcessLimits(wall_seconds=60, slot_seconds=45)
 
 @task(TaskName.CHECK_PHOTO)
 def check_photo(*, job_id: int) -> None:
-    """Judge the uploaded file of a photo; a good one goes on as its job wants it."""
-    lease = begin(job_id, TaskName.CHECK_PHOTO)
+    """Check the uploaded file of a photo; a valid one continues as its job requests."""
+    lease = claim(job_id, TaskName.CHECK_PHOTO)
     if lease is None:
         return
-    with verdict(lease):
+    with attempt(lease):
         with unit_of_work() as session:
             upload = sets_checks.uploaded_photo(session, lease)
         checked = _store(_decoded(upload), f"{lease.ref}-{lease.fence}")
         failpoint("after_put")
         with unit_of_work() as session:
-            is_mine = sets_checks.record(session, lease, checked)
-        if is_mine:
+            is_recorded = sets_checks.record(session, lease, checked)
+        if is_recorded:
             storage().delete(upload.upload_key)  # original bytes are never kept
 
 
 def _decoded(upload: UploadedPhoto) -> SafeImage:
-    """Return the photo of an upload. Raises StepError with the code of what is wrong."""
+    """Return the photo of an upload. Raises AttemptFailed with the code of the defect."""
     data = _uploaded_bytes(upload)
     try:
         return sanitise_in_subprocess(
@@ -57,26 +57,26 @@ def _decoded(upload: UploadedPhoto) -> SafeImage:
             process_limits=LIMITS,
         )
     except BadImage as bad:
-        raise StepError(bad.code, f"Found {bad.actual}, allowed is {bad.limit}.") from bad
+        raise AttemptFailed(bad.code, f"{bad.actual} exceeds the limit of {bad.limit}.") from bad
     except (DecoderBusy, DecoderUnavailable) as error:
-        raise StepError("TIMEOUT", str(error)) from error
+        raise AttemptFailed("TIMEOUT", str(error)) from error
 
 
 def _uploaded_bytes(upload: UploadedPhoto) -> bytes:
     # A presigned PUT cannot limit size, so an oversized object is never read.
     info = storage().head(upload.upload_key)
     if info is None:
-        raise StepError(ImageCode.CORRUPT, "The file is not there.")
+        raise AttemptFailed(ImageCode.CORRUPT, "The file is not there.")
     if info.size > PHOTO.max_bytes:
-        raise StepError(ImageCode.TOO_HEAVY, f"{info.size} bytes are too many.")
+        raise AttemptFailed(ImageCode.TOO_HEAVY, f"{info.size} bytes are too many.")
     try:
         data = storage().get(upload.upload_key, max_bytes=PHOTO.max_bytes)
     except ObjectTooLarge as error:
-        raise StepError(CHANGED, "The file is not the one that was confirmed.") from error
+        raise AttemptFailed(CHANGED, "The file is not the one that was confirmed.") from error
     except ObjectMissing as error:
-        raise StepError(ImageCode.CORRUPT, "The file is not there.") from error
+        raise AttemptFailed(ImageCode.CORRUPT, "The file is not there.") from error
     if hashlib.sha256(data).hexdigest() != upload.sha256:
-        raise StepError(CHANGED, "The file is not the one that was confirmed.")
+        raise AttemptFailed(CHANGED, "The file is not the one that was confirmed.")
     return data
 
 

@@ -1,4 +1,4 @@
-"""Rules over one photo: masks and swatches from where they lie, then the engine."""
+"""Apply rules to one photo: read masks and swatches from storage, then run the engine."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ from gpu.rules.swatches import Swatch
 from gpu.rules.tone import Match
 from gpu.segmenting.masks import EncodedMask, InvalidMask, grown
 from tasks.on_cpu import pictures
+from tasks.on_cpu.attempt import AttemptFailed
 from tasks.on_cpu.restyling import painted_canvases, signed, stored_canvases
-from tasks.on_cpu.step import StepError
 from webapp.domain import sets_presets
 from webapp.domain.jobs import Lease
 from webapp.domain.services import sets_masks
@@ -31,7 +31,7 @@ TOO_MANY = "TOO_MANY_INSTANCES"
 
 @dataclass(frozen=True)
 class EditedImage:
-    """A photo after its rules, and the concepts of which nothing was found in it."""
+    """A photo after its rules, and the concepts that were not found in it."""
 
     image: Image.Image
     missing: tuple[str, ...]
@@ -40,10 +40,9 @@ class EditedImage:
 def edited(work: EditWork) -> EditedImage:
     """Apply the rules of a photo.
 
-    Raises StepError: CONCEPT_NOT_FOUND when no rule finds a pixel, so that nobody pays for a photo
-    that did not change; TOO_MANY_INSTANCES for masks that do not fit into memory; INVALID_RULE for
-    a rule that does not fit the palette or the album; NETWORK for files that are missing or
-    damaged.
+    Raises AttemptFailed: CONCEPT_NOT_FOUND when no rule finds a pixel, so that nobody pays for an
+    unchanged photo; TOO_MANY_INSTANCES for masks that do not fit into memory; INVALID_RULE for a
+    rule that does not fit the palette or the album; NETWORK for missing or damaged files.
     """
     swatches = _swatches(work)
     photo, parts = _read(work, swatches)
@@ -51,19 +50,19 @@ def edited(work: EditWork) -> EditedImage:
     try:
         result = apply_rules(photo, parts, swatches=swatches, references=references)
     except InvalidRule as error:
-        raise StepError(INVALID, str(error)) from error
+        raise AttemptFailed(INVALID, str(error)) from error
     painted = {part.concept for part in parts if part.rule is not None} - set(result.not_found)
     missing = tuple(dict.fromkeys([*work.missing, *result.not_found]))
-    if not painted:  # a photo without any rule was refused when it was read
-        raise StepError(NOT_FOUND, _names(missing))
+    if not painted:  # a photo without any rule was refused by `_read`
+        raise AttemptFailed(NOT_FOUND, _names(missing))
     image = _signed(result.image, photo, parts, work) if work.paintings else result.image
     return EditedImage(image, missing)
 
 
 def canvases(lease: Lease, work: EditWork) -> list[NewCanvas]:
-    """Store what has to be painted of a photo before its rules can be applied; may be nothing.
+    """Store the canvases that must be painted before the rules can be applied; may be empty.
 
-    Raises StepError as `edited` does.
+    Raises AttemptFailed as `edited` does.
     """
     photo, parts = _read(work, _swatches(work))
     return stored_canvases(lease, photo, parts, work.parts)
@@ -72,13 +71,15 @@ def canvases(lease: Lease, work: EditWork) -> list[NewCanvas]:
 def _read(work: EditWork, swatches: Mapping[str, Swatch]) -> tuple[Image.Image, list[Part]]:
     """Return the photo, and its parts with their masks and rules, in the order of their rows."""
     if not any(part.setting for part in work.parts):
-        raise StepError(NOT_FOUND, _names(work.missing))
+        raise AttemptFailed(NOT_FOUND, _names(work.missing))
     painted = painted_canvases(work.paintings)
     rules = [_rule(part, swatches, painted.get(part.instance_id)) for part in work.parts]
     photo = pictures.read_png(work.photo_key)
     most = sets_masks.most_instances(*photo.size)
     if len(work.parts) > most:
-        raise StepError(TOO_MANY, f"{len(work.parts)} parts are selected; at most {most} can be.")
+        raise AttemptFailed(
+            TOO_MANY, f"{len(work.parts)} parts are selected; at most {most} can be."
+        )
     parts = [_part(part, rule, photo.size) for part, rule in zip(work.parts, rules, strict=True)]
     return photo, parts
 
@@ -103,16 +104,16 @@ def _rule(
     try:
         rule = parse_rule(part.setting, swatches)
     except InvalidRule as error:
-        raise StepError(INVALID, f"{part.concept}: {error}") from error
+        raise AttemptFailed(INVALID, f"{part.concept}: {error}") from error
     return replace(rule, canvas=painted) if isinstance(rule, Restyle) else rule
 
 
 def _part(part: EditPart, rule: Rule | None, size: tuple[int, int]) -> Part:
-    """Return a part with its mask. One that is painted holds the pixels that mix two colours."""
+    """Return a part with its mask, grown by the antialiased border pixels if it has a rule."""
     try:
         mask = EncodedMask(pictures.read(part.mask_key), *size).decode()
     except InvalidMask as error:
-        raise StepError("NETWORK", f"{part.mask_key}: {error}") from error
+        raise AttemptFailed("NETWORK", f"{part.mask_key}: {error}") from error
     return Part(
         concept=part.concept,
         mask=mask if rule is None else grown(mask),
@@ -124,17 +125,17 @@ def _part(part: EditPart, rule: Rule | None, size: tuple[int, int]) -> Part:
 
 def _swatches(work: EditWork) -> dict[str, Swatch]:
     """Return the swatches of the palette that the settings name."""
-    named = {part.setting.get("value") for part in work.parts if part.setting}
+    names = {part.setting.get("value") for part in work.parts if part.setting}
     palette = sets_presets.palette(sets_presets.preset(work.preset_id))
     return {
-        each.name: Swatch.read(each.path, each.metres) for each in palette if each.name in named
+        each.name: Swatch.read(each.path, each.metres) for each in palette if each.name in names
     }
 
 
 def _references(rules: list[Rule | None], previews: Mapping[int, str]) -> dict[int, Statistics]:
     """Return the colours of the photos that rules are matched to; an unknown one is left out."""
-    named = {rule.reference for rule in rules if isinstance(rule, Match)} & previews.keys()
-    return {index: _statistics(previews[index]) for index in named}
+    indices = {rule.reference for rule in rules if isinstance(rule, Match)} & previews.keys()
+    return {index: _statistics(previews[index]) for index in indices}
 
 
 def _statistics(preview_key: str) -> Statistics:
@@ -142,4 +143,4 @@ def _statistics(preview_key: str) -> Statistics:
 
 
 def _names(missing: tuple[str, ...]) -> str:
-    return f"Nothing of the photo is {', '.join(missing) or 'selected'}."
+    return f"Not found in the photo: {', '.join(missing) or 'any selected part'}."

@@ -1,4 +1,4 @@
-"""Export: lay finished jobs of one album out by a template, and keep the archive."""
+"""Export: lay out finished jobs of one album by a template and store the archive."""
 
 import io
 import time
@@ -12,7 +12,7 @@ from gpu.layouts.album import Album, Colour, Group, InvalidAlbum, Language, Layo
 from gpu.layouts.archive import archive_pieces
 from imaging.refusal import PictureRefused
 from tasks.on_cpu import pictures
-from tasks.on_cpu.step import LeaseLost, StepError, begin, keep_lease, storage, verdict
+from tasks.on_cpu.attempt import AttemptFailed, LeaseLost, attempt, claim, keep_lease, storage
 from tasks.task import task
 from webapp.domain.db import unit_of_work
 from webapp.domain.identifiers import object_key
@@ -29,69 +29,69 @@ RENEW_EVERY_SECONDS = 20.0
 
 @task(TaskName.EXPORT_SET)
 def export_set(*, job_id: int) -> None:
-    """Make an archive."""
-    lease = begin(job_id, TaskName.EXPORT_SET)
+    """Write and store the archive of an export."""
+    lease = claim(job_id, TaskName.EXPORT_SET)
     if lease is None:
         return
-    with verdict(lease):
+    with attempt(lease):
         with unit_of_work() as session:
             work = sets_archives.archive_work(session, lease)
         try:
-            key, size = _stored(work, lease)
+            key, size = _store(work, lease)
         except LeaseLost:
-            return  # whoever has the job now begins anew
+            return
         failpoint("after_put")
         with unit_of_work() as session:
             sets_exports.record(session, lease, archive_key=key, size=size)
 
 
-def _stored(work: ArchiveWork, lease: Lease) -> tuple[str, int]:
-    """Put the archive while it is made, for it may be tens of gigabytes; return key and size.
+def _store(work: ArchiveWork, lease: Lease) -> tuple[str, int]:
+    """Upload the archive while it is written, it may be tens of gigabytes; return key and size.
 
-    Raises LeaseLost, and StepError for an album that cannot be laid out: then nothing is stored.
+    Raises LeaseLost, AttemptFailed for an album that cannot be laid out; nothing is stored then.
     """
-    keeper = _Keeper(lease)
-    album = _album(work, keeper)
+    renewal = _LeaseRenewal(lease)
+    album = _album(work, renewal)
     key = object_key(f"archives/{work.export_id}-{lease.fence}", "zip")
-    sent = _Sent(archive_pieces(album, Layout(work.template)), keeper)
+    stream = _ArchiveStream(archive_pieces(album, Layout(work.template)), renewal)
     try:
-        storage().put_stream(key, cast("BinaryIO", sent), content_type="application/zip")
+        storage().put_stream(key, cast("BinaryIO", stream), content_type="application/zip")
     except (InvalidAlbum, PictureRefused) as error:
-        raise StepError(INVALID, str(error)) from error
-    return key, sent.size
+        raise AttemptFailed(INVALID, str(error)) from error
+    return key, stream.size
 
 
-class _Keeper:
-    """Keeps the lease while pictures are read and the archive is sent, a piece at a time."""
+class _LeaseRenewal:
+    """Renews the lease while pictures are read and the archive is uploaded."""
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
         self._renewed = time.monotonic()
 
-    def of(self, key: str) -> Callable[[], bytes]:
-        """Return what reads an object. It raises LeaseLost, and StepError when it is missing."""
+    def reader(self, key: str) -> Callable[[], bytes]:
+        """Return a function that reads an object; it raises LeaseLost and AttemptFailed."""
 
         def read() -> bytes:
-            self.keep()
+            self.renew()
             return pictures.read(key)
 
         return read
 
-    def keep(self) -> None:
-        """Renew the lease, unless that was done a moment ago. Raises LeaseLost."""
+    def renew(self) -> None:
+        """Renew the lease at most every RENEW_EVERY_SECONDS. Raises LeaseLost."""
         if time.monotonic() - self._renewed > RENEW_EVERY_SECONDS:
             keep_lease(self._lease)
             self._renewed = time.monotonic()
 
 
-class _Sent(io.RawIOBase):
-    """An archive that is made as far as it is read; keeps the lease meanwhile.
+class _ArchiveStream(io.RawIOBase):
+    """An archive that is written as it is read; reads renew the lease.
 
-    `size` is how many bytes were read.
+    `size` is the number of bytes read.
     """
 
-    def __init__(self, pieces: Iterator[bytes], keeper: _Keeper) -> None:
-        self._pieces, self._keeper = pieces, keeper
+    def __init__(self, pieces: Iterator[bytes], renewal: _LeaseRenewal) -> None:
+        self._pieces, self._renewal = pieces, renewal
         self._piece = memoryview(b"")
         self.size = 0
 
@@ -99,7 +99,7 @@ class _Sent(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        self._keeper.keep()
+        self._renewal.renew()
         while not self._piece:
             self._piece = memoryview(next(self._pieces, b""))
             if not self._piece:
@@ -111,7 +111,7 @@ class _Sent(io.RawIOBase):
         return count
 
 
-def _album(work: ArchiveWork, reader: _Keeper) -> Album:
+def _album(work: ArchiveWork, renewal: _LeaseRenewal) -> Album:
     try:
         return Album(
             preset=work.preset_id,
@@ -123,19 +123,19 @@ def _album(work: ArchiveWork, reader: _Keeper) -> Album:
                 Variant(each.job, each.name, each.rule, tuple(map(_colour, each.colours)))
                 for each in work.variants
             ),
-            photos=tuple(_photo(each, reader) for each in work.photos),
+            photos=tuple(_photo(each, renewal) for each in work.photos),
         )
     except InvalidAlbum as error:
-        raise StepError(INVALID, str(error)) from error
+        raise AttemptFailed(INVALID, str(error)) from error
 
 
-def _photo(photo: ArchivePhoto, reader: _Keeper) -> Photo:
+def _photo(photo: ArchivePhoto, renewal: _LeaseRenewal) -> Photo:
     return Photo(
         idx=photo.idx,
         group=photo.group,
         filename=photo.filename,
-        before=reader.of(photo.photo_key),
-        results={job: reader.of(key) for job, key in photo.results.items()},
+        before=renewal.reader(photo.photo_key),
+        results={job: renewal.reader(key) for job, key in photo.results.items()},
         absent=photo.absent,
         colours={job: tuple(map(_colour, each)) for job, each in photo.colours.items()},
     )

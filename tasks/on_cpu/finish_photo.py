@@ -1,4 +1,4 @@
-"""Finish: show the result of a photo, keep its credit, end its job with the last: one commit."""
+"""Finish: complete a photo, spend its credit, end its job after the last one, in one commit."""
 
 from celery_config import TaskName
 from tasks.task import task
@@ -8,6 +8,6 @@ from webapp.domain.services import sets_edits
 
 @task(TaskName.FINISH_PHOTO)
 def finish_photo(*, job_id: int) -> None:
-    """Deliver the result of a job, or do nothing if that was done before."""
+    """Deliver the result of a job, or do nothing if it is delivered already."""
     with unit_of_work() as session:
         sets_edits.deliver(session, job_id)

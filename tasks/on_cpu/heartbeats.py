@@ -1,4 +1,4 @@
-"""A task of housekeeping that went well leaves a heartbeat, so that one that stopped is noticed."""
+"""Write a heartbeat after each successful housekeeping task, for the alert on a missing one."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from webapp.domain.services import heartbeats
 
 @task_success.connect
 def beat(sender: Any, **_: object) -> None:
-    """Record the success of a task that beat calls."""
+    """Record the success of a task of the beat schedule."""
     scheduled = {entry["task"] for entry in sender.app.conf.beat_schedule.values()}
     if sender.name in scheduled:
         with unit_of_work() as session:

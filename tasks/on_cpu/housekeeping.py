@@ -7,7 +7,7 @@ from functools import lru_cache
 import structlog
 
 from celery_config import TaskName
-from tasks.on_cpu.step import storage
+from tasks.on_cpu.attempt import storage
 from tasks.task import task
 from webapp.domain import due_jobs
 from webapp.domain.db import unit_of_work
@@ -119,7 +119,7 @@ def sweep_jobs() -> None:
     Whatever is found here was left by a relay that stands still.
     """
     with unit_of_work() as session:
-        lost = due_jobs.take_back_expired(session)
+        lost = due_jobs.requeue_expired(session)
         overdue = due_jobs.end_overdue(session)
     if lost or overdue:
         log.warning("the relay left jobs behind", expired_leases=lost, overdue=overdue)

@@ -1,11 +1,11 @@
-"""Publish: prove the adapters that were trained, sign their samples, show or sell the style."""
+"""Publish: verify the trained adapters, sign their samples, set the style trained or on sale."""
 
 from PIL import Image
 
 from celery_config import TaskName
 from gpu.signature.embed import thumbnail
-from tasks.on_cpu.signing import open_png, read_proven, sign
-from tasks.on_cpu.step import StepError, begin, storage, verdict
+from tasks.on_cpu.attempt import AttemptFailed, attempt, claim, storage
+from tasks.on_cpu.signing import open_png, read_verified, sign
 from tasks.task import task
 from webapp.domain import style_files
 from webapp.domain.db import unit_of_work
@@ -23,11 +23,11 @@ WEBP = "image/webp"
 
 @task(TaskName.PUBLISH_STYLE)
 def publish_style(*, job_id: int) -> None:
-    """Show a trained style to its artist, or put it on sale if that was asked for."""
-    lease = begin(job_id, TaskName.PUBLISH_STYLE)
+    """Show a trained style to its artist, or put it on sale if the artist requested that."""
+    lease = claim(job_id, TaskName.PUBLISH_STYLE)
     if lease is None:
         return
-    with verdict(lease):
+    with attempt(lease):
         with unit_of_work() as session:
             publication = training.publication(session, lease)
         signed = {
@@ -38,24 +38,24 @@ def publish_style(*, job_id: int) -> None:
             training.publish(session, publication, signed)
 
 
-def _prove(key: str, sha256: str) -> None:
-    """Raise StepError unless the adapter is the one that was trained and all numbers are finite."""
-    adapter = read_proven(key, sha256, missing="NETWORK", changed="ADAPTER_MISMATCH")
+def _verify(key: str, sha256: str) -> None:
+    """Raise AttemptFailed unless the hash is the recorded one and all numbers are finite."""
+    adapter = read_verified(key, sha256, missing="NETWORK", changed="ADAPTER_MISMATCH")
     try:
         style_files.inspect(adapter)
     except style_files.NonFiniteStyleFile as error:
-        raise StepError("TRAINING_DIVERGED", f"{key}: {error}") from error
+        raise AttemptFailed("TRAINING_DIVERGED", f"{key}: {error}") from error
     except style_files.DamagedStyleFile as error:
-        raise StepError("ADAPTER_MISMATCH", f"{key}: {error}") from error
+        raise AttemptFailed("ADAPTER_MISMATCH", f"{key}: {error}") from error
 
 
 def _signed(checkpoint: Unproved, signature: ArtistSignature) -> SignedSamples:
-    """Prove an adapter, and store its samples with the artist's signature: they may be public."""
-    _prove(checkpoint.adapter_key, checkpoint.adapter_sha256)
+    """Verify an adapter and store its samples with the artist's signature: they may be public."""
+    _verify(checkpoint.adapter_key, checkpoint.adapter_sha256)
     try:
         samples = [open_png(storage().get(key)) for key in checkpoint.sample_keys]
     except (OSError, ObjectMissing) as error:
-        raise StepError("NETWORK", f"A sample cannot be read: {error}") from error
+        raise AttemptFailed("NETWORK", f"A sample cannot be read: {error}") from error
     signed = sign(samples, signature)
     return SignedSamples(
         sample_keys=[_put(sample, SAMPLE_SIDE, "samples") for sample in signed],

@@ -1,4 +1,4 @@
-"""Record masks: look at what a segmenter found, and tell which of it was there before."""
+"""Record masks: check the masks of a segmenter and match them with known instances."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from celery_config import TaskName
 from gpu.rules.colour import Mask
 from gpu.segmenting.masks import EncodedMask, InvalidMask, bounding_box
 from tasks.on_cpu import pictures
-from tasks.on_cpu.step import StepError, begin, verdict
+from tasks.on_cpu.attempt import AttemptFailed, attempt, claim
 from tasks.task import task
 from webapp.domain.db import unit_of_work
 from webapp.domain.services import sets_segmentations
@@ -20,16 +20,16 @@ from webapp.domain.services.sets_segmentations import (
     ReportedMasks,
 )
 
-SAME_THING = 0.5  # of intersection over union, from which two masks show one thing
+SAME_INSTANCE = 0.5  # intersection over union from which two masks show one instance
 
 
 @task(TaskName.RECORD_MASKS)
 def record_masks(*, job_id: int) -> None:
-    """Read the masks of a run, make them instances of its photo, and let the photo go on."""
-    lease = begin(job_id, TaskName.RECORD_MASKS)
+    """Read the masks of a run, record them as instances, and queue the next job of the photo."""
+    lease = claim(job_id, TaskName.RECORD_MASKS)
     if lease is None:
         return
-    with verdict(lease):
+    with attempt(lease):
         with unit_of_work() as session:
             reported = sets_segmentations.reported_masks(session, lease)
         masks = _checked(reported)
@@ -38,13 +38,13 @@ def record_masks(*, job_id: int) -> None:
 
 
 def _checked(reported: ReportedMasks) -> list[CheckedMask]:
-    """Return the masks that show something, the largest of a concept first.
+    """Return the non-empty masks, the largest of a concept first.
 
-    An instance is found again by one mask only, the first that shows it.
+    A known instance is matched by one mask only, the first that overlaps it enough.
     """
     checked: list[CheckedMask] = []
     for concept in dict.fromkeys(mask.concept for mask in reported.masks):
-        found = [
+        reported_shapes = [
             (FoundMask(mask.mask_key, shape.box, shape.area, mask.score), shape)
             for mask in reported.masks
             if mask.concept == concept and (shape := _shape(mask.mask_key, reported)).area
@@ -54,7 +54,9 @@ def _checked(reported: ReportedMasks) -> list[CheckedMask]:
             for each in reported.known
             if each.concept == concept
         ]
-        for mask, shape in sorted(found, key=lambda each: (-each[0].area, each[0].mask_key)):
+        for mask, shape in sorted(
+            reported_shapes, key=lambda each: (-each[0].area, each[0].mask_key)
+        ):
             same = next((each for each in known if _is_same(mask, shape, *each)), None)
             if same is not None:
                 known.remove(same)
@@ -63,12 +65,12 @@ def _checked(reported: ReportedMasks) -> list[CheckedMask]:
 
 
 def _is_same(mask: FoundMask, shape: "_Shape", known: KnownInstance, its: "_Shape") -> bool:
-    return mask.mask_key == known.mask_key or shape.agreement(its) >= SAME_THING
+    return mask.mask_key == known.mask_key or shape.agreement(its) >= SAME_INSTANCE
 
 
 @dataclass(frozen=True, eq=False)
 class _Shape:
-    """A mask within its box, one bit a pixel: hundreds of a large photo fit into memory.
+    """A mask cropped to its box, one bit per pixel: hundreds of a large photo fit into memory.
 
     `box` is left, top, width and height; `bits` are its rows.
     """
@@ -85,31 +87,31 @@ class _Shape:
 
     def agreement(self, other: "_Shape") -> float:
         """Return intersection over union, 0–1; neither may be empty."""
-        # What differs twofold in area cannot agree by more.
+        # The IoU of two masks is at most the ratio of their areas.
         most = min(self.area, other.area) / max(self.area, other.area, 1)
-        if most < SAME_THING:
+        if most < SAME_INSTANCE:
             return most
-        places = [
+        overlaps = [
             (max(one, two), min(one + size, two + its_size))
             for one, two, size, its_size in zip(
                 self.box[:2], other.box[:2], self.box[2:], other.box[2:], strict=True
             )
         ]
-        if any(start >= stop for start, stop in places):
+        if any(start >= stop for start, stop in overlaps):
             return 0.0
-        both = int((self._within(*places) & other._within(*places)).sum())  # noqa: SLF001 - a twin
+        both = int((self._within(*overlaps) & other._within(*overlaps)).sum())  # noqa: SLF001 - a twin
         return both / (self.area + other.area - both)
 
     def _within(self, columns: tuple[int, int], rows: tuple[int, int]) -> Mask:
         left, top, width, _ = self.box
-        chosen = self.bits[rows[0] - top : rows[1] - top]
-        whole = np.unpackbits(chosen, axis=1, count=width).view(np.bool_)
+        crop = self.bits[rows[0] - top : rows[1] - top]
+        whole = np.unpackbits(crop, axis=1, count=width).view(np.bool_)
         return whole[:, columns[0] - left : columns[1] - left]
 
 
 def _shape(key: str, reported: ReportedMasks) -> _Shape:
-    """Read a mask. Raises StepError NETWORK for one that is missing, or is none of the photo."""
+    """Read a mask. Raises AttemptFailed NETWORK if it is missing or not of the photo's size."""
     try:
         return _Shape.of(EncodedMask(pictures.read(key), reported.width, reported.height).decode())
     except InvalidMask as error:
-        raise StepError("NETWORK", f"{key}: {error}") from error
+        raise AttemptFailed("NETWORK", f"{key}: {error}") from error

@@ -1,4 +1,4 @@
-"""Canvases of a photo: stored for a renderer, read again when painted, and signed once."""
+"""Canvases of a photo: stored for a renderer, read when painted, signed once per artist."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,8 @@ from gpu.rules.restyle import Canvas, PaintedCanvas, Restyle, canvas_of, frame_o
 from gpu.rules.texture import Face
 from gpu.segmenting.masks import EncodedMask, InvalidMask, encode_mask
 from tasks.on_cpu import pictures
-from tasks.on_cpu.signing import read_proven, sign
-from tasks.on_cpu.step import StepError, storage
+from tasks.on_cpu.attempt import AttemptFailed, storage
+from tasks.on_cpu.signing import read_verified, sign
 from webapp.domain.identifiers import object_key
 from webapp.domain.jobs import Lease
 from webapp.domain.services.sets_edits import EditPart
@@ -31,7 +31,7 @@ def stored_canvases(
 ) -> list[NewCanvas]:
     """Store a canvas for each part of a photo that is painted in a style, under keys of a lease.
 
-    `of` are the rows of the parts. A part of which the photo shows nothing has no canvas.
+    `of` are the rows of the parts. A part without visible pixels has no canvas.
     """
     rows = {id(part): row for part, row in zip(parts, of, strict=True)}
 
@@ -51,7 +51,7 @@ def stored_canvases(
 
 
 def painted_canvases(paintings: Sequence[Painting]) -> dict[int, PaintedCanvas]:
-    """Return what was painted, by the id of the instance. Raises StepError NETWORK."""
+    """Return the painted canvases by the id of the instance. Raises AttemptFailed NETWORK."""
     return {each.instance_id: _painted(each) for each in paintings}
 
 
@@ -62,27 +62,27 @@ def signed(
 ) -> Image.Image:
     """Return a photo with one signature for each artist whose style was painted on it.
 
-    It lies inside what the artist's style has painted, in the largest of `regions`, which are by
-    the id of the instance, so all other pixels stay as they are. Raises StepError SIGNATURE_FAILED.
+    It is placed in the largest of the artist's `regions` (by the id of the instance), so the pixels
+    outside of the painted parts do not change. Raises AttemptFailed SIGNATURE_FAILED.
     """
-    places: dict[int, tuple[Sides, Painting]] = {}
+    largest: dict[int, tuple[Sides, Painting]] = {}
     for each in paintings:
-        place = regions.get(each.instance_id)
-        best = places.get(each.artist_id)
-        if place is not None and (best is None or _area(place) > _area(best[0])):
-            places[each.artist_id] = place, each
+        region = regions.get(each.instance_id)
+        best = largest.get(each.artist_id)
+        if region is not None and (best is None or _area(region) > _area(best[0])):
+            largest[each.artist_id] = region, each
     image = image.copy()
-    for place, each in places.values():
-        under = image.crop(place)
+    for region, each in largest.values():
+        under = image.crop(region)
         over = sign([under], each.signature)[0]
         if under.mode == "RGBA":
             over.putalpha(under.getchannel("A"))
-        image.paste(over, place[:2])
+        image.paste(over, region[:2])
     return image
 
 
-def _area(place: Sides) -> int:
-    return (place[2] - place[0]) * (place[3] - place[1])
+def _area(region: Sides) -> int:
+    return (region[2] - region[0]) * (region[3] - region[1])
 
 
 def _stored(lease: Lease, part: EditPart, rule: Restyle, canvas: Canvas) -> NewCanvas:
@@ -105,12 +105,12 @@ def _stored(lease: Lease, part: EditPart, rule: Restyle, canvas: Canvas) -> NewC
 
 
 def _painted(painting: Painting) -> PaintedCanvas:
-    data = read_proven(painting.painted_key, painting.painted_sha256, missing=LOST, changed=LOST)
+    data = read_verified(painting.painted_key, painting.painted_sha256, missing=LOST, changed=LOST)
     image = pictures.opened_png(data, painting.painted_key).convert("RGB")
     try:
         mask = EncodedMask(pictures.read(painting.mask_key), *painting.size).decode()
     except InvalidMask as error:
-        raise StepError(LOST, f"{painting.mask_key}: {error}") from error
+        raise AttemptFailed(LOST, f"{painting.mask_key}: {error}") from error
     picture = pictures.read_png(painting.picture_key)
     canvas = Canvas(frame_of(painting.frame, painting.size), picture, Image.fromarray(mask))
     return canvas.painted(image)

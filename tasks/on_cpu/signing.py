@@ -1,4 +1,4 @@
-"""Signing pictures as their artist chose: the one way for images and for samples."""
+"""Sign pictures with the signature settings of their artist: ordered images and samples."""
 
 import hashlib
 import io
@@ -8,27 +8,27 @@ from PIL import Image
 from gpu.signature.compose import compose
 from gpu.signature.ink import BlankSignature, prepare_ink
 from gpu.signature.placement import Position, Size
-from tasks.on_cpu.step import StepError, storage
+from tasks.on_cpu.attempt import AttemptFailed, storage
 from webapp.domain.gateways.storage import ObjectMissing
 from webapp.domain.services.signatures import ArtistSignature
 
 
-def read_proven(key: str, sha256: str, *, missing: str, changed: str) -> bytes:
-    """Return a stored object, whose hash must be the recorded one.
+def read_verified(key: str, sha256: str, *, missing: str, changed: str) -> bytes:
+    """Return a stored object after comparing its hash with the recorded one.
 
-    Raises StepError with the cause `missing` or `changed`.
+    Raises AttemptFailed with the cause `missing` or `changed`.
     """
     try:
         data = storage().get(key)
     except ObjectMissing as error:
-        raise StepError(missing, f"{key} is missing") from error
+        raise AttemptFailed(missing, f"{key} is missing") from error
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise StepError(changed, f"{key} is not what was recorded")
+        raise AttemptFailed(changed, f"{key} has another hash than recorded")
     return data
 
 
 def open_png(data: bytes) -> Image.Image:
-    """Decode one of our own PNG files; raises OSError when it is none."""
+    """Decode one of our own PNG files. Raises OSError."""
     image = Image.open(io.BytesIO(data), formats=("PNG",))
     image.load()
     return image
@@ -37,14 +37,14 @@ def open_png(data: bytes) -> Image.Image:
 def sign(pictures: list[Image.Image], signature: ArtistSignature) -> list[Image.Image]:
     """Return the pictures with the artist's signature on them.
 
-    Raises StepError SIGNATURE_FAILED when the signature is missing, blank or not the recorded one.
+    Raises AttemptFailed SIGNATURE_FAILED when the signature is missing, blank or changed.
     """
     failed = "SIGNATURE_FAILED"
-    drawing = read_proven(signature.key, signature.sha256, missing=failed, changed=failed)
+    drawing = read_verified(signature.key, signature.sha256, missing=failed, changed=failed)
     try:
         ink = prepare_ink(open_png(drawing))
     except (OSError, BlankSignature) as error:
-        raise StepError(failed, str(error)) from error
+        raise AttemptFailed(failed, str(error)) from error
     return [
         compose(
             picture.convert("RGB"),

@@ -1,4 +1,4 @@
-"""Stamp: sign the raw image, write its licence into it, store it, throw the raw one away."""
+"""Stamp: sign the raw image, embed its licence, store it, delete the raw image."""
 
 import hashlib
 
@@ -8,8 +8,8 @@ from PIL import Image
 from celery_config import TaskName
 from failpoints import failpoint
 from gpu.signature.embed import Provenance, embed, thumbnail
-from tasks.on_cpu.signing import open_png, read_proven, sign
-from tasks.on_cpu.step import StepError, begin, storage, verdict
+from tasks.on_cpu.attempt import AttemptFailed, attempt, claim, storage
+from tasks.on_cpu.signing import open_png, read_verified, sign
 from tasks.task import task
 from webapp.domain.db import unit_of_work
 from webapp.domain.identifiers import object_key
@@ -25,27 +25,27 @@ WEBP = "image/webp"
 @task(TaskName.STAMP_SIGNATURE)
 def stamp_signature(*, job_id: int) -> None:
     """Sign the raw image of a job; without its signature an image is never delivered."""
-    lease = begin(job_id, TaskName.STAMP_SIGNATURE)
+    lease = claim(job_id, TaskName.STAMP_SIGNATURE)
     if lease is None:
         return
-    with verdict(lease):
+    with attempt(lease):
         with unit_of_work() as session:
             work = stamping.stamp_work(session, lease)
         stamped = _store(work, _signed(work))
         failpoint("after_put")
         with unit_of_work() as session:
-            is_mine = stamping.record_stamped(session, lease, stamped)
-        if is_mine and not work.is_canvas:
+            is_recorded = stamping.record_stamped(session, lease, stamped)
+        if is_recorded and not work.is_canvas:
             storage().delete(work.raw_key)
 
 
 def _signed(work: StampWork) -> Image.Image:
     """Return the raw image with the artist's signature on it."""
-    raw = read_proven(work.raw_key, work.raw_sha256, missing="NETWORK", changed="NETWORK")
+    raw = read_verified(work.raw_key, work.raw_sha256, missing="NETWORK", changed="NETWORK")
     try:
         image = open_png(raw)
     except OSError as error:
-        raise StepError("SIGNATURE_FAILED", str(error)) from error
+        raise AttemptFailed("SIGNATURE_FAILED", str(error)) from error
     return sign([image], work.signature)[0]
 
 

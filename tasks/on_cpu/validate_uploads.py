@@ -1,14 +1,14 @@
-"""Validate: decode every uploaded work under limits, keep a clean copy, judge twins.
+"""Validate: decode every uploaded artwork under limits, store a clean copy, find duplicates.
 
-Equal pixels refuse the second work. One that is only nearly the same is left out with a warning,
-and its clean copy kept, unless its artist has said that such works are all to be used.
+Of two artworks with equal pixels the second is rejected. A near duplicate is left out with a
+warning and its clean copy stored, unless the artist accepts similar artworks.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 from celery_config import TaskName
-from tasks.on_cpu.step import LeaseLost, StepError, begin, keep_lease, storage, verdict
+from tasks.on_cpu.attempt import AttemptFailed, LeaseLost, attempt, claim, keep_lease, storage
 from tasks.task import task
 from webapp.domain import image_processes, images
 from webapp.domain.db import unit_of_work
@@ -25,18 +25,18 @@ from webapp.domain.services import training
 from webapp.domain.services.artworks import SIMILAR
 from webapp.domain.services.training import Upload, Verdict
 
-# A slot may take as long as a file of somebody else; both together fit into one lease.
+# Waiting for a decoder slot may take as long as decoding; both together fit into one lease.
 LIMITS = ProcessLimits(wall_seconds=60, slot_seconds=45)
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png"}
 
 
 @task(TaskName.VALIDATE_UPLOADS)
 def validate_uploads(*, job_id: int) -> None:
-    """Judge the images of a style; ten valid ones go on to training."""
-    lease = begin(job_id, TaskName.VALIDATE_UPLOADS)
+    """Check the images of a style; ten valid ones are enough for training."""
+    lease = claim(job_id, TaskName.VALIDATE_UPLOADS)
     if lease is None:
         return
-    with verdict(lease):
+    with attempt(lease):
         with unit_of_work() as session:
             uploads = training.uploads_to_validate(session, lease)
             artist_id = training.artist_of(session, lease.ref)
@@ -44,13 +44,13 @@ def validate_uploads(*, job_id: int) -> None:
         try:
             verdicts = _judge(lease, uploads, artist_id=artist_id, accepts_similar=accepts_similar)
         except (DecoderBusy, DecoderUnavailable) as error:
-            raise StepError("TIMEOUT", str(error)) from error
+            raise AttemptFailed("TIMEOUT", str(error)) from error
         except LeaseLost:
-            return  # whoever has the job now begins anew
+            return
         with unit_of_work() as session:
-            is_mine = training.record_verdicts(session, lease, verdicts)
-        if not is_mine:
-            return  # whoever has the job now still needs the originals
+            is_recorded = training.record_verdicts(session, lease, verdicts)
+        if not is_recorded:
+            return  # the worker that has the job now needs the originals
         for upload in uploads:
             if not upload.is_clean:
                 storage().delete(upload.key)  # original bytes are never kept
@@ -69,37 +69,37 @@ def _judge(
     decoded = sanitise_many_in_subprocess(
         _fetched(lease, readable), person_id=artist_id, process_limits=LIMITS
     )
-    seen: dict[str, int] = {}  # pixels, and which work has them
-    used: list[tuple[str, int]] = []  # perceptual hashes, and whose they are
+    seen: dict[str, int] = {}  # idx of the artwork by the hash of its pixels
+    used: list[tuple[str, int]] = []  # perceptual hash and idx of each artwork in use
     for upload, result in zip(readable, decoded, strict=True):
         if isinstance(result, images.BadImage):
-            judged = Verdict(upload.artwork_id, code=result.code)
+            verdict = Verdict(upload.artwork_id, code=result.code)
         elif result.pixel_sha256 in seen:
             twin = seen[result.pixel_sha256]
-            judged = Verdict(upload.artwork_id, code="DUPLICATE_IMAGE", twin_idx=twin)
+            verdict = Verdict(upload.artwork_id, code="DUPLICATE_IMAGE", twin_idx=twin)
         else:
             seen[result.pixel_sha256] = upload.idx
             twins = (idx for each, idx in used if images.are_near(result.perceptual_hash, each))
-            judged = replace(_keep(upload, result), twin_idx=next(twins, None))
-            if judged.twin_idx is not None and not accepts_similar:
-                judged = replace(judged, code=SIMILAR)
+            verdict = replace(_store(upload, result), twin_idx=next(twins, None))
+            if verdict.twin_idx is not None and not accepts_similar:
+                verdict = replace(verdict, code=SIMILAR)
             else:
                 used.append((result.perceptual_hash, upload.idx))
-        verdicts[upload.artwork_id] = judged
-    return [judged for judged in verdicts.values() if judged is not None]
+        verdicts[upload.artwork_id] = verdict
+    return [verdict for verdict in verdicts.values() if verdict is not None]
 
 
 def _fetched(lease: Lease, uploads: list[Upload]) -> Iterator[image_processes.Upload]:
-    """Fetch one file after another, and renew the lease before each: a file may take a minute.
+    """Download one file after another and renew the lease before each: one may take a minute.
 
-    Raises LeaseLost, and StepError for a file that was replaced: the next try judges it anew.
+    Raises LeaseLost, and AttemptFailed for a replaced file: the next attempt checks it.
     """
     for upload in uploads:
         keep_lease(lease)
         try:
             data = storage().get(upload.key, max_bytes=images.TRAINING_IMAGE.max_bytes)
         except (ObjectMissing, ObjectTooLarge) as error:  # replaced since its size was read
-            raise StepError("NETWORK", f"{upload.key} was replaced") from error
+            raise AttemptFailed("NETWORK", f"{upload.key} was replaced") from error
         yield image_processes.Upload(data, images.TRAINING_IMAGE)
 
 
@@ -112,7 +112,7 @@ def _verdict_by_size(upload: Upload) -> Verdict | None:
     return None
 
 
-def _keep(upload: Upload, image: images.SafeImage) -> Verdict:
+def _store(upload: Upload, image: images.SafeImage) -> Verdict:
     key = upload.key
     if not upload.is_clean:
         key = object_key("artworks", EXTENSIONS[image.format])

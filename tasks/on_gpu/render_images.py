@@ -1,12 +1,12 @@
-"""Render: hear the bell of an order, and draw its batch."""
+"""Render: claim the order of a message and render its batch."""
 
 from celery_config import TaskName
-from tasks.on_gpu.bell import hear
+from tasks.gpu_jobs.rendering import render_batch
+from tasks.on_gpu.consume import consume
 from tasks.task import task
-from tasks.work.rendering import render_batch
 
 
 @task(TaskName.RENDER_IMAGES)
 def render_images(*, job_id: int) -> None:
-    """Claim the job the bell named with others of its size, render them, hand them over."""
-    hear(render_batch, job_id)
+    """Claim the job of the message with others of its size, render them, complete them."""
+    consume(render_batch, job_id)

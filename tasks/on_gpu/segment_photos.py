@@ -1,12 +1,12 @@
-"""Segment: hear the bell of a photo, and look for the parts it is asked for."""
+"""Segment: claim the photo of a message and find the requested concepts in it."""
 
 from celery_config import TaskName
-from tasks.on_gpu.bell import hear
+from tasks.gpu_jobs.segmenting import segment_photo
+from tasks.on_gpu.consume import consume
 from tasks.task import task
-from tasks.work.segmenting import segment_photo
 
 
 @task(TaskName.SEGMENT_PHOTOS)
 def segment_photos(*, job_id: int) -> None:
-    """Claim the photo the bell named, find its concepts, hand their masks over."""
-    hear(segment_photo, job_id)
+    """Claim the job of the message, segment its photo, upload the masks, complete it."""
+    consume(segment_photo, job_id)

@@ -16,9 +16,9 @@ PACKAGES = ("webapp", "tasks", "gpu", "imaging")
 BREACHES = {
     "engine": ("gpu/device.py", "import webapp.domain.db", "gpu.device -> webapp.domain.db"),
     "outside": (
-        "tasks/work/training.py",
+        "tasks/gpu_jobs/training.py",
         "from celery_config import TaskName",
-        "tasks.work.training -> celery_config",
+        "tasks.gpu_jobs.training -> celery_config",
     ),
     "signature": ("gpu/signature/ink.py", "import torch", "gpu.signature.ink -> torch"),
     "editing": ("gpu/segmenting/clicks.py", "import torch", "gpu.segmenting.clicks -> torch"),

@@ -1,4 +1,4 @@
-"""Every task has a queue, every queue a worker, and every worker knows the tasks it hears."""
+"""Every task has a queue, every queue a worker, and every worker knows the tasks it consumes."""
 
 import json
 import shlex
@@ -19,7 +19,7 @@ def compose():
 
 
 def workers():
-    """Each worker service: the package it imports and the queues it hears."""
+    """Each worker service: the package it imports and the queues it consumes."""
     found = {}
     for name, service in compose().items():
         command = service.get("command") or []
@@ -55,8 +55,8 @@ def test_every_task_is_routed_and_every_queue_is_used():
 
 
 def test_every_queue_has_a_worker_in_docker_compose():
-    heard = set().union(*(queues for _, queues, _ in workers().values()))
-    assert heard == set(QueueName)
+    consumed = set().union(*(queues for _, queues, _ in workers().values()))
+    assert consumed == set(QueueName)
 
 
 def listening():
@@ -103,15 +103,15 @@ def test_gpu_workers_take_one_task_at_a_time_in_a_child():
 
 
 def test_every_queue_has_a_worker_in_the_embedded_stack():
-    heard = set()
+    consumed = set()
     for process in PROCESSES:
         words = process.command
         if "worker" in words and "-Q" in words:
             queues = set(words[words.index("-Q") + 1].split(","))
             routed = {task for task, queue in ROUTES.items() if queue in queues}
             assert routed <= tasks_of(words[words.index("-I") + 1]), process.name
-            heard |= queues
-    assert heard == set(QueueName)
+            consumed |= queues
+    assert consumed == set(QueueName)
 
 
 @pytest.mark.parametrize(

@@ -95,14 +95,14 @@ def mark(index: int, *, more_every: int) -> Marked:
     if index % more_every == 0:
         attacks |= MORE
         attacks["copied with the original at hand"] = partial(_copied, original)
-    for place, (name, attack) in enumerate(attacks.items()):
-        attacked = attack(marked, np.random.default_rng([index, place]))
+    for position, (name, attack) in enumerate(attacks.items()):
+        attacked = attack(marked, np.random.default_rng([index, position]))
         begun = time.process_time()
-        found = detect(attacked, KEYS)
+        marks = detect(attacked, KEYS)
         row.seconds[name] = time.process_time() - begun
-        is_right = found is not None and found.number == number_of(index)
-        row.scores[name] = found.score if found is not None and is_right else 0.0
-        if found is not None and not is_right:
+        is_right = marks is not None and marks.number == number_of(index)
+        row.scores[name] = marks.score if marks is not None and is_right else 0.0
+        if marks is not None and not is_right:
             row.wrong.append(name)
     return row
 
@@ -128,8 +128,8 @@ def search_clean(index: int, *, keys: int, deep: bool) -> Clean:
         unmarked = jpeg(60)(crop(float(random.uniform(0.6, 1)))(unmarked, random), random)
     maps = _trial_maps(keys)
     begun = time.process_time()
-    found = [reading.score for reading in readings(luma_of(unmarked), maps, deep=deep)]
-    return Clean(keys, len(found), max(found, default=0.0), time.process_time() - begun)
+    marks = [reading.score for reading in readings(luma_of(unmarked), maps, deep=deep)]
+    return Clean(keys, len(marks), max(marks, default=0.0), time.process_time() - begun)
 
 
 def full_search_seconds(size: tuple[int, int]) -> float:
@@ -227,23 +227,23 @@ def main() -> int:
     parser.add_argument("--clean-deep", type=int, default=20, help="the same, full search")
     parser.add_argument("--keys", type=int, default=20, help="keys for each unmarked picture")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     console = Console(width=140)
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(asked.processes) as pool:
+    with ProcessPoolExecutor(arguments.processes) as pool:
         rows = _measured(
-            pool.map(partial(mark, more_every=asked.more_every), range(asked.pictures)),
+            pool.map(partial(mark, more_every=arguments.more_every), range(arguments.pictures)),
             FOLDER / "provenance_marked.jsonl",
         )
         console.print(attack_table(rows))
         clean = {
             name: _measured(
-                pool.map(partial(search_clean, keys=asked.keys, deep=deep), range(count)),
+                pool.map(partial(search_clean, keys=arguments.keys, deep=deep), range(count)),
                 FOLDER / f"provenance_clean_{name}.jsonl",
             )
             for name, deep, count in (
-                ("quick", False, asked.clean),
-                ("full", True, asked.clean_deep),
+                ("quick", False, arguments.clean),
+                ("full", True, arguments.clean_deep),
             )
         }
     figures = _figures(rows, clean)
@@ -259,12 +259,12 @@ def main() -> int:
 
 def _measured(results: Iterator[Result], file: Path) -> list[Result]:
     """Collect results and write each as it comes, so that a stopped run is not lost."""
-    kept = []
+    completed = []
     with file.open("w", encoding="utf-8") as lines:
         for result in results:
-            kept.append(result)
+            completed.append(result)
             print(json.dumps(asdict(result)), file=lines, flush=True)
-    return kept
+    return completed
 
 
 def _figures(rows: list[Marked], clean: dict[str, list[Clean]]) -> dict[str, object]:

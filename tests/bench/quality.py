@@ -23,7 +23,7 @@ from rich.console import Console
 from gpu.base_models.registry import resolve_spec
 from gpu.evaluation.comparison import draw_in_style
 from gpu.evaluation.meter import style_features, through_codec
-from gpu.evaluation.study import TRIGGER, Findings, Subject, Table, study_styles, write_page
+from gpu.evaluation.study import TRIGGER, StudyResult, Subject, Table, study_styles, write_page
 from gpu.pretrain.scenes import Plan, make_plan
 from gpu.pretrain.styles import HELD_OUT, Style, draw_artist_works
 from gpu.pretrain.vocabulary import Thing
@@ -136,20 +136,20 @@ def main() -> None:
 
 def _study(
     names: Sequence[str], sizes: Sizes, base_model: str
-) -> tuple[list[Findings], dict[str, Path]]:
+) -> tuple[list[StudyResult], dict[str, Path]]:
     """Train every style; returns what was found, and the adapters by name."""
     subjects = [
         Subject(name, write_works(name, sizes.works, OUT / name / "works"), OUT / name)
         for name in names
     ]
-    found: list[Findings] = []
+    results: list[StudyResult] = []
     for first in range(0, len(subjects), TOGETHER):
         some = subjects[first : first + TOGETHER]
         console.print(f"training {', '.join(subject.name for subject in some)} …")
-        found += study_styles(
+        results += study_styles(
             some, base_model=base_model, on_progress=lambda *_: None, steps=sizes.steps
         )
-    return found, {one.name: one.folder / "training" / "style.safetensors" for one in subjects}
+    return results, {one.name: one.folder / "training" / "style.safetensors" for one in subjects}
 
 
 def write_works(name: str, count: int, folder: Path) -> list[TrainingArtwork]:
@@ -215,7 +215,7 @@ def _share(counts: Mapping[str, int], name: str) -> float:
 
 
 def _recognise_things(
-    sizes: Sizes, asked: Sequence[str], plain: Pictures, drawn: Mapping[str, Pictures]
+    sizes: Sizes, things: Sequence[str], plain: Pictures, drawn: Mapping[str, Pictures]
 ) -> tuple[dict[str, tuple[float, float | None]], float, Table]:
     """Whether the thing asked for is still seen, by style, of its real works, and of the base's."""
     judge = ThingJudge(**sizes.judge)
@@ -223,8 +223,8 @@ def _recognise_things(
     def hits(pictures: Pictures, wanted: Sequence[str]) -> list[bool]:
         return [str(seen) == one for seen, one in zip(judge.judge(pictures), wanted, strict=True)]
 
-    base = hits(plain, asked)
-    styled = {name: hits(pictures, asked) for name, pictures in drawn.items()}
+    base = hits(plain, things)
+    styled = {name: hits(pictures, things) for name, pictures in drawn.items()}
     shares: dict[str, tuple[float, float | None]] = {}
     for name, seen in styled.items():
         of_works = None
@@ -235,10 +235,10 @@ def _recognise_things(
             )
         shares[name] = float(np.mean(seen)), of_works
     rows: list[tuple[object, ...]] = []
-    for thing in dict.fromkeys(asked):
-        places = [k for k, one in enumerate(asked) if one == thing]
-        of_styles = np.mean([seen[k] for seen in styled.values() for k in places])
-        rows.append((thing, f"{np.mean([base[k] for k in places]):.0%}", f"{of_styles:.0%}"))
+    for thing in dict.fromkeys(things):
+        positions = [k for k, one in enumerate(things) if one == thing]
+        of_styles = np.mean([seen[k] for seen in styled.values() for k in positions])
+        rows.append((thing, f"{np.mean([base[k] for k in positions]):.0%}", f"{of_styles:.0%}"))
     of_base = float(np.mean(base))
     table = Table(
         title="Is the thing asked for there?",
@@ -251,7 +251,7 @@ def _recognise_things(
 
 
 def _all_figures(
-    findings: Sequence[Findings],
+    findings: Sequence[StudyResult],
     things: Mapping[str, tuple[float, float | None]],
     artists: Mapping[str, tuple[float, float]],
 ) -> Table:
@@ -279,7 +279,7 @@ def _all_figures(
 
 
 def _style_figures(
-    findings: Sequence[Findings],
+    findings: Sequence[StudyResult],
     things: Mapping[str, tuple[float, float | None]],
     of_base: float,
     told_apart: Mapping[str, float],

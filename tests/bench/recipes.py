@@ -13,14 +13,14 @@ from typing import Any
 
 from rich.console import Console
 
-from gpu.evaluation.study import Findings, Subject, Table, study_styles, write_page
+from gpu.evaluation.study import StudyResult, Subject, Table, study_styles, write_page
 from gpu.pretrain.styles import Style
 from tests.bench.quality import write_works
 
 OUT = Path("var/bench-recipes")
 STYLES = (Style.SEPIA_INK, Style.WATERCOLOUR)
 WORKS = 18
-COMPANY = 4  # so many variants learn together
+BATCH = 4  # so many variants learn together
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "the recipe": {},
     "rank 8": {"rank": 8, "alpha": 8.0},
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="of every variant, to see it work")
     arguments = parser.parse_args()
     changes = {"steps": arguments.steps} if arguments.steps else {}
-    found: list[Findings] = []
+    results: list[StudyResult] = []
     for style in STYLES:
         works = write_works(style, WORKS, OUT / "works" / style.value)
         subjects = [
@@ -56,23 +56,23 @@ def main() -> None:
             )
             for number, name in enumerate(VARIANTS)
         ]
-        for first in range(0, len(subjects), COMPANY):
-            company = subjects[first : first + COMPANY]
-            found += study_styles(
-                company, base_model=arguments.base_model, on_progress=lambda *_: None
+        for first in range(0, len(subjects), BATCH):
+            batch = subjects[first : first + BATCH]
+            results += study_styles(
+                batch, base_model=arguments.base_model, on_progress=lambda *_: None
             )
             Console().print(
                 *(
                     f"{one.name}: {one.style_gap_closed}, edges {one.edges}"
-                    for one in found[-len(company) :]
+                    for one in results[-len(batch) :]
                 )
             )
-    table = _table([found[first :: len(VARIANTS)] for first in range(len(VARIANTS))])
-    page = write_page(OUT, found, base_model=arguments.base_model, tables=[table])
+    table = _table([results[first :: len(VARIANTS)] for first in range(len(VARIANTS))])
+    page = write_page(OUT, results, base_model=arguments.base_model, tables=[table])
     Console().print(f"Look at {page}")
 
 
-def _table(by_variant: list[list[Findings]]) -> Table:
+def _table(by_variant: list[list[StudyResult]]) -> Table:
     return Table(
         title="What each number buys",
         note="Share of the style gap closed, on average and by style; edges as a share of the "
@@ -87,12 +87,12 @@ def _table(by_variant: list[list[Findings]]) -> Table:
         rows=[
             (
                 name,
-                f"{mean(one.style_gap_closed for one in found):.2f}",
-                *(f"{one.style_gap_closed:.2f}" for one in found),
-                *(f"{one.edges:.2f}" for one in found),
-                *(f"{one.held_out_loss:.3f}" for one in found),
+                f"{mean(one.style_gap_closed for one in results):.2f}",
+                *(f"{one.style_gap_closed:.2f}" for one in results),
+                *(f"{one.edges:.2f}" for one in results),
+                *(f"{one.held_out_loss:.3f}" for one in results),
             )
-            for name, found in zip(VARIANTS, by_variant, strict=True)
+            for name, results in zip(VARIANTS, by_variant, strict=True)
         ],
     )
 

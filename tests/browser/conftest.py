@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser import chromium
 from tests.browser.visitor import DESK, PHONE, Visitor, new_context
 from tests.browser.words import Words
-from tests.places import find_places, people_of
+from tests.page_parameters import page_parameters, people_of
 from tests.stack import Stack
 from webapp.embedded import world
 from webapp.embedded.cast import ADA, ARTISTS, BUYERS, CAST, JUN, MINA, Cast
@@ -72,7 +72,7 @@ def inhabited(service: Stack) -> Stack:
 @pytest.fixture(scope="session")
 def places(inhabited: Stack) -> dict[str, object]:
     """What the addresses of pages name."""
-    return find_places(inhabited.site, people_of(MINA, ADA))
+    return page_parameters(inhabited.site, people_of(MINA, ADA))
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ from playwright.sync_api import sync_playwright
 
 from tests.browser import chromium
 from tests.browser.screenshots import PEOPLE, inhabited_site, sign_in_all
+from tests.page_parameters import page_parameters
 from tests.pages import BUYER, PAGES, VISITOR, Page
-from tests.places import find_places
 from webapp.embedded.kept import EmbeddedError
 
 FOLDER = Path("var/lighthouse")
@@ -47,7 +47,7 @@ def main() -> None:
     try:
         with inhabited_site() as stack:
             site = stack.urls["web"]
-            places, cookies = find_places(site, PEOPLE), _cookies(site)
+            places, cookies = page_parameters(site, PEOPLE), _cookies(site)
             reports = {
                 page.name: judge(page, site + page.address.format(**places), cookies[page.who])
                 for page in PAGES

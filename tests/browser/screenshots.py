@@ -17,8 +17,8 @@ from rich.progress import track
 from tests.browser import chromium
 from tests.browser.visitor import DESK, PHONE, THEMES, Visitor, new_context
 from tests.browser.words import Words
+from tests.page_parameters import page_parameters, people_of
 from tests.pages import PAGES, VISITOR, Page
-from tests.places import find_places, people_of
 from webapp.embedded import world
 from webapp.embedded.cast import HANA, MINA
 from webapp.embedded.fixture import FILE
@@ -83,7 +83,7 @@ def main() -> None:
 
 def _photograph(browser: Browser, stack: Stack, wanted: list[Page]) -> None:
     site = stack.urls["web"]
-    places, cookies = find_places(site, PEOPLE), sign_in_all(browser, site)
+    places, cookies = page_parameters(site, PEOPLE), sign_in_all(browser, site)
     windows = [(page, size, language) for page in wanted
                for size in (PHONE, DESK) for language in LANGUAGES]  # fmt: skip
     for page, size, language in track(windows, "photographing"):

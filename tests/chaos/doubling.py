@@ -1,6 +1,6 @@
-"""Doubles bells: a share of all messages is sent a second time, at once or much later.
+"""Duplicates messages: a share of all is published a second time, at once or later.
 
-A bell is nothing but a task's name and a job's id, so a copy is made from what the relay rang.
+A message contains the name of a task and the id of a job, so a copy is made from the job table.
 """
 
 import heapq
@@ -16,11 +16,11 @@ from tests.stack import Stack
 
 LATEST_SECONDS = 4.0
 LOOK_SECONDS = 0.02
-RUNG = "SELECT id, step, rung_at FROM jobs WHERE rung_at > :since ORDER BY rung_at"
+PUBLISHED = "SELECT id, step, rung_at FROM jobs WHERE rung_at > :since ORDER BY rung_at"
 
 
 class Doubler(Beside):
-    """Watches what is rung and rings a share of it again; `copies` counts them."""
+    """Reads what the relay publishes and publishes a share of it again; `copies` counts them."""
 
     def __init__(self, stack: Stack, *, share: float, seed: int) -> None:
         super().__init__()
@@ -34,14 +34,14 @@ class Doubler(Beside):
         celery = make_celery(self._stack.environment["BROKER_URL"])
         since = self._stack.value("SELECT clock_timestamp()")
         while not self.stopped.wait(LOOK_SECONDS):
-            for bell in self._stack.rows(RUNG, since=since):
-                since = bell.rung_at
+            for job in self._stack.rows(PUBLISHED, since=since):
+                since = job.rung_at
                 if self._chance.random() < self._share:
                     wait = self._chance.choice([0.0, self._chance.uniform(0, LATEST_SECONDS)])
-                    heapq.heappush(self._later, (time.monotonic() + wait, bell.id, bell.step))
-            self._ring_due(celery)
+                    heapq.heappush(self._later, (time.monotonic() + wait, job.id, job.step))
+            self._publish_due(celery)
 
-    def _ring_due(self, celery: Celery) -> None:
+    def _publish_due(self, celery: Celery) -> None:
         if not self._later or self._later[0][0] > time.monotonic():
             return
         try:
@@ -61,4 +61,4 @@ class Doubler(Beside):
                     heapq.heappop(self._later)
                     self.copies += 1
         except (OperationalError, OSError):
-            self.stopped.wait(0.2)  # the broker is away; the copies come when it is back
+            self.stopped.wait(0.2)  # the broker is down; the copies are published when it is back

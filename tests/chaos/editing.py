@@ -3,8 +3,8 @@
 Importing this changes the task of the whole process: only a worker may.
 """
 
+from tasks.gpu_jobs import segmenting
 from tasks.on_gpu import segment_photos
-from tasks.work import segmenting
 from tests.left_half import LeftHalf
 
 __all__ = ["segment_photos"]

@@ -1,12 +1,12 @@
-"""The rendering task of the GPU pool with an engine that only pretends, for `celery -I`.
+"""The rendering task of the GPU pool with a fast fake engine, for `celery -I`.
 
-Everything else is the product's own: bells, claims, fences, progress, uploads and failpoints. So
-hundreds of generations go through the whole chain in the time a real engine needs for a few.
+Everything else is product code: messages, claims, fences, progress, uploads and failpoints. So
+hundreds of generations run in the time that the real engine needs for a few.
 Importing this changes the task of the whole process: only a worker may.
 """
 
+from tasks.gpu_jobs import rendering
 from tasks.on_gpu import preloading, render_images, train_style
-from tasks.work import rendering
 from tests.chaos.pretending import FastRenderer
 
 __all__ = ["render_images", "train_style"]

@@ -23,14 +23,16 @@ class Market:
     accepted: dict[str, list[int]] = field(default_factory=dict)
     replayed: int = 0
 
-    def order(self, place: int = 0, *, key: str | None = None, **wish: object) -> list[int]:
+    def order(
+        self, buyer_index: int = 0, *, key: str | None = None, **options: object
+    ) -> list[int]:
         """Order and keep trying with the same key, as a client does whose connection broke."""
         key = key or secrets.token_hex(8)
-        buyer = self.buyers[place % len(self.buyers)]
+        buyer = self.buyers[buyer_index % len(self.buyers)]
 
         def answered() -> httpx.Response | None:
             try:
-                answer = buyer.order(self.style_id, key=key, **wish)
+                answer = buyer.order(self.style_id, key=key, **options)
             except httpx.TransportError:
                 return None
             return answer if answer.status_code < 500 else None

@@ -35,7 +35,7 @@ def test_a_broker_that_hangs_holds_up_nobody_who_orders(fast, market):
     assert broken(fast, market.accepted) == []
 
 
-def test_bells_come_twice_and_the_broker_dies_in_between(fast, market):
+def test_messages_are_duplicated_and_the_broker_dies_in_between(fast, market):
     with Doubler(fast, share=0.5, seed=3) as doubler:
         market.orders(6)
         fast.rabbitmq.kill()

@@ -1,4 +1,4 @@
-"""Bells doubled and late, workers that come back from the dead: no effect but the first."""
+"""Duplicate and late messages, workers that return after their lease: no second effect."""
 
 import hashlib
 import io
@@ -20,7 +20,7 @@ from tests.chaos.pretending import picture
 from tests.waiting import wait_for
 
 
-def test_a_third_of_all_bells_twice_changes_nothing(fast, market):
+def test_duplicates_of_a_third_of_all_messages_change_nothing(fast, market):
     with Doubler(fast, share=0.3, seed=2) as doubler:
         market.orders(20)
         fast.wait_until_quiet()
@@ -31,7 +31,7 @@ def test_a_third_of_all_bells_twice_changes_nothing(fast, market):
 
 @contextmanager
 def asleep(process):
-    """Freeze a process; it comes back as a zombie that knows nothing of what happened."""
+    """Stop a process with SIGSTOP and continue it after the block."""
     process.send(signal.SIGSTOP)
     try:
         yield
@@ -85,7 +85,7 @@ def claimed(api):
     return wait_for(lambda: api.claim(job_id=None), "a job to claim", seconds=30)[0]
 
 
-def test_every_report_under_a_stale_fence_is_told_so_and_changes_nothing(fast, market, api):
+def test_every_report_with_a_stale_fence_is_answered_so_and_changes_nothing(fast, market, api):
     fast.wait_until_quiet()
     with asleep(fast.gpu):
         [ordered] = market.order()
@@ -124,7 +124,7 @@ def test_every_report_under_a_stale_fence_is_told_so_and_changes_nothing(fast, m
     )
 
 
-def test_a_worker_that_slept_through_its_lease_wakes_up_harmless(fast, market, api):
+def test_a_worker_that_continues_after_its_lease_changes_nothing(fast, market, api):
     fast.wait_until_quiet()
     with asleep(fast.stamper):
         [ordered] = market.order()

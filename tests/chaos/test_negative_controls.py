@@ -59,30 +59,30 @@ def test_without_the_sweep_an_order_of_a_dead_worker_is_stuck_and_the_check_says
     assert fast.violations() == []
 
 
-def rendered_twice_rung(scratch) -> int:
+def stamped_job(scratch) -> int:
     """A generation whose delivery waits; return its job."""
     with scratch.begin() as session:
         made = making.generation(session)
         job = making.job_of(session, made)
         lease = jobs.claim(session, job.id, TaskName.RENDER_IMAGES, 60)
         pipelines.advance_generation(session, made.id, "processing")
-        jobs.hand_on(session, lease)
+        jobs.queue_next_step(session, lease)
         lease = jobs.claim(session, job.id, TaskName.STAMP_SIGNATURE, 60)
-        jobs.hand_on(session, lease, image=IMAGE)
+        jobs.queue_next_step(session, lease, image=IMAGE)
         return job.id
 
 
 def deliver_twice(scratch, job_id: int) -> list[str]:
-    """Hear the same bell twice, then return what the check finds."""
+    """Deliver twice, as for a duplicate message; return the violated invariants."""
     for _ in range(2):
         with scratch.begin() as session:
             stamping.deliver(session, job_id)
     with scratch.begin() as session:
-        return [found.invariant for found in ledger_check.check(session)]
+        return [violation.invariant for violation in ledger_check.check(session)]
 
 
-def test_with_all_guards_a_bell_heard_twice_pays_once(scratch):
-    assert deliver_twice(scratch, rendered_twice_rung(scratch)) == []
+def test_with_all_guards_a_duplicate_message_pays_once(scratch):
+    assert deliver_twice(scratch, stamped_job(scratch)) == []
 
 
 @pytest.fixture
@@ -118,11 +118,11 @@ def careless(scratch, monkeypatch):
 def test_without_compare_and_set_and_unique_index_the_artist_is_paid_twice_and_the_check_says_so(
     scratch, careless
 ):
-    job_id = rendered_twice_rung(scratch)
-    found = deliver_twice(careless, job_id)
-    assert "I5 outcome equals state, per generation" in found
-    assert "I6 holds equal payouts, refunds and escrow" in found
-    assert "I1 transfers sum to zero" not in found, "the sum alone would have seen nothing"
+    job_id = stamped_job(scratch)
+    violations = deliver_twice(careless, job_id)
+    assert "I5 outcome equals state, per generation" in violations
+    assert "I6 holds equal payouts, refunds and escrow" in violations
+    assert "I1 transfers sum to zero" not in violations, "the sum alone would have seen nothing"
 
 
 def test_the_unique_index_alone_stops_a_second_payout(scratch, careless):
@@ -135,7 +135,7 @@ def test_the_unique_index_alone_stops_a_second_payout(scratch, careless):
                 " WHERE kind IN ('payout', 'refund')"
             )
         )
-    job_id = rendered_twice_rung(scratch)
+    job_id = stamped_job(scratch)
     with pytest.raises(IntegrityError, match="uq_transfers_one_outcome"):
         deliver_twice(careless, job_id)
     with scratch.begin() as session:

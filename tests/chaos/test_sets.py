@@ -29,9 +29,9 @@ PRICE_TOKENS = 10
 FIRE_SECONDS = 1.5
 LATE_SECONDS = 30
 PLACES = (
-    *[("uploads", place) for place in ("after_claim", "after_put", "before_commit")],
-    *[("editor", place) for place in ("after_claim", "after_segment", "after_put")],
-    *[("editor", place) for place in ("after_complete", "before_commit", "after_commit")],
+    *[("uploads", failpoint) for failpoint in ("after_claim", "after_put", "before_commit")],
+    *[("editor", failpoint) for failpoint in ("after_claim", "after_segment", "after_put")],
+    *[("editor", failpoint) for failpoint in ("after_complete", "before_commit", "after_commit")],
     *[("gpu", "after_claim"), ("gpu", "after_put"), ("gpu", "after_complete")],
     *[("stamper", "after_claim"), ("stamper", "after_put")],
     *[("cashier", "before_commit"), ("cashier", "after_commit")],
@@ -40,7 +40,7 @@ PLACES = (
 
 
 class Reaper(Beside):
-    """Kills processes at places that the seed chose, and takes their leases soon after."""
+    """Kills processes at failpoints that the seed chose, and takes their leases soon after."""
 
     def __init__(self, stack) -> None:
         super().__init__()
@@ -50,17 +50,17 @@ class Reaper(Beside):
 
     def go(self) -> None:
         while not self.stopped.is_set() and self.kills.total() < KILLS:
-            name, place = self._chance.choice(PLACES)
+            name, failpoint = self._chance.choice(PLACES)
             process = getattr(self._stack, name)
-            process.arm(place)
+            process.arm(failpoint)
             deadline = time.monotonic() + FIRE_SECONDS
-            while not process.has_fired(place) and time.monotonic() < deadline:
+            while not process.has_fired(failpoint) and time.monotonic() < deadline:
                 time.sleep(0.02)
-            if process.has_fired(place):
-                self.kills[f"{name} {place}"] += 1
+            if process.has_fired(failpoint):
+                self.kills[f"{name} {failpoint}"] += 1
                 self._stack.expire_leases()
             else:
-                process.disarm(place)
+                process.disarm(failpoint)
 
 
 def executed(stack) -> SetsJob:

@@ -141,7 +141,7 @@ def test_a_storm_of_deaths_loses_no_order_and_no_token(fast, seed):
             fast.wait_until_quiet(300)
         statuses = market.statuses()
         print(  # noqa: T201
-            f"seed {seed}: {statuses}, {reaper.kills} kills, {doubler.copies} doubled bells, "
+            f"seed {seed}: {statuses}, {reaper.kills} kills, {doubler.copies} duplicate messages, "
             f"{market.replayed} replayed answers, {watcher.checks} checks, "
             f"{time.monotonic() - began:.0f} s\n{dict(reaper.by_place)}"
         )

@@ -1,4 +1,4 @@
-"""The same colours, said in different ways, give the same sRGB values: computed here by formula."""
+"""Equal colours with different metadata give equal sRGB values, computed here by formula."""
 
 import itertools
 import struct
@@ -73,14 +73,14 @@ SRGB = b"sRGB", b"\0"
 PLAIN = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-def seen(data):
+def converted_levels(data):
     return np.asarray(read_picture(data)).astype(float)
 
 
-def assert_close(found, wanted):
+def assert_close(converted, expected_levels):
     # Eight bits in and out: LittleCMS rounds the dark end of a curve to neighbouring levels.
-    assert np.abs(found - wanted).max() <= 2.5
-    assert np.abs(found - wanted).mean() < 0.5
+    assert np.abs(converted - expected_levels).max() <= 2.5
+    assert np.abs(converted - expected_levels).mean() < 0.5
 
 
 @pytest.mark.parametrize(
@@ -100,17 +100,17 @@ def assert_close(found, wanted):
         ([gama(0.45455), chrm(P3_GAMUT)], lambda v: v ** (1 / 0.45455), P3_GAMUT),
     ],
 )
-def test_colours_are_those_that_the_chunks_say(chunks, light, gamut):
-    assert_close(seen(png(*chunks)), expected(light, gamut))
+def test_colours_are_converted_by_the_chunks(chunks, light, gamut):
+    assert_close(converted_levels(png(*chunks)), expected(light, gamut))
 
 
 @pytest.mark.parametrize("chunks", [[], [SRGB], [iccp(PLAIN)], [chrm(P3_GAMUT)]])
-def test_what_is_srgb_or_says_nothing_stays_as_it_is(chunks):
-    assert_close(seen(png(*chunks)), STORED)
+def test_srgb_and_pictures_without_chunks_do_not_change(chunks):
+    assert_close(converted_levels(png(*chunks)), STORED)
 
 
-def test_the_swapped_profile_is_a_profile_that_shows():
-    assert_close(seen(png(iccp(made.swapped_profile()))), STORED[..., ::-1])
+def test_a_profile_with_swapped_colours_is_applied():
+    assert_close(converted_levels(png(iccp(made.swapped_profile()))), STORED[..., ::-1])
 
 
 RED_IS_BLUE = STORED[..., ::-1].astype(float)
@@ -118,14 +118,14 @@ LINEAR = expected(lambda v: v, SRGB_GAMUT)
 
 
 @pytest.mark.parametrize(
-    "chunks,wanted",
+    "chunks,expected_levels",
     [
         ([cicp(1, 8), iccp(made.swapped_profile()), SRGB, gama(1 / 1.8)], LINEAR),
         ([cicp(1, 13), iccp(made.swapped_profile()), gama(1)], STORED),
         ([iccp(made.swapped_profile()), SRGB, gama(1)], RED_IS_BLUE),
         ([SRGB, gama(1), chrm(P3_GAMUT)], STORED),
         ([gama(1), iccp(made.swapped_profile())], RED_IS_BLUE),
-        # What cannot be used makes way for the next.
+        # Invalid metadata are ignored.
         ([cicp(200, 13), iccp(made.swapped_profile())], RED_IS_BLUE),
         ([cicp(1, 8, matrix=9), gama(1)], LINEAR),
         ([cicp(1, 8, full=0), SRGB], STORED),
@@ -135,8 +135,8 @@ LINEAR = expected(lambda v: v, SRGB_GAMUT)
         ([gama(1), chrm(((0, 0), (0, 0), (0, 0)))], STORED),
     ],
 )
-def test_of_several_the_first_that_can_be_used_counts(chunks, wanted):
-    assert_close(seen(png(*chunks)), wanted)
+def test_the_first_valid_metadata_are_used(chunks, expected_levels):
+    assert_close(converted_levels(png(*chunks)), expected_levels)
 
 
 def pq_signal(nits):
@@ -145,15 +145,15 @@ def pq_signal(nits):
 
 
 @pytest.mark.parametrize("nits,level", [(0, 0), (203, 255), (1000, 255), (203 * 0.214041, 128)])
-def test_hdr_is_shown_against_its_reference_white(nits, level):
+def test_the_reference_white_of_hdr_becomes_white(nits, level):
     stored = round(255 * float(pq_signal(nits)))
     data = made.encoded(Image.new("RGB", (16, 16), (stored,) * 3))
-    said = made.chunk(*cicp(1, 16))
-    found = read_picture(data[:33] + said + data[33:]).getpixel((3, 3))
-    assert max(abs(each - level) for each in found) <= 4  # 8-bit PQ is that coarse
+    chunks = made.chunk(*cicp(1, 16))
+    converted = read_picture(data[:33] + chunks + data[33:]).getpixel((3, 3))
+    assert max(abs(each - level) for each in converted) <= 4  # 8-bit PQ is that coarse
 
 
-def test_hybrid_log_gamma_keeps_black_black_and_light_light():
+def test_hybrid_log_gamma_has_the_same_black_and_white():
     data = made.encoded(
         Image.fromarray(np.tile(np.arange(256, dtype=np.uint8), (8, 1))).convert("RGB")
     )
@@ -165,26 +165,26 @@ def test_hybrid_log_gamma_keeps_black_black_and_light_light():
     assert abs(int(row[191]) - 255) <= 2
 
 
-def test_alpha_is_no_colour():
+def test_alpha_is_not_converted():
     image = Image.fromarray(STORED).convert("RGBA")
     image.putalpha(100)
     data = made.encoded(image)
-    found = read_picture(data[:33] + made.chunk(*gama(1)) + data[33:])
-    assert found.mode == "RGBA"
-    assert found.getchannel("A").getextrema() == (100, 100)
-    assert_close(np.asarray(found.convert("RGB")).astype(float), LINEAR)
+    converted = read_picture(data[:33] + made.chunk(*gama(1)) + data[33:])
+    assert converted.mode == "RGBA"
+    assert converted.getchannel("A").getextrema() == (100, 100)
+    assert_close(np.asarray(converted.convert("RGB")).astype(float), LINEAR)
 
 
-def test_grey_and_palettes_have_colours_of_chunks_too():
+def test_grey_and_palettes_are_converted_by_chunks():
     grey = Image.fromarray(np.tile(np.arange(256, dtype=np.uint8), (8, 1)))
     for image in (grey, grey.convert("P")):
         data = made.encoded(image)
         row = np.asarray(read_picture(data[:33] + made.chunk(*gama(1)) + data[33:]))[0]
-        wanted = 255 * srgb_signal(np.arange(256) / 255)
-        assert np.abs(row - wanted[:, None]).max() <= 1.5
+        expected_levels = 255 * srgb_signal(np.arange(256) / 255)
+        assert np.abs(row - expected_levels[:, None]).max() <= 1.5
 
 
-def test_a_jpeg_has_the_colours_of_its_profile():
+def test_a_jpeg_is_converted_by_its_profile():
     image = made.half_and_half()
     data = made.encoded(
         image, "JPEG", quality=98, subsampling=0, icc_profile=made.swapped_profile()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from imaging.reading import is_blank, on_ground, read_picture
+from imaging.reading import flatten, is_blank, read_picture
 from imaging.refusal import PictureRefused
 from tests import images as made
 
@@ -30,29 +30,29 @@ def drawn(ink, *, sheet=(0, 0, 0, 0), size=(600, 400), more=()):
         (drawn("white", more=["black"]), SLATE),
         (drawn("black", more=["white"]), PAPER),
         (drawn((255, 255, 255, 128)), SLATE),
-        # White paper whose corners are clear shows its drawing as it is.
+        # White paper with transparent corners needs no dark background.
         (drawn("black", sheet=(255, 255, 255, 255), more=[(0, 0, 0, 0)]), PAPER),
         (Image.new("RGBA", (600, 400), (0, 0, 0, 0)), PAPER),
     ],
 )
-def test_the_ground_shows_what_is_drawn(image, ground):
-    flat = on_ground(image)
+def test_the_background_contrasts_with_the_drawing(image, ground):
+    flat = flatten(image)
     assert flat.mode == "RGB"
     clear = np.asarray(image.getchannel("A")) == 0
     assert (np.asarray(flat)[clear] == ground).all()
 
 
-def test_an_opaque_picture_needs_no_ground():
+def test_an_opaque_picture_does_not_change():
     image = made.scene()
-    assert on_ground(image) is image
+    assert flatten(image) is image
 
 
-def test_a_drawing_that_would_vanish_is_no_longer_blank():
+def test_a_drawing_that_is_invisible_on_white_is_not_blank():
     white = drawn("white")
     on_white = Image.new("RGB", white.size, "white")
     on_white.paste(white, mask=white.getchannel("A"))
     assert is_blank(on_white)
-    assert not is_blank(on_ground(white))
+    assert not is_blank(flatten(white))
 
 
 def noise(deviation, *, grain=1, side=1024):
@@ -61,14 +61,14 @@ def noise(deviation, *, grain=1, side=1024):
     return grey.convert("RGB")
 
 
-def test_grain_that_nobody_sees_is_blank_at_every_size():
+def test_invisible_grain_is_blank_at_every_size():
     assert is_blank(noise(3))
     assert is_blank(noise(3).resize((4096, 4096), Image.NEAREST).resize((256, 256), Image.BOX))
     assert not is_blank(noise(3, grain=32))
     assert not is_blank(noise(40))
 
 
-def test_what_is_blank_in_one_channel_only_is_not_blank():
+def test_a_picture_blank_in_one_channel_only_is_not_blank():
     image = Image.new("RGB", (600, 600), (200, 100, 50))
     image.paste((200, 100, 90), (0, 0, 300, 600))
     assert not is_blank(image)
@@ -76,7 +76,7 @@ def test_what_is_blank_in_one_channel_only_is_not_blank():
 
 @pytest.mark.parametrize("deviation", [2.2, 2.5, 4])
 @pytest.mark.parametrize("reduce_to", [256, 512, 1024])
-def test_what_a_check_lets_pass_is_never_blank_to_a_training(deviation, reduce_to):
+def test_a_picture_that_passes_the_check_is_not_blank_in_training(deviation, reduce_to):
     image = noise(deviation, grain=32, side=2048)
     assert not is_blank(read_picture(made.encoded(image)))
     stored = made.encoded(image, "JPEG", quality=95, subsampling=0)
@@ -92,7 +92,7 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded():
 @pytest.mark.parametrize(
     "data", [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", made.gif(), made.svg()]
 )
-def test_what_is_no_picture_is_corrupt(data):
+def test_other_data_are_corrupt(data):
     with pytest.raises(PictureRefused) as caught:
         read_picture(data)
     assert caught.value.code == "IMAGE_CORRUPT"

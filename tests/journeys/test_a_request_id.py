@@ -32,13 +32,13 @@ def test_an_order_is_followed_by_its_request_id_and_nothing_private_is_logged(
     assert paths[0] == "/api/v1/generations"
     assert "/api/v1/webhooks/inference/complete" in paths
     tasks = ["render_images", "stamp_signature", "deliver_generation"]
-    rung = [line["step"] for line in lines(stack.relay, request_id)]
-    assert sorted(set(rung)) == sorted(tasks)
+    published = [line["step"] for line in lines(stack.relay, request_id)]
+    assert sorted(set(published)) == sorted(tasks)
     for process, task in zip((stack.gpu, stack.stamper, stack.cashier), tasks, strict=True):
         done = [line for line in lines(process, request_id) if line["event"] == "task done"]
         assert {line["task"] for line in done} == {task}, process.name
     events = [line["event"] for line in lines(stack.gpu, request_id)]
-    assert events.index("job claimed") < events.index("result handed over")
+    assert events.index("job claimed") < events.index("result reported")
 
     for process in (stack.web, stack.relay, stack.gpu, stack.stamper, stack.cashier):
         text = process.log.read_text(errors="replace")

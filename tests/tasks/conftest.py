@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from tasks import worker_api
-from tasks.on_cpu import step
+from tasks.on_cpu import attempt
 from tests.broker import free_port
 from tests.serving import served
 from webapp.app import create_app
@@ -16,11 +16,11 @@ from webapp.extensions import db
 
 @pytest.fixture(autouse=True)
 def _fresh_process() -> Iterator[None]:
-    """What a process keeps for its life starts anew with each test."""
-    step.storage.cache_clear()
+    """Clear the caches that last for the life of a process."""
+    attempt.storage.cache_clear()
     worker_api.worker_settings.cache_clear()
     yield
-    step.storage.cache_clear()
+    attempt.storage.cache_clear()
     worker_api.worker_settings.cache_clear()
 
 
@@ -46,4 +46,4 @@ def site(committed: sessionmaker[Session], monkeypatch, tmp_path) -> Iterator[st
 @pytest.fixture
 def site_storage(site: str):
     """The folder behind the site, whose URLs lead to it."""
-    return step.storage()
+    return attempt.storage()

@@ -18,7 +18,7 @@ from celery_config import (
     make_celery,
 )
 from tasks.on_cpu.refund import refund
-from webapp.domain.services import steps
+from webapp.domain.services import job_attempts
 from webapp.domain.settings import settings
 
 ROOT = Path(__file__).parents[2]
@@ -138,7 +138,7 @@ def test_a_task_takes_ids_by_name_and_tells_its_outcome(committed):
 
 
 def test_a_task_that_fails_is_logged_and_raised(committed, monkeypatch):
-    monkeypatch.setattr(steps, "abandon", lambda *_args: 1 / 0)
+    monkeypatch.setattr(job_attempts, "abandon", lambda *_args: 1 / 0)
     with capture_logs() as logs, pytest.raises(ZeroDivisionError):
         refund(job_id=1)
     assert (logs[-1]["event"], logs[-1]["log_level"]) == ("task failed", "error")

@@ -54,9 +54,9 @@ def measured(*command):
 
 def test_every_card_tells_what_it_knows(tmp_path):
     (tmp_path / "cards").write_text(CARDS)
-    found = measured("cat", str(tmp_path / "cards"))
+    metrics = measured("cat", str(tmp_path / "cards"))
     h100 = "NVIDIA H100 80GB HBM3"
-    assert found == {
+    assert metrics == {
         ("gpu_memory_bytes", "0", h100, "used"): 1 << 30,
         ("gpu_memory_bytes", "0", h100, "total"): 81559 << 20,
         ("gpu_busy_ratio", "0", h100): pytest.approx(0.37),

@@ -10,22 +10,22 @@ import pytest
 from pydantic import ValidationError
 
 from tasks import remote
+from tasks.gpu_jobs import rendering, training
 from tasks.remote import RemoteWorker
-from tasks.work import rendering, training
 from tasks.worker_api import worker_settings
-from tests.moody import HANGS_UP, moody_server
+from tests.failing_server import CLOSES_CONNECTION, failing_server
 
-KEPT = (worker_settings, rendering.worker_api, training.worker_api)
+CACHED = (worker_settings, rendering.worker_api, training.worker_api)
 
 
 @pytest.fixture(autouse=True)
 def _fresh_process():
-    """A process of its own: nothing is kept, and its signals are its own."""
+    """Clear the caches of the process and restore its signal handlers."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    for each in KEPT:
+    for each in CACHED:
         each.cache_clear()
     yield
-    for each in KEPT:
+    for each in CACHED:
         each.cache_clear()
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -33,7 +33,7 @@ def _fresh_process():
 
 @pytest.fixture
 def site(monkeypatch, tmp_path):
-    with moody_server() as server:
+    with failing_server() as server:
         monkeypatch.setenv("INTERNAL_API_URL", server.url)
         monkeypatch.setenv("INTERNAL_API_TOKEN", "a token")
         monkeypatch.setenv("POLL_SECONDS", "0.1")
@@ -54,7 +54,7 @@ def start(monkeypatch):
 
 def test_once_means_one_question_when_there_is_nothing_to_do(site, start):
     start("--once")
-    [(method, path, body, headers)] = site.asked
+    [(method, path, body, headers)] = site.requests
     assert (method, path) == ("POST", "/api/v1/webhooks/claim")
     assert headers["X-Request-Source"] == "training-server"
     assert b'"kinds":["training"]' in body
@@ -64,36 +64,36 @@ def test_once_means_one_question_when_there_is_nothing_to_do(site, start):
 def test_a_site_that_does_not_know_the_token_ends_it_with_words_for_the_operator(
     site, start, capsys
 ):
-    site.moods = [403]
+    site.statuses = [403]
     with pytest.raises(SystemExit) as ended:
         start()
     assert ended.value.code == remote.EXIT_REFUSED
-    said = capsys.readouterr().out
-    assert "refuses this worker" in said
-    assert "INTERNAL_API_TOKEN" in said
-    assert "403" in said
-    assert "a token" not in said
+    output = capsys.readouterr().out
+    assert "refuses this worker" in output
+    assert "INTERNAL_API_TOKEN" in output
+    assert "403" in output
+    assert "a token" not in output
 
 
 def test_a_site_that_is_away_or_sick_is_waited_for(site, start):
-    site.moods = [503, HANGS_UP, 429, 200]
+    site.statuses = [503, CLOSES_CONNECTION, 429, 200]
     start("--once")
-    assert len(site.asked) == 4
+    assert len(site.requests) == 4
 
 
 def test_without_work_it_asks_again_until_it_is_told_to_leave(site, start):
     def leave_at_the_third():
-        if len(site.asked) == 3:
+        if len(site.requests) == 3:
             os.kill(os.getpid(), signal.SIGTERM)
 
     site.on_request = leave_at_the_third
     start()
-    assert len(site.asked) == 3
+    assert len(site.requests) == 3
 
 
 def test_what_is_named_first_is_asked_for_first(site):
     RemoteWorker(("training", "generation"), 0.1).run(once=True)
-    sources = [headers["X-Request-Source"] for *_, headers in site.asked]
+    sources = [headers["X-Request-Source"] for *_, headers in site.requests]
     assert sources == ["training-server", "inference-server"]
 
 
@@ -101,21 +101,21 @@ def test_who_is_leaving_asks_for_nothing_more(site):
     worker = RemoteWorker(("generation", "training"), 0.1)
     site.on_request = worker.leave
     worker.run(once=False)
-    assert len(site.asked) == 1
+    assert len(site.requests) == 1
 
 
 def test_an_error_nobody_foresaw_ends_the_process(site, start):
     job = {"job_id": 1, "kind": "training", "fence": 1, "attempt": 1, "lease_seconds": 60}
-    site.says = {"data": {"jobs": [job | {"payload": {}, "download": {}, "upload": {}}]}}
+    site.body = {"data": {"jobs": [job | {"payload": {}, "download": {}, "upload": {}}]}}
     with pytest.raises(ValidationError, match="TrainJob"):
         start()
 
 
 def test_waiting_grows_while_the_site_is_away_and_has_an_end():
     worker = RemoteWorker(("training",), 2.0)
-    assert all(1.0 <= worker.pause_seconds(0) <= 2.0 for _ in range(20))
-    assert all(4.0 <= worker.pause_seconds(2) <= 8.0 for _ in range(20))
-    assert all(15.0 <= worker.pause_seconds(5000) <= 30.0 for _ in range(20))
+    assert all(1.0 <= worker.backoff_seconds(0) <= 2.0 for _ in range(20))
+    assert all(4.0 <= worker.backoff_seconds(2) <= 8.0 for _ in range(20))
+    assert all(15.0 <= worker.backoff_seconds(5000) <= 30.0 for _ in range(20))
 
 
 HANGS = """
@@ -156,6 +156,6 @@ def test_an_incomplete_environment_is_named(monkeypatch, start, capsys):
     with pytest.raises(SystemExit) as ended:
         start()
     assert ended.value.code == 2
-    said = capsys.readouterr().err
-    assert "INTERNAL_API_URL" in said
-    assert "INTERNAL_API_TOKEN" in said
+    output = capsys.readouterr().err
+    assert "INTERNAL_API_URL" in output
+    assert "INTERNAL_API_TOKEN" in output

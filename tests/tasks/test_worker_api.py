@@ -28,8 +28,8 @@ from tasks.worker_api import (
 )
 from tests import making
 from tests.broker import free_port
+from tests.failing_server import failing_server
 from tests.fixtures import ENVIRONMENT
-from tests.moody import moody_server
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import JobState
 from webapp.domain.models.style import Style
@@ -105,8 +105,8 @@ def test_claim_fetch_put_and_complete_over_http(api, committed, image, tmp_path)
     adapter = api.download(job.download["adapter"], tmp_path / "adapter")
     assert adapter.read_bytes() == making.ADAPTER
 
-    told = api.progress(RenderProgress(generation_id=image.id, fence=job.fence, progress=BODY))
-    assert (told.applied, told.status, told.cancel_requested) == (True, "processing", False)
+    answer = api.progress(RenderProgress(generation_id=image.id, fence=job.fence, progress=BODY))
+    assert (answer.applied, answer.status, answer.cancel_requested) == (True, "processing", False)
 
     data = making.picture_png()
     api.upload(job.upload["image"], data)
@@ -129,12 +129,16 @@ def test_what_comes_after_delivery_changes_nothing_and_the_artist_is_paid_once(
     named = {"generation_id": image.id, "fence": job.fence}
     failure = RenderFailure(**named, error_code="INVALID_PROMPT")
     for _ in range(2):
-        for told in (
+        for answer in (
             api.progress(RenderProgress(**named, progress=BODY)),
             api.fail(failure),
             api.complete(result(image, job, data)),
         ):
-            assert (told.applied, told.reason, told.status) == (False, "terminal", "completed")
+            assert (answer.applied, answer.reason, answer.status) == (
+                False,
+                "terminal",
+                "completed",
+            )
     with committed() as session:
         artist = session.get(Style, image.style_id).artist_id
         assert ledger.balances(session, artist).earned == image.price_tokens
@@ -166,8 +170,8 @@ def test_a_failure_reported_twice_counts_once(api, committed, image):
 
 def test_an_upload_url_fits_one_object_only(api, site_storage, image):
     [job] = api.claim(job_id=None)
-    place = job.upload["image"]
-    other = place.model_copy(update={"url": place.url.replace(place.key, "images/stolen.png")})
+    target = job.upload["image"]
+    other = target.model_copy(update={"url": target.url.replace(target.key, "images/stolen.png")})
     with pytest.raises(httpx.HTTPStatusError, match="403"):
         api.upload(other, b"x")
     assert site_storage.head("images/stolen.png") is None
@@ -177,7 +181,7 @@ def test_a_worker_with_another_token_or_of_another_kind_is_refused(site, committ
     stranger = WorkerApi("generation", settings_for(site, internal_api_token="x" * 40))
     with pytest.raises(ClaimError, match="403") as refused:
         stranger.claim(job_id=None)
-    assert not refused.value.is_passing
+    assert not refused.value.is_transient
     trainer = WorkerApi("training", settings_for(site))
     assert trainer.claim(job_id=None) == []
     with committed() as session:
@@ -188,75 +192,81 @@ def test_a_sick_storage_gives_no_work_and_uses_up_no_try(api, committed, image, 
     (tmp_path / "objects").rename(tmp_path / "gone")
     with pytest.raises(ClaimError, match="503") as refused:
         api.claim(job_id=None)
-    assert refused.value.is_passing
+    assert refused.value.is_transient
     with committed() as session:
         assert making.job_of(session, image).fence == 0
 
 
-# ── a server that misbehaves ─────────────────────────────────────────────────────────────────
+# ── a server that fails ─────────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture
-def moody():
-    with moody_server() as server:
-        yield server
+def failing_site():
+    with failing_server() as failing_site:
+        yield failing_site
 
 
 @pytest.fixture
-def client(moody):
-    return WorkerApi("generation", settings_for(f"http://127.0.0.1:{moody.server_port}"))
+def client(failing_site):
+    return WorkerApi("generation", settings_for(f"http://127.0.0.1:{failing_site.server_port}"))
 
 
-def url(moody, path="/file"):
-    return f"http://127.0.0.1:{moody.server_port}{path}"
+def url(failing_site, path="/file"):
+    return f"http://127.0.0.1:{failing_site.server_port}{path}"
 
 
 REPORT = RenderProgress(generation_id=1, fence=1, progress=BODY)
 
 
-@pytest.mark.parametrize("moods", [[503, 200], [500, 502, 200], [0, 200]])
-def test_a_report_is_sent_again_while_the_site_stumbles(client, moody, moods):
-    count = len(moods)
-    moody.moods = moods
+@pytest.mark.parametrize("statuses", [[503, 200], [500, 502, 200], [0, 200]])
+def test_a_report_is_sent_again_while_the_site_stumbles(client, failing_site, statuses):
+    count = len(statuses)
+    failing_site.statuses = statuses
     assert client.progress(REPORT).applied
-    assert len(moody.asked) == count
+    assert len(failing_site.requests) == count
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 422])
-def test_what_the_site_refuses_is_not_sent_again(client, moody, status):
-    moody.moods = [status]
+def test_what_the_site_refuses_is_not_sent_again(client, failing_site, status):
+    failing_site.statuses = [status]
     with pytest.raises(httpx.HTTPStatusError):
         client.progress(REPORT)
-    assert len(moody.asked) == 1
+    assert len(failing_site.requests) == 1
 
 
-def test_a_file_that_breaks_off_is_fetched_again_whole_or_not_at_all(client, moody, tmp_path):
-    moody.moods = [206, 503, 200]
-    path = client.download(url(moody), tmp_path / "file")
+def test_a_file_that_breaks_off_is_fetched_again_whole_or_not_at_all(
+    client, failing_site, tmp_path
+):
+    failing_site.statuses = [206, 503, 200]
+    path = client.download(url(failing_site), tmp_path / "file")
     assert path.read_bytes() == b"whole file"
-    assert [found.name for found in tmp_path.iterdir()] == ["file"]
-    assert len(moody.asked) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert len(failing_site.requests) == 3
 
 
-def test_storage_never_sees_our_token(client, moody, tmp_path):
-    client.download(url(moody), tmp_path / "file")
-    place = UploadUrl(key="k", method="PUT", url=url(moody), headers={"Content-Type": "image/png"})
-    client.upload(place, b"data")
-    for _, _, _, headers in moody.asked:
+def test_storage_never_sees_our_token(client, failing_site, tmp_path):
+    client.download(url(failing_site), tmp_path / "file")
+    target = UploadUrl(
+        key="k", method="PUT", url=url(failing_site), headers={"Content-Type": "image/png"}
+    )
+    client.upload(target, b"data")
+    for _, _, _, headers in failing_site.requests:
         assert "Authorization" not in headers
-    assert moody.asked[1][0] == "PUT"
-    assert moody.asked[1][2] == b"data"
-    assert moody.asked[1][3]["Content-Type"] == "image/png"
+    assert failing_site.requests[1][0] == "PUT"
+    assert failing_site.requests[1][2] == b"data"
+    assert failing_site.requests[1][3]["Content-Type"] == "image/png"
 
 
-def test_the_site_gets_token_and_source(client, moody):
+def test_the_site_gets_token_and_source(client, failing_site):
     client.progress(REPORT)
-    headers = moody.asked[0][3]
+    headers = failing_site.requests[0][3]
     assert headers["Authorization"] == f"Bearer {ENVIRONMENT['INTERNAL_API_TOKEN']}"
     assert headers["X-Request-Source"] == "inference-server"
 
 
-def test_calls_about_a_job_carry_the_request_that_asked_for_it_and_others_none(client, moody):
+def test_calls_about_a_job_carry_the_request_that_asked_for_it_and_others_none(
+    client, failing_site
+):
     job = ClaimedJob(
         job_id=7,
         kind="generation",
@@ -273,7 +283,7 @@ def test_calls_about_a_job_carry_the_request_that_asked_for_it_and_others_none(c
         client.progress(REPORT)
         client.fail(RenderFailure(generation_id=1, fence=1, error_code="GPU_OOM"))
     client.progress(REPORT)
-    sent = [headers.get("X-Request-ID") for _, _, _, headers in moody.asked]
+    sent = [headers.get("X-Request-ID") for _, _, _, headers in failing_site.requests]
     assert sent == [None, "order-1", "order-1", None]
     assert [(line["request_id"], line["job_id"]) for line in lines] == [("order-1", 7)]
 
@@ -282,36 +292,38 @@ def test_a_site_that_is_away_gives_no_work():
     away = WorkerApi("training", settings_for(f"http://127.0.0.1:{free_port()}"))
     with pytest.raises(ClaimError) as refused:
         away.claim(job_id=1)
-    assert refused.value.is_passing
+    assert refused.value.is_transient
 
 
 @pytest.mark.parametrize(
-    "status, is_passing", [(503, True), (429, True), (0, True), (302, False), (404, False)]
+    "status, is_transient", [(503, True), (429, True), (0, True), (302, False), (404, False)]
 )
-def test_a_claim_is_tried_once_and_says_whether_waiting_helps(client, moody, status, is_passing):
-    moody.moods = [status]
+def test_a_claim_is_tried_once_and_says_whether_waiting_helps(
+    client, failing_site, status, is_transient
+):
+    failing_site.statuses = [status]
     with pytest.raises(ClaimError) as refused:
         client.claim(job_id=None)
-    assert refused.value.is_passing is is_passing
-    assert len(moody.asked) == 1
+    assert refused.value.is_transient is is_transient
+    assert len(failing_site.requests) == 1
 
 
 @pytest.mark.parametrize("address", ["localhost:8000", "/nowhere", "ftp://127.0.0.1"])
 def test_waiting_does_not_help_where_no_site_can_be(address):
     with pytest.raises(ClaimError) as refused:
         WorkerApi("training", settings_for(address)).claim(job_id=None)
-    assert not refused.value.is_passing
+    assert not refused.value.is_transient
 
 
-def test_waiting_does_not_help_with_a_server_that_is_another(client, moody):
-    moody.says = {"data": {"jobs": "welcome to the shop"}}
+def test_waiting_does_not_help_with_a_server_that_is_another(client, failing_site):
+    failing_site.body = {"data": {"jobs": "welcome to the shop"}}
     with pytest.raises(ClaimError, match="protocol") as refused:
         client.claim(job_id=None)
-    assert not refused.value.is_passing
+    assert not refused.value.is_transient
 
 
 def test_tries_end_before_the_lease_would(monkeypatch):
-    assert worker_api.TRIES_LAST_SECONDS < 60
+    assert worker_api.RETRY_SECONDS < 60
 
 
 class OutOfMemory(Exception):
@@ -328,7 +340,7 @@ class OutOfMemory(Exception):
     ],
 )
 def test_every_failure_has_a_cause_and_a_message_that_lets_nothing_out(error, cause):
-    found, message = cause_of(error)
-    assert found == cause
+    reported, message = cause_of(error)
+    assert reported == cause
     assert message
     assert "secret" not in message

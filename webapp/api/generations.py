@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, g, redirect
 
-from webapp.api import worker_aliases
+from webapp.api import webhook_aliases
 from webapp.domain.errors import (
     AlreadyCanceled,
     DuplicatePicture,
@@ -167,7 +167,7 @@ def read_image(generation_id: int, query: ImageQuery) -> Response:
 
 @blueprint.patch("/generations/<id:generation_id>")
 @blueprint.patch("/images/<id:generation_id>")
-@or_worker(worker_aliases.render_progress)
+@or_worker(webhook_aliases.render_progress)
 @signed_in
 @operation(
     gives=OwnGenerationView,

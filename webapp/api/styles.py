@@ -5,7 +5,7 @@ from typing import Any, cast
 from flask import Blueprint, Response, g
 from sqlalchemy.orm import Session
 
-from webapp.api import worker_aliases
+from webapp.api import webhook_aliases
 from webapp.domain.errors import (
     DuplicateImage,
     DuplicateStyleName,
@@ -187,7 +187,7 @@ def _create_from_json(body: DeclaredStyle) -> dict[str, Any]:
 
 @blueprint.patch("/styles/<id:style_id>")
 @blueprint.patch("/models/<id:style_id>")
-@or_worker(worker_aliases.training_progress)
+@or_worker(webhook_aliases.training_progress)
 @signed_in
 @operation(gives=OwnStyleView, errors=(Forbidden, StyleNotReady, StyleLimitReached, StyleNotFound))
 def edit(style_id: int, body: StyleChanges) -> Response:

@@ -9,9 +9,9 @@ from flask import Blueprint, Response, request
 from webapp.domain.errors import GenerationNotFound, NotFound, ResultRejected, StyleNotFound
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.job import JobKind
-from webapp.domain.services import base_models, workers
+from webapp.domain.services import base_models, worker_protocol
 from webapp.domain.services.sets_segmentations import ReportedMask
-from webapp.domain.services.workers import WorkerAnswer
+from webapp.domain.services.worker_protocol import WorkerAnswer
 from webapp.extensions import app_settings, db, storage
 from webapp.http import envelope, metrics
 from webapp.http.access import RENDERER, SETS, TRAINER, internal
@@ -42,7 +42,7 @@ TRAINING_DETAILS = {
 )
 def claim(body: schemas.Claim) -> Response:
     """Lease due jobs to a worker."""
-    jobs = workers.claim(
+    jobs = worker_protocol.claim(
         db.session(),
         _storage_of_caller(),
         kinds=[JobKind(kind) for kind in body.kinds],
@@ -84,11 +84,11 @@ def training_progress(body: schemas.TrainProgress) -> Response:
 
 def take_training_progress(report: schemas.TrainProgress) -> Response:
     """Store where a training stands, whichever way the report came."""
-    told = workers.progress(
+    told = worker_protocol.progress(
         db.session(),
         storage(),
         JobKind.TRAINING,
-        workers.style_run(db.session(), report.style_id),
+        worker_protocol.style_run(db.session(), report.style_id),
         report.progress.model_dump(exclude_unset=True),
         attempt=report.attempt,
         fence=report.fence,
@@ -107,10 +107,10 @@ def training_complete(body: schemas.TrainResult) -> Response:
 
 def take_training_result(result: schemas.TrainResult) -> Response:
     """Take over a trained adapter, whichever way the report came."""
-    told = workers.complete_training(
+    told = worker_protocol.complete_training(
         db.session(),
         storage(),
-        workers.style_run(db.session(), result.style_id),
+        worker_protocol.style_run(db.session(), result.style_id),
         attempt=result.attempt,
         fence=result.fence,
         result=_without_names(result),
@@ -128,7 +128,7 @@ def training_failed(body: schemas.TrainFailure) -> Response:
 
 def take_training_failure(failure: schemas.TrainFailure) -> Response:
     """Record a training attempt that failed, whichever way the report came."""
-    run_id = workers.style_run(db.session(), failure.style_id)
+    run_id = worker_protocol.style_run(db.session(), failure.style_id)
     return _answer(_failed(JobKind.TRAINING, run_id, failure))
 
 
@@ -142,7 +142,7 @@ def inference_progress(body: schemas.RenderProgress) -> Response:
 
 def take_render_progress(report: schemas.RenderProgress) -> Response:
     """Store where a rendering stands, whichever way the report came."""
-    told = workers.progress(
+    told = worker_protocol.progress(
         db.session(),
         storage(),
         JobKind.GENERATION,
@@ -164,7 +164,7 @@ def inference_complete(body: schemas.RenderResult) -> Response:
 
 def take_render_result(result: schemas.RenderResult) -> Response:
     """Take over a raw image, whichever way the report came."""
-    told = workers.complete_generation(
+    told = worker_protocol.complete_generation(
         db.session(),
         storage(),
         result.generation_id,
@@ -197,7 +197,7 @@ def take_render_failure(failure: schemas.RenderFailure) -> Response:
 def segmentation_progress(body: schemas.SegmentProgress) -> Response:
     """Keep a search in a photo with its worker."""
     run_id = body.segmentation_id
-    told = workers.keep(
+    told = worker_protocol.keep(
         db.session(), JobKind.SEGMENTATION, run_id, attempt=body.attempt, fence=body.fence
     )
     return _answer(told)
@@ -208,7 +208,7 @@ def segmentation_progress(body: schemas.SegmentProgress) -> Response:
 @operation(gives=schemas.ReportTaken, errors=(NotFound, ResultRejected))
 def segmentation_complete(body: schemas.SegmentResult) -> Response:
     """Take over the masks that were found in a photo."""
-    told = workers.complete_segmentation(
+    told = worker_protocol.complete_segmentation(
         db.session(),
         body.segmentation_id,
         [ReportedMask(mask.concept, mask.mask_key, mask.score) for mask in body.masks],
@@ -233,7 +233,7 @@ def _failed(
     ref: int,
     failure: schemas.TrainFailure | schemas.RenderFailure | schemas.SegmentFailure,
 ) -> WorkerAnswer:
-    return workers.failed(
+    return worker_protocol.failed(
         db.session(),
         kind,
         ref,

@@ -51,7 +51,7 @@ def show(job_id: int) -> None:
 def retry(job_id: int) -> None:
     """Publish a waiting job now instead of at its retry time."""
     with unit_of_work() as session:
-        if not job_table.hurry(session, job_id):
+        if not job_table.make_due(session, job_id):
             raise click.ClickException(f"Job {job_id} is not waiting.")
     click.echo(f"Job {job_id} was published.")
 

@@ -23,7 +23,7 @@ NAMING_CONVENTION = {
 CONNECT_OPTIONS = (
     "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000 -c timezone=UTC"
 )
-# What workers catch when PostgreSQL is away: the lease runs out and the relay rings again.
+# What workers catch when PostgreSQL is unavailable: the lease expires, the relay publishes again.
 DatabaseUnavailable = OperationalError
 # Opens one short transaction; given to services that do slow work between several.
 UnitOfWork = Callable[[], AbstractContextManager[Session]]

@@ -1,6 +1,6 @@
-"""The job table as the relay sees it: what is due, which leases ran out, what is overdue.
+"""The job table for the relay: due jobs, expired leases, overdue jobs.
 
-Each is one conditional UPDATE over rows that nobody else holds (`jobs` has those of the workers).
+Each function is one conditional UPDATE that skips locked rows; `jobs` has those of the workers.
 """
 
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from webapp.domain.models.job import Job, JobState
 
 
 @dataclass(frozen=True)
-class Bell:
-    """One task to send: which step, for which job, asked for by which request."""
+class DueJob:
+    """One message to publish: the step, the job and the id of the request that created it."""
 
     job_id: int
     step: TaskName
     request_id: str = ""
 
 
-def mark_due(session: Session, *, repeat_seconds: int, limit: int = 200) -> list[Bell]:
-    """Mark due jobs as rung and return their bells; unheard bells come again after a while.
+def mark_due(session: Session, *, repeat_seconds: int, limit: int = 200) -> list[DueJob]:
+    """Mark due jobs as published and return them; unclaimed ones are published again.
 
-    The wait doubles with each unheard bell, up to four times `repeat_seconds`: in a long queue
-    most bells are not lost but wait, and ringing them all the time would drown the new ones.
+    The backoff doubles with each publication, up to four times `repeat_seconds`: in a long queue
+    most messages are not lost but wait, and copies of them would delay the new ones.
     """
-    patience = func.least(
+    backoff = func.least(
         func.greatest(timedelta(seconds=repeat_seconds), Job.rung_at - Job.run_at),
         timedelta(seconds=4 * repeat_seconds),
     )
@@ -38,9 +38,9 @@ def mark_due(session: Session, *, repeat_seconds: int, limit: int = 200) -> list
         .where(
             Job.state == JobState.QUEUED,
             Job.run_at <= NOW,
-            or_(Job.rung_at.is_(None), Job.rung_at < NOW - patience),
+            or_(Job.rung_at.is_(None), Job.rung_at < NOW - backoff),
         )
-        # First what was never rung, so that a queue of any length keeps nobody else waiting.
+        # First what was never published, so that a long queue does not delay the other queues.
         .order_by(Job.rung_at.nulls_first(), Job.run_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -51,23 +51,23 @@ def mark_due(session: Session, *, repeat_seconds: int, limit: int = 200) -> list
         .values(rung_at=NOW)
         .returning(Job.id, Job.step, Job.request_id)
     )
-    bells = (Bell(row.id, TaskName(row.step), row.request_id) for row in rows)
-    return sorted(bells, key=lambda bell: bell.job_id)
+    due_jobs = (DueJob(row.id, TaskName(row.step), row.request_id) for row in rows)
+    return sorted(due_jobs, key=lambda job: job.job_id)
 
 
-def unmark(session: Session, bells: list[Bell]) -> None:
-    """Take the marks back after a publish that failed, so that the next loop rings again."""
+def unmark(session: Session, due_jobs: list[DueJob]) -> None:
+    """Remove the marks after a failed publish, so that the next loop publishes again."""
     session.execute(
         update(Job)
-        .where(Job.id.in_([bell.job_id for bell in bells]), Job.state == JobState.QUEUED)
+        .where(Job.id.in_([job.job_id for job in due_jobs]), Job.state == JobState.QUEUED)
         .values(rung_at=None)
     )
 
 
-def take_back_expired(session: Session, limit: int = 200) -> int:
-    """Queue again every job whose worker fell silent; raise its fence and count the crash.
+def requeue_expired(session: Session, limit: int = 200) -> int:
+    """Queue again every job whose lease expired; raise its fence and count the crash.
 
-    Past the crash budget the job goes to the step `refund`, which ends it. Returns the count.
+    After more than MAX_CRASHES the job goes to the step `refund`, which ends it. Returns the count.
     """
     expired = (
         select(Job.id)

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 import imagehash
 from PIL import Image
 
-from imaging.reading import is_blank, on_ground, pixels_sha256, read_picture
+from imaging.reading import flatten, is_blank, pixels_sha256, read_picture
 from webapp.domain.confinement import confine
 from webapp.domain.images import BadImage, ImageCode, ImageLimits, SafeImage, inspect
 
@@ -53,7 +53,7 @@ def sanitise(data: bytes, limits: ImageLimits, *, keep_alpha: bool = False) -> S
         )
         if limits.stored_side is not None:
             picture.thumbnail((limits.stored_side, limits.stored_side), Image.Resampling.LANCZOS)
-        flat = on_ground(picture)
+        flat = flatten(picture)
         is_refused = limits.refuse_blank and is_blank(flat)
         output = picture if keep_alpha else flat
         file_format = "JPEG" if header.format == "JPEG" and not limits.is_exact else "PNG"

@@ -1,7 +1,8 @@
-"""The job table: enqueue, claim, renew, hand on, retry, finish – each one conditional UPDATE.
+"""The job table: enqueue, claim, renew, queue the next step, retry, finish.
 
-Every claim raises the fence; every later change names the fence it was given and is believed by
-its row count, so a late or doubled worker changes nothing. All times are the database's.
+Each is one conditional UPDATE. Every claim raises the fence; every later change names the fence of
+its lease, and its row count says whether it applied, so a late or duplicate worker changes nothing.
+All times are those of the database.
 """
 
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ DEADLINES = {
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to work on one job until the lease ends; every report names its fence."""
+    """The right to run one job until the lease expires; every report names its fence."""
 
     job_id: int
     kind: JobKind
@@ -52,7 +53,7 @@ def enqueue(
     request_id: str = "",
     last_fence: int = 0,
 ) -> Job:
-    """Add the job of a row in the row's own transaction; the relay rings it after the commit."""
+    """Add the job of a row in the same transaction; the relay publishes it after the commit."""
     job = Job(
         kind=kind,
         ref=ref,
@@ -69,13 +70,13 @@ def enqueue(
 
 
 def wake_relay(session: Session) -> None:
-    """Hint, on commit, that something is due; a lost hint costs at most one relay loop."""
+    """NOTIFY the relay, on commit, of a due job; a lost hint costs at most one relay loop."""
     session.execute(text(f"NOTIFY {NOTIFY_CHANNEL}"))
 
 
 def claim(session: Session, job_id: int, step: TaskName, lease_seconds: int) -> Lease | None:
-    """Take one due job at one step, or None when the bell was stale."""
-    leases = _take(session, [job_id], step, lease_seconds)
+    """Claim one due job at one step; None when the message is stale."""
+    leases = _claim(session, [job_id], step, lease_seconds)
     return leases[0] if leases else None
 
 
@@ -89,11 +90,11 @@ def claim_batch(
     base_model: str | None = None,
     batch_of: int | None = None,
 ) -> list[Lease]:
-    """Take the job a bell named, or the oldest due one, with the oldest that share its batch key.
+    """Claim the named job, or the oldest due one, with the oldest that share its batch key.
 
     With a base model, only jobs of that one: their batch key begins with its name. With `batch_of`,
-    only jobs that share the batch key of that one. Returns an empty list when the bell was stale.
-    Rows that others are taking are skipped.
+    only jobs that share the batch key of that one. Returns an empty list when the message is stale.
+    Rows that other transactions have locked are skipped.
     """
     step = PIPELINES[kind].gpu_step
     if step is None:
@@ -105,38 +106,38 @@ def claim_batch(
         Job.run_at <= NOW,
         Job.cancel_requested.is_(False),
     )
-    wanted = list(due)
+    conditions = list(due)
     if job_id is not None:
-        wanted.append(Job.id == job_id)
+        conditions.append(Job.id == job_id)
     if base_model is not None:
         sized = Job.batch_key.startswith(f"{base_model}:", autoescape=True)
-        wanted.append((Job.batch_key == base_model) | sized)
+        conditions.append((Job.batch_key == base_model) | sized)
     if batch_of is not None:
         leader = select(Job.batch_key).where(Job.id == batch_of, Job.kind == kind)
-        wanted.append(Job.batch_key == leader.scalar_subquery())
+        conditions.append(Job.batch_key == leader.scalar_subquery())
     first = session.execute(
         select(Job.id, Job.batch_key)
-        .where(*wanted)
+        .where(*conditions)
         .order_by(Job.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     ).first()
     if first is None:
         return []
-    chosen = [first.id]
+    ids = [first.id]
     if limit > 1 and first.batch_key:
-        chosen += session.scalars(
+        ids += session.scalars(
             select(Job.id)
             .where(*due, Job.batch_key == first.batch_key, Job.id != first.id)
             .order_by(Job.id)
             .limit(limit - 1)
             .with_for_update(skip_locked=True)
         )
-    return _take(session, chosen, step, lease_seconds)
+    return _claim(session, ids, step, lease_seconds)
 
 
-def _take(session: Session, ids: list[int], step: TaskName, lease_seconds: int) -> list[Lease]:
-    taken = session.scalars(
+def _claim(session: Session, ids: list[int], step: TaskName, lease_seconds: int) -> list[Lease]:
+    claimed = session.scalars(
         update(Job)
         .where(
             Job.id.in_(ids),
@@ -152,7 +153,7 @@ def _take(session: Session, ids: list[int], step: TaskName, lease_seconds: int) 
         .returning(Job)
         .execution_options(populate_existing=True)
     )
-    return sorted((_lease(job) for job in taken), key=lambda lease: lease.job_id)
+    return sorted((_lease(job) for job in claimed), key=lambda lease: lease.job_id)
 
 
 def _lease(job: Job) -> Lease:
@@ -169,17 +170,17 @@ def _lease(job: Job) -> Lease:
 
 
 def renew(session: Session, job_id: int, fence: int, lease_seconds: int) -> bool | None:
-    """Prolong a lease; return whether a cancel was asked for, or None when the fence is stale."""
+    """Renew a lease; return whether a cancel was requested, or None when the fence is stale."""
     return session.execute(
         update(Job)
-        .where(*_held(job_id, fence))
+        .where(*_is_leased(job_id, fence))
         .values(lease_until=NOW + timedelta(seconds=lease_seconds))
         .returning(Job.cancel_requested)
     ).scalar_one_or_none()
 
 
-def hand_on(session: Session, lease: Lease, **handover: Any) -> bool:
-    """Queue the following step with what this one leaves for it; False when the fence is stale."""
+def queue_next_step(session: Session, lease: Lease, **handover: Any) -> bool:
+    """Queue the next step with the values that it needs; False when the fence is stale."""
     following = PIPELINES[lease.kind].after(lease.step)
     return _requeue(
         session,
@@ -190,18 +191,18 @@ def hand_on(session: Session, lease: Lease, **handover: Any) -> bool:
     )
 
 
-def put_back(session: Session, lease: Lease) -> bool:
+def release(session: Session, lease: Lease) -> bool:
     """Queue the same step again at once: the end of a training slice, or a deploy."""
     return _requeue(session, lease, run_at=NOW)
 
 
-def wait(session: Session, lease: Lease, seconds: int) -> bool:
-    """Queue the same step again after a time, unless `hurry` comes first; uses up no try."""
+def postpone(session: Session, lease: Lease, seconds: int) -> bool:
+    """Queue the same step again after a delay, or at `make_due`; uses up no attempt."""
     return _requeue(session, lease, run_at=NOW + timedelta(seconds=seconds))
 
 
 def retry(session: Session, lease: Lease, delay_seconds: int, cause: str, message: str) -> bool:
-    """Queue the same step again after a delay, using up one try."""
+    """Queue the same step again after a delay; uses up one attempt."""
     return _requeue(
         session,
         lease,
@@ -215,7 +216,7 @@ def retry(session: Session, lease: Lease, delay_seconds: int, cause: str, messag
 def _requeue(session: Session, lease: Lease, **values: Any) -> bool:
     moved = session.execute(
         update(Job)
-        .where(*_held(lease.job_id, lease.fence))
+        .where(*_is_leased(lease.job_id, lease.fence))
         .values(state=JobState.QUEUED, rung_at=None, lease_until=None, **values)
         .returning(Job.id)
     ).first()
@@ -226,12 +227,12 @@ def _requeue(session: Session, lease: Lease, **values: Any) -> bool:
 
 
 def finish(session: Session, job_id: int, fence: int, state: JobState) -> bool:
-    """End a leased job for good; False when the fence is stale."""
-    return _end(session, state, *_held(job_id, fence))
+    """End a leased job with a final state; False when the fence is stale."""
+    return _end(session, state, *_is_leased(job_id, fence))
 
 
 def finish_waiting(session: Session, job_id: int, step: TaskName, state: JobState) -> bool:
-    """End a job that waits at a step, in the transaction that also does the step's work."""
+    """End a job queued at a step, in the transaction that also does the step itself."""
     return _end(session, state, Job.id == job_id, Job.step == step, Job.state == JobState.QUEUED)
 
 
@@ -246,7 +247,7 @@ def _end(session: Session, state: JobState, *conditions: ColumnElement[bool]) ->
 
 
 def cancel_waiting(session: Session, kind: JobKind, ref: int) -> bool:
-    """Cancel a job nobody has begun; a running one is flagged and its worker told."""
+    """Cancel a queued job; flag a running one, whose worker is told at its next report."""
     if _end(
         session,
         JobState.CANCELED,
@@ -264,7 +265,7 @@ def cancel_waiting(session: Session, kind: JobKind, ref: int) -> bool:
 
 
 def cancel(session: Session, kind: JobKind, ref: int) -> bool:
-    """End a job wherever it stands; who works on it finds its fence stale."""
+    """End a job in any state; the fence of its worker is stale from then on."""
     return _end(
         session,
         JobState.CANCELED,
@@ -274,17 +275,17 @@ def cancel(session: Session, kind: JobKind, ref: int) -> bool:
     )
 
 
-def hurry(session: Session, job_id: int) -> bool:
-    """Ring a waiting job now instead of at its time; False when it is not waiting."""
-    hurried = session.execute(
+def make_due(session: Session, job_id: int) -> bool:
+    """Make a queued job due now instead of at its `run_at`; False when it is not queued."""
+    changed = session.execute(
         update(Job)
         .where(Job.id == job_id, Job.state == JobState.QUEUED)
         .values(run_at=NOW, rung_at=None)
         .returning(Job.id)
     ).first()
     wake_relay(session)
-    return hurried is not None
+    return changed is not None
 
 
-def _held(job_id: int, fence: int) -> tuple[ColumnElement[bool], ...]:
+def _is_leased(job_id: int, fence: int) -> tuple[ColumnElement[bool], ...]:
     return (Job.id == job_id, Job.fence == fence, Job.state == JobState.RUNNING)

@@ -1,9 +1,9 @@
-"""The relay: the only sender of tasks. Run it as `python -m webapp.domain.relay`.
+"""The relay: the only publisher of tasks. Run it as `python -m webapp.domain.relay`.
 
-Each loop takes back expired leases, ends what is overdue, marks due jobs, commits, and only then
-publishes, with confirms and socket timeouts. Any number of copies may run. NOTIFY is a hint that
-shortens the wait; a lost hint costs at most one loop. A loop that rang all that was due leaves a
-heartbeat.
+Each loop requeues jobs with expired leases, ends overdue ones, marks due ones, commits, and only
+then publishes, with confirms and socket timeouts. Any number of relays may run. NOTIFY is a hint
+that shortens the wait; a lost hint costs at most one loop. A loop that published everything that
+was due writes a heartbeat.
 """
 
 import select
@@ -27,7 +27,7 @@ from celery_config import DEAD_LETTER_QUEUE, GPU_QUEUES, ROUTES, TaskName, make_
 from failpoints import failpoint
 from webapp.domain import due_jobs, jobs
 from webapp.domain.db import unit_of_work
-from webapp.domain.due_jobs import Bell
+from webapp.domain.due_jobs import DueJob
 from webapp.domain.services import heartbeats
 from webapp.domain.settings import settings
 
@@ -38,57 +38,59 @@ PUBLISH_RETRIES = {"max_retries": 1, "interval_start": 0.1}
 
 
 def sweep(celery: Celery) -> int:
-    """Run one loop; return how many bells were rung."""
+    """Run one loop; return how many messages were published."""
     with unit_of_work() as session:
-        lost = due_jobs.take_back_expired(session)
+        lost = due_jobs.requeue_expired(session)
         overdue = due_jobs.end_overdue(session)
-        bells = due_jobs.mark_due(session, repeat_seconds=settings().bell_repeat_seconds)
-    if not settings().gpu_bells:
-        # Nobody would hear them, and they would lie in their queues for ever.
-        bells = [bell for bell in bells if ROUTES[bell.step] not in GPU_QUEUES]
+        due = due_jobs.mark_due(session, repeat_seconds=settings().republish_seconds)
+    if not settings().publish_gpu_messages:
+        # No Celery worker consumes these queues, so their messages would stay for ever.
+        due = [job for job in due if ROUTES[job.step] not in GPU_QUEUES]
     failpoint("after_mark")
     if lost or overdue:
-        log.warning("jobs taken back", expired_leases=lost, overdue=overdue)
-    rung, found = _ring(celery, bells)
-    if rung == len(bells):
-        every = timedelta(0) if found else HEARTBEAT_EVERY
+        log.warning("jobs requeued", expired_leases=lost, overdue=overdue)
+    published, counts = _publish(celery, due)
+    if published == len(due):
+        every = timedelta(0) if counts else HEARTBEAT_EVERY
         with unit_of_work() as session:
-            heartbeats.beat(session, heartbeats.RELAY, found, every=every)
-    return rung
+            heartbeats.beat(session, heartbeats.RELAY, counts, every=every)
+    return published
 
 
-def _ring(celery: Celery, bells: list[Bell]) -> tuple[int, dict[str, int] | None]:
-    """Publish the bells; return how many were rung, and what was seen at the broker."""
-    rung = 0
-    found = None
-    if not bells:
-        return rung, found
+def _publish(celery: Celery, due: list[DueJob]) -> tuple[int, dict[str, int] | None]:
+    """Publish due jobs; return how many were confirmed, and counts read from the broker."""
+    published = 0
+    counts = None
+    if not due:
+        return published, counts
     try:
-        # This loop's own connection: nothing half open or half confirmed is ever used again.
+        # A new connection for each loop: a broken or half confirmed one is never reused.
         with celery.connection_for_write() as connection:
             connection.ensure_connection(**PUBLISH_RETRIES)
-            # Without a queue behind it, the dead-letter exchange would drop what it is given.
+            # Without a queue behind it, the dead-letter exchange would drop its messages.
             dead_letters = DEAD_LETTER_QUEUE(connection.default_channel)
             dead_letters.exchange.declare()
-            found = {"dead_letters": dead_letters.queue_declare().message_count}
+            counts = {"dead_letters": dead_letters.queue_declare().message_count}
             dead_letters.queue_bind()
             with celery.amqp.Producer(connection) as producer:
-                for bell in bells:
+                for job in due:
                     send(
                         celery,
-                        bell.step,
+                        job.step,
                         producer=producer,
-                        request_id=bell.request_id,
-                        job_id=bell.job_id,
+                        request_id=job.request_id,
+                        job_id=job.job_id,
                     )
-                    rung += 1
-                    log.info("bell rung", **asdict(bell))
+                    published += 1
+                    log.info("job published", **asdict(job))
                     failpoint("after_publish")
     except (BrokerUnavailable, MessageNacked, OSError) as error:
-        log.warning("broker away", error=type(error).__name__, waiting=len(bells) - rung)
+        log.warning(
+            "broker unavailable", error=type(error).__name__, unpublished=len(due) - published
+        )
         with unit_of_work() as session:
-            due_jobs.unmark(session, bells[rung:])
-    return rung, found
+            due_jobs.unmark(session, due[published:])
+    return published, counts
 
 
 def send(
@@ -112,7 +114,7 @@ def send(
 
 
 class Listener:
-    """Waits for NOTIFY on its own connection; without one it simply sleeps."""
+    """Waits for NOTIFY on its own connection; sleeps while the database is unavailable."""
 
     def __init__(self, database_url: str) -> None:
         self._url = make_url(database_url).set(drivername="postgresql")
@@ -135,7 +137,7 @@ class Listener:
 
 
 def run() -> None:
-    """Ring until told to stop."""
+    """Publish due jobs until SIGTERM or SIGINT."""
     stopping = False
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -152,7 +154,7 @@ def run() -> None:
         try:
             sweep(celery)
         except (OperationalError, InterfaceError):
-            log.warning("database away")
+            log.warning("database unavailable")
         listener.wait(LOOP_SECONDS)
     log.info("relay stopped")
 

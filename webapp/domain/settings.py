@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from zoneinfo import available_timezones
 
 from pydantic import (
+    AliasChoices,
     Field,
     IPvAnyNetwork,
     StringConstraints,
@@ -65,9 +66,10 @@ class Settings(BaseSettings):
     internal_networks: tuple[IPvAnyNetwork, ...] = Field(
         (), description="where GPU workers may call from, as JSON; empty: from anywhere"
     )
-    gpu_bells: bool = Field(
+    publish_gpu_messages: bool = Field(
         True,
-        description="false when no Celery worker hears the GPU queues, only tasks.remote works",
+        validation_alias=AliasChoices("publish_gpu_messages", "publish_gpu_messages"),
+        description="false when no Celery worker consumes the GPU queues, only tasks.remote works",
     )
     google_client_id: str = Field(description="from the Google console, or anything at the sandbox")
     google_client_secret: str = Field(description="from the Google console, or the sandbox's")
@@ -86,14 +88,23 @@ class Settings(BaseSettings):
     segmenter: SegmenterName = Field(
         SegmenterName.CLASSIC, description="classic (any CPU) or sam3 (a GPU and its weights)"
     )
-    generation_lease_seconds: int = Field(60, ge=2, description="a silent renderer loses its job")
-    training_lease_seconds: int = Field(120, ge=2, description="a silent trainer loses its job")
+    generation_lease_seconds: int = Field(
+        60, ge=2, description="a renderer that does not report loses its job"
+    )
+    training_lease_seconds: int = Field(
+        120, ge=2, description="a trainer that does not report loses its job"
+    )
     segmentation_lease_seconds: int = Field(
-        120, ge=2, description="a silent segmenter loses its photo"
+        120, ge=2, description="without a report of the segmenter"
     )
     step_lease_seconds: int = Field(120, ge=2, description="lease of one CPU step")
-    training_slice_seconds: int = Field(600, ge=1, description="longest slice of one training bell")
-    bell_repeat_seconds: int = Field(30, ge=1, description="unheard bells ring again after this")
+    training_slice_seconds: int = Field(600, ge=1, description="longest slice of a training")
+    republish_seconds: int = Field(
+        30,
+        ge=1,
+        validation_alias=AliasChoices("republish_seconds", "republish_seconds"),
+        description="a due job that nobody claimed is published again after this",
+    )
     retry_delays_seconds: tuple[int, int, int] = Field(
         (0, 30, 120), description="waits before the three retries, as JSON"
     )

@@ -1,5 +1,6 @@
 """The envelope of every answer: success, data or error, and meta with the request's id."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +33,7 @@ def success(data: Any, status: int = 200, headers: dict[str, str] | None = None)
     return _answer({"success": True, "data": data, "meta": _meta()}, status, headers)
 
 
-def created(data: dict[str, Any], location: str) -> Response:
+def created(data: object, location: str) -> Response:
     """Return 201 with the address of what was made."""
     return success(data, 201, {"Location": location})
 
@@ -56,8 +57,8 @@ def failure(
     )
 
 
-def listed(results: list[dict[str, Any]], next_cursor: str | None) -> dict[str, Any]:
-    """Return the data of a list."""
+def listed(results: Sequence[object], next_cursor: str | None) -> dict[str, object]:
+    """Return the data of a list; the results are dataclasses or dicts."""
     return {"results": results, "next_cursor": next_cursor, "has_more": next_cursor is not None}
 
 

@@ -21,7 +21,7 @@ KEY = re.compile(r"[A-Za-z0-9_-]{8,128}", re.ASCII)
 
 
 def created_once(
-    declared: Idempotency, fields: Mapping[str, Any], run: Callable[[], dict[str, Any]]
+    declared: Idempotency, fields: Mapping[str, Any], run: Callable[[], object]
 ) -> Response:
     """Answer a POST with 201, or again with what the same Idempotency-Key was answered.
 
@@ -42,9 +42,7 @@ def created_once(
     return response
 
 
-def form_once(
-    route: str, fields: Mapping[str, Any], run: Callable[[], dict[str, Any]]
-) -> dict[str, Any]:
+def form_once(route: str, fields: Mapping[str, Any], run: Callable[[], object]) -> dict[str, Any]:
     """Do once what a plain form asks for, however often it is sent; return what came of it.
 
     The form carries a key of its own, made with its page. Raises IdempotencyConflict when it is

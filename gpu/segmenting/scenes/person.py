@@ -9,11 +9,12 @@ from gpu.segmenting.clicks import Click
 _MOST_SIDE = 400  # pixels that mistakes are looked for on
 
 
-def next_click(found: Mask, truth: Mask) -> Click:
+def next_click(current_mask: Mask, truth: Mask) -> Click:
     """The click that a person who sees both masks (H, W) makes next."""
     step = max(1, max(truth.shape) // _MOST_SIDE)
     missing, extra = (
-        (one & ~other)[::step, ::step] for one, other in ((truth, found), (found, truth))
+        (one & ~other)[::step, ::step]
+        for one, other in ((truth, current_mask), (current_mask, truth))
     )
     (inside, depth), (outside, height) = _middle(missing), _middle(extra)
     row, column = inside if depth >= height else outside

@@ -12,7 +12,7 @@ def prepared(tiny_base, artworks):
     return [(prepare_artwork(work.path, tiny_base), work.tags) for work in artworks]
 
 
-def test_the_style_and_the_base_draw_what_other_works_show(
+def test_the_style_and_the_base_draw_the_tags_of_other_works(
     tiny_base, trained_style, prepared, tmp_path
 ):
     comparison = compare_with_base(
@@ -31,9 +31,12 @@ def test_the_style_and_the_base_draw_what_other_works_show(
         assert picture.width > 6 * 192
 
 
-def test_a_picture_that_cannot_be_drawn_is_no_smaller_sheet(tiny_base, trained_style, prepared):
-    nothing = [(prepared[0][0], ())]
+def test_a_picture_that_cannot_be_drawn_fails_the_comparison(tiny_base, trained_style, prepared):
+    without_tags = [(prepared[0][0], ())]
     with pytest.raises(EngineError, match="INVALID_PROMPT"):
         compare_with_base(
-            Renderer(tiny_base), trained_style.adapter_path, works=prepared, other_works=nothing
+            Renderer(tiny_base),
+            trained_style.adapter_path,
+            works=prepared,
+            other_works=without_tags,
         )

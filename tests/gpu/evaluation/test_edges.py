@@ -7,7 +7,7 @@ from gpu.evaluation.edges import edge_energy, edges_share
 
 
 def drawing(seed, size=(512, 512)):
-    """Filled shapes with outlines on a soft ground."""
+    """Filled shapes with outlines on a smooth background."""
     random = np.random.default_rng(seed)
     coarse = Image.fromarray(random.integers(150, 220, (4, 4, 3), dtype=np.uint8))
     picture = coarse.resize(size, Image.Resampling.BICUBIC)
@@ -36,37 +36,37 @@ WORKS = [drawing(seed) for seed in range(3)]
 GREY = Image.new("RGB", (512, 512), (128, 128, 128))
 
 
-def test_works_are_as_sharp_as_themselves_and_about_as_sharp_as_others_of_the_kind():
+def test_the_share_is_1_for_the_works_and_about_1_for_other_works():
     assert edges_share(WORKS, works=WORKS) == pytest.approx(1.0)
     others = [drawing(seed) for seed in range(20, 23)]
     assert edges_share(others, works=WORKS) == pytest.approx(1.0, abs=0.3)
 
 
-@pytest.mark.parametrize("radius, most", [(1, 0.4), (3, 0.05)])
-def test_a_blur_scores_far_below(radius, most):
+@pytest.mark.parametrize("radius, limit", [(1, 0.4), (3, 0.05)])
+def test_a_blur_has_a_low_share(radius, limit):
     blurred = [work.filter(ImageFilter.GaussianBlur(radius)) for work in WORKS]
-    assert edges_share(blurred, works=WORKS) < most
+    assert edges_share(blurred, works=WORKS) < limit
 
 
 @pytest.mark.parametrize("deviation, channels", [(10, 1), (20, 3)])
-def test_grain_over_the_works_adds_nothing(deviation, channels):
+def test_grain_on_the_works_does_not_count(deviation, channels):
     grained = [noisy(work, deviation, channels=channels) for work in WORKS]
     assert edges_share(grained, works=WORKS) == pytest.approx(0.95, abs=0.1)
 
 
 @pytest.mark.parametrize("deviation, channels", [(10, 3), (25, 1), (40, 3)])
-def test_pure_grain_is_no_edge(deviation, channels):
+def test_pure_grain_has_no_edges(deviation, channels):
     grain = [noisy(GREY, deviation, channels=channels, seed=seed) for seed in range(2)]
     assert edges_share(grain, works=WORKS) < 0.1
 
 
-def test_grain_does_not_make_a_blur_sharp():
-    hidden = [noisy(work.filter(ImageFilter.GaussianBlur(3)), 20) for work in WORKS]
-    assert edges_share(hidden, works=WORKS) < 0.1
+def test_a_blur_with_grain_has_a_low_share():
+    grained = [noisy(work.filter(ImageFilter.GaussianBlur(3)), 20) for work in WORKS]
+    assert edges_share(grained, works=WORKS) < 0.1
 
 
 @pytest.mark.parametrize("side", [8, 16, 32])
-def test_blocks_of_a_codec_are_no_edges(side):
+def test_block_borders_of_a_codec_do_not_count(side):
     assert edges_share([in_blocks(work, side) for work in WORKS], works=WORKS) < 0.02
 
 
@@ -75,14 +75,14 @@ def test_paler_pictures_have_fewer_edges():
     assert edges_share(pale, works=WORKS) == pytest.approx(0.25, abs=0.05)
 
 
-def test_edges_between_colours_of_one_brightness_count():
+def test_edges_between_colours_of_equal_luma_count():
     picture = Image.new("RGB", (512, 512), (200, 60, 60))
-    # as bright as the ground by Rec. 601
+    # the same Rec. 601 luma as the background
     ImageDraw.Draw(picture).ellipse((100, 100, 400, 400), (60, 120, 157))
     assert edge_energy([picture]) > 20 * edge_energy([picture.convert("L")])
 
 
-def test_an_edge_counts_the_same_wherever_it_lies_on_average_over_the_grid():
+def test_the_energy_hardly_depends_on_the_position_of_edges():
     def bars(offset):
         picture = GREY.copy()
         for left in range(offset, 512, 47):

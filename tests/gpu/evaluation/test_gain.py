@@ -56,16 +56,16 @@ def gain_of(base, trained, works=WORKS):
     return measure_gain(base, works=works, plain=PLAIN, trained=trained)
 
 
-def test_the_base_gains_nothing_and_other_works_gain_everything(exact_base):
-    nothing = gain_of(exact_base, PLAIN)
-    assert (nothing.palette, nothing.texture) == (pytest.approx(0), pytest.approx(0))
-    everything = gain_of(exact_base, [picture(seed, sepia=1, lines=0.6) for seed in range(50, 53)])
-    assert everything.palette == pytest.approx(1, abs=0.25)
-    assert everything.texture == pytest.approx(1, abs=0.25)
-    assert everything.edges == pytest.approx(1, abs=0.3)  # three pictures beside eight
+def test_the_gain_of_the_base_is_0_and_of_other_works_1(exact_base):
+    none = gain_of(exact_base, PLAIN)
+    assert (none.palette, none.texture) == (pytest.approx(0), pytest.approx(0))
+    full = gain_of(exact_base, [picture(seed, sepia=1, lines=0.6) for seed in range(50, 53)])
+    assert full.palette == pytest.approx(1, abs=0.25)
+    assert full.texture == pytest.approx(1, abs=0.25)
+    assert full.edges == pytest.approx(1, abs=0.3)  # three pictures against eight
 
 
-def test_half_of_the_way_is_between(exact_base):
+def test_a_half_learned_style_has_about_half_of_the_gain(exact_base):
     half = gain_of(exact_base, [picture(seed, sepia=0.5, lines=0.3) for seed in range(50, 53)])
     assert 0.25 < half.palette < 0.8
     assert 0.25 < half.texture < 0.8
@@ -79,16 +79,16 @@ def test_a_blur_of_the_works_has_the_palette_and_no_edges(exact_base):
     assert gain.edges < 0.1
 
 
-def test_what_goes_the_other_way_is_below_zero(exact_base):
+def test_pictures_farther_from_the_style_have_a_negative_gain(exact_base):
     negative = [Image.eval(one, lambda level: 255 - level // 4) for one in PLAIN]
     assert gain_of(exact_base, negative).palette < 0
 
 
-def test_a_style_that_is_the_bases_own_is_reached_unless_it_is_lost(exact_base):
+def test_the_gain_of_a_style_equal_to_the_base_is_1_unless_training_moves_away(exact_base):
     works = [picture(seed) for seed in range(8)]
     assert gain_of(exact_base, PLAIN, works).palette == pytest.approx(1, abs=0.3)
-    lost = gain_of(exact_base, [Image.eval(one, lambda level: level // 3) for one in PLAIN], works)
-    assert lost.palette < 0.3
+    dark = gain_of(exact_base, [Image.eval(one, lambda level: level // 3) for one in PLAIN], works)
+    assert dark.palette < 0.3
 
 
 def test_pictures_may_have_any_size(exact_base):
@@ -100,13 +100,13 @@ def test_pictures_may_have_any_size(exact_base):
     assert gain.palette > 0.5
 
 
-def test_one_work_is_too_few(exact_base):
+def test_one_work_is_refused(exact_base):
     with pytest.raises(LowQualityData, match="at least 2 works"):
         gain_of(exact_base, PLAIN, WORKS[:1])
 
 
-def test_the_first_features_are_those_of_colour():
-    # the same pixels in another order: nothing of the colours changes
+def test_the_first_features_are_colour_features():
+    # the same pixels in another order have the same colours
     pixels = np.random.default_rng(0).permutation(np.asarray(WORKS[0].resize((512, 512))), axis=0)
     one, other = style_features([WORKS[0].resize((512, 512)), Image.fromarray(pixels)])
     changed = (one - other).abs() > 1e-3

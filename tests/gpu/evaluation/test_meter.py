@@ -26,7 +26,7 @@ HATCHED = {"stripes": 0.6}
 
 
 @pytest.mark.parametrize("style", [SEPIA, HATCHED])
-def test_the_meter_tells_works_of_a_style_from_plain_pictures(style):
+def test_works_of_a_style_are_nearer_to_it_than_plain_pictures(style):
     works = style_features([scene(seed, **style) for seed in range(20, 28)])
     others = style_features([scene(seed, **style) for seed in range(30, 38)])
     plain = style_features(PLAIN)
@@ -43,16 +43,16 @@ def test_the_gap_is_closed_by_real_works_and_not_by_plain_pictures(tiny_base):
     works = [scene(seed, **SEPIA) for seed in range(20, 24)]
     others = [scene(seed, **SEPIA) for seed in range(30, 34)]
     settings = {"works": works, "other_works": others, "plain": PLAIN}
-    all_the_way = measure_style_gap(tiny_base, trained=others, **settings)
-    no_way = measure_style_gap(tiny_base, trained=PLAIN, **settings)
-    assert all_the_way.closed == pytest.approx(1.0)
-    assert no_way.closed == pytest.approx(0.0)
+    full = measure_style_gap(tiny_base, trained=others, **settings)
+    none = measure_style_gap(tiny_base, trained=PLAIN, **settings)
+    assert full.closed == pytest.approx(1.0)
+    assert none.closed == pytest.approx(0.0)
 
 
-def test_half_of_the_way_is_half_closed():
+def test_half_of_the_distance_is_half_of_the_gap():
     assert StyleGap(base=3.0, trained=2.0, codec_floor=1.0).closed == 0.5
 
 
-def test_pictures_keep_their_size_through_the_codec(tiny_base):
+def test_the_codec_does_not_change_the_size_of_pictures(tiny_base):
     (picture,) = through_codec(tiny_base, PLAIN[:1])
     assert picture.size == (64, 64)

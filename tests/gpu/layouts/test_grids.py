@@ -18,20 +18,20 @@ from gpu.layouts.page import INNER, MARGIN
         (9, 1.0, 3),
     ],
 )
-def test_pictures_share_a_sheet_by_their_shape(count, aspect, columns):
+def test_the_number_of_columns_depends_on_the_aspect_ratio(count, aspect, columns):
     assert grid_of(count, aspect, caption=100, top=0).columns == columns
 
 
 @pytest.mark.parametrize("count", range(2, 10))
 @pytest.mark.parametrize("aspect", [0.1, 0.75, 1.5, 9.0])
-def test_no_picture_leaves_the_sheet_or_covers_another(count, aspect):
+def test_pictures_are_inside_the_sheet_and_do_not_overlap(count, aspect):
     grid = grid_of(count, aspect, caption=100, top=50)
-    taken = set()
+    corners = set()
     for index in range(count):
         left, top, width, height = grid.box(index)
         assert left >= MARGIN
         assert left + width <= MARGIN + INNER
         assert top >= 50
         assert top + height + 100 <= grid.bottom
-        taken.add((left, top))
-    assert len(taken) == count
+        corners.add((left, top))
+    assert len(corners) == count

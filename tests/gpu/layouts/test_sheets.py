@@ -8,7 +8,7 @@ from gpu.layouts.album import Colour, InvalidAlbum, Language, Photo, Variant
 from gpu.layouts.before_after import before_after_sheets
 from gpu.layouts.client_card import client_card_sheets
 from gpu.layouts.option_board import option_board_sheets
-from gpu.layouts.page import PAPER, opened
+from gpu.layouts.page import PAPER, decoded
 from gpu.layouts.product_pack import product_pack_sheets
 from gpu.layouts.proposals import proposal_sheets
 from gpu.layouts.thumbnails import thumbnail_sheets
@@ -42,13 +42,13 @@ def test_before_is_on_the_left_and_after_on_the_right():
     assert share_of(picture[:, -90:], PAPER) == 1
 
 
-def test_each_variant_of_each_photo_has_a_sheet_of_its_own_name():
-    made = album(photo(0, results=THREE), photo(1, results={}), variants=(MODERN, NATURAL, HOTEL))
-    names = [sheet.name for sheet in before_after_sheets(made)]
+def test_each_variant_of_each_photo_has_a_sheet_with_a_unique_name():
+    sample = album(photo(0, results=THREE), photo(1, results={}), variants=(MODERN, NATURAL, HOTEL))
+    names = [sheet.name for sheet in before_after_sheets(sample)]
     assert names == [f"000_living_living0_{each}" for each in ("1_Modern", "2_Natural", "3_Hotel")]
 
 
-def test_what_a_sheet_says_depends_on_the_language():
+def test_texts_depend_on_the_language():
     english, korean = (
         next(before_after_sheets(album(language=language))).jpeg for language in Language
     )
@@ -65,32 +65,32 @@ def test_a_photo_without_the_concept_has_no_chip_of_its_colour():
     assert share_of(with_wall, navy) > 0.0002 > share_of(without, navy)
 
 
-def test_proposals_stand_beside_the_original():
-    made = album(photo(0, results=THREE), variants=(MODERN, NATURAL, HOTEL))
-    (sheet,) = proposal_sheets(made)
+def test_proposals_are_beside_the_original():
+    sample = album(photo(0, results=THREE), variants=(MODERN, NATURAL, HOTEL))
+    (sheet,) = proposal_sheets(sample)
     picture = levels(sheet.jpeg)
     shares = [share_of(picture, colour) for colour in (RED, BLUE, GREEN, GOLD)]
     assert min(shares) > 0.15
     assert max(shares) - min(shares) < 0.01
 
 
-def test_a_proposal_that_failed_leaves_an_empty_place():
-    made = album(photo(0, results={"job_1": BLUE}), variants=(MODERN, NATURAL))
-    picture = levels(next(proposal_sheets(made)).jpeg)
+def test_a_failed_proposal_has_a_placeholder():
+    sample = album(photo(0, results={"job_1": BLUE}), variants=(MODERN, NATURAL))
+    picture = levels(next(proposal_sheets(sample)).jpeg)
     assert share_of(picture, RED) == pytest.approx(share_of(picture, BLUE), abs=0.01)
     assert share_of(picture, (240, 238, 233)) > 0.15
 
 
 def test_more_than_three_proposals_are_refused():
     many = tuple(Variant(f"job_{number}", "A") for number in range(1, 5))
-    with pytest.raises(InvalidAlbum) as refused:
+    with pytest.raises(InvalidAlbum) as error:
         next(proposal_sheets(album(variants=many)))
-    assert refused.value.field == "variants"
+    assert error.value.field == "variants"
 
 
 def test_a_client_card_is_an_a4_page_with_cover_pairs_and_chips():
-    made = album(photo(0), photo(1, "kitchen"), photo(2, "other"))
-    (sheet,) = client_card_sheets(made)
+    sample = album(photo(0), photo(1, "kitchen"), photo(2, "other"))
+    (sheet,) = client_card_sheets(sample)
     image = Image.open(io.BytesIO(sheet.jpeg))
     assert image.size == (1654, 2339)
     assert image.info["dpi"] == (200, 200)
@@ -102,10 +102,10 @@ def test_a_client_card_is_an_a4_page_with_cover_pairs_and_chips():
 
 
 @pytest.mark.parametrize("count", [0, 1, 4, 5, 40])
-def test_a_client_card_holds_any_number_of_colours(count):
+def test_a_client_card_has_room_for_any_number_of_colours(count):
     colours = tuple(Colour("Wall", f"Paint {each}", "#1F2A44") for each in range(count))
-    made = album(variants=(Variant("job_1", "Modern", None, colours),))
-    picture = levels(next(client_card_sheets(made)).jpeg)
+    sample = album(variants=(Variant("job_1", "Modern", None, colours),))
+    picture = levels(next(client_card_sheets(sample)).jpeg)
     assert share_of(picture[-60:], PAPER) == 1
     chips = share_of(picture, (31, 42, 68)) * picture.shape[0] * picture.shape[1] / 6200
     assert round(chips) == min(count, 5 if count > 6 else 6)
@@ -118,26 +118,26 @@ def test_a_chip_shows_the_picture_of_a_material():
     assert share_of(picture, GOLD) > 0.001
 
 
-def test_a_colour_that_is_none_is_refused():
-    wrong = Variant("job_1", "Modern", None, (Colour("Wall", "Navy", "navy"),))
+def test_an_invalid_colour_is_refused():
+    invalid = Variant("job_1", "Modern", None, (Colour("Wall", "Navy", "navy"),))
     with pytest.raises(InvalidAlbum):
-        next(before_after_sheets(album(variants=(wrong,))))
+        next(before_after_sheets(album(variants=(invalid,))))
 
 
 def test_a_board_shows_the_product_in_every_option():
-    made = album(
+    sample = album(
         photo(0, "main", size=(100, 100), results=THREE),
         groups=SHOTS,
         variants=(MODERN, NATURAL, HOTEL),
     )
-    (sheet,) = option_board_sheets(made)
+    (sheet,) = option_board_sheets(sample)
     picture = levels(sheet.jpeg)
     assert min(share_of(picture, colour) for colour in (RED, BLUE, GREEN, GOLD)) > 0.1
 
 
-def test_a_pack_shows_what_is_there_and_what_is_missing():
-    made = album(photo(0, "main"), photo(1, "detail"), photo(2, "package"), groups=SHOTS)
-    (sheet,) = product_pack_sheets(made)
+def test_a_pack_shows_present_and_missing_photos():
+    sample = album(photo(0, "main"), photo(1, "detail"), photo(2, "package"), groups=SHOTS)
+    (sheet,) = product_pack_sheets(sample)
     picture = levels(sheet.jpeg)
     large, small = 868 * 938, 418 * 418
     shown = share_of(picture, BLUE) * picture.shape[0] * picture.shape[1]
@@ -146,12 +146,12 @@ def test_a_pack_shows_what_is_there_and_what_is_missing():
 
 
 def test_thumbnails_are_square_and_alternate_between_the_variants():
-    made = album(
+    sample = album(
         *(photo(index, "main", results={"job_1": BLUE, "job_2": GREEN}) for index in range(5)),
         groups=SHOTS,
         variants=(MODERN, NATURAL),
     )
-    sheets = list(thumbnail_sheets(made))
+    sheets = list(thumbnail_sheets(sample))
     assert len(sheets) == 8
     assert sheets[0].name == "01_main_Modern"
     assert sheets[1].name == "02_main_Natural"
@@ -159,10 +159,10 @@ def test_thumbnails_are_square_and_alternate_between_the_variants():
     assert [share_of(levels(sheet.jpeg), BLUE) for sheet in sheets[:2]] == [1, 0]
 
 
-def test_what_is_transparent_lies_on_white():
+def test_transparent_pixels_become_white():
     stream = io.BytesIO()
     Image.fromarray(np.zeros((8, 8, 4), np.uint8)).save(stream, "PNG")
-    assert np.asarray(opened(stream.getvalue)).min() == 255
+    assert np.asarray(decoded(stream.getvalue)).min() == 255
 
 
 def test_a_photo_of_any_shape_has_a_sheet():

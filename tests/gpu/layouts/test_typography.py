@@ -14,11 +14,11 @@ def test_the_syllables_of_korean_are_drawn_in_both_weights():
         assert len(looks) == 9
 
 
-def test_a_syllable_that_is_not_korean_becomes_a_box():
+def test_a_syllable_without_a_glyph_becomes_a_box():
     assert drawable("가펲") == "가□"
 
 
-def test_letters_that_the_font_lacks_lose_their_accents_or_become_a_box():
+def test_letters_without_a_glyph_lose_their_accents_or_become_a_box():
     assert drawable("Dvořák ŝtudio") == "Dvorak studio"
     assert drawable("東京 room") == "□□ room"
     assert drawable("a\u202eb\x00c\n d") == "abc d"

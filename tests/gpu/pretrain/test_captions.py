@@ -1,4 +1,4 @@
-"""Captions say only true or neutral words of the vocabulary, and sometimes nothing."""
+"""Captions contain true or neutral words of the vocabulary only, and some are empty."""
 
 import numpy as np
 
@@ -31,13 +31,13 @@ def test_captions_hold_only_words_of_the_vocabulary():
         assert set(words) <= known
 
 
-def test_captions_say_nothing_untrue():
+def test_captions_contain_no_wrong_tag():
     random = np.random.default_rng(1)
     for seed in range(150):
         tags = draw_scene(seed, (16, 16)).tags
         true = {*tags, *(BROADER[tag] for tag in tags if tag in BROADER)}
-        said = set(words_of(caption(tags, random))) - {*FILLERS, *STYLE_SLOTS, UNKNOWN}
-        assert said <= true
+        words = set(words_of(caption(tags, random))) - {*FILLERS, *STYLE_SLOTS, UNKNOWN}
+        assert words <= true
 
 
 def test_about_one_caption_in_ten_is_empty():
@@ -54,26 +54,26 @@ def test_the_order_of_words_is_shuffled():
     assert len(orders) > 10
 
 
-def test_no_word_has_two_ids_and_there_are_enough_of_them():
+def test_tokens_are_unique_and_there_are_at_least_60_words():
     assert len(set(TOKENS)) == len(TOKENS)
     assert len(WORDS) >= 60
     assert len(STYLE_SLOTS) == 64
 
 
-def test_every_word_and_style_slot_is_one_known_token():
+def test_every_word_and_style_slot_is_one_token():
     tokenizer = make_tokenizer()
     for word in (*WORDS, *STYLE_SLOTS):
         assert tokenizer.tokenize(word) == [word]
 
 
-def test_synonyms_become_our_words():
+def test_synonyms_become_words_of_the_vocabulary():
     tokenizer = make_tokenizer()
-    for word, ours in SYNONYMS.items():
-        assert ours in WORDS
-        assert tokenizer.tokenize(word) == [ours]
+    for synonym, word in SYNONYMS.items():
+        assert word in WORDS
+        assert tokenizer.tokenize(synonym) == [word]
 
 
-def test_a_plain_sentence_is_read_as_its_words():
+def test_a_sentence_is_tokenized_to_its_words():
     tokenizer = make_tokenizer()
 
     assert tokenizer.tokenize("A red house on the meadow, at Sunset") == [
@@ -81,7 +81,7 @@ def test_a_plain_sentence_is_read_as_its_words():
     ]  # fmt: skip
 
 
-def test_words_never_learned_become_the_unknown_token():
+def test_other_words_become_the_unknown_token():
     assert make_tokenizer().tokenize("a zebra") == [UNKNOWN]
 
 

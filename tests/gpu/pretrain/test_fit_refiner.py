@@ -1,4 +1,4 @@
-"""The refiner learns to finish decoded pictures, and leaves latents as they are."""
+"""The refiner learns to remove grain from decoded pictures and does not change latents."""
 
 import itertools
 from dataclasses import replace
@@ -28,7 +28,7 @@ def plain():
     return fit_codec(images=24, channels=96, side=64, patch=16)
 
 
-def test_a_fresh_refiner_changes_nothing(plain):
+def test_a_new_refiner_changes_nothing(plain):
     refined = with_refiner(plain, WIDTHS)
     pixels = torch.rand(2, 3, 64, 96) * 2 - 1
     latents = plain.encode(pixels).latents
@@ -42,7 +42,7 @@ def with_grain(latents, seed):
     return latents + 0.6 * noise
 
 
-def test_a_short_training_takes_grain_off_pictures(plain):
+def test_a_short_training_removes_grain(plain):
     refined = with_refiner(plain, WIDTHS)
     clean = endless_examples(plain, None, pictures=8 * BATCH, seed=1, side=64)
     grainy = (
@@ -60,7 +60,7 @@ def test_a_short_training_takes_grain_off_pictures(plain):
     assert after < 0.93 * before
 
 
-def test_pictures_and_what_the_codec_makes_of_them_get_the_same_other_colours():
+def test_pictures_and_their_decoded_versions_are_recoloured_alike():
     pictures = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(1)) * 2 - 1
     source = torch.Generator().manual_seed(2)
     recoloured, same = recolour(pictures, pictures, source)
@@ -71,20 +71,20 @@ def test_pictures_and_what_the_codec_makes_of_them_get_the_same_other_colours():
     assert recoloured.abs().max() <= 1 + 1e-5
 
 
-def test_examples_hold_clean_latents_and_guessed_ones(plain, tiny_shape):
+def test_examples_contain_clean_and_predicted_latents(plain, tiny_shape):
     networks = make_networks(replace(tiny_shape, latent_channels=96), seed=1)
     drawn = draw_examples(plain, networks, first=0, count=24, side=64)
     with torch.no_grad():
         clean = plain.encode(drawn.pictures.float() / 127.5 - 1).latents
     error = (drawn.latents / plain.config.scaling_factor - clean).flatten(1).norm(dim=1)
 
-    assert (error < 1e-2).sum() >= 2  # some are left as they are
+    assert (error < 1e-2).sum() >= 2  # some are clean
     assert (error > 0.1).sum() >= 12
     again = draw_examples(plain, networks, first=0, count=24, side=64)
     assert torch.equal(again.latents, drawn.latents)
 
 
-def test_a_crop_is_cut_at_the_same_place_from_pictures_and_latents(plain):
+def test_pictures_and_latents_are_cropped_at_the_same_position(plain):
     drawn = draw_examples(plain, None, first=40, count=3, side=64)
     with torch.no_grad():
         clean = plain.encode(drawn.pictures.float() / 127.5 - 1).latents
@@ -96,7 +96,7 @@ def test_a_crop_is_cut_at_the_same_place_from_pictures_and_latents(plain):
         assert torch.allclose(plain.encode(pictures).latents, latents, atol=1e-4)
 
 
-def test_pictures_are_drawn_until_there_are_enough_and_then_mixed(plain):
+def test_batches_continue_after_all_pictures_are_drawn(plain):
     examples = endless_examples(plain, None, pictures=BATCH, seed=1, side=64)
     batches = list(itertools.islice(examples, 3))
 

@@ -1,4 +1,4 @@
-"""A grown network answers as the one it grew from, and its copies can learn different things."""
+"""A widened network has the same outputs, and copies of a channel have different weights."""
 
 from types import SimpleNamespace
 
@@ -21,12 +21,12 @@ def codec():
 @pytest.fixture(scope="module")
 def old():
     networks = make_networks(NARROW, seed=1)
-    with torch.no_grad():  # a fresh one mixes nothing of its input in
+    with torch.no_grad():  # the shortcut of a new network is zero
         networks.unet.shortcut.weight.normal_(generator=torch.Generator().manual_seed(2))
     return networks
 
 
-def answer(networks):
+def output(networks):
     source = torch.Generator().manual_seed(3)
     noisy = torch.randn(2, 8, 4, 4, generator=source)
     tokens = torch.tensor([[1, TOKENS.index("house"), 2, 0], [1, TOKENS.index("sea"), 2, 0]])
@@ -37,16 +37,16 @@ def answer(networks):
 
 
 @pytest.mark.parametrize("widths", [(16, 32), (32, 64), (48, 96)])
-def test_a_wider_network_on_the_same_codec_answers_the_same(widths, codec, old):
+def test_a_wider_network_on_the_same_codec_has_the_same_output(widths, codec, old):
     wider = make_networks(
         Shape(widths=widths, text_width=64, time_width=64, latent_channels=8, groups=8), seed=5
     )
     grow(wider, codec, old=old, old_codec=codec, words=list(TOKENS))
-    before = answer(old)
-    assert (answer(wider) - before).norm() < 1e-3 * before.norm()
+    before = output(old)
+    assert (output(wider) - before).norm() < 1e-3 * before.norm()
 
 
-def test_copies_of_a_channel_are_read_unevenly(codec, old):
+def test_copies_of_a_channel_have_different_weights(codec, old):
     shape = Shape(widths=(32, 64), text_width=64, time_width=64, latent_channels=8, groups=8)
     wider = make_networks(shape, seed=5)
     grow(wider, codec, old=old, old_codec=codec, words=list(TOKENS))
@@ -54,13 +54,13 @@ def test_copies_of_a_channel_are_read_unevenly(codec, old):
     assert not torch.allclose(weight[:, 0], weight[:, 1], rtol=1e-3)
 
 
-def test_words_keep_their_meaning_where_their_numbers_changed(codec, old):
+def test_words_keep_their_embedding_when_their_ids_change(codec, old):
     words = list(TOKENS)
     moved = [*words[:10], "<spare-7>", *(word for word in words[10:] if word != "<spare-7>")]
     table = old.text_encoder.get_input_embeddings().weight
-    places = torch.tensor([words.index(word) for word in moved])
+    indices = torch.tensor([words.index(word) for word in moved])
     values = {
-        name: table[places] if name.endswith("token_embedding.weight") else value
+        name: table[indices] if name.endswith("token_embedding.weight") else value
         for name, value in old.text_encoder.named_parameters()
     }
     reordered = SimpleNamespace(
@@ -68,12 +68,12 @@ def test_words_keep_their_meaning_where_their_numbers_changed(codec, old):
     )
     grown = make_networks(NARROW, seed=5)
     grow(grown, codec, old=reordered, old_codec=codec, words=moved)
-    assert torch.allclose(answer(grown), answer(old), atol=2e-2)
+    assert torch.allclose(output(grown), output(old), atol=2e-2)
 
 
-def test_a_level_that_would_have_to_shrink_is_refused(codec, old):
+def test_a_narrower_level_is_refused(codec, old):
     narrower = make_networks(
         Shape(widths=(16, 24), text_width=64, time_width=64, latent_channels=8, groups=8), seed=5
     )
-    with pytest.raises(ValueError, match="cannot shrink"):
+    with pytest.raises(ValueError, match="cannot become narrower"):
         grow(narrower, codec, old=old, old_codec=codec, words=list(TOKENS))

@@ -15,10 +15,10 @@ def make_network() -> nn.Sequential:
 
 def learn(network, optimizer, steps):
     pictures = torch.randn(16, 4, 4, 4, generator=torch.Generator().manual_seed(1))
-    wanted = pictures.mean(dim=(2, 3))[:, :3]
+    target = pictures.mean(dim=(2, 3))[:, :3]
     losses = []
     for _ in range(steps):
-        loss = (network(pictures) - wanted).square().mean()
+        loss = (network(pictures) - target).square().mean()
         loss.backward()
         optimizer.step(0.02)
         optimizer.zero_grad()
@@ -26,7 +26,7 @@ def learn(network, optimizer, steps):
     return losses
 
 
-def test_kernels_and_vectors_learn():
+def test_kernels_and_vectors_are_updated():
     network = make_network()
     before = [parameter.detach().clone() for parameter in network.parameters()]
     losses = learn(network, KernelOptimizer.of(network, []), 30)
@@ -35,18 +35,18 @@ def test_kernels_and_vectors_learn():
         assert not torch.equal(old, new)
 
 
-def test_a_resumed_optimizer_goes_on_as_one_that_never_stopped():
+def test_a_resumed_optimizer_continues_as_one_that_was_not_stopped():
     unbroken, resumed = make_network(), make_network()
     optimizer = KernelOptimizer.of(unbroken, [])
     learn(unbroken, optimizer, 3)
     resumed.load_state_dict(unbroken.state_dict())
-    again = KernelOptimizer.of(resumed, [])
-    again.load_state_dict(copy.deepcopy(optimizer.state_dict()))
-    assert learn(unbroken, optimizer, 3) == learn(resumed, again, 3)
+    restored = KernelOptimizer.of(resumed, [])
+    restored.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    assert learn(unbroken, optimizer, 3) == learn(resumed, restored, 3)
     for one, other in zip(unbroken.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(one, other)
 
 
-def test_kernels_that_would_be_copied_are_refused():
-    with pytest.raises(ValueError, match="channels last"):
+def test_kernels_in_another_memory_format_are_refused():
+    with pytest.raises(ValueError, match="channels_last"):
         KernelOptimizer.of(nn.Conv2d(4, 8, 3), [])

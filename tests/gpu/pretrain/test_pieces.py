@@ -1,4 +1,4 @@
-"""A run that was carried in pieces is the same run; a damaged one is refused by name."""
+"""A run is restored from its pieces without change; a damaged piece is named."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def run(tmp_path):
     return folder
 
 
-def test_a_run_is_put_back_from_pieces_of_a_bounded_size(run, tmp_path):
+def test_a_run_is_restored_from_pieces_of_a_bounded_size(run, tmp_path):
     paths = split(run, tmp_path / "pieces", size=SIZE)
     join(tmp_path / "pieces", tmp_path / "again")
 
@@ -31,8 +31,8 @@ def test_a_run_is_put_back_from_pieces_of_a_bounded_size(run, tmp_path):
 
 def test_a_missing_or_damaged_piece_is_named(run, tmp_path):
     paths = split(run, tmp_path / "pieces", size=SIZE)
-    whole = paths[2].read_bytes()
-    paths[2].write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    content = paths[2].read_bytes()
+    paths[2].write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(ValueError, match="piece-0002 is damaged"):
         join(tmp_path / "pieces", tmp_path / "again")
     paths[2].unlink()

@@ -1,4 +1,4 @@
-"""The scene generator: the same seed draws the same pixels, and masks hold what was drawn."""
+"""The scene generator: a seed draws the same pixels every time, and masks match the things."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def test_different_seeds_draw_different_scenes():
     assert len(pictures) == 20
 
 
-def test_asking_for_masks_does_not_change_the_picture():
+def test_drawing_masks_does_not_change_the_picture():
     plain, masked = draw_scene(5, (96, 96)), draw_scene(5, (96, 96), with_masks=True)
 
     assert np.array_equal(plain.image, masked.image)
@@ -66,7 +66,7 @@ def test_counts_give_one_mask_each_and_they_do_not_overlap():
     "position, lowest, highest",
     [(Position.LEFT, 0.1, 0.4), (Position.CENTRE, 0.4, 0.6), (Position.RIGHT, 0.6, 0.9)],
 )
-def test_a_position_word_puts_the_thing_there(position, lowest, highest):
+def test_a_position_word_sets_the_position_of_the_thing(position, lowest, highest):
     plan = Plan(Thing.MUSHROOM, Place.MEADOW, Time.DAY, Colour.RED, position=position)
     scene = draw_scene(4, (128, 128), plan=plan, with_masks=True)
     columns = np.nonzero(np.asarray(scene.masks[0][1]) > 127)[1]
@@ -84,7 +84,7 @@ def test_big_things_fill_more_than_small_ones():
     assert areas == sorted(areas)
 
 
-def test_things_grow_with_the_frame():
+def test_things_fill_the_same_share_of_frames_of_all_sizes():
     shares = []
     for side in (128, 256):
         scene = draw_scene(9, (side, side), with_masks=True)
@@ -93,7 +93,7 @@ def test_things_grow_with_the_frame():
     assert shares[0] == pytest.approx(shares[1], rel=0.05)
 
 
-def test_every_thing_can_stand_in_every_place():
+def test_every_thing_can_be_drawn_in_every_place():
     for thing in Thing:
         for place in Place:
             colour = Colour.PINK
@@ -104,23 +104,25 @@ def test_every_thing_can_stand_in_every_place():
 def test_scenes_of_the_third_version_vary_more_than_those_of_the_second():
     plan = Plan(Thing.HOUSE, Place.MEADOW, Time.DAY, Colour.RED)
 
-    def spread(chance):
+    def deviation(variation):
         pictures = [
-            np.asarray(draw_scene(seed, (128, 128), plan=plan, chance=chance).image, float)
+            np.asarray(draw_scene(seed, (128, 128), plan=plan, variation=variation).image, float)
             for seed in range(24)
         ]
         return float(np.std(pictures, axis=0).mean())
 
-    assert spread(VERSIONS["scenes-3"]) > 1.5 * spread(VERSIONS["scenes-2"])
+    assert deviation(VERSIONS["scenes-3"]) > 1.5 * deviation(VERSIONS["scenes-2"])
 
 
 def test_half_of_the_scenes_without_a_position_are_mirrored():
     plan = Plan(Thing.TRAIN, Place.PLAIN, colour=Colour.RED)
-    chance = VERSIONS["scenes-3"]
+    variation = VERSIONS["scenes-3"]
 
     def is_mirrored(seed, plan):
-        drawn = draw_scene(seed, (64, 64), plan=plan, chance=chance).image
-        straight = draw_scene(seed, (64, 64), plan=plan, chance=replace(chance, mirrored=0.0)).image
+        drawn = draw_scene(seed, (64, 64), plan=plan, variation=variation).image
+        straight = draw_scene(
+            seed, (64, 64), plan=plan, variation=replace(variation, mirrored=0.0)
+        ).image
         if drawn.tobytes() == straight.tobytes():
             return False
         assert drawn.tobytes() == ImageOps.mirror(straight).tobytes()

@@ -1,4 +1,4 @@
-"""Drawn styles: repeatable, distinct, and the held-out ones kept out of pretraining."""
+"""Procedural styles: repeatable, distinct, and held-out ones are not in pretraining."""
 
 import numpy as np
 import pytest
@@ -19,33 +19,33 @@ def test_a_style_is_either_for_pretraining_or_held_out():
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Styles that pretraining draws, as they are drawn."""
+    """The styles that pretraining draws, recorded."""
     styles = []
 
-    def remember(image, style, seed):
+    def record(image, style, seed):
         styles.append(style)
         return restyle(image, style, seed)
 
-    monkeypatch.setattr(fit_codec, "restyle", remember)
-    monkeypatch.setattr(latents, "restyle", remember)
+    monkeypatch.setattr(fit_codec, "restyle", record)
+    monkeypatch.setattr(latents, "restyle", record)
     return styles
 
 
-def test_the_codec_sees_no_held_out_style(drawn):
+def test_the_codec_is_not_fitted_on_held_out_styles(drawn):
     fit_codec.fit_codec(images=3 * len(PRETRAINING), channels=4, side=32, patch=16)
     assert set(drawn) == set(PRETRAINING)
 
 
-def test_the_base_sees_no_held_out_style_and_reads_the_style_of_each_scene(drawn, tmp_path):
+def test_stores_contain_no_held_out_style_and_captions_name_the_style(drawn, tmp_path):
     codec = PatchCodec(latent_channels=4, patch=16)
-    store = latents.LatentStore(tmp_path, latents.Drawing((32, 32), 60, 3, 0.5), codec)
+    store = latents.LatentStore(tmp_path, latents.SceneSet((32, 32), 60, 3, 0.5), codec)
     store.draw_all()
     assert set(drawn) <= set(PRETRAINING)
     everything = np.arange(60)
     captions = [store.rows(everything, np.full(60, k))[2].numpy() for k in range(latents.CAPTIONS)]
     spare = {TOKENS.index(word) for word in SPARE_SLOTS}
     styled = [ids for ids in np.concatenate(captions, axis=1) if set(ids) & spare]
-    # a tag may be left out of one caption; of all captions of a scene, hardly ever
+    # tags are dropped at random; rarely from all captions of a scene
     assert 15 < len(drawn) < 45
     assert len(drawn) - 2 <= len(styled) <= len(drawn)
     words = {TOKENS[i] for ids in styled for i in set(ids) & spare}
@@ -62,7 +62,7 @@ def test_a_style_changes_the_picture_repeatably(style):
     assert np.abs(np.asarray(first, int) - np.asarray(image, int)).mean() > 3
 
 
-def test_held_out_styles_look_unlike_each_other():
+def test_held_out_styles_differ_from_each_other():
     image = draw_scene(30, (96, 96)).image
     pictures = [np.asarray(restyle(image, style, 0), int) for style in HELD_OUT]
     for index, one in enumerate(pictures):
@@ -70,7 +70,7 @@ def test_held_out_styles_look_unlike_each_other():
             assert np.abs(one - other).mean() > 15
 
 
-def test_an_artists_works_come_with_true_tags_of_the_vocabulary():
+def test_a_portfolio_has_tags_of_the_vocabulary():
     works = draw_artist_works(Style.SEPIA_INK, 3, seed=5, size=(64, 128))
 
     assert [image.size for image, _ in works] == [(64, 128)] * 3
@@ -78,7 +78,7 @@ def test_an_artists_works_come_with_true_tags_of_the_vocabulary():
     assert len({image.tobytes() for image, _ in works}) == 3
 
 
-def test_a_picture_in_which_nothing_is_seen_is_none_of_an_artists_works():
+def test_a_portfolio_has_no_blank_picture():
     first = 1_000_000_000 + 10_000
     drawn = [
         restyle(draw_scene(first + k, (96, 96)).image, Style.WOODCUT, 10_000 + k)

@@ -9,26 +9,26 @@ from transformers import AutoTokenizer
 
 from gpu.base_models.patch_codec import PatchCodec
 from gpu.pretrain.fit_codec import fit_codec
-from gpu.pretrain.latents import CHUNK, Drawing, LatentStore, draw_in_processes
-from gpu.pretrain.recipe import QUIET, Feed, Settings, Stage, shares_of_times
+from gpu.pretrain.latents import CHUNK, LatentStore, SceneSet, draw_in_processes
+from gpu.pretrain.recipe import LOW_NOISE, Bucket, Settings, Stage, shares_of_times
 from gpu.pretrain.sample import load_codec, load_networks, sample
 from gpu.pretrain.train import Trainer, draw_times
 
 CPU = torch.device("cpu")
 
-# diffusers' schedulers hand tensors to numpy in a way that numpy 2 announces to change
+# diffusers' schedulers convert tensors by `__array__`, which numpy 2 deprecates without `copy`
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 @pytest.fixture
 def settings(tmp_path, tiny_shape):
     fit_codec(images=2, channels=8, side=64, patch=16).save_pretrained(tmp_path / "vae")
-    feeds = (Feed((64, 64), 4, 0.5, 6), Feed((64, 96), 2, 0.5, 4))
+    buckets = (Bucket((64, 64), 4, 0.5, 6), Bucket((64, 96), 2, 0.5, 4))
     return Settings(
         out=tmp_path,
         steps=4,
         shape=tiny_shape,
-        stages=(Stage(0.5, feeds[:1]), Stage(1.0, feeds)),
+        stages=(Stage(0.5, buckets[:1]), Stage(1.0, buckets)),
         warmup_steps=2,
         autocast=False,
         with_samples=False,
@@ -84,24 +84,24 @@ def test_a_finished_model_can_be_trained_further(settings):
 
     shipped = [value.half().float() for value in first.average]
     assert all(
-        torch.equal(value, wanted) for value, wanted in zip(second.average, shipped, strict=True)
+        torch.equal(value, saved) for value, saved in zip(second.average, shipped, strict=True)
     )
     assert second.step == 0
     second.run()
     assert second.step == settings.steps
 
 
-def test_a_run_of_the_same_words_trains_the_network_alone(settings):
-    trainer = Trainer(replace(settings, learns_words=False), CPU)
-    unet, words = trainer.networks.unet, trainer.networks.text_encoder
-    before = [[p.detach().clone() for p in each.parameters()] for each in (unet, words)]
+def test_a_frozen_text_encoder_is_not_trained(settings):
+    trainer = Trainer(replace(settings, trains_text_encoder=False), CPU)
+    networks = (trainer.networks.unet, trainer.networks.text_encoder)
+    before = [[p.detach().clone() for p in network.parameters()] for network in networks]
     trainer.run()
 
-    assert not all(map(torch.equal, unet.parameters(), before[0]))
-    assert all(map(torch.equal, words.parameters(), before[1]))
+    assert not all(map(torch.equal, networks[0].parameters(), before[0]))
+    assert all(map(torch.equal, networks[1].parameters(), before[1]))
 
 
-def test_a_model_that_predicts_something_else_is_not_trained_further(settings):
+def test_a_model_of_another_prediction_type_is_refused(settings):
     first = Trainer(settings, CPU)
     first.run()
     config = settings.out / "model" / "scheduler" / "scheduler_config.json"
@@ -110,27 +110,29 @@ def test_a_model_that_predicts_something_else_is_not_trained_further(settings):
         Trainer(settings, CPU).start_from(settings.out / "model")
 
 
-def test_scenes_drawn_by_other_processes_are_those_drawn_here(settings, tmp_path):
+def test_processes_draw_the_same_scenes(settings, tmp_path):
     codec = PatchCodec.from_pretrained(settings.out / "vae").float().eval()
-    drawing = Drawing((64, 64), CHUNK + 4, 5_000, 0.3)
-    here = LatentStore(tmp_path / "here", drawing, codec)
-    here.draw_all()
+    scene_set = SceneSet((64, 64), CHUNK + 4, 5_000, 0.3)
+    local = LatentStore(tmp_path / "here", scene_set, codec)
+    local.draw_all()
     for process in draw_in_processes(
-        tmp_path / "there", settings.out / "vae", [drawing], processes=2
+        tmp_path / "there", settings.out / "vae", [scene_set], processes=2
     ):
-        process.join(120)
+        process.join()
         assert process.exitcode == 0
-    there = LatentStore(tmp_path / "there", drawing, codec)
-    picks, captions = np.arange(drawing.count), np.zeros(drawing.count, int)
+    drawn = LatentStore(tmp_path / "there", scene_set, codec)
+    indices, captions = np.arange(scene_set.count), np.zeros(scene_set.count, int)
 
-    assert here.ready() == there.ready() == drawing.count
-    for mine, theirs in zip(here.rows(picks, captions), there.rows(picks, captions), strict=True):
-        assert torch.equal(mine, theirs)
+    assert local.ready() == drawn.ready() == scene_set.count
+    for local_rows, drawn_rows in zip(
+        local.rows(indices, captions), drawn.rows(indices, captions), strict=True
+    ):
+        assert torch.equal(local_rows, drawn_rows)
 
 
-def test_only_an_unbroken_run_of_chunks_can_be_read(settings, tmp_path):
+def test_chunks_after_a_missing_one_are_not_ready(settings, tmp_path):
     codec = PatchCodec.from_pretrained(settings.out / "vae").float().eval()
-    store = LatentStore(tmp_path / "cache", Drawing((64, 64), 3 * CHUNK, 5_000, 0.0), codec)
+    store = LatentStore(tmp_path / "cache", SceneSet((64, 64), 3 * CHUNK, 5_000, 0.0), codec)
     store.draw(0)
     store.draw(2)
     assert store.ready() == CHUNK
@@ -140,23 +142,23 @@ def test_only_an_unbroken_run_of_chunks_can_be_read(settings, tmp_path):
 
 def test_a_store_in_a_device_s_memory_holds_the_same_rows(settings, tmp_path):
     codec = PatchCodec.from_pretrained(settings.out / "vae").float().eval()
-    drawing = Drawing((64, 64), CHUNK, 5_000, 0.3)
-    on_disk = LatentStore(tmp_path, drawing, codec)
-    resident = LatentStore(tmp_path, drawing, codec, torch.device("cpu", 0))
+    scene_set = SceneSet((64, 64), CHUNK, 5_000, 0.3)
+    on_disk = LatentStore(tmp_path, scene_set, codec)
+    resident = LatentStore(tmp_path, scene_set, codec, torch.device("cpu", 0))
     on_disk.draw_all()
-    picks, captions = np.array([3, 1, 3]), np.array([0, 2, 1])
+    indices, captions = np.array([3, 1, 3]), np.array([0, 2, 1])
 
     assert on_disk.ready() == resident.ready() == CHUNK
-    for mine, theirs in zip(
-        on_disk.rows(picks, captions), resident.rows(picks, captions), strict=True
+    for local_rows, drawn_rows in zip(
+        on_disk.rows(indices, captions), resident.rows(indices, captions), strict=True
     ):
-        assert torch.equal(mine, theirs)
+        assert torch.equal(local_rows, drawn_rows)
 
 
 @pytest.mark.parametrize("share", [0.35, 0.7, 1.0])
-def test_a_share_of_the_diffusion_times_is_quiet(share):
+def test_a_share_of_the_diffusion_times_has_low_noise(share):
     source = torch.Generator().manual_seed(1)
     times = draw_times(4000, source, shares=shares_of_times(share))
 
-    assert float((times < QUIET).float().mean()) == pytest.approx(share, abs=0.01)
-    assert int(times.max()) < (QUIET if share == 1 else 1000)
+    assert float((times < LOW_NOISE).float().mean()) == pytest.approx(share, abs=0.01)
+    assert int(times.max()) < (LOW_NOISE if share == 1 else 1000)

@@ -58,8 +58,8 @@ def test_the_contact_shadow_stays_as_far_as_asked():
 
 def test_a_backdrop_can_be_a_swatch():
     _, _, levels = behind(0, "background", "oak", share=0.5)
-    found = {tuple(colour) for colour in levels[5, 5:-5].tolist()}
-    assert {(200, 200, 200), (90, 60, 40)} <= found
+    colours = {tuple(colour) for colour in levels[5, 5:-5].tolist()}
+    assert {(200, 200, 200), (90, 60, 40)} <= colours
 
 
 def test_a_highlight_of_the_product_is_not_taken_for_backdrop():

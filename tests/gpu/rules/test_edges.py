@@ -39,8 +39,8 @@ def test_shares_are_those_of_the_mixture():
     share = dict(zip(edge.columns[line].tolist(), edge.share[line].tolist(), strict=True))
     truth = ndimage.gaussian_filter1d((np.arange(80) < 40).astype(float), 1.2)
     assert len(share) == BAND
-    for column, found in share.items():
-        assert found == pytest.approx(truth[column], abs=0.06)
+    for column, estimated in share.items():
+        assert estimated == pytest.approx(truth[column], abs=0.06)
 
 
 def test_a_recoloured_edge_looks_as_if_the_new_colour_had_been_mixed():

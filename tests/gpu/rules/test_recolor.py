@@ -46,10 +46,12 @@ def test_a_highlight_protected_as_light_stays_while_the_body_under_it_changes(se
     changed = edit(
         before.image, [Part("Body", body, rule("recolor", yellow)), as_light("Gloss", gloss)]
     )
-    kept = edit(before.image, [Part("Body", body, rule("recolor", yellow)), solid("Gloss", gloss)])
+    with_gloss = edit(
+        before.image, [Part("Body", body, rule("recolor", yellow)), solid("Gloss", gloss)]
+    )
     error = colour_difference(changed, np.asarray(truth.image))[on_body].mean()
     assert error < 0.05
-    assert error < colour_difference(kept, np.asarray(truth.image))[on_body].mean() / 2
+    assert error < colour_difference(with_gloss, np.asarray(truth.image))[on_body].mean() / 2
 
 
 def test_shading_stays():

@@ -29,9 +29,11 @@ def agreement(scene, names):
     instances = Classic().segment(scene.image, concepts(names))
     scores = {}
     for name in names:
-        found = [instance.mask.decode() for instance in instances if instance.concept == name]
+        detected = [instance.mask.decode() for instance in instances if instance.concept == name]
         truth = scene.mask(name)
-        scores[name] = intersection_over_union(np.logical_or.reduce([truth & False, *found]), truth)
+        scores[name] = intersection_over_union(
+            np.logical_or.reduce([truth & False, *detected]), truth
+        )
     return scores, min(instance.confidence for instance in instances)
 
 
@@ -44,10 +46,10 @@ def agreement(scene, names):
     ids=["rooms", "products"],
 )
 def test_drawn_scenes_are_understood_and_classic_is_sure_of_it(draw, size, goals):
-    found = [agreement(draw(seed, size), list(goals)) for seed in SEEDS]
+    detected = [agreement(draw(seed, size), list(goals)) for seed in SEEDS]
     for name, goal in goals.items():
-        assert mean(scores[name] for scores, _ in found) >= goal, name
-    assert min(confidence for _, confidence in found) > 0.5
+        assert mean(scores[name] for scores, _ in detected) >= goal, name
+    assert min(confidence for _, confidence in detected) > 0.5
 
 
 def ordinary():

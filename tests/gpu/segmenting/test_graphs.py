@@ -22,8 +22,8 @@ def test_a_walk_falls_where_it_is_hard_to_cross():
 
 def test_the_cheapest_way_goes_round_a_dear_edge():
     pairs = np.array([[0, 1], [0, 2], [2, 1]])
-    found = shortest(pairs, np.array([9.0, 1.0, 2.0]), np.array([0]), 3)
-    assert found.tolist() == [0, 3, 1]
+    result = shortest(pairs, np.array([9.0, 1.0, 2.0]), np.array([0]), 3)
+    assert result.tolist() == [0, 3, 1]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -38,5 +38,5 @@ def test_a_cut_costs_as_little_as_the_best_of_all_divisions(seed):
         return inside_cost[inside].sum() + outside_cost[~inside].sum() + weights[crossed].sum()
 
     every = [np.array(sides) for sides in itertools.product([False, True], repeat=6)]
-    found = cut(inside_cost, outside_cost, pairs, weights)
-    assert cost(found) == pytest.approx(min(map(cost, every)), abs=1e-6)
+    result = cut(inside_cost, outside_cost, pairs, weights)
+    assert cost(result) == pytest.approx(min(map(cost, every)), abs=1e-6)

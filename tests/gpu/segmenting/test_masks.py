@@ -67,9 +67,9 @@ def test_agreement_is_the_share_of_what_either_covers():
 def test_a_grown_mask_reaches_two_pixels_farther_and_not_around_the_photo():
     mask = np.zeros((9, 9), bool)
     mask[4, 0] = True
-    found = np.argwhere(grown(mask))
-    assert found.min(axis=0).tolist() == [2, 0]
-    assert found.max(axis=0).tolist() == [6, 2]
+    pixels = np.argwhere(grown(mask))
+    assert pixels.min(axis=0).tolist() == [2, 0]
+    assert pixels.max(axis=0).tolist() == [6, 2]
 
 
 def test_an_instance_knows_its_box_its_area_and_its_mask():

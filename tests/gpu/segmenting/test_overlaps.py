@@ -23,38 +23,41 @@ def resolved(concepts, *candidates):
 
 
 def test_a_mask_has_the_photos_size_and_its_score():
-    (one,) = resolved([WALL], [soft(slice(0, 5), score=0.75)])
-    mask = one.mask.decode()
+    (instance,) = resolved([WALL], [soft(slice(0, 5), score=0.75)])
+    mask = instance.mask.decode()
     assert mask.shape == (20, 40)
     assert mask[:, :20].all()
     assert not mask[:, 20:].any()
-    assert (one.concept, one.number, one.confidence) == ("Wall", 1, 0.75)
-    assert one.box == (0, 0, 20, 20)
+    assert (instance.concept, instance.number, instance.confidence) == ("Wall", 1, 0.75)
+    assert instance.box == (0, 0, 20, 20)
 
 
 @pytest.mark.parametrize("wall,window", [(0.9, 0.6), (0.6, 0.9)])
 def test_a_contested_pixel_goes_to_the_higher_score(wall, window):
-    found = resolved(
+    instances = resolved(
         [WALL, WINDOW], [soft(slice(0, 6), score=wall)], [soft(slice(4, 10), score=window)]
     )
-    assert sum(one.mask.decode().astype(int) for one in found).max() == 1
-    wider = max(found, key=lambda one: one.area)
+    assert sum(instance.mask.decode().astype(int) for instance in instances).max() == 1
+    wider = max(instances, key=lambda instance: instance.area)
     assert wider.concept == ("Wall" if wall > window else "Window")
-    assert sum(one.area for one in found) == 40 * 20
+    assert sum(instance.area for instance in instances) == 40 * 20
 
 
 def test_of_equal_scores_the_concept_that_was_named_first_keeps_the_pixels():
     same = [soft(slice(0, 6))], [soft(slice(4, 10))]
-    found = resolved([WALL, WINDOW], *same)
-    assert [one.area for one in found] == [24 * 20, 16 * 20]
+    instances = resolved([WALL, WINDOW], *same)
+    assert [instance.area for instance in instances] == [24 * 20, 16 * 20]
     turned = resolved([WINDOW, WALL], *same)
-    assert [one.area for one in turned] == [24 * 20, 16 * 20]
+    assert [instance.area for instance in turned] == [24 * 20, 16 * 20]
 
 
 def test_the_answer_does_not_depend_on_the_order_of_candidates():
     own = [soft(slice(0, 4), score=0.5), soft(slice(3, 7), score=0.7), soft(slice(6, 9), score=0.6)]
     answers = {
-        tuple((one.number, one.box, one.confidence) for one in resolved([WINDOW], list(order)))
+        tuple(
+            (instance.number, instance.box, instance.confidence)
+            for instance in resolved([WINDOW], list(order))
+        )
         for order in itertools.permutations(own)
     }
     assert len(answers) == 1
@@ -69,19 +72,24 @@ def test_a_label_within_a_product_keeps_its_pixels_and_so_does_the_product():
 
 
 def test_two_names_for_the_same_thing_go_to_the_higher_score_alone():
-    found = resolved([WALL, LABEL], [soft(slice(0, 5), score=0.6)], [soft(slice(0, 5), score=0.7)])
-    assert [one.concept for one in found] == ["L"]
+    instances = resolved(
+        [WALL, LABEL], [soft(slice(0, 5), score=0.6)], [soft(slice(0, 5), score=0.7)]
+    )
+    assert [instance.concept for instance in instances] == ["L"]
 
 
 def test_one_thing_seen_twice_is_one_instance():
     own = [soft(slice(0, 5), score=0.6), soft(slice(0, 6), score=0.8), soft(slice(8, 10))]
-    found = resolved([WINDOW], own)
-    assert [(one.number, one.area) for one in found] == [(1, 24 * 20), (2, 8 * 20)]
+    instances = resolved([WINDOW], own)
+    assert [(instance.number, instance.area) for instance in instances] == [
+        (1, 24 * 20),
+        (2, 8 * 20),
+    ]
 
 
 def test_instances_are_numbered_by_area():
     small, large = soft(slice(0, 2), score=0.9), soft(slice(4, 9), score=0.5)
-    assert [one.area for one in resolved([WINDOW], [small, large])] == [20 * 20, 8 * 20]
+    assert [instance.area for instance in resolved([WINDOW], [small, large])] == [20 * 20, 8 * 20]
 
 
 def test_a_concept_of_which_there_is_one_is_all_its_masks_together():

@@ -22,19 +22,19 @@ def written(ink, paper, size=(300, 120), words="OLIVA 500 ml"):
 @pytest.mark.parametrize("ink,paper", [(30, 230), (235, 60)])
 def test_text_is_found_dark_on_light_and_light_on_dark(ink, paper):
     levels, truth = written(ink, paper)
-    found = lettering(levels, np.ones(levels.shape, bool))
-    assert found.is_dark == (ink < paper)
-    assert intersection_over_union(found.strokes, truth) > 0.8
-    assert found.pieces >= 8
+    detected = lettering(levels, np.ones(levels.shape, bool))
+    assert detected.is_dark == (ink < paper)
+    assert intersection_over_union(detected.strokes, truth) > 0.8
+    assert detected.pieces >= 8
 
 
 def test_stripes_and_an_even_surface_are_no_text():
     even = np.full((120, 300), 180, np.float32)
     striped = np.where(np.arange(120)[:, None] % 16 < 4, 60, even).astype(np.float32)
     for levels in (even, striped):
-        found = lettering(levels, np.ones(levels.shape, bool))
-        assert found.pieces == 0
-        assert not found.strokes.any()
+        detected = lettering(levels, np.ones(levels.shape, bool))
+        assert detected.pieces == 0
+        assert not detected.strokes.any()
 
 
 @pytest.mark.parametrize("seed", [720, 721, 722])  # a bottle, a jar and a carton

@@ -22,22 +22,22 @@ def tiled():
 
 
 def test_the_surfaces_of_a_room_lie_where_its_box_has_them(plain):
-    scene, found = plain
-    floor = found.surfaces == SURFACES.index("Floor")
+    scene, estimated = plain
+    floor = estimated.surfaces == SURFACES.index("Floor")
     assert (floor & scene.mask("Ceiling")).sum() == 0
     assert floor[scene.mask("Floor")].mean() > 0.9
-    assert set(np.unique(found.surfaces)) <= set(range(len(SURFACES)))
+    assert set(np.unique(estimated.surfaces)) <= set(range(len(SURFACES)))
 
 
 def test_no_pixel_is_of_two_surfaces(plain):
-    _, found = plain
-    layers = [found.floor, found.ceiling, found.wall, found.things]
+    _, estimated = plain
+    layers = [estimated.floor, estimated.ceiling, estimated.wall, estimated.things]
     assert (sum(layer.astype(int) for layer in layers) == 1).all()
 
 
 def test_things_on_the_wall_have_their_names(plain):
-    scene, found = plain
-    things = find_furnishings(found)
+    scene, estimated = plain
+    things = find_furnishings(estimated)
     assert not things.is_tiled
     for concept, masks in (("Door", things.doors), ("Window", things.windows)):
         union = np.logical_or.reduce([scene.mask(concept) & False, *masks])
@@ -45,7 +45,7 @@ def test_things_on_the_wall_have_their_names(plain):
 
 
 def test_a_net_of_joints_makes_a_wall_one_of_tiles(tiled):
-    scene, found = tiled
-    assert find_furnishings(found).is_tiled
+    scene, estimated = tiled
+    assert find_furnishings(estimated).is_tiled
     covered = scene.mask("Tile") | scene.mask("Grout")
-    assert intersection_over_union(found.wall, covered) > 0.6
+    assert intersection_over_union(estimated.wall, covered) > 0.6

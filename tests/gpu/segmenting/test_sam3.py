@@ -53,20 +53,20 @@ def counted(network):
 def differences(first, second):
     return [
         max(
-            np.abs(one.scores - other.scores).max(),
-            np.abs(one.probabilities - other.probabilities).max(),
+            np.abs(instance.scores - other.scores).max(),
+            np.abs(instance.probabilities - other.probabilities).max(),
         )
-        for one, other in zip(first, second, strict=True)
+        for instance, other in zip(first, second, strict=True)
     ]
 
 
 def are_alike(first, second):
     """Whether instances are the same but for the last bits of floats, which may flip a pixel."""
     return len(first) == len(second) and all(
-        (one.concept, one.number) == (other.concept, other.number)
-        and abs(one.confidence - other.confidence) < 1e-6
-        and (one.mask.decode() != other.mask.decode()).mean() < 1e-3
-        for one, other in zip(first, second, strict=True)
+        (instance.concept, instance.number) == (other.concept, other.number)
+        and abs(instance.confidence - other.confidence) < 1e-6
+        and (instance.mask.decode() != other.mask.decode()).mean() < 1e-3
+        for instance, other in zip(first, second, strict=True)
     )
 
 
@@ -80,8 +80,8 @@ def test_many_prompts_in_one_call_find_what_one_call_for_each_finds(segmenter):
 def test_a_batch_of_photos_finds_what_each_photo_alone_finds(segmenter):
     batch = segmenter.predict(PHOTOS, CONCEPTS)
     alone = [segmenter.predict([photo], CONCEPTS)[0] for photo in PHOTOS]
-    for one, other in zip(batch, alone, strict=True):
-        assert max(differences(one, other)) < 1e-6
+    for instance, other in zip(batch, alone, strict=True):
+        assert max(differences(instance, other)) < 1e-6
     assert min(differences(batch[0], batch[1])) > 1e-3
     for photo, instances in zip(PHOTOS, segmenter.segment_batch(PHOTOS, CONCEPTS), strict=True):
         assert are_alike(instances, segmenter.segment(photo, CONCEPTS))
@@ -98,18 +98,22 @@ def test_a_photo_is_encoded_once_for_all_prompts_and_prompts_once_for_all_photos
 
 def test_instances_are_masks_of_the_photos_size_by_concept(segmenter):
     photo = Image.new("RGBA", (70, 110), (90, 120, 30, 255))
-    found = segmenter.segment(photo, CONCEPTS)
-    assert found
+    detected = segmenter.segment(photo, CONCEPTS)
+    assert detected
     names = [concept.name for concept in CONCEPTS]
-    assert [one.concept for one in found] == sorted((one.concept for one in found), key=names.index)
-    for one in found:
-        assert one.mask.decode().shape == (110, 70)
-        assert 0 < one.confidence < 1
-        assert one.area > 0
+    assert [instance.concept for instance in detected] == sorted(
+        (instance.concept for instance in detected), key=names.index
+    )
+    for instance in detected:
+        assert instance.mask.decode().shape == (110, 70)
+        assert 0 < instance.confidence < 1
+        assert instance.area > 0
     for name in names:
-        own = [one for one in found if one.concept == name]
-        assert [one.number for one in own] == list(range(1, len(own) + 1))
-        assert [one.area for one in own] == sorted((one.area for one in own), reverse=True)
+        of_concept = [instance for instance in detected if instance.concept == name]
+        assert [instance.number for instance in of_concept] == list(range(1, len(of_concept) + 1))
+        assert [instance.area for instance in of_concept] == sorted(
+            (instance.area for instance in of_concept), reverse=True
+        )
 
 
 def test_the_same_photo_has_the_same_instances_every_time(segmenter):
@@ -118,7 +122,7 @@ def test_the_same_photo_has_the_same_instances_every_time(segmenter):
 
 def test_a_score_below_the_least_is_not_reported(folder, segmenter):
     every = segmenter.predict(PHOTOS[:1], CONCEPTS)[0]
-    middle = float(np.median([one.scores for one in every]))
+    middle = float(np.median([instance.scores for instance in every]))
     strict = Sam3Segmenter.load(str(folder), device=torch.device("cpu"), least_score=middle)
     for some, all_of_it in zip(strict.predict(PHOTOS[:1], CONCEPTS)[0], every, strict=True):
         assert np.array_equal(some.scores, all_of_it.scores[all_of_it.scores >= middle])
@@ -135,10 +139,10 @@ def test_a_score_counts_both_the_mask_and_whether_the_concept_is_there(segmenter
             input_ids=tokens.input_ids,
             attention_mask=tokens.attention_mask,
         )
-    found = segmenter.predict(PHOTOS[:1], CONCEPTS[:1])[0][0]
-    wanted = torch.sigmoid(output.pred_logits[0]) * torch.sigmoid(output.presence_logits[0])
-    assert np.abs(found.scores - wanted.numpy()).max() < 1e-6
-    assert np.abs(found.probabilities - output.pred_masks[0].sigmoid().numpy()).max() < 1e-6
+    detected = segmenter.predict(PHOTOS[:1], CONCEPTS[:1])[0][0]
+    expected = torch.sigmoid(output.pred_logits[0]) * torch.sigmoid(output.presence_logits[0])
+    assert np.abs(detected.scores - expected.numpy()).max() < 1e-6
+    assert np.abs(detected.probabilities - output.pred_masks[0].sigmoid().numpy()).max() < 1e-6
 
 
 def test_pixels_are_a_square_from_minus_one_to_one(segmenter):
@@ -231,8 +235,8 @@ def test_half_precision_computes_nearly_the_same(folder, segmenter):
         segmenter.predict(PHOTOS[:1], CONCEPTS)[0],
         strict=True,
     )
-    for one, other in pairs:
-        assert np.abs(one.scores - other.scores).max() < 0.02
+    for instance, other in pairs:
+        assert np.abs(instance.scores - other.scores).max() < 0.02
 
 
 def test_the_version_names_the_weights(folder, copied, segmenter):

@@ -15,8 +15,8 @@ def test_superpixels_cover_the_picture_and_are_about_as_many_as_asked(patches):
     assert patches.labels.max() == patches.count - 1
     assert patches.areas.sum() == 240 * 180
     assert patches.areas.min() >= 1
-    asked = -(-240 // 8) * -(-180 // 8)
-    assert 0.8 * asked < patches.count <= asked
+    expected_count = -(-240 // 8) * -(-180 // 8)
+    assert 0.8 * expected_count < patches.count <= expected_count
 
 
 def test_superpixels_end_where_things_end(patches):
@@ -38,8 +38,8 @@ def test_steps_are_greater_across_the_edge_of_a_thing():
     levels = np.full((40, 40, 3), 60, np.uint8)
     levels[:, 20:] = 200
     levels += np.random.default_rng(0).integers(0, 3, levels.shape, dtype=np.uint8)
-    found = cut_into_superpixels(levels, 8)
-    lightness = found.colours[:, 0]
-    across = np.abs(lightness[found.pairs[:, 0]] - lightness[found.pairs[:, 1]]) > 20
+    segmented = cut_into_superpixels(levels, 8)
+    lightness = segmented.colours[:, 0]
+    across = np.abs(lightness[segmented.pairs[:, 0]] - lightness[segmented.pairs[:, 1]]) > 20
     assert across.any()
-    assert found.steps[across].min() > found.steps[~across].max()
+    assert segmented.steps[across].min() > segmented.steps[~across].max()

@@ -33,8 +33,8 @@ def test_every_swatch_that_is_drawn_is_listed_with_its_width():
 def test_the_listed_colour_is_the_median_that_rules_use():
     for name, listed in swatches().items():
         median = to_levels(np.array([[Swatch(levels_of(name)).colour]], np.float32))[0, 0]
-        asked = np.array(list(bytes.fromhex(listed.colour[1:])), int)
-        assert np.abs(median - asked).max() <= 1, name
+        listed_levels = np.array(list(bytes.fromhex(listed.colour[1:])), int)
+        assert np.abs(median - listed_levels).max() <= 1, name
 
 
 @pytest.mark.parametrize("name", MATERIALS)

@@ -17,19 +17,19 @@ def test_every_block_of_32_by_32_chips_carries_each_coded_bit_three_times():
             assert np.bincount(block[block >= 0], minlength=CODED_BITS).tolist() == [3] * CODED_BITS
 
 
-def test_every_block_of_two_by_two_chips_has_one_known_chip():
+def test_every_block_of_two_by_two_chips_has_one_synchronisation_chip():
     known = chip_map(KEY).sync != 0
     assert (known.reshape(CHIPS // 2, 2, CHIPS // 2, 2).sum((1, 3)) == 1).all()
     assert np.array_equal(known, chip_map(KEY).slots == -1)
 
 
-def test_maps_of_two_keys_have_nothing_in_common():
+def test_maps_of_two_keys_are_uncorrelated():
     first, second = chip_map(KEY).chips(7), chip_map(KEY + b"!").chips(7)
     # Five standard deviations of 16,384 random signs.
     assert abs(float((first * second).mean())) < 5 / CHIPS
 
 
-def test_two_numbers_share_the_known_chips_and_differ_in_the_others():
+def test_two_numbers_share_the_synchronisation_chips_and_differ_in_the_others():
     keyed = chip_map(KEY)
     first, second = keyed.chips(1), keyed.chips(2)
     known = keyed.sync != 0
@@ -37,8 +37,8 @@ def test_two_numbers_share_the_known_chips_and_differ_in_the_others():
     assert (first[~known] != second[~known]).any()
 
 
-def test_the_map_of_a_key_never_changes_because_pictures_out_there_carry_it():
-    # This digest is of the map that delivered pictures carry. Never change it with the code.
+def test_the_map_of_a_key_does_not_change():
+    # Delivered pictures contain this map. Never change the digest with the code.
     keyed = chip_map(b"a key to remember")
     pattern = (keyed.chips(0xFEED_FACE_CAFE_BEEF) > 0).tobytes() + keyed.slots.astype(
         "<i8"
@@ -50,7 +50,7 @@ def test_the_map_of_a_key_never_changes_because_pictures_out_there_carry_it():
 
 
 @pytest.mark.parametrize("orientation", range(8))
-def test_an_orientation_is_undone_by_its_inverse(orientation):
+def test_the_inverse_orientation_restores_the_plane(orientation):
     plane = np.arange(12, dtype=np.float32).reshape(3, 4)
     assert np.array_equal(oriented(oriented(plane, orientation), inverse(orientation)), plane)
 

@@ -30,8 +30,8 @@ def test_the_changed_pixels_are_the_box_within_a_pixel(ground, ink, kind, size, 
     image = ground(kind, size)
     stamped = compose(image, ink, position=position, size=width)
     assert stamped.box == placement(size, ink.size, position, width)
-    found = changed_box(image, stamped.image)
-    assert np.abs(np.subtract(found, stamped.box.edges())).max() <= 1
+    changed = changed_box(image, stamped.image)
+    assert np.abs(np.subtract(changed, stamped.box.edges())).max() <= 1
     outside = np.ones((size[1], size[0]), bool)
     left, top, right, bottom = stamped.box.edges()
     outside[top:bottom, left:right] = False
@@ -41,7 +41,7 @@ def test_the_changed_pixels_are_the_box_within_a_pixel(ground, ink, kind, size, 
 @pytest.mark.parametrize("kind", GROUNDS)
 @pytest.mark.parametrize("opacity", [0.3, 0.5, 0.7, 0.85, 1.0])
 @pytest.mark.parametrize("size", SIZES)
-def test_opacity_at_full_ink_is_the_asked_one_within_one_level(
+def test_opaque_ink_is_blended_with_the_opacity_within_one_level(
     ground, block_ink, kind, opacity, size
 ):
     image = ground(kind, size)
@@ -59,7 +59,7 @@ def test_opacity_at_full_ink_is_the_asked_one_within_one_level(
 
 @pytest.mark.parametrize("level", range(0, 256, 15))
 @pytest.mark.parametrize("tint", [(20, 30, 120), (0, 0, 0), (255, 255, 255), (230, 60, 40)])
-def test_ink_stands_out_three_to_one_from_any_even_ground(block_ink, level, tint):
+def test_ink_has_a_contrast_of_three_to_one_on_any_flat_background(block_ink, level, tint):
     image = Image.new("RGB", (512, 512), (level, level, level))
     stamped = compose(image, block_ink(colour=tint))
     ground_colour = np.array([level] * 3, float)
@@ -69,24 +69,24 @@ def test_ink_stands_out_three_to_one_from_any_even_ground(block_ink, level, tint
         assert contrast(seen, ground_colour) >= 2.9  # one level of rounding below three
 
 
-def test_a_legible_tint_is_left_as_the_artist_chose_it(ground, block_ink):
+def test_a_tint_with_enough_contrast_is_not_changed(ground, block_ink):
     stamped = compose(ground("light", (512, 512)), block_ink(colour=(120, 20, 60)), opacity=1.0)
     assert stamped.colour == (120, 20, 60)
     assert stamped.halo is None
 
 
-def test_dark_ink_turns_light_on_a_dark_ground(ground, block_ink):
+def test_dark_ink_becomes_light_on_a_dark_background(ground, block_ink):
     stamped = compose(ground("dark", (512, 512)), block_ink(colour=(20, 10, 30)))
     assert min(stamped.colour) > 100
 
 
-def test_a_coloured_tint_keeps_its_hue_when_it_must_move(ground, block_ink):
+def test_an_adapted_tint_has_the_same_hue(ground, block_ink):
     stamped = compose(ground("dark", (512, 512)), block_ink(colour=(110, 20, 20)))
     assert stamped.colour[0] > stamped.colour[1]
     assert stamped.colour not in {BLACK, WHITE}
 
 
-def test_a_busy_ground_gets_a_halo_of_the_opposite_inside_the_box(ground, ink):
+def test_a_noisy_background_gets_a_halo_of_the_opposite_colour_inside_the_box(ground, ink):
     image = ground("noisy", (512, 512))
     stamped = compose(image, ink)
     assert {stamped.colour, stamped.halo} == {BLACK, WHITE}
@@ -97,7 +97,7 @@ def test_a_busy_ground_gets_a_halo_of_the_opposite_inside_the_box(ground, ink):
     assert touched > strokes
 
 
-def test_a_ground_half_light_half_dark_is_signed_legibly_on_both_halves(ink):
+def test_a_background_half_light_half_dark_has_contrast_on_both_halves(ink):
     image = Image.new("RGB", (512, 512), "white")
     image.paste((0, 0, 0), (438, 0, 512, 512))
     stamped = compose(image, ink)
@@ -108,14 +108,14 @@ def test_a_ground_half_light_half_dark_is_signed_legibly_on_both_halves(ink):
         assert contrast(after, before).max() >= 3
 
 
-def test_thin_strokes_still_reach_full_ink(autograph):
+def test_thin_strokes_are_opaque(autograph):
     white = Image.new("RGB", (512, 512), "white")
     ink = prepare_ink(autograph(size=(1800, 600)))
     stamped = compose(white, ink, size=Size.SMALL, opacity=1.0)
     assert np.abs(pixels(stamped.image) - np.array(stamped.colour)).sum(axis=2).min() == 0
 
 
-def test_the_original_image_is_left_alone(ground, block_ink):
+def test_the_original_image_does_not_change(ground, block_ink):
     image = ground("noisy", (512, 512))
     before = image.tobytes()
     compose(image, block_ink())
@@ -123,7 +123,7 @@ def test_the_original_image_is_left_alone(ground, block_ink):
 
 
 @pytest.mark.parametrize("opacity", [0.0, 0.29, 1.01, float("nan")])
-def test_an_opacity_outside_the_artists_choice_is_refused(ground, block_ink, opacity):
+def test_an_opacity_out_of_range_is_refused(ground, block_ink, opacity):
     with pytest.raises(ValueError, match="opacity"):
         compose(ground("light", (512, 512)), block_ink(), opacity=opacity)
 

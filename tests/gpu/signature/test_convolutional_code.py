@@ -10,7 +10,7 @@ numbers = st.integers(0, MAX_NUMBER)
 
 @given(numbers)
 @settings(max_examples=40, deadline=None)
-def test_what_is_encoded_is_decoded(number):
+def test_an_encoded_number_is_decoded(number):
     coded = encode(number)
     assert coded.shape == (CODED_BITS,)
     assert set(coded) <= {-1.0, 1.0}
@@ -19,7 +19,7 @@ def test_what_is_encoded_is_decoded(number):
 
 @given(numbers, st.integers(0, 2**32 - 1))
 @settings(max_examples=40, deadline=None)
-def test_a_number_survives_noise_as_loud_as_its_bits(number, seed):
+def test_a_number_is_decoded_at_a_signal_to_noise_ratio_of_one(number, seed):
     noise = np.random.default_rng(seed).normal(0, 1, CODED_BITS)
     assert decode(encode(number) + noise) == number
 
@@ -40,13 +40,13 @@ def test_a_third_of_the_coded_bits_may_be_lost(number):
     assert decode(coded) == number
 
 
-def test_turning_the_bits_turns_the_code_because_it_bites_its_tail():
+def test_rotated_bits_have_rotated_codes_because_the_code_is_tail_biting():
     number = 0x0123_4567_89AB_CDEF
     turned = (number << 1 | number >> 63) & MAX_NUMBER
     assert np.array_equal(encode(turned), np.roll(encode(number), 4))
 
 
 @pytest.mark.parametrize("number", [-1, MAX_NUMBER + 1])
-def test_a_number_that_does_not_fit_is_refused(number):
+def test_a_number_out_of_range_is_refused(number):
     with pytest.raises(ValueError, match="number must lie in"):
         encode(number)

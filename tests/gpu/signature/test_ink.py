@@ -18,12 +18,12 @@ def assert_same_drawing(ink, expected):
     """Same box within two pixels and nearly the same strokes."""
     assert abs(ink.width - expected.width) <= 4
     assert abs(ink.height - expected.height) <= 4
-    ours = np.asarray(ink.getchannel("A").resize(expected.size)) > 127
-    theirs = np.asarray(expected.getchannel("A")) > 127
-    assert (ours & theirs).sum() / (ours | theirs).sum() > 0.8
+    strokes = np.asarray(ink.getchannel("A").resize(expected.size)) > 127
+    expected_strokes = np.asarray(expected.getchannel("A")) > 127
+    assert (strokes & expected_strokes).sum() / (strokes | expected_strokes).sum() > 0.8
 
 
-def test_a_transparent_drawing_is_trimmed_to_its_strokes(autograph):
+def test_a_transparent_drawing_is_cropped_to_its_strokes(autograph):
     drawing = autograph()
     ink = prepare_ink(drawing)
     left, top, right, bottom = drawing.getchannel("A").getbbox()
@@ -32,7 +32,7 @@ def test_a_transparent_drawing_is_trimmed_to_its_strokes(autograph):
     assert ink.getchannel("A").getextrema() == (0, 255)
 
 
-def test_the_tint_is_the_pens_and_the_same_everywhere(autograph):
+def test_the_tint_is_that_of_the_pen_and_uniform(autograph):
     ink = prepare_ink(autograph(colour=(10, 90, 40)))
     assert ink.getchannel("R").getextrema() == (10, 10)
     assert ink.getchannel("G").getextrema() == (90, 90)
@@ -49,7 +49,7 @@ def test_a_scan_gives_the_same_strokes_as_the_drawing(autograph, paper, noise, s
     assert_same_drawing(scanned, prepare_ink(drawing))
 
 
-def test_light_ink_on_a_dark_ground_is_ink_too(autograph):
+def test_light_ink_on_a_dark_background_is_ink(autograph):
     drawing = autograph(colour=(240, 240, 230))
     scanned = prepare_ink(on_paper(drawing, paper="black"))
     assert_same_drawing(scanned, prepare_ink(drawing))
@@ -57,12 +57,12 @@ def test_light_ink_on_a_dark_ground_is_ink_too(autograph):
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGB", "LA", "1"])
-def test_any_mode_of_image_is_taken(autograph, mode):
+def test_images_of_any_mode_are_accepted(autograph, mode):
     page = on_paper(autograph()).convert(mode)
     assert_same_drawing(prepare_ink(page), prepare_ink(autograph()))
 
 
-def test_a_filled_logo_stays_filled():
+def test_the_interior_of_a_logo_is_ink():
     logo = Image.new("RGBA", (300, 300), (0, 0, 0, 0))
     ImageDraw.Draw(logo).ellipse((5, 5, 294, 294), fill=(180, 20, 20, 255))
     ink = prepare_ink(logo)
@@ -70,20 +70,20 @@ def test_a_filled_logo_stays_filled():
     assert ink.getpixel((145, 145)) == (180, 20, 20, 255)
 
 
-def test_a_scan_cut_out_with_a_transparent_rim_is_read_as_paper(autograph):
+def test_a_scan_with_a_transparent_rim_is_treated_as_paper(autograph):
     page = on_paper(autograph()).convert("RGBA")
     page.paste((0, 0, 0, 0), (0, 0, page.width, 20))
     assert_same_drawing(prepare_ink(page), prepare_ink(autograph()))
 
 
-def test_half_transparent_strokes_become_full_ink(autograph):
+def test_half_transparent_strokes_become_opaque(autograph):
     drawing = autograph()
     faint = drawing.getchannel("A").point(lambda level: level // 2)
     drawing.putalpha(faint)
     assert prepare_ink(drawing).getchannel("A").getextrema()[1] == 255
 
 
-def test_dust_does_not_widen_the_box(autograph):
+def test_dust_does_not_enlarge_the_box(autograph):
     drawing = autograph()
     clean = prepare_ink(drawing)
     drawing.putpixel((3, 3), (0, 0, 0, 255))
@@ -92,13 +92,13 @@ def test_dust_does_not_widen_the_box(autograph):
 
 
 def test_preparing_prepared_ink_changes_nothing(autograph):
-    once = prepare_ink(autograph())
-    again = prepare_ink(once)
-    assert again.size == once.size
-    assert again.tobytes() == once.tobytes()
+    first = prepare_ink(autograph())
+    second = prepare_ink(first)
+    assert second.size == first.size
+    assert second.tobytes() == first.tobytes()
 
 
-def test_a_huge_scan_is_brought_to_a_workable_size(autograph):
+def test_a_huge_scan_is_reduced(autograph):
     huge = autograph().resize((5000, 1500))
     assert max(prepare_ink(huge).size) <= MAX_SIDE
 

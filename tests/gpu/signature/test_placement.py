@@ -23,7 +23,7 @@ def test_the_box_always_lies_inside_the_image(image, ink, position, size):
     position=st.sampled_from(Position),
     size=st.sampled_from(Size),
 )
-def test_width_height_and_margin_are_the_asked_ones_within_a_pixel(image, ink, position, size):
+def test_width_height_and_margin_are_exact_within_a_pixel(image, ink, position, size):
     box = placement(image, ink, position, size)
     width = image[0] * WIDTH_PERCENT[size] / 100
     height = width * ink[1] / ink[0]
@@ -53,7 +53,7 @@ def test_width_height_and_margin_are_the_asked_ones_within_a_pixel(image, ink, p
         ((2000, 400), Position.BOTTOM_RIGHT, Size.LARGE, Box(1750, 310, 240, 80)),
     ],
 )
-def test_the_product_sizes_give_these_very_boxes(image, position, size, expected):
+def test_the_product_sizes_have_these_boxes(image, position, size, expected):
     assert placement(image, (900, 300), position, size) == expected
 
 
@@ -63,7 +63,7 @@ def test_bottom_right_and_a_quarter_of_the_width_are_the_default():
     )
 
 
-def test_names_from_the_database_are_understood():
+def test_names_from_the_database_are_accepted():
     assert placement((512, 512), (3, 1), "bottom-left", "small").left == 10
     with pytest.raises(ValueError, match="top-left"):
         placement((512, 512), (3, 1), "top-left", "small")

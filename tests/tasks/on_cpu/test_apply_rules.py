@@ -216,7 +216,7 @@ def test_a_late_worker_changes_nothing_and_overwrites_nothing(
         """Lose the lease to a second worker, which finishes first."""
         with committed.begin() as session:
             making.change_job(session, job_id, lease_until=jobs.NOW - timedelta(seconds=1))
-            assert due_jobs.take_back_expired(session) == 1
+            assert due_jobs.requeue_expired(session) == 1
         monkeypatch.setattr(module, "edited", edited)
         edit(committed, job, job_id)
         return edited(work)

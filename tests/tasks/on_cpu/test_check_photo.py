@@ -48,18 +48,18 @@ def decoded(storage, key):
     return Image.open(io.BytesIO(storage.get(key)))
 
 
-def test_a_photo_is_kept_upright_as_the_very_pixels_and_small(committed, storage, uploaded):
+def test_a_photo_is_stored_photo_upright_as_the_very_pixels_and_small(committed, storage, uploaded):
     data = images.jpeg_turned()
     job, (job_id,) = uploaded(data)
     check_photo(job_id=job_id)
     photo = only_photo(committed, job)
     assert photo.status == PhotoStatus.READY
-    kept = decoded(storage, photo.photo_key)
-    assert kept.format == "PNG"
-    assert kept.size == (photo.width, photo.height)
-    assert not kept.getexif()
+    stored_photo = decoded(storage, photo.photo_key)
+    assert stored_photo.format == "PNG"
+    assert stored_photo.size == (photo.width, photo.height)
+    assert not stored_photo.getexif()
     upright = Image.open(io.BytesIO(data)).transpose(Image.Transpose.ROTATE_270)
-    assert np.array_equal(np.asarray(kept), np.asarray(upright))
+    assert np.array_equal(np.asarray(stored_photo), np.asarray(upright))
     assert max(decoded(storage, photo.preview_key).size) <= 1024
     assert storage.head(photo.upload_key) is None  # original bytes are never kept
 

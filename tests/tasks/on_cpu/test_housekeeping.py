@@ -207,14 +207,14 @@ def test_the_check_of_the_ledger_leaves_what_it_found(committed):
         making.user(session)
     check_ledger()
     with committed.begin() as session:
-        found = session.get(Heartbeat, heartbeats.LEDGER).numbers
-        assert set(found) == set(INVARIANTS)
-        assert set(found.values()) == {0}
+        counts = session.get(Heartbeat, heartbeats.LEDGER).numbers
+        assert set(counts) == set(INVARIANTS)
+        assert set(counts.values()) == {0}
         session.execute(text("UPDATE accounts SET balance = 1 WHERE kind = 'spendable'"))
     check_ledger()
     with committed() as session:
-        found = session.get(Heartbeat, heartbeats.LEDGER).numbers
-        assert found["I2 cached balance equals its transfers"] == 1
+        counts = session.get(Heartbeat, heartbeats.LEDGER).numbers
+        assert counts["I2 cached balance equals its transfers"] == 1
 
 
 def test_jobs_a_standing_relay_left_behind_are_taken_back_with_a_warning(committed):
@@ -249,8 +249,8 @@ def test_every_wrong_counter_is_put_right_and_told(committed):
         making.style(session, tags=["ink"])
     with capture_logs() as logs:
         recount_counters()
-    told = [line for line in logs if line["log_level"] == "warning"]
-    assert [(line["counter"], line["id"], line["was"], line["now"]) for line in told] == [
+    warnings = [line for line in logs if line["log_level"] == "warning"]
+    assert [(line["counter"], line["id"], line["was"], line["now"]) for line in warnings] == [
         ("generations.like_count", image.id, 4, 0),
         ("tags.style_count", wrong.id, 7, 1),
         ("tags.style_count", unused.id, 2, 0),

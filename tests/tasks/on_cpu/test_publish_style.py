@@ -35,7 +35,7 @@ def trained(committed, storage):
             adapter_sha256=making.ADAPTER_SHA256,
             sample_keys=SAMPLES,
         )
-        jobs.hand_on(session, lease)
+        jobs.queue_next_step(session, lease)
     storage.put(ADAPTER_KEY, making.ADAPTER, content_type="application/octet-stream")
     for seed, key in enumerate(SAMPLES):
         storage.put(key, making.picture_png(seed=seed), content_type="image/png")
@@ -55,11 +55,11 @@ def test_a_trained_style_shows_its_artist_signed_samples_of_every_checkpoint(
     style, job = standing(committed, trained)
     assert (style.training_status, job.state) == ("trained", JobState.DONE)
     with committed() as session:
-        kept = checkpoints.of_style(session, style.id)
-    assert [len(each.sample_keys) for each in kept] == [2, 2]
-    for key in [key for each in kept for key in [*each.sample_keys, *each.thumbnail_keys]]:
+        retained = checkpoints.of_style(session, style.id)
+    assert [len(each.sample_keys) for each in retained] == [2, 2]
+    for key in [key for each in retained for key in [*each.sample_keys, *each.thumbnail_keys]]:
         assert Image.open(io.BytesIO(storage.get(key))).format == "WEBP"
-    assert style.thumbnail_key == kept[-1].thumbnail_keys[0]
+    assert style.thumbnail_key == retained[-1].thumbnail_keys[0]
 
 
 def test_a_style_that_goes_on_sale_by_itself_shows_signed_samples(committed, storage, trained):

@@ -5,7 +5,7 @@ from sqlalchemy import select, update
 from celery_config import TaskName
 from gpu.segmenting.masks import encode_mask, intersection_over_union
 from tasks.on_cpu import pictures
-from tasks.on_cpu.record_masks import SAME_THING, _Shape, record_masks
+from tasks.on_cpu.record_masks import SAME_INSTANCE, _Shape, record_masks
 from tests import making
 from tests import sets_albums as albums
 from webapp.domain import jobs
@@ -45,8 +45,8 @@ def album(committed, storage):
         return albums.album(session, storage)
 
 
-def report(committed, storage, job, *found, execute=False, version="1"):
-    """Have the first photo segmented, report what was found; return the id of the job."""
+def report(committed, storage, job, *masks, execute=False, version="1"):
+    """Have the first photo segmented, report masks; return the id of the job."""
     with committed.begin() as session:
         photo = albums.photos_of(session, job)[0]
         session.execute(update(SetsSegmentation).values(status=SegmentationStatus.FAILED))
@@ -56,7 +56,7 @@ def report(committed, storage, job, *found, execute=False, version="1"):
         job_id = albums.work(session, JobKind.SEGMENTATION)[-1].id
         lease = jobs.claim(session, job_id, TaskName.SEGMENT_PHOTOS, 60)
         masks = []
-        for number, (concept, mask, score) in enumerate(found):
+        for number, (concept, mask, score) in enumerate(masks):
             key = f"masks/{lease.ref}/{lease.fence}-{number}.png"
             if mask is not None:
                 storage.put(key, encode_mask(mask).png, content_type="image/png")
@@ -217,8 +217,8 @@ def test_each_mask_is_read_once_however_many_lie_over_each_other(
         for number, column in enumerate((0, 20, 40), start=1):
             mask = box(column, 0, column + 30, 60)
             albums.instance(session, photo, storage, concept="Window", number=number, mask=mask)
-    found = [("Window", box(column, 0, column + 30, 60), 0.9) for column in (10, 30, 50)]
-    record_masks(job_id=report(committed, storage, album, *found))
+    windows = [("Window", box(column, 0, column + 30, 60), 0.9) for column in (10, 30, 50)]
+    record_masks(job_id=report(committed, storage, album, *windows))
     assert sorted(keys) == sorted(set(keys))
     assert len(keys) == 6
 
@@ -232,8 +232,8 @@ def test_shapes_agree_as_their_masks_do():
         if not (first.any() and second.any()):
             continue
         agreed = intersection_over_union(first, second)
-        told = _Shape.of(first).agreement(_Shape.of(second))
-        assert told == pytest.approx(agreed) or max(told, agreed) < SAME_THING
+        iou = _Shape.of(first).agreement(_Shape.of(second))
+        assert iou == pytest.approx(agreed) or max(iou, agreed) < SAME_INSTANCE
 
 
 def _corners(chance):

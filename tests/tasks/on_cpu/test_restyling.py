@@ -111,8 +111,8 @@ def test_a_painted_photo_changes_inside_the_mask_alone_and_its_artist_is_paid_on
     with committed() as session:
         ((row, _),) = restyling.canvases(session, job)
         assert row.painted_sha256 == albums.sha256(raw)
-        told = session.scalars(select(Notification.type).order_by(Notification.id)).all()
-        assert told == ["set_job_complete"]
+        types = session.scalars(select(Notification.type).order_by(Notification.id)).all()
+        assert types == ["set_job_complete"]
 
 
 def test_a_region_is_painted_in_its_plane_and_laid_back_inside_the_mask_alone(
@@ -251,8 +251,8 @@ def test_a_worker_that_dies_between_storing_and_ordering_orders_nothing_twice(
 ):
     job, style, edit = executed()
 
-    def die(place):
-        raise SystemExit(place)
+    def die(failpoint):
+        raise SystemExit(failpoint)
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "failpoint", die)
@@ -261,7 +261,7 @@ def test_a_worker_that_dies_between_storing_and_ordering_orders_nothing_twice(
     assert tokens(committed, job, style) == (100, 0, 0)
     with committed.begin() as session:
         making.change_job(session, edit, lease_until=jobs.NOW - timedelta(seconds=1))
-        assert due_jobs.take_back_expired(session) == 1
+        assert due_jobs.requeue_expired(session) == 1
     apply_rules(job_id=edit)
     assert len(images_of(committed, job)) == 1
     assert tokens(committed, job, style) == (90, 10, 0)
@@ -273,7 +273,7 @@ def test_an_order_of_a_lost_lease_orders_nothing(committed, storage, executed, m
     def lose(_place):
         with committed.begin() as session:
             making.change_job(session, edit, lease_until=jobs.NOW - timedelta(seconds=1))
-            due_jobs.take_back_expired(session)
+            due_jobs.requeue_expired(session)
 
     monkeypatch.setattr(module, "failpoint", lose)
     apply_rules(job_id=edit)
@@ -321,8 +321,8 @@ def test_deliveries_and_a_cancellation_at_once_leave_exact_books(committed, stor
     work = []
     for image in (first, second):
         with committed.begin() as session:
-            found = session.get(Generation, image.id)
-            work.append(making.hand_on_to_stamping(session, storage, found).id)
+            generation = session.get(Generation, image.id)
+            work.append(making.hand_on_to_stamping(session, storage, generation).id)
         stamp_signature(job_id=work[-1])
 
     def cancel():

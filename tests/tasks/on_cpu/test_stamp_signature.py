@@ -74,10 +74,10 @@ def test_the_file_says_who_made_it_and_under_which_licence(committed, storage, r
     image, job = standing(committed, image_id, job_id)
     stamped = job.handover["image"]
     data = storage.get(stamped["image_key"])
-    said = read_provenance(data)
-    assert said.generation_id == image_id
-    assert said.licence_id == image.license_public_id
-    assert said.certificate_url.endswith(f"/l/{image.license_public_id}")
+    provenance = read_provenance(data)
+    assert provenance.generation_id == image_id
+    assert provenance.licence_id == image.license_public_id
+    assert provenance.certificate_url.endswith(f"/l/{image.license_public_id}")
     assert stamped["image_sha256"] == hashlib.sha256(data).hexdigest()
     assert stamped["image_size"] == len(data)
     for kind, side in (("preview_key", 512), ("thumbnail_key", 256)):

@@ -11,7 +11,7 @@ from gpu.base_models import registry
 from gpu.evaluation import edges, meter
 from gpu.training import recipe
 from tasks import worker_api
-from tasks.work import rendering, training
+from tasks.gpu_jobs import rendering, training
 from tests import images, making
 from tests.tiny_model import write_tiny_model
 from webapp.domain.models.style import Artwork, Style

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 from sqlalchemy import select, update
 
+from tasks.gpu_jobs import rendering, training
 from tasks.on_cpu.deliver_generation import deliver_generation
 from tasks.on_cpu.publish_style import publish_style
 from tasks.on_cpu.stamp_signature import stamp_signature
 from tasks.on_cpu.validate_uploads import validate_uploads
 from tasks.on_gpu.render_images import render_images
 from tasks.on_gpu.train_style import train_style
-from tasks.work import rendering, training
 from tasks.worker_api import worker_settings
 from tests import images, making
 from webapp.domain import jobs
@@ -21,7 +21,7 @@ from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobState
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import checkpoints, ledger_check, worker_jobs
+from webapp.domain.services import checkpoints, claimed_jobs, ledger_check
 from webapp.domain.settings import settings
 
 
@@ -69,7 +69,7 @@ def test_photos_go_in_and_signed_images_come_out(committed, site_storage, traine
         assert run.sample_keys
     ordered = order(committed, count=3)
 
-    render_images(job_id=ordered[0][1])  # one bell, one batch
+    render_images(job_id=ordered[0][1])  # one message, one batch
     for _, job_id in ordered:
         stamp_signature(job_id=job_id)
         deliver_generation(job_id=job_id)
@@ -208,17 +208,17 @@ def test_storage_that_fails_one_training_in_mid_work_leaves_the_others_alone(
 ):
     real = training.WorkerApi.upload
 
-    def upload(api, place, data):
-        if f"training/{first_ref}/" in place.key:
+    def upload(api, target, data):
+        if f"training/{first_ref}/" in target.key:
             raise httpx.ConnectError("storage is away")
-        real(api, place, data)
+        real(api, target, data)
 
     with committed() as session:
         first_ref = session.get(Job, waiting[0]).ref
     monkeypatch.setattr(training.WorkerApi, "upload", upload)
     train_style(job_id=waiting[0])
     with committed() as session:
-        first, third = (session.get(Job, waiting[place]) for place in (0, 2))
+        first, third = (session.get(Job, waiting[index]) for index in (0, 2))
         assert (first.step, first.failure_cause) == ("train_style", "NETWORK")
         assert third.step == "publish_style"
 
@@ -247,7 +247,7 @@ def test_a_training_cut_into_slices_ends_as_one_that_was_not(
 ):
     [job_id] = trainings()
     sliced = settings().model_copy(update={"training_slice_seconds": 0.0})
-    monkeypatch.setattr(worker_jobs, "settings", lambda: sliced)
+    monkeypatch.setattr(claimed_jobs, "settings", lambda: sliced)
     checkpoint_every(2)
     fences, checkpoints = [], []
     for _ in range(10):

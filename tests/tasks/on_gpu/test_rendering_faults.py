@@ -9,8 +9,8 @@ import torch
 from sqlalchemy import select, update
 
 from gpu.base_models.registry import load_base_model
+from tasks.gpu_jobs.rendering import renderer_for
 from tasks.on_gpu.render_images import render_images
-from tasks.work.rendering import renderer_for
 from tasks.worker_api import worker_settings
 from tests import making
 from tests.memory_limit import MemoryLimit
@@ -150,8 +150,8 @@ def test_a_style_of_another_base_is_refunded_at_once_and_its_artist_is_told(
         assert session.get(Job, outdated).tries == 0
         assert session.get(Job, good).step == "stamp_signature"
         style = session.scalars(select(Style).where(Style.adapter_key == market.keys[0])).one()
-        told = select(Notification.type).where(Notification.recipient_id == style.artist_id)
-        assert session.scalars(told).all() == ["style_outdated"]
+        query = select(Notification.type).where(Notification.recipient_id == style.artist_id)
+        assert session.scalars(query).all() == ["style_outdated"]
     with committed.begin() as session, pytest.raises(StyleOutdated):
         making.order(session, making.user(session), session.get(Style, style.id))
 
@@ -203,7 +203,7 @@ def test_a_blank_picture_is_refunded_at_once(committed, site_storage, market):
 
 
 def try_until_over(committed, job_id: int) -> None:
-    """Ring as the relay would when each pause is over."""
+    """Run the task as the relay would publish it after each delay."""
     for _ in range(TRIES):
         with committed.begin() as session:
             session.execute(update(Job).where(Job.id == job_id).values(run_at=jobs.NOW))
@@ -222,8 +222,8 @@ def assert_refunded(committed, storage, market: Market, *, order: int, cause: st
         assert session.get(Job, job_id).state == JobState.FAILED
         buyer = market.buyers[order]
         assert ledger.balances(session, buyer).spendable == ledger.WELCOME_TOKENS
-        told = select(Notification.type).where(Notification.recipient_id == buyer)
-        assert session.scalars(told).all() == ["generation_failed"]
+        query = select(Notification.type).where(Notification.recipient_id == buyer)
+        assert session.scalars(query).all() == ["generation_failed"]
         assert not list(storage.list(f"raw/{image_id}/"))
     with committed() as session:
         assert ledger_check.check(session) == []

@@ -8,13 +8,13 @@ from PIL import Image
 from sqlalchemy import select
 
 from gpu.segmenting.masks import encode_mask
+from tasks.gpu_jobs.rendering import renderer_for
 from tasks.on_gpu.render_images import render_images
-from tasks.work.rendering import renderer_for
 from tests import images, making
 from tests.random_style import write_random_style
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind
-from webapp.domain.services import worker_jobs
+from webapp.domain.services import claimed_jobs
 
 MASK = np.zeros((512, 512), bool)
 MASK[100:260, 200:330] = True
@@ -44,15 +44,15 @@ def claim_with(site_storage, monkeypatch):
         for name, data in objects.items():
             site_storage.put(f"canvases/{name}", data, content_type="image/png")
             urls[name] = site_storage.presigned_get(
-                f"canvases/{name}", expires_in=worker_jobs.URL_LIFETIME
+                f"canvases/{name}", expires_in=claimed_jobs.URL_LIFETIME
             )
-        real = worker_jobs._JOBS[JobKind.GENERATION]
+        real = claimed_jobs._JOBS[JobKind.GENERATION]
 
         def render_job(session, storage, lease):
             payload, download, upload = real(session, storage, lease)
             return payload | {"change": change}, download | urls, upload
 
-        monkeypatch.setitem(worker_jobs._JOBS, JobKind.GENERATION, render_job)
+        monkeypatch.setitem(claimed_jobs._JOBS, JobKind.GENERATION, render_job)
 
     return change_claims
 

@@ -14,8 +14,8 @@ from gpu.base_models.registry import load_base_model
 from gpu.errors import GpuOutOfMemory
 from gpu.training.diffusion import Objective
 from tasks import worker_api
+from tasks.gpu_jobs import training
 from tasks.on_gpu.train_style import train_style
-from tasks.work import training
 from tests import images, making
 from tests.memory_limit import MemoryLimit
 from webapp.domain import due_jobs, jobs
@@ -42,13 +42,13 @@ def runs(trainings, checkpoint_every, monkeypatch) -> list[int]:
     return trainings(2)
 
 
-def die_at(monkeypatch, place: str, visit: int) -> None:
+def die_at(monkeypatch, failpoint: str, visit: int) -> None:
     """Die at the given visit of a failpoint, counted from 1, and never again."""
     visits = itertools.count(1)
 
     def failpoint(name: str) -> None:
-        if name == place and next(visits) == visit:
-            raise Killed(place)
+        if name == failpoint and next(visits) == visit:
+            raise Killed(failpoint)
 
     monkeypatch.setattr(worker_api, "failpoint", failpoint)
     monkeypatch.setattr(training, "failpoint", failpoint)
@@ -59,7 +59,7 @@ def lose_worker(committed, job_id: int) -> None:
     with committed.begin() as session:
         making.change_job(session, job_id, lease_until=jobs.NOW)
     with committed.begin() as session:
-        assert due_jobs.take_back_expired(session) == 1
+        assert due_jobs.requeue_expired(session) == 1
 
 
 def learned(committed, storage, job_id: int) -> dict[str, torch.Tensor]:
@@ -67,10 +67,10 @@ def learned(committed, storage, job_id: int) -> dict[str, torch.Tensor]:
     with committed() as session:
         job = session.get(Job, job_id)
         assert job.step == "publish_style", (job.state, job.failure_cause)
-        kept = checkpoints.kept(session, job.ref)
-        assert len(kept) == checkpoints.KEPT
-        assert all(len(each.sample_keys) == SAMPLES for each in kept)
-        return load(storage.get(kept[-1].adapter_key))
+        retained = checkpoints.kept(session, job.ref)
+        assert len(retained) == checkpoints.KEPT
+        assert all(len(each.sample_keys) == SAMPLES for each in retained)
+        return load(storage.get(retained[-1].adapter_key))
 
 
 def assert_same_style(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
@@ -79,7 +79,7 @@ def assert_same_style(one: dict[str, torch.Tensor], other: dict[str, torch.Tenso
 
 
 @pytest.mark.parametrize(
-    "place, visit",
+    "failpoint, visit",
     [
         ("mid_training", 1),
         ("after_put", 1),
@@ -89,13 +89,13 @@ def assert_same_style(one: dict[str, torch.Tensor], other: dict[str, torch.Tenso
     ],
 )
 def test_a_training_killed_at_any_checkpoint_ends_as_the_style_of_one_that_was_not(
-    committed, site_storage, runs, monkeypatch, place, visit
+    committed, site_storage, runs, monkeypatch, failpoint, visit
 ):
     killed, undisturbed = runs
     train_style(job_id=undisturbed)
 
     with monkeypatch.context() as dying:
-        die_at(dying, place, visit)
+        die_at(dying, failpoint, visit)
         with pytest.raises(Killed):
             train_style(job_id=killed)
     lose_worker(committed, killed)
@@ -116,7 +116,7 @@ def test_a_worker_killed_after_it_handed_the_style_over_is_not_missed(
         with pytest.raises(Killed):
             train_style(job_id=runs[0])
     assert learned(committed, site_storage, runs[0])
-    train_style(job_id=runs[0])  # its bell, heard a second time
+    train_style(job_id=runs[0])  # a duplicate message
     with committed() as session:
         assert (session.get(Job, runs[0]).fence, session.get(Job, runs[0]).crashes) == (1, 0)
 
@@ -177,11 +177,11 @@ def test_a_checkpoint_nobody_can_resume_costs_one_try_and_learning_begins_anew(
         keys = [session.get(TrainingRun, session.get(Job, job).ref).checkpoint_key for job in runs]
     spoil(site_storage, *keys)
 
-    ring(committed, killed, 1)
+    run_attempt(committed, killed, 1)
     with committed() as session:
         assert session.get(Job, killed).failure_cause == "ADAPTER_MISMATCH"
-    ring(committed, killed, 2)
-    ring(committed, other, 1)
+    run_attempt(committed, killed, 2)
+    run_attempt(committed, other, 1)
 
     assert_same_style(
         learned(committed, site_storage, killed), learned(committed, site_storage, other)
@@ -199,7 +199,7 @@ def test_a_card_without_room_is_tried_again_and_then_the_artist_is_told_once(com
     with MemoryLimit(load_base_model(tiny).unet, 0):
         for attempt in range(1, TRIES + 1):
             with pytest.raises(GpuOutOfMemory):
-                ring(committed, runs[0], attempt)
+                run_attempt(committed, runs[0], attempt)
     assert_failed(committed, runs[0], cause="GPU_OOM")
 
 
@@ -223,7 +223,7 @@ def test_with_fewer_than_ten_works_left_the_training_ends_and_they_are_named(
 ):
     (job_id,) = trainings()
     spoil(committed, site_storage)
-    ring(committed, job_id, 1)
+    run_attempt(committed, job_id, 1)
     assert_failed(committed, job_id, cause="LOW_QUALITY_DATA")
     with committed() as session:
         assert left_out(session) == [(0, "IMAGE_CORRUPT"), (1, "IMAGE_BLANK")]
@@ -232,7 +232,7 @@ def test_with_fewer_than_ten_works_left_the_training_ends_and_they_are_named(
 def test_ten_good_works_of_twelve_are_trained_on(committed, site_storage, trainings):
     (job_id,) = trainings(works=12)
     spoil(committed, site_storage)
-    ring(committed, job_id, 1)
+    run_attempt(committed, job_id, 1)
     with committed() as session:
         job = session.get(Job, job_id)
         assert job.step == "publish_style"
@@ -260,8 +260,8 @@ def test_one_training_that_diverges_ends_by_name_and_its_neighbour_goes_on(
         assert session.get(Job, well).step == "publish_style"
 
 
-def ring(committed, job_id: int, attempt: int) -> None:
-    """Ring as the relay would when the pause before an attempt is over."""
+def run_attempt(committed, job_id: int, attempt: int) -> None:
+    """Run the task as the relay would publish it after the delay of a retry."""
     with committed.begin() as session:
         job = session.get(Job, job_id)
         assert (job.attempt, job.state) == (attempt, JobState.QUEUED)
@@ -277,5 +277,5 @@ def assert_failed(committed, job_id: int, *, cause: str) -> None:
         style = session.get(Style, run.style_id)
         assert (run.failure_cause, run.checkpoint_key, run.adapter_key) == (cause, None, None)
         assert style.training_status == "failed"
-        told = select(Notification.type).where(Notification.recipient_id == style.artist_id)
-        assert session.scalars(told).all() == ["style_training_failed"]
+        query = select(Notification.type).where(Notification.recipient_id == style.artist_id)
+        assert session.scalars(query).all() == ["style_training_failed"]

@@ -185,7 +185,7 @@ def test_reports_in_any_order_end_as_the_first_that_ends_it(
 def test_who_lost_its_lease_comes_too_late_with_anything(worker, client, session, ordered, event):
     job, result = claimed(worker, client)
     making.change_job(session, job["job_id"], lease_until=making.jobs.NOW)
-    due_jobs.take_back_expired(session)
+    due_jobs.requeue_expired(session)
     session.commit()
     claimed(worker, client)  # another worker has it now
     before = everything(session)

@@ -24,9 +24,9 @@ def stand(session, job):
     ).one()
 
 
-def test_due_jobs_are_marked_once_and_again_when_nobody_heard(session, job):
+def test_due_jobs_are_marked_once_and_again_when_nobody_claimed_them(session, job):
     assert due_jobs.mark_due(session, repeat_seconds=30) == [
-        due_jobs.Bell(job.id, RENDER, "request-1")
+        due_jobs.DueJob(job.id, RENDER, "request-1")
     ]
     assert due_jobs.mark_due(session, repeat_seconds=30) == []
 
@@ -34,33 +34,33 @@ def test_due_jobs_are_marked_once_and_again_when_nobody_heard(session, job):
     assert due_jobs.mark_due(session, repeat_seconds=30) == []
     making.change_job(session, job.id, rung_at=NOW - timedelta(seconds=31))
     assert due_jobs.mark_due(session, repeat_seconds=30) == [
-        due_jobs.Bell(job.id, RENDER, "request-1")
+        due_jobs.DueJob(job.id, RENDER, "request-1")
     ]
 
 
-@pytest.mark.parametrize("waited, rings", [(59, False), (61, True)])
-def test_the_wait_between_unheard_bells_doubles(session, job, waited, rings):
-    rung = NOW - timedelta(seconds=waited)
-    making.change_job(session, job.id, run_at=rung - timedelta(seconds=60), rung_at=rung)
-    assert bool(due_jobs.mark_due(session, repeat_seconds=30)) is rings
+@pytest.mark.parametrize("waited, is_due", [(59, False), (61, True)])
+def test_the_backoff_of_unclaimed_jobs_doubles(session, job, waited, is_due):
+    published = NOW - timedelta(seconds=waited)
+    making.change_job(session, job.id, run_at=published - timedelta(seconds=60), rung_at=published)
+    assert bool(due_jobs.mark_due(session, repeat_seconds=30)) is is_due
 
 
-def test_bells_never_rung_come_before_all_repeated_ones(session, job):
+def test_jobs_never_published_come_before_all_others(session, job):
     fresh = making.job_of(session, making.generation(session))
     long_ago = NOW - timedelta(hours=1)
     making.change_job(session, job.id, run_at=long_ago, rung_at=long_ago)
-    assert [bell.job_id for bell in due_jobs.mark_due(session, repeat_seconds=30, limit=1)] == [
+    assert [due.job_id for due in due_jobs.mark_due(session, repeat_seconds=30, limit=1)] == [
         fresh.id
     ]
 
 
-def test_unmarked_jobs_ring_again_at_once(session, job):
-    bells = due_jobs.mark_due(session, repeat_seconds=30)
-    due_jobs.unmark(session, bells)
-    assert due_jobs.mark_due(session, repeat_seconds=30) == bells
+def test_unmarked_jobs_are_due_again_at_once(session, job):
+    marked = due_jobs.mark_due(session, repeat_seconds=30)
+    due_jobs.unmark(session, marked)
+    assert due_jobs.mark_due(session, repeat_seconds=30) == marked
 
 
-def test_neither_waiting_nor_running_jobs_ring_before_their_time(session, job):
+def test_neither_delayed_nor_running_jobs_are_due(session, job):
     making.change_job(session, job.id, run_at=NOW + timedelta(seconds=5))
     assert due_jobs.mark_due(session, repeat_seconds=30) == []
 
@@ -69,10 +69,10 @@ def test_neither_waiting_nor_running_jobs_ring_before_their_time(session, job):
     assert due_jobs.mark_due(session, repeat_seconds=30) == []
 
 
-def test_a_hurried_job_rings_now(session, job):
+def test_make_due_ends_the_delay_of_a_job(session, job):
     making.change_job(session, job.id, run_at=NOW + timedelta(seconds=120))
-    assert jobs.hurry(session, job.id)
-    assert [bell.job_id for bell in due_jobs.mark_due(session, repeat_seconds=30)] == [job.id]
+    assert jobs.make_due(session, job.id)
+    assert [due.job_id for due in due_jobs.mark_due(session, repeat_seconds=30)] == [job.id]
 
 
 def test_two_relays_never_mark_the_same_job(committed):
@@ -83,17 +83,17 @@ def test_two_relays_never_mark_the_same_job(committed):
         with committed.begin() as mine:
             return due_jobs.mark_due(mine, repeat_seconds=30)
 
-    bells = [bell for found in at_once(*[mark] * 5) for bell in found]
+    marked = [due for batch in at_once(*[mark] * 5) for due in batch]
 
-    assert len(bells) == len(set(bells)) == 10
+    assert len(marked) == len(set(marked)) == 10
 
 
-def test_an_expired_lease_is_taken_back_with_a_higher_fence(session, job):
+def test_an_expired_lease_is_requeued_with_a_higher_fence(session, job):
     lease = jobs.claim(session, job.id, RENDER, 60)
-    assert due_jobs.take_back_expired(session) == 0
+    assert due_jobs.requeue_expired(session) == 0
     making.change_job(session, job.id, lease_until=NOW - timedelta(seconds=1))
 
-    assert due_jobs.take_back_expired(session) == 1
+    assert due_jobs.requeue_expired(session) == 1
 
     now = stand(session, job)
     assert (now.state, now.fence, now.crashes, now.tries) == ("queued", lease.fence + 1, 1, 0)
@@ -104,13 +104,13 @@ def test_the_fourth_lost_worker_sends_the_job_to_its_refund(session, job):
     for crash in range(1, 5):
         assert jobs.claim(session, job.id, RENDER, 60), crash
         making.change_job(session, job.id, lease_until=NOW - timedelta(seconds=1))
-        due_jobs.take_back_expired(session)
+        due_jobs.requeue_expired(session)
 
     now = stand(session, job)
     assert (now.crashes, now.step, now.state) == (4, TaskName.REFUND, JobState.QUEUED)
     assert now.failure_cause == "WORKER_LOST"
     assert due_jobs.mark_due(session, repeat_seconds=30) == [
-        due_jobs.Bell(job.id, TaskName.REFUND, "request-1")
+        due_jobs.DueJob(job.id, TaskName.REFUND, "request-1")
     ]
 
 
@@ -128,4 +128,4 @@ def test_a_job_past_its_deadline_goes_to_its_refund_and_its_worker_is_shut_out(
     now = stand(session, job)
     assert (now.step, now.state, now.failure_cause) == ("refund", "queued", "TIMEOUT")
     if lease:
-        assert not jobs.hand_on(session, lease)
+        assert not jobs.queue_next_step(session, lease)

@@ -62,13 +62,13 @@ def test_a_job_whose_time_has_not_come_cannot_be_claimed(session, job):
 
 def test_a_stale_fence_changes_nothing(session, job):
     old = jobs.claim(session, job.id, RENDER, 60)
-    assert jobs.put_back(session, old)
+    assert jobs.release(session, old)
     new = jobs.claim(session, job.id, RENDER, 60)
     before = vars(stand(session, job)).copy()
 
     assert jobs.renew(session, old.job_id, old.fence, 600) is None
-    assert not jobs.hand_on(session, old, raw_key="raw/late.png")
-    assert not jobs.put_back(session, old)
+    assert not jobs.queue_next_step(session, old, raw_key="raw/late.png")
+    assert not jobs.release(session, old)
     assert not jobs.retry(session, old, 0, "TIMEOUT", "late")
     assert not jobs.finish(session, old.job_id, old.fence, JobState.DONE)
 
@@ -182,9 +182,9 @@ def test_a_batch_skips_rows_that_another_transaction_is_taking(committed):
 
 def test_handing_on_queues_the_following_step_with_what_was_left_for_it(session, job):
     lease = jobs.claim(session, job.id, RENDER, 60)
-    assert jobs.hand_on(session, lease, raw_key="raw/1.png")
+    assert jobs.queue_next_step(session, lease, raw_key="raw/1.png")
     stamping = jobs.claim(session, job.id, TaskName.STAMP_SIGNATURE, 60)
-    assert jobs.hand_on(session, stamping, image={"key": "images/1.png"})
+    assert jobs.queue_next_step(session, stamping, image={"key": "images/1.png"})
 
     now = stand(session, job)
     assert (now.state, now.step, now.fence) == (JobState.QUEUED, "deliver_generation", 2)
@@ -192,7 +192,7 @@ def test_handing_on_queues_the_following_step_with_what_was_left_for_it(session,
     assert now.lease_until is None
 
 
-def test_a_retry_uses_up_a_try_and_waits(session, job):
+def test_a_retry_uses_up_an_attempt_and_waits(session, job):
     lease = jobs.claim(session, job.id, RENDER, 60)
     assert jobs.retry(session, lease, 30, "GPU_OOM", "no memory")
 
@@ -201,9 +201,9 @@ def test_a_retry_uses_up_a_try_and_waits(session, job):
     assert 25 < seconds_from_now(session, now.run_at) <= 30
 
 
-def test_putting_back_uses_up_no_try(session, job):
+def test_a_release_uses_up_no_attempt(session, job):
     lease = jobs.claim(session, job.id, RENDER, 60)
-    assert jobs.put_back(session, lease)
+    assert jobs.release(session, lease)
 
     now = stand(session, job)
     assert (now.state, now.tries, now.crashes, now.step) == ("queued", 0, 0, RENDER)
@@ -214,7 +214,7 @@ def test_an_ended_job_stays_ended(session, job):
     assert jobs.finish(session, lease.job_id, lease.fence, JobState.FAILED)
 
     assert not jobs.finish(session, lease.job_id, lease.fence, JobState.DONE)
-    assert not jobs.hurry(session, job.id)
+    assert not jobs.make_due(session, job.id)
     assert not jobs.cancel_waiting(session, JobKind.GENERATION, job.ref)
     assert jobs.claim(session, job.id, RENDER, 60) is None
     assert stand(session, job).state == JobState.FAILED
@@ -225,7 +225,7 @@ def test_a_waiting_job_is_canceled_at_once(session, job):
     assert stand(session, job).state == JobState.CANCELED
 
 
-def test_a_running_job_is_only_flagged_and_its_worker_hears_of_it(session, job):
+def test_a_running_job_is_only_flagged_and_its_worker_is_told(session, job):
     lease = jobs.claim(session, job.id, RENDER, 60)
     assert jobs.renew(session, job.id, lease.fence, 60) is False
 
@@ -257,7 +257,7 @@ def test_times_are_the_databases_even_within_one_transaction(session, job):
     """`now()` stands still in a transaction; a lease must not."""
     jobs.claim(session, job.id, RENDER, 0)
     session.execute(text("SELECT pg_sleep(0.01)"))
-    assert due_jobs.take_back_expired(session) == 1
+    assert due_jobs.requeue_expired(session) == 1
 
 
 def test_a_row_has_one_job(session, job):
@@ -282,7 +282,7 @@ def test_the_fence_never_falls(session, job):
     for _ in range(4):
         lease = jobs.claim(session, job.id, RENDER, 60)
         fences.append(lease.fence)
-        jobs.put_back(session, lease)
+        jobs.release(session, lease)
     assert fences == sorted(set(fences))
     session.execute(update(Job).where(Job.id == job.id).values(tries=2))
     assert jobs.claim(session, job.id, RENDER, 60).attempt == 3

@@ -18,7 +18,7 @@ from tests.waiting import wait_for
 from webapp.domain import jobs, relay
 from webapp.domain.models.heartbeat import Heartbeat
 from webapp.domain.models.job import Job
-from webapp.domain.services import heartbeats, steps
+from webapp.domain.services import heartbeats, job_attempts
 from webapp.domain.settings import settings
 
 LOCAL = "amqp://guest:guest@127.0.0.1:5672//"
@@ -67,9 +67,9 @@ def celery(broker_url):
     empty_queues(broker_url)
 
 
-def heard(url, queue):
-    """Every message of a queue: (task, ids, headers)."""
-    found = []
+def consumed(url, queue):
+    """Consume every message of a queue; return (task, ids) of each."""
+    messages = []
     with Connection(url) as connection:
         simple = connection.SimpleQueue(made_queue(queue))
         try:
@@ -78,12 +78,12 @@ def heard(url, queue):
                 message.ack()
                 args, kwargs, _ = message.payload
                 assert args == []
-                found.append((message.headers["task"], kwargs))
+                messages.append((message.headers["task"], kwargs))
         except simple.Empty:
             pass
         finally:
             simple.close()
-    return found
+    return messages
 
 
 def count(connection, queue):
@@ -104,40 +104,42 @@ def waiting(committed):
         return [making.job_of(session, row).id for row in rows]
 
 
-def rung(committed):
+def published(committed):
     with committed() as session:
         return [job.rung_at is not None for job in session.scalars(select(Job).order_by(Job.id))]
 
 
-def test_due_jobs_ring_once_on_the_queue_of_their_step(celery, broker_url, committed, waiting):
+def test_due_jobs_are_published_once_on_the_queue_of_their_step(
+    celery, broker_url, committed, waiting
+):
     assert relay.sweep(celery) == 4
     assert relay.sweep(celery) == 0
 
-    assert heard(broker_url, "image_generation") == [
+    assert consumed(broker_url, "image_generation") == [
         ("render_images", {"job_id": job_id}) for job_id in waiting[:3]
     ]
-    assert heard(broker_url, "uploads") == [("validate_uploads", {"job_id": waiting[3]})]
-    assert rung(committed) == [True] * 4
+    assert consumed(broker_url, "uploads") == [("validate_uploads", {"job_id": waiting[3]})]
+    assert published(committed) == [True] * 4
 
 
-def test_bells_that_nobody_would_hear_are_not_rung(
+def test_gpu_messages_are_not_published_without_gpu_workers(
     celery, broker_url, committed, waiting, monkeypatch
 ):
-    without = settings().model_copy(update={"gpu_bells": False})
+    without = settings().model_copy(update={"publish_gpu_messages": False})
     monkeypatch.setattr(relay, "settings", lambda: without)
     assert relay.sweep(celery) == 1
-    assert heard(broker_url, "image_generation") == []
-    assert heard(broker_url, "uploads") == [("validate_uploads", {"job_id": waiting[3]})]
+    assert consumed(broker_url, "image_generation") == []
+    assert consumed(broker_url, "uploads") == [("validate_uploads", {"job_id": waiting[3]})]
 
 
 def test_an_unheard_bell_rings_again_after_a_while(celery, broker_url, committed, waiting):
     relay.sweep(celery)
     with committed.begin() as session:
         for job_id in waiting:
-            late = jobs.NOW - relay.jobs.timedelta(seconds=settings().bell_repeat_seconds + 1)
+            late = jobs.NOW - relay.jobs.timedelta(seconds=settings().republish_seconds + 1)
             making.change_job(session, job_id, rung_at=late)
     assert relay.sweep(celery) == 4
-    assert len(heard(broker_url, "image_generation")) == 6
+    assert len(consumed(broker_url, "image_generation")) == 6
 
 
 def test_a_poisonous_message_is_kept_to_be_looked_at(celery, broker_url, committed, waiting):
@@ -146,14 +148,14 @@ def test_a_poisonous_message_is_kept_to_be_looked_at(celery, broker_url, committ
         poisonous = connection.SimpleQueue(made_queue("uploads"))
         poisonous.get(timeout=5).reject()
         poisonous.close()
-        kept = connection.SimpleQueue(DEAD_LETTER_QUEUE)
-        message = kept.get(timeout=5)
+        dead_letters = connection.SimpleQueue(DEAD_LETTER_QUEUE)
+        message = dead_letters.get(timeout=5)
         message.ack()
-        kept.close()
+        dead_letters.close()
     assert message.payload[1] == {"job_id": waiting[3]}
 
 
-def test_a_loop_takes_back_dead_leases_and_ends_what_is_overdue(
+def test_a_loop_requeues_expired_leases_and_ends_overdue_jobs(
     celery, broker_url, committed, waiting
 ):
     with committed.begin() as session:
@@ -162,10 +164,10 @@ def test_a_loop_takes_back_dead_leases_and_ends_what_is_overdue(
     assert lease
     relay.sweep(celery)
 
-    assert ("render_images", {"job_id": waiting[0]}) in heard(broker_url, "image_generation")
-    assert heard(broker_url, "money") == [("refund", {"job_id": waiting[1]})]
+    assert ("render_images", {"job_id": waiting[0]}) in consumed(broker_url, "image_generation")
+    assert consumed(broker_url, "money") == [("refund", {"job_id": waiting[1]})]
     with committed.begin() as session:
-        assert steps.abandon(session, waiting[1])
+        assert job_attempts.abandon(session, waiting[1])
 
 
 def test_messages_survive_a_broker_and_carry_ids_only(celery, broker_url, waiting):
@@ -177,17 +179,17 @@ def test_messages_survive_a_broker_and_carry_ids_only(celery, broker_url, waitin
     assert json.loads(message.body)[:2] == [[], {"job_id": waiting[0]}]
 
 
-def test_a_bell_names_the_request_that_asked_for_its_job(celery, broker_url, waiting):
+def test_a_message_has_the_id_of_the_request_that_created_its_job(celery, broker_url, waiting):
     with capture_logs() as lines:
         relay.sweep(celery)
     with Connection(broker_url) as connection:
         message = connection.default_channel.basic_get("image_generation", no_ack=True)
     assert message.headers["request_id"] == "request-1"
     [line] = [line for line in lines if line.get("job_id") == waiting[0]]
-    assert (line["event"], line["request_id"]) == ("bell rung", "request-1")
+    assert (line["event"], line["request_id"]) == ("job published", "request-1")
 
 
-def test_a_relay_that_rang_all_leaves_its_heartbeat_with_the_dead_letters(
+def test_a_loop_that_published_all_writes_a_heartbeat_with_the_dead_letters(
     celery, broker_url, committed, waiting
 ):
     relay.sweep(celery)
@@ -201,17 +203,15 @@ def test_a_relay_that_rang_all_leaves_its_heartbeat_with_the_dead_letters(
         relay.sweep(celery)
         with committed() as session:
             assert session.get(Heartbeat, heartbeats.RELAY).numbers == {"dead_letters": 1}
-        kept = connection.SimpleQueue(DEAD_LETTER_QUEUE)
-        kept.get(timeout=5).ack()
-        kept.close()
+        dead_letters = connection.SimpleQueue(DEAD_LETTER_QUEUE)
+        dead_letters.get(timeout=5).ack()
+        dead_letters.close()
     relay.sweep(celery)
     with committed() as session:
         assert session.get(Heartbeat, heartbeats.RELAY).numbers == {"dead_letters": 1}
 
 
-def test_the_dead_letters_are_declared_once_for_all_bells_of_a_loop(
-    celery, broker_url, waiting, monkeypatch
-):
+def test_the_dead_letter_queue_is_declared_once_per_loop(celery, broker_url, waiting, monkeypatch):
     declared = []
     declare = Queue.queue_declare
 
@@ -236,7 +236,7 @@ def test_queues_are_quorum_queues_that_stop_poison(celery, broker_url, waiting):
     assert queue.queue_arguments["x-dead-letter-exchange"] == "dead_letters"
 
 
-def test_with_the_broker_away_the_bells_wait_and_the_relay_lives(committed, waiting, environment):
+def test_without_the_broker_the_jobs_stay_due_and_the_relay_lives(committed, waiting, environment):
     celery = make_celery(f"amqp://guest:guest@127.0.0.1:{free_port()}//")
     began = time.monotonic()
     assert relay.sweep(celery) == 0
@@ -244,7 +244,7 @@ def test_with_the_broker_away_the_bells_wait_and_the_relay_lives(committed, wait
     assert time.monotonic() - began < 20  # a hang would be minutes
     with committed() as session:
         assert session.get(Heartbeat, heartbeats.RELAY) is None
-    assert rung(committed) == [False] * 4
+    assert published(committed) == [False] * 4
     celery.close()
 
 
@@ -286,7 +286,7 @@ def _carry(source, sink):
         sink.shutdown(socket.SHUT_RDWR)
 
 
-def test_when_the_broker_comes_back_every_bell_rings(broker_url, celery, committed, waiting):
+def test_when_the_broker_is_back_every_job_is_published(broker_url, celery, committed, waiting):
     cable = Cable(Connection(broker_url).port)
     cable.mend()
     cut_off = make_celery(f"amqp://guest:guest@127.0.0.1:{cable.port}//")
@@ -297,10 +297,10 @@ def test_when_the_broker_comes_back_every_bell_rings(broker_url, celery, committ
                 making.change_job(session, job_id, rung_at=None)
         cable.cut()
         assert relay.sweep(cut_off) == 0
-        assert rung(committed) == [False] * 4
+        assert published(committed) == [False] * 4
         cable.mend()
         assert relay.sweep(cut_off) == 4
-        assert len(heard(broker_url, "image_generation")) == 6
+        assert len(consumed(broker_url, "image_generation")) == 6
     finally:
         cable.cut()
         cut_off.close()
@@ -318,10 +318,10 @@ def test_a_publish_that_fails_half_way_unmarks_only_the_rest(
 
     monkeypatch.setattr(relay, "send", send)
     assert relay.sweep(celery) == 2
-    assert rung(committed) == [True, True, False, False]
+    assert published(committed) == [True, True, False, False]
 
 
-def test_two_relays_ring_each_job_once(celery, broker_url, committed, waiting):
+def test_two_relays_publish_each_job_once(celery, broker_url, committed, waiting):
     other = make_celery(broker_url)
     threads = [threading.Thread(target=relay.sweep, args=(app,)) for app in (celery, other)]
     for thread in threads:
@@ -329,8 +329,8 @@ def test_two_relays_ring_each_job_once(celery, broker_url, committed, waiting):
     for thread in threads:
         thread.join()
     other.close()
-    assert len(heard(broker_url, "image_generation")) == 3
-    assert rung(committed) == [True] * 4
+    assert len(consumed(broker_url, "image_generation")) == 3
+    assert published(committed) == [True] * 4
 
 
 def test_a_notification_cuts_the_wait_short(committed, database_url):

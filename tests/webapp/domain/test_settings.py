@@ -27,7 +27,7 @@ def test_a_complete_environment_is_read(environment_of):
     found = Settings.from_environment()
     assert found.env is Environment.TEST
     assert found.retry_delays_seconds == (0, 30, 120)
-    assert (found.bell_repeat_seconds, found.training_slice_seconds) == (30, 600)
+    assert (found.republish_seconds, found.training_slice_seconds) == (30, 600)
     assert found.base_model == "built-in"
 
 

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
+from limits.storage import MemoryStorage
 from sqlalchemy import func, select, update
 
 from tests.database import at_once
@@ -14,7 +15,7 @@ from webapp.domain.models.account import SignIn, User
 from webapp.domain.models.ledger import Transfer
 from webapp.extensions import db
 from webapp.http.google import local_path
-from webapp.http.rate_limits import OwnWindows, RateLimits
+from webapp.http.rate_limits import RateLimits
 from webapp.sandbox.google import create_app as create_sandbox
 
 LOGIN = "/api/v1/auth/google/login"
@@ -244,7 +245,7 @@ def test_many_people_signing_in_at_once_are_not_mixed_up(committed, storage, mon
 def running_site(committed, storage, monkeypatch, google) -> Iterator[str]:
     """The site as a real server that counts, with all its people at one address."""
     app = make_app(monkeypatch, GOOGLE_BASE_URL=google, RATE_LIMITS_ENABLED="1")
-    app.extensions["rate_limits"] = RateLimits(OwnWindows())
+    app.extensions["rate_limits"] = RateLimits(MemoryStorage())
     with served(app) as url:
         yield url
     with app.app_context():

@@ -139,7 +139,7 @@ def check_content_type(content_type: str) -> str:
 def check_expiry(expires_in: timedelta) -> timedelta:
     """Return the lifetime of a signed URL, or raise ValueError outside 1 second to 7 days."""
     if not timedelta(seconds=1) <= expires_in <= MAX_EXPIRES_IN:
-        raise ValueError("the lifetime of a signed URL is 1 second to 7 days")
+        raise ValueError("the lifetime of a signed URL must be between 1 second and 7 days")
     return expires_in
 
 

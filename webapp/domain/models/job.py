@@ -21,7 +21,7 @@ class JobKind(StrEnum):
 
 
 class JobState(StrEnum):
-    """queued: will be rung; running: leased to one worker; the others are final."""
+    """queued: will be published; running: leased to one worker; the others are final."""
 
     QUEUED = "queued"
     RUNNING = "running"

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Generic
 
 import orjson
 from sqlalchemy import ColumnElement, Row, Select, Subquery, and_, or_, select, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, aliased
+from typing_extensions import TypeVar
 
 from webapp.domain.errors import (
     FieldProblem,
@@ -31,7 +32,9 @@ Sortable = ColumnElement[Any] | InstrumentedAttribute[Any]
 SortColumn = tuple[Sortable, str, type[int | datetime | str]]
 AnySelect = Select[*tuple[Any, ...]]
 AnyRow = Row[*tuple[Any, ...]]
-Show = Callable[[AnyRow], dict[str, Any]]
+# What a list holds: a dataclass. The default is for queries that still answer with dicts.
+Item = TypeVar("Item", default=dict[str, Any])
+Show = Callable[[AnyRow], Item]
 # Fetches so many rows behind a cursor.
 Fetch = Callable[[str | None, int], Sequence[AnyRow]]
 # Fetches the rows whose ids a statement selects.
@@ -47,11 +50,11 @@ class PageRequest:
     cursor: str | None = None
 
 
-@dataclass(frozen=True)
-class Page:
-    """Some rows of a list, and the cursor of the following page if there is one."""
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """Some items of a list, and the cursor of the following page if there is one."""
 
-    results: list[dict[str, Any]]
+    results: list[Item]
     next_cursor: str | None
 
 
@@ -64,7 +67,7 @@ class Keyset:
     """
 
     columns: Sequence[SortColumn]
-    binding: dict[str, Any]
+    binding: dict[str, object]
     descending: bool = True
     opposite: frozenset[str] = frozenset()
 
@@ -159,7 +162,7 @@ class Keyset:
             return False
         return True
 
-    def page(self, rows: Sequence[AnyRow], page: PageRequest, show: Show) -> Page:
+    def page(self, rows: Sequence[AnyRow], page: PageRequest, show: Show[Item]) -> Page[Item]:
         """Turn the fetched rows into a page."""
         shown = rows[: page.limit]
         has_more = len(rows) > page.limit
@@ -219,7 +222,7 @@ def has(rows: AnySelect) -> ColumnElement[bool]:
     return rows.scalar_subquery().is_not(None)
 
 
-def in_parts(parts: Sequence[Part], page: PageRequest, show: Show) -> Page:
+def in_parts(parts: Sequence[Part], page: PageRequest, show: Show[Item]) -> Page[Item]:
     """Fetch a page of a list whose parts follow one another, each in its own order.
 
     Raises ValidationFailed as `Keyset.apply` does.

@@ -17,6 +17,7 @@ from webapp.domain.queries.pagination import (
     AnyRow,
     AnySelect,
     Fetch,
+    Item,
     Keyset,
     Page,
     PageRequest,
@@ -56,8 +57,8 @@ def page_of(
     searches: Sequence["Search | None"],
     keyset: Keyset,
     page: PageRequest,
-    show: Show,
-) -> Page:
+    show: Show[Item],
+) -> Page[Item]:
     """Return a page of what the first search finds, then of what the next one finds.
 
     None stands for a search that can find nothing: cursors know a search by its place.

@@ -1,4 +1,4 @@
-"""Heartbeats: a part says that it did its work; who never says so again has stopped."""
+"""Heartbeats: the time of the last success of the relay and of each scheduled task."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -21,23 +21,23 @@ def beat(
     *,
     every: timedelta = timedelta(0),
 ) -> None:
-    """Record that a part did its work now; at most once per `every`.
+    """Record a success now; at most once per `every`.
 
-    `numbers` are what it found; without them, what it found before stands.
+    `numbers` are stored with it; without them the last ones stay.
     """
-    found = {} if numbers is None else {"numbers": dict(numbers)}
+    values = {} if numbers is None else {"numbers": dict(numbers)}
     session.execute(
         insert(Heartbeat)
-        .values(name=name, **found)
+        .values(name=name, **values)
         .on_conflict_do_update(
             index_elements=[Heartbeat.name],
-            set_={"at": NOW, **found},
+            set_={"at": NOW, **values},
             where=Heartbeat.at <= NOW - every,
         )
     )
 
 
-def heard(session: Session) -> list[Heartbeat]:
-    """Return the last heartbeat of every part, by name."""
-    newest = select(Heartbeat).order_by(Heartbeat.name)
-    return list(session.scalars(newest.execution_options(populate_existing=True)))
+def latest(session: Session) -> list[Heartbeat]:
+    """Return the last heartbeat of each name, by name."""
+    query = select(Heartbeat).order_by(Heartbeat.name)
+    return list(session.scalars(query.execution_options(populate_existing=True)))

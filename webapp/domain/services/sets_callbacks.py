@@ -25,11 +25,11 @@ from webapp.domain.models.sets_instance import SetsSegmentation
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsEdit, SetsPhoto
 from webapp.domain.services import (
+    claimed_jobs,
     sets_edits,
     sets_photos,
-    worker_jobs,
     worker_leases,
-    workers,
+    worker_protocol,
 )
 from webapp.domain.services.sets_edits import EditedPhoto
 from webapp.domain.services.sets_segmentations import ReportedMask
@@ -132,14 +132,14 @@ def complete_segmentation(
         begun = _report_run(session, item, begin)
     if lease is None:
         return begun
-    prefix = worker_jobs.mask_prefix(lease)
+    prefix = claimed_jobs.mask_prefix(lease)
     copied = [
         ReportedMask(mask.concept, _copied(storage, item, mask.mask_key, prefix), mask.score)
         for mask in masks
     ]
     fence, ref = lease.fence, lease.ref
     with unit_of_work() as session:
-        told = workers.complete_segmentation(
+        told = worker_protocol.complete_segmentation(
             session, ref, copied, segmenter=OUTSIDE, version="1", attempt=None, fence=fence
         )
         taken = _taken(session, item, told.reason)
@@ -155,7 +155,7 @@ def fail_segmentation(session: Session, item: Item, failure: Failure) -> Callbac
     """
 
     def fail(session: Session, run_id: int) -> WorkerAnswer:
-        return workers.failed(
+        return worker_protocol.failed(
             session,
             JobKind.SEGMENTATION,
             run_id,
@@ -281,7 +281,7 @@ def _copied(storage: Storage, item: Item, key: str, prefix: str) -> str:
 def _read(storage: Storage, item: Item, key: str) -> bytes:
     """Return a file of the reporter's. Raises ResultRejected and ServiceUnavailable."""
     is_image = key.endswith((".png", ".webp"))
-    if not is_image or not worker_jobs.is_under(f"outputs/{item.job_id}/", [key]):
+    if not is_image or not claimed_jobs.is_under(f"outputs/{item.job_id}/", [key]):
         raise ResultRejected(reason="file_missing")
     try:
         return storage.get(key)

@@ -48,7 +48,7 @@ def resume_photo_edit(session: Session, generation_id: int) -> bool:
         .with_for_update(skip_locked=True)
     )
     if waiting is not None:
-        jobs.hurry(session, waiting)
+        jobs.make_due(session, waiting)
     return True
 
 

@@ -140,7 +140,7 @@ def missing(instances: Sequence[SetsInstance], names: Sequence[str]) -> tuple[st
 
 def record_edited(session: Session, lease: Lease, edited: EditedPhoto) -> bool:
     """Hand the result on to delivery; False when the fence is stale."""
-    return jobs.hand_on(session, lease, result=asdict(edited))
+    return jobs.queue_next_step(session, lease, result=asdict(edited))
 
 
 def deliver(session: Session, job_id: int) -> bool:

@@ -98,7 +98,7 @@ def canvas_status(session: Session, edit_id: int) -> CanvasStatus:
 
 def wait(session: Session, lease: Lease) -> bool:
     """Queue an edit again until its canvases are painted; False when the fence is stale."""
-    return jobs.wait(session, lease, WAIT_SECONDS)
+    return jobs.postpone(session, lease, WAIT_SECONDS)
 
 
 def paintings(session: Session, edit_id: int) -> tuple[Painting, ...]:
@@ -145,7 +145,7 @@ def order(session: Session, lease: Lease, canvases: Sequence[NewCanvas]) -> bool
         return False
     left = [canvas for canvas in canvases if not _use_again(session, lease.ref, photo.id, canvas)]
     if not left:
-        jobs.hurry(session, lease.job_id)
+        jobs.make_due(session, lease.job_id)
         return True
     user_id = session.scalar(select(SetsAccount.user_id).where(SetsAccount.id == job.account_id))
     if user_id is None:

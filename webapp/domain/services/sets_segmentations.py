@@ -82,7 +82,7 @@ def hand_over(
 ) -> bool:
     """Queue the recording of what a worker found; False when the fence is stale."""
     found = [asdict(mask) for mask in masks]
-    return jobs.hand_on(session, lease, segmenter=segmenter, version=version, found=found)
+    return jobs.queue_next_step(session, lease, segmenter=segmenter, version=version, found=found)
 
 
 def reported_masks(session: Session, lease: Lease) -> ReportedMasks:

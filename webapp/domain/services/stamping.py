@@ -82,7 +82,7 @@ def stamp_work(session: Session, lease: Lease) -> StampWork:
 
 def record_stamped(session: Session, lease: Lease, image: StampedImage) -> bool:
     """Record the signed image and queue its delivery; False if the fence is stale."""
-    if not jobs.hand_on(session, lease, image=asdict(image)):
+    if not jobs.queue_next_step(session, lease, image=asdict(image)):
         return False
     raw = lease.handover
     sets_canvases.record_painted(session, lease.ref, raw["raw_key"], raw["raw_sha256"])

@@ -130,7 +130,7 @@ def record_verdicts(session: Session, lease: Lease, verdicts: list[Verdict]) -> 
     valid = sum(verdict.code is None for verdict in verdicts)
     similar = sum(verdict.code == artworks.SIMILAR for verdict in verdicts)
     if valid >= MIN_IMAGES:
-        moved = jobs.hand_on(session, lease)
+        moved = jobs.queue_next_step(session, lease)
     else:
         moved = jobs.finish(session, lease.job_id, lease.fence, JobState.FAILED)
     if not moved:

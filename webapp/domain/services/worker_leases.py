@@ -27,7 +27,7 @@ from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.sets_instance import SetsSegmentation
 from webapp.domain.models.style import Style
 from webapp.domain.pipelines import PIPELINES
-from webapp.domain.services import steps, training, worker_jobs
+from webapp.domain.services import claimed_jobs, job_attempts, training
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def held(
 
     Raises the error of the kind when there is no such row.
     """
-    steps.lock(session, kind, ref)
+    job_attempts.lock(session, kind, ref)
     job = session.scalar(select(Job).where(Job.kind == kind, Job.ref == ref).with_for_update())
     if job is None:
         raise REPORTED[kind].not_found(ref)
@@ -70,20 +70,20 @@ def held(
         return WorkerAnswer(applied=False, status=status(session, kind, ref), reason=reason)
     if job.state == JobState.QUEUED:
         taken = jobs.claim_batch(
-            session, kind, lease_seconds=worker_jobs.lease_seconds(kind), limit=1, job_id=job.id
+            session, kind, lease_seconds=claimed_jobs.lease_seconds(kind), limit=1, job_id=job.id
         )
         if not taken:
             return WorkerAnswer(
                 applied=False, status=status(session, kind, ref), reason="stale_attempt"
             )
-        steps.activate(session, taken[0])
+        job_attempts.activate(session, taken[0])
         return taken[0]
     return Lease(job.id, kind, ref, TaskName(job.step), job.fence, job.attempt, dict(job.handover))
 
 
 def fetched(storage: Storage, key: str, prefix: str, sha256: str) -> bytes | None:
     """Return an object if it is where this lease may write and has the hash it was told to."""
-    if not worker_jobs.is_under(prefix, [key]):
+    if not claimed_jobs.is_under(prefix, [key]):
         return None
     try:
         data = storage.get(key)

@@ -11,7 +11,7 @@ from webapp.domain.models.report import ReportReason, ReportTarget
 from webapp.domain.queries import purchases as purchase_queries
 from webapp.domain.services import purchase_refunds
 from webapp.domain.services.reconciliation import Kind
-from webapp.domain.services.stuck_work import Trouble
+from webapp.domain.services.stuck_jobs import Trouble
 from webapp.http import field_errors
 from webapp.pages.problems import text_of
 

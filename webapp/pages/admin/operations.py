@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, render_template
 from werkzeug.wrappers import Response
 
-from webapp.domain.services import heartbeats, operations, stuck_work
+from webapp.domain.services import heartbeats, operations, stuck_jobs
 from webapp.extensions import db
 from webapp.http.access import admin, user
 from webapp.pages.admin import forms
@@ -21,10 +21,10 @@ def index() -> str:
     session = db.session()
     return render_template(
         "admin/operations.html",
-        stuck=stuck_work.stuck(session),
-        dead=stuck_work.dead(session),
+        stuck=stuck_jobs.stuck(session),
+        dead=stuck_jobs.dead(session),
         queues=operations.queues(session),
-        heartbeats=heartbeats.heard(session),
+        heartbeats=heartbeats.latest(session),
         now=datetime.now(UTC),
     )
 
@@ -36,7 +36,7 @@ def retry(job_id: int) -> Response:
 
     def action() -> str:
         form = forms.form(ActionForm)
-        stuck_work.ring(db.session(), admin=user(), job_id=job_id, reason=form.reason)
+        stuck_jobs.publish_now(db.session(), admin=user(), job_id=job_id, reason=form.reason)
         return "queued"
 
     return forms.respond(action)

@@ -10,7 +10,7 @@ from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.job import JobState
 from webapp.domain.models.license import Certificate
 from webapp.domain.models.style import Style
-from webapp.domain.services import ledger, stamping, steps
+from webapp.domain.services import job_attempts, ledger, stamping
 
 STAMPED = stamping.StampedImage(
     image_key="images/1.png",
@@ -54,7 +54,7 @@ def test_the_signature_is_the_artists_current_one(session, storage, image):
 
 def test_only_the_holder_of_the_lease_hands_on_to_delivery(session, storage, image):
     lease = begin(session, storage, image)
-    jobs.put_back(session, lease)
+    jobs.release(session, lease)
     assert not stamping.record_stamped(session, lease, STAMPED)
 
     again = jobs.claim(session, lease.job_id, TaskName.STAMP_SIGNATURE, 60)
@@ -121,6 +121,6 @@ def test_an_image_that_ran_out_of_time_while_it_waited_is_not_delivered_after_it
     due_jobs.end_overdue(session)
     assert not stamping.deliver(session, lease.job_id)
 
-    assert steps.abandon(session, lease.job_id)
+    assert job_attempts.abandon(session, lease.job_id)
     assert not stamping.deliver(session, lease.job_id)
     assert making.violations(session) == []

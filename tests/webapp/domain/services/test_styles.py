@@ -14,7 +14,7 @@ from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, Tag, TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import rights, styles, training, workers
+from webapp.domain.services import rights, styles, training, worker_protocol
 from webapp.domain.services.artworks import DeclaredFile, UploadedImage
 from webapp.domain.services.styles import NewStyle
 
@@ -496,7 +496,7 @@ def test_the_worker_of_a_stopped_training_hears_of_it_and_changes_nothing(sessio
     run = making.training(session, storage, step="train_style")
     lease = jobs.claim(session, making.job_of(session, run).id, TaskName.TRAIN_STYLE, 60)
     cancel(session, run)
-    heard = workers.progress(
+    heard = worker_protocol.progress(
         session,
         storage,
         JobKind.TRAINING,

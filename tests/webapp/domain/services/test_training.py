@@ -70,7 +70,7 @@ def test_nine_good_images_end_the_run_and_the_artist_is_told(session, run):
 
 def test_verdicts_of_a_lost_worker_are_not_stored(session, run):
     lease = begin(session, run)
-    jobs.put_back(session, lease)
+    jobs.release(session, lease)
     assert not training.record_verdicts(session, lease, verdicts(session, run, bad=12))
     assert set(statuses(session, run)) == {("pending", None)}
 
@@ -94,7 +94,7 @@ def publication(session, run):
     pipelines.advance_style(session, run.style_id, "training")
     for step in (50, 100):
         making.checkpoint(session, run, step=step)
-    jobs.hand_on(session, lease)
+    jobs.queue_next_step(session, lease)
     lease = jobs.claim(session, lease.job_id, TaskName.PUBLISH_STYLE, 60)
     return training.publication(session, lease)
 
@@ -154,7 +154,7 @@ def test_a_style_is_published_once(session, run):
 
 def test_a_lost_publisher_publishes_nothing(session, run):
     found = publication(session, run)
-    jobs.put_back(session, found.lease)
+    jobs.release(session, found.lease)
     assert not publish(session, found)
     assert session.get(Style, run.style_id).adapter_key is None
 

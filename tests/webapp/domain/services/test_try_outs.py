@@ -23,6 +23,7 @@ from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import (
     checkpoints,
+    claimed_jobs,
     counters,
     generation_refunds,
     generations,
@@ -30,7 +31,6 @@ from webapp.domain.services import (
     offers,
     styles,
     try_outs,
-    worker_jobs,
 )
 
 
@@ -61,7 +61,7 @@ def test_a_try_out_is_free_private_and_drawn_with_the_chosen_checkpoint(session,
     assert (made.price_tokens, made.is_public, made.is_try_out) == (0, False, True)
     assert (made.checkpoint_id, made.adapter_sha256) == (kept[1].id, kept[1].adapter_sha256)
     lease = jobs.claim(session, making.job_of(session, made).id, "render_images", 60)
-    job = worker_jobs.frozen(session, storage, lease)
+    job = claimed_jobs.claimed_job(session, storage, lease)
     assert kept[1].adapter_key in job["download"]["adapter"]
     assert transfers(session) == 0
     assert making.violations(session) == []

@@ -12,7 +12,7 @@ from webapp.domain.models.payment import Purchase
 from webapp.domain.models.report import ReportReason, ReportTarget
 from webapp.domain.services import ledger, purchases
 from webapp.domain.services.reconciliation import Kind
-from webapp.domain.services.stuck_work import Trouble
+from webapp.domain.services.stuck_jobs import Trouble
 from webapp.pages.admin import labels
 
 MOST_STATEMENTS = 12

@@ -6,9 +6,9 @@ from sqlalchemy import select, update
 
 from gpu.errors import ModelMissing
 from tasks import worker_api
+from tasks.gpu_jobs import segmenting
 from tasks.on_cpu.record_masks import record_masks
 from tasks.on_gpu.segment_photos import segment_photos
-from tasks.work import segmenting
 from tests import making
 from tests import sets_albums as albums
 from tests.left_half import BROKEN, UNSERVED, LeftHalf
@@ -63,10 +63,13 @@ def test_a_photo_is_segmented_over_http_alone_and_its_masks_recorded(
     assert job_of(committed, job_id).step == "record_masks"
     record_masks(job_id=job_id)
     with committed() as session:
-        (found,) = session.scalars(select(SetsInstance)).all()
-        assert (found.concept, found.box) == ("Wall", [0, 0, albums.SIZE[0] // 2, albums.SIZE[1]])
+        (instance,) = session.scalars(select(SetsInstance)).all()
+        assert (instance.concept, instance.box) == (
+            "Wall",
+            [0, 0, albums.SIZE[0] // 2, albums.SIZE[1]],
+        )
         assert len(albums.work(session, JobKind.PHOTO_EDIT)) == 1
-    assert segmenter.asked == [["painted or papered wall", "grout lines between tiles"]]
+    assert segmenter.prompts == [["painted or papered wall", "grout lines between tiles"]]
 
 
 def test_a_second_rule_never_segments(committed, site, searched, segmenter):
@@ -87,7 +90,7 @@ def test_a_second_rule_never_segments(committed, site, searched, segmenter):
             sets_photos.enqueue_next_step(session, mine.id)
         assert len(albums.work(session, JobKind.SEGMENTATION)) == 2
         assert len(albums.work(session, JobKind.PHOTO_EDIT)) == 4
-    assert len(segmenter.asked) == 2
+    assert len(segmenter.prompts) == 2
 
 
 def test_a_prompt_that_cannot_be_read_ends_the_photo_at_once(committed, site, searched, segmenter):
@@ -156,11 +159,11 @@ def test_a_late_worker_changes_nothing(committed, site, searched, segmenter, mon
     _job, (job_id, _) = searched()
     real = segmenter.segment
 
-    def slowly(*asked):
+    def slowly(*arguments):
         with committed.begin() as session:
             making.change_job(session, job_id, lease_until=jobs.NOW - jobs.DEADLINES["training"])
-            assert due_jobs.take_back_expired(session) == 1
-        return real(*asked)
+            assert due_jobs.requeue_expired(session) == 1
+        return real(*arguments)
 
     monkeypatch.setattr(segmenter, "segment", slowly)
     segment_photos(job_id=job_id)
@@ -173,7 +176,7 @@ def test_a_canceled_run_is_not_claimed(committed, site, searched, segmenter):
     with committed.begin() as session:
         session.execute(update(Job).where(Job.id == job_id).values(state=JobState.CANCELED))
     segment_photos(job_id=job_id)
-    assert segmenter.asked == []
+    assert segmenter.prompts == []
 
 
 def test_keys_and_concepts_that_were_not_given_out_are_rejected(
@@ -183,13 +186,13 @@ def test_keys_and_concepts_that_were_not_given_out_are_rejected(
     api = segmenting.worker_api()
     for wrong, name in ((job_id, "Wall"), (second, "Ceiling")):
         (claimed,) = api.claim(job_id=wrong)
-        place = claimed.upload["mask-000"].key if name == "Ceiling" else "masks/1/1-x.png"
+        key = claimed.upload["mask-000"].key if name == "Ceiling" else "masks/1/1-x.png"
         result = segmenting.SegmentResult(
             segmentation_id=claimed.payload["segmentation_id"],
             fence=claimed.fence,
             segmenter="classic",
             version="1",
-            masks=[{"concept": name, "mask_key": place, "score": 1}],
+            masks=[{"concept": name, "mask_key": key, "score": 1}],
         )
         with pytest.raises(worker_api.ResultRejectedError):
             api.complete(result)

@@ -1,7 +1,7 @@
-"""What a GPU worker gets with a lease: a frozen payload and short-lived URLs, and nothing else.
+"""What a GPU worker gets with a lease: the payload of its job and short-lived URLs.
 
-Every key a worker may write holds the fence and a nonce, so a late worker can neither overwrite
-nor publish anything.
+Every key that a worker may write contains the fence and a nonce, so a late worker can neither
+overwrite nor publish anything.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,7 +26,7 @@ from webapp.domain.services.artworks import MIN_IMAGES, NAME
 from webapp.domain.settings import settings
 
 URL_LIFETIME = timedelta(hours=2)
-# A worker that has made so many under one lease ends its slice, and goes on under the next.
+# After so many checkpoints under one lease a worker ends its slice and continues under the next.
 MAX_CHECKPOINTS = 20
 PNG = "image/png"
 SAFETENSORS = "application/octet-stream"
@@ -37,7 +37,7 @@ _Frozen = tuple[dict[str, Any], dict[str, str], dict[str, Any]]
 
 
 def lease_seconds(kind: JobKind) -> int:
-    """Return how long a silent worker of this kind keeps its job."""
+    """Return the lease of this kind: how long a worker may be without a report."""
     return {
         JobKind.TRAINING: settings().training_lease_seconds,
         JobKind.GENERATION: settings().generation_lease_seconds,
@@ -61,14 +61,14 @@ def mask_prefix(lease: Lease) -> str:
 
 
 def is_under(prefix: str, keys: Iterable[str]) -> bool:
-    """Tell whether each of these is a storage key where a lease with this prefix may write."""
+    """Return whether all are valid storage keys under the prefix of a lease."""
     return all(
         key.startswith(prefix) and len(key) <= MAX_KEY_LENGTH and KEY_PATTERN.fullmatch(key)
         for key in keys
     )
 
 
-def frozen(session: Session, storage: Storage, lease: Lease) -> dict[str, Any]:
+def claimed_job(session: Session, storage: Storage, lease: Lease) -> dict[str, Any]:
     """Return the claimed job as the worker sees it."""
     payload, download, upload = _JOBS[lease.kind](session, storage, lease)
     payload["request_id"] = lease.request_id

@@ -16,14 +16,14 @@ from webapp.domain.errors import (
     ValidationFailed,
 )
 from webapp.domain.models.job import JobKind
-from webapp.domain.services import workers
+from webapp.domain.services import worker_protocol
 from webapp.extensions import db
 from webapp.http import bodies
 from webapp.http.access import RENDERER, TRAINER, internal
 from webapp.http.operations import operation
 from webapp.schemas import webhooks as schemas
 
-blueprint = Blueprint("worker_aliases", __name__)
+blueprint = Blueprint("webhook_aliases", __name__)
 BAD_TRAINING = (StyleNotFound, ResultRejected)
 BAD_RENDERING = (GenerationNotFound, ResultRejected)
 Report = tuple[Any, Callable[[Any], Response]]
@@ -71,15 +71,15 @@ def render_progress(generation_id: int) -> Response:
 
 def _take_training(style_id: int, body: dict[str, Any]) -> Response:
     def attempt() -> int:
-        run_id = workers.style_run(db.session(), style_id)
-        return workers.current_attempt(db.session(), JobKind.TRAINING, run_id)
+        run_id = worker_protocol.style_run(db.session(), style_id)
+        return worker_protocol.current_attempt(db.session(), JobKind.TRAINING, run_id)
 
     return _take(TRAINING, body | {"style_id": style_id}, attempt)
 
 
 def _take_rendering(generation_id: int, body: dict[str, Any]) -> Response:
     def attempt() -> int:
-        return workers.current_attempt(db.session(), JobKind.GENERATION, generation_id)
+        return worker_protocol.current_attempt(db.session(), JobKind.GENERATION, generation_id)
 
     return _take(RENDERING, body | {"generation_id": generation_id}, attempt)
 

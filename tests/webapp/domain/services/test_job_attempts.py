@@ -11,7 +11,7 @@ from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Style, TrainingStatus
 from webapp.domain.pipelines import PIPELINES
-from webapp.domain.services import ledger, steps, worker_jobs, worker_leases
+from webapp.domain.services import claimed_jobs, job_attempts, ledger, worker_leases
 
 RENDER, TRAIN = TaskName.RENDER_IMAGES, TaskName.TRAIN_STYLE
 NOW = func.clock_timestamp()
@@ -30,7 +30,7 @@ def run(session, environment):
 def begin(session, row, step):
     job = making.job_of(session, row)
     making.change_job(session, job.id, run_at=NOW)
-    return steps.begin(session, job.id, step)
+    return job_attempts.claim(session, job.id, step)
 
 
 def told(session):
@@ -50,18 +50,18 @@ def test_beginning_shows_the_image_as_being_worked_on(session, image):
 
 def test_a_stale_bell_begins_nothing(session, image):
     assert begin(session, image, TaskName.STAMP_SIGNATURE) is None
-    assert steps.begin(session, 10**9, RENDER) is None
+    assert job_attempts.claim(session, 10**9, RENDER) is None
     session.refresh(image)
     assert image.status == GenerationStatus.QUEUED
 
 
-@pytest.mark.parametrize("cause", sorted(steps.RETRYABLE_CAUSES))
+@pytest.mark.parametrize("cause", sorted(job_attempts.RETRYABLE_CAUSES))
 def test_a_retryable_cause_waits_0_30_and_120_seconds_and_then_ends_refunded(session, image, cause):
     waits = []
     for attempt in (1, 2, 3):
         lease = begin(session, image, RENDER)
         assert lease.attempt == attempt
-        assert steps.fail(session, lease, cause, "again")
+        assert job_attempts.fail(session, lease, cause, "again")
         waits.append(wait_of(session, image))
         session.refresh(image)
         assert (image.status, image.progress) == (GenerationStatus.RETRYING, None)
@@ -71,7 +71,7 @@ def test_a_retryable_cause_waits_0_30_and_120_seconds_and_then_ends_refunded(ses
 
     lease = begin(session, image, RENDER)
     assert lease.attempt == 4
-    assert steps.fail(session, lease, cause, "for good")
+    assert job_attempts.fail(session, lease, cause, "for good")
 
     session.refresh(image)
     assert (image.status, image.failure_cause) == (GenerationStatus.FAILED, cause)
@@ -85,7 +85,7 @@ def test_a_retryable_cause_waits_0_30_and_120_seconds_and_then_ends_refunded(ses
     "cause", ["INVALID_PROMPT", "SAFETY_BLOCKED", "MODEL_MISSING", "INTERNAL_ERROR"]
 )
 def test_any_other_cause_ends_at_once_refunded_and_told(session, image, cause):
-    steps.fail(session, begin(session, image, RENDER), cause, "no")
+    job_attempts.fail(session, begin(session, image, RENDER), cause, "no")
 
     session.refresh(image)
     assert image.status == GenerationStatus.FAILED
@@ -95,9 +95,9 @@ def test_any_other_cause_ends_at_once_refunded_and_told(session, image, cause):
 
 def test_a_failure_reported_again_changes_nothing(session, image):
     lease = begin(session, image, RENDER)
-    assert steps.fail(session, lease, "INVALID_PROMPT", "no")
-    assert not steps.fail(session, lease, "INVALID_PROMPT", "no")
-    assert not steps.fail(session, lease, "TIMEOUT", "no")
+    assert job_attempts.fail(session, lease, "INVALID_PROMPT", "no")
+    assert not job_attempts.fail(session, lease, "INVALID_PROMPT", "no")
+    assert not job_attempts.fail(session, lease, "TIMEOUT", "no")
     assert ledger.balances(session, image.user_id).spendable == 100
     assert len(told(session)) == 1
 
@@ -107,12 +107,12 @@ def test_lost_workers_use_up_no_tries_and_the_fourth_ends_the_image(session, ima
         lease = begin(session, image, RENDER)
         assert (lease.attempt, crash) == (1, crash)
         making.change_job(session, lease.job_id, lease_until=NOW - timedelta(seconds=1))
-        due_jobs.take_back_expired(session)
+        due_jobs.requeue_expired(session)
     job = making.job_of(session, image)
     assert job.step == TaskName.REFUND
 
-    assert steps.abandon(session, job.id)
-    assert not steps.abandon(session, job.id)
+    assert job_attempts.abandon(session, job.id)
+    assert not job_attempts.abandon(session, job.id)
 
     session.refresh(image)
     assert (image.status, image.failure_cause) == (GenerationStatus.FAILED, "WORKER_LOST")
@@ -125,18 +125,18 @@ def test_an_image_past_its_deadline_is_refunded_whatever_it_was_doing(session, i
     lease = begin(session, image, RENDER)
     making.change_job(session, lease.job_id, deadline_at=NOW - timedelta(seconds=1))
     due_jobs.end_overdue(session)
-    assert steps.abandon(session, lease.job_id)
+    assert job_attempts.abandon(session, lease.job_id)
 
     session.refresh(image)
     assert (image.status, image.failure_cause) == (GenerationStatus.FAILED, "TIMEOUT")
-    assert not steps.fail(session, lease, "GPU_OOM", "the zombie returns")
+    assert not job_attempts.fail(session, lease, "GPU_OOM", "the zombie returns")
     assert making.violations(session) == []
 
 
 def test_only_a_job_that_was_given_up_is_abandoned(session, image):
     job = making.job_of(session, image)
-    assert not steps.abandon(session, job.id)
-    assert not steps.abandon(session, 10**9)
+    assert not job_attempts.abandon(session, job.id)
+    assert not job_attempts.abandon(session, 10**9)
     session.refresh(image)
     assert image.status == GenerationStatus.QUEUED
 
@@ -147,7 +147,7 @@ def test_a_new_worker_starts_its_progress_anew(session, image):
     image.progress = {"progress_percent": 80}
     session.flush()
     making.change_job(session, lease.job_id, lease_until=NOW - timedelta(seconds=1))
-    due_jobs.take_back_expired(session)
+    due_jobs.requeue_expired(session)
     begin(session, image, RENDER)
     session.refresh(image)
     assert image.progress is None
@@ -165,14 +165,14 @@ def test_a_training_retries_and_ends_as_an_image_does(session, run):
         lease = begin(session, run, TRAIN)
         session.refresh(style)
         assert style.training_status == TrainingStatus.TRAINING
-        steps.fail(session, lease, "GPU_OOM", "again")
+        job_attempts.fail(session, lease, "GPU_OOM", "again")
         session.refresh(style)
         session.refresh(run)
         assert style.training_status == TrainingStatus.PENDING
         assert (run.attempt, run.progress) == (attempt + 1, None)
         assert told(session) == []
 
-    steps.fail(session, begin(session, run, TRAIN), "GPU_OOM", "for good")
+    job_attempts.fail(session, begin(session, run, TRAIN), "GPU_OOM", "for good")
 
     session.refresh(style)
     session.refresh(run)
@@ -185,7 +185,7 @@ def test_a_training_given_up_is_told_with_its_cause(session, run):
     job = making.job_of(session, run)
     making.change_job(session, job.id, deadline_at=NOW - timedelta(seconds=1))
     due_jobs.end_overdue(session)
-    steps.abandon(session, job.id)
+    job_attempts.abandon(session, job.id)
 
     session.refresh(run)
     assert run.failure_cause == "TIMEOUT"
@@ -193,18 +193,18 @@ def test_a_training_given_up_is_told_with_its_cause(session, run):
 
 
 def test_every_kind_of_job_says_what_its_row_does(environment):
-    assert set(steps.ROWS) == set(JobKind)
+    assert set(job_attempts.ROWS) == set(JobKind)
     assert set(worker_leases.REPORTED) == {
         kind for kind, pipeline in PIPELINES.items() if pipeline.gpu_step
     }
-    assert set(worker_leases.REPORTED) == set(worker_jobs._JOBS)
+    assert set(worker_leases.REPORTED) == set(claimed_jobs._JOBS)
     for kind in worker_leases.REPORTED:
-        assert worker_jobs.lease_seconds(kind) > 0
+        assert claimed_jobs.lease_seconds(kind) > 0
 
 
 def test_a_kind_that_takes_no_reports_is_an_error_and_not_another_kind(session, environment):
     for kind in set(JobKind) - set(worker_leases.REPORTED):
         with pytest.raises(KeyError):
-            worker_jobs.lease_seconds(kind)
+            claimed_jobs.lease_seconds(kind)
         with pytest.raises(KeyError):
             worker_leases.status(session, kind, 1)

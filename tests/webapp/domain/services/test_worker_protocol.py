@@ -19,7 +19,7 @@ from webapp.domain.models.generation import AspectRatio, GenerationStatus
 from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.style import Artwork, Style
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import checkpoints, ledger, styles, training, workers
+from webapp.domain.services import checkpoints, ledger, styles, training, worker_protocol
 
 NOW = func.clock_timestamp()
 GENERATION, TRAINING = JobKind.GENERATION, JobKind.TRAINING
@@ -30,7 +30,7 @@ def sha256(data):
 
 
 def claim(session, storage, kind=GENERATION, *, limit=1, job_id=None):
-    return workers.claim(session, storage, kinds=[kind], limit=limit, job_id=job_id)
+    return worker_protocol.claim(session, storage, kinds=[kind], limit=limit, job_id=job_id)
 
 
 class Renderer:
@@ -60,7 +60,7 @@ class Renderer:
             "height": self.image.height,
             "adapter_sha256": making.ADAPTER_SHA256,
         } | changes
-        return workers.complete_generation(
+        return worker_protocol.complete_generation(
             self.session,
             self.storage,
             self.image.id,
@@ -70,7 +70,7 @@ class Renderer:
         )
 
     def progress(self, percent, **more):
-        return workers.progress(
+        return worker_protocol.progress(
             self.session,
             self.storage,
             GENERATION,
@@ -81,7 +81,7 @@ class Renderer:
         )
 
     def failed(self, cause="GPU_OOM"):
-        return workers.failed(
+        return worker_protocol.failed(
             self.session,
             GENERATION,
             self.image.id,
@@ -107,7 +107,7 @@ def lose(session, image):
     making.change_job(
         session, making.job_of(session, image).id, lease_until=NOW - timedelta(days=1)
     )
-    due_jobs.take_back_expired(session)
+    due_jobs.requeue_expired(session)
 
 
 def test_a_claim_gives_up_to_the_limit_of_one_size_oldest_first(session, storage):
@@ -135,7 +135,9 @@ def test_a_stale_bell_finds_nothing(session, storage, renderer):
 
 def test_a_worker_of_several_kinds_gets_work_of_one(session, storage, image):
     run = making.training(session, storage, step=TaskName.TRAIN_STYLE)
-    found = workers.claim(session, storage, kinds=[TRAINING, GENERATION], limit=8, job_id=None)
+    found = worker_protocol.claim(
+        session, storage, kinds=[TRAINING, GENERATION], limit=8, job_id=None
+    )
     assert [(job["kind"], job["payload"]["training_run_id"]) for job in found] == [
         ("training", run.id)
     ]
@@ -290,13 +292,13 @@ def test_the_answer_to_progress_says_that_a_cancel_was_asked_for(session, image,
 
 
 def test_a_caller_without_a_fence_names_the_attempt(session, storage, image):
-    answer = workers.progress(
+    answer = worker_protocol.progress(
         session, storage, GENERATION, image.id, {"progress_percent": 5}, attempt=1, fence=None
     )
     assert (answer.applied, answer.status) == (True, "processing")
     assert making.job_of(session, image).state == JobState.RUNNING
 
-    late = workers.failed(
+    late = worker_protocol.failed(
         session, GENERATION, image.id, attempt=2, fence=None, cause="GPU_OOM", message=""
     )
     assert late.reason == "stale_attempt"
@@ -304,7 +306,7 @@ def test_a_caller_without_a_fence_names_the_attempt(session, storage, image):
 
 def test_a_caller_without_a_fence_can_fail_an_image_for_good_three_times_over(session, image):
     answers = [
-        workers.failed(
+        worker_protocol.failed(
             session, GENERATION, image.id, attempt=1, fence=None, cause="INVALID_PROMPT", message=""
         )
         for _ in range(3)
@@ -316,7 +318,7 @@ def test_a_caller_without_a_fence_can_fail_an_image_for_good_three_times_over(se
 def test_a_retry_that_is_not_due_is_not_begun_by_a_report(session, storage, image, renderer):
     renderer.failed()
     making.change_job(session, renderer.job["job_id"], run_at=NOW + timedelta(seconds=30))
-    answer = workers.progress(
+    answer = worker_protocol.progress(
         session, storage, GENERATION, image.id, {"progress_percent": 5}, attempt=2, fence=None
     )
     assert (answer.applied, answer.reason) == (False, "stale_attempt")
@@ -324,9 +326,9 @@ def test_a_retry_that_is_not_due_is_not_begun_by_a_report(session, storage, imag
 
 def test_reports_about_nothing_are_not_found(session, storage, environment):
     with pytest.raises(GenerationNotFound):
-        workers.progress(session, storage, GENERATION, 10**9, {}, attempt=1, fence=None)
+        worker_protocol.progress(session, storage, GENERATION, 10**9, {}, attempt=1, fence=None)
     with pytest.raises(StyleNotFound):
-        workers.style_run(session, 10**9)
+        worker_protocol.style_run(session, 10**9)
 
 
 # ── training ─────────────────────────────────────────────────────────────────────────────────
@@ -343,7 +345,7 @@ class Trainer:
         return key
 
     def progress(self, percent, **details):
-        return workers.progress(
+        return worker_protocol.progress(
             self.session,
             self.storage,
             TRAINING,
@@ -361,7 +363,7 @@ class Trainer:
             "training_metric": {"loss": 0.1, "epochs": 5},
             "sample_keys": [self.put(f"sample-{k:03}") for k in range(6)],
         } | changes
-        return workers.complete_training(
+        return worker_protocol.complete_training(
             self.session,
             self.storage,
             self.run.id,
@@ -559,7 +561,7 @@ def test_a_worker_may_upload_as_many_samples_as_are_asked_of_it(trainer):
 def test_the_zombie_of_a_failed_run_cannot_touch_the_retrain_of_its_style(session, storage, run):
     """Workers report by style, so the fences of a later run go on where the earlier stopped."""
     zombie = Trainer(session, storage, run)
-    workers.failed(
+    worker_protocol.failed(
         session,
         TRAINING,
         run.id,
@@ -580,12 +582,12 @@ def test_the_zombie_of_a_failed_run_cannot_touch_the_retrain_of_its_style(sessio
         files=[],
         request_id="",
     )
-    current = session.get(TrainingRun, workers.style_run(session, style.id))
+    current = session.get(TrainingRun, worker_protocol.style_run(session, style.id))
     assert current.id != run.id
     making.change_job(session, making.job_of(session, current).id, step=TaskName.TRAIN_STYLE)
     Trainer(session, storage, current)
 
-    answer = workers.failed(
+    answer = worker_protocol.failed(
         session,
         TRAINING,
         current.id,
@@ -611,7 +613,7 @@ def test_every_style_has_one_current_run(session, run):
     newer = TrainingRun(style_id=run.style_id, seed=2)
     session.add(newer)
     session.flush()
-    assert workers.style_run(session, run.style_id) == newer.id
+    assert worker_protocol.style_run(session, run.style_id) == newer.id
     assert session.scalar(select(func.count()).select_from(TrainingRun)) == 2
 
 
@@ -643,7 +645,7 @@ def test_a_work_that_a_training_left_out_is_named_and_not_sent_again(session, st
 def test_a_training_that_fails_for_its_works_names_them(session, storage):
     run = making.training(session, storage, works=12, step=TaskName.TRAIN_STYLE)
     trainer = Trainer(session, storage, run)
-    workers.failed(
+    worker_protocol.failed(
         session,
         TRAINING,
         run.id,
@@ -659,7 +661,7 @@ def test_a_training_that_fails_for_its_works_names_them(session, storage):
 def test_a_time_left_that_is_no_longer_known_is_no_longer_shown(session, storage, run, trainer):
     told = {"current_epoch": 1, "progress_percent": 30, "estimated_seconds": 90}
     held = {"attempt": None, "fence": trainer.job["fence"]}
-    workers.progress(session, storage, TRAINING, run.id, told, **held)
+    worker_protocol.progress(session, storage, TRAINING, run.id, told, **held)
     session.refresh(run)
     assert run.progress["estimated_seconds"] == 90
     trainer.progress(31)
@@ -679,7 +681,7 @@ def test_the_weights_of_a_trained_style_are_recorded(session, run, trainer):
 
 def test_a_claim_says_which_weights_are_loaded(session, storage):
     style = making.style(session, storage, base_model_sha256="a" * 64)
-    workers.claim(
+    worker_protocol.claim(
         session,
         storage,
         kinds=[GENERATION],

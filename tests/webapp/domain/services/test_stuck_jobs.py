@@ -8,7 +8,7 @@ from tests.statements import plan_of
 from webapp.domain.jobs import NOW
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.sets_job import SetsJobStatus
-from webapp.domain.services import sets_exports, sets_photos, stuck_work
+from webapp.domain.services import sets_exports, sets_photos, stuck_jobs
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def job(session, environment):
 
 def test_work_on_sets_names_its_job_and_its_photo(session, job):
     session.execute(update(Job).values(deadline_at=NOW - timedelta(minutes=1)))
-    about = {row["kind"]: row["set"] for row in stuck_work.stuck(session)}
+    about = {row["kind"]: row["set"] for row in stuck_jobs.stuck(session)}
     set_id = job.public_id
     assert about == {
         JobKind.PHOTO_CHECK: {"id": set_id, "photo": 0},
@@ -40,10 +40,10 @@ def test_work_on_sets_names_its_job_and_its_photo(session, job):
 
 def test_work_on_sets_that_failed_is_shown_as_other_work_is(session, job):
     session.execute(update(Job).values(state=JobState.FAILED, finished_at=NOW))
-    assert {row["set"]["id"] for row in stuck_work.dead(session)} == {job.public_id}
+    assert {row["set"]["id"] for row in stuck_jobs.dead(session)} == {job.public_id}
 
 
 def test_what_jobs_are_about_is_looked_up_by_id(session, environment):
-    plan = plan_of(session, lambda: stuck_work.stuck(session))
+    plan = plan_of(session, lambda: stuck_jobs.stuck(session))
     for table in ("sets_edits", "sets_photos", "sets_jobs", "sets_segmentations"):
         assert f"Seq Scan on {table}" not in plan

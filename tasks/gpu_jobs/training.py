@@ -1,4 +1,4 @@
-"""Train: claim some trainings, learn for one slice, hand over or put back."""
+"""Train: claim a batch of trainings, train one slice, complete them or end the slice."""
 
 import math
 import shutil
@@ -40,17 +40,17 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 REPORT_EVERY_SECONDS = 2.0
-WORKS_MEASURED = 8  # so many say what a style is like, and measuring stays a matter of seconds
+WORKS_MEASURED = 8  # enough for a stable gain, measured within seconds
 
 
 def train_slice(
     *, job_id: int | None = None, is_leaving: Callable[[], bool] = lambda: False
 ) -> bool:
-    """Claim a training, the one named or the oldest, with others of its base model; learn a slice.
+    """Claim the named or the oldest training with others of its base model; train one slice.
 
-    A worker that `is_leaving` ends the slice at its next step: another goes on from the last
-    checkpoint, and no try is used up. Returns whether there was any work. Raises ClaimError when
-    none could be asked for.
+    When `is_leaving` returns true the slice ends at the next step: another worker resumes from the
+    last checkpoint, and no attempt is used up. Returns whether a job was claimed. Raises
+    ClaimError.
     """
     from gpu.training.trainer import train_styles
 
@@ -63,7 +63,7 @@ def train_slice(
         for training, outcome in zip(ready, outcomes, strict=True):
             training.end(outcome)
     except Exception as error:
-        for training in trainings:  # one that has ended already is not changed by this
+        for training in trainings:  # changes none that has ended already
             training.fail(error)
         raise
     finally:
@@ -79,79 +79,79 @@ def worker_api() -> WorkerApi:
 
 
 class Training:
-    """One claimed training: fetches its works, sends what it produces, and hears of its loss."""
+    """One claimed training: downloads its artworks, reports progress, uploads its files."""
 
     def __init__(self, api: WorkerApi, job: ClaimedJob, is_leaving: Callable[[], bool]) -> None:
         self.folder = worker_settings().worker_cache_dir / f"training-{job.job_id}-{job.fence}"
         self._api = api
         self._job = job
         self._is_leaving = is_leaving
-        self._wish = TrainJob.model_validate(job.payload)
+        self._train_job = TrainJob.model_validate(job.payload)
         self._paths: dict[str, Path] = {}
         self._is_lost = False
         self._error: httpx.HTTPError | None = None
-        self._made: MadeCheckpoint | None = None  # the last checkpoint under this lease
-        self._free = {
+        self._made: MadeCheckpoint | None = None  # the last checkpoint uploaded under this lease
+        self._uploads = {
             kind: [job.upload[name] for name in sorted(job.upload) if name.startswith(kind)]
             for kind in ("style", "sample")
         }
         self._reported = float("-inf")
-        self._gone: list[UnusableWork] = []
+        self._missing: list[UnusableWork] = []
         self._unusable: list[UnusableWork] = []
         self._body = TrainProgressBody(current_epoch=0, total_epochs=1, progress_percent=0)
 
     def fetch(self) -> bool:
-        """Download works and checkpoint; a failed download fails this training only.
+        """Download artworks and checkpoint; a failed download fails this training only.
 
-        A work that is gone from storage is left out, as one that cannot be read is.
+        An artwork missing in storage is left out, like one that cannot be decoded.
         """
-        works = {work.name for work in self._wish.works}
+        works = {work.name for work in self._train_job.works}
         self.folder.mkdir(parents=True)
         for name, url in self._job.download.items():
             try:
                 self._paths[name] = self._api.download(url, self.folder / name)
             except httpx.HTTPError as error:
-                if name in works and _is_gone(error):
-                    self._gone.append(UnusableWork(name=name, code="IMAGE_CORRUPT"))
+                if name in works and _is_missing(error):
+                    self._missing.append(UnusableWork(name=name, code="IMAGE_CORRUPT"))
                     continue
-                self.fail(_verdict(name, error))
+                self.fail(_download_error(name, error))
                 return False
         return True
 
     def order(self) -> "TrainingRequest":
-        """Return the training as the engine takes it."""
+        """Return the request for the engine."""
         from gpu.training.recipe import TrainingArtwork, TrainingConfig
         from gpu.training.trainer import TrainingRequest
 
-        wish = self._wish
+        train_job = self._train_job
         config = TrainingConfig(
-            base_model=wish.base_model,
+            base_model=train_job.base_model,
             artworks=tuple(
                 TrainingArtwork(path=self._paths[work.name], tags=tuple(work.tags))
-                for work in wish.works
+                for work in train_job.works
                 if work.name in self._paths
             ),
-            trigger=wish.trigger,
+            trigger=train_job.trigger,
             output_dir=self.folder / "out",
-            seed=wish.seed,
+            seed=train_job.seed,
             resume_from=self._paths.get("checkpoint"),
-            slice_seconds=wish.slice_seconds,
-            min_artworks=wish.least_works,
-            sample_count=wish.sample_count,
+            slice_seconds=train_job.slice_seconds,
+            min_artworks=train_job.least_works,
+            sample_count=train_job.sample_count,
             base_samples=True,
-            metadata=wish.metadata,
+            metadata=train_job.metadata,
             significant_bits=worker_settings().adapter_bits,
         )
         return TrainingRequest(config, self._on_progress, self._should_stop)
 
     def end(self, outcome: "TrainedStyle | TrainingCheckpoint | EngineError") -> None:
-        """Hand over the style, end the slice, or say why there is neither."""
+        """Complete the training, end the slice, or report the failure."""
         from gpu.errors import Stopped
         from gpu.training.recipe import TrainedStyle, TrainingCheckpoint
 
         try:
             if isinstance(outcome, TrainedStyle):
-                self._hand_over(outcome)
+                self._complete(outcome)
             elif not isinstance(outcome, TrainingCheckpoint | Stopped):
                 self.fail(outcome)
             elif self._error:
@@ -166,14 +166,14 @@ class Training:
             self.fail(error)
 
     def fail(self, error: Exception) -> None:
-        """Report that this attempt failed."""
+        """Report the failed attempt."""
         cause, message = cause_of(error)
         failure = TrainFailure(
-            style_id=self._wish.style_id,
+            style_id=self._train_job.style_id,
             fence=self._job.fence,
             error_code=cause,
             error_message=message[:2000],
-            unusable_works=self._gone + _named(getattr(error, "unusable", ())),
+            unusable_works=self._missing + _named(getattr(error, "unusable", ())),
         )
         with about(self._job):
             self._api.fail(failure)
@@ -182,11 +182,14 @@ class Training:
         return self._is_lost or self._is_leaving() or self._is_full()
 
     def _is_full(self) -> bool:
-        """Whether no further checkpoint could be uploaded under this lease."""
-        return not self._free["style"] or len(self._free["sample"]) < self._wish.sample_count
+        """Whether the upload URLs of this lease are used up."""
+        return (
+            not self._uploads["style"]
+            or len(self._uploads["sample"]) < self._train_job.sample_count
+        )
 
     def _on_progress(self, progress: "TrainingProgress") -> None:
-        """Report; when the site or storage fails for long, stop this training only."""
+        """Report; stop this training only when the API or storage stays unreachable."""
         try:
             self._report(progress)
         except httpx.HTTPError as error:
@@ -205,10 +208,10 @@ class Training:
             progress_percent=min(99, int(progress.percent)),
             estimated_seconds=_rounded(progress.estimated_seconds),
         )
-        self._unusable = self._gone + _named(progress.unusable_artworks)
+        self._unusable = self._missing + _named(progress.unusable_artworks)
         points = []
         if progress.loss is not None:
-            # Held-out loss is measured at checkpoints only; between them it is the last one.
+            # Held-out loss is measured at checkpoints only.
             held_out = progress.held_out_loss if progress.checkpoint_path else None
             points.append(LossPoint(step=progress.step, loss=progress.loss, held_out_loss=held_out))
         made = None if progress.files is None else self._put_files(progress, progress.files)
@@ -224,7 +227,7 @@ class Training:
         slice_ended: bool = False,
     ) -> None:
         report = TrainProgress(
-            style_id=self._wish.style_id,
+            style_id=self._train_job.style_id,
             fence=self._job.fence,
             progress=self._body,
             loss_points=points,
@@ -239,43 +242,45 @@ class Training:
         self._is_lost = answer.cancel_requested or answer.reason in {"stale_attempt", "terminal"}
 
     def _put_files(self, progress: "TrainingProgress", files: "CheckpointFiles") -> MadeCheckpoint:
-        """Upload a style that can be sold and what was drawn with it, and measure its gain."""
+        """Upload the style file and its samples, and measure the gain."""
         self._made = MadeCheckpoint(
             step=progress.step,
             held_out_loss=progress.held_out_loss,
             style_key=self._put("style", files.style_path),
             style_sha256=files.style_sha256,
             sample_keys=[self._put("sample", path) for path in files.sample_paths],
-            gain=self._gain(files) if self._may_be_kept(progress) else None,
+            gain=self._gain(files) if self._is_retained(progress) else None,
         )
         return self._made
 
-    def _may_be_kept(self, progress: "TrainingProgress") -> bool:
-        """Whether this will be one of the last checkpoints: measuring the others is in vain."""
+    def _is_retained(self, progress: "TrainingProgress") -> bool:
+        """Whether this is one of the last checkpoints; the gain of others is never shown."""
         every = progress.step - (self._made.step if self._made else 0)
         following = -(-(progress.total_steps - progress.step) // max(1, every))
-        return following < self._wish.kept_checkpoints
+        return following < self._train_job.kept_checkpoints
 
     def _put(self, kind: str, path: Path) -> str:
-        place = self._free[kind].pop(0)
-        self._api.upload(place, path.read_bytes())
-        return place.key
+        target = self._uploads[kind].pop(0)
+        self._api.upload(target, path.read_bytes())
+        return target.key
 
     def _gain(self, files: "CheckpointFiles") -> Gain | None:
-        """Measure how near the samples came to the works, from what the base model draws.
+        """Measure how far the samples moved from those of the base model towards the artworks.
 
-        None where that says nothing: the works have no edges.
+        None when it cannot be measured: the artworks have no edges.
         """
         from gpu.base_models.registry import load_base_model
         from gpu.errors import LowQualityData
         from gpu.evaluation.gain import measure_gain
 
         unusable = {work.name for work in self._unusable}
-        works = [self._paths[work.name] for work in self._wish.works if work.name not in unusable]
+        works = [
+            self._paths[work.name] for work in self._train_job.works if work.name not in unusable
+        ]
         stride = max(1, len(works) // WORKS_MEASURED)
         try:
             measured = measure_gain(
-                load_base_model(self._wish.base_model),
+                load_base_model(self._train_job.base_model),
                 works=[_opened(path) for path in works[::stride][:WORKS_MEASURED]],
                 plain=[_opened(path) for path in files.base_sample_paths],
                 trained=[_opened(path) for path in files.sample_paths],
@@ -289,18 +294,18 @@ class Training:
     def _put_checkpoint(self, progress: "TrainingProgress") -> str | None:
         if progress.checkpoint_path is None:
             return None
-        place = self._job.upload["checkpoint"]
-        self._api.upload(place, progress.checkpoint_path.read_bytes())
-        return place.key
+        target = self._job.upload["checkpoint"]
+        self._api.upload(target, progress.checkpoint_path.read_bytes())
+        return target.key
 
-    def _hand_over(self, style: "TrainedStyle") -> None:
+    def _complete(self, style: "TrainedStyle") -> None:
         if self._made is None:  # resumed at the last checkpoint, which another worker uploaded
-            place = self._job.upload["adapter"]
-            self._api.upload(place, style.adapter_path.read_bytes())
+            target = self._job.upload["adapter"]
+            self._api.upload(target, style.adapter_path.read_bytes())
         result = TrainResult(
-            style_id=self._wish.style_id,
+            style_id=self._train_job.style_id,
             fence=self._job.fence,
-            model_path=self._made.style_key if self._made else place.key,
+            model_path=self._made.style_key if self._made else target.key,
             adapter_sha256=style.adapter_sha256,
             base_model_sha256=style.base_model_sha256,
             training_metric={
@@ -325,21 +330,21 @@ def _rounded(seconds: float | None) -> int | None:
 
 
 def _opened(path: Path) -> Image.Image:
-    """Return a picture of our own making: a sample, or a clean copy of a work."""
+    """Read a sample or a clean copy of an artwork as RGB."""
     with Image.open(path) as image:
         return image.convert("RGB")
 
 
-def _verdict(name: str, error: httpx.HTTPError) -> Exception:
-    """What a failed download means: a checkpoint that is gone will not come back."""
+def _download_error(name: str, error: httpx.HTTPError) -> Exception:
+    """Return the error to report for a failed download; a missing checkpoint is never retried."""
     from gpu.errors import AdapterMismatch
 
-    if name == "checkpoint" and _is_gone(error):
-        return AdapterMismatch("the checkpoint is gone")
+    if name == "checkpoint" and _is_missing(error):
+        return AdapterMismatch("the checkpoint is missing")
     return error
 
 
-def _is_gone(error: httpx.HTTPError) -> bool:
+def _is_missing(error: httpx.HTTPError) -> bool:
     if not isinstance(error, httpx.HTTPStatusError):
         return False
     return bool(error.response.status_code == httpx.codes.NOT_FOUND)

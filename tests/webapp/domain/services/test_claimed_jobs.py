@@ -11,7 +11,7 @@ from tests import making, restyling
 from webapp.domain import jobs
 from webapp.domain.models.job import JobKind
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style
-from webapp.domain.services import worker_jobs
+from webapp.domain.services import claimed_jobs
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def run(session, storage):
 def claimed(session, storage, row):
     job = making.job_of(session, row)
     lease = jobs.claim(session, job.id, TaskName(job.step), 60)
-    return lease, worker_jobs.frozen(session, storage, lease)
+    return lease, claimed_jobs.claimed_job(session, storage, lease)
 
 
 def test_an_images_payload_is_the_order_as_it_was_frozen(session, storage, image):
@@ -44,8 +44,8 @@ def test_an_images_payload_is_the_order_as_it_was_frozen(session, storage, image
 
 def test_keys_a_worker_may_write_hold_its_fence_and_a_nonce(session, storage, image):
     lease, first = claimed(session, storage, image)
-    again = worker_jobs.frozen(session, storage, lease)
-    jobs.put_back(session, lease)
+    again = claimed_jobs.claimed_job(session, storage, lease)
+    jobs.release(session, lease)
     next_lease, second = claimed(session, storage, image)
 
     keys = [job["upload"]["image"]["key"] for job in (first, again, second)]
@@ -61,9 +61,9 @@ def test_a_fence_is_no_prefix_of_another_fence(session, environment, image):
         jobs.Lease(job.id, JobKind.GENERATION, image.id, TaskName.RENDER_IMAGES, fence, 1, {})
         for fence in (1, 11)
     ]
-    assert not worker_jobs.raw_prefix(leases[1]).startswith(worker_jobs.raw_prefix(leases[0]))
-    assert not worker_jobs.training_prefix(leases[1]).startswith(
-        worker_jobs.training_prefix(leases[0])
+    assert not claimed_jobs.raw_prefix(leases[1]).startswith(claimed_jobs.raw_prefix(leases[0]))
+    assert not claimed_jobs.training_prefix(leases[1]).startswith(
+        claimed_jobs.training_prefix(leases[0])
     )
 
 
@@ -124,9 +124,9 @@ def test_a_checkpoint_is_offered_to_whoever_goes_on(session, storage, run):
 
 
 def test_each_kind_has_its_own_lease(environment):
-    assert worker_jobs.lease_seconds(JobKind.GENERATION) == 60
-    assert worker_jobs.lease_seconds(JobKind.TRAINING) == 120
-    assert timedelta(minutes=10) < worker_jobs.URL_LIFETIME  # a URL outlives a training slice
+    assert claimed_jobs.lease_seconds(JobKind.GENERATION) == 60
+    assert claimed_jobs.lease_seconds(JobKind.TRAINING) == 120
+    assert timedelta(minutes=10) < claimed_jobs.URL_LIFETIME  # a URL outlives a training slice
 
 
 def test_a_canvas_comes_with_its_picture_its_mask_and_how_much_changes(session, storage):

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tasks.work.adapter_files import AdapterFiles
+from tasks.gpu_jobs.adapter_files import AdapterFiles
 
 SIZE = 100
 
@@ -28,7 +28,7 @@ def get(files):
     return at
 
 
-def kept(tmp_path) -> set[str]:
+def file_names(tmp_path) -> set[str]:
     return {path.stem for path in (tmp_path / "adapters").iterdir()}
 
 
@@ -36,7 +36,7 @@ def test_an_adapter_is_fetched_once(get, tmp_path):
     get(1, "a")
     get(2, "a")
     assert get.fetched == ["a"]
-    assert kept(tmp_path) == {"a"}
+    assert file_names(tmp_path) == {"a"}
 
 
 def test_a_forgotten_adapter_is_fetched_again(files, get):
@@ -50,7 +50,7 @@ def test_a_forgotten_adapter_is_fetched_again(files, get):
 def test_a_fetch_that_fails_leaves_nothing(files, tmp_path):
     with pytest.raises(ZeroDivisionError):
         files.get("a", lambda _path: 1 / 0)
-    assert kept(tmp_path) == set()
+    assert file_names(tmp_path) == set()
 
 
 def test_room_is_made_of_what_was_not_used_for_longest(files, get, tmp_path):
@@ -58,9 +58,9 @@ def test_room_is_made_of_what_was_not_used_for_longest(files, get, tmp_path):
         get(time, sha256)
     get(5, "a")
     files.make_room()
-    assert kept(tmp_path) == {"a", "c", "d"}
+    assert file_names(tmp_path) == {"a", "c", "d"}
     files.make_room()
-    assert kept(tmp_path) == {"a", "c", "d"}
+    assert file_names(tmp_path) == {"a", "c", "d"}
 
 
 def test_using_an_adapter_makes_it_the_last_to_go(files, get, tmp_path):
@@ -68,7 +68,7 @@ def test_using_an_adapter_makes_it_the_last_to_go(files, get, tmp_path):
         get(time, sha256)
     files.get("a", lambda _path: pytest.fail("it is there"))
     files.make_room()
-    assert kept(tmp_path) == {"a", "c", "d"}
+    assert file_names(tmp_path) == {"a", "c", "d"}
 
 
 def test_what_a_killed_fetch_left_behind_goes_too(files, get, tmp_path):
@@ -77,7 +77,7 @@ def test_what_a_killed_fetch_left_behind_goes_too(files, get, tmp_path):
     torn.write_bytes(bytes(3 * SIZE))
     os.utime(torn, (0, 0))
     files.make_room()
-    assert kept(tmp_path) == {"a"}
+    assert file_names(tmp_path) == {"a"}
 
 
 def test_there_is_room_where_nothing_was_ever_fetched(files):

@@ -1,4 +1,4 @@
-"""What the addresses of pages name at a running site, looked up or made over HTTP."""
+"""Values for the addresses of pages at a running site, looked up or created over HTTP."""
 
 import time
 from typing import Any
@@ -14,7 +14,7 @@ OPEN = frozenset({"pending", "training"})
 
 
 def people_of(artist: str, buyer: str) -> dict[str, str]:
-    """Return who looks at the pages: e-mail addresses by role."""
+    """E-mail addresses of the visitors of pages, by role."""
     return {
         ARTIST: artist,
         BUYER: buyer,
@@ -26,36 +26,36 @@ def people_of(artist: str, buyer: str) -> dict[str, str]:
     }
 
 
-def find_places(site: str, people: dict[str, str]) -> dict[str, object]:
-    """Return what the addresses name: an artist's style, images of it, its buyer, and mishaps."""
+def page_parameters(site: str, people: dict[str, str]) -> dict[str, object]:
+    """Ids by name: an artist's style, its images and buyer, and styles with failed uploads."""
     with _person(site, people[ARTIST]) as artist, _person(site, people[BUYER]) as buyer:
         style = artist.get("/styles/me")["results"][0]
-        shown = artist.get("/generations/feed", sort="popular", style_id=style["id"])["results"]
-        talked_about = max(shown, key=lambda image: image["comment_count"])
-        seen = artist.get(f"/generations/{talked_about['id']}")
-        said = artist.get(f"/generations/{talked_about['id']}/comments")["results"]
-        own = buyer.get("/generations/me", status="completed", limit=50)["results"]
-        found = {
+        images = artist.get("/generations/feed", sort="popular", style_id=style["id"])["results"]
+        commented = max(images, key=lambda image: image["comment_count"])
+        image = artist.get(f"/generations/{commented['id']}")
+        comments = artist.get(f"/generations/{commented['id']}/comments")["results"]
+        own_images = buyer.get("/generations/me", status="completed", limit=50)["results"]
+        parameters = {
             "artist": artist.get("/auth/me")["id"],
             "buyer": buyer.get("/auth/me")["id"],
             "style": style["id"],
-            "image": seen["id"],
-            "own_image": own[0]["id"],
-            "own_public_image": next(image["id"] for image in own if image["is_public"]),
-            "certificate": seen["license"]["public_id"],
-            "comment": said[0]["id"],
+            "image": image["id"],
+            "own_image": own_images[0]["id"],
+            "own_public_image": next(image["id"] for image in own_images if image["is_public"]),
+            "certificate": image["license"]["public_id"],
+            "comment": comments[0]["id"],
             "purchase": _purchases(buyer, "paid")[0]["order_id"],
             "open_purchase": _open_purchase(buyer),
         }
     with _person(site, people[BEGINNER]) as beginner:
         _become_artist(beginner, "Bea Ginn")
     with _person(site, people[SLOW]) as slow:
-        found["waiting_style"] = _declared(slow, "Halfway Here")["id"]
-    with _person(site, people[FAILED]) as unlucky:
-        found["failed_style"] = _ended(unlucky, "Otto Brandt", "Nine of Ten", damaged=1)
+        parameters["waiting_style"] = _announced_style(slow, "Halfway Here")["id"]
+    with _person(site, people[FAILED]) as failed:
+        parameters["failed_style"] = _trained_style(failed, "Otto Brandt", "Nine of Ten", damaged=1)
     with _person(site, people[DECIDING]) as deciding:
-        found["trained_style"] = _ended(deciding, "Olga Brandt", "All of Ten")
-    return found
+        parameters["trained_style"] = _trained_style(deciding, "Olga Brandt", "All of Ten")
+    return parameters
 
 
 def _person(site: str, email: str) -> Person:
@@ -67,26 +67,26 @@ def _purchases(person: Person, status: str) -> list[dict[str, Any]]:
 
 
 def _open_purchase(person: Person) -> str:
-    """Return the id of an order that waits to be paid."""
-    waiting = _purchases(person, "pending")
-    if not waiting:
+    """The id of an order with a pending payment."""
+    pending = _purchases(person, "pending")
+    if not pending:
         package = person.get("/tokens/packages")["results"][0]["package_id"]
-        waiting = [person.post("/tokens/purchase", json={"package_id": package})]
-    return str(waiting[0]["order_id"])
+        pending = [person.post("/tokens/purchase", json={"package_id": package})]
+    return str(pending[0]["order_id"])
 
 
 def _become_artist(person: Person, name: str) -> None:
     if person.get("/auth/me")["artist"] is None:
-        drawn = scrawl.signature(len(name))
+        signature = scrawl.signature(len(name))
         person.post(
             "/users/me/upgrade-to-artist",
             data={"artist_name": name},
-            files={"signature_image": ("signature.png", drawn, "image/png")},
+            files={"signature_image": ("signature.png", signature, "image/png")},
         )
 
 
-def _declared(person: Person, name: str) -> dict[str, Any]:
-    """Return a style whose files were announced and never came."""
+def _announced_style(person: Person, name: str) -> dict[str, Any]:
+    """A style whose announced files were not uploaded."""
     _become_artist(person, name)
     for style in person.get("/styles/me")["results"]:
         return style
@@ -97,8 +97,8 @@ def _declared(person: Person, name: str) -> dict[str, Any]:
     return person.post("/styles", json=_terms(name) | {"files": files})
 
 
-def _ended(person: Person, artist_name: str, name: str, *, damaged: int = 0) -> int:
-    """Return the id of a style whose training has ended; with a damaged work of ten it failed."""
+def _trained_style(person: Person, artist_name: str, name: str, *, damaged: int = 0) -> int:
+    """The id of a style whose training has ended; with a damaged work of ten it has failed."""
     _become_artist(person, artist_name)
     styles = person.get("/styles/me")["results"]
     if not styles:

@@ -1,7 +1,7 @@
-"""What all steps of all pipelines share: begin under a lease, fail with a verdict, abandon.
+"""Attempts at the steps of all pipelines: claim, activate, fail with a retry or for good, abandon.
 
-How the row behind a job follows is said once for each kind of job, in `ROWS`; a kind without an
-entry is an error and never another kind.
+`ROWS` has, for each kind of job, how the row behind the job follows it (a generation, a training
+run, a photo). A kind without an entry is an error.
 """
 
 from collections.abc import Callable
@@ -35,9 +35,8 @@ RETRYABLE_CAUSES = frozenset(
 class Row:
     """How the row behind one kind of job follows the job.
 
-    `activate` shows it as being worked on, `wait` as waiting for its next attempt after a cause,
-    `fail` ends it for good with cause and message. `lock` takes the locks that must be taken before
-    the job's own row.
+    `activate` sets it to running, `wait` to waiting for the next attempt after a cause, `fail` ends
+    it with cause and message. `lock` takes the locks that must be taken before the job's own row.
     """
 
     activate: Callable[[Session, Lease], None]
@@ -46,8 +45,8 @@ class Row:
     lock: Callable[[Session, int], None]
 
 
-def begin(session: Session, job_id: int, step: TaskName) -> Lease | None:
-    """Take a job at a CPU step, or None when the bell was stale."""
+def claim(session: Session, job_id: int, step: TaskName) -> Lease | None:
+    """Claim a job at a CPU step; None when the message is stale."""
     _lock_row_of(session, job_id)
     lease = jobs.claim(session, job_id, step, settings().step_lease_seconds)
     if lease is not None:
@@ -56,20 +55,20 @@ def begin(session: Session, job_id: int, step: TaskName) -> Lease | None:
 
 
 def lock(session: Session, kind: JobKind, ref: int) -> None:
-    """Take what must be locked before the job of a row is changed in a way its row follows."""
+    """Take the locks that must be taken before the job of a row is changed."""
     ROWS[kind].lock(session, ref)
 
 
 def activate(session: Session, lease: Lease) -> None:
-    """Show the row as being worked on; it stays as it is when it already was."""
+    """Set the row to running; no change if it already is."""
     ROWS[lease.kind].activate(session, lease)
 
 
 def fail(session: Session, lease: Lease, cause: str, message: str) -> bool:
-    """Record a failed attempt: again after a delay, or the end; False when the fence is stale.
+    """Record a failed attempt: retry after a delay, or the end; False when the fence is stale.
 
-    Only a retryable cause is tried again, at most three times. The end refunds and notifies in
-    the same commit.
+    Only RETRYABLE_CAUSES are retried, at most three times. The end refunds and notifies in the
+    same commit.
     """
     lock(session, lease.kind, lease.ref)
     delays = settings().retry_delays_seconds
@@ -85,7 +84,7 @@ def fail(session: Session, lease: Lease, cause: str, message: str) -> bool:
 
 
 def abandon(session: Session, job_id: int) -> bool:
-    """End a job that the relay gave up: out of time, or its workers lost too often."""
+    """End a job at the step `refund`: past its deadline, or its workers were lost too often."""
     _lock_row_of(session, job_id)
     job = session.get(Job, job_id)
     if job is None or not jobs.finish_waiting(session, job_id, TaskName.REFUND, JobState.FAILED):
@@ -104,8 +103,8 @@ def _lock_row_of(session: Session, job_id: int) -> None:
 def _activate_generation(session: Session, lease: Lease) -> None:
     """Show a generation as processing.
 
-    A rendering begins anew: the progress of a lost worker would make every report of this one
-    look old, and its lease would run out under honest work.
+    A rendering starts from the beginning: with the progress of the lost worker, every report of
+    this one would count as a duplicate and would not renew its lease.
     """
     if lease.step is TaskName.RENDER_IMAGES:
         session.execute(update(Generation).where(Generation.id == lease.ref).values(progress=None))

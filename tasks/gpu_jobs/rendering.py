@@ -1,4 +1,4 @@
-"""Render: claim a batch of the oldest orders of one size, draw it, hand it over."""
+"""Render: claim a batch of the oldest orders of one size, render it, complete it."""
 
 import hashlib
 import io
@@ -12,6 +12,7 @@ import httpx
 import structlog
 
 from failpoints import failpoint
+from tasks.gpu_jobs.adapter_files import AdapterFiles
 from tasks.messages import (
     Answer,
     ClaimedJob,
@@ -21,7 +22,6 @@ from tasks.messages import (
     RenderProgressBody,
     RenderResult,
 )
-from tasks.work.adapter_files import AdapterFiles
 from tasks.worker_api import (
     ClaimError,
     ResultRejectedError,
@@ -42,49 +42,49 @@ REPORT_EVERY_SECONDS = 1.0
 
 
 def render_batch(*, job_id: int | None = None) -> bool:
-    """Claim a job, the one named or the oldest, with others of its size; render, hand over.
+    """Claim the named or the oldest job with others of its size; render and complete them.
 
-    Returns whether there was any work. Raises ClaimError when none could be asked for.
+    Returns whether a job was claimed. Raises ClaimError.
     """
     from gpu.rendering.requests import RenderedImage
 
     base_model = worker_settings().base_model
-    renderer = renderer_for(base_model)  # loaded before, not under, the lease
+    renderer = renderer_for(base_model)  # loaded before the lease begins
     api = worker_api()
     jobs = _claim_batch(api, job_id, base_model, renderer.base_model_sha256)
     if not jobs:
-        return False  # nothing waits, or someone else has the work
+        return False  # nothing is due, or another worker has the job
     adapter_files().make_room()
-    orders = {str(job.job_id): job for job in jobs}
+    jobs_by_id = {str(job.job_id): job for job in jobs}
     requests = [request for job in jobs if (request := _prepare(api, job))]
-    watch = Watch(api, [orders[request.request_id] for request in requests])
+    progress = Progress(api, [jobs_by_id[request.request_id] for request in requests])
     try:
         outcomes = renderer.render(
-            requests, on_step=watch.on_step, should_stop=lambda: watch.is_lost
+            requests, on_step=progress.on_step, should_stop=lambda: progress.is_lost
         )
     except Exception as error:
-        _fail_all(api, watch.jobs, error)
+        _fail_all(api, progress.jobs, error)
         raise
     failpoint("after_render")
     for outcome in outcomes:
-        job = orders[outcome.request_id]
+        job = jobs_by_id[outcome.request_id]
         if not isinstance(outcome, RenderedImage):
             if outcome.cause == "ADAPTER_MISMATCH":
                 adapter_files().forget(RenderJob.model_validate(job.payload).adapter_sha256)
             _fail(api, job, outcome.cause, outcome.message)
         else:
             with about(job):
-                _hand_over(api, job, outcome)
+                _complete(api, job, outcome)
     return True
 
 
 def _claim_batch(
     api: WorkerApi, job_id: int | None, base_model: str, sha256: str
 ) -> list[ClaimedJob]:
-    """Claim a job and its batch; one that is not full waits a moment for more.
+    """Claim a job and its batch; if the batch is not full, claim again after a short wait.
 
-    Orders that come together are heard of one after the other: without the moment the first would
-    be drawn alone, and the others after it. Who finds nothing does not wait.
+    Orders placed together are published one by one: without the wait the first would be rendered
+    alone. An empty claim returns at once.
     """
     settings = worker_settings()
     jobs = api.claim(
@@ -93,15 +93,15 @@ def _claim_batch(
         base_model=base_model,
         base_model_sha256=sha256,
     )
-    room = settings.render_batch_size - len(jobs)
-    if not jobs or not room or not settings.render_wait_seconds:
+    missing = settings.render_batch_size - len(jobs)
+    if not jobs or not missing or not settings.render_wait_seconds:
         return jobs
     time.sleep(settings.render_wait_seconds)
     try:
-        more = api.claim(job_id=None, limit=room, base_model=base_model, batch_of=jobs[0].job_id)
+        more = api.claim(job_id=None, limit=missing, base_model=base_model, batch_of=jobs[0].job_id)
     except ClaimError as error:
         log.warning("batch not filled", error=str(error))
-        return jobs  # what is claimed already is drawn
+        return jobs
     return jobs + more
 
 
@@ -120,34 +120,34 @@ def worker_api() -> WorkerApi:
 
 
 def adapter_files() -> AdapterFiles:
-    """Return this worker's adapters on disk."""
+    """Return the cache of adapters on disk."""
     settings = worker_settings()
     return AdapterFiles(settings.worker_cache_dir / "adapters", settings.worker_cache_bytes)
 
 
-class Watch:
-    """Tells the site how far a batch is, and the renderer when its leases are lost."""
+class Progress:
+    """Reports the progress of a batch; `is_lost` when all its leases are lost."""
 
     def __init__(self, api: WorkerApi, jobs: list[ClaimedJob]) -> None:
         self.jobs = jobs
         self.is_lost = False
         self._api = api
-        self._began = time.monotonic()
+        self._started = time.monotonic()
         self._reported = float("-inf")
 
     def on_step(self, step: int, total: int) -> None:
-        """Report at most once a second; the report renews the lease, since a step advanced."""
+        """Report at most once a second; a report that shows progress renews the lease."""
         failpoint("mid_render")
         now = time.monotonic()
         if now - self._reported < REPORT_EVERY_SECONDS:
             return
         self._reported = now
-        left = (now - self._began) * (total - step) / max(step, 1)
+        remaining = (now - self._started) * (total - step) / max(step, 1)
         body = RenderProgressBody(
             current_step=step,
             total_steps=total,
             progress_percent=min(99, 100 * step // total),
-            estimated_seconds=round(left),
+            estimated_seconds=round(remaining),
         )
         answers = [self._report(job, body) for job in self.jobs]
         self.is_lost = all(answer.reason in {"stale_attempt", "terminal"} for answer in answers)
@@ -160,7 +160,7 @@ class Watch:
 
 
 def _prepare(api: WorkerApi, job: ClaimedJob) -> "RenderRequest | None":
-    """Return the engine's request with its adapter on disk; a failed fetch fails that job only."""
+    """Return the request for the engine with its adapter on disk; None after a failed download."""
     from gpu.errors import InvalidPicture
     from gpu.rendering.requests import RenderRequest
 
@@ -171,8 +171,8 @@ def _prepare(api: WorkerApi, job: ClaimedJob) -> "RenderRequest | None":
         )
         picture, mask = (None, None) if order.change is None else _fetch_picture(api, job, order)
     except httpx.HTTPError as error:
-        what = f"What the image is made of could not be fetched: {type(error).__name__}."
-        _fail(api, job, "NETWORK", what)
+        message = f"An input could not be downloaded: {type(error).__name__}."
+        _fail(api, job, "NETWORK", message)
         return None
     except InvalidPicture as error:
         _fail(api, job, error.cause, str(error))
@@ -197,7 +197,7 @@ def _prepare(api: WorkerApi, job: ClaimedJob) -> "RenderRequest | None":
 def _fetch_picture(
     api: WorkerApi, job: ClaimedJob, order: RenderJob
 ) -> "tuple[Image.Image, Image.Image]":
-    """Return the picture that is repainted, and its mask. Raises HTTPError, InvalidPicture."""
+    """Return the picture to repaint and its mask. Raises HTTPError and InvalidPicture."""
     from PIL import Image
 
     from gpu.errors import InvalidPicture
@@ -219,19 +219,19 @@ def _fetch_picture(
     return pixels, Image.fromarray(bits)
 
 
-def _hand_over(api: WorkerApi, job: ClaimedJob, rendered: "RenderedImage") -> None:
+def _complete(api: WorkerApi, job: ClaimedJob, rendered: "RenderedImage") -> None:
     order = RenderJob.model_validate(job.payload)
     file = io.BytesIO()
     rendered.image.save(file, "PNG", compress_level=1)
     data = file.getvalue()
-    place = job.upload["image"]
+    target = job.upload["image"]
     try:
-        api.upload(place, data)
+        api.upload(target, data)
         api.complete(
             RenderResult(
                 generation_id=order.generation_id,
                 fence=job.fence,
-                result_key=place.key,
+                result_key=target.key,
                 sha256=hashlib.sha256(data).hexdigest(),
                 seed=rendered.seed,
                 width=rendered.width,
@@ -243,7 +243,7 @@ def _hand_over(api: WorkerApi, job: ClaimedJob, rendered: "RenderedImage") -> No
     except ResultRejectedError:
         log.exception("result rejected")
     except httpx.HTTPError as error:
-        _fail(api, job, "NETWORK", f"The image could not be stored: {type(error).__name__}.")
+        _fail(api, job, "NETWORK", f"The image could not be uploaded: {type(error).__name__}.")
 
 
 def _fail_all(api: WorkerApi, jobs: list[ClaimedJob], error: Exception) -> None:

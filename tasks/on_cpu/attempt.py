@@ -1,4 +1,4 @@
-"""One CPU step: claim in one short transaction, work without a session, record in another."""
+"""One attempt at a CPU step: claim and record in short transactions, compute without a session."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,14 +14,14 @@ from webapp.domain import jobs
 from webapp.domain.db import DatabaseUnavailable, unit_of_work
 from webapp.domain.gateways.storage import Storage, StorageUnavailable, configured_storage
 from webapp.domain.jobs import Lease
-from webapp.domain.services import steps
+from webapp.domain.services import job_attempts
 from webapp.domain.settings import settings
 
 log = structlog.get_logger()
 
 
-class StepError(Exception):
-    """A step failed; `cause` decides whether it is retried (docs/api.md, Worker protocol)."""
+class AttemptFailed(Exception):
+    """The attempt failed; `cause` decides about a retry (docs/api.md, Worker protocol)."""
 
     def __init__(self, cause: str, message: str) -> None:
         super().__init__(message)
@@ -29,7 +29,7 @@ class StepError(Exception):
 
 
 class LeaseLost(Exception):
-    """Somebody else has the job, or it was ended: what this worker did counts for nothing."""
+    """Another worker has the job, or it has ended: this attempt may change nothing."""
 
 
 @lru_cache(maxsize=1)
@@ -38,24 +38,24 @@ def storage() -> Storage:
     return configured_storage(settings())
 
 
-def begin(job_id: int, step: TaskName) -> Lease | None:
-    """Take the job a bell named, or None when the bell was stale or storage is away.
+def claim(job_id: int, step: TaskName) -> Lease | None:
+    """Claim the job of a message; None if the message is stale or storage is unavailable.
 
-    A sick platform is not a failed job: the bell simply rings again later.
+    An unavailable storage uses up no attempt: the job stays queued and is published again.
     """
     try:
         storage().check()
     except StorageUnavailable:
-        log.warning("storage away, job left queued")
+        log.warning("storage unavailable, job left queued")
         return None
     with unit_of_work() as session:
-        lease = steps.begin(session, job_id, step)
+        lease = job_attempts.claim(session, job_id, step)
     failpoint("after_claim")
     return lease
 
 
 def keep_lease(lease: Lease) -> None:
-    """Renew a lease in the middle of a long step. Raises LeaseLost."""
+    """Renew the lease during a long step. Raises LeaseLost."""
     with unit_of_work() as session:
         renewed = jobs.renew(session, lease.job_id, lease.fence, settings().step_lease_seconds)
     if renewed is None:
@@ -63,18 +63,18 @@ def keep_lease(lease: Lease) -> None:
 
 
 @contextmanager
-def verdict(lease: Lease) -> Iterator[None]:
-    """Turn what goes wrong inside into the job's verdict; unknown errors end it and are raised."""
+def attempt(lease: Lease) -> Iterator[None]:
+    """Record an error as the failure of this attempt; unknown errors end the job and are raised."""
     try:
         yield
-    except StepError as error:
+    except AttemptFailed as error:
         _record(lease, error.cause, str(error))
     except StorageUnavailable:
         _record(lease, "NETWORK", "Storage did not answer.")
     except SoftTimeLimitExceeded:
-        _record(lease, "TIMEOUT", "The work took too long.")
+        _record(lease, "TIMEOUT", "The time limit was exceeded.")
     except DatabaseUnavailable:
-        raise  # the lease runs out and the relay rings again
+        raise  # the lease expires and the relay publishes the job again
     except Exception as error:
         _record(lease, "INTERNAL_ERROR", type(error).__name__)
         raise
@@ -82,6 +82,6 @@ def verdict(lease: Lease) -> Iterator[None]:
 
 def _record(lease: Lease, cause: str, message: str) -> None:
     count_failure(cause)
-    log.warning("step failed", cause=cause, message=message)
+    log.warning("attempt failed", cause=cause, message=message)
     with unit_of_work() as session:
-        steps.fail(session, lease, cause, message)
+        job_attempts.fail(session, lease, cause, message)

@@ -24,10 +24,10 @@ from webapp.domain.services import (
     artworks,
     base_models,
     checkpoints,
+    claimed_jobs,
+    job_attempts,
     sets_segmentations,
-    steps,
     training,
-    worker_jobs,
 )
 from webapp.domain.services.checkpoints import MadeCheckpoint
 from webapp.domain.services.sets_segmentations import ReportedMask
@@ -78,7 +78,7 @@ def claim(
         leases = jobs.claim_batch(
             session,
             kind,
-            lease_seconds=worker_jobs.lease_seconds(kind),
+            lease_seconds=claimed_jobs.lease_seconds(kind),
             limit=limit,
             job_id=job_id,
             base_model=base_model,
@@ -86,8 +86,8 @@ def claim(
         )
         if leases:
             for lease in leases:
-                steps.activate(session, lease)
-            return [worker_jobs.frozen(session, storage, lease) for lease in leases]
+                job_attempts.activate(session, lease)
+            return [claimed_jobs.claimed_job(session, storage, lease) for lease in leases]
     return []
 
 
@@ -142,7 +142,7 @@ def progress(
             if made is None:
                 return _training_rejected(session, lease)
         named = [*more.get("sample_keys", []), *filter(None, [more.get("checkpoint_key")])]
-        if not worker_jobs.is_under(worker_jobs.training_prefix(lease), named):
+        if not claimed_jobs.is_under(claimed_jobs.training_prefix(lease), named):
             return _training_rejected(session, lease)
         training.record_progress(
             session,
@@ -158,9 +158,9 @@ def progress(
         session.scalars(select(Generation).where(Generation.id == ref)).one().progress = merged
         session.flush()
     if more.get("slice_ended"):
-        jobs.put_back(session, lease)
+        jobs.release(session, lease)
         return WorkerAnswer(applied=True, status=status(session, kind, ref))
-    canceled = jobs.renew(session, lease.job_id, lease.fence, worker_jobs.lease_seconds(kind))
+    canceled = jobs.renew(session, lease.job_id, lease.fence, claimed_jobs.lease_seconds(kind))
     return WorkerAnswer(
         applied=True, status=status(session, kind, ref), cancel_requested=bool(canceled)
     )
@@ -173,7 +173,7 @@ def keep(
     lease = held(session, kind, ref, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
         return lease
-    canceled = jobs.renew(session, lease.job_id, lease.fence, worker_jobs.lease_seconds(kind))
+    canceled = jobs.renew(session, lease.job_id, lease.fence, claimed_jobs.lease_seconds(kind))
     return WorkerAnswer(
         applied=True, status=status(session, kind, ref), cancel_requested=bool(canceled)
     )
@@ -196,7 +196,7 @@ def failed(
         return lease
     if unusable_works:
         artworks.leave_out(session, training.style_id_of(session, ref), unusable_works)
-    steps.fail(session, lease, cause, message)
+    job_attempts.fail(session, lease, cause, message)
     return WorkerAnswer(applied=True, status=status(session, kind, ref))
 
 
@@ -221,9 +221,11 @@ def complete_generation(
     problem = _generation_problem(storage, generation, lease, result)
     if problem is not None:
         cause = {"adapter_mismatch": "ADAPTER_MISMATCH", "blank_image": "SAFETY_BLOCKED"}
-        steps.fail(session, lease, cause.get(problem, "NETWORK"), f"The result has {problem}.")
+        job_attempts.fail(
+            session, lease, cause.get(problem, "NETWORK"), f"The result has {problem}."
+        )
         return WorkerAnswer(applied=False, status=generation.status, rejected=problem)
-    jobs.hand_on(session, lease, raw_key=result["result_key"], raw_sha256=result["sha256"])
+    jobs.queue_next_step(session, lease, raw_key=result["result_key"], raw_sha256=result["sha256"])
     return WorkerAnswer(applied=True, status=generation.status)
 
 
@@ -234,7 +236,7 @@ def _generation_problem(
         return "adapter_mismatch"
     if (result["width"], result["height"]) != (generation.width, generation.height):
         return "wrong_size"
-    raw = fetched(storage, result["result_key"], worker_jobs.raw_prefix(lease), result["sha256"])
+    raw = fetched(storage, result["result_key"], claimed_jobs.raw_prefix(lease), result["sha256"])
     if raw is None:
         return "file_missing"
     try:
@@ -265,13 +267,13 @@ def complete_training(
     lease = held(session, JobKind.TRAINING, run_id, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
         return lease
-    prefix = worker_jobs.training_prefix(lease)
+    prefix = claimed_jobs.training_prefix(lease)
     adapter = fetched(storage, result["model_path"], prefix, result["adapter_sha256"])
     run = session.scalars(select(TrainingRun).where(TrainingRun.id == run_id)).one()
     named = result["sample_keys"]
     # Who resumed at the last checkpoint drew none; those of the worker before are known.
     samples = named or run.sample_keys
-    if adapter is None or not samples or not worker_jobs.is_under(prefix, named):
+    if adapter is None or not samples or not claimed_jobs.is_under(prefix, named):
         return _training_rejected(session, lease)
     run.metric = result["training_metric"]
     session.flush()
@@ -290,7 +292,7 @@ def complete_training(
             ),
         )
     # Recorded when it is published: until then the style is what it learned before.
-    jobs.hand_on(session, lease, base_model_sha256=result.get("base_model_sha256"))
+    jobs.queue_next_step(session, lease, base_model_sha256=result.get("base_model_sha256"))
     return WorkerAnswer(applied=True, status=status(session, JobKind.TRAINING, run_id))
 
 
@@ -316,9 +318,9 @@ def complete_segmentation(
     run, _ = sets_segmentations.run_of(session, run_id)
     asked = {concept["name"] for concept in run.concepts}
     keys = [mask.mask_key for mask in masks]
-    is_ours = worker_jobs.is_under(worker_jobs.mask_prefix(lease), keys)
+    is_ours = claimed_jobs.is_under(claimed_jobs.mask_prefix(lease), keys)
     if not is_ours or not {mask.concept for mask in masks} <= asked:
-        steps.fail(session, lease, "NETWORK", "The masks are not what was asked for.")
+        job_attempts.fail(session, lease, "NETWORK", "The masks are not what was asked for.")
         answer = status(session, kind, run_id)
         return WorkerAnswer(applied=False, status=answer, rejected="file_missing")
     sets_segmentations.hand_over(session, lease, masks, segmenter=segmenter, version=version)
@@ -327,9 +329,9 @@ def complete_segmentation(
 
 def _checkpoint(storage: Storage, lease: Lease, made: dict[str, Any]) -> MadeCheckpoint | None:
     """Return a reported checkpoint if its files lie where this lease may write, else None."""
-    prefix = worker_jobs.training_prefix(lease)
+    prefix = claimed_jobs.training_prefix(lease)
     style = fetched(storage, made["style_key"], prefix, made["style_sha256"])
-    if style is None or not worker_jobs.is_under(prefix, made["sample_keys"]):
+    if style is None or not claimed_jobs.is_under(prefix, made["sample_keys"]):
         return None
     gain = made.get("gain")
     return MadeCheckpoint(
@@ -353,7 +355,7 @@ def _last_step(run: TrainingRun) -> int:
 
 def _training_rejected(session: Session, lease: Lease) -> WorkerAnswer:
     """Count what a worker says it has stored, and has not, as a failed attempt."""
-    steps.fail(session, lease, "NETWORK", "The adapter or its samples are missing.")
+    job_attempts.fail(session, lease, "NETWORK", "The adapter or its samples are missing.")
     answer = status(session, JobKind.TRAINING, lease.ref)
     return WorkerAnswer(applied=False, status=answer, rejected="file_missing")
 

@@ -1,4 +1,4 @@
-"""Adapters on this worker's disk, by hash; the least recently used go when there are too many."""
+"""Cache of adapters on disk, by hash; the least recently used are deleted first."""
 
 import os
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from pathlib import Path
 class AdapterFiles:
     """A folder of adapters, shared by the processes of one machine.
 
-    Names are hashes, so a file never changes; who loads one verifies that it is what its name says.
+    A file is named by its hash and never changes; the renderer verifies the hash when it loads it.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
@@ -17,27 +17,27 @@ class AdapterFiles:
         self._max_bytes = max_bytes
 
     def get(self, sha256: str, fetch: Callable[[Path], object]) -> Path:
-        """Return the adapter's file, fetched when it is not there. Raises what `fetch` raises."""
+        """Return the file of an adapter; `fetch` is called if it is missing, and may raise."""
         path = self._path(sha256)
         try:
-            os.utime(path)  # used now
+            os.utime(path)  # most recently used
         except FileNotFoundError:
             self._folder.mkdir(parents=True, exist_ok=True)
             fetch(path)
         return path
 
     def forget(self, sha256: str) -> None:
-        """Delete an adapter, or it would fail every later order when it is damaged."""
+        """Delete a damaged adapter, so that the next order downloads it again."""
         self._path(sha256).unlink(missing_ok=True)
 
     def make_room(self) -> None:
-        """Delete what was not used for longest until the rest fits; call it between batches."""
+        """Delete the least recently used files above `max_bytes`; call it between batches."""
         used = []
-        with suppress(FileNotFoundError):  # nothing was ever fetched
+        with suppress(FileNotFoundError):  # nothing was downloaded yet
             for path in self._folder.iterdir():
-                with suppress(FileNotFoundError):  # another process was faster
-                    about = path.stat()
-                    used.append((about.st_mtime_ns, about.st_size, path))
+                with suppress(FileNotFoundError):  # deleted by another process
+                    status = path.stat()
+                    used.append((status.st_mtime_ns, status.st_size, path))
         total = 0
         for _, size, path in sorted(used, reverse=True):
             total += size

@@ -1,4 +1,4 @@
-"""Work that does not go on by itself, or has not for a while; and ringing it by hand."""
+"""Jobs that are late, lost, retried or failed; and publishing one by hand."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -36,12 +36,12 @@ from webapp.domain.services import audit
 
 MOST_SHOWN = 100
 RECENT = timedelta(days=1)
-# A training that ends in order, for want of good works, leaves its job without a cause.
+# A training that ends for lack of usable artworks leaves its job without a cause.
 CAUSE_OF_RUN = TrainingRun.failure_cause.label("cause_of_run")
 
 
 class Trouble(StrEnum):
-    """Why a job is worth a look, the worst first."""
+    """Why a job is listed, the worst first."""
 
     OVERDUE = "overdue"
     SILENT = "silent"
@@ -52,12 +52,12 @@ class Trouble(StrEnum):
 
 
 def is_overdue(state: JobState) -> ColumnElement[bool]:
-    """Return the condition of an unfinished state past its deadline, for that state's index."""
+    """Return the condition for jobs of a state past their deadline, for the index of that state."""
     return and_(Job.state == state.value, Job.deadline_at < NOW)
 
 
 def stuck(session: Session) -> list[dict[str, Any]]:
-    """Return unfinished jobs that are late, silent, being given up or tried again; worst first."""
+    """Return the unfinished jobs: late, lost, at `refund`, crashed, retried; worst first."""
     trouble = case(
         (Job.deadline_at < NOW, literal(Trouble.OVERDUE.value)),
         (Job.lease_until < NOW, literal(Trouble.SILENT.value)),
@@ -65,22 +65,22 @@ def stuck(session: Session) -> list[dict[str, Any]]:
         (Job.crashes > 0, literal(Trouble.CRASHED.value)),
         else_=literal(Trouble.RETRYING.value),
     )
-    is_in_trouble = or_(
+    is_stuck = or_(
         Job.deadline_at < NOW,
         Job.lease_until < NOW,
         Job.step == TaskName.REFUND,
         Job.crashes > 0,
         Job.tries > 0,
     )
-    # Each half can use its own partial index; `state IN (…)` could use neither.
+    # Each query can use its own partial index; `state IN (…)` could use neither.
     live = union_all(
         *(
-            select(Job.id, trouble.label("trouble")).where(Job.state == state.value, is_in_trouble)
+            select(Job.id, trouble.label("trouble")).where(Job.state == state.value, is_stuck)
             for state in (JobState.QUEUED, JobState.RUNNING)
         )
     ).subquery("live")
-    worst = case({each.value: place for place, each in enumerate(Trouble)}, value=live.c.trouble)
-    # What is shown comes first: behind eight joins the planner would read the whole table for it.
+    worst = case({each.value: rank for rank, each in enumerate(Trouble)}, value=live.c.trouble)
+    # Limit before the joins: after eight joins the planner would read the whole table.
     shown = (
         select(Job.id, live.c.trouble, worst.label("worst"))
         .join(live, live.c.id == Job.id)
@@ -89,7 +89,7 @@ def stuck(session: Session) -> list[dict[str, Any]]:
         .subquery("shown")
     )
     rows = session.execute(
-        _with_what_they_are_about(shown.c.trouble, join(shown, Job, Job.id == shown.c.id)).order_by(
+        _with_subjects(shown.c.trouble, join(shown, Job, Job.id == shown.c.id)).order_by(
             shown.c.worst, Job.deadline_at, Job.id
         )
     )
@@ -98,10 +98,10 @@ def stuck(session: Session) -> list[dict[str, Any]]:
 
 def dead(session: Session) -> list[dict[str, Any]]:
     """Return the jobs that failed within the last day, newest first."""
-    # Not NOW, which goes on while rows are read: the index could not be asked for it.
+    # clock_timestamp() is volatile, so no index can be used; statement_timestamp() is stable.
     since = func.statement_timestamp() - RECENT
     rows = session.execute(
-        _with_what_they_are_about(literal(Trouble.DEAD.value).label("trouble"), Job.__table__)
+        _with_subjects(literal(Trouble.DEAD.value).label("trouble"), Job.__table__)
         .where(Job.finished_at > since, Job.state == JobState.FAILED)
         .order_by(Job.finished_at.desc())
         .limit(MOST_SHOWN)
@@ -109,7 +109,7 @@ def dead(session: Session) -> list[dict[str, Any]]:
     return [_job(row) for row in rows]
 
 
-def _with_what_they_are_about(trouble: ColumnElement[str], source: FromClause) -> Select[Any]:
+def _with_subjects(trouble: ColumnElement[str], source: FromClause) -> Select[Any]:
     """Return the query of jobs with the style of a training, or the job and photo of Sets.
 
     `source` is the table of jobs, or what is joined to it.
@@ -144,10 +144,10 @@ def _with_what_they_are_about(trouble: ColumnElement[str], source: FromClause) -
     )
 
 
-def ring(session: Session, *, admin: User, job_id: int, reason: str) -> None:
-    """Ring a waiting job now instead of at its time. Raises NotFound when it does not wait."""
+def publish_now(session: Session, *, admin: User, job_id: int, reason: str) -> None:
+    """Make a queued job due now instead of at its `run_at`. Raises NotFound if it is not queued."""
     before = session.scalar(select(Job.run_at).where(Job.id == job_id).with_for_update())
-    if before is None or not jobs.hurry(session, job_id):
+    if before is None or not jobs.make_due(session, job_id):
         raise NotFound(resource="waiting_job", id=job_id)
     audit.record(
         session,

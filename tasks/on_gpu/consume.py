@@ -1,0 +1,46 @@
+"""Handle one queue message: claim the job that it names and run it.
+
+The claim is retried with backoff for at most 30 s while the API is unreachable.
+"""
+
+from typing import Protocol
+
+import structlog
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from tasks.worker_api import ClaimError
+
+log = structlog.get_logger()
+CLAIM_RETRY_SECONDS = 30
+
+
+class RunJob(Protocol):
+    """Claims jobs of one kind and runs them (tasks/gpu_jobs)."""
+
+    def __call__(self, *, job_id: int) -> bool:
+        """Claim the job with others of its batch and run them; return whether it was claimed.
+
+        Raises ClaimError.
+        """
+
+
+def consume(run_job: RunJob, job_id: int) -> None:
+    """Claim the job of a message and run it.
+
+    A job that cannot be claimed stays queued: the relay publishes it again, and no attempt is used
+    up.
+    """
+    try:
+        _run_with_backoff(run_job, job_id)
+    except ClaimError as error:
+        log.warning("job not claimed", error=str(error))
+
+
+@retry(
+    retry=retry_if_exception(lambda error: isinstance(error, ClaimError) and error.is_transient),
+    stop=stop_after_delay(CLAIM_RETRY_SECONDS),
+    wait=wait_random_exponential(multiplier=0.2, max=5),
+    reraise=True,
+)
+def _run_with_backoff(run_job: RunJob, job_id: int) -> None:
+    run_job(job_id=job_id)

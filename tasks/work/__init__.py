@@ -1,1 +1,0 @@
-"""What a GPU worker does with the jobs it claims, whoever drives it: a bell, or tasks.remote."""

@@ -1,0 +1,49 @@
+"""A message whose claim fails: retried while the API is unreachable, then left to the relay."""
+
+import pytest
+from tenacity import wait_none
+
+from tasks.on_gpu import consume
+from tasks.worker_api import ClaimError
+
+
+@pytest.fixture
+def run_job(monkeypatch):
+    """A run that raises `errors` one after the other; `job_ids` are those it was called with."""
+    monkeypatch.setattr(consume._run_with_backoff.retry, "wait", wait_none())
+
+    def run(*, job_id):
+        run.job_ids.append(job_id)
+        if run.errors:
+            raise run.errors.pop(0)
+        return True
+
+    run.job_ids, run.errors = [], []
+    return run
+
+
+def test_a_claim_is_retried_while_the_api_answers_503(run_job):
+    run_job.errors = [ClaimError("503", is_transient=True)] * 2
+    consume.consume(run_job, 7)
+    assert run_job.job_ids == [7, 7, 7]
+
+
+def test_a_job_stays_queued_when_the_api_stays_unreachable(run_job, monkeypatch):
+    stop = lambda state: state.attempt_number >= 2  # noqa: E731 - a callback of tenacity
+    monkeypatch.setattr(consume._run_with_backoff.retry, "stop", stop)
+    run_job.errors = [ClaimError("503", is_transient=True)] * 5
+    consume.consume(run_job, 7)
+    assert run_job.job_ids == [7, 7]
+
+
+def test_a_claim_that_is_refused_is_not_retried(run_job):
+    run_job.errors = [ClaimError("403", is_transient=False)]
+    consume.consume(run_job, 7)
+    assert run_job.job_ids == [7]
+
+
+def test_a_run_that_raises_is_not_repeated(run_job):
+    run_job.errors = [ZeroDivisionError()]
+    with pytest.raises(ZeroDivisionError):
+        consume.consume(run_job, 7)
+    assert run_job.job_ids == [7]

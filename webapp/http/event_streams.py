@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from flask import Response, request, stream_with_context
@@ -39,13 +39,14 @@ _places = threading.Semaphore(MOST_STREAMS)
 _open_of: Counter[str] = Counter()
 _counting = threading.Lock()
 
-# What tells cheaply whether something changed, and the whole object once it has.
+Data = TypeVar("Data")  # what the events carry: a dataclass or a dict
+# A cheap query whose result changes with the data, and the query of the data.
 Stamp = Callable[[Session], tuple[Any, ...]]
-Look = Callable[[Session], dict[str, Any]]
+Look = Callable[[Session], Data]
 
 
 def stream(
-    stamp: Stamp, look: Look, is_final: Callable[[dict[str, Any]], bool], *, rarer: int = 1
+    stamp: Stamp, look: Look[Data], is_final: Callable[[Data], bool], *, rarer: int = 1
 ) -> Response:
     """Return the stream: at once the present state, then each change, and `end` at the last.
 
@@ -89,14 +90,14 @@ def _leave(caller: str) -> None:
 
 
 def _messages(
-    stamp: Stamp, look: Look, is_final: Callable[[dict[str, Any]], bool], rarer: int
+    stamp: Stamp, look: Look[Data], is_final: Callable[[Data], bool], rarer: int
 ) -> Iterator[bytes]:
     with metrics.STREAMS.track_inprogress():
         yield from _changes(stamp, look, is_final, rarer)
 
 
 def _changes(
-    stamp: Stamp, look: Look, is_final: Callable[[dict[str, Any]], bool], rarer: int
+    stamp: Stamp, look: Look[Data], is_final: Callable[[Data], bool], rarer: int
 ) -> Iterator[bytes]:
     connection: socket.socket | None = request.environ.get("gunicorn.socket")
     began = heard = time.monotonic()
@@ -136,13 +137,13 @@ def _is_gone(connection: socket.socket | None) -> bool:
 
 
 def _look(
-    stamp: Stamp, look: Look, last: tuple[Any, ...] | None
-) -> tuple[tuple[Any, ...], dict[str, Any] | None]:
+    stamp: Stamp, look: Look[Data], last: tuple[Any, ...] | None
+) -> tuple[tuple[Any, ...], Data | None]:
     with db.session() as session:
         now = stamp(session)
         return now, (look(session) if now != last else None)
 
 
-def _event(name: str, number: int, data: dict[str, Any]) -> bytes:
+def _event(name: str, number: int, data: object) -> bytes:
     body = orjson.dumps(data, option=JSON_OPTIONS)
     return b"event: %b\nid: %d\ndata: %b\n\n" % (name.encode(), number, body)

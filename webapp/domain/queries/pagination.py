@@ -67,7 +67,7 @@ class Keyset:
     """
 
     columns: Sequence[SortColumn]
-    binding: dict[str, Any]
+    binding: dict[str, object]
     descending: bool = True
     opposite: frozenset[str] = frozenset()
 

@@ -23,6 +23,7 @@ from webapp.domain.queries import (
 from webapp.domain.queries.moderation import ModerationFilter
 from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.services import moderation
+from webapp.domain.services.moderation import Changes
 from webapp.extensions import db, storage
 from webapp.http import bodies
 from webapp.http.access import admin, user
@@ -32,7 +33,7 @@ from webapp.pages.admin.forms import ActionForm
 from webapp.schemas.admin import ModerationQuery
 
 blueprint = Blueprint("content", __name__)
-Change = Callable[[int, dict[str, Any], str], None]
+Change = Callable[[int, Changes, str], None]
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Content:
     """One kind of content: its actions, its list, and the service that changes it."""
 
     actions: Actions
-    read_page: Callable[[ModerationFilter, PageRequest], Page]
+    # The items differ by kind; templates read them by attribute.
+    read_page: Callable[[ModerationFilter, PageRequest], Page[Any]]
     change: Change
 
 
@@ -54,13 +56,13 @@ def _images(filters: ModerationFilter, page: PageRequest) -> Page:
     return pictures
 
 
-def _change_style(style_id: int, changes: dict[str, Any], reason: str) -> None:
+def _change_style(style_id: int, changes: Changes, reason: str) -> None:
     moderation.change_style(
         db.session(), admin=user(), style_id=style_id, changes=changes, reason=reason
     )
 
 
-def _change_image(generation_id: int, changes: dict[str, Any], reason: str) -> None:
+def _change_image(generation_id: int, changes: Changes, reason: str) -> None:
     license_status = changes.pop("license_status", None)
     moderation.change_generation(
         db.session(),
@@ -72,13 +74,13 @@ def _change_image(generation_id: int, changes: dict[str, Any], reason: str) -> N
     )
 
 
-def _change_comment(comment_id: int, changes: dict[str, Any], reason: str) -> None:
+def _change_comment(comment_id: int, changes: Changes, reason: str) -> None:
     moderation.change_comment(
         db.session(), admin=user(), comment_id=comment_id, reason=reason, **changes
     )
 
 
-def _change_tag(tag_id: int, changes: dict[str, Any], reason: str) -> None:
+def _change_tag(tag_id: int, changes: Changes, reason: str) -> None:
     moderation.change_tag(db.session(), admin=user(), tag_id=tag_id, changes=changes, reason=reason)
 
 
@@ -97,12 +99,12 @@ CONTENT: dict[str, Content] = {
     ),
     "comments": Content(
         actions.COMMENTS,
-        lambda filters, page: moderation_queries.comments(db.session(), wanted=filters, page=page),
+        lambda filters, page: moderation_queries.comments(db.session(), filters=filters, page=page),
         _change_comment,
     ),
     "tags": Content(
         actions.TAGS,
-        lambda filters, page: moderation_queries.tags(db.session(), wanted=filters, page=page),
+        lambda filters, page: moderation_queries.tags(db.session(), filters=filters, page=page),
         _change_tag,
     ),
 }

@@ -226,17 +226,21 @@ def test_who_comes_back_gets_a_new_account_and_no_second_bonus(session):
 
 def test_images_go_and_money_and_certificates_stay(session, storage, other, style):
     image = delivered(session, other, style)
-    certificate = image.license_public_id
+    public_id = image.license_public_id
     moved = count(session, Transfer)
     assert leave(session, other) == Farewell.DELETED
     left = fresh(session, image)
     assert left.deleted_at is not None
     assert (left.prompt_tags, left.negative_tags, left.description) == ([], [], "")
     assert (left.image_key, left.preview_key, left.thumbnail_key) == (None, None, None)
-    shown = license_queries.certificate(session, storage, public_id=certificate)
-    assert shown["image"]["sha256"] == "a" * 64
-    assert (shown["licensee"], shown["generation_id"], shown["preview_url"]) == (None, None, None)
-    assert shown["artist"]["artist_name"].startswith("Artist")
+    certificate = license_queries.certificate(session, storage, public_id=public_id)
+    assert certificate.image.sha256 == "a" * 64
+    assert (certificate.licensee, certificate.generation_id, certificate.preview_url) == (
+        None,
+        None,
+        None,
+    )
+    assert certificate.artist.artist_name.startswith("Artist")
     assert count(session, Transfer) == moved
     assert making.violations(session) == []
 
@@ -362,9 +366,9 @@ def test_a_style_only_its_artist_used_keeps_its_name_for_the_certificate(session
     assert leave(session, owner) == Farewell.DELETED
     left = fresh(session, style)
     assert (left.is_active, left.adapter_key, left.tags, left.description) == (False, None, [], "")
-    shown = license_queries.certificate(session, storage, public_id=image.license_public_id)
-    assert shown["style"]["name"] == name
-    assert shown["artist"]["artist_name"] == f"deleted:{owner.id}"
+    certificate = license_queries.certificate(session, storage, public_id=image.license_public_id)
+    assert certificate.style.name == name
+    assert certificate.artist.artist_name == f"deleted:{owner.id}"
 
 
 def test_the_objects_of_who_has_left_are_garbage(committed, storage):
@@ -403,8 +407,8 @@ def test_an_artist_whose_style_was_used_is_only_deactivated(session, storage, ot
         seen = generation_queries.detail(session, storage, generation_id=bought.id, viewer=viewer)
         assert seen["preview_url"]
         assert bool(seen["result_url"]) == (viewer.user_id == other.id)
-    shown = license_queries.certificate(session, storage, public_id=bought.license_public_id)
-    assert (shown["status"], shown["artist"]["id"]) == ("valid", owner.id)
+    certificate = license_queries.certificate(session, storage, public_id=bought.license_public_id)
+    assert (certificate.status, certificate.artist.id) == ("valid", owner.id)
     with pytest.raises(StyleNotFound):
         making.order(session, other, style)
     with pytest.raises(AccountInactive):

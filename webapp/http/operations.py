@@ -20,7 +20,8 @@ into `data` to values that are parameters of other routes: `{"style_id": "/id"}`
 the fields of the models.
 
 An `idempotent` view returns its data; this decorator answers with it, or with what the same
-Idempotency-Key was answered before.
+Idempotency-Key was answered before. What is slow stands in `prepare`: a function with the view's
+parameters that runs while no transaction is open; the view gets its result as `prepared`.
 """
 
 import inspect
@@ -56,6 +57,7 @@ def operation(
     files: dict[str, File] | None = None,
     links: dict[str, str] | None = None,
     idempotent: Idempotency | None = None,
+    prepare: Callable[..., Any] | None = None,
     media: str = JSON,
 ) -> Callable[[View], View]:
     """Declare the operation of a view, and pass the declared parameters to it.
@@ -75,8 +77,16 @@ def operation(
             fields = dict(kwargs)
             for model in parameters.values():
                 fields |= model.model_dump(mode="json") if model is not None else {}
+            if prepare is None:
+                return idempotency.created_once(
+                    idempotent, fields, lambda: view(*args, **kwargs, **parameters)
+                )
+            answer = idempotency.replayed(idempotent, fields)
+            if answer is not None:
+                return answer
+            prepared = prepare(*args, **kwargs, **parameters)
             return idempotency.created_once(
-                idempotent, fields, lambda: view(*args, **kwargs, **parameters)
+                idempotent, fields, lambda: view(*args, **kwargs, **parameters, prepared=prepared)
             )
 
         declared = Operation(

@@ -19,8 +19,8 @@ meanwhile is off.
 Either way what was ordered for money and not paid is closed, and nothing is asked of the provider.
 A payment that is just being confirmed goes to its end, and its money goes back (`payments`).
 
-Whoever writes in a person's name holds `accounts.stay`, and whoever sells holds the style, so what
-happens at the same moment is either seen here or refused there.
+Services that write for a user call `accounts.lock_active`, and services that sell lock the style:
+a concurrent write is either committed before the account is closed, or refused.
 """
 
 from collections import Counter

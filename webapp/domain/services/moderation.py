@@ -203,7 +203,7 @@ def _keep_open(session: Session, user_id: int, field: str) -> None:
     Before the changed row is locked, as whoever leaves does. Raises ValidationFailed.
     """
     try:
-        accounts.stay(session, user_id)
+        accounts.lock_active(session, user_id)
     except AccountInactive:
         raise ValidationFailed(
             fields={field: [FieldProblem("The owner's account is closed.")]}

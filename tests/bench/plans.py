@@ -146,14 +146,14 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
     """Return every list of the product with each of its filters, where it hurts most."""
     whale, viewer = size.whale, Viewer(size.whale)
 
-    def feed(**wanted: Any) -> Listing:
+    def feed(**filters: Any) -> Listing:
         return lambda session, page: feed_queries.pictures(
-            session, storage, viewer=viewer, wanted=FeedFilter(**wanted), page=page
+            session, storage, viewer=viewer, filters=FeedFilter(**filters), page=page
         )
 
-    def own(**wanted: Any) -> Listing:
+    def own(**filters: Any) -> Listing:
         return lambda session, page: generation_queries.own(
-            session, storage, user_id=whale, wanted=OwnFilter(**wanted), page=page
+            session, storage, user_id=whale, filters=OwnFilter(**filters), page=page
         )
 
     def styles(**wanted: Any) -> Listing:
@@ -259,9 +259,9 @@ def moderation(size: Size, storage: Storage) -> dict[str, Listing]:
     Not here: words that hardly any comment, name or address has. Nothing but all rows can tell.
     """
 
-    def images(**wanted: Any) -> Listing:
+    def images(**filters: Any) -> Listing:
         return lambda session, page: generation_queries.for_admin(
-            session, storage, wanted=ModerationFilter(**wanted), page=page
+            session, storage, filters=ModerationFilter(**filters), page=page
         )
 
     def styles(**wanted: Any) -> Listing:

@@ -151,7 +151,7 @@ def change_style(style_id: int, body: FlagChange) -> Response:
 def list_generations(query: ModerationQuery) -> Response:
     """List images in every state."""
     page = generation_queries.for_admin(
-        db.session(), storage(), wanted=_filters(query), page=bodies.page(query)
+        db.session(), storage(), filters=_filters(query), page=bodies.page(query)
     )
     return _listed(page)
 

@@ -268,14 +268,14 @@ def image_problem(work: dict[str, Any], works: list[dict[str, Any]]) -> str:
     return f"{said} ({twin['filename']})" if twin else str(said)
 
 
-def cause(failure: dict[str, Any] | None) -> str:
-    """Return the text of a failure's cause."""
-    return str(CAUSES.get((failure or {}).get("cause") or "", UNKNOWN_CAUSE))
+def cause(code: str | None) -> str:
+    """Return the text of the cause of a failure."""
+    return str(CAUSES.get(code or "", UNKNOWN_CAUSE))
 
 
-def training_advice(failure: dict[str, Any] | None) -> str:
-    """Return what the artist can do after a failed training."""
-    return str(TRAINING_ADVICE.get((failure or {}).get("cause") or "", RETRAIN_ADVICE))
+def training_advice(code: str | None) -> str:
+    """Return what the artist can do after a training failed with this cause."""
+    return str(TRAINING_ADVICE.get(code or "", RETRAIN_ADVICE))
 
 
 def duration(seconds: int | None) -> str:

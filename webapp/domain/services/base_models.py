@@ -1,10 +1,11 @@
 """Base models in use, and the styles that were trained on other weights and must be retrained."""
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from webapp.domain import style_files
+from webapp.domain.db import UnitOfWork
 from webapp.domain.errors import StyleOutdated
 from webapp.domain.gateways.storage import ObjectMissing, Storage, StorageUnavailable
 from webapp.domain.models.base_model import BaseModel
@@ -62,26 +63,32 @@ def record_loaded(session: Session, name: str, sha256: str) -> None:
         _notify_artist(session, style.artist_id, style.id, sha256)
 
 
-def record_outdated(session: Session, storage: Storage, generation_id: int) -> None:
+def record_outdated(unit_of_work: UnitOfWork, storage: Storage, generation_id: int) -> None:
     """Record the weights of a style that a renderer refused, and notify its artist.
 
     For styles trained before weights were recorded they are only in the style file. If the file
     cannot be read now, it is read at the next refusal.
     """
-    style, loaded_sha256 = session.execute(
-        select(Style, BaseModel.sha256)
-        .join(Generation, Generation.style_id == Style.id)
-        .outerjoin(BaseModel, BaseModel.name == Style.base_model)
-        .where(Generation.id == generation_id)
-    ).one()
-    if style.base_model_sha256 is None and style.adapter_key is not None:
+    with unit_of_work() as session:
+        style, loaded_sha256 = session.execute(
+            select(Style, BaseModel.sha256)
+            .join(Generation, Generation.style_id == Style.id)
+            .outerjoin(BaseModel, BaseModel.name == Style.base_model)
+            .where(Generation.id == generation_id)
+        ).one()
+    recorded = style.base_model_sha256
+    if recorded is None and style.adapter_key is not None:
         try:
-            facts = style_files.inspect(storage.get(style.adapter_key))
+            recorded = style_files.inspect(storage.get(style.adapter_key)).base_model_sha256
         except (ObjectMissing, StorageUnavailable, style_files.DamagedStyleFile):
             return
-        style.base_model_sha256 = facts.base_model_sha256
-        session.flush()
-    _notify_artist(session, style.artist_id, style.id, loaded_sha256 or "")
+    with unit_of_work() as session:
+        session.execute(
+            update(Style)
+            .where(Style.id == style.id, Style.base_model_sha256.is_(None))
+            .values(base_model_sha256=recorded)
+        )
+        _notify_artist(session, style.artist_id, style.id, loaded_sha256 or "")
 
 
 def _notify_artist(session: Session, artist_id: int, style_id: int, sha256: str) -> None:

@@ -112,7 +112,7 @@ def request(
     UnknownTags when no word is known, and DuplicatePicture for a picture that the buyer has
     already, unless `allow_duplicate`.
     """
-    accounts.stay(session, user.id)
+    accounts.lock_active(session, user.id)
     prompt, negative = prompts.clean_tags(session, prompt_tags, negative_tags)
     style = style_for_sale(session, style_id, user.id, expected_price_tokens)
     if not vocabulary.recognise(session, style, prompt).is_any_known:
@@ -246,7 +246,7 @@ def edit(
 
     Raises what `check_can_be_public` raises.
     """
-    accounts.stay(session, user_id)
+    accounts.lock_active(session, user_id)
     generation = _own(session, user_id, generation_id)
     session.refresh(generation, with_for_update=True)  # its words are counted by what it was
     if is_public:

@@ -17,8 +17,8 @@ finished: buyers have paid. A style that was trained meanwhile is inactive.
 In both cases pending purchases are closed without a request to the provider. A payment that is
 being confirmed at this moment is finished and then refunded (`payments`).
 
-Every transaction that writes for a person locks the user row (FOR KEY SHARE), and every sale locks
-the style. So a concurrent transaction either commits before this one reads, or is refused.
+Services that write for a user call `accounts.lock_active`, and services that sell lock the style:
+a concurrent write is either committed before the account is closed, or refused.
 """
 
 from collections import Counter

@@ -204,7 +204,7 @@ def _lock_owner(session: Session, user_id: int, field: str) -> None:
     ValidationFailed if the account is closed.
     """
     try:
-        accounts.stay(session, user_id)
+        accounts.lock_active(session, user_id)
     except AccountInactive:
         raise ValidationFailed(
             fields={field: [FieldProblem("The owner's account is closed.")]}

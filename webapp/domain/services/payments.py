@@ -294,7 +294,7 @@ def _credit(session: Session, found: Purchase, payment: Payment) -> None:
 def _tell_buyer(session: Session, found: Purchase) -> None:
     """Tell the buyer; who left meanwhile can spend nothing and gets the money back instead."""
     try:
-        accounts.stay(session, found.user_id)
+        accounts.lock_active(session, found.user_id)
     except AccountInactive:
         log.warning("money taken of who has left, goes back", order_id=found.order_id)
         purchase_refunds.begin(session, found)

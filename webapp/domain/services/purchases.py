@@ -33,7 +33,7 @@ def order(
 
     Raises AccountInactive for who has left meanwhile.
     """
-    accounts.stay(session, user_id)
+    accounts.lock_active(session, user_id)
     made = Purchase(
         order_id=public_id("P_", 24),
         user_id=user_id,

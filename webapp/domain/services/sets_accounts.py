@@ -130,7 +130,7 @@ def lock_active(session: Session, account_id: int) -> SetsAccount:
     if account.adopted_by_id is not None:
         raise TokenInvalid
     if account.user_id is not None:
-        accounts.stay(session, account.user_id)
+        accounts.lock_active(session, account.user_id)
     return account
 
 

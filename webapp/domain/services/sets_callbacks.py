@@ -30,6 +30,7 @@ from webapp.domain.services import (
     sets_photos,
     worker_leases,
     worker_protocol,
+    worker_results,
 )
 from webapp.domain.services.sets_edits import EditedPhoto
 from webapp.domain.services.sets_segmentations import ReportedMask
@@ -139,7 +140,7 @@ def complete_segmentation(
     ]
     fence, ref = lease.fence, lease.ref
     with unit_of_work() as session:
-        told = worker_protocol.complete_segmentation(
+        told = worker_results.complete_segmentation(
             session, ref, copied, segmenter=OUTSIDE, version="1", attempt=None, fence=fence
         )
         taken = _taken(session, item, told.reason)

@@ -150,7 +150,7 @@ def order(session: Session, lease: Lease, canvases: Sequence[NewCanvas]) -> bool
     user_id = session.scalar(select(SetsAccount.user_id).where(SetsAccount.id == job.account_id))
     if user_id is None:
         raise AuthRequired
-    accounts.stay(session, user_id)
+    accounts.lock_active(session, user_id)
     styles = {
         style_id: generations.style_for_sale(
             session, style_id, user_id, job.style_prices[str(style_id)]

@@ -20,6 +20,7 @@ from webapp.domain.queries import (
 from webapp.domain.queries import (
     styles as style_queries,
 )
+from webapp.domain.queries.generation_views import ModeratedGeneration, extended
 from webapp.domain.queries.moderation import ModerationFilter
 from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.services import moderation
@@ -46,14 +47,22 @@ class Content:
     change: Change
 
 
-def _images(filters: ModerationFilter, page: PageRequest) -> Page:
-    pictures = generation_queries.for_admin(db.session(), storage(), wanted=filters, page=page)
-    licensed = [image["id"] for image in pictures.results if image["license"]]
+@dataclass(frozen=True, slots=True)
+class LicensedGeneration(ModeratedGeneration):
+    """A picture with the status of its certificate; None without one."""
+
+    license_status: str | None
+
+
+def _images(filters: ModerationFilter, page: PageRequest) -> Page[LicensedGeneration]:
+    pictures = generation_queries.for_admin(db.session(), storage(), filters=filters, page=page)
+    licensed = [image.id for image in pictures.results if image.license]
     states = license_queries.states(db.session(), licensed)
-    for image in pictures.results:
-        if image["id"] in states:
-            image["license_status"] = states[image["id"]]
-    return pictures
+    results = [
+        extended(LicensedGeneration, image, license_status=states.get(image.id))
+        for image in pictures.results
+    ]
+    return Page(results, pictures.next_cursor)
 
 
 def _change_style(style_id: int, changes: Changes, reason: str) -> None:

@@ -1,5 +1,7 @@
 """Styles of other weights: refused before anything is charged, their artists told."""
 
+from contextlib import nullcontext
+
 import pytest
 from sqlalchemy import select, text
 
@@ -74,7 +76,7 @@ def test_a_style_from_before_is_known_by_its_file_after_the_first_refusal(sessio
     base_models.record_loaded(session, "built-in", NEW)
     assert not base_models.is_style_outdated(session, style.id)
     for _ in range(2):
-        base_models.record_outdated(session, storage, image.id)
+        base_models.record_outdated(lambda: nullcontext(session), storage, image.id)
     assert style.base_model_sha256 == making.BASE_SHA256
     assert told(session) == [("style_outdated", style.artist_id, style.id)]
     with pytest.raises(StyleOutdated):
@@ -85,7 +87,7 @@ def test_a_file_that_cannot_be_read_is_told_all_the_same(session, storage):
     style = making.style(session, storage)
     image = making.order(session, making.user(session), style)[0]
     storage.delete(style.adapter_key)
-    base_models.record_outdated(session, storage, image.id)
+    base_models.record_outdated(lambda: nullcontext(session), storage, image.id)
     assert style.base_model_sha256 is None
 
 
@@ -96,7 +98,7 @@ def retrain(session, storage, style):
         artist_id=style.artist_id,
         style_id=style.id,
         remove_artwork_ids=[],
-        uploaded=[],
+        stored=[],
         files=[],
         request_id="again",
     )

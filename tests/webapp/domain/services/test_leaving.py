@@ -265,7 +265,7 @@ def test_a_deleted_image_is_not_found_by_anybody(session, storage, other, style)
     with pytest.raises(GenerationNotFound):
         likes.like(session, user=admin, generation_id=image.id)
     own = generation_queries.own(
-        session, storage, user_id=other.id, wanted=OwnFilter(), page=PageRequest(20, None)
+        session, storage, user_id=other.id, filters=OwnFilter(), page=PageRequest(20, None)
     )
     assert own.results == []
 
@@ -405,8 +405,8 @@ def test_an_artist_whose_style_was_used_is_only_deactivated(session, storage, ot
     assert not own.is_public
     for viewer in (Viewer(), Viewer(other.id)):
         seen = generation_queries.detail(session, storage, generation_id=bought.id, viewer=viewer)
-        assert seen["preview_url"]
-        assert bool(seen["result_url"]) == (viewer.user_id == other.id)
+        assert seen.preview_url
+        assert bool(seen.result_url) == (viewer.user_id == other.id)
     certificate = license_queries.certificate(session, storage, public_id=bought.license_public_id)
     assert (certificate.status, certificate.artist.id) == ("valid", owner.id)
     with pytest.raises(StyleNotFound):
@@ -586,7 +586,7 @@ def test_who_has_left_makes_likes_and_shows_nothing(session, storage, other, sty
             artist_id=person.id,
             style_id=draft.id,
             remove_artwork_ids=[],
-            uploaded=[],
+            stored=[],
             files=[],
             request_id="r",
         )

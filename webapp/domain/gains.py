@@ -1,9 +1,9 @@
-"""How much of a style was learned: what a worker measured, and what the numbers mean."""
+"""How much of a style was learned, as measured by a worker, and the meaning of the numbers."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-# Shares of the way to the works: from the first on it is learned well, under the second hardly.
+# Shares of the distance to the artworks: at least WELL is learned well, less than LOW hardly.
 WELL, LOW = 0.7, 0.4
 
 
@@ -11,8 +11,8 @@ WELL, LOW = 0.7, 0.4
 class MeasuredGain:
     """How much of a style was learned, as a worker measured it at one checkpoint.
 
-    `palette` and `texture` are shares of the way from the base model's pictures to the works;
-    `edges` is the share of the works' high-frequency energy, 1 is equal.
+    `palette` and `texture` are shares of the distance from the base model's images to the artworks;
+    `edges` is the high-frequency energy as a share of that of the artworks, 1 is equal.
     """
 
     palette: float
@@ -21,7 +21,7 @@ class MeasuredGain:
 
 
 class Learned(StrEnum):
-    """How well one side of a style is learned; only edges can be stronger than in the works."""
+    """How well one aspect of a style is learned; only edges can be stronger than the artworks'."""
 
     WELL = "well"
     PARTLY = "partly"
@@ -40,7 +40,7 @@ class LearnedAspects:
 
 @dataclass(frozen=True, slots=True)
 class LearnedGain:
-    """A measured gain, rounded, with its meaning; `is_low` is a warning to the artist."""
+    """A measured gain, rounded, with its meaning; `is_low` if the artist should check."""
 
     palette: float
     texture: float
@@ -50,7 +50,7 @@ class LearnedGain:
 
 
 def learned(gain: MeasuredGain) -> LearnedGain:
-    """Return a measured gain with its meaning."""
+    """Return a measured gain with a level for each number."""
     levels = (_share(gain.palette), _share(gain.texture), _edges(gain.edges))
     return LearnedGain(
         palette=round(gain.palette, 3),

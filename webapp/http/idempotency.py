@@ -1,4 +1,4 @@
-"""POSTs that may be sent again: the Idempotency-Key of the API, and the key in plain forms."""
+"""Repeated POSTs: the Idempotency-Key of the API, and the key in plain forms."""
 
 import hashlib
 import re

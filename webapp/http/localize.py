@@ -9,9 +9,10 @@ from webapp.domain.gains import LearnedAspects, LearnedGain
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.queries.answers import extended
 from webapp.domain.queries.checkpoints import CheckpointView
-from webapp.domain.queries.notifications import Actor, NotificationView
+from webapp.domain.queries.notifications import NotificationView
 from webapp.domain.queries.style_detail import OwnStyleView, StyleView
 from webapp.domain.queries.tokens import Transaction
+from webapp.domain.queries.users import UserSummary
 
 ASPECTS = ("palette", "texture", "edges")
 View = TypeVar("View", bound=StyleView)
@@ -75,7 +76,7 @@ def notification(view: NotificationView) -> LocalizedNotification:
     return extended(LocalizedNotification, view, message=gettext("notification." + key) % names)
 
 
-def _display_name(actor: Actor) -> str:
+def _display_name(actor: UserSummary) -> str:
     """Return the display name with the username, because only usernames are unique."""
     if actor.display_name == actor.username:
         return actor.username

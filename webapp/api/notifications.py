@@ -95,7 +95,7 @@ def _news(session: Session, objects: Storage, user_id: int) -> News:
 @operation(gives=NotificationView, status=(201, 200), errors=(NotFound,))
 def tell(body: NewNotification) -> Response:
     """Create a notification once; a repeated one is answered with 200."""
-    notification_id, is_new = notifications.report(
+    notification_id, is_new = notifications.notify_once(
         db.session(),
         body.recipient_id,
         body.type,

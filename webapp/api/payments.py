@@ -50,7 +50,7 @@ LOCATION = "/api/v1/tokens/purchases/{order_id}"
 )
 def create(body: PurchaseRequest) -> Order:
     """Order a package; it is paid on the provider's page."""
-    order = purchases.purchase(db.session(), user_id=user().id, package_id=body.package_id)
+    order = purchases.order_tokens(db.session(), user_id=user().id, package_id=body.package_id)
     return payment_queries.order(order, payment_addresses())
 
 
@@ -135,7 +135,7 @@ def show(order_id: str) -> Response:
 @operation(gives=Heard, errors=(CallbackUnauthorized, NotFound, PaymentFailed))
 def hear(body: PaymentEvent) -> Response:
     """Check the payment of an event with the provider; the body is only a hint."""
-    applied = payments.hear(
+    applied = payments.handle_webhook(
         unit_of_work, payment_provider(), order_id=body.order_id, payment_key=body.payment_key
     )
     return envelope.success({"applied": applied})

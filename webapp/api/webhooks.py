@@ -70,7 +70,7 @@ def _storage_of_caller() -> Storage:
 @operation(status=204)
 def note_base_model(body: schemas.LoadedBaseModel) -> Response:
     """Note which weights a renderer has loaded, before it claims anything."""
-    base_models.note(db.session(), body.name, body.sha256)
+    base_models.record_loaded(db.session(), body.name, body.sha256)
     return envelope.no_content()
 
 

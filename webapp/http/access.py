@@ -218,8 +218,8 @@ def _check_sets_account() -> None:
         _check_session_of_sets()
         account = _own_sets_account(user())
     if request.method not in csrf.SAFE_METHODS:
-        account = sets_accounts.hold(db.session(), account.id)
-    sets_accounts.note_use(db.session(), account, datetime.now(UTC))
+        account = sets_accounts.lock_active(db.session(), account.id)
+    sets_accounts.record_use(db.session(), account, datetime.now(UTC))
     g.sets_account = account
 
 

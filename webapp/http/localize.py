@@ -7,8 +7,9 @@ from flask_babel import gettext
 
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.queries.answers import extended
-from webapp.domain.queries.notifications import Actor, NotificationView
+from webapp.domain.queries.notifications import NotificationView
 from webapp.domain.queries.tokens import Transaction
+from webapp.domain.queries.users import UserSummary
 
 ASPECTS = ("palette", "texture", "edges")
 
@@ -58,7 +59,7 @@ def notification(view: NotificationView) -> LocalizedNotification:
     return extended(LocalizedNotification, view, message=gettext("notification." + key) % names)
 
 
-def _display_name(actor: Actor) -> str:
+def _display_name(actor: UserSummary) -> str:
     """Return the display name with the username, because only usernames are unique."""
     if actor.display_name == actor.username:
         return actor.username

@@ -201,7 +201,7 @@ def _farewell(wrong: Problems | None = None, status: int = 200) -> Answer:
     page = render_template(
         "me/leave.html",
         account=account_queries.account(db.session(), storage(), user()),
-        outcome=leaving.foresee(db.session(), user().id),
+        outcome=leaving.expected_outcome(db.session(), user().id),
         problems=wrong or {},
     )
     return page, status

@@ -141,7 +141,9 @@ def buy() -> AnyResponse:
         if sets_purchases.is_offered(package_id):
             purchase = sets_purchases.order_any(db.session(), user=user(), package_id=package_id)
         else:
-            purchase = purchases.purchase(db.session(), user_id=user().id, package_id=package_id)
+            purchase = purchases.order_tokens(
+                db.session(), user_id=user().id, package_id=package_id
+            )
         return {"order_id": purchase.order_id}
 
     order_id = idempotency.form_once("POST /wallet/purchases", {"package_id": package_id}, run)[

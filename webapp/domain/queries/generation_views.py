@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, TypeVar
 
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.generation import AspectRatio, GenerationStatus
+from webapp.domain.queries.answers import ArtistName, extended
 from webapp.domain.queries.pagination import AnyRow
 from webapp.domain.queries.users import UserSummary, summary
 from webapp.domain.queries.viewing import signed_url
@@ -17,20 +17,12 @@ FINAL = REFUNDED | {GenerationStatus.COMPLETED}
 
 
 @dataclass(frozen=True, slots=True)
-class ArtistSummary:
-    """The artist of a style."""
-
-    id: int
-    artist_name: str
-
-
-@dataclass(frozen=True, slots=True)
 class StyleSummary:
     """The style of a picture, with its artist."""
 
     id: int
     name: str
-    artist: ArtistSummary
+    artist: ArtistName
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,20 +152,12 @@ class TryOutView:
     created_at: datetime
 
 
-Extended = TypeVar("Extended", bound=GenerationView)
-
-
-def extended(kind: type[Extended], view: GenerationView, **more: Any) -> Extended:
-    """Return a view as one of its subclasses, with the fields that the subclass adds."""
-    return kind(**{each.name: getattr(view, each.name) for each in fields(view)}, **more)
-
-
 def style_summary(row: AnyRow) -> StyleSummary:
     """Return the style of a row that has the columns `generations.STYLE_COLUMNS`."""
     return StyleSummary(
         id=row.style_id,
         name=row.style_name,
-        artist=ArtistSummary(id=row.artist_id, artist_name=row.artist_name),
+        artist=ArtistName(id=row.artist_id, artist_name=row.artist_name),
     )
 
 

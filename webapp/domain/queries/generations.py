@@ -18,6 +18,7 @@ from webapp.domain.models.generation import Generation, GenerationStatus, Order
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import Style
 from webapp.domain.models.training import TrainingRun
+from webapp.domain.queries.answers import extended
 from webapp.domain.queries.generation_views import (
     FINAL,
     Batch,
@@ -26,7 +27,6 @@ from webapp.domain.queries.generation_views import (
     OrderedGeneration,
     OwnGenerationView,
     TryOutView,
-    extended,
     moderated_view,
     owner_view,
     public_view,

@@ -19,6 +19,7 @@ from webapp.domain.models.notification import Notification, NotificationType
 from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
 from webapp.domain.queries.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
+from webapp.domain.queries.users import UserSummary
 from webapp.domain.queries.viewing import Viewer, signed_url
 from webapp.domain.services import generations, notifications
 
@@ -55,16 +56,6 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Actor:
-    """The user who caused a notification; `profile_image` is a short-lived URL."""
-
-    id: int
-    username: str
-    display_name: str
-    profile_image: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Target:
     """The target of a notification.
 
@@ -88,7 +79,7 @@ class NotificationView:
 
     id: int
     type: NotificationType
-    actor: Actor | None
+    actor: UserSummary | None
     target_type: str
     target_id: int
     target: Target
@@ -156,7 +147,7 @@ def _view(storage: Storage, row: AnyRow) -> NotificationView:
     is_visible = row.user_id is None or generations.may_see(Viewer(row.recipient_id), row)
     actor = None
     if row.actor_id is not None:
-        actor = Actor(
+        actor = UserSummary(
             id=row.actor_id,
             username=row.actor_name,
             display_name=row.actor_display_name,

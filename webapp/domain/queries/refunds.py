@@ -26,7 +26,7 @@ from webapp.domain.queries.answers import StyleName
 from webapp.domain.queries.pagination import AnyRow
 from webapp.domain.queries.viewing import signed_url
 from webapp.domain.services import purchase_delivery, purchases
-from webapp.domain.services.generation_refunds import TAKEN_BACK
+from webapp.domain.services.generation_refunds import REFUND_KINDS
 from webapp.domain.sets_errors import CreditsExhausted
 
 
@@ -101,7 +101,7 @@ def of_generation(
             _balance(Generation.user_id, AccountKind.SPENDABLE).label("buyer_balance"),
             _balance(Style.artist_id, AccountKind.EARNED).label("artist_balance"),
             select(Transfer.id)
-            .where(Transfer.generation_id == generation_id, Transfer.kind.in_(TAKEN_BACK))
+            .where(Transfer.generation_id == generation_id, Transfer.kind.in_(REFUND_KINDS))
             .limit(1)
             .scalar_subquery()
             .label("reversal_id"),

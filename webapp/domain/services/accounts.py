@@ -108,7 +108,7 @@ def _created_as(session: Session, identity: GoogleIdentity, username: str) -> Us
             .on_conflict_do_nothing()
             .returning(User)
         )
-        if created is None or not names.take(session, created.id, username):
+        if created is None or not names.claim(session, created.id, username):
             savepoint.rollback()
             return None
     return created
@@ -254,7 +254,7 @@ def update_profile(
     picture_key = (
         None
         if picture is None
-        else pictures.store_portrait(storage, picture, person_id=_id_without_statement(user))
+        else pictures.store_profile_picture(storage, picture, person_id=_id_without_statement(user))
     )
     _lock_exclusively(session, user.id)
     if username not in {None, user.username}:
@@ -328,5 +328,5 @@ def _take_names(session: Session, user: User, **changes: str | None) -> None:
     """Reserve the names of a user after `changes`; raises DuplicateUsername with the changes."""
     artist_name = user.artist.artist_name if user.artist else None
     chosen = {"username": user.username, "artist_name": artist_name} | changes
-    if not names.take(session, user.id, *(name for name in chosen.values() if name is not None)):
+    if not names.claim(session, user.id, *(name for name in chosen.values() if name is not None)):
         raise DuplicateUsername(**changes)

@@ -48,7 +48,7 @@ def post(
         .returning(Comment.id)
     ).one()
     if listener_id != user.id:
-        notifications.tell(
+        notifications.notify(
             session,
             listener_id,
             NotificationType.COMMENT,

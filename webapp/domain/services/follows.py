@@ -113,7 +113,7 @@ def _add(session: Session, user: User, followed_id: int) -> int | None:
     )
     if made is None:
         return None
-    notifications.tell(
+    notifications.notify(
         session,
         followed_id,
         NotificationType.FOLLOW,

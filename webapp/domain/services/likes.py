@@ -60,7 +60,7 @@ def _add(session: Session, user: User, generation_id: int) -> int | None:
     if made is None:
         return None
     if owner_id != user.id:
-        notifications.tell(
+        notifications.notify(
             session,
             owner_id,
             NotificationType.LIKE,

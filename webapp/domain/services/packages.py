@@ -1,4 +1,4 @@
-"""What can be bought for money, and at which price; nobody but this page decides it."""
+"""The packages that can be bought for money, and their prices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

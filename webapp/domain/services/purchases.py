@@ -18,7 +18,7 @@ ACCOUNT_CLOSED = "ACCOUNT_CLOSED"
 ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)
 
 
-def purchase(session: Session, *, user_id: int, package_id: str) -> Purchase:
+def order_tokens(session: Session, *, user_id: int, package_id: str) -> Purchase:
     """Store an order of tokens at today's price; nothing is paid yet.
 
     Raises InvalidPackage, and AccountInactive for who has left meanwhile.
@@ -106,7 +106,7 @@ def close_pending(session: Session, user_id: int) -> None:
     )
 
 
-def ran_out(session: Session, limit: int) -> list[str]:
+def expired_order_ids(session: Session, limit: int) -> list[str]:
     """Return pending orders whose time is over."""
     found = session.scalars(
         select(Purchase.order_id)

@@ -329,7 +329,7 @@ def _is_retrainable(session: Session, style: Style) -> bool:
     if not style.is_active:
         return False
     if style.training_status == TrainingStatus.COMPLETED:
-        return base_models.is_outdated_now(session, style.id)
+        return base_models.is_style_outdated(session, style.id)
     return style.training_status in RETRAINABLE
 
 

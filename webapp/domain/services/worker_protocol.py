@@ -63,7 +63,7 @@ def claim(
     except StorageUnavailable:
         raise ServiceUnavailable(retry_after=5) from None
     if base_model is not None and base_model_sha256 is not None:
-        base_models.note(session, base_model, base_model_sha256)
+        base_models.record_loaded(session, base_model, base_model_sha256)
     for kind in kinds:
         leases = jobs.claim_batch(
             session,

@@ -20,7 +20,8 @@ from webapp.domain.queries import (
 from webapp.domain.queries import (
     styles as style_queries,
 )
-from webapp.domain.queries.generation_views import ModeratedGeneration, extended
+from webapp.domain.queries.answers import extended
+from webapp.domain.queries.generation_views import ModeratedGeneration
 from webapp.domain.queries.moderation import ModerationFilter
 from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.services import moderation

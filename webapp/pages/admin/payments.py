@@ -44,7 +44,7 @@ def index() -> str | Response:
     return render_template(
         "admin/payments.html",
         purchases=purchase_queries.without_outcome(db.session()),
-        last=reconciliation.remembered(db.session()),
+        last=reconciliation.last_comparison(db.session()),
         since=today - DAY,
         until=today,
     )

@@ -144,7 +144,7 @@ def watch(style_id: int) -> Response:
     style_detail.detail(db.session(), objects, style_id=style_id, viewer=caller)
     return event_streams.stream(
         stamp=lambda session: style_detail.stamp(session, style_id),
-        look=lambda session: localize.style(
+        read=lambda session: localize.style(
             style_detail.detail(session, objects, style_id=style_id, viewer=caller)
         ),
         is_final=style_detail.is_final,

@@ -146,9 +146,8 @@ class ClaimedSegmentation(ClaimedJob):
     payload: SegmentJob
 
 
-AnyClaimedJob = Annotated[
-    ClaimedGeneration | ClaimedTraining | ClaimedSegmentation, Field(discriminator="kind")
-]
+# `kind` tells them apart; a worker reads only the type of its own kind.
+AnyClaimedJob = ClaimedGeneration | ClaimedTraining | ClaimedSegmentation
 
 
 class Report(Message):

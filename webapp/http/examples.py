@@ -22,9 +22,8 @@ def example(schema: Schema, definitions: dict[str, Schema]) -> Any:
             return schema[keyword]
     if "$ref" in schema:
         return example(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    for keyword in ("anyOf", "oneOf"):
-        if keyword in schema:
-            return example(schema[keyword][0], definitions)
+    if "anyOf" in schema:
+        return example(schema["anyOf"][0], definitions)
     return _made(schema, definitions)
 
 

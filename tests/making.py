@@ -191,6 +191,17 @@ def generation(session, storage=None, *, tokens: int = 100, **changes) -> Genera
     return order(session, user(session, tokens=tokens), style(session, storage), **changes)[0]
 
 
+def rendering_progress(percent: int, *, estimated_seconds: int | None = None) -> dict[str, object]:
+    """The progress of a rendering as a worker's reports leave it."""
+    return {
+        "current_step": percent // 2,
+        "total_steps": 50,
+        "progress_percent": percent,
+        "estimated_seconds": estimated_seconds,
+        "last_updated": "2026-11-28T09:00:00Z",
+    }
+
+
 def finish(session, storage, made: Generation, *, is_public: bool = False) -> None:
     """Bring an image to its end as the two CPU steps would, without drawing anything."""
     keys = {f"{kind}_key": f"{kind}s/{made.id}.png" for kind in ("image", "preview", "thumbnail")}

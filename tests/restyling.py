@@ -25,7 +25,7 @@ from webapp.domain.services import (
     sets_restyles,
 )
 from webapp.domain.services.duplicates import Picture
-from webapp.domain.services.sets_executions import Wanted
+from webapp.domain.services.sets_executions import RuleRequest
 from webapp.domain.services.sets_restyles import NewCanvas
 from webapp.editor import EngineEditor
 
@@ -54,7 +54,7 @@ def album(session, storage, *, tokens=100, instances=({},), photos=1, **columns)
 def execute(session, job, concepts, **wanted) -> None:
     """Execute a job as the site does."""
     account = session.get_one(SetsAccount, job.account_id)
-    rules = [Wanted(concepts=concepts, protect=(), **wanted)]
+    rules = [RuleRequest(concepts=concepts, protect=(), **wanted)]
     sets_executions.execute(
         session, EDITOR, account, job.public_id, wanted=rules, output_template=None, request_id="r"
     )

@@ -30,7 +30,7 @@ def account(session, *, balance: int = 10, user=None, **columns) -> SetsAccount:
     session.add(made)
     session.flush()
     if balance:
-        sets_credits.enter(
+        sets_credits.add_entry(
             session, made.id, CreditKind.WELCOME, balance, key=f"test-credits-{number}"
         )
     return made

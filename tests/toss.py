@@ -61,7 +61,7 @@ class Toss:
     def buy(self, buyer: User) -> Purchase:
         """Let somebody order a hundred tokens and pay them, in real commits."""
         with unit_of_work() as session:
-            made = purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
+            made = purchases.order_tokens(session, user_id=buyer.id, package_id="basic_100")
         payments.confirm(
             unit_of_work,
             self.provider,

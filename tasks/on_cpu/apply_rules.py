@@ -17,7 +17,7 @@ from webapp.domain.identifiers import object_key
 from webapp.domain.jobs import Lease
 from webapp.domain.services import sets_edits, sets_restyles
 from webapp.domain.services.sets_edits import EditedPhoto, EditWork
-from webapp.domain.services.sets_restyles import Standing
+from webapp.domain.services.sets_restyles import CanvasStatus
 
 RESTYLE_FAILED = "RESTYLE_FAILED"
 
@@ -29,13 +29,13 @@ def apply_rules(*, job_id: int) -> None:
     with attempt(lease):
         with unit_of_work() as session:
             work = sets_edits.edit_work(session, lease)
-            if work.standing is Standing.UNFINISHED:
+            if work.canvas_status is CanvasStatus.UNFINISHED:
                 sets_restyles.wait(session, lease)
                 return
-        if work.standing is Standing.FAILED:
+        if work.canvas_status is CanvasStatus.FAILED:
             raise AttemptFailed(RESTYLE_FAILED, "A part of the photo could not be painted.")
         if (
-            work.standing is Standing.NOT_ORDERED
+            work.canvas_status is CanvasStatus.NOT_ORDERED
             and work.has_restyles
             and _order_canvases(lease, work)
         ):

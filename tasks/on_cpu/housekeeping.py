@@ -108,7 +108,7 @@ def reconcile_payments() -> None:
     for difference in found:
         log.error("payments differ", order_id=difference.order_id, finding=difference.finding)
     with unit_of_work() as session:
-        reconciliation.remember(session, found)
+        reconciliation.save_differences(session, found)
     log.info("payments compared", differences=len(found))
 
 

@@ -75,7 +75,7 @@ def _judge(
             verdict = Verdict(upload.artwork_id, code="DUPLICATE_IMAGE", twin_idx=twin)
         else:
             seen[result.pixel_sha256] = upload.idx
-            twins = (idx for each, idx in used if images.near(result.perceptual_hash, each))
+            twins = (idx for each, idx in used if images.are_near(result.perceptual_hash, each))
             verdict = replace(_store(upload, result), twin_idx=next(twins, None))
             if verdict.twin_idx is not None and not accepts_similar:
                 verdict = replace(verdict, code=SIMILAR)

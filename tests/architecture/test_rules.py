@@ -132,6 +132,8 @@ def test_services_are_handed_their_session_and_never_look_one_up():
         if name in looking
     }
     given = {  # as a parameter
+        "artworks",
+        "base_models",
         "garbage",
         "payments",
         "purchase_refunds",
@@ -142,6 +144,9 @@ def test_services_are_handed_their_session_and_never_look_one_up():
         "sets_previews",
         "sets_sweeps",
         "sets_uploads",
+        "styles",
+        "worker_protocol",
+        "worker_results",
     }
     assert found == {(f"webapp/domain/services/{name}.py", "unit_of_work") for name in given}
 

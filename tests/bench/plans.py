@@ -40,6 +40,9 @@ from webapp.domain.gateways.storage import Storage, make_storage
 from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.models.style import Style
 from webapp.domain.queries import (
+    audit as audit_queries,
+)
+from webapp.domain.queries import (
     cases as case_queries,
 )
 from webapp.domain.queries import (
@@ -65,6 +68,9 @@ from webapp.domain.queries import (
     purchases as purchase_queries,
 )
 from webapp.domain.queries import (
+    reports as report_queries,
+)
+from webapp.domain.queries import (
     search,
 )
 from webapp.domain.queries import (
@@ -82,10 +88,11 @@ from webapp.domain.queries import (
 from webapp.domain.queries import (
     users as user_queries,
 )
+from webapp.domain.queries.audit import AuditFilter
 from webapp.domain.queries.feed import FeedFilter
 from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.queries.ledger import LedgerFilter
-from webapp.domain.queries.moderation import AuditFilter, ModerationFilter, UserFilter
+from webapp.domain.queries.moderation import ModerationFilter, UserFilter
 from webapp.domain.queries.pagination import MAX_LIMIT, Page, PageRequest
 from webapp.domain.queries.payments import Addresses
 from webapp.domain.queries.styles import StyleFilter
@@ -139,14 +146,14 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
     """Return every list of the product with each of its filters, where it hurts most."""
     whale, viewer = size.whale, Viewer(size.whale)
 
-    def feed(**wanted: Any) -> Listing:
+    def feed(**filters: Any) -> Listing:
         return lambda session, page: feed_queries.pictures(
-            session, storage, viewer=viewer, wanted=FeedFilter(**wanted), page=page
+            session, storage, viewer=viewer, filters=FeedFilter(**filters), page=page
         )
 
-    def own(**wanted: Any) -> Listing:
+    def own(**filters: Any) -> Listing:
         return lambda session, page: generation_queries.own(
-            session, storage, user_id=whale, wanted=OwnFilter(**wanted), page=page
+            session, storage, user_id=whale, filters=OwnFilter(**filters), page=page
         )
 
     def styles(**wanted: Any) -> Listing:
@@ -156,7 +163,7 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
 
     def ledger_of(user_id: int, **wanted: Any) -> Listing:
         return lambda session, page: token_queries.transactions(
-            session, storage, user_id=user_id, wanted=TransactionFilter(**wanted), page=page
+            session, storage, user_id=user_id, filters=TransactionFilter(**wanted), page=page
         )
 
     def told(*, unread_only: bool) -> Listing:
@@ -252,9 +259,9 @@ def moderation(size: Size, storage: Storage) -> dict[str, Listing]:
     Not here: words that hardly any comment, name or address has. Nothing but all rows can tell.
     """
 
-    def images(**wanted: Any) -> Listing:
+    def images(**filters: Any) -> Listing:
         return lambda session, page: generation_queries.for_admin(
-            session, storage, wanted=ModerationFilter(**wanted), page=page
+            session, storage, filters=ModerationFilter(**filters), page=page
         )
 
     def styles(**wanted: Any) -> Listing:
@@ -264,26 +271,26 @@ def moderation(size: Size, storage: Storage) -> dict[str, Listing]:
 
     def tags(**wanted: Any) -> Listing:
         return lambda session, page: moderation_queries.tags(
-            session, wanted=ModerationFilter(**wanted), page=page
+            session, filters=ModerationFilter(**wanted), page=page
         )
 
     def comments(**wanted: Any) -> Listing:
         return lambda session, page: moderation_queries.comments(
-            session, wanted=ModerationFilter(**wanted), page=page
+            session, filters=ModerationFilter(**wanted), page=page
         )
 
     def people(**wanted: Any) -> Listing:
         return lambda session, page: moderation_queries.users(
-            session, wanted=UserFilter(**wanted), page=page
+            session, filters=UserFilter(**wanted), page=page
         )
 
     def log(**wanted: Any) -> Listing:
-        return lambda session, page: moderation_queries.audit(
-            session, wanted=AuditFilter(**wanted), page=page
+        return lambda session, page: audit_queries.changes(
+            session, filters=AuditFilter(**wanted), page=page
         )
 
     def reports(status: str | None, target_type: str | None = None) -> Listing:
-        return lambda session, page: moderation_queries.reports(
+        return lambda session, page: report_queries.queue(
             session, storage, status=status, target_type=target_type, page=page
         )
 
@@ -294,7 +301,7 @@ def moderation(size: Size, storage: Storage) -> dict[str, Listing]:
 
     def transfers(**wanted: Any) -> Listing:
         return lambda session, page: ledger_queries.transfers(
-            session, wanted=LedgerFilter(**wanted), page=page
+            session, filters=LedgerFilter(**wanted), page=page
         )
 
     return {
@@ -339,7 +346,7 @@ def moderation(size: Size, storage: Storage) -> dict[str, Listing]:
         "admin: ledger, one person, one kind": transfers(user_id=size.whale, kind="hold"),
         "admin: ledger, one image": transfers(generation_id=DISCUSSED_IMAGE),
         "admin: ledger, before a month": transfers(until=datetime.now(UTC) - timedelta(days=30)),
-        "admin: purchases, one person": lambda session, page: purchase_queries.of_person(
+        "admin: purchases, one person": lambda session, page: purchase_queries.of_user(
             session, user_id=POPULAR_STYLE, page=page
         ),
     }

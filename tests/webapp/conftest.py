@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session, sessionmaker
 
 from tests import making
+from tests.outside_transactions import OutsideTransactions
 from tests.toss import Toss, toss_server
 from tests.webapp import documented
 from webapp.app import create_app
@@ -97,7 +98,10 @@ def app(bind, storage, routed_app: Flask, monkeypatch) -> Iterator[Flask]:
         monkeypatch.setenv(name, value)
     settings.cache_clear()
     before = dict(routed_app.extensions)
-    routed_app.extensions |= {"settings": settings(), "storage": configured_storage(settings())}
+    routed_app.extensions |= {
+        "settings": settings(),
+        "storage": OutsideTransactions(configured_storage(settings())),
+    }
     yield bind(routed_app)
     routed_app.extensions.clear()
     routed_app.extensions.update(before)

@@ -58,9 +58,9 @@ def _operation(app: Flask, path: str, method: str) -> tuple[str, str] | None:
     except HTTPException:
         return None
     prefix = next(prefix for prefix in PREFIXES if rule.rule.startswith(prefix))
-    found = routes.PLACE.sub(r"{\g<name>}", "/" + rule.rule.removeprefix(prefix))
+    template = routes.PARAMETER.sub(r"{\g<name>}", "/" + rule.rule.removeprefix(prefix))
     name = "get" if method == "HEAD" else method.lower()
-    return (found, name) if name in document(app)["paths"].get(found, {}) else None
+    return (template, name) if name in document(app)["paths"].get(template, {}) else None
 
 
 def _required_headers(response: Schema) -> set[str]:

@@ -100,7 +100,7 @@ class World:
         self.fill_with_private_works()
         self.fill_with_a_private_album()
         self.files.add(making.signature_png())
-        purchases.purchase(session, user_id=self.owner.id, package_id="basic_100")
+        purchases.order_tokens(session, user_id=self.owner.id, package_id="basic_100")
         session.commit()
 
     def fill_with_private_pictures(self):

@@ -15,6 +15,7 @@ from webapp.domain.errors import (
     TrainingInProgress,
     ValidationFailed,
 )
+from webapp.domain.queries import accounts as account_queries
 from webapp.domain.services import accounts, leaving, ledger
 from webapp.extensions import can_sign, db, storage
 from webapp.http import bodies, csrf, envelope
@@ -56,7 +57,7 @@ def read_csrf() -> Response:
 @operation(gives=Account)
 def read_me() -> Response:
     """Show the own account."""
-    return envelope.success(accounts.profile(db.session(), storage(), user()))
+    return envelope.success(account_queries.account(db.session(), storage(), user()))
 
 
 @blueprint.post("/auth/logout")
@@ -86,7 +87,7 @@ def change_me(fields: Profile) -> Response:
         picture=bodies.profile_image(),
         **fields.model_dump(),
     )
-    return envelope.success(accounts.profile(db.session(), storage(), user()))
+    return envelope.success(account_queries.account(db.session(), storage(), user()))
 
 
 @blueprint.delete("/users/me")
@@ -114,7 +115,7 @@ def upgrade_to_artist(fields: UpgradeToArtist) -> Response:
         raise ValidationFailed(
             fields={"signature_image": [FieldProblem("Must be a PNG file or data URL.")]}
         )
-    made = accounts.upgrade_to_artist(
+    new_artist = accounts.upgrade_to_artist(
         db.session(),
         storage(),
         can_sign(),
@@ -123,7 +124,7 @@ def upgrade_to_artist(fields: UpgradeToArtist) -> Response:
         contact_email=fields.contact_email,
         signature=signature,
     )
-    return envelope.success(accounts.upgraded(storage(), user(), made))
+    return envelope.success(account_queries.upgrade(storage(), user(), new_artist))
 
 
 @blueprint.patch("/users/me/artist")
@@ -145,4 +146,4 @@ def change_artist(fields: ArtistChanges) -> Response:
         **fields.model_dump(exclude={"signature_image"}),
     )
     earned = ledger.balances(db.session(), user().id).earned
-    return envelope.success(accounts.artist_profile(storage(), user(), changed, earned))
+    return envelope.success(account_queries.own_artist(storage(), user(), changed, earned))

@@ -1,6 +1,5 @@
-"""/admin: the moderation queue, flags, people, refunds, and the log of all of it."""
+"""/admin: reports, hidden content, users, refunds, and the audit log."""
 
-from dataclasses import fields
 from typing import Any
 
 from flask import Blueprint, Response
@@ -21,15 +20,22 @@ from webapp.domain.errors import (
     TryOutPrivate,
 )
 from webapp.domain.queries import (
+    audit as audit_queries,
+)
+from webapp.domain.queries import (
     generations as generation_queries,
 )
 from webapp.domain.queries import (
     moderation as moderation_queries,
 )
 from webapp.domain.queries import (
+    reports as report_queries,
+)
+from webapp.domain.queries import (
     styles as style_queries,
 )
-from webapp.domain.queries.moderation import AuditFilter, ModerationFilter, UserFilter
+from webapp.domain.queries.audit import AuditFilter
+from webapp.domain.queries.moderation import ModerationFilter, UserFilter
 from webapp.domain.queries.pagination import Page
 from webapp.domain.services import generation_refunds, moderation, purchase_refunds
 from webapp.domain.services.generation_refunds import GenerationRefund
@@ -69,8 +75,8 @@ blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 @admin
 @operation(gives=Listed[ReportView], links={"report_id": "/results/0/id"})
 def list_reports(query: ReportListQuery) -> Response:
-    """List the moderation queue, the oldest first."""
-    page = moderation_queries.reports(
+    """List reports with their content, oldest first."""
+    page = report_queries.queue(
         db.session(),
         storage(),
         status=None if query.status == "all" else query.status,
@@ -88,7 +94,7 @@ def decide_report(report_id: int, body: ReportDecision) -> Response:
     moderation.decide_report(
         db.session(), admin=user(), report_id=report_id, status=body.status, reason=body.reason
     )
-    return envelope.success(moderation_queries.report(db.session(), storage(), report_id=report_id))
+    return envelope.success(report_queries.one(db.session(), storage(), report_id=report_id))
 
 
 @blueprint.get("/tags")
@@ -97,7 +103,7 @@ def decide_report(report_id: int, body: ReportDecision) -> Response:
 def list_tags(query: ModerationQuery) -> Response:
     """List tags, hidden ones too."""
     return _listed(
-        moderation_queries.tags(db.session(), wanted=_wanted(query), page=bodies.page(query))
+        moderation_queries.tags(db.session(), filters=_filters(query), page=bodies.page(query))
     )
 
 
@@ -105,7 +111,7 @@ def list_tags(query: ModerationQuery) -> Response:
 @admin
 @operation(gives=ModeratedTag, errors=(TagNotFound,), links={"tag_id": "/id"})
 def change_tag(tag_id: int, body: FlagChange) -> Response:
-    """Flag a tag, or switch it off."""
+    """Hide a tag, or disable it."""
     moderation.change_tag(
         db.session(), admin=user(), tag_id=tag_id, changes=body.changes(), reason=body.reason
     )
@@ -118,7 +124,7 @@ def change_tag(tag_id: int, body: FlagChange) -> Response:
 def list_styles(query: ModerationQuery) -> Response:
     """List styles in every state."""
     page = style_queries.for_admin(
-        db.session(), storage(), wanted=_wanted(query), page=bodies.page(query)
+        db.session(), storage(), wanted=_filters(query), page=bodies.page(query)
     )
     return _listed(page)
 
@@ -145,7 +151,7 @@ def change_style(style_id: int, body: FlagChange) -> Response:
 def list_generations(query: ModerationQuery) -> Response:
     """List images in every state."""
     page = generation_queries.for_admin(
-        db.session(), storage(), wanted=_wanted(query), page=bodies.page(query)
+        db.session(), storage(), filters=_filters(query), page=bodies.page(query)
     )
     return _listed(page)
 
@@ -186,7 +192,7 @@ def change_generation(generation_id: int, body: GenerationChange) -> Response:
 def list_comments(query: ModerationQuery) -> Response:
     """List comments, hidden ones too."""
     return _listed(
-        moderation_queries.comments(db.session(), wanted=_wanted(query), page=bodies.page(query))
+        moderation_queries.comments(db.session(), filters=_filters(query), page=bodies.page(query))
     )
 
 
@@ -209,16 +215,16 @@ def change_comment(comment_id: int, body: CommentChange) -> Response:
 @admin
 @operation(gives=Listed[KnownUser], links={"user_id": "/results/0/id"})
 def list_users(query: UserListQuery) -> Response:
-    """List people."""
-    wanted = UserFilter(q=query.q, role=query.role, is_active=query.is_active)
-    return _listed(moderation_queries.users(db.session(), wanted=wanted, page=bodies.page(query)))
+    """List users."""
+    filters = UserFilter(q=query.q, role=query.role, is_active=query.is_active)
+    return _listed(moderation_queries.users(db.session(), filters=filters, page=bodies.page(query)))
 
 
 @blueprint.patch("/users/<id:user_id>")
 @admin
 @operation(gives=KnownUser, errors=(NotFound,), links={"user_id": "/id"})
 def change_user(user_id: int, body: UserChange) -> Response:
-    """Give a person another role, close an account or open it again."""
+    """Change a user's role, close an account or reopen it."""
     moderation.change_user(
         db.session(), admin=user(), user_id=user_id, changes=body.changes(), reason=body.reason
     )
@@ -241,7 +247,7 @@ def change_user(user_id: int, body: UserChange) -> Response:
     ),
 )
 def refund(body: RefundRequest) -> Response:
-    """Give the price of an image or of a purchase back."""
+    """Refund an image or a purchase."""
     refunded = _refund(body, admin_id=user().id)
     if isinstance(refunded, PurchaseRefund):
         unit, amount = refunded.unit, refunded.amount
@@ -278,16 +284,16 @@ def _refund(body: RefundRequest, *, admin_id: int) -> GenerationRefund | Purchas
 @admin
 @operation(gives=Listed[AuditEntryView])
 def list_audit(query: AuditQuery) -> Response:
-    """List what administrators changed, newest first."""
-    wanted = AuditFilter(query.object_type, query.object_id, query.admin_id)
-    return _listed(moderation_queries.audit(db.session(), wanted=wanted, page=bodies.page(query)))
+    """List the changes by administrators, newest first."""
+    filters = AuditFilter(query.object_type, query.object_id, query.admin_id)
+    return _listed(audit_queries.changes(db.session(), filters=filters, page=bodies.page(query)))
 
 
-def _wanted(query: ModerationQuery) -> ModerationFilter:
-    names: list[str] = [field.name for field in fields(ModerationFilter)]
-    values: dict[str, Any] = query.model_dump(include=set(names))
-    return ModerationFilter(**values)
+def _filters(query: ModerationQuery) -> ModerationFilter:
+    return ModerationFilter(
+        is_flagged=query.is_flagged, is_active=query.is_active, q=query.q, user_id=query.user_id
+    )
 
 
-def _listed(page: Page) -> Response:
+def _listed(page: Page[Any]) -> Response:
     return envelope.success(envelope.listed(page.results, page.next_cursor))

@@ -60,8 +60,8 @@ def post(generation_id: int, body: CommentRequest) -> Response:
     comment_id = comments.post(
         db.session(), user=user(), generation_id=generation_id, **body.model_dump()
     )
-    made = comment_queries.detail(db.session(), storage(), comment_id=comment_id, viewer=viewer())
-    return envelope.created(made, f"/api/v1/comments/{comment_id}")
+    view = comment_queries.detail(db.session(), storage(), comment_id=comment_id, viewer=viewer())
+    return envelope.created(view, f"/api/v1/comments/{comment_id}")
 
 
 @blueprint.patch("/comments/<id:comment_id>")

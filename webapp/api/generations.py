@@ -1,6 +1,4 @@
-"""/generations (also /images): order images, watch them, fetch them, browse the feed."""
-
-from typing import Any
+"""/generations (also /images): order pictures, follow and download them, list the feed."""
 
 from flask import Blueprint, Response, g, redirect
 
@@ -26,7 +24,7 @@ from webapp.domain.errors import (
     UnknownTags,
 )
 from webapp.domain.queries import feed as feed_queries
-from webapp.domain.queries import generation_files
+from webapp.domain.queries import generation_files, generation_views
 from webapp.domain.queries import generations as generation_queries
 from webapp.domain.queries.feed import FeedFilter
 from webapp.domain.queries.generations import OwnFilter
@@ -79,8 +77,8 @@ FIRST = {"generation_id": "/results/0/id", "style_id": "/results/0/style/id"}
     idempotent=CREATION,
     links=LINKS,
 )
-def create(body: GenerationRequest) -> dict[str, Any]:
-    """Order one to four images."""
+def create(body: GenerationRequest) -> generation_views.OrderedGeneration:
+    """Order one to four pictures."""
     with rate_limits.images(user().id, body.count):
         order = generations.request(
             db.session(), user=user(), request_id=g.request_id, **body.model_dump()
@@ -92,9 +90,8 @@ def create(body: GenerationRequest) -> dict[str, Any]:
 @public
 @operation(gives=OrderPreview, errors=(StyleNotFound, InvalidTagLanguage, TagNotAllowed))
 def preview(body: PreviewRequest) -> Response:
-    """Tell what an order would cost, which of its words are unknown, and what of it is owned."""
-    found = previews.preview(db.session(), viewer=viewer(), **body.model_dump())
-    return envelope.success(found)
+    """Return the price of an order, its unknown tags, and pictures of it owned already."""
+    return envelope.success(previews.preview(db.session(), viewer=viewer(), **body.model_dump()))
 
 
 @blueprint.get("/generations/feed")
@@ -106,17 +103,17 @@ def preview(body: PreviewRequest) -> Response:
     links=FIRST,
 )
 def feed(query: FeedQuery) -> Response:
-    """List what everybody may see."""
+    """List public pictures."""
     if query.following and viewer().user_id is None:
         raise Unauthorized
-    wanted = FeedFilter(
+    filters = FeedFilter(
         sort="recent" if query.sort == "created_at" else query.sort,
         tags=tuple(query.tags),
         tags_any=tuple(query.tags_any),
         **query.model_dump(include={"style_id", "artist_id", "user_id", "following"}),
     )
     page = feed_queries.pictures(
-        db.session(), storage(), viewer=viewer(), wanted=wanted, page=bodies.page(query)
+        db.session(), storage(), viewer=viewer(), filters=filters, page=bodies.page(query)
     )
     return envelope.success(envelope.listed(page.results, page.next_cursor))
 
@@ -125,14 +122,14 @@ def feed(query: FeedQuery) -> Response:
 @signed_in
 @operation(gives=Listed[OwnGenerationView], links=FIRST)
 def list_own(query: GenerationListQuery) -> Response:
-    """List one's own images."""
-    wanted = OwnFilter(
+    """List the user's own pictures."""
+    filters = OwnFilter(
         status=None if query.status == "all" else query.status,
         is_public=None if query.is_public == "all" else query.is_public,
         style_id=query.style_id,
     )
     page = generation_queries.own(
-        db.session(), storage(), user_id=user().id, wanted=wanted, page=bodies.page(query)
+        db.session(), storage(), user_id=user().id, filters=filters, page=bodies.page(query)
     )
     return envelope.success(envelope.listed(page.results, page.next_cursor))
 
@@ -143,7 +140,7 @@ def list_own(query: GenerationListQuery) -> Response:
 @public
 @operation(gives=GenerationView | OwnGenerationView, errors=(GenerationNotFound,))
 def read(generation_id: int) -> Response:
-    """Show one image and where it stands."""
+    """Return one picture with its status and progress."""
     return envelope.success(_view(generation_id))
 
 
@@ -151,7 +148,7 @@ def read(generation_id: int) -> Response:
 @public
 @operation(status=302, errors=(GenerationNotFound, GenerationStillProcessing, NotFound))
 def read_image(generation_id: int, query: ImageQuery) -> Response:
-    """Send the browser to the file; others than its owner and the artist get the preview."""
+    """Redirect to the file; only its owner, the artist and administrators get the full one."""
     url = generation_files.image_url(
         db.session(),
         storage(),
@@ -181,7 +178,7 @@ def read_image(generation_id: int, query: ImageQuery) -> Response:
     ),
 )
 def edit(generation_id: int, body: GenerationChanges) -> Response:
-    """Show an image to everybody, hide it again, or describe it."""
+    """Make the user's own picture public or private, or set its description."""
     changes = body.model_dump(exclude_none=True)
     generations.edit(db.session(), user_id=user().id, generation_id=generation_id, **changes)
     return envelope.success(_view(generation_id))
@@ -194,7 +191,7 @@ def edit(generation_id: int, body: GenerationChanges) -> Response:
     errors=(AlreadyCanceled, Forbidden, InvalidTransition, GenerationNotFound),
 )
 def cancel(generation_id: int) -> Response:
-    """Cancel an image that nobody has begun."""
+    """Cancel a picture that no worker has claimed."""
     generations.cancel(db.session(), user_id=user().id, generation_id=generation_id)
     return envelope.success(_view(generation_id))
 
@@ -203,19 +200,19 @@ def cancel(generation_id: int) -> Response:
 @public
 @operation(gives=GenerationView | OwnGenerationView, errors=(GenerationNotFound,), media=EVENTS)
 def watch(generation_id: int) -> Response:
-    """Stream one image until it is final."""
-    who, objects = viewer(), storage()
+    """Stream one picture until its status is final."""
+    caller, objects = viewer(), storage()
     _view(generation_id)
     return event_streams.stream(
         stamp=lambda session: generation_queries.stamp(session, generation_id),
         look=lambda session: generation_queries.detail(
-            session, objects, generation_id=generation_id, viewer=who
+            session, objects, generation_id=generation_id, viewer=caller
         ),
         is_final=generation_queries.is_final,
     )
 
 
-def _view(generation_id: int) -> dict[str, Any]:
+def _view(generation_id: int) -> generation_views.GenerationView:
     return generation_queries.detail(
         db.session(), storage(), generation_id=generation_id, viewer=viewer()
     )

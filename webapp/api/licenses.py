@@ -18,5 +18,5 @@ blueprint = Blueprint("licenses", __name__)
 @operation(gives=CertificateView, errors=(NotFound,), links={"style_id": "/style/id"})
 def read(public_id: str) -> Response:
     """Show one certificate."""
-    found = license_queries.certificate(db.session(), storage(), public_id=public_id)
-    return envelope.success(found)
+    certificate = license_queries.certificate(db.session(), storage(), public_id=public_id)
+    return envelope.success(certificate)

@@ -1,5 +1,6 @@
-"""/notifications: what happened, told in the reader's language and live; what of it is unread."""
+"""/notifications: a user's notifications with texts, the unread count, and the stream of both."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response
@@ -13,6 +14,7 @@ from webapp.domain.services import accounts, notifications
 from webapp.extensions import db, storage
 from webapp.http import bodies, envelope, event_streams, localize
 from webapp.http.access import RENDERER, SETS, TRAINER, internal, signed_in, user
+from webapp.http.localize import LocalizedNotification
 from webapp.http.operations import EVENTS, operation
 from webapp.schemas.notifications import (
     AllRead,
@@ -28,11 +30,19 @@ from webapp.schemas.notifications import (
 blueprint = Blueprint("notifications", __name__)
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """The unread count, and the newest notification if there is one."""
+
+    unread_count: int
+    latest: LocalizedNotification | None
+
+
 @blueprint.get("/notifications")
 @signed_in
 @operation(gives=NotificationList, links={"notification_id": "/results/0/id"})
 def list_own(query: NotificationListQuery) -> Response:
-    """List what one was told, newest first."""
+    """List one's own notifications, newest first."""
     page = notification_queries.own(
         db.session(),
         storage(),
@@ -48,7 +58,7 @@ def list_own(query: NotificationListQuery) -> Response:
 @signed_in
 @operation(gives=UnreadCount)
 def read_unread_count() -> Response:
-    """Count what one has not read."""
+    """Count one's unread notifications."""
     return envelope.success(_unread())
 
 
@@ -56,36 +66,36 @@ def read_unread_count() -> Response:
 @signed_in
 @operation(gives=Newest, media=EVENTS)
 def watch() -> Response:
-    """Stream how much is unread and what is newest, for as long as this session lasts."""
-    person_id, sign_in_id, objects = user().id, current_user.sign_in_id, storage()
+    """Stream the unread count and the newest notification, until the session ends."""
+    user_id, sign_in_id, objects = user().id, current_user.sign_in_id, storage()
 
     def stamp(session: Session) -> tuple[Any, ...]:
         accounts.signed_in_user(session, sign_in_id)
-        return notification_queries.stamp(session, person_id)
+        return notification_queries.stamp(session, user_id)
 
     return event_streams.stream(
         stamp=stamp,
-        look=lambda session: _news(session, objects, person_id),
+        look=lambda session: _news(session, objects, user_id),
         is_final=lambda _news: False,
-        # Every page that is looked at holds one: it may be told two seconds later.
+        # Every open page holds one, so it polls less often: two seconds later is soon enough.
         rarer=3,
     )
 
 
-def _news(session: Session, objects: Storage, person_id: int) -> dict[str, Any]:
-    latest = notification_queries.newest(session, objects, user_id=person_id)
-    return {
-        "unread_count": notifications.unread_count(session, person_id),
-        "latest": None if latest is None else localize.notification(latest),
-    }
+def _news(session: Session, objects: Storage, user_id: int) -> News:
+    latest = notification_queries.newest(session, objects, user_id=user_id)
+    return News(
+        unread_count=notifications.unread_count(session, user_id),
+        latest=None if latest is None else localize.notification(latest),
+    )
 
 
 @blueprint.post("/notifications")
 @internal(TRAINER, RENDERER, SETS)
 @operation(gives=NotificationView, status=(201, 200), errors=(NotFound,))
 def tell(body: NewNotification) -> Response:
-    """Tell somebody something, once; a second telling is answered with 200."""
-    told_id, is_new = notifications.report(
+    """Create a notification once; a repeated one is answered with 200."""
+    notification_id, is_new = notifications.notify_once(
         db.session(),
         body.recipient_id,
         body.type,
@@ -93,9 +103,9 @@ def tell(body: NewNotification) -> Response:
         target_id=body.target_id,
         details=body.metadata or {},
     )
-    view = localize.notification(notification_queries.one(db.session(), storage(), told_id))
+    view = localize.notification(notification_queries.one(db.session(), storage(), notification_id))
     if is_new:
-        return envelope.created(view, f"/api/v1/notifications/{told_id}")
+        return envelope.created(view, f"/api/v1/notifications/{notification_id}")
     return envelope.success(view)
 
 
@@ -103,7 +113,7 @@ def tell(body: NewNotification) -> Response:
 @signed_in
 @operation(gives=NotificationRead, errors=(NotFound,))
 def mark_read(notification_id: int) -> Response:
-    """Note that one has read a notification."""
+    """Mark a notification as read."""
     notifications.mark_read(db.session(), user().id, notification_id)
     return envelope.success({"id": notification_id, "is_read": True})
 
@@ -113,7 +123,7 @@ def mark_read(notification_id: int) -> Response:
 @signed_in
 @operation(gives=AllRead)
 def mark_all_read() -> Response:
-    """Note that one has read everything."""
+    """Mark all notifications as read."""
     return envelope.success({"updated_count": notifications.mark_all_read(db.session(), user().id)})
 
 

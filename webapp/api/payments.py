@@ -1,6 +1,5 @@
 """/tokens/purchase(s), and the webhook of the payment provider."""
 
-from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect
@@ -16,6 +15,7 @@ from webapp.domain.errors import (
 from webapp.domain.gateways.payments import PaymentsUnavailable
 from webapp.domain.models.payment import PurchaseStatus
 from webapp.domain.queries import payments as payment_queries
+from webapp.domain.queries.payments import Order
 from webapp.domain.services import payments, purchases
 from webapp.extensions import db, payment_addresses, payment_provider, unit_of_work
 from webapp.http import access, bodies, envelope
@@ -48,9 +48,9 @@ LOCATION = "/api/v1/tokens/purchases/{order_id}"
     idempotent=Idempotency("POST /tokens/purchase", LOCATION),
     links={"order_id": "/order_id"},
 )
-def create(body: PurchaseRequest) -> dict[str, Any]:
+def create(body: PurchaseRequest) -> Order:
     """Order a package; it is paid on the provider's page."""
-    order = purchases.purchase(db.session(), user_id=user().id, package_id=body.package_id)
+    order = purchases.order_tokens(db.session(), user_id=user().id, package_id=body.package_id)
     return payment_queries.order(order, payment_addresses())
 
 
@@ -59,7 +59,7 @@ def create(body: PurchaseRequest) -> dict[str, Any]:
 @signed_in
 @operation(status=302, errors=(NotFound,))
 def succeed(query: SuccessQuery) -> AnyResponse:
-    """Take the buyer back from the provider: confirm, and say how it ended."""
+    """Redirect a buyer who approved: confirm the payment, and show its status in the wallet."""
     try:
         _confirm(query.order_id, query.payment_key, query.amount)
     except PurchaseExpired:
@@ -67,7 +67,7 @@ def succeed(query: SuccessQuery) -> AnyResponse:
     except PaymentFailed:
         return _to_wallet(query.order_id, PurchaseStatus.FAILED)
     except PaymentsUnavailable:
-        # Neither paid nor failed may be claimed: the buyer would pay twice, or think to have paid.
+        # The outcome is unknown: “failed” could make the buyer pay twice, “paid” may be wrong.
         return _to_wallet(query.order_id, PurchaseStatus.AUTHORIZED)
     return _to_wallet(query.order_id, PurchaseStatus.PAID)
 
@@ -76,15 +76,15 @@ def succeed(query: SuccessQuery) -> AnyResponse:
 @signed_in
 @operation(status=302, errors=(NotFound,))
 def fail(query: FailQuery) -> AnyResponse:
-    """Take the buyer back who gave up or was refused on the provider's page."""
-    ended = purchases.fail(
+    """Redirect a buyer who canceled or was refused: record the failure."""
+    purchase = purchases.fail(
         db.session(),
         user_id=user().id,
         order_id=query.order_id,
         code=query.code,
         message=query.message,
     )
-    return _to_wallet(ended.order_id, ended.status)
+    return _to_wallet(purchase.order_id, purchase.status)
 
 
 @blueprint.post("/tokens/purchases/<order_id>/confirm")
@@ -92,7 +92,7 @@ def fail(query: FailQuery) -> AnyResponse:
 @signed_in
 @operation(gives=OrderDetail, errors=(PaymentFailed, PurchaseExpired, NotFound))
 def confirm(order_id: str, body: Confirmation) -> Response:
-    """Have an approved payment taken; repeated, it gives nothing twice."""
+    """Confirm an approved payment; repeated, it adds nothing twice."""
     _confirm(order_id, body.payment_key, body.amount)
     with unit_of_work() as session:
         return envelope.success(
@@ -134,8 +134,8 @@ def show(order_id: str) -> Response:
 @access.payment_provider
 @operation(gives=Heard, errors=(CallbackUnauthorized, NotFound, PaymentFailed))
 def hear(body: PaymentEvent) -> Response:
-    """Look into a payment the provider tells of; whoever calls, only the provider is believed."""
-    applied = payments.hear(
+    """Check the payment of an event with the provider; the body is only a hint."""
+    applied = payments.handle_webhook(
         unit_of_work, payment_provider(), order_id=body.order_id, payment_key=body.payment_key
     )
     return envelope.success({"applied": applied})

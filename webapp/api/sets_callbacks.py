@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 
 from webapp.domain.errors import NotFound, ResultRejected
 from webapp.domain.services import sets_callbacks
-from webapp.domain.services.sets_callbacks import Failure, Item, Taken
+from webapp.domain.services.sets_callbacks import CallbackResult, Failure, Item
 from webapp.domain.services.sets_segmentations import ReportedMask
 from webapp.domain.sets_errors import JobNotFound
 from webapp.extensions import storage, unit_of_work
@@ -27,15 +27,17 @@ def callback(job_id: str, body: Callback) -> Response:
     return _answer(_take(Item(job_id, body.idx, body.attempt), body))
 
 
-def _take(item: Item, body: Callback) -> Taken:
+def _take(item: Item, body: Callback) -> CallbackResult:
     if body.status == "failed":
-        fail = sets_callbacks.failed if body.kind == "apply" else sets_callbacks.segmenting_failed
+        fail = (
+            sets_callbacks.fail_edit if body.kind == "apply" else sets_callbacks.fail_segmentation
+        )
         with unit_of_work() as session:
             return fail(session, item, _failure(body))
     if body.kind == "segment":
         masks = [ReportedMask(each.concept, each.mask_key, each.score) for each in body.instances]
-        return sets_callbacks.segmented(unit_of_work, storage(), item, masks)
-    return sets_callbacks.edited(
+        return sets_callbacks.complete_segmentation(unit_of_work, storage(), item, masks)
+    return sets_callbacks.complete_edit(
         unit_of_work,
         storage(),
         item,
@@ -50,7 +52,7 @@ def _failure(body: Callback) -> Failure:
     return Failure(UNKNOWN, body.error or "")
 
 
-def _answer(taken: Taken) -> Response:
+def _answer(taken: CallbackResult) -> Response:
     shown = {
         "applied": taken.applied,
         "status": taken.status,

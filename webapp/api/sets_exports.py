@@ -6,7 +6,7 @@ from flask import Blueprint, Response, redirect
 
 from webapp.domain.models.sets_export import ExportStatus
 from webapp.domain.services import sets_exports
-from webapp.domain.services.sets_exports import WantedExport
+from webapp.domain.services.sets_exports import ExportRequest
 from webapp.domain.sets_errors import JobNotFinished, JobNotFound, PlanRequired
 from webapp.extensions import db, storage
 from webapp.http import envelope
@@ -25,7 +25,7 @@ RETRY_AFTER_SECONDS = "2"
 @operation(gives=ExportWaits, status=(202, 302), errors=(JobNotFound, JobNotFinished, PlanRequired))
 def export(job_id: str, query: ExportQuery) -> Response:
     """Send the browser to the archive, or say that it is being made: then ask again."""
-    wanted = WantedExport(query.template, tuple(query.jobs), query.language)
+    wanted = ExportRequest(query.template, tuple(query.jobs), query.language)
     made = sets_exports.request(db.session(), current_sets_account(), job_id, wanted)
     if made.status != ExportStatus.READY:
         again = {"Retry-After": RETRY_AFTER_SECONDS}

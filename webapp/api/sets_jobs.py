@@ -49,7 +49,7 @@ from webapp.domain.sets_errors import (
     RuleNotFound,
     SourceJobUnavailable,
 )
-from webapp.domain.sets_settings import Wanted
+from webapp.domain.sets_settings import RuleRequest
 from webapp.extensions import db, editor, storage, unit_of_work
 from webapp.http import bodies, buckets, envelope, event_streams, rate_limits
 from webapp.http.access import current_sets_account, own_transactions, sets_account
@@ -334,7 +334,7 @@ def _declared(body: NewJob) -> list[DeclaredPhoto]:
     return [DeclaredPhoto(**file.model_dump()) for file in body.files]
 
 
-def _wanted(body: ExecuteBody) -> Sequence[Wanted]:
+def _wanted(body: ExecuteBody) -> Sequence[RuleRequest]:
     """Return the rules of an execution with where they stand in the request."""
     if body.variants is None:
         return [body.wanted()]

@@ -1,13 +1,11 @@
-"""/sets/packages and the orders of them; paid and shown as orders of tokens are."""
-
-from dataclasses import asdict
-from typing import Any
+"""/sets/packages and their orders; /tokens/purchases shows and confirms them."""
 
 from flask import Blueprint, Response
 
 from webapp.api.payments import LOCATION
 from webapp.domain.errors import InvalidPackage
 from webapp.domain.queries import payments as payment_queries
+from webapp.domain.queries.payments import Order
 from webapp.domain.services import sets_purchases
 from webapp.extensions import db, payment_addresses
 from webapp.http import envelope
@@ -24,9 +22,8 @@ blueprint = Blueprint("sets_purchases", __name__)
 @public
 @operation(gives=Listed[OfferView])
 def list_packages() -> Response:
-    """List what Sets sells."""
-    shown = [asdict(each) for each in sets_purchases.offers()]
-    return envelope.success(envelope.listed(shown, None))
+    """List the packages of Sets on sale."""
+    return envelope.success(envelope.listed(sets_purchases.offers(), None))
 
 
 @blueprint.post("/sets/credits/purchase")
@@ -38,8 +35,8 @@ def list_packages() -> Response:
     idempotent=Idempotency("POST /sets/credits/purchase", LOCATION),
     links={"order_id": "/order_id"},
 )
-def buy_credits(body: CreditsOrder) -> dict[str, Any]:
-    """Order credits for the person's account; they are paid on the provider's page."""
+def buy_credits(body: CreditsOrder) -> Order:
+    """Order credits for the user's account; they are paid on the provider's page."""
     order = sets_purchases.order_credits(db.session(), user=user(), package_id=body.package_id)
     return payment_queries.order(order, payment_addresses())
 
@@ -53,7 +50,7 @@ def buy_credits(body: CreditsOrder) -> dict[str, Any]:
     idempotent=Idempotency("POST /sets/plan/purchase", LOCATION),
     links={"order_id": "/order_id"},
 )
-def buy_plan(body: PlanOrder) -> dict[str, Any]:
-    """Order a month of the plan pro; a running one is prolonged."""
+def buy_plan(body: PlanOrder) -> Order:
+    """Order a month of the plan pro; a running one is extended."""
     order = sets_purchases.order_plan(db.session(), user=user(), package_id=body.package_id)
     return payment_queries.order(order, payment_addresses())

@@ -39,7 +39,7 @@ def create(body: NewRule) -> Response:
 @operation(gives=Listed[RuleView], links={"rule_id": "/results/0/id"})
 def list_own(query: RuleQuery) -> Response:
     """List the saved rules of the account, newest first."""
-    page = sets_rules.own(
+    page = sets_rules.list_rules(
         db.session(),
         account_id=current_sets_account().id,
         preset_id=query.preset_id,

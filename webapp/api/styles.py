@@ -36,11 +36,20 @@ from webapp.domain.models.style import Style
 from webapp.domain.queries import styles as style_queries
 from webapp.domain.queries.styles import StyleFilter
 from webapp.domain.services import artworks, offers, styles, try_outs
-from webapp.domain.services.artworks import DeclaredFile, Upload
+from webapp.domain.services.artworks import DeclaredFile, StoredImage, Upload
 from webapp.domain.services.styles import NewStyle
-from webapp.extensions import app_settings, db, storage
+from webapp.extensions import app_settings, db, storage, unit_of_work
 from webapp.http import bodies, buckets, envelope, event_streams, localize, rate_limits
-from webapp.http.access import artist, current_artist, or_worker, public, signed_in, user, viewer
+from webapp.http.access import (
+    artist,
+    current_artist,
+    or_worker,
+    own_transactions,
+    public,
+    signed_in,
+    user,
+    viewer,
+)
 from webapp.http.operations import EVENTS, File, Idempotency, operation
 from webapp.schemas.checkpoints import Publication
 from webapp.schemas.fields import Listed, PageQuery
@@ -138,6 +147,16 @@ def watch(style_id: int) -> Response:
     )
 
 
+def _stored_images(form: StyleForm | None, **_body: object) -> list[StoredImage]:
+    if form is None:
+        return []
+    artist_id = user().id
+    uploaded = bodies.uploaded_images(form.image_tags)
+    return styles.store_images(
+        unit_of_work, storage(), artist_id=artist_id, new=_new(form), uploaded=uploaded
+    )
+
+
 @blueprint.post("/styles")
 @blueprint.post("/models")
 @blueprint.post("/models/train")
@@ -149,22 +168,24 @@ def watch(style_id: int) -> Response:
     errors=(StyleLimitReached, DuplicateStyleName, *BAD_IMAGES),
     files={"images": File("JPG or PNG, at least 512×512, up to 10 MB each.", many=(10, 100))},
     idempotent=CREATION,
+    prepare=_stored_images,
     links=LINKS,
 )
-def create(form: StyleForm | None, body: DeclaredStyle | None) -> dict[str, Any]:
+def create(
+    form: StyleForm | None, body: DeclaredStyle | None, prepared: list[StoredImage]
+) -> dict[str, Any]:
     """Make a style: from the files of a form, or from files that will be uploaded to storage."""
     if form is not None:
-        return _create_from_form(form)
+        return _create_from_form(form, prepared)
     return _create_from_json(cast("DeclaredStyle", body))
 
 
-def _create_from_form(form: StyleForm) -> dict[str, Any]:
+def _create_from_form(form: StyleForm, stored: list[StoredImage]) -> dict[str, Any]:
     style = styles.create_from_images(
         db.session(),
-        storage(),
         artist=current_artist(),
         new=_new(form),
-        uploaded=bodies.uploaded_images(form.image_tags),
+        stored=stored,
         base_model=app_settings().base_model,
         request_id=g.request_id,
         accept_similar=form.accept_similar,
@@ -208,20 +229,22 @@ def remove(style_id: int) -> Response:
 
 
 @blueprint.post("/styles/<id:style_id>/confirm-upload")
+@own_transactions
 @signed_in
 @operation(
     gives=OwnStyleView, errors=(UploadIncomplete, Forbidden, InvalidTransition, StyleNotFound)
 )
 def confirm_upload(style_id: int) -> Response:
     """Start the checks of a style whose files are all in storage."""
-    style = styles.confirm_upload(
-        db.session(),
+    styles.confirm_upload(
+        unit_of_work,
         storage(),
         artist_id=user().id,
         style_id=style_id,
         request_id=g.request_id,
     )
-    return envelope.success(_view(db.session(), style.id))
+    with unit_of_work() as session:
+        return envelope.success(_view(session, style_id))
 
 
 @blueprint.post("/styles/<id:style_id>/cancel")
@@ -252,14 +275,15 @@ def cancel(style_id: int) -> Response:
 def retrain(style_id: int, form: RetrainForm | None, body: RetrainBody | None) -> Response:
     """Train a style again that failed or is not on sale yet, with works taken out or added."""
     changes = form if form is not None else cast("RetrainBody", body)
-    files = bodies.uploaded_images(form.image_tags) if form is not None else []
+    uploaded = bodies.uploaded_images(form.image_tags) if form is not None else []
+    stored = artworks.store(unit_of_work, storage(), uploaded)
     style, uploads = styles.retrain(
         db.session(),
         storage(),
         artist_id=user().id,
         style_id=style_id,
         remove_artwork_ids=changes.remove_artwork_ids,
-        uploaded=files,
+        stored=stored,
         files=_declared(body.files) if body is not None else [],
         request_id=g.request_id,
         accept_similar=changes.accept_similar,

@@ -19,7 +19,7 @@ blueprint = Blueprint("tokens", __name__)
 @public
 @operation(gives=Listed[PackageView])
 def list_packages() -> Response:
-    """List what is on offer."""
+    """List the packages of tokens on sale."""
     return envelope.success(envelope.listed(packages.on_offer(), None))
 
 
@@ -27,7 +27,7 @@ def list_packages() -> Response:
 @signed_in
 @operation(gives=Balance)
 def read_balance() -> Response:
-    """Show what one can spend, has in orders, and has earned."""
+    """Show one's available, held and earned tokens."""
     return envelope.success(token_queries.balance(db.session(), user().id))
 
 
@@ -35,13 +35,13 @@ def read_balance() -> Response:
 @signed_in
 @operation(gives=Listed[TransactionView])
 def list_transactions(query: TransactionQuery) -> Response:
-    """List one's own transactions, told in one's own language."""
-    wanted = TransactionFilter(**query.model_dump(exclude={"cursor", "limit"}))
+    """List one's own transactions, with texts in the language of the request."""
+    filters = TransactionFilter(**query.model_dump(exclude={"cursor", "limit"}))
     page = token_queries.transactions(
         db.session(),
         storage(),
         user_id=user().id,
-        wanted=wanted,
+        filters=filters,
         page=bodies.page(query),
     )
     results = [localize.transaction(row) for row in page.results]

@@ -17,9 +17,9 @@ from webapp.domain.errors import (
 )
 from webapp.domain.models.job import JobKind
 from webapp.domain.services import worker_protocol
-from webapp.extensions import db
+from webapp.extensions import unit_of_work
 from webapp.http import bodies
-from webapp.http.access import RENDERER, TRAINER, internal
+from webapp.http.access import RENDERER, TRAINER, internal, own_transactions
 from webapp.http.operations import operation
 from webapp.schemas import webhooks as schemas
 
@@ -40,6 +40,7 @@ RENDERING: dict[str, Report] = {
 
 
 @blueprint.patch("/models/<id:style_id>/status")
+@own_transactions
 @internal(TRAINER)
 @operation(gives=schemas.ReportTaken, errors=BAD_TRAINING, body=schemas.TrainingStatusReport)
 def training_status(style_id: int) -> Response:
@@ -47,6 +48,7 @@ def training_status(style_id: int) -> Response:
     return _take_training(style_id, bodies.json_object())
 
 
+@own_transactions
 @internal(TRAINER)
 @operation(gives=schemas.ReportTaken, errors=BAD_TRAINING, body=schemas.TrainingProgressReport)
 def training_progress(style_id: int) -> Response:
@@ -55,6 +57,7 @@ def training_progress(style_id: int) -> Response:
 
 
 @blueprint.patch("/images/<id:generation_id>/status")
+@own_transactions
 @internal(RENDERER)
 @operation(gives=schemas.ReportTaken, errors=BAD_RENDERING, body=schemas.RenderingStatusReport)
 def render_status(generation_id: int) -> Response:
@@ -62,6 +65,7 @@ def render_status(generation_id: int) -> Response:
     return _take_rendering(generation_id, bodies.json_object())
 
 
+@own_transactions
 @internal(RENDERER)
 @operation(gives=schemas.ReportTaken, errors=BAD_RENDERING, body=schemas.RenderingProgressReport)
 def render_progress(generation_id: int) -> Response:
@@ -71,15 +75,17 @@ def render_progress(generation_id: int) -> Response:
 
 def _take_training(style_id: int, body: dict[str, Any]) -> Response:
     def attempt() -> int:
-        run_id = worker_protocol.style_run(db.session(), style_id)
-        return worker_protocol.current_attempt(db.session(), JobKind.TRAINING, run_id)
+        with unit_of_work() as session:
+            run_id = worker_protocol.style_run(session, style_id)
+            return worker_protocol.current_attempt(session, JobKind.TRAINING, run_id)
 
     return _take(TRAINING, body | {"style_id": style_id}, attempt)
 
 
 def _take_rendering(generation_id: int, body: dict[str, Any]) -> Response:
     def attempt() -> int:
-        return worker_protocol.current_attempt(db.session(), JobKind.GENERATION, generation_id)
+        with unit_of_work() as session:
+            return worker_protocol.current_attempt(session, JobKind.GENERATION, generation_id)
 
     return _take(RENDERING, body | {"generation_id": generation_id}, attempt)
 

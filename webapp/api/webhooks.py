@@ -9,12 +9,12 @@ from flask import Blueprint, Response, request
 from webapp.domain.errors import GenerationNotFound, NotFound, ResultRejected, StyleNotFound
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.job import JobKind
-from webapp.domain.services import base_models, worker_protocol
+from webapp.domain.services import base_models, worker_protocol, worker_results
 from webapp.domain.services.sets_segmentations import ReportedMask
-from webapp.domain.services.worker_protocol import WorkerAnswer
-from webapp.extensions import app_settings, db, storage
+from webapp.domain.services.worker_leases import WorkerAnswer
+from webapp.extensions import app_settings, db, storage, unit_of_work
 from webapp.http import envelope, metrics
-from webapp.http.access import RENDERER, SETS, TRAINER, internal
+from webapp.http.access import RENDERER, SETS, TRAINER, internal, own_transactions
 from webapp.http.errors import answer as error_answer
 from webapp.http.operations import operation
 from webapp.schemas import webhooks as schemas
@@ -70,11 +70,12 @@ def _storage_of_caller() -> Storage:
 @operation(status=204)
 def note_base_model(body: schemas.LoadedBaseModel) -> Response:
     """Note which weights a renderer has loaded, before it claims anything."""
-    base_models.note(db.session(), body.name, body.sha256)
+    base_models.record_loaded(db.session(), body.name, body.sha256)
     return envelope.no_content()
 
 
 @blueprint.patch("/training/progress")
+@own_transactions
 @internal(TRAINER)
 @operation(gives=schemas.ReportTaken, errors=(StyleNotFound, ResultRejected))
 def training_progress(body: schemas.TrainProgress) -> Response:
@@ -85,10 +86,10 @@ def training_progress(body: schemas.TrainProgress) -> Response:
 def take_training_progress(report: schemas.TrainProgress) -> Response:
     """Store where a training stands, whichever way the report came."""
     told = worker_protocol.progress(
-        db.session(),
+        unit_of_work,
         storage(),
         JobKind.TRAINING,
-        worker_protocol.style_run(db.session(), report.style_id),
+        _run_of(report.style_id),
         report.progress.model_dump(exclude_unset=True),
         attempt=report.attempt,
         fence=report.fence,
@@ -98,6 +99,7 @@ def take_training_progress(report: schemas.TrainProgress) -> Response:
 
 
 @blueprint.post("/training/complete")
+@own_transactions
 @internal(TRAINER)
 @operation(gives=schemas.ReportTaken, errors=(StyleNotFound, ResultRejected))
 def training_complete(body: schemas.TrainResult) -> Response:
@@ -107,10 +109,10 @@ def training_complete(body: schemas.TrainResult) -> Response:
 
 def take_training_result(result: schemas.TrainResult) -> Response:
     """Take over a trained adapter, whichever way the report came."""
-    told = worker_protocol.complete_training(
-        db.session(),
+    told = worker_results.complete_training(
+        unit_of_work,
         storage(),
-        worker_protocol.style_run(db.session(), result.style_id),
+        _run_of(result.style_id),
         attempt=result.attempt,
         fence=result.fence,
         result=_without_names(result),
@@ -119,6 +121,7 @@ def take_training_result(result: schemas.TrainResult) -> Response:
 
 
 @blueprint.post("/training/failed")
+@own_transactions
 @internal(TRAINER)
 @operation(gives=schemas.ReportTaken, errors=(StyleNotFound,))
 def training_failed(body: schemas.TrainFailure) -> Response:
@@ -128,11 +131,16 @@ def training_failed(body: schemas.TrainFailure) -> Response:
 
 def take_training_failure(failure: schemas.TrainFailure) -> Response:
     """Record a training attempt that failed, whichever way the report came."""
-    run_id = worker_protocol.style_run(db.session(), failure.style_id)
-    return _answer(_failed(JobKind.TRAINING, run_id, failure))
+    return _answer(_failed(JobKind.TRAINING, _run_of(failure.style_id), failure))
+
+
+def _run_of(style_id: int) -> int:
+    with unit_of_work() as session:
+        return worker_protocol.style_run(session, style_id)
 
 
 @blueprint.patch("/inference/progress")
+@own_transactions
 @internal(RENDERER)
 @operation(gives=schemas.ReportTaken, errors=(GenerationNotFound,))
 def inference_progress(body: schemas.RenderProgress) -> Response:
@@ -143,7 +151,7 @@ def inference_progress(body: schemas.RenderProgress) -> Response:
 def take_render_progress(report: schemas.RenderProgress) -> Response:
     """Store where a rendering stands, whichever way the report came."""
     told = worker_protocol.progress(
-        db.session(),
+        unit_of_work,
         storage(),
         JobKind.GENERATION,
         report.generation_id,
@@ -155,6 +163,7 @@ def take_render_progress(report: schemas.RenderProgress) -> Response:
 
 
 @blueprint.post("/inference/complete")
+@own_transactions
 @internal(RENDERER)
 @operation(gives=schemas.ReportTaken, errors=(GenerationNotFound, ResultRejected))
 def inference_complete(body: schemas.RenderResult) -> Response:
@@ -164,8 +173,8 @@ def inference_complete(body: schemas.RenderResult) -> Response:
 
 def take_render_result(result: schemas.RenderResult) -> Response:
     """Take over a raw image, whichever way the report came."""
-    told = worker_protocol.complete_generation(
-        db.session(),
+    told = worker_results.complete_generation(
+        unit_of_work,
         storage(),
         result.generation_id,
         attempt=result.attempt,
@@ -176,6 +185,7 @@ def take_render_result(result: schemas.RenderResult) -> Response:
 
 
 @blueprint.post("/inference/failed")
+@own_transactions
 @internal(RENDERER)
 @operation(gives=schemas.ReportTaken, errors=(GenerationNotFound,))
 def inference_failed(body: schemas.RenderFailure) -> Response:
@@ -187,7 +197,7 @@ def take_render_failure(failure: schemas.RenderFailure) -> Response:
     """Record a rendering attempt that failed, whichever way the report came."""
     told = _failed(JobKind.GENERATION, failure.generation_id, failure)
     if told.applied and failure.error_code == base_models.CAUSE:
-        base_models.record_outdated(db.session(), storage(), failure.generation_id)
+        base_models.record_outdated(unit_of_work, storage(), failure.generation_id)
     return _answer(told)
 
 
@@ -208,7 +218,7 @@ def segmentation_progress(body: schemas.SegmentProgress) -> Response:
 @operation(gives=schemas.ReportTaken, errors=(NotFound, ResultRejected))
 def segmentation_complete(body: schemas.SegmentResult) -> Response:
     """Take over the masks that were found in a photo."""
-    told = worker_protocol.complete_segmentation(
+    told = worker_results.complete_segmentation(
         db.session(),
         body.segmentation_id,
         [ReportedMask(mask.concept, mask.mask_key, mask.score) for mask in body.masks],
@@ -221,6 +231,7 @@ def segmentation_complete(body: schemas.SegmentResult) -> Response:
 
 
 @blueprint.post("/segmentation/failed")
+@own_transactions
 @internal(SETS)
 @operation(gives=schemas.ReportTaken, errors=(NotFound,))
 def segmentation_failed(body: schemas.SegmentFailure) -> Response:
@@ -233,17 +244,18 @@ def _failed(
     ref: int,
     failure: schemas.TrainFailure | schemas.RenderFailure | schemas.SegmentFailure,
 ) -> WorkerAnswer:
-    return worker_protocol.failed(
-        db.session(),
-        kind,
-        ref,
-        attempt=failure.attempt,
-        fence=failure.fence,
-        cause=failure.error_code.replace("\0", ""),
-        # PostgreSQL takes no NUL, and a worker's message may be any bytes it met.
-        message=failure.error_message.replace("\0", ""),
-        unusable_works=failure.model_dump().get("unusable_works"),
-    )
+    with unit_of_work() as session:
+        return worker_protocol.failed(
+            session,
+            kind,
+            ref,
+            attempt=failure.attempt,
+            fence=failure.fence,
+            cause=failure.error_code.replace("\0", ""),
+            # PostgreSQL takes no NUL, and a worker's message may be any bytes it met.
+            message=failure.error_message.replace("\0", ""),
+            unusable_works=failure.model_dump().get("unusable_works"),
+        )
 
 
 def _without_names(result: schemas.TrainResult | schemas.RenderResult) -> dict[str, Any]:

@@ -73,8 +73,8 @@ def _print_unknown_tags(
         style_strength=1.0,
         count=1,
     )
-    if preview["unknown_tags"]:
-        tags = ", ".join(preview["unknown_tags"])
+    if preview.unknown_tags:
+        tags = ", ".join(preview.unknown_tags)
         click.echo(f"New to this style and the base model; may not be recognised: {tags}")
 
 

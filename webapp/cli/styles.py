@@ -13,7 +13,7 @@ from webapp.cli.progress import JobProgress, watch
 from webapp.domain.db import unit_of_work
 from webapp.domain.errors import DomainError
 from webapp.domain.gateways.storage import Storage, configured_storage
-from webapp.domain.models.account import User
+from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import AspectRatio, GenerationStatus
 from webapp.domain.models.style import ArtworkStatus, PublishWhen, Style, TrainingStatus
 from webapp.domain.services import artworks, checkpoints, offers, styles, training, try_outs
@@ -58,15 +58,16 @@ def train(
     ]
     try:
         with unit_of_work() as session:
-            artist = find_user(session, email).artist
-            if artist is None:
-                raise click.ClickException(f"{email} is not an artist.")
+            artist_id = _artist(session, email).user_id
+        stored = styles.store_images(
+            unit_of_work, _storage(), artist_id=artist_id, new=new, uploaded=artwork_files
+        )
+        with unit_of_work() as session:
             style_id = styles.create_from_images(
                 session,
-                _storage(),
-                artist=artist,
+                artist=_artist(session, email),
                 new=new,
-                uploaded=artwork_files,
+                stored=stored,
                 base_model=settings().base_model,
                 request_id="command-line",
                 accept_similar=accept_similar,
@@ -232,6 +233,13 @@ def _show(style_id: int) -> None:
                 else ""
             )
             click.echo(f"  step {each.step}: {len(each.sample_keys)} samples{measured}{mark}")
+
+
+def _artist(session: Session, email: str) -> Artist:
+    artist = find_user(session, email).artist
+    if artist is None:
+        raise click.ClickException(f"{email} is not an artist.")
+    return artist
 
 
 def _storage() -> Storage:

@@ -1,10 +1,10 @@
-"""Take from a process what it does not need, before it reads what a stranger sent.
+"""Drop the privileges of a process before it reads untrusted input.
 
-The parent's environment holds every secret of the platform, and a process may read that of another
-of the same account in `/proc`, or ask the kernel for its memory. So a decoder opens no file any
-more: its limit of open files is 0, and what was open stays. Where it was started by root it becomes
-another account. And where the kernel has Landlock it enters a domain, from which it may not look
-into a process outside, run a program or send a signal. See docs/operations.md.
+The parent's environment holds every secret of the platform. A process can read the environment of
+another process of the same user in `/proc`, or its memory with ptrace. So the limit of open files
+is set to 0: open files stay open, no other can be opened. A process of root changes to the user
+nobody. If the kernel has Landlock, the process enters a domain in which it can neither trace or
+signal processes outside nor run a program. See docs/operations.md.
 """
 
 import ctypes
@@ -23,7 +23,7 @@ _NO_NEW_PRIVILEGES = 38
 
 
 def confine() -> None:
-    """Open no more files, look into no other process, be nobody instead of root."""
+    """Disable opening files, core dumps and tracing other processes; drop root."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if os.geteuid() == 0:
         os.setgroups([])
@@ -34,14 +34,14 @@ def confine() -> None:
 
 
 def _enter_domain() -> None:
-    """Enter a Landlock domain with no rights; nothing happens where the kernel has none."""
+    """Enter a Landlock domain without any rights; do nothing if the kernel has no Landlock."""
     kernel = ctypes.CDLL(None, use_errno=True)
     version = kernel.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ASK_FOR_VERSION)
     if version < 1:
         return
     handled = [_ALL_FILE_RIGHTS]
     if version >= _VERSION_WITH_SCOPES:
-        handled += [0, _SCOPES]  # no right of the network is asked about: there is no socket
+        handled += [0, _SCOPES]  # 0: no network rights are handled, the process has no socket
     rules = (ctypes.c_uint64 * len(handled))(*handled)
     size = ctypes.c_size_t(ctypes.sizeof(rules))
     ruleset = kernel.syscall(_CREATE_RULESET, ctypes.byref(rules), size, 0)

@@ -1,7 +1,7 @@
-"""How many images are decoded at once: a budget of memory on this machine, and one per person.
+"""Limits how many images are decoded at once: a memory budget per machine, one image per person.
 
-Slots are locks on files, so that all processes of this system share them and a process that dies
-gives back what it holds. A container has a system of its own, and a budget of its own.
+Slots are file locks (flock), so all processes that share a temporary folder share the budget, and
+the kernel releases the locks of a process that dies. A container has its own budget.
 """
 
 import fcntl
@@ -16,75 +16,79 @@ from webapp.domain.images import MEGABYTE, ImageHeader
 
 UNIT_BYTES = 100 * MEGABYTE
 UNITS = 14
-"""1.4 GB in all: two pictures of 50 megapixels at once, or many small ones."""
+"""1.4 GB in all: two images of 50 megapixels at once, or many small ones."""
 
-PEOPLE = 256  # files of locks; two people who share one only wait for each other
+PERSON_LOCKS = 256  # number of lock files; two people who share one only wait for each other
 POLL_SECONDS = 0.05
 START_BYTES = 100 * MEGABYTE  # an interpreter with its libraries, and the file itself
 PIXEL_BYTES = {"PNG": 12, "JPEG": 10}
 EXACT_BYTES = 3  # 750 MB in all for a noisy JPEG of 50 megapixels
-REDUCED_JPEG_BYTES = 7  # the coefficients of a progressive one are all there at any scale
+REDUCED_JPEG_BYTES = 7  # a progressive JPEG needs all coefficients in memory at any scale
 """Measured at 49 megapixels: 481 MB for a PNG with transparency, 365 MB for a progressive JPEG of
 halved colours, 180 MB for the same one reduced; full colours add 147 MB."""
 
 
 class DecoderBusy(RuntimeError):
-    """There was no slot for as long as the caller could wait; no image is to blame."""
+    """No slot was free within the caller's timeout; this says nothing about the image."""
 
 
 def memory_needed(
-    header: ImageHeader, kept_side: int | None = None, *, is_exact: bool = False
+    header: ImageHeader, stored_side: int | None = None, *, is_exact: bool = False
 ) -> int:
-    """Return how many bytes of memory an honest file of this size needs at most.
+    """Return how many bytes of memory a well-formed file of this size needs at most.
 
-    A JPEG of which only a copy of `kept_side` is kept is decoded at a half of its size or less
-    where both its sides allow that. One that `is_exact` becomes a PNG, which is larger.
+    A JPEG that is stored with `stored_side` is decoded at half its size or less if both its sides
+    are at least twice as long. With `is_exact` a JPEG is stored as a PNG, which is larger.
     """
     pixel_bytes = PIXEL_BYTES.get(header.format, max(PIXEL_BYTES.values()))
-    if header.format == "JPEG" and kept_side and min(header.width, header.height) >= 2 * kept_side:
+    is_jpeg, shorter_side = header.format == "JPEG", min(header.width, header.height)
+    if is_jpeg and stored_side and shorter_side >= 2 * stored_side:
         pixel_bytes = REDUCED_JPEG_BYTES
-    if header.format == "JPEG" and is_exact:
+    if is_jpeg and is_exact:
         pixel_bytes += EXACT_BYTES
     return START_BYTES + header.size + header.width * header.height * pixel_bytes
 
 
 @contextmanager
 def slot(person_id: int, memory: int, wait_seconds: float) -> Iterator[None]:
-    """Hold the person's one slot and a share of the memory. Raises DecoderBusy after the wait."""
+    """Hold the person's one slot and `memory` bytes of the budget.
+
+    Raises DecoderBusy after `wait_seconds`.
+    """
     deadline = time.monotonic() + wait_seconds
-    wanted = min(UNITS, -(-memory // UNIT_BYTES))
-    with ExitStack() as held:
-        _wait_for(held, [f"person-{person_id % PEOPLE}"], 1, deadline)
-        # Only one collects at a time: two with half of what they need would wait for ever.
+    unit_count = min(UNITS, -(-memory // UNIT_BYTES))
+    with ExitStack() as locks:
+        _wait_for(locks, [f"person-{person_id % PERSON_LOCKS}"], 1, deadline)
+        # Only one process collects units at a time: two with half of their units would deadlock.
         with ExitStack() as collecting:
             _wait_for(collecting, ["collecting"], 1, deadline)
-            _wait_for(held, [f"unit-{number}" for number in range(UNITS)], wanted, deadline)
+            _wait_for(locks, [f"unit-{number}" for number in range(UNITS)], unit_count, deadline)
         yield
 
 
-def _wait_for(held: ExitStack, names: list[str], wanted: int, deadline: float) -> None:
-    """Lock that many of the files, and leave the locks to `held`."""
+def _wait_for(locks: ExitStack, names: list[str], count: int, deadline: float) -> None:
+    """Lock `count` of the named files and add their release to `locks`."""
     free = list(names)
     while True:
         for name in list(free):
-            if wanted and _try_lock(held, name):
+            if count and _try_lock(locks, name):
                 free.remove(name)
-                wanted -= 1
-        if not wanted:
+                count -= 1
+        if not count:
             return
         if time.monotonic() >= deadline:
             raise DecoderBusy("other images are being decoded")
         time.sleep(POLL_SECONDS)
 
 
-def _try_lock(held: ExitStack, name: str) -> bool:
+def _try_lock(locks: ExitStack, name: str) -> bool:
     file = os.open(_folder() / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(file)
         return False
-    held.callback(os.close, file)  # a closed file is unlocked
+    locks.callback(os.close, file)  # closing the file releases its lock
     return True
 
 

@@ -1,7 +1,7 @@
-"""Every error a client can meet: a small class with a stable code and its HTTP status.
+"""The errors that a client can receive: small classes with a stable code and an HTTP status.
 
-The messages are in the translations, keyed by code. docs/api.md (Errors) lists all of them with
-the names in `details`.
+The messages are in the translations, by code. docs/api.md (Errors) lists all errors with the names
+in `details`.
 """
 
 from http import HTTPStatus
@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Self
 
 
 class FieldProblem(str):
-    """What is wrong with one field: an English sentence whose translations know it by `message`.
+    """What is wrong with one field: an English sentence, translated by its `message`.
 
-    It is its own English text, so that it can be shown wherever no language is known.
+    The string itself is the English text, for places where no language is known.
     """
 
     __slots__ = ("message", "values")
@@ -20,10 +20,10 @@ class FieldProblem(str):
     values: dict[str, Any]
 
     def __new__(cls, message: str, **values: Any) -> Self:
-        """Fill the places of a message such as “At most %(most)d tags.”."""
-        made = super().__new__(cls, message % values if values else message)
-        made.message, made.values = message, values
-        return made
+        """Fill the placeholders of a message such as “At most %(most)d tags.”."""
+        problem = super().__new__(cls, message % values if values else message)
+        problem.message, problem.values = message, values
+        return problem
 
 
 class DomainError(Exception):
@@ -38,7 +38,7 @@ class DomainError(Exception):
 
 
 class InternalError(DomainError):
-    """Unexpected; no inner text leaks."""
+    """An unexpected error; its text is never sent to the client."""
 
 
 class ServiceUnavailable(DomainError):
@@ -169,7 +169,7 @@ class DuplicateLike(DomainError):
 
 
 class DuplicatePicture(DomainError):
-    """`generation_id` is the image that the buyer has of this picture; `generation_ids` all."""
+    """`generation_id` is the buyer's first image of this picture; `generation_ids` are all."""
 
     code = "DUPLICATE_PICTURE"
     status = HTTPStatus.CONFLICT
@@ -216,21 +216,21 @@ class InvalidTransition(DomainError):
 
 
 class TryOutPrivate(DomainError):
-    """A try-out picture can be shown to nobody."""
+    """A try-out picture cannot be made public."""
 
     code = "TRY_OUT_PRIVATE"
     status = HTTPStatus.CONFLICT
 
 
 class TryOutFree(DomainError):
-    """Nothing was paid for a try-out picture, so nothing can be given back."""
+    """A try-out picture is free, so it cannot be refunded."""
 
     code = "TRY_OUT_FREE"
     status = HTTPStatus.CONFLICT
 
 
 class TryOutsUsedUp(DomainError):
-    """`limit` is the number of try-out pictures of one training, `left` what is left of it."""
+    """`limit` is the number of try-out pictures of one training run, `left` how many remain."""
 
     code = "TRY_OUTS_USED_UP"
     status = HTTPStatus.CONFLICT
@@ -282,7 +282,7 @@ class LicenseNotValid(DomainError):
 
 
 class ImageRefused(DomainError):
-    """Base of the image errors; `images` names every bad file with its own code."""
+    """Base of the image errors; `images` lists every bad file with its own code."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
@@ -340,7 +340,7 @@ class TagNotAllowed(DomainError):
 
 
 class UnknownTags(DomainError):
-    """Neither the base model nor the style knows any of the words; `tags` names them."""
+    """Neither the base model nor the style knows any of the words; `tags` lists the tags."""
 
     code = "UNKNOWN_TAGS"
     status = HTTPStatus.UNPROCESSABLE_ENTITY

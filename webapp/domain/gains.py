@@ -1,10 +1,10 @@
-"""How much of a style was learned: what a worker measured, and what the numbers mean."""
+"""How much of a style was learned, as measured by a worker, and the meaning of the numbers."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-# Shares of the way to the works: from the first on it is learned well, under the second hardly.
+# Shares of the distance to the artworks: at least WELL is learned well, less than LOW hardly.
 WELL, LOW = 0.7, 0.4
 
 
@@ -12,8 +12,8 @@ WELL, LOW = 0.7, 0.4
 class MeasuredGain:
     """How much of a style was learned, as a worker measured it at one checkpoint.
 
-    `palette` and `texture` are shares of the way from the base model's pictures to the works;
-    `edges` is the share of the works' high-frequency energy, 1 is equal.
+    `palette` and `texture` are shares of the distance from the base model's images to the artworks;
+    `edges` is the high-frequency energy as a share of that of the artworks, 1 is equal.
     """
 
     palette: float
@@ -22,7 +22,7 @@ class MeasuredGain:
 
 
 class Learned(StrEnum):
-    """How well one side of a style is learned; only edges can be stronger than in the works."""
+    """How well one aspect of a style is learned; only edges can be stronger than the artworks'."""
 
     WELL = "well"
     PARTLY = "partly"
@@ -31,7 +31,7 @@ class Learned(StrEnum):
 
 
 def learned(gain: MeasuredGain) -> dict[str, Any]:
-    """Return a measured gain with what its numbers mean; `is_low` asks for a second look."""
+    """Return a measured gain with a level for each number; `is_low` if the artist should check."""
     levels = {
         "palette": _share(gain.palette),
         "texture": _share(gain.texture),

@@ -1,4 +1,4 @@
-"""Identifiers made by us: sortable object keys, and public ids that cannot be guessed."""
+"""Generated identifiers: sortable object keys, and public ids that cannot be guessed."""
 
 import secrets
 
@@ -8,10 +8,10 @@ PUBLIC_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
 def object_key(kind: str, extension: str) -> str:
-    """Return a fresh storage key such as `artworks/01J….png`; never made from a filename."""
+    """Return a new storage key such as `artworks/01J….png`; never derived from a filename."""
     return f"{kind}/{ULID()}.{extension}"
 
 
 def public_id(prefix: str, length: int = 16) -> str:
-    """Return an unguessable id of about 93 bits, such as `L_7Kq2…`, without look-alikes."""
+    """Return an unguessable id of about 93 bits, such as `L_7Kq2…`, without similar characters."""
     return prefix + "".join(secrets.choice(PUBLIC_ALPHABET) for _ in range(length))

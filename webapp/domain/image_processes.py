@@ -1,10 +1,10 @@
-"""Have images decoded in a process of its own, which may die without harm.
+"""Decode images in a subprocess, so that a malicious file cannot harm this process.
 
-The child is a fresh interpreter, not a fork: it works from Celery's daemonic workers, inherits no
-connection, and knows no secret, for its environment is empty and it can open no file. One child
-serves image after image; when one kills it, that image is corrupt and a new child goes on with the
-rest. What the header already says is judged before a child is started, and only so many are decoded
-at once as there is memory for (`decoding_slots`).
+The subprocess is a new interpreter, not a fork: it can be started from Celery's daemonic workers,
+inherits no connection and has no secret, because its environment is empty and it can open no file.
+One subprocess decodes many images. If an image kills it, that image is corrupt and a new subprocess
+decodes the rest. Headers are checked before a subprocess is started, and `decoding_slots` limits
+how many images are decoded at once.
 """
 
 import dataclasses
@@ -42,29 +42,29 @@ log = structlog.get_logger()
 ROOT = Path(__file__).resolve().parents[2]
 ATTEMPTS = 2
 START_SECONDS = 60.0  # half a second on an idle machine
-LONGEST_FACTS = 4096
+MAX_RESULT_BYTES = 4096
 ADDRESS_SPACE_BYTES = 320 * MEGABYTE
-LONGEST_FILE = 512 * MEGABYTE  # 50 megapixels of noise as PNG are 150
+MAX_FILE_BYTES = 512 * MEGABYTE  # 50 megapixels of noise as PNG are 150
 
 
 class DecoderUnavailable(RuntimeError):
-    """The decoding process does not start; no image is to blame."""
+    """The decoding process does not start; this says nothing about the image."""
 
 
 class _ChildDied(Exception):
-    """The child ended without an answer; `is_spent` when the image used up its time."""
+    """The child ended without a response; `is_timeout` if the image used up its time."""
 
-    def __init__(self, *, is_spent: bool) -> None:
-        super().__init__(is_spent)
-        self.is_spent = is_spent
+    def __init__(self, *, is_timeout: bool) -> None:
+        super().__init__(is_timeout)
+        self.is_timeout = is_timeout
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessLimits:
-    """What one image may use: address space, processor time, and waiting time.
+    """Limits for one image: address space, CPU time and wall time.
 
-    `memory_bytes` is the most for any image; each is given what its size needs. `slot_seconds` is
-    how long to wait for others.
+    `memory_bytes` is the maximum for any image; each image gets what its size needs.
+    `slot_seconds` is the timeout for a decoding slot.
     """
 
     memory_bytes: int = 1280 * MEGABYTE
@@ -75,7 +75,7 @@ class ProcessLimits:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One file to decode, and what it may be."""
+    """One file to decode, and its limits."""
 
     data: bytes
     limits: ImageLimits
@@ -90,7 +90,7 @@ def sanitise_in_subprocess(
     keep_alpha: bool = False,
     process_limits: ProcessLimits | None = None,
 ) -> SafeImage:
-    """As `image_decoding.sanitise`, in a child process.
+    """Run `image_decoding.sanitise` in a child process.
 
     Raises BadImage, DecoderUnavailable, DecoderBusy.
     """
@@ -101,10 +101,9 @@ def sanitise_in_subprocess(
 def sanitise_many_in_subprocess(
     uploads: Iterable[Upload], *, person_id: int, process_limits: ProcessLimits | None = None
 ) -> Iterator[SafeImage | BadImage]:
-    """Decode one file after another, giving each one's result or verdict in the same order.
+    """Decode files one after another and yield each result or BadImage in the same order.
 
-    Files are taken and results given one at a time, so a hundred of them never lie in memory
-    together. Raises DecoderUnavailable, DecoderBusy.
+    Only one file and one result are in memory at a time. Raises DecoderUnavailable, DecoderBusy.
     """
     with _Child(process_limits or ProcessLimits(), person_id) as child:
         for upload in uploads:
@@ -134,47 +133,47 @@ class _Child:
         self._end()
 
     def sanitise(self, upload: Upload) -> SafeImage:
-        """Give the clean image or raise BadImage.
+        """Return the re-encoded image or raise BadImage.
 
-        A child killed by someone else (a deploy, the kernel short of memory) proves nothing about
-        the image, so it has a second try; one that used up its time has not.
+        A child may be killed for other reasons (a deploy, the kernel's OOM killer), so the image is
+        tried twice, unless it used up its time.
         """
         header = inspect(upload.data, upload.limits)
         limits = upload.limits
-        memory = memory_needed(header, limits.kept_side, is_exact=limits.is_exact)
+        memory = memory_needed(header, limits.stored_side, is_exact=limits.is_exact)
         for _ in range(ATTEMPTS):
             try:
                 with slot(self.person_id, memory, self.limits.slot_seconds):
-                    return self._ask(upload, memory)
+                    return self._decode(upload, memory)
             except DecoderUnavailable:
                 log.exception("decoder unavailable")
                 raise
             except _ChildDied as death:
                 self._end()
-                if death.is_spent:
+                if death.is_timeout:
                     break
         raise BadImage(ImageCode.CORRUPT)
 
-    def _ask(self, upload: Upload, memory: int) -> SafeImage:
+    def _decode(self, upload: Upload, memory: int) -> SafeImage:
         process = self.process or self._start()
         request = {
             "limits": dataclasses.asdict(upload.limits),
             "keep_alpha": upload.keep_alpha,
-            # Address space is more than memory: libraries are in it that nobody uses.
+            # Address space is larger than used memory: mapped libraries count as well.
             "memory": memory + ADDRESS_SPACE_BYTES,
         }
         with _Deadline(process, self.limits.wall_seconds) as deadline:
-            requests, answers = _pipes(process)
+            requests, responses = _pipes(process)
             try:
                 write_frame(requests, json.dumps(request).encode())
                 write_frame(requests, upload.data)
                 requests.flush()
-                facts = json.loads(read_frame(answers, longest=LONGEST_FACTS))
-                return _judged(facts, read_frame(answers, longest=LONGEST_FILE))
+                result = json.loads(read_frame(responses, longest=MAX_RESULT_BYTES))
+                return _safe_image(result, read_frame(responses, longest=MAX_FILE_BYTES))
             except (EOFError, OSError, ValueError, KeyError, TypeError) as error:
                 process.kill()
-                spent = process.wait() == -signal.SIGXCPU or deadline.has_passed
-                raise _ChildDied(is_spent=spent) from error
+                is_timeout = process.wait() == -signal.SIGXCPU or deadline.has_passed
+                raise _ChildDied(is_timeout=is_timeout) from error
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-P", "-m", "webapp.domain.image_decoding"]
@@ -183,12 +182,12 @@ class _Child:
                 [*command, str(self.limits.memory_bytes), str(self.limits.cpu_seconds)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                # Linear algebra libraries reserve memory for each thread they might want.
+                # OpenBLAS reserves memory for each thread it may start.
                 env={"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "PATH": os.defpath},
-                start_new_session=True,  # Ctrl-C is for the parent, which ends it in its order
+                start_new_session=True,  # Ctrl-C must reach only the parent, which ends the child
             )
-        except OSError as error:  # no memory, process or file is left for it
-            raise DecoderUnavailable("the decoding process cannot be made") from error
+        except OSError as error:  # no memory, process or file descriptor is free
+            raise DecoderUnavailable("the decoding process cannot be started") from error
         with _Deadline(self.process, START_SECONDS):
             try:
                 ready = read_frame(_pipes(self.process)[1], longest=len(READY))
@@ -197,7 +196,7 @@ class _Child:
                 raise DecoderUnavailable("the decoding process does not start") from error
         if ready != READY:
             self._end()
-            raise DecoderUnavailable("the decoding process does not speak our language")
+            raise DecoderUnavailable("the decoding process sent an unexpected first frame")
         return self.process
 
     def _end(self) -> None:
@@ -205,14 +204,14 @@ class _Child:
             return
         self.process.kill()
         for pipe in _pipes(self.process):
-            with suppress(BrokenPipeError):  # a dead child takes no more of a half-sent request
+            with suppress(BrokenPipeError):  # a dead child does not read the rest of a request
                 pipe.close()
         self.process.wait()
         self.process = None
 
 
 class _Deadline:
-    """Kills a process when the time is over, which ends every read and write on its pipes."""
+    """Kills a process after a timeout, which ends every read and write on its pipes."""
 
     def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
         self.process = process
@@ -243,16 +242,19 @@ def _pipes(process: subprocess.Popen[bytes]) -> tuple[BinaryIO, BinaryIO]:
     return process.stdin, process.stdout  # type: ignore[return-value] # IO[bytes] it is
 
 
-def _judged(facts: dict[str, Any], data: bytes) -> SafeImage:
-    """Read an answer; the hash is taken here, for the child has read a stranger's file."""
-    if "code" in facts:
-        raise BadImage(facts["code"], facts["actual"], facts["limit"])
+def _safe_image(result: dict[str, Any], data: bytes) -> SafeImage:
+    """Return the image of a response, or raise its BadImage.
+
+    The hash is computed here: the child has read an untrusted file.
+    """
+    if "code" in result:
+        raise BadImage(result["code"], result["actual"], result["limit"])
     return SafeImage(
         data=data,
-        format=str(facts["format"]),
-        width=int(facts["width"]),
-        height=int(facts["height"]),
+        format=str(result["format"]),
+        width=int(result["width"]),
+        height=int(result["height"]),
         sha256=hashlib.sha256(data).hexdigest(),
-        perceptual_hash=str(facts["perceptual_hash"]),
-        pixel_sha256=str(facts["pixel_sha256"]),
+        perceptual_hash=str(result["perceptual_hash"]),
+        pixel_sha256=str(result["pixel_sha256"]),
     )

@@ -1,8 +1,8 @@
-"""What we take as an image, and the verdict that needs no decoding.
+"""Limits of uploaded images, and checks that need no decoding.
 
-`inspect` reads headers only, so it is cheap enough for a request: content decides, never the name.
-Full decoding of what a stranger sent happens elsewhere, in a process that may die
-(`image_processes`, `image_decoding`).
+`inspect` reads headers only, so it is cheap enough for a request. It looks at the bytes, never at
+the file name. Untrusted files are fully decoded in a subprocess (`image_processes`,
+`image_decoding`).
 """
 
 import hashlib
@@ -21,16 +21,16 @@ from imaging.refusal import PictureRefused
 
 MEGABYTE = 1_048_576
 
-# A bomb is refused, never merely reported. Set once for the process: filters are not thread-safe.
+# Pillow only warns of a decompression bomb: make it an error. Once: filters are not thread-safe.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 NEAR_DISTANCE = 4
-"""Bits of 64 in which two perceptual hashes may differ and still mean the same picture.
+"""Two perceptual hashes that differ in at most so many of 64 bits count as the same image.
 
 Measured on drawn portfolios in sixteen styles: of 1,152 copies (JPEG quality 50-90, scaled down to
-a half) 98.7 % stayed within 4 bits, and of 4,416 pairs of different works by one hand the nearest
-were 12 apart. Works of a series may be as near as copies are, so this is a warning that the artist
-may overrule. Colours do not count: a recoloured work is nearly the same.
+a half) 98.7 % differed in at most 4 bits, and of 4,416 pairs of different artworks by one artist
+the nearest differed in 12. Artworks of a series may be as near as copies, so the result is a
+warning that the artist may overrule. The hash ignores colour: a recoloured artwork is nearly equal.
 """
 
 CHUNK = 65_536
@@ -62,7 +62,7 @@ class ImageCode(StrEnum):
 
 
 class BadImage(Exception):
-    """A file that is not accepted: `code`, what was found, and what is allowed.
+    """A file that is not accepted: its `code`, the `actual` value and the `limit`.
 
     `actual` and `limit` are numbers of bytes or pixels, names of formats, or sizes as "511x600";
     both are None for a file that is corrupt or blank.
@@ -79,24 +79,24 @@ class BadImage(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """What a kind of upload may be: formats by Pillow's names, sides in pixels, bytes, pixels.
+    """Limits of one kind of upload: formats by Pillow's names, sides in pixels, bytes, pixels.
 
-    `kept_side` is the longest side of the copy that is kept; None keeps the size. `max_ratio` is
-    how many times as long as wide it may be, None for any. With `must_show` a blank one is refused.
-    With `is_exact` the copy is a PNG of the very pixels, whatever the format was.
+    `stored_side` is the longest side of the stored copy; None keeps the size. `max_ratio` is the
+    largest ratio of the longer to the shorter side; None allows any. With `refuse_blank` an image
+    of one colour is refused. With `is_exact` the copy is always a lossless PNG.
     """
 
     formats: tuple[str, ...]
     min_side: int
     max_bytes: int
     max_pixels: int = MAX_PIXELS
-    kept_side: int | None = None
+    stored_side: int | None = None
     max_ratio: int | None = None
-    must_show: bool = False
+    refuse_blank: bool = False
     is_exact: bool = False
 
     def allowed(self, code: str) -> dict[str, Any]:
-        """Return the limit behind a verdict, for the details of its error."""
+        """Return the limit that belongs to a code, for the details of its error."""
         limits: dict[str, dict[str, Any]] = {
             ImageCode.INVALID_FORMAT: {"accepted": [f"image/{f.lower()}" for f in self.formats]},
             ImageCode.TOO_HEAVY: {"max_bytes": self.max_bytes},
@@ -112,16 +112,16 @@ TRAINING_IMAGE = ImageLimits(
     min_side=512,
     max_bytes=10 * MEGABYTE,
     max_ratio=MAX_RATIO,
-    must_show=True,
+    refuse_blank=True,
 )
-# Signing scales a drawing down to 2048 pixels; more would be decoded anew for every picture.
-SIGNATURE_IMAGE = ImageLimits(("PNG",), min_side=1, max_bytes=2 * MEGABYTE, kept_side=2048)
-PROFILE_IMAGE = ImageLimits(("JPEG", "PNG"), min_side=1, max_bytes=5 * MEGABYTE, kept_side=512)
+# Signing scales a signature down to 2048 pixels; a larger file would only cost time for each image.
+SIGNATURE_IMAGE = ImageLimits(("PNG",), min_side=1, max_bytes=2 * MEGABYTE, stored_side=2048)
+PROFILE_IMAGE = ImageLimits(("JPEG", "PNG"), min_side=1, max_bytes=5 * MEGABYTE, stored_side=512)
 
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """What a file says before it is decoded; width and height are as shown, after rotation."""
+    """What the header of a file says; width and height are after the EXIF rotation."""
 
     format: str
     width: int
@@ -132,10 +132,10 @@ class ImageHeader:
 
 @dataclass(frozen=True, slots=True)
 class SafeImage:
-    """A file we wrote ourselves from decoded pixels: 8-bit sRGB, upright, without metadata.
+    """A file that we encoded from decoded pixels: 8-bit sRGB, upright, without metadata.
 
-    `format` is "JPEG" or "PNG"; `perceptual_hash` is 16 hex digits, see `near`; `pixel_sha256` is
-    of the pixels as decoded from what was sent, on their ground, whatever the file's format.
+    `format` is "JPEG" or "PNG"; `perceptual_hash` is 16 hex digits, see `are_near`. `pixel_sha256`
+    is the hash of the decoded pixels without transparency, so it does not depend on the format.
     """
 
     data: bytes
@@ -148,7 +148,7 @@ class SafeImage:
 
 
 def inspect(data: bytes | BinaryIO, limits: ImageLimits) -> ImageHeader:
-    """Judge a file by its bytes and header, without decoding a pixel.
+    """Check a file by its bytes and header, without decoding a pixel.
 
     A stream must be seekable; it is read from its start and left there.
 
@@ -161,13 +161,13 @@ def inspect(data: bytes | BinaryIO, limits: ImageLimits) -> ImageHeader:
     if size > limits.max_bytes:
         raise BadImage(ImageCode.TOO_HEAVY, size, limits.max_bytes)
     head = stream.read(HEAD)
-    found = content_type(head)
-    if found not in limits.formats:
-        raise BadImage(ImageCode.INVALID_FORMAT, found, ", ".join(limits.formats))
-    width, height = _shown_size(stream, found, limits)
+    file_format = content_type(head)
+    if file_format not in limits.formats:
+        raise BadImage(ImageCode.INVALID_FORMAT, file_format, ", ".join(limits.formats))
+    width, height = _upright_size(stream, file_format, limits)
     if min(width, height) < limits.min_side:
-        least = f"{limits.min_side}x{limits.min_side}"
-        raise BadImage(ImageCode.TOO_SMALL, f"{width}x{height}", least)
+        smallest = f"{limits.min_side}x{limits.min_side}"
+        raise BadImage(ImageCode.TOO_SMALL, f"{width}x{height}", smallest)
     if limits.max_ratio and max(width, height) > limits.max_ratio * min(width, height):
         raise BadImage(ImageCode.TOO_LONG, f"{width}x{height}", f"{limits.max_ratio}:1")
     digest = hashlib.sha256()
@@ -175,16 +175,16 @@ def inspect(data: bytes | BinaryIO, limits: ImageLimits) -> ImageHeader:
     while chunk := stream.read(CHUNK):
         digest.update(chunk)
     stream.seek(0)
-    return ImageHeader(found, width, height, digest.hexdigest(), size)
+    return ImageHeader(file_format, width, height, digest.hexdigest(), size)
 
 
-def near(first: str, second: str) -> bool:
-    """Whether two perceptual hashes mean nearly the same picture (see NEAR_DISTANCE)."""
+def are_near(first: str, second: str) -> bool:
+    """Tell whether two perceptual hashes are of nearly the same image (see NEAR_DISTANCE)."""
     return (int(first, 16) ^ int(second, 16)).bit_count() <= NEAR_DISTANCE
 
 
 def content_type(head: bytes) -> str:
-    """Name of the format that the first bytes announce, or "unknown"."""
+    """Return the name of the format of a file's first bytes, or "unknown"."""
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
     if head[4:8] == b"ftyp":
@@ -198,13 +198,13 @@ def content_type(head: bytes) -> str:
     return "HTML" if text.startswith((b"<!doctype", b"<html")) else "unknown"
 
 
-def _shown_size(stream: BinaryIO, name: str, limits: ImageLimits) -> tuple[int, int]:
-    is_on_its_side = False
+def _upright_size(stream: BinaryIO, name: str, limits: ImageLimits) -> tuple[int, int]:
+    is_rotated = False
     try:
         if name in CONTAINERS:
             header = read_container(stream, name, whole=False)
             width, height = header.width, header.height
-            is_on_its_side = header.orientation >= 5  # noqa: PLR2004 - EXIF 2.32
+            is_rotated = header.orientation >= 5  # noqa: PLR2004 - EXIF 2.32
         else:
             stream.seek(0)
             width, height = Image.open(stream, formats=(name,)).size
@@ -218,4 +218,4 @@ def _shown_size(stream: BinaryIO, name: str, limits: ImageLimits) -> tuple[int, 
         raise BadImage(ImageCode.CORRUPT) from error
     if width * height > limits.max_pixels:
         raise BadImage(ImageCode.TOO_MANY_PIXELS, width * height, limits.max_pixels)
-    return (height, width) if is_on_its_side else (width, height)
+    return (height, width) if is_rotated else (width, height)

@@ -1,4 +1,4 @@
-"""Days as the market counts them: a licence begins and ends at midnight there, for everybody."""
+"""Dates in the market's time zone: licences and offers begin and end at midnight there."""
 
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -7,10 +7,10 @@ from webapp.domain.settings import settings
 
 
 def today() -> date:
-    """Return the day that it is in the market now."""
+    """Return today's date in the market's time zone."""
     return day_of(datetime.now(UTC))
 
 
 def day_of(moment: datetime) -> date:
-    """Return the day of the market in which something happens; `moment` has a zone."""
+    """Return the date of a moment in the market's time zone; `moment` has a time zone."""
     return moment.astimezone(ZoneInfo(settings().market_timezone)).date()

@@ -1,8 +1,8 @@
-"""Names that people choose: what may be in them, and which of them look the same.
+"""Names that people choose: which characters they may have, and which names look the same.
 
 Two names look the same when their skeletons are equal (Unicode Technical Standard 39, section 4),
-whatever the case of their letters: "Ink" is drawn like "lnk", and written like "ink". So a name has
-two keys, the skeleton of what is written and that of its folded form, and takes both.
+whatever the case of their letters: "Ink" looks like "lnk" and differs from "ink" only in case. So a
+name has two keys, the skeleton of the name as written and that of its case-folded form.
 """
 
 import unicodedata
@@ -13,15 +13,15 @@ from confusable_homoglyphs.confusables import confusables_data
 MAX_MARKS = 3  # on one letter; no living script needs more
 # Controls, formats, surrogates, private and unassigned code points, and line breaks.
 NOT_DRAWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-# Drawn as nothing, though their category is that of a letter, a mark or a symbol.
+# Invisible, although their category is letter, mark or symbol.
 BLANK = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
 ) | frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
-LEFT_TO_RIGHT = "\u200e"  # the library puts it around letters of scripts from right to left
-# What is left out and what digits stand for when a name is compared with those of the site.
+LEFT_TO_RIGHT = "\u200e"  # the library puts it around letters of right-to-left scripts
+# For the comparison with reserved names: digits become letters, separators are dropped.
 DISGUISES = str.maketrans("013457", "oieast", "._-")
 SEPARATORS = str.maketrans("", "", "._-")
-# Names that sound as if the site itself spoke.
+# Names that a reader could take for the operator of the site.
 RESERVED = (
     "admin", "administration", "administrator", "anonymous", "api", "billing", "deleted", "help",
     "info", "mail", "me", "moderation", "moderator", "nobody", "null", "official", "operator",
@@ -31,13 +31,13 @@ RESERVED = (
 )  # fmt: skip
 
 
-def tidy(name: str) -> str:
-    """Return a name composed (NFC), with single blanks and none around it."""
+def normalise(name: str) -> str:
+    """Return a name in NFC, with single blanks and none at its ends."""
     return " ".join(unicodedata.normalize("NFC", name).split())
 
 
 def is_visible(name: str) -> bool:
-    """Tell whether all of a name can be seen: nothing invisible, no stacks of marks."""
+    """Tell whether every character of a name is visible and no letter has too many marks."""
     marks = 0
     for character in unicodedata.normalize("NFC", name):
         if character in BLANK or unicodedata.category(character) in NOT_DRAWN:
@@ -49,40 +49,40 @@ def is_visible(name: str) -> bool:
 
 
 def visible_part(name: str) -> str:
-    """Return a name of somebody else's choosing without what cannot be seen."""
-    kept, marks = [], 0
+    """Return a name of an identity provider without its invisible characters."""
+    visible, marks = [], 0
     for character in unicodedata.normalize("NFC", name):
         if character in BLANK or unicodedata.category(character) in NOT_DRAWN - {"Cc"}:
             continue
         marks = marks + 1 if unicodedata.combining(character) else 0
         if marks <= MAX_MARKS:
-            kept.append(character)
-    return tidy("".join(kept))
+            visible.append(character)
+    return normalise("".join(visible))
 
 
 def keys(name: str) -> frozenset[str]:
-    """Return what a name takes: another name with one of these keys looks the same."""
-    whole = "".join(unicodedata.normalize("NFKC", name).split())
-    drawn = "".join(character for character in whole if character not in BLANK)
-    return frozenset({_skeleton(drawn).casefold(), _skeleton(drawn.casefold()).casefold()})
+    """Return the unique keys of a name: another name with one of these keys looks the same."""
+    joined = "".join(unicodedata.normalize("NFKC", name).split())
+    visible = "".join(character for character in joined if character not in BLANK)
+    return frozenset({_skeleton(visible).casefold(), _skeleton(visible.casefold()).casefold()})
 
 
 def is_reserved(name: str) -> bool:
-    """Tell whether a name could be taken for the site itself, also in disguise."""
+    """Tell whether a name could be mistaken for the site, also with digits or separators."""
     spelled = keys(name.translate(SEPARATORS)) | keys(name.translate(DISGUISES))
     return not spelled.isdisjoint(_reserved_keys())
 
 
 def romanised(name: str) -> str:
-    """Return a name in ASCII letters as far as Unicode knows how its letters are read.
+    """Return a name in ASCII letters, as far as Unicode has a romanisation of its letters.
 
-    It reads Hangul and kana by the names of the characters, and takes the marks off Latin letters.
-    Letters of other scripts are left out: their names are no readings.
+    Hangul and kana are romanised by their Unicode character names; Latin letters lose their marks.
+    Letters of other scripts are dropped: their Unicode names are not their sounds.
     """
-    return "".join(map(_read, unicodedata.normalize("NFC", name)))
+    return "".join(map(_romanised, unicodedata.normalize("NFC", name)))
 
 
-def _read(character: str) -> str:
+def _romanised(character: str) -> str:
     plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
     if plain or not character.isalpha():
         return plain
@@ -104,10 +104,10 @@ def _skeleton(name: str) -> str:
 
 @cache
 def _prototype(character: str) -> str:
-    """Return what stands for a character and all that look like it.
+    """Return the one character that represents all characters that look like this one.
 
-    The library lists lookalikes in both directions: of a prototype all others, of every other
-    character its prototype alone.
+    The library lists lookalikes in both directions: all others for a prototype, only the prototype
+    for any other character.
     """
     alike = _alike(character)
     if len(alike) != 1:
@@ -115,7 +115,7 @@ def _prototype(character: str) -> str:
     (other,) = alike
     if len(_alike(other)) > 1:
         return other
-    return min(character, other, key=lambda each: (-len(each), each))  # a pair: either will do
+    return min(character, other, key=lambda each: (-len(each), each))  # of a pair, always the same
 
 
 def _alike(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Tells whether the database is there and its schema fits this code."""
+"""Checks that the database can be reached and that its schema is that of this code."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -16,17 +16,17 @@ class SchemaOutdated(RuntimeError):
 
 @lru_cache(maxsize=1)
 def newest_revision() -> str | None:
-    """Return the revision this code was written for."""
+    """Return the newest Alembic revision of this code."""
     return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
 def check_connection(session: Session) -> None:
-    """Raise OperationalError when the database does not answer."""
+    """Raise OperationalError if the database cannot be reached."""
     session.execute(text("SELECT 1"))
 
 
 def check_schema(session: Session) -> None:
-    """Raise SchemaOutdated unless the database answers and every migration has run."""
-    found = session.scalar(text("SELECT version_num FROM alembic_version"))
-    if found != newest_revision():
-        raise SchemaOutdated(f"the database is at {found}, the code at {newest_revision()}")
+    """Raise SchemaOutdated unless every migration has run, OperationalError without a database."""
+    revision = session.scalar(text("SELECT version_num FROM alembic_version"))
+    if revision != newest_revision():
+        raise SchemaOutdated(f"the database is at {revision}, the code at {newest_revision()}")

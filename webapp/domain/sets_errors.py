@@ -1,4 +1,4 @@
-"""The errors that only Sets has; see `errors` for what an error is."""
+"""The errors that only Sets has; see `errors` for their base class."""
 
 from http import HTTPStatus
 
@@ -6,7 +6,7 @@ from webapp.domain.errors import DomainError
 
 
 class AuthRequired(DomainError):
-    """Neither a bearer token of Sets nor a signed-in session."""
+    """The request has neither a bearer token of Sets nor a signed-in session."""
 
     code = "AUTH_REQUIRED"
     status = HTTPStatus.UNAUTHORIZED
@@ -53,14 +53,14 @@ class SourceJobUnavailable(DomainError):
 
 
 class AlreadyAdopted(DomainError):
-    """The anonymous account belongs to another person by now."""
+    """Another person has already adopted the anonymous account."""
 
     code = "ALREADY_ADOPTED"
     status = HTTPStatus.CONFLICT
 
 
 class RestylePrivate(DomainError):
-    """An image painted for a photo of Sets can be shown to nobody: it shows the photo."""
+    """An image painted for a photo of Sets cannot be made public: it contains the photo."""
 
     code = "RESTYLE_PRIVATE"
     status = HTTPStatus.CONFLICT

@@ -1,7 +1,7 @@
 """The presets of Sets: concepts, actions, palettes, groups and output templates, read from TOML.
 
-The files are `presets/*.toml` and `presets/swatches`; they are read once in a process. Whatever a
-person reads has an English and a Korean name here.
+The files are `presets/*.toml` and `presets/swatches`; each process reads them once. Every text that
+people read has an English and a Korean version here.
 """
 
 import tomllib
@@ -31,7 +31,7 @@ class UnknownPreset(LookupError):
 
 
 class UnknownConcept(LookupError):
-    """The preset has no concept of this name."""
+    """The preset has no concept with this name."""
 
     def __init__(self, preset_id: str, name: str) -> None:
         super().__init__(f"preset {preset_id} has no concept {name!r}")
@@ -39,7 +39,7 @@ class UnknownConcept(LookupError):
 
 
 class UnknownTemplate(LookupError):
-    """The preset has no output template of this id."""
+    """The preset has no output template with this id."""
 
     def __init__(self, preset_id: str, template_id: str) -> None:
         super().__init__(f"preset {preset_id} has no template {template_id!r}")
@@ -47,7 +47,7 @@ class UnknownTemplate(LookupError):
 
 
 class UnknownGroup(LookupError):
-    """The preset has no group of photos of this id."""
+    """The preset has no group of photos with this id."""
 
     def __init__(self, preset_id: str, group_id: str) -> None:
         super().__init__(f"preset {preset_id} has no group {group_id!r}")
@@ -55,7 +55,7 @@ class UnknownGroup(LookupError):
 
 
 class InvalidPreset(ValueError):
-    """A file of presets contradicts itself or the swatches."""
+    """A preset file is inconsistent with itself or with the swatches."""
 
 
 class Action(StrEnum):
@@ -70,14 +70,14 @@ class Action(StrEnum):
 
 
 class Plan(StrEnum):
-    """Plans of Sets; whoever has `pro` also has what is `free`."""
+    """Plans of Sets; `pro` includes `free`."""
 
     FREE = "free"
     PRO = "pro"
 
 
 class Protection(StrEnum):
-    """How a concept is protected when it is: its bytes stay, or only its highlight stays.
+    """How a protected concept is protected: all its pixels stay, or only its highlights stay.
 
     The values are those of `gpu.rules.regions.Protection`.
     """
@@ -116,9 +116,9 @@ class Concept:
 
 @dataclass(frozen=True, config=_STRICT)
 class Group:
-    """What photos of an album have in common: a kind of room, or a kind of product shot.
+    """A group of photos of an album: a kind of room, or a kind of product shot.
 
-    `words` in a file name suggest the group; English ones in small letters.
+    A file name with one of `words` suggests the group; English words in lower case.
     """
 
     id: _Word
@@ -128,7 +128,7 @@ class Group:
 
 @dataclass(frozen=True, config=_STRICT)
 class GroupNeed:
-    """How many photos of a group a template wants."""
+    """How many photos of a group a template needs."""
 
     group: _Word
     count: Annotated[int, Field(ge=1)]
@@ -138,7 +138,7 @@ class GroupNeed:
 class Template:
     """How results are laid out in an archive.
 
-    `aliases` are older ids. `needs` is empty where photos of any group will do.
+    `aliases` are older ids. `needs` is empty if photos of any group can be used.
     """
 
     id: _Word
@@ -164,7 +164,7 @@ class Preset:
 
     @property
     def protected_by_default(self) -> tuple[str, ...]:
-        """Names of the concepts that are protected unless a person says otherwise."""
+        """Names of the concepts that are protected unless a person chooses others."""
         return tuple(each.name for each in self.concepts if each.is_protected)
 
     def concept(self, name: str) -> Concept:
@@ -193,8 +193,8 @@ class Preset:
 class SwatchFile:
     """A colour or material on disk.
 
-    `colour` is its median, `#RRGGBB`. `metres` is the width that one repeat has in reality, None
-    for plain paint. The picture at `path` is an sRGB PNG that repeats without a seam.
+    `colour` is its median colour, `#RRGGBB`. `metres` is the real width of one repeat, None for
+    plain paint. The image at `path` is an sRGB PNG that tiles without a seam.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -211,7 +211,7 @@ class SwatchFile:
 
 @cache
 def presets() -> tuple[Preset, ...]:
-    """Return all presets, in their fixed order. Raises InvalidPreset for contradicting files."""
+    """Return all presets, in their fixed order. Raises InvalidPreset for inconsistent files."""
     read = tuple(TypeAdapter(Preset).validate_python(_read(f"{each}.toml")) for each in _ORDER)
     for preset_ in read:
         check(preset_, swatches())
@@ -233,15 +233,15 @@ def is_concept(name: str) -> bool:
 
 @cache
 def swatches() -> Mapping[str, SwatchFile]:
-    """Return the swatches of all palettes by name. Raises InvalidPreset for a missing picture."""
-    listed = TypeAdapter(tuple[SwatchFile, ...]).validate_python(
+    """Return the swatches of all palettes by name. Raises InvalidPreset for a missing image."""
+    files = TypeAdapter(tuple[SwatchFile, ...]).validate_python(
         _read("swatches/swatches.toml")["swatches"]
     )
-    _check_unique("swatch", [each.name for each in listed])
-    for each in listed:
-        if not each.path.is_file():
-            raise InvalidPreset(f"swatch {each.name} has no picture")
-    return MappingProxyType({each.name: each for each in listed})
+    _check_unique("swatch", [file.name for file in files])
+    for file in files:
+        if not file.path.is_file():
+            raise InvalidPreset(f"swatch {file.name} has no picture")
+    return MappingProxyType({file.name: file for file in files})
 
 
 def palette(preset_: Preset) -> tuple[SwatchFile, ...]:
@@ -250,7 +250,7 @@ def palette(preset_: Preset) -> tuple[SwatchFile, ...]:
 
 
 def check(preset_: Preset, known: Mapping[str, SwatchFile]) -> None:
-    """Raise InvalidPreset where a preset names twice, or names what does not exist."""
+    """Raise InvalidPreset for a duplicate name, and for the name of an unknown group or swatch."""
     _check_unique("concept", [each.name for each in preset_.concepts])
     _check_unique("group", [each.id for each in preset_.groups])
     _check_unique("word of a group", [word for each in preset_.groups for word in each.words])
@@ -258,9 +258,9 @@ def check(preset_: Preset, known: Mapping[str, SwatchFile]) -> None:
     ids = [name for each in preset_.templates for name in (each.id, *each.aliases)]
     _check_unique("template", ids)
     groups = {each.id for each in preset_.groups}
-    wanted = {need.group for each in preset_.templates for need in each.needs}
+    needed = {need.group for each in preset_.templates for need in each.needs}
     for kind, missing in (
-        ("group", wanted - groups),
+        ("group", needed - groups),
         ("swatch", set(preset_.palette) - known.keys()),
     ):
         if missing:
@@ -270,9 +270,9 @@ def check(preset_: Preset, known: Mapping[str, SwatchFile]) -> None:
 
 
 def _check_unique(kind: str, names: list[str] | tuple[str, ...]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InvalidPreset(f"each {kind} needs a name of its own: {twice}")
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
+        raise InvalidPreset(f"each {kind} needs a name of its own: {duplicates}")
 
 
 def _read(name: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Settings of Sets: which concepts of which photos get which rule, and what is protected.
 
 A job has settings by concept; overrides replace some of them for a group of photos or for single
-ones. A concept that the preset does not have is described by a `prompt` of a person's own.
+photos. A concept that the preset does not have needs a person's own description, its `prompt`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -28,17 +28,18 @@ class Override:
     items: tuple[int, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as a job's row keeps it."""
-        place = {"items": list(self.items)} if self.group is None else {"group": self.group}
-        return place | {"concepts": {name: dict(one) for name, one in self.concepts.items()}}
+        """Return the JSON for a job's row."""
+        photos = {"items": list(self.items)} if self.group is None else {"group": self.group}
+        concepts = {name: dict(setting) for name, setting in self.concepts.items()}
+        return photos | {"concepts": concepts}
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """One rule over a whole job: settings, or a saved rule by its id, whose values win.
+class RuleRequest:
+    """One rule for a whole job: settings, or a saved rule by its id, which takes precedence.
 
-    Without `protect` the preset's own protection. `path` is where it stands in the request, with a
-    dot at its end unless it is the request itself.
+    Without `protect` the preset's own protection applies. `path` is the path of the rule in the
+    request with a dot at its end, or "" if the request itself is the rule.
     """
 
     concepts: Concepts = field(default_factory=dict)
@@ -50,7 +51,7 @@ class Wanted:
 
 
 def as_rule(setting: Setting) -> Setting:
-    """Return a setting as the engine takes it, without the description of its concept."""
+    """Return a setting as the engine accepts it, without the prompt of its concept."""
     return {name: value for name, value in setting.items() if name != "prompt"}
 
 
@@ -62,17 +63,18 @@ def check_concepts(
     indexes: Collection[int] | None = None,
     path: str = "concepts",
 ) -> None:
-    """Raise ValidationFailed for the first setting that cannot be applied, naming its field.
+    """Raise ValidationFailed with the field of the first setting that cannot be applied.
 
-    A concept that the preset does not have needs a `prompt`; one that it has takes none. With
+    A concept that the preset does not have needs a `prompt`; any other must have none. With
     `indexes`, those of a job's photos, a photo that a rule matches must be one of them.
     """
     for name, setting in concepts.items():
-        place = f"{path}.{name}"
+        setting_path = f"{path}.{name}"
+        prompt_path = f"{setting_path}.prompt"
         check_concept(
-            preset, name, setting.get("prompt"), path=place, prompt_path=f"{place}.prompt"
+            preset, name, setting.get("prompt"), path=setting_path, prompt_path=prompt_path
         )
-        check_rule(checker, preset, as_rule(setting), indexes=indexes, path=place)
+        check_rule(checker, preset, as_rule(setting), indexes=indexes, path=setting_path)
 
 
 def check_rule(
@@ -83,7 +85,7 @@ def check_rule(
     indexes: Collection[int] | None = None,
     path: str,
 ) -> None:
-    """Raise ValidationFailed unless the engine can apply a setting, naming its field."""
+    """Raise ValidationFailed with the field unless the engine can apply a setting."""
     checker.check(setting, preset, path=path)
     reference = reference_of(setting)
     if indexes is not None and reference is not None and reference not in indexes:
@@ -91,9 +93,9 @@ def check_rule(
 
 
 def check_restyles(settings: Iterable[tuple[str, Setting]], *, is_signed_in: bool) -> None:
-    """Raise ValidationFailed for rules that paint with a style, unless a person signed in.
+    """Raise ValidationFailed for rules that paint with a style unless the person is signed in.
 
-    `settings` are given with the path where each stands.
+    `settings` are pairs of a path in the request and a setting.
     """
     if is_signed_in:
         return
@@ -124,7 +126,7 @@ def check_concept(
 def check_protect(
     preset: Preset, protect: Sequence[str], *, own: Collection[str] = (), path: str = "protect"
 ) -> None:
-    """Raise ValidationFailed for a name that is no concept of the preset and none of `own`."""
+    """Raise ValidationFailed for a name that is neither a concept of the preset nor in `own`."""
     for number, name in enumerate(protect):
         if name not in own and not is_known(preset, name):
             raise ValidationFailed(fields={f"{path}.{number}": [NO_CONCEPT]})
@@ -138,7 +140,7 @@ def check_overrides(
     indexes: Collection[int],
     path: str = "overrides",
 ) -> None:
-    """Raise ValidationFailed for the first override that cannot be applied, naming its field.
+    """Raise ValidationFailed with the field of the first override that cannot be applied.
 
     `indexes` are those of the job's photos.
     """
@@ -168,32 +170,32 @@ def check_group(preset: Preset, group: str, *, path: str = "group") -> None:
 
 
 def check_indexes(items: Sequence[int], indexes: Collection[int], *, path: str = "items") -> None:
-    """Raise ValidationFailed for an index that no photo of the job has."""
+    """Raise ValidationFailed for an index that is not in `indexes`, those of the job's photos."""
     for number, idx in enumerate(items):
         if idx not in indexes:
             raise ValidationFailed(fields={f"{path}.{number}": [NO_PHOTO]})
 
 
 def reference_of(setting: Setting) -> int | None:
-    """Return the index of the photo that a checked setting matches, or None."""
+    """Return the index of the photo that a checked setting refers to, or None."""
     value = setting.get("value")
     if setting.get("action") == "tone" and isinstance(value, str) and value.startswith(MATCH):
         return int(value.removeprefix(MATCH))
     return None
 
 
-def placed(
+def all_settings(
     concepts: Concepts, overrides: Sequence[Override], *, path: str
 ) -> Iterator[tuple[str, str, Setting]]:
-    """Yield every setting of a rule, those of overrides too: where it stands, concept, setting."""
-    places = [("concepts", concepts)]
-    places += [
+    """Yield (path, concept, setting) for every setting of a rule and of its overrides."""
+    settings_by_path = [("concepts", concepts)]
+    settings_by_path += [
         (f"overrides.{number}.concepts", override.concepts)
         for number, override in enumerate(overrides)
     ]
-    for place, settings in places:
+    for concepts_path, settings in settings_by_path:
         for name, setting in settings.items():
-            yield f"{path}{place}.{name}", name, setting
+            yield f"{path}{concepts_path}.{name}", name, setting
 
 
 def is_known(preset: Preset, name: str) -> bool:

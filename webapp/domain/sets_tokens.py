@@ -1,7 +1,7 @@
 """Bearer tokens of anonymous Sets accounts: JWT, HS256, 30 days.
 
-The signing key is derived from the site's secret, so no other signature of the site is a token.
-Plan and credits are not in the token; the account row decides.
+The signing key is derived from the site's secret, so no other signature of the site is valid here.
+Plan and credits are not in the token; they are read from the account's row.
 """
 
 import hmac
@@ -15,14 +15,14 @@ from webapp.domain.sets_errors import TokenExpired, TokenInvalid
 LIFETIME = timedelta(days=30)
 ALGORITHM = "HS256"
 CLAIMS = ("sub", "version", "iat", "exp")
-# Clocks of two web machines may differ.
+# The clocks of two web servers may differ.
 LEEWAY = timedelta(seconds=10)
-LONGEST = 2000  # characters; ours have about 250
+MAX_LENGTH = 2000  # characters; ours have about 250
 
 
 @dataclass(frozen=True)
 class Token:
-    """A token as its account holder receives it."""
+    """A token as its owner receives it."""
 
     text: str
     expires_at: datetime
@@ -30,7 +30,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Claims:
-    """What a valid signature proves: the account's public id and the version of its tokens."""
+    """The verified claims of a token: the account's public id and the version of its tokens."""
 
     public_id: str
     version: int
@@ -46,7 +46,7 @@ def issue(secret_key: str, *, public_id: str, version: int, now: datetime | None
 
 def read(secret_key: str, text: str) -> Claims:
     """Return the claims of a token. Raises TokenExpired and TokenInvalid."""
-    if len(text) > LONGEST:
+    if len(text) > MAX_LENGTH:
         raise TokenInvalid
     try:
         claims = jwt.decode(
@@ -58,7 +58,7 @@ def read(secret_key: str, text: str) -> Claims:
         )
     except jwt.ExpiredSignatureError:
         raise TokenExpired from None
-    except (jwt.PyJWTError, ValueError):  # ValueError: text that is no ASCII
+    except (jwt.PyJWTError, ValueError):  # ValueError: text that is not ASCII
         raise TokenInvalid from None
     version = claims["version"]
     if type(version) is not int:

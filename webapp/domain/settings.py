@@ -1,4 +1,4 @@
-"""One typed Settings, read from the environment; what is missing is listed all at once."""
+"""The typed Settings, read from the environment; one error lists everything that is missing."""
 
 from enum import StrEnum
 from functools import lru_cache
@@ -32,18 +32,18 @@ class Environment(StrEnum):
 
 
 class SegmenterName(StrEnum):
-    """What finds the parts of photos of Sets; `gpu.segmenting.registry` knows them by name."""
+    """The segmenters of photos of Sets, by their names in `gpu.segmenting.registry`."""
 
     CLASSIC = "classic"
     SAM3 = "sam3"
 
 
 class SettingsError(RuntimeError):
-    """The environment is incomplete or contradicts itself; the message names every variable."""
+    """The environment is incomplete or inconsistent; the message names every variable."""
 
 
 class Settings(BaseSettings):
-    """All that the web process, the relay and the CPU workers read from the environment."""
+    """Everything that the web process, the relay and the CPU workers read from the environment."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
@@ -129,7 +129,7 @@ class Settings(BaseSettings):
         return name
 
     @model_validator(mode="after")
-    def _money_is_real_or_not(self) -> Self:
+    def _payment_keys_match(self) -> Self:
         is_live = self.toss_secret_key.startswith(LIVE_KEY)
         if self.toss_client_key.startswith(LIVE_KEY) != is_live:
             raise ValueError("TOSS_CLIENT_KEY and TOSS_SECRET_KEY: one is live, one is not")
@@ -140,7 +140,7 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _production_is_real(self) -> Self:
+    def _refuse_sandboxes_in_production(self) -> Self:
         if self.env is Environment.PRODUCTION and self.google_base_url:
             raise ValueError("GOOGLE_BASE_URL names a sandbox: refused in production")
         if self.env is Environment.PRODUCTION and not self.uses_tls:
@@ -156,19 +156,19 @@ class Settings(BaseSettings):
 
     @property
     def is_demo(self) -> bool:
-        """Whether nobody and no money here is real: sandboxes stand for sign-in and payment."""
+        """Whether sign-in and payment both use sandboxes, so that no user and no money is real."""
         return bool(self.google_base_url and self.toss_base_url)
 
     @property
     def has_demo_model(self) -> bool:
-        """Whether pictures come from the small model that is shipped with the platform."""
+        """Whether images are rendered by the small model that is shipped with the platform."""
         return self.base_model == BUILT_IN
 
     @classmethod
     def from_environment(cls) -> Self:
         """Read the environment.
 
-        Raises SettingsError naming every missing or bad variable at once.
+        Raises SettingsError that names every missing or invalid variable.
         """
         try:
             return cls()
@@ -183,5 +183,5 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """Return the process's settings, read once."""
+    """Return the settings of this process, read once."""
     return Settings.from_environment()

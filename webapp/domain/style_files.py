@@ -1,4 +1,4 @@
-"""Style files without torch: which weights they belong to, and that all numbers are finite."""
+"""Checks of style files (safetensors) without torch: their base model, and only finite numbers."""
 
 import json
 import struct
@@ -14,25 +14,25 @@ BF16_EXPONENT = 0x7F80
 
 
 class DamagedStyleFile(Exception):
-    """A file that is no style: cut, or of another layout."""
+    """A file that is not a style: truncated, or with another layout."""
 
 
 class NonFiniteStyleFile(DamagedStyleFile):
-    """A style file that holds what is no finite number."""
+    """A style file with values that are not finite numbers."""
 
 
 @dataclass(frozen=True)
 class StyleFacts:
-    """What a style file says of itself; `base_model_sha256` is of the weights it was trained on."""
+    """Metadata of a style file; `base_model_sha256` is of the weights it was trained on."""
 
     base_model_sha256: str | None
 
 
 def inspect(content: bytes) -> StyleFacts:
-    """Check a safetensors file of adapters whole and return what it says of itself.
+    """Check a whole safetensors file of adapters and return its metadata.
 
-    Raises DamagedStyleFile, NonFiniteStyleFile. Layers and shapes are judged by the renderer, which
-    has the base model.
+    Raises DamagedStyleFile, NonFiniteStyleFile. Layers and shapes are checked by the renderer,
+    which has the base model.
     """
     header, start = _header(content)
     metadata = header.pop("__metadata__", None) or {}
@@ -49,7 +49,7 @@ def inspect(content: bytes) -> StyleFacts:
 
 
 def _header(content: bytes) -> tuple[dict[str, Any], int]:
-    """The header, its length checked before anything is parsed, and where the tensors begin."""
+    """Return the header and the offset of the tensors; the length is checked before parsing."""
     if len(content) < LENGTH_BYTES:
         raise DamagedStyleFile("the file is too short")
     (length,) = struct.unpack_from("<Q", content)

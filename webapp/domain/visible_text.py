@@ -1,8 +1,8 @@
-"""Text that people write: kept as written, and refused when part of it cannot be seen.
+"""Text that people write: stored as written, and refused if part of it is invisible.
 
-Characters without a shape – zero width, fillers, direction marks, tags – make two names look like
-one, or a comment look empty. They are refused rather than removed, so that nothing is stored that
-its author did not write. Joiners and selectors stay where a script or an emoji needs them.
+Invisible characters – zero width, fillers, direction marks, tags – make two different texts look
+equal, or a comment look empty. They are refused, not removed, so that only text is stored that its
+author wrote. Joiners and variation selectors are allowed where a script or an emoji needs them.
 
 Sources: Default_Ignorable_Code_Point of the Unicode Character Database; joiners in context as in
 UAX 31, section 2.3; emoji sequences as in UTS 51.
@@ -11,12 +11,12 @@ UAX 31, section 2.3; emoji sequences as in UTS 51.
 import re
 import unicodedata
 
-# More than any living script puts on one letter; Vietnamese needs two, pointed Hebrew four.
+# The most that a living script puts on one letter; Vietnamese needs two, pointed Hebrew four.
 MAX_MARKS = 4
 NEW_LINES = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
-# Controls but tab and line feed, surrogates, what Unicode calls default ignorable, the blank of
-# Braille, and code points that are no characters.
-UNSEEN = re.compile(
+# Controls except tab and line feed, surrogates, default ignorable code points, the Braille blank,
+# and noncharacters.
+INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff\ufdd0-\ufdef\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3\U0001d159"
@@ -33,18 +33,18 @@ VIRAMA = 9  # the combining class of the mark that joins consonants
 
 
 def composed(text: str) -> str:
-    """Return the text with composed letters and line feeds, without blanks at its ends."""
+    """Return the text in NFC with line feeds as line ends, without blanks at its ends."""
     return unicodedata.normalize("NFC", NEW_LINES.sub("\n", text)).strip()
 
 
-def has_unseen(text: str) -> bool:
-    """Tell whether part of a composed text has no shape of its own and changes none."""
+def has_invisible(text: str) -> bool:
+    """Tell whether a composed text has invisible characters that change no visible one."""
     text = FLAG_TAGS.sub(FLAG, text)
-    return any(not _shapes(text, found.start()) for found in UNSEEN.finditer(text))
+    return any(not _changes_shape(text, match.start()) for match in INVISIBLE.finditer(text))
 
 
 def has_stacked_marks(text: str) -> bool:
-    """Tell whether a composed text has marks without a letter, or more than a letter can carry."""
+    """Tell whether a composed text has marks without a letter, or more than MAX_MARKS on one."""
     marks, is_on_letter = 0, False
     for character in text:
         if unicodedata.category(character) in {"Mn", "Me"}:
@@ -56,14 +56,14 @@ def has_stacked_marks(text: str) -> bool:
     return False
 
 
-def without_unseen(text: str) -> str:
-    """Return the text without whatever has no shape: for searches, and for what machines report."""
-    return UNSEEN.sub("", composed(text)).strip()
+def without_invisible(text: str) -> str:
+    """Return the text without invisible characters, for searches and for reports of machines."""
+    return INVISIBLE.sub("", composed(text)).strip()
 
 
-def _shapes(text: str, place: int) -> bool:
-    """Tell whether the character at a place changes the shape of those beside it."""
-    character, before, after = text[place], text[place - 1 : place], text[place + 1 : place + 2]
+def _changes_shape(text: str, index: int) -> bool:
+    """Tell whether the character at an index changes the shape of a character beside it."""
+    character, before, after = text[index], text[index - 1 : index], text[index + 1 : index + 2]
     if character in {TEXT_SHAPE, EMOJI_SHAPE}:
         return _is_pictograph(before)
     if VARIANT.match(character):

@@ -1,8 +1,9 @@
 """Who may call a view: seven guards, one per route (docs/api.md, Authentication).
 
-Authentication, rate, CSRF, role; only what is left of CSRF to the field of a form is checked last,
-for the form is read for it. Then the view runs inside the request's one transaction, or
-opens several short ones itself (`own_transactions`). A route without a guard fails a test.
+A guard checks authentication, rate limit, CSRF header and role. The CSRF field of a form comes
+last, because the form has to be read for it. Then the view runs in the one transaction of the
+request, or opens several short ones itself (`own_transactions`). A route without a guard fails a
+test.
 """
 
 import hmac
@@ -44,78 +45,79 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True)
 class SignedIn(UserMixin):
-    """The signed-in person of this request, as Flask-Login and the templates know them."""
+    """The signed-in user of this request, for Flask-Login and the templates."""
 
     user: User
     sign_in_id: str
 
 
 def user() -> User:
-    """Return the signed-in user; only guarded views may ask."""
-    found: User = current_user.user
-    return found
+    """Return the signed-in user; only for guarded views."""
+    signed_in_user: User = current_user.user
+    return signed_in_user
 
 
 def current_artist() -> Artist:
-    """Return the signed-in artist; only views guarded by `artist` may ask."""
+    """Return the signed-in artist; only for views guarded by `artist`."""
     artist_of_user: Artist = current_user.user.artist
     return artist_of_user
 
 
 def viewer() -> Viewer:
-    """Return who looks: a user, an administrator, or anybody."""
+    """Return the viewer: a user, an administrator, or an anonymous visitor."""
     if not current_user.is_authenticated:
         return Viewer()
     return Viewer.of(user())
 
 
 def start_session(sign_in_id: str) -> None:
-    """Give this browser a new session that holds nothing of the one before."""
+    """Replace the session of this browser by a new one, without any value of the old one."""
     session.clear()
     session.permanent = True
     session[SIGN_IN] = sign_in_id
 
 
 def public(view: View) -> View:
-    """Let anybody in; an expired session counts as none."""
+    """Allow every caller; an expired session counts as none."""
     return _guarded(Access.PUBLIC, rate_limits.enforce)(view)
 
 
 def payment_provider(view: View) -> View:
-    """Let anybody in who calls from the provider's networks, if a list is set.
+    """Allow the payment provider: callers from its networks, or every caller if none is set.
 
-    Such a caller is no anonymous visitor, and not counted.
+    Calls from these networks are not counted in the rate limits.
     """
     return record(_guarded(Access.PUBLIC, _check_provider)(view), is_for_provider=True)
 
 
 def signed_in(view: View) -> View:
-    """Let signed-in people in."""
+    """Allow signed-in users."""
     return _guarded(Access.SIGNED_IN, _check_signed_in)(view)
 
 
 def artist(view: View) -> View:
-    """Let signed-in artists in."""
+    """Allow signed-in artists."""
     return _guarded(Access.ARTIST, _check_artist)(view)
 
 
 def admin(view: View) -> View:
-    """Let signed-in administrators in."""
+    """Allow signed-in administrators."""
     return _guarded(Access.ADMIN, _check_admin)(view)
 
 
 def sets_account(view: View) -> View:
-    """Let accounts of Sets in: by bearer token, else by the session of a person.
+    """Allow Sets accounts: by bearer token, else by the session of a user.
 
-    A token wins over a session and needs no CSRF token. A person's account is made on first use.
+    A bearer token has precedence over a session and needs no CSRF token. The Sets account of a
+    user is created on first use.
     """
     return _guarded(Access.SETS, _check_sets_account)(view)
 
 
 def current_sets_account() -> SetsAccount:
-    """Return the Sets account of this request; only views guarded by `sets_account` may ask."""
-    found: SetsAccount = g.sets_account
-    return found
+    """Return the Sets account of this request; only for views guarded by `sets_account`."""
+    account: SetsAccount = g.sets_account
+    return account
 
 
 def bearer() -> str | None:
@@ -125,25 +127,25 @@ def bearer() -> str | None:
 
 
 def internal(*sources: str) -> Callable[[View], View]:
-    """Let our own workers in, by token, source and (if a list is set) address."""
+    """Allow our own workers, by token, source and (if a list is set) address."""
     guard = _guarded(Access.INTERNAL, lambda: _check_internal(sources))
     return lambda view: record(guard(view), sources=sources)
 
 
 def own_transactions(view: View) -> View:
-    """Let a view open its own short transactions around slow work; stands above its guard."""
+    """Let a view open its own short transactions around slow steps; stands above its guard."""
     return record(view, has_own_transactions=True)
 
 
 def or_worker(worker_view: View) -> Callable[[View], View]:
-    """Let a call with a bearer token take another view of the same address: a worker's alias."""
+    """Dispatch a call with a bearer token to the worker's view of the same path."""
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def either(*args: Any, **kwargs: Any) -> Any:
+        def dispatched(*args: Any, **kwargs: Any) -> Any:
             return (worker_view if _is_worker_call() else view)(*args, **kwargs)
 
-        return record(either, worker_view=worker_view)
+        return record(dispatched, worker_view=worker_view)
 
     return decorate
 
@@ -160,7 +162,7 @@ def _guarded(access: Access, check: Callable[[], None]) -> Callable[[View], View
             _reserve_space()
             endpoint = endpoint_of(guarded)
             if endpoint.has_own_transactions or endpoint.max_form_bytes is not None:
-                # What is slow must not keep a connection; the session asks again when needed.
+                # A slow step must not hold a connection; the session opens a new one when needed.
                 db.session.rollback()
             if endpoint.has_own_transactions:
                 return view(*args, **kwargs)
@@ -185,7 +187,7 @@ def _check_admin() -> None:
 
 
 def _check_person(check_role: Callable[[], None]) -> None:
-    """Check all that the headers settle before a form is read for the token in its field."""
+    """Check what the headers decide, then the CSRF field, for which the form has to be read."""
     if not current_user.is_authenticated:
         raise g.get("sign_in_error") or Unauthorized()
     rate_limits.enforce()
@@ -216,13 +218,13 @@ def _check_sets_account() -> None:
         _check_session_of_sets()
         found = _own_sets_account(user())
     if request.method not in csrf.SAFE_METHODS:
-        found = sets_accounts.hold(db.session(), found.id)
-    sets_accounts.note_use(db.session(), found, datetime.now(UTC))
+        found = sets_accounts.lock_active(db.session(), found.id)
+    sets_accounts.record_use(db.session(), found, datetime.now(UTC))
     g.sets_account = found
 
 
 def sets_claims(token: str) -> Claims:
-    """Return what a token of Sets proves. Raises TokenExpired and TokenInvalid."""
+    """Return the claims of a Sets token. Raises TokenExpired and TokenInvalid."""
     return sets_tokens.read(app_settings().secret_key, token)
 
 
@@ -234,32 +236,32 @@ def _check_session_of_sets() -> None:
     csrf.check(current_user.sign_in_id)
 
 
-def _own_sets_account(person: User) -> SetsAccount:
-    found = sets_accounts.find_of_user(db.session(), person.id)
-    if found is None:
-        # Committed at once: a view in several steps begins with an empty transaction.
+def _own_sets_account(owner: User) -> SetsAccount:
+    account = sets_accounts.find_of_user(db.session(), owner.id)
+    if account is None:
+        # Committed at once: a view with its own transactions starts without one.
         with transaction(db.session()) as opening:
-            found = sets_accounts.of_user(opening, person)
-    return found
+            account = sets_accounts.of_user(opening, owner)
+    return account
 
 
 def _reserve_space() -> None:
-    """Make sure that there is room for a large form, which only artists may send."""
-    most = request.max_content_length
-    if request.mimetype not in csrf.FORMS or most is None or most <= csrf.LONGEST_FORM:
+    """Reserve disk space for a large form, which only artists may send."""
+    limit = request.max_content_length
+    if request.mimetype not in csrf.FORMS or limit is None or limit <= csrf.LONGEST_FORM:
         return
     size = request.content_length
     if not current_user.is_authenticated or user().artist is None:
         request.max_content_length = csrf.LONGEST_FORM
     elif size is None or size > csrf.LONGEST_FORM:
-        temporary_space.reserve(user().id, min(most, size or most))
+        temporary_space.reserve(user().id, min(limit, size or limit))
 
 
 def _check_internal(sources: tuple[str, ...]) -> None:
     expected = f"Bearer {app_settings().internal_api_token}"
-    given = request.headers.get("Authorization", "")
-    is_known = hmac.compare_digest(given.encode(), expected.encode())
-    if not is_known or request.headers.get("X-Request-Source") not in sources:
+    authorization = request.headers.get("Authorization", "")
+    is_valid = hmac.compare_digest(authorization.encode(), expected.encode())
+    if not is_valid or request.headers.get("X-Request-Source") not in sources:
         raise CallbackUnauthorized
     _check_network(app_settings().internal_networks)
 
@@ -275,18 +277,18 @@ def _check_network(networks: Sequence[Network]) -> None:
 
 
 def load_sign_in(_request: Any) -> SignedIn | None:
-    """Return the person behind the session cookie; remember why there is none."""
+    """Return the user of the session cookie; without one, store the reason for the guard."""
     sign_in_id = session.get(SIGN_IN)
     if not isinstance(sign_in_id, str):
         return None
     try:
-        found = accounts.signed_in_user(db.session(), sign_in_id)
+        account = accounts.signed_in_user(db.session(), sign_in_id)
     except (SessionExpired, AccountInactive) as error:
         g.sign_in_error = error
         return None
     g.sign_in_id = sign_in_id
-    g.user_language = found.language
-    return SignedIn(user=found, sign_in_id=sign_in_id)
+    g.user_language = account.language
+    return SignedIn(user=account, sign_in_id=sign_in_id)
 
 
 def is_loopback() -> bool:
@@ -297,9 +299,9 @@ def is_loopback() -> bool:
 
 def _is_from(networks: Sequence[Network]) -> bool:
     address = _client_ip()
-    # A socket that takes both families shows IPv4 callers as IPv6.
-    plain = getattr(address, "ipv4_mapped", None) or address
-    return plain is not None and any(plain in network for network in networks)
+    # A dual-stack socket shows IPv4 callers as mapped IPv6 addresses.
+    unmapped = getattr(address, "ipv4_mapped", None) or address
+    return unmapped is not None and any(unmapped in network for network in networks)
 
 
 def _client_ip() -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -309,8 +311,8 @@ def _client_ip() -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None  # a socket without addresses
 
 
-def _know_and_count() -> None:
-    """Find out who asks, and count the request; workers, probes and files are neither."""
+def _count_request() -> None:
+    """Identify the caller and count the request, unless it is of a worker, a probe or a file."""
     endpoint = current_endpoint()
     access = endpoint.access or Access.PUBLIC
     if access is Access.INTERNAL or request.endpoint == "static" or endpoint.is_uncounted:
@@ -320,13 +322,13 @@ def _know_and_count() -> None:
     if endpoint.is_for_provider and _is_from(app_settings().toss_networks):
         return
     has_token = access is Access.SETS and bearer() is not None
-    rate_limits.count_request(endpoint.bucket, _known_caller(access), has_token=has_token)
+    rate_limits.count_request(endpoint.bucket, _caller_key(access), has_token=has_token)
     if request.routing_exception is not None or request.method == "OPTIONS":
-        rate_limits.enforce()  # no guard will do it
+        rate_limits.enforce()  # such a request reaches no guard
 
 
-def _known_caller(access: Access) -> str | None:
-    """Return by whom a request is counted; None for a visitor, who is counted by address."""
+def _caller_key(access: Access) -> str | None:
+    """Return the key that a request is counted by; None for a visitor: counted by address."""
     token = bearer() if access is Access.SETS else None
     if token is not None:
         try:
@@ -340,7 +342,7 @@ def register(app: Flask) -> None:
     """Attach sign-in, the counting of requests, and the CSRF cookie of signed-in browsers."""
     login_manager.init_app(app)
     login_manager.request_loader(load_sign_in)
-    app.before_request(_know_and_count)
+    app.before_request(_count_request)
 
     @app.after_request
     def refresh_csrf_cookie(response: Response) -> Response:

@@ -23,25 +23,26 @@ from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.services.artworks import MAX_IMAGES, UploadedImage
 from webapp.http import csrf
 from webapp.http.endpoints import View, current_endpoint, record
+from webapp.http.json_object import JsonObject
 from webapp.schemas.fields import PageQuery
 
 MEGABYTE = 1 << 20
 MAX_BODY = csrf.LONGEST_FORM
 MAX_STYLE_BODY = 1024 * MEGABYTE
 MAX_FILENAME = 255
-# Of our own forms; whatever else stands there was not understood as its sender meant it.
+# The names that our own forms use. Any other name was parsed wrongly or was not meant for us.
 PART_NAME = re.compile(r"[\w.-]{1,100}(\[\])?", re.ASCII)
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def accepts(max_bytes: int, *, streamed: bool = False) -> Callable[[View], View]:
-    """Let a view take a larger form than the usual 8 MB; stands above its guard.
+    """Let a view accept a form of more than the usual 8 MB; stands above its guard.
 
-    `streamed`: it reads any body piece by piece, and never holds it whole.
+    `streamed`: it reads bodies that are no forms in pieces, so they may be as large.
     """
-    plain = max_bytes if streamed else MAX_BODY
-    return lambda view: record(view, max_form_bytes=max_bytes, max_bytes=plain)
+    max_plain_bytes = max_bytes if streamed else MAX_BODY
+    return lambda view: record(view, max_form_bytes=max_bytes, max_bytes=max_plain_bytes)
 
 
 def is_multipart() -> bool:
@@ -60,8 +61,8 @@ def json_body(model: type[Model]) -> Model:
     return model.model_validate_json(request.get_data(), strict=True)
 
 
-def json_object() -> dict[str, Any]:
-    """Return the JSON body as it is, for callers that add to it before it is judged."""
+def json_object() -> JsonObject:
+    """Return the JSON body unvalidated, for callers that add fields before they validate it."""
     if not request.is_json:
         raise InvalidRequest(reason="Content-Type must be application/json.")
     try:
@@ -74,31 +75,31 @@ def json_object() -> dict[str, Any]:
 
 
 def form_body(model: type[Model]) -> Model:
-    """Return the fields of a form; a field given several times is a list."""
+    """Return the fields of a form; a repeated field is a list."""
     return model.model_validate(_flat(request.form))
 
 
 def check_parts(files: Iterable[str], also_as_text: Container[str] = ()) -> None:
-    """Refuse a form of which a part would be lost without a word.
+    """Refuse a form of which a part would be ignored silently.
 
-    `files` are the names of the files that the form takes; `also_as_text` those of its other
-    fields, as which a file may come too. Raises InvalidRequest for a name that cannot be read, and
-    ValidationFailed for a file that this form does not take and for text in the place of a file.
+    `files` are the names of the file fields; `also_as_text` are those of text fields, which may
+    have the same name as a file field. Raises InvalidRequest for an unreadable name, and
+    ValidationFailed for a file without a file field and for text in a file field.
     """
     names: list[str | None] = [*request.form, *request.files]
     if any(name is None or not PART_NAME.fullmatch(name) for name in names):
         raise InvalidRequest(reason="The name of a part of the form cannot be read.")
-    known = {each for name in files for each in (name, f"{name}[]")}
-    sent = {name for name, file in request.files.items(multi=True) if is_chosen(file)}
+    file_fields = {field for name in files for field in (name, f"{name}[]")}
+    uploads = {name for name, file in request.files.items(multi=True) if is_chosen(file)}
     unknown = FieldProblem("This form has no such file.")
-    as_text = FieldProblem("Must be a file.")
-    lost = {name: [unknown] for name in sorted(sent - known)} | {
-        name: [as_text]
+    not_a_file = FieldProblem("Must be a file.")
+    problems = {name: [unknown] for name in sorted(uploads - file_fields)} | {
+        name: [not_a_file]
         for name, text in request.form.items()
-        if name in known and name not in also_as_text and text
+        if name in file_fields and name not in also_as_text and text
     }
-    if lost:
-        raise ValidationFailed(fields=lost)
+    if problems:
+        raise ValidationFailed(fields=problems)
 
 
 def query(model: type[Model]) -> Model:
@@ -106,27 +107,29 @@ def query(model: type[Model]) -> Model:
     return model.model_validate(_flat(request.args))
 
 
-def page(asked: PageQuery) -> PageRequest:
-    """Return which page of a list the query asks for."""
-    return PageRequest(limit=asked.limit, cursor=asked.cursor)
+def page(page_query: PageQuery) -> PageRequest:
+    """Return the page of a list that the query requests."""
+    return PageRequest(limit=page_query.limit, cursor=page_query.cursor)
 
 
-def _flat(given: MultiDict[str, str]) -> dict[str, Any]:
+def _flat(fields: MultiDict[str, str]) -> dict[str, str | list[str]]:
     return {
         name: values[0] if len(values) == 1 else values
-        for name, values in given.to_dict(flat=False).items()
+        for name, values in fields.to_dict(flat=False).items()
     }
 
 
 def uploaded_images(tags_by_index: dict[int, list[str]]) -> list[UploadedImage]:
-    """Return the files of `images` as streams: a hundred large ones never lie in memory."""
+    """Return the files of `images` as streams, so that they are never all in memory."""
     files = request.files.getlist("images") or request.files.getlist("images[]")
-    # Counted before anything is read.
+    # Before any file is read.
     if len(files) > MAX_IMAGES:
         raise TooManyImages(count=len(files), max=MAX_IMAGES)
-    lost = [index for index in tags_by_index if index >= len(files)]
-    if lost:
-        problem = FieldProblem("There is no image %(index)d: indexes start at 0.", index=min(lost))
+    unknown = [index for index in tags_by_index if index >= len(files)]
+    if unknown:
+        problem = FieldProblem(
+            "There is no image %(index)d: indexes start at 0.", index=min(unknown)
+        )
         raise ValidationFailed(fields={"image_tags": [problem]})
     return [
         UploadedImage(
@@ -139,7 +142,7 @@ def uploaded_images(tags_by_index: dict[int, list[str]]) -> list[UploadedImage]:
 
 
 def is_chosen(file: FileStorage | None) -> TypeGuard[FileStorage]:
-    """Tell whether a file came: a browser sends a field left empty as nothing, without a name."""
+    """Tell whether a file was uploaded; browsers send an empty field as an empty file."""
     if file is None or file.filename:
         return file is not None
     is_empty = not file.stream.read(1)
@@ -148,12 +151,12 @@ def is_chosen(file: FileStorage | None) -> TypeGuard[FileStorage]:
 
 
 def read_limited(file: FileStorage, max_bytes: int) -> bytes:
-    """Return a file, cut one byte past the limit: enough to be refused for its size."""
+    """Return at most one byte more than the limit, so that a larger file is refused later."""
     return file.stream.read(max_bytes + 1)
 
 
 def profile_image() -> bytes | None:
-    """Return the picture of a profile, or None when the request has none."""
+    """Return the profile image, or None when the request has none."""
     file = request.files.get("profile_image")
     return read_limited(file, images.PROFILE_IMAGE.max_bytes) if is_chosen(file) else None
 
@@ -174,12 +177,12 @@ def signature_image(data_url: str | None) -> bytes | None:
 
 
 def _shown_name(file: FileStorage) -> str:
-    name = "".join(letter for letter in file.filename or "" if letter.isprintable())
+    name = "".join(character for character in file.filename or "" if character.isprintable())
     return name[:MAX_FILENAME] or "unnamed"
 
 
 class FormParser(FormDataParser):
-    """A parser that refuses a form it cannot read, instead of taking it for an empty one."""
+    """A parser that refuses an unreadable form, where the default returns an empty one."""
 
     def parse(self, *args: Any, **kwargs: Any) -> Any:
         """Parse a form; raises InvalidRequest."""
@@ -191,19 +194,19 @@ class FormParser(FormDataParser):
 
 
 class FormRequest(Request):
-    """A request whose forms are read by that parser."""
+    """A request whose forms are read by FormParser."""
 
     form_data_parser_class = FormParser
 
 
 def register(app: Flask) -> None:
-    """Cap every body at what its view accepts, before anybody reads it."""
+    """Limit every body to the size that its view accepts."""
     app.request_class = FormRequest
 
     @app.before_request
     def cap_body() -> None:
         endpoint = current_endpoint()
-        # Files of a form go to the disk as they come; what is not streamed is held in memory.
+        # Files of a form are written to disk while they arrive; other bodies stay in memory.
         is_form = request.mimetype == "multipart/form-data"
-        most = endpoint.max_form_bytes if is_form else endpoint.max_bytes
-        request.max_content_length = MAX_BODY if most is None else most
+        limit = endpoint.max_form_bytes if is_form else endpoint.max_bytes
+        request.max_content_length = MAX_BODY if limit is None else limit

@@ -1,7 +1,7 @@
-"""Browsers that opened the sign-in page, each known by a signed cookie: many share one address.
+"""Ids of browsers that opened the sign-in page, in a signed cookie.
 
-The cookie names nobody. It lets the people of one household or school sign in at the same time,
-each within a limit of their own.
+The id is random. It separates the sign-in limits of browsers that share one address, such as those
+of a household or a school.
 """
 
 import secrets
@@ -15,16 +15,16 @@ LIFETIME_SECONDS = 3600
 
 
 def known() -> str | None:
-    """Return the id of the browser that asks, or None for one that we have not named lately."""
+    """Return the id of this browser, or None without a valid cookie."""
     try:
-        found: str = _signer().loads(request.cookies.get(COOKIE, ""), max_age=LIFETIME_SECONDS)
+        browser_id: str = _signer().loads(request.cookies.get(COOKIE, ""), max_age=LIFETIME_SECONDS)
     except BadSignature:
         return None
-    return found
+    return browser_id
 
 
 def name(response: Response) -> None:
-    """Give the browser that asks an id, for an hour; one that has an id keeps it."""
+    """Set the cookie, for an hour, unless the browser has a valid one."""
     if known() is not None:
         return
     response.set_cookie(

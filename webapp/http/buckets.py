@@ -12,7 +12,7 @@ from limits import (
 
 @dataclass(frozen=True)
 class Bucket:
-    """One limit; a strict one holds even while Redis is away."""
+    """One limit; a strict one holds even while Redis is unreachable."""
 
     name: str
     limit: RateLimitItem
@@ -22,18 +22,18 @@ class Bucket:
 LOGIN = Bucket("login", RateLimitItemPerMinute(5, 5), strict=True)
 # Both steps of a sign-in, of all browsers at an address: twenty people with two tabs each need 80.
 SIGN_INS = Bucket("sign-ins", RateLimitItemPerMinute(100, 5), strict=True)
-# New anonymous accounts of Sets, which get credits: by network, whatever browser asks.
+# New anonymous accounts of Sets, which get credits: by network, because browsers are free.
 SETS_ACCOUNTS = Bucket("sets-accounts", RateLimitItemPerMinute(5, 5), strict=True)
 SETS_ACCOUNTS_A_DAY = Bucket("sets-accounts-a-day", RateLimitItemPerDay(50), strict=True)
-# Calls with tokens of Sets, of all accounts in a network: an account is made in one call.
+# Calls with tokens of Sets, of all accounts in a network: one call creates an account.
 SETS_TOKENS = Bucket("sets-tokens", RateLimitItemPerMinute(600))
-# Searches of an album cost no credits, and a GPU works for each.
+# Searches of an album cost no credits, but each occupies a GPU.
 SETS_SEARCHES = Bucket("sets-searches", RateLimitItemPerHour(30), strict=True)
 IMAGES = Bucket("generation", RateLimitItemPerMinute(6), strict=True)
 ORDERS = Bucket("orders", RateLimitItemPerMinute(30), strict=True)
 SIGNED_IN = Bucket("signed-in", RateLimitItemPerMinute(100))
 ANONYMOUS = Bucket("anonymous", RateLimitItemPerMinute(50))
-# An open page of a training or of try-outs asks for its pieces up to 30 times a minute.
+# An open page of a training or of test pictures polls up to 30 times a minute.
 SIGNED_IN_PAGES = Bucket("signed-in-pages", RateLimitItemPerMinute(200))
 # Many visitors may share one address.
 ANONYMOUS_PAGES = Bucket("anonymous-pages", RateLimitItemPerMinute(300))

@@ -1,7 +1,7 @@
-"""CSRF: a token derived from the sign-in, in a cookie scripts may read, asked back as a header.
+"""CSRF: a token derived from the sign-in, in a cookie that scripts read and send as a header.
 
 Another site can make a browser send the session cookie, but can neither read the token's cookie
-nor set our header. Bound to the sign-in, so a token planted from elsewhere is worth nothing.
+nor set our header. The token is bound to the sign-in, so one of another sign-in is not accepted.
 """
 
 import hmac
@@ -14,14 +14,14 @@ from webapp.domain.errors import CsrfFailed
 
 COOKIE = "csrftoken"
 HEADER = "X-CSRFToken"
-FIELD = "csrf_token"  # of our own plain forms, which can set no header
+FIELD = "csrf_token"  # of plain forms, which cannot set a header
 FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
-LONGEST_FORM = 8 << 20  # bytes; what a plain form of ours may be
+LONGEST_FORM = 8 << 20  # bytes of a plain form
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def token_for(sign_in_id: str | None) -> str:
-    """Return the token of a sign-in; a visitor without one gets a token of chance."""
+    """Return the token of a sign-in; a visitor without one gets a random token."""
     if sign_in_id is None:
         return request.cookies.get(COOKIE) or secrets.token_hex(32)
     key = str(current_app.secret_key).encode()
@@ -35,41 +35,41 @@ def check(sign_in_id: str) -> None:
 
 
 def is_checked_by_header(sign_in_id: str) -> bool:
-    """Tell whether the header settles it, without the body; False leaves it to a form's field.
+    """Tell whether the header was enough; False means that a form's field has to be checked.
 
-    Raises CsrfFailed for another token, and for none where no form comes.
+    Raises CsrfFailed for a wrong token, and for a missing one if the body is no form.
     """
     if request.method in SAFE_METHODS:
         return True
-    given = request.headers.get(HEADER, "")
-    if not given and request.mimetype in FORMS:
+    token = request.headers.get(HEADER, "")
+    if not token and request.mimetype in FORMS:
         return False
-    _compare(given, sign_in_id)
+    _compare(token, sign_in_id)
     return True
 
 
 def check_field(sign_in_id: str) -> None:
-    """Read a form for its token. Raises CsrfFailed, also for a form larger than the usual 8 MB.
+    """Check the field of a form. Raises CsrfFailed, also for a form larger than the usual 8 MB.
 
-    Larger ones are sent by scripts, which set the header: a body of a gigabyte is not written to
-    the disk only to be refused.
+    Larger forms are sent by scripts, which set the header, so a body of a gigabyte is refused
+    before it is written to disk.
     """
-    most = request.max_content_length
-    request.max_content_length = LONGEST_FORM if most is None else min(most, LONGEST_FORM)
+    limit = request.max_content_length
+    request.max_content_length = LONGEST_FORM if limit is None else min(limit, LONGEST_FORM)
     try:
-        given = request.form.get(FIELD, "")
+        token = request.form.get(FIELD, "")
     except RequestEntityTooLarge:
         raise CsrfFailed from None
-    _compare(given, sign_in_id)
+    _compare(token, sign_in_id)
 
 
-def _compare(given: str, sign_in_id: str) -> None:
-    if not hmac.compare_digest(given.encode(), token_for(sign_in_id).encode()):
+def _compare(token: str, sign_in_id: str) -> None:
+    if not hmac.compare_digest(token.encode(), token_for(sign_in_id).encode()):
         raise CsrfFailed
 
 
 def set_cookie(response: Response, token: str) -> None:
-    """Set the readable cookie, unless the browser has it already."""
+    """Set the cookie that scripts read, unless the browser has it already."""
     if request.cookies.get(COOKIE) != token:
         response.set_cookie(
             COOKIE,

@@ -1,7 +1,7 @@
-"""What the HTTP layer knows of a view: one frozen record that its decorators fill.
+"""The record of a view: one frozen dataclass that its decorators fill.
 
-Guards, limits and the OpenAPI document read it. A decorator that wraps a view keeps the record of
-the wrapped one; a decorator above the guard changes the record of the guard.
+Guards, rate limits and the OpenAPI document read it. A decorator that wraps a view copies its
+record; a decorator above the guard changes the record of the guard.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,7 @@ class Access(StrEnum):
 
 @dataclass(frozen=True)
 class File:
-    """A file of a form; `many` is how few and how many of them."""
+    """A file of a form; `many` is the smallest and the largest number of them."""
 
     description: str
     many: tuple[int, int] | None = None
@@ -44,7 +44,7 @@ class File:
 
 @dataclass(frozen=True)
 class Idempotency:
-    """A POST that may be sent again with its Idempotency-Key.
+    """A POST that clients may repeat with its Idempotency-Key.
 
     Attributes:
         route: under which the keys of a caller are stored, the same for all names of the route.
@@ -58,7 +58,7 @@ class Idempotency:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """Everything the document says of a view, besides its guard and its routes."""
+    """What the OpenAPI document shows of a view, besides its guard and its routes."""
 
     gives: Any
     statuses: tuple[int, ...]
@@ -78,15 +78,15 @@ class Endpoint:
 
     Attributes:
         access: its guard; None for a view that has none, which a test refuses.
-        operation: what it takes and gives; None for pages.
+        operation: its parameters and its answer; None for pages.
         bucket: a rate limit of its own.
-        sources: names of the workers that may call it.
-        has_own_transactions: it opens its own short transactions around slow work.
+        sources: the workers that may call it.
+        has_own_transactions: it opens its own short transactions around slow steps.
         is_uncounted: its calls are never counted in the rate limits.
         is_for_provider: the networks of the payment provider call it uncounted.
         max_bytes: of a body that is no form; None is the usual limit.
         max_form_bytes: of a form with files; None is the usual limit.
-        worker_view: the view that takes a worker's call of the same address.
+        worker_view: the view for workers that call the same path.
 
     """
 

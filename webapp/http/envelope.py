@@ -8,6 +8,8 @@ import orjson
 from flask import Flask, Response, g
 from flask.json.provider import JSONProvider
 
+from webapp.http.json_object import JsonObject
+
 JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC | orjson.OPT_OMIT_MICROSECONDS
 
 
@@ -19,38 +21,38 @@ class OrjsonProvider(JSONProvider):
         return orjson.dumps(obj, option=JSON_OPTIONS).decode()
 
     def loads(self, s: str | bytes, **_kwargs: Any) -> Any:
-        """Return what the JSON text says."""
+        """Return the value of a JSON text."""
         return orjson.loads(s)
 
 
 def plain(data: Any) -> Any:
-    """Return data as JSON knows it: what is stored today must be equal when it is replayed."""
+    """Return data as plain JSON values, so that a replayed answer equals the first one."""
     return orjson.loads(orjson.dumps(data, option=JSON_OPTIONS))
 
 
-def success(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """Return an answer that carries data."""
+def success(data: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return an answer with data: dataclasses, dicts, lists and plain values."""
     return _answer({"success": True, "data": data, "meta": _meta()}, status, headers)
 
 
 def created(data: object, location: str) -> Response:
-    """Return 201 with the address of what was made."""
+    """Return 201 with the path of the created object."""
     return success(data, 201, {"Location": location})
 
 
 def no_content() -> Response:
-    """Return 204: removed, no body, no envelope."""
+    """Return 204, without a body."""
     return Response(status=204)
 
 
 def failure(
     code: str,
     message: str,
-    details: dict[str, Any],
+    details: JsonObject,
     status: int,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """Return an answer that says what went wrong."""
+    """Return the answer of an error."""
     error = {"code": code, "message": message, "details": details}
     return _answer(
         {"success": False, "data": None, "error": error, "meta": _meta()}, status, headers
@@ -58,15 +60,15 @@ def failure(
 
 
 def listed(results: Sequence[object], next_cursor: str | None) -> dict[str, object]:
-    """Return the data of a list; the results are dataclasses or dicts."""
+    """Return the data of a page of a list; the results are dataclasses or dicts."""
     return {"results": results, "next_cursor": next_cursor, "has_more": next_cursor is not None}
 
 
-def _meta() -> dict[str, Any]:
+def _meta() -> dict[str, object]:
     return {"request_id": g.get("request_id", ""), "timestamp": datetime.now(UTC)}
 
 
-def _answer(body: dict[str, Any], status: int, headers: dict[str, str] | None) -> Response:
+def _answer(body: dict[str, object], status: int, headers: dict[str, str] | None) -> Response:
     return Response(
         orjson.dumps(body, option=JSON_OPTIONS),
         status=status,
@@ -76,5 +78,5 @@ def _answer(body: dict[str, Any], status: int, headers: dict[str, str] | None) -
 
 
 def register(app: Flask) -> None:
-    """Let Flask itself speak the same JSON."""
+    """Let Flask use the same JSON."""
     app.json = OrjsonProvider(app)

@@ -1,4 +1,4 @@
-"""From every error to its HTTP answer: the only place where one becomes the other."""
+"""The HTTP answer of every error: the only module that maps errors to answers."""
 
 import structlog
 from flask import Flask, Response, current_app, request
@@ -50,7 +50,7 @@ def _status(error: DomainError) -> int:
 
 
 def message(error: DomainError) -> str:
-    """Return what an error says in the caller's language; of a limit, its numbers and the wait."""
+    """Return the message in the caller's language; of a rate limit, with its numbers."""
     numbers = error.details if isinstance(error, errors.RateLimitExceeded) else {}
     return gettext(error.code, **numbers)
 
@@ -64,7 +64,7 @@ def _from_pydantic(error: ValidationError) -> DomainError:
 
 def _from_werkzeug(error: HTTPException) -> Response | HTTPException:
     if error.code is None or error.code < FIRST_ERROR:
-        return error  # a redirect that the router asks for
+        return error  # a redirect by the router
     translated = _translated(error)
     if isinstance(translated, errors.InternalError):
         structlog.get_logger().error("http_error", status=error.code, path=request.path)
@@ -88,13 +88,13 @@ def _translated(error: HTTPException) -> DomainError:
 
 
 def unavailable(error: Exception) -> Response:
-    """Return the answer while the database or another service is away."""
+    """Return the answer while the database or another service is unavailable."""
     structlog.get_logger().error("service_unavailable", error=type(error).__name__)
     return answer(errors.ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS))
 
 
 def unexpected(error: Exception) -> Response:
-    """Return the answer of an error nobody foresaw, or of a service that is away."""
+    """Return the answer of an unexpected error, or of a lost connection to the database."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return unavailable(error)
     if current_app.testing and current_app.config.get("RAISE_UNEXPECTED"):

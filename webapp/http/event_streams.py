@@ -1,8 +1,8 @@
-"""Server-sent events: the state of one thing, sent when it changes, until it is final.
+"""Server-sent events: the state of one object, sent when it changes, until it is final.
 
-Each look at the database is a short session of its own: a stream that lives for minutes holds no
-connection between two looks. It holds a thread, though: when most of a process's are taken, or one
-person has several, the next stream is refused, and whoever asked for it polls instead.
+Each poll of the database is a short session of its own: a stream that lives for minutes holds no
+connection between two polls. It does hold a thread. When most threads of a process are occupied by
+streams, or one caller has several, the next stream is refused and its client polls instead.
 """
 
 import socket
@@ -11,7 +11,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import orjson
 from flask import Response, request, stream_with_context
@@ -25,105 +26,128 @@ from webapp.http.envelope import JSON_OPTIONS
 
 POLL_SECONDS = 0.7
 HEARTBEAT_SECONDS = 15.0
-# A browser reconnects by itself; a thread of ours must not be held for ever.
+# Browsers reconnect by themselves, so that no thread is occupied forever.
 LONGEST_SECONDS = 900.0
 MIMETYPE = "text/event-stream"
 # Of the threads in webapp.serving; the others answer requests.
 MOST_STREAMS = 48
 RETRY_AFTER_SECONDS = 15
-
-# Of one person, or of one address that nobody is signed in from, in one process.
+# Of one user, or of one address for anonymous visitors, in one process.
 MOST_OF_ONE = 8
 
-_places = threading.Semaphore(MOST_STREAMS)
-_open_of: Counter[str] = Counter()
+_streams = threading.Semaphore(MOST_STREAMS)
+_streams_of: Counter[str] = Counter()
 _counting = threading.Lock()
 
-# What tells cheaply whether something changed, and the whole object once it has.
-Stamp = Callable[[Session], tuple[Any, ...]]
-Look = Callable[[Session], dict[str, Any]]
+Data = TypeVar("Data")  # what the events carry: a dataclass or a dict
+Stamp = tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Source(Generic[Data]):
+    """Where the events of a stream come from.
+
+    Attributes:
+        stamp: a cheap query whose result changes with the data.
+        look: the query of the data.
+        is_final: tells whether data will not change any more.
+        poll_factor: how many times POLL_SECONDS lie between two polls.
+
+    """
+
+    stamp: Callable[[Session], Stamp]
+    look: Callable[[Session], Data]
+    is_final: Callable[[Data], bool]
+    poll_factor: int
+
+    def poll(self, last_stamp: Stamp | None) -> tuple[Stamp, Data | None]:
+        """Return the stamp, and the data if the stamp has changed."""
+        with db.session() as session:
+            stamp = self.stamp(session)
+            return stamp, (self.look(session) if stamp != last_stamp else None)
 
 
 def stream(
-    stamp: Stamp, look: Look, is_final: Callable[[dict[str, Any]], bool], *, rarer: int = 1
+    stamp: Callable[[Session], Stamp],
+    look: Callable[[Session], Data],
+    is_final: Callable[[Data], bool],
+    *,
+    rarer: int = 1,
 ) -> Response:
-    """Return the stream: at once the present state, then each change, and `end` at the last.
+    """Return a stream of the present data at once, of each change, and of `end` with the last.
 
-    It looks that many times more rarely than others. Raises RateLimitExceeded when this caller has
-    too many open, and ServiceUnavailable when too many are open in this process.
+    The parameters are those of Source. Raises RateLimitExceeded when this caller has too many open
+    streams, and ServiceUnavailable when this process has.
     """
+    source = Source(stamp, look, is_final, rarer)
     caller = rate_limits.caller()
-    place = ExitStack()  # closed once, however often the answer is
-    _enter(caller)
-    place.callback(_leave, caller)
-    if not _places.acquire(blocking=False):
-        place.close()
+    cleanup = ExitStack()  # runs once, even if the answer is closed twice
+    _add_stream(caller)
+    cleanup.callback(_remove_stream, caller)
+    if not _streams.acquire(blocking=False):
+        cleanup.close()
         raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
-    place.callback(_places.release)
+    cleanup.callback(_streams.release)
     answer = Response(
-        stream_with_context(_messages(stamp, look, is_final, rarer)),
+        stream_with_context(_messages(source)),
         mimetype=MIMETYPE,
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
     answer.implicit_sequence_conversion = False
-    answer.call_on_close(place.close)
+    answer.call_on_close(cleanup.close)
     return answer
 
 
-def _enter(caller: str) -> None:
+def _add_stream(caller: str) -> None:
     with _counting:
-        if _open_of[caller] >= MOST_OF_ONE:
+        if _streams_of[caller] >= MOST_OF_ONE:
             raise RateLimitExceeded(
                 limit=MOST_OF_ONE,
                 window_seconds=int(LONGEST_SECONDS),
                 retry_after=RETRY_AFTER_SECONDS,
             )
-        _open_of[caller] += 1
+        _streams_of[caller] += 1
 
 
-def _leave(caller: str) -> None:
+def _remove_stream(caller: str) -> None:
     with _counting:
-        _open_of[caller] -= 1
-        if not _open_of[caller]:
-            del _open_of[caller]
+        _streams_of[caller] -= 1
+        if not _streams_of[caller]:
+            del _streams_of[caller]
 
 
-def _messages(
-    stamp: Stamp, look: Look, is_final: Callable[[dict[str, Any]], bool], rarer: int
-) -> Iterator[bytes]:
+def _messages(source: Source[Data]) -> Iterator[bytes]:
     with metrics.STREAMS.track_inprogress():
-        yield from _changes(stamp, look, is_final, rarer)
+        yield from _changes(source)
 
 
-def _changes(
-    stamp: Stamp, look: Look, is_final: Callable[[dict[str, Any]], bool], rarer: int
-) -> Iterator[bytes]:
+def _changes(source: Source[Data]) -> Iterator[bytes]:
     connection: socket.socket | None = request.environ.get("gunicorn.socket")
-    began = heard = time.monotonic()
-    last: tuple[Any, ...] | None = None
+    opened_at = sent_at = time.monotonic()
+    last_stamp: Stamp | None = None
     number = 0
-    while time.monotonic() - began < LONGEST_SECONDS:
+    while time.monotonic() - opened_at < LONGEST_SECONDS:
         try:
-            now, data = _look(stamp, look, last)
+            stamp, data = source.poll(last_stamp)
         except (DomainError, OperationalError):
-            return  # gone, hidden meanwhile, or the database away: the client asks again
-        if _is_gone(connection):
+            return  # deleted, hidden, or the database is unavailable: the client asks again
+        if _is_closed(connection):
             return
         if data is not None:
             number += 1
-            last, heard = now, time.monotonic()
-            ended = is_final(data)
-            yield _event("end" if ended else "update", number, data)
-            if ended:
+            last_stamp, sent_at = stamp, time.monotonic()
+            is_final = source.is_final(data)
+            yield _event("end" if is_final else "update", number, data)
+            if is_final:
                 return
-        elif time.monotonic() - heard >= HEARTBEAT_SECONDS:
-            heard = time.monotonic()
-            yield b": still here\n\n"
-        time.sleep(POLL_SECONDS * rarer)
+        elif time.monotonic() - sent_at >= HEARTBEAT_SECONDS:
+            sent_at = time.monotonic()
+            yield b": heartbeat\n\n"
+        time.sleep(POLL_SECONDS * source.poll_factor)
 
 
-def _is_gone(connection: socket.socket | None) -> bool:
-    """Tell whether the client has left: as long as nothing is sent, nobody else would notice."""
+def _is_closed(connection: socket.socket | None) -> bool:
+    """Tell whether the client closed the connection; without a write nothing else shows it."""
     if connection is None:
         return False
     try:
@@ -135,14 +159,6 @@ def _is_gone(connection: socket.socket | None) -> bool:
         return True
 
 
-def _look(
-    stamp: Stamp, look: Look, last: tuple[Any, ...] | None
-) -> tuple[tuple[Any, ...], dict[str, Any] | None]:
-    with db.session() as session:
-        now = stamp(session)
-        return now, (look(session) if now != last else None)
-
-
-def _event(name: str, number: int, data: dict[str, Any]) -> bytes:
+def _event(name: str, number: int, data: object) -> bytes:
     body = orjson.dumps(data, option=JSON_OPTIONS)
     return b"event: %b\nid: %d\ndata: %b\n\n" % (name.encode(), number, body)

@@ -1,18 +1,19 @@
-"""Examples of whole bodies and answers, put together from the examples at the fields."""
+"""Examples of whole bodies and answers, built from the examples of their fields."""
 
 from typing import Any
 
-Schema = dict[str, Any]
-# Numbers and times speak for themselves; words need an example of their own.
+from webapp.http.json_object import JsonObject
+
+# Numbers and times have a default; texts need an example at the field.
 PLAIN = {"integer": 1, "number": 1.0, "boolean": False, "null": None}
 MOMENTS = {"date": "2026-01-15", "date-time": "2026-01-15T12:00:00Z"}
 
 
-def example(schema: Schema, definitions: dict[str, Schema]) -> Any:
-    """Return a value of a JSON schema: its own example, or one made of its parts.
+def example(schema: JsonObject, definitions: dict[str, JsonObject]) -> Any:
+    """Return a value of a JSON schema: its own example, or one built from its parts.
 
-    Optional properties without an example of their own are left out. Raises ValueError for words
-    that nobody gave an example of.
+    Optional properties without an example are omitted. Raises ValueError for a text without an
+    example.
     """
     for keyword in ("examples", "enum"):
         if keyword in schema:
@@ -24,10 +25,10 @@ def example(schema: Schema, definitions: dict[str, Schema]) -> Any:
         return example(definitions[schema["$ref"].rpartition("/")[2]], definitions)
     if "anyOf" in schema:
         return example(schema["anyOf"][0], definitions)
-    return _made(schema, definitions)
+    return _built(schema, definitions)
 
 
-def _made(schema: Schema, definitions: dict[str, Schema]) -> Any:
+def _built(schema: JsonObject, definitions: dict[str, JsonObject]) -> Any:
     kind = schema.get("type")
     if kind == "array":
         return [example(schema["items"], definitions)] * max(1, schema.get("minItems", 1))
@@ -41,5 +42,5 @@ def _made(schema: Schema, definitions: dict[str, Schema]) -> Any:
     if schema.get("format") in MOMENTS:
         return MOMENTS[schema["format"]]
     if kind not in PLAIN:
-        raise ValueError(f"Nobody gave an example of {schema}.")
+        raise ValueError(f"A field has no example: {schema}.")
     return max(PLAIN[kind], schema["minimum"]) if "minimum" in schema else PLAIN[kind]

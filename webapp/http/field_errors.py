@@ -1,17 +1,17 @@
-"""What is wrong with a field, in the reader's language: by the type of the error, not its English.
+"""Texts of invalid fields in the language of the request, by the type of pydantic's error.
 
-pydantic writes its messages in English. Its error types are stable, so each has a sentence of ours
-here, with the numbers of its context; a type that has none says that the value is not valid.
+pydantic's messages are English only, but its error types are stable. Each type has a sentence
+here, with the numbers of the error's context; a type without one gets a general sentence.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from flask_babel import gettext, ngettext
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from webapp.domain.errors import FieldProblem
+from webapp.http.json_object import JsonObject
 
 FieldTexts = dict[str, list[str]]
 
@@ -23,7 +23,7 @@ TEXT = "Must be text."
 LIST = "Must be a list."
 OBJECT = "Must be an object."
 YES_OR_NO = "Must be true or false."
-# The context of pydantic stands in the places of these sentences.
+# The placeholders are those of pydantic's context.
 WORDS = {
     "missing": "This is required.",
     "invisible_text": "Contains invisible characters.",
@@ -60,9 +60,9 @@ WORDS = {
     "datetime_from_date_parsing": MOMENT,
     "datetime_object_invalid": MOMENT,
 }
-# What a person cannot guess from the limits that stand beside a field.
+# Errors that the limits shown beside a field do not explain.
 SURPRISING = {"invisible_text", "stacked_marks"}
-# Of one and of many; the number is in the context under the third name.
+# Singular, plural, and the name of the number in the context.
 COUNTED = {
     "string_too_short": (
         "Must have at least %(num)d character.",
@@ -86,12 +86,12 @@ COUNTED = {
     ),
 }
 NOT_VALID = "This is not valid."
-# Our own checks raise ValueError with a sentence that is translated as it stands.
+# Our own validators raise ValueError with a sentence that has a translation.
 OWN = "value_error"
 
 
 def of_validation(error: ValidationError) -> FieldTexts:
-    """Return the texts of each bad field, by its name with dots."""
+    """Return the texts of each invalid field, by its dotted name."""
     fields: FieldTexts = {}
     for problem in error.errors(include_url=False, include_input=False):
         name = ".".join(str(part) for part in problem["loc"]) or "body"
@@ -100,7 +100,7 @@ def of_validation(error: ValidationError) -> FieldTexts:
 
 
 def text(problem: ErrorDetails) -> str:
-    """Return what one error of pydantic says, in the reader's language."""
+    """Return the text of one error of pydantic, in the language of the request."""
     kind, context = problem["type"], problem.get("ctx", {})
     if kind in COUNTED:
         one, many, name = COUNTED[kind]
@@ -110,16 +110,18 @@ def text(problem: ErrorDetails) -> str:
     return gettext(WORDS.get(kind, NOT_VALID), **context)
 
 
-def translated(details: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the details of an error with the problems of its fields in the reader's language."""
+def translated(details: JsonObject) -> JsonObject:
+    """Return the details of an error; the problems of fields in the language of the request."""
     fields = details.get("fields")
     if not isinstance(fields, Mapping):
         return dict(details)
-    return dict(details) | {"fields": {name: _told(found) for name, found in fields.items()}}
+    return dict(details) | {"fields": {name: _texts(problems) for name, problems in fields.items()}}
 
 
-def _told(problems: Sequence[str]) -> list[str]:
+def _texts(problems: Sequence[str]) -> list[str]:
     return [
-        gettext(each.message, **each.values) if isinstance(each, FieldProblem) else str(each)
-        for each in problems
+        gettext(problem.message, **problem.values)
+        if isinstance(problem, FieldProblem)
+        else str(problem)
+        for problem in problems
     ]

@@ -1,13 +1,12 @@
-"""Sign-in through Google by Flask-Dance: the only module that knows the library.
+"""Sign-in through Google by Flask-Dance: the only module that uses the library.
 
-Flask-Dance keeps its session and PKCE parameters on the blueprint; two threads signing people in
-at once would mix them up, so here they live in the request. No token is kept: we ask Google who
-the person is, once, and need nothing later.
+Flask-Dance stores its OAuth session and PKCE parameters on the blueprint, where two threads would
+overwrite each other's; here they are stored in `g`. The access token is used once, for the
+identity of the user, and not stored.
 """
 
 import hashlib
 import os
-from typing import Any
 from urllib.parse import urlencode
 
 import structlog
@@ -61,7 +60,7 @@ class CanonicalSession(OAuth2Session):
 
 
 class GoogleBlueprint(OAuth2ConsumerBlueprint):
-    """Flask-Dance's blueprint with our checks around its two views, safe among threads."""
+    """Flask-Dance's blueprint with our checks around its two views; thread-safe."""
 
     @property
     def session(self) -> OAuth2Session:
@@ -76,35 +75,34 @@ class GoogleBlueprint(OAuth2ConsumerBlueprint):
         """Do nothing: the session ends with its request."""
 
     @property
-    def authorization_url_params(self) -> dict[str, Any]:
+    def authorization_url_params(self) -> dict[str, str]:
         """Return this request's parameters for the provider's page."""
-        return self._of_request("google_authorization_params", {})
+        parameters: dict[str, str] = g.setdefault("google_authorization_params", {})
+        return parameters
 
     @authorization_url_params.setter
-    def authorization_url_params(self, _value: dict[str, Any]) -> None:
-        """Ignore what would be shared among requests."""
+    def authorization_url_params(self, _value: dict[str, str]) -> None:
+        """Ignore parameters that all requests would share."""
 
     @property
-    def token_url_params(self) -> dict[str, Any]:
+    def token_url_params(self) -> dict[str, str | int]:
         """Return this request's parameters for the token call."""
-        return self._of_request("google_token_params", {"timeout": TIMEOUT_SECONDS})
+        parameters: dict[str, str | int] = g.setdefault(
+            "google_token_params", {"timeout": TIMEOUT_SECONDS}
+        )
+        return parameters
 
     @token_url_params.setter
-    def token_url_params(self, _value: dict[str, Any]) -> None:
-        """Ignore what would be shared among requests."""
-
-    @staticmethod
-    def _of_request(name: str, fresh: dict[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = g.setdefault(name, fresh)
-        return found
+    def token_url_params(self, _value: dict[str, str | int]) -> None:
+        """Ignore parameters that all requests would share."""
 
     @rate_limits.limited(buckets.LOGIN)
     @public
     @operation(status=302, query=LoginQuery)
     def login(self) -> Response:
-        """Send the browser to Google; the state is bound to this browser for ten minutes.
+        """Redirect to Google; the state is bound to this browser for ten minutes.
 
-        Each attempt has a cookie of its own, so that two tabs can sign in at once.
+        Each attempt has its own cookie, so that two tabs can sign in at the same time.
         """
         if hint := request.args.get("login_hint"):
             self.authorization_url_params["login_hint"] = hint[:255]
@@ -126,17 +124,17 @@ class GoogleBlueprint(OAuth2ConsumerBlueprint):
     @public
     @operation(status=302, query=GoogleAnswer)
     def authorized(self) -> Response:
-        """Take the browser back from Google: signed in, or to the sign-in page with a reason."""
-        answer = self._answer_of_google()
+        """Handle the redirect from Google: sign in, or show the sign-in page with a reason."""
+        answer = self._complete()
         answer.delete_cookie(_cookie_of(request.args.get("state", "")), path=CALLBACK)
         return answer
 
-    def _answer_of_google(self) -> Response:
+    def _complete(self) -> Response:
         attempt = _attempt()
         refusal = _refusal(attempt)
         if attempt is None or refusal is not None:
             return _to_login(refusal or "invalid_state")
-        # Where the library looks for them; it takes both away again.
+        # Flask-Dance reads state and verifier from the session and removes them.
         session[STATE], session[VERIFIER], g.sign_in_next = attempt
         try:
             answer: Response = super().authorized()
@@ -156,7 +154,7 @@ class GoogleBlueprint(OAuth2ConsumerBlueprint):
 def make_blueprint(settings: Settings) -> GoogleBlueprint:
     """Return the sign-in blueprint, pointed at Google or at the sandbox."""
     sandbox = settings.google_base_url
-    # Google answers with other scope names than were asked for, which oauthlib takes for an error.
+    # Google returns other names of the scopes than were requested; oauthlib calls that an error.
     os.environ["OAUTHLIB_RELAX_TOKEN_SCOPE"] = "1"  # noqa: S105 - a switch, not a secret
     if sandbox and sandbox.startswith("http://"):
         os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
@@ -183,17 +181,17 @@ def make_blueprint(settings: Settings) -> GoogleBlueprint:
     return blueprint
 
 
-def finish(blueprint: GoogleBlueprint, token: dict[str, Any]) -> Response:  # noqa: ARG001 - the signal's shape
-    """Ask Google who the person is, open the session, and go where the person wanted to go."""
+def finish(blueprint: GoogleBlueprint, token: object) -> Response:  # noqa: ARG001 - the signal's shape
+    """Read the identity of the user from Google, start the session, and redirect to `next`."""
     answer = blueprint.session.get(USERINFO, timeout=TIMEOUT_SECONDS)
     answer.raise_for_status()
-    told = answer.json()
+    claims = answer.json()
     identity = GoogleIdentity(
-        sub=str(told["sub"]), email=str(told["email"]), name=str(told.get("name", ""))
+        sub=str(claims["sub"]), email=str(claims["email"]), name=str(claims.get("name", ""))
     )
-    opened = accounts.sign_in(db.session(), identity)
-    start_session(opened.id)
-    g.sign_in_id = opened.id
+    sign_in = accounts.sign_in(db.session(), identity)
+    start_session(sign_in.id)
+    g.sign_in_id = sign_in.id
     return redirect(g.sign_in_next)
 
 
@@ -206,18 +204,18 @@ def _cookie_of(state: str) -> str:
 
 
 def _attempt() -> tuple[str, str, str] | None:
-    """Return state, proof key and target of the attempt this callback belongs to, if it is ours."""
+    """Return state, PKCE verifier and target of the attempt of this callback, if it is valid."""
     state = request.args.get("state", "")
-    kept = request.cookies.get(_cookie_of(state), "")
+    cookie = request.cookies.get(_cookie_of(state), "")
     try:
-        found, verifier, target = _signer().loads(kept, max_age=STATE_SECONDS)
+        signed_state, verifier, target = _signer().loads(cookie, max_age=STATE_SECONDS)
     except (BadSignature, ValueError):
         return None
-    return (found, verifier, target) if found == state else None
+    return (signed_state, verifier, target) if signed_state == state else None
 
 
 def _refusal(attempt: tuple[str, str, str] | None) -> str | None:
-    """Return why this callback is refused before anything is asked of Google."""
+    """Return why this callback is refused before Google is called."""
     if "error" in request.args:
         return "access_denied" if request.args["error"] == "access_denied" else "server_error"
     if not request.args.get("code"):
@@ -233,8 +231,8 @@ def _to_login(error: str) -> Response:
 
 
 def local_path(target: str) -> str:
-    """Return the path if it leads nowhere but into this site, else the front page."""
+    """Return the path if it is one of this site, else the front page."""
     is_local = target.startswith("/") and not target.startswith(("//", "/\\"))
-    # Browsers take a backslash for a slash, and drop tabs and line ends.
+    # Browsers read a backslash as a slash, and ignore tabs and line ends.
     is_plain = target.isprintable() and "\\" not in target
     return target if is_local and is_plain else "/"

@@ -1,4 +1,4 @@
-"""Headers of every answer: the request's id, and what browsers must not do with a page."""
+"""Headers of every answer: the request id and the security headers."""
 
 import re
 from urllib.parse import parse_qs, urlsplit
@@ -15,13 +15,13 @@ PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Give each request an id before all else and the security headers at its end."""
+    """Set the id of each request first, and the headers of its answer last."""
     fixed = _fixed_headers(settings)
 
     @app.before_request
     def name_request() -> None:
-        given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if REQUEST_ID.fullmatch(given) else str(ULID())
+        request_id = request.headers.get("X-Request-ID", "")
+        g.request_id = request_id if REQUEST_ID.fullmatch(request_id) else str(ULID())
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
@@ -37,13 +37,13 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def allow_payment_window(response: Response, settings: Settings) -> None:
-    """Let one page load the provider's script, which opens its frames and windows."""
+    """Let a page load the script of the payment provider, which opens frames and windows."""
     response.headers["Content-Security-Policy"] = _policy(settings, f" {PROVIDER}")
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin-allow-popups"
 
 
 def _policy(settings: Settings, provider: str = "") -> str:
-    # Signed URLs of S3 are on another host; folder URLs are our own.
+    # Signed URLs of S3 are on another host; those of a folder are on this site.
     storage = _storage_origin(settings)
     return (
         f"default-src 'self'{provider}; img-src 'self' data: blob:{storage}{provider}; "
@@ -62,14 +62,14 @@ def _fixed_headers(settings: Settings) -> dict[str, str]:
         "Permissions-Policy": PERMISSIONS,
         "Cross-Origin-Opener-Policy": "same-origin",
     }
-    # Of localhost a browser would remember it for every server that a developer runs.
+    # For localhost it would apply to every other server of a developer.
     if settings.uses_tls and urlsplit(settings.public_base_url).hostname != "localhost":
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     return headers
 
 
 def _storage_origin(settings: Settings) -> str:
-    """Return the origin of S3 as browsers see it, with a blank before it, or nothing."""
+    """Return the origin of S3 for browsers after a space, or an empty text for a folder."""
     url = urlsplit(settings.storage_url)
     if url.scheme != "s3":
         return ""

@@ -1,4 +1,4 @@
-"""POSTs that may be sent again: the Idempotency-Key of the API, and the key in plain forms."""
+"""Repeated POSTs: the Idempotency-Key of the API, and the key in plain forms."""
 
 import hashlib
 import re
@@ -10,7 +10,7 @@ from flask import Response, g, request
 
 from webapp.domain.errors import FieldProblem, ValidationFailed
 from webapp.domain.services import idempotency
-from webapp.domain.services.idempotency import KeyOwner
+from webapp.domain.services.idempotency import Answer, KeyOwner
 from webapp.extensions import db
 from webapp.http import envelope
 from webapp.http.access import user
@@ -36,10 +36,30 @@ def created_once(
         body_sha256=_digest(fields),
         run=lambda: envelope.plain(run()),
     )
+    return _created(declared, answer)
+
+
+def _created(declared: Idempotency, answer: Answer) -> Response:
     response = envelope.created(answer.response, declared.location.format(**answer.response))
     if answer.replayed:
         response.headers["Idempotent-Replayed"] = "true"
     return response
+
+
+def replayed(declared: Idempotency, fields: Mapping[str, Any]) -> Response | None:
+    """Return the stored answer of the same POST, or None; leaves no transaction open."""
+    key = _checked(request.headers.get(KEY_HEADER), KEY_HEADER)
+    answer = None
+    if key is not None:
+        answer = idempotency.stored_answer(
+            db.session(),
+            owner=_owner(),
+            route=declared.route,
+            key=key,
+            body_sha256=_digest(fields),
+        )
+    db.session.rollback()
+    return None if answer is None else _created(declared, answer)
 
 
 def form_once(route: str, fields: Mapping[str, Any], run: Callable[[], object]) -> dict[str, Any]:

@@ -1,18 +1,30 @@
 """Texts of transactions, notifications and gains of styles, in the language of the request."""
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask_babel import gettext
 
 from webapp.domain.models.notification import NotificationType
+from webapp.domain.queries.answers import extended
+from webapp.domain.queries.notifications import NotificationView
+from webapp.domain.queries.tokens import Transaction
+from webapp.domain.queries.users import UserSummary
 
 ASPECTS = ("palette", "texture", "edges")
 
 
-def transaction(row: dict[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class LocalizedNotification(NotificationView):
+    """A notification with its text."""
+
+    message: str
+
+
+def transaction(view: Transaction) -> Transaction:
     """Return a transaction with its memo as a sentence."""
-    style = (row["related_style"] or {}).get("name", "")
-    return row | {"memo": gettext("memo." + row["memo"]) % {"style": style}}
+    style = view.related_style.name if view.related_style else ""
+    return replace(view, memo=gettext("memo." + view.memo) % {"style": style})
 
 
 def style(view: dict[str, Any]) -> dict[str, Any]:
@@ -29,22 +41,26 @@ def gain_summary(gain: dict[str, Any]) -> str:
     return " ".join(gettext(key) for key in keys)
 
 
-def notification(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a notification with its message and title texts."""
-    target = row["target"]
-    name = row["type"]
-    if name == NotificationType.COMMENT and target["excerpt"] is None:
-        name = "comment_gone"
-    elif name == NotificationType.GENERATION_FAILED and "is_try_out" in row["metadata"]:
-        name = "try_out_failed"  # nothing was paid that could have come back
-    elif name == NotificationType.PAYMENT_COMPLETE and "product" in row["metadata"]:
-        name = f"payment_complete_{row['metadata']['product']}"
-    actor = _display_name(row["actor"]) if row["actor"] else gettext("notification.somebody")
-    named = {name: text or "…" for name, text in target.items()}
-    return row | {"message": gettext("notification." + name) % (named | {"actor": actor})}
+def notification(view: NotificationView) -> LocalizedNotification:
+    """Return a notification with its text."""
+    target = view.target
+    key: str = view.type
+    if key == NotificationType.COMMENT and target.excerpt is None:
+        key = "comment_gone"
+    elif key == NotificationType.GENERATION_FAILED and "is_try_out" in view.metadata:
+        key = "try_out_failed"  # free, so the text must not mention a refund
+    elif key == NotificationType.PAYMENT_COMPLETE and "product" in view.metadata:
+        key = f"payment_complete_{view.metadata['product']}"
+    names = {
+        "actor": _display_name(view.actor) if view.actor else gettext("notification.somebody"),
+        "title": target.title or "…",
+        "excerpt": target.excerpt or "…",
+    }
+    return extended(LocalizedNotification, view, message=gettext("notification." + key) % names)
 
 
-def _display_name(person: dict[str, Any]) -> str:
-    """Return what a person is called, with the username: only that is nobody else's."""
-    shown, username = person["display_name"], person["username"]
-    return username if shown == username else f"{shown} (@{username})"
+def _display_name(actor: UserSummary) -> str:
+    """Return the display name with the username, because only usernames are unique."""
+    if actor.display_name == actor.username:
+        return actor.username
+    return f"{actor.display_name} (@{actor.username})"

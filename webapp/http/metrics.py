@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: requests of all processes of the site, and how the platform stands.
+"""Metrics for Prometheus: requests of all processes of the site, and gauges of the platform.
 
 Each request is also one log line, with its path but without its query.
 """
@@ -60,7 +60,7 @@ def register(app: Flask) -> None:
 
 
 def requests_text() -> bytes:
-    """Return what all processes of the site have measured."""
+    """Return the metrics of all processes of the site."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()
@@ -69,20 +69,20 @@ def requests_text() -> bytes:
 
 
 def platform_text(session: Session) -> bytes:
-    """Return how the platform stands now. Raises OperationalError without its database."""
+    """Return the gauges of the platform. Raises OperationalError without the database."""
     registry = CollectorRegistry()
     registry.register(_Platform(session))
     return generate_latest(registry)
 
 
 class _Platform(Collector):
-    """The gauges of the database; one without a value is left out, not zero."""
+    """The gauges of the database; one without a value is absent, not zero."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def describe(self) -> list[Metric]:
-        """Return nothing: to be registered must not ask the database."""
+        """Return nothing, because registering must not query the database."""
         return []
 
     def collect(self) -> Iterator[Metric]:

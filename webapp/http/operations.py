@@ -1,26 +1,27 @@
-"""What a route takes and gives: said once, enforced from there, and shown in the API's document.
+"""The parameters and answers of a route: declared once, validated, and shown in the document.
 
     @blueprint.post("/generations/<id:generation_id>/comments")
     @signed_in
     @operation(gives=CommentView, status=201, errors=(GenerationNotFound, CommentNotFound))
     def comment(generation_id: int, body: NewComment) -> Response:
 
-The decorator stands under the guard: what a request carries is judged after who sends it. What a
-view takes, it says by the names of its parameters, each of a pydantic model:
+The decorator stands under the guard, so that the guard runs before validation. The names of the
+view's parameters declare what is read from the request, each as a pydantic model:
 
 * `query` – the query parameters;
-* `body` – a JSON body; `form` – a multipart form; with both, each `| None`: the one that came;
+* `body` – a JSON body; `form` – a multipart form; with both, each `| None`, one of them is set;
 * `fields` – the same fields as JSON or as a form.
 
-`gives` is the type of `data`: a model of `webapp.schemas`, `Listed[Model]`, or a union; None where
-there is no envelope. `status` is that of success, or several: (201, 200). `errors` are those of the
-services; what every route with the same guard, query or body may answer is known. Of several routes
-of one view the topmost is the canonical one, the others are shown as the same. `links` says where
-in `data` stands what other routes take as a parameter: `{"style_id": "/id"}`. Examples stand at the
-fields of the models.
+`gives` is the type of `data`: a model of `webapp.schemas`, `Listed[Model]`, or a union; None
+without an envelope. `status` is that of success, or several: (201, 200). `errors` are those of the
+services; `webapp.http.routes` adds those of the guard, the query and the body. Of several routes of
+one view the topmost is the canonical one, the others are its aliases. `links` are JSON pointers
+into `data` to values that are parameters of other routes: `{"style_id": "/id"}`. Examples stand at
+the fields of the models.
 
 An `idempotent` view returns its data; this decorator answers with it, or with what the same
-Idempotency-Key was answered before.
+Idempotency-Key was answered before. What is slow stands in `prepare`: a function with the view's
+parameters that runs while no transaction is open; the view gets its result as `prepared`.
 """
 
 import inspect
@@ -56,36 +57,45 @@ def operation(
     files: dict[str, File] | None = None,
     links: dict[str, str] | None = None,
     idempotent: Idempotency | None = None,
+    prepare: Callable[..., Any] | None = None,
     media: str = JSON,
 ) -> Callable[[View], View]:
-    """Describe a view, and hand it what its parameters ask for.
+    """Declare the operation of a view, and pass the declared parameters to it.
 
-    `query` and `body` given here are only shown, for views that read the request themselves.
+    `query` and `body` are only shown, for views that read the request themselves.
     """
 
     def decorate(view: View) -> View:
-        takes = _taken(view)
-        shared = takes.get("fields")
+        models = _models(view)
+        shared = models.get("fields")
 
         @wraps(view)
         def described(*args: Any, **kwargs: Any) -> Any:
-            parameters = _read(takes, files or {})
+            parameters = _read(models, files or {})
             if idempotent is None:
                 return view(*args, **kwargs, **parameters)
             fields = dict(kwargs)
             for model in parameters.values():
                 fields |= model.model_dump(mode="json") if model is not None else {}
+            if prepare is None:
+                return idempotency.created_once(
+                    idempotent, fields, lambda: view(*args, **kwargs, **parameters)
+                )
+            answer = idempotency.replayed(idempotent, fields)
+            if answer is not None:
+                return answer
+            prepared = prepare(*args, **kwargs, **parameters)
             return idempotency.created_once(
-                idempotent, fields, lambda: view(*args, **kwargs, **parameters)
+                idempotent, fields, lambda: view(*args, **kwargs, **parameters, prepared=prepared)
             )
 
         declared = Operation(
             gives=gives,
             statuses=status if isinstance(status, tuple) else (status,),
             errors=(*errors, IdempotencyConflict) if idempotent else errors,
-            query=query or takes.get("query"),
-            body=body or shared or takes.get("body"),
-            form=shared or takes.get("form"),
+            query=query or models.get("query"),
+            body=body or shared or models.get("body"),
+            form=shared or models.get("form"),
             files=files or {},
             links=links or {},
             idempotency=idempotent,
@@ -96,7 +106,7 @@ def operation(
     return decorate
 
 
-def _taken(view: View) -> dict[str, Model]:
+def _models(view: View) -> dict[str, Model]:
     """Return the models of the parameters that are read from the request."""
     annotations = inspect.get_annotations(view)
     return {
@@ -106,29 +116,29 @@ def _taken(view: View) -> dict[str, Model]:
     }
 
 
-def _read(takes: dict[str, Model], files: dict[str, File]) -> dict[str, BaseModel | None]:
-    """Read what a view takes; raises InvalidRequest and pydantic's ValidationError."""
-    given: dict[str, BaseModel | None] = {}
-    if {"fields", "form"} & takes.keys() and bodies.is_multipart():
-        model = takes.get("fields") or takes["form"]
+def _read(models: dict[str, Model], files: dict[str, File]) -> dict[str, BaseModel | None]:
+    """Read the parameters of a view; raises InvalidRequest and pydantic's ValidationError."""
+    parameters: dict[str, BaseModel | None] = {}
+    if {"fields", "form"} & models.keys() and bodies.is_multipart():
+        model = models.get("fields") or models["form"]
         bodies.check_parts(files, also_as_text=model.model_fields)
-    if "query" in takes:
-        given["query"] = bodies.query(takes["query"])
-    if "fields" in takes:
-        model = takes["fields"]
+    if "query" in models:
+        parameters["query"] = bodies.query(models["query"])
+    if "fields" in models:
+        model = models["fields"]
         is_form = bodies.is_multipart()
-        given["fields"] = bodies.form_body(model) if is_form else bodies.json_body(model)
-    elif "form" in takes:
-        given |= _form_or_body(takes)
-    elif "body" in takes:
-        given["body"] = bodies.json_body(takes["body"])
-    return given
+        parameters["fields"] = bodies.form_body(model) if is_form else bodies.json_body(model)
+    elif "form" in models:
+        parameters |= _form_or_body(models)
+    elif "body" in models:
+        parameters["body"] = bodies.json_body(models["body"])
+    return parameters
 
 
-def _form_or_body(takes: dict[str, Model]) -> dict[str, BaseModel | None]:
+def _form_or_body(models: dict[str, Model]) -> dict[str, BaseModel | None]:
     if bodies.is_multipart():
-        form: dict[str, BaseModel | None] = {"form": bodies.form_body(takes["form"])}
-        return form | {"body": None} if "body" in takes else form
-    if "body" not in takes:
+        form: dict[str, BaseModel | None] = {"form": bodies.form_body(models["form"])}
+        return form | {"body": None} if "body" in models else form
+    if "body" not in models:
         raise InvalidRequest(reason="Content-Type must be multipart/form-data.")
-    return {"form": None, "body": bodies.json_body(takes["body"])}
+    return {"form": None, "body": bodies.json_body(models["body"])}

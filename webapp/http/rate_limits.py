@@ -1,26 +1,28 @@
-"""Sliding-window rate limits (docs/api.md, Rate limits), counted in Redis by the `limits` library.
+"""Rate limits (docs/api.md, Rate limits): moving windows in Redis, by the `limits` library.
 
-Every request is counted once, before the guards, whatever its path; it is refused by the guards,
-after authentication. Pages and API share one bucket for what people do; pages that are only looked
-at have wider ones, because an open page asks again every few seconds. Images are counted by the
-service call that orders them, from the body that was parsed for it: a refused order and a replayed
-one cost none, but every attempt counts in a wider bucket. Sign-in is counted by browser, where it
-began at the sign-in page, and in a wider bucket by address. With Redis away every process counts
-for itself: sign-in and image orders stay limited, the rest is open.
+Every request is counted once, before its guard and whatever its path; the guard refuses it after
+authentication. Actions share one bucket, on pages and in the API; pages that are only read have
+wider ones, because an open page polls every few seconds. Images are counted after the service call
+that ordered them, so a refused or replayed order costs nothing; every attempt to order is counted
+in a wider bucket. Sign-in is counted by browser, if it opened the sign-in page, and in a wider
+bucket by address.
+
+Each bucket of a request takes two round trips to Redis: one counts, one reads the window for the
+headers. While Redis is unreachable, every process counts in its memory: strict buckets stay
+limited, the others are open. docs/decisions/rate-limits.md: why this is not Flask-Limiter.
 """
 
 import ipaddress
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import structlog
 from flask import Flask, Response, current_app, g, request
-from limits import RateLimitItem
+from limits.errors import StorageError
 from limits.storage import MemoryStorage, RedisStorage
-from redis.exceptions import RedisError
+from limits.strategies import MovingWindowRateLimiter
 
 from webapp.domain.errors import RateLimitExceeded
 from webapp.domain.settings import Settings
@@ -43,146 +45,85 @@ from webapp.http.endpoints import View, record
 API = "/api/"
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 TIMEOUT_SECONDS = 0.25
-REDIS_REST_SECONDS = 2.0
+REDIS_BACKOFF_SECONDS = 2.0
 IPV6_PREFIX = 64
-# The library's two scripts, to count and to look, in one round trip; the second names its own ARGV.
-# The last value is the entry that must leave the window before there is room for so many.
-TAKE = f"""
-local function count()
-{RedisStorage.SCRIPT_ACQUIRE_MOVING_WINDOW.decode()}
-end
-local function look(ARGV)
-{RedisStorage.SCRIPT_MOVING_WINDOW.decode()}
-end
-local had_room = count()
-local window = look({{ARGV[1] - ARGV[3], ARGV[2]}}) or {{ARGV[1], 0}}
-local in_the_way = redis.call('lindex', KEYS[1], ARGV[2] - ARGV[4])
-return {{had_room and 1 or 0, window[1], window[2], in_the_way or ARGV[1]}}
-"""
-# A number is written into the list as the library's script does it.
-GIVE_BACK = "return redis.call('lrem', KEYS[1], ARGV[2], tonumber(ARGV[1]))"
+
+Storage = RedisStorage | MemoryStorage
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What one request took from a window: nothing where there was no room.
+class Usage:
+    """The state of one bucket of a caller after this request; times are Unix seconds.
 
-    `count` is how many were taken in all since the window `began`; `in_the_way` is when that was
-    taken which leaves too little room.
+    Attributes:
+        bucket: the bucket.
+        is_exceeded: there was no room for this request, which was not counted.
+        remaining: how many more requests fit into the window now.
+        reset_at: when the oldest request leaves the window.
+        retry_at: when there is room for a request of this cost.
+
     """
 
-    had_room: bool
-    began: float
-    count: int
-    in_the_way: float
-    give_back: Callable[[], object]
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where a caller stands in one bucket after this request."""
-
     bucket: Bucket
-    refused: bool
+    is_exceeded: bool
     remaining: int
-    reset: int
-    free_at: int
-    give_back: Callable[[], object] = field(compare=False, repr=False)
+    reset_at: int
+    retry_at: int
 
     @property
     def retry_after(self) -> int:
         """Return the whole seconds until there is room for such a request, at least one."""
-        return max(1, self.free_at - int(time.time()))
-
-
-class Windows(Protocol):
-    """Where requests are counted."""
-
-    def take(self, limit: RateLimitItem, key: str, cost: int) -> Taken:
-        """Count a request if there is room for it."""
-
-
-class OwnWindows:
-    """Windows in this process's memory."""
-
-    def __init__(self) -> None:
-        self._storage = MemoryStorage()
-
-    def take(self, limit: RateLimitItem, key: str, cost: int) -> Taken:
-        """See `Windows.take`."""
-        amount, seconds = limit.amount, limit.get_expiry()
-        had_room = self._storage.acquire_entry(key, amount, seconds, amount=cost)
-        window = self._storage.get_moving_window(key, amount, seconds)
-        entries = self._storage.events.get(key, [])[amount - cost :]
-        in_the_way = entries[0].atime if entries else time.time()
-        return Taken(had_room, *window, in_the_way, lambda: self._give_back(key, cost))
-
-    def _give_back(self, key: str, cost: int) -> None:
-        with self._storage.locks[key]:
-            del self._storage.events.get(key, [])[:cost]
-
-
-class SharedWindows:
-    """Windows in Redis, shared by all processes; one round trip each."""
-
-    def __init__(self, storage: RedisStorage) -> None:
-        self._prefixed = storage.prefixed_key
-        self._take = storage.get_connection().register_script(TAKE.encode())
-        self._give_back = storage.get_connection().register_script(GIVE_BACK.encode())
-
-    def take(self, limit: RateLimitItem, key: str, cost: int) -> Taken:
-        """See `Windows.take`."""
-        keys, now = [self._prefixed(key)], time.time()
-        numbers = [now, limit.amount, limit.get_expiry(), cost]
-        had_room, began, count, in_the_way = self._take(keys, numbers)
-        return Taken(
-            bool(had_room),
-            float(began),
-            count,
-            float(in_the_way),
-            lambda: self._give_back(keys, [now, cost]),
-        )
+        return max(1, self.retry_at - int(time.time()))
 
 
 class RateLimits:
-    """The counters of one app: Redis first, memory while Redis rests."""
+    """The counters of one app: in Redis, and in memory while Redis is unreachable."""
 
-    def __init__(self, shared: Windows) -> None:
+    def __init__(self, shared: Storage) -> None:
         self._shared = shared
-        self._own = OwnWindows()
-        self._redis_rests_until = 0.0
+        self._local = MemoryStorage()
+        self._use_shared_from = 0.0
 
-    def hit(self, bucket: Bucket, key: str, cost: int) -> Standing:
-        """Count a request and return where its caller stands."""
-        if time.monotonic() >= self._redis_rests_until:
+    def hit(self, bucket: Bucket, key: str, cost: int = 1) -> Usage:
+        """Count a request if there is room for its cost; return the state of the bucket."""
+        if time.monotonic() >= self._use_shared_from:
             try:
                 return _hit(self._shared, bucket, key, cost)
-            except RedisError:
+            except StorageError:
                 structlog.get_logger().warning("rate_limits_without_redis")
-                self._redis_rests_until = time.monotonic() + REDIS_REST_SECONDS
-        standing = _hit(self._own, bucket, key, cost)
-        is_open = standing.refused and not bucket.strict
-        return replace(standing, refused=False, remaining=0) if is_open else standing
+                self._use_shared_from = time.monotonic() + REDIS_BACKOFF_SECONDS
+        usage = _hit(self._local, bucket, key, cost)
+        is_open = usage.is_exceeded and not bucket.strict
+        return replace(usage, is_exceeded=False, remaining=0) if is_open else usage
 
 
-def _hit(windows: Windows, bucket: Bucket, key: str, cost: int) -> Standing:
-    limit = bucket.limit
-    taken = windows.take(limit, limit.key_for(bucket.name, key), cost)
-    reset, free_at = (
-        int(moment + limit.get_expiry()) + 1 for moment in (taken.began, taken.in_the_way)
+def _hit(storage: Storage, bucket: Bucket, key: str, cost: int) -> Usage:
+    limiter, limit = MovingWindowRateLimiter(storage), bucket.limit
+    is_counted = limiter.hit(limit, bucket.name, key, cost=cost)
+    window = limiter.get_window_stats(limit, bucket.name, key)
+    retry_at = window.reset_time
+    if cost > 1 and not is_counted:
+        # The oldest of the newest entries that leave too little room. MemoryStorage returns the
+        # oldest of all, so that the wait may be too short while Redis is unreachable.
+        newest = limit.amount - cost + 1
+        began, _ = storage.get_moving_window(
+            limit.key_for(bucket.name, key), newest, limit.get_expiry()
+        )
+        retry_at = began + limit.get_expiry()
+    return Usage(
+        bucket,
+        is_exceeded=not is_counted,
+        remaining=window.remaining,
+        reset_at=int(window.reset_time) + 1,
+        retry_at=int(retry_at) + 1,
     )
-    left = limit.amount - taken.count
-    return Standing(bucket, not taken.had_room, left, reset, free_at, taken.give_back)
 
 
-def count(bucket: Bucket, key: str, cost: int = 1) -> Standing | None:
+def count(bucket: Bucket, key: str, cost: int = 1) -> None:
     """Count this request in a bucket; `enforce` refuses it later."""
     limits: RateLimits | None = current_app.extensions["rate_limits"]
-    if limits is None:
-        return None
-    standing = limits.hit(bucket, key, cost)
-    _standings().append(standing)
-    return standing
+    if limits is not None:
+        _usages().append(limits.hit(bucket, key, cost))
 
 
 def count_request(bucket: Bucket | None, user_id: str | None, *, has_token: bool = False) -> None:
@@ -207,30 +148,24 @@ def count_request(bucket: Bucket | None, user_id: str | None, *, has_token: bool
 
 
 def _bucket(*, is_signed_in: bool, is_sign_in: bool) -> Bucket:
-    """Return the bucket of a request by who sends it; browsers open the addresses of a sign-in."""
+    """Return the bucket by who calls what; browsers open the addresses of a sign-in as pages."""
     is_page = is_sign_in or not request.path.startswith(API)
-    is_look_at_page = request.method in READS and is_page
+    is_page_read = request.method in READS and is_page
     if is_signed_in:
-        return SIGNED_IN_PAGES if is_look_at_page else SIGNED_IN
-    return ANONYMOUS_PAGES if is_look_at_page else ANONYMOUS
+        return SIGNED_IN_PAGES if is_page_read else SIGNED_IN
+    return ANONYMOUS_PAGES if is_page_read else ANONYMOUS
 
 
 @contextmanager
 def images(user_id: int, number: int) -> Iterator[None]:
-    """Count the images that the block orders; a block that raises has ordered none.
+    """Count the images that the block has ordered.
 
-    Raises RateLimitExceeded when there is no room for so many.
+    Raises RateLimitExceeded when there is no room for so many: the transaction rolls the order
+    back, so nothing is ordered and nothing was counted.
     """
-    standing = count(IMAGES, str(user_id), number)
+    yield
+    count(IMAGES, str(user_id), number)
     enforce()
-    try:
-        yield
-    except Exception:
-        if standing is not None:
-            _standings().remove(standing)
-            with suppress(RedisError):
-                standing.give_back()
-        raise
 
 
 def limited(bucket: Bucket) -> Callable[[View], View]:
@@ -244,26 +179,26 @@ def exempt(view: View) -> View:
 
 
 def enforce() -> None:
-    """Raise RateLimitExceeded when one of the buckets this request was counted in is full."""
-    refused = [standing for standing in _standings() if standing.refused]
-    if refused:
-        worst = max(refused, key=lambda standing: standing.free_at)
+    """Raise RateLimitExceeded when one of the buckets of this request is exceeded."""
+    exceeded = [usage for usage in _usages() if usage.is_exceeded]
+    if exceeded:
+        longest = max(exceeded, key=lambda usage: usage.retry_at)
         raise RateLimitExceeded(
-            limit=worst.bucket.limit.amount,
-            window_seconds=worst.bucket.limit.get_expiry(),
-            retry_after=worst.retry_after,
+            limit=longest.bucket.limit.amount,
+            window_seconds=longest.bucket.limit.get_expiry(),
+            retry_after=longest.retry_after,
         )
 
 
-def _standings() -> list[Standing]:
-    found: list[Standing] = g.setdefault("standings", [])
-    return found
+def _usages() -> list[Usage]:
+    usages: list[Usage] = g.setdefault("bucket_usages", [])
+    return usages
 
 
 def caller() -> str:
-    """Return the id of the person this request was counted for, or the address of a visitor."""
-    found: str = g.caller
-    return found
+    """Return the id of the user that this request was counted for, or the address of a visitor."""
+    caller_key: str = g.caller
+    return caller_key
 
 
 def client_address() -> str:
@@ -275,36 +210,36 @@ def client_network() -> str:
     """Return the caller's address; of IPv6 its /64, of which one caller may have every address."""
     address = client_address()
     try:
-        known = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return address  # a socket without addresses
-    if isinstance(known, ipaddress.IPv4Address) or known.ipv4_mapped is not None:
+    if isinstance(parsed, ipaddress.IPv4Address) or parsed.ipv4_mapped is not None:
         return address
-    return str(ipaddress.ip_network((known, IPV6_PREFIX), strict=False))
+    return str(ipaddress.ip_network((parsed, IPV6_PREFIX), strict=False))
 
 
 def register(app: Flask, settings: Settings) -> None:
     """Attach the counters, and their headers to every answer that was counted."""
     app.extensions["rate_limits"] = (
-        RateLimits(
-            SharedWindows(
-                RedisStorage(
-                    settings.redis_url.replace("unix://", "redis+unix://"),
-                    socket_timeout=TIMEOUT_SECONDS,
-                    socket_connect_timeout=TIMEOUT_SECONDS,
-                )
-            )
-        )
-        if settings.rate_limits_enabled
-        else None
+        RateLimits(redis_storage(settings.redis_url)) if settings.rate_limits_enabled else None
     )
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        standings = _standings()
-        if standings:
-            tightest = min(standings, key=lambda each: (not each.refused, each.remaining))
+        usages = _usages()
+        if usages:
+            tightest = min(usages, key=lambda usage: (not usage.is_exceeded, usage.remaining))
             response.headers["X-RateLimit-Limit"] = str(tightest.bucket.limit.amount)
             response.headers["X-RateLimit-Remaining"] = str(tightest.remaining)
-            response.headers["X-RateLimit-Reset"] = str(tightest.reset)
+            response.headers["X-RateLimit-Reset"] = str(tightest.reset_at)
         return response
+
+
+def redis_storage(url: str) -> RedisStorage:
+    """Return the storage of a Redis URL; it connects on first use and raises StorageError."""
+    return RedisStorage(
+        url.replace("unix://", "redis+unix://"),
+        wrap_exceptions=True,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+    )

@@ -1,4 +1,4 @@
-"""The routes of the API, with who may call them, what they take, and every error they may give."""
+"""The routes of the API, with their guards, parameters and errors."""
 
 import inspect
 import re
@@ -16,8 +16,8 @@ from webapp.http.endpoints import Access, Endpoint, Operation, endpoint_of
 
 PREFIX = "/api/v1"
 CANONICAL = "api_v1."
-OF_SETS = ("api_v1.sets_", "api.sets_")  # with which the endpoints of Sets begin
-PLACE = re.compile(r"<(?:(?P<kind>\w+)(?:\([^)]*\))?:)?(?P<name>\w+)>")
+OF_SETS = ("api_v1.sets_", "api.sets_")  # prefixes of the endpoints of Sets
+PARAMETER = re.compile(r"<(?:(?P<converter>\w+)(?:\([^)]*\))?:)?(?P<name>\w+)>")
 
 EVERYWHERE = (errors.MethodNotAllowed, errors.InternalError, errors.ServiceUnavailable)
 OF_SESSIONS = (errors.Unauthorized, errors.SessionExpired, errors.AccountInactive)
@@ -39,26 +39,26 @@ OF_BODIES = (errors.InvalidRequest, errors.PayloadTooLarge, errors.ValidationFai
 
 
 def is_short_name(endpoint: str, path: str) -> bool:
-    """Tell whether a path of Sets is the original's, whose clients expect 400 for bad fields.
+    """Tell whether a path of Sets is the short one, whose clients expect 400 for invalid fields.
 
-    `path` is the route's own, with or without the prefix of the API.
+    `path` is that of the route, with or without the prefix of the API.
     """
     return endpoint.startswith(OF_SETS) and "/sets/" not in path
 
 
 def status_of(error: type[DomainError], *, is_short: bool) -> HTTPStatus:
-    """Return with which status a route answers an error; `is_short` as `is_short_name` says."""
+    """Return the status of an error on a route; `is_short` is the result of `is_short_name`."""
     is_validation = issubclass(error, errors.ValidationFailed)
     return HTTPStatus.BAD_REQUEST if is_short and is_validation else error.status
 
 
 @dataclass(frozen=True)
 class Route:
-    """One method of one path, with what its view says of itself."""
+    """One method of one path, with the record of its view."""
 
     path: str
     method: str
-    places: dict[str, str | None]
+    path_parameters: dict[str, str | None]  # converters by name
     endpoint: Endpoint
     documentation: str
     name: str
@@ -66,7 +66,7 @@ class Route:
 
     @property
     def operation(self) -> Operation:
-        """Return what the view takes and gives, with that of the worker's view of the address."""
+        """Return the operation of the view, joined with that of the worker's view of the path."""
         own = _operation_of(self.endpoint)
         if self.endpoint.worker_view is None:
             return own
@@ -89,12 +89,12 @@ class Route:
         return self.canonical != f"{self.method} {self.path}"
 
     def status_of(self, error: type[DomainError]) -> HTTPStatus:
-        """Return with which status this route answers an error."""
+        """Return the status of an error on this route."""
         return status_of(error, is_short=is_short_name(f"{CANONICAL}{self.name}", self.path))
 
     @property
     def id(self) -> str:
-        """Return the operation's id; an alias is told apart by its path."""
+        """Return the operation id; that of an alias contains its path."""
         words = re.sub(r"\W+", "_", f"{self.method}{self.path}").strip("_").lower()
         return f"{self.name}.{words}" if self.is_alias else self.name
 
@@ -105,16 +105,16 @@ class Route:
 
     @property
     def is_unsafe(self) -> bool:
-        """Tell whether the method changes something."""
+        """Tell whether the method needs a CSRF token."""
         return self.method not in csrf.SAFE_METHODS
 
 
 def described(app: Flask) -> Iterator[Route]:
-    """Yield every described route, the canonical ones as their views name them first."""
+    """Yield every route with an operation."""
     last: dict[str, Rule] = {}
     rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith(CANONICAL)]
     for rule in rules:
-        last[rule.endpoint] = rule  # decorators work upwards: the topmost route comes last
+        last[rule.endpoint] = rule  # decorators run bottom up: the topmost route comes last
     for rule in rules:
         view = app.view_functions[rule.endpoint]
         endpoint = endpoint_of(view)
@@ -125,7 +125,10 @@ def described(app: Flask) -> Iterator[Route]:
             yield Route(
                 path=_path(rule),
                 method=method,
-                places={found["name"]: found["kind"] for found in PLACE.finditer(rule.rule)},
+                path_parameters={
+                    parameter["name"]: parameter["converter"]
+                    for parameter in PARAMETER.finditer(rule.rule)
+                },
                 endpoint=endpoint,
                 documentation=inspect.getdoc(view) or "",
                 name=rule.endpoint.removeprefix(CANONICAL),
@@ -135,7 +138,7 @@ def described(app: Flask) -> Iterator[Route]:
 
 def _operation_of(endpoint: Endpoint) -> Operation:
     if endpoint.operation is None:
-        raise ValueError("a view that is not described")
+        raise ValueError("The view has no operation.")
     return endpoint.operation
 
 
@@ -144,22 +147,22 @@ def _methods(rule: Rule) -> list[str]:
 
 
 def _path(rule: Rule) -> str:
-    return PLACE.sub(r"{\g<name>}", rule.rule.removeprefix(PREFIX))
+    return PARAMETER.sub(r"{\g<name>}", rule.rule.removeprefix(PREFIX))
 
 
 def errors_of(route: Route) -> Iterator[type[DomainError]]:
     """Yield the errors of a route: its own, and those of its guard and its parameters."""
-    said = route.operation
+    operation = route.operation
     yield from EVERYWHERE
     if route.is_counted:
         yield errors.RateLimitExceeded
     yield from OF_ACCESS[route.access]
     if route.access in OF_PERSONS and route.is_unsafe:
         yield errors.CsrfFailed
-    if route.places:
-        yield errors.NotFound  # a path that is no route, as with letters for a number
-    if said.query is not None or said.idempotency is not None:
+    if route.path_parameters:
+        yield errors.NotFound  # the path matches no route, such as letters for a number
+    if operation.query is not None or operation.idempotency is not None:
         yield errors.ValidationFailed
-    if said.body is not None or said.form is not None:
+    if operation.body is not None or operation.form is not None:
         yield from OF_BODIES
-    yield from said.errors
+    yield from operation.errors

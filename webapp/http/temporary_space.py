@@ -1,7 +1,7 @@
-"""Temporary space for the bodies of large forms, whose files go to the disk as they come.
+"""Disk space for the bodies of large forms, whose files are written to disk while they arrive.
 
-It is bounded for this process, and one person has one such body at a time. A form of the usual size
-is not counted here: as many as there are threads fit beside the budget.
+Each process has a budget, and each user may send one such body at a time. Forms of the usual size
+are not counted: one per thread fits beside the budget.
 """
 
 import threading
@@ -15,24 +15,24 @@ RETRY_AFTER_SECONDS = 15
 
 _lock = threading.Lock()
 _bodies: dict[int, int] = {}
-"""Bytes that are reserved, by the id of the person who sends them."""
+"""Reserved bytes by user id."""
 
 
-def reserve(person_id: int, size: int) -> None:
+def reserve(user_id: int, size: int) -> None:
     """Reserve space until the end of this request. Raises ServiceUnavailable when there is none."""
     with _lock:
-        if person_id in _bodies or sum(_bodies.values()) + size > BUDGET_BYTES:
+        if user_id in _bodies or sum(_bodies.values()) + size > BUDGET_BYTES:
             raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
-        _bodies[person_id] = size
-    g.space_reserved_by = person_id
+        _bodies[user_id] = size
+    g.space_reserved_by = user_id
 
 
 def register(app: Flask) -> None:
-    """Give back at the end of each request what it has reserved."""
+    """Release at the end of each request the space that it reserved."""
 
     @app.teardown_request
     def release(_error: BaseException | None) -> None:
-        person_id = g.pop("space_reserved_by", None)
-        if person_id is not None:
+        user_id = g.pop("space_reserved_by", None)
+        if user_id is not None:
             with _lock:
-                del _bodies[person_id]
+                del _bodies[user_id]

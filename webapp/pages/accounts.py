@@ -59,7 +59,7 @@ def become_artist() -> str | AnyResponse:
     """Show the form to become an artist."""
     if user().artist is not None:
         return redirect(url_for("pages.studio.home"))
-    return render_template("accounts/become_artist.html", given={}, problems={})
+    return render_template("accounts/become_artist.html", values={}, problems={})
 
 
 @blueprint.post("/become-artist")
@@ -67,10 +67,10 @@ def become_artist() -> str | AnyResponse:
 @signed_in
 def upgrade() -> AnyResponse | tuple[str, int]:
     """Make a user an artist from a plain form, with the signature as a file."""
-    given = {name: text for name, text in request.form.items() if text.strip()}
+    values = {name: text for name, text in request.form.items() if text.strip()}
     try:
         bodies.check_parts([SIGNATURE])
-        fields = UpgradeToArtist.model_validate(given | {"signature_image": None})
+        fields = UpgradeToArtist.model_validate(values | {"signature_image": None})
         if not problems.has_file(SIGNATURE):
             raise ValidationFailed(fields={SIGNATURE: [FieldProblem("Must be a PNG file.")]})
         accounts.upgrade_to_artist(
@@ -86,7 +86,7 @@ def upgrade() -> AnyResponse | tuple[str, int]:
         return redirect(url_for("pages.studio.home"))
     except (ValidationError, DomainError) as error:
         wrong, status = problems.found(error, SIGNATURE)
-        page = render_template("accounts/become_artist.html", given=given, problems=wrong)
+        page = render_template("accounts/become_artist.html", values=values, problems=wrong)
         return page, status
     return redirect(url_for("pages.studio.home"), 303)
 

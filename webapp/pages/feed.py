@@ -8,7 +8,7 @@ from flask import Blueprint, render_template, request
 from webapp.domain.errors import NotFound, Unauthorized, ValidationFailed
 from webapp.domain.queries import feed as feed_queries
 from webapp.domain.queries import training as training_queries
-from webapp.domain.queries.feed import FeedFilter
+from webapp.domain.queries.feed import FeedCard, FeedFilter
 from webapp.domain.queries.pagination import Page
 from webapp.extensions import app_settings, db, storage
 from webapp.http import bodies
@@ -17,25 +17,25 @@ from webapp.pages.fragments import is_fragment
 from webapp.schemas.generations import FeedQuery
 
 blueprint = Blueprint("feed", __name__)
-TAGS_OFFERED = 8
-# Not a filter: every page of the list has its own.
-PLACE = ("cursor", "limit")
+MAX_SUGGESTED_TAGS = 8
+# Parameters that are no filters: they differ from page to page of the same list.
+PAGE_PARAMETERS = ("cursor", "limit")
 
 
 @blueprint.get("/")
 @public
 def show() -> str | tuple[str, int]:
     """Show the feed; for htmx, only the next cards."""
-    asked = bodies.query(FeedQuery)
-    if asked.following and viewer().user_id is None:
+    filters = bodies.query(FeedQuery)
+    if filters.following and viewer().user_id is None:
         raise Unauthorized
     try:
-        page = _page(asked)
+        page = _page(filters)
     except ValidationFailed as error:
         if "tags" not in error.details["fields"]:
             raise
-        return _shown(asked, Page(results=[], next_cursor=None), is_bad=True), error.status
-    return _shown(asked, page)
+        return _render(filters, Page(results=[], next_cursor=None), is_bad=True), error.status
+    return _render(filters, page)
 
 
 @blueprint.get("/training")
@@ -52,33 +52,33 @@ def _training() -> dict[str, Any] | None:
     return training_queries.under_way(db.session()) if app_settings().is_demo else None
 
 
-def _page(asked: FeedQuery) -> Page:
-    wanted = FeedFilter(
-        sort="popular" if asked.sort == "popular" else "recent",
-        tags=tuple(asked.tags),
-        artist_id=asked.artist_id,
-        following=asked.following,
+def _page(query: FeedQuery) -> Page[FeedCard]:
+    filters = FeedFilter(
+        sort="popular" if query.sort == "popular" else "recent",
+        tags=tuple(query.tags),
+        artist_id=query.artist_id,
+        following=query.following,
     )
     return feed_queries.pictures(
-        db.session(), storage(), viewer=viewer(), wanted=wanted, page=bodies.page(asked)
+        db.session(), storage(), viewer=viewer(), filters=filters, page=bodies.page(query)
     )
 
 
-def _shown(asked: FeedQuery, page: Page, *, is_bad: bool = False) -> str:
+def _render(filters: FeedQuery, page: Page[FeedCard], *, is_bad: bool = False) -> str:
     query = request.args.to_dict(flat=False)
     return render_template(
         "feed/cards.html" if is_fragment() else "feed/index.html",
         page=page,
-        asked=asked,
+        filters=filters,
         is_first="cursor" not in query,
-        query={name: values for name, values in query.items() if name not in PLACE},
-        offered=_offered(asked.tags, page),
+        query={name: values for name, values in query.items() if name not in PAGE_PARAMETERS},
+        suggested_tags=_suggested_tags(filters.tags, page),
         is_bad=is_bad,
         training=None if is_fragment() else _training(),
     )
 
 
-def _offered(chosen: list[str], page: Page) -> list[str]:
+def _suggested_tags(chosen: list[str], page: Page[FeedCard]) -> list[str]:
     """Return tags of the pictures on this page, so that no filter leads to an empty page."""
-    found = Counter(tag for image in page.results for tag in image["tags"] if tag not in chosen)
-    return [tag for tag, _ in found.most_common(TAGS_OFFERED)]
+    counts = Counter(tag for image in page.results for tag in image.tags if tag not in chosen)
+    return [tag for tag, _ in counts.most_common(MAX_SUGGESTED_TAGS)]

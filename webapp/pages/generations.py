@@ -11,6 +11,8 @@ from webapp.domain.errors import GenerationNotFound, ValidationFailed
 from webapp.domain.models.generation import GenerationStatus
 from webapp.domain.queries import comments as comment_queries
 from webapp.domain.queries import generations as generation_queries
+from webapp.domain.queries.comments import CommentView
+from webapp.domain.queries.generation_views import GenerationView, OwnGenerationView
 from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.services import generations, offers
 from webapp.extensions import db, storage
@@ -45,16 +47,16 @@ def show_or_hide(generation_id: int) -> AnyResponse | str:
 @signed_in
 def describe(generation_id: int) -> AnyResponse | str | tuple[str, int]:
     """Set the title of the user's own picture."""
-    given = request.form.get("description", "")
+    description = request.form.get("description", "")
     try:
-        asked = GenerationChanges.model_validate({"description": given})
+        changes = GenerationChanges.model_validate({"description": description})
     except ValidationError as error:
         usual = gettext("At most %(most)d characters.", most=MAX_DESCRIPTION)
         problem = problems.text_of(error, "description", usual)
-        refused = {"description": given, "problem": problem}
-        shown = _piece("caption", generation_id, refused=refused) if is_fragment() else None
-        return shown or page(generation_id, refused=refused), ValidationFailed.status
-    _edit(generation_id, description=asked.description)
+        refused = {"description": description, "problem": problem}
+        fragment = _piece("caption", generation_id, refused=refused) if is_fragment() else None
+        return fragment or page(generation_id, refused=refused), ValidationFailed.status
+    _edit(generation_id, description=changes.description)
     return _piece("caption", generation_id) if is_fragment() else _to(generation_id)
 
 
@@ -65,17 +67,17 @@ def tiles() -> str:
     images = []
     for generation_id in request.args.getlist("id", type=int)[:MAX_TILES]:
         image = _image(generation_id)
-        if not viewer().may_manage(image["user"]["id"]):
+        if not viewer().may_manage(image.user.id):
             raise GenerationNotFound(id=generation_id)
         images.append(image)
     return render_template("generations/tiles.html", images=images)
 
 
-def page(generation_id: int, *, comments: Page | None = None, **values: Any) -> str:
+def page(generation_id: int, *, comments: Page[CommentView] | None = None, **values: Any) -> str:
     """Return the page of a picture, with `comments` or else with its first comments."""
     image = _image(generation_id)
-    is_done = image["status"] == GenerationStatus.COMPLETED
-    if comments is None and is_done and not image.get("is_try_out"):
+    is_done = image.status == GenerationStatus.COMPLETED
+    if comments is None and is_done and not _is_try_out(image):
         comments = comment_queries.of_image(
             db.session(),
             storage(),
@@ -91,24 +93,27 @@ def _piece(name: str, generation_id: int, **values: Any) -> str:
     return _render(name, _image(generation_id), **values)
 
 
-def _render(name: str, image: dict[str, Any], **values: Any) -> str:
+def _render(name: str, image: GenerationView, **values: Any) -> str:
     return render_template(
         f"generations/{name}.html",
         image=image,
-        generation_id=image["id"],
-        is_owner=viewer().user_id == image["user"]["id"],
-        can_order=_has_only_preview(image)
-        and offers.can_be_ordered(db.session(), image["style"]["id"]),
+        generation_id=image.id,
+        is_owner=viewer().user_id == image.user.id,
+        can_order=_has_only_preview(image) and offers.can_be_ordered(db.session(), image.style.id),
         viewer=viewer(),
         **values,
     )
 
 
-def _has_only_preview(image: dict[str, Any]) -> bool:
-    return image["status"] == GenerationStatus.COMPLETED and not image["result_url"]
+def _has_only_preview(image: GenerationView) -> bool:
+    return image.status == GenerationStatus.COMPLETED and not image.result_url
 
 
-def _image(generation_id: int) -> dict[str, Any]:
+def _is_try_out(image: GenerationView) -> bool:
+    return isinstance(image, OwnGenerationView) and image.is_try_out
+
+
+def _image(generation_id: int) -> GenerationView:
     return generation_queries.detail(
         db.session(), storage(), generation_id=generation_id, viewer=viewer()
     )

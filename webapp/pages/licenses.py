@@ -14,6 +14,6 @@ blueprint = Blueprint("licenses", __name__)
 @public
 def show(public_id: str) -> str:
     """Show one certificate."""
-    found = license_queries.certificate(db.session(), storage(), public_id=public_id)
+    certificate = license_queries.certificate(db.session(), storage(), public_id=public_id)
     address = certificate_url(app_settings().public_base_url, public_id)
-    return render_template("licenses/show.html", certificate=found, address=address)
+    return render_template("licenses/show.html", certificate=certificate, address=address)

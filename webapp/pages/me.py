@@ -9,6 +9,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from webapp.domain.errors import DomainError
 from webapp.domain.models.generation import GenerationStatus
 from webapp.domain.queries import (
+    accounts as account_queries,
+)
+from webapp.domain.queries import (
     generations as generation_queries,
 )
 from webapp.domain.queries import (
@@ -17,6 +20,7 @@ from webapp.domain.queries import (
 from webapp.domain.queries import (
     users as user_queries,
 )
+from webapp.domain.queries.generation_views import OwnGenerationView
 from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.services import accounts, generations, leaving
@@ -48,13 +52,12 @@ def show() -> str:
     """Show the user's own pictures in every state; for htmx, only the next ones."""
     state = request.args.get("state", "all")
     state = state if state in STATES else "all"
-    asked = bodies.query(PageQuery)
     page = generation_queries.own(
         db.session(),
         storage(),
         user_id=user().id,
-        wanted=STATES[state],
-        page=bodies.page(asked),
+        filters=STATES[state],
+        page=bodies.page(bodies.query(PageQuery)),
     )
     if is_fragment():
         return render_template("me/works.html", page=page, state=state)
@@ -118,13 +121,13 @@ def change_artist() -> Answer:
     try:
         bodies.check_parts(["signature_image"])
         fields = ArtistChanges.model_validate(request.form.to_dict())
-        drawn = bodies.signature_image(None) if problems.has_file("signature_image") else None
+        signature = bodies.signature_image(None) if problems.has_file("signature_image") else None
         accounts.update_artist(
             db.session(),
             storage(),
             can_sign(),
             user=user(),
-            signature=drawn,
+            signature=signature,
             **fields.model_dump(exclude={"signature_image"}),
         )
     except (ValidationError, DomainError) as error:
@@ -162,12 +165,12 @@ def leave() -> Answer:
     return redirect(url_for("pages.accounts.login", left=result.value), 303)
 
 
-def _works(ids: tuple[int, ...]) -> list[dict[str, Any]]:
+def _works(ids: tuple[int, ...]) -> list[OwnGenerationView]:
     page = generation_queries.own(
         db.session(),
         storage(),
         user_id=user().id,
-        wanted=OwnFilter(ids=ids),
+        filters=OwnFilter(ids=ids),
         page=PageRequest(limit=MOST_WATCHED),
     )
     return page.results
@@ -185,8 +188,8 @@ def _styles() -> list[dict[str, Any]]:
 def _settings(wrong: Problems | None = None, status: int = 200, form: str = "") -> Answer:
     page = render_template(
         "me/settings.html",
-        account=accounts.profile(db.session(), storage(), user()),
-        given=request.form if wrong else {},
+        account=account_queries.account(db.session(), storage(), user()),
+        values=request.form if wrong else {},
         form=form,
         problems=wrong or {},
         saved=words.SAVED.get(request.args.get("saved", "")),
@@ -197,8 +200,8 @@ def _settings(wrong: Problems | None = None, status: int = 200, form: str = "") 
 def _farewell(wrong: Problems | None = None, status: int = 200) -> Answer:
     page = render_template(
         "me/leave.html",
-        account=accounts.profile(db.session(), storage(), user()),
-        outcome=leaving.foresee(db.session(), user().id),
+        account=account_queries.account(db.session(), storage(), user()),
+        outcome=leaving.expected_outcome(db.session(), user().id),
         problems=wrong or {},
     )
     return page, status

@@ -1,7 +1,5 @@
 """/notifications: the user's notifications by day, with links, and the unread count."""
 
-from typing import Any
-
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -11,13 +9,14 @@ from webapp.domain.services import notifications
 from webapp.extensions import db, storage
 from webapp.http import bodies, localize
 from webapp.http.access import signed_in, user
+from webapp.http.localize import LocalizedNotification
 from webapp.pages import clock, links
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.notifications import NotificationListQuery
 
 blueprint = Blueprint("notifications", __name__)
 MOST_UNREAD = 99  # more are not counted, so that no page waits for the count
-PLACES = {
+PAGES = {
     "generation": "/g/{}",
     "style": "/styles/{}",
     "user": "/users/{}",
@@ -28,23 +27,23 @@ PLACES = {
 @signed_in
 def show() -> str:
     """Show notifications, newest first; for htmx, a fragment."""
-    asked = bodies.query(NotificationListQuery)
+    query = bodies.query(NotificationListQuery)
     page = notification_queries.own(
         db.session(),
         storage(),
         user_id=user().id,
-        unread_only=asked.unread_only,
-        page=bodies.page(asked),
+        unread_only=query.unread_only,
+        page=bodies.page(query),
     )
     days = _by_day([localize.notification(row) for row in page.results])
-    piece = "rows" if asked.cursor else "list"
+    piece = "rows" if query.cursor else "list"
     return render_template(
         f"notifications/{piece if is_fragment() else 'index'}.html",
         days=days,
         # A day that started on the previous page has its heading there.
         begun=request.args.get("day"),
         next_cursor=page.next_cursor,
-        unread_only=asked.unread_only,
+        unread_only=query.unread_only,
     )
 
 
@@ -64,22 +63,21 @@ def mark_all_read() -> AnyResponse:
     return _back()
 
 
-@blueprint.app_template_filter("place")
-def place(notice: dict[str, Any]) -> str | None:
+@blueprint.app_template_filter("notification_page")
+def notification_page(notice: LocalizedNotification) -> str | None:
     """Return the page a notification links to; None when there is none or it was deleted."""
-    target = notice["target"]
-    if notice["type"] == NotificationType.PAYMENT_COMPLETE:
+    picture_id = notice.target.generation_id
+    if notice.type == NotificationType.PAYMENT_COMPLETE:
         return url_for("pages.wallet.show")
-    if notice["type"] == NotificationType.COMMENT:
-        image = target["generation_id"]
-        return image and f"/g/{image}#comment-{notice['target_id']}"
-    if notice["target_type"] == "set_job":
-        job_id = notice["metadata"].get("job_id")
-        return job_id and f"/sets/{job_id}"
-    if notice["target_type"] == "generation" and target["generation_id"] is None:
+    if notice.type == NotificationType.COMMENT:
+        return f"/g/{picture_id}#comment-{notice.target_id}" if picture_id else None
+    if notice.target_type == "set_job":
+        job_id = notice.metadata.get("job_id")
+        return f"/sets/{job_id}" if job_id else None
+    if notice.target_type == "generation" and picture_id is None:
         return None
-    address = PLACES.get(notice["target_type"])
-    return address and address.format(notice["target_id"])
+    page = PAGES.get(notice.target_type)
+    return page and page.format(notice.target_id)
 
 
 def unread() -> int:
@@ -91,9 +89,11 @@ def _back() -> AnyResponse:
     return redirect(links.with_known(".show", links.NOTIFICATIONS), 303)
 
 
-def _by_day(told: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+def _by_day(
+    notices: list[LocalizedNotification],
+) -> list[tuple[str, list[LocalizedNotification]]]:
     """Group notifications by the reader's days."""
-    days: dict[str, list[dict[str, Any]]] = {}
-    for notice in told:
-        days.setdefault(clock.day_name(notice["created_at"]), []).append(notice)
+    days: dict[str, list[LocalizedNotification]] = {}
+    for notice in notices:
+        days.setdefault(clock.day_name(notice.created_at), []).append(notice)
     return list(days.items())

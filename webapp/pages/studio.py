@@ -8,7 +8,9 @@ from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
 from webapp.domain.errors import DomainError, ValidationFailed
+from webapp.domain.queries import accounts as account_queries
 from webapp.domain.queries import styles as style_queries
+from webapp.domain.queries.accounts import OwnArtist
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.services import accounts, offers, rights, styles
 from webapp.domain.services.artworks import MAX_IMAGE_TAGS, MAX_IMAGES, MIN_IMAGES
@@ -116,7 +118,7 @@ def retrain(style_id: int) -> AnyResponse:
         artist_id=user().id,
         style_id=style_id,
         remove_artwork_ids=asked.remove_artwork_ids,
-        uploaded=[],
+        stored=[],
         files=[],
         request_id=g.request_id,
         accept_similar=asked.accept_similar,
@@ -156,9 +158,8 @@ def _detail(card: dict[str, Any]) -> dict[str, Any]:
     return found | {"total_earned_tokens": card["total_earned_tokens"]}
 
 
-def _signature() -> dict[str, Any]:
-    found: dict[str, Any] = accounts.profile(db.session(), storage(), user())["artist"]
-    return found
+def _signature() -> OwnArtist | None:
+    return account_queries.account(db.session(), storage(), user()).artist
 
 
 def _limits() -> dict[str, int]:

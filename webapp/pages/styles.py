@@ -35,6 +35,7 @@ from webapp.domain.queries import (
 from webapp.domain.queries import (
     training as training_queries,
 )
+from webapp.domain.queries.generation_views import OwnGenerationView
 from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.queries.styles import StyleFilter
@@ -281,10 +282,9 @@ def _unseen_unknown_tags(asked: GenerationRequest) -> list[str]:
     A browser without scripts gets them here, before anything is charged.
     """
     of_preview = asked.model_dump(include=set(PreviewRequest.model_fields))
-    found = previews.preview(db.session(), viewer=viewer(), **of_preview)
-    unknown: list[str] = found["unknown_tags"]
-    is_news = request.form.get("seen_unknown") != ", ".join(unknown)
-    return unknown if found["is_any_known"] and is_news else []
+    preview = previews.preview(db.session(), viewer=viewer(), **of_preview)
+    is_news = request.form.get("seen_unknown") != ", ".join(preview.unknown_tags)
+    return preview.unknown_tags if preview.is_any_known and is_news else []
 
 
 def _tags_of(text: str) -> list[str]:
@@ -354,7 +354,7 @@ def _style(style_id: int) -> dict[str, Any]:
     return localize.style(found)
 
 
-def _works(style_id: int) -> list[dict[str, Any]]:
+def _works(style_id: int) -> list[OwnGenerationView]:
     """Return the visitor's own newest pictures of a style, in every state."""
     if not current_user.is_authenticated:
         return []
@@ -362,7 +362,7 @@ def _works(style_id: int) -> list[dict[str, Any]]:
         db.session(),
         storage(),
         user_id=user().id,
-        wanted=OwnFilter(style_id=style_id),
+        filters=OwnFilter(style_id=style_id),
         page=PageRequest(limit=WORKS_SHOWN),
     )
     return page.results

@@ -13,7 +13,7 @@ from webapp.domain.queries import (
 from webapp.domain.queries import (
     users as user_queries,
 )
-from webapp.domain.queries.feed import FeedFilter
+from webapp.domain.queries.feed import FeedCard, FeedFilter
 from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.queries.styles import StyleFilter
 from webapp.domain.services import follows
@@ -35,13 +35,12 @@ IN_STYLE, OWN = "style", "own"
 def show(user_id: int) -> str:
     """Show a user; for htmx, only the next pictures."""
     person = user_queries.profile(db.session(), storage(), user_id=user_id, viewer=viewer())
-    of = IN_STYLE if person["artist"] and request.args.get("of") != OWN else OWN
-    shown = {"person": person, "of": of, "images": _images(user_id, of), "query": _query(of)}
+    of = IN_STYLE if person.artist and request.args.get("of") != OWN else OWN
+    values = {"person": person, "of": of, "images": _images(user_id, of), "query": _query(of)}
     if is_fragment():
-        return render_template("users/images.html", **shown)
-    return render_template(
-        "users/show.html", **shown, styles=_styles(user_id) if person["artist"] else []
-    )
+        return render_template("users/images.html", **values)
+    styles = _styles(user_id) if person.artist else []
+    return render_template("users/show.html", **values, styles=styles)
 
 
 @blueprint.post("/users/<id:user_id>/follow")
@@ -65,10 +64,12 @@ def _back(user_id: int) -> AnyResponse:
     return redirect(local_path(request.form.get("next", f"/users/{user_id}")), 303)
 
 
-def _images(user_id: int, of: str) -> Page:
-    wanted = FeedFilter(user_id=user_id) if of == OWN else FeedFilter(artist_id=user_id)
+def _images(user_id: int, of: str) -> Page[FeedCard]:
+    filters = FeedFilter(user_id=user_id) if of == OWN else FeedFilter(artist_id=user_id)
     page = bodies.page(bodies.query(PageQuery))
-    return feed_queries.pictures(db.session(), storage(), viewer=viewer(), wanted=wanted, page=page)
+    return feed_queries.pictures(
+        db.session(), storage(), viewer=viewer(), filters=filters, page=page
+    )
 
 
 def _styles(user_id: int) -> list[dict[str, object]]:

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -34,7 +35,8 @@ from webapp.domain.queries import (
     tokens as token_queries,
 )
 from webapp.domain.queries.pagination import MAX_LIMIT, PageRequest
-from webapp.domain.queries.tokens import TransactionFilter
+from webapp.domain.queries.payments import OrderDetail
+from webapp.domain.queries.tokens import Transaction, TransactionFilter
 from webapp.domain.services import packages, purchases, sets_purchases
 from webapp.extensions import app_settings, db, payment_addresses, storage
 from webapp.http import bodies, headers, idempotency, localize
@@ -63,12 +65,21 @@ class LedgerQuery(TransactionQuery):
     month: str | None = Field(None, pattern=MONTH)
 
     @property
-    def wanted(self) -> TransactionFilter:
-        """Return the filter of the service."""
+    def filters(self) -> TransactionFilter:
+        """Return the filters of the query."""
         if self.month is None:
             return TransactionFilter(type=self.type)
         first = clock.month_named(self.month)
         return TransactionFilter(type=self.type, since=first, until=clock.month_after(first))
+
+
+@dataclass(frozen=True, slots=True)
+class Earnings:
+    """An artist's earnings: styles, most tokens first, and tokens by month, oldest first."""
+
+    styles: list[dict[str, Any]]
+    months: list[tuple[datetime, int]]
+    sold: int
 
 
 @blueprint.get("/wallet")
@@ -78,11 +89,11 @@ def show() -> str:
 
     For htmx, only the transactions, or their next rows.
     """
-    asked = _query()
-    ledger = _ledger(asked)
+    query = _query()
+    ledger = _ledger(query)
     if is_fragment():
         return render_template(
-            "wallet/rows.html" if asked.cursor else "wallet/ledger.html", **ledger
+            "wallet/rows.html" if query.cursor else "wallet/ledger.html", **ledger
         )
     page = payment_queries.own(
         db.session(),
@@ -109,9 +120,9 @@ def show() -> str:
 @signed_in
 def export() -> Response:
     """Stream the filtered transactions as CSV."""
-    asked = _query()
-    lines = _lines(user().id, asked.wanted)
-    name = "-".join(["style-license", asked.month or "ledger", asked.type])
+    query = _query()
+    lines = _lines(user().id, query.filters)
+    name = "-".join(["style-license", query.month or "ledger", query.type])
     return Response(
         stream_with_context(lines),
         mimetype="text/csv",
@@ -126,12 +137,14 @@ def buy() -> AnyResponse:
     """Create a payment for a package of tokens or Sets, and redirect to its page."""
     package_id = request.form.get("package_id", "")
 
-    def run() -> dict[str, Any]:
+    def run() -> dict[str, str]:
         if sets_purchases.is_offered(package_id):
-            made = sets_purchases.order_any(db.session(), user=user(), package_id=package_id)
+            purchase = sets_purchases.order_any(db.session(), user=user(), package_id=package_id)
         else:
-            made = purchases.purchase(db.session(), user_id=user().id, package_id=package_id)
-        return {"order_id": made.order_id}
+            purchase = purchases.order_tokens(
+                db.session(), user_id=user().id, package_id=package_id
+            )
+        return {"order_id": purchase.order_id}
 
     order_id = idempotency.form_once("POST /wallet/purchases", {"package_id": package_id}, run)[
         "order_id"
@@ -147,21 +160,21 @@ def buy() -> AnyResponse:
 def pay(order_id: str) -> AnyResponse:
     """Show the payment page: Toss by its script, the sandbox by a link."""
     order = _detail(order_id)
-    if order["status"] != PurchaseStatus.PENDING:
-        return redirect(url_for(".show", order=order_id, status=order["status"]))
+    if order.status != PurchaseStatus.PENDING:
+        return redirect(url_for(".show", order=order_id, status=order.status))
     settings = app_settings()
-    asked = {
+    checkout = {
         "clientKey": settings.toss_client_key,
         "orderId": order_id,
         "orderName": words.goods(order),
-        "amount": order["total_price"],
+        "amount": order.total_price,
         "successUrl": payment_addresses().success,
         "failUrl": payment_addresses().fail(order_id),
     }
-    sandbox = settings.toss_base_url and f"{settings.toss_base_url}/checkout?{urlencode(asked)}"
+    sandbox = settings.toss_base_url and f"{settings.toss_base_url}/checkout?{urlencode(checkout)}"
     answer = make_response(
         render_template(
-            "wallet/pay.html", order=order, asked=asked, sandbox=sandbox, script=TOSS_SCRIPT
+            "wallet/pay.html", order=order, checkout=checkout, sandbox=sandbox, script=TOSS_SCRIPT
         )
     )
     if not sandbox:
@@ -184,24 +197,25 @@ def old_pay_address(order_id: str) -> AnyResponse:
 
 
 def _query() -> LedgerQuery:
-    given = {name: text for name, text in request.args.items() if text}
-    return LedgerQuery.model_validate(given)
+    fields = {name: text for name, text in request.args.items() if text}
+    return LedgerQuery.model_validate(fields)
 
 
-def _ledger(asked: LedgerQuery) -> dict[str, Any]:
+def _ledger(query: LedgerQuery) -> dict[str, object]:
+    """Return the context of the templates of the transactions."""
     page = token_queries.transactions(
-        db.session(), storage(), user_id=user().id, wanted=asked.wanted, page=bodies.page(asked)
+        db.session(), storage(), user_id=user().id, filters=query.filters, page=bodies.page(query)
     )
     return {
-        "moves": [localize.transaction(row) for row in page.results],
+        "transactions": [localize.transaction(row) for row in page.results],
         "next_cursor": page.next_cursor,
-        "asked": asked,
+        "filters": query,
         "months": _months(user().created_at),
-        "query": {"type": [asked.type], "month": [asked.month] if asked.month else []},
+        "query": {"type": [query.type], "month": [query.month] if query.month else []},
     }
 
 
-def _lines(user_id: int, wanted: TransactionFilter) -> Iterator[str]:
+def _lines(user_id: int, filters: TransactionFilter) -> Iterator[str]:
     """Yield the lines of the export, one page at a time, each in its own short session."""
     cursor: str | None = None
     yield BYTE_ORDER_MARK + _line(COLUMNS)
@@ -211,7 +225,7 @@ def _lines(user_id: int, wanted: TransactionFilter) -> Iterator[str]:
                 short,
                 storage(),
                 user_id=user_id,
-                wanted=wanted,
+                filters=filters,
                 page=PageRequest(limit=MAX_LIMIT, cursor=cursor),
             )
         yield "".join(_line(_cells(localize.transaction(row))) for row in page.results)
@@ -220,18 +234,19 @@ def _lines(user_id: int, wanted: TransactionFilter) -> Iterator[str]:
             return
 
 
-def _cells(move: dict[str, Any]) -> tuple[str | int, ...]:
-    style, image = move["related_style"] or {}, move["related_generation"] or {}
+def _cells(transaction: Transaction) -> tuple[str | int, ...]:
+    style, image = transaction.related_style, transaction.related_generation
+    is_credit = transaction.direction == token_queries.IN
     return (
-        move["created_at"].astimezone(UTC).isoformat(timespec="seconds"),
-        move["type"],
-        move["amount"] if move["direction"] == token_queries.IN else -move["amount"],
-        move["balance_after"],
-        move["status"],
-        _inert(move["memo"]),
-        _inert(style.get("name", "")),
-        image.get("id", ""),
-        _inert(move["order_id"] or ""),
+        transaction.created_at.astimezone(UTC).isoformat(timespec="seconds"),
+        transaction.type,
+        transaction.amount if is_credit else -transaction.amount,
+        transaction.balance_after,
+        transaction.status,
+        _inert(transaction.memo),
+        _inert(style.name if style else ""),
+        image.id if image else "",
+        _inert(transaction.order_id or ""),
     )
 
 
@@ -245,7 +260,7 @@ def _line(cells: tuple[str | int, ...]) -> str:
     return line.getvalue()
 
 
-def _earnings() -> dict[str, Any] | None:
+def _earnings() -> Earnings | None:
     """Return an artist's earnings by style and by month."""
     if user().artist is None:
         return None
@@ -259,33 +274,33 @@ def _earnings() -> dict[str, Any] | None:
         first = clock.month_before(first)
     edges.reverse()
     amounts = token_queries.earned_between(db.session(), user().id, edges)
-    return {
-        "styles": sorted(styles, key=lambda style: -style["total_earned_tokens"]),
-        "months": list(zip(edges, amounts, strict=False)),
-        "sold": sum(style["usage_count"] for style in styles),
-    }
+    return Earnings(
+        styles=sorted(styles, key=lambda style: -style["total_earned_tokens"]),
+        months=list(zip(edges, amounts, strict=False)),
+        sold=sum(style["usage_count"] for style in styles),
+    )
 
 
 def _months(since: datetime) -> list[datetime]:
-    """Return the months since `joined` in the reader's time zone, newest first."""
+    """Return the months since a time in the reader's time zone, newest first."""
     month, first = clock.month_of(datetime.now(UTC)), clock.month_of(since)
-    found = [month]
+    months = [month]
     while month > first:
         month = clock.month_before(month)
-        found.append(month)
-    return found
+        months.append(month)
+    return months
 
 
-def _after(order: dict[str, Any] | None) -> str | None:
+def _after(order: OrderDetail | None) -> str | None:
     """Return the page the buyer came from: from the query, or from the session of the payment."""
     named = local_path(request.args.get("next", ""))
     if named != "/":
         return named
     order_id, after = session.get(AFTER) or (None, None)
-    return after if order and order["order_id"] == order_id else None
+    return after if order and order.order_id == order_id else None
 
 
-def _order(order_id: str) -> dict[str, Any] | None:
+def _order(order_id: str) -> OrderDetail | None:
     """Return the payment of the query if it is the user's own; other query fields are ignored."""
     try:
         return _detail(order_id)
@@ -293,7 +308,7 @@ def _order(order_id: str) -> dict[str, Any] | None:
         return None
 
 
-def _detail(order_id: str) -> dict[str, Any]:
+def _detail(order_id: str) -> OrderDetail:
     return payment_queries.detail(
         db.session(), payment_addresses(), user_id=user().id, order_id=order_id
     )

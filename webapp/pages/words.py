@@ -12,6 +12,8 @@ from flask_babel import lazy_gettext as _
 from webapp.domain.models.license import IssuedLicense
 from webapp.domain.models.payment import Product, Purchase
 from webapp.domain.models.style import LicenseType
+from webapp.domain.queries.payments import Order, OrderDetail
+from webapp.domain.queries.purchases import UserPurchase
 
 MINUTE, HOUR = 60, 3600
 
@@ -266,14 +268,14 @@ def image_problem(work: dict[str, Any], works: list[dict[str, Any]]) -> str:
     return f"{said} ({twin['filename']})" if twin else str(said)
 
 
-def cause(failure: dict[str, Any] | None) -> str:
-    """Return the text of a failure's cause."""
-    return str(CAUSES.get((failure or {}).get("cause") or "", UNKNOWN_CAUSE))
+def cause(code: str | None) -> str:
+    """Return the text of the cause of a failure."""
+    return str(CAUSES.get(code or "", UNKNOWN_CAUSE))
 
 
-def training_advice(failure: dict[str, Any] | None) -> str:
-    """Return what the artist can do after a failed training."""
-    return str(TRAINING_ADVICE.get((failure or {}).get("cause") or "", RETRAIN_ADVICE))
+def training_advice(code: str | None) -> str:
+    """Return what the artist can do after a training failed with this cause."""
+    return str(TRAINING_ADVICE.get(code or "", RETRAIN_ADVICE))
 
 
 def duration(seconds: int | None) -> str:
@@ -287,22 +289,21 @@ def duration(seconds: int | None) -> str:
     return ngettext("%(num)d hour", "%(num)d hours", round(seconds / HOUR))
 
 
-def purchase_news(order: dict[str, Any]) -> LazyString:
+def purchase_news(order: OrderDetail) -> LazyString:
     """Return the text about the state of a payment, for its buyer."""
-    of_sets = SETS_PURCHASE_NEWS if order["product"] != Product.TOKENS else {}
-    return of_sets.get(order["status"]) or PURCHASE_NEWS[order["status"]]
+    of_sets = SETS_PURCHASE_NEWS if order.product != Product.TOKENS else {}
+    return of_sets.get(order.status) or PURCHASE_NEWS[order.status]
 
 
-def goods(order: dict[str, Any] | Purchase) -> str:
+def goods(order: Order | UserPurchase | Purchase) -> str:
     """Return what a payment buys, such as “500 tokens” or “Sets Pro, one month with 200 credits”.
 
     `order` is a purchase or a view of one.
     """
-    shown = order if isinstance(order, dict) else vars(order)
-    tokens, credits_ = shown["amount_tokens"], shown["amount_credits"]
-    if shown["product"] == Product.TOKENS:
+    tokens = order.amount_tokens
+    if order.product == Product.TOKENS:
         return ngettext("%(count)s token", "%(count)s tokens", tokens, count=format_decimal(tokens))
-    count = format_decimal(credits_)
-    if shown["product"] == Product.SETS_PRO:
+    count = format_decimal(order.amount_credits)
+    if order.product == Product.SETS_PRO:
         return gettext("Sets Pro, one month with %(count)s credits", count=count)
     return gettext("%(count)s credits for Sets", count=count)

@@ -13,7 +13,7 @@ def all_visible(name: str) -> str:
     """Return a tidy name; raises ValueError when something in it cannot be seen."""
     if not names.is_visible(name):
         raise ValueError("Invisible characters and stacked combining marks are not allowed.")
-    return names.tidy(name)
+    return names.normalise(name)
 
 
 # Checked before the length is: blanks that are taken away do not count.

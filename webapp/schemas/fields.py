@@ -28,7 +28,7 @@ def as_written(text: Any) -> Any:
     if not isinstance(text, str):
         return text
     kept = visible_text.composed(text)
-    if visible_text.has_unseen(kept):
+    if visible_text.has_invisible(kept):
         raise PydanticCustomError("invisible_text", "Contains invisible characters.")
     if visible_text.has_stacked_marks(kept):
         raise PydanticCustomError("stacked_marks", "Has marks that no letter carries.")
@@ -37,7 +37,7 @@ def as_written(text: Any) -> Any:
 
 def as_seen(text: Any) -> Any:
     """Return text without what cannot be seen; all else as it is."""
-    return visible_text.without_unseen(text) if isinstance(text, str) else text
+    return visible_text.without_invisible(text) if isinstance(text, str) else text
 
 
 # Before the limits of a field are checked: what is measured is what is kept.

@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 from webapp.domain.models.sets_instance import SegmentationStatus
 from webapp.domain.models.sets_job import SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus
-from webapp.domain.sets_settings import Override, Wanted
+from webapp.domain.sets_settings import Override, RuleRequest
 from webapp.schemas.fields import (
     Answer,
     Body,
@@ -106,9 +106,9 @@ class RuleBody(Body):
     overrides: list[OverrideBody] = Field(default_factory=list, max_length=MAX_OVERRIDES)
     rule_id: GivenRule | None = None
 
-    def wanted(self, *, name: str = "", path: str = "") -> Wanted:
+    def wanted(self, *, name: str = "", path: str = "") -> RuleRequest:
         """Return the rule as the domain takes it; `path` is where it stands in the request."""
-        return Wanted(
+        return RuleRequest(
             concepts={key: setting.plain() for key, setting in (self.concepts or {}).items()},
             protect=None if self.protect is None else tuple(self.protect),
             overrides=tuple(

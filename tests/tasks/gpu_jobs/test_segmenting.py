@@ -38,7 +38,7 @@ def searched(committed, site_storage):
         with committed.begin() as session:
             job = albums.album(session, site_storage, status=SetsJobStatus.QUEUED, **columns)
             for photo in albums.photos_of(session, job):
-                sets_photos.go_on(session, photo.id)
+                sets_photos.enqueue_next_step(session, photo.id)
             return job, [each.id for each in albums.work(session, JobKind.SEGMENTATION)]
 
     return make
@@ -87,7 +87,7 @@ def test_a_second_rule_never_segments(committed, site, searched, segmenter):
         ):
             mine.sha256 = its.sha256
             session.flush()
-            sets_photos.go_on(session, mine.id)
+            sets_photos.enqueue_next_step(session, mine.id)
         assert len(albums.work(session, JobKind.SEGMENTATION)) == 2
         assert len(albums.work(session, JobKind.PHOTO_EDIT)) == 4
     assert len(segmenter.prompts) == 2

@@ -33,7 +33,7 @@ def executed(committed, storage):
             for photo in albums.photos_of(session, job):
                 for number, each in enumerate(instances, start=1):
                     albums.instance(session, photo, storage, **{"number": number} | each)
-                sets_photos.go_on(session, photo.id)
+                sets_photos.enqueue_next_step(session, photo.id)
             return job, [each.id for each in albums.work(session, JobKind.PHOTO_EDIT)]
 
     return make

@@ -27,7 +27,7 @@ def test_an_archive_is_made_of_both_jobs(committed, storage):
         photo = albums.photos_of(session, other)[1]
         photo.status, photo.result_key, photo.failure_code = PhotoStatus.FAILED, None, "TIMEOUT"
         photo.warnings = [{"code": "CONCEPT_NOT_FOUND", "concept": "Floor"}]
-        wanted = sets_exports.WantedExport("before_after", (other.public_id,), "ko")
+        wanted = sets_exports.ExportRequest("before_after", (other.public_id,), "ko")
         sets_exports.request(session, owner, job.public_id, wanted)
         (waiting,) = albums.work(session, JobKind.SETS_EXPORT)
     export_set(job_id=waiting.id)

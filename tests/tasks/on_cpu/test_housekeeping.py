@@ -104,7 +104,7 @@ def test_old_read_news_go_in_short_transactions(committed, monkeypatch):
     with committed.begin() as session:
         person = making.user(session)
         for number in range(5):
-            notifications.tell(
+            notifications.notify(
                 session,
                 person.id,
                 NotificationType.LIKE,
@@ -167,7 +167,8 @@ def test_orders_that_ran_out_end_and_what_was_begun_is_finished(committed, toss)
     with committed.begin() as session:
         person = making.user(session)
         orders = [
-            purchases.purchase(session, user_id=person.id, package_id="basic_100") for _ in range(3)
+            purchases.order_tokens(session, user_id=person.id, package_id="basic_100")
+            for _ in range(3)
         ]
         past = func.clock_timestamp() - timedelta(minutes=31)
         payment_key = toss.approve(orders[1].order_id)
@@ -196,7 +197,9 @@ def test_books_that_differ_are_errors_that_page_and_are_counted(committed, toss,
     assert (difference["event"], difference["order_id"]) == ("payments differ", "P_elsewhere")
     assert [line["differences"] for line in logs if "differences" in line] == [1]
     with committed() as session:
-        assert reconciliation.remembered(session).found == [("P_elsewhere", "unknown", 10_000)]
+        assert reconciliation.last_comparison(session).differences == [
+            ("P_elsewhere", "unknown", 10_000)
+        ]
 
 
 def test_the_check_of_the_ledger_leaves_what_it_found(committed):

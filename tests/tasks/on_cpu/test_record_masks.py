@@ -24,8 +24,8 @@ from webapp.domain.services import sets_choices, sets_photos, sets_segmentations
 from webapp.domain.services.sets_segmentations import ReportedMask
 
 WANTED = [
-    sets_choices.WantedConcept("Window", "window", is_many=True),
-    sets_choices.WantedConcept("Wall", "painted or papered wall"),
+    sets_choices.ConceptQuery("Window", "window", is_many=True),
+    sets_choices.ConceptQuery("Wall", "painted or papered wall"),
 ]
 
 
@@ -146,7 +146,7 @@ def test_a_proposal_that_is_found_is_none_any_more(committed, storage, album):
         photo = albums.photos_of(session, album)[0]
         carried = {"source": InstanceSource.CARRIED, "state": InstanceState.EXCLUDE}
         albums.instance(session, photo, storage, number=4, mask=LARGE, **carried)
-        wall = [sets_choices.WantedConcept("Wall", "painted or papered wall")]
+        wall = [sets_choices.ConceptQuery("Wall", "painted or papered wall")]
         assert sets_photos.sets_masks.missing(session, photo, wall, clicks_count=True) == wall
     record_masks(job_id=report(committed, storage, album, ("Wall", LARGE, 0.9)))
     (only,) = instances(committed)
@@ -197,7 +197,7 @@ def test_a_run_that_fails_under_way_ends_its_photo_and_returns_the_credit(
     with committed.begin() as session:
         session.execute(update(type(album)).values(status=SetsJobStatus.QUEUED))
         photo, other = albums.photos_of(session, album)
-        sets_photos.go_on(session, photo.id)
+        sets_photos.enqueue_next_step(session, photo.id)
         run = albums.work(session, JobKind.SEGMENTATION)[0].ref
         sets_segmentations.fail(session, run, "GPU_OOM", "Too large.")
     with committed() as session:

@@ -110,7 +110,7 @@ def test_a_series_that_was_left_out_is_judged_again_when_its_artist_says_so(
             artist_id=artist_id,
             style_id=style_id,
             remove_artwork_ids=[],
-            uploaded=[],
+            stored=[],
             files=[],
             request_id="again",
             accept_similar=True,

@@ -398,7 +398,7 @@ def test_a_closed_account_is_signed_out_and_can_be_opened_again(
 def test_what_was_not_paid_before_the_account_was_closed_is_never_taken(
     admin_client, session, buyer
 ):
-    order = purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
+    order = purchases.order_tokens(session, user_id=buyer.id, package_id="basic_100")
     change(admin_client, f"users/{buyer.id}", role="admin")
     assert purchases.find(session, order.order_id).status == "pending"
     change(admin_client, f"users/{buyer.id}", is_active=False)

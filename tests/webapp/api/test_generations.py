@@ -220,7 +220,7 @@ def test_a_style_of_other_weights_is_refused_before_anything_is_charged(
     buyer_client, session, style
 ):
     style.base_model_sha256 = "a" * 64
-    base_models.note(session, style.base_model, "b" * 64)
+    base_models.record_loaded(session, style.base_model, "b" * 64)
     session.commit()
     before = buyer_client.get("/api/v1/tokens/balance").json["data"]
     answer = buyer_client.post(GENERATIONS, json=body(style))

@@ -23,7 +23,7 @@ def told(session, style):
 
     def tell(person, *, times=1, kind=NotificationType.STYLE_TRAINING_COMPLETE):
         for event in range(times):
-            notifications.tell(
+            notifications.notify(
                 session,
                 person.id,
                 kind,

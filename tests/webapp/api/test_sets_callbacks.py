@@ -18,7 +18,7 @@ def job(session, storage):
     made = albums.album(session, storage, photos=3, status=SetsJobStatus.QUEUED)
     for photo in albums.photos_of(session, made):
         albums.instance(session, photo, storage)
-        sets_photos.go_on(session, photo.id)
+        sets_photos.enqueue_next_step(session, photo.id)
     session.commit()
     return made
 
@@ -28,7 +28,7 @@ def searched(session, storage):
     """An executed job whose photos are searched."""
     made = albums.album(session, storage, status=SetsJobStatus.QUEUED)
     for photo in albums.photos_of(session, made):
-        sets_photos.go_on(session, photo.id)
+        sets_photos.enqueue_next_step(session, photo.id)
     session.commit()
     return made
 

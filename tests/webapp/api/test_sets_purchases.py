@@ -135,7 +135,7 @@ def test_the_notification_says_what_was_paid(
     buyer_client, session, buyer, language, package_id, told
 ):
     order = sets_purchases.order_any(session, user=buyer, package_id=package_id)
-    notifications.tell(
+    notifications.notify(
         session,
         buyer.id,
         NotificationType.PAYMENT_COMPLETE,

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from gpu.signature.ink import MAX_SIDE
 from tests import images as made
 from webapp.domain.image_decoding import perceptual_hash, read_frame, sanitise, write_frame
-from webapp.domain.images import PROFILE_IMAGE, SIGNATURE_IMAGE, TRAINING_IMAGE, BadImage, near
+from webapp.domain.images import PROFILE_IMAGE, SIGNATURE_IMAGE, TRAINING_IMAGE, BadImage, are_near
 
 RED, BLUE = (220, 30, 30), (30, 30, 220)
 
@@ -287,10 +287,10 @@ def test_copies_of_a_picture_are_near_and_other_pictures_are_not():
         made.encoded(picture.resize((1200, 960)), "JPEG"),
     ]
     for copy in copies:
-        assert near(original, sanitise(copy, TRAINING_IMAGE).perceptual_hash)
+        assert are_near(original, sanitise(copy, TRAINING_IMAGE).perceptual_hash)
     for seed in range(2, 8):
         other = made.encoded(made.scene(800, 640, seed=seed))
-        assert not near(original, sanitise(other, TRAINING_IMAGE).perceptual_hash)
+        assert not are_near(original, sanitise(other, TRAINING_IMAGE).perceptual_hash)
 
 
 def test_frames_come_out_as_they_went_in():

@@ -10,9 +10,9 @@ from webapp.domain.images import (
     SIGNATURE_IMAGE,
     TRAINING_IMAGE,
     BadImage,
+    are_near,
     content_type,
     inspect,
-    near,
 )
 
 
@@ -164,4 +164,4 @@ def test_limits_can_be_made_for_other_uploads():
     ],
 )
 def test_hashes_up_to_four_bits_apart_are_near(first, second, expected):
-    assert near(first, second) is expected
+    assert are_near(first, second) is expected

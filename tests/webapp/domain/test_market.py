@@ -77,8 +77,8 @@ def test_a_certificate_counts_from_the_day_of_the_market_and_runs_out_with_its_l
     def seen():
         return license_queries.certificate(session, storage, public_id=public_id)
 
-    assert (seen()["valid_from"], seen()["status"]) == (date(2026, 12, 1), "valid")
+    assert (seen().valid_from, seen().status) == (date(2026, 12, 1), "valid")
     at(datetime(2026, 12, 1, 14, 59, tzinfo=UTC))
-    assert seen()["status"] == "valid"
+    assert seen().status == "valid"
     at(datetime(2026, 12, 1, 15, 0, tzinfo=UTC))
-    assert seen()["status"] == "expired"
+    assert seen().status == "expired"

@@ -84,4 +84,4 @@ def test_letters_are_read_as_unicode_names_them(name, read):
 
 
 def test_a_tidy_name_has_single_blanks():
-    assert names.tidy("  J.\u00a0 Han\n") == "J. Han"
+    assert names.normalise("  J.\u00a0 Han\n") == "J. Han"

@@ -55,7 +55,7 @@ UNSEEN = {
 def test_what_people_write_in_any_script_is_kept(text):
     kept = visible_text.composed(text)
     assert kept == unicodedata.normalize("NFC", text)
-    assert not visible_text.has_unseen(kept)
+    assert not visible_text.has_invisible(kept)
     assert not visible_text.has_stacked_marks(kept)
 
 
@@ -64,14 +64,14 @@ def test_what_people_write_in_any_script_is_kept(text):
     "around", ["{}", "name{}", "{}name", "na{}me", "서{}늘", "a {} b", "{0}{0}"]
 )
 def test_what_cannot_be_seen_is_found_wherever_it_stands(character, around):
-    assert visible_text.has_unseen(visible_text.composed(around.format(character)))
+    assert visible_text.has_invisible(visible_text.composed(around.format(character)))
 
 
 @pytest.mark.parametrize(
     "text", ["☺\ufe0f\ufe0f", "👩\u200d", "👩\u200d\u200d👧", "م\u200c", "a\u200db"]
 )
 def test_a_joiner_or_selector_that_changes_nothing_is_found(text):
-    assert visible_text.has_unseen(text)
+    assert visible_text.has_invisible(text)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,6 @@ def test_all_ends_of_lines_become_line_feeds():
 
 @given(st.text())
 def test_what_is_left_without_the_unseen_has_nothing_unseen_in_it(text):
-    left = visible_text.without_unseen(text)
-    assert not visible_text.has_unseen(left)
+    left = visible_text.without_invisible(text)
+    assert not visible_text.has_invisible(left)
     assert "\0" not in left

@@ -11,12 +11,12 @@ from webapp.domain.models.generation import Generation
 UPGRADE = "/api/v1/users/me/upgrade-to-artist"
 
 
-def test_a_route_for_people_needs_a_session(client):
+def test_a_route_for_signed_in_users_needs_a_session(client):
     response = client.get("/api/v1/auth/me")
     assert (response.status_code, error_code(response)) == (401, "UNAUTHORIZED")
 
 
-def test_a_session_that_was_ended_is_expired_whatever_its_cookie_says(buyer_client):
+def test_an_ended_session_is_expired_even_with_its_cookie(buyer_client):
     cookie = buyer_client.get_cookie("session").value
     assert buyer_client.post("/api/v1/auth/logout").json["data"] == {"logged_out": True}
     buyer_client.set_cookie("session", cookie)
@@ -30,13 +30,15 @@ def test_a_session_that_ran_out_is_expired(buyer_client, session):
     assert error_code(buyer_client.get("/api/v1/auth/me")) == "SESSION_EXPIRED"
 
 
-def test_an_expired_session_counts_as_nobody_on_a_public_route(buyer_client, session, style):
+def test_an_expired_session_counts_as_none_on_a_public_route(buyer_client, session, style):
     session.execute(update(SignIn).values(ended_at=func.now()))
     session.commit()
     assert buyer_client.get(f"/api/v1/styles/{style.id}").status_code == 200
 
 
-def test_a_closed_account_is_told_so_and_sees_what_everybody_sees(buyer_client, session, buyer):
+def test_a_closed_account_gets_its_own_error_and_can_read_public_routes(
+    buyer_client, session, buyer
+):
     session.execute(update(User).where(User.id == buyer.id).values(is_active=False))
     session.commit()
     response = buyer_client.get("/api/v1/auth/me")
@@ -45,7 +47,7 @@ def test_a_closed_account_is_told_so_and_sees_what_everybody_sees(buyer_client, 
 
 
 @pytest.mark.parametrize("cookie", ["nonsense", "eyJzaWduX2luIjoiMSJ9.aaaa.bbbb", ""])
-def test_a_forged_cookie_is_nobody(client, cookie):
+def test_a_forged_cookie_is_unauthorized(client, cookie):
     client.set_cookie("session", cookie)
     assert error_code(client.get("/api/v1/auth/me")) == "UNAUTHORIZED"
 
@@ -60,15 +62,15 @@ def test_an_unsafe_request_without_the_csrf_token_changes_nothing(buyer_client, 
     assert session.scalar(select(func.count()).select_from(Generation)) == 0
 
 
-def test_the_csrf_token_of_one_session_is_worth_nothing_in_another(buyer_client, artist_client):
+def test_the_csrf_token_of_one_session_is_refused_in_another(buyer_client, artist_client):
     buyer_client.csrf_token = artist_client.csrf_token
     assert error_code(buyer_client.post("/api/v1/auth/logout")) == "CSRF_FAILED"
 
 
-def test_the_readable_cookie_holds_the_token_that_is_asked_back(buyer_client):
-    told = buyer_client.get("/api/v1/auth/csrf").json["data"]["csrf_token"]
+def test_the_csrf_cookie_is_readable_and_holds_the_token(buyer_client):
+    token = buyer_client.get("/api/v1/auth/csrf").json["data"]["csrf_token"]
     cookie = buyer_client.get_cookie("csrftoken")
-    assert told == cookie.value == buyer_client.csrf_token
+    assert token == cookie.value == buyer_client.csrf_token
     assert not cookie.http_only
     assert cookie.same_site == "Lax"
 
@@ -158,8 +160,8 @@ def test_a_forwarded_address_counts_only_behind_a_trusted_proxy(bind, storage, m
 
 def test_an_administrator_sees_what_is_private(sign_in, session, ordered):
     admin = making.user(session, role="admin")
-    seen = sign_in(admin).get(f"/api/v1/generations/{ordered.id}")
-    assert seen.json["data"]["price_tokens"] == 10
+    answer = sign_in(admin).get(f"/api/v1/generations/{ordered.id}")
+    assert answer.json["data"]["price_tokens"] == 10
 
 
 def test_a_form_with_files_carries_the_token_in_a_field(buyer_client, buyer, session):

@@ -15,7 +15,7 @@ CATALOGS = Path(__file__).parents[3] / "webapp/translations"
 CODES = {
     error.code
     for error in [DomainError]
-    + [found for base in DomainError.__subclasses__() for found in (base, *base.__subclasses__())]
+    + [error for base in DomainError.__subclasses__() for error in (base, *base.__subclasses__())]
 }
 KEYS = (
     CODES
@@ -30,33 +30,33 @@ def catalog(path):
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_every_error_code_has_words_in_both_languages(language):
-    words = catalog(CATALOGS / language / "LC_MESSAGES/messages.mo")
-    missing = sorted(key for key in KEYS if words.gettext(key) == key)
+def test_every_error_code_has_a_text_in_both_languages(language):
+    translations = catalog(CATALOGS / language / "LC_MESSAGES/messages.mo")
+    missing = sorted(key for key in KEYS if translations.gettext(key) == key)
     assert missing == []
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_the_compiled_catalog_is_the_written_one(language, tmp_path):
+def test_the_compiled_catalog_is_up_to_date(language, tmp_path):
     folder = CATALOGS / language / "LC_MESSAGES"
-    with (folder / "messages.po").open("rb") as written, (tmp_path / "mo").open("wb") as compiled:
-        write_mo(compiled, read_po(written, locale=language))
-    fresh, kept = catalog(tmp_path / "mo"), catalog(folder / "messages.mo")
-    assert {key: fresh.gettext(key) for key in KEYS} == {key: kept.gettext(key) for key in KEYS}
+    with (folder / "messages.po").open("rb") as source, (tmp_path / "mo").open("wb") as compiled:
+        write_mo(compiled, read_po(source, locale=language))
+    fresh, stored = catalog(tmp_path / "mo"), catalog(folder / "messages.mo")
+    assert {key: fresh.gettext(key) for key in KEYS} == {key: stored.gettext(key) for key in KEYS}
 
 
-def test_the_same_failure_has_one_code_and_words_in_the_callers_language(client):
-    told = {
+def test_an_error_has_one_code_and_a_text_in_the_language_of_the_request(client):
+    answers = {
         language: client.get("/api/v1/styles/1", headers={"Accept-Language": language}).json
         for language in ("en", "ko", "fr")
     }
-    codes = {answer["error"]["code"] for answer in told.values()}
+    codes = {answer["error"]["code"] for answer in answers.values()}
     assert codes == {"STYLE_NOT_FOUND"}
-    assert told["en"]["error"]["message"] != told["ko"]["error"]["message"]
-    assert told["fr"]["error"]["message"] == told["en"]["error"]["message"]
+    assert answers["en"]["error"]["message"] != answers["ko"]["error"]["message"]
+    assert answers["fr"]["error"]["message"] == answers["en"]["error"]["message"]
 
 
-def test_a_persons_own_language_wins_over_the_browsers(buyer_client):
+def test_the_language_of_the_account_precedes_that_of_the_browser(buyer_client):
     buyer_client.patch("/api/v1/users/me", json={"language": "ko"})
     answer = buyer_client.get("/api/v1/styles/1", headers={"Accept-Language": "en"})
     assert answer.json["error"]["message"] == "해당 스타일을 찾을 수 없습니다."
@@ -74,7 +74,7 @@ def test_any_answer_has_the_envelope(client):
             assert set(body["error"]) == {"code", "message", "details"}
 
 
-def test_a_wrong_method_says_which_are_right(client):
+def test_a_wrong_method_names_the_allowed_ones(client):
     answer = client.delete("/api/v1/tokens/packages")
     assert (answer.status_code, error_code(answer)) == (405, "METHOD_NOT_ALLOWED")
     assert "GET" in answer.json["error"]["details"]["allowed"]
@@ -94,7 +94,7 @@ def test_a_wrong_method_says_which_are_right(client):
         b'{"a":' * 50_000,
     ],
 )
-def test_what_is_not_json_is_an_invalid_request(buyer_client, body):
+def test_malformed_json_is_an_invalid_request(buyer_client, body):
     answer = buyer_client.post("/api/v1/generations", data=body, content_type="application/json")
     assert (answer.status_code, error_code(answer)) == (400, "INVALID_REQUEST")
     assert answer.json["error"]["details"]["reason"]
@@ -132,7 +132,7 @@ def test_another_content_type_is_an_invalid_request(buyer_client):
         '{"style_id": 1, "prompt_tags": ["a"], "description": {"a": 1}}',
     ],
 )
-def test_wrong_fields_are_named(buyer_client, body):
+def test_invalid_fields_are_named(buyer_client, body):
     answer = buyer_client.post("/api/v1/generations", data=body, content_type="application/json")
     assert (answer.status_code, error_code(answer)) == (422, "VALIDATION_ERROR")
     assert all(texts for texts in answer.json["error"]["details"]["fields"].values())
@@ -147,8 +147,8 @@ def test_a_body_above_the_limit_is_refused_before_it_is_read(artist_client, path
     assert answer.json["error"]["details"] == {"max_bytes": 8 * 1024 * 1024}
 
 
-def test_a_database_that_is_away_is_said_with_a_time_to_come_back(bind, storage, monkeypatch):
-    app = make_app(monkeypatch, DATABASE_URL="postgresql+psycopg2://nobody@127.0.0.1:1/none")
+def test_without_the_database_the_answer_is_503_with_retry_after(bind, storage, monkeypatch):
+    app = make_app(monkeypatch, DATABASE_URL="postgresql+psycopg2://user@127.0.0.1:1/none")
     for path in ("/api/v1/styles", "/api/v1/health"):
         answer = app.test_client().get(path)
         assert (answer.status_code, error_code(answer)) == (503, ServiceUnavailable.code)
@@ -160,9 +160,9 @@ def test_a_database_that_is_away_is_said_with_a_time_to_come_back(bind, storage,
     assert ready.json["checks"]["storage"]["ok"] is True
 
 
-def test_an_unexpected_error_leaks_no_inner_text(app, monkeypatch):
+def test_an_unexpected_error_shows_no_internal_text(app, monkeypatch):
     def explode(*args, **kwargs):
-        raise RuntimeError("the secret of the house")
+        raise RuntimeError("an internal secret")
 
     monkeypatch.setattr("webapp.domain.queries.styles.catalogue", explode)
     answer = app.test_client().get("/api/v1/styles")
@@ -170,7 +170,7 @@ def test_an_unexpected_error_leaks_no_inner_text(app, monkeypatch):
     assert b"secret" not in answer.data
 
 
-def test_a_failed_request_leaves_nothing_behind(buyer_client, session, style, buyer, app):
+def test_a_failed_request_is_rolled_back(buyer_client, session, style, buyer, app):
     body = {"style_id": style.id, "prompt_tags": ["boat"], "expected_price_tokens": 11}
     answer = buyer_client.post("/api/v1/generations", json=body)
     assert (answer.status_code, error_code(answer)) == (409, "PRICE_CHANGED")

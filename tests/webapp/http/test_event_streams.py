@@ -35,7 +35,7 @@ def parsed(message: bytes):
 
 
 def stable(data):
-    """What two answers share: signed addresses carry the second they were made in."""
+    """Return the fields that two answers share: signed URLs contain the time of signing."""
     return {name: value for name, value in data.items() if not name.endswith("_url")}
 
 
@@ -70,7 +70,7 @@ def test_a_finished_image_is_sent_at_once_as_the_end(buyer_client, ordered):
     answer.close()
 
 
-def test_a_quiet_stream_says_that_it_still_lives(buyer_client, ordered, monkeypatch):
+def test_a_quiet_stream_sends_heartbeats(buyer_client, ordered, monkeypatch):
     monkeypatch.setattr(event_streams, "HEARTBEAT_SECONDS", 0)
     answer, messages = opened(buyer_client, f"{GENERATIONS}/{ordered.id}/events")
     next(messages)
@@ -78,9 +78,7 @@ def test_a_quiet_stream_says_that_it_still_lives(buyer_client, ordered, monkeypa
     answer.close()
 
 
-def test_a_stream_ends_when_its_thing_is_hidden_meanwhile(
-    client, session, ordered, finish, monkeypatch
-):
+def test_a_hidden_image_has_no_stream(client, session, ordered, finish, monkeypatch):
     session.execute(update(Style).values(training_status="completed"))
     finish(ordered, is_public=True)
     session.execute(update(Generation).values(status="processing", is_public=False))
@@ -88,7 +86,7 @@ def test_a_stream_ends_when_its_thing_is_hidden_meanwhile(
     assert client.get(f"{GENERATIONS}/{ordered.id}/events").status_code == 404
 
 
-def test_between_two_looks_a_stream_holds_no_connection(real_app, committed, storage, monkeypatch):
+def test_between_two_polls_a_stream_holds_no_connection(real_app, committed, storage, monkeypatch):
     with committed() as session:
         made = making.generation(session, storage)
         buyer = session.get(making.User, made.user_id)
@@ -99,20 +97,20 @@ def test_between_two_looks_a_stream_holds_no_connection(real_app, committed, sto
     with real_app.app_context():
         assert db.engine.pool.checkedout() == 0
     with committed() as session:
-        session.execute(update(Generation).values(description="changed meanwhile"))
+        session.execute(update(Generation).values(description="changed later"))
         session.execute(update(Generation).values(updated_at=func.clock_timestamp()))
         session.commit()
-    assert parsed(next(messages))[2]["description"] == "changed meanwhile"
+    assert parsed(next(messages))[2]["description"] == "changed later"
     with real_app.app_context():
         assert db.engine.pool.checkedout() == 0
     answer.close()
 
 
-def test_streams_leave_threads_for_everything_else(buyer_client, ordered, monkeypatch):
-    # Read, not imported: importing it prepares a process of gunicorn.
+def test_streams_leave_threads_for_requests(buyer_client, ordered, monkeypatch):
+    # Read as text, because importing it configures a process of gunicorn.
     [threads] = re.findall(r"^threads = (\d+)$", SERVING.read_text(), re.MULTILINE)
     assert int(threads) > event_streams.MOST_STREAMS
-    monkeypatch.setattr(event_streams, "_places", threading.Semaphore(1))
+    monkeypatch.setattr(event_streams, "_streams", threading.Semaphore(1))
     path = f"{GENERATIONS}/{ordered.id}/events"
     answer, messages = opened(buyer_client, path)
     next(messages)
@@ -126,7 +124,7 @@ def test_streams_leave_threads_for_everything_else(buyer_client, ordered, monkey
     again.close()
 
 
-def test_a_stream_ends_when_its_client_has_left(buyer_client, ordered):
+def test_a_stream_ends_when_its_client_closes_the_connection(buyer_client, ordered):
     ours, theirs = socket.socketpair()
     with ours:
         answer = buyer_client.get(
@@ -139,12 +137,10 @@ def test_a_stream_ends_when_its_client_has_left(buyer_client, ordered):
         theirs.close()
         assert list(messages) == []
         answer.close()
-    assert not event_streams._open_of
+    assert not event_streams._streams_of
 
 
-def test_one_person_has_only_so_many_streams_and_others_have_theirs(
-    buyer_client, ordered, monkeypatch
-):
+def test_the_number_of_streams_is_limited_per_user(buyer_client, ordered, monkeypatch):
     monkeypatch.setattr(event_streams, "MOST_OF_ONE", 2)
     path = f"{GENERATIONS}/{ordered.id}/events"
     first, second = (opened(buyer_client, path)[0] for _ in range(2))
@@ -152,18 +148,18 @@ def test_one_person_has_only_so_many_streams_and_others_have_theirs(
     assert (refused.status_code, error_code(refused)) == (429, "RATE_LIMIT_EXCEEDED")
     assert refused.json["error"]["details"]["limit"] == 2
     assert refused.headers["Retry-After"]
-    event_streams._enter("somebody else")
-    event_streams._leave("somebody else")
+    event_streams._add_stream("another user")
+    event_streams._remove_stream("another user")
     second.close()
     second.close()
     third = opened(buyer_client, path)[0]
     assert buyer_client.get(path).status_code == 429
     third.close()
     first.close()
-    assert not event_streams._open_of
+    assert not event_streams._streams_of
 
 
-def test_the_training_of_a_style_is_streamed_to_its_end(session, storage, sign_in):
+def test_a_training_is_streamed_to_its_end(session, storage, sign_in):
     run = making.training(session, storage, step="train_style")
     session.commit()
     artist_id = session.scalar(select(Style.artist_id).where(Style.id == run.style_id))

@@ -1,4 +1,4 @@
-"""Every problem of a field has words in both languages; English is never shown to Koreans."""
+"""Every problem of a field has a text in both languages, so that Korean pages show no English."""
 
 import ast
 import gettext
@@ -23,8 +23,8 @@ def korean(message):
         return gettext.GNUTranslations(file).gettext(message)
 
 
-def written_in_code():
-    """The sentences of every FieldProblem, and of every ValueError of a schema."""
+def messages_in_code():
+    """Yield the message of every FieldProblem, and of every ValueError of a schema."""
     for path in sorted(WEBAPP.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
@@ -35,38 +35,40 @@ def written_in_code():
                 yield node.args[0].value
 
 
-def test_every_problem_of_a_field_has_korean_words():
+def test_every_problem_of_a_field_has_a_korean_text():
     counted = {each for one, many, _ in field_errors.COUNTED.values() for each in (one, many)}
-    messages = {*written_in_code(), *field_errors.WORDS.values(), field_errors.NOT_VALID}
+    messages = {*messages_in_code(), *field_errors.WORDS.values(), field_errors.NOT_VALID}
     with KOREAN.open("rb") as file:
-        words = gettext.GNUTranslations(file)
-    missing = {each for each in messages if not HANGUL.search(words.gettext(each))}
+        catalog = gettext.GNUTranslations(file)
+    missing = {message for message in messages if not HANGUL.search(catalog.gettext(message))}
     missing |= {
         one
         for one, many, _ in field_errors.COUNTED.values()
-        if not HANGUL.search(words.ngettext(one, many, 2))
+        if not HANGUL.search(catalog.ngettext(one, many, 2))
     }
     assert missing - counted == set()
     assert {one for one, _, _ in field_errors.COUNTED.values()} & missing == set()
 
 
-def test_translations_keep_every_place_of_a_number():
-    messages = {*written_in_code(), *field_errors.WORDS.values()}
-    places = re.compile(r"%\(\w+\)[ds]")
-    wrong = {
-        each for each in messages if set(places.findall(each)) != set(places.findall(korean(each)))
+def test_translations_keep_every_placeholder():
+    messages = {*messages_in_code(), *field_errors.WORDS.values()}
+    placeholder = re.compile(r"%\(\w+\)[ds]")
+    different = {
+        message
+        for message in messages
+        if set(placeholder.findall(message)) != set(placeholder.findall(korean(message)))
     }
-    assert wrong == set()
+    assert different == set()
 
 
-def test_every_type_that_has_words_is_one_of_pydantics_or_ours():
+def test_every_error_type_with_a_text_exists():
     own = {"invisible_text", "stacked_marks"}
-    known = set(pydantic_core.core_schema.ErrorType.__args__)
-    assert {*field_errors.WORDS, *field_errors.COUNTED, field_errors.OWN} - own <= known
+    types = set(pydantic_core.core_schema.ErrorType.__args__)
+    assert {*field_errors.WORDS, *field_errors.COUNTED, field_errors.OWN} - own <= types
 
 
 def raised_sentences(path):
-    """The texts with a space that an error of the domain is given, and its f-strings."""
+    """Yield the sentences among the arguments of domain errors: constants with a space."""
     for call in ast.walk(ast.parse(path.read_text())):
         if not isinstance(call, ast.Call):
             continue
@@ -87,14 +89,14 @@ def raised_sentences(path):
                     yield f"{path.name}:{text.lineno} {text.value}"
 
 
-def test_every_sentence_that_a_service_raises_is_a_problem_with_korean():
-    """Other texts in an error are codes: a plain sentence would be English for every reader."""
+def test_every_sentence_that_a_service_raises_is_a_field_problem():
+    """Other texts in an error are codes: a plain sentence would be English in every language."""
     domain = sorted((WEBAPP / "domain").rglob("*.py"))
     assert [text for path in domain for text in raised_sentences(path)] == []
 
 
 def test_every_problem_raised_by_the_domain_can_be_translated():
-    """A plain text in `fields` would be shown in English whatever the reader speaks."""
+    """A plain text in `fields` would be English in every language."""
     plain = []
     for path in sorted(WEBAPP.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -102,8 +104,8 @@ def test_every_problem_raised_by_the_domain_can_be_translated():
             if not is_raise or node.func.id != "ValidationFailed":
                 continue
             for keyword in node.keywords:
-                lists = [each for each in ast.walk(keyword.value) if isinstance(each, ast.List)]
-                texts = [text for found in lists for text in found.elts]
+                lists = [node for node in ast.walk(keyword.value) if isinstance(node, ast.List)]
+                texts = [text for each in lists for text in each.elts]
                 plain += [
                     f"{path.name}:{node.lineno}"
                     for text in texts
@@ -140,7 +142,7 @@ def test_every_problem_raised_by_the_domain_can_be_translated():
         ({"style_strength": float("1.6")}, "style_strength", "Must be at most 1.5.", "1.5 이하"),
     ],
 )
-def test_a_field_says_what_is_wrong_in_the_readers_language(
+def test_a_field_problem_is_in_the_language_of_the_request(
     buyer_client, body, field, english, hangul
 ):
     for language, expected in (("en", english), ("ko", hangul)):
@@ -148,19 +150,19 @@ def test_a_field_says_what_is_wrong_in_the_readers_language(
             "/api/v1/generations", json=body, headers={"Accept-Language": language}
         )
         assert (answer.status_code, error_code(answer)) == (422, "VALIDATION_ERROR")
-        [said] = answer.json["error"]["details"]["fields"][field]
-        assert said.startswith(expected)
+        [text] = answer.json["error"]["details"]["fields"][field]
+        assert text.startswith(expected)
 
 
-def test_a_problem_that_the_domain_finds_is_said_in_the_readers_language(buyer_client, style):
+def test_a_problem_raised_by_the_domain_is_in_the_language_of_the_request(buyer_client, style):
     body = {"style_id": style.id, "prompt_tags": ["x" * 60]}
-    said = [
+    texts = [
         buyer_client.post(
             "/api/v1/generations", json=body, headers={"Accept-Language": language}
         ).json["error"]["details"]["fields"]["prompt_tags"]
         for language in ("en", "ko")
     ]
-    assert said == [["Each tag has 1 to 50 characters."], ["태그마다 1~50자여야 합니다."]]
+    assert texts == [["Each tag has 1 to 50 characters."], ["태그마다 1~50자여야 합니다."]]
 
 
 def test_a_problem_is_its_own_english_text():

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
+from limits.storage import MemoryStorage
 from sqlalchemy import func, select, update
 
 from tests.database import at_once
@@ -14,7 +15,7 @@ from webapp.domain.models.account import SignIn, User
 from webapp.domain.models.ledger import Transfer
 from webapp.extensions import db
 from webapp.http.google import local_path
-from webapp.http.rate_limits import OwnWindows, RateLimits
+from webapp.http.rate_limits import RateLimits
 from webapp.sandbox.google import create_app as create_sandbox
 
 LOGIN = "/api/v1/auth/google/login"
@@ -39,7 +40,7 @@ def callback_path(location: str) -> str:
 
 
 def approve(login_location: str, email: str = "mina@example.com") -> str:
-    """Choose a person at the provider; return where it sends the browser."""
+    """Choose an account at the provider; return the path that it redirects to."""
     answer = requests.get(
         login_location + "&" + urlencode({"login_hint": email, "name": "Mina Park"}),
         allow_redirects=False,
@@ -55,7 +56,7 @@ def sign_in(client, email: str = "mina@example.com", next_path: str = "/"):
     return client.get(approve(started.location, email))
 
 
-def test_the_first_sign_in_makes_an_account_with_one_bonus_and_the_second_none(site, session):
+def test_the_first_sign_in_creates_an_account_with_one_bonus(site, session):
     client = site.test_client()
     assert sign_in(client, next_path="/styles?sort=popular").location == "/styles?sort=popular"
     me = client.get("/api/v1/auth/me").json["data"]
@@ -68,7 +69,7 @@ def test_the_first_sign_in_makes_an_account_with_one_bonus_and_the_second_none(s
     assert [row["type"] for row in rows] == ["bonus"]
 
 
-def test_the_session_cookie_is_closed_to_scripts_and_other_sites_and_lasts_two_weeks(site):
+def test_the_session_cookie_is_http_only_and_same_site_and_lasts_two_weeks(site):
     client = site.test_client()
     cookie = next(
         line
@@ -82,7 +83,7 @@ def test_the_session_cookie_is_closed_to_scripts_and_other_sites_and_lasts_two_w
     assert client.get_cookie("csrftoken").value
 
 
-def test_the_session_of_before_the_sign_in_is_gone(site):
+def test_sign_in_discards_the_values_of_the_old_session(site):
     client = site.test_client()
     with client.session_transaction() as cookie:
         cookie["planted"] = "by an attacker"
@@ -91,7 +92,7 @@ def test_the_session_of_before_the_sign_in_is_gone(site):
         assert set(cookie) == {"sign_in", "_permanent"}
 
 
-def test_two_sign_ins_are_two_sessions_and_ending_one_keeps_the_other(site):
+def test_two_sign_ins_are_two_sessions_and_signing_out_ends_one(site):
     first, second = site.test_client(), site.test_client()
     sign_in(first)
     sign_in(second)
@@ -101,14 +102,14 @@ def test_two_sign_ins_are_two_sessions_and_ending_one_keeps_the_other(site):
     assert second.get("/api/v1/auth/me").status_code == 200
 
 
-def test_the_provider_is_asked_with_state_proof_key_and_our_registered_address(site):
-    asked = parse_qs(urlsplit(site.test_client().get(LOGIN).location).query)
-    assert asked["redirect_uri"] == ["http://localhost:8000/api/v1/auth/google/callback"]
-    assert asked["code_challenge_method"] == ["S256"]
-    assert asked["code_challenge"][0]
-    assert len(asked["state"][0]) >= 20
+def test_the_authorization_request_has_state_pkce_and_the_registered_address(site):
+    parameters = parse_qs(urlsplit(site.test_client().get(LOGIN).location).query)
+    assert parameters["redirect_uri"] == ["http://localhost:8000/api/v1/auth/google/callback"]
+    assert parameters["code_challenge_method"] == ["S256"]
+    assert parameters["code_challenge"][0]
+    assert len(parameters["state"][0]) >= 20
     forged = site.test_client().get(LOGIN, headers={"Host": "evil.example"}).location
-    assert parse_qs(urlsplit(forged).query)["redirect_uri"] == asked["redirect_uri"]
+    assert parse_qs(urlsplit(forged).query)["redirect_uri"] == parameters["redirect_uri"]
 
 
 def reason(response) -> str:
@@ -138,8 +139,8 @@ def test_two_tabs_of_one_browser_both_sign_in(site):
     client = site.test_client()
     first = client.get(LOGIN, query_string={"next": "/styles"}).location
     second = client.get(LOGIN, query_string={"next": "/wallet"}).location
-    places = [client.get(approve(each)).location for each in (second, first)]
-    assert places == ["/wallet", "/styles"]
+    targets = [client.get(approve(each)).location for each in (second, first)]
+    assert targets == ["/wallet", "/styles"]
     assert client.get("/api/v1/auth/me").status_code == 200
 
 
@@ -164,7 +165,7 @@ def test_each_way_to_fail_has_its_reason(site, session, monkeypatch):
     assert reason(sign_in(site.test_client())) == "account_inactive"
 
 
-def test_a_code_that_the_provider_does_not_know_is_a_server_error(site, session):
+def test_an_unknown_code_is_a_server_error(site, session):
     client = site.test_client()
     callback = approve(client.get(LOGIN).location)
     state = parse_qs(urlsplit(callback).query)["state"][0]
@@ -173,10 +174,10 @@ def test_a_code_that_the_provider_does_not_know_is_a_server_error(site, session)
     assert session.scalar(select(func.count()).select_from(SignIn)) == 0
 
 
-def test_a_provider_that_is_away_is_a_network_error(bind, storage, monkeypatch):
+def test_an_unreachable_provider_is_a_network_error(bind, storage, monkeypatch):
     client = bind(make_app(monkeypatch, GOOGLE_BASE_URL="http://127.0.0.1:1")).test_client()
-    asked = parse_qs(urlsplit(client.get(LOGIN).location).query)
-    query = urlencode({"state": asked["state"][0], "code": "4/x"})
+    parameters = parse_qs(urlsplit(client.get(LOGIN).location).query)
+    query = urlencode({"state": parameters["state"][0], "code": "4/x"})
     assert reason(client.get(f"/api/v1/auth/google/callback?{query}")) == "network_error"
 
 
@@ -206,7 +207,7 @@ def test_a_provider_that_is_away_is_a_network_error(bind, storage, monkeypatch):
         "data:text/html,x",
     ],
 )
-def test_after_the_sign_in_nobody_is_sent_to_another_site(target):
+def test_sign_in_never_redirects_to_another_site(target):
     assert local_path(target) == "/"
 
 
@@ -214,16 +215,16 @@ def test_after_the_sign_in_nobody_is_sent_to_another_site(target):
     "target",
     ["/", "/styles/1?tab=images#top", "/login?next=https://evil.example", "/search?q=//x", "/미나"],
 )
-def test_a_local_path_is_kept_with_its_query(target):
+def test_a_local_path_stays_with_its_query(target):
     assert local_path(target) == target
 
 
 @pytest.mark.parametrize("target", ["//evil.example", "https://evil.example/", "//["])
-def test_a_sign_in_that_was_asked_to_lead_away_leads_to_the_front_page(site, target):
+def test_a_target_on_another_site_becomes_the_front_page(site, target):
     assert sign_in(site.test_client(), next_path=target).location == "/"
 
 
-def test_many_people_signing_in_at_once_are_not_mixed_up(committed, storage, monkeypatch, google):
+def test_simultaneous_sign_ins_do_not_share_state(committed, storage, monkeypatch, google):
     site = make_app(monkeypatch, GOOGLE_BASE_URL=google)
     people = [f"person{number}@example.com" for number in range(8)]
 
@@ -242,22 +243,22 @@ def test_many_people_signing_in_at_once_are_not_mixed_up(committed, storage, mon
 
 @pytest.fixture
 def running_site(committed, storage, monkeypatch, google) -> Iterator[str]:
-    """The site as a real server that counts, with all its people at one address."""
+    """The site as a real server with rate limits; all its users have one address."""
     app = make_app(monkeypatch, GOOGLE_BASE_URL=google, RATE_LIMITS_ENABLED="1")
-    app.extensions["rate_limits"] = RateLimits(OwnWindows())
+    app.extensions["rate_limits"] = RateLimits(MemoryStorage())
     with served(app) as url:
         yield url
     with app.app_context():
         db.engines[None].dispose()
 
 
-def test_twenty_people_of_one_household_sign_in_at_once_in_two_tabs_each(running_site, committed):
+def test_twenty_users_at_one_address_sign_in_at_once_in_two_tabs_each(running_site, committed):
     people = [f"person{number}@example.com" for number in range(20)]
     browsers = {email: requests.Session() for email in people}
     is_open = threading.Barrier(2 * len(people), timeout=60)
 
     def open_tab(email: str) -> tuple[str, str]:
-        """Open the sign-in page, wait for all others, sign in; return where it led and as whom."""
+        """Open the sign-in page, wait for all tabs, sign in; return the redirect and the email."""
         browser = browsers[email]
         assert browser.get(f"{running_site}/login", timeout=60).status_code == 200
         is_open.wait()

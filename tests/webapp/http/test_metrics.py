@@ -1,4 +1,4 @@
-"""What Prometheus is told: to whom, for all processes, with a database and without."""
+"""Metrics for Prometheus: access, all processes, with a database and without."""
 
 import os
 import re
@@ -22,39 +22,39 @@ OUTSIDE = {"REMOTE_ADDR": "203.0.113.9"}
 TOKEN = "the token of Prometheus, long enough for a secret"
 
 
-def test_how_the_platform_stands_is_told(client, ordered):
-    told = client.get("/metrics").text
+def test_metrics_contain_the_gauges_of_the_platform(client, ordered):
+    metrics = client.get("/metrics").text
     waiting = 'queue_messages{queue="image_generation",state="waiting",task="render_images"} 1.0'
-    assert waiting in told
-    assert "\nescrow_tokens 10.0\n" in told
-    assert "\ndatabase_up 1\n" in told
-    assert "relay_last_success_seconds" not in told, "no relay has run: absent, not zero"
+    assert waiting in metrics
+    assert "\nescrow_tokens 10.0\n" in metrics
+    assert "\ndatabase_up 1\n" in metrics
+    assert "relay_last_success_seconds" not in metrics, "no relay has run: absent, not zero"
 
 
 def test_another_machine_needs_the_token(bind, storage, monkeypatch):
     client = bind(make_app(monkeypatch, METRICS_TOKEN=TOKEN)).test_client()
 
-    def asked(**headers):
+    def read(**headers):
         return client.get("/metrics", environ_base=OUTSIDE, headers=headers)
 
-    assert asked(Authorization=f"Bearer {TOKEN}").status_code == 200
+    assert read(Authorization=f"Bearer {TOKEN}").status_code == 200
     for headers in ({}, {"Authorization": "Bearer other"}, {"Authorization": "Bearer "}):
-        refused = asked(**headers)
+        refused = read(**headers)
         assert (refused.status_code, error_code(refused)) == (403, "CALLBACK_UNAUTHORIZED")
 
 
-def test_without_a_token_no_bearer_is_let_in(client):
-    for given in ("Bearer ", "Bearer None"):
-        headers = {"Authorization": given}
+def test_without_a_configured_token_every_bearer_is_refused(client):
+    for authorization in ("Bearer ", "Bearer None"):
+        headers = {"Authorization": authorization}
         answer = client.get("/metrics", environ_base=OUTSIDE, headers=headers)
         assert answer.status_code == 403
 
 
-def test_requests_are_told_though_the_database_is_away(client, monkeypatch):
-    def away(_session):
+def test_metrics_of_requests_need_no_database(client, monkeypatch):
+    def unavailable(_session):
         raise OperationalError("SELECT", {}, Exception("gone"))
 
-    monkeypatch.setattr(operations, "measure", away)
+    monkeypatch.setattr(operations, "measure", unavailable)
     answer = client.get("/metrics")
     assert answer.status_code == 200
     assert "\ndatabase_up 0\n" in answer.text
@@ -71,7 +71,7 @@ def test_a_request_is_one_line_with_its_path_and_without_its_query(client):
     assert (line["method"], line["path"], line["status"]) == ("GET", "/api/v1/styles/7", 404)
 
 
-def test_reports_of_workers_are_counted_by_what_came_of_them(client, worker, ordered):
+def test_reports_of_workers_are_counted_by_their_answer(client, worker, ordered):
     body = {"generation_id": ordered.id, "fence": 99, "error_code": "GPU_OOM"}
     worker("POST", "/inference/failed", body)
     assert 'worker_reports_total{answer="stale_attempt"}' in client.get("/metrics").text
@@ -112,13 +112,13 @@ def site(committed, storage, tmp_path):
     assert not list(tmp_path.glob("style-license-metrics-*"))
 
 
-def test_any_process_answers_for_all_of_them(site):
-    def ask(_):
+def test_each_process_returns_the_metrics_of_all(site):
+    def call(_):
         return httpx.get(f"{site}/healthz", timeout=30).status_code
 
     with ThreadPoolExecutor(8) as callers:
-        assert set(callers.map(ask, range(40))) == {200}
+        assert set(callers.map(call, range(40))) == {200}
     counted = re.compile(r'http_request_seconds_count{route="/healthz",status="200"} (\d+)')
-    told = [httpx.get(f"{site}/metrics", timeout=30).text for _ in range(6)]
-    # Each answer holds at least the forty, whichever of the two processes gives it.
-    assert all(int(counted.search(text).group(1)) >= 41 for text in told)
+    texts = [httpx.get(f"{site}/metrics", timeout=30).text for _ in range(6)]
+    # Each answer contains at least the forty requests, from either of the two processes.
+    assert all(int(counted.search(text).group(1)) >= 41 for text in texts)

@@ -1,4 +1,4 @@
-"""The API's document: whole, valid, with examples that keep to it."""
+"""The OpenAPI document: complete, valid, with examples that match their schemas."""
 
 import functools
 import json
@@ -9,9 +9,9 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from tests.webapp import documented
 from webapp.http.endpoints import Access
-from webapp.http.routes import PLACE
+from webapp.http.routes import PARAMETER
 
-# JSON Schema's own schema, for schemas within schemas too, and no keyword that it does not know.
+# The metaschema of JSON Schema, also for nested schemas, without unknown keywords.
 STRICT = {
     "$id": "urn:strict",
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -37,8 +37,8 @@ def operations(document):
 
 
 @pytest.fixture
-def judge(document):
-    """Tell what is wrong with a value of a schema of the document."""
+def violations(document):
+    """Return a function that lists the errors of a value against a schema of the document."""
 
     @functools.cache  # a validator takes 10 ms to make, and most operations share their errors
     def validator(schema):
@@ -46,15 +46,15 @@ def judge(document):
         return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
 
     def errors(schema, value):
-        judging = validator(json.dumps(schema, sort_keys=True))
-        return [error.message for error in judging.iter_errors(value)]
+        errors_of = validator(json.dumps(schema, sort_keys=True)).iter_errors
+        return [error.message for error in errors_of(value)]
 
     return errors
 
 
 def test_every_route_is_in_it(app, operations):
     routes = {
-        (PLACE.sub(r"{\g<name>}", rule.rule.removeprefix("/api/v1")), method.lower())
+        (PARAMETER.sub(r"{\g<name>}", rule.rule.removeprefix("/api/v1")), method.lower())
         for rule in app.url_map.iter_rules()
         if rule.rule.startswith("/api/v1/")
         for method in rule.methods - {"HEAD", "OPTIONS"}
@@ -72,7 +72,7 @@ def test_it_is_openapi_3_1(document, client):
 
 
 def schemas(part):
-    """Every schema that a part of the document holds."""
+    """Yield every schema in a part of the document."""
     if isinstance(part, dict):
         yield from [part["schema"]] if "schema" in part else []
     for inner in part.values() if isinstance(part, dict) else part:
@@ -80,19 +80,19 @@ def schemas(part):
             yield from schemas(inner)
 
 
-def test_its_schemas_say_nothing_that_json_schema_does_not_know(document):
+def test_its_schemas_use_only_keywords_of_json_schema(document):
     strict = jsonschema_rs.Draft202012Validator(STRICT)
     assert not strict.is_valid({"anyOf": [{"type": "integer", "ge": 1}]})
-    found = [*schemas([document["paths"], document["components"]["headers"]])]
-    assert len(found) > 500
+    inline = [*schemas([document["paths"], document["components"]["headers"]])]
+    assert len(inline) > 500
     named = document["components"]["schemas"]
-    for schema in (*found, *named.values()):
+    for schema in (*inline, *named.values()):
         strict.validate(schema)
     style_id = named["GenerationRequest"]["properties"]["style_id"]
     assert (style_id["minimum"], style_id["maximum"]) == (0, 2**63 - 1)
 
 
-def test_every_operation_says_who_may_call_it(app, operations):
+def test_every_operation_names_its_access(app, operations):
     for operation in operations.values():
         access = operation["description"].rpartition("Access: ")[2].rstrip(".")
         assert Access(access)
@@ -103,49 +103,52 @@ def test_every_operation_says_who_may_call_it(app, operations):
     assert operations["/webhooks/claim", "post"]["security"] == [{"internal": []}]
 
 
-def test_operations_have_names_of_their_own(operations):
+def test_operation_ids_are_unique(operations):
     names = [operation["operationId"] for operation in operations.values()]
     assert len(set(names)) == len(names)
     assert all(operation["summary"] for operation in operations.values())
 
 
-def test_other_names_are_shown_as_the_same(operations):
-    same = {
+def test_aliases_name_their_canonical_route(operations):
+    aliases = {
         f"{method.upper()} {path}": operation["description"]
         for (path, method), operation in operations.items()
         if operation["description"].startswith("Same as ")
     }
-    assert same["GET /models"].startswith("Same as GET /styles.")
-    assert same["POST /models/train"].startswith("Same as POST /styles.")
-    assert same["GET /images/{generation_id}/status"].startswith(
+    assert aliases["GET /models"].startswith("Same as GET /styles.")
+    assert aliases["POST /models/train"].startswith("Same as POST /styles.")
+    assert aliases["GET /images/{generation_id}/status"].startswith(
         "Same as GET /generations/{generation_id}."
     )
-    assert same["PATCH /notifications/mark-all-read"].startswith(
+    assert aliases["PATCH /notifications/mark-all-read"].startswith(
         "Same as POST /notifications/read-all."
     )
-    assert not {"GET /styles", "POST /generations", "GET /auth/me"} & set(same)
+    assert not {"GET /styles", "POST /generations", "GET /auth/me"} & set(aliases)
 
 
-def test_every_operation_has_examples_that_keep_to_it(document, operations, judge):
-    shown = document["components"]["examples"]
+def test_every_operation_has_examples_that_match_its_schemas(document, operations, violations):
+    shared = document["components"]["examples"]
     for (path, method), operation in operations.items():
         for parameter in operation["parameters"]:
             if parameter["required"]:
                 assert "example" in parameter or "enum" in parameter["schema"], (path, parameter)
             if "example" in parameter:
-                assert judge(parameter["schema"], parameter["example"]) == [], (path, parameter)
+                assert violations(parameter["schema"], parameter["example"]) == [], (
+                    path,
+                    parameter,
+                )
         for content in operation.get("requestBody", {}).get("content", {}).values():
-            assert judge(content["schema"], content["example"]) == [], (path, method)
+            assert violations(content["schema"], content["example"]) == [], (path, method)
         for status, answer in operation["responses"].items():
             for content in answer.get("content", {}).values():
                 examples = [content["example"]] if "example" in content else []
                 examples += [
-                    shown[example["$ref"].rpartition("/")[2]]["value"]
+                    shared[example["$ref"].rpartition("/")[2]]["value"]
                     for example in content.get("examples", {}).values()
                 ]
                 assert examples, (path, method, status)
                 for example in examples:
-                    assert judge(content["schema"], example) == [], (path, method, status)
+                    assert violations(content["schema"], example) == [], (path, method, status)
 
 
 def test_every_error_of_the_guard_the_query_and_the_body_is_named(operations):
@@ -168,7 +171,7 @@ def test_every_error_of_the_guard_the_query_and_the_body_is_named(operations):
     assert codes("/webhooks/claim", "post") == everywhere | body | {"OK", "CALLBACK_UNAUTHORIZED"}
 
 
-def test_links_lead_from_an_order_to_all_that_can_be_done_with_it(operations):
+def test_links_of_an_order_lead_to_the_routes_of_that_order(operations):
     links = operations["/generations", "post"]["responses"]["201"]["links"]
     assert {"generations.read", "generations.cancel", "generations.edit", "likes.like"} <= set(
         links
@@ -183,7 +186,7 @@ def test_links_lead_from_an_order_to_all_that_can_be_done_with_it(operations):
     }
 
 
-def test_the_page_needs_nothing_from_elsewhere(client):
+def test_the_page_loads_nothing_from_other_hosts(client):
     page = client.get("/api/docs")
     assert page.status_code == 200
     assert "unsafe" not in page.headers["Content-Security-Policy"]

@@ -12,8 +12,8 @@ BOUNDARY = "between"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
 
 
-class Sent(io.RawIOBase):
-    """A form with one endless file, as a client sends it; counts what was read of it."""
+class EndlessForm(io.RawIOBase):
+    """A form with one endless file; counts the bytes that were read."""
 
     def __init__(self):
         self.head = (
@@ -33,16 +33,16 @@ class Sent(io.RawIOBase):
 
 
 def send(client, path, *, method="POST", size=LARGE, length=True, token=None):
-    body = Sent()
+    body = EndlessForm()
     headers = {} if token is None else {csrf.HEADER: token}
     client.csrf_token = None
-    told = {"CONTENT_LENGTH": str(size)} if length else {"wsgi.input_terminated": True}
+    length_header = {"CONTENT_LENGTH": str(size)} if length else {"wsgi.input_terminated": True}
     answer = client.open(
         path,
         method=method,
         headers=headers,
         content_type=FORM,
-        environ_overrides={"wsgi.input": body} | told,
+        environ_overrides={"wsgi.input": body} | length_header,
     )
     return answer, body.count
 
@@ -60,17 +60,17 @@ def test_a_form_without_a_length_is_read_no_further_than_a_small_one(artist_clie
     assert read <= csrf.LONGEST_FORM + (1 << 20)
 
 
-def test_a_large_form_of_somebody_without_the_role_is_refused_unread(client, buyer_client):
+def test_a_large_form_without_the_role_is_refused_unread(client, buyer_client):
     token = buyer_client.csrf_token
     answer, read = send(buyer_client, STYLES, token=token)
     assert (answer.status_code, error_code(answer), read) == (403, "ARTIST_ONLY", 0)
-    answer, read = send(buyer_client, STYLES)  # the role is checked before a field is looked for
+    answer, read = send(buyer_client, STYLES)  # the role is checked before the CSRF field
     assert (answer.status_code, error_code(answer), read) == (403, "ARTIST_ONLY", 0)
     answer, read = send(client, STYLES)
     assert (answer.status_code, error_code(answer), read) == (401, "UNAUTHORIZED", 0)
 
 
-def test_who_has_no_works_sends_no_large_form_to_anything(buyer_client, style):
+def test_a_user_who_is_no_artist_cannot_send_a_large_form(buyer_client, style):
     token = buyer_client.csrf_token
     answer, read = send(buyer_client, f"{STYLES}/{style.id}/retrain", token=token)
     assert (answer.status_code, error_code(answer), read) == (413, "PAYLOAD_TOO_LARGE", 0)
@@ -86,7 +86,7 @@ def test_other_forms_stay_small(buyer_client, path, method):
     assert (answer.status_code, read) == (413, 0)
 
 
-def test_a_person_sends_one_large_form_at_a_time(artist, artist_client, monkeypatch):
+def test_a_user_sends_one_large_form_at_a_time(artist, artist_client, monkeypatch):
     monkeypatch.setattr(temporary_space, "_bodies", {artist.user_id: LARGE})
     answer, read = send(artist_client, STYLES, token=artist_client.csrf_token)
     assert (answer.status_code, error_code(answer), read) == (503, "SERVICE_UNAVAILABLE", 0)
@@ -102,13 +102,13 @@ def test_all_large_forms_together_stay_within_the_budget(artist, artist_client, 
     assert artist.user_id not in others
 
 
-def test_space_is_given_back_at_the_end_of_a_request(artist_client, session, artist, monkeypatch):
+def test_space_is_released_at_the_end_of_a_request(artist_client, session, artist, monkeypatch):
     reserved = []
     reserve = temporary_space.reserve
     monkeypatch.setattr(
         temporary_space,
         "reserve",
-        lambda person, size: (reserve(person, size), reserved.append((person, size))),
+        lambda user_id, size: (reserve(user_id, size), reserved.append((user_id, size))),
     )
     token = artist_client.csrf_token
     size = csrf.LONGEST_FORM + 1

@@ -116,7 +116,7 @@ def test_a_picture_that_failed_says_so_and_what_came_back(session, buyer_client,
 def test_tiles_tell_where_pictures_stand(session, buyer_client, ordered):
     generations.pipelines.advance_generation(session, ordered.id, "processing")
     session.execute(
-        update(Generation).values(progress={"progress_percent": 38, "estimated_seconds": 3})
+        update(Generation).values(progress=making.rendering_progress(38, estimated_seconds=3))
     )
     session.commit()
     page = Page(buyer_client.get(f"/g/tiles?id={ordered.id}"))

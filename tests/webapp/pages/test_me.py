@@ -31,7 +31,7 @@ def works(session, buyer, style, finish):
     session.execute(
         update(Generation)
         .where(Generation.id == made.id)
-        .values(progress={"current_step": 20, "total_steps": 50, "progress_percent": 40})
+        .values(progress=making.rendering_progress(40))
     )
     session.commit()
     return {

@@ -16,7 +16,7 @@ HTMX = {"HX-Request": "true"}
 
 def tell(session, user, kind=NotificationType.STYLE_TRAINING_COMPLETE, *, about, **more):
     target_type = more.pop("target_type", "style")
-    return notifications.tell(
+    return notifications.notify(
         session, user.id, kind, target_type=target_type, target_id=about, **more
     )
 

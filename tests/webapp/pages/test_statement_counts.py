@@ -48,7 +48,7 @@ def market(session, storage, buyer, artist, style, finish):
         follows.follow(session, user=buyer, followed_id=stranger.id)
         making.style(session, storage)
         report(stranger, ReportTarget.STYLE, style.id)
-        here.purchase = purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
+        here.purchase = purchases.order_tokens(session, user_id=buyer.id, package_id="basic_100")
         session.commit()
 
     def comment(who: User, image_id: int, parent_id: int | None = None) -> int:

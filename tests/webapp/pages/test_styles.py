@@ -57,7 +57,7 @@ def test_an_outdated_style_is_not_ordered_and_its_artist_trains_it_again(
     style = session.get(Style, run.style_id)
     style.training_status, style.base_model_sha256 = TrainingStatus.COMPLETED, "a" * 64
     style.adapter_sha256 = making.ADAPTER_SHA256
-    base_models.note(session, "built-in", "b" * 64)
+    base_models.record_loaded(session, "built-in", "b" * 64)
     session.commit()
     address = f"/styles/{style.id}"
     page = Page(client.get(address))

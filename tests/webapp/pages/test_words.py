@@ -83,7 +83,7 @@ def test_every_state_and_licence_has_words():
 
 def test_a_cause_nobody_knows_is_still_told(app):
     with app.test_request_context():
-        assert words.cause({"cause": "SOMETHING_NEW"}) == str(words.UNKNOWN_CAUSE)
+        assert words.cause("SOMETHING_NEW") == str(words.UNKNOWN_CAUSE)
         assert words.cause(None) == str(words.UNKNOWN_CAUSE)
 
 

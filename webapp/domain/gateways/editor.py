@@ -1,6 +1,6 @@
-"""The editor of photos: it checks settings, turns clicks into masks and draws previews.
+"""Protocols of the photo editor: it checks settings, turns clicks into masks, renders previews.
 
-The implementation (`webapp/editor.py`) uses the engine, which is no part of the domain.
+The implementation is `webapp/editor.py`; it uses the engine, which the domain may not import.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,21 +16,21 @@ Concepts = Mapping[str, Setting]
 
 
 class SettingChecker(Protocol):
-    """Knows which settings the rules engine accepts."""
+    """Checks whether the rules engine accepts a setting."""
 
     def check(self, setting: Setting, preset: Preset, *, path: str) -> None:
-        """Accept `{action, value, options}` for photos of a preset, or raise ValidationFailed.
+        """Raise ValidationFailed unless `{action, value, options}` is valid for a preset.
 
-        `path` is where the setting stands in the request, such as "concepts.Wall". The name of the
-        bad field is that path and the path inside the setting, such as
-        "concepts.Wall.options.rotation". Swatches are those of the preset's palette; an action that
-        the preset does not list is refused.
+        `path` is the path of the setting in the request, such as "concepts.Wall". The name of the
+        invalid field is that path and the path inside the setting, such as
+        "concepts.Wall.options.rotation". Swatches must be in the preset's palette, and the action
+        in its list of actions.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A click on a photo: shares 0–1 of its width and height, inside the wanted mask or not."""
+    """A click on a photo: shares 0–1 of its width and height; `include` if inside the mask."""
 
     x: float
     y: float
@@ -39,7 +39,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class ClickedMask:
-    """A mask as a PNG of one bit per pixel in the size of the photo.
+    """A mask as a PNG with one bit per pixel in the size of the photo.
 
     `box` is left, top, width and height in pixels; `area` is in pixels, 0 for an empty mask.
     """
@@ -50,44 +50,44 @@ class ClickedMask:
 
 
 class Clicker(Protocol):
-    """Finds what clicks on a photo mean."""
+    """Computes masks from clicks on a photo."""
 
     def mask(
         self, key: str, read_photo: Callable[[], bytes], points: Sequence[Point]
     ) -> ClickedMask:
         """Return the mask of the points, of which at least one is included.
 
-        `key` names the photo: what was prepared for it is kept for a while, and `read_photo`, which
-        returns its file as stored by us, is called only when nothing is.
+        `key` identifies the photo in a cache of prepared photos. `read_photo` returns the stored
+        file; it is called only on a cache miss.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class CarriedMask:
-    """The mask of another photo as it may lie on this one, and how likely it is right, 0–1."""
+    """A proposed mask, derived from the mask of another photo, with a confidence of 0–1."""
 
     mask: ClickedMask
     confidence: float
 
 
 class Carrier(Protocol):
-    """Proposes the mask of one photo on others."""
+    """Proposes the mask of one photo for other photos."""
 
     def carry(
         self, photo: bytes, mask: bytes, others: Iterable[bytes]
     ) -> Iterator[CarriedMask | None]:
-        """Yield a proposal for each of the others, None where nothing speaks for one.
+        """Yield a proposal for each of the other photos, None if there is no likely mask.
 
-        `photo` and `others` are files as stored by us, `mask` a PNG of one bit in the photo's size.
+        `photo` and `others` are stored files, `mask` is a PNG with one bit per pixel of the photo.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewPart:
-    """An instance in one photo, its mask a PNG of one bit in the size of the whole photo.
+    """An instance in one photo; its mask is a PNG with one bit per pixel of the whole photo.
 
-    `setting` is the rule of this part; `protection` holds against the rules of other concepts; a
-    locked part changes by no rule.
+    `setting` is the rule of this part. `protection` protects it from the rules of other concepts.
+    No rule changes a locked part.
     """
 
     concept: str
@@ -99,7 +99,7 @@ class PreviewPart:
 
 @dataclass(frozen=True, slots=True)
 class PreviewPicture:
-    """A small photo after its rules, as PNG, and the concepts of rules that found no pixel."""
+    """A small photo with its rules applied, as PNG; `not_found` are concepts without any pixel."""
 
     png: bytes
     not_found: tuple[str, ...]
@@ -113,10 +113,10 @@ class Previewer(Protocol):
     ) -> PreviewPicture:
         """Return the small photo with its rules applied and a watermark.
 
-        `photo` and `references` are files of small copies as stored by us; a reference is a photo
-        that a rule may match, by its index.
+        `photo` and `references` are stored files of small copies. References are the photos that a
+        rule may match, by index.
         """
 
 
 class Editor(SettingChecker, Clicker, Carrier, Previewer, Protocol):
-    """All of them in one."""
+    """All protocols of the editor."""

@@ -1,7 +1,7 @@
-"""Storage in a private folder: the shipped twin of S3 and the embedded default.
+"""Storage in a private folder: the local implementation, used instead of S3 by default.
 
-Its URLs are served by the web process, which asks `FolderStorage.verify_url` before it touches
-`path` or `write_stream`.
+Its URLs are served by the web process, which calls `FolderStorage.verify_url` before `path` or
+`write_stream`.
 """
 
 import os
@@ -38,8 +38,8 @@ COPY_CHUNK_BYTES = 1 << 20
 class FolderStorage:
     """Objects as plain files in a private folder; URLs signed with a key of the application.
 
-    Files appear whole (temporary file, fsync, rename). Symbolic links are never followed, so
-    nothing outside the folder is ever read or written.
+    Files are written atomically (temporary file, fsync, rename). Symbolic links are never followed,
+    so nothing outside the folder is ever read or written.
     """
 
     def __init__(self, folder: Path, *, public_base_url: str, secret_key: str) -> None:
@@ -66,7 +66,7 @@ class FolderStorage:
             temporary = target.parent / f".{secrets.token_hex(8)}.part"
             try:
                 with temporary.open("xb") as file:
-                    size = _pour(stream, file, max_bytes)
+                    size = _copy_stream(stream, file, max_bytes)
                     file.flush()
                     os.fsync(file.fileno())
                 temporary.replace(target)
@@ -78,11 +78,11 @@ class FolderStorage:
     def get(self, key: str, *, max_bytes: int | None = None) -> bytes:
         """See `Storage.get`."""
         path = self.path(key)
-        with _disk(missing=key), _open_plain(path) as file:
+        with _disk(missing=key), _open_no_follow(path) as file:
             return read_within(file.read, max_bytes)
 
     def path(self, key: str) -> Path:
-        """Return where an object lies, for a web server to send, or raise `ObjectMissing`."""
+        """Return the path of an object's file, for a web server, or raise `ObjectMissing`."""
         path = self._locate(key)
         if self.head(key) is None:
             raise ObjectMissing(key)
@@ -109,14 +109,14 @@ class FolderStorage:
                     path = Path(parent) / name
                     key = path.relative_to(self._folder).as_posix()
                     if key.startswith(prefix) and KEY_PATTERN.fullmatch(key):
-                        found = self.head(key)
-                        if found:
-                            yield found
+                        info = self.head(key)
+                        if info:
+                            yield info
 
     def copy(self, source: str, target: str) -> None:
         """See `Storage.copy`."""
         path = self.path(source)
-        with _disk(missing=source), _open_plain(path) as file:
+        with _disk(missing=source), _open_no_follow(path) as file:
             self.write_stream(target, file, None)
 
     def delete(self, key: str) -> None:
@@ -134,9 +134,9 @@ class FolderStorage:
         stable_for: timedelta = timedelta(0),
     ) -> str:
         """See `Storage.presigned_get`."""
-        begun = signed_urls.period_begin(stable_for)
+        start = signed_urls.period_start(stable_for)
         return self._signed_url(
-            "GET", key, expires_in, begun=begun, download_name=download_name or ""
+            "GET", key, expires_in, start=start, download_name=download_name or ""
         )
 
     def presigned_put(self, key: str, *, content_type: str, expires_in: timedelta) -> PresignedPut:
@@ -148,7 +148,7 @@ class FolderStorage:
     def verify_url(
         self, method: str, key: str, query_args: Mapping[str, str], content_type: str = ""
     ) -> bool:
-        """Tell whether a web request for `/storage/<key>` is one that we signed; see `verify`."""
+        """Tell whether a web request for `/storage/<key>` has a valid signature; see `verify`."""
         return signed_urls.verify(
             self._secret_key,
             method=method,
@@ -158,7 +158,7 @@ class FolderStorage:
         )
 
     def inside(self) -> "FolderStorage":
-        """See `Storage.inside`; its URLs are the site's own, for everybody."""
+        """See `Storage.inside`; the URLs are the same, because the site serves them."""
         return self
 
     def prepare(self) -> None:
@@ -177,12 +177,11 @@ class FolderStorage:
         key: str,
         expires_in: timedelta,
         *,
-        begun: datetime | None = None,
+        start: datetime | None = None,
         content_type: str = "",
         download_name: str = "",
     ) -> str:
-        moment = begun or datetime.now(UTC)
-        expires = int((moment + check_expiry(expires_in)).timestamp())
+        expires = int(((start or datetime.now(UTC)) + check_expiry(expires_in)).timestamp())
         signature = signed_urls.sign(
             self._secret_key,
             method=method,
@@ -191,8 +190,8 @@ class FolderStorage:
             content_type=content_type,
             download_name=download_name,
         )
-        named = "&" + urlencode({"download": download_name}) if download_name else ""
-        return f"{self._base_url}/storage/{key}?expires={expires}&signature={signature}{named}"
+        download = "&" + urlencode({"download": download_name}) if download_name else ""
+        return f"{self._base_url}/storage/{key}?expires={expires}&signature={signature}{download}"
 
     def _locate(self, key: str) -> Path:
         if not self._folder.is_dir():
@@ -201,10 +200,10 @@ class FolderStorage:
 
     def _refuse_escape(self, path: Path) -> None:
         if path.parent.resolve() != self._folder.resolve() / path.parent.relative_to(self._folder):
-            raise InvalidKey("a symbolic link stands in the way")
+            raise InvalidKey("the path contains a symbolic link")
 
 
-def _pour(stream: IO[bytes], file: IO[bytes], max_bytes: int | None) -> int:
+def _copy_stream(stream: IO[bytes], file: IO[bytes], max_bytes: int | None) -> int:
     if max_bytes is None:
         shutil.copyfileobj(stream, file, COPY_CHUNK_BYTES)
         return file.tell()
@@ -215,12 +214,12 @@ def _pour(stream: IO[bytes], file: IO[bytes], max_bytes: int | None) -> int:
     return file.tell()
 
 
-def _open_plain(path: Path) -> BinaryIO:
+def _open_no_follow(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb")
 
 
 def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)  # a rename lasts only once its folder is on disk
+    descriptor = os.open(folder, os.O_RDONLY)  # a rename is durable after fsync of its folder
     try:
         os.fsync(descriptor)
     finally:

@@ -1,9 +1,9 @@
-"""The contract of storage: what every kind offers, what it raises, and which keys exist.
+"""The storage protocol: its methods, its exceptions and the format of keys.
 
-Storage is private always; browsers and GPU workers reach single objects through short-lived
-signed URLs. Only what every S3 has is used (put, get, head, list, copy, delete, presigned GET and
-PUT): what we need to know about an object stands in PostgreSQL, never in its metadata or tags.
-A signed PUT cannot limit size, so whoever confirms an upload must `head` it and look.
+Storage is always private; browsers and GPU workers read and write single objects with short-lived
+signed URLs. Only methods of every S3 server are used (put, get, head, list, copy, delete, presigned
+GET and PUT). Data about objects is in PostgreSQL, never in their metadata or tags. A signed PUT
+cannot limit the size, so code that confirms an upload must check it with `head`.
 """
 
 import re
@@ -13,37 +13,37 @@ from datetime import datetime, timedelta
 from typing import IO, BinaryIO, Protocol
 
 MAX_KEY_LENGTH = 255
-MAX_EXPIRES_IN = timedelta(days=7)  # the longest S3 allows
+MAX_EXPIRES_IN = timedelta(days=7)  # the maximum of S3
 
-_SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9._-]*"  # no leading dot: neither "..", nor our temporary files
+_SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9._-]*"  # no leading dot: excludes ".." and temporary files
 KEY_PATTERN = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*", re.ASCII)
 _PREFIX = re.compile(rf"(|{_SEGMENT}(/{_SEGMENT})*/?)", re.ASCII)
 _CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*", re.ASCII)
 
 
 class StorageError(Exception):
-    """Anything storage answers that is not the object."""
+    """Base of the errors of storage."""
 
 
 class ObjectMissing(StorageError):
-    """There is no object of that key."""
+    """There is no object with this key."""
 
 
 class ObjectTooLarge(StorageError):
-    """A stream or an object went past its byte limit; nothing was stored or returned."""
+    """A stream or an object exceeds its limit in bytes; nothing was stored or returned."""
 
 
 class StorageUnavailable(StorageError):
-    """Storage cannot be reached or used now; the same call may succeed later."""
+    """Storage cannot be reached or used now; a retry may succeed."""
 
 
 class InvalidKey(ValueError):
-    """The key is not one we would ever make; a bug, or somebody trying to escape."""
+    """The key does not have the format of our keys: a bug, or an attempt of path traversal."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """What storage knows of an object: size in bytes, an opaque etag, time of change in UTC."""
+    """Data of an object: size in bytes, an opaque etag, time of the last change in UTC."""
 
     key: str
     size: int
@@ -53,7 +53,7 @@ class ObjectInfo:
 
 @dataclass(frozen=True, slots=True)
 class PresignedPut:
-    """An upload somebody else may do once before it expires: send `headers` exactly as given."""
+    """A presigned upload until it expires; the client must send exactly these headers."""
 
     url: str
     method: str
@@ -61,39 +61,39 @@ class PresignedPut:
 
 
 class Storage(Protocol):
-    """A flat, private space of objects by key.
+    """A flat, private namespace of objects by key.
 
-    Keys are ours (`kind/ulid.ext`); others raise `InvalidKey`. Every method raises
-    `StorageUnavailable` within seconds when storage is down.
+    Keys have the form `kind/ulid.ext`; others raise `InvalidKey`. Every method raises
+    `StorageUnavailable` within seconds if storage is down.
     """
 
     def put(self, key: str, data: bytes | BinaryIO, *, content_type: str) -> None:
-        """Store the bytes, replacing what was there; all of them are visible or none."""
+        """Store the bytes atomically and replace an object with the same key."""
 
     def put_stream(self, key: str, stream: IO[bytes], *, content_type: str) -> None:
-        """Store a stream of unknown length, read once from front to back; whole or not at all.
+        """Store a stream of unknown length atomically; it is read once.
 
-        Of the stream at most one part of 16 MiB is in memory. Nothing is tried again here.
+        At most one part of 16 MiB is in memory. There are no retries.
         """
 
     def get(self, key: str, *, max_bytes: int | None = None) -> bytes:
         """Return all bytes of an object, or raise `ObjectMissing`.
 
-        Raises `ObjectTooLarge` past the limit, before more is read: whoever holds a signed PUT may
-        replace an upload by a larger one after any `head`.
+        Raises `ObjectTooLarge` as soon as the limit is exceeded: the owner of a signed PUT can
+        replace an upload by a larger one after the `head`.
         """
 
     def head(self, key: str) -> ObjectInfo | None:
-        """Tell size and age without reading the object; None if there is none."""
+        """Return size and age without reading the object; None if there is no object."""
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        """Walk over all objects whose key starts with the prefix, in no promised order."""
+        """Iterate over all objects whose key starts with the prefix, in no defined order."""
 
     def copy(self, source: str, target: str) -> None:
         """Copy within storage, or raise `ObjectMissing`."""
 
     def delete(self, key: str) -> None:
-        """Remove an object; do nothing if there is none."""
+        """Delete an object; do nothing if there is none."""
 
     def presigned_get(
         self,
@@ -105,21 +105,21 @@ class Storage(Protocol):
     ) -> str:
         """Return a URL that reads this object until it expires (saved as `download_name`).
 
-        It counts from the last multiple of `stable_for`, and is the same until the next one: so
-        that browsers keep what they loaded. It lives that much shorter at worst.
+        With `stable_for` the URL is the same within each period of this length, so that browsers
+        can cache the object. `expires_in` then counts from the start of the period.
         """
 
     def presigned_put(self, key: str, *, content_type: str, expires_in: timedelta) -> PresignedPut:
-        """Return an upload that writes this key with this content type until it expires."""
+        """Return a presigned upload for this key and content type."""
 
     def inside(self) -> "Storage":
-        """Return the same storage, whose URLs lead to where our own processes reach it."""
+        """Return the same storage with URLs for our own processes, on the internal endpoint."""
 
     def prepare(self) -> None:
-        """Make the folder or bucket if there is none; safe to repeat."""
+        """Create the folder or bucket if it does not exist; idempotent."""
 
     def check(self) -> None:
-        """Raise `StorageUnavailable` unless storage answers now."""
+        """Raise `StorageUnavailable` unless storage can be used now."""
 
 
 def check_key(key: str) -> str:
@@ -130,33 +130,33 @@ def check_key(key: str) -> str:
 
 
 def check_content_type(content_type: str) -> str:
-    """Return a plain lower-case `type/subtype`, or raise ValueError; it becomes part of URLs."""
+    """Return a lower-case `type/subtype`, or raise ValueError; it becomes part of signed URLs."""
     if not _CONTENT_TYPE.fullmatch(content_type):
         raise ValueError(f"not a plain content type: {content_type[:80]!a}")
     return content_type
 
 
 def check_expiry(expires_in: timedelta) -> timedelta:
-    """Return a life span of a signed URL, or raise ValueError outside 1 second to 7 days."""
+    """Return the lifetime of a signed URL, or raise ValueError outside 1 second to 7 days."""
     if not timedelta(seconds=1) <= expires_in <= MAX_EXPIRES_IN:
-        raise ValueError("a signed URL lives between 1 second and 7 days")
+        raise ValueError("the lifetime of a signed URL must be between 1 second and 7 days")
     return expires_in
 
 
 def check_prefix(prefix: str) -> None:
-    """Raise `InvalidKey` unless keys could begin so."""
+    """Raise `InvalidKey` unless the prefix can be the beginning of a key."""
     if not _PREFIX.fullmatch(prefix):
         raise InvalidKey(f"not the beginning of a storage key: {prefix[:80]!a}")
 
 
 def read_within(read: Callable[..., bytes], max_bytes: int | None) -> bytes:
-    """Return all that `read(size)` gives, or raise `ObjectTooLarge` once that is too much."""
+    """Return everything that `read(size)` returns, or raise `ObjectTooLarge` past the limit."""
     if max_bytes is None:
         return read()
-    pieces, left = [], max_bytes + 1
-    while left and (piece := read(left)):
-        pieces.append(piece)
-        left -= len(piece)
-    if not left:
+    chunks, remaining = [], max_bytes + 1
+    while remaining and (chunk := read(remaining)):
+        chunks.append(chunk)
+        remaining -= len(chunk)
+    if not remaining:
         raise ObjectTooLarge(f"more than {max_bytes} bytes")
-    return b"".join(pieces)
+    return b"".join(chunks)

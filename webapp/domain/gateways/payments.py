@@ -1,8 +1,9 @@
-"""The payment provider: Toss Payments, or its local twin at TOSS_BASE_URL, by the same contract.
+"""The payment provider: Toss Payments, or its local sandbox at TOSS_BASE_URL, with the same API.
 
-Money moves at the provider only when we confirm, or cancel. Whether a command was carried out can
-be unknown (the line broke); then the same Idempotency-Key may be sent again, and the provider
-carries the command out once. It replays errors too, so after a refusal only a new key asks anew.
+The provider moves money only for a confirm or a cancel request. After a broken connection the
+result of a request is unknown. Then it is sent again with the same Idempotency-Key, and the
+provider executes it once. The provider also replays errors, so after a refusal a new request needs
+a new key.
 """
 
 import re
@@ -29,14 +30,14 @@ READ_SECONDS, CONNECT_SECONDS = 15, 3
 PAGE = 1000
 KEY = re.compile(r"[A-Za-z0-9_=-]{1,200}", re.ASCII)
 NOT_FOUND = "NOT_FOUND_PAYMENT"
-# The command runs already under this key; its answer will be there when we ask again.
+# A request with this key is still being processed; its response comes with a retry.
 STILL_RUNNING = "IDEMPOTENT_REQUEST_PROCESSING"
-# Our own keys are wrong: nothing is said about the payment.
+# Our API keys are wrong: the error says nothing about the payment.
 MISCONFIGURED = frozenset({"UNAUTHORIZED_KEY", "INVALID_API_KEY", "INCORRECT_BASIC_AUTH_FORMAT"})
 
 
 class PaymentStatus(StrEnum):
-    """Where a payment stands at the provider; money has moved once it was DONE, never before."""
+    """The status of a payment at the provider; money moves when it becomes DONE."""
 
     READY = "READY"
     IN_PROGRESS = "IN_PROGRESS"
@@ -49,23 +50,23 @@ class PaymentStatus(StrEnum):
 
 
 class PaymentsUnavailable(Exception):
-    """The provider gave no clear answer; the same call may be made again."""
+    """The result of the request is unknown; it may be sent again with the same key."""
 
 
 class PaymentRefused(Exception):
-    """The provider said no; `code` is its own."""
+    """The provider refused the request; `code` is the provider's."""
 
     def __init__(self, code: str, message: str = "") -> None:
         super().__init__(code)
         self.code, self.message = code, message
 
 
-class _Told(BaseModel):
+class _ResponseModel(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, hide_input_in_errors=True)
 
 
-class Payment(_Told):
-    """What the provider says of one payment; amounts in whole units of the currency."""
+class Payment(_ResponseModel):
+    """A payment as the provider returns it; amounts in whole units of the currency."""
 
     payment_key: str
     order_id: str
@@ -77,8 +78,8 @@ class Payment(_Told):
     failure: dict[str, Any] | None = None
 
 
-class Transaction(_Told):
-    """One line of the provider's books: money taken (DONE) or given back (…CANCELED)."""
+class Transaction(_ResponseModel):
+    """One transaction of the provider: money charged (DONE) or refunded (…CANCELED)."""
 
     transaction_key: str
     payment_key: str
@@ -89,34 +90,34 @@ class Transaction(_Told):
 
 
 class PaymentProvider(Protocol):
-    """Every method raises PaymentsUnavailable, within a minute, when there is no clear answer."""
+    """Every method raises PaymentsUnavailable within a minute if the result is unknown."""
 
     def confirm(
         self, *, payment_key: str, order_id: str, amount: int, idempotency_key: str
     ) -> Payment:
-        """Take the money that a buyer has approved, or raise PaymentRefused."""
+        """Charge the amount that the buyer has approved, or raise PaymentRefused."""
 
     def cancel(self, *, payment_key: str, reason: str, idempotency_key: str) -> Payment:
-        """Give all the money back, or raise PaymentRefused."""
+        """Refund the whole amount, or raise PaymentRefused."""
 
     def payment(self, payment_key: str) -> Payment | None:
-        """Return what became of a payment, or None when the provider knows no such payment."""
+        """Return a payment, or None if the provider has no such payment."""
 
     def payment_of_order(self, order_id: str) -> Payment | None:
-        """Return the newest payment of an order, or None when nobody began to pay."""
+        """Return the newest payment of an order, or None if there is no payment."""
 
     def transactions(self, since: datetime, until: datetime) -> Iterator[Transaction]:
-        """List the provider's books between two times, oldest first."""
+        """List the provider's transactions between two times, oldest first."""
 
 
 def configured_payments(settings: Settings) -> PaymentProvider:
-    """Return the provider that the settings name."""
+    """Return the provider of the settings."""
     return TossPayments(
         base_url=settings.toss_base_url or TOSS, secret_key=settings.toss_secret_key
     )
 
 
-_persistently = retry(
+_retry = retry(
     retry=retry_if_exception_type(PaymentsUnavailable),
     stop=stop_after_attempt(ATTEMPTS),
     wait=wait_random_exponential(multiplier=0.1, max=2),
@@ -124,11 +125,11 @@ _persistently = retry(
 )
 _PAYMENT = TypeAdapter(Payment)
 _TRANSACTIONS = TypeAdapter(list[Transaction])
-Told = TypeVar("Told")
+Parsed = TypeVar("Parsed")
 
 
 class TossPayments:
-    """Toss Payments over HTTP; connects at the first call."""
+    """Toss Payments over HTTP; connects at the first request."""
 
     def __init__(self, *, base_url: str, secret_key: str) -> None:
         self._http = httpx.Client(
@@ -142,35 +143,35 @@ class TossPayments:
     ) -> Payment:
         """See `PaymentProvider.confirm`."""
         body = {"paymentKey": payment_key, "orderId": order_id, "amount": amount}
-        return _read(_PAYMENT, self._command("/v1/payments/confirm", body, idempotency_key))
+        return _parsed(_PAYMENT, self._command("/v1/payments/confirm", body, idempotency_key))
 
     def cancel(self, *, payment_key: str, reason: str, idempotency_key: str) -> Payment:
         """See `PaymentProvider.cancel`."""
         path = f"/v1/payments/{quote(payment_key, safe='')}/cancel"
-        return _read(_PAYMENT, self._command(path, {"cancelReason": reason}, idempotency_key))
+        return _parsed(_PAYMENT, self._command(path, {"cancelReason": reason}, idempotency_key))
 
     def payment(self, payment_key: str) -> Payment | None:
         """See `PaymentProvider.payment`."""
-        # What no provider would have made must not become a path.
-        return self._found(f"/v1/payments/{payment_key}") if KEY.fullmatch(payment_key) else None
+        # A key comes from the client: text that is not a key must not become part of a path.
+        return self._get(f"/v1/payments/{payment_key}") if KEY.fullmatch(payment_key) else None
 
     def payment_of_order(self, order_id: str) -> Payment | None:
         """See `PaymentProvider.payment_of_order`."""
-        return self._found(f"/v1/payments/orders/{quote(order_id, safe='')}")
+        return self._get(f"/v1/payments/orders/{quote(order_id, safe='')}")
 
     def transactions(self, since: datetime, until: datetime) -> Iterator[Transaction]:
         """See `PaymentProvider.transactions`."""
         query = {"startDate": _korean(since), "endDate": _korean(until), "limit": str(PAGE)}
         while True:
-            page = _read(_TRANSACTIONS, self._send("GET", "/v1/transactions", params=query))
+            page = _parsed(_TRANSACTIONS, self._send("GET", "/v1/transactions", params=query))
             yield from page
             if len(page) < PAGE:
                 return
             query["startingAfter"] = page[-1].transaction_key
 
-    def _found(self, path: str) -> Payment | None:
+    def _get(self, path: str) -> Payment | None:
         try:
-            return _read(_PAYMENT, self._send("GET", path))
+            return _parsed(_PAYMENT, self._send("GET", path))
         except PaymentRefused as refusal:
             if refusal.code == NOT_FOUND:
                 return None
@@ -180,36 +181,36 @@ class TossPayments:
         headers = {"Idempotency-Key": idempotency_key}
         return self._send("POST", path, json=body, headers=headers)
 
-    @_persistently
+    @_retry
     def _send(self, method: str, path: str, **options: Any) -> Any:
         try:
-            answer = self._http.request(method, path, **options)
-            told = answer.json()
+            response = self._http.request(method, path, **options)
+            body = response.json()
         except (httpx.TransportError, ValueError) as error:
             raise PaymentsUnavailable(type(error).__name__) from error
-        if answer.is_success:
-            return told
-        raise _trouble(answer, told)
+        if response.is_success:
+            return body
+        raise _error_of(response, body)
 
 
-def _trouble(answer: httpx.Response, told: Any) -> PaymentsUnavailable | PaymentRefused:
-    code = str(told.get("code", "")) if isinstance(told, dict) else ""
+def _error_of(response: httpx.Response, body: Any) -> PaymentsUnavailable | PaymentRefused:
+    code = str(body.get("code", "")) if isinstance(body, dict) else ""
     if code in MISCONFIGURED:
         log.error("payment provider refuses our key", code=code)
-    is_broken_read = answer.is_server_error and answer.request.method == "GET"
-    if not code or code == STILL_RUNNING or code in MISCONFIGURED or is_broken_read:
-        return PaymentsUnavailable(code or f"HTTP {answer.status_code}")
-    return PaymentRefused(code, str(told.get("message", "")))
+    is_failed_read = response.is_server_error and response.request.method == "GET"
+    if not code or code == STILL_RUNNING or code in MISCONFIGURED or is_failed_read:
+        return PaymentsUnavailable(code or f"HTTP {response.status_code}")
+    return PaymentRefused(code, str(body.get("message", "")))
 
 
-def _read(kind: TypeAdapter[Told], told: Any) -> Told:
+def _parsed(adapter: TypeAdapter[Parsed], body: Any) -> Parsed:
     try:
-        return kind.validate_python(told)
+        return adapter.validate_python(body)
     except ValueError as error:
-        log.exception("payment provider not understood")
-        raise PaymentsUnavailable("not understood") from error
+        log.exception("invalid response of the payment provider")
+        raise PaymentsUnavailable("invalid response") from error
 
 
 def _korean(moment: datetime) -> str:
-    """Return a time as the provider reads it: of Korea, without a zone."""
+    """Return a time in the provider's format: Korean time without an offset."""
     return moment.astimezone(KOREA).strftime("%Y-%m-%dT%H:%M:%S")

@@ -28,13 +28,13 @@ from webapp.domain.gateways.objects import (
     read_within,
 )
 
-REGION = "us-east-1"  # fixed: saves a look-up request, and every S3 we know accepts it
+REGION = "us-east-1"  # fixed: saves the request for the bucket's region; S3 servers accept it
 CONNECT_TIMEOUT_SECONDS = 2.0
 READ_TIMEOUT_SECONDS = 15.0
 ATTEMPTS = 3
 
 _MISSING_CODES = frozenset({"NoSuchKey", "NoSuchObject", "ResourceNotFound"})
-_repeat = retry(
+_retry = retry(
     retry=retry_if_exception_type(StorageUnavailable),
     stop=stop_after_attempt(ATTEMPTS),
     wait=wait_exponential_jitter(multiplier=0.1, max=1, jitter=0.1),
@@ -42,15 +42,14 @@ _repeat = retry(
 )
 
 
-PART_BYTES = 16 * 1024 * 1024  # of a stream; an object has 10,000 parts at most
+PART_BYTES = 16 * 1024 * 1024  # of a multipart upload, which has at most 10,000 parts
 
 
 class S3Storage:
     """Objects in one bucket of any S3, through the minio client.
 
-    Two endpoints: ours, and the one browsers use, for which URLs are signed. Calls that may be
-    repeated without harm are tried three times within seconds; none waits longer than its
-    timeouts.
+    There are two endpoints: an internal one, and a public one for browsers, for which URLs are
+    signed. Idempotent calls are tried three times within seconds; every call has timeouts.
     """
 
     def __init__(
@@ -58,13 +57,13 @@ class S3Storage:
     ) -> None:
         self._endpoint = endpoint
         self._client = _minio(endpoint, access_key, secret_key)
-        self._public_client = _minio(public_endpoint, access_key, secret_key)  # only ever signs
+        self._public_client = _minio(public_endpoint, access_key, secret_key)  # only signs URLs
         self._public_url = f"{public_endpoint.rstrip('/')}/{bucket}"
         self._access_key = access_key
         self._secret_key = secret_key
         self._bucket = bucket
 
-    @_repeat
+    @_retry
     def put(self, key: str, data: bytes | BinaryIO, *, content_type: str) -> None:
         """See `Storage.put`; a stream must be seekable, so that it can be sent again."""
         stream = BytesIO(data) if isinstance(data, bytes) else data
@@ -77,7 +76,7 @@ class S3Storage:
             )
 
     def put_stream(self, key: str, stream: IO[bytes], *, content_type: str) -> None:
-        """See `Storage.put_stream`; parts that were sent are dropped when the stream breaks off."""
+        """See `Storage.put_stream`; the upload is aborted if the stream breaks off."""
         check_content_type(content_type)
         with _remote():
             self._client.put_object(
@@ -90,19 +89,19 @@ class S3Storage:
                 num_parallel_uploads=1,
             )
 
-    @_repeat
+    @_retry
     def get(self, key: str, *, max_bytes: int | None = None) -> bytes:
         """See `Storage.get`."""
         with _remote(missing=check_key(key)):
-            answer = self._client.get_object(self._bucket, key)
+            response = self._client.get_object(self._bucket, key)
             try:
-                content = read_within(answer.read, max_bytes)
+                content = read_within(response.read, max_bytes)
             finally:
-                answer.close()
-                answer.release_conn()
+                response.close()
+                response.release_conn()
             return content
 
-    @_repeat
+    @_retry
     def head(self, key: str) -> ObjectInfo | None:
         """See `Storage.head`."""
         try:
@@ -115,18 +114,18 @@ class S3Storage:
         """See `Storage.list`."""
         check_prefix(prefix)
         with _remote():
-            for found in self._client.list_objects(self._bucket, prefix, recursive=True):
-                if not found.is_dir:
-                    yield _remote_info(found)
+            for item in self._client.list_objects(self._bucket, prefix, recursive=True):
+                if not item.is_dir:
+                    yield _remote_info(item)
 
-    @_repeat
+    @_retry
     def copy(self, source: str, target: str) -> None:
         """See `Storage.copy`."""
         origin = CopySource(self._bucket, check_key(source))
         with _remote(missing=source):
             self._client.copy_object(self._bucket, check_key(target), origin)
 
-    @_repeat
+    @_retry
     def delete(self, key: str) -> None:
         """See `Storage.delete`."""
         with suppress(ObjectMissing), _remote(missing=check_key(key)):
@@ -149,7 +148,7 @@ class S3Storage:
             check_key(key),
             check_expiry(expires_in),
             response_headers=headers,
-            request_date=signed_urls.period_begin(stable_for),
+            request_date=signed_urls.period_start(stable_for),
         )
         return url
 
@@ -195,7 +194,7 @@ def _minio(endpoint: str, access_key: str, secret_key: str) -> Minio:
     if url.scheme not in {"http", "https"} or not url.netloc or url.path.strip("/"):
         raise ValueError("an S3 endpoint must be http(s)://host:port")
     timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=READ_TIMEOUT_SECONDS)
-    # Retries are ours: the client's own would multiply them, and it repeats without asking.
+    # No retries of urllib3: they would multiply ours, and it also retries calls that we do not.
     pool = urllib3.PoolManager(timeout=timeout, retries=False, maxsize=16)
     return Minio(
         url.netloc,
@@ -207,12 +206,12 @@ def _minio(endpoint: str, access_key: str, secret_key: str) -> Minio:
     )
 
 
-def _remote_info(found: Object) -> ObjectInfo:
+def _remote_info(item: Object) -> ObjectInfo:
     return ObjectInfo(
-        key=found.object_name,
-        size=found.size or 0,
-        etag=(found.etag or "").strip('"'),
-        modified_at=found.last_modified or datetime.fromtimestamp(0, UTC),
+        key=item.object_name,
+        size=item.size or 0,
+        etag=(item.etag or "").strip('"'),
+        modified_at=item.last_modified or datetime.fromtimestamp(0, UTC),
     )
 
 
@@ -221,7 +220,7 @@ def _remote(missing: str | None = None) -> Iterator[None]:
     try:
         yield
     except (S3Error, InvalidResponseError) as error:
-        # rclone answers a missing object in plain text, which the client cannot read as S3
+        # rclone's response for a missing object is plain text, which the client cannot parse
         code = error.code if isinstance(error, S3Error) else str(error)
         if missing is not None and (code in _MISSING_CODES or "Response code: 404," in code):
             raise ObjectMissing(missing) from error

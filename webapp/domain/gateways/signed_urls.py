@@ -1,8 +1,8 @@
-"""URLs that carry their own permission: one method on one object, until a moment.
+"""Signed URLs: each permits one method on one object until it expires.
 
-Pure functions, no input or output. Two schemes: our own HMAC for the folder, and Signature V4 for
-S3 uploads, because the minio client signs only the host and would let an uploader choose another
-content type than the one agreed.
+Pure functions. There are two schemes: our own HMAC for the folder, and Signature V4 for uploads to
+S3. The latter because the minio client signs only the host, so an uploader could send another
+content type.
 """
 
 import hashlib
@@ -15,13 +15,16 @@ from urllib.parse import quote, urlsplit
 
 
 def attachment(download_name: str) -> str:
-    """Return a Content-Disposition that saves under this name, whatever its script (RFC 6266)."""
+    """Return a Content-Disposition with a download name in any script (RFC 6266)."""
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", download_name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(download_name, safe='')}"
 
 
-def period_begin(length: timedelta) -> datetime:
-    """Return when the running period of a length began, counted from the epoch; now without one."""
+def period_start(length: timedelta) -> datetime:
+    """Return the start of the current period of a length, counted from the epoch.
+
+    With a length of 0 it is the current time.
+    """
     now = time.time()
     seconds = length.total_seconds()
     return datetime.fromtimestamp(now - now % seconds if seconds else now, UTC)
@@ -37,7 +40,7 @@ def sign(
     download_name: str = "",
 ) -> str:
     """Return the hex HMAC-SHA256 that permits one method on one key until `expires` (epoch s)."""
-    # Quoting leaves no newline in any part, so no two requests share one message.
+    # Quoted parts contain no newline, so no two requests have the same message.
     parts = (method, key, str(expires), content_type, download_name)
     message = "\n".join(["style-license storage v1", *(quote(part) for part in parts)])
     return hmac.new(secret_key.encode(), message.encode(), hashlib.sha256).hexdigest()
@@ -52,10 +55,10 @@ def verify(
     content_type: str = "",
     now: float | None = None,
 ) -> bool:
-    """Tell whether a request carries a signature for exactly itself that has not expired.
+    """Tell whether a request has a valid signature that has not expired.
 
-    `query_args` are the request's `expires`, `signature` and maybe `download`; `content_type`
-    counts for PUT only. A GET signature also permits HEAD.
+    `query_args` are the request's `expires`, `signature` and perhaps `download`; `content_type` is
+    signed for PUT only. A GET signature also permits HEAD.
     """
     expires, signature = query_args.get("expires", ""), query_args.get("signature", "")
     if not re.fullmatch(r"[0-9]{1,12}", expires, re.ASCII) or not signature.isascii():
@@ -68,8 +71,8 @@ def verify(
         content_type=content_type.strip().lower() if method == "PUT" else "",
         download_name=query_args.get("download", ""),
     )
-    alive = (time.time() if now is None else now) < int(expires)
-    return hmac.compare_digest(expected, signature) and alive
+    is_unexpired = (time.time() if now is None else now) < int(expires)
+    return hmac.compare_digest(expected, signature) and is_unexpired
 
 
 def s3_url(

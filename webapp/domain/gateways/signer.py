@@ -1,6 +1,6 @@
-"""Whether a drawing can sign: the signer says so, which is no part of the domain."""
+"""The type of the function that checks a signature; the signer is not part of the domain."""
 
 from collections.abc import Callable
 
-# Takes a PNG file of ours; False when no image could be signed with it.
+# Receives a re-encoded PNG file; returns False if no image could be signed with it.
 CanSign = Callable[[bytes], bool]

@@ -1,4 +1,4 @@
-"""Where image and adapter bytes live: a private folder or any S3, chosen by one URL."""
+"""Storage of image and adapter files: a private folder or any S3 server, chosen by one URL."""
 
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -34,7 +34,7 @@ __all__ = [
 
 
 def configured_storage(settings: Settings) -> Storage:
-    """Return the storage that the settings name."""
+    """Return the storage of the settings."""
     return make_storage(
         storage_url=settings.storage_url,
         public_base_url=settings.public_base_url,
@@ -43,12 +43,13 @@ def configured_storage(settings: Settings) -> Storage:
 
 
 def make_storage(*, storage_url: str, public_base_url: str, secret_key: str) -> Storage:
-    """Return the storage that a URL names; nothing is connected or created yet.
+    """Return the storage of a URL, without connecting or creating anything.
 
     `folder:///absolute/path`, or
     `s3://access:secret@host:port/bucket?secure=0&public_endpoint=https://files.example.org`
-    where the public endpoint is the one that browsers use and that URLs are signed for.
-    `public_base_url` and `secret_key` serve the folder's URLs. Raises ValueError on other URLs.
+    where the public endpoint is the one for browsers, for which URLs are signed.
+    `public_base_url` and `secret_key` are for the URLs of a folder. Raises ValueError for any other
+    URL.
     """
     url = urlsplit(storage_url)
     if url.scheme == "folder":

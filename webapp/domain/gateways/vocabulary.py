@@ -1,8 +1,8 @@
-"""Which words a base model knows, as its own tokenizer reads them: no weights and no engine.
+"""Which words a base model knows, by its tokenizer; needs neither weights nor the engine.
 
-A tokenizer of whole words has a token for what it does not know, and everything unknown looks the
-same to the network. A tokenizer that spells words out of pieces (CLIP's, of SD 1.5 and SDXL) knows
-every word, so does a base whose tokenizer is on the GPU machines only.
+A word-level tokenizer maps all unknown words to one token, so the model cannot tell them apart. A
+subword tokenizer (CLIP's, of SD 1.5 and SDXL) knows every word. If the tokenizer is only on the GPU
+machines, every word counts as known.
 """
 
 from dataclasses import dataclass
@@ -17,36 +17,35 @@ FILE = Path("tokenizer") / "tokenizer.json"
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How many tokens of a text the base model knows, and how many it does not."""
+class TokenCounts:
+    """How many tokens of a text the base model knows, and how many it does not know."""
 
     known: int
     unknown: int
 
 
 class Vocabulary:
-    """The words of one base model; without a tokenizer, all words."""
+    """The vocabulary of one base model; without a tokenizer, it has all words."""
 
     def __init__(self, tokenizer: Tokenizer | None) -> None:
         self._tokenizer = tokenizer
         unknown = tokenizer and getattr(tokenizer.model, "unk_token", None)
         self._unknown_id = tokenizer.token_to_id(unknown) if tokenizer and unknown else None
 
-    def read(self, text: str) -> Reading:
-        """Read a text; little words that the tokenizer drops count neither way."""
+    def count_tokens(self, text: str) -> TokenCounts:
+        """Count the tokens of a text; stop words that the tokenizer drops are not counted."""
         if self._tokenizer is None:
-            return Reading(known=len(text.split()), unknown=0)
+            return TokenCounts(known=len(text.split()), unknown=0)
         ids = self._tokenizer.encode(text, add_special_tokens=False).ids
         unknown = sum(each == self._unknown_id for each in ids)
-        return Reading(known=len(ids) - unknown, unknown=unknown)
+        return TokenCounts(known=len(ids) - unknown, unknown=unknown)
 
 
 @lru_cache(maxsize=8)
 def of_base_model(name: str) -> Vocabulary:
     """Return the vocabulary of a base model, read once: `built-in`, or a diffusers folder.
 
-    Raises what the library raises for a file that is damaged, and for `built-in` also when it is
-    missing: it is shipped with the site.
+    Raises the library's error for a damaged file, and for a missing file of `built-in`.
     """
     if name == BUILT_IN:
         return Vocabulary(Tokenizer.from_file(str(BUILT_IN_FOLDER / FILE)))

@@ -1,4 +1,4 @@
-"""Every model, imported once so that metadata and migrations see all tables."""
+"""Imports every model, so that the metadata has all tables."""
 
 from webapp.domain.models import (
     account,

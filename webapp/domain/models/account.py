@@ -1,4 +1,4 @@
-"""People: a user, the artist a user may become, and the sign-ins that can be ended."""
+"""Users, their artist profiles, their unique name keys, and their sign-ins."""
 
 from enum import StrEnum
 from typing import Any
@@ -27,7 +27,7 @@ class Role(StrEnum):
 
 
 class SignaturePosition(StrEnum):
-    """Where the signature stands, always at the bottom."""
+    """The position of the signature, always at the bottom."""
 
     BOTTOM_LEFT = "bottom-left"
     BOTTOM_CENTER = "bottom-center"
@@ -43,13 +43,13 @@ class SignatureSize(StrEnum):
 
 
 def _username(context: Any) -> str:
-    """Return the username that is inserted: whoever says nothing else is called so."""
+    """Return the username of the inserted row, the default of the display name."""
     name: str = context.get_current_parameters()["username"]
     return name
 
 
 class User(Base):
-    """A person, known by the identity provider's subject, never by e-mail."""
+    """A person, identified by the identity provider's subject, never by e-mail."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -65,7 +65,7 @@ class User(Base):
             postgresql_where="NOT is_active AND deleted_at IS NULL",
         ),
         Index("ix_users_role", "role", "created_at", "id", postgresql_where="deleted_at IS NULL"),
-        # Only artists are searched and ranked: the indexes leave out everybody else.
+        # Only artists are searched and ranked, so these indexes have no other users.
         Index(
             "ix_users_grams",
             "username_grams",
@@ -107,7 +107,7 @@ class User(Base):
 
 
 class Artist(Base):
-    """The artist side of a user: the name people read and the signature on every image."""
+    """The artist profile of a user: the public name and the signature on every image."""
 
     __tablename__ = "artists"
     __table_args__ = (
@@ -139,7 +139,7 @@ class Artist(Base):
 
 
 class TakenName(Base):
-    """A skeleton that the username or the artist name of a person takes, see `domain.names`."""
+    """A unique key of a username or an artist name, see `domain.names.keys`."""
 
     __tablename__ = "taken_names"
 
@@ -148,7 +148,7 @@ class TakenName(Base):
 
 
 class SignIn(Base):
-    """One signed-in browser; ending the row ends the session whatever its cookie says."""
+    """One signed-in browser; setting `ended_at` ends the session, whatever its cookie says."""
 
     __tablename__ = "sign_ins"
 

@@ -1,4 +1,4 @@
-"""The audit log: what administrators changed, from what to what, and why. Append-only."""
+"""The audit log: changes by administrators with values before and after and a reason."""
 
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,7 +8,7 @@ from webapp.domain.models.columns import CreatedAt, Id, Json
 
 
 class AuditEntry(Base):
-    """One change by one administrator. Never updated, never deleted; a trigger refuses both."""
+    """One change by one administrator. Append-only: a trigger refuses UPDATE and DELETE."""
 
     __tablename__ = "audit_entries"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Base models: the weights that workers last reported to have loaded, by name."""
+"""Base models: the hash of the weights that a worker last reported, by name."""
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,7 +8,7 @@ from webapp.domain.models.columns import CreatedAt, Sha256
 
 
 class BaseModel(Base):
-    """One row per base model that a renderer has loaded; others' styles cannot be drawn."""
+    """One row per base model that a renderer has loaded; styles of other weights are outdated."""
 
     __tablename__ = "base_models"
 

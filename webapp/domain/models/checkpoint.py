@@ -1,4 +1,4 @@
-"""Checkpoints: the last states of a training, each a style that its artist may put on sale."""
+"""Checkpoints: the last states of a training run; the artist puts one of them on sale."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,11 +8,11 @@ from webapp.domain.models.columns import BigInt, CreatedAt, Id, JsonList, Object
 
 
 class Checkpoint(Base):
-    """A style as it was at one step of a training run, with the samples drawn there.
+    """The adapter at one step of a training run, with sample images.
 
-    The samples are as the worker drew them until the run is published, and signed after that,
-    each with a thumbnail. The files of a run that a later run replaced are forgotten: then
-    `adapter_key` is null and there are no samples.
+    The samples are unsigned until the run is published; then they are signed and have thumbnails.
+    If a later run replaced this one, its files are deleted: `adapter_key` is null and there are no
+    samples.
     """
 
     __tablename__ = "checkpoints"

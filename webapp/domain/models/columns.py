@@ -1,4 +1,4 @@
-"""Column types that every noun uses: identities, times, states, lists of tags."""
+"""Column types that several models use: identities, times, states, lists of tags."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -23,14 +23,14 @@ ObjectKey = Annotated[str, mapped_column(String(200))]
 
 
 def grams_of(text: str) -> MappedColumn[list[str]]:
-    """Return a column in which the database keeps the n-grams of another column, for search.
+    """Return a generated column with the n-grams of another column, for search.
 
-    `text` is that column as PostgreSQL writes it. Deferred: nothing but a search reads it.
+    `text` is that column in SQL. The column is deferred: only searches read it.
     """
     computed = Computed(f"ngrams({text})", persisted=True)
     return mapped_column(ARRAY(Text), computed, deferred=True)
 
 
 def one_of(column: str, states: type[StrEnum]) -> str:
-    """Return the SQL of a check that a text column holds one of the states."""
+    """Return the SQL of a check constraint that a text column has one of the states."""
     return f"{column} IN ({', '.join(repr(state.value) for state in states)})"

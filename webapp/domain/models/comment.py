@@ -1,4 +1,4 @@
-"""Comments: what people say under an image, with one level of replies."""
+"""Comments on images, with one level of replies."""
 
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,7 +8,7 @@ from webapp.domain.models.columns import CreatedAt, Id
 
 
 class Comment(Base):
-    """One comment, or a reply to one; the image's row counts both, the comment's its replies."""
+    """One comment or one reply; `comment_count` of the image counts both."""
 
     __tablename__ = "comments"
     __table_args__ = (

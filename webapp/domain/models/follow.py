@@ -1,4 +1,4 @@
-"""Follows: who follows whom, once each; the followed person's own row counts them."""
+"""Follows: who follows whom; `follower_count` of the followed user counts them."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,7 +8,7 @@ from webapp.domain.models.columns import CreatedAt
 
 
 class Follow(Base):
-    """One person follows another; the key makes a second time impossible."""
+    """One user follows another; the primary key makes it unique."""
 
     __tablename__ = "follows"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Generations: one ordered image each; an order is one POST of one to four of them."""
+"""Generations, one per ordered image; an order is one POST of one to four of them."""
 
 from enum import StrEnum
 from typing import Any
@@ -24,7 +24,7 @@ from webapp.domain.models.style import Style
 
 
 class GenerationStatus(StrEnum):
-    """Where a generation stands; moved only by `pipelines.advance_generation`."""
+    """The status of a generation; changed only by `pipelines.advance_generation`."""
 
     QUEUED = "queued"
     PROCESSING = "processing"
@@ -35,7 +35,7 @@ class GenerationStatus(StrEnum):
 
 
 class AspectRatio(StrEnum):
-    """The three shapes on offer; `size` gives width and height in pixels."""
+    """The three offered aspect ratios; `size` is width and height in pixels."""
 
     SQUARE = "1:1"
     LARGE_SQUARE = "2:2"
@@ -48,7 +48,7 @@ class AspectRatio(StrEnum):
 
 
 class Order(Base):
-    """One POST: the batch its generations belong to."""
+    """One POST of one to four generations."""
 
     __tablename__ = "orders"
 
@@ -61,10 +61,10 @@ class Order(Base):
 
 
 class Generation(Base):
-    """One image: paid into escrow when ordered, delivered signed or refunded in full.
+    """One image: its price is in escrow until it is delivered signed, or refunded in full.
 
-    A try-out is an image that an artist draws with a checkpoint before the style is on sale: it
-    is free, always private, and counted nowhere.
+    A try-out is an image that an artist renders with a checkpoint before the style is on sale. It
+    is free, always private, and no counter includes it.
     """
 
     __tablename__ = "generations"
@@ -74,7 +74,7 @@ class Generation(Base):
         CheckConstraint("seed BETWEEN 0 AND 4294967295", name="seed"),
         CheckConstraint("style_strength BETWEEN 0 AND 1.5", name="style_strength"),
         CheckConstraint("price_tokens BETWEEN 0 AND 10000", name="price"),
-        # The checkpoint of a try-out goes with the account of its artist, the row stays.
+        # The checkpoint of a try-out is deleted with the artist's account; this row stays.
         CheckConstraint(
             "(price_tokens = 0) = (checkpoint_id IS NOT NULL) OR deleted_at IS NOT NULL",
             name="try_out_is_free",
@@ -117,7 +117,7 @@ class Generation(Base):
             "id",
             postgresql_where="is_public AND NOT is_flagged",
         ),
-        # What a style's page sums up lies in the index: a popular style has very many images.
+        # The included columns let a style's page sum them with an index-only scan.
         Index(
             "ix_generations_style",
             "style_id",
@@ -133,7 +133,7 @@ class Generation(Base):
             "id",
             postgresql_where="is_public AND NOT is_flagged",
         ),
-        # Whether a buyer has a picture already is asked with every order.
+        # Every order looks for an image that the buyer already has.
         Index("ix_generations_same", "user_id", "style_id", "seed", "prompt_tags"),
         Index("ix_generations_kept", "created_at", "id", postgresql_where="deleted_at IS NULL"),
         Index("ix_generations_flagged", "created_at", "id", postgresql_where="is_flagged"),
@@ -187,7 +187,7 @@ class Generation(Base):
 
     @hybrid_property
     def is_try_out(self) -> bool:
-        """Whether this is an artist's free private picture."""
+        """Whether this is an artist's free private image."""
         return self.price_tokens == 0
 
     user: Mapped[User] = relationship(lazy="raise")

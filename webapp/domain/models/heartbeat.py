@@ -1,4 +1,4 @@
-"""Heartbeats: when each part without an address last did its work, and what it found."""
+"""Heartbeats: when the relay and each housekeeping task last succeeded, and their numbers."""
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,7 +8,7 @@ from webapp.domain.models.columns import CreatedAt, Json
 
 
 class Heartbeat(Base):
-    """One row per part: the relay, each task of housekeeping, the last check of the ledger."""
+    """One row each for the relay, every housekeeping task, and the last ledger check."""
 
     __tablename__ = "heartbeats"
 

@@ -1,4 +1,4 @@
-"""Idempotency keys: the stored answer of a POST, so that a retried POST is one POST."""
+"""Idempotency keys: the stored response of a POST, which a retry of it receives."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from webapp.domain.models.columns import CreatedAt, Sha256
 
 
 class IdempotencyKey(Base):
-    """Account + route + key; `response` is null only inside the transaction that makes it."""
+    """One key of a user for a route; `response` is null only inside the creating transaction."""
 
     __tablename__ = "idempotency_keys"
 
@@ -24,7 +24,7 @@ class IdempotencyKey(Base):
 
 
 class SetsIdempotencyKey(Base):
-    """The same for accounts of Sets, which may be nobody's."""
+    """The same for accounts of Sets, which may have no user."""
 
     __tablename__ = "sets_idempotency_keys"
 

@@ -1,4 +1,4 @@
-"""The job table: outbox, retry timer and lease in one row. The row is the job."""
+"""The job table: each row is a job with its outbox state, its retry time and its lease."""
 
 from enum import StrEnum
 
@@ -10,7 +10,7 @@ from webapp.domain.models.columns import BigInt, CreatedAt, Id, Json, Time, one_
 
 
 class JobKind(StrEnum):
-    """Which pipeline a job walks through; `ref` is the id of that kind's row."""
+    """The pipeline of a job; `ref` is the id of the row that the job is about."""
 
     TRAINING = "training"
     GENERATION = "generation"
@@ -31,7 +31,7 @@ class JobState(StrEnum):
 
 
 class Job(Base):
-    """One long piece of work. Changed only by the conditional updates of `domain.jobs`."""
+    """One background job. Changed only by the conditional updates of `domain.jobs`."""
 
     __tablename__ = "jobs"
     __table_args__ = (

@@ -1,7 +1,8 @@
 """The ledger: accounts and append-only transfers, balanced by construction.
 
-One row moves one amount from the debit account to the credit account. Accounts of people cache
-their balance, never below zero; system accounts keep none, so no row is hot.
+One row moves one amount from the debit account to the credit account. Accounts of users cache
+their balance, never below zero. System accounts have no balance, so transfers do not contend for
+their rows.
 """
 
 from enum import StrEnum
@@ -14,7 +15,7 @@ from webapp.domain.models.columns import BigInt, CreatedAt, Id, one_of
 
 
 class AccountKind(StrEnum):
-    """What an account holds; escrow and platform belong to the system."""
+    """The kinds of accounts; escrow and platform are system accounts."""
 
     SPENDABLE = "spendable"
     EARNED = "earned"
@@ -23,7 +24,7 @@ class AccountKind(StrEnum):
 
 
 class TransferKind(StrEnum):
-    """Why an amount moved; the text people read is made from this at read time."""
+    """Why an amount moved; its text is made from this when it is displayed."""
 
     BONUS = "bonus"
     GRANT = "grant"
@@ -36,7 +37,7 @@ class TransferKind(StrEnum):
 
 
 class Account(Base):
-    """Where tokens lie. `balance` is null for system accounts."""
+    """An account of tokens. `balance` is null for system accounts."""
 
     __tablename__ = "accounts"
     __table_args__ = (
@@ -53,7 +54,7 @@ class Account(Base):
 
 
 class Transfer(Base):
-    """One amount moved once. Never updated, never deleted; a trigger refuses both."""
+    """One amount moved once. Append-only: a trigger refuses UPDATE and DELETE."""
 
     __tablename__ = "transfers"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Certificates: the proof, open to everyone, of who licensed which image to whom."""
+"""Certificates: the public proof of who licensed which image to whom."""
 
 from datetime import date
 from enum import StrEnum
@@ -12,9 +12,9 @@ from webapp.domain.models.style import LicenseType
 
 
 class IssuedLicense(StrEnum):
-    """The licences that certificates name: those on offer, and one that is no longer sold.
+    """The licences of certificates: those on offer, and one that is no longer sold.
 
-    Nothing kept others from ordering the same image, so no new licence is exclusive.
+    Other buyers could order the same image, so no new licence is exclusive.
     """
 
     PERSONAL = LicenseType.PERSONAL.value
@@ -23,14 +23,14 @@ class IssuedLicense(StrEnum):
 
 
 class CertificateStatus(StrEnum):
-    """What was decided of a certificate; that it has run out follows from its dates."""
+    """Whether a certificate was revoked; its expiry follows from its dates."""
 
     VALID = "valid"
     REVOKED = "revoked"
 
 
 class Certificate(Base):
-    """One per delivered image, written in the commit that delivers it."""
+    """One certificate per delivered image, inserted in the transaction that delivers it."""
 
     __tablename__ = "certificates"
     __table_args__ = (

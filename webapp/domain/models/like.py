@@ -1,4 +1,4 @@
-"""Likes: who likes which image, once each; the image's own row counts them."""
+"""Likes: who likes which image; `like_count` of the image counts them."""
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,7 +8,7 @@ from webapp.domain.models.columns import CreatedAt
 
 
 class Like(Base):
-    """One person likes one image; the key makes a second time impossible."""
+    """One user likes one image; the primary key makes it unique."""
 
     __tablename__ = "likes"
 

@@ -1,4 +1,4 @@
-"""Notifications: what happened, told once; words are made at read time in the reader's language."""
+"""Notifications: one per event and recipient; the text is made when it is displayed."""
 
 from enum import StrEnum
 
@@ -10,7 +10,7 @@ from webapp.domain.models.columns import CreatedAt, Id, Json, one_of
 
 
 class NotificationType(StrEnum):
-    """What can be told."""
+    """The kinds of events."""
 
     FOLLOW = "follow"
     LIKE = "like"
@@ -27,7 +27,7 @@ class NotificationType(StrEnum):
 
 
 class Notification(Base):
-    """One event told to one person; the dedupe key makes a second telling impossible."""
+    """One event for one recipient; the unique dedupe key prevents duplicates."""
 
     __tablename__ = "notifications"
     __table_args__ = (

@@ -12,10 +12,10 @@ from webapp.domain.models.columns import CreatedAt, Id, Time, one_of
 
 
 class PurchaseStatus(StrEnum):
-    """Where a purchase stands; paid has given its tokens, refunded has taken them back.
+    """The status of a purchase: paid has credited its tokens, refunded has debited them again.
 
-    Authorized is written before the provider is asked for the money: until its answer is recorded
-    nobody knows whether the money was taken.
+    Authorized is committed before the confirm request is sent to the provider. Until the response
+    is recorded it is unknown whether the buyer was charged.
     """
 
     PENDING = "pending"
@@ -27,7 +27,7 @@ class PurchaseStatus(StrEnum):
 
 
 class Product(StrEnum):
-    """What is bought: tokens of the person, or credits or a month of the plan pro for Sets."""
+    """What is bought: tokens, credits of Sets, or a month of the plan pro of Sets."""
 
     TOKENS = "tokens"
     SETS_CREDITS = "sets_credits"
@@ -35,7 +35,7 @@ class Product(StrEnum):
 
 
 class Purchase(Base):
-    """One order of a package, stored before the provider's page is opened."""
+    """One order of a package, stored before the buyer sees the provider's page."""
 
     __tablename__ = "purchases"
     __table_args__ = (

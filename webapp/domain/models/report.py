@@ -1,4 +1,4 @@
-"""Reports: somebody says that something should not be here; an administrator decides."""
+"""Reports of objectionable content or users; an administrator resolves or dismisses them."""
 
 from enum import StrEnum
 
@@ -20,7 +20,7 @@ class ReportTarget(StrEnum):
 
 
 class ReportReason(StrEnum):
-    """Why."""
+    """Why something is reported."""
 
     COPYRIGHT = "copyright"
     SEXUAL = "sexual"
@@ -31,7 +31,7 @@ class ReportReason(StrEnum):
 
 
 class ReportStatus(StrEnum):
-    """open until an administrator has decided."""
+    """A report is open until an administrator has decided."""
 
     OPEN = "open"
     RESOLVED = "resolved"
@@ -39,7 +39,7 @@ class ReportStatus(StrEnum):
 
 
 class Report(Base):
-    """One report; of one object a person has at most one open."""
+    """One report; a user has at most one open report of an object."""
 
     __tablename__ = "reports"
     __table_args__ = (

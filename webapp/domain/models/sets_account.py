@@ -1,6 +1,6 @@
-"""Accounts of Sets: anonymous or of a user, with a plan and credits of their own.
+"""Accounts of Sets: anonymous or of a user, with a plan and credits.
 
-An account without a user is used with a bearer token. Signing in adopts it once.
+An account without a user is used with a bearer token. Signing in adopts it, once.
 """
 
 from enum import StrEnum
@@ -13,14 +13,14 @@ from webapp.domain.models.columns import BigInt, CreatedAt, Id, Time, one_of
 
 
 class SetsPlan(StrEnum):
-    """What an account may do at once; `pro` is paid by the month."""
+    """The plan of an account, with its limits; `pro` is paid by the month."""
 
     FREE = "free"
     PRO = "pro"
 
 
 class SetsAccount(Base):
-    """Whose rules, jobs and credits these are. `credits` caches the sum of the entries."""
+    """The owner of rules, jobs and credits. `credits` caches the sum of the credit entries."""
 
     __tablename__ = "sets_accounts"
     __table_args__ = (
@@ -47,7 +47,7 @@ class SetsAccount(Base):
 
 
 class CreditKind(StrEnum):
-    """Why credits of an account changed."""
+    """Why the credits of an account changed."""
 
     WELCOME = "welcome"
     GRANT = "grant"
@@ -59,7 +59,7 @@ class CreditKind(StrEnum):
 
 
 class SetsCreditEntry(Base):
-    """One change of the credits of one account. Never updated, never deleted; a trigger refuses."""
+    """One change of the credits of one account. Append-only: a trigger refuses other changes."""
 
     __tablename__ = "sets_credit_entries"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Exports of Sets: finished jobs of one album laid out by a template, as one archive."""
+"""Exports of Sets: finished jobs of one album as one archive, with the layout of a template."""
 
 from enum import StrEnum
 
@@ -18,7 +18,7 @@ from webapp.domain.models.columns import CreatedAt, Id, JsonList, ObjectKey, Tim
 
 
 class ExportStatus(StrEnum):
-    """Where an archive stands."""
+    """The status of an archive."""
 
     QUEUED = "queued"
     READY = "ready"
@@ -26,11 +26,11 @@ class ExportStatus(StrEnum):
 
 
 class SetsExport(Base):
-    """One archive of one job, or of up to three jobs of one album; made once, then kept."""
+    """One archive of one job, or of up to three jobs of one album; created once, then reused."""
 
     __tablename__ = "sets_exports"
     __table_args__ = (
-        # `version` rises when photos of a job were tried again after an export.
+        # `version` is a hash of the results: it changes if photos are retried after an export.
         UniqueConstraint("job_id", "other_jobs", "template", "language", "version"),
         CheckConstraint(one_of("status", ExportStatus), name="status"),
         CheckConstraint("status <> 'ready' OR archive_key IS NOT NULL", name="ready_has_archive"),

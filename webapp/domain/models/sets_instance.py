@@ -1,4 +1,4 @@
-"""Instances of Sets: what was found or clicked in a photo, and the runs of the segmenter."""
+"""Instances of Sets: parts of a photo that were found or clicked, and runs of the segmenter."""
 
 from enum import StrEnum
 
@@ -29,7 +29,7 @@ class InstanceState(StrEnum):
 
 
 class InstanceSource(StrEnum):
-    """Who made the mask. A carried one is a proposal until a person includes it."""
+    """The source of the mask. A carried mask is a proposal until a person includes it."""
 
     FOUND = "found"
     CLICKED = "clicked"
@@ -37,7 +37,7 @@ class InstanceSource(StrEnum):
 
 
 class SetsInstance(Base):
-    """One thing of a concept in one photo. Its number stays when the photo is segmented again."""
+    """One instance of a concept in one photo. Its number stays if the photo is segmented again."""
 
     __tablename__ = "sets_instances"
     __table_args__ = (
@@ -70,7 +70,7 @@ class SetsInstance(Base):
 
 
 class SetsMask(Base):
-    """What a segmenter once found for one prompt in one photo, so that it is never asked again."""
+    """The cached masks of a segmenter for one prompt in one photo."""
 
     __tablename__ = "sets_masks"
     __table_args__ = (UniqueConstraint("photo_sha256", "prompt", "segmenter", "version"),)
@@ -85,7 +85,7 @@ class SetsMask(Base):
 
 
 class SegmentationStatus(StrEnum):
-    """Where a run of the segmenter over one photo stands."""
+    """The status of a run of the segmenter over one photo."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -95,7 +95,7 @@ class SegmentationStatus(StrEnum):
 
 
 class SetsSegmentation(Base):
-    """One run of the segmenter over one photo, for concepts whose masks are not known yet."""
+    """One run of the segmenter over one photo, for concepts without a cached mask."""
 
     __tablename__ = "sets_segmentations"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Jobs of Sets: one album, one rule. The platform's own job table is `models.job`."""
+"""Jobs of Sets: one album with one rule. The table of background jobs is `models.job`."""
 
 from enum import StrEnum
 
@@ -10,7 +10,7 @@ from webapp.domain.models.columns import CreatedAt, Id, Json, JsonList, Time, on
 
 
 class SetsJobStatus(StrEnum):
-    """Where a job stands; moved only by `pipelines.advance_sets_job`."""
+    """The status of a job; changed only by `pipelines.advance_sets_job`."""
 
     CREATED = "created"
     UPLOADED = "uploaded"
@@ -22,10 +22,10 @@ class SetsJobStatus(StrEnum):
 
 
 class SetsJob(Base):
-    """One album with one rule. Its photos cost one credit each, reserved when it is created.
+    """One album with one rule. Each photo costs one credit, reserved when the job is created.
 
-    A job made from another one (`source_job_id`) has its photos, masks and choices. A variant
-    (`parent_id`) was made by the execution of its parent and takes no slot of its own.
+    A job created from another one (`source_job_id`) has its photos, masks and choices. A variant
+    (`parent_id`) was created by the execution of its parent and does not count as an active job.
     """
 
     __tablename__ = "sets_jobs"
@@ -62,7 +62,7 @@ class SetsJob(Base):
         String(50), server_default="", comment="of the variant, or of the saved rule"
     )
     rule_id: Mapped[int | None] = mapped_column(ForeignKey("sets_rules.id"))
-    # Frozen by the execution.
+    # Set by the execution and not changed after it.
     concepts: Mapped[Json] = mapped_column(
         server_default="{}", comment="{concept: {action, value, options, prompt}}"
     )

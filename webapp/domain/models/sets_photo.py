@@ -1,4 +1,4 @@
-"""Photos of Sets: the items of a job, and the runs of the rules over them."""
+"""Photos of Sets: the items of a job, and their edits."""
 
 from enum import StrEnum
 
@@ -18,7 +18,7 @@ from webapp.domain.models.columns import CreatedAt, Id, JsonList, ObjectKey, Sha
 
 
 class PhotoStatus(StrEnum):
-    """Where a photo stands; moved only by `pipelines.advance_photo`."""
+    """The status of a photo; changed only by `pipelines.advance_photo`."""
 
     AWAITED = "awaited"
     CHECKING = "checking"
@@ -31,7 +31,7 @@ class PhotoStatus(StrEnum):
 
 
 class SetsPhoto(Base):
-    """One photo of one job. Sizes in pixels of the upright photo."""
+    """One photo of one job. Width and height are those of the upright photo."""
 
     __tablename__ = "sets_photos"
     __table_args__ = (
@@ -71,9 +71,9 @@ class SetsPhoto(Base):
 
 
 class SetsEdit(Base):
-    """One reserved credit and one run of the rules over one photo; a retry is a new row.
+    """One reserved credit for one run of the rules over one photo; a retry is a new row.
 
-    It is made when the credit is reserved. It ends once: delivered, or returned.
+    The row is inserted when the credit is reserved. It ends once: delivered or returned.
     """
 
     __tablename__ = "sets_edits"

@@ -1,4 +1,4 @@
-"""Regions of photos painted in a licensed style: each is a Generation, paid for in tokens."""
+"""Regions of photos painted in a licensed style: each is a Generation, paid with tokens."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,11 +8,11 @@ from webapp.domain.models.columns import CreatedAt, Id, JsonList, ObjectKey, Sha
 
 
 class SetsRestyle(Base):
-    """The canvas of one concept of one photo: what the renderer is given, and which image it is.
+    """The canvas of one concept of one photo: the renderer's input and the ordered image.
 
-    `frame` says how the canvas lies in the upright photo: left, top, width and height of what it
-    shows, or the maps of the planes that it lies in (`gpu.rules.restyle_planes`). What was painted
-    is kept as it came, without a signature, until the photo is done.
+    `frame` is the position of the canvas in the upright photo: left, top, width and height, or the
+    maps of the planes in which it lies (`gpu.rules.restyle_planes`). The painted image is stored
+    unsigned until the photo is done.
     """
 
     __tablename__ = "sets_restyles"

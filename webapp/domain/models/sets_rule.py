@@ -1,4 +1,4 @@
-"""Saved rules of Sets: one setting per concept of a preset, and what no rule may touch."""
+"""Saved rules of Sets: one setting per concept of a preset, and the protected concepts."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,7 +8,7 @@ from webapp.domain.models.columns import CreatedAt, Id, Json, JsonList, Time
 
 
 class SetsRule(Base):
-    """A rule with a name. A deleted one stays for the jobs that used it and frees its slot."""
+    """A rule with a name. A deleted rule frees its slot; its row stays for jobs that used it."""
 
     __tablename__ = "sets_rules"
     __table_args__ = (

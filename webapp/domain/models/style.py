@@ -1,4 +1,4 @@
-"""Styles: what an artist licenses, the works it is trained on, and the tags that name things."""
+"""Styles, the artworks they are trained on, and tags."""
 
 from datetime import date
 from enum import StrEnum
@@ -20,13 +20,13 @@ from webapp.domain.models.columns import (
     one_of,
 )
 
-# Words of buyers are public once this many people have shown images with them.
+# A tag of buyers is public once this many people have made images with it public.
 MIN_USERS = 3
 PUBLIC_USES = f"style_count + CASE WHEN user_count >= {MIN_USERS} THEN image_count ELSE 0 END"
 
 
 class TrainingStatus(StrEnum):
-    """Where a style stands; moved only by `pipelines.advance_style`."""
+    """The status of a style; changed only by `pipelines.advance_style`."""
 
     PENDING = "pending"
     TRAINING = "training"
@@ -36,21 +36,21 @@ class TrainingStatus(StrEnum):
 
 
 class PublishWhen(StrEnum):
-    """When a trained style goes on sale: when its artist says so, or as soon as it is trained."""
+    """When a trained style goes on sale: when its artist publishes it, or after training."""
 
     BY_ARTIST = "by_artist"
     WHEN_TRAINED = "when_trained"
 
 
 class LicenseType(StrEnum):
-    """What a buyer may do with an image."""
+    """How a buyer may use an image."""
 
     PERSONAL = "personal"
     COMMERCIAL = "commercial"
 
 
 class ArtworkStatus(StrEnum):
-    """Verdict on one training image."""
+    """The result of the check of one artwork."""
 
     PENDING = "pending"
     VALID = "valid"
@@ -58,7 +58,7 @@ class ArtworkStatus(StrEnum):
 
 
 class Style(Base):
-    """A licensed style: one active per artist, its name unique among the artist's active ones."""
+    """A licensed style: one active per artist; names are unique among an artist's active styles."""
 
     __tablename__ = "styles"
     __table_args__ = (
@@ -88,8 +88,8 @@ class Style(Base):
             unique=True,
             postgresql_where="is_active",
         ),
-        # What the catalogue is filtered by lies in its two indexes: who asks for what hardly
-        # anybody sells makes them be read to the end.
+        # The included columns are the filters of the catalogue: a filter that matches few styles
+        # scans the whole index, but not the table.
         Index(
             "ix_styles_recent",
             "created_at",
@@ -156,7 +156,7 @@ class Style(Base):
 
 
 class Artwork(Base):
-    """One training image of a style: never public, its original bytes thrown away once checked."""
+    """One training image of a style: never public; its original file is deleted after the check."""
 
     __tablename__ = "artworks"
     __table_args__ = (
@@ -187,7 +187,7 @@ class Artwork(Base):
 
 
 class Tag(Base):
-    """An English word people search and prompt by; moderation switches it off here."""
+    """An English word for search and prompts; administrators can deactivate it."""
 
     __tablename__ = "tags"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Training runs: one try of an artist to have a style learned, with its real metrics."""
+"""Training runs of styles, with their metrics."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from webapp.domain.models.columns import CreatedAt, Id, JsonList, ObjectKey, Sha
 
 
 class TrainingRun(Base):
-    """One run; a retrain is a new run. The job of kind training has this row's id as `ref`."""
+    """One run; a retrain is a new run. Its job of kind training has this row's id as `ref`."""
 
     __tablename__ = "training_runs"
     __table_args__ = (Index("ix_training_runs_style", "style_id", "id"),)

@@ -1,8 +1,8 @@
-"""What waits for an administrator, in numbers: one statement, read from the ends of indexes."""
+"""Count what an administrator has to look at, in one statement that only reads indexes."""
 
 from dataclasses import dataclass
 
-from sqlalchemy import ScalarSelect, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, func, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.models.heartbeat import Heartbeat
@@ -14,48 +14,41 @@ from webapp.domain.queries import purchases as purchase_queries
 from webapp.domain.services import heartbeats, reconciliation, stuck_jobs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Attention:
-    """How many of each wait."""
+    """Open cases, payments to check, overdue jobs, and violations of the ledger's invariants."""
 
     cases: int
     payments: int
-    work: int
-    violations: int
+    overdue_jobs: int
+    ledger_errors: int
 
 
-def wanted(session: Session) -> Attention:
-    """Count what waits: cases, payments without an end or that differ, late jobs, broken books."""
+def counts(session: Session) -> Attention:
+    """Count cases, open payments and differences from the provider, jobs, and ledger errors."""
+    is_overdue = or_(*(stuck_jobs.is_overdue(each) for each in (JobState.QUEUED, JobState.RUNNING)))
     row = session.execute(
         select(
-            select(func.count())
-            .select_from(Report)
-            .where(case_queries.IS_OPEN, case_queries.is_first())
-            .scalar_subquery()
-            .label("cases"),
-            select(func.count())
-            .select_from(Purchase)
-            .where(purchase_queries.is_open())
-            .scalar_subquery()
-            .label("payments"),
-            select(func.count())
-            .select_from(Job)
-            .where(
-                or_(*(stuck_jobs.is_overdue(each) for each in (JobState.QUEUED, JobState.RUNNING)))
-            )
-            .scalar_subquery()
-            .label("work"),
-            _found(heartbeats.LEDGER).label("ledger"),
-            _found(reconciliation.HEARTBEAT).label("differences"),
+            _count(Report, case_queries.IS_OPEN, case_queries.is_first()).label("cases"),
+            _count(Purchase, purchase_queries.is_open()).label("payments"),
+            _count(Job, is_overdue).label("overdue_jobs"),
+            _numbers(heartbeats.LEDGER).label("violations"),
+            _numbers(reconciliation.HEARTBEAT).label("differences"),
         )
     ).one()
     return Attention(
         cases=row.cases,
         payments=row.payments + len(row.differences or {}),
-        work=row.work,
-        violations=sum((row.ledger or {}).values()),
+        overdue_jobs=row.overdue_jobs,
+        ledger_errors=sum((row.violations or {}).values()),
     )
 
 
-def _found(name: str) -> ScalarSelect[dict[str, int]]:
-    return select(Heartbeat.numbers).where(Heartbeat.name == name).scalar_subquery()
+def _count(
+    model: type[Report | Purchase | Job], *conditions: ColumnElement[bool]
+) -> ScalarSelect[int]:
+    return select(func.count()).select_from(model).where(*conditions).scalar_subquery()
+
+
+def _numbers(heartbeat: str) -> ScalarSelect[dict[str, int]]:
+    return select(Heartbeat.numbers).where(Heartbeat.name == heartbeat).scalar_subquery()

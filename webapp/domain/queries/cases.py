@@ -1,7 +1,8 @@
-"""What administrators decide on: reported things with all their reports, and flagged things."""
+"""Read open cases – reported content with its open reports – and hidden content."""
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,8 +23,9 @@ from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import User
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
-from webapp.domain.models.report import Report, ReportStatus, ReportTarget
+from webapp.domain.models.report import Report, ReportReason, ReportStatus, ReportTarget
 from webapp.domain.models.style import Style, Tag
+from webapp.domain.queries.answers import UserName, extended
 from webapp.domain.queries.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
 from webapp.domain.queries.viewing import signed_url
 
@@ -31,10 +33,58 @@ MAX_EXCERPT = 500
 IS_OPEN = Report.status == ReportStatus.OPEN
 
 
+@dataclass(frozen=True, slots=True)
+class Author:
+    """The user who made some content, or who was reported."""
+
+    id: int
+    username: str
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Content that was reported or hidden; every field of deleted content is None.
+
+    `excerpt` has at most MAX_EXCERPT characters. `prompt_tags` are those of a picture.
+    """
+
+    target_type: ReportTarget
+    target_id: int
+    exists: bool
+    title: str | None
+    excerpt: str | None
+    prompt_tags: list[str] | None
+    thumbnail_url: str | None
+    generation_id: int | None
+    style_id: int | None
+    is_hidden: bool | None
+    author: Author | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReport:
+    """An open report of a case."""
+
+    id: int
+    reporter: UserName
+    reason: ReportReason
+    text: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Case(Subject):
+    """Reported content with its open reports, oldest first."""
+
+    reports: list[OpenReport]
+
+
 def open_cases(
     session: Session, storage: Storage, *, target_type: str | None, page: PageRequest
-) -> Page:
-    """List reported things with their open reports, the one that waits longest first."""
+) -> Page[Case]:
+    """List open cases, the one with the oldest open report first."""
     first = select(Report.id, Report.created_at, Report.target_type, Report.target_id).where(
         *(IS_OPEN, is_first())
     )
@@ -45,19 +95,20 @@ def open_cases(
         {"list": "cases", "target_type": target_type},
         descending=False,
     )
-    shown = keyset.apply(first, page).subquery("shown")
-    rows = session.execute(_things(shown).order_by(shown.c.created_at, shown.c.id)).all()
+    targets = keyset.apply(first, page).subquery("targets")
+    rows = session.execute(_subjects(targets).order_by(targets.c.created_at, targets.c.id)).all()
     reports = _reports(session, rows)
 
-    def show(row: AnyRow) -> dict[str, Any]:
-        return _thing(storage, row) | {"reports": reports[row.target_type, row.target_id]}
+    def case_of(row: AnyRow) -> Case:
+        target = (row.target_type, row.target_id)
+        return extended(Case, _subject(storage, row), reports=reports[target])
 
-    return keyset.page(rows, page, show)
+    return keyset.page(rows, page, case_of)
 
 
-def flagged(session: Session, storage: Storage, *, page: PageRequest) -> Page:
-    """List whatever administrators have hidden, the newest thing first."""
-    marks = union_all(
+def flagged(session: Session, storage: Storage, *, page: PageRequest) -> Page[Subject]:
+    """List the content that administrators have hidden, the newest content first."""
+    hidden = union_all(
         *(
             select(
                 literal(str(target)).label("target_type"),
@@ -71,7 +122,7 @@ def flagged(session: Session, storage: Storage, *, page: PageRequest) -> Page:
                 (ReportTarget.TAG, Tag, Tag.is_flagged),
             )
         )
-    ).subquery("marks")
+    ).subquery("hidden")
 
     def keyset_on(columns: Any) -> Keyset:
         return Keyset(
@@ -83,15 +134,15 @@ def flagged(session: Session, storage: Storage, *, page: PageRequest) -> Page:
             {"list": "flagged"},
         )
 
-    keyset = keyset_on(marks.c)
-    shown = keyset.apply(select(*marks.c), page).subquery("shown")
-    order = (shown.c.created_at.desc(), shown.c.target_type.desc(), shown.c.target_id.desc())
-    rows = session.execute(_things(shown).order_by(*order)).all()
-    return keyset.page(rows, page, lambda row: _thing(storage, row))
+    keyset = keyset_on(hidden.c)
+    targets = keyset.apply(select(*hidden.c), page).subquery("targets")
+    order = (targets.c.created_at.desc(), targets.c.target_type.desc(), targets.c.target_id.desc())
+    rows = session.execute(_subjects(targets).order_by(*order)).all()
+    return keyset.page(rows, page, lambda row: _subject(storage, row))
 
 
 def is_first() -> ColumnElement[bool]:
-    """Return the condition that an open report is the first one of its thing."""
+    """Return the condition that an open report is the oldest one of its target."""
     before = aliased(Report)
     return ~exists().where(
         before.status == ReportStatus.OPEN,
@@ -101,12 +152,12 @@ def is_first() -> ColumnElement[bool]:
     )
 
 
-def _things(shown: Subquery) -> AnySelect:
-    """Select what the rows of one page are about; a thing that is gone leaves nulls."""
-    kind = shown.c.target_type
+def _subjects(targets: Subquery) -> AnySelect:
+    """Select the content of the targets of one page; the columns of deleted content are null."""
+    kind = targets.c.target_type
 
     def target(of: ReportTarget) -> ColumnElement[int]:
-        return case((kind == of, shown.c.target_id))
+        return case((kind == of, targets.c.target_id))
 
     is_hidden = case(
         (kind == ReportTarget.STYLE, Style.is_flagged),
@@ -117,76 +168,77 @@ def _things(shown: Subquery) -> AnySelect:
     )
     image_id = func.coalesce(target(ReportTarget.GENERATION), Comment.generation_id)
     style_id = func.coalesce(target(ReportTarget.STYLE), Generation.style_id)
-    person_id = func.coalesce(
+    author_id = func.coalesce(
         target(ReportTarget.USER), Comment.user_id, Generation.user_id, Style.artist_id
     )
     return (
         select(
-            *shown.c,
+            *targets.c,
             func.coalesce(Style.name, Tag.name, User.username).label("title"),
             case(
                 (kind == ReportTarget.COMMENT, Comment.content),
                 (kind == ReportTarget.GENERATION, Generation.description),
                 (kind == ReportTarget.STYLE, Style.description),
-            ).label("said"),
+            ).label("content"),
             func.coalesce(Generation.thumbnail_key, Style.thumbnail_key).label("thumbnail_key"),
             Generation.prompt_tags,
             Generation.id.label("generation_id"),
             Style.id.label("style_id"),
             is_hidden.label("is_hidden"),
-            User.id.label("person_id"),
+            User.id.label("author_id"),
             User.username,
             User.is_active,
         )
-        .select_from(shown)
+        .select_from(targets)
         .outerjoin(Comment, Comment.id == target(ReportTarget.COMMENT))
         .outerjoin(Generation, Generation.id == image_id)
         .outerjoin(Style, Style.id == style_id)
         .outerjoin(Tag, Tag.id == target(ReportTarget.TAG))
-        .outerjoin(User, User.id == person_id)
+        .outerjoin(User, User.id == author_id)
     )
 
 
-def _thing(storage: Storage, row: AnyRow) -> dict[str, Any]:
-    person = {"id": row.person_id, "username": row.username, "is_active": row.is_active}
-    return {
-        "target_type": row.target_type,
-        "target_id": row.target_id,
-        "is_there": row.title is not None,
-        "title": row.title,
-        "excerpt": row.said and row.said[:MAX_EXCERPT],
-        "prompt_tags": row.prompt_tags if row.target_type == ReportTarget.GENERATION else None,
-        "thumbnail_url": signed_url(storage, row.thumbnail_key),
-        "generation_id": row.generation_id,
-        "style_id": row.style_id,
-        "is_hidden": row.is_hidden,
-        "person": person if row.person_id is not None else None,
-        "created_at": row.created_at,
-    }
+def _subject(storage: Storage, row: AnyRow) -> Subject:
+    author = None
+    if row.author_id is not None:
+        author = Author(row.author_id, row.username, is_active=row.is_active)
+    return Subject(
+        target_type=row.target_type,
+        target_id=row.target_id,
+        exists=row.title is not None,
+        title=row.title,
+        excerpt=row.content and row.content[:MAX_EXCERPT],
+        prompt_tags=row.prompt_tags if row.target_type == ReportTarget.GENERATION else None,
+        thumbnail_url=signed_url(storage, row.thumbnail_key),
+        generation_id=row.generation_id,
+        style_id=row.style_id,
+        is_hidden=row.is_hidden,
+        author=author,
+        created_at=row.created_at,
+    )
 
 
 def _reports(
     session: Session, rows: Sequence[AnyRow]
-) -> dict[tuple[str, int], list[dict[str, Any]]]:
-    """Return the open reports of the things of one page, oldest first."""
-    found: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
-    things = [(row.target_type, row.target_id) for row in rows]
-    if not things:
-        return found
-    reports = session.execute(
+) -> dict[tuple[ReportTarget, int], list[OpenReport]]:
+    """Return the open reports of the targets of one page, oldest first."""
+    reports: dict[tuple[ReportTarget, int], list[OpenReport]] = defaultdict(list)
+    targets = [(row.target_type, row.target_id) for row in rows]
+    if not targets:
+        return reports
+    selected = session.execute(
         select(*Report.__table__.columns, User.username)
         .join(User, User.id == Report.reporter_id)
-        .where(IS_OPEN, tuple_(Report.target_type, Report.target_id).in_(things))
+        .where(IS_OPEN, tuple_(Report.target_type, Report.target_id).in_(targets))
         .order_by(Report.created_at, Report.id)
     )
-    for each in reports:
-        found[each.target_type, each.target_id].append(
-            {
-                "id": each.id,
-                "reporter": {"id": each.reporter_id, "username": each.username},
-                "reason": each.reason,
-                "text": each.text,
-                "created_at": each.created_at,
-            }
+    for row in selected:
+        report = OpenReport(
+            id=row.id,
+            reporter=UserName(row.reporter_id, row.username),
+            reason=row.reason,
+            text=row.text,
+            created_at=row.created_at,
         )
-    return found
+        reports[row.target_type, row.target_id].append(report)
+    return reports

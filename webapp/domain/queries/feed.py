@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -11,8 +11,10 @@ from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style
-from webapp.domain.queries.generations import STYLE_COLUMNS, keyset_of, owner_and_style
+from webapp.domain.queries.generation_views import StyleSummary, style_summary
+from webapp.domain.queries.generations import STYLE_COLUMNS, keyset_of
 from webapp.domain.queries.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
+from webapp.domain.queries.users import UserSummary, summary
 from webapp.domain.queries.viewing import Viewer, matching, signed_url, tag_conditions
 from webapp.domain.services import follows, likes
 
@@ -26,7 +28,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class FeedFilter:
-    """What of the feed somebody wants; `sort` is recent or popular."""
+    """Filters and order of the feed; `sort` is recent or popular."""
 
     sort: str = "recent"
     tags: tuple[str, ...] = ()
@@ -37,33 +39,51 @@ class FeedFilter:
     following: bool = False
 
 
-def pictures(
-    session: Session, storage: Storage, *, viewer: Viewer, wanted: FeedFilter, page: PageRequest
-) -> Page:
-    """List what everybody may see: public, completed, unflagged.
+@dataclass(frozen=True, slots=True)
+class FeedCard:
+    """A picture of the feed."""
 
-    `following` keeps what the people made whom the viewer follows, and what anybody made in a
-    style of theirs: who follows an artist wants to see what becomes of the style.
+    id: int
+    user: UserSummary
+    style: StyleSummary
+    preview_url: str | None
+    thumbnail_url: str | None
+    width: int
+    height: int
+    description: str
+    tags: list[str]
+    like_count: int
+    comment_count: int
+    is_liked: bool
+    created_at: datetime
+
+
+def pictures(
+    session: Session, storage: Storage, *, viewer: Viewer, filters: FeedFilter, page: PageRequest
+) -> Page[FeedCard]:
+    """List public, completed, unflagged pictures.
+
+    `following` keeps pictures that followed users ordered, and all pictures in their styles.
     """
-    keyset = keyset_of(wanted.sort, {"list": "feed", **vars(wanted)})
-    # Not "IS TRUE": only these very words let PostgreSQL use the feed's indexes.
-    shown = select(Generation).where(
+    keyset = keyset_of(filters.sort, {"list": "feed", **vars(filters)})
+    # Not "IS TRUE": PostgreSQL uses the partial indexes only for exactly these conditions.
+    public = select(Generation).where(
         *(Generation.is_public, ~Generation.is_flagged),
-        *matching((Generation.style_id, wanted.style_id), (Generation.user_id, wanted.user_id)),
+        *matching((Generation.style_id, filters.style_id), (Generation.user_id, filters.user_id)),
     )
 
     def narrowing(image: type[Generation]) -> list[ColumnElement[bool]]:
-        return _narrowing(image, viewer, wanted)
+        return _narrowing(image, viewer, filters)
 
     def look_up(ids: AnySelect) -> Sequence[AnyRow]:
         return _looked_up(session, viewer, keyset, ids)
 
-    if wanted.artist_id is None:
-        rows = keyset.find(Generation, shown, page, look_up, narrowing)
+    if filters.artist_id is None:
+        rows = keyset.find(Generation, public, page, look_up, narrowing)
     else:
-        styles = select(Style.id).where(Style.artist_id == wanted.artist_id).subquery("styles_of")
+        styles = select(Style.id).where(Style.artist_id == filters.artist_id).subquery("styles_of")
         sortable = (Generation.id, Generation.like_count, Generation.created_at)
-        of_style = shown.with_only_columns(*sortable).where(
+        of_style = public.with_only_columns(*sortable).where(
             Generation.style_id == styles.c.id, *narrowing(Generation)
         )
         rows = look_up(keyset.merge(styles, of_style, page))
@@ -71,14 +91,14 @@ def pictures(
 
 
 def _narrowing(
-    image: type[Generation], viewer: Viewer, wanted: FeedFilter
+    image: type[Generation], viewer: Viewer, filters: FeedFilter
 ) -> list[ColumnElement[bool]]:
-    """Return the conditions that no index holds in the feed's order."""
-    conditions = tag_conditions(image.prompt_tags, wanted.tags, wanted.tags_any)
-    if wanted.following:
+    """Return the conditions that no index of the feed covers."""
+    conditions = tag_conditions(image.prompt_tags, filters.tags, filters.tags_any)
+    if filters.following:
         is_all = image is Generation
-        seen = follows.by_or_after_followed if is_all else follows.each_by_or_after_followed
-        conditions.append(seen(viewer.user_id, image.user_id, image.style_id))
+        followed = follows.by_or_after_followed if is_all else follows.each_by_or_after_followed
+        conditions.append(followed(viewer.user_id, image.user_id, image.style_id))
     return conditions
 
 
@@ -94,18 +114,19 @@ def _looked_up(
     return session.execute(keyset.look_up(statement, ids)).all()
 
 
-def _card(storage: Storage, row: AnyRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        **owner_and_style(storage, row),
-        "preview_url": signed_url(storage, row.preview_key),
-        "thumbnail_url": signed_url(storage, row.thumbnail_key),
-        "width": row.width,
-        "height": row.height,
-        "description": row.description,
-        "tags": row.prompt_tags,
-        "like_count": row.like_count,
-        "comment_count": row.comment_count,
-        "is_liked": row.is_liked,
-        "created_at": row.created_at,
-    }
+def _card(storage: Storage, row: AnyRow) -> FeedCard:
+    return FeedCard(
+        id=row.id,
+        user=summary(storage, row, user_id=row.user_id),
+        style=style_summary(row),
+        preview_url=signed_url(storage, row.preview_key),
+        thumbnail_url=signed_url(storage, row.thumbnail_key),
+        width=row.width,
+        height=row.height,
+        description=row.description,
+        tags=row.prompt_tags,
+        like_count=row.like_count,
+        comment_count=row.comment_count,
+        is_liked=row.is_liked,
+        created_at=row.created_at,
+    )

@@ -1,4 +1,4 @@
-"""The file of an image: full for its licensee, artist and administrators, else the preview."""
+"""The file of a picture: full for its licensee, artist and administrators, else the preview."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -7,7 +7,7 @@ from webapp.domain.errors import GenerationNotFound, GenerationStillProcessing, 
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style
-from webapp.domain.queries.generations import FINAL
+from webapp.domain.queries.generation_views import FINAL
 from webapp.domain.queries.viewing import Viewer, signed_url
 from webapp.domain.services import generations
 
@@ -23,9 +23,9 @@ def image_url(
     variant: str,
     download: bool,
 ) -> str:
-    """Return a short-lived URL of the signed image or a smaller copy.
+    """Return a short-lived URL of the signed picture or of a smaller copy.
 
-    Who may see the image but not have its full file gets the preview instead of it.
+    Viewers who may not have the full file get the preview instead.
     Raises GenerationNotFound, GenerationStillProcessing, or NotFound after a failure.
     """
     row = session.execute(

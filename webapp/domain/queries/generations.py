@@ -1,6 +1,6 @@
-"""Pictures as people see them: one of them, one's own, those of administrators, try-outs.
+"""Read one picture, a user's own pictures, those of administrators, and try-outs.
 
-Core selects into plain rows; nothing is loaded lazily. Every URL is short-lived.
+Core selects into rows, so nothing is loaded lazily. Every URL expires after two hours.
 """
 
 from dataclasses import dataclass
@@ -18,28 +18,32 @@ from webapp.domain.models.generation import Generation, GenerationStatus, Order
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import Style
 from webapp.domain.models.training import TrainingRun
+from webapp.domain.queries.answers import extended
+from webapp.domain.queries.generation_views import (
+    FINAL,
+    Batch,
+    GenerationView,
+    ModeratedGeneration,
+    OrderedGeneration,
+    OwnGenerationView,
+    TryOutView,
+    moderated_view,
+    owner_view,
+    public_view,
+    try_out_view,
+)
 from webapp.domain.queries.moderation import ModerationFilter
 from webapp.domain.queries.pagination import (
-    AnyRow,
     AnySelect,
     Keyset,
     Page,
     PageRequest,
     SortColumn,
 )
-from webapp.domain.queries.viewing import Viewer, flags, matching, signed_url
+from webapp.domain.queries.viewing import Viewer, flags, matching
 from webapp.domain.services import generations, ledger, likes, sets_canvases, vocabulary
-from webapp.domain.services.licenses import certificate_url
-from webapp.domain.settings import settings
 
-REFUNDED = frozenset({GenerationStatus.FAILED, GenerationStatus.CANCELED})
-FINAL = REFUNDED | {GenerationStatus.COMPLETED}
 UNFINISHED = sorted(set(GenerationStatus) - FINAL)
-
-TRY_OUT = (  # what an image view says of a try-out
-    "id", "status", "progress", "prompt_tags", "negative_tags", "aspect_ratio", "width", "height",
-    "seed", "style_strength", "result_url", "preview_url", "thumbnail_url", "failure", "created_at",
-)  # fmt: skip
 STYLE_COLUMNS = (
     Style.name.label("style_name"), Artist.user_id.label("artist_id"), Artist.artist_name,
 )  # fmt: skip
@@ -57,7 +61,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class OwnFilter:
-    """What of one's own images somebody wants; None means all."""
+    """Filters of a user's own pictures; None means all."""
 
     status: str | None = None
     unfinished: bool = False
@@ -68,44 +72,50 @@ class OwnFilter:
 
 def detail(
     session: Session, storage: Storage, *, generation_id: int, viewer: Viewer
-) -> dict[str, Any]:
-    """Return one generation as this viewer may see it; raises GenerationNotFound."""
+) -> GenerationView:
+    """Return one picture, an OwnGenerationView for its owner and for administrators.
+
+    Raises GenerationNotFound, also when this viewer may not see it.
+    """
     row = session.execute(
         _with_all(viewer.user_id).where(Generation.id == generation_id)
     ).one_or_none()
     if row is None or not generations.may_see(viewer, row):
         raise GenerationNotFound(id=generation_id)
     if viewer.may_manage(row.user_id):
-        return _owner_view(storage, row)
+        return owner_view(storage, row)
     has_file = generations.may_have_file(viewer, owner_id=row.user_id, artist_id=row.artist_id)
-    return _public_view(storage, row, has_file=has_file)
+    return public_view(storage, row, has_file=has_file)
 
 
-def moderated(session: Session, storage: Storage, *, generation_id: int) -> dict[str, Any]:
-    """Return one generation as the list of administrators shows it."""
-    return _moderated(
-        storage, session.execute(_with_all(None).where(Generation.id == generation_id)).one()
-    )
+def moderated(session: Session, storage: Storage, *, generation_id: int) -> ModeratedGeneration:
+    """Return one picture as the list of administrators shows it."""
+    row = session.execute(_with_all(None).where(Generation.id == generation_id)).one()
+    return moderated_view(storage, row)
 
 
-def order_created(session: Session, storage: Storage, order: Order) -> dict[str, Any]:
-    """Return the owner view of an order's first image, with the batch and what was not known."""
+def order_created(session: Session, storage: Storage, order: Order) -> OrderedGeneration:
+    """Return the first picture of an order, with its batch and its unknown tags."""
     rows = session.execute(
         _with_all(order.user_id).where(Generation.order_id == order.id).order_by(Generation.id)
     ).all()
-    batch = {
-        "id": order.id,
-        "count": order.count,
-        "generation_ids": [row.id for row in rows],
-        "total_price_tokens": order.total_price_tokens,
-    }
     style = session.get_one(Style, order.style_id)
-    known = vocabulary.recognise(session, style, rows[0].prompt_tags)
-    return _owner_view(storage, rows[0]) | {"batch": batch, "unknown_tags": known.unknown_tags}
+    recognised = vocabulary.recognise(session, style, rows[0].prompt_tags)
+    return extended(
+        OrderedGeneration,
+        owner_view(storage, rows[0]),
+        batch=Batch(
+            id=order.id,
+            count=order.count,
+            generation_ids=[row.id for row in rows],
+            total_price_tokens=order.total_price_tokens,
+        ),
+        unknown_tags=recognised.unknown_tags,
+    )
 
 
 def stamp(session: Session, generation_id: int) -> tuple[Any, ...]:
-    """Return what changes whenever the detail does: cheap to ask for again and again."""
+    """Return the columns that change whenever `detail` does; one query by primary key."""
     row = session.execute(
         select(
             Generation.status,
@@ -122,64 +132,62 @@ def stamp(session: Session, generation_id: int) -> tuple[Any, ...]:
     return tuple(row or ())
 
 
-def is_final(view: dict[str, Any]) -> bool:
-    """Tell whether a generation can change no more."""
-    return view["status"] in FINAL
+def is_final(view: GenerationView) -> bool:
+    """Return whether the status of a picture is final."""
+    return view.status in FINAL
 
 
 def own(
-    session: Session, storage: Storage, *, user_id: int, wanted: OwnFilter, page: PageRequest
-) -> Page:
-    """List a person's own images, newest first."""
+    session: Session, storage: Storage, *, user_id: int, filters: OwnFilter, page: PageRequest
+) -> Page[OwnGenerationView]:
+    """List a user's own pictures, newest first."""
     conditions = [
         Generation.deleted_at.is_(None),
-        ~Generation.is_try_out,  # they stand at their style
-        ~sets_canvases.of_photo(),  # they stand at their photo
-        *flags((Generation.is_public, wanted.is_public)),
+        ~Generation.is_try_out,  # listed with their style
+        ~sets_canvases.of_photo(),  # listed with their photo
+        *flags((Generation.is_public, filters.is_public)),
         *matching(
             (Generation.user_id, user_id),
-            (Generation.status, wanted.status),
-            (Generation.style_id, wanted.style_id),
+            (Generation.status, filters.status),
+            (Generation.style_id, filters.style_id),
         ),
     ]
-    if wanted.unfinished:
+    if filters.unfinished:
         conditions.append(Generation.status.in_(UNFINISHED))
-    if wanted.ids is not None:
-        conditions.append(Generation.id.in_(wanted.ids))
-    keyset = keyset_of("recent", {"list": "own", "user_id": user_id, **vars(wanted)})
+    if filters.ids is not None:
+        conditions.append(Generation.id.in_(filters.ids))
+    keyset = keyset_of("recent", {"list": "own", "user_id": user_id, **vars(filters)})
     rows = select(Generation.id, Generation.created_at).where(*conditions)
-    # Few are being made at a time: of somebody with very many, none of the others is looked at.
-    is_few = wanted.unfinished or wanted.ids is not None
+    # Few rows match: fetch them all and sort, instead of walking over the user's other pictures.
+    is_few = filters.unfinished or filters.ids is not None
     ids = keyset.gather(rows, page) if is_few else keyset.apply(rows, page)
-    shown = session.execute(keyset.look_up(_with_all(user_id), ids)).all()
-    return keyset.page(shown, page, lambda row: _owner_view(storage, row))
+    page_rows = session.execute(keyset.look_up(_with_all(user_id), ids)).all()
+    return keyset.page(page_rows, page, lambda row: owner_view(storage, row))
 
 
 def for_admin(
-    session: Session, storage: Storage, *, wanted: ModerationFilter, page: PageRequest
-) -> Page:
-    """List images in every state, newest first; `q` is a tag of the prompt."""
-    tag = wanted.q and wanted.q.lower()
-    keyset = keyset_of("recent", {"list": "admin", **vars(wanted)})
+    session: Session, storage: Storage, *, filters: ModerationFilter, page: PageRequest
+) -> Page[ModeratedGeneration]:
+    """List pictures in every state, newest first; `q` is a tag of the prompt."""
+    tag = filters.q and filters.q.lower()
+    keyset = keyset_of("recent", {"list": "admin", **vars(filters)})
     rows = keyset.find(
         Generation,
         select(Generation).where(
             Generation.deleted_at.is_(None),
-            *flags((Generation.is_flagged, wanted.is_flagged)),
-            *matching((Generation.user_id, wanted.user_id)),
+            *flags((Generation.is_flagged, filters.is_flagged)),
+            *matching((Generation.user_id, filters.user_id)),
         ),
         page,
         lambda ids: session.execute(keyset.look_up(_with_all(None), ids)).all(),
         lambda image: [image.prompt_tags.contains([tag])] if tag else [],
     )
-    return keyset.page(rows, page, lambda row: _moderated(storage, row))
+    return keyset.page(rows, page, lambda row: moderated_view(storage, row))
 
 
-def try_outs(
-    session: Session, storage: Storage, *, style_id: int, limit: int
-) -> list[dict[str, Any]]:
+def try_outs(session: Session, storage: Storage, *, style_id: int, limit: int) -> list[TryOutView]:
     """List the newest try-outs of a style for its artist, each with its checkpoint's step."""
-    # Apart, or PostgreSQL walks over all images from the newest on until it has found enough.
+    # A materialised CTE: else PostgreSQL walks over all pictures, newest first, to fill the limit.
     tried = (
         select(Generation.id, Checkpoint.step)
         .join(Checkpoint, Checkpoint.id == Generation.checkpoint_id)
@@ -195,11 +203,7 @@ def try_outs(
         .order_by(tried.c.id.desc())
         .limit(limit)
     )
-    return [
-        {name: value for name, value in _owner_view(storage, row).items() if name in TRY_OUT}
-        | {"checkpoint": row.step}
-        for row in rows
-    ]
+    return [try_out_view(storage, row) for row in rows]
 
 
 def keyset_of(sort: str, binding: dict[str, Any]) -> Keyset:
@@ -230,85 +234,3 @@ def _with_all(viewer_id: int | None) -> AnySelect:
 
 def _job_of_generation() -> ColumnElement[bool]:
     return (Job.kind == JobKind.GENERATION) & (Job.ref == Generation.id)
-
-
-def owner_and_style(storage: Storage, row: AnyRow) -> dict[str, Any]:
-    """Return the buyer and the style of a picture, as every view of it names them."""
-    return {
-        "user": {
-            "id": row.user_id,
-            "username": row.username,
-            "display_name": row.display_name,
-            "profile_image": signed_url(storage, row.profile_image_key),
-        },
-        "style": {
-            "id": row.style_id,
-            "name": row.style_name,
-            "artist": {"id": row.artist_id, "artist_name": row.artist_name},
-        },
-    }
-
-
-def _public_view(storage: Storage, row: AnyRow, *, has_file: bool) -> dict[str, Any]:
-    is_done = row.status == GenerationStatus.COMPLETED
-    return {
-        "id": row.id,
-        **owner_and_style(storage, row),
-        "status": row.status,
-        "progress": row.progress if row.status == GenerationStatus.PROCESSING else None,
-        "prompt_tags": row.prompt_tags,
-        "description": row.description,
-        "aspect_ratio": row.aspect_ratio,
-        "width": row.width,
-        "height": row.height,
-        "seed": row.seed,
-        "style_strength": row.style_strength,
-        "result_url": signed_url(storage, row.image_key) if is_done and has_file else None,
-        "preview_url": signed_url(storage, row.preview_key) if is_done else None,
-        "thumbnail_url": signed_url(storage, row.thumbnail_key) if is_done else None,
-        "is_public": row.is_public,
-        "like_count": row.like_count,
-        "comment_count": row.comment_count,
-        "is_liked": row.is_liked,
-        "license": _license(row) if is_done else None,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-        "completed_at": row.completed_at,
-    }
-
-
-def _license(row: AnyRow) -> dict[str, str]:
-    public_id = row.license_public_id
-    return {
-        "public_id": public_id,
-        "url": certificate_url(settings().public_base_url, public_id),
-    }
-
-
-def _owner_view(storage: Storage, row: AnyRow) -> dict[str, Any]:
-    is_waiting = row.status == GenerationStatus.RETRYING
-    return _public_view(storage, row, has_file=True) | {
-        "negative_tags": row.negative_tags,
-        "price_tokens": row.price_tokens,
-        "consumed_tokens": row.price_tokens,
-        "refunded": (row.status in REFUNDED and row.price_tokens > 0) or row.is_reversed,
-        "attempt": (row.tries or 0) + 1,
-        "next_retry_at": row.run_at if is_waiting else None,
-        "failure": _failure(row),
-        "batch_id": row.order_id,
-        "is_try_out": row.price_tokens == 0,
-    }
-
-
-def _moderated(storage: Storage, row: AnyRow) -> dict[str, Any]:
-    return _owner_view(storage, row) | {"is_flagged": row.is_flagged}
-
-
-def _failure(row: AnyRow) -> dict[str, Any] | None:
-    if row.status != GenerationStatus.FAILED:
-        return None
-    return {
-        "code": "GENERATION_FAILED",
-        "cause": row.failure_cause,
-        "message": row.failure_message,
-    }

@@ -1,7 +1,8 @@
-"""What everybody may read of a certificate: who licensed which image, on which terms, and when."""
+"""Read the public part of certificates: licensee, picture, terms and dates."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,22 +12,62 @@ from webapp.domain.errors import NotFound
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation
-from webapp.domain.models.license import Certificate, CertificateStatus
+from webapp.domain.models.license import Certificate, CertificateStatus, IssuedLicense
 from webapp.domain.models.sets_restyle import SetsRestyle
 from webapp.domain.models.style import Style
+from webapp.domain.queries.answers import ArtistName, StyleName
+from webapp.domain.queries.pagination import AnyRow
 from webapp.domain.queries.viewing import signed_url
 
 EXPIRED = "expired"
 
 
-def certificate(session: Session, storage: Storage, *, public_id: str) -> dict[str, Any]:
-    """Return one certificate; the image, its number and its owner only while it is public.
+@dataclass(frozen=True, slots=True)
+class LicensedPicture:
+    """The delivered file of a certificate, and its perceptual hash; sizes in pixels."""
 
-    That of an image painted for a photo of Sets names the photo by the hash of its file, and the
-    part that was painted.
+    sha256: str
+    width: int
+    height: int
+    perceptual_hash: str
 
-    Raises NotFound.
+
+@dataclass(frozen=True, slots=True)
+class RestyledPhoto:
+    """The photo of Sets that a picture was painted for; `concept` only if it is of a preset."""
+
+    sha256: str
+    concept: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PublicCertificate:
+    """A certificate; licensee, number and preview of the picture only while it is public.
+
+    `status` is EXPIRED or a CertificateStatus. `photo` is None but for a picture of Sets.
     """
+
+    public_id: str
+    status: str
+    license_type: IssuedLicense
+    terms_version: str
+    valid_from: date
+    valid_to: date | None
+    issued_at: datetime
+    artist: ArtistName
+    style: StyleName
+    licensee: str | None
+    image: LicensedPicture
+    photo: RestyledPhoto | None
+    generation_id: int | None
+    preview_url: str | None
+    adapter_sha256: str
+    base_model: str
+    signature_applied: bool
+
+
+def certificate(session: Session, storage: Storage, *, public_id: str) -> PublicCertificate:
+    """Return one certificate. Raises NotFound."""
     row = session.execute(
         select(
             *Certificate.__table__.columns,
@@ -48,43 +89,41 @@ def certificate(session: Session, storage: Storage, *, public_id: str) -> dict[s
     ).one_or_none()
     if row is None:
         raise NotFound(resource="license")
-    is_shown = row.is_public and not row.is_flagged
-    has_run_out = row.valid_to is not None and row.valid_to < market.today()
-    is_valid = row.status == CertificateStatus.VALID
-    return {
-        "public_id": row.public_id,
-        "status": EXPIRED if is_valid and has_run_out else row.status,
-        "license_type": row.license_type,
-        "terms_version": row.terms_version,
-        "valid_from": row.valid_from,
-        "valid_to": row.valid_to,
-        "issued_at": row.issued_at,
-        "artist": {"id": row.artist_id, "artist_name": row.artist_name},
-        "style": {"id": row.style_id, "name": row.style_name},
-        "licensee": row.username if is_shown else None,
-        "image": {
-            "sha256": row.image_sha256,
-            "width": row.width,
-            "height": row.height,
-            "perceptual_hash": row.perceptual_hash,
-        },
-        "photo": row.photo_sha256
-        and {
-            "sha256": row.photo_sha256,
-            # Words of a person's own are nobody else's business.
-            "concept": row.concept if sets_presets.is_concept(row.concept) else None,
-        },
-        "generation_id": row.generation_id if is_shown else None,
-        "preview_url": signed_url(storage, row.preview_key) if is_shown else None,
-        "adapter_sha256": row.adapter_sha256,
-        "base_model": row.base_model,
-        "signature_applied": True,  # no image is delivered without one
-    }
+    is_visible = row.is_public and not row.is_flagged
+    is_past = row.valid_to is not None and row.valid_to < market.today()
+    is_expired = is_past and row.status == CertificateStatus.VALID
+    return PublicCertificate(
+        public_id=row.public_id,
+        status=EXPIRED if is_expired else row.status,
+        license_type=row.license_type,
+        terms_version=row.terms_version,
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+        issued_at=row.issued_at,
+        artist=ArtistName(row.artist_id, row.artist_name),
+        style=StyleName(row.style_id, row.style_name),
+        licensee=row.username if is_visible else None,
+        image=LicensedPicture(row.image_sha256, row.width, row.height, row.perceptual_hash),
+        photo=_photo(row),
+        generation_id=row.generation_id if is_visible else None,
+        preview_url=signed_url(storage, row.preview_key) if is_visible else None,
+        adapter_sha256=row.adapter_sha256,
+        base_model=row.base_model,
+        signature_applied=True,  # no picture is delivered without one
+    )
 
 
-def states(session: Session, generation_ids: Sequence[int]) -> dict[int, str]:
-    """Return whether the licences of these images are valid or revoked, by image."""
-    found = select(Certificate.generation_id, Certificate.status).where(
+def states(session: Session, generation_ids: Sequence[int]) -> dict[int, CertificateStatus]:
+    """Return whether the licences of these pictures are valid or revoked, by picture."""
+    statuses = select(Certificate.generation_id, Certificate.status).where(
         Certificate.generation_id.in_(generation_ids)
     )
-    return {row.generation_id: row.status for row in session.execute(found)}
+    return {row.generation_id: row.status for row in session.execute(statuses)}
+
+
+def _photo(row: AnyRow) -> RestyledPhoto | None:
+    if row.photo_sha256 is None:
+        return None
+    # A concept in a buyer's own words is private.
+    concept = row.concept if sets_presets.is_concept(row.concept) else None
+    return RestyledPhoto(row.photo_sha256, concept)

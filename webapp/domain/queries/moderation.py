@@ -1,22 +1,18 @@
-"""What administrators see: reports with what they are about, flagged things, people, the log."""
+"""Read tags, comments and users for administrators."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
 
 from webapp.domain.errors import NotFound
-from webapp.domain.gateways.storage import Storage
-from webapp.domain.models.account import User
-from webapp.domain.models.audit import AuditEntry
+from webapp.domain.models.account import Role, User
 from webapp.domain.models.comment import Comment
-from webapp.domain.models.generation import Generation
 from webapp.domain.models.ledger import Account, AccountKind
-from webapp.domain.models.report import Report, ReportTarget
-from webapp.domain.models.style import Style, Tag
+from webapp.domain.models.style import Tag
 from webapp.domain.queries import searching
+from webapp.domain.queries.answers import UserName
 from webapp.domain.queries.pagination import (
     MAX_BIGINT,
     AnyRow,
@@ -25,14 +21,12 @@ from webapp.domain.queries.pagination import (
     Page,
     PageRequest,
 )
-from webapp.domain.queries.viewing import flags, matching, signed_url
-
-MAX_EXCERPT = 200
+from webapp.domain.queries.viewing import flags, matching
 
 
 @dataclass(frozen=True)
 class ModerationFilter:
-    """What of a list an administrator wants; None means all."""
+    """Filters of tags, styles, pictures and comments; None means all."""
 
     is_flagged: bool | None = None
     is_active: bool | None = None
@@ -42,111 +36,65 @@ class ModerationFilter:
 
 @dataclass(frozen=True)
 class UserFilter:
-    """Whom an administrator looks for; None means all."""
+    """Filters of users; None means all."""
 
     q: str | None = None
     role: str | None = None
     is_active: bool | None = None
 
 
-@dataclass(frozen=True)
-class AuditFilter:
-    """What of the log an administrator wants; None means all."""
+@dataclass(frozen=True, slots=True)
+class ModeratedTag:
+    """A tag, hidden or not."""
 
-    object_type: str | None = None
-    object_id: str | None = None
-    admin_id: int | None = None
-
-
-def reports(
-    session: Session,
-    storage: Storage,
-    *,
-    status: str | None,
-    target_type: str | None,
-    page: PageRequest,
-) -> Page:
-    """List reports with what they are about, the oldest first."""
-    conditions = matching((Report.status, status), (Report.target_type, target_type))
-    keyset = Keyset(
-        [(Report.created_at, "created_at", datetime), (Report.id, "id", int)],
-        {"list": "reports", "status": status, "target_type": target_type},
-        descending=False,
-    )
-    ids = keyset.apply(select(Report.id).where(*conditions), page)
-    rows = session.execute(keyset.look_up(_reports_with_targets(), ids)).all()
-    return keyset.page(rows, page, lambda row: _report(storage, row))
+    id: int
+    name: str
+    usage_count: int
+    is_active: bool
+    is_flagged: bool
+    created_at: datetime
 
 
-def report(session: Session, storage: Storage, *, report_id: int) -> dict[str, Any]:
-    """Return one report as the list shows it."""
-    row = session.execute(_reports_with_targets().where(Report.id == report_id)).one()
-    return _report(storage, row)
+@dataclass(frozen=True, slots=True)
+class ModeratedComment:
+    """A comment with its text, hidden or not."""
+
+    id: int
+    generation_id: int
+    parent_id: int | None
+    content: str
+    is_hidden: bool
+    created_at: datetime
+    updated_at: datetime
+    user: UserName
 
 
-def _reports_with_targets() -> AnySelect:
-    """Select reports with whatever they are about; a target that is gone leaves nulls.
+@dataclass(frozen=True, slots=True)
+class ModeratedUser:
+    """A user with e-mail address and available tokens."""
 
-    Each join asks for one id, so that an index finds its row; an OR would read whole tables.
-    """
-    reporter, person = aliased(User), aliased(User)
-
-    def named(target: ReportTarget) -> ColumnElement[int]:
-        return case((Report.target_type == target, Report.target_id))
-
-    image_id = func.coalesce(Comment.generation_id, named(ReportTarget.GENERATION))
-    style_id = func.coalesce(Generation.style_id, named(ReportTarget.STYLE))
-    return (
-        select(
-            *Report.__table__.columns,
-            reporter.username.label("reporter_name"),
-            func.coalesce(Style.name, Tag.name, person.username).label("title"),
-            func.coalesce(Comment.content, Generation.description, Style.description).label("said"),
-            func.coalesce(Generation.thumbnail_key, Style.thumbnail_key).label("thumbnail_key"),
-        )
-        .join(reporter, reporter.id == Report.reporter_id)
-        .outerjoin(Comment, Comment.id == named(ReportTarget.COMMENT))
-        .outerjoin(Generation, Generation.id == image_id)
-        .outerjoin(Style, Style.id == style_id)
-        .outerjoin(Tag, Tag.id == named(ReportTarget.TAG))
-        .outerjoin(person, person.id == named(ReportTarget.USER))
-    )
+    id: int
+    username: str
+    email: str
+    role: Role
+    is_active: bool
+    token_balance: int
+    created_at: datetime
 
 
-def _report(storage: Storage, row: AnyRow) -> dict[str, Any]:
-    is_there = row.title is not None
-    target = {
-        "title": row.title,
-        "excerpt": row.said and row.said[:MAX_EXCERPT],
-        "thumbnail_url": signed_url(storage, row.thumbnail_key),
-    }
-    return {
-        "id": row.id,
-        "reporter": {"id": row.reporter_id, "username": row.reporter_name},
-        "target_type": row.target_type,
-        "target_id": row.target_id,
-        "target": target if is_there else None,
-        "reason": row.reason,
-        "text": row.text,
-        "status": row.status,
-        "resolution": row.resolution,
-        "created_at": row.created_at,
-    }
-
-
-def tags(session: Session, *, wanted: ModerationFilter, page: PageRequest) -> Page:
+def tags(session: Session, *, filters: ModerationFilter, page: PageRequest) -> Page[ModeratedTag]:
     """List tags, newest first; `q` is part of a name."""
-    conditions = flags((Tag.is_flagged, wanted.is_flagged), (Tag.is_active, wanted.is_active))
-    sought = wanted.q and searching.cleaned(session, wanted.q)
-    keyset = _newest_first(Tag, {"list": "admin tags", **vars(wanted)})
+    conditions = flags((Tag.is_flagged, filters.is_flagged), (Tag.is_active, filters.is_active))
+    part = filters.q and searching.cleaned(session, filters.q)
+    keyset = _newest_first(Tag, {"list": "admin tags", **vars(filters)})
     rows = keyset.find(
         Tag,
         select(*Tag.__table__.columns).where(*conditions),
         page,
         lambda ids: session.execute(keyset.look_up(select(*TAG_COLUMNS), ids)).all(),
-        lambda tag: [searching.contains(tag.name_grams, tag.name, sought)] if sought else [],
+        lambda tag: [searching.contains(tag.name_grams, tag.name, part)] if part else [],
     )
-    return keyset.page(rows, page, _plain)
+    return keyset.page(rows, page, _tag)
 
 
 TAG_COLUMNS = (
@@ -159,9 +107,20 @@ TAG_COLUMNS = (
 )
 
 
-def tag(session: Session, *, tag_id: int) -> dict[str, Any]:
-    """Return one tag as the list shows it."""
-    return _plain(session.execute(select(*TAG_COLUMNS).where(Tag.id == tag_id)).one())
+def tag(session: Session, *, tag_id: int) -> ModeratedTag:
+    """Return one tag as it is listed."""
+    return _tag(session.execute(select(*TAG_COLUMNS).where(Tag.id == tag_id)).one())
+
+
+def _tag(row: AnyRow) -> ModeratedTag:
+    return ModeratedTag(
+        id=row.id,
+        name=row.name,
+        usage_count=row.usage_count,
+        is_active=row.is_active,
+        is_flagged=row.is_flagged,
+        created_at=row.created_at,
+    )
 
 
 COMMENT_COLUMNS = (
@@ -177,29 +136,31 @@ COMMENT_COLUMNS = (
 )
 
 
-def comments(session: Session, *, wanted: ModerationFilter, page: PageRequest) -> Page:
-    """List comments with what they say, hidden or not, newest first; a flag means hidden.
+def comments(
+    session: Session, *, filters: ModerationFilter, page: PageRequest
+) -> Page[ModeratedComment]:
+    """List comments with their texts, newest first; `is_flagged` means hidden.
 
-    `q` is part of what they say: words that hardly anybody uses are looked for in all of them.
+    `q` is part of a text; all comments are searched for it, however rare it is.
     """
     conditions = [
-        *flags((Comment.is_hidden, wanted.is_flagged)),
-        *matching((Comment.user_id, wanted.user_id)),
+        *flags((Comment.is_hidden, filters.is_flagged)),
+        *matching((Comment.user_id, filters.user_id)),
     ]
-    sought = wanted.q
-    keyset = _newest_first(Comment, {"list": "admin comments", **vars(wanted)})
+    part = filters.q
+    keyset = _newest_first(Comment, {"list": "admin comments", **vars(filters)})
     rows = keyset.find(
         Comment,
         select(Comment).where(*conditions),
         page,
         lambda ids: session.execute(keyset.look_up(_comments(), ids)).all(),
-        lambda said: [said.content.icontains(sought, autoescape=True)] if sought else [],
+        lambda comment: [comment.content.icontains(part, autoescape=True)] if part else [],
     )
     return keyset.page(rows, page, _comment)
 
 
-def comment(session: Session, *, comment_id: int) -> dict[str, Any]:
-    """Return one comment as the list shows it."""
+def comment(session: Session, *, comment_id: int) -> ModeratedComment:
+    """Return one comment as it is listed."""
     return _comment(session.execute(_comments().where(Comment.id == comment_id)).one())
 
 
@@ -207,64 +168,79 @@ def _comments() -> AnySelect:
     return select(*COMMENT_COLUMNS).join(User, User.id == Comment.user_id)
 
 
-def _comment(row: AnyRow) -> dict[str, Any]:
-    shown = _plain(row)
-    return shown | {"user": {"id": shown.pop("user_id"), "username": shown.pop("username")}}
+def _comment(row: AnyRow) -> ModeratedComment:
+    return ModeratedComment(
+        id=row.id,
+        generation_id=row.generation_id,
+        parent_id=row.parent_id,
+        content=row.content,
+        is_hidden=row.is_hidden,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        user=UserName(row.user_id, row.username),
+    )
 
 
-def users(session: Session, *, wanted: UserFilter, page: PageRequest) -> Page:
-    """List people with their balance, newest first; `q` is part of a name or an e-mail.
+def users(session: Session, *, filters: UserFilter, page: PageRequest) -> Page[ModeratedUser]:
+    """List users with their balance, newest first; `q` is part of a username or an e-mail address.
 
-    Whoever is rare is looked for among all people.
+    All users are searched for it, however rare it is.
     """
     conditions = [
         User.deleted_at.is_(None),
-        *flags((User.is_active, wanted.is_active)),
-        *matching((User.role, wanted.role)),
+        *flags((User.is_active, filters.is_active)),
+        *matching((User.role, filters.role)),
     ]
-    sought = wanted.q
+    part = filters.q
 
-    def called(person: type[User]) -> list[ColumnElement[bool]]:
-        if sought is None:
+    def matches(user: type[User]) -> list[ColumnElement[bool]]:
+        if part is None:
             return []
-        columns = (person.username, person.email)
-        return [or_(*(column.icontains(sought, autoescape=True) for column in columns))]
+        columns = (user.username, user.email)
+        return [or_(*(column.icontains(part, autoescape=True) for column in columns))]
 
-    keyset = _newest_first(User, {"list": "admin users", **vars(wanted)})
+    keyset = _newest_first(User, {"list": "admin users", **vars(filters)})
     rows = keyset.find(
         User,
         select(*User.__table__.columns).where(*conditions),
         page,
         lambda ids: session.execute(keyset.look_up(_users(), ids)).all(),
-        called,
+        matches,
     )
-    return keyset.page(rows, page, _plain)
+    return keyset.page(rows, page, _user)
 
 
-def user(session: Session, *, user_id: int) -> dict[str, Any]:
-    """Return one person as the list shows them."""
-    return _plain(session.execute(_users().where(User.id == user_id)).one())
-
-
-def known(session: Session, *, user_id: int) -> dict[str, Any]:
-    """Return one person as the list shows them. Raises NotFound, also for who is deleted."""
+def user(session: Session, *, user_id: int) -> ModeratedUser:
+    """Return one user as listed. Raises NotFound, also for a deleted account."""
     row = session.execute(
         _users().where(User.id == user_id, User.deleted_at.is_(None))
     ).one_or_none()
     if row is None:
         raise NotFound(resource="user", id=user_id)
-    return _plain(row)
+    return _user(row)
 
 
-def named(session: Session, text: str) -> dict[str, Any] | None:
-    """Return whom an administrator names by number or by whole name, or None."""
-    is_meant = [User.username == text]
-    if text.isascii() and text.isdigit() and int(text) <= MAX_BIGINT:
-        is_meant.append(User.id == int(text))
+def user_named(session: Session, name_or_id: str) -> UserName | None:
+    """Return the user with this username, else the user with this id, else None."""
+    matches = [User.username == name_or_id]
+    if name_or_id.isascii() and name_or_id.isdigit() and int(name_or_id) <= MAX_BIGINT:
+        matches.append(User.id == int(name_or_id))
     row = session.execute(
-        select(User.id, User.username).where(or_(*is_meant)).order_by(User.username != text)
+        select(User.id, User.username).where(or_(*matches)).order_by(User.username != name_or_id)
     ).first()
-    return None if row is None else _plain(row)
+    return None if row is None else UserName(row.id, row.username)
+
+
+def _user(row: AnyRow) -> ModeratedUser:
+    return ModeratedUser(
+        id=row.id,
+        username=row.username,
+        email=row.email,
+        role=row.role,
+        is_active=row.is_active,
+        token_balance=row.token_balance,
+        created_at=row.created_at,
+    )
 
 
 def _users() -> AnySelect:
@@ -280,32 +256,5 @@ def _users() -> AnySelect:
     ).outerjoin(Account, is_spendable)
 
 
-def audit(session: Session, *, wanted: AuditFilter, page: PageRequest) -> Page:
-    """List what administrators changed, newest first."""
-    conditions = matching(
-        (AuditEntry.object_type, wanted.object_type),
-        (AuditEntry.object_id, wanted.object_id),
-        (AuditEntry.admin_id, wanted.admin_id),
-    )
-    keyset = _newest_first(AuditEntry, {"list": "audit", **vars(wanted)})
-    statement = select(*AuditEntry.__table__.columns, User.username).join(
-        User, User.id == AuditEntry.admin_id
-    )
-    ids = keyset.apply(select(AuditEntry.id).where(*conditions), page)
-    rows = session.execute(keyset.look_up(statement, ids)).all()
-    return keyset.page(rows, page, _audit_entry)
-
-
-def _audit_entry(row: AnyRow) -> dict[str, Any]:
-    shown = _plain(row)
-    return shown | {"admin": {"id": shown.pop("admin_id"), "username": shown.pop("username")}}
-
-
-def _newest_first(
-    model: type[Tag | Comment | User | AuditEntry], binding: dict[str, Any]
-) -> Keyset:
+def _newest_first(model: type[Tag | Comment | User], binding: dict[str, object]) -> Keyset:
     return Keyset([(model.created_at, "created_at", datetime), (model.id, "id", int)], binding)
-
-
-def _plain(row: AnyRow) -> dict[str, Any]:
-    return dict(row._mapping)  # noqa: SLF001 - the public mapping of a Row

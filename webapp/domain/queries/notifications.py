@@ -1,9 +1,10 @@
-"""What people see of their notifications: what happened, to what, and by whom.
+"""Read a user's notifications: their type, target and actor.
 
-The words are not stored: `type` and the target's title are enough for who shows it to say it in the
-reader's language.
+No text is stored: `webapp.http.localize` makes the sentence from the type, the actor and the
+target's title, in the language of the request.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +15,11 @@ from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import User
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
-from webapp.domain.models.notification import Notification
+from webapp.domain.models.notification import Notification, NotificationType
 from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
 from webapp.domain.queries.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
+from webapp.domain.queries.users import UserSummary
 from webapp.domain.queries.viewing import Viewer, signed_url
 from webapp.domain.services import generations, notifications
 
@@ -53,10 +55,43 @@ COLUMNS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The target of a notification.
+
+    `title` is the name of a style, a username, or the amount of a purchase. `generation_id` is the
+    picture to open, also of a comment. All but the title are None when the reader may not see the
+    picture; `excerpt` is the start of a comment that is not hidden.
+    """
+
+    title: str | None
+    thumbnail_url: str | None
+    excerpt: str | None
+    generation_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationView:
+    """A notification without its text.
+
+    `metadata` is a JSON column: a flat map of few short values, different for each type.
+    """
+
+    id: int
+    type: NotificationType
+    actor: UserSummary | None
+    target_type: str
+    target_id: int
+    target: Target
+    metadata: dict[str, Any]
+    is_read: bool
+    created_at: datetime
+
+
 def own(
     session: Session, storage: Storage, *, user_id: int, unread_only: bool, page: PageRequest
-) -> Page:
-    """List what a person was told, newest first."""
+) -> Page[NotificationView]:
+    """List a user's notifications, newest first."""
     ids = select(Notification.id).where(Notification.recipient_id == user_id)
     if unread_only:
         ids = ids.where(~Notification.is_read)
@@ -68,14 +103,14 @@ def own(
     return keyset.page(rows, page, lambda row: _view(storage, row))
 
 
-def one(session: Session, storage: Storage, notification_id: int) -> dict[str, Any]:
+def one(session: Session, storage: Storage, notification_id: int) -> NotificationView:
     """Return one notification."""
     row = session.execute(_with_targets().where(Notification.id == notification_id)).one()
     return _view(storage, row)
 
 
-def newest(session: Session, storage: Storage, *, user_id: int) -> dict[str, Any] | None:
-    """Return what a person was told last, or None."""
+def newest(session: Session, storage: Storage, *, user_id: int) -> NotificationView | None:
+    """Return a user's newest notification, or None."""
     row = session.execute(
         _with_targets()
         .where(Notification.recipient_id == user_id)
@@ -86,57 +121,58 @@ def newest(session: Session, storage: Storage, *, user_id: int) -> dict[str, Any
 
 
 def stamp(session: Session, user_id: int) -> tuple[Any, ...]:
-    """Return what changes whenever a person is told something or reads it."""
-    last = select(func.max(Notification.id)).where(Notification.recipient_id == user_id)
-    return notifications.unread_count(session, user_id), session.scalar(last)
+    """Return the unread count and the newest id: they change with each new or read notification."""
+    newest_id = select(func.max(Notification.id)).where(Notification.recipient_id == user_id)
+    return notifications.unread_count(session, user_id), session.scalar(newest_id)
 
 
 def _with_targets() -> AnySelect:
-    """Select notifications with what they are about: a comment, image, style or purchase."""
-    its_comment = case((Notification.target_type == "comment", Notification.target_id))
-    its_image = case((Notification.target_type == "generation", Notification.target_id))
-    its_purchase = case((Notification.target_type == "purchase", Notification.target_id))
-    its_style = case((Notification.target_type == "style", Notification.target_id))
+    """Select notifications with their target: a comment, picture, style or purchase."""
+    comment_id = case((Notification.target_type == "comment", Notification.target_id))
+    generation_id = case((Notification.target_type == "generation", Notification.target_id))
+    purchase_id = case((Notification.target_type == "purchase", Notification.target_id))
+    style_id = case((Notification.target_type == "style", Notification.target_id))
     return (
         select(*COLUMNS)
         .outerjoin(User, User.id == Notification.actor_id)
-        .outerjoin(Comment, Comment.id == its_comment)
-        .outerjoin(Generation, Generation.id == func.coalesce(Comment.generation_id, its_image))
-        .outerjoin(Purchase, Purchase.id == its_purchase)
-        .outerjoin(Style, Style.id == func.coalesce(Generation.style_id, its_style))
+        .outerjoin(Comment, Comment.id == comment_id)
+        .outerjoin(Generation, Generation.id == func.coalesce(Comment.generation_id, generation_id))
+        .outerjoin(Purchase, Purchase.id == purchase_id)
+        .outerjoin(Style, Style.id == func.coalesce(Generation.style_id, style_id))
     )
 
 
-def _view(storage: Storage, row: AnyRow) -> dict[str, Any]:
-    # Its owner may have hidden the image since; then nothing leads there, and neither its picture
-    # nor its words are shown.
-    is_shown = row.user_id is None or generations.may_see(Viewer(row.recipient_id), row)
-    actor = {
-        "id": row.actor_id,
-        "username": row.actor_name,
-        "display_name": row.actor_display_name,
-        "profile_image": signed_url(storage, row.actor_image_key),
-    }
-    return {
-        "id": row.id,
-        "type": row.type,
-        "actor": actor if row.actor_id is not None else None,
-        "target_type": row.target_type,
-        "target_id": row.target_id,
-        "target": {
-            "title": row.title,
-            "thumbnail_url": signed_url(storage, row.thumbnail_key) if is_shown else None,
-            "excerpt": _excerpt(row) if is_shown else None,
-            "generation_id": row.generation_id if is_shown else None,
-        },
-        "metadata": row.details,
-        "is_read": row.is_read,
-        "created_at": row.created_at,
-    }
+def _view(storage: Storage, row: AnyRow) -> NotificationView:
+    # The owner may have made the picture private since; then there is no link, thumbnail or text.
+    is_visible = row.user_id is None or generations.may_see(Viewer(row.recipient_id), row)
+    actor = None
+    if row.actor_id is not None:
+        actor = UserSummary(
+            id=row.actor_id,
+            username=row.actor_name,
+            display_name=row.actor_display_name,
+            profile_image=signed_url(storage, row.actor_image_key),
+        )
+    return NotificationView(
+        id=row.id,
+        type=row.type,
+        actor=actor,
+        target_type=row.target_type,
+        target_id=row.target_id,
+        target=Target(
+            title=row.title,
+            thumbnail_url=signed_url(storage, row.thumbnail_key) if is_visible else None,
+            excerpt=_excerpt(row) if is_visible else None,
+            generation_id=row.generation_id if is_visible else None,
+        ),
+        metadata=row.details,
+        is_read=row.is_read,
+        created_at=row.created_at,
+    )
 
 
 def _excerpt(row: AnyRow) -> str | None:
-    """Return the first words of the comment; None where there is none that may be read."""
+    """Return the start of a comment; None without a comment, or for a hidden one."""
     if row.content is None or row.is_hidden:
         return None
     words = " ".join(row.content.split())

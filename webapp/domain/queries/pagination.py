@@ -1,7 +1,7 @@
-"""Keyset lists: an opaque cursor over the sort columns, bound to its sort and filters.
+"""Keyset pagination: an opaque cursor over the sort columns, bound to its sort and filters.
 
-A page is fetched with one row more than asked for, which tells whether there is another; no
-totals, no offsets. Rows added meanwhile never make an id appear twice.
+Each query fetches one row more than the page holds, which shows whether there is a next page; no
+totals, no offsets. Rows inserted between two pages never make an id appear twice.
 """
 
 import base64
@@ -26,16 +26,16 @@ MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
 MAX_CURSOR = 512
 MAX_BIGINT = 2**63 - 1
-WALKED = 2000  # rows of a list that are looked at before all that match are gathered
+WALKED = 2000  # rows of a list that are filtered in its order, before all matches are sorted
 Sortable = ColumnElement[Any] | InstrumentedAttribute[Any]
-# A column that sorts, named as in the rows of the select, and how to read it from a cursor.
+# A sort column, its name in the rows of the select, and its type in a cursor.
 SortColumn = tuple[Sortable, str, type[int | datetime | str]]
 AnySelect = Select[*tuple[Any, ...]]
 AnyRow = Row[*tuple[Any, ...]]
 # What a list holds: a dataclass. The default is for queries that still answer with dicts.
 Item = TypeVar("Item", default=dict[str, Any])
 Show = Callable[[AnyRow], Item]
-# Fetches so many rows behind a cursor.
+# Fetches a number of rows behind a cursor.
 Fetch = Callable[[str | None, int], Sequence[AnyRow]]
 # Fetches the rows whose ids a statement selects.
 LookUp = Callable[[AnySelect], Sequence[AnyRow]]
@@ -44,7 +44,7 @@ Narrowing = Callable[[Any], Sequence[ColumnElement[bool]]]
 
 @dataclass(frozen=True)
 class PageRequest:
-    """Which page a client asks for; `limit` is 1 to 100."""
+    """The limit (1 to 100) and the cursor of a page."""
 
     limit: int = DEFAULT_LIMIT
     cursor: str | None = None
@@ -62,17 +62,17 @@ class Page(Generic[Item]):
 class Keyset:
     """The order of one list. `binding` names its sort and filters.
 
-    The columns end in (created_at, id) or in another name of one row, so that no two are equal.
-    They go one way, but for those named in `opposite`.
+    The last columns are (created_at, id) or another unique key, so that no two rows are equal. All
+    sort in one direction, except those named in `opposite`.
     """
 
     columns: Sequence[SortColumn]
-    binding: dict[str, Any]
+    binding: dict[str, object]
     descending: bool = True
     opposite: frozenset[str] = frozenset()
 
     def apply(self, statement: AnySelect, page: PageRequest) -> AnySelect:
-        """Return the statement ordered, starting behind the cursor, with one row to spare.
+        """Return the statement ordered, behind the cursor, limited to one row more than a page.
 
         Raises ValidationFailed for a limit out of range and for a cursor of another list.
         """
@@ -92,29 +92,29 @@ class Keyset:
     def look_up(self, statement: AnySelect, ids: AnySelect) -> AnySelect:
         """Return the statement, ordered, for the rows of one page, whose ids `ids` selects.
 
-        An id is what the last sort column holds, and is named as it is.
+        An id is the value of the last sort column, and has its name.
 
-        The page is cut before anything is joined to it: a planner that expects many rows would
-        read whole tables for the twenty that are shown.
+        The limit is applied before the joins: a planner that expects many rows would scan whole
+        tables for the rows of one page.
         """
-        shown = ids.subquery("shown")
+        selected = ids.subquery("selected")
         column, name, _ = self.columns[-1]
-        statement = statement.join(shown, shown.c[name] == column)
+        statement = statement.join(selected, selected.c[name] == column)
         return statement.order_by(*self._order())
 
     def near(self, rows: AnySelect, page: PageRequest) -> Subquery:
-        """Return the first rows of all behind the cursor: a look at these costs little, always."""
+        """Return the first WALKED rows behind the cursor: the cost of filtering them is bounded."""
         return self.behind(rows, page.cursor).limit(WALKED).subquery("near")
 
     def gather(self, rows: AnySelect, page: PageRequest) -> AnySelect:
-        """Return one page of all rows that match, found by what they match, then sorted.
+        """Return one page of all matching rows: select them by their filters, then sort.
 
-        `rows` selects the sort columns too. PostgreSQL is not left to choose: it knows how many
-        rows match, but not where in the order they stand.
+        `rows` selects the sort columns too. The CTE is materialized so that PostgreSQL does not
+        walk the order instead: it can estimate how many rows match, but not how early they come.
         """
         behind = self.behind(rows, page.cursor).order_by(None)
-        found = behind.cte("found").prefix_with("MATERIALIZED")
-        return self.on(found.c).apply(select(*found.c), page)
+        matches = behind.cte("matches").prefix_with("MATERIALIZED")
+        return self.on(matches.c).apply(select(*matches.c), page)
 
     def find(
         self,
@@ -126,17 +126,17 @@ class Keyset:
     ) -> Sequence[AnyRow]:
         """Return the rows of one page of a model that `rows` selects, as `look_up` fetches them.
 
-        `narrowing` returns, on the model or an alias of it, the conditions that no index holds in
-        this order. Such rows are walked first and gathered then: what is common fills a page soon,
-        and what is rare is found by an index of its own.
+        `narrowing` returns, for the model or an alias of it, the conditions that no index has in
+        this order. First the next WALKED rows are filtered, which fills a page when matches are
+        common. Otherwise all matches are selected by an index of the conditions, and sorted.
         """
         sortable = rows.with_only_columns(*(column for column, _, _ in self.columns))
         if not narrowing(model):
             return look_up(self.apply(sortable, page))
         near = aliased(model, self.near(rows, page))
-        found = look_up(self.on(near).apply(select(near.id).where(*narrowing(near)), page))
-        if len(found) > page.limit:
-            return found
+        nearest = look_up(self.on(near).apply(select(near.id).where(*narrowing(near)), page))
+        if len(nearest) > page.limit:
+            return nearest
         return look_up(self.gather(sortable.where(*narrowing(model)), page))
 
     def on(self, source: Any) -> "Keyset":
@@ -147,15 +147,15 @@ class Keyset:
     def merge(self, groups: Subquery, rows: AnySelect, page: PageRequest) -> AnySelect:
         """Return one page of the rows of several groups, from the first page of each group.
 
-        An index holds the rows of one group in order, but not those of several. `rows` selects
-        those of one group, sort columns included, and names columns of `groups`.
+        An index has the rows of one group in order, but not those of several. `rows` selects the
+        rows of one group, sort columns included, and refers to columns of `groups`.
         """
         first = self.apply(rows, page).lateral("first")
         merged = select(*first.c).select_from(groups).join(first, true())
         return self.on(first.c).apply(merged, page)
 
     def owns(self, cursor: str) -> bool:
-        """Tell whether a cursor belongs to this list."""
+        """Return whether a cursor belongs to this list."""
         try:
             self._read(cursor)
         except ValidationFailed:
@@ -163,16 +163,16 @@ class Keyset:
         return True
 
     def page(self, rows: Sequence[AnyRow], page: PageRequest, show: Show[Item]) -> Page[Item]:
-        """Turn the fetched rows into a page."""
-        shown = rows[: page.limit]
+        """Return the page of the fetched rows, of which one may be too many."""
+        page_rows = rows[: page.limit]
         has_more = len(rows) > page.limit
         return Page(
-            results=[show(row) for row in shown],
-            next_cursor=self.cursor_of(shown[-1]) if has_more else None,
+            results=[show(row) for row in page_rows],
+            next_cursor=self.cursor_of(page_rows[-1]) if has_more else None,
         )
 
     def cursor_of(self, row: AnyRow) -> str:
-        """Return the cursor of what follows a row."""
+        """Return the cursor of the rows behind a row."""
         values = [_portable(row._mapping[name]) for _, name, _ in self.columns]  # noqa: SLF001 - the public mapping of a Row
         raw = orjson.dumps([self._fingerprint(), *values])
         return base64.urlsafe_b64encode(raw).decode().rstrip("=")
@@ -194,9 +194,9 @@ class Keyset:
                 for value, (_, _, kind) in zip(values, self.columns, strict=True)
             ]
         except (ValueError, TypeError, binascii.Error):
-            raise _strange_cursor() from None
+            raise _invalid_cursor() from None
         if fingerprint != self._fingerprint():
-            raise _strange_cursor()
+            raise _invalid_cursor()
         return typed
 
     def _fingerprint(self) -> str:
@@ -207,17 +207,17 @@ class Keyset:
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a list; the bindings of their keysets differ, so that a cursor tells its part."""
+    """One part of a list; each part has its own binding, which identifies it in a cursor."""
 
     keyset: Keyset
     fetch: Fetch
 
 
 def has(rows: AnySelect) -> ColumnElement[bool]:
-    """Return the condition that something is found for a row; `rows` selects one column of it.
+    """Return the condition that a correlated select has a row; `rows` selects one column.
 
-    EXISTS means the same, but PostgreSQL may hash what it asks for, and so read all that a person
-    ever liked to judge the twenty rows of a page. `rows` finds one row at most.
+    EXISTS means the same, but PostgreSQL may hash its subquery, and then reads every like of a
+    user for the twenty rows of a page. `rows` has at most one row.
     """
     return rows.scalar_subquery().is_not(None)
 
@@ -228,24 +228,24 @@ def in_parts(parts: Sequence[Part], page: PageRequest, show: Show[Item]) -> Page
     Raises ValidationFailed as `Keyset.apply` does.
     """
     _check_limit(page)
-    cursor, wanted = page.cursor, page.limit + 1
-    found: list[tuple[Keyset, AnyRow]] = []
+    cursor, needed = page.cursor, page.limit + 1
+    fetched: list[tuple[Keyset, AnyRow]] = []
     for part in _from_cursor(parts, cursor):
-        rows = part.fetch(cursor, wanted - len(found))
-        found += [(part.keyset, row) for row in rows]
-        if len(found) == wanted:
-            keyset, last = found[-2]
-            shown = [show(row) for _, row in found[:-1]]
-            return Page(results=shown, next_cursor=keyset.cursor_of(last))
+        rows = part.fetch(cursor, needed - len(fetched))
+        fetched += [(part.keyset, row) for row in rows]
+        if len(fetched) == needed:
+            keyset, last = fetched[-2]
+            results = [show(row) for _, row in fetched[:-1]]
+            return Page(results=results, next_cursor=keyset.cursor_of(last))
         cursor = None
-    return Page(results=[show(row) for _, row in found], next_cursor=None)
+    return Page(results=[show(row) for _, row in fetched], next_cursor=None)
 
 
 def _from_cursor(parts: Sequence[Part], cursor: str | None) -> Sequence[Part]:
     for number, part in enumerate(parts):
         if cursor is None or part.keyset.owns(cursor):
             return parts[number:]
-    raise _strange_cursor()
+    raise _invalid_cursor()
 
 
 def _check_limit(page: PageRequest) -> None:
@@ -256,10 +256,10 @@ def _check_limit(page: PageRequest) -> None:
 
 
 def _after(directed: Sequence[tuple[Sortable, bool]], values: Sequence[Any]) -> ColumnElement[bool]:
-    """Return the condition of standing behind these values.
+    """Return the condition of rows behind these values.
 
-    Columns that go one way are compared as a row, and a first column that goes another way is
-    bound on its own: both are found by an index.
+    Columns of one direction are compared as a row; a first column of the other direction has its
+    own bound. An index serves both.
     """
     (first, falls), value = directed[0], values[0]
     if all(direction == falls for _, direction in directed):
@@ -299,5 +299,5 @@ def _typed(value: Any, kind: type[int | datetime | str]) -> int | datetime | str
     return moment
 
 
-def _strange_cursor() -> ValidationFailed:
+def _invalid_cursor() -> ValidationFailed:
     return ValidationFailed(fields={"cursor": [FieldProblem("Must be a cursor of this list.")]})

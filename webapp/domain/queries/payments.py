@@ -1,4 +1,4 @@
-"""What people see of their purchases."""
+"""Read a user's own orders of packages, and the URLs of their payment."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,28 +7,29 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp.domain.models.payment import Purchase, PurchaseStatus
+from webapp.domain.models.payment import Product, Purchase, PurchaseStatus
+from webapp.domain.queries.answers import extended
 from webapp.domain.queries.pagination import AnyRow, Keyset, Page, PageRequest
 from webapp.domain.services import purchases
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the provider is opened, and where it sends the browser back."""
+    """URLs of the payment page, and of the redirects back from the provider."""
 
     public_base_url: str
 
     def pay(self, order_id: str) -> str:
-        """Return the page that opens the provider for an order."""
+        """Return the page that opens the provider's payment window for an order."""
         return f"{self._site}/wallet/purchases/{order_id}/pay"
 
     @property
     def success(self) -> str:
-        """Return where a buyer comes back who approved; the provider adds what it knows."""
+        """Return the redirect after an approval; the provider adds the query parameters."""
         return f"{self._site}/api/v1/tokens/purchase/success"
 
     def fail(self, order_id: str) -> str:
-        """Return where a buyer comes back who gave up; then the provider may name no order."""
+        """Return the redirect after a refusal; it names the order itself."""
         return f"{self._site}/api/v1/tokens/purchase/fail?orderId={order_id}"
 
     @property
@@ -36,41 +37,79 @@ class Addresses:
         return self.public_base_url.rstrip("/")
 
 
-def order(purchase: Purchase | AnyRow, addresses: Addresses) -> dict[str, Any]:
-    """Return an order; it can be paid only while it is pending."""
-    is_open = purchase.status == PurchaseStatus.PENDING
-    return {
-        "order_id": purchase.order_id,
-        "status": purchase.status,
-        "payment_url": addresses.pay(purchase.order_id) if is_open else None,
-        "package_id": purchase.package_id,
-        "product": purchase.product,
-        "amount_credits": purchase.amount_credits,
-        "amount_tokens": purchase.amount_tokens,
-        "price_per_token": purchase.price_per_token,
-        "total_price": purchase.total_price,
-        "currency_code": purchase.currency_code,
-        "expires_at": purchase.expires_at,
-    }
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order of a package; `payment_url` only while it can be paid. Prices in KRW."""
+
+    order_id: str
+    status: PurchaseStatus
+    payment_url: str | None
+    package_id: str
+    product: Product
+    amount_credits: int
+    amount_tokens: int
+    price_per_token: int
+    total_price: int
+    currency_code: str
+    expires_at: datetime
 
 
-def detail(
-    session: Session, addresses: Addresses, *, user_id: int, order_id: str
-) -> dict[str, Any]:
-    """Show one's own order with how it ended. Raises NotFound."""
-    found = purchases.find(session, order_id, user_id=user_id)
-    return order(found, addresses) | {
-        "created_at": found.created_at,
-        "approved_at": found.approved_at,
-        "receipt_url": found.receipt_url,
-        "failure": found.failure,
-    }
+@dataclass(frozen=True, slots=True)
+class ListedOrder(Order):
+    """An order in the list of its buyer."""
+
+    created_at: datetime
+    receipt_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDetail(Order):
+    """An order with its outcome.
+
+    `failure` is a JSON column: `code` and `message` of the provider, and its further fields.
+    """
+
+    created_at: datetime
+    approved_at: datetime | None
+    receipt_url: str | None
+    failure: dict[str, Any] | None
+
+
+def order(purchase: Purchase | AnyRow, addresses: Addresses) -> Order:
+    """Return the order of a purchase."""
+    is_pending = purchase.status == PurchaseStatus.PENDING
+    return Order(
+        order_id=purchase.order_id,
+        status=purchase.status,
+        payment_url=addresses.pay(purchase.order_id) if is_pending else None,
+        package_id=purchase.package_id,
+        product=purchase.product,
+        amount_credits=purchase.amount_credits,
+        amount_tokens=purchase.amount_tokens,
+        price_per_token=purchase.price_per_token,
+        total_price=purchase.total_price,
+        currency_code=purchase.currency_code,
+        expires_at=purchase.expires_at,
+    )
+
+
+def detail(session: Session, addresses: Addresses, *, user_id: int, order_id: str) -> OrderDetail:
+    """Return a user's own order with its outcome. Raises NotFound."""
+    purchase = purchases.find(session, order_id, user_id=user_id)
+    return extended(
+        OrderDetail,
+        order(purchase, addresses),
+        created_at=purchase.created_at,
+        approved_at=purchase.approved_at,
+        receipt_url=purchase.receipt_url,
+        failure=purchase.failure,
+    )
 
 
 def own(
     session: Session, addresses: Addresses, *, user_id: int, status: str | None, page: PageRequest
-) -> Page:
-    """List one's own orders, newest first."""
+) -> Page[ListedOrder]:
+    """List a user's own orders, newest first."""
     statement = select(*Purchase.__table__.columns).where(Purchase.user_id == user_id)
     if status is not None:
         statement = statement.where(Purchase.status == status)
@@ -79,10 +118,13 @@ def own(
         {"list": "purchases", "user_id": user_id, "status": status},
     )
     rows = session.execute(keyset.apply(statement, page)).all()
-    return keyset.page(
-        rows,
-        page,
-        lambda row: (
-            order(row, addresses) | {"created_at": row.created_at, "receipt_url": row.receipt_url}
-        ),
+    return keyset.page(rows, page, lambda row: _listed(row, addresses))
+
+
+def _listed(row: AnyRow, addresses: Addresses) -> ListedOrder:
+    return extended(
+        ListedOrder,
+        order(row, addresses),
+        created_at=row.created_at,
+        receipt_url=row.receipt_url,
     )

@@ -1,5 +1,6 @@
-"""Purchases as administrators see them: whose, how far they came, and those without an end."""
+"""Read purchases for administrators: one, those of a user, and those without an outcome."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,25 +9,58 @@ from sqlalchemy.orm import Session
 
 from webapp.domain.errors import NotFound
 from webapp.domain.models.account import User
-from webapp.domain.models.payment import Purchase, PurchaseStatus
+from webapp.domain.models.payment import Product, Purchase, PurchaseStatus
+from webapp.domain.queries.answers import UserName, extended
 from webapp.domain.queries.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
 
 MOST_OPEN = 100
 REFUND, PAYMENT, OVERDUE = "refund", "payment", "overdue"
 IS_REFUNDING = and_(Purchase.status == PurchaseStatus.PAID, Purchase.refund_key.is_not(None))
-# In the words of the index: of the open ones, those that were asked for, or ran out.
+# The condition of the partial index, written as the index has it.
 IS_UNPAID = Purchase.status.in_([PurchaseStatus.PENDING.value, PurchaseStatus.AUTHORIZED.value])
 
 
+@dataclass(frozen=True, slots=True)
+class UserPurchase:
+    """A purchase with its buyer, for administrators.
+
+    `failure` is a JSON column: `code` and `message` of the provider, and its further fields.
+    """
+
+    order_id: str
+    user: UserName
+    product: Product
+    amount_tokens: int
+    amount_credits: int
+    total_price: int
+    status: PurchaseStatus
+    payment_key: str | None
+    is_refunding: bool
+    receipt_url: str | None
+    failure: dict[str, Any] | None
+    created_at: datetime
+    expires_at: datetime
+    approved_at: datetime | None
+    refunded_at: datetime | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPurchase(UserPurchase):
+    """A purchase without an outcome; `missing` is REFUND, PAYMENT or OVERDUE."""
+
+    missing: str
+
+
 def is_open() -> ColumnElement[bool]:
-    """Return the condition that a payment or a refund has begun, or ran out, and has no end yet."""
-    ran_out = Purchase.expires_at <= func.clock_timestamp()
-    is_asked = Purchase.status == PurchaseStatus.AUTHORIZED
-    return or_(IS_REFUNDING, and_(IS_UNPAID, is_asked | ran_out))
+    """Return the condition that a refund or a payment has started, or expired, without outcome."""
+    is_expired = Purchase.expires_at <= func.clock_timestamp()
+    is_authorized = Purchase.status == PurchaseStatus.AUTHORIZED
+    return or_(IS_REFUNDING, and_(IS_UNPAID, is_authorized | is_expired))
 
 
-def without_end(session: Session) -> list[dict[str, Any]]:
-    """Return the payments and refunds nobody has told the end of, the oldest first."""
+def without_outcome(session: Session) -> list[OpenPurchase]:
+    """Return at most MOST_OPEN payments and refunds without an outcome, oldest first."""
     missing = case(
         (IS_REFUNDING, literal(REFUND)),
         (Purchase.status == PurchaseStatus.AUTHORIZED, literal(PAYMENT)),
@@ -39,11 +73,11 @@ def without_end(session: Session) -> list[dict[str, Any]]:
         .order_by(Purchase.updated_at, Purchase.id)
         .limit(MOST_OPEN)
     )
-    return [_purchase(row) | {"missing": row.missing} for row in rows]
+    return [extended(OpenPurchase, _purchase(row), missing=row.missing) for row in rows]
 
 
-def of_person(session: Session, *, user_id: int, page: PageRequest) -> Page:
-    """List a person's purchases, newest first."""
+def of_user(session: Session, *, user_id: int, page: PageRequest) -> Page[UserPurchase]:
+    """List a user's purchases, newest first."""
     keyset = Keyset(
         [(Purchase.created_at, "created_at", datetime), (Purchase.id, "id", int)],
         {"list": "admin purchases", "user_id": user_id},
@@ -53,7 +87,7 @@ def of_person(session: Session, *, user_id: int, page: PageRequest) -> Page:
     return keyset.page(rows, page, _purchase)
 
 
-def one(session: Session, *, order_id: str) -> dict[str, Any]:
+def one(session: Session, *, order_id: str) -> UserPurchase:
     """Return one purchase. Raises NotFound."""
     row = session.execute(_purchases().where(Purchase.order_id == order_id)).one_or_none()
     if row is None:
@@ -67,22 +101,22 @@ def _purchases() -> AnySelect:
     )
 
 
-def _purchase(row: AnyRow) -> dict[str, Any]:
-    return {
-        "order_id": row.order_id,
-        "user": {"id": row.user_id, "username": row.username},
-        "product": row.product,
-        "amount_tokens": row.amount_tokens,
-        "amount_credits": row.amount_credits,
-        "total_price": row.total_price,
-        "status": row.status,
-        "payment_key": row.payment_key,
-        "is_refunding": row.refund_key is not None and row.status == PurchaseStatus.PAID,
-        "receipt_url": row.receipt_url,
-        "failure": row.failure,
-        "created_at": row.created_at,
-        "expires_at": row.expires_at,
-        "approved_at": row.approved_at,
-        "refunded_at": row.refunded_at,
-        "updated_at": row.updated_at,
-    }
+def _purchase(row: AnyRow) -> UserPurchase:
+    return UserPurchase(
+        order_id=row.order_id,
+        user=UserName(row.user_id, row.username),
+        product=row.product,
+        amount_tokens=row.amount_tokens,
+        amount_credits=row.amount_credits,
+        total_price=row.total_price,
+        status=row.status,
+        payment_key=row.payment_key,
+        is_refunding=row.refund_key is not None and row.status == PurchaseStatus.PAID,
+        receipt_url=row.receipt_url,
+        failure=row.failure,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        approved_at=row.approved_at,
+        refunded_at=row.refunded_at,
+        updated_at=row.updated_at,
+    )

@@ -1,5 +1,7 @@
-"""What a refund would do, and to whom, before an administrator asks for it."""
+"""Preview the effects of a refund for an administrator."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -20,18 +22,66 @@ from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.ledger import Account, AccountKind, Transfer
 from webapp.domain.models.payment import Product, Purchase, PurchaseStatus
 from webapp.domain.models.style import Style
+from webapp.domain.queries.answers import StyleName
 from webapp.domain.queries.pagination import AnyRow
 from webapp.domain.queries.viewing import signed_url
 from webapp.domain.services import purchase_delivery, purchases
-from webapp.domain.services.generation_refunds import TAKEN_BACK
+from webapp.domain.services.generation_refunds import REFUND_KINDS
 from webapp.domain.sets_errors import CreditsExhausted
 
 
-def of_generation(session: Session, storage: Storage, *, generation_id: int) -> dict[str, Any]:
-    """Return an image with who paid and who earned, and why it could not be refunded, if so.
+@dataclass(frozen=True, slots=True)
+class RefundedBuyer:
+    """The buyer of a picture or a purchase; `balance` in tokens, or credits of Sets."""
 
-    Raises GenerationNotFound.
+    id: int
+    username: str
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChargedArtist:
+    """The artist of a picture; `balance` is the earned tokens."""
+
+    id: int
+    artist_name: str
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRefundPreview:
+    """A picture with its buyer and artist; `refusal` is the error that a refund would raise."""
+
+    generation_id: int
+    thumbnail_url: str | None
+    width: int
+    height: int
+    prompt_tags: list[str]
+    completed_at: datetime | None
+    style: StyleName
+    amount_tokens: int
+    buyer: RefundedBuyer
+    artist: ChargedArtist
+    refusal: type[DomainError] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseRefundPreview:
+    """A purchase with its buyer; `refusal` is the error that a refund would raise.
+
+    `amount` and the buyer's balance are tokens or credits, whichever were bought.
     """
+
+    purchase: Purchase
+    amount: int
+    buyer: RefundedBuyer
+    refusal: type[DomainError] | None
+
+
+def of_generation(
+    session: Session, storage: Storage, *, generation_id: int
+) -> GenerationRefundPreview:
+    """Preview the refund of a picture. Raises GenerationNotFound."""
     row = session.execute(
         select(
             Generation.id,
@@ -48,13 +98,13 @@ def of_generation(session: Session, storage: Storage, *, generation_id: int) -> 
             Style.name.label("style_name"),
             Artist.user_id.label("artist_id"),
             Artist.artist_name,
-            _balance(Generation.user_id, AccountKind.SPENDABLE).label("buyer_has"),
-            _balance(Style.artist_id, AccountKind.EARNED).label("artist_has"),
+            _balance(Generation.user_id, AccountKind.SPENDABLE).label("buyer_balance"),
+            _balance(Style.artist_id, AccountKind.EARNED).label("artist_balance"),
             select(Transfer.id)
-            .where(Transfer.generation_id == generation_id, Transfer.kind.in_(TAKEN_BACK))
+            .where(Transfer.generation_id == generation_id, Transfer.kind.in_(REFUND_KINDS))
             .limit(1)
             .scalar_subquery()
-            .label("taken_back"),
+            .label("reversal_id"),
         )
         .join(User, User.id == Generation.user_id)
         .join(Style, Style.id == Generation.style_id)
@@ -63,36 +113,32 @@ def of_generation(session: Session, storage: Storage, *, generation_id: int) -> 
     ).one_or_none()
     if row is None:
         raise GenerationNotFound(id=generation_id)
-    return {
-        "generation_id": row.id,
-        "thumbnail_url": signed_url(storage, row.thumbnail_key),
-        "width": row.width,
-        "height": row.height,
-        "prompt_tags": row.prompt_tags,
-        "completed_at": row.completed_at,
-        "style": {"id": row.style_id, "name": row.style_name},
-        "amount_tokens": row.price_tokens,
-        "buyer": {"id": row.user_id, "username": row.username, "tokens": row.buyer_has or 0},
-        "artist": {
-            "id": row.artist_id,
-            "artist_name": row.artist_name,
-            "tokens": row.artist_has or 0,
-        },
-        "refusal": _refusal_of_image(row),
-    }
+    return GenerationRefundPreview(
+        generation_id=row.id,
+        thumbnail_url=signed_url(storage, row.thumbnail_key),
+        width=row.width,
+        height=row.height,
+        prompt_tags=row.prompt_tags,
+        completed_at=row.completed_at,
+        style=StyleName(row.style_id, row.style_name),
+        amount_tokens=row.price_tokens,
+        buyer=RefundedBuyer(row.user_id, row.username, row.buyer_balance or 0),
+        artist=ChargedArtist(row.artist_id, row.artist_name, row.artist_balance or 0),
+        refusal=_refusal_of_generation(row),
+    )
 
 
-def of_purchase(session: Session, *, order_id: str) -> dict[str, Any]:
-    """Return a purchase with who paid, and why it could not be refunded, if so. Raises NotFound."""
-    found = purchases.find(session, order_id)
-    row = session.execute(select(User.id, User.username).where(User.id == found.user_id)).one()
-    has = purchase_delivery.spendable(session, found)
-    return {
-        "purchase": found,
-        "amount": purchase_delivery.amount(found),
-        "buyer": {"id": row.id, "username": row.username, "has": has},
-        "refusal": _refusal_of_purchase(found, has),
-    }
+def of_purchase(session: Session, *, order_id: str) -> PurchaseRefundPreview:
+    """Preview the refund of a purchase. Raises NotFound."""
+    purchase = purchases.find(session, order_id)
+    row = session.execute(select(User.id, User.username).where(User.id == purchase.user_id)).one()
+    balance = purchase_delivery.spendable(session, purchase)
+    return PurchaseRefundPreview(
+        purchase=purchase,
+        amount=purchase_delivery.amount(purchase),
+        buyer=RefundedBuyer(row.id, row.username, balance),
+        refusal=_refusal_of_purchase(purchase, balance),
+    )
 
 
 def _balance(owner_id: Any, kind: AccountKind) -> Any:
@@ -103,21 +149,21 @@ def _balance(owner_id: Any, kind: AccountKind) -> Any:
     )
 
 
-def _refusal_of_image(row: AnyRow) -> type[DomainError] | None:
-    if row.taken_back is not None:
+def _refusal_of_generation(row: AnyRow) -> type[DomainError] | None:
+    if row.reversal_id is not None:
         return AlreadyRefunded
     if row.status != GenerationStatus.COMPLETED:
         return GenerationStillProcessing
     if row.price_tokens == 0:
         return TryOutFree
-    return InsufficientTokens if (row.artist_has or 0) < row.price_tokens else None
+    return InsufficientTokens if (row.artist_balance or 0) < row.price_tokens else None
 
 
-def _refusal_of_purchase(found: Purchase, has: int) -> type[DomainError] | None:
-    if found.status == PurchaseStatus.REFUNDED:
+def _refusal_of_purchase(purchase: Purchase, balance: int) -> type[DomainError] | None:
+    if purchase.status == PurchaseStatus.REFUNDED:
         return AlreadyRefunded
-    if found.status != PurchaseStatus.PAID:
+    if purchase.status != PurchaseStatus.PAID:
         return PaymentFailed
-    if has >= purchase_delivery.amount(found):
+    if balance >= purchase_delivery.amount(purchase):
         return None
-    return InsufficientTokens if found.product == Product.TOKENS else CreditsExhausted
+    return InsufficientTokens if purchase.product == Product.TOKENS else CreditsExhausted

@@ -12,7 +12,7 @@ from webapp.domain.models.sets_instance import InstanceSource, InstanceState, Se
 from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.queries.pagination import Keyset, Page, PageRequest, SortColumn
 from webapp.domain.queries.viewing import matching, signed_url
-from webapp.domain.services.sets_job_states import own
+from webapp.domain.services.sets_job_states import get_job
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def of_job(
     page: PageRequest,
 ) -> Page:
     """List the instances of a job by photo, concept and number. Raises JobNotFound."""
-    job = own(session, account_id, job_id)
+    job = get_job(session, account_id, job_id)
     keyset = Keyset(ORDER, {"list": f"instances of {job.id}", **vars(wanted)}, descending=False)
     found = _instances().where(
         SetsPhoto.job_id == job.id,

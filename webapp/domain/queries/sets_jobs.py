@@ -21,7 +21,7 @@ from webapp.domain.queries.pagination import Keyset, Page, PageRequest
 from webapp.domain.queries.viewing import matching, signed_url
 from webapp.domain.services.duplicates import NOT_DELIVERED
 from webapp.domain.services.licenses import certificate_url
-from webapp.domain.services.sets_job_states import own
+from webapp.domain.services.sets_job_states import get_job
 from webapp.domain.sets_groups import suggested_group
 from webapp.domain.sets_presets import Preset
 from webapp.domain.settings import settings
@@ -169,7 +169,7 @@ def own_jobs(session: Session, *, account_id: int, wanted: JobFilter, page: Page
 
 def detail(session: Session, storage: Storage, *, account_id: int, job_id: str) -> JobView:
     """Return one job of an account. Raises JobNotFound, for somebody else's too."""
-    job = own(session, account_id, job_id)
+    job = get_job(session, account_id, job_id)
     row = session.execute(_jobs().where(SetsJob.id == job.id)).one()
     card = _card(row, _counted(session, [job.id]))
     photos = session.scalars(

@@ -1,7 +1,7 @@
-"""What people see of their tokens: balances, the list of transactions, what an artist earned.
+"""Read a user's tokens: balances, transactions, and the earnings of an artist.
 
-The words of a transaction are not stored: `memo` names its kind, and who shows it says it in the
-reader's language.
+No text is stored with a transaction: `memo` is its kind, which `webapp.http.localize` turns into a
+sentence in the language of the request.
 """
 
 from collections.abc import Sequence
@@ -29,6 +29,7 @@ from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.ledger import Account, AccountKind, Transfer, TransferKind
 from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
+from webapp.domain.queries.answers import StyleName
 from webapp.domain.queries.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
 from webapp.domain.queries.viewing import signed_url
 from webapp.domain.services import ledger
@@ -51,7 +52,7 @@ PENDING, COMPLETED, REFUNDED = "pending", "completed", "refunded"
 
 @dataclass(frozen=True)
 class TransactionFilter:
-    """What of the transactions somebody wants; None and "all" mean everything."""
+    """Filters of a user's transactions; None and "all" mean all."""
 
     type: str = "all"
     direction: str | None = None
@@ -59,15 +60,62 @@ class TransactionFilter:
     until: datetime | None = None
 
 
-def balance(session: Session, user_id: int) -> dict[str, int]:
-    """Return what a person can spend, has in orders, and has earned."""
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """A user's tokens: available, held for orders, and earned with styles."""
+
+    user_id: int
+    token_balance: int
+    escrowed_tokens: int
+    earned_token_balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedGeneration:
+    """The picture that a transaction belongs to; it has a thumbnail once it is completed."""
+
+    id: int
+    thumbnail_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A transfer from the side of one user.
+
+    Attributes:
+        type: a value of TYPES.
+        direction: IN or OUT.
+        amount: tokens, at least 1.
+        status: PENDING, COMPLETED or REFUNDED.
+        memo: the kind of the transfer, or its sentence in the language of the request.
+        related_job_id: always None; part of the API for transactions of credits.
+
+    """
+
+    id: int
+    type: str
+    direction: str
+    amount: int
+    unit: str
+    status: str
+    memo: str
+    balance_after: int
+    order_id: str | None
+    related_style: StyleName | None
+    related_generation: RelatedGeneration | None
+    related_job_id: str | None
+    created_at: datetime
+
+
+def balance(session: Session, user_id: int) -> Balance:
+    """Return the available, held and earned tokens of a user."""
     balances = ledger.balances(session, user_id)
-    return {
-        "user_id": user_id,
-        "token_balance": balances.spendable,
-        "escrowed_tokens": balances.escrowed,
-        "earned_token_balance": balances.earned,
-    }
+    return Balance(
+        user_id=user_id,
+        token_balance=balances.spendable,
+        escrowed_tokens=balances.escrowed,
+        earned_token_balance=balances.earned,
+    )
 
 
 def transactions(
@@ -75,15 +123,15 @@ def transactions(
     storage: Storage,
     *,
     user_id: int,
-    wanted: TransactionFilter,
+    filters: TransactionFilter,
     page: PageRequest,
-) -> Page:
-    """List a person's transactions, newest first."""
-    binding = {"list": "transactions", "user_id": user_id, **vars(wanted)}
+) -> Page[Transaction]:
+    """List a user's transactions, newest first."""
+    binding = {"list": "transactions", "user_id": user_id, **vars(filters)}
     keyset = _keyset(Transfer, binding)
-    moves = _moves(user_id, wanted, page, keyset).subquery("moves")
-    # Cut to a page before anything is looked up.
-    shown = _keyset(moves.c, binding).apply(select(moves), page).subquery("shown")
+    newest = _newest(user_id, filters, page, keyset).subquery("newest")
+    # Limit to one page before the joins.
+    selected = _keyset(newest.c, binding).apply(select(newest), page).subquery("selected")
     statement = (
         select(
             Transfer.id,
@@ -93,10 +141,10 @@ def transactions(
             Transfer.purchase_id,
             Transfer.created_at,
             case(
-                (shown.c.direction == IN, Transfer.credit_balance_after),
+                (selected.c.direction == IN, Transfer.credit_balance_after),
                 else_=Transfer.debit_balance_after,
             ).label("balance_after"),
-            shown.c.direction,
+            selected.c.direction,
             Generation.status.label("generation_status"),
             Generation.thumbnail_key,
             Style.id.label("style_id"),
@@ -104,35 +152,35 @@ def transactions(
             ledger.is_reversed().label("is_reversed"),
             Purchase.order_id,
         )
-        .select_from(shown)
-        .join(Transfer, Transfer.id == shown.c.id)
+        .select_from(selected)
+        .join(Transfer, Transfer.id == selected.c.id)
         .outerjoin(Generation, Generation.id == Transfer.generation_id)
         .outerjoin(Style, Style.id == Generation.style_id)
         .outerjoin(Purchase, Purchase.id == Transfer.purchase_id)
-        .order_by(shown.c.created_at.desc(), shown.c.id.desc())
+        .order_by(selected.c.created_at.desc(), selected.c.id.desc())
     )
     rows = session.execute(statement).all()
     return keyset.page(rows, page, lambda row: _transaction(storage, row))
 
 
 def earned_between(session: Session, user_id: int, moments: Sequence[datetime]) -> list[int]:
-    """Return what a person earned with styles between each two of the moments, which rise.
+    """Return the tokens that a user earned with styles between consecutive, ascending moments.
 
-    What an administrator took back is taken off when it happened. Nothing is summed up: only
-    payouts and reversals touch what was earned, each names the balance it left, and the last one
-    before a moment is found by an index, however many there are.
+    A reversal by an administrator counts as negative at its own time. No rows are summed: only
+    payouts and reversals change the earned balance, each row stores the balance after it, and an
+    index finds the last row before a moment.
     """
     edges = func.unnest(array(moments, type_=DateTime(timezone=True)))
     edge = edges.table_valued("at", name="edge").render_derived()
-    paid = _last(Transfer.credit_account_id, TransferKind.PAYOUT, edge.c.at)
-    taken = _last(Transfer.debit_account_id, TransferKind.REVERSAL, edge.c.at)
+    payout = _last(Transfer.credit_account_id, TransferKind.PAYOUT, edge.c.at)
+    reversal = _last(Transfer.debit_account_id, TransferKind.REVERSAL, edge.c.at)
     both = union_all(
-        paid.add_columns(Transfer.credit_balance_after.label("balance")).subquery().select(),
-        taken.add_columns(Transfer.debit_balance_after.label("balance")).subquery().select(),
+        payout.add_columns(Transfer.credit_balance_after.label("balance")).subquery().select(),
+        reversal.add_columns(Transfer.debit_balance_after.label("balance")).subquery().select(),
     ).subquery()
-    left = select(both.c.balance).order_by(both.c.created_at.desc(), both.c.id.desc()).limit(1)
+    last = select(both.c.balance).order_by(both.c.created_at.desc(), both.c.id.desc()).limit(1)
     rows = session.scalars(
-        select(func.coalesce(left.correlate(edge, Account).scalar_subquery(), 0))
+        select(func.coalesce(last.correlate(edge, Account).scalar_subquery(), 0))
         .select_from(edge)
         .join(Account, true())
         .where(Account.owner_id == user_id, Account.kind == AccountKind.EARNED)
@@ -152,32 +200,32 @@ def _last(account_id: Any, kind: TransferKind, before: ColumnElement[datetime]) 
     )
 
 
-def _keyset(columns: Any, binding: dict[str, Any]) -> Keyset:
+def _keyset(columns: Any, binding: dict[str, object]) -> Keyset:
     return Keyset([(columns.created_at, "created_at", datetime), (columns.id, "id", int)], binding)
 
 
-def _moves(user_id: int, wanted: TransactionFilter, page: PageRequest, keyset: Keyset) -> Any:
-    """Return the newest transfers into and out of a person's accounts, a page of each sort."""
+def _newest(user_id: int, filters: TransactionFilter, page: PageRequest, keyset: Keyset) -> Any:
+    """Return the newest transfers into and out of a user's accounts, one page of each side."""
     sides = [
-        _side(user_id, wanted, direction, page, keyset)
+        _side(user_id, filters, direction, page, keyset)
         for direction in (IN, OUT)
-        if wanted.direction in {None, direction}
+        if filters.direction in {None, direction}
     ]
     return sides[0] if len(sides) == 1 else union_all(*sides)
 
 
 def _side(
-    user_id: int, wanted: TransactionFilter, direction: str, page: PageRequest, keyset: Keyset
+    user_id: int, filters: TransactionFilter, direction: str, page: PageRequest, keyset: Keyset
 ) -> AnySelect:
-    """Return the newest of each account and kind on one side, each from the end of an index.
+    """Return the newest transfers on one side, one page of each account and kind.
 
-    However many transfers a person has, and however few of the wanted kind, no others are read.
+    Each page is one range of an index, so a rare kind among many transfers is as fast.
     """
     account_id = Transfer.credit_account_id if direction == IN else Transfer.debit_account_id
     kinds = [
         str(kind)
-        for (kind, side), shown in TYPES.items()
-        if side == direction and wanted.type in {"all", shown}
+        for (kind, side), name in TYPES.items()
+        if side == direction and filters.type in {"all", name}
     ]
     listed = func.unnest(array(kinds, type_=String)).table_valued("kind", name="listed")
     listed = listed.render_derived()
@@ -185,41 +233,43 @@ def _side(
         account_id == Account.id,
         Transfer.kind == listed.c.kind,
     ]
-    if wanted.since is not None:
-        conditions.append(Transfer.created_at >= wanted.since)
-    if wanted.until is not None:
-        conditions.append(Transfer.created_at < wanted.until)
+    if filters.since is not None:
+        conditions.append(Transfer.created_at >= filters.since)
+    if filters.until is not None:
+        conditions.append(Transfer.created_at < filters.until)
     newest = keyset.apply(select(Transfer.id, Transfer.created_at).where(*conditions), page)
-    moves = newest.lateral("newest")
+    page_of_kind = newest.lateral("page_of_kind")
     return (
-        select(*moves.c, literal(direction).label("direction"))
+        select(*page_of_kind.c, literal(direction).label("direction"))
         .select_from(Account)
         .join(listed, true())
-        .join(moves, true())
+        .join(page_of_kind, true())
         .where(Account.owner_id == user_id)
     )
 
 
-def _transaction(storage: Storage, row: AnyRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "type": TYPES[row.kind, row.direction],
-        "direction": row.direction,
-        "amount": row.amount,
-        "unit": "token",
-        "status": _status(row),
-        "memo": str(row.kind),
-        "balance_after": row.balance_after,
-        "order_id": row.order_id,
-        "related_style": row.style_id and {"id": row.style_id, "name": row.style_name},
-        "related_generation": row.generation_id
-        and {
-            "id": row.generation_id,
-            "thumbnail_url": signed_url(storage, row.thumbnail_key),
-        },
-        "related_job_id": None,
-        "created_at": row.created_at,
-    }
+def _transaction(storage: Storage, row: AnyRow) -> Transaction:
+    style = None if row.style_id is None else StyleName(row.style_id, row.style_name)
+    generation = (
+        None
+        if row.generation_id is None
+        else RelatedGeneration(row.generation_id, signed_url(storage, row.thumbnail_key))
+    )
+    return Transaction(
+        id=row.id,
+        type=TYPES[row.kind, row.direction],
+        direction=row.direction,
+        amount=row.amount,
+        unit="token",
+        status=_status(row),
+        memo=row.kind,
+        balance_after=row.balance_after,
+        order_id=row.order_id,
+        related_style=style,
+        related_generation=generation,
+        related_job_id=None,
+        created_at=row.created_at,
+    )
 
 
 def _status(row: AnyRow) -> str:

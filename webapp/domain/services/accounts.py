@@ -1,10 +1,9 @@
-"""People: sign in and out, become an artist, change a profile, and read one's own account."""
+"""Accounts: sign in and out, become an artist, change a profile."""
 
 import re
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import Select, and_, bindparam, delete, func, inspect, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -29,14 +28,13 @@ from webapp.domain.models.account import (
     SignIn,
     User,
 )
-from webapp.domain.queries.viewing import signed_url
-from webapp.domain.services import ledger, names, notifications, pictures
+from webapp.domain.services import ledger, names, pictures
 
 SIGN_IN_LIFETIME = timedelta(days=14)
 MIN_USERNAME, MAX_USERNAME = 3, 50
 NAME_TRIES = 8
 
-# Asked by every request of everybody: put together once.
+# Every request of a signed-in user executes it, so it is built once.
 SIGNED_IN = (
     select(
         User,
@@ -51,7 +49,7 @@ SIGNED_IN = (
 
 @dataclass(frozen=True)
 class GoogleIdentity:
-    """What Google says of a person; `sub` is the only lasting name."""
+    """The claims of a Google ID token; only `sub` never changes."""
 
     sub: str
     email: str
@@ -59,7 +57,7 @@ class GoogleIdentity:
 
 
 def sign_in(session: Session, identity: GoogleIdentity) -> SignIn:
-    """Open a session for a person; the first one makes the account with its welcome bonus.
+    """Open a session for a user; the first one creates the account with its welcome bonus.
 
     Raises AccountInactive for a deactivated account.
     """
@@ -81,7 +79,7 @@ def _find(session: Session, google_sub: str) -> User | None:
 
 
 def _create(session: Session, identity: GoogleIdentity) -> User:
-    """Make the account; a parallel first sign-in of the same person finds the same one."""
+    """Create the account; concurrent first sign-ins of one user return the same account."""
     for username in _usernames(identity):
         created = _created_as(session, identity, username)
         if created is not None:
@@ -94,8 +92,10 @@ def _create(session: Session, identity: GoogleIdentity) -> User:
 
 
 def _created_as(session: Session, identity: GoogleIdentity, username: str) -> User | None:
-    """Make the account under a username; None when that name or the account is there already."""
-    shown = name_rules.visible_part(identity.name)[:MAX_USERNAME].strip()
+    """Create the account with a username; None when the username or the account exists."""
+    display_name = name_rules.visible_part(identity.name)[:MAX_USERNAME].strip()
+    if not display_name or name_rules.is_reserved(display_name):
+        display_name = username
     with session.begin_nested() as savepoint:
         created: User | None = session.scalar(
             insert(User)
@@ -103,30 +103,30 @@ def _created_as(session: Session, identity: GoogleIdentity, username: str) -> Us
                 google_sub=identity.sub,
                 email=identity.email,
                 username=username,
-                display_name=username if not shown or name_rules.is_reserved(shown) else shown,
+                display_name=display_name,
             )
             .on_conflict_do_nothing()
             .returning(User)
         )
-        if created is None or not names.take(session, created.id, username):
+        if created is None or not names.claim(session, created.id, username):
             savepoint.rollback()
             return None
     return created
 
 
 def _usernames(identity: GoogleIdentity) -> list[str]:
-    """Return names to try: the person's own in ASCII, then ones with digits of chance."""
-    read = name_rules.romanised(identity.name.replace(" ", "_"))
-    plain = re.sub(r"[^A-Za-z0-9_.-]+", "", read).strip("._-")
-    base = plain[: MAX_USERNAME - 7] if len(plain) >= MIN_USERNAME else "user"
+    """Return usernames to try: the romanised name, then the name with random digits."""
+    romanised = name_rules.romanised(identity.name.replace(" ", "_"))
+    ascii_name = re.sub(r"[^A-Za-z0-9_.-]+", "", romanised).strip("._-")
+    base = ascii_name[: MAX_USERNAME - 7] if len(ascii_name) >= MIN_USERNAME else "user"
     first = [base] if base != "user" else []
     return [*first, *(f"{base}_{secrets.randbelow(10**6):06}" for _ in range(NAME_TRIES))]
 
 
 def signed_in_user(session: Session, sign_in_id: str) -> User:
-    """Return whose session this is.
+    """Return the user of a session.
 
-    Raises SessionExpired when it ran out or was ended, AccountInactive for a closed account.
+    Raises SessionExpired when it has expired or was ended, AccountInactive for a closed account.
     """
     row = session.execute(SIGNED_IN, {"sign_in_id": sign_in_id}).one_or_none()
     if row is None or not row.is_open:
@@ -138,7 +138,7 @@ def signed_in_user(session: Session, sign_in_id: str) -> User:
 
 
 def end_sign_in(session: Session, sign_in_id: str) -> None:
-    """End one session for good, whatever its cookie says."""
+    """End one session on the server; its cookie is refused from then on."""
     session.execute(
         update(SignIn)
         .where(SignIn.id == sign_in_id, SignIn.ended_at.is_(None))
@@ -147,7 +147,7 @@ def end_sign_in(session: Session, sign_in_id: str) -> None:
 
 
 def end_all_sign_ins(session: Session, user_id: int) -> None:
-    """End every session of a person."""
+    """End every session of a user."""
     session.execute(
         update(SignIn)
         .where(SignIn.user_id == user_id, SignIn.ended_at.is_(None))
@@ -156,27 +156,27 @@ def end_all_sign_ins(session: Session, user_id: int) -> None:
 
 
 def purge_sign_ins(session: Session) -> int:
-    """Forget sessions that have run out or were ended; return how many."""
-    gone = session.execute(
+    """Delete sessions that have expired or were ended; return how many."""
+    deleted = session.execute(
         delete(SignIn)
         .where(or_(SignIn.ended_at.is_not(None), SignIn.expires_at < func.clock_timestamp()))
         .returning(SignIn.id)
     )
-    return len(gone.all())
+    return len(deleted.all())
 
 
-def stay(session: Session, user_id: int) -> None:
-    """Keep a person from leaving until this transaction ends, so that what is written now is seen.
+def lock_active(session: Session, user_id: int) -> None:
+    """Lock the user row (FOR KEY SHARE) so the account cannot be closed during this transaction.
 
-    Raises AccountInactive for who has left meanwhile.
+    Raises AccountInactive for an account that is closed.
     """
     _check_active(
         session, select(User.is_active).with_for_update(read=True, key_share=True), user_id
     )
 
 
-def _hold_alone(session: Session, user_id: int) -> None:
-    """As `stay`, one change at a time: that of a unique name needs the row for itself."""
+def _lock_exclusively(session: Session, user_id: int) -> None:
+    """Lock the user row (FOR UPDATE): a change of a unique name must not run beside another."""
     _check_active(session, select(User.is_active).with_for_update(), user_id)
 
 
@@ -204,16 +204,16 @@ def upgrade_to_artist(
     contact_email: str | None,
     signature: bytes,
 ) -> Artist:
-    """Make a user an artist with a signature: a PNG, drawn or uploaded.
+    """Make a user an artist; `signature` is a PNG file.
 
-    Raises AlreadyArtist, DuplicateUsername for an artist name that looks like one that is taken,
-    or the error of a signature that is no usable PNG.
+    Raises AlreadyArtist, DuplicateUsername for an artist name that is confusable with another,
+    or the error of an unusable PNG.
     """
     key, sha256 = pictures.store_signature(
         storage, can_sign, signature, person_id=_id_without_statement(user)
     )
-    _hold_alone(session, user.id)
-    made: Artist | None = session.scalar(
+    _lock_exclusively(session, user.id)
+    artist: Artist | None = session.scalar(
         insert(Artist)
         .values(
             user_id=user.id,
@@ -225,14 +225,14 @@ def upgrade_to_artist(
         .on_conflict_do_nothing()
         .returning(Artist)
     )
-    if made is None:
+    if artist is None:
         raise AlreadyArtist
     _take_names(session, user, artist_name=artist_name)
     if user.role != Role.ADMIN:
         user.role = Role.ARTIST
     session.flush()
     session.refresh(user)
-    return made
+    return artist
 
 
 def update_profile(
@@ -246,29 +246,29 @@ def update_profile(
     language: str | None = None,
     picture: bytes | None = None,
 ) -> None:
-    """Change what was given; `picture` is a JPG or PNG file.
+    """Change the fields that are not None; `picture` is a JPG or PNG file.
 
-    Raises DuplicateUsername, also for a name that only looks like one that is taken, or the error
-    of a picture that cannot be used.
+    Raises DuplicateUsername, also for a name that is confusable with another, or the error of an
+    unusable picture.
     """
     picture_key = (
         None
         if picture is None
-        else pictures.store_portrait(storage, picture, person_id=_id_without_statement(user))
+        else pictures.store_profile_picture(storage, picture, person_id=_id_without_statement(user))
     )
-    _hold_alone(session, user.id)
+    _lock_exclusively(session, user.id)
     if username not in {None, user.username}:
         _take_names(session, user, username=username)
     if display_name is not None and name_rules.is_reserved(display_name):
         raise DuplicateUsername(display_name=display_name)
-    given = {
+    columns = {
         "username": username,
         "display_name": display_name,
         "bio": bio,
         "language": language,
         "profile_image_key": picture_key,
     }
-    for name, value in given.items():
+    for name, value in columns.items():
         if value is not None:
             setattr(user, name, value)
     try:
@@ -289,28 +289,27 @@ def update_artist(
     signature_size: SignatureSize | None = None,
     signature_opacity: float | None = None,
 ) -> Artist:
-    """Change what was given of an artist's name and signature.
+    """Change the fields of an artist that are not None.
 
-    It is for later images only: an image gets the signature its artist has when it is signed, so
-    one that is ordered but not yet rendered gets the new one, and no delivered image ever changes.
-    Raises the error of a signature that is no usable PNG, ArtistOnly, and DuplicateUsername for a
-    name that looks like one that is taken.
+    A picture gets the signature that its artist has when it is signed: the new one for a picture
+    that is ordered but not rendered yet; delivered pictures do not change. Raises ArtistOnly, the
+    error of an unusable PNG, and DuplicateUsername for a name that is confusable with another.
     """
-    drawn = (
+    stored = (
         None
         if signature is None
         else pictures.store_signature(
             storage, can_sign, signature, person_id=_id_without_statement(user)
         )
     )
-    key, sha256 = drawn or (None, None)
-    _hold_alone(session, user.id)
+    key, sha256 = stored or (None, None)
+    _lock_exclusively(session, user.id)
     artist = user.artist
     if artist is None:
         raise ArtistOnly(role=user.role)
     if artist_name not in {None, artist.artist_name}:
         _take_names(session, user, artist_name=artist_name)
-    given = {
+    columns = {
         "artist_name": artist_name,
         "signature_key": key,
         "signature_sha256": sha256,
@@ -318,7 +317,7 @@ def update_artist(
         "signature_size": signature_size,
         "signature_opacity": signature_opacity,
     }
-    for name, value in given.items():
+    for name, value in columns.items():
         if value is not None:
             setattr(artist, name, value)
     session.flush()
@@ -326,55 +325,8 @@ def update_artist(
 
 
 def _take_names(session: Session, user: User, **changes: str | None) -> None:
-    """Take a person's names as they will be; raises DuplicateUsername with the one that changes."""
+    """Reserve the names of a user after `changes`; raises DuplicateUsername with the changes."""
     artist_name = user.artist.artist_name if user.artist else None
     chosen = {"username": user.username, "artist_name": artist_name} | changes
-    if not names.take(session, user.id, *(name for name in chosen.values() if name is not None)):
+    if not names.claim(session, user.id, *(name for name in chosen.values() if name is not None)):
         raise DuplicateUsername(**changes)
-
-
-def profile(session: Session, storage: Storage, user: User) -> dict[str, Any]:
-    """Return a person's own account as GET /auth/me shows it."""
-    balances = ledger.balances(session, user.id)
-    return {
-        "id": user.id,
-        "username": user.username,
-        "display_name": user.display_name,
-        "email": user.email,
-        "profile_image": signed_url(storage, user.profile_image_key),
-        "role": user.role,
-        "bio": user.bio,
-        "language": user.language,
-        "token_balance": balances.spendable,
-        "unread_notifications": notifications.unread_count(session, user.id),
-        "created_at": user.created_at,
-        "artist": user.artist and artist_profile(storage, user, user.artist, balances.earned),
-    }
-
-
-def artist_profile(storage: Storage, user: User, artist: Artist, earned: int) -> dict[str, Any]:
-    """Return the artist side of one's own account."""
-    return {
-        "id": artist.user_id,
-        "artist_name": artist.artist_name,
-        "contact_email": artist.contact_email,
-        "signature_image_url": signed_url(storage, artist.signature_key),
-        "signature_position": artist.signature_position,
-        "signature_size": artist.signature_size,
-        "signature_opacity": artist.signature_opacity,
-        "earned_token_balance": earned,
-        "follower_count": user.follower_count,
-    }
-
-
-def upgraded(storage: Storage, user: User, artist: Artist) -> dict[str, Any]:
-    """Return what an upgrade answers."""
-    return {
-        "user": {"id": user.id, "role": user.role},
-        "artist": {
-            "id": artist.user_id,
-            "artist_name": artist.artist_name,
-            "contact_email": artist.contact_email,
-            "signature_image_url": signed_url(storage, artist.signature_key),
-        },
-    }

@@ -1,5 +1,6 @@
 """Training images: what an artist uploads, checked in the request, stored for validation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, TypeVar
@@ -8,6 +9,7 @@ from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain import images
+from webapp.domain.db import UnitOfWork
 from webapp.domain.errors import (
     IMAGE_ERRORS,
     DuplicateImage,
@@ -41,6 +43,19 @@ class UploadedImage:
 
     filename: str
     data: bytes | BinaryIO
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """A checked file that lies in storage; `size` in bytes, `width` and `height` in pixels."""
+
+    filename: str
+    upload_key: str
+    content_type: str
+    size: int
+    width: int
+    height: int
     tags: tuple[str, ...] = ()
 
 
@@ -144,21 +159,47 @@ def with_clean_tags(session: Session, files: list[File]) -> list[File]:
     return [replace(file, tags=tuple(words)) for file, words in zip(files, clean, strict=True)]
 
 
-def add_images(
-    session: Session,
+def store(
+    unit_of_work: UnitOfWork,
     storage: Storage,
-    style: Style,
     uploaded: list[UploadedImage],
-    headers: list[images.ImageHeader],
-    *,
-    first_idx: int,
+    check: Callable[[Session], object] = lambda _session: None,
+) -> list[StoredImage]:
+    """Check files and their tags, and put them into storage while no transaction is open.
+
+    `check` may refuse the request before anything is stored. Raises the error of the first bad
+    file, naming every bad one; then nothing was stored. Files that get no row afterwards are
+    collected as garbage.
+    """
+    headers = inspect(uploaded)
+    with unit_of_work() as session:
+        uploaded = with_clean_tags(session, uploaded)
+        check(session)
+    return [_stored(storage, *each) for each in zip(uploaded, headers, strict=True)]
+
+
+def _stored(storage: Storage, file: UploadedImage, header: images.ImageHeader) -> StoredImage:
+    content_type = f"image/{header.format.lower()}"
+    key = object_key("uploads", EXTENSIONS[content_type])
+    storage.put(key, file.data, content_type=content_type)
+    return StoredImage(
+        filename=file.filename,
+        upload_key=key,
+        content_type=content_type,
+        size=header.size,
+        width=header.width,
+        height=header.height,
+        tags=file.tags,
+    )
+
+
+def add_stored(
+    session: Session, style: Style, stored: list[StoredImage], *, first_idx: int
 ) -> None:
-    """Store checked files, with clean tags, and add their rows."""
-    for idx, (file, header) in enumerate(zip(uploaded, headers, strict=True), first_idx):
-        content_type = f"image/{header.format.lower()}"
-        artwork = _new_artwork(session, style, idx, file, header.size, content_type)
-        artwork.width, artwork.height = header.width, header.height
-        storage.put(artwork.upload_key, file.data, content_type=content_type)
+    """Add rows for files that lie in storage, with clean tags."""
+    for idx, file in enumerate(stored, first_idx):
+        artwork = _new_artwork(session, style, idx, file, file.upload_key)
+        artwork.width, artwork.height = file.width, file.height
     session.flush()
 
 
@@ -167,7 +208,9 @@ def add_declared(
 ) -> list[Upload]:
     """Add rows for files to come, with clean tags, and return where each goes."""
     artworks = [
-        _new_artwork(session, style, idx, file, file.size, file.content_type)
+        _new_artwork(
+            session, style, idx, file, object_key("uploads", EXTENSIONS[file.content_type])
+        )
         for idx, file in enumerate(files, first_idx)
     ]
     session.flush()
@@ -178,18 +221,17 @@ def _new_artwork(
     session: Session,
     style: Style,
     idx: int,
-    file: UploadedImage | DeclaredFile,
-    size: int,
-    content_type: str,
+    file: StoredImage | DeclaredFile,
+    upload_key: str,
 ) -> Artwork:
     name_tag = style.tags[0]
     artwork = Artwork(
         style_id=style.id,
         idx=idx,
         filename=file.filename,
-        upload_key=object_key("uploads", EXTENSIONS[content_type]),
-        declared_size=size,
-        content_type=content_type,
+        upload_key=upload_key,
+        declared_size=file.size,
+        content_type=file.content_type,
         tags=[name_tag, *(tag for tag in file.tags if tag != name_tag)],
     )
     style.tags = [*style.tags, *(tag for tag in file.tags if tag not in style.tags)]

@@ -1,4 +1,4 @@
-"""The audit log: every change by an administrator, written in the commit that makes it."""
+"""The audit log: every change by an administrator, written in the same transaction."""
 
 from typing import Any
 
@@ -18,9 +18,9 @@ def change(
     values: dict[str, Any],
     reason: str,
 ) -> None:
-    """Set columns of a row that the caller has locked, and record what they were and are.
+    """Set columns of a row that the caller has locked, and log their values before and after.
 
-    A column that has its value already is no change; with none left nothing is written.
+    Columns that already have their value are not logged; without any change nothing is written.
     """
     before = {name: getattr(row, name) for name in values}
     after = {name: value for name, value in values.items() if value != before[name]}
@@ -49,7 +49,7 @@ def record(
     after: dict[str, Any],
     reason: str,
 ) -> None:
-    """Write one row of the log."""
+    """Insert one entry into the log."""
     session.execute(
         insert(AuditEntry).values(
             admin_id=admin_id,

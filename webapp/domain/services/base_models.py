@@ -1,10 +1,11 @@
 """Base models in use, and the styles that were trained on other weights and must be retrained."""
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from webapp.domain import style_files
+from webapp.domain.db import UnitOfWork
 from webapp.domain.errors import StyleOutdated
 from webapp.domain.gateways.storage import ObjectMissing, Storage, StorageUnavailable
 from webapp.domain.models.base_model import BaseModel
@@ -17,35 +18,35 @@ CAUSE = "STYLE_OUTDATED"
 
 
 def is_outdated() -> ColumnElement[bool]:
-    """The condition that a style was trained on other weights than renderers have loaded."""
+    """Return the condition that a style was trained on other weights than renderers have loaded."""
     return exists().where(
         BaseModel.name == Style.base_model, BaseModel.sha256 != Style.base_model_sha256
     )
 
 
 def refuse_outdated(session: Session, style_id: int) -> None:
-    """Raise StyleOutdated for a style that nobody could draw."""
-    if is_outdated_now(session, style_id):
+    """Raise StyleOutdated for a style that no renderer can render."""
+    if is_style_outdated(session, style_id):
         raise StyleOutdated(style_id=style_id)
 
 
-def is_outdated_now(session: Session, style_id: int) -> bool:
-    """Whether this style was trained on other weights than renderers have loaded."""
+def is_style_outdated(session: Session, style_id: int) -> bool:
+    """Tell whether this style was trained on other weights than renderers have loaded."""
     query = select(Style.id).where(Style.id == style_id, is_outdated())
     return session.scalar(query) is not None
 
 
-def note(session: Session, name: str, sha256: str) -> None:
-    """Note which weights a renderer has loaded; tell the artists whose styles need others.
+def record_loaded(session: Session, name: str, sha256: str) -> None:
+    """Record which weights a renderer has loaded; notify artists whose styles need other weights.
 
-    Renderers say so with every claim, so nothing is written while they stay the same.
+    Renderers send them with every claim; nothing is written while they do not change.
     """
-    known = session.scalar(select(BaseModel.sha256).where(BaseModel.name == name))
-    if known == sha256:
+    recorded = session.scalar(select(BaseModel.sha256).where(BaseModel.name == name))
+    if recorded == sha256:
         return
-    moved = insert(BaseModel).values(name=name, sha256=sha256)
+    statement = insert(BaseModel).values(name=name, sha256=sha256)
     session.execute(
-        moved.on_conflict_do_update(
+        statement.on_conflict_do_update(
             index_elements=[BaseModel.name],
             set_={"sha256": sha256, "seen_at": func.clock_timestamp()},
         )
@@ -59,33 +60,39 @@ def note(session: Session, name: str, sha256: str) -> None:
         )
     )
     for style in outdated:
-        _tell(session, style.artist_id, style.id, sha256)
+        _notify_artist(session, style.artist_id, style.id, sha256)
 
 
-def record_outdated(session: Session, storage: Storage, generation_id: int) -> None:
-    """Note the weights of a style that a renderer refused, and tell its artist.
+def record_outdated(unit_of_work: UnitOfWork, storage: Storage, generation_id: int) -> None:
+    """Record the weights of a style that a renderer refused, and notify its artist.
 
-    Styles trained before weights were recorded say it in their file only. A file that cannot be
-    read now is read at the next refusal.
+    For styles trained before weights were recorded they are only in the style file. If the file
+    cannot be read now, it is read at the next refusal.
     """
-    style, loaded = session.execute(
-        select(Style, BaseModel.sha256)
-        .join(Generation, Generation.style_id == Style.id)
-        .outerjoin(BaseModel, BaseModel.name == Style.base_model)
-        .where(Generation.id == generation_id)
-    ).one()
-    if style.base_model_sha256 is None and style.adapter_key is not None:
+    with unit_of_work() as session:
+        style, loaded_sha256 = session.execute(
+            select(Style, BaseModel.sha256)
+            .join(Generation, Generation.style_id == Style.id)
+            .outerjoin(BaseModel, BaseModel.name == Style.base_model)
+            .where(Generation.id == generation_id)
+        ).one()
+    recorded = style.base_model_sha256
+    if recorded is None and style.adapter_key is not None:
         try:
-            facts = style_files.inspect(storage.get(style.adapter_key))
+            recorded = style_files.inspect(storage.get(style.adapter_key)).base_model_sha256
         except (ObjectMissing, StorageUnavailable, style_files.DamagedStyleFile):
             return
-        style.base_model_sha256 = facts.base_model_sha256
-        session.flush()
-    _tell(session, style.artist_id, style.id, loaded or "")
+    with unit_of_work() as session:
+        session.execute(
+            update(Style)
+            .where(Style.id == style.id, Style.base_model_sha256.is_(None))
+            .values(base_model_sha256=recorded)
+        )
+        _notify_artist(session, style.artist_id, style.id, loaded_sha256 or "")
 
 
-def _tell(session: Session, artist_id: int, style_id: int, sha256: str) -> None:
-    notifications.tell(
+def _notify_artist(session: Session, artist_id: int, style_id: int, sha256: str) -> None:
+    notifications.notify(
         session,
         artist_id,
         NotificationType.STYLE_OUTDATED,

@@ -1,4 +1,4 @@
-"""Cases of moderation: all open reports of one thing, decided together with what follows of it."""
+"""Cases of moderation: all open reports of one target, decided together with their consequence."""
 
 from enum import StrEnum
 
@@ -19,7 +19,7 @@ from webapp.domain.services import moderation
 
 
 class Verdict(StrEnum):
-    """How a case ends: the thing is hidden, or its person's account closed too, or neither."""
+    """The decision of a case: hide the target, also close its owner's account, or neither."""
 
     HIDE = "hide"
     CLOSE = "close"
@@ -35,10 +35,10 @@ def decide(
     verdict: Verdict,
     reason: str,
 ) -> int:
-    """Decide every open report of one thing and do what follows; return how many reports.
+    """Decide every open report of one target and apply the verdict; return how many reports.
 
-    Raises NotFound when no report is open (somebody else was faster), ValidationFailed for what
-    cannot be done with such a thing, and what the change itself raises.
+    Raises NotFound if no report is open (another administrator was faster), ValidationFailed for a
+    verdict that the kind of target does not allow, and the errors of the change itself.
     """
     reports = session.scalars(
         select(Report.id)
@@ -62,8 +62,8 @@ def decide(
         moderation.change_user(
             session, admin=admin, user_id=person_id, changes={"is_active": False}, reason=reason
         )
-    is_right = verdict is not Verdict.DISMISS
-    status = ReportStatus.RESOLVED if is_right else ReportStatus.DISMISSED
+    is_resolved = verdict is not Verdict.DISMISS
+    status = ReportStatus.RESOLVED if is_resolved else ReportStatus.DISMISSED
     for report_id in reports:
         moderation.decide_report(
             session, admin=admin, report_id=report_id, status=status, reason=reason
@@ -97,14 +97,14 @@ def _hide(
 
 
 def _person(session: Session, target_type: ReportTarget, target_id: int) -> int:
-    """Return whose thing it is: who wrote, ordered or made it, or the person it is."""
-    owner = {
+    """Return the owner of the target: its author, buyer or artist, or the reported user."""
+    query = {
         ReportTarget.STYLE: select(Style.artist_id).where(Style.id == target_id),
         ReportTarget.GENERATION: select(Generation.user_id).where(Generation.id == target_id),
         ReportTarget.COMMENT: select(Comment.user_id).where(Comment.id == target_id),
         ReportTarget.USER: select(User.id).where(User.id == target_id),
     }.get(target_type)
-    person_id = None if owner is None else session.scalar(owner)
+    person_id = None if query is None else session.scalar(query)
     if person_id is None:
         raise ValidationFailed(fields={"verdict": [FieldProblem("There is no account to close.")]})
     return person_id

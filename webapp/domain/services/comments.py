@@ -28,7 +28,7 @@ def post(
     Tells the image's owner, or of a reply the author of what it replies to. Raises
     GenerationNotFound, CommentNotFound for a parent that is not here, and ReplyDepthExceeded.
     """
-    accounts.stay(session, user.id)
+    accounts.lock_active(session, user.id)
     owner_id = generations.owner_of_completed(session, Viewer.of(user), generation_id)
     _count(session, generation_id, 1)
     listener_id = owner_id
@@ -48,7 +48,7 @@ def post(
         .returning(Comment.id)
     ).one()
     if listener_id != user.id:
-        notifications.tell(
+        notifications.notify(
             session,
             listener_id,
             NotificationType.COMMENT,

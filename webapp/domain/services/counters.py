@@ -1,7 +1,7 @@
-"""Counters on rows, counted again: each must be the number of rows it stands for.
+"""Recounts the counter columns: each must equal the number of rows that it counts.
 
-They move in the same commit as what they count, so they are only wrong after a defect or a repair
-by hand. What is found is put right and told.
+A counter is updated in the same transaction as the rows, so it is only wrong after a bug or a
+manual change of the database. Wrong counters are corrected and returned.
 """
 
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 BATCH = 1000
-TAG_BATCH = 1  # one popular tag alone stands on hundreds of thousands of images
+TAG_BATCH = 1  # one popular tag alone has hundreds of thousands of images
 
 
-SHOWN_WITH_TAG = (
+VISIBLE_WITH_TAG = (
     "FROM generations WHERE is_public AND NOT is_flagged AND prompt_tags @> ARRAY[counted.name]"
 )
 
 
 @dataclass(frozen=True)
 class Counter:
-    """A column, the subquery that counts what it stands for, and how many rows to take at once."""
+    """A counter column, the subquery of its true value, and how many rows to check at once."""
 
     table: str
     column: str
@@ -63,16 +63,16 @@ COUNTERS = (
         " WHERE training_status = 'completed' AND tags @> ARRAY[counted.name]",
         batch=TAG_BATCH,
     ),
-    Counter("tags", "image_count", f"SELECT count(*) {SHOWN_WITH_TAG}", batch=TAG_BATCH),
+    Counter("tags", "image_count", f"SELECT count(*) {VISIBLE_WITH_TAG}", batch=TAG_BATCH),
     Counter(
-        "tags", "user_count", f"SELECT count(DISTINCT user_id) {SHOWN_WITH_TAG}", batch=TAG_BATCH
+        "tags", "user_count", f"SELECT count(DISTINCT user_id) {VISIBLE_WITH_TAG}", batch=TAG_BATCH
     ),
 )
 
 
 @dataclass(frozen=True)
 class Repair:
-    """One counter that was wrong."""
+    """One corrected counter, with its old and its new value."""
 
     id: int
     was: int
@@ -82,11 +82,11 @@ class Repair:
 def recount(
     session: Session, counter: Counter, *, after: int = 0, limit: int | None = None
 ) -> tuple[list[Repair], int | None]:
-    """Put the next rows right; return what was wrong, and the last id, None after the last row.
+    """Correct the counters of the next rows; return the repairs and the last id.
 
-    One statement sees one moment: a row and its counter, which move together, agree in it. A row
-    that disagrees is locked and counted anew before it is changed, because whoever likes just now
-    either has committed by then, or waits for the lock and adds to the counter that we leave.
+    The id is None after the last row. One statement has one snapshot, in which counted rows and
+    counter agree. A row that disagrees is locked and counted again before it is changed: a
+    concurrent transaction has then committed, or waits for the lock and changes the new value.
     """
     last, suspects = session.execute(
         text(f"""

@@ -1,7 +1,7 @@
-"""The same picture twice: what a buyer already owns, or has under way, of what is ordered.
+"""Duplicate orders: images that a buyer has or has ordered, with the same pixels as a new order.
 
-Style, adapter, words, shape, strength and seed decide every pixel. Failed and canceled images were
-paid back, so they do not count.
+Style, adapter, tags, aspect ratio, strength and seed determine every pixel. Failed and canceled
+images were refunded, so they do not count.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ NOT_DELIVERED = (GenerationStatus.FAILED, GenerationStatus.CANCELED)
 
 @dataclass(frozen=True)
 class Picture:
-    """What decides the pixels of an image beside its style and its seed; tags are normalised."""
+    """The parameters of an image apart from style and seed; tags are normalised."""
 
     prompt_tags: list[str]
     negative_tags: list[str]
@@ -31,12 +31,12 @@ class Picture:
 def owned(
     session: Session, *, user_id: int, style: Style, picture: Picture, seeds: Sequence[int]
 ) -> dict[int, int]:
-    """Return the buyer's oldest image of this picture for each seed that has one, by seed.
+    """Return the id of the buyer's oldest image with these parameters, by seed.
 
-    To be sure that a parallel order of the same buyer is seen, the caller locks the buyer's
-    account first.
+    The caller locks the buyer's account first, so that a concurrent order of the same buyer is
+    visible.
     """
-    found = session.execute(
+    rows = session.execute(
         select(Generation.seed, Generation.id).where(
             Generation.user_id == user_id,
             Generation.style_id == style.id,
@@ -48,18 +48,18 @@ def owned(
             Generation.adapter_sha256 == style.adapter_sha256,
             Generation.status.not_in(NOT_DELIVERED),
             Generation.deleted_at.is_(None),
-            ~Generation.is_try_out,  # free and never public: not what an artist may buy
-            ~sets_canvases.of_photo(),  # a part of a photo decides their pixels, too
+            ~Generation.is_try_out,  # free and never public: not the same product
+            ~sets_canvases.of_photo(),  # their pixels also depend on a photo
         )
     ).all()
-    return {row.seed: row.id for row in sorted(found, key=lambda row: row.id, reverse=True)}
+    return {row.seed: row.id for row in sorted(rows, key=lambda row: row.id, reverse=True)}
 
 
 def refuse(
     session: Session, *, user_id: int, style: Style, picture: Picture, seeds: Sequence[int]
 ) -> None:
-    """Raise DuplicatePicture when the buyer has one of these pictures already."""
-    found = owned(session, user_id=user_id, style=style, picture=picture, seeds=seeds)
-    if found:
-        ids = [found[seed] for seed in seeds if seed in found]
+    """Raise DuplicatePicture if the buyer already has one of these pictures."""
+    id_by_seed = owned(session, user_id=user_id, style=style, picture=picture, seeds=seeds)
+    if id_by_seed:
+        ids = [id_by_seed[seed] for seed in seeds if seed in id_by_seed]
         raise DuplicatePicture(generation_id=ids[0], generation_ids=ids)

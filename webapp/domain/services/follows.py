@@ -101,7 +101,7 @@ def toggle(session: Session, *, user: User, followed_id: int) -> tuple[bool, int
 
 def _add(session: Session, user: User, followed_id: int) -> int | None:
     """Return the followers of the person, or None when this one was among them before."""
-    accounts.stay(session, user.id)
+    accounts.lock_active(session, user.id)
     _check_active(session, followed_id)
     if followed_id == user.id:
         raise SelfFollowNotAllowed
@@ -113,7 +113,7 @@ def _add(session: Session, user: User, followed_id: int) -> int | None:
     )
     if made is None:
         return None
-    notifications.tell(
+    notifications.notify(
         session,
         followed_id,
         NotificationType.FOLLOW,

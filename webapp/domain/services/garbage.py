@@ -1,4 +1,4 @@
-"""Object garbage: what lies in storage and is named by no row."""
+"""Garbage collection of storage: deletes objects whose key is in no row."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,10 +7,10 @@ from sqlalchemy import text
 from webapp.domain.db import UnitOfWork
 from webapp.domain.gateways.storage import ObjectInfo, Storage
 
-KEPT = timedelta(hours=24)
+MIN_AGE = timedelta(hours=24)
 BATCH = 500
-# Every column that names an object; a new one belongs here, or its objects would be collected.
-NAMED = """
+# Every column with an object key; without an entry here its objects would be deleted.
+REFERENCED_KEYS = """
     SELECT unnest(ARRAY[image_key, preview_key, thumbnail_key]) FROM generations
     UNION ALL SELECT unnest(ARRAY[adapter_key, thumbnail_key]) FROM styles
     UNION ALL SELECT jsonb_array_elements_text(sample_keys) FROM styles
@@ -47,11 +47,11 @@ def collect(
     storage: Storage,
     unit_of_work: UnitOfWork,
     *,
-    older_than: timedelta = KEPT,
+    older_than: timedelta = MIN_AGE,
 ) -> int:
-    """Delete unnamed objects of a certain age; return how many.
+    """Delete unreferenced objects of a certain age; return how many.
 
-    The age keeps what a running step has put but not yet recorded.
+    The age protects objects that a running step has stored but not yet recorded.
     """
     before = datetime.now(UTC) - older_than
     batch: list[str] = []
@@ -60,25 +60,25 @@ def collect(
         if _is_old(info, before):
             batch.append(info.key)
         if len(batch) == BATCH:
-            count += _delete_unnamed(storage, unit_of_work, batch)
+            count += _delete_unreferenced(storage, unit_of_work, batch)
             batch = []
-    return count + _delete_unnamed(storage, unit_of_work, batch)
+    return count + _delete_unreferenced(storage, unit_of_work, batch)
 
 
 def _is_old(info: ObjectInfo, before: datetime) -> bool:
     return info.modified_at < before
 
 
-def _delete_unnamed(
+def _delete_unreferenced(
     storage: Storage,
     unit_of_work: UnitOfWork,
     keys: list[str],
 ) -> int:
     with unit_of_work() as session:
-        unnamed = session.scalars(
-            text(f"SELECT unnest(CAST(:keys AS text[])) EXCEPT ({NAMED})"),
+        unreferenced = session.scalars(
+            text(f"SELECT unnest(CAST(:keys AS text[])) EXCEPT ({REFERENCED_KEYS})"),
             {"keys": keys},
         ).all()
-    for key in unnamed:
+    for key in unreferenced:
         storage.delete(key)
-    return len(unnamed)
+    return len(unreferenced)

@@ -1,4 +1,4 @@
-"""Give the price of a delivered image back, once, by an administrator's hand."""
+"""Refund the price of a delivered image, once, by an administrator."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,12 @@ from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.ledger import Transfer, TransferKind
 from webapp.domain.services import audit, ledger
 
-TAKEN_BACK = (TransferKind.REFUND, TransferKind.REVERSAL)
+REFUND_KINDS = (TransferKind.REFUND, TransferKind.REVERSAL)
 
 
 @dataclass(frozen=True)
 class GenerationRefund:
-    """What went back to the buyer, and the ledger's row of it."""
+    """The refunded amount and the id of its transfer."""
 
     transaction_id: int
     amount_tokens: int
@@ -29,21 +29,21 @@ class GenerationRefund:
 def refund_generation(
     session: Session, *, admin_id: int, generation_id: int, reason: str
 ) -> GenerationRefund:
-    """Give the buyer of a delivered image the price back, out of the artist's earnings.
+    """Refund the price of a delivered image to its buyer, out of the artist's earnings.
 
-    Raises GenerationNotFound, GenerationStillProcessing for an image that has not ended (it pays
-    or refunds by itself), AlreadyRefunded, and TryOutFree.
+    Raises GenerationNotFound, GenerationStillProcessing for an unfinished image (its end pays or
+    refunds it), AlreadyRefunded, and TryOutFree.
     """
     image = session.get(Generation, generation_id, with_for_update=True, populate_existing=True)
     if image is None:
         raise GenerationNotFound(id=generation_id)
-    before = session.scalar(
+    earlier_id = session.scalar(
         select(Transfer.id).where(
-            Transfer.generation_id == generation_id, Transfer.kind.in_(TAKEN_BACK)
+            Transfer.generation_id == generation_id, Transfer.kind.in_(REFUND_KINDS)
         )
     )
-    if before is not None:
-        raise AlreadyRefunded(transaction_id=before)
+    if earlier_id is not None:
+        raise AlreadyRefunded(transaction_id=earlier_id)
     if image.is_try_out:
         raise TryOutFree
     if image.status != GenerationStatus.COMPLETED:

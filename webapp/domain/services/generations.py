@@ -112,7 +112,7 @@ def request(
     UnknownTags when no word is known, and DuplicatePicture for a picture that the buyer has
     already, unless `allow_duplicate`.
     """
-    accounts.stay(session, user.id)
+    accounts.lock_active(session, user.id)
     prompt, negative = prompts.clean_tags(session, prompt_tags, negative_tags)
     style = style_for_sale(session, style_id, user.id, expected_price_tokens)
     if not vocabulary.recognise(session, style, prompt).is_any_known:
@@ -246,7 +246,7 @@ def edit(
 
     Raises what `check_can_be_public` raises.
     """
-    accounts.stay(session, user_id)
+    accounts.lock_active(session, user_id)
     generation = _own(session, user_id, generation_id)
     session.refresh(generation, with_for_update=True)  # its words are counted by what it was
     if is_public:
@@ -307,7 +307,7 @@ def cancel(session: Session, *, user_id: int, generation_id: int) -> Generation:
         raise _not_cancelable(generation)
     if not canceled.is_try_out:
         ledger.refund(session, canceled)
-    sets_canvases.hurry_photo(session, generation_id)
+    sets_canvases.resume_photo_edit(session, generation_id)
     return canceled
 
 
@@ -334,9 +334,9 @@ def fail(session: Session, generation_id: int, cause: str, message: str) -> None
         return
     if not failed.is_try_out:
         ledger.refund(session, failed)
-    if sets_canvases.hurry_photo(session, generation_id):
+    if sets_canvases.resume_photo_edit(session, generation_id):
         return  # the end of the photo's job is told
-    notifications.tell(
+    notifications.notify(
         session,
         failed.user_id,
         NotificationType.GENERATION_FAILED,
@@ -371,9 +371,9 @@ def complete(session: Session, generation_id: int, perceptual_hash: str, **image
         ledger.release(session, generation)
     style = session.get_one(Style, generation.style_id)
     licenses.issue(session, generation, style, perceptual_hash)
-    if sets_canvases.hurry_photo(session, generation_id):
+    if sets_canvases.resume_photo_edit(session, generation_id):
         return  # the end of the photo's job is told
-    notifications.tell(
+    notifications.notify(
         session,
         generation.user_id,
         NotificationType.GENERATION_COMPLETE,

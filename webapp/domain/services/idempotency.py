@@ -84,6 +84,25 @@ def run_once(
     return Answer(response, replayed=False)
 
 
+def stored_answer(
+    session: Session, *, owner: KeyOwner, route: str, key: str, body_sha256: str
+) -> Answer | None:
+    """Return the answer that is stored for the same POST, or None where none is yet.
+
+    Raises IdempotencyConflict when the key belongs to another body.
+    """
+    table = owner.table
+    stored: Any = session.scalar(
+        select(table).where(
+            getattr(table, owner.column) == owner.id,
+            table.route == route,
+            table.key == key,
+            table.created_at >= func.clock_timestamp() - KEPT,
+        )
+    )
+    return None if stored is None else _replay(stored, body_sha256)
+
+
 def _replay(stored: IdempotencyKey | SetsIdempotencyKey, body_sha256: str) -> Answer:
     if stored.body_sha256 != body_sha256:
         raise IdempotencyConflict(reason="body_mismatch")

@@ -1,26 +1,24 @@
-"""Leaving: an account on which nothing of others depends is deleted, any other is deactivated.
+"""Closing an account: it is deleted if no other user depends on it, otherwise deactivated.
 
-Deleted: everything the person made or said goes, and the row stays without a name, because the
-ledger is never deleted and certificates stay readable. The person may come back with a new account,
-though not to a second welcome bonus. An object whose key is forgotten here is collected later.
+Deleted: all content of the person is deleted. The user row stays without personal data, because
+the ledger is never deleted and certificates stay valid. The person can open a new account, without
+a second welcome bonus. Objects in storage are deleted later by the garbage collection.
 
-Deactivated: somebody else has ordered an image in one of the person's styles, whatever became of
-it, or an administrator has closed the account. Styles and history stay as evidence and buyers keep
-their images and certificates, but nothing is sold any more: the styles are switched off, the
-person's own images are shown to nobody, and the account opens to nobody until an administrator
-opens it again.
+Deactivated: another user has ordered an image in one of the person's styles, with any outcome, or
+an administrator has closed the account. Styles and history stay, and buyers keep their images and
+certificates. But the styles are inactive, the person's own images are private, and nobody can sign
+in until an administrator opens the account again.
 
-Opened again, the account is where it stopped, and nothing comes back by itself: what was switched
-off or hidden may have had its reason. The person switches a style on again (or an administrator
-does), as far as the slot is free, and shows images one by one. Training and orders that were under
-way when it was closed went on to their ends: buyers have paid, and a style that was learned
-meanwhile is off.
+Opening an account again restores nothing: a style may have been deactivated, or an image hidden,
+for another reason. The person (or an administrator) activates a style if the slot is free, and
+publishes images one by one. Training and orders that were running when the account was closed are
+finished: buyers have paid. A style that was trained meanwhile is inactive.
 
-Either way what was ordered for money and not paid is closed, and nothing is asked of the provider.
-A payment that is just being confirmed goes to its end, and its money goes back (`payments`).
+In both cases pending purchases are closed without a request to the provider. A payment that is
+being confirmed at this moment is finished and then refunded (`payments`).
 
-Whoever writes in a person's name holds `accounts.stay`, and whoever sells holds the style, so what
-happens at the same moment is either seen here or refused there.
+Services that write for a user call `accounts.lock_active`, and services that sell lock the style:
+a concurrent write is either committed before the account is closed, or refused.
 """
 
 from collections import Counter
@@ -63,37 +61,37 @@ UNFINISHED = (GenerationStatus.QUEUED, GenerationStatus.PROCESSING, GenerationSt
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('leaving'))")
 
 
-class Farewell(StrEnum):
-    """What became of an account."""
+class Outcome(StrEnum):
+    """What happened to a closed account."""
 
     DELETED = "deleted"
     DEACTIVATED = "deactivated"
 
 
-def leave(session: Session, *, user: User, confirm: str) -> Farewell:
-    """Close a person's account and end all its sessions; `confirm` is the person's own name.
+def leave(session: Session, *, user: User, confirm: str) -> Outcome:
+    """Close a person's account and end all its sessions; `confirm` must be the username.
 
     Raises ValidationFailed, TrainingInProgress and GenerationStillProcessing.
     """
     if confirm != user.username:
         raise ValidationFailed(fields={"confirm": [FieldProblem("Must be your username.")]})
     user_id = user.id
-    _hold_still(session, user_id)
+    _lock_rows(session, user_id)
     _refuse_unfinished(session, user_id)
     if _others_depend_on(session, user_id):
         deactivate(session, user_id)
-        return Farewell.DEACTIVATED
+        return Outcome.DEACTIVATED
     accounts.end_all_sign_ins(session, user_id)
     purchases.close_pending(session, user_id)
     _delete(session, user_id)
-    return Farewell.DELETED
+    return Outcome.DELETED
 
 
 def deactivate(session: Session, user_id: int) -> None:
-    """Close an account whose row the caller has locked: nobody signs in, nothing is sold or shown.
+    """Deactivate an account whose row the caller has locked.
 
-    All its sessions end, and what was ordered for money and not paid is closed. What is under way
-    goes on to its end.
+    Ends all sessions, closes pending purchases, deactivates the styles and makes the images
+    private. Running jobs are finished.
     """
     accounts.end_all_sign_ins(session, user_id)
     purchases.close_pending(session, user_id)
@@ -110,24 +108,25 @@ def deactivate(session: Session, user_id: int) -> None:
         .returning(Generation.prompt_tags, Generation.is_flagged)
         .execution_options(synchronize_session="fetch")
     )
-    shown = [tag for row in hidden if not row.is_flagged for tag in row.prompt_tags]
-    tags.uncount_uses(session, (), of_images=shown)
+    counted_tags = [tag for row in hidden if not row.is_flagged for tag in row.prompt_tags]
+    tags.uncount_uses(session, (), of_images=counted_tags)
 
 
-def foresee(session: Session, user_id: int) -> Farewell:
-    """Return what would become of a person's account if they left now."""
-    depends = _others_depend_on(session, user_id)
-    return Farewell.DEACTIVATED if depends else Farewell.DELETED
+def expected_outcome(session: Session, user_id: int) -> Outcome:
+    """Return the outcome if the person closed the account now."""
+    has_dependents = _others_depend_on(session, user_id)
+    return Outcome.DEACTIVATED if has_dependents else Outcome.DELETED
 
 
-def _hold_still(session: Session, user_id: int) -> None:
-    """Wait for whoever is at work on what is about to go, and let nobody begin.
+def _lock_rows(session: Session, user_id: int) -> None:
+    """Lock every row to be deleted, comments first.
 
-    Comments come first: who replies to one holds it, and then needs the person to be told.
+    A reply locks its parent comment and then the user row of the recipient: another order here
+    would deadlock with it.
     """
-    # Two people who follow each other, leaving together, would wait for each other.
+    # Two users who follow each other and close their accounts together would deadlock.
     session.execute(ONE_AT_A_TIME)
-    sets_leaving.hold(session, user_id)
+    sets_leaving.lock_all(session, user_id)
     session.execute(
         select(Comment.id).where(_by_or_to(user_id)).order_by(Comment.id).with_for_update()
     )
@@ -157,13 +156,13 @@ def _refuse_unfinished(session: Session, user_id: int) -> None:
 
 
 def _others_depend_on(session: Session, user_id: int) -> bool:
-    foreign = (
+    orders_of_others = (
         select(Generation.id)
         .join(Style, Style.id == Generation.style_id)
         .where(Style.artist_id == user_id, Generation.user_id != user_id)
         .limit(1)
     )
-    return session.scalar(foreign) is not None
+    return session.scalar(orders_of_others) is not None
 
 
 def _delete(session: Session, user_id: int) -> None:
@@ -183,24 +182,24 @@ def _delete(session: Session, user_id: int) -> None:
 
 
 def _delete_comments(session: Session, user_id: int) -> list[int]:
-    """Take back what the person said, with the replies, and what was said to the person's images.
+    """Delete the person's comments with their replies, and all comments on the person's images.
 
-    Returns the ids of all these.
+    Returns the ids of the deleted comments.
     """
     parent = aliased(Comment)
     own = select(parent.id).where(parent.user_id == user_id)
-    gone = session.execute(
+    deleted = session.execute(
         delete(Comment)
         .where(or_(_by_or_to(user_id), Comment.parent_id.in_(own)))
         .returning(Comment.id, Comment.generation_id, Comment.parent_id)
     ).all()
-    _count_down(session, Generation.comment_count, (row.generation_id for row in gone))
-    _count_down(session, Comment.reply_count, (row.parent_id for row in gone if row.parent_id))
-    return [row.id for row in gone]
+    _decrement(session, Generation.comment_count, (row.generation_id for row in deleted))
+    _decrement(session, Comment.reply_count, (row.parent_id for row in deleted if row.parent_id))
+    return [row.id for row in deleted]
 
 
 def _delete_notifications(session: Session, user_id: int, comment_ids: list[int]) -> None:
-    """Forget what the person was told, and what others were told of the person's doings."""
+    """Delete the person's notifications, and those of others about the person's actions."""
     of_images = Notification.target_id.in_(_images_of(user_id))
     session.execute(
         delete(Notification).where(
@@ -218,7 +217,7 @@ def _delete_likes(session: Session, user_id: int) -> None:
     liked = session.scalars(
         delete(Like).where(Like.user_id == user_id).returning(Like.generation_id)
     ).all()
-    _count_down(session, Generation.like_count, liked)
+    _decrement(session, Generation.like_count, liked)
     session.execute(delete(Like).where(Like.generation_id.in_(_images_of(user_id))))
 
 
@@ -226,28 +225,28 @@ def _delete_follows(session: Session, user_id: int) -> None:
     followed = session.scalars(
         delete(Follow).where(Follow.follower_id == user_id).returning(Follow.followed_id)
     ).all()
-    _count_down(session, User.follower_count, followed)
+    _decrement(session, User.follower_count, followed)
     session.execute(delete(Follow).where(Follow.followed_id == user_id))
 
 
 def _tags_of_images(session: Session, user_id: int) -> list[str]:
-    """Return the tags of the person's images, each as often as it was counted."""
-    tags_of = select(func.unnest(Generation.prompt_tags)).where(
+    """Return the tags of the person's visible images, each as often as it was counted."""
+    query = select(func.unnest(Generation.prompt_tags)).where(
         Generation.user_id == user_id, Generation.is_public, ~Generation.is_flagged
     )
-    return list(session.scalars(tags_of))
+    return list(session.scalars(query))
 
 
 def _tags_of_styles(session: Session, user_id: int) -> list[str]:
     """Return the tags of the person's styles, each as often as it was counted."""
-    tags_of = select(func.unnest(Style.tags)).where(
+    query = select(func.unnest(Style.tags)).where(
         Style.artist_id == user_id, Style.training_status == TrainingStatus.COMPLETED
     )
-    return list(session.scalars(tags_of))
+    return list(session.scalars(query))
 
 
 def _delete_images(session: Session, user_id: int) -> None:
-    """Empty the rows of the person's images; certificates need the hash that is left."""
+    """Clear the rows of the person's images; they stay because certificates need the hash."""
     session.execute(
         update(Generation)
         .where(Generation.user_id == user_id)
@@ -268,9 +267,9 @@ def _delete_images(session: Session, user_id: int) -> None:
 
 
 def _delete_styles(session: Session, user_id: int) -> None:
-    """Drop the person's styles with their works; of a used one the name stays, for certificates.
+    """Delete the person's styles and artworks; the name of a used style stays for certificates.
 
-    Only the person's own images can be made with it: otherwise the account is not deleted.
+    Only the person has used it: otherwise the account would not be deleted.
     """
     of_person = select(Style.id).where(Style.artist_id == user_id)
     style_ids = list(session.scalars(of_person))
@@ -297,25 +296,25 @@ def _delete_styles(session: Session, user_id: int) -> None:
 
 
 def _delete_person(session: Session, user_id: int) -> None:
-    """Take name, address and picture off the row that the ledger needs."""
+    """Remove the personal data from the user row, which the ledger references."""
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.user_id == user_id))
-    names.give_up(session, user_id)
-    nobody = f"deleted:{user_id}"  # no name that people can choose has a colon
+    names.release(session, user_id)
+    placeholder = f"deleted:{user_id}"  # a colon is not allowed in names that people choose
     has_styles = exists().where(Style.artist_id == Artist.user_id)
     session.execute(delete(Artist).where(Artist.user_id == user_id, ~has_styles))
-    # Certificates name the artist; the signature nobody needs, for nothing is left to be signed.
+    # Certificates reference the artist row. The signature file is not needed any more.
     session.execute(
         update(Artist)
         .where(Artist.user_id == user_id)
-        .values(artist_name=nobody, contact_email="", signature_key="")
+        .values(artist_name=placeholder, contact_email="", signature_key="")
     )
     session.execute(
         update(User)
         .where(User.id == user_id)
         .values(
-            google_sub=nobody,
-            username=nobody,
-            display_name=nobody,
+            google_sub=placeholder,
+            username=placeholder,
+            display_name=placeholder,
             email="",
             bio="",
             profile_image_key=None,
@@ -333,14 +332,14 @@ def _images_of(user_id: int) -> Select[int]:
 
 
 def _by_or_to(user_id: int) -> ColumnElement[bool]:
-    """Return the condition that a comment is the person's, or stands under the person's image."""
+    """Return the condition that a comment is the person's, or on one of the person's images."""
     return or_(Comment.user_id == user_id, Comment.generation_id.in_(_images_of(user_id)))
 
 
-def _count_down(
+def _decrement(
     session: Session, counter: InstrumentedAttribute[int], row_ids: Iterable[int]
 ) -> None:
-    """Take one off a row's counter for each time the row is named."""
+    """Decrement a row's counter as often as its id occurs in `row_ids`."""
     by_count: dict[int, list[int]] = {}
     for row_id, count in Counter(row_ids).items():
         by_count.setdefault(count, []).append(row_id)

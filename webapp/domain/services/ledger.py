@@ -1,7 +1,8 @@
-"""Tokens: bonus, grant, purchase, hold, payout, refund – once each, by unique constraints.
+"""The ledger of tokens: bonus, grant, purchase, hold, payout, refund; each happens once.
 
-`move` is the only way an amount moves. The debit of a person's account is one statement guarded
-by `balance >= amount`; read-then-write would let parallel requests spend the same tokens twice.
+Unique indexes prevent a second transfer for the same reason.
+Only `move` inserts transfers. It debits an account with one conditional UPDATE (`balance >=
+amount`): with a separate SELECT, concurrent requests could spend the same tokens twice.
 """
 
 import hashlib
@@ -20,12 +21,12 @@ from webapp.domain.models.payment import Purchase
 from webapp.domain.models.style import Style
 
 WELCOME_TOKENS = 100
-_BACK = aliased(Transfer)  # made once: it is slow to make
+_REVERSAL = aliased(Transfer)  # created once, because `aliased` is slow
 
 
 @dataclass(frozen=True)
 class Balances:
-    """What one person has, in tokens."""
+    """The balances of one user, in tokens."""
 
     spendable: int
     escrowed: int
@@ -33,9 +34,10 @@ class Balances:
 
 
 def welcome(session: Session, user: User) -> None:
-    """Open a new user's accounts and give the welcome bonus, once per person for ever.
+    """Create a new user's accounts and credit the welcome bonus, once per person.
 
-    The key is a hash of the identity, so that an account deleted and made again gets no second.
+    The idempotency key is a hash of the Google identity, so that a person who deletes an account
+    and opens another one gets no second bonus.
     """
     person = hashlib.sha256(user.google_sub.encode()).hexdigest()[:32]
     key = f"bonus:{person}"
@@ -47,14 +49,14 @@ def welcome(session: Session, user: User) -> None:
 
 
 def grant(session: Session, user_id: int, amount: int, key: str) -> None:
-    """Give tokens by an operator's hand; the same key gives once."""
+    """Credit tokens on behalf of an operator, once per key."""
     platform = _account(session, None, AccountKind.PLATFORM)
     spendable = _account(session, user_id, AccountKind.SPENDABLE)
     move(session, platform, spendable, amount, TransferKind.GRANT, key=f"grant:{key}")
 
 
 def credit_purchase(session: Session, purchase: Purchase) -> None:
-    """Give the tokens of a purchase that was paid."""
+    """Credit the tokens of a paid purchase."""
     move(
         session,
         _account(session, None, AccountKind.PLATFORM),
@@ -67,7 +69,7 @@ def credit_purchase(session: Session, purchase: Purchase) -> None:
 
 
 def refund_purchase(session: Session, purchase: Purchase) -> None:
-    """Take the tokens of a purchase back. Raises InsufficientTokens when they were spent."""
+    """Debit the tokens of a refunded purchase. Raises InsufficientTokens if they were spent."""
     move(
         session,
         _account(session, purchase.user_id, AccountKind.SPENDABLE),
@@ -80,7 +82,7 @@ def refund_purchase(session: Session, purchase: Purchase) -> None:
 
 
 def hold(session: Session, generation: Generation) -> None:
-    """Take the price of a generation from its buyer into escrow.
+    """Move the price of a generation from its buyer into escrow.
 
     Raises InsufficientTokens when the balance does not cover it.
     """
@@ -102,12 +104,12 @@ def release(session: Session, generation: Generation) -> None:
 
 
 def refund(session: Session, generation: Generation) -> None:
-    """Give the buyer of a failed or canceled generation everything back."""
+    """Refund the whole price of a failed or canceled generation out of escrow."""
     _settle(session, generation, generation.user_id, AccountKind.SPENDABLE, TransferKind.REFUND)
 
 
 def refunded_at(session: Session, generation_id: int) -> datetime:
-    """Return when the price of a failed or canceled generation went back to its buyer."""
+    """Return when the price of a failed or canceled generation was refunded."""
     return session.scalars(
         select(Transfer.created_at).where(
             Transfer.generation_id == generation_id, Transfer.kind == TransferKind.REFUND
@@ -116,7 +118,7 @@ def refunded_at(session: Session, generation_id: int) -> datetime:
 
 
 def reverse(session: Session, generation: Generation) -> int:
-    """Give the buyer of a delivered generation its price back out of the artist's earnings.
+    """Refund the price of a delivered generation out of the artist's earnings.
 
     Returns the transfer's id.
     """
@@ -133,9 +135,9 @@ def reverse(session: Session, generation: Generation) -> int:
 
 
 def is_reversed() -> ColumnElement[bool]:
-    """Return the condition that an administrator gave the price of a row's generation back."""
+    """Return the condition that an administrator refunded a row's generation."""
     return exists().where(
-        _BACK.generation_id == Generation.id, _BACK.kind == TransferKind.REVERSAL.value
+        _REVERSAL.generation_id == Generation.id, _REVERSAL.kind == TransferKind.REVERSAL.value
     )
 
 
@@ -168,10 +170,10 @@ def move(
     generation_id: int | None = None,
     purchase_id: int | None = None,
 ) -> int:
-    """Move an amount from one account to another and write its row; return the row's id.
+    """Move an amount from one account to another; return the transfer's id.
 
-    Raises InsufficientTokens when the debit account is a person's and does not cover it, and
-    IntegrityError when the key, or another outcome of the same thing, was there before.
+    Raises InsufficientTokens if the balance of a user's account is too low, and IntegrityError if
+    there is a transfer with the same key, or another outcome of the same generation or purchase.
     """
     debit_after = _change(session, debit, -amount)
     credit_after = _change(session, credit, amount)
@@ -209,11 +211,11 @@ def _change(session: Session, account: Account, amount: int) -> int | None:
 
 
 def _account(session: Session, owner_id: int | None, kind: AccountKind) -> Account:
-    """Return an account, opening it on first use."""
-    wanted = select(Account).where(
+    """Return an account; it is created on first use."""
+    query = select(Account).where(
         Account.owner_id.is_not_distinct_from(owner_id), Account.kind == kind
     )
-    account = session.scalar(wanted)
+    account = session.scalar(query)
     if account is None:
         balance = None if owner_id is None else 0
         session.execute(
@@ -221,12 +223,12 @@ def _account(session: Session, owner_id: int | None, kind: AccountKind) -> Accou
             .values(owner_id=owner_id, kind=kind, balance=balance)
             .on_conflict_do_nothing()
         )
-        account = session.scalars(wanted).one()
+        account = session.scalars(query).one()
     return account
 
 
 def spendable(session: Session, user_id: int, *, lock: bool = False) -> int:
-    """Return what a person can spend; locked, nobody else spends of it meanwhile."""
+    """Return a user's spendable balance; with `lock` no other transaction can change it."""
     statement = select(Account.balance).where(
         Account.owner_id == user_id, Account.kind == AccountKind.SPENDABLE
     )
@@ -234,7 +236,7 @@ def spendable(session: Session, user_id: int, *, lock: bool = False) -> int:
 
 
 def balances(session: Session, user_id: int) -> Balances:
-    """Return what a person can spend, has in escrow, and has earned."""
+    """Return a user's spendable, escrowed and earned tokens."""
     rows = session.execute(select(Account.kind, Account.balance).where(Account.owner_id == user_id))
     cached = {row.kind: row.balance for row in rows}
     escrowed = session.scalar(

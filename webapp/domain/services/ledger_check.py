@@ -1,7 +1,7 @@
-"""Prove the ledgers: the invariants of money, in SQL, the same in tests and in production.
+"""Checks the invariants of tokens and credits, in SQL, in tests and in production.
 
-Sums to zero is not enough (two outcomes of one generation still sum to zero), so the check is
-per generation: the outcome in the ledger must be the one its state says.
+A sum of zero is not enough: two outcomes of one generation still sum to zero. So the outcome of
+each generation in the ledger is compared with its status.
 """
 
 from dataclasses import dataclass
@@ -69,13 +69,13 @@ INVARIANTS: dict[str, str] = {
         SELECT 'generation ' || generations.id || ' was told ' || count(notifications.id)
                || ' times'
         FROM generations
-        -- of an image painted for a photo of Sets the end of the photo's job tells
+        -- an image painted for a photo of Sets has no notification: the photo's job has one
         LEFT JOIN sets_restyles ON sets_restyles.generation_id = generations.id
         LEFT JOIN notifications ON notifications.target_type = 'generation'
              AND notifications.target_id = generations.id
              AND notifications.type IN ('generation_complete', 'generation_failed')
         WHERE generations.status IN ('completed', 'failed') AND generations.deleted_at IS NULL
-          -- what was read is forgotten after 30 days
+          -- notifications are deleted 30 days after they were read
           AND generations.created_at > clock_timestamp() - interval '30 days'
         GROUP BY generations.id
         HAVING count(notifications.id) <> (count(sets_restyles.id) = 0)::int""",
@@ -100,15 +100,15 @@ INVARIANTS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Violation:
-    """One broken invariant, with what was found."""
+    """One violated invariant, with a description of the row."""
 
     invariant: str
     finding: str
 
 
 def check(session: Session) -> list[Violation]:
-    """Return every violation; an empty list means tokens and credits are proved."""
-    # One snapshot for all queries, or work in flight would look like a violation.
+    """Return every violation of an invariant; an empty list means that there is none."""
+    # All queries need one snapshot; otherwise concurrent transactions would look like violations.
     session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     return [
         Violation(name, finding)

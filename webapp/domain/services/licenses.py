@@ -1,4 +1,4 @@
-"""Certificates: issue the proof of a licence in the commit that delivers the image."""
+"""Issues the certificate of a licence in the transaction that delivers the image."""
 
 from sqlalchemy.orm import Session
 
@@ -11,7 +11,7 @@ TERMS_VERSION = "2026-11"
 
 
 def issue(session: Session, generation: Generation, style: Style, perceptual_hash: str) -> None:
-    """Write the certificate of a generation that has just become completed."""
+    """Insert the certificate of a generation that has just become completed."""
     session.add(
         Certificate(
             public_id=generation.license_public_id,
@@ -34,5 +34,5 @@ def issue(session: Session, generation: Generation, style: Style, perceptual_has
 
 
 def certificate_url(public_base_url: str, public_id: str) -> str:
-    """Return the public address of a certificate, as written into every image."""
+    """Return the public URL of a certificate, as written into every image."""
     return f"{public_base_url}/l/{public_id}"

@@ -49,7 +49,7 @@ def toggle(session: Session, *, user: User, generation_id: int) -> tuple[bool, i
 
 def _add(session: Session, user: User, generation_id: int) -> int | None:
     """Return the likes of the image, or None when this person liked it before."""
-    accounts.stay(session, user.id)
+    accounts.lock_active(session, user.id)
     owner_id = generations.owner_of_completed(session, Viewer.of(user), generation_id)
     made = session.scalar(
         insert(Like)
@@ -60,7 +60,7 @@ def _add(session: Session, user: User, generation_id: int) -> int | None:
     if made is None:
         return None
     if owner_id != user.id:
-        notifications.tell(
+        notifications.notify(
             session,
             owner_id,
             NotificationType.LIKE,

@@ -1,6 +1,6 @@
-"""What administrators decide: reports, flags, hidden comments, revoked licences, people's roles.
+"""Decisions of administrators: reports, flags, hidden comments, revoked licences, users' roles.
 
-Each change locks its row, so that the audit log says what really was before.
+Each change locks its row first, so that the audit log has the true values before the change.
 """
 
 from typing import Any, TypeVar
@@ -36,7 +36,7 @@ Changes = dict[str, Any]
 def decide_report(
     session: Session, *, admin: User, report_id: int, status: ReportStatus, reason: str
 ) -> None:
-    """Resolve or dismiss a report; a later decision replaces the one before. Raises NotFound."""
+    """Resolve or dismiss a report; a later decision replaces an earlier one. Raises NotFound."""
     report = _locked(session, Report, report_id, NotFound(resource="report", id=report_id))
     if (report.status, report.resolution) == (status, reason):
         return
@@ -54,7 +54,7 @@ def decide_report(
 def change_tag(
     session: Session, *, admin: User, tag_id: int, changes: Changes, reason: str
 ) -> None:
-    """Flag a tag or switch it off: hidden, and refused as input. Raises TagNotFound."""
+    """Flag or deactivate a tag: it is hidden and refused as input. Raises TagNotFound."""
     tag = _locked(session, Tag, tag_id, TagNotFound(id=tag_id))
     audit.change(
         session, admin_id=admin.id, object_type="tag", row=tag, values=changes, reason=reason
@@ -64,17 +64,17 @@ def change_tag(
 def change_style(
     session: Session, *, admin: User, style_id: int, changes: Changes, reason: str
 ) -> None:
-    """Flag a style or switch it off: hidden, no new images; or take that back.
+    """Flag or deactivate a style (it is hidden and cannot be ordered), or undo this.
 
-    Raises StyleNotFound; when switching on what `offers.make_room` raises, and ValidationFailed for
-    a style whose artist's account is closed.
+    Raises StyleNotFound; on activation the errors of `offers.make_room`, and ValidationFailed if
+    the artist's account is closed.
     """
     missing = StyleNotFound(id=style_id)
     if changes.get("is_active"):
         artist_id = session.scalar(select(Style.artist_id).where(Style.id == style_id))
         if artist_id is None:
             raise missing
-        _keep_open(session, artist_id, "is_active")
+        _lock_owner(session, artist_id, "is_active")
         offers.lock_slot(session, artist_id)
     style = _locked(session, Style, style_id, missing)
     if changes.get("is_active") and not style.is_active:
@@ -94,17 +94,17 @@ def change_generation(
     license_status: CertificateStatus | None,
     reason: str,
 ) -> None:
-    """Flag an image, show or hide it, revoke its licence or make it valid again.
+    """Flag an image, publish or hide it, revoke its licence or make it valid again.
 
-    Raises GenerationNotFound, what `generations.check_can_be_public` raises, and ValidationFailed
-    when an image is to be shown whose owner's account is closed.
+    Raises GenerationNotFound, the errors of `generations.check_can_be_public`, and ValidationFailed
+    for publishing an image whose owner's account is closed.
     """
     missing = GenerationNotFound(id=generation_id)
     if changes.get("is_public"):
         owner_id = session.scalar(select(Generation.user_id).where(Generation.id == generation_id))
         if owner_id is None:
             raise missing
-        _keep_open(session, owner_id, "is_public")
+        _lock_owner(session, owner_id, "is_public")
     image = _locked(session, Generation, generation_id, missing)
     if image.deleted_at is not None:
         raise missing
@@ -153,7 +153,7 @@ def _change_license(
 def change_comment(
     session: Session, *, admin: User, comment_id: int, is_hidden: bool, reason: str
 ) -> None:
-    """Hide what a comment says, or show it again. Raises CommentNotFound."""
+    """Hide the text of a comment, or show it again. Raises CommentNotFound."""
     comment = _locked(session, Comment, comment_id, CommentNotFound(id=comment_id))
     audit.change(
         session,
@@ -168,10 +168,10 @@ def change_comment(
 def change_user(
     session: Session, *, admin: User, user_id: int, changes: Changes, reason: str
 ) -> None:
-    """Give a person another role, or close and reopen an account, by the rule of `leaving`.
+    """Change a user's role, or close (`leaving.deactivate`) or reopen the account.
 
-    Raises NotFound, Forbidden for one's own role or account, and ValidationFailed for a role that
-    the person cannot have.
+    Raises NotFound, Forbidden for the administrator's own role or account, and ValidationFailed for
+    a role that the user cannot have.
     """
     missing = NotFound(resource="user", id=user_id)
     person = _locked(session, User, user_id, missing)
@@ -188,7 +188,7 @@ def change_user(
 
 
 def _check_role(person: User, role: Role | None) -> None:
-    """Raise ValidationFailed: who has a signature is an artist, and nobody else can be one."""
+    """Raise ValidationFailed unless the user is an artist exactly if there is a signature."""
     if role is Role.ARTIST and person.artist is None:
         raise ValidationFailed(fields={"role": [FieldProblem("This user has no signature yet.")]})
     if role is Role.USER and person.artist is not None:
@@ -197,13 +197,14 @@ def _check_role(person: User, role: Role | None) -> None:
         )
 
 
-def _keep_open(session: Session, user_id: int, field: str) -> None:
-    """Keep an account open until this change is done; nothing of a closed one comes back.
+def _lock_owner(session: Session, user_id: int, field: str) -> None:
+    """Lock the owner's user row, so that the account cannot be closed during this transaction.
 
-    Before the changed row is locked, as whoever leaves does. Raises ValidationFailed.
+    Call it before the changed row is locked: `leaving` locks in this order. Raises
+    ValidationFailed if the account is closed.
     """
     try:
-        accounts.stay(session, user_id)
+        accounts.lock_active(session, user_id)
     except AccountInactive:
         raise ValidationFailed(
             fields={field: [FieldProblem("The owner's account is closed.")]}

@@ -1,4 +1,4 @@
-"""Usernames and artist names: nobody has one that looks like that of another, or of the site."""
+"""Unique usernames and artist names: none looks like that of another user, or of the site."""
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
@@ -8,27 +8,27 @@ from webapp.domain import names
 from webapp.domain.models.account import TakenName
 
 
-def take(session: Session, user_id: int, *chosen: str) -> bool:
-    """Take all names of a person, who gives up every other; False when one is not to be had.
+def claim(session: Session, user_id: int, *chosen: str) -> bool:
+    """Claim all names of a user and release all others; False if a name is taken or reserved.
 
-    Names of one person may look alike. After False the caller must undo what it wrote.
+    Names of the same user may look alike. After False the caller must roll back.
     """
     if any(names.is_reserved(name) for name in chosen):
         return False
-    wanted = sorted({key for name in chosen for key in names.keys(name)})
+    keys = sorted({key for name in chosen for key in names.keys(name)})
     session.execute(
-        delete(TakenName).where(TakenName.user_id == user_id, TakenName.key.not_in(wanted))
+        delete(TakenName).where(TakenName.user_id == user_id, TakenName.key.not_in(keys))
     )
-    # Sorted, so that two people who want the same names never wait for each other.
+    # Sorted, so that two transactions that insert the same keys do not deadlock.
     session.execute(
         insert(TakenName)
-        .values([{"key": key, "user_id": user_id} for key in wanted])
+        .values([{"key": key, "user_id": user_id} for key in keys])
         .on_conflict_do_nothing()
     )
-    foreign = select(TakenName.key).where(TakenName.key.in_(wanted), TakenName.user_id != user_id)
-    return session.scalar(foreign.limit(1)) is None
+    of_others = select(TakenName.key).where(TakenName.key.in_(keys), TakenName.user_id != user_id)
+    return session.scalar(of_others.limit(1)) is None
 
 
-def give_up(session: Session, user_id: int) -> None:
-    """Free the names of somebody who has left."""
+def release(session: Session, user_id: int) -> None:
+    """Release all names of a user whose account is deleted."""
     session.execute(delete(TakenName).where(TakenName.user_id == user_id))

@@ -1,4 +1,4 @@
-"""Tell people what happened to their own work, once per event; forget what was read long ago."""
+"""Notifications of users: created once per event, marked as read, deleted after 30 days."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,10 +11,10 @@ from webapp.domain.errors import NotFound
 from webapp.domain.models.account import User
 from webapp.domain.models.notification import Notification, NotificationType
 
-KEPT = timedelta(days=30)
+RETENTION = timedelta(days=30)
 
 
-def tell(
+def notify(
     session: Session,
     recipient_id: int,
     notification_type: NotificationType,
@@ -25,9 +25,9 @@ def tell(
     actor_id: int | None = None,
     details: dict[str, Any] | None = None,
 ) -> int | None:
-    """Write one notification and return its id; a second telling of the same event changes nothing.
+    """Insert one notification and return its id; None if the event already has one.
 
-    What can happen to a thing only once needs no name for the event.
+    `event` is needed only if the same type of event can happen to a target more than once.
     """
     return session.scalar(
         insert(Notification)
@@ -45,7 +45,7 @@ def tell(
     )
 
 
-def report(
+def notify_once(
     session: Session,
     recipient_id: int,
     notification_type: NotificationType,
@@ -54,16 +54,15 @@ def report(
     target_id: int,
     details: dict[str, Any],
 ) -> tuple[int, bool]:
-    """Tell somebody of a thing once, however it was told before; return which, and if it is new.
+    """Insert a notification unless the recipient has one of this type about the target.
 
-    `details` are kept as they are; those of a second telling are not.
-
-    Raises NotFound when there is no such person.
+    Returns the id of the notification, and whether it is new. An existing notification keeps its
+    own details. Raises NotFound for an unknown recipient.
     """
     person = select(User.id).where(User.id == recipient_id, User.deleted_at.is_(None))
     if session.scalar(person) is None:
         raise NotFound(resource="user", id=recipient_id)
-    known = (
+    existing = (
         select(Notification.id)
         .where(
             Notification.recipient_id == recipient_id,
@@ -74,10 +73,10 @@ def report(
         .order_by(Notification.id.desc())
         .limit(1)
     )
-    told = session.scalar(known)
-    if told is not None:
-        return told, False
-    made = tell(
+    existing_id = session.scalar(existing)
+    if existing_id is not None:
+        return existing_id, False
+    new_id = notify(
         session,
         recipient_id,
         notification_type,
@@ -85,11 +84,11 @@ def report(
         target_id=target_id,
         details=details,
     )
-    return (session.scalars(known).one(), False) if made is None else (made, True)
+    return (session.scalars(existing).one(), False) if new_id is None else (new_id, True)
 
 
 def unread_count(session: Session, user_id: int, *, most: int | None = None) -> int:
-    """Return how many notifications a person has not read, counting to `most` if it is given."""
+    """Return how many unread notifications a user has, at most `most`."""
     unread = select(Notification.id).where(
         Notification.recipient_id == user_id, ~Notification.is_read
     )
@@ -97,22 +96,22 @@ def unread_count(session: Session, user_id: int, *, most: int | None = None) -> 
 
 
 def mark_read(session: Session, user_id: int, notification_id: int) -> None:
-    """Note that a person has read one notification; may be repeated.
+    """Mark one notification of a user as read; idempotent.
 
-    Raises NotFound, also for somebody else's.
+    Raises NotFound, also for another user's notification.
     """
-    found = session.scalar(
+    marked_id = session.scalar(
         update(Notification)
         .where(Notification.id == notification_id, Notification.recipient_id == user_id)
         .values(is_read=True)
         .returning(Notification.id)
     )
-    if found is None:
+    if marked_id is None:
         raise NotFound(resource="notification", id=notification_id)
 
 
 def mark_all_read(session: Session, user_id: int) -> int:
-    """Note that a person has read everything; return how many were unread."""
+    """Mark all notifications of a user as read; return how many were unread."""
     marked = session.scalars(
         update(Notification)
         .where(Notification.recipient_id == user_id, ~Notification.is_read)
@@ -123,14 +122,14 @@ def mark_all_read(session: Session, user_id: int) -> int:
 
 
 def purge(session: Session, *, limit: int) -> int:
-    """Forget at most `limit` read notifications older than thirty days; return how many."""
+    """Delete at most `limit` read notifications older than 30 days; return how many."""
     old = (
         select(Notification.id)
-        .where(Notification.is_read, Notification.created_at < func.clock_timestamp() - KEPT)
+        .where(Notification.is_read, Notification.created_at < func.clock_timestamp() - RETENTION)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    gone = session.scalars(
+    deleted = session.scalars(
         delete(Notification).where(Notification.id.in_(old)).returning(Notification.id)
     )
-    return len(gone.all())
+    return len(deleted.all())

@@ -69,7 +69,7 @@ def own_style(session: Session, viewer: Viewer, style_id: int) -> Style:
 
 def lock_slot(session: Session, artist_id: int) -> None:
     """Let one change of an artist's styles at a time through, so that the checks after it hold."""
-    accounts.stay(session, artist_id)
+    accounts.lock_active(session, artist_id)
     # Not FOR UPDATE: a delivery, which has the style's row, must still refer to the artist.
     session.execute(
         select(Artist.user_id).where(Artist.user_id == artist_id).with_for_update(key_share=True)

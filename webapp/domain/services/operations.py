@@ -1,6 +1,6 @@
-"""What operators watch: how the platform stands, read from its own rows.
+"""Metrics of the platform, read from its tables.
 
-Every query is cheap at any size: it reads unfinished jobs, the last hour, or a handful of rows.
+Every query is cheap at any size: it reads unfinished jobs, the last hour, or a few rows.
 """
 
 from collections.abc import Iterator
@@ -15,21 +15,21 @@ from webapp.domain.pipelines import PIPELINES
 from webapp.domain.services.heartbeats import LEDGER, RELAY
 
 STEPS = {step for pipeline in PIPELINES.values() for step in pipeline.steps} | {TaskName.REFUND}
-# Every step with its queue, so that an empty queue is a zero and not a gap.
+# Every step with its queue, so that an empty queue has the value 0 instead of none.
 ROUTED = "(VALUES {}) AS routes (queue, task)".format(
     ", ".join(f"('{ROUTES[step].value}', '{step.value}')" for step in sorted(STEPS))
 )
 AGE = "SELECT name, extract(epoch FROM clock_timestamp() - at) AS age FROM heartbeats"
-# Each half can use its own partial index; `state IN (…)` could use neither.
+# Each SELECT can use its own partial index; `state IN (…)` could use neither.
 LIVE = """live AS (SELECT kind, ref, crashes FROM jobs WHERE state = 'queued'
                    UNION ALL SELECT kind, ref, crashes FROM jobs WHERE state = 'running')"""
-# The time of the statement: no index can be asked for a clock that goes on while rows are read.
+# statement_timestamp() is stable and can use an index; clock_timestamp() is volatile and cannot.
 ENDED = "finished_at > statement_timestamp() - interval '1 hour'"
 
 
 @dataclass(frozen=True)
 class Gauge:
-    """One metric: its query returns the labels in their order, then the value."""
+    """One metric: its query returns the labels in this order, then the value."""
 
     name: str
     description: str
@@ -131,7 +131,7 @@ GAUGES = (
     ),
     Gauge(
         "payments_open",
-        "Payments and refunds that have begun and whose end the provider has not told.",
+        "Payments and refunds whose result at the provider is not known yet.",
         ("kind",),
         """
         SELECT 'payment', count(*) FROM purchases WHERE status = 'authorized'
@@ -141,25 +141,25 @@ GAUGES = (
     ),
     Gauge(
         "relay_last_success_seconds",
-        "Time since the relay last rang all that was due.",
+        "Time since the relay last published all due jobs.",
         (),
         f"SELECT age FROM ({AGE}) AS ages WHERE name = '{RELAY}'",
     ),
     Gauge(
         "dead_letters",
-        "Messages that no worker could take, as the relay last saw them.",
+        "Messages in the dead-letter queue when the relay last counted them.",
         (),
         f"SELECT (numbers ->> 'dead_letters')::int FROM heartbeats WHERE name = '{RELAY}'",
     ),
     Gauge(
         "housekeeping_last_success_seconds",
-        "Time since a task of housekeeping last went well.",
+        "Time since a housekeeping task last succeeded.",
         ("task",),
         f"SELECT name, age FROM ({AGE}) AS ages WHERE name NOT IN ('{RELAY}', '{LEDGER}')",
     ),
     Gauge(
         "ledger_check_ok",
-        "Whether the last check of the ledger proved it.",
+        "Whether the last ledger check found no violation.",
         (),
         f"""
         SELECT (NOT EXISTS (SELECT 1 FROM jsonb_each_text(numbers) WHERE value <> '0'))::int
@@ -167,7 +167,7 @@ GAUGES = (
     ),
     Gauge(
         "ledger_violations",
-        "What the last check of the ledger found.",
+        "Violations that the last ledger check found.",
         ("invariant",),
         f"""
         SELECT key, value::int FROM heartbeats CROSS JOIN jsonb_each_text(numbers)
@@ -177,7 +177,7 @@ GAUGES = (
 
 
 def measure(session: Session) -> Iterator[tuple[Gauge, list[tuple[list[str], float]]]]:
-    """Yield every gauge with its values: the labels' values and the number."""
+    """Yield every gauge with its rows of label values and number."""
     for gauge in GAUGES:
         rows = session.execute(text(gauge.query)).all()
         yield gauge, [([str(label) for label in row[:-1]], float(row[-1])) for row in rows]

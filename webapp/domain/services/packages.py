@@ -1,8 +1,7 @@
-"""What can be bought for money, and at which price; nobody but this page decides it."""
+"""The packages that can be bought for money, and their prices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from webapp.domain.errors import InvalidPackage
 from webapp.domain.models.payment import Product
@@ -48,17 +47,29 @@ def find(package_id: str, among: Sequence[Package] = PACKAGES) -> Package:
     raise InvalidPackage(package_id=package_id, available=available)
 
 
-def on_offer() -> list[dict[str, Any]]:
-    """Return what is on offer, cheapest first; the discount is against the smallest package."""
-    dearest = max(each.total_price / each.amount_tokens for each in PACKAGES)
+@dataclass(frozen=True, slots=True)
+class TokenOffer:
+    """A package of tokens; `discount_percent` (0 to 100) compares with the smallest package."""
+
+    package_id: str
+    amount_tokens: int
+    total_price: int
+    price_per_token: int
+    discount_percent: int
+    currency_code: str
+
+
+def on_offer() -> list[TokenOffer]:
+    """Return the packages of tokens on sale, cheapest first."""
+    highest = max(each.total_price / each.amount_tokens for each in PACKAGES)
     return [
-        {
-            "package_id": each.package_id,
-            "amount_tokens": each.amount_tokens,
-            "total_price": each.total_price,
-            "price_per_token": each.price_per_token,
-            "discount_percent": round(100 - 100 * each.total_price / each.amount_tokens / dearest),
-            "currency_code": CURRENCY,
-        }
+        TokenOffer(
+            package_id=each.package_id,
+            amount_tokens=each.amount_tokens,
+            total_price=each.total_price,
+            price_per_token=each.price_per_token,
+            discount_percent=round(100 - 100 * each.total_price / each.amount_tokens / highest),
+            currency_code=CURRENCY,
+        )
         for each in sorted(PACKAGES, key=lambda each: each.total_price)
     ]

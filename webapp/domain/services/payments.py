@@ -92,7 +92,7 @@ def confirm(
         _check_paid(purchases.find(session, order_id))
 
 
-def hear(
+def handle_webhook(
     unit_of_work: UnitOfWork, provider: PaymentProvider, *, order_id: str, payment_key: str
 ) -> bool:
     """Look into a payment that a webhook names, and believe the provider alone.
@@ -138,7 +138,7 @@ def resume(
 def expire(unit_of_work: UnitOfWork, provider: PaymentProvider) -> int:
     """End the orders that ran out, unless the provider was paid for one; return how many."""
     with unit_of_work() as session:
-        order_ids = purchases.ran_out(session, SWEEP)
+        order_ids = purchases.expired_order_ids(session, SWEEP)
     ended = 0
     for order_id in order_ids:
         payment = provider.payment_of_order(order_id)
@@ -252,7 +252,7 @@ def _record(session: Session, payment: Payment, reason: dict[str, str] | None = 
     if payment.status == PaymentStatus.DONE:
         _credit(session, found, payment)
     elif found.status == PurchaseStatus.PAID and payment.status == PaymentStatus.CANCELED:
-        purchase_refunds.hear(session, found)
+        purchase_refunds.record_cancellation(session, found)
     elif found.payment_key == payment.payment_key and payment.status == PaymentStatus.EXPIRED:
         purchases.change(
             session, found.id, PurchaseStatus.AUTHORIZED, status=PurchaseStatus.EXPIRED
@@ -294,12 +294,12 @@ def _credit(session: Session, found: Purchase, payment: Payment) -> None:
 def _tell_buyer(session: Session, found: Purchase) -> None:
     """Tell the buyer; who left meanwhile can spend nothing and gets the money back instead."""
     try:
-        accounts.stay(session, found.user_id)
+        accounts.lock_active(session, found.user_id)
     except AccountInactive:
         log.warning("money taken of who has left, goes back", order_id=found.order_id)
         purchase_refunds.begin(session, found)
         return
-    notifications.tell(
+    notifications.notify(
         session,
         found.user_id,
         NotificationType.PAYMENT_COMPLETE,

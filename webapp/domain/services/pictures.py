@@ -1,7 +1,7 @@
-"""The pictures people give of themselves: a signature, and a profile picture.
+"""Uploaded signatures and profile pictures.
 
-Both are decoded in a process of its own, which takes a while: call before the first statement of a
-transaction, so that no connection waits for it.
+Both are decoded in a subprocess, which is slow: call these functions before the first statement of
+a transaction, so that no database connection is held meanwhile.
 """
 
 from webapp.domain.errors import IMAGE_ERRORS, ImageRefused, ServiceUnavailable
@@ -30,9 +30,9 @@ def store_signature(
 ) -> tuple[str, str]:
     """Store a clean copy of a signature; return its key and SHA-256.
 
-    Raises the error of what is no usable PNG, also of one that could never sign (later, every order
-    would fail for it), and ServiceUnavailable while too many others are being decoded or no
-    decoder starts.
+    Raises the image error of an invalid PNG, also of one with which no image could be signed (every
+    later order would fail), and ServiceUnavailable if all decoding slots are busy or no decoder
+    starts.
     """
     try:
         clean = sanitise_in_subprocess(data, SIGNATURE_IMAGE, person_id=person_id, keep_alpha=True)
@@ -45,11 +45,11 @@ def store_signature(
     return _store(storage, "signatures", clean), clean.sha256
 
 
-def store_portrait(storage: Storage, data: bytes, *, person_id: int) -> str:
+def store_profile_picture(storage: Storage, data: bytes, *, person_id: int) -> str:
     """Store a clean, small copy of a profile picture; return its key.
 
-    Raises the error of what is no usable JPG or PNG, and ServiceUnavailable while too many others
-    are being decoded or no decoder starts.
+    Raises the image error of an invalid JPEG or PNG, and ServiceUnavailable if all decoding slots
+    are busy or no decoder starts.
     """
     try:
         clean = sanitise_in_subprocess(data, PROFILE_IMAGE, person_id=person_id)

@@ -1,6 +1,6 @@
-"""What an order would be, before anybody pays: its price, unknown words, pictures owned already."""
+"""Preview an order before it is paid: price, unknown tags, and pictures owned already."""
 
-from typing import Any
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
@@ -10,6 +10,16 @@ from webapp.domain.models.style import Style, TrainingStatus
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import duplicates, generations, offers, prompts, vocabulary
 from webapp.domain.services.duplicates import Picture
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPreview:
+    """The price of an order, the tags that may not be recognised, and pictures owned already."""
+
+    total_price_tokens: int
+    unknown_tags: list[str]
+    is_any_known: bool
+    owned_generation_ids: list[int]
 
 
 def preview(
@@ -23,10 +33,10 @@ def preview(
     seed: int | None,
     style_strength: float,
     count: int,
-) -> dict[str, Any]:
-    """Tell what `generations.request` would say of this order; nothing is charged or kept.
+) -> OrderPreview:
+    """Check an order as `generations.request` would; nothing is charged or written.
 
-    Raises what it raises for tags that cannot be ordered, and StyleNotFound.
+    Raises StyleNotFound, InvalidTagLanguage and TagNotAllowed.
     """
     style = session.get(Style, style_id)
     if style is None or not offers.may_see(viewer, style):
@@ -34,7 +44,7 @@ def preview(
     if style.training_status != TrainingStatus.COMPLETED:
         raise StyleNotFound(id=style_id)
     prompt, negative = prompts.clean_tags(session, prompt_tags, negative_tags)
-    known = vocabulary.recognise(session, style, prompt)
+    recognised = vocabulary.recognise(session, style, prompt)
     picture = Picture(prompt, negative, aspect_ratio, style_strength)
     owned: dict[int, int] = {}
     if viewer.user_id is not None and seed is not None:
@@ -42,9 +52,9 @@ def preview(
         owned = duplicates.owned(
             session, user_id=viewer.user_id, style=style, picture=picture, seeds=seeds
         )
-    return {
-        "total_price_tokens": style.price_tokens * count,
-        "unknown_tags": known.unknown_tags,
-        "is_any_known": known.is_any_known,
-        "owned_generation_ids": [owned[each] for each in sorted(owned)],
-    }
+    return OrderPreview(
+        total_price_tokens=style.price_tokens * count,
+        unknown_tags=recognised.unknown_tags,
+        is_any_known=recognised.is_any_known,
+        owned_generation_ids=[owned[each] for each in sorted(owned)],
+    )

@@ -1,4 +1,4 @@
-"""The words of an order: what shall and what shall not be in an image."""
+"""The tags of an order: prompt and negative prompt."""
 
 from sqlalchemy.orm import Session
 
@@ -11,7 +11,7 @@ MAX_PROMPT_TAGS = 30
 def clean_tags(
     session: Session, prompt_tags: list[str], negative_tags: list[str]
 ) -> tuple[list[str], list[str]]:
-    """Return what shall and what shall not be in an image, normalised.
+    """Return the normalised tags of the prompt and of the negative prompt.
 
     Raises ValidationFailed, InvalidTagLanguage and TagNotAllowed.
     """
@@ -22,7 +22,7 @@ def clean_tags(
 
 
 def clean_prompt(session: Session, words: list[str], *, field: str, at_least: int) -> list[str]:
-    """Return the tags of an order, normalised; raises ValidationFailed and TagNotAllowed."""
+    """Return the normalised tags of one field. Raises ValidationFailed and TagNotAllowed."""
     clean = tags.normalise(words, field=field)
     if not at_least <= len(clean) <= MAX_PROMPT_TAGS:
         raise ValidationFailed(

@@ -26,7 +26,7 @@ def deliver(session: Session, purchase: Purchase) -> None:
     if purchase.sets_account_id is None:
         ledger.credit_purchase(session, purchase)
         return
-    sets_credits.enter(
+    sets_credits.add_entry(
         session,
         purchase.sets_account_id,
         CreditKind.PURCHASE,
@@ -48,7 +48,7 @@ def take_back(session: Session, purchase: Purchase) -> None:
     if purchase.sets_account_id is None:
         ledger.refund_purchase(session, purchase)
         return
-    sets_credits.enter(
+    sets_credits.add_entry(
         session,
         purchase.sets_account_id,
         CreditKind.PURCHASE_REFUND,

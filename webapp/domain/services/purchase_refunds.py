@@ -145,7 +145,7 @@ def begin(session: Session, found: Purchase) -> None:
     )
 
 
-def hear(session: Session, found: Purchase) -> None:
+def record_cancellation(session: Session, found: Purchase) -> None:
     """Record that the provider gave the money of a paid purchase back, as it says itself.
 
     When nobody here began that, a person must decide what it means for the tokens: it pages.

@@ -18,7 +18,7 @@ ACCOUNT_CLOSED = "ACCOUNT_CLOSED"
 ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)
 
 
-def purchase(session: Session, *, user_id: int, package_id: str) -> Purchase:
+def order_tokens(session: Session, *, user_id: int, package_id: str) -> Purchase:
     """Store an order of tokens at today's price; nothing is paid yet.
 
     Raises InvalidPackage, and AccountInactive for who has left meanwhile.
@@ -33,7 +33,7 @@ def order(
 
     Raises AccountInactive for who has left meanwhile.
     """
-    accounts.stay(session, user_id)
+    accounts.lock_active(session, user_id)
     made = Purchase(
         order_id=public_id("P_", 24),
         user_id=user_id,
@@ -106,7 +106,7 @@ def close_pending(session: Session, user_id: int) -> None:
     )
 
 
-def ran_out(session: Session, limit: int) -> list[str]:
+def expired_order_ids(session: Session, limit: int) -> list[str]:
     """Return pending orders whose time is over."""
     found = session.scalars(
         select(Purchase.order_id)

@@ -48,7 +48,7 @@ class LastComparison:
     """When both sides were compared last, and the kind and amount of what was found by order."""
 
     at: datetime
-    found: list[tuple[str, Kind, int]]
+    differences: list[tuple[str, Kind, int]]
 
 
 def compare(
@@ -79,13 +79,13 @@ def compare(
     return found
 
 
-def remember(session: Session, found: Sequence[Difference]) -> None:
+def save_differences(session: Session, found: Sequence[Difference]) -> None:
     """Keep what a comparison found until the next one, for administrators."""
     numbers = {f"{each.order_id} {each.kind}": each.amount for each in found}
     heartbeats.beat(session, HEARTBEAT, numbers)
 
 
-def remembered(session: Session) -> LastComparison | None:
+def last_comparison(session: Session) -> LastComparison | None:
     """Return what the last comparison found, or None when there was none yet."""
     last = session.get(Heartbeat, HEARTBEAT, populate_existing=True)
     if last is None:

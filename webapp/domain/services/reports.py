@@ -1,4 +1,4 @@
-"""Report what should not be here; one open report per person and object."""
+"""Reports of content and users: one open report per reporter and target."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from webapp.domain.services import generations, offers
 
 @dataclass(frozen=True)
 class Target:
-    """How to find one kind of thing, and what decides whether somebody may see it."""
+    """The query of one kind of target, and the function that decides who may see it."""
 
     statement: AnySelect
     id: InstrumentedAttribute[int]
@@ -60,9 +60,9 @@ def report(
     reason: ReportReason,
     text: str,
 ) -> Report:
-    """Report a style, image, comment, person or tag that one may see.
+    """Report a style, image, comment, user or tag that the reporter may see.
 
-    Raises NotFound, and DuplicateReport while the last report of the same person is open.
+    Raises NotFound, and DuplicateReport while an earlier report of the same user is open.
     """
     check(session, Viewer.of(user), target_type, target_id)
     statement = insert(Report).values(
@@ -72,7 +72,7 @@ def report(
         reason=reason,
         text=text,
     )
-    # Changing nothing, instead of doing nothing, returns the row that was in the way.
+    # An UPDATE without a change, unlike DO NOTHING, returns the conflicting row.
     row: AnyRow = session.execute(
         statement.on_conflict_do_update(
             index_elements=[Report.reporter_id, Report.target_type, Report.target_id],
@@ -80,14 +80,14 @@ def report(
             set_={"reporter_id": statement.excluded.reporter_id},
         ).returning(Report, literal_column("xmax = 0").label("is_new"))
     ).one()
-    made: Report = row[0]
+    stored: Report = row[0]
     if not row.is_new:
-        raise DuplicateReport(report_id=made.id)
-    return made
+        raise DuplicateReport(report_id=stored.id)
+    return stored
 
 
 def check(session: Session, viewer: Viewer, target_type: ReportTarget, target_id: int) -> None:
-    """Raise NotFound for what a viewer cannot see: nobody reports that."""
+    """Raise NotFound for a target that the viewer may not see."""
     target = TARGETS[target_type]
     row = session.execute(target.statement.where(target.id == target_id)).one_or_none()
     if row is None or not target.may_see(viewer, row):

@@ -1,7 +1,7 @@
-"""What an artist states about the works a style is learned from, in the words that are shown.
+"""The rights statements that artists agree to before their artworks are used for training.
 
-A statement is kept word for word with its version and time. Words that were ever shown stay here:
-a new version is added above, never edited.
+The exact text is stored with its version and time. A published version is never edited or removed;
+a new version is added above it.
 """
 
 from webapp.domain.errors import (
@@ -29,12 +29,12 @@ STATEMENTS = {
 
 
 def statement(language: str) -> str:
-    """Return the present statement as it is shown in a language."""
+    """Return the current statement in a language."""
     return STATEMENTS[VERSION].get(language, STATEMENTS[VERSION]["en"])
 
 
 def version_of(text: str) -> str:
-    """Return the version of a statement that we show; raises ValidationFailed for other words."""
+    """Return the version of a statement. Raises ValidationFailed for an unknown text."""
     for version, texts in STATEMENTS.items():
         if text in texts.values():
             return version

@@ -1,6 +1,6 @@
 """Accounts of Sets: opened anonymously or on a person's first use, with a plan and welcome credits.
 
-Whoever writes for an account holds its row with FOR KEY SHARE (`hold`); adoption takes
+Whoever writes for an account holds its row with FOR KEY SHARE (`lock_active`); adoption takes
 it with FOR UPDATE, so nothing is written for an account after it was adopted. Code that decides by
 counting rows of an account serialises with `lock`.
 """
@@ -99,12 +99,12 @@ def of_token(session: Session, claims: Claims) -> SetsAccount:
     Raises TokenInvalid for revoked tokens and for accounts that belong to a person by now.
     """
     account = find(session, claims.public_id)
-    if account is None or not takes(account, claims):
+    if account is None or not accepts_token(account, claims):
         raise TokenInvalid
     return account
 
 
-def takes(account: SetsAccount, claims: Claims) -> bool:
+def accepts_token(account: SetsAccount, claims: Claims) -> bool:
     """Tell whether an account may be used by a token: not revoked, adopted or a person's."""
     is_open = account.user_id is None and account.adopted_by_id is None
     return is_open and account.token_version == claims.version
@@ -115,7 +115,7 @@ def find(session: Session, account_public_id: str) -> SetsAccount | None:
     return session.scalar(select(SetsAccount).where(SetsAccount.public_id == account_public_id))
 
 
-def hold(session: Session, account_id: int) -> SetsAccount:
+def lock_active(session: Session, account_id: int) -> SetsAccount:
     """Keep an account from being adopted and its person from leaving until this transaction ends.
 
     Views in several steps need this in each step that writes. Returns the fresh row. Raises
@@ -130,7 +130,7 @@ def hold(session: Session, account_id: int) -> SetsAccount:
     if account.adopted_by_id is not None:
         raise TokenInvalid
     if account.user_id is not None:
-        accounts.stay(session, account.user_id)
+        accounts.lock_active(session, account.user_id)
     return account
 
 
@@ -167,7 +167,7 @@ def refuse_revoked(session: Session, account_id: int, version: int) -> None:
         raise TokenInvalid
 
 
-def note_use(session: Session, account: SetsAccount, now: datetime) -> None:
+def record_use(session: Session, account: SetsAccount, now: datetime) -> None:
     """Record that an account is used, at most once a day."""
     if account.seen_at > now - SEEN_AGAIN:
         return
@@ -253,4 +253,4 @@ def _made(session: Session, *, user_id: int | None) -> SetsAccount:
 
 
 def _welcome(session: Session, account_id: int, *, key: str) -> None:
-    sets_credits.enter(session, account_id, CreditKind.WELCOME, WELCOME_CREDITS, key=key)
+    sets_credits.add_entry(session, account_id, CreditKind.WELCOME, WELCOME_CREDITS, key=key)

@@ -31,7 +31,7 @@ def adopt(session: Session, person: User, claims: Claims) -> SetsAccount:
     own = sets_accounts.find_of_user(session, person.id)
     if _is_done(anonymous, person, own):
         return own or anonymous
-    if not sets_accounts.takes(anonymous, claims):
+    if not sets_accounts.accepts_token(anonymous, claims):
         raise TokenInvalid
     if own is None and not sets_accounts.was_welcomed(session, person):
         _take_over(session, anonymous, person)
@@ -47,7 +47,7 @@ def _locked_with_jobs(session: Session, public_id: str) -> SetsAccount:
     A task locks its job first and the account when a credit comes back. So no lock of a job is
     waited for while the account is locked: both are released, and locked again a moment later.
     """
-    return sets_locks.until_free(session, lambda: _locked(session, public_id))
+    return sets_locks.lock_with_retries(session, lambda: _locked(session, public_id))
 
 
 def _locked(session: Session, public_id: str) -> SetsAccount:
@@ -86,8 +86,8 @@ def _take_over(session: Session, anonymous: SetsAccount, person: User) -> None:
     )
     # Entered under the person's key, which bars a second welcome; the first one is taken out.
     key = sets_accounts.welcome_key(person)
-    sets_credits.enter(session, account_id, CreditKind.WELCOME, WELCOME_CREDITS, key=key)
-    sets_credits.enter(
+    sets_credits.add_entry(session, account_id, CreditKind.WELCOME, WELCOME_CREDITS, key=key)
+    sets_credits.add_entry(
         session,
         account_id,
         CreditKind.ADOPTED,

@@ -30,6 +30,7 @@ from webapp.domain.services import (
     sets_photos,
     worker_leases,
     worker_protocol,
+    worker_results,
 )
 from webapp.domain.services.sets_edits import EditedPhoto
 from webapp.domain.services.sets_segmentations import ReportedMask
@@ -60,7 +61,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Taken:
+class CallbackResult:
     """What a report is answered: whether it changed anything, and how its job stands."""
 
     applied: bool
@@ -71,14 +72,14 @@ class Taken:
     reason: str | None
 
 
-def edited(
+def complete_edit(
     unit_of_work: UnitOfWork,
     storage: Storage,
     item: Item,
     *,
     output_key: str,
     preview_key: str | None,
-) -> Taken:
+) -> CallbackResult:
     """Deliver a photo that was edited outside; our own work on it ends.
 
     Raises JobNotFound; NotFound for an index the job does not have; ResultRejected where a file is
@@ -99,7 +100,7 @@ def edited(
         return _taken(session, item, None)
 
 
-def failed(session: Session, item: Item, failure: Failure) -> Taken:
+def fail_edit(session: Session, item: Item, failure: Failure) -> CallbackResult:
     """End a photo that could not be edited outside, and return its credit.
 
     Raises JobNotFound, and NotFound for an index the job does not have.
@@ -110,12 +111,12 @@ def failed(session: Session, item: Item, failure: Failure) -> Taken:
     return _taken(session, item, reason)
 
 
-def segmented(
+def complete_segmentation(
     unit_of_work: UnitOfWork, storage: Storage, item: Item, masks: Sequence[ReportedMask]
-) -> Taken:
+) -> CallbackResult:
     """Take over the masks of a photo that was segmented outside; our own step records them.
 
-    Raises what `edited` raises.
+    Raises what `complete_edit` raises.
     """
     lease: Lease | None = None
 
@@ -139,7 +140,7 @@ def segmented(
     ]
     fence, ref = lease.fence, lease.ref
     with unit_of_work() as session:
-        told = worker_protocol.complete_segmentation(
+        told = worker_results.complete_segmentation(
             session, ref, copied, segmenter=OUTSIDE, version="1", attempt=None, fence=fence
         )
         taken = _taken(session, item, told.reason)
@@ -148,7 +149,7 @@ def segmented(
     return taken
 
 
-def segmenting_failed(session: Session, item: Item, failure: Failure) -> Taken:
+def fail_segmentation(session: Session, item: Item, failure: Failure) -> CallbackResult:
     """Record that a photo could not be segmented outside: again later, or the end of the run.
 
     Raises JobNotFound, and NotFound for an index the job does not have.
@@ -170,7 +171,7 @@ def segmenting_failed(session: Session, item: Item, failure: Failure) -> Taken:
 
 def _report_run(
     session: Session, item: Item, report: Callable[[Session, int], WorkerAnswer]
-) -> Taken:
+) -> CallbackResult:
     """Report on the newest run over a photo."""
     _, photo = _locked(session, item)
     run_id = session.scalar(
@@ -227,7 +228,7 @@ def _standing(
 
 def _take_over(session: Session, photo: SetsPhoto) -> None:
     """End our own work on a photo: who does it finds its fence stale."""
-    sets_photos.drop_work(session, photo)
+    sets_photos.cancel_open_jobs(session, photo)
     pipelines.advance_photo(session, photo.id, PhotoStatus.RUNNING)
     job = session.get_one(SetsJob, photo.job_id)
     if job.status == SetsJobStatus.QUEUED:
@@ -291,10 +292,10 @@ def _read(storage: Storage, item: Item, key: str) -> bytes:
         raise ServiceUnavailable(retry_after=5) from error
 
 
-def _taken(session: Session, item: Item, reason: str | None) -> Taken:
+def _taken(session: Session, item: Item, reason: str | None) -> CallbackResult:
     job, _ = _locked(session, item)
     standing = sets_photos.counts(session, job.id)
-    return Taken(
+    return CallbackResult(
         applied=reason is None,
         status=job.status,
         done=standing.get(PhotoStatus.DONE, 0),

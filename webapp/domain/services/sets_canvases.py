@@ -26,7 +26,7 @@ def of_photo() -> ColumnElement[bool]:
     return exists().where(SetsRestyle.generation_id == Generation.id)
 
 
-def hurry_photo(session: Session, generation_id: int) -> bool:
+def resume_photo_edit(session: Session, generation_id: int) -> bool:
     """Let the photo that waits for an image go on; False for an image that is no canvas.
 
     Called in the commit that ends the image. An edit that somebody is just claiming or ending is
@@ -52,7 +52,7 @@ def hurry_photo(session: Session, generation_id: int) -> bool:
     return True
 
 
-def keep_painted(session: Session, generation_id: int, key: str, sha256: str) -> bool:
+def record_painted(session: Session, generation_id: int, key: str, sha256: str) -> bool:
     """Keep the unsigned image for its photo; False for an image that is no canvas."""
     kept = session.execute(
         update(SetsRestyle)

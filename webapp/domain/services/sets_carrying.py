@@ -22,7 +22,7 @@ from webapp.domain.models.sets_instance import InstanceSource, InstanceState, Se
 from webapp.domain.models.sets_job import SetsJobStatus
 from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.services import sets_accounts
-from webapp.domain.services.sets_job_states import lock_own, own, photos_of, refuse
+from webapp.domain.services.sets_job_states import get_job, get_job_for_update, photos_of, refuse
 
 MAX_ITEMS = 3  # each takes about a second of a processor
 SLOT_SECONDS = 10.0
@@ -64,8 +64,8 @@ def carry(
         source = _source(session, account_id, job_id, instance_id, items)
     proposals = _stored(storage, carrier, account_id, source)
     with unit_of_work() as session:
-        sets_accounts.hold(session, account_id)
-        job = lock_own(session, account_id, job_id)
+        sets_accounts.lock_active(session, account_id)
+        job = get_job_for_update(session, account_id, job_id)
         refuse(job, "carry", unless=CHOOSING)
         made = [_record(session, source, *proposal) for proposal in proposals]
         job.updated_at = NOW
@@ -79,7 +79,7 @@ def _source(
     instance_id: str,
     items: Sequence[int] | None,
 ) -> _Source:
-    job = own(session, account_id, job_id)
+    job = get_job(session, account_id, job_id)
     refuse(job, "carry", unless=CHOOSING)
     photos = {photo.id: photo for photo in photos_of(session, job)}
     instance = session.scalars(

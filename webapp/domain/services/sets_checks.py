@@ -57,7 +57,7 @@ def record(session: Session, lease: Lease, checked: CheckedPhoto) -> bool:
         width=checked.width,
         height=checked.height,
     )
-    sets_photos.go_on(session, lease.ref)
+    sets_photos.enqueue_next_step(session, lease.ref)
     return True
 
 

@@ -10,7 +10,7 @@ from webapp.domain.sets_presets import Preset, UnknownConcept
 
 
 @dataclass(frozen=True)
-class WantedConcept:
+class ConceptQuery:
     """What the segmenter is asked for: the preset's concept, or a name with a person's words."""
 
     name: str
@@ -30,7 +30,7 @@ def settings_of(job: SetsJob, photo: SetsPhoto) -> dict[str, dict[str, Any]]:
     return settings
 
 
-def wanted_concepts(job: SetsJob, photo: SetsPhoto) -> list[WantedConcept]:
+def concept_queries(job: SetsJob, photo: SetsPhoto) -> list[ConceptQuery]:
     """Return the concepts whose masks an edit of a photo needs: those with rules, then protected.
 
     Raises UnknownPreset.
@@ -38,10 +38,10 @@ def wanted_concepts(job: SetsJob, photo: SetsPhoto) -> list[WantedConcept]:
     preset = sets_presets.preset(job.preset_id)
     settings = settings_of(job, photo)
     names = dict.fromkeys([*settings, *job.protect])
-    return [wanted(preset, name, settings.get(name, {}).get("prompt")) for name in names]
+    return [concept_query(preset, name, settings.get(name, {}).get("prompt")) for name in names]
 
 
-def wanted(preset: Preset, name: str, prompt: str | None = None) -> WantedConcept:
+def concept_query(preset: Preset, name: str, prompt: str | None = None) -> ConceptQuery:
     """Return what the segmenter is asked for under a name; a person's own words go before ours.
 
     A name that the preset does not know is its own prompt.
@@ -49,8 +49,8 @@ def wanted(preset: Preset, name: str, prompt: str | None = None) -> WantedConcep
     try:
         known = preset.concept(name)
     except UnknownConcept:
-        return WantedConcept(name, prompt or name, is_many=True)
-    return WantedConcept(name, prompt or known.prompt, is_many=known.is_many)
+        return ConceptQuery(name, prompt or name, is_many=True)
+    return ConceptQuery(name, prompt or known.prompt, is_many=known.is_many)
 
 
 def _group(override: dict[str, Any]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from webapp.domain.sets_errors import CreditsExhausted
 NOW = func.clock_timestamp()
 
 
-def enter(
+def add_entry(
     session: Session,
     account_id: int,
     kind: CreditKind,
@@ -66,7 +66,7 @@ def reserve(session: Session, job: SetsJob, photos: Sequence[SetsPhoto], *, atte
     `attempt` is 1 when the job is created; a retry reserves again under the next number, which
     must be the next one of every photo given.
     """
-    enter(
+    add_entry(
         session,
         job.account_id,
         CreditKind.RESERVE,
@@ -86,7 +86,7 @@ def deliver(session: Session, edit_id: int) -> bool:
     return ended is not None
 
 
-def give_back(session: Session, edit_id: int) -> bool:
+def return_credit(session: Session, edit_id: int) -> bool:
     """Return the credit of an edit to the account it was taken from; False when it had ended.
 
     Where that account was adopted meanwhile, what adoption moves goes on to the adopter.
@@ -110,7 +110,7 @@ def give_back(session: Session, edit_id: int) -> bool:
         .order_by(SetsCreditEntry.id.desc())
         .limit(1)
     ).one()
-    enter(
+    add_entry(
         session,
         reserved.account_id,
         CreditKind.RETURN,
@@ -143,14 +143,14 @@ def move_adopted(session: Session, adopted_id: int, adopter_id: int, *, key: str
     amount = int(min(balance + moved, given) - moved)
     if amount <= 0:
         return 0
-    enter(session, adopted_id, CreditKind.ADOPTED, -amount, key=f"adopted:{key}:out")
-    enter(session, adopter_id, CreditKind.ADOPTED, amount, key=f"adopted:{key}:in")
+    add_entry(session, adopted_id, CreditKind.ADOPTED, -amount, key=f"adopted:{key}:out")
+    add_entry(session, adopter_id, CreditKind.ADOPTED, amount, key=f"adopted:{key}:in")
     return amount
 
 
 def grant(session: Session, account_id: int, amount: int, *, key: str) -> int:
     """Give credits by an operator's hand, once per key; return the balance."""
-    return enter(session, account_id, CreditKind.GRANT, amount, key=f"grant:{key}")
+    return add_entry(session, account_id, CreditKind.GRANT, amount, key=f"grant:{key}")
 
 
 def open_edit(session: Session, photo_id: int) -> SetsEdit | None:

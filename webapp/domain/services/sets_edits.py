@@ -26,7 +26,7 @@ from webapp.domain.services import (
     sets_restyle_checks,
     sets_restyles,
 )
-from webapp.domain.services.sets_restyles import Painting, Standing
+from webapp.domain.services.sets_restyles import CanvasStatus, Painting
 from webapp.domain.sets_presets import Preset, Protection, UnknownConcept
 
 NOT_FOUND = "CONCEPT_NOT_FOUND"
@@ -50,11 +50,11 @@ class EditPart:
 
 @dataclass(frozen=True)
 class EditWork:
-    """Everything the rules need of one photo, copied out of the database.
+    """Everything that the rules need of one photo, read in one transaction.
 
-    `references` are the previews of the album's photos that a rule may be matched to, by index.
-    `missing` are concepts with a rule or a protection of which the photo shows nothing. `standing`
-    and `paintings` are those of its canvases; there are none before all of them are painted.
+    `references` are the previews of the album's photos that a rule may match, by index. `missing`
+    are concepts with a rule or a protection that have no instance in the photo. `paintings` is
+    empty until all canvases of the edit are painted.
     """
 
     edit_id: int
@@ -64,7 +64,7 @@ class EditWork:
     references: Mapping[int, str]
     missing: tuple[str, ...]
     has_watermark: bool
-    standing: Standing
+    canvas_status: CanvasStatus
     paintings: tuple[Painting, ...]
 
     @property
@@ -95,8 +95,8 @@ def edit_work(session: Session, lease: Lease) -> EditWork:
     settings = sets_choices.settings_of(job, photo)
     instances = session.scalars(select(SetsInstance).where(SetsInstance.photo_id == photo.id)).all()
     preset = sets_presets.preset(job.preset_id)
-    standing = sets_restyles.standing(session, lease.ref)
-    is_painted = standing is Standing.PAINTED
+    canvas_status = sets_restyles.canvas_status(session, lease.ref)
+    is_painted = canvas_status is CanvasStatus.PAINTED
     return EditWork(
         edit_id=lease.ref,
         photo_key=photo.photo_key or "",
@@ -105,7 +105,7 @@ def edit_work(session: Session, lease: Lease) -> EditWork:
         references=_references(session, job.id),
         missing=missing(instances, [*settings, *job.protect]),
         has_watermark=job.has_watermark,
-        standing=standing,
+        canvas_status=canvas_status,
         paintings=sets_restyles.paintings(session, lease.ref) if is_painted else (),
     )
 

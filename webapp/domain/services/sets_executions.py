@@ -28,11 +28,16 @@ from webapp.domain.services import (
     sets_restyle_checks,
     sets_rules,
 )
-from webapp.domain.services.sets_job_states import lock_own, photos_of, refuse, refuse_unchecked
+from webapp.domain.services.sets_job_states import (
+    get_job_for_update,
+    photos_of,
+    refuse,
+    refuse_unchecked,
+)
 from webapp.domain.services.sets_restyle_checks import Prices
 from webapp.domain.sets_errors import PlanRequired
 from webapp.domain.sets_presets import Plan, Preset, UnknownTemplate
-from webapp.domain.sets_settings import Override, Wanted
+from webapp.domain.sets_settings import Override, RuleRequest
 from webapp.domain.settings import SegmenterName, settings
 
 CHOOSING = (SetsJobStatus.UPLOADED,)
@@ -71,7 +76,7 @@ def execute(
     account: SetsAccount,
     job_id: str,
     *,
-    wanted: Sequence[Wanted],
+    wanted: Sequence[RuleRequest],
     output_template: str | None,
     request_id: str,
 ) -> None:
@@ -82,7 +87,7 @@ def execute(
     CreditsExhausted for the photos of the other rules, and InsufficientTokens for what is to be
     painted in a style. Then nothing was queued or charged.
     """
-    job = lock_own(session, account.id, job_id)
+    job = get_job_for_update(session, account.id, job_id)
     refuse(job, "execute", unless=CHOOSING)
     account = sets_accounts.lock(session, account.id)
     preset = sets_rules.preset_of(job.preset_id)
@@ -125,7 +130,7 @@ def segment(
     JobNotFound, AlreadyCanceled, InvalidTransition while photos are being decoded or searched, and
     ValidationFailed for an unknown concept or photo, or for a prompt that only clicks can serve.
     """
-    job = lock_own(session, account.id, job_id)
+    job = get_job_for_update(session, account.id, job_id)
     refuse(job, "segment", unless=CHOOSING)
     preset = sets_rules.preset_of(job.preset_id)
     _check_names(preset, concepts, prompts, "concepts")
@@ -145,7 +150,7 @@ def segment(
         raise InvalidTransition(**{"from": "segmenting", "action": "segment", "allowed": []})
     _refuse_full(session, searched)
     names = dict.fromkeys([*concepts, *protect])
-    asked = [sets_choices.wanted(preset, name, prompts.get(name)) for name in names]
+    asked = [sets_choices.concept_query(preset, name, prompts.get(name)) for name in names]
     for photo in searched:
         sets_photos.segment(session, photo, asked)
 
@@ -191,7 +196,7 @@ def _frozen(
     checker: SettingChecker,
     account: SetsAccount,
     preset: Preset,
-    wanted: Wanted,
+    wanted: RuleRequest,
     photos: Sequence[SetsPhoto],
 ) -> _Frozen:
     """Return a rule as it will be applied. Raises RuleNotFound and ValidationFailed."""
@@ -210,7 +215,7 @@ def _frozen(
         raise ValidationFailed(fields={f"{path}concepts": [problem]})
     _check_settings(checker, preset, wanted, indexes)
     protect = preset.protected_by_default if wanted.protect is None else wanted.protect
-    every = list(sets_settings.placed(wanted.concepts, wanted.overrides, path=path))
+    every = list(sets_settings.all_settings(wanted.concepts, wanted.overrides, path=path))
     sets_settings.check_restyles(
         ((place, setting) for place, _, setting in every),
         is_signed_in=account.user_id is not None,
@@ -228,7 +233,7 @@ def _frozen(
     )
 
 
-def _saved(session: Session, account: SetsAccount, preset: Preset, wanted: Wanted) -> SetsRule:
+def _saved(session: Session, account: SetsAccount, preset: Preset, wanted: RuleRequest) -> SetsRule:
     rule = sets_rules.find(session, account_id=account.id, rule_id=wanted.rule_id or "")
     if rule.preset_id != preset.id:
         problem = FieldProblem("This rule belongs to another preset.")
@@ -237,7 +242,7 @@ def _saved(session: Session, account: SetsAccount, preset: Preset, wanted: Wante
 
 
 def _check_settings(
-    checker: SettingChecker, preset: Preset, wanted: Wanted, indexes: Collection[int]
+    checker: SettingChecker, preset: Preset, wanted: RuleRequest, indexes: Collection[int]
 ) -> None:
     path = wanted.path
     sets_settings.check_concepts(
@@ -254,7 +259,7 @@ def _check_found_by_somebody(
     """Raise ValidationFailed for a concept in somebody's own words that nothing here can find."""
     if settings().segmenter is not SegmenterName.CLASSIC:
         return
-    every = sets_settings.placed(rule.concepts, rule.overrides, path=rule.path)
+    every = sets_settings.all_settings(rule.concepts, rule.overrides, path=rule.path)
     own = {place: name for place, name, _ in every if not sets_settings.is_known(preset, name)}
     if not own:
         return
@@ -299,7 +304,7 @@ def _queue(session: Session, job: SetsJob, columns: dict[str, object]) -> None:
 
 def _start(session: Session, job: SetsJob) -> None:
     for photo in photos_of(session, job):
-        sets_photos.go_on(session, photo.id)
+        sets_photos.enqueue_next_step(session, photo.id)
     sets_photos.end_job_if_over(session, job.id)
 
 

@@ -28,7 +28,7 @@ from webapp.domain.models.sets_export import ExportStatus, SetsExport
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.services import sets_accounts
-from webapp.domain.services.sets_job_states import own
+from webapp.domain.services.sets_job_states import get_job
 from webapp.domain.sets_errors import JobNotFinished, PlanRequired
 from webapp.domain.sets_presets import Plan, Template, UnknownTemplate
 
@@ -43,7 +43,7 @@ _Named = Mapping[str, object]
 
 
 @dataclass(frozen=True)
-class WantedExport:
+class ExportRequest:
     """What a person asks for: by default the job's own template, alone."""
 
     template: str | None = None
@@ -52,7 +52,7 @@ class WantedExport:
 
 
 def request(
-    session: Session, account: SetsAccount, job_id: str, wanted: WantedExport
+    session: Session, account: SetsAccount, job_id: str, wanted: ExportRequest
 ) -> SetsExport:
     """Return the archive of a job, which is begun if there is none.
 
@@ -61,8 +61,8 @@ def request(
     template of another plan; ServiceUnavailable for a moment after the archive could not be made;
     RateLimitExceeded while several others of the account are being made.
     """
-    job = own(session, account.id, job_id)
-    others = [own(session, account.id, other) for other in dict.fromkeys(wanted.others)]
+    job = get_job(session, account.id, job_id)
+    others = [get_job(session, account.id, other) for other in dict.fromkeys(wanted.others)]
     for each in (job, *others):
         if each.status != SetsJobStatus.DONE or each.purged_at is not None:
             raise JobNotFinished(status=each.status)

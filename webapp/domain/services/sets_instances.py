@@ -27,7 +27,7 @@ from webapp.domain.models.sets_instance import InstanceSource, InstanceState, Se
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
 from webapp.domain.services import sets_accounts, sets_masks
-from webapp.domain.services.sets_job_states import lock_own, own, photos_of, refuse
+from webapp.domain.services.sets_job_states import get_job, get_job_for_update, photos_of, refuse
 from webapp.domain.services.sets_rules import preset_of
 
 SLOT_SECONDS = 5.0
@@ -77,7 +77,7 @@ def change(
     Raises JobNotFound, AlreadyCanceled, InvalidTransition once the job was executed, NotFound for
     an instance that the job does not have, and ValidationFailed naming the field of a rule.
     """
-    job = lock_own(session, account.id, job_id)
+    job = get_job_for_update(session, account.id, job_id)
     refuse(job, "change-instances", unless=CHOOSING)
     preset = preset_of(job.preset_id)
     indexes = {photo.idx for photo in photos_of(session, job)}
@@ -126,8 +126,8 @@ def click(
     key = object_key("masks", "png")
     storage.put(key, mask.png, content_type="image/png")
     with unit_of_work() as session:
-        sets_accounts.hold(session, account_id)
-        job = lock_own(session, account_id, job_id)
+        sets_accounts.lock_active(session, account_id)
+        job = get_job_for_update(session, account_id, job_id)
         refuse(job, "click", unless=CHOOSING)
         made = _record(session, photo, clicked, mask, key)
         _touch(session, job)
@@ -140,7 +140,7 @@ def remove(session: Session, account: SetsAccount, job_id: str, instance_id: str
     Raises JobNotFound, AlreadyCanceled, NotFound, and InvalidTransition for another instance or
     once the job was executed.
     """
-    job = lock_own(session, account.id, job_id)
+    job = get_job_for_update(session, account.id, job_id)
     refuse(job, "remove-instance", unless=CHOOSING)
     instance = _instances(session, job, [instance_id]).get(instance_id)
     if instance is None:
@@ -156,7 +156,7 @@ def remove(session: Session, account: SetsAccount, job_id: str, instance_id: str
 
 def _prepare(session: Session, account_id: int, job_id: str, clicked: Clicked) -> _ClickedPhoto:
     """Check all that can be wrong before the photo is read."""
-    job = own(session, account_id, job_id)
+    job = get_job(session, account_id, job_id)
     refuse(job, "click", unless=CHOOSING)
     if not any(point.include for point in clicked.points):
         problem = FieldProblem("At least one point must be included.")

@@ -11,12 +11,12 @@ from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
 from webapp.domain.sets_errors import JobNotFound
 
 
-def own(session: Session, account_id: int, job_id: str) -> SetsJob:
+def get_job(session: Session, account_id: int, job_id: str) -> SetsJob:
     """Return a job of an account. Raises JobNotFound, for somebody else's too."""
     return _one(session, _own(account_id, job_id), job_id)
 
 
-def lock_own(session: Session, account_id: int, job_id: str) -> SetsJob:
+def get_job_for_update(session: Session, account_id: int, job_id: str) -> SetsJob:
     """Lock the row of a job of an account until the transaction ends. Raises JobNotFound.
 
     Whoever locks a job and its account locks the job first, as the steps of its photos do.

@@ -26,7 +26,7 @@ from webapp.domain.services import (
     sets_uploads,
 )
 from webapp.domain.services.sets_job_states import (
-    lock_own,
+    get_job_for_update,
     photos_of,
     refuse,
     wrong_state,
@@ -99,7 +99,7 @@ def reuse(
     is that of the other job. Raises JobNotFound, ValidationFailed for another preset or an index
     that the job does not have, SourceJobUnavailable, and what `create` raises at its end.
     """
-    source = lock_own(session, account.id, source_job_id)
+    source = get_job_for_update(session, account.id, source_job_id)
     if preset_id not in {None, source.preset_id}:
         problem = FieldProblem("The masks of these photos belong to another preset.")
         raise ValidationFailed(fields={"preset": [problem]})
@@ -137,7 +137,7 @@ def arrange(
     Raises JobNotFound, AlreadyCanceled, InvalidTransition, and ValidationFailed for an unknown
     group or index.
     """
-    job = lock_own(session, account.id, job_id)
+    job = get_job_for_update(session, account.id, job_id)
     refuse(job, "arrange", unless=ARRANGEABLE)
     preset = preset_of(job.preset_id)
     photos = {photo.idx: photo for photo in photos_of(session, job)}
@@ -162,7 +162,7 @@ def cancel(session: Session, account: SetsAccount, job_id: str) -> None:
 
     Raises JobNotFound, AlreadyCanceled, and InvalidTransition for a job that has ended.
     """
-    job = lock_own(session, account.id, job_id)
+    job = get_job_for_update(session, account.id, job_id)
     refuse(job, "cancel", unless=CANCELABLE)
     cancel_locked(session, job)
 
@@ -188,7 +188,7 @@ def retry(
     has no such photo left, ValidationFailed for a photo that did not fail or could not be decoded,
     CreditsExhausted and ConcurrencyLimit, and what `sets_restyle_checks.check_again` raises.
     """
-    job = lock_own(session, account.id, job_id)
+    job = get_job_for_update(session, account.id, job_id)
     refuse(job, "retry", unless=OVER)
     photos = _failed(session, job, items)
     account = sets_accounts.lock(session, account.id)
@@ -210,7 +210,7 @@ def retry(
         pipelines.advance_photo(
             session, photo.id, PhotoStatus.QUEUED, failure_code=None, failure_message=None
         )
-        sets_photos.go_on(session, photo.id)
+        sets_photos.enqueue_next_step(session, photo.id)
 
 
 def new_job(account: SetsAccount, preset_id: str, item_count: int, request_id: str) -> SetsJob:

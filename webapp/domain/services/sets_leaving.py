@@ -16,13 +16,13 @@ from webapp.domain.models.sets_rule import SetsRule
 from webapp.domain.services import sets_jobs, sets_locks, sets_purging
 
 
-def hold(session: Session, user_id: int) -> None:
+def lock_all(session: Session, user_id: int) -> None:
     """Wait for whoever works on a person's jobs, and let no job begin until this is over.
 
     Before the person's own row, as whoever has a job or an account tells or holds the person last.
     Raises ServiceUnavailable while requests or tasks keep them locked.
     """
-    sets_locks.until_free(session, lambda: _lock(session, user_id))
+    sets_locks.lock_with_retries(session, lambda: _lock(session, user_id))
 
 
 def _lock(session: Session, user_id: int) -> None:

@@ -19,7 +19,7 @@ TRIES, PAUSE_SECONDS = 40, 0.05
 Locked = TypeVar("Locked")
 
 
-def until_free(session: Session, lock: Callable[[], Locked]) -> Locked:
+def lock_with_retries(session: Session, lock: Callable[[], Locked]) -> Locked:
     """Return what `lock` does, which waits for no row that others might wait for (NOWAIT).
 
     Each try is undone, with its locks, before the next. Raises ServiceUnavailable after two seconds

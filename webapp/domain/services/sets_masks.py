@@ -23,7 +23,7 @@ from webapp.domain.models.sets_instance import (
 )
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_photo import SetsPhoto
-from webapp.domain.services.sets_choices import WantedConcept
+from webapp.domain.services.sets_choices import ConceptQuery
 from webapp.domain.settings import settings
 
 AUTOMATIC_SCORE = 0.3
@@ -50,8 +50,8 @@ class FoundMask:
 
 
 def missing(
-    session: Session, photo: SetsPhoto, wanted: Sequence[WantedConcept], *, clicks_count: bool
-) -> list[WantedConcept]:
+    session: Session, photo: SetsPhoto, wanted: Sequence[ConceptQuery], *, clicks_count: bool
+) -> list[ConceptQuery]:
     """Return the concepts that nobody has searched in a photo; make instances of what is cached.
 
     With `clicks_count` a concept that a person has clicked or accepted is known, too.
@@ -105,7 +105,7 @@ def _cached(
     return {row.prompt: [_found(each) for each in row.found] for row in rows}
 
 
-def remember(
+def cache_masks(
     session: Session,
     photo_sha256: str,
     prompt: str,

@@ -1,8 +1,8 @@
-"""The way of a photo through its job: checked, segmented where masks are missing, edited, ended.
+"""The steps of a photo in its job: check, segmentation if masks are missing, edit, end.
 
-Each step ends by asking `go_on` what the photo needs next, so steps know nothing of each other.
-Whoever changes photos locks their job first (`lock_job`), before rows of the job table: then a
-cancellation and a step wait for each other in one order.
+Each step ends with `enqueue_next_step`, which finds out what the photo needs next, so no step knows
+another one. Code that changes photos locks their job first (`lock_job`) and then rows of the job
+table, so that a cancellation and a step lock in the same order.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from webapp.domain.services import (
     sets_exports,
     sets_masks,
 )
-from webapp.domain.services.sets_choices import WantedConcept
+from webapp.domain.services.sets_choices import ConceptQuery
 
 EXECUTING = frozenset({SetsJobStatus.QUEUED, SetsJobStatus.RUNNING})
 ENDED = frozenset({PhotoStatus.DONE, PhotoStatus.FAILED, PhotoStatus.CANCELED})
@@ -39,7 +39,7 @@ def check(session: Session, photo: SetsPhoto) -> None:
         jobs.enqueue(session, JobKind.PHOTO_CHECK, photo.id, request_id=_request_id(session, photo))
 
 
-def segment(session: Session, photo: SetsPhoto, concepts: Sequence[WantedConcept]) -> bool:
+def segment(session: Session, photo: SetsPhoto, concepts: Sequence[ConceptQuery]) -> bool:
     """Have concepts searched in a photo; False when all of them were searched before.
 
     Either way the request has a row, which is ready at once when nothing had to be searched. The
@@ -66,7 +66,7 @@ def is_being_segmented(session: Session, photo_id: int) -> bool:
     return session.execute(waiting).first() is not None
 
 
-def go_on(session: Session, photo_id: int) -> None:
+def enqueue_next_step(session: Session, photo_id: int) -> None:
     """Give a photo of an executed job what it needs next: missing masks, or its edit.
 
     Called at the end of its check and of each segmentation, and by whoever executes the job or
@@ -83,7 +83,7 @@ def go_on(session: Session, photo_id: int) -> None:
         return
     if is_being_segmented(session, photo.id):
         return  # its end goes on from here
-    wanted = sets_choices.wanted_concepts(job, photo)
+    wanted = sets_choices.concept_queries(job, photo)
     left = sets_masks.missing(session, photo, wanted, clicks_count=True)
     if left:
         _search(session, photo, left)
@@ -99,13 +99,13 @@ def end(session: Session, photo: SetsPhoto, to: PhotoStatus, **values: object) -
     """
     if not pipelines.advance_photo(session, photo.id, to, **values):
         return False
-    edit = drop_work(session, photo)
+    edit = cancel_open_jobs(session, photo)
     if edit is not None:
-        sets_credits.give_back(session, edit.id)
+        sets_credits.return_credit(session, edit.id)
     return True
 
 
-def drop_work(session: Session, photo: SetsPhoto) -> SetsEdit | None:
+def cancel_open_jobs(session: Session, photo: SetsPhoto) -> SetsEdit | None:
     """End all work on a photo; who does it finds its fence stale. Return its edit, still open."""
     jobs.cancel(session, JobKind.PHOTO_CHECK, photo.id)
     open_runs = (SetsSegmentation.photo_id == photo.id, SetsSegmentation.status.in_(UNDER_WAY))
@@ -181,7 +181,7 @@ def lock_job(session: Session, job_id: int) -> SetsJob:
     ).one()
 
 
-def _search(session: Session, photo: SetsPhoto, concepts: Sequence[WantedConcept]) -> None:
+def _search(session: Session, photo: SetsPhoto, concepts: Sequence[ConceptQuery]) -> None:
     run = SetsSegmentation(photo_id=photo.id, concepts=[asdict(concept) for concept in concepts])
     session.add(run)
     session.flush()
@@ -214,7 +214,7 @@ def _tell(session: Session, job: SetsJob, *, done: int) -> None:
         .where(SetsPhoto.job_id == job.id)
     ).one()
     complete, failed = NotificationType.SET_JOB_COMPLETE, NotificationType.SET_JOB_FAILED
-    notifications.tell(
+    notifications.notify(
         session,
         user_id,
         complete if done else failed,

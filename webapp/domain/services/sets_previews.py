@@ -21,7 +21,7 @@ from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.services import sets_edits
 from webapp.domain.services.sets_edits import NOT_FOUND, EditPart
-from webapp.domain.services.sets_job_states import own, photos_of, refuse, wrong_state
+from webapp.domain.services.sets_job_states import get_job, photos_of, refuse, wrong_state
 from webapp.domain.services.sets_rules import preset_of
 from webapp.domain.sets_presets import Action
 
@@ -106,7 +106,7 @@ def _plans(
     protect: Sequence[str] | None,
 ) -> tuple[list[_Plan], dict[int, str]]:
     """Return what each photo needs, and the small copies of photos that rules match."""
-    job = own(session, account_id, job_id)
+    job = get_job(session, account_id, job_id)
     refuse(job, "preview", unless=PREVIEWABLE)
     preset = preset_of(job.preset_id)
     photos = {photo.idx: photo for photo in photos_of(session, job)}

@@ -37,7 +37,7 @@ WAIT_SECONDS = 20
 """An edit looks for itself after so long; the end of an image is sooner."""
 
 
-class Standing(StrEnum):
+class CanvasStatus(StrEnum):
     """How far the canvases of an edit are."""
 
     NOT_ORDERED = "not_ordered"
@@ -79,7 +79,7 @@ class Painting:
     signature: ArtistSignature
 
 
-def standing(session: Session, edit_id: int) -> Standing:
+def canvas_status(session: Session, edit_id: int) -> CanvasStatus:
     """Return how far the canvases of an edit are."""
     states = set(
         session.scalars(
@@ -89,11 +89,11 @@ def standing(session: Session, edit_id: int) -> Standing:
         )
     )
     if not states:
-        return Standing.NOT_ORDERED
+        return CanvasStatus.NOT_ORDERED
     if states & set(NOT_DELIVERED):
-        return Standing.FAILED
+        return CanvasStatus.FAILED
     is_painted = states == {GenerationStatus.COMPLETED}
-    return Standing.PAINTED if is_painted else Standing.UNFINISHED
+    return CanvasStatus.PAINTED if is_painted else CanvasStatus.UNFINISHED
 
 
 def wait(session: Session, lease: Lease) -> bool:
@@ -150,7 +150,7 @@ def order(session: Session, lease: Lease, canvases: Sequence[NewCanvas]) -> bool
     user_id = session.scalar(select(SetsAccount.user_id).where(SetsAccount.id == job.account_id))
     if user_id is None:
         raise AuthRequired
-    accounts.stay(session, user_id)
+    accounts.lock_active(session, user_id)
     styles = {
         style_id: generations.style_for_sale(
             session, style_id, user_id, job.style_prices[str(style_id)]

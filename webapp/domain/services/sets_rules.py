@@ -20,7 +20,7 @@ from webapp.domain.sets_presets import Preset, UnknownPreset
 
 @dataclass(frozen=True)
 class RuleContent:
-    """What a rule says: settings `{action, value, options, prompt}` by concept, and protection."""
+    """The content of a rule: settings `{action, value, options, prompt}` and protected concepts."""
 
     name: str
     concepts: Concepts
@@ -35,7 +35,7 @@ def create(
     preset_id: str,
     content: RuleContent,
 ) -> dict[str, Any]:
-    """Save a rule in a free slot and return its view.
+    """Save a rule in a free slot and return it as its owner sees it.
 
     Raises NotFound for an unknown preset, ValidationFailed, and RuleSlotFull.
     """
@@ -45,7 +45,7 @@ def create(
     used = sets_accounts.used_rules(session, account_id)
     if used >= limits.max_rules:
         raise RuleSlotFull(used=used, max=limits.max_rules, plan=limits.plan.value)
-    made = SetsRule(
+    rule = SetsRule(
         public_id=public_id("rule_"),
         account_id=account_id,
         preset_id=preset_id,
@@ -55,15 +55,15 @@ def create(
         created_at=func.clock_timestamp(),
         updated_at=func.clock_timestamp(),
     )
-    session.add(made)
+    session.add(rule)
     session.flush()
-    session.refresh(made)
-    return view(made)
+    session.refresh(rule)
+    return view(rule)
 
 
 def find(session: Session, *, account_id: int, rule_id: str) -> SetsRule:
     """Return a rule of an account by its public id. Raises RuleNotFound."""
-    found = session.scalar(
+    rule = session.scalar(
         select(SetsRule)
         .where(
             SetsRule.public_id == rule_id,
@@ -72,9 +72,9 @@ def find(session: Session, *, account_id: int, rule_id: str) -> SetsRule:
         )
         .execution_options(populate_existing=True)
     )
-    if found is None:
+    if rule is None:
         raise RuleNotFound(rule_id=rule_id)
-    return found
+    return rule
 
 
 def replace(
@@ -85,7 +85,7 @@ def replace(
     rule_id: str,
     content: RuleContent,
 ) -> dict[str, Any]:
-    """Save another content under the same id. Raises RuleNotFound and ValidationFailed."""
+    """Replace the content of a rule. Raises RuleNotFound and ValidationFailed."""
     rule = find(session, account_id=account_id, rule_id=rule_id)
     _check(checker, preset_of(rule.preset_id), content)
     session.execute(
@@ -102,8 +102,11 @@ def replace(
 
 
 def delete(session: Session, *, account_id: int, rule_id: str) -> None:
-    """Delete a rule and free its slot; jobs that used it keep its row. Raises RuleNotFound."""
-    gone = session.execute(
+    """Mark a rule as deleted and free its slot; its row stays for jobs that used it.
+
+    Raises RuleNotFound.
+    """
+    deleted_id = session.execute(
         update(SetsRule)
         .where(
             SetsRule.public_id == rule_id,
@@ -113,11 +116,13 @@ def delete(session: Session, *, account_id: int, rule_id: str) -> None:
         .values(deleted_at=func.clock_timestamp())
         .returning(SetsRule.id)
     ).first()
-    if gone is None:
+    if deleted_id is None:
         raise RuleNotFound(rule_id=rule_id)
 
 
-def own(session: Session, *, account_id: int, preset_id: str | None, page: PageRequest) -> Page:
+def list_rules(
+    session: Session, *, account_id: int, preset_id: str | None, page: PageRequest
+) -> Page:
     """List the rules of an account, newest first."""
     statement = select(*SetsRule.__table__.columns).where(
         SetsRule.account_id == account_id, SetsRule.deleted_at.is_(None)
@@ -137,15 +142,15 @@ def view(rule: SetsRule | AnyRow) -> dict[str, Any]:
         "id": rule.public_id,
         "name": rule.name,
         "preset_id": rule.preset_id,
-        "concepts": {name: whole(setting) for name, setting in rule.concepts.items()},
+        "concepts": {name: with_defaults(setting) for name, setting in rule.concepts.items()},
         "protect": rule.protect,
         "created_at": rule.created_at,
         "updated_at": rule.updated_at,
     }
 
 
-def whole(setting: Setting) -> dict[str, Any]:
-    """Return a stored setting with all its fields."""
+def with_defaults(setting: Setting) -> dict[str, Any]:
+    """Return a stored setting with a value for each optional field."""
     return {"value": None, "options": {}, "prompt": None} | dict(setting)
 
 

@@ -19,7 +19,7 @@ from webapp.domain.models.sets_job import SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
 from webapp.domain.models.sets_restyle import SetsRestyle
 from webapp.domain.services import sets_masks, sets_photos
-from webapp.domain.services.sets_choices import WantedConcept
+from webapp.domain.services.sets_choices import ConceptQuery
 from webapp.domain.services.sets_masks import FoundMask
 
 MAX_MASKS = 60
@@ -116,10 +116,10 @@ def record(session: Session, lease: Lease, masks: Sequence[CheckedMask]) -> bool
     session.flush()
     # Of a run that used all places some masks may have been left out, of any concept.
     is_whole = len(lease.handover["found"]) < MAX_MASKS
-    for concept in (WantedConcept(**each) for each in run.concepts):
+    for concept in (ConceptQuery(**each) for each in run.concepts):
         mine = [mask for mask in masks if mask.concept == concept.name]
         if is_whole:
-            sets_masks.remember(
+            sets_masks.cache_masks(
                 session,
                 photo.sha256 or "",
                 concept.prompt,
@@ -128,7 +128,7 @@ def record(session: Session, lease: Lease, masks: Sequence[CheckedMask]) -> bool
                 version=lease.handover["version"],
             )
         _replace(session, photo.id, concept.name, mine)
-    sets_photos.go_on(session, photo.id)
+    sets_photos.enqueue_next_step(session, photo.id)
     return True
 
 

@@ -25,7 +25,7 @@ from webapp.domain.images import MEGABYTE, BadImage, ImageHeader, ImageLimits
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.services import sets_accounts, sets_photos
-from webapp.domain.services.sets_job_states import lock_own, own, refuse
+from webapp.domain.services.sets_job_states import get_job, get_job_for_update, refuse
 
 SETS_PHOTO = ImageLimits(("JPEG", "PNG"), min_side=256, max_bytes=20 * MEGABYTE)
 UPLOAD_TIME = timedelta(hours=1)
@@ -114,13 +114,13 @@ def confirm(
     ServiceUnavailable while too much is read already. Then the job stays as it was.
     """
     with unit_of_work() as session:
-        job = own(session, account_id, job_id)
+        job = get_job(session, account_id, job_id)
         refuse(job, "confirm-upload", unless=[SetsJobStatus.CREATED])
         photos = _of(session, job)
     headers = _inspected(storage, account_id, photos)
     with unit_of_work() as session:
-        sets_accounts.hold(session, account_id)
-        job = lock_own(session, account_id, job_id)
+        sets_accounts.lock_active(session, account_id)
+        job = get_job_for_update(session, account_id, job_id)
         refuse(job, "confirm-upload", unless=[SetsJobStatus.CREATED])
         pipelines.advance_sets_job(session, job.id, SetsJobStatus.UPLOADED, request_id=request_id)
         for photo, header in zip(_of(session, job), headers, strict=True):

@@ -1,4 +1,4 @@
-"""An artist's signature as the signing steps need it: what was drawn, and where it goes."""
+"""An artist's signature for the signing steps: its file and its position on the image."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,7 +8,7 @@ from webapp.domain.models.account import Artist, SignaturePosition, SignatureSiz
 
 @dataclass(frozen=True)
 class ArtistSignature:
-    """The drawing in storage with its hash, and the artist's choices; `opacity` is 0.3 to 1."""
+    """The stored signature file with its hash, and its placement; `opacity` is 0.3 to 1."""
 
     key: str
     sha256: str
@@ -18,7 +18,7 @@ class ArtistSignature:
 
     @classmethod
     def of(cls, artist: Artist) -> Self:
-        """The signature that an artist has chosen now."""
+        """Return the current signature of an artist."""
         return cls(
             key=artist.signature_key,
             sha256=artist.signature_sha256,

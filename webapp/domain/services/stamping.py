@@ -1,4 +1,4 @@
-"""From the raw image to the signed one, and its delivery: what the two last CPU steps need."""
+"""The signing of a raw image and its delivery: input and results of the last two CPU steps."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -21,9 +21,9 @@ from webapp.domain.settings import settings
 
 @dataclass(frozen=True)
 class StampWork:
-    """Everything the stamping step needs, copied out of the database.
+    """The input of the stamping step, read in one transaction.
 
-    The raw image of a canvas is needed again, for its photo.
+    With `is_canvas` the raw image is still needed after the step, for its photo.
     """
 
     lease: Lease
@@ -44,7 +44,7 @@ class StampWork:
 
 @dataclass(frozen=True)
 class StampedImage:
-    """The signed image in storage, as `deliver_generation` will record it."""
+    """The signed image in storage, to be recorded by `deliver_generation`."""
 
     image_key: str
     preview_key: str
@@ -55,7 +55,7 @@ class StampedImage:
 
 
 def stamp_work(session: Session, lease: Lease) -> StampWork:
-    """Copy out what the stamping step needs."""
+    """Read the input of the stamping step."""
     generation, style, artist = session.execute(
         select(Generation, Style, Artist)
         .join(Style, Style.id == Generation.style_id)
@@ -81,16 +81,19 @@ def stamp_work(session: Session, lease: Lease) -> StampWork:
 
 
 def record_stamped(session: Session, lease: Lease, image: StampedImage) -> bool:
-    """Hand the signed image on to delivery; False when the fence is stale."""
+    """Record the signed image and queue its delivery; False if the fence is stale."""
     if not jobs.queue_next_step(session, lease, image=asdict(image)):
         return False
     raw = lease.handover
-    sets_canvases.keep_painted(session, lease.ref, raw["raw_key"], raw["raw_sha256"])
+    sets_canvases.record_painted(session, lease.ref, raw["raw_key"], raw["raw_sha256"])
     return True
 
 
 def deliver(session: Session, job_id: int) -> bool:
-    """Hand the signed image over: pay, certify, notify – one commit, or nothing if done before."""
+    """Deliver the signed image in one transaction: pay the artist, issue the certificate, notify.
+
+    Returns False if it was already delivered.
+    """
     job = session.get(Job, job_id)
     if job is None or job.kind != JobKind.GENERATION:
         return False

@@ -8,6 +8,7 @@ from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain import jobs, market, pipelines
+from webapp.domain.db import UnitOfWork
 from webapp.domain.errors import (
     DuplicateStyleName,
     FieldProblem,
@@ -22,6 +23,7 @@ from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import (
+    Artwork,
     LicenseType,
     PublishWhen,
     Style,
@@ -33,9 +35,6 @@ from webapp.domain.services import artworks, base_models, offers, rights, tags, 
 
 MAX_STYLE_TAGS = 10
 TRIGGER_SLOTS = 64
-MAX_IMAGE_TAGS = 20
-UPLOAD_SECONDS = 3600
-EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png"}
 SEED_RANGE = 2**31
 RETRAINABLE = [TrainingStatus.FAILED, TrainingStatus.TRAINED]
 
@@ -55,27 +54,44 @@ class NewStyle:
     publish: PublishWhen = PublishWhen.BY_ARTIST
 
 
+def store_images(
+    unit_of_work: UnitOfWork,
+    storage: Storage,
+    *,
+    artist_id: int,
+    new: NewStyle,
+    uploaded: list[artworks.UploadedImage],
+) -> list[artworks.StoredImage]:
+    """Put the files of a new style into storage, outside of any transaction.
+
+    What would be refused later is refused first, in a short transaction; the checks are repeated
+    when the style is created. Raises the errors of refused files (docs/api.md, Uploads); then
+    nothing was stored.
+    """
+    artworks.check_count(len(uploaded))
+
+    def check(session: Session) -> None:
+        _clean_tags_of(session, new)
+        _refuse_taken(session, artist_id, new.name)
+
+    return artworks.store(unit_of_work, storage, uploaded, check)
+
+
 def create_from_images(
     session: Session,
-    storage: Storage,
     *,
     artist: Artist,
     new: NewStyle,
-    uploaded: list[artworks.UploadedImage],
+    stored: list[artworks.StoredImage],
     base_model: str,
     request_id: str,
     accept_similar: bool = False,
 ) -> Style:
-    """Make a style from the files of one request; every check of the request comes first.
-
-    Raises the errors of refused files (docs/api.md, Uploads); then nothing was stored.
-    """
-    artworks.check_count(len(uploaded))
-    headers = artworks.inspect(uploaded)
-    uploaded = artworks.with_clean_tags(session, uploaded)
+    """Create a style of files that `store_images` has stored, and start their checks."""
+    artworks.check_count(len(stored))
     style = _new_style(session, artist, new, base_model)
     run = _new_run(session, style, accept_similar=accept_similar)
-    artworks.add_images(session, storage, style, uploaded, headers, first_idx=0)
+    artworks.add_stored(session, style, stored, first_idx=0)
     _start(session, run, request_id)
     return style
 
@@ -100,12 +116,27 @@ def create_from_declared(
 
 
 def confirm_upload(
-    session: Session, storage: Storage, *, artist_id: int, style_id: int, request_id: str
-) -> Style:
+    unit_of_work: UnitOfWork, storage: Storage, *, artist_id: int, style_id: int, request_id: str
+) -> None:
     """Start the checks once every declared file is in storage.
 
-    Raises UploadIncomplete naming what is missing, with fresh URLs.
+    Storage is asked between two short transactions. Raises UploadIncomplete naming what is missing,
+    with fresh URLs.
     """
+    with unit_of_work() as session:
+        keys = [work.upload_key for work in _awaited(session, artist_id, style_id)[1]]
+    present = {key for key in keys if storage.head(key) is not None}
+    with unit_of_work() as session:
+        run, awaited = _awaited(session, artist_id, style_id)
+        missing = [work for work in awaited if work.upload_key not in present]
+        if missing:
+            uploads = [artworks.as_details(artworks.upload_for(storage, work)) for work in missing]
+            raise UploadIncomplete(missing=[work.idx for work in missing], uploads=uploads)
+        _start(session, run, request_id)
+
+
+def _awaited(session: Session, artist_id: int, style_id: int) -> tuple[TrainingRun, list[Artwork]]:
+    """Lock an unconfirmed training and return it with the artworks whose files it waits for."""
     offers.lock_slot(session, artist_id)
     style = offers.own_style(session, _viewer(session, artist_id), style_id)
     run = training.latest_run(session, style_id)
@@ -115,15 +146,7 @@ def confirm_upload(
         session.refresh(style)
     if run is None or run.confirmed_at is not None or style.training_status != "pending":
         raise _wrong_state(style, "confirm-upload", [TrainingStatus.PENDING])
-    awaited = artworks.awaited(session, style_id)
-    missing = [work for work in awaited if storage.head(work.upload_key) is None]
-    if missing:
-        raise UploadIncomplete(
-            missing=[work.idx for work in missing],
-            uploads=[artworks.as_details(artworks.upload_for(storage, work)) for work in missing],
-        )
-    _start(session, run, request_id)
-    return style
+    return run, artworks.awaited(session, style_id)
 
 
 def retrain(
@@ -133,7 +156,7 @@ def retrain(
     artist_id: int,
     style_id: int,
     remove_artwork_ids: list[int],
-    uploaded: list[artworks.UploadedImage],
+    stored: list[artworks.StoredImage],
     files: list[artworks.DeclaredFile],
     request_id: str,
     accept_similar: bool = False,
@@ -158,10 +181,8 @@ def retrain(
     offers.refuse_second_active(session, artist_id, except_id=style_id)
     artworks.remove(session, style_id, remove_artwork_ids, accept_similar=accept_similar)
     kept = artworks.present(session, style_id)
-    artworks.check_count(len(kept) + len(uploaded) + len(files))
+    artworks.check_count(len(kept) + len(stored) + len(files))
     artworks.check_declared(files)
-    headers = artworks.inspect(uploaded)
-    uploaded = artworks.with_clean_tags(session, uploaded)
     files = artworks.with_clean_tags(session, files)
     was_on_sale = style.training_status == TrainingStatus.COMPLETED
     if not pipelines.advance_style(session, style_id, TrainingStatus.PENDING):
@@ -173,9 +194,9 @@ def retrain(
     artworks.judge_again(session, kept)
     next_idx = artworks.next_idx(session, style_id)
     run = _new_run(session, style, accept_similar=accept_similar)
-    artworks.add_images(session, storage, style, uploaded, headers, first_idx=next_idx)
+    artworks.add_stored(session, style, stored, first_idx=next_idx)
     uploads = artworks.add_declared(
-        session, storage, style, files, first_idx=next_idx + len(uploaded)
+        session, storage, style, files, first_idx=next_idx + len(stored)
     )
     if not uploads:
         _start(session, run, request_id)
@@ -222,18 +243,11 @@ def expire_unconfirmed(session: Session) -> int:
 
 def _new_style(session: Session, artist: Artist, new: NewStyle, base_model: str) -> Style:
     """Add the style's row, in the slot of a failed one if there is one."""
-    name_tag = _name_tag(new.name)
-    style_tags = tags.normalise(new.tags)
-    if len(style_tags) > MAX_STYLE_TAGS:
-        raise ValidationFailed(
-            fields={"tags": [FieldProblem("At most %(most)d tags.", most=MAX_STYLE_TAGS)]}
-        )
-    tags.refuse_blocked(session, [name_tag, *style_tags])
+    style_tags = _clean_tags_of(session, new)
     stated = new.rights_statement
     rights_version = None if stated is None else rights.version_of(stated)
     offers.lock_slot(session, artist.user_id)
-    offers.refuse_second_active(session, artist.user_id)
-    _refuse_second_name(session, artist.user_id, new.name)
+    _refuse_taken(session, artist.user_id, new.name)
     session.execute(
         update(Style)
         .where(
@@ -251,7 +265,7 @@ def _new_style(session: Session, artist: Artist, new: NewStyle, base_model: str)
         license_type=new.license_type,
         valid_from=new.valid_from or market.today(),
         valid_to=new.valid_to,
-        tags=[name_tag, *(tag for tag in style_tags if tag != name_tag)],
+        tags=style_tags,
         base_model=base_model,
         trigger="",
         publish=new.publish,
@@ -264,6 +278,27 @@ def _new_style(session: Session, artist: Artist, new: NewStyle, base_model: str)
     # Rare words that base models have no meaning for; the built-in vocabulary reserves 64.
     style.trigger = f"<style-{style.id % TRIGGER_SLOTS}>"
     return style
+
+
+def _clean_tags_of(session: Session, new: NewStyle) -> list[str]:
+    """Return the tags of a new style, its name first.
+
+    Raises ValidationFailed, InvalidTagLanguage and TagNotAllowed.
+    """
+    name_tag = _name_tag(new.name)
+    style_tags = tags.normalise(new.tags)
+    if len(style_tags) > MAX_STYLE_TAGS:
+        raise ValidationFailed(
+            fields={"tags": [FieldProblem("At most %(most)d tags.", most=MAX_STYLE_TAGS)]}
+        )
+    tags.refuse_blocked(session, [name_tag, *style_tags])
+    return [name_tag, *(tag for tag in style_tags if tag != name_tag)]
+
+
+def _refuse_taken(session: Session, artist_id: int, name: str) -> None:
+    """Raise StyleLimitReached or DuplicateStyleName."""
+    offers.refuse_second_active(session, artist_id)
+    _refuse_second_name(session, artist_id, name)
 
 
 def _name_tag(name: str) -> str:
@@ -294,7 +329,7 @@ def _is_retrainable(session: Session, style: Style) -> bool:
     if not style.is_active:
         return False
     if style.training_status == TrainingStatus.COMPLETED:
-        return base_models.is_outdated_now(session, style.id)
+        return base_models.is_style_outdated(session, style.id)
     return style.training_status in RETRAINABLE
 
 

@@ -298,7 +298,7 @@ def _end_badly(session: Session, style_id: int) -> bool:
 
 
 def _tell(session: Session, style: Style, run: TrainingRun, kind: NotificationType) -> None:
-    notifications.tell(
+    notifications.notify(
         session,
         style.artist_id,
         kind,

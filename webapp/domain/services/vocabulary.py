@@ -1,4 +1,4 @@
-"""Which words of an order are known: to the base model, or to the style that is laid over it."""
+"""Which words of an order are known to the base model or to the style's adapter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,31 +19,31 @@ class Recognition:
 
 
 def recognise(session: Session, style: Style, tags: Sequence[str]) -> Recognition:
-    """Tell which normalised tags have a word that neither the base nor the style knows.
+    """Return which normalised tags have a word that neither the base model nor the style knows.
 
-    A style knows the words of its own tags and of its works'. Of a tag that is known in part
-    ("red dragon"), the known part still counts.
+    A style knows the words of its own tags and of its artworks' tags. In a tag that is partly known
+    ("red dragon"), the known word still counts for `is_any_known`.
     """
     base = vocabulary.of_base_model(style.base_model)
-    of_style = _words_of(session, style)
+    style_words = _words_of(session, style)
     unknown, is_any_known = [], False
     for tag in tags:
-        rest = [word for word in tag.split() if word not in of_style]
-        is_in_part_of_style = len(rest) < len(tag.split())
-        reading = base.read(" ".join(rest))
-        is_known = is_in_part_of_style or reading.known > 0
+        other_words = [word for word in tag.split() if word not in style_words]
+        has_style_word = len(other_words) < len(tag.split())
+        tokens = base.count_tokens(" ".join(other_words))
+        is_known = has_style_word or tokens.known > 0
         is_any_known = is_any_known or is_known
-        if reading.unknown or not is_known:
+        if tokens.unknown or not is_known:
             unknown.append(tag)
     return Recognition(unknown, is_any_known)
 
 
 def _words_of(session: Session, style: Style) -> set[str]:
-    of_works = session.scalars(
+    artwork_tags = session.scalars(
         select(Artwork.tags).where(
             Artwork.style_id == style.id,
             Artwork.is_removed.is_(False),
             Artwork.status != ArtworkStatus.REJECTED,
         )
     )
-    return {word for tags in (style.tags, *of_works) for tag in tags for word in tag.split()}
+    return {word for tags in (style.tags, *artwork_tags) for tag in tags for word in tag.split()}

@@ -8,6 +8,7 @@ from flask_babel import LazyString
 from flask_babel import lazy_gettext as _
 
 from webapp.domain.models.report import ReportTarget
+from webapp.domain.queries.cases import Case
 from webapp.domain.services.cases import Verdict
 
 
@@ -155,7 +156,7 @@ _CLOSE = Action(
     ),
     {},
 )
-_CLOSE_PERSON = Action(
+_CLOSE_USER = Action(
     "c",
     _("Close account"),
     _(
@@ -166,25 +167,30 @@ _CLOSE_PERSON = Action(
 )
 
 
-def offered(actions: Actions, row: Mapping[str, Any]) -> Actions:
-    """Return the actions that would change a column of a row."""
+def offered(actions: Actions, row: object) -> Actions:
+    """Return the actions that would change a column of a row; one that is None never changes."""
     return {
         name: action
         for name, action in actions.items()
-        if any(column in row and row[column] != value for column, value in action.change.items())
+        if any(_differs(row, column, value) for column, value in action.change.items())
     }
 
 
-def verdicts(case: Mapping[str, Any], admin_id: int) -> Actions:
+def _differs(row: object, column: str, value: object) -> bool:
+    old = row.get(column) if isinstance(row, Mapping) else getattr(row, column, None)
+    return old is not None and old != value
+
+
+def verdicts(case: Case, admin_id: int) -> Actions:
     """Return the verdicts for a case; a deleted item can only be dismissed.
 
     No administrator can close their own account.
     """
-    if not case["is_there"]:
+    if not case.exists:
         return {Verdict.DISMISS: _DISMISS}
-    is_person = case["target_type"] == ReportTarget.USER
-    ends: Actions = {} if is_person else {Verdict.HIDE: _HIDE}
-    person = case["person"]
-    if person is not None and person["is_active"] and person["id"] != admin_id:
-        ends[Verdict.CLOSE] = _CLOSE_PERSON if is_person else _CLOSE
+    is_user = case.target_type == ReportTarget.USER
+    ends: Actions = {} if is_user else {Verdict.HIDE: _HIDE}
+    author = case.author
+    if author is not None and author.is_active and author.id != admin_id:
+        ends[Verdict.CLOSE] = _CLOSE_USER if is_user else _CLOSE
     return ends | {Verdict.DISMISS: _DISMISS}

@@ -43,7 +43,7 @@ def queue() -> str:
         "admin/cases.html",
         page=page,
         target_type=query.target_type,
-        waiting=attention.wanted(db.session()),
+        attention=attention.counts(db.session()),
         verdicts=lambda case: actions.verdicts(case, user().id),
     )
 
@@ -76,8 +76,8 @@ def decide(target_type: str, target_id: int) -> Response:
     return forms.respond(action)
 
 
-def _target(named: str) -> ReportTarget:
+def _target(name: str) -> ReportTarget:
     try:
-        return ReportTarget(named)
+        return ReportTarget(name)
     except ValueError:
         raise forms.unknown_action() from None

@@ -20,9 +20,12 @@ from webapp.domain.queries import (
 from webapp.domain.queries import (
     styles as style_queries,
 )
+from webapp.domain.queries.answers import extended
+from webapp.domain.queries.generation_views import ModeratedGeneration
 from webapp.domain.queries.moderation import ModerationFilter
 from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.services import moderation
+from webapp.domain.services.moderation import Changes
 from webapp.extensions import db, storage
 from webapp.http import bodies
 from webapp.http.access import admin, user
@@ -32,7 +35,7 @@ from webapp.pages.admin.forms import ActionForm
 from webapp.schemas.admin import ModerationQuery
 
 blueprint = Blueprint("content", __name__)
-Change = Callable[[int, dict[str, Any], str], None]
+Change = Callable[[int, Changes, str], None]
 
 
 @dataclass(frozen=True)
@@ -40,27 +43,36 @@ class Content:
     """One kind of content: its actions, its list, and the service that changes it."""
 
     actions: Actions
-    read_page: Callable[[ModerationFilter, PageRequest], Page]
+    # The items differ by kind; templates read them by attribute.
+    read_page: Callable[[ModerationFilter, PageRequest], Page[Any]]
     change: Change
 
 
-def _images(filters: ModerationFilter, page: PageRequest) -> Page:
-    pictures = generation_queries.for_admin(db.session(), storage(), wanted=filters, page=page)
-    licensed = [image["id"] for image in pictures.results if image["license"]]
+@dataclass(frozen=True, slots=True)
+class LicensedGeneration(ModeratedGeneration):
+    """A picture with the status of its certificate; None without one."""
+
+    license_status: str | None
+
+
+def _images(filters: ModerationFilter, page: PageRequest) -> Page[LicensedGeneration]:
+    pictures = generation_queries.for_admin(db.session(), storage(), filters=filters, page=page)
+    licensed = [image.id for image in pictures.results if image.license]
     states = license_queries.states(db.session(), licensed)
-    for image in pictures.results:
-        if image["id"] in states:
-            image["license_status"] = states[image["id"]]
-    return pictures
+    results = [
+        extended(LicensedGeneration, image, license_status=states.get(image.id))
+        for image in pictures.results
+    ]
+    return Page(results, pictures.next_cursor)
 
 
-def _change_style(style_id: int, changes: dict[str, Any], reason: str) -> None:
+def _change_style(style_id: int, changes: Changes, reason: str) -> None:
     moderation.change_style(
         db.session(), admin=user(), style_id=style_id, changes=changes, reason=reason
     )
 
 
-def _change_image(generation_id: int, changes: dict[str, Any], reason: str) -> None:
+def _change_image(generation_id: int, changes: Changes, reason: str) -> None:
     license_status = changes.pop("license_status", None)
     moderation.change_generation(
         db.session(),
@@ -72,13 +84,13 @@ def _change_image(generation_id: int, changes: dict[str, Any], reason: str) -> N
     )
 
 
-def _change_comment(comment_id: int, changes: dict[str, Any], reason: str) -> None:
+def _change_comment(comment_id: int, changes: Changes, reason: str) -> None:
     moderation.change_comment(
         db.session(), admin=user(), comment_id=comment_id, reason=reason, **changes
     )
 
 
-def _change_tag(tag_id: int, changes: dict[str, Any], reason: str) -> None:
+def _change_tag(tag_id: int, changes: Changes, reason: str) -> None:
     moderation.change_tag(db.session(), admin=user(), tag_id=tag_id, changes=changes, reason=reason)
 
 
@@ -97,12 +109,12 @@ CONTENT: dict[str, Content] = {
     ),
     "comments": Content(
         actions.COMMENTS,
-        lambda filters, page: moderation_queries.comments(db.session(), wanted=filters, page=page),
+        lambda filters, page: moderation_queries.comments(db.session(), filters=filters, page=page),
         _change_comment,
     ),
     "tags": Content(
         actions.TAGS,
-        lambda filters, page: moderation_queries.tags(db.session(), wanted=filters, page=page),
+        lambda filters, page: moderation_queries.tags(db.session(), filters=filters, page=page),
         _change_tag,
     ),
 }

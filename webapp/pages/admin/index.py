@@ -1,7 +1,5 @@
 """/admin: blueprint of the admin pages, and what they share."""
 
-from typing import Any
-
 from flask import Blueprint, make_response, render_template
 from werkzeug.wrappers import Response
 
@@ -26,7 +24,7 @@ for each in (cases, users, content, ledger, payments, refunds, operations, log):
 
 
 @blueprint.context_processor
-def context() -> dict[str, Any]:
+def context() -> dict[str, object]:
     """Give templates the labels and actions."""
     return {
         "labels": labels,

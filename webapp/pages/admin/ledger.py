@@ -38,16 +38,16 @@ def index() -> str:
     query = forms.query(LedgerQuery)
     session = db.session()
     since, until = _bounds(query.month)
-    person = query.person and moderation_queries.named(session, query.person)
+    person = query.person and moderation_queries.user_named(session, query.person)
     filters = LedgerFilter(
-        user_id=person["id"] if person else 0 if query.person else None,
+        user_id=person.id if person else 0 if query.person else None,
         kind=query.kind,
         generation_id=query.generation_id,
         order_id=query.order_id,
         since=since,
         until=until,
     )
-    page = ledger_queries.transfers(session, wanted=filters, page=bodies.page(query))
+    page = ledger_queries.transfers(session, filters=filters, page=bodies.page(query))
     return render_template("admin/ledger.html", page=page, query=query, person=person)
 
 

@@ -5,8 +5,9 @@ from typing import Annotated
 from flask import Blueprint, render_template
 from pydantic import Field
 
+from webapp.domain.queries import audit as audit_queries
 from webapp.domain.queries import moderation as moderation_queries
-from webapp.domain.queries.moderation import AuditFilter
+from webapp.domain.queries.audit import AuditFilter
 from webapp.extensions import db
 from webapp.http import bodies
 from webapp.http.access import admin
@@ -30,11 +31,11 @@ def index() -> str:
     """Show the audit log, newest first."""
     query = forms.query(LogQuery)
     session = db.session()
-    person = query.admin and moderation_queries.named(session, query.admin)
+    person = query.admin and moderation_queries.user_named(session, query.admin)
     filters = AuditFilter(
         object_type=query.object_type,
         object_id=query.object_id,
-        admin_id=person["id"] if person else 0 if query.admin else None,
+        admin_id=person.id if person else 0 if query.admin else None,
     )
-    page = moderation_queries.audit(session, wanted=filters, page=bodies.page(query))
+    page = audit_queries.changes(session, filters=filters, page=bodies.page(query))
     return render_template("admin/log.html", page=page, query=query)

@@ -43,8 +43,8 @@ def index() -> str | Response:
     today = datetime.now(UTC).date()
     return render_template(
         "admin/payments.html",
-        purchases=purchase_queries.without_end(db.session()),
-        last=reconciliation.remembered(db.session()),
+        purchases=purchase_queries.without_outcome(db.session()),
+        last=reconciliation.last_comparison(db.session()),
         since=today - DAY,
         until=today,
     )
@@ -59,13 +59,16 @@ def compare() -> str:
     since = datetime.combine(query.since, time(), UTC)
     until = datetime.combine(min(query.until, query.since + MOST_DAYS), time(), UTC) + DAY
     try:
-        found = reconciliation.compare(
+        differences = reconciliation.compare(
             unit_of_work, payment_provider(), since=since, until=min(until, datetime.now(UTC))
         )
     except PaymentsUnavailable:
-        found = None
+        differences = None
     return render_template(
-        "admin/compare.html", found=found, since=since.date(), until=(until - DAY).date()
+        "admin/compare.html",
+        differences=differences,
+        since=since.date(),
+        until=(until - DAY).date(),
     )
 
 

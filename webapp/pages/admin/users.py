@@ -5,6 +5,9 @@ from werkzeug.wrappers import Response
 
 from webapp.domain.models.account import Role
 from webapp.domain.queries import (
+    audit as audit_queries,
+)
+from webapp.domain.queries import (
     moderation as moderation_queries,
 )
 from webapp.domain.queries import (
@@ -13,7 +16,8 @@ from webapp.domain.queries import (
 from webapp.domain.queries import (
     tokens as token_queries,
 )
-from webapp.domain.queries.moderation import AuditFilter, UserFilter
+from webapp.domain.queries.audit import AuditFilter
+from webapp.domain.queries.moderation import UserFilter
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.services import moderation
 from webapp.extensions import db
@@ -39,7 +43,7 @@ def index() -> str:
     """Show users, newest first."""
     query = forms.query(UserListQuery)
     filters = UserFilter(q=query.q, role=query.role, is_active=query.is_active)
-    page = moderation_queries.users(db.session(), wanted=filters, page=bodies.page(query))
+    page = moderation_queries.users(db.session(), filters=filters, page=bodies.page(query))
     return render_template("admin/users.html", page=page, filters=filters)
 
 
@@ -50,11 +54,11 @@ def show(user_id: int) -> str:
     session = db.session()
     return render_template(
         "admin/user.html",
-        person=moderation_queries.known(session, user_id=user_id),
+        person=moderation_queries.user(session, user_id=user_id),
         tokens=token_queries.balance(session, user_id),
-        purchases=purchase_queries.of_person(session, user_id=user_id, page=SHOWN).results,
-        entries=moderation_queries.audit(
-            session, wanted=AuditFilter(object_type="user", object_id=str(user_id)), page=SHOWN
+        purchases=purchase_queries.of_user(session, user_id=user_id, page=SHOWN).results,
+        entries=audit_queries.changes(
+            session, filters=AuditFilter(object_type="user", object_id=str(user_id)), page=SHOWN
         ).results,
     )
 

@@ -78,12 +78,12 @@ def test_a_download_name_survives_any_script_and_no_quote_breaks_out() -> None:
     assert header.endswith("filename*=UTF-8''%EC%88%98%EC%B1%84%ED%99%94%22%3Bx%3D%22.png")
 
 
-def test_a_period_begins_at_a_multiple_of_its_length(monkeypatch):
+def test_a_period_starts_at_a_multiple_of_its_length(monkeypatch):
     hour = timedelta(hours=1)
     for now, begun in ((7200.0, 7200), (10_799.9, 7200), (10_800.0, 10_800)):
         monkeypatch.setattr("webapp.domain.gateways.signed_urls.time.time", lambda now=now: now)
-        assert signed_urls.period_begin(hour).timestamp() == begun
-        assert signed_urls.period_begin(timedelta(0)).timestamp() == now
+        assert signed_urls.period_start(hour).timestamp() == begun
+        assert signed_urls.period_start(timedelta(0)).timestamp() == now
 
 
 def test_the_address_of_a_picture_is_the_same_for_an_hour_and_lives_for_another(

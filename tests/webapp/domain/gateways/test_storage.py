@@ -275,7 +275,9 @@ def test_an_expired_url_is_refused(place) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 8 * 24 * 3600])
-def test_a_url_lives_between_a_second_and_a_week(storage: Storage, seconds: int) -> None:
+def test_the_lifetime_of_a_url_is_between_a_second_and_a_week(
+    storage: Storage, seconds: int
+) -> None:
     with pytest.raises(ValueError, match="between 1 second and 7 days"):
         storage.presigned_get(KEY, expires_in=timedelta(seconds=seconds))
     with pytest.raises(ValueError, match="between 1 second and 7 days"):

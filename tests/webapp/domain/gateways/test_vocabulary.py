@@ -8,7 +8,7 @@ from transformers import AutoTokenizer
 from gpu.base_models.registry import BUILT_IN_FOLDER, REGISTRY
 from tests.tiny_model import write_tokenizer
 from webapp.domain.gateways import vocabulary
-from webapp.domain.gateways.vocabulary import Reading
+from webapp.domain.gateways.vocabulary import TokenCounts
 
 
 def test_the_built_in_base_is_read_from_where_the_engine_keeps_it():
@@ -29,7 +29,7 @@ def test_the_built_in_base_is_read_from_where_the_engine_keeps_it():
     ],
 )
 def test_the_built_in_base_knows_its_words_with_synonyms_and_plurals(text, known, unknown):
-    assert vocabulary.of_base_model("built-in").read(text) == Reading(known, unknown)
+    assert vocabulary.of_base_model("built-in").count_tokens(text) == TokenCounts(known, unknown)
 
 
 def test_the_reading_is_the_engines_own():
@@ -38,16 +38,16 @@ def test_the_reading_is_the_engines_own():
     for word in words:
         ids = theirs(word, add_special_tokens=False).input_ids
         unknown = ids.count(theirs.unk_token_id)
-        assert vocabulary.of_base_model("built-in").read(word) == Reading(
+        assert vocabulary.of_base_model("built-in").count_tokens(word) == TokenCounts(
             len(ids) - unknown, unknown
         )
 
 
 def test_a_folder_is_read_by_its_own_tokenizer(tmp_path):
     write_tokenizer(tmp_path / "tokenizer")
-    read = vocabulary.of_base_model(str(tmp_path)).read
-    assert read("style boat") == Reading(2, 0)
-    assert read("castle") == Reading(0, 1)
+    read = vocabulary.of_base_model(str(tmp_path)).count_tokens
+    assert read("style boat") == TokenCounts(2, 0)
+    assert read("castle") == TokenCounts(0, 1)
 
 
 def test_a_tokenizer_that_spells_words_out_of_pieces_knows_every_word(tmp_path):
@@ -56,19 +56,19 @@ def test_a_tokenizer_that_spells_words_out_of_pieces_knows_every_word(tmp_path):
     spelling.pre_tokenizer = pre_tokenizers.Whitespace()
     (tmp_path / "tokenizer").mkdir()
     spelling.save(str(tmp_path / "tokenizer" / "tokenizer.json"))
-    assert vocabulary.of_base_model(str(tmp_path)).read("dragon") == Reading(6, 0)
+    assert vocabulary.of_base_model(str(tmp_path)).count_tokens("dragon") == TokenCounts(6, 0)
 
 
 @pytest.mark.parametrize("name", ["sd15", "sdxl", "somebody/some-model", "/nowhere"])
 def test_a_base_whose_tokenizer_is_not_here_knows_every_word(name):
-    assert vocabulary.of_base_model(name).read("red dragon") == Reading(2, 0)
+    assert vocabulary.of_base_model(name).count_tokens("red dragon") == TokenCounts(2, 0)
 
 
 def test_the_site_reads_words_without_the_engine_or_its_libraries():
     code = (
         "import sys, webapp.app\n"
         "from webapp.domain.gateways import vocabulary\n"
-        "assert vocabulary.of_base_model('built-in').read('cat').known == 1\n"
+        "assert vocabulary.of_base_model('built-in').count_tokens('cat').known == 1\n"
         "engine = ('torch', 'transformers', 'diffusers', 'gpu.base_models', 'gpu.rendering')\n"
         "print([name for name in engine if name in sys.modules])"
     )

@@ -28,11 +28,11 @@ def test_a_page_with_its_replies_takes_two_statements_and_the_image_one(session,
                 viewer=Viewer.of(owner),
                 page=PageRequest(limit=3),
             )
-        return len(seen), [len(comment["replies"]) for comment in page.results]
+        return len(seen), [len(comment.replies) for comment in page.results]
 
-    said = [post() for _ in range(4)]
+    comment_ids = [post() for _ in range(4)]
     assert listed() == (2, [0, 0, 0])
-    for parent_id in said:
+    for parent_id in comment_ids:
         post(parent_id)
         post(parent_id)
     assert listed() == (3, [2, 2, 2])
@@ -48,15 +48,15 @@ def test_a_thread_holds_the_reply_one_came_for_once_wherever_it_stands(session, 
             session, user=owner, generation_id=image.id, content="Hm.", parent_id=parent_id
         )
 
-    def thread(comment_id):
-        found = comment_queries.thread(
+    def reply_ids(comment_id):
+        thread = comment_queries.thread(
             session, storage, comment_id=comment_id, viewer=Viewer.of(owner)
         )
-        assert (found["id"], found["generation_id"]) == (first, image.id)
-        return [reply["id"] for reply in found["replies"]]
+        assert (thread.comment.id, thread.generation_id) == (first, image.id)
+        return [reply.id for reply in thread.comment.replies]
 
     first = post()
     replies = [post(first) for _ in range(comment_queries.FIRST_REPLIES + 2)]
     begin = replies[: comment_queries.FIRST_REPLIES]
-    assert thread(first) == thread(begin[3]) == begin
-    assert thread(replies[-1]) == [*begin, replies[-1]]
+    assert reply_ids(first) == reply_ids(begin[3]) == begin
+    assert reply_ids(replies[-1]) == [*begin, replies[-1]]

@@ -35,11 +35,11 @@ def finish(session, storage, made, **columns):
     return made
 
 
-def feed(session, storage, **wanted):
+def feed(session, storage, **filters):
     page = feed_queries.pictures(
-        session, storage, viewer=ANYBODY, wanted=FeedFilter(**wanted), page=PageRequest()
+        session, storage, viewer=ANYBODY, filters=FeedFilter(**filters), page=PageRequest()
     )
-    return [each["id"] for each in page.results]
+    return [card.id for card in page.results]
 
 
 def test_the_feed_is_public_completed_and_unflagged(session, storage):
@@ -88,8 +88,8 @@ def test_a_private_image_is_its_owners_and_the_administrators(session, storage):
     made = making.generation(session, storage)
     owner = Viewer(user_id=made.user_id)
     artist_id = session.get(Style, made.style_id).artist_id
-    assert detail(session, storage, made, owner)["price_tokens"] == 10
-    assert detail(session, storage, made, Viewer(user_id=0, is_admin=True))["batch_id"]
+    assert detail(session, storage, made, owner).price_tokens == 10
+    assert detail(session, storage, made, Viewer(user_id=0, is_admin=True)).batch_id
     for viewer in (ANYBODY, Viewer(user_id=artist_id), Viewer(user_id=made.user_id + 1000)):
         with pytest.raises(GenerationNotFound):
             detail(session, storage, made, viewer)
@@ -99,9 +99,9 @@ def test_a_completed_image_has_addresses_and_a_licence(session, storage):
     made = finish(session, storage, making.generation(session, storage))
     seen = detail(session, storage, made, Viewer(user_id=made.user_id))
     for name, kind in (("result", "image"), ("preview", "preview"), ("thumbnail", "thumbnail")):
-        assert f"/storage/{kind}s/{made.id}." in seen[f"{name}_url"]
-    assert seen["license"]["public_id"] == made.license_public_id
-    assert seen["progress"] is None
+        assert f"/storage/{kind}s/{made.id}." in getattr(seen, f"{name}_url")
+    assert seen.license.public_id == made.license_public_id
+    assert seen.progress is None
 
 
 @pytest.mark.parametrize("sort", ["recent", "popular"])
@@ -125,8 +125,8 @@ def test_a_failed_image_has_a_reason(session, storage):
     generations.fail(session, made.id, "INVALID_PROMPT", "It cannot be drawn.")
     owner = Viewer(user_id=made.user_id)
     seen = detail(session, storage, made, owner)
-    assert seen["failure"]["cause"] == "INVALID_PROMPT"
-    assert seen["refunded"] is True
+    assert seen.failure.cause == "INVALID_PROMPT"
+    assert seen.refunded is True
 
 
 def test_the_stamp_changes_whenever_the_detail_does(session, storage):
@@ -151,7 +151,7 @@ def test_lists_and_details_take_one_statement(session, storage):
     assert len(seen) == 1
     with statements(session) as seen:
         page = generation_queries.own(
-            session, storage, user_id=buyer.id, wanted=OwnFilter(), page=PageRequest()
+            session, storage, user_id=buyer.id, filters=OwnFilter(), page=PageRequest()
         )
     assert (len(seen), len(page.results)) == (1, 4)
     with statements(session) as seen:
@@ -165,11 +165,11 @@ def test_ones_images_being_made_are_found_and_named_ones_in_any_state(session, s
     finish(session, storage, done)
     generations.fail(session, lost.id, "GPU_OOM", "")
 
-    def own(**wanted):
+    def own(**filters):
         page = generation_queries.own(
-            session, storage, user_id=buyer.id, wanted=OwnFilter(**wanted), page=PageRequest()
+            session, storage, user_id=buyer.id, filters=OwnFilter(**filters), page=PageRequest()
         )
-        return [each["id"] for each in page.results]
+        return [picture.id for picture in page.results]
 
     assert own(unfinished=True) == [second.id, first.id]
     foreign = making.generation(session)

@@ -4,17 +4,18 @@ from tests import making
 from tests.statements import statements
 from webapp.domain.models.style import Style
 from webapp.domain.queries import tokens as token_queries
+from webapp.domain.queries.answers import StyleName
 from webapp.domain.queries.pagination import PageRequest
-from webapp.domain.queries.tokens import TransactionFilter
+from webapp.domain.queries.tokens import Balance, TransactionFilter
 from webapp.domain.services import generations, ledger
 
 
-def listed(session, storage, user_id, **wanted):
+def listed(session, storage, user_id, **filters):
     return token_queries.transactions(
         session,
         storage,
         user_id=user_id,
-        wanted=TransactionFilter(**wanted),
+        filters=TransactionFilter(**filters),
         page=PageRequest(),
     ).results
 
@@ -26,7 +27,7 @@ def test_every_kind_of_transfer_has_a_type(session):
 def test_a_grant_is_shown_as_a_bonus(session, storage):
     user = making.user(session, tokens=150)
     rows = listed(session, storage, user.id)
-    assert [(row["type"], row["amount"], row["memo"]) for row in rows] == [
+    assert [(row.type, row.amount, row.memo) for row in rows] == [
         ("bonus", 50, "grant"),
         ("bonus", 100, "bonus"),
     ]
@@ -41,23 +42,20 @@ def test_an_artist_who_buys_the_own_style_sees_both_sides(session, storage):
         session, made.id, "0" * 16, image_key="a/b", image_sha256="a" * 64, image_size=1
     )
     rows = listed(session, storage, artist.id)
-    assert [(row["type"], row["direction"], row["balance_after"]) for row in rows] == [
+    assert [(row.type, row.direction, row.balance_after) for row in rows] == [
         ("earning", "in", 10),
         ("usage", "out", 90),
         ("bonus", "in", 100),
     ]
-    assert rows[0]["related_style"] == {"id": style.id, "name": session.get(Style, style.id).name}
+    assert rows[0].related_style == StyleName(style.id, session.get(Style, style.id).name)
 
 
 def test_balances_name_what_is_spendable_held_and_earned(session):
     user = making.user(session)
     making.order(session, user, making.style(session), count=2)
-    assert token_queries.balance(session, user.id) == {
-        "user_id": user.id,
-        "token_balance": 80,
-        "escrowed_tokens": 20,
-        "earned_token_balance": 0,
-    }
+    assert token_queries.balance(session, user.id) == Balance(
+        user_id=user.id, token_balance=80, escrowed_tokens=20, earned_token_balance=0
+    )
 
 
 def test_a_page_of_transactions_takes_one_statement(session, storage):
@@ -69,23 +67,24 @@ def test_a_page_of_transactions_takes_one_statement(session, storage):
 
 
 @pytest.mark.parametrize(
-    "wanted", [{}, {"direction": "in"}, {"direction": "out"}, {"type": "bonus"}, {"type": "refund"}]
+    "filters",
+    [{}, {"direction": "in"}, {"direction": "out"}, {"type": "bonus"}, {"type": "refund"}],
 )
-def test_pages_of_one_hold_what_one_long_page_holds(session, storage, wanted):
+def test_pages_of_one_hold_what_one_long_page_holds(session, storage, filters):
     user = making.user(session, tokens=150)
     for made in making.order(session, user, making.style(session), count=3)[1:]:
         generations.cancel(session, user_id=user.id, generation_id=made.id)
-    whole = [row["id"] for row in listed(session, storage, user.id, **wanted)]
+    whole = [row.id for row in listed(session, storage, user.id, **filters)]
     seen, cursor = [], None
     while cursor or not seen:
         page = token_queries.transactions(
             session,
             storage,
             user_id=user.id,
-            wanted=TransactionFilter(**wanted),
+            filters=TransactionFilter(**filters),
             page=PageRequest(1, cursor),
         )
-        seen += [row["id"] for row in page.results]
+        seen += [row.id for row in page.results]
         cursor = page.next_cursor
     assert seen == whole
     assert len(whole) >= 2
@@ -94,8 +93,8 @@ def test_pages_of_one_hold_what_one_long_page_holds(session, storage, wanted):
 def test_between_two_moments_are_only_their_transactions(session, storage):
     user = making.user(session, tokens=150)
     newest, oldest = listed(session, storage, user.id)
-    assert listed(session, storage, user.id, since=newest["created_at"]) == [newest]
-    assert listed(session, storage, user.id, until=newest["created_at"]) == [oldest]
+    assert listed(session, storage, user.id, since=newest.created_at) == [newest]
+    assert listed(session, storage, user.id, until=newest.created_at) == [oldest]
 
 
 def paid(session, storage, style, *, count=1):
@@ -106,7 +105,7 @@ def paid(session, storage, style, *, count=1):
     return made
 
 
-def test_earnings_are_told_between_moments_and_reversals_where_they_happened(session, storage):
+def test_earnings_between_moments_include_reversals_when_they_happened(session, storage):
     style = making.style(session, storage)
     now = session.scalar(making.text("SELECT clock_timestamp()"))
     first = paid(session, storage, style, count=3)
@@ -118,7 +117,7 @@ def test_earnings_are_told_between_moments_and_reversals_where_they_happened(ses
     moments = [now, between, later, later]
     assert token_queries.earned_between(session, style.artist_id, moments) == [30, -10, 0]
     whole = token_queries.earned_between(session, style.artist_id, [now, later])
-    assert whole == [token_queries.balance(session, style.artist_id)["earned_token_balance"]]
+    assert whole == [token_queries.balance(session, style.artist_id).earned_token_balance]
 
 
 def test_who_earned_nothing_or_has_no_account_earned_nothing(session):

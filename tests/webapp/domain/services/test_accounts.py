@@ -160,35 +160,3 @@ def test_upgrades_at_once_make_one_artist(committed, storage):
     results = at_once(*[become] * 3)
     assert [each for each in results if each == user_id] == [user_id]
     assert sum(isinstance(each, AlreadyArtist) for each in results) == 2
-
-
-def test_the_own_account_shows_money_messages_and_the_artist(session, storage):
-    artist = making.artist(session, storage)
-    user = session.get(User, artist.user_id)
-    session.refresh(user)
-    shown = accounts.profile(session, storage, user)
-    assert set(shown) == {
-        "id",
-        "username",
-        "display_name",
-        "email",
-        "profile_image",
-        "role",
-        "bio",
-        "language",
-        "token_balance",
-        "unread_notifications",
-        "created_at",
-        "artist",
-    }
-    assert set(shown["artist"]) == {
-        "id",
-        "artist_name",
-        "contact_email",
-        "signature_image_url",
-        "signature_position",
-        "signature_size",
-        "signature_opacity",
-        "earned_token_balance",
-        "follower_count",
-    }

@@ -45,9 +45,9 @@ def keys(storage):
 def test_what_no_row_names_is_deleted_once_it_is_a_day_old(storage, collect):
     put(storage, "images/old.png")
     put(storage, "images/new.png", hours_ago=23)
-    assert collect(garbage.KEPT) == 1
+    assert collect(garbage.MIN_AGE) == 1
     assert keys(storage) == {"images/new.png"}
-    assert collect(garbage.KEPT) == 0
+    assert collect(garbage.MIN_AGE) == 0
 
 
 def test_everything_a_row_names_is_kept(session, storage, collect):
@@ -122,7 +122,9 @@ def test_every_column_that_names_an_object_is_known_to_the_collector():
     }
     sources = {
         (table, column)
-        for body, table in re.findall(r"SELECT (.+?) FROM (\w+)", garbage.NAMED, re.DOTALL)
+        for body, table in re.findall(
+            r"SELECT (.+?) FROM (\w+)", garbage.REFERENCED_KEYS, re.DOTALL
+        )
         for column in re.findall(r"\w+_keys?\b", body)
         if table not in {"jobs", "sets_masks"}  # keys within JSON
     }

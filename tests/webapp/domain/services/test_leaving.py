@@ -50,7 +50,7 @@ from webapp.domain.services import (
     tags,
 )
 from webapp.domain.services.accounts import GoogleIdentity
-from webapp.domain.services.leaving import Farewell
+from webapp.domain.services.leaving import Outcome
 
 MINA = GoogleIdentity(sub="1000", email="mina@example.org", name="Mina Park")
 
@@ -185,7 +185,7 @@ def test_nobody_leaves_while_own_images_are_made(session, other, style, status):
 def test_a_canceled_image_keeps_nobody(session, other, style):
     (ordered,) = making.order(session, other, style)
     generations.cancel(session, user_id=other.id, generation_id=ordered.id)
-    assert leave(session, other) == Farewell.DELETED
+    assert leave(session, other) == Outcome.DELETED
 
 
 def test_who_has_left_cannot_leave_again(session, person):
@@ -202,7 +202,7 @@ def test_a_deleted_person_has_no_name_and_no_session(session, person):
     session.add(
         IdempotencyKey(user_id=person.id, route="r", key="k" * 8, body_sha256="a" * 64, response={})
     )
-    assert leave(session, person) == Farewell.DELETED
+    assert leave(session, person) == Outcome.DELETED
     left = fresh(session, person)
     assert left.deleted_at is not None
     assert not left.is_active
@@ -226,17 +226,21 @@ def test_who_comes_back_gets_a_new_account_and_no_second_bonus(session):
 
 def test_images_go_and_money_and_certificates_stay(session, storage, other, style):
     image = delivered(session, other, style)
-    certificate = image.license_public_id
+    public_id = image.license_public_id
     moved = count(session, Transfer)
-    assert leave(session, other) == Farewell.DELETED
+    assert leave(session, other) == Outcome.DELETED
     left = fresh(session, image)
     assert left.deleted_at is not None
     assert (left.prompt_tags, left.negative_tags, left.description) == ([], [], "")
     assert (left.image_key, left.preview_key, left.thumbnail_key) == (None, None, None)
-    shown = license_queries.certificate(session, storage, public_id=certificate)
-    assert shown["image"]["sha256"] == "a" * 64
-    assert (shown["licensee"], shown["generation_id"], shown["preview_url"]) == (None, None, None)
-    assert shown["artist"]["artist_name"].startswith("Artist")
+    certificate = license_queries.certificate(session, storage, public_id=public_id)
+    assert certificate.image.sha256 == "a" * 64
+    assert (certificate.licensee, certificate.generation_id, certificate.preview_url) == (
+        None,
+        None,
+        None,
+    )
+    assert certificate.artist.artist_name.startswith("Artist")
     assert count(session, Transfer) == moved
     assert making.violations(session) == []
 
@@ -261,7 +265,7 @@ def test_a_deleted_image_is_not_found_by_anybody(session, storage, other, style)
     with pytest.raises(GenerationNotFound):
         likes.like(session, user=admin, generation_id=image.id)
     own = generation_queries.own(
-        session, storage, user_id=other.id, wanted=OwnFilter(), page=PageRequest(20, None)
+        session, storage, user_id=other.id, filters=OwnFilter(), page=PageRequest(20, None)
     )
     assert own.results == []
 
@@ -309,7 +313,7 @@ def test_the_tags_of_what_goes_are_counted_no_more(session, other, style):
     (given_up,) = making.order(session, person, style, prompt_tags=["boat", "fog"])
     generations.cancel(session, user_id=person.id, generation_id=given_up.id)
 
-    assert leave(session, person) == Farewell.DELETED
+    assert leave(session, person) == Outcome.DELETED
 
     rows = session.execute(select(Tag.name, Tag.style_count, Tag.image_count, Tag.user_count))
     assert set(rows.all()) == {
@@ -333,7 +337,7 @@ def test_nobody_is_told_any_more_of_who_has_left(session, person, other, style):
         (other, "generation", mine.id),
         (person, "purchase", 1),
     ):
-        notifications.tell(
+        notifications.notify(
             session,
             recipient.id,
             NotificationType.COMMENT,
@@ -350,7 +354,7 @@ def test_an_artist_nobody_bought_from_goes_with_styles_and_works(session, storag
     style = session.get(Style, run.style_id)
     session.execute(update(Style).values(training_status="failed"))
     session.execute(update(Job).values(state="failed"))
-    assert leave(session, artist_user(session, style)) == Farewell.DELETED
+    assert leave(session, artist_user(session, style)) == Outcome.DELETED
     for model in (Style, Artwork, TrainingRun, Artist, Job):
         assert count(session, model) == 0
 
@@ -359,12 +363,12 @@ def test_a_style_only_its_artist_used_keeps_its_name_for_the_certificate(session
     owner = artist_user(session, style)
     image = delivered(session, owner, style)
     name = style.name
-    assert leave(session, owner) == Farewell.DELETED
+    assert leave(session, owner) == Outcome.DELETED
     left = fresh(session, style)
     assert (left.is_active, left.adapter_key, left.tags, left.description) == (False, None, [], "")
-    shown = license_queries.certificate(session, storage, public_id=image.license_public_id)
-    assert shown["style"]["name"] == name
-    assert shown["artist"]["artist_name"] == f"deleted:{owner.id}"
+    certificate = license_queries.certificate(session, storage, public_id=image.license_public_id)
+    assert certificate.style.name == name
+    assert certificate.artist.artist_name == f"deleted:{owner.id}"
 
 
 def test_the_objects_of_who_has_left_are_garbage(committed, storage):
@@ -392,7 +396,7 @@ def test_an_artist_whose_style_was_used_is_only_deactivated(session, storage, ot
     owner = artist_user(session, style)
     bought, own = delivered(session, other, style), delivered(session, owner, style)
     name = owner.username
-    assert leave(session, owner) == Farewell.DEACTIVATED
+    assert leave(session, owner) == Outcome.DEACTIVATED
     session.expire_all()
     left = session.get(User, owner.id)
     assert (left.is_active, left.deleted_at, left.username) == (False, None, name)
@@ -401,10 +405,10 @@ def test_an_artist_whose_style_was_used_is_only_deactivated(session, storage, ot
     assert not own.is_public
     for viewer in (Viewer(), Viewer(other.id)):
         seen = generation_queries.detail(session, storage, generation_id=bought.id, viewer=viewer)
-        assert seen["preview_url"]
-        assert bool(seen["result_url"]) == (viewer.user_id == other.id)
-    shown = license_queries.certificate(session, storage, public_id=bought.license_public_id)
-    assert (shown["status"], shown["artist"]["id"]) == ("valid", owner.id)
+        assert seen.preview_url
+        assert bool(seen.result_url) == (viewer.user_id == other.id)
+    certificate = license_queries.certificate(session, storage, public_id=bought.license_public_id)
+    assert (certificate.status, certificate.artist.id) == ("valid", owner.id)
     with pytest.raises(StyleNotFound):
         making.order(session, other, style)
     with pytest.raises(AccountInactive):
@@ -415,16 +419,16 @@ def test_an_artist_whose_style_was_used_is_only_deactivated(session, storage, ot
 def test_what_leaving_would_mean_is_what_it_then_means(session, other, style):
     owner = artist_user(session, style)
     delivered(session, owner, style)
-    assert leaving.foresee(session, owner.id) == Farewell.DELETED
+    assert leaving.expected_outcome(session, owner.id) == Outcome.DELETED
     making.order(session, other, style)
-    assert leaving.foresee(session, owner.id) == Farewell.DEACTIVATED
-    assert leave(session, owner) == Farewell.DEACTIVATED
+    assert leaving.expected_outcome(session, owner.id) == Outcome.DEACTIVATED
+    assert leave(session, owner) == Outcome.DEACTIVATED
 
 
 def test_what_was_ordered_before_is_delivered_and_paid_after_the_artist_left(session, other, style):
     owner = artist_user(session, style)
     (ordered,) = making.order(session, other, style)
-    assert leave(session, owner) == Farewell.DEACTIVATED
+    assert leave(session, owner) == Outcome.DEACTIVATED
     generations.pipelines.advance_generation(session, ordered.id, "processing")
     generations.complete(
         session,
@@ -470,13 +474,13 @@ def test_orders_that_come_while_an_artist_leaves_are_either_kept_or_refused(
     with committed.begin() as session:
         style = making.style(session, storage)
         buyers = [making.user(session).id for _ in range(6)]
-    farewell, *answers = parallel(
+    outcome, *answers = parallel(
         committed, leaves(style.artist_id), *(orders(buyer, style.id) for buyer in buyers)
     )
     sold = [answer for answer in answers if isinstance(answer, int)]
     refused = [answer for answer in answers if isinstance(answer, StyleNotFound)]
     assert len(sold) + len(refused) == len(buyers), answers
-    assert farewell == (Farewell.DEACTIVATED if sold else Farewell.DELETED)
+    assert outcome == (Outcome.DEACTIVATED if sold else Outcome.DELETED)
     with committed() as session:
         assert count(session, Generation) == len(sold)
         assert making.violations(session) == []
@@ -495,19 +499,19 @@ def test_what_was_ordered_for_money_and_not_paid_is_closed(session, storage, oth
 
 
 def purchased(session, person_id):
-    return purchases.purchase(session, user_id=person_id, package_id="basic_100")
+    return purchases.order_tokens(session, user_id=person_id, package_id="basic_100")
 
 
 @pytest.mark.parametrize("round_number", range(5))
 def test_nothing_is_ordered_for_money_that_stays_open_after_its_buyer_left(committed, round_number):
     with committed.begin() as session:
         buyer = making.user(session)
-    farewell, *ordered = parallel(
+    outcome, *ordered = parallel(
         committed,
         leaves(buyer.id),
         *[lambda session: purchased(session, buyer.id).order_id] * 4,
     )
-    assert farewell == Farewell.DELETED
+    assert outcome == Outcome.DELETED
     assert {type(answer) for answer in ordered} <= {str, AccountInactive}
     with committed() as session:
         assert set(session.scalars(select(Purchase.status))) <= {"failed"}
@@ -518,16 +522,16 @@ def test_nobody_orders_and_leaves_at_once(committed, storage, round_number):
     with committed.begin() as session:
         style = making.style(session, storage)
         buyer = making.user(session)
-    farewell, *ordered = parallel(committed, leaves(buyer.id), *[orders(buyer.id, style.id)] * 3)
+    outcome, *ordered = parallel(committed, leaves(buyer.id), *[orders(buyer.id, style.id)] * 3)
     with committed() as session:
         unfinished = count(session, Generation)
         is_gone = session.get(User, buyer.id).deleted_at is not None
     if is_gone:
-        assert farewell == Farewell.DELETED
+        assert outcome == Outcome.DELETED
         assert unfinished == 0
         assert {type(answer) for answer in ordered} == {AccountInactive}
     else:
-        assert isinstance(farewell, GenerationStillProcessing)
+        assert isinstance(outcome, GenerationStillProcessing)
         assert unfinished == 3
 
 
@@ -539,7 +543,7 @@ def test_friends_who_leave_together_wait_for_nobody(committed):
                 if follower is not followed:
                     follow(session, follower, followed)
     answers = parallel(committed, *(leaves(friend.id) for friend in friends))
-    assert answers == [Farewell.DELETED] * 4
+    assert answers == [Outcome.DELETED] * 4
     with committed() as session:
         assert count(session, Follow) == 0
         assert counters_are_exact(session)
@@ -554,10 +558,10 @@ def test_likes_of_others_that_come_while_their_owner_leaves_are_counted(committe
     def likes_it(person_id):
         return lambda session: like(session, session.get(User, person_id), image)
 
-    farewell, *answers = parallel(
+    outcome, *answers = parallel(
         committed, leaves(owner.id), *(likes_it(each.id) for each in admirers)
     )
-    assert farewell == Farewell.DELETED
+    assert outcome == Outcome.DELETED
     assert {type(answer) for answer in answers} <= {type(None), GenerationNotFound}
     with committed() as session:
         assert counters_are_exact(session)
@@ -582,7 +586,7 @@ def test_who_has_left_makes_likes_and_shows_nothing(session, storage, other, sty
             artist_id=person.id,
             style_id=draft.id,
             remove_artwork_ids=[],
-            uploaded=[],
+            stored=[],
             files=[],
             request_id="r",
         )

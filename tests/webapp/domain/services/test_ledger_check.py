@@ -125,7 +125,7 @@ def test_a_certificate_of_another_image_is_found(session):
 
 def test_a_paid_purchase_without_its_tokens_is_found(session):
     person = making.user(session)
-    order = purchases.purchase(session, user_id=person.id, package_id="basic_100")
+    order = purchases.order_tokens(session, user_id=person.id, package_id="basic_100")
     assert found(session) == set()
     paid = {"status": "paid", "payment_key": "key", "approved_at": text("clock_timestamp()")}
     session.execute(update(Purchase).values(**paid))
@@ -139,7 +139,7 @@ def test_a_paid_purchase_without_its_tokens_is_found(session):
 
 
 def test_the_ledger_takes_no_purchase_twice(session):
-    order = purchases.purchase(session, user_id=making.user(session).id, package_id="basic_100")
+    order = purchases.order_tokens(session, user_id=making.user(session).id, package_id="basic_100")
     ledger.credit_purchase(session, order)
     with pytest.raises(IntegrityError), session.begin_nested():
         ledger.credit_purchase(session, order)

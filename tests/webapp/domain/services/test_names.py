@@ -10,7 +10,7 @@ from webapp.domain.services import names
 @pytest.fixture
 def mina(session):
     made = making.user(session)
-    assert names.take(session, made.id, "mina")
+    assert names.claim(session, made.id, "mina")
     return made
 
 
@@ -18,23 +18,23 @@ def mina(session):
 def test_a_name_is_taken_with_all_that_look_like_it(session, mina, wanted):
     other = making.user(session)
     with session.begin_nested() as attempt:
-        assert not names.take(session, other.id, wanted)
+        assert not names.claim(session, other.id, wanted)
         attempt.rollback()
-    assert names.take(session, mina.id, wanted)
+    assert names.claim(session, mina.id, wanted)
 
 
 def test_a_username_and_the_artist_name_of_another_are_of_one_kind(session, mina):
     other = making.user(session)
-    assert not names.take(session, other.id, "han", "Mina")
+    assert not names.claim(session, other.id, "han", "Mina")
 
 
 def test_who_changes_a_name_gives_the_old_one_up(session, mina):
-    assert names.take(session, mina.id, "minho")
-    assert names.take(session, making.user(session).id, "mina")
+    assert names.claim(session, mina.id, "minho")
+    assert names.claim(session, making.user(session).id, "mina")
 
 
 def test_names_of_the_site_are_for_nobody(session):
-    assert not names.take(session, making.user(session).id, "Support")
+    assert not names.claim(session, making.user(session).id, "Support")
 
 
 def test_one_of_many_who_want_a_name_at_once_gets_it(committed):
@@ -43,7 +43,7 @@ def test_one_of_many_who_want_a_name_at_once_gets_it(committed):
 
     def take(user_id, name):
         with committed() as session:
-            is_had = names.take(session, user_id, name)
+            is_had = names.claim(session, user_id, name)
             (session.commit if is_had else session.rollback)()
         return is_had
 

@@ -11,7 +11,7 @@ DONE = NotificationType.GENERATION_COMPLETE
 
 
 def tell(session, recipient_id, *, event="7", kind=DONE):
-    notifications.tell(
+    notifications.notify(
         session, recipient_id, kind, target_type="generation", target_id=7, event=event
     )
 
@@ -62,7 +62,7 @@ def test_what_was_read_no_longer_counts(session):
 def test_what_happens_once_to_a_thing_needs_no_name(session):
     person = making.user(session)
     made = [
-        notifications.tell(session, person.id, DONE, target_type=target_type, target_id=7)
+        notifications.notify(session, person.id, DONE, target_type=target_type, target_id=7)
         for target_type in ("generation", "style", "generation")
     ]
     assert [bool(each) for each in made] == [True, True, False]

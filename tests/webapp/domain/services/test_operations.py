@@ -50,7 +50,7 @@ def test_payments_and_refunds_without_an_end_are_counted(session):
         ("paid", ended),
         ("paid", ended | {"payment_key": "k3", "refund_key": "r"}),
     ):
-        made = purchases.purchase(session, user_id=person.id, package_id="basic_100")
+        made = purchases.order_tokens(session, user_id=person.id, package_id="basic_100")
         session.execute(
             update(Purchase).where(Purchase.id == made.id).values(status=status, **more)
         )
@@ -64,7 +64,7 @@ def test_photos_of_unfinished_sets_are_counted_and_the_oldest_edit_is_told(sessi
     edited, *_ = albums.photos_of(session, job)
     albums.instance(session, edited)
     for photo in albums.photos_of(session, job):
-        sets_photos.go_on(session, photo.id)
+        sets_photos.enqueue_next_step(session, photo.id)
     then = NOW - timedelta(minutes=5)
     session.execute(update(SetsPhoto).where(SetsPhoto.id == edited.id).values(updated_at=then))
     found = measured(session)

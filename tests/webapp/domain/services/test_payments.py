@@ -50,7 +50,7 @@ def order(buyer):
 
 def ordered(buyer):
     with unit_of_work() as session:
-        return purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
+        return purchases.order_tokens(session, user_id=buyer.id, package_id="basic_100")
 
 
 def confirm(provider, order, payment_key, **changes):
@@ -68,7 +68,9 @@ def confirm(provider, order, payment_key, **changes):
 
 
 def hear(provider, order, payment_key):
-    return payments.hear(unit_of_work, provider, order_id=order.order_id, payment_key=payment_key)
+    return payments.handle_webhook(
+        unit_of_work, provider, order_id=order.order_id, payment_key=payment_key
+    )
 
 
 def now(order):
@@ -343,7 +345,7 @@ def test_a_forged_webhook_changes_nothing(toss, order):
             hear(toss.provider, order, forged)
     assert standing(order) == PENDING
     with pytest.raises(NotFound):
-        payments.hear(unit_of_work, NOBODY, order_id="P_unknown", payment_key="key")
+        payments.handle_webhook(unit_of_work, NOBODY, order_id="P_unknown", payment_key="key")
 
 
 def test_no_transaction_is_open_while_the_provider_is_asked(toss, order, committed):

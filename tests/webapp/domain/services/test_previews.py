@@ -6,6 +6,7 @@ from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.models.job import Job
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import ledger, previews
+from webapp.domain.services.previews import OrderPreview
 
 
 @pytest.fixture
@@ -14,7 +15,7 @@ def style(session):
 
 
 def preview(session, style, viewer, **changes):
-    asked = {
+    order = {
         "prompt_tags": ["boat", "sea"],
         "negative_tags": [],
         "aspect_ratio": AspectRatio.SQUARE,
@@ -22,35 +23,37 @@ def preview(session, style, viewer, **changes):
         "style_strength": 1.0,
         "count": 1,
     }
-    return previews.preview(session, viewer=viewer, style_id=style.id, **asked | changes)
+    return previews.preview(session, viewer=viewer, style_id=style.id, **order | changes)
 
 
 def test_a_preview_tells_price_unknown_words_and_what_is_owned(session, style):
     buyer = making.user(session)
     images = making.order(session, buyer, style, seed=7, count=2)
     before = ledger.balances(session, buyer.id)
-    found = preview(session, style, Viewer(buyer.id), prompt_tags=["Boat", "sea"], seed=6, count=4)
-    assert found == {
-        "total_price_tokens": 40,
-        "unknown_tags": [],
-        "is_any_known": True,
-        "owned_generation_ids": [image.id for image in images],
-    }
+    viewer = Viewer(buyer.id)
+    assert preview(
+        session, style, viewer, prompt_tags=["Boat", "sea"], seed=6, count=4
+    ) == OrderPreview(
+        total_price_tokens=40,
+        unknown_tags=[],
+        is_any_known=True,
+        owned_generation_ids=[image.id for image in images],
+    )
     assert ledger.balances(session, buyer.id) == before
     assert len(session.query(Generation).all()) == len(session.query(Job).all()) == 2
 
 
 def test_a_visitor_learns_of_unknown_words_too(session, style):
     making.order(session, making.user(session), style, seed=7)
-    found = preview(session, style, Viewer(), prompt_tags=["dragon"], seed=7)
-    assert (found["unknown_tags"], found["is_any_known"]) == (["dragon"], False)
-    assert preview(session, style, Viewer(), seed=7)["owned_generation_ids"] == []
+    answer = preview(session, style, Viewer(), prompt_tags=["dragon"], seed=7)
+    assert (answer.unknown_tags, answer.is_any_known) == (["dragon"], False)
+    assert preview(session, style, Viewer(), seed=7).owned_generation_ids == []
 
 
 def test_without_a_seed_nothing_is_owned_in_advance(session, style):
     buyer = making.user(session)
     making.order(session, buyer, style, seed=7)
-    assert preview(session, style, Viewer(buyer.id))["owned_generation_ids"] == []
+    assert preview(session, style, Viewer(buyer.id)).owned_generation_ids == []
 
 
 @pytest.mark.parametrize(

@@ -148,13 +148,13 @@ def test_the_artist_sees_what_there_is_to_choose_from(session, storage):
     assert seen["checkpoints"][0]["held_out_loss"] == 0.02
     assert seen["checkpoints"][0]["gain"]["learned"]["edges"] == "hardly"
     assert (seen["publish"], seen["checkpoint"]) == ("by_artist", None)
-    assert [(each["id"], each["checkpoint"]) for each in seen["try_outs"]] == [(made.id, 100)]
+    assert [(each.id, each.checkpoint) for each in seen["try_outs"]] == [(made.id, 100)]
     assert seen["try_outs_left"] == 7
 
     making.put_on_sale(session, style, step=50)
     session.expire_all()
     seen = style_queries.detail(session, storage, style_id=style.id, viewer=Viewer(style.artist_id))
     assert (seen["checkpoint"], seen["try_outs_left"]) == (50, 0)
-    assert [each["id"] for each in seen["try_outs"]] == [made.id]
+    assert [each.id for each in seen["try_outs"]] == [made.id]
     everybodys = style_queries.detail(session, storage, style_id=style.id, viewer=Viewer())
     assert not {"checkpoints", "try_outs", "publish"} & set(everybodys)

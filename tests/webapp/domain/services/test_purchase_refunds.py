@@ -100,7 +100,7 @@ def test_tokens_that_were_spent_are_not_paid_back(toss, order):
 
 def test_only_what_was_paid_is_refunded(toss, order):
     with unit_of_work() as session:
-        pending = purchases.purchase(session, user_id=order.user_id, package_id="basic_100")
+        pending = purchases.order_tokens(session, user_id=order.user_id, package_id="basic_100")
     assert refusal_of(toss.provider, pending)["reason"] == "not_paid"
     with pytest.raises(NotFound):
         refund_purchase(
@@ -173,7 +173,7 @@ def die(toss, order, folder):
 
 def hear(toss, order):
     [payment_key] = toss.shop.payments
-    return payments.hear(
+    return payments.handle_webhook(
         unit_of_work, toss.provider, order_id=order.order_id, payment_key=payment_key
     )
 

@@ -119,15 +119,17 @@ def test_what_was_found_is_kept_until_the_next_comparison(toss, buy):
     )
     assert [each.kind for each in differences] == ["other_amount"]
     with unit_of_work() as session:
-        assert reconciliation.remembered(session) is None
-        reconciliation.remember(session, differences)
-        last = reconciliation.remembered(session)
-        assert last.found == [(order.order_id, "other_amount", 9_000)]
+        assert reconciliation.last_comparison(session) is None
+        reconciliation.save_differences(session, differences)
+        last = reconciliation.last_comparison(session)
+        assert last.differences == [(order.order_id, "other_amount", 9_000)]
         assert last.at >= now
         heartbeats.beat(session, "reconcile_payments")
-        assert reconciliation.remembered(session).found == last.found, "its success says no more"
-        reconciliation.remember(session, [])
-        assert reconciliation.remembered(session).found == []
+        assert reconciliation.last_comparison(session).differences == last.differences, (
+            "its success says no more"
+        )
+        reconciliation.save_differences(session, [])
+        assert reconciliation.last_comparison(session).differences == []
 
 
 @pytest.mark.parametrize(

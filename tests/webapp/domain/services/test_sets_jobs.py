@@ -21,11 +21,11 @@ from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.sets_instances import InstanceFilter
 from webapp.domain.queries.sets_jobs import JobFilter
 from webapp.domain.services import sets_executions, sets_jobs, sets_photos
-from webapp.domain.services.sets_choices import WantedConcept
-from webapp.domain.services.sets_job_states import lock_own
+from webapp.domain.services.sets_choices import ConceptQuery
+from webapp.domain.services.sets_job_states import get_job_for_update
 from webapp.domain.services.sets_uploads import DeclaredPhoto
 from webapp.domain.sets_errors import ConcurrencyLimit, CreditsExhausted
-from webapp.domain.sets_settings import Wanted
+from webapp.domain.sets_settings import RuleRequest
 from webapp.editor import EngineEditor
 
 WALL = {"Wall": {"action": "recolor", "value": "#336699"}}
@@ -43,7 +43,7 @@ def create(session, account, photos=1):
 
 
 def execute(session, account, job, **changes):
-    given = {"wanted": [Wanted(concepts=WALL, protect=())], "output_template": None}
+    given = {"wanted": [RuleRequest(concepts=WALL, protect=())], "output_template": None}
     sets_executions.execute(
         session, EDITOR, account, job.public_id, **given | changes, request_id=""
     )
@@ -143,7 +143,7 @@ def test_variants_wait_until_every_photo_was_decoded(session):
     job = albums.album(session, of=account, photos=2)
     albums.put_all(session, job, PhotoStatus.CHECKING, 1)
     with pytest.raises(InvalidTransition) as refused:
-        execute(session, account, job, wanted=[Wanted(concepts=WALL)] * 2)
+        execute(session, account, job, wanted=[RuleRequest(concepts=WALL)] * 2)
     assert refused.value.details["unchecked"] == [1]
 
 
@@ -154,7 +154,7 @@ def test_a_photo_that_could_not_be_decoded_is_not_in_a_variant(session):
     sets_photos.end(
         session, albums.photos_of(session, job)[1], PhotoStatus.FAILED, failure_code="X"
     )
-    execute(session, account, job, wanted=[Wanted(concepts=WALL, protect=())] * 2)
+    execute(session, account, job, wanted=[RuleRequest(concepts=WALL, protect=())] * 2)
     variant = session.scalars(select(SetsJob).where(SetsJob.parent_id == job.id)).one()
     assert (variant.item_count, variant.status) == (1, SetsJobStatus.QUEUED)
     assert [photo.idx for photo in albums.photos_of(session, variant)] == [0]
@@ -164,7 +164,7 @@ def test_what_was_searched_and_not_found_is_not_searched_again_in_a_copy(session
     account = making.sets_account(session, balance=20, pro_until=jobs.NOW + timedelta(days=1))
     job = albums.album(session, of=account, photos=1)
     [photo] = albums.photos_of(session, job)
-    wanted = WantedConcept("Wall", "painted or papered wall", is_many=False)
+    wanted = ConceptQuery("Wall", "painted or papered wall", is_many=False)
     sets_photos.segment(session, photo, [wanted])
     session.execute(SetsSegmentation.__table__.update().values(status="ready"))
     copy = sets_jobs.reuse(session, account, source_job_id=job.public_id, items=None, request_id="")
@@ -205,7 +205,7 @@ def test_every_list_and_lock_is_found_by_an_index(session, storage, busy):
             wanted=InstanceFilter(concept="Wall"),
             page=page,
         )
-        lock_own(session, account_id, job_id)
+        get_job_for_update(session, account_id, job_id)
         session.scalars(
             select(SetsInstance)
             .join(SetsPhoto, SetsPhoto.id == SetsInstance.photo_id)

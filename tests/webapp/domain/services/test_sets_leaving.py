@@ -90,7 +90,7 @@ def test_a_request_and_the_leaving_of_its_person_do_not_wait_for_each_other(comm
 
     def ask():
         with unit_of_work() as session:
-            sets_accounts.hold(session, owner.id)
+            sets_accounts.lock_active(session, owner.id)
             holds.set()
             time.sleep(0.3)  # who leaves has begun meanwhile
             return sets_photos.lock_job(session, job.id).id

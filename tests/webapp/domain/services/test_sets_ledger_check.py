@@ -73,7 +73,7 @@ def test_an_entry_that_names_another_balance_is_found(session, job):
 
 def test_a_job_that_reserved_for_other_edits_is_found(session, job):
     sets_credits.grant(session, job.account_id, 1, key="x")
-    sets_credits.enter(
+    sets_credits.add_entry(
         session, job.account_id, CreditKind.RESERVE, -1, key="once more", job_id=job.id
     )
     assert found(session) == {S3}
@@ -99,7 +99,7 @@ def test_a_returned_edit_without_its_credit_is_found(session, job, photo):
 def test_a_credit_returned_for_a_delivered_edit_is_found(session, job, photo):
     deliver(session, photo)
     returned = edit(session, photo)
-    sets_credits.enter(
+    sets_credits.add_entry(
         session,
         job.account_id,
         CreditKind.RETURN,
@@ -118,7 +118,7 @@ def test_an_ended_photo_whose_edit_is_open_is_found(session, job, photo, status)
 
 
 def test_a_running_photo_whose_edit_ended_is_found(session, photo):
-    sets_credits.give_back(session, edit(session, photo).id)
+    sets_credits.return_credit(session, edit(session, photo).id)
     assert found(session) == {S5}
 
 
@@ -159,7 +159,7 @@ def test_credits_of_a_purchase_given_to_another_account_are_found(session):
     session.execute(update(Purchase).values(**paid))
     other = making.sets_account(session)
     given = {"key": "x", "purchase_id": bought.id}
-    sets_credits.enter(session, other.id, CreditKind.PURCHASE, 100, **given)
+    sets_credits.add_entry(session, other.id, CreditKind.PURCHASE, 100, **given)
     assert found(session) == {S7}
 
 
@@ -169,5 +169,5 @@ def test_credits_lost_on_the_way_to_the_adopter_are_found(session):
     sets_adoption.adopt(session, person, Claims(anonymous.public_id, 0))
     assert found(session) == set()
     key = {"key": "adopted:elsewhere:out"}
-    sets_credits.enter(session, anonymous.id, CreditKind.ADOPTED, -3, **key)
+    sets_credits.add_entry(session, anonymous.id, CreditKind.ADOPTED, -3, **key)
     assert found(session) == {S8}

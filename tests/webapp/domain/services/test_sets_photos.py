@@ -19,7 +19,7 @@ from webapp.domain.models.sets_instance import (
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus
 from webapp.domain.services import sets_credits, sets_masks, sets_photos
-from webapp.domain.services.sets_choices import WantedConcept
+from webapp.domain.services.sets_choices import ConceptQuery
 from webapp.domain.services.sets_masks import FoundMask
 
 WALL = "painted or papered wall"  # the preset's words
@@ -52,7 +52,9 @@ def remember(session, photo, found, *, prompt=WALL, segmenter="classic", version
     concept = {"name": "Wall", "prompt": prompt, "is_many": False}
     session.add(SetsSegmentation(photo_id=same.id, concepts=[concept], status="ready"))
     session.flush()
-    sets_masks.remember(session, photo.sha256, prompt, found, segmenter=segmenter, version=version)
+    sets_masks.cache_masks(
+        session, photo.sha256, prompt, found, segmenter=segmenter, version=version
+    )
 
 
 def instances_of(session, photo):
@@ -63,7 +65,7 @@ def instances_of(session, photo):
 def test_a_photo_without_masks_is_segmented_for_its_rules_and_its_protection(session, environment):
     job = albums.album(session, status=SetsJobStatus.QUEUED, protect=["Grout"])
     photo = albums.photos_of(session, job)[0]
-    sets_photos.go_on(session, photo.id)
+    sets_photos.enqueue_next_step(session, photo.id)
     assert searched_in(session, photo) == [["Wall", "Grout"]]
     assert [each.step for each in albums.work(session, JobKind.SEGMENTATION)] == ["segment_photos"]
     assert albums.work(session, JobKind.PHOTO_EDIT) == []
@@ -78,7 +80,7 @@ def test_concepts_cost_no_statements_of_their_own(session, environment):
         job = albums.album(session, photos=1, status=SetsJobStatus.QUEUED, protect=protect)
         [photo] = albums.photos_of(session, job)
         with statements(session) as sent:
-            sets_photos.go_on(session, photo.id)
+            sets_photos.enqueue_next_step(session, photo.id)
         counts.append(len(sent))
         assert len(searched_in(session, photo)[0]) == max(1, len(protect))
     assert counts == [10, 10]
@@ -87,7 +89,7 @@ def test_concepts_cost_no_statements_of_their_own(session, environment):
 def test_a_photo_with_masks_is_edited_under_its_reserved_credit(session, executed):
     photo = albums.photos_of(session, executed)[0]
     albums.instance(session, photo)
-    sets_photos.go_on(session, photo.id)
+    sets_photos.enqueue_next_step(session, photo.id)
     edit = albums.edits_of(session, photo)[0]
     assert [each.ref for each in albums.work(session, JobKind.PHOTO_EDIT)] == [edit.id]
     assert searched_in(session, photo) == []
@@ -97,7 +99,7 @@ def test_going_on_again_changes_nothing(session, executed):
     clicked, other = albums.photos_of(session, executed)
     albums.instance(session, clicked)
     for photo in (clicked, other) * 3:
-        sets_photos.go_on(session, photo.id)
+        sets_photos.enqueue_next_step(session, photo.id)
     assert len(albums.work(session, JobKind.PHOTO_EDIT)) == 1
     assert len(albums.work(session, JobKind.SEGMENTATION)) == 1
 
@@ -108,7 +110,7 @@ def test_going_on_again_changes_nothing(session, executed):
 def test_a_photo_whose_job_is_not_executed_waits(session, environment, status):
     job = albums.album(session, status=status)
     photo = albums.photos_of(session, job)[0]
-    sets_photos.go_on(session, photo.id)
+    sets_photos.enqueue_next_step(session, photo.id)
     session.refresh(photo)
     assert photo.status == PhotoStatus.READY
     assert albums.work(session, JobKind.SEGMENTATION) == []
@@ -117,7 +119,7 @@ def test_a_photo_whose_job_is_not_executed_waits(session, environment, status):
 def test_a_photo_that_is_still_checked_waits(session, executed):
     albums.put_all(session, executed, PhotoStatus.CHECKING)
     photo = albums.photos_of(session, executed)[0]
-    sets_photos.go_on(session, photo.id)
+    sets_photos.enqueue_next_step(session, photo.id)
     session.refresh(photo)
     assert photo.status == PhotoStatus.CHECKING
 
@@ -126,7 +128,7 @@ def test_masks_in_the_cache_become_instances_and_nothing_is_searched(session, ex
     photo = albums.photos_of(session, executed)[0]
     doubtful = FoundMask("masks/doubtful.png", (50, 0, 9, 9), 81, 0.2)
     remember(session, photo, [FOUND, doubtful])
-    sets_photos.go_on(session, photo.id)
+    sets_photos.enqueue_next_step(session, photo.id)
     sure, unsure = instances_of(session, photo)
     assert (sure.number, sure.mask_key, sure.state) == (1, FOUND.mask_key, InstanceState.INCLUDE)
     assert (unsure.number, unsure.state) == (2, InstanceState.EXCLUDE)
@@ -137,7 +139,7 @@ def test_masks_in_the_cache_become_instances_and_nothing_is_searched(session, ex
 def test_what_others_have_uploaded_is_told_to_nobody(session, executed):
     photo = albums.photos_of(session, executed)[0]
     remember(session, photo, [FOUND], of=albums.account(session))
-    sets_photos.go_on(session, photo.id)
+    sets_photos.enqueue_next_step(session, photo.id)
     assert searched_in(session, photo) == [["Wall"]]
     assert instances_of(session, photo) == []
 
@@ -150,7 +152,7 @@ def test_a_large_photo_may_have_fewer_instances():
 def test_an_empty_answer_in_the_cache_is_an_answer(session, executed):
     photo = albums.photos_of(session, executed)[0]
     remember(session, photo, [])
-    sets_photos.go_on(session, photo.id)
+    sets_photos.enqueue_next_step(session, photo.id)
     assert albums.work(session, JobKind.SEGMENTATION) == []
 
 
@@ -160,7 +162,7 @@ def test_masks_of_another_segmenter_or_an_older_version_are_not_used(session, ex
     remember(session, second, [FOUND], segmenter="sam3")
     remember(session, second, [FOUND], prompt="ceiling", version="2")
     for photo in (first, second):
-        sets_photos.go_on(session, photo.id)
+        sets_photos.enqueue_next_step(session, photo.id)
         assert searched_in(session, photo) == [["Wall"]]
 
 
@@ -169,12 +171,12 @@ def test_what_a_run_has_searched_is_not_searched_by_the_next(session, executed):
     session.add(
         SetsSegmentation(
             photo_id=photo.id,
-            concepts=[asdict(WantedConcept("Wall", WALL))],
+            concepts=[asdict(ConceptQuery("Wall", WALL))],
             status=SegmentationStatus.READY,
         )
     )
     session.flush()
-    sets_photos.go_on(session, photo.id)
+    sets_photos.enqueue_next_step(session, photo.id)
     assert albums.work(session, JobKind.SEGMENTATION) == []
     assert len(albums.work(session, JobKind.PHOTO_EDIT)) == 1
 
@@ -188,7 +190,7 @@ def test_a_group_of_photos_may_have_settings_of_its_own(session, environment):
     first.group = "bathroom"
     session.flush()
     for photo in (first, second):
-        sets_photos.go_on(session, photo.id)
+        sets_photos.enqueue_next_step(session, photo.id)
     assert searched_in(session, first) == [["Wall", "Floor"]]
     assert searched_in(session, second) == [["Wall", "Own thing"]]
     prompts = session.scalars(
@@ -201,7 +203,7 @@ def test_a_request_to_segment_has_a_row_even_when_all_is_known(session, environm
     job = albums.album(session)
     photo, other = albums.photos_of(session, job)
     remember(session, photo, [FOUND])
-    wanted = [WantedConcept("Wall", WALL)]
+    wanted = [ConceptQuery("Wall", WALL)]
     assert sets_photos.segment(session, photo, wanted) is False
     assert sets_photos.segment(session, other, wanted) is True
     query = select(SetsSegmentation).where(SetsSegmentation.photo_id.in_([photo.id, other.id]))
@@ -216,13 +218,13 @@ def test_a_request_to_segment_has_a_row_even_when_all_is_known(session, environm
 def test_a_clicked_concept_is_searched_when_a_person_asks_for_it(session, environment):
     photo = albums.photos_of(session, albums.album(session))[0]
     albums.instance(session, photo, number=1)
-    assert sets_photos.segment(session, photo, [WantedConcept("Wall", WALL)]) is True
+    assert sets_photos.segment(session, photo, [ConceptQuery("Wall", WALL)]) is True
 
 
 def test_the_end_of_a_photo_ends_all_work_on_it_and_returns_its_credit(session, executed):
     photo, other = albums.photos_of(session, executed)
     for each in (photo, other):
-        sets_photos.go_on(session, each.id)
+        sets_photos.enqueue_next_step(session, each.id)
     assert sets_photos.end(
         session, photo, PhotoStatus.FAILED, failure_code="TIMEOUT", failure_message="Slow."
     )
@@ -274,7 +276,7 @@ def test_a_job_that_was_tried_again_is_told_again(session, running):
     albums.put_all(session, running, PhotoStatus.FAILED)
     sets_photos.end_job_if_over(session, running.id)
     pipelines.advance_sets_job(session, running.id, SetsJobStatus.RUNNING)
-    sets_photos.sets_credits.give_back(
+    sets_photos.sets_credits.return_credit(
         session, albums.edits_of(session, albums.photos_of(session, running)[0])[0].id
     )
     sets_photos.sets_credits.reserve(

@@ -96,7 +96,9 @@ def test_redirect_webhook_and_sweep_at_once_give_the_credits_once(toss, buyer):
     key = toss.approve(order.order_id, amount=order.total_price)
 
     def hear():
-        return payments.hear(unit_of_work, toss.provider, order_id=order.order_id, payment_key=key)
+        return payments.handle_webhook(
+            unit_of_work, toss.provider, order_id=order.order_id, payment_key=key
+        )
 
     def sweep():
         return payments.resume(unit_of_work, toss.provider, silent=NOW)
@@ -177,7 +179,7 @@ def test_credits_spent_while_the_provider_returns_the_money_are_taken_later(toss
     assert status_of(order) == "paid"
     with unit_of_work() as session:
         for photo in albums.photos_of(session, job):
-            albums.sets_credits.give_back(session, albums.edits_of(session, photo)[0].id)
+            albums.sets_credits.return_credit(session, albums.edits_of(session, photo)[0].id)
         albums.put_all(session, job, "failed")
     purchase_refunds.resume(unit_of_work, toss.provider, silent=NOW)
     assert status_of(order) == "refunded"
@@ -223,5 +225,5 @@ def test_tokens_are_no_credits_and_credits_no_tokens(session):
     with pytest.raises(InvalidPackage):
         sets_purchases.order_plan(session, user=person, package_id="credits_100")
     with pytest.raises(InvalidPackage):
-        purchases.purchase(session, user_id=person.id, package_id="credits_100")
+        purchases.order_tokens(session, user_id=person.id, package_id="credits_100")
     assert session.scalar(select(func.count()).select_from(Purchase)) == 0

@@ -15,7 +15,7 @@ from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus, SetsPhoto
 from webapp.domain.models.sets_rule import SetsRule
 from webapp.domain.services import garbage, sets_accounts, sets_masks, sets_photos, sets_sweeps
-from webapp.domain.services.sets_choices import WantedConcept
+from webapp.domain.services.sets_choices import ConceptQuery
 from webapp.domain.services.sets_masks import FoundMask
 
 
@@ -61,7 +61,7 @@ def test_what_nobody_confirmed_or_executed_in_time_is_canceled(session, environm
 def test_a_forgotten_job_leaves_no_work_behind(session, environment, unit_of_work):
     job = albums.album(session)
     photo = albums.photos_of(session, job)[0]
-    sets_photos.segment(session, photo, [WantedConcept("Wall", "wall")])
+    sets_photos.segment(session, photo, [ConceptQuery("Wall", "wall")])
     session.execute(update(SetsJob).values(updated_at=jobs.NOW - timedelta(hours=25)))
     sets_sweeps.sweep(unit_of_work)
     assert [each.state for each in albums.work(session, JobKind.SEGMENTATION)] == ["canceled"]
@@ -93,7 +93,7 @@ def test_files_go_after_thirty_days_and_rows_stay(session, storage, unit_of_work
     albums.instance(session, photo, storage)
     remembered = FoundMask("masks/cached.png", (0, 0, 1, 1), 1, 1.0)
     storage.put(remembered.mask_key, b"x", content_type="image/png")
-    sets_masks.remember(
+    sets_masks.cache_masks(
         session, photo.sha256, "wall", [remembered], segmenter="classic", version="1"
     )
     expire(session, job)
@@ -117,7 +117,7 @@ def test_what_another_job_shares_stays_with_it(session, storage, unit_of_work):
     mask = albums.instance(session, mine, storage)
     albums.instance(session, its, mask_key=mask.mask_key)
     shared = {mine.photo_key, mask.mask_key, its.result_key}
-    sets_masks.remember(session, mine.sha256, "wall", [], segmenter="classic", version="1")
+    sets_masks.cache_masks(session, mine.sha256, "wall", [], segmenter="classic", version="1")
     expire(session, job)
     sets_sweeps.sweep(unit_of_work)
     garbage.collect(storage, unit_of_work, older_than=timedelta(0))
@@ -191,7 +191,7 @@ def test_an_account_is_not_purged_while_a_request_holds_it(committed, storage):
     with committed.begin() as session:
         owner = unused(session)
     with committed.begin() as request, committed.begin() as session:
-        sets_accounts.hold(request, owner.id)
+        sets_accounts.lock_active(request, owner.id)
         assert sets_sweeps.purge_unused_accounts(session, limit=5) == 0
     with committed.begin() as session:
         assert sets_sweeps.purge_unused_accounts(session, limit=5) == 1

@@ -21,7 +21,7 @@ def job(session, environment):
     sets_photos.check(session, checked)
     albums.instance(session, edited)
     for photo in (searched, edited):
-        sets_photos.go_on(session, photo.id)
+        sets_photos.enqueue_next_step(session, photo.id)
     sets_exports.prepare(session, made)
     return made
 

@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,7 @@ from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style, Tag, TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import rights, styles, training, worker_protocol
+from webapp.domain.services import artworks, rights, styles, training, worker_protocol
 from webapp.domain.services.artworks import DeclaredFile, UploadedImage
 from webapp.domain.services.styles import NewStyle
 
@@ -37,12 +38,19 @@ def declared(count=10):
 
 
 def create(session, storage, artist, new_style=None, files=None):
+    new_style = new_style or new()
+    stored = styles.store_images(
+        lambda: nullcontext(session),
+        storage,
+        artist_id=artist.user_id,
+        new=new_style,
+        uploaded=uploaded() if files is None else files,
+    )
     return styles.create_from_images(
         session,
-        storage,
         artist=artist,
-        new=new_style or new(),
-        uploaded=uploaded() if files is None else files,
+        new=new_style,
+        stored=stored,
         base_model="built-in",
         request_id="request-1",
     )
@@ -70,7 +78,7 @@ def retrain_as(session, storage, artist_id, style, *, remove=(), add=(), files=(
         artist_id=artist_id,
         style_id=style.id,
         remove_artwork_ids=list(remove),
-        uploaded=list(add),
+        stored=artworks.store(lambda: nullcontext(session), storage, list(add)),
         files=list(files),
         request_id="request-2",
     )
@@ -262,7 +270,7 @@ def test_a_declared_style_waits_for_its_files(session, storage, artist):
 
 def confirm(session, storage, style, artist_id=None):
     return styles.confirm_upload(
-        session,
+        lambda: nullcontext(session),
         storage,
         artist_id=artist_id or style.artist_id,
         style_id=style.id,
@@ -497,7 +505,7 @@ def test_the_worker_of_a_stopped_training_hears_of_it_and_changes_nothing(sessio
     lease = jobs.claim(session, making.job_of(session, run).id, TaskName.TRAIN_STYLE, 60)
     cancel(session, run)
     heard = worker_protocol.progress(
-        session,
+        lambda: nullcontext(session),
         storage,
         JobKind.TRAINING,
         run.id,

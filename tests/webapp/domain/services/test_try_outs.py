@@ -165,10 +165,10 @@ def test_a_try_out_is_counted_nowhere(session, storage, style, finished):
     person = Viewer(style.artist_id)
     profile = user_queries.profile(session, storage, user_id=style.artist_id, viewer=person)
     own = generation_queries.own(
-        session, storage, user_id=style.artist_id, wanted=OwnFilter(), page=PageRequest()
+        session, storage, user_id=style.artist_id, filters=OwnFilter(), page=PageRequest()
     )
     assert style.usage_count == 0
-    assert profile["stats"]["total_generations"] == 0
+    assert profile.stats.total_generations == 0
     assert own.results == []
     words = {each["name"] for each in tag_queries.to_prompt_with(session, style.id, [])}
     assert "sea" not in words  # the try-out's own; the works have the style's name alone
@@ -201,7 +201,7 @@ def test_training_again_waits_for_a_try_out_that_is_being_drawn(session, storage
             artist_id=style.artist_id,
             style_id=style.id,
             remove_artwork_ids=[],
-            uploaded=[],
+            stored=[],
             files=[],
             request_id="",
         )

@@ -1,5 +1,6 @@
 import hashlib
 import io
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
@@ -19,7 +20,14 @@ from webapp.domain.models.generation import AspectRatio, GenerationStatus
 from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.style import Artwork, Style
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import checkpoints, ledger, styles, training, worker_protocol
+from webapp.domain.services import (
+    checkpoints,
+    ledger,
+    styles,
+    training,
+    worker_protocol,
+    worker_results,
+)
 
 NOW = func.clock_timestamp()
 GENERATION, TRAINING = JobKind.GENERATION, JobKind.TRAINING
@@ -60,8 +68,8 @@ class Renderer:
             "height": self.image.height,
             "adapter_sha256": making.ADAPTER_SHA256,
         } | changes
-        return worker_protocol.complete_generation(
-            self.session,
+        return worker_results.complete_generation(
+            lambda: nullcontext(self.session),
             self.storage,
             self.image.id,
             attempt=attempt,
@@ -71,7 +79,7 @@ class Renderer:
 
     def progress(self, percent, **more):
         return worker_protocol.progress(
-            self.session,
+            lambda: nullcontext(self.session),
             self.storage,
             GENERATION,
             self.image.id,
@@ -293,7 +301,13 @@ def test_the_answer_to_progress_says_that_a_cancel_was_asked_for(session, image,
 
 def test_a_caller_without_a_fence_names_the_attempt(session, storage, image):
     answer = worker_protocol.progress(
-        session, storage, GENERATION, image.id, {"progress_percent": 5}, attempt=1, fence=None
+        lambda: nullcontext(session),
+        storage,
+        GENERATION,
+        image.id,
+        {"progress_percent": 5},
+        attempt=1,
+        fence=None,
     )
     assert (answer.applied, answer.status) == (True, "processing")
     assert making.job_of(session, image).state == JobState.RUNNING
@@ -319,14 +333,22 @@ def test_a_retry_that_is_not_due_is_not_begun_by_a_report(session, storage, imag
     renderer.failed()
     making.change_job(session, renderer.job["job_id"], run_at=NOW + timedelta(seconds=30))
     answer = worker_protocol.progress(
-        session, storage, GENERATION, image.id, {"progress_percent": 5}, attempt=2, fence=None
+        lambda: nullcontext(session),
+        storage,
+        GENERATION,
+        image.id,
+        {"progress_percent": 5},
+        attempt=2,
+        fence=None,
     )
     assert (answer.applied, answer.reason) == (False, "stale_attempt")
 
 
 def test_reports_about_nothing_are_not_found(session, storage, environment):
     with pytest.raises(GenerationNotFound):
-        worker_protocol.progress(session, storage, GENERATION, 10**9, {}, attempt=1, fence=None)
+        worker_protocol.progress(
+            lambda: nullcontext(session), storage, GENERATION, 10**9, {}, attempt=1, fence=None
+        )
     with pytest.raises(StyleNotFound):
         worker_protocol.style_run(session, 10**9)
 
@@ -346,7 +368,7 @@ class Trainer:
 
     def progress(self, percent, **details):
         return worker_protocol.progress(
-            self.session,
+            lambda: nullcontext(self.session),
             self.storage,
             TRAINING,
             self.run.id,
@@ -363,8 +385,8 @@ class Trainer:
             "training_metric": {"loss": 0.1, "epochs": 5},
             "sample_keys": [self.put(f"sample-{k:03}") for k in range(6)],
         } | changes
-        return worker_protocol.complete_training(
-            self.session,
+        return worker_results.complete_training(
+            lambda: nullcontext(self.session),
             self.storage,
             self.run.id,
             attempt=None,
@@ -578,7 +600,7 @@ def test_the_zombie_of_a_failed_run_cannot_touch_the_retrain_of_its_style(sessio
         artist_id=style.artist_id,
         style_id=style.id,
         remove_artwork_ids=[],
-        uploaded=[],
+        stored=[],
         files=[],
         request_id="",
     )
@@ -661,7 +683,7 @@ def test_a_training_that_fails_for_its_works_names_them(session, storage):
 def test_a_time_left_that_is_no_longer_known_is_no_longer_shown(session, storage, run, trainer):
     told = {"current_epoch": 1, "progress_percent": 30, "estimated_seconds": 90}
     held = {"attempt": None, "fence": trainer.job["fence"]}
-    worker_protocol.progress(session, storage, TRAINING, run.id, told, **held)
+    worker_protocol.progress(lambda: nullcontext(session), storage, TRAINING, run.id, told, **held)
     session.refresh(run)
     assert run.progress["estimated_seconds"] == 90
     trainer.progress(31)

@@ -45,7 +45,7 @@ def fill(session, storage, style, image, comment, tag, buyer, admin, report):
         delivered, stuck = making.order(session, buyer, style, count=2)
         making.finish(session, storage, delivered)
         making.change_job(session, making.job_of(session, stuck).id, tries=1)
-        purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
+        purchases.order_tokens(session, user_id=buyer.id, package_id="basic_100")
         session.execute(
             update(Purchase).values(status="authorized", payment_key=None, updated_at=jobs.NOW)
         )

@@ -15,7 +15,7 @@ def count(client, query=""):
 
 @pytest.fixture
 def bought(session, buyer):
-    made = purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
+    made = purchases.order_tokens(session, user_id=buyer.id, package_id="basic_100")
     ledger.credit_purchase(session, made)
     session.commit()
     return made

@@ -24,7 +24,7 @@ def order(session, buyer):
     """Order a package and put it where a test wants it."""
 
     def ordered(**columns):
-        made = purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
+        made = purchases.order_tokens(session, user_id=buyer.id, package_id="basic_100")
         values = {"updated_at": jobs.NOW} | columns
         session.execute(update(Purchase).where(Purchase.id == made.id).values(**values))
         session.commit()
@@ -51,11 +51,11 @@ def test_payments_and_refunds_without_an_end_are_listed(admin_client, order):
 
 def test_what_the_night_found_stands_there(admin_client, session, order):
     assert "has not been compared" in Page(admin_client.get("/admin/payments")).text
-    reconciliation.remember(session, [])
+    reconciliation.save_differences(session, [])
     session.commit()
     assert "The ledger and the provider agree." in Page(admin_client.get("/admin/payments")).text
     order_id = order()
-    reconciliation.remember(session, [Difference(order_id, Kind.NOT_TAKEN, 10_000, "…")])
+    reconciliation.save_differences(session, [Difference(order_id, Kind.NOT_TAKEN, 10_000, "…")])
     session.commit()
     page = Page(admin_client.get("/admin/payments"))
     assert "Tokens were added, but the provider took no payment ₩10,000" in page.text

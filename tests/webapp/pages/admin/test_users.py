@@ -21,7 +21,7 @@ def test_people_are_found_by_name_role_and_state(admin_client, admin, buyer, art
 def test_a_person_is_shown_with_balances_purchases_and_what_was_changed(
     admin_client, session, press, buyer, ordered
 ):
-    made = purchases.purchase(session, user_id=buyer.id, package_id="basic_100")
+    made = purchases.order_tokens(session, user_id=buyer.id, package_id="basic_100")
     session.commit()
     press(f"/admin/users/{buyer.id}", f"/admin/users/{buyer.id}", action="close")
     page = Page(admin_client.get(f"/admin/users/{buyer.id}"))

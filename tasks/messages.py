@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", examples=["0123456789abcdef" * 4])]
 Key = Annotated[str, Field(examples=["raw/500/7-01JH3Z6V9C.png"])]
+BaseModelName = Annotated[str, Field(examples=["built-in"])]
+Trigger = Annotated[str, Field(examples=["style-7"])]
+Tag = Annotated[str, Field(examples=["boat"])]
 Cause = Annotated[str, Field(max_length=40, examples=["GPU_OOM"])]
 Kind = Literal["training", "generation", "segmentation"]
 
@@ -49,8 +52,8 @@ class UploadUrl(Message):
 class Work(Message):
     """One training image, named as in `download`."""
 
-    name: str
-    tags: list[str]
+    name: str = Field(examples=["work-003"])
+    tags: list[Tag]
 
 
 class TrainJob(Message):
@@ -58,8 +61,8 @@ class TrainJob(Message):
 
     style_id: int
     training_run_id: int
-    base_model: str
-    trigger: str
+    base_model: BaseModelName
+    trigger: Trigger
     seed: int
     sample_count: int = Field(4, ge=1, le=16, description="rendered at every checkpoint")
     kept_checkpoints: int = Field(3, ge=1, description="only the last ones are retained")
@@ -78,11 +81,11 @@ class RenderJob(Message):
     """
 
     generation_id: int
-    base_model: str
+    base_model: BaseModelName
     adapter_sha256: Sha256
-    trigger: str
-    prompt_tags: list[str]
-    negative_tags: list[str]
+    trigger: Trigger
+    prompt_tags: list[Tag]
+    negative_tags: list[Tag]
     width: int
     height: int
     seed: int
@@ -117,9 +120,34 @@ class ClaimedJob(Message):
     fence: int
     attempt: int
     lease_seconds: int
-    payload: dict[str, Any] = Field(examples=[{"generation_id": 500, "seed": 42}])
+    payload: TrainJob | RenderJob | SegmentJob
     download: dict[str, str] = Field(examples=[{"adapter": "https://files.example/adapter"}])
     upload: dict[str, UploadUrl]
+
+
+class ClaimedTraining(ClaimedJob):
+    """A leased training."""
+
+    kind: Literal["training"]
+    payload: TrainJob
+
+
+class ClaimedGeneration(ClaimedJob):
+    """A leased generation."""
+
+    kind: Literal["generation"]
+    payload: RenderJob
+
+
+class ClaimedSegmentation(ClaimedJob):
+    """A leased segmentation."""
+
+    kind: Literal["segmentation"]
+    payload: SegmentJob
+
+
+# `kind` tells them apart; a worker reads only the type of its own kind.
+AnyClaimedJob = ClaimedGeneration | ClaimedTraining | ClaimedSegmentation
 
 
 class Report(Message):

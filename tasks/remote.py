@@ -24,6 +24,7 @@ from tasks.gpu_jobs.rendering import render_batch, renderer_for
 from tasks.gpu_jobs.segmenting import segment_photo, segmenter
 from tasks.gpu_jobs.training import train_slice
 from tasks.messages import Kind
+from tasks.outcomes import Outcome
 from tasks.worker_api import ClaimError, cause_of, worker_settings
 
 log = structlog.get_logger()
@@ -43,7 +44,7 @@ class RemoteWorker:
     def __init__(self, kinds: tuple[Kind, ...], poll_seconds: float) -> None:
         self.is_leaving = False
         self._poll_seconds = poll_seconds
-        runs: dict[Kind, Callable[[], bool]] = {
+        runs: dict[Kind, Callable[[], dict[int, Outcome]]] = {
             "generation": render_batch,
             "training": partial(train_slice, is_leaving=lambda: self.is_leaving),
             "segmentation": segment_photo,
@@ -88,7 +89,7 @@ class RemoteWorker:
     def _run(self, kind: Kind) -> bool:
         faulthandler.dump_traceback_later(TIME_LIMIT_SECONDS[kind], exit=True, file=STDERR)
         try:
-            return self._runs[kind]()
+            return bool(self._runs[kind]())
         finally:
             faulthandler.cancel_dump_traceback_later()
 

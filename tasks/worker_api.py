@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Generic, Self, TypeVar, get_args
 
 import httpx
 import structlog
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
@@ -38,6 +38,7 @@ log = structlog.get_logger()
 # It would log whole URLs, and a signed URL of the storage gives access to its object.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 RETRY_SECONDS = 30
+Job = TypeVar("Job", bound=ClaimedJob)
 SOURCES: dict[Kind, str] = {
     "training": "training-server",
     "generation": "inference-server",
@@ -124,8 +125,9 @@ _with_retries = retry(
 @contextmanager
 def about(job: ClaimedJob) -> Iterator[None]:
     """Bind job id and request id to the log lines and API calls made inside."""
-    request_id = str(job.payload.get("request_id", ""))
-    with structlog.contextvars.bound_contextvars(job_id=job.job_id, request_id=request_id):
+    with structlog.contextvars.bound_contextvars(
+        job_id=job.job_id, request_id=job.payload.request_id
+    ):
         yield
 
 
@@ -142,11 +144,13 @@ def cause_of(error: Exception) -> tuple[str, str]:
     return "INTERNAL_ERROR", type(error).__name__
 
 
-class WorkerApi:
+class WorkerApi(Generic[Job]):
     """Claim, progress, complete, fail, download and upload, for one kind of job."""
 
-    def __init__(self, kind: Kind, settings: WorkerSettings) -> None:
+    def __init__(self, job_type: type[Job], settings: WorkerSettings) -> None:
+        kind: Kind = get_args(job_type.model_fields["kind"].annotation)[0]
         self._kind = kind
+        self._jobs = TypeAdapter(list[job_type])  # type: ignore[valid-type]
         self._site = httpx.Client(
             base_url=f"{settings.internal_api_url}/api/v1/webhooks",
             headers={
@@ -166,7 +170,7 @@ class WorkerApi:
         base_model: str | None = None,
         base_model_sha256: str | None = None,
         batch_of: int | None = None,
-    ) -> list[ClaimedJob]:
+    ) -> list[Job]:
         """Lease the named job, or else the oldest due one, and others of its batch.
 
         With `base_model` only jobs of that base model; with `batch_of` only jobs of the batch of
@@ -184,7 +188,7 @@ class WorkerApi:
         )
         try:
             answer = self._send("POST", "/claim", claim)
-            jobs = [ClaimedJob.model_validate(job) for job in answer["jobs"]]
+            jobs: list[Job] = self._jobs.validate_python(answer.json()["data"]["jobs"])
         except httpx.HTTPStatusError as error:
             status = error.response.status_code
             raise ClaimError(
@@ -212,13 +216,13 @@ class WorkerApi:
     def progress(self, report: Message) -> Answer:
         """Report progress; the answer has a requested cancel or the loss of the lease."""
         path = f"/{NOUNS[self._kind]}/progress"
-        return Answer.model_validate(self._report("PATCH", path, report))
+        return self._report("PATCH", path, report)
 
     def complete(self, result: Message) -> Answer:
         """Report a result. Raises ResultRejectedError when it breaks a guarantee."""
         path = f"/{NOUNS[self._kind]}/complete"
         try:
-            answer = Answer.model_validate(self._report("POST", path, result))
+            answer = self._report("POST", path, result)
         except httpx.HTTPStatusError as error:
             if error.response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
                 raise ResultRejectedError(error.response.text) from error
@@ -232,7 +236,7 @@ class WorkerApi:
         count_failure(failure.error_code)
         log.warning("attempt failed", cause=failure.error_code)
         path = f"/{NOUNS[self._kind]}/failed"
-        return Answer.model_validate(self._report("POST", path, failure))
+        return self._report("POST", path, failure)
 
     @_with_retries
     def download(self, url: str, target: Path) -> Path:
@@ -256,10 +260,10 @@ class WorkerApi:
         failpoint("after_put")
 
     @_with_retries
-    def _report(self, method: str, path: str, message: Message) -> dict[str, Any]:
-        return self._send(method, path, message)
+    def _report(self, method: str, path: str, message: Message) -> Answer:
+        return Answer.model_validate(self._send(method, path, message).json()["data"])
 
-    def _send(self, method: str, path: str, message: Message) -> dict[str, Any]:
+    def _send(self, method: str, path: str, message: Message) -> httpx.Response:
         request_id = structlog.contextvars.get_contextvars().get("request_id")
         response = self._site.request(
             method,
@@ -268,10 +272,7 @@ class WorkerApi:
             headers={"X-Request-ID": request_id} if request_id else None,
         )
         response.raise_for_status()
-        if response.status_code == httpx.codes.NO_CONTENT:
-            return {}
-        data: dict[str, Any] = response.json()["data"]
-        return data
+        return response
 
 
 def _name() -> str:

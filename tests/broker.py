@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from kombu import Connection
+
 from tests.waiting import wait_for
 
 PROGRAMS = (
@@ -41,6 +43,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def answers(url: str) -> bool:
+    """Whether a broker accepts connections at this address."""
+    try:
+        with Connection(url, connect_timeout=2) as connection:
+            connection.connect()
+    except OSError:
+        return False
+    return True
 
 
 class Broker:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures import (
+    broker_url,
     committed,
     database_url,
     environment,
@@ -17,6 +18,7 @@ from tests.fixtures import (
 )
 
 __all__ = [
+    "broker_url",
     "committed",
     "database_url",
     "environment",

@@ -10,10 +10,12 @@ from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session, sessionmaker
 
 from tests import database
+from tests.broker import Broker, answers
 from webapp.domain.db import engine, engine_options
 from webapp.domain.gateways.storage import FolderStorage, make_storage
 from webapp.domain.settings import settings
 
+LOCAL_BROKER = "amqp://guest:guest@127.0.0.1:5672//"
 ENVIRONMENT = {
     "ENV": "test",
     "SECRET_KEY": "a secret key of the tests, long enough",
@@ -119,3 +121,17 @@ def storage(environment: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert isinstance(made, FolderStorage)
     made.prepare()
     return made
+
+
+@pytest.fixture(scope="session")
+def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A RabbitMQ: the one of this machine, or a node of the tests."""
+    if answers(LOCAL_BROKER):
+        yield LOCAL_BROKER
+        return
+    broker = Broker(tmp_path_factory.mktemp("broker"))
+    broker.start()
+    try:
+        yield broker.url
+    finally:
+        broker.stop()

@@ -15,13 +15,14 @@ from failpoints import failpoint
 from tasks.gpu_jobs.adapter_files import AdapterFiles
 from tasks.messages import (
     Answer,
-    ClaimedJob,
+    ClaimedGeneration,
     RenderFailure,
     RenderJob,
     RenderProgress,
     RenderProgressBody,
     RenderResult,
 )
+from tasks.outcomes import Outcome, outcome_of_failure
 from tasks.worker_api import (
     ClaimError,
     ResultRejectedError,
@@ -41,10 +42,10 @@ log = structlog.get_logger()
 REPORT_EVERY_SECONDS = 1.0
 
 
-def render_batch(*, job_id: int | None = None) -> bool:
+def render_batch(*, job_id: int | None = None) -> dict[int, Outcome]:
     """Claim the named or the oldest job with others of its size; render and complete them.
 
-    Returns whether a job was claimed. Raises ClaimError.
+    Returns the outcomes of the claimed jobs by id; empty if none was claimed. Raises ClaimError.
     """
     from gpu.rendering.requests import RenderedImage
 
@@ -53,34 +54,41 @@ def render_batch(*, job_id: int | None = None) -> bool:
     api = worker_api()
     jobs = _claim_batch(api, job_id, base_model, renderer.base_model_sha256)
     if not jobs:
-        return False  # nothing is due, or another worker has the job
+        return {}  # nothing is due, or another worker has the job
     adapter_files().make_room()
     jobs_by_id = {str(job.job_id): job for job in jobs}
-    requests = [request for job in jobs if (request := _prepare(api, job))]
+    outcomes: dict[int, Outcome] = {}
+    requests = []
+    for job in jobs:
+        prepared = _prepare(api, job)
+        if isinstance(prepared, Outcome):
+            outcomes[job.job_id] = prepared
+        else:
+            requests.append(prepared)
     progress = Progress(api, [jobs_by_id[request.request_id] for request in requests])
     try:
-        outcomes = renderer.render(
+        results = renderer.render(
             requests, on_step=progress.on_step, should_stop=lambda: progress.is_lost
         )
     except Exception as error:
         _fail_all(api, progress.jobs, error)
         raise
     failpoint("after_render")
-    for outcome in outcomes:
-        job = jobs_by_id[outcome.request_id]
-        if not isinstance(outcome, RenderedImage):
-            if outcome.cause == "ADAPTER_MISMATCH":
-                adapter_files().forget(RenderJob.model_validate(job.payload).adapter_sha256)
-            _fail(api, job, outcome.cause, outcome.message)
-        else:
+    for result in results:
+        job = jobs_by_id[result.request_id]
+        if isinstance(result, RenderedImage):
             with about(job):
-                _complete(api, job, outcome)
-    return True
+                outcomes[job.job_id] = _complete(api, job, result)
+        else:
+            if result.cause == "ADAPTER_MISMATCH":
+                adapter_files().forget(job.payload.adapter_sha256)
+            outcomes[job.job_id] = _fail(api, job, result.cause, result.message)
+    return outcomes
 
 
 def _claim_batch(
-    api: WorkerApi, job_id: int | None, base_model: str, sha256: str
-) -> list[ClaimedJob]:
+    api: WorkerApi[ClaimedGeneration], job_id: int | None, base_model: str, sha256: str
+) -> list[ClaimedGeneration]:
     """Claim a job and its batch; if the batch is not full, claim again after a short wait.
 
     Orders placed together are published one by one: without the wait the first would be rendered
@@ -114,9 +122,9 @@ def renderer_for(base_model: str) -> "Renderer":
 
 
 @lru_cache(maxsize=1)
-def worker_api() -> WorkerApi:
+def worker_api() -> WorkerApi[ClaimedGeneration]:
     """Return this process's client of the worker protocol."""
-    return WorkerApi("generation", worker_settings())
+    return WorkerApi(ClaimedGeneration, worker_settings())
 
 
 def adapter_files() -> AdapterFiles:
@@ -128,7 +136,7 @@ def adapter_files() -> AdapterFiles:
 class Progress:
     """Reports the progress of a batch; `is_lost` when all its leases are lost."""
 
-    def __init__(self, api: WorkerApi, jobs: list[ClaimedJob]) -> None:
+    def __init__(self, api: WorkerApi[ClaimedGeneration], jobs: list[ClaimedGeneration]) -> None:
         self.jobs = jobs
         self.is_lost = False
         self._api = api
@@ -152,19 +160,21 @@ class Progress:
         answers = [self._report(job, body) for job in self.jobs]
         self.is_lost = all(answer.reason in {"stale_attempt", "terminal"} for answer in answers)
 
-    def _report(self, job: ClaimedJob, body: RenderProgressBody) -> Answer:
-        generation_id = RenderJob.model_validate(job.payload).generation_id
+    def _report(self, job: ClaimedGeneration, body: RenderProgressBody) -> Answer:
+        generation_id = job.payload.generation_id
         report = RenderProgress(generation_id=generation_id, fence=job.fence, progress=body)
         with about(job):
             return self._api.progress(report)
 
 
-def _prepare(api: WorkerApi, job: ClaimedJob) -> "RenderRequest | None":
-    """Return the request for the engine with its adapter on disk; None after a failed download."""
+def _prepare(
+    api: WorkerApi[ClaimedGeneration], job: ClaimedGeneration
+) -> "RenderRequest | Outcome":
+    """Return the request for the engine with its adapter on disk, or the outcome of a failure."""
     from gpu.errors import InvalidPicture
     from gpu.rendering.requests import RenderRequest
 
-    order = RenderJob.model_validate(job.payload)
+    order = job.payload
     try:
         adapter = adapter_files().get(
             order.adapter_sha256, lambda path: api.download(job.download["adapter"], path)
@@ -172,11 +182,9 @@ def _prepare(api: WorkerApi, job: ClaimedJob) -> "RenderRequest | None":
         picture, mask = (None, None) if order.change is None else _fetch_picture(api, job, order)
     except httpx.HTTPError as error:
         message = f"An input could not be downloaded: {type(error).__name__}."
-        _fail(api, job, "NETWORK", message)
-        return None
+        return _fail(api, job, "NETWORK", message)
     except InvalidPicture as error:
-        _fail(api, job, error.cause, str(error))
-        return None
+        return _fail(api, job, error.cause, str(error))
     return RenderRequest(
         request_id=str(job.job_id),
         adapter_path=adapter,
@@ -195,7 +203,7 @@ def _prepare(api: WorkerApi, job: ClaimedJob) -> "RenderRequest | None":
 
 
 def _fetch_picture(
-    api: WorkerApi, job: ClaimedJob, order: RenderJob
+    api: WorkerApi[ClaimedGeneration], job: ClaimedGeneration, order: RenderJob
 ) -> "tuple[Image.Image, Image.Image]":
     """Return the picture to repaint and its mask. Raises HTTPError and InvalidPicture."""
     from PIL import Image
@@ -219,15 +227,17 @@ def _fetch_picture(
     return pixels, Image.fromarray(bits)
 
 
-def _complete(api: WorkerApi, job: ClaimedJob, rendered: "RenderedImage") -> None:
-    order = RenderJob.model_validate(job.payload)
+def _complete(
+    api: WorkerApi[ClaimedGeneration], job: ClaimedGeneration, rendered: "RenderedImage"
+) -> Outcome:
+    order = job.payload
     file = io.BytesIO()
     rendered.image.save(file, "PNG", compress_level=1)
     data = file.getvalue()
     target = job.upload["image"]
     try:
         api.upload(target, data)
-        api.complete(
+        answer = api.complete(
             RenderResult(
                 generation_id=order.generation_id,
                 fence=job.fence,
@@ -242,22 +252,30 @@ def _complete(api: WorkerApi, job: ClaimedJob, rendered: "RenderedImage") -> Non
         )
     except ResultRejectedError:
         log.exception("result rejected")
+        return Outcome.FAILED
     except httpx.HTTPError as error:
-        _fail(api, job, "NETWORK", f"The image could not be uploaded: {type(error).__name__}.")
+        return _fail(
+            api, job, "NETWORK", f"The image could not be uploaded: {type(error).__name__}."
+        )
+    return Outcome.DONE if answer.applied else Outcome.IGNORED
 
 
-def _fail_all(api: WorkerApi, jobs: list[ClaimedJob], error: Exception) -> None:
+def _fail_all(
+    api: WorkerApi[ClaimedGeneration], jobs: list[ClaimedGeneration], error: Exception
+) -> None:
     cause, message = cause_of(error)
     for job in jobs:
         _fail(api, job, cause, message)
 
 
-def _fail(api: WorkerApi, job: ClaimedJob, cause: str, message: str) -> None:
+def _fail(
+    api: WorkerApi[ClaimedGeneration], job: ClaimedGeneration, cause: str, message: str
+) -> Outcome:
     failure = RenderFailure(
-        generation_id=RenderJob.model_validate(job.payload).generation_id,
+        generation_id=job.payload.generation_id,
         fence=job.fence,
         error_code=cause,
         error_message=message[:2000],
     )
     with about(job):
-        api.fail(failure)
+        return outcome_of_failure(api.fail(failure))

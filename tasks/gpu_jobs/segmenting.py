@@ -11,7 +11,8 @@ from PIL import Image
 
 from failpoints import failpoint
 from imaging.reading import flatten, read_picture
-from tasks.messages import ClaimedJob, MadeMask, SegmentFailure, SegmentJob, SegmentResult
+from tasks.messages import ClaimedSegmentation, MadeMask, SegmentFailure, SegmentResult
+from tasks.outcomes import Outcome, outcome_of_failure
 from tasks.worker_api import ResultRejectedError, WorkerApi, about, cause_of, worker_settings
 
 if TYPE_CHECKING:
@@ -22,11 +23,11 @@ UNKNOWN_CONCEPT = "INVALID_PROMPT"
 NO_SEGMENTER = "WORKER_LOST"  # retried: another worker may have the segmenter
 
 
-def segment_photo(*, job_id: int | None = None) -> bool:
+def segment_photo(*, job_id: int | None = None) -> dict[int, Outcome]:
     """Claim the named or the oldest photo and find its concepts.
 
-    Returns whether a job was claimed. Raises ClaimError, and the error of a segmenter that cannot
-    be loaded, after the job was failed with it.
+    Returns the outcomes of the claimed jobs by id. Raises ClaimError, and the error of a segmenter
+    that cannot be loaded, after the job was failed with it.
     """
     try:
         loaded = segmenter()  # loaded before the lease begins
@@ -34,11 +35,11 @@ def segment_photo(*, job_id: int | None = None) -> bool:
         _fail_without_segmenter(job_id, error)
         raise
     api = worker_api()
-    jobs = api.claim(job_id=job_id)
-    for job in jobs:
+    outcomes = {}
+    for job in api.claim(job_id=job_id):
         with about(job):
-            _segment(api, job, loaded)
-    return bool(jobs)
+            outcomes[job.job_id] = _segment(api, job, loaded)
+    return outcomes
 
 
 def _fail_without_segmenter(job_id: int | None, error: Exception) -> None:
@@ -61,21 +62,23 @@ def segmenter() -> "Segmenter":
 
 
 @lru_cache(maxsize=1)
-def worker_api() -> WorkerApi:
+def worker_api() -> WorkerApi[ClaimedSegmentation]:
     """Return this process's client of the worker protocol."""
-    return WorkerApi("segmentation", worker_settings())
+    return WorkerApi(ClaimedSegmentation, worker_settings())
 
 
-def _segment(api: WorkerApi, job: ClaimedJob, segmenter: "Segmenter") -> None:
+def _segment(
+    api: WorkerApi[ClaimedSegmentation], job: ClaimedSegmentation, segmenter: "Segmenter"
+) -> Outcome:
     """Segment a claimed photo; errors are reported, and unexpected ones also raised."""
     from gpu.segmenting.interface import Concept, InvalidConcept
 
-    order = SegmentJob.model_validate(job.payload)
+    order = job.payload
     concepts = [Concept(each.name, each.prompt, is_many=each.is_many) for each in order.concepts]
     try:
         instances = _instances(segmenter, _photo(api, job), concepts)
         failpoint("after_segment")
-        api.complete(
+        answer = api.complete(
             SegmentResult(
                 segmentation_id=order.segmentation_id,
                 fence=job.fence,
@@ -86,13 +89,15 @@ def _segment(api: WorkerApi, job: ClaimedJob, segmenter: "Segmenter") -> None:
         )
     except ResultRejectedError:
         log.exception("result rejected")
+        return Outcome.FAILED
     except InvalidConcept as error:
-        _fail(api, job, UNKNOWN_CONCEPT, str(error))
+        return _fail(api, job, UNKNOWN_CONCEPT, str(error))
     except httpx.HTTPError as error:
-        _fail(api, job, *cause_of(error))
+        return _fail(api, job, *cause_of(error))
     except Exception as error:
         _fail(api, job, *cause_of(error))
         raise
+    return Outcome.DONE if answer.applied else Outcome.IGNORED
 
 
 def _instances(
@@ -113,14 +118,16 @@ def _instances(
             supported = [concept for concept in supported if concept.name != unserved.concept]
 
 
-def _photo(api: WorkerApi, job: ClaimedJob) -> Image.Image:
+def _photo(api: WorkerApi[ClaimedSegmentation], job: ClaimedSegmentation) -> Image.Image:
     """Download and decode the photo as RGB, transparent areas on a plain background."""
     with tempfile.TemporaryDirectory(prefix="style-license-photo-") as folder:
         file = api.download(job.download["photo"], Path(folder) / "photo.png")
         return flatten(read_picture(file.read_bytes(), file_format="PNG"))
 
 
-def _upload_masks(api: WorkerApi, job: ClaimedJob, instances: "list[Instance]") -> list[MadeMask]:
+def _upload_masks(
+    api: WorkerApi[ClaimedSegmentation], job: ClaimedSegmentation, instances: "list[Instance]"
+) -> list[MadeMask]:
     """Upload the masks of highest confidence, as many as there are upload URLs."""
     ranked = sorted(instances, key=lambda each: -each.confidence)
     masks = []
@@ -133,13 +140,13 @@ def _upload_masks(api: WorkerApi, job: ClaimedJob, instances: "list[Instance]") 
     return masks
 
 
-def _fail(api: WorkerApi, job: ClaimedJob, cause: str, message: str) -> None:
-    order = SegmentJob.model_validate(job.payload)
-    api.fail(
-        SegmentFailure(
-            segmentation_id=order.segmentation_id,
-            fence=job.fence,
-            error_code=cause,
-            error_message=message[:2000],
-        )
+def _fail(
+    api: WorkerApi[ClaimedSegmentation], job: ClaimedSegmentation, cause: str, message: str
+) -> Outcome:
+    failure = SegmentFailure(
+        segmentation_id=job.payload.segmentation_id,
+        fence=job.fence,
+        error_code=cause,
+        error_message=message[:2000],
     )
+    return outcome_of_failure(api.fail(failure))

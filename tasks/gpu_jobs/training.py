@@ -15,17 +15,17 @@ from PIL import Image
 
 from failpoints import failpoint
 from tasks.messages import (
-    ClaimedJob,
+    ClaimedTraining,
     Gain,
     LossPoint,
     MadeCheckpoint,
     TrainFailure,
-    TrainJob,
     TrainProgress,
     TrainProgressBody,
     TrainResult,
     UnusableWork,
 )
+from tasks.outcomes import Outcome, outcome_of_failure
 from tasks.worker_api import ResultRejectedError, WorkerApi, about, cause_of, worker_settings
 
 if TYPE_CHECKING:
@@ -45,12 +45,12 @@ WORKS_MEASURED = 8  # enough for a stable gain, measured within seconds
 
 def train_slice(
     *, job_id: int | None = None, is_leaving: Callable[[], bool] = lambda: False
-) -> bool:
+) -> dict[int, Outcome]:
     """Claim the named or the oldest training with others of its base model; train one slice.
 
     When `is_leaving` returns true the slice ends at the next step: another worker resumes from the
-    last checkpoint, and no attempt is used up. Returns whether a job was claimed. Raises
-    ClaimError.
+    last checkpoint, and no attempt is used up. Returns the outcomes of the claimed jobs by id.
+    Raises ClaimError.
     """
     from gpu.training.trainer import train_styles
 
@@ -69,24 +69,27 @@ def train_slice(
     finally:
         for training in trainings:
             shutil.rmtree(training.folder, ignore_errors=True)
-    return bool(jobs)
+    return {job.job_id: training.outcome for job, training in zip(jobs, trainings, strict=True)}
 
 
 @lru_cache(maxsize=1)
-def worker_api() -> WorkerApi:
+def worker_api() -> WorkerApi[ClaimedTraining]:
     """Return this process's client of the worker protocol."""
-    return WorkerApi("training", worker_settings())
+    return WorkerApi(ClaimedTraining, worker_settings())
 
 
 class Training:
     """One claimed training: downloads its artworks, reports progress, uploads its files."""
 
-    def __init__(self, api: WorkerApi, job: ClaimedJob, is_leaving: Callable[[], bool]) -> None:
+    def __init__(
+        self, api: WorkerApi[ClaimedTraining], job: ClaimedTraining, is_leaving: Callable[[], bool]
+    ) -> None:
         self.folder = worker_settings().worker_cache_dir / f"training-{job.job_id}-{job.fence}"
+        self.outcome = Outcome.DONE
         self._api = api
         self._job = job
         self._is_leaving = is_leaving
-        self._train_job = TrainJob.model_validate(job.payload)
+        self._train_job = job.payload
         self._paths: dict[str, Path] = {}
         self._is_lost = False
         self._error: httpx.HTTPError | None = None
@@ -158,10 +161,12 @@ class Training:
                 self.fail(self._error)
             elif self._is_lost:
                 log.info("training stopped", job_id=self._job.job_id)
+                self.outcome = Outcome.IGNORED
             else:
                 self._send([], None, None, slice_ended=True)
         except ResultRejectedError:
             log.exception("result rejected", job_id=self._job.job_id)
+            self.outcome = Outcome.FAILED
         except httpx.HTTPError as error:
             self.fail(error)
 
@@ -176,7 +181,7 @@ class Training:
             unusable_works=self._missing + _named(getattr(error, "unusable", ())),
         )
         with about(self._job):
-            self._api.fail(failure)
+            self.outcome = outcome_of_failure(self._api.fail(failure))
 
     def _should_stop(self) -> bool:
         return self._is_lost or self._is_leaving() or self._is_full()
@@ -318,7 +323,9 @@ class Training:
             sample_keys=self._made.sample_keys if self._made else [],
         )
         with about(self._job):
-            self._api.complete(result)
+            answer = self._api.complete(result)
+        if not answer.applied:
+            self.outcome = Outcome.IGNORED
 
 
 def _named(unusable: "Iterable[UnusableArtwork]") -> list[UnusableWork]:

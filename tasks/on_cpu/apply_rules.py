@@ -8,7 +8,7 @@ from celery_config import TaskName
 from failpoints import failpoint
 from gpu.rules.watermark import watermarked
 from tasks.on_cpu import editing, pictures
-from tasks.on_cpu.attempt import AttemptFailed, LeaseLost, attempt, claim, keep_lease, storage
+from tasks.on_cpu.attempt import AttemptFailed, attempt, claim, keep_lease, storage
 from tasks.on_cpu.editing import edited
 from tasks.task import task
 from webapp.domain.db import unit_of_work
@@ -26,8 +26,6 @@ RESTYLE_FAILED = "RESTYLE_FAILED"
 def apply_rules(*, job_id: int) -> None:
     """Apply the rules of a job to one of its photos."""
     lease = claim(job_id, TaskName.APPLY_RULES)
-    if lease is None:
-        return
     with attempt(lease):
         with unit_of_work() as session:
             work = sets_edits.edit_work(session, lease)
@@ -43,10 +41,7 @@ def apply_rules(*, job_id: int) -> None:
         ):
             return  # the delivery of the last image makes this job due again
         result = edited(work)
-        try:
-            keep_lease(lease)
-        except LeaseLost:
-            return
+        keep_lease(lease)
         image = watermarked(result.image) if work.has_watermark else result.image
         stored = _store(lease, image, result.missing)
         failpoint("after_put")

@@ -5,15 +5,18 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 import structlog
-from celery.exceptions import SoftTimeLimitExceeded
+from celery.exceptions import Ignore, Retry, SoftTimeLimitExceeded
 
 from celery_config import TaskName
 from failpoints import failpoint
 from tasks.metrics import count_failure
+from tasks.outcomes import Outcome
+from tasks.task import end_task
 from webapp.domain import jobs
 from webapp.domain.db import DatabaseUnavailable, unit_of_work
 from webapp.domain.gateways.storage import Storage, StorageUnavailable, configured_storage
 from webapp.domain.jobs import Lease
+from webapp.domain.models.job import JobState
 from webapp.domain.services import job_attempts
 from webapp.domain.settings import settings
 
@@ -38,19 +41,22 @@ def storage() -> Storage:
     return configured_storage(settings())
 
 
-def claim(job_id: int, step: TaskName) -> Lease | None:
-    """Claim the job of a message; None if the message is stale or storage is unavailable.
+def claim(job_id: int, step: TaskName) -> Lease:
+    """Claim the job of a message. Raises Ignore for a stale message.
 
-    An unavailable storage uses up no attempt: the job stays queued and is published again.
+    Raises Retry while storage is unavailable: the job stays queued and is published again, and no
+    attempt is used up.
     """
     try:
         storage().check()
-    except StorageUnavailable:
+    except StorageUnavailable as error:
         log.warning("storage unavailable, job left queued")
-        return None
+        raise Retry("Storage is unavailable.", exc=error) from error
     with unit_of_work() as session:
         lease = job_attempts.claim(session, job_id, step)
     failpoint("after_claim")
+    if lease is None:
+        raise Ignore("The message is stale.")
     return lease
 
 
@@ -64,15 +70,20 @@ def keep_lease(lease: Lease) -> None:
 
 @contextmanager
 def attempt(lease: Lease) -> Iterator[None]:
-    """Record an error as the failure of this attempt; unknown errors end the job and are raised."""
+    """Record an error as the failure of this attempt and end the task with its outcome.
+
+    Unknown errors end the job and are raised.
+    """
     try:
         yield
     except AttemptFailed as error:
-        _record(lease, error.cause, str(error))
+        _fail(lease, error.cause, str(error))
+    except LeaseLost:
+        end_task(Outcome.IGNORED, "The lease is lost.")
     except StorageUnavailable:
-        _record(lease, "NETWORK", "Storage did not answer.")
+        _fail(lease, "NETWORK", "Storage did not answer.")
     except SoftTimeLimitExceeded:
-        _record(lease, "TIMEOUT", "The time limit was exceeded.")
+        _fail(lease, "TIMEOUT", "The time limit was exceeded.")
     except DatabaseUnavailable:
         raise  # the lease expires and the relay publishes the job again
     except Exception as error:
@@ -80,8 +91,16 @@ def attempt(lease: Lease) -> Iterator[None]:
         raise
 
 
-def _record(lease: Lease, cause: str, message: str) -> None:
+def _fail(lease: Lease, cause: str, message: str) -> None:
+    """Record a failed attempt and end the task as retried, failed or, if stale, ignored."""
+    end_task(_record(lease, cause, message), f"{cause}: {message}")
+
+
+def _record(lease: Lease, cause: str, message: str) -> Outcome:
     count_failure(cause)
     log.warning("attempt failed", cause=cause, message=message)
     with unit_of_work() as session:
-        job_attempts.fail(session, lease, cause, message)
+        state = job_attempts.fail(session, lease, cause, message)
+    if state is None:
+        return Outcome.IGNORED
+    return Outcome.RETRIED if state is JobState.QUEUED else Outcome.FAILED

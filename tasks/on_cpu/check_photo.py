@@ -32,8 +32,6 @@ LIMITS = ProcessLimits(wall_seconds=60, slot_seconds=45)
 def check_photo(*, job_id: int) -> None:
     """Check the uploaded file of a photo; a valid one continues as its job requests."""
     lease = claim(job_id, TaskName.CHECK_PHOTO)
-    if lease is None:
-        return
     with attempt(lease):
         with unit_of_work() as session:
             upload = sets_checks.uploaded_photo(session, lease)

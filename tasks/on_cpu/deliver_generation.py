@@ -1,7 +1,8 @@
 """Deliver: complete the generation, pay the artist, certify, notify – in one commit."""
 
 from celery_config import TaskName
-from tasks.task import task
+from tasks.outcomes import Outcome
+from tasks.task import end_task, task
 from webapp.domain.db import unit_of_work
 from webapp.domain.services import stamping
 
@@ -10,4 +11,5 @@ from webapp.domain.services import stamping
 def deliver_generation(*, job_id: int) -> None:
     """Deliver the stamped image of a job, or do nothing if it is delivered already."""
     with unit_of_work() as session:
-        stamping.deliver(session, job_id)
+        is_done = stamping.deliver(session, job_id)
+    end_task(Outcome.DONE if is_done else Outcome.IGNORED)

@@ -12,7 +12,7 @@ from gpu.layouts.album import Album, Colour, Group, InvalidAlbum, Language, Layo
 from gpu.layouts.archive import archive_pieces
 from imaging.refusal import PictureRefused
 from tasks.on_cpu import pictures
-from tasks.on_cpu.attempt import AttemptFailed, LeaseLost, attempt, claim, keep_lease, storage
+from tasks.on_cpu.attempt import AttemptFailed, attempt, claim, keep_lease, storage
 from tasks.task import task
 from webapp.domain.db import unit_of_work
 from webapp.domain.identifiers import object_key
@@ -31,15 +31,10 @@ RENEW_EVERY_SECONDS = 20.0
 def export_set(*, job_id: int) -> None:
     """Write and store the archive of an export."""
     lease = claim(job_id, TaskName.EXPORT_SET)
-    if lease is None:
-        return
     with attempt(lease):
         with unit_of_work() as session:
             work = sets_archives.archive_work(session, lease)
-        try:
-            key, size = _store(work, lease)
-        except LeaseLost:
-            return
+        key, size = _store(work, lease)
         failpoint("after_put")
         with unit_of_work() as session:
             sets_exports.record(session, lease, archive_key=key, size=size)

@@ -1,7 +1,8 @@
 """Finish: complete a photo, spend its credit, end its job after the last one, in one commit."""
 
 from celery_config import TaskName
-from tasks.task import task
+from tasks.outcomes import Outcome
+from tasks.task import end_task, task
 from webapp.domain.db import unit_of_work
 from webapp.domain.services import sets_edits
 
@@ -10,4 +11,5 @@ from webapp.domain.services import sets_edits
 def finish_photo(*, job_id: int) -> None:
     """Deliver the result of a job, or do nothing if it is delivered already."""
     with unit_of_work() as session:
-        sets_edits.deliver(session, job_id)
+        is_done = sets_edits.deliver(session, job_id)
+    end_task(Outcome.DONE if is_done else Outcome.IGNORED)

@@ -25,8 +25,6 @@ WEBP = "image/webp"
 def publish_style(*, job_id: int) -> None:
     """Show a trained style to its artist, or put it on sale if the artist requested that."""
     lease = claim(job_id, TaskName.PUBLISH_STYLE)
-    if lease is None:
-        return
     with attempt(lease):
         with unit_of_work() as session:
             publication = training.publication(session, lease)

@@ -27,8 +27,6 @@ SAME_INSTANCE = 0.5  # intersection over union from which two masks show one ins
 def record_masks(*, job_id: int) -> None:
     """Read the masks of a run, record them as instances, and queue the next job of the photo."""
     lease = claim(job_id, TaskName.RECORD_MASKS)
-    if lease is None:
-        return
     with attempt(lease):
         with unit_of_work() as session:
             reported = sets_segmentations.reported_masks(session, lease)

@@ -26,8 +26,6 @@ WEBP = "image/webp"
 def stamp_signature(*, job_id: int) -> None:
     """Sign the raw image of a job; without its signature an image is never delivered."""
     lease = claim(job_id, TaskName.STAMP_SIGNATURE)
-    if lease is None:
-        return
     with attempt(lease):
         with unit_of_work() as session:
             work = stamping.stamp_work(session, lease)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from celery_config import TaskName
-from tasks.on_cpu.attempt import AttemptFailed, LeaseLost, attempt, claim, keep_lease, storage
+from tasks.on_cpu.attempt import AttemptFailed, attempt, claim, keep_lease, storage
 from tasks.task import task
 from webapp.domain import image_processes, images
 from webapp.domain.db import unit_of_work
@@ -34,8 +34,6 @@ EXTENSIONS = {"JPEG": "jpg", "PNG": "png"}
 def validate_uploads(*, job_id: int) -> None:
     """Check the images of a style; ten valid ones are enough for training."""
     lease = claim(job_id, TaskName.VALIDATE_UPLOADS)
-    if lease is None:
-        return
     with attempt(lease):
         with unit_of_work() as session:
             uploads = training.uploads_to_validate(session, lease)
@@ -45,8 +43,6 @@ def validate_uploads(*, job_id: int) -> None:
             verdicts = _judge(lease, uploads, artist_id=artist_id, accepts_similar=accepts_similar)
         except (DecoderBusy, DecoderUnavailable) as error:
             raise AttemptFailed("TIMEOUT", str(error)) from error
-        except LeaseLost:
-            return
         with unit_of_work() as session:
             is_recorded = training.record_verdicts(session, lease, verdicts)
         if not is_recorded:

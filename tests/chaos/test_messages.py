@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from tasks.messages import (
+    ClaimedGeneration,
     RenderFailure,
     RenderProgress,
     RenderProgressBody,
@@ -42,7 +43,7 @@ def asleep(process):
 @pytest.fixture
 def api(fast):
     made = WorkerApi(
-        "generation",
+        ClaimedGeneration,
         WorkerSettings(
             internal_api_url=fast.site, internal_api_token=fast.environment["INTERNAL_API_TOKEN"]
         ),
@@ -54,12 +55,12 @@ def api(fast):
 
 def progress(job, percent=50):
     body = RenderProgressBody(current_step=1, total_steps=2, progress_percent=percent)
-    generation_id = job.payload["generation_id"]
+    generation_id = job.payload.generation_id
     return RenderProgress(generation_id=generation_id, fence=job.fence, progress=body)
 
 
 def failure(job):
-    generation_id = job.payload["generation_id"]
+    generation_id = job.payload.generation_id
     return RenderFailure(generation_id=generation_id, fence=job.fence, error_code="INTERNAL_ERROR")
 
 
@@ -67,17 +68,17 @@ def result(api, job):
     """Upload what this claim may upload and return the report of it."""
     order = job.payload
     file = io.BytesIO()
-    picture(order["width"], order["height"]).save(file, "PNG")
+    picture(order.width, order.height).save(file, "PNG")
     api.upload(job.upload["image"], file.getvalue())
     return RenderResult(
-        generation_id=order["generation_id"],
+        generation_id=order.generation_id,
         fence=job.fence,
         result_key=job.upload["image"].key,
         sha256=hashlib.sha256(file.getvalue()).hexdigest(),
-        seed=order["seed"],
-        width=order["width"],
-        height=order["height"],
-        adapter_sha256=order["adapter_sha256"],
+        seed=order.seed,
+        width=order.width,
+        height=order.height,
+        adapter_sha256=order.adapter_sha256,
     )
 
 

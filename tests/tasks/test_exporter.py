@@ -85,5 +85,5 @@ def test_the_parent_tells_what_its_children_measured(tmp_path):
     listen = f"127.0.0.1:{free_port()}"
     done = run(tmp_path, WORKER_METRICS_LISTEN=listen, PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
     assert 'task_seconds_count{outcome="done",task="refund"} 2.0' in done.stdout, done.stderr
-    assert 'task_seconds_count{outcome="failed",task="refund"} 1.0' in done.stdout
+    assert 'task_seconds_count{outcome="raised",task="refund"} 1.0' in done.stdout
     assert 'task_failures_total{cause="NETWORK",task="refund"} 2.0' in done.stdout

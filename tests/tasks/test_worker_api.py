@@ -9,8 +9,10 @@ from tenacity import wait_none
 
 from tasks import worker_api
 from tasks.messages import (
-    ClaimedJob,
+    ClaimedGeneration,
+    ClaimedTraining,
     RenderFailure,
+    RenderJob,
     RenderProgress,
     RenderProgressBody,
     RenderResult,
@@ -59,7 +61,7 @@ def _no_waiting(monkeypatch):
 
 @pytest.fixture
 def api(site):
-    return WorkerApi("generation", settings_for(site))
+    return WorkerApi(ClaimedGeneration, settings_for(site))
 
 
 @pytest.fixture
@@ -178,11 +180,11 @@ def test_an_upload_url_fits_one_object_only(api, site_storage, image):
 
 
 def test_a_worker_with_another_token_or_of_another_kind_is_refused(site, committed, image):
-    stranger = WorkerApi("generation", settings_for(site, internal_api_token="x" * 40))
+    stranger = WorkerApi(ClaimedGeneration, settings_for(site, internal_api_token="x" * 40))
     with pytest.raises(ClaimError, match="403") as refused:
         stranger.claim(job_id=None)
     assert not refused.value.is_transient
-    trainer = WorkerApi("training", settings_for(site))
+    trainer = WorkerApi(ClaimedTraining, settings_for(site))
     assert trainer.claim(job_id=None) == []
     with committed() as session:
         assert making.job_of(session, image).state == JobState.QUEUED
@@ -208,7 +210,9 @@ def failing_site():
 
 @pytest.fixture
 def client(failing_site):
-    return WorkerApi("generation", settings_for(f"http://127.0.0.1:{failing_site.server_port}"))
+    return WorkerApi(
+        ClaimedGeneration, settings_for(f"http://127.0.0.1:{failing_site.server_port}")
+    )
 
 
 def url(failing_site, path="/file"):
@@ -267,13 +271,13 @@ def test_the_site_gets_token_and_source(client, failing_site):
 def test_calls_about_a_job_carry_the_request_that_asked_for_it_and_others_none(
     client, failing_site
 ):
-    job = ClaimedJob(
+    job = ClaimedGeneration(
         job_id=7,
         kind="generation",
         fence=1,
         attempt=1,
         lease_seconds=60,
-        payload={"request_id": "order-1"},
+        payload=RenderJob.model_construct(request_id="order-1"),
         download={},
         upload={},
     )
@@ -289,7 +293,7 @@ def test_calls_about_a_job_carry_the_request_that_asked_for_it_and_others_none(
 
 
 def test_a_site_that_is_away_gives_no_work():
-    away = WorkerApi("training", settings_for(f"http://127.0.0.1:{free_port()}"))
+    away = WorkerApi(ClaimedTraining, settings_for(f"http://127.0.0.1:{free_port()}"))
     with pytest.raises(ClaimError) as refused:
         away.claim(job_id=1)
     assert refused.value.is_transient
@@ -311,7 +315,7 @@ def test_a_claim_is_tried_once_and_says_whether_waiting_helps(
 @pytest.mark.parametrize("address", ["localhost:8000", "/nowhere", "ftp://127.0.0.1"])
 def test_waiting_does_not_help_where_no_site_can_be(address):
     with pytest.raises(ClaimError) as refused:
-        WorkerApi("training", settings_for(address)).claim(job_id=None)
+        WorkerApi(ClaimedTraining, settings_for(address)).claim(job_id=None)
     assert not refused.value.is_transient
 
 

@@ -205,7 +205,7 @@ def watch(generation_id: int) -> Response:
     _view(generation_id)
     return event_streams.stream(
         stamp=lambda session: generation_queries.stamp(session, generation_id),
-        look=lambda session: generation_queries.detail(
+        read=lambda session: generation_queries.detail(
             session, objects, generation_id=generation_id, viewer=caller
         ),
         is_final=generation_queries.is_final,

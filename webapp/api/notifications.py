@@ -75,10 +75,10 @@ def watch() -> Response:
 
     return event_streams.stream(
         stamp=stamp,
-        look=lambda session: _news(session, objects, user_id),
+        read=lambda session: _news(session, objects, user_id),
         is_final=lambda _news: False,
         # Every open page holds one, so it polls less often: two seconds later is soon enough.
-        rarer=3,
+        poll_factor=3,
     )
 
 

@@ -283,14 +283,16 @@ def watch(job_id: str) -> Response:
     account, objects = current_sets_account(), storage()
     account_id, version = account.id, account.token_version
 
-    def look(session: Session) -> dict[str, Any]:
+    def read_job(session: Session) -> dict[str, Any]:
         sets_accounts.refuse_revoked(session, account_id, version)
         found = queries.detail(session, objects, account_id=account_id, job_id=job_id)
         return asdict(found)
 
-    look(db.session())
+    read_job(db.session())
     return event_streams.stream(
-        stamp=lambda session: queries.stamp(session, job_id), look=look, is_final=queries.is_final
+        stamp=lambda session: queries.stamp(session, job_id),
+        read=read_job,
+        is_final=queries.is_final,
     )
 
 

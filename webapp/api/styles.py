@@ -140,7 +140,7 @@ def watch(style_id: int) -> Response:
     style_queries.detail(db.session(), objects, style_id=style_id, viewer=who)
     return event_streams.stream(
         stamp=lambda session: style_queries.stamp(session, style_id),
-        look=lambda session: localize.style(
+        read=lambda session: localize.style(
             style_queries.detail(session, objects, style_id=style_id, viewer=who)
         ),
         is_final=style_queries.is_final,

@@ -208,19 +208,19 @@ def _check_is_admin() -> None:
 
 
 def _check_sets_account() -> None:
-    """Find the account of the caller; a request that writes holds it to its end."""
+    """Authenticate the Sets account; a request that writes locks it until its end."""
     token = bearer()
     if token is not None:
         claims = sets_claims(token)
         rate_limits.enforce()
-        found = sets_accounts.of_token(db.session(), claims)
+        account = sets_accounts.of_token(db.session(), claims)
     else:
         _check_session_of_sets()
-        found = _own_sets_account(user())
+        account = _own_sets_account(user())
     if request.method not in csrf.SAFE_METHODS:
-        found = sets_accounts.lock_active(db.session(), found.id)
-    sets_accounts.record_use(db.session(), found, datetime.now(UTC))
-    g.sets_account = found
+        account = sets_accounts.lock_active(db.session(), account.id)
+    sets_accounts.record_use(db.session(), account, datetime.now(UTC))
+    g.sets_account = account
 
 
 def sets_claims(token: str) -> Claims:

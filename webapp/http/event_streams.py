@@ -49,14 +49,14 @@ class Source(Generic[Data]):
 
     Attributes:
         stamp: a cheap query whose result changes with the data.
-        look: the query of the data.
+        read: the query of the data.
         is_final: tells whether data will not change any more.
         poll_factor: how many times POLL_SECONDS lie between two polls.
 
     """
 
     stamp: Callable[[Session], Stamp]
-    look: Callable[[Session], Data]
+    read: Callable[[Session], Data]
     is_final: Callable[[Data], bool]
     poll_factor: int
 
@@ -64,22 +64,22 @@ class Source(Generic[Data]):
         """Return the stamp, and the data if the stamp has changed."""
         with db.session() as session:
             stamp = self.stamp(session)
-            return stamp, (self.look(session) if stamp != last_stamp else None)
+            return stamp, (self.read(session) if stamp != last_stamp else None)
 
 
 def stream(
     stamp: Callable[[Session], Stamp],
-    look: Callable[[Session], Data],
+    read: Callable[[Session], Data],
     is_final: Callable[[Data], bool],
     *,
-    rarer: int = 1,
+    poll_factor: int = 1,
 ) -> Response:
     """Return a stream of the present data at once, of each change, and of `end` with the last.
 
     The parameters are those of Source. Raises RateLimitExceeded when this caller has too many open
     streams, and ServiceUnavailable when this process has.
     """
-    source = Source(stamp, look, is_final, rarer)
+    source = Source(stamp, read, is_final, poll_factor)
     caller = rate_limits.caller()
     cleanup = ExitStack()  # runs once, even if the answer is closed twice
     _add_stream(caller)

@@ -15,13 +15,14 @@ from webapp.extensions import db
 from webapp.http import envelope
 from webapp.http.access import user
 from webapp.http.endpoints import Idempotency
+from webapp.http.json_object import JsonObject
 
 KEY_HEADER, KEY_FIELD = "Idempotency-Key", "idempotency_key"
 KEY = re.compile(r"[A-Za-z0-9_-]{8,128}", re.ASCII)
 
 
 def created_once(
-    declared: Idempotency, fields: Mapping[str, Any], run: Callable[[], object]
+    declared: Idempotency, fields: Mapping[str, object], run: Callable[[], object]
 ) -> Response:
     """Answer a POST with 201, or again with what the same Idempotency-Key was answered.
 
@@ -46,7 +47,7 @@ def _created(declared: Idempotency, answer: Answer) -> Response:
     return response
 
 
-def replayed(declared: Idempotency, fields: Mapping[str, Any]) -> Response | None:
+def replayed(declared: Idempotency, fields: Mapping[str, object]) -> Response | None:
     """Return the stored answer of the same POST, or None; leaves no transaction open."""
     key = _checked(request.headers.get(KEY_HEADER), KEY_HEADER)
     answer = None
@@ -62,10 +63,10 @@ def replayed(declared: Idempotency, fields: Mapping[str, Any]) -> Response | Non
     return None if answer is None else _created(declared, answer)
 
 
-def form_once(route: str, fields: Mapping[str, Any], run: Callable[[], object]) -> dict[str, Any]:
-    """Do once what a plain form asks for, however often it is sent; return what came of it.
+def form_once(route: str, fields: Mapping[str, object], run: Callable[[], object]) -> JsonObject:
+    """Run the action of a plain form once, even if it is sent again; return its answer.
 
-    The form carries a key of its own, made with its page. Raises IdempotencyConflict when it is
+    The page of the form generated its key. Raises IdempotencyConflict when it is
     sent again with other fields.
     """
     answer = idempotency.run_once(
@@ -85,7 +86,7 @@ def _owner() -> KeyOwner:
     return KeyOwner.user(user().id)
 
 
-def _digest(fields: Mapping[str, Any]) -> str:
+def _digest(fields: Mapping[str, object]) -> str:
     """Return the SHA-256 of a body: its fields in a fixed order, and the digests of its files."""
     hashed = hashlib.sha256(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS, default=str))
     for files in request.files.listvalues():

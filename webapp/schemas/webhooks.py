@@ -88,7 +88,7 @@ class RenderFailure(_Named, messages.RenderFailure):
 class ClaimedJobs(Answer):
     """POST /webhooks/claim."""
 
-    jobs: list[messages.ClaimedJob]
+    jobs: list[messages.AnyClaimedJob]
 
 
 class ReportTaken(Answer):

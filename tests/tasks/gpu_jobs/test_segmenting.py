@@ -188,7 +188,7 @@ def test_keys_and_concepts_that_were_not_given_out_are_rejected(
         (claimed,) = api.claim(job_id=wrong)
         key = claimed.upload["mask-000"].key if name == "Ceiling" else "masks/1/1-x.png"
         result = segmenting.SegmentResult(
-            segmentation_id=claimed.payload["segmentation_id"],
+            segmentation_id=claimed.payload.segmentation_id,
             fence=claimed.fence,
             segmenter="classic",
             version="1",

@@ -13,37 +13,13 @@ from structlog.testing import capture_logs
 
 from celery_config import DEAD_LETTER_QUEUE, ROUTES, QueueName, TaskName, make_celery
 from tests import making
-from tests.broker import Broker, free_port
+from tests.broker import free_port
 from tests.waiting import wait_for
 from webapp.domain import jobs, relay
 from webapp.domain.models.heartbeat import Heartbeat
 from webapp.domain.models.job import Job
 from webapp.domain.services import heartbeats, job_attempts
 from webapp.domain.settings import settings
-
-LOCAL = "amqp://guest:guest@127.0.0.1:5672//"
-
-
-def answers(url):
-    try:
-        with Connection(url, connect_timeout=2) as connection:
-            connection.connect()
-    except OSError:
-        return False
-    return True
-
-
-@pytest.fixture(scope="session")
-def broker_url(tmp_path_factory):
-    if answers(LOCAL):
-        yield LOCAL
-        return
-    broker = Broker(tmp_path_factory.mktemp("broker"))
-    broker.start()
-    try:
-        yield broker.url
-    finally:
-        broker.stop()
 
 
 def empty_queues(url):

@@ -64,8 +64,10 @@ def activate(session: Session, lease: Lease) -> None:
     ROWS[lease.kind].activate(session, lease)
 
 
-def fail(session: Session, lease: Lease, cause: str, message: str) -> bool:
-    """Record a failed attempt: retry after a delay, or the end; False when the fence is stale.
+def fail(session: Session, lease: Lease, cause: str, message: str) -> JobState | None:
+    """Record a failed attempt; return the state of the job, or None when the fence is stale.
+
+    The state is QUEUED for a retry after a delay, FAILED for the end.
 
     Only RETRYABLE_CAUSES are retried, at most three times. The end refunds and notifies in the
     same commit.
@@ -74,13 +76,13 @@ def fail(session: Session, lease: Lease, cause: str, message: str) -> bool:
     delays = settings().retry_delays_seconds
     if cause in RETRYABLE_CAUSES and lease.attempt <= len(delays):
         if not jobs.retry(session, lease, delays[lease.attempt - 1], cause, message):
-            return False
+            return None
         ROWS[lease.kind].wait(session, lease, cause)
-        return True
+        return JobState.QUEUED
     if not jobs.finish(session, lease.job_id, lease.fence, JobState.FAILED):
-        return False
+        return None
     ROWS[lease.kind].fail(session, lease.ref, cause, message)
-    return True
+    return JobState.FAILED
 
 
 def abandon(session: Session, job_id: int) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from celery_config import TaskName
-from tasks.messages import ClaimedJob, RenderJob, TrainJob
+from tasks.messages import ClaimedGeneration, ClaimedTraining, RenderJob, TrainJob
 from tests import making, restyling
 from webapp.domain import jobs
 from webapp.domain.models.job import JobKind
@@ -34,7 +34,7 @@ def test_an_images_payload_is_the_order_as_it_was_frozen(session, storage, image
     session.execute(update(Style).values(price_tokens=99, adapter_sha256="f" * 64))
     lease, job = claimed(session, storage, image)
 
-    order = RenderJob.model_validate(ClaimedJob.model_validate(job).payload)
+    order = ClaimedGeneration.model_validate(job).payload
     assert order.generation_id == image.id
     assert order.adapter_sha256 == making.ADAPTER_SHA256
     assert (order.width, order.height, order.seed) == (512, 512, 7)
@@ -96,7 +96,7 @@ def test_a_trainings_payload_names_its_valid_works_in_order(session, storage, ru
     session.flush()
     _, job = claimed(session, storage, run)
 
-    order = TrainJob.model_validate(ClaimedJob.model_validate(job).payload)
+    order = ClaimedTraining.model_validate(job).payload
     assert [work.name for work in order.works] == [f"work-{idx:03}" for idx in range(2, 10)]
     assert set(job["download"]) == {work.name for work in order.works}
     assert (order.training_run_id, order.seed) == (run.id, 1)
@@ -134,7 +134,7 @@ def test_a_canvas_comes_with_its_picture_its_mask_and_how_much_changes(session, 
     restyling.execute(session, job, {"Wall": restyling.restyle(style, 0.4)})
     image = restyling.ordered(session, job, style)
     _, claimed_job = claimed(session, storage, image)
-    order = RenderJob.model_validate(ClaimedJob.model_validate(claimed_job).payload)
+    order = ClaimedGeneration.model_validate(claimed_job).payload
     assert order.change == 0.4
     assert set(claimed_job["download"]) == {"adapter", "picture", "mask"}
     plain = making.generation(session, storage)

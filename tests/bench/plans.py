@@ -72,6 +72,7 @@ from webapp.domain.queries import (
 )
 from webapp.domain.queries import (
     search,
+    style_detail,
 )
 from webapp.domain.queries import (
     styles as style_queries,
@@ -158,7 +159,7 @@ def lists(size: Size, storage: Storage) -> dict[str, Listing]:
 
     def styles(**wanted: Any) -> Listing:
         return lambda session, page: style_queries.catalogue(
-            session, storage, wanted=StyleFilter(**wanted), viewer=viewer, page=page
+            session, storage, filters=StyleFilter(**wanted), viewer=viewer, page=page
         )
 
     def ledger_of(user_id: int, **wanted: Any) -> Listing:
@@ -266,7 +267,7 @@ def moderation(size: Size, storage: Storage) -> dict[str, Listing]:
 
     def styles(**wanted: Any) -> Listing:
         return lambda session, page: style_queries.for_admin(
-            session, storage, wanted=ModerationFilter(**wanted), page=page
+            session, storage, filters=ModerationFilter(**wanted), page=page
         )
 
     def tags(**wanted: Any) -> Listing:
@@ -363,7 +364,7 @@ def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]
         ),
         "balances": lambda session: ledger.balances(session, size.whale),
         "unread count": lambda session: notifications.unread_count(session, size.whale),
-        "style": lambda session: style_queries.detail(
+        "style": lambda session: style_detail.detail(
             session, storage, style_id=POPULAR_STYLE, viewer=viewer
         ),
         "training under way": training_queries.under_way,

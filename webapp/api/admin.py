@@ -32,6 +32,9 @@ from webapp.domain.queries import (
     reports as report_queries,
 )
 from webapp.domain.queries import (
+    style_detail,
+)
+from webapp.domain.queries import (
     styles as style_queries,
 )
 from webapp.domain.queries.audit import AuditFilter
@@ -124,7 +127,7 @@ def change_tag(tag_id: int, body: FlagChange) -> Response:
 def list_styles(query: ModerationQuery) -> Response:
     """List styles in every state."""
     page = style_queries.for_admin(
-        db.session(), storage(), wanted=_filters(query), page=bodies.page(query)
+        db.session(), storage(), filters=_filters(query), page=bodies.page(query)
     )
     return _listed(page)
 
@@ -141,8 +144,8 @@ def change_style(style_id: int, body: FlagChange) -> Response:
     moderation.change_style(
         db.session(), admin=user(), style_id=style_id, changes=body.changes(), reason=body.reason
     )
-    found = style_queries.moderated(db.session(), storage(), style_id=style_id)
-    return envelope.success(localize.style(found))
+    view = style_detail.moderated(db.session(), storage(), style_id=style_id)
+    return envelope.success(localize.style(view))
 
 
 @blueprint.get("/generations")

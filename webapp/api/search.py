@@ -1,4 +1,4 @@
-"""/search: styles and artists by any part of their names and tags."""
+"""/search: styles and artists by a part of their names and tags."""
 
 from flask import Blueprint, Response
 
@@ -16,8 +16,8 @@ blueprint = Blueprint("search", __name__)
 @public
 @operation(gives=Found, links={"style_id": "/styles/0/id", "user_id": "/artists/0/id"})
 def find(query: SearchQuery) -> Response:
-    """Find styles and artists; a cursor leads on in one kind only."""
-    found = search.find(
-        db.session(), storage(), typed=query.q, kind=query.type, page=bodies.page(query)
+    """Search for styles and artists; a cursor continues a search for one type only."""
+    results = search.find(
+        db.session(), storage(), text=query.q, kind=query.type, page=bodies.page(query)
     )
-    return envelope.success(found)
+    return envelope.success(results)

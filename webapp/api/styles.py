@@ -1,6 +1,6 @@
-"""/styles (also /models): the catalogue, making a style from works, training it again."""
+"""/styles (also /models): the catalogue, training a style from artworks, publishing it."""
 
-from typing import Any, cast
+from typing import cast
 
 from flask import Blueprint, Response, g
 from sqlalchemy.orm import Session
@@ -33,7 +33,9 @@ from webapp.domain.errors import (
     UploadIncomplete,
 )
 from webapp.domain.models.style import Style
+from webapp.domain.queries import style_detail
 from webapp.domain.queries import styles as style_queries
+from webapp.domain.queries.answers import extended
 from webapp.domain.queries.styles import StyleFilter
 from webapp.domain.services import artworks, offers, styles, try_outs
 from webapp.domain.services.artworks import DeclaredFile, StoredImage, Upload
@@ -99,17 +101,19 @@ def list_styles(query: StyleListQuery) -> Response:
     """List the catalogue."""
     if query.following and viewer().user_id is None:
         raise Unauthorized
-    wanted = StyleFilter(
+    filters = StyleFilter(
         sort="recent" if query.sort == "created_at" else query.sort,
-        **query.model_dump(include=FILTERS) | _tag_filters(query),
+        tags=tuple(query.tags),
+        tags_any=tuple(query.tags_any),
+        artist_id=query.artist_id,
+        license_type=query.license_type,
+        following=query.following,
+        training_status=query.training_status,
     )
     page = style_queries.catalogue(
-        db.session(), storage(), wanted=wanted, viewer=viewer(), page=bodies.page(query)
+        db.session(), storage(), filters=filters, viewer=viewer(), page=bodies.page(query)
     )
     return envelope.success(envelope.listed(page.results, page.next_cursor))
-
-
-FILTERS = {"artist_id", "license_type", "following", "training_status"}
 
 
 @blueprint.get("/styles/me")
@@ -136,14 +140,14 @@ def read(style_id: int) -> Response:
 @operation(gives=StyleView | OwnStyleView, errors=(StyleNotFound,), media=EVENTS)
 def watch(style_id: int) -> Response:
     """Stream one style until its training ends."""
-    who, objects = viewer(), storage()
-    style_queries.detail(db.session(), objects, style_id=style_id, viewer=who)
+    caller, objects = viewer(), storage()
+    style_detail.detail(db.session(), objects, style_id=style_id, viewer=caller)
     return event_streams.stream(
-        stamp=lambda session: style_queries.stamp(session, style_id),
+        stamp=lambda session: style_detail.stamp(session, style_id),
         read=lambda session: localize.style(
-            style_queries.detail(session, objects, style_id=style_id, viewer=who)
+            style_detail.detail(session, objects, style_id=style_id, viewer=caller)
         ),
-        is_final=style_queries.is_final,
+        is_final=style_detail.is_final,
     )
 
 
@@ -173,14 +177,14 @@ def _stored_images(form: StyleForm | None, **_body: object) -> list[StoredImage]
 )
 def create(
     form: StyleForm | None, body: DeclaredStyle | None, prepared: list[StoredImage]
-) -> dict[str, Any]:
+) -> style_detail.StyleView:
     """Make a style: from the files of a form, or from files that will be uploaded to storage."""
     if form is not None:
         return _create_from_form(form, prepared)
     return _create_from_json(cast("DeclaredStyle", body))
 
 
-def _create_from_form(form: StyleForm, stored: list[StoredImage]) -> dict[str, Any]:
+def _create_from_form(form: StyleForm, stored: list[StoredImage]) -> style_detail.StyleView:
     style = styles.create_from_images(
         db.session(),
         artist=current_artist(),
@@ -193,7 +197,7 @@ def _create_from_form(form: StyleForm, stored: list[StoredImage]) -> dict[str, A
     return _view(db.session(), style.id)
 
 
-def _create_from_json(body: DeclaredStyle) -> dict[str, Any]:
+def _create_from_json(body: DeclaredStyle) -> style_detail.AwaitedStyleView:
     style, uploads = styles.create_from_declared(
         db.session(),
         storage(),
@@ -223,7 +227,7 @@ def edit(style_id: int, body: StyleChanges) -> Response:
 @signed_in
 @operation(status=204, errors=(Forbidden, StyleInUse, TrainingInProgress, StyleNotFound))
 def remove(style_id: int) -> Response:
-    """Take an unused style away."""
+    """Delete an unused style."""
     offers.remove(db.session(), user=user(), style_id=style_id)
     return envelope.no_content()
 
@@ -325,7 +329,7 @@ def publish(style_id: int, body: Publication) -> Response:
     ),
     idempotent=TRY_OUTS,
 )
-def try_out(style_id: int, body: TryOutRequest) -> dict[str, Any]:
+def try_out(style_id: int, body: TryOutRequest) -> style_detail.StyleTryOuts:
     """Draw a few free private pictures with a checkpoint of an own trained style."""
     with rate_limits.images(user().id, body.count):
         try_outs.request(
@@ -336,9 +340,8 @@ def try_out(style_id: int, body: TryOutRequest) -> dict[str, Any]:
             request_id=g.request_id,
             **body.model_dump(exclude={"checkpoint"}),
         )
-    view = _view(db.session(), style_id)
-    shown = {name: view[name] for name in ("try_outs", "try_outs_left")}
-    return shown | {"style_id": style_id}
+    view = style_detail.own(db.session(), storage(), style_id=style_id, viewer=viewer())
+    return style_detail.StyleTryOuts(style_id, view.try_outs, view.try_outs_left)
 
 
 def _new(fields: StyleFields) -> NewStyle:
@@ -362,17 +365,15 @@ def _declared(files: list[DeclaredFileBody]) -> list[DeclaredFile]:
     ]
 
 
-def _view(session: Session, style_id: int) -> dict[str, Any]:
-    view = style_queries.detail(session, storage(), style_id=style_id, viewer=viewer())
+def _view(session: Session, style_id: int) -> style_detail.StyleView:
+    view = style_detail.detail(session, storage(), style_id=style_id, viewer=viewer())
     return localize.style(view)
 
 
-def _with_uploads(style: Style, uploads: list[Upload]) -> dict[str, Any]:
-    return _view(db.session(), style.id) | {
-        "uploads": [artworks.as_details(upload) for upload in uploads],
-        "confirm_url": f"/api/v1/styles/{style.id}/confirm-upload",
-    }
-
-
-def _tag_filters(query: StyleListQuery) -> dict[str, tuple[str, ...]]:
-    return {"tags": tuple(query.tags), "tags_any": tuple(query.tags_any)}
+def _with_uploads(style: Style, uploads: list[Upload]) -> style_detail.AwaitedStyleView:
+    return extended(
+        style_detail.AwaitedStyleView,
+        _view(db.session(), style.id),
+        uploads=uploads,
+        confirm_url=f"/api/v1/styles/{style.id}/confirm-upload",
+    )

@@ -1,4 +1,4 @@
-"""/tags: the words that styles are found and images are made by."""
+"""/tags: tags of styles and prompts."""
 
 from flask import Blueprint, Response
 
@@ -22,7 +22,7 @@ def list_tags(query: TagListQuery) -> Response:
     if query.search is None:
         page = tag_queries.popular(db.session(), page=bodies.page(query))
     else:
-        page = tag_queries.search(db.session(), typed=query.search, page=bodies.page(query))
+        page = tag_queries.search(db.session(), text=query.search, page=bodies.page(query))
     return envelope.success(envelope.listed(page.results, page.next_cursor))
 
 
@@ -39,6 +39,6 @@ def read(tag_id: int) -> Response:
 @public
 @operation(gives=Listed[RecommendedTag], errors=(StyleNotFound,))
 def list_recommended(style_id: int) -> Response:
-    """List what a style is best prompted with."""
-    found = tag_queries.recommended(db.session(), style_id=style_id, viewer=viewer())
-    return envelope.success(envelope.listed(found, None))
+    """List the tags that are recommended for prompts of a style."""
+    tags = tag_queries.recommended(db.session(), style_id=style_id, viewer=viewer())
+    return envelope.success(envelope.listed(tags, None))

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 # Shares of the distance to the artworks: at least WELL is learned well, less than LOW hardly.
 WELL, LOW = 0.7, 0.4
@@ -30,21 +29,36 @@ class Learned(StrEnum):
     OVERDONE = "overdone"
 
 
-def learned(gain: MeasuredGain) -> dict[str, Any]:
-    """Return a measured gain with a level for each number; `is_low` if the artist should check."""
-    levels = {
-        "palette": _share(gain.palette),
-        "texture": _share(gain.texture),
-        "edges": _edges(gain.edges),
-    }
-    is_low = Learned.HARDLY in levels.values() or gain.edges > 1 / LOW
-    return {
-        "palette": round(gain.palette, 3),
-        "texture": round(gain.texture, 3),
-        "edges": round(gain.edges, 3),
-        "learned": levels,
-        "is_low": is_low,
-    }
+@dataclass(frozen=True, slots=True)
+class LearnedAspects:
+    """How well each aspect of a style is learned."""
+
+    palette: Learned
+    texture: Learned
+    edges: Learned
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedGain:
+    """A measured gain, rounded, with its meaning; `is_low` if the artist should check."""
+
+    palette: float
+    texture: float
+    edges: float
+    learned: LearnedAspects
+    is_low: bool
+
+
+def learned(gain: MeasuredGain) -> LearnedGain:
+    """Return a measured gain with a level for each number."""
+    levels = (_share(gain.palette), _share(gain.texture), _edges(gain.edges))
+    return LearnedGain(
+        palette=round(gain.palette, 3),
+        texture=round(gain.texture, 3),
+        edges=round(gain.edges, 3),
+        learned=LearnedAspects(*levels),
+        is_low=Learned.HARDLY in levels or gain.edges > 1 / LOW,
+    )
 
 
 def _share(value: float) -> Learned:

@@ -1,17 +1,28 @@
 """Texts of transactions, notifications and gains of styles, in the language of the request."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeVar
 
 from flask_babel import gettext
 
+from webapp.domain.gains import LearnedAspects, LearnedGain
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.queries.answers import extended
+from webapp.domain.queries.checkpoints import CheckpointView
 from webapp.domain.queries.notifications import NotificationView
+from webapp.domain.queries.style_detail import OwnStyleView, StyleView
 from webapp.domain.queries.tokens import Transaction
 from webapp.domain.queries.users import UserSummary
 
 ASPECTS = ("palette", "texture", "edges")
+View = TypeVar("View", bound=StyleView)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalizedGain(LearnedGain):
+    """A gain with a text about it."""
+
+    summary: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +38,23 @@ def transaction(view: Transaction) -> Transaction:
     return replace(view, memo=gettext("memo." + view.memo) % {"style": style})
 
 
-def style(view: dict[str, Any]) -> dict[str, Any]:
-    """Return a style whose checkpoints have a sentence about their gain; changes `view` itself."""
-    for checkpoint in view.get("checkpoints", []):
-        if checkpoint["gain"] is not None:
-            checkpoint["gain"]["summary"] = gain_summary(checkpoint["gain"])
-    return view
+def style(view: View) -> View:
+    """Return a style; the gains of its checkpoints have a summary, for who sees checkpoints."""
+    if not isinstance(view, OwnStyleView):
+        return view
+    return replace(view, checkpoints=[_checkpoint(each) for each in view.checkpoints])
 
 
-def gain_summary(gain: dict[str, Any]) -> str:
+def _checkpoint(view: CheckpointView) -> CheckpointView:
+    if view.gain is None:
+        return view
+    gain = extended(LocalizedGain, view.gain, summary=gain_summary(view.gain.learned))
+    return replace(view, gain=gain)
+
+
+def gain_summary(levels: LearnedAspects) -> str:
     """Return one sentence for each aspect of a style."""
-    keys = [f"gain.{aspect}.{gain['learned'][aspect]}" for aspect in ASPECTS]
+    keys = [f"gain.{aspect}.{getattr(levels, aspect)}" for aspect in ASPECTS]
     return " ".join(gettext(key) for key in keys)
 
 

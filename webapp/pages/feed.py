@@ -1,7 +1,6 @@
 """/: public pictures, newest or most liked first, or of followed users."""
 
 from collections import Counter
-from typing import Any
 
 from flask import Blueprint, render_template, request
 
@@ -10,6 +9,7 @@ from webapp.domain.queries import feed as feed_queries
 from webapp.domain.queries import training as training_queries
 from webapp.domain.queries.feed import FeedCard, FeedFilter
 from webapp.domain.queries.pagination import Page
+from webapp.domain.queries.training import TrainingUnderWay
 from webapp.extensions import app_settings, db, storage
 from webapp.http import bodies
 from webapp.http.access import public, viewer
@@ -47,7 +47,7 @@ def training() -> str:
     return render_template("feed/training.html", training=_training())
 
 
-def _training() -> dict[str, Any] | None:
+def _training() -> TrainingUnderWay | None:
     """Return the training that visitors of a demo site can follow; elsewhere it is private."""
     return training_queries.under_way(db.session()) if app_settings().is_demo else None
 

@@ -1,7 +1,5 @@
 """/me: the user's own pictures and styles, profile, signature, sessions, closing the account."""
 
-from typing import Any
-
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
@@ -23,6 +21,7 @@ from webapp.domain.queries import (
 from webapp.domain.queries.generation_views import OwnGenerationView
 from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.queries.pagination import PageRequest
+from webapp.domain.queries.styles import OwnStyleCard
 from webapp.domain.services import accounts, generations, leaving
 from webapp.extensions import can_sign, db, storage
 from webapp.http import bodies
@@ -176,7 +175,7 @@ def _works(ids: tuple[int, ...]) -> list[OwnGenerationView]:
     return page.results
 
 
-def _styles() -> list[dict[str, Any]]:
+def _styles() -> list[OwnStyleCard]:
     if user().artist is None:
         return []
     page = style_queries.own(

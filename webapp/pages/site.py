@@ -120,8 +120,8 @@ def balance() -> int:
     """Return the spendable tokens of the user."""
     if "balance" not in g:
         g.balance = ledger.spendable(db.session(), user().id)
-    found: int = g.balance
-    return found
+    tokens: int = g.balance
+    return tokens
 
 
 def csrf_token() -> str:
@@ -147,8 +147,8 @@ def keep_private(response: AnyResponse) -> AnyResponse:
 
     Pages differ by user, language and theme; after signing out, Back must show no private page.
     """
-    kept = "no-store" if "sign_in_id" in g else "no-cache"
-    response.headers.setdefault("Cache-Control", f"private, {kept}")
+    directive = "no-store" if "sign_in_id" in g else "no-cache"
+    response.headers.setdefault("Cache-Control", f"private, {directive}")
     response.headers.add("Vary", "Cookie, Accept-Language, HX-Request")
     return response
 
@@ -225,8 +225,8 @@ def page_for_a_browser(response: AnyResponse) -> AnyResponse:
     if response.status_code == NotFound.status:
         page = not_found()
     else:
-        is_said = error["code"] == RateLimitExceeded.code  # its message says how long to wait
-        wait = None if is_said else error["details"].get("retry_after")
+        has_wait = error["code"] == RateLimitExceeded.code  # its message already has the wait
+        wait = None if has_wait else error["details"].get("retry_after")
         message = str(words.FORM_PROBLEMS.get(error["code"]) or error["message"])
         page = problem(_words_of(message, wait), response.status_code)
     for name in ("Retry-After", "Allow"):
@@ -249,9 +249,9 @@ def _words_of(message: str, wait: int | None) -> str:
 def _is_navigation() -> bool:
     """Return whether a browser navigates to this URL, as opposed to a script or program."""
     mode = request.headers.get("Sec-Fetch-Mode")
-    wanted = request.accept_mimetypes
-    is_for_people = wanted["text/html"] > wanted["application/json"]
-    return request.method == "GET" and is_for_people and mode in {None, "navigate"}
+    accepted = request.accept_mimetypes
+    prefers_html = accepted["text/html"] > accepted["application/json"]
+    return request.method == "GET" and prefers_html and mode in {None, "navigate"}
 
 
 @blueprint.app_errorhandler(404)

@@ -13,7 +13,7 @@ from webapp.http.access import public
 
 blueprint = Blueprint("sitemap", __name__)
 HOUR_SECONDS = 3600
-ADDRESSES = {Kind.STYLES: "/styles/", Kind.IMAGES: "/g/"}
+PATHS = {Kind.STYLES: "/styles/", Kind.IMAGES: "/g/"}
 # Images may be fetched: previews of shared links show them.
 ROBOTS = """\
 User-agent: *
@@ -27,7 +27,7 @@ Sitemap: {sitemap}
 
 
 @blueprint.app_context_processor
-def addresses() -> dict[str, Callable[[str], str]]:
+def absolute_urls() -> dict[str, Callable[[str], str]]:
     """Give templates absolute URLs, for use on other sites."""
     return {"absolute": absolute}
 
@@ -41,7 +41,9 @@ def absolute(path: str) -> str:
 @public
 def robots() -> AnyResponse:
     """Return what crawlers may fetch, and the URL of the sitemap."""
-    return _kept(Response(ROBOTS.format(sitemap=absolute("/sitemap.xml")), mimetype="text/plain"))
+    return _cacheable(
+        Response(ROBOTS.format(sitemap=absolute("/sitemap.xml")), mimetype="text/plain")
+    )
 
 
 @blueprint.get("/sitemap.xml")
@@ -55,23 +57,23 @@ def index() -> AnyResponse:
 @public
 def part(kind: str, number: int) -> AnyResponse:
     """List the pages of one part."""
-    rows = sitemaps.part(db.session(), Kind(kind), number)
-    return _xml("sitemap/part.xml", rows=rows, folder=ADDRESSES[Kind(kind)])
+    entries = sitemaps.part(db.session(), Kind(kind), number)
+    return _xml("sitemap/part.xml", entries=entries, folder=PATHS[Kind(kind)])
 
 
 @blueprint.get("/apple-touch-icon.png")
 @public
 def icon() -> AnyResponse:
     """Send the icon as PNG, for home screens and link previews without a picture."""
-    return _kept(current_app.send_static_file("seal.png"))
+    return _cacheable(current_app.send_static_file("seal.png"))
 
 
 def _xml(template: str, **values: Any) -> AnyResponse:
-    answer = make_response(render_template(template, **values))
-    answer.mimetype = "application/xml"
-    return _kept(answer)
+    response = make_response(render_template(template, **values))
+    response.mimetype = "application/xml"
+    return _cacheable(response)
 
 
-def _kept(answer: AnyResponse) -> AnyResponse:
-    answer.headers["Cache-Control"] = f"public, max-age={HOUR_SECONDS}"
-    return answer
+def _cacheable(response: AnyResponse) -> AnyResponse:
+    response.headers["Cache-Control"] = f"public, max-age={HOUR_SECONDS}"
+    return response

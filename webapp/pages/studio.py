@@ -1,7 +1,5 @@
 """/studio: the artist's styles, a new style in four steps, the signature."""
 
-from typing import Any
-
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask_babel import get_locale, gettext
 from pydantic import ValidationError
@@ -9,9 +7,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from webapp.domain.errors import DomainError, ValidationFailed
 from webapp.domain.queries import accounts as account_queries
+from webapp.domain.queries import style_detail
 from webapp.domain.queries import styles as style_queries
 from webapp.domain.queries.accounts import OwnArtist
 from webapp.domain.queries.pagination import PageRequest
+from webapp.domain.queries.style_detail import OwnStyleView
 from webapp.domain.services import accounts, offers, rights, styles
 from webapp.domain.services.artworks import MAX_IMAGE_TAGS, MAX_IMAGES, MIN_IMAGES
 from webapp.extensions import can_sign, db, storage
@@ -67,11 +67,11 @@ def signature() -> str:
 def change_signature() -> AnyResponse | tuple[str, int]:
     """Save position, size and opacity of the signature, from a plain form."""
     try:
-        asked = ArtistChanges.model_validate(
+        changes = ArtistChanges.model_validate(
             {name: text for name, text in request.form.items() if name.startswith("signature_")}
         )
-        chosen = asked.model_dump(exclude={"artist_name", "signature_image"})
-        accounts.update_artist(db.session(), storage(), can_sign(), user=user(), **chosen)
+        signature = changes.model_dump(exclude={"artist_name", "signature_image"})
+        accounts.update_artist(db.session(), storage(), can_sign(), user=user(), **signature)
     except ValidationError:
         problem = gettext(ValidationFailed.code)
         page = render_template("studio/signature.html", person=_signature(), problem=problem)
@@ -106,7 +106,7 @@ def cancel(style_id: int) -> AnyResponse:
 @signed_in
 def retrain(style_id: int) -> AnyResponse:
     """Train a style again without the selected artworks, from a plain form."""
-    asked = RetrainForm.model_validate(
+    form = RetrainForm.model_validate(
         {
             "remove_artwork_ids": request.form.getlist("remove_artwork_ids"),
             "accept_similar": request.form.get("accept_similar", "") == "yes",
@@ -117,11 +117,11 @@ def retrain(style_id: int) -> AnyResponse:
         storage(),
         artist_id=user().id,
         style_id=style_id,
-        remove_artwork_ids=asked.remove_artwork_ids,
+        remove_artwork_ids=form.remove_artwork_ids,
         stored=[],
         files=[],
         request_id=g.request_id,
-        accept_similar=asked.accept_similar,
+        accept_similar=form.accept_similar,
     )
     return redirect(url_for("pages.styles.show", style_id=style_id), 303)
 
@@ -130,32 +130,28 @@ def _home(problem: str | None = None) -> str:
     page = style_queries.own(
         db.session(), storage(), artist_id=user().id, page=PageRequest(limit=STYLES_SHOWN)
     )
-    shown = next((style for style in page.results if style["is_active"]), None)
+    active = next((style for style in page.results if style.is_active), None)
     return render_template(
         "studio/index.html",
-        style=shown and _detail(shown),
-        others=[style for style in page.results if style is not shown],
+        style=active and _style(active.id),
+        earned=active and active.total_earned_tokens,
+        others=[style for style in page.results if style is not active],
         person=_signature(),
         form=request.form,
         problem=problem,
     )
 
 
-def _active() -> dict[str, Any] | None:
+def _active() -> OwnStyleView | None:
     """Return the style that uses the artist's slot; a failed one does not count."""
     style_id = offers.active_style(db.session(), user().id)
-    if style_id is None:
-        return None
-    return style_queries.detail(
+    return None if style_id is None else _style(style_id)
+
+
+def _style(style_id: int) -> OwnStyleView:
+    return style_detail.own(
         db.session(), storage(), style_id=style_id, viewer=viewer(), with_decided=False
     )
-
-
-def _detail(card: dict[str, Any]) -> dict[str, Any]:
-    found = style_queries.detail(
-        db.session(), storage(), style_id=card["id"], viewer=viewer(), with_decided=False
-    )
-    return found | {"total_earned_tokens": card["total_earned_tokens"]}
 
 
 def _signature() -> OwnArtist | None:

@@ -13,7 +13,6 @@ from webapp.domain.errors import (
     DomainError,
     InvalidTransition,
     StyleLimitReached,
-    StyleNotFound,
     StyleNotReady,
     StyleOutdated,
     Unauthorized,
@@ -25,6 +24,7 @@ from webapp.domain.queries import (
 )
 from webapp.domain.queries import (
     search,
+    style_detail,
 )
 from webapp.domain.queries import (
     styles as style_queries,
@@ -32,13 +32,12 @@ from webapp.domain.queries import (
 from webapp.domain.queries import (
     tags as tag_queries,
 )
-from webapp.domain.queries import (
-    training as training_queries,
-)
 from webapp.domain.queries.generation_views import OwnGenerationView
 from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.queries.pagination import Page, PageRequest
-from webapp.domain.queries.styles import StyleFilter
+from webapp.domain.queries.search import FoundArtist, FoundStyle
+from webapp.domain.queries.style_detail import OwnStyleView, StyleView
+from webapp.domain.queries.styles import OwnStyleCard, StyleFilter
 from webapp.domain.services import follows, generations, offers, previews, try_outs
 from webapp.extensions import db, storage
 from webapp.http import bodies, buckets, field_errors, idempotency, localize, rate_limits
@@ -77,24 +76,24 @@ def index() -> str:
     """
     if request.args.get("q", "").strip():
         return _found()
-    asked = bodies.query(StyleListQuery)
-    if asked.following and viewer().user_id is None:
+    query = bodies.query(StyleListQuery)
+    if query.following and viewer().user_id is None:
         raise Unauthorized
-    sort = "popular" if asked.sort == "popular" else "recent"
+    sort = "popular" if query.sort == "popular" else "recent"
     page = style_queries.catalogue(
         db.session(),
         storage(),
-        wanted=StyleFilter(sort=sort, tags=tuple(asked.tags), following=asked.following),
+        filters=StyleFilter(sort=sort, tags=tuple(query.tags), following=query.following),
         viewer=viewer(),
-        page=bodies.page(asked),
+        page=bodies.page(query),
     )
-    if is_fragment() and asked.cursor:
+    if is_fragment() and query.cursor:
         return render_template("styles/cards.html", styles=page, query=_query())
     return render_template(
         "styles/browse.html" if is_fragment() else "styles/index.html",
         styles=page,
-        tab="following" if asked.following else sort,
-        tags=asked.tags,
+        tab="following" if query.following else sort,
+        tags=query.tags,
         popular_tags=tag_queries.of_popular_styles(db.session(), limit=TAGS_SHOWN),
         own=_own(),
         query=_query(),
@@ -102,19 +101,23 @@ def index() -> str:
 
 
 def _found() -> str:
-    asked = bodies.query(SearchQuery)
-    if asked.type == "all":
-        found = search.overview(db.session(), storage(), typed=asked.q, limit=FOUND_SHOWN)
+    query = bodies.query(SearchQuery)
+    lists: dict[str, Page[FoundStyle] | Page[FoundArtist] | list[str]]
+    if query.type == "all":
+        found = search.overview(db.session(), storage(), text=query.q, limit=FOUND_SHOWN)
         lists = {"styles": found.styles, "artists": found.artists, "tags": found.tags}
     else:
-        listed = search.find(
-            db.session(), storage(), typed=asked.q, kind=asked.type, page=bodies.page(asked)
+        results = search.find(
+            db.session(), storage(), text=query.q, kind=query.type, page=bodies.page(query)
         )
-        lists = {asked.type: Page(listed[asked.type], listed["next_cursor"])}
-    if is_fragment() and asked.cursor:
-        return render_template(CARDS[asked.type], **lists, query=_query())
+        if query.type == "styles":
+            lists = {"styles": Page(results.styles, results.next_cursor)}
+        else:
+            lists = {"artists": Page(results.artists, results.next_cursor)}
+    if is_fragment() and query.cursor:
+        return render_template(CARDS[query.type], **lists, query=_query())
     template = "styles/found.html" if is_fragment() else "styles/index.html"
-    return render_template(template, **lists, typed=asked.q, is_piece=is_fragment())
+    return render_template(template, **lists, typed=query.q, is_piece=is_fragment())
 
 
 @blueprint.get("/styles/<id:style_id>")
@@ -128,14 +131,14 @@ def show(style_id: int) -> str:
 @signed_in
 def training(style_id: int) -> AnyResponse:
     """Show the progress of a training, as a fragment of the style page."""
-    style = _style(style_id)
-    if not viewer().may_manage(style["artist"]["id"]):
-        raise StyleNotFound(id=style_id)
-    run = training_queries.latest(db.session(), storage(), style_id=style_id)
-    piece = make_response(render_template("styles/training.html", style=style, run=run))
-    if style_queries.is_final(style):
-        piece.headers["HX-Refresh"] = "true"
-    return piece
+    style = style_detail.own(
+        db.session(), storage(), style_id=style_id, viewer=viewer(), with_decided=False
+    )
+    page = render_template("styles/training.html", style=style, run=style.training_log)
+    response = make_response(page)
+    if style_detail.is_final(style):
+        response.headers["HX-Refresh"] = "true"
+    return response
 
 
 @blueprint.post("/styles/<id:style_id>/generate")
@@ -145,18 +148,18 @@ def generate(style_id: int) -> AnyResponse | tuple[str, int]:
     """Order pictures from a plain form, for browsers without scripts."""
 
     def run() -> dict[str, Any]:
-        with rate_limits.images(user().id, asked.count):
+        with rate_limits.images(user().id, body.count):
             order = generations.request(
-                db.session(), user=user(), request_id=g.request_id, **asked.model_dump()
+                db.session(), user=user(), request_id=g.request_id, **body.model_dump()
             )
         return {"order_id": order.id}
 
     try:
-        asked = _order(style_id)
-        unseen = _unseen_unknown_tags(asked)
+        body = _order(style_id)
+        unseen = _unseen_unknown_tags(body)
         if unseen:
             return _page(style_id, unknown_tags=unseen), HTTPStatus.OK
-        idempotency.form_once("POST /styles/:id/generate", asked.model_dump(mode="json"), run)
+        idempotency.form_once("POST /styles/:id/generate", body.model_dump(mode="json"), run)
     except ValidationError as error:
         problem = ValidationFailed(fields=field_errors.of_validation(error))
         return _page(style_id, problem=problem), problem.status
@@ -194,9 +197,7 @@ def publish(style_id: int) -> AnyResponse | tuple[str, int]:
 @signed_in
 def show_try_outs(style_id: int) -> str:
     """Show the test pictures of the artist's style; for htmx, as a fragment."""
-    style = style_queries.detail(db.session(), storage(), style_id=style_id, viewer=viewer())
-    if not viewer().may_manage(style["artist"]["id"]):
-        raise StyleNotFound(id=style_id)
+    style = style_detail.own(db.session(), storage(), style_id=style_id, viewer=viewer())
     template = "styles/try_outs.html" if is_fragment() else "styles/tried.html"
     return render_template(template, style=style)
 
@@ -208,22 +209,22 @@ def try_out(style_id: int) -> AnyResponse | tuple[str, int]:
     """Order a free private test picture with a checkpoint of the artist's trained style."""
 
     def run() -> dict[str, Any]:
-        with rate_limits.images(user().id, asked.count):
+        with rate_limits.images(user().id, body.count):
             try_outs.request(
                 db.session(),
                 user=user(),
                 style_id=style_id,
-                step=asked.checkpoint,
+                step=body.checkpoint,
                 request_id=g.request_id,
-                **asked.model_dump(exclude={"checkpoint"}),
+                **body.model_dump(exclude={"checkpoint"}),
             )
         return {}
 
-    given: dict[str, Any] = request.form.to_dict()
-    given["prompt_tags"] = _tags_of(given.get("prompt_tags", ""))
+    values: dict[str, Any] = request.form.to_dict()
+    values["prompt_tags"] = _tags_of(values.get("prompt_tags", ""))
     try:
-        asked = TryOutRequest.model_validate(given)
-        fields = asked.model_dump(mode="json") | {"style_id": style_id}
+        body = TryOutRequest.model_validate(values)
+        fields = body.model_dump(mode="json") | {"style_id": style_id}
         idempotency.form_once("POST /styles/:id/try-outs", fields, run)
     except ValidationError as error:
         untried = ValidationFailed(fields=field_errors.of_validation(error))
@@ -260,28 +261,28 @@ def _wrong_terms(error: ValidationError) -> problems.Problems:
 
 def _terms() -> dict[str, Any]:
     """Return the fields of price and licence; an empty last day means none."""
-    given: dict[str, Any] = request.form.to_dict()
-    if "valid_to" in given:
-        given["valid_to"] = given["valid_to"] or None
-    return given
+    values: dict[str, Any] = request.form.to_dict()
+    if "valid_to" in values:
+        values["valid_to"] = values["valid_to"] or None
+    return values
 
 
 def _order(style_id: int) -> GenerationRequest:
-    given: dict[str, Any] = {name: text for name, text in request.form.items() if text.strip()}
+    values: dict[str, Any] = {name: text for name, text in request.form.items() if text.strip()}
     for field in ("prompt_tags", "negative_tags"):
-        given[field] = _tags_of(given.get(field, ""))
+        values[field] = _tags_of(values.get(field, ""))
     for field in ("seed", "count", "style_strength", "expected_price_tokens"):
-        if field in given:
-            given[field] = _number(given[field])
-    return GenerationRequest.model_validate(given | {"style_id": style_id})
+        if field in values:
+            values[field] = _number(values[field])
+    return GenerationRequest.model_validate(values | {"style_id": style_id})
 
 
-def _unseen_unknown_tags(asked: GenerationRequest) -> list[str]:
+def _unseen_unknown_tags(body: GenerationRequest) -> list[str]:
     """Return the tags that may not be recognised, unless the form has shown exactly these before.
 
     A browser without scripts gets them here, before anything is charged.
     """
-    of_preview = asked.model_dump(include=set(PreviewRequest.model_fields))
+    of_preview = body.model_dump(include=set(PreviewRequest.model_fields))
     preview = previews.preview(db.session(), viewer=viewer(), **of_preview)
     is_news = request.form.get("seen_unknown") != ", ".join(preview.unknown_tags)
     return preview.unknown_tags if preview.is_any_known and is_news else []
@@ -308,20 +309,11 @@ def _page(
 ) -> str:
     """Return the page of a style, with the errors of a form on it."""
     style = _style(style_id)
-    who, artist_id = viewer(), style["artist"]["id"]
-    is_on_sale = style["training_status"] == TrainingStatus.COMPLETED
-    shown: dict[str, Any] = {"is_own": who.user_id == artist_id}
-    if not is_on_sale:
-        shown["run"] = style["training_log"]
+    values: dict[str, object]
+    if style.training_status == TrainingStatus.COMPLETED:
+        values = _sale(style)
     else:
-        shown |= {
-            "has_begun": offers.is_in_period(style["valid_from"], None),
-            "is_open": offers.is_in_period(style["valid_from"], style["valid_to"]),
-            "recommended": tag_queries.to_prompt_with(db.session(), style_id, style["tags"]),
-            "works": _works(style_id),
-            "earned": style_queries.earned(db.session(), style_id) if shown["is_own"] else None,
-            "is_following": _is_following(artist_id),
-        }
+        values = {"run": style.training_log if isinstance(style, OwnStyleView) else None}
     return render_template(
         "styles/show.html",
         style=style,
@@ -331,8 +323,22 @@ def _page(
         unknown_tags=unknown_tags,
         untried=untried,
         again=_again(style_id),
-        **shown,
+        is_own=viewer().user_id == style.artist.id,
+        **values,
     )
+
+
+def _sale(style: StyleView) -> dict[str, object]:
+    """Return what the page of a style on sale has besides the style."""
+    is_own = viewer().user_id == style.artist.id
+    return {
+        "has_begun": offers.is_in_period(style.valid_from, None),
+        "is_open": offers.is_in_period(style.valid_from, style.valid_to),
+        "recommended": tag_queries.to_prompt_with(db.session(), style.id, style.tags),
+        "works": _works(style.id),
+        "earned": style_detail.earned(db.session(), style.id) if is_own else None,
+        "is_following": _is_following(style.artist.id),
+    }
 
 
 def _again(style_id: int) -> str:
@@ -341,17 +347,17 @@ def _again(style_id: int) -> str:
 
 
 def _is_following(artist_id: int) -> bool:
-    who = viewer().user_id
-    if who is None or who == artist_id:
+    user_id = viewer().user_id
+    if user_id is None or user_id == artist_id:
         return False
-    return follows.is_following(db.session(), user_id=who, followed_id=artist_id)
+    return follows.is_following(db.session(), user_id=user_id, followed_id=artist_id)
 
 
-def _style(style_id: int) -> dict[str, Any]:
-    found = style_queries.detail(
+def _style(style_id: int) -> StyleView:
+    view = style_detail.detail(
         db.session(), storage(), style_id=style_id, viewer=viewer(), with_decided=False
     )
-    return localize.style(found)
+    return localize.style(view)
 
 
 def _works(style_id: int) -> list[OwnGenerationView]:
@@ -368,7 +374,7 @@ def _works(style_id: int) -> list[OwnGenerationView]:
     return page.results
 
 
-def _own() -> list[dict[str, Any]]:
+def _own() -> list[OwnStyleCard]:
     if not current_user.is_authenticated or user().artist is None:
         return []
     page = style_queries.own(

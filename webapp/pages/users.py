@@ -15,7 +15,7 @@ from webapp.domain.queries import (
 )
 from webapp.domain.queries.feed import FeedCard, FeedFilter
 from webapp.domain.queries.pagination import Page, PageRequest
-from webapp.domain.queries.styles import StyleFilter
+from webapp.domain.queries.styles import StyleCard, StyleFilter
 from webapp.domain.services import follows
 from webapp.extensions import db, storage
 from webapp.http import bodies
@@ -72,11 +72,11 @@ def _images(user_id: int, of: str) -> Page[FeedCard]:
     )
 
 
-def _styles(user_id: int) -> list[dict[str, object]]:
+def _styles(user_id: int) -> list[StyleCard]:
     return style_queries.catalogue(
         db.session(),
         storage(),
-        wanted=StyleFilter(artist_id=user_id),
+        filters=StyleFilter(artist_id=user_id),
         viewer=viewer(),
         page=PageRequest(limit=STYLES_SHOWN),
     ).results

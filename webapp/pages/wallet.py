@@ -5,7 +5,6 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import urlencode
 
 from flask import (
@@ -36,6 +35,7 @@ from webapp.domain.queries import (
 )
 from webapp.domain.queries.pagination import MAX_LIMIT, PageRequest
 from webapp.domain.queries.payments import OrderDetail
+from webapp.domain.queries.styles import OwnStyleCard
 from webapp.domain.queries.tokens import Transaction, TransactionFilter
 from webapp.domain.services import packages, purchases, sets_purchases
 from webapp.extensions import app_settings, db, payment_addresses, storage
@@ -77,7 +77,7 @@ class LedgerQuery(TransactionQuery):
 class Earnings:
     """An artist's earnings: styles, most tokens first, and tokens by month, oldest first."""
 
-    styles: list[dict[str, Any]]
+    styles: list[OwnStyleCard]
     months: list[tuple[datetime, int]]
     sold: int
 
@@ -275,9 +275,9 @@ def _earnings() -> Earnings | None:
     edges.reverse()
     amounts = token_queries.earned_between(db.session(), user().id, edges)
     return Earnings(
-        styles=sorted(styles, key=lambda style: -style["total_earned_tokens"]),
+        styles=sorted(styles, key=lambda style: -style.total_earned_tokens),
         months=list(zip(edges, amounts, strict=False)),
-        sold=sum(style["usage_count"] for style in styles),
+        sold=sum(style.usage_count for style in styles),
     )
 
 

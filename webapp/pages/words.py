@@ -4,7 +4,6 @@ A failure is shown in three parts: what happened, what it cost, and what to do n
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from flask_babel import LazyString, format_decimal, gettext, ngettext
 from flask_babel import lazy_gettext as _
@@ -14,6 +13,7 @@ from webapp.domain.models.payment import Product, Purchase
 from webapp.domain.models.style import LicenseType
 from webapp.domain.queries.payments import Order, OrderDetail
 from webapp.domain.queries.purchases import UserPurchase
+from webapp.domain.queries.style_detail import ArtworkView
 
 MINUTE, HOUR = 60, 3600
 
@@ -261,11 +261,11 @@ def image_codes() -> dict[str, str]:
     return {code: str(text) for code, text in IMAGE_CODES.items()}
 
 
-def image_problem(work: dict[str, Any], works: list[dict[str, Any]]) -> str:
+def image_problem(artwork: ArtworkView, artworks: list[ArtworkView]) -> str:
     """Return the problem of an artwork, with the name of the similar artwork if there is one."""
-    said = IMAGE_CODES.get(work["code"] or "", work["code"])
-    twin = next((each for each in works if each["idx"] == work["twin_idx"]), None)
-    return f"{said} ({twin['filename']})" if twin else str(said)
+    text = str(IMAGE_CODES.get(artwork.code or "", artwork.code))
+    twin = next((each for each in artworks if each.idx == artwork.twin_idx), None)
+    return f"{text} ({twin.filename})" if twin else text
 
 
 def cause(code: str | None) -> str:

@@ -1,3 +1,5 @@
+from dataclasses import astuple
+
 import pytest
 
 from webapp.domain import gains
@@ -16,7 +18,7 @@ from webapp.domain.gains import MeasuredGain
     ],
 )
 def test_numbers_of_a_gain_mean_something(measured, learned, is_low):
-    said = gains.learned(MeasuredGain(*measured))
-    assert (said["palette"], said["texture"], said["edges"]) == measured
-    assert tuple(said["learned"].values()) == learned
-    assert said["is_low"] is is_low
+    gain = gains.learned(MeasuredGain(*measured))
+    assert (gain.palette, gain.texture, gain.edges) == measured
+    assert astuple(gain.learned) == learned
+    assert gain.is_low is is_low

@@ -29,6 +29,7 @@ def run(session, storage):
         "total_epochs": 100,
         "progress_percent": 42,
         "estimated_seconds": 130,
+        "last_updated": "2026-11-02T10:00:00Z",
     }
     made.loss_history = [
         {"step": step, "loss": 1 / (1 + step), "held_out_loss": 0.5 if step == 700 else None}
@@ -43,7 +44,12 @@ def run(session, storage):
 
 
 def test_no_time_left_is_told_before_it_is_known(session, run, owner_client):
-    known = {"current_epoch": 1, "total_epochs": 100, "progress_percent": 1}
+    known = {
+        "current_epoch": 1,
+        "total_epochs": 100,
+        "progress_percent": 1,
+        "last_updated": "2026-11-02T10:00:00Z",
+    }
     run.progress = known
     session.commit()
     assert "left" not in Page(owner_client.get(f"/styles/{run.style_id}/training")).text

@@ -1,45 +1,86 @@
-"""Search what is on sale and who makes it: styles by name or tag, artists by either name."""
+"""Search for styles on sale by name or tag, and for artists by artist name or username."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
 
 from sqlalchemy import Text, case, column, false, func, not_, or_, select, union
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
-from webapp.domain.errors import (
-    FieldProblem,
-    ValidationFailed,
-)
+from webapp.domain.errors import FieldProblem, ValidationFailed
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, Role, User
 from webapp.domain.models.style import Style
 from webapp.domain.queries import searching
 from webapp.domain.queries import tags as tag_queries
+from webapp.domain.queries.answers import ArtistName
 from webapp.domain.queries.pagination import AnyRow, Keyset, Page, PageRequest
 from webapp.domain.queries.searching import Search
 from webapp.domain.queries.viewing import signed_url
 from webapp.domain.services import offers
 
 MAX_TAGS = 20
-# Everybody who has an artist's side has such a role, and the indexes hold nobody else.
+# Every artist has such a role, and the partial indexes have the same condition.
 _ARTIST = (User.is_active, User.role != Role.USER)
 
 
-@dataclass(frozen=True)
-class Overview:
-    """The first of every kind that a text finds."""
+class MatchedField(StrEnum):
+    """The field in which the text was found."""
 
-    styles: Page
-    artists: Page
+    NAME = "name"
+    TAG = "tag"
+    ARTIST_NAME = "artist_name"
+    USERNAME = "username"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundStyle:
+    """A style on sale that matches."""
+
+    id: int
+    name: str
+    thumbnail_url: str | None
+    artist: ArtistName
+    price_tokens: int
+    generation_cost_tokens: int
+    usage_count: int
+    matched_by: MatchedField
+
+
+@dataclass(frozen=True, slots=True)
+class FoundArtist:
+    """An artist who matches."""
+
+    id: int
+    username: str
+    artist_name: str
+    profile_image: str | None
+    follower_count: int
+    matched_by: MatchedField
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """One page of results; `next_cursor` continues a search for one kind only."""
+
+    styles: list[FoundStyle]
+    artists: list[FoundArtist]
+    next_cursor: str | None
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The first results of each kind."""
+
+    styles: Page[FoundStyle]
+    artists: Page[FoundArtist]
     tags: list[str]
 
 
-def find(
-    session: Session, storage: Storage, *, typed: str, kind: str, page: PageRequest
-) -> dict[str, Any]:
-    """Return the styles and the artists that match; a cursor leads on in one kind only.
+def find(session: Session, storage: Storage, *, text: str, kind: str, page: PageRequest) -> Results:
+    """Return a page of the styles and artists that match a text.
 
     `kind` is all, styles or artists. Raises ValidationFailed for a cursor with all.
     """
@@ -47,54 +88,59 @@ def find(
         raise ValidationFailed(
             fields={"cursor": [FieldProblem("Only with type styles or artists.")]}
         )
-    sought = searching.cleaned(session, typed)
-    found: dict[str, Page] = {}
-    for name, look in (("styles", styles), ("artists", artists)):
-        is_wanted = sought and kind in {"all", name}
-        found[name] = look(session, storage, sought, page) if is_wanted else Page([], None)
-    following = found[kind].next_cursor if kind in found else None
-    return {name: each.results for name, each in found.items()} | {
-        "next_cursor": following,
-        "has_more": following is not None,
-    }
+    term = searching.cleaned(session, text)
+    found_styles: Page[FoundStyle] = Page([], None)
+    found_artists: Page[FoundArtist] = Page([], None)
+    if term and kind != "artists":
+        found_styles = styles(session, storage, term, page)
+    if term and kind != "styles":
+        found_artists = artists(session, storage, term, page)
+    cursors = {"styles": found_styles.next_cursor, "artists": found_artists.next_cursor}
+    next_cursor = cursors.get(kind)
+    return Results(
+        styles=found_styles.results,
+        artists=found_artists.results,
+        next_cursor=next_cursor,
+        has_more=next_cursor is not None,
+    )
 
 
-def overview(session: Session, storage: Storage, *, typed: str, limit: int) -> Overview:
-    """Return the first styles, artists and tags that match, each as a list that leads on."""
-    sought = searching.cleaned(session, typed)
-    if not sought:
+def overview(session: Session, storage: Storage, *, text: str, limit: int) -> Overview:
+    """Return the first styles, artists and tags that match, with cursors for the next ones."""
+    term = searching.cleaned(session, text)
+    if not term:
         return Overview(Page([], None), Page([], None), [])
-    named = tag_queries.containing(session, sought, MAX_TAGS)
+    tag_uses = tag_queries.containing(session, term, MAX_TAGS)
     page = PageRequest(limit=limit)
     return Overview(
-        styles=styles(session, storage, sought, page, named),
-        artists=artists(session, storage, sought, page),
-        tags=list(named),
+        styles=styles(session, storage, term, page, tag_uses),
+        artists=artists(session, storage, term, page),
+        tags=list(tag_uses),
     )
 
 
 def styles(
     session: Session,
     storage: Storage,
-    sought: str,
+    term: str,
     page: PageRequest,
-    named: dict[str, int] | None = None,
-) -> Page:
-    """List the styles that are called or tagged so, then those where a part of it is.
+    tag_uses: dict[str, int] | None = None,
+) -> Page[FoundStyle]:
+    """List the styles with this name or tag, then those with a name or tag that contains it.
 
-    `named` are the tags that contain it with their uses, if they have been looked up before.
+    `term` is a cleaned text. `tag_uses` are the tags that contain it, with their number of uses;
+    None looks them up.
     """
-    if named is None:
-        named = tag_queries.containing(session, sought, MAX_TAGS)
-    names = list(named)
-    tags = array(names, type_=Text)
+    if tag_uses is None:
+        tag_uses = tag_queries.containing(session, term, MAX_TAGS)
+    tags = array(list(tag_uses), type_=Text)
     tag = func.unnest(tags).table_valued(column("word", Text)).render_derived("tag")
-    # A style's name is one of its tags. A tag that moderation blocked finds nothing.
-    is_tag = sought in named
-    is_exact = Style.tags.contains([sought]) if is_tag else false()
-    by_name = searching.contains(Style.name_grams, Style.name, sought)
-    offered = select(Style.id).where(*offers.ON_SALE)
-    shown = select(
+    # The name of a style is also one of its tags. A blocked tag is not in `tag_uses`.
+    is_tag = term in tag_uses
+    is_exact = Style.tags.contains([term]) if is_tag else false()
+    by_name = searching.contains(Style.name_grams, Style.name, term)
+    on_sale = select(Style.id).where(*offers.ON_SALE)
+    cards = select(
         Style.id,
         Style.name,
         Style.thumbnail_key,
@@ -103,18 +149,19 @@ def styles(
         Style.price_tokens,
         Style.usage_count,
         Style.created_at,
-        case((by_name, "name"), else_="tag").label("matched_by"),
+        case((by_name, MatchedField.NAME.value), else_=MatchedField.TAG.value).label("matched_by"),
     ).join(Artist, Artist.user_id == Style.artist_id)
-    is_rare = named.get(sought, 0) <= searching.WALKED
-    exact = Search(shown, offered.where(is_exact), None if is_rare else offered, is_exact)
-    # Tag by tag: of twenty at once PostgreSQL expects so many styles that it reads them all.
-    by_tags = offered.join(tag, Style.tags.contains(array([tag.c.word])))
+    is_rare = tag_uses.get(term, 0) <= searching.WALKED
+    exact = Search(cards, on_sale.where(is_exact), None if is_rare else on_sale, is_exact)
+    # One index lookup per tag: for an overlap with twenty tags PostgreSQL estimates so many rows
+    # that it reads the whole table.
+    by_tags = on_sale.join(tag, Style.tags.contains(array([tag.c.word])))
     others = Search(
-        shown,
-        union(offered.where(by_name), by_tags),
-        offered,
+        cards,
+        union(on_sale.where(by_name), by_tags),
+        on_sale,
         or_(by_name, Style.tags.overlap(tags)),
-        besides=not_(is_exact),
+        condition=not_(is_exact),
     )
     keyset = Keyset(
         [
@@ -122,7 +169,7 @@ def styles(
             (Style.created_at, "created_at", datetime),
             (Style.id, "id", int),
         ],
-        {"list": "found styles", "q": sought},
+        {"list": "found styles", "q": term},
     )
     return searching.page_of(
         session,
@@ -133,12 +180,15 @@ def styles(
     )
 
 
-def artists(session: Session, storage: Storage, sought: str, page: PageRequest) -> Page:
-    """List the artists who are called so, then those whose names contain it."""
-    by_name = searching.contains(Artist.artist_name_grams, Artist.artist_name, sought)
-    by_username = searching.contains(User.username_grams, User.username, sought)
-    offered = select(User.id).where(*_ARTIST)
-    shown = (
+def artists(session: Session, storage: Storage, term: str, page: PageRequest) -> Page[FoundArtist]:
+    """List the artists with this artist name or username, then those whose names contain it.
+
+    `term` is a cleaned text.
+    """
+    by_name = searching.contains(Artist.artist_name_grams, Artist.artist_name, term)
+    by_username = searching.contains(User.username_grams, User.username, term)
+    all_artists = select(User.id).where(*_ARTIST)
+    cards = (
         select(
             User.id,
             User.username,
@@ -146,22 +196,24 @@ def artists(session: Session, storage: Storage, sought: str, page: PageRequest) 
             User.profile_image_key,
             User.follower_count,
             User.created_at,
-            case((by_name, "artist_name"), else_="username").label("matched_by"),
+            case(
+                (by_name, MatchedField.ARTIST_NAME.value), else_=MatchedField.USERNAME.value
+            ).label("matched_by"),
         )
         .join(Artist, Artist.user_id == User.id)
         .where(*_ARTIST)
     )
-    called_so = union(
-        select(Artist.user_id).where(func.searchable(Artist.artist_name) == sought),
-        offered.where(func.searchable(User.username) == sought),
+    exact_ids = union(
+        select(Artist.user_id).where(func.searchable(Artist.artist_name) == term),
+        all_artists.where(func.searchable(User.username) == term),
     )
-    exact = Search(shown, called_so)
+    exact = Search(cards, exact_ids)
     others = Search(
-        shown,
-        union(select(Artist.user_id).where(by_name), offered.where(by_username)),
-        offered,
+        cards,
+        union(select(Artist.user_id).where(by_name), all_artists.where(by_username)),
+        all_artists,
         or_(by_name, by_username),
-        besides=User.id.not_in(called_so),
+        condition=User.id.not_in(exact_ids),
     )
     keyset = Keyset(
         [
@@ -169,32 +221,32 @@ def artists(session: Session, storage: Storage, sought: str, page: PageRequest) 
             (User.created_at, "created_at", datetime),
             (User.id, "id", int),
         ],
-        {"list": "found artists", "q": sought},
+        {"list": "found artists", "q": term},
     )
     return searching.page_of(
         session, [exact, others], keyset, page, lambda row: _artist(storage, row)
     )
 
 
-def _style(storage: Storage, row: AnyRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "name": row.name,
-        "thumbnail_url": signed_url(storage, row.thumbnail_key),
-        "artist": {"id": row.artist_id, "artist_name": row.artist_name},
-        "price_tokens": row.price_tokens,
-        "generation_cost_tokens": row.price_tokens,
-        "usage_count": row.usage_count,
-        "matched_by": row.matched_by,
-    }
+def _style(storage: Storage, row: AnyRow) -> FoundStyle:
+    return FoundStyle(
+        id=row.id,
+        name=row.name,
+        thumbnail_url=signed_url(storage, row.thumbnail_key),
+        artist=ArtistName(row.artist_id, row.artist_name),
+        price_tokens=row.price_tokens,
+        generation_cost_tokens=row.price_tokens,
+        usage_count=row.usage_count,
+        matched_by=MatchedField(row.matched_by),
+    )
 
 
-def _artist(storage: Storage, row: AnyRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "username": row.username,
-        "artist_name": row.artist_name,
-        "profile_image": signed_url(storage, row.profile_image_key),
-        "follower_count": row.follower_count,
-        "matched_by": row.matched_by,
-    }
+def _artist(storage: Storage, row: AnyRow) -> FoundArtist:
+    return FoundArtist(
+        id=row.id,
+        username=row.username,
+        artist_name=row.artist_name,
+        profile_image=signed_url(storage, row.profile_image_key),
+        follower_count=row.follower_count,
+        matched_by=MatchedField(row.matched_by),
+    )

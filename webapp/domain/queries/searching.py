@@ -1,8 +1,8 @@
-"""Search in texts of any language: n-grams find the rows, the text itself decides.
+"""Search for a part of a text in any language: an n-gram index finds candidates, strpos decides.
 
-Many rows may contain a letter, and few a long word. So a search first walks the best rows of its
-order, and only when these hold too little does it gather every match by its n-grams: neither does
-it sort a whole table, nor does it trust an estimate.
+Many rows contain a given letter, few contain a given long word. So a search first reads the first
+`WALKED` rows of the list in order. Only when these have too few matches, it reads all matches from
+the n-gram index. It never sorts a whole table and does not depend on the planner's estimates.
 """
 
 from collections.abc import Sequence
@@ -32,24 +32,24 @@ GRAM = 2  # letters, at most; see `ngrams` in the database
 Ids = AnySelect | CompoundSelect[*tuple[Any, ...]]
 
 
-def cleaned(session: Session, typed: str) -> str:
-    """Return what somebody typed as texts are compared: NFKC, lower-cased, blanks collapsed."""
-    found: str = session.scalars(select(func.searchable(typed))).one()
-    return found
+def cleaned(session: Session, text: str) -> str:
+    """Return a text as texts are compared: NFKC, lower-cased, blanks collapsed."""
+    term: str = session.scalars(select(func.searchable(text))).one()
+    return term
 
 
 def contains(
-    grams: InstrumentedAttribute[list[str]], text: InstrumentedAttribute[str], sought: str
+    grams: InstrumentedAttribute[list[str]], text: InstrumentedAttribute[str], term: str
 ) -> ColumnElement[bool]:
-    """Return the condition that a text, whose n-grams are given, contains a cleaned text.
+    """Return the condition that a text column, with its column of n-grams, contains a cleaned term.
 
-    Of more than one letter only the pairs are asked for: single letters are in most texts, and
-    their long lists would be read for nothing.
+    A term of two letters or more is looked up by its pairs only: most texts contain any single
+    letter, so the index entries of single letters are long and exclude little.
     """
-    size = min(len(sought), GRAM)
-    pairs = {sought[start : start + size] for start in range(len(sought) - size + 1)}
-    wanted = array(sorted(pairs), type_=Text)
-    return and_(grams.contains(wanted), func.strpos(func.searchable(text), sought) > 0)
+    size = min(len(term), GRAM)
+    pairs = {term[start : start + size] for start in range(len(term) - size + 1)}
+    required = array(sorted(pairs), type_=Text)
+    return and_(grams.contains(required), func.strpos(func.searchable(text), term) > 0)
 
 
 def page_of(
@@ -59,59 +59,63 @@ def page_of(
     page: PageRequest,
     show: Show[Item],
 ) -> Page[Item]:
-    """Return a page of what the first search finds, then of what the next one finds.
+    """Return a page of the matches of the first search, then of the next ones.
 
-    None stands for a search that can find nothing: cursors know a search by its place.
+    None stands for a search without matches: a cursor refers to a search by its position.
     """
     parts = []
     for number, search in enumerate(searches):
         if search is None:
             continue
-        own = replace(keyset, binding=keyset.binding | {"part": number})
-        parts.append(Part(own, search.fetch(session, own)))
+        part = replace(keyset, binding=keyset.binding | {"part": number})
+        parts.append(Part(part, search.fetch(session, part)))
     return in_parts(parts, page, show)
 
 
 @dataclass(frozen=True)
 class Search:
-    """What is looked through, and what is looked for.
+    """One search.
 
-    `gathered` selects all that matches by the last column that sorts. Where that may be much,
-    `offered` selects all that may be found, and `matches` is asked of the first of these.
-    `besides` holds for both: what was found before is not found again.
+    Attributes:
+        rows: selects the columns of a result.
+        matching_ids: selects the last sort column of all matches, from the n-gram index.
+        candidates: selects all rows that could match; None when there are always few matches.
+        matches: the condition that a candidate matches.
+        condition: holds for all results; excludes the results of earlier searches.
+
     """
 
-    shown: AnySelect
-    gathered: Ids
-    offered: AnySelect | None = None
+    rows: AnySelect
+    matching_ids: Ids
+    candidates: AnySelect | None = None
     matches: ColumnElement[bool] = field(default_factory=true)
-    besides: ColumnElement[bool] = field(default_factory=true)
+    condition: ColumnElement[bool] = field(default_factory=true)
 
     def fetch(self, session: Session, keyset: Keyset) -> Fetch:
-        """Return how to fetch so many matches behind a cursor."""
+        """Return a function that fetches up to a limit of matches behind a cursor."""
 
         def fetched(cursor: str | None, limit: int) -> Sequence[AnyRow]:
-            if self.offered is not None:
-                best = keyset.behind(self.offered, cursor).limit(WALKED)
-                rows = among(best, cursor, limit, self.matches)
+            if self.candidates is not None:
+                first = keyset.behind(self.candidates, cursor).limit(WALKED)
+                rows = among(first, cursor, limit, self.matches)
                 if len(rows) == limit:
                     return rows
-            return among(self.gathered, cursor, limit)
+            return among(self.matching_ids, cursor, limit)
 
         def among(
             ids: Ids, cursor: str | None, limit: int, *matches: ColumnElement[bool]
         ) -> Sequence[AnyRow]:
-            # As an array, so that PostgreSQL has the ids before it touches the rows; and sorted
-            # apart, or it would walk its index again and ask the array of every row.
+            # An array makes PostgreSQL compute the ids before it reads the rows. MATERIALIZED makes
+            # it sort afterwards; else it walks the index again and checks every row in the array.
             columns = [column for column, _, _ in keyset.columns]
-            first = any_(func.array(ids.scalar_subquery()))
-            found = (
-                self.shown.with_only_columns(*columns)
-                .where(columns[-1] == first, self.besides, *matches)
-                .cte("found")
+            is_among = columns[-1] == any_(func.array(ids.scalar_subquery()))
+            results = (
+                self.rows.with_only_columns(*columns)
+                .where(is_among, self.condition, *matches)
+                .cte("results")
                 .prefix_with("MATERIALIZED")
             )
-            page = keyset.on(found.c).behind(select(*found.c), cursor).limit(limit)
-            return session.execute(keyset.look_up(self.shown, page)).all()
+            page = keyset.on(results.c).behind(select(*results.c), cursor).limit(limit)
+            return session.execute(keyset.look_up(self.rows, page)).all()
 
         return fetched

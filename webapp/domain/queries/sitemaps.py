@@ -1,10 +1,11 @@
-"""What search engines may find: the styles on sale and the public images, part by part.
+"""The sitemap: styles on sale and public pictures, in parts.
 
-A part holds what has its id in one range. So it is read by the primary key alone, however much
-there is, and what is in it stays in it.
+A part is a range of ids, so a query reads it by the primary key alone, and no page moves to
+another part when others are added or removed.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import func, select
@@ -13,17 +14,32 @@ from sqlalchemy.orm import Session
 from webapp.domain.errors import NotFound
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style
-from webapp.domain.queries.pagination import AnyRow
 from webapp.domain.services import offers
 
 IDS_IN_A_PART = 10_000
 
 
 class Kind(StrEnum):
-    """What can be found."""
+    """The kinds of pages in the sitemap."""
 
     STYLES = "styles"
     IMAGES = "images"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of the sitemap; the first `number` of a kind is 0."""
+
+    kind: Kind
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The id of a style or picture, and the time of its last change."""
+
+    id: int
+    updated_at: datetime
 
 
 _ROWS = {
@@ -35,19 +51,20 @@ _ROWS = {
 _IDS = {Kind.STYLES: Style.id, Kind.IMAGES: Generation.id}
 
 
-def parts(session: Session) -> list[tuple[Kind, int]]:
-    """Return the kind and number of every part; the first of a kind is 0."""
-    return [(kind, number) for kind in Kind for number in range(_count(session, kind))]
+def parts(session: Session) -> list[Part]:
+    """Return all parts."""
+    return [Part(kind, number) for kind in Kind for number in range(_count(session, kind))]
 
 
-def part(session: Session, kind: Kind, number: int) -> Sequence[AnyRow]:
-    """Return id and last change of what one part holds, by id; raises NotFound."""
+def part(session: Session, kind: Kind, number: int) -> list[Entry]:
+    """Return the entries of one part, by id; raises NotFound."""
     if number >= _count(session, kind):
         raise NotFound(resource="sitemap", id=number)
     first = number * IDS_IN_A_PART
     column = _IDS[kind]
     statement = _ROWS[kind].where(column > first, column <= first + IDS_IN_A_PART)
-    return session.execute(statement.order_by(column)).all()
+    rows = session.execute(statement.order_by(column))
+    return [Entry(row.id, row.updated_at) for row in rows]
 
 
 def _count(session: Session, kind: Kind) -> int:

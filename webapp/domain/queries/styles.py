@@ -1,25 +1,22 @@
-"""What people see of styles: one style, the catalogue, an artist's own styles.
+"""Lists of styles: the catalogue, the styles of an artist, and all styles for administrators.
 
-Core selects into plain rows; nothing is loaded lazily. Every URL is short-lived, and training
-originals are shown to their artist only.
+Each list is one statement. URLs of pictures are short-lived.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, false, func, select
 from sqlalchemy.orm import Session
 
-from webapp.domain.errors import FieldProblem, StyleNotFound, ValidationFailed
+from webapp.domain.errors import FieldProblem, ValidationFailed
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, User
 from webapp.domain.models.generation import Generation, GenerationStatus
-from webapp.domain.models.style import Artwork, ArtworkStatus, Style, TrainingStatus
+from webapp.domain.models.style import LicenseType, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.queries import checkpoints as checkpoint_queries
 from webapp.domain.queries import searching
-from webapp.domain.queries import training as training_queries
+from webapp.domain.queries.answers import extended
 from webapp.domain.queries.moderation import ModerationFilter
 from webapp.domain.queries.pagination import (
     AnyRow,
@@ -30,18 +27,16 @@ from webapp.domain.queries.pagination import (
     SortColumn,
 )
 from webapp.domain.queries.viewing import Viewer, flags, matching, signed_url, tag_conditions
-from webapp.domain.services import base_models, follows, ledger, offers
+from webapp.domain.services import follows, ledger, offers
 
-FINAL = frozenset({TrainingStatus.TRAINED, TrainingStatus.COMPLETED, TrainingStatus.FAILED})
 ALL = "all"
-
-_LATEST_RUN = (
+LATEST_RUN = (
     select(func.max(TrainingRun.id))
     .where(TrainingRun.style_id == Style.id)
     .correlate(Style)
     .scalar_subquery()
 )
-_EARNED = (
+EARNED = (
     select(func.coalesce(func.sum(Generation.price_tokens), 0))
     .where(
         Generation.style_id == Style.id,
@@ -52,35 +47,24 @@ _EARNED = (
     .scalar_subquery()
     .label("earned")
 )
-_PERSON = (
-    User.username,
-    User.profile_image_key,
-    Artist.artist_name,
+CARD_COLUMNS = (
+    Style.id, Style.artist_id, Style.name, Style.description, Style.thumbnail_key,
+    Style.training_status, Style.price_tokens, Style.license_type, Style.usage_count, Style.tags,
+    Style.created_at, User.username, User.profile_image_key, Artist.artist_name,
     User.follower_count,
-)
-_RUN = (
+)  # fmt: skip
+RUN_COLUMNS = (
     TrainingRun.progress,
     TrainingRun.metric,
     TrainingRun.attempt,
     TrainingRun.failure_cause,
     TrainingRun.failure_message,
 )
-_CARD = (
-    Style.id, Style.artist_id, Style.name, Style.description, Style.thumbnail_key,
-    Style.training_status, Style.price_tokens, Style.license_type, Style.usage_count, Style.tags,
-    Style.created_at,
-)  # fmt: skip
-_DETAIL = (
-    *_CARD, Style.valid_from, Style.valid_to, Style.is_active, Style.is_flagged,
-    Style.sample_keys, Style.adapter_sha256, Style.publish, Style.updated_at,
-    Style.rights_statement, Style.rights_version, Style.rights_agreed_at,
-    base_models.is_outdated().label("is_outdated"),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class StyleFilter:
-    """What of the catalogue somebody wants; `sort` is recent or popular."""
+    """Filters and order of the catalogue; `sort` is recent or popular."""
 
     sort: str = "recent"
     tags: tuple[str, ...] = ()
@@ -91,107 +75,110 @@ class StyleFilter:
     training_status: str = TrainingStatus.COMPLETED
 
 
-def detail(
-    session: Session,
-    storage: Storage,
-    *,
-    style_id: int,
-    viewer: Viewer,
-    with_decided: bool = True,
-) -> dict[str, Any]:
-    """Return one style as this viewer may see it; raises StyleNotFound.
+@dataclass(frozen=True, slots=True)
+class StyleArtist:
+    """The artist of a style; `profile_image` is a short-lived URL."""
 
-    Without what its artist has decided by already, a style on sale takes fewer statements.
+    id: int
+    username: str
+    artist_name: str
+    profile_image: str | None
+    follower_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingProgress:
+    """The progress of a training.
+
+    Attributes:
+        current_epoch: epochs done, 0 to `total_epochs`.
+        progress_percent: 0 to 100; never decreases.
+        estimated_seconds: remaining time; None when the worker did not report it.
+        last_updated: time of the report in UTC, ISO 8601.
+
     """
-    row = _row(session, style_id)
-    if row is None or not offers.may_see(viewer, row):
-        raise StyleNotFound(id=style_id)
-    view = _public_view(session, storage, row)
-    if viewer.may_manage(row.artist_id):
-        view |= _owner_part(session, storage, row, with_decided=with_decided)
-    return view
+
+    current_epoch: int
+    total_epochs: int
+    progress_percent: int
+    estimated_seconds: int | None
+    last_updated: str
 
 
-def moderated(session: Session, storage: Storage, *, style_id: int) -> dict[str, Any]:
-    """Return one style as its artist sees it, with what administrators say of it.
+@dataclass(frozen=True, slots=True)
+class TrainingFailure:
+    """The reason of a failed training; `cause` is one of the codes of docs/api.md."""
 
-    Raises StyleNotFound.
-    """
-    row = _row(session, style_id)
-    if row is None:
-        raise StyleNotFound(id=style_id)
-    owned = _public_view(session, storage, row) | _owner_part(session, storage, row)
-    return owned | {"is_flagged": row.is_flagged}
+    code: str
+    cause: str
+    message: str | None
 
 
-def _row(session: Session, style_id: int) -> AnyRow | None:
-    return session.execute(
-        _joined(select(*_DETAIL, *_PERSON, *_RUN))
-        .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
-        .where(Style.id == style_id)
-    ).one_or_none()
+@dataclass(frozen=True, slots=True)
+class StyleCard:
+    """A style in a list."""
+
+    id: int
+    name: str
+    description: str
+    thumbnail_url: str | None
+    artist: StyleArtist
+    training_status: TrainingStatus
+    price_tokens: int
+    generation_cost_tokens: int
+    license_type: LicenseType
+    usage_count: int
+    tags: list[str]
+    created_at: datetime
 
 
-def earned(session: Session, style_id: int) -> int:
-    """Return what a style has brought its artist, reversed earnings left out."""
-    return int(session.scalar(select(_EARNED).where(Style.id == style_id)) or 0)
+@dataclass(frozen=True, slots=True)
+class OwnStyleCard(StyleCard):
+    """A style in the list of its artist."""
+
+    is_active: bool
+    progress: TrainingProgress | None
+    failure: TrainingFailure | None
+    total_earned_tokens: int
 
 
-def stamp(session: Session, style_id: int) -> tuple[Any, ...]:
-    """Return what changes whenever the detail does: cheap to ask for again and again."""
-    row = session.execute(
-        select(
-            Style.training_status,
-            Style.updated_at,
-            Style.usage_count,
-            TrainingRun.progress,
-            TrainingRun.attempt,
-            select(func.count())
-            .where(Artwork.style_id == Style.id, Artwork.status != ArtworkStatus.PENDING)
-            .correlate(Style)
-            .scalar_subquery()
-            .label("judged"),
-        )
-        .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
-        .where(Style.id == style_id)
-    ).one_or_none()
-    return tuple(row or ())
+@dataclass(frozen=True, slots=True)
+class ModeratedStyleCard(OwnStyleCard):
+    """A style in the list of administrators."""
 
-
-def is_final(view: dict[str, Any]) -> bool:
-    """Tell whether the training of a style has ended."""
-    return view["training_status"] in FINAL
+    is_flagged: bool
 
 
 def catalogue(
     session: Session,
     storage: Storage,
     *,
-    wanted: StyleFilter,
+    filters: StyleFilter,
     viewer: Viewer,
     page: PageRequest,
-) -> Page:
-    """List styles: active and unflagged; unfinished ones only to their artist.
+) -> Page[StyleCard]:
+    """List active, unflagged styles; unfinished ones only for their artist.
 
-    `following` keeps the styles of the artists that the viewer follows.
+    `following` keeps the styles of the artists whom the viewer follows. Raises ValidationFailed
+    for an unknown `sort`, for a tag that is not allowed, and for a wrong cursor.
     """
-    conditions = tag_conditions(Style.tags, wanted.tags, wanted.tags_any)
-    if wanted.training_status != TrainingStatus.COMPLETED:
+    conditions = tag_conditions(Style.tags, filters.tags, filters.tags_any)
+    if filters.training_status != TrainingStatus.COMPLETED:
         conditions.append(Style.artist_id == viewer.user_id if viewer.user_id else false())
-    if wanted.training_status != ALL:
-        conditions.append(Style.training_status == wanted.training_status)
-    if wanted.artist_id is not None:
-        conditions.append(Style.artist_id == wanted.artist_id)
-    if wanted.license_type is not None:
-        conditions.append(Style.license_type == wanted.license_type)
-    keyset = _keyset(wanted.sort, {"list": "styles", **vars(wanted)})
-    statement = _joined(select(*_CARD, *_PERSON))
+    if filters.training_status != ALL:
+        conditions.append(Style.training_status == filters.training_status)
+    if filters.artist_id is not None:
+        conditions.append(Style.artist_id == filters.artist_id)
+    if filters.license_type is not None:
+        conditions.append(Style.license_type == filters.license_type)
+    keyset = _keyset(filters.sort, {"list": "styles", **vars(filters)})
+    statement = with_artist(select(*CARD_COLUMNS))
 
     def narrowing(style: type[Style]) -> list[ColumnElement[bool]]:
-        if not wanted.following:
+        if not filters.following:
             return []
-        seen = follows.by_followed if style is Style else follows.each_by_followed
-        return [seen(viewer.user_id, style.artist_id)]
+        followed = follows.by_followed if style is Style else follows.each_by_followed
+        return [followed(viewer.user_id, style.artist_id)]
 
     rows = keyset.find(
         Style,
@@ -200,15 +187,17 @@ def catalogue(
         lambda ids: session.execute(keyset.look_up(statement, ids)).all(),
         narrowing,
     )
-    return keyset.page(rows, page, lambda row: _card(storage, row))
+    return keyset.page(rows, page, lambda row: card(storage, row))
 
 
-def own(session: Session, storage: Storage, *, artist_id: int, page: PageRequest) -> Page:
+def own(
+    session: Session, storage: Storage, *, artist_id: int, page: PageRequest
+) -> Page[OwnStyleCard]:
     """List an artist's own styles in every state, newest first."""
     keyset = _keyset("recent", {"list": "own styles", "artist_id": artist_id})
     statement = (
-        _joined(select(*_CARD, *_PERSON, Style.is_active, *_RUN, _EARNED))
-        .outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
+        with_artist(select(*CARD_COLUMNS, Style.is_active, *RUN_COLUMNS, EARNED))
+        .outerjoin(TrainingRun, TrainingRun.id == LATEST_RUN)
         .where(Style.artist_id == artist_id)
     )
     rows = session.execute(keyset.apply(statement, page)).all()
@@ -216,38 +205,37 @@ def own(session: Session, storage: Storage, *, artist_id: int, page: PageRequest
 
 
 def for_admin(
-    session: Session, storage: Storage, *, wanted: ModerationFilter, page: PageRequest
-) -> Page:
-    """List styles in every state, newest first; `q` is part of a name or one of the tags."""
+    session: Session, storage: Storage, *, filters: ModerationFilter, page: PageRequest
+) -> Page[ModeratedStyleCard]:
+    """List styles in every state, newest first; `q` is part of a name or one tag."""
     conditions = [
-        *flags((Style.is_flagged, wanted.is_flagged), (Style.is_active, wanted.is_active)),
-        *matching((Style.artist_id, wanted.user_id)),
+        *flags((Style.is_flagged, filters.is_flagged), (Style.is_active, filters.is_active)),
+        *matching((Style.artist_id, filters.user_id)),
     ]
-    sought = wanted.q and searching.cleaned(session, wanted.q)
-    keyset = _keyset("recent", {"list": "admin styles", **vars(wanted)})
-    statement = _joined(
-        select(*_CARD, *_PERSON, Style.is_active, Style.is_flagged, *_RUN, _EARNED)
-    ).outerjoin(TrainingRun, TrainingRun.id == _LATEST_RUN)
+    term = filters.q and searching.cleaned(session, filters.q)
+    keyset = _keyset("recent", {"list": "admin styles", **vars(filters)})
+    statement = with_artist(
+        select(*CARD_COLUMNS, Style.is_active, Style.is_flagged, *RUN_COLUMNS, EARNED)
+    ).outerjoin(TrainingRun, TrainingRun.id == LATEST_RUN)
 
-    def named(style: type[Style]) -> list[ColumnElement[bool]]:
-        if not sought:
+    def matches(style: type[Style]) -> list[ColumnElement[bool]]:
+        if not term:
             return []
-        by_name = searching.contains(style.name_grams, style.name, sought)
-        return [by_name | style.tags.contains([sought])]
+        by_name = searching.contains(style.name_grams, style.name, term)
+        return [by_name | style.tags.contains([term])]
 
     rows = keyset.find(
         Style,
         select(*Style.__table__.columns).where(*conditions),
         page,
         lambda ids: session.execute(keyset.look_up(statement, ids)).all(),
-        named,
+        matches,
     )
-    return keyset.page(
-        rows, page, lambda row: _own_card(storage, row) | {"is_flagged": row.is_flagged}
-    )
+    return keyset.page(rows, page, lambda row: _moderated_card(storage, row))
 
 
-def _joined(statement: AnySelect) -> AnySelect:
+def with_artist(statement: AnySelect) -> AnySelect:
+    """Return a statement about styles, joined with their artists and users."""
     return (
         statement.select_from(Style)
         .join(Artist, Artist.user_id == Style.artist_id)
@@ -255,7 +243,7 @@ def _joined(statement: AnySelect) -> AnySelect:
     )
 
 
-def _keyset(sort: str, binding: dict[str, Any]) -> Keyset:
+def _keyset(sort: str, binding: dict[str, object]) -> Keyset:
     if sort not in {"recent", "popular"}:
         raise ValidationFailed(
             fields={"sort": [FieldProblem("One of %(choices)s.", choices="recent, popular")]}
@@ -270,129 +258,62 @@ def _keyset(sort: str, binding: dict[str, Any]) -> Keyset:
     return Keyset([*popular, *recent], binding)
 
 
-def _card(storage: Storage, row: AnyRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "name": row.name,
-        "description": row.description,
-        "thumbnail_url": signed_url(storage, row.thumbnail_key),
-        "artist": {
-            "id": row.artist_id,
-            "username": row.username,
-            "artist_name": row.artist_name,
-            "profile_image": signed_url(storage, row.profile_image_key),
-            "follower_count": row.follower_count,
-        },
-        "training_status": row.training_status,
-        "price_tokens": row.price_tokens,
-        "generation_cost_tokens": row.price_tokens,
-        "license_type": row.license_type,
-        "usage_count": row.usage_count,
-        "tags": row.tags,
-        "created_at": row.created_at,
-    }
-
-
-def _own_card(storage: Storage, row: AnyRow) -> dict[str, Any]:
-    return _card(storage, row) | {
-        "is_active": row.is_active,
-        "progress": _progress(row),
-        "failure": _failure(row),
-        "total_earned_tokens": int(row.earned),
-    }
-
-
-def _public_view(session: Session, storage: Storage, row: AnyRow) -> dict[str, Any]:
-    return _card(storage, row) | {
-        "valid_from": row.valid_from,
-        "valid_to": row.valid_to,
-        "is_active": row.is_active,
-        "progress": _progress(row),
-        "updated_at": row.updated_at,
-        "stats": {
-            "total_generations": row.usage_count,
-            "avg_likes": _average_likes(session, row.id) if row.usage_count else 0,
-        },
-        "is_outdated": row.is_outdated,
-        "sample_images": [signed_url(storage, key) for key in row.sample_keys],
-    }
-
-
-def _average_likes(session: Session, style_id: int) -> float:
-    average = session.scalar(
-        select(func.avg(Generation.like_count)).where(
-            Generation.style_id == style_id,
-            Generation.status == GenerationStatus.COMPLETED,
-            Generation.deleted_at.is_(None),
-            ~Generation.is_try_out,
-        )
+def card(storage: Storage, row: AnyRow) -> StyleCard:
+    """Return a row of `CARD_COLUMNS` as a card."""
+    return StyleCard(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        thumbnail_url=signed_url(storage, row.thumbnail_key),
+        artist=StyleArtist(
+            id=row.artist_id,
+            username=row.username,
+            artist_name=row.artist_name,
+            profile_image=signed_url(storage, row.profile_image_key),
+            follower_count=row.follower_count,
+        ),
+        training_status=row.training_status,
+        price_tokens=row.price_tokens,
+        generation_cost_tokens=row.price_tokens,
+        license_type=row.license_type,
+        usage_count=row.usage_count,
+        tags=row.tags,
+        created_at=row.created_at,
     )
-    return round(float(average or 0), 2)
 
 
-def _progress(row: AnyRow) -> dict[str, Any] | None:
-    progress: dict[str, Any] | None = row.progress
-    if progress is None or row.training_status != TrainingStatus.TRAINING:
+def progress(row: AnyRow) -> TrainingProgress | None:
+    """Return the progress of the training of a style, or None when it is not in training."""
+    report = row.progress
+    if report is None or row.training_status != TrainingStatus.TRAINING:
         return None
-    return {"estimated_seconds": None} | progress
+    return TrainingProgress(
+        current_epoch=report["current_epoch"],
+        total_epochs=report["total_epochs"],
+        progress_percent=report["progress_percent"],
+        estimated_seconds=report.get("estimated_seconds"),
+        last_updated=report["last_updated"],
+    )
 
 
-def _failure(row: AnyRow) -> dict[str, Any] | None:
-    """Return why the last training failed; a style may still be trained by one before it."""
-    is_told = row.training_status in {TrainingStatus.TRAINED, TrainingStatus.FAILED}
-    if not is_told or row.failure_cause is None:
+def failure(row: AnyRow) -> TrainingFailure | None:
+    """Return why the last training failed; a style can still be trained from an earlier one."""
+    has_ended = row.training_status in {TrainingStatus.TRAINED, TrainingStatus.FAILED}
+    if not has_ended or row.failure_cause is None:
         return None
-    return {
-        "code": "TRAINING_FAILED",
-        "cause": row.failure_cause,
-        "message": row.failure_message,
-    }
+    return TrainingFailure("TRAINING_FAILED", row.failure_cause, row.failure_message)
 
 
-def _owner_part(
-    session: Session, storage: Storage, row: AnyRow, *, with_decided: bool = True
-) -> dict[str, Any]:
-    works = session.execute(
-        select(*Artwork.__table__.columns)
-        .where(Artwork.style_id == row.id, Artwork.is_removed.is_(False))
-        .order_by(Artwork.idx)
-    ).all()
-    counted = {state.value: sum(work.status == state for work in works) for state in ArtworkStatus}
-    return {
-        "artwork_count": len(works),
-        "artworks": [_artwork(storage, work) for work in works],
-        "validation": {"total": len(works), **counted},
-        "training_metric": row.metric,
-        "training_log": training_queries.latest(session, storage, style_id=row.id),
-        "rights": _rights(row),
-        "attempt": row.attempt or 1,
-        "failure": _failure(row),
-        "publish": row.publish,
-        **checkpoint_queries.decision(session, storage, row, with_decided=with_decided),
-    }
+def _own_card(storage: Storage, row: AnyRow) -> OwnStyleCard:
+    return extended(
+        OwnStyleCard,
+        card(storage, row),
+        is_active=row.is_active,
+        progress=progress(row),
+        failure=failure(row),
+        total_earned_tokens=int(row.earned),
+    )
 
 
-def _rights(row: AnyRow) -> dict[str, Any] | None:
-    if row.rights_statement is None:
-        return None
-    return {
-        "statement": row.rights_statement,
-        "version": row.rights_version,
-        "agreed_at": row.rights_agreed_at,
-    }
-
-
-def _artwork(storage: Storage, work: AnyRow) -> dict[str, Any]:
-    return {
-        "id": work.id,
-        "idx": work.idx,
-        "filename": work.filename,
-        # Only the clean copy is shown: what a stranger uploaded is never sent to a browser.
-        "url": signed_url(storage, work.clean_key),
-        "tags": work.tags,
-        "status": work.status,
-        "code": work.code,
-        "twin_idx": work.twin_idx,
-        "width": work.width,
-        "height": work.height,
-    }
+def _moderated_card(storage: Storage, row: AnyRow) -> ModeratedStyleCard:
+    return extended(ModeratedStyleCard, _own_card(storage, row), is_flagged=row.is_flagged)

@@ -1,9 +1,10 @@
-"""What people see of tags: the popular ones, those that contain a word, those to prompt with."""
+"""Read tags: the popular ones, those that contain a text, those recommended for a style."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import func, not_, select, true
 from sqlalchemy.orm import Session
@@ -12,6 +13,7 @@ from webapp.domain.errors import StyleNotFound, TagNotFound
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import MIN_USERS, Artwork, ArtworkStatus, Style, Tag
 from webapp.domain.queries import searching
+from webapp.domain.queries.answers import extended
 from webapp.domain.queries.pagination import AnyRow, Keyset, Page, PageRequest
 from webapp.domain.queries.searching import Search
 from webapp.domain.queries.viewing import Viewer
@@ -22,45 +24,78 @@ POPULAR_STYLES = 1000
 MAX_CONSIDERED = 200
 MAX_RECOMMENDED = 20
 
-_SHOWN = select(Tag.id, Tag.name, Tag.usage_count).where(*tags.SHOWN)
+_CARDS = select(Tag.id, Tag.name, Tag.usage_count).where(*tags.SHOWN)
 _NAMES = select(Tag.name).where(*tags.SHOWN)
 
 
-def popular(session: Session, *, page: PageRequest) -> Page:
+class TagSource(StrEnum):
+    """Why a tag is recommended: buyers used it, or the style was trained on it."""
+
+    USAGE = "usage"
+    TRAINING = "training"
+
+
+@dataclass(frozen=True, slots=True)
+class TagCard:
+    """A tag, with the number of styles and pictures that use it."""
+
+    id: int
+    name: str
+    usage_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TagView(TagCard):
+    """A tag, with the number of styles on sale that have it."""
+
+    style_count: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendedTag:
+    """A tag to prompt a style with; `score` is 0 to 1."""
+
+    name: str
+    source: TagSource
+    score: float
+
+
+def popular(session: Session, *, page: PageRequest) -> Page[TagCard]:
     """List the tags in use, the most used first."""
     keyset = _keyset({"list": "tags"})
-    return keyset.page(session.execute(keyset.apply(_SHOWN, page)).all(), page, _shown)
+    return keyset.page(session.execute(keyset.apply(_CARDS, page)).all(), page, _card)
 
 
-def search(session: Session, *, typed: str, page: PageRequest) -> Page:
+def search(session: Session, *, text: str, page: PageRequest) -> Page[TagCard]:
     """List the tags that begin with a text, then those that contain it elsewhere."""
-    sought = searching.cleaned(session, typed)
-    if not sought:
+    term = searching.cleaned(session, text)
+    if not term:
         return Page(results=[], next_cursor=None)
-    begins = func.starts_with(Tag.name, sought)
-    beginning = Search(_SHOWN, _NAMES.where(begins), _NAMES, begins)
-    inside = replace(_containing(sought), besides=not_(begins))
-    keyset = _keyset({"list": "tags", "search": sought})
-    return searching.page_of(session, [beginning, inside], keyset, page, _shown)
+    is_prefix = func.starts_with(Tag.name, term)
+    by_prefix = Search(_CARDS, _NAMES.where(is_prefix), _NAMES, is_prefix)
+    others = replace(_containing(term), condition=not_(is_prefix))
+    keyset = _keyset({"list": "tags", "search": term})
+    return searching.page_of(session, [by_prefix, others], keyset, page, _card)
 
 
-def containing(session: Session, sought: str, limit: int) -> dict[str, int]:
-    """Return the most used tags that contain a cleaned text, each with how often it was used.
+def containing(session: Session, term: str, limit: int) -> dict[str, int]:
+    """Return the most used tags that contain a cleaned text, each with its number of uses.
 
-    The text itself stands first if it is one of them.
+    A tag that equals the text comes first.
     """
-    rows = list(_containing(sought).fetch(session, _keyset({}))(None, limit))
-    if all(row.name != sought for row in rows):
-        rows += session.execute(_SHOWN.where(Tag.name == sought)).all()
-    rows.sort(key=lambda row: row.name != sought)
+    rows = list(_containing(term).fetch(session, _keyset({}))(None, limit))
+    if all(row.name != term for row in rows):
+        rows += session.execute(_CARDS.where(Tag.name == term)).all()
+    rows.sort(key=lambda row: row.name != term)
     return {row.name: row.usage_count for row in rows}
 
 
 def of_popular_styles(session: Session, *, limit: int) -> list[str]:
-    """Return the tags that most of the popular styles carry, without the styles' own names.
+    """Return the most common tags of the popular styles, without the names of the styles.
 
-    Each leads to a style on sale, which the most used of all tags need not do: people also make
-    images of what no style was trained on.
+    Each tag belongs to a style on sale. The most used tags overall need not: buyers also prompt
+    with words that no style was trained on.
     """
     popular = (
         select(Style.tags)
@@ -71,24 +106,24 @@ def of_popular_styles(session: Session, *, limit: int) -> list[str]:
     )
     word = (
         func.unnest(popular.c.tags)
-        .table_valued("name", with_ordinality="place", name="word")
+        .table_valued("name", with_ordinality="position", name="word")
         .render_derived()
     )
-    carried = (
+    names = (
         select(Tag.name)
         .select_from(popular)
         .join(word, true())
         .join(Tag, Tag.name == word.c.name)
-        .where(word.c.place > 1, *tags.SHOWN)
+        .where(word.c.position > 1, *tags.SHOWN)
         .group_by(Tag.name)
         .order_by(func.count().desc(), Tag.name)
         .limit(limit)
     )
-    return list(session.scalars(carried))
+    return list(session.scalars(names))
 
 
-def detail(session: Session, *, tag_id: int) -> dict[str, Any]:
-    """Return one tag, with how many styles on sale have it; raises TagNotFound."""
+def detail(session: Session, *, tag_id: int) -> TagView:
+    """Return one tag; raises TagNotFound, also for a hidden tag."""
     row = session.execute(
         select(Tag.id, Tag.name, Tag.usage_count, Tag.created_at).where(
             *tags.SHOWN, Tag.id == tag_id
@@ -96,15 +131,15 @@ def detail(session: Session, *, tag_id: int) -> dict[str, Any]:
     ).one_or_none()
     if row is None:
         raise TagNotFound(id=tag_id)
-    styles = session.scalar(
+    style_count = session.scalars(
         select(func.count())
         .select_from(Style)
         .where(*offers.ON_SALE, Style.tags.contains([row.name]))
-    )
-    return _shown(row) | {"style_count": styles, "created_at": row.created_at}
+    ).one()
+    return extended(TagView, _card(row), style_count=style_count, created_at=row.created_at)
 
 
-def recommended(session: Session, *, style_id: int, viewer: Viewer) -> list[dict[str, Any]]:
+def recommended(session: Session, *, style_id: int, viewer: Viewer) -> list[RecommendedTag]:
     """Return up to 20 tags to prompt a style with; raises StyleNotFound."""
     style = session.execute(
         select(
@@ -122,36 +157,37 @@ def recommended(session: Session, *, style_id: int, viewer: Viewer) -> list[dict
 
 def to_prompt_with(
     session: Session, style_id: int, style_tags: Sequence[str]
-) -> list[dict[str, Any]]:
+) -> list[RecommendedTag]:
     """Return up to 20 tags to prompt a style with, given its own.
 
-    First what its latest public images were made of, scored from 1 down to 0.5 by how many of them
-    used it; then what it was trained on, from 0.5 down to 0 by how many works show it. Words of
-    buyers are shown only once several have used them in public, so that nobody writes alone on a
-    stranger's page; the artist's own tags need nobody else.
+    First the tags of its latest public pictures, with a score of 0.5 to 1 by the share of pictures
+    that used them; then the tags that it was trained on, with a score of 0 to 0.5 by the share of
+    artworks that have them. A tag of buyers is included only when several of them have used it in
+    public, so that no single buyer can write on the page of a style. The artist's own tags are
+    always included.
     """
-    works = _shares(_works(session, style_id))
-    trained = dict.fromkeys([*works, *style_tags])
+    artwork_shares = _shares(_artwork_tags(session, style_id))
+    trained = dict.fromkeys([*artwork_shares, *style_tags])
     usage = {
         name: 0.5 + share / 2
-        for name, share in _used_in_public(session, style_id, own=trained).items()
+        for name, share in _public_shares(session, style_id, own=trained).items()
     }
-    training = {name: works.get(name, 0) / 2 for name in trained if name not in usage}
+    training = {name: artwork_shares.get(name, 0) / 2 for name in trained if name not in usage}
     hidden = tags.blocked(session, [*usage, *training]) | set(style_tags[:1])
-    ranked = [*_ranked("usage", usage), *_ranked("training", training)]
-    return [each for each in ranked if each["name"] not in hidden][:MAX_RECOMMENDED]
+    ranked = [*_ranked(TagSource.USAGE, usage), *_ranked(TagSource.TRAINING, training)]
+    return [tag for tag in ranked if tag.name not in hidden][:MAX_RECOMMENDED]
 
 
-def _used_in_public(session: Session, style_id: int, *, own: Collection[str]) -> dict[str, float]:
-    """Return the shares of latest public images that have a tag, of tags that may be shown.
+def _public_shares(session: Session, style_id: int, *, own: Collection[str]) -> dict[str, float]:
+    """Return the share of the latest public pictures that have a tag, for tags that may be shown.
 
-    A bounded look: what people make now says more than what a hundred thousand once made.
+    Only the latest pictures are read, so the cost does not grow with the sales of the style.
     """
     latest = (
         select(
             Generation.user_id,
             Generation.prompt_tags,
-            (Generation.is_public & ~Generation.is_flagged).label("is_shown"),
+            (Generation.is_public & ~Generation.is_flagged).label("is_visible"),
         )
         .where(Generation.style_id == style_id)
         .order_by(Generation.created_at.desc(), Generation.id.desc())
@@ -159,17 +195,17 @@ def _used_in_public(session: Session, style_id: int, *, own: Collection[str]) ->
         .subquery()
     )
     public = session.execute(
-        select(latest.c.user_id, latest.c.prompt_tags).where(latest.c.is_shown)
+        select(latest.c.user_id, latest.c.prompt_tags).where(latest.c.is_visible)
     ).all()
     buyers: dict[str, set[int]] = {}
     for image in public:
         for name in image.prompt_tags:
             buyers.setdefault(name, set()).add(image.user_id)
-    shown = {name for name, who in buyers.items() if name in own or len(who) >= MIN_USERS}
-    return _shares([[name for name in image.prompt_tags if name in shown] for image in public])
+    visible = {name for name, ids in buyers.items() if name in own or len(ids) >= MIN_USERS}
+    return _shares([[name for name in image.prompt_tags if name in visible] for image in public])
 
 
-def _works(session: Session, style_id: int) -> Sequence[list[str]]:
+def _artwork_tags(session: Session, style_id: int) -> Sequence[list[str]]:
     return session.scalars(
         select(Artwork.tags).where(
             Artwork.style_id == style_id,
@@ -181,23 +217,23 @@ def _works(session: Session, style_id: int) -> Sequence[list[str]]:
 
 def _shares(pictures: Sequence[list[str]]) -> dict[str, float]:
     """Return the most frequent tags of pictures, each with the share of pictures that have it."""
-    counted = Counter(name for names in pictures for name in names)
-    return {name: count / len(pictures) for name, count in counted.most_common(MAX_CONSIDERED)}
+    counts = Counter(name for names in pictures for name in names)
+    return {name: count / len(pictures) for name, count in counts.most_common(MAX_CONSIDERED)}
 
 
-def _ranked(source: str, scores: dict[str, float]) -> list[dict[str, Any]]:
+def _ranked(source: TagSource, scores: dict[str, float]) -> list[RecommendedTag]:
     return [
-        {"name": name, "source": source, "score": round(score, 4)}
+        RecommendedTag(name, source, round(score, 4))
         for name, score in sorted(scores.items(), key=lambda item: (-item[1], item[0]))
     ]
 
 
-def _containing(sought: str) -> Search:
-    matches = searching.contains(Tag.name_grams, Tag.name, sought)
-    return Search(_SHOWN, _NAMES.where(matches), _NAMES, matches)
+def _containing(term: str) -> Search:
+    matches = searching.contains(Tag.name_grams, Tag.name, term)
+    return Search(_CARDS, _NAMES.where(matches), _NAMES, matches)
 
 
-def _keyset(binding: dict[str, Any]) -> Keyset:
+def _keyset(binding: dict[str, object]) -> Keyset:
     return Keyset(
         [(Tag.usage_count, "usage_count", int), (Tag.name, "name", str)],
         binding,
@@ -205,5 +241,5 @@ def _keyset(binding: dict[str, Any]) -> Keyset:
     )
 
 
-def _shown(row: AnyRow) -> dict[str, Any]:
-    return {"id": row.id, "name": row.name, "usage_count": row.usage_count}
+def _card(row: AnyRow) -> TagCard:
+    return TagCard(row.id, row.name, row.usage_count)

@@ -1,5 +1,6 @@
-"""What an artist watches while a style is learned: stage, losses, samples, and what went wrong."""
+"""The log of a training for its artist: stage, losses, samples; and the training in progress."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import and_, select
@@ -13,20 +14,57 @@ from webapp.domain.models.style import Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.queries.viewing import signed_url
 
-# One report may bring several samples; the strip shows the newest.
-MAX_SAMPLES_SHOWN = 24
-# A curve needs no more points than a screen has room for.
-MAX_LOSS_POINTS = 400
-# Of checkpoints the newest few tell whether it still gets better.
-MAX_CHECKPOINTS_SHOWN = 8
+MAX_SAMPLES = 24  # the newest
+MAX_CHECKPOINTS = 8  # the newest
+MAX_LOSS_POINTS = 400  # about the width of the curve on a page, in pixels
+LossPoint = tuple[int, float, float | None]  # step, loss, held-out loss where it was measured
 
 
-def latest(session: Session, storage: Storage, *, style_id: int) -> dict[str, Any] | None:
-    """Return the newest run of a style for its artist, or None if it never had one.
+@dataclass(frozen=True, slots=True)
+class MeasuredStep:
+    """A training step with samples; `held_out_loss` is None where it was not measured."""
 
-    `step` is the task the run stands at, `losses` are [step, loss, held-out loss or None], and
-    `checkpoints` the newest measured steps with what was drawn at each.
+    step: int
+    held_out_loss: float | None
+    samples: list[str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingLog:
+    """The newest run of a style.
+
+    Attributes:
+        step: name of the current task.
+        tries: failed attempts of this task.
+        state: state of the job; None before there is a job.
+        waits_for_uploads: whether declared files are missing.
+        losses: at most about `MAX_LOSS_POINTS` points, by step.
+        checkpoints: the newest steps with samples, by step.
+        samples: short-lived URLs of the newest samples.
+
     """
+
+    step: str
+    tries: int
+    state: JobState | None
+    waits_for_uploads: bool
+    losses: list[LossPoint]
+    checkpoints: list[MeasuredStep]
+    samples: list[str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingUnderWay:
+    """A style in training; `percent` is 0 to 100."""
+
+    style_id: int
+    artist_id: int
+    artist_name: str
+    percent: int
+
+
+def latest(session: Session, storage: Storage, *, style_id: int) -> TrainingLog | None:
+    """Return the newest run of a style, or None if it never had one."""
     row = session.execute(
         select(
             TrainingRun.loss_history,
@@ -44,28 +82,20 @@ def latest(session: Session, storage: Storage, *, style_id: int) -> dict[str, An
     ).one_or_none()
     if row is None:
         return None
-    return {
-        "step": row.step or TaskName.VALIDATE_UPLOADS,
-        "tries": row.tries or 0,
-        "state": row.state,
-        "waits_for_uploads": row.uploads_expire_at is not None and row.confirmed_at is None,
-        "losses": _thinned(row.loss_history),
-        "checkpoints": [
-            {
-                "step": point["step"],
-                "held_out_loss": point.get("held_out_loss"),
-                "samples": [signed_url(storage, key) for key in point["sample_keys"]],
-            }
-            for point in row.loss_history
-            if point.get("sample_keys")
-        ][-MAX_CHECKPOINTS_SHOWN:],
-        "samples": [signed_url(storage, key) for key in row.sample_keys[-MAX_SAMPLES_SHOWN:]],
-    }
+    return TrainingLog(
+        step=row.step or TaskName.VALIDATE_UPLOADS,
+        tries=row.tries or 0,
+        state=row.state,
+        waits_for_uploads=row.uploads_expire_at is not None and row.confirmed_at is None,
+        losses=_thinned(row.loss_history),
+        checkpoints=_measured_steps(storage, row.loss_history),
+        samples=[signed_url(storage, key) for key in row.sample_keys[-MAX_SAMPLES:]],
+    )
 
 
-def under_way(session: Session) -> dict[str, Any] | None:
-    """Return the oldest training that a worker is at, with its percent, or None."""
-    # All, for they are few: with a limit PostgreSQL would walk over the jobs from the first.
+def under_way(session: Session) -> TrainingUnderWay | None:
+    """Return the oldest training that a worker has claimed, or None."""
+    # No LIMIT: running jobs are few, and with a limit PostgreSQL walks all jobs from the first.
     rows = session.execute(
         select(
             Job.id.label("job_id"),
@@ -89,20 +119,32 @@ def under_way(session: Session) -> dict[str, Any] | None:
     if not rows:
         return None
     row = min(rows, key=lambda row: row.job_id)
-    return {
-        "style_id": row.id,
-        "artist_id": row.artist_id,
-        "artist_name": row.artist_name,
-        "percent": (row.progress or {}).get("progress_percent", 0),
-    }
+    return TrainingUnderWay(
+        style_id=row.id,
+        artist_id=row.artist_id,
+        artist_name=row.artist_name,
+        percent=(row.progress or {}).get("progress_percent", 0),
+    )
 
 
-def _thinned(history: list[dict[str, Any]]) -> list[list[float | None]]:
-    """Return an even choice of the points; measured held-out losses and the last point stay."""
+def _measured_steps(storage: Storage, history: list[dict[str, Any]]) -> list[MeasuredStep]:
+    points = [point for point in history if point.get("sample_keys")]
+    return [
+        MeasuredStep(
+            step=point["step"],
+            held_out_loss=point.get("held_out_loss"),
+            samples=[signed_url(storage, key) for key in point["sample_keys"]],
+        )
+        for point in points[-MAX_CHECKPOINTS:]
+    ]
+
+
+def _thinned(history: list[dict[str, Any]]) -> list[LossPoint]:
+    """Return evenly spaced points, all points with a held-out loss, and the last point."""
     every = -(-len(history) // MAX_LOSS_POINTS) or 1
     last = len(history) - 1
     return [
-        [point["step"], point["loss"], point.get("held_out_loss")]
+        (point["step"], point["loss"], point.get("held_out_loss"))
         for index, point in enumerate(history)
         if index % every == 0 or index == last or point.get("held_out_loss") is not None
     ]

@@ -98,7 +98,7 @@ CONTENT: dict[str, Content] = {
     "styles": Content(
         actions.STYLES,
         lambda filters, page: style_queries.for_admin(
-            db.session(), storage(), wanted=filters, page=page
+            db.session(), storage(), filters=filters, page=page
         ),
         _change_style,
     ),

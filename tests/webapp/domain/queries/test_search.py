@@ -10,6 +10,7 @@ from webapp.domain.models.account import User
 from webapp.domain.models.style import Style, Tag
 from webapp.domain.queries import search, searching
 from webapp.domain.queries.pagination import PageRequest
+from webapp.domain.queries.search import Results
 from webapp.domain.services import tags
 
 
@@ -21,11 +22,11 @@ def walked(request, monkeypatch):
 
 
 def find(session, storage, typed, kind="all", limit=20, cursor=None):
-    return search.find(session, storage, typed=typed, kind=kind, page=PageRequest(limit, cursor))
+    return search.find(session, storage, text=typed, kind=kind, page=PageRequest(limit, cursor))
 
 
 def names(found):
-    return [each["name"] for each in found["styles"]]
+    return [each.name for each in found.styles]
 
 
 def style(session, name, words=(), **columns):
@@ -62,7 +63,7 @@ def test_an_exact_tag_or_name_comes_before_a_part_and_then_the_most_used(session
     style(session, "Harbor", ["boat"], usage_count=2)
     style(session, "Rowboat", usage_count=5)
     found = find(session, storage, "BOAT")
-    assert [(each["name"], each["matched_by"]) for each in found["styles"]] == [
+    assert [(each.name, each.matched_by) for each in found.styles] == [
         ("Harbor", "tag"),
         ("Boat", "name"),
         ("Boathouse", "name"),
@@ -94,8 +95,7 @@ def test_artists_are_found_by_either_name_in_any_script(session, storage):
 
     def found(typed):
         return [
-            (each["id"], each["matched_by"])
-            for each in find(session, storage, typed, "artists")["artists"]
+            (each.id, each.matched_by) for each in find(session, storage, typed, "artists").artists
         ]
 
     assert found("지우") == [(han.id, "artist_name")]
@@ -110,8 +110,8 @@ def test_an_artist_called_so_comes_before_the_better_known(session, storage):
     longer = artist(session, "Monet and Sons", follower_count=100)
     exact = artist(session, "Monet")
     named = artist(session, "Somebody", username="Monet", follower_count=1)
-    found = find(session, storage, "monet", "artists")["artists"]
-    assert [each["id"] for each in found] == [named.id, exact.id, longer.id]
+    found = find(session, storage, "monet", "artists").artists
+    assert [each.id for each in found] == [named.id, exact.id, longer.id]
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
@@ -122,8 +122,8 @@ def test_an_artist_called_so_in_korean_comes_before_the_better_known(session, st
     artist(session, "한지민", follower_count=200)
     style(session, "Han Jiwoo", ["hanji"])
     found = find(session, storage, unicodedata.normalize(form, " 한지우 "))
-    assert [each["id"] for each in found["artists"]] == [exact.id, longer.id, inside.id]
-    assert found["styles"] == []
+    assert [each.id for each in found.artists] == [exact.id, longer.id, inside.id]
+    assert found.styles == []
 
 
 def test_only_active_artists_are_found(session, storage):
@@ -131,19 +131,14 @@ def test_only_active_artists_are_found(session, storage):
     gone.is_active = False
     making.user(session).username = "monet_fan"
     session.flush()
-    assert find(session, storage, "monet")["artists"] == []
+    assert find(session, storage, "monet").artists == []
 
 
 @pytest.mark.parametrize("typed", [" ", "\t\n", "\u3000"])
 def test_nothing_searchable_finds_nothing(session, storage, typed):
     style(session, "Ink Harbor")
     artist(session, "Monet")
-    assert find(session, storage, typed) == {
-        "styles": [],
-        "artists": [],
-        "next_cursor": None,
-        "has_more": False,
-    }
+    assert find(session, storage, typed) == Results([], [], None, has_more=False)
 
 
 @pytest.mark.parametrize("typed", ["%", "_", "\\", "'", '"', "{a}", "a'; --", "😀"])
@@ -151,7 +146,7 @@ def test_no_character_is_a_wildcard_or_breaks_anything(session, storage, typed):
     style(session, "Ink Harbor")
     artist(session, "Monet", username="plain")
     found = find(session, storage, typed)
-    assert (found["styles"], found["artists"]) == ([], [])
+    assert (found.styles, found.artists) == ([], [])
 
 
 @pytest.mark.parametrize("kind", ["styles", "artists"])
@@ -160,25 +155,25 @@ def test_the_pages_of_a_search_hold_every_hit_once_the_exact_ones_first(session,
         style(session, f"Ink {number}", ["ink"] if number % 2 else [], usage_count=number // 2)
         artist(session, "Ink" if number % 2 else f"Inky {number}", follower_count=number // 2)
     whole = find(session, storage, "ink", kind)
-    assert (len(whole[kind]), whole["has_more"]) == (5, False)
+    assert (len(getattr(whole, kind)), whole.has_more) == (5, False)
     for limit in (1, 2, 3):
         seen, cursor = [], None
         while True:
             page = find(session, storage, "ink", kind, limit, cursor)
-            seen += page[kind]
-            cursor = page["next_cursor"]
-            assert page["has_more"] is (cursor is not None)
+            seen += getattr(page, kind)
+            cursor = page.next_cursor
+            assert page.has_more is (cursor is not None)
             if cursor is None:
                 break
-        assert seen == whole[kind]
+        assert seen == getattr(whole, kind)
     other = {"styles": "artists", "artists": "styles"}[kind]
-    assert whole[other] == []
+    assert getattr(whole, other) == []
 
 
 def test_a_cursor_belongs_to_one_kind_and_one_text(session, storage):
     for number in range(3):
         style(session, f"Ink {number}")
-    cursor = find(session, storage, "ink", "styles", 1)["next_cursor"]
+    cursor = find(session, storage, "ink", "styles", 1).next_cursor
     for typed, kind in (("ink", "all"), ("ink", "artists"), ("in", "styles")):
         with pytest.raises(ValidationFailed) as refused:
             find(session, storage, typed, kind, 1, cursor)
@@ -190,30 +185,30 @@ def test_of_both_kinds_there_is_a_page_each_and_no_cursor(session, storage):
         style(session, f"Ink {number}")
         artist(session, f"Inker {number}")
     found = find(session, storage, "ink", limit=2)
-    assert (len(found["styles"]), len(found["artists"])) == (2, 2)
-    assert (found["next_cursor"], found["has_more"]) == (None, False)
-    assert session.get(Style, found["styles"][0]["id"]).name == "Ink 2"
+    assert (len(found.styles), len(found.artists)) == (2, 2)
+    assert (found.next_cursor, found.has_more) == (None, False)
+    assert session.get(Style, found.styles[0].id).name == "Ink 2"
 
 
 def test_an_overview_has_the_first_of_each_kind_and_leads_on(session, storage):
     for number in range(3):
         style(session, f"Ink {number}", ["ink"], usage_count=number)
         artist(session, f"Inka {number}", follower_count=number)
-    found = search.overview(session, storage, typed=" INK ", limit=2)
-    assert [each["name"] for each in found.styles.results] == ["Ink 2", "Ink 1"]
-    assert [each["artist_name"] for each in found.artists.results] == ["Inka 2", "Inka 1"]
+    found = search.overview(session, storage, text=" INK ", limit=2)
+    assert [each.name for each in found.styles.results] == ["Ink 2", "Ink 1"]
+    assert [each.artist_name for each in found.artists.results] == ["Inka 2", "Inka 1"]
     assert found.tags[0] == "ink"
     assert set(found.tags) == {"ink", "ink 0", "ink 1", "ink 2"}
     rest = find(session, storage, "ink", "styles", cursor=found.styles.next_cursor)
     assert names(rest) == ["Ink 0"]
     rest = find(session, storage, "ink", "artists", cursor=found.artists.next_cursor)
-    assert [each["artist_name"] for each in rest["artists"]] == ["Inka 0"]
+    assert [each.artist_name for each in rest.artists] == ["Inka 0"]
 
 
 @pytest.mark.parametrize("typed", ["nothing", "한강", "<b>", " "])
 def test_an_overview_of_nothing_is_empty(session, storage, typed):
     style(session, "Ink")
-    found = search.overview(session, storage, typed=typed, limit=2)
+    found = search.overview(session, storage, text=typed, limit=2)
     assert (found.styles.results, found.artists.results, found.tags) == ([], [], [])
 
 
@@ -222,5 +217,5 @@ def test_an_overview_asks_few_times_however_little_there_is(session, storage, ty
     style(session, "Ink")
     artist(session, "Inka")
     with statements(session) as seen:
-        search.overview(session, storage, typed=typed, limit=8)
+        search.overview(session, storage, text=typed, limit=8)
     assert len(seen) <= 9 + (walked == 0)

@@ -71,9 +71,9 @@ def search(session, sought, limit=100, cursor=None):
     )
     keyset = Keyset([(User.follower_count, "follower_count", int), (User.id, "id", int)], {})
     page = searching.page_of(
-        session, [looked], keyset, PageRequest(limit, cursor), lambda row: {"name": row.username}
+        session, [looked], keyset, PageRequest(limit, cursor), lambda row: row.username
     )
-    return [each["name"] for each in page.results], page.next_cursor
+    return page.results, page.next_cursor
 
 
 @pytest.fixture

@@ -15,6 +15,6 @@ def test_a_part_is_read_by_the_primary_key_alone(session):
 def test_every_id_is_in_exactly_one_part(session, storage, monkeypatch):
     monkeypatch.setattr(sitemaps, "IDS_IN_A_PART", 1)
     made = [making.style(session, storage).id for _ in range(3)]
-    parts = [number for kind, number in sitemaps.parts(session) if kind is Kind.STYLES]
-    rows = [row.id for number in parts for row in sitemaps.part(session, Kind.STYLES, number)]
-    assert rows == made
+    parts = [part.number for part in sitemaps.parts(session) if part.kind is Kind.STYLES]
+    ids = [entry.id for number in parts for entry in sitemaps.part(session, Kind.STYLES, number)]
+    assert ids == made

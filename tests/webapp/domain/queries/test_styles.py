@@ -6,8 +6,10 @@ from tests.statements import plan_of, statements
 from webapp.domain.errors import StyleNotFound, ValidationFailed
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style
+from webapp.domain.queries import style_detail
 from webapp.domain.queries import styles as style_queries
 from webapp.domain.queries.pagination import PageRequest
+from webapp.domain.queries.style_detail import OwnStyleView, StyleStats
 from webapp.domain.queries.styles import StyleFilter
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import generations
@@ -15,11 +17,11 @@ from webapp.domain.services import generations
 ANYBODY = Viewer()
 
 
-def ids(session, storage, viewer=ANYBODY, **wanted):
+def ids(session, storage, viewer=ANYBODY, **filters):
     page = style_queries.catalogue(
-        session, storage, wanted=StyleFilter(**wanted), viewer=viewer, page=PageRequest()
+        session, storage, filters=StyleFilter(**filters), viewer=viewer, page=PageRequest()
     )
-    return [each["id"] for each in page.results]
+    return [each.id for each in page.results]
 
 
 def finish(session, made, number):
@@ -103,10 +105,10 @@ def test_a_hidden_style_exists_for_its_artist_and_administrators_only(session, s
     style = making.style(session, **columns)
     for viewer in (ANYBODY, Viewer(user_id=making.user(session).id)):
         with pytest.raises(StyleNotFound):
-            style_queries.detail(session, storage, style_id=style.id, viewer=viewer)
+            style_detail.detail(session, storage, style_id=style.id, viewer=viewer)
     for viewer in (Viewer(user_id=style.artist_id), Viewer(user_id=0, is_admin=True)):
-        seen = style_queries.detail(session, storage, style_id=style.id, viewer=viewer)
-        assert "artworks" in seen
+        seen = style_detail.detail(session, storage, style_id=style.id, viewer=viewer)
+        assert isinstance(seen, OwnStyleView)
 
 
 def test_likes_are_averaged_over_completed_images(session, storage):
@@ -117,27 +119,27 @@ def test_likes_are_averaged_over_completed_images(session, storage):
         session.execute(
             update(Generation).where(Generation.id == each.id).values(like_count=number)
         )
-    seen = style_queries.detail(session, storage, style_id=style.id, viewer=ANYBODY)
-    assert seen["stats"] == {"total_generations": 2, "avg_likes": 0.5}
+    seen = style_detail.detail(session, storage, style_id=style.id, viewer=ANYBODY)
+    assert seen.stats == StyleStats(total_generations=2, avg_likes=0.5)
 
 
 def test_an_artists_list_tells_what_each_style_earned(session, storage):
     style = making.style(session, price_tokens=30)
     finish(session, making.order(session, making.user(session), style)[0], 1)
     page = style_queries.own(session, storage, artist_id=style.artist_id, page=PageRequest())
-    assert page.results[0]["total_earned_tokens"] == 30
+    assert page.results[0].total_earned_tokens == 30
 
 
 def test_the_stamp_changes_whenever_the_detail_does(session, storage):
     run = making.training(session, storage)
-    before = style_queries.stamp(session, run.style_id)
-    assert style_queries.stamp(session, run.style_id) == before
+    before = style_detail.stamp(session, run.style_id)
+    assert style_detail.stamp(session, run.style_id) == before
     run.progress = {"progress_percent": 5}
     session.flush()
-    after = style_queries.stamp(session, run.style_id)
+    after = style_detail.stamp(session, run.style_id)
     assert after != before
     session.execute(update(Style).values(training_status="failed"))
-    assert style_queries.stamp(session, run.style_id) != after
+    assert style_detail.stamp(session, run.style_id) != after
 
 
 def test_a_list_takes_one_statement_and_a_detail_at_most_five(session, storage):
@@ -151,7 +153,7 @@ def test_a_list_takes_one_statement_and_a_detail_at_most_five(session, storage):
     assert len(seen) == 1
     for with_decided, most in ((False, 3), (True, 5)):
         with statements(session) as seen:
-            style_queries.detail(
+            style_detail.detail(
                 session,
                 storage,
                 style_id=styles[0].id,

@@ -9,6 +9,7 @@ from webapp.domain.models.style import Artwork, Tag
 from webapp.domain.queries import searching
 from webapp.domain.queries import tags as tag_queries
 from webapp.domain.queries.pagination import PageRequest
+from webapp.domain.queries.tags import TagView
 from webapp.domain.queries.viewing import Viewer
 
 ANYBODY = Viewer()
@@ -30,7 +31,7 @@ def walk(fetch, limit):
     seen, cursor = [], None
     while True:
         page = fetch(PageRequest(limit, cursor))
-        seen += [each["name"] for each in page.results]
+        seen += [each.name for each in page.results]
         cursor = page.next_cursor
         if cursor is None:
             return seen
@@ -91,7 +92,7 @@ def test_tags_that_begin_so_come_before_those_that_contain_it(
     session, tags, monkeypatch, typed, expected, limit, walked
 ):
     monkeypatch.setattr(searching, "WALKED", walked)
-    assert walk(lambda page: tag_queries.search(session, typed=typed, page=page), limit) == expected
+    assert walk(lambda page: tag_queries.search(session, text=typed, page=page), limit) == expected
 
 
 def test_the_tag_itself_is_never_lost_among_the_more_used(session, tags):
@@ -104,13 +105,13 @@ def test_a_tag_tells_how_many_styles_on_sale_have_it(session, tags):
     for columns in ({}, {}, {"is_active": False}, {"is_flagged": True}, {"tags": ["x", "sea"]}):
         making.style(session, **{"tags": ["x", "boat"]} | columns)
     seen = tag_queries.detail(session, tag_id=tags["boat"].id)
-    assert seen == {
-        "id": tags["boat"].id,
-        "name": "boat",
-        "usage_count": 3,
-        "style_count": 2,
-        "created_at": tags["boat"].created_at,
-    }
+    assert seen == TagView(
+        id=tags["boat"].id,
+        name="boat",
+        usage_count=3,
+        style_count=2,
+        created_at=tags["boat"].created_at,
+    )
 
 
 @pytest.mark.parametrize("name", ["flagged boat", "boat off", "unused"])
@@ -149,7 +150,7 @@ def work(session, style, idx, *words, **columns):
 
 def recommended(session, style, viewer=ANYBODY):
     found = tag_queries.recommended(session, style_id=style.id, viewer=viewer)
-    return [(each["name"], each["source"], each["score"]) for each in found]
+    return [(each.name, each.source, each.score) for each in found]
 
 
 def test_what_people_prompt_comes_first_then_what_was_trained(session):

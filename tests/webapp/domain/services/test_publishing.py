@@ -8,9 +8,11 @@ from webapp.domain import errors
 from webapp.domain.gains import MeasuredGain
 from webapp.domain.models.account import Artist, User
 from webapp.domain.models.style import Style, Tag
+from webapp.domain.queries import style_detail
 from webapp.domain.queries import styles as style_queries
 from webapp.domain.queries.moderation import ModerationFilter
 from webapp.domain.queries.pagination import PageRequest
+from webapp.domain.queries.style_detail import OwnStyleView
 from webapp.domain.queries.styles import StyleFilter
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import checkpoints, offers
@@ -21,11 +23,11 @@ def style(session, storage):
     return making.trained(session, storage)
 
 
-def catalogue(session, storage, viewer, **wanted):
+def catalogue(session, storage, viewer, **filters):
     page = style_queries.catalogue(
-        session, storage, wanted=StyleFilter(**wanted), viewer=viewer, page=PageRequest()
+        session, storage, filters=StyleFilter(**filters), viewer=viewer, page=PageRequest()
     )
-    return [each["id"] for each in page.results]
+    return [each.id for each in page.results]
 
 
 def test_the_chosen_checkpoint_is_sold_and_the_cover_comes_first(session, style):
@@ -131,30 +133,28 @@ def test_a_suspended_style_that_is_put_on_sale_stays_hidden(session, storage, st
 
 
 def test_administrators_find_trained_styles(session, storage, style):
-    page = style_queries.for_admin(session, storage, wanted=ModerationFilter(), page=PageRequest())
-    assert [(each["id"], each["training_status"]) for each in page.results] == [
-        (style.id, "trained")
-    ]
+    page = style_queries.for_admin(session, storage, filters=ModerationFilter(), page=PageRequest())
+    assert [(each.id, each.training_status) for each in page.results] == [(style.id, "trained")]
 
 
 def test_the_artist_sees_what_there_is_to_choose_from(session, storage):
     gain = MeasuredGain(0.9, 0.5, 0.1)
     style = making.trained(session, storage, gain=gain)
     made = making.try_out(session, style, step=100)
-    seen = style_queries.detail(session, storage, style_id=style.id, viewer=Viewer(style.artist_id))
+    seen = style_detail.detail(session, storage, style_id=style.id, viewer=Viewer(style.artist_id))
 
-    assert [each["step"] for each in seen["checkpoints"]] == [50, 100, 150]
-    assert [len(each["samples"]) for each in seen["checkpoints"]] == [2, 2, 2]
-    assert seen["checkpoints"][0]["held_out_loss"] == 0.02
-    assert seen["checkpoints"][0]["gain"]["learned"]["edges"] == "hardly"
-    assert (seen["publish"], seen["checkpoint"]) == ("by_artist", None)
-    assert [(each.id, each.checkpoint) for each in seen["try_outs"]] == [(made.id, 100)]
-    assert seen["try_outs_left"] == 7
+    assert [each.step for each in seen.checkpoints] == [50, 100, 150]
+    assert [len(each.samples) for each in seen.checkpoints] == [2, 2, 2]
+    assert seen.checkpoints[0].held_out_loss == 0.02
+    assert seen.checkpoints[0].gain.learned.edges == "hardly"
+    assert (seen.publish, seen.checkpoint) == ("by_artist", None)
+    assert [(each.id, each.checkpoint) for each in seen.try_outs] == [(made.id, 100)]
+    assert seen.try_outs_left == 7
 
     making.put_on_sale(session, style, step=50)
     session.expire_all()
-    seen = style_queries.detail(session, storage, style_id=style.id, viewer=Viewer(style.artist_id))
-    assert (seen["checkpoint"], seen["try_outs_left"]) == (50, 0)
-    assert [each.id for each in seen["try_outs"]] == [made.id]
-    everybodys = style_queries.detail(session, storage, style_id=style.id, viewer=Viewer())
-    assert not {"checkpoints", "try_outs", "publish"} & set(everybodys)
+    seen = style_detail.detail(session, storage, style_id=style.id, viewer=Viewer(style.artist_id))
+    assert (seen.checkpoint, seen.try_outs_left) == (50, 0)
+    assert [each.id for each in seen.try_outs] == [made.id]
+    everybodys = style_detail.detail(session, storage, style_id=style.id, viewer=Viewer())
+    assert not isinstance(everybodys, OwnStyleView)

@@ -170,7 +170,7 @@ def test_a_try_out_is_counted_nowhere(session, storage, style, finished):
     assert style.usage_count == 0
     assert profile.stats.total_generations == 0
     assert own.results == []
-    words = {each["name"] for each in tag_queries.to_prompt_with(session, style.id, [])}
+    words = {each.name for each in tag_queries.to_prompt_with(session, style.id, [])}
     assert "sea" not in words  # the try-out's own; the works have the style's name alone
     assert session.scalar(select(Tag.usage_count).where(Tag.name == "sea")) is None
     for counter in counters.COUNTERS:

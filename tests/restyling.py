@@ -56,7 +56,7 @@ def execute(session, job, concepts, **wanted) -> None:
     account = session.get_one(SetsAccount, job.account_id)
     rules = [RuleRequest(concepts=concepts, protect=(), **wanted)]
     sets_executions.execute(
-        session, EDITOR, account, job.public_id, wanted=rules, output_template=None, request_id="r"
+        session, EDITOR, account, job.public_id, rules=rules, output_template=None, request_id="r"
     )
 
 

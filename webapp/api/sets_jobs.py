@@ -238,7 +238,7 @@ def execute(job_id: str, body: ExecuteBody) -> Response:
         editor(),
         current_sets_account(),
         job_id,
-        wanted=_wanted(body),
+        rules=_wanted(body),
         output_template=body.output_template,
         request_id=g.request_id,
     )

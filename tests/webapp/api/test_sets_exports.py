@@ -124,11 +124,11 @@ def test_the_archive_of_older_results_is_let_go_of(client, session, job):
 
 def test_of_one_account_few_archives_are_made_at_once(client, session, job):
     answers = []
-    for position in range(sets_exports.MOST_WAITING + 1):
+    for position in range(sets_exports.MAX_QUEUED + 1):
         albums.photos_of(session, job)[0].position = position
         session.commit()
         answers.append(export(client, job))
-    assert [each.status_code for each in answers] == [202] * sets_exports.MOST_WAITING + [429]
+    assert [each.status_code for each in answers] == [202] * sets_exports.MAX_QUEUED + [429]
     assert error_code(answers[-1]) == "RATE_LIMIT_EXCEEDED"
     assert export(client, job, language="ko").status_code == 429
     albums.photos_of(session, job)[0].position = 0

@@ -1,9 +1,10 @@
-"""Have the provider take what a buyer approved, and deliver the purchase once.
+"""Confirms payments at the provider and delivers the purchase once.
 
-The provider is asked between two short transactions, never inside one. What will be asked is
-committed before (pending → authorized); its answer is recorded by a conditional update together
-with the tokens. Whoever dies in between is healed by the next redirect, webhook or sweep: they
-ask the same under the same key. Only the provider's final word ends an authorized purchase.
+The request to the provider is sent between two short transactions, never inside one. Its parameters
+are committed before (pending → authorized). The response is recorded by a conditional UPDATE in the
+transaction that credits the tokens. If the process dies in between, the next redirect, webhook or
+sweep sends the same request with the same key. Only a final response of the provider ends an
+authorized purchase.
 """
 
 from dataclasses import dataclass
@@ -38,16 +39,16 @@ from webapp.domain.services import (
 )
 
 log = structlog.get_logger()
-SILENT = timedelta(minutes=1)  # whoever asked is gone; and asking twice does no harm
+RESUME_AFTER = timedelta(minutes=1)  # the first process is gone; a second request does no harm
 TRIES = 2
-SWEEP = 100  # orders ended at once
-GONE = frozenset({PaymentStatus.ABORTED, PaymentStatus.CANCELED, PaymentStatus.PARTIAL_CANCELED})
+SWEEP = 100  # orders expired at once
+FAILED = frozenset({PaymentStatus.ABORTED, PaymentStatus.CANCELED, PaymentStatus.PARTIAL_CANCELED})
 MISMATCH = "PAYMENT_MISMATCH"
 
 
 @dataclass(frozen=True)
-class Question:
-    """What the provider is asked about a purchase, copied before its transaction ends."""
+class ConfirmRequest:
+    """The parameters of a confirm request, read in the transaction before it."""
 
     purchase_id: int
     order_id: str
@@ -57,7 +58,7 @@ class Question:
 
     @classmethod
     def of(cls, purchase: Purchase) -> Self:
-        """Return the question of an authorized purchase."""
+        """Return the confirm request of an authorized purchase."""
         return cls(
             purchase_id=purchase.id,
             order_id=purchase.order_id,
@@ -76,18 +77,18 @@ def confirm(
     payment_key: str,
     amount: int,
 ) -> None:
-    """Have the money taken that the buyer approved, and give the tokens; may be repeated.
+    """Confirm the payment that the buyer approved, and deliver the purchase; idempotent.
 
     Raises NotFound, PurchaseExpired, PaymentFailed (finally refused, or order, key and amount do
-    not agree) and PaymentsUnavailable (nobody knows yet; the sweep goes on asking).
+    not match) and PaymentsUnavailable (the result is unknown; the sweep retries).
     """
     with unit_of_work() as session:
-        found = purchases.find(session, order_id, user_id=user_id)
-        if found.total_price != amount:
+        purchase = purchases.find(session, order_id, user_id=user_id)
+        if purchase.total_price != amount:
             raise PaymentFailed(order_id=order_id, reason=MISMATCH)
-        question = _authorize(session, found, payment_key)
-    if question is not None:
-        _settle(unit_of_work, provider, question)
+        request = _authorize(session, purchase, payment_key)
+    if request is not None:
+        _settle(unit_of_work, provider, request)
     with unit_of_work() as session:
         _check_paid(purchases.find(session, order_id))
 
@@ -95,19 +96,19 @@ def confirm(
 def handle_webhook(
     unit_of_work: UnitOfWork, provider: PaymentProvider, *, order_id: str, payment_key: str
 ) -> bool:
-    """Look into a payment that a webhook names, and believe the provider alone.
+    """Read the payment of a webhook from the provider, and record its status.
 
-    Return whether the purchase changed. Raises NotFound, and PaymentFailed when the provider knows
-    no such payment of this order.
+    The content of the webhook itself is not trusted. Returns whether the purchase changed. Raises
+    NotFound, and PaymentFailed if the provider has no such payment of this order.
     """
     with unit_of_work() as session:
-        found = purchases.find(session, order_id)
-        before, amount = found.status, found.total_price
+        purchase = purchases.find(session, order_id)
+        before, amount = purchase.status, purchase.total_price
     payment = provider.payment(payment_key)
-    if payment is None or not _agrees(payment, order_id, amount):
+    if payment is None or not _matches(payment, order_id, amount):
         raise PaymentFailed(order_id=order_id, reason=MISMATCH)
     if payment.status == PaymentStatus.IN_PROGRESS:
-        _take_approved(unit_of_work, provider, payment)
+        _confirm_approved(unit_of_work, provider, payment)
     else:
         with unit_of_work() as session:
             _record(session, payment)
@@ -116,51 +117,51 @@ def handle_webhook(
 
 
 def resume(
-    unit_of_work: UnitOfWork, provider: PaymentProvider, *, silent: timedelta = SILENT
+    unit_of_work: UnitOfWork, provider: PaymentProvider, *, min_age: timedelta = RESUME_AFTER
 ) -> int:
-    """Ask again about authorized purchases nobody reports on any more; return how many."""
+    """Retry the confirm requests of authorized purchases older than `min_age`; return how many."""
     with unit_of_work() as session:
-        waiting = session.scalars(
+        authorized = session.scalars(
             select(Purchase).where(
                 Purchase.status == PurchaseStatus.AUTHORIZED,
-                Purchase.updated_at < func.clock_timestamp() - silent,
+                Purchase.updated_at < func.clock_timestamp() - min_age,
             )
         )
-        questions = [Question.of(each) for each in waiting]
-    for question in questions:
+        requests = [ConfirmRequest.of(purchase) for purchase in authorized]
+    for request in requests:
         try:
-            _settle(unit_of_work, provider, question)
+            _settle(unit_of_work, provider, request)
         except PaymentsUnavailable as error:
-            log.warning("payment still open", order_id=question.order_id, error=str(error))
-    return len(questions)
+            log.warning("payment still open", order_id=request.order_id, error=str(error))
+    return len(requests)
 
 
 def expire(unit_of_work: UnitOfWork, provider: PaymentProvider) -> int:
-    """End the orders that ran out, unless the provider was paid for one; return how many."""
+    """Expire pending orders past their time unless they were paid; return how many."""
     with unit_of_work() as session:
         order_ids = purchases.expired_order_ids(session, SWEEP)
-    ended = 0
+    count = 0
     for order_id in order_ids:
         payment = provider.payment_of_order(order_id)
         with unit_of_work() as session:
-            found = purchases.find(session, order_id)
-            if payment is not None and _agrees(payment, order_id, found.total_price):
+            purchase = purchases.find(session, order_id)
+            if payment is not None and _matches(payment, order_id, purchase.total_price):
                 _record(session, payment)
-            ended += purchases.change(
-                session, found.id, PurchaseStatus.PENDING, status=PurchaseStatus.EXPIRED
+            count += purchases.change(
+                session, purchase.id, PurchaseStatus.PENDING, status=PurchaseStatus.EXPIRED
             )
-    return ended
+    return count
 
 
-def _authorize(session: Session, found: Purchase, payment_key: str) -> Question | None:
-    """Claim a pending order for one payment; return None when there is nothing left to ask."""
-    order_id, status = found.order_id, found.status
+def _authorize(session: Session, purchase: Purchase, payment_key: str) -> ConfirmRequest | None:
+    """Claim a pending order for one payment; return None if the purchase has already ended."""
+    order_id, status = purchase.order_id, purchase.status
     if status == PurchaseStatus.PENDING:
         try:
             claimed = session.scalar(
                 update(Purchase)
                 .where(
-                    Purchase.id == found.id,
+                    Purchase.id == purchase.id,
                     Purchase.status == PurchaseStatus.PENDING,
                     Purchase.expires_at > func.clock_timestamp(),
                 )
@@ -172,106 +173,120 @@ def _authorize(session: Session, found: Purchase, payment_key: str) -> Question 
                 )
                 .returning(Purchase.id)
             )
-        except IntegrityError:  # the payment is another order's
+        except IntegrityError:  # the payment belongs to another order
             raise PaymentFailed(order_id=order_id, reason=MISMATCH) from None
-        found = purchases.find(session, order_id)
-        if claimed is None and found.status == PurchaseStatus.PENDING:
-            raise PurchaseExpired(order_id=order_id, expires_at=found.expires_at)
-    if found.status in {PurchaseStatus.FAILED, PurchaseStatus.EXPIRED}:
+        purchase = purchases.find(session, order_id)
+        if claimed is None and purchase.status == PurchaseStatus.PENDING:
+            raise PurchaseExpired(order_id=order_id, expires_at=purchase.expires_at)
+    if purchase.status in {PurchaseStatus.FAILED, PurchaseStatus.EXPIRED}:
         return None
-    if found.payment_key != payment_key:
+    if purchase.payment_key != payment_key:
         raise PaymentFailed(order_id=order_id, reason=MISMATCH)
-    return Question.of(found) if found.status == PurchaseStatus.AUTHORIZED else None
+    is_authorized = purchase.status == PurchaseStatus.AUTHORIZED
+    return ConfirmRequest.of(purchase) if is_authorized else None
 
 
-def _take_approved(unit_of_work: UnitOfWork, provider: PaymentProvider, payment: Payment) -> None:
-    """Confirm for a buyer who approved and did not come back; too late, the money stays theirs."""
+def _confirm_approved(
+    unit_of_work: UnitOfWork, provider: PaymentProvider, payment: Payment
+) -> None:
+    """Confirm a payment that the buyer approved without returning to the site.
+
+    An expired order is not confirmed, so the buyer is not charged.
+    """
     try:
         with unit_of_work() as session:
-            found = purchases.find(session, payment.order_id)
-            question = _authorize(session, found, payment.payment_key)
+            purchase = purchases.find(session, payment.order_id)
+            request = _authorize(session, purchase, payment.payment_key)
     except PurchaseExpired:
         return
-    if question is not None:
-        _settle(unit_of_work, provider, question)
+    if request is not None:
+        _settle(unit_of_work, provider, request)
 
 
-def _settle(unit_of_work: UnitOfWork, provider: PaymentProvider, question: Question) -> None:
-    """Ask until the answer is final; a refusal that is not is followed by a try with a new key."""
+def _settle(unit_of_work: UnitOfWork, provider: PaymentProvider, request: ConfirmRequest) -> None:
+    """Send confirm requests until the result is final; each retry has a new key.
+
+    Raises PaymentsUnavailable if the result is not final after TRIES requests.
+    """
     for _ in range(TRIES):
         refusal = None
         try:
             payment: Payment | None = provider.confirm(
-                payment_key=question.payment_key,
-                order_id=question.order_id,
-                amount=question.amount,
-                idempotency_key=question.confirm_key,
+                payment_key=request.payment_key,
+                order_id=request.order_id,
+                amount=request.amount,
+                idempotency_key=request.confirm_key,
             )
         except PaymentRefused as error:
-            # Perhaps it was done before, perhaps it can still be done: the payment itself says.
-            refusal, payment = error, provider.payment(question.payment_key)
+            # The payment may have been confirmed before, or still be open: read its status.
+            refusal, payment = error, provider.payment(request.payment_key)
         failpoint("after_payment")
         with unit_of_work() as session:
-            if _answered(session, question, payment, refusal):
+            if _record_response(session, request, payment, refusal):
                 return
-            question = Question.of(purchases.find(session, question.order_id))
+            request = ConfirmRequest.of(purchases.find(session, request.order_id))
     raise PaymentsUnavailable("the payment is still open")
 
 
-def _answered(
-    session: Session, question: Question, payment: Payment | None, refusal: PaymentRefused | None
+def _record_response(
+    session: Session,
+    request: ConfirmRequest,
+    payment: Payment | None,
+    refusal: PaymentRefused | None,
 ) -> bool:
-    """Record the answer to a question; return whether it ended the purchase."""
+    """Record the response to a confirm request; return whether it ended the purchase."""
     reason = {"code": refusal.code, "message": refusal.message} if refusal else None
-    if payment is None or not _agrees(payment, question.order_id, question.amount):
+    if payment is None or not _matches(payment, request.order_id, request.amount):
         if payment is not None and payment.status == PaymentStatus.DONE:
-            log.error("money taken that agrees with no order", order_id=question.order_id)
+            log.error("payment matches no order", order_id=request.order_id)
         purchases.change(
             session,
-            question.purchase_id,
+            request.purchase_id,
             PurchaseStatus.AUTHORIZED,
             status=PurchaseStatus.FAILED,
-            payment_key=None,  # it never was this order's, and must not bar the one whose it is
+            # The payment belongs to another order, which needs the key (unique index).
+            payment_key=None,
             failure=reason or {"code": MISMATCH, "message": ""},
         )
         return True
     _record(session, payment, reason)
-    if purchases.find(session, question.order_id).status != PurchaseStatus.AUTHORIZED:
+    if purchases.find(session, request.order_id).status != PurchaseStatus.AUTHORIZED:
         return True
     session.execute(
         update(Purchase)
-        .where(Purchase.id == question.purchase_id, Purchase.confirm_key == question.confirm_key)
+        .where(Purchase.id == request.purchase_id, Purchase.confirm_key == request.confirm_key)
         .values(confirm_key=str(uuid4()), failure=reason, updated_at=func.clock_timestamp())
     )
     return False
 
 
 def _record(session: Session, payment: Payment, reason: dict[str, str] | None = None) -> None:
-    """Bring the purchase to where the provider says its payment is; what is final stays."""
-    found = purchases.find(session, payment.order_id)
+    """Update the purchase to the status of its payment; a final status does not change."""
+    purchase = purchases.find(session, payment.order_id)
+    is_own_payment = purchase.payment_key == payment.payment_key
     if payment.status == PaymentStatus.DONE:
-        _credit(session, found, payment)
-    elif found.status == PurchaseStatus.PAID and payment.status == PaymentStatus.CANCELED:
-        purchase_refunds.record_cancellation(session, found)
-    elif found.payment_key == payment.payment_key and payment.status == PaymentStatus.EXPIRED:
+        _credit(session, purchase, payment)
+    elif purchase.status == PurchaseStatus.PAID and payment.status == PaymentStatus.CANCELED:
+        purchase_refunds.record_cancellation(session, purchase)
+    elif is_own_payment and payment.status == PaymentStatus.EXPIRED:
         purchases.change(
-            session, found.id, PurchaseStatus.AUTHORIZED, status=PurchaseStatus.EXPIRED
+            session, purchase.id, PurchaseStatus.AUTHORIZED, status=PurchaseStatus.EXPIRED
         )
-    elif found.payment_key == payment.payment_key and payment.status in GONE:
+    elif is_own_payment and payment.status in FAILED:
         purchases.change(
             session,
-            found.id,
+            purchase.id,
             PurchaseStatus.AUTHORIZED,
             status=PurchaseStatus.FAILED,
             failure=reason or payment.failure or {"code": payment.status.value, "message": ""},
         )
 
 
-def _credit(session: Session, found: Purchase, payment: Payment) -> None:
-    """Give what was bought and tell the buyer, unless somebody did."""
+def _credit(session: Session, purchase: Purchase, payment: Payment) -> None:
+    """Deliver the purchase and notify the buyer, unless this was done before."""
     is_first = purchases.change(
         session,
-        found.id,
+        purchase.id,
         PurchaseStatus.PENDING,
         PurchaseStatus.AUTHORIZED,
         status=PurchaseStatus.PAID,
@@ -281,43 +296,43 @@ def _credit(session: Session, found: Purchase, payment: Payment) -> None:
         failure=None,
     )
     if is_first:
-        purchase_delivery.deliver(session, found)
-        _tell_buyer(session, found)
-    elif purchases.find(session, found.order_id).status in {
+        purchase_delivery.deliver(session, purchase)
+        _notify_buyer(session, purchase)
+    elif purchases.find(session, purchase.order_id).status in {
         PurchaseStatus.FAILED,
         PurchaseStatus.EXPIRED,
     }:
-        # Nobody knows why: a person must decide, so this pages.
-        log.error("money taken for an order that had ended", order_id=found.order_id)
+        # The cause is unknown, so an operator must decide: errors page.
+        log.error("payment for an order that had ended", order_id=purchase.order_id)
 
 
-def _tell_buyer(session: Session, found: Purchase) -> None:
-    """Tell the buyer; who left meanwhile can spend nothing and gets the money back instead."""
+def _notify_buyer(session: Session, purchase: Purchase) -> None:
+    """Notify the buyer, or refund the payment if the account was closed meanwhile."""
     try:
-        accounts.lock_active(session, found.user_id)
+        accounts.lock_active(session, purchase.user_id)
     except AccountInactive:
-        log.warning("money taken of who has left, goes back", order_id=found.order_id)
-        purchase_refunds.begin(session, found)
+        log.warning("payment of a closed account is refunded", order_id=purchase.order_id)
+        purchase_refunds.begin(session, purchase)
         return
     notifications.notify(
         session,
-        found.user_id,
+        purchase.user_id,
         NotificationType.PAYMENT_COMPLETE,
         target_type="purchase",
-        target_id=found.id,
-        event=str(found.id),
-        details={"product": str(found.product)} if found.sets_account_id else None,
+        target_id=purchase.id,
+        event=str(purchase.id),
+        details={"product": str(purchase.product)} if purchase.sets_account_id else None,
     )
 
 
-def _agrees(payment: Payment, order_id: str, amount: int) -> bool:
-    told = (payment.order_id, payment.total_amount, payment.currency)
-    return told == (order_id, amount, packages.CURRENCY)
+def _matches(payment: Payment, order_id: str, amount: int) -> bool:
+    actual = (payment.order_id, payment.total_amount, payment.currency)
+    return actual == (order_id, amount, packages.CURRENCY)
 
 
-def _check_paid(found: Purchase) -> None:
-    if found.status == PurchaseStatus.EXPIRED:
-        raise PurchaseExpired(order_id=found.order_id, expires_at=found.expires_at)
-    if found.status == PurchaseStatus.FAILED:
-        reason = (found.failure or {}).get("code", MISMATCH)
-        raise PaymentFailed(order_id=found.order_id, reason=reason)
+def _check_paid(purchase: Purchase) -> None:
+    if purchase.status == PurchaseStatus.EXPIRED:
+        raise PurchaseExpired(order_id=purchase.order_id, expires_at=purchase.expires_at)
+    if purchase.status == PurchaseStatus.FAILED:
+        reason = (purchase.failure or {}).get("code", MISMATCH)
+        raise PaymentFailed(order_id=purchase.order_id, reason=reason)

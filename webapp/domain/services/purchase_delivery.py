@@ -1,7 +1,7 @@
-"""What a paid purchase gives, and what its refund takes back: tokens, credits of Sets, pro days.
+"""The delivery of a paid purchase, and its return by a refund: tokens, credits of Sets, pro days.
 
-Each is entered in its ledger under a key and an index of the purchase, so it happens once. Both
-functions run in the transaction that changes the state of the purchase.
+Each ledger has a unique index on the purchase, so that each happens once. Both functions run in the
+transaction that changes the status of the purchase.
 """
 
 from datetime import timedelta
@@ -17,12 +17,12 @@ from webapp.domain.services import ledger, sets_credits
 from webapp.domain.sets_errors import CreditsExhausted
 
 PRO_MONTH = timedelta(days=30)
-# What `take_back` raises when the buyer has spent too much of it.
+# The errors of `take_back` if the buyer has spent too much.
 SPENT = (InsufficientTokens, CreditsExhausted)
 
 
 def deliver(session: Session, purchase: Purchase) -> None:
-    """Give what was bought. A month of the plan pro begins where the last one ends."""
+    """Credit what was bought. A month of the plan pro begins at the end of the current one."""
     if purchase.sets_account_id is None:
         ledger.credit_purchase(session, purchase)
         return
@@ -36,14 +36,14 @@ def deliver(session: Session, purchase: Purchase) -> None:
     )
     if purchase.product == Product.SETS_PRO:
         now = func.clock_timestamp()
-        begins = func.greatest(now, func.coalesce(SetsAccount.pro_until, now))
-        _set_pro_until(session, purchase.sets_account_id, begins + PRO_MONTH)
+        start = func.greatest(now, func.coalesce(SetsAccount.pro_until, now))
+        _set_pro_until(session, purchase.sets_account_id, start + PRO_MONTH)
 
 
 def take_back(session: Session, purchase: Purchase) -> None:
-    """Take back what was bought; 30 days of the plan pro too.
+    """Debit what was bought, including 30 days of the plan pro.
 
-    Raises InsufficientTokens or CreditsExhausted when too much of it was spent.
+    Raises InsufficientTokens or CreditsExhausted if too much was spent.
     """
     if purchase.sets_account_id is None:
         ledger.refund_purchase(session, purchase)
@@ -61,12 +61,12 @@ def take_back(session: Session, purchase: Purchase) -> None:
 
 
 def amount(purchase: Purchase) -> int:
-    """Return how many tokens, or credits of Sets, a purchase is of."""
+    """Return the number of tokens, or credits of Sets, of a purchase."""
     return purchase.amount_credits if purchase.sets_account_id else purchase.amount_tokens
 
 
 def spendable(session: Session, purchase: Purchase) -> int:
-    """Return how many tokens, or credits of Sets, the buyer could return now."""
+    """Return the buyer's balance of tokens, or credits of Sets."""
     if purchase.sets_account_id is None:
         return ledger.balances(session, purchase.user_id).spendable
     return session.scalars(
@@ -75,17 +75,17 @@ def spendable(session: Session, purchase: Purchase) -> int:
 
 
 def returned_by(session: Session, purchase: Purchase) -> int:
-    """Return the id of the transfer, or the credit entry, that took a refunded purchase back."""
+    """Return the id of the transfer, or the credit entry, of a refunded purchase."""
     if purchase.sets_account_id is None:
-        wanted = select(Transfer.id).where(
+        query = select(Transfer.id).where(
             Transfer.purchase_id == purchase.id, Transfer.kind == TransferKind.PURCHASE_REFUND
         )
     else:
-        wanted = select(SetsCreditEntry.id).where(
+        query = select(SetsCreditEntry.id).where(
             SetsCreditEntry.purchase_id == purchase.id,
             SetsCreditEntry.kind == CreditKind.PURCHASE_REFUND,
         )
-    return session.scalars(wanted).one()
+    return session.scalars(query).one()
 
 
 def _set_pro_until(session: Session, account_id: int, value: object) -> None:

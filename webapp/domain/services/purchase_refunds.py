@@ -1,8 +1,8 @@
-"""Give the money of a purchase back and take what it gave: begun, asked for, recorded.
+"""Refunds of purchases: the provider returns the money, and the tokens or credits are debited.
 
-As with payments, the provider is asked between two short transactions. A refund that has begun
-carries its key on the purchase until its end is recorded; the sweep and the webhook finish what
-somebody left behind.
+As with payments, the request to the provider is sent between two short transactions. The purchase
+has the refund's key from its beginning until its result is recorded. The sweep and the webhook
+finish refunds whose process died.
 """
 
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ from webapp.domain.models.payment import Product, Purchase, PurchaseStatus
 from webapp.domain.services import audit, purchase_delivery, purchases
 
 log = structlog.get_logger()
-SILENT = timedelta(minutes=1)
-# What the provider shows the buyer; why an administrator did it stands in the audit log.
+RESUME_AFTER = timedelta(minutes=1)
+# The provider displays these to the buyer; the administrator's reason is in the audit log.
 REASONS = {
     Product.TOKENS: "Tokens returned",
     Product.SETS_CREDITS: "Credits returned",
@@ -38,7 +38,7 @@ NOT_PAID, TOKENS_SPENT, CREDITS_SPENT = "not_paid", "tokens_spent", "credits_spe
 
 @dataclass(frozen=True)
 class PurchaseRefund:
-    """A refund that is done: the tokens or credits taken back, and the ledger's row of it."""
+    """A finished refund: the debited tokens or credits, and the id of the ledger's row."""
 
     order_id: str
     purchase_id: int
@@ -48,13 +48,13 @@ class PurchaseRefund:
 
     @property
     def unit(self) -> str:
-        """Return of what the amount is."""
+        """Return the unit of the amount."""
         return "token" if self.product == Product.TOKENS else "credit"
 
 
 @dataclass(frozen=True)
-class Begun:
-    """A refund between its two transactions."""
+class RefundRequest:
+    """The parameters of a cancel request, read in the transaction before it."""
 
     purchase_id: int
     order_id: str
@@ -63,8 +63,8 @@ class Begun:
     product: Product
 
     @classmethod
-    def of(cls, purchase: Purchase) -> "Begun":
-        """Return what the provider is asked for a purchase whose refund has begun."""
+    def of(cls, purchase: Purchase) -> "RefundRequest":
+        """Return the cancel request of a purchase whose refund has begun."""
         return cls(
             purchase.id,
             purchase.order_id,
@@ -82,62 +82,62 @@ def refund_purchase(
     order_id: str,
     reason: str,
 ) -> PurchaseRefund:
-    """Have the provider give the money back, then take the tokens or credits back.
+    """Let the provider return the money, then debit the tokens or credits.
 
-    The audit log has it from its beginning on, since it may end in another process.
+    The audit entry is written at the beginning, because another process may finish the refund.
 
     Raises NotFound, AlreadyRefunded, PaymentFailed (never paid, spent, or the provider
-    refuses) and PaymentsUnavailable (nobody knows yet; the sweep goes on asking).
+    refuses) and PaymentsUnavailable (the result is unknown; the sweep retries).
     """
     with unit_of_work() as session:
-        begun = _begin(session, order_id)
+        request = _begin(session, order_id)
         audit.record(
             session,
             admin_id=admin_id,
             object_type="purchase",
-            object_id=begun.purchase_id,
+            object_id=request.purchase_id,
             before={"status": PurchaseStatus.PAID},
             after={"refund": "begun", "order_id": order_id},
             reason=reason,
         )
-    _finish(unit_of_work, provider, begun)
+    _finish(unit_of_work, provider, request)
     with unit_of_work() as session:
-        found = purchases.find(session, order_id)
+        purchase = purchases.find(session, order_id)
         return PurchaseRefund(
             order_id=order_id,
-            purchase_id=found.id,
-            product=found.product,
-            amount=purchase_delivery.amount(found),
-            transaction_id=purchase_delivery.returned_by(session, found),
+            purchase_id=purchase.id,
+            product=purchase.product,
+            amount=purchase_delivery.amount(purchase),
+            transaction_id=purchase_delivery.returned_by(session, purchase),
         )
 
 
 def resume(
-    unit_of_work: UnitOfWork, provider: PaymentProvider, *, silent: timedelta = SILENT
+    unit_of_work: UnitOfWork, provider: PaymentProvider, *, min_age: timedelta = RESUME_AFTER
 ) -> int:
-    """Finish the refunds that somebody began and left; return how many."""
+    """Retry the unfinished refunds older than `min_age`; return how many."""
     with unit_of_work() as session:
-        left = session.scalars(
+        unfinished = session.scalars(
             select(Purchase).where(
                 Purchase.status == PurchaseStatus.PAID,
                 Purchase.refund_key.is_not(None),
-                Purchase.updated_at < func.clock_timestamp() - silent,
+                Purchase.updated_at < func.clock_timestamp() - min_age,
             )
         )
-        begun = [Begun.of(each) for each in left]
-    for each in begun:
+        requests = [RefundRequest.of(purchase) for purchase in unfinished]
+    for request in requests:
         try:
-            _finish(unit_of_work, provider, each)
+            _finish(unit_of_work, provider, request)
         except (PaymentFailed, PaymentsUnavailable):
-            log.exception("refund not finished", order_id=each.order_id)
-    return len(begun)
+            log.exception("refund not finished", order_id=request.order_id)
+    return len(requests)
 
 
-def begin(session: Session, found: Purchase) -> None:
-    """Let the money of a paid purchase go back; the sweep asks the provider for it."""
+def begin(session: Session, purchase: Purchase) -> None:
+    """Begin the refund of a paid purchase; the sweep sends the request to the provider."""
     session.execute(
         update(Purchase)
-        .where(Purchase.id == found.id, Purchase.status == PurchaseStatus.PAID)
+        .where(Purchase.id == purchase.id, Purchase.status == PurchaseStatus.PAID)
         .values(
             refund_key=func.coalesce(Purchase.refund_key, str(uuid4())),
             updated_at=func.clock_timestamp(),
@@ -145,54 +145,54 @@ def begin(session: Session, found: Purchase) -> None:
     )
 
 
-def record_cancellation(session: Session, found: Purchase) -> None:
-    """Record that the provider gave the money of a paid purchase back, as it says itself.
+def record_cancellation(session: Session, purchase: Purchase) -> None:
+    """Record that the provider has returned the money of a paid purchase.
 
-    When nobody here began that, a person must decide what it means for the tokens: it pages.
+    If the refund was not begun here, an operator must decide about the tokens: errors page.
     """
-    if found.refund_key is None:
-        log.error("payment canceled at the provider, not by us", order_id=found.order_id)
+    if purchase.refund_key is None:
+        log.error("payment canceled at the provider, not by us", order_id=purchase.order_id)
         return
     try:
         with session.begin_nested():
-            _take_back(session, found.order_id)
+            _take_back(session, purchase.order_id)
     except purchase_delivery.SPENT:
-        log.exception("money returned, tokens spent meanwhile", order_id=found.order_id)
+        log.exception("money returned, tokens spent meanwhile", order_id=purchase.order_id)
 
 
-def _begin(session: Session, order_id: str) -> Begun:
-    found = purchases.find(session, order_id)
-    if found.status == PurchaseStatus.REFUNDED:
-        raise AlreadyRefunded(transaction_id=purchase_delivery.returned_by(session, found))
-    if found.status != PurchaseStatus.PAID:
+def _begin(session: Session, order_id: str) -> RefundRequest:
+    purchase = purchases.find(session, order_id)
+    if purchase.status == PurchaseStatus.REFUNDED:
+        raise AlreadyRefunded(transaction_id=purchase_delivery.returned_by(session, purchase))
+    if purchase.status != PurchaseStatus.PAID:
         raise PaymentFailed(order_id=order_id, reason=NOT_PAID)
-    if purchase_delivery.spendable(session, found) < purchase_delivery.amount(found):
-        raise PaymentFailed(order_id=order_id, reason=_spent(found.product))
-    begin(session, found)
-    return Begun.of(purchases.find(session, order_id))
+    if purchase_delivery.spendable(session, purchase) < purchase_delivery.amount(purchase):
+        raise PaymentFailed(order_id=order_id, reason=_spent(purchase.product))
+    begin(session, purchase)
+    return RefundRequest.of(purchases.find(session, order_id))
 
 
-def _finish(unit_of_work: UnitOfWork, provider: PaymentProvider, begun: Begun) -> None:
+def _finish(unit_of_work: UnitOfWork, provider: PaymentProvider, request: RefundRequest) -> None:
     try:
         provider.cancel(
-            payment_key=begun.payment_key,
-            reason=REASONS[begun.product],
-            idempotency_key=begun.refund_key,
+            payment_key=request.payment_key,
+            reason=REASONS[request.product],
+            idempotency_key=request.refund_key,
         )
     except PaymentRefused as refusal:
-        payment = provider.payment(begun.payment_key)
+        payment = provider.payment(request.payment_key)
         if payment is None or payment.status != PaymentStatus.CANCELED:
             with unit_of_work() as session:
-                _give_up(session, begun)
-            raise PaymentFailed(order_id=begun.order_id, reason=refusal.code) from refusal
+                _clear(session, request)
+            raise PaymentFailed(order_id=request.order_id, reason=refusal.code) from refusal
     failpoint("after_cancellation")
     try:
         with unit_of_work() as session:
-            _take_back(session, begun.order_id)
+            _take_back(session, request.order_id)
     except purchase_delivery.SPENT:
-        # Kept as begun: the sweep takes them back as soon as there are enough again.
-        log.exception("money returned, tokens spent meanwhile", order_id=begun.order_id)
-        raise PaymentFailed(order_id=begun.order_id, reason=_spent(begun.product)) from None
+        # The refund stays begun: the sweep debits the tokens once the balance is sufficient.
+        log.exception("money returned, tokens spent meanwhile", order_id=request.order_id)
+        raise PaymentFailed(order_id=request.order_id, reason=_spent(request.product)) from None
 
 
 def _spent(product: Product) -> str:
@@ -200,11 +200,11 @@ def _spent(product: Product) -> str:
 
 
 def _take_back(session: Session, order_id: str) -> None:
-    """Take back what was given and end the purchase, unless somebody did.
+    """Set the purchase to refunded and debit what it credited, unless this was done before.
 
     Raises one of `purchase_delivery.SPENT`.
     """
-    ended = session.scalar(
+    refunded_id = session.scalar(
         update(Purchase)
         .where(Purchase.order_id == order_id, Purchase.status == PurchaseStatus.PAID)
         .values(
@@ -214,14 +214,14 @@ def _take_back(session: Session, order_id: str) -> None:
         )
         .returning(Purchase.id)
     )
-    if ended is not None:
+    if refunded_id is not None:
         purchase_delivery.take_back(session, purchases.find(session, order_id))
 
 
-def _give_up(session: Session, begun: Begun) -> None:
-    """Forget a refund that the provider refused; the next one asks under a new key."""
+def _clear(session: Session, request: RefundRequest) -> None:
+    """Clear the key of a refund that the provider refused; another refund needs a new key."""
     session.execute(
         update(Purchase)
-        .where(Purchase.order_id == begun.order_id, Purchase.refund_key == begun.refund_key)
+        .where(Purchase.order_id == request.order_id, Purchase.refund_key == request.refund_key)
         .values(refund_key=None, updated_at=func.clock_timestamp())
     )

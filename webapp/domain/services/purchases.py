@@ -1,4 +1,4 @@
-"""Purchases as rows: ordered, looked up, changed only from where they are expected to stand."""
+"""Rows of purchases: ordered, found, and changed only from an expected status."""
 
 import re
 from datetime import timedelta
@@ -19,9 +19,9 @@ ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)
 
 
 def order_tokens(session: Session, *, user_id: int, package_id: str) -> Purchase:
-    """Store an order of tokens at today's price; nothing is paid yet.
+    """Store an order of tokens at the current price; nothing is paid yet.
 
-    Raises InvalidPackage, and AccountInactive for who has left meanwhile.
+    Raises InvalidPackage, and AccountInactive if the account was closed.
     """
     return order(session, packages.find(package_id), user_id=user_id)
 
@@ -29,12 +29,12 @@ def order_tokens(session: Session, *, user_id: int, package_id: str) -> Purchase
 def order(
     session: Session, package: Package, *, user_id: int, sets_account_id: int | None = None
 ) -> Purchase:
-    """Store an order of a package; what is for Sets names the account that gets it.
+    """Store an order of a package; one of Sets needs the account that receives it.
 
-    Raises AccountInactive for who has left meanwhile.
+    Raises AccountInactive if the account was closed.
     """
     accounts.lock_active(session, user_id)
-    made = Purchase(
+    purchase = Purchase(
         order_id=public_id("P_", 24),
         user_id=user_id,
         package_id=package.package_id,
@@ -47,27 +47,27 @@ def order(
         currency_code=packages.CURRENCY,
         expires_at=func.clock_timestamp() + LIFETIME,
     )
-    session.add(made)
+    session.add(purchase)
     session.flush()
-    session.refresh(made)
-    return made
+    session.refresh(purchase)
+    return purchase
 
 
 def find(session: Session, order_id: str, *, user_id: int | None = None) -> Purchase:
-    """Return a purchase as it stands now; with `user_id` only that person's. Raises NotFound."""
-    wanted = select(Purchase).where(Purchase.order_id == order_id)
+    """Return the current row of a purchase; with `user_id` only of this user. Raises NotFound."""
+    query = select(Purchase).where(Purchase.order_id == order_id)
     if user_id is not None:
-        wanted = wanted.where(Purchase.user_id == user_id)
-    found = None
+        query = query.where(Purchase.user_id == user_id)
+    purchase = None
     if ORDER_ID.fullmatch(order_id):
-        found = session.scalar(wanted.execution_options(populate_existing=True))
-    if found is None:
+        purchase = session.scalar(query.execution_options(populate_existing=True))
+    if purchase is None:
         raise NotFound(resource="purchase", id=order_id)
-    return found
+    return purchase
 
 
 def change(session: Session, purchase_id: int, *before: PurchaseStatus, **values: Any) -> bool:
-    """Change a purchase if it still stands where expected; return whether it did."""
+    """Change a purchase if it still has one of the expected statuses; return whether it had."""
     changed = session.scalar(
         update(Purchase)
         .where(Purchase.id == purchase_id, Purchase.status.in_(before))
@@ -78,11 +78,11 @@ def change(session: Session, purchase_id: int, *before: PurchaseStatus, **values
 
 
 def fail(session: Session, *, user_id: int, order_id: str, code: str, message: str) -> Purchase:
-    """End a pending order that the buyer or the provider's page gave up. Raises NotFound."""
-    found = find(session, order_id, user_id=user_id)
+    """Set a pending order to failed after its payment was abandoned. Raises NotFound."""
+    purchase = find(session, order_id, user_id=user_id)
     change(
         session,
-        found.id,
+        purchase.id,
         PurchaseStatus.PENDING,
         status=PurchaseStatus.FAILED,
         failure={"code": code, "message": message},
@@ -91,9 +91,9 @@ def fail(session: Session, *, user_id: int, order_id: str, code: str, message: s
 
 
 def close_pending(session: Session, user_id: int) -> None:
-    """End what a person ordered and has not paid, because the account closes.
+    """Set a user's pending orders to failed, because the account is closed.
 
-    An authorized purchase stays: only the provider knows whether its money was taken.
+    An authorized purchase stays: only the provider knows whether the buyer was charged.
     """
     session.execute(
         update(Purchase)
@@ -107,8 +107,8 @@ def close_pending(session: Session, user_id: int) -> None:
 
 
 def expired_order_ids(session: Session, limit: int) -> list[str]:
-    """Return pending orders whose time is over."""
-    found = session.scalars(
+    """Return the ids of pending orders past their time."""
+    order_ids = session.scalars(
         select(Purchase.order_id)
         .where(
             Purchase.status == PurchaseStatus.PENDING,
@@ -117,4 +117,4 @@ def expired_order_ids(session: Session, limit: int) -> list[str]:
         .order_by(Purchase.expires_at)
         .limit(limit)
     )
-    return list(found)
+    return list(order_ids)

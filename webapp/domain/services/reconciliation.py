@@ -1,4 +1,4 @@
-"""Compare our books with the provider's, both ways. Differences are named, never healed here."""
+"""Compares purchases with the provider's transactions, both ways; it only reports differences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from webapp.domain.models.payment import Purchase, PurchaseStatus
 from webapp.domain.queries.pagination import AnyRow
 from webapp.domain.services import heartbeats
 
-# Money moves at the provider before we write it down: its books are read from earlier on.
+# The provider charges before we record it, so its transactions are read from an earlier time on.
 LEAD = timedelta(days=1)
-TAKEN = frozenset({PurchaseStatus.PAID, PurchaseStatus.REFUNDED})
-HEARTBEAT = TaskName.RECONCILE_PAYMENTS.value  # what was found last is kept with it
+CHARGED = frozenset({PurchaseStatus.PAID, PurchaseStatus.REFUNDED})
+HEARTBEAT = TaskName.RECONCILE_PAYMENTS.value  # its numbers are the differences of the last run
 
 
 class Kind(StrEnum):
-    """In what the two sides differ."""
+    """The kinds of differences."""
 
     UNKNOWN = "unknown"
     NOT_CREDITED = "not_credited"
@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing on which the two sides do not agree; `amount` is the provider's, or else ours."""
+    """One difference; `amount` is the provider's, or ours if the provider has none."""
 
     order_id: str
     kind: Kind
@@ -45,7 +45,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class LastComparison:
-    """When both sides were compared last, and the kind and amount of what was found by order."""
+    """The time of the last comparison, and (order id, kind, amount) of its differences."""
 
     at: datetime
     differences: list[tuple[str, Kind, int]]
@@ -55,49 +55,51 @@ def compare(
     unit_of_work: UnitOfWork, provider: PaymentProvider, *, since: datetime, until: datetime
 ) -> list[Difference]:
     """Return every difference between two times; an empty list means that both sides agree."""
-    taken: dict[str, Transaction] = {}
-    returned: dict[str, Transaction] = {}
-    for line in provider.transactions(since - LEAD, until):
-        if line.status == PaymentStatus.DONE:
-            taken[line.payment_key] = line
-        elif line.status in {PaymentStatus.CANCELED, PaymentStatus.PARTIAL_CANCELED}:
-            returned[line.payment_key] = line
+    charges: dict[str, Transaction] = {}
+    refunds: dict[str, Transaction] = {}
+    for transaction in provider.transactions(since - LEAD, until):
+        if transaction.status == PaymentStatus.DONE:
+            charges[transaction.payment_key] = transaction
+        elif transaction.status in {PaymentStatus.CANCELED, PaymentStatus.PARTIAL_CANCELED}:
+            refunds[transaction.payment_key] = transaction
     with unit_of_work() as session:
-        ours = _ours(session, since, until, [*taken, *returned])
-    found = [
+        rows = _purchases(session, since, until, [*charges, *refunds])
+    differences = [
         Difference(
-            line.order_id,
+            charge.order_id,
             Kind.UNKNOWN,
-            line.amount,
-            f"the provider took {line.amount}, we know of no such payment",
+            charge.amount,
+            f"the provider charged {charge.amount}, we have no such payment",
         )
-        for key, line in taken.items()
-        if key not in ours
+        for key, charge in charges.items()
+        if key not in rows
     ]
-    for key, row in ours.items():
-        found += _differences(row, taken.get(key), returned.get(key), since, until)
-    return found
+    for key, row in rows.items():
+        differences += _differences(row, charges.get(key), refunds.get(key), since, until)
+    return differences
 
 
-def save_differences(session: Session, found: Sequence[Difference]) -> None:
-    """Keep what a comparison found until the next one, for administrators."""
-    numbers = {f"{each.order_id} {each.kind}": each.amount for each in found}
+def save_differences(session: Session, differences: Sequence[Difference]) -> None:
+    """Store the differences of a comparison for administrators, until the next one."""
+    numbers = {f"{each.order_id} {each.kind}": each.amount for each in differences}
     heartbeats.beat(session, HEARTBEAT, numbers)
 
 
 def last_comparison(session: Session) -> LastComparison | None:
-    """Return what the last comparison found, or None when there was none yet."""
+    """Return the last comparison, or None if there was none yet."""
     last = session.get(Heartbeat, HEARTBEAT, populate_existing=True)
     if last is None:
         return None
-    named = [(*key.rsplit(" ", 1), amount) for key, amount in sorted(last.numbers.items())]
+    entries = [(*key.rsplit(" ", 1), amount) for key, amount in sorted(last.numbers.items())]
     return LastComparison(
-        last.at, [(order_id, Kind(kind), amount) for order_id, kind, amount in named]
+        last.at, [(order_id, Kind(kind), amount) for order_id, kind, amount in entries]
     )
 
 
-def _ours(session: Session, since: datetime, until: datetime, keys: list[str]) -> dict[str, AnyRow]:
-    """Return the purchases that moved money in this time, here or there, by payment key."""
+def _purchases(
+    session: Session, since: datetime, until: datetime, keys: list[str]
+) -> dict[str, AnyRow]:
+    """Return the purchases that were paid or refunded in this time on either side, by key."""
     rows = session.execute(
         select(
             Purchase.order_id,
@@ -119,29 +121,29 @@ def _ours(session: Session, since: datetime, until: datetime, keys: list[str]) -
 
 def _differences(
     row: AnyRow,
-    taken: Transaction | None,
-    returned: Transaction | None,
+    charge: Transaction | None,
+    refund: Transaction | None,
     since: datetime,
     until: datetime,
 ) -> list[Difference]:
-    found: list[Difference] = []
+    differences: list[Difference] = []
 
-    def differ(kind: Kind, amount: int, finding: str) -> None:
-        found.append(Difference(row.order_id, kind, amount, finding))
+    def add(kind: Kind, amount: int, finding: str) -> None:
+        differences.append(Difference(row.order_id, kind, amount, finding))
 
-    if taken is not None and row.status not in TAKEN:
-        finding = f"the provider took {taken.amount}, here it is {row.status}"
-        differ(Kind.NOT_CREDITED, taken.amount, finding)
-    if taken is not None and (taken.order_id, taken.amount) != (row.order_id, row.total_price):
-        finding = f"the provider took {taken.amount} for the order {taken.order_id}"
-        differ(Kind.OTHER_AMOUNT, taken.amount, finding)
-    if taken is None and row.approved_at is not None and since <= row.approved_at <= until:
-        finding = f"here it is {row.status}, the provider took nothing"
-        differ(Kind.NOT_TAKEN, row.total_price, finding)
-    if returned is not None and row.status == PurchaseStatus.PAID:
-        finding = "the provider gave money back, here it is paid"
-        differ(Kind.RETURNED, returned.amount, finding)
-    if returned is None and row.refunded_at is not None and since <= row.refunded_at <= until:
-        finding = "here it is refunded, the provider gave nothing back"
-        differ(Kind.NOT_RETURNED, row.total_price, finding)
-    return found
+    if charge is not None and row.status not in CHARGED:
+        finding = f"the provider charged {charge.amount}, the purchase is {row.status}"
+        add(Kind.NOT_CREDITED, charge.amount, finding)
+    if charge is not None and (charge.order_id, charge.amount) != (row.order_id, row.total_price):
+        finding = f"the provider charged {charge.amount} for the order {charge.order_id}"
+        add(Kind.OTHER_AMOUNT, charge.amount, finding)
+    if charge is None and row.approved_at is not None and since <= row.approved_at <= until:
+        finding = f"the purchase is {row.status}, the provider charged nothing"
+        add(Kind.NOT_TAKEN, row.total_price, finding)
+    if refund is not None and row.status == PurchaseStatus.PAID:
+        finding = "the provider refunded the payment, the purchase is paid"
+        add(Kind.RETURNED, refund.amount, finding)
+    if refund is None and row.refunded_at is not None and since <= row.refunded_at <= until:
+        finding = "the purchase is refunded, the provider refunded nothing"
+        add(Kind.NOT_RETURNED, row.total_price, finding)
+    return differences

@@ -1,8 +1,8 @@
-"""Accounts of Sets: opened anonymously or on a person's first use, with a plan and welcome credits.
+"""Accounts of Sets: created anonymously or at a user's first use, with a plan and welcome credits.
 
-Whoever writes for an account holds its row with FOR KEY SHARE (`lock_active`); adoption takes
-it with FOR UPDATE, so nothing is written for an account after it was adopted. Code that decides by
-counting rows of an account serialises with `lock`.
+Every transaction that writes for an account locks its row FOR KEY SHARE (`lock_active`). Adoption
+locks it FOR UPDATE, so nothing is written for an account after its adoption. Code that counts rows
+of an account before it inserts another one uses `lock`.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from webapp.domain import jobs
 from webapp.domain.errors import AccountInactive
 from webapp.domain.identifiers import public_id
 from webapp.domain.models.account import User
@@ -35,7 +36,7 @@ ACTIVE = (
 
 @dataclass(frozen=True)
 class PlanLimits:
-    """What a plan allows. `max_photos` is per job."""
+    """The limits of a plan. `max_photos` is per job."""
 
     plan: SetsPlan
     max_active_jobs: int
@@ -44,7 +45,7 @@ class PlanLimits:
     has_watermark: bool
 
     def allows(self, template: Template) -> bool:
-        """Tell whether results may be exported by a template of a preset."""
+        """Tell whether the plan allows exports with a template."""
         return template.plan is Plan.FREE or self.plan is SetsPlan.PRO
 
 
@@ -56,7 +57,7 @@ PLANS = {
 
 @dataclass(frozen=True)
 class AccountSummary:
-    """An account as its holder sees it."""
+    """An account as its owner sees it."""
 
     user_id: str
     is_anonymous: bool
@@ -68,35 +69,35 @@ class AccountSummary:
 
 
 def limits_of(account: SetsAccount, now: datetime) -> PlanLimits:
-    """Return what the plan of an account allows at a moment (with a time zone)."""
+    """Return the limits of an account's plan at a time (with a time zone)."""
     is_pro = account.pro_until is not None and account.pro_until > now
     return PLANS[SetsPlan.PRO if is_pro else SetsPlan.FREE]
 
 
 def open_anonymous(session: Session) -> SetsAccount:
-    """Make an account that is used by bearer tokens, with the welcome credits."""
-    made = _made(session, user_id=None)
-    _welcome(session, made.id, key=f"welcome:account:{made.id}")
-    return made
+    """Create an account that is used with bearer tokens, with the welcome credits."""
+    account = _create(session, user_id=None)
+    _welcome(session, account.id, key=f"welcome:account:{account.id}")
+    return account
 
 
 def of_user(session: Session, user: User) -> SetsAccount:
-    """Return the account of a person, made on first use with the welcome credits, once a person.
+    """Return the account of a user; it is created at first use, with the welcome credits.
 
-    Raises AccountInactive for who has left meanwhile.
+    A person gets welcome credits once. Raises AccountInactive if the user's account was closed.
     """
     return find_of_user(session, user.id) or _open_for(session, user)
 
 
 def find_of_user(session: Session, user_id: int) -> SetsAccount | None:
-    """Return the account of a person who has used Sets before."""
+    """Return the account of a user, or None before the first use of Sets."""
     return session.scalar(select(SetsAccount).where(SetsAccount.user_id == user_id))
 
 
 def of_token(session: Session, claims: Claims) -> SetsAccount:
-    """Return the account of a valid signature.
+    """Return the account of a verified token.
 
-    Raises TokenInvalid for revoked tokens and for accounts that belong to a person by now.
+    Raises TokenInvalid for revoked tokens and for accounts that have a user by now.
     """
     account = find(session, claims.public_id)
     if account is None or not accepts_token(account, claims):
@@ -105,7 +106,7 @@ def of_token(session: Session, claims: Claims) -> SetsAccount:
 
 
 def accepts_token(account: SetsAccount, claims: Claims) -> bool:
-    """Tell whether an account may be used by a token: not revoked, adopted or a person's."""
+    """Tell whether a token gives access to an account: not revoked, no user, not adopted."""
     is_open = account.user_id is None and account.adopted_by_id is None
     return is_open and account.token_version == claims.version
 
@@ -116,10 +117,10 @@ def find(session: Session, account_public_id: str) -> SetsAccount | None:
 
 
 def lock_active(session: Session, account_id: int) -> SetsAccount:
-    """Keep an account from being adopted and its person from leaving until this transaction ends.
+    """Lock the row FOR KEY SHARE, so that the account cannot be adopted or closed until commit.
 
-    Views in several steps need this in each step that writes. Returns the fresh row. Raises
-    TokenInvalid when it was adopted meanwhile, AccountInactive when the person has left.
+    A view with several transactions calls this in each one that writes. Returns the refreshed row.
+    Raises TokenInvalid if it was adopted, AccountInactive if the user's account was closed.
     """
     account = session.scalars(
         select(SetsAccount)
@@ -135,10 +136,10 @@ def lock_active(session: Session, account_id: int) -> SetsAccount:
 
 
 def lock(session: Session, account_id: int) -> SetsAccount:
-    """Lock the row of an account until this transaction ends, and return it fresh.
+    """Lock the row FOR NO KEY UPDATE until commit, and return it refreshed.
 
-    FOR NO KEY UPDATE: it waits for another `lock`, not for a row that is only held; requests that
-    hold the same account would otherwise wait for each other.
+    It conflicts with another `lock`, but not with `lock_active`: two requests that hold
+    `lock_active` on the same account would otherwise deadlock.
     """
     return session.scalars(
         select(SetsAccount)
@@ -149,7 +150,7 @@ def lock(session: Session, account_id: int) -> SetsAccount:
 
 
 def revoke_tokens(session: Session, account_id: int) -> None:
-    """Refuse all tokens that were issued for an account so far."""
+    """Revoke all tokens that were issued for an account so far."""
     session.execute(
         update(SetsAccount)
         .where(SetsAccount.id == account_id)
@@ -158,26 +159,26 @@ def revoke_tokens(session: Session, account_id: int) -> None:
 
 
 def refuse_revoked(session: Session, account_id: int, version: int) -> None:
-    """Raise TokenInvalid once the tokens of this version were revoked, by adoption or leaving too.
+    """Raise TokenInvalid if the tokens of this version were revoked, also by adoption or closing.
 
-    For who goes on for minutes after it was let in.
+    For requests that take minutes after their authentication.
     """
-    now = session.scalars(select(SetsAccount.token_version).where(SetsAccount.id == account_id))
-    if now.one() != version:
+    current = session.scalars(select(SetsAccount.token_version).where(SetsAccount.id == account_id))
+    if current.one() != version:
         raise TokenInvalid
 
 
 def record_use(session: Session, account: SetsAccount, now: datetime) -> None:
-    """Record that an account is used, at most once a day."""
+    """Record that an account is in use, at most once a day."""
     if account.seen_at > now - SEEN_AGAIN:
         return
     session.execute(
-        update(SetsAccount).where(SetsAccount.id == account.id).values(seen_at=sets_credits.NOW)
+        update(SetsAccount).where(SetsAccount.id == account.id).values(seen_at=jobs.NOW)
     )
 
 
 def summary(session: Session, account: SetsAccount, now: datetime) -> AccountSummary:
-    """Return plan, credits and what is in use of the limits."""
+    """Return plan, credits, and how much of the limits is used."""
     return AccountSummary(
         user_id=account.public_id,
         is_anonymous=account.user_id is None,
@@ -190,7 +191,7 @@ def summary(session: Session, account: SetsAccount, now: datetime) -> AccountSum
 
 
 def active_jobs(session: Session, account_id: int) -> int:
-    """Return how many jobs of an account count against its plan; variants do not."""
+    """Return how many active jobs an account has, without variants."""
     return session.scalars(
         select(func.count())
         .select_from(SetsJob)
@@ -203,7 +204,7 @@ def active_jobs(session: Session, account_id: int) -> int:
 
 
 def used_rules(session: Session, account_id: int) -> int:
-    """Return how many rules of an account are saved."""
+    """Return how many saved rules an account has."""
     return session.scalars(
         select(func.count())
         .select_from(SetsRule)
@@ -212,7 +213,7 @@ def used_rules(session: Session, account_id: int) -> int:
 
 
 def lock_person(session: Session, user_id: int) -> None:
-    """Make and adopt the accounts of a person one at a time. Raises AccountInactive."""
+    """Lock a user row for the creation or adoption of an account. Raises AccountInactive."""
     is_active = session.scalar(
         select(User.is_active).where(User.id == user_id).with_for_update(key_share=True)
     )
@@ -221,35 +222,35 @@ def lock_person(session: Session, user_id: int) -> None:
 
 
 def welcome_key(user: User) -> str:
-    """Return the key of a person's welcome: of the identity, as `ledger.welcome` has it."""
+    """Return the key of a user's welcome credits: the identity's hash, as in `ledger.welcome`."""
     person = hashlib.sha256(user.google_sub.encode()).hexdigest()[:32]
     return f"welcome:person:{person}"
 
 
 def was_welcomed(session: Session, user: User) -> bool:
-    """Tell whether a person has had welcome credits, under this account or one deleted since."""
+    """Tell whether a person has had welcome credits, also with an account deleted since."""
     key = welcome_key(user)
-    found = select(SetsCreditEntry.id).where(SetsCreditEntry.idempotency_key == key)
-    return session.scalar(found) is not None
+    query = select(SetsCreditEntry.id).where(SetsCreditEntry.idempotency_key == key)
+    return session.scalar(query) is not None
 
 
 def _open_for(session: Session, user: User) -> SetsAccount:
     lock_person(session, user.id)
-    twin = find_of_user(session, user.id)
-    if twin is not None:
-        return twin
-    made = _made(session, user_id=user.id)
+    concurrent = find_of_user(session, user.id)
+    if concurrent is not None:
+        return concurrent
+    account = _create(session, user_id=user.id)
     if not was_welcomed(session, user):
-        _welcome(session, made.id, key=welcome_key(user))
-    return made
+        _welcome(session, account.id, key=welcome_key(user))
+    return account
 
 
-def _made(session: Session, *, user_id: int | None) -> SetsAccount:
-    made = SetsAccount(public_id=public_id("u_"), user_id=user_id)
-    session.add(made)
+def _create(session: Session, *, user_id: int | None) -> SetsAccount:
+    account = SetsAccount(public_id=public_id("u_"), user_id=user_id)
+    session.add(account)
     session.flush()
-    session.refresh(made)
-    return made
+    session.refresh(account)
+    return account
 
 
 def _welcome(session: Session, account_id: int, *, key: str) -> None:

@@ -1,8 +1,8 @@
-"""Adoption: signing in makes an anonymous account of Sets the person's, once.
+"""Adoption: signing in assigns an anonymous account of Sets to the user, once.
 
-A person without an account takes the anonymous account over as it stands. A person with one gets
-its rules, jobs and credits moved there. Welcome credits are given once per person: those of further
-adopted accounts are not moved, also when they come back from a job later (`move_adopted`).
+If the user has no account, the anonymous account becomes the user's. Otherwise its rules, jobs and
+credits are moved to the user's account. A person gets welcome credits once: those of further
+adopted accounts are not moved, even if a job returns them later (`move_adopted`).
 """
 
 from sqlalchemy import func, select, update
@@ -19,13 +19,13 @@ from webapp.domain.sets_tokens import Claims
 
 
 def adopt(session: Session, person: User, claims: Claims) -> SetsAccount:
-    """Make the anonymous account of a token the person's, and return the person's account.
+    """Adopt the anonymous account of a token; return the person's account. Idempotent.
 
-    Repeated by the same person it changes nothing. Raises TokenInvalid for a revoked token,
-    AlreadyAdopted when the account is another person's, AccountInactive for who has left, and
-    ServiceUnavailable while tasks keep its jobs locked.
+    Raises TokenInvalid for a revoked token, AlreadyAdopted for another person's account,
+    AccountInactive if the person's account was closed, and ServiceUnavailable while tasks hold
+    locks of its jobs.
     """
-    # The person first, then the anonymous account, then the person's: everybody in this order.
+    # Lock order: user, anonymous account, the user's account.
     sets_accounts.lock_person(session, person.id)
     anonymous = _locked_with_jobs(session, claims.public_id)
     own = sets_accounts.find_of_user(session, person.id)
@@ -42,31 +42,31 @@ def adopt(session: Session, person: User, claims: Claims) -> SetsAccount:
 
 
 def _locked_with_jobs(session: Session, public_id: str) -> SetsAccount:
-    """Lock the account alone, then its jobs: FOR UPDATE waits for everybody who holds the account.
+    """Lock the account FOR UPDATE, then its jobs with NOWAIT, with retries.
 
-    A task locks its job first and the account when a credit comes back. So no lock of a job is
-    waited for while the account is locked: both are released, and locked again a moment later.
+    A task locks its job first, and the account when it returns a credit. To avoid a deadlock this
+    never waits for a job while the account is locked: both locks are released and tried again.
     """
     return sets_locks.lock_with_retries(session, lambda: _locked(session, public_id))
 
 
 def _locked(session: Session, public_id: str) -> SetsAccount:
-    found = session.scalar(
+    account = session.scalar(
         select(SetsAccount)
         .where(SetsAccount.public_id == public_id)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    if found is None:
+    if account is None:
         raise TokenInvalid
     session.execute(
-        select(SetsJob.id).where(SetsJob.account_id == found.id).with_for_update(nowait=True)
+        select(SetsJob.id).where(SetsJob.account_id == account.id).with_for_update(nowait=True)
     )
-    return found
+    return account
 
 
 def _is_done(anonymous: SetsAccount, person: User, own: SetsAccount | None) -> bool:
-    """Tell whether the person has adopted it before. Raises AlreadyAdopted for another person."""
+    """Tell whether the person adopted it before. Raises AlreadyAdopted for another person."""
     if anonymous.user_id is None and anonymous.adopted_by_id is None:
         return False
     if anonymous.user_id == person.id:
@@ -77,14 +77,14 @@ def _is_done(anonymous: SetsAccount, person: User, own: SetsAccount | None) -> b
 
 
 def _take_over(session: Session, anonymous: SetsAccount, person: User) -> None:
-    """Give the account to a person, and count its welcome credits as the person's."""
+    """Assign the account to a person, with its welcome credits as the person's."""
     account_id = anonymous.id
     session.execute(
         update(SetsAccount)
         .where(SetsAccount.id == account_id)
         .values(user_id=person.id, token_version=SetsAccount.token_version + 1)
     )
-    # Entered under the person's key, which bars a second welcome; the first one is taken out.
+    # The person's key prevents a second welcome; the anonymous welcome is debited again.
     key = sets_accounts.welcome_key(person)
     sets_credits.add_entry(session, account_id, CreditKind.WELCOME, WELCOME_CREDITS, key=key)
     sets_credits.add_entry(
@@ -97,7 +97,7 @@ def _take_over(session: Session, anonymous: SetsAccount, person: User) -> None:
 
 
 def _move(session: Session, anonymous: SetsAccount, own: SetsAccount) -> None:
-    """Move everything of an anonymous account to the account of its person."""
+    """Move rules, jobs, plan and credits of an anonymous account to the person's account."""
     for model in (SetsRule, SetsJob):
         session.execute(
             update(model).where(model.account_id == anonymous.id).values(account_id=own.id)

@@ -1,4 +1,4 @@
-"""What an archive of Sets is made of: photos, results, and the words about them."""
+"""The contents of an archive of Sets: photos, results and their descriptions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _COLOURED = frozenset({"recolor", "texture", "background"})
 
 @dataclass(frozen=True)
 class ArchiveColour:
-    """A colour or material of a rule, in a person's words; `swatch` is its picture, if any."""
+    """A colour or material of a rule, with translated names; `swatch` is its image, if any."""
 
     concept: str
     name: str
@@ -46,7 +46,7 @@ class ArchiveVariant:
 
 @dataclass(frozen=True)
 class ArchiveGroup:
-    """A group of photos, and how many of it the template wants."""
+    """A group of photos, and how many photos of it the template needs."""
 
     id: str
     name: str
@@ -57,7 +57,7 @@ class ArchiveGroup:
 class ArchivePhoto:
     """A photo with the keys of its results and its colours, both by job.
 
-    `absent` are concepts in a person's words.
+    `absent` are the translated names of concepts that the photo does not show.
     """
 
     idx: int
@@ -71,7 +71,7 @@ class ArchivePhoto:
 
 @dataclass(frozen=True)
 class ArchiveWork:
-    """Everything an archive needs, copied out of the database."""
+    """The input of the archive step, read in one transaction."""
 
     export_id: int
     template: str
@@ -85,14 +85,14 @@ class ArchiveWork:
 
 
 def archive_work(session: Session, lease: Lease) -> ArchiveWork:
-    """Copy out what an archive needs."""
+    """Read the input of the archive step."""
     export = session.get_one(SetsExport, lease.ref)
     included = [session.get_one(SetsJob, job) for job in (export.job_id, *export.other_jobs)]
     preset, language = sets_presets.preset(included[0].preset_id), export.language
     template = preset.template(export.template)
-    wanted = {need.group: need.count for need in template.needs}
+    counts = {need.group: need.count for need in template.needs}
     groups = [
-        ArchiveGroup(each.id, each.names.in_language(language), wanted.get(each.id, 0))
+        ArchiveGroup(each.id, each.names.in_language(language), counts.get(each.id, 0))
         for each in preset.groups
     ]
     if OTHER_ID not in {group.id for group in groups}:
@@ -128,10 +128,10 @@ def _variant(
 
 def _every_colour(preset: Preset, job: SetsJob, language: str) -> tuple[ArchiveColour, ...]:
     """Return the colours of a job's rule and of its overrides, each once."""
-    found = list(_colours(preset, job.concepts, language))
+    colours = list(_colours(preset, job.concepts, language))
     for override in job.overrides:
-        found += _colours(preset, override["concepts"], language)
-    return tuple(dict.fromkeys(found))
+        colours += _colours(preset, override["concepts"], language)
+    return tuple(dict.fromkeys(colours))
 
 
 def _colours(
@@ -140,20 +140,21 @@ def _colours(
     """Return the colours of settings, in the order of the preset's concepts."""
     order = [concept.name for concept in preset.concepts]
     names = sorted(settings, key=lambda name: (name not in order, (*order, name).index(name)))
-    found = []
+    colours = []
     for name in names:
         setting = settings[name]
         if setting["action"] not in _COLOURED:
             continue
-        words = _concept_words(preset, name, language)
+        concept = _concept_name(preset, name, language)
         swatch = sets_presets.swatches().get(setting["value"])
         if swatch is None:
-            found.append(ArchiveColour(words, setting["value"], setting["value"].upper(), None))
+            value = setting["value"]
+            colours.append(ArchiveColour(concept, value, value.upper(), None))
         else:
-            word = swatch.names.in_language(language)
+            colour = swatch.names.in_language(language)
             picture = swatch.path if swatch.metres is not None else None
-            found.append(ArchiveColour(words, word, swatch.colour, picture))
-    return tuple(found)
+            colours.append(ArchiveColour(concept, colour, swatch.colour, picture))
+    return tuple(colours)
 
 
 def _photos(
@@ -165,8 +166,8 @@ def _photos(
         .where(SetsPhoto.job_id.in_([job.id for job in included]))
         .order_by(SetsPhoto.position, SetsPhoto.idx)
     ).all()
-    known = {group.id for group in preset.groups}
-    made = []
+    known_groups = {group.id for group in preset.groups}
+    photos = []
     for photo in (row for row in rows if row.job_id == included[0].id and row.photo_key):
         results = {
             job.public_id: row.result_key
@@ -175,10 +176,10 @@ def _photos(
             if row.job_id == job.id and row.idx == photo.idx and row.result_key
         }
         missing = [warning["concept"] for warning in photo.warnings]
-        made.append(
+        photos.append(
             ArchivePhoto(
                 idx=photo.idx,
-                group=photo.group if photo.group in known else OTHER_ID,
+                group=photo.group if photo.group in known_groups else OTHER_ID,
                 filename=photo.filename,
                 photo_key=photo.photo_key or "",
                 results=results,
@@ -186,14 +187,14 @@ def _photos(
                     job.public_id: _colours(preset, sets_choices.settings_of(job, photo), language)
                     for job in included
                 },
-                absent=frozenset(_concept_words(preset, name, language) for name in missing),
+                absent=frozenset(_concept_name(preset, name, language) for name in missing),
             )
         )
-    return tuple(made)
+    return tuple(photos)
 
 
-def _concept_words(preset: Preset, name: str, language: str) -> str:
-    """Return the word for a concept; a person's own name as it is."""
+def _concept_name(preset: Preset, name: str, language: str) -> str:
+    """Return the translated name of a concept; a person's own concept keeps its name."""
     try:
         return preset.concept(name).names.in_language(language)
     except UnknownConcept:

@@ -1,8 +1,8 @@
-"""Results of GPUs outside the worker protocol, which name a job, an index and an attempt.
+"""Results of external GPUs, which send callbacks with job id, photo index and attempt.
 
-What they report counts by the state of the photo, so a report that comes twice, too late or for an
-earlier attempt changes nothing and is told why. Their files lie under `outputs/<job id>/` and are
-copied under keys of ours, which no late worker can overwrite.
+A callback applies only if the status of the photo allows it. A duplicate, a late callback or one of
+an earlier attempt changes nothing; the response has the reason. External files are under
+`outputs/<job id>/` and are copied to our own keys, which no external worker can overwrite.
 """
 
 import hashlib
@@ -38,14 +38,14 @@ from webapp.domain.services.worker_leases import WorkerAnswer
 from webapp.domain.sets_errors import JobNotFound
 
 OUTSIDE = "outside"
-"""The segmenter under which masks of callbacks are kept: none that a photo is searched with."""
+"""The segmenter name of masks from callbacks; it never matches the configured segmenter."""
 
 WORKABLE = frozenset({PhotoStatus.QUEUED, PhotoStatus.RUNNING})
 
 
 @dataclass(frozen=True)
 class Item:
-    """Which photo a report is about, and which attempt at it."""
+    """The photo and the attempt of a callback."""
 
     job_id: str
     idx: int
@@ -62,7 +62,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class CallbackResult:
-    """What a report is answered: whether it changed anything, and how its job stands."""
+    """The response to a callback: whether it was applied, and the progress of its job."""
 
     applied: bool
     status: str
@@ -80,59 +80,60 @@ def complete_edit(
     output_key: str,
     preview_key: str | None,
 ) -> CallbackResult:
-    """Deliver a photo that was edited outside; our own work on it ends.
+    """Deliver a photo that was edited externally; our own jobs for it are canceled.
 
-    Raises JobNotFound; NotFound for an index the job does not have; ResultRejected where a file is
-    missing or is no PNG of the photo's size; ServiceUnavailable while storage is away.
+    Raises JobNotFound; NotFound for an index that the job does not have; ResultRejected for a
+    missing file or one that is not a PNG of the photo's size; ServiceUnavailable while storage is
+    down.
     """
     with unit_of_work() as session:
-        photo, edit_id, reason = _standing(session, item, PhotoStatus.DONE)
+        photo, edit_id, reason = _open_edit(session, item, PhotoStatus.DONE)
         if reason is not None or edit_id is None:
-            return _taken(session, item, reason)
+            return _result(session, item, reason)
         size = photo.width or 0, photo.height or 0
-    result = _kept(storage, item, edit_id, output_key, preview_key, size)
+    edited = _stored(storage, item, edit_id, output_key, preview_key, size)
     with unit_of_work() as session:
-        photo, edit_id, reason = _standing(session, item, PhotoStatus.DONE)
+        photo, edit_id, reason = _open_edit(session, item, PhotoStatus.DONE)
         if reason is not None or edit_id is None:
-            return _taken(session, item, reason)
-        _take_over(session, photo)
-        sets_edits.finish(session, edit_id, result)
-        return _taken(session, item, None)
+            return _result(session, item, reason)
+        _cancel_own_jobs(session, photo)
+        sets_edits.finish(session, edit_id, edited)
+        return _result(session, item, None)
 
 
 def fail_edit(session: Session, item: Item, failure: Failure) -> CallbackResult:
-    """End a photo that could not be edited outside, and return its credit.
+    """Fail a photo that could not be edited externally, and return its credit.
 
-    Raises JobNotFound, and NotFound for an index the job does not have.
+    Raises JobNotFound, and NotFound for an index that the job does not have.
     """
-    photo, edit_id, reason = _standing(session, item, PhotoStatus.FAILED)
+    photo, edit_id, reason = _open_edit(session, item, PhotoStatus.FAILED)
     if reason is None and edit_id is not None:
         sets_photos.fail(session, photo.id, failure.code, failure.message)
-    return _taken(session, item, reason)
+    return _result(session, item, reason)
 
 
 def complete_segmentation(
     unit_of_work: UnitOfWork, storage: Storage, item: Item, masks: Sequence[ReportedMask]
 ) -> CallbackResult:
-    """Take over the masks of a photo that was segmented outside; our own step records them.
+    """Copy the masks of an externally segmented photo, and queue the step that records them.
 
-    Raises what `complete_edit` raises.
+    Raises the errors of `complete_edit`.
     """
     lease: Lease | None = None
 
     def begin(session: Session, run_id: int) -> WorkerAnswer:
         nonlocal lease
         kind, attempt = JobKind.SEGMENTATION, item.attempt
-        held = worker_leases.held(session, kind, run_id, attempt=attempt, fence=None)
-        if isinstance(held, WorkerAnswer):
-            return held
-        lease = held
+        current = worker_leases.held(session, kind, run_id, attempt=attempt, fence=None)
+        if isinstance(current, WorkerAnswer):
+            return current
+        lease = current
         return WorkerAnswer(applied=True, status="")
 
     with unit_of_work() as session:
-        begun = _report_run(session, item, begin)
+        refusal = _report_run(session, item, begin)
     if lease is None:
-        return begun
+        return refusal
     prefix = claimed_jobs.mask_prefix(lease)
     copied = [
         ReportedMask(mask.concept, _copied(storage, item, mask.mask_key, prefix), mask.score)
@@ -140,19 +141,19 @@ def complete_segmentation(
     ]
     fence, ref = lease.fence, lease.ref
     with unit_of_work() as session:
-        told = worker_results.complete_segmentation(
+        answer = worker_results.complete_segmentation(
             session, ref, copied, segmenter=OUTSIDE, version="1", attempt=None, fence=fence
         )
-        taken = _taken(session, item, told.reason)
-    if told.rejected is not None:
-        raise ResultRejected(reason=told.rejected)
-    return taken
+        result = _result(session, item, answer.reason)
+    if answer.rejected is not None:
+        raise ResultRejected(reason=answer.rejected)
+    return result
 
 
 def fail_segmentation(session: Session, item: Item, failure: Failure) -> CallbackResult:
-    """Record that a photo could not be segmented outside: again later, or the end of the run.
+    """Record that a photo could not be segmented externally: the run is retried, or fails.
 
-    Raises JobNotFound, and NotFound for an index the job does not have.
+    Raises JobNotFound, and NotFound for an index that the job does not have.
     """
 
     def fail(session: Session, run_id: int) -> WorkerAnswer:
@@ -181,16 +182,16 @@ def _report_run(
         .limit(1)
     )
     if run_id is None:
-        return _taken(session, item, "stale_attempt")
-    return _taken(session, item, report(session, run_id).reason)
+        return _result(session, item, "stale_attempt")
+    return _result(session, item, report(session, run_id).reason)
 
 
 def _locked(session: Session, item: Item) -> tuple[SetsJob, SetsPhoto]:
     """Lock the job of an item and return both. Raises JobNotFound and NotFound."""
-    found = session.scalar(select(SetsJob.id).where(SetsJob.public_id == item.job_id))
-    if found is None:
+    job_id = session.scalar(select(SetsJob.id).where(SetsJob.public_id == item.job_id))
+    if job_id is None:
         raise JobNotFound(id=item.job_id)
-    job = sets_photos.lock_job(session, found)
+    job = sets_photos.lock_job(session, job_id)
     photo = session.scalars(
         select(SetsPhoto)
         .where(SetsPhoto.job_id == job.id, SetsPhoto.idx == item.idx)
@@ -201,10 +202,10 @@ def _locked(session: Session, item: Item) -> tuple[SetsJob, SetsPhoto]:
     return job, photo
 
 
-def _standing(
-    session: Session, item: Item, wanted: PhotoStatus
+def _open_edit(
+    session: Session, item: Item, target: PhotoStatus
 ) -> tuple[SetsPhoto, int | None, str | None]:
-    """Return the photo, its open edit, and why a report on it changes nothing, if it does not."""
+    """Return the photo and its open edit, or the photo and the reason why there is none."""
     job, photo = _locked(session, item)
     edit = session.scalars(
         select(SetsEdit).where(SetsEdit.photo_id == photo.id, SetsEdit.attempt == item.attempt)
@@ -217,7 +218,7 @@ def _standing(
     ).one()
     if edit is None or edit.attempt != newest:
         return photo, None, "stale_attempt"
-    if photo.status == wanted:
+    if photo.status == target:
         return photo, None, "duplicate"
     if photo.status in sets_photos.ENDED or job.status not in sets_photos.EXECUTING:
         return photo, None, "terminal"
@@ -226,8 +227,8 @@ def _standing(
     return photo, edit.id, None
 
 
-def _take_over(session: Session, photo: SetsPhoto) -> None:
-    """End our own work on a photo: who does it finds its fence stale."""
+def _cancel_own_jobs(session: Session, photo: SetsPhoto) -> None:
+    """Cancel our own jobs for a photo: a worker that runs one finds its fence stale."""
     sets_photos.cancel_open_jobs(session, photo)
     pipelines.advance_photo(session, photo.id, PhotoStatus.RUNNING)
     job = session.get_one(SetsJob, photo.job_id)
@@ -235,7 +236,7 @@ def _take_over(session: Session, photo: SetsPhoto) -> None:
         pipelines.advance_sets_job(session, job.id, SetsJobStatus.RUNNING)
 
 
-def _kept(
+def _stored(
     storage: Storage,
     item: Item,
     edit_id: int,
@@ -243,18 +244,18 @@ def _kept(
     preview_key: str | None,
     size: tuple[int, int],
 ) -> EditedPhoto:
-    """Check a result and copy it with its preview under keys of ours."""
+    """Check a result and copy it with its preview to our own keys."""
     data = _read(storage, item, output_key)
     _check_png(data, size)
     folder = f"results/{edit_id}-{OUTSIDE}"
     result_key = object_key(folder, "png")
     storage.put(result_key, data, content_type="image/png")
-    kept_preview = (
+    own_preview_key = (
         None if preview_key is None else _copied(storage, item, preview_key, f"{folder}/")
     )
     return EditedPhoto(
         result_key=result_key,
-        preview_key=kept_preview,
+        preview_key=own_preview_key,
         sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
     )
@@ -271,16 +272,16 @@ def _check_png(data: bytes, size: tuple[int, int]) -> None:
 
 
 def _copied(storage: Storage, item: Item, key: str, prefix: str) -> str:
-    """Copy a file of the reporter's under a fresh key and return that."""
+    """Copy an external file to a new key and return the key."""
     data = _read(storage, item, key)
     suffix = key.rpartition(".")[2]
-    mine = f"{prefix}{object_key('x', suffix).partition('/')[2]}"
-    storage.put(mine, data, content_type=f"image/{suffix}")
-    return mine
+    new_key = f"{prefix}{object_key('x', suffix).partition('/')[2]}"
+    storage.put(new_key, data, content_type=f"image/{suffix}")
+    return new_key
 
 
 def _read(storage: Storage, item: Item, key: str) -> bytes:
-    """Return a file of the reporter's. Raises ResultRejected and ServiceUnavailable."""
+    """Return an external file. Raises ResultRejected and ServiceUnavailable."""
     is_image = key.endswith((".png", ".webp"))
     if not is_image or not claimed_jobs.is_under(f"outputs/{item.job_id}/", [key]):
         raise ResultRejected(reason="file_missing")
@@ -292,14 +293,14 @@ def _read(storage: Storage, item: Item, key: str) -> bytes:
         raise ServiceUnavailable(retry_after=5) from error
 
 
-def _taken(session: Session, item: Item, reason: str | None) -> CallbackResult:
+def _result(session: Session, item: Item, reason: str | None) -> CallbackResult:
     job, _ = _locked(session, item)
-    standing = sets_photos.counts(session, job.id)
+    counts = sets_photos.counts(session, job.id)
     return CallbackResult(
         applied=reason is None,
         status=job.status,
-        done=standing.get(PhotoStatus.DONE, 0),
-        failed=standing.get(PhotoStatus.FAILED, 0),
+        done=counts.get(PhotoStatus.DONE, 0),
+        failed=counts.get(PhotoStatus.FAILED, 0),
         total=job.item_count,
         reason=reason,
     )

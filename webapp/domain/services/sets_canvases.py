@@ -1,7 +1,7 @@
-"""Images that are painted on canvases of Sets: what their own pipeline must know of the photo.
+"""Generations that are canvases of Sets: their connection to the edit of a photo.
 
-An image is a canvas when it has a row in `sets_restyles`. Its photo waits in the job table until
-every canvas has ended.
+A generation is a canvas if it has a row in `sets_restyles`. The edit job of its photo is queued
+again until every canvas has ended.
 """
 
 from sqlalchemy import ColumnElement, exists, select, update
@@ -16,21 +16,21 @@ from webapp.domain.services import ledger
 
 
 def is_canvas(session: Session, generation_id: int) -> bool:
-    """Tell whether an image is painted on a canvas of Sets."""
-    found = select(SetsRestyle.id).where(SetsRestyle.generation_id == generation_id)
-    return session.execute(found).first() is not None
+    """Tell whether a generation is a canvas of Sets."""
+    query = select(SetsRestyle.id).where(SetsRestyle.generation_id == generation_id)
+    return session.execute(query).first() is not None
 
 
 def of_photo() -> ColumnElement[bool]:
-    """Return the condition that a row's generation is painted on a canvas of Sets."""
+    """Return the condition that a row's generation is a canvas of Sets."""
     return exists().where(SetsRestyle.generation_id == Generation.id)
 
 
 def resume_photo_edit(session: Session, generation_id: int) -> bool:
-    """Let the photo that waits for an image go on; False for an image that is no canvas.
+    """Make the edit job that waits for a generation due; False for a generation without one.
 
-    Called in the commit that ends the image. An edit that somebody is just claiming or ending is
-    left alone: waiting for its row here could be a deadlock, and it looks again by itself.
+    Called in the transaction that ends the generation. A job whose row is locked is skipped:
+    waiting for the lock could deadlock, and the job checks its canvases again by itself.
     """
     edit_id = session.scalar(
         select(SetsRestyle.edit_id).where(SetsRestyle.generation_id == generation_id)
@@ -53,32 +53,32 @@ def resume_photo_edit(session: Session, generation_id: int) -> bool:
 
 
 def record_painted(session: Session, generation_id: int, key: str, sha256: str) -> bool:
-    """Keep the unsigned image for its photo; False for an image that is no canvas."""
-    kept = session.execute(
+    """Record the unsigned image for its photo; False for a generation that is not a canvas."""
+    updated = session.execute(
         update(SetsRestyle)
         .where(SetsRestyle.generation_id == generation_id)
         .values(painted_key=key, painted_sha256=sha256)
         .returning(SetsRestyle.id)
     ).first()
-    return kept is not None
+    return updated is not None
 
 
 def cancel_waiting(session: Session, edit_id: int) -> None:
-    """Cancel the images of an edit that nobody has begun, and give their tokens back.
+    """Cancel the queued generations of an edit and refund their tokens.
 
-    The others go on: they are delivered and paid like every image.
+    Running ones are finished, delivered and paid like every generation.
     """
-    found = session.scalars(
+    generation_ids = session.scalars(
         select(SetsRestyle.generation_id)
         .where(SetsRestyle.edit_id == edit_id)
         .order_by(SetsRestyle.generation_id)
     ).all()
-    for generation_id in found:
+    for generation_id in generation_ids:
         _cancel(session, generation_id)
 
 
 def _cancel(session: Session, generation_id: int) -> None:
-    # The job first, as workers do that claim it: then the image stays as it is.
+    # Lock the job first, as a claim does, so that the generation cannot change meanwhile.
     waiting = (
         select(Job.id)
         .join(Generation, Generation.id == Job.ref)

@@ -1,6 +1,6 @@
-"""Carry the mask of an instance to other photos of its group, as proposals.
+"""Carries the mask of an instance to other photos of its group, as proposals.
 
-A proposal is excluded until a person includes it, and has the number of the instance it comes from.
+A proposal is excluded until a person includes it, and has the number of its source instance.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.services import sets_accounts
 from webapp.domain.services.sets_job_states import get_job, get_job_for_update, photos_of, refuse
 
-MAX_ITEMS = 3  # each takes about a second of a processor
+MAX_ITEMS = 3  # each takes about one second of CPU time
 SLOT_SECONDS = 10.0
 RETRY_AFTER_SECONDS = 5
 CHOOSING = (SetsJobStatus.UPLOADED,)
@@ -52,13 +52,13 @@ def carry(
     instance_id: str,
     items: Sequence[int] | None,
 ) -> list[str]:
-    """Propose the mask of an instance on up to three other photos; return the public ids.
+    """Propose the mask of an instance for up to three other photos; return the public ids.
 
-    Without `items`, on the next photos of the same group that have no such instance. Where a person
-    has chosen already, and where nothing speaks for a place, nothing is proposed. Raises
+    Without `items`, for the next photos of the same group without this instance. There is no
+    proposal for a photo where a person has already chosen, or where no mask is likely. Raises
     JobNotFound, AlreadyCanceled, InvalidTransition, NotFound for an instance that the job does not
     have, ValidationFailed for an unknown photo or one of another group, and ServiceUnavailable
-    while too many are decoded.
+    if all decoding slots are busy.
     """
     with unit_of_work() as session:
         source = _source(session, account_id, job_id, instance_id, items)
@@ -67,9 +67,9 @@ def carry(
         sets_accounts.lock_active(session, account_id)
         job = get_job_for_update(session, account_id, job_id)
         refuse(job, "carry", unless=CHOOSING)
-        made = [_record(session, source, *proposal) for proposal in proposals]
+        public_ids = [_record(session, source, *proposal) for proposal in proposals]
         job.updated_at = NOW
-    return [each for each in made if each is not None]
+    return [each for each in public_ids if each is not None]
 
 
 def _source(
@@ -109,32 +109,34 @@ def _targets(
     photos: Sequence[SetsPhoto],
     items: Sequence[int] | None,
 ) -> list[SetsPhoto]:
-    """Return the decoded photos that get a proposal, in their order."""
+    """Return the decoded photos that need a proposal, in their order."""
     if items is not None:
         sets_settings.check_indexes(items, {each.idx for each in photos})
         _check_group(items, photo, photos)
-        wanted = [each for each in photos if each.idx in set(items)]
+        candidates = [each for each in photos if each.idx in set(items)]
     else:
-        place = (photo.position, photo.idx)
-        wanted = [
+        order = (photo.position, photo.idx)
+        candidates = [
             each
             for each in sorted(photos, key=lambda each: (each.position, each.idx))
-            if each.group == photo.group and (each.position, each.idx) > place
+            if each.group == photo.group and (each.position, each.idx) > order
         ]
     chosen = select(SetsInstance.photo_id).where(
-        SetsInstance.photo_id.in_([each.id for each in wanted]),
+        SetsInstance.photo_id.in_([each.id for each in candidates]),
         SetsInstance.concept == instance.concept,
         SetsInstance.number == instance.number,
         (SetsInstance.source != InstanceSource.CARRIED)
         | (SetsInstance.state != InstanceState.EXCLUDE),
     )
-    taken = {photo.id, *session.scalars(chosen)}
-    free = [each for each in wanted if each.photo_key is not None and each.id not in taken]
-    return free[:MAX_ITEMS]
+    excluded = {photo.id, *session.scalars(chosen)}
+    targets = [
+        each for each in candidates if each.photo_key is not None and each.id not in excluded
+    ]
+    return targets[:MAX_ITEMS]
 
 
 def _check_group(items: Sequence[int], photo: SetsPhoto, photos: Sequence[SetsPhoto]) -> None:
-    """Raise ValidationFailed for a photo of another group: a mask would be of another thing."""
+    """Raise ValidationFailed for a photo of another group: it does not show the same instance."""
     groups = {each.idx: each.group for each in photos}
     problem = FieldProblem("Must be a photo of the same group.")
     fields = {
@@ -149,7 +151,7 @@ def _check_group(items: Sequence[int], photo: SetsPhoto, photos: Sequence[SetsPh
 def _stored(
     storage: Storage, carrier: Carrier, account_id: int, source: _Source
 ) -> list[tuple[int, str, CarriedMask]]:
-    """Return the proposals by the photo's id, their masks already in storage."""
+    """Return proposals as (photo id, key of the stored mask, mask)."""
     if not source.targets:
         return []
     try:
@@ -157,7 +159,7 @@ def _stored(
         memory = 2 * decoding_slots.memory_needed(source.header)
         with decoding_slots.slot(-account_id, memory, SLOT_SECONDS):
             return list(_proposals(storage, carrier, source))
-    except (DecoderBusy, ObjectMissing) as error:  # a purge may have been faster
+    except (DecoderBusy, ObjectMissing) as error:  # ObjectMissing: purged meanwhile
         raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
 
 
@@ -176,16 +178,16 @@ def _proposals(
 def _record(
     session: Session, source: _Source, photo_id: int, key: str, carried: CarriedMask
 ) -> str | None:
-    """Keep a proposal; None where a person has chosen meanwhile."""
-    known = session.scalars(
+    """Store a proposal and return its public id; None if a person has chosen meanwhile."""
+    instance = session.scalars(
         select(SetsInstance).where(
             SetsInstance.photo_id == photo_id,
             SetsInstance.concept == source.concept,
             SetsInstance.number == source.number,
         )
     ).one_or_none()
-    if known is None:
-        known = SetsInstance(
+    if instance is None:
+        instance = SetsInstance(
             public_id=public_id("inst_"),
             photo_id=photo_id,
             concept=source.concept,
@@ -193,10 +195,10 @@ def _record(
             state=InstanceState.EXCLUDE,
             source=InstanceSource.CARRIED,
         )
-        session.add(known)
-    elif known.source != InstanceSource.CARRIED or known.state != InstanceState.EXCLUDE:
+        session.add(instance)
+    elif instance.source != InstanceSource.CARRIED or instance.state != InstanceState.EXCLUDE:
         return None
-    known.mask_key, known.score, known.updated_at = key, carried.confidence, NOW
-    known.box, known.area = list(carried.mask.box), carried.mask.area
+    instance.mask_key, instance.score, instance.updated_at = key, carried.confidence, NOW
+    instance.box, instance.area = list(carried.mask.box), carried.mask.area
     session.flush()
-    return known.public_id
+    return instance.public_id

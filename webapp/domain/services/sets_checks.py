@@ -1,4 +1,4 @@
-"""The check of an uploaded photo of Sets: what the step is given, and what it found."""
+"""The check of an uploaded photo of Sets: the input and the result of its step."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from webapp.domain.services import sets_photos
 
 @dataclass(frozen=True)
 class UploadedPhoto:
-    """One upload to decode; `sha256` is what its bytes had when the job was confirmed."""
+    """One upload to decode; `sha256` is the hash of its bytes at the job's confirmation."""
 
     photo_id: int
     account_id: int
@@ -34,7 +34,7 @@ class CheckedPhoto:
 
 
 def uploaded_photo(session: Session, lease: Lease) -> UploadedPhoto:
-    """Copy out what the check needs."""
+    """Read the input of the check."""
     row = session.execute(
         select(SetsPhoto.id, SetsJob.account_id, SetsPhoto.upload_key, SetsPhoto.sha256)
         .join(SetsJob, SetsJob.id == SetsPhoto.job_id)
@@ -44,7 +44,7 @@ def uploaded_photo(session: Session, lease: Lease) -> UploadedPhoto:
 
 
 def record(session: Session, lease: Lease, checked: CheckedPhoto) -> bool:
-    """Make the photo ready and let it go on; False when the fence is stale."""
+    """Set the photo to ready and queue its next step; False if the fence is stale."""
     lock(session, lease.ref)
     if not jobs.finish(session, lease.job_id, lease.fence, JobState.DONE):
         return False
@@ -62,7 +62,7 @@ def record(session: Session, lease: Lease, checked: CheckedPhoto) -> bool:
 
 
 def fail(session: Session, photo_id: int, cause: str, message: str) -> None:
-    """End a photo that cannot be used, and return its credit."""
+    """Fail a photo that cannot be used, and return its credit."""
     sets_photos.fail(session, photo_id, cause, message)
 
 

@@ -1,4 +1,4 @@
-"""What a person chose for one photo of Sets: its settings, and concepts whose masks they need."""
+"""The settings of one photo of Sets, and the concepts whose masks they need."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from webapp.domain.sets_presets import Preset, UnknownConcept
 
 @dataclass(frozen=True)
 class ConceptQuery:
-    """What the segmenter is asked for: the preset's concept, or a name with a person's words."""
+    """The segmenter's query: a concept of the preset, or a person's own name and description."""
 
     name: str
     prompt: str
@@ -19,7 +19,7 @@ class ConceptQuery:
 
 
 def settings_of(job: SetsJob, photo: SetsPhoto) -> dict[str, dict[str, Any]]:
-    """Return the setting of each concept in a photo: the job's, changed by its overrides in order.
+    """Return the setting of each concept in a photo: the job's, updated by its overrides in order.
 
     A setting is `{action, value, options, prompt}`, as it was checked when the job was executed.
     """
@@ -42,18 +42,18 @@ def concept_queries(job: SetsJob, photo: SetsPhoto) -> list[ConceptQuery]:
 
 
 def concept_query(preset: Preset, name: str, prompt: str | None = None) -> ConceptQuery:
-    """Return what the segmenter is asked for under a name; a person's own words go before ours.
+    """Return the segmenter's query for a concept; a person's own prompt takes precedence.
 
-    A name that the preset does not know is its own prompt.
+    Without a prompt, the name of a concept that the preset does not have is the prompt.
     """
     try:
-        known = preset.concept(name)
+        concept = preset.concept(name)
     except UnknownConcept:
         return ConceptQuery(name, prompt or name, is_many=True)
-    return ConceptQuery(name, prompt or known.prompt, is_many=known.is_many)
+    return ConceptQuery(name, prompt or concept.prompt, is_many=concept.is_many)
 
 
 def _group(override: dict[str, Any]) -> tuple[str, ...]:
-    """Return the group an override is for, if any; photos without a group are in none."""
+    """Return the group of an override, if any; photos without a group match none."""
     group = override.get("group")
     return (group,) if group else ()

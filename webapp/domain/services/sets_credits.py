@@ -1,7 +1,7 @@
-"""Credits of Sets: one per photo, reserved when a job is created, kept or returned once.
+"""Credits of Sets: one per photo, reserved when a job is created, then spent or returned, once.
 
-An edit (`SetsEdit`) is one reserved credit. It ends delivered or returned, by conditional updates
-that are believed by their row counts.
+An edit (`SetsEdit`) is one reserved credit. It ends as delivered or returned by a conditional
+UPDATE, whose row count decides.
 """
 
 from collections.abc import Sequence
@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from webapp.domain.jobs import NOW
 from webapp.domain.models.sets_account import CreditKind, SetsAccount, SetsCreditEntry
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_photo import SetsEdit, SetsPhoto
 from webapp.domain.sets_errors import CreditsExhausted
-
-NOW = func.clock_timestamp()
 
 
 def add_entry(
@@ -28,10 +27,10 @@ def add_entry(
     edit_id: int | None = None,
     purchase_id: int | None = None,
 ) -> int:
-    """Change the credits of an account by `amount`, below zero to take them; return the balance.
+    """Change the credits of an account by `amount`, which may be negative; return the balance.
 
-    `key` makes a second entry for the same reason impossible. Raises CreditsExhausted when the
-    account has fewer than are taken.
+    The unique `key` prevents a second entry for the same reason. Raises CreditsExhausted if the
+    balance is too low.
     """
     balance = session.execute(
         update(SetsAccount)
@@ -61,10 +60,10 @@ def add_entry(
 
 
 def reserve(session: Session, job: SetsJob, photos: Sequence[SetsPhoto], *, attempt: int) -> None:
-    """Take one credit for each photo and open its edit. Raises CreditsExhausted.
+    """Reserve one credit for each photo and insert its edit. Raises CreditsExhausted.
 
-    `attempt` is 1 when the job is created; a retry reserves again under the next number, which
-    must be the next one of every photo given.
+    `attempt` is 1 when the job is created. A retry has the next number, which must be higher than
+    every attempt of these photos.
     """
     add_entry(
         session,
@@ -79,7 +78,7 @@ def reserve(session: Session, job: SetsJob, photos: Sequence[SetsPhoto], *, atte
 
 
 def deliver(session: Session, edit_id: int) -> bool:
-    """Keep the credit of an edit for good; False when it has ended before."""
+    """Spend the reserved credit of an edit; False if the edit has already ended."""
     ended = session.execute(
         update(SetsEdit).where(*_open(edit_id)).values(delivered_at=NOW).returning(SetsEdit.id)
     ).first()
@@ -87,9 +86,9 @@ def deliver(session: Session, edit_id: int) -> bool:
 
 
 def return_credit(session: Session, edit_id: int) -> bool:
-    """Return the credit of an edit to the account it was taken from; False when it had ended.
+    """Return the credit of an edit to its account; False if the edit has already ended.
 
-    Where that account was adopted meanwhile, what adoption moves goes on to the adopter.
+    If the account was adopted meanwhile, the credit moves on to the adopter as at adoption.
     """
     edit = session.execute(
         update(SetsEdit)
@@ -128,19 +127,19 @@ def return_credit(session: Session, edit_id: int) -> bool:
 
 
 def move_adopted(session: Session, adopted_id: int, adopter_id: int, *, key: str) -> int:
-    """Move the credits that adoption moves from one account to its adopter; return how many.
+    """Move granted and purchased credits from an account to its adopter; return how many.
 
-    Welcome credits stay behind and expire: each person has them once. They count as spent first.
-    `key` names the occasion.
+    Welcome credits are not moved and expire: each person has them once. They count as spent first.
+    `key` identifies the reason of the move.
     """
-    balance, given, moved = session.execute(
+    balance, acquired, moved = session.execute(
         select(
             SetsAccount.credits,
             _sum_of(CreditKind.GRANT, CreditKind.PURCHASE, CreditKind.PURCHASE_REFUND),
             -_sum_of(CreditKind.ADOPTED),
         ).where(SetsAccount.id == adopted_id)
     ).one()
-    amount = int(min(balance + moved, given) - moved)
+    amount = int(min(balance + moved, acquired) - moved)
     if amount <= 0:
         return 0
     add_entry(session, adopted_id, CreditKind.ADOPTED, -amount, key=f"adopted:{key}:out")
@@ -149,7 +148,7 @@ def move_adopted(session: Session, adopted_id: int, adopter_id: int, *, key: str
 
 
 def grant(session: Session, account_id: int, amount: int, *, key: str) -> int:
-    """Give credits by an operator's hand, once per key; return the balance."""
+    """Credit an account on behalf of an operator, once per key; return the balance."""
     return add_entry(session, account_id, CreditKind.GRANT, amount, key=f"grant:{key}")
 
 
@@ -173,7 +172,7 @@ def _open(edit_id: int) -> tuple[ColumnElement[bool], ...]:
 
 
 def _sum_of(*kinds: CreditKind) -> ColumnElement[int]:
-    """Return the sum of the entries of some kinds of the account of a query."""
+    """Return a subquery: the sum of the account's entries of these kinds."""
     return (
         select(func.coalesce(func.sum(SetsCreditEntry.amount), 0))
         .where(SetsCreditEntry.account_id == SetsAccount.id, SetsCreditEntry.kind.in_(kinds))

@@ -1,7 +1,7 @@
 """The edit of a photo of Sets: its parts with their rules, its result, and its delivery.
 
-An edit is one reserved credit. It ends delivered or with the credit returned, in the commit that
-also ends the photo and, with the last one, the job.
+An edit is one reserved credit. It ends as delivered or returned, in the transaction that also ends
+the photo and, with the last photo, the job.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,9 +34,9 @@ NOT_FOUND = "CONCEPT_NOT_FOUND"
 
 @dataclass(frozen=True)
 class EditPart:
-    """An instance as an edit sees it; the fields are those of `gpu.rules.regions.Part`.
+    """An instance as part of an edit; the fields are those of `gpu.rules.regions.Part`.
 
-    `setting` is `{action, value, options}`, None where no rule applies.
+    `setting` is `{action, value, options}`, None if no rule applies.
     """
 
     instance_id: int
@@ -69,13 +69,13 @@ class EditWork:
 
     @property
     def has_restyles(self) -> bool:
-        """Whether a rule paints with a style."""
+        """Whether any rule paints with a style."""
         return any(sets_restyle_checks.is_restyle(part.setting) for part in self.parts)
 
 
 @dataclass(frozen=True)
 class EditedPhoto:
-    """The result in storage, as `deliver` will record it; `missing` as in EditWork."""
+    """The result in storage, to be recorded by `deliver`; `missing` as in EditWork."""
 
     result_key: str
     preview_key: str | None
@@ -85,7 +85,7 @@ class EditedPhoto:
 
 
 def edit_work(session: Session, lease: Lease) -> EditWork:
-    """Copy out what the rules need."""
+    """Read the input of the rules."""
     photo, job = session.execute(
         select(SetsPhoto, SetsJob)
         .join(SetsJob, SetsJob.id == SetsPhoto.job_id)
@@ -116,37 +116,38 @@ def parts(
     settings: Mapping[str, Mapping[str, Any]],
     protect: Sequence[str],
 ) -> tuple[EditPart, ...]:
-    """Return the instances that a rule changes or spares, in the order in which rules apply.
+    """Return the instances that are changed or protected, in the order in which rules apply.
 
-    Where parts overlap the first one keeps its core, so small parts come before what they lie on.
+    Where parts overlap, the first part has precedence, so smaller parts come first.
     """
-    found = (_part(preset, each, settings, protect) for each in sorted(instances, key=_order))
-    return tuple(each for each in found if each is not None)
+    every = (_part(preset, each, settings, protect) for each in sorted(instances, key=_order))
+    return tuple(part for part in every if part is not None)
 
 
 def missing(instances: Sequence[SetsInstance], names: Sequence[str]) -> tuple[str, ...]:
-    """Return the concepts of which nothing was found, or only what nobody is sure of.
+    """Return the concepts without an instance, or only with uncertain ones.
 
-    What a person left out by choice is not missing; a carried proposal that nobody took is.
+    An instance that a person excluded is not missing; a carried proposal that nobody accepted is.
     """
-    known = {
+    present = {
         each.concept
         for each in instances
         if each.state != InstanceState.EXCLUDE
         or (each.score >= sets_masks.AUTOMATIC_SCORE and each.source != InstanceSource.CARRIED)
     }
-    return tuple(name for name in dict.fromkeys(names) if name not in known)
+    return tuple(name for name in dict.fromkeys(names) if name not in present)
 
 
 def record_edited(session: Session, lease: Lease, edited: EditedPhoto) -> bool:
-    """Hand the result on to delivery; False when the fence is stale."""
+    """Record the result and queue its delivery; False if the fence is stale."""
     return jobs.queue_next_step(session, lease, result=asdict(edited))
 
 
 def deliver(session: Session, job_id: int) -> bool:
-    """Deliver the result of a job: photo done, credit kept, the end of the job – or nothing.
+    """Deliver the result of an edit in one transaction.
 
-    One commit; False when it was done before or there is nothing to deliver.
+    The photo is done, the credit is spent, and the job ends with its last photo. Returns False if
+    the result was delivered before, or there is none.
     """
     job = session.get(Job, job_id)
     if job is None or job.kind != JobKind.PHOTO_EDIT:
@@ -160,9 +161,9 @@ def deliver(session: Session, job_id: int) -> bool:
 
 
 def finish(session: Session, edit_id: int, edited: EditedPhoto) -> None:
-    """Keep the credit of an edit and show its result; its job is locked and its work has ended.
+    """Spend the credit of an edit and record its result; the caller has locked the job.
 
-    Raises RuntimeError when photo or credit had ended before: nothing may be delivered twice.
+    Raises RuntimeError if the photo or the edit has already ended: nothing is delivered twice.
     """
     photo_id = _photo_of(edit_id, session)
     is_new = pipelines.advance_photo(
@@ -183,7 +184,7 @@ def finish(session: Session, edit_id: int, edited: EditedPhoto) -> None:
 
 
 def activate(session: Session, lease: Lease) -> None:
-    """Show the photo, and its job, as being worked on."""
+    """Set the photo and its job to running."""
     photo = session.get_one(SetsPhoto, _photo_of(lease.ref, session))
     pipelines.advance_photo(session, photo.id, PhotoStatus.RUNNING)
     job = session.get_one(SetsJob, photo.job_id)
@@ -192,7 +193,7 @@ def activate(session: Session, lease: Lease) -> None:
 
 
 def fail(session: Session, edit_id: int, cause: str, message: str) -> None:
-    """End the photo of an edit as failed and return its credit; other photos go on."""
+    """Fail the photo of an edit and return its credit; other photos continue."""
     sets_photos.fail(session, _photo_of(edit_id, session), cause, message)
 
 
@@ -216,7 +217,7 @@ def _part(
     settings: Mapping[str, Mapping[str, Any]],
     protect: Sequence[str],
 ) -> EditPart | None:
-    """Return an instance as part of an edit; None where it neither changes nor protects."""
+    """Return an instance as part of an edit; None if it is neither changed nor protected."""
     if instance.state == InstanceState.EXCLUDE:
         return None
     is_locked = instance.state == InstanceState.LOCK
@@ -236,7 +237,7 @@ def _part(
 
 
 def _protection(preset: Preset, concept: str) -> Protection:
-    """Return how a concept is protected; what the preset does not know keeps its pixels."""
+    """Return how a concept is protected; one that the preset does not have keeps its pixels."""
     try:
         return preset.concept(concept).protection
     except UnknownConcept:

@@ -1,7 +1,7 @@
-"""Execute a job of Sets: freeze its rules, and have masks found and photos edited.
+"""Executes jobs of Sets: stores the rule in the job and queues segmentation and edits.
 
-One execution may make variants: the job itself has the first rule, each other one gets a job of its
-own with the same photos, paid for by itself.
+One execution may create variants: the job itself has the first rule; for each other rule there is
+another job with the same photos and its own credits.
 """
 
 from collections.abc import Collection, Sequence
@@ -41,14 +41,14 @@ from webapp.domain.sets_settings import Override, RuleRequest
 from webapp.domain.settings import SegmenterName, settings
 
 CHOOSING = (SetsJobStatus.UPLOADED,)
-UNASKED = FieldProblem("Must be one of the concepts to search.")
+UNSEARCHED = FieldProblem("Must be one of the concepts to search.")
 CLICK_IT = FieldProblem("Click this on a photo: this site cannot find it by name.")
 USABLE = frozenset({PhotoStatus.READY, PhotoStatus.CHECKING})
 
 
 @dataclass(frozen=True)
 class _Frozen:
-    """A rule that was found applicable, as the row of a job keeps it."""
+    """A checked rule, as it is stored in the row of a job."""
 
     name: str
     concepts: Concepts
@@ -59,7 +59,7 @@ class _Frozen:
     style_prices: Prices
 
     def columns(self, of_instances: Prices) -> dict[str, object]:
-        """Return the columns of the job's row; single instances may have prices, too."""
+        """Return the columns of the job's row, with the prices of rules of single instances."""
         return {
             "name": self.name,
             "rule_id": self.rule.id if self.rule else None,
@@ -76,16 +76,16 @@ def execute(
     account: SetsAccount,
     job_id: str,
     *,
-    wanted: Sequence[RuleRequest],
+    rules: Sequence[RuleRequest],
     output_template: str | None,
     request_id: str,
 ) -> None:
-    """Queue a job with the first rule, and a job of its own for each other one.
+    """Queue a job with the first rule, and a new job for each other rule.
 
     Raises JobNotFound, AlreadyCanceled, InvalidTransition, RuleNotFound, PlanRequired for a
-    template of another plan, ValidationFailed naming the field that cannot be applied,
-    CreditsExhausted for the photos of the other rules, and InsufficientTokens for what is to be
-    painted in a style. Then nothing was queued or charged.
+    template of another plan, ValidationFailed with the invalid field, CreditsExhausted for the
+    photos of the other rules, and InsufficientTokens for regions that are painted in a style. Then
+    nothing is queued or charged.
     """
     job = get_job_for_update(session, account.id, job_id)
     refuse(job, "execute", unless=CHOOSING)
@@ -93,9 +93,9 @@ def execute(
     preset = sets_rules.preset_of(job.preset_id)
     template = _template(preset, account, output_template)
     photos = photos_of(session, job)
-    frozen = [_frozen(session, checker, account, preset, each, photos) for each in wanted]
+    frozen = [_frozen(session, checker, account, preset, each, photos) for each in rules]
     for rule in frozen:
-        _check_found_by_somebody(session, preset, rule, photos)
+        _check_findable(session, preset, rule, photos)
     if len(frozen) > 1:
         refuse_unchecked(job, "execute", photos)
     shared: dict[str, object] = {
@@ -124,20 +124,22 @@ def segment(
     items: Sequence[int] | None,
     prompts: dict[str, str],
 ) -> None:
-    """Have concepts searched in photos before the execution, in all photos without `items`.
+    """Queue the segmentation of photos before the execution; without `items`, of all photos.
 
     `prompts` describes concepts that the preset does not have. Costs no credits. Raises
-    JobNotFound, AlreadyCanceled, InvalidTransition while photos are being decoded or searched, and
-    ValidationFailed for an unknown concept or photo, or for a prompt that only clicks can serve.
+    JobNotFound, AlreadyCanceled, InvalidTransition while photos are being checked or segmented, and
+    ValidationFailed for an unknown concept or photo, or for a prompt that the segmenter cannot
+    find.
     """
     job = get_job_for_update(session, account.id, job_id)
     refuse(job, "segment", unless=CHOOSING)
     preset = sets_rules.preset_of(job.preset_id)
     _check_names(preset, concepts, prompts, "concepts")
     _check_names(preset, protect, prompts, "protect")
-    unasked = prompts.keys() - {*concepts, *protect}
-    if unasked:
-        raise ValidationFailed(fields={f"prompts.{name}": [UNASKED] for name in sorted(unasked)})
+    unsearched = prompts.keys() - {*concepts, *protect}
+    if unsearched:
+        fields = {f"prompts.{name}": [UNSEARCHED] for name in sorted(unsearched)}
+        raise ValidationFailed(fields=fields)
     if prompts and settings().segmenter is SegmenterName.CLASSIC:
         raise ValidationFailed(fields={f"prompts.{name}": [CLICK_IT] for name in prompts})
     photos = photos_of(session, job)
@@ -145,18 +147,18 @@ def segment(
         sets_settings.check_indexes(items, {photo.idx for photo in photos})
         photos = [photo for photo in photos if photo.idx in set(items)]
     refuse_unchecked(job, "segment", photos)
-    searched = [photo for photo in photos if photo.status == PhotoStatus.READY]
-    if any(sets_photos.is_being_segmented(session, photo.id) for photo in searched):
+    ready = [photo for photo in photos if photo.status == PhotoStatus.READY]
+    if any(sets_photos.is_being_segmented(session, photo.id) for photo in ready):
         raise InvalidTransition(**{"from": "segmenting", "action": "segment", "allowed": []})
-    _refuse_full(session, searched)
+    _refuse_full(session, ready)
     names = dict.fromkeys([*concepts, *protect])
-    asked = [sets_choices.concept_query(preset, name, prompts.get(name)) for name in names]
-    for photo in searched:
-        sets_photos.segment(session, photo, asked)
+    queries = [sets_choices.concept_query(preset, name, prompts.get(name)) for name in names]
+    for photo in ready:
+        sets_photos.segment(session, photo, queries)
 
 
 def _refuse_full(session: Session, photos: Sequence[SetsPhoto]) -> None:
-    """Raise ValidationFailed where a photo has as many instances as it may have."""
+    """Raise ValidationFailed if a photo already has the maximum number of instances."""
     counts = sets_masks.count_instances(session, [photo.id for photo in photos])
     for photo in photos:
         most = sets_masks.most_instances(photo.width or 0, photo.height or 0)
@@ -176,12 +178,12 @@ def _check_names(preset: Preset, names: Sequence[str], prompts: dict[str, str], 
         )
 
 
-def _template(preset: Preset, account: SetsAccount, wanted: str | None) -> str:
-    """Return the id of the template; the preset's first without a wish."""
-    if wanted is None:
+def _template(preset: Preset, account: SetsAccount, template_id: str | None) -> str:
+    """Return the id of the template; by default the preset's first."""
+    if template_id is None:
         return preset.templates[0].id
     try:
-        template = preset.template(wanted)
+        template = preset.template(template_id)
     except UnknownTemplate as error:
         choices = ", ".join(each.id for each in preset.templates)
         problem = FieldProblem("One of %(choices)s.", choices=choices)
@@ -196,71 +198,73 @@ def _frozen(
     checker: SettingChecker,
     account: SetsAccount,
     preset: Preset,
-    wanted: RuleRequest,
+    request: RuleRequest,
     photos: Sequence[SetsPhoto],
 ) -> _Frozen:
     """Return a rule as it will be applied. Raises RuleNotFound and ValidationFailed."""
     rule = None
-    if wanted.rule_id is not None:
-        rule = _saved(session, account, preset, wanted)
-        wanted = replace(
-            wanted,
+    if request.rule_id is not None:
+        rule = _saved(session, account, preset, request)
+        request = replace(
+            request,
             concepts=rule.concepts,
             protect=tuple(rule.protect),
-            name=wanted.name or rule.name,
+            name=request.name or rule.name,
         )
-    path, indexes = wanted.path, {photo.idx for photo in photos}
-    if not wanted.concepts and not wanted.overrides:
+    path, indexes = request.path, {photo.idx for photo in photos}
+    if not request.concepts and not request.overrides:
         problem = FieldProblem("This is required.")
         raise ValidationFailed(fields={f"{path}concepts": [problem]})
-    _check_settings(checker, preset, wanted, indexes)
-    protect = preset.protected_by_default if wanted.protect is None else wanted.protect
-    every = list(sets_settings.all_settings(wanted.concepts, wanted.overrides, path=path))
+    _check_settings(checker, preset, request, indexes)
+    protect = preset.protected_by_default if request.protect is None else request.protect
+    every = list(sets_settings.all_settings(request.concepts, request.overrides, path=path))
     sets_settings.check_restyles(
-        ((place, setting) for place, _, setting in every),
+        ((setting_path, setting) for setting_path, _, setting in every),
         is_signed_in=account.user_id is not None,
     )
     own = {name for _, name, _ in every}
     sets_settings.check_protect(preset, protect, own=own, path=f"{path}protect")
     return _Frozen(
-        name=wanted.name,
-        concepts=wanted.concepts,
+        name=request.name,
+        concepts=request.concepts,
         protect=tuple(protect),
-        overrides=wanted.overrides,
+        overrides=request.overrides,
         rule=rule,
         path=path,
         style_prices=sets_restyle_checks.prices(session, account, preset, every),
     )
 
 
-def _saved(session: Session, account: SetsAccount, preset: Preset, wanted: RuleRequest) -> SetsRule:
-    rule = sets_rules.find(session, account_id=account.id, rule_id=wanted.rule_id or "")
+def _saved(
+    session: Session, account: SetsAccount, preset: Preset, request: RuleRequest
+) -> SetsRule:
+    rule = sets_rules.find(session, account_id=account.id, rule_id=request.rule_id or "")
     if rule.preset_id != preset.id:
         problem = FieldProblem("This rule belongs to another preset.")
-        raise ValidationFailed(fields={f"{wanted.path}rule_id": [problem]})
+        raise ValidationFailed(fields={f"{request.path}rule_id": [problem]})
     return rule
 
 
 def _check_settings(
-    checker: SettingChecker, preset: Preset, wanted: RuleRequest, indexes: Collection[int]
+    checker: SettingChecker, preset: Preset, request: RuleRequest, indexes: Collection[int]
 ) -> None:
-    path = wanted.path
+    path = request.path
     sets_settings.check_concepts(
-        checker, preset, wanted.concepts, indexes=indexes, path=f"{path}concepts"
+        checker, preset, request.concepts, indexes=indexes, path=f"{path}concepts"
     )
     sets_settings.check_overrides(
-        checker, preset, wanted.overrides, indexes=indexes, path=f"{path}overrides"
+        checker, preset, request.overrides, indexes=indexes, path=f"{path}overrides"
     )
 
 
-def _check_found_by_somebody(
+def _check_findable(
     session: Session, preset: Preset, rule: _Frozen, photos: Sequence[SetsPhoto]
 ) -> None:
-    """Raise ValidationFailed for a concept in somebody's own words that nothing here can find."""
+    """Raise ValidationFailed for a concept that the segmenter cannot find and nobody clicked."""
     if settings().segmenter is not SegmenterName.CLASSIC:
         return
     every = sets_settings.all_settings(rule.concepts, rule.overrides, path=rule.path)
-    own = {place: name for place, name, _ in every if not sets_settings.is_known(preset, name)}
+    own = {path: name for path, name, _ in every if not sets_settings.is_known(preset, name)}
     if not own:
         return
     clicked = session.scalars(
@@ -272,7 +276,7 @@ def _check_found_by_somebody(
             SetsInstance.concept.in_(set(own.values())),
         )
     ).all()
-    fields = {place: [CLICK_IT] for place, name in own.items() if name not in clicked}
+    fields = {path: [CLICK_IT] for path, name in own.items() if name not in clicked}
     if fields:
         raise ValidationFailed(fields=fields)
 
@@ -284,17 +288,17 @@ def _variant(
     photos: Sequence[SetsPhoto],
     request_id: str,
 ) -> SetsJob:
-    """Return a job of its own with the usable photos of its parent, paid for."""
+    """Create a variant: a job with the usable photos of its parent and its own credits."""
     usable = [photo for photo in photos if photo.status in USABLE]
     if not usable:
         raise InvalidTransition(**{"from": parent.status, "action": "execute", "allowed": []})
-    made = sets_jobs.new_job(account, parent.preset_id, len(usable), request_id)
-    made.parent_id, made.source_job_id = parent.id, parent.id
-    made.status = SetsJobStatus.UPLOADED
-    session.add(made)
+    variant = sets_jobs.new_job(account, parent.preset_id, len(usable), request_id)
+    variant.parent_id, variant.source_job_id = parent.id, parent.id
+    variant.status = SetsJobStatus.UPLOADED
+    session.add(variant)
     session.flush()
-    sets_jobs.copy_photos(session, usable, made)
-    return made
+    sets_jobs.copy_photos(session, usable, variant)
+    return variant
 
 
 def _queue(session: Session, job: SetsJob, columns: dict[str, object]) -> None:

@@ -1,7 +1,7 @@
-"""Exports of Sets: finished jobs of one album as an archive, made once and kept.
+"""Exports of Sets: finished jobs of one album as an archive, created once and reused.
 
-What an archive holds is known by the results in it: after photos were tried again another one is
-made. The archive of a job's own template is begun when the job is done.
+An archive has a version that depends on its results: after a retry of photos a new archive is
+created. The archive with the job's own template is queued when the job is done.
 """
 
 import zlib
@@ -33,18 +33,18 @@ from webapp.domain.sets_errors import JobNotFinished, PlanRequired
 from webapp.domain.sets_presets import Plan, Template, UnknownTemplate
 
 LANGUAGES = ("en", "ko")
-FAILED_AGAIN_AFTER = timedelta(minutes=1)
-MOST_WAITING = 6
-"""Archives of one account that are being made: each takes minutes and may take gigabytes."""
+RETRY_FAILED_AFTER = timedelta(minutes=1)
+MAX_QUEUED = 6
+"""Queued archives of one account: each takes minutes and may have gigabytes."""
 
-WAITING_SECONDS = 30  # until it makes sense to ask again
+RETRY_AFTER_SECONDS = 30
 
-_Named = Mapping[str, object]
+_Key = Mapping[str, object]
 
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What a person asks for: by default the job's own template, alone."""
+    """A requested export: by default of one job with the job's own template."""
 
     template: str | None = None
     others: tuple[str, ...] = ()
@@ -52,46 +52,47 @@ class ExportRequest:
 
 
 def request(
-    session: Session, account: SetsAccount, job_id: str, wanted: ExportRequest
+    session: Session, account: SetsAccount, job_id: str, export_request: ExportRequest
 ) -> SetsExport:
-    """Return the archive of a job, which is begun if there is none.
+    """Return the archive of a job; it is queued if there is none.
 
     Raises JobNotFound, for one of `others` too; JobNotFinished unless all of them are done;
     ValidationFailed for an unknown template and for jobs of another album; PlanRequired for a
-    template of another plan; ServiceUnavailable for a moment after the archive could not be made;
-    RateLimitExceeded while several others of the account are being made.
+    template of another plan; ServiceUnavailable for a minute after the archive failed;
+    RateLimitExceeded while MAX_QUEUED others of the account are queued.
     """
     job = get_job(session, account.id, job_id)
-    others = [get_job(session, account.id, other) for other in dict.fromkeys(wanted.others)]
+    other_ids = dict.fromkeys(export_request.others)
+    others = [get_job(session, account.id, other_id) for other_id in other_ids]
     for each in (job, *others):
         if each.status != SetsJobStatus.DONE or each.purged_at is not None:
             raise JobNotFinished(status=each.status)
     _check_album(session, job, others)
-    template = _template(job, wanted.template)
+    template = _template(job, export_request.template)
     if not sets_accounts.limits_of(account, datetime.now(UTC)).allows(template):
         raise PlanRequired(template=template.id, plan=Plan.PRO.value)
-    named = _named(session, job, others, template.id, wanted.language)
-    found = _locked(session, named)
-    if found is None:
+    key = _key(session, job, others, template.id, export_request.language)
+    existing = _locked(session, key)
+    if existing is None:
         _refuse_too_many(session, account)
-    elif found.status == ExportStatus.FAILED:
-        _refuse_too_soon(session, found)
-    return _one(session, job, named)
+    elif existing.status == ExportStatus.FAILED:
+        _refuse_too_soon(session, existing)
+    return _get_or_create(session, job, key)
 
 
 def prepare(session: Session, job: SetsJob) -> None:
-    """Begin the archive of a job that is just done: its own template, in its person's language."""
+    """Queue the archive of a job that is just done: its own template, in the user's language."""
     language = session.scalar(
         select(User.language)
         .join(SetsAccount, SetsAccount.user_id == User.id)
         .where(SetsAccount.id == job.account_id)
     )
-    chosen = language if language in LANGUAGES else LANGUAGES[0]
-    _one(session, job, _named(session, job, [], _template(job, None).id, chosen))
+    supported = language if language in LANGUAGES else LANGUAGES[0]
+    _get_or_create(session, job, _key(session, job, [], _template(job, None).id, supported))
 
 
 def record(session: Session, lease: Lease, *, archive_key: str, size: int) -> bool:
-    """Keep a finished archive; False when the fence is stale."""
+    """Record a finished archive; False if the fence is stale."""
     if not jobs.finish(session, lease.job_id, lease.fence, JobState.DONE):
         return False
     session.execute(
@@ -108,7 +109,7 @@ def record(session: Session, lease: Lease, *, archive_key: str, size: int) -> bo
 
 
 def fail(session: Session, export_id: int, cause: str, message: str) -> None:
-    """End an export that cannot be made; asking again makes another one."""
+    """Fail an export; a later request creates a new one."""
     session.execute(
         update(SetsExport)
         .where(SetsExport.id == export_id, SetsExport.status == ExportStatus.QUEUED)
@@ -122,15 +123,15 @@ def fail(session: Session, export_id: int, cause: str, message: str) -> None:
 
 
 def download_name(session: Session, export: SetsExport) -> str:
-    """Return the name under which a browser saves an archive: ASCII, of the job and template."""
+    """Return the download name of an archive: ASCII, with job id and template."""
     job_id = session.scalars(select(SetsJob.public_id).where(SetsJob.id == export.job_id)).one()
     return f"{job_id}-{export.template}.zip"
 
 
-def _named(
+def _key(
     session: Session, job: SetsJob, others: Sequence[SetsJob], template: str, language: str
-) -> _Named:
-    """Return what tells the one archive of these results from others, by its columns."""
+) -> _Key:
+    """Return the unique columns of the archive of these results."""
     return {
         "job_id": job.id,
         "other_jobs": [each.id for each in others],
@@ -140,65 +141,65 @@ def _named(
     }
 
 
-def _locked(session: Session, named: _Named) -> SetsExport | None:
-    return session.scalars(select(SetsExport).filter_by(**named).with_for_update()).one_or_none()
+def _locked(session: Session, key: _Key) -> SetsExport | None:
+    return session.scalars(select(SetsExport).filter_by(**key).with_for_update()).one_or_none()
 
 
-def _one(session: Session, job: SetsJob, named: _Named) -> SetsExport:
-    """Return the one archive of these results, and begin it if nobody has or it failed."""
-    found = _locked(session, named)
-    if found is not None and found.status == ExportStatus.FAILED:
-        session.delete(found)
+def _get_or_create(session: Session, job: SetsJob, key: _Key) -> SetsExport:
+    """Return the archive of these results; queue a new one if there is none or it failed."""
+    export = _locked(session, key)
+    if export is not None and export.status == ExportStatus.FAILED:
+        session.delete(export)
         session.flush()
-        found = None
-    if found is not None:
-        return found
-    _drop_older(session, named)
-    made = session.execute(
-        insert(SetsExport).values(**named).on_conflict_do_nothing().returning(SetsExport.id)
+        export = None
+    if export is not None:
+        return export
+    _delete_older(session, key)
+    new_id = session.execute(
+        insert(SetsExport).values(**key).on_conflict_do_nothing().returning(SetsExport.id)
     ).scalar_one_or_none()
-    if made is not None:
-        jobs.enqueue(session, JobKind.SETS_EXPORT, made, request_id=job.request_id)
-    return session.scalars(select(SetsExport).filter_by(**named)).one()
+    if new_id is not None:
+        jobs.enqueue(session, JobKind.SETS_EXPORT, new_id, request_id=job.request_id)
+    return session.scalars(select(SetsExport).filter_by(**key)).one()
 
 
-def _drop_older(session: Session, named: _Named) -> None:
-    """Let go of the same archive of older results: of each one is kept, not every version."""
-    same = {name: value for name, value in named.items() if name != "version"}
+def _delete_older(session: Session, key: _Key) -> None:
+    """Delete the same archive of older results: only the newest version is stored."""
+    other_columns = {name: value for name, value in key.items() if name != "version"}
     session.execute(
         delete(SetsExport)
-        .filter_by(**same)
-        .where(SetsExport.version != named["version"], SetsExport.status != ExportStatus.QUEUED)
+        .filter_by(**other_columns)
+        .where(SetsExport.version != key["version"], SetsExport.status != ExportStatus.QUEUED)
     )
 
 
 def _refuse_too_many(session: Session, account: SetsAccount) -> None:
-    """Raise RateLimitExceeded while as many archives of an account are made as may be."""
+    """Raise RateLimitExceeded if MAX_QUEUED archives of an account are queued."""
     sets_accounts.lock(session, account.id)
-    waiting = session.scalars(
+    queued = session.scalars(
         select(func.count())
         .select_from(SetsExport)
         .join(SetsJob, SetsJob.id == SetsExport.job_id)
         .where(SetsJob.account_id == account.id, SetsExport.status == ExportStatus.QUEUED)
     ).one()
-    if waiting >= MOST_WAITING:
+    if queued >= MAX_QUEUED:
         raise RateLimitExceeded(
-            limit=MOST_WAITING, window_seconds=WAITING_SECONDS, retry_after=WAITING_SECONDS
+            limit=MAX_QUEUED, window_seconds=RETRY_AFTER_SECONDS, retry_after=RETRY_AFTER_SECONDS
         )
 
 
 def _refuse_too_soon(session: Session, failed: SetsExport) -> None:
-    """Raise ServiceUnavailable while an archive failed a moment ago, so that its asker hears it."""
+    """Raise ServiceUnavailable shortly after a failure, so that the client learns of it."""
     age: timedelta = session.execute(
         select(func.clock_timestamp() - SetsExport.finished_at).where(SetsExport.id == failed.id)
     ).scalar_one()
-    if age < FAILED_AGAIN_AFTER:
-        left = FAILED_AGAIN_AFTER - age
-        raise ServiceUnavailable(retry_after=max(1, round(left.total_seconds())))
+    if age < RETRY_FAILED_AFTER:
+        remaining = RETRY_FAILED_AFTER - age
+        raise ServiceUnavailable(retry_after=max(1, round(remaining.total_seconds())))
 
 
 def _version(session: Session, included: Sequence[SetsJob]) -> int:
-    """Return a number for the results, their groups and their order, to be told from others."""
+    """Return a hash of the results, their groups and their order."""
     rows = session.execute(
         select(SetsPhoto.id, SetsPhoto.result_key, SetsPhoto.group, SetsPhoto.position)
         .where(SetsPhoto.job_id.in_([job.id for job in included]))
@@ -207,13 +208,13 @@ def _version(session: Session, included: Sequence[SetsJob]) -> int:
     return zlib.crc32(repr([tuple(row) for row in rows]).encode()) >> 1  # of 31 bits
 
 
-def _template(job: SetsJob, wanted: str | None) -> Template:
-    """Return a template of the job's preset by id or older name; the job's own without a wish."""
+def _template(job: SetsJob, template_id: str | None) -> Template:
+    """Return a template of the job's preset by id or alias; by default the job's own."""
     preset = sets_presets.preset(job.preset_id)
-    if not (wanted or job.output_template):
+    if not (template_id or job.output_template):
         return preset.templates[0]
     try:
-        return preset.template(wanted or job.output_template)
+        return preset.template(template_id or job.output_template)
     except UnknownTemplate as error:
         choices = ", ".join(each.id for each in preset.templates)
         problem = FieldProblem("One of %(choices)s.", choices=choices)

@@ -1,4 +1,4 @@
-"""Instances of Sets before the execution: chosen, given rules of their own, clicked, removed."""
+"""Changes of instances of Sets before the execution: state, own rule, clicks, removal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ CHOOSING = (SetsJobStatus.UPLOADED,)
 
 @dataclass(frozen=True)
 class InstanceChange:
-    """What changes of one instance. `rule` is its own setting, None for that of its concept."""
+    """A change of one instance. `rule` is its own setting, None for the setting of its concept."""
 
     instance_id: str
     state: InstanceState | None = None
@@ -47,7 +47,7 @@ class InstanceChange:
 
 @dataclass(frozen=True)
 class Clicked:
-    """What was clicked: points on one photo, for a new instance or for one that is there."""
+    """Clicked points on one photo, for a new or an existing instance."""
 
     idx: int
     concept: str
@@ -58,7 +58,7 @@ class Clicked:
 
 @dataclass(frozen=True)
 class _ClickedPhoto:
-    """What a click needs of a photo, read before the slow work begins."""
+    """The data of a clicked photo, read in the transaction before the segmentation."""
 
     id: int
     key: str
@@ -72,32 +72,32 @@ def change(
     job_id: str,
     changes: Sequence[InstanceChange],
 ) -> int:
-    """Include, lock or exclude instances, and give them rules of their own; return how many.
+    """Include, lock or exclude instances, and set their own rules; return how many.
 
-    Raises JobNotFound, AlreadyCanceled, InvalidTransition once the job was executed, NotFound for
-    an instance that the job does not have, and ValidationFailed naming the field of a rule.
+    Raises JobNotFound, AlreadyCanceled, InvalidTransition after the execution, NotFound for an
+    instance that the job does not have, and ValidationFailed with the field of a rule.
     """
     job = get_job_for_update(session, account.id, job_id)
     refuse(job, "change-instances", unless=CHOOSING)
     preset = preset_of(job.preset_id)
     indexes = {photo.idx for photo in photos_of(session, job)}
-    known = _instances(session, job, [each.instance_id for each in changes])
-    for number, wanted in enumerate(changes):
+    instances = _instances(session, job, [each.instance_id for each in changes])
+    for number, item in enumerate(changes):
         path = f"changes.{number}"
-        instance = known.get(wanted.instance_id)
+        instance = instances.get(item.instance_id)
         if instance is None:
             raise NotFound(resource="instance", field=f"{path}.instance_id")
-        if wanted.state is not None:
-            instance.state = wanted.state
-        if wanted.has_rule:
-            if wanted.rule is not None:
+        if item.state is not None:
+            instance.state = item.state
+        if item.has_rule:
+            if item.rule is not None:
                 sets_settings.check_rule(
-                    checker, preset, wanted.rule, indexes=indexes, path=f"{path}.rule"
+                    checker, preset, item.rule, indexes=indexes, path=f"{path}.rule"
                 )
                 sets_settings.check_restyles(
-                    [(f"{path}.rule", wanted.rule)], is_signed_in=account.user_id is not None
+                    [(f"{path}.rule", item.rule)], is_signed_in=account.user_id is not None
                 )
-            instance.rule = dict(wanted.rule) if wanted.rule is not None else None
+            instance.rule = dict(item.rule) if item.rule is not None else None
         instance.updated_at = NOW
     session.flush()
     _touch(session, job)
@@ -113,12 +113,12 @@ def click(
     job_id: str,
     clicked: Clicked,
 ) -> str:
-    """Turn points on a photo into the mask of an instance; return its public id.
+    """Compute the mask of an instance from points on a photo; return its public id.
 
-    The points given are all of its points: they replace those it had, and its mask. Raises
-    JobNotFound, AlreadyCanceled, InvalidTransition, NotFound for an instance that the photo does
-    not have, ValidationFailed for an unknown photo or concept and for points that mean nothing,
-    ServiceUnavailable while too many photos are being decoded.
+    The points replace all earlier points and the mask of an existing instance. Raises JobNotFound,
+    AlreadyCanceled, InvalidTransition, NotFound for an instance that the photo does not have,
+    ValidationFailed for an unknown photo or concept and for an empty mask, ServiceUnavailable if
+    all decoding slots are busy.
     """
     with unit_of_work() as session:
         photo = _prepare(session, account_id, job_id, clicked)
@@ -129,16 +129,16 @@ def click(
         sets_accounts.lock_active(session, account_id)
         job = get_job_for_update(session, account_id, job_id)
         refuse(job, "click", unless=CHOOSING)
-        made = _record(session, photo, clicked, mask, key)
+        public_instance_id = _record(session, photo, clicked, mask, key)
         _touch(session, job)
-    return made
+    return public_instance_id
 
 
 def remove(session: Session, account: SetsAccount, job_id: str, instance_id: str) -> None:
-    """Remove an instance that was clicked; found ones are excluded instead.
+    """Delete a clicked instance; others can only be excluded.
 
-    Raises JobNotFound, AlreadyCanceled, NotFound, and InvalidTransition for another instance or
-    once the job was executed.
+    Raises JobNotFound, AlreadyCanceled, NotFound, and InvalidTransition for an instance that was
+    not clicked or after the execution.
     """
     job = get_job_for_update(session, account.id, job_id)
     refuse(job, "remove-instance", unless=CHOOSING)
@@ -155,7 +155,7 @@ def remove(session: Session, account: SetsAccount, job_id: str, instance_id: str
 
 
 def _prepare(session: Session, account_id: int, job_id: str, clicked: Clicked) -> _ClickedPhoto:
-    """Check all that can be wrong before the photo is read."""
+    """Check the request and return the photo, before its file is read."""
     job = get_job(session, account_id, job_id)
     refuse(job, "click", unless=CHOOSING)
     if not any(point.include for point in clicked.points):
@@ -180,27 +180,27 @@ def _prepare(session: Session, account_id: int, job_id: str, clicked: Clicked) -
 
 
 def _photo(session: Session, job: SetsJob, idx: int) -> SetsPhoto:
-    found = session.scalars(
+    photo = session.scalars(
         select(SetsPhoto).where(SetsPhoto.job_id == job.id, SetsPhoto.idx == idx)
     ).one_or_none()
-    if found is None:
+    if photo is None:
         raise ValidationFailed(fields={"idx": [sets_settings.NO_PHOTO]})
-    return found
+    return photo
 
 
 def _clicked_instance(session: Session, photo_id: int, clicked: Clicked) -> SetsInstance:
-    """Return the instance that the points are for."""
-    found = session.scalars(
+    """Return the existing instance of the points."""
+    instance = session.scalars(
         select(SetsInstance).where(
             SetsInstance.public_id == clicked.instance_id, SetsInstance.photo_id == photo_id
         )
     ).one_or_none()
-    if found is None:
+    if instance is None:
         raise NotFound(resource="instance", field="instance_id")
-    if found.concept != clicked.concept:
+    if instance.concept != clicked.concept:
         problem = FieldProblem("This instance belongs to another concept.")
         raise ValidationFailed(fields={"concept": [problem]})
-    return found
+    return instance
 
 
 def _check_number(session: Session, photo_id: int, width: int, height: int) -> None:
@@ -219,10 +219,10 @@ def _mask(
         return storage.get(photo.key)
 
     try:
-        # A person of the site has slots by user id; those of accounts are others.
+        # Negative: the slots of users have their positive ids.
         with decoding_slots.slot(-account_id, memory, SLOT_SECONDS):
             mask = clicker.mask(photo.key, read_photo, clicked.points)
-    except (DecoderBusy, ObjectMissing) as error:  # a purge may have been faster
+    except (DecoderBusy, ObjectMissing) as error:  # ObjectMissing: purged meanwhile
         raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
     if mask.area == 0:
         problem = FieldProblem("These points enclose nothing.")
@@ -243,7 +243,7 @@ def _record(
     }
     if clicked.instance_id is not None:
         instance = _clicked_instance(session, photo.id, clicked)
-        # Whoever clicks on an instance wants it; a locked one stays locked.
+        # A click includes an excluded instance; a locked one stays locked.
         was_excluded = instance.state == InstanceState.EXCLUDE
         state = InstanceState.INCLUDE if was_excluded else instance.state
         session.execute(
@@ -258,28 +258,28 @@ def _record(
             SetsInstance.photo_id == photo.id, SetsInstance.concept == clicked.concept
         )
     ).one()
-    made = SetsInstance(
+    instance = SetsInstance(
         public_id=public_id("inst_"),
         photo_id=photo.id,
         concept=clicked.concept,
         number=last + 1,
         **values,
     )
-    session.add(made)
+    session.add(instance)
     session.flush()
-    return made.public_id
+    return instance.public_id
 
 
 def _instances(session: Session, job: SetsJob, ids: Sequence[str]) -> dict[str, SetsInstance]:
-    """Return those of a job's instances that have these public ids."""
-    found = session.scalars(
+    """Return the instances of a job with these public ids, by public id."""
+    instances = session.scalars(
         select(SetsInstance)
         .join(SetsPhoto, SetsPhoto.id == SetsInstance.photo_id)
         .where(SetsInstance.public_id.in_(ids), SetsPhoto.job_id == job.id)
     )
-    return {each.public_id: each for each in found}
+    return {each.public_id: each for each in instances}
 
 
 def _touch(session: Session, job: SetsJob) -> None:
-    """Show watchers of the job that something of it changed."""
+    """Update the job's `updated_at`, by which event streams detect changes."""
     session.execute(update(SetsJob).where(SetsJob.id == job.id).values(updated_at=NOW))

@@ -1,4 +1,4 @@
-"""Jobs of Sets by their public ids: whose they are, and what their state allows."""
+"""Jobs of Sets by public id, and checks of their state."""
 
 from collections.abc import Collection, Sequence
 
@@ -12,21 +12,21 @@ from webapp.domain.sets_errors import JobNotFound
 
 
 def get_job(session: Session, account_id: int, job_id: str) -> SetsJob:
-    """Return a job of an account. Raises JobNotFound, for somebody else's too."""
+    """Return a job of an account. Raises JobNotFound, also for a job of another account."""
     return _one(session, _own(account_id, job_id), job_id)
 
 
 def get_job_for_update(session: Session, account_id: int, job_id: str) -> SetsJob:
-    """Lock the row of a job of an account until the transaction ends. Raises JobNotFound.
+    """Lock the row of an account's job FOR UPDATE until commit. Raises JobNotFound.
 
-    Whoever locks a job and its account locks the job first, as the steps of its photos do.
+    Lock order: the job before its account, as in the steps of its photos.
     """
-    wanted = _own(account_id, job_id).with_for_update()
-    return _one(session, wanted.execution_options(populate_existing=True), job_id)
+    query = _own(account_id, job_id).with_for_update()
+    return _one(session, query.execution_options(populate_existing=True), job_id)
 
 
 def refuse(job: SetsJob, action: str, *, unless: Collection[SetsJobStatus]) -> None:
-    """Raise AlreadyCanceled or InvalidTransition unless a job is in one of these states."""
+    """Raise AlreadyCanceled or InvalidTransition unless a job has one of these statuses."""
     if job.status in unless:
         return
     if job.status == SetsJobStatus.CANCELED:
@@ -35,7 +35,7 @@ def refuse(job: SetsJob, action: str, *, unless: Collection[SetsJobStatus]) -> N
 
 
 def wrong_state(job: SetsJob, action: str, allowed: Collection[SetsJobStatus]) -> InvalidTransition:
-    """Return the error of an action that the state of a job does not allow."""
+    """Return the error of an action that the status of a job does not allow."""
     states = [state.value for state in SetsJobStatus if state in allowed]
     return InvalidTransition(**{"from": job.status, "action": action, "allowed": states})
 
@@ -47,7 +47,7 @@ def photos_of(session: Session, job: SetsJob) -> list[SetsPhoto]:
 
 
 def refuse_unchecked(job: SetsJob, action: str, photos: Sequence[SetsPhoto]) -> None:
-    """Raise InvalidTransition, naming them, while some photos are still being decoded."""
+    """Raise InvalidTransition with the indexes of photos that are still being checked."""
     unchecked = [photo.idx for photo in photos if photo.status == PhotoStatus.CHECKING]
     if unchecked:
         error = wrong_state(job, action, [SetsJobStatus.UPLOADED])
@@ -59,8 +59,8 @@ def _own(account_id: int, job_id: str) -> Select[SetsJob]:
     return select(SetsJob).where(SetsJob.public_id == job_id, SetsJob.account_id == account_id)
 
 
-def _one(session: Session, wanted: Select[SetsJob], job_id: str) -> SetsJob:
-    found = session.scalars(wanted).one_or_none()
-    if found is None:
+def _one(session: Session, query: Select[SetsJob], job_id: str) -> SetsJob:
+    job = session.scalars(query).one_or_none()
+    if job is None:
         raise JobNotFound(id=job_id)
-    return found
+    return job

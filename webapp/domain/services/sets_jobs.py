@@ -1,4 +1,4 @@
-"""Jobs of Sets: created for new photos or for those of another job, arranged, canceled, retried."""
+"""Jobs of Sets: created for new photos or those of another job, arranged, canceled, retried."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ from webapp.domain.services.sets_rules import preset_of
 from webapp.domain.services.sets_uploads import DeclaredPhoto
 from webapp.domain.sets_errors import ConcurrencyLimit, CreditsExhausted, SourceJobUnavailable
 
-KEPT = timedelta(days=30)
-RETRY_AFTER_SECONDS = 30  # an active job ends when its person says so, or when it is edited
+RETENTION = timedelta(days=30)
+RETRY_AFTER_SECONDS = 30  # until a job may have ended
 CANCELABLE = (
     SetsJobStatus.CREATED,
     SetsJobStatus.UPLOADED,
@@ -45,13 +45,13 @@ CANCELABLE = (
 )
 OVER = (SetsJobStatus.DONE, SetsJobStatus.FAILED)
 ARRANGEABLE = (*CANCELABLE, *OVER)
-# What a copy of an instance has in common with it.
+# The columns that are copied to a copy of an instance.
 COPIED = ("concept", "number", "state", "source", "rule", "points", "mask_key", "box", "area")
 
 
 @dataclass(frozen=True)
 class Arrangement:
-    """What changes of one photo: its group, its place in the order, or neither where None."""
+    """A change of one photo: its group or its position in the order; None does not change it."""
 
     idx: int
     group: str | None = None
@@ -66,16 +66,16 @@ def create(
     photos: Sequence[DeclaredPhoto],
     request_id: str,
 ) -> SetsJob:
-    """Make a job for photos that will be uploaded, and reserve a credit for each.
+    """Create a job for photos that will be uploaded, and reserve a credit for each.
 
-    Raises NotFound for an unknown preset, ValidationFailed for an unknown group, the error of
-    photos that are declared wrongly; then TooManyImages, CreditsExhausted, ConcurrencyLimit.
+    Raises NotFound for an unknown preset, ValidationFailed for an unknown group, the image error of
+    invalid declarations; then TooManyImages, CreditsExhausted, ConcurrencyLimit.
     """
     preset = preset_of(preset_id)
     for idx, photo in enumerate(photos):
         sets_settings.check_group(preset, photo.group, path=f"files.{idx}.group")
     sets_uploads.check_declared(photos)
-    account = _with_room(session, account.id, len(photos))
+    account = _lock_with_capacity(session, account.id, len(photos))
     job = _add(session, account, preset.id, len(photos), request_id)
     rows = [sets_uploads.awaited_photo(job, idx, photo) for idx, photo in enumerate(photos)]
     session.add_all(rows)
@@ -93,25 +93,25 @@ def reuse(
     request_id: str,
     preset_id: str | None = None,
 ) -> SetsJob:
-    """Make a job of the photos, masks and choices of another one; nothing is uploaded or searched.
+    """Create a job with the photos, masks and choices of another one, without upload and search.
 
-    Without `items`, of all its photos that could be decoded; `preset_id` may be left out, for it
-    is that of the other job. Raises JobNotFound, ValidationFailed for another preset or an index
-    that the job does not have, SourceJobUnavailable, and what `create` raises at its end.
+    Without `items`, with all its decoded photos. `preset_id` is optional and must be that of the
+    other job. Raises JobNotFound, ValidationFailed for another preset or an index that the job does
+    not have, SourceJobUnavailable, TooManyImages, CreditsExhausted, ConcurrencyLimit.
     """
     source = get_job_for_update(session, account.id, source_job_id)
     if preset_id not in {None, source.preset_id}:
         problem = FieldProblem("The masks of these photos belong to another preset.")
         raise ValidationFailed(fields={"preset": [problem]})
     photos = _usable(session, source, items)
-    account = _with_room(session, account.id, len(photos))
+    account = _lock_with_capacity(session, account.id, len(photos))
     job = _add(session, account, source.preset_id, len(photos), request_id, source=source)
     copy_photos(session, photos, job)
     return job
 
 
 def copy_photos(session: Session, photos: Sequence[SetsPhoto], job: SetsJob) -> None:
-    """Give a job the same photos with their instances, and reserve a credit for each."""
+    """Copy photos with their instances to a job, and reserve a credit for each."""
     copies = [_copy(photo, job) for photo in photos]
     session.add_all(copies)
     session.flush()
@@ -131,11 +131,10 @@ def copy_photos(session: Session, photos: Sequence[SetsPhoto], job: SetsJob) -> 
 def arrange(
     session: Session, account: SetsAccount, job_id: str, changes: Sequence[Arrangement]
 ) -> int:
-    """Change group and order of photos, at any time; return how many were named.
+    """Change group and order of photos; return the number of changes.
 
-    An export made before stays as it was; the next one is laid out anew.
-    Raises JobNotFound, AlreadyCanceled, InvalidTransition, and ValidationFailed for an unknown
-    group or index.
+    An earlier export does not change; the next one has the new order. Raises JobNotFound,
+    AlreadyCanceled, InvalidTransition, and ValidationFailed for an unknown group or index.
     """
     job = get_job_for_update(session, account.id, job_id)
     refuse(job, "arrange", unless=ARRANGEABLE)
@@ -158,7 +157,7 @@ def arrange(
 
 
 def cancel(session: Session, account: SetsAccount, job_id: str) -> None:
-    """End a job; credits of what was not delivered come back, what was delivered stays.
+    """Cancel a job and return the credits of undelivered photos; delivered results stay.
 
     Raises JobNotFound, AlreadyCanceled, and InvalidTransition for a job that has ended.
     """
@@ -168,7 +167,7 @@ def cancel(session: Session, account: SetsAccount, job_id: str) -> None:
 
 
 def cancel_locked(session: Session, job: SetsJob) -> None:
-    """End a job whose row the caller has locked and found unfinished."""
+    """Cancel an unfinished job whose row the caller has locked."""
     pipelines.advance_sets_job(session, job.id, SetsJobStatus.CANCELED, finished_at=jobs.NOW)
     for photo in photos_of(session, job):
         sets_photos.end(session, photo, PhotoStatus.CANCELED)
@@ -182,11 +181,11 @@ def retry(
     items: Sequence[int] | None,
     request_id: str,
 ) -> None:
-    """Have failed photos of an ended job edited again, each for a credit; all without `items`.
+    """Retry failed photos of an ended job, each for one credit; without `items`, all of them.
 
-    Raises JobNotFound, AlreadyCanceled, InvalidTransition for a job that goes on, was purged or
-    has no such photo left, ValidationFailed for a photo that did not fail or could not be decoded,
-    CreditsExhausted and ConcurrencyLimit, and what `sets_restyle_checks.check_again` raises.
+    Raises JobNotFound, AlreadyCanceled, InvalidTransition for a job that has not ended, was purged
+    or has no failed photo, ValidationFailed for a photo that did not fail or could not be decoded,
+    CreditsExhausted and ConcurrencyLimit, and the errors of `sets_restyle_checks.check_again`.
     """
     job = get_job_for_update(session, account.id, job_id)
     refuse(job, "retry", unless=OVER)
@@ -201,7 +200,7 @@ def retry(
         .where(SetsPhoto.job_id == job.id)
     ).one()
     sets_restyle_checks.check_again(session, account, job, photos)
-    # One number for all of them: a reservation is one entry of the account.
+    # One attempt number for all photos: the reservation is one credit entry.
     sets_credits.reserve(session, job, photos, attempt=(last or 0) + 1)
     pipelines.advance_sets_job(
         session, job.id, SetsJobStatus.RUNNING, finished_at=None, request_id=request_id
@@ -222,7 +221,7 @@ def new_job(account: SetsAccount, preset_id: str, item_count: int, request_id: s
         item_count=item_count,
         has_watermark=sets_accounts.limits_of(account, datetime.now(UTC)).has_watermark,
         request_id=request_id,
-        expires_at=jobs.NOW + KEPT,
+        expires_at=jobs.NOW + RETENTION,
     )
 
 
@@ -243,8 +242,8 @@ def _add(
     return job
 
 
-def _with_room(session: Session, account_id: int, count: int) -> SetsAccount:
-    """Lock an account that may have one more job of so many photos; return it fresh."""
+def _lock_with_capacity(session: Session, account_id: int, count: int) -> SetsAccount:
+    """Lock an account and check that it may have another job with `count` photos; return it."""
     account = sets_accounts.lock(session, account_id)
     limits = sets_accounts.limits_of(account, datetime.now(UTC))
     if count > limits.max_photos:
@@ -267,7 +266,7 @@ def _check_concurrency(session: Session, account: SetsAccount) -> None:
 
 
 def _usable(session: Session, source: SetsJob, items: Sequence[int] | None) -> list[SetsPhoto]:
-    """Return the photos of a source job that are to be used again."""
+    """Return the photos of a source job that can be reused."""
     photos = photos_of(session, source)
     if items is not None:
         sets_settings.check_indexes(items, {photo.idx for photo in photos})
@@ -306,7 +305,7 @@ def _copy(photo: SetsPhoto, job: SetsJob) -> SetsPhoto:
 
 
 def _copy_searches(session: Session, new_ids: dict[int, int]) -> None:
-    """Let photos know what was searched in the photos they are copies of, found or not."""
+    """Copy the finished segmentation runs of the source photos to their copies."""
     runs = session.scalars(
         select(SetsSegmentation)
         .where(

@@ -1,6 +1,6 @@
-"""What goes of Sets with an account: photos, results, rules, all words.
+"""Deletes the data of Sets with a user's account: photos, results, rules, all texts.
 
-Accounts of Sets stay as the ledger of credits needs them, without a token that opens them.
+The rows of Sets accounts stay, because the credit entries reference them; their tokens are revoked.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ from webapp.domain.services import sets_jobs, sets_locks, sets_purging
 
 
 def lock_all(session: Session, user_id: int) -> None:
-    """Wait for whoever works on a person's jobs, and let no job begin until this is over.
+    """Lock a user's Sets accounts and their jobs until commit.
 
-    Before the person's own row, as whoever has a job or an account tells or holds the person last.
-    Raises ServiceUnavailable while requests or tasks keep them locked.
+    Call it before locking the user row: transactions that lock a job or a Sets account lock the
+    user last. Raises ServiceUnavailable while requests or tasks hold the locks.
     """
     sets_locks.lock_with_retries(session, lambda: _lock(session, user_id))
 
@@ -34,12 +34,12 @@ def _lock(session: Session, user_id: int) -> None:
 
 
 def delete_all(session: Session, user_id: int) -> None:
-    """End a person's jobs, let go of their files and forget what the person wrote or chose."""
+    """Cancel a user's jobs, purge their files, and delete the user's texts and choices."""
     delete_all_of(session, _accounts(session, user_id))
 
 
 def delete_all_of(session: Session, account_ids: Sequence[int]) -> None:
-    """Delete what accounts have whose rows the caller has locked, and revoke their tokens."""
+    """Delete the data of accounts whose rows the caller has locked, and revoke their tokens."""
     jobs = session.scalars(
         select(SetsJob).where(SetsJob.account_id.in_(account_ids)).with_for_update()
     ).all()
@@ -47,7 +47,7 @@ def delete_all_of(session: Session, account_ids: Sequence[int]) -> None:
         if job.status not in sets_purging.ENDED:
             sets_jobs.cancel_locked(session, job)
     sets_purging.purge(session, [job.id for job in jobs])
-    _forget_words(session, account_ids)
+    _delete_texts(session, account_ids)
     session.execute(
         update(SetsAccount)
         .where(SetsAccount.id.in_(account_ids))
@@ -56,7 +56,7 @@ def delete_all_of(session: Session, account_ids: Sequence[int]) -> None:
 
 
 def _accounts(session: Session, user_id: int) -> Sequence[int]:
-    """Return the person's account and those that it has adopted."""
+    """Return the ids of the user's account and of those that it has adopted."""
     own = select(SetsAccount.id).where(SetsAccount.user_id == user_id)
     every = select(SetsAccount.id).where(
         or_(SetsAccount.user_id == user_id, SetsAccount.adopted_by_id.in_(own))
@@ -64,7 +64,7 @@ def _accounts(session: Session, user_id: int) -> Sequence[int]:
     return session.scalars(every).all()
 
 
-def _forget_words(session: Session, account_ids: Sequence[int]) -> None:
+def _delete_texts(session: Session, account_ids: Sequence[int]) -> None:
     jobs = select(SetsJob.id).where(SetsJob.account_id.in_(account_ids))
     photos = select(SetsPhoto.id).where(SetsPhoto.job_id.in_(jobs))
     run_of_photos = SetsSegmentation.photo_id.in_(photos)

@@ -1,7 +1,7 @@
 """The invariants of credits of Sets, in SQL; `ledger_check` runs them with those of tokens.
 
-Sums alone prove little: a credit kept for one photo and returned twice for another add up. So
-edits, jobs and purchases are checked one by one.
+Sums are not enough: one return too few and one too many add up to the correct sum. So edits, jobs
+and purchases are checked one by one.
 """
 
 # Each query returns the rows that break its invariant, as one text column.
@@ -74,7 +74,7 @@ OF_CREDITS: dict[str, str] = {
                ON got.idempotency_key = regexp_replace(out.idempotency_key, 'out$', 'in')
               AND got.account_id = sets_accounts.adopted_by_id
         WHERE out.kind = 'adopted' AND out.amount < 0
-          -- the welcome of an account that a person took over counts as the person's
+          -- the welcome of an adopted account counts as the person's
           AND out.idempotency_key <> 'welcome:counted:' || out.account_id
           AND coalesce(got.amount, 0) <> -out.amount""",
 }

@@ -1,8 +1,7 @@
-"""Rows that are locked against the usual order: tried, let go of, and tried again a moment later.
+"""Locks rows against the usual order with NOWAIT and retries, to avoid deadlocks.
 
-Requests hold an account and then lock a job; tasks lock a job and then the account when a credit
-comes back. Whoever needs an account for itself with all its jobs may wait for neither of them while
-it keeps the other one.
+Requests lock an account and then a job; tasks lock a job and, to return a credit, the account. Code
+that locks an account together with all its jobs must not wait for one while it holds the other.
 """
 
 import time
@@ -20,10 +19,10 @@ Locked = TypeVar("Locked")
 
 
 def lock_with_retries(session: Session, lock: Callable[[], Locked]) -> Locked:
-    """Return what `lock` does, which waits for no row that others might wait for (NOWAIT).
+    """Return the result of `lock`, which must lock with NOWAIT; retry while rows are locked.
 
-    Each try is undone, with its locks, before the next. Raises ServiceUnavailable after two seconds
-    of tries.
+    Each try is rolled back to a savepoint, which releases its locks. Raises ServiceUnavailable
+    after two seconds of tries.
     """
     for _ in range(TRIES):
         try:

@@ -1,8 +1,8 @@
-"""Masks of photos of Sets: what was found before is never searched again.
+"""The cache of masks of photos of Sets, and the instances made from masks.
 
-The cache knows a photo by the hash of its bytes, so it serves every job of an account that has the
-photo. It tells nobody what others have uploaded: an account is answered only what was searched in a
-photo of its own. Which version of a segmenter is the present one is told by what was written last.
+The cache key of a photo is the hash of its bytes, so all jobs of an account with the same photo
+share its masks. An account gets only masks of searches in its own photos, so that the cache does
+not reveal uploads of others. The current version of a segmenter is that of the newest entry.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -27,18 +27,18 @@ from webapp.domain.services.sets_choices import ConceptQuery
 from webapp.domain.settings import settings
 
 AUTOMATIC_SCORE = 0.3
-"""Below this a found instance is not selected until a person selects it; the engine's own limit."""
+"""A found instance with a lower score is excluded until a person includes it; as in the engine."""
 
 MAX_INSTANCES = 200
-"""In one photo: more than anybody clicks, fewer than a script could."""
+"""Per photo: more than a person needs, a limit for scripts."""
 
 MAX_MASK_PIXELS = 2_000_000_000
-"""Of all masks of one photo: an edit holds them at once, a byte for each pixel."""
+"""Of all masks of one photo: an edit has them in memory together, one byte per pixel."""
 
 
 @dataclass(frozen=True)
 class FoundMask:
-    """One thing that a segmenter found: its mask in storage, measured in pixels of the photo.
+    """A stored mask of the segmenter, measured in pixels of the photo.
 
     `box` is left, top, width and height; `score` is 0–1.
     """
@@ -50,11 +50,11 @@ class FoundMask:
 
 
 def missing(
-    session: Session, photo: SetsPhoto, wanted: Sequence[ConceptQuery], *, clicks_count: bool
+    session: Session, photo: SetsPhoto, queries: Sequence[ConceptQuery], *, clicks_count: bool
 ) -> list[ConceptQuery]:
-    """Return the concepts that nobody has searched in a photo; make instances of what is cached.
+    """Return the queries that still need the segmenter; insert instances of cached masks.
 
-    With `clicks_count` a concept that a person has clicked or accepted is known, too.
+    With `clicks_count` a concept that a person has clicked or accepted needs no search.
     """
     has_instances = select(SetsInstance.concept).where(
         SetsInstance.photo_id == photo.id, ~is_open_proposal()
@@ -65,7 +65,7 @@ def missing(
     searched = _searched(session, photo.id)
     unknown = [
         concept
-        for concept in wanted
+        for concept in queries
         if concept.name not in known and (concept.name, concept.prompt) not in searched
     ]
     if not unknown:
@@ -80,14 +80,15 @@ def missing(
 def _cached(
     session: Session, photo: SetsPhoto, prompts: Collection[str]
 ) -> dict[str, list[FoundMask]]:
-    """Return what the present segmenter once found, by the prompt, if it was asked.
+    """Return the cached masks of the current segmenter, by prompt.
 
-    Only for who has asked: masks that come at once would tell that others have the same photo.
+    Only for prompts that the same account has searched: immediate masks would reveal that another
+    account has the same photo.
     """
-    asked = _asked(session, photo, prompts)
-    if not asked:
+    searched = _searched_by_account(session, photo, prompts)
+    if not searched:
         return {}
-    present = (
+    current_version = (
         select(SetsMask.version)
         .where(SetsMask.segmenter == settings().segmenter)
         .order_by(SetsMask.id.desc())
@@ -97,24 +98,24 @@ def _cached(
     rows = session.execute(
         select(SetsMask.prompt, SetsMask.found).where(
             SetsMask.photo_sha256 == photo.sha256,
-            SetsMask.prompt.in_(asked),
+            SetsMask.prompt.in_(searched),
             SetsMask.segmenter == settings().segmenter,
-            SetsMask.version == present,
+            SetsMask.version == current_version,
         )
     )
-    return {row.prompt: [_found(each) for each in row.found] for row in rows}
+    return {row.prompt: [_found_mask(each) for each in row.found] for row in rows}
 
 
 def cache_masks(
     session: Session,
     photo_sha256: str,
     prompt: str,
-    found: Iterable[FoundMask],
+    masks: Iterable[FoundMask],
     *,
     segmenter: str,
     version: str,
 ) -> None:
-    """Keep what a segmenter found for a prompt; what is known already stays as it is."""
+    """Insert the masks of a prompt into the cache; an existing entry does not change."""
     session.execute(
         insert(SetsMask)
         .values(
@@ -122,20 +123,20 @@ def cache_masks(
             prompt=prompt,
             segmenter=segmenter,
             version=version,
-            found=[asdict(each) for each in found],
+            found=[asdict(each) for each in masks],
         )
         .on_conflict_do_nothing()
     )
 
 
 def add_instances(
-    session: Session, photo_id: int, concept: str, found: Iterable[FoundMask]
+    session: Session, photo_id: int, concept: str, masks: Iterable[FoundMask]
 ) -> None:
-    """Make an instance of each mask that is none yet, under the next free numbers of its concept.
+    """Insert an instance for each new mask, with the next free numbers of its concept.
 
-    What the segmenter is not sure of waits for a person to include it.
+    An uncertain instance is excluded until a person includes it.
     """
-    known = {
+    number_by_key = {
         row.mask_key: row.number
         for row in session.execute(
             select(SetsInstance.mask_key, SetsInstance.number).where(
@@ -143,8 +144,8 @@ def add_instances(
             )
         )
     }
-    last = max(known.values(), default=0)
-    new = [each for each in found if each.mask_key not in known]
+    last = max(number_by_key.values(), default=0)
+    new = [each for each in masks if each.mask_key not in number_by_key]
     session.add_all(
         SetsInstance(
             public_id=public_id("inst_"),
@@ -164,12 +165,12 @@ def add_instances(
 
 
 def most_instances(width: int, height: int) -> int:
-    """Return how many instances a photo of this size may have: 40 at 50 megapixels."""
+    """Return the maximum number of instances of a photo of this size: 40 at 50 megapixels."""
     return min(MAX_INSTANCES, MAX_MASK_PIXELS // max(1, width * height))
 
 
 def count_instances(session: Session, photo_ids: Iterable[int]) -> dict[int, int]:
-    """Return how many instances each photo has, by its id; those without any are left out."""
+    """Return the number of instances by photo id; photos without instances have no entry."""
     rows = session.execute(
         select(SetsInstance.photo_id, func.count())
         .where(SetsInstance.photo_id.in_(photo_ids))
@@ -179,35 +180,35 @@ def count_instances(session: Session, photo_ids: Iterable[int]) -> dict[int, int
 
 
 def is_open_proposal() -> ColumnElement[bool]:
-    """Return the condition of a carried mask that no person has included."""
+    """Return the condition that an instance is a carried mask that no person has included."""
     is_carried = SetsInstance.source == InstanceSource.CARRIED
     return is_carried & (SetsInstance.state == InstanceState.EXCLUDE)
 
 
 def first_state(score: float) -> InstanceState:
-    """Return the state in which a found instance begins."""
+    """Return the initial state of a found instance."""
     return InstanceState.INCLUDE if score >= AUTOMATIC_SCORE else InstanceState.EXCLUDE
 
 
-def _asked(session: Session, photo: SetsPhoto, prompts: Collection[str]) -> set[str]:
-    """Return the prompts that were searched in a photo with the same bytes of the same account."""
-    mine = select(SetsJob.account_id).where(SetsJob.id == photo.job_id).scalar_subquery()
-    asked = (
+def _searched_by_account(session: Session, photo: SetsPhoto, prompts: Collection[str]) -> set[str]:
+    """Return the prompts that the photo's account has searched in a photo with the same bytes."""
+    account_id = select(SetsJob.account_id).where(SetsJob.id == photo.job_id).scalar_subquery()
+    runs = (
         select(SetsSegmentation.concepts)
         .join(SetsPhoto, SetsPhoto.id == SetsSegmentation.photo_id)
         .join(SetsJob, SetsJob.id == SetsPhoto.job_id)
         .where(
             SetsPhoto.sha256 == photo.sha256,
-            SetsJob.account_id == mine,
+            SetsJob.account_id == account_id,
             SetsSegmentation.status == SegmentationStatus.READY,
         )
     )
-    searched = {each["prompt"] for concepts in session.scalars(asked) for each in concepts}
+    searched = {each["prompt"] for concepts in session.scalars(runs) for each in concepts}
     return searched & set(prompts)
 
 
 def _searched(session: Session, photo_id: int) -> set[tuple[str, str]]:
-    """Return names and prompts that a run over this photo has searched to its end."""
+    """Return the names and prompts of the finished runs over this photo."""
     runs = session.scalars(
         select(SetsSegmentation.concepts).where(
             SetsSegmentation.photo_id == photo_id,
@@ -217,5 +218,5 @@ def _searched(session: Session, photo_id: int) -> set[tuple[str, str]]:
     return {(concept["name"], concept["prompt"]) for concepts in runs for concept in concepts}
 
 
-def _found(stored: dict[str, object]) -> FoundMask:
+def _found_mask(stored: dict[str, object]) -> FoundMask:
     return FoundMask(**{**stored, "box": tuple(stored["box"])})  # type: ignore[arg-type]

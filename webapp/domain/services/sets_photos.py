@@ -30,47 +30,47 @@ from webapp.domain.services.sets_choices import ConceptQuery
 
 EXECUTING = frozenset({SetsJobStatus.QUEUED, SetsJobStatus.RUNNING})
 ENDED = frozenset({PhotoStatus.DONE, PhotoStatus.FAILED, PhotoStatus.CANCELED})
-UNDER_WAY = (SegmentationStatus.QUEUED, SegmentationStatus.RUNNING)
+UNFINISHED = (SegmentationStatus.QUEUED, SegmentationStatus.RUNNING)
 
 
 def check(session: Session, photo: SetsPhoto) -> None:
-    """Have the uploaded file of a photo decoded; its job was confirmed in this transaction."""
+    """Queue the check of an uploaded photo; its job was confirmed in this transaction."""
     if pipelines.advance_photo(session, photo.id, PhotoStatus.CHECKING):
         jobs.enqueue(session, JobKind.PHOTO_CHECK, photo.id, request_id=_request_id(session, photo))
 
 
 def segment(session: Session, photo: SetsPhoto, concepts: Sequence[ConceptQuery]) -> bool:
-    """Have concepts searched in a photo; False when all of them were searched before.
+    """Queue the search of concepts in a photo; False if all of them were searched before.
 
-    Either way the request has a row, which is ready at once when nothing had to be searched. The
-    caller makes sure that no run over the photo is open: see `is_being_segmented`.
+    In both cases a run is inserted; it is ready at once if nothing has to be searched. The caller
+    makes sure that there is no open run over the photo: see `is_being_segmented`.
     """
-    left = sets_masks.missing(session, photo, concepts, clicks_count=False)
-    if left:
-        _search(session, photo, left)
+    missing = sets_masks.missing(session, photo, concepts, clicks_count=False)
+    if missing:
+        _search(session, photo, missing)
         return True
     ready = SegmentationStatus.READY
-    known = [asdict(concept) for concept in concepts]
+    searched = [asdict(concept) for concept in concepts]
     session.add(
-        SetsSegmentation(photo_id=photo.id, concepts=known, status=ready, finished_at=jobs.NOW)
+        SetsSegmentation(photo_id=photo.id, concepts=searched, status=ready, finished_at=jobs.NOW)
     )
     session.flush()
     return False
 
 
 def is_being_segmented(session: Session, photo_id: int) -> bool:
-    """Tell whether a run of the segmenter over a photo has not ended."""
-    waiting = select(SetsSegmentation.id).where(
-        SetsSegmentation.photo_id == photo_id, SetsSegmentation.status.in_(UNDER_WAY)
+    """Tell whether a photo has an unfinished run of the segmenter."""
+    unfinished = select(SetsSegmentation.id).where(
+        SetsSegmentation.photo_id == photo_id, SetsSegmentation.status.in_(UNFINISHED)
     )
-    return session.execute(waiting).first() is not None
+    return session.execute(unfinished).first() is not None
 
 
 def enqueue_next_step(session: Session, photo_id: int) -> None:
-    """Give a photo of an executed job what it needs next: missing masks, or its edit.
+    """Queue the next step of a photo of an executed job: a segmentation or its edit.
 
-    Called at the end of its check and of each segmentation, and by whoever executes the job or
-    tries the photo again, after the job stands as queued or running. May be repeated.
+    Called at the end of the check and of each segmentation, and by an execution or a retry after
+    the job is queued or running. Idempotent.
     """
     photo = session.get_one(SetsPhoto, photo_id)
     job = lock_job(session, photo.job_id)
@@ -82,20 +82,20 @@ def enqueue_next_step(session: Session, photo_id: int) -> None:
     elif photo.status != PhotoStatus.QUEUED:
         return
     if is_being_segmented(session, photo.id):
-        return  # its end goes on from here
-    wanted = sets_choices.concept_queries(job, photo)
-    left = sets_masks.missing(session, photo, wanted, clicks_count=True)
-    if left:
-        _search(session, photo, left)
+        return  # the end of the run calls this function again
+    queries = sets_choices.concept_queries(job, photo)
+    missing = sets_masks.missing(session, photo, queries, clicks_count=True)
+    if missing:
+        _search(session, photo, missing)
     else:
         _edit(session, photo, job)
 
 
 def end(session: Session, photo: SetsPhoto, to: PhotoStatus, **values: object) -> bool:
-    """End a photo as failed or canceled, with all work on it, and return its credit.
+    """Set a photo to failed or canceled, cancel its jobs, and return its credit.
 
-    `values` are columns set at that moment, such as `failure_code`. False when it had ended. The
-    caller has locked the job, and asks `end_job_if_over` when it has ended all it wanted.
+    `values` are further columns to set, such as `failure_code`. Returns False if the photo has
+    already ended. The caller has locked the job, and calls `end_job_if_over` after its last photo.
     """
     if not pipelines.advance_photo(session, photo.id, to, **values):
         return False
@@ -106,11 +106,11 @@ def end(session: Session, photo: SetsPhoto, to: PhotoStatus, **values: object) -
 
 
 def cancel_open_jobs(session: Session, photo: SetsPhoto) -> SetsEdit | None:
-    """End all work on a photo; who does it finds its fence stale. Return its edit, still open."""
+    """Cancel all jobs of a photo, so that their fences are stale; return its open edit."""
     jobs.cancel(session, JobKind.PHOTO_CHECK, photo.id)
-    open_runs = (SetsSegmentation.photo_id == photo.id, SetsSegmentation.status.in_(UNDER_WAY))
+    open_runs = (SetsSegmentation.photo_id == photo.id, SetsSegmentation.status.in_(UNFINISHED))
     for run_id in session.scalars(select(SetsSegmentation.id).where(*open_runs)).all():
-        # Before the run itself, as workers do that claim it.
+        # Lock order: the job before its run, as in a claim.
         jobs.cancel(session, JobKind.SEGMENTATION, run_id)
     session.execute(
         update(SetsSegmentation)
@@ -125,30 +125,31 @@ def cancel_open_jobs(session: Session, photo: SetsPhoto) -> SetsEdit | None:
 
 
 def end_job_if_over(session: Session, job_id: int) -> bool:
-    """End an executed job none of whose photos is unfinished; False when it goes on or had ended.
+    """End an executed job if all its photos have ended; False otherwise or if it had ended.
 
-    Done if one photo is done, else failed; its person is told in the same commit.
+    The job is done if at least one photo is done, else failed. Its user is notified in the same
+    transaction.
     """
     job = lock_job(session, job_id)
     if job.status not in EXECUTING:
         return False
-    standing = counts(session, job_id)
-    if standing.keys() - ENDED:
+    count_by_status = counts(session, job_id)
+    if count_by_status.keys() - ENDED:
         return False
-    done = standing.get(PhotoStatus.DONE, 0)
+    done = count_by_status.get(PhotoStatus.DONE, 0)
     to = SetsJobStatus.DONE if done else SetsJobStatus.FAILED
     if not pipelines.advance_sets_job(session, job_id, to, finished_at=jobs.NOW):
         raise RuntimeError(f"a job of Sets that is {job.status} cannot become {to}")
     if done:
         sets_exports.prepare(session, job)
-    _tell(session, job, done=done)
+    _notify(session, job, done=done)
     return True
 
 
 def fail(session: Session, photo_id: int, cause: str, message: str) -> None:
-    """End a photo for good under a locked job, return its credit, and end a job that is over.
+    """Fail a photo of a locked job, return its credit, and end the job after its last photo.
 
-    The other photos of the job go on.
+    The other photos of the job continue.
     """
     photo = session.get_one(SetsPhoto, photo_id)
     end(session, photo, PhotoStatus.FAILED, failure_code=cause, failure_message=message)
@@ -156,13 +157,13 @@ def fail(session: Session, photo_id: int, cause: str, message: str) -> None:
 
 
 def lock_job_of(session: Session, photo_id: int | None) -> SetsJob | None:
-    """Lock the job of a photo; None when there is no such photo."""
+    """Lock the job of a photo; None if there is no such photo."""
     job_id = session.scalar(select(SetsPhoto.job_id).where(SetsPhoto.id == photo_id))
     return None if job_id is None else lock_job(session, job_id)
 
 
 def counts(session: Session, job_id: int) -> dict[PhotoStatus, int]:
-    """Return how many photos of a job stand where."""
+    """Return the number of photos of a job by status."""
     rows = session.execute(
         select(SetsPhoto.status, func.count())
         .where(SetsPhoto.job_id == job_id)
@@ -172,7 +173,7 @@ def counts(session: Session, job_id: int) -> dict[PhotoStatus, int]:
 
 
 def lock_job(session: Session, job_id: int) -> SetsJob:
-    """Lock the row of a job, so that the last two photos cannot both think another is left."""
+    """Lock the row of a job FOR UPDATE, so that only one of the last two photos ends the job."""
     return session.scalars(
         select(SetsJob)
         .where(SetsJob.id == job_id)
@@ -192,17 +193,17 @@ def _edit(session: Session, photo: SetsPhoto, job: SetsJob) -> None:
     edit = sets_credits.open_edit(session, photo.id)
     if edit is None:
         raise RuntimeError(f"photo {photo.id} is to be edited and has no reserved credit")
-    known = select(Job.id).where(Job.kind == JobKind.PHOTO_EDIT, Job.ref == edit.id)
-    if session.execute(known).first() is None:
+    existing = select(Job.id).where(Job.kind == JobKind.PHOTO_EDIT, Job.ref == edit.id)
+    if session.execute(existing).first() is None:
         jobs.enqueue(session, JobKind.PHOTO_EDIT, edit.id, request_id=job.request_id)
 
 
 def _request_id(session: Session, photo: SetsPhoto) -> str:
-    return session.get_one(SetsJob, photo.job_id).request_id  # its job is locked, so it is loaded
+    return session.get_one(SetsJob, photo.job_id).request_id  # the locked job is already loaded
 
 
-def _tell(session: Session, job: SetsJob, *, done: int) -> None:
-    """Tell the person of the job, if it has one, once for each time it was tried."""
+def _notify(session: Session, job: SetsJob, *, done: int) -> None:
+    """Notify the user of the job, if it has one, once per attempt."""
     user_id = session.scalars(
         select(SetsAccount.user_id).where(SetsAccount.id == job.account_id)
     ).one()

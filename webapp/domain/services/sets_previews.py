@@ -1,6 +1,6 @@
-"""Previews of a rule on up to three photos: small, watermarked, free of charge, nothing changes.
+"""Previews of a rule on up to three photos: small, watermarked and free; they change nothing.
 
-Nobody keeps a preview: its file is named by no row, and is collected as garbage after a day.
+A preview is not stored in the database: garbage collection deletes its file after a day.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ MAX_ITEMS = 3
 SLOT_SECONDS = 10.0
 RETRY_AFTER_SECONDS = 5
 PREVIEW_SIDE = 1024
-# For each pixel, measured with 1 to 60 parts of photos of 1 and 48 megapixels.
+# Bytes per pixel, measured with 1 to 60 parts of photos of 1 and 48 megapixels.
 EDIT_BYTES, PART_BYTES, MASK_BYTES = 45, 5, 2
 PREVIEWABLE = (
     SetsJobStatus.UPLOADED,
@@ -42,7 +42,7 @@ PREVIEWABLE = (
 
 @dataclass(frozen=True)
 class PhotoWarning:
-    """What a person should know of a photo: a concept that is not in it."""
+    """A warning about a photo: a concept that it does not show."""
 
     code: str
     concept: str
@@ -50,7 +50,7 @@ class PhotoWarning:
 
 @dataclass(frozen=True)
 class PhotoPreview:
-    """One small photo after the rule, in storage under `key`."""
+    """One small photo with the rule applied, in storage under `key`."""
 
     idx: int
     key: str
@@ -59,7 +59,7 @@ class PhotoPreview:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What the preview of one photo needs, read before the slow work begins."""
+    """The input of the preview of one photo, read in the transaction before it is rendered."""
 
     idx: int
     photo_key: str
@@ -79,11 +79,11 @@ def preview(
     concepts: Concepts,
     protect: Sequence[str] | None,
 ) -> list[PhotoPreview]:
-    """Apply a rule to the small copies of photos with the masks that they have now.
+    """Apply a rule to the small copies of photos with their current masks.
 
-    Without `protect` the preset's own protection. Raises JobNotFound, AlreadyCanceled,
-    InvalidTransition for a job whose photos are not there, ValidationFailed for an unknown photo
-    or a setting that has no preview, and ServiceUnavailable while too many photos are decoded.
+    Without `protect` the preset's own protection applies. Raises JobNotFound, AlreadyCanceled,
+    InvalidTransition for a job whose photos are not stored, ValidationFailed for an unknown photo
+    or a setting that has no preview, and ServiceUnavailable if all decoding slots are busy.
     """
     with unit_of_work() as session:
         plans, references = _plans(session, editor, account_id, job_id, items, concepts, protect)
@@ -91,8 +91,8 @@ def preview(
         memory = max(plan.memory for plan in plans)
         with decoding_slots.slot(-account_id, memory, SLOT_SECONDS):
             files = {index: storage.get(key) for index, key in references.items()}
-            return [_made(storage, editor, plan, files) for plan in plans]
-    except (DecoderBusy, ObjectMissing) as error:  # a purge may have been faster
+            return [_rendered(storage, editor, plan, files) for plan in plans]
+    except (DecoderBusy, ObjectMissing) as error:  # ObjectMissing: purged meanwhile
         raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
 
 
@@ -105,23 +105,23 @@ def _plans(
     concepts: Concepts,
     protect: Sequence[str] | None,
 ) -> tuple[list[_Plan], dict[int, str]]:
-    """Return what each photo needs, and the small copies of photos that rules match."""
+    """Return the input of each photo, and the keys of small copies that rules match, by index."""
     job = get_job(session, account_id, job_id)
     refuse(job, "preview", unless=PREVIEWABLE)
     preset = preset_of(job.preset_id)
     photos = {photo.idx: photo for photo in photos_of(session, job)}
     sets_settings.check_concepts(editor, preset, concepts, indexes=photos.keys())
     _refuse_restyles(concepts)
-    shielded = preset.protected_by_default if protect is None else protect
-    sets_settings.check_protect(preset, shielded, own=concepts.keys())
+    protected = preset.protected_by_default if protect is None else protect
+    sets_settings.check_protect(preset, protected, own=concepts.keys())
     sets_settings.check_indexes(items, photos.keys())
     instances = _instances(session, [photos[idx] for idx in items])
     plans = []
     for photo in (photos[idx] for idx in dict.fromkeys(items)):
-        found = instances.get(photo.id, [])
-        parts = _without_restyles(sets_edits.parts(preset, found, concepts, shielded))
-        # Protection by default may name what nobody has looked for yet.
-        missing = sets_edits.missing(found, [*concepts, *(protect or ())])
+        of_photo = instances.get(photo.id, [])
+        parts = _without_restyles(sets_edits.parts(preset, of_photo, concepts, protected))
+        # Not the default protection: its concepts may not have been searched yet.
+        missing = sets_edits.missing(of_photo, [*concepts, *(protect or ())])
         plans.append(_plan(job, photo, parts, missing))
     rules = [part.setting for plan in plans for part in plan.parts if part.setting is not None]
     matched = {sets_settings.reference_of(rule) for rule in rules} - {None}
@@ -140,16 +140,16 @@ def _refuse_restyles(concepts: Concepts) -> None:
 
 
 def _instances(session: Session, photos: Sequence[SetsPhoto]) -> dict[int, list[SetsInstance]]:
-    """Return the instances of photos, by the photo's id."""
-    found: dict[int, list[SetsInstance]] = {}
+    """Return the instances of photos by photo id."""
+    by_photo: dict[int, list[SetsInstance]] = {}
     ids = [photo.id for photo in photos]
-    for each in session.scalars(select(SetsInstance).where(SetsInstance.photo_id.in_(ids))):
-        found.setdefault(each.photo_id, []).append(each)
-    return found
+    for instance in session.scalars(select(SetsInstance).where(SetsInstance.photo_id.in_(ids))):
+        by_photo.setdefault(instance.photo_id, []).append(instance)
+    return by_photo
 
 
 def _without_restyles(parts: Sequence[EditPart]) -> tuple[EditPart, ...]:
-    """Return the parts; what an instance's own rule would have painted stays as it is."""
+    """Return the parts without the rules that paint with a style."""
     return tuple(
         replace(part, setting=None)
         if part.setting is not None and part.setting.get("action") == Action.RESTYLE
@@ -186,7 +186,7 @@ def _small_key(job: SetsJob, photo: SetsPhoto) -> str:
     return photo.preview_key
 
 
-def _made(
+def _rendered(
     storage: Storage,
     editor: Editor,
     plan: _Plan,

@@ -1,4 +1,4 @@
-"""Credits and the plan pro of Sets, bought by persons; paid, refunded and checked as tokens are."""
+"""Purchases of credits and of the plan pro of Sets; payments and refunds are those of tokens."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Offer:
 
 
 def offers() -> list[Offer]:
-    """Return what is on offer: credits, cheapest first, then plans."""
+    """Return the offered packages: credits, cheapest first, then plans."""
     return [
         Offer(
             package_id=each.package_id,
@@ -48,8 +48,8 @@ def order_plan(session: Session, *, user: User, package_id: str) -> Purchase:
 
 def order_any(session: Session, *, user: User, package_id: str) -> Purchase:
     """Store an order of any package of Sets. Raises InvalidPackage."""
-    every = (*packages.SETS_CREDITS, *packages.SETS_PLANS)
-    return _order(session, user, packages.find(package_id, every))
+    offered = (*packages.SETS_CREDITS, *packages.SETS_PLANS)
+    return _order(session, user, packages.find(package_id, offered))
 
 
 def is_offered(package_id: str) -> bool:

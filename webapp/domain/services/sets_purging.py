@@ -1,7 +1,6 @@
-"""The files of jobs of Sets that have ended: no row names them any more, so they are collected.
+"""Removes the file keys of ended jobs of Sets, so that garbage collection deletes the files.
 
-Rows stay. A file is deleted by the collector of garbage once no row names it, so photos and masks
-that several jobs share go with the last of them.
+The rows stay. Files that several jobs share are deleted after the last of these jobs is purged.
 """
 
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ ENDED = (SetsJobStatus.DONE, SetsJobStatus.FAILED, SetsJobStatus.CANCELED)
 
 
 def purge(session: Session, job_ids: Sequence[int]) -> None:
-    """Let go of the files of jobs that have ended, whose rows the caller has locked."""
+    """Remove the file keys of ended jobs whose rows the caller has locked."""
     if not job_ids:
         return
     hashes = set(

@@ -1,6 +1,6 @@
-"""Whether a job of Sets may paint with styles: whose they are, what they cost, what is paid.
+"""Checks of the styles that a job of Sets paints with: on sale, price, sufficient tokens.
 
-Asked when a job is executed or tried again, before anything is queued or charged.
+They run at an execution or a retry, before anything is queued or charged.
 """
 
 from collections import Counter
@@ -46,7 +46,7 @@ def is_restyle(setting: Mapping[str, Any] | None) -> bool:
 
 
 def words(preset: Preset, concept: str, prompt: str | None) -> str:
-    """Return what a canvas is of, in plain words: the concept, or a person's own description."""
+    """Return the prompt of a canvas: the name of the concept, or a person's own description."""
     try:
         preset.concept(concept)
     except UnknownConcept:
@@ -60,13 +60,13 @@ def prices(
     preset: Preset,
     settings: Iterable[tuple[str, str, Setting]],
 ) -> Prices:
-    """Return what the styles of some settings cost for each region.
+    """Return the price per region of the styles of some settings.
 
-    `settings` are where one stands in the request, its concept, and itself. Raises ValidationFailed
-    naming the field: for an account that nobody signed in for, a style that is not on sale, and
-    a concept of a person's own that no order may name.
+    `settings` are (path in the request, concept, setting). Raises ValidationFailed with the field
+    for an anonymous account, a style that is not on sale, and a person's own concept whose words
+    are not allowed in orders.
     """
-    found: Prices = {}
+    by_style: Prices = {}
     for path, concept, setting in settings:
         if not is_restyle(setting):
             continue
@@ -74,14 +74,14 @@ def prices(
             raise ValidationFailed(fields={f"{path}.action": [sets_settings.SIGN_IN]})
         _check_words(session, words(preset, concept, setting.get("prompt")), path)
         style_id = str(setting["value"])
-        found[style_id] = _price(session, account.user_id, style_id, path)
-    return found
+        by_style[style_id] = _price(session, account.user_id, style_id, path)
+    return by_style
 
 
 def prices_of_instances(
     session: Session, account: SetsAccount, preset: Preset, photos: Sequence[SetsPhoto]
 ) -> Prices:
-    """Return the same for rules that single instances of these photos have."""
+    """Return the prices of the styles in the own rules of instances of these photos."""
     every = select(SetsInstance).where(
         SetsInstance.photo_id.in_([photo.id for photo in photos]),
         SetsInstance.state == InstanceState.INCLUDE,
@@ -97,10 +97,10 @@ def prices_of_instances(
 def refuse_unaffordable(
     session: Session, account: SetsAccount, photos: Mapping[SetsJob, Sequence[SetsPhoto]]
 ) -> None:
-    """Raise InsufficientTokens unless all regions known of executed jobs can be paid for.
+    """Raise InsufficientTokens unless all known regions of the jobs can be paid.
 
-    A concept that was not searched in a photo yet counts as one region. What is found later is
-    paid for when it is painted.
+    A concept that was not searched in a photo yet counts as one region. Regions that are found
+    later are paid when they are ordered.
     """
     total = sum(
         job.style_prices[style_id] * count
@@ -117,10 +117,10 @@ def refuse_unaffordable(
 def check_again(
     session: Session, account: SetsAccount, job: SetsJob, photos: Sequence[SetsPhoto]
 ) -> None:
-    """Check the styles of a job whose photos are tried again, at the prices agreed to.
+    """Check the styles of a job whose photos are retried, at the agreed prices.
 
-    What was painted before is not paid for again. Raises what an order of an image raises:
-    StyleNotFound, PriceChanged and so on, and InsufficientTokens.
+    Painted regions are not paid again. Raises the errors of an order of an image: StyleNotFound,
+    PriceChanged and so on, and InsufficientTokens.
     """
     for style_id in _unpaid(session, job, photos):
         price = job.style_prices[style_id]
@@ -129,7 +129,7 @@ def check_again(
 
 
 def _unpaid(session: Session, job: SetsJob, photos: Sequence[SetsPhoto]) -> Counter[str]:
-    """Return how many regions of photos each style is still to be painted on, as far as known."""
+    """Return the number of known regions that still have to be painted, by style."""
     if not job.style_prices:
         return Counter()
     return Counter(

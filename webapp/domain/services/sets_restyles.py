@@ -1,6 +1,6 @@
-"""Canvases of a photo of Sets: ordered as images of a style, waited for, and given to its edit.
+"""Canvases of photos of Sets: ordered as generations of a style, then used by the photo's edit.
 
-Each region is one image, held in tokens, paid to its artist when delivered and refunded when not.
+Each region is one generation: its price is in escrow until it is delivered or refunded.
 """
 
 from collections.abc import Sequence
@@ -34,11 +34,11 @@ from webapp.domain.services.signatures import ArtistSignature
 from webapp.domain.sets_errors import AuthRequired
 
 WAIT_SECONDS = 20
-"""An edit looks for itself after so long; the end of an image is sooner."""
+"""An edit checks its canvases after this time; the end of the last one makes it due earlier."""
 
 
 class CanvasStatus(StrEnum):
-    """How far the canvases of an edit are."""
+    """The status of all canvases of an edit."""
 
     NOT_ORDERED = "not_ordered"
     UNFINISHED = "unfinished"
@@ -48,9 +48,9 @@ class CanvasStatus(StrEnum):
 
 @dataclass(frozen=True)
 class NewCanvas:
-    """A canvas in storage that has to be painted; `size` is its width and height.
+    """A stored canvas that has to be painted; `size` is its width and height.
 
-    `frame` says how it lies in the photo: the `numbers` of a frame of `gpu.rules`. `change` is 0–1.
+    `frame` is its position in the photo: the `numbers` of a frame of `gpu.rules`. `change` is 0–1.
     """
 
     instance_id: int
@@ -66,7 +66,7 @@ class NewCanvas:
 
 @dataclass(frozen=True)
 class Painting:
-    """A canvas that was painted, whose style it is, and how its artist signs."""
+    """A painted canvas, with the artist of its style and the artist's signature."""
 
     instance_id: int
     frame: tuple[float, ...]
@@ -80,7 +80,7 @@ class Painting:
 
 
 def canvas_status(session: Session, edit_id: int) -> CanvasStatus:
-    """Return how far the canvases of an edit are."""
+    """Return the status of all canvases of an edit."""
     states = set(
         session.scalars(
             select(Generation.status)
@@ -97,12 +97,12 @@ def canvas_status(session: Session, edit_id: int) -> CanvasStatus:
 
 
 def wait(session: Session, lease: Lease) -> bool:
-    """Queue an edit again until its canvases are painted; False when the fence is stale."""
+    """Queue an edit again until its canvases are painted; False if the fence is stale."""
     return jobs.postpone(session, lease, WAIT_SECONDS)
 
 
 def paintings(session: Session, edit_id: int) -> tuple[Painting, ...]:
-    """Return the canvases of an edit, all of which are painted."""
+    """Return the canvases of an edit; all of them must be painted."""
     rows = session.execute(
         select(SetsRestyle, Generation, Artist)
         .join(Generation, Generation.id == SetsRestyle.generation_id)
@@ -128,11 +128,11 @@ def paintings(session: Session, edit_id: int) -> tuple[Painting, ...]:
 
 
 def order(session: Session, lease: Lease, canvases: Sequence[NewCanvas]) -> bool:
-    """Order the canvases of an edit, hold what they cost, and let the edit wait for them.
+    """Order the canvases of an edit, hold their price, and queue the edit again.
 
-    All in the caller's one commit; False when the fence is stale: then nothing is ordered. What an
-    earlier attempt at the photo has paid for is used again. Raises what an order of an image
-    raises: InsufficientTokens, StyleNotFound, PriceChanged and so on.
+    All in the caller's transaction; False if the fence is stale: then nothing is ordered. Canvases
+    that an earlier attempt has paid are reused. Raises the errors of an order of an image:
+    InsufficientTokens, StyleNotFound, PriceChanged and so on.
     """
     photo, job = session.execute(
         select(SetsPhoto, SetsJob)
@@ -143,8 +143,8 @@ def order(session: Session, lease: Lease, canvases: Sequence[NewCanvas]) -> bool
     sets_photos.lock_job(session, job.id)
     if not wait(session, lease):
         return False
-    left = [canvas for canvas in canvases if not _use_again(session, lease.ref, photo.id, canvas)]
-    if not left:
+    new = [canvas for canvas in canvases if not _reuse(session, lease.ref, photo.id, canvas)]
+    if not new:
         jobs.make_due(session, lease.job_id)
         return True
     user_id = session.scalar(select(SetsAccount.user_id).where(SetsAccount.id == job.account_id))
@@ -155,22 +155,22 @@ def order(session: Session, lease: Lease, canvases: Sequence[NewCanvas]) -> bool
         style_id: generations.style_for_sale(
             session, style_id, user_id, job.style_prices[str(style_id)]
         )
-        for style_id in sorted({canvas.style_id for canvas in left})
+        for style_id in sorted({canvas.style_id for canvas in new})
     }
-    total = sum(styles[canvas.style_id].price_tokens for canvas in left)
+    total = sum(styles[canvas.style_id].price_tokens for canvas in new)
     available = ledger.spendable(session, user_id, lock=True)
     if available < total:
         raise InsufficientTokens(required=total, available=available)
-    for canvas in left:
+    for canvas in new:
         image = _ordered(session, lease, photo, job, user_id, styles[canvas.style_id], canvas)
         _add(session, lease.ref, photo, canvas, image.id)
     return True
 
 
-def _use_again(session: Session, edit_id: int, photo_id: int, canvas: NewCanvas) -> bool:
-    """Take the image of the same canvas over from an earlier edit; False when there is none."""
-    of_photo = select(SetsEdit.id).where(SetsEdit.photo_id == photo_id)
-    good = select(Generation.id).where(
+def _reuse(session: Session, edit_id: int, photo_id: int, canvas: NewCanvas) -> bool:
+    """Move the same canvas from an earlier edit of the photo to this edit; False without one."""
+    edits_of_photo = select(SetsEdit.id).where(SetsEdit.photo_id == photo_id)
+    usable = select(Generation.id).where(
         Generation.style_id == canvas.style_id, Generation.status.not_in(NOT_DELIVERED)
     )
     moved = session.execute(
@@ -179,8 +179,8 @@ def _use_again(session: Session, edit_id: int, photo_id: int, canvas: NewCanvas)
             SetsRestyle.instance_id == canvas.instance_id,
             SetsRestyle.canvas_sha256 == canvas.sha256,
             SetsRestyle.change == canvas.change,
-            SetsRestyle.edit_id.in_(of_photo),
-            SetsRestyle.generation_id.in_(good),
+            SetsRestyle.edit_id.in_(edits_of_photo),
+            SetsRestyle.generation_id.in_(usable),
         )
         .values(edit_id=edit_id)
         .returning(SetsRestyle.id)
@@ -197,7 +197,7 @@ def _ordered(
     style: Style,
     canvas: NewCanvas,
 ) -> Generation:
-    """Order the image of a canvas, private for ever, and hold its price."""
+    """Order the generation of a canvas, which stays private, and hold its price."""
     preset = sets_presets.preset(job.preset_id)
     setting = sets_choices.settings_of(job, photo).get(canvas.concept, {})
     described = sets_restyle_checks.words(preset, canvas.concept, setting.get("prompt"))

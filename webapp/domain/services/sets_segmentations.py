@@ -1,4 +1,4 @@
-"""Runs of the segmenter over photos of Sets: what a worker gets, and how masks become instances."""
+"""Runs of the segmenter over photos of Sets: the reported masks and their instances."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,15 +23,15 @@ from webapp.domain.services.sets_choices import ConceptQuery
 from webapp.domain.services.sets_masks import FoundMask
 
 MAX_MASKS = 60
-"""The most masks one run may hand over; a worker keeps those it is most sure of.
+"""The maximum number of masks of one run; a worker sends those with the highest scores.
 
-What such a full run found becomes instances of its photo, and is not remembered for other jobs.
+The masks of a run with the maximum become instances of its photo, but are not cached.
 """
 
 
 @dataclass(frozen=True)
 class ReportedMask:
-    """A mask as a worker reported it, not yet looked at; `score` is 0–1."""
+    """A mask that a worker reported, not checked yet; `score` is 0–1."""
 
     concept: str
     mask_key: str
@@ -40,7 +40,7 @@ class ReportedMask:
 
 @dataclass(frozen=True)
 class KnownInstance:
-    """An instance that a photo has already; `box` is left, top, width and height."""
+    """An existing instance of a photo; `box` is left, top, width and height."""
 
     instance_id: int
     concept: str
@@ -50,7 +50,7 @@ class KnownInstance:
 
 @dataclass(frozen=True)
 class ReportedMasks:
-    """Everything the recording of masks needs, copied out of the database. Sizes in pixels."""
+    """The input of the step that records masks, read in one transaction. Sizes in pixels."""
 
     width: int
     height: int
@@ -60,7 +60,7 @@ class ReportedMasks:
 
 @dataclass(frozen=True)
 class CheckedMask:
-    """A mask that was read and measured, and the instance that shows the same thing, if any."""
+    """A decoded and measured mask, and the existing instance of the same object, if any."""
 
     concept: str
     found: FoundMask
@@ -80,13 +80,13 @@ def run_of(session: Session, run_id: int) -> tuple[SetsSegmentation, SetsPhoto]:
 def hand_over(
     session: Session, lease: Lease, masks: Sequence[ReportedMask], *, segmenter: str, version: str
 ) -> bool:
-    """Queue the recording of what a worker found; False when the fence is stale."""
+    """Queue the step that records the masks of a worker; False if the fence is stale."""
     found = [asdict(mask) for mask in masks]
     return jobs.queue_next_step(session, lease, segmenter=segmenter, version=version, found=found)
 
 
 def reported_masks(session: Session, lease: Lease) -> ReportedMasks:
-    """Copy out what a worker found, and what the photo has of the same concepts."""
+    """Read the masks of a worker, and the photo's instances of the same concepts."""
     run, photo = run_of(session, lease.ref)
     names = [concept["name"] for concept in run.concepts]
     known = session.scalars(
@@ -103,10 +103,10 @@ def reported_masks(session: Session, lease: Lease) -> ReportedMasks:
 
 
 def record(session: Session, lease: Lease, masks: Sequence[CheckedMask]) -> bool:
-    """Make instances of the masks, keep them for other jobs, and let the photo go on.
+    """Create instances from the masks, cache the masks, and queue the photo's next step.
 
-    An instance keeps its number, its state and its rule when it is found again; one that a person
-    clicked also keeps its mask. Returns False when the fence is stale: then nothing is stored.
+    An instance that is found again keeps its number, state and rule; a clicked one also keeps its
+    mask. Returns False if the fence is stale: then nothing is stored.
     """
     lock(session, lease.ref)
     if not jobs.finish(session, lease.job_id, lease.fence, JobState.DONE):
@@ -114,38 +114,38 @@ def record(session: Session, lease: Lease, masks: Sequence[CheckedMask]) -> bool
     run, photo = run_of(session, lease.ref)
     run.status, run.finished_at = SegmentationStatus.READY, jobs.NOW
     session.flush()
-    # Of a run that used all places some masks may have been left out, of any concept.
-    is_whole = len(lease.handover["found"]) < MAX_MASKS
+    # A run with the maximum number of masks may have dropped masks of any concept.
+    is_complete = len(lease.handover["found"]) < MAX_MASKS
     for concept in (ConceptQuery(**each) for each in run.concepts):
-        mine = [mask for mask in masks if mask.concept == concept.name]
-        if is_whole:
+        of_concept = [mask for mask in masks if mask.concept == concept.name]
+        if is_complete:
             sets_masks.cache_masks(
                 session,
                 photo.sha256 or "",
                 concept.prompt,
-                [mask.found for mask in mine],
+                [mask.found for mask in of_concept],
                 segmenter=lease.handover["segmenter"],
                 version=lease.handover["version"],
             )
-        _replace(session, photo.id, concept.name, mine)
+        _replace(session, photo.id, concept.name, of_concept)
     sets_photos.enqueue_next_step(session, photo.id)
     return True
 
 
 def activate(session: Session, lease: Lease) -> None:
-    """Show the run as being worked on."""
+    """Set the run to running."""
     _advance(session, lease.ref, SegmentationStatus.RUNNING, SegmentationStatus.QUEUED)
 
 
 def wait(session: Session, lease: Lease, _cause: str) -> None:
-    """Show the run as waiting for its next attempt."""
+    """Set the run back to queued for its next attempt."""
     _advance(session, lease.ref, SegmentationStatus.QUEUED, SegmentationStatus.RUNNING)
 
 
 def fail(session: Session, run_id: int, cause: str, message: str) -> None:
-    """End a run for good; a photo whose edit waits for its masks ends with it.
+    """Fail a run, and also a photo whose edit needs its masks.
 
-    Before the execution nothing is lost: the photo stays, and a person may click instead.
+    Before the execution the photo stays usable: a person can click instead.
     """
     open_states = (SegmentationStatus.QUEUED, SegmentationStatus.RUNNING)
     _advance(session, run_id, SegmentationStatus.FAILED, *open_states, failure_code=cause)
@@ -166,7 +166,7 @@ def lock(session: Session, run_id: int) -> None:
 
 
 def _replace(session: Session, photo_id: int, concept: str, masks: Sequence[CheckedMask]) -> None:
-    """Bring the instances of a concept in line with what was found just now."""
+    """Update the instances of a concept to the masks of a new run."""
     again = {mask.instance_id: mask.found for mask in masks if mask.instance_id is not None}
     found_before = (
         SetsInstance.photo_id == photo_id,
@@ -182,7 +182,7 @@ def _replace(session: Session, photo_id: int, concept: str, masks: Sequence[Chec
                 (SetsInstance.source == InstanceSource.FOUND) | proposal,
             )
             .values(
-                # What was only proposed is found now.
+                # An open proposal becomes a found instance.
                 state=case(
                     (proposal, sets_masks.first_state(found.score).value),
                     else_=SetsInstance.state,
@@ -205,7 +205,7 @@ def _replace(session: Session, photo_id: int, concept: str, masks: Sequence[Chec
 
 
 def _without_a_choice() -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions of an instance that a person has not touched."""
+    """Return the conditions of an instance that no person has changed."""
     sure = SetsInstance.score >= sets_masks.AUTOMATIC_SCORE
     first = sets_masks.first_state
     is_as_found = or_(

@@ -1,7 +1,7 @@
-"""What time does to jobs and accounts of Sets.
+"""Sweeps of Sets: cancel abandoned jobs, purge expired jobs and unused anonymous accounts.
 
-Forgotten jobs are canceled and the files of old ones go. An anonymous account that nobody can open
-any more loses all but what the ledger of credits needs.
+An anonymous account is unused if its last token has expired. Its data is deleted, except the rows
+that credit entries reference.
 """
 
 from collections.abc import Callable
@@ -22,17 +22,17 @@ from webapp.domain.services.sets_purging import ENDED, purge
 UNCONFIRMED, UNEXECUTED = timedelta(hours=1), timedelta(hours=24)
 JOBS_AT_ONCE = 20  # with up to 200 photos each
 ACCOUNTS_AT_ONCE = 20
-# `seen_at` is up to a day behind. A token issued at the last use has expired by then, too.
+# `seen_at` may be a day old; a token issued at the last use has expired after this time, too.
 UNUSED = sets_tokens.LIFETIME + sets_tokens.LEEWAY + SEEN_AGAIN
-# `seen_at` of an account that was purged, so that no sweep reads its row again.
+# `seen_at` of a purged account, so that later sweeps skip it.
 PURGED_SEEN_AT = datetime(1970, 1, 1, tzinfo=UTC)
-# Of the statement: no index can be asked for a clock that goes on while rows are read.
+# statement_timestamp() is stable and can use an index; clock_timestamp() is volatile and cannot.
 NOW = func.statement_timestamp()
 
 
 @dataclass(frozen=True)
 class Swept:
-    """How many jobs were canceled, of how many the files were let go, how many accounts purged."""
+    """How many jobs were canceled, how many jobs purged, and how many accounts purged."""
 
     canceled: int
     purged: int
@@ -40,7 +40,7 @@ class Swept:
 
 
 def sweep(unit_of_work: UnitOfWork) -> Swept:
-    """Cancel all forgotten jobs, purge all expired jobs and unused accounts, a few at a time."""
+    """Cancel abandoned jobs, purge expired jobs and unused accounts, in small transactions."""
     return Swept(
         canceled=_all(unit_of_work, cancel_forgotten, JOBS_AT_ONCE),
         purged=_all(unit_of_work, purge_expired, JOBS_AT_ONCE),
@@ -49,34 +49,34 @@ def sweep(unit_of_work: UnitOfWork) -> Swept:
 
 
 def _all(unit_of_work: UnitOfWork, sweep_some: Callable[..., int], limit: int) -> int:
-    count, gone = 0, limit
-    while gone == limit:
+    total, count = 0, limit
+    while count == limit:
         with unit_of_work() as session:
-            gone = sweep_some(session, limit=limit)
-        count += gone
-    return count
+            count = sweep_some(session, limit=limit)
+        total += count
+    return total
 
 
 def cancel_forgotten(session: Session, *, limit: int) -> int:
     """Cancel jobs that nobody confirmed or executed in time; return how many.
 
-    Credits come back. Whoever works on a job at this moment keeps it.
+    Their credits are returned. Locked jobs are skipped.
     """
-    waiting = (SetsJobStatus.CREATED.value, SetsJobStatus.UPLOADED.value)
-    forgotten = session.scalars(
+    not_executed = (SetsJobStatus.CREATED.value, SetsJobStatus.UPLOADED.value)
+    abandoned = session.scalars(
         select(SetsJob)
-        .where(SetsJob.status.in_(waiting), _is_forgotten())
+        .where(SetsJob.status.in_(not_executed), _is_abandoned())
         .order_by(SetsJob.updated_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
-    for job in forgotten:
+    for job in abandoned:
         sets_jobs.cancel_locked(session, job)
-    return len(forgotten)
+    return len(abandoned)
 
 
 def purge_expired(session: Session, *, limit: int) -> int:
-    """Let go of the files of jobs that have ended and are past their time; return how many jobs."""
+    """Purge ended jobs past their expiry time; return how many."""
     expired = session.scalars(
         select(SetsJob.id)
         .where(SetsJob.purged_at.is_(None), SetsJob.expires_at < NOW, SetsJob.status.in_(ENDED))
@@ -89,11 +89,11 @@ def purge_expired(session: Session, *, limit: int) -> int:
 
 
 def purge_unused_accounts(session: Session, *, limit: int) -> int:
-    """Purge anonymous accounts that nobody used for a month or adopted; return how many.
+    """Purge anonymous accounts that were not used for a month nor adopted; return how many.
 
-    Photos, results, rules and words go, as when a person leaves. The rows of account, jobs and
-    photos stay: entries of credits name them and are never deleted. An account with an unfinished
-    job waits for its end.
+    Photos, results, rules and texts are deleted, as when a user closes an account. The rows of
+    account, jobs and photos stay, because credit entries reference them. Accounts with an
+    unfinished job are skipped.
     """
     unfinished = (
         select(SetsJob.id)
@@ -125,8 +125,8 @@ def purge_unused_accounts(session: Session, *, limit: int) -> int:
     return len(account_ids)
 
 
-def _is_forgotten() -> ColumnElement[bool]:
-    """Return the condition of a job that has waited too long for its person."""
+def _is_abandoned() -> ColumnElement[bool]:
+    """Return the condition that a job has not been confirmed or executed in time."""
     is_created = SetsJob.status == SetsJobStatus.CREATED
     return (SetsJob.updated_at < NOW - UNEXECUTED) | (
         is_created & (SetsJob.updated_at < NOW - UNCONFIRMED)

@@ -1,4 +1,4 @@
-"""Photos of a new job: declared, uploaded straight to storage, confirmed once all are there."""
+"""Uploads of a new job: photos are declared, uploaded directly to storage, and confirmed."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,17 +30,17 @@ from webapp.domain.services.sets_job_states import get_job, get_job_for_update, 
 SETS_PHOTO = ImageLimits(("JPEG", "PNG"), min_side=256, max_bytes=20 * MEGABYTE)
 UPLOAD_TIME = timedelta(hours=1)
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png"}
-# What a file says to be where its type was left out or is only known to be a file.
+# The type of a file that was declared without one, or as application/octet-stream.
 UNDECLARED = "image/jpeg"
 HEIC = "HEIC"
-READERS = 4  # files that one confirmation reads at once, each of 20 MB at most
+READERS = 4  # threads that read files of one confirmation, each of 20 MB at most
 SLOT_SECONDS = 10.0
 RETRY_AFTER_SECONDS = 5
 
 
 @dataclass(frozen=True)
 class DeclaredPhoto:
-    """One photo that will be uploaded; `size` in bytes, if the client says it."""
+    """One photo that will be uploaded; `size` in bytes, if the client declares it."""
 
     filename: str = ""
     size: int | None = None
@@ -50,7 +50,7 @@ class DeclaredPhoto:
 
 @dataclass(frozen=True)
 class PhotoUpload:
-    """Where one photo of a job goes: send it with exactly these headers."""
+    """The presigned upload of one photo; the client must send exactly these headers."""
 
     idx: int
     method: str
@@ -61,14 +61,14 @@ class PhotoUpload:
 
 
 def check_declared(photos: Sequence[DeclaredPhoto]) -> None:
-    """Raise the error of photos declared of another type or too large, naming every bad one."""
+    """Raise the image error of photos with an invalid type or size; it lists all of them."""
     limits, bad = SETS_PHOTO, []
     for idx, photo in enumerate(photos):
         is_heic = photo.filename.lower().endswith((".heic", ".heif"))
         if is_heic or photo.content_type not in EXTENSIONS:
-            said = HEIC if is_heic or "hei" in photo.content_type else photo.content_type
+            actual = HEIC if is_heic or "hei" in photo.content_type else photo.content_type
             formats = ", ".join(limits.formats)
-            bad.append(_bad(idx, photo.filename, InvalidImageFormat.code, said, formats))
+            bad.append(_bad(idx, photo.filename, InvalidImageFormat.code, actual, formats))
         elif photo.size is not None and photo.size > limits.max_bytes:
             code = ImageSizeExceeded.code
             bad.append(_bad(idx, photo.filename, code, photo.size, limits.max_bytes))
@@ -90,7 +90,7 @@ def awaited_photo(job: SetsJob, idx: int, declared: DeclaredPhoto) -> SetsPhoto:
 
 
 def upload_for(storage: Storage, photo: SetsPhoto) -> PhotoUpload:
-    """Return a fresh place to upload a photo to."""
+    """Return a new presigned upload for a photo."""
     put = storage.presigned_put(
         photo.upload_key, content_type=photo.content_type, expires_in=UPLOAD_TIME
     )
@@ -107,11 +107,11 @@ def upload_for(storage: Storage, photo: SetsPhoto) -> PhotoUpload:
 def confirm(
     unit_of_work: UnitOfWork, storage: Storage, *, account_id: int, job_id: str, request_id: str
 ) -> None:
-    """Have the photos of a job decoded once every file is there and its header is good.
+    """Queue the checks of a job's photos if every file is uploaded and has a valid header.
 
-    Raises UploadIncomplete naming what is missing, with fresh uploads; the error of the first bad
-    file, naming every bad one; InvalidTransition, AlreadyCanceled and JobNotFound;
-    ServiceUnavailable while too much is read already. Then the job stays as it was.
+    Raises UploadIncomplete with the missing files and new uploads; the image error of the first bad
+    file, which lists all bad files; InvalidTransition, AlreadyCanceled and JobNotFound;
+    ServiceUnavailable if all decoding slots are busy. Then the job does not change.
     """
     with unit_of_work() as session:
         job = get_job(session, account_id, job_id)
@@ -136,16 +136,16 @@ def _of(session: Session, job: SetsJob) -> list[SetsPhoto]:
 
 
 def _inspected(storage: Storage, account_id: int, photos: Sequence[SetsPhoto]) -> list[ImageHeader]:
-    """Return what the headers of all files say, in the order of the photos."""
-    found = _headers(storage, account_id, photos)
-    missing = [photo for photo, header in zip(photos, found, strict=True) if header is None]
+    """Return the headers of all files, in the order of the photos."""
+    headers = _headers(storage, account_id, photos)
+    missing = [photo for photo, header in zip(photos, headers, strict=True) if header is None]
     if missing:
         raise UploadIncomplete(
             missing=[photo.idx for photo in missing], uploads=_uploads(storage, missing)
         )
     wrong = [
         (photo, error)
-        for photo, error in zip(photos, found, strict=True)
+        for photo, error in zip(photos, headers, strict=True)
         if isinstance(error, BadImage)
     ]
     bad = [
@@ -153,13 +153,13 @@ def _inspected(storage: Storage, account_id: int, photos: Sequence[SetsPhoto]) -
         for photo, error in wrong
     ]
     _refuse_bad(bad, uploads=_uploads(storage, [photo for photo, _ in wrong]))
-    return [header for header in found if isinstance(header, ImageHeader)]
+    return [header for header in headers if isinstance(header, ImageHeader)]
 
 
 def _headers(
     storage: Storage, account_id: int, photos: Sequence[SetsPhoto]
 ) -> list[ImageHeader | BadImage | None]:
-    """Read all files, a few at a time, in a share of this machine's memory for pictures."""
+    """Read all files with READERS threads, within the memory budget of `decoding_slots`."""
     try:
         with (
             decoding_slots.slot(-account_id, READERS * SETS_PHOTO.max_bytes, SLOT_SECONDS),
@@ -171,18 +171,18 @@ def _headers(
 
 
 def _header(storage: Storage, photo: SetsPhoto) -> ImageHeader | BadImage | None:
-    """Return the header of an uploaded file, what is wrong with it, or None when there is none."""
+    """Return the header of an uploaded file, its error, or None if it is not uploaded."""
     stored = storage.head(photo.upload_key)
     if stored is None:
         return None
-    if stored.size > SETS_PHOTO.max_bytes:  # before such a file is read into memory
+    if stored.size > SETS_PHOTO.max_bytes:  # check before the file is read into memory
         return BadImage(images.ImageCode.TOO_HEAVY, stored.size, SETS_PHOTO.max_bytes)
     try:
         data = storage.get(photo.upload_key, max_bytes=SETS_PHOTO.max_bytes)
         return images.inspect(data, SETS_PHOTO)
     except ObjectMissing:
         return None
-    except ObjectTooLarge:  # replaced since
+    except ObjectTooLarge:  # replaced after the `head`
         limit = SETS_PHOTO.max_bytes
         return BadImage(images.ImageCode.TOO_HEAVY, limit + 1, limit)
     except BadImage as bad:

@@ -253,7 +253,7 @@ def test_a_provider_that_stumbles_for_long_leaves_the_order_open_for_the_sweep(t
     assert standing(order) == ("authorized", 100, 0, 0)
     assert now(order).failure["code"] == "PROVIDER_ERROR"
     assert payments.resume(unit_of_work, toss.provider) == 0, "whoever asked may still be there"
-    assert payments.resume(unit_of_work, toss.provider, silent=NOW) == 1
+    assert payments.resume(unit_of_work, toss.provider, min_age=NOW) == 1
     assert standing(order) == PAID
 
 
@@ -263,10 +263,10 @@ def test_while_the_provider_is_away_nothing_is_decided(toss, order):
         confirm(NOBODY, order, payment_key)
     assert standing(order) == ("authorized", 100, 0, 0)
     change(order, expires_at=func.clock_timestamp())
-    payments.resume(unit_of_work, NOBODY, silent=NOW)
+    payments.resume(unit_of_work, NOBODY, min_age=NOW)
     payments.expire(unit_of_work, toss.provider)
     assert standing(order) == ("authorized", 100, 0, 0)
-    payments.resume(unit_of_work, toss.provider, silent=NOW)
+    payments.resume(unit_of_work, toss.provider, min_age=NOW)
     assert standing(order) == PAID
 
 
@@ -275,7 +275,7 @@ def test_an_authorized_order_whose_approval_ran_out_expires(order):
         payment_key = toss.approve(order.order_id)
         with pytest.raises(PaymentsUnavailable):
             confirm(NOBODY, order, payment_key)
-        payments.resume(unit_of_work, toss.provider, silent=NOW)
+        payments.resume(unit_of_work, toss.provider, min_age=NOW)
         assert standing(order) == ("expired", 100, 0, 0)
 
 
@@ -300,7 +300,7 @@ def test_death_after_the_providers_yes_is_healed(toss, order, healer, tmp_path):
     elif healer == "webhook":
         assert hear(toss.provider, order, payment_key) is True
     else:
-        assert payments.resume(unit_of_work, toss.provider, silent=NOW) == 1
+        assert payments.resume(unit_of_work, toss.provider, min_age=NOW) == 1
     assert standing(order) == PAID
     assert len(toss.taken()) == 1
 
@@ -334,7 +334,7 @@ def test_money_for_an_order_that_had_ended_pages_and_gives_nothing(toss, order, 
     with capture_logs() as logs:
         assert hear(toss.provider, order, payment_key) is False
     assert [line["event"] for line in logs if line["log_level"] == "error"] == [
-        "money taken for an order that had ended"
+        "payment for an order that had ended"
     ]
     assert standing(order) == (status, 100, 0, 0)
 
@@ -389,9 +389,9 @@ def test_money_that_is_being_taken_while_its_buyer_leaves_goes_back(toss, buyer,
         confirm(NOBODY, order, payment_key)
     leave(buyer)
     assert now(order).status == "authorized"
-    payments.resume(unit_of_work, toss.provider, silent=NOW)
+    payments.resume(unit_of_work, toss.provider, min_age=NOW)
     assert standing(order) == ("paid", 200, 1, 0)
-    purchase_refunds.resume(unit_of_work, toss.provider, silent=NOW)
+    purchase_refunds.resume(unit_of_work, toss.provider, min_age=NOW)
     assert standing(order) == ("refunded", 100, 2, 0)
     assert [status for _, status, _ in toss.taken()] == ["DONE", "CANCELED"]
 
@@ -405,8 +405,8 @@ def test_who_pays_and_leaves_at_once_has_the_tokens_or_the_money(toss, buyer, or
         lambda: leave(buyer),
     )
     assert answers[-1] is None, answers
-    payments.resume(unit_of_work, toss.provider, silent=NOW)
-    purchase_refunds.resume(unit_of_work, toss.provider, silent=NOW)
+    payments.resume(unit_of_work, toss.provider, min_age=NOW)
+    purchase_refunds.resume(unit_of_work, toss.provider, min_age=NOW)
     status, tokens, *_ = standing(order)
     books = [status for _, status, _ in toss.taken()]
     assert (status, tokens, books) in [

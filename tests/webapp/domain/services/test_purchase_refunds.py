@@ -120,7 +120,7 @@ def test_a_provider_that_refuses_leaves_everything_as_it_was(toss, order):
     payment.status = "PARTIAL_CANCELED"
     assert refusal_of(toss.provider, order)["reason"] == "NOT_CANCELABLE_PAYMENT"
     assert standing(order) == ("paid", 200)
-    assert purchase_refunds.resume(unit_of_work, toss.provider, silent=NOW) == 0
+    assert purchase_refunds.resume(unit_of_work, toss.provider, min_age=NOW) == 0
     payment.status = "DONE"
     refund(toss.provider, order)
     assert standing(order) == ("refunded", 100)
@@ -132,9 +132,9 @@ def test_a_refund_begun_while_the_provider_is_away_is_finished_by_the_sweep(toss
     assert standing(order) == ("paid", 200)
     assert purchase_refunds.resume(unit_of_work, toss.provider) == 0
     with capture_logs() as logs:
-        purchase_refunds.resume(unit_of_work, NOBODY, silent=NOW)
+        purchase_refunds.resume(unit_of_work, NOBODY, min_age=NOW)
     assert [line["event"] for line in logs] == ["refund not finished"]
-    assert purchase_refunds.resume(unit_of_work, toss.provider, silent=NOW) == 1
+    assert purchase_refunds.resume(unit_of_work, toss.provider, min_age=NOW) == 1
     assert standing(order) == ("refunded", 100)
 
 
@@ -146,7 +146,7 @@ def test_death_after_the_providers_yes_is_healed(toss, order, healer, tmp_path):
     elif healer == "webhook":
         assert hear(toss, order) is True
     else:
-        assert purchase_refunds.resume(unit_of_work, toss.provider, silent=NOW) == 1
+        assert purchase_refunds.resume(unit_of_work, toss.provider, min_age=NOW) == 1
     assert standing(order) == ("refunded", 100)
     assert [status for _, status, _ in toss.taken()] == ["DONE", "CANCELED"]
 
@@ -185,7 +185,7 @@ def test_tokens_spent_while_the_money_went_back_page_and_are_taken_when_there_ar
     spend(order, 150)
     for finish in (
         lambda: hear(toss, order),
-        lambda: purchase_refunds.resume(unit_of_work, toss.provider, silent=NOW),
+        lambda: purchase_refunds.resume(unit_of_work, toss.provider, min_age=NOW),
     ):
         with capture_logs() as logs:
             finish()
@@ -194,7 +194,7 @@ def test_tokens_spent_while_the_money_went_back_page_and_are_taken_when_there_ar
         assert standing(order) == ("paid", 50)
     with unit_of_work() as session:
         ledger.grant(session, order.user_id, 70, key="enough")
-    purchase_refunds.resume(unit_of_work, toss.provider, silent=NOW)
+    purchase_refunds.resume(unit_of_work, toss.provider, min_age=NOW)
     assert standing(order) == ("refunded", 20)
 
 

@@ -60,7 +60,7 @@ def test_a_payment_we_never_heard_of_is_found(toss):
         payment_key=payment_key, order_id="P_elsewhere", amount=10_000, idempotency_key="one"
     )
     assert found(toss) == [
-        ("P_elsewhere", "the provider took 10000, we know of no such payment"),
+        ("P_elsewhere", "the provider charged 10000, we have no such payment"),
     ]
 
 
@@ -68,7 +68,9 @@ def test_a_payment_we_never_heard_of_is_found(toss):
 def test_money_taken_that_we_did_not_credit_is_found(toss, buy, status):
     order = buy()
     change(order, status=status, approved_at=None)
-    assert found(toss) == [(order.order_id, f"the provider took 10000, here it is {status}")]
+    assert found(toss) == [
+        (order.order_id, f"the provider charged 10000, the purchase is {status}")
+    ]
     with unit_of_work() as session:
         assert purchases.find(session, order.order_id).status == status, "never healed silently"
 
@@ -76,14 +78,14 @@ def test_money_taken_that_we_did_not_credit_is_found(toss, buy, status):
 def test_tokens_given_for_no_money_are_found(toss, buy):
     order = buy()
     toss.shop.books.clear()
-    assert found(toss) == [(order.order_id, "here it is paid, the provider took nothing")]
+    assert found(toss) == [(order.order_id, "the purchase is paid, the provider charged nothing")]
 
 
 def test_another_amount_is_found(toss, buy):
     order = buy()
     toss.shop.books[0]["amount"] = 9_000
     assert found(toss) == [
-        (order.order_id, f"the provider took 9000 for the order {order.order_id}")
+        (order.order_id, f"the provider charged 9000 for the order {order.order_id}")
     ]
 
 
@@ -91,13 +93,17 @@ def test_money_returned_that_we_do_not_know_of_is_found(toss, buy):
     order = buy()
     [payment_key] = toss.shop.payments
     toss.provider.cancel(payment_key=payment_key, reason="by hand", idempotency_key="one")
-    assert found(toss) == [(order.order_id, "the provider gave money back, here it is paid")]
+    assert found(toss) == [
+        (order.order_id, "the provider refunded the payment, the purchase is paid")
+    ]
 
 
 def test_a_refund_the_provider_does_not_know_of_is_found(toss, buy):
     order = buy()
     change(order, status="refunded", refunded_at=datetime.now(UTC))
-    assert found(toss) == [(order.order_id, "here it is refunded, the provider gave nothing back")]
+    assert found(toss) == [
+        (order.order_id, "the purchase is refunded, the provider refunded nothing")
+    ]
 
 
 def test_what_is_younger_than_the_time_compared_is_left_alone(toss, buy):

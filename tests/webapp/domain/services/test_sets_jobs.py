@@ -43,7 +43,7 @@ def create(session, account, photos=1):
 
 
 def execute(session, account, job, **changes):
-    given = {"wanted": [RuleRequest(concepts=WALL, protect=())], "output_template": None}
+    given = {"rules": [RuleRequest(concepts=WALL, protect=())], "output_template": None}
     sets_executions.execute(
         session, EDITOR, account, job.public_id, **given | changes, request_id=""
     )
@@ -143,7 +143,7 @@ def test_variants_wait_until_every_photo_was_decoded(session):
     job = albums.album(session, of=account, photos=2)
     albums.put_all(session, job, PhotoStatus.CHECKING, 1)
     with pytest.raises(InvalidTransition) as refused:
-        execute(session, account, job, wanted=[RuleRequest(concepts=WALL)] * 2)
+        execute(session, account, job, rules=[RuleRequest(concepts=WALL)] * 2)
     assert refused.value.details["unchecked"] == [1]
 
 
@@ -154,7 +154,7 @@ def test_a_photo_that_could_not_be_decoded_is_not_in_a_variant(session):
     sets_photos.end(
         session, albums.photos_of(session, job)[1], PhotoStatus.FAILED, failure_code="X"
     )
-    execute(session, account, job, wanted=[RuleRequest(concepts=WALL, protect=())] * 2)
+    execute(session, account, job, rules=[RuleRequest(concepts=WALL, protect=())] * 2)
     variant = session.scalars(select(SetsJob).where(SetsJob.parent_id == job.id)).one()
     assert (variant.item_count, variant.status) == (1, SetsJobStatus.QUEUED)
     assert [photo.idx for photo in albums.photos_of(session, variant)] == [0]

@@ -101,7 +101,7 @@ def test_redirect_webhook_and_sweep_at_once_give_the_credits_once(toss, buyer):
         )
 
     def sweep():
-        return payments.resume(unit_of_work, toss.provider, silent=NOW)
+        return payments.resume(unit_of_work, toss.provider, min_age=NOW)
 
     results = at_once(*[lambda: confirm(toss, order, key), hear, sweep] * 3)
     assert [each for each in results if isinstance(each, Exception)] == []
@@ -175,13 +175,13 @@ def test_credits_spent_while_the_provider_returns_the_money_are_taken_later(toss
         purchase_refunds.begin(session, found)
         account = sets_accounts.find_of_user(session, buyer.id)
         job = albums.album(session, of=account, photos=11, status="running", photo_status="running")
-    purchase_refunds.resume(unit_of_work, toss.provider, silent=NOW)
+    purchase_refunds.resume(unit_of_work, toss.provider, min_age=NOW)
     assert status_of(order) == "paid"
     with unit_of_work() as session:
         for photo in albums.photos_of(session, job):
             albums.sets_credits.return_credit(session, albums.edits_of(session, photo)[0].id)
         albums.put_all(session, job, "failed")
-    purchase_refunds.resume(unit_of_work, toss.provider, silent=NOW)
+    purchase_refunds.resume(unit_of_work, toss.provider, min_age=NOW)
     assert status_of(order) == "refunded"
     assert account_of(buyer).credits == 10
 
@@ -201,8 +201,8 @@ def test_who_left_meanwhile_gets_the_money_back(toss, buyer):
     with unit_of_work() as session:
         session.execute(update(Purchase).values(**asked))
         leaving.deactivate(session, buyer.id)
-    payments.resume(unit_of_work, toss.provider, silent=NOW)
-    purchase_refunds.resume(unit_of_work, toss.provider, silent=NOW)
+    payments.resume(unit_of_work, toss.provider, min_age=NOW)
+    purchase_refunds.resume(unit_of_work, toss.provider, min_age=NOW)
     assert status_of(order) == "refunded"
     assert account_of(buyer).credits == 10
 

@@ -4,7 +4,7 @@ import io
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from celery_config import TaskName
 from failpoints import failpoint
@@ -19,9 +19,6 @@ from webapp.domain.identifiers import object_key
 from webapp.domain.jobs import Lease
 from webapp.domain.services import sets_archives, sets_exports
 from webapp.domain.services.sets_archives import ArchiveColour, ArchivePhoto, ArchiveWork
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 INVALID = "INVALID_ALBUM"
 RENEW_EVERY_SECONDS = 20.0
@@ -93,7 +90,7 @@ class _ArchiveStream(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+    def readinto(self, buffer: Any, /) -> int:
         self._renewal.renew()
         while not self._piece:
             self._piece = memoryview(next(self._pieces, b""))

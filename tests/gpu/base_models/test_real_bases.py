@@ -44,7 +44,7 @@ def read_pipeline(base):
     return StableDiffusionXLPipeline(
         **shared,
         tokenizer_2=encoders[1].tokenizer,
-        text_encoder_2=encoders[1].encoder,
+        text_encoder_2=encoders[1].model,
         force_zeros_for_empty_prompt=base.text.empty_is_zero,
         add_watermarker=False,
     )

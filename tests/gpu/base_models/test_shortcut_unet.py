@@ -95,7 +95,7 @@ def test_a_network_of_an_unknown_class_is_refused_by_its_name(tmp_path, componen
     config = tmp_path / "model" / component / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"_class_name": "Mystery"}))
 
-    with pytest.raises(ModelMissing, match=f"unknown {component} Mystery"):
+    with pytest.raises(ModelMissing, match=f"unsupported {component} Mystery"):
         read_base_model(
             REGISTRY["sd15"], tmp_path / "model", device=torch.device("cpu"), dtype=torch.float32
         )

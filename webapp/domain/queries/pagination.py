@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, Generic
+from typing import Any, Generic, TypeVar
 
 import orjson
 from sqlalchemy import ColumnElement, Row, Select, Subquery, and_, or_, select, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, aliased
-from typing_extensions import TypeVar
 
 from webapp.domain.errors import (
     FieldProblem,
@@ -33,7 +32,7 @@ SortColumn = tuple[Sortable, str, type[int | datetime | str]]
 AnySelect = Select[*tuple[Any, ...]]
 AnyRow = Row[*tuple[Any, ...]]
 # What a list holds: a dataclass. The default is for queries that still answer with dicts.
-Item = TypeVar("Item", default=dict[str, Any])
+Item = TypeVar("Item")
 Show = Callable[[AnyRow], Item]
 # Fetches a number of rows behind a cursor.
 Fetch = Callable[[str | None, int], Sequence[AnyRow]]

@@ -1,7 +1,7 @@
 """Instances of the photos of a job of Sets, as their person sees them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -54,7 +54,7 @@ def of_job(
     job_id: str,
     wanted: InstanceFilter,
     page: PageRequest,
-) -> Page:
+) -> Page[InstanceView]:
     """List the instances of a job by photo, concept and number. Raises JobNotFound."""
     job = get_job(session, account_id, job_id)
     keyset = Keyset(ORDER, {"list": f"instances of {job.id}", **vars(wanted)}, descending=False)
@@ -67,7 +67,7 @@ def of_job(
         ),
     )
     rows = session.execute(keyset.apply(found, page)).all()
-    return keyset.page(rows, page, lambda row: asdict(_view(storage, row)))
+    return keyset.page(rows, page, lambda row: _view(storage, row))
 
 
 def one(session: Session, storage: Storage, instance_id: str) -> InstanceView:

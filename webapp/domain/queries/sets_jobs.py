@@ -1,7 +1,7 @@
 """Jobs of Sets as their person sees them: progress, photos, results, credits."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -152,7 +152,9 @@ class JobView(JobCard):
     variants: list[str]
 
 
-def own_jobs(session: Session, *, account_id: int, wanted: JobFilter, page: PageRequest) -> Page:
+def own_jobs(
+    session: Session, *, account_id: int, wanted: JobFilter, page: PageRequest
+) -> Page[JobCard]:
     """List the jobs of an account, the newest first."""
     keyset = Keyset(
         [(SetsJob.created_at, "created_at", datetime), (SetsJob.id, "id", int)],
@@ -164,7 +166,7 @@ def own_jobs(session: Session, *, account_id: int, wanted: JobFilter, page: Page
     )
     rows = session.execute(keyset.apply(found, page)).all()
     counted = _counted(session, [row.id for row in rows])
-    return keyset.page(rows, page, lambda row: asdict(_card(row, counted)))
+    return keyset.page(rows, page, lambda row: _card(row, counted))
 
 
 def detail(session: Session, storage: Storage, *, account_id: int, job_id: str) -> JobView:

@@ -122,7 +122,7 @@ def delete(session: Session, *, account_id: int, rule_id: str) -> None:
 
 def list_rules(
     session: Session, *, account_id: int, preset_id: str | None, page: PageRequest
-) -> Page:
+) -> Page[dict[str, Any]]:
     """List the rules of an account, newest first."""
     statement = select(*SetsRule.__table__.columns).where(
         SetsRule.account_id == account_id, SetsRule.deleted_at.is_(None)

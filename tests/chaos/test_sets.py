@@ -22,8 +22,8 @@ from webapp.domain.models.sets_photo import PhotoStatus
 from webapp.domain.services import sets_jobs, sets_photos
 
 SEED = int(os.environ.get("CHAOS_FIRST_SEED", "1"))
-PHOTOS = int(os.environ.get("CHAOS_PHOTOS", "30"))
-KILLS = int(os.environ.get("CHAOS_PHOTO_KILLS", "8"))
+PHOTOS = int(os.environ.get("CHAOS_PHOTOS", "10"))
+KILLS = int(os.environ.get("CHAOS_PHOTO_KILLS", "5"))
 PAINTED = list(range(0, PHOTOS, 5))
 PRICE_TOKENS = 10
 FIRE_SECONDS = 1.5

@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import pytest
 from sqlalchemy import select
 
@@ -185,7 +187,8 @@ def test_checked_files_lie_in_storage_under_keys_of_our_own(session, storage, st
     evil = "../../etc/passwd\x00.png"
     data = images.png()
     files = [UploadedImage(evil.replace("\x00", ""), data, tags=("Pier",))]
-    artworks.add_images(session, storage, style, files, artworks.inspect(files), first_idx=4)
+    stored = artworks.store(lambda: nullcontext(session), storage, files)
+    artworks.add_stored(session, style, stored, first_idx=4)
 
     [work] = rows(session, style)
     assert work.upload_key.startswith("uploads/")
@@ -194,10 +197,10 @@ def test_checked_files_lie_in_storage_under_keys_of_our_own(session, storage, st
     assert (work.idx, work.width, work.height, work.status) == (4, 640, 512, "pending")
 
 
-def test_every_training_image_wears_the_name_of_its_style(session, storage, style):
+def test_every_training_image_has_the_name_of_its_style_as_a_tag(session, storage, style):
     files = [UploadedImage("a.png", images.png(), tags=(" Pier", "boat", "pier"))]
-    files = artworks.with_clean_tags(session, files)
-    artworks.add_images(session, storage, style, files, artworks.inspect(files), first_idx=0)
+    stored = artworks.store(lambda: nullcontext(session), storage, files)
+    artworks.add_stored(session, style, stored, first_idx=0)
     [work] = rows(session, style)
     assert work.tags == [style.tags[0], "pier", "boat"]
     assert set(work.tags) <= set(style.tags)

@@ -31,6 +31,26 @@ def _fresh_process():
         signal.signal(number, handler)
 
 
+TRAINING = {
+    "job_id": 1,
+    "kind": "training",
+    "fence": 1,
+    "attempt": 1,
+    "lease_seconds": 60,
+    "payload": {
+        "style_id": 1,
+        "training_run_id": 1,
+        "base_model": "built-in",
+        "trigger": "<style-1>",
+        "seed": 1,
+        "slice_seconds": 600,
+        "works": [],
+    },
+    "download": {},
+    "upload": {},
+}
+
+
 @pytest.fixture
 def site(monkeypatch, tmp_path):
     with failing_server() as server:
@@ -105,10 +125,21 @@ def test_who_is_leaving_asks_for_nothing_more(site):
 
 
 def test_an_error_nobody_foresaw_ends_the_process(site, start):
-    job = {"job_id": 1, "kind": "training", "fence": 1, "attempt": 1, "lease_seconds": 60}
-    site.body = {"data": {"jobs": [job | {"payload": {}, "download": {}, "upload": {}}]}}
-    with pytest.raises(ValidationError, match="TrainJob"):
+    # The download fails, and the site answers the report of that with something else.
+    site.statuses = [200, 404]
+    site.body = {"data": {"jobs": [TRAINING | {"download": {"checkpoint": f"{site.url}/file"}}]}}
+    with pytest.raises(ValidationError, match="Answer"):
         start()
+
+
+def test_a_job_that_is_not_of_the_worker_protocol_ends_it_with_words_for_the_operator(
+    site, start, capsys
+):
+    site.body = {"data": {"jobs": [TRAINING | {"payload": {}}]}}
+    with pytest.raises(SystemExit) as ended:
+        start()
+    assert ended.value.code == remote.EXIT_REFUSED
+    assert "the response is not of the worker protocol" in capsys.readouterr().out
 
 
 def test_waiting_grows_while_the_site_is_away_and_has_an_end():

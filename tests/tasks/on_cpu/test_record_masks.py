@@ -55,13 +55,13 @@ def report(committed, storage, job, *masks, execute=False, version="1"):
             session.execute(update(type(job)).values(status=SetsJobStatus.QUEUED))
         job_id = albums.work(session, JobKind.SEGMENTATION)[-1].id
         lease = jobs.claim(session, job_id, TaskName.SEGMENT_PHOTOS, 60)
-        masks = []
+        reported = []
         for number, (concept, mask, score) in enumerate(masks):
             key = f"masks/{lease.ref}/{lease.fence}-{number}.png"
             if mask is not None:
                 storage.put(key, encode_mask(mask).png, content_type="image/png")
-            masks.append(ReportedMask(concept, key, score))
-        sets_segmentations.hand_over(session, lease, masks, segmenter="classic", version=version)
+            reported.append(ReportedMask(concept, key, score))
+        sets_segmentations.hand_over(session, lease, reported, segmenter="classic", version=version)
     return job_id
 
 

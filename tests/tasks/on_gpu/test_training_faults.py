@@ -42,13 +42,13 @@ def runs(trainings, checkpoint_every, monkeypatch) -> list[int]:
     return trainings(2)
 
 
-def die_at(monkeypatch, failpoint: str, visit: int) -> None:
+def die_at(monkeypatch, fatal: str, visit: int) -> None:
     """Die at the given visit of a failpoint, counted from 1, and never again."""
     visits = itertools.count(1)
 
     def failpoint(name: str) -> None:
-        if name == failpoint and next(visits) == visit:
-            raise Killed(failpoint)
+        if name == fatal and next(visits) == visit:
+            raise Killed(fatal)
 
     monkeypatch.setattr(worker_api, "failpoint", failpoint)
     monkeypatch.setattr(training, "failpoint", failpoint)

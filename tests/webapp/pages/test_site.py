@@ -10,7 +10,7 @@ from tests.pages import MOST_STATEMENTS, PAGES
 from tests.statements import statements
 from tests.webapp.pages.reading import Page
 from webapp.domain.models.account import User
-from webapp.domain.queries import generations as generation_queries
+from webapp.domain.queries import feed as feed_queries
 
 STATIC = Path(__file__).parents[3] / "webapp/static"
 FIRST_PAGE_BYTES = 200_000
@@ -170,7 +170,7 @@ def test_a_failure_of_ours_is_a_page_that_needs_no_database(buyer_client, monkey
     def fall(*_args, **_options):
         raise RuntimeError("a secret of the inside")
 
-    monkeypatch.setattr(generation_queries, "feed", fall)
+    monkeypatch.setattr(feed_queries, "pictures", fall)
     answer = buyer_client.get("/")
     assert answer.status_code == 500
     assert "secret" not in answer.text
@@ -181,7 +181,7 @@ def test_a_database_that_is_away_is_told_as_such(client, monkeypatch):
     def away(*_args, **_options):
         raise OperationalError("SELECT", {}, Exception("gone"))
 
-    monkeypatch.setattr(generation_queries, "feed", away)
+    monkeypatch.setattr(feed_queries, "pictures", away)
     assert client.get("/").status_code == 503
 
 

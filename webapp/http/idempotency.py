@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -22,19 +23,34 @@ KEY = re.compile(r"[A-Za-z0-9_-]{8,128}", re.ASCII)
 
 
 def created_once(
-    declared: Idempotency, fields: Mapping[str, object], run: Callable[[], object]
+    declared: Idempotency,
+    fields: Mapping[str, object],
+    run: Callable[..., object],
+    prepare: Callable[[], object] | None = None,
 ) -> Response:
     """Answer a POST with 201, or again with what the same Idempotency-Key was answered.
 
     `fields` are those of the path and of the body; the files of the request belong to it too. The
-    key is the Sets account's or the signed-in user's, whichever the guard let in.
+    key is the Sets account's or the signed-in user's, whichever the guard let in. `prepare` runs
+    first, while no transaction is open, unless the answer is stored already; `run` gets its result
+    as `prepared`.
     """
+    owner, key = _owner(), _checked(request.headers.get(KEY_HEADER), KEY_HEADER)
+    body_sha256 = "" if key is None else _digest(fields)
+    if prepare is not None:
+        stored = idempotency.stored_answer(
+            db.session(), owner=owner, route=declared.route, key=key, body_sha256=body_sha256
+        )
+        db.session.rollback()
+        if stored is not None:
+            return _created(declared, stored)
+        run = partial(run, prepared=prepare())
     answer = idempotency.run_once(
         db.session(),
-        owner=_owner(),
+        owner=owner,
         route=declared.route,
-        key=_checked(request.headers.get(KEY_HEADER), KEY_HEADER),
-        body_sha256=_digest(fields),
+        key=key,
+        body_sha256=body_sha256,
         run=lambda: envelope.plain(run()),
     )
     return _created(declared, answer)
@@ -45,22 +61,6 @@ def _created(declared: Idempotency, answer: Answer) -> Response:
     if answer.replayed:
         response.headers["Idempotent-Replayed"] = "true"
     return response
-
-
-def replayed(declared: Idempotency, fields: Mapping[str, object]) -> Response | None:
-    """Return the stored answer of the same POST, or None; leaves no transaction open."""
-    key = _checked(request.headers.get(KEY_HEADER), KEY_HEADER)
-    answer = None
-    if key is not None:
-        answer = idempotency.stored_answer(
-            db.session(),
-            owner=_owner(),
-            route=declared.route,
-            key=key,
-            body_sha256=_digest(fields),
-        )
-    db.session.rollback()
-    return None if answer is None else _created(declared, answer)
 
 
 def form_once(route: str, fields: Mapping[str, object], run: Callable[[], object]) -> JsonObject:

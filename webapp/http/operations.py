@@ -26,7 +26,7 @@ parameters that runs while no transaction is open; the view gets its result as `
 
 import inspect
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -77,16 +77,11 @@ def operation(
             fields = dict(kwargs)
             for model in parameters.values():
                 fields |= model.model_dump(mode="json") if model is not None else {}
-            if prepare is None:
-                return idempotency.created_once(
-                    idempotent, fields, lambda: view(*args, **kwargs, **parameters)
-                )
-            answer = idempotency.replayed(idempotent, fields)
-            if answer is not None:
-                return answer
-            prepared = prepare(*args, **kwargs, **parameters)
             return idempotency.created_once(
-                idempotent, fields, lambda: view(*args, **kwargs, **parameters, prepared=prepared)
+                idempotent,
+                fields,
+                partial(view, *args, **kwargs, **parameters),
+                prepare=prepare and partial(prepare, *args, **kwargs, **parameters),
             )
 
         declared = Operation(

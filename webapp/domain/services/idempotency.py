@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from psycopg2.errors import QueryCanceled
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -62,7 +62,7 @@ def run_once(
     if key is None:
         return Answer(run(), replayed=False)
     table = owner.table
-    mine = (getattr(table, owner.column) == owner.id, table.route == route, table.key == key)
+    mine = _mine(owner, route, key)
     session.execute(delete(table).where(*mine, table.created_at < func.clock_timestamp() - KEPT))
     claim = (
         insert(table)
@@ -85,22 +85,22 @@ def run_once(
 
 
 def stored_answer(
-    session: Session, *, owner: KeyOwner, route: str, key: str, body_sha256: str
+    session: Session, *, owner: KeyOwner, route: str, key: str | None, body_sha256: str
 ) -> Answer | None:
     """Return the answer that is stored for the same POST, or None where none is yet.
 
     Raises IdempotencyConflict when the key belongs to another body.
     """
-    table = owner.table
-    stored: Any = session.scalar(
-        select(table).where(
-            getattr(table, owner.column) == owner.id,
-            table.route == route,
-            table.key == key,
-            table.created_at >= func.clock_timestamp() - KEPT,
-        )
-    )
+    if key is None:
+        return None
+    is_fresh = owner.table.created_at >= func.clock_timestamp() - KEPT
+    stored: Any = session.scalar(select(owner.table).where(*_mine(owner, route, key), is_fresh))
     return None if stored is None else _replay(stored, body_sha256)
+
+
+def _mine(owner: KeyOwner, route: str, key: str) -> tuple[ColumnElement[bool], ...]:
+    table = owner.table
+    return getattr(table, owner.column) == owner.id, table.route == route, table.key == key
 
 
 def _replay(stored: IdempotencyKey | SetsIdempotencyKey, body_sha256: str) -> Answer:

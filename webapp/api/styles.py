@@ -37,7 +37,7 @@ from webapp.domain.queries import style_detail
 from webapp.domain.queries import styles as style_queries
 from webapp.domain.queries.answers import extended
 from webapp.domain.queries.styles import StyleFilter
-from webapp.domain.services import artworks, offers, styles, try_outs
+from webapp.domain.services import offers, styles, try_outs
 from webapp.domain.services.artworks import DeclaredFile, StoredImage, Upload
 from webapp.domain.services.styles import NewStyle
 from webapp.extensions import app_settings, db, storage, unit_of_work
@@ -161,6 +161,17 @@ def _stored_images(form: StyleForm | None, **_body: object) -> list[StoredImage]
     )
 
 
+def _added_images(style_id: int, form: RetrainForm) -> list[StoredImage]:
+    artist_id = user().id
+    return styles.store_added_images(
+        unit_of_work,
+        storage(),
+        artist_id=artist_id,
+        style_id=style_id,
+        uploaded=bodies.uploaded_images(form.image_tags),
+    )
+
+
 @blueprint.post("/styles")
 @blueprint.post("/models")
 @blueprint.post("/models/train")
@@ -279,8 +290,7 @@ def cancel(style_id: int) -> Response:
 def retrain(style_id: int, form: RetrainForm | None, body: RetrainBody | None) -> Response:
     """Train a style again that failed or is not on sale yet, with works taken out or added."""
     changes = form if form is not None else cast("RetrainBody", body)
-    uploaded = bodies.uploaded_images(form.image_tags) if form is not None else []
-    stored = artworks.store(unit_of_work, storage(), uploaded)
+    stored = _added_images(style_id, form) if form is not None else []
     style, uploads = styles.retrain(
         db.session(),
         storage(),

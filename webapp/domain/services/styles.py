@@ -120,7 +120,7 @@ def confirm_upload(
 ) -> None:
     """Start the checks once every declared file is in storage.
 
-    Storage is asked between two short transactions. Raises UploadIncomplete naming what is missing,
+    Storage is read between two short transactions. Raises UploadIncomplete naming what is missing,
     with fresh URLs.
     """
     with unit_of_work() as session:
@@ -170,12 +170,7 @@ def retrain(
     something new. Raises GenerationStillProcessing while a try-out is being drawn with that.
     """
     offers.lock_slot(session, artist_id)
-    style = offers.own_style(session, _viewer(session, artist_id), style_id)
-    if style.training_status in {TrainingStatus.PENDING, TrainingStatus.TRAINING}:
-        raise TrainingInProgress(style_id=style_id)
-    if not _is_retrainable(session, style):
-        raise _wrong_state(style, "retrain", RETRAINABLE)
-    try_outs.refuse_unfinished(session, style_id)
+    style = _retrainable_style(session, artist_id, style_id)
     before = training.latest_run(session, style_id)
     accept_similar = accept_similar or (before is not None and before.accepts_similar)
     offers.refuse_second_active(session, artist_id, except_id=style_id)
@@ -202,6 +197,35 @@ def retrain(
         _start(session, run, request_id)
     session.refresh(style)
     return style, uploads
+
+
+def store_added_images(
+    unit_of_work: UnitOfWork,
+    storage: Storage,
+    *,
+    artist_id: int,
+    style_id: int,
+    uploaded: list[artworks.UploadedImage],
+) -> list[artworks.StoredImage]:
+    """Put files that `retrain` adds into storage, outside of any transaction.
+
+    A style that cannot be retrained is refused first, in a short transaction; `retrain` checks it
+    again. Raises the errors of refused files (docs/api.md, Uploads); then nothing was stored.
+    """
+    with unit_of_work() as session:
+        _retrainable_style(session, artist_id, style_id)
+    return artworks.store(unit_of_work, storage, uploaded)
+
+
+def _retrainable_style(session: Session, artist_id: int, style_id: int) -> Style:
+    """Return an artist's own style if it can be retrained now; raises the errors of `retrain`."""
+    style = offers.own_style(session, _viewer(session, artist_id), style_id)
+    if style.training_status in {TrainingStatus.PENDING, TrainingStatus.TRAINING}:
+        raise TrainingInProgress(style_id=style_id)
+    if not _is_retrainable(session, style):
+        raise _wrong_state(style, "retrain", RETRAINABLE)
+    try_outs.refuse_unfinished(session, style_id)
+    return style
 
 
 def cancel(session: Session, *, artist_id: int, style_id: int) -> None:

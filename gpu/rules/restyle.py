@@ -4,7 +4,7 @@ The generation engine paints canvases of a few sizes; a region has any size. `ca
 region and its surroundings out of a photo, `restyle_painter` lays what was painted over the region.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from scipy import ndimage  # type: ignore[import-untyped]
 from gpu.rules.colour import Levels, Mask, luminance, to_levels, to_linear
 from gpu.rules.edges import Painter
 from gpu.rules.errors import InvalidRule
+from gpu.rules.morphology import grown, shrunk
 from gpu.rules.restyle_frames import CanvasFrame, Frame, Size
 from gpu.rules.restyle_planes import PlaneFrame
 from gpu.rules.texture import Face, Placement, Plane
@@ -80,9 +81,8 @@ def canvas_of(photo: Image.Image, mask: Mask, faces: Sequence[Face] = ()) -> Can
         raise ValueError("a region of no pixels has no canvas")
     frame = PlaneFrame.of(mask, faces) or Frame.of(mask)
     shown = frame.shown(photo, mask)
-    free = _filtered(ndimage.maximum_filter, shown.touched, _GROWTH)
-    # a photo's border is no edge
-    core = _filtered(ndimage.minimum_filter, shown.covered, _GROWTH)
+    free = grown(shown.touched, _GROWTH)
+    core = shrunk(shown.covered, _GROWTH)
     picture = _spread(shown.levels, core & free, free)
     return Canvas(frame, Image.fromarray(picture), Image.fromarray(free))
 
@@ -93,10 +93,6 @@ def frame_of(numbers: Sequence[float], size: Size) -> CanvasFrame:
         left, top, width, height = (int(number) for number in numbers)
         return Frame(left, top, width, height, size)
     return PlaneFrame.of_numbers(numbers, size)
-
-
-def _filtered(rank: Callable[..., NDArray[np.uint8]], mask: Mask, pixels: int) -> Mask:
-    return rank(mask.view(np.uint8), 2 * pixels + 1, mode="nearest").view(np.bool_)
 
 
 def _spread(levels: Levels, core: Mask, free: Mask) -> Levels:

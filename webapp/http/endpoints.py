@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import UnionType
-from typing import Any, TypedDict, Unpack
+from typing import Any
 
 from flask import current_app, request
 from pydantic import BaseModel
@@ -102,21 +102,6 @@ class Endpoint:
     worker_view: View | None = None
 
 
-class Facts(TypedDict, total=False):
-    """Fields of an Endpoint."""
-
-    access: Access
-    operation: Operation
-    bucket: Bucket
-    sources: tuple[str, ...]
-    has_own_transactions: bool
-    is_uncounted: bool
-    is_for_provider: bool
-    max_bytes: int
-    max_form_bytes: int
-    worker_view: View
-
-
 UNKNOWN = Endpoint()
 
 
@@ -131,7 +116,7 @@ def current_endpoint() -> Endpoint:
     return endpoint_of(current_app.view_functions.get(request.endpoint or ""))
 
 
-def record(view: View, **facts: Unpack[Facts]) -> View:
-    """Write facts into the record of a view, and return the view."""
+def record(view: View, **facts: Any) -> View:
+    """Change fields of the Endpoint of a view, and return the view. Raises TypeError for others."""
     view.endpoint = replace(endpoint_of(view), **facts)  # type: ignore[attr-defined]
     return view

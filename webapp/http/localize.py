@@ -1,6 +1,6 @@
 """Texts of transactions, notifications and gains of styles, in the language of the request."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 
 from flask_babel import gettext
@@ -14,7 +14,6 @@ from webapp.domain.queries.style_detail import OwnStyleView, StyleView
 from webapp.domain.queries.tokens import Transaction
 from webapp.domain.queries.users import UserSummary
 
-ASPECTS = ("palette", "texture", "edges")
 View = TypeVar("View", bound=StyleView)
 
 
@@ -54,7 +53,7 @@ def _checkpoint(view: CheckpointView) -> CheckpointView:
 
 def gain_summary(levels: LearnedAspects) -> str:
     """Return one sentence for each aspect of a style."""
-    keys = [f"gain.{aspect}.{getattr(levels, aspect)}" for aspect in ASPECTS]
+    keys = [f"gain.{aspect}.{level}" for aspect, level in asdict(levels).items()]
     return " ".join(gettext(key) for key in keys)
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, Role, SignaturePosition, SignatureSize, User
+from webapp.domain.queries.answers import extended
 from webapp.domain.queries.viewing import signed_url
 from webapp.domain.services import ledger, notifications
 
@@ -88,11 +89,9 @@ def account(session: Session, storage: Storage, user: User) -> Account:
 
 def own_artist(storage: Storage, user: User, artist: Artist, earned: int) -> OwnArtist:
     """Return the artist side of one's own account, with the earned tokens."""
-    return OwnArtist(
-        id=artist.user_id,
-        artist_name=artist.artist_name,
-        contact_email=artist.contact_email,
-        signature_image_url=signed_url(storage, artist.signature_key),
+    return extended(
+        OwnArtist,
+        _new_artist(storage, artist),
         signature_position=artist.signature_position,
         signature_size=artist.signature_size,
         signature_opacity=artist.signature_opacity,
@@ -103,12 +102,14 @@ def own_artist(storage: Storage, user: User, artist: Artist, earned: int) -> Own
 
 def upgrade(storage: Storage, user: User, artist: Artist) -> Upgrade:
     """Return the result of an upgrade to an artist."""
-    return Upgrade(
-        user=UpgradedUser(id=user.id, role=user.role),
-        artist=NewArtist(
-            id=artist.user_id,
-            artist_name=artist.artist_name,
-            contact_email=artist.contact_email,
-            signature_image_url=signed_url(storage, artist.signature_key),
-        ),
+    user_part = UpgradedUser(id=user.id, role=user.role)
+    return Upgrade(user=user_part, artist=_new_artist(storage, artist))
+
+
+def _new_artist(storage: Storage, artist: Artist) -> NewArtist:
+    return NewArtist(
+        id=artist.user_id,
+        artist_name=artist.artist_name,
+        contact_email=artist.contact_email,
+        signature_image_url=signed_url(storage, artist.signature_key),
     )

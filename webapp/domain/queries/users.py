@@ -11,6 +11,7 @@ from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, Role, User
 from webapp.domain.models.follow import Follow
 from webapp.domain.models.generation import Generation, GenerationStatus
+from webapp.domain.queries.answers import extended
 from webapp.domain.queries.pagination import AnyRow, Keyset, Page, PageRequest
 from webapp.domain.queries.viewing import Viewer, signed_url
 from webapp.domain.services import follows
@@ -160,11 +161,9 @@ def _profile(storage: Storage, row: AnyRow) -> Profile:
     artist = ArtistProfile(
         id=row.id, artist_name=row.artist_name, follower_count=row.follower_count
     )
-    return Profile(
-        id=row.id,
-        username=row.username,
-        display_name=row.display_name,
-        profile_image=signed_url(storage, row.profile_image_key),
+    return extended(
+        Profile,
+        summary(storage, row, user_id=row.id),
         bio=row.bio,
         role=row.role,
         created_at=row.created_at,
@@ -179,11 +178,9 @@ def _profile(storage: Storage, row: AnyRow) -> Profile:
 
 
 def _followed(storage: Storage, row: AnyRow) -> FollowedUser:
-    return FollowedUser(
-        id=row.id,
-        username=row.username,
-        display_name=row.display_name,
-        profile_image=signed_url(storage, row.profile_image_key),
+    return extended(
+        FollowedUser,
+        summary(storage, row, user_id=row.id),
         role=row.role,
         artist_name=row.artist_name,
         follower_count=row.follower_count,

@@ -85,7 +85,7 @@ def training_progress(body: schemas.TrainProgress) -> Response:
 
 def take_training_progress(report: schemas.TrainProgress) -> Response:
     """Store where a training stands, whichever way the report came."""
-    told = worker_protocol.progress(
+    answer = worker_protocol.progress(
         unit_of_work,
         storage(),
         JobKind.TRAINING,
@@ -95,7 +95,7 @@ def take_training_progress(report: schemas.TrainProgress) -> Response:
         fence=report.fence,
         details=report.model_dump(include=TRAINING_DETAILS, exclude_defaults=True),
     )
-    return _answer(told)
+    return _answer(answer)
 
 
 @blueprint.post("/training/complete")
@@ -109,7 +109,7 @@ def training_complete(body: schemas.TrainResult) -> Response:
 
 def take_training_result(result: schemas.TrainResult) -> Response:
     """Take over a trained adapter, whichever way the report came."""
-    told = worker_results.complete_training(
+    answer = worker_results.complete_training(
         unit_of_work,
         storage(),
         _run_of(result.style_id),
@@ -117,7 +117,7 @@ def take_training_result(result: schemas.TrainResult) -> Response:
         fence=result.fence,
         result=_without_names(result),
     )
-    return _answer(told)
+    return _answer(answer)
 
 
 @blueprint.post("/training/failed")
@@ -150,7 +150,7 @@ def inference_progress(body: schemas.RenderProgress) -> Response:
 
 def take_render_progress(report: schemas.RenderProgress) -> Response:
     """Store where a rendering stands, whichever way the report came."""
-    told = worker_protocol.progress(
+    answer = worker_protocol.progress(
         unit_of_work,
         storage(),
         JobKind.GENERATION,
@@ -159,7 +159,7 @@ def take_render_progress(report: schemas.RenderProgress) -> Response:
         attempt=report.attempt,
         fence=report.fence,
     )
-    return _answer(told)
+    return _answer(answer)
 
 
 @blueprint.post("/inference/complete")
@@ -173,7 +173,7 @@ def inference_complete(body: schemas.RenderResult) -> Response:
 
 def take_render_result(result: schemas.RenderResult) -> Response:
     """Take over a raw image, whichever way the report came."""
-    told = worker_results.complete_generation(
+    answer = worker_results.complete_generation(
         unit_of_work,
         storage(),
         result.generation_id,
@@ -181,7 +181,7 @@ def take_render_result(result: schemas.RenderResult) -> Response:
         fence=result.fence,
         result=_without_names(result),
     )
-    return _answer(told)
+    return _answer(answer)
 
 
 @blueprint.post("/inference/failed")
@@ -195,10 +195,10 @@ def inference_failed(body: schemas.RenderFailure) -> Response:
 
 def take_render_failure(failure: schemas.RenderFailure) -> Response:
     """Record a rendering attempt that failed, whichever way the report came."""
-    told = _failed(JobKind.GENERATION, failure.generation_id, failure)
-    if told.applied and failure.error_code == base_models.CAUSE:
+    answer = _failed(JobKind.GENERATION, failure.generation_id, failure)
+    if answer.applied and failure.error_code == base_models.CAUSE:
         base_models.record_outdated(unit_of_work, storage(), failure.generation_id)
-    return _answer(told)
+    return _answer(answer)
 
 
 @blueprint.patch("/segmentation/progress")
@@ -207,10 +207,10 @@ def take_render_failure(failure: schemas.RenderFailure) -> Response:
 def segmentation_progress(body: schemas.SegmentProgress) -> Response:
     """Keep a search in a photo with its worker."""
     run_id = body.segmentation_id
-    told = worker_protocol.keep(
+    answer = worker_protocol.keep(
         db.session(), JobKind.SEGMENTATION, run_id, attempt=body.attempt, fence=body.fence
     )
-    return _answer(told)
+    return _answer(answer)
 
 
 @blueprint.post("/segmentation/complete")
@@ -218,7 +218,7 @@ def segmentation_progress(body: schemas.SegmentProgress) -> Response:
 @operation(gives=schemas.ReportTaken, errors=(NotFound, ResultRejected))
 def segmentation_complete(body: schemas.SegmentResult) -> Response:
     """Take over the masks that were found in a photo."""
-    told = worker_results.complete_segmentation(
+    answer = worker_results.complete_segmentation(
         db.session(),
         body.segmentation_id,
         [ReportedMask(mask.concept, mask.mask_key, mask.score) for mask in body.masks],
@@ -227,7 +227,7 @@ def segmentation_complete(body: schemas.SegmentResult) -> Response:
         attempt=body.attempt,
         fence=body.fence,
     )
-    return _answer(told)
+    return _answer(answer)
 
 
 @blueprint.post("/segmentation/failed")
@@ -262,13 +262,15 @@ def _without_names(result: schemas.TrainResult | schemas.RenderResult) -> dict[s
     return result.model_dump(exclude={"attempt", "fence", "style_id", "generation_id"})
 
 
-def _answer(told: WorkerAnswer) -> Response:
+def _answer(answer: WorkerAnswer) -> Response:
     """Answer a report. A rejected result is an error, yet its failed attempt is committed."""
-    metrics.WORKER_REPORTS.labels("rejected" if told.rejected else told.reason or "applied").inc()
-    if told.rejected is not None:
-        return error_answer(ResultRejected(reason=told.rejected))
-    shown = asdict(told)
+    metrics.WORKER_REPORTS.labels(
+        "rejected" if answer.rejected else answer.reason or "applied"
+    ).inc()
+    if answer.rejected is not None:
+        return error_answer(ResultRejected(reason=answer.rejected))
+    shown = asdict(answer)
     del shown["rejected"]
-    if told.reason is None:
+    if answer.reason is None:
         del shown["reason"]
     return envelope.success(shown)

@@ -1,4 +1,4 @@
-"""Whose report is this: the lease behind a worker's report, and what it is answered.
+"""The lease behind a worker's report, and the answer to the report.
 
 A worker that claimed names its fence; callers without one name the attempt. What differs between
 the kinds of jobs stands in `REPORTED`; a kind without an entry takes no reports.
@@ -32,7 +32,7 @@ from webapp.domain.services import claimed_jobs, job_attempts, training
 
 @dataclass(frozen=True)
 class WorkerAnswer:
-    """What a worker is told; `rejected` is why a result broke a guarantee."""
+    """The answer to a report; `rejected` names the guarantee that a result broke."""
 
     applied: bool
     status: str
@@ -43,14 +43,14 @@ class WorkerAnswer:
 
 @dataclass(frozen=True)
 class Reported:
-    """What a kind of job answers its workers: the state of its row, and that there is none."""
+    """How a kind of job reads the state of its row, and its error for a missing row."""
 
     status: Callable[[Session, int], str]
     not_found: Callable[[int], DomainError]
 
 
 def status(session: Session, kind: JobKind, ref: int) -> str:
-    """Return the state of a row as its worker is told."""
+    """Return the state of a row for the answer to its worker."""
     return REPORTED[kind].status(session, ref)
 
 
@@ -82,7 +82,7 @@ def held(
 
 
 def fetched(storage: Storage, key: str, prefix: str, sha256: str) -> bytes | None:
-    """Return an object if it is where this lease may write and has the hash it was told to."""
+    """Return an object if this lease may write its key and it has the reported hash."""
     if not claimed_jobs.is_under(prefix, [key]):
         return None
     try:

@@ -1,7 +1,7 @@
 """The worker protocol: claim frozen jobs with their fence, report progress, fail.
 
 A worker that claimed names its fence; callers without one name the attempt. A report that comes
-twice, too late or from a lost worker changes nothing and is told why.
+twice, too late or from a lost worker changes nothing; the answer says why.
 """
 
 from datetime import datetime
@@ -144,7 +144,7 @@ def _record_progress(
     # What is shown never falls back, though a run that resumes from a checkpoint does.
     merged = old | report if advanced else dict(old)
     if kind is JobKind.TRAINING and advanced and "estimated_seconds" not in report:
-        merged.pop("estimated_seconds", None)  # measured anew: what was told is not known now
+        merged.pop("estimated_seconds", None)  # the former estimate no longer holds
     if not advanced and not more and checkpoint is None:
         return WorkerAnswer(applied=False, status=status(session, kind, ref), reason="duplicate")
     merged["last_updated"] = _now(session)

@@ -36,7 +36,7 @@ def complete_generation(
     fence: int | None,
     result: dict[str, Any],
 ) -> WorkerAnswer:
-    """Take over a rendered image and ring the stamping step.
+    """Record a rendered image and queue the stamping step.
 
     `result` holds result_key, sha256, seed, width, height and adapter_sha256. A result that
     breaks a guarantee counts as a failed attempt; `rejected` says which. The image is read between
@@ -95,7 +95,7 @@ def complete_training(
     fence: int | None,
     result: dict[str, Any],
 ) -> WorkerAnswer:
-    """Take over a trained adapter and ring the publishing step.
+    """Record a trained adapter and queue the publishing step.
 
     `result` holds model_path, adapter_sha256, base_model_sha256, training_metric and sample_keys.
     The adapter is that of the last checkpoint; if that was not reported, the result is one. It is
@@ -119,10 +119,10 @@ def _record_adapter(
 ) -> WorkerAnswer:
     run_id, prefix = lease.ref, claimed_jobs.training_prefix(lease)
     run = session.scalars(select(TrainingRun).where(TrainingRun.id == run_id)).one()
-    named = result["sample_keys"]
-    # Who resumed at the last checkpoint drew none; those of the worker before are known.
-    samples = named or run.sample_keys
-    if adapter is None or not samples or not claimed_jobs.is_under(prefix, named):
+    sample_keys = result["sample_keys"]
+    # A worker that resumed at the last checkpoint rendered none; the previous worker reported them.
+    samples = sample_keys or run.sample_keys
+    if adapter is None or not samples or not claimed_jobs.is_under(prefix, sample_keys):
         return reject_training(session, lease)
     run.metric = result["training_metric"]
     session.flush()
@@ -140,7 +140,7 @@ def _record_adapter(
                 held_out_loss=run.metric.get("held_out_loss"),
             ),
         )
-    # Recorded when it is published: until then the style is what it learned before.
+    # Applied when the style is published: until then its previous adapter stays.
     jobs.queue_next_step(session, lease, base_model_sha256=result.get("base_model_sha256"))
     return WorkerAnswer(applied=True, status=status(session, JobKind.TRAINING, run_id))
 
@@ -155,20 +155,20 @@ def complete_segmentation(
     attempt: int | None,
     fence: int | None,
 ) -> WorkerAnswer:
-    """Take over what was found in a photo; the recording step looks at the masks themselves.
+    """Record the masks of a photo; the recording step checks the masks themselves.
 
-    A mask where this lease may not write, or of a concept that nobody asked for, counts as a failed
-    attempt; `rejected` says so.
+    A mask under a key that this lease may not write, or of a concept that was not requested, counts
+    as a failed attempt; `rejected` says so.
     """
     kind = JobKind.SEGMENTATION
     lease = held(session, kind, run_id, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
         return lease
     run, _ = sets_segmentations.run_of(session, run_id)
-    asked = {concept["name"] for concept in run.concepts}
+    requested = {concept["name"] for concept in run.concepts}
     keys = [mask.mask_key for mask in masks]
     is_ours = claimed_jobs.is_under(claimed_jobs.mask_prefix(lease), keys)
-    if not is_ours or not {mask.concept for mask in masks} <= asked:
+    if not is_ours or not {mask.concept for mask in masks} <= requested:
         job_attempts.fail(session, lease, "NETWORK", "The masks are not what was asked for.")
         answer = status(session, kind, run_id)
         return WorkerAnswer(applied=False, status=answer, rejected="file_missing")
@@ -195,7 +195,7 @@ def read_checkpoint(storage: Storage, lease: Lease, made: dict[str, Any]) -> Mad
 
 
 def _last_step(run: TrainingRun) -> int:
-    """Return the step at which a training ended, as far as its worker said."""
+    """Return the step at which a training ended, by the reports of its worker."""
     steps_of_metric = (run.metric or {}).get("steps")
     if steps_of_metric is not None and steps_of_metric >= 1:
         return int(steps_of_metric)
@@ -203,7 +203,7 @@ def _last_step(run: TrainingRun) -> int:
 
 
 def reject_training(session: Session, lease: Lease) -> WorkerAnswer:
-    """Count what a worker says it has stored, and has not, as a failed attempt."""
+    """Record a result whose files are not in storage as a failed attempt."""
     job_attempts.fail(session, lease, "NETWORK", "The adapter or its samples are missing.")
     answer = status(session, JobKind.TRAINING, lease.ref)
     return WorkerAnswer(applied=False, status=answer, rejected="file_missing")

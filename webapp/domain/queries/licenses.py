@@ -111,7 +111,7 @@ def certificate(session: Session, storage: Storage, *, public_id: str) -> Public
     is_visible = row.is_public and not row.is_flagged
     return PublicCertificate(
         public_id=row.public_id,
-        status=_status(row),
+        status=status_of(row.status, row.valid_to),
         license_type=row.license_type,
         terms_version=row.terms_version,
         valid_from=row.valid_from,
@@ -169,6 +169,12 @@ def held(
     return keyset.page(found, page, lambda row: _held(storage, row))
 
 
+def status_of(status: CertificateStatus, valid_to: date | None) -> str:
+    """Return the status of a certificate today: EXPIRED or a CertificateStatus."""
+    is_past = valid_to is not None and valid_to < market.today()
+    return EXPIRED if is_past and status == CertificateStatus.VALID else status
+
+
 def states(session: Session, generation_ids: Sequence[int]) -> dict[int, CertificateStatus]:
     """Return whether the licences of these pictures are valid or revoked, by picture."""
     statuses = select(Certificate.generation_id, Certificate.status).where(
@@ -180,7 +186,7 @@ def states(session: Session, generation_ids: Sequence[int]) -> dict[int, Certifi
 def _held(storage: Storage, row: AnyRow) -> HeldLicense:
     return HeldLicense(
         public_id=row.public_id,
-        status=_status(row),
+        status=status_of(row.status, row.valid_to),
         license_type=row.license_type,
         issued_at=row.issued_at,
         valid_to=row.valid_to,
@@ -189,12 +195,6 @@ def _held(storage: Storage, row: AnyRow) -> HeldLicense:
         generation_id=row.id,
         thumbnail_url=signed_url(storage, row.thumbnail_key),
     )
-
-
-def _status(row: AnyRow) -> str:
-    is_past = row.valid_to is not None and row.valid_to < market.today()
-    is_expired = is_past and row.status == CertificateStatus.VALID
-    return EXPIRED if is_expired else str(row.status)
 
 
 def _photo(row: AnyRow) -> RestyledPhoto | None:

@@ -39,6 +39,7 @@ from webapp.api import (
     tags,
     tokens,
     users,
+    verifications,
     webhook_aliases,
     webhooks,
 )
@@ -80,6 +81,7 @@ API = (
     payments.blueprint,
     notifications.blueprint,
     licenses.blueprint,
+    verifications.blueprint,
     admin.blueprint,
     sets_accounts.blueprint,
     sets_presets.blueprint,

@@ -40,6 +40,7 @@ from webapp.api import (
     tags,
     tokens,
     users,
+    verifications,
     webhook_aliases,
     webhooks,
 )
@@ -81,6 +82,7 @@ API = (
     payments.blueprint,
     notifications.blueprint,
     licenses.blueprint,
+    verifications.blueprint,
     admin.blueprint,
     sets_accounts.blueprint,
     sets_presets.blueprint,

@@ -1,13 +1,10 @@
 """Housekeeping: nothing is lost when it stops, nothing is doubled when two run."""
 
-import time
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import structlog
-from sqlalchemy.orm import Session
 
 from celery_config import TaskName
 from tasks.on_cpu.attempt import storage
@@ -15,6 +12,7 @@ from tasks.task import task
 from webapp.domain import due_jobs, ended_jobs
 from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.payments import PaymentProvider, configured_payments
+from webapp.domain.pieces import PurgePiece, purge_in_pieces
 from webapp.domain.services import (
     accounts,
     counters,
@@ -36,6 +34,10 @@ PURGED_AT_ONCE = 1000  # a short transaction each, however many months were miss
 PURGE_SECONDS = 120  # of one run; the next one continues
 # Compared twice, so that a missed night loses nothing; what is younger may be on its way.
 RECONCILED, ON_ITS_WAY = timedelta(days=2), timedelta(minutes=15)
+
+
+def _in_pieces(purge: PurgePiece) -> int:
+    return purge_in_pieces(unit_of_work, purge, limit=PURGED_AT_ONCE, seconds=PURGE_SECONDS)
 
 
 @lru_cache(maxsize=1)
@@ -68,8 +70,8 @@ def check_ledger() -> None:
 @task(TaskName.PURGE_EXPIRED)
 def purge_expired() -> None:
     """Forget old idempotency keys and sign-ins, and end styles whose uploads never came."""
-    keys = _in_pieces(lambda session: idempotency.purge(session, limit=PURGED_AT_ONCE))
-    sign_ins = _in_pieces(lambda session: accounts.purge_sign_ins(session, limit=PURGED_AT_ONCE))
+    keys = _in_pieces(idempotency.purge)
+    sign_ins = _in_pieces(accounts.purge_sign_ins)
     with unit_of_work() as session:
         ended = styles.expire_unconfirmed(session)
     log.info("purged", idempotency_keys=keys, sign_ins=sign_ins, unconfirmed_styles=ended)
@@ -79,9 +81,7 @@ def purge_expired() -> None:
 def purge_jobs() -> None:
     """Delete the rows of jobs that ended long ago."""
     older_than = timedelta(days=settings().job_retention_days)
-    count = _in_pieces(
-        lambda session: ended_jobs.purge(session, older_than=older_than, limit=PURGED_AT_ONCE)
-    )
+    count = _in_pieces(partial(ended_jobs.purge, older_than=older_than))
     log.info("jobs purged", jobs=count)
 
 
@@ -95,31 +95,14 @@ def sweep_sets() -> None:
 @task(TaskName.PURGE_NOTIFICATIONS)
 def purge_notifications() -> None:
     """Delete old notifications; those that nobody read stay longer."""
-    retention = {
-        True: timedelta(days=settings().notification_retention_days),
-        False: timedelta(days=settings().unread_notification_retention_days),
-    }
-
-    def purge(session: Session) -> int:
-        return sum(
-            notifications.purge(
-                session, is_read=is_read, older_than=older_than, limit=PURGED_AT_ONCE
-            )
-            for is_read, older_than in retention.items()
-        )
-
-    log.info("notifications purged", notifications=_in_pieces(purge))
-
-
-def _in_pieces(purge: Callable[[Session], int]) -> int:
-    """Delete in short transactions until little is left or the time is up; return how many."""
-    until = time.monotonic() + PURGE_SECONDS
-    count, deleted = 0, PURGED_AT_ONCE
-    while deleted >= PURGED_AT_ONCE and time.monotonic() < until:
-        with unit_of_work() as session:
-            deleted = purge(session)
-        count += deleted
-    return count
+    count = 0
+    for is_read, days in (
+        (True, settings().notification_retention_days),
+        (False, settings().unread_notification_retention_days),
+    ):
+        purge = partial(notifications.purge, is_read=is_read, older_than=timedelta(days=days))
+        count += _in_pieces(purge)
+    log.info("notifications purged", notifications=count)
 
 
 @task(TaskName.EXPIRE_PURCHASES)

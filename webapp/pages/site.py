@@ -47,6 +47,7 @@ from webapp.pages import (
     styles,
     terms,
     users,
+    verifications,
     wallet,
     words,
 )
@@ -74,6 +75,7 @@ for each in (
     studio,
     styles,
     users,
+    verifications,
     wallet,
 ):
     blueprint.register_blueprint(each.blueprint)

@@ -7,12 +7,13 @@ All times are those of the database.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Unpack
 
 from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.orm import Session
 
 from celery_config import TaskName
+from webapp.domain.models.documents import Handover
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.pipelines import PIPELINES
 
@@ -40,7 +41,7 @@ class Lease:
     step: TaskName
     fence: int
     attempt: int
-    handover: dict[str, Any]
+    handover: Handover
     request_id: str = ""
 
 
@@ -179,7 +180,7 @@ def renew(session: Session, job_id: int, fence: int, lease_seconds: int) -> bool
     ).scalar_one_or_none()
 
 
-def queue_next_step(session: Session, lease: Lease, **handover: Any) -> bool:
+def queue_next_step(session: Session, lease: Lease, **handover: Unpack[Handover]) -> bool:
     """Queue the next step with the values that it needs; False when the fence is stale."""
     following = PIPELINES[lease.kind].after(lease.step)
     return _requeue(

@@ -1,7 +1,6 @@
 """Generations, one per ordered image; an order is one POST of one to four of them."""
 
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -20,6 +19,7 @@ from webapp.domain.models.columns import (
     Time,
     one_of,
 )
+from webapp.domain.models.documents import Progress
 from webapp.domain.models.style import Style
 
 
@@ -168,7 +168,7 @@ class Generation(Base):
         comment="what a try-out is drawn with",
     )
     license_public_id: Mapped[str] = mapped_column(String(40), unique=True)
-    progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    progress: Mapped[Progress | None] = mapped_column(JSONB)
     failure_cause: Mapped[str | None] = mapped_column(String(40))
     failure_message: Mapped[str | None] = mapped_column(Text)
     image_key: Mapped[ObjectKey | None]

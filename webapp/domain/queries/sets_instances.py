@@ -1,6 +1,5 @@
 """Instances of the photos of a job of Sets, as their person sees them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.gateways.storage import Storage
+from webapp.domain.models.documents import ClickedPoint, Setting
 from webapp.domain.models.sets_instance import InstanceSource, InstanceState, SetsInstance
 from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.queries.pagination import Keyset, Page, PageRequest, SortColumn
@@ -38,8 +38,8 @@ class InstanceView:
     label: str
     state: InstanceState
     source: InstanceSource
-    rule: Mapping[str, Any] | None
-    points: list[dict[str, Any]]
+    rule: Setting | None
+    points: list[ClickedPoint]
     bbox: list[int]
     area: int
     score: float

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from webapp.domain import sets_presets
 from webapp.domain.gateways.storage import Storage
+from webapp.domain.models.documents import OverrideSettings, PhotoWarning, Setting
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.sets_instance import SegmentationStatus, SetsInstance, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
@@ -104,7 +105,7 @@ class ItemView:
     width: int | None
     height: int | None
     preview_url: str | None
-    warnings: list[dict[str, Any]]
+    warnings: list[PhotoWarning]
     restyles: list[RestyleView]
 
 
@@ -129,9 +130,9 @@ class JobCard:
     source_job_id: str | None
     parent_job_id: str | None
     rule_id: str | None
-    concepts: Mapping[str, Any]
+    concepts: Mapping[str, Setting]
     protect: Sequence[str]
-    overrides: Sequence[Mapping[str, Any]]
+    overrides: Sequence[OverrideSettings]
     output_template: str | None
     watermark: bool
     progress: ProgressView
@@ -226,9 +227,9 @@ def stamp(session: Session, job_id: str) -> tuple[Any, ...]:
     )
 
 
-def is_final(job: Mapping[str, Any]) -> bool:
+def is_final(job: JobView) -> bool:
     """Tell whether a job, as `detail` shows it, changes no more unless it is tried again."""
-    return job["status"] in FINAL
+    return job.status in FINAL
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Training images: what an artist uploads, checked in the request, stored for validation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, TypeVar
@@ -57,6 +57,14 @@ class StoredImage:
     width: int
     height: int
     tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class UnusableArtwork:
+    """An artwork that a worker could not use, named as in its job, and the code of the reason."""
+
+    name: str
+    code: str
 
 
 @dataclass(frozen=True)
@@ -311,10 +319,10 @@ def remove(
     )
 
 
-def leave_out(session: Session, style_id: int, unusable: list[dict[str, str]]) -> None:
-    """Name works that a training could not use, as `{"name", "code"}`; may be told again."""
-    for work in unusable:
-        idx = work["name"].removeprefix(NAME.partition("{")[0])
+def leave_out(session: Session, style_id: int, unusable: Sequence[UnusableArtwork]) -> None:
+    """Reject artworks that a training could not use; repeating it changes nothing."""
+    for artwork in unusable:
+        idx = artwork.name.removeprefix(NAME.partition("{")[0])
         if not idx.isdecimal():
             continue
         session.execute(
@@ -324,7 +332,7 @@ def leave_out(session: Session, style_id: int, unusable: list[dict[str, str]]) -
                 Artwork.idx == int(idx),
                 Artwork.status == ArtworkStatus.VALID,
             )
-            .values(status=ArtworkStatus.REJECTED, code=work["code"])
+            .values(status=ArtworkStatus.REJECTED, code=artwork.code)
         )
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from psycopg2.errors import QueryCanceled
+from pydantic import JsonValue
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
@@ -21,7 +22,7 @@ KEPT = timedelta(hours=24)
 class Answer:
     """What the route answers, and whether it is the stored answer of an earlier request."""
 
-    response: dict[str, Any]
+    response: dict[str, JsonValue]
     replayed: bool
 
 
@@ -51,7 +52,7 @@ def run_once(
     route: str,
     key: str | None,
     body_sha256: str,
-    run: Callable[[], dict[str, Any]],
+    run: Callable[[], dict[str, JsonValue]],
 ) -> Answer:
     """Run a POST, or return the stored answer of the same POST.
 

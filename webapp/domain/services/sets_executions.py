@@ -63,9 +63,9 @@ class _Frozen:
         return {
             "name": self.name,
             "rule_id": self.rule.id if self.rule else None,
-            "concepts": {name: dict(setting) for name, setting in self.concepts.items()},
+            "concepts": dict(self.concepts),
             "protect": list(self.protect),
-            "overrides": [override.as_json() for override in self.overrides],
+            "overrides": [override.as_document() for override in self.overrides],
             "style_prices": of_instances | self.style_prices,
         }
 

@@ -17,11 +17,12 @@ from webapp.domain.errors import (
     ServiceUnavailable,
     ValidationFailed,
 )
-from webapp.domain.gateways.editor import ClickedMask, Clicker, Point, Setting, SettingChecker
+from webapp.domain.gateways.editor import ClickedMask, Clicker, Point, SettingChecker
 from webapp.domain.gateways.storage import ObjectMissing, Storage
 from webapp.domain.identifiers import object_key, public_id
 from webapp.domain.images import ImageHeader
 from webapp.domain.jobs import NOW
+from webapp.domain.models.documents import Setting
 from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import InstanceSource, InstanceState, SetsInstance
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
@@ -97,7 +98,7 @@ def change(
                 sets_settings.check_restyles(
                     [(f"{path}.rule", item.rule)], is_signed_in=account.user_id is not None
                 )
-            instance.rule = dict(item.rule) if item.rule is not None else None
+            instance.rule = item.rule
         instance.updated_at = NOW
     session.flush()
     _touch(session, job)

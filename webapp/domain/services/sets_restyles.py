@@ -199,8 +199,9 @@ def _ordered(
 ) -> Generation:
     """Order the generation of a canvas, which stays private, and hold its price."""
     preset = sets_presets.preset(job.preset_id)
-    setting = sets_choices.settings_of(job, photo).get(canvas.concept, {})
-    described = sets_restyle_checks.words(preset, canvas.concept, setting.get("prompt"))
+    setting = sets_choices.settings_of(job, photo).get(canvas.concept)
+    prompt = None if setting is None else setting.get("prompt")
+    described = sets_restyle_checks.words(preset, canvas.concept, prompt)
     made = generations.place(
         session,
         user_id=user_id,

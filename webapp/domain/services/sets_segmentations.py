@@ -1,13 +1,14 @@
 """Runs of the segmenter over photos of Sets: the reported masks and their instances."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain import jobs
 from webapp.domain.jobs import Lease
+from webapp.domain.models.documents import WorkerMask
 from webapp.domain.models.job import JobState
 from webapp.domain.models.sets_instance import (
     InstanceSource,
@@ -81,7 +82,9 @@ def hand_over(
     session: Session, lease: Lease, masks: Sequence[ReportedMask], *, segmenter: str, version: str
 ) -> bool:
     """Queue the step that records the masks of a worker; False if the fence is stale."""
-    found = [asdict(mask) for mask in masks]
+    found: list[WorkerMask] = [
+        {"concept": mask.concept, "mask_key": mask.mask_key, "score": mask.score} for mask in masks
+    ]
     return jobs.queue_next_step(session, lease, segmenter=segmenter, version=version, found=found)
 
 

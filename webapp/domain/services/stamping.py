@@ -1,6 +1,6 @@
 """The signing of a raw image and its delivery: input and results of the last two CPU steps."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -10,6 +10,7 @@ from celery_config import TaskName
 from webapp.domain import jobs
 from webapp.domain.jobs import Lease
 from webapp.domain.models.account import Artist
+from webapp.domain.models.documents import StampedFiles
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import Style
@@ -82,11 +83,22 @@ def stamp_work(session: Session, lease: Lease) -> StampWork:
 
 def record_stamped(session: Session, lease: Lease, image: StampedImage) -> bool:
     """Record the signed image and queue its delivery; False if the fence is stale."""
-    if not jobs.queue_next_step(session, lease, image=asdict(image)):
+    if not jobs.queue_next_step(session, lease, image=_files(image)):
         return False
     raw = lease.handover
     sets_canvases.record_painted(session, lease.ref, raw["raw_key"], raw["raw_sha256"])
     return True
+
+
+def _files(image: StampedImage) -> StampedFiles:
+    return {
+        "image_key": image.image_key,
+        "preview_key": image.preview_key,
+        "thumbnail_key": image.thumbnail_key,
+        "image_sha256": image.image_sha256,
+        "image_size": image.image_size,
+        "perceptual_hash": image.perceptual_hash,
+    }
 
 
 def deliver(session: Session, job_id: int) -> bool:

@@ -1,8 +1,7 @@
 """Training runs: which images are good, what is learned, and the style's end, good or bad."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -10,6 +9,7 @@ from sqlalchemy.orm import Session
 from webapp.domain import jobs, pipelines
 from webapp.domain.jobs import Lease
 from webapp.domain.models.account import Artist
+from webapp.domain.models.documents import LossPoint, Progress
 from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.style import (
@@ -21,7 +21,7 @@ from webapp.domain.models.style import (
 )
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import artworks, checkpoints, notifications, offers
-from webapp.domain.services.artworks import MIN_IMAGES
+from webapp.domain.services.artworks import MIN_IMAGES, UnusableArtwork
 from webapp.domain.services.checkpoints import MadeCheckpoint, SignedSamples
 from webapp.domain.services.signatures import ArtistSignature
 
@@ -53,6 +53,15 @@ class Verdict:
     sha256: str | None = None
     perceptual_hash: str | None = None
     twin_idx: int | None = None
+
+
+@dataclass(frozen=True)
+class MeasuredLoss:
+    """The losses at one training step; `held_out` is None where it was not measured."""
+
+    step: int
+    training: float
+    held_out: float | None = None
 
 
 @dataclass(frozen=True)
@@ -164,31 +173,38 @@ def record_verdicts(session: Session, lease: Lease, verdicts: list[Verdict]) -> 
 def record_progress(
     session: Session,
     run_id: int,
-    progress: dict[str, Any],
+    progress: Progress,
     *,
-    loss_points: list[dict[str, Any]],
-    sample_keys: list[str],
+    losses: Sequence[MeasuredLoss],
+    sample_keys: Sequence[str],
     checkpoint_key: str | None,
     checkpoint: MadeCheckpoint | None = None,
-    unusable_works: list[dict[str, str]] | None = None,
+    unusable: Sequence[UnusableArtwork] = (),
 ) -> None:
     """Store where a run stands: what people watch, and where a new worker would resume.
 
     What was reported before – sent twice, or learned again from a checkpoint – is not added again.
     """
     run = session.scalars(select(TrainingRun).where(TrainingRun.id == run_id)).one()
-    known = max((point["step"] for point in run.loss_history), default=-1)
+    last_step = max((point["step"] for point in run.loss_history), default=-1)
     run.progress = progress
-    points = [dict(point) for point in loss_points if point["step"] > known]
+    points = [_loss_point(loss) for loss in losses if loss.step > last_step]
     if points and sample_keys:
-        points[-1]["sample_keys"] = sample_keys
+        points[-1]["sample_keys"] = list(sample_keys)
     run.loss_history = [*run.loss_history, *points]
     run.sample_keys = list(dict.fromkeys([*run.sample_keys, *sample_keys]))
     run.checkpoint_key = checkpoint_key or run.checkpoint_key
     session.flush()
-    artworks.leave_out(session, run.style_id, unusable_works or [])
+    artworks.leave_out(session, run.style_id, unusable)
     if checkpoint is not None:
         checkpoints.record(session, run_id, checkpoint)
+
+
+def _loss_point(loss: MeasuredLoss) -> LossPoint:
+    point: LossPoint = {"step": loss.step, "loss": loss.training}
+    if loss.held_out is not None:
+        point["held_out_loss"] = loss.held_out
+    return point
 
 
 def publication(session: Session, lease: Lease) -> Publication:

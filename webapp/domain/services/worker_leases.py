@@ -78,7 +78,7 @@ def held(
             )
         job_attempts.activate(session, taken[0])
         return taken[0]
-    return Lease(job.id, kind, ref, TaskName(job.step), job.fence, job.attempt, dict(job.handover))
+    return Lease(job.id, kind, ref, TaskName(job.step), job.fence, job.attempt, job.handover.copy())
 
 
 def fetched(storage: Storage, key: str, prefix: str, sha256: str) -> bytes | None:

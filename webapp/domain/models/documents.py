@@ -9,9 +9,9 @@ from typing import NotRequired, TypedDict
 from pydantic import JsonValue
 
 # Changed columns of any kind of row, by their name.
-AuditValues = dict[str, str | int | None]
+AuditValues = dict[str, str | int | bool | None]
 # A flat map of few short values, different for each type of notification.
-NotificationDetails = dict[str, str | int | float | None]
+NotificationDetails = dict[str, str | int | float | bool | None]
 
 
 class Progress(TypedDict, total=False):

@@ -228,8 +228,7 @@ def _create_from_json(body: DeclaredStyle) -> style_detail.AwaitedStyleView:
 @operation(gives=OwnStyleView, errors=(Forbidden, StyleNotReady, StyleLimitReached, StyleNotFound))
 def edit(style_id: int, body: StyleChanges) -> Response:
     """Change the terms of an own style, or switch it on or off."""
-    changes = body.model_dump(exclude_unset=True)
-    offers.edit(db.session(), user=user(), style_id=style_id, changes=changes)
+    offers.edit(db.session(), user=user(), style_id=style_id, changes=body.terms())
     return envelope.success(_view(db.session(), style_id))
 
 

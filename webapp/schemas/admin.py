@@ -39,8 +39,8 @@ class Change(Body):
             raise ValueError("Enter at least one change.")
         return self
 
-    def changes(self) -> dict[str, object]:
-        """Return what is to change, without the reason."""
+    def changes(self) -> dict[str, str | bool]:
+        """Return the columns that change with their new values, without the reason."""
         return self.model_dump(exclude_none=True, exclude={"reason"})
 
 

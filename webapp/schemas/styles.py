@@ -2,7 +2,7 @@
 
 import json
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 
@@ -14,6 +14,7 @@ from webapp.domain.models.style import (
     PublishWhen,
     TrainingStatus,
 )
+from webapp.domain.services.offers import TermChanges
 from webapp.schemas.checkpoints import KeptCheckpoint
 from webapp.schemas.fields import (
     MARKET_DAY,
@@ -108,6 +109,10 @@ class StyleChanges(Body):
     license_type: LicenseType = LicenseType.PERSONAL
     valid_to: date | None = Field(None, description=MARKET_DAY)
     is_active: bool = True
+
+    def terms(self) -> TermChanges:
+        """Return what changes, without what was left out."""
+        return cast("TermChanges", self.model_dump(exclude_unset=True))
 
 
 class StyleForm(StyleFields):

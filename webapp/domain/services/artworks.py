@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -22,6 +22,7 @@ from webapp.domain.errors import (
 )
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.identifiers import object_key
+from webapp.domain.images import RefusedImage
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style
 from webapp.domain.services import tags
 
@@ -103,7 +104,7 @@ def check_count(count: int) -> None:
 def inspect(uploaded: list[UploadedImage]) -> list[images.ImageHeader]:
     """Return the headers of all files, or raise the first bad one's error naming every bad one."""
     headers: list[images.ImageHeader] = []
-    bad: list[dict[str, Any]] = []
+    bad: list[RefusedImage] = []
     first_with: dict[str, int] = {}
     for idx, file in enumerate(uploaded):
         try:
@@ -112,9 +113,9 @@ def inspect(uploaded: list[UploadedImage]) -> list[images.ImageHeader]:
             bad.append(_bad(idx, file, error.code, error.actual, error.limit))
             continue
         headers.append(header)
-        twin = first_with.setdefault(header.sha256, idx)
-        if twin != idx:
-            bad.append(_bad(idx, file, DuplicateImage.code) | {"duplicate_of": twin})
+        first_idx = first_with.setdefault(header.sha256, idx)
+        if first_idx != idx:
+            bad.append(_bad(idx, file, DuplicateImage.code) | {"duplicate_of": first_idx})
     _refuse(bad)
     return headers
 
@@ -122,7 +123,7 @@ def inspect(uploaded: list[UploadedImage]) -> list[images.ImageHeader]:
 def check_declared(files: list[DeclaredFile]) -> None:
     """Raise the error of files that are declared too heavy or of another type."""
     limits = images.TRAINING_IMAGE
-    bad: list[dict[str, Any]] = []
+    bad: list[RefusedImage] = []
     for idx, file in enumerate(files):
         if file.content_type not in EXTENSIONS:
             formats = ", ".join(limits.formats)
@@ -138,19 +139,23 @@ def _bad(
     code: str,
     actual: int | str | None = None,
     limit: int | str | None = None,
-) -> dict[str, Any]:
-    named = {"idx": idx, "filename": file.filename}
-    return named | {"code": code, "actual": actual, "limit": limit}
+) -> RefusedImage:
+    return {
+        "idx": idx,
+        "filename": file.filename,
+        "code": code,
+        "actual": actual,
+        "limit": limit,
+    }
 
 
-def _refuse(bad: list[dict[str, Any]]) -> None:
+def _refuse(bad: Sequence[RefusedImage]) -> None:
     if not bad:
         return
     first = bad[0]
-    allowed = images.TRAINING_IMAGE.allowed(first["code"])
     if first["code"] == DuplicateImage.code:
-        allowed = {"duplicate_of": first["duplicate_of"]}
-    raise IMAGE_ERRORS[first["code"]](images=bad, **allowed)
+        raise DuplicateImage(images=bad, duplicate_of=first["duplicate_of"])
+    raise IMAGE_ERRORS[first["code"]](images=bad, **images.TRAINING_IMAGE.allowed(first["code"]))
 
 
 def with_clean_tags(session: Session, files: list[File]) -> list[File]:
@@ -260,11 +265,6 @@ def upload_for(storage: Storage, artwork: Artwork) -> Upload:
         headers=dict(put.headers),
         expires_at=datetime.now(UTC) + UPLOAD_TIME,
     )
-
-
-def as_details(upload: Upload) -> dict[str, Any]:
-    """Return an upload as the API answers it (docs/api.md, Uploads)."""
-    return {**vars(upload), "expires_at": upload.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 def present(session: Session, style_id: int) -> list[Artwork]:

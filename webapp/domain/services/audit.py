@@ -1,5 +1,7 @@
 """The audit log: every change by an administrator, written in the same transaction."""
 
+from collections.abc import Mapping
+
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -14,7 +16,7 @@ def change(
     admin_id: int,
     object_type: str,
     row: Base,
-    values: AuditValues,
+    values: Mapping[str, str | int | bool | None],
     reason: str,
 ) -> None:
     """Set columns of a row that the caller has locked, and log their values before and after.

@@ -1,7 +1,7 @@
 """Styles on offer: who sees one, and what its artist may change of it or take away."""
 
 from datetime import date
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
@@ -22,7 +22,7 @@ from webapp.domain.errors import (
 from webapp.domain.models.account import Artist, User
 from webapp.domain.models.checkpoint import Checkpoint
 from webapp.domain.models.generation import Generation
-from webapp.domain.models.style import Style, TrainingStatus
+from webapp.domain.models.style import LicenseType, Style, TrainingStatus
 from webapp.domain.queries.pagination import AnyRow
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import accounts, base_models, checkpoints, tags
@@ -31,6 +31,16 @@ from webapp.domain.services import accounts, base_models, checkpoints, tags
 SHOWN = (Style.is_active, ~Style.is_flagged)
 TERMS_FROM = (TrainingStatus.TRAINED, TrainingStatus.COMPLETED)
 ON_SALE = (*SHOWN, Style.training_status == TrainingStatus.COMPLETED)
+
+
+class TermChanges(TypedDict, total=False):
+    """The columns of a style that its artist changes; without those that stay the same."""
+
+    description: str
+    price_tokens: int
+    license_type: LicenseType
+    valid_to: date | None
+    is_active: bool
 
 
 def may_see(viewer: Viewer, style: AnyRow | Style) -> bool:
@@ -118,7 +128,7 @@ def _is_active_twin(style: Style) -> ColumnElement[bool]:
     )
 
 
-def edit(session: Session, *, user: User, style_id: int, changes: dict[str, Any]) -> None:
+def edit(session: Session, *, user: User, style_id: int, changes: TermChanges) -> None:
     """Change the terms of an own style that is trained or on sale, or switch it on or off.
 
     What was ordered before keeps its price and licence. Raises StyleNotReady, StyleLimitReached.

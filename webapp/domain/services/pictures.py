@@ -19,6 +19,7 @@ from webapp.domain.images import (
     BadImage,
     ImageCode,
     ImageLimits,
+    RefusedImage,
     SafeImage,
 )
 
@@ -67,7 +68,7 @@ def _store(storage: Storage, kind: str, clean: SafeImage) -> str:
 
 
 def _refusal(error: BadImage, field: str, limits: ImageLimits) -> ImageRefused:
-    bad = {
+    bad: RefusedImage = {
         "idx": 0,
         "filename": field,
         "code": error.code,

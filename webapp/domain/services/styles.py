@@ -130,7 +130,7 @@ def confirm_upload(
         run, awaited = _awaited(session, artist_id, style_id)
         missing = [work for work in awaited if work.upload_key not in present]
         if missing:
-            uploads = [artworks.as_details(artworks.upload_for(storage, work)) for work in missing]
+            uploads = [artworks.upload_for(storage, work) for work in missing]
             raise UploadIncomplete(missing=[work.idx for work in missing], uploads=uploads)
         _start(session, run, request_id)
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -275,5 +275,5 @@ def _check_unique(kind: str, names: list[str] | tuple[str, ...]) -> None:
         raise InvalidPreset(f"each {kind} needs a name of its own: {duplicates}")
 
 
-def _read(name: str) -> dict[str, Any]:
+def _read(name: str) -> Mapping[str, object]:
     return tomllib.loads((_FOLDER / name).read_text(encoding="utf-8"))

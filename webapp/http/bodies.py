@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, TypeGuard, TypeVar, cast
 
 import orjson
 from flask import Flask, Request, request
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.formparser import FormDataParser
 
@@ -23,7 +23,6 @@ from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.services.artworks import MAX_IMAGES, UploadedImage
 from webapp.http import csrf
 from webapp.http.endpoints import View, current_endpoint, record
-from webapp.http.json_object import JsonObject
 from webapp.schemas.fields import PageQuery
 
 MEGABYTE = 1 << 20
@@ -61,7 +60,7 @@ def json_body(model: type[Model]) -> Model:
     return model.model_validate_json(request.get_data(), strict=True)
 
 
-def json_object() -> JsonObject:
+def json_object() -> dict[str, JsonValue]:
     """Return the JSON body unvalidated, for callers that add fields before they validate it."""
     if not request.is_json:
         raise InvalidRequest(reason="Content-Type must be application/json.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
@@ -22,7 +22,7 @@ from webapp.domain.gateways.storage import ObjectMissing, Storage
 from webapp.domain.identifiers import object_key, public_id
 from webapp.domain.images import ImageHeader
 from webapp.domain.jobs import NOW
-from webapp.domain.models.documents import Setting
+from webapp.domain.models.documents import ClickedPoint, Setting
 from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import InstanceSource, InstanceState, SetsInstance
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
@@ -64,6 +64,17 @@ class _ClickedPhoto:
     id: int
     key: str
     header: ImageHeader
+
+
+class _ClickedColumns(TypedDict):
+    """The columns of an instance that its clicked points determine."""
+
+    source: InstanceSource
+    points: list[ClickedPoint]
+    mask_key: str
+    box: list[int]
+    area: int
+    score: float
 
 
 def change(
@@ -234,7 +245,7 @@ def _mask(
 def _record(
     session: Session, photo: _ClickedPhoto, clicked: Clicked, mask: ClickedMask, key: str
 ) -> str:
-    values: dict[str, Any] = {
+    values: _ClickedColumns = {
         "source": InstanceSource.CLICKED,
         "points": [{"x": each.x, "y": each.y, "include": each.include} for each in clicked.points],
         "mask_key": key,

@@ -52,10 +52,10 @@ def _failure(body: Callback) -> Failure:
     return Failure(UNKNOWN, body.error or "")
 
 
-def _answer(taken: CallbackResult) -> Response:
-    shown = {
-        "applied": taken.applied,
-        "status": taken.status,
-        "progress": {"done": taken.done, "failed": taken.failed, "total": taken.total},
+def _answer(result: CallbackResult) -> Response:
+    body = {
+        "applied": result.applied,
+        "status": result.status,
+        "progress": {"done": result.done, "failed": result.failed, "total": result.total},
     }
-    return envelope.success(shown | ({"reason": taken.reason} if taken.reason else {}))
+    return envelope.success(body | ({"reason": result.reason} if result.reason else {}))

@@ -45,7 +45,7 @@ def list_instances(job_id: str, query: InstanceQuery) -> Response:
         storage(),
         account_id=current_sets_account().id,
         job_id=job_id,
-        wanted=InstanceFilter(query.idx, query.concept, query.state),
+        filters=InstanceFilter(query.idx, query.concept, query.state),
         page=bodies.page(query),
     )
     return envelope.success(envelope.listed(page.results, page.next_cursor))
@@ -112,8 +112,8 @@ def carry(job_id: str, instance_id: str, body: CarryBody) -> Response:
         instance_id=instance_id,
         items=body.items,
     )
-    found = [asdict(queries.one(db.session(), storage(), each)) for each in made]
-    return envelope.success({"results": found})
+    views = [asdict(queries.one(db.session(), storage(), each)) for each in made]
+    return envelope.success({"results": views})
 
 
 @blueprint.delete("/sets/jobs/<job_id>/instances/<instance_id>")

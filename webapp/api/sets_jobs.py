@@ -147,7 +147,7 @@ def list_own(query: JobQuery) -> Response:
     page = queries.own_jobs(
         db.session(),
         account_id=current_sets_account().id,
-        wanted=JobFilter(query.status, query.preset),
+        filters=JobFilter(query.status, query.preset),
         page=bodies.page(query),
     )
     return envelope.success(envelope.listed(page.results, page.next_cursor))

@@ -298,14 +298,14 @@ def _update(report: schemas.TrainProgress) -> TrainingUpdate:
     )
 
 
-def _checkpoint(made: MadeCheckpoint) -> ReportedCheckpoint:
-    gain = made.gain
+def _checkpoint(checkpoint: MadeCheckpoint) -> ReportedCheckpoint:
+    gain = checkpoint.gain
     return ReportedCheckpoint(
-        step=made.step,
-        adapter_key=made.style_key,
-        adapter_sha256=made.style_sha256,
-        sample_keys=made.sample_keys,
-        held_out_loss=made.held_out_loss,
+        step=checkpoint.step,
+        adapter_key=checkpoint.style_key,
+        adapter_sha256=checkpoint.style_sha256,
+        sample_keys=checkpoint.sample_keys,
+        held_out_loss=checkpoint.held_out_loss,
         gain=None if gain is None else MeasuredGain(gain.palette, gain.texture, gain.edges),
     )
 

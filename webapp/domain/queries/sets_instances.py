@@ -52,21 +52,21 @@ def of_job(
     *,
     account_id: int,
     job_id: str,
-    wanted: InstanceFilter,
+    filters: InstanceFilter,
     page: PageRequest,
 ) -> Page[InstanceView]:
     """List the instances of a job by photo, concept and number. Raises JobNotFound."""
     job = get_job(session, account_id, job_id)
-    keyset = Keyset(ORDER, {"list": f"instances of {job.id}", **vars(wanted)}, descending=False)
-    found = _instances().where(
+    keyset = Keyset(ORDER, {"list": f"instances of {job.id}", **vars(filters)}, descending=False)
+    statement = _instances().where(
         SetsPhoto.job_id == job.id,
         *matching(
-            (SetsPhoto.idx, wanted.idx),
-            (SetsInstance.concept, wanted.concept),
-            (SetsInstance.state, wanted.state),
+            (SetsPhoto.idx, filters.idx),
+            (SetsInstance.concept, filters.concept),
+            (SetsInstance.state, filters.state),
         ),
     )
-    rows = session.execute(keyset.apply(found, page)).all()
+    rows = session.execute(keyset.apply(statement, page)).all()
     return keyset.page(rows, page, lambda row: _view(storage, row))
 
 

@@ -154,18 +154,18 @@ class JobView(JobCard):
 
 
 def own_jobs(
-    session: Session, *, account_id: int, wanted: JobFilter, page: PageRequest
+    session: Session, *, account_id: int, filters: JobFilter, page: PageRequest
 ) -> Page[JobCard]:
     """List the jobs of an account, the newest first."""
     keyset = Keyset(
         [(SetsJob.created_at, "created_at", datetime), (SetsJob.id, "id", int)],
-        {"list": f"jobs of {account_id}", **vars(wanted)},
+        {"list": f"jobs of {account_id}", **vars(filters)},
     )
-    found = _jobs().where(
+    statement = _jobs().where(
         SetsJob.account_id == account_id,
-        *matching((SetsJob.status, wanted.status), (SetsJob.preset_id, wanted.preset)),
+        *matching((SetsJob.status, filters.status), (SetsJob.preset_id, filters.preset)),
     )
-    rows = session.execute(keyset.apply(found, page)).all()
+    rows = session.execute(keyset.apply(statement, page)).all()
     counted = _counted(session, [row.id for row in rows])
     return keyset.page(rows, page, lambda row: _card(row, counted))
 
@@ -334,12 +334,12 @@ def _card(row: Row[*tuple[Any, ...]], counted: _Counted) -> JobCard:
 
 def _segmentation(runs: Mapping[SegmentationStatus, int]) -> SegmentationView | None:
     """Return how far the search is; None where nothing was asked for, or all was canceled."""
-    stands = [status for status in SEGMENTATION_ORDER if runs.get(status)]
-    if not stands:
+    present = [status for status in SEGMENTATION_ORDER if runs.get(status)]
+    if not present:
         return None
     ended = runs.get(SegmentationStatus.READY, 0) + runs.get(SegmentationStatus.FAILED, 0)
     total = sum(runs.get(status, 0) for status in SEGMENTATION_ORDER)
-    return SegmentationView(status=stands[0], done=ended, total=total)
+    return SegmentationView(status=present[0], done=ended, total=total)
 
 
 def _restyles(session: Session, photo_ids: Collection[int]) -> dict[int, list[RestyleView]]:
@@ -351,13 +351,13 @@ def _restyles(session: Session, photo_ids: Collection[int]) -> dict[int, list[Re
         .where(SetsEdit.photo_id.in_(photo_ids), Generation.status.not_in(NOT_DELIVERED))
         .order_by(SetsRestyle.id)
     )
-    found: dict[int, list[RestyleView]] = {}
+    views: dict[int, list[RestyleView]] = {}
     for photo_id, concept, image in rows:
         is_delivered = image.status == GenerationStatus.COMPLETED
         address = certificate_url(settings().public_base_url, image.license_public_id)
         view = RestyleView(concept, image.id, address if is_delivered else None, image.price_tokens)
-        found.setdefault(photo_id, []).append(view)
-    return found
+        views.setdefault(photo_id, []).append(view)
+    return views
 
 
 def _item(

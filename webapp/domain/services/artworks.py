@@ -287,7 +287,7 @@ def awaited(session: Session, style_id: int) -> list[Artwork]:
     ]
 
 
-def judge_again(session: Session, kept: list[Artwork]) -> None:
+def judge_again(session: Session, artworks: list[Artwork]) -> None:
     """Forget the verdicts, so that validation judges the new set as a whole.
 
     A refused image stays refused, for its bytes are gone; one that was only like another is not.
@@ -295,7 +295,7 @@ def judge_again(session: Session, kept: list[Artwork]) -> None:
     session.execute(
         update(Artwork)
         .where(
-            Artwork.id.in_([artwork.id for artwork in kept]),
+            Artwork.id.in_([artwork.id for artwork in artworks]),
             or_(Artwork.status == ArtworkStatus.VALID, Artwork.code == SIMILAR),
         )
         .values(status=ArtworkStatus.PENDING, code=None, twin_idx=None)

@@ -105,13 +105,13 @@ def _add(session: Session, user: User, followed_id: int) -> int | None:
     _check_active(session, followed_id)
     if followed_id == user.id:
         raise SelfFollowNotAllowed
-    made = session.scalar(
+    follow_id = session.scalar(
         insert(Follow)
         .values(follower_id=user.id, followed_id=followed_id)
         .on_conflict_do_nothing()
         .returning(Follow.follower_id)
     )
-    if made is None:
+    if follow_id is None:
         return None
     notifications.notify(
         session,
@@ -126,12 +126,12 @@ def _add(session: Session, user: User, followed_id: int) -> int | None:
 
 
 def _remove(session: Session, user: User, followed_id: int) -> int:
-    gone = session.scalars(
+    deleted_ids = session.scalars(
         delete(Follow)
         .where(Follow.follower_id == user.id, Follow.followed_id == followed_id)
         .returning(Follow.follower_id)
     ).all()
-    return _count(session, followed_id, -len(gone))
+    return _count(session, followed_id, -len(deleted_ids))
 
 
 def _check_active(session: Session, user_id: int) -> None:

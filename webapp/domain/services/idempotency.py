@@ -63,8 +63,10 @@ def run_once(
     if key is None:
         return Answer(run(), replayed=False)
     table = owner.table
-    mine = _mine(owner, route, key)
-    session.execute(delete(table).where(*mine, table.created_at < func.clock_timestamp() - KEPT))
+    same_key = _same_key(owner, route, key)
+    session.execute(
+        delete(table).where(*same_key, table.created_at < func.clock_timestamp() - KEPT)
+    )
     claim = (
         insert(table)
         .values(**{owner.column: owner.id}, route=route, key=key, body_sha256=body_sha256)
@@ -78,10 +80,10 @@ def run_once(
             raise IdempotencyConflict(reason="in_progress") from None
         raise
     if claimed is None:
-        stored: Any = session.scalars(select(table).where(*mine)).one()
+        stored: Any = session.scalars(select(table).where(*same_key)).one()
         return _replay(stored, body_sha256)
     response = run()
-    session.execute(update(table).where(*mine).values(response=response))
+    session.execute(update(table).where(*same_key).values(response=response))
     return Answer(response, replayed=False)
 
 
@@ -95,11 +97,11 @@ def stored_answer(
     if key is None:
         return None
     is_fresh = owner.table.created_at >= func.clock_timestamp() - KEPT
-    stored: Any = session.scalar(select(owner.table).where(*_mine(owner, route, key), is_fresh))
+    stored: Any = session.scalar(select(owner.table).where(*_same_key(owner, route, key), is_fresh))
     return None if stored is None else _replay(stored, body_sha256)
 
 
-def _mine(owner: KeyOwner, route: str, key: str) -> tuple[ColumnElement[bool], ...]:
+def _same_key(owner: KeyOwner, route: str, key: str) -> tuple[ColumnElement[bool], ...]:
     table = owner.table
     return getattr(table, owner.column) == owner.id, table.route == route, table.key == key
 
@@ -118,7 +120,7 @@ def purge(session: Session) -> int:
 
 
 def _purge(session: Session, table: type[IdempotencyKey] | type[SetsIdempotencyKey]) -> int:
-    gone = session.execute(
+    deleted_keys = session.execute(
         delete(table).where(table.created_at < func.clock_timestamp() - KEPT).returning(table.key)
     )
-    return len(gone.all())
+    return len(deleted_keys.all())

@@ -166,28 +166,28 @@ def publish(
     if style.training_status != TrainingStatus.TRAINED:
         raise _not_trained(style, "publish")
     base_models.refuse_outdated(session, style_id)
-    chosen = checkpoints.choose(session, style_id, step)
-    if not 0 <= cover < len(chosen.sample_keys):
-        count = len(chosen.sample_keys)
+    checkpoint = checkpoints.choose(session, style_id, step)
+    if not 0 <= cover < len(checkpoint.sample_keys):
+        count = len(checkpoint.sample_keys)
         raise ValidationFailed(
             fields={"cover": [FieldProblem("%(least)d to %(most)d.", least=0, most=count - 1)]}
         )
     if not style.is_active:
         make_room(session, style)
         style.is_active = True
-    put_on_sale(session, style, chosen, cover=cover)
+    put_on_sale(session, style, checkpoint, cover=cover)
 
 
-def put_on_sale(session: Session, style: Style, chosen: Checkpoint, *, cover: int) -> None:
+def put_on_sale(session: Session, style: Style, checkpoint: Checkpoint, *, cover: int) -> None:
     """Sell what a checkpoint has learned, from now on; the cover comes first among the samples.
 
     Raises InvalidTransition when the style cannot go on sale.
     """
-    samples = list(chosen.sample_keys)
-    style.adapter_key = chosen.adapter_key
-    style.adapter_sha256 = chosen.adapter_sha256
+    samples = list(checkpoint.sample_keys)
+    style.adapter_key = checkpoint.adapter_key
+    style.adapter_sha256 = checkpoint.adapter_sha256
     style.sample_keys = [samples.pop(cover), *samples]
-    style.thumbnail_key = chosen.thumbnail_keys[cover]
+    style.thumbnail_key = checkpoint.thumbnail_keys[cover]
     session.flush()
     if not pipelines.advance_style(session, style.id, TrainingStatus.COMPLETED):
         raise _not_trained(style, "publish")

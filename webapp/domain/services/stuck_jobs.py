@@ -118,7 +118,7 @@ def stuck(session: Session) -> list[TroubledJob]:
     ).subquery("live")
     worst = case({each.value: rank for rank, each in enumerate(Trouble)}, value=live.c.trouble)
     # Limit before the joins: after eight joins the planner would read the whole table.
-    shown = (
+    listed = (
         select(Job.id, live.c.trouble, worst.label("worst"))
         .join(live, live.c.id == Job.id)
         .order_by(worst, Job.deadline_at, Job.id)
@@ -126,8 +126,8 @@ def stuck(session: Session) -> list[TroubledJob]:
         .subquery("shown")
     )
     rows = session.execute(
-        _with_subjects(shown.c.trouble, join(shown, Job, Job.id == shown.c.id)).order_by(
-            shown.c.worst, Job.deadline_at, Job.id
+        _with_subjects(listed.c.trouble, join(listed, Job, Job.id == listed.c.id)).order_by(
+            listed.c.worst, Job.deadline_at, Job.id
         )
     )
     return [_job(row) for row in rows]

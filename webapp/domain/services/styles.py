@@ -175,8 +175,8 @@ def retrain(
     accept_similar = accept_similar or (before is not None and before.accepts_similar)
     offers.refuse_second_active(session, artist_id, except_id=style_id)
     artworks.remove(session, style_id, remove_artwork_ids, accept_similar=accept_similar)
-    kept = artworks.present(session, style_id)
-    artworks.check_count(len(kept) + len(stored) + len(files))
+    present = artworks.present(session, style_id)
+    artworks.check_count(len(present) + len(stored) + len(files))
     artworks.check_declared(files)
     files = artworks.with_clean_tags(session, files)
     was_on_sale = style.training_status == TrainingStatus.COMPLETED
@@ -186,7 +186,7 @@ def retrain(
         tags.uncount_uses(session, style.tags)  # they are counted again when it is published
     if publish is not None:
         style.publish = publish
-    artworks.judge_again(session, kept)
+    artworks.judge_again(session, present)
     next_idx = artworks.next_idx(session, style_id)
     run = _new_run(session, style, accept_similar=accept_similar)
     artworks.add_stored(session, style, stored, first_idx=next_idx)

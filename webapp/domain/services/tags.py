@@ -88,9 +88,9 @@ def mapped(tag: str) -> str:
 
 def refuse_blocked(session: Session, tags: Iterable[str]) -> None:
     """Raise TagNotAllowed when moderation has flagged or switched off one of the tags."""
-    found = blocked(session, tags)
-    if found:
-        raise TagNotAllowed(tags=sorted(found))
+    blocked_tags = blocked(session, tags)
+    if blocked_tags:
+        raise TagNotAllowed(tags=sorted(blocked_tags))
 
 
 def blocked(session: Session, tags: Iterable[str]) -> set[str]:

@@ -139,10 +139,10 @@ def record_verdicts(session: Session, lease: Lease, verdicts: list[Verdict]) -> 
     valid = sum(verdict.code is None for verdict in verdicts)
     similar = sum(verdict.code == artworks.SIMILAR for verdict in verdicts)
     if valid >= MIN_IMAGES:
-        moved = jobs.queue_next_step(session, lease)
+        is_recorded = jobs.queue_next_step(session, lease)
     else:
-        moved = jobs.finish(session, lease.job_id, lease.fence, JobState.FAILED)
-    if not moved:
+        is_recorded = jobs.finish(session, lease.job_id, lease.fence, JobState.FAILED)
+    if not is_recorded:
         return False
     for verdict in verdicts:
         session.execute(
@@ -306,8 +306,8 @@ def cancel(session: Session, run: TrainingRun) -> bool:
 def _end_badly(session: Session, style_id: int) -> bool:
     """Move a style to where a run leaves it that learned nothing; False if it had ended before."""
     is_trained = checkpoints.trained_run(session, style_id) is not None
-    standing = select(Style.training_status).where(Style.id == style_id).with_for_update()
-    if session.scalar(standing) not in {TrainingStatus.PENDING, TrainingStatus.TRAINING}:
+    status_query = select(Style.training_status).where(Style.id == style_id).with_for_update()
+    if session.scalar(status_query) not in {TrainingStatus.PENDING, TrainingStatus.TRAINING}:
         return False
     to = TrainingStatus.TRAINED if is_trained else TrainingStatus.FAILED
     return pipelines.advance_style(session, style_id, to)

@@ -249,7 +249,7 @@ def execute(job_id: str, body: ExecuteBody) -> Response:
         editor(),
         current_sets_account(),
         job_id,
-        rules=_wanted(body),
+        rules=_rule_requests(body),
         output_template=body.output_template,
         request_id=g.request_id,
     )
@@ -346,15 +346,15 @@ def _declared(body: NewJob) -> list[DeclaredPhoto]:
     return [DeclaredPhoto(**file.model_dump()) for file in body.files]
 
 
-def _wanted(body: ExecuteBody) -> Sequence[RuleRequest]:
+def _rule_requests(body: ExecuteBody) -> Sequence[RuleRequest]:
     """Return the rules of an execution with where they stand in the request."""
     if body.variants is None:
-        return [body.wanted()]
+        return [body.rule_request()]
     for name in ("concepts", "rule_id", "protect", "overrides"):
         if getattr(body, name):
             problem = FieldProblem("Not together with variants: each variant has its own rule.")
             raise ValidationFailed(fields={name: [problem]})
     return [
-        variant.wanted(name=variant.name, path=f"variants.{number}.")
+        variant.rule_request(name=variant.name, path=f"variants.{number}.")
         for number, variant in enumerate(body.variants)
     ]

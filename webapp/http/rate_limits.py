@@ -139,7 +139,7 @@ def count_request(bucket: Bucket | None, user_id: str | None, *, has_token: bool
     if is_sign_in:
         count(SIGN_INS, client_address())
         if bucket is LOGIN:
-            count(LOGIN, browsers.known() or client_address())
+            count(LOGIN, browsers.current() or client_address())
     elif bucket is SETS_ACCOUNTS:
         for each in (SETS_ACCOUNTS, SETS_ACCOUNTS_A_DAY):
             count(each, client_network())

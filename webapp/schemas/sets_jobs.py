@@ -113,7 +113,7 @@ class RuleBody(Body):
     overrides: list[OverrideBody] = Field(default_factory=list, max_length=MAX_OVERRIDES)
     rule_id: GivenRule | None = None
 
-    def wanted(self, *, name: str = "", path: str = "") -> RuleRequest:
+    def rule_request(self, *, name: str = "", path: str = "") -> RuleRequest:
         """Return the rule as the domain takes it; `path` is where it stands in the request."""
         return RuleRequest(
             concepts={key: setting.plain() for key, setting in (self.concepts or {}).items()},

@@ -166,15 +166,15 @@ def own_jobs(
         *matching((SetsJob.status, filters.status), (SetsJob.preset_id, filters.preset)),
     )
     rows = session.execute(keyset.apply(statement, page)).all()
-    counted = _counted(session, [row.id for row in rows])
-    return keyset.page(rows, page, lambda row: _card(row, counted))
+    counts = _counts(session, [row.id for row in rows])
+    return keyset.page(rows, page, lambda row: _card(row, counts))
 
 
 def detail(session: Session, storage: Storage, *, account_id: int, job_id: str) -> JobView:
     """Return one job of an account. Raises JobNotFound, for somebody else's too."""
     job = get_job(session, account_id, job_id)
     row = session.execute(_jobs().where(SetsJob.id == job.id)).one()
-    card = _card(row, _counted(session, [job.id]))
+    card = _card(row, _counts(session, [job.id]))
     photos = session.scalars(
         select(SetsPhoto)
         .where(SetsPhoto.job_id == job.id)
@@ -233,7 +233,7 @@ def is_final(job: JobView) -> bool:
 
 
 @dataclass(frozen=True)
-class _Counted:
+class _Counts:
     """What is counted of several jobs at once, by the job's row id."""
 
     photos: Mapping[int, Mapping[PhotoStatus, int]]
@@ -241,7 +241,7 @@ class _Counted:
     credits: Mapping[int, CreditsView]
 
 
-def _counted(session: Session, job_ids: Collection[int]) -> _Counted:
+def _counts(session: Session, job_ids: Collection[int]) -> _Counts:
     photos: dict[int, dict[PhotoStatus, int]] = {}
     of_photos = (
         select(SetsPhoto.job_id, SetsPhoto.status, func.count())
@@ -264,8 +264,8 @@ def _counted(session: Session, job_ids: Collection[int]) -> _Counted:
         .where(SetsPhoto.job_id.in_(job_ids))
         .group_by(SetsPhoto.job_id)
     )
-    counts = {job_id: CreditsView(*each) for job_id, *each in session.execute(reserved)}
-    return _Counted(photos, runs, counts)
+    credits_of_jobs = {job_id: CreditsView(*each) for job_id, *each in session.execute(reserved)}
+    return _Counts(photos, runs, credits_of_jobs)
 
 
 def _latest_runs(job_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
@@ -301,9 +301,9 @@ def _jobs() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _card(row: Row[*tuple[Any, ...]], counted: _Counted) -> JobCard:
+def _card(row: Row[*tuple[Any, ...]], counts: _Counts) -> JobCard:
     job: SetsJob = row.SetsJob
-    photos = counted.photos.get(job.id, {})
+    photos = counts.photos.get(job.id, {})
     return JobCard(
         job_id=job.public_id,
         status=SetsJobStatus(job.status),
@@ -323,8 +323,8 @@ def _card(row: Row[*tuple[Any, ...]], counted: _Counted) -> JobCard:
             failed=photos.get(PhotoStatus.FAILED, 0),
             total=job.item_count,
         ),
-        segmentation=_segmentation(counted.segmentations.get(job.id, {})),
-        credits=counted.credits.get(job.id, CreditsView(0, 0, 0)),
+        segmentation=_segmentation(counts.segmentations.get(job.id, {})),
+        credits=counts.credits.get(job.id, CreditsView(0, 0, 0)),
         created_at=job.created_at,
         updated_at=job.updated_at,
         finished_at=job.finished_at,

@@ -65,11 +65,11 @@ def record(session: Session, run_id: int, checkpoint: MadeCheckpoint) -> None:
         )
     )
     session.flush()
-    older = [each.id for each in kept(session, run_id)[:-KEPT]]
+    older = [each.id for each in of_run(session, run_id)[:-KEPT]]
     session.execute(delete(Checkpoint).where(Checkpoint.id.in_(older)))
 
 
-def kept(session: Session, run_id: int) -> Sequence[Checkpoint]:
+def of_run(session: Session, run_id: int) -> Sequence[Checkpoint]:
     """Return the checkpoints of a run, the earliest first."""
     return session.scalars(
         select(Checkpoint)

@@ -50,7 +50,7 @@ class ArchiveGroup:
 
     id: str
     name: str
-    wanted: int
+    needed: int
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class ArchivePhoto:
 
 
 @dataclass(frozen=True)
-class ArchiveWork:
+class ArchiveInput:
     """The input of the archive step, read in one transaction."""
 
     export_id: int
@@ -84,7 +84,7 @@ class ArchiveWork:
     photos: tuple[ArchivePhoto, ...]
 
 
-def archive_work(session: Session, lease: Lease) -> ArchiveWork:
+def archive_input(session: Session, lease: Lease) -> ArchiveInput:
     """Read the input of the archive step."""
     export = session.get_one(SetsExport, lease.ref)
     included = [session.get_one(SetsJob, job) for job in (export.job_id, *export.other_jobs)]
@@ -97,7 +97,7 @@ def archive_work(session: Session, lease: Lease) -> ArchiveWork:
     ]
     if OTHER_ID not in {group.id for group in groups}:
         groups.append(ArchiveGroup(OTHER_ID, OTHER.in_language(language), 0))
-    return ArchiveWork(
+    return ArchiveInput(
         export_id=export.id,
         template=template.id,
         preset_id=preset.id,

@@ -49,7 +49,7 @@ class EditPart:
 
 
 @dataclass(frozen=True)
-class EditWork:
+class EditInput:
     """Everything that the rules need of one photo, read in one transaction.
 
     `references` are the previews of the album's photos that a rule may match, by index. `missing`
@@ -75,7 +75,7 @@ class EditWork:
 
 @dataclass(frozen=True)
 class EditedPhoto:
-    """The result in storage, to be recorded by `deliver`; `missing` as in EditWork."""
+    """The result in storage, to be recorded by `deliver`; `missing` as in EditInput."""
 
     result_key: str
     preview_key: str | None
@@ -84,7 +84,7 @@ class EditedPhoto:
     missing: tuple[str, ...] = ()
 
 
-def edit_work(session: Session, lease: Lease) -> EditWork:
+def edit_input(session: Session, lease: Lease) -> EditInput:
     """Read the input of the rules."""
     photo, job = session.execute(
         select(SetsPhoto, SetsJob)
@@ -97,7 +97,7 @@ def edit_work(session: Session, lease: Lease) -> EditWork:
     preset = sets_presets.preset(job.preset_id)
     canvas_status = sets_restyles.canvas_status(session, lease.ref)
     is_painted = canvas_status is CanvasStatus.PAINTED
-    return EditWork(
+    return EditInput(
         edit_id=lease.ref,
         photo_key=photo.photo_key or "",
         preset_id=job.preset_id,

@@ -21,7 +21,7 @@ from webapp.domain.settings import settings
 
 
 @dataclass(frozen=True)
-class StampWork:
+class StampInput:
     """The input of the stamping step, read in one transaction.
 
     With `is_canvas` the raw image is still needed after the step, for its photo.
@@ -55,7 +55,7 @@ class StampedImage:
     perceptual_hash: str
 
 
-def stamp_work(session: Session, lease: Lease) -> StampWork:
+def stamp_input(session: Session, lease: Lease) -> StampInput:
     """Read the input of the stamping step."""
     generation, style, artist = session.execute(
         select(Generation, Style, Artist)
@@ -63,7 +63,7 @@ def stamp_work(session: Session, lease: Lease) -> StampWork:
         .join(Artist, Artist.user_id == Style.artist_id)
         .where(Generation.id == lease.ref)
     ).one()
-    return StampWork(
+    return StampInput(
         lease=lease,
         raw_key=lease.handover["raw_key"],
         raw_sha256=lease.handover["raw_sha256"],

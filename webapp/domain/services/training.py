@@ -219,7 +219,7 @@ def publication(session: Session, lease: Lease) -> Publication:
         lease=lease,
         checkpoints=[
             Unproved(each.id, each.adapter_key or "", each.adapter_sha256, each.sample_keys)
-            for each in checkpoints.kept(session, lease.ref)
+            for each in checkpoints.of_run(session, lease.ref)
         ],
         signature=ArtistSignature.of(artist),
     )
@@ -238,7 +238,7 @@ def publish(
         return False
     run = session.scalars(select(TrainingRun).where(TrainingRun.id == lease.ref)).one()
     checkpoints.show(session, signed)
-    last = checkpoints.kept(session, run.id)[-1]
+    last = checkpoints.of_run(session, run.id)[-1]
     run.adapter_key = last.adapter_key
     run.adapter_sha256 = last.adapter_sha256
     run.progress = None

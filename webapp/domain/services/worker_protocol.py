@@ -33,7 +33,7 @@ from webapp.domain.services.artworks import UnusableArtwork
 from webapp.domain.services.checkpoints import MadeCheckpoint
 from webapp.domain.services.claimed_jobs import ClaimedJob
 from webapp.domain.services.training import MeasuredLoss
-from webapp.domain.services.worker_leases import WorkerAnswer, held, status
+from webapp.domain.services.worker_leases import WorkerAnswer, current_lease, status
 from webapp.domain.services.worker_results import ReportedCheckpoint
 
 __all__ = [
@@ -140,12 +140,12 @@ def progress(
     checkpoint = None
     if update.checkpoint is not None:
         with unit_of_work() as session:
-            lease = held(session, kind, ref, attempt=attempt, fence=fence)
+            lease = current_lease(session, kind, ref, attempt=attempt, fence=fence)
         if isinstance(lease, WorkerAnswer):
             return lease
         checkpoint = worker_results.read_checkpoint(storage, lease, update.checkpoint)
     with unit_of_work() as session:
-        lease = held(session, kind, ref, attempt=attempt, fence=fence)
+        lease = current_lease(session, kind, ref, attempt=attempt, fence=fence)
         if isinstance(lease, WorkerAnswer):
             return lease
         if update.checkpoint is not None and checkpoint is None:
@@ -201,7 +201,7 @@ def keep(
     session: Session, kind: JobKind, ref: int, *, attempt: int | None, fence: int | None
 ) -> WorkerAnswer:
     """Renew the lease of work that shows no progress, and say whether it was canceled."""
-    lease = held(session, kind, ref, attempt=attempt, fence=fence)
+    lease = current_lease(session, kind, ref, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
         return lease
     canceled = jobs.renew(session, lease.job_id, lease.fence, claimed_jobs.lease_seconds(kind))
@@ -222,7 +222,7 @@ def failed(
     unusable: Sequence[UnusableArtwork] = (),
 ) -> WorkerAnswer:
     """Record that an attempt failed: tried again later, or the end with refund and notice."""
-    lease = held(session, kind, ref, attempt=attempt, fence=fence)
+    lease = current_lease(session, kind, ref, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
         return lease
     if unusable:

@@ -22,7 +22,7 @@ from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import checkpoints, claimed_jobs, job_attempts, sets_segmentations
 from webapp.domain.services.checkpoints import MadeCheckpoint
 from webapp.domain.services.sets_segmentations import ReportedMask
-from webapp.domain.services.worker_leases import WorkerAnswer, fetched, held, status
+from webapp.domain.services.worker_leases import WorkerAnswer, current_lease, fetched, status
 
 # The spread of grey values, 0–255, under which an image counts as blank.
 BLANK_SPREAD = 6
@@ -78,13 +78,13 @@ def complete_generation(
     """
     kind = JobKind.GENERATION
     with unit_of_work() as session:
-        lease = held(session, kind, generation_id, attempt=attempt, fence=fence)
+        lease = current_lease(session, kind, generation_id, attempt=attempt, fence=fence)
         if isinstance(lease, WorkerAnswer):
             return lease
         generation = session.get_one(Generation, generation_id)
     problem = _image_problem(storage, generation, lease, image)
     with unit_of_work() as session:
-        lease = held(session, kind, generation_id, attempt=attempt, fence=fence)
+        lease = current_lease(session, kind, generation_id, attempt=attempt, fence=fence)
         if isinstance(lease, WorkerAnswer):
             return lease
         if problem is None:
@@ -133,13 +133,13 @@ def complete_training(
     between two short transactions; the second one checks the lease again.
     """
     with unit_of_work() as session:
-        lease = held(session, JobKind.TRAINING, run_id, attempt=attempt, fence=fence)
+        lease = current_lease(session, JobKind.TRAINING, run_id, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
         return lease
     prefix = claimed_jobs.training_prefix(lease)
     content = fetched(storage, adapter.key, prefix, adapter.sha256)
     with unit_of_work() as session:
-        lease = held(session, JobKind.TRAINING, run_id, attempt=attempt, fence=fence)
+        lease = current_lease(session, JobKind.TRAINING, run_id, attempt=attempt, fence=fence)
         if isinstance(lease, WorkerAnswer):
             return lease
         return _record_adapter(session, lease, adapter, content)
@@ -156,7 +156,7 @@ def _record_adapter(
         return reject_training(session, lease)
     run.metric = dict(adapter.metric)
     session.flush()
-    reported = checkpoints.kept(session, run_id)
+    reported = checkpoints.of_run(session, run_id)
     if not reported or reported[-1].adapter_sha256 != adapter.sha256:
         checkpoints.record(
             session,
@@ -191,7 +191,7 @@ def complete_segmentation(
     as a failed attempt; `rejected` says so.
     """
     kind = JobKind.SEGMENTATION
-    lease = held(session, kind, run_id, attempt=attempt, fence=fence)
+    lease = current_lease(session, kind, run_id, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
         return lease
     run, _ = sets_segmentations.run_of(session, run_id)

@@ -450,7 +450,7 @@ def test_a_trained_adapter_goes_on_to_publishing_with_its_last_samples(session, 
     job = making.job_of(session, run)
     session.refresh(run)
     assert (job.step, job.state) == (TaskName.PUBLISH_STYLE, JobState.QUEUED)
-    [last] = checkpoints.kept(session, run.id)
+    [last] = checkpoints.of_run(session, run.id)
     assert (last.adapter_sha256, last.adapter_size) == (making.ADAPTER_SHA256, len(making.ADAPTER))
     assert len(last.sample_keys) == 4
     assert run.metric == {"loss": 0.1, "epochs": 5}
@@ -495,7 +495,7 @@ def test_the_last_three_checkpoints_of_a_training_are_kept(session, run, trainer
     for step in (50, 100, 150, 200):
         assert trainer.progress(step / 3, checkpoint=made(trainer, step)).applied
 
-    kept = checkpoints.kept(session, run.id)
+    kept = checkpoints.of_run(session, run.id)
     assert [each.step for each in kept] == [100, 150, 200]
     assert [each.adapter_size for each in kept] == [len(making.ADAPTER) + 3] * 3
     assert (kept[0].held_out_loss, kept[0].gain_palette, kept[0].gain_edges) == (0.01, 0.9, 0.1)
@@ -511,7 +511,7 @@ def test_a_checkpoint_reported_twice_or_made_again_by_another_worker_is_kept_onc
     following = Trainer(session, storage, run)
     following.progress(20, checkpoint=made(following, 50))
 
-    kept = checkpoints.kept(session, run.id)
+    kept = checkpoints.of_run(session, run.id)
     assert [each.step for each in kept] == [50]
     assert kept[0].adapter_key == following.job.upload["style-001"].key
 
@@ -523,7 +523,7 @@ def test_the_result_of_a_training_is_its_last_checkpoint(session, run, trainer):
         key=last.adapter_key, sha256=last.adapter_sha256, sample_keys=last.sample_keys
     )
     assert done.applied
-    [kept] = checkpoints.kept(session, run.id)
+    [kept] = checkpoints.of_run(session, run.id)
     assert (kept.step, kept.adapter_key, kept.gain_texture) == (50, last.adapter_key, 0.5)
 
 
@@ -541,7 +541,7 @@ def test_a_checkpoint_whose_files_are_not_there_counts_as_a_failed_attempt(
     answer = trainer.progress(10, checkpoint=made(trainer, 50, **changes))
     assert (answer.applied, answer.rejected) == (False, "file_missing")
     assert making.job_of(session, run).tries == 1
-    assert checkpoints.kept(session, run.id) == []
+    assert checkpoints.of_run(session, run.id) == []
 
 
 FOREIGN = [

@@ -62,13 +62,12 @@ def missing(
     )
     if not clicks_count:
         has_instances = has_instances.where(SetsInstance.source == InstanceSource.FOUND)
-    names_with_instances = set(session.scalars(has_instances))
+    present = set(session.scalars(has_instances))
     searched = _searched(session, photo.id)
     unknown = [
         concept
         for concept in queries
-        if concept.name not in names_with_instances
-        and (concept.name, concept.prompt) not in searched
+        if concept.name not in present and (concept.name, concept.prompt) not in searched
     ]
     if not unknown:
         return []

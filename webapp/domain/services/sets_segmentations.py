@@ -82,12 +82,10 @@ def hand_over(
     session: Session, lease: Lease, masks: Sequence[ReportedMask], *, segmenter: str, version: str
 ) -> bool:
     """Queue the step that records the masks of a worker; False if the fence is stale."""
-    worker_masks: list[WorkerMask] = [
+    found: list[WorkerMask] = [
         {"concept": mask.concept, "mask_key": mask.mask_key, "score": mask.score} for mask in masks
     ]
-    return jobs.queue_next_step(
-        session, lease, segmenter=segmenter, version=version, found=worker_masks
-    )
+    return jobs.queue_next_step(session, lease, segmenter=segmenter, version=version, found=found)
 
 
 def reported_masks(session: Session, lease: Lease) -> ReportedMasks:

@@ -108,14 +108,14 @@ def read_health() -> Response:
 
 
 def _checked(check: Callable[[], object]) -> Check:
-    began = time.perf_counter()
+    started_at = time.perf_counter()
     try:
         check()
     except Exception:  # noqa: BLE001 - whatever it is, it is not there, and no text may leak
         is_available = False
     else:
         is_available = True
-    return Check(ok=is_available, latency_ms=round((time.perf_counter() - began) * 1000, 1))
+    return Check(ok=is_available, latency_ms=round((time.perf_counter() - started_at) * 1000, 1))
 
 
 def _ask_redis() -> None:

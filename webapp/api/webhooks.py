@@ -228,7 +228,7 @@ def take_render_failure(failure: schemas.RenderFailure) -> Response:
 def segmentation_progress(body: schemas.SegmentProgress) -> Response:
     """Keep a search in a photo with its worker."""
     run_id = body.segmentation_id
-    answer = worker_protocol.keep(
+    answer = worker_protocol.renew_lease(
         db.session(), JobKind.SEGMENTATION, run_id, attempt=body.attempt, fence=body.fence
     )
     return _answer(answer)
@@ -310,8 +310,8 @@ def _checkpoint(checkpoint: MadeCheckpoint) -> ReportedCheckpoint:
     )
 
 
-def _unusable(works: Sequence[UnusableWork]) -> tuple[UnusableArtwork, ...]:
-    return tuple(UnusableArtwork(each.name, each.code) for each in works)
+def _unusable(reported: Sequence[UnusableWork]) -> tuple[UnusableArtwork, ...]:
+    return tuple(UnusableArtwork(each.name, each.code) for each in reported)
 
 
 def _answer(answer: WorkerAnswer) -> Response:

@@ -25,7 +25,7 @@ CONNECT_OPTIONS = (
 )
 # What workers catch when PostgreSQL is unavailable: the lease expires, the relay publishes again.
 DatabaseUnavailable = OperationalError
-# Opens one short transaction; given to services that do slow work between several.
+# Opens one short transaction; for services with slow operations between several.
 UnitOfWork = Callable[[], AbstractContextManager[Session]]
 
 

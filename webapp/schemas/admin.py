@@ -172,7 +172,7 @@ class ModeratedStyle(OwnStyleCard):
 
 
 class ModeratedStyleDetail(OwnStyleView):
-    """One style with its works, as its artist sees it."""
+    """One style with its artworks, as its artist sees it."""
 
     is_flagged: bool = Field(examples=[False])
 

@@ -35,9 +35,9 @@ class LearnedView(Answer):
 
 
 class GainView(Answer):
-    """How much was learned: shares of the way from the base model's pictures to the works.
+    """How much was learned: shares of the way from the base model's pictures to the artworks.
 
-    `edges` is the share of the works' high-frequency energy; 1 is equal.
+    `edges` is the share of the artworks' high-frequency energy; 1 is equal.
     """
 
     palette: float = Field(examples=[0.8])

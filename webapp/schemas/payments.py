@@ -142,7 +142,7 @@ class OrderDetail(ListedOrder):
     failure: PaymentFailure | None
 
 
-class Heard(Answer):
+class EventTaken(Answer):
     """POST /webhooks/toss/payment: whether it changed an order."""
 
     applied: bool = Field(examples=[True])

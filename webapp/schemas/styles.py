@@ -37,7 +37,7 @@ from webapp.schemas.fields import (
 from webapp.schemas.try_outs import TryOutView
 
 MAX_NAMED_IMAGES = 101
-ACCEPT_SIMILAR = "use works that look nearly the same too; else they are left out: SIMILAR_IMAGE"
+ACCEPT_SIMILAR = "use artworks that look nearly the same too; else they are left out: SIMILAR_IMAGE"
 
 
 def _tag_list(value: Any) -> Any:
@@ -135,7 +135,7 @@ class DeclaredFileBody(Body):
 class DeclaredStyle(StyleFields):
     """POST /styles as JSON."""
 
-    # Their number is judged with that of the style's other works, and has error codes of its own.
+    # Their number is judged with that of the style's other artworks, and has error codes of its own.
     files: list[DeclaredFileBody] = Field(
         max_length=1000, json_schema_extra={"minItems": 10, "maxItems": 100}
     )
@@ -260,7 +260,7 @@ class ArtworkView(Answer):
     status: ArtworkStatus
     code: str | None = Field(examples=["DUPLICATE_IMAGE"])
     twin_idx: Count | None = Field(
-        examples=[3], description="the work that this one is the same as, or nearly the same"
+        examples=[3], description="the artwork that this one is the same as, or nearly the same"
     )
     width: Count | None
     height: Count | None
@@ -284,7 +284,7 @@ class Checkpoint(Answer):
 
 
 class RightsStatement(Answer):
-    """What the artist stated about the works."""
+    """What the artist stated about the artworks."""
 
     statement: str = Field(examples=["I made these works myself."])
     version: str = Field(examples=["2026-11"])

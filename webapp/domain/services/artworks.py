@@ -32,10 +32,10 @@ MAX_IMAGE_TAGS = 20
 UPLOAD_TIME = timedelta(hours=1)
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png"}
 SIMILAR = "SIMILAR_IMAGE"
-"""Code of a work that is nearly the same as another: left out until its artist says otherwise."""
+"""Code of an artwork that is nearly the same as another: left out until its artist says otherwise."""
 
 NAME = "work-{:03}"
-"""What a work is called before a worker, by its index."""
+"""The name of an artwork for workers, by its index."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A retried POST is one POST: the answer is stored in the transaction that did the work."""
+"""A retried POST is one POST: the answer is stored in the transaction of the POST."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

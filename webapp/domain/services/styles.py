@@ -1,4 +1,4 @@
-"""Make styles: take in an artist's works, confirm uploads, train again after a failure."""
+"""Make styles: take in an artist's artworks, confirm uploads, train again after a failure."""
 
 import secrets
 from dataclasses import dataclass
@@ -124,14 +124,14 @@ def confirm_upload(
     with fresh URLs.
     """
     with unit_of_work() as session:
-        keys = [work.upload_key for work in _awaited(session, artist_id, style_id)[1]]
+        keys = [artwork.upload_key for artwork in _awaited(session, artist_id, style_id)[1]]
     present = {key for key in keys if storage.head(key) is not None}
     with unit_of_work() as session:
         run, awaited = _awaited(session, artist_id, style_id)
-        missing = [work for work in awaited if work.upload_key not in present]
+        missing = [artwork for artwork in awaited if artwork.upload_key not in present]
         if missing:
-            uploads = [artworks.upload_for(storage, work) for work in missing]
-            raise UploadIncomplete(missing=[work.idx for work in missing], uploads=uploads)
+            uploads = [artworks.upload_for(storage, artwork) for artwork in missing]
+            raise UploadIncomplete(missing=[artwork.idx for artwork in missing], uploads=uploads)
         _start(session, run, request_id)
 
 
@@ -229,7 +229,7 @@ def _retrainable_style(session: Session, artist_id: int, style_id: int) -> Style
 
 
 def cancel(session: Session, *, artist_id: int, style_id: int) -> None:
-    """Stop a training, or the wait for its files: the works stay, and the slot is free again.
+    """Stop a training, or the wait for its files: the artworks stay, and the slot is free again.
 
     A worker hears of it at its next report. Raises InvalidTransition for what has ended.
     """

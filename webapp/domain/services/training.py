@@ -42,7 +42,7 @@ class Upload:
 class Verdict:
     """What validation found: a clean copy in storage, or the code of what is wrong.
 
-    One that is nearly the same as another, the work `twin_idx`, has both.
+    One that is nearly the same as another, the artwork `twin_idx`, has both.
     """
 
     artwork_id: int
@@ -126,7 +126,7 @@ def uploads_to_validate(session: Session, lease: Lease) -> list[Upload]:
 
 
 def accepts_similar(session: Session, lease: Lease) -> bool:
-    """Whether the artist said that works which look nearly the same are all to be used."""
+    """Whether the artist wants all artworks used, also those that look nearly the same."""
     query = select(TrainingRun.accepts_similar).where(TrainingRun.id == lease.ref)
     return session.scalars(query).one()
 

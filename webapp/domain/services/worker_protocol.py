@@ -41,8 +41,8 @@ __all__ = [
     "claim",
     "current_attempt",
     "failed",
-    "keep",
     "progress",
+    "renew_lease",
     "style_run",
 ]
 
@@ -131,7 +131,7 @@ def progress(
     fence: int | None,
     update: TrainingUpdate = NO_UPDATE,
 ) -> WorkerAnswer:
-    """Store progress and renew the lease, but only while the work really advances.
+    """Store progress and renew the lease, but only while the percentage rises.
 
     A checkpoint in the `update` whose files are not there counts as a failed attempt, and so does
     any key that this lease was not given to write. The files are read between two short
@@ -197,10 +197,10 @@ def _record_progress(
     )
 
 
-def keep(
+def renew_lease(
     session: Session, kind: JobKind, ref: int, *, attempt: int | None, fence: int | None
 ) -> WorkerAnswer:
-    """Renew the lease of work that shows no progress, and say whether it was canceled."""
+    """Renew the lease of a job without progress to report, and say whether it was canceled."""
     lease = current_lease(session, kind, ref, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
         return lease
@@ -231,7 +231,7 @@ def failed(
     return WorkerAnswer(applied=True, status=status(session, kind, ref))
 
 
-# Kinds whose rows show how far their work is.
+# Kinds whose rows store the progress of their job.
 _PROGRESS: dict[JobKind, tuple[InstrumentedAttribute[Any], InstrumentedAttribute[int]]] = {
     JobKind.TRAINING: (TrainingRun.progress, TrainingRun.id),
     JobKind.GENERATION: (Generation.progress, Generation.id),

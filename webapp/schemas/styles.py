@@ -135,7 +135,7 @@ class DeclaredFileBody(Body):
 class DeclaredStyle(StyleFields):
     """POST /styles as JSON."""
 
-    # Their number is judged with that of the style's other artworks, and has error codes of its own.
+    # Their number is judged with that of the style's other artworks; it has its own error codes.
     files: list[DeclaredFileBody] = Field(
         max_length=1000, json_schema_extra={"minItems": 10, "maxItems": 100}
     )

@@ -32,7 +32,7 @@ MAX_IMAGE_TAGS = 20
 UPLOAD_TIME = timedelta(hours=1)
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png"}
 SIMILAR = "SIMILAR_IMAGE"
-"""Code of an artwork that is nearly the same as another: left out until its artist says otherwise."""
+"""Code of an artwork nearly the same as another: left out until its artist says otherwise."""
 
 NAME = "work-{:03}"
 """The name of an artwork for workers, by its index."""

@@ -16,8 +16,11 @@ ROOT = Path(__file__).parents[2]
 REQUIREMENTS = {"web": "web.txt", "gpu": "gpu.txt"}
 # Imported by nobody: docker-compose.yml runs it as a program.
 PROGRAMS = {"flower"}
-# In the folder of the segmenters that the site uses, but imported by GPU workers alone.
-OF_GPU_WORKERS = {"gpu/segmenting/sam3.py"}
+# In a folder that the image uses, but imported in the other one only.
+UNUSED = {
+    "web": {"gpu/segmenting/sam3.py"},
+    "gpu": {"gpu/signature/credentials.py", "gpu/signature/likeness.py"},
+}
 NOT_IN_PRODUCTION = ("webapp/embedded", "webapp/sandbox", "gpu/pretrain", "tests")
 OWN = {path.stem for path in ROOT.iterdir()}
 PROVIDED = packages_distributions()
@@ -66,7 +69,7 @@ def needed(paths):
 
 def test_an_image_lists_what_it_imports_and_nothing_else(image):
     target, folder = image
-    paths = modules(folder) - (OF_GPU_WORKERS if target != "gpu" else set())
+    paths = modules(folder) - UNUSED[target]
     packages = listed(REQUIREMENTS[target])
     assert needed(paths) - packages == set()
     assert packages - needed(paths) - PROGRAMS == set()

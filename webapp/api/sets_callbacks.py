@@ -14,7 +14,7 @@ from webapp.http.operations import operation
 from webapp.schemas.sets_callbacks import Callback, CallbackTaken, ReportedError
 
 blueprint = Blueprint("sets_callbacks", __name__)
-UNKNOWN = "UNKNOWN"  # the code of a failure that is told in words alone
+UNKNOWN = "UNKNOWN"  # the code of a failure with a message and no code
 
 
 @blueprint.post("/jobs/<job_id>/callback")

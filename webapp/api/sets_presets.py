@@ -68,10 +68,10 @@ def read(preset_id: str) -> Response:
 @public
 def swatch_picture(swatch: str) -> Response:
     """Show a swatch; one repeat of a material."""
-    found = sets_presets.swatches().get(swatch)
-    if found is None:
+    file = sets_presets.swatches().get(swatch)
+    if file is None:
         raise NotFound(resource="swatch", id=swatch)
-    return send_file(found.path, mimetype="image/png", max_age=KEPT_SECONDS)
+    return send_file(file.path, mimetype="image/png", max_age=KEPT_SECONDS)
 
 
 def swatch_url(swatch: SwatchFile) -> str:

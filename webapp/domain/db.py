@@ -19,7 +19,7 @@ NAMING_CONVENTION = {
     "pk": "pk_%(table_name)s",
 }
 # A forgotten transaction must not hold locks, and no statement of ours needs longer.
-# Times are told in UTC, wherever the database believes to be.
+# The time zone of every session is UTC, whatever the default of the database is.
 CONNECT_OPTIONS = (
     "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000 -c timezone=UTC"
 )

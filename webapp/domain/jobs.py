@@ -248,7 +248,7 @@ def _end(session: Session, state: JobState, *conditions: ColumnElement[bool]) ->
 
 
 def cancel_waiting(session: Session, kind: JobKind, ref: int) -> bool:
-    """Cancel a queued job; flag a running one, whose worker is told at its next report."""
+    """Cancel a queued job; flag a running one for the answer to its worker's next report."""
     if _end(
         session,
         JobState.CANCELED,

@@ -22,7 +22,7 @@ class Publication(Body):
         examples=[300],
     )
     cover: int = Field(
-        0, ge=0, le=100, description="place of the cover among its samples, from 0", examples=[0]
+        0, ge=0, le=100, description="index of the cover among its samples, from 0", examples=[0]
     )
 
 

@@ -59,7 +59,7 @@ class Target(Answer):
 
 
 class NotificationView(Answer):
-    """One notification, told in the reader's language."""
+    """One notification, with its text in the reader's language."""
 
     id: Id
     type: NotificationType

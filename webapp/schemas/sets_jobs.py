@@ -84,7 +84,7 @@ class SegmentBody(Body):
 
 
 class ItemChange(Body):
-    """Another group, or another place in the order, of one photo."""
+    """Another group or position of one photo."""
 
     idx: Idx
     group: GroupId | None = None
@@ -193,7 +193,7 @@ class ProgressOfJob(Answer):
 
 
 class SegmentationOfJob(Answer):
-    """How many photos have been searched, of those that were asked for."""
+    """How many photos have been searched, of those that were requested."""
 
     status: SegmentationStatus
     done: Count
@@ -201,7 +201,7 @@ class SegmentationOfJob(Answer):
 
 
 class CreditsOfJob(Answer):
-    """Credits taken for a job, kept for delivered photos, and given back."""
+    """Credits of a job: reserved, charged for delivered photos, and returned."""
 
     reserved: Count
     charged: Count

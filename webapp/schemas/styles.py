@@ -100,7 +100,7 @@ class StyleFields(Body):
 
 
 class StyleChanges(Body):
-    """PATCH /styles/:id by its artist: what is given changes, and only `valid_to` may be null."""
+    """PATCH /styles/:id by its artist: absent fields stay, and only `valid_to` may be null."""
 
     description: PlainText = Field("", min_length=1, max_length=2000)
     price_tokens: Price = Field(
@@ -147,7 +147,7 @@ class RetrainForm(Body):
     remove_artwork_ids: Annotated[list[Id], BeforeValidator(_tag_list)] = Field(
         default=[], max_length=100
     )
-    publish: PublishWhen | None = Field(None, description="as it was said before, by default")
+    publish: PublishWhen | None = Field(None, description="as before, by default")
     image_tags: ImageTags = Field(default={})
     accept_similar: bool = Field(False, description=ACCEPT_SIMILAR)
 
@@ -156,7 +156,7 @@ class RetrainBody(Body):
     """POST /styles/:id/retrain as JSON."""
 
     remove_artwork_ids: list[Id] = Field(default=[], max_length=100)
-    publish: PublishWhen | None = Field(None, description="as it was said before, by default")
+    publish: PublishWhen | None = Field(None, description="as before, by default")
     files: list[DeclaredFileBody] = Field(default=[], max_length=1000)
     accept_similar: bool = Field(False, description=ACCEPT_SIMILAR)
 

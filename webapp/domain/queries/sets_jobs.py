@@ -57,7 +57,7 @@ class ProgressView:
 
 @dataclass(frozen=True)
 class SegmentationView:
-    """How far the search for concepts is: photos searched, of those that were asked for."""
+    """How far the search for concepts is: photos searched, of those that were requested."""
 
     status: SegmentationStatus
     done: int
@@ -66,7 +66,7 @@ class SegmentationView:
 
 @dataclass(frozen=True)
 class CreditsView:
-    """Credits of a job: taken for it, kept for delivered photos, given back."""
+    """Credits of a job: reserved, charged for delivered photos, returned."""
 
     reserved: int
     charged: int
@@ -333,7 +333,7 @@ def _card(row: Row[*tuple[Any, ...]], counts: _Counts) -> JobCard:
 
 
 def _segmentation(runs: Mapping[SegmentationStatus, int]) -> SegmentationView | None:
-    """Return how far the search is; None where nothing was asked for, or all was canceled."""
+    """Return how far the search is; None where no search was requested, or all were canceled."""
     present = [status for status in SEGMENTATION_ORDER if runs.get(status)]
     if not present:
         return None

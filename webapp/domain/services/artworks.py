@@ -83,7 +83,7 @@ File = TypeVar("File", UploadedImage, DeclaredFile)
 
 @dataclass(frozen=True)
 class Upload:
-    """Where one declared file goes."""
+    """The presigned upload of one declared file."""
 
     artwork_id: int
     idx: int
@@ -253,7 +253,7 @@ def _new_artwork(
 
 
 def upload_for(storage: Storage, artwork: Artwork) -> Upload:
-    """Return a fresh place to upload an artwork to."""
+    """Return a new presigned upload for an artwork."""
     put = storage.presigned_put(
         artwork.upload_key, content_type=artwork.content_type, expires_in=UPLOAD_TIME
     )

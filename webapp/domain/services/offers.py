@@ -155,7 +155,7 @@ def publish(
 ) -> None:
     """Put an own trained style on sale, as one of its checkpoints, the last by default.
 
-    `cover` is the place of a sample of that checkpoint, from 0. It happens once: raises
+    `cover` is the index of a sample of that checkpoint, from 0. It happens once: raises
     InvalidTransition for a style that is on sale already or not yet trained, ValidationFailed for
     a checkpoint or cover that is none, StyleLimitReached while another style takes the slot,
     StyleOutdated when no renderer could draw it.

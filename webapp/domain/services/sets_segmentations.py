@@ -78,7 +78,7 @@ def run_of(session: Session, run_id: int) -> tuple[SetsSegmentation, SetsPhoto]:
     return run, photo
 
 
-def hand_over(
+def queue_recording(
     session: Session, lease: Lease, masks: Sequence[ReportedMask], *, segmenter: str, version: str
 ) -> bool:
     """Queue the step that records the masks of a worker; False if the fence is stale."""

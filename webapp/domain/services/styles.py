@@ -165,7 +165,7 @@ def retrain(
     """Train a style again that failed, is not on sale yet or is outdated.
 
     Images may be taken out or added; with `accept_similar` those that are nearly the same as others
-    are used too, as they are from then on. What is to happen then stays as it was said, unless
+    are used too, as they are from then on. What happens after the training stays as before, unless
     `publish` says otherwise. What a trained style had learned before stays until it has learned
     something new. Raises GenerationStillProcessing while a try-out is being drawn with that.
     """

@@ -228,7 +228,7 @@ def publication(session: Session, lease: Lease) -> Publication:
 def publish(
     session: Session, publication: Publication, signed: Mapping[int, SignedSamples]
 ) -> bool:
-    """Show the artist what was learned, or put it on sale if that was asked for – one commit.
+    """Show the artist what was learned, or put it on sale if the artist chose so; one commit.
 
     `signed` are the samples of each checkpoint, named by its id. What went on sale by itself is
     the last checkpoint, with its first sample as the cover.

@@ -134,7 +134,7 @@ def progress(
     """Store progress and renew the lease, but only while the percentage rises.
 
     A checkpoint in the `update` whose files are not there counts as a failed attempt, and so does
-    any key that this lease was not given to write. The files are read between two short
+    any key that this lease may not write. The files are read between two short
     transactions.
     """
     checkpoint = None

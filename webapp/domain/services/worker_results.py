@@ -202,7 +202,7 @@ def complete_segmentation(
         job_attempts.fail(session, lease, "NETWORK", "The masks are not what was asked for.")
         answer = status(session, kind, run_id)
         return WorkerAnswer(applied=False, status=answer, rejected="file_missing")
-    sets_segmentations.hand_over(session, lease, masks, segmenter=segmenter, version=version)
+    sets_segmentations.queue_recording(session, lease, masks, segmenter=segmenter, version=version)
     return WorkerAnswer(applied=True, status=status(session, kind, run_id))
 
 

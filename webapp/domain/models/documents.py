@@ -112,6 +112,8 @@ class StampedFiles(TypedDict):
     image_sha256: str
     image_size: int
     perceptual_hash: str
+    preview_sha256: NotRequired[str | None]
+    thumbnail_sha256: NotRequired[str | None]
 
 
 class EditedFiles(TypedDict):

@@ -19,7 +19,7 @@ class IdempotencyKey(Base):
     key: Mapped[str] = mapped_column(String(128), primary_key=True)
     body_sha256: Mapped[Sha256]
     response: Mapped[dict[str, JsonValue] | None] = mapped_column(JSONB)
-    created_at: Mapped[CreatedAt]
+    created_at: Mapped[CreatedAt] = mapped_column(index=True)
 
 
 class SetsIdempotencyKey(Base):
@@ -32,4 +32,4 @@ class SetsIdempotencyKey(Base):
     key: Mapped[str] = mapped_column(String(128), primary_key=True)
     body_sha256: Mapped[Sha256]
     response: Mapped[dict[str, JsonValue] | None] = mapped_column(JSONB)
-    created_at: Mapped[CreatedAt]
+    created_at: Mapped[CreatedAt] = mapped_column(index=True)

@@ -1,7 +1,8 @@
 """The signing of a raw image and its delivery: input and results of the last two CPU steps."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,9 +15,10 @@ from webapp.domain.models.documents import StampedFiles
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import Style
-from webapp.domain.services import generations, sets_canvases
+from webapp.domain.services import generations, sets_canvases, watermarks
 from webapp.domain.services.licenses import certificate_url
 from webapp.domain.services.signatures import ArtistSignature
+from webapp.domain.services.watermarks import Watermark
 from webapp.domain.settings import settings
 
 
@@ -31,6 +33,7 @@ class StampInput:
     raw_key: str
     raw_sha256: str
     is_canvas: bool
+    watermark: Watermark
     signature: ArtistSignature
     artist_id: int
     artist_name: str
@@ -45,7 +48,10 @@ class StampInput:
 
 @dataclass(frozen=True)
 class StampedImage:
-    """The signed image in storage, to be recorded by `deliver_generation`."""
+    """The signed image in storage, to be recorded by `deliver_generation`.
+
+    Images that were stamped before an update have no hashes of preview and thumbnail.
+    """
 
     image_key: str
     preview_key: str
@@ -53,10 +59,12 @@ class StampedImage:
     image_sha256: str
     image_size: int
     perceptual_hash: str
+    preview_sha256: str | None = None
+    thumbnail_sha256: str | None = None
 
 
 def stamp_input(session: Session, lease: Lease) -> StampInput:
-    """Read the input of the stamping step."""
+    """Read the input of the stamping step; draw the watermark of an image that has none."""
     generation, style, artist = session.execute(
         select(Generation, Style, Artist)
         .join(Style, Style.id == Generation.style_id)
@@ -68,6 +76,7 @@ def stamp_input(session: Session, lease: Lease) -> StampInput:
         raw_key=lease.handover["raw_key"],
         raw_sha256=lease.handover["raw_sha256"],
         is_canvas=sets_canvases.is_canvas(session, generation.id),
+        watermark=watermarks.assigned(session, generation.id),
         signature=ArtistSignature.of(artist),
         artist_id=artist.user_id,
         artist_name=artist.artist_name,
@@ -83,22 +92,11 @@ def stamp_input(session: Session, lease: Lease) -> StampInput:
 
 def record_stamped(session: Session, lease: Lease, image: StampedImage) -> bool:
     """Record the signed image and queue its delivery; False if the fence is stale."""
-    if not jobs.queue_next_step(session, lease, image=_files(image)):
+    if not jobs.queue_next_step(session, lease, image=cast("StampedFiles", asdict(image))):
         return False
     raw = lease.handover
     sets_canvases.record_painted(session, lease.ref, raw["raw_key"], raw["raw_sha256"])
     return True
-
-
-def _files(image: StampedImage) -> StampedFiles:
-    return {
-        "image_key": image.image_key,
-        "preview_key": image.preview_key,
-        "thumbnail_key": image.thumbnail_key,
-        "image_sha256": image.image_sha256,
-        "image_size": image.image_size,
-        "perceptual_hash": image.perceptual_hash,
-    }
 
 
 def deliver(session: Session, job_id: int) -> bool:
@@ -120,6 +118,8 @@ def deliver(session: Session, job_id: int) -> bool:
         preview_key=image.preview_key,
         thumbnail_key=image.thumbnail_key,
         image_sha256=image.image_sha256,
+        preview_sha256=image.preview_sha256,
+        thumbnail_sha256=image.thumbnail_sha256,
         image_size=image.image_size,
     )
     return True

@@ -2,11 +2,21 @@
 
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Index, String, Text, UniqueConstraint, func
+from sqlalchemy import (
+    CheckConstraint,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.domain.db import Base
-from webapp.domain.models.columns import BigInt, CreatedAt, Id, Json, Time, one_of
+from webapp.domain.models.columns import BigInt, CreatedAt, Id, Time, one_of
+from webapp.domain.models.documents import Handover
 
 
 class JobKind(StrEnum):
@@ -38,7 +48,16 @@ class Job(Base):
         UniqueConstraint("kind", "ref"),
         CheckConstraint(one_of("kind", JobKind), name="kind"),
         CheckConstraint(one_of("state", JobState), name="state"),
-        Index("ix_jobs_due", "run_at", postgresql_where="state = 'queued'"),
+        Index(
+            "ix_jobs_publication",
+            text("coalesce(rung_at, '-infinity'::timestamptz)"),
+            "run_at",
+            postgresql_where="state = 'queued'",
+        ),
+        Index(
+            "ix_jobs_deadlines", "deadline_at", postgresql_where="state IN ('queued', 'running')"
+        ),
+        Index("ix_jobs_oldest", "kind", "step", "id", postgresql_where="state = 'queued'"),
         Index("ix_jobs_finished_at", "finished_at"),
         Index("ix_jobs_leases", "lease_until", postgresql_where="state = 'running'"),
         Index(
@@ -62,8 +81,8 @@ class Job(Base):
     lease_until: Mapped[Time | None]
     deadline_at: Mapped[Time]
     cancel_requested: Mapped[bool] = mapped_column(server_default="false")
-    handover: Mapped[Json] = mapped_column(
-        server_default="{}", comment="what one step leaves for the next"
+    handover: Mapped[Handover] = mapped_column(
+        JSONB, server_default="{}", comment="what one step leaves for the next"
     )
     failure_cause: Mapped[str | None] = mapped_column(String(40))
     failure_message: Mapped[str | None] = mapped_column(Text)

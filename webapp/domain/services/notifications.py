@@ -1,7 +1,6 @@
-"""Notifications of users: created once per event, marked as read, deleted after 30 days."""
+"""Notifications of users: created once per event, marked as read, deleted when they are old."""
 
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -9,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from webapp.domain.errors import NotFound
 from webapp.domain.models.account import User
+from webapp.domain.models.documents import NotificationDetails
 from webapp.domain.models.notification import Notification, NotificationType
-
-RETENTION = timedelta(days=30)
+from webapp.domain.pieces import is_among
 
 
 def notify(
@@ -23,7 +22,7 @@ def notify(
     target_id: int,
     event: str | None = None,
     actor_id: int | None = None,
-    details: dict[str, Any] | None = None,
+    details: NotificationDetails | None = None,
 ) -> int | None:
     """Insert one notification and return its id; None if the event already has one.
 
@@ -52,7 +51,7 @@ def notify_once(
     *,
     target_type: str,
     target_id: int,
-    details: dict[str, Any],
+    details: NotificationDetails,
 ) -> tuple[int, bool]:
     """Insert a notification unless the recipient has one of this type about the target.
 
@@ -121,15 +120,19 @@ def mark_all_read(session: Session, user_id: int) -> int:
     return len(marked.all())
 
 
-def purge(session: Session, *, limit: int) -> int:
-    """Delete at most `limit` read notifications older than 30 days; return how many."""
+def purge(session: Session, *, is_read: bool, older_than: timedelta, limit: int) -> int:
+    """Delete at most `limit` old notifications, read or unread ones; return how many."""
     old = (
         select(Notification.id)
-        .where(Notification.is_read, Notification.created_at < func.clock_timestamp() - RETENTION)
+        .where(
+            Notification.is_read if is_read else ~Notification.is_read,
+            Notification.created_at < func.statement_timestamp() - older_than,
+        )
+        .order_by(Notification.created_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
     deleted = session.scalars(
-        delete(Notification).where(Notification.id.in_(old)).returning(Notification.id)
+        delete(Notification).where(is_among(Notification.id, old)).returning(Notification.id)
     )
     return len(deleted.all())

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,17 +11,19 @@ from celery_config import TaskName
 from webapp.domain import jobs
 from webapp.domain.jobs import Lease
 from webapp.domain.models.account import Artist
+from webapp.domain.models.documents import StampedFiles
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import Style
-from webapp.domain.services import generations, sets_canvases
+from webapp.domain.services import generations, sets_canvases, watermarks
 from webapp.domain.services.licenses import certificate_url
 from webapp.domain.services.signatures import ArtistSignature
+from webapp.domain.services.watermarks import Watermark
 from webapp.domain.settings import settings
 
 
 @dataclass(frozen=True)
-class StampWork:
+class StampInput:
     """The input of the stamping step, read in one transaction.
 
     With `is_canvas` the raw image is still needed after the step, for its photo.
@@ -30,6 +33,7 @@ class StampWork:
     raw_key: str
     raw_sha256: str
     is_canvas: bool
+    watermark: Watermark
     signature: ArtistSignature
     artist_id: int
     artist_name: str
@@ -44,7 +48,10 @@ class StampWork:
 
 @dataclass(frozen=True)
 class StampedImage:
-    """The signed image in storage, to be recorded by `deliver_generation`."""
+    """The signed image in storage, to be recorded by `deliver_generation`.
+
+    Images that were stamped before an update have no hashes of preview and thumbnail.
+    """
 
     image_key: str
     preview_key: str
@@ -52,21 +59,24 @@ class StampedImage:
     image_sha256: str
     image_size: int
     perceptual_hash: str
+    preview_sha256: str | None = None
+    thumbnail_sha256: str | None = None
 
 
-def stamp_work(session: Session, lease: Lease) -> StampWork:
-    """Read the input of the stamping step."""
+def stamp_input(session: Session, lease: Lease) -> StampInput:
+    """Read the input of the stamping step; draw the watermark of an image that has none."""
     generation, style, artist = session.execute(
         select(Generation, Style, Artist)
         .join(Style, Style.id == Generation.style_id)
         .join(Artist, Artist.user_id == Style.artist_id)
         .where(Generation.id == lease.ref)
     ).one()
-    return StampWork(
+    return StampInput(
         lease=lease,
         raw_key=lease.handover["raw_key"],
         raw_sha256=lease.handover["raw_sha256"],
         is_canvas=sets_canvases.is_canvas(session, generation.id),
+        watermark=watermarks.assigned(session, generation.id),
         signature=ArtistSignature.of(artist),
         artist_id=artist.user_id,
         artist_name=artist.artist_name,
@@ -82,7 +92,7 @@ def stamp_work(session: Session, lease: Lease) -> StampWork:
 
 def record_stamped(session: Session, lease: Lease, image: StampedImage) -> bool:
     """Record the signed image and queue its delivery; False if the fence is stale."""
-    if not jobs.queue_next_step(session, lease, image=asdict(image)):
+    if not jobs.queue_next_step(session, lease, image=cast("StampedFiles", asdict(image))):
         return False
     raw = lease.handover
     sets_canvases.record_painted(session, lease.ref, raw["raw_key"], raw["raw_sha256"])
@@ -108,6 +118,8 @@ def deliver(session: Session, job_id: int) -> bool:
         preview_key=image.preview_key,
         thumbnail_key=image.thumbnail_key,
         image_sha256=image.image_sha256,
+        preview_sha256=image.preview_sha256,
+        thumbnail_sha256=image.thumbnail_sha256,
         image_size=image.image_size,
     )
     return True

@@ -1,15 +1,15 @@
-"""A picture resampled to the chips of the watermark: whitening, refinement of the place, decoding.
+"""A whitened picture, sampled at the chips of the watermark: refinement of the place, decoding.
 
 The place is refined by the synchronisation chips only. The signs of the data chips are independent
 of them, which the bound of the false positive rate in `watermark.py` requires.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from scipy import fft, ndimage, optimize  # type: ignore[import-untyped]
+from scipy import ndimage, optimize  # type: ignore[import-untyped]
 
 from gpu.signature import convolutional_code
 from gpu.signature.chip_map import (
@@ -18,55 +18,39 @@ from gpu.signature.chip_map import (
     SAMPLES,
     ChipMap,
     Plane,
-    high_passed,
-    resized,
 )
 from gpu.signature.place import FRAME_UNITS, Matrix, scaling, translation
+from gpu.signature.whitening import whitened
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-_LEVEL_SIGMA = 1.5
-_LEVEL_FLOOR = 0.15
-_CLIP = 1.5
-_MAX_OF_MEDIAN = 2.0
-_CENTRE_SIGMA = 0.6
+_CENTRE_SIGMA = 0.6  # while the place is refined
 _MAX_EVALUATIONS = 260
+_CROP = 0.75  # share of each side
 
 Vector = NDArray[np.float64]
 
 
-def luma_of(picture: Image.Image) -> Plane:
-    """Rec. 601 luma of an RGB picture, 0-255, shape (height, width)."""
-    return np.asarray(picture, np.float32) @ _LUMA
+def lowest_score(luma: Plane, chips: Plane, chip_map: ChipMap) -> float:
+    """Lowest score of `chips` in crops of three quarters of each side, one at each corner.
 
-
-def whitened(luma: Plane, scales: tuple[float, float]) -> Plane:
-    """Resample `luma` to two samples per chip and normalise its local and spectral energy."""
-    height, width = luma.shape
-    size = tuple(
-        max(8, round(side / scale / SAMPLE_UNITS))
-        for side, scale in zip((width, height), scales, strict=True)
-    )
-    detail = high_passed(resized(luma, (size[0], size[1]), Image.Resampling.BILINEAR))
-    level = np.sqrt(ndimage.gaussian_filter(detail * detail, _LEVEL_SIGMA, truncate=2.5))
-    return _limited_spectrum(np.clip(detail / (level + _LEVEL_FLOOR), -_CLIP, _CLIP))
-
-
-def _limited_spectrum(plane: Plane) -> Plane:
-    """Limit magnitudes to twice the median: hatching and dots have a few very strong peaks."""
-    shape = [fft.next_fast_len(side, real=True) for side in plane.shape]
-    spectrum = fft.rfft2(plane, shape)
-    magnitudes = np.abs(spectrum)
-    limit = _MAX_OF_MEDIAN * np.median(magnitudes)
-    spectrum *= np.minimum(1, limit / (magnitudes + 1e-9))
-    limited: Plane = fft.irfft2(spectrum, shape)[: plane.shape[0], : plane.shape[1]]
-    return limited
-
-
-def score_of(luma: Plane, chips: Plane, chip_map: ChipMap) -> float:
-    """Score of `chips` in a whole picture that was neither cropped nor rotated."""
+    `luma` is of a whole picture that was neither cropped nor rotated.
+    """
     scale = min(luma.shape) / FRAME_UNITS
-    grid = Grid(whitened(luma, (scale, scale)))
-    return score(grid.chip_sums(grid.initial((0, 0))), chips, chip_map)
+    plane = whitened(luma, (scale, scale))
+    rows, columns = (side // SAMPLES for side in plane.shape)
+    cut = plane[: rows * SAMPLES, : columns * SAMPLES]
+    values = cut.reshape(rows, SAMPLES, columns, SAMPLES).sum((1, 3))
+    at = np.ix_(np.arange(rows) % CHIPS, np.arange(columns) % CHIPS)
+    values = np.where(chip_map.slots[at] >= 0, values, 0)
+    agreement = values * chips[at]
+    height, width = (round(side * _CROP) for side in values.shape)
+    crops = [
+        np.s_[top : top + height, left : left + width]
+        for top in (0, rows - height)
+        for left in (0, columns - width)
+    ]
+    return min(
+        float(agreement[crop].sum() / (np.linalg.norm(values[crop]) + 1e-9)) for crop in crops
+    )
 
 
 class Grid:
@@ -77,7 +61,8 @@ class Grid:
     """
 
     def __init__(self, plane: Plane) -> None:
-        self._plane = ndimage.gaussian_filter(plane, _CENTRE_SIGMA, truncate=3)
+        self._plane = plane
+        self._smooth: Plane = ndimage.gaussian_filter(plane, _CENTRE_SIGMA, truncate=3)
         self._middle = (np.array(plane.shape) - 1) / 2
 
     def initial(self, offset: tuple[int, int]) -> Vector:
@@ -92,7 +77,9 @@ class Grid:
         rows, columns = np.mgrid[first[0] : first[0] + down, first[1] : first[1] + across]
         return rows.ravel(), columns.ravel()
 
-    def values(self, transform: Vector, rows: Vector, columns: Vector) -> Vector:
+    def values(
+        self, transform: Vector, rows: Vector, columns: Vector, *, smooth: bool = False
+    ) -> Vector:
         """Values at the centres of chips, 0 outside the plane."""
         middle = self._middle
         down = SAMPLES * rows + (SAMPLES - 1) / 2 + transform[0] - middle[0]
@@ -105,12 +92,20 @@ class Grid:
             ]
         )
         values: Vector = ndimage.map_coordinates(
-            self._plane, coordinates, order=1, mode="constant", output=np.float64
+            self._smooth if smooth else self._plane,
+            coordinates,
+            order=1,
+            mode="constant",
+            output=np.float64,
         )
         return values
 
-    def refined(self, offset: tuple[int, int], chip_map: ChipMap) -> Vector:
-        """Transform near `offset` with the highest correlation of the synchronisation chips."""
+    def refined(self, offset: tuple[int, int], chip_map: ChipMap) -> tuple[Vector, Vector]:
+        """Transforms near `offset` with the highest correlation of the synchronisation chips.
+
+        The first is moved only; the second is also scaled, rotated and sheared. Noise misleads the
+        second more, so both are decoded.
+        """
         initial = self.initial(offset)
         rows, columns = self.chips(initial)
         expected = chip_map.sync[rows % CHIPS, columns % CHIPS]
@@ -119,23 +114,12 @@ class Grid:
         )
 
         def loss(transform: Vector) -> float:
-            values = self.values(transform, rows, columns)
+            values = self.values(transform, rows, columns, smooth=True)
             return -float(values @ expected / math.sqrt(float(values @ values) + 1e-9))
 
-        steps = np.array([0.6, 0.6, 0.8, 0.8, 0.8, 0.8])
-        result = optimize.minimize(
-            loss,
-            initial,
-            method="Nelder-Mead",
-            options={
-                "initial_simplex": initial + np.vstack([np.zeros(6), np.diag(steps)]),
-                "maxfev": _MAX_EVALUATIONS,
-                "xatol": 0.05,
-                "fatol": 0.02,
-            },
-        )
-        best: Vector = result.x
-        return best
+        moved = initial.copy()
+        moved[:2] = _minimum(lambda shift: loss(np.append(shift, moved[2:])), initial[:2])
+        return moved, _minimum(loss, moved)
 
     def matrix(self, transform: Vector) -> Matrix:
         """Units of the map to pixels of the plane, on (x, y, 1), counted from pixels' corners."""
@@ -159,6 +143,23 @@ class Grid:
         values = self.values(transform, rows.astype(float), columns.astype(float))
         chips = rows % CHIPS * CHIPS + columns % CHIPS
         return np.bincount(chips, values, CHIPS * CHIPS).astype(np.float64)
+
+
+def _minimum(loss: Callable[[Vector], float], initial: Vector) -> Vector:
+    steps = np.array([0.6, 0.6, 0.8, 0.8, 0.8, 0.8])[: initial.size]
+    result = optimize.minimize(
+        loss,
+        initial,
+        method="Nelder-Mead",
+        options={
+            "initial_simplex": initial + np.vstack([np.zeros(initial.size), np.diag(steps)]),
+            "maxfev": _MAX_EVALUATIONS,
+            "xatol": 0.05,
+            "fatol": 0.02,
+        },
+    )
+    best: Vector = result.x
+    return best
 
 
 def decode(grid: Grid, transform: Vector, chip_map: ChipMap) -> tuple[int, float]:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import fft  # type: ignore[import-untyped]
 
-from gpu.signature.chip_grid import Grid, decode, whitened
-from gpu.signature.chip_map import MAP_SAMPLES, ChipMap, Plane
+from gpu.signature.chip_grid import Grid, decode
+from gpu.signature.chip_map import MAP_SAMPLES, ChipMap, Plane, resized
 from gpu.signature.place import (
     FRAME_UNITS,
     ORIENTATIONS,
@@ -31,19 +31,24 @@ from gpu.signature.place import (
     place_of,
     rotation_matrix,
     scaling,
+    translation,
 )
+from gpu.signature.whitening import sampled_size, whitened
 
 MIN_UNITS, MAX_UNITS = 96, 2600  # sides of a crop, or of a screenshot around a picture
 
 _MIN_PEAK = 5.5  # standard deviations of the correlation; lower peaks are not decoded
+_MIN_ROUGH_PEAK = 5.0  # the same for a resampled plane, which is then whitened again
 _MIN_PEAK_AT_CORNER = 4.0  # the same for a whole picture, whose offset is expected
 _CORNER = 2  # samples around the expected offset
 _RATIOS = ((1, 1), (1, 2), (2, 1))  # aspect ratios of the pictures that are sold
 _MAX_STRETCH = 0.25
-_SCALE_STEP = (
-    0.01  # of the logarithm: an error of 1.3 units, a third of a chip, at the edge of a map
-)
-_MIN_SCALE, _MAX_SCALE = 0.3, 4.0  # pixels per unit
+_MAX_BORDER_STEP = 16  # grey levels within a plain border
+_MIN_INSIDE = 64  # pixels
+# Of the logarithm: an error of 1.5 units, less than half a chip, at the edge of a map.
+_SCALE_STEP = 0.012
+_MIN_SCALE, _MAX_SCALE = 0.35, 4.0  # pixels per unit
+_BASE_STEP = 0.15  # of the logarithm: whitened planes that are resampled to the scales between
 _ANGLES = tuple(sign * step / 2 for step in range(1, 11) for sign in (1, -1))  # degrees
 
 
@@ -51,12 +56,16 @@ def _part_scales() -> tuple[float, ...]:
     """Pixels per unit of a crop, the likely ones first: not scaled, of 1024 pixels, or zoomed."""
     logarithms = np.arange(math.log(_MIN_SCALE), math.log(_MAX_SCALE), _SCALE_STEP).tolist()
     grid = (math.exp(logarithm) for logarithm in sorted(logarithms, key=abs))
-    return 1.0, 2.0, 0.5, 1.5, 0.75, *grid
+    return *_LIKELY_SCALES, *grid
 
 
+_LIKELY_SCALES = (1.0, 2.0, 0.5, 1.5, 0.75)
 _PART_SCALES = _part_scales()
-_WHOLE_SCALES = 1 + len(_RATIOS)
-MAX_READINGS = ORIENTATIONS * (_WHOLE_SCALES + len(_PART_SCALES) + 2 * len(_ANGLES))  # per key
+_WHOLE_SCALES = 2 * (1 + len(_RATIOS))  # with a border and without it
+_TRANSFORMS = 2  # decoded at each offset
+MAX_READINGS = (  # per key
+    _TRANSFORMS * ORIENTATIONS * (_WHOLE_SCALES + len(_PART_SCALES) + 2 * len(_ANGLES))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +85,18 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Hypothesis:
+    """A picture in an orientation or at an angle, and a scale.
+
+    `plane` is the whitened picture. It is `is_rough` if it was resampled from another scale; then
+    it is whitened again before decoding.
+    """
+
     luma: Plane
     to_luma: Matrix  # from pixels of the searched picture
     scales: tuple[float, float]  # pixels per unit, across and down
+    plane: Plane
     is_whole: bool
+    is_rough: bool = False
 
 
 def readings(
@@ -90,33 +107,88 @@ def readings(
     Without `deep`, only whole pictures are searched: re-encoded, scaled, stretched, mirrored or
     rotated by right angles. The caller stops at a reading with a sufficient score.
     """
-    for hypothesis in _hypotheses(luma, deep=deep):
+    for hypothesis in _whole_hypotheses(luma, np.eye(3)):
         yield from _decode_at(hypothesis, chip_maps)
+    inside = _without_border(luma)
+    if inside is not None:
+        for hypothesis in _whole_hypotheses(*inside):
+            yield from _decode_at(hypothesis, chip_maps)
+    if deep:
+        for hypothesis in _part_hypotheses(luma):
+            yield from _decode_at(hypothesis, chip_maps)
 
 
-def _hypotheses(luma: Plane, *, deep: bool) -> Iterator[_Hypothesis]:
+def _without_border(luma: Plane) -> tuple[Plane, Matrix] | None:
+    """The part inside a plain border, as in many screenshots, and where it is."""
+    differs = np.abs(luma - luma[0, 0]) > _MAX_BORDER_STEP
+    rows, columns = (np.flatnonzero(differs.any(axis)) for axis in (1, 0))
+    if rows.size == 0 or (rows.size, columns.size) == luma.shape:
+        return None
+    inside = luma[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    if inside.shape == luma.shape or min(inside.shape) < _MIN_INSIDE:
+        return None
+    return inside, translation(-columns[0], -rows[0])
+
+
+def _whole_hypotheses(luma: Plane, to_luma: Matrix) -> Iterator[_Hypothesis]:
     size = luma.shape[1], luma.shape[0]
-    for orientation in range(ORIENTATIONS):
-        plane = oriented(luma, orientation)
-        turned = orientation_matrix(size, orientation)
-        for scales in _whole_scales(plane):
-            yield _Hypothesis(plane, turned, scales, is_whole=True)
-    if not deep:
-        return
-    for scale in _PART_SCALES:
-        yield _Hypothesis(luma, np.eye(3), (scale, scale), is_whole=False)
     unit = min(luma.shape) / FRAME_UNITS
-    for angle in _ANGLES:
-        rotated = _rotated(luma, angle)
-        for scale in {unit, 1.0}:
-            yield _Hypothesis(rotated, rotation_matrix(size, angle), (scale, scale), is_whole=False)
+    upright = whitened(luma, (unit, unit)) if _is_searched(luma, (unit, unit)) else None
+    for orientation in range(ORIENTATIONS):
+        turned = oriented(luma, orientation)
+        to_turned = orientation_matrix(size, orientation) @ to_luma
+        if upright is not None:
+            plane = oriented(upright, orientation)
+            yield _Hypothesis(turned, to_turned, (unit, unit), plane, is_whole=True)
+        for scales in _stretched_scales(turned):
+            if _is_searched(turned, scales):
+                plane = whitened(turned, scales)
+                yield _Hypothesis(turned, to_turned, scales, plane, is_whole=True)
 
 
-def _whole_scales(luma: Plane) -> Iterator[tuple[float, float]]:
-    """Scales of a whole picture: uniform, or stretched from an aspect ratio that is sold."""
+def _part_hypotheses(luma: Plane) -> Iterator[_Hypothesis]:
+    planes = _Planes(luma)
+    nowhere = np.eye(3)
+    for index, scale in enumerate(_PART_SCALES):
+        if _is_searched(luma, (scale, scale)):
+            is_rough = index >= len(_LIKELY_SCALES)
+            plane = planes.near(scale) if is_rough else whitened(luma, (scale, scale))
+            yield _Hypothesis(luma, nowhere, (scale, scale), plane, False, is_rough)
+    size = luma.shape[1], luma.shape[0]
+    unit = min(luma.shape) / FRAME_UNITS
+    for scale in {unit: None, 1.0: None}:
+        if _is_searched(luma, (scale, scale)):
+            plane = whitened(luma, (scale, scale))
+            for angle in _ANGLES:
+                rotated = _rotated(luma, angle), rotation_matrix(size, angle)
+                turned = _rotated(plane, angle)
+                yield _Hypothesis(*rotated, (scale, scale), turned, False, is_rough=True)
+
+
+def _is_searched(luma: Plane, scales: tuple[float, float]) -> bool:
+    units = luma.shape[1] / scales[0], luma.shape[0] / scales[1]
+    return min(units) >= MIN_UNITS and max(units) <= MAX_UNITS
+
+
+class _Planes:
+    """Whitened planes at some scales; those between are resampled, which is faster."""
+
+    def __init__(self, luma: Plane) -> None:
+        self._luma = luma
+        self._bases: dict[int, Plane] = {}
+
+    def near(self, scale: float) -> Plane:
+        step = math.floor(math.log(scale / _MIN_SCALE) / _BASE_STEP + 1e-6)
+        if step not in self._bases:
+            base = _MIN_SCALE * math.exp(step * _BASE_STEP)
+            self._bases[step] = whitened(self._luma, (base, base))
+        size = sampled_size(self._luma, (scale, scale))
+        return resized(self._bases[step], size, Image.Resampling.BICUBIC)
+
+
+def _stretched_scales(luma: Plane) -> Iterator[tuple[float, float]]:
+    """Scales of a whole picture that was stretched from an aspect ratio that is sold."""
     height, width = luma.shape
-    unit = min(height, width) / FRAME_UNITS
-    yield unit, unit
     for across, down in _RATIOS:
         scales = width / across / FRAME_UNITS, height / down / FRAME_UNITS
         if 0.003 < abs(math.log(scales[0] / scales[1])) < _MAX_STRETCH:  # noqa: PLR2004 - rounding
@@ -130,34 +202,41 @@ def _rotated(luma: Plane, angle: float) -> Plane:
 
 
 def _decode_at(hypothesis: _Hypothesis, chip_maps: Mapping[int, ChipMap]) -> Iterator[Reading]:
-    height, width = hypothesis.luma.shape
-    units = width / hypothesis.scales[0], height / hypothesis.scales[1]
-    if min(units) < MIN_UNITS or max(units) > MAX_UNITS:
-        return
-    plane = whitened(hypothesis.luma, hypothesis.scales)
-    spectrum = fft.rfft2(_sum_of_repetitions(plane))
+    spectrum = fft.rfft2(_sum_of_repetitions(hypothesis.plane))
     for key_number, chip_map in chip_maps.items():
         for orientation in range(1 if hypothesis.is_whole else ORIENTATIONS):
             correlation = _correlate(spectrum, chip_map.spectra[orientation])
-            offset = _offset(correlation, is_whole=hypothesis.is_whole)
-            if offset is None:
-                continue
-            upright = oriented(plane, inverse(orientation))
-            if orientation:
-                correlation = _correlate(
-                    fft.rfft2(_sum_of_repetitions(upright)), chip_map.spectra[0]
-                )
-                offset = divmod(int(correlation.argmax()), MAP_SAMPLES)
-            grid = Grid(upright)
-            transform = grid.refined(offset, chip_map)
-            number, score = decode(grid, transform, chip_map)
-            to_plane = (
-                orientation_matrix((plane.shape[1], plane.shape[0]), inverse(orientation))
-                @ scaling(plane.shape[1] / width, plane.shape[0] / height)
-                @ hypothesis.to_luma
-            )
-            place = place_of(np.linalg.inv(grid.matrix(transform)) @ to_plane)
-            yield Reading(number, key_number, score, place)
+            if hypothesis.is_rough:
+                is_likely = bool(correlation.max() >= _MIN_ROUGH_PEAK)
+            else:
+                is_likely = _offset(correlation, is_whole=hypothesis.is_whole) is not None
+            if is_likely:
+                yield from _decode(hypothesis, orientation, key_number, chip_map)
+
+
+def _decode(
+    hypothesis: _Hypothesis, orientation: int, key_number: int, chip_map: ChipMap
+) -> Iterator[Reading]:
+    """Decode a picture whose mark seems to be in an orientation."""
+    luma, plane = hypothesis.luma, hypothesis.plane
+    if hypothesis.is_rough:
+        plane = whitened(luma, hypothesis.scales)
+    upright = oriented(plane, inverse(orientation))
+    correlation = _correlate(fft.rfft2(_sum_of_repetitions(upright)), chip_map.spectra[0])
+    offset = _offset(correlation, is_whole=hypothesis.is_whole)
+    if offset is None:
+        return
+    size = plane.shape[1], plane.shape[0]
+    to_upright = (
+        orientation_matrix(size, inverse(orientation))
+        @ scaling(size[0] / luma.shape[1], size[1] / luma.shape[0])
+        @ hypothesis.to_luma
+    )
+    grid = Grid(upright)
+    for transform in grid.refined(offset, chip_map):
+        number, score = decode(grid, transform, chip_map)
+        place = place_of(np.linalg.inv(grid.matrix(transform)) @ to_upright)
+        yield Reading(number, key_number, score, place)
 
 
 def _sum_of_repetitions(plane: Plane) -> Plane:

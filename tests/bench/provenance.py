@@ -25,10 +25,10 @@ from PIL import Image, ImageDraw
 from rich.console import Console
 from rich.table import Table
 
-from gpu.signature.chip_grid import luma_of
 from gpu.signature.chip_map import ChipMap, chip_map
 from gpu.signature.watermark import MIN_SCORE, detect, embed
 from gpu.signature.watermark_search import readings
+from gpu.signature.whitening import luma_of
 from tests.attacks import GOALS, MORE, Attack, crop, jpeg
 from tests.bench.provenance_pictures import picture
 

@@ -11,14 +11,16 @@ from PIL import Image, ImageOps
 from gpu.signature.compose import compose
 from gpu.signature.place import whole_place
 from gpu.signature.watermark import (
+    MIN_CANDIDATE_SCORE,
     MIN_SCORE,
     MIN_SIDE,
     Mark,
     PictureTooSmall,
+    candidates,
     detect,
     embed,
 )
-from tests.attacks import GOALS, border, crop, in_turn, jpeg, page, rotate, scale
+from tests.attacks import GOALS, crop, in_turn, jpeg, page, rotate, scale
 from tests.images import scene
 
 KEY = b"the key of these tests"
@@ -113,6 +115,23 @@ def test_a_mark_of_another_key_is_not_detected(marked):
     assert detect(marked, {1: OLD_KEY}, deep=False) is None
 
 
+def test_the_search_for_candidates_ends_with_a_certain_one(marked):
+    *others, last = candidates(crop(0.75)(marked, random()), {1: KEY})
+    assert last.is_certain
+    assert last.number == NUMBER
+    assert not any(other.is_certain for other in others)
+
+
+def test_candidates_of_a_picture_without_a_mark_are_not_certain(original):
+    scores = [mark.score for mark in candidates(original, {1: KEY}, deep=False)]
+    assert all(MIN_CANDIDATE_SCORE <= score < MIN_SCORE for score in scores)
+
+
+def test_a_screenshot_with_a_plain_border_is_detected_without_the_deep_search(marked):
+    framed = ImageOps.expand(scale(0.83)(marked, random()), (9, 30, 40, 14), (238, 238, 240))
+    assert detect(jpeg(70)(framed, random()), {1: KEY}, deep=False).number == NUMBER
+
+
 def test_marks_of_old_keys_are_detected_with_the_number_of_the_key(original):
     old = embed(original, 5, OLD_KEY)
     mark = detect(old, {1: OLD_KEY, 2: KEY}, deep=False)
@@ -120,7 +139,7 @@ def test_marks_of_old_keys_are_detected_with_the_number_of_the_key(original):
 
 
 def test_without_the_deep_search_crops_are_not_detected(marked):
-    cut = in_turn(crop(0.75), border)(marked, random())
+    cut = crop(0.75)(marked, random())
     assert detect(cut, {1: KEY}, deep=False) is None
     assert detect(cut, {1: KEY}).number == NUMBER
 

@@ -6,12 +6,11 @@ the files, with their metadata. Whatever covers all bytes of a file is added to 
 
 import hashlib
 
-import imagehash
 from PIL import Image
 
 from celery_config import TaskName
 from failpoints import failpoint
-from gpu.signature import watermark
+from gpu.signature import likeness, watermark
 from gpu.signature.embed import Provenance, embed, thumbnail
 from tasks.on_cpu.attempt import AttemptFailed, attempt, claim, storage
 from tasks.on_cpu.signing import open_png, read_verified, sign
@@ -84,7 +83,7 @@ def _store(stamp: StampInput, signed: Image.Image) -> StampedImage:
         preview_sha256=hashlib.sha256(preview).hexdigest(),
         thumbnail_sha256=hashlib.sha256(small).hexdigest(),
         image_size=len(data),
-        perceptual_hash=str(imagehash.phash(signed)),
+        perceptual_hash=f"{likeness.hashes(signed)[0] % 2**likeness.HASH_BITS:016x}",
     )
 
 

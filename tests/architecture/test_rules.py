@@ -138,6 +138,7 @@ def test_services_are_handed_their_session_and_never_look_one_up():
         "payments",
         "purchase_refunds",
         "reconciliation",
+        "registry",
         "sets_callbacks",
         "sets_carrying",
         "sets_instances",

@@ -5,8 +5,9 @@ from webapp.cli.generations import generation
 from webapp.cli.jobs import jobs, sweep
 from webapp.cli.ledger import ledger
 from webapp.cli.preparation import prepare
+from webapp.cli.provenance import provenance
 from webapp.cli.sets import sets
 from webapp.cli.styles import style
 from webapp.cli.tasks import task
 
-COMMANDS = (admin, generation, jobs, ledger, prepare, sets, style, sweep, task, user)
+COMMANDS = (admin, generation, jobs, ledger, prepare, provenance, sets, style, sweep, task, user)

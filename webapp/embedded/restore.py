@@ -18,6 +18,7 @@ from gpu.base_models.identity import BUILT_IN_FOLDER, weights_sha256
 from webapp.app import create_app
 from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.storage import configured_storage
+from webapp.domain.services import registry
 from webapp.domain.settings import Settings, settings
 from webapp.embedded import fixture
 from webapp.embedded.fixture import FILE, FixtureError, Manifest
@@ -35,6 +36,9 @@ def main() -> None:
         if is_empty:
             print(f"{SAID}{restored(file, settings())}", flush=True)
         upgrade()
+        if is_empty:
+            # A fixture of an older migration has no hashes of the small files.
+            registry.backfill(unit_of_work, configured_storage(settings()))
 
 
 def restored(file: Path, chosen: Settings) -> str:

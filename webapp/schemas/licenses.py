@@ -54,3 +54,8 @@ class CertificateView(Answer):
     adapter_sha256: Hash
     base_model: str = Field(examples=["sd15"])
     signature_applied: Literal[True]
+    watermark_id: str | None = Field(
+        pattern="^[0-9a-f]{16}$",
+        examples=["8f3c2a1b9d4e5f60"],
+        description="the number in its watermark; null if it was delivered without one",
+    )

@@ -16,6 +16,7 @@ from tasks.on_cpu.stamp_signature import stamp_signature
 from tests import making
 from webapp.domain import jobs
 from webapp.domain.gateways.storage import StorageUnavailable
+from webapp.domain.image_decoding import perceptual_hash
 from webapp.domain.models.account import Artist
 from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.models.job import Job, JobState
@@ -91,6 +92,7 @@ def test_the_file_says_who_made_it_and_under_which_licence(committed, storage, r
     assert provenance.certificate_url.endswith(f"/l/{image.license_public_id}")
     assert stamped["image_sha256"] == hashlib.sha256(data).hexdigest()
     assert stamped["image_size"] == len(data)
+    assert stamped["perceptual_hash"] == perceptual_hash(Image.open(io.BytesIO(data)))
     for kind in ("preview", "thumbnail"):
         small_file = storage.get(stamped[f"{kind}_key"])
         assert stamped[f"{kind}_sha256"] == hashlib.sha256(small_file).hexdigest()

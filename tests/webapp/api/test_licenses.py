@@ -14,6 +14,8 @@ def test_everybody_can_read_the_certificate_of_a_public_image(
     assert shown["image"]["sha256"] == "a" * 64
     assert shown["adapter_sha256"] == image.adapter_sha256
     assert shown["signature_applied"] is True
+    assert int(shown["watermark_id"], 16) == image.watermark_number
+    assert len(shown["watermark_id"]) == 16
 
 
 def test_the_certificate_of_a_private_image_names_neither_buyer_nor_image(client, ordered, finish):

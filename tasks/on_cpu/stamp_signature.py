@@ -1,4 +1,8 @@
-"""Stamp: sign the raw image, embed its licence, store it, delete the raw image."""
+"""Stamp: sign the raw image, embed its licence, store it, delete the raw image.
+
+Content Credentials are the last operation on a file, because they cover all its bytes. They are
+random, so each attempt makes another file; key and hash of the stored one are recorded together.
+"""
 
 import hashlib
 
@@ -7,8 +11,10 @@ from PIL import Image
 
 from celery_config import TaskName
 from failpoints import failpoint
+from gpu.signature.credentials import Signer
 from gpu.signature.embed import Provenance, embed, thumbnail
 from tasks.on_cpu.attempt import AttemptFailed, attempt, claim, storage
+from tasks.on_cpu.content_credentials import add_credentials, require_signer
 from tasks.on_cpu.signing import open_png, read_verified, sign
 from tasks.task import task
 from webapp.domain.db import unit_of_work
@@ -25,11 +31,12 @@ WEBP = "image/webp"
 @task(TaskName.STAMP_SIGNATURE)
 def stamp_signature(*, job_id: int) -> None:
     """Sign the raw image of a job; without its signature an image is never delivered."""
+    signer = require_signer()
     lease = claim(job_id, TaskName.STAMP_SIGNATURE)
     with attempt(lease):
         with unit_of_work() as session:
             work = stamping.stamp_work(session, lease)
-        stamped = _store(work, _signed(work))
+        stamped = _store(work, _signed(work), signer)
         failpoint("after_put")
         with unit_of_work() as session:
             is_recorded = stamping.record_stamped(session, lease, stamped)
@@ -47,14 +54,15 @@ def _signed(work: StampWork) -> Image.Image:
     return sign([image], work.signature)[0]
 
 
-def _store(work: StampWork, signed: Image.Image) -> StampedImage:
+def _store(work: StampWork, signed: Image.Image, signer: Signer) -> StampedImage:
     provenance = _provenance(work)
-    data = embed(signed, provenance)
+    data = add_credentials(embed(signed, provenance), PNG, work, signer)
+    preview = add_credentials(thumbnail(signed, PREVIEW_SIDE, provenance), WEBP, work, signer)
     image_key = object_key("images", "png")
     preview_key = object_key("previews", "webp")
     thumbnail_key = object_key("thumbnails", "webp")
     storage().put(image_key, data, content_type=PNG)
-    storage().put(preview_key, thumbnail(signed, PREVIEW_SIDE, provenance), content_type=WEBP)
+    storage().put(preview_key, preview, content_type=WEBP)
     storage().put(thumbnail_key, thumbnail(signed, THUMBNAIL_SIDE, provenance), content_type=WEBP)
     return StampedImage(
         image_key=image_key,
@@ -72,6 +80,8 @@ def _provenance(work: StampWork) -> Provenance:
         rights=f"© {work.artist_name}. Licensed, {work.license_type} use. Made with AI.",
         usage_terms=f"{work.license_type} licence; see {work.certificate_url}",
         description=f"An AI-generated image in the style “{work.style_name}” by {work.artist_name}",
+        credit=f"{work.artist_name} / Style License",
+        licensor_url=work.style_url,
         certificate_url=work.certificate_url,
         artist_id=work.artist_id,
         style_id=work.style_id,

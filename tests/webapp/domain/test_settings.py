@@ -1,5 +1,6 @@
 import pytest
 
+from tests import signing
 from tests.fixtures import ENVIRONMENT
 from webapp.domain.settings import Environment, Settings, SettingsError
 
@@ -57,7 +58,12 @@ def test_an_error_never_shows_a_secret(environment_of):
 
 
 LIVE = {"TOSS_CLIENT_KEY": "live_ck_1", "TOSS_SECRET_KEY": "live_sk_1"}
-PRODUCTION = COMPLETE | LIVE | {"ENV": "production", "PUBLIC_BASE_URL": "https://example.org"}
+PRODUCTION = (
+    COMPLETE
+    | LIVE
+    | signing.production()
+    | {"ENV": "production", "PUBLIC_BASE_URL": "https://example.org"}
+)
 
 
 @pytest.mark.parametrize(
@@ -68,13 +74,14 @@ PRODUCTION = COMPLETE | LIVE | {"ENV": "production", "PUBLIC_BASE_URL": "https:/
         ({"TOSS_CLIENT_KEY": "test_ck_1", "TOSS_SECRET_KEY": "test_sk_1"}, "TOSS_SECRET_KEY"),
         ({"PUBLIC_BASE_URL": "http://example.org"}, "PUBLIC_BASE_URL"),
         ({"FAILPOINTS": "after_commit=1"}, "FAILPOINTS"),
+        (signing.development(), "CONTENT_CREDENTIALS_CHAIN was made for development"),
+        ({"CONTENT_CREDENTIALS_CHAIN": "/nowhere.pem"}, "/nowhere.pem cannot be read"),
+        ({"CONTENT_CREDENTIALS_KEY": "/nowhere.pem"}, "/nowhere.pem cannot be read"),
         ({"SECRET_KEY": "x" * 31}, "SECRET_KEY"),
         ({"INTERNAL_API_TOKEN": "x" * 31}, "INTERNAL_API_TOKEN"),
     ],
 )
-def test_production_refuses_sandboxes_failpoints_plain_http_and_short_keys(
-    environment_of, change, named
-):
+def test_production_refuses_what_is_for_development_and_weak(environment_of, change, named):
     environment_of(**PRODUCTION | change)
     with pytest.raises(SettingsError, match=named):
         Settings.from_environment()

@@ -145,6 +145,7 @@ def test_services_are_handed_their_session_and_never_look_one_up():
         "sets_sweeps",
         "sets_uploads",
         "styles",
+        "verifications",
         "worker_protocol",
         "worker_results",
     }

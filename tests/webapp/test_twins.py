@@ -88,7 +88,7 @@ def test_whatever_orders_images_is_limited_alike_on_pages_and_in_the_api(views):
     assert dict(limited) == {service: {"api_v1", "pages"} for service in ordering}
 
 
-def test_no_other_view_has_a_limit_of_its_own_but_sign_in_and_the_searches_of_sets(views):
+def test_no_other_view_has_a_limit_of_its_own_but_these(views):
     others = {
         endpoint: endpoint_of(view).bucket
         for endpoint, (view, _) in views.items()
@@ -99,4 +99,5 @@ def test_no_other_view_has_a_limit_of_its_own_but_sign_in_and_the_searches_of_se
         "api_v1.google.authorized": buckets.SIGN_INS,
         "api_v1.sets_accounts.open_anonymous": buckets.SETS_ACCOUNTS,
         "api_v1.sets_jobs.segment": buckets.SETS_SEARCHES,
+        "api_v1.verifications.verify": buckets.VERIFICATIONS,
     }

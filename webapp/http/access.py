@@ -246,15 +246,17 @@ def _own_sets_account(owner: User) -> SetsAccount:
 
 
 def _reserve_space() -> None:
-    """Reserve disk space for a large form, which only artists may send."""
+    """Reserve disk space for a large form, which only artists may send to most views."""
     limit = request.max_content_length
     if request.mimetype not in csrf.FORMS or limit is None or limit <= csrf.LONGEST_FORM:
         return
     size = request.content_length
-    if not current_user.is_authenticated or user().artist is None:
+    is_artist = current_user.is_authenticated and user().artist is not None
+    if not is_artist and not current_endpoint().is_large_form_public:
         request.max_content_length = csrf.LONGEST_FORM
     elif size is None or size > csrf.LONGEST_FORM:
-        temporary_space.reserve(user().id, min(limit, size or limit))
+        owner = user().id if is_artist else rate_limits.client_network()
+        temporary_space.reserve(owner, min(limit, size or limit))
 
 
 def _check_internal(sources: tuple[str, ...]) -> None:

@@ -21,6 +21,7 @@ from webapp.domain.errors import (
 )
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.services.artworks import MAX_IMAGES, UploadedImage
+from webapp.domain.services.verifications import VERIFIED_IMAGE
 from webapp.http import csrf
 from webapp.http.endpoints import View, current_endpoint, record
 from webapp.http.json_object import JsonObject
@@ -36,13 +37,20 @@ PART_NAME = re.compile(r"[\w.-]{1,100}(\[\])?", re.ASCII)
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def accepts(max_bytes: int, *, streamed: bool = False) -> Callable[[View], View]:
+def accepts(
+    max_bytes: int, *, streamed: bool = False, from_anyone: bool = False
+) -> Callable[[View], View]:
     """Let a view accept a form of more than the usual 8 MB; stands above its guard.
 
     `streamed`: it reads bodies that are no forms in pieces, so they may be as large.
+    `from_anyone`: not only artists may send a form of more than 8 MB.
     """
-    max_plain_bytes = max_bytes if streamed else MAX_BODY
-    return lambda view: record(view, max_form_bytes=max_bytes, max_bytes=max_plain_bytes)
+    return lambda view: record(
+        view,
+        max_form_bytes=max_bytes,
+        max_bytes=max_bytes if streamed else MAX_BODY,
+        is_large_form_public=from_anyone,
+    )
 
 
 def is_multipart() -> bool:
@@ -159,6 +167,15 @@ def profile_image() -> bytes | None:
     """Return the profile image, or None when the request has none."""
     file = request.files.get("profile_image")
     return read_limited(file, images.PROFILE_IMAGE.max_bytes) if is_chosen(file) else None
+
+
+def picture_to_verify() -> bytes:
+    """Return the one file of the field `image`. Raises ValidationFailed without it."""
+    files = [file for file in request.files.getlist("image") if is_chosen(file)]
+    if len(files) != 1:
+        problem = FieldProblem("One file only.") if files else FieldProblem("Must be a file.")
+        raise ValidationFailed(fields={"image": [problem]})
+    return read_limited(files[0], VERIFIED_IMAGE.max_bytes)
 
 
 def signature_image(data_url: str | None) -> bytes | None:

@@ -29,6 +29,11 @@ SETS_ACCOUNTS_A_DAY = Bucket("sets-accounts-a-day", RateLimitItemPerDay(50), str
 SETS_TOKENS = Bucket("sets-tokens", RateLimitItemPerMinute(600))
 # Searches of an album cost no credits, but each occupies a GPU.
 SETS_SEARCHES = Bucket("sets-searches", RateLimitItemPerHour(30), strict=True)
+# Uploads to verify: by network, signed in or not. Each takes up to a second of a processor.
+VERIFICATIONS = Bucket("verifications", RateLimitItemPerMinute(10), strict=True)
+VERIFICATIONS_AN_HOUR = Bucket("verifications-an-hour", RateLimitItemPerHour(60), strict=True)
+# Deep searches take seconds of a processor each, and share one queue.
+DEEP_SEARCHES = Bucket("deep-searches", RateLimitItemPerMinute(3), strict=True)
 IMAGES = Bucket("generation", RateLimitItemPerMinute(6), strict=True)
 ORDERS = Bucket("orders", RateLimitItemPerMinute(30), strict=True)
 SIGNED_IN = Bucket("signed-in", RateLimitItemPerMinute(100))

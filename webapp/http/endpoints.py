@@ -86,6 +86,7 @@ class Endpoint:
         is_for_provider: the networks of the payment provider call it uncounted.
         max_bytes: of a body that is no form; None is the usual limit.
         max_form_bytes: of a form with files; None is the usual limit.
+        is_large_form_public: anybody may send a form of more than 8 MB, not only artists.
         worker_view: the view for workers that call the same path.
 
     """
@@ -99,6 +100,7 @@ class Endpoint:
     is_for_provider: bool = False
     max_bytes: int | None = None
     max_form_bytes: int | None = None
+    is_large_form_public: bool = False
     worker_view: View | None = None
 
 

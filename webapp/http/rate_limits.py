@@ -30,6 +30,7 @@ from webapp.http import browsers
 from webapp.http.buckets import (
     ANONYMOUS,
     ANONYMOUS_PAGES,
+    DEEP_SEARCHES,
     IMAGES,
     LOGIN,
     SETS_ACCOUNTS,
@@ -38,6 +39,8 @@ from webapp.http.buckets import (
     SIGN_INS,
     SIGNED_IN,
     SIGNED_IN_PAGES,
+    VERIFICATIONS,
+    VERIFICATIONS_AN_HOUR,
     Bucket,
 )
 from webapp.http.endpoints import View, record
@@ -143,6 +146,9 @@ def count_request(bucket: Bucket | None, user_id: str | None, *, has_token: bool
     elif bucket is SETS_ACCOUNTS:
         for each in (SETS_ACCOUNTS, SETS_ACCOUNTS_A_DAY):
             count(each, client_network())
+    elif bucket is VERIFICATIONS:
+        for each in (VERIFICATIONS, VERIFICATIONS_AN_HOUR):
+            count(each, client_network())
     elif bucket is not None and user_id is not None:
         count(bucket, user_id)
 
@@ -165,6 +171,12 @@ def images(user_id: int, number: int) -> Iterator[None]:
     """
     yield
     count(IMAGES, str(user_id), number)
+    enforce()
+
+
+def count_deep_search() -> None:
+    """Count a deep search of this request's network. Raises RateLimitExceeded."""
+    count(DEEP_SEARCHES, client_network())
     enforce()
 
 

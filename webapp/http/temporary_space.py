@@ -1,7 +1,7 @@
 """Disk space for the bodies of large forms, whose files are written to disk while they arrive.
 
-Each process has a budget, and each user may send one such body at a time. Forms of the usual size
-are not counted: one per thread fits beside the budget.
+Each process has a budget, and each user or network may send one such body at a time. Forms of the
+usual size are not counted: one per thread fits beside the budget.
 """
 
 import threading
@@ -14,17 +14,17 @@ BUDGET_BYTES = 2 << 30
 RETRY_AFTER_SECONDS = 15
 
 _lock = threading.Lock()
-_bodies: dict[int, int] = {}
-"""Reserved bytes by user id."""
+_bodies: dict[int | str, int] = {}
+"""Reserved bytes by user id, or by the network of a visitor."""
 
 
-def reserve(user_id: int, size: int) -> None:
+def reserve(owner: int | str, size: int) -> None:
     """Reserve space until the end of this request. Raises ServiceUnavailable when there is none."""
     with _lock:
-        if user_id in _bodies or sum(_bodies.values()) + size > BUDGET_BYTES:
+        if owner in _bodies or sum(_bodies.values()) + size > BUDGET_BYTES:
             raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
-        _bodies[user_id] = size
-    g.space_reserved_by = user_id
+        _bodies[owner] = size
+    g.space_reserved_by = owner
 
 
 def register(app: Flask) -> None:
@@ -32,7 +32,7 @@ def register(app: Flask) -> None:
 
     @app.teardown_request
     def release(_error: BaseException | None) -> None:
-        user_id = g.pop("space_reserved_by", None)
-        if user_id is not None:
+        owner = g.pop("space_reserved_by", None)
+        if owner is not None:
             with _lock:
-                del _bodies[user_id]
+                del _bodies[owner]

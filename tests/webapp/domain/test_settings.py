@@ -1,8 +1,15 @@
+import json
+
 import pytest
 
 from tests import signing
 from tests.fixtures import ENVIRONMENT
-from webapp.domain.settings import Environment, Settings, SettingsError
+from webapp.domain.settings import (
+    DEVELOPMENT_WATERMARK_KEY,
+    Environment,
+    Settings,
+    SettingsError,
+)
 
 COMPLETE = ENVIRONMENT | {
     "DATABASE_URL": "postgresql+psycopg2://site@localhost/site",
@@ -62,7 +69,11 @@ PRODUCTION = (
     COMPLETE
     | LIVE
     | signing.production()
-    | {"ENV": "production", "PUBLIC_BASE_URL": "https://example.org"}
+    | {
+        "ENV": "production",
+        "PUBLIC_BASE_URL": "https://example.org",
+        "WATERMARK_KEYS": json.dumps({1: "first key of watermarks, never published"}),
+    }
 )
 
 
@@ -79,6 +90,11 @@ PRODUCTION = (
         ({"CONTENT_CREDENTIALS_KEY": "/nowhere.pem"}, "/nowhere.pem cannot be read"),
         ({"SECRET_KEY": "x" * 31}, "SECRET_KEY"),
         ({"INTERNAL_API_TOKEN": "x" * 31}, "INTERNAL_API_TOKEN"),
+        ({"WATERMARK_KEYS": ""}, "WATERMARK_KEYS"),
+        (
+            {"WATERMARK_KEYS": json.dumps({1: "x" * 32, 2: DEVELOPMENT_WATERMARK_KEY})},
+            "WATERMARK_KEYS",
+        ),
     ],
 )
 def test_production_refuses_what_is_for_development_and_weak(environment_of, change, named):
@@ -114,3 +130,20 @@ def test_settings_never_change_under_a_running_process(environment_of):
 
 def test_every_setting_says_what_it_is_for():
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_watermark_keys_are_numbered_and_old_ones_stay(environment_of):
+    environment_of(**COMPLETE)
+    assert Settings.from_environment().watermark_keys == {1: DEVELOPMENT_WATERMARK_KEY}
+    environment_of(**COMPLETE, WATERMARK_KEYS=json.dumps({1: "a" * 32, 12: "b" * 32}))
+    assert Settings.from_environment().watermark_keys == {1: "a" * 32, 12: "b" * 32}
+
+
+@pytest.mark.parametrize(
+    "keys", ["{}", '{"0": "%s"}', '{"32768": "%s"}', '{"old": "%s"}', '{"1": "short"}', '["%s"]']
+)
+def test_watermark_keys_that_could_not_be_recorded_are_refused(environment_of, keys):
+    environment_of(**COMPLETE, WATERMARK_KEYS=keys.replace("%s", "x" * 32))
+    with pytest.raises(SettingsError, match="WATERMARK_KEYS") as refused:
+        Settings.from_environment()
+    assert "short" not in str(refused.value)

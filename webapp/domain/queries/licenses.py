@@ -90,11 +90,9 @@ def certificate(session: Session, storage: Storage, *, public_id: str) -> Public
     if row is None:
         raise NotFound(resource="license")
     is_visible = row.is_public and not row.is_flagged
-    is_past = row.valid_to is not None and row.valid_to < market.today()
-    is_expired = is_past and row.status == CertificateStatus.VALID
     return PublicCertificate(
         public_id=row.public_id,
-        status=EXPIRED if is_expired else row.status,
+        status=status_of(row.status, row.valid_to),
         license_type=row.license_type,
         terms_version=row.terms_version,
         valid_from=row.valid_from,
@@ -111,6 +109,12 @@ def certificate(session: Session, storage: Storage, *, public_id: str) -> Public
         base_model=row.base_model,
         signature_applied=True,  # no picture is delivered without one
     )
+
+
+def status_of(status: CertificateStatus, valid_to: date | None) -> str:
+    """Return the status of a certificate today: EXPIRED or a CertificateStatus."""
+    is_past = valid_to is not None and valid_to < market.today()
+    return EXPIRED if is_past and status == CertificateStatus.VALID else status
 
 
 def states(session: Session, generation_ids: Sequence[int]) -> dict[int, CertificateStatus]:

@@ -39,9 +39,9 @@ def store_signature(
     except (DecoderBusy, DecoderUnavailable) as error:
         raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
     except BadImage as error:
-        raise _refusal(error, "signature_image", SIGNATURE_IMAGE) from error
+        raise refusal(error, "signature_image", SIGNATURE_IMAGE) from error
     if not can_sign(clean.data):
-        raise _refusal(BadImage(ImageCode.CORRUPT), "signature_image", SIGNATURE_IMAGE)
+        raise refusal(BadImage(ImageCode.CORRUPT), "signature_image", SIGNATURE_IMAGE)
     return _store(storage, "signatures", clean), clean.sha256
 
 
@@ -56,7 +56,7 @@ def store_profile_picture(storage: Storage, data: bytes, *, person_id: int) -> s
     except (DecoderBusy, DecoderUnavailable) as error:
         raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
     except BadImage as error:
-        raise _refusal(error, "profile_image", PROFILE_IMAGE) from error
+        raise refusal(error, "profile_image", PROFILE_IMAGE) from error
     return _store(storage, "portraits", clean)
 
 
@@ -66,7 +66,8 @@ def _store(storage: Storage, kind: str, clean: SafeImage) -> str:
     return key
 
 
-def _refusal(error: BadImage, field: str, limits: ImageLimits) -> ImageRefused:
+def refusal(error: BadImage, field: str, limits: ImageLimits) -> ImageRefused:
+    """Return the error of the one file of a form field that is not accepted."""
     bad = {
         "idx": 0,
         "filename": field,

@@ -7,7 +7,7 @@ import structlog
 from celery.exceptions import Retry
 
 from gpu.signature import credentials
-from gpu.signature.credentials import Claim, Signer, SigningRefused
+from gpu.signature.credentials import Claim, Signer, SigningRefused, WatermarkBinding
 from tasks.on_cpu.attempt import AttemptFailed
 from webapp.domain.services.stamping import StampWork
 from webapp.domain.settings import settings
@@ -58,5 +58,5 @@ def _claim(work: StampWork) -> Claim:
         style=work.style_name,
         base_model=work.base_model,
         created=work.created_at,
-        watermark=None,
+        watermark=WatermarkBinding(work.watermark.number, work.watermark.key_number),
     )

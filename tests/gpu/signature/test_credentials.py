@@ -1,6 +1,7 @@
 import hashlib
 import io
 import random
+import zlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -228,6 +229,39 @@ def harmless(data, original, chain):
     else:
         assert found.public_id in {None, CLAIM.public_id}
     return found.state
+
+
+def box(content):
+    return (len(content) + 4).to_bytes(4) + content
+
+
+def nested_boxes(store):
+    description = store[8 : 8 + int.from_bytes(store[8:12])]
+    nested = b""
+    for _ in range(2_000):
+        nested = box(b"jumb" + description + nested)
+    return nested
+
+
+def many_manifests(store):
+    description, rest = store[8 : 8 + int.from_bytes(store[8:12])], store[8:]
+    child = rest[len(description) :]
+    return box(b"jumb" + description + child * 200)
+
+
+@pytest.mark.parametrize("make", [nested_boxes, many_manifests, lambda store: store + bytes(10**6)])
+def test_hostile_manifests_are_never_accepted_and_raise_nothing(signed, chain, make):
+    chunk = manifest_chunk(signed)
+    store = make(chunk[8:-4])
+    hostile = len(store).to_bytes(4) + b"caBX" + store
+    data = signed.replace(chunk, hostile + zlib.crc32(hostile[4:]).to_bytes(4))
+    assert read(data, "image/png", chain.roots).state is State.INVALID
+
+
+def test_many_manifests_in_one_file_are_never_accepted_and_raise_nothing(signed, chain):
+    chunk = manifest_chunk(signed)
+    data = signed.replace(chunk, chunk * 1_000)
+    assert read(data, "image/png", chain.roots).state is State.INVALID
 
 
 def manifest_chunk(data):

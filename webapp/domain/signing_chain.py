@@ -34,7 +34,7 @@ class SigningChain:
 
     @property
     def is_development(self) -> bool:
-        """Whether the chain was made for development: everybody with the repository could."""
+        """Whether the chain was made for development; nobody keeps its root safe."""
         return any(
             attribute.value == DEVELOPMENT
             for certificate in self.certificates

@@ -33,6 +33,12 @@ def test_the_broker_and_the_cache_have_databases_of_their_own(make):
     assert (made["REDIS_URL"], made["BROKER_URL"]) == ("redis://embedded/0", "redis://embedded/1")
 
 
+def test_a_given_chain_is_used_and_none_is_made(make, tmp_path):
+    made = make(CONTENT_CREDENTIALS_CHAIN="/real/chain.pem")
+    assert made["CONTENT_CREDENTIALS_CHAIN"] == "/real/chain.pem"
+    assert not (tmp_path / "credentials").exists()
+
+
 def test_a_real_google_client_leaves_no_trace_of_the_sandbox(make):
     made = make(GOOGLE_CLIENT_ID="real", GOOGLE_CLIENT_SECRET="given")
     assert "OAUTHLIB_INSECURE_TRANSPORT" not in made

@@ -101,11 +101,12 @@ STATEMENTS = (
     """
     INSERT INTO generations (id, order_id, user_id, style_id, status, prompt_tags, description,
                              aspect_ratio, width, height, seed, style_strength, price_tokens,
-                             adapter_sha256, license_public_id, image_key, preview_key,
+                             adapter_sha256, license_public_id, watermark_number,
+                             watermark_key_number, image_key, preview_key,
                              thumbnail_key, image_sha256, image_size, is_public, is_flagged,
                              like_count, comment_count, created_at, updated_at, completed_at)
     SELECT n, 'order-' || (n + 1) / 2, user_id, style_id, status, tags, 'A boat at sea.', '1:1',
-           512, 512, n, 1, 5 + style_id % 20, :adapter_sha256, 'license-' || n,
+           512, 512, n, 1, 5 + style_id % 20, :adapter_sha256, 'license-' || n, n, 1,
            CASE WHEN done THEN 'images/' || n || '/image.png' END,
            CASE WHEN done THEN 'images/' || n || '/preview.webp' END,
            CASE WHEN done THEN 'images/' || n || '/thumbnail.webp' END,
@@ -143,7 +144,8 @@ STATEMENTS = (
                               license_type, terms_version, valid_from, image_sha256, width, height,
                               perceptual_hash, adapter_sha256, base_model, issued_at)
     SELECT license_public_id, id, style_id, style_id, user_id, 'commercial', '1', created_at::date,
-           image_sha256, width, height, repeat('0', 16), adapter_sha256, 'tiny', completed_at
+           image_sha256, width, height, substr(md5('hash ' || id), 1, 16), adapter_sha256, 'tiny',
+           completed_at
     FROM generations WHERE status = 'completed' ORDER BY id""",
     """
     INSERT INTO likes (generation_id, user_id, created_at)

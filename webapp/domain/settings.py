@@ -21,6 +21,9 @@ from failpoints import are_requested
 LIVE_KEY = "live_"
 BUILT_IN = "built-in"
 Secret = Annotated[str, StringConstraints(min_length=32)]
+# Fixed, so that every `make up` recognises the marked pictures of the shipped world.
+DEVELOPMENT_WATERMARK_KEY = "of development only, because everybody can read it"
+KeyNumber = Annotated[int, Field(ge=1, le=32_767)]
 
 
 class Environment(StrEnum):
@@ -108,6 +111,12 @@ class Settings(BaseSettings):
     retry_delays_seconds: tuple[int, int, int] = Field(
         (0, 30, 120), description="waits before the three retries, as JSON"
     )
+    watermark_keys: dict[KeyNumber, Secret] = Field(
+        {1: DEVELOPMENT_WATERMARK_KEY},
+        min_length=1,
+        description='numbered secret keys as JSON, such as {"1": "…"}; at least 32 characters each;'
+        " the highest number marks new orders, the others are read; never remove one",
+    )
     market_timezone: str = Field(
         "Asia/Seoul", description="where the days of licences and offers begin, such as Asia/Seoul"
     )
@@ -145,6 +154,9 @@ class Settings(BaseSettings):
             raise ValueError("GOOGLE_BASE_URL names a sandbox: refused in production")
         if self.env is Environment.PRODUCTION and not self.uses_tls:
             raise ValueError("PUBLIC_BASE_URL must be https in production")
+        is_known = DEVELOPMENT_WATERMARK_KEY in self.watermark_keys.values()
+        if self.env is Environment.PRODUCTION and is_known:
+            raise ValueError("WATERMARK_KEYS holds the key of development: refused in production")
         if self.env is Environment.PRODUCTION and are_requested():
             raise ValueError("FAILPOINTS kills processes: refused in production")
         return self

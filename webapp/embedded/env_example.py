@@ -3,6 +3,7 @@
 `python -m webapp.embedded.env_example` rewrites it; with --check it only says whether it is right.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -73,6 +74,8 @@ def _section(title: str, settings: type[BaseSettings], known: set[str]) -> str:
 def _shown(default: object) -> str:
     if isinstance(default, tuple):
         return str(list(default))
+    if isinstance(default, dict):
+        return json.dumps(default)
     return "" if default is None else str(default)
 
 

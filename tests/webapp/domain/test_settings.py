@@ -1,7 +1,14 @@
+import json
+
 import pytest
 
 from tests.fixtures import ENVIRONMENT
-from webapp.domain.settings import Environment, Settings, SettingsError
+from webapp.domain.settings import (
+    DEVELOPMENT_WATERMARK_KEY,
+    Environment,
+    Settings,
+    SettingsError,
+)
 
 COMPLETE = ENVIRONMENT | {
     "DATABASE_URL": "postgresql+psycopg2://site@localhost/site",
@@ -57,7 +64,15 @@ def test_an_error_never_shows_a_secret(environment_of):
 
 
 LIVE = {"TOSS_CLIENT_KEY": "live_ck_1", "TOSS_SECRET_KEY": "live_sk_1"}
-PRODUCTION = COMPLETE | LIVE | {"ENV": "production", "PUBLIC_BASE_URL": "https://example.org"}
+PRODUCTION = (
+    COMPLETE
+    | LIVE
+    | {
+        "ENV": "production",
+        "PUBLIC_BASE_URL": "https://example.org",
+        "WATERMARK_KEYS": json.dumps({1: "first key of watermarks, never published"}),
+    }
+)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +85,11 @@ PRODUCTION = COMPLETE | LIVE | {"ENV": "production", "PUBLIC_BASE_URL": "https:/
         ({"FAILPOINTS": "after_commit=1"}, "FAILPOINTS"),
         ({"SECRET_KEY": "x" * 31}, "SECRET_KEY"),
         ({"INTERNAL_API_TOKEN": "x" * 31}, "INTERNAL_API_TOKEN"),
+        ({"WATERMARK_KEYS": ""}, "WATERMARK_KEYS"),
+        (
+            {"WATERMARK_KEYS": json.dumps({1: "x" * 32, 2: DEVELOPMENT_WATERMARK_KEY})},
+            "WATERMARK_KEYS",
+        ),
     ],
 )
 def test_production_refuses_sandboxes_failpoints_plain_http_and_short_keys(
@@ -107,3 +127,20 @@ def test_settings_never_change_under_a_running_process(environment_of):
 
 def test_every_setting_says_what_it_is_for():
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_watermark_keys_are_numbered_and_old_ones_stay(environment_of):
+    environment_of(**COMPLETE)
+    assert Settings.from_environment().watermark_keys == {1: DEVELOPMENT_WATERMARK_KEY}
+    environment_of(**COMPLETE, WATERMARK_KEYS=json.dumps({1: "a" * 32, 12: "b" * 32}))
+    assert Settings.from_environment().watermark_keys == {1: "a" * 32, 12: "b" * 32}
+
+
+@pytest.mark.parametrize(
+    "keys", ["{}", '{"0": "%s"}', '{"32768": "%s"}', '{"old": "%s"}', '{"1": "short"}', '["%s"]']
+)
+def test_watermark_keys_that_could_not_be_recorded_are_refused(environment_of, keys):
+    environment_of(**COMPLETE, WATERMARK_KEYS=keys.replace("%s", "x" * 32))
+    with pytest.raises(SettingsError, match="WATERMARK_KEYS") as refused:
+        Settings.from_environment()
+    assert "short" not in str(refused.value)

@@ -4,9 +4,36 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from sqlalchemy import BigInteger, Computed, DateTime, Identity, String, Text, func
+from sqlalchemy import BigInteger, Computed, DateTime, Dialect, Identity, String, Text, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import MappedColumn, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+BITS_64 = 2**64
+
+
+class Unsigned64(TypeDecorator[int]):
+    """A number of 0 to 2**64 - 1 in a bigint: the upper half is stored as negative numbers."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(
+        self,
+        value: int | None,
+        dialect: Dialect,  # noqa: ARG002 - named by SQLAlchemy
+    ) -> int | None:
+        """Return the number as it is stored."""
+        return signed_64(value) if value is not None else None
+
+    def process_result_value(
+        self,
+        value: int | None,
+        dialect: Dialect,  # noqa: ARG002 - named by SQLAlchemy
+    ) -> int | None:
+        """Return the number that is stored."""
+        return value % BITS_64 if value is not None else None
+
 
 Id = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True)]
 BigInt = Annotated[int, mapped_column(BigInteger)]
@@ -20,6 +47,11 @@ Json = Annotated[dict[str, Any], mapped_column(JSONB)]
 JsonList = Annotated[list[Any], mapped_column(JSONB, server_default="[]")]
 Sha256 = Annotated[str, mapped_column(String(64))]
 ObjectKey = Annotated[str, mapped_column(String(200))]
+
+
+def signed_64(number: int) -> int:
+    """Return the number of PostgreSQL's bigint with the same 64 bits."""
+    return (number + BITS_64 // 2) % BITS_64 - BITS_64 // 2
 
 
 def grams_of(text: str) -> MappedColumn[list[str]]:

@@ -3,7 +3,15 @@
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    SmallInteger,
+    String,
+    Text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -18,6 +26,7 @@ from webapp.domain.models.columns import (
     Sha256,
     Tags,
     Time,
+    Unsigned64,
     one_of,
 )
 from webapp.domain.models.style import Style
@@ -144,6 +153,15 @@ class Generation(Base):
             postgresql_where="checkpoint_id IS NOT NULL",
         ),
         Index("ix_generations_tags", "prompt_tags", postgresql_using="gin"),
+        CheckConstraint(
+            "(watermark_number IS NULL) = (watermark_key_number IS NULL)", name="watermark"
+        ),
+        Index("ix_generations_watermark", "watermark_number", unique=True),
+        # Compared for equality only: a hash index is a third of a B-tree's size.
+        *(
+            Index(f"ix_generations_{file}_sha256", f"{file}_sha256", postgresql_using="hash")
+            for file in ("image", "preview", "thumbnail")
+        ),
     )
 
     id: Mapped[Id]
@@ -168,6 +186,12 @@ class Generation(Base):
         comment="what a try-out is drawn with",
     )
     license_public_id: Mapped[str] = mapped_column(String(40), unique=True)
+    watermark_number: Mapped[int | None] = mapped_column(
+        Unsigned64, comment="drawn when ordered; empty: ordered before there were watermarks"
+    )
+    watermark_key_number: Mapped[int | None] = mapped_column(
+        SmallInteger, comment="of WATERMARK_KEYS"
+    )
     progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     failure_cause: Mapped[str | None] = mapped_column(String(40))
     failure_message: Mapped[str | None] = mapped_column(Text)
@@ -175,6 +199,8 @@ class Generation(Base):
     preview_key: Mapped[ObjectKey | None]
     thumbnail_key: Mapped[ObjectKey | None]
     image_sha256: Mapped[Sha256 | None]
+    preview_sha256: Mapped[Sha256 | None]
+    thumbnail_sha256: Mapped[Sha256 | None]
     image_size: Mapped[int | None] = mapped_column(BigInteger)
     is_public: Mapped[bool] = mapped_column(server_default="false")
     is_flagged: Mapped[bool] = mapped_column(server_default="false")

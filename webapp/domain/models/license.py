@@ -3,12 +3,21 @@
 from datetime import date
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.domain.db import Base
 from webapp.domain.models.columns import CreatedAt, Id, Sha256, Time, one_of
 from webapp.domain.models.style import LicenseType
+
+CHUNKS = 4
+CHUNK_DIGITS = 4  # hexadecimal: 16 bits
+
+
+def hash_chunk(column: str, chunk: int) -> str:
+    """Return, in SQL, one of the four 16-bit chunks of a perceptual hash, as an integer."""
+    first = 1 + CHUNK_DIGITS * chunk
+    return f"(('x' || substr({column}, {first}, {CHUNK_DIGITS}))::bit(16))::integer"
 
 
 class IssuedLicense(StrEnum):
@@ -37,6 +46,16 @@ class Certificate(Base):
         UniqueConstraint("public_id"),
         UniqueConstraint("generation_id"),
         CheckConstraint(one_of("status", CertificateStatus), name="status"),
+        # Hashes that differ in at most 11 bits have a chunk that differs in at most two. The
+        # included columns let `queries.registry.near` read nothing but these indexes.
+        *(
+            Index(
+                f"ix_certificates_hash_chunk_{chunk}",
+                text(f"({hash_chunk('perceptual_hash', chunk)})"),
+                postgresql_include=["perceptual_hash", "id"],
+            )
+            for chunk in range(CHUNKS)
+        ),
     )
 
     id: Mapped[Id]
@@ -55,7 +74,9 @@ class Certificate(Base):
     image_sha256: Mapped[Sha256]
     width: Mapped[int]
     height: Mapped[int]
-    perceptual_hash: Mapped[str] = mapped_column(String(16))
+    perceptual_hash: Mapped[str] = mapped_column(
+        String(16), comment="pHash of the delivered image, 64 bits in hexadecimal"
+    )
     adapter_sha256: Mapped[Sha256]
     base_model: Mapped[str] = mapped_column(String(200))
     issued_at: Mapped[CreatedAt]

@@ -112,7 +112,7 @@ def certificate(session: Session, storage: Storage, *, public_id: str) -> Public
 
 
 def status_of(status: CertificateStatus, valid_to: date | None) -> str:
-    """Return the status today: EXPIRED for a valid certificate past its last day."""
+    """Return the status of a certificate today: EXPIRED or a CertificateStatus."""
     is_past = valid_to is not None and valid_to < market.today()
     return EXPIRED if is_past and status == CertificateStatus.VALID else status
 

@@ -7,7 +7,7 @@ images were refunded, so they do not count.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import DuplicatePicture
@@ -16,6 +16,16 @@ from webapp.domain.models.style import Style
 from webapp.domain.services import sets_canvases
 
 NOT_DELIVERED = (GenerationStatus.FAILED, GenerationStatus.CANCELED)
+
+DETERMINING = (
+    "style_id",
+    "adapter_sha256",
+    "prompt_tags",
+    "negative_tags",
+    "aspect_ratio",
+    "style_strength",
+    "seed",
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,11 @@ class Picture:
     negative_tags: list[str]
     aspect_ratio: AspectRatio
     style_strength: float
+
+
+def same_pixels(first: type[Generation], second: type[Generation]) -> list[ColumnElement[bool]]:
+    """Return the conditions that two generations, other than canvases, have the same pixels."""
+    return [getattr(first, name) == getattr(second, name) for name in DETERMINING]
 
 
 def owned(

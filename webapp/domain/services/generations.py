@@ -41,6 +41,7 @@ from webapp.domain.services import (
     sets_canvases,
     tags,
     vocabulary,
+    watermarks,
 )
 from webapp.domain.services.duplicates import Picture
 from webapp.domain.sets_errors import RestylePrivate
@@ -169,6 +170,7 @@ def place(
     session.flush()
     width, height = aspect_ratio.size
     for each_seed in seeds:
+        watermark = watermarks.draw()
         generation = Generation(
             order_id=order.id,
             user_id=user_id,
@@ -179,6 +181,8 @@ def place(
             seed=each_seed,
             price_tokens=price_tokens,
             license_public_id=public_id("L_"),
+            watermark_number=watermark.number,
+            watermark_key_number=watermark.key_number,
             **columns,
         )
         session.add(generation)

@@ -18,14 +18,13 @@ from PIL import Image
 from scipy import fft, ndimage  # type: ignore[import-untyped]
 
 from gpu.signature.convolutional_code import CODED_BITS, encode
+from gpu.signature.place import FRAME_UNITS, ORIENTATIONS, oriented
 
-FRAME_UNITS = 512
 CHIP_UNITS = 4
 CHIPS = FRAME_UNITS // CHIP_UNITS
 SAMPLES = 2  # along each side of a chip
 SAMPLE_UNITS = CHIP_UNITS / SAMPLES
 MAP_SAMPLES = CHIPS * SAMPLES
-TURNS, ORIENTATIONS = 4, 8
 MIN_KEY_BYTES = 16
 
 _BLOCK = 32  # each block of 32 × 32 chips carries every coded bit three times
@@ -112,17 +111,6 @@ def resized(
 ) -> Plane:
     """Scale a plane, or its part `box` in samples, to `size` (width, height)."""
     return np.asarray(Image.fromarray(plane).resize(size, method, box=box), np.float32)
-
-
-def oriented(plane: Plane, orientation: int) -> Plane:
-    """Rotate by `orientation` right angles (0-3), or mirror and rotate by `orientation - 4`."""
-    flipped = plane[:, ::-1] if orientation >= TURNS else plane
-    return np.ascontiguousarray(np.rot90(flipped, orientation % TURNS))
-
-
-def inverse(orientation: int) -> int:
-    """The inverse orientation; a mirrored one is its own inverse."""
-    return orientation if orientation >= TURNS else -orientation % TURNS
 
 
 def _spectra(sync: Plane) -> tuple[NDArray[np.complex64], ...]:

@@ -15,10 +15,10 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage  # type: ignore[import-untyped]
 
+from gpu.signature.chip_grid import luma_of, score_of
 from gpu.signature.chip_map import (
     CHIP_UNITS,
     CHIPS,
-    FRAME_UNITS,
     SAMPLES,
     Plane,
     chip_map,
@@ -27,7 +27,8 @@ from gpu.signature.chip_map import (
     sampled,
 )
 from gpu.signature.convolutional_code import CODED_BITS, DATA_BITS, FREE_DISTANCE
-from gpu.signature.watermark_search import MAX_READINGS, luma_of, readings, score_of
+from gpu.signature.place import FRAME_UNITS, Place, place_of, scaling
+from gpu.signature.watermark_search import MAX_READINGS, readings
 
 MIN_SIDE = 256  # with less, a sample of the mark is smaller than a pixel
 MAX_RATIO = 5  # pictures with a larger aspect ratio are not searched as a whole
@@ -59,12 +60,13 @@ class Mark:
     """A detected watermark: its number, the number of its key, and the score.
 
     `score` is the correlation with the number's pattern, in standard deviations of a picture
-    without a mark; at least 11.5.
+    without a mark; at least 11.5. `place` is where the searched picture lies in the marked one.
     """
 
     number: int
     key_number: int
     score: float
+    place: Place
 
     @property
     def false_claim_probability(self) -> float:
@@ -128,7 +130,8 @@ def detect(picture: Image.Image, keys: Mapping[int, bytes], *, deep: bool = True
     bytes.
     """
     _check(picture, MIN_DETECT_SIDE)
-    longest = max(picture.size)
+    size = picture.size
+    longest = max(size)
     if longest > MAX_DETECT_SIDE:
         width, height = (max(1, round(side * MAX_DETECT_SIDE / longest)) for side in picture.size)
         # Reduced first, because the luma of 50 megapixels would take 800 MB of memory.
@@ -136,7 +139,9 @@ def detect(picture: Image.Image, keys: Mapping[int, bytes], *, deep: bool = True
     chip_maps = {number: chip_map(key) for number, key in keys.items()}
     for reading in readings(luma_of(picture), chip_maps, deep=deep):
         if reading.score >= MIN_SCORE:
-            return Mark(reading.number, reading.key_number, reading.score)
+            reduced = scaling(picture.width / size[0], picture.height / size[1])
+            place = place_of(reading.place.matrix @ reduced)
+            return Mark(reading.number, reading.key_number, reading.score, place)
     return None
 
 

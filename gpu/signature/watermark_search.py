@@ -16,32 +16,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import fft, ndimage, optimize  # type: ignore[import-untyped]
+from scipy import fft  # type: ignore[import-untyped]
 
-from gpu.signature import convolutional_code
-from gpu.signature.chip_map import (
-    CHIPS,
+from gpu.signature.chip_grid import Grid, decode, whitened
+from gpu.signature.chip_map import MAP_SAMPLES, ChipMap, Plane
+from gpu.signature.place import (
     FRAME_UNITS,
-    MAP_SAMPLES,
     ORIENTATIONS,
-    SAMPLE_UNITS,
-    SAMPLES,
-    ChipMap,
-    Plane,
-    high_passed,
+    Matrix,
+    Place,
     inverse,
+    orientation_matrix,
     oriented,
-    resized,
+    place_of,
+    rotation_matrix,
+    scaling,
 )
 
 MIN_UNITS, MAX_UNITS = 96, 2600  # sides of a crop, or of a screenshot around a picture
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-_LEVEL_SIGMA = 1.5
-_LEVEL_FLOOR = 0.15
-_CLIP = 1.5
-_MAX_OF_MEDIAN = 2.0
-_CENTRE_SIGMA = 0.6
 _MIN_PEAK = 5.5  # standard deviations of the correlation; lower peaks are not decoded
 _MIN_PEAK_AT_CORNER = 4.0  # the same for a whole picture, whose offset is expected
 _CORNER = 2  # samples around the expected offset
@@ -52,7 +45,6 @@ _SCALE_STEP = (
 )
 _MIN_SCALE, _MAX_SCALE = 0.3, 4.0  # pixels per unit
 _ANGLES = tuple(sign * step / 2 for step in range(1, 11) for sign in (1, -1))  # degrees
-_MAX_EVALUATIONS = 260
 
 
 def _part_scales() -> tuple[float, ...]:
@@ -66,62 +58,28 @@ _PART_SCALES = _part_scales()
 _WHOLE_SCALES = 1 + len(_RATIOS)
 MAX_READINGS = ORIENTATIONS * (_WHOLE_SCALES + len(_PART_SCALES) + 2 * len(_ANGLES))  # per key
 
-Vector = NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A decoded number, which may be noise; `score` is the correlation of the chips with it.
 
     `score` is in standard deviations of a picture without a mark, in which the best of 2**64
-    numbers has about 8 to 10; `key_number` is the key's number in the mapping.
+    numbers has about 8 to 10; `key_number` is the key's number in the mapping; `place` is where
+    the searched picture lies in the marked one.
     """
 
     number: int
     key_number: int
     score: float
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
 class _Hypothesis:
     luma: Plane
+    to_luma: Matrix  # from pixels of the searched picture
     scales: tuple[float, float]  # pixels per unit, across and down
     is_whole: bool
-
-
-def luma_of(picture: Image.Image) -> Plane:
-    """Rec. 601 luma of an RGB picture, 0-255, shape (height, width)."""
-    return np.asarray(picture, np.float32) @ _LUMA
-
-
-def whitened(luma: Plane, scales: tuple[float, float]) -> Plane:
-    """Resample `luma` to two samples per chip and normalise its local and spectral energy."""
-    height, width = luma.shape
-    size = tuple(
-        max(8, round(side / scale / SAMPLE_UNITS))
-        for side, scale in zip((width, height), scales, strict=True)
-    )
-    detail = high_passed(resized(luma, (size[0], size[1]), Image.Resampling.BILINEAR))
-    level = np.sqrt(ndimage.gaussian_filter(detail * detail, _LEVEL_SIGMA, truncate=2.5))
-    return _limited_spectrum(np.clip(detail / (level + _LEVEL_FLOOR), -_CLIP, _CLIP))
-
-
-def _limited_spectrum(plane: Plane) -> Plane:
-    """Limit magnitudes to twice the median: hatching and dots have a few very strong peaks."""
-    shape = [fft.next_fast_len(side, real=True) for side in plane.shape]
-    spectrum = fft.rfft2(plane, shape)
-    magnitudes = np.abs(spectrum)
-    limit = _MAX_OF_MEDIAN * np.median(magnitudes)
-    spectrum *= np.minimum(1, limit / (magnitudes + 1e-9))
-    limited: Plane = fft.irfft2(spectrum, shape)[: plane.shape[0], : plane.shape[1]]
-    return limited
-
-
-def score_of(luma: Plane, chips: Plane, chip_map: ChipMap) -> float:
-    """Score of `chips` in a whole picture that was neither cropped nor rotated."""
-    scale = min(luma.shape) / FRAME_UNITS
-    grid = _Grid(whitened(luma, (scale, scale)))
-    return _score(grid.chip_sums(grid.initial((0, 0))), chips, chip_map)
 
 
 def readings(
@@ -137,19 +95,21 @@ def readings(
 
 
 def _hypotheses(luma: Plane, *, deep: bool) -> Iterator[_Hypothesis]:
+    size = luma.shape[1], luma.shape[0]
     for orientation in range(ORIENTATIONS):
         plane = oriented(luma, orientation)
+        turned = orientation_matrix(size, orientation)
         for scales in _whole_scales(plane):
-            yield _Hypothesis(plane, scales, is_whole=True)
+            yield _Hypothesis(plane, turned, scales, is_whole=True)
     if not deep:
         return
     for scale in _PART_SCALES:
-        yield _Hypothesis(luma, (scale, scale), is_whole=False)
+        yield _Hypothesis(luma, np.eye(3), (scale, scale), is_whole=False)
     unit = min(luma.shape) / FRAME_UNITS
     for angle in _ANGLES:
         rotated = _rotated(luma, angle)
         for scale in {unit, 1.0}:
-            yield _Hypothesis(rotated, (scale, scale), is_whole=False)
+            yield _Hypothesis(rotated, rotation_matrix(size, angle), (scale, scale), is_whole=False)
 
 
 def _whole_scales(luma: Plane) -> Iterator[tuple[float, float]]:
@@ -175,10 +135,10 @@ def _decode_at(hypothesis: _Hypothesis, chip_maps: Mapping[int, ChipMap]) -> Ite
     if min(units) < MIN_UNITS or max(units) > MAX_UNITS:
         return
     plane = whitened(hypothesis.luma, hypothesis.scales)
-    transform = fft.rfft2(_sum_of_repetitions(plane))
+    spectrum = fft.rfft2(_sum_of_repetitions(plane))
     for key_number, chip_map in chip_maps.items():
         for orientation in range(1 if hypothesis.is_whole else ORIENTATIONS):
-            correlation = _correlate(transform, chip_map.spectra[orientation])
+            correlation = _correlate(spectrum, chip_map.spectra[orientation])
             offset = _offset(correlation, is_whole=hypothesis.is_whole)
             if offset is None:
                 continue
@@ -188,8 +148,16 @@ def _decode_at(hypothesis: _Hypothesis, chip_maps: Mapping[int, ChipMap]) -> Ite
                     fft.rfft2(_sum_of_repetitions(upright)), chip_map.spectra[0]
                 )
                 offset = divmod(int(correlation.argmax()), MAP_SAMPLES)
-            number, score = _decode(_Grid(upright), offset, chip_map)
-            yield Reading(number, key_number, score)
+            grid = Grid(upright)
+            transform = grid.refined(offset, chip_map)
+            number, score = decode(grid, transform, chip_map)
+            to_plane = (
+                orientation_matrix((plane.shape[1], plane.shape[0]), inverse(orientation))
+                @ scaling(plane.shape[1] / width, plane.shape[0] / height)
+                @ hypothesis.to_luma
+            )
+            place = place_of(np.linalg.inv(grid.matrix(transform)) @ to_plane)
+            yield Reading(number, key_number, score, place)
 
 
 def _sum_of_repetitions(plane: Plane) -> Plane:
@@ -219,95 +187,3 @@ def _offset(correlation: Plane, *, is_whole: bool) -> tuple[int, int] | None:
             row, column = divmod(int(corner.argmax()), side)
             return row - _CORNER, column - _CORNER
     return None
-
-
-class _Grid:
-    """A whitened plane, sampled at the centres of chips under an affine transform.
-
-    A transform is six numbers in samples: the origin of the map (row, column), then the
-    displacement of the middle of the lower edge and of the right edge from the uniform scale.
-    """
-
-    def __init__(self, plane: Plane) -> None:
-        self._plane = ndimage.gaussian_filter(plane, _CENTRE_SIGMA, truncate=3)
-        self._middle = (np.array(plane.shape) - 1) / 2
-
-    def initial(self, offset: tuple[int, int]) -> Vector:
-        return np.array([*offset, 0, 0, 0, 0], float)
-
-    def chips(self, transform: Vector) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows and columns of all chips that may be in the plane, counted over repetitions."""
-        height, width = self._plane.shape
-        first = np.floor(-transform[:2] / SAMPLES).astype(int) - 1
-        down, across = height // SAMPLES + 3, width // SAMPLES + 3
-        rows, columns = np.mgrid[first[0] : first[0] + down, first[1] : first[1] + across]
-        return rows.ravel(), columns.ravel()
-
-    def values(self, transform: Vector, rows: Vector, columns: Vector) -> Vector:
-        """Values at the centres of chips, 0 outside the plane."""
-        middle = self._middle
-        down = SAMPLES * rows + (SAMPLES - 1) / 2 + transform[0] - middle[0]
-        across = SAMPLES * columns + (SAMPLES - 1) / 2 + transform[1] - middle[1]
-        shear = transform[2:].reshape(2, 2) / middle  # of each axis, by sample down and across
-        coordinates = np.stack(
-            [
-                middle[0] + down + shear[0, 0] * down + shear[0, 1] * across,
-                middle[1] + across + shear[1, 0] * down + shear[1, 1] * across,
-            ]
-        )
-        values: Vector = ndimage.map_coordinates(
-            self._plane, coordinates, order=1, mode="constant", output=np.float64
-        )
-        return values
-
-    def refined(self, offset: tuple[int, int], chip_map: ChipMap) -> Vector:
-        """Transform near `offset` with the highest correlation of the synchronisation chips."""
-        initial = self.initial(offset)
-        rows, columns = self.chips(initial)
-        expected = chip_map.sync[rows % CHIPS, columns % CHIPS]
-        rows, columns, expected = (
-            each[expected != 0].astype(float) for each in (rows, columns, expected)
-        )
-
-        def loss(transform: Vector) -> float:
-            values = self.values(transform, rows, columns)
-            return -float(values @ expected / math.sqrt(float(values @ values) + 1e-9))
-
-        steps = np.array([0.6, 0.6, 0.8, 0.8, 0.8, 0.8])
-        result = optimize.minimize(
-            loss,
-            initial,
-            method="Nelder-Mead",
-            options={
-                "initial_simplex": initial + np.vstack([np.zeros(6), np.diag(steps)]),
-                "maxfev": _MAX_EVALUATIONS,
-                "xatol": 0.05,
-                "fatol": 0.02,
-            },
-        )
-        best: Vector = result.x
-        return best
-
-    def chip_sums(self, transform: Vector) -> Vector:
-        """Sum of the values of each chip over all repetitions, shape (128 * 128,)."""
-        rows, columns = self.chips(transform)
-        values = self.values(transform, rows.astype(float), columns.astype(float))
-        chips = rows % CHIPS * CHIPS + columns % CHIPS
-        return np.bincount(chips, values, CHIPS * CHIPS).astype(np.float64)
-
-
-def _decode(grid: _Grid, offset: tuple[int, int], chip_map: ChipMap) -> tuple[int, float]:
-    values = grid.chip_sums(grid.refined(offset, chip_map))
-    slots = chip_map.slots.ravel()
-    is_data = slots >= 0
-    signed = values[is_data] * chip_map.signs.ravel()[is_data]
-    soft = np.bincount(slots[is_data], signed, convolutional_code.CODED_BITS).astype(np.float64)
-    number = convolutional_code.decode(soft)
-    return number, _score(values, chip_map.chips(number), chip_map)
-
-
-def _score(values: Vector, chips: Plane, chip_map: ChipMap) -> float:
-    """Correlation of the data chips with `chips`, in standard deviations of random signs."""
-    is_data = chip_map.slots.ravel() >= 0
-    data = values[is_data]
-    return float(data @ chips.ravel()[is_data] / math.sqrt(float(data @ data) + 1e-9))

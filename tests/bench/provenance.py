@@ -25,9 +25,10 @@ from PIL import Image, ImageDraw
 from rich.console import Console
 from rich.table import Table
 
+from gpu.signature.chip_grid import luma_of
 from gpu.signature.chip_map import ChipMap, chip_map
 from gpu.signature.watermark import MIN_SCORE, detect, embed
-from gpu.signature.watermark_search import luma_of, readings
+from gpu.signature.watermark_search import readings
 from tests.attacks import GOALS, MORE, Attack, crop, jpeg
 from tests.bench.provenance_pictures import picture
 

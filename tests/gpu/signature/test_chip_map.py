@@ -3,7 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from gpu.signature.chip_map import CHIPS, chip_map, inverse, oriented
+from gpu.signature.chip_map import CHIPS, chip_map
 from gpu.signature.convolutional_code import CODED_BITS
 
 KEY = b"sixteen bytes or more"
@@ -47,17 +47,6 @@ def test_the_map_of_a_key_does_not_change():
         hashlib.sha256(pattern).hexdigest()
         == "03223b0aa0f706d1ddd261896ece65837d28d264a6ae5db7d2ddaf4771fa3430"
     )
-
-
-@pytest.mark.parametrize("orientation", range(8))
-def test_the_inverse_orientation_restores_the_plane(orientation):
-    plane = np.arange(12, dtype=np.float32).reshape(3, 4)
-    assert np.array_equal(oriented(oriented(plane, orientation), inverse(orientation)), plane)
-
-
-def test_the_eight_orientations_differ():
-    plane = np.arange(16, dtype=np.float32).reshape(4, 4)
-    assert len({oriented(plane, orientation).tobytes() for orientation in range(8)}) == 8
 
 
 def test_a_short_key_is_refused():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from gpu.signature.compose import compose
+from gpu.signature.place import whole_place
 from gpu.signature.watermark import (
     MIN_SCORE,
     MIN_SIDE,
@@ -23,6 +24,7 @@ from tests.images import scene
 KEY = b"the key of these tests"
 OLD_KEY = b"a key of former years"
 NUMBER = 0x9E37_79B9_7F4A_7C15
+NOWHERE = whole_place((512, 512), (512, 512))
 
 gravel = st.builds(
     lambda seed, deviation: Image.fromarray(
@@ -156,14 +158,14 @@ def test_detailed_areas_get_a_stronger_mark_than_flat_ones():
 
 
 def test_the_bound_of_a_false_claim_is_below_one_in_a_million_and_falls_with_the_score():
-    bounds = [Mark(1, 1, score).false_claim_probability for score in (8, MIN_SCORE, 20)]
+    bounds = [Mark(1, 1, score, NOWHERE).false_claim_probability for score in (8, MIN_SCORE, 20)]
     assert bounds == sorted(bounds, reverse=True)
     assert bounds[0] == 1
     assert bounds[1] < 1e-6
 
 
 def test_confidence_counts_wrong_bits_too_and_rises_with_the_score():
-    confidences = [Mark(1, 1, score).confidence for score in (MIN_SCORE, 13, 15, 20)]
+    confidences = [Mark(1, 1, score, NOWHERE).confidence for score in (MIN_SCORE, 13, 15, 20)]
     assert confidences == sorted(confidences)
     assert 0.98 < confidences[0] < 0.99
     assert confidences[2] > 0.9998

@@ -1,0 +1,77 @@
+"""Decide whether a shown picture is a registered one, after hashes or a watermark have proposed it.
+
+Hashes only propose: pictures of one style and prompt have near hashes without being one picture. A
+watermark only proposes too, because a mark can be copied. The proof lays the shown picture over the
+registered one (`overlay.py`) and compares the fine structure tile by tile.
+"""
+
+from enum import StrEnum
+
+import imagehash
+import numpy as np
+from PIL import Image
+
+from gpu.signature.overlay import Registered
+from gpu.signature.place import ORIENTATIONS, Place, oriented, whole_place
+
+HASH_BITS = 64
+SAME = 0.7  # likeness from which two pictures are one
+OTHER = 0.35  # likeness below which two pictures are not one
+
+_HASH_SIDE = 32  # of the picture from which `imagehash.phash` takes its cosine transform
+_TRIED_ORIENTATIONS = 2
+
+
+class Comparison(StrEnum):
+    """Answer of a comparison with a registered picture."""
+
+    SAME = "same"
+    UNCLEAR = "unclear"
+    OTHER = "other"
+
+
+def hashes(picture: Image.Image) -> tuple[int, ...]:
+    """Perceptual hashes (pHash) of a picture in its eight orientations, the unchanged one first.
+
+    Each is the 64 bits of `imagehash.phash` as a signed integer, as PostgreSQL's bigint stores it.
+    """
+    small = picture.convert("L").resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.LANCZOS)
+    levels = np.asarray(small)
+    return tuple(
+        _hash(Image.fromarray(oriented(levels, orientation))) for orientation in range(ORIENTATIONS)
+    )
+
+
+def likeness(registered: Image.Image, shown: Image.Image) -> float:
+    """How surely `shown` is the whole `registered` picture, 0 to 1; from `SAME` it is.
+
+    It may be re-encoded, scaled, rotated by right angles, mirrored, or cropped or framed by a few
+    percent. A picture without detail is like no other: 0.
+    """
+    frame = Registered(registered)
+    places = [
+        whole_place(shown.size, registered.size, orientation) for orientation in range(ORIENTATIONS)
+    ]
+    places.sort(key=lambda place: frame.rough_likeness(shown, place), reverse=True)
+    return max(frame.likeness(shown, place) for place in places[:_TRIED_ORIENTATIONS])
+
+
+def compared(registered: Image.Image, shown: Image.Image, place: Place | None = None) -> Comparison:
+    """Compare with the registered picture of a watermark's number.
+
+    `place` is where the watermark was detected (`Mark.place`); with it, crops are compared with
+    their part of the registered picture. Without it, `shown` is taken for the whole picture.
+    UNCLEAR: too changed, or with too little detail, to be compared.
+    """
+    frame = Registered(registered)
+    value = likeness(registered, shown) if place is None else frame.likeness(shown, place)
+    if value >= SAME:
+        return Comparison.SAME
+    if value < OTHER and frame.has_detail:
+        return Comparison.OTHER
+    return Comparison.UNCLEAR
+
+
+def _hash(picture: Image.Image) -> int:
+    number = int(str(imagehash.phash(picture)), 16)
+    return number - 2**HASH_BITS if number >= 2 ** (HASH_BITS - 1) else number

@@ -1,0 +1,210 @@
+"""Lay a shown picture over a registered one and measure how much of the fine structure is shared.
+
+Both are reduced to 144 samples on the registered picture's shorter side. The transform between them
+is refined from coarse to fine by the inverse compositional Gauss-Newton method (Baker and Matthews,
+Lucas-Kanade 20 Years On, 2004). What is compared is detail: the band of wavelengths of about two to
+ten samples, divided by its local level, so that brightness, contrast and colour do not matter.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage  # type: ignore[import-untyped]
+
+from gpu.signature.place import FRAME_UNITS, Matrix, Place, scaling, translation
+
+SIDE = 144  # samples on the registered picture's shorter side
+LEVELS = (24, 48, 96)  # the same while the transform is refined
+
+_FINE_SIGMA, _COARSE_SIGMA, _LEVEL_SIGMA = 0.7, 3.0, 4.0  # samples
+_LEVEL_FLOOR = 2.0  # grey levels; what is flatter has no detail
+_ITERATIONS = 6
+_TILE = 12  # samples
+_LEAST_COVER = 0.6  # of a tile
+_KEPT = 0.85  # share of the tiles that is compared: captions and stickers cover some
+_LEAST_DETAIL = 0.02  # mean square of detail, below which a picture is flat
+_LEAST_SAMPLES = 400  # of an overlap
+
+Plane = NDArray[np.float32]
+
+
+class Registered:
+    """A registered picture, prepared for comparisons."""
+
+    def __init__(self, picture: Image.Image) -> None:
+        self._luma = (
+            picture.convert("F") if picture.mode == "F" else picture.convert("L").convert("F")
+        )
+        self._views = {side: _View.of(self._luma, side) for side in (*LEVELS, SIDE)}
+
+    @property
+    def has_detail(self) -> bool:
+        """Whether the picture is not flat."""
+        return float(np.mean(self._views[SIDE].detail ** 2)) >= _LEAST_DETAIL
+
+    def rough_likeness(self, shown: Image.Image, place: Place) -> float:
+        """Correlation of coarse detail without a refined transform, -1 to 1."""
+        view = self._views[LEVELS[0]]
+        warped, cover = _warped(_grey(shown), view, place.matrix)
+        return _correlation(view.detail, _detail(warped), cover)
+
+    def likeness(self, shown: Image.Image, place: Place) -> float:
+        """Share of the detail in common at `place`, 0 to 1, over all repetitions of a watermark."""
+        grey = _grey(shown)
+        start = max(
+            self._repetitions(shown, place.matrix),
+            key=lambda matrix: self._correlation_at(grey, matrix, LEVELS[1]),
+            default=place.matrix,
+        )
+        best = start
+        for side in LEVELS:
+            best = self._refined(grey, best, side)
+        view = self._views[SIDE]
+        values = []
+        for matrix in (best, start):
+            warped, cover = _warped(grey, view, matrix)
+            values.append(_shared(view.detail, _detail(warped), cover))
+        return max(0.0, *values)
+
+    def _repetitions(self, shown: Image.Image, matrix: Matrix) -> Iterator[Matrix]:
+        """The transform at every repetition of the watermark that the picture overlaps."""
+        width, height = self._luma.size
+        unit = min(width, height) / FRAME_UNITS
+        middle = matrix @ np.array([shown.width / 2, shown.height / 2, 1])
+        for down in range(math.ceil(height / unit / FRAME_UNITS)):
+            for across in range(math.ceil(width / unit / FRAME_UNITS)):
+                shift = translation(
+                    (across - middle[0] // FRAME_UNITS) * FRAME_UNITS,
+                    (down - middle[1] // FRAME_UNITS) * FRAME_UNITS,
+                )
+                yield shift @ matrix
+
+    def _correlation_at(self, grey: Image.Image, matrix: Matrix, side: int) -> float:
+        view = self._views[side]
+        warped, cover = _warped(grey, view, matrix)
+        return _correlation(view.detail, _detail(warped), cover)
+
+    def _refined(self, grey: Image.Image, matrix: Matrix, side: int) -> Matrix:
+        view = self._views[side]
+        best, best_value = matrix, -1.0
+        for _ in range(_ITERATIONS):
+            warped, cover = _warped(grey, view, matrix)
+            detail = _detail(warped)
+            value = _correlation(view.detail, detail, cover)
+            if value <= best_value:
+                break
+            best, best_value = matrix, value
+            step = view.step(detail, cover)
+            if step is None:
+                break
+            matrix = step @ matrix
+        return best
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The registered picture's detail at one size; `gradients` are by the six affine numbers."""
+
+    detail: Plane
+    gradients: Plane  # (6, rows, columns)
+    to_samples: Matrix  # from units
+
+    @classmethod
+    def of(cls, luma: Image.Image, side: int) -> "_View":
+        scale = side / min(luma.size)
+        size = round(luma.width * scale), round(luma.height * scale)
+        detail = _detail(np.asarray(luma.resize(size, Image.Resampling.BOX), np.float32))
+        down, across = np.gradient(detail)
+        rows, columns = np.mgrid[: size[1], : size[0]].astype(np.float32)
+        rows, columns = rows / side - 0.5, columns / side - 0.5
+        gradients = np.stack(
+            [across * columns, across * rows, across, down * columns, down * rows, down]
+        )
+        unit = min(luma.size) / FRAME_UNITS
+        to_samples = scaling(size[0] * unit / luma.width, size[1] * unit / luma.height)
+        return cls(detail, gradients, to_samples)
+
+    def step(self, detail: Plane, cover: NDArray[np.bool_]) -> Matrix | None:
+        """Transform of units that brings `detail` nearer to the registered one's, or None."""
+        if np.count_nonzero(cover) < _LEAST_SAMPLES // 4:
+            return None
+        gradients = self.gradients[:, cover]
+        error = np.clip(detail[cover] - self.detail[cover], -1, 1)
+        normal = gradients @ gradients.T
+        normal += np.eye(6) * (1e-3 * np.trace(normal) / 6 + 1e-6)
+        change = np.linalg.solve(normal, gradients @ error)
+        # In samples the step is x + change · (column / side - 1/2, row / side - 1/2, 1).
+        side = min(self.detail.shape)
+        forward = np.eye(3)
+        for axis in range(2):
+            a, b, c = change[3 * axis : 3 * axis + 3]
+            forward[axis] += (a / side, b / side, c - a / 2 - b / 2)
+        # `detail` ≈ registered(W(x)): the registered sample that a sample of `detail` shows.
+        step: Matrix = np.linalg.inv(self.to_samples) @ forward @ self.to_samples
+        return step
+
+
+def _grey(picture: Image.Image) -> Image.Image:
+    return picture.convert("L").convert("F")
+
+
+def _warped(grey: Image.Image, view: _View, matrix: Matrix) -> tuple[Plane, NDArray[np.bool_]]:
+    """Draw `grey` in the registered picture's samples, and where it covers them."""
+    to_samples = view.to_samples @ matrix
+    scale = math.sqrt(abs(np.linalg.det(to_samples[:2, :2])))
+    if scale < 1:
+        size = max(1, round(grey.width * scale)), max(1, round(grey.height * scale))
+        to_samples = to_samples @ scaling(grey.width / size[0], grey.height / size[1])
+        grey = grey.resize(size, Image.Resampling.BOX)
+    rows, columns = view.detail.shape
+    back = np.linalg.inv(to_samples)[:2].ravel().tolist()
+    warped = grey.transform((columns, rows), Image.Transform.AFFINE, back, Image.Resampling.BICUBIC)
+    inside = Image.new("L", grey.size, 255).transform(
+        (columns, rows), Image.Transform.AFFINE, back, Image.Resampling.NEAREST
+    )
+    cover = np.asarray(inside) > 0
+    plane = np.asarray(warped, np.float32)
+    if cover.any():
+        plane = np.where(cover, plane, plane[cover].mean())
+    return plane, cover
+
+
+def _detail(luma: Plane) -> Plane:
+    fine = ndimage.gaussian_filter(luma, _FINE_SIGMA)
+    rough = fine - ndimage.gaussian_filter(luma, _COARSE_SIGMA)
+    level = np.sqrt(ndimage.gaussian_filter(rough * rough, _LEVEL_SIGMA))
+    detail: Plane = (rough / (level + _LEVEL_FLOOR)).astype(np.float32)
+    return detail
+
+
+def _correlation(first: Plane, second: Plane, cover: NDArray[np.bool_]) -> float:
+    a, b = first[cover], second[cover]
+    return float(a @ b / (math.sqrt(float(a @ a) * float(b @ b)) + 1e-3 * a.size + 1e-9))
+
+
+def _shared(first: Plane, second: Plane, cover: NDArray[np.bool_]) -> float:
+    """Common share of the detail in the best tiles, from the products summed over each."""
+    covered = cover.astype(np.float32)
+    common = _tile_sums(first * second * covered)
+    total = _tile_sums((first * first + second * second) * covered) / np.float32(2)
+    counts = _tile_sums(covered)
+    is_used = counts >= _LEAST_COVER * _TILE * _TILE
+    if is_used.sum() * _TILE * _TILE < _LEAST_SAMPLES:
+        return 0.0
+    common, total = common[is_used], total[is_used]
+    ranks = np.argsort(common - 0.5 * total)
+    kept = ranks[round((1 - _KEPT) * ranks.size) :]
+    energy = float(total[kept].sum())
+    least = _LEAST_DETAIL * _TILE * _TILE * kept.size
+    return float(common[kept].sum()) / max(energy, least)
+
+
+def _tile_sums(plane: Plane) -> Plane:
+    rows, columns = (side // _TILE for side in plane.shape)
+    cut = plane[: rows * _TILE, : columns * _TILE]
+    sums: Plane = cut.reshape(rows, _TILE, columns, _TILE).sum((1, 3))
+    return sums

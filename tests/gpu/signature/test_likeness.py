@@ -1,0 +1,130 @@
+"""A picture is recognised after changes, and another picture is not taken for it."""
+
+import imagehash
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from gpu.signature.likeness import SAME, Comparison, compared, hashes, likeness
+from gpu.signature.watermark import detect, embed
+from tests.attacks import GOALS, border, caption, crop, in_turn, jpeg, noise, page, rotate, scale
+from tests.images import scene
+
+KEY = b"the key of these tests"
+
+
+def textured(seed=1, size=(512, 512)):
+    """A scene with the grain that drawings and photographs have."""
+    levels = np.asarray(scene(*size, seed=seed), np.float64)
+    grained = levels + np.random.default_rng(seed).normal(0, 6, levels.shape)
+    return Image.fromarray(np.clip(grained, 0, 255).astype(np.uint8))
+
+
+def copied(original, marked, other):
+    """`other` with the mark of another picture added to it."""
+    mark = np.asarray(marked, np.int16) - np.asarray(original, np.int16)
+    return Image.fromarray(np.clip(np.asarray(other, np.int16) + mark, 0, 255).astype(np.uint8))
+
+
+def random():
+    return np.random.default_rng(4)
+
+
+@pytest.fixture(scope="module")
+def original():
+    return textured()
+
+
+@pytest.fixture(scope="module")
+def marked(original):
+    return embed(original, 7, KEY)
+
+
+def test_the_first_hash_is_that_of_the_picture_as_it_is(original):
+    first, *turned = hashes(original)
+    assert first % 2**64 == int(str(imagehash.phash(original)), 16)
+    assert len({first, *turned}) == 8
+
+
+def test_hashes_are_signed_64_bit_integers():
+    for seed in range(8):
+        assert all(-(2**63) <= each < 2**63 for each in hashes(scene(64, 64, seed=seed)))
+
+
+@pytest.mark.parametrize("transpose", Image.Transpose)
+def test_the_hash_of_a_turned_picture_is_among_those_of_the_upright_one(original, transpose):
+    nearest = min(
+        ((hashes(original.transpose(transpose))[0] ^ each) % 2**64).bit_count()
+        for each in hashes(original)
+    )
+    assert nearest <= 4
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        jpeg(50),
+        scale(0.5),
+        in_turn(scale(0.83), border, jpeg(70)),
+        noise(12),
+        caption,
+        rotate(2),
+        lambda picture, _: ImageOps.mirror(picture),
+        lambda picture, _: picture.transpose(Image.Transpose.ROTATE_90),
+    ],
+    ids=["q50", "half", "screenshot", "noise", "caption", "2°", "mirrored", "left"],
+)
+def test_a_changed_picture_is_like_the_registered_one(marked, attack):
+    shown = attack(marked, random())
+    assert likeness(marked, shown) >= SAME
+    assert compared(marked, shown) is Comparison.SAME
+
+
+def test_other_pictures_are_not_like_it(marked):
+    for seed in range(2, 8):
+        other = textured(seed)
+        assert likeness(marked, other) < 0.3
+        assert compared(marked, other) is Comparison.OTHER
+
+
+def test_a_plain_picture_is_like_no_other_and_cannot_be_compared():
+    plain = Image.new("RGB", (300, 300), (90, 120, 40))
+    assert likeness(plain, plain) == 0
+    assert compared(plain, plain) is Comparison.UNCLEAR
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        GOALS["crop 25 %, JPEG q50"][0],
+        crop(0.5),
+        page,
+        in_turn(lambda picture, _: picture.transpose(Image.Transpose.ROTATE_270), crop(0.6)),
+    ],
+    ids=["crop 25 %, q50", "crop 50 %", "page", "right, crop 40 %"],
+)
+def test_a_crop_is_compared_with_its_part_of_the_registered_picture(marked, attack):
+    shown = attack(marked, random())
+    place = detect(shown, {1: KEY}).place
+    assert compared(marked, shown, place) is Comparison.SAME
+
+
+def test_a_crop_of_a_long_picture_is_compared_at_the_right_repetition_of_the_mark():
+    marked = embed(textured(5, (256, 768)), 7, KEY)
+    shown = marked.crop((10, 500, 250, 740))
+    place = detect(shown, {1: KEY}).place
+    assert compared(marked, shown, place) is Comparison.SAME
+
+
+@pytest.mark.parametrize("attack", [jpeg(75), crop(0.75)], ids=["q75", "crop 25 %"])
+def test_a_mark_copied_onto_another_picture_is_no_claim(original, marked, attack):
+    forged = attack(copied(original, marked, textured(9)), random())
+    mark = detect(forged, {1: KEY})
+    assert mark.number == 7
+    assert compared(marked, forged, mark.place) is Comparison.OTHER
+
+
+def test_a_mark_copied_onto_a_plain_picture_is_no_claim(original, marked):
+    forged = copied(original, marked, Image.new("RGB", original.size, (120, 130, 140)))
+    mark = detect(forged, {1: KEY})
+    assert compared(marked, forged, mark.place) is Comparison.OTHER

@@ -15,6 +15,7 @@ from webapp.domain.gateways.payments import PaymentProvider, configured_payments
 from webapp.domain.services import (
     accounts,
     counters,
+    deep_searches,
     garbage,
     heartbeats,
     idempotency,
@@ -69,6 +70,14 @@ def purge_expired() -> None:
         sign_ins = accounts.purge_sign_ins(session)
         ended = styles.expire_unconfirmed(session)
     log.info("purged", idempotency_keys=keys, sign_ins=sign_ins, unconfirmed_styles=ended)
+
+
+@task(TaskName.PURGE_DEEP_SEARCHES)
+def purge_deep_searches() -> None:
+    """Delete searches of uploaded pictures that ended some minutes ago, with their jobs."""
+    with unit_of_work() as session:
+        count = deep_searches.purge(session)
+    log.info("deep searches purged", searches=count)
 
 
 @task(TaskName.SWEEP_SETS)

@@ -18,6 +18,7 @@ import math
 import os
 import resource
 import sys
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import imagehash
@@ -122,8 +123,10 @@ def _allow_memory(size: int) -> None:
 
 def _preload_libraries() -> None:
     """Use every library once: they import parts lazily, which `confine` makes impossible."""
-    for mode, file_format in (("RGBA", "PNG"), ("RGB", "JPEG")):
-        sample = _encode(Image.new(mode, (64, 64)), file_format)
+    for mode, file_format in (("RGBA", "PNG"), ("RGB", "JPEG"), ("RGBA", "WEBP")):
+        stream = io.BytesIO()
+        Image.new(mode, (64, 64)).save(stream, file_format)
+        sample = stream.getvalue()
         sanitise(sample, ImageLimits((file_format,), min_side=1, max_bytes=len(sample)))
 
 
@@ -136,12 +139,24 @@ def _allow_seconds(seconds: int) -> None:
 
 
 def main() -> None:
-    """Serve requests until standard input ends. Arguments: bytes of memory, seconds per image."""
+    """Serve requests until standard input ends."""
+    serve(respond, _preload_libraries)
+
+
+def serve(
+    respond: Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes]],
+    preload_libraries: Callable[[], None],
+) -> None:
+    """Answer requests by `respond` until standard input ends.
+
+    The process has two arguments: bytes of memory, and seconds per file. `preload_libraries` uses
+    every library once.
+    """
     memory, seconds = (int(argument) for argument in sys.argv[1:3])
     responses = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints to stdout must not come between two frames
     requests = sys.stdin.buffer
-    _preload_libraries()
+    preload_libraries()
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     confine()
     write_frame(responses, READY)

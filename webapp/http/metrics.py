@@ -31,6 +31,9 @@ STREAMS = Gauge("sse_clients", "Event streams that are open now.", multiprocess_
 WORKER_REPORTS = Counter(
     "worker_reports", "Reports of GPU workers, by what came of them.", ["answer"]
 )
+VERIFICATIONS = Counter(
+    "verifications", "Verified pictures, by what proved a certificate at once.", ["method"]
+)
 UNSEEN = frozenset({"probes.healthz", "probes.readyz", "probes.read_metrics", "static"})
 log = structlog.get_logger()
 

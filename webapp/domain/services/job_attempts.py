@@ -17,6 +17,7 @@ from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import TrainingStatus
 from webapp.domain.services import (
+    deep_searches,
     generations,
     sets_checks,
     sets_edits,
@@ -158,4 +159,5 @@ ROWS: dict[JobKind, Row] = {
         activate=sets_edits.activate, wait=_stays, fail=sets_edits.fail, lock=sets_edits.lock
     ),
     JobKind.SETS_EXPORT: Row(activate=_stays, wait=_stays, fail=sets_exports.fail, lock=_unlocked),
+    JobKind.DEEP_SEARCH: Row(activate=_stays, wait=_stays, fail=deep_searches.fail, lock=_unlocked),
 }

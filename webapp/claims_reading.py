@@ -1,0 +1,46 @@
+"""Read what an untrusted file says of itself; as a module it runs in a sandboxed subprocess.
+
+It decodes no pixel. The subprocess that decodes pixels must not answer for credentials: a file that
+takes over a decoder could claim any of them. See `webapp.domain.image_decoding` for the protocol; a
+request has `media_type` and `roots`, a response `credentials`, `credentials_id` and `xmp_id`.
+"""
+
+import contextlib
+from datetime import UTC, datetime
+from typing import Any
+
+from PIL import Image
+
+from gpu.signature import credentials
+from gpu.signature.embed import Format, Provenance, embed, read_provenance
+from webapp.domain.image_decoding import serve
+
+SAMPLE = Provenance(
+    *("creator", "rights", "terms", "description", "https://example.org/l/lic_sample", 1, 1, 1),
+    "lic_sample",
+    datetime(2026, 1, 1, tzinfo=UTC),
+)
+
+
+def respond(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+    """Handle one request."""
+    found = credentials.read(data, request["media_type"], request["roots"].encode())
+    provenance = read_provenance(data)
+    return {
+        "credentials": found.state.value,
+        "credentials_id": found.public_id,
+        "xmp_id": provenance.licence_id if provenance else None,
+    }, b""
+
+
+def _preload_libraries() -> None:
+    for file_format in Format:
+        sample = embed(Image.new("RGB", (64, 64)), SAMPLE, file_format)
+        with contextlib.suppress(ValueError):  # there are no roots yet
+            credentials.read(sample, f"image/{file_format.lower()}", b"")
+        if read_provenance(sample) is None:
+            raise RuntimeError("the sample cannot be read")
+
+
+if __name__ == "__main__":
+    serve(respond, _preload_libraries)

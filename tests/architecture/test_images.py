@@ -17,7 +17,10 @@ REQUIREMENTS = {"web": "web.txt", "gpu": "gpu.txt"}
 # Imported by nobody: docker-compose.yml runs it as a program.
 PROGRAMS = {"flower"}
 # In a folder that the image uses, but imported in the other one only.
-UNUSED = {"web": {"gpu/segmenting/sam3.py"}, "gpu": {"gpu/signature/credentials.py"}}
+UNUSED = {
+    "web": {"gpu/segmenting/sam3.py"},
+    "gpu": {"gpu/signature/credentials.py", "gpu/signature/likeness.py"},
+}
 NOT_IN_PRODUCTION = ("webapp/embedded", "webapp/sandbox", "gpu/pretrain", "tests")
 OWN = {path.stem for path in ROOT.iterdir()}
 PROVIDED = packages_distributions()

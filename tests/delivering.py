@@ -2,11 +2,12 @@
 
 import hashlib
 import io
+from datetime import UTC, datetime
 
 from PIL import Image
 from sqlalchemy import update
 
-from gpu.signature import watermark
+from gpu.signature import embed, watermark
 from tests import images, making
 from webapp.domain.image_decoding import perceptual_hash
 from webapp.domain.models.generation import Generation
@@ -69,3 +70,20 @@ def cropped(data: bytes, share: float = 0.12) -> bytes:
 def opened(data: bytes) -> Image.Image:
     """The pixels of a file."""
     return Image.open(io.BytesIO(data)).convert("RGB")
+
+
+def with_xmp(shown: Image.Image, public_id: str, file_format: str = "PNG") -> bytes:
+    """A file whose metadata name a certificate, as anybody could write them."""
+    metadata = embed.Provenance(
+        creator="Artist",
+        rights="rights",
+        usage_terms="terms",
+        description="description",
+        certificate_url=f"http://localhost:8000/l/{public_id}",
+        artist_id=1,
+        style_id=1,
+        generation_id=1,
+        licence_id=public_id,
+        created=datetime.now(UTC),
+    )
+    return embed.embed(shown, metadata, embed.Format(file_format))

@@ -1,4 +1,4 @@
-"""Deep searches of uploaded pictures."""
+"""Deep searches of uploaded pictures, and the list of revoked certificates."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,10 +25,12 @@ def upgrade() -> None:
     sa.UniqueConstraint('public_id', name=op.f('uq_deep_searches_public_id'))
     )
     _allow(*KINDS, 'deep_search')
+    op.create_index('ix_certificates_revoked', 'certificates', ['revoked_at', 'id'], postgresql_where="status = 'revoked'")
 
 
 def downgrade() -> None:
     """Undo."""
+    op.drop_index('ix_certificates_revoked', table_name='certificates', postgresql_where="status = 'revoked'")
     op.execute("DELETE FROM jobs WHERE kind = 'deep_search'")
     _allow(*KINDS)
     op.drop_table('deep_searches')

@@ -229,6 +229,7 @@ class World:
         }
         return numbered | {
             "public_id": [*licences, "lic_nothing"],
+            "search_id": ["V_nothing"],
             "order_id": [*orders, "o_nothing"],
             "key": keys,
             "number": [1, 9],

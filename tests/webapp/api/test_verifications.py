@@ -11,10 +11,11 @@ import redis
 from PIL import Image
 from sqlalchemy import func, select, update
 
-from gpu.signature import credentials, embed, watermark
+from gpu.signature import credentials, watermark
 from tests import delivering, images, making, signing
 from tests.webapp.conftest import error_code, make_app
 from webapp.domain.gateways.cache import Cache
+from webapp.domain.images import BadImage, ImageCode
 from webapp.domain.models.deep_search import DeepSearch
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind
@@ -97,22 +98,6 @@ def sign():
         return credentials.sign(data, media_type, claim, signer)
 
     return signed
-
-
-def with_xmp(shown, public_id):
-    metadata = embed.Provenance(
-        creator="Artist",
-        rights="rights",
-        usage_terms="terms",
-        description="description",
-        certificate_url=f"http://localhost:8000/l/{public_id}",
-        artist_id=1,
-        style_id=1,
-        generation_id=1,
-        licence_id=public_id,
-        created=datetime.now(UTC),
-    )
-    return embed.embed(shown, metadata)
 
 
 def test_the_file_that_was_delivered_names_its_certificate(client, ordered, delivered, style):
@@ -203,9 +188,9 @@ def test_a_revocation_shows_at_once_in_an_answer_that_was_given_before(
 
 def test_metadata_that_name_a_certificate_prove_nothing(client, ordered, delivered, foreign):
     shown = delivering.picture(seed=40)
-    data = answered(client, with_xmp(shown, ordered.license_public_id))
+    data = answered(client, delivering.with_xmp(shown, ordered.license_public_id))
     assert (data["matches"], data["notes"]) == ([], ["certificate_of_other_picture"])
-    data = answered(client, with_xmp(shown, "lic_never_issued"))
+    data = answered(client, delivering.with_xmp(shown, "lic_never_issued"))
     assert (data["matches"], data["notes"]) == ([], ["certificate_unknown"])
 
 
@@ -258,6 +243,16 @@ def test_credentials_of_another_file_or_damaged_ones_prove_nothing(
     damaged = signed[: start + 60] + bytes(400) + signed[start + 460 :]
     data = answered(client, damaged)
     assert (data["matches"], data["notes"]) == ([], ["credentials_invalid"])
+
+
+def test_a_manifest_that_ends_its_reader_is_invalid(app, client, delivered, monkeypatch):
+    def end(*_, **__):
+        raise BadImage(ImageCode.CORRUPT)
+
+    monkeypatch.setattr(app.extensions["examiner"], "claims", end)
+    data = answered(client, delivering.saved_again(delivered))
+    assert data["notes"] == ["credentials_invalid"]
+    assert [match["method"] for match in data["matches"]] == ["watermark"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from webapp.domain.models import (
     idempotency,
     job,
     ledger,
+    ledger_seal,
     license,  # noqa: A004 - the noun of the field
     like,
     notification,
@@ -26,6 +27,7 @@ from webapp.domain.models import (
     sets_restyle,
     sets_rule,
     style,
+    task_cursor,
     training,
 )
 
@@ -42,6 +44,7 @@ __all__ = [
     "idempotency",
     "job",
     "ledger",
+    "ledger_seal",
     "license",
     "like",
     "notification",
@@ -55,5 +58,6 @@ __all__ = [
     "sets_restyle",
     "sets_rule",
     "style",
+    "task_cursor",
     "training",
 ]

@@ -49,6 +49,8 @@ PAGES = (
     Page("person", "/users/{artist}"),
     Page("person-buyer", "/users/{buyer}", ARTIST),
     Page("certificate", "/l/{certificate}"),
+    Page("licence-terms", "/licenses/terms/{license_type}/{terms_version}"),
+    Page("my-licences", "/me/licenses", BUYER),
     Page("login", "/login"),
     Page("login-refused", "/login?error=access_denied"),
     Page("become-artist", "/become-artist", BUYER),

@@ -16,9 +16,18 @@ from gpu.signature.embed import Format, Provenance, embed, read_provenance
 from webapp.domain.image_decoding import serve
 
 SAMPLE = Provenance(
-    *("creator", "rights", "terms", "description", "https://example.org/l/lic_sample", 1, 1, 1),
-    "lic_sample",
-    datetime(2026, 1, 1, tzinfo=UTC),
+    creator="creator",
+    rights="rights",
+    usage_terms="terms",
+    description="description",
+    credit=None,
+    licensor_url=None,
+    certificate_url="https://example.org/l/lic_sample",
+    artist_id=1,
+    style_id=1,
+    generation_id=1,
+    licence_id="lic_sample",
+    created=datetime(2026, 1, 1, tzinfo=UTC),
 )
 
 

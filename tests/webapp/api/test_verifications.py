@@ -90,7 +90,7 @@ def sign():
             style="Style",
             base_model="built-in",
             created=datetime.now(UTC),
-            watermark=None,
+            watermark=credentials.WatermarkBinding(number=1, key_number=1),
         )
         signer = credentials.Signer(
             files["CONTENT_CREDENTIALS_CHAIN"], files["CONTENT_CREDENTIALS_KEY"]

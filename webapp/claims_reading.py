@@ -1,18 +1,18 @@
 """Read what an untrusted file says of itself; as a module it runs in a sandboxed subprocess.
 
 It decodes no pixel. The subprocess that decodes pixels must not answer for credentials: a file that
-takes over a decoder could claim any of them. See `webapp.domain.image_decoding` for the protocol; a
-request has `media_type` and `roots`, a response `credentials`, `credentials_id` and `xmp_id`.
+takes over a decoder could claim any of them. The protocol is that of `webapp.domain.image_decoding`,
+with a ClaimsRequest and FileClaims.
 """
 
 import contextlib
 from datetime import UTC, datetime
-from typing import Any
 
 from PIL import Image
 
 from gpu.signature import credentials
 from gpu.signature.embed import Format, Provenance, embed, read_provenance
+from webapp.domain.gateways.examiner import ClaimsRequest, CredentialsState, FileClaims
 from webapp.domain.image_decoding import serve
 
 SAMPLE = Provenance(
@@ -31,15 +31,16 @@ SAMPLE = Provenance(
 )
 
 
-def respond(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-    """Handle one request."""
-    found = credentials.read(data, request["media_type"], request["roots"].encode())
+def respond(request: ClaimsRequest, data: bytes) -> tuple[bytes, bytes]:
+    """Handle one request and return the JSON frame of its response, and an empty one."""
+    found = credentials.read(data, request.media_type, request.roots.encode())
     provenance = read_provenance(data)
-    return {
-        "credentials": found.state.value,
-        "credentials_id": found.public_id,
-        "xmp_id": provenance.licence_id if provenance else None,
-    }, b""
+    claims = FileClaims(
+        CredentialsState(found.state.value),
+        found.public_id,
+        provenance.licence_id if provenance else None,
+    )
+    return claims.encoded(), b""
 
 
 def _preload_libraries() -> None:
@@ -52,4 +53,4 @@ def _preload_libraries() -> None:
 
 
 if __name__ == "__main__":
-    serve(respond, _preload_libraries)
+    serve(ClaimsRequest.decoded, respond, _preload_libraries)

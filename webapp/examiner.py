@@ -3,13 +3,22 @@
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
 from gpu.signature import likeness, watermark
-from webapp.domain.gateways.examiner import Comparison, CredentialsState, FileClaims, Mark
-from webapp.domain.image_processes import ProcessLimits, answered_in_subprocess
+from webapp.domain.gateways.examiner import (
+    ClaimsRequest,
+    Comparison,
+    CredentialsState,
+    FileClaims,
+    Mark,
+)
+from webapp.domain.image_processes import (
+    ADDRESS_SPACE_BYTES,
+    ProcessLimits,
+    answered_in_subprocess,
+)
 from webapp.domain.images import MEGABYTE, ImageHeader
 from webapp.domain.settings import Settings
 from webapp.domain.signing_chain import read_roots
@@ -20,7 +29,6 @@ SIGNS_OF_CLAIMS = (b"jumdc2pa", b"urn:style-license:xmp:")
 LIMITS = ProcessLimits(memory_bytes=600 * MEGABYTE, cpu_seconds=5, wall_seconds=20, slot_seconds=5)
 READER_BYTES = 100 * MEGABYTE
 FILE_COPIES = 6
-LONGEST_ID = 40
 
 
 class EngineExaminer:
@@ -35,12 +43,14 @@ class EngineExaminer:
         if not any(sign in upload for sign in SIGNS_OF_CLAIMS):
             return FileClaims(CredentialsState.ABSENT)
         roots = read_roots(self._roots_file).decode("ascii")
+        memory = READER_BYTES + FILE_COPIES * len(upload)
+        media_type = f"image/{header.format.lower()}"
         return answered_in_subprocess(
             CLAIMS_READER,
+            ClaimsRequest(media_type, roots, memory + ADDRESS_SPACE_BYTES).encoded(),
             upload,
-            {"media_type": f"image/{header.format.lower()}", "roots": roots},
-            _file_claims,
-            memory=READER_BYTES + FILE_COPIES * len(upload),
+            lambda frame, _file: FileClaims.decoded(frame),
+            memory=memory,
             person_id=person_id,
             process_limits=LIMITS,
         )
@@ -78,18 +88,3 @@ def configured_examiner(settings: Settings) -> EngineExaminer:
     """Return the examiner of the settings."""
     keys = {number: key.encode() for number, key in settings.watermark_keys.items()}
     return EngineExaminer(keys, settings.content_credentials_roots)
-
-
-def _file_claims(fields: dict[str, Any], _data: bytes) -> FileClaims:
-    return FileClaims(
-        CredentialsState(fields["credentials"]),
-        _public_id(fields["credentials_id"]),
-        _public_id(fields["xmp_id"]),
-    )
-
-
-def _public_id(value: object) -> str | None:
-    """Return an id that a certificate may have; None for what is none, such as with a NUL."""
-    if not isinstance(value, str) or not value.isprintable() or len(value) > LONGEST_ID:
-        return None
-    return value or None

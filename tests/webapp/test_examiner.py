@@ -6,7 +6,6 @@ import pytest
 
 from tests import delivering, images, making, signing
 from webapp import examiner
-from webapp.domain import image_processes
 from webapp.domain.gateways.examiner import Comparison, CredentialsState, FileClaims
 from webapp.domain.image_processes import DecoderUnavailable
 from webapp.domain.images import BadImage, inspect
@@ -48,12 +47,8 @@ def test_a_manifest_that_its_reader_cannot_take_is_told_apart_from_a_bad_picture
     engine, monkeypatch
 ):
     """The service takes it for invalid credentials."""
-    for module, name in (
-        (examiner, "READER_BYTES"),
-        (examiner, "FILE_COPIES"),
-        (image_processes, "ADDRESS_SPACE_BYTES"),
-    ):
-        monkeypatch.setattr(module, name, 0)
+    for name in ("READER_BYTES", "FILE_COPIES", "ADDRESS_SPACE_BYTES"):
+        monkeypatch.setattr(examiner, name, 0)
     with pytest.raises(BadImage):
         claims(engine, images.png() + b"jumdc2pa")
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 from flask import Blueprint, Response, g
 
@@ -70,7 +69,7 @@ def read(search_id: str) -> Response:
     return envelope.success(_search(queries.deep_search(db.session(), search_id)))
 
 
-def _search(search: DeepSearchState) -> dict[str, Any]:
+def _search(search: DeepSearchState) -> dict[str, object]:
     return {
         "id": search.id,
         "status": search.status,
@@ -79,7 +78,7 @@ def _search(search: DeepSearchState) -> dict[str, Any]:
     }
 
 
-def _report(report: Report, matches: Sequence[Match]) -> dict[str, Any]:
+def _report(report: Report, matches: Sequence[Match]) -> dict[str, object]:
     base_url = app_settings().public_base_url
     return {
         "matches": [

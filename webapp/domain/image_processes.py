@@ -7,7 +7,6 @@ decodes the rest. Headers are checked before a subprocess is started, and `decod
 how many images are decoded at once.
 """
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -20,12 +19,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar
+from typing import BinaryIO, Self, TypeVar
 
 import structlog
 
 from webapp.domain.decoding_slots import DecoderBusy, memory_needed, slot
-from webapp.domain.image_decoding import READY, read_frame, write_frame
+from webapp.domain.image_decoding import READY, DecodingRequest, read_frame, write_frame
 from webapp.domain.images import MEGABYTE, BadImage, ImageCode, ImageLimits, SafeImage, inspect
 
 __all__ = [
@@ -103,9 +102,9 @@ def sanitise_in_subprocess(
 
 def answered_in_subprocess(
     module: str,
+    request: bytes,
     data: bytes,
-    fields: dict[str, Any],
-    read: Callable[[dict[str, Any], bytes], Answered],
+    read: Callable[[bytes, bytes], Answered],
     *,
     memory: int,
     person_id: int,
@@ -113,13 +112,14 @@ def answered_in_subprocess(
 ) -> Answered:
     """Ask a module that serves requests as `image_decoding` does about one file.
 
-    `memory` is what the file needs at most, in bytes. The process has read an untrusted file, so
-    `read` checks its answer; a KeyError, ValueError or TypeError counts as the end of the process.
+    `request` is its JSON frame; `memory` is what the file needs at most, in bytes. `read` gets both
+    frames of the answer. They are of a process that has read an untrusted file, so `read` checks
+    them; a KeyError, ValueError or TypeError counts as the end of the process.
 
     Raises BadImage if the file ends or occupies the process, DecoderUnavailable, DecoderBusy.
     """
     with _Child(process_limits, person_id, module) as child:
-        return child.answer(fields, data, memory, read)
+        return child.answer(request, data, memory, read)
 
 
 def sanitise_many_in_subprocess(
@@ -162,15 +162,12 @@ class _Child:
         header = inspect(upload.data, upload.limits)
         limits = upload.limits
         memory = memory_needed(header, limits.stored_side, is_exact=limits.is_exact)
-        fields = {"limits": dataclasses.asdict(limits), "keep_alpha": upload.keep_alpha}
-        return self.answer(fields, upload.data, memory, _safe_image)
+        # Address space is larger than used memory: mapped libraries count as well.
+        request = DecodingRequest(limits, upload.keep_alpha, memory + ADDRESS_SPACE_BYTES)
+        return self.answer(request.encoded(), upload.data, memory, _safe_image)
 
     def answer(
-        self,
-        fields: dict[str, Any],
-        data: bytes,
-        memory: int,
-        read: Callable[[dict[str, Any], bytes], Answered],
+        self, request: bytes, data: bytes, memory: int, read: Callable[[bytes, bytes], Answered]
     ) -> Answered:
         """Return what `read` makes of the answer about one file, or raise BadImage.
 
@@ -180,7 +177,7 @@ class _Child:
         for _ in range(ATTEMPTS):
             try:
                 with slot(self.person_id, memory, self.limits.slot_seconds):
-                    return self._answer(fields, data, memory, read)
+                    return self._answer(request, data, read)
             except DecoderUnavailable:
                 log.exception("decoder unavailable")
                 raise
@@ -191,22 +188,16 @@ class _Child:
         raise BadImage(ImageCode.CORRUPT)
 
     def _answer(
-        self,
-        fields: dict[str, Any],
-        data: bytes,
-        memory: int,
-        read: Callable[[dict[str, Any], bytes], Answered],
+        self, request: bytes, data: bytes, read: Callable[[bytes, bytes], Answered]
     ) -> Answered:
         process = self.process or self._start()
-        # Address space is larger than used memory: mapped libraries count as well.
-        request = fields | {"memory": memory + ADDRESS_SPACE_BYTES}
         with _Deadline(process, self.limits.wall_seconds) as deadline:
             requests, responses = _pipes(process)
             try:
-                write_frame(requests, json.dumps(request).encode())
+                write_frame(requests, request)
                 write_frame(requests, data)
                 requests.flush()
-                result = json.loads(read_frame(responses, longest=MAX_RESULT_BYTES))
+                result = read_frame(responses, longest=MAX_RESULT_BYTES)
                 return read(result, read_frame(responses, longest=MAX_FILE_BYTES))
             except (EOFError, OSError, ValueError, KeyError, TypeError) as error:
                 process.kill()
@@ -280,11 +271,12 @@ def _pipes(process: subprocess.Popen[bytes]) -> tuple[BinaryIO, BinaryIO]:
     return process.stdin, process.stdout  # type: ignore[return-value] # IO[bytes] it is
 
 
-def _safe_image(result: dict[str, Any], data: bytes) -> SafeImage:
+def _safe_image(frame: bytes, data: bytes) -> SafeImage:
     """Return the image of a response, or raise its BadImage.
 
     The hash is computed here: the child has read an untrusted file.
     """
+    result = json.loads(frame)
     if "code" in result:
         raise BadImage(result["code"], result["actual"], result["limit"])
     return SafeImage(

@@ -1,11 +1,14 @@
 """What the engine tells about an uploaded picture; the engine is not part of the domain."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 from webapp.domain.images import ImageHeader
+
+LONGEST_ID = 40
 
 
 class CredentialsState(StrEnum):
@@ -35,6 +38,48 @@ class FileClaims:
     credentials: CredentialsState
     credentials_id: str | None = None
     xmp_id: str | None = None
+
+    def encoded(self) -> bytes:
+        """Return a JSON frame."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def decoded(cls, frame: bytes) -> Self:
+        """Read a JSON frame of a process that has read an untrusted file.
+
+        Raises KeyError, TypeError and ValueError for another one.
+        """
+        fields = json.loads(frame)
+        return cls(
+            CredentialsState(fields["credentials"]),
+            _public_id(fields["credentials_id"]),
+            _public_id(fields["xmp_id"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimsRequest:
+    """A file whose claims are read: its media type, the trusted roots as PEM, address space."""
+
+    media_type: str
+    roots: str
+    memory: int
+
+    def encoded(self) -> bytes:
+        """Return the JSON frame of the request."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def decoded(cls, frame: bytes) -> Self:
+        """Return the request of a JSON frame."""
+        return cls(**json.loads(frame))
+
+
+def _public_id(value: object) -> str | None:
+    """Return an id that a certificate may have; None for what is none, such as with a NUL."""
+    if not isinstance(value, str) or not value.isprintable() or len(value) > LONGEST_ID:
+        return None
+    return value or None
 
 
 class Mark(Protocol):

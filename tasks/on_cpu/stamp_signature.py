@@ -97,7 +97,8 @@ def _provenance(stamp: StampInput) -> Provenance:
         creator=stamp.artist_name,
         rights=f"© {stamp.artist_name}. Licensed, {stamp.license_type} use. Made with AI.",
         usage_terms=f"{stamp.license_type} licence; see {stamp.certificate_url}",
-        description=f"An AI-generated image in the style “{stamp.style_name}” by {stamp.artist_name}",
+        description=f"An AI-generated image in the style “{stamp.style_name}” "
+        f"by {stamp.artist_name}",
         credit=f"{stamp.artist_name} / Style License",
         licensor_url=stamp.style_url,
         certificate_url=stamp.certificate_url,

@@ -2,8 +2,10 @@
 
 import io
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
+from threading import BoundedSemaphore
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from webapp.domain.models.deep_search import DeepSearch
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.license import Certificate
-from webapp.domain.services import deep_searches
+from webapp.domain.services import deep_searches, verifications
 from webapp.domain.settings import settings
 
 VERIFY = "/api/v1/verify"
@@ -312,6 +314,29 @@ def test_the_same_bytes_are_examined_once_and_searched_once(
     answers = [answered(client, foreign) for _ in range(40)]
     assert len({answer["deep"]["id"] for answer in answers}) == 1
     assert (len(opened), searches(session)) == (1, 1)
+
+
+def test_equal_uploads_at_the_same_time_are_examined_once(
+    real_app, committed, foreign, monkeypatch
+):
+    examiner = real_app.extensions["examiner"]
+    opened = []
+    shown = examiner.shown
+    monkeypatch.setattr(examiner, "shown", lambda picture: opened.append(1) or shown(picture))
+    with ThreadPoolExecutor(6) as senders:
+        clients = [real_app.test_client() for _ in range(6)]
+        answers = list(senders.map(lambda client: send(client, foreign), clients))
+    assert {answer.status_code for answer in answers} <= {200, 503}
+    ids = {answer.json["data"]["deep"]["id"] for answer in answers if answer.status_code == 200}
+    assert (len(ids), len(opened)) == (1, 1)
+
+
+def test_a_process_examines_few_pictures_at_once(client, foreign, monkeypatch):
+    monkeypatch.setattr(verifications, "_places", BoundedSemaphore(1))
+    with verifications._places:
+        answer = send(client, foreign)
+    assert (answer.status_code, error_code(answer)) == (503, "SERVICE_UNAVAILABLE")
+    assert send(client, foreign).status_code == 200
 
 
 def test_what_is_kept_is_not_readable_and_expires_within_a_minute(client, session, foreign):

@@ -39,11 +39,15 @@ VERIFIED_IMAGE = ImageLimits(
     is_exact=True,
 )
 DECODING = ProcessLimits(wall_seconds=30, slot_seconds=5)
-SAME_UPLOAD_SECONDS, TURN_SECONDS = 5.0, 5.0
+SAME_UPLOAD_SECONDS, TURN_SECONDS = 8.0, 8.0
+MAX_AT_ONCE = 8
 RETRY_AFTER_SECONDS = 5
 
 _turn = threading.BoundedSemaphore(1)
 """A process examines one picture at a time: its requests share one interpreter."""
+
+_places = threading.BoundedSemaphore(MAX_AT_ONCE)
+"""Of the threads of a process, so many may examine pictures or wait to do so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,8 @@ def verify(
     report, search_id = recognition.recognise_file(places, header.sha256), None
     if not report.findings:
         request = _Request(places, cache, admit_search, request_id)
-        report, search_id = _examined_once(request, upload, header)
+        with _held(_places, timeout=0):
+            report, search_id = _examined_once(request, upload, header)
     return _shown(places, report, search_id)
 
 
@@ -170,7 +175,7 @@ def _examined(places: Registry, upload: bytes, header: ImageHeader) -> tuple[Rep
         raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
     except BadImage as error:
         raise refusal(error, "image", VERIFIED_IMAGE) from error
-    with _in_turn():
+    with _held(_turn, timeout=TURN_SECONDS):
         return recognition.recognise(places, claims, clean.data), clean.data
 
 
@@ -182,13 +187,14 @@ def _claims(places: Registry, upload: bytes, header: ImageHeader, slot_id: int) 
 
 
 @contextmanager
-def _in_turn() -> Iterator[None]:
-    if not _turn.acquire(timeout=TURN_SECONDS):
+def _held(semaphore: threading.BoundedSemaphore, *, timeout: float) -> Iterator[None]:
+    """Hold one place of a semaphore. Raises ServiceUnavailable after the timeout."""
+    if not semaphore.acquire(timeout=timeout):
         raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
     try:
         yield
     finally:
-        _turn.release()
+        semaphore.release()
 
 
 @contextmanager

@@ -28,6 +28,8 @@ DEADLINES = {
     JobKind.SEGMENTATION: timedelta(hours=2),
     JobKind.PHOTO_EDIT: timedelta(hours=4),
     JobKind.SETS_EXPORT: timedelta(hours=2),
+    # Its picture is discarded earlier.
+    JobKind.DEEP_SEARCH: timedelta(minutes=1),
 }
 
 

@@ -52,6 +52,7 @@ PIPELINES: dict[JobKind, Pipeline] = {
     ),
     JobKind.PHOTO_EDIT: Pipeline(steps=(TaskName.APPLY_RULES, TaskName.FINISH_PHOTO)),
     JobKind.SETS_EXPORT: Pipeline(steps=(TaskName.EXPORT_SET,)),
+    JobKind.DEEP_SEARCH: Pipeline(steps=(TaskName.SEARCH_WATERMARK,)),
 }
 
 STYLE_TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {

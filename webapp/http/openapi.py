@@ -193,7 +193,7 @@ class _DescribedRoute:
             "description": status.phrase,
             "headers": _headers(self.route, status),
         }
-        if self.operation.gives is None or status is HTTPStatus.FOUND:
+        if self.operation.gives is None or status in {HTTPStatus.FOUND, HTTPStatus.NOT_MODIFIED}:
             return answer
         data = self.types[self.operation.gives, "serialization"]
         if self.operation.media == EVENTS:

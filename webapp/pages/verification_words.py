@@ -5,7 +5,7 @@ from flask_babel import lazy_gettext as _
 
 from webapp.domain.models.license import CertificateStatus
 from webapp.domain.queries.licenses import EXPIRED
-from webapp.domain.queries.verifications import Layer, Match, Method, Note
+from webapp.domain.queries.verifications import Layer, Match, Method, Note, SearchFailure
 
 # A watermark with less was read in a picture that is too changed to be compared.
 COMPARED = 0.95
@@ -68,6 +68,16 @@ NOTES: dict[str, LazyString] = {
         "The picture carries the watermark of another picture. It was probably copied onto this"
         " one, and does not count."
     ),
+}
+FAILURES: dict[str, LazyString] = {
+    SearchFailure.EXPIRED: _(
+        "Too many pictures are being searched, and yours was deleted before its turn. Please send"
+        " it again in a minute."
+    ),
+    SearchFailure.TIMEOUT: _(
+        "The search took too long and was ended. A smaller copy of the picture is searched faster."
+    ),
+    SearchFailure.INTERNAL: _("The search failed. Please send the picture again."),
 }
 BAD_FILES: dict[str, LazyString] = {
     "INVALID_IMAGE_FORMAT": _("This file is not a JPG, PNG or WebP picture."),

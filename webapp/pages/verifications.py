@@ -1,18 +1,20 @@
 """/verify: whose picture is this, and may it be used? Nothing of an upload is kept."""
 
+from http import HTTPStatus
+
 from flask import Blueprint, render_template
 
 from webapp.domain.errors import DomainError, ImageRefused, ValidationFailed
-from webapp.domain.services import verifications
-from webapp.domain.services.verifications import VERIFIED_IMAGE, Verification
-from webapp.extensions import unit_of_work
-from webapp.http import bodies, buckets, rate_limits
+from webapp.domain.queries import verifications as queries
+from webapp.domain.queries.verifications import DeepSearchState, ShownReport
+from webapp.domain.services.verifications import Verification
+from webapp.extensions import db
 from webapp.http.access import own_transactions, public
+from webapp.http.verifications import takes_picture, verified
 from webapp.pages import verification_words
 from webapp.pages.fragments import is_fragment
 
 blueprint = Blueprint("verifications", __name__)
-FORM_BYTES = VERIFIED_IMAGE.max_bytes + (1 << 20)  # a file that is too large gets its own error
 
 
 @blueprint.get("/verify")
@@ -23,23 +25,38 @@ def show() -> str:
 
 
 @blueprint.post("/verify")
-@rate_limits.limited(buckets.VERIFICATIONS)
-@bodies.accepts(FORM_BYTES, from_anyone=True)
+@takes_picture
 @own_transactions
 @public
 def verify() -> str | tuple[str, int]:
     """Show the certificates of a picture; for htmx, only the report."""
     try:
-        report = verifications.verify(unit_of_work, bodies.picture_to_verify())
+        found = verified()
     except (ImageRefused, ValidationFailed) as error:
         return _page(problem=_problem(error)), error.status
-    return _page(report)
+    return _page(found, found.search)
 
 
-def _page(report: Verification | None = None, *, problem: str = "") -> str:
+@blueprint.get("/verify/<search_id>")
+@public
+def search(search_id: str) -> str | tuple[str, int]:
+    """Show what a deep search found; for htmx, nothing while it is not finished."""
+    found = queries.deep_search(db.session(), search_id)
+    if found.is_open and is_fragment():
+        return "", HTTPStatus.NO_CONTENT
+    return _page(found.report, found)
+
+
+def _page(
+    report: Verification | ShownReport | None = None,
+    search: DeepSearchState | None = None,
+    *,
+    problem: str = "",
+) -> str:
     return render_template(
         f"verifications/{'report' if is_fragment() else 'show'}.html",
         report=report,
+        search=search,
         problem=problem,
         texts=verification_words,
     )

@@ -59,3 +59,10 @@ class CertificateView(Answer):
         examples=["8f3c2a1b9d4e5f60"],
         description="the number in its watermark; null if it was delivered without one",
     )
+
+
+class RevocationView(Answer):
+    """GET /licenses/revoked: one certificate that is revoked."""
+
+    public_id: str = Field(examples=["lic_01JH3Z6V9C"])
+    revoked_at: Time

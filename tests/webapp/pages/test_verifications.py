@@ -1,6 +1,7 @@
 """The page that verifies pictures, as people read it."""
 
 import hashlib
+import html
 import io
 import secrets
 from datetime import UTC, date, datetime
@@ -12,8 +13,18 @@ from sqlalchemy import update
 from tests import images
 from tests.webapp.conftest import make_app
 from tests.webapp.pages.reading import Page
-from webapp.domain.models.license import Certificate
-from webapp.domain.queries.verifications import Layer, Match, Method, Note
+from webapp.domain.models.deep_search import DeepSearch
+from webapp.domain.models.generation import Generation
+from webapp.domain.models.job import Job, JobKind
+from webapp.domain.queries.verifications import (
+    DeepSearchState,
+    Layer,
+    Match,
+    Method,
+    Note,
+    SearchFailure,
+    SearchStatus,
+)
 from webapp.domain.services.verifications import Verification
 from webapp.pages import verification_words
 
@@ -29,7 +40,8 @@ def delivered():
 @pytest.fixture
 def licensed(session, image, delivered):
     """The certificate of a picture of which this is the file."""
-    session.execute(update(Certificate).values(image_sha256=hashlib.sha256(delivered).hexdigest()))
+    digest = hashlib.sha256(delivered).hexdigest()
+    session.execute(update(Generation).values(image_sha256=digest))
     session.commit()
     return image.license_public_id
 
@@ -67,11 +79,15 @@ def match(**changes):
 def report_of(app):
     """The text of a report, in a language."""
 
-    def text(*matches, notes=(), checked=tuple(Layer), language="en"):
-        report = Verification(list(matches), checked, tuple(notes))
+    def text(*matches, notes=(), checked=tuple(Layer), language="en", search=None):
+        report = Verification(list(matches), checked, tuple(notes), search)
         with app.test_request_context(headers={"Accept-Language": language}):
             answer = render_template(
-                "verifications/report.html", report=report, problem="", texts=verification_words
+                "verifications/report.html",
+                report=report,
+                search=search,
+                problem="",
+                texts=verification_words,
             )
         return " ".join(answer.split())
 
@@ -101,9 +117,22 @@ def test_with_scripts_only_the_report_is_sent(client, licensed, delivered):
     assert f"/l/{licensed}" in page.links()
 
 
-def test_a_foreign_picture_is_not_claimed_and_nothing_is_said_to_be_proved(client, licensed):
-    page = Page(send(client, ("other.png", images.png(200, 300))))
+def test_a_foreign_picture_is_not_claimed_and_nothing_is_said_to_be_proved(
+    client, session, licensed
+):
+    shown = images.encoded(images.scene(200, 300, seed=secrets.randbits(32)))
+    page = Page(send(client, ("other.png", shown)))
     assert [link for link in page.links() if link.startswith("/l/")] == []
+    assert "Nothing found at first sight" in page.text
+    [address] = {link for link in page.links() if link.startswith("/verify/")}
+    waiting = client.get(address, headers=FRAGMENT)
+    assert (waiting.status_code, waiting.data) == (204, b"")
+    assert "Nothing found at first sight" in Page(client.get(address)).text
+    report = {"findings": [], "checked": ["watermark_search", "perceptual"], "notes": []}
+    session.execute(update(DeepSearch).values(report=report))
+    session.execute(update(Job).where(Job.kind == JobKind.DEEP_SEARCH).values(state="done"))
+    session.commit()
+    page = Page(client.get(address, headers=FRAGMENT))
     assert "No licence was found" in page.text
     assert "This does not prove that it is from elsewhere" in page.text
 
@@ -154,6 +183,12 @@ def test_every_method_layer_and_note_has_words(report_of, language):
     text = report_of(*(match(method=each) for each in Method), notes=Note, language=language)
     assert "None" not in text
     assert text.count("<li>") == len(Method) + len(Note)
+
+
+@pytest.mark.parametrize("failure", SearchFailure)
+def test_a_search_without_an_answer_says_why(report_of, failure):
+    search = DeepSearchState("V_one", SearchStatus.FAILED, failure, None)
+    assert str(verification_words.FAILURES[failure]) in html.unescape(report_of(search=search))
 
 
 def test_a_picture_too_changed_to_be_compared_is_not_called_the_same(report_of):

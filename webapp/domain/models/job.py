@@ -28,6 +28,7 @@ class JobKind(StrEnum):
     SEGMENTATION = "segmentation"
     PHOTO_EDIT = "photo_edit"
     SETS_EXPORT = "sets_export"
+    DEEP_SEARCH = "deep_search"
 
 
 class JobState(StrEnum):

@@ -51,6 +51,7 @@ PAGES = (
     Page("certificate", "/l/{certificate}"),
     Page("licence-terms", "/licenses/terms/{license_type}/{terms_version}"),
     Page("my-licences", "/me/licenses", BUYER),
+    Page("verify", "/verify"),
     Page("login", "/login"),
     Page("login-refused", "/login?error=access_denied"),
     Page("become-artist", "/become-artist", BUYER),

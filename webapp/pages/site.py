@@ -46,6 +46,7 @@ from webapp.pages import (
     styles,
     terms,
     users,
+    verifications,
     wallet,
     words,
 )
@@ -73,6 +74,7 @@ for each in (
     studio,
     styles,
     users,
+    verifications,
     wallet,
 ):
     blueprint.register_blueprint(each.blueprint)

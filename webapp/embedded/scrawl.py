@@ -1,4 +1,4 @@
-"""Signatures that nobody wrote: one line of ink, like a name in a hurry."""
+"""Signatures that nobody wrote: one line of ink, like a name that is written fast."""
 
 import io
 from math import pi

@@ -33,7 +33,7 @@ class RestyledPhoto(Answer):
 
 
 class CertificateView(Answer):
-    """GET /licenses/:public_id: who and which image stand there only while it is public."""
+    """GET /licenses/:public_id: it names the buyer and the image only while the image is public."""
 
     public_id: str = Field(examples=["lic_01JH3Z6V9C"])
     status: Literal["valid", "expired", "revoked"]

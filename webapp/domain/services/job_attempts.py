@@ -129,7 +129,7 @@ def _training_waits(session: Session, lease: Lease, cause: str) -> None:
 
 
 def _no_change(_session: Session, _lease: Lease, _cause: str = "") -> None:
-    """Leave the row as it stands."""
+    """Change nothing."""
 
 
 def _unlocked(_session: Session, _ref: int) -> None:

@@ -1,6 +1,7 @@
-"""`.env.example`, made from the settings themselves so that it can never be out of date.
+"""`.env.example`, generated from the settings.
 
-`python -m webapp.embedded.env_example` rewrites it; with --check it only says whether it is right.
+`python -m webapp.embedded.env_example` rewrites it; with --check it only says whether it is up to
+date.
 """
 
 import json
@@ -36,7 +37,7 @@ GRAFANA_PASSWORD=
 # on machines with NVIDIA GPUs
 # COMPOSE_FILE=docker-compose.yml:docker-compose.gpu.yml
 """
-# docker-compose.yml has a service of its own for each of these.
+# docker-compose.yml has a service for each of these.
 IN_COMPOSE = {"database_url", "broker_url", "redis_url", "storage_url"}
 GIVEN_BY_COMPOSE = {"internal_api_url": "http://web:8000", "trusted_proxies": "1"}
 

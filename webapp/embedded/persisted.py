@@ -1,4 +1,4 @@
-"""What is made once and kept in a file beside its data: secrets and ports."""
+"""Secrets and ports that are generated once and stored in a file."""
 
 import os
 import secrets
@@ -9,7 +9,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class EmbeddedError(RuntimeError):
-    """The embedded stack cannot run here; the message tells a person why and what to do."""
+    """The embedded stack cannot run here; the message says why and what to do."""
 
 
 def private_file(file: Path, text: str) -> None:
@@ -20,16 +20,16 @@ def private_file(file: Path, text: str) -> None:
     new.replace(file)
 
 
-def kept_secret(file: Path) -> str:
-    """Return the secret of this file, made at the first call; only its owner can read it."""
+def persisted_secret(file: Path) -> str:
+    """Return the secret in this file, generated at the first call; only its owner can read it."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         private_file(file, secrets.token_urlsafe(48))
     return file.read_text(encoding="utf-8").strip()
 
 
-def kept_port(file: Path) -> int:
-    """Return a free loopback port, the one of last time if it is still free."""
+def persisted_port(file: Path) -> int:
+    """Return a free loopback port: the one in this file, if it is still free."""
     if file.exists():
         port = int(file.read_text(encoding="utf-8"))
         if is_free(port):
@@ -41,7 +41,7 @@ def kept_port(file: Path) -> int:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
+    """Return a loopback port that is free now."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -49,7 +49,7 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether we could listen on this loopback port now."""
+    """Return whether this loopback port is free now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

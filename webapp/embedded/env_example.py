@@ -21,7 +21,7 @@ HEADER = """\
 # Copy to .env and fill in. Lines that are commented out show the default.
 # Made by `python -m webapp.embedded.env_example`; do not edit by hand.
 
-# What docker-compose.yml gives its own services. They stand in URLs: letters and digits only,
+# Credentials of the services of docker-compose.yml. They are part of URLs: letters and digits only,
 # for example of `openssl rand -hex 32`.
 POSTGRES_PASSWORD=
 RABBITMQ_PASSWORD=

@@ -230,7 +230,7 @@ def _account(data: Path | None) -> str | None:
 
 
 def _can(account: str, flag: str, path: Path) -> bool:
-    """Run `test` as an account: may it read (-r), write (-w) or enter (-x) a path?"""
+    """Return whether an account may read (-r), write (-w) or enter (-x) a path; runs `test`."""
     command = [shutil.which("test") or "/usr/bin/test", flag, str(path)]
     return subprocess.run(command, check=False, **as_account(account)).returncode == 0
 

@@ -237,7 +237,7 @@ class Shop:
         return payment
 
     def find(self, payment_key: str) -> Payment:
-        """Return a payment; an approval that nobody confirmed in time has expired."""
+        """Return a payment; an approval that was not confirmed in time has expired."""
         payment = self.payments.get(payment_key)
         if payment is None:
             raise Refused(*UNKNOWN)

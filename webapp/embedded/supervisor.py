@@ -15,10 +15,9 @@ import time
 import xmlrpc.client
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Self
-
-import httpx
 
 from webapp.embedded.configuration import PROJECT, configuration, log_file
 from webapp.embedded.environment import (
@@ -40,7 +39,7 @@ from webapp.embedded.processes import (
 )
 from webapp.embedded.redis import Redis
 from webapp.embedded.server import Server, tail
-from webapp.embedded.supervisord import FAILED, Supervisord
+from webapp.embedded.supervisord import FAILED, Supervisord, answers
 
 READY_SECONDS = 90
 REPORTED = "world: "  # prefix of the log lines of `restore.py` that are shown in the terminal
@@ -234,18 +233,15 @@ class Stack:
 
     def _start_supervisord(self) -> None:
         file = self.directory / "supervisor.conf"
-        processes = [process for group in Group for process in self._processes(group)]
+        programs = [process for group in Group for process in self._processes(group)]
         text = configuration(
-            directory=self.directory,
-            socket=self._socket,
-            servers=self._servers,
-            processes=processes,
+            directory=self.directory, socket=self._socket, servers=self._servers, processes=programs
         )
         private_file(file, text)
         self._socket.unlink(missing_ok=True)
         self._supervisord = Supervisord(file, self._socket, self.log("supervisor"))
         self._supervisord.start(self.environment)
-        self._wait("supervisor", self._supervisord.answers)
+        self._wait("supervisor", self._supervisord.is_ready)
 
     def _running(self) -> Supervisord:
         if self._supervisord is None:
@@ -260,7 +256,7 @@ class Stack:
             checks |= {server.name: server.is_ready for server in self._servers}
         for process in self._processes(group):
             url = self._fill(process.answers_at) if process.answers_at else None
-            checks[process.name] = _answers(url) if url else None
+            checks[process.name] = partial(answers, url) if url else None
         for name in checks:
             self._report(f"starting {name}")
             self._running().start_process(self._full_name(name))
@@ -300,13 +296,3 @@ class Stack:
         for line in self.log("migrations").read_text(encoding="utf-8").splitlines():
             if line.startswith(REPORTED):
                 self._report(line)
-
-
-def _answers(url: str) -> Callable[[], bool]:
-    def check() -> bool:
-        try:
-            return httpx.get(url, timeout=5, trust_env=False).status_code < httpx.codes.BAD_REQUEST
-        except httpx.HTTPError:
-            return False
-
-    return check

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
+import httpx
 from supervisor.xmlrpc import SupervisorTransport
 
 from webapp.embedded.configuration import PROJECT
@@ -86,7 +87,7 @@ class Supervisord:
         info: ProcessInfo = self._call("getProcessInfo", name)
         return info
 
-    def answers(self) -> bool:
+    def is_ready(self) -> bool:
         """Return whether supervisord answers; raises OSError while its socket is not there."""
         return bool(self._call("getState"))
 
@@ -97,3 +98,11 @@ class Supervisord:
             return getattr(proxy.supervisor, method)(*arguments)
         finally:
             transport.close()
+
+
+def answers(url: str) -> bool:
+    """Return whether a process answers at a URL, without an error."""
+    try:
+        return httpx.get(url, timeout=5, trust_env=False).status_code < httpx.codes.BAD_REQUEST
+    except httpx.HTTPError:
+        return False

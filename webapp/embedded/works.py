@@ -1,7 +1,8 @@
 """The artworks of the artists in `cast.py`: neutral scenes, redrawn in the style of each."""
 
 import io
-from typing import Any
+
+from PIL import Image
 
 from gpu.pretrain.scenes import draw_scene
 from gpu.pretrain.styles import restyle
@@ -11,7 +12,7 @@ SIZE = (512, 512)
 JPEG_QUALITY = 80
 
 
-def draw_works(artist: Artist) -> list[tuple[Any, tuple[str, ...]]]:
+def draw_works(artist: Artist) -> list[tuple[Image.Image, tuple[str, ...]]]:
     """Return an artist's artworks (RGB, SIZE), each with its tags."""
     works = []
     for seed, plan in enumerate(WORKS, start=1000 * sum(artist.artist_name.encode())):
@@ -20,7 +21,7 @@ def draw_works(artist: Artist) -> list[tuple[Any, tuple[str, ...]]]:
     return works
 
 
-def work_file(name: str, image: Any) -> tuple[str, bytes, str]:
+def work_file(name: str, image: Image.Image) -> tuple[str, bytes, str]:
     """Return an artwork as (name, content, type): as PNG, or as JPEG where that is smaller."""
     files = {"png": io.BytesIO(), "jpeg": io.BytesIO()}
     image.save(files["png"], "PNG")

@@ -26,7 +26,7 @@ def by_field(error: ValidationError | DomainError, field: str) -> tuple[Problems
         return texts, ValidationFailed.status
     if isinstance(error, ValidationFailed):
         usual = words.FIELD_PROBLEMS.get(field)
-        fields = field_errors.translated(error.details)["fields"]
+        fields = field_errors.of_refusal(error)
         texts = {name: " ".join(messages) for name, messages in fields.items()}
         return {field: str(usual)} if usual and field in texts else texts, error.status
     if isinstance(error, DuplicateUsername):

@@ -22,7 +22,7 @@ from tests import compose
 from tests.broker import Broker
 from tests.processes import PYTHON, ROOT, Process
 from tests.waiting import wait_for
-from webapp.embedded.kept import private_file
+from webapp.embedded.persisted import private_file
 from webapp.embedded.postgres import Postgres
 from webapp.embedded.redis import find_server
 

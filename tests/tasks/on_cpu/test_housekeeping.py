@@ -212,7 +212,7 @@ def test_orders_that_ran_out_end_and_what_was_begun_is_finished(committed, toss)
 
 
 def test_books_that_differ_are_errors_that_page_and_are_counted(committed, toss, monkeypatch):
-    monkeypatch.setattr(housekeeping, "ON_ITS_WAY", timedelta(0))
+    monkeypatch.setattr(housekeeping, "IN_PROGRESS", timedelta(0))
     payment_key = toss.approve("P_elsewhere")
     toss.provider.confirm(
         payment_key=payment_key, order_id="P_elsewhere", amount=10_000, idempotency_key="one"

@@ -281,7 +281,7 @@ def test_an_order_of_a_lost_lease_orders_nothing(committed, storage, executed, m
     assert tokens(committed, job, style) == (100, 0, 0)
 
 
-def test_an_edit_that_is_claimed_too_early_waits_again(committed, storage, executed):
+def test_an_edit_that_is_published_too_early_waits_again(committed, storage, executed):
     job, _, edit = executed(instances=TWO)
     apply_rules(job_id=edit)
     first, _ = images_of(committed, job)

@@ -10,7 +10,7 @@ def make(tmp_path):
     def make(**given):
         return environment(
             tmp_path,
-            given=given,
+            environ=given,
             web_port=8000,
             google_port=8001,
             toss_port=8002,

@@ -1,4 +1,4 @@
-"""What is made once and kept in a file beside its data: secrets and ports."""
+"""Secrets and ports that are generated once and stored in a file."""
 
 import os
 import secrets
@@ -15,7 +15,7 @@ WORLD_ROOTS = Path(__file__).parent / "world_fixture" / ROOTS  # of its signed p
 
 
 class EmbeddedError(RuntimeError):
-    """The embedded stack cannot run here; the message tells a person why and what to do."""
+    """The embedded stack cannot run here; the message says why and what to do."""
 
 
 def private_file(file: Path, text: str) -> None:
@@ -26,15 +26,15 @@ def private_file(file: Path, text: str) -> None:
     new.replace(file)
 
 
-def kept_secret(file: Path) -> str:
-    """Return the secret of this file, made at the first call; only its owner can read it."""
+def persisted_secret(file: Path) -> str:
+    """Return the secret in this file, generated at the first call; only its owner can read it."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         private_file(file, secrets.token_urlsafe(48))
     return file.read_text(encoding="utf-8").strip()
 
 
-def kept_chain(folder: Path) -> None:
+def persisted_chain(folder: Path) -> None:
     """Keep a chain for development in this folder: made at the first call, renewed before its end.
 
     Its roots include the one that signed the pictures of the world's fixture.
@@ -51,8 +51,8 @@ def _ends_soon(folder: Path) -> bool:
     return datetime.now(UTC) + LEAST_SIGNING_TIME > chain.signs_until
 
 
-def kept_port(file: Path) -> int:
-    """Return a free loopback port, the one of last time if it is still free."""
+def persisted_port(file: Path) -> int:
+    """Return a free loopback port: the one in this file, if it is still free."""
     if file.exists():
         port = int(file.read_text(encoding="utf-8"))
         if is_free(port):
@@ -64,7 +64,7 @@ def kept_port(file: Path) -> int:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
+    """Return a loopback port that is free now."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -72,7 +72,7 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether we could listen on this loopback port now."""
+    """Return whether this loopback port is free now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

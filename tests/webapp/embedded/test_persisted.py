@@ -9,34 +9,40 @@ import pytest
 
 from webapp.domain.chain_issuing import CHAIN, KEY, ROOT, ROOTS, issue_chain
 from webapp.domain.signing_chain import read_chain, read_key
-from webapp.embedded import kept
-from webapp.embedded.kept import free_port, is_free, kept_chain, kept_port, kept_secret
+from webapp.embedded import persisted
+from webapp.embedded.persisted import (
+    free_port,
+    is_free,
+    persisted_chain,
+    persisted_port,
+    persisted_secret,
+)
 
 
 def test_a_secret_is_made_once_and_private(tmp_path: Path) -> None:
-    first = kept_secret(tmp_path / "var/secret")
-    assert kept_secret(tmp_path / "var/secret") == first
-    assert kept_secret(tmp_path / "var/other") != first
+    first = persisted_secret(tmp_path / "var/secret")
+    assert persisted_secret(tmp_path / "var/secret") == first
+    assert persisted_secret(tmp_path / "var/other") != first
     assert len(first) >= 32
     assert stat.S_IMODE((tmp_path / "var/secret").stat().st_mode) == 0o600
 
 
 def test_a_port_is_kept_while_it_is_free(tmp_path: Path) -> None:
-    port = kept_port(tmp_path / "port")
-    assert kept_port(tmp_path / "port") == port
+    port = persisted_port(tmp_path / "port")
+    assert persisted_port(tmp_path / "port") == port
     with socket.create_server(("127.0.0.1", port)):
         assert not is_free(port)
-        moved = kept_port(tmp_path / "port")
+        moved = persisted_port(tmp_path / "port")
     assert moved != port
-    assert kept_port(tmp_path / "port") == moved
+    assert persisted_port(tmp_path / "port") == moved
 
 
 def test_a_chain_is_made_once_and_can_sign(tmp_path: Path) -> None:
-    kept_chain(tmp_path)
+    persisted_chain(tmp_path)
     chain = read_chain(tmp_path / CHAIN, tmp_path / ROOTS)
     assert chain.is_development
     assert read_key(tmp_path / KEY, chain)
-    kept_chain(tmp_path)
+    persisted_chain(tmp_path)
     assert read_chain(tmp_path / CHAIN, tmp_path / ROOTS).pem == chain.pem
 
 
@@ -44,7 +50,7 @@ def test_a_chain_that_ends_within_a_month_gets_a_new_leaf_of_the_same_root(tmp_p
     issue_chain(tmp_path, signing_days=20)
     roots = (tmp_path / ROOTS).read_bytes()
     before = read_chain(tmp_path / CHAIN, tmp_path / ROOTS)
-    kept_chain(tmp_path)
+    persisted_chain(tmp_path)
     assert read_chain(tmp_path / CHAIN, tmp_path / ROOTS).signs_until > before.signs_until
     assert (tmp_path / ROOTS).read_bytes() == roots
 
@@ -55,9 +61,9 @@ def test_the_root_of_the_shipped_pictures_is_trusted_too(
     issue_chain(tmp_path / "world")
     shipped = tmp_path / "shipped.pem"
     shutil.copy(tmp_path / "world" / ROOT, shipped)
-    monkeypatch.setattr(kept, "WORLD_ROOTS", shipped)
+    monkeypatch.setattr(persisted, "WORLD_ROOTS", shipped)
     for _ in range(2):
-        kept_chain(tmp_path / "own")
+        persisted_chain(tmp_path / "own")
     roots = (tmp_path / "own" / ROOTS).read_bytes()
     assert roots.count(b"BEGIN") == 2
     assert roots.endswith(shipped.read_bytes())

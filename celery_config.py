@@ -73,6 +73,7 @@ class TaskName(StrEnum):
     CHECK_LEDGER = "check_ledger"
     PURGE_EXPIRED = "purge_expired"
     PURGE_NOTIFICATIONS = "purge_notifications"
+    PURGE_JOBS = "purge_jobs"
     SWEEP_SETS = "sweep_sets"
     EXPIRE_PURCHASES = "expire_purchases"
     RECONCILE_PAYMENTS = "reconcile_payments"
@@ -98,6 +99,7 @@ ROUTES: dict[TaskName, QueueName] = {
     TaskName.CHECK_LEDGER: QueueName.HOUSEKEEPING,
     TaskName.PURGE_EXPIRED: QueueName.HOUSEKEEPING,
     TaskName.PURGE_NOTIFICATIONS: QueueName.HOUSEKEEPING,
+    TaskName.PURGE_JOBS: QueueName.HOUSEKEEPING,
     TaskName.SWEEP_SETS: QueueName.HOUSEKEEPING,
     TaskName.EXPIRE_PURCHASES: QueueName.HOUSEKEEPING,
     TaskName.RECONCILE_PAYMENTS: QueueName.HOUSEKEEPING,
@@ -178,6 +180,7 @@ def make_celery(broker_url: str) -> Celery:
                 "task": TaskName.PURGE_NOTIFICATIONS.value,
                 "schedule": 3600.0,
             },
+            "purge_jobs": {"task": TaskName.PURGE_JOBS.value, "schedule": 3600.0},
             "sweep_sets": {"task": TaskName.SWEEP_SETS.value, "schedule": 300.0},
             "expire_purchases": {"task": TaskName.EXPIRE_PURCHASES.value, "schedule": 60.0},
             "reconcile_payments": {

@@ -248,7 +248,7 @@ class RenderResult(Report):
     width: int
     height: int
     adapter_sha256: Sha256
-    metadata: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}  # any JSON of the worker; not stored
 
 
 class TrainResult(Report):

@@ -74,7 +74,9 @@ class Toss:
 
     def taken(self) -> list[tuple[str, str, int]]:
         """What the books say: order, status and amount of each line."""
-        return [(line["orderId"], line["status"], line["amount"]) for line in self.shop.books]
+        return [
+            (line["orderId"], line["status"], line["amount"]) for line in self.shop.transactions
+        ]
 
 
 @contextmanager

@@ -5,7 +5,6 @@ Importing this module connects to nothing; `create_app` opens nothing until the 
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from flask import Blueprint, Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -159,7 +158,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def _config(settings: Settings) -> dict[str, Any]:
+def _config(settings: Settings) -> dict[str, object]:
     return {
         "SECRET_KEY": settings.secret_key,
         "TESTING": settings.env is Environment.TEST,

@@ -51,7 +51,7 @@ def child_exit(_server: Arbiter, worker: Worker) -> None:
     """Forget what a process that is gone had open."""
     from prometheus_client import multiprocess
 
-    multiprocess.mark_process_dead(worker.pid)
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def on_exit(_server: Any) -> None:

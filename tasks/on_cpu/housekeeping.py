@@ -2,16 +2,17 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import structlog
 
 from celery_config import TaskName
 from tasks.on_cpu.attempt import storage
 from tasks.task import task
-from webapp.domain import due_jobs
+from webapp.domain import due_jobs, ended_jobs
 from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.payments import PaymentProvider, configured_payments
+from webapp.domain.pieces import PurgePiece, purge_in_pieces
 from webapp.domain.services import (
     accounts,
     counters,
@@ -30,8 +31,13 @@ from webapp.domain.settings import settings
 
 log = structlog.get_logger()
 PURGED_AT_ONCE = 1000  # a short transaction each, however many months were missed
+PURGE_SECONDS = 120  # of one run; the next one continues
 # Compared twice, so that a missed night loses nothing; what is younger may be on its way.
 RECONCILED, ON_ITS_WAY = timedelta(days=2), timedelta(minutes=15)
+
+
+def _in_pieces(purge: PurgePiece) -> int:
+    return purge_in_pieces(unit_of_work, purge, limit=PURGED_AT_ONCE, seconds=PURGE_SECONDS)
 
 
 @lru_cache(maxsize=1)
@@ -64,11 +70,19 @@ def check_ledger() -> None:
 @task(TaskName.PURGE_EXPIRED)
 def purge_expired() -> None:
     """Forget old idempotency keys and sign-ins, and end styles whose uploads never came."""
+    keys = _in_pieces(idempotency.purge)
+    sign_ins = _in_pieces(accounts.purge_sign_ins)
     with unit_of_work() as session:
-        keys = idempotency.purge(session)
-        sign_ins = accounts.purge_sign_ins(session)
         ended = styles.expire_unconfirmed(session)
     log.info("purged", idempotency_keys=keys, sign_ins=sign_ins, unconfirmed_styles=ended)
+
+
+@task(TaskName.PURGE_JOBS)
+def purge_jobs() -> None:
+    """Delete the rows of jobs that ended long ago."""
+    older_than = timedelta(days=settings().job_retention_days)
+    count = _in_pieces(partial(ended_jobs.purge, older_than=older_than))
+    log.info("jobs purged", jobs=count)
 
 
 @task(TaskName.SWEEP_SETS)
@@ -80,12 +94,14 @@ def sweep_sets() -> None:
 
 @task(TaskName.PURGE_NOTIFICATIONS)
 def purge_notifications() -> None:
-    """Forget notifications that were read and are older than thirty days."""
-    count, gone = 0, PURGED_AT_ONCE
-    while gone == PURGED_AT_ONCE:
-        with unit_of_work() as session:
-            gone = notifications.purge(session, limit=PURGED_AT_ONCE)
-        count += gone
+    """Delete old notifications; those that nobody read stay longer."""
+    count = 0
+    for is_read, days in (
+        (True, settings().notification_retention_days),
+        (False, settings().unread_notification_retention_days),
+    ):
+        purge = partial(notifications.purge, is_read=is_read, older_than=timedelta(days=days))
+        count += _in_pieces(purge)
     log.info("notifications purged", notifications=count)
 
 

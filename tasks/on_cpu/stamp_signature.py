@@ -1,4 +1,8 @@
-"""Stamp: sign the raw image, embed its licence, store it, delete the raw image."""
+"""Stamp: mark and sign the raw image, embed its licence, store it, delete the raw image.
+
+The order is fixed: the watermark, over which the signature lies undisturbed; the signature; then
+the files, with their metadata. Whatever covers all bytes of a file is added to it last.
+"""
 
 import hashlib
 
@@ -7,13 +11,14 @@ from PIL import Image
 
 from celery_config import TaskName
 from failpoints import failpoint
+from gpu.signature import watermark
 from gpu.signature.embed import Provenance, embed, thumbnail
 from tasks.on_cpu.attempt import AttemptFailed, attempt, claim, storage
 from tasks.on_cpu.signing import open_png, read_verified, sign
 from tasks.task import task
 from webapp.domain.db import unit_of_work
 from webapp.domain.identifiers import object_key
-from webapp.domain.services import stamping
+from webapp.domain.services import stamping, watermarks
 from webapp.domain.services.stamping import StampedImage, StampWork
 
 PREVIEW_SIDE = 768
@@ -24,7 +29,7 @@ WEBP = "image/webp"
 
 @task(TaskName.STAMP_SIGNATURE)
 def stamp_signature(*, job_id: int) -> None:
-    """Sign the raw image of a job; without its signature an image is never delivered."""
+    """Mark and sign the raw image of a job; without both an image is never delivered."""
     lease = claim(job_id, TaskName.STAMP_SIGNATURE)
     with attempt(lease):
         with unit_of_work() as session:
@@ -38,29 +43,46 @@ def stamp_signature(*, job_id: int) -> None:
 
 
 def _signed(work: StampWork) -> Image.Image:
-    """Return the raw image with the artist's signature on it."""
+    """Return the raw image with its watermark, and the artist's signature over it."""
     raw = read_verified(work.raw_key, work.raw_sha256, missing="NETWORK", changed="NETWORK")
     try:
         image = open_png(raw)
     except OSError as error:
         raise AttemptFailed("SIGNATURE_FAILED", str(error)) from error
-    return sign([image], work.signature)[0]
+    return sign([_marked(work, image)], work.signature)[0]
+
+
+def _marked(work: StampWork, image: Image.Image) -> Image.Image:
+    """Return the image with its watermark. Raises AttemptFailed SIGNATURE_FAILED without its key.
+
+    Every offered aspect ratio is large enough for a mark.
+    """
+    number, key_number = work.watermark.number, work.watermark.key_number
+    key = watermarks.keys().get(key_number)
+    if key is None:
+        message = f"WATERMARK_KEYS of this worker has no key {key_number}"
+        raise AttemptFailed("SIGNATURE_FAILED", message)
+    return watermark.embed(image.convert("RGB"), number, key)
 
 
 def _store(work: StampWork, signed: Image.Image) -> StampedImage:
     provenance = _provenance(work)
     data = embed(signed, provenance)
+    preview = thumbnail(signed, PREVIEW_SIDE, provenance)
+    small = thumbnail(signed, THUMBNAIL_SIDE, provenance)
     image_key = object_key("images", "png")
     preview_key = object_key("previews", "webp")
     thumbnail_key = object_key("thumbnails", "webp")
     storage().put(image_key, data, content_type=PNG)
-    storage().put(preview_key, thumbnail(signed, PREVIEW_SIDE, provenance), content_type=WEBP)
-    storage().put(thumbnail_key, thumbnail(signed, THUMBNAIL_SIDE, provenance), content_type=WEBP)
+    storage().put(preview_key, preview, content_type=WEBP)
+    storage().put(thumbnail_key, small, content_type=WEBP)
     return StampedImage(
         image_key=image_key,
         preview_key=preview_key,
         thumbnail_key=thumbnail_key,
         image_sha256=hashlib.sha256(data).hexdigest(),
+        preview_sha256=hashlib.sha256(preview).hexdigest(),
+        thumbnail_sha256=hashlib.sha256(small).hexdigest(),
         image_size=len(data),
         perceptual_hash=str(imagehash.phash(signed)),
     )

@@ -22,9 +22,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import URL, Connection, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, create_engine, event, func, make_url, select, text
 from sqlalchemy.orm import Session
 
+from celery_config import TaskName
 from tests.bench import big_data
 from tests.bench.big_data import (
     COMMON_TAG,
@@ -36,9 +37,12 @@ from tests.bench.big_data import (
     Size,
 )
 from tests.fixtures import ENVIRONMENT
+from webapp.domain import due_jobs, ended_jobs, jobs
 from webapp.domain.db import CONNECT_OPTIONS
+from webapp.domain.due_jobs import DueJob
 from webapp.domain.gateways.storage import Storage, make_storage
 from webapp.domain.models.generation import AspectRatio, Generation
+from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import Style
 from webapp.domain.queries import (
     audit as audit_queries,
@@ -103,6 +107,7 @@ from webapp.domain.queries.tokens import TransactionFilter
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import (
     duplicates,
+    idempotency,
     ledger,
     notifications,
     operations,
@@ -397,6 +402,36 @@ def looks(size: Size, storage: Storage) -> dict[str, Callable[[Session], object]
         "registry: by a file": lambda session: registry.by_sha256(session, bytes(32)),
         "registry: by a watermark": lambda session: registry.by_watermark(session, 7),
         "registry: near": lambda session: registry.near(session, hashes),
+    }
+
+
+def loops(session: Session) -> dict[str, Callable[[], object]]:
+    """Return what the relay, the workers' claims and the hourly purges send all the time."""
+    first = select(func.min(Job.id)).where(Job.state == JobState.QUEUED)
+    job_id = session.scalars(first).one()
+    day = timedelta(days=1)
+
+    def claim(**which: Any) -> Callable[[], object]:
+        kind, seconds = JobKind.GENERATION, 60
+        return lambda: jobs.claim_batch(session, kind, lease_seconds=seconds, limit=4, **which)
+
+    def purge(*, is_read: bool) -> Callable[[], object]:
+        return lambda: notifications.purge(session, is_read=is_read, older_than=day, limit=10)
+
+    return {
+        "expired leases": lambda: due_jobs.requeue_expired(session),
+        "overdue jobs": lambda: due_jobs.end_overdue(session),
+        "due jobs": lambda: due_jobs.mark_due(session, repeat_seconds=30),
+        "unmark": lambda: due_jobs.unmark(session, [DueJob(job_id, TaskName.RENDER_IMAGES)]),
+        "claim one": lambda: jobs.claim(session, job_id, TaskName.RENDER_IMAGES, 60),
+        "claim": claim(),
+        "claim, one base model": claim(base_model="tiny"),
+        "claim, one batch": claim(batch_of=job_id),
+        "claim, one job": claim(job_id=job_id),
+        "purge jobs": lambda: ended_jobs.purge(session, older_than=day, limit=10),
+        "purge read notifications": purge(is_read=True),
+        "purge unread notifications": purge(is_read=False),
+        "purge idempotency keys": lambda: idempotency.purge(session, limit=10),
     }
 
 

@@ -25,6 +25,9 @@ from webapp.embedded.cast import ADA, ADMIN
 from webapp.embedded.person import Person
 from webapp.embedded.postgres import Postgres
 from webapp.embedded.supervisor import Stack
+from webapp.schemas.fields import Listed
+from webapp.schemas.generations import FeedCard, OrderedGeneration, OwnGenerationView
+from webapp.schemas.styles import StyleCard
 
 # The first test waits for the whole stack and its world.
 pytestmark = pytest.mark.timeout(600)
@@ -91,20 +94,23 @@ def test_a_world_is_full_and_a_second_filling_changes_nothing(inhabited):
 def test_a_restored_world_has_its_signed_files_and_sells_on(inhabited, restored, folder):
     with Person(restored.urls["web"], ADA) as ada:
         ada.sign_in()
-        feed = ada.get("/generations/feed")["results"]
-        assert [image["id"] for image in feed] == newest_public(inhabited)
+        feed = ada.get("/generations/feed", Listed[FeedCard]).results
+        assert [image.id for image in feed] == newest_public(inhabited)
         name = small_cast().artists[0].style_name
-        [style] = [style for style in ada.get("/styles")["results"] if style["name"] == name]
-        made = ada.post(
+        [style] = [
+            style for style in ada.get("/styles", Listed[StyleCard]).results if style.name == name
+        ]
+        ordered = ada.post(
             "/generations",
+            OrderedGeneration,
             json={
-                "style_id": style["id"],
+                "style_id": style.id,
                 "prompt_tags": ["flower", "meadow"],
-                "expected_price_tokens": style["price_tokens"],
+                "expected_price_tokens": style.price_tokens,
             },
         )
-        *_, image = ada.watch(f"/generations/{made['id']}")
-        assert image["status"] == "completed"
+        *_, image = ada.watch(f"/generations/{ordered.id}", OwnGenerationView)
+        assert image.status == "completed"
     assert all_certified_files_are_true(restored)
     command = [sys.executable, "-m", "flask", "ledger", "check"]
     subprocess.run(command, env=restored.environment, check=True)

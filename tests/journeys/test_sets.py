@@ -16,6 +16,9 @@ from gpu.segmenting.scenes.products import draw_product
 from gpu.segmenting.scenes.rooms import draw_room
 from tests.processes import PYTHON, ROOT
 from webapp.embedded.sets_visitor import AlbumPhoto, SetsVisitor
+from webapp.schemas.sets_accounts import SetsMe
+from webapp.schemas.sets_jobs import CreatedJob, CreditsOfJob, JobAnswer
+from webapp.schemas.sets_rules import RuleView
 
 ROOM, PRODUCT = (480, 360), (420, 420)
 FIVE = ("#B3262B", "#1F4E79", "#E0B43C", "#2F6B3C", "#6C4A8C")
@@ -56,8 +59,12 @@ def flask(stack, *arguments):
 
 def results(visitor, job_id):
     """The full-size results of a job by index."""
-    job = visitor.get(f"/sets/jobs/{job_id}")
-    return {each["idx"]: pixels(visitor.file(each["result_url"])) for each in job["outputs_ready"]}
+    job = visitor.get(f"/sets/jobs/{job_id}", JobAnswer)
+    return {each.idx: pixels(visitor.file(each.result_url)) for each in job.outputs_ready}
+
+
+def credits_left(visitor):
+    return visitor.get("/sets/me", SetsMe).credits
 
 
 def near(levels, colour):
@@ -73,12 +80,12 @@ def test_an_interior_album_has_a_window_of_its_own_other_bathrooms_and_three_pro
         visitor.click(job_id, idx, concept, photos[idx].scene.mask(concept))
     first, second = photos[0].scene.masks["Window"][:2]
     for truth in (first, second):
-        label = visitor.click(job_id, 0, "Window", truth)
-    assert label["label"] == "Window #2"
+        window = visitor.click(job_id, 0, "Window", truth)
+    assert window.label == "Window #2"
     own = {"action": "recolor", "value": "#C8A26E"}
     visitor.patch(
         f"/sets/jobs/{job_id}/instances",
-        changes=[{"instance_id": label["instance_id"], "state": "include", "rule": own}],
+        changes=[{"instance_id": window.instance_id, "state": "include", "rule": own}],
     )
     walls = ("#8E9F8B", "#D8CBB5", "#3E4A61")
     ended = visitor.execute(
@@ -97,23 +104,22 @@ def test_an_interior_album_has_a_window_of_its_own_other_bathrooms_and_three_pro
             for name, wall in zip(("modern", "natural", "hotel"), walls, strict=True)
         ],
     )
-    assert ended["status"] == "done"
-    jobs = [job_id, *ended["variants"]]
+    assert ended.status == "done"
+    jobs = [job_id, *ended.variants]
     for other, wall in zip(jobs, walls, strict=True):
-        assert visitor.ended(other)["status"] == "done"
+        assert visitor.ended(other).status == "done"
         after = results(visitor, other)
         assert near(after[0][inner(photos[0].scene.mask("Wall"))], wall)
         assert near(after[1][inner(photos[1].scene.mask("Tile"))], "#5F7F8C")
         assert near(after[0][inner(second)], "#C8A26E")
         assert not near(after[0][inner(first)], "#C8A26E")
-    account = visitor.get("/sets/me")
-    assert account["credits"] == 10 - 3 * len(photos)
+    assert credits_left(visitor) == 10 - 3 * len(photos)
 
 
 def test_a_product_in_five_colours_keeps_its_label_its_logo_and_its_gloss(stack, visitor):
     # The plan pro has no watermark, which would lie on the logo.
     change = "UPDATE sets_accounts SET pro_until = now() + interval '1 day' WHERE public_id = :id"
-    stack.execute(change, id=visitor.get("/sets/me")["user_id"])
+    stack.execute(change, id=visitor.get("/sets/me", SetsMe).user_id)
     photos = [product(1), product(4)]
     job_id = visitor.upload("seller", photos)
     for idx, photo in enumerate(photos):
@@ -123,21 +129,21 @@ def test_a_product_in_five_colours_keeps_its_label_its_logo_and_its_gloss(stack,
         {"concepts": {"Body": {"action": "recolor", "value": one}}, "name": one} for one in FIVE
     ]
     ended = visitor.execute(job_id, variants=body[:3])
-    jobs = [job_id, *ended["variants"]]
+    jobs = [job_id, *ended.variants]
     for one in jobs:
-        assert visitor.ended(one)["status"] == "done"
-    again = visitor.post("/sets/jobs", source_job_id=job_id)["job_id"]
+        assert visitor.ended(one).status == "done"
+    again = visitor.post("/sets/jobs", CreatedJob, source_job_id=job_id).job_id
     ended = visitor.execute(again, variants=body[3:])
-    jobs += [again, *ended["variants"]]
+    jobs += [again, *ended.variants]
     before = [pixels(photo.data) for photo in photos]
     for one, colour in zip(jobs, FIVE, strict=True):
-        assert visitor.ended(one)["credits"] == {"reserved": 2, "charged": 2, "returned": 0}
+        assert visitor.ended(one).credits == CreditsOfJob(reserved=2, charged=2, returned=0)
         for idx, after in results(visitor, one).items():
             masks = photos[idx].scene
             assert near(after[inner(masks.mask("Body") & ~masks.mask("Gloss"))], colour)
             logo = inner(masks.mask("Logo"))
             assert np.array_equal(after[logo], before[idx][logo])
-    assert visitor.get("/sets/me")["credits"] == 0
+    assert credits_left(visitor) == 0
     manifest = zipfile.ZipFile(io.BytesIO(visitor.export(job_id))).read("manifest.json")
     assert json.loads(manifest)["preset"] == "seller"
 
@@ -150,13 +156,13 @@ def test_canceling_in_the_middle_gives_back_what_is_not_done(visitor):
     floor = {"Floor": {"action": "recolor", "value": "#C8A26E"}}
     visitor.post(f"/sets/jobs/{job_id}/execute", concepts=floor)
     for state in visitor.states(job_id):
-        if state["progress"]["done"]:
+        if state.progress.done:
             break
-    canceled = visitor.post(f"/sets/jobs/{job_id}/cancel")
-    done = sum(item["status"] == "done" for item in canceled["items"])
-    assert canceled["status"] == "canceled"
-    assert canceled["credits"] == {"reserved": 6, "charged": done, "returned": 6 - done}
-    assert visitor.get("/sets/me")["credits"] == 10 - done
+    canceled = visitor.post(f"/sets/jobs/{job_id}/cancel", JobAnswer)
+    done = sum(item.status == "done" for item in canceled.items)
+    assert canceled.status == "canceled"
+    assert canceled.credits == CreditsOfJob(reserved=6, charged=done, returned=6 - done)
+    assert credits_left(visitor) == 10 - done
     assert len(results(visitor, job_id)) == done
 
 
@@ -164,6 +170,7 @@ def test_anonymous_work_is_kept_after_signing_in(visitor, person):
     job_id = visitor.upload("interior", [room(0, "living")])
     rule = visitor.post(
         "/sets/rules",
+        RuleView,
         name="Sage",
         preset_id="interior",
         concepts={"Wall": {"action": "recolor", "value": "#8E9F8B"}},
@@ -172,7 +179,7 @@ def test_anonymous_work_is_kept_after_signing_in(visitor, person):
     somebody.post("/sets/auth/adopt", headers={"Authorization": visitor.authorization})
     mine = somebody.get("/sets/jobs")["results"]
     assert [job["job_id"] for job in mine] == [job_id]
-    assert [each["id"] for each in somebody.get("/sets/rules")["results"]] == [rule["id"]]
+    assert [each["id"] for each in somebody.get("/sets/rules")["results"]] == [rule.id]
     assert somebody.get("/sets/me")["credits"] == 9
 
 

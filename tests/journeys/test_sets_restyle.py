@@ -26,7 +26,7 @@ def test_a_wall_is_painted_in_a_style_and_its_artist_is_paid_once(stack, trained
     with SetsVisitor(stack.site) as visitor:
         job_id = visitor.upload("interior", [photo])
         wall = visitor.click(job_id, 0, "Wall", photo.scene.mask("Wall"))
-        mask = visitor.mask(wall["mask_url"], photo.scene.mask("Wall").shape)
+        mask = visitor.mask(wall, photo.scene.mask("Wall").shape)
         somebody.post("/sets/auth/adopt", headers={"Authorization": visitor.authorization})
         account = somebody.get("/sets/me")["user_id"]
         # The plan pro has no watermark, which would lie beside the wall.

@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 from PIL import Image
 
+from gpu.signature import watermark
 from gpu.signature.embed import read_provenance
 from gpu.signature.ink import prepare_ink
 from gpu.signature.placement import placement
@@ -17,6 +18,7 @@ from tests.client import signature_png
 from tests.stack import REAL_ENGINE
 from tests.stack_fixtures import told_to
 from tests.waiting import wait_for
+from webapp.domain.settings import DEVELOPMENT_WATERMARK_KEY
 
 
 def test_an_artist_sees_a_style_being_trained_in_slices_and_put_on_sale(stack, trained):
@@ -82,9 +84,8 @@ def test_a_buyer_gets_one_signed_image_of_each_shape_and_the_artist_is_paid(stac
         image = buyer.http.get(f"/api/v1/generations/{generation_id}/image")
         assert image.status_code == 200
         assert "/storage/" in str(image.url)
-        check_signed(
-            raws.data[generation_id], image.content, artist_name=trained.artist.artist_name
-        )
+        marked = marked_image(stack, generation_id, raws.data[generation_id])
+        check_signed(marked, image.content, artist_name=trained.artist.artist_name)
         check_certificate(stack, generation_id, done, image.content)
         check_raw_is_out_of_reach(stack, raws.keys[generation_id], str(image.url))
 
@@ -131,16 +132,25 @@ class RawImages:
         return len(self.data) == len(ids)
 
 
-def check_signed(raw_png: bytes, signed_png: bytes, *, artist_name: str) -> None:
+def marked_image(stack, generation_id: int, raw_png: bytes) -> Image.Image:
+    """The raw image with the watermark of its order."""
+    number = stack.value(
+        "SELECT watermark_number FROM generations WHERE id = :id", id=generation_id
+    )
+    key = DEVELOPMENT_WATERMARK_KEY.encode()
+    return watermark.embed(_open(raw_png), number % 2**64, key)
+
+
+def check_signed(marked_image: Image.Image, signed_png: bytes, *, artist_name: str) -> None:
     """The signature is visible in its box at the bottom right, and nothing else was touched."""
-    raw, signed = (np.asarray(_open(data)).astype(int) for data in (raw_png, signed_png))
+    marked, signed = (np.asarray(each).astype(int) for each in (marked_image, _open(signed_png)))
     drawing = Image.open(io.BytesIO(signature_png()))
-    box = placement((raw.shape[1], raw.shape[0]), prepare_ink(drawing).size)
-    differs = np.abs(signed - raw).max(axis=2)
+    box = placement(marked_image.size, prepare_ink(drawing).size)
+    differs = np.abs(signed - marked).max(axis=2)
     inside = np.zeros_like(differs, dtype=bool)
     inside[box.top : box.bottom, box.left : box.right] = True
-    assert box.right > raw.shape[1] * 0.9
-    assert box.bottom > raw.shape[0] * 0.9
+    assert box.right > marked_image.width * 0.9
+    assert box.bottom > marked_image.height * 0.9
     assert differs[~inside].max() == 0
     assert (differs[inside] > 25).mean() > 0.02, "the signature cannot be seen"
     written = read_provenance(signed_png)

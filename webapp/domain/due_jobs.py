@@ -6,12 +6,19 @@ Each function is one conditional UPDATE that skips locked rows; `jobs` has those
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import and_, case, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from celery_config import TaskName
 from webapp.domain.jobs import MAX_CRASHES, NOW
 from webapp.domain.models.job import Job, JobState
+from webapp.domain.pieces import is_among
+
+# clock_timestamp() is volatile, so no index can be used; statement_timestamp() is stable.
+JUST_NOW = func.statement_timestamp()
+# As in the index ix_jobs_publication; jobs that were never published come first.
+PUBLISHED_AT = func.coalesce(Job.rung_at, literal_column("'-infinity'::timestamptz"))
+AT_ONCE = 200  # of each kind in one loop of the relay; the next loop takes the rest
 
 
 @dataclass(frozen=True)
@@ -23,31 +30,31 @@ class DueJob:
     request_id: str = ""
 
 
-def mark_due(session: Session, *, repeat_seconds: int, limit: int = 200) -> list[DueJob]:
+def mark_due(session: Session, *, repeat_seconds: int, limit: int = AT_ONCE) -> list[DueJob]:
     """Mark due jobs as published and return them; unclaimed ones are published again.
 
     The backoff doubles with each publication, up to four times `repeat_seconds`: in a long queue
     most messages are not lost but wait, and copies of them would delay the new ones.
     """
-    backoff = func.least(
-        func.greatest(timedelta(seconds=repeat_seconds), Job.rung_at - Job.run_at),
-        timedelta(seconds=4 * repeat_seconds),
-    )
+    repeat = timedelta(seconds=repeat_seconds)
+    backoff = func.least(func.greatest(repeat, Job.rung_at - Job.run_at), 4 * repeat)
     due = (
         select(Job.id)
         .where(
             Job.state == JobState.QUEUED,
-            Job.run_at <= NOW,
-            or_(Job.rung_at.is_(None), Job.rung_at < NOW - backoff),
+            Job.run_at <= JUST_NOW,
+            # The shortest backoff, for the index; then that of the job.
+            JUST_NOW - repeat > PUBLISHED_AT,
+            or_(Job.rung_at.is_(None), Job.rung_at < JUST_NOW - backoff),
         )
         # First what was never published, so that a long queue does not delay the other queues.
-        .order_by(Job.rung_at.nulls_first(), Job.run_at)
+        .order_by(PUBLISHED_AT, Job.run_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
     rows = session.execute(
         update(Job)
-        .where(Job.id.in_(due))
+        .where(is_among(Job.id, due))
         .values(rung_at=NOW)
         .returning(Job.id, Job.step, Job.request_id)
     )
@@ -64,58 +71,59 @@ def unmark(session: Session, due_jobs: list[DueJob]) -> None:
     )
 
 
-def requeue_expired(session: Session, limit: int = 200) -> int:
+def requeue_expired(session: Session, limit: int = AT_ONCE) -> int:
     """Queue again every job whose lease expired; raise its fence and count the crash.
 
     After more than MAX_CRASHES the job goes to the step `refund`, which ends it. Returns the count.
     """
     expired = (
         select(Job.id)
-        .where(Job.state == JobState.RUNNING, Job.lease_until < NOW)
+        .where(Job.state == JobState.RUNNING, Job.lease_until < JUST_NOW)
         .order_by(Job.lease_until)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    is_lost = and_(Job.crashes >= MAX_CRASHES, Job.step != TaskName.REFUND)
+    lost = {
+        Job.step: TaskName.REFUND.value,
+        Job.failure_cause: "WORKER_LOST",
+        Job.failure_message: "The workers of this job were lost too often.",
+    }
+    rows = session.execute(
+        update(Job)
+        .where(is_among(Job.id, expired))
+        .values(
+            {column: case((is_lost, value), else_=column) for column, value in lost.items()}
+            | {
+                Job.state: JobState.QUEUED,
+                Job.fence: Job.fence + 1,
+                Job.crashes: Job.crashes + 1,
+                Job.run_at: NOW,
+                Job.rung_at: None,
+                Job.lease_until: None,
+            }
+        )
+        .returning(Job.id)
+    )
+    return len(rows.all())
+
+
+def end_overdue(session: Session, limit: int = AT_ONCE) -> int:
+    """Send unfinished jobs past their deadline to the step `refund`; return how many."""
+    overdue = (
+        select(Job.id)
+        .where(
+            Job.state.in_([JobState.QUEUED, JobState.RUNNING]),
+            Job.deadline_at < JUST_NOW,
+            Job.step != TaskName.REFUND,
+        )
+        .order_by(Job.deadline_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
     rows = session.execute(
         update(Job)
-        .where(Job.id.in_(expired))
-        .values(
-            state=JobState.QUEUED,
-            fence=Job.fence + 1,
-            crashes=Job.crashes + 1,
-            run_at=NOW,
-            rung_at=None,
-            lease_until=None,
-        )
-        .returning(Job.id)
-    ).all()
-    session.execute(
-        update(Job)
-        .where(
-            Job.state == JobState.QUEUED,
-            Job.crashes > MAX_CRASHES,
-            Job.step != TaskName.REFUND,
-        )
-        .values(
-            step=TaskName.REFUND,
-            run_at=NOW,
-            rung_at=None,
-            failure_cause="WORKER_LOST",
-            failure_message="The workers of this job were lost too often.",
-        )
-    )
-    return len(rows)
-
-
-def end_overdue(session: Session) -> int:
-    """Send every unfinished job past its deadline to the step `refund`; return how many."""
-    rows = session.execute(
-        update(Job)
-        .where(
-            Job.state.in_([JobState.QUEUED, JobState.RUNNING]),
-            Job.deadline_at < NOW,
-            Job.step != TaskName.REFUND,
-        )
+        .where(is_among(Job.id, overdue))
         .values(
             step=TaskName.REFUND,
             state=JobState.QUEUED,
@@ -127,5 +135,5 @@ def end_overdue(session: Session) -> int:
             failure_message="The job did not end before its deadline.",
         )
         .returning(Job.id)
-    ).all()
-    return len(rows)
+    )
+    return len(rows.all())

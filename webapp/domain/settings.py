@@ -120,6 +120,16 @@ class Settings(BaseSettings):
     market_timezone: str = Field(
         "Asia/Seoul", description="where the days of licences and offers begin, such as Asia/Seoul"
     )
+    job_retention_days: int = Field(
+        30, ge=2, description="ended jobs, but those of trainings, are deleted after this"
+    )
+    # The check of the ledger expects a notification of everything that ended within 30 days.
+    notification_retention_days: int = Field(
+        30, ge=30, description="read notifications are deleted after this"
+    )
+    unread_notification_retention_days: int = Field(
+        365, ge=30, description="notifications that nobody read are deleted after this"
+    )
     rate_limits_enabled: bool = Field(True, description="only the test suite turns this off")
     trusted_proxies: int = Field(0, ge=0, description="number of reverse proxies in front")
     metrics_token: Secret | None = Field(

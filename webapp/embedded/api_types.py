@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+# A JSON schema: what stands in it depends on its keywords.
 Schema = dict[str, Any]
 
 LIST = "Listed_"
@@ -101,8 +102,8 @@ class Types:
         return schema.get("type") == "object" and "properties" in schema
 
 
-def _bounds(schema: Schema, kind: str) -> str:
-    least_word, most_word = BOUNDS.get(kind, ("", ""))
+def _bounds(schema: Schema, kind: str | None) -> str:
+    least_word, most_word = BOUNDS.get(kind or "", ("", ""))
     least, most = schema.get(least_word), schema.get(most_word)
     if most is None or most == MAX_BIGINT:
         return ""

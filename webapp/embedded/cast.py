@@ -56,10 +56,10 @@ class Order:
 
 @dataclass(frozen=True)
 class Remark:
-    """A comment below the image of a title, with replies to it as (who, text)."""
+    """A comment below the image of a title, with replies to it as (e-mail address, text)."""
 
     title: str
-    who: str
+    author: str
     text: str
     replies: tuple[tuple[str, str], ...] = ()
 

@@ -1,9 +1,9 @@
-"""`make demo`: the main job on a bare machine, through HTTP only, from photos to signed images.
+"""`make demo`: trains a style and sells three signed images, on a bare machine, through HTTP only.
 
-An artist signs in, draws a signature and has a style trained from twelve works that the base model
-never saw, looks at the samples and puts it on sale; a buyer spends welcome tokens on one image of
-each ratio. What is left in var/demo can
-be looked at: the signed images, a contact sheet, the loss curve and report.json.
+An artist signs in, sends a signature and has a style trained on twelve works that the base model
+never saw, saves the samples and puts the style on sale; a buyer orders one image of each aspect
+ratio with welcome tokens. var/demo has the results: the signed images, a contact sheet, the loss
+curve and report.json.
 """
 
 import hashlib
@@ -11,17 +11,23 @@ import io
 import json
 import os
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from PIL import Image, ImageDraw
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from gpu.pretrain.styles import Style, draw_artist_works
+from webapp.domain.models.generation import GenerationStatus
+from webapp.domain.models.style import TrainingStatus
 from webapp.embedded import evidence
 from webapp.embedded.person import Person
 from webapp.embedded.supervisor import Stack
+from webapp.schemas.accounts import Account
+from webapp.schemas.fields import Listed
+from webapp.schemas.generations import OrderedGeneration, OwnGenerationView
+from webapp.schemas.styles import OwnStyleCard, OwnStyleView
 
 FOLDER = Path("var/demo")
 STYLE = Style.WATERCOLOUR
@@ -38,22 +44,53 @@ ORDERS: tuple[tuple[str, tuple[str, ...], int], ...] = (
 console = Console()
 
 
+@dataclass(frozen=True)
+class SignedImage:
+    """One signed image of the demo, saved at `path`."""
+
+    path: str
+    width: int
+    height: int
+    seed: int
+    certificate_url: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Sales:
+    """A trained style and the images that were bought, with the seconds that each took."""
+
+    style: OwnStyleView
+    train_seconds: float
+    images: list[SignedImage]
+    request_to_image_seconds: list[float]
+
+
 def main() -> None:
-    """Run the demo; exit 0 when three signed images lie in var/demo."""
+    """Run the demo; exit 0 when three signed images are in var/demo."""
     began = time.monotonic()
     FOLDER.mkdir(parents=True, exist_ok=True)
     console.print("[bold]Style License[/]: starting the embedded stack…")
     with Stack(Path("var"), environ=os.environ, report=console.print) as stack:
         console.print(f"The site runs at {stack.urls['web']}")
-        report = story(stack)
-    report["total_seconds"] = round(time.monotonic() - began, 1)
+        sales = train_and_sell(stack)
+        ledger = evidence.ledger_check(stack)
+        figures = evidence.make(stack, style=sales.style, kind=STYLE, works=_works())
+    report = {
+        "train_seconds": sales.train_seconds,
+        "request_to_image_seconds": sales.request_to_image_seconds,
+        "images": [asdict(image) for image in sales.images],
+        **asdict(ledger),
+        **asdict(figures),
+        "total_seconds": round(time.monotonic() - began, 1),
+    }
     (FOLDER / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     console.print_json(data=report)
-    console.print(f"Look at [bold]{FOLDER}[/]: the images, contact_sheet.png, loss_curve.png")
+    console.print(f"See [bold]{FOLDER}[/]: the images, contact_sheet.png, loss_curve.png")
 
 
-def story(stack: Stack) -> dict[str, Any]:
-    """Let the artist and the buyer act; return the report."""
+def train_and_sell(stack: Stack) -> Sales:
+    """Train the style as its artist and order the images as a buyer."""
     with Progress(
         TextColumn("{task.description:<34}"),
         BarColumn(),
@@ -63,51 +100,48 @@ def story(stack: Stack) -> dict[str, Any]:
         console=console,
     ) as bars:
         artist = Person(stack.urls["web"], ARTIST).sign_in()
-        style, train_seconds = _have_style(artist, bars)
+        style_id, train_seconds = _style_on_sale(artist, bars)
         buyer = Person(stack.urls["web"], f"buyer-{int(time.time())}@buyers.example").sign_in()
-        images = [_buy(buyer, style["id"], order, bars) for order in ORDERS]
-    ledger = evidence.ledger_check(stack)
-    pictures = evidence.make(
-        stack, style=artist.get(f"/styles/{style['id']}"), kind=STYLE, works=_works()
+        bought = [_buy(buyer, style_id, order, bars) for order in ORDERS]
+    return Sales(
+        style=artist.get(f"/styles/{style_id}", OwnStyleView),
+        train_seconds=train_seconds,
+        images=[image for image, _ in bought],
+        request_to_image_seconds=[seconds for _, seconds in bought],
     )
-    return {
-        "train_seconds": train_seconds,
-        "request_to_image_seconds": [image.pop("seconds") for image in images],
-        "images": images,
-        **ledger,
-        **pictures,
-    }
 
 
 def _works() -> list[tuple[Image.Image, tuple[str, ...]]]:
     return draw_artist_works(STYLE, WORKS, WORKS_SEED, (512, 512))
 
 
-def _have_style(artist: Person, bars: Progress) -> tuple[dict[str, Any], float]:
-    """Return the artist's style and how long it trained; a second run finds it trained."""
-    if artist.get("/auth/me")["artist"] is None:
+def _style_on_sale(artist: Person, bars: Progress) -> tuple[int, float]:
+    """Return the id of the artist's style and how long it trained, perhaps in an earlier run."""
+    if artist.get("/auth/me", Account).artist is None:
         artist.post(
             "/users/me/upgrade-to-artist",
             data={"artist_name": "Ada Ink"},
             files={"signature_image": ("signature.png", _drawn_signature(), "image/png")},
         )
-    for style in artist.get("/styles/me")["results"]:
-        if style["training_status"] == "trained" and style["is_active"]:
-            return _put_on_sale(artist, style["id"]), 0.0
-        if style["training_status"] == "completed" and style["is_active"]:
+    for style in artist.get("/styles/me", Listed[OwnStyleCard]).results:
+        if style.training_status == TrainingStatus.TRAINED and style.is_active:
+            _put_on_sale(artist, style.id)
+            return style.id, 0.0
+        if style.training_status == TrainingStatus.COMPLETED and style.is_active:
             bars.add_task("style trained before", total=1, completed=1, note="")
             report = FOLDER / "report.json"
-            known = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
-            return style, known.get("train_seconds", 0.0)
+            earlier = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
+            return style.id, earlier.get("train_seconds", 0.0)
     return _train(artist, bars)
 
 
-def _train(artist: Person, bars: Progress) -> tuple[dict[str, Any], float]:
+def _train(artist: Person, bars: Progress) -> tuple[int, float]:
     bar = bars.add_task("training on 12 works", total=100, note="uploading")
     works = _works()
     began = time.monotonic()
-    style = artist.post(
+    state = created = artist.post(
         "/styles",
+        OwnStyleView,
         data={
             "name": STYLE_NAME,
             "description": "Thin colours on white paper.",
@@ -120,43 +154,38 @@ def _train(artist: Person, bars: Progress) -> tuple[dict[str, Any], float]:
             for k, (image, _) in enumerate(works)
         ],
     )
-    state = style
-    for state in artist.watch(f"/styles/{style['id']}"):
-        progress = state["progress"] or {}
-        left = progress.get("estimated_seconds")
-        note = state["training_status"] + (f", {left} s left" if left is not None else "")
-        _show(bars, bar, progress.get("progress_percent", 0), note)
-    if state["training_status"] != "trained":
-        raise SystemExit(f"The training ended as {state['training_status']}: {state['failure']}")
+    for state in artist.watch(f"/styles/{created.id}", OwnStyleView):
+        left = state.progress.estimated_seconds if state.progress else None
+        note = state.training_status + (f", {left} s left" if left is not None else "")
+        _show(bars, bar, state.progress.progress_percent if state.progress else 0, note)
+    if state.training_status != TrainingStatus.TRAINED:
+        raise SystemExit(f"The training ended as {state.training_status}: {state.failure}")
     seconds = round(time.monotonic() - began, 1)
     _show(bars, bar, 100, "trained")
-    return _put_on_sale(artist, style["id"]), seconds
+    _put_on_sale(artist, created.id)
+    return created.id, seconds
 
 
-def _put_on_sale(artist: Person, style_id: int) -> dict[str, Any]:
-    """Look at the samples of the last checkpoint, then sell it with the first as its cover."""
-    last = artist.get(f"/styles/{style_id}")["checkpoints"][-1]
-    for number, url in enumerate(last["samples"]):
+def _put_on_sale(artist: Person, style_id: int) -> None:
+    """Save the samples of the last checkpoint, and sell it with the first of them as its cover."""
+    last = artist.get(f"/styles/{style_id}", OwnStyleView).checkpoints[-1]
+    for number, url in enumerate(last.samples):
         artist.save(url, FOLDER / f"sample-{number}.webp")
-    if last["gain"] is not None:
-        console.print(last["gain"]["summary"])
-    choice = {"checkpoint": last["step"], "cover": 0}
-    sold: dict[str, Any] = artist.post(f"/styles/{style_id}/publish", json=choice)
-    return sold
+    if last.gain is not None:
+        console.print(last.gain.summary)
+    artist.post(f"/styles/{style_id}/publish", json={"checkpoint": last.step, "cover": 0})
 
 
 def _buy(
-    buyer: Person,
-    style_id: int,
-    order: tuple[str, tuple[str, ...], int],
-    bars: Progress,
-) -> dict[str, Any]:
-    """Order one image, wait until it is delivered, save it."""
+    buyer: Person, style_id: int, order: tuple[str, tuple[str, ...], int], bars: Progress
+) -> tuple[SignedImage, float]:
+    """Order one image, wait until it is delivered, save it; return it and how long it took."""
     ratio, prompt, seed = order
     bar = bars.add_task(f"{ratio} {', '.join(prompt)}", total=100, note="ordered")
     began = time.monotonic()
-    generation = buyer.post(
+    ordered = buyer.post(
         "/generations",
+        OrderedGeneration,
         json={
             "style_id": style_id,
             "prompt_tags": list(prompt),
@@ -166,26 +195,25 @@ def _buy(
         },
         headers={"Idempotency-Key": f"demo-{time.time_ns()}"},
     )
-    state = generation
-    for state in buyer.watch(f"/generations/{generation['id']}"):
-        percent = (state["progress"] or {}).get("progress_percent", 0)
-        _show(bars, bar, percent, state["status"])
+    image: OwnGenerationView = ordered
+    for image in buyer.watch(f"/generations/{ordered.id}", OwnGenerationView):
+        _show(bars, bar, image.progress.progress_percent if image.progress else 0, image.status)
     seconds = round(time.monotonic() - began, 1)
-    if state["status"] != "completed":
-        raise SystemExit(f"The image ended as {state['status']}: {state['failure']}")
+    if image.status != GenerationStatus.COMPLETED or image.license is None:
+        raise SystemExit(f"The image ended as {image.status}: {image.failure}")
     _show(bars, bar, 100, f"completed in {seconds} s")
     path = FOLDER / f"{ratio.replace(':', 'x')}-{'-'.join(prompt)}.png"
-    data = buyer.download(f"/generations/{state['id']}/image?download=1", path)
-    buyer.patch(f"/generations/{state['id']}", json={"is_public": True})
-    return {
-        "path": str(path),
-        "width": state["width"],
-        "height": state["height"],
-        "seed": state["seed"],
-        "certificate_url": state["license"]["url"],
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "seconds": seconds,
-    }
+    data = buyer.download(f"/generations/{image.id}/image?download=1", path)
+    buyer.patch(f"/generations/{image.id}", json={"is_public": True})
+    signed = SignedImage(
+        path=str(path),
+        width=image.width,
+        height=image.height,
+        seed=image.seed,
+        certificate_url=image.license.url,
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+    return signed, seconds
 
 
 def _show(bars: Progress, bar: TaskID, percent: float, note: str) -> None:
@@ -193,7 +221,7 @@ def _show(bars: Progress, bar: TaskID, percent: float, note: str) -> None:
 
 
 def _drawn_signature() -> bytes:
-    """Return a drawn signature: smooth strokes on a transparent ground."""
+    """Return a PNG of smooth strokes on a transparent background."""
     scale = 4
     image = Image.new("RGBA", (480 * scale, 160 * scale), (0, 0, 0, 0))
     pen = ImageDraw.Draw(image)

@@ -1,53 +1,69 @@
-"""What the demo shows beside its images: the contact sheet, the loss curve, the style gap closed.
+"""Figures of the demos: contact sheet, loss curve, style gap closed, and the ledger check.
 
-The pictures of the sheet are drawn by the engine in this process, base model and trained style
-with the same prompts and seeds, because a base-model image is never sold.
+The pictures of the contact sheet are rendered in this process, by the base model and the trained
+style with the same prompts and seeds: the site never sells a picture of the base model.
 """
 
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
 from gpu.pretrain.styles import Style, draw_artist_works
 from webapp.embedded.supervisor import Stack
+from webapp.schemas.styles import OwnStyleView
 
 FOLDER = Path("var/demo")
 OTHER_WORKS_SEED = 2
 
 
+@dataclass(frozen=True)
+class StyleFigures:
+    """How much of the style was learned, as in `gpu.evaluation.comparison`."""
+
+    style_gap_closed: float
+    edges: float
+
+
+@dataclass(frozen=True)
+class LedgerProof:
+    """The result of `flask ledger check`, and over how many transfers."""
+
+    ledger_check: str
+    transfers: int
+
+
 def make(
     stack: Stack,
     *,
-    style: dict[str, Any],
+    style: OwnStyleView,
     kind: Style,
     works: list[tuple[Image.Image, tuple[str, ...]]],
-) -> dict[str, Any]:
-    """Draw the sheet and the curve; return the measured style gap and edges."""
+) -> StyleFigures:
+    """Draw the contact sheet and the loss curve; return the measured style gap and edges."""
     from gpu.evaluation.comparison import compare_with_base, draw_sheet
     from gpu.evaluation.pictures import loss_curve
     from gpu.rendering.renderer import Renderer
 
-    adapter = _export_adapter(stack, style["id"])
+    adapter = _export_adapter(stack, style.id)
     others = draw_artist_works(kind, len(works), OTHER_WORKS_SEED, (512, 512))
     comparison = compare_with_base(
         Renderer.setup("built-in"), adapter, works=works, other_works=others
     )
-    draw_sheet(FOLDER / "contact_sheet.png", style["name"], works, comparison)
-    points = style["training_log"]["losses"]
+    draw_sheet(FOLDER / "contact_sheet.png", style.name, works, comparison)
+    points = style.training_log.losses if style.training_log else []
     loss_curve(
         FOLDER / "loss_curve.png",
-        [(step, loss) for step, loss, _ in points],
-        [(step, held_out) for step, _, held_out in points if held_out is not None],
-        title=f"Training of {style['name']}",
+        [(int(step or 0), loss) for step, loss, _ in points if loss is not None],
+        [(int(step or 0), held_out) for step, _, held_out in points if held_out is not None],
+        title=f"Training of {style.name}",
     )
-    return {
-        "style_gap_closed": round(comparison.gap.closed, 3),
-        "edges": round(comparison.edges, 3),
-    }
+    return StyleFigures(
+        style_gap_closed=round(comparison.gap.closed, 3), edges=round(comparison.edges, 3)
+    )
 
 
 def _export_adapter(stack: Stack, style_id: int) -> Path:
@@ -57,15 +73,14 @@ def _export_adapter(stack: Stack, style_id: int) -> Path:
     return file
 
 
-def ledger_check(stack: Stack) -> dict[str, Any]:
-    """Return what `flask ledger check --json` proves."""
-    answer = subprocess.run(  # noqa: PLW1510 - a broken ledger is told below, with its findings
+def ledger_check(stack: Stack) -> LedgerProof:
+    """Run `flask ledger check --json`; exits when it finds a violation."""
+    check = subprocess.run(  # noqa: PLW1510 - a violation is reported below, with the output
         [sys.executable, "-m", "flask", "--app", "webapp.app", "ledger", "check", "--json"],
         env=stack.environment,
         capture_output=True,
         text=True,
     )
-    if answer.returncode != 0:
-        raise SystemExit(f"The ledger is not proved:\n{answer.stdout}{answer.stderr}")
-    found = json.loads(answer.stdout)
-    return {"ledger_check": "ok", "transfers": found["transfers"]}
+    if check.returncode != 0:
+        raise SystemExit(f"The ledger check failed:\n{check.stdout}{check.stderr}")
+    return LedgerProof(ledger_check="ok", transfers=json.loads(check.stdout)["transfers"])

@@ -30,12 +30,6 @@ from webapp.embedded.postgres import Postgres
 from webapp.embedded.supervisor import Stack
 from webapp.embedded.up import FLOWER_PORT, GOOGLE_PORT, TOSS_PORT, WEB_PORT
 
-PORTS = {
-    "web_port": WEB_PORT,
-    "google_port": GOOGLE_PORT,
-    "toss_port": TOSS_PORT,
-    "flower_port": FLOWER_PORT,
-}
 FOLDER = Path("var/world-in-the-making")
 # Four bits move an adapter by 2.7 % (root mean square), and its 6 MB compress to 1.3.
 ENVIRONMENT = {"BASE_MODEL": "built-in", "ADAPTER_BITS": "4"}
@@ -53,7 +47,15 @@ def main() -> int:
 
     try:
         remove(FOLDER)
-        with Stack(FOLDER, environ=_ours(), report=report, **PORTS) as stack:
+        with Stack(
+            FOLDER,
+            environ=_ours(),
+            report=report,
+            web_port=WEB_PORT,
+            google_port=GOOGLE_PORT,
+            toss_port=TOSS_PORT,
+            flower_port=FLOWER_PORT,
+        ) as stack:
             world.fill(stack.environment, report=report, cast=SETTLED)
             report("recording")
             parts = record(stack.environment, file)

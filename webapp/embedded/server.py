@@ -6,13 +6,22 @@ import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 from signal import SIGINT, Signals
-from typing import Any, Self
+from typing import Self, TypedDict
 
 from webapp.embedded.kept import EmbeddedError
 
 START_SECONDS = 60
 STOP_SECONDS = 30
 LOG_TAIL_CHARACTERS = 2000
+
+
+class AccountOptions(TypedDict, total=False):
+    """Options of `subprocess` that make a child run as another account."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+    cwd: str
 
 
 class Server(ABC):
@@ -88,7 +97,7 @@ class Server(ABC):
         self.stop()
 
 
-def as_account(account: str | None) -> dict[str, Any]:
+def as_account(account: str | None) -> AccountOptions:
     """Return the arguments that make `subprocess` run as this account and nothing more."""
     if account is None:
         return {}

@@ -1,25 +1,26 @@
-"""`make sets-demonstrations`: the two demonstrations on the page of Sets, by the real pipeline.
+"""`make sets-demonstrations`: makes the two demonstrations on the page of Sets, over HTTP.
 
-A person with the plan pro, whose results have no watermark, has a drawn bathroom and a drawn
-product edited over HTTP by several rules each. The photos and results become pictures of the page,
-in `webapp/static/sets/demonstrations`, to be committed.
+An account with the plan pro, whose results have no watermark, has a drawn bathroom and a drawn
+product edited by several rules each. The photos and results become pictures of the page, in
+`webapp/static/sets/demonstrations`, to be committed.
 """
 
 import io
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 from rich.console import Console
 
 from gpu.segmenting.scenes.products import draw_product
 from gpu.segmenting.scenes.rooms import draw_room
+from webapp.domain.models.sets_job import SetsJobStatus
 from webapp.embedded.person import Person
 from webapp.embedded.sets_visitor import AlbumPhoto, SetsVisitor
 from webapp.embedded.supervisor import Stack
+from webapp.schemas.sets_jobs import CreatedJob
 
 FOLDER = Path("webapp/static/sets/demonstrations")
 BATHROOM, PRODUCT = 35, 12
@@ -28,7 +29,7 @@ PRO = "pro_month"
 QUALITY = 88
 console = Console()
 
-Settings = dict[str, dict[str, Any]]
+Settings = dict[str, dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One demonstration."""
+class Scenario:
+    """One demonstration: a photo, the concepts to search in it, and the rules to apply."""
 
     id: str
     preset: str
@@ -54,24 +55,46 @@ class Shown:
     options: tuple[Option, ...]
 
 
+@dataclass(frozen=True)
+class Result:
+    """One result in the manifest; `webapp/pages/sets.py` reads it."""
+
+    names: dict[str, str]
+    picture: str
+    colour: str
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """One entry of the manifest; `webapp/pages/sets.py` reads it."""
+
+    id: str
+    names: dict[str, str]
+    description: dict[str, str]
+    before: str
+    width: int
+    height: int
+    results: list[Result]
+
+
 def main() -> None:
     """Make the pictures and their manifest."""
     with Stack(Path("var"), environ=os.environ, report=console.print) as stack:
         owner = Person(stack.urls["web"], OWNER).sign_in()
         owner.pay(PRO, "/sets/plan/purchase")
         visitor = SetsVisitor(stack.urls["web"], owner)
-        made = [_demonstrated(visitor, each) for each in demonstrations()]
+        entries = [asdict(_demonstrate(visitor, each)) for each in scenarios()]
     manifest = FOLDER / "demonstrations.json"
-    manifest.write_text(json.dumps(made, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    console.print(f"Look at [bold]{FOLDER}[/]")
+    manifest.write_text(json.dumps(entries, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    console.print(f"See [bold]{FOLDER}[/]")
 
 
-def demonstrations() -> tuple[Shown, ...]:
-    """Return what is shown: a tiled bathroom in three proposals, a product in five colours."""
+def scenarios() -> tuple[Scenario, ...]:
+    """Return the demonstrations: a tiled bathroom in three proposals, a product in five colours."""
     bathroom = draw_room(BATHROOM, (1200, 900), is_tiled=True)
     product = draw_product(PRODUCT, (1200, 900))
     return (
-        Shown(
+        Scenario(
             id="bathroom",
             preset="interior",
             photo=AlbumPhoto("bathroom.jpg", "bathroom", bathroom),
@@ -87,7 +110,7 @@ def demonstrations() -> tuple[Shown, ...]:
                 _proposal("Hotel", "호텔", "#3E4A61", "marble"),
             ),
         ),
-        Shown(
+        Scenario(
             id="product",
             preset="seller",
             photo=AlbumPhoto("product.jpg", "main", product),
@@ -117,37 +140,36 @@ def _colour(en: str, ko: str, colour: str) -> Option:
     return Option(en, ko, {"Body": {"action": "recolor", "value": colour}}, colour)
 
 
-def _demonstrated(visitor: SetsVisitor, shown: Shown) -> dict[str, Any]:
-    """Have a photo edited by each rule, save the pictures, return its entry in the manifest."""
-    console.print(f"{shown.id}…")
-    job_id = visitor.upload(shown.preset, [shown.photo])
-    visitor.segment(job_id, shown.searched)
+def _demonstrate(visitor: SetsVisitor, scenario: Scenario) -> Demonstration:
+    """Edit a photo by each rule, save the pictures, return the entry of the manifest."""
+    console.print(f"{scenario.id}…")
+    first_id = visitor.upload(scenario.preset, [scenario.photo])
+    visitor.segment(first_id, scenario.searched)
     results = []
-    for number, option in enumerate(shown.options, 1):
-        job = job_id if number == 1 else _again(visitor, job_id)
-        ended = visitor.execute(job, concepts=option.settings)
-        if ended["status"] != "done":
-            raise SystemExit(f"{shown.id} ended as {ended['status']}: {ended['items']}")
-        picture = f"{shown.id}-{number}.webp"
-        _save(visitor.file(ended["outputs_ready"][0]["result_url"]), FOLDER / picture)
-        names = {"en": option.en, "ko": option.ko}
-        results.append({"names": names, "picture": picture, "colour": option.colour})
-    before = f"{shown.id}-before.webp"
-    width, height = _save(shown.photo.data, FOLDER / before)
-    return {
-        "id": shown.id,
-        "names": shown.names,
-        "description": shown.description,
-        "before": before,
-        "width": width,
-        "height": height,
-        "results": results,
-    }
+    for number, option in enumerate(scenario.options, 1):
+        job_id = first_id if number == 1 else _with_same_photos(visitor, first_id)
+        job = visitor.execute(job_id, concepts=option.settings)
+        if job.status != SetsJobStatus.DONE:
+            raise SystemExit(f"{scenario.id} ended as {job.status}: {job.items}")
+        picture = f"{scenario.id}-{number}.webp"
+        _save(visitor.file(job.outputs_ready[0].result_url), FOLDER / picture)
+        results.append(Result({"en": option.en, "ko": option.ko}, picture, option.colour))
+    before = f"{scenario.id}-before.webp"
+    width, height = _save(scenario.photo.data, FOLDER / before)
+    return Demonstration(
+        id=scenario.id,
+        names=scenario.names,
+        description=scenario.description,
+        before=before,
+        width=width,
+        height=height,
+        results=results,
+    )
 
 
-def _again(visitor: SetsVisitor, job_id: str) -> str:
-    made: str = visitor.post("/sets/jobs", source_job_id=job_id)["job_id"]
-    return made
+def _with_same_photos(visitor: SetsVisitor, job_id: str) -> str:
+    """Return the id of a new job with the photos and masks of a job."""
+    return visitor.post("/sets/jobs", CreatedJob, source_job_id=job_id).job_id
 
 
 def _save(data: bytes, path: Path) -> tuple[int, int]:

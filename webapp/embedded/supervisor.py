@@ -17,7 +17,7 @@ import xmlrpc.client
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Self, TypedDict
 
 import httpx
 from supervisor.xmlrpc import SupervisorTransport
@@ -49,6 +49,13 @@ STOP_SECONDS = 60
 SAID = "world: "  # how lines begin that a restored fixture tells the person at the terminal
 FAILED = frozenset({"BACKOFF", "FATAL", "EXITED", "UNKNOWN"})
 SOCKET_PATH_LIMIT = 90  # the system's is 108 bytes, and supervisord adds its pid for a moment
+
+
+class ProcessInfo(TypedDict):
+    """Part of what supervisord's `getProcessInfo` returns."""
+
+    pid: int
+    statename: str
 
 
 class Stack:
@@ -167,13 +174,11 @@ class Stack:
 
     def pid(self, name: str) -> int:
         """Return the process id of a running process, 0 if it is not running."""
-        info: dict[str, Any] = self._call("getProcessInfo", self._full_name(name))
-        return int(info["pid"])
+        return self._info(name)["pid"]
 
     def state(self, name: str) -> str:
         """Return supervisord's name for the state of a process, like RUNNING or BACKOFF."""
-        info: dict[str, Any] = self._call("getProcessInfo", self._full_name(name))
-        return str(info["statename"])
+        return self._info(name)["statename"]
 
     def __enter__(self) -> Self:
         self.start()
@@ -264,6 +269,10 @@ class Stack:
                 start_new_session=True,  # the terminal's Ctrl-C comes to us alone
             )
         self._wait("supervisor", lambda: bool(self._call("getState")))
+
+    def _info(self, name: str) -> ProcessInfo:
+        info: ProcessInfo = self._call("getProcessInfo", self._full_name(name))
+        return info
 
     def _call(self, method: str, *arguments: object) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")

@@ -5,10 +5,9 @@ call the API with the browser's token or session.
 """
 
 import re
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask_babel import get_locale
@@ -17,24 +16,23 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.domain import sets_presets
 from webapp.domain.errors import NotFound
 from webapp.domain.images import MEGABYTE
 from webapp.domain.models.sets_account import SetsPlan
 from webapp.domain.services import packages, sets_accounts, sets_purchases
 from webapp.domain.services.sets_accounts import WELCOME_CREDITS
 from webapp.domain.services.sets_uploads import SETS_PHOTO
-from webapp.domain.sets_presets import Concept, Group, Names, Preset, SwatchFile, Template
+from webapp.domain.sets_presets import Names
 from webapp.extensions import db
 from webapp.http import idempotency
 from webapp.http.access import public, signed_in, user
-from webapp.pages import sets_words, wallet
+from webapp.pages import sets_presets, sets_words, wallet
+from webapp.pages.sets_presets import PresetData
 
 blueprint = Blueprint("sets", __name__)
 JOB_ID = re.compile(r"job_[0-9A-Za-z]{8,36}", re.ASCII)
 STATIC = Path(__file__).parents[1] / "static"
 DEMONSTRATIONS = STATIC / "sets/demonstrations/demonstrations.json"
-SWATCHES = "sets/swatches"
 TYPES = tuple(f"image/{each.lower()}" for each in SETS_PHOTO.formats)
 _PICTURE = Annotated[str, Field(pattern=r"^[a-z0-9_-]+\.(webp|png|jpg)$")]
 
@@ -83,12 +81,12 @@ def buy() -> AnyResponse:
     """Create a payment for credits or a month of Pro, and redirect to its page."""
     package_id = request.form.get("package_id", "")
 
-    def run() -> dict[str, Any]:
-        made = sets_purchases.order_any(db.session(), user=user(), package_id=package_id)
-        return {"order_id": made.order_id}
+    def run() -> dict[str, str]:
+        purchase = sets_purchases.order_any(db.session(), user=user(), package_id=package_id)
+        return {"order_id": purchase.order_id}
 
-    asked = {"package_id": package_id}
-    order_id = idempotency.form_once("POST /sets/purchases", asked, run)["order_id"]
+    fields = {"package_id": package_id}
+    order_id = idempotency.form_once("POST /sets/purchases", fields, run)["order_id"]
     session[wallet.AFTER] = [order_id, url_for(".home", _anchor="plan")]
     return redirect(url_for("pages.wallet.pay", order_id=order_id), 303)
 
@@ -105,7 +103,7 @@ def _demonstrations() -> tuple[Demonstration, ...]:
     return demonstrations(DEMONSTRATIONS)
 
 
-def _home() -> dict[str, Any]:
+def _home() -> dict[str, object]:
     return _frame() | {
         "presets": _presets(),
         "demonstrations": _demonstrations(),
@@ -116,7 +114,7 @@ def _home() -> dict[str, Any]:
     }
 
 
-def _frame() -> dict[str, Any]:
+def _frame() -> dict[str, object]:
     """Return the data of both pages for their scripts."""
     return {
         "account": {"isSignedIn": bool(current_user.is_authenticated)},
@@ -129,46 +127,5 @@ def _frame() -> dict[str, Any]:
     }
 
 
-def _presets() -> list[dict[str, Any]]:
-    language = str(get_locale() or "en")
-    return [_preset(each, language) for each in sets_presets.presets()]
-
-
-def _preset(preset: Preset, language: str) -> dict[str, Any]:
-    """Return a preset for the scripts, in the language of the page."""
-
-    def title(each: Concept | Group | Template | Preset) -> str:
-        return each.names.in_language(language)
-
-    return {
-        "id": preset.id,
-        "title": title(preset),
-        "description": preset.description.in_language(language),
-        "actions": list(preset.actions),
-        "palette": [_swatch(each, language) for each in sets_presets.palette(preset)],
-        "concepts": [
-            asdict(each) | {"names": None, "title": title(each)} for each in preset.concepts
-        ],
-        "groups": [{"id": each.id, "title": title(each)} for each in preset.groups],
-        "templates": [
-            {
-                "id": each.id,
-                "title": title(each),
-                "description": each.description.in_language(language),
-                "plan": each.plan,
-            }
-            for each in preset.templates
-        ],
-    }
-
-
-def _swatch(swatch: SwatchFile, language: str) -> dict[str, Any]:
-    is_textured = swatch.metres is not None
-    picture = f"{SWATCHES}/{swatch.name}.webp"
-    return {
-        "name": swatch.name,
-        "title": swatch.names.in_language(language),
-        "colour": swatch.colour,
-        "metres": swatch.metres,
-        "picture": url_for("static", filename=picture) if is_textured else None,
-    }
+def _presets() -> list[PresetData]:
+    return sets_presets.presets(str(get_locale() or "en"))

@@ -2,7 +2,6 @@
 
 import json
 import secrets
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
@@ -84,7 +83,7 @@ blueprint.after_app_request(assets.compress)
 
 
 @blueprint.app_context_processor
-def frame() -> dict[str, Any]:
+def frame() -> dict[str, object]:
     """Give templates language, theme, and the functions that format numbers and times."""
     theme = request.cookies.get("theme")
     return {

@@ -1,8 +1,6 @@
 """/styles: styles on sale, a style with its order form, and the forms of its artist."""
 
-from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
 
 from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
@@ -18,10 +16,6 @@ from webapp.domain.errors import (
     Unauthorized,
     ValidationFailed,
 )
-from webapp.domain.models.style import TrainingStatus
-from webapp.domain.queries import (
-    generations as generation_queries,
-)
 from webapp.domain.queries import (
     search,
     style_detail,
@@ -32,17 +26,14 @@ from webapp.domain.queries import (
 from webapp.domain.queries import (
     tags as tag_queries,
 )
-from webapp.domain.queries.generation_views import OwnGenerationView
-from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.queries.search import FoundArtist, FoundStyle
-from webapp.domain.queries.style_detail import OwnStyleView, StyleView
 from webapp.domain.queries.styles import OwnStyleCard, StyleFilter
-from webapp.domain.services import follows, generations, offers, previews, try_outs
+from webapp.domain.services import generations, offers, previews, try_outs
 from webapp.extensions import db, storage
-from webapp.http import bodies, buckets, field_errors, idempotency, localize, rate_limits
+from webapp.http import bodies, buckets, field_errors, idempotency, rate_limits
 from webapp.http.access import public, signed_in, user, viewer
-from webapp.pages import links, problems, words
+from webapp.pages import problems, style_page, words
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.checkpoints import Publication
 from webapp.schemas.generations import GenerationRequest, PreviewRequest
@@ -51,20 +42,11 @@ from webapp.schemas.styles import StyleChanges, StyleListQuery
 from webapp.schemas.try_outs import TryOutRequest
 
 blueprint = Blueprint("styles", __name__)
-WORKS_SHOWN = 12
+STYLES_SHOWN = 12
 FOUND_SHOWN = 8
 TAGS_SHOWN = 12
+NUMBERS = ("seed", "count", "style_strength", "expected_price_tokens")
 CARDS = {"styles": "styles/cards.html", "artists": "styles/artists.html"}
-# Fields of an order that a URL may carry, to return to it.
-ORDER_FIELDS = (
-    "prompt_tags",
-    "negative_tags",
-    "description",
-    "aspect_ratio",
-    "count",
-    "seed",
-    "style_strength",
-)
 
 
 @blueprint.get("/styles")
@@ -124,7 +106,7 @@ def _found() -> str:
 @public
 def show(style_id: int) -> str:
     """Show a style: its order form, or to its artist its training."""
-    return _page(style_id)
+    return style_page.render(style_id)
 
 
 @blueprint.get("/styles/<id:style_id>/training")
@@ -147,7 +129,7 @@ def training(style_id: int) -> AnyResponse:
 def generate(style_id: int) -> AnyResponse | tuple[str, int]:
     """Order pictures from a plain form, for browsers without scripts."""
 
-    def run() -> dict[str, Any]:
+    def run() -> dict[str, str]:
         with rate_limits.images(user().id, body.count):
             order = generations.request(
                 db.session(), user=user(), request_id=g.request_id, **body.model_dump()
@@ -158,14 +140,14 @@ def generate(style_id: int) -> AnyResponse | tuple[str, int]:
         body = _order(style_id)
         unseen = _unseen_unknown_tags(body)
         if unseen:
-            return _page(style_id, unknown_tags=unseen), HTTPStatus.OK
+            return style_page.render(style_id, unknown_tags=unseen), HTTPStatus.OK
         idempotency.form_once("POST /styles/:id/generate", body.model_dump(mode="json"), run)
     except ValidationError as error:
         problem = ValidationFailed(fields=field_errors.of_validation(error))
-        return _page(style_id, problem=problem), problem.status
+        return style_page.render(style_id, problem=problem), problem.status
     except DomainError as error:
         db.session.rollback()
-        return _page(style_id, problem=error), error.status
+        return style_page.render(style_id, problem=error), error.status
     return redirect(url_for("pages.styles.show", style_id=style_id, _anchor="works"))
 
 
@@ -184,12 +166,12 @@ def publish(style_id: int) -> AnyResponse | tuple[str, int]:
             cover=chosen.cover,
         )
     except ValidationError:
-        return _page(style_id, problem=ValidationFailed()), ValidationFailed.status
+        return style_page.render(style_id, problem=ValidationFailed()), ValidationFailed.status
     except InvalidTransition:
         db.session.rollback()  # already on sale, or not trained yet: the page shows the state
     except (StyleLimitReached, StyleOutdated, ValidationFailed) as error:
         db.session.rollback()
-        return _page(style_id, problem=error), error.status
+        return style_page.render(style_id, problem=error), error.status
     return redirect(url_for("pages.styles.show", style_id=style_id), 303)
 
 
@@ -208,7 +190,7 @@ def show_try_outs(style_id: int) -> str:
 def try_out(style_id: int) -> AnyResponse | tuple[str, int]:
     """Order a free private test picture with a checkpoint of the artist's trained style."""
 
-    def run() -> dict[str, Any]:
+    def run() -> dict[str, object]:
         with rate_limits.images(user().id, body.count):
             try_outs.request(
                 db.session(),
@@ -220,18 +202,17 @@ def try_out(style_id: int) -> AnyResponse | tuple[str, int]:
             )
         return {}
 
-    values: dict[str, Any] = request.form.to_dict()
-    values["prompt_tags"] = _tags_of(values.get("prompt_tags", ""))
+    values = request.form.to_dict() | {"prompt_tags": _tags_of("prompt_tags")}
     try:
         body = TryOutRequest.model_validate(values)
         fields = body.model_dump(mode="json") | {"style_id": style_id}
         idempotency.form_once("POST /styles/:id/try-outs", fields, run)
     except ValidationError as error:
         untried = ValidationFailed(fields=field_errors.of_validation(error))
-        return _page(style_id, untried=untried), untried.status
+        return style_page.render(style_id, untried=untried), untried.status
     except DomainError as error:
         db.session.rollback()
-        return _page(style_id, untried=error), error.status
+        return style_page.render(style_id, untried=error), error.status
     return redirect(url_for("pages.styles.show", style_id=style_id, _anchor="try-outs"), 303)
 
 
@@ -244,10 +225,10 @@ def change_terms(style_id: int) -> AnyResponse | tuple[str, int]:
         offers.edit(db.session(), user=user(), style_id=style_id, changes=terms)
     except ValidationError as error:
         refused = ValidationFailed(fields=_wrong_terms(error))
-        return _page(style_id, refused=refused), ValidationFailed.status
+        return style_page.render(style_id, refused=refused), ValidationFailed.status
     except (ValidationFailed, StyleLimitReached, StyleNotReady) as error:
         db.session.rollback()
-        return _page(style_id, refused=error), error.status
+        return style_page.render(style_id, refused=error), error.status
     return redirect(url_for("pages.styles.show", style_id=style_id, saved=1, _anchor="terms"), 303)
 
 
@@ -259,22 +240,18 @@ def _wrong_terms(error: ValidationError) -> problems.Problems:
     }
 
 
-def _terms() -> dict[str, Any]:
+def _terms() -> dict[str, str | None]:
     """Return the fields of price and licence; an empty last day means none."""
-    values: dict[str, Any] = request.form.to_dict()
-    if "valid_to" in values:
-        values["valid_to"] = values["valid_to"] or None
-    return values
+    return {
+        name: (text or None) if name == "valid_to" else text for name, text in request.form.items()
+    }
 
 
 def _order(style_id: int) -> GenerationRequest:
-    values: dict[str, Any] = {name: text for name, text in request.form.items() if text.strip()}
-    for field in ("prompt_tags", "negative_tags"):
-        values[field] = _tags_of(values.get(field, ""))
-    for field in ("seed", "count", "style_strength", "expected_price_tokens"):
-        if field in values:
-            values[field] = _number(values[field])
-    return GenerationRequest.model_validate(values | {"style_id": style_id})
+    fields = {name: text for name, text in request.form.items() if text.strip()}
+    numbers = {name: _number(fields[name]) for name in NUMBERS if name in fields}
+    tags = {name: _tags_of(name) for name in ("prompt_tags", "negative_tags")}
+    return GenerationRequest.model_validate(fields | tags | numbers | {"style_id": style_id})
 
 
 def _unseen_unknown_tags(body: GenerationRequest) -> list[str]:
@@ -288,8 +265,8 @@ def _unseen_unknown_tags(body: GenerationRequest) -> list[str]:
     return preview.unknown_tags if preview.is_any_known and is_news else []
 
 
-def _tags_of(text: str) -> list[str]:
-    return [tag for tag in text.split(",") if tag.strip()]
+def _tags_of(field: str) -> list[str]:
+    return [tag for tag in request.form.get(field, "").split(",") if tag.strip()]
 
 
 def _number(text: str) -> int | float | str:
@@ -299,86 +276,11 @@ def _number(text: str) -> int | float | str:
         return text  # the schema reports the error
 
 
-def _page(
-    style_id: int,
-    *,
-    problem: DomainError | None = None,
-    refused: DomainError | None = None,
-    unknown_tags: Sequence[str] = (),
-    untried: DomainError | None = None,
-) -> str:
-    """Return the page of a style, with the errors of a form on it."""
-    style = _style(style_id)
-    values: dict[str, object]
-    if style.training_status == TrainingStatus.COMPLETED:
-        values = _sale(style)
-    else:
-        values = {"run": style.training_log if isinstance(style, OwnStyleView) else None}
-    return render_template(
-        "styles/show.html",
-        style=style,
-        form=request.form or request.args,
-        problem=problem,
-        refused=refused,
-        unknown_tags=unknown_tags,
-        untried=untried,
-        again=_again(style_id),
-        is_own=viewer().user_id == style.artist.id,
-        **values,
-    )
-
-
-def _sale(style: StyleView) -> dict[str, object]:
-    """Return what the page of a style on sale has besides the style."""
-    is_own = viewer().user_id == style.artist.id
-    return {
-        "has_begun": offers.is_in_period(style.valid_from, None),
-        "is_open": offers.is_in_period(style.valid_from, style.valid_to),
-        "recommended": tag_queries.to_prompt_with(db.session(), style.id, style.tags),
-        "works": _works(style.id),
-        "earned": style_detail.earned(db.session(), style.id) if is_own else None,
-        "is_following": _is_following(style.artist.id),
-    }
-
-
-def _again(style_id: int) -> str:
-    """Return the URL of this page with the fields of the order, to return to."""
-    return links.with_known("pages.styles.show", ORDER_FIELDS, request.form, style_id=style_id)
-
-
-def _is_following(artist_id: int) -> bool:
-    user_id = viewer().user_id
-    if user_id is None or user_id == artist_id:
-        return False
-    return follows.is_following(db.session(), user_id=user_id, followed_id=artist_id)
-
-
-def _style(style_id: int) -> StyleView:
-    view = style_detail.detail(
-        db.session(), storage(), style_id=style_id, viewer=viewer(), with_decided=False
-    )
-    return localize.style(view)
-
-
-def _works(style_id: int) -> list[OwnGenerationView]:
-    """Return the visitor's own newest pictures of a style, in every state."""
-    if not current_user.is_authenticated:
-        return []
-    page = generation_queries.own(
-        db.session(),
-        storage(),
-        user_id=user().id,
-        filters=OwnFilter(style_id=style_id),
-        page=PageRequest(limit=WORKS_SHOWN),
-    )
-    return page.results
-
-
 def _own() -> list[OwnStyleCard]:
     if not current_user.is_authenticated or user().artist is None:
         return []
     page = style_queries.own(
-        db.session(), storage(), artist_id=user().id, page=PageRequest(limit=WORKS_SHOWN)
+        db.session(), storage(), artist_id=user().id, page=PageRequest(limit=STYLES_SHOWN)
     )
     return page.results
 

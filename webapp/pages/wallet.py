@@ -1,8 +1,5 @@
 """/wallet: balances, packages, transactions, payments, and the artist's earnings."""
 
-import csv
-import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -36,13 +33,13 @@ from webapp.domain.queries import (
 from webapp.domain.queries.pagination import MAX_LIMIT, PageRequest
 from webapp.domain.queries.payments import OrderDetail
 from webapp.domain.queries.styles import OwnStyleCard
-from webapp.domain.queries.tokens import Transaction, TransactionFilter
+from webapp.domain.queries.tokens import TransactionFilter
 from webapp.domain.services import packages, purchases, sets_purchases
 from webapp.extensions import app_settings, db, payment_addresses, storage
 from webapp.http import bodies, headers, idempotency, localize
 from webapp.http.access import own_transactions, signed_in, user
 from webapp.http.google import local_path
-from webapp.pages import clock, links, words
+from webapp.pages import clock, links, wallet_export, words
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.tokens import TransactionQuery
 
@@ -53,10 +50,6 @@ MONTHS_EARNED = 12
 MONTH = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
 # Session key: the page to return to after a payment.
 AFTER = "after_purchase"
-COLUMNS = ("time", "type", "amount", "balance_after", "status", "words", "style", "image", "order")
-# Spreadsheets execute a cell that starts with one of these as a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-BYTE_ORDER_MARK = "\ufeff"  # without it, spreadsheets read Korean as something else
 
 
 class LedgerQuery(TransactionQuery):
@@ -121,7 +114,7 @@ def show() -> str:
 def export() -> Response:
     """Stream the filtered transactions as CSV."""
     query = _query()
-    lines = _lines(user().id, query.filters)
+    lines = wallet_export.lines(user().id, query.filters)
     name = "-".join(["style-license", query.month or "ledger", query.type])
     return Response(
         stream_with_context(lines),
@@ -213,51 +206,6 @@ def _ledger(query: LedgerQuery) -> dict[str, object]:
         "months": _months(user().created_at),
         "query": {"type": [query.type], "month": [query.month] if query.month else []},
     }
-
-
-def _lines(user_id: int, filters: TransactionFilter) -> Iterator[str]:
-    """Yield the lines of the export, one page at a time, each in its own short session."""
-    cursor: str | None = None
-    yield BYTE_ORDER_MARK + _line(COLUMNS)
-    while True:
-        with db.session() as short:
-            page = token_queries.transactions(
-                short,
-                storage(),
-                user_id=user_id,
-                filters=filters,
-                page=PageRequest(limit=MAX_LIMIT, cursor=cursor),
-            )
-        yield "".join(_line(_cells(localize.transaction(row))) for row in page.results)
-        cursor = page.next_cursor
-        if cursor is None:
-            return
-
-
-def _cells(transaction: Transaction) -> tuple[str | int, ...]:
-    style, image = transaction.related_style, transaction.related_generation
-    is_credit = transaction.direction == token_queries.IN
-    return (
-        transaction.created_at.astimezone(UTC).isoformat(timespec="seconds"),
-        transaction.type,
-        transaction.amount if is_credit else -transaction.amount,
-        transaction.balance_after,
-        transaction.status,
-        _inert(transaction.memo),
-        _inert(style.name if style else ""),
-        image.id if image else "",
-        _inert(transaction.order_id or ""),
-    )
-
-
-def _inert(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA) else text
-
-
-def _line(cells: tuple[str | int, ...]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
 
 
 def _earnings() -> Earnings | None:

@@ -1,19 +1,18 @@
-"""A local twin of Toss Payments: the same HTTP contract, on its own port, for machines without it.
+"""A local twin of Toss Payments: the same HTTP API, on its own port, for machines without it.
 
-`TOSS_BASE_URL` points the site here and it runs the code it runs against Toss: the browser opens
-`/checkout` where Toss would open its window, the server confirms, looks up, cancels and reads the
-books. Idempotency keys replay their answers, errors too; an approval that nobody confirms lasts
-ten minutes; every change is told to the site's webhook. No money moves, so the application refuses
-this provider in production and with live keys, and so do we. State is kept in memory: run one
-process.
+With `TOSS_BASE_URL` the site uses this provider by the same code as Toss: the browser opens
+`/checkout` where Toss would open its window; the server confirms, reads and cancels payments and
+lists transactions. Idempotency keys replay their answers, errors too; an approval that is not
+confirmed lasts ten minutes; every change is sent to the site's webhook. No money moves, so the
+application refuses this provider in production and with live keys, and so does this module. State
+is kept in memory: run one process.
 
 Run it: `python -m webapp.sandbox.toss --port 8002 --webhook http://127.0.0.1:8000/…`.
 """
 
 import argparse
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 from urllib.parse import urlencode, urlsplit
 
 from flask import (
@@ -52,7 +51,7 @@ def create_app(
 ) -> Flask:
     """Return the provider for one shop; by default with the `TOSS_` keys of the environment.
 
-    Raises ValueError for live keys: whoever has them means real money.
+    Raises ValueError for live keys: they are for real money.
     """
     shop = Shop(
         client_key=client_key or os.environ.get("TOSS_CLIENT_KEY") or "test_ck_sandbox",
@@ -84,13 +83,13 @@ def health() -> Response:
 @provider.get("/checkout")
 def ask() -> str:
     """Let the buyer choose how the payment goes."""
-    return render_template("toss.html", order=_ordered(request.args))
+    return render_template("toss.html", order=_order(request.args))
 
 
 @provider.post("/checkout")
 def decide() -> AnyResponse | str:
     """Do what the buyer chose, and send the browser back as Toss does."""
-    order, decision = _ordered(request.form), request.form.get("decision", "")
+    order, decision = _order(request.form), request.form.get("decision", "")
     if decision == "cancel":  # as at Toss, without naming the order
         return _send_back(order["failUrl"], code="PAY_PROCESS_CANCELED", message="결제 취소")
     if decision not in APPROVALS:
@@ -131,7 +130,7 @@ def show(payment_key: str) -> Answer:
     """Show a payment."""
     _check_secret()
     with _shop().lock:
-        return _shop().find(payment_key).shown(), 200
+        return _shop().find(payment_key).json(), 200
 
 
 @provider.get("/v1/payments/orders/<order_id>")
@@ -139,36 +138,36 @@ def show_of_order(order_id: str) -> Answer:
     """Show the newest payment of an order."""
     _check_secret()
     with _shop().lock:
-        return _shop().newest_of(order_id).shown(), 200
+        return _shop().newest_of(order_id).json(), 200
 
 
 @provider.get("/v1/transactions")
 def transactions() -> Response:
-    """Show the books between two times of Korea, from a line on."""
+    """Show the transactions between two times of Korea, after one of them if it is named."""
     _check_secret()
-    asked = request.args
+    query = request.args
     with _shop().lock:
-        lines = _shop().lines(
-            asked.get("startDate", ""), asked.get("endDate", ""), asked.get("startingAfter")
+        rows = _shop().transactions_between(
+            query.get("startDate", ""), query.get("endDate", ""), query.get("startingAfter")
         )
-    return jsonify(lines[: min(asked.get("limit", USUAL_PAGE, type=int), MAX_PAGE)])
+    return jsonify(rows[: min(query.get("limit", USUAL_PAGE, type=int), MAX_PAGE)])
 
 
-def _ordered(given: MultiDict[str, str]) -> dict[str, str]:
-    """Return what the shop's page asks to be paid, or refuse it as Toss's script does."""
-    order = {name: given.get(name, "") for name in ORDER}
+def _order(fields: MultiDict[str, str]) -> dict[str, str]:
+    """Return the payment that the shop's page requests, or refuse it as Toss's script does."""
+    order = {name: fields.get(name, "") for name in ORDER}
     if order["clientKey"] != _shop().client_key:
         raise Refused(*BAD_KEY)
     has_amount = order["amount"].isdecimal() and int(order["amount"]) > 0
-    goes_back = all(urlsplit(order[url]).scheme in {"http", "https"} for url in ORDER[-2:])
-    if not (order["orderId"] and has_amount and goes_back):
+    has_urls = all(urlsplit(order[url]).scheme in {"http", "https"} for url in ORDER[-2:])
+    if not (order["orderId"] and has_amount and has_urls):
         raise Refused(*BAD_REQUEST)
     return order
 
 
-def _send_back(url: str, **answer: str) -> AnyResponse:
-    joint = "&" if urlsplit(url).query else "?"
-    return redirect(url + joint + urlencode(answer))
+def _send_back(url: str, **query: str) -> AnyResponse:
+    separator = "&" if urlsplit(url).query else "?"
+    return redirect(url + separator + urlencode(query))
 
 
 def _once(command: str, run: Callable[[], Payment]) -> Answer:
@@ -182,7 +181,7 @@ def _check_secret() -> None:
         raise Refused(*BAD_KEY)
 
 
-def _body() -> dict[str, Any]:
+def _body() -> Mapping[str, object]:
     body = request.get_json(silent=True)
     if not isinstance(body, dict):
         raise Refused(*BAD_REQUEST)
@@ -193,10 +192,10 @@ def main() -> None:
     """Serve on loopback until stopped."""
     parser = argparse.ArgumentParser(description="A local twin of Toss Payments.")
     parser.add_argument("--port", type=int, default=8002)
-    parser.add_argument("--webhook", help="where the shop hears of its payments")
-    given = parser.parse_args()
-    app = create_app(webhook=given.webhook)
-    app.run(host="127.0.0.1", port=given.port, threaded=True, use_reloader=False)
+    parser.add_argument("--webhook", help="URL that every change of a payment is sent to")
+    options = parser.parse_args()
+    app = create_app(webhook=options.webhook)
+    app.run(host="127.0.0.1", port=options.port, threaded=True, use_reloader=False)
 
 
 if __name__ == "__main__":

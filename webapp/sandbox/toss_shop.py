@@ -1,26 +1,91 @@
-"""What the twin of Toss Payments remembers: one shop's payments and books, and how they change.
+"""The state of the twin of Toss Payments: one shop's payments and transactions.
 
-Every change is told to the shop's webhook, again and again until it answers 200.
+Every change is sent to the shop's webhook, with retries until it answers 200.
 """
 
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TypedDict
 
 import httpx
 
 KOREA = timezone(timedelta(hours=9))
 WEBHOOK_SECONDS = 20
 
-Answer = tuple[dict[str, Any], int]
+
+class ErrorJson(TypedDict):
+    """An error of Toss; the message is for a person."""
+
+    code: str
+    message: str
+
+
+class CancelJson(TypedDict):
+    """One entry of a payment's `cancels`."""
+
+    cancelAmount: int
+    canceledAt: str | None
+
+
+class ReceiptJson(TypedDict):
+    """A payment's `receipt`."""
+
+    url: str
+
+
+class PaymentJson(TypedDict):
+    """A payment, as the API of Toss describes it."""
+
+    version: str
+    mId: str
+    paymentKey: str
+    orderId: str
+    orderName: str
+    type: str
+    method: str
+    currency: str
+    country: str
+    totalAmount: int
+    balanceAmount: int
+    status: str
+    requestedAt: str | None
+    approvedAt: str | None
+    cancels: list[CancelJson] | None
+    receipt: ReceiptJson | None
+    failure: ErrorJson | None
+
+
+class TransactionJson(TypedDict):
+    """A transaction, as the API of Toss describes it."""
+
+    mId: str
+    transactionKey: str
+    paymentKey: str
+    orderId: str
+    method: str
+    status: str
+    transactionAt: str
+    currency: str
+    amount: int
+
+
+class EventJson(TypedDict):
+    """What the webhook is sent."""
+
+    eventType: str
+    createdAt: str
+    data: PaymentJson
+
+
+Answer = tuple[PaymentJson | ErrorJson, int]
 
 
 class Refused(Exception):
-    """An error of the contract: HTTP status, code, and words for a person."""
+    """An error of the API: HTTP status, code, and a message for a person."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(code)
@@ -55,12 +120,15 @@ class Payment:
     status: str = "IN_PROGRESS"
     approved_at: datetime | None = None
     canceled_at: datetime | None = None
-    failure: dict[str, str] | None = None
+    failure: ErrorJson | None = None
 
-    def shown(self) -> dict[str, Any]:
-        """Return the payment as the contract shows it."""
+    def json(self) -> PaymentJson:
+        """Return the payment as the API shows it."""
         is_canceled = self.status == "CANCELED"
-        canceled = {"cancelAmount": self.amount, "canceledAt": _told(self.canceled_at)}
+        canceled: CancelJson = {
+            "cancelAmount": self.amount,
+            "canceledAt": _formatted(self.canceled_at),
+        }
         return {
             "version": "2022-11-16",
             "mId": "sandbox",
@@ -74,22 +142,22 @@ class Payment:
             "totalAmount": self.amount,
             "balanceAmount": 0 if is_canceled else self.amount,
             "status": self.status,
-            "requestedAt": _told(self.requested_at),
-            "approvedAt": _told(self.approved_at),
+            "requestedAt": _formatted(self.requested_at),
+            "approvedAt": _formatted(self.approved_at),
             "cancels": [canceled] if is_canceled else None,
             "receipt": {"url": self.receipt_url} if self.approved_at else None,
             "failure": self.failure,
         }
 
-    def end(self, status: str, why: tuple[int, str, str]) -> None:
+    def end(self, status: str, error: tuple[int, str, str]) -> None:
         """End without money."""
         self.status = status
-        self.failure = {"code": why[1], "message": why[2]}
+        self.failure = {"code": error[1], "message": error[2]}
 
 
 @dataclass
 class Shop:
-    """The one shop we know: its keys, payments and books; safe among threads under its lock."""
+    """The one shop of this twin: its keys, payments and transactions; threads share its lock."""
 
     client_key: str
     secret_key: str
@@ -97,12 +165,12 @@ class Shop:
     approval_seconds: float
     retry_seconds: tuple[float, ...]
     payments: dict[str, Payment] = field(default_factory=dict)
-    books: list[dict[str, Any]] = field(default_factory=list)
+    transactions: list[TransactionJson] = field(default_factory=list)
     answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def approve(self, order: dict[str, str], decision: str, *, site: str) -> Payment:
-        """Note that a buyer has approved a payment, and how it will go on."""
+        """Create a payment that a buyer has approved; `decision` says how it continues."""
         payment_key = f"tsandbox{secrets.token_hex(16)}"
         payment = Payment(
             payment_key=payment_key,
@@ -119,23 +187,23 @@ class Shop:
             payment.end("EXPIRED", TOO_LATE)
         with self.lock:
             self.payments[payment_key] = payment
-        self._tell(payment)
+        self._notify(payment)
         return payment
 
     def once(self, command: str, key: str | None, run: Callable[[], Payment]) -> Answer:
-        """Answer a command; under a key that was used, answer the same again, errors too."""
+        """Run a command; a repeated idempotency key gets the same answer again, errors too."""
         with self.lock:
             if key is not None and (command, key) in self.answers:
                 return self.answers[command, key]
             try:
-                answer: Answer = (run().shown(), 200)
+                answer: Answer = (run().json(), 200)
             except Refused as refused:
                 answer = refused.answer
             if key is not None:
                 self.answers[command, key] = answer
             return answer
 
-    def confirm(self, body: dict[str, Any]) -> Payment:
+    def confirm(self, body: Mapping[str, object]) -> Payment:
         """Take the money of an approved payment."""
         payment = self.find(str(body.get("paymentKey", "")))
         if payment.status == "EXPIRED":
@@ -149,13 +217,13 @@ class Shop:
             raise Refused(*STUMBLED)
         if payment.will_be_refused:
             payment.end("ABORTED", CARD_REFUSED)
-            self._tell(payment)
+            self._notify(payment)
             raise Refused(*CARD_REFUSED)
         payment.status, payment.approved_at = "DONE", _now()
-        self._write(payment, payment.approved_at)
+        self._add_transaction(payment, payment.approved_at)
         return payment
 
-    def cancel(self, payment_key: str, body: dict[str, Any]) -> Payment:
+    def cancel(self, payment_key: str, body: Mapping[str, object]) -> Payment:
         """Give the money back."""
         payment = self.find(payment_key)
         if not body.get("cancelReason"):
@@ -165,7 +233,7 @@ class Shop:
         if payment.status != "DONE":
             raise Refused(*NOT_CANCELABLE)
         payment.status, payment.canceled_at = "CANCELED", _now()
-        self._write(payment, payment.canceled_at)
+        self._add_transaction(payment, payment.canceled_at)
         return payment
 
     def find(self, payment_key: str) -> Payment:
@@ -175,7 +243,7 @@ class Shop:
             raise Refused(*UNKNOWN)
         if payment.status == "IN_PROGRESS" and time.monotonic() >= payment.approved_until:
             payment.end("EXPIRED", TOO_LATE)
-            self._tell(payment)
+            self._notify(payment)
         return payment
 
     def newest_of(self, order_id: str) -> Payment:
@@ -183,14 +251,18 @@ class Shop:
         keys = [key for key, each in self.payments.items() if each.order_id == order_id]
         return self.find(keys[-1] if keys else "")
 
-    def lines(self, since: str, until: str, after: str | None) -> list[dict[str, Any]]:
-        """Return what the books say between two times of Korea, behind a line if one is named."""
-        found = [line for line in self.books if since <= line["transactionAt"][:19] <= until]
-        keys = [line["transactionKey"] for line in found]
-        return found if after is None else found[keys.index(after) + 1 :] if after in keys else []
+    def transactions_between(
+        self, since: str, until: str, after: str | None
+    ) -> list[TransactionJson]:
+        """Return the transactions between two times of Korea, after one of them if it is named."""
+        between = [row for row in self.transactions if since <= row["transactionAt"][:19] <= until]
+        if after is None:
+            return between
+        keys = [row["transactionKey"] for row in between]
+        return between[keys.index(after) + 1 :] if after in keys else []
 
-    def _write(self, payment: Payment, at: datetime) -> None:
-        self.books.append(
+    def _add_transaction(self, payment: Payment, at: datetime) -> None:
+        self.transactions.append(
             {
                 "mId": "sandbox",
                 "transactionKey": secrets.token_hex(16).upper(),
@@ -198,34 +270,34 @@ class Shop:
                 "orderId": payment.order_id,
                 "method": "카드",
                 "status": payment.status,
-                "transactionAt": _told(at),
+                "transactionAt": at.isoformat(timespec="seconds"),
                 "currency": "KRW",
                 "amount": payment.amount,
             }
         )
-        self._tell(payment)
+        self._notify(payment)
 
-    def _tell(self, payment: Payment) -> None:
-        """Tell the shop of a change, from a thread of its own."""
+    def _notify(self, payment: Payment) -> None:
+        """Send a change to the webhook, from a thread of its own."""
         if self.webhook is None:
             return
-        event = {
+        event: EventJson = {
             "eventType": "PAYMENT_STATUS_CHANGED",
             "createdAt": _now().replace(tzinfo=None).isoformat(),
-            "data": payment.shown(),
+            "data": payment.json(),
         }
         waits = (0.0, *self.retry_seconds)
         threading.Thread(target=_deliver, args=(self.webhook, event, waits), daemon=True).start()
 
 
-def _deliver(url: str, event: dict[str, Any], waits: tuple[float, ...]) -> None:
+def _deliver(url: str, event: EventJson, waits: tuple[float, ...]) -> None:
     for seconds in waits:
         time.sleep(seconds)
         try:
-            answer = httpx.post(url, json=event, timeout=WEBHOOK_SECONDS, trust_env=False)
+            response = httpx.post(url, json=event, timeout=WEBHOOK_SECONDS, trust_env=False)
         except httpx.HTTPError:
             continue
-        if answer.status_code == httpx.codes.OK:
+        if response.status_code == httpx.codes.OK:
             return
 
 
@@ -233,5 +305,5 @@ def _now() -> datetime:
     return datetime.now(KOREA)
 
 
-def _told(at: datetime | None) -> str | None:
+def _formatted(at: datetime | None) -> str | None:
     return at.isoformat(timespec="seconds") if at else None

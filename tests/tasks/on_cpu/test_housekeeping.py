@@ -12,6 +12,7 @@ from tasks.on_cpu.housekeeping import (
     collect_garbage,
     expire_purchases,
     purge_expired,
+    purge_jobs,
     purge_notifications,
     reconcile_payments,
     recount_counters,
@@ -26,6 +27,7 @@ from webapp.domain.models.account import SignIn
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.heartbeat import Heartbeat
 from webapp.domain.models.idempotency import IdempotencyKey
+from webapp.domain.models.job import Job
 from webapp.domain.models.notification import Notification, NotificationType
 from webapp.domain.models.payment import Purchase
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
@@ -118,6 +120,30 @@ def test_old_read_news_go_in_short_transactions(committed, monkeypatch):
     assert [line["notifications"] for line in logs if "notifications" in line] == [4]
     with committed() as session:
         assert session.scalars(select(Notification.target_id)).all() == [0]
+
+
+def test_jobs_that_ended_long_ago_are_deleted_in_short_transactions(committed, monkeypatch):
+    monkeypatch.setattr(housekeeping, "PURGED_AT_ONCE", 2)
+    with committed.begin() as session:
+        making.order(session, making.user(session), making.style(session), count=4)
+        ended = {"state": "canceled", "finished_at": jobs.NOW - timedelta(days=31)}
+        session.execute(update(Job).values(**ended))
+    with capture_logs() as logs:
+        purge_jobs()
+    assert [line["jobs"] for line in logs if "jobs" in line] == [4]
+    with committed() as session:
+        assert session.scalars(select(Job)).all() == []
+
+
+def test_a_purge_ends_when_its_time_is_up_and_the_next_one_continues(committed, monkeypatch):
+    monkeypatch.setattr(housekeeping, "PURGED_AT_ONCE", 1)
+    monkeypatch.setattr(housekeeping, "PURGE_SECONDS", 0)
+    with committed.begin() as session:
+        making.order(session, making.user(session), making.style(session), count=2)
+        session.execute(update(Job).values(finished_at=jobs.NOW - timedelta(days=31)))
+    purge_jobs()
+    with committed() as session:
+        assert len(session.scalars(select(Job)).all()) == 2
 
 
 def test_a_ledger_whose_old_news_were_forgotten_is_still_proved(committed):

@@ -1,5 +1,6 @@
 import hashlib
 import io
+import json
 
 import numpy as np
 import pytest
@@ -7,19 +8,22 @@ from celery.exceptions import SoftTimeLimitExceeded
 from PIL import Image
 from sqlalchemy import select, update
 
+from gpu.signature import watermark
 from gpu.signature.embed import read_provenance
 from tasks.on_cpu import stamp_signature as module
 from tasks.on_cpu.deliver_generation import deliver_generation
 from tasks.on_cpu.stamp_signature import stamp_signature
 from tests import making
 from webapp.domain import jobs
+from webapp.domain.gateways.storage import StorageUnavailable
 from webapp.domain.models.account import Artist
 from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.models.job import Job, JobState
 from webapp.domain.models.license import Certificate
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Style
-from webapp.domain.services import ledger, ledger_check
+from webapp.domain.services import ledger, ledger_check, watermarks
+from webapp.domain.settings import settings
 
 
 @pytest.fixture
@@ -39,24 +43,31 @@ def pixels(data):
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
 
 
+def marked_image(raw, image):
+    picture = Image.open(io.BytesIO(raw)).convert("RGB")
+    key = watermarks.keys()[image.watermark_key_number]
+    return watermark.embed(picture, image.watermark_number, key)
+
+
 def standing(committed, image_id, job_id):
     with committed() as session:
         return session.get(Generation, image_id), session.get(Job, job_id)
 
 
 @pytest.mark.parametrize("ratio", ["1:1", "1:2"])
-def test_a_stamped_image_differs_from_the_raw_one_only_where_it_is_signed(
+def test_a_stamped_image_differs_from_the_marked_one_only_where_it_is_signed(
     committed, storage, rendered, ratio
 ):
     image_id, job_id, raw_key = rendered(ratio)
-    raw = storage.get(raw_key)
+    image, _ = standing(committed, image_id, job_id)
+    marked = np.asarray(marked_image(storage.get(raw_key), image)).astype(int)
 
     stamp_signature(job_id=job_id)
 
     image, job = standing(committed, image_id, job_id)
     assert (job.step, job.state) == ("deliver_generation", JobState.QUEUED)
     signed = storage.get(job.handover["image"]["image_key"])
-    changed = np.argwhere((pixels(raw) != pixels(signed)).any(axis=2))
+    changed = np.argwhere((marked != pixels(signed)).any(axis=2))
     (top, left), (bottom, right) = changed.min(axis=0), changed.max(axis=0)
     assert len(changed) > 300
     assert left > image.width // 2  # the lower right corner, a quarter of the width
@@ -80,9 +91,88 @@ def test_the_file_says_who_made_it_and_under_which_licence(committed, storage, r
     assert provenance.certificate_url.endswith(f"/l/{image.license_public_id}")
     assert stamped["image_sha256"] == hashlib.sha256(data).hexdigest()
     assert stamped["image_size"] == len(data)
+    for kind in ("preview", "thumbnail"):
+        small_file = storage.get(stamped[f"{kind}_key"])
+        assert stamped[f"{kind}_sha256"] == hashlib.sha256(small_file).hexdigest()
     for kind, side in (("preview_key", 512), ("thumbnail_key", 256)):
         small = Image.open(io.BytesIO(storage.get(stamped[kind])))
         assert (max(small.size), small.format) == (side, "WEBP")
+
+
+def test_image_and_preview_carry_the_number_of_their_order(committed, storage, rendered):
+    image_id, job_id, _ = rendered()
+    stamp_signature(job_id=job_id)
+
+    image, job = standing(committed, image_id, job_id)
+    for kind in ("image_key", "preview_key"):
+        file = Image.open(io.BytesIO(storage.get(job.handover["image"][kind])))
+        mark = watermark.detect(file.convert("RGB"), watermarks.keys(), deep=False)
+        assert mark is not None, kind
+        assert (mark.number, mark.key_number) == (image.watermark_number, 1)
+
+
+def test_an_image_ordered_before_there_were_watermarks_is_marked_too(committed, storage, rendered):
+    image_id, job_id, _ = rendered()
+    with committed.begin() as session:
+        columns = {"watermark_number": None, "watermark_key_number": None}
+        session.execute(update(Generation).values(columns))
+    stamp_signature(job_id=job_id)
+
+    image, job = standing(committed, image_id, job_id)
+    file = Image.open(io.BytesIO(storage.get(job.handover["image"]["image_key"])))
+    mark = watermark.detect(file.convert("RGB"), watermarks.keys(), deep=False)
+    assert mark.number == image.watermark_number
+
+
+@pytest.mark.parametrize("ratio", AspectRatio)
+def test_every_offered_image_is_large_enough_for_a_mark(ratio):
+    assert min(ratio.size) >= watermark.MIN_SIDE
+    assert max(ratio.size) <= watermark.MAX_RATIO * min(ratio.size)
+
+
+def test_a_stamping_that_is_repeated_writes_the_same_number_and_pixels(
+    committed, storage, rendered, monkeypatch
+):
+    image_id, job_id, _ = rendered()
+    stored = []
+    put = module._store
+
+    def store(work, signed, *more):
+        stored.append((work.watermark, signed.tobytes(), put(work, signed, *more)))
+        return stored[-1][2]
+
+    def die(*_args):
+        raise StorageUnavailable
+
+    monkeypatch.setattr(module, "_store", store)
+    monkeypatch.setattr(module, "failpoint", die)
+    stamp_signature(job_id=job_id)  # a process that died here has recorded nothing
+    monkeypatch.setattr(module, "failpoint", lambda _name: None)
+    with committed.begin() as session:
+        session.execute(update(Job).values(run_at=jobs.NOW))
+    stamp_signature(job_id=job_id)
+
+    (first_mark, first, _), (mark, second, image) = stored
+    assert (first_mark, first) == (mark, second)
+    assert standing(committed, image_id, job_id)[0].watermark_number == mark.number
+    keys = list(storage.list("images/"))
+    assert len(keys) == 2
+    assert image.image_key in {each.key for each in keys}
+
+
+def test_without_the_key_of_its_number_an_image_is_tried_again_and_not_marked_with_another(
+    committed, storage, rendered, monkeypatch
+):
+    image_id, job_id, _ = rendered()
+    monkeypatch.setenv("WATERMARK_KEYS", json.dumps({2: "x" * 32}))
+    settings.cache_clear()
+    stamp_signature(job_id=job_id)
+    monkeypatch.undo()
+    settings.cache_clear()
+
+    image, job = standing(committed, image_id, job_id)
+    assert (image.status, job.failure_cause) == ("retrying", "SIGNATURE_FAILED")
+    assert list(storage.list("images/")) == []
 
 
 def test_a_delivered_image_is_the_stamped_file_paid_and_certified(committed, storage, rendered):
@@ -98,6 +188,8 @@ def test_a_delivered_image_is_the_stamped_file_paid_and_certified(committed, sto
         assert hashlib.sha256(data).hexdigest() == image.image_sha256
         assert ledger.balances(session, style.artist_id).earned == 10
         assert session.scalars(select(Certificate.image_sha256)).all() == [image.image_sha256]
+        preview = storage.get(image.preview_key)
+        assert hashlib.sha256(preview).hexdigest() == image.preview_sha256
     with committed() as session:
         assert ledger_check.check(session) == []
 

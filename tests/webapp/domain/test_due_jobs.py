@@ -114,6 +114,26 @@ def test_the_fourth_lost_worker_sends_the_job_to_its_refund(session, job):
     ]
 
 
+def test_a_job_that_was_lost_while_it_ended_keeps_its_cause(session, job):
+    lost = {"state": JobState.RUNNING, "lease_until": NOW - timedelta(seconds=1), "crashes": 5}
+    making.change_job(session, job.id, step=TaskName.REFUND, failure_cause="TIMEOUT", **lost)
+
+    assert due_jobs.requeue_expired(session) == 1
+
+    now = stand(session, job)
+    assert (now.crashes, now.step, now.failure_cause) == (6, TaskName.REFUND, "TIMEOUT")
+
+
+def test_jobs_past_their_deadline_are_ended_in_pieces_the_oldest_first(session, job):
+    newer = making.job_of(session, making.generation(session))
+    for late, seconds in ((job, 9), (newer, 5)):
+        making.change_job(session, late.id, deadline_at=NOW - timedelta(seconds=seconds))
+    ended = []
+    while due_jobs.end_overdue(session, limit=1):
+        ended.append({stand(session, each).step for each in (job, newer)})
+    assert ended == [{TaskName.REFUND, TaskName.RENDER_IMAGES}, {TaskName.REFUND}]
+
+
 @pytest.mark.parametrize("is_running", [False, True])
 def test_a_job_past_its_deadline_goes_to_its_refund_and_its_worker_is_shut_out(
     session, job, is_running

@@ -91,12 +91,12 @@ def test_buyers_have_bought_enough_tokens_for_what_they_order():
 def test_people_talk_about_images_that_they_can_see():
     for remark in CAST.remarks:
         assert remark.title in SHOWN
-        assert {remark.who, *(who for who, _ in remark.replies)} <= {*ARTISTS, *BUYERS}
+        assert {remark.author, *(author for author, _ in remark.replies)} <= {*ARTISTS, *BUYERS}
     assert CAST.reported in {remark.text for remark in CAST.remarks}
 
 
 def test_nobody_follows_themselves_and_all_follow_artists():
-    assert all(who != whom and whom in ARTISTS for who, whom in CAST.follows)
+    assert all(follower != followed and followed in ARTISTS for follower, followed in CAST.follows)
 
 
 def test_signatures_are_ink_on_nothing_and_differ():

@@ -19,6 +19,7 @@ from webapp.domain.models.sets_photo import PhotoStatus
 from webapp.domain.services import packages
 from webapp.domain.services.sets_previews import NOT_FOUND
 from webapp.pages import sets, sets_words
+from webapp.pages import sets_presets as pages_presets
 
 CHANGED, TIMEOUT = "FILE_CHANGED", "TIMEOUT"  # what steps fail with
 ALBUM = "/sets/job_23456789ABCDEFGH"
@@ -102,9 +103,9 @@ def test_what_names_no_album_is_no_page(client, address):
 def test_materials_have_a_small_picture_and_colours_have_none(app):
     with app.test_request_context("/sets"):
         for swatch in sets_presets.swatches().values():
-            shown = sets._swatch(swatch, "en")
-            assert (shown["picture"] is not None) == (swatch.metres is not None)
-            if shown["picture"]:
+            data = pages_presets._swatch(swatch, "en")
+            assert (data.picture is not None) == (swatch.metres is not None)
+            if data.picture:
                 assert (sets.STATIC / "sets/swatches" / f"{swatch.name}.webp").is_file()
 
 

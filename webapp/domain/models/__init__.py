@@ -12,6 +12,7 @@ from webapp.domain.models import (
     idempotency,
     job,
     ledger,
+    ledger_seal,
     license,  # noqa: A004 - the noun of the field
     like,
     notification,
@@ -25,6 +26,7 @@ from webapp.domain.models import (
     sets_restyle,
     sets_rule,
     style,
+    task_cursor,
     training,
 )
 
@@ -40,6 +42,7 @@ __all__ = [
     "idempotency",
     "job",
     "ledger",
+    "ledger_seal",
     "license",
     "like",
     "notification",
@@ -53,5 +56,6 @@ __all__ = [
     "sets_restyle",
     "sets_rule",
     "style",
+    "task_cursor",
     "training",
 ]

@@ -19,6 +19,8 @@ class Comment(Base):
             "id",
             postgresql_where="parent_id IS NULL",
         ),
+        # With its replies, to count them all.
+        Index("ix_comments_generation_id", "generation_id"),
         Index("ix_comments_replies", "parent_id", "created_at", "id"),
         Index("ix_comments_of_person", "user_id", "created_at", "id"),
         Index("ix_comments_recent", "created_at", "id"),

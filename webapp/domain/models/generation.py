@@ -152,6 +152,11 @@ class Generation(Base):
             "id",
             postgresql_where="checkpoint_id IS NOT NULL",
         ),
+        Index(
+            "ix_generations_unfinished",
+            "id",
+            postgresql_where="status IN ('queued', 'processing', 'retrying')",
+        ),
         Index("ix_generations_tags", "prompt_tags", postgresql_using="gin"),
         CheckConstraint(
             "(watermark_number IS NULL) = (watermark_key_number IS NULL)", name="watermark"

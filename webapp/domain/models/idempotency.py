@@ -20,7 +20,7 @@ class IdempotencyKey(Base):
     key: Mapped[str] = mapped_column(String(128), primary_key=True)
     body_sha256: Mapped[Sha256]
     response: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    created_at: Mapped[CreatedAt]
+    created_at: Mapped[CreatedAt] = mapped_column(index=True)
 
 
 class SetsIdempotencyKey(Base):
@@ -33,4 +33,4 @@ class SetsIdempotencyKey(Base):
     key: Mapped[str] = mapped_column(String(128), primary_key=True)
     body_sha256: Mapped[Sha256]
     response: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    created_at: Mapped[CreatedAt]
+    created_at: Mapped[CreatedAt] = mapped_column(index=True)

@@ -2,7 +2,15 @@
 
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Index, String, Text, UniqueConstraint, func
+from sqlalchemy import (
+    CheckConstraint,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.domain.db import Base
@@ -38,7 +46,16 @@ class Job(Base):
         UniqueConstraint("kind", "ref"),
         CheckConstraint(one_of("kind", JobKind), name="kind"),
         CheckConstraint(one_of("state", JobState), name="state"),
-        Index("ix_jobs_due", "run_at", postgresql_where="state = 'queued'"),
+        Index(
+            "ix_jobs_publication",
+            text("coalesce(rung_at, '-infinity'::timestamptz)"),
+            "run_at",
+            postgresql_where="state = 'queued'",
+        ),
+        Index(
+            "ix_jobs_deadlines", "deadline_at", postgresql_where="state IN ('queued', 'running')"
+        ),
+        Index("ix_jobs_oldest", "kind", "step", "id", postgresql_where="state = 'queued'"),
         Index("ix_jobs_finished_at", "finished_at"),
         Index("ix_jobs_leases", "lease_until", postgresql_where="state = 'running'"),
         Index(

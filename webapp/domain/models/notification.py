@@ -41,7 +41,7 @@ class Notification(Base):
             "id",
             postgresql_where="NOT is_read",
         ),
-        Index("ix_notifications_read", "created_at", postgresql_where="is_read"),
+        Index("ix_notifications_retention", "is_read", "created_at"),
     )
 
     id: Mapped[Id]

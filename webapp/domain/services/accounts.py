@@ -28,6 +28,7 @@ from webapp.domain.models.account import (
     SignIn,
     User,
 )
+from webapp.domain.pieces import is_among
 from webapp.domain.services import ledger, names, pictures
 
 SIGN_IN_LIFETIME = timedelta(days=14)
@@ -155,13 +156,15 @@ def end_all_sign_ins(session: Session, user_id: int) -> None:
     )
 
 
-def purge_sign_ins(session: Session) -> int:
-    """Delete sessions that have expired or were ended; return how many."""
-    deleted = session.execute(
-        delete(SignIn)
+def purge_sign_ins(session: Session, *, limit: int) -> int:
+    """Delete at most `limit` sessions that have expired or were ended; return how many."""
+    over = (
+        select(SignIn.id)
         .where(or_(SignIn.ended_at.is_not(None), SignIn.expires_at < func.clock_timestamp()))
-        .returning(SignIn.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
     )
+    deleted = session.execute(delete(SignIn).where(is_among(SignIn.id, over)).returning(SignIn.id))
     return len(deleted.all())
 
 

@@ -6,13 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 from psycopg2.errors import QueryCanceled
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import IdempotencyConflict
 from webapp.domain.models.idempotency import IdempotencyKey, SetsIdempotencyKey
+from webapp.domain.pieces import is_among
 
 KEPT = timedelta(hours=24)
 
@@ -111,13 +112,20 @@ def _replay(stored: IdempotencyKey | SetsIdempotencyKey, body_sha256: str) -> An
     return Answer(stored.response, replayed=True)
 
 
-def purge(session: Session) -> int:
-    """Forget keys older than a day; return how many."""
-    return sum(_purge(session, table) for table in (IdempotencyKey, SetsIdempotencyKey))
-
-
-def _purge(session: Session, table: type[IdempotencyKey] | type[SetsIdempotencyKey]) -> int:
-    gone = session.execute(
-        delete(table).where(table.created_at < func.clock_timestamp() - KEPT).returning(table.key)
-    )
-    return len(gone.all())
+def purge(session: Session, *, limit: int) -> int:
+    """Delete at most `limit` keys older than a day, of each table; return how many."""
+    count = 0
+    # Where a row is stored; it does not change while the row is locked.
+    row: ColumnElement[str] = literal_column("ctid")
+    for table in (IdempotencyKey, SetsIdempotencyKey):
+        old = (
+            select(row)
+            .select_from(table)
+            .where(table.created_at < func.statement_timestamp() - KEPT)
+            .order_by(table.created_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        deleted = session.execute(delete(table).where(is_among(row, old)).returning(table.key))
+        count += len(deleted.all())
+    return count

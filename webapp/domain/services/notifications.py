@@ -1,4 +1,4 @@
-"""Notifications of users: created once per event, marked as read, deleted after 30 days."""
+"""Notifications of users: created once per event, marked as read, deleted when they are old."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 from webapp.domain.errors import NotFound
 from webapp.domain.models.account import User
 from webapp.domain.models.notification import Notification, NotificationType
-
-RETENTION = timedelta(days=30)
+from webapp.domain.pieces import is_among
 
 
 def notify(
@@ -121,15 +120,19 @@ def mark_all_read(session: Session, user_id: int) -> int:
     return len(marked.all())
 
 
-def purge(session: Session, *, limit: int) -> int:
-    """Delete at most `limit` read notifications older than 30 days; return how many."""
+def purge(session: Session, *, is_read: bool, older_than: timedelta, limit: int) -> int:
+    """Delete at most `limit` old notifications, read or unread ones; return how many."""
     old = (
         select(Notification.id)
-        .where(Notification.is_read, Notification.created_at < func.clock_timestamp() - RETENTION)
+        .where(
+            Notification.is_read if is_read else ~Notification.is_read,
+            Notification.created_at < func.statement_timestamp() - older_than,
+        )
+        .order_by(Notification.created_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
     deleted = session.scalars(
-        delete(Notification).where(Notification.id.in_(old)).returning(Notification.id)
+        delete(Notification).where(is_among(Notification.id, old)).returning(Notification.id)
     )
     return len(deleted.all())

@@ -13,9 +13,10 @@ from webapp.domain.models.account import Artist
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import Style
-from webapp.domain.services import generations, sets_canvases
+from webapp.domain.services import generations, sets_canvases, watermarks
 from webapp.domain.services.licenses import certificate_url
 from webapp.domain.services.signatures import ArtistSignature
+from webapp.domain.services.watermarks import Watermark
 from webapp.domain.settings import settings
 
 
@@ -30,6 +31,7 @@ class StampWork:
     raw_key: str
     raw_sha256: str
     is_canvas: bool
+    watermark: Watermark
     signature: ArtistSignature
     artist_id: int
     artist_name: str
@@ -44,7 +46,10 @@ class StampWork:
 
 @dataclass(frozen=True)
 class StampedImage:
-    """The signed image in storage, to be recorded by `deliver_generation`."""
+    """The signed image in storage, to be recorded by `deliver_generation`.
+
+    Images that were stamped before an update have no hashes of preview and thumbnail.
+    """
 
     image_key: str
     preview_key: str
@@ -52,10 +57,12 @@ class StampedImage:
     image_sha256: str
     image_size: int
     perceptual_hash: str
+    preview_sha256: str | None = None
+    thumbnail_sha256: str | None = None
 
 
 def stamp_work(session: Session, lease: Lease) -> StampWork:
-    """Read the input of the stamping step."""
+    """Read the input of the stamping step; draw the watermark of an image that has none."""
     generation, style, artist = session.execute(
         select(Generation, Style, Artist)
         .join(Style, Style.id == Generation.style_id)
@@ -67,6 +74,7 @@ def stamp_work(session: Session, lease: Lease) -> StampWork:
         raw_key=lease.handover["raw_key"],
         raw_sha256=lease.handover["raw_sha256"],
         is_canvas=sets_canvases.is_canvas(session, generation.id),
+        watermark=watermarks.assigned(session, generation.id),
         signature=ArtistSignature.of(artist),
         artist_id=artist.user_id,
         artist_name=artist.artist_name,
@@ -108,6 +116,8 @@ def deliver(session: Session, job_id: int) -> bool:
         preview_key=image.preview_key,
         thumbnail_key=image.thumbnail_key,
         image_sha256=image.image_sha256,
+        preview_sha256=image.preview_sha256,
+        thumbnail_sha256=image.thumbnail_sha256,
         image_size=image.image_size,
     )
     return True

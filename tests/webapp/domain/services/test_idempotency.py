@@ -128,7 +128,7 @@ def test_only_old_keys_are_purged(session, person):
     age(session, hours=25)
     once(session, person.id, lambda: {"id": 2}, key="new-new-new")
 
-    assert idempotency.purge(session) == 1
+    assert idempotency.purge(session, limit=10) == 1
     assert session.scalars(select(IdempotencyKey.key)).all() == ["new-new-new"]
 
 
@@ -149,4 +149,4 @@ def test_accounts_of_sets_have_keys_of_their_own(session, person):
     session.execute(
         update(SetsIdempotencyKey).values(created_at=func.clock_timestamp() - timedelta(hours=25))
     )
-    assert idempotency.purge(session) == 2
+    assert idempotency.purge(session, limit=10) == 2

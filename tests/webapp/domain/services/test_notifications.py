@@ -68,8 +68,9 @@ def test_what_happens_once_to_a_thing_needs_no_name(session):
     assert [bool(each) for each in made] == [True, True, False]
 
 
-def test_read_news_of_thirty_days_are_forgotten_and_unread_ones_never(session):
+def test_old_notifications_are_deleted_read_and_unread_ones_apart(session):
     person = making.user(session)
+    month = timedelta(days=30)
     for event, is_read, days in (("old", True, 31), ("new", True, 29), ("unread", False, 99)):
         tell(session, person.id, event=event)
         session.execute(
@@ -77,9 +78,11 @@ def test_read_news_of_thirty_days_are_forgotten_and_unread_ones_never(session):
             .where(Notification.dedupe_key == f"{DONE.value}:{event}")
             .values(is_read=is_read, created_at=func.now() - timedelta(days=days))
         )
-    assert notifications.purge(session, limit=10) == 1
+    assert notifications.purge(session, is_read=True, older_than=month, limit=10) == 1
     kept = session.scalars(select(Notification.dedupe_key)).all()
     assert sorted(kept) == [f"{DONE.value}:new", f"{DONE.value}:unread"]
+    assert notifications.purge(session, is_read=False, older_than=4 * month, limit=10) == 0
+    assert notifications.purge(session, is_read=False, older_than=month, limit=10) == 1
 
 
 def test_unread_news_are_counted_no_further_than_asked(session):

@@ -1,0 +1,17 @@
+"""Cursors of tasks that go through a whole table or storage in pieces, over several runs."""
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.domain.db import Base
+from webapp.domain.models.columns import CreatedAt, Json
+
+
+class TaskCursor(Base):
+    """Where the current pass of a task is. The row is deleted when the pass is complete."""
+
+    __tablename__ = "task_cursors"
+
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    position: Mapped[Json]
+    begun_at: Mapped[CreatedAt]

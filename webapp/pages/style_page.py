@@ -1,0 +1,114 @@
+"""The page of one style, for its visitors and for its artist, with the errors of its forms."""
+
+from collections.abc import Sequence
+
+from flask import render_template, request
+from flask_login import current_user
+
+from webapp.domain.errors import DomainError
+from webapp.domain.models.style import TrainingStatus
+from webapp.domain.queries import (
+    generations as generation_queries,
+)
+from webapp.domain.queries import (
+    style_detail,
+)
+from webapp.domain.queries import (
+    tags as tag_queries,
+)
+from webapp.domain.queries.generation_views import OwnGenerationView
+from webapp.domain.queries.generations import OwnFilter
+from webapp.domain.queries.pagination import PageRequest
+from webapp.domain.queries.style_detail import OwnStyleView, StyleView
+from webapp.domain.services import follows, offers
+from webapp.extensions import db, storage
+from webapp.http import localize
+from webapp.http.access import user, viewer
+from webapp.pages import links
+
+PICTURES_SHOWN = 12
+# Fields of an order that a URL may carry, to return to it.
+ORDER_FIELDS = (
+    "prompt_tags",
+    "negative_tags",
+    "description",
+    "aspect_ratio",
+    "count",
+    "seed",
+    "style_strength",
+)
+
+
+def render(
+    style_id: int,
+    *,
+    problem: DomainError | None = None,
+    refused: DomainError | None = None,
+    unknown_tags: Sequence[str] = (),
+    untried: DomainError | None = None,
+) -> str:
+    """Return the page of a style, with the errors of a form on it."""
+    style = _style(style_id)
+    values: dict[str, object]
+    if style.training_status == TrainingStatus.COMPLETED:
+        values = _sale(style)
+    else:
+        values = {"run": style.training_log if isinstance(style, OwnStyleView) else None}
+    return render_template(
+        "styles/show.html",
+        style=style,
+        form=request.form or request.args,
+        problem=problem,
+        refused=refused,
+        unknown_tags=unknown_tags,
+        untried=untried,
+        again=_again(style_id),
+        is_own=viewer().user_id == style.artist.id,
+        **values,
+    )
+
+
+def _sale(style: StyleView) -> dict[str, object]:
+    """Return what the page of a style on sale has besides the style."""
+    is_own = viewer().user_id == style.artist.id
+    return {
+        "has_begun": offers.is_in_period(style.valid_from, None),
+        "is_open": offers.is_in_period(style.valid_from, style.valid_to),
+        "recommended": tag_queries.to_prompt_with(db.session(), style.id, style.tags),
+        "works": _works(style.id),
+        "earned": style_detail.earned(db.session(), style.id) if is_own else None,
+        "is_following": _is_following(style.artist.id),
+    }
+
+
+def _again(style_id: int) -> str:
+    """Return the URL of this page with the fields of the order, to return to."""
+    return links.with_known("pages.styles.show", ORDER_FIELDS, request.form, style_id=style_id)
+
+
+def _is_following(artist_id: int) -> bool:
+    user_id = viewer().user_id
+    if user_id is None or user_id == artist_id:
+        return False
+    return follows.is_following(db.session(), user_id=user_id, followed_id=artist_id)
+
+
+def _style(style_id: int) -> StyleView:
+    view = style_detail.detail(
+        db.session(), storage(), style_id=style_id, viewer=viewer(), with_decided=False
+    )
+    return localize.style(view)
+
+
+def _works(style_id: int) -> list[OwnGenerationView]:
+    """Return the visitor's own newest pictures of a style, in every state."""
+    if not current_user.is_authenticated:
+        return []
+    page = generation_queries.own(
+        db.session(),
+        storage(),
+        user_id=user().id,
+        filters=OwnFilter(style_id=style_id),
+        page=PageRequest(limit=PICTURES_SHOWN),
+    )
+    return page.results

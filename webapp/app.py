@@ -148,6 +148,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     # In this order requests are prepared: named, capped, then counted for whoever signed in.
     for part in (metrics, envelope, errors, bodies, temporary_space):
         part.register(app)
+    metrics.show_signing_end(settings.signing_chain())
     headers.register(app, settings)
     rate_limits.register(app, settings)
     access.register(app)

@@ -1,7 +1,8 @@
 """Stamp: mark and sign the raw image, embed its licence, store it, delete the raw image.
 
 The order is fixed: the watermark, over which the signature lies undisturbed; the signature; then
-the files, with their metadata. Whatever covers all bytes of a file is added to it last.
+the files, with their metadata; then Content Credentials, which cover all bytes of a file. These are
+random, so each attempt makes another file; key and hash of the stored one are recorded together.
 """
 
 import hashlib
@@ -12,8 +13,10 @@ from PIL import Image
 from celery_config import TaskName
 from failpoints import failpoint
 from gpu.signature import watermark
+from gpu.signature.credentials import Signer
 from gpu.signature.embed import Provenance, embed, thumbnail
 from tasks.on_cpu.attempt import AttemptFailed, attempt, claim, storage
+from tasks.on_cpu.content_credentials import add_credentials, require_signer
 from tasks.on_cpu.signing import open_png, read_verified, sign
 from tasks.task import task
 from webapp.domain.db import unit_of_work
@@ -30,11 +33,12 @@ WEBP = "image/webp"
 @task(TaskName.STAMP_SIGNATURE)
 def stamp_signature(*, job_id: int) -> None:
     """Mark and sign the raw image of a job; without both an image is never delivered."""
+    signer = require_signer()
     lease = claim(job_id, TaskName.STAMP_SIGNATURE)
     with attempt(lease):
         with unit_of_work() as session:
             work = stamping.stamp_work(session, lease)
-        stamped = _store(work, _signed(work))
+        stamped = _store(work, _signed(work), signer)
         failpoint("after_put")
         with unit_of_work() as session:
             is_recorded = stamping.record_stamped(session, lease, stamped)
@@ -65,10 +69,10 @@ def _marked(work: StampWork, image: Image.Image) -> Image.Image:
     return watermark.embed(image.convert("RGB"), number, key)
 
 
-def _store(work: StampWork, signed: Image.Image) -> StampedImage:
+def _store(work: StampWork, signed: Image.Image, signer: Signer) -> StampedImage:
     provenance = _provenance(work)
-    data = embed(signed, provenance)
-    preview = thumbnail(signed, PREVIEW_SIDE, provenance)
+    data = add_credentials(embed(signed, provenance), PNG, work, signer)
+    preview = add_credentials(thumbnail(signed, PREVIEW_SIDE, provenance), WEBP, work, signer)
     small = thumbnail(signed, THUMBNAIL_SIDE, provenance)
     image_key = object_key("images", "png")
     preview_key = object_key("previews", "webp")
@@ -94,6 +98,8 @@ def _provenance(work: StampWork) -> Provenance:
         rights=f"© {work.artist_name}. Licensed, {work.license_type} use. Made with AI.",
         usage_terms=f"{work.license_type} licence; see {work.certificate_url}",
         description=f"An AI-generated image in the style “{work.style_name}” by {work.artist_name}",
+        credit=f"{work.artist_name} / Style License",
+        licensor_url=work.style_url,
         certificate_url=work.certificate_url,
         artist_id=work.artist_id,
         style_id=work.style_id,

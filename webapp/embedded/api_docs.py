@@ -18,6 +18,7 @@ from flask_babel import force_locale
 
 from webapp.app import create_app
 from webapp.domain import errors, sets_errors
+from webapp.domain.chain_issuing import CHAIN, ROOTS, issue_chain
 from webapp.domain.errors import DomainError
 from webapp.domain.settings import Settings
 from webapp.embedded.api_types import Schema, Types, cell
@@ -219,8 +220,15 @@ def _schemas(definitions: Mapping[str, Schema]) -> str:
 
 def _app() -> Flask:
     """Return the application with settings that name no service: none is connected to."""
-    with tempfile.TemporaryDirectory() as folder:
-        return create_app(Settings.model_validate(SETTINGS | {"storage_url": f"folder://{folder}"}))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        issue_chain(folder)
+        files = {
+            "storage_url": f"folder://{folder}",
+            "content_credentials_chain": folder / CHAIN,
+            "content_credentials_roots": folder / ROOTS,
+        }
+        return create_app(Settings.model_validate(SETTINGS | files))
 
 
 def main() -> None:

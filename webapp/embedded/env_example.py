@@ -33,12 +33,20 @@ GRAFANA_PASSWORD=
 # ports of the proxy; PUBLIC_BASE_URL must name another one than 80 or 443
 # HTTP_PORT=80
 # HTTPS_PORT=443
+# folder with chain.pem, key.pem and roots.pem (docs/operations.md, Content Credentials)
+# CREDENTIALS_FOLDER=./credentials
 # on machines with NVIDIA GPUs
 # COMPOSE_FILE=docker-compose.yml:docker-compose.gpu.yml
 """
 # docker-compose.yml has a service of its own for each of these.
 IN_COMPOSE = {"database_url", "broker_url", "redis_url", "storage_url"}
-GIVEN_BY_COMPOSE = {"internal_api_url": "http://web:8000", "trusted_proxies": "1"}
+GIVEN_BY_COMPOSE = {
+    "internal_api_url": "http://web:8000",
+    "trusted_proxies": "1",
+    "content_credentials_chain": "empty, of CREDENTIALS_FOLDER",
+    "content_credentials_roots": "empty, of CREDENTIALS_FOLDER",
+    "content_credentials_key": "empty, of CREDENTIALS_FOLDER",
+}
 
 
 def example() -> str:

@@ -10,13 +10,19 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from webapp.embedded.kept import kept_secret, private_file
+from webapp.domain.chain_issuing import CHAIN, KEY, ROOTS
+from webapp.embedded.kept import kept_chain, kept_secret, private_file
 
 MARK = "STYLE_LICENSE_STACK"  # in every child, so that what outlived a crash is found and ended
 # Each sandbox, and what is given where the real provider is used.
 SANDBOXES = {
     "google": ("GOOGLE_CLIENT_ID", "GOOGLE_BASE_URL"),
     "toss": ("TOSS_SECRET_KEY", "TOSS_BASE_URL"),
+}
+CHAIN_FILES = {
+    "CONTENT_CREDENTIALS_CHAIN": CHAIN,
+    "CONTENT_CREDENTIALS_ROOTS": ROOTS,
+    "CONTENT_CREDENTIALS_KEY": KEY,
 }
 SERVICES = ("DATABASE_URL", "BROKER_URL", "REDIS_URL", "STORAGE_URL")
 
@@ -56,6 +62,10 @@ def environment(
         "PYTHONUNBUFFERED": "1",  # lines reach the logs when they are written
         "FLASK_APP": "webapp.app",
     }
+    if not given.get("CONTENT_CREDENTIALS_CHAIN"):
+        folder = directory.absolute() / "credentials"
+        kept_chain(folder)
+        made |= {name: str(folder / file) for name, file in CHAIN_FILES.items()}
     if proxy_ports:
         http_port, https_port = proxy_ports
         made |= {

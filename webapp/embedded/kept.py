@@ -3,9 +3,15 @@
 import os
 import secrets
 import socket
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from webapp.domain.chain_issuing import CHAIN, ROOTS, issue_chain
+from webapp.domain.signing_chain import read_chain
+
 LOOPBACK = "127.0.0.1"
+LEAST_SIGNING_TIME = timedelta(days=30)
+WORLD_ROOTS = Path(__file__).parent / "world_fixture" / ROOTS  # of its signed pictures, if any
 
 
 class EmbeddedError(RuntimeError):
@@ -26,6 +32,23 @@ def kept_secret(file: Path) -> str:
         file.parent.mkdir(parents=True, exist_ok=True)
         private_file(file, secrets.token_urlsafe(48))
     return file.read_text(encoding="utf-8").strip()
+
+
+def kept_chain(folder: Path) -> None:
+    """Keep a chain for development in this folder: made at the first call, renewed before its end.
+
+    Its roots include the one that signed the pictures of the world's fixture.
+    """
+    if not (folder / CHAIN).exists() or _ends_soon(folder):
+        issue_chain(folder)
+    roots = folder / ROOTS
+    if WORLD_ROOTS.exists() and WORLD_ROOTS.read_bytes() not in roots.read_bytes():
+        roots.write_bytes(roots.read_bytes() + WORLD_ROOTS.read_bytes())
+
+
+def _ends_soon(folder: Path) -> bool:
+    chain = read_chain(folder / CHAIN, folder / ROOTS)
+    return datetime.now(UTC) + LEAST_SIGNING_TIME > chain.signs_until
 
 
 def kept_port(file: Path) -> int:

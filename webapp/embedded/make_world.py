@@ -18,11 +18,12 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from gpu.base_models.identity import BUILT_IN_FOLDER, weights_sha256
+from webapp.domain.chain_issuing import ROOT, ROOTS
 from webapp.domain.db import UnitOfWork, engine_options, transaction
 from webapp.domain.gateways.storage import make_storage
 from webapp.embedded import fixture, world
 from webapp.embedded.cast import SETTLED
-from webapp.embedded.environment import SANDBOXES, SERVICES
+from webapp.embedded.environment import CHAIN_FILES, SANDBOXES, SERVICES
 from webapp.embedded.fixture import FILE, FixtureError
 from webapp.embedded.kept import EmbeddedError
 from webapp.embedded.person import RefusedError
@@ -59,6 +60,7 @@ def main() -> int:
             world.fill(stack.environment, report=report, cast=SETTLED)
             report("recording")
             parts = record(stack.environment, file)
+            shutil.copy(FOLDER / "credentials" / ROOT, file.with_name(ROOTS))
     except (EmbeddedError, FixtureError, RefusedError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -71,7 +73,7 @@ def main() -> int:
 
 def _ours() -> dict[str, str]:
     """Return our environment without what would put a real service into the world."""
-    real = {*SERVICES, *(name for names in SANDBOXES.values() for name in names)}
+    real = {*SERVICES, *CHAIN_FILES, *(name for names in SANDBOXES.values() for name in names)}
     return {name: value for name, value in os.environ.items() if name not in real} | ENVIRONMENT
 
 

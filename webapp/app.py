@@ -45,11 +45,13 @@ from webapp.api import (
 )
 from webapp.cli import COMMANDS
 from webapp.domain import db as domain_db
+from webapp.domain.gateways.cache import Cache
 from webapp.domain.gateways.payments import configured_payments
 from webapp.domain.gateways.storage import configured_storage
 from webapp.domain.settings import Environment, Settings
 from webapp.domain.settings import settings as process_settings
 from webapp.editor import EngineEditor
+from webapp.examiner import configured_examiner
 from webapp.extensions import babel, db, migrate
 from webapp.http import (
     access,
@@ -139,6 +141,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["storage"] = configured_storage(settings)
     app.extensions["can_sign"] = signer.can_sign
     app.extensions["editor"] = EngineEditor()
+    app.extensions["examiner"] = configured_examiner(settings)
+    app.extensions["cache"] = Cache(settings.redis_url)
     app.extensions["payments"] = configured_payments(settings)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

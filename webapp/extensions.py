@@ -10,7 +10,9 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
 from webapp.domain.db import Base, transaction
+from webapp.domain.gateways.cache import Cache
 from webapp.domain.gateways.editor import Editor
+from webapp.domain.gateways.examiner import Examiner
 from webapp.domain.gateways.payments import PaymentProvider
 from webapp.domain.gateways.signer import CanSign
 from webapp.domain.gateways.storage import Storage
@@ -39,6 +41,18 @@ def can_sign() -> CanSign:
 def editor() -> Editor:
     """Return the editor of photos of the running app."""
     found: Editor = current_app.extensions["editor"]
+    return found
+
+
+def examiner() -> Examiner:
+    """Return the examiner of uploaded pictures of the running app."""
+    found: Examiner = current_app.extensions["examiner"]
+    return found
+
+
+def cache() -> Cache:
+    """Return the cache of the running app."""
+    found: Cache = current_app.extensions["cache"]
     return found
 
 

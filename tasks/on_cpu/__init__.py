@@ -12,6 +12,7 @@ from tasks.on_cpu import (
     publish_style,
     record_masks,
     refund,
+    search_watermark,
     stamp_signature,
     validate_uploads,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "publish_style",
     "record_masks",
     "refund",
+    "search_watermark",
     "stamp_signature",
     "validate_uploads",
 ]

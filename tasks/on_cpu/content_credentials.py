@@ -9,7 +9,7 @@ from celery.exceptions import Retry
 from gpu.signature import credentials
 from gpu.signature.credentials import Claim, Signer, SigningRefused, WatermarkBinding
 from tasks.on_cpu.attempt import AttemptFailed
-from webapp.domain.services.stamping import StampWork
+from webapp.domain.services.stamping import StampInput
 from webapp.domain.settings import settings
 from webapp.domain.signing_chain import ChainUnusable, SigningChain, read_key
 
@@ -31,10 +31,10 @@ def require_signer() -> Signer:
     return signer
 
 
-def add_credentials(data: bytes, media_type: str, work: StampWork, signer: Signer) -> bytes:
+def add_credentials(data: bytes, media_type: str, stamp: StampInput, signer: Signer) -> bytes:
     """Return a finished file with Content Credentials. Raises AttemptFailed SIGNATURE_FAILED."""
     try:
-        return credentials.sign(data, media_type, _claim(work), signer)
+        return credentials.sign(data, media_type, _claim(stamp), signer)
     except SigningRefused as error:
         raise AttemptFailed("SIGNATURE_FAILED", str(error)) from error
 
@@ -49,14 +49,14 @@ def _signer() -> tuple[SigningChain, Signer]:
     return chain, Signer(chain.pem, read_key(file, chain))
 
 
-def _claim(work: StampWork) -> Claim:
+def _claim(stamp: StampInput) -> Claim:
     return Claim(
-        public_id=work.license_public_id,
-        certificate_url=work.certificate_url,
-        license_type=work.license_type,
-        artist=work.artist_name,
-        style=work.style_name,
-        base_model=work.base_model,
-        created=work.created_at,
-        watermark=WatermarkBinding(work.watermark.number, work.watermark.key_number),
+        public_id=stamp.license_public_id,
+        certificate_url=stamp.certificate_url,
+        license_type=stamp.license_type,
+        artist=stamp.artist_name,
+        style=stamp.style_name,
+        base_model=stamp.base_model,
+        created=stamp.created_at,
+        watermark=WatermarkBinding(stamp.watermark.number, stamp.watermark.key_number),
     )

@@ -16,6 +16,7 @@ from webapp.domain.pieces import PurgePiece, purge_in_pieces
 from webapp.domain.services import (
     accounts,
     counters,
+    deep_searches,
     garbage,
     heartbeats,
     idempotency,
@@ -75,6 +76,14 @@ def purge_expired() -> None:
     with unit_of_work() as session:
         ended = styles.expire_unconfirmed(session)
     log.info("purged", idempotency_keys=keys, sign_ins=sign_ins, unconfirmed_styles=ended)
+
+
+@task(TaskName.PURGE_DEEP_SEARCHES)
+def purge_deep_searches() -> None:
+    """Delete searches of uploaded pictures that ended some minutes ago, with their jobs."""
+    with unit_of_work() as session:
+        count = deep_searches.purge(session)
+    log.info("deep searches purged", searches=count)
 
 
 @task(TaskName.PURGE_JOBS)

@@ -137,6 +137,7 @@ def test_services_are_handed_their_session_and_never_look_one_up():
         "garbage",
         "payments",
         "purchase_refunds",
+        "recognition",
         "reconciliation",
         "sets_callbacks",
         "sets_carrying",

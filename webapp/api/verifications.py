@@ -1,9 +1,9 @@
 """/verify: whose picture is this, and may it be used? Nothing of an upload is kept."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, g
 
 from webapp.domain.errors import (
     ImageCorrupt,
@@ -11,15 +11,19 @@ from webapp.domain.errors import (
     ImageSizeExceeded,
     ImageTooLargePixels,
     InvalidImageFormat,
+    NotFound,
 )
+from webapp.domain.queries import verifications as queries
+from webapp.domain.queries.verifications import DeepSearchState, Match, Report
 from webapp.domain.services import verifications
 from webapp.domain.services.licenses import certificate_url
-from webapp.domain.services.verifications import VERIFIED_IMAGE, Verification
-from webapp.extensions import app_settings, unit_of_work
-from webapp.http import bodies, buckets, envelope, rate_limits
+from webapp.domain.services.recognition import Registry
+from webapp.domain.services.verifications import VERIFIED_IMAGE
+from webapp.extensions import app_settings, cache, db, examiner, storage, unit_of_work
+from webapp.http import bodies, buckets, envelope, metrics, rate_limits
 from webapp.http.access import own_transactions, public
 from webapp.http.operations import File, operation
-from webapp.schemas.verifications import VerificationForm, VerificationView
+from webapp.schemas.verifications import DeepSearchView, VerificationForm, VerificationView
 
 blueprint = Blueprint("verifications", __name__)
 FORM_BYTES = VERIFIED_IMAGE.max_bytes + (1 << 20)  # a file that is too large gets its own error
@@ -43,19 +47,44 @@ BAD_IMAGE = (
     files={"image": File("A JPG, PNG or WebP of up to 20 MB and 50 megapixels.")},
 )
 def verify(form: VerificationForm) -> Response:
-    """Find the certificates of a picture."""
+    """Find the certificates of a picture; where there are none, queue a search of its parts."""
     del form  # it has no field but the file
-    found = verifications.verify(unit_of_work, bodies.picture_to_verify())
-    return envelope.success(_report(found) | {"deep": None})
+    found = verifications.verify(
+        Registry(unit_of_work, storage(), examiner()),
+        cache(),
+        bodies.picture_to_verify(),
+        admit_search=rate_limits.count_deep_search,
+        request_id=g.request_id,
+    )
+    metrics.VERIFICATIONS.labels(found.report.method).inc()
+    deep = _search(found.search) if found.search else None
+    return envelope.success(_report(found.report, found.matches) | {"deep": deep})
 
 
-def _report(found: Verification) -> dict[str, Any]:
+@blueprint.get("/verify/<search_id>")
+@public
+@operation(gives=DeepSearchView, errors=(NotFound,))
+def read(search_id: str) -> Response:
+    """Show a deep search; its answer is there for ten minutes."""
+    return envelope.success(_search(queries.deep_search(db.session(), search_id)))
+
+
+def _search(search: DeepSearchState) -> dict[str, object]:
+    return {
+        "id": search.id,
+        "status": search.status,
+        "failure": search.failure,
+        "report": _report(search.report, search.matches) if search.report else None,
+    }
+
+
+def _report(report: Report, matches: Sequence[Match]) -> dict[str, object]:
     base_url = app_settings().public_base_url
     return {
         "matches": [
             {"license_url": certificate_url(base_url, match.public_id), **asdict(match)}
-            for match in found.matches
+            for match in matches
         ],
-        "checked": found.checked,
-        "notes": found.notes,
+        "checked": report.checked,
+        "notes": report.notes,
     }

@@ -18,7 +18,9 @@ import math
 import os
 import resource
 import sys
-from typing import Any, BinaryIO
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import BinaryIO, Protocol, Self, TypeVar
 
 import imagehash
 from PIL import Image
@@ -30,6 +32,38 @@ from webapp.domain.images import BadImage, ImageCode, ImageLimits, SafeImage, in
 READY = b"ready"
 LENGTH_BYTES = 8
 RESULT_FIELDS = ("format", "width", "height", "perceptual_hash", "pixel_sha256")
+
+
+class FileRequest(Protocol):
+    """A request about a file."""
+
+    @property
+    def memory(self) -> int:
+        """The bytes of address space that the file may use."""
+
+
+Request = TypeVar("Request", bound=FileRequest)
+
+
+@dataclass(frozen=True)
+class DecodingRequest:
+    """A file to decode: its limits, and the bytes of address space that its decoder may use."""
+
+    limits: ImageLimits
+    keep_alpha: bool
+    memory: int
+
+    def encoded(self) -> bytes:
+        """Return the JSON frame of the request."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def decoded(cls, frame: bytes) -> Self:
+        """Return the request of a JSON frame."""
+        fields = json.loads(frame)
+        formats = tuple(fields["limits"].pop("formats"))
+        limits = ImageLimits(formats=formats, **fields["limits"])
+        return cls(limits, fields["keep_alpha"], int(fields["memory"]))
 
 
 def sanitise(data: bytes, limits: ImageLimits, *, keep_alpha: bool = False) -> SafeImage:
@@ -104,14 +138,15 @@ def _exactly(stream: BinaryIO, size: int) -> bytes:
     return payload
 
 
-def respond(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-    """Handle one request and return the JSON fields and the file of its response."""
-    limits = ImageLimits(**{**request["limits"], "formats": tuple(request["limits"]["formats"])})
+def respond(request: DecodingRequest, data: bytes) -> tuple[bytes, bytes]:
+    """Handle one request and return the JSON frame and the file frame of its response."""
     try:
-        safe = sanitise(data, limits, keep_alpha=request["keep_alpha"])
+        safe = sanitise(data, request.limits, keep_alpha=request.keep_alpha)
     except BadImage as bad:
-        return {"code": bad.code, "actual": bad.actual, "limit": bad.limit}, b""
-    return {name: getattr(safe, name) for name in RESULT_FIELDS}, safe.data
+        refusal = {"code": bad.code, "actual": bad.actual, "limit": bad.limit}
+        return json.dumps(refusal).encode(), b""
+    result = {name: getattr(safe, name) for name in RESULT_FIELDS}
+    return json.dumps(result).encode(), safe.data
 
 
 def _allow_memory(size: int) -> None:
@@ -122,8 +157,10 @@ def _allow_memory(size: int) -> None:
 
 def _preload_libraries() -> None:
     """Use every library once: they import parts lazily, which `confine` makes impossible."""
-    for mode, file_format in (("RGBA", "PNG"), ("RGB", "JPEG")):
-        sample = _encode(Image.new(mode, (64, 64)), file_format)
+    for mode, file_format in (("RGBA", "PNG"), ("RGB", "JPEG"), ("RGBA", "WEBP")):
+        stream = io.BytesIO()
+        Image.new(mode, (64, 64)).save(stream, file_format)
+        sample = stream.getvalue()
         sanitise(sample, ImageLimits((file_format,), min_side=1, max_bytes=len(sample)))
 
 
@@ -136,27 +173,39 @@ def _allow_seconds(seconds: int) -> None:
 
 
 def main() -> None:
-    """Serve requests until standard input ends. Arguments: bytes of memory, seconds per image."""
+    """Serve requests until standard input ends."""
+    serve(DecodingRequest.decoded, respond, _preload_libraries)
+
+
+def serve(
+    decoded: Callable[[bytes], Request],
+    respond: Callable[[Request, bytes], tuple[bytes, bytes]],
+    preload_libraries: Callable[[], None],
+) -> None:
+    """Answer requests by `respond` until standard input ends; `decoded` reads their JSON frame.
+
+    The process has two arguments: bytes of memory, and seconds per file. `preload_libraries` uses
+    every library once.
+    """
     memory, seconds = (int(argument) for argument in sys.argv[1:3])
     responses = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints to stdout must not come between two frames
     requests = sys.stdin.buffer
-    _preload_libraries()
+    preload_libraries()
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     confine()
     write_frame(responses, READY)
     responses.flush()
     while True:
         try:
-            request = json.loads(read_frame(requests, longest=memory))
+            request = decoded(read_frame(requests, longest=memory))
             data = read_frame(requests, longest=memory)
         except EOFError:
             return
         _allow_seconds(seconds)
-        _allow_memory(int(request["memory"]))
-        fields, encoded = respond(request, data)
-        write_frame(responses, json.dumps(fields).encode())
-        write_frame(responses, encoded)
+        _allow_memory(request.memory)
+        for frame in respond(request, data):
+            write_frame(responses, frame)
         responses.flush()
 
 

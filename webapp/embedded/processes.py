@@ -92,6 +92,11 @@ PROCESSES: tuple[Process, ...] = (
         Group.WORKERS,
         _worker("uploads", tasks="tasks.on_cpu", children=1, queues="uploads"),
     ),
+    Process(
+        "worker-verify",
+        Group.WORKERS,
+        _worker("verify", tasks="tasks.on_cpu", children=1, queues="verify"),
+    ),
     # Finds parts of photos and edits them. One child for both, without torch: it takes turns, and a
     # photo of 50 megapixels alone takes up to 2 GB.
     Process(

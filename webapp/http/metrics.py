@@ -37,6 +37,9 @@ SIGNING_END = Gauge(
 WORKER_REPORTS = Counter(
     "worker_reports", "Reports of GPU workers, by what came of them.", ["answer"]
 )
+VERIFICATIONS = Counter(
+    "verifications", "Verified pictures, by what proved a certificate at once.", ["method"]
+)
 UNSEEN = frozenset({"probes.healthz", "probes.readyz", "probes.read_metrics", "static"})
 log = structlog.get_logger()
 

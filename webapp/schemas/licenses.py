@@ -54,3 +54,10 @@ class CertificateView(Answer):
     adapter_sha256: Hash
     base_model: str = Field(examples=["sd15"])
     signature_applied: Literal[True]
+
+
+class RevocationView(Answer):
+    """GET /licenses/revoked: one certificate that is revoked."""
+
+    public_id: str = Field(examples=["lic_01JH3Z6V9C"])
+    revoked_at: Time

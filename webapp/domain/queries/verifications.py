@@ -1,14 +1,18 @@
 """Answers of a verification: the certificates that layers found, as anybody may see them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any, Self
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webapp.domain.errors import NotFound
 from webapp.domain.models.account import Artist
+from webapp.domain.models.deep_search import DeepSearch
+from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.license import Certificate
 from webapp.domain.models.style import Style
 from webapp.domain.queries.licenses import EXPIRED, status_of
@@ -52,6 +56,49 @@ class Finding:
     public_id: str
     method: Method
     confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an examination found. It names certificates and has nothing of the upload."""
+
+    findings: tuple[Finding, ...]
+    checked: tuple[Layer, ...]
+    notes: tuple[Note, ...]
+
+    @property
+    def method(self) -> str:
+        """The method of the surest finding, or `none`."""
+        surest = max(self.findings, key=lambda finding: finding.confidence, default=None)
+        return surest.method.value if surest else "none"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "findings": [asdict(finding) for finding in self.findings],
+            "checked": list(self.checked),
+            "notes": list(self.notes),
+        }
+
+    def joined(self, other: Self) -> Self:
+        """Return what both examinations of one picture found."""
+        return type(self)(
+            findings=(*self.findings, *other.findings),
+            checked=(*self.checked, *(each for each in other.checked if each not in self.checked)),
+            notes=tuple(dict.fromkeys((*self.notes, *other.notes))),
+        )
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Return the report of plain values."""
+        return cls(
+            findings=tuple(
+                Finding(each["public_id"], Method(each["method"]), each["confidence"])
+                for each in values["findings"]
+            ),
+            checked=tuple(Layer(each) for each in values["checked"]),
+            notes=tuple(Note(each) for each in values["notes"]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +154,67 @@ def matches(session: Session, findings: Sequence[Finding]) -> list[Match]:
         for row in rows
     ]
     return sorted(found, key=_order)
+
+
+class SearchStatus(StrEnum):
+    """How a deep search stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class SearchFailure(StrEnum):
+    """Why a deep search has no answer.
+
+    EXPIRED: the picture was discarded before its turn. TIMEOUT: the search took too long. INTERNAL:
+    something of ours failed.
+    """
+
+    EXPIRED = "expired"
+    TIMEOUT = "timeout"
+    INTERNAL = "internal"
+
+
+PUBLIC_FAILURES = {
+    "PICTURE_EXPIRED": SearchFailure.EXPIRED,
+    "SEARCH_TIMEOUT": SearchFailure.TIMEOUT,
+    "TIMEOUT": SearchFailure.EXPIRED,  # the deadline of the job is that of the picture
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DeepSearchState:
+    """How a deep search stands; `report` and `matches` are those of the search, once it is done."""
+
+    id: str
+    status: SearchStatus
+    failure: SearchFailure | None
+    report: Report | None
+    matches: list[Match]
+
+
+def deep_search(session: Session, public_id: str) -> DeepSearchState:
+    """Return the state of a deep search. Raises NotFound, also some minutes after its end."""
+    row = session.execute(
+        select(DeepSearch.report, DeepSearch.failure_cause, Job.state)
+        .join(Job, (Job.ref == DeepSearch.id) & (Job.kind == JobKind.DEEP_SEARCH))
+        .where(DeepSearch.public_id == public_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(resource="verification")
+    report = Report.from_json(row.report) if row.report is not None else None
+    failure = None
+    if row.state in {JobState.FAILED, JobState.CANCELED}:
+        failure = PUBLIC_FAILURES.get(row.failure_cause, SearchFailure.INTERNAL)
+    return DeepSearchState(
+        id=public_id,
+        status=SearchStatus.FAILED if failure else SearchStatus(row.state),
+        failure=failure,
+        report=report,
+        matches=matches(session, report.findings) if report else [],
+    )
 
 
 def _order(match: Match) -> tuple[int, float, str]:

@@ -3,7 +3,8 @@
 Each change locks its row first, so that the audit log has the true values before the change.
 """
 
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -30,7 +31,8 @@ from webapp.domain.models.style import Style, Tag
 from webapp.domain.services import accounts, audit, generations, leaving, offers, tags
 
 Row = TypeVar("Row", bound=Base)
-Changes = dict[str, Any]
+# The columns of a row that change, with their new values.
+Changes = Mapping[str, str | bool]
 
 
 def decide_report(
@@ -125,6 +127,19 @@ def change_generation(
         _change_license(session, admin, image.id, license_status, reason)
 
 
+def revoke_license(session: Session, *, admin: User, public_id: str, reason: str) -> bool:
+    """Revoke a certificate; False if it is revoked already. Raises NotFound."""
+    certificate = session.scalar(
+        select(Certificate).where(Certificate.public_id == public_id).with_for_update()
+    )
+    if certificate is None:
+        raise NotFound(resource="license")
+    if certificate.status == CertificateStatus.REVOKED:
+        return False
+    _set_status(session, admin, certificate, CertificateStatus.REVOKED, reason)
+    return True
+
+
 def _change_license(
     session: Session, admin: User, generation_id: int, status: CertificateStatus, reason: str
 ) -> None:
@@ -135,8 +150,13 @@ def _change_license(
         raise ValidationFailed(
             fields={"license_status": [FieldProblem("This picture has no licence yet.")]}
         )
-    if certificate.status == status:
-        return
+    if certificate.status != status:
+        _set_status(session, admin, certificate, status, reason)
+
+
+def _set_status(
+    session: Session, admin: User, certificate: Certificate, status: CertificateStatus, reason: str
+) -> None:
     audit.change(
         session,
         admin_id=admin.id,
@@ -179,7 +199,8 @@ def change_user(
         raise missing
     if user_id == admin.id:
         raise Forbidden(owner=False)
-    _check_role(person, changes.get("role"))
+    role = changes.get("role")
+    _check_role(person, role if isinstance(role, Role) else None)
     audit.change(
         session, admin_id=admin.id, object_type="user", row=person, values=changes, reason=reason
     )

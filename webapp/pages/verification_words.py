@@ -5,7 +5,7 @@ from flask_babel import lazy_gettext as _
 
 from webapp.domain.models.license import CertificateStatus
 from webapp.domain.queries.licenses import EXPIRED
-from webapp.domain.queries.verifications import Layer, Match, Method, Note
+from webapp.domain.queries.verifications import Layer, Match, Method, Note, SearchFailure
 
 # A watermark with less was read in a picture that is too changed to be compared.
 COMPARED = 0.95
@@ -77,11 +77,24 @@ BAD_FILES: dict[str, LazyString] = {
     "IMAGE_CORRUPT": _("This file is damaged and cannot be read. Save the picture again."),
 }
 NO_FILE = _("Choose one picture.")
+FAILURES: dict[str, LazyString] = {
+    SearchFailure.EXPIRED: _(
+        "The search for the watermark did not begin in time, because many pictures were waiting."
+        " Please try again in some minutes."
+    ),
+    SearchFailure.TIMEOUT: _("The search for the watermark took too long and was stopped."),
+    SearchFailure.INTERNAL: _(
+        "The search for the watermark failed on our side. Please try again in some minutes."
+    ),
+}
 
 
-def heading(matches: list[Match]) -> str:
-    """Return the heading of a report: the worst status first, or that nothing was found."""
-    return str(HEADINGS[matches[0].status]) if matches else gettext("No licence was found")
+def busy(wait: str) -> str:
+    """Return why a picture is not examined now; `wait` may be empty."""
+    text = gettext("Many pictures are being checked right now. Yours was not checked.")
+    if not wait:
+        return text
+    return gettext("%(message)s Please wait %(wait)s.", message=text, wait=wait)
 
 
 def reason(match: Match) -> str:

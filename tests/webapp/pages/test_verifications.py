@@ -194,12 +194,20 @@ def test_a_form_without_one_picture_asks_for_one(client, delivered):
 
 def test_revoked_and_expired_licences_say_so_first_with_their_date(report_of):
     revoked = match(status="revoked", revoked_at=datetime(2026, 11, 3, 9, 5, tzinfo=UTC))
-    text = report_of(revoked, match(public_id="L_two"))
+    text = report_of(revoked)
     assert text.index("was revoked") < text.index("Revoked · 2026-11-03 09:05 UTC")
-    assert text.index("/l/L_one") < text.index("/l/L_two")
-    assert "Each delivery has its own certificate." in text
     expired = report_of(match(status="expired", valid_to=date(2026, 11, 3)))
     assert expired.index("has expired") < expired.index("Expired · 2026-11-03 (Seoul time)")
+
+
+def test_the_same_picture_with_several_licences_is_not_called_valid_or_revoked_as_a_whole(
+    report_of,
+):
+    revoked = match(status="revoked", revoked_at=datetime(2026, 11, 3, 9, 5, tzinfo=UTC))
+    text = report_of(revoked, match(public_id="L_two"))
+    assert "several licences, and not all of them are valid" in text
+    assert text.index("/l/L_one") < text.index("/l/L_two")
+    assert "Each delivery has its own certificate." in text
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])

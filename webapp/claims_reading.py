@@ -1,8 +1,8 @@
 """Read what an untrusted file says of itself; as a module it runs in a sandboxed subprocess.
 
 It decodes no pixel. The subprocess that decodes pixels must not answer for credentials: a file that
-takes over a decoder could claim any of them. The protocol is that of `webapp.domain.image_decoding`,
-with a ClaimsRequest and FileClaims.
+takes over a decoder could claim any of them. The protocol is that of
+`webapp.domain.image_decoding`, with a ClaimsRequest and FileClaims.
 """
 
 import contextlib

@@ -1,9 +1,8 @@
 """/verify: whose picture is this, and may it be used? Nothing of an upload is kept."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response
 
 from webapp.domain.errors import (
     ImageCorrupt,
@@ -14,19 +13,17 @@ from webapp.domain.errors import (
     NotFound,
 )
 from webapp.domain.queries import verifications as queries
-from webapp.domain.queries.verifications import DeepSearchState, Match, Report
-from webapp.domain.services import verifications
+from webapp.domain.queries.verifications import DeepSearchState, ShownReport
 from webapp.domain.services.licenses import certificate_url
-from webapp.domain.services.recognition import Registry
-from webapp.domain.services.verifications import VERIFIED_IMAGE
-from webapp.extensions import app_settings, cache, db, examiner, storage, unit_of_work
-from webapp.http import bodies, buckets, envelope, metrics, rate_limits
+from webapp.domain.services.verifications import Verification
+from webapp.extensions import app_settings, db
+from webapp.http import envelope
 from webapp.http.access import own_transactions, public
 from webapp.http.operations import File, operation
+from webapp.http.verifications import takes_picture, verified
 from webapp.schemas.verifications import DeepSearchView, VerificationForm, VerificationView
 
 blueprint = Blueprint("verifications", __name__)
-FORM_BYTES = VERIFIED_IMAGE.max_bytes + (1 << 20)  # a file that is too large gets its own error
 BAD_IMAGE = (
     InvalidImageFormat,
     ImageSizeExceeded,
@@ -37,8 +34,7 @@ BAD_IMAGE = (
 
 
 @blueprint.post("/verify")
-@rate_limits.limited(buckets.VERIFICATIONS)
-@bodies.accepts(FORM_BYTES, from_anyone=True)
+@takes_picture
 @own_transactions
 @public
 @operation(
@@ -49,16 +45,9 @@ BAD_IMAGE = (
 def verify(form: VerificationForm) -> Response:
     """Find the certificates of a picture; where there are none, queue a search of its parts."""
     del form  # it has no field but the file
-    found = verifications.verify(
-        Registry(unit_of_work, storage(), examiner()),
-        cache(),
-        bodies.picture_to_verify(),
-        admit_search=rate_limits.count_deep_search,
-        request_id=g.request_id,
-    )
-    metrics.VERIFICATIONS.labels(found.report.method).inc()
+    found = verified()
     deep = _search(found.search) if found.search else None
-    return envelope.success(_report(found.report, found.matches) | {"deep": deep})
+    return envelope.success(_report(found) | {"deep": deep})
 
 
 @blueprint.get("/verify/<search_id>")
@@ -74,16 +63,16 @@ def _search(search: DeepSearchState) -> dict[str, object]:
         "id": search.id,
         "status": search.status,
         "failure": search.failure,
-        "report": _report(search.report, search.matches) if search.report else None,
+        "report": _report(search.report) if search.report else None,
     }
 
 
-def _report(report: Report, matches: Sequence[Match]) -> dict[str, object]:
+def _report(report: ShownReport | Verification) -> dict[str, object]:
     base_url = app_settings().public_base_url
     return {
         "matches": [
             {"license_url": certificate_url(base_url, match.public_id), **asdict(match)}
-            for match in matches
+            for match in report.matches
         ],
         "checked": report.checked,
         "notes": report.notes,

@@ -43,11 +43,11 @@ def verify(file: Path) -> None:
         sys.exit(FAILED)
     for match in found.matches:
         _print(match)
-    for note in found.report.notes:
+    for note in found.notes:
         click.echo(f"Note: {NOTES[note]}")
     if not found.matches:
         click.echo("No certificate was found. The picture may still be one of ours, too changed.")
-    click.echo(f"Examined: {', '.join(found.report.checked)}.")
+    click.echo(f"Examined: {', '.join(found.checked)}.")
     sys.exit(FOUND if found.matches else NONE_FOUND)
 
 

@@ -71,6 +71,16 @@ NOTES: dict[str, LazyString] = {
         " one, and does not count."
     ),
 }
+FAILURES: dict[str, LazyString] = {
+    SearchFailure.EXPIRED: _(
+        "Too many pictures are being searched, and yours was deleted before its turn. Please send"
+        " it again in a minute."
+    ),
+    SearchFailure.TIMEOUT: _(
+        "The search took too long and was ended. A smaller copy of the picture is searched faster."
+    ),
+    SearchFailure.INTERNAL: _("The search failed. Please send the picture again."),
+}
 BAD_FILES: dict[str, LazyString] = {
     "INVALID_IMAGE_FORMAT": _("This file is not a JPG, PNG or WebP picture."),
     "IMAGE_SIZE_EXCEEDED": _("This file is larger than 20 MB. Save the picture smaller."),
@@ -79,16 +89,6 @@ BAD_FILES: dict[str, LazyString] = {
     "IMAGE_CORRUPT": _("This file is damaged and cannot be read. Save the picture again."),
 }
 NO_FILE = _("Choose one picture.")
-FAILURES: dict[str, LazyString] = {
-    SearchFailure.EXPIRED: _(
-        "The search for the watermark did not begin in time, because many pictures were waiting."
-        " Please try again in some minutes."
-    ),
-    SearchFailure.TIMEOUT: _("The search for the watermark took too long and was stopped."),
-    SearchFailure.INTERNAL: _(
-        "The search for the watermark failed on our side. Please try again in some minutes."
-    ),
-}
 
 
 def busy(wait: str) -> str:

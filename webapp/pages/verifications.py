@@ -1,6 +1,8 @@
 """/verify: whose picture is this, and may it be used? Nothing of an upload is kept."""
 
-from flask import Blueprint, Response, g, make_response, render_template
+from http import HTTPStatus
+
+from flask import Blueprint, Response, make_response, render_template
 
 from webapp.domain.errors import (
     DomainError,
@@ -10,20 +12,16 @@ from webapp.domain.errors import (
     ValidationFailed,
 )
 from webapp.domain.queries import verifications as queries
-from webapp.domain.queries.verifications import DeepSearchState, Match, Report
-from webapp.domain.services import verifications
-from webapp.domain.services.recognition import Registry
-from webapp.domain.services.verifications import VERIFIED_IMAGE
-from webapp.extensions import cache, db, examiner, storage, unit_of_work
-from webapp.http import bodies, buckets, metrics, rate_limits
+from webapp.domain.queries.verifications import DeepSearchState, ShownReport
+from webapp.domain.services.verifications import Verification
+from webapp.extensions import db
 from webapp.http.access import own_transactions, public
 from webapp.http.errors import message
+from webapp.http.verifications import takes_picture, verified
 from webapp.pages import verification_words, words
 from webapp.pages.fragments import is_fragment
 
 blueprint = Blueprint("verifications", __name__)
-FORM_BYTES = VERIFIED_IMAGE.max_bytes + (1 << 20)  # a file that is too large gets its own error
-NO_MATCHES: list[Match] = []
 
 
 @blueprint.get("/verify")
@@ -34,48 +32,38 @@ def show() -> str:
 
 
 @blueprint.post("/verify")
-@rate_limits.limited(buckets.VERIFICATIONS)
-@bodies.accepts(FORM_BYTES, from_anyone=True)
+@takes_picture
 @own_transactions
 @public
 def verify() -> str | Response:
-    """Show the certificates of a picture, and queue a search where there are none."""
+    """Show the certificates of a picture; for htmx, only the report."""
     try:
-        found = verifications.verify(
-            Registry(unit_of_work, storage(), examiner()),
-            cache(),
-            bodies.picture_to_verify(),
-            admit_search=rate_limits.count_deep_search,
-            request_id=g.request_id,
-        )
+        found = verified()
     except (ImageRefused, ValidationFailed, ServiceUnavailable, RateLimitExceeded) as error:
         return _refused(error)
-    metrics.VERIFICATIONS.labels(found.report.method).inc()
-    name = "report" if is_fragment() else "show"
-    return _page(name, report=found.report, matches=found.matches, search=found.search)
+    return _page("report" if is_fragment() else "show", found, found.search)
 
 
 @blueprint.get("/verify/<search_id>")
 @public
-def read(search_id: str) -> str:
-    """Show a deep search, which is there for ten minutes; for htmx, only its outcome."""
-    search = queries.deep_search(db.session(), search_id)
-    name = "outcome" if is_fragment() else "show"
-    return _page(name, report=search.report, matches=search.matches, search=search)
+def search(search_id: str) -> str | tuple[str, int]:
+    """Show what a deep search found; for htmx its outcome, nothing while it is not finished."""
+    found = queries.deep_search(db.session(), search_id)
+    if found.is_open and is_fragment():
+        return "", HTTPStatus.NO_CONTENT
+    return _page("outcome" if is_fragment() else "show", found.report, found)
 
 
 def _page(
     name: str,
-    *,
-    report: Report | None = None,
-    matches: list[Match] = NO_MATCHES,
+    report: Verification | ShownReport | None = None,
     search: DeepSearchState | None = None,
+    *,
     problem: str = "",
 ) -> str:
     return render_template(
         f"verifications/{name}.html",
         report=report,
-        matches=matches,
         search=search,
         problem=problem,
         texts=verification_words,

@@ -15,7 +15,7 @@ from tests.webapp.conftest import make_app
 from tests.webapp.pages.reading import Page
 from webapp.domain.models.deep_search import DeepSearch
 from webapp.domain.models.job import Job, JobKind, JobState
-from webapp.domain.queries.verifications import Layer, Match, Method, Note, Report
+from webapp.domain.queries.verifications import Layer, Match, Method, Note, ShownReport
 from webapp.domain.services import deep_searches
 from webapp.pages import verification_words
 
@@ -69,12 +69,11 @@ def report_of(app):
     """The text of a report, in a language."""
 
     def text(*matches, notes=(), language="en", search=None):
-        report = Report((), tuple(Layer), tuple(notes))
+        report = ShownReport(list(matches), tuple(Layer), tuple(notes))
         with app.test_request_context(headers={"Accept-Language": language}):
             answer = render_template(
                 "verifications/outcome.html",
                 report=report,
-                matches=list(matches),
                 search=search,
                 texts=verification_words,
             )
@@ -112,6 +111,8 @@ def test_the_answer_comes_at_once_and_the_deep_search_later(client, session, ord
     assert "Searching further" in page.text
     [address] = {link for link in page.links() if link.startswith("/verify/V_")}
     assert page.all("div", **{"hx-get": address, "hx-trigger": "every 2s"})
+    waiting = client.get(address, headers=FRAGMENT)
+    assert (waiting.status_code, waiting.data) == (204, b"")
     whole = client.get(address)
     assert f'content="3; url={address}"' in whole.text
     finding = {"public_id": ordered.license_public_id, "method": "watermark", "confidence": 0.99}
@@ -132,9 +133,9 @@ def finish(session, state, **values):
 @pytest.mark.parametrize(
     "cause, text",
     [
-        ("PICTURE_EXPIRED", "did not begin in time"),
-        ("SEARCH_TIMEOUT", "took too long"),
-        ("UNKNOWN", "failed on our side"),
+        ("PICTURE_EXPIRED", "was deleted before its turn"),
+        ("SEARCH_TIMEOUT", "The search took too long"),
+        ("UNKNOWN", "The search failed"),
     ],
 )
 def test_a_deep_search_without_an_answer_says_why(client, session, foreign, cause, text):

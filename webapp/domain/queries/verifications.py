@@ -119,6 +119,20 @@ class Match:
     issued_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class ShownReport:
+    """A report with its certificates in order."""
+
+    matches: list[Match]
+    checked: tuple[Layer, ...]
+    notes: tuple[Note, ...]
+
+
+def shown(session: Session, report: Report) -> ShownReport:
+    """Return a report with the certificates that it names, as they are now."""
+    return ShownReport(matches(session, report.findings), report.checked, report.notes)
+
+
 def matches(session: Session, findings: Sequence[Finding]) -> list[Match]:
     """Return the findings with their certificates: revoked ones, expired ones, then the surest.
 
@@ -186,13 +200,17 @@ PUBLIC_FAILURES = {
 
 @dataclass(frozen=True, slots=True)
 class DeepSearchState:
-    """How a deep search stands; `report` and `matches` are those of the search, once it is done."""
+    """How a deep search stands; `report` is there once it is done."""
 
     id: str
     status: SearchStatus
     failure: SearchFailure | None
-    report: Report | None
-    matches: list[Match]
+    report: ShownReport | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the answer is still to come."""
+        return self.status in {SearchStatus.QUEUED, SearchStatus.RUNNING}
 
 
 def deep_search(session: Session, public_id: str) -> DeepSearchState:
@@ -212,8 +230,7 @@ def deep_search(session: Session, public_id: str) -> DeepSearchState:
         id=public_id,
         status=SearchStatus.FAILED if failure else SearchStatus(row.state),
         failure=failure,
-        report=report,
-        matches=matches(session, report.findings) if report else [],
+        report=shown(session, report) if report else None,
     )
 
 

@@ -24,7 +24,7 @@ from webapp.domain.image_processes import (
 )
 from webapp.domain.images import MEGABYTE, BadImage, ImageHeader, ImageLimits, inspect
 from webapp.domain.queries import verifications as queries
-from webapp.domain.queries.verifications import DeepSearchState, Match, Report
+from webapp.domain.queries.verifications import DeepSearchState, Layer, Match, Note, Report
 from webapp.domain.services import deep_searches, recognition
 from webapp.domain.services.pictures import refusal
 from webapp.domain.services.recognition import Registry
@@ -48,11 +48,16 @@ _turn = threading.BoundedSemaphore(1)
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The answer of a verification: the report with its certificates in order, the deep search."""
+    """The answer of a verification: certificates in order, layers, notes, and the deep search.
 
-    report: Report
+    `method` is that of the surest finding, or `none`.
+    """
+
     matches: list[Match]
-    search: DeepSearchState | None
+    checked: tuple[Layer, ...]
+    notes: tuple[Note, ...]
+    search: DeepSearchState | None = None
+    method: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +91,7 @@ def verify(
     if not report.findings:
         request = _Request(places, cache, admit_search, request_id)
         report, search_id = _examined_once(request, upload, header)
-    with places.unit_of_work() as session:
-        matches = queries.matches(session, report.findings)
-        search = queries.deep_search(session, search_id) if search_id else None
-    return Verification(report, matches, search)
+    return _shown(places, report, search_id)
 
 
 def verify_fully(places: Registry, upload: bytes) -> Verification:
@@ -103,8 +105,14 @@ def verify_fully(places: Registry, upload: bytes) -> Verification:
         report, picture = _examined(places, upload, header)
     if not report.findings:
         report = report.joined(recognition.search(places, picture))
+    return _shown(places, report)
+
+
+def _shown(places: Registry, report: Report, search_id: str | None = None) -> Verification:
     with places.unit_of_work() as session:
-        return Verification(report, queries.matches(session, report.findings), None)
+        shown = queries.shown(session, report)
+        search = queries.deep_search(session, search_id) if search_id else None
+    return Verification(shown.matches, shown.checked, shown.notes, search, report.method)
 
 
 def _header(upload: bytes) -> ImageHeader:

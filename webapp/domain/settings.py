@@ -121,8 +121,8 @@ class Settings(BaseSettings):
     )
     content_credentials_key: Path | None = Field(
         None,
-        description="PEM file: the private key of that certificate; only workers of the queue"
-        " stamping need it",
+        description="PEM file: the private key of that certificate; workers of the queue"
+        " stamping need it; the site offers certificates as signed PDF files if it has it too",
     )
     watermark_keys: dict[KeyNumber, Secret] = Field(
         {1: DEVELOPMENT_WATERMARK_KEY},

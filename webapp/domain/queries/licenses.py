@@ -137,6 +137,15 @@ def certificate(session: Session, storage: Storage, *, public_id: str) -> Public
     )
 
 
+def preview_key(session: Session, *, public_id: str) -> str | None:
+    """Return the key of the preview of a picture that everybody may see; None for any other."""
+    return session.scalar(
+        select(Generation.preview_key)
+        .join(Certificate, Certificate.generation_id == Generation.id)
+        .where(Certificate.public_id == public_id, Generation.is_public, ~Generation.is_flagged)
+    )
+
+
 def held(
     session: Session, storage: Storage, *, licensee_id: int, page: PageRequest
 ) -> Page[HeldLicense]:

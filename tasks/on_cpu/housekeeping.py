@@ -1,6 +1,5 @@
 """Housekeeping: nothing is lost when it stops, nothing is doubled when two run."""
 
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 
@@ -17,9 +16,7 @@ from webapp.domain.services import (
     accounts,
     counters,
     garbage,
-    heartbeats,
     idempotency,
-    ledger_check,
     notifications,
     payments,
     purchase_refunds,
@@ -51,20 +48,6 @@ def collect_garbage() -> None:
     """Delete stored objects that no row names and that are older than a day."""
     count = garbage.collect(storage(), unit_of_work)
     log.info("garbage collected", objects=count)
-
-
-@task(TaskName.CHECK_LEDGER)
-def check_ledger() -> None:
-    """Prove the ledger; every violation is an error that pages."""
-    with unit_of_work() as session:
-        violations = ledger_check.check(session)
-    for violation in violations:
-        log.error("ledger violated", invariant=violation.invariant, finding=violation.finding)
-    found = Counter(violation.invariant for violation in violations)
-    with unit_of_work() as session:
-        heartbeats.beat(
-            session, heartbeats.LEDGER, {name: found[name] for name in ledger_check.INVARIANTS}
-        )
 
 
 @task(TaskName.PURGE_EXPIRED)

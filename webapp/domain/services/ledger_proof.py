@@ -1,0 +1,72 @@
+"""The full proof of the ledger: a pass over all rows in pieces, over several runs."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from webapp.domain.db import UnitOfWork
+from webapp.domain.models.heartbeat import Heartbeat
+from webapp.domain.services import heartbeats, ledger_check, task_cursors
+from webapp.domain.services.ledger_check import Position, Violation
+from webapp.domain.services.ledger_seals import ALTERED
+
+CURSOR = "prove_ledger"
+APART = timedelta(hours=12)  # after a complete pass no new one begins within the same night
+
+
+def prove(unit_of_work: UnitOfWork) -> Iterator[list[Violation]]:
+    """Prove everything at once; yield what each piece finds. Nothing is stored."""
+    position: Position | None = Position()
+    while position is not None:
+        with unit_of_work() as session:
+            found, position = ledger_check.check_piece(session, position)
+        yield found
+
+
+def prove_on(unit_of_work: UnitOfWork, *, seconds: float) -> tuple[list[Violation], bool]:
+    """Continue the pass of this night, or begin one; return what is found, and if it is complete.
+
+    The counts of all its runs are stored as a heartbeat when the pass is complete, or at once when
+    something is found.
+    """
+    with unit_of_work() as session:
+        stored = task_cursors.position(session, CURSOR)
+        if stored is None and _is_recent(session):
+            return [], True
+    position: Position | None = Position(**stored["position"]) if stored else Position()
+    counts = Counter(stored["counts"] if stored else {})
+    found: list[Violation] = []
+    until = time.monotonic() + seconds
+    while position is not None and time.monotonic() < until:
+        with unit_of_work() as session:
+            violations, position = ledger_check.check_piece(session, position)
+        found += violations
+        counts.update(violation.invariant for violation in violations)
+        with unit_of_work() as session:
+            _store(session, position, counts, is_news=bool(violations))
+    return found, position is None
+
+
+def _store(
+    session: Session, position: Position | None, counts: Counter[str], *, is_news: bool
+) -> None:
+    if position is None:
+        task_cursors.complete(session, CURSOR)
+    else:
+        cursor = {"position": asdict(position), "counts": dict(counts)}
+        task_cursors.save(session, CURSOR, cursor)
+    if position is None or is_news:
+        names = [ALTERED, *(each.name for each in ledger_check.OF_ROWS)]
+        heartbeats.beat(session, heartbeats.FULL_PROOF, {name: counts[name] for name in names})
+
+
+def _is_recent(session: Session) -> bool:
+    at = select(Heartbeat.at).where(
+        Heartbeat.name == heartbeats.FULL_PROOF, Heartbeat.at > func.clock_timestamp() - APART
+    )
+    return session.scalar(at) is not None

@@ -197,8 +197,8 @@ def make_celery(broker_url: str) -> Celery:
             },
             "recount_counters": {
                 "task": TaskName.RECOUNT_COUNTERS.value,
-                # A time of day: an interval of a day would begin again with each restart of beat.
-                "schedule": crontab(hour=3, minute=20),
+                # Each run continues the pass of the night, until it is complete.
+                "schedule": crontab(hour="3-8", minute="20,50"),
             },
             "sweep_jobs": {"task": TaskName.SWEEP_JOBS.value, "schedule": 60.0},
         },

@@ -28,6 +28,7 @@ from webapp.domain.settings import settings
 
 log = structlog.get_logger()
 PURGED_AT_ONCE = 1000  # a short transaction each, however many months were missed
+PASS_SECONDS = 300  # of one run over everything; the next one continues
 PURGE_SECONDS = 120  # of one run; the next one continues
 # Compared twice, so that a missed night loses nothing; what is younger may be on its way.
 RECONCILED, ON_ITS_WAY = timedelta(days=2), timedelta(minutes=15)
@@ -45,8 +46,8 @@ def payment_provider() -> PaymentProvider:
 
 @task(TaskName.COLLECT_GARBAGE)
 def collect_garbage() -> None:
-    """Delete stored objects that no row names and that are older than a day."""
-    count = garbage.collect(storage(), unit_of_work)
+    """Delete stored objects that no row names and that are older than a day; the next continues."""
+    count = garbage.collect(storage(), unit_of_work, seconds=PASS_SECONDS)
     log.info("garbage collected", objects=count)
 
 
@@ -126,17 +127,13 @@ def sweep_jobs() -> None:
 
 @task(TaskName.RECOUNT_COUNTERS)
 def recount_counters() -> None:
-    """Count again what rows say of others, a batch at a time, and put right what is wrong."""
-    for counter in counters.COUNTERS:
-        after: int | None = 0
-        while after is not None:
-            with unit_of_work() as session:
-                repairs, after = counters.recount(session, counter, after=after)
-            for repair in repairs:
-                log.warning(
-                    "counter was wrong",
-                    counter=str(counter),
-                    id=repair.id,
-                    was=repair.was,
-                    now=repair.now,
-                )
+    """Count again what rows say of others; the next run of the night continues."""
+    for counter, repairs in counters.recount_on(unit_of_work, seconds=PASS_SECONDS):
+        for repair in repairs:
+            log.warning(
+                "counter was wrong",
+                counter=str(counter),
+                id=repair.id,
+                was=repair.was,
+                now=repair.now,
+            )

@@ -110,12 +110,15 @@ class S3Storage:
         except ObjectMissing:
             return None
 
-    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         """See `Storage.list`."""
         check_prefix(prefix)
         with _remote():
-            for item in self._client.list_objects(self._bucket, prefix, recursive=True):
-                if not item.is_dir:
+            for item in self._client.list_objects(
+                self._bucket, prefix, recursive=True, start_after=after or None
+            ):
+                # Not every S3 server knows `start-after`.
+                if not item.is_dir and item.object_name > after:
                     yield _remote_info(item)
 
     @_retry

@@ -8,7 +8,7 @@ from webapp.domain.models.columns import CreatedAt, Json
 
 
 class TaskCursor(Base):
-    """Where the current pass of a task is. The row is deleted when the pass is complete."""
+    """Where the current pass of a task is, or the last one that was complete."""
 
     __tablename__ = "task_cursors"
 

@@ -4,11 +4,19 @@ A counter is updated in the same transaction as the rows, so it is only wrong af
 manual change of the database. Wrong counters are corrected and returned.
 """
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from webapp.domain.db import UnitOfWork
+from webapp.domain.services import task_cursors
+
+CURSOR = "recount_counters"
+APART = timedelta(hours=12)  # after a complete pass no new one begins within the same night
 BATCH = 1000
 TAG_BATCH = 1  # one popular tag alone has hundreds of thousands of images
 
@@ -77,6 +85,32 @@ class Repair:
     id: int
     was: int
     now: int
+
+
+def recount_on(
+    unit_of_work: UnitOfWork, *, seconds: float
+) -> Iterator[tuple[Counter, list[Repair]]]:
+    """Continue the pass over all counters until the time is up; yield each batch with repairs."""
+    with unit_of_work() as session:
+        position = task_cursors.resume(session, CURSOR, apart=APART)
+    until = time.monotonic() + seconds
+    while position is not None:
+        number, after = position.get("counter", 0), position.get("after", 0)
+        counter = COUNTERS[number]
+        with unit_of_work() as session:
+            repairs, last = recount(session, counter, after=after)
+            position = _following(number, last)
+            task_cursors.save(session, CURSOR, position)
+        if repairs:
+            yield counter, repairs
+        if time.monotonic() >= until:
+            return
+
+
+def _following(number: int, last: int | None) -> dict[str, int] | None:
+    if last is not None:
+        return {"counter": number, "after": last}
+    return {"counter": number + 1, "after": 0} if number + 1 < len(COUNTERS) else None
 
 
 def recount(

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import timedelta
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.db import UnitOfWork
-from webapp.domain.models.heartbeat import Heartbeat
 from webapp.domain.services import heartbeats, ledger_check, task_cursors
 from webapp.domain.services.ledger_check import Position, Violation
 from webapp.domain.services.ledger_seals import ALTERED
@@ -35,20 +33,22 @@ def prove_on(unit_of_work: UnitOfWork, *, seconds: float) -> tuple[list[Violatio
     something is found.
     """
     with unit_of_work() as session:
-        stored = task_cursors.position(session, CURSOR)
-        if stored is None and _is_recent(session):
-            return [], True
+        stored = task_cursors.resume(session, CURSOR, apart=APART)
+    if stored is None:
+        return [], True
     position: Position | None = Position(**stored["position"]) if stored else Position()
     counts = Counter(stored["counts"] if stored else {})
     found: list[Violation] = []
     until = time.monotonic() + seconds
-    while position is not None and time.monotonic() < until:
+    while position is not None:
         with unit_of_work() as session:
             violations, position = ledger_check.check_piece(session, position)
         found += violations
         counts.update(violation.invariant for violation in violations)
         with unit_of_work() as session:
             _store(session, position, counts, is_news=bool(violations))
+        if time.monotonic() >= until:
+            break
     return found, position is None
 
 
@@ -56,17 +56,10 @@ def _store(
     session: Session, position: Position | None, counts: Counter[str], *, is_news: bool
 ) -> None:
     if position is None:
-        task_cursors.complete(session, CURSOR)
+        task_cursors.save(session, CURSOR, None)
     else:
-        cursor = {"position": asdict(position), "counts": dict(counts)}
-        task_cursors.save(session, CURSOR, cursor)
+        stored = {"position": asdict(position), "counts": dict(counts)}
+        task_cursors.save(session, CURSOR, stored)
     if position is None or is_news:
         names = [ALTERED, *(each.name for each in ledger_check.OF_ROWS)]
         heartbeats.beat(session, heartbeats.FULL_PROOF, {name: counts[name] for name in names})
-
-
-def _is_recent(session: Session) -> bool:
-    at = select(Heartbeat.at).where(
-        Heartbeat.name == heartbeats.FULL_PROOF, Heartbeat.at > func.clock_timestamp() - APART
-    )
-    return session.scalar(at) is not None

@@ -1,28 +1,45 @@
 """Cursors of tasks that go through everything in pieces: a run continues where the last ended."""
 
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from webapp.domain.models.task_cursor import TaskCursor
 
-
-def position(session: Session, name: str) -> dict[str, Any] | None:
-    """Return where the current pass of a task is; None if the next run begins a new pass."""
-    return session.scalar(select(TaskCursor.position).where(TaskCursor.name == name))
+COMPLETE: dict[str, Any] = {"complete": True}
 
 
-def save(session: Session, name: str, position: dict[str, Any]) -> None:
-    """Store where the pass is."""
-    session.execute(
+def resume(
+    session: Session, name: str, *, apart: timedelta = timedelta(0)
+) -> dict[str, Any] | None:
+    """Return where the pass of a task is; empty for a new pass, which begins now.
+
+    None when the last pass is complete and began less than `apart` ago.
+    """
+    cursor = session.get(TaskCursor, name, populate_existing=True)
+    if cursor is not None and cursor.position != COMPLETE:
+        return cursor.position
+    now = func.clock_timestamp()
+    begun = session.scalar(
         insert(TaskCursor)
-        .values(name=name, position=position)
-        .on_conflict_do_update(index_elements=[TaskCursor.name], set_={"position": position})
+        .values(name=name, position={})
+        .on_conflict_do_update(
+            index_elements=[TaskCursor.name],
+            set_={"position": {}, "begun_at": now},
+            where=TaskCursor.begun_at <= now - apart,
+        )
+        .returning(TaskCursor.name)
     )
+    return None if begun is None else {}
 
 
-def complete(session: Session, name: str) -> None:
-    """End the pass."""
-    session.execute(delete(TaskCursor).where(TaskCursor.name == name))
+def save(session: Session, name: str, position: dict[str, Any] | None) -> None:
+    """Store where the pass is; None when it is complete."""
+    session.execute(
+        update(TaskCursor)
+        .where(TaskCursor.name == name)
+        .values(position=COMPLETE if position is None else position)
+    )

@@ -142,6 +142,18 @@ def test_list_finds_all_and_only_what_begins_with_the_prefix(storage: Storage) -
     assert list(storage.list("nothing/")) == []
 
 
+def test_list_is_in_the_order_of_keys_and_begins_behind_any_key(storage: Storage) -> None:
+    in_order = ["a-b/1.png", "a/1.png", "a/b.png", "a/b/2.png", "a0.png", "b/1.png"]
+    for key in reversed(in_order):
+        storage.put(key, b"abc", content_type=PNG)
+    assert [found.key for found in storage.list()] == in_order
+    for number, key in enumerate(in_order):
+        assert [found.key for found in storage.list(after=key)] == in_order[number + 1 :]
+    assert [found.key for found in storage.list(after="a/aa")] == in_order[2:]
+    assert [found.key for found in storage.list("a/", after="a/1.png")] == in_order[2:4]
+    assert list(storage.list(after="c")) == []
+
+
 def test_a_copy_is_independent_of_its_source(storage: Storage) -> None:
     storage.put(KEY, b"content", content_type=PNG)
     storage.copy(KEY, "generations/copy.png")

@@ -326,6 +326,20 @@ def test_storage_that_is_down_says_so(place) -> None:
             call()
 
 
+def test_check_gives_up_soon_on_storage_that_hangs(monkeypatch) -> None:
+    monkeypatch.setattr(s3_storage, "CHECK_TIMEOUT_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hanging = S3Storage(
+            endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}",
+            public_endpoint="http://127.0.0.1:1",
+            access_key="access",
+            secret_key="secret",
+            bucket="files",
+        )
+        with pytest.raises(StorageUnavailable, match="Timeout"):
+            hanging.check()
+
+
 def test_preparing_twice_keeps_what_is_there(storage: Storage) -> None:
     storage.put(KEY, b"content", content_type=PNG)
     storage.prepare()

@@ -4,6 +4,7 @@ import time
 
 from tests.images import encoded, half_of, scene
 from tests.pages import ADMINISTRATOR, ARTIST, BEGINNER, BUYER, DECIDING, FAILED, SLOW
+from webapp.domain.services.licenses import TERMS_VERSION
 from webapp.embedded import scrawl
 from webapp.embedded.cast import ADMIN
 from webapp.embedded.person import Person
@@ -54,6 +55,8 @@ def page_parameters(site: str, people: dict[str, str]) -> dict[str, object]:
             "own_image": own_images[0].id,
             "own_public_image": next(image.id for image in own_images if image.is_public),
             "certificate": certificate.public_id,
+            "license_type": "personal",
+            "terms_version": TERMS_VERSION,
             "comment": comments[0].id,
             "purchase": _purchases(buyer, "paid")[0].order_id,
             "open_purchase": _open_purchase(buyer),

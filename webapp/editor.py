@@ -31,8 +31,8 @@ from webapp.domain.gateways.editor import (
     Point,
     PreviewPart,
     PreviewPicture,
-    Setting,
 )
+from webapp.domain.models.documents import Setting
 from webapp.domain.sets_presets import Preset, swatches
 
 PREPARED_PHOTOS = 8

@@ -16,7 +16,7 @@ from webapp.domain.errors import DomainError, InsufficientTokens
 from webapp.domain.identifiers import object_key
 from webapp.domain.jobs import Lease
 from webapp.domain.services import sets_edits, sets_restyles
-from webapp.domain.services.sets_edits import EditedPhoto, EditWork
+from webapp.domain.services.sets_edits import EditedPhoto, EditInput
 from webapp.domain.services.sets_restyles import CanvasStatus
 
 RESTYLE_FAILED = "RESTYLE_FAILED"
@@ -28,30 +28,30 @@ def apply_rules(*, job_id: int) -> None:
     lease = claim(job_id, TaskName.APPLY_RULES)
     with attempt(lease):
         with unit_of_work() as session:
-            work = sets_edits.edit_work(session, lease)
-            if work.canvas_status is CanvasStatus.UNFINISHED:
+            edit = sets_edits.edit_input(session, lease)
+            if edit.canvas_status is CanvasStatus.UNFINISHED:
                 sets_restyles.wait(session, lease)
                 return
-        if work.canvas_status is CanvasStatus.FAILED:
+        if edit.canvas_status is CanvasStatus.FAILED:
             raise AttemptFailed(RESTYLE_FAILED, "A part of the photo could not be painted.")
         if (
-            work.canvas_status is CanvasStatus.NOT_ORDERED
-            and work.has_restyles
-            and _order_canvases(lease, work)
+            edit.canvas_status is CanvasStatus.NOT_ORDERED
+            and edit.has_restyles
+            and _order_canvases(lease, edit)
         ):
             return  # the delivery of the last image makes this job due again
-        result = edited(work)
+        result = edited(edit)
         keep_lease(lease)
-        image = watermarked(result.image) if work.has_watermark else result.image
+        image = watermarked(result.image) if edit.has_watermark else result.image
         stored = _store(lease, image, result.missing)
         failpoint("after_put")
         with unit_of_work() as session:
             sets_edits.record_edited(session, lease, stored)
 
 
-def _order_canvases(lease: Lease, work: EditWork) -> bool:
+def _order_canvases(lease: Lease, edit: EditInput) -> bool:
     """Order the canvases of a photo; False when no part of it is painted in a style."""
-    canvases = editing.canvases(lease, work)
+    canvases = editing.canvases(lease, edit)
     if not canvases:
         return False
     failpoint("after_put")

@@ -22,7 +22,7 @@ from tasks.on_cpu.restyling import painted_canvases, signed, stored_canvases
 from webapp.domain import sets_presets
 from webapp.domain.jobs import Lease
 from webapp.domain.services import sets_masks
-from webapp.domain.services.sets_edits import NOT_FOUND, EditPart, EditWork
+from webapp.domain.services.sets_edits import NOT_FOUND, EditInput, EditPart
 from webapp.domain.services.sets_restyles import NewCanvas
 
 INVALID = "INVALID_RULE"
@@ -37,63 +37,63 @@ class EditedImage:
     missing: tuple[str, ...]
 
 
-def edited(work: EditWork) -> EditedImage:
+def edited(edit: EditInput) -> EditedImage:
     """Apply the rules of a photo.
 
     Raises AttemptFailed: CONCEPT_NOT_FOUND when no rule finds a pixel, so that nobody pays for an
     unchanged photo; TOO_MANY_INSTANCES for masks that do not fit into memory; INVALID_RULE for a
     rule that does not fit the palette or the album; NETWORK for missing or damaged files.
     """
-    swatches = _swatches(work)
-    photo, parts = _read(work, swatches)
-    references = _references([part.rule for part in parts], work.references)
+    swatches = _swatches(edit)
+    photo, parts = _read(edit, swatches)
+    references = _references([part.rule for part in parts], edit.references)
     try:
         result = apply_rules(photo, parts, swatches=swatches, references=references)
     except InvalidRule as error:
         raise AttemptFailed(INVALID, str(error)) from error
     painted = {part.concept for part in parts if part.rule is not None} - set(result.not_found)
-    missing = tuple(dict.fromkeys([*work.missing, *result.not_found]))
+    missing = tuple(dict.fromkeys([*edit.missing, *result.not_found]))
     if not painted:  # a photo without any rule was refused by `_read`
         raise AttemptFailed(NOT_FOUND, _names(missing))
-    image = _signed(result.image, photo, parts, work) if work.paintings else result.image
+    image = _signed(result.image, photo, parts, edit) if edit.paintings else result.image
     return EditedImage(image, missing)
 
 
-def canvases(lease: Lease, work: EditWork) -> list[NewCanvas]:
+def canvases(lease: Lease, edit: EditInput) -> list[NewCanvas]:
     """Store the canvases that must be painted before the rules can be applied; may be empty.
 
     Raises AttemptFailed as `edited` does.
     """
-    photo, parts = _read(work, _swatches(work))
-    return stored_canvases(lease, photo, parts, work.parts)
+    photo, parts = _read(edit, _swatches(edit))
+    return stored_canvases(lease, photo, parts, edit.parts)
 
 
-def _read(work: EditWork, swatches: Mapping[str, Swatch]) -> tuple[Image.Image, list[Part]]:
+def _read(edit: EditInput, swatches: Mapping[str, Swatch]) -> tuple[Image.Image, list[Part]]:
     """Return the photo, and its parts with their masks and rules, in the order of their rows."""
-    if not any(part.setting for part in work.parts):
-        raise AttemptFailed(NOT_FOUND, _names(work.missing))
-    painted = painted_canvases(work.paintings)
-    rules = [_rule(part, swatches, painted.get(part.instance_id)) for part in work.parts]
-    photo = pictures.read_png(work.photo_key)
+    if not any(part.setting for part in edit.parts):
+        raise AttemptFailed(NOT_FOUND, _names(edit.missing))
+    painted = painted_canvases(edit.paintings)
+    rules = [_rule(part, swatches, painted.get(part.instance_id)) for part in edit.parts]
+    photo = pictures.read_png(edit.photo_key)
     most = sets_masks.most_instances(*photo.size)
-    if len(work.parts) > most:
+    if len(edit.parts) > most:
         raise AttemptFailed(
-            TOO_MANY, f"{len(work.parts)} parts are selected; at most {most} can be."
+            TOO_MANY, f"{len(edit.parts)} parts are selected; at most {most} can be."
         )
-    parts = [_part(part, rule, photo.size) for part, rule in zip(work.parts, rules, strict=True)]
+    parts = [_part(part, rule, photo.size) for part, rule in zip(edit.parts, rules, strict=True)]
     return photo, parts
 
 
 def _signed(
-    image: Image.Image, photo: Image.Image, parts: Sequence[Part], work: EditWork
+    image: Image.Image, photo: Image.Image, parts: Sequence[Part], edit: EditInput
 ) -> Image.Image:
-    rows = {id(part): row for part, row in zip(parts, work.parts, strict=True)}
+    rows = {id(part): row for part, row in zip(parts, edit.parts, strict=True)}
     regions = {
         rows[id(part)].instance_id: largest_rectangle(mask)
         for part, mask in regions_of(photo, parts)
         if isinstance(part.rule, Restyle)
     }
-    return signed(image, regions, work.paintings)
+    return signed(image, regions, edit.paintings)
 
 
 def _rule(
@@ -123,10 +123,10 @@ def _part(part: EditPart, rule: Rule | None, size: tuple[int, int]) -> Part:
     )
 
 
-def _swatches(work: EditWork) -> dict[str, Swatch]:
+def _swatches(edit: EditInput) -> dict[str, Swatch]:
     """Return the swatches of the palette that the settings name."""
-    names = {part.setting.get("value") for part in work.parts if part.setting}
-    palette = sets_presets.palette(sets_presets.preset(work.preset_id))
+    names = {part.setting.get("value") for part in edit.parts if part.setting}
+    palette = sets_presets.palette(sets_presets.preset(edit.preset_id))
     return {
         each.name: Swatch.read(each.path, each.metres) for each in palette if each.name in names
     }

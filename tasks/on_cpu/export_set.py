@@ -18,7 +18,7 @@ from webapp.domain.db import unit_of_work
 from webapp.domain.identifiers import object_key
 from webapp.domain.jobs import Lease
 from webapp.domain.services import sets_archives, sets_exports
-from webapp.domain.services.sets_archives import ArchiveColour, ArchivePhoto, ArchiveWork
+from webapp.domain.services.sets_archives import ArchiveColour, ArchiveInput, ArchivePhoto
 
 INVALID = "INVALID_ALBUM"
 RENEW_EVERY_SECONDS = 20.0
@@ -30,22 +30,22 @@ def export_set(*, job_id: int) -> None:
     lease = claim(job_id, TaskName.EXPORT_SET)
     with attempt(lease):
         with unit_of_work() as session:
-            work = sets_archives.archive_work(session, lease)
-        key, size = _store(work, lease)
+            archive = sets_archives.archive_input(session, lease)
+        key, size = _store(archive, lease)
         failpoint("after_put")
         with unit_of_work() as session:
             sets_exports.record(session, lease, archive_key=key, size=size)
 
 
-def _store(work: ArchiveWork, lease: Lease) -> tuple[str, int]:
+def _store(archive: ArchiveInput, lease: Lease) -> tuple[str, int]:
     """Upload the archive while it is written, it may be tens of gigabytes; return key and size.
 
     Raises LeaseLost, AttemptFailed for an album that cannot be laid out; nothing is stored then.
     """
     renewal = _LeaseRenewal(lease)
-    album = _album(work, renewal)
-    key = object_key(f"archives/{work.export_id}-{lease.fence}", "zip")
-    stream = _ArchiveStream(archive_pieces(album, Layout(work.template)), renewal)
+    album = _album(archive, renewal)
+    key = object_key(f"archives/{archive.export_id}-{lease.fence}", "zip")
+    stream = _ArchiveStream(archive_pieces(album, Layout(archive.template)), renewal)
     try:
         storage().put_stream(key, cast("BinaryIO", stream), content_type="application/zip")
     except (InvalidAlbum, PictureRefused) as error:
@@ -103,19 +103,19 @@ class _ArchiveStream(io.RawIOBase):
         return count
 
 
-def _album(work: ArchiveWork, renewal: _LeaseRenewal) -> Album:
+def _album(archive: ArchiveInput, renewal: _LeaseRenewal) -> Album:
     try:
         return Album(
-            preset=work.preset_id,
-            title=work.title,
-            language=Language(work.language),
-            made_at=work.made_at,
-            groups=tuple(Group(each.id, each.name, each.wanted) for each in work.groups),
+            preset=archive.preset_id,
+            title=archive.title,
+            language=Language(archive.language),
+            made_at=archive.made_at,
+            groups=tuple(Group(each.id, each.name, each.needed) for each in archive.groups),
             variants=tuple(
                 Variant(each.job, each.name, each.rule, tuple(map(_colour, each.colours)))
-                for each in work.variants
+                for each in archive.variants
             ),
-            photos=tuple(_photo(each, renewal) for each in work.photos),
+            photos=tuple(_photo(each, renewal) for each in archive.photos),
         )
     except InvalidAlbum as error:
         raise AttemptFailed(INVALID, str(error)) from error

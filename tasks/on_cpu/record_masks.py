@@ -49,7 +49,7 @@ def _checked(reported: ReportedMasks) -> list[CheckedMask]:
         ]
         known = [
             (each, _shape(each.mask_key, reported))
-            for each in reported.known
+            for each in reported.instances
             if each.concept == concept
         ]
         for mask, shape in sorted(

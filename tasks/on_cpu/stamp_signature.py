@@ -19,7 +19,7 @@ from tasks.task import task
 from webapp.domain.db import unit_of_work
 from webapp.domain.identifiers import object_key
 from webapp.domain.services import stamping, watermarks
-from webapp.domain.services.stamping import StampedImage, StampWork
+from webapp.domain.services.stamping import StampedImage, StampInput
 
 PREVIEW_SIDE = 768
 THUMBNAIL_SIDE = 256
@@ -33,31 +33,31 @@ def stamp_signature(*, job_id: int) -> None:
     lease = claim(job_id, TaskName.STAMP_SIGNATURE)
     with attempt(lease):
         with unit_of_work() as session:
-            work = stamping.stamp_work(session, lease)
-        stamped = _store(work, _signed(work))
+            stamp = stamping.stamp_input(session, lease)
+        stamped = _store(stamp, _signed(stamp))
         failpoint("after_put")
         with unit_of_work() as session:
             is_recorded = stamping.record_stamped(session, lease, stamped)
-        if is_recorded and not work.is_canvas:
-            storage().delete(work.raw_key)
+        if is_recorded and not stamp.is_canvas:
+            storage().delete(stamp.raw_key)
 
 
-def _signed(work: StampWork) -> Image.Image:
+def _signed(stamp: StampInput) -> Image.Image:
     """Return the raw image with its watermark, and the artist's signature over it."""
-    raw = read_verified(work.raw_key, work.raw_sha256, missing="NETWORK", changed="NETWORK")
+    raw = read_verified(stamp.raw_key, stamp.raw_sha256, missing="NETWORK", changed="NETWORK")
     try:
         image = open_png(raw)
     except OSError as error:
         raise AttemptFailed("SIGNATURE_FAILED", str(error)) from error
-    return sign([_marked(work, image)], work.signature)[0]
+    return sign([_marked(stamp, image)], stamp.signature)[0]
 
 
-def _marked(work: StampWork, image: Image.Image) -> Image.Image:
+def _marked(stamp: StampInput, image: Image.Image) -> Image.Image:
     """Return the image with its watermark. Raises AttemptFailed SIGNATURE_FAILED without its key.
 
     Every offered aspect ratio is large enough for a mark.
     """
-    number, key_number = work.watermark.number, work.watermark.key_number
+    number, key_number = stamp.watermark.number, stamp.watermark.key_number
     key = watermarks.keys().get(key_number)
     if key is None:
         message = f"WATERMARK_KEYS of this worker has no key {key_number}"
@@ -65,8 +65,8 @@ def _marked(work: StampWork, image: Image.Image) -> Image.Image:
     return watermark.embed(image.convert("RGB"), number, key)
 
 
-def _store(work: StampWork, signed: Image.Image) -> StampedImage:
-    provenance = _provenance(work)
+def _store(stamp: StampInput, signed: Image.Image) -> StampedImage:
+    provenance = _provenance(stamp)
     data = embed(signed, provenance)
     preview = thumbnail(signed, PREVIEW_SIDE, provenance)
     small = thumbnail(signed, THUMBNAIL_SIDE, provenance)
@@ -88,16 +88,17 @@ def _store(work: StampWork, signed: Image.Image) -> StampedImage:
     )
 
 
-def _provenance(work: StampWork) -> Provenance:
+def _provenance(stamp: StampInput) -> Provenance:
     return Provenance(
-        creator=work.artist_name,
-        rights=f"© {work.artist_name}. Licensed, {work.license_type} use. Made with AI.",
-        usage_terms=f"{work.license_type} licence; see {work.certificate_url}",
-        description=f"An AI-generated image in the style “{work.style_name}” by {work.artist_name}",
-        certificate_url=work.certificate_url,
-        artist_id=work.artist_id,
-        style_id=work.style_id,
-        generation_id=work.generation_id,
-        licence_id=work.license_public_id,
-        created=work.created_at,
+        creator=stamp.artist_name,
+        rights=f"© {stamp.artist_name}. Licensed, {stamp.license_type} use. Made with AI.",
+        usage_terms=f"{stamp.license_type} licence; see {stamp.certificate_url}",
+        description=f"An AI-generated image in the style “{stamp.style_name}” "
+        f"by {stamp.artist_name}",
+        certificate_url=stamp.certificate_url,
+        artist_id=stamp.artist_id,
+        style_id=stamp.style_id,
+        generation_id=stamp.generation_id,
+        licence_id=stamp.license_public_id,
+        created=stamp.created_at,
     )

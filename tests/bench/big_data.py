@@ -143,7 +143,8 @@ STATEMENTS = (
     INSERT INTO certificates (public_id, generation_id, artist_id, style_id, licensee_id,
                               license_type, terms_version, valid_from, image_sha256, width, height,
                               perceptual_hash, adapter_sha256, base_model, issued_at)
-    SELECT license_public_id, id, style_id, style_id, user_id, 'commercial', '1', created_at::date,
+    SELECT license_public_id, id, style_id, style_id, user_id, 'commercial', '2026-11',
+           created_at::date,
            image_sha256, width, height, substr(md5('hash ' || id), 1, 16), adapter_sha256, 'tiny',
            completed_at
     FROM generations WHERE status = 'completed' ORDER BY id""",

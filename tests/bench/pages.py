@@ -34,6 +34,7 @@ from tests.bench.big_data import COMMON_TAG, DISCUSSED_IMAGE, GROWN, OLD_TAG, RA
 from tests.fixtures import ENVIRONMENT
 from tests.pages import ADMINISTRATOR, ARTIST, BUYER, MOST_STATEMENTS, PAGES, VISITOR, Page
 from webapp.app import create_app
+from webapp.domain.services.licenses import TERMS_VERSION
 from webapp.extensions import db
 from webapp.http.access import SIGN_IN
 
@@ -88,6 +89,8 @@ def places(connection: Connection) -> dict[str, object]:
         "image": DISCUSSED_IMAGE,
         "own_image": connection.scalar(text(own), {"id": GROWN.whale}),
         "certificate": f"license-{DISCUSSED_IMAGE}",
+        "license_type": "personal",
+        "terms_version": TERMS_VERSION,
         "comment": connection.scalar(text(said), {"id": DISCUSSED_IMAGE}),
         "purchase": "purchase-1",
     }

@@ -229,6 +229,8 @@ class World:
         }
         return numbered | {
             "public_id": [*licences, "lic_nothing"],
+            "license_type": ["personal", "nothing"],
+            "version": ["2026-11", "nothing"],
             "order_id": [*orders, "o_nothing"],
             "key": keys,
             "number": [1, 9],

@@ -137,7 +137,7 @@ def upgrade_to_artist(fields: UpgradeToArtist) -> Response:
 )
 def change_artist(fields: ArtistChanges) -> Response:
     """Change the artist's name, or the signature of later images."""
-    changed = accounts.update_artist(
+    artist = accounts.update_artist(
         db.session(),
         storage(),
         can_sign(),
@@ -146,4 +146,4 @@ def change_artist(fields: ArtistChanges) -> Response:
         **fields.model_dump(exclude={"signature_image"}),
     )
     earned = ledger.balances(db.session(), user().id).earned
-    return envelope.success(account_queries.own_artist(storage(), user(), changed, earned))
+    return envelope.success(account_queries.own_artist(storage(), user(), artist, earned))

@@ -12,10 +12,10 @@ blueprint = Blueprint("docs", __name__, url_prefix="/api")
 @public
 def read_document() -> Response:
     """Give the API's document; it is made once per process."""
-    made = current_app.extensions
-    if "openapi" not in made:
-        made["openapi"] = current_app.json.dumps(openapi.document(current_app))
-    return Response(made["openapi"], mimetype="application/json")
+    extensions = current_app.extensions
+    if "openapi" not in extensions:
+        extensions["openapi"] = current_app.json.dumps(openapi.document(current_app))
+    return Response(extensions["openapi"], mimetype="application/json")
 
 
 @blueprint.get("/docs")

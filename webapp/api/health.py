@@ -4,7 +4,7 @@ import hmac
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import redis
@@ -33,6 +33,14 @@ probes = Blueprint("probes", __name__)
 health = Blueprint("health", __name__)
 
 
+@dataclass(frozen=True)
+class Check:
+    """Whether one thing that the service needs is available."""
+
+    ok: bool
+    latency_ms: float
+
+
 @probes.get("/healthz")
 @rate_limits.exempt
 @public
@@ -52,7 +60,7 @@ def readyz() -> tuple[Response, int]:
         "redis": _checked(_ask_redis),
         "storage": _checked(lambda: storage().check()),
     }
-    is_ready = bool(checks["db"]["ok"])
+    is_ready = checks["db"].ok
     return jsonify(status="ok" if is_ready else "down", checks=checks), 200 if is_ready else 503
 
 
@@ -66,18 +74,20 @@ def read_metrics() -> Response:
     text = metrics.requests_text()
     try:
         text += metrics.platform_text(db.session())
-        is_there = 1
+        is_available = 1
     except DatabaseUnavailable:
         db.session.rollback()
-        is_there = 0
-    text += DATABASE_UP % is_there
+        is_available = 0
+    text += DATABASE_UP % is_available
     return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 
 def _knows_metrics_token() -> bool:
     token = app_settings().metrics_token
-    given = request.headers.get("Authorization", "")
-    return token is not None and hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
+    authorization = request.headers.get("Authorization", "")
+    return token is not None and hmac.compare_digest(
+        authorization.encode(), f"Bearer {token}".encode()
+    )
 
 
 @health.get("/health")
@@ -97,15 +107,15 @@ def read_health() -> Response:
     )
 
 
-def _checked(check: Callable[[], Any]) -> dict[str, Any]:
-    began = time.perf_counter()
+def _checked(check: Callable[[], object]) -> Check:
+    started_at = time.perf_counter()
     try:
         check()
     except Exception:  # noqa: BLE001 - whatever it is, it is not there, and no text may leak
-        is_there = False
+        is_available = False
     else:
-        is_there = True
-    return {"ok": is_there, "latency_ms": round((time.perf_counter() - began) * 1000, 1)}
+        is_available = True
+    return Check(ok=is_available, latency_ms=round((time.perf_counter() - started_at) * 1000, 1))
 
 
 def _ask_redis() -> None:

@@ -24,8 +24,8 @@ from webapp.http.operations import Idempotency, operation
 from webapp.schemas.fields import Listed
 from webapp.schemas.payments import (
     Confirmation,
+    EventTaken,
     FailQuery,
-    Heard,
     ListedOrder,
     NewOrder,
     OrderDetail,
@@ -132,7 +132,7 @@ def show(order_id: str) -> Response:
 @blueprint.post("/webhooks/toss/payment")
 @own_transactions
 @access.payment_provider
-@operation(gives=Heard, errors=(CallbackUnauthorized, NotFound, PaymentFailed))
+@operation(gives=EventTaken, errors=(CallbackUnauthorized, NotFound, PaymentFailed))
 def hear(body: PaymentEvent) -> Response:
     """Check the payment of an event with the provider; the body is only a hint."""
     applied = payments.handle_webhook(

@@ -20,8 +20,8 @@ blueprint = Blueprint("reports", __name__)
 )
 def report(body: ReportRequest) -> Response:
     """Report a style, image, comment, person or tag."""
-    made = reports.report(db.session(), user=user(), **body.model_dump())
+    report = reports.report(db.session(), user=user(), **body.model_dump())
     return envelope.created(
-        {"id": made.id, "status": made.status, "created_at": made.created_at},
-        f"/api/v1/admin/reports/{made.id}",
+        {"id": report.id, "status": report.status, "created_at": report.created_at},
+        f"/api/v1/admin/reports/{report.id}",
     )

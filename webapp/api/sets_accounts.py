@@ -36,12 +36,12 @@ def open_anonymous() -> Response:
     token = sets_tokens.issue(
         app_settings().secret_key, public_id=account.public_id, version=account.token_version
     )
-    told = AnonymousAccount(
+    answer = AnonymousAccount(
         user_id=account.public_id,
         token=token.text,
         expires_at=token.expires_at,
     )
-    return envelope.created(told.model_dump(), "/api/v1/sets/me")
+    return envelope.created(answer.model_dump(), "/api/v1/sets/me")
 
 
 @blueprint.post("/sets/auth/revoke")
@@ -77,18 +77,18 @@ def read_me() -> Response:
 
 
 def _me(account: SetsAccount) -> Response:
-    found = sets_accounts.summary(db.session(), account, datetime.now(UTC))
-    limits = found.limits
-    told = SetsMe(
-        user_id=found.user_id,
-        is_anonymous=found.is_anonymous,
+    account_summary = sets_accounts.summary(db.session(), account, datetime.now(UTC))
+    limits = account_summary.limits
+    answer = SetsMe(
+        user_id=account_summary.user_id,
+        is_anonymous=account_summary.is_anonymous,
         plan=limits.plan,
-        pro_until=found.pro_until,
-        credits=found.credits,
-        active_jobs=found.active_jobs,
+        pro_until=account_summary.pro_until,
+        credits=account_summary.credits,
+        active_jobs=account_summary.active_jobs,
         max_concurrency=limits.max_active_jobs,
         max_items_per_job=limits.max_photos,
-        rule_slots=RuleSlots(used=found.used_rules, max=limits.max_rules),
+        rule_slots=RuleSlots(used=account_summary.used_rules, max=limits.max_rules),
         watermark=limits.has_watermark,
     )
-    return envelope.success(told.model_dump())
+    return envelope.success(answer.model_dump())

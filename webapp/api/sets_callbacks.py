@@ -14,7 +14,7 @@ from webapp.http.operations import operation
 from webapp.schemas.sets_callbacks import Callback, CallbackTaken, ReportedError
 
 blueprint = Blueprint("sets_callbacks", __name__)
-UNKNOWN = "UNKNOWN"  # the code of a failure that is told in words alone
+UNKNOWN = "UNKNOWN"  # the code of a failure with a message and no code
 
 
 @blueprint.post("/jobs/<job_id>/callback")
@@ -52,10 +52,10 @@ def _failure(body: Callback) -> Failure:
     return Failure(UNKNOWN, body.error or "")
 
 
-def _answer(taken: CallbackResult) -> Response:
-    shown = {
-        "applied": taken.applied,
-        "status": taken.status,
-        "progress": {"done": taken.done, "failed": taken.failed, "total": taken.total},
+def _answer(result: CallbackResult) -> Response:
+    body = {
+        "applied": result.applied,
+        "status": result.status,
+        "progress": {"done": result.done, "failed": result.failed, "total": result.total},
     }
-    return envelope.success(shown | ({"reason": taken.reason} if taken.reason else {}))
+    return envelope.success(body | ({"reason": result.reason} if result.reason else {}))

@@ -25,15 +25,15 @@ RETRY_AFTER_SECONDS = "2"
 @operation(gives=ExportWaits, status=(202, 302), errors=(JobNotFound, JobNotFinished, PlanRequired))
 def export(job_id: str, query: ExportQuery) -> Response:
     """Send the browser to the archive, or say that it is being made: then ask again."""
-    wanted = ExportRequest(query.template, tuple(query.jobs), query.language)
-    made = sets_exports.request(db.session(), current_sets_account(), job_id, wanted)
-    if made.status != ExportStatus.READY:
+    export_request = ExportRequest(query.template, tuple(query.jobs), query.language)
+    export = sets_exports.request(db.session(), current_sets_account(), job_id, export_request)
+    if export.status != ExportStatus.READY:
         again = {"Retry-After": RETRY_AFTER_SECONDS}
-        return envelope.success({"status": made.status}, 202, again)
+        return envelope.success({"status": export.status}, 202, again)
     url = storage().presigned_get(
-        made.archive_key or "",
+        export.archive_key or "",
         expires_in=URL_LIFETIME,
-        download_name=sets_exports.download_name(db.session(), made),
+        download_name=sets_exports.download_name(db.session(), export),
     )
     response = redirect(url, code=302)
     response.headers["Cache-Control"] = "no-store"

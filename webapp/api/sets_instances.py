@@ -45,7 +45,7 @@ def list_instances(job_id: str, query: InstanceQuery) -> Response:
         storage(),
         account_id=current_sets_account().id,
         job_id=job_id,
-        wanted=InstanceFilter(query.idx, query.concept, query.state),
+        filters=InstanceFilter(query.idx, query.concept, query.state),
         page=bodies.page(query),
     )
     return envelope.success(envelope.listed(page.results, page.next_cursor))
@@ -78,7 +78,7 @@ def change(job_id: str, body: InstanceChanges) -> Response:
 def click(job_id: str, body: Click) -> Response:
     """Turn points on a photo into the mask of a new instance, or of one that is there."""
     account_id = current_sets_account().id
-    made = sets_instances.click(
+    instance_id = sets_instances.click(
         unit_of_work,
         storage(),
         editor(),
@@ -92,7 +92,7 @@ def click(job_id: str, body: Click) -> Response:
             instance_id=body.instance_id,
         ),
     )
-    return envelope.success(asdict(queries.one(db.session(), storage(), made)))
+    return envelope.success(asdict(queries.one(db.session(), storage(), instance_id)))
 
 
 @blueprint.post("/sets/jobs/<job_id>/instances/<instance_id>/carry")
@@ -103,7 +103,7 @@ def click(job_id: str, body: Click) -> Response:
 def carry(job_id: str, instance_id: str, body: CarryBody) -> Response:
     """Propose the mask of an instance on other photos of its group; a person includes it or not."""
     account_id = current_sets_account().id
-    made = sets_carrying.carry(
+    instance_ids = sets_carrying.carry(
         unit_of_work,
         storage(),
         editor(),
@@ -112,8 +112,8 @@ def carry(job_id: str, instance_id: str, body: CarryBody) -> Response:
         instance_id=instance_id,
         items=body.items,
     )
-    found = [asdict(queries.one(db.session(), storage(), each)) for each in made]
-    return envelope.success({"results": found})
+    views = [asdict(queries.one(db.session(), storage(), each)) for each in instance_ids]
+    return envelope.success({"results": views})
 
 
 @blueprint.delete("/sets/jobs/<job_id>/instances/<instance_id>")

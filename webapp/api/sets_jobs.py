@@ -1,8 +1,7 @@
 """/sets/jobs (also /jobs): albums with one rule, from their upload to their results."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from flask import Blueprint, Response, g
 from sqlalchemy.orm import Session
@@ -27,9 +26,9 @@ from webapp.domain.errors import (
     UploadIncomplete,
     ValidationFailed,
 )
-from webapp.domain.models.sets_job import SetsJob
+from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.queries import sets_jobs as queries
-from webapp.domain.queries.sets_jobs import JobFilter
+from webapp.domain.queries.sets_jobs import JobFilter, JobView
 from webapp.domain.queries.viewing import signed_url
 from webapp.domain.services import (
     sets_accounts,
@@ -40,7 +39,7 @@ from webapp.domain.services import (
 )
 from webapp.domain.services.sets_job_states import photos_of
 from webapp.domain.services.sets_jobs import Arrangement
-from webapp.domain.services.sets_uploads import DeclaredPhoto
+from webapp.domain.services.sets_uploads import DeclaredPhoto, PhotoUpload
 from webapp.domain.sets_errors import (
     ConcurrencyLimit,
     CreditsExhausted,
@@ -85,6 +84,18 @@ BAD_IMAGES = (
 )
 
 
+@dataclass(frozen=True)
+class NewJobView:
+    """A new job, and where its photos are uploaded; nowhere for photos of another job."""
+
+    job_id: str
+    status: SetsJobStatus
+    source_job_id: str | None
+    upload: list[PhotoUpload]
+    confirm_url: str
+    credits_reserved: int
+
+
 @blueprint.post("/sets/jobs")
 @blueprint.post("/jobs")
 @sets_account
@@ -104,7 +115,7 @@ BAD_IMAGES = (
     idempotent=CREATION,
     links=LINKS,
 )
-def create(body: NewJob) -> dict[str, Any]:
+def create(body: NewJob) -> NewJobView:
     """Make a job for photos that will be uploaded, or for those of another job."""
     account = current_sets_account()
     if body.source_job_id is not None:
@@ -136,7 +147,7 @@ def list_own(query: JobQuery) -> Response:
     page = queries.own_jobs(
         db.session(),
         account_id=current_sets_account().id,
-        wanted=JobFilter(query.status, query.preset),
+        filters=JobFilter(query.status, query.preset),
         page=bodies.page(query),
     )
     return envelope.success(envelope.listed(page.results, page.next_cursor))
@@ -203,7 +214,7 @@ def arrange(job_id: str, body: ItemChanges) -> Response:
 def preview(job_id: str, body: PreviewBody) -> Response:
     """Show a rule on up to three small photos, with a watermark and without credits."""
     account_id, objects = current_sets_account().id, storage()
-    found = sets_previews.preview(
+    previews = sets_previews.preview(
         unit_of_work,
         objects,
         editor(),
@@ -219,7 +230,7 @@ def preview(job_id: str, body: PreviewBody) -> Response:
             "preview_url": signed_url(objects, each.key),
             "warnings": [asdict(warning) for warning in each.warnings],
         }
-        for each in found
+        for each in previews
     ]
     return envelope.success({"results": results})
 
@@ -238,7 +249,7 @@ def execute(job_id: str, body: ExecuteBody) -> Response:
         editor(),
         current_sets_account(),
         job_id,
-        rules=_wanted(body),
+        rules=_rule_requests(body),
         output_template=body.output_template,
         request_id=g.request_id,
     )
@@ -283,10 +294,9 @@ def watch(job_id: str) -> Response:
     account, objects = current_sets_account(), storage()
     account_id, version = account.id, account.token_version
 
-    def read_job(session: Session) -> dict[str, Any]:
+    def read_job(session: Session) -> JobView:
         sets_accounts.refuse_revoked(session, account_id, version)
-        found = queries.detail(session, objects, account_id=account_id, job_id=job_id)
-        return asdict(found)
+        return queries.detail(session, objects, account_id=account_id, job_id=job_id)
 
     read_job(db.session())
     return event_streams.stream(
@@ -298,22 +308,22 @@ def watch(job_id: str) -> Response:
 
 def _view(job_id: str) -> Response:
     account_id = current_sets_account().id
-    found = queries.detail(db.session(), storage(), account_id=account_id, job_id=job_id)
-    return envelope.success(asdict(found))
+    job = queries.detail(db.session(), storage(), account_id=account_id, job_id=job_id)
+    return envelope.success(job)
 
 
-def _created(session: Session, job: SetsJob, source_job_id: str | None) -> dict[str, Any]:
+def _created(session: Session, job: SetsJob, source_job_id: str | None) -> NewJobView:
     objects = storage()
     is_new = source_job_id is None
     photos = photos_of(session, job) if is_new else []
-    return {
-        "job_id": job.public_id,
-        "status": job.status or "created",
-        "source_job_id": source_job_id,
-        "upload": [asdict(sets_uploads.upload_for(objects, photo)) for photo in photos],
-        "confirm_url": f"/api/v1/sets/jobs/{job.public_id}/confirm-upload",
-        "credits_reserved": job.item_count,
-    }
+    return NewJobView(
+        job_id=job.public_id,
+        status=job.status or SetsJobStatus.CREATED,
+        source_job_id=source_job_id,
+        upload=[sets_uploads.upload_for(objects, photo) for photo in photos],
+        confirm_url=f"/api/v1/sets/jobs/{job.public_id}/confirm-upload",
+        credits_reserved=job.item_count,
+    )
 
 
 def _preset(body: NewJob) -> str:
@@ -336,15 +346,15 @@ def _declared(body: NewJob) -> list[DeclaredPhoto]:
     return [DeclaredPhoto(**file.model_dump()) for file in body.files]
 
 
-def _wanted(body: ExecuteBody) -> Sequence[RuleRequest]:
+def _rule_requests(body: ExecuteBody) -> Sequence[RuleRequest]:
     """Return the rules of an execution with where they stand in the request."""
     if body.variants is None:
-        return [body.wanted()]
+        return [body.rule_request()]
     for name in ("concepts", "rule_id", "protect", "overrides"):
         if getattr(body, name):
             problem = FieldProblem("Not together with variants: each variant has its own rule.")
             raise ValidationFailed(fields={name: [problem]})
     return [
-        variant.wanted(name=variant.name, path=f"variants.{number}.")
+        variant.rule_request(name=variant.name, path=f"variants.{number}.")
         for number, variant in enumerate(body.variants)
     ]

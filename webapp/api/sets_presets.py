@@ -34,8 +34,8 @@ KEPT_SECONDS = 24 * 3600
 def list_presets() -> Response:
     """List the presets in their fixed order."""
     language = _language()
-    shown = [_preset(each, language).model_dump() for each in sets_presets.presets()]
-    return envelope.success(envelope.listed(shown, None))
+    views = [_preset(each, language).model_dump() for each in sets_presets.presets()]
+    return envelope.success(envelope.listed(views, None))
 
 
 @blueprint.get("/presets/<preset_id>")
@@ -45,22 +45,22 @@ def list_presets() -> Response:
 def read(preset_id: str) -> Response:
     """Show a preset: concepts, default protection, actions, palette, groups and templates."""
     try:
-        found = sets_presets.preset(preset_id)
+        preset = sets_presets.preset(preset_id)
     except UnknownPreset:
         raise NotFound(resource="preset", id=preset_id) from None
     language = _language()
-    shown = PresetDetail(
-        **_preset(found, language).model_dump(),
-        concepts=[_concept(each, language) for each in found.concepts],
-        protect_defaults=list(found.protected_by_default),
-        actions=list(found.actions),
-        palette=[_swatch(each, language) for each in sets_presets.palette(found)],
+    view = PresetDetail(
+        **_preset(preset, language).model_dump(),
+        concepts=[_concept(each, language) for each in preset.concepts],
+        protect_defaults=list(preset.protected_by_default),
+        actions=list(preset.actions),
+        palette=[_swatch(each, language) for each in sets_presets.palette(preset)],
         groups=[
-            GroupView(id=each.id, name=each.names.in_language(language)) for each in found.groups
+            GroupView(id=each.id, name=each.names.in_language(language)) for each in preset.groups
         ],
-        output_templates=[_template(each, language) for each in found.templates],
+        output_templates=[_template(each, language) for each in preset.templates],
     )
-    return envelope.success(shown.model_dump())
+    return envelope.success(view.model_dump())
 
 
 @files.get("/swatches/<swatch>.png")
@@ -68,10 +68,10 @@ def read(preset_id: str) -> Response:
 @public
 def swatch_picture(swatch: str) -> Response:
     """Show a swatch; one repeat of a material."""
-    found = sets_presets.swatches().get(swatch)
-    if found is None:
+    file = sets_presets.swatches().get(swatch)
+    if file is None:
         raise NotFound(resource="swatch", id=swatch)
-    return send_file(found.path, mimetype="image/png", max_age=KEPT_SECONDS)
+    return send_file(file.path, mimetype="image/png", max_age=KEPT_SECONDS)
 
 
 def swatch_url(swatch: SwatchFile) -> str:

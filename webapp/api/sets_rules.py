@@ -23,14 +23,14 @@ LOCATION = "/api/v1/sets/rules/{id}"
 @operation(gives=RuleView, status=201, errors=(RuleSlotFull, NotFound), links={"rule_id": "/id"})
 def create(body: NewRule) -> Response:
     """Save a rule in a free slot."""
-    made = sets_rules.create(
+    rule = sets_rules.create(
         db.session(),
         editor(),
         account_id=current_sets_account().id,
         preset_id=body.preset_id,
         content=_content(body),
     )
-    return envelope.created(made, LOCATION.format(**made))
+    return envelope.created(rule, LOCATION.format(id=rule.id))
 
 
 @blueprint.get("/rules")
@@ -54,8 +54,8 @@ def list_own(query: RuleQuery) -> Response:
 @operation(gives=RuleView, errors=(RuleNotFound,))
 def read(rule_id: str) -> Response:
     """Show a saved rule of the account."""
-    found = sets_rules.find(db.session(), account_id=current_sets_account().id, rule_id=rule_id)
-    return envelope.success(sets_rules.view(found))
+    rule = sets_rules.find(db.session(), account_id=current_sets_account().id, rule_id=rule_id)
+    return envelope.success(sets_rules.view(rule))
 
 
 @blueprint.put("/rules/<rule_id>")
@@ -64,14 +64,14 @@ def read(rule_id: str) -> Response:
 @operation(gives=RuleView, errors=(RuleNotFound,))
 def replace(rule_id: str, body: RuleChanges) -> Response:
     """Save other settings under the same id; jobs that ran keep what they ran with."""
-    changed = sets_rules.replace(
+    rule = sets_rules.replace(
         db.session(),
         editor(),
         account_id=current_sets_account().id,
         rule_id=rule_id,
         content=_content(body),
     )
-    return envelope.success(changed)
+    return envelope.success(rule)
 
 
 @blueprint.delete("/rules/<rule_id>")

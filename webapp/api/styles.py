@@ -228,8 +228,7 @@ def _create_from_json(body: DeclaredStyle) -> style_detail.AwaitedStyleView:
 @operation(gives=OwnStyleView, errors=(Forbidden, StyleNotReady, StyleLimitReached, StyleNotFound))
 def edit(style_id: int, body: StyleChanges) -> Response:
     """Change the terms of an own style, or switch it on or off."""
-    changes = body.model_dump(exclude_unset=True)
-    offers.edit(db.session(), user=user(), style_id=style_id, changes=changes)
+    offers.edit(db.session(), user=user(), style_id=style_id, changes=body.terms())
     return envelope.success(_view(db.session(), style_id))
 
 
@@ -266,7 +265,7 @@ def confirm_upload(style_id: int) -> Response:
 @signed_in
 @operation(gives=OwnStyleView, errors=(Forbidden, InvalidTransition, StyleNotFound))
 def cancel(style_id: int) -> Response:
-    """Stop a training, or the wait for its files; the works stay and can be trained again."""
+    """Stop a training, or the wait for its files; the artworks stay and can be trained again."""
     styles.cancel(db.session(), artist_id=user().id, style_id=style_id)
     return envelope.success(_view(db.session(), style_id))
 
@@ -285,10 +284,10 @@ def cancel(style_id: int) -> Response:
         GenerationStillProcessing,
         *BAD_IMAGES,
     ),
-    files={"images": File("New works, as for a new style.", many=(0, 100), required=False)},
+    files={"images": File("New artworks, as for a new style.", many=(0, 100), required=False)},
 )
 def retrain(style_id: int, form: RetrainForm | None, body: RetrainBody | None) -> Response:
-    """Train a style again that failed or is not on sale yet, with works taken out or added."""
+    """Train a style again that failed or is not on sale yet, with artworks taken out or added."""
     changes = form if form is not None else cast("RetrainBody", body)
     stored = _added_images(style_id, form) if form is not None else []
     style, uploads = styles.retrain(

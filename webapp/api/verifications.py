@@ -1,7 +1,6 @@
 """/verify: whose picture is this, and may it be used? Nothing of an upload is kept."""
 
 from dataclasses import asdict
-from typing import Any
 
 from flask import Blueprint, Response
 
@@ -49,7 +48,7 @@ def verify(form: VerificationForm) -> Response:
     return envelope.success(_report(found) | {"deep": None})
 
 
-def _report(found: Verification) -> dict[str, Any]:
+def _report(found: Verification) -> dict[str, object]:
     base_url = app_settings().public_base_url
     return {
         "matches": [

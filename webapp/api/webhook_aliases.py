@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 from flask import Blueprint, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from webapp.api import webhooks
 from webapp.domain.errors import (
@@ -73,7 +73,7 @@ def render_progress(generation_id: int) -> Response:
     return _take_rendering(generation_id, bodies.json_object() | {"status": "processing"})
 
 
-def _take_training(style_id: int, body: dict[str, Any]) -> Response:
+def _take_training(style_id: int, body: dict[str, JsonValue]) -> Response:
     def attempt() -> int:
         with unit_of_work() as session:
             run_id = worker_protocol.style_run(session, style_id)
@@ -82,7 +82,7 @@ def _take_training(style_id: int, body: dict[str, Any]) -> Response:
     return _take(TRAINING, body | {"style_id": style_id}, attempt)
 
 
-def _take_rendering(generation_id: int, body: dict[str, Any]) -> Response:
+def _take_rendering(generation_id: int, body: dict[str, JsonValue]) -> Response:
     def attempt() -> int:
         with unit_of_work() as session:
             return worker_protocol.current_attempt(session, JobKind.GENERATION, generation_id)
@@ -91,7 +91,7 @@ def _take_rendering(generation_id: int, body: dict[str, Any]) -> Response:
 
 
 def _take(
-    reports: dict[str, Report], body: dict[str, Any], current_attempt: Callable[[], int]
+    reports: dict[str, Report], body: dict[str, JsonValue], current_attempt: Callable[[], int]
 ) -> Response:
     """Check the body before any row is read: the order of checks in docs/api.md."""
     status = body.get("status")
@@ -106,5 +106,5 @@ def _take(
     return take(report.model_copy(update={"attempt": current_attempt()}))
 
 
-def _read(model: type[BaseModel], body: dict[str, Any]) -> Any:
+def _read(model: type[BaseModel], body: dict[str, JsonValue]) -> Any:
     return model.model_validate_json(orjson.dumps(body), strict=True)

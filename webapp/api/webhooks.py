@@ -1,17 +1,33 @@
 """/webhooks: the worker protocol – claim, progress, complete, failed – for our own workers only."""
 
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Sequence
+from typing import cast
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
 
+from tasks.messages import (
+    MadeCheckpoint,
+    RenderProgressBody,
+    TrainProgressBody,
+    UnusableWork,
+)
 from webapp.domain.errors import GenerationNotFound, NotFound, ResultRejected, StyleNotFound
+from webapp.domain.gains import MeasuredGain
 from webapp.domain.gateways.storage import Storage
+from webapp.domain.models.documents import Progress
 from webapp.domain.models.job import JobKind
 from webapp.domain.services import base_models, worker_protocol, worker_results
+from webapp.domain.services.artworks import UnusableArtwork
 from webapp.domain.services.sets_segmentations import ReportedMask
+from webapp.domain.services.training import MeasuredLoss
 from webapp.domain.services.worker_leases import WorkerAnswer
+from webapp.domain.services.worker_protocol import TrainingUpdate
+from webapp.domain.services.worker_results import (
+    RenderedImage,
+    ReportedCheckpoint,
+    TrainedAdapter,
+)
 from webapp.extensions import app_settings, db, storage, unit_of_work
 from webapp.http import envelope, metrics
 from webapp.http.access import RENDERER, SETS, TRAINER, internal, own_transactions
@@ -20,14 +36,6 @@ from webapp.http.operations import operation
 from webapp.schemas import webhooks as schemas
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
-TRAINING_DETAILS = {
-    "loss_points",
-    "sample_keys",
-    "checkpoint_key",
-    "checkpoint",
-    "slice_ended",
-    "unusable_works",
-}
 
 
 @blueprint.post("/claim")
@@ -90,10 +98,10 @@ def take_training_progress(report: schemas.TrainProgress) -> Response:
         storage(),
         JobKind.TRAINING,
         _run_of(report.style_id),
-        report.progress.model_dump(exclude_unset=True),
+        _progress(report.progress),
         attempt=report.attempt,
         fence=report.fence,
-        details=report.model_dump(include=TRAINING_DETAILS, exclude_defaults=True),
+        update=_update(report),
     )
     return _answer(answer)
 
@@ -115,7 +123,13 @@ def take_training_result(result: schemas.TrainResult) -> Response:
         _run_of(result.style_id),
         attempt=result.attempt,
         fence=result.fence,
-        result=_without_names(result),
+        adapter=TrainedAdapter(
+            key=result.model_path,
+            sha256=result.adapter_sha256,
+            base_model_sha256=result.base_model_sha256,
+            metric=result.training_metric,
+            sample_keys=result.sample_keys,
+        ),
     )
     return _answer(answer)
 
@@ -131,7 +145,8 @@ def training_failed(body: schemas.TrainFailure) -> Response:
 
 def take_training_failure(failure: schemas.TrainFailure) -> Response:
     """Record a training attempt that failed, whichever way the report came."""
-    return _answer(_failed(JobKind.TRAINING, _run_of(failure.style_id), failure))
+    unusable = _unusable(failure.unusable_works)
+    return _answer(_failed(JobKind.TRAINING, _run_of(failure.style_id), failure, unusable))
 
 
 def _run_of(style_id: int) -> int:
@@ -155,7 +170,7 @@ def take_render_progress(report: schemas.RenderProgress) -> Response:
         storage(),
         JobKind.GENERATION,
         report.generation_id,
-        report.progress.model_dump(exclude_unset=True),
+        _progress(report.progress),
         attempt=report.attempt,
         fence=report.fence,
     )
@@ -179,7 +194,13 @@ def take_render_result(result: schemas.RenderResult) -> Response:
         result.generation_id,
         attempt=result.attempt,
         fence=result.fence,
-        result=_without_names(result),
+        image=RenderedImage(
+            key=result.result_key,
+            sha256=result.sha256,
+            width=result.width,
+            height=result.height,
+            adapter_sha256=result.adapter_sha256,
+        ),
     )
     return _answer(answer)
 
@@ -207,7 +228,7 @@ def take_render_failure(failure: schemas.RenderFailure) -> Response:
 def segmentation_progress(body: schemas.SegmentProgress) -> Response:
     """Keep a search in a photo with its worker."""
     run_id = body.segmentation_id
-    answer = worker_protocol.keep(
+    answer = worker_protocol.renew_lease(
         db.session(), JobKind.SEGMENTATION, run_id, attempt=body.attempt, fence=body.fence
     )
     return _answer(answer)
@@ -243,6 +264,7 @@ def _failed(
     kind: JobKind,
     ref: int,
     failure: schemas.TrainFailure | schemas.RenderFailure | schemas.SegmentFailure,
+    unusable: Sequence[UnusableArtwork] = (),
 ) -> WorkerAnswer:
     with unit_of_work() as session:
         return worker_protocol.failed(
@@ -254,12 +276,42 @@ def _failed(
             cause=failure.error_code.replace("\0", ""),
             # PostgreSQL takes no NUL, and a worker's message may be any bytes it met.
             message=failure.error_message.replace("\0", ""),
-            unusable_works=failure.model_dump().get("unusable_works"),
+            unusable=unusable,
         )
 
 
-def _without_names(result: schemas.TrainResult | schemas.RenderResult) -> dict[str, Any]:
-    return result.model_dump(exclude={"attempt", "fence", "style_id", "generation_id"})
+def _progress(body: TrainProgressBody | RenderProgressBody) -> Progress:
+    """Return the progress as its column stores it, without what the worker did not send."""
+    return cast("Progress", body.model_dump(exclude_unset=True))
+
+
+def _update(report: schemas.TrainProgress) -> TrainingUpdate:
+    return TrainingUpdate(
+        losses=tuple(
+            MeasuredLoss(each.step, each.loss, each.held_out_loss) for each in report.loss_points
+        ),
+        sample_keys=tuple(report.sample_keys),
+        checkpoint_key=report.checkpoint_key,
+        checkpoint=None if report.checkpoint is None else _checkpoint(report.checkpoint),
+        unusable=_unusable(report.unusable_works),
+        slice_ended=report.slice_ended,
+    )
+
+
+def _checkpoint(checkpoint: MadeCheckpoint) -> ReportedCheckpoint:
+    gain = checkpoint.gain
+    return ReportedCheckpoint(
+        step=checkpoint.step,
+        adapter_key=checkpoint.style_key,
+        adapter_sha256=checkpoint.style_sha256,
+        sample_keys=checkpoint.sample_keys,
+        held_out_loss=checkpoint.held_out_loss,
+        gain=None if gain is None else MeasuredGain(gain.palette, gain.texture, gain.edges),
+    )
+
+
+def _unusable(reported: Sequence[UnusableWork]) -> tuple[UnusableArtwork, ...]:
+    return tuple(UnusableArtwork(each.name, each.code) for each in reported)
 
 
 def _answer(answer: WorkerAnswer) -> Response:
@@ -269,8 +321,9 @@ def _answer(answer: WorkerAnswer) -> Response:
     ).inc()
     if answer.rejected is not None:
         return error_answer(ResultRejected(reason=answer.rejected))
-    shown = asdict(answer)
-    del shown["rejected"]
-    if answer.reason is None:
-        del shown["reason"]
-    return envelope.success(shown)
+    body = {
+        "applied": answer.applied,
+        "status": answer.status,
+        "cancel_requested": answer.cancel_requested,
+    }
+    return envelope.success(body if answer.reason is None else body | {"reason": answer.reason})

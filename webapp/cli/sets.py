@@ -192,7 +192,7 @@ def _execute(email: str, row_id: int, files: Sequence[AlbumFile], rule: RuleFile
             editor,
             session.get_one(SetsAccount, account_id),
             job_id,
-            rules=[rule.wanted()],
+            rules=[rule.rule_request()],
             output_template=rule.output_template,
             request_id=REQUEST_ID,
         )

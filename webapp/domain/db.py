@@ -19,14 +19,14 @@ NAMING_CONVENTION = {
     "pk": "pk_%(table_name)s",
 }
 # A forgotten transaction must not hold locks, and no statement of ours needs longer.
-# Times are told in UTC, wherever the database believes to be.
+# The time zone of every session is UTC, whatever the default of the database is.
 CONNECT_OPTIONS = (
     "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000 -c timezone=UTC"
 )
 WEB_WAIT_SECONDS = 2.0
 # What workers catch when PostgreSQL is unavailable: the lease expires, the relay publishes again.
 DatabaseUnavailable = OperationalError
-# Opens one short transaction; given to services that do slow work between several.
+# Opens one short transaction; for services with slow operations between several.
 UnitOfWork = Callable[[], AbstractContextManager[Session]]
 
 

@@ -4,6 +4,7 @@ The messages are in the translations, by code. docs/api.md (Errors) lists all er
 in `details`.
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar, Self
 
@@ -17,9 +18,9 @@ class FieldProblem(str):
     __slots__ = ("message", "values")
 
     message: str
-    values: dict[str, Any]
+    values: Mapping[str, str | float]
 
-    def __new__(cls, message: str, **values: Any) -> Self:
+    def __new__(cls, message: str, **values: str | float) -> Self:
         """Fill the placeholders of a message such as “At most %(most)d tags.”."""
         problem = super().__new__(cls, message % values if values else message)
         problem.message, problem.values = message, values

@@ -18,7 +18,8 @@ import math
 import os
 import resource
 import sys
-from typing import Any, BinaryIO
+from dataclasses import asdict, dataclass
+from typing import BinaryIO, Self
 
 import imagehash
 from PIL import Image
@@ -30,6 +31,27 @@ from webapp.domain.images import BadImage, ImageCode, ImageLimits, SafeImage, in
 READY = b"ready"
 LENGTH_BYTES = 8
 RESULT_FIELDS = ("format", "width", "height", "perceptual_hash", "pixel_sha256")
+
+
+@dataclass(frozen=True)
+class DecodingRequest:
+    """A file to decode: its limits, and the bytes of address space that its decoder may use."""
+
+    limits: ImageLimits
+    keep_alpha: bool
+    memory: int
+
+    def encoded(self) -> bytes:
+        """Return the JSON frame of the request."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def decoded(cls, frame: bytes) -> Self:
+        """Return the request of a JSON frame."""
+        fields = json.loads(frame)
+        formats = tuple(fields["limits"].pop("formats"))
+        limits = ImageLimits(formats=formats, **fields["limits"])
+        return cls(limits, fields["keep_alpha"], int(fields["memory"]))
 
 
 def sanitise(data: bytes, limits: ImageLimits, *, keep_alpha: bool = False) -> SafeImage:
@@ -104,14 +126,15 @@ def _exactly(stream: BinaryIO, size: int) -> bytes:
     return payload
 
 
-def respond(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-    """Handle one request and return the JSON fields and the file of its response."""
-    limits = ImageLimits(**{**request["limits"], "formats": tuple(request["limits"]["formats"])})
+def respond(request: DecodingRequest, data: bytes) -> tuple[bytes, bytes]:
+    """Handle one request and return the JSON frame and the file frame of its response."""
     try:
-        safe = sanitise(data, limits, keep_alpha=request["keep_alpha"])
+        safe = sanitise(data, request.limits, keep_alpha=request.keep_alpha)
     except BadImage as bad:
-        return {"code": bad.code, "actual": bad.actual, "limit": bad.limit}, b""
-    return {name: getattr(safe, name) for name in RESULT_FIELDS}, safe.data
+        refusal = {"code": bad.code, "actual": bad.actual, "limit": bad.limit}
+        return json.dumps(refusal).encode(), b""
+    result = {name: getattr(safe, name) for name in RESULT_FIELDS}
+    return json.dumps(result).encode(), safe.data
 
 
 def _allow_memory(size: int) -> None:
@@ -148,15 +171,14 @@ def main() -> None:
     responses.flush()
     while True:
         try:
-            request = json.loads(read_frame(requests, longest=memory))
+            request = DecodingRequest.decoded(read_frame(requests, longest=memory))
             data = read_frame(requests, longest=memory)
         except EOFError:
             return
         _allow_seconds(seconds)
-        _allow_memory(int(request["memory"]))
-        fields, encoded = respond(request, data)
-        write_frame(responses, json.dumps(fields).encode())
-        write_frame(responses, encoded)
+        _allow_memory(request.memory)
+        for frame in respond(request, data):
+            write_frame(responses, frame)
         responses.flush()
 
 

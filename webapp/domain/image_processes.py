@@ -7,7 +7,6 @@ decodes the rest. Headers are checked before a subprocess is started, and `decod
 how many images are decoded at once.
 """
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -20,12 +19,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import BinaryIO, Self
 
 import structlog
 
 from webapp.domain.decoding_slots import DecoderBusy, memory_needed, slot
-from webapp.domain.image_decoding import READY, read_frame, write_frame
+from webapp.domain.image_decoding import READY, DecodingRequest, read_frame, write_frame
 from webapp.domain.images import MEGABYTE, BadImage, ImageCode, ImageLimits, SafeImage, inspect
 
 __all__ = [
@@ -156,19 +155,15 @@ class _Child:
 
     def _decode(self, upload: Upload, memory: int) -> SafeImage:
         process = self.process or self._start()
-        request = {
-            "limits": dataclasses.asdict(upload.limits),
-            "keep_alpha": upload.keep_alpha,
-            # Address space is larger than used memory: mapped libraries count as well.
-            "memory": memory + ADDRESS_SPACE_BYTES,
-        }
+        # Address space is larger than used memory: mapped libraries count as well.
+        request = DecodingRequest(upload.limits, upload.keep_alpha, memory + ADDRESS_SPACE_BYTES)
         with _Deadline(process, self.limits.wall_seconds) as deadline:
             requests, responses = _pipes(process)
             try:
-                write_frame(requests, json.dumps(request).encode())
+                write_frame(requests, request.encoded())
                 write_frame(requests, upload.data)
                 requests.flush()
-                result = json.loads(read_frame(responses, longest=MAX_RESULT_BYTES))
+                result = read_frame(responses, longest=MAX_RESULT_BYTES)
                 return _safe_image(result, read_frame(responses, longest=MAX_FILE_BYTES))
             except (EOFError, OSError, ValueError, KeyError, TypeError) as error:
                 process.kill()
@@ -242,11 +237,12 @@ def _pipes(process: subprocess.Popen[bytes]) -> tuple[BinaryIO, BinaryIO]:
     return process.stdin, process.stdout  # type: ignore[return-value] # IO[bytes] it is
 
 
-def _safe_image(result: dict[str, Any], data: bytes) -> SafeImage:
+def _safe_image(frame: bytes, data: bytes) -> SafeImage:
     """Return the image of a response, or raise its BadImage.
 
     The hash is computed here: the child has read an untrusted file.
     """
+    result = json.loads(frame)
     if "code" in result:
         raise BadImage(result["code"], result["actual"], result["limit"])
     return SafeImage(

@@ -10,7 +10,7 @@ import io
 import warnings
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, BinaryIO
+from typing import BinaryIO, NotRequired, TypedDict
 
 from PIL import Image
 
@@ -77,6 +77,28 @@ class BadImage(Exception):
         self.limit = limit
 
 
+class AllowedImage(TypedDict, total=False):
+    """The limit that an image broke, as the details of its error name it."""
+
+    accepted: list[str]
+    max_bytes: int
+    min_width: int
+    min_height: int
+    max_pixels: int
+    max_ratio: int | None
+
+
+class RefusedImage(TypedDict):
+    """One file that is not accepted, as the details of the error list it: see BadImage."""
+
+    idx: int
+    filename: str
+    code: str
+    actual: int | str | None
+    limit: int | str | None
+    duplicate_of: NotRequired[int]
+
+
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
     """Limits of one kind of upload: formats by Pillow's names, sides in pixels, bytes, pixels.
@@ -95,9 +117,9 @@ class ImageLimits:
     refuse_blank: bool = False
     is_exact: bool = False
 
-    def allowed(self, code: str) -> dict[str, Any]:
+    def allowed(self, code: str) -> AllowedImage:
         """Return the limit that belongs to a code, for the details of its error."""
-        limits: dict[str, dict[str, Any]] = {
+        limits: dict[str, AllowedImage] = {
             ImageCode.INVALID_FORMAT: {"accepted": [f"image/{f.lower()}" for f in self.formats]},
             ImageCode.TOO_HEAVY: {"max_bytes": self.max_bytes},
             ImageCode.TOO_SMALL: {"min_width": self.min_side, "min_height": self.min_side},

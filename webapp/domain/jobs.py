@@ -7,12 +7,13 @@ All times are those of the database.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Unpack
 
 from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.orm import Session
 
 from celery_config import TaskName
+from webapp.domain.models.documents import Handover
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.pipelines import PIPELINES
 
@@ -40,7 +41,7 @@ class Lease:
     step: TaskName
     fence: int
     attempt: int
-    handover: dict[str, Any]
+    handover: Handover
     request_id: str = ""
 
 
@@ -179,13 +180,13 @@ def renew(session: Session, job_id: int, fence: int, lease_seconds: int) -> bool
     ).scalar_one_or_none()
 
 
-def queue_next_step(session: Session, lease: Lease, **handover: Any) -> bool:
+def queue_next_step(session: Session, lease: Lease, **handover: Unpack[Handover]) -> bool:
     """Queue the next step with the values that it needs; False when the fence is stale."""
-    following = PIPELINES[lease.kind].after(lease.step)
+    next_step = PIPELINES[lease.kind].after(lease.step)
     return _requeue(
         session,
         lease,
-        step=following,
+        step=next_step,
         handover=lease.handover | handover,
         run_at=NOW,
     )
@@ -214,13 +215,13 @@ def retry(session: Session, lease: Lease, delay_seconds: int, cause: str, messag
 
 
 def _requeue(session: Session, lease: Lease, **values: Any) -> bool:
-    moved = session.execute(
+    requeued_id = session.execute(
         update(Job)
         .where(*_is_leased(lease.job_id, lease.fence))
         .values(state=JobState.QUEUED, rung_at=None, lease_until=None, **values)
         .returning(Job.id)
     ).first()
-    if moved is None:
+    if requeued_id is None:
         return False
     wake_relay(session)
     return True
@@ -237,17 +238,17 @@ def finish_waiting(session: Session, job_id: int, step: TaskName, state: JobStat
 
 
 def _end(session: Session, state: JobState, *conditions: ColumnElement[bool]) -> bool:
-    ended = session.execute(
+    ended_id = session.execute(
         update(Job)
         .where(*conditions)
         .values(state=state, lease_until=None, finished_at=NOW)
         .returning(Job.id)
     ).first()
-    return ended is not None
+    return ended_id is not None
 
 
 def cancel_waiting(session: Session, kind: JobKind, ref: int) -> bool:
-    """Cancel a queued job; flag a running one, whose worker is told at its next report."""
+    """Cancel a queued job; flag a running one for the answer to its worker's next report."""
     if _end(
         session,
         JobState.CANCELED,
@@ -277,14 +278,14 @@ def cancel(session: Session, kind: JobKind, ref: int) -> bool:
 
 def make_due(session: Session, job_id: int) -> bool:
     """Make a queued job due now instead of at its `run_at`; False when it is not queued."""
-    changed = session.execute(
+    due_id = session.execute(
         update(Job)
         .where(Job.id == job_id, Job.state == JobState.QUEUED)
         .values(run_at=NOW, rung_at=None)
         .returning(Job.id)
     ).first()
     wake_relay(session)
-    return changed is not None
+    return due_id is not None
 
 
 def _is_leased(job_id: int, fence: int) -> tuple[ColumnElement[bool], ...]:

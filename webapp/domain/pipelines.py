@@ -32,8 +32,8 @@ class Pipeline:
 
     def after(self, step: TaskName) -> TaskName | None:
         """Return the step that follows, or None after the last."""
-        following = self.steps.index(step) + 1
-        return self.steps[following] if following < len(self.steps) else None
+        next_index = self.steps.index(step) + 1
+        return self.steps[next_index] if next_index < len(self.steps) else None
 
 
 PIPELINES: dict[JobKind, Pipeline] = {
@@ -120,13 +120,13 @@ def sources(transitions: dict[StrEnum, frozenset[StrEnum]], to: StrEnum) -> list
 
 def advance_style(session: Session, style_id: int, to: TrainingStatus) -> bool:
     """Move a style to a state if it stands in one that allows it; say whether it moved."""
-    moved = session.execute(
+    result = session.execute(
         update(Style)
         .where(Style.id == style_id, Style.training_status.in_(sources(STYLE_TRANSITIONS, to)))
         .values(training_status=to, updated_at=func.clock_timestamp())
         .returning(Style.id)
     )
-    return moved.first() is not None
+    return result.first() is not None
 
 
 def advance_generation(
@@ -151,23 +151,23 @@ def advance_generation(
 
 def advance_sets_job(session: Session, job_id: int, to: SetsJobStatus, **values: object) -> bool:
     """Move a job of Sets, with columns that change at that moment; say whether it moved."""
-    moved = session.execute(
+    result = session.execute(
         update(SetsJob)
         .where(SetsJob.id == job_id, SetsJob.status.in_(sources(SETS_JOB_TRANSITIONS, to)))
         .values(status=to, updated_at=func.clock_timestamp(), **values)
         .returning(SetsJob.id)
         .execution_options(synchronize_session="fetch")
     )
-    return moved.first() is not None
+    return result.first() is not None
 
 
 def advance_photo(session: Session, photo_id: int, to: PhotoStatus, **values: object) -> bool:
     """Move a photo of Sets, with columns that change at that moment; say whether it moved."""
-    moved = session.execute(
+    result = session.execute(
         update(SetsPhoto)
         .where(SetsPhoto.id == photo_id, SetsPhoto.status.in_(sources(PHOTO_TRANSITIONS, to)))
         .values(status=to, updated_at=func.clock_timestamp(), **values)
         .returning(SetsPhoto.id)
         .execution_options(synchronize_session="fetch")
     )
-    return moved.first() is not None
+    return result.first() is not None

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -249,7 +249,7 @@ def palette(preset_: Preset) -> tuple[SwatchFile, ...]:
     return tuple(swatches()[name] for name in preset_.palette)
 
 
-def check(preset_: Preset, known: Mapping[str, SwatchFile]) -> None:
+def check(preset_: Preset, swatch_files: Mapping[str, SwatchFile]) -> None:
     """Raise InvalidPreset for a duplicate name, and for the name of an unknown group or swatch."""
     _check_unique("concept", [each.name for each in preset_.concepts])
     _check_unique("group", [each.id for each in preset_.groups])
@@ -261,7 +261,7 @@ def check(preset_: Preset, known: Mapping[str, SwatchFile]) -> None:
     needed = {need.group for each in preset_.templates for need in each.needs}
     for kind, missing in (
         ("group", needed - groups),
-        ("swatch", set(preset_.palette) - known.keys()),
+        ("swatch", set(preset_.palette) - swatch_files.keys()),
     ):
         if missing:
             raise InvalidPreset(f"preset {preset_.id} names unknown {kind}s {sorted(missing)}")
@@ -275,5 +275,5 @@ def _check_unique(kind: str, names: list[str] | tuple[str, ...]) -> None:
         raise InvalidPreset(f"each {kind} needs a name of its own: {duplicates}")
 
 
-def _read(name: str) -> dict[str, Any]:
+def _read(name: str) -> Mapping[str, object]:
     return tomllib.loads((_FOLDER / name).read_text(encoding="utf-8"))

@@ -6,10 +6,10 @@ photos. A concept that the preset does not have needs a person's own description
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from webapp.domain.errors import FieldProblem, ValidationFailed
-from webapp.domain.gateways.editor import Concepts, Setting, SettingChecker
+from webapp.domain.gateways.editor import Concepts, SettingChecker
+from webapp.domain.models.documents import OverrideSettings, Setting
 from webapp.domain.sets_presets import Action, Preset, UnknownConcept, UnknownGroup
 
 MAX_PROMPT_WORDS = 32
@@ -27,11 +27,12 @@ class Override:
     group: str | None = None
     items: tuple[int, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def as_document(self) -> OverrideSettings:
         """Return the JSON for a job's row."""
-        photos = {"items": list(self.items)} if self.group is None else {"group": self.group}
-        concepts = {name: dict(setting) for name, setting in self.concepts.items()}
-        return photos | {"concepts": concepts}
+        concepts = dict(self.concepts)
+        if self.group is None:
+            return {"items": list(self.items), "concepts": concepts}
+        return {"group": self.group, "concepts": concepts}
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,9 @@ class RuleRequest:
 
 def as_rule(setting: Setting) -> Setting:
     """Return a setting as the engine accepts it, without the prompt of its concept."""
-    return {name: value for name, value in setting.items() if name != "prompt"}
+    rule = setting.copy()
+    rule.pop("prompt", None)
+    return rule
 
 
 def check_concepts(
@@ -145,15 +148,15 @@ def check_overrides(
     `indexes` are those of the job's photos.
     """
     for number, override in enumerate(overrides):
-        place = f"{path}.{number}"
+        override_path = f"{path}.{number}"
         if (override.group is None) == (not override.items):
             problem = FieldProblem("Either items or group is needed.")
-            raise ValidationFailed(fields={place: [problem]})
+            raise ValidationFailed(fields={override_path: [problem]})
         if override.group is not None:
-            check_group(preset, override.group, path=f"{place}.group")
-        check_indexes(override.items, indexes, path=f"{place}.items")
+            check_group(preset, override.group, path=f"{override_path}.group")
+        check_indexes(override.items, indexes, path=f"{override_path}.items")
         check_concepts(
-            checker, preset, override.concepts, indexes=indexes, path=f"{place}.concepts"
+            checker, preset, override.concepts, indexes=indexes, path=f"{override_path}.concepts"
         )
 
 

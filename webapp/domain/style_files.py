@@ -48,6 +48,7 @@ def inspect(content: bytes) -> StyleFacts:
     return StyleFacts(base if isinstance(base, str) else None)
 
 
+# The header is JSON of an uploaded file: of any shape, until `inspect` has read each field.
 def _header(content: bytes) -> tuple[dict[str, Any], int]:
     """Return the header and the offset of the tensors; the length is checked before parsing."""
     if len(content) < LENGTH_BYTES:

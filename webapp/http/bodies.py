@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, TypeGuard, TypeVar, cast
 
 import orjson
 from flask import Flask, Request, request
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.formparser import FormDataParser
 
@@ -24,7 +24,6 @@ from webapp.domain.services.artworks import MAX_IMAGES, UploadedImage
 from webapp.domain.services.verifications import VERIFIED_IMAGE
 from webapp.http import csrf
 from webapp.http.endpoints import View, current_endpoint, record
-from webapp.http.json_object import JsonObject
 from webapp.schemas.fields import PageQuery
 
 MEGABYTE = 1 << 20
@@ -69,7 +68,7 @@ def json_body(model: type[Model]) -> Model:
     return model.model_validate_json(request.get_data(), strict=True)
 
 
-def json_object() -> JsonObject:
+def json_object() -> dict[str, JsonValue]:
     """Return the JSON body unvalidated, for callers that add fields before they validate it."""
     if not request.is_json:
         raise InvalidRequest(reason="Content-Type must be application/json.")

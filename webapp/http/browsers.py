@@ -14,7 +14,7 @@ COOKIE = "browser"
 LIFETIME_SECONDS = 3600
 
 
-def known() -> str | None:
+def current() -> str | None:
     """Return the id of this browser, or None without a valid cookie."""
     try:
         browser_id: str = _signer().loads(request.cookies.get(COOKIE, ""), max_age=LIFETIME_SECONDS)
@@ -25,7 +25,7 @@ def known() -> str | None:
 
 def name(response: Response) -> None:
     """Set the cookie, for an hour, unless the browser has a valid one."""
-    if known() is not None:
+    if current() is not None:
         return
     response.set_cookie(
         COOKIE,

@@ -1,14 +1,12 @@
 """The envelope of every answer: success, data or error, and meta with the request's id."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from flask import Flask, Response, g
 from flask.json.provider import JSONProvider
-
-from webapp.http.json_object import JsonObject
 
 JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC | orjson.OPT_OMIT_MICROSECONDS
 
@@ -48,7 +46,7 @@ def no_content() -> Response:
 def failure(
     code: str,
     message: str,
-    details: JsonObject,
+    details: Mapping[str, object],
     status: int,
     headers: dict[str, str] | None = None,
 ) -> Response:

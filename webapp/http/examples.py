@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from webapp.http.json_object import JsonObject
+from pydantic.json_schema import JsonSchemaValue
 
 # Numbers and times have a default; texts need an example at the field.
 PLAIN = {"integer": 1, "number": 1.0, "boolean": False, "null": None}
 MOMENTS = {"date": "2026-01-15", "date-time": "2026-01-15T12:00:00Z"}
 
 
-def example(schema: JsonObject, definitions: dict[str, JsonObject]) -> Any:
+def example(schema: JsonSchemaValue, definitions: dict[str, JsonSchemaValue]) -> Any:
     """Return a value of a JSON schema: its own example, or one built from its parts.
 
     Optional properties without an example are omitted. Raises ValueError for a text without an
@@ -28,7 +28,7 @@ def example(schema: JsonObject, definitions: dict[str, JsonObject]) -> Any:
     return _built(schema, definitions)
 
 
-def _built(schema: JsonObject, definitions: dict[str, JsonObject]) -> Any:
+def _built(schema: JsonSchemaValue, definitions: dict[str, JsonSchemaValue]) -> Any:
     kind = schema.get("type")
     if kind == "array":
         return [example(schema["items"], definitions)] * max(1, schema.get("minItems", 1))

@@ -10,8 +10,7 @@ from flask_babel import gettext, ngettext
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from webapp.domain.errors import FieldProblem
-from webapp.http.json_object import JsonObject
+from webapp.domain.errors import FieldProblem, ValidationFailed
 
 FieldTexts = dict[str, list[str]]
 
@@ -110,7 +109,12 @@ def text(problem: ErrorDetails) -> str:
     return gettext(WORDS.get(kind, NOT_VALID), **context)
 
 
-def translated(details: JsonObject) -> JsonObject:
+def of_refusal(error: ValidationFailed) -> FieldTexts:
+    """Return the texts of each field that a service refused, in the language of the request."""
+    return {name: _texts(problems) for name, problems in error.details["fields"].items()}
+
+
+def translated(details: Mapping[str, object]) -> dict[str, object]:
     """Return the details of an error; the problems of fields in the language of the request."""
     fields = details.get("fields")
     if not isinstance(fields, Mapping):

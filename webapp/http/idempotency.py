@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from flask import Response, g, request
+from pydantic import JsonValue
 
 from webapp.domain.errors import FieldProblem, ValidationFailed
 from webapp.domain.services import idempotency
@@ -16,7 +17,6 @@ from webapp.extensions import db
 from webapp.http import envelope
 from webapp.http.access import user
 from webapp.http.endpoints import Idempotency
-from webapp.http.json_object import JsonObject
 
 KEY_HEADER, KEY_FIELD = "Idempotency-Key", "idempotency_key"
 KEY = re.compile(r"[A-Za-z0-9_-]{8,128}", re.ASCII)
@@ -63,7 +63,9 @@ def _created(declared: Idempotency, answer: Answer) -> Response:
     return response
 
 
-def form_once(route: str, fields: Mapping[str, object], run: Callable[[], object]) -> JsonObject:
+def form_once(
+    route: str, fields: Mapping[str, object], run: Callable[[], object]
+) -> dict[str, JsonValue]:
     """Run the action of a plain form once, even if it is sent again; return its answer.
 
     The page of the form generated its key. Raises IdempotencyConflict when it is

@@ -7,13 +7,26 @@ from typing import Any, Literal
 from flask import Flask
 from flask_babel import force_locale
 from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaValue
 
 from webapp.domain.errors import DomainError, RateLimitExceeded
 from webapp.http import csrf
 from webapp.http.endpoints import Access
 from webapp.http.errors import message
 from webapp.http.examples import example
-from webapp.http.json_object import JsonObject
+from webapp.http.openapi_objects import (
+    Answer,
+    Document,
+    Example,
+    Header,
+    Link,
+    MediaType,
+    OperationObject,
+    Parameter,
+    Reference,
+    RequestBody,
+    SecurityScheme,
+)
 from webapp.http.operations import EVENTS, JSON, File
 from webapp.http.routes import PREFIX, Route, described, errors_of
 
@@ -21,7 +34,7 @@ VERSION = "3.1.0"
 FORM = "multipart/form-data"
 REFERENCE = "#/components/schemas/{model}"
 MAX_BIGINT = 2**63 - 1
-CONVERTERS: dict[str | None, JsonObject] = {
+CONVERTERS: dict[str | None, JsonSchemaValue] = {
     "id": {"type": "integer", "minimum": 1, "maximum": MAX_BIGINT, "examples": [10]},
     None: {"type": "string", "minLength": 1, "examples": ["lic_01JH3Z6V9C"]},
 }
@@ -29,18 +42,20 @@ LIMIT = {"limit": 100, "window_seconds": 60, "retry_after": 12}
 META = {"request_id": "01JH3Z6V9C", "timestamp": "2026-01-15T12:00:06Z"}
 
 Mode = Literal["validation", "serialization"]
-Types = dict[tuple[Any, Mode], JsonObject]
+Types = dict[tuple[Any, Mode], JsonSchemaValue]
 
 
-def document(app: Flask) -> JsonObject:
+def document(app: Flask) -> Document:
     """Return the document of all routes with an operation; needs an application context."""
     routes = list(described(app))
     types, definitions = _schemas(routes)
     with force_locale("en"):
-        examples = {error.code: {"value": _failure_example(error)} for error in _errors_of(routes)}
-    paths: dict[str, JsonObject] = {}
+        examples: dict[str, Example] = {
+            error.code: {"value": _failure_example(error)} for error in _errors_of(routes)
+        }
+    paths: dict[str, dict[str, OperationObject]] = {}
     for route in routes:
-        operation = _OperationObject(route, types, definitions, routes).document()
+        operation = _DescribedRoute(route, types, definitions, routes).document()
         paths.setdefault(route.path, {})[route.method.lower()] = operation
     return {
         "openapi": VERSION,
@@ -62,7 +77,7 @@ def document(app: Flask) -> JsonObject:
     }
 
 
-def _schemas(routes: list[Route]) -> tuple[Types, dict[str, JsonObject]]:
+def _schemas(routes: list[Route]) -> tuple[Types, dict[str, JsonSchemaValue]]:
     """Return the schema of every type of a parameter or an answer, and the shared definitions."""
     types: list[tuple[Any, Mode]] = []
     for route in routes:
@@ -77,48 +92,52 @@ def _schemas(routes: list[Route]) -> tuple[Types, dict[str, JsonObject]]:
     return {key: schema for (key, _), schema in schemas.items()}, _SHARED | shared.get("$defs", {})
 
 
-class _OperationObject:
-    """The OpenAPI operation object of one route."""
+class _DescribedRoute:
+    """One route, for its operation object."""
 
     def __init__(
-        self, route: Route, types: Types, definitions: dict[str, JsonObject], routes: list[Route]
+        self,
+        route: Route,
+        types: Types,
+        definitions: dict[str, JsonSchemaValue],
+        routes: list[Route],
     ) -> None:
         self.route, self.operation = route, route.operation
         self.types, self.definitions, self.routes = types, definitions, routes
 
-    def document(self) -> JsonObject:
+    def document(self) -> OperationObject:
         route = self.route
         summary, _, details = route.documentation.partition("\n")
         description = f"Same as {route.canonical}." if route.is_alias else details.strip()
-        request_body = (
-            {"requestBody": self._request()} if self.operation.body or self.operation.form else {}
-        )
-        return {
+        described_operation: OperationObject = {
             "operationId": route.id,
             "tags": [route.name.split(".")[0]],
             "summary": summary.rstrip("."),
             "description": f"{description} Access: {route.access}.".strip(),
             "security": _security(route),
             "parameters": [*self._in_path(), *self._in_query(), *self._in_headers()],
-            **request_body,
             "responses": self._responses(),
         }
+        if self.operation.body or self.operation.form:
+            described_operation["requestBody"] = self._request()
+        return described_operation
 
-    def _in_path(self) -> Iterator[JsonObject]:
+    def _in_path(self) -> Iterator[Parameter]:
         for name, converter in self.route.path_parameters.items():
             yield _parameter("path", name, CONVERTERS[converter], required=True)
 
-    def _in_query(self) -> Iterator[JsonObject]:
+    def _in_query(self) -> Iterator[Parameter]:
         if self.operation.query is None:
             return
         schema = self._resolved(self.types[self.operation.query, "validation"])
         for name, part in schema["properties"].items():
             is_required = name in schema.get("required", [])
             parameter = _parameter("query", name, _without_null(part), required=is_required)
-            is_list = part.get("type") == "array"
-            yield parameter | ({"style": "form", "explode": False} if is_list else {})
+            if part.get("type") == "array":
+                parameter |= {"style": "form", "explode": False}
+            yield parameter
 
-    def _in_headers(self) -> Iterator[JsonObject]:
+    def _in_headers(self) -> Iterator[Parameter]:
         if self.operation.idempotency is not None:
             key = {"type": "string", "pattern": "^[A-Za-z0-9_-]{8,128}$"}
             yield _parameter("header", "Idempotency-Key", key | {"examples": ["order-0001"]})
@@ -126,15 +145,15 @@ class _OperationObject:
             sources = {"type": "string", "enum": list(self.route.endpoint.sources)}
             yield _parameter("header", "X-Request-Source", sources, required=True)
 
-    def _request(self) -> JsonObject:
-        content = {}
+    def _request(self) -> RequestBody:
+        content: dict[str, MediaType] = {}
         if self.operation.body:
             content[JSON] = self._content(self.types[self.operation.body, "validation"])
         if self.operation.form:
             content[FORM] = self._content(self._form())
         return {"required": True, "content": content}
 
-    def _form(self) -> JsonObject:
+    def _form(self) -> JsonSchemaValue:
         """Return the schema of the form: its fields, and its files; a file replaces a field."""
         schema = self._resolved(self.types[self.operation.form, "validation"])
         files = {name: _file(file) for name, file in self.operation.files.items()}
@@ -144,12 +163,12 @@ class _OperationObject:
             "required": [*schema.get("required", []), *required],
         }
 
-    def _responses(self) -> JsonObject:
+    def _responses(self) -> dict[str, Answer]:
         by_status: dict[HTTPStatus, list[str]] = {}
         for error in errors_of(self.route):
             codes = by_status.setdefault(self.route.status_of(error), [])
             codes += [error.code] if error.code not in codes else []
-        failed = {
+        failed: dict[str, Answer] = {
             str(int(status)): {
                 "description": ", ".join(codes),
                 "headers": _headers(self.route, status),
@@ -169,8 +188,8 @@ class _OperationObject:
         }
         return succeeded | failed
 
-    def _success(self, status: HTTPStatus) -> JsonObject:
-        answer: JsonObject = {
+    def _success(self, status: HTTPStatus) -> Answer:
+        answer: Answer = {
             "description": status.phrase,
             "headers": _headers(self.route, status),
         }
@@ -178,12 +197,15 @@ class _OperationObject:
             return answer
         data = self.types[self.operation.gives, "serialization"]
         if self.operation.media == EVENTS:
-            return answer | {"content": {EVENTS: self._content(_event(data))}}
+            answer["content"] = {EVENTS: self._content(_event(data))}
+            return answer
+        answer["content"] = {JSON: self._content(_envelope(data))}
         links = dict(self._links())
-        content = {"content": {JSON: self._content(_envelope(data))}}
-        return answer | content | ({"links": links} if links else {})
+        if links:
+            answer["links"] = links
+        return answer
 
-    def _links(self) -> Iterator[tuple[str, JsonObject]]:
+    def _links(self) -> Iterator[tuple[str, Link]]:
         """Yield the routes that have a value of this answer as a parameter."""
         values = {
             name: f"$response.body#/data{pointer}" for name, pointer in self.operation.links.items()
@@ -195,21 +217,25 @@ class _OperationObject:
         for target in targets:
             body = target.operation.body
             fields = self._fields(body) if body else {}
-            link = {
-                "parameters": {k: v for k, v in values.items() if k in target.path_parameters},
-                "requestBody": {k: v for k, v in values.items() if k in fields},
-            }
-            if not target.is_alias and any(link.values()):
-                yield target.id, {"operationId": target.id} | {k: v for k, v in link.items() if v}
+            link: Link = {"operationId": target.id}
+            in_path = {k: v for k, v in values.items() if k in target.path_parameters}
+            in_body = {k: v for k, v in values.items() if k in fields}
+            if in_path:
+                link["parameters"] = in_path
+            if in_body:
+                link["requestBody"] = in_body
+            if not target.is_alias and (in_path or in_body):
+                yield target.id, link
 
-    def _fields(self, body: Any) -> JsonObject:
-        fields: JsonObject = self._resolved(self.types[body, "validation"]).get("properties", {})
+    def _fields(self, body: Any) -> dict[str, JsonSchemaValue]:
+        schema = self._resolved(self.types[body, "validation"])
+        fields: dict[str, JsonSchemaValue] = schema.get("properties", {})
         return fields
 
-    def _content(self, schema: JsonObject) -> JsonObject:
+    def _content(self, schema: JsonSchemaValue) -> MediaType:
         return {"schema": schema, "example": example(schema, self.definitions)}
 
-    def _resolved(self, schema: JsonObject) -> JsonObject:
+    def _resolved(self, schema: JsonSchemaValue) -> JsonSchemaValue:
         return self.definitions[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
 
 
@@ -232,13 +258,15 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
 
 
 def _parameter(
-    location: str, name: str, schema: JsonObject, *, required: bool = False
-) -> JsonObject:
-    shown = {"example": schema["examples"][0]} if "examples" in schema else {}
-    return {"in": location, "name": name, "required": required, "schema": schema} | shown
+    location: str, name: str, schema: JsonSchemaValue, *, required: bool = False
+) -> Parameter:
+    parameter: Parameter = {"in": location, "name": name, "required": required, "schema": schema}
+    if "examples" in schema:
+        parameter["example"] = schema["examples"][0]
+    return parameter
 
 
-def _without_null(schema: JsonObject) -> JsonObject:
+def _without_null(schema: JsonSchemaValue) -> JsonSchemaValue:
     """Return the schema of a query parameter: it may be absent, but is never null."""
     stripped = {name: value for name, value in schema.items() if (name, value) != ("default", None)}
     if "anyOf" in stripped:
@@ -247,7 +275,7 @@ def _without_null(schema: JsonObject) -> JsonObject:
     return stripped
 
 
-def _file(file: File) -> JsonObject:
+def _file(file: File) -> JsonSchemaValue:
     one = {"type": "string", "format": "binary", "examples": ["the bytes of a file"]}
     if file.many is None:
         return one | {"description": file.description}
@@ -261,7 +289,7 @@ def _file(file: File) -> JsonObject:
     }
 
 
-def _envelope(data: JsonObject) -> JsonObject:
+def _envelope(data: JsonSchemaValue) -> JsonSchemaValue:
     return {
         "type": "object",
         "properties": {
@@ -274,7 +302,7 @@ def _envelope(data: JsonObject) -> JsonObject:
     }
 
 
-def _event(data: JsonObject) -> JsonObject:
+def _event(data: JsonSchemaValue) -> JsonSchemaValue:
     """Return the schema of one message of a stream."""
     content = {"type": "string", "contentMediaType": JSON, "contentSchema": data}
     return {
@@ -288,19 +316,19 @@ def _event(data: JsonObject) -> JsonObject:
     }
 
 
-def _failure_of(codes: list[str]) -> JsonObject:
+def _failure_of(codes: list[str]) -> JsonSchemaValue:
     code = {"type": "object", "properties": {"code": {"enum": codes}}}
     with_code = {"type": "object", "properties": {"error": code}}
     return {"allOf": [{"$ref": "#/components/schemas/Failure"}, with_code]}
 
 
-def _failure_example(error: type[DomainError]) -> JsonObject:
+def _failure_example(error: type[DomainError]) -> JsonSchemaValue:
     details = LIMIT if error is RateLimitExceeded else {}
     body = {"code": error.code, "message": message(error(**details)), "details": details}
     return {"success": False, "data": None, "error": body, "meta": META}
 
 
-def _headers(route: Route, status: HTTPStatus) -> JsonObject:
+def _headers(route: Route, status: HTTPStatus) -> dict[str, Reference]:
     names = ["X-Request-ID", *(_RATES if route.is_counted else ())]
     if status is HTTPStatus.CREATED or status is HTTPStatus.FOUND:
         names.append("Location")
@@ -311,7 +339,7 @@ def _headers(route: Route, status: HTTPStatus) -> JsonObject:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-_META: JsonObject = {
+_META: JsonSchemaValue = {
     "type": "object",
     "properties": {
         "request_id": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
@@ -321,7 +349,7 @@ _META: JsonObject = {
     "additionalProperties": False,
     "example": META,
 }
-_FAILURE: JsonObject = {
+_FAILURE: JsonSchemaValue = {
     "type": "object",
     "properties": {
         "success": {"const": False},
@@ -342,17 +370,17 @@ _FAILURE: JsonObject = {
     "additionalProperties": False,
 }
 _SHARED = {"Meta": _META, "Failure": _FAILURE}
-_TEXT: JsonObject = {"type": "string"}
-_NUMBER: JsonObject = {"type": "integer", "minimum": 0}
+_TEXT: JsonSchemaValue = {"type": "string"}
+_NUMBER: JsonSchemaValue = {"type": "integer", "minimum": 0}
 _RATES = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
-_HEADERS: JsonObject = {
+_HEADERS: dict[str, Header] = {
     "X-Request-ID": {"required": True, "schema": _TEXT, "description": "As in meta."},
     "Location": {"required": True, "schema": _TEXT, "description": "Where it is."},
     "Retry-After": {"required": True, "schema": _NUMBER, "description": "Seconds."},
     **{name: {"schema": _NUMBER, "description": "Of the tightest bucket."} for name in _RATES},
     "Idempotent-Replayed": {"schema": {"const": "true"}, "description": "A stored answer."},
 }
-_SECURITY_SCHEMES: JsonObject = {
+_SECURITY_SCHEMES: dict[str, SecurityScheme] = {
     "session": {"type": "apiKey", "in": "cookie", "name": "session"},
     "csrf": {"type": "apiKey", "in": "header", "name": csrf.HEADER},
     "internal": {"type": "http", "scheme": "bearer"},

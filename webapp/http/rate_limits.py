@@ -109,10 +109,10 @@ def _hit(storage: Storage, bucket: Bucket, key: str, cost: int) -> Usage:
         # The oldest of the newest entries that leave too little room. MemoryStorage returns the
         # oldest of all, so that the wait may be too short while Redis is unreachable.
         newest = limit.amount - cost + 1
-        began, _ = storage.get_moving_window(
+        started_at, _ = storage.get_moving_window(
             limit.key_for(bucket.name, key), newest, limit.get_expiry()
         )
-        retry_at = began + limit.get_expiry()
+        retry_at = started_at + limit.get_expiry()
     return Usage(
         bucket,
         is_exceeded=not is_counted,
@@ -142,7 +142,7 @@ def count_request(bucket: Bucket | None, user_id: str | None, *, has_token: bool
     if is_sign_in:
         count(SIGN_INS, client_address())
         if bucket is LOGIN:
-            count(LOGIN, browsers.known() or client_address())
+            count(LOGIN, browsers.current() or client_address())
     elif bucket is SETS_ACCOUNTS:
         for each in (SETS_ACCOUNTS, SETS_ACCOUNTS_A_DAY):
             count(each, client_network())

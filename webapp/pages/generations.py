@@ -17,7 +17,7 @@ from webapp.domain.queries.pagination import Page, PageRequest
 from webapp.domain.services import generations, offers
 from webapp.extensions import db, storage
 from webapp.http.access import public, signed_in, user, viewer
-from webapp.pages import problems
+from webapp.pages import problems, structured_data
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.generations import GenerationChanges
 
@@ -86,7 +86,13 @@ def page(generation_id: int, *, comments: Page[CommentView] | None = None, **val
             viewer=viewer(),
             page=PageRequest(),
         )
-    return _render("show", image, comments=comments, **values)
+    return _render(
+        "show",
+        image,
+        comments=comments,
+        structured_data=structured_data.image_object(image),
+        **values,
+    )
 
 
 def _piece(name: str, generation_id: int, **values: Any) -> str:

@@ -26,7 +26,7 @@ def found(error: ValidationError | DomainError, field: str) -> tuple[Problems, i
         return told, ValidationFailed.status
     if isinstance(error, ValidationFailed):
         usual = words.FIELD_PROBLEMS.get(field)
-        fields = field_errors.translated(error.details)["fields"]
+        fields = field_errors.of_refusal(error)
         told = {name: " ".join(texts) for name, texts in fields.items()}
         return {field: str(usual)} if usual and field in told else told, error.status
     if isinstance(error, DuplicateUsername):

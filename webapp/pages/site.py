@@ -44,7 +44,9 @@ from webapp.pages import (
     sitemap,
     studio,
     styles,
+    terms,
     users,
+    verifications,
     wallet,
     words,
 )
@@ -72,6 +74,7 @@ for each in (
     studio,
     styles,
     users,
+    verifications,
     wallet,
 ):
     blueprint.register_blueprint(each.blueprint)
@@ -88,6 +91,7 @@ def frame() -> dict[str, object]:
         "theme": theme if theme in THEMES else None,
         "language": str(get_locale() or "en"),
         "words": words,
+        "terms": terms,
         "balance": balance,
         "unread": notifications.unread,
         "MOST_UNREAD": notifications.MOST_UNREAD,

@@ -84,7 +84,7 @@ def change_signature() -> AnyResponse | tuple[str, int]:
 def change_terms(style_id: int) -> AnyResponse | tuple[str, int]:
     """Change the price of a style, or stop or start selling it, from a plain form."""
     try:
-        changes = StyleChanges.model_validate(dict(request.form)).model_dump(exclude_unset=True)
+        changes = StyleChanges.model_validate(dict(request.form)).terms()
         offers.edit(db.session(), user=user(), style_id=style_id, changes=changes)
     except ValidationError:
         return _home(gettext("Enter a whole number from 1 to 10,000.")), ValidationFailed.status

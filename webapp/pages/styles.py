@@ -221,7 +221,7 @@ def try_out(style_id: int) -> AnyResponse | tuple[str, int]:
 def change_terms(style_id: int) -> AnyResponse | tuple[str, int]:
     """Change price and licence of the artist's style, or stop or start selling it."""
     try:
-        terms = StyleChanges.model_validate(_terms()).model_dump(exclude_unset=True)
+        terms = StyleChanges.model_validate(_terms()).terms()
         offers.edit(db.session(), user=user(), style_id=style_id, changes=terms)
     except ValidationError as error:
         refused = ValidationFailed(fields=_wrong_terms(error))

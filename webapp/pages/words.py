@@ -3,68 +3,18 @@
 A failure is shown in three parts: what happened, what it cost, and what to do next.
 """
 
-from dataclasses import dataclass
-
 from flask_babel import LazyString, format_decimal, gettext, ngettext
 from flask_babel import lazy_gettext as _
 
-from webapp.domain.models.license import IssuedLicense
 from webapp.domain.models.payment import Product, Purchase
-from webapp.domain.models.style import LicenseType
 from webapp.domain.queries.payments import Order, OrderDetail
 from webapp.domain.queries.purchases import UserPurchase
 from webapp.domain.queries.style_detail import ArtworkView
+from webapp.pages import terms
 
 MINUTE, HOUR = 60, 3600
 
-
-@dataclass(frozen=True)
-class LicenseWords:
-    """A licence in plain words."""
-
-    title: LazyString
-    summary: LazyString
-    may: tuple[LazyString, ...]
-    may_not: tuple[LazyString, ...]
-
-
-_NEVER = (
-    _("Remove or cover the signature"),
-    _("Train a model on the picture"),
-    _("Claim that you made it by hand"),
-)
-LICENSES: dict[str, LicenseWords] = {
-    LicenseType.PERSONAL: LicenseWords(
-        title=_("Personal licence"),
-        summary=_("Personal use: you may not earn money with the picture."),
-        may=(
-            _("Keep it, print it, hang it on your wall"),
-            _("Publish it on your own pages, naming the artist"),
-        ),
-        may_not=(_("Sell it, advertise with it, or use it in a business"), *_NEVER),
-    ),
-    LicenseType.COMMERCIAL: LicenseWords(
-        title=_("Commercial licence"),
-        summary=_("Commercial use: you may earn money with the picture."),
-        may=(
-            _("Use it in products, advertisements, books and websites"),
-            _("Keep it, print it, publish it anywhere"),
-        ),
-        may_not=(_("Resell or pass on the file by itself"), *_NEVER),
-    ),
-    IssuedLicense.EXCLUSIVE: LicenseWords(
-        title=_("Exclusive licence (no longer sold)"),
-        summary=_(
-            "For commercial use. It was sold as exclusive, but others could order the same"
-            " picture, so we no longer sell it."
-        ),
-        may=(
-            _("Use it in products, advertisements, books and websites"),
-            _("Keep it, print it, publish it anywhere"),
-        ),
-        may_not=_NEVER,
-    ),
-}
+LICENSES = terms.CURRENT
 
 CAUSES: dict[str, LazyString] = {
     "GPU_OOM": _("Out of memory, after retries."),

@@ -1,10 +1,11 @@
 """Bodies and queries of administrators, and what they are shown."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from webapp.domain.models.account import Role
+from webapp.domain.models.documents import AuditValues
 from webapp.domain.models.license import CertificateStatus
 from webapp.domain.models.report import ReportReason, ReportStatus, ReportTarget
 from webapp.schemas.fields import (
@@ -38,8 +39,8 @@ class Change(Body):
             raise ValueError("Enter at least one change.")
         return self
 
-    def changes(self) -> dict[str, object]:
-        """Return what is to change, without the reason."""
+    def changes(self) -> dict[str, str | bool]:
+        """Return the columns that change with their new values, without the reason."""
         return self.model_dump(exclude_none=True, exclude={"reason"})
 
 
@@ -171,7 +172,7 @@ class ModeratedStyle(OwnStyleCard):
 
 
 class ModeratedStyleDetail(OwnStyleView):
-    """One style with its works, as its artist sees it."""
+    """One style with its artworks, as its artist sees it."""
 
     is_flagged: bool = Field(examples=[False])
 
@@ -221,7 +222,7 @@ class AuditEntryView(Answer):
     admin: NamedUser
     object_type: str = Field(examples=["report"])
     object_id: str = Field(examples=["10"])
-    before: dict[str, Any] = Field(examples=[{"status": "open"}])
-    after: dict[str, Any] = Field(examples=[{"status": "resolved"}])
+    before: AuditValues = Field(examples=[{"status": "open"}])
+    after: AuditValues = Field(examples=[{"status": "resolved"}])
     reason: str = Field(examples=["Seen by two people."])
     created_at: Time

@@ -22,7 +22,7 @@ class Publication(Body):
         examples=[300],
     )
     cover: int = Field(
-        0, ge=0, le=100, description="place of the cover among its samples, from 0", examples=[0]
+        0, ge=0, le=100, description="index of the cover among its samples, from 0", examples=[0]
     )
 
 
@@ -35,9 +35,9 @@ class LearnedView(Answer):
 
 
 class GainView(Answer):
-    """How much was learned: shares of the way from the base model's pictures to the works.
+    """How much was learned: shares of the way from the base model's pictures to the artworks.
 
-    `edges` is the share of the works' high-frequency energy; 1 is equal.
+    `edges` is the share of the artworks' high-frequency energy; 1 is equal.
     """
 
     palette: float = Field(examples=[0.8])

@@ -27,12 +27,12 @@ def as_written(text: Any) -> Any:
     """
     if not isinstance(text, str):
         return text
-    kept = visible_text.composed(text)
-    if visible_text.has_invisible(kept):
+    composed = visible_text.composed(text)
+    if visible_text.has_invisible(composed):
         raise PydanticCustomError("invisible_text", "Contains invisible characters.")
-    if visible_text.has_stacked_marks(kept):
+    if visible_text.has_stacked_marks(composed):
         raise PydanticCustomError("stacked_marks", "Has marks that no letter carries.")
-    return kept
+    return composed
 
 
 def as_seen(text: Any) -> Any:

@@ -42,9 +42,11 @@ class CertificateView(Answer):
     valid_from: Day
     valid_to: Day | None
     issued_at: Time
+    revoked_at: Time | None
     artist: ArtistOfImage
     style: LicensedStyle
-    licensee: str | None = Field(examples=["mina"])
+    licensee: str | None = Field(examples=["mina"], description="the username")
+    licensee_name: str | None = Field(examples=["Mina Park"], description="the display name")
     image: LicensedImage
     photo: RestyledPhoto | None = Field(description="of an image that was painted for a photo")
     generation_id: Id | None

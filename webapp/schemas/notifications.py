@@ -1,9 +1,10 @@
 """Queries and answers about notifications, and what our own workers report."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from webapp.domain.models.documents import NotificationDetails
 from webapp.domain.models.notification import NotificationType
 from webapp.schemas.fields import (
     MAX_BIGINT,
@@ -58,7 +59,7 @@ class Target(Answer):
 
 
 class NotificationView(Answer):
-    """One notification, told in the reader's language."""
+    """One notification, with its text in the reader's language."""
 
     id: Id
     type: NotificationType
@@ -66,7 +67,7 @@ class NotificationView(Answer):
     target_type: TargetType
     target_id: Id
     target: Target
-    metadata: dict[str, Any] = Field(examples=[{"attempt": 1}])
+    metadata: NotificationDetails = Field(examples=[{"attempt": 1}])
     message: str = Field(examples=["mina likes your picture in “Ink Harbor”."])
     is_read: bool = Field(examples=[False])
     created_at: Time

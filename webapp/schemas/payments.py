@@ -85,9 +85,9 @@ class PaymentEvent(_FromProvider):
 
     @model_validator(mode="before")
     @classmethod
-    def _unwrapped(cls, told: Any) -> Any:
-        inner = told.get("data") if isinstance(told, dict) else None
-        return inner if isinstance(inner, dict) else told
+    def _unwrapped(cls, body: Any) -> Any:
+        inner = body.get("data") if isinstance(body, dict) else None
+        return inner if isinstance(inner, dict) else body
 
 
 class PurchaseListQuery(PageQuery):
@@ -142,7 +142,7 @@ class OrderDetail(ListedOrder):
     failure: PaymentFailure | None
 
 
-class Heard(Answer):
+class EventTaken(Answer):
     """POST /webhooks/toss/payment: whether it changed an order."""
 
     applied: bool = Field(examples=[True])

@@ -1,4 +1,4 @@
-"""What is asked of an archive, and what its asker is told while it is made."""
+"""Queries and answers about archives."""
 
 from typing import Annotated, Literal
 

@@ -1,12 +1,12 @@
 """Bodies, queries and answers about instances in the photos of a job of Sets."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
 from webapp.domain.models.sets_instance import InstanceSource, InstanceState
 from webapp.schemas.fields import Answer, Body, Count, PageQuery, PlainText, SeenText, Url
-from webapp.schemas.sets_rules import ConceptKey, ConceptSetting
+from webapp.schemas.sets_rules import ConceptKey, ConceptSetting, StoredSetting
 
 MAX_ITEMS = 200
 MAX_POINTS = 50
@@ -82,7 +82,7 @@ class InstanceAnswer(Answer):
     label: str = Field(examples=["Window #2"])
     state: InstanceState
     source: InstanceSource
-    rule: dict[str, Any] | None = Field(
+    rule: StoredSetting | None = Field(
         description="its own setting; null for that of its concept", examples=[None]
     )
     points: list[PointView]

@@ -1,6 +1,6 @@
 """Bodies, queries and answers about jobs of Sets."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -22,7 +22,14 @@ from webapp.schemas.fields import (
 )
 from webapp.schemas.sets_instances import MAX_ITEMS, Idx, Prompt
 from webapp.schemas.sets_presets import PresetId
-from webapp.schemas.sets_rules import EXAMPLE, ConceptKey, ConceptSettings, Protected, RuleId
+from webapp.schemas.sets_rules import (
+    EXAMPLE,
+    ConceptKey,
+    ConceptSettings,
+    Protected,
+    RuleId,
+    StoredSetting,
+)
 
 MAX_VARIANTS = 3
 MAX_PREVIEWS = 3
@@ -77,7 +84,7 @@ class SegmentBody(Body):
 
 
 class ItemChange(Body):
-    """Another group, or another place in the order, of one photo."""
+    """Another group or position of one photo."""
 
     idx: Idx
     group: GroupId | None = None
@@ -106,7 +113,7 @@ class RuleBody(Body):
     overrides: list[OverrideBody] = Field(default_factory=list, max_length=MAX_OVERRIDES)
     rule_id: GivenRule | None = None
 
-    def wanted(self, *, name: str = "", path: str = "") -> RuleRequest:
+    def rule_request(self, *, name: str = "", path: str = "") -> RuleRequest:
         """Return the rule as the domain takes it; `path` is where it stands in the request."""
         return RuleRequest(
             concepts={key: setting.plain() for key, setting in (self.concepts or {}).items()},
@@ -186,7 +193,7 @@ class ProgressOfJob(Answer):
 
 
 class SegmentationOfJob(Answer):
-    """How many photos have been searched, of those that were asked for."""
+    """How many photos have been searched, of those that were requested."""
 
     status: SegmentationStatus
     done: Count
@@ -194,7 +201,7 @@ class SegmentationOfJob(Answer):
 
 
 class CreditsOfJob(Answer):
-    """Credits taken for a job, kept for delivered photos, and given back."""
+    """Credits of a job: reserved, charged for delivered photos, and returned."""
 
     reserved: Count
     charged: Count
@@ -249,6 +256,14 @@ class JobOutput(Answer):
     preview_url: Url | None
 
 
+class StoredOverride(Answer):
+    """Other settings for some photos: those with these indexes, or those of a group."""
+
+    concepts: dict[str, StoredSetting] = Field(examples=[EXAMPLE])
+    items: list[Idx] = Field([], description="without group")
+    group: GroupId | None = Field(None, description="without items")
+
+
 class JobCardAnswer(Answer):
     """One job in a list. A variant names the job it was executed with as its parent."""
 
@@ -260,9 +275,9 @@ class JobCardAnswer(Answer):
     source_job_id: JobId | None
     parent_job_id: JobId | None
     rule_id: RuleId | None
-    concepts: dict[str, Any] = Field(examples=[EXAMPLE])
+    concepts: dict[str, StoredSetting] = Field(examples=[EXAMPLE])
     protect: list[str] = Field(examples=[["Grout"]])
-    overrides: list[dict[str, Any]] = Field(examples=[[]])
+    overrides: list[StoredOverride] = Field(examples=[[]])
     output_template: TemplateId | None
     watermark: bool = Field(examples=[True])
     progress: ProgressOfJob

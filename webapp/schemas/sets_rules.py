@@ -1,9 +1,11 @@
 """Bodies and answers of saved rules of Sets, and the settings of concepts they are made of."""
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 
 from pydantic import Field, JsonValue, StringConstraints
 
+from webapp.domain.models.documents import Setting
 from webapp.schemas.fields import Answer, Body, PageQuery, PlainText, SeenText, Time
 from webapp.schemas.sets_presets import PresetId
 
@@ -35,14 +37,20 @@ class ConceptSetting(Body):
         None, examples=["red curtain"]
     )
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> Setting:
         """Return the setting as it is checked and stored; without what was left out or is null."""
-        given = self.model_dump(exclude_none=True, exclude_defaults=True)
-        options = _without_nulls(given.pop("options", {}))
-        return given | ({"options": options} if options else {})
+        setting: Setting = {"action": self.action}
+        if self.value is not None:
+            setting["value"] = self.value
+        options = _without_nulls(self.options)
+        if options:
+            setting["options"] = options
+        if self.prompt is not None:
+            setting["prompt"] = self.prompt
+        return setting
 
 
-def _without_nulls(options: dict[str, Any]) -> dict[str, Any]:
+def _without_nulls(options: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """Return options without those that are null, whose names nobody checks."""
     return {
         name: _without_nulls(value) if isinstance(value, dict) else value
@@ -83,8 +91,17 @@ class SettingView(Answer):
 
     action: str = Field(examples=["recolor"])
     value: str | None = Field(examples=["#F4F1EA"])
-    options: dict[str, Any] = Field(examples=[{}])
+    options: dict[str, JsonValue] = Field(examples=[{}])
     prompt: str | None = Field(examples=[None])
+
+
+class StoredSetting(Answer):
+    """A stored setting of a concept, without what was left out or is null."""
+
+    action: str = Field(examples=["recolor"])
+    value: str | None = Field(None, examples=["#F4F1EA"])
+    options: dict[str, JsonValue] | None = Field(None, examples=[{}])
+    prompt: str | None = Field(None, examples=["red curtain"])
 
 
 class RuleView(Answer):

@@ -2,7 +2,7 @@
 
 import json
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 
@@ -14,6 +14,7 @@ from webapp.domain.models.style import (
     PublishWhen,
     TrainingStatus,
 )
+from webapp.domain.services.offers import TermChanges
 from webapp.schemas.checkpoints import KeptCheckpoint
 from webapp.schemas.fields import (
     MARKET_DAY,
@@ -36,7 +37,7 @@ from webapp.schemas.fields import (
 from webapp.schemas.try_outs import TryOutView
 
 MAX_NAMED_IMAGES = 101
-ACCEPT_SIMILAR = "use works that look nearly the same too; else they are left out: SIMILAR_IMAGE"
+ACCEPT_SIMILAR = "use artworks that look nearly the same too; else they are left out: SIMILAR_IMAGE"
 
 
 def _tag_list(value: Any) -> Any:
@@ -99,7 +100,7 @@ class StyleFields(Body):
 
 
 class StyleChanges(Body):
-    """PATCH /styles/:id by its artist: what is given changes, and only `valid_to` may be null."""
+    """PATCH /styles/:id by its artist: absent fields stay, and only `valid_to` may be null."""
 
     description: PlainText = Field("", min_length=1, max_length=2000)
     price_tokens: Price = Field(
@@ -108,6 +109,10 @@ class StyleChanges(Body):
     license_type: LicenseType = LicenseType.PERSONAL
     valid_to: date | None = Field(None, description=MARKET_DAY)
     is_active: bool = True
+
+    def terms(self) -> TermChanges:
+        """Return what changes, without what was left out."""
+        return cast("TermChanges", self.model_dump(exclude_unset=True))
 
 
 class StyleForm(StyleFields):
@@ -130,7 +135,7 @@ class DeclaredFileBody(Body):
 class DeclaredStyle(StyleFields):
     """POST /styles as JSON."""
 
-    # Their number is judged with that of the style's other works, and has error codes of its own.
+    # Their number is judged with that of the style's other artworks; it has its own error codes.
     files: list[DeclaredFileBody] = Field(
         max_length=1000, json_schema_extra={"minItems": 10, "maxItems": 100}
     )
@@ -142,7 +147,7 @@ class RetrainForm(Body):
     remove_artwork_ids: Annotated[list[Id], BeforeValidator(_tag_list)] = Field(
         default=[], max_length=100
     )
-    publish: PublishWhen | None = Field(None, description="as it was said before, by default")
+    publish: PublishWhen | None = Field(None, description="as before, by default")
     image_tags: ImageTags = Field(default={})
     accept_similar: bool = Field(False, description=ACCEPT_SIMILAR)
 
@@ -151,7 +156,7 @@ class RetrainBody(Body):
     """POST /styles/:id/retrain as JSON."""
 
     remove_artwork_ids: list[Id] = Field(default=[], max_length=100)
-    publish: PublishWhen | None = Field(None, description="as it was said before, by default")
+    publish: PublishWhen | None = Field(None, description="as before, by default")
     files: list[DeclaredFileBody] = Field(default=[], max_length=1000)
     accept_similar: bool = Field(False, description=ACCEPT_SIMILAR)
 
@@ -255,7 +260,7 @@ class ArtworkView(Answer):
     status: ArtworkStatus
     code: str | None = Field(examples=["DUPLICATE_IMAGE"])
     twin_idx: Count | None = Field(
-        examples=[3], description="the work that this one is the same as, or nearly the same"
+        examples=[3], description="the artwork that this one is the same as, or nearly the same"
     )
     width: Count | None
     height: Count | None
@@ -279,7 +284,7 @@ class Checkpoint(Answer):
 
 
 class RightsStatement(Answer):
-    """What the artist stated about the works."""
+    """What the artist stated about the artworks."""
 
     statement: str = Field(examples=["I made these works myself."])
     version: str = Field(examples=["2026-11"])

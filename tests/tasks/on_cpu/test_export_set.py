@@ -135,7 +135,7 @@ def test_photos_of_no_group_are_in_the_last_one(session, storage):
     sets_exports.prepare(session, job)
     waiting = albums.work(session, JobKind.SETS_EXPORT)[0]
     lease = jobs.claim(session, waiting.id, TaskName.EXPORT_SET, 60)
-    work = sets_archives.archive_work(session, lease)
+    work = sets_archives.archive_input(session, lease)
     assert {photo.group for photo in work.photos} == {work.groups[-1].id} == {"other"}
 
 
@@ -153,7 +153,7 @@ def test_a_photo_of_an_override_is_named_by_the_colours_it_has(session, storage)
     sets_exports.prepare(session, job)
     waiting = albums.work(session, JobKind.SETS_EXPORT)[0]
     lease = jobs.claim(session, waiting.id, TaskName.EXPORT_SET, 60)
-    work = sets_archives.archive_work(session, lease)
+    work = sets_archives.archive_input(session, lease)
     named = [[each.name for each in photo.colours[job.public_id]] for photo in work.photos[:2]]
     assert named == [["Oak A"], ["Terrazzo"]]
     assert [each.name for each in work.variants[0].colours] == ["Oak A", "Terrazzo"]

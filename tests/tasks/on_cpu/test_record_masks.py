@@ -61,7 +61,9 @@ def report(committed, storage, job, *masks, execute=False, version="1"):
             if mask is not None:
                 storage.put(key, encode_mask(mask).png, content_type="image/png")
             reported.append(ReportedMask(concept, key, score))
-        sets_segmentations.hand_over(session, lease, reported, segmenter="classic", version=version)
+        sets_segmentations.queue_recording(
+            session, lease, reported, segmenter="classic", version=version
+        )
     return job_id
 
 

@@ -199,7 +199,7 @@ def test_one_bell_trains_all_that_wait_and_a_failure_is_one_artists_own(committe
         assert (first.step, third.step) == ("publish_style", "publish_style")
         # nine works are too few to learn from, and asking again would not bring the tenth back
         assert (second.step, second.state) == ("train_style", JobState.FAILED)
-        one, other = (checkpoints.kept(session, job.ref)[-1] for job in (first, third))
+        one, other = (checkpoints.of_run(session, job.ref)[-1] for job in (first, third))
         assert one.adapter_sha256 != other.adapter_sha256
 
 

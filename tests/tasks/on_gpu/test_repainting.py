@@ -1,6 +1,7 @@
 """A claimed job that names a picture: the worker fetches it, and repaints what its mask covers."""
 
 import io
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from tests.random_style import write_random_style
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.services import claimed_jobs
+from webapp.domain.services.claimed_jobs import RepaintJob
 
 MASK = np.zeros((512, 512), bool)
 MASK[100:260, 200:330] = True
@@ -50,7 +52,7 @@ def claim_with(site_storage, monkeypatch):
 
         def render_job(session, storage, lease):
             payload, download, upload = real(session, storage, lease)
-            return payload | {"change": change}, download | urls, upload
+            return RepaintJob(**asdict(payload), change=change), download | urls, upload
 
         monkeypatch.setitem(claimed_jobs._JOBS, JobKind.GENERATION, render_job)
 

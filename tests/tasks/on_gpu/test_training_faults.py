@@ -67,7 +67,7 @@ def learned(committed, storage, job_id: int) -> dict[str, torch.Tensor]:
     with committed() as session:
         job = session.get(Job, job_id)
         assert job.step == "publish_style", (job.state, job.failure_cause)
-        retained = checkpoints.kept(session, job.ref)
+        retained = checkpoints.of_run(session, job.ref)
         assert len(retained) == checkpoints.KEPT
         assert all(len(each.sample_keys) == SAMPLES for each in retained)
         return load(storage.get(retained[-1].adapter_key))

@@ -376,7 +376,7 @@ def test_a_new_signature_is_for_images_that_are_signed_later(
     artist_client.patch(ARTIST, json={"signature_position": "bottom-center"})
     session.expire_all()
     lease = stamping.jobs.claim(session, job.id, "stamp_signature", 60)
-    assert stamping.stamp_work(session, lease).signature.position == "bottom-center"
+    assert stamping.stamp_input(session, lease).signature.position == "bottom-center"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A page as a browser would find it: its elements, texts and addresses."""
 
+import json
 from html.parser import HTMLParser
 from typing import Any
 
@@ -11,13 +12,17 @@ class Page(HTMLParser):
         super().__init__()
         self.elements: list[tuple[str, dict[str, str]]] = []
         self.texts: list[str] = []
+        self.structured: list[Any] = []  # JSON-LD
         self.feed(answer.text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, {name: value or "" for name, value in attrs}))
 
     def handle_data(self, data: str) -> None:
-        self.texts.append(data)
+        if self.cdata_elem and is_data(self.elements[-1]):
+            self.structured.append(json.loads(data))
+        else:
+            self.texts.append(data)
 
     @property
     def text(self) -> str:
@@ -49,8 +54,14 @@ class Page(HTMLParser):
         return found + [
             "<script>"
             for name, attributes in self.elements
-            if name == "script" and "src" not in attributes
+            if name == "script" and "src" not in attributes and not is_data((name, attributes))
         ]
+
+
+def is_data(element: tuple[str, dict[str, str]]) -> bool:
+    """Whether this is a script element with data, which no browser runs."""
+    name, attributes = element
+    return name == "script" and attributes.get("type") == "application/ld+json"
 
 
 def enter_presses(page: Page, action: str) -> dict[str, str]:

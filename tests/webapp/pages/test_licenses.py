@@ -1,11 +1,15 @@
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import update
 
+from tests import making
 from tests.webapp.pages.reading import Page
 from webapp.domain.models.license import Certificate
+from webapp.pages import terms
+
+TODAY = datetime.now(ZoneInfo("Asia/Seoul")).date()
 
 
 def test_a_certificate_says_who_licensed_what_to_whom(client, image, artist):
@@ -14,6 +18,25 @@ def test_a_certificate_says_who_licensed_what_to_whom(client, image, artist):
         assert text in page.text
     assert f"/g/{image.id}" in page.links()
     assert f"http://localhost:8000/l/{image.license_public_id}" in page.links()
+    assert "/licenses/terms/commercial/2026-11" in page.links()
+
+
+def test_a_certificate_names_its_licensee_by_both_names(client, session, image, buyer):
+    buyer.display_name = "서하늘"
+    session.commit()
+    text = Page(client.get(f"/l/{image.license_public_id}")).text
+    assert f"서하늘 @{buyer.username}" in text
+
+
+def test_the_qr_code_of_a_certificate_stays_dark_on_white_and_runs_nothing(client, image):
+    page = Page(client.get(f"/l/{image.license_public_id}"))
+    [code] = page.all("span", role="img")
+    assert code["aria-label"] == "QR code of this page"
+    assert [path.get("fill") or path["stroke"] for path in page.all("path")[-2:]] == [
+        "#fff",
+        "#000",
+    ]
+    assert page.own_code() == []
 
 
 def test_a_private_picture_and_its_owner_stay_private(client, ordered, finish, buyer):
@@ -44,9 +67,12 @@ def test_an_old_exclusive_licence_can_be_read_and_says_that_it_is_no_longer_sold
 @pytest.mark.parametrize(
     "columns, word",
     [
-        ({"status": "revoked"}, "Revoked"),
-        ({"valid_to": datetime.now(ZoneInfo("Asia/Seoul")).date() - timedelta(days=1)}, "Expired"),
-        ({"valid_to": datetime.now(ZoneInfo("Asia/Seoul")).date()}, "Valid"),
+        (
+            {"status": "revoked", "revoked_at": datetime(2026, 11, 3, 9, 5, tzinfo=UTC)},
+            "Revoked · 2026-11-03 09:05 UTC",
+        ),
+        ({"valid_to": TODAY - timedelta(days=1)}, f"Expired · {TODAY - timedelta(days=1)} (Seoul"),
+        ({"valid_to": TODAY}, "Valid"),
     ],
 )
 def test_a_certificate_that_no_longer_holds_says_so(client, session, image, columns, word):
@@ -54,3 +80,53 @@ def test_a_certificate_that_no_longer_holds_says_so(client, session, image, colu
     session.commit()
     page = Page(client.get(f"/l/{image.license_public_id}"))
     assert page.text.split("Sign in", 1)[1].strip().startswith(word)
+
+
+def test_every_version_of_every_licence_has_a_page_of_its_own_in_both_languages(client):
+    for version, licences in terms.VERSIONS.items():
+        for kind in licences:
+            for language in ("en", "ko"):
+                answer = client.get(
+                    terms.address(kind, version), headers={"Accept-Language": language}
+                )
+                page = Page(answer)
+                assert (answer.status_code, page.all("html")[0]["lang"]) == (200, language)
+                assert version in page.text
+                assert f"/licenses/terms/{kind}/{version}" not in page.links()
+
+
+@pytest.mark.parametrize("name", ["personal/2020-01", "free/2026-11", "free/never"])
+def test_terms_that_never_were_are_not_found(client, name):
+    assert client.get(f"/licenses/terms/{name}").status_code == 404
+
+
+def test_an_order_form_and_a_style_lead_to_the_terms(client, style):
+    links = Page(client.get(f"/styles/{style.id}")).links()
+    assert links.count(f"/licenses/terms/{style.license_type}/2026-11") == 2
+
+
+def test_a_user_finds_all_licences_with_their_states_and_nobody_elses(
+    buyer_client, artist_client, session, buyer, style, finish
+):
+    first, second = (finish(each) for each in making.order(session, buyer, style, count=2))
+    session.execute(
+        update(Certificate).where(Certificate.generation_id == first.id).values(status="revoked")
+    )
+    session.commit()
+    page = Page(buyer_client.get("/me/licenses"))
+    held = [link for link in page.links() if link.startswith("/l/")]
+    assert held == [f"/l/{second.license_public_id}", f"/l/{first.license_public_id}"]
+    assert page.text.index("Valid") < page.text.index("Revoked")
+    assert "no licences yet" in Page(artist_client.get("/me/licenses")).text
+
+
+def test_more_licences_than_fit_come_with_the_next_page(
+    buyer_client, session, buyer, style, finish
+):
+    for each in making.order(session, buyer, style, count=3):
+        finish(each)
+    first = Page(buyer_client.get("/me/licenses?limit=2"))
+    [more] = [link for link in first.links() if "cursor=" in link]
+    rest = Page(buyer_client.get(more, headers={"HX-Request": "true"}))
+    found = [link for page in (first, rest) for link in page.links() if link.startswith("/l/")]
+    assert len(set(found)) == len(found) == 3

@@ -23,6 +23,7 @@ from webapp.domain.models.account import Role, User
 from webapp.domain.models.report import ReportReason, ReportTarget
 from webapp.domain.models.style import ArtworkStatus, Style, TrainingStatus
 from webapp.domain.services import comments, follows, likes, purchases, reports
+from webapp.domain.services.licenses import TERMS_VERSION
 
 
 @pytest.fixture
@@ -98,6 +99,8 @@ def address_of(page, market, unlucky) -> str:
         image=market.image.id,
         own_image=market.image.id,
         certificate=market.image.license_public_id,
+        license_type="personal",
+        terms_version=TERMS_VERSION,
         comment=market.comment_id,
         purchase=market.purchase.order_id,
         open_purchase=market.purchase.order_id,

@@ -5,14 +5,13 @@ The implementation is `webapp/editor.py`; it uses the engine, which the domain m
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from webapp.domain.models.documents import Setting
 from webapp.domain.sets_presets import Preset, Protection
 
-Setting = Mapping[str, Any]
-# `{action, value, options}` as a client sends it; see docs/sets.md.
-Concepts = Mapping[str, Setting]
 # Settings by the name of their concept.
+Concepts = Mapping[str, Setting]
 
 
 class SettingChecker(Protocol):

@@ -7,7 +7,7 @@ a new key.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Annotated, Any, Protocol, TypeVar
@@ -65,6 +65,15 @@ class _ResponseModel(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, hide_input_in_errors=True)
 
 
+class ProviderFailure(_ResponseModel):
+    """Why a payment failed, in the words of the provider, with whatever else it says."""
+
+    model_config = ConfigDict(extra="allow")
+
+    code: str = ""
+    message: str = ""
+
+
 class Payment(_ResponseModel):
     """A payment as the provider returns it; amounts in whole units of the currency."""
 
@@ -75,7 +84,7 @@ class Payment(_ResponseModel):
     currency: str
     approved_at: AwareDatetime | None = None
     receipt_url: Annotated[str | None, Field(validation_alias=AliasPath("receipt", "url"))] = None
-    failure: dict[str, Any] | None = None
+    failure: ProviderFailure | None = None
 
 
 class Transaction(_ResponseModel):
@@ -142,7 +151,11 @@ class TossPayments:
         self, *, payment_key: str, order_id: str, amount: int, idempotency_key: str
     ) -> Payment:
         """See `PaymentProvider.confirm`."""
-        body = {"paymentKey": payment_key, "orderId": order_id, "amount": amount}
+        body: dict[str, str | int] = {
+            "paymentKey": payment_key,
+            "orderId": order_id,
+            "amount": amount,
+        }
         return _parsed(_PAYMENT, self._command("/v1/payments/confirm", body, idempotency_key))
 
     def cancel(self, *, payment_key: str, reason: str, idempotency_key: str) -> Payment:
@@ -177,7 +190,7 @@ class TossPayments:
                 return None
             raise PaymentsUnavailable(refusal.code) from refusal
 
-    def _command(self, path: str, body: dict[str, Any], idempotency_key: str) -> Any:
+    def _command(self, path: str, body: Mapping[str, str | int], idempotency_key: str) -> Any:
         headers = {"Idempotency-Key": idempotency_key}
         return self._send("POST", path, json=body, headers=headers)
 

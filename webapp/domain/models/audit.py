@@ -1,10 +1,12 @@
 """The audit log: changes by administrators with values before and after and a reason."""
 
 from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.domain.db import Base
-from webapp.domain.models.columns import CreatedAt, Id, Json
+from webapp.domain.models.columns import CreatedAt, Id
+from webapp.domain.models.documents import AuditValues
 
 
 class AuditEntry(Base):
@@ -22,7 +24,7 @@ class AuditEntry(Base):
     admin_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     object_type: Mapped[str] = mapped_column(String(20))
     object_id: Mapped[str] = mapped_column(String(40))
-    before: Mapped[Json]
-    after: Mapped[Json]
+    before: Mapped[AuditValues] = mapped_column(JSONB)
+    after: Mapped[AuditValues] = mapped_column(JSONB)
     reason: Mapped[str] = mapped_column(String(500))
     created_at: Mapped[CreatedAt]

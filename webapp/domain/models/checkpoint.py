@@ -4,7 +4,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.domain.db import Base
-from webapp.domain.models.columns import BigInt, CreatedAt, Id, JsonList, ObjectKey, Sha256
+from webapp.domain.models.columns import BigInt, CreatedAt, Id, JsonStrings, ObjectKey, Sha256
 
 
 class Checkpoint(Base):
@@ -33,6 +33,6 @@ class Checkpoint(Base):
     adapter_key: Mapped[ObjectKey | None]
     adapter_sha256: Mapped[Sha256]
     adapter_size: Mapped[BigInt]
-    sample_keys: Mapped[JsonList]
-    thumbnail_keys: Mapped[JsonList]
+    sample_keys: Mapped[JsonStrings]
+    thumbnail_keys: Mapped[JsonStrings]
     created_at: Mapped[CreatedAt]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from sqlalchemy import BigInteger, Computed, DateTime, Dialect, Identity, String, Text, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -43,8 +43,8 @@ CreatedAt = Annotated[
     mapped_column(DateTime(timezone=True), server_default=func.clock_timestamp()),
 ]
 Tags = Annotated[list[str], mapped_column(ARRAY(Text), server_default="{}")]
-Json = Annotated[dict[str, Any], mapped_column(JSONB)]
-JsonList = Annotated[list[Any], mapped_column(JSONB, server_default="[]")]
+JsonStrings = Annotated[list[str], mapped_column(JSONB, server_default="[]")]
+JsonNumbers = Annotated[list[int], mapped_column(JSONB, server_default="[]")]
 Sha256 = Annotated[str, mapped_column(String(64))]
 ObjectKey = Annotated[str, mapped_column(String(200))]
 

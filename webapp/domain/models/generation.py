@@ -1,7 +1,6 @@
 """Generations, one per ordered image; an order is one POST of one to four of them."""
 
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -29,6 +28,7 @@ from webapp.domain.models.columns import (
     Unsigned64,
     one_of,
 )
+from webapp.domain.models.documents import Progress
 from webapp.domain.models.style import Style
 
 
@@ -197,7 +197,7 @@ class Generation(Base):
     watermark_key_number: Mapped[int | None] = mapped_column(
         SmallInteger, comment="of WATERMARK_KEYS"
     )
-    progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    progress: Mapped[Progress | None] = mapped_column(JSONB)
     failure_cause: Mapped[str | None] = mapped_column(String(40))
     failure_message: Mapped[str | None] = mapped_column(Text)
     image_key: Mapped[ObjectKey | None]

@@ -1,7 +1,6 @@
 """Idempotency keys: the stored response of a POST, which a retry of it receives."""
 
-from typing import Any
-
+from pydantic import JsonValue
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -19,7 +18,7 @@ class IdempotencyKey(Base):
     route: Mapped[str] = mapped_column(String(60), primary_key=True)
     key: Mapped[str] = mapped_column(String(128), primary_key=True)
     body_sha256: Mapped[Sha256]
-    response: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    response: Mapped[dict[str, JsonValue] | None] = mapped_column(JSONB)
     created_at: Mapped[CreatedAt] = mapped_column(index=True)
 
 
@@ -32,5 +31,5 @@ class SetsIdempotencyKey(Base):
     route: Mapped[str] = mapped_column(String(60), primary_key=True)
     key: Mapped[str] = mapped_column(String(128), primary_key=True)
     body_sha256: Mapped[Sha256]
-    response: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    response: Mapped[dict[str, JsonValue] | None] = mapped_column(JSONB)
     created_at: Mapped[CreatedAt] = mapped_column(index=True)

@@ -11,10 +11,12 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.domain.db import Base
-from webapp.domain.models.columns import BigInt, CreatedAt, Id, Json, Time, one_of
+from webapp.domain.models.columns import BigInt, CreatedAt, Id, Time, one_of
+from webapp.domain.models.documents import Handover
 
 
 class JobKind(StrEnum):
@@ -79,8 +81,8 @@ class Job(Base):
     lease_until: Mapped[Time | None]
     deadline_at: Mapped[Time]
     cancel_requested: Mapped[bool] = mapped_column(server_default="false")
-    handover: Mapped[Json] = mapped_column(
-        server_default="{}", comment="what one step leaves for the next"
+    handover: Mapped[Handover] = mapped_column(
+        JSONB, server_default="{}", comment="what one step leaves for the next"
     )
     failure_cause: Mapped[str | None] = mapped_column(String(40))
     failure_message: Mapped[str | None] = mapped_column(Text)

@@ -1,10 +1,11 @@
 """Sealed periods of the ledger: the sums and the hash of transfers that can no longer change."""
 
 from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.domain.db import Base
-from webapp.domain.models.columns import BigInt, CreatedAt, Id, Json, Sha256, Time
+from webapp.domain.models.columns import BigInt, CreatedAt, Id, Sha256, Time
 
 
 class LedgerSeal(Base):
@@ -22,7 +23,9 @@ class LedgerSeal(Base):
     )
     until_id: Mapped[BigInt] = mapped_column(unique=True, comment="its last transfer")
     transfer_count: Mapped[BigInt]
-    sums: Mapped[Json] = mapped_column(comment="{kind of transfer: sum of amounts}")
+    sums: Mapped[dict[str, int]] = mapped_column(
+        JSONB, comment="{kind of transfer: sum of amounts}"
+    )
     chain_sha256: Mapped[Sha256] = mapped_column(
         comment="of the chain_sha256 before and all transfers"
     )

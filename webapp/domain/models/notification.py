@@ -3,10 +3,12 @@
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.domain.db import Base
-from webapp.domain.models.columns import CreatedAt, Id, Json, one_of
+from webapp.domain.models.columns import CreatedAt, Id, one_of
+from webapp.domain.models.documents import NotificationDetails
 
 
 class NotificationType(StrEnum):
@@ -52,6 +54,6 @@ class Notification(Base):
     target_id: Mapped[int] = mapped_column(BigInteger)
     dedupe_key: Mapped[str] = mapped_column(String(100))
     # Not `metadata`: that name is SQLAlchemy's own.
-    details: Mapped[Json] = mapped_column("metadata", server_default="{}")
+    details: Mapped[NotificationDetails] = mapped_column("metadata", JSONB, server_default="{}")
     is_read: Mapped[bool] = mapped_column(server_default="false")
     created_at: Mapped[CreatedAt]

@@ -1,7 +1,6 @@
 """Purchases: tokens bought for money through the payment provider."""
 
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
@@ -9,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.domain.db import Base
 from webapp.domain.models.columns import CreatedAt, Id, Time, one_of
+from webapp.domain.models.documents import PaymentFailure
 
 
 class PurchaseStatus(StrEnum):
@@ -94,7 +94,7 @@ class Purchase(Base):
         String(64), comment="Idempotency-Key of a refund that has begun"
     )
     receipt_url: Mapped[str | None] = mapped_column(Text)
-    failure: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    failure: Mapped[PaymentFailure | None] = mapped_column(JSONB)
     expires_at: Mapped[Time]
     approved_at: Mapped[Time | None]
     refunded_at: Mapped[Time | None]

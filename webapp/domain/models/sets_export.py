@@ -14,7 +14,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.domain.db import Base
-from webapp.domain.models.columns import CreatedAt, Id, JsonList, ObjectKey, Time, one_of
+from webapp.domain.models.columns import CreatedAt, Id, JsonNumbers, ObjectKey, Time, one_of
 
 
 class ExportStatus(StrEnum):
@@ -39,7 +39,7 @@ class SetsExport(Base):
 
     id: Mapped[Id]
     job_id: Mapped[int] = mapped_column(ForeignKey("sets_jobs.id"))
-    other_jobs: Mapped[JsonList] = mapped_column(comment="ids of the other jobs, in their order")
+    other_jobs: Mapped[JsonNumbers] = mapped_column(comment="ids of the other jobs, in their order")
     template: Mapped[str] = mapped_column(String(30))
     language: Mapped[str] = mapped_column(String(2))
     version: Mapped[int] = mapped_column(server_default="0")

@@ -11,12 +11,17 @@ from webapp.domain.models.columns import (
     BigInt,
     CreatedAt,
     Id,
-    Json,
-    JsonList,
+    JsonNumbers,
     ObjectKey,
     Sha256,
     Time,
     one_of,
+)
+from webapp.domain.models.documents import (
+    ClickedPoint,
+    SearchedConcept,
+    Setting,
+    StoredMask,
 )
 
 
@@ -57,12 +62,14 @@ class SetsInstance(Base):
         String(10), server_default=InstanceState.INCLUDE.value
     )
     source: Mapped[InstanceSource] = mapped_column(String(10))
-    rule: Mapped[Json | None] = mapped_column(
+    rule: Mapped[Setting | None] = mapped_column(
         JSONB(none_as_null=True), comment="a setting of its own: {action, value, options}"
     )
-    points: Mapped[JsonList] = mapped_column(comment="[{x, y, include}], shares of the photo")
+    points: Mapped[list[ClickedPoint]] = mapped_column(
+        JSONB, server_default="[]", comment="[{x, y, include}], shares of the photo"
+    )
     mask_key: Mapped[ObjectKey] = mapped_column(comment="PNG of one bit, size of the photo")
-    box: Mapped[JsonList] = mapped_column(comment="[left, top, width, height] in pixels")
+    box: Mapped[JsonNumbers] = mapped_column(comment="[left, top, width, height] in pixels")
     area: Mapped[BigInt]
     score: Mapped[float]
     created_at: Mapped[CreatedAt]
@@ -80,7 +87,9 @@ class SetsMask(Base):
     prompt: Mapped[str] = mapped_column(String(200))
     segmenter: Mapped[str] = mapped_column(String(30))
     version: Mapped[str] = mapped_column(String(30))
-    found: Mapped[JsonList] = mapped_column(comment="[{mask_key, box, area, score}], largest first")
+    found: Mapped[list[StoredMask]] = mapped_column(
+        JSONB, server_default="[]", comment="[{mask_key, box, area, score}], largest first"
+    )
     created_at: Mapped[CreatedAt]
 
 
@@ -111,7 +120,9 @@ class SetsSegmentation(Base):
 
     id: Mapped[Id]
     photo_id: Mapped[int] = mapped_column(ForeignKey("sets_photos.id"))
-    concepts: Mapped[JsonList] = mapped_column(comment="[{name, prompt, is_many}]")
+    concepts: Mapped[list[SearchedConcept]] = mapped_column(
+        JSONB, server_default="[]", comment="[{name, prompt, is_many}]"
+    )
     status: Mapped[SegmentationStatus] = mapped_column(
         String(10), server_default=SegmentationStatus.QUEUED.value
     )

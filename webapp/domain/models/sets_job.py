@@ -3,10 +3,12 @@
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.domain.db import Base
-from webapp.domain.models.columns import CreatedAt, Id, Json, JsonList, Time, one_of
+from webapp.domain.models.columns import CreatedAt, Id, JsonStrings, Time, one_of
+from webapp.domain.models.documents import OverrideSettings, Setting
 
 
 class SetsJobStatus(StrEnum):
@@ -63,13 +65,17 @@ class SetsJob(Base):
     )
     rule_id: Mapped[int | None] = mapped_column(ForeignKey("sets_rules.id"))
     # Set by the execution and not changed after it.
-    concepts: Mapped[Json] = mapped_column(
-        server_default="{}", comment="{concept: {action, value, options, prompt}}"
+    concepts: Mapped[dict[str, Setting]] = mapped_column(
+        JSONB, server_default="{}", comment="{concept: {action, value, options, prompt}}"
     )
-    protect: Mapped[JsonList]
-    overrides: Mapped[JsonList] = mapped_column(comment="[{items | group, concepts}]")
-    style_prices: Mapped[Json] = mapped_column(
-        server_default="{}", comment="{style id: tokens a region} that its person agreed to"
+    protect: Mapped[JsonStrings]
+    overrides: Mapped[list[OverrideSettings]] = mapped_column(
+        JSONB, server_default="[]", comment="[{items | group, concepts}]"
+    )
+    style_prices: Mapped[dict[str, int]] = mapped_column(
+        JSONB,
+        server_default="{}",
+        comment="{style id: tokens a region} that its person agreed to",
     )
     output_template: Mapped[str] = mapped_column(String(30), server_default="")
     has_watermark: Mapped[bool] = mapped_column(server_default="true")

@@ -11,10 +11,12 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.domain.db import Base
-from webapp.domain.models.columns import CreatedAt, Id, JsonList, ObjectKey, Sha256, Time, one_of
+from webapp.domain.models.columns import CreatedAt, Id, ObjectKey, Sha256, Time, one_of
+from webapp.domain.models.documents import PhotoWarning
 
 
 class PhotoStatus(StrEnum):
@@ -62,7 +64,9 @@ class SetsPhoto(Base):
     result_preview_key: Mapped[ObjectKey | None]
     result_sha256: Mapped[Sha256 | None]
     result_size: Mapped[int | None] = mapped_column(BigInteger)
-    warnings: Mapped[JsonList] = mapped_column(comment="[{code, concept}]")
+    warnings: Mapped[list[PhotoWarning]] = mapped_column(
+        JSONB, server_default="[]", comment="[{code, concept}]"
+    )
     failure_code: Mapped[str | None] = mapped_column(String(40))
     failure_message: Mapped[str | None] = mapped_column(Text)
     is_purged: Mapped[bool] = mapped_column(server_default="false")

@@ -4,7 +4,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstra
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.domain.db import Base
-from webapp.domain.models.columns import CreatedAt, Id, JsonList, ObjectKey, Sha256
+from webapp.domain.models.columns import CreatedAt, Id, JsonNumbers, ObjectKey, Sha256
 
 
 class SetsRestyle(Base):
@@ -34,6 +34,6 @@ class SetsRestyle(Base):
     painted_sha256: Mapped[Sha256 | None]
     canvas_sha256: Mapped[Sha256] = mapped_column(comment="of picture and mask: the same canvas")
     change: Mapped[float]
-    frame: Mapped[JsonList] = mapped_column("box")
+    frame: Mapped[JsonNumbers] = mapped_column("box")
     photo_sha256: Mapped[Sha256] = mapped_column(comment="the certificate names the photo by it")
     created_at: Mapped[CreatedAt]

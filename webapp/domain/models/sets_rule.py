@@ -1,10 +1,12 @@
 """Saved rules of Sets: one setting per concept of a preset, and the protected concepts."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.domain.db import Base
-from webapp.domain.models.columns import CreatedAt, Id, Json, JsonList, Time
+from webapp.domain.models.columns import CreatedAt, Id, JsonStrings, Time
+from webapp.domain.models.documents import Setting
 
 
 class SetsRule(Base):
@@ -28,8 +30,10 @@ class SetsRule(Base):
     account_id: Mapped[int] = mapped_column(ForeignKey("sets_accounts.id"))
     preset_id: Mapped[str] = mapped_column(String(30))
     name: Mapped[str] = mapped_column(String(50))
-    concepts: Mapped[Json] = mapped_column(comment="{concept: {action, value, options}}")
-    protect: Mapped[JsonList]
+    concepts: Mapped[dict[str, Setting]] = mapped_column(
+        JSONB, comment="{concept: {action, value, options}}"
+    )
+    protect: Mapped[JsonStrings]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
     deleted_at: Mapped[Time | None]

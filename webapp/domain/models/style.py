@@ -11,7 +11,7 @@ from webapp.domain.models.account import Artist
 from webapp.domain.models.columns import (
     CreatedAt,
     Id,
-    JsonList,
+    JsonStrings,
     ObjectKey,
     Sha256,
     Tags,
@@ -142,7 +142,7 @@ class Style(Base):
         comment="of the weights it was trained on; NULL: trained before this was recorded"
     )
     thumbnail_key: Mapped[ObjectKey | None]
-    sample_keys: Mapped[JsonList]
+    sample_keys: Mapped[JsonStrings]
     rights_statement: Mapped[str | None] = mapped_column(
         Text, comment="what the artist agreed to, word for word"
     )

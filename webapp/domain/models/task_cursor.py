@@ -1,10 +1,12 @@
 """Cursors of tasks that go through a whole table or storage in pieces, over several runs."""
 
 from sqlalchemy import String
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.domain.db import Base
-from webapp.domain.models.columns import CreatedAt, Json
+from webapp.domain.models.columns import CreatedAt
+from webapp.domain.models.documents import PassPosition
 
 
 class TaskCursor(Base):
@@ -13,5 +15,5 @@ class TaskCursor(Base):
     __tablename__ = "task_cursors"
 
     name: Mapped[str] = mapped_column(String(60), primary_key=True)
-    position: Mapped[Json]
+    position: Mapped[PassPosition] = mapped_column(JSONB)
     begun_at: Mapped[CreatedAt]

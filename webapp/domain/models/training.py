@@ -1,13 +1,12 @@
 """Training runs of styles, with their metrics."""
 
-from typing import Any
-
 from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.domain.db import Base
-from webapp.domain.models.columns import CreatedAt, Id, JsonList, ObjectKey, Sha256, Time
+from webapp.domain.models.columns import CreatedAt, Id, JsonStrings, ObjectKey, Sha256, Time
+from webapp.domain.models.documents import LossPoint, Progress
 
 
 class TrainingRun(Base):
@@ -22,10 +21,10 @@ class TrainingRun(Base):
     uploads_expire_at: Mapped[Time | None]
     confirmed_at: Mapped[Time | None]
     accepts_similar: Mapped[bool] = mapped_column(server_default="false")
-    progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    loss_history: Mapped[JsonList]
-    sample_keys: Mapped[JsonList]
-    metric: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    progress: Mapped[Progress | None] = mapped_column(JSONB)
+    loss_history: Mapped[list[LossPoint]] = mapped_column(JSONB, server_default="[]")
+    sample_keys: Mapped[JsonStrings]
+    metric: Mapped[dict[str, float] | None] = mapped_column(JSONB)
     checkpoint_key: Mapped[ObjectKey | None]
     adapter_key: Mapped[ObjectKey | None]
     adapter_sha256: Mapped[Sha256 | None]

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.domain.models.account import User
 from webapp.domain.models.audit import AuditEntry
+from webapp.domain.models.documents import AuditValues
 from webapp.domain.queries.answers import UserName
 from webapp.domain.queries.pagination import AnyRow, Keyset, Page, PageRequest
 from webapp.domain.queries.viewing import matching
@@ -33,8 +33,8 @@ class AuditedChange:
     id: int
     object_type: str
     object_id: str
-    before: dict[str, Any]
-    after: dict[str, Any]
+    before: AuditValues
+    after: AuditValues
     reason: str
     created_at: datetime
     admin: UserName

@@ -206,7 +206,7 @@ def try_outs(session: Session, storage: Storage, *, style_id: int, limit: int) -
     return [try_out_view(storage, row) for row in rows]
 
 
-def keyset_of(sort: str, binding: dict[str, Any]) -> Keyset:
+def keyset_of(sort: str, binding: dict[str, object]) -> Keyset:
     """Return the keyset of a list of pictures; raises ValidationFailed for an unknown `sort`."""
     if sort not in {"recent", "popular"}:
         raise ValidationFailed(

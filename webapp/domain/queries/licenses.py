@@ -1,4 +1,4 @@
-"""Read the public part of certificates: licensee, picture, terms and dates."""
+"""Read certificates: the public part of one, and those that a user holds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from webapp.domain import market, sets_presets
 from webapp.domain.errors import NotFound
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, User
-from webapp.domain.models.generation import Generation
+from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.license import Certificate, CertificateStatus, IssuedLicense
 from webapp.domain.models.sets_restyle import SetsRestyle
 from webapp.domain.models.style import Style
 from webapp.domain.queries.answers import ArtistName, StyleName
-from webapp.domain.queries.pagination import AnyRow
+from webapp.domain.queries.pagination import AnyRow, Keyset, Page, PageRequest, SortColumn
 from webapp.domain.queries.viewing import signed_url
 
 EXPIRED = "expired"
@@ -44,6 +44,7 @@ class RestyledPhoto:
 class PublicCertificate:
     """A certificate; licensee, number and preview of the picture only while it is public.
 
+    `licensee` is a username and `licensee_name` the display name of the same person.
     `status` is EXPIRED or a CertificateStatus. `photo` is None but for a picture of Sets.
     """
 
@@ -54,9 +55,11 @@ class PublicCertificate:
     valid_from: date
     valid_to: date | None
     issued_at: datetime
+    revoked_at: datetime | None
     artist: ArtistName
     style: StyleName
     licensee: str | None
+    licensee_name: str | None
     image: LicensedPicture
     photo: RestyledPhoto | None
     generation_id: int | None
@@ -64,6 +67,21 @@ class PublicCertificate:
     adapter_sha256: str
     base_model: str
     signature_applied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLicense:
+    """One licence of a user; `status` is EXPIRED or a CertificateStatus."""
+
+    public_id: str
+    status: str
+    license_type: IssuedLicense
+    issued_at: datetime
+    valid_to: date | None
+    artist: ArtistName
+    style: StyleName
+    generation_id: int
+    thumbnail_url: str | None
 
 
 def certificate(session: Session, storage: Storage, *, public_id: str) -> PublicCertificate:
@@ -74,6 +92,7 @@ def certificate(session: Session, storage: Storage, *, public_id: str) -> Public
             Artist.artist_name,
             Style.name.label("style_name"),
             User.username,
+            User.display_name,
             Generation.is_public,
             Generation.is_flagged,
             Generation.preview_key,
@@ -98,9 +117,11 @@ def certificate(session: Session, storage: Storage, *, public_id: str) -> Public
         valid_from=row.valid_from,
         valid_to=row.valid_to,
         issued_at=row.issued_at,
+        revoked_at=row.revoked_at,
         artist=ArtistName(row.artist_id, row.artist_name),
         style=StyleName(row.style_id, row.style_name),
         licensee=row.username if is_visible else None,
+        licensee_name=row.display_name if is_visible else None,
         image=LicensedPicture(row.image_sha256, row.width, row.height, row.perceptual_hash),
         photo=_photo(row),
         generation_id=row.generation_id if is_visible else None,
@@ -109,6 +130,43 @@ def certificate(session: Session, storage: Storage, *, public_id: str) -> Public
         base_model=row.base_model,
         signature_applied=True,  # no picture is delivered without one
     )
+
+
+def held(
+    session: Session, storage: Storage, *, licensee_id: int, page: PageRequest
+) -> Page[HeldLicense]:
+    """List the licences of a user in the order of their pictures, newest first."""
+    order: list[SortColumn] = [
+        (Generation.created_at, "created_at", datetime),
+        (Generation.id, "id", int),
+    ]
+    keyset = Keyset(order, {"list": "licenses", "licensee_id": licensee_id})
+    pictures = select(Generation.id, Generation.created_at).where(
+        Generation.user_id == licensee_id,
+        Generation.status == GenerationStatus.COMPLETED,
+        ~Generation.is_try_out,
+    )
+    rows = (
+        select(
+            Generation.id,
+            Generation.created_at,
+            Generation.thumbnail_key,
+            Certificate.public_id,
+            Certificate.status,
+            Certificate.license_type,
+            Certificate.issued_at,
+            Certificate.valid_to,
+            Certificate.artist_id,
+            Certificate.style_id,
+            Artist.artist_name,
+            Style.name.label("style_name"),
+        )
+        .join(Certificate, Certificate.generation_id == Generation.id)
+        .join(Artist, Artist.user_id == Certificate.artist_id)
+        .join(Style, Style.id == Certificate.style_id)
+    )
+    found = session.execute(keyset.look_up(rows, keyset.apply(pictures, page))).all()
+    return keyset.page(found, page, lambda row: _held(storage, row))
 
 
 def status_of(status: CertificateStatus, valid_to: date | None) -> str:
@@ -123,6 +181,20 @@ def states(session: Session, generation_ids: Sequence[int]) -> dict[int, Certifi
         Certificate.generation_id.in_(generation_ids)
     )
     return {row.generation_id: row.status for row in session.execute(statuses)}
+
+
+def _held(storage: Storage, row: AnyRow) -> HeldLicense:
+    return HeldLicense(
+        public_id=row.public_id,
+        status=status_of(row.status, row.valid_to),
+        license_type=row.license_type,
+        issued_at=row.issued_at,
+        valid_to=row.valid_to,
+        artist=ArtistName(row.artist_id, row.artist_name),
+        style=StyleName(row.style_id, row.style_name),
+        generation_id=row.id,
+        thumbnail_url=signed_url(storage, row.thumbnail_key),
+    )
 
 
 def _photo(row: AnyRow) -> RestyledPhoto | None:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import User
 from webapp.domain.models.comment import Comment
+from webapp.domain.models.documents import NotificationDetails
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.notification import Notification, NotificationType
 from webapp.domain.models.payment import Purchase
@@ -83,7 +84,7 @@ class NotificationView:
     target_type: str
     target_id: int
     target: Target
-    metadata: dict[str, Any]
+    metadata: NotificationDetails
     is_read: bool
     created_at: datetime
 

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webapp.domain.models.documents import PaymentFailure
 from webapp.domain.models.payment import Product, Purchase, PurchaseStatus
 from webapp.domain.queries.answers import extended
 from webapp.domain.queries.pagination import AnyRow, Keyset, Page, PageRequest
@@ -72,7 +72,7 @@ class OrderDetail(Order):
     created_at: datetime
     approved_at: datetime | None
     receipt_url: str | None
-    failure: dict[str, Any] | None
+    failure: PaymentFailure | None
 
 
 def order(purchase: Purchase | AnyRow, addresses: Addresses) -> Order:

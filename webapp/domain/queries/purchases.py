@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.errors import NotFound
 from webapp.domain.models.account import User
+from webapp.domain.models.documents import PaymentFailure
 from webapp.domain.models.payment import Product, Purchase, PurchaseStatus
 from webapp.domain.queries.answers import UserName, extended
 from webapp.domain.queries.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
@@ -37,7 +37,7 @@ class UserPurchase:
     payment_key: str | None
     is_refunding: bool
     receipt_url: str | None
-    failure: dict[str, Any] | None
+    failure: PaymentFailure | None
     created_at: datetime
     expires_at: datetime
     approved_at: datetime | None

@@ -1,6 +1,5 @@
 """Instances of the photos of a job of Sets, as their person sees them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from webapp.domain.gateways.storage import Storage
+from webapp.domain.models.documents import ClickedPoint, Setting
 from webapp.domain.models.sets_instance import InstanceSource, InstanceState, SetsInstance
 from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.queries.pagination import Keyset, Page, PageRequest, SortColumn
@@ -38,8 +38,8 @@ class InstanceView:
     label: str
     state: InstanceState
     source: InstanceSource
-    rule: Mapping[str, Any] | None
-    points: list[dict[str, Any]]
+    rule: Setting | None
+    points: list[ClickedPoint]
     bbox: list[int]
     area: int
     score: float
@@ -52,21 +52,21 @@ def of_job(
     *,
     account_id: int,
     job_id: str,
-    wanted: InstanceFilter,
+    filters: InstanceFilter,
     page: PageRequest,
 ) -> Page[InstanceView]:
     """List the instances of a job by photo, concept and number. Raises JobNotFound."""
     job = get_job(session, account_id, job_id)
-    keyset = Keyset(ORDER, {"list": f"instances of {job.id}", **vars(wanted)}, descending=False)
-    found = _instances().where(
+    keyset = Keyset(ORDER, {"list": f"instances of {job.id}", **vars(filters)}, descending=False)
+    statement = _instances().where(
         SetsPhoto.job_id == job.id,
         *matching(
-            (SetsPhoto.idx, wanted.idx),
-            (SetsInstance.concept, wanted.concept),
-            (SetsInstance.state, wanted.state),
+            (SetsPhoto.idx, filters.idx),
+            (SetsInstance.concept, filters.concept),
+            (SetsInstance.state, filters.state),
         ),
     )
-    rows = session.execute(keyset.apply(found, page)).all()
+    rows = session.execute(keyset.apply(statement, page)).all()
     return keyset.page(rows, page, lambda row: _view(storage, row))
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from webapp.domain import sets_presets
 from webapp.domain.gateways.storage import Storage
+from webapp.domain.models.documents import OverrideSettings, PhotoWarning, Setting
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.sets_instance import SegmentationStatus, SetsInstance, SetsSegmentation
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
@@ -56,7 +57,7 @@ class ProgressView:
 
 @dataclass(frozen=True)
 class SegmentationView:
-    """How far the search for concepts is: photos searched, of those that were asked for."""
+    """How far the search for concepts is: photos searched, of those that were requested."""
 
     status: SegmentationStatus
     done: int
@@ -65,7 +66,7 @@ class SegmentationView:
 
 @dataclass(frozen=True)
 class CreditsView:
-    """Credits of a job: taken for it, kept for delivered photos, given back."""
+    """Credits of a job: reserved, charged for delivered photos, returned."""
 
     reserved: int
     charged: int
@@ -104,7 +105,7 @@ class ItemView:
     width: int | None
     height: int | None
     preview_url: str | None
-    warnings: list[dict[str, Any]]
+    warnings: list[PhotoWarning]
     restyles: list[RestyleView]
 
 
@@ -129,9 +130,9 @@ class JobCard:
     source_job_id: str | None
     parent_job_id: str | None
     rule_id: str | None
-    concepts: Mapping[str, Any]
+    concepts: Mapping[str, Setting]
     protect: Sequence[str]
-    overrides: Sequence[Mapping[str, Any]]
+    overrides: Sequence[OverrideSettings]
     output_template: str | None
     watermark: bool
     progress: ProgressView
@@ -153,27 +154,27 @@ class JobView(JobCard):
 
 
 def own_jobs(
-    session: Session, *, account_id: int, wanted: JobFilter, page: PageRequest
+    session: Session, *, account_id: int, filters: JobFilter, page: PageRequest
 ) -> Page[JobCard]:
     """List the jobs of an account, the newest first."""
     keyset = Keyset(
         [(SetsJob.created_at, "created_at", datetime), (SetsJob.id, "id", int)],
-        {"list": f"jobs of {account_id}", **vars(wanted)},
+        {"list": f"jobs of {account_id}", **vars(filters)},
     )
-    found = _jobs().where(
+    statement = _jobs().where(
         SetsJob.account_id == account_id,
-        *matching((SetsJob.status, wanted.status), (SetsJob.preset_id, wanted.preset)),
+        *matching((SetsJob.status, filters.status), (SetsJob.preset_id, filters.preset)),
     )
-    rows = session.execute(keyset.apply(found, page)).all()
-    counted = _counted(session, [row.id for row in rows])
-    return keyset.page(rows, page, lambda row: _card(row, counted))
+    rows = session.execute(keyset.apply(statement, page)).all()
+    counts = _counts(session, [row.id for row in rows])
+    return keyset.page(rows, page, lambda row: _card(row, counts))
 
 
 def detail(session: Session, storage: Storage, *, account_id: int, job_id: str) -> JobView:
     """Return one job of an account. Raises JobNotFound, for somebody else's too."""
     job = get_job(session, account_id, job_id)
     row = session.execute(_jobs().where(SetsJob.id == job.id)).one()
-    card = _card(row, _counted(session, [job.id]))
+    card = _card(row, _counts(session, [job.id]))
     photos = session.scalars(
         select(SetsPhoto)
         .where(SetsPhoto.job_id == job.id)
@@ -226,13 +227,13 @@ def stamp(session: Session, job_id: str) -> tuple[Any, ...]:
     )
 
 
-def is_final(job: Mapping[str, Any]) -> bool:
+def is_final(job: JobView) -> bool:
     """Tell whether a job, as `detail` shows it, changes no more unless it is tried again."""
-    return job["status"] in FINAL
+    return job.status in FINAL
 
 
 @dataclass(frozen=True)
-class _Counted:
+class _Counts:
     """What is counted of several jobs at once, by the job's row id."""
 
     photos: Mapping[int, Mapping[PhotoStatus, int]]
@@ -240,7 +241,7 @@ class _Counted:
     credits: Mapping[int, CreditsView]
 
 
-def _counted(session: Session, job_ids: Collection[int]) -> _Counted:
+def _counts(session: Session, job_ids: Collection[int]) -> _Counts:
     photos: dict[int, dict[PhotoStatus, int]] = {}
     of_photos = (
         select(SetsPhoto.job_id, SetsPhoto.status, func.count())
@@ -263,8 +264,8 @@ def _counted(session: Session, job_ids: Collection[int]) -> _Counted:
         .where(SetsPhoto.job_id.in_(job_ids))
         .group_by(SetsPhoto.job_id)
     )
-    counts = {job_id: CreditsView(*each) for job_id, *each in session.execute(reserved)}
-    return _Counted(photos, runs, counts)
+    credits_of_jobs = {job_id: CreditsView(*each) for job_id, *each in session.execute(reserved)}
+    return _Counts(photos, runs, credits_of_jobs)
 
 
 def _latest_runs(job_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
@@ -300,9 +301,9 @@ def _jobs() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _card(row: Row[*tuple[Any, ...]], counted: _Counted) -> JobCard:
+def _card(row: Row[*tuple[Any, ...]], counts: _Counts) -> JobCard:
     job: SetsJob = row.SetsJob
-    photos = counted.photos.get(job.id, {})
+    photos = counts.photos.get(job.id, {})
     return JobCard(
         job_id=job.public_id,
         status=SetsJobStatus(job.status),
@@ -322,8 +323,8 @@ def _card(row: Row[*tuple[Any, ...]], counted: _Counted) -> JobCard:
             failed=photos.get(PhotoStatus.FAILED, 0),
             total=job.item_count,
         ),
-        segmentation=_segmentation(counted.segmentations.get(job.id, {})),
-        credits=counted.credits.get(job.id, CreditsView(0, 0, 0)),
+        segmentation=_segmentation(counts.segmentations.get(job.id, {})),
+        credits=counts.credits.get(job.id, CreditsView(0, 0, 0)),
         created_at=job.created_at,
         updated_at=job.updated_at,
         finished_at=job.finished_at,
@@ -332,13 +333,13 @@ def _card(row: Row[*tuple[Any, ...]], counted: _Counted) -> JobCard:
 
 
 def _segmentation(runs: Mapping[SegmentationStatus, int]) -> SegmentationView | None:
-    """Return how far the search is; None where nothing was asked for, or all was canceled."""
-    stands = [status for status in SEGMENTATION_ORDER if runs.get(status)]
-    if not stands:
+    """Return how far the search is; None where no search was requested, or all were canceled."""
+    present = [status for status in SEGMENTATION_ORDER if runs.get(status)]
+    if not present:
         return None
     ended = runs.get(SegmentationStatus.READY, 0) + runs.get(SegmentationStatus.FAILED, 0)
     total = sum(runs.get(status, 0) for status in SEGMENTATION_ORDER)
-    return SegmentationView(status=stands[0], done=ended, total=total)
+    return SegmentationView(status=present[0], done=ended, total=total)
 
 
 def _restyles(session: Session, photo_ids: Collection[int]) -> dict[int, list[RestyleView]]:
@@ -350,13 +351,13 @@ def _restyles(session: Session, photo_ids: Collection[int]) -> dict[int, list[Re
         .where(SetsEdit.photo_id.in_(photo_ids), Generation.status.not_in(NOT_DELIVERED))
         .order_by(SetsRestyle.id)
     )
-    found: dict[int, list[RestyleView]] = {}
+    views: dict[int, list[RestyleView]] = {}
     for photo_id, concept, image in rows:
         is_delivered = image.status == GenerationStatus.COMPLETED
         address = certificate_url(settings().public_base_url, image.license_public_id)
         view = RestyleView(concept, image.id, address if is_delivered else None, image.price_tokens)
-        found.setdefault(photo_id, []).append(view)
-    return found
+        views.setdefault(photo_id, []).append(view)
+    return views
 
 
 def _item(

@@ -1,13 +1,14 @@
 """The log of a training for its artist: stage, losses, samples; and the training in progress."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from celery_config import TaskName
 from webapp.domain.gateways.storage import Storage
+from webapp.domain.models import documents
 from webapp.domain.models.account import Artist
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import Style, TrainingStatus
@@ -127,7 +128,7 @@ def under_way(session: Session) -> TrainingUnderWay | None:
     )
 
 
-def _measured_steps(storage: Storage, history: list[dict[str, Any]]) -> list[MeasuredStep]:
+def _measured_steps(storage: Storage, history: Sequence[documents.LossPoint]) -> list[MeasuredStep]:
     points = [point for point in history if point.get("sample_keys")]
     return [
         MeasuredStep(
@@ -139,7 +140,7 @@ def _measured_steps(storage: Storage, history: list[dict[str, Any]]) -> list[Mea
     ]
 
 
-def _thinned(history: list[dict[str, Any]]) -> list[LossPoint]:
+def _thinned(history: Sequence[documents.LossPoint]) -> list[LossPoint]:
     """Return evenly spaced points, all points with a held-out loss, and the last point."""
     every = -(-len(history) // MAX_LOSS_POINTS) or 1
     last = len(history) - 1

@@ -53,16 +53,16 @@ def signed_url(
     )
 
 
-def flags(*wanted: tuple[InstrumentedAttribute[bool], bool | None]) -> list[ColumnElement[bool]]:
+def flags(*filters: tuple[InstrumentedAttribute[bool], bool | None]) -> list[ColumnElement[bool]]:
     """Return the conditions of flags, None for any, in the words that partial indexes have."""
     return [
-        column.expression if value else ~column for column, value in wanted if value is not None
+        column.expression if value else ~column for column, value in filters if value is not None
     ]
 
 
-def matching(*wanted: tuple[InstrumentedAttribute[Any], Any]) -> list[ColumnElement[bool]]:
+def matching(*filters: tuple[InstrumentedAttribute[Any], Any]) -> list[ColumnElement[bool]]:
     """Return the conditions that columns have these values, None for any."""
-    return [column == value for column, value in wanted if value is not None]
+    return [column == value for column, value in filters if value is not None]
 
 
 def tag_conditions(
@@ -80,9 +80,9 @@ def tag_conditions(
     return conditions
 
 
-def _tags(given: Sequence[str], field: str) -> Any:
+def _tags(texts: Sequence[str], field: str) -> Any:
     try:
-        names = tags.normalise(given, field=field, max_length=tags.MAX_NAME_TAG_LENGTH)
+        names = tags.normalise(texts, field=field, max_length=tags.MAX_NAME_TAG_LENGTH)
     except InvalidTagLanguage as error:
         raise ValidationFailed(
             fields={field: [FieldProblem("Tags must be English words.")]}

@@ -330,6 +330,8 @@ def update_artist(
 def _take_names(session: Session, user: User, **changes: str | None) -> None:
     """Reserve the names of a user after `changes`; raises DuplicateUsername with the changes."""
     artist_name = user.artist.artist_name if user.artist else None
-    chosen = {"username": user.username, "artist_name": artist_name} | changes
-    if not names.claim(session, user.id, *(name for name in chosen.values() if name is not None)):
+    new_names = {"username": user.username, "artist_name": artist_name} | changes
+    if not names.claim(
+        session, user.id, *(name for name in new_names.values() if name is not None)
+    ):
         raise DuplicateUsername(**changes)

@@ -1,9 +1,9 @@
 """Training images: what an artist uploads, checked in the request, stored for validation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -22,6 +22,7 @@ from webapp.domain.errors import (
 )
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.identifiers import object_key
+from webapp.domain.images import RefusedImage
 from webapp.domain.models.style import Artwork, ArtworkStatus, Style
 from webapp.domain.services import tags
 
@@ -31,10 +32,10 @@ MAX_IMAGE_TAGS = 20
 UPLOAD_TIME = timedelta(hours=1)
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png"}
 SIMILAR = "SIMILAR_IMAGE"
-"""Code of a work that is nearly the same as another: left out until its artist says otherwise."""
+"""Code of an artwork nearly the same as another: left out until its artist says otherwise."""
 
 NAME = "work-{:03}"
-"""What a work is called before a worker, by its index."""
+"""The name of an artwork for workers, by its index."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,14 @@ class StoredImage:
 
 
 @dataclass(frozen=True)
+class UnusableArtwork:
+    """An artwork that a worker could not use, named as in its job, and the code of the reason."""
+
+    name: str
+    code: str
+
+
+@dataclass(frozen=True)
 class DeclaredFile:
     """One file that will be uploaded straight to storage."""
 
@@ -74,7 +83,7 @@ File = TypeVar("File", UploadedImage, DeclaredFile)
 
 @dataclass(frozen=True)
 class Upload:
-    """Where one declared file goes."""
+    """The presigned upload of one declared file."""
 
     artwork_id: int
     idx: int
@@ -95,7 +104,7 @@ def check_count(count: int) -> None:
 def inspect(uploaded: list[UploadedImage]) -> list[images.ImageHeader]:
     """Return the headers of all files, or raise the first bad one's error naming every bad one."""
     headers: list[images.ImageHeader] = []
-    bad: list[dict[str, Any]] = []
+    bad: list[RefusedImage] = []
     first_with: dict[str, int] = {}
     for idx, file in enumerate(uploaded):
         try:
@@ -104,9 +113,9 @@ def inspect(uploaded: list[UploadedImage]) -> list[images.ImageHeader]:
             bad.append(_bad(idx, file, error.code, error.actual, error.limit))
             continue
         headers.append(header)
-        twin = first_with.setdefault(header.sha256, idx)
-        if twin != idx:
-            bad.append(_bad(idx, file, DuplicateImage.code) | {"duplicate_of": twin})
+        first_idx = first_with.setdefault(header.sha256, idx)
+        if first_idx != idx:
+            bad.append(_bad(idx, file, DuplicateImage.code) | {"duplicate_of": first_idx})
     _refuse(bad)
     return headers
 
@@ -114,7 +123,7 @@ def inspect(uploaded: list[UploadedImage]) -> list[images.ImageHeader]:
 def check_declared(files: list[DeclaredFile]) -> None:
     """Raise the error of files that are declared too heavy or of another type."""
     limits = images.TRAINING_IMAGE
-    bad: list[dict[str, Any]] = []
+    bad: list[RefusedImage] = []
     for idx, file in enumerate(files):
         if file.content_type not in EXTENSIONS:
             formats = ", ".join(limits.formats)
@@ -130,19 +139,23 @@ def _bad(
     code: str,
     actual: int | str | None = None,
     limit: int | str | None = None,
-) -> dict[str, Any]:
-    named = {"idx": idx, "filename": file.filename}
-    return named | {"code": code, "actual": actual, "limit": limit}
+) -> RefusedImage:
+    return {
+        "idx": idx,
+        "filename": file.filename,
+        "code": code,
+        "actual": actual,
+        "limit": limit,
+    }
 
 
-def _refuse(bad: list[dict[str, Any]]) -> None:
+def _refuse(bad: Sequence[RefusedImage]) -> None:
     if not bad:
         return
     first = bad[0]
-    allowed = images.TRAINING_IMAGE.allowed(first["code"])
     if first["code"] == DuplicateImage.code:
-        allowed = {"duplicate_of": first["duplicate_of"]}
-    raise IMAGE_ERRORS[first["code"]](images=bad, **allowed)
+        raise DuplicateImage(images=bad, duplicate_of=first["duplicate_of"])
+    raise IMAGE_ERRORS[first["code"]](images=bad, **images.TRAINING_IMAGE.allowed(first["code"]))
 
 
 def with_clean_tags(session: Session, files: list[File]) -> list[File]:
@@ -240,7 +253,7 @@ def _new_artwork(
 
 
 def upload_for(storage: Storage, artwork: Artwork) -> Upload:
-    """Return a fresh place to upload an artwork to."""
+    """Return a new presigned upload for an artwork."""
     put = storage.presigned_put(
         artwork.upload_key, content_type=artwork.content_type, expires_in=UPLOAD_TIME
     )
@@ -252,11 +265,6 @@ def upload_for(storage: Storage, artwork: Artwork) -> Upload:
         headers=dict(put.headers),
         expires_at=datetime.now(UTC) + UPLOAD_TIME,
     )
-
-
-def as_details(upload: Upload) -> dict[str, Any]:
-    """Return an upload as the API answers it (docs/api.md, Uploads)."""
-    return {**vars(upload), "expires_at": upload.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 def present(session: Session, style_id: int) -> list[Artwork]:
@@ -279,7 +287,7 @@ def awaited(session: Session, style_id: int) -> list[Artwork]:
     ]
 
 
-def judge_again(session: Session, kept: list[Artwork]) -> None:
+def judge_again(session: Session, artworks: list[Artwork]) -> None:
     """Forget the verdicts, so that validation judges the new set as a whole.
 
     A refused image stays refused, for its bytes are gone; one that was only like another is not.
@@ -287,7 +295,7 @@ def judge_again(session: Session, kept: list[Artwork]) -> None:
     session.execute(
         update(Artwork)
         .where(
-            Artwork.id.in_([artwork.id for artwork in kept]),
+            Artwork.id.in_([artwork.id for artwork in artworks]),
             or_(Artwork.status == ArtworkStatus.VALID, Artwork.code == SIMILAR),
         )
         .values(status=ArtworkStatus.PENDING, code=None, twin_idx=None)
@@ -311,10 +319,10 @@ def remove(
     )
 
 
-def leave_out(session: Session, style_id: int, unusable: list[dict[str, str]]) -> None:
-    """Name works that a training could not use, as `{"name", "code"}`; may be told again."""
-    for work in unusable:
-        idx = work["name"].removeprefix(NAME.partition("{")[0])
+def leave_out(session: Session, style_id: int, unusable: Sequence[UnusableArtwork]) -> None:
+    """Reject artworks that a training could not use; repeating it changes nothing."""
+    for artwork in unusable:
+        idx = artwork.name.removeprefix(NAME.partition("{")[0])
         if not idx.isdecimal():
             continue
         session.execute(
@@ -324,7 +332,7 @@ def leave_out(session: Session, style_id: int, unusable: list[dict[str, str]]) -
                 Artwork.idx == int(idx),
                 Artwork.status == ArtworkStatus.VALID,
             )
-            .values(status=ArtworkStatus.REJECTED, code=work["code"])
+            .values(status=ArtworkStatus.REJECTED, code=artwork.code)
         )
 
 

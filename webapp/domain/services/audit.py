@@ -1,12 +1,13 @@
 """The audit log: every change by an administrator, written in the same transaction."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from webapp.domain.db import Base
 from webapp.domain.models.audit import AuditEntry
+from webapp.domain.models.documents import AuditValues
 
 
 def change(
@@ -15,7 +16,7 @@ def change(
     admin_id: int,
     object_type: str,
     row: Base,
-    values: dict[str, Any],
+    values: Mapping[str, str | int | bool | None],
     reason: str,
 ) -> None:
     """Set columns of a row that the caller has locked, and log their values before and after.
@@ -45,8 +46,8 @@ def record(
     admin_id: int,
     object_type: str,
     object_id: int,
-    before: dict[str, Any],
-    after: dict[str, Any],
+    before: AuditValues,
+    after: AuditValues,
     reason: str,
 ) -> None:
     """Insert one entry into the log."""

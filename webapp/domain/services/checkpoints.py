@@ -39,35 +39,37 @@ class SignedSamples:
     thumbnail_keys: list[str]
 
 
-def record(session: Session, run_id: int, made: MadeCheckpoint) -> None:
+def record(session: Session, run_id: int, checkpoint: MadeCheckpoint) -> None:
     """Keep a checkpoint of a running training, and forget the oldest beyond `KEPT`.
 
     A training that went on from an earlier step makes the later ones again: those are replaced.
     """
     session.execute(
-        delete(Checkpoint).where(Checkpoint.training_run_id == run_id, Checkpoint.step >= made.step)
+        delete(Checkpoint).where(
+            Checkpoint.training_run_id == run_id, Checkpoint.step >= checkpoint.step
+        )
     )
-    gain = made.gain
+    gain = checkpoint.gain
     session.add(
         Checkpoint(
             training_run_id=run_id,
-            step=made.step,
-            held_out_loss=made.held_out_loss,
+            step=checkpoint.step,
+            held_out_loss=checkpoint.held_out_loss,
             gain_palette=gain and gain.palette,
             gain_texture=gain and gain.texture,
             gain_edges=gain and gain.edges,
-            adapter_key=made.adapter_key,
-            adapter_sha256=made.adapter_sha256,
-            adapter_size=made.adapter_size,
-            sample_keys=made.sample_keys,
+            adapter_key=checkpoint.adapter_key,
+            adapter_sha256=checkpoint.adapter_sha256,
+            adapter_size=checkpoint.adapter_size,
+            sample_keys=checkpoint.sample_keys,
         )
     )
     session.flush()
-    older = [each.id for each in kept(session, run_id)[:-KEPT]]
+    older = [each.id for each in of_run(session, run_id)[:-KEPT]]
     session.execute(delete(Checkpoint).where(Checkpoint.id.in_(older)))
 
 
-def kept(session: Session, run_id: int) -> Sequence[Checkpoint]:
+def of_run(session: Session, run_id: int) -> Sequence[Checkpoint]:
     """Return the checkpoints of a run, the earliest first."""
     return session.scalars(
         select(Checkpoint)
@@ -103,14 +105,14 @@ def choose(session: Session, style_id: int, step: int | None) -> Checkpoint:
 
     Raises ValidationFailed for a step that is none of them.
     """
-    found = of_style(session, style_id)
-    chosen = [each for each in found if step in {None, each.step}]
-    if not chosen:
-        steps = ", ".join(str(each.step) for each in found)
+    checkpoints = of_style(session, style_id)
+    matching = [each for each in checkpoints if step in {None, each.step}]
+    if not matching:
+        steps = ", ".join(str(each.step) for each in checkpoints)
         raise ValidationFailed(
             fields={"checkpoint": [FieldProblem("One of %(choices)s.", choices=steps)]}
         )
-    return chosen[-1]
+    return matching[-1]
 
 
 def show(session: Session, signed: Mapping[int, SignedSamples]) -> None:
@@ -149,6 +151,6 @@ def gain_of(row: Checkpoint) -> MeasuredGain | None:
     return MeasuredGain(row.gain_palette, row.gain_texture, row.gain_edges)
 
 
-def sold_step(found: Sequence[Checkpoint], adapter_sha256: str | None) -> int | None:
+def sold_step(checkpoints: Sequence[Checkpoint], adapter_sha256: str | None) -> int | None:
     """Return the step of the checkpoint that a style sells, given its adapter; or None."""
-    return next((each.step for each in found if each.adapter_sha256 == adapter_sha256), None)
+    return next((each.step for each in checkpoints if each.adapter_sha256 == adapter_sha256), None)

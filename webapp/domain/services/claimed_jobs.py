@@ -4,9 +4,9 @@ Every key that a worker may write contains the fence and a nonce, so a late work
 overwrite nor publish anything.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from webapp.domain.gateways.objects import KEY_PATTERN, MAX_KEY_LENGTH
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.jobs import Lease
 from webapp.domain.models.checkpoint import Checkpoint
+from webapp.domain.models.documents import SearchedConcept
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import JobKind
 from webapp.domain.models.sets_restyle import SetsRestyle
@@ -32,8 +33,96 @@ PNG = "image/png"
 SAFETENSORS = "application/octet-stream"
 
 
-# The payload, where to download, and where to upload.
-_Frozen = tuple[dict[str, Any], dict[str, str], dict[str, Any]]
+@dataclass(frozen=True, slots=True)
+class UploadUrl:
+    """A presigned upload of one object; the worker must send exactly these headers."""
+
+    key: str
+    method: str
+    url: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderJob:
+    """The input of a rendering. Sizes in pixels."""
+
+    generation_id: int
+    base_model: str
+    adapter_sha256: str
+    trigger: str
+    prompt_tags: Sequence[str]
+    negative_tags: Sequence[str]
+    width: int
+    height: int
+    seed: int
+    style_strength: float
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepaintJob(RenderJob):
+    """The input of a rendering that repaints a part of a picture; `change` says how much, 0–1."""
+
+    change: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingImage:
+    """One artwork of a training, named as in the downloads."""
+
+    name: str
+    tags: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainJob:
+    """The input of a training."""
+
+    style_id: int
+    training_run_id: int
+    base_model: str
+    trigger: str
+    seed: int
+    sample_count: int
+    kept_checkpoints: int
+    slice_seconds: float
+    least_works: int
+    works: Sequence[TrainingImage]
+    metadata: Mapping[str, str]
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentJob:
+    """The input of a segmentation. Sizes in pixels of the downloaded photo."""
+
+    segmentation_id: int
+    width: int | None
+    height: int | None
+    concepts: Sequence[SearchedConcept]
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedJob:
+    """A claimed job as its worker sees it: its fence, its input, and short-lived URLs by name.
+
+    The fields are those of `tasks.messages.ClaimedJob`, which the domain may not import.
+    """
+
+    job_id: int
+    kind: JobKind
+    fence: int
+    attempt: int
+    lease_seconds: int
+    payload: RenderJob | TrainJob | SegmentJob
+    download: Mapping[str, str]
+    upload: Mapping[str, UploadUrl]
+
+
+# The input of a job, its downloads, and its uploads.
+_Input = tuple[RenderJob | TrainJob | SegmentJob, dict[str, str], dict[str, UploadUrl]]
 
 
 def lease_seconds(kind: JobKind) -> int:
@@ -68,23 +157,22 @@ def is_under(prefix: str, keys: Iterable[str]) -> bool:
     )
 
 
-def claimed_job(session: Session, storage: Storage, lease: Lease) -> dict[str, Any]:
+def claimed_job(session: Session, storage: Storage, lease: Lease) -> ClaimedJob:
     """Return the claimed job as the worker sees it."""
     payload, download, upload = _JOBS[lease.kind](session, storage, lease)
-    payload["request_id"] = lease.request_id
-    return {
-        "job_id": lease.job_id,
-        "kind": lease.kind,
-        "fence": lease.fence,
-        "attempt": lease.attempt,
-        "lease_seconds": lease_seconds(lease.kind),
-        "payload": payload,
-        "download": download,
-        "upload": upload,
-    }
+    return ClaimedJob(
+        job_id=lease.job_id,
+        kind=lease.kind,
+        fence=lease.fence,
+        attempt=lease.attempt,
+        lease_seconds=lease_seconds(lease.kind),
+        payload=payload,
+        download=download,
+        upload=upload,
+    )
 
 
-def _render_job(session: Session, storage: Storage, lease: Lease) -> _Frozen:
+def _render_job(session: Session, storage: Storage, lease: Lease) -> _Input:
     generation, style, tried, canvas = session.execute(
         select(Generation, Style, Checkpoint, SetsRestyle)
         .join(Style, Style.id == Generation.style_id)
@@ -92,35 +180,36 @@ def _render_job(session: Session, storage: Storage, lease: Lease) -> _Frozen:
         .outerjoin(SetsRestyle, SetsRestyle.generation_id == Generation.id)
         .where(Generation.id == lease.ref)
     ).one()
-    payload = {
-        "generation_id": generation.id,
-        "base_model": style.base_model,
-        "adapter_sha256": generation.adapter_sha256,
-        "trigger": style.trigger,
-        "prompt_tags": generation.prompt_tags,
-        "negative_tags": generation.negative_tags,
-        "width": generation.width,
-        "height": generation.height,
-        "seed": generation.seed,
-        "style_strength": generation.style_strength,
-    }
+    payload = RenderJob(
+        generation_id=generation.id,
+        base_model=style.base_model,
+        adapter_sha256=generation.adapter_sha256,
+        trigger=style.trigger,
+        prompt_tags=generation.prompt_tags,
+        negative_tags=generation.negative_tags,
+        width=generation.width,
+        height=generation.height,
+        seed=generation.seed,
+        style_strength=generation.style_strength,
+        request_id=lease.request_id,
+    )
     adapter_key = style.adapter_key if tried is None else tried.adapter_key
     download = {"adapter": storage.presigned_get(adapter_key or "", expires_in=URL_LIFETIME)}
     if canvas is not None:
-        payload["change"] = canvas.change
+        payload = RepaintJob(**asdict(payload), change=canvas.change)
         for name, key in (("picture", canvas.picture_key), ("mask", canvas.mask_key)):
             download[name] = storage.presigned_get(key, expires_in=URL_LIFETIME)
     upload = {"image": _put_url(storage, raw_prefix(lease), "png", PNG)}
     return payload, download, upload
 
 
-def _train_job(session: Session, storage: Storage, lease: Lease) -> _Frozen:
+def _train_job(session: Session, storage: Storage, lease: Lease) -> _Input:
     run, style = session.execute(
         select(TrainingRun, Style)
         .join(Style, Style.id == TrainingRun.style_id)
         .where(TrainingRun.id == lease.ref)
     ).one()
-    works = session.scalars(
+    training_images = session.scalars(
         select(Artwork)
         .where(
             Artwork.style_id == style.id,
@@ -129,22 +218,23 @@ def _train_job(session: Session, storage: Storage, lease: Lease) -> _Frozen:
         )
         .order_by(Artwork.idx)
     ).all()
-    payload = {
-        "style_id": style.id,
-        "training_run_id": run.id,
-        "base_model": style.base_model,
-        "trigger": style.trigger,
-        "seed": run.seed,
-        "sample_count": checkpoints.SAMPLES,
-        "kept_checkpoints": checkpoints.KEPT,
-        "slice_seconds": settings().training_slice_seconds,
-        "least_works": MIN_IMAGES,
-        "works": [{"name": NAME.format(work.idx), "tags": work.tags} for work in works],
-        "metadata": {"style_id": str(style.id), "license": style.license_type},
-    }
+    payload = TrainJob(
+        style_id=style.id,
+        training_run_id=run.id,
+        base_model=style.base_model,
+        trigger=style.trigger,
+        seed=run.seed,
+        sample_count=checkpoints.SAMPLES,
+        kept_checkpoints=checkpoints.KEPT,
+        slice_seconds=settings().training_slice_seconds,
+        least_works=MIN_IMAGES,
+        works=[TrainingImage(NAME.format(each.idx), each.tags) for each in training_images],
+        metadata={"style_id": str(style.id), "license": style.license_type},
+        request_id=lease.request_id,
+    )
     download = {
-        NAME.format(work.idx): storage.presigned_get(work.clean_key or "", expires_in=URL_LIFETIME)
-        for work in works
+        NAME.format(each.idx): storage.presigned_get(each.clean_key or "", expires_in=URL_LIFETIME)
+        for each in training_images
     }
     if run.checkpoint_key:
         download["checkpoint"] = storage.presigned_get(run.checkpoint_key, expires_in=URL_LIFETIME)
@@ -160,14 +250,15 @@ def _train_job(session: Session, storage: Storage, lease: Lease) -> _Frozen:
     return payload, download, upload
 
 
-def _segment_job(session: Session, storage: Storage, lease: Lease) -> _Frozen:
+def _segment_job(session: Session, storage: Storage, lease: Lease) -> _Input:
     run, photo = sets_segmentations.run_of(session, lease.ref)
-    payload = {
-        "segmentation_id": run.id,
-        "width": photo.width,
-        "height": photo.height,
-        "concepts": run.concepts,
-    }
+    payload = SegmentJob(
+        segmentation_id=run.id,
+        width=photo.width,
+        height=photo.height,
+        concepts=run.concepts,
+        request_id=lease.request_id,
+    )
     download = {"photo": storage.presigned_get(photo.photo_key or "", expires_in=URL_LIFETIME)}
     upload = {
         f"mask-{number:03}": _put_url(storage, mask_prefix(lease), "png", PNG)
@@ -176,13 +267,13 @@ def _segment_job(session: Session, storage: Storage, lease: Lease) -> _Frozen:
     return payload, download, upload
 
 
-def _put_url(storage: Storage, prefix: str, extension: str, content_type: str) -> dict[str, Any]:
+def _put_url(storage: Storage, prefix: str, extension: str, content_type: str) -> UploadUrl:
     key = f"{prefix}{ULID()}.{extension}"
     put = storage.presigned_put(key, content_type=content_type, expires_in=URL_LIFETIME)
-    return {"key": key, "method": put.method, "url": put.url, "headers": put.headers}
+    return UploadUrl(key, put.method, put.url, put.headers)
 
 
-_JOBS: dict[JobKind, Callable[[Session, Storage, Lease], _Frozen]] = {
+_JOBS: dict[JobKind, Callable[[Session, Storage, Lease], _Input]] = {
     JobKind.TRAINING: _train_job,
     JobKind.GENERATION: _render_job,
     JobKind.SEGMENTATION: _segment_job,

@@ -66,18 +66,18 @@ def edit(session: Session, *, user: User, comment_id: int, content: str) -> None
     Raises CommentNotFound, also when one may see the image no longer, and Forbidden.
     """
     viewer = Viewer.of(user)
-    comment = _found(session, comment_id)
+    comment = _comment_row(session, comment_id)
     if not generations.may_see(viewer, comment):
         raise CommentNotFound(id=comment_id)
     if comment.author_id != user.id:
         raise Forbidden(owner=False)
-    changed = session.scalar(
+    edited_id = session.scalar(
         update(Comment)
         .where(Comment.id == comment_id)
         .values(content=content, updated_at=func.clock_timestamp())
         .returning(Comment.id)
     )
-    if changed is None:
+    if edited_id is None:
         raise CommentNotFound(id=comment_id)
 
 
@@ -87,7 +87,7 @@ def delete(session: Session, *, user: User, comment_id: int) -> int:
     One's own words can be taken back wherever they stand. Raises CommentNotFound and Forbidden.
     """
     viewer = Viewer.of(user)
-    comment = _found(session, comment_id)
+    comment = _comment_row(session, comment_id)
     if not viewer.may_manage(comment.author_id):
         if generations.may_see(viewer, comment):
             raise Forbidden(owner=False)
@@ -97,20 +97,20 @@ def delete(session: Session, *, user: User, comment_id: int) -> int:
         .where(Generation.id == comment.generation_id)
         .with_for_update(key_share=True)
     )
-    gone = session.scalars(
+    deleted_ids = session.scalars(
         deletion(Comment)
         .where(or_(Comment.id == comment_id, Comment.parent_id == comment_id))
         .returning(Comment.id)
     ).all()
-    if not gone:
+    if not deleted_ids:
         raise CommentNotFound(id=comment_id)
-    _count(session, comment.generation_id, -len(gone))
+    _count(session, comment.generation_id, -len(deleted_ids))
     if comment.parent_id is not None:
         _count_replies(session, comment.parent_id, -1)
     return int(comment.generation_id)
 
 
-def _found(session: Session, comment_id: int) -> AnyRow:
+def _comment_row(session: Session, comment_id: int) -> AnyRow:
     """Return a comment with its author, and owner, state and flags of its image."""
     row = session.execute(
         select(

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from webapp.domain.db import UnitOfWork
+from webapp.domain.models.documents import PassPosition
 from webapp.domain.services import task_cursors
 
 CURSOR = "recount_counters"
@@ -95,11 +96,12 @@ def recount_on(
         position = task_cursors.resume(session, CURSOR, apart=APART)
     until = time.monotonic() + seconds
     while position is not None:
-        number, after = position.get("counter", 0), position.get("after", 0)
-        counter = COUNTERS[number]
+        counter = next(
+            (each for each in COUNTERS if str(each) == position.get("part")), COUNTERS[0]
+        )
         with unit_of_work() as session:
-            repairs, last = recount(session, counter, after=after)
-            position = _following(number, last)
+            repairs, last = recount(session, counter, after=position.get("after", 0))
+            position = _following(counter, last)
             task_cursors.save(session, CURSOR, position)
         if repairs:
             yield counter, repairs
@@ -107,10 +109,11 @@ def recount_on(
             return
 
 
-def _following(number: int, last: int | None) -> dict[str, int] | None:
+def _following(counter: Counter, last: int | None) -> PassPosition | None:
     if last is not None:
-        return {"counter": number, "after": last}
-    return {"counter": number + 1, "after": 0} if number + 1 < len(COUNTERS) else None
+        return PassPosition(part=str(counter), after=last)
+    number = COUNTERS.index(counter) + 1
+    return PassPosition(part=str(COUNTERS[number])) if number < len(COUNTERS) else None
 
 
 def recount(

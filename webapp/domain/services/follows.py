@@ -41,7 +41,7 @@ def by_or_after_followed(
 def each_by_followed(
     user_id: int | None, person: InstrumentedAttribute[int]
 ) -> ColumnElement[bool]:
-    """Return the condition of `by_followed` in the words for a few rows: it is asked of each."""
+    """Return the condition of `by_followed` written for a few rows: it is evaluated for each."""
     followed = select(Follow.followed_id).where(Follow.follower_id == user_id)
     return has(followed.where(Follow.followed_id == person))
 
@@ -49,15 +49,15 @@ def each_by_followed(
 def each_by_or_after_followed(
     user_id: int | None, person: InstrumentedAttribute[int], style: InstrumentedAttribute[int]
 ) -> ColumnElement[bool]:
-    """Return the same condition in the words for a few rows: it is asked of each."""
+    """Return the same condition written for a few rows: it is evaluated for each."""
     followed = select(Follow.followed_id).where(Follow.follower_id == user_id)
     of_artist = followed.join(Style, Style.artist_id == Follow.followed_id)
     return each_by_followed(user_id, person) | has(of_artist.where(Style.id == style))
 
 
 def _among(column: InstrumentedAttribute[int], ids: Select[int]) -> ColumnElement[bool]:
-    # An array is read once and then asked of an index, also of two indexes beside an OR; a
-    # subquery would be asked of every row.
+    # An array is read once and then looked up in an index, also in two indexes beside an OR; a
+    # subquery would be evaluated for every row.
     return column == any_(func.array(ids.scalar_subquery(), type_=ARRAY(BigInteger)))
 
 
@@ -105,13 +105,13 @@ def _add(session: Session, user: User, followed_id: int) -> int | None:
     _check_active(session, followed_id)
     if followed_id == user.id:
         raise SelfFollowNotAllowed
-    made = session.scalar(
+    follow_id = session.scalar(
         insert(Follow)
         .values(follower_id=user.id, followed_id=followed_id)
         .on_conflict_do_nothing()
         .returning(Follow.follower_id)
     )
-    if made is None:
+    if follow_id is None:
         return None
     notifications.notify(
         session,
@@ -126,12 +126,12 @@ def _add(session: Session, user: User, followed_id: int) -> int | None:
 
 
 def _remove(session: Session, user: User, followed_id: int) -> int:
-    gone = session.scalars(
+    deleted_ids = session.scalars(
         delete(Follow)
         .where(Follow.follower_id == user.id, Follow.followed_id == followed_id)
         .returning(Follow.follower_id)
     ).all()
-    return _count(session, followed_id, -len(gone))
+    return _count(session, followed_id, -len(deleted_ids))
 
 
 def _check_active(session: Session, user_id: int) -> None:

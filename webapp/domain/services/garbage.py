@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from webapp.domain.db import UnitOfWork
 from webapp.domain.gateways.storage import Storage
+from webapp.domain.models.documents import PassPosition
 from webapp.domain.services import task_cursors
 
 MIN_AGE = timedelta(hours=24)
@@ -71,8 +72,8 @@ def collect(
     before = datetime.now(UTC) - older_than
     until = time.monotonic() + seconds
     with unit_of_work() as session:
-        position = task_cursors.resume(session, CURSOR) or {}
-    objects = storage.list(after=position.get("after", ""))
+        position = task_cursors.resume(session, CURSOR) or PassPosition()
+    objects = storage.list(after=position.get("after_key", ""))
     count, is_complete = 0, False
     while not is_complete:
         batch = list(islice(objects, BATCH))
@@ -80,7 +81,9 @@ def collect(
         count += _delete_unreferenced(storage, unit_of_work, old)
         is_complete = len(batch) < BATCH
         with unit_of_work() as session:
-            task_cursors.save(session, CURSOR, None if is_complete else {"after": batch[-1].key})
+            task_cursors.save(
+                session, CURSOR, None if is_complete else PassPosition(after_key=batch[-1].key)
+            )
         if time.monotonic() >= until:
             break
     return count

@@ -322,7 +322,7 @@ def _not_cancelable(generation: Generation) -> InvalidTransition:
 
 
 def fail(session: Session, generation_id: int, cause: str, message: str) -> None:
-    """End an image for good: failed, refunded and told, in the caller's one commit.
+    """End an image for good: failed and refunded, with a notification, in the caller's one commit.
 
     Does nothing when the image has already ended.
     """
@@ -339,7 +339,7 @@ def fail(session: Session, generation_id: int, cause: str, message: str) -> None
     if not failed.is_try_out:
         ledger.refund(session, failed)
     if sets_canvases.resume_photo_edit(session, generation_id):
-        return  # the end of the photo's job is told
+        return  # the photo's job has a notification of its own
     notifications.notify(
         session,
         failed.user_id,
@@ -376,7 +376,7 @@ def complete(session: Session, generation_id: int, perceptual_hash: str, **image
     style = session.get_one(Style, generation.style_id)
     licenses.issue(session, generation, style, perceptual_hash)
     if sets_canvases.resume_photo_edit(session, generation_id):
-        return  # the end of the photo's job is told
+        return  # the photo's job has a notification of its own
     notifications.notify(
         session,
         generation.user_id,

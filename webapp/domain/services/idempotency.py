@@ -1,4 +1,4 @@
-"""A retried POST is one POST: the answer is stored in the transaction that did the work."""
+"""A retried POST is one POST: the answer is stored in the transaction of the POST."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from psycopg2.errors import LockNotAvailable, QueryCanceled
+from pydantic import JsonValue
 from sqlalchemy import ColumnElement, delete, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
@@ -22,7 +23,7 @@ KEPT = timedelta(hours=24)
 class Answer:
     """What the route answers, and whether it is the stored answer of an earlier request."""
 
-    response: dict[str, Any]
+    response: dict[str, JsonValue]
     replayed: bool
 
 
@@ -52,7 +53,7 @@ def run_once(
     route: str,
     key: str | None,
     body_sha256: str,
-    run: Callable[[], dict[str, Any]],
+    run: Callable[[], dict[str, JsonValue]],
 ) -> Answer:
     """Run a POST, or return the stored answer of the same POST.
 
@@ -63,8 +64,10 @@ def run_once(
     if key is None:
         return Answer(run(), replayed=False)
     table = owner.table
-    mine = _mine(owner, route, key)
-    session.execute(delete(table).where(*mine, table.created_at < func.clock_timestamp() - KEPT))
+    same_key = _same_key(owner, route, key)
+    session.execute(
+        delete(table).where(*same_key, table.created_at < func.clock_timestamp() - KEPT)
+    )
     claim = (
         insert(table)
         .values(**{owner.column: owner.id}, route=route, key=key, body_sha256=body_sha256)
@@ -79,10 +82,10 @@ def run_once(
             raise IdempotencyConflict(reason="in_progress") from None
         raise
     if claimed is None:
-        stored: Any = session.scalars(select(table).where(*mine)).one()
+        stored: Any = session.scalars(select(table).where(*same_key)).one()
         return _replay(stored, body_sha256)
     response = run()
-    session.execute(update(table).where(*mine).values(response=response))
+    session.execute(update(table).where(*same_key).values(response=response))
     return Answer(response, replayed=False)
 
 
@@ -96,11 +99,11 @@ def stored_answer(
     if key is None:
         return None
     is_fresh = owner.table.created_at >= func.clock_timestamp() - KEPT
-    stored: Any = session.scalar(select(owner.table).where(*_mine(owner, route, key), is_fresh))
+    stored: Any = session.scalar(select(owner.table).where(*_same_key(owner, route, key), is_fresh))
     return None if stored is None else _replay(stored, body_sha256)
 
 
-def _mine(owner: KeyOwner, route: str, key: str) -> tuple[ColumnElement[bool], ...]:
+def _same_key(owner: KeyOwner, route: str, key: str) -> tuple[ColumnElement[bool], ...]:
     table = owner.table
     return getattr(table, owner.column) == owner.id, table.route == route, table.key == key
 

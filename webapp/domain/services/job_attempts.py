@@ -127,7 +127,7 @@ def _training_waits(session: Session, lease: Lease, cause: str) -> None:
     training.retry(session, lease.ref, cause, attempt=lease.attempt + 1)
 
 
-def _stays(_session: Session, _lease: Lease, _cause: str = "") -> None:
+def _no_change(_session: Session, _lease: Lease, _cause: str = "") -> None:
     """Leave the row as it stands."""
 
 
@@ -146,7 +146,7 @@ ROWS: dict[JobKind, Row] = {
         lock=_unlocked,
     ),
     JobKind.PHOTO_CHECK: Row(
-        activate=_stays, wait=_stays, fail=sets_checks.fail, lock=sets_checks.lock
+        activate=_no_change, wait=_no_change, fail=sets_checks.fail, lock=sets_checks.lock
     ),
     JobKind.SEGMENTATION: Row(
         activate=sets_segmentations.activate,
@@ -155,7 +155,9 @@ ROWS: dict[JobKind, Row] = {
         lock=sets_segmentations.lock,
     ),
     JobKind.PHOTO_EDIT: Row(
-        activate=sets_edits.activate, wait=_stays, fail=sets_edits.fail, lock=sets_edits.lock
+        activate=sets_edits.activate, wait=_no_change, fail=sets_edits.fail, lock=sets_edits.lock
     ),
-    JobKind.SETS_EXPORT: Row(activate=_stays, wait=_stays, fail=sets_exports.fail, lock=_unlocked),
+    JobKind.SETS_EXPORT: Row(
+        activate=_no_change, wait=_no_change, fail=sets_exports.fail, lock=_unlocked
+    ),
 }

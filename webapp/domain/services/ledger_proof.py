@@ -3,12 +3,12 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
 from webapp.domain.db import UnitOfWork
+from webapp.domain.models.documents import PassPosition
 from webapp.domain.services import heartbeats, ledger_check, task_cursors
 from webapp.domain.services.ledger_check import Position, Violation
 from webapp.domain.services.ledger_seals import ALTERED
@@ -36,8 +36,11 @@ def prove_on(unit_of_work: UnitOfWork, *, seconds: float) -> tuple[list[Violatio
         stored = task_cursors.resume(session, CURSOR, apart=APART)
     if stored is None:
         return [], True
-    position: Position | None = Position(**stored["position"]) if stored else Position()
-    counts = Counter(stored["counts"] if stored else {})
+    first = Position()
+    position: Position | None = Position(
+        stored.get("part", first.table), stored.get("after", first.after)
+    )
+    counts = Counter(stored.get("counts", {}))
     found: list[Violation] = []
     until = time.monotonic() + seconds
     while position is not None:
@@ -58,7 +61,7 @@ def _store(
     if position is None:
         task_cursors.save(session, CURSOR, None)
     else:
-        stored = {"position": asdict(position), "counts": dict(counts)}
+        stored = PassPosition(part=position.table, after=position.after, counts=dict(counts))
         task_cursors.save(session, CURSOR, stored)
     if position is None or is_news:
         names = [ALTERED, *(each.name for each in ledger_check.OF_ROWS)]

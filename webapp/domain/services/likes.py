@@ -51,13 +51,13 @@ def _add(session: Session, user: User, generation_id: int) -> int | None:
     """Return the likes of the image, or None when this person liked it before."""
     accounts.lock_active(session, user.id)
     owner_id = generations.owner_of_completed(session, Viewer.of(user), generation_id)
-    made = session.scalar(
+    like_id = session.scalar(
         insert(Like)
         .values(generation_id=generation_id, user_id=user.id)
         .on_conflict_do_nothing()
         .returning(Like.user_id)
     )
-    if made is None:
+    if like_id is None:
         return None
     if owner_id != user.id:
         notifications.notify(
@@ -73,12 +73,12 @@ def _add(session: Session, user: User, generation_id: int) -> int | None:
 
 
 def _remove(session: Session, user: User, generation_id: int) -> int:
-    gone = session.scalars(
+    deleted_ids = session.scalars(
         delete(Like)
         .where(Like.generation_id == generation_id, Like.user_id == user.id)
         .returning(Like.user_id)
     ).all()
-    return _count(session, generation_id, -len(gone))
+    return _count(session, generation_id, -len(deleted_ids))
 
 
 def _count(session: Session, generation_id: int, more: int) -> int:

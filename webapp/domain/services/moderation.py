@@ -3,7 +3,8 @@
 Each change locks its row first, so that the audit log has the true values before the change.
 """
 
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -30,7 +31,8 @@ from webapp.domain.models.style import Style, Tag
 from webapp.domain.services import accounts, audit, generations, leaving, offers, tags
 
 Row = TypeVar("Row", bound=Base)
-Changes = dict[str, Any]
+# The columns of a row that change, with their new values.
+Changes = Mapping[str, str | bool]
 
 
 def decide_report(
@@ -179,7 +181,8 @@ def change_user(
         raise missing
     if user_id == admin.id:
         raise Forbidden(owner=False)
-    _check_role(person, changes.get("role"))
+    role = changes.get("role")
+    _check_role(person, role if isinstance(role, Role) else None)
     audit.change(
         session, admin_id=admin.id, object_type="user", row=person, values=changes, reason=reason
     )

@@ -8,14 +8,14 @@ from webapp.domain import names
 from webapp.domain.models.account import TakenName
 
 
-def claim(session: Session, user_id: int, *chosen: str) -> bool:
+def claim(session: Session, user_id: int, *new_names: str) -> bool:
     """Claim all names of a user and release all others; False if a name is taken or reserved.
 
     Names of the same user may look alike. After False the caller must roll back.
     """
-    if any(names.is_reserved(name) for name in chosen):
+    if any(names.is_reserved(name) for name in new_names):
         return False
-    keys = sorted({key for name in chosen for key in names.keys(name)})
+    keys = sorted({key for name in new_names for key in names.keys(name)})
     session.execute(
         delete(TakenName).where(TakenName.user_id == user_id, TakenName.key.not_in(keys))
     )

@@ -1,7 +1,6 @@
 """Notifications of users: created once per event, marked as read, deleted when they are old."""
 
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -9,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from webapp.domain.errors import NotFound
 from webapp.domain.models.account import User
+from webapp.domain.models.documents import NotificationDetails
 from webapp.domain.models.notification import Notification, NotificationType
 from webapp.domain.pieces import is_among
 
@@ -22,7 +22,7 @@ def notify(
     target_id: int,
     event: str | None = None,
     actor_id: int | None = None,
-    details: dict[str, Any] | None = None,
+    details: NotificationDetails | None = None,
 ) -> int | None:
     """Insert one notification and return its id; None if the event already has one.
 
@@ -51,7 +51,7 @@ def notify_once(
     *,
     target_type: str,
     target_id: int,
-    details: dict[str, Any],
+    details: NotificationDetails,
 ) -> tuple[int, bool]:
     """Insert a notification unless the recipient has one of this type about the target.
 

@@ -1,7 +1,7 @@
 """Styles on offer: who sees one, and what its artist may change of it or take away."""
 
 from datetime import date
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
@@ -22,7 +22,7 @@ from webapp.domain.errors import (
 from webapp.domain.models.account import Artist, User
 from webapp.domain.models.checkpoint import Checkpoint
 from webapp.domain.models.generation import Generation
-from webapp.domain.models.style import Style, TrainingStatus
+from webapp.domain.models.style import LicenseType, Style, TrainingStatus
 from webapp.domain.queries.pagination import AnyRow
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import accounts, base_models, checkpoints, tags
@@ -31,6 +31,16 @@ from webapp.domain.services import accounts, base_models, checkpoints, tags
 SHOWN = (Style.is_active, ~Style.is_flagged)
 TERMS_FROM = (TrainingStatus.TRAINED, TrainingStatus.COMPLETED)
 ON_SALE = (*SHOWN, Style.training_status == TrainingStatus.COMPLETED)
+
+
+class TermChanges(TypedDict, total=False):
+    """The columns of a style that its artist changes; without those that stay the same."""
+
+    description: str
+    price_tokens: int
+    license_type: LicenseType
+    valid_to: date | None
+    is_active: bool
 
 
 def may_see(viewer: Viewer, style: AnyRow | Style) -> bool:
@@ -118,7 +128,7 @@ def _is_active_twin(style: Style) -> ColumnElement[bool]:
     )
 
 
-def edit(session: Session, *, user: User, style_id: int, changes: dict[str, Any]) -> None:
+def edit(session: Session, *, user: User, style_id: int, changes: TermChanges) -> None:
     """Change the terms of an own style that is trained or on sale, or switch it on or off.
 
     What was ordered before keeps its price and licence. Raises StyleNotReady, StyleLimitReached.
@@ -145,7 +155,7 @@ def publish(
 ) -> None:
     """Put an own trained style on sale, as one of its checkpoints, the last by default.
 
-    `cover` is the place of a sample of that checkpoint, from 0. It happens once: raises
+    `cover` is the index of a sample of that checkpoint, from 0. It happens once: raises
     InvalidTransition for a style that is on sale already or not yet trained, ValidationFailed for
     a checkpoint or cover that is none, StyleLimitReached while another style takes the slot,
     StyleOutdated when no renderer could draw it.
@@ -156,28 +166,28 @@ def publish(
     if style.training_status != TrainingStatus.TRAINED:
         raise _not_trained(style, "publish")
     base_models.refuse_outdated(session, style_id)
-    chosen = checkpoints.choose(session, style_id, step)
-    if not 0 <= cover < len(chosen.sample_keys):
-        count = len(chosen.sample_keys)
+    checkpoint = checkpoints.choose(session, style_id, step)
+    if not 0 <= cover < len(checkpoint.sample_keys):
+        count = len(checkpoint.sample_keys)
         raise ValidationFailed(
             fields={"cover": [FieldProblem("%(least)d to %(most)d.", least=0, most=count - 1)]}
         )
     if not style.is_active:
         make_room(session, style)
         style.is_active = True
-    put_on_sale(session, style, chosen, cover=cover)
+    put_on_sale(session, style, checkpoint, cover=cover)
 
 
-def put_on_sale(session: Session, style: Style, chosen: Checkpoint, *, cover: int) -> None:
+def put_on_sale(session: Session, style: Style, checkpoint: Checkpoint, *, cover: int) -> None:
     """Sell what a checkpoint has learned, from now on; the cover comes first among the samples.
 
     Raises InvalidTransition when the style cannot go on sale.
     """
-    samples = list(chosen.sample_keys)
-    style.adapter_key = chosen.adapter_key
-    style.adapter_sha256 = chosen.adapter_sha256
+    samples = list(checkpoint.sample_keys)
+    style.adapter_key = checkpoint.adapter_key
+    style.adapter_sha256 = checkpoint.adapter_sha256
     style.sample_keys = [samples.pop(cover), *samples]
-    style.thumbnail_key = chosen.thumbnail_keys[cover]
+    style.thumbnail_key = checkpoint.thumbnail_keys[cover]
     session.flush()
     if not pipelines.advance_style(session, style.id, TrainingStatus.COMPLETED):
         raise _not_trained(style, "publish")

@@ -5,7 +5,6 @@ Every query is cheap at any size: it reads unfinished jobs, the last hour, or a 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -186,14 +185,35 @@ def measure(session: Session) -> Iterator[tuple[Gauge, list[tuple[list[str], flo
         yield gauge, [([str(label) for label in row[:-1]], float(row[-1])) for row in rows]
 
 
-def queues(session: Session) -> list[dict[str, Any]]:
-    """Return every step with its queue: how many jobs wait, are delayed, run; the longest wait."""
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """The jobs at one step: how many wait, are delayed and run, and how long the oldest waits."""
+
+    queue: str
+    task: str
+    waiting: int
+    delayed: int
+    running: int
+    wait_seconds: int
+
+
+def queues(session: Session) -> list[QueueDepth]:
+    """Return the depth of every step, by queue and task."""
     gauges = {gauge.name: gauge for gauge in GAUGES}
     waits = {
         row.task: float(row[-1]) for row in session.execute(text(gauges["task_wait_seconds"].query))
     }
-    steps: dict[tuple[str, str], dict[str, Any]] = {}
+    depths: dict[tuple[str, str], dict[str, int]] = {}
     for queue, task, state, count in session.execute(text(gauges["queue_messages"].query)):
-        step = steps.setdefault((queue, task), {"queue": queue, "task": task})
-        step |= {state: int(count), "wait_seconds": int(waits[task])}
-    return [steps[place] for place in sorted(steps)]
+        depths.setdefault((queue, task), {})[state] = int(count)
+    return [
+        QueueDepth(
+            queue=queue,
+            task=task,
+            waiting=states["waiting"],
+            delayed=states["delayed"],
+            running=states["running"],
+            wait_seconds=int(waits[task]),
+        )
+        for (queue, task), states in sorted(depths.items())
+    ]

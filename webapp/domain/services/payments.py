@@ -9,7 +9,7 @@ authorized purchase.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
+from typing import Self, cast
 from uuid import uuid4
 
 import structlog
@@ -27,6 +27,7 @@ from webapp.domain.gateways.payments import (
     PaymentStatus,
     PaymentsUnavailable,
 )
+from webapp.domain.models.documents import PaymentFailure
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.payment import Purchase, PurchaseStatus
 from webapp.domain.services import (
@@ -235,7 +236,9 @@ def _record_response(
     refusal: PaymentRefused | None,
 ) -> bool:
     """Record the response to a confirm request; return whether it ended the purchase."""
-    reason = {"code": refusal.code, "message": refusal.message} if refusal else None
+    reason: PaymentFailure | None = None
+    if refusal is not None:
+        reason = {"code": refusal.code, "message": refusal.message}
     if payment is None or not _matches(payment, request.order_id, request.amount):
         if payment is not None and payment.status == PaymentStatus.DONE:
             log.error("payment matches no order", order_id=request.order_id)
@@ -260,7 +263,7 @@ def _record_response(
     return False
 
 
-def _record(session: Session, payment: Payment, reason: dict[str, str] | None = None) -> None:
+def _record(session: Session, payment: Payment, reason: PaymentFailure | None = None) -> None:
     """Update the purchase to the status of its payment; a final status does not change."""
     purchase = purchases.find(session, payment.order_id)
     is_own_payment = purchase.payment_key == payment.payment_key
@@ -278,8 +281,14 @@ def _record(session: Session, payment: Payment, reason: dict[str, str] | None = 
             purchase.id,
             PurchaseStatus.AUTHORIZED,
             status=PurchaseStatus.FAILED,
-            failure=reason or payment.failure or {"code": payment.status.value, "message": ""},
+            failure=reason or _failure(payment),
         )
+
+
+def _failure(payment: Payment) -> PaymentFailure:
+    if payment.failure is None or not payment.failure.code:
+        return {"code": payment.status.value, "message": ""}
+    return cast("PaymentFailure", payment.failure.model_dump())  # the provider may say more
 
 
 def _credit(session: Session, purchase: Purchase, payment: Payment) -> None:
@@ -334,5 +343,5 @@ def _check_paid(purchase: Purchase) -> None:
     if purchase.status == PurchaseStatus.EXPIRED:
         raise PurchaseExpired(order_id=purchase.order_id, expires_at=purchase.expires_at)
     if purchase.status == PurchaseStatus.FAILED:
-        reason = (purchase.failure or {}).get("code", MISMATCH)
+        reason = purchase.failure["code"] if purchase.failure else MISMATCH
         raise PaymentFailed(order_id=purchase.order_id, reason=reason)

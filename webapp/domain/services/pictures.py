@@ -19,6 +19,7 @@ from webapp.domain.images import (
     BadImage,
     ImageCode,
     ImageLimits,
+    RefusedImage,
     SafeImage,
 )
 
@@ -68,7 +69,7 @@ def _store(storage: Storage, kind: str, clean: SafeImage) -> str:
 
 def refusal(error: BadImage, field: str, limits: ImageLimits) -> ImageRefused:
     """Return the error of the one file of a form field that is not accepted."""
-    bad = {
+    bad: RefusedImage = {
         "idx": 0,
         "filename": field,
         "code": error.code,

@@ -68,13 +68,13 @@ def find(session: Session, order_id: str, *, user_id: int | None = None) -> Purc
 
 def change(session: Session, purchase_id: int, *before: PurchaseStatus, **values: Any) -> bool:
     """Change a purchase if it still has one of the expected statuses; return whether it had."""
-    changed = session.scalar(
+    changed_id = session.scalar(
         update(Purchase)
         .where(Purchase.id == purchase_id, Purchase.status.in_(before))
         .values(updated_at=func.clock_timestamp(), **values)
         .returning(Purchase.id)
     )
-    return changed is not None
+    return changed_id is not None
 
 
 def fail(session: Session, *, user_id: int, order_id: str, code: str, message: str) -> Purchase:

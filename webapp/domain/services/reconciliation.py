@@ -90,10 +90,11 @@ def last_comparison(session: Session) -> LastComparison | None:
     last = session.get(Heartbeat, HEARTBEAT, populate_existing=True)
     if last is None:
         return None
-    entries = [(*key.rsplit(" ", 1), amount) for key, amount in sorted(last.numbers.items())]
-    return LastComparison(
-        last.at, [(order_id, Kind(kind), amount) for order_id, kind, amount in entries]
-    )
+    entries = []
+    for key, amount in sorted(last.numbers.items()):
+        order_id, kind = key.rsplit(" ", 1)
+        entries.append((order_id, Kind(kind), amount))
+    return LastComparison(last.at, entries)
 
 
 def _purchases(

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.domain import sets_presets
 from webapp.domain.jobs import Lease
+from webapp.domain.models.documents import Setting
 from webapp.domain.models.sets_export import SetsExport
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_photo import SetsPhoto
@@ -50,7 +50,7 @@ class ArchiveGroup:
 
     id: str
     name: str
-    wanted: int
+    needed: int
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class ArchivePhoto:
 
 
 @dataclass(frozen=True)
-class ArchiveWork:
+class ArchiveInput:
     """The input of the archive step, read in one transaction."""
 
     export_id: int
@@ -84,7 +84,7 @@ class ArchiveWork:
     photos: tuple[ArchivePhoto, ...]
 
 
-def archive_work(session: Session, lease: Lease) -> ArchiveWork:
+def archive_input(session: Session, lease: Lease) -> ArchiveInput:
     """Read the input of the archive step."""
     export = session.get_one(SetsExport, lease.ref)
     included = [session.get_one(SetsJob, job) for job in (export.job_id, *export.other_jobs)]
@@ -97,7 +97,7 @@ def archive_work(session: Session, lease: Lease) -> ArchiveWork:
     ]
     if OTHER_ID not in {group.id for group in groups}:
         groups.append(ArchiveGroup(OTHER_ID, OTHER.in_language(language), 0))
-    return ArchiveWork(
+    return ArchiveInput(
         export_id=export.id,
         template=template.id,
         preset_id=preset.id,
@@ -135,7 +135,7 @@ def _every_colour(preset: Preset, job: SetsJob, language: str) -> tuple[ArchiveC
 
 
 def _colours(
-    preset: Preset, settings: Mapping[str, Mapping[str, Any]], language: str
+    preset: Preset, settings: Mapping[str, Setting], language: str
 ) -> tuple[ArchiveColour, ...]:
     """Return the colours of settings, in the order of the preset's concepts."""
     order = [concept.name for concept in preset.concepts]
@@ -146,9 +146,9 @@ def _colours(
         if setting["action"] not in _COLOURED:
             continue
         concept = _concept_name(preset, name, language)
-        swatch = sets_presets.swatches().get(setting["value"])
+        value = setting.get("value") or ""
+        swatch = sets_presets.swatches().get(value)
         if swatch is None:
-            value = setting["value"]
             colours.append(ArchiveColour(concept, value, value.upper(), None))
         else:
             colour = swatch.names.in_language(language)

@@ -124,7 +124,7 @@ def complete_segmentation(
     def begin(session: Session, run_id: int) -> WorkerAnswer:
         nonlocal lease
         kind, attempt = JobKind.SEGMENTATION, item.attempt
-        current = worker_leases.held(session, kind, run_id, attempt=attempt, fence=None)
+        current = worker_leases.current_lease(session, kind, run_id, attempt=attempt, fence=None)
         if isinstance(current, WorkerAnswer):
             return current
         lease = current

@@ -121,14 +121,14 @@ def _targets(
             for each in sorted(photos, key=lambda each: (each.position, each.idx))
             if each.group == photo.group and (each.position, each.idx) > order
         ]
-    chosen = select(SetsInstance.photo_id).where(
+    decided = select(SetsInstance.photo_id).where(
         SetsInstance.photo_id.in_([each.id for each in candidates]),
         SetsInstance.concept == instance.concept,
         SetsInstance.number == instance.number,
         (SetsInstance.source != InstanceSource.CARRIED)
         | (SetsInstance.state != InstanceState.EXCLUDE),
     )
-    excluded = {photo.id, *session.scalars(chosen)}
+    excluded = {photo.id, *session.scalars(decided)}
     targets = [
         each for each in candidates if each.photo_key is not None and each.id not in excluded
     ]

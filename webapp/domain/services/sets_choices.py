@@ -1,9 +1,10 @@
 """The settings of one photo of Sets, and the concepts whose masks they need."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from webapp.domain import sets_presets
+from webapp.domain.models.documents import OverrideSettings, Setting
 from webapp.domain.models.sets_job import SetsJob
 from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.sets_presets import Preset, UnknownConcept
@@ -18,12 +19,12 @@ class ConceptQuery:
     is_many: bool = False
 
 
-def settings_of(job: SetsJob, photo: SetsPhoto) -> dict[str, dict[str, Any]]:
+def settings_of(job: SetsJob, photo: SetsPhoto) -> dict[str, Setting]:
     """Return the setting of each concept in a photo: the job's, updated by its overrides in order.
 
     A setting is `{action, value, options, prompt}`, as it was checked when the job was executed.
     """
-    settings: dict[str, dict[str, Any]] = dict(job.concepts)
+    settings = dict(job.concepts)
     for override in job.overrides:
         if photo.idx in (override.get("items") or ()) or photo.group in _group(override):
             settings |= override["concepts"]
@@ -38,7 +39,7 @@ def concept_queries(job: SetsJob, photo: SetsPhoto) -> list[ConceptQuery]:
     preset = sets_presets.preset(job.preset_id)
     settings = settings_of(job, photo)
     names = dict.fromkeys([*settings, *job.protect])
-    return [concept_query(preset, name, settings.get(name, {}).get("prompt")) for name in names]
+    return [concept_query(preset, name, _prompt(settings, name)) for name in names]
 
 
 def concept_query(preset: Preset, name: str, prompt: str | None = None) -> ConceptQuery:
@@ -53,7 +54,12 @@ def concept_query(preset: Preset, name: str, prompt: str | None = None) -> Conce
     return ConceptQuery(name, prompt or concept.prompt, is_many=concept.is_many)
 
 
-def _group(override: dict[str, Any]) -> tuple[str, ...]:
+def _prompt(settings: Mapping[str, Setting], name: str) -> str | None:
+    setting = settings.get(name)
+    return None if setting is None else setting.get("prompt")
+
+
+def _group(override: OverrideSettings) -> tuple[str, ...]:
     """Return the group of an override, if any; photos without a group match none."""
     group = override.get("group")
     return (group,) if group else ()

@@ -132,14 +132,14 @@ def move_adopted(session: Session, adopted_id: int, adopter_id: int, *, key: str
     Welcome credits are not moved and expire: each person has them once. They count as spent first.
     `key` identifies the reason of the move.
     """
-    balance, acquired, moved = session.execute(
+    balance, acquired, moved_before = session.execute(
         select(
             SetsAccount.credits,
             _sum_of(CreditKind.GRANT, CreditKind.PURCHASE, CreditKind.PURCHASE_REFUND),
             -_sum_of(CreditKind.ADOPTED),
         ).where(SetsAccount.id == adopted_id)
     ).one()
-    amount = int(min(balance + moved, acquired) - moved)
+    amount = int(min(balance + moved_before, acquired) - moved_before)
     if amount <= 0:
         return 0
     add_entry(session, adopted_id, CreditKind.ADOPTED, -amount, key=f"adopted:{key}:out")

@@ -5,8 +5,7 @@ the photo and, with the last photo, the job.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,6 +13,7 @@ from sqlalchemy.orm import Session
 from celery_config import TaskName
 from webapp.domain import jobs, pipelines, sets_presets
 from webapp.domain.jobs import Lease
+from webapp.domain.models.documents import EditedFiles, Setting
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.sets_instance import InstanceSource, InstanceState, SetsInstance
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
@@ -43,13 +43,13 @@ class EditPart:
     concept: str
     number: int
     mask_key: str
-    setting: Mapping[str, Any] | None
+    setting: Setting | None
     protection: Protection | None
     is_locked: bool
 
 
 @dataclass(frozen=True)
-class EditWork:
+class EditInput:
     """Everything that the rules need of one photo, read in one transaction.
 
     `references` are the previews of the album's photos that a rule may match, by index. `missing`
@@ -75,7 +75,7 @@ class EditWork:
 
 @dataclass(frozen=True)
 class EditedPhoto:
-    """The result in storage, to be recorded by `deliver`; `missing` as in EditWork."""
+    """The result in storage, to be recorded by `deliver`; `missing` as in EditInput."""
 
     result_key: str
     preview_key: str | None
@@ -84,7 +84,7 @@ class EditedPhoto:
     missing: tuple[str, ...] = ()
 
 
-def edit_work(session: Session, lease: Lease) -> EditWork:
+def edit_input(session: Session, lease: Lease) -> EditInput:
     """Read the input of the rules."""
     photo, job = session.execute(
         select(SetsPhoto, SetsJob)
@@ -97,7 +97,7 @@ def edit_work(session: Session, lease: Lease) -> EditWork:
     preset = sets_presets.preset(job.preset_id)
     canvas_status = sets_restyles.canvas_status(session, lease.ref)
     is_painted = canvas_status is CanvasStatus.PAINTED
-    return EditWork(
+    return EditInput(
         edit_id=lease.ref,
         photo_key=photo.photo_key or "",
         preset_id=job.preset_id,
@@ -113,7 +113,7 @@ def edit_work(session: Session, lease: Lease) -> EditWork:
 def parts(
     preset: Preset,
     instances: Sequence[SetsInstance],
-    settings: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, Setting],
     protect: Sequence[str],
 ) -> tuple[EditPart, ...]:
     """Return the instances that are changed or protected, in the order in which rules apply.
@@ -140,7 +140,7 @@ def missing(instances: Sequence[SetsInstance], names: Sequence[str]) -> tuple[st
 
 def record_edited(session: Session, lease: Lease, edited: EditedPhoto) -> bool:
     """Record the result and queue its delivery; False if the fence is stale."""
-    return jobs.queue_next_step(session, lease, result=asdict(edited))
+    return jobs.queue_next_step(session, lease, result=_files(edited))
 
 
 def deliver(session: Session, job_id: int) -> bool:
@@ -156,7 +156,7 @@ def deliver(session: Session, job_id: int) -> bool:
     if not jobs.finish_waiting(session, job_id, TaskName.FINISH_PHOTO, JobState.DONE):
         return False
     session.refresh(job)
-    finish(session, job.ref, EditedPhoto(**job.handover["result"]))
+    finish(session, job.ref, _edited(job.handover["result"]))
     return True
 
 
@@ -181,6 +181,26 @@ def finish(session: Session, edit_id: int, edited: EditedPhoto) -> None:
     if not is_new or not sets_credits.deliver(session, edit_id):
         raise RuntimeError(f"edit {edit_id} had ended before it was delivered")
     sets_photos.end_job_if_over(session, session.get_one(SetsPhoto, photo_id).job_id)
+
+
+def _files(edited: EditedPhoto) -> EditedFiles:
+    return {
+        "result_key": edited.result_key,
+        "preview_key": edited.preview_key,
+        "sha256": edited.sha256,
+        "size": edited.size,
+        "missing": list(edited.missing),
+    }
+
+
+def _edited(files: EditedFiles) -> EditedPhoto:
+    return EditedPhoto(
+        result_key=files["result_key"],
+        preview_key=files["preview_key"],
+        sha256=files["sha256"],
+        size=files["size"],
+        missing=tuple(files["missing"]),
+    )
 
 
 def activate(session: Session, lease: Lease) -> None:
@@ -214,7 +234,7 @@ def _order(instance: SetsInstance) -> tuple[int, str, int]:
 def _part(
     preset: Preset,
     instance: SetsInstance,
-    settings: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, Setting],
     protect: Sequence[str],
 ) -> EditPart | None:
     """Return an instance as part of an edit; None if it is neither changed nor protected."""
@@ -230,10 +250,19 @@ def _part(
         concept=instance.concept,
         number=instance.number,
         mask_key=instance.mask_key,
-        setting=setting and {key: setting.get(key) for key in ("action", "value", "options")},
+        setting=None if setting is None else _rule(setting),
         protection=protection,
         is_locked=is_locked,
     )
+
+
+def _rule(setting: Setting) -> Setting:
+    """Return a setting without the prompt of its concept."""
+    return {
+        "action": setting["action"],
+        "value": setting.get("value"),
+        "options": setting.get("options"),
+    }
 
 
 def _protection(preset: Preset, concept: str) -> Protection:

@@ -63,9 +63,9 @@ class _Frozen:
         return {
             "name": self.name,
             "rule_id": self.rule.id if self.rule else None,
-            "concepts": {name: dict(setting) for name, setting in self.concepts.items()},
+            "concepts": dict(self.concepts),
             "protect": list(self.protect),
-            "overrides": [override.as_json() for override in self.overrides],
+            "overrides": [override.as_document() for override in self.overrides],
             "style_prices": of_instances | self.style_prices,
         }
 
@@ -217,12 +217,14 @@ def _frozen(
         raise ValidationFailed(fields={f"{path}concepts": [problem]})
     _check_settings(checker, preset, request, indexes)
     protect = preset.protected_by_default if request.protect is None else request.protect
-    every = list(sets_settings.all_settings(request.concepts, request.overrides, path=path))
+    settings_with_paths = list(
+        sets_settings.all_settings(request.concepts, request.overrides, path=path)
+    )
     sets_settings.check_restyles(
-        ((setting_path, setting) for setting_path, _, setting in every),
+        ((setting_path, setting) for setting_path, _, setting in settings_with_paths),
         is_signed_in=account.user_id is not None,
     )
-    own = {name for _, name, _ in every}
+    own = {name for _, name, _ in settings_with_paths}
     sets_settings.check_protect(preset, protect, own=own, path=f"{path}protect")
     return _Frozen(
         name=request.name,
@@ -231,7 +233,7 @@ def _frozen(
         overrides=request.overrides,
         rule=rule,
         path=path,
-        style_prices=sets_restyle_checks.prices(session, account, preset, every),
+        style_prices=sets_restyle_checks.prices(session, account, preset, settings_with_paths),
     )
 
 
@@ -263,8 +265,12 @@ def _check_findable(
     """Raise ValidationFailed for a concept that the segmenter cannot find and nobody clicked."""
     if settings().segmenter is not SegmenterName.CLASSIC:
         return
-    every = sets_settings.all_settings(rule.concepts, rule.overrides, path=rule.path)
-    own = {path: name for path, name, _ in every if not sets_settings.is_known(preset, name)}
+    settings_with_paths = sets_settings.all_settings(rule.concepts, rule.overrides, path=rule.path)
+    own = {
+        path: name
+        for path, name, _ in settings_with_paths
+        if not sets_settings.is_known(preset, name)
+    }
     if not own:
         return
     clicked = session.scalars(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
@@ -17,11 +17,12 @@ from webapp.domain.errors import (
     ServiceUnavailable,
     ValidationFailed,
 )
-from webapp.domain.gateways.editor import ClickedMask, Clicker, Point, Setting, SettingChecker
+from webapp.domain.gateways.editor import ClickedMask, Clicker, Point, SettingChecker
 from webapp.domain.gateways.storage import ObjectMissing, Storage
 from webapp.domain.identifiers import object_key, public_id
 from webapp.domain.images import ImageHeader
 from webapp.domain.jobs import NOW
+from webapp.domain.models.documents import ClickedPoint, Setting
 from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import InstanceSource, InstanceState, SetsInstance
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
@@ -65,6 +66,17 @@ class _ClickedPhoto:
     header: ImageHeader
 
 
+class _ClickedColumns(TypedDict):
+    """The columns of an instance that its clicked points determine."""
+
+    source: InstanceSource
+    points: list[ClickedPoint]
+    mask_key: str
+    box: list[int]
+    area: int
+    score: float
+
+
 def change(
     session: Session,
     checker: SettingChecker,
@@ -97,7 +109,7 @@ def change(
                 sets_settings.check_restyles(
                     [(f"{path}.rule", item.rule)], is_signed_in=account.user_id is not None
                 )
-            instance.rule = dict(item.rule) if item.rule is not None else None
+            instance.rule = item.rule
         instance.updated_at = NOW
     session.flush()
     _touch(session, job)
@@ -233,7 +245,7 @@ def _mask(
 def _record(
     session: Session, photo: _ClickedPhoto, clicked: Clicked, mask: ClickedMask, key: str
 ) -> str:
-    values: dict[str, Any] = {
+    values: _ClickedColumns = {
         "source": InstanceSource.CLICKED,
         "points": [{"x": each.x, "y": each.y, "include": each.include} for each in clicked.points],
         "mask_key": key,

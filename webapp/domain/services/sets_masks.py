@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from webapp.domain.identifiers import public_id
+from webapp.domain.models.documents import StoredMask
 from webapp.domain.models.sets_instance import (
     InstanceSource,
     InstanceState,
@@ -61,12 +62,12 @@ def missing(
     )
     if not clicks_count:
         has_instances = has_instances.where(SetsInstance.source == InstanceSource.FOUND)
-    known = set(session.scalars(has_instances))
+    present = set(session.scalars(has_instances))
     searched = _searched(session, photo.id)
     unknown = [
         concept
         for concept in queries
-        if concept.name not in known and (concept.name, concept.prompt) not in searched
+        if concept.name not in present and (concept.name, concept.prompt) not in searched
     ]
     if not unknown:
         return []
@@ -218,5 +219,6 @@ def _searched(session: Session, photo_id: int) -> set[tuple[str, str]]:
     return {(concept["name"], concept["prompt"]) for concepts in runs for concept in concepts}
 
 
-def _found_mask(stored: dict[str, object]) -> FoundMask:
-    return FoundMask(**{**stored, "box": tuple(stored["box"])})  # type: ignore[arg-type]
+def _found_mask(mask: StoredMask) -> FoundMask:
+    left, top, width, height = mask["box"]
+    return FoundMask(mask["mask_key"], (left, top, width, height), mask["area"], mask["score"])

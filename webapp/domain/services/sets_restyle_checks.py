@@ -5,7 +5,6 @@ They run at an execution or a retry, before anything is queued or charged.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -22,7 +21,7 @@ from webapp.domain.errors import (
     TagNotAllowed,
     ValidationFailed,
 )
-from webapp.domain.gateways.editor import Setting
+from webapp.domain.models.documents import Setting
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.sets_account import SetsAccount
 from webapp.domain.models.sets_instance import InstanceState, SetsInstance
@@ -40,7 +39,7 @@ Prices = dict[str, int]
 """Tokens for one region, by the id of the style as settings write it."""
 
 
-def is_restyle(setting: Mapping[str, Any] | None) -> bool:
+def is_restyle(setting: Setting | None) -> bool:
     """Tell whether a setting paints with a style."""
     return setting is not None and setting.get("action") == Action.RESTYLE
 
@@ -88,8 +87,9 @@ def prices_of_instances(
         SetsInstance.rule.is_not(None),
     )
     settings = (
-        (f"instances.{each.public_id}.rule", each.concept, each.rule or {})
+        (f"instances.{each.public_id}.rule", each.concept, each.rule)
         for each in session.scalars(every.order_by(SetsInstance.id))
+        if each.rule is not None
     )
     return prices(session, account, preset, settings)
 
@@ -154,7 +154,7 @@ def _unpaid_of(session: Session, job: SetsJob, photo: SetsPhoto) -> Iterator[str
         )
     )
     searched = {each.concept for each in instances}
-    painted: list[Mapping[str, Any] | None] = [
+    painted: list[Setting | None] = [
         each.rule or settings.get(each.concept)
         for each in instances
         if each.state == InstanceState.INCLUDE and each.id not in paid

@@ -173,7 +173,7 @@ def _reuse(session: Session, edit_id: int, photo_id: int, canvas: NewCanvas) -> 
     usable = select(Generation.id).where(
         Generation.style_id == canvas.style_id, Generation.status.not_in(NOT_DELIVERED)
     )
-    moved = session.execute(
+    painted_id = session.execute(
         update(SetsRestyle)
         .where(
             SetsRestyle.instance_id == canvas.instance_id,
@@ -185,7 +185,7 @@ def _reuse(session: Session, edit_id: int, photo_id: int, canvas: NewCanvas) -> 
         .values(edit_id=edit_id)
         .returning(SetsRestyle.id)
     ).first()
-    return moved is not None
+    return painted_id is not None
 
 
 def _ordered(
@@ -199,9 +199,10 @@ def _ordered(
 ) -> Generation:
     """Order the generation of a canvas, which stays private, and hold its price."""
     preset = sets_presets.preset(job.preset_id)
-    setting = sets_choices.settings_of(job, photo).get(canvas.concept, {})
-    described = sets_restyle_checks.words(preset, canvas.concept, setting.get("prompt"))
-    made = generations.place(
+    setting = sets_choices.settings_of(job, photo).get(canvas.concept)
+    prompt = None if setting is None else setting.get("prompt")
+    described = sets_restyle_checks.words(preset, canvas.concept, prompt)
+    order = generations.place(
         session,
         user_id=user_id,
         style=style,
@@ -214,7 +215,7 @@ def _ordered(
         style_strength=1.0,
         adapter_sha256=style.adapter_sha256,
     )
-    return session.scalars(select(Generation).where(Generation.order_id == made.id)).one()
+    return session.scalars(select(Generation).where(Generation.order_id == order.id)).one()
 
 
 def _add(

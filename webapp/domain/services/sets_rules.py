@@ -1,16 +1,18 @@
 """Saved rules of Sets: settings by concept, checked against their preset, in slots of the plan."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
+from pydantic import JsonValue
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain import sets_presets, sets_settings
 from webapp.domain.errors import NotFound
-from webapp.domain.gateways.editor import Concepts, Setting, SettingChecker
+from webapp.domain.gateways.editor import Concepts, SettingChecker
 from webapp.domain.identifiers import public_id
+from webapp.domain.models.documents import Setting
 from webapp.domain.models.sets_rule import SetsRule
 from webapp.domain.queries.pagination import AnyRow, Keyset, Page, PageRequest
 from webapp.domain.services import sets_accounts
@@ -27,6 +29,29 @@ class RuleContent:
     protect: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class SettingView:
+    """A stored setting of a concept; None for what was not set."""
+
+    action: str
+    value: str | None
+    options: Mapping[str, JsonValue]
+    prompt: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleView:
+    """A saved rule as its owner sees it."""
+
+    id: str
+    name: str
+    preset_id: str
+    concepts: Mapping[str, SettingView]
+    protect: Sequence[str]
+    created_at: datetime
+    updated_at: datetime
+
+
 def create(
     session: Session,
     checker: SettingChecker,
@@ -34,7 +59,7 @@ def create(
     account_id: int,
     preset_id: str,
     content: RuleContent,
-) -> dict[str, Any]:
+) -> RuleView:
     """Save a rule in a free slot and return it as its owner sees it.
 
     Raises NotFound for an unknown preset, ValidationFailed, and RuleSlotFull.
@@ -84,7 +109,7 @@ def replace(
     account_id: int,
     rule_id: str,
     content: RuleContent,
-) -> dict[str, Any]:
+) -> RuleView:
     """Replace the content of a rule. Raises RuleNotFound and ValidationFailed."""
     rule = find(session, account_id=account_id, rule_id=rule_id)
     _check(checker, preset_of(rule.preset_id), content)
@@ -122,7 +147,7 @@ def delete(session: Session, *, account_id: int, rule_id: str) -> None:
 
 def list_rules(
     session: Session, *, account_id: int, preset_id: str | None, page: PageRequest
-) -> Page[dict[str, Any]]:
+) -> Page[RuleView]:
     """List the rules of an account, newest first."""
     statement = select(*SetsRule.__table__.columns).where(
         SetsRule.account_id == account_id, SetsRule.deleted_at.is_(None)
@@ -136,22 +161,27 @@ def list_rules(
     return keyset.page(session.execute(keyset.apply(statement, page)).all(), page, view)
 
 
-def view(rule: SetsRule | AnyRow) -> dict[str, Any]:
+def view(rule: SetsRule | AnyRow) -> RuleView:
     """Return a rule as its owner sees it."""
-    return {
-        "id": rule.public_id,
-        "name": rule.name,
-        "preset_id": rule.preset_id,
-        "concepts": {name: with_defaults(setting) for name, setting in rule.concepts.items()},
-        "protect": rule.protect,
-        "created_at": rule.created_at,
-        "updated_at": rule.updated_at,
-    }
+    return RuleView(
+        id=rule.public_id,
+        name=rule.name,
+        preset_id=rule.preset_id,
+        concepts={name: with_defaults(setting) for name, setting in rule.concepts.items()},
+        protect=rule.protect,
+        created_at=rule.created_at,
+        updated_at=rule.updated_at,
+    )
 
 
-def with_defaults(setting: Setting) -> dict[str, Any]:
+def with_defaults(setting: Setting) -> SettingView:
     """Return a stored setting with a value for each optional field."""
-    return {"value": None, "options": {}, "prompt": None} | dict(setting)
+    return SettingView(
+        action=setting["action"],
+        value=setting.get("value"),
+        options=setting.get("options") or {},
+        prompt=setting.get("prompt"),
+    )
 
 
 def preset_of(preset_id: str) -> Preset:

@@ -1,13 +1,14 @@
 """Runs of the segmenter over photos of Sets: the reported masks and their instances."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain import jobs
 from webapp.domain.jobs import Lease
+from webapp.domain.models.documents import WorkerMask
 from webapp.domain.models.job import JobState
 from webapp.domain.models.sets_instance import (
     InstanceSource,
@@ -55,7 +56,7 @@ class ReportedMasks:
     width: int
     height: int
     masks: tuple[ReportedMask, ...]
-    known: tuple[KnownInstance, ...]
+    instances: tuple[KnownInstance, ...]
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class CheckedMask:
     """A decoded and measured mask, and the existing instance of the same object, if any."""
 
     concept: str
-    found: FoundMask
+    mask: FoundMask
     instance_id: int | None
 
 
@@ -77,11 +78,13 @@ def run_of(session: Session, run_id: int) -> tuple[SetsSegmentation, SetsPhoto]:
     return run, photo
 
 
-def hand_over(
+def queue_recording(
     session: Session, lease: Lease, masks: Sequence[ReportedMask], *, segmenter: str, version: str
 ) -> bool:
     """Queue the step that records the masks of a worker; False if the fence is stale."""
-    found = [asdict(mask) for mask in masks]
+    found: list[WorkerMask] = [
+        {"concept": mask.concept, "mask_key": mask.mask_key, "score": mask.score} for mask in masks
+    ]
     return jobs.queue_next_step(session, lease, segmenter=segmenter, version=version, found=found)
 
 
@@ -89,7 +92,7 @@ def reported_masks(session: Session, lease: Lease) -> ReportedMasks:
     """Read the masks of a worker, and the photo's instances of the same concepts."""
     run, photo = run_of(session, lease.ref)
     names = [concept["name"] for concept in run.concepts]
-    known = session.scalars(
+    instances = session.scalars(
         select(SetsInstance)
         .where(SetsInstance.photo_id == photo.id, SetsInstance.concept.in_(names))
         .order_by(SetsInstance.concept, SetsInstance.number)
@@ -98,7 +101,7 @@ def reported_masks(session: Session, lease: Lease) -> ReportedMasks:
         width=photo.width or 0,
         height=photo.height or 0,
         masks=tuple(ReportedMask(**mask) for mask in lease.handover["found"]),
-        known=tuple(_known(instance) for instance in known),
+        instances=tuple(_known_instance(each) for each in instances),
     )
 
 
@@ -123,7 +126,7 @@ def record(session: Session, lease: Lease, masks: Sequence[CheckedMask]) -> bool
                 session,
                 photo.sha256 or "",
                 concept.prompt,
-                [mask.found for mask in of_concept],
+                [each.mask for each in of_concept],
                 segmenter=lease.handover["segmenter"],
                 version=lease.handover["version"],
             )
@@ -167,13 +170,13 @@ def lock(session: Session, run_id: int) -> None:
 
 def _replace(session: Session, photo_id: int, concept: str, masks: Sequence[CheckedMask]) -> None:
     """Update the instances of a concept to the masks of a new run."""
-    again = {mask.instance_id: mask.found for mask in masks if mask.instance_id is not None}
+    again = {each.instance_id: each.mask for each in masks if each.instance_id is not None}
     found_before = (
         SetsInstance.photo_id == photo_id,
         SetsInstance.concept == concept,
         SetsInstance.source == InstanceSource.FOUND,
     )
-    for instance_id, found in again.items():
+    for instance_id, mask in again.items():
         proposal = sets_masks.is_open_proposal()
         session.execute(
             update(SetsInstance)
@@ -184,14 +187,14 @@ def _replace(session: Session, photo_id: int, concept: str, masks: Sequence[Chec
             .values(
                 # An open proposal becomes a found instance.
                 state=case(
-                    (proposal, sets_masks.first_state(found.score).value),
+                    (proposal, sets_masks.first_state(mask.score).value),
                     else_=SetsInstance.state,
                 ),
                 source=InstanceSource.FOUND,
-                mask_key=found.mask_key,
-                box=list(found.box),
-                area=found.area,
-                score=found.score,
+                mask_key=mask.mask_key,
+                box=list(mask.box),
+                area=mask.area,
+                score=mask.score,
                 updated_at=func.clock_timestamp(),
             )
         )
@@ -200,7 +203,7 @@ def _replace(session: Session, photo_id: int, concept: str, masks: Sequence[Chec
             *found_before, SetsInstance.id.not_in(again), *_without_a_choice()
         )
     )
-    new = [mask.found for mask in masks if mask.instance_id is None]
+    new = [each.mask for each in masks if each.instance_id is None]
     sets_masks.add_instances(session, photo_id, concept, new)
 
 
@@ -215,7 +218,7 @@ def _without_a_choice() -> tuple[ColumnElement[bool], ...]:
     return is_as_found, SetsInstance.rule.is_(None), ~is_used
 
 
-def _known(instance: SetsInstance) -> KnownInstance:
+def _known_instance(instance: SetsInstance) -> KnownInstance:
     left, top, width, height = instance.box
     return KnownInstance(
         instance.id, instance.concept, instance.mask_key, (left, top, width, height)

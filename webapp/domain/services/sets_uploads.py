@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -21,7 +20,7 @@ from webapp.domain.errors import (
 )
 from webapp.domain.gateways.storage import ObjectMissing, ObjectTooLarge, Storage
 from webapp.domain.identifiers import object_key
-from webapp.domain.images import MEGABYTE, BadImage, ImageHeader, ImageLimits
+from webapp.domain.images import MEGABYTE, BadImage, ImageHeader, ImageLimits, RefusedImage
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import SetsPhoto
 from webapp.domain.services import sets_accounts, sets_photos
@@ -62,7 +61,8 @@ class PhotoUpload:
 
 def check_declared(photos: Sequence[DeclaredPhoto]) -> None:
     """Raise the image error of photos with an invalid type or size; it lists all of them."""
-    limits, bad = SETS_PHOTO, []
+    limits = SETS_PHOTO
+    bad: list[RefusedImage] = []
     for idx, photo in enumerate(photos):
         is_heic = photo.filename.lower().endswith((".heic", ".heif"))
         if is_heic or photo.content_type not in EXTENSIONS:
@@ -189,21 +189,19 @@ def _header(storage: Storage, photo: SetsPhoto) -> ImageHeader | BadImage | None
         return bad
 
 
-def _uploads(storage: Storage, photos: Sequence[SetsPhoto]) -> list[dict[str, Any]]:
-    uploads = (upload_for(storage, photo) for photo in photos)
-    return [
-        vars(upload) | {"expires_at": upload.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")}
-        for upload in uploads
-    ]
+def _uploads(storage: Storage, photos: Sequence[SetsPhoto]) -> list[PhotoUpload]:
+    return [upload_for(storage, photo) for photo in photos]
 
 
 def _bad(
     idx: int, filename: str, code: str, actual: int | str | None, limit: int | str | None
-) -> dict[str, Any]:
+) -> RefusedImage:
     return {"idx": idx, "filename": filename, "code": code, "actual": actual, "limit": limit}
 
 
-def _refuse_bad(bad: list[dict[str, Any]], **details: Any) -> None:
-    if bad:
-        code = bad[0]["code"]
-        raise IMAGE_ERRORS[code](images=bad, **SETS_PHOTO.allowed(code), **details)
+def _refuse_bad(bad: Sequence[RefusedImage], uploads: Sequence[PhotoUpload] | None = None) -> None:
+    if not bad:
+        return
+    code = bad[0]["code"]
+    again = {} if uploads is None else {"uploads": uploads}
+    raise IMAGE_ERRORS[code](images=bad, **SETS_PHOTO.allowed(code), **again)

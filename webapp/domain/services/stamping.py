@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,6 +11,7 @@ from celery_config import TaskName
 from webapp.domain import jobs
 from webapp.domain.jobs import Lease
 from webapp.domain.models.account import Artist
+from webapp.domain.models.documents import StampedFiles
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import Style
@@ -21,7 +23,7 @@ from webapp.domain.settings import settings
 
 
 @dataclass(frozen=True)
-class StampWork:
+class StampInput:
     """The input of the stamping step, read in one transaction.
 
     With `is_canvas` the raw image is still needed after the step, for its photo.
@@ -61,7 +63,7 @@ class StampedImage:
     thumbnail_sha256: str | None = None
 
 
-def stamp_work(session: Session, lease: Lease) -> StampWork:
+def stamp_input(session: Session, lease: Lease) -> StampInput:
     """Read the input of the stamping step; draw the watermark of an image that has none."""
     generation, style, artist = session.execute(
         select(Generation, Style, Artist)
@@ -69,7 +71,7 @@ def stamp_work(session: Session, lease: Lease) -> StampWork:
         .join(Artist, Artist.user_id == Style.artist_id)
         .where(Generation.id == lease.ref)
     ).one()
-    return StampWork(
+    return StampInput(
         lease=lease,
         raw_key=lease.handover["raw_key"],
         raw_sha256=lease.handover["raw_sha256"],
@@ -90,7 +92,7 @@ def stamp_work(session: Session, lease: Lease) -> StampWork:
 
 def record_stamped(session: Session, lease: Lease, image: StampedImage) -> bool:
     """Record the signed image and queue its delivery; False if the fence is stale."""
-    if not jobs.queue_next_step(session, lease, image=asdict(image)):
+    if not jobs.queue_next_step(session, lease, image=cast("StampedFiles", asdict(image))):
         return False
     raw = lease.handover
     sets_canvases.record_painted(session, lease.ref, raw["raw_key"], raw["raw_sha256"])

@@ -1,6 +1,7 @@
 """Jobs that are late, lost, retried or failed; and publishing one by hand."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -51,12 +52,48 @@ class Trouble(StrEnum):
     DEAD = "dead"
 
 
+@dataclass(frozen=True, slots=True)
+class JobStyle:
+    """The style of a training."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobSet:
+    """The job of Sets that a background job belongs to; `photo` is an index, None for archives."""
+
+    id: str
+    photo: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TroubledJob:
+    """A background job that is late, lost, retried or failed, and what it is about."""
+
+    id: int
+    kind: JobKind
+    generation_id: int | None
+    style: JobStyle | None
+    set: JobSet | None
+    trouble: Trouble
+    state: JobState
+    step: str
+    attempt: int
+    crashes: int
+    deadline_at: datetime
+    finished_at: datetime | None
+    failure_cause: str | None
+    request_id: str
+
+
 def is_overdue(state: JobState) -> ColumnElement[bool]:
     """Return the condition for jobs of a state past their deadline, for the index of that state."""
     return and_(Job.state == state.value, Job.deadline_at < NOW)
 
 
-def stuck(session: Session) -> list[dict[str, Any]]:
+def stuck(session: Session) -> list[TroubledJob]:
     """Return the unfinished jobs: late, lost, at `refund`, crashed, retried; worst first."""
     trouble = case(
         (Job.deadline_at < NOW, literal(Trouble.OVERDUE.value)),
@@ -81,7 +118,7 @@ def stuck(session: Session) -> list[dict[str, Any]]:
     ).subquery("live")
     worst = case({each.value: rank for rank, each in enumerate(Trouble)}, value=live.c.trouble)
     # Limit before the joins: after eight joins the planner would read the whole table.
-    shown = (
+    listed = (
         select(Job.id, live.c.trouble, worst.label("worst"))
         .join(live, live.c.id == Job.id)
         .order_by(worst, Job.deadline_at, Job.id)
@@ -89,14 +126,14 @@ def stuck(session: Session) -> list[dict[str, Any]]:
         .subquery("shown")
     )
     rows = session.execute(
-        _with_subjects(shown.c.trouble, join(shown, Job, Job.id == shown.c.id)).order_by(
-            shown.c.worst, Job.deadline_at, Job.id
+        _with_subjects(listed.c.trouble, join(listed, Job, Job.id == listed.c.id)).order_by(
+            listed.c.worst, Job.deadline_at, Job.id
         )
     )
     return [_job(row) for row in rows]
 
 
-def dead(session: Session) -> list[dict[str, Any]]:
+def dead(session: Session) -> list[TroubledJob]:
     """Return the jobs that failed within the last day, newest first."""
     # clock_timestamp() is volatile, so no index can be used; statement_timestamp() is stable.
     since = func.statement_timestamp() - RECENT
@@ -160,24 +197,20 @@ def publish_now(session: Session, *, admin: User, job_id: int, reason: str) -> N
     )
 
 
-def _job(row: AnyRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "kind": row.kind,
-        "generation_id": row.ref if row.kind == JobKind.GENERATION else None,
-        "style": row.style_id and {"id": row.style_id, "name": row.name},
-        "set": row.set_id and {"id": row.set_id, "photo": row.photo_idx},
-        "trouble": row.trouble,
-        "state": row.state,
-        "step": row.step,
-        "attempt": row.tries + 1,
-        "crashes": row.crashes,
-        "run_at": row.run_at,
-        "lease_until": row.lease_until,
-        "deadline_at": row.deadline_at,
-        "finished_at": row.finished_at,
-        "failure_cause": row.failure_cause or row.cause_of_run,
-        "failure_message": row.failure_message,
-        "request_id": row.request_id,
-        "created_at": row.created_at,
-    }
+def _job(row: AnyRow) -> TroubledJob:
+    return TroubledJob(
+        id=row.id,
+        kind=row.kind,
+        generation_id=row.ref if row.kind == JobKind.GENERATION else None,
+        style=None if row.style_id is None else JobStyle(row.style_id, row.name),
+        set=None if row.set_id is None else JobSet(row.set_id, row.photo_idx),
+        trouble=row.trouble,
+        state=row.state,
+        step=row.step,
+        attempt=row.tries + 1,
+        crashes=row.crashes,
+        deadline_at=row.deadline_at,
+        finished_at=row.finished_at,
+        failure_cause=row.failure_cause or row.cause_of_run,
+        request_id=row.request_id,
+    )

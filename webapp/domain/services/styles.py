@@ -1,4 +1,4 @@
-"""Make styles: take in an artist's works, confirm uploads, train again after a failure."""
+"""Make styles: take in an artist's artworks, confirm uploads, train again after a failure."""
 
 import secrets
 from dataclasses import dataclass
@@ -124,14 +124,14 @@ def confirm_upload(
     with fresh URLs.
     """
     with unit_of_work() as session:
-        keys = [work.upload_key for work in _awaited(session, artist_id, style_id)[1]]
+        keys = [artwork.upload_key for artwork in _awaited(session, artist_id, style_id)[1]]
     present = {key for key in keys if storage.head(key) is not None}
     with unit_of_work() as session:
         run, awaited = _awaited(session, artist_id, style_id)
-        missing = [work for work in awaited if work.upload_key not in present]
+        missing = [artwork for artwork in awaited if artwork.upload_key not in present]
         if missing:
-            uploads = [artworks.as_details(artworks.upload_for(storage, work)) for work in missing]
-            raise UploadIncomplete(missing=[work.idx for work in missing], uploads=uploads)
+            uploads = [artworks.upload_for(storage, artwork) for artwork in missing]
+            raise UploadIncomplete(missing=[artwork.idx for artwork in missing], uploads=uploads)
         _start(session, run, request_id)
 
 
@@ -165,7 +165,7 @@ def retrain(
     """Train a style again that failed, is not on sale yet or is outdated.
 
     Images may be taken out or added; with `accept_similar` those that are nearly the same as others
-    are used too, as they are from then on. What is to happen then stays as it was said, unless
+    are used too, as they are from then on. What happens after the training stays as before, unless
     `publish` says otherwise. What a trained style had learned before stays until it has learned
     something new. Raises GenerationStillProcessing while a try-out is being drawn with that.
     """
@@ -175,8 +175,8 @@ def retrain(
     accept_similar = accept_similar or (before is not None and before.accepts_similar)
     offers.refuse_second_active(session, artist_id, except_id=style_id)
     artworks.remove(session, style_id, remove_artwork_ids, accept_similar=accept_similar)
-    kept = artworks.present(session, style_id)
-    artworks.check_count(len(kept) + len(stored) + len(files))
+    present = artworks.present(session, style_id)
+    artworks.check_count(len(present) + len(stored) + len(files))
     artworks.check_declared(files)
     files = artworks.with_clean_tags(session, files)
     was_on_sale = style.training_status == TrainingStatus.COMPLETED
@@ -186,7 +186,7 @@ def retrain(
         tags.uncount_uses(session, style.tags)  # they are counted again when it is published
     if publish is not None:
         style.publish = publish
-    artworks.judge_again(session, kept)
+    artworks.judge_again(session, present)
     next_idx = artworks.next_idx(session, style_id)
     run = _new_run(session, style, accept_similar=accept_similar)
     artworks.add_stored(session, style, stored, first_idx=next_idx)
@@ -229,7 +229,7 @@ def _retrainable_style(session: Session, artist_id: int, style_id: int) -> Style
 
 
 def cancel(session: Session, *, artist_id: int, style_id: int) -> None:
-    """Stop a training, or the wait for its files: the works stay, and the slot is free again.
+    """Stop a training, or the wait for its files: the artworks stay, and the slot is free again.
 
     A worker hears of it at its next report. Raises InvalidTransition for what has ended.
     """

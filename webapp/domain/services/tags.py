@@ -88,9 +88,9 @@ def mapped(tag: str) -> str:
 
 def refuse_blocked(session: Session, tags: Iterable[str]) -> None:
     """Raise TagNotAllowed when moderation has flagged or switched off one of the tags."""
-    found = blocked(session, tags)
-    if found:
-        raise TagNotAllowed(tags=sorted(found))
+    blocked_tags = blocked(session, tags)
+    if blocked_tags:
+        raise TagNotAllowed(tags=sorted(blocked_tags))
 
 
 def blocked(session: Session, tags: Iterable[str]) -> set[str]:
@@ -162,11 +162,11 @@ def count_shown(session: Session, image: Generation, *, was: bool) -> None:
 
 
 def on_others(session: Session, image: Generation, names: list[str]) -> set[str]:
-    """Return which tags stand on other shown images of the same person."""
+    """Return which tags other shown images have of the same person."""
     if not names:
         return set()
-    # One question for each tag, along the images of the person: never through all of the table.
-    found = session.execute(
+    # One subquery for each tag over the images of this person: never a scan of the whole table.
+    image_ids = session.execute(
         select(
             *(
                 select(Generation.id)
@@ -184,7 +184,7 @@ def on_others(session: Session, image: Generation, names: list[str]) -> set[str]
             )
         )
     ).one()
-    return {name for name, other in zip(names, found, strict=True) if other is not None}
+    return {name for name, image_id in zip(names, image_ids, strict=True) if image_id is not None}
 
 
 def _add_image(session: Session, name: str) -> None:

@@ -1,20 +1,18 @@
 """Cursors of tasks that go through everything in pieces: a run continues where the last ended."""
 
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from webapp.domain.models.documents import PassPosition
 from webapp.domain.models.task_cursor import TaskCursor
 
-COMPLETE: dict[str, Any] = {"complete": True}
+COMPLETE = PassPosition(is_complete=True)
 
 
-def resume(
-    session: Session, name: str, *, apart: timedelta = timedelta(0)
-) -> dict[str, Any] | None:
+def resume(session: Session, name: str, *, apart: timedelta = timedelta(0)) -> PassPosition | None:
     """Return where the pass of a task is; empty for a new pass, which begins now.
 
     None when the last pass is complete and began less than `apart` ago.
@@ -33,10 +31,10 @@ def resume(
         )
         .returning(TaskCursor.name)
     )
-    return None if begun is None else {}
+    return None if begun is None else PassPosition()
 
 
-def save(session: Session, name: str, position: dict[str, Any] | None) -> None:
+def save(session: Session, name: str, position: PassPosition | None) -> None:
     """Store where the pass is; None when it is complete."""
     session.execute(
         update(TaskCursor)

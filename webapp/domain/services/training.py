@@ -1,8 +1,7 @@
 """Training runs: which images are good, what is learned, and the style's end, good or bad."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -10,6 +9,7 @@ from sqlalchemy.orm import Session
 from webapp.domain import jobs, pipelines
 from webapp.domain.jobs import Lease
 from webapp.domain.models.account import Artist
+from webapp.domain.models.documents import LossPoint, Progress
 from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.style import (
@@ -21,7 +21,7 @@ from webapp.domain.models.style import (
 )
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import artworks, checkpoints, notifications, offers
-from webapp.domain.services.artworks import MIN_IMAGES
+from webapp.domain.services.artworks import MIN_IMAGES, UnusableArtwork
 from webapp.domain.services.checkpoints import MadeCheckpoint, SignedSamples
 from webapp.domain.services.signatures import ArtistSignature
 
@@ -42,7 +42,7 @@ class Upload:
 class Verdict:
     """What validation found: a clean copy in storage, or the code of what is wrong.
 
-    One that is nearly the same as another, the work `twin_idx`, has both.
+    One that is nearly the same as another, the artwork `twin_idx`, has both.
     """
 
     artwork_id: int
@@ -53,6 +53,15 @@ class Verdict:
     sha256: str | None = None
     perceptual_hash: str | None = None
     twin_idx: int | None = None
+
+
+@dataclass(frozen=True)
+class MeasuredLoss:
+    """The losses at one training step; `held_out` is None where it was not measured."""
+
+    step: int
+    training: float
+    held_out: float | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +126,7 @@ def uploads_to_validate(session: Session, lease: Lease) -> list[Upload]:
 
 
 def accepts_similar(session: Session, lease: Lease) -> bool:
-    """Whether the artist said that works which look nearly the same are all to be used."""
+    """Whether the artist wants all artworks used, also those that look nearly the same."""
     query = select(TrainingRun.accepts_similar).where(TrainingRun.id == lease.ref)
     return session.scalars(query).one()
 
@@ -130,10 +139,10 @@ def record_verdicts(session: Session, lease: Lease, verdicts: list[Verdict]) -> 
     valid = sum(verdict.code is None for verdict in verdicts)
     similar = sum(verdict.code == artworks.SIMILAR for verdict in verdicts)
     if valid >= MIN_IMAGES:
-        moved = jobs.queue_next_step(session, lease)
+        is_recorded = jobs.queue_next_step(session, lease)
     else:
-        moved = jobs.finish(session, lease.job_id, lease.fence, JobState.FAILED)
-    if not moved:
+        is_recorded = jobs.finish(session, lease.job_id, lease.fence, JobState.FAILED)
+    if not is_recorded:
         return False
     for verdict in verdicts:
         session.execute(
@@ -164,31 +173,38 @@ def record_verdicts(session: Session, lease: Lease, verdicts: list[Verdict]) -> 
 def record_progress(
     session: Session,
     run_id: int,
-    progress: dict[str, Any],
+    progress: Progress,
     *,
-    loss_points: list[dict[str, Any]],
-    sample_keys: list[str],
+    losses: Sequence[MeasuredLoss],
+    sample_keys: Sequence[str],
     checkpoint_key: str | None,
     checkpoint: MadeCheckpoint | None = None,
-    unusable_works: list[dict[str, str]] | None = None,
+    unusable: Sequence[UnusableArtwork] = (),
 ) -> None:
     """Store where a run stands: what people watch, and where a new worker would resume.
 
     What was reported before – sent twice, or learned again from a checkpoint – is not added again.
     """
     run = session.scalars(select(TrainingRun).where(TrainingRun.id == run_id)).one()
-    known = max((point["step"] for point in run.loss_history), default=-1)
+    last_step = max((point["step"] for point in run.loss_history), default=-1)
     run.progress = progress
-    points = [dict(point) for point in loss_points if point["step"] > known]
+    points = [_loss_point(loss) for loss in losses if loss.step > last_step]
     if points and sample_keys:
-        points[-1]["sample_keys"] = sample_keys
+        points[-1]["sample_keys"] = list(sample_keys)
     run.loss_history = [*run.loss_history, *points]
     run.sample_keys = list(dict.fromkeys([*run.sample_keys, *sample_keys]))
     run.checkpoint_key = checkpoint_key or run.checkpoint_key
     session.flush()
-    artworks.leave_out(session, run.style_id, unusable_works or [])
+    artworks.leave_out(session, run.style_id, unusable)
     if checkpoint is not None:
         checkpoints.record(session, run_id, checkpoint)
+
+
+def _loss_point(loss: MeasuredLoss) -> LossPoint:
+    point: LossPoint = {"step": loss.step, "loss": loss.training}
+    if loss.held_out is not None:
+        point["held_out_loss"] = loss.held_out
+    return point
 
 
 def publication(session: Session, lease: Lease) -> Publication:
@@ -203,7 +219,7 @@ def publication(session: Session, lease: Lease) -> Publication:
         lease=lease,
         checkpoints=[
             Unproved(each.id, each.adapter_key or "", each.adapter_sha256, each.sample_keys)
-            for each in checkpoints.kept(session, lease.ref)
+            for each in checkpoints.of_run(session, lease.ref)
         ],
         signature=ArtistSignature.of(artist),
     )
@@ -212,7 +228,7 @@ def publication(session: Session, lease: Lease) -> Publication:
 def publish(
     session: Session, publication: Publication, signed: Mapping[int, SignedSamples]
 ) -> bool:
-    """Show the artist what was learned, or put it on sale if that was asked for – one commit.
+    """Show the artist what was learned, or put it on sale if the artist chose so; one commit.
 
     `signed` are the samples of each checkpoint, named by its id. What went on sale by itself is
     the last checkpoint, with its first sample as the cover.
@@ -222,7 +238,7 @@ def publish(
         return False
     run = session.scalars(select(TrainingRun).where(TrainingRun.id == lease.ref)).one()
     checkpoints.show(session, signed)
-    last = checkpoints.kept(session, run.id)[-1]
+    last = checkpoints.of_run(session, run.id)[-1]
     run.adapter_key = last.adapter_key
     run.adapter_sha256 = last.adapter_sha256
     run.progress = None
@@ -290,8 +306,8 @@ def cancel(session: Session, run: TrainingRun) -> bool:
 def _end_badly(session: Session, style_id: int) -> bool:
     """Move a style to where a run leaves it that learned nothing; False if it had ended before."""
     is_trained = checkpoints.trained_run(session, style_id) is not None
-    standing = select(Style.training_status).where(Style.id == style_id).with_for_update()
-    if session.scalar(standing) not in {TrainingStatus.PENDING, TrainingStatus.TRAINING}:
+    status_query = select(Style.training_status).where(Style.id == style_id).with_for_update()
+    if session.scalar(status_query) not in {TrainingStatus.PENDING, TrainingStatus.TRAINING}:
         return False
     to = TrainingStatus.TRAINED if is_trained else TrainingStatus.FAILED
     return pipelines.advance_style(session, style_id, to)

@@ -58,8 +58,8 @@ def request(
         raise StyleNotReady(training_status=style.training_status)
     base_models.refuse_outdated(session, style_id)
     prompt, negative = prompts.clean_tags(session, prompt_tags, negative_tags)
-    chosen = checkpoints.choose(session, style_id, step)
-    still = left(session, chosen.training_run_id)
+    checkpoint = checkpoints.choose(session, style_id, step)
+    still = left(session, checkpoint.training_run_id)
     if count > still:
         raise TryOutsUsedUp(limit=PER_TRAINING, left=still)
     return generations.place(
@@ -74,20 +74,20 @@ def request(
         aspect_ratio=aspect_ratio,
         style_strength=style_strength,
         price_tokens=0,
-        adapter_sha256=chosen.adapter_sha256,
-        checkpoint_id=chosen.id,
+        adapter_sha256=checkpoint.adapter_sha256,
+        checkpoint_id=checkpoint.id,
     )
 
 
 def left(session: Session, run_id: int) -> int:
     """Return how many try-outs a training still allows; what could not be made does not count."""
     of_run = select(Checkpoint.id).where(Checkpoint.training_run_id == run_id)
-    made = session.scalar(
+    delivered = session.scalar(
         select(func.count())
         .select_from(Generation)
         .where(Generation.checkpoint_id.in_(of_run), Generation.status.not_in(NOT_MADE))
     )
-    return max(0, PER_TRAINING - (made or 0))
+    return max(0, PER_TRAINING - (delivered or 0))
 
 
 def refuse_unfinished(session: Session, style_id: int) -> None:

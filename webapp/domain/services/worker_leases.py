@@ -54,7 +54,7 @@ def status(session: Session, kind: JobKind, ref: int) -> str:
     return REPORTED[kind].status(session, ref)
 
 
-def held(
+def current_lease(
     session: Session, kind: JobKind, ref: int, *, attempt: int | None, fence: int | None
 ) -> Lease | WorkerAnswer:
     """Return the caller's lease, or the answer for a caller that holds none.
@@ -69,16 +69,16 @@ def held(
     if reason is not None:
         return WorkerAnswer(applied=False, status=status(session, kind, ref), reason=reason)
     if job.state == JobState.QUEUED:
-        taken = jobs.claim_batch(
+        leases = jobs.claim_batch(
             session, kind, lease_seconds=claimed_jobs.lease_seconds(kind), limit=1, job_id=job.id
         )
-        if not taken:
+        if not leases:
             return WorkerAnswer(
                 applied=False, status=status(session, kind, ref), reason="stale_attempt"
             )
-        job_attempts.activate(session, taken[0])
-        return taken[0]
-    return Lease(job.id, kind, ref, TaskName(job.step), job.fence, job.attempt, dict(job.handover))
+        job_attempts.activate(session, leases[0])
+        return leases[0]
+    return Lease(job.id, kind, ref, TaskName(job.step), job.fence, job.attempt, job.handover.copy())
 
 
 def fetched(storage: Storage, key: str, prefix: str, sha256: str) -> bytes | None:

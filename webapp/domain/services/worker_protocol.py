@@ -4,6 +4,8 @@ A worker that claimed names its fence; callers without one name the attempt. A r
 twice, too late or from a lost worker changes nothing; the answer says why.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +17,7 @@ from webapp.domain.db import UnitOfWork
 from webapp.domain.errors import ServiceUnavailable, StyleNotFound
 from webapp.domain.gateways.storage import Storage, StorageUnavailable
 from webapp.domain.jobs import Lease
+from webapp.domain.models.documents import Progress
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.training import TrainingRun
@@ -26,18 +29,40 @@ from webapp.domain.services import (
     training,
     worker_results,
 )
+from webapp.domain.services.artworks import UnusableArtwork
 from webapp.domain.services.checkpoints import MadeCheckpoint
-from webapp.domain.services.worker_leases import WorkerAnswer, held, status
+from webapp.domain.services.claimed_jobs import ClaimedJob
+from webapp.domain.services.training import MeasuredLoss
+from webapp.domain.services.worker_leases import WorkerAnswer, current_lease, status
+from webapp.domain.services.worker_results import ReportedCheckpoint
 
 __all__ = [
     "WorkerAnswer",
     "claim",
     "current_attempt",
     "failed",
-    "keep",
     "progress",
+    "renew_lease",
     "style_run",
 ]
+
+
+@dataclass(frozen=True)
+class TrainingUpdate:
+    """What a report of a training holds besides its progress: files and losses since the last one.
+
+    With `slice_ended` the worker has stopped and another one may continue.
+    """
+
+    losses: tuple[MeasuredLoss, ...] = ()
+    sample_keys: tuple[str, ...] = ()
+    checkpoint_key: str | None = None
+    checkpoint: ReportedCheckpoint | None = None
+    unusable: tuple[UnusableArtwork, ...] = ()
+    slice_ended: bool = False
+
+
+NO_UPDATE = TrainingUpdate()
 
 
 def claim(
@@ -50,7 +75,7 @@ def claim(
     base_model: str | None = None,
     base_model_sha256: str | None = None,
     batch_of: int | None = None,
-) -> list[dict[str, Any]]:
+) -> list[ClaimedJob]:
     """Lease due jobs to a worker: all of one base model, generations also of one size.
 
     A worker that has one base model loaded gets the jobs of no other, and one that fills the batch
@@ -100,72 +125,70 @@ def progress(
     storage: Storage,
     kind: JobKind,
     ref: int,
-    report: dict[str, Any],
+    report: Progress,
     *,
     attempt: int | None,
     fence: int | None,
-    details: dict[str, Any] | None = None,
+    update: TrainingUpdate = NO_UPDATE,
 ) -> WorkerAnswer:
-    """Store progress and renew the lease, but only while the work really advances.
+    """Store progress and renew the lease, but only while the percentage rises.
 
-    `details` of a training may hold loss_points, sample_keys, checkpoint_key, checkpoint,
-    unusable_works and slice_ended. A checkpoint whose files are not there counts as a failed
-    attempt, and so does any key that this lease was not given to write. The files are read between
-    two short transactions.
+    A checkpoint in the `update` whose files are not there counts as a failed attempt, and so does
+    any key that this lease may not write. The files are read between two short
+    transactions.
     """
-    more = dict(details or {})
-    reported = more.pop("checkpoint", None)
     checkpoint = None
-    if reported is not None:
+    if update.checkpoint is not None:
         with unit_of_work() as session:
-            lease = held(session, kind, ref, attempt=attempt, fence=fence)
+            lease = current_lease(session, kind, ref, attempt=attempt, fence=fence)
         if isinstance(lease, WorkerAnswer):
             return lease
-        checkpoint = worker_results.read_checkpoint(storage, lease, reported)
+        checkpoint = worker_results.read_checkpoint(storage, lease, update.checkpoint)
     with unit_of_work() as session:
-        lease = held(session, kind, ref, attempt=attempt, fence=fence)
+        lease = current_lease(session, kind, ref, attempt=attempt, fence=fence)
         if isinstance(lease, WorkerAnswer):
             return lease
-        if reported is not None and checkpoint is None:
+        if update.checkpoint is not None and checkpoint is None:
             return worker_results.reject_training(session, lease)
-        return _record_progress(session, lease, report, more, checkpoint)
+        return _record_progress(session, lease, report, update, checkpoint)
 
 
 def _record_progress(
     session: Session,
     lease: Lease,
-    report: dict[str, Any],
-    more: dict[str, Any],
+    report: Progress,
+    update: TrainingUpdate,
     checkpoint: MadeCheckpoint | None,
 ) -> WorkerAnswer:
     kind, ref = lease.kind, lease.ref
-    old = _row_progress(session, kind, ref) or {}
+    old: Progress = _row_progress(session, kind, ref) or {}
     advanced = report.get("progress_percent", 0) > old.get("progress_percent", -1)
     # What is shown never falls back, though a run that resumes from a checkpoint does.
-    merged = old | report if advanced else dict(old)
+    merged = old | report if advanced else old.copy()
     if kind is JobKind.TRAINING and advanced and "estimated_seconds" not in report:
         merged.pop("estimated_seconds", None)  # the former estimate no longer holds
-    if not advanced and not more and checkpoint is None:
+    is_empty = replace(update, checkpoint=None) == NO_UPDATE
+    if not advanced and is_empty and checkpoint is None:
         return WorkerAnswer(applied=False, status=status(session, kind, ref), reason="duplicate")
     merged["last_updated"] = _now(session)
     if kind is JobKind.TRAINING:
-        named = [*more.get("sample_keys", []), *filter(None, [more.get("checkpoint_key")])]
-        if not claimed_jobs.is_under(claimed_jobs.training_prefix(lease), named):
+        keys = [*update.sample_keys, *filter(None, [update.checkpoint_key])]
+        if not claimed_jobs.is_under(claimed_jobs.training_prefix(lease), keys):
             return worker_results.reject_training(session, lease)
         training.record_progress(
             session,
             ref,
             merged,
-            loss_points=more.get("loss_points", []),
-            sample_keys=more.get("sample_keys", []),
-            checkpoint_key=more.get("checkpoint_key"),
-            unusable_works=more.get("unusable_works"),
+            losses=update.losses,
+            sample_keys=update.sample_keys,
+            checkpoint_key=update.checkpoint_key,
+            unusable=update.unusable,
             checkpoint=checkpoint,
         )
     elif kind is JobKind.GENERATION:
         session.scalars(select(Generation).where(Generation.id == ref)).one().progress = merged
         session.flush()
-    if more.get("slice_ended"):
+    if update.slice_ended:
         jobs.release(session, lease)
         return WorkerAnswer(applied=True, status=status(session, kind, ref))
     canceled = jobs.renew(session, lease.job_id, lease.fence, claimed_jobs.lease_seconds(kind))
@@ -174,11 +197,11 @@ def _record_progress(
     )
 
 
-def keep(
+def renew_lease(
     session: Session, kind: JobKind, ref: int, *, attempt: int | None, fence: int | None
 ) -> WorkerAnswer:
-    """Renew the lease of work that shows no progress, and say whether it was canceled."""
-    lease = held(session, kind, ref, attempt=attempt, fence=fence)
+    """Renew the lease of a job without progress to report, and say whether it was canceled."""
+    lease = current_lease(session, kind, ref, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
         return lease
     canceled = jobs.renew(session, lease.job_id, lease.fence, claimed_jobs.lease_seconds(kind))
@@ -196,28 +219,28 @@ def failed(
     fence: int | None,
     cause: str,
     message: str,
-    unusable_works: list[dict[str, str]] | None = None,
+    unusable: Sequence[UnusableArtwork] = (),
 ) -> WorkerAnswer:
     """Record that an attempt failed: tried again later, or the end with refund and notice."""
-    lease = held(session, kind, ref, attempt=attempt, fence=fence)
+    lease = current_lease(session, kind, ref, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
         return lease
-    if unusable_works:
-        artworks.leave_out(session, training.style_id_of(session, ref), unusable_works)
+    if unusable:
+        artworks.leave_out(session, training.style_id_of(session, ref), unusable)
     job_attempts.fail(session, lease, cause, message)
     return WorkerAnswer(applied=True, status=status(session, kind, ref))
 
 
-# Kinds whose rows show how far their work is.
+# Kinds whose rows store the progress of their job.
 _PROGRESS: dict[JobKind, tuple[InstrumentedAttribute[Any], InstrumentedAttribute[int]]] = {
     JobKind.TRAINING: (TrainingRun.progress, TrainingRun.id),
     JobKind.GENERATION: (Generation.progress, Generation.id),
 }
 
 
-def _row_progress(session: Session, kind: JobKind, ref: int) -> dict[str, Any] | None:
+def _row_progress(session: Session, kind: JobKind, ref: int) -> Progress | None:
     column, row_id = _PROGRESS[kind]
-    progress: dict[str, Any] | None = session.scalars(select(column).where(row_id == ref)).one()
+    progress: Progress | None = session.scalars(select(column).where(row_id == ref)).one()
     return progress
 
 

@@ -4,7 +4,8 @@ Files are read from storage between two short transactions; the second one check
 """
 
 import io
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from PIL import Image
 from sqlalchemy import select
@@ -21,10 +22,44 @@ from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import checkpoints, claimed_jobs, job_attempts, sets_segmentations
 from webapp.domain.services.checkpoints import MadeCheckpoint
 from webapp.domain.services.sets_segmentations import ReportedMask
-from webapp.domain.services.worker_leases import WorkerAnswer, fetched, held, status
+from webapp.domain.services.worker_leases import WorkerAnswer, current_lease, fetched, status
 
 # The spread of grey values, 0–255, under which an image counts as blank.
 BLANK_SPREAD = 6
+
+
+@dataclass(frozen=True)
+class RenderedImage:
+    """A raw image that a worker rendered and put into storage. Sizes in pixels."""
+
+    key: str
+    sha256: str
+    width: int
+    height: int
+    adapter_sha256: str
+
+
+@dataclass(frozen=True)
+class TrainedAdapter:
+    """An adapter that a worker trained and put into storage, with the samples rendered with it."""
+
+    key: str
+    sha256: str
+    base_model_sha256: str | None
+    metric: Mapping[str, float]
+    sample_keys: Sequence[str]
+
+
+@dataclass(frozen=True)
+class ReportedCheckpoint:
+    """A checkpoint that a worker put into storage, with the samples rendered with it."""
+
+    step: int
+    adapter_key: str
+    adapter_sha256: str
+    sample_keys: Sequence[str]
+    held_out_loss: float | None = None
+    gain: MeasuredGain | None = None
 
 
 def complete_generation(
@@ -34,29 +69,26 @@ def complete_generation(
     *,
     attempt: int | None,
     fence: int | None,
-    result: dict[str, Any],
+    image: RenderedImage,
 ) -> WorkerAnswer:
     """Record a rendered image and queue the stamping step.
 
-    `result` holds result_key, sha256, seed, width, height and adapter_sha256. A result that
-    breaks a guarantee counts as a failed attempt; `rejected` says which. The image is read between
-    two short transactions; the second one checks the lease again.
+    An image that breaks a guarantee counts as a failed attempt; `rejected` says which. It is read
+    between two short transactions; the second one checks the lease again.
     """
     kind = JobKind.GENERATION
     with unit_of_work() as session:
-        lease = held(session, kind, generation_id, attempt=attempt, fence=fence)
+        lease = current_lease(session, kind, generation_id, attempt=attempt, fence=fence)
         if isinstance(lease, WorkerAnswer):
             return lease
         generation = session.get_one(Generation, generation_id)
-    problem = _generation_problem(storage, generation, lease, result)
+    problem = _image_problem(storage, generation, lease, image)
     with unit_of_work() as session:
-        lease = held(session, kind, generation_id, attempt=attempt, fence=fence)
+        lease = current_lease(session, kind, generation_id, attempt=attempt, fence=fence)
         if isinstance(lease, WorkerAnswer):
             return lease
         if problem is None:
-            jobs.queue_next_step(
-                session, lease, raw_key=result["result_key"], raw_sha256=result["sha256"]
-            )
+            jobs.queue_next_step(session, lease, raw_key=image.key, raw_sha256=image.sha256)
         else:
             cause = {"adapter_mismatch": "ADAPTER_MISMATCH", "blank_image": "SAFETY_BLOCKED"}
             message = f"The result has {problem}."
@@ -65,21 +97,21 @@ def complete_generation(
     return WorkerAnswer(applied=problem is None, status=now, rejected=problem)
 
 
-def _generation_problem(
-    storage: Storage, generation: Generation, lease: Lease, result: dict[str, Any]
+def _image_problem(
+    storage: Storage, generation: Generation, lease: Lease, image: RenderedImage
 ) -> str | None:
-    if result["adapter_sha256"] != generation.adapter_sha256:
+    if image.adapter_sha256 != generation.adapter_sha256:
         return "adapter_mismatch"
-    if (result["width"], result["height"]) != (generation.width, generation.height):
+    if (image.width, image.height) != (generation.width, generation.height):
         return "wrong_size"
-    raw = fetched(storage, result["result_key"], claimed_jobs.raw_prefix(lease), result["sha256"])
+    raw = fetched(storage, image.key, claimed_jobs.raw_prefix(lease), image.sha256)
     if raw is None:
         return "file_missing"
     try:
-        with Image.open(io.BytesIO(raw), formats=("PNG",)) as image:
-            if image.size != (generation.width, generation.height):
+        with Image.open(io.BytesIO(raw), formats=("PNG",)) as decoded:
+            if decoded.size != (generation.width, generation.height):
                 return "wrong_size"
-            histogram = image.convert("L").histogram()
+            histogram = decoded.convert("L").histogram()
     except Exception:  # noqa: BLE001 - a broken file is many exceptions, and never our failure
         return "file_missing"
     greys = [grey for grey, count in enumerate(histogram) if count]
@@ -93,55 +125,53 @@ def complete_training(
     *,
     attempt: int | None,
     fence: int | None,
-    result: dict[str, Any],
+    adapter: TrainedAdapter,
 ) -> WorkerAnswer:
     """Record a trained adapter and queue the publishing step.
 
-    `result` holds model_path, adapter_sha256, base_model_sha256, training_metric and sample_keys.
-    The adapter is that of the last checkpoint; if that was not reported, the result is one. It is
-    read between two short transactions; the second one checks the lease again.
+    The adapter is that of the last checkpoint; if that was not reported, it becomes one. It is read
+    between two short transactions; the second one checks the lease again.
     """
     with unit_of_work() as session:
-        lease = held(session, JobKind.TRAINING, run_id, attempt=attempt, fence=fence)
+        lease = current_lease(session, JobKind.TRAINING, run_id, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
         return lease
     prefix = claimed_jobs.training_prefix(lease)
-    adapter = fetched(storage, result["model_path"], prefix, result["adapter_sha256"])
+    content = fetched(storage, adapter.key, prefix, adapter.sha256)
     with unit_of_work() as session:
-        lease = held(session, JobKind.TRAINING, run_id, attempt=attempt, fence=fence)
+        lease = current_lease(session, JobKind.TRAINING, run_id, attempt=attempt, fence=fence)
         if isinstance(lease, WorkerAnswer):
             return lease
-        return _record_adapter(session, lease, adapter, result)
+        return _record_adapter(session, lease, adapter, content)
 
 
 def _record_adapter(
-    session: Session, lease: Lease, adapter: bytes | None, result: dict[str, Any]
+    session: Session, lease: Lease, adapter: TrainedAdapter, content: bytes | None
 ) -> WorkerAnswer:
     run_id, prefix = lease.ref, claimed_jobs.training_prefix(lease)
     run = session.scalars(select(TrainingRun).where(TrainingRun.id == run_id)).one()
-    sample_keys = result["sample_keys"]
     # A worker that resumed at the last checkpoint rendered none; the previous worker reported them.
-    samples = sample_keys or run.sample_keys
-    if adapter is None or not samples or not claimed_jobs.is_under(prefix, sample_keys):
+    samples = list(adapter.sample_keys) or run.sample_keys
+    if content is None or not samples or not claimed_jobs.is_under(prefix, adapter.sample_keys):
         return reject_training(session, lease)
-    run.metric = result["training_metric"]
+    run.metric = dict(adapter.metric)
     session.flush()
-    reported = checkpoints.kept(session, run_id)
-    if not reported or reported[-1].adapter_sha256 != result["adapter_sha256"]:
+    reported = checkpoints.of_run(session, run_id)
+    if not reported or reported[-1].adapter_sha256 != adapter.sha256:
         checkpoints.record(
             session,
             run_id,
             MadeCheckpoint(
                 step=_last_step(run),
-                adapter_key=result["model_path"],
-                adapter_sha256=result["adapter_sha256"],
-                adapter_size=len(adapter),
+                adapter_key=adapter.key,
+                adapter_sha256=adapter.sha256,
+                adapter_size=len(content),
                 sample_keys=samples[-checkpoints.SAMPLES :],
                 held_out_loss=run.metric.get("held_out_loss"),
             ),
         )
     # Applied when the style is published: until then its previous adapter stays.
-    jobs.queue_next_step(session, lease, base_model_sha256=result.get("base_model_sha256"))
+    jobs.queue_next_step(session, lease, base_model_sha256=adapter.base_model_sha256)
     return WorkerAnswer(applied=True, status=status(session, JobKind.TRAINING, run_id))
 
 
@@ -161,7 +191,7 @@ def complete_segmentation(
     as a failed attempt; `rejected` says so.
     """
     kind = JobKind.SEGMENTATION
-    lease = held(session, kind, run_id, attempt=attempt, fence=fence)
+    lease = current_lease(session, kind, run_id, attempt=attempt, fence=fence)
     if isinstance(lease, WorkerAnswer):
         return lease
     run, _ = sets_segmentations.run_of(session, run_id)
@@ -172,25 +202,26 @@ def complete_segmentation(
         job_attempts.fail(session, lease, "NETWORK", "The masks are not what was asked for.")
         answer = status(session, kind, run_id)
         return WorkerAnswer(applied=False, status=answer, rejected="file_missing")
-    sets_segmentations.hand_over(session, lease, masks, segmenter=segmenter, version=version)
+    sets_segmentations.queue_recording(session, lease, masks, segmenter=segmenter, version=version)
     return WorkerAnswer(applied=True, status=status(session, kind, run_id))
 
 
-def read_checkpoint(storage: Storage, lease: Lease, made: dict[str, Any]) -> MadeCheckpoint | None:
+def read_checkpoint(
+    storage: Storage, lease: Lease, reported: ReportedCheckpoint
+) -> MadeCheckpoint | None:
     """Return a reported checkpoint if its files lie where this lease may write, else None."""
     prefix = claimed_jobs.training_prefix(lease)
-    style = fetched(storage, made["style_key"], prefix, made["style_sha256"])
-    if style is None or not claimed_jobs.is_under(prefix, made["sample_keys"]):
+    content = fetched(storage, reported.adapter_key, prefix, reported.adapter_sha256)
+    if content is None or not claimed_jobs.is_under(prefix, reported.sample_keys):
         return None
-    gain = made.get("gain")
     return MadeCheckpoint(
-        step=made["step"],
-        adapter_key=made["style_key"],
-        adapter_sha256=made["style_sha256"],
-        adapter_size=len(style),
-        sample_keys=made["sample_keys"],
-        held_out_loss=made.get("held_out_loss"),
-        gain=None if gain is None else MeasuredGain(**gain),
+        step=reported.step,
+        adapter_key=reported.adapter_key,
+        adapter_sha256=reported.adapter_sha256,
+        adapter_size=len(content),
+        sample_keys=list(reported.sample_keys),
+        held_out_loss=reported.held_out_loss,
+        gain=reported.gain,
     )
 
 

@@ -73,20 +73,24 @@ def _change_style(style_id: int, changes: Changes, reason: str) -> None:
 
 
 def _change_image(generation_id: int, changes: Changes, reason: str) -> None:
-    license_status = changes.pop("license_status", None)
+    license_status = changes.get("license_status")
     moderation.change_generation(
         db.session(),
         admin=user(),
         generation_id=generation_id,
-        changes=changes,
-        license_status=license_status and CertificateStatus(license_status),
+        changes={name: value for name, value in changes.items() if name != "license_status"},
+        license_status=None if license_status is None else CertificateStatus(str(license_status)),
         reason=reason,
     )
 
 
 def _change_comment(comment_id: int, changes: Changes, reason: str) -> None:
     moderation.change_comment(
-        db.session(), admin=user(), comment_id=comment_id, reason=reason, **changes
+        db.session(),
+        admin=user(),
+        comment_id=comment_id,
+        is_hidden=bool(changes["is_hidden"]),
+        reason=reason,
     )
 
 

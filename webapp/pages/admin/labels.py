@@ -119,7 +119,7 @@ def refusal(error: DomainError) -> str:
     if error.status == NotFound.status:
         return str(DECIDED_MEANWHILE)
     if isinstance(error, ValidationFailed):
-        fields = field_errors.translated(error.details)["fields"]
+        fields = field_errors.of_refusal(error)
         return " ".join(text for texts in fields.values() for text in texts)
     reason = error.details.get("reason", error.code)
     if error.code == "PAYMENT_FAILED" and reason not in REFUSALS:

@@ -243,7 +243,7 @@ def test_nothing_is_written_for_an_account_after_its_adoption(committed, adoptin
 
     def write():
         with unit_of_work() as session:
-            return save_rule(session, sets_accounts.lock_active(session, account.id))["id"]
+            return save_rule(session, sets_accounts.lock_active(session, account.id)).id
 
     results = at_once(*[write] * 6, adopting(person, account), *[write] * 6)
     saved = [each for each in results if isinstance(each, str)]

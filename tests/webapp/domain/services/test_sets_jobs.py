@@ -194,7 +194,7 @@ def test_every_list_and_lock_is_found_by_an_index(session, storage, busy):
     page = PageRequest()
 
     def look():
-        queries.own_jobs(session, account_id=account_id, wanted=JobFilter(), page=page)
+        queries.own_jobs(session, account_id=account_id, filters=JobFilter(), page=page)
         queries.detail(session, storage, account_id=account_id, job_id=job_id)
         queries.stamp(session, job_id)
         instance_queries.of_job(
@@ -202,7 +202,7 @@ def test_every_list_and_lock_is_found_by_an_index(session, storage, busy):
             storage,
             account_id=account_id,
             job_id=job_id,
-            wanted=InstanceFilter(concept="Wall"),
+            filters=InstanceFilter(concept="Wall"),
             page=page,
         )
         get_job_for_update(session, account_id, job_id)
@@ -221,10 +221,10 @@ def test_a_list_of_jobs_costs_the_same_however_many_there_are(session, busy):
     account, _ = busy
     with statements(session) as few:
         queries.own_jobs(
-            session, account_id=account.id, wanted=JobFilter(), page=PageRequest(limit=2)
+            session, account_id=account.id, filters=JobFilter(), page=PageRequest(limit=2)
         )
     with statements(session) as many:
-        queries.own_jobs(session, account_id=account.id, wanted=JobFilter(), page=PageRequest())
+        queries.own_jobs(session, account_id=account.id, filters=JobFilter(), page=PageRequest())
     assert len(few) == len(many) <= 4
 
 

@@ -33,7 +33,7 @@ def begin(session, storage, image):
 
 
 def test_the_step_gets_everything_it_needs_and_no_session(session, storage, image):
-    work = stamping.stamp_work(session, begin(session, storage, image))
+    work = stamping.stamp_input(session, begin(session, storage, image))
 
     artist = session.get(Artist, session.get(Style, image.style_id).artist_id)
     assert work.signature.key == artist.signature_key
@@ -48,7 +48,7 @@ def test_the_signature_is_the_artists_current_one(session, storage, image):
     artist = session.get(Artist, session.get(Style, image.style_id).artist_id)
     artist.signature_position, artist.signature_opacity = "bottom-left", 0.4
     session.flush()
-    work = stamping.stamp_work(session, begin(session, storage, image))
+    work = stamping.stamp_input(session, begin(session, storage, image))
     assert (work.signature.position, work.signature.opacity) == ("bottom-left", 0.4)
 
 

@@ -9,6 +9,7 @@ from webapp.domain.jobs import NOW
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.sets_job import SetsJobStatus
 from webapp.domain.services import sets_exports, sets_photos, stuck_jobs
+from webapp.domain.services.stuck_jobs import JobSet
 
 
 @pytest.fixture
@@ -28,19 +29,19 @@ def job(session, environment):
 
 def test_work_on_sets_names_its_job_and_its_photo(session, job):
     session.execute(update(Job).values(deadline_at=NOW - timedelta(minutes=1)))
-    about = {row["kind"]: row["set"] for row in stuck_jobs.stuck(session)}
+    about = {row.kind: row.set for row in stuck_jobs.stuck(session)}
     set_id = job.public_id
     assert about == {
-        JobKind.PHOTO_CHECK: {"id": set_id, "photo": 0},
-        JobKind.SEGMENTATION: {"id": set_id, "photo": 1},
-        JobKind.PHOTO_EDIT: {"id": set_id, "photo": 2},
-        JobKind.SETS_EXPORT: {"id": set_id, "photo": None},
+        JobKind.PHOTO_CHECK: JobSet(set_id, 0),
+        JobKind.SEGMENTATION: JobSet(set_id, 1),
+        JobKind.PHOTO_EDIT: JobSet(set_id, 2),
+        JobKind.SETS_EXPORT: JobSet(set_id, None),
     }
 
 
 def test_work_on_sets_that_failed_is_shown_as_other_work_is(session, job):
     session.execute(update(Job).values(state=JobState.FAILED, finished_at=NOW))
-    assert {row["set"]["id"] for row in stuck_jobs.dead(session)} == {job.public_id}
+    assert {failed.set.id for failed in stuck_jobs.dead(session)} == {job.public_id}
 
 
 def test_what_jobs_are_about_is_looked_up_by_id(session, environment):

@@ -261,7 +261,7 @@ def test_a_declared_style_waits_for_its_files(session, storage, artist):
     with pytest.raises(errors.UploadIncomplete) as refused:
         confirm(session, storage, style)
     assert refused.value.details["missing"] == [9]
-    assert refused.value.details["uploads"][0]["idx"] == 9
+    assert refused.value.details["uploads"][0].idx == 9
 
     storage.put(works(session, style)[-1].upload_key, b"x", content_type="image/png")
     confirm(session, storage, style)

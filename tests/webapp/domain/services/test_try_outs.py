@@ -62,7 +62,7 @@ def test_a_try_out_is_free_private_and_drawn_with_the_chosen_checkpoint(session,
     assert (made.checkpoint_id, made.adapter_sha256) == (kept[1].id, kept[1].adapter_sha256)
     lease = jobs.claim(session, making.job_of(session, made).id, "render_images", 60)
     job = claimed_jobs.claimed_job(session, storage, lease)
-    assert kept[1].adapter_key in job["download"]["adapter"]
+    assert kept[1].adapter_key in job.download["adapter"]
     assert transfers(session) == 0
     assert making.violations(session) == []
 

@@ -1,6 +1,7 @@
 import hashlib
 import io
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from webapp.domain.errors import (
     StyleNotFound,
     StyleOutdated,
 )
+from webapp.domain.gains import MeasuredGain
 from webapp.domain.models.generation import AspectRatio, GenerationStatus
 from webapp.domain.models.job import JobKind, JobState
 from webapp.domain.models.style import Artwork, Style
@@ -27,6 +29,14 @@ from webapp.domain.services import (
     training,
     worker_protocol,
     worker_results,
+)
+from webapp.domain.services.artworks import UnusableArtwork
+from webapp.domain.services.training import MeasuredLoss
+from webapp.domain.services.worker_protocol import TrainingUpdate
+from webapp.domain.services.worker_results import (
+    RenderedImage,
+    ReportedCheckpoint,
+    TrainedAdapter,
 )
 
 NOW = func.clock_timestamp()
@@ -50,31 +60,30 @@ class Renderer:
 
     @property
     def fence(self):
-        return self.job["fence"]
+        return self.job.fence
 
     def put(self, data):
-        key = self.job["upload"]["image"]["key"]
+        key = self.job.upload["image"].key
         self.storage.put(key, data, content_type="image/png")
         return key
 
     def complete(self, data=None, *, fence=None, attempt=None, **changes):
         data = data or making.picture_png(self.image.width, self.image.height)
         key = self.put(data)
-        result = {
-            "result_key": key,
-            "sha256": sha256(data),
-            "seed": 7,
-            "width": self.image.width,
-            "height": self.image.height,
-            "adapter_sha256": making.ADAPTER_SHA256,
-        } | changes
+        image = RenderedImage(
+            key=key,
+            sha256=sha256(data),
+            width=self.image.width,
+            height=self.image.height,
+            adapter_sha256=making.ADAPTER_SHA256,
+        )
         return worker_results.complete_generation(
             lambda: nullcontext(self.session),
             self.storage,
             self.image.id,
             attempt=attempt,
             fence=None if attempt else fence or self.fence,
-            result=result,
+            image=replace(image, **changes),
         )
 
     def progress(self, percent, **more):
@@ -126,29 +135,25 @@ def test_a_claim_gives_up_to_the_limit_of_one_size_oldest_first(session, storage
 
     claimed = claim(session, storage, limit=4)
 
-    assert [job["payload"]["generation_id"] for job in claimed] == [
-        row.id for row in [*squares, more[0]]
-    ]
-    assert len({job["payload"]["adapter_sha256"] for job in claimed}) == 1  # same test adapter
+    assert [job.payload.generation_id for job in claimed] == [row.id for row in [*squares, more[0]]]
+    assert len({job.payload.adapter_sha256 for job in claimed}) == 1  # same test adapter
     for row in squares:
         session.refresh(row)
         assert row.status == GenerationStatus.PROCESSING
 
 
-def test_a_stale_bell_finds_nothing(session, storage, renderer):
-    assert claim(session, storage, job_id=renderer.job["job_id"]) == []
+def test_a_stale_message_claims_nothing(session, storage, renderer):
+    assert claim(session, storage, job_id=renderer.job.job_id) == []
     assert claim(session, storage) == []
     assert claim(session, storage, TRAINING) == []
 
 
 def test_a_worker_of_several_kinds_gets_work_of_one(session, storage, image):
     run = making.training(session, storage, step=TaskName.TRAIN_STYLE)
-    found = worker_protocol.claim(
+    claimed = worker_protocol.claim(
         session, storage, kinds=[TRAINING, GENERATION], limit=8, job_id=None
     )
-    assert [(job["kind"], job["payload"]["training_run_id"]) for job in found] == [
-        ("training", run.id)
-    ]
+    assert [(job.kind, job.payload.training_run_id) for job in claimed] == [("training", run.id)]
 
 
 def test_with_storage_away_nothing_is_claimed_and_no_try_is_used_up(
@@ -167,7 +172,7 @@ def test_a_result_is_handed_on_to_stamping(session, image, renderer):
     job = making.job_of(session, image)
     assert (answer.applied, answer.status, answer.rejected) == (True, "processing", None)
     assert (job.step, job.state) == (TaskName.STAMP_SIGNATURE, JobState.QUEUED)
-    assert job.handover["raw_key"] == renderer.job["upload"]["image"]["key"]
+    assert job.handover["raw_key"] == renderer.job.upload["image"].key
 
 
 def test_a_result_sent_again_is_a_duplicate(session, image, renderer):
@@ -205,7 +210,7 @@ def test_a_lost_workers_file_cannot_stand_for_the_new_ones(session, storage, ima
     lose(session, image)
     second = Renderer(session, storage, image)
 
-    answer = second.complete(result_key=stolen)
+    answer = second.complete(key=stolen)
 
     assert answer.rejected == "file_missing"
 
@@ -218,7 +223,7 @@ def test_a_lost_workers_file_cannot_stand_for_the_new_ones(session, storage, ima
         ({"height": 511}, "wrong_size", "NETWORK"),
         ({"data": making.picture_png(512, 1024)}, "wrong_size", "NETWORK"),
         ({"sha256": "0" * 64}, "file_missing", "NETWORK"),
-        ({"result_key": "raw/other.png"}, "file_missing", "NETWORK"),
+        ({"key": "raw/other.png"}, "file_missing", "NETWORK"),
         ({"data": b"no image at all"}, "file_missing", "NETWORK"),
         ({"data": making.picture_png()[:3000]}, "file_missing", "NETWORK"),
         ({"data": b"\x89PNG\r\n\x1a\n" + bytes(200)}, "file_missing", "NETWORK"),
@@ -254,8 +259,8 @@ def test_a_blank_image_is_never_sold(session, image, renderer, value):
 
 
 def test_a_file_that_was_never_put_is_missing(session, image, renderer):
-    key = renderer.job["upload"]["image"]["key"]
-    answer = renderer.complete(result_key=f"{key}x.png")
+    key = renderer.job.upload["image"].key
+    answer = renderer.complete(key=f"{key}x.png")
     assert answer.rejected == "file_missing"
 
 
@@ -331,7 +336,7 @@ def test_a_caller_without_a_fence_can_fail_an_image_for_good_three_times_over(se
 
 def test_a_retry_that_is_not_due_is_not_begun_by_a_report(session, storage, image, renderer):
     renderer.failed()
-    making.change_job(session, renderer.job["job_id"], run_at=NOW + timedelta(seconds=30))
+    making.change_job(session, renderer.job.job_id, run_at=NOW + timedelta(seconds=30))
     answer = worker_protocol.progress(
         lambda: nullcontext(session),
         storage,
@@ -362,11 +367,11 @@ class Trainer:
         [self.job] = claim(session, storage, TRAINING, job_id=making.job_of(session, run).id)
 
     def put(self, name, data=b"bytes"):
-        key = self.job["upload"][name]["key"]
+        key = self.job.upload[name].key
         self.storage.put(key, data, content_type="application/octet-stream")
         return key
 
-    def progress(self, percent, **details):
+    def progress(self, percent, **update):
         return worker_protocol.progress(
             lambda: nullcontext(self.session),
             self.storage,
@@ -374,24 +379,25 @@ class Trainer:
             self.run.id,
             {"current_epoch": 1, "progress_percent": percent},
             attempt=None,
-            fence=self.job["fence"],
-            details=details,
+            fence=self.job.fence,
+            update=TrainingUpdate(**update),
         )
 
     def complete(self, **changes):
-        result = {
-            "model_path": self.put("adapter", making.ADAPTER),
-            "adapter_sha256": making.ADAPTER_SHA256,
-            "training_metric": {"loss": 0.1, "epochs": 5},
-            "sample_keys": [self.put(f"sample-{k:03}") for k in range(6)],
-        } | changes
+        adapter = TrainedAdapter(
+            key=self.put("adapter", making.ADAPTER),
+            sha256=making.ADAPTER_SHA256,
+            base_model_sha256=None,
+            metric={"loss": 0.1, "epochs": 5},
+            sample_keys=[self.put(f"sample-{k:03}") for k in range(6)],
+        )
         return worker_results.complete_training(
             lambda: nullcontext(self.session),
             self.storage,
             self.run.id,
             attempt=None,
-            fence=self.job["fence"],
-            result=result,
+            fence=self.job.fence,
+            adapter=replace(adapter, **changes),
         )
 
 
@@ -407,23 +413,23 @@ def trainer(session, storage, run):
 
 def test_a_slice_that_ends_leaves_its_checkpoint_to_whoever_goes_on(session, storage, run, trainer):
     checkpoint = trainer.put("checkpoint")
-    trainer.progress(40, checkpoint_key=checkpoint, loss_points=[{"step": 10, "loss": 0.5}])
+    trainer.progress(40, checkpoint_key=checkpoint, losses=(MeasuredLoss(10, 0.5),))
     assert trainer.progress(40, slice_ended=True).applied
 
     job = making.job_of(session, run)
     assert (job.state, job.step, job.tries) == (JobState.QUEUED, TaskName.TRAIN_STYLE, 0)
     following = Trainer(session, storage, run)
-    assert following.job["fence"] > trainer.job["fence"]
-    assert checkpoint in following.job["download"]["checkpoint"]
+    assert following.job.fence > trainer.job.fence
+    assert checkpoint in following.job.download["checkpoint"]
     assert session.get(Style, run.style_id).training_status == "training"
 
 
 def test_losses_and_samples_reported_twice_are_kept_once(session, run, trainer):
-    points = [{"step": step, "loss": 1 / step} for step in (10, 20)]
+    losses = tuple(MeasuredLoss(step, 1 / step) for step in (10, 20))
     sample = trainer.put("sample-000")
-    trainer.progress(10, loss_points=points, sample_keys=[sample])
-    trainer.progress(10, loss_points=points, sample_keys=[sample])
-    trainer.progress(20, loss_points=[{"step": 20, "loss": 0.05}, {"step": 30, "loss": 0.03}])
+    trainer.progress(10, losses=losses, sample_keys=(sample,))
+    trainer.progress(10, losses=losses, sample_keys=(sample,))
+    trainer.progress(20, losses=(MeasuredLoss(20, 0.05), MeasuredLoss(30, 0.03)))
 
     session.refresh(run)
     assert [point["step"] for point in run.loss_history] == [10, 20, 30]
@@ -431,8 +437,8 @@ def test_losses_and_samples_reported_twice_are_kept_once(session, run, trainer):
 
 
 def test_what_is_shown_never_falls_back_though_a_resumed_run_does(session, run, trainer):
-    trainer.progress(60, loss_points=[{"step": 60, "loss": 0.1}])
-    trainer.progress(50, loss_points=[{"step": 61, "loss": 0.1}])
+    trainer.progress(60, losses=(MeasuredLoss(60, 0.1),))
+    trainer.progress(50, losses=(MeasuredLoss(61, 0.1),))
     session.refresh(run)
     assert run.progress["progress_percent"] == 60
     assert trainer.progress(60).reason == "duplicate"
@@ -444,7 +450,7 @@ def test_a_trained_adapter_goes_on_to_publishing_with_its_last_samples(session, 
     job = making.job_of(session, run)
     session.refresh(run)
     assert (job.step, job.state) == (TaskName.PUBLISH_STYLE, JobState.QUEUED)
-    [last] = checkpoints.kept(session, run.id)
+    [last] = checkpoints.of_run(session, run.id)
     assert (last.adapter_sha256, last.adapter_size) == (making.ADAPTER_SHA256, len(making.ADAPTER))
     assert len(last.sample_keys) == 4
     assert run.metric == {"loss": 0.1, "epochs": 5}
@@ -455,8 +461,8 @@ def test_a_trained_adapter_goes_on_to_publishing_with_its_last_samples(session, 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"adapter_sha256": "f" * 64},
-        {"model_path": "training/other/1-x.safetensors"},
+        {"sha256": "f" * 64},
+        {"key": "training/other/1-x.safetensors"},
         {"sample_keys": []},
         {"sample_keys": ["training/999999/1-x.png"]},
         {"sample_keys": ["artworks/1.png"]},
@@ -474,21 +480,22 @@ def test_an_adapter_or_samples_that_are_not_there_count_as_a_failed_attempt(
 def made(trainer, step, *, number=None, **changes):
     number = step // 50 if number is None else number
     adapter = making.ADAPTER + str(step).encode()
-    return {
-        "step": step,
-        "style_key": trainer.put(f"style-{number:03}", adapter),
-        "style_sha256": hashlib.sha256(adapter).hexdigest(),
-        "sample_keys": [trainer.put(f"sample-{4 * number + k:03}") for k in range(4)],
-        "held_out_loss": 1 / step,
-        "gain": {"palette": 0.9, "texture": 0.5, "edges": 0.1},
-    } | changes
+    checkpoint = ReportedCheckpoint(
+        step=step,
+        adapter_key=trainer.put(f"style-{number:03}", adapter),
+        adapter_sha256=sha256(adapter),
+        sample_keys=[trainer.put(f"sample-{4 * number + k:03}") for k in range(4)],
+        held_out_loss=1 / step,
+        gain=MeasuredGain(palette=0.9, texture=0.5, edges=0.1),
+    )
+    return replace(checkpoint, **changes)
 
 
 def test_the_last_three_checkpoints_of_a_training_are_kept(session, run, trainer):
     for step in (50, 100, 150, 200):
         assert trainer.progress(step / 3, checkpoint=made(trainer, step)).applied
 
-    kept = checkpoints.kept(session, run.id)
+    kept = checkpoints.of_run(session, run.id)
     assert [each.step for each in kept] == [100, 150, 200]
     assert [each.adapter_size for each in kept] == [len(making.ADAPTER) + 3] * 3
     assert (kept[0].held_out_loss, kept[0].gain_palette, kept[0].gain_edges) == (0.01, 0.9, 0.1)
@@ -504,29 +511,27 @@ def test_a_checkpoint_reported_twice_or_made_again_by_another_worker_is_kept_onc
     following = Trainer(session, storage, run)
     following.progress(20, checkpoint=made(following, 50))
 
-    kept = checkpoints.kept(session, run.id)
+    kept = checkpoints.of_run(session, run.id)
     assert [each.step for each in kept] == [50]
-    assert kept[0].adapter_key == following.job["upload"]["style-001"]["key"]
+    assert kept[0].adapter_key == following.job.upload["style-001"].key
 
 
 def test_the_result_of_a_training_is_its_last_checkpoint(session, run, trainer):
     last = made(trainer, 50)
     trainer.progress(99, checkpoint=last)
     done = trainer.complete(
-        model_path=last["style_key"],
-        adapter_sha256=last["style_sha256"],
-        sample_keys=last["sample_keys"],
+        key=last.adapter_key, sha256=last.adapter_sha256, sample_keys=last.sample_keys
     )
     assert done.applied
-    [kept] = checkpoints.kept(session, run.id)
-    assert (kept.step, kept.adapter_key, kept.gain_texture) == (50, last["style_key"], 0.5)
+    [kept] = checkpoints.of_run(session, run.id)
+    assert (kept.step, kept.adapter_key, kept.gain_texture) == (50, last.adapter_key, 0.5)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"style_sha256": "f" * 64},
-        {"style_key": "training/other/1-x.safetensors"},
+        {"adapter_sha256": "f" * 64},
+        {"adapter_key": "training/other/1-x.safetensors"},
         {"sample_keys": ["training/other/1-x.png"]},
     ],
 )
@@ -536,7 +541,7 @@ def test_a_checkpoint_whose_files_are_not_there_counts_as_a_failed_attempt(
     answer = trainer.progress(10, checkpoint=made(trainer, 50, **changes))
     assert (answer.applied, answer.rejected) == (False, "file_missing")
     assert making.job_of(session, run).tries == 1
-    assert checkpoints.kept(session, run.id) == []
+    assert checkpoints.of_run(session, run.id) == []
 
 
 FOREIGN = [
@@ -555,9 +560,8 @@ def test_a_report_that_names_what_is_not_its_own_counts_as_a_failed_attempt(
 ):
     own = trainer.put("sample-000")
     key = foreign.format(prefix=own[: own.index("-") + 1])
-    named = [own, key] if name == "sample_keys" else key or " "
-    points = [{"step": 10, "loss": 0.5}]
-    answer = trainer.progress(10, loss_points=points, **{name: named})
+    value = (own, key) if name == "sample_keys" else key or " "
+    answer = trainer.progress(10, losses=(MeasuredLoss(10, 0.5),), **{name: value})
     assert (answer.applied, answer.rejected) == (False, "file_missing")
     session.refresh(run)
     assert (run.sample_keys, run.checkpoint_key, run.loss_history) == ([], None, [])
@@ -566,14 +570,14 @@ def test_a_report_that_names_what_is_not_its_own_counts_as_a_failed_attempt(
 
 def test_a_worker_names_nothing_of_the_lease_before_its_own(session, storage, run, trainer):
     before = trainer.put("sample-000")
-    trainer.progress(40, sample_keys=[before], slice_ended=True)
+    trainer.progress(40, sample_keys=(before,), slice_ended=True)
     following = Trainer(session, storage, run)
     assert following.complete(sample_keys=[before]).rejected == "file_missing"
 
 
 def test_a_worker_may_upload_as_many_samples_as_are_asked_of_it(trainer):
-    count = trainer.job["payload"]["sample_count"]
-    names = sorted(trainer.job["upload"])
+    count = trainer.job.payload.sample_count
+    names = sorted(trainer.job.upload)
     styles_ = [name for name in names if name.startswith("style-")]
     samples = [name for name in names if name.startswith("sample-")]
     assert count == checkpoints.SAMPLES
@@ -588,7 +592,7 @@ def test_the_zombie_of_a_failed_run_cannot_touch_the_retrain_of_its_style(sessio
         TRAINING,
         run.id,
         attempt=None,
-        fence=zombie.job["fence"],
+        fence=zombie.job.fence,
         cause="LOW_QUALITY_DATA",
         message="",
     )
@@ -614,7 +618,7 @@ def test_the_zombie_of_a_failed_run_cannot_touch_the_retrain_of_its_style(sessio
         TRAINING,
         current.id,
         attempt=None,
-        fence=zombie.job["fence"],
+        fence=zombie.job.fence,
         cause="INVALID_PROMPT",
         message="",
     )
@@ -626,7 +630,7 @@ def test_trainings_of_one_base_model_are_claimed_together(session, storage, run)
     mate, other = (making.training(session, storage, step=TaskName.TRAIN_STYLE) for _ in range(2))
     making.change_job(session, making.job_of(session, other).id, batch_key="sd15")
     claimed = claim(session, storage, TRAINING, limit=8)
-    assert [job["job_id"] for job in claimed] == [
+    assert [job.job_id for job in claimed] == [
         making.job_of(session, each).id for each in (run, mate)
     ]
 
@@ -646,20 +650,20 @@ def state_of_works(session, run):
     return [(work.status, work.code) for work in works]
 
 
-LEFT_OUT = [{"name": "work-003", "code": "IMAGE_BLANK"}]
+LEFT_OUT = (UnusableArtwork("work-003", "IMAGE_BLANK"),)
 ELEVEN_OF_TWELVE = [("valid", None)] * 3 + [("rejected", "IMAGE_BLANK")] + [("valid", None)] * 8
 
 
 def test_a_work_that_a_training_left_out_is_named_and_not_sent_again(session, storage):
     run = making.training(session, storage, works=12, step=TaskName.TRAIN_STYLE)
     trainer = Trainer(session, storage, run)
-    assert trainer.job["payload"]["least_works"] == 10
+    assert trainer.job.payload.least_works == 10
     for percent in (1, 2):
-        trainer.progress(percent, unusable_works=LEFT_OUT)
+        trainer.progress(percent, unusable=LEFT_OUT)
     assert state_of_works(session, run) == ELEVEN_OF_TWELVE
     trainer.progress(3, slice_ended=True)
     again = Trainer(session, storage, run)
-    assert [work["name"] for work in again.job["payload"]["works"]] == [
+    assert [work.name for work in again.job.payload.works] == [
         f"work-{idx:03}" for idx in range(12) if idx != 3
     ]
 
@@ -672,18 +676,20 @@ def test_a_training_that_fails_for_its_works_names_them(session, storage):
         TRAINING,
         run.id,
         attempt=None,
-        fence=trainer.job["fence"],
+        fence=trainer.job.fence,
         cause="LOW_QUALITY_DATA",
         message="",
-        unusable_works=[*LEFT_OUT, {"name": "checkpoint", "code": "X"}, {"name": "", "code": "X"}],
+        unusable=[*LEFT_OUT, UnusableArtwork("checkpoint", "X"), UnusableArtwork("", "X")],
     )
     assert state_of_works(session, run) == ELEVEN_OF_TWELVE
 
 
 def test_a_time_left_that_is_no_longer_known_is_no_longer_shown(session, storage, run, trainer):
-    told = {"current_epoch": 1, "progress_percent": 30, "estimated_seconds": 90}
-    held = {"attempt": None, "fence": trainer.job["fence"]}
-    worker_protocol.progress(lambda: nullcontext(session), storage, TRAINING, run.id, told, **held)
+    report = {"current_epoch": 1, "progress_percent": 30, "estimated_seconds": 90}
+    held = {"attempt": None, "fence": trainer.job.fence}
+    worker_protocol.progress(
+        lambda: nullcontext(session), storage, TRAINING, run.id, report, **held
+    )
     session.refresh(run)
     assert run.progress["estimated_seconds"] == 90
     trainer.progress(31)

@@ -1,0 +1,169 @@
+"""The page that verifies pictures, as people read it."""
+
+import hashlib
+import io
+import secrets
+from datetime import UTC, date, datetime
+
+import pytest
+from flask import render_template
+from sqlalchemy import update
+
+from tests import images
+from tests.webapp.conftest import make_app
+from tests.webapp.pages.reading import Page
+from webapp.domain.models.license import Certificate
+from webapp.domain.queries.verifications import Layer, Match, Method, Note
+from webapp.domain.services.verifications import Verification
+from webapp.pages import verification_words
+
+FRAGMENT = {"HX-Request": "true"}
+
+
+@pytest.fixture(scope="module")
+def delivered():
+    """A file as it was delivered."""
+    return images.png(256, 256)
+
+
+@pytest.fixture
+def licensed(session, image, delivered):
+    """The certificate of a picture of which this is the file."""
+    session.execute(update(Certificate).values(image_sha256=hashlib.sha256(delivered).hexdigest()))
+    session.commit()
+    return image.license_public_id
+
+
+@pytest.fixture
+def limited_client(bind, monkeypatch):
+    """Somebody at an address of their own, where requests are counted."""
+    client = bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1")).test_client()
+    numbers = ":".join(secrets.token_hex(2) for _ in range(5))
+    client.environ_base["REMOTE_ADDR"] = f"2001:db8:{numbers}:1"
+    return client
+
+
+def send(client, *files, **options):
+    form = {"image": [(io.BytesIO(file), name) for name, file in files]}
+    return client.post("/verify", data=form, content_type="multipart/form-data", **options)
+
+
+def match(**changes):
+    usual = {
+        "public_id": "L_one",
+        "method": Method.WATERMARK,
+        "confidence": 0.99,
+        "status": "valid",
+        "valid_to": None,
+        "revoked_at": None,
+        "artist_name": "Mina Park",
+        "style_name": "Wet Paper",
+        "issued_at": datetime(2026, 11, 1, tzinfo=UTC),
+    }
+    return Match(**(usual | changes))
+
+
+@pytest.fixture
+def report_of(app):
+    """The text of a report, in a language."""
+
+    def text(*matches, notes=(), checked=tuple(Layer), language="en"):
+        report = Verification(list(matches), checked, tuple(notes))
+        with app.test_request_context(headers={"Accept-Language": language}):
+            answer = render_template(
+                "verifications/report.html", report=report, problem="", texts=verification_words
+            )
+        return " ".join(answer.split())
+
+    return text
+
+
+def test_the_form_is_plain_and_takes_files_and_photos(client):
+    page = Page(client.get("/verify"))
+    [form] = page.all("form", id="verify")
+    assert (form["method"], form["enctype"]) == ("post", "multipart/form-data")
+    chosen, camera = page.all("input", type="file")
+    assert chosen["name"] == camera["name"] == "image"
+    assert camera["capture"] == "environment"
+
+
+def test_without_scripts_the_whole_page_names_the_certificate(client, licensed, delivered):
+    # A browser sends a file field that nobody filled as a file without a name.
+    page = Page(send(client, ("mine.png", delivered), ("", b"")))
+    assert f"/l/{licensed}" in page.links()
+    assert "This picture has a valid licence" in page.text
+    assert len(page.all("h1")) == 1
+
+
+def test_with_scripts_only_the_report_is_sent(client, licensed, delivered):
+    page = Page(send(client, ("mine.png", delivered), headers=FRAGMENT))
+    assert page.all("html") == []
+    assert f"/l/{licensed}" in page.links()
+
+
+def test_a_foreign_picture_is_not_claimed_and_nothing_is_said_to_be_proved(client, licensed):
+    page = Page(send(client, ("other.png", images.png(200, 300))))
+    assert [link for link in page.links() if link.startswith("/l/")] == []
+    assert "No licence was found" in page.text
+    assert "This does not prove that it is from elsewhere" in page.text
+
+
+@pytest.mark.parametrize(
+    "file, text",
+    [
+        (images.gif(), "This file is not a JPG, PNG or WebP picture."),
+        (images.heavy(20 * 1024 * 1024 + 1), "This file is larger than 20 MB."),
+        (images.png_claiming(20000, 20000), "This picture has more than 50 megapixels."),
+        (images.png(63, 200), "This picture is too small."),
+    ],
+    ids=["gif", "heavy", "bomb", "tiny"],
+)
+def test_a_bad_file_is_refused_with_the_reason(client, file, text):
+    answer = send(client, ("bad", file), headers=FRAGMENT)
+    assert answer.status_code == 422
+    assert text in Page(answer).text
+
+
+def test_the_eleventh_picture_of_a_minute_is_refused_with_the_wait(limited_client, delivered):
+    for _ in range(10):
+        assert send(limited_client, ("mine.png", delivered)).status_code == 200
+    answer = send(limited_client, ("mine.png", delivered), headers=FRAGMENT)
+    assert answer.status_code == 429
+    assert f"Please try again in {answer.headers['Retry-After']} s" in Page(answer).text
+
+
+def test_a_form_without_one_picture_asks_for_one(client, delivered):
+    for files in ([], [("", b"")], [("a.png", delivered), ("b.png", delivered)]):
+        answer = send(client, *files)
+        assert answer.status_code == 422
+        assert "Choose one picture." in Page(answer).text
+
+
+def test_revoked_and_expired_licences_say_so_first_with_their_date(report_of):
+    revoked = match(status="revoked", revoked_at=datetime(2026, 11, 3, 9, 5, tzinfo=UTC))
+    text = report_of(revoked, match(public_id="L_two"))
+    assert text.index("was revoked") < text.index("Revoked · 2026-11-03 09:05 UTC")
+    assert text.index("/l/L_one") < text.index("/l/L_two")
+    assert "Each delivery has its own certificate." in text
+    expired = report_of(match(status="expired", valid_to=date(2026, 11, 3)))
+    assert expired.index("has expired") < expired.index("Expired · 2026-11-03 (Seoul time)")
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_every_method_layer_and_note_has_words(report_of, language):
+    text = report_of(*(match(method=each) for each in Method), notes=Note, language=language)
+    assert "None" not in text
+    assert text.count("<li>") == len(Method) + len(Note)
+
+
+def test_a_picture_too_changed_to_be_compared_is_not_called_the_same(report_of):
+    text = report_of(match(confidence=0.9))
+    assert "too changed to be compared" in text
+    assert "Certainty: 90 %" in text
+    assert "Certainty: 99 %" in report_of(match(confidence=0.999))
+    assert "Certainty: 100 %" in report_of(match(method=Method.HASH, confidence=1.0))
+
+
+def test_every_page_every_certificate_and_every_picture_lead_to_verification(client, image):
+    for address, links in (("/", 1), (f"/l/{image.license_public_id}", 2), (f"/g/{image.id}", 2)):
+        assert Page(client.get(address)).links().count("/verify") == links

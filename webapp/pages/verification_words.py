@@ -1,0 +1,97 @@
+"""Texts of /verify: what was found, how sure it is, and what it does not prove."""
+
+from flask_babel import LazyString, gettext
+from flask_babel import lazy_gettext as _
+
+from webapp.domain.models.license import CertificateStatus
+from webapp.domain.queries.licenses import EXPIRED
+from webapp.domain.queries.verifications import Layer, Match, Method, Note
+
+# A watermark with less was read in a picture that is too changed to be compared.
+COMPARED = 0.95
+
+HEADINGS: dict[str, LazyString] = {
+    CertificateStatus.VALID: _("This picture has a valid licence"),
+    EXPIRED: _("The licence of this picture has expired"),
+    CertificateStatus.REVOKED: _("The licence of this picture was revoked"),
+}
+ADVICE: dict[str, LazyString] = {
+    CertificateStatus.VALID: _(
+        "Only the licensee may use it, within the terms of the licence. Having the file gives you"
+        " no licence."
+    ),
+    EXPIRED: _("Nobody may use the picture under this licence any more."),
+    CertificateStatus.REVOKED: _("Nobody may use the picture under this licence any more."),
+}
+METHODS: dict[str, LazyString] = {
+    Method.HASH: _("Your file is exactly the file that was delivered."),
+    Method.CREDENTIALS: _(
+        "Your file carries our signature and has not been changed since it was signed."
+    ),
+    Method.WATERMARK: _(
+        "Your picture carries the watermark of this certificate and shows the delivered picture."
+    ),
+    Method.PERCEPTUAL: _(
+        "Your picture and the delivered one were laid over each other and show the same."
+    ),
+}
+TOO_CHANGED = _(
+    "Your picture carries the watermark of this certificate, but is too changed to be compared with"
+    " the delivered picture."
+)
+LAYERS: dict[str, LazyString] = {
+    Layer.HASH: _("exact file"),
+    Layer.CREDENTIALS: _("Content Credentials"),
+    Layer.METADATA: _("metadata of the file"),
+    Layer.WATERMARK: _("watermark of the whole picture"),
+    Layer.PERCEPTUAL: _("similar pictures"),
+    Layer.WATERMARK_SEARCH: _("watermark of cropped and rotated pictures"),
+}
+NOTES: dict[str, LazyString] = {
+    Note.CREDENTIALS_INVALID: _(
+        "The file has Content Credentials, but they do not fit it: it was changed after signing, or"
+        " they are damaged or forged."
+    ),
+    Note.CREDENTIALS_UNTRUSTED: _(
+        "The file has Content Credentials of somebody else. They prove nothing about a licence"
+        " from here."
+    ),
+    Note.CERTIFICATE_UNKNOWN: _(
+        "The file names a certificate that was never issued. That entry is forged."
+    ),
+    Note.CERTIFICATE_OF_OTHER_PICTURE: _(
+        "The file names a certificate, but it belongs to another picture. It does not count for"
+        " this one."
+    ),
+    Note.MARK_UNKNOWN: _("A watermark was read, but its number was never issued. It is ignored."),
+    Note.MARK_OF_OTHER_PICTURE: _(
+        "The picture carries the watermark of another picture. It was probably copied onto this"
+        " one, and does not count."
+    ),
+}
+BAD_FILES: dict[str, LazyString] = {
+    "INVALID_IMAGE_FORMAT": _("This file is not a JPG, PNG or WebP picture."),
+    "IMAGE_SIZE_EXCEEDED": _("This file is larger than 20 MB. Save the picture smaller."),
+    "IMAGE_RESOLUTION_TOO_LOW": _("This picture is too small. Each side needs 64 pixels or more."),
+    "IMAGE_TOO_LARGE_PIXELS": _("This picture has more than 50 megapixels. Save it smaller."),
+    "IMAGE_CORRUPT": _("This file is damaged and cannot be read. Save the picture again."),
+}
+NO_FILE = _("Choose one picture.")
+
+
+def heading(matches: list[Match]) -> str:
+    """Return the heading of a report: the worst status first, or that nothing was found."""
+    return str(HEADINGS[matches[0].status]) if matches else gettext("No licence was found")
+
+
+def reason(match: Match) -> str:
+    """Return what connects the uploaded picture with a certificate."""
+    if match.method is Method.WATERMARK and match.confidence < COMPARED:
+        return str(TOO_CHANGED)
+    return str(METHODS[match.method])
+
+
+def certainty(match: Match) -> str:
+    """Return the confidence of a match in percent; never 100 unless it is certain."""
+    percent = 100 if match.confidence >= 1 else min(99, round(100 * match.confidence))
+    return f"{percent} %"

@@ -74,6 +74,7 @@ class TaskName(StrEnum):
     REFUND = "refund"
     COLLECT_GARBAGE = "collect_garbage"
     CHECK_LEDGER = "check_ledger"
+    PROVE_LEDGER = "prove_ledger"
     PURGE_EXPIRED = "purge_expired"
     PURGE_NOTIFICATIONS = "purge_notifications"
     PURGE_DEEP_SEARCHES = "purge_deep_searches"
@@ -102,6 +103,7 @@ ROUTES: dict[TaskName, QueueName] = {
     TaskName.REFUND: QueueName.MONEY,
     TaskName.COLLECT_GARBAGE: QueueName.HOUSEKEEPING,
     TaskName.CHECK_LEDGER: QueueName.HOUSEKEEPING,
+    TaskName.PROVE_LEDGER: QueueName.HOUSEKEEPING,
     TaskName.PURGE_EXPIRED: QueueName.HOUSEKEEPING,
     TaskName.PURGE_NOTIFICATIONS: QueueName.HOUSEKEEPING,
     TaskName.PURGE_DEEP_SEARCHES: QueueName.HOUSEKEEPING,
@@ -182,6 +184,11 @@ def make_celery(broker_url: str) -> Celery:
         beat_schedule={
             "collect_garbage": {"task": TaskName.COLLECT_GARBAGE.value, "schedule": 3600.0},
             "check_ledger": {"task": TaskName.CHECK_LEDGER.value, "schedule": 300.0},
+            "prove_ledger": {
+                "task": TaskName.PROVE_LEDGER.value,
+                # Each run continues the pass of the night, until it is complete.
+                "schedule": crontab(hour="16-21", minute="10,40"),
+            },
             "purge_expired": {"task": TaskName.PURGE_EXPIRED.value, "schedule": 3600.0},
             "purge_notifications": {
                 "task": TaskName.PURGE_NOTIFICATIONS.value,
@@ -201,8 +208,8 @@ def make_celery(broker_url: str) -> Celery:
             },
             "recount_counters": {
                 "task": TaskName.RECOUNT_COUNTERS.value,
-                # A time of day: an interval of a day would begin again with each restart of beat.
-                "schedule": crontab(hour=3, minute=20),
+                # Each run continues the pass of the night, until it is complete.
+                "schedule": crontab(hour="3-8", minute="20,50"),
             },
             "sweep_jobs": {"task": TaskName.SWEEP_JOBS.value, "schedule": 60.0},
         },

@@ -1,6 +1,5 @@
 """Housekeeping tasks of beat: nothing is lost when they stop, nothing is done twice by two."""
 
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 
@@ -18,9 +17,7 @@ from webapp.domain.services import (
     counters,
     deep_searches,
     garbage,
-    heartbeats,
     idempotency,
-    ledger_check,
     notifications,
     payments,
     purchase_refunds,
@@ -32,6 +29,7 @@ from webapp.domain.settings import settings
 
 log = structlog.get_logger()
 PURGED_AT_ONCE = 1000  # a short transaction each, however many months were missed
+PASS_SECONDS = 300  # of one run over everything; the next one continues
 PURGE_SECONDS = 120  # of one run; the next one continues
 # Every payment is compared on two days, in case one run is missed; the newest may be in progress.
 RECONCILED, IN_PROGRESS = timedelta(days=2), timedelta(minutes=15)
@@ -49,23 +47,9 @@ def payment_provider() -> PaymentProvider:
 
 @task(TaskName.COLLECT_GARBAGE)
 def collect_garbage() -> None:
-    """Delete stored objects that no row names and that are older than a day."""
-    count = garbage.collect(storage(), unit_of_work)
+    """Delete stored objects that no row names and that are older than a day; the next continues."""
+    count = garbage.collect(storage(), unit_of_work, seconds=PASS_SECONDS)
     log.info("garbage collected", objects=count)
-
-
-@task(TaskName.CHECK_LEDGER)
-def check_ledger() -> None:
-    """Check the ledger; every violation is logged as an error, which pages."""
-    with unit_of_work() as session:
-        violations = ledger_check.check(session)
-    for violation in violations:
-        log.error("ledger violated", invariant=violation.invariant, finding=violation.finding)
-    counts = Counter(violation.invariant for violation in violations)
-    with unit_of_work() as session:
-        heartbeats.beat(
-            session, heartbeats.LEDGER, {name: counts[name] for name in ledger_check.INVARIANTS}
-        )
 
 
 @task(TaskName.PURGE_EXPIRED)
@@ -152,17 +136,13 @@ def sweep_jobs() -> None:
 
 @task(TaskName.RECOUNT_COUNTERS)
 def recount_counters() -> None:
-    """Recount the counter columns, a batch at a time, and correct the wrong ones."""
-    for counter in counters.COUNTERS:
-        after: int | None = 0
-        while after is not None:
-            with unit_of_work() as session:
-                repairs, after = counters.recount(session, counter, after=after)
-            for repair in repairs:
-                log.warning(
-                    "counter was wrong",
-                    counter=str(counter),
-                    id=repair.id,
-                    was=repair.was,
-                    now=repair.now,
-                )
+    """Count again what rows say of others; the next run of the night continues."""
+    for counter, repairs in counters.recount_on(unit_of_work, seconds=PASS_SECONDS):
+        for repair in repairs:
+            log.warning(
+                "counter was wrong",
+                counter=str(counter),
+                id=repair.id,
+                was=repair.was,
+                now=repair.now,
+            )

@@ -134,7 +134,9 @@ def test_services_are_handed_their_session_and_never_look_one_up():
     given = {  # as a parameter
         "artworks",
         "base_models",
+        "counters",
         "garbage",
+        "ledger_proof",
         "payments",
         "purchase_refunds",
         "recognition",

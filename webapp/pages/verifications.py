@@ -31,10 +31,10 @@ def show() -> str:
 def verify() -> str | tuple[str, int]:
     """Show the certificates of a picture; for htmx, only the report."""
     try:
-        found = verified()
+        verification = verified()
     except (ImageRefused, ValidationFailed) as error:
         return _page(problem=_problem(error)), error.status
-    return _page(found, found.search)
+    return _page(verification, verification.search)
 
 
 @blueprint.get("/verify/<search_id>")

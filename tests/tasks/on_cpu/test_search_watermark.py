@@ -24,7 +24,7 @@ from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.queries import verifications as queries
 from webapp.domain.services import deep_searches, recognition, verifications
-from webapp.domain.services.recognition import Registry
+from webapp.domain.services.recognition import PictureRegistry
 from webapp.domain.settings import settings
 
 
@@ -95,7 +95,7 @@ def test_what_stamping_delivers_is_recognised_whole_saved_again_and_cropped(comm
     deliver_generation(job_id=job.id)
     with committed() as session:
         image = session.get(Generation, image.id)
-    places = Registry(unit_of_work, storage, task_module.examiner())
+    registry = PictureRegistry(unit_of_work, storage, task_module.examiner())
     file, preview = (storage.get(key) for key in (image.image_key, image.preview_key))
     for upload, method in (
         (file, "hash"),
@@ -103,7 +103,7 @@ def test_what_stamping_delivers_is_recognised_whole_saved_again_and_cropped(comm
         (delivering.saved_again(file), "watermark"),
         (delivering.saved_again(delivering.cropped(file, 0.125)), "watermark"),
     ):
-        found = verifications.verify_fully(places, upload)
+        found = verifications.verify_fully(registry, upload)
         [match] = found.matches
         assert (match.public_id, match.method) == (image.license_public_id, method)
         assert (found.notes, match.confidence >= 0.9) == ((), True)
@@ -115,6 +115,12 @@ def test_a_picture_of_somebody_else_has_no_certificate(committed, ordered, ask):
     found = state(committed, public_id)
     assert (found.status, found.report.matches) == ("done", [])
     assert found.report.checked == ("watermark_search", "perceptual")
+
+
+def test_a_strip_is_searched_too(committed, ordered, ask):
+    public_id, job_id = ask(images.encoded(images.scene(40, 1024)))
+    search_watermark(job_id=job_id)
+    assert state(committed, public_id).report.matches == []
 
 
 def test_nothing_of_the_picture_remains_anywhere(committed, storage, ask, tmp_path):

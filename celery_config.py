@@ -20,11 +20,12 @@ class QueueName(StrEnum):
     """Every queue; the first group is served by CPU pools, the second by GPU pools.
 
     Untrusted files are only decoded on `uploads`, which has a pool of its own: slow files delay
-    other uploads only.
+    other uploads only. So have the searches on `verify`, which strangers may ask for.
     """
 
     DEFAULT = "default"
     UPLOADS = "uploads"
+    VERIFY = "verify"
     STAMPING = "stamping"
     EDITING = "editing"
     MONEY = "money"
@@ -38,6 +39,7 @@ class QueueName(StrEnum):
 CPU_QUEUES = (
     QueueName.DEFAULT,
     QueueName.UPLOADS,
+    QueueName.VERIFY,
     QueueName.STAMPING,
     QueueName.EDITING,
     QueueName.MONEY,
@@ -68,11 +70,14 @@ class TaskName(StrEnum):
     APPLY_RULES = "apply_rules"
     FINISH_PHOTO = "finish_photo"
     EXPORT_SET = "export_set"
+    SEARCH_WATERMARK = "search_watermark"
     REFUND = "refund"
     COLLECT_GARBAGE = "collect_garbage"
     CHECK_LEDGER = "check_ledger"
+    PROVE_LEDGER = "prove_ledger"
     PURGE_EXPIRED = "purge_expired"
     PURGE_NOTIFICATIONS = "purge_notifications"
+    PURGE_DEEP_SEARCHES = "purge_deep_searches"
     PURGE_JOBS = "purge_jobs"
     SWEEP_SETS = "sweep_sets"
     EXPIRE_PURCHASES = "expire_purchases"
@@ -94,11 +99,14 @@ ROUTES: dict[TaskName, QueueName] = {
     TaskName.APPLY_RULES: QueueName.EDITING,
     TaskName.FINISH_PHOTO: QueueName.MONEY,
     TaskName.EXPORT_SET: QueueName.EDITING,
+    TaskName.SEARCH_WATERMARK: QueueName.VERIFY,
     TaskName.REFUND: QueueName.MONEY,
     TaskName.COLLECT_GARBAGE: QueueName.HOUSEKEEPING,
     TaskName.CHECK_LEDGER: QueueName.HOUSEKEEPING,
+    TaskName.PROVE_LEDGER: QueueName.HOUSEKEEPING,
     TaskName.PURGE_EXPIRED: QueueName.HOUSEKEEPING,
     TaskName.PURGE_NOTIFICATIONS: QueueName.HOUSEKEEPING,
+    TaskName.PURGE_DEEP_SEARCHES: QueueName.HOUSEKEEPING,
     TaskName.PURGE_JOBS: QueueName.HOUSEKEEPING,
     TaskName.SWEEP_SETS: QueueName.HOUSEKEEPING,
     TaskName.EXPIRE_PURCHASES: QueueName.HOUSEKEEPING,
@@ -171,14 +179,24 @@ def make_celery(broker_url: str) -> Celery:
             TaskName.TRAIN_STYLE.value: {"soft_time_limit": 1500, "time_limit": 1800},
             # Up to 200 large photos are read twice, for the files and for the sheets.
             TaskName.EXPORT_SET.value: {"soft_time_limit": 1500, "time_limit": 1800},
+            TaskName.SEARCH_WATERMARK.value: {"soft_time_limit": 20, "time_limit": 30},
         },
         beat_schedule={
             "collect_garbage": {"task": TaskName.COLLECT_GARBAGE.value, "schedule": 3600.0},
             "check_ledger": {"task": TaskName.CHECK_LEDGER.value, "schedule": 300.0},
+            "prove_ledger": {
+                "task": TaskName.PROVE_LEDGER.value,
+                # Each run continues the pass of the night, until it is complete.
+                "schedule": crontab(hour="16-21", minute="10,40"),
+            },
             "purge_expired": {"task": TaskName.PURGE_EXPIRED.value, "schedule": 3600.0},
             "purge_notifications": {
                 "task": TaskName.PURGE_NOTIFICATIONS.value,
                 "schedule": 3600.0,
+            },
+            "purge_deep_searches": {
+                "task": TaskName.PURGE_DEEP_SEARCHES.value,
+                "schedule": 300.0,
             },
             "purge_jobs": {"task": TaskName.PURGE_JOBS.value, "schedule": 3600.0},
             "sweep_sets": {"task": TaskName.SWEEP_SETS.value, "schedule": 300.0},
@@ -190,8 +208,8 @@ def make_celery(broker_url: str) -> Celery:
             },
             "recount_counters": {
                 "task": TaskName.RECOUNT_COUNTERS.value,
-                # A time of day: an interval of a day would begin again with each restart of beat.
-                "schedule": crontab(hour=3, minute=20),
+                # Each run continues the pass of the night, until it is complete.
+                "schedule": crontab(hour="3-8", minute="20,50"),
             },
             "sweep_jobs": {"task": TaskName.SWEEP_JOBS.value, "schedule": 60.0},
         },

@@ -12,6 +12,14 @@ TASK_SECONDS = Histogram(
 TASK_FAILURES = Counter(
     "task_failures", "Attempts that failed for a known cause.", ["task", "cause"]
 )
+DEEP_SEARCHES = Counter(
+    "deep_searches", "Searches of uploaded pictures, by what proved a certificate.", ["method"]
+)
+
+
+def count_deep_search(method: str) -> None:
+    """Count a search that ended, by the method of its surest finding, or `none`."""
+    DEEP_SEARCHES.labels(method).inc()
 
 
 def count_failure(cause: str) -> None:

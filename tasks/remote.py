@@ -39,7 +39,7 @@ TIME_LIMIT_SECONDS: dict[Kind, int] = {"generation": 600, "training": 1800, "seg
 
 
 class RemoteWorker:
-    """Claims jobs of some kinds, in this order of priority, until it is told to leave."""
+    """Claims jobs of some kinds, in this order of priority, until SIGTERM or SIGINT."""
 
     def __init__(self, kinds: tuple[Kind, ...], poll_seconds: float) -> None:
         self.is_leaving = False
@@ -56,7 +56,7 @@ class RemoteWorker:
         self.is_leaving = True
 
     def run(self, *, once: bool) -> None:
-        """Run jobs until told to leave; with `once`, claim once.
+        """Run jobs until `leave` is called; with `once`, claim once.
 
         Raises ClaimError when the API refuses this worker. An unexpected error ends the process,
         because it may have left the device unusable.

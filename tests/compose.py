@@ -23,6 +23,18 @@ def services(variables: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
+def files(variables: Mapping[str, str]) -> dict[str, Path]:
+    """The files of the configs and secrets of docker-compose.yml, by the paths in a container."""
+    read = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    places = {"configs": "/{}", "secrets": "/run/secrets/{}"}
+    return {
+        place.format(name): Path(interpolated(entry["file"], variables))
+        for kind, place in places.items()
+        for name, entry in read[kind].items()
+        if "file" in entry
+    }
+
+
 def _filled(node: Any, variables: Mapping[str, str]) -> Any:
     if isinstance(node, dict):
         return {name: _filled(value, variables) for name, value in node.items()}

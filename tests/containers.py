@@ -22,7 +22,7 @@ from tests import compose
 from tests.broker import Broker
 from tests.processes import PYTHON, ROOT, Process
 from tests.waiting import wait_for
-from webapp.embedded.kept import private_file
+from webapp.embedded.persisted import private_file
 from webapp.embedded.postgres import Postgres
 from webapp.embedded.redis import find_server
 
@@ -66,6 +66,7 @@ class Containers:
         self.folder = folder
         self.env = env
         self.services = compose.services(env)
+        self._files = compose.files(env)
         self.processes: dict[str, Process] = {}
         self.images: dict[str, compose.Image] = {}
         self._net = f"127.{secrets.randbelow(200) + 20}.{secrets.randbelow(250)}"
@@ -111,6 +112,9 @@ class Containers:
         for volume in spec.get("volumes", ()):
             source, target, *_ = volume.split(":")
             found[target] = ROOT / source if source.startswith(".") else self.volume(source)
+        paths = [f"/{name}" for name in spec.get("configs", ())]
+        paths += [f"/run/secrets/{name}" for name in spec.get("secrets", ())]
+        found |= {path: self._files[path] for path in paths if path in self._files}
         return found | {"/tmp": self._tmp(service)}  # noqa: S108 - of the container
 
     def volume(self, name: str) -> Path:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session, sessionmaker
 
-from tests import database
+from tests import database, signing
 from tests.broker import Broker, answers
 from webapp.domain.db import engine, engine_options
 from webapp.domain.gateways.storage import FolderStorage, make_storage
@@ -27,7 +27,7 @@ ENVIRONMENT = {
     "GOOGLE_CLIENT_SECRET": "secret",
     "TOSS_CLIENT_KEY": "test_ck_of_the_tests",
     "TOSS_SECRET_KEY": "test_sk_of_the_tests",
-}
+} | signing.development()
 
 
 @pytest.fixture(scope="session")

@@ -23,20 +23,21 @@ def photographs():
     return {path.stem: Image.open(path).convert("RGB") for path in paths}
 
 
-def landscapes(*, first=0, size=(480, 360)):
-    """A thing in each place out of doors, by the name of both."""
+def landscapes(*, seeds=None, size=(480, 360)):
+    """A thing in each place out of doors, by the name of both; or in the places of some seeds."""
     found = {}
-    for seed, place in enumerate(LANDSCAPES, first):
+    for seed in range(len(LANDSCAPES)) if seeds is None else seeds:
+        place = LANDSCAPES[seed]
         plan = replace(make_plan(np.random.default_rng(seed)), place=place, time=Time.DAY)
         found[f"{plan.thing} {place} {seed}"] = draw_scene(seed, size, plan=plan).image
     return found
 
 
-def artworks(*, count=2):
+def artworks(artists=ARTISTS, *, count=2):
     """Works of artists."""
     return {
         f"{artist} {number}": image
-        for artist in ARTISTS
+        for artist in artists
         for number, (image, _) in enumerate(draw_works(artist, count=count))
     }
 

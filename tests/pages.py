@@ -52,6 +52,7 @@ PAGES = (
     Page("licence-terms", "/licenses/terms/{license_type}/{terms_version}"),
     Page("my-licences", "/me/licenses", BUYER),
     Page("verify", "/verify"),
+    Page("verification-forgotten", "/verify/V_23456789ABCDEFGH", status=404),
     Page("login", "/login"),
     Page("login-refused", "/login?error=access_denied"),
     Page("become-artist", "/become-artist", BUYER),

@@ -20,7 +20,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
 
 from celery_config import CPU_QUEUES, GPU_QUEUES
-from tests import database
+from tests import database, signing
 from tests.books import Books
 from tests.broker import Broker, free_port
 from tests.processes import PYTHON, ROOT, Keeper, Process
@@ -156,6 +156,7 @@ class Stack(Books):
             "TOSS_BASE_URL": f"http://127.0.0.1:{self._toss_port}",
             "TOSS_CLIENT_KEY": "test_ck_sandbox",
             "TOSS_SECRET_KEY": "test_sk_sandbox",
+            **signing.development(),
             "DATABASE_URL": self.database_url.render_as_string(hide_password=False),
             "BROKER_URL": self.rabbitmq.url
             if self.rabbitmq

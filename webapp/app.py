@@ -45,11 +45,13 @@ from webapp.api import (
 )
 from webapp.cli import COMMANDS
 from webapp.domain import db as domain_db
+from webapp.domain.gateways.cache import Cache
 from webapp.domain.gateways.payments import configured_payments
 from webapp.domain.gateways.storage import configured_storage
 from webapp.domain.settings import Environment, Settings
 from webapp.domain.settings import settings as process_settings
 from webapp.editor import EngineEditor
+from webapp.examiner import configured_examiner
 from webapp.extensions import babel, db, migrate
 from webapp.http import (
     access,
@@ -110,7 +112,7 @@ MIGRATIONS = str(Path(__file__).parents[1] / "migrations")
 
 
 class IdConverter(IntegerConverter):
-    """A row's id; a number larger than any id names nothing, like 0."""
+    """The id of a row; a number larger than any id becomes 0, which no row has."""
 
     def to_python(self, value: str) -> int:
         """Return the id, or 0 for a number that no row can have."""
@@ -119,10 +121,10 @@ class IdConverter(IntegerConverter):
 
 
 class TextConverter(UnicodeConverter):
-    """Words in URLs, without the NUL that PostgreSQL cannot take."""
+    """Text in URLs, without NUL, which PostgreSQL cannot store."""
 
     def to_python(self, value: str) -> str:
-        """Return the words; raises ValidationError, for which there is no route."""
+        """Return the text; raises ValidationError for NUL: no route matches."""
         if "\0" in value:
             raise ValidationError
         return value
@@ -139,15 +141,18 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["storage"] = configured_storage(settings)
     app.extensions["can_sign"] = signer.can_sign
     app.extensions["editor"] = EngineEditor()
+    app.extensions["examiner"] = configured_examiner(settings)
+    app.extensions["cache"] = Cache(settings.redis_url)
     app.extensions["payments"] = configured_payments(settings)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     db.init_app(app)
     babel.init_app(app, locale_selector=language, timezone_selector=clock.timezone)
-    # In this order requests are prepared: named, capped, then counted for whoever signed in.
+    # The order of the before_request functions: request id, size limits, then rate limits.
     for part in (metrics, envelope, errors, bodies, temporary_space):
         part.register(app)
+    metrics.show_signing_end(settings.signing_chain())
     headers.register(app, settings)
     rate_limits.register(app, settings)
     access.register(app)
@@ -163,7 +168,7 @@ def _config(settings: Settings) -> dict[str, object]:
         "SECRET_KEY": settings.secret_key,
         "TESTING": settings.env is Environment.TEST,
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
-        "SQLALCHEMY_ENGINE_OPTIONS": domain_db.engine_options(pool_size=10),
+        "SQLALCHEMY_ENGINE_OPTIONS": domain_db.web_engine_options(),
         "SESSION_COOKIE_NAME": "session",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
@@ -172,7 +177,7 @@ def _config(settings: Settings) -> dict[str, object]:
         "PERMANENT_SESSION_LIFETIME": SESSION_LIFETIME,
         "MAX_FORM_MEMORY_SIZE": bodies.MAX_BODY,
         "BABEL_DEFAULT_LOCALE": "en",
-        # Error texts by code, and the words of the pages: one catalog each.
+        # Error texts by code, and the texts of the pages: one catalogue each.
         "BABEL_DOMAIN": "messages;pages",
         "BABEL_TRANSLATION_DIRECTORIES": "translations;translations",
     }
@@ -190,7 +195,7 @@ def _register_blueprints(app: Flask, settings: Settings) -> None:
 
 
 def language() -> str:
-    """Return the language of this request: the person's own, this browser's choice, or English."""
+    """Return the language of this request: of the account, the cookie, the browser, or English."""
     own: str | None = g.get("user_language")
     chosen = request.cookies.get("lang")
     in_cookie = chosen if chosen in LANGUAGES else None

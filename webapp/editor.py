@@ -1,6 +1,6 @@
-"""The editor of the web process: the engine's own checks of settings, its clicks and its rules.
+"""The editor of the web process: checks of settings, clicks and previews, by the engine.
 
-What it computes takes well under a second; whole photos are edited by tasks.
+Each takes well under a second; photos in full size are edited by tasks.
 """
 
 import io
@@ -36,10 +36,10 @@ from webapp.domain.models.documents import Setting
 from webapp.domain.sets_presets import Preset, swatches
 
 PREPARED_PHOTOS = 8
-"""Kept by a process: each takes about 15 MB."""
+"""Cached by each process: about 15 MB per photo."""
 
 CLICKED_PIXELS = 8_000_000
-"""A larger photo is clicked on in a copy of this size: the guided filter needs 40 bytes a pixel."""
+"""A larger photo is segmented in a copy of this size: the guided filter uses 40 bytes a pixel."""
 
 _RANGE = re.compile(r"must lie in (\S+?)–(\S+)")
 _STYLE_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
@@ -81,13 +81,13 @@ class EngineEditor:
             if key in self._prepared:
                 self._prepared.move_to_end(key)
                 return self._prepared[key]
-        # Not under the lock: another photo's clicks need not wait for this file.
-        made = _Prepared(_opened(read_photo()))
+        # Not under the lock: clicks on another photo need not wait for this file.
+        prepared = _Prepared(_opened(read_photo()))
         with self._lock:
-            self._prepared[key] = made
+            self._prepared[key] = prepared
             while len(self._prepared) > PREPARED_PHOTOS:
                 self._prepared.popitem(last=False)
-        return made
+        return prepared
 
     def carry(
         self, photo: bytes, mask: bytes, others: Iterable[bytes]
@@ -101,8 +101,8 @@ class EngineEditor:
             if proposal is None or not proposal.mask.any():
                 yield None
                 continue
-            found = _resized(proposal.mask, whole.size)
-            yield CarriedMask(_encoded(found), proposal.confidence)
+            resized = _resized(proposal.mask, whole.size)
+            yield CarriedMask(_encoded(resized), proposal.confidence)
 
     def preview(
         self, photo: bytes, parts: Sequence[PreviewPart], references: Mapping[int, bytes]
@@ -121,7 +121,7 @@ class EngineEditor:
 
 
 class _Prepared:
-    """A photo made ready for clicks, in its own size or a smaller one."""
+    """A photo prepared for clicks, in its own size or a smaller one."""
 
     def __init__(self, photo: Image.Image) -> None:
         self._size = photo.size
@@ -157,7 +157,7 @@ def _mask_in(png: bytes, size: tuple[int, int]) -> Mask:
 
 
 def _opened(file: bytes) -> Image.Image:
-    """Decode a file of ours, RGB or RGBA: it was made upright and in sRGB from what was sent."""
+    """Decode a stored file as RGB or RGBA; it is upright and in sRGB."""
     with Image.open(io.BytesIO(file), formats=("PNG", "WEBP")) as picture:
         return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
 
@@ -171,7 +171,7 @@ def _resized(mask: Mask, size: tuple[int, int]) -> Mask:
 
 
 def _part(part: PreviewPart, size: tuple[int, int]) -> Part:
-    """The part of a small copy of this size; one that is painted holds pixels that mix colours."""
+    """The part in a small copy of this size; the mask of an edited part includes mixed pixels."""
     mask = _mask_in(part.mask, size)
     rule: Rule | None = None
     if part.setting is not None:
@@ -200,7 +200,7 @@ class _Palette(Mapping[str, Swatch]):
 
 
 def _check_style(style_id: str) -> None:
-    """Raise InvalidRule for what is no id of a row; which styles there are, the database says."""
+    """Raise InvalidRule for a value that cannot be an id; the database knows which styles exist."""
     if not _STYLE_ID.fullmatch(style_id):
         raise InvalidRule("value", _NO_STYLE)
 
@@ -212,7 +212,7 @@ def _swatch(name: str) -> Swatch:
 
 
 def _problem(error: InvalidRule) -> FieldProblem:
-    """Return what is wrong with a field of a rule, as people read it in their language."""
+    """Return the error of a field of a rule as a text that can be translated."""
     text = error.message
     if limits := _RANGE.fullmatch(text):
         return FieldProblem("%(least)s to %(most)s.", least=limits[1], most=limits[2])

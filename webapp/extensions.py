@@ -1,4 +1,4 @@
-"""What the web process holds for its whole life: database, languages, sign-in, storage, money."""
+"""Objects that live as long as the web process: database, languages, sign-in, storage, payments."""
 
 from contextlib import AbstractContextManager
 
@@ -10,14 +10,16 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
 from webapp.domain.db import Base, transaction
+from webapp.domain.gateways.cache import Cache
 from webapp.domain.gateways.editor import Editor
+from webapp.domain.gateways.examiner import Examiner
 from webapp.domain.gateways.payments import PaymentProvider
 from webapp.domain.gateways.signer import CanSign
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.queries.payments import Addresses
 from webapp.domain.settings import Settings
 
-# The domain's models know nothing of Flask: only their metadata is bound here.
+# The models do not use Flask: only their metadata is bound here.
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 babel = Babel()
 login_manager = LoginManager()
@@ -26,26 +28,38 @@ migrate = Migrate()
 
 def storage() -> Storage:
     """Return the storage of the running app."""
-    found: Storage = current_app.extensions["storage"]
-    return found
+    objects: Storage = current_app.extensions["storage"]
+    return objects
 
 
 def can_sign() -> CanSign:
-    """Return the signer's check of signatures."""
-    found: CanSign = current_app.extensions["can_sign"]
-    return found
+    """Return the function that checks an uploaded signature."""
+    check: CanSign = current_app.extensions["can_sign"]
+    return check
 
 
 def editor() -> Editor:
     """Return the editor of photos of the running app."""
-    found: Editor = current_app.extensions["editor"]
+    engine_editor: Editor = current_app.extensions["editor"]
+    return engine_editor
+
+
+def examiner() -> Examiner:
+    """Return the examiner of uploaded pictures of the running app."""
+    found: Examiner = current_app.extensions["examiner"]
+    return found
+
+
+def cache() -> Cache:
+    """Return the cache of the running app."""
+    found: Cache = current_app.extensions["cache"]
     return found
 
 
 def payment_provider() -> PaymentProvider:
     """Return the payment provider of the running app."""
-    found: PaymentProvider = current_app.extensions["payments"]
-    return found
+    provider: PaymentProvider = current_app.extensions["payments"]
+    return provider
 
 
 def unit_of_work() -> AbstractContextManager[Session]:
@@ -55,10 +69,10 @@ def unit_of_work() -> AbstractContextManager[Session]:
 
 def app_settings() -> Settings:
     """Return the settings of the running app."""
-    found: Settings = current_app.extensions["settings"]
-    return found
+    settings: Settings = current_app.extensions["settings"]
+    return settings
 
 
 def payment_addresses() -> Addresses:
-    """Return the addresses where payments of the running app begin and return to."""
+    """Return the URLs of the pages that start payments and that the provider redirects to."""
     return Addresses(app_settings().public_base_url)

@@ -1,7 +1,7 @@
 """How gunicorn serves the site: `gunicorn -c python:webapp.serving "webapp.app:create_app()"`.
 
-Each process counts its requests in files of one folder, so that any of them can answer for all.
-Prometheus' client looks for that folder when it is imported, therefore it is made right here.
+Each process writes its metrics to files of one folder, so any of them can serve those of all.
+The Prometheus client reads the folder's variable when it is imported, so it is set here.
 """
 
 import os
@@ -20,10 +20,10 @@ METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class StructuredLogger(Logger):  # type: ignore[misc]
-    """Gunicorn's own lines, in the form of all others."""
+    """Gunicorn's log lines, in the format of all others."""
 
     def setup(self, cfg: Config) -> None:
-        """Hand every line on to the root logger instead of to gunicorn's handlers."""
+        """Propagate every line to the root logger instead of to gunicorn's handlers."""
         super().setup(cfg)
         logs.start()
         for log in (self.error_log, self.access_log):
@@ -33,27 +33,27 @@ class StructuredLogger(Logger):  # type: ignore[misc]
 
 worker_class = "webapp.web_worker.WebWorker"
 workers = 2
-# Many, because every page that is looked at holds one for its server-sent events; those are fewer
-# (`event_streams.MOST_STREAMS`), so that some are always left.
+# Many, because every open page occupies one for its server-sent events. Streams are limited
+# (`event_streams.MOST_STREAMS`), so some threads are always left for requests.
 threads = 64
 timeout = 60
-# Seconds. Longer than the proxy keeps its own (docker/Caddyfile), and than most clients do: whoever
-# closes first must be the one who sends, or a request meets a closed connection. An idle
-# connection holds no thread.
+# Seconds. Longer than the proxy (docker/Caddyfile) and most clients keep a connection: the sender
+# must close it first, or a request is sent on a closed connection. An idle connection occupies no
+# thread.
 keepalive = 75
-# Its place would be in the home folder, where a container cannot write; nobody uses it.
+# It would be in the home folder, which is read-only in a container; it is not used.
 control_socket_disable = True
 logger_class = StructuredLogger
 os.environ.setdefault(METRICS_FOLDER, tempfile.mkdtemp(prefix="style-license-metrics-"))
 
 
 def child_exit(_server: Arbiter, worker: Worker) -> None:
-    """Forget what a process that is gone had open."""
+    """Remove the gauges of a process that has ended."""
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def on_exit(_server: Any) -> None:
-    """Leave no files."""
+    """Delete the folder of the metrics."""
     shutil.rmtree(os.environ[METRICS_FOLDER], ignore_errors=True)

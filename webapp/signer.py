@@ -1,4 +1,4 @@
-"""The signer's own check of a signature, made when it is uploaded: the images come much later."""
+"""Checks a signature when it is uploaded, with the code that will sign the images."""
 
 import io
 
@@ -8,12 +8,12 @@ from gpu.signature.compose import compose
 from gpu.signature.ink import BlankSignature, prepare_ink
 from gpu.signature.placement import Size
 
-GROUND = 512, 512  # the smallest image on sale, where a signature is drawn smallest
+GROUND = 512, 512  # the smallest size of images: a signature is smallest on it
 GREY = 128, 128, 128
 
 
 def can_sign(drawing: bytes) -> bool:
-    """Tell whether a PNG file leaves a mark on an image, as tasks will sign with it."""
+    """Return whether a signature (PNG) changes pixels of an image when it is signed with it."""
     ground = Image.new("RGB", GROUND, GREY)
     try:
         with Image.open(io.BytesIO(drawing), formats=("PNG",)) as picture:

@@ -1,9 +1,9 @@
-"""Gunicorn's threaded worker with read time-outs: a slow client holds no thread.
+"""Gunicorn's threaded worker with read timeouts: a slow client occupies no thread.
 
-The head of a request is collected by the event loop, and given to a thread when it is whole; one
-that does not come in time is closed. A body is read by a thread, which gives up on a client that
-sends too slowly. The worker of gunicorn itself gives a connection to a thread with its first byte
-and waits there without an end.
+The event loop collects the head of a request and passes it to a thread when it is complete; it
+closes a connection whose head is not complete in time. A thread reads the body and closes the
+connection of a client that sends too slowly. Gunicorn's own worker passes a connection to a thread
+at its first byte, and the thread waits without a timeout.
 """
 
 import errno
@@ -20,23 +20,23 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 HEAD_SECONDS = 10.0
 HEAD_BYTES = 1 << 16
 HEAD_END = b"\r\n\r\n"
-# A body may wait so long in all, and longer by what has come: slower lines are not from people.
+# Timeout of a body, extended by the bytes that have arrived.
 BODY_SECONDS = 15.0
 BODY_BYTES_PER_SECOND = 4096.0
-# Of a body that was refused unread: so much of it is thrown away, for so long.
+# How much of a refused body is read and discarded, and for how long.
 DRAIN_SECONDS = 5.0
 DRAIN_BYTES = 64 << 20
 NOT_NOW = frozenset({errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK})
 
 
 class TimedSocket(socket.socket):
-    """A socket that gives up on a sender who is too slow, counting only the time it waited."""
+    """A socket with a timeout for slow senders; only the time spent waiting counts."""
 
     _waited = 0.0
     _received = 0
 
     def begin(self) -> None:
-        """Count anew, for the next request."""
+        """Reset the counters for the next request."""
         self._waited, self._received = 0.0, 0
 
     def recv(self, size: int, flags: int = 0) -> bytes:
@@ -59,21 +59,21 @@ class TimedSocket(socket.socket):
 
 
 def _is_readable(connection: socket.socket) -> bool:
-    """Tell whether something has arrived that was not read yet, be it the end."""
+    """Return whether there are unread bytes, or the end of the stream."""
     poll = select.poll()
     poll.register(connection, select.POLLIN)
     return bool(poll.poll(0))
 
 
 class WebWorker(ThreadWorker):  # type: ignore[misc]
-    """A worker whose threads see only requests with a whole head."""
+    """A worker whose threads get only requests with a complete head."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._heads: deque[Any] = deque()
 
     def accept(self, listener: Any) -> None:
-        """Take a new connection, and wait for the head of its first request."""
+        """Accept a connection and wait for the head of its first request."""
         try:
             client, address = listener.accept()
         except OSError as error:
@@ -85,7 +85,7 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
         self._await_head(TConn(self.cfg, timed, address, listener.getsockname()))
 
     def on_client_socket_readable(self, conn: Any, client: Any) -> None:
-        """Wait for the head of the next request of a connection that was kept alive."""
+        """Wait for the head of the next request on a keep-alive connection."""
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
         self._await_head(conn)
@@ -116,10 +116,10 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
             self._drop(conn)
 
     def murder_keepalived(self, force: bool = False) -> None:  # noqa: FBT001, FBT002 - as gunicorn's
-        """Close the connections that were idle for too long, all of them with `force`.
+        """Close connections that were idle for too long; with `force`, all idle ones.
 
-        A request may have arrived since the event loop last looked, which a busy process does
-        late: gunicorn would close its connection and answer with a reset.
+        A request may have arrived since the event loop last polled, which is late in a busy
+        process: gunicorn would close its connection with a reset.
         """
         now = time.monotonic()
         while self.keepalived_conns and (force or self.keepalived_conns[0].timeout <= now):
@@ -132,13 +132,13 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
             self._drop(conn)
 
     def murder_pending(self) -> None:
-        """Close the connections whose head did not come in time."""
+        """Close connections whose head did not arrive in time."""
         super().murder_pending()
         now = time.monotonic()
         while self._heads and self._heads[0].timeout <= now:
             conn = self._heads[0]
             if _is_readable(conn.sock):
-                self._read_head(conn, conn.sock)  # it may have come since the last look
+                self._read_head(conn, conn.sock)  # it may have arrived since the last poll
             if self._heads and self._heads[0] is conn:
                 self._heads.popleft()
                 self.poller.unregister(conn.sock)
@@ -149,15 +149,15 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
         conn.close()
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:  # noqa: FBT001 - as gunicorn's
-        """Read what is left of a body that was refused, so that its sender hears why.
+        """Read the rest of a refused body, so that its sender gets the answer.
 
-        Gunicorn does so for 64 KB and then closes, and a proxy that still sends sees a reset.
+        Gunicorn reads 64 KB and then closes, and a proxy that still sends gets a reset.
         """
         deadline = time.monotonic() + DRAIN_SECONDS
         return keepalive and bool(conn.parser.finish_body(deadline=deadline, max_bytes=DRAIN_BYTES))
 
     def handle(self, conn: Any) -> Any:
-        """Handle a request in a thread, beginning with what the event loop has read of it."""
+        """Handle a request in a thread, starting with the bytes that the event loop has read."""
         conn.sock.begin()
         conn.init()
         conn.parser.unreader.unread(bytes(conn.head))

@@ -86,7 +86,7 @@ class Claim:
     style: str
     base_model: str
     created: datetime
-    watermark: WatermarkBinding | None
+    watermark: WatermarkBinding
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +190,8 @@ def _manifest(claim: Claim) -> dict[str, object]:
             "com.stylelicense.artist": claim.artist,
         },
     }
-    actions = [created]
     assertions = [
+        _soft_binding(claim.watermark),
         _training(),
         {
             "label": LICENCE_LABEL,
@@ -202,14 +202,12 @@ def _manifest(claim: Claim) -> dict[str, object]:
             },
         },
     ]
-    if claim.watermark is not None:
-        actions.append({"action": "c2pa.watermarked.bound"})
-        assertions.append(_soft_binding(claim.watermark))
-    recorded = {"actions": actions, "allActionsIncluded": True}
+    signature = {"action": "c2pa.edited", "description": "The artist's signature was drawn on it."}
+    actions = [created, {"action": "c2pa.watermarked.bound"}, signature]
     return {
         "claim_generator_info": [{"name": GENERATOR}],
         "title": f"Picture of certificate {claim.public_id}",
-        "assertions": [{"label": "c2pa.actions.v2", "data": recorded}, *assertions],
+        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": actions}}, *assertions],
     }
 
 

@@ -1,22 +1,19 @@
 """Train: claim a batch of trainings, train one slice, complete them or end the slice."""
 
-import math
 import shutil
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import structlog
-from PIL import Image
 
 from failpoints import failpoint
+from tasks.gpu_jobs.checkpoint_uploads import CheckpointUploads
 from tasks.messages import (
     ClaimedTraining,
-    Gain,
     LossPoint,
     MadeCheckpoint,
     TrainFailure,
@@ -30,17 +27,11 @@ from tasks.worker_api import ResultRejectedError, WorkerApi, about, cause_of, wo
 
 if TYPE_CHECKING:
     from gpu.errors import EngineError, UnusableArtwork
-    from gpu.training.recipe import (
-        CheckpointFiles,
-        TrainedStyle,
-        TrainingCheckpoint,
-        TrainingProgress,
-    )
+    from gpu.training.recipe import TrainedStyle, TrainingCheckpoint, TrainingProgress
     from gpu.training.trainer import TrainingRequest
 
 log = structlog.get_logger()
 REPORT_EVERY_SECONDS = 2.0
-WORKS_MEASURED = 8  # enough for a stable gain, measured within seconds
 
 
 def train_slice(
@@ -93,11 +84,7 @@ class Training:
         self._paths: dict[str, Path] = {}
         self._is_lost = False
         self._error: httpx.HTTPError | None = None
-        self._made: MadeCheckpoint | None = None  # the last checkpoint uploaded under this lease
-        self._uploads = {
-            kind: [job.upload[name] for name in sorted(job.upload) if name.startswith(kind)]
-            for kind in ("style", "sample")
-        }
+        self._uploads = CheckpointUploads(api, job)
         self._reported = float("-inf")
         self._missing: list[UnusableWork] = []
         self._unusable: list[UnusableWork] = []
@@ -184,14 +171,7 @@ class Training:
             self.outcome = outcome_of_failure(self._api.fail(failure))
 
     def _should_stop(self) -> bool:
-        return self._is_lost or self._is_leaving() or self._is_full()
-
-    def _is_full(self) -> bool:
-        """Whether the upload URLs of this lease are used up."""
-        return (
-            not self._uploads["style"]
-            or len(self._uploads["sample"]) < self._train_job.sample_count
-        )
+        return self._is_lost or self._is_leaving() or self._uploads.is_full()
 
     def _on_progress(self, progress: "TrainingProgress") -> None:
         """Report; stop this training only when the API or storage stays unreachable."""
@@ -219,14 +199,16 @@ class Training:
             # Held-out loss is measured at checkpoints only.
             held_out = progress.held_out_loss if progress.checkpoint_path else None
             points.append(LossPoint(step=progress.step, loss=progress.loss, held_out_loss=held_out))
-        made = None if progress.files is None else self._put_files(progress, progress.files)
-        self._send(points, made, self._put_checkpoint(progress))
+        checkpoint = None
+        if progress.files is not None:
+            checkpoint = self._uploads.put(progress, progress.files, self._used_artworks())
+        self._send(points, checkpoint, self._uploads.put_state(progress))
         failpoint("after_checkpoint" if progress.checkpoint_path else "after_progress")
 
     def _send(
         self,
         points: list[LossPoint],
-        made: MadeCheckpoint | None,
+        checkpoint: MadeCheckpoint | None,
         checkpoint_key: str | None,
         *,
         slice_ended: bool = False,
@@ -236,81 +218,32 @@ class Training:
             fence=self._job.fence,
             progress=self._body,
             loss_points=points,
-            sample_keys=made.sample_keys if made else [],
+            sample_keys=checkpoint.sample_keys if checkpoint else [],
             checkpoint_key=checkpoint_key,
             unusable_works=self._unusable,
-            checkpoint=made,
+            checkpoint=checkpoint,
             slice_ended=slice_ended,
         )
         with about(self._job):
             answer = self._api.progress(report)
         self._is_lost = answer.cancel_requested or answer.reason in {"stale_attempt", "terminal"}
 
-    def _put_files(self, progress: "TrainingProgress", files: "CheckpointFiles") -> MadeCheckpoint:
-        """Upload the style file and its samples, and measure the gain."""
-        self._made = MadeCheckpoint(
-            step=progress.step,
-            held_out_loss=progress.held_out_loss,
-            style_key=self._put("style", files.style_path),
-            style_sha256=files.style_sha256,
-            sample_keys=[self._put("sample", path) for path in files.sample_paths],
-            gain=self._gain(files) if self._is_retained(progress) else None,
-        )
-        return self._made
-
-    def _is_retained(self, progress: "TrainingProgress") -> bool:
-        """Whether this is one of the last checkpoints; the gain of others is never shown."""
-        every = progress.step - (self._made.step if self._made else 0)
-        following = -(-(progress.total_steps - progress.step) // max(1, every))
-        return following < self._train_job.kept_checkpoints
-
-    def _put(self, kind: str, path: Path) -> str:
-        target = self._uploads[kind].pop(0)
-        self._api.upload(target, path.read_bytes())
-        return target.key
-
-    def _gain(self, files: "CheckpointFiles") -> Gain | None:
-        """Measure how far the samples moved from those of the base model towards the artworks.
-
-        None when it cannot be measured: the artworks have no edges.
-        """
-        from gpu.base_models.registry import load_base_model
-        from gpu.errors import LowQualityData
-        from gpu.evaluation.gain import measure_gain
-
+    def _used_artworks(self) -> list[Path]:
         unusable = {work.name for work in self._unusable}
-        works = [
+        return [
             self._paths[work.name] for work in self._train_job.works if work.name not in unusable
         ]
-        stride = max(1, len(works) // WORKS_MEASURED)
-        try:
-            measured = measure_gain(
-                load_base_model(self._train_job.base_model),
-                works=[_opened(path) for path in works[::stride][:WORKS_MEASURED]],
-                plain=[_opened(path) for path in files.base_sample_paths],
-                trained=[_opened(path) for path in files.sample_paths],
-            )
-        except LowQualityData as error:
-            log.warning("gain not measured", job_id=self._job.job_id, error=str(error))
-            return None
-        shares = asdict(measured)
-        return Gain(**shares) if all(map(math.isfinite, shares.values())) else None
-
-    def _put_checkpoint(self, progress: "TrainingProgress") -> str | None:
-        if progress.checkpoint_path is None:
-            return None
-        target = self._job.upload["checkpoint"]
-        self._api.upload(target, progress.checkpoint_path.read_bytes())
-        return target.key
 
     def _complete(self, style: "TrainedStyle") -> None:
-        if self._made is None:  # resumed at the last checkpoint, which another worker uploaded
-            target = self._job.upload["adapter"]
-            self._api.upload(target, style.adapter_path.read_bytes())
+        last = self._uploads.last
+        if last is None:  # resumed at the last checkpoint, which another worker uploaded
+            adapter_key = self._uploads.put_adapter(style.adapter_path)
+        else:
+            adapter_key = last.style_key
         result = TrainResult(
             style_id=self._train_job.style_id,
             fence=self._job.fence,
-            model_path=self._made.style_key if self._made else target.key,
+            model_path=adapter_key,
             adapter_sha256=style.adapter_sha256,
             base_model_sha256=style.base_model_sha256,
             training_metric={
@@ -320,7 +253,7 @@ class Training:
                 "steps": style.steps,
                 "seconds": style.seconds,
             },
-            sample_keys=self._made.sample_keys if self._made else [],
+            sample_keys=last.sample_keys if last else [],
         )
         with about(self._job):
             answer = self._api.complete(result)
@@ -334,12 +267,6 @@ def _named(unusable: "Iterable[UnusableArtwork]") -> list[UnusableWork]:
 
 def _rounded(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds)
-
-
-def _opened(path: Path) -> Image.Image:
-    """Read a sample or a clean copy of an artwork as RGB."""
-    with Image.open(path) as image:
-        return image.convert("RGB")
 
 
 def _download_error(name: str, error: httpx.HTTPError) -> Exception:

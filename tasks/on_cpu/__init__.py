@@ -9,9 +9,11 @@ from tasks.on_cpu import (
     finish_photo,
     heartbeats,
     housekeeping,
+    ledger,
     publish_style,
     record_masks,
     refund,
+    search_watermark,
     stamp_signature,
     validate_uploads,
 )
@@ -25,9 +27,11 @@ __all__ = [
     "finish_photo",
     "heartbeats",
     "housekeeping",
+    "ledger",
     "publish_style",
     "record_masks",
     "refund",
+    "search_watermark",
     "stamp_signature",
     "validate_uploads",
 ]

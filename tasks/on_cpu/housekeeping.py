@@ -1,6 +1,5 @@
-"""Housekeeping: nothing is lost when it stops, nothing is doubled when two run."""
+"""Housekeeping tasks of beat: nothing is lost when they stop, nothing is done twice by two."""
 
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 
@@ -16,10 +15,9 @@ from webapp.domain.pieces import PurgePiece, purge_in_pieces
 from webapp.domain.services import (
     accounts,
     counters,
+    deep_searches,
     garbage,
-    heartbeats,
     idempotency,
-    ledger_check,
     notifications,
     payments,
     purchase_refunds,
@@ -31,9 +29,10 @@ from webapp.domain.settings import settings
 
 log = structlog.get_logger()
 PURGED_AT_ONCE = 1000  # a short transaction each, however many months were missed
+PASS_SECONDS = 300  # of one run over everything; the next one continues
 PURGE_SECONDS = 120  # of one run; the next one continues
-# Compared twice, so that a missed night loses nothing; what is younger may be on its way.
-RECONCILED, ON_ITS_WAY = timedelta(days=2), timedelta(minutes=15)
+# Every payment is compared on two days, in case one run is missed; the newest may be in progress.
+RECONCILED, IN_PROGRESS = timedelta(days=2), timedelta(minutes=15)
 
 
 def _in_pieces(purge: PurgePiece) -> int:
@@ -48,33 +47,27 @@ def payment_provider() -> PaymentProvider:
 
 @task(TaskName.COLLECT_GARBAGE)
 def collect_garbage() -> None:
-    """Delete stored objects that no row names and that are older than a day."""
-    count = garbage.collect(storage(), unit_of_work)
+    """Delete stored objects that no row names and that are older than a day; the next continues."""
+    count = garbage.collect(storage(), unit_of_work, seconds=PASS_SECONDS)
     log.info("garbage collected", objects=count)
-
-
-@task(TaskName.CHECK_LEDGER)
-def check_ledger() -> None:
-    """Prove the ledger; every violation is an error that pages."""
-    with unit_of_work() as session:
-        violations = ledger_check.check(session)
-    for violation in violations:
-        log.error("ledger violated", invariant=violation.invariant, finding=violation.finding)
-    found = Counter(violation.invariant for violation in violations)
-    with unit_of_work() as session:
-        heartbeats.beat(
-            session, heartbeats.LEDGER, {name: found[name] for name in ledger_check.INVARIANTS}
-        )
 
 
 @task(TaskName.PURGE_EXPIRED)
 def purge_expired() -> None:
-    """Forget old idempotency keys and sign-ins, and end styles whose uploads never came."""
+    """Delete old idempotency keys and sign-ins; end styles whose uploads were never confirmed."""
     keys = _in_pieces(idempotency.purge)
     sign_ins = _in_pieces(accounts.purge_sign_ins)
     with unit_of_work() as session:
         ended = styles.expire_unconfirmed(session)
     log.info("purged", idempotency_keys=keys, sign_ins=sign_ins, unconfirmed_styles=ended)
+
+
+@task(TaskName.PURGE_DEEP_SEARCHES)
+def purge_deep_searches() -> None:
+    """Delete searches of uploaded pictures that ended some minutes ago, with their jobs."""
+    with unit_of_work() as session:
+        count = deep_searches.purge(session)
+    log.info("deep searches purged", searches=count)
 
 
 @task(TaskName.PURGE_JOBS)
@@ -87,14 +80,14 @@ def purge_jobs() -> None:
 
 @task(TaskName.SWEEP_SETS)
 def sweep_sets() -> None:
-    """Cancel forgotten jobs of Sets, let go of the files of old ones, purge unused accounts."""
+    """Cancel unconfirmed jobs of Sets, release the files of old ones, purge unused accounts."""
     swept = sets_sweeps.sweep(unit_of_work)
     log.info("sets swept", canceled=swept.canceled, purged=swept.purged, accounts=swept.accounts)
 
 
 @task(TaskName.PURGE_NOTIFICATIONS)
 def purge_notifications() -> None:
-    """Delete old notifications; those that nobody read stay longer."""
+    """Delete old notifications; unread ones are kept longer."""
     count = 0
     for is_read, days in (
         (True, settings().notification_retention_days),
@@ -107,7 +100,7 @@ def purge_notifications() -> None:
 
 @task(TaskName.EXPIRE_PURCHASES)
 def expire_purchases() -> None:
-    """End orders that ran out; of payments and refunds left half done, ask the provider first."""
+    """Resume unfinished payments and refunds with the provider, then expire open payments."""
     resumed = payments.resume(unit_of_work, payment_provider())
     refunds = purchase_refunds.resume(unit_of_work, payment_provider())
     expired = payments.expire(unit_of_work, payment_provider())
@@ -116,23 +109,23 @@ def expire_purchases() -> None:
 
 @task(TaskName.RECONCILE_PAYMENTS)
 def reconcile_payments() -> None:
-    """Compare our books with the provider's; every difference is an error that pages."""
-    until = datetime.now(UTC) - ON_ITS_WAY
-    found = reconciliation.compare(
+    """Compare payments with the provider's; a difference is logged as an error, which pages."""
+    until = datetime.now(UTC) - IN_PROGRESS
+    differences = reconciliation.compare(
         unit_of_work, payment_provider(), since=until - RECONCILED, until=until
     )
-    for difference in found:
+    for difference in differences:
         log.error("payments differ", order_id=difference.order_id, finding=difference.finding)
     with unit_of_work() as session:
-        reconciliation.save_differences(session, found)
-    log.info("payments compared", differences=len(found))
+        reconciliation.save_differences(session, differences)
+    log.info("payments compared", differences=len(differences))
 
 
 @task(TaskName.SWEEP_JOBS)
 def sweep_jobs() -> None:
-    """Take back lost jobs and end overdue ones, as the relay does all the time.
+    """Requeue jobs of lost workers and end overdue ones, as the relay does all the time.
 
-    Whatever is found here was left by a relay that stands still.
+    If there are any, the relay does not run.
     """
     with unit_of_work() as session:
         lost = due_jobs.requeue_expired(session)
@@ -143,17 +136,13 @@ def sweep_jobs() -> None:
 
 @task(TaskName.RECOUNT_COUNTERS)
 def recount_counters() -> None:
-    """Count again what rows say of others, a batch at a time, and put right what is wrong."""
-    for counter in counters.COUNTERS:
-        after: int | None = 0
-        while after is not None:
-            with unit_of_work() as session:
-                repairs, after = counters.recount(session, counter, after=after)
-            for repair in repairs:
-                log.warning(
-                    "counter was wrong",
-                    counter=str(counter),
-                    id=repair.id,
-                    was=repair.was,
-                    now=repair.now,
-                )
+    """Count again what rows say of others; the next run of the night continues."""
+    for counter, repairs in counters.recount_on(unit_of_work, seconds=PASS_SECONDS):
+        for repair in repairs:
+            log.warning(
+                "counter was wrong",
+                counter=str(counter),
+                id=repair.id,
+                was=repair.was,
+                now=repair.now,
+            )

@@ -1,19 +1,21 @@
 """Stamp: mark and sign the raw image, embed its licence, store it, delete the raw image.
 
 The order is fixed: the watermark, over which the signature lies undisturbed; the signature; then
-the files, with their metadata. Whatever covers all bytes of a file is added to it last.
+the files, with their metadata; then Content Credentials, which cover all bytes of a file. These are
+random, so each attempt makes another file; key and hash of the stored one are recorded together.
 """
 
 import hashlib
 
-import imagehash
 from PIL import Image
 
 from celery_config import TaskName
 from failpoints import failpoint
-from gpu.signature import watermark
+from gpu.signature import likeness, watermark
+from gpu.signature.credentials import Signer
 from gpu.signature.embed import Provenance, embed, thumbnail
 from tasks.on_cpu.attempt import AttemptFailed, attempt, claim, storage
+from tasks.on_cpu.content_credentials import add_credentials, require_signer
 from tasks.on_cpu.signing import open_png, read_verified, sign
 from tasks.task import task
 from webapp.domain.db import unit_of_work
@@ -30,11 +32,12 @@ WEBP = "image/webp"
 @task(TaskName.STAMP_SIGNATURE)
 def stamp_signature(*, job_id: int) -> None:
     """Mark and sign the raw image of a job; without both an image is never delivered."""
+    signer = require_signer()
     lease = claim(job_id, TaskName.STAMP_SIGNATURE)
     with attempt(lease):
         with unit_of_work() as session:
             stamp = stamping.stamp_input(session, lease)
-        stamped = _store(stamp, _signed(stamp))
+        stamped = _store(stamp, _signed(stamp), signer)
         failpoint("after_put")
         with unit_of_work() as session:
             is_recorded = stamping.record_stamped(session, lease, stamped)
@@ -65,10 +68,10 @@ def _marked(stamp: StampInput, image: Image.Image) -> Image.Image:
     return watermark.embed(image.convert("RGB"), number, key)
 
 
-def _store(stamp: StampInput, signed: Image.Image) -> StampedImage:
+def _store(stamp: StampInput, signed: Image.Image, signer: Signer) -> StampedImage:
     provenance = _provenance(stamp)
-    data = embed(signed, provenance)
-    preview = thumbnail(signed, PREVIEW_SIDE, provenance)
+    data = add_credentials(embed(signed, provenance), PNG, stamp, signer)
+    preview = add_credentials(thumbnail(signed, PREVIEW_SIDE, provenance), WEBP, stamp, signer)
     small = thumbnail(signed, THUMBNAIL_SIDE, provenance)
     image_key = object_key("images", "png")
     preview_key = object_key("previews", "webp")
@@ -84,7 +87,7 @@ def _store(stamp: StampInput, signed: Image.Image) -> StampedImage:
         preview_sha256=hashlib.sha256(preview).hexdigest(),
         thumbnail_sha256=hashlib.sha256(small).hexdigest(),
         image_size=len(data),
-        perceptual_hash=str(imagehash.phash(signed)),
+        perceptual_hash=f"{likeness.hashes(signed)[0] % 2**likeness.HASH_BITS:016x}",
     )
 
 
@@ -95,6 +98,8 @@ def _provenance(stamp: StampInput) -> Provenance:
         usage_terms=f"{stamp.license_type} licence; see {stamp.certificate_url}",
         description=f"An AI-generated image in the style “{stamp.style_name}” "
         f"by {stamp.artist_name}",
+        credit=f"{stamp.artist_name} / Style License",
+        licensor_url=stamp.style_url,
         certificate_url=stamp.certificate_url,
         artist_id=stamp.artist_id,
         style_id=stamp.style_id,

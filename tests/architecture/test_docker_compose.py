@@ -99,6 +99,17 @@ def test_gpu_workers_know_no_secret_but_the_token_and_the_broker():
             assert not any(ENV[other] in str(value) for other in secret), name
 
 
+def test_one_service_alone_has_the_key_that_signs_pictures():
+    readers = {name for name, service in SERVICES.items() if "credentials_key" in str(service)}
+    assert readers == {"worker-cpu"}
+    assert "stamping" in str(SERVICES["worker-cpu"]["command"])
+    others = [name for name, service in SERVICES.items() if service.get("env_file")]
+    assert all(
+        {"credentials_chain", "credentials_roots"} <= set(SERVICES[name]["configs"])
+        for name in others
+    )
+
+
 def test_no_gpu_is_needed_and_the_override_gives_one_to_each_pool():
     assert not any("deploy" in service for service in SERVICES.values())
     override = yaml.safe_load((ROOT / "docker-compose.gpu.yml").read_text())["services"]

@@ -21,6 +21,7 @@ OPS = ROOT / "ops"
 FOREIGN = {"up", "node_filesystem_avail_bytes", "node_filesystem_size_bytes", "database_up"}
 WORDS = {
     *("sum", "max", "by", "on", "rate", "increase", "absent", "histogram_quantile", "and", "or"),
+    "time",
 }
 
 

@@ -93,12 +93,12 @@ def transparent() -> bytes:
 
 IN_A_TASK = validate_uploads.LIMITS
 KINDS = (
-    Kind("work, photograph", lambda: photograph(progressive=False), TRAINING_IMAGE,
+    Kind("artwork, photograph", lambda: photograph(progressive=False), TRAINING_IMAGE,
          process_limits=IN_A_TASK),
-    Kind("work, progressive photograph", lambda: photograph(progressive=True), TRAINING_IMAGE,
+    Kind("artwork, progressive photograph", lambda: photograph(progressive=True), TRAINING_IMAGE,
          process_limits=IN_A_TASK),
-    Kind("work, drawing", lambda: encoded(drawing()), TRAINING_IMAGE, process_limits=IN_A_TASK),
-    Kind("work, transparent drawing", transparent, TRAINING_IMAGE, process_limits=IN_A_TASK),
+    Kind("artwork, drawing", lambda: encoded(drawing()), TRAINING_IMAGE, process_limits=IN_A_TASK),
+    Kind("artwork, transparent drawing", transparent, TRAINING_IMAGE, process_limits=IN_A_TASK),
     Kind("signature", transparent, SIGNATURE_IMAGE, keep_alpha=True),
     Kind("profile, progressive photograph", lambda: photograph(progressive=True), PROFILE_IMAGE),
     Kind("profile, transparent drawing", transparent, PROFILE_IMAGE),

@@ -16,7 +16,7 @@ from tests.browser import chromium
 from tests.browser.screenshots import PEOPLE, inhabited_site, sign_in_all
 from tests.page_parameters import page_parameters
 from tests.pages import BUYER, PAGES, VISITOR, Page
-from webapp.embedded.kept import EmbeddedError
+from webapp.embedded.persisted import EmbeddedError
 
 FOLDER = Path("var/lighthouse")
 PROGRAM = FOLDER / "node_modules/.bin/lighthouse"

@@ -22,7 +22,7 @@ from tests.pages import PAGES, VISITOR, Page
 from webapp.embedded import world
 from webapp.embedded.cast import HANA, MINA
 from webapp.embedded.fixture import FILE
-from webapp.embedded.kept import EmbeddedError
+from webapp.embedded.persisted import EmbeddedError
 from webapp.embedded.supervisor import Stack
 
 FOLDER = Path("var/screenshots")

@@ -1,6 +1,12 @@
 """What must hold when all is quiet: the ledger, every answer that was given, every object."""
 
+import io
+
+from PIL import Image
+
+from gpu.signature import watermark
 from tests.stack import Stack
+from webapp.domain.settings import DEVELOPMENT_WATERMARK_KEY
 
 NAMED = """
     SELECT unnest(ARRAY[image_key, preview_key, thumbnail_key]) FROM generations
@@ -37,6 +43,19 @@ def broken(stack: Stack, accepted: dict[str, list[int]] | None = None) -> list[s
         *_sets(stack),
         *(_promises(stack, accepted) if accepted is not None else []),
     ]
+
+
+def unmarked(stack: Stack, accepted: dict[str, list[int]]) -> list[str]:
+    """Return the delivered pictures that do not carry the number of their order."""
+    promised = [generation_id for ids in accepted.values() for generation_id in ids]
+    query = "SELECT id, image_key, watermark_number FROM generations WHERE id = ANY(:ids)"
+    found = []
+    for row in stack.rows(f"{query} AND status = 'completed'", ids=promised):
+        picture = Image.open(io.BytesIO(stack.storage.get(row.image_key))).convert("RGB")
+        mark = watermark.detect(picture, {1: DEVELOPMENT_WATERMARK_KEY.encode()}, deep=False)
+        if mark is None or mark.number != row.watermark_number % 2**64:
+            found.append(f"generation {row.id} carries {mark}")
+    return found
 
 
 def _unfinished(stack: Stack) -> list[str]:

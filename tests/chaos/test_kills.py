@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from tests.chaos.invariants import broken
+from tests.chaos.invariants import broken, unmarked
 from tests.waiting import wait_for
 
 PLACES = [
@@ -38,6 +38,7 @@ def test_an_order_is_delivered_once_though_a_process_is_killed(fast, market, nam
     assert process.deaths_at(place) == deaths + 1
     assert market.statuses() == {"completed": 1}
     assert broken(fast, market.accepted) == []
+    assert unmarked(fast, market.accepted) == []
 
 
 def test_a_web_process_killed_right_after_its_commit_has_taken_the_order_once(fast, market):

@@ -8,7 +8,7 @@ from PIL import Image
 
 from imaging.reading import read_picture
 from imaging.writing import encode_png
-from tests.ordinary_photos import ordinary_photos
+from tests.ordinary_photos import photographs
 
 
 @settings(max_examples=40, deadline=None)
@@ -26,7 +26,7 @@ def test_every_byte_of_a_written_picture_is_read_again(seed, height, width, chan
 
 
 def test_our_own_reader_takes_what_was_written():
-    photo = ordinary_photos()["china"]
+    photo = photographs()["china"]
     assert np.array_equal(np.asarray(read_picture(encode_png(photo))), np.asarray(photo))
 
 
@@ -39,7 +39,7 @@ def test_nothing_but_pixels_is_written():
 
 
 def test_the_file_of_a_photo_is_about_as_large_as_pillow_makes_it():
-    photo, stream = ordinary_photos()["flower"], io.BytesIO()
+    photo, stream = photographs()["flower"], io.BytesIO()
     photo.save(stream, "PNG", compress_level=2)
     assert len(encode_png(photo)) < 1.1 * len(stream.getvalue())
 

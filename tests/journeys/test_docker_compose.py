@@ -20,6 +20,7 @@ from tests.containers import Containers
 from tests.processes import PYTHON, ROOT, Process
 from tests.stack_fixtures import works
 from tests.waiting import wait_for
+from webapp.domain.chain_issuing import issue_chain
 
 ROOT_CERTIFICATE = "caddy/pki/authorities/local/root.crt"
 HALF = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
@@ -29,7 +30,7 @@ SLOW_BODY = (
 )
 
 
-def filled(google: str) -> dict[str, str]:
+def filled(google: str, credentials: Path) -> dict[str, str]:
     """`.env.example` with every empty line filled in that must be, on other ports than usual."""
     http, https = free_port(), free_port()
     text = (ROOT / ".env.example").read_text(encoding="utf-8")
@@ -46,6 +47,7 @@ def filled(google: str) -> dict[str, str]:
         "TOSS_CLIENT_KEY": "test_ck_rehearsal",
         "TOSS_SECRET_KEY": "test_sk_rehearsal",
         "BASE_MODEL": "tiny",
+        "CREDENTIALS_FOLDER": str(credentials),
     }
 
 
@@ -60,7 +62,9 @@ def containers():
 def rehearsed(folder):
     """Start all in the order of the file, with the tiny model on the disk of the GPU workers."""
     port = free_port()
-    running = Containers(folder, filled(f"http://127.0.0.1:{port}"))
+    credentials = folder / "credentials"
+    issue_chain(credentials)
+    running = Containers(folder, filled(f"http://127.0.0.1:{port}", credentials))
     command = [PYTHON, "-m", "webapp.sandbox.google", "--port", str(port)]
     google = Process(
         "google", command, running.environment | {"HOSTNAME": "here"} | running.env, folder

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from tasks import worker_api
-from tasks.on_cpu import attempt
+from tasks.on_cpu import attempt, content_credentials
 from tests.broker import free_port
 from tests.serving import served
 from webapp.app import create_app
@@ -17,11 +17,12 @@ from webapp.extensions import db
 @pytest.fixture(autouse=True)
 def _fresh_process() -> Iterator[None]:
     """Clear the caches that last for the life of a process."""
-    attempt.storage.cache_clear()
-    worker_api.worker_settings.cache_clear()
+    cached = (attempt.storage, content_credentials._signer, worker_api.worker_settings)
+    for each in cached:
+        each.cache_clear()
     yield
-    attempt.storage.cache_clear()
-    worker_api.worker_settings.cache_clear()
+    for each in cached:
+        each.cache_clear()
 
 
 @pytest.fixture

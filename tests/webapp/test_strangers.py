@@ -229,6 +229,7 @@ class World:
         }
         return numbered | {
             "public_id": [*licences, "lic_nothing"],
+            "search_id": ["V_nothing"],
             "license_type": ["personal", "nothing"],
             "version": ["2026-11", "nothing"],
             "order_id": [*orders, "o_nothing"],

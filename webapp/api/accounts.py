@@ -109,7 +109,7 @@ def leave(body: Farewell) -> Response:
     files={"signature_image": SIGNATURE},
 )
 def upgrade_to_artist(fields: UpgradeToArtist) -> Response:
-    """Become an artist, with the signature that will stand on every image."""
+    """Become an artist, with the signature for every image."""
     signature = bodies.signature_image(fields.signature_image)
     if signature is None:
         raise ValidationFailed(

@@ -53,7 +53,7 @@ def healthz() -> Response:
 @rate_limits.exempt
 @public
 def readyz() -> tuple[Response, int]:
-    """Tell what is there. The site takes orders without broker, cache and storage."""
+    """Tell what is available. The site takes orders without broker, cache and storage."""
     checks = {
         "db": _checked(lambda: readiness.check_schema(db.session())),
         "broker": _checked(lambda: _reach(app_settings().broker_url)),
@@ -127,7 +127,7 @@ def _ask_redis() -> None:
 
 
 def _reach(url: str) -> None:
-    """Open and close a TCP connection: the web process never speaks to the broker."""
+    """Open and close a TCP connection: the web process never uses the broker."""
     parts = urlsplit(url)
     address = (parts.hostname or "localhost", parts.port or DEFAULT_PORTS.get(parts.scheme, 5672))
     with socket.create_connection(address, timeout=TIMEOUT_SECONDS):

@@ -1,22 +1,39 @@
-"""/licenses: the certificate of an image, open to everyone."""
+"""/licenses: the certificate of an image, and which are revoked; open to everyone."""
 
 from flask import Blueprint, Response
 
 from webapp.domain.errors import NotFound
 from webapp.domain.queries import licenses as license_queries
+from webapp.domain.queries import revocations
 from webapp.extensions import db, storage
-from webapp.http import envelope
+from webapp.http import bodies, envelope
 from webapp.http.access import public
 from webapp.http.operations import operation
-from webapp.schemas.licenses import CertificateView
+from webapp.schemas.fields import Listed, PageQuery
+from webapp.schemas.licenses import CertificateView, RevocationView
 
 blueprint = Blueprint("licenses", __name__)
+CACHE_SECONDS = 60  # for so long a copy may not show a revocation
+
+
+@blueprint.get("/licenses/revoked")
+@public
+@operation(gives=Listed[RevocationView])
+def list_revoked(query: PageQuery) -> Response:
+    """List the revoked certificates, the newest revocations first."""
+    page = revocations.revoked(db.session(), bodies.page(query))
+    return envelope.success(envelope.listed(page.results, page.next_cursor))
 
 
 @blueprint.get("/licenses/<public_id>")
 @public
-@operation(gives=CertificateView, errors=(NotFound,), links={"style_id": "/style/id"})
+@operation(
+    gives=CertificateView,
+    status=(200, 304),
+    errors=(NotFound,),
+    links={"style_id": "/style/id"},
+)
 def read(public_id: str) -> Response:
-    """Show one certificate."""
+    """Show one certificate; a copy may be kept for a minute."""
     certificate = license_queries.certificate(db.session(), storage(), public_id=public_id)
-    return envelope.success(certificate)
+    return envelope.cacheable(certificate, seconds=CACHE_SECONDS)

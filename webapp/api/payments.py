@@ -133,7 +133,7 @@ def show(order_id: str) -> Response:
 @own_transactions
 @access.payment_provider
 @operation(gives=EventTaken, errors=(CallbackUnauthorized, NotFound, PaymentFailed))
-def hear(body: PaymentEvent) -> Response:
+def take_event(body: PaymentEvent) -> Response:
     """Check the payment of an event with the provider; the body is only a hint."""
     applied = payments.handle_webhook(
         unit_of_work, payment_provider(), order_id=body.order_id, payment_key=body.payment_key

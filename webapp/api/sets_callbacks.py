@@ -1,4 +1,4 @@
-"""/sets/jobs/:id/callback: results of GPUs that stand outside the worker protocol."""
+"""/sets/jobs/:id/callback: results of GPUs outside the worker protocol."""
 
 from flask import Blueprint, Response
 

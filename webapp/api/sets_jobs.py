@@ -261,7 +261,7 @@ def execute(job_id: str, body: ExecuteBody) -> Response:
 @sets_account
 @operation(gives=JobAnswer, errors=WRONG_STATE)
 def cancel(job_id: str) -> Response:
-    """End a job; credits of what was not delivered come back."""
+    """End a job; credits of undelivered photos are returned."""
     sets_jobs.cancel(db.session(), current_sets_account(), job_id)
     return _view(job_id)
 
@@ -347,7 +347,7 @@ def _declared(body: NewJob) -> list[DeclaredPhoto]:
 
 
 def _rule_requests(body: ExecuteBody) -> Sequence[RuleRequest]:
-    """Return the rules of an execution with where they stand in the request."""
+    """Return the rules of an execution with their paths in the request."""
     if body.variants is None:
         return [body.rule_request()]
     for name in ("concepts", "rule_id", "protect", "overrides"):

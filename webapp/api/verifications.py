@@ -10,18 +10,20 @@ from webapp.domain.errors import (
     ImageSizeExceeded,
     ImageTooLargePixels,
     InvalidImageFormat,
+    NotFound,
 )
-from webapp.domain.services import verifications
+from webapp.domain.queries import verifications as queries
+from webapp.domain.queries.verifications import DeepSearchState, ShownReport
 from webapp.domain.services.licenses import certificate_url
-from webapp.domain.services.verifications import VERIFIED_IMAGE, Verification
-from webapp.extensions import app_settings, unit_of_work
-from webapp.http import bodies, buckets, envelope, rate_limits
+from webapp.domain.services.verifications import Verification
+from webapp.extensions import app_settings, db
+from webapp.http import envelope
 from webapp.http.access import own_transactions, public
 from webapp.http.operations import File, operation
-from webapp.schemas.verifications import VerificationForm, VerificationView
+from webapp.http.verifications import takes_picture, verified
+from webapp.schemas.verifications import DeepSearchView, VerificationForm, VerificationView
 
 blueprint = Blueprint("verifications", __name__)
-FORM_BYTES = VERIFIED_IMAGE.max_bytes + (1 << 20)  # a file that is too large gets its own error
 BAD_IMAGE = (
     InvalidImageFormat,
     ImageSizeExceeded,
@@ -32,8 +34,7 @@ BAD_IMAGE = (
 
 
 @blueprint.post("/verify")
-@rate_limits.limited(buckets.VERIFICATIONS)
-@bodies.accepts(FORM_BYTES, from_anyone=True)
+@takes_picture
 @own_transactions
 @public
 @operation(
@@ -42,19 +43,37 @@ BAD_IMAGE = (
     files={"image": File("A JPG, PNG or WebP of up to 20 MB and 50 megapixels.")},
 )
 def verify(form: VerificationForm) -> Response:
-    """Find the certificates of a picture."""
+    """Find the certificates of a picture; where there are none, queue a search of its parts."""
     del form  # it has no field but the file
-    found = verifications.verify(unit_of_work, bodies.picture_to_verify())
-    return envelope.success(_report(found) | {"deep": None})
+    found = verified()
+    deep = _search(found.search) if found.search else None
+    return envelope.success(_report(found) | {"deep": deep})
 
 
-def _report(found: Verification) -> dict[str, object]:
+@blueprint.get("/verify/<search_id>")
+@public
+@operation(gives=DeepSearchView, errors=(NotFound,))
+def read(search_id: str) -> Response:
+    """Show a deep search; its answer is there for ten minutes."""
+    return envelope.success(_search(queries.deep_search(db.session(), search_id)))
+
+
+def _search(search: DeepSearchState) -> dict[str, object]:
+    return {
+        "id": search.id,
+        "status": search.status,
+        "failure": search.failure,
+        "report": _report(search.report) if search.report else None,
+    }
+
+
+def _report(report: ShownReport | Verification) -> dict[str, object]:
     base_url = app_settings().public_base_url
     return {
         "matches": [
             {"license_url": certificate_url(base_url, match.public_id), **asdict(match)}
-            for match in found.matches
+            for match in report.matches
         ],
-        "checked": found.checked,
-        "notes": found.notes,
+        "checked": report.checked,
+        "notes": report.notes,
     }

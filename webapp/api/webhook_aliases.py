@@ -1,4 +1,4 @@
-"""Other names of the worker's reports: the id stands in the path, the attempt may be left out."""
+"""Other names of the worker's reports: the id is in the path, the attempt may be left out."""
 
 from collections.abc import Callable
 from typing import Any
@@ -52,7 +52,7 @@ def training_status(style_id: int) -> Response:
 @internal(TRAINER)
 @operation(gives=schemas.ReportTaken, errors=BAD_TRAINING, body=schemas.TrainingProgressReport)
 def training_progress(style_id: int) -> Response:
-    """Store where a training stands; PATCH /styles/:id leads here with the internal token."""
+    """Store the progress of a training; also PATCH /styles/:id with the internal token."""
     return _take_training(style_id, bodies.json_object() | {"status": "training"})
 
 
@@ -69,7 +69,7 @@ def render_status(generation_id: int) -> Response:
 @internal(RENDERER)
 @operation(gives=schemas.ReportTaken, errors=BAD_RENDERING, body=schemas.RenderingProgressReport)
 def render_progress(generation_id: int) -> Response:
-    """Store where a rendering stands; PATCH /generations/:id leads here with the internal token."""
+    """Store the progress of a rendering; also PATCH /generations/:id with the internal token."""
     return _take_rendering(generation_id, bodies.json_object() | {"status": "processing"})
 
 

@@ -66,8 +66,9 @@ def claim(body: schemas.Claim) -> Response:
 def _storage_of_caller() -> Storage:
     """Return storage with URLs that this worker can reach.
 
-    Who came by the public address stands outside; any other address of ours leads to it inside,
-    where the public one may not: in a container, localhost is the container itself.
+    A worker that uses the public address gets public URLs. One that uses an internal address gets
+    internal URLs, because it may not reach the public ones: in a container, localhost is the
+    container itself.
     """
     is_outside = request.host == urlsplit(app_settings().public_base_url).netloc
     return storage() if is_outside else storage().inside()
@@ -87,12 +88,12 @@ def note_base_model(body: schemas.LoadedBaseModel) -> Response:
 @internal(TRAINER)
 @operation(gives=schemas.ReportTaken, errors=(StyleNotFound, ResultRejected))
 def training_progress(body: schemas.TrainProgress) -> Response:
-    """Store where a training stands."""
+    """Store the progress of a training."""
     return take_training_progress(body)
 
 
 def take_training_progress(report: schemas.TrainProgress) -> Response:
-    """Store where a training stands, whichever way the report came."""
+    """Store the progress of a training, whichever way the report came."""
     answer = worker_protocol.progress(
         unit_of_work,
         storage(),
@@ -159,12 +160,12 @@ def _run_of(style_id: int) -> int:
 @internal(RENDERER)
 @operation(gives=schemas.ReportTaken, errors=(GenerationNotFound,))
 def inference_progress(body: schemas.RenderProgress) -> Response:
-    """Store where a rendering stands."""
+    """Store the progress of a rendering."""
     return take_render_progress(body)
 
 
 def take_render_progress(report: schemas.RenderProgress) -> Response:
-    """Store where a rendering stands, whichever way the report came."""
+    """Store the progress of a rendering, whichever way the report came."""
     answer = worker_protocol.progress(
         unit_of_work,
         storage(),
@@ -226,7 +227,7 @@ def take_render_failure(failure: schemas.RenderFailure) -> Response:
 @internal(SETS)
 @operation(gives=schemas.ReportTaken, errors=(NotFound,))
 def segmentation_progress(body: schemas.SegmentProgress) -> Response:
-    """Keep a search in a photo with its worker."""
+    """Renew the lease of a segmentation."""
     run_id = body.segmentation_id
     answer = worker_protocol.renew_lease(
         db.session(), JobKind.SEGMENTATION, run_id, attempt=body.attempt, fence=body.fence

@@ -4,7 +4,7 @@ import click
 from flask.cli import AppGroup, with_appcontext
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 
 from celery_config import make_celery
 from webapp.domain import jobs as job_table
@@ -41,8 +41,8 @@ def show(job_id: int) -> None:
         if job is None:
             raise click.ClickException(f"There is no job {job_id}.")
         table = Table("column", "value")
-        for column in Job.__table__.columns.keys():  # noqa: SIM118 - not a dict
-            table.add_row(column, str(getattr(job, column)))
+        for column in inspect(Job).column_attrs:
+            table.add_row(column.key, str(getattr(job, column.key)))
     Console().print(table)
 
 

@@ -23,6 +23,7 @@ NAMING_CONVENTION = {
 CONNECT_OPTIONS = (
     "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000 -c timezone=UTC"
 )
+WEB_WAIT_SECONDS = 2.0
 # What workers catch when PostgreSQL is unavailable: the lease expires, the relay publishes again.
 DatabaseUnavailable = OperationalError
 # Opens one short transaction; for services with slow operations between several.
@@ -33,6 +34,20 @@ class Base(DeclarativeBase):
     """Every model of the domain; constraints get names so that migrations can name them."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
+
+
+def web_engine_options() -> dict[str, object]:
+    """Return the engine options of the web process.
+
+    A request waits shortly for a lock and for a connection, then it is answered with 503: those
+    that wait for one locked table must not take all connections and threads from the others.
+    """
+    options = engine_options(pool_size=10)
+    locks = f"-c lock_timeout={round(1000 * WEB_WAIT_SECONDS)}"
+    return options | {
+        "pool_timeout": WEB_WAIT_SECONDS,
+        "connect_args": {"options": f"{CONNECT_OPTIONS} {locks}", "connect_timeout": 5},
+    }
 
 
 def engine_options(pool_size: int = 5) -> dict[str, object]:

@@ -17,7 +17,7 @@ from webapp.domain.pieces import is_among
 # clock_timestamp() is volatile, so no index can be used; statement_timestamp() is stable.
 JUST_NOW = func.statement_timestamp()
 # As in the index ix_jobs_publication; jobs that were never published come first.
-PUBLISHED_AT = func.coalesce(Job.rung_at, literal_column("'-infinity'::timestamptz"))
+PUBLISHED_AT = func.coalesce(Job.published_at, literal_column("'-infinity'::timestamptz"))
 AT_ONCE = 200  # of each kind in one loop of the relay; the next loop takes the rest
 
 
@@ -37,7 +37,7 @@ def mark_due(session: Session, *, repeat_seconds: int, limit: int = AT_ONCE) -> 
     most messages are not lost but wait, and copies of them would delay the new ones.
     """
     repeat = timedelta(seconds=repeat_seconds)
-    backoff = func.least(func.greatest(repeat, Job.rung_at - Job.run_at), 4 * repeat)
+    backoff = func.least(func.greatest(repeat, Job.published_at - Job.run_at), 4 * repeat)
     due = (
         select(Job.id)
         .where(
@@ -45,7 +45,7 @@ def mark_due(session: Session, *, repeat_seconds: int, limit: int = AT_ONCE) -> 
             Job.run_at <= JUST_NOW,
             # The shortest backoff, for the index; then that of the job.
             JUST_NOW - repeat > PUBLISHED_AT,
-            or_(Job.rung_at.is_(None), Job.rung_at < JUST_NOW - backoff),
+            or_(Job.published_at.is_(None), Job.published_at < JUST_NOW - backoff),
         )
         # First what was never published, so that a long queue does not delay the other queues.
         .order_by(PUBLISHED_AT, Job.run_at)
@@ -55,7 +55,7 @@ def mark_due(session: Session, *, repeat_seconds: int, limit: int = AT_ONCE) -> 
     rows = session.execute(
         update(Job)
         .where(is_among(Job.id, due))
-        .values(rung_at=NOW)
+        .values(published_at=NOW)
         .returning(Job.id, Job.step, Job.request_id)
     )
     due_jobs = (DueJob(row.id, TaskName(row.step), row.request_id) for row in rows)
@@ -67,7 +67,7 @@ def unmark(session: Session, due_jobs: list[DueJob]) -> None:
     session.execute(
         update(Job)
         .where(Job.id.in_([job.job_id for job in due_jobs]), Job.state == JobState.QUEUED)
-        .values(rung_at=None)
+        .values(published_at=None)
     )
 
 
@@ -99,7 +99,7 @@ def requeue_expired(session: Session, limit: int = AT_ONCE) -> int:
                 Job.fence: Job.fence + 1,
                 Job.crashes: Job.crashes + 1,
                 Job.run_at: NOW,
-                Job.rung_at: None,
+                Job.published_at: None,
                 Job.lease_until: None,
             }
         )
@@ -129,7 +129,7 @@ def end_overdue(session: Session, limit: int = AT_ONCE) -> int:
             state=JobState.QUEUED,
             fence=Job.fence + 1,
             run_at=NOW,
-            rung_at=None,
+            published_at=None,
             lease_until=None,
             failure_cause="TIMEOUT",
             failure_message="The job did not end before its deadline.",

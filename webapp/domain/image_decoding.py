@@ -18,8 +18,9 @@ import math
 import os
 import resource
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import BinaryIO, Self
+from typing import BinaryIO, Protocol, Self, TypeVar
 
 import imagehash
 from PIL import Image
@@ -31,6 +32,17 @@ from webapp.domain.images import BadImage, ImageCode, ImageLimits, SafeImage, in
 READY = b"ready"
 LENGTH_BYTES = 8
 RESULT_FIELDS = ("format", "width", "height", "perceptual_hash", "pixel_sha256")
+
+
+class FileRequest(Protocol):
+    """A request about a file."""
+
+    @property
+    def memory(self) -> int:
+        """The bytes of address space that the file may use."""
+
+
+Request = TypeVar("Request", bound=FileRequest)
 
 
 @dataclass(frozen=True)
@@ -145,8 +157,10 @@ def _allow_memory(size: int) -> None:
 
 def _preload_libraries() -> None:
     """Use every library once: they import parts lazily, which `confine` makes impossible."""
-    for mode, file_format in (("RGBA", "PNG"), ("RGB", "JPEG")):
-        sample = _encode(Image.new(mode, (64, 64)), file_format)
+    for mode, file_format in (("RGBA", "PNG"), ("RGB", "JPEG"), ("RGBA", "WEBP")):
+        stream = io.BytesIO()
+        Image.new(mode, (64, 64)).save(stream, file_format)
+        sample = stream.getvalue()
         sanitise(sample, ImageLimits((file_format,), min_side=1, max_bytes=len(sample)))
 
 
@@ -159,19 +173,32 @@ def _allow_seconds(seconds: int) -> None:
 
 
 def main() -> None:
-    """Serve requests until standard input ends. Arguments: bytes of memory, seconds per image."""
+    """Serve requests until standard input ends."""
+    serve(DecodingRequest.decoded, respond, _preload_libraries)
+
+
+def serve(
+    decoded: Callable[[bytes], Request],
+    respond: Callable[[Request, bytes], tuple[bytes, bytes]],
+    preload_libraries: Callable[[], None],
+) -> None:
+    """Answer requests by `respond` until standard input ends; `decoded` reads their JSON frame.
+
+    The process has two arguments: bytes of memory, and seconds per file. `preload_libraries` uses
+    every library once.
+    """
     memory, seconds = (int(argument) for argument in sys.argv[1:3])
     responses = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints to stdout must not come between two frames
     requests = sys.stdin.buffer
-    _preload_libraries()
+    preload_libraries()
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     confine()
     write_frame(responses, READY)
     responses.flush()
     while True:
         try:
-            request = DecodingRequest.decoded(read_frame(requests, longest=memory))
+            request = decoded(read_frame(requests, longest=memory))
             data = read_frame(requests, longest=memory)
         except EOFError:
             return

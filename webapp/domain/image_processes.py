@@ -14,12 +14,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, TypeVar
 
 import structlog
 
@@ -32,12 +32,15 @@ __all__ = [
     "DecoderUnavailable",
     "ProcessLimits",
     "Upload",
+    "answered_in_subprocess",
     "sanitise_in_subprocess",
     "sanitise_many_in_subprocess",
 ]
 
 log = structlog.get_logger()
+Answered = TypeVar("Answered")
 
+DECODER = "webapp.domain.image_decoding"
 ROOT = Path(__file__).resolve().parents[2]
 ATTEMPTS = 2
 START_SECONDS = 60.0  # half a second on an idle machine
@@ -97,6 +100,28 @@ def sanitise_in_subprocess(
         return child.sanitise(Upload(data, limits, keep_alpha))
 
 
+def answered_in_subprocess(
+    module: str,
+    request: bytes,
+    data: bytes,
+    read: Callable[[bytes, bytes], Answered],
+    *,
+    memory: int,
+    person_id: int,
+    process_limits: ProcessLimits,
+) -> Answered:
+    """Ask a module that serves requests as `image_decoding` does about one file.
+
+    `request` is its JSON frame; `memory` is what the file needs at most, in bytes. `read` gets both
+    frames of the answer. They are of a process that has read an untrusted file, so `read` checks
+    them; a KeyError, ValueError or TypeError counts as the end of the process.
+
+    Raises BadImage if the file ends or occupies the process, DecoderUnavailable, DecoderBusy.
+    """
+    with _Child(process_limits, person_id, module) as child:
+        return child.answer(request, data, memory, read)
+
+
 def sanitise_many_in_subprocess(
     uploads: Iterable[Upload], *, person_id: int, process_limits: ProcessLimits | None = None
 ) -> Iterator[SafeImage | BadImage]:
@@ -115,9 +140,10 @@ def sanitise_many_in_subprocess(
 class _Child:
     """A decoding process that is started when needed and again after each death."""
 
-    def __init__(self, limits: ProcessLimits, person_id: int) -> None:
+    def __init__(self, limits: ProcessLimits, person_id: int, module: str = DECODER) -> None:
         self.limits = limits
         self.person_id = person_id
+        self.module = module
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -132,18 +158,26 @@ class _Child:
         self._end()
 
     def sanitise(self, upload: Upload) -> SafeImage:
-        """Return the re-encoded image or raise BadImage.
-
-        A child may be killed for other reasons (a deploy, the kernel's OOM killer), so the image is
-        tried twice, unless it used up its time.
-        """
+        """Return the re-encoded image or raise BadImage."""
         header = inspect(upload.data, upload.limits)
         limits = upload.limits
         memory = memory_needed(header, limits.stored_side, is_exact=limits.is_exact)
+        # Address space is larger than used memory: mapped libraries count as well.
+        request = DecodingRequest(limits, upload.keep_alpha, memory + ADDRESS_SPACE_BYTES)
+        return self.answer(request.encoded(), upload.data, memory, _safe_image)
+
+    def answer(
+        self, request: bytes, data: bytes, memory: int, read: Callable[[bytes, bytes], Answered]
+    ) -> Answered:
+        """Return what `read` makes of the answer about one file, or raise BadImage.
+
+        A child may be killed for other reasons (a deploy, the kernel's OOM killer), so the file is
+        tried twice, unless it used up its time.
+        """
         for _ in range(ATTEMPTS):
             try:
                 with slot(self.person_id, memory, self.limits.slot_seconds):
-                    return self._decode(upload, memory)
+                    return self._answer(request, data, read)
             except DecoderUnavailable:
                 log.exception("decoder unavailable")
                 raise
@@ -153,25 +187,25 @@ class _Child:
                     break
         raise BadImage(ImageCode.CORRUPT)
 
-    def _decode(self, upload: Upload, memory: int) -> SafeImage:
+    def _answer(
+        self, request: bytes, data: bytes, read: Callable[[bytes, bytes], Answered]
+    ) -> Answered:
         process = self.process or self._start()
-        # Address space is larger than used memory: mapped libraries count as well.
-        request = DecodingRequest(upload.limits, upload.keep_alpha, memory + ADDRESS_SPACE_BYTES)
         with _Deadline(process, self.limits.wall_seconds) as deadline:
             requests, responses = _pipes(process)
             try:
-                write_frame(requests, request.encoded())
-                write_frame(requests, upload.data)
+                write_frame(requests, request)
+                write_frame(requests, data)
                 requests.flush()
                 result = read_frame(responses, longest=MAX_RESULT_BYTES)
-                return _safe_image(result, read_frame(responses, longest=MAX_FILE_BYTES))
+                return read(result, read_frame(responses, longest=MAX_FILE_BYTES))
             except (EOFError, OSError, ValueError, KeyError, TypeError) as error:
                 process.kill()
                 is_timeout = process.wait() == -signal.SIGXCPU or deadline.has_passed
                 raise _ChildDied(is_timeout=is_timeout) from error
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-P", "-m", "webapp.domain.image_decoding"]
+        command = [sys.executable, "-P", "-m", self.module]
         try:
             self.process = subprocess.Popen(
                 [*command, str(self.limits.memory_bytes), str(self.limits.cpu_seconds)],

@@ -28,6 +28,8 @@ DEADLINES = {
     JobKind.SEGMENTATION: timedelta(hours=2),
     JobKind.PHOTO_EDIT: timedelta(hours=4),
     JobKind.SETS_EXPORT: timedelta(hours=2),
+    # Its picture is discarded earlier.
+    JobKind.DEEP_SEARCH: timedelta(minutes=1),
 }
 
 
@@ -218,7 +220,7 @@ def _requeue(session: Session, lease: Lease, **values: Any) -> bool:
     requeued_id = session.execute(
         update(Job)
         .where(*_is_leased(lease.job_id, lease.fence))
-        .values(state=JobState.QUEUED, rung_at=None, lease_until=None, **values)
+        .values(state=JobState.QUEUED, published_at=None, lease_until=None, **values)
         .returning(Job.id)
     ).first()
     if requeued_id is None:
@@ -281,7 +283,7 @@ def make_due(session: Session, job_id: int) -> bool:
     due_id = session.execute(
         update(Job)
         .where(Job.id == job_id, Job.state == JobState.QUEUED)
-        .values(run_at=NOW, rung_at=None)
+        .values(run_at=NOW, published_at=None)
         .returning(Job.id)
     ).first()
     wake_relay(session)

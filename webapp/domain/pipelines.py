@@ -52,6 +52,7 @@ PIPELINES: dict[JobKind, Pipeline] = {
     ),
     JobKind.PHOTO_EDIT: Pipeline(steps=(TaskName.APPLY_RULES, TaskName.FINISH_PHOTO)),
     JobKind.SETS_EXPORT: Pipeline(steps=(TaskName.EXPORT_SET,)),
+    JobKind.DEEP_SEARCH: Pipeline(steps=(TaskName.SEARCH_WATERMARK,)),
 }
 
 STYLE_TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {
@@ -119,7 +120,7 @@ def sources(transitions: dict[StrEnum, frozenset[StrEnum]], to: StrEnum) -> list
 
 
 def advance_style(session: Session, style_id: int, to: TrainingStatus) -> bool:
-    """Move a style to a state if it stands in one that allows it; say whether it moved."""
+    """Move a style to a state if its current one allows it; say whether it moved."""
     result = session.execute(
         update(Style)
         .where(Style.id == style_id, Style.training_status.in_(sources(STYLE_TRANSITIONS, to)))

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import available_timezones
 
@@ -17,6 +18,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from failpoints import are_requested
+from webapp.domain.signing_chain import SigningChain, read_chain, read_key
 
 LIVE_KEY = "live_"
 BUILT_IN = "built-in"
@@ -111,6 +113,17 @@ class Settings(BaseSettings):
     retry_delays_seconds: tuple[int, int, int] = Field(
         (0, 30, 120), description="waits before the three retries, as JSON"
     )
+    content_credentials_chain: Path = Field(
+        description="PEM file: the certificate that signs pictures, then its issuers if any"
+    )
+    content_credentials_roots: Path = Field(
+        description="PEM file: the roots whose signatures on pictures are ours, also earlier roots"
+    )
+    content_credentials_key: Path | None = Field(
+        None,
+        description="PEM file: the private key of that certificate; workers of the queue"
+        " stamping need it; the site offers certificates as signed PDF files if it has it too",
+    )
     watermark_keys: dict[KeyNumber, Secret] = Field(
         {1: DEVELOPMENT_WATERMARK_KEY},
         min_length=1,
@@ -170,6 +183,21 @@ class Settings(BaseSettings):
         if self.env is Environment.PRODUCTION and are_requested():
             raise ValueError("FAILPOINTS kills processes: refused in production")
         return self
+
+    @model_validator(mode="after")
+    def _chain_may_sign(self) -> Self:
+        chain = self.signing_chain()
+        if self.env is Environment.PRODUCTION and chain.is_development:
+            raise ValueError(
+                "CONTENT_CREDENTIALS_CHAIN was made for development: refused in production"
+            )
+        if self.content_credentials_key:
+            read_key(self.content_credentials_key, chain)
+        return self
+
+    def signing_chain(self) -> SigningChain:
+        """Read the chain that signs pictures. Raises ChainUnusable."""
+        return read_chain(self.content_credentials_chain, self.content_credentials_roots)
 
     @property
     def uses_tls(self) -> bool:

@@ -34,16 +34,20 @@ class SigningChain:
 
     @property
     def is_development(self) -> bool:
-        """Whether the chain was made for development: everybody with the repository could."""
+        """Whether the chain was made for development; nobody keeps its root safe."""
         return any(
             attribute.value == DEVELOPMENT
             for certificate in self.certificates
             for attribute in certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
         )
 
-    def is_usable(self, now: datetime) -> bool:
-        """Tell whether the key may sign at this time."""
-        return self.signs_from <= now < self.signs_until
+    def require_period(self, now: datetime) -> None:
+        """Raise ChainUnusable unless the key may sign at this time."""
+        if not self.signs_from <= now < self.signs_until:
+            raise ChainUnusable(
+                f"the certificate signs from {self.signs_from:%Y-%m-%d %H:%M}"
+                f" until {self.signs_until:%Y-%m-%d %H:%M} UTC"
+            )
 
 
 def read_chain(file: Path, roots_file: Path) -> SigningChain:

@@ -18,6 +18,7 @@ from flask_babel import force_locale
 
 from webapp.app import create_app
 from webapp.domain import errors, sets_errors
+from webapp.domain.chain_issuing import CHAIN, ROOTS, issue_chain
 from webapp.domain.errors import DomainError
 from webapp.domain.settings import Settings
 from webapp.embedded.api_types import Schema, Types, cell
@@ -69,12 +70,12 @@ def parts(app: Flask) -> dict[str, str]:
         }
 
 
-def filled(text: str, made: Mapping[str, str]) -> str:
+def filled(text: str, generated: Mapping[str, str]) -> str:
     """Return the text of docs/api.md with these parts. Raises ValueError if it has others."""
-    names = [found.group(2) for found in PART.finditer(text)]
-    if sorted(names) != sorted(made):
-        raise ValueError(f"{FILE} has the parts {names}, not {list(made)}")
-    return PART.sub(lambda found: found.group(1) + made[found.group(2)] + found.group(3), text)
+    names = [part.group(2) for part in PART.finditer(text)]
+    if sorted(names) != sorted(generated):
+        raise ValueError(f"{FILE} has the parts {names}, not {list(generated)}")
+    return PART.sub(lambda part: part.group(1) + generated[part.group(2)] + part.group(3), text)
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -87,7 +88,7 @@ def _codes(classes: Iterable[type[DomainError]]) -> str:
 
 
 def _guards() -> str:
-    """What each guard, and each kind of request, adds to the errors of an endpoint."""
+    """Return the errors that each guard, and each kind of request, adds to an endpoint."""
     rows = [("every endpoint", _codes(EVERYWHERE))]
     rows += [("every endpoint that is counted", errors.RateLimitExceeded.code)]
     rows += [("with a parameter in the path", errors.NotFound.code)]
@@ -139,21 +140,21 @@ def _noun(route: Route) -> str:
 
 
 def _endpoint(route: Route, document: Mapping[str, Any], types: Types) -> tuple[str, ...]:
-    shown = document["paths"][route.path][route.method.lower()]
+    operation = document["paths"][route.path][route.method.lower()]
     return (
-        f"`{route.method} {route.path}`<br>{cell(shown['summary'])}",
+        f"`{route.method} {route.path}`<br>{cell(operation['summary'])}",
         str(route.access),
-        _taken(shown, types),
-        _given(shown, types),
+        _inputs(operation, types),
+        _answers(operation, types),
         _codes(route.operation.errors),
     )
 
 
-def _taken(shown: Mapping[str, Any], types: Types) -> str:
-    optional = [part for part in shown["parameters"] if part["in"] != "path"]
+def _inputs(operation: Mapping[str, Any], types: Types) -> str:
+    optional = [part for part in operation["parameters"] if part["in"] != "path"]
     query = {part["name"]: part for part in optional if part["in"] == "query"}
     lines = ["query: " + ", ".join(_query(query, types))] if query else []
-    lines += _bodies(shown.get("requestBody", {}).get("content", {}), types)
+    lines += _bodies(operation.get("requestBody", {}).get("content", {}), types)
     lines += [
         f"header {part['name']}"
         for part in optional
@@ -183,10 +184,10 @@ def _bodies(contents: Mapping[str, Any], types: Types) -> Iterator[str]:
             yield "form: " + ("the same fields" if is_same else types.body(schema))
 
 
-def _given(shown: Mapping[str, Any], types: Types) -> str:
+def _answers(operation: Mapping[str, Any], types: Types) -> str:
     successes = [
         f"{status} {_data(answer, types)}".strip()
-        for status, answer in shown["responses"].items()
+        for status, answer in operation["responses"].items()
         if SUCCESS.fullmatch(status)
     ]
     return "<br>".join(successes)
@@ -219,17 +220,24 @@ def _schemas(definitions: Mapping[str, Schema]) -> str:
 
 def _app() -> Flask:
     """Return the application with settings that name no service: none is connected to."""
-    with tempfile.TemporaryDirectory() as folder:
-        return create_app(Settings.model_validate(SETTINGS | {"storage_url": f"folder://{folder}"}))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        issue_chain(folder)
+        files = {
+            "storage_url": f"folder://{folder}",
+            "content_credentials_chain": folder / CHAIN,
+            "content_credentials_roots": folder / ROOTS,
+        }
+        return create_app(Settings.model_validate(SETTINGS | files))
 
 
 def main() -> None:
     """Write the file, or check it."""
     text = FILE.read_text(encoding="utf-8")
-    made = filled(text, parts(_app()))
+    current = filled(text, parts(_app()))
     if "--check" not in sys.argv:
-        FILE.write_text(made, encoding="utf-8")
-    elif made != text:
+        FILE.write_text(current, encoding="utf-8")
+    elif current != text:
         sys.exit(f"{FILE} is out of date: run make api-docs")
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# A JSON schema: what stands in it depends on its keywords.
+# A JSON schema: its keys and values depend on its keywords.
 Schema = dict[str, Any]
 
 LIST = "Listed_"
@@ -19,7 +19,7 @@ BOUNDS = {
 
 
 def cell(text: str) -> str:
-    """Return text that can stand in a cell of a Markdown table."""
+    """Return text escaped for a cell of a Markdown table."""
     return text.replace("|", "\\|").replace("\n", " ")
 
 

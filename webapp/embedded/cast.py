@@ -1,9 +1,9 @@
-"""Who lives in the world of `make up`: four artists, their buyers, what they order and say.
+"""The accounts of `make up`: four artists, their buyers, what they order and write.
 
-Three artists and the pictures in their styles are there before a visitor comes: the fixture holds
-them. The fourth comes when the site starts, and her style is trained while visitors look on.
+Three artists and the pictures in their styles are in the fixture. The fourth is added when the site
+starts, and her style is trained while it is used.
 
-Everybody stands in the sign-in sandbox's list, so that a visitor can be any of them.
+All accounts are in the list of the sign-in sandbox.
 """
 
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ ADMIN = "admin@example.com"
 
 @dataclass(frozen=True)
 class Artist:
-    """An artist with one style, drawn by the generator in a hand the base model never saw."""
+    """An artist with one style, drawn by the generator in a style the base model never saw."""
 
     email: str
     artist_name: str
@@ -30,12 +30,12 @@ class Artist:
     price_tokens: int
     license_type: str
     tags: tuple[str, ...]
-    cover: int = 0  # the place of a sample among those of the last checkpoint
+    cover: int = 0  # index of a sample of the last checkpoint
 
 
 @dataclass(frozen=True)
 class Buyer:
-    """A buyer and the packages of tokens they pay for."""
+    """A buyer and the packages of tokens to buy."""
 
     email: str
     bio: str
@@ -44,7 +44,7 @@ class Buyer:
 
 @dataclass(frozen=True)
 class Order:
-    """One image; its title names it, so that nobody orders it twice."""
+    """One image to order; its title is unique, so it is not ordered twice."""
 
     buyer: str
     style_name: str
@@ -66,18 +66,18 @@ class Remark:
 
 @dataclass(frozen=True)
 class Cast:
-    """Everybody, and all that they do."""
+    """All accounts and their actions."""
 
     artists: tuple[Artist, ...]
     buyers: tuple[Buyer, ...]
     orders: tuple[Order, ...]
     remarks: tuple[Remark, ...]
     follows: tuple[tuple[str, str], ...]
-    reported: str  # the text of the remark that somebody reports
+    reported: str  # the text of the comment that is reported
 
 
-# What every artist has made: one thing each in bright daylight. Samples are drawn of the first, the
-# fifth and the ninth (gpu/training/samples.py), so what comes out best stands there.
+# The artworks of every artist: one thing each, in daylight. Samples are rendered of the first, the
+# fifth and the ninth (gpu/training/samples.py), so those are the ones that are learned best.
 WORKS = (
     Plan(Thing.FLOWER, Place.MEADOW, Time.DAY, Colour.PINK),
     Plan(Thing.CAR, Place.DESERT, Time.DAY, Colour.RED),
@@ -146,7 +146,7 @@ BUYERS = (
     Buyer(HANA, "작은 책방을 합니다. 그림은 책 사이에 둬요.", ("standard_500",)),
     Buyer(LUCA, "I print things and hang them too high.", ("basic_100", "basic_100")),
 )
-# What is drawn, the best first, and what two people who never met call it.
+# Prompts, the best first, with an English and a Korean title.
 SCENES = (
     ("flower, meadow, day, pink", "Taller than the grass", "풀보다 키 큰 꽃"),
     ("boat, beach, sunset, red", "Low tide, red hull", "썰물과 붉은 배"),
@@ -199,15 +199,15 @@ FOLLOWS = (
 
 
 def _orders() -> tuple[Order, ...]:
-    """Give every scene to one who speaks English and one who speaks Korean, in another style.
+    """Order every scene for an English and a Korean buyer, each in another style.
 
-    The best come last, so that they are the newest and hang on top.
+    The best are ordered last: the newest are first in the gallery.
     """
     names = [artist.style_name for artist in (*ARTISTS, NEWCOMER)]
-    made = []
+    orders = []
     for index, (words, english, korean) in enumerate(SCENES):
         for turn, (pair, title) in enumerate((((ADA, LUCA), english), ((JUN, HANA), korean))):
-            made.append(
+            orders.append(
                 Order(
                     buyer=pair[index % 2],
                     style_name=names[(index + turn) % len(names)],
@@ -217,7 +217,7 @@ def _orders() -> tuple[Order, ...]:
                     is_public=turn == 0 or index not in KEPT_PRIVATE,
                 )
             )
-    return tuple(reversed(made))
+    return tuple(reversed(orders))
 
 
 CAST = Cast(
@@ -228,7 +228,7 @@ CAST = Cast(
     follows=FOLLOWS,
     reported="This is just a filter. Pay nobody for it.",
 )
-# Who was here before the site starts, and what they ordered.
+# The part that is in the fixture.
 SETTLED = replace(
     CAST,
     artists=ARTISTS,
@@ -237,7 +237,7 @@ SETTLED = replace(
 
 
 def introductions() -> list[tuple[str, str, str]]:
-    """Return everybody as (name, e-mail address, what they can do), for a person at a terminal."""
+    """Return all accounts as (name, e-mail address, role), for the terminal."""
     names = {artist.email: artist.artist_name for artist in CAST.artists}
     lines = [
         (
@@ -251,4 +251,4 @@ def introductions() -> list[tuple[str, str, str]]:
         (each.email.partition(".")[0].title(), each.email, "buyer with tokens left to spend")
         for each in CAST.buyers
     ]
-    return [*lines, ("Admin", ADMIN, "administrator: /admin, and whatever others may do")]
+    return [*lines, ("Admin", ADMIN, "administrator: /admin, and all that others may do")]

@@ -12,7 +12,7 @@ from webapp.embedded.processes import Group, Process
 from webapp.embedded.server import Server
 
 PROJECT = Path(__file__).resolve().parents[2]
-SETTLED_SECONDS = 10  # who ends earlier than this waits longer and longer before the next start
+STARTED_SECONDS = 10  # a process that ends earlier is restarted after growing pauses
 
 
 def configuration(
@@ -20,8 +20,7 @@ def configuration(
 ) -> str:
     """Return the text of a configuration in which nothing starts by itself.
 
-    Groups have rising priorities, and supervisord stops the highest first, each when the one
-    before it is gone.
+    Groups have rising priorities, and supervisord stops the highest first, one after the other.
     """
     sections = [
         _section(
@@ -64,7 +63,7 @@ def _server_section(directory: Path, server: Server) -> str:
     return _section(
         f"program:{server.name}",
         command=shlex.join(server.argv),
-        directory="/",  # its account may not be able to enter ours
+        directory="/",  # its account may have no access to the project
         startsecs=1,
         stopsignal=server.stop_signal.name.removeprefix("SIG"),
         stopwaitsecs=30,
@@ -78,7 +77,7 @@ def _process_section(directory: Path, process: Process) -> str:
         f"program:{process.name}",
         command=shlex.join(process.command),
         directory=PROJECT,
-        startsecs=SETTLED_SECONDS,
+        startsecs=STARTED_SECONDS,
         stopwaitsecs=process.stop_seconds,
         **_always(directory, process.name),
     )

@@ -1,6 +1,7 @@
-"""`.env.example`, made from the settings themselves so that it can never be out of date.
+"""`.env.example`, generated from the settings.
 
-`python -m webapp.embedded.env_example` rewrites it; with --check it only says whether it is right.
+`python -m webapp.embedded.env_example` rewrites it; with --check it only says whether it is up to
+date.
 """
 
 import json
@@ -20,7 +21,7 @@ HEADER = """\
 # Copy to .env and fill in. Lines that are commented out show the default.
 # Made by `python -m webapp.embedded.env_example`; do not edit by hand.
 
-# What docker-compose.yml gives its own services. They stand in URLs: letters and digits only,
+# Credentials of the services of docker-compose.yml. They are part of URLs: letters and digits only,
 # for example of `openssl rand -hex 32`.
 POSTGRES_PASSWORD=
 RABBITMQ_PASSWORD=
@@ -33,12 +34,20 @@ GRAFANA_PASSWORD=
 # ports of the proxy; PUBLIC_BASE_URL must name another one than 80 or 443
 # HTTP_PORT=80
 # HTTPS_PORT=443
+# folder with chain.pem, key.pem and roots.pem (docs/operations.md, Content Credentials)
+# CREDENTIALS_FOLDER=./credentials
 # on machines with NVIDIA GPUs
 # COMPOSE_FILE=docker-compose.yml:docker-compose.gpu.yml
 """
-# docker-compose.yml has a service of its own for each of these.
+# docker-compose.yml has a service for each of these.
 IN_COMPOSE = {"database_url", "broker_url", "redis_url", "storage_url"}
-GIVEN_BY_COMPOSE = {"internal_api_url": "http://web:8000", "trusted_proxies": "1"}
+GIVEN_BY_COMPOSE = {
+    "internal_api_url": "http://web:8000",
+    "trusted_proxies": "1",
+    "content_credentials_chain": "empty, of CREDENTIALS_FOLDER",
+    "content_credentials_roots": "empty, of CREDENTIALS_FOLDER",
+    "content_credentials_key": "empty, of CREDENTIALS_FOLDER",
+}
 
 
 def example() -> str:

@@ -1,7 +1,6 @@
-"""The environment of the embedded stack's processes, built in one place.
+"""The environment variables of the embedded stack's processes.
 
-Whatever is already set by whoever starts the stack wins: that is how a real service replaces an
-embedded one.
+Variables of the environment that starts the stack win: so a real service replaces an embedded one.
 """
 
 import hashlib
@@ -10,13 +9,19 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from webapp.embedded.kept import kept_secret, private_file
+from webapp.domain.chain_issuing import CHAIN, KEY, ROOTS
+from webapp.embedded.persisted import persisted_chain, persisted_secret, private_file
 
-MARK = "STYLE_LICENSE_STACK"  # in every child, so that what outlived a crash is found and ended
-# Each sandbox, and what is given where the real provider is used.
+MARK = "STYLE_LICENSE_STACK"  # in every child: what outlived a crash is found by it and ended
+# Each sandbox, and the variables that are set where the real provider is used.
 SANDBOXES = {
     "google": ("GOOGLE_CLIENT_ID", "GOOGLE_BASE_URL"),
     "toss": ("TOSS_SECRET_KEY", "TOSS_BASE_URL"),
+}
+CHAIN_FILES = {
+    "CONTENT_CREDENTIALS_CHAIN": CHAIN,
+    "CONTENT_CREDENTIALS_ROOTS": ROOTS,
+    "CONTENT_CREDENTIALS_KEY": KEY,
 }
 SERVICES = ("DATABASE_URL", "BROKER_URL", "REDIS_URL", "STORAGE_URL")
 
@@ -24,7 +29,7 @@ SERVICES = ("DATABASE_URL", "BROKER_URL", "REDIS_URL", "STORAGE_URL")
 def environment(
     directory: Path,
     *,
-    given: Mapping[str, str],
+    environ: Mapping[str, str],
     web_port: int,
     google_port: int,
     toss_port: int,
@@ -33,14 +38,14 @@ def environment(
     redis_url: str,
     proxy_ports: tuple[int, int] | None = None,
 ) -> dict[str, str]:
-    """Return all variables of a child: what was given, completed by what is embedded.
+    """Return all variables of a child: those of `environ`, completed by the embedded services'.
 
-    `redis_url` names database 0, for the cache; the broker uses database 1. An unused service's
-    URL may be empty, as long as its variable is given. `proxy_ports` are those of a proxy in front,
-    for HTTP and HTTPS; people then come to the first.
+    `redis_url` names database 0, for the cache; the broker uses database 1. The URL of an unused
+    service may be empty if its variable is in `environ`. `proxy_ports` are those of a proxy, for
+    HTTP and HTTPS; the site is then reached at the first.
     """
-    secret = kept_secret(directory / "secret")
-    made = {
+    secret = persisted_secret(directory / "secret")
+    embedded = {
         "ENV": "development",
         "SECRET_KEY": secret,
         "DATABASE_URL": database_url,
@@ -56,48 +61,63 @@ def environment(
         "PYTHONUNBUFFERED": "1",  # lines reach the logs when they are written
         "FLASK_APP": "webapp.app",
     }
+    if not environ.get("CONTENT_CREDENTIALS_CHAIN"):
+        folder = directory.absolute() / "credentials"
+        persisted_chain(folder)
+        embedded |= {name: str(folder / file) for name, file in CHAIN_FILES.items()}
     if proxy_ports:
-        http_port, https_port = proxy_ports
-        made |= {
-            "PUBLIC_BASE_URL": f"http://localhost:{http_port}",
-            "TRUSTED_PROXIES": "1",
-            "SITE_ADDRESS": f"http://localhost:{http_port}, http://127.0.0.1:{http_port},"
-            f" https://localhost:{https_port}",
-            "WEB_ADDRESS": f"127.0.0.1:{web_port}",
-            "BIND_ADDRESS": "127.0.0.1",
-            "HTTP_PORT": str(http_port),
-            "HTTPS_PORT": str(https_port),
-            "XDG_DATA_HOME": f"{directory.absolute()}/proxy",
-        }
-    if uses_sandbox(given, "google"):
-        made |= {
-            "GOOGLE_BASE_URL": f"http://localhost:{google_port}",
-            "GOOGLE_CLIENT_ID": "style-license-sandbox",
-            "GOOGLE_CLIENT_SECRET": _derived(secret, "google sandbox"),
-            "OAUTHLIB_INSECURE_TRANSPORT": "1",  # the sandbox speaks plain http on loopback
-        }
-    if uses_sandbox(given, "toss"):
-        made |= {
-            "TOSS_BASE_URL": f"http://localhost:{toss_port}",
-            "TOSS_CLIENT_KEY": "test_ck_sandbox",
-            "TOSS_SECRET_KEY": f"test_sk_{_derived(secret, 'toss sandbox')}",
-        }
-    present = {name: value for name, value in given.items() if value or name not in made}
-    return made | present | {MARK: str(directory.resolve())}
+        embedded |= _of_proxy(directory, web_port, *proxy_ports)
+    if uses_sandbox(environ, "google"):
+        embedded |= _of_google_sandbox(secret, google_port)
+    if uses_sandbox(environ, "toss"):
+        embedded |= _of_toss_sandbox(secret, toss_port)
+    present = {name: value for name, value in environ.items() if value or name not in embedded}
+    return embedded | present | {MARK: str(directory.resolve())}
 
 
-def uses_sandbox(given: Mapping[str, str], name: str) -> bool:
-    """Tell whether our sandbox stands in for a provider: nothing of the real one was given.
+def _of_proxy(directory: Path, web_port: int, http_port: int, https_port: int) -> dict[str, str]:
+    return {
+        "PUBLIC_BASE_URL": f"http://localhost:{http_port}",
+        "TRUSTED_PROXIES": "1",
+        "SITE_ADDRESS": f"http://localhost:{http_port}, http://127.0.0.1:{http_port},"
+        f" https://localhost:{https_port}",
+        "WEB_ADDRESS": f"127.0.0.1:{web_port}",
+        "BIND_ADDRESS": "127.0.0.1",
+        "HTTP_PORT": str(http_port),
+        "HTTPS_PORT": str(https_port),
+        "XDG_DATA_HOME": f"{directory.absolute()}/proxy",
+    }
 
-    True for a process that is no sandbox.
+
+def _of_google_sandbox(secret: str, port: int) -> dict[str, str]:
+    return {
+        "GOOGLE_BASE_URL": f"http://localhost:{port}",
+        "GOOGLE_CLIENT_ID": "style-license-sandbox",
+        "GOOGLE_CLIENT_SECRET": _derived(secret, "google sandbox"),
+        "OAUTHLIB_INSECURE_TRANSPORT": "1",  # the sandbox uses plain HTTP on loopback
+    }
+
+
+def _of_toss_sandbox(secret: str, port: int) -> dict[str, str]:
+    return {
+        "TOSS_BASE_URL": f"http://localhost:{port}",
+        "TOSS_CLIENT_KEY": "test_ck_sandbox",
+        "TOSS_SECRET_KEY": f"test_sk_{_derived(secret, 'toss sandbox')}",
+    }
+
+
+def uses_sandbox(environ: Mapping[str, str], name: str) -> bool:
+    """Return whether a sandbox replaces a provider: no variable of the real one is set.
+
+    True for a process that is not a sandbox.
     """
-    return not any(given.get(variable) for variable in SANDBOXES.get(name, ()))
+    return not any(environ.get(variable) for variable in SANDBOXES.get(name, ()))
 
 
-def write_environment(file: Path, child: Mapping[str, str], given: Mapping[str, str]) -> None:
-    """Write what we added, for other terminals: `set -a; . var/environment`."""
+def write_environment(file: Path, child: Mapping[str, str], environ: Mapping[str, str]) -> None:
+    """Write the variables that `environ` lacks, for other terminals: `. var/environment`."""
     added = {
-        name: value for name, value in child.items() if given.get(name) != value and name != MARK
+        name: value for name, value in child.items() if environ.get(name) != value and name != MARK
     }
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in sorted(added.items())]
     private_file(file, "".join(lines))

@@ -1,4 +1,4 @@
-"""Which names stand in the `details` of each error, read from the calls that make the errors."""
+"""The keys of the `details` of each error, read from the calls that create the errors."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ CODE = Path(__file__).parents[1]
 def details(classes: Iterable[type[DomainError]]) -> Mapping[str, list[str]]:
     """Return the names in `details` by code: the keyword arguments of all calls of each class.
 
-    The errors of image files are made from a table; they name the files, and the limit if any.
+    The errors of image files are created from a table; they name the files, and the limit if any.
     """
     codes = {error.__name__: error.code for error in classes}
     names: dict[str, set[str]] = defaultdict(set)
@@ -27,7 +27,7 @@ def details(classes: Iterable[type[DomainError]]) -> Mapping[str, list[str]]:
                 names[code] |= {name for keyword in node.keywords for name in _names(keyword)}
     for code in IMAGE_ERRORS:
         names[code] |= {"images", *TRAINING_IMAGE.allowed(code)}
-    return {code: sorted(found) for code, found in names.items()}
+    return {code: sorted(keys) for code, keys in names.items()}
 
 
 def _names(keyword: ast.keyword) -> list[str]:
@@ -39,7 +39,7 @@ def _names(keyword: ast.keyword) -> list[str]:
 
 
 def _called(call: ast.Call) -> str:
-    """Return the last name of what is called: `StyleNotFound` of `errors.StyleNotFound(id=1)`."""
+    """Return the name that is called: `StyleNotFound` of `errors.StyleNotFound(id=1)`."""
     if isinstance(call.func, ast.Attribute):
         return call.func.attr
     return call.func.id if isinstance(call.func, ast.Name) else ""

@@ -1,11 +1,11 @@
-"""A site in one file: the rows and the stored objects of a world, to restore into an empty site.
+"""A site in one file: its rows and stored objects, to restore into an empty site.
 
-`record` copies a site that is at rest; `restore` fills an empty one at the same migration. The
-file names the base model it was made with, because adapters of other weights must not be drawn.
+`record` copies a site without open jobs; `restore` fills an empty one at the same migration. The
+file names the weights of its base model: adapters of other weights must not be used.
 
-Not recorded: sign-ins, answers kept for repeated requests and heartbeats, and what only a worker
-needs while it works (checkpoints, the samples of a training, what one step hands to the next).
-So nothing in the file opens anything. Of objects only those are recorded that a row names.
+Not recorded: sign-ins, stored answers of idempotency keys, heartbeats, and data that only a running
+job needs (checkpoints, samples of a training, the handover of a step). So the file contains no
+credentials. Of objects only those that a row names are recorded.
 """
 
 import io
@@ -23,15 +23,26 @@ from pydantic import BaseModel
 from sqlalchemy import Date, DateTime, Table, text
 from sqlalchemy.orm import Session
 
-import webapp.domain.models  # noqa: F401 - all tables, before any is recorded
+import webapp.domain.models  # noqa: F401 - defines all tables
 from webapp.domain.db import Base, UnitOfWork
 from webapp.domain.gateways.storage import Storage
 
 FILE = Path(__file__).parent / "world_fixture" / "world.tar.xz"  # by `make world`
 MOST_BYTES = 10_000_000
-LEFT_OUT = frozenset({"sign_ins", "idempotency_keys", "sets_idempotency_keys", "heartbeats"})
-# What only a running training or step needs; its objects are many times larger than all others.
-# A style on sale is that of one checkpoint for good: the files of its others are not needed.
+# Seals hash the times of transfers, which a restore moves: a restored site makes its own.
+LEFT_OUT = frozenset(
+    {
+        "sign_ins",
+        "idempotency_keys",
+        "sets_idempotency_keys",
+        "heartbeats",
+        "task_cursors",
+        "ledger_seals",
+        "ledger_sealed_balances",
+    }
+)
+# Columns that only a running training or step needs; their objects are the largest. A style on
+# sale uses one checkpoint: the files of the others are not needed.
 SOLD = "adapter_sha256 IN (SELECT styles.adapter_sha256 FROM styles)"
 REPLACED = {
     ("checkpoints", "adapter_key"): f"CASE WHEN {SOLD} THEN adapter_key END",
@@ -46,7 +57,7 @@ REPLACED = {
 }
 MANIFEST = "manifest.json"
 ROWS, OBJECTS = "rows/", "objects/"
-# Numbers of four bytes: equal bytes of all of them side by side compress by a third better.
+# Floats of four bytes: grouped by byte position they compress by a third better.
 FLOATS = ".safetensors"
 FLOAT_BYTES = 4
 CONTENT_TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
@@ -67,7 +78,7 @@ class RecordedTable(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What a fixture is: its migration, its base model, and when it was made (UTC)."""
+    """Migration, base model and time (UTC) of a fixture."""
 
     revision: str
     base_sha256: str
@@ -79,10 +90,10 @@ class Manifest(BaseModel):
 def record(
     unit_of_work: UnitOfWork, storage: Storage, file: Path, *, base_sha256: str, secrets: list[str]
 ) -> Counter[str]:
-    """Write a site that is at rest into a file; return the bytes of its parts before compression.
+    """Write a site without open jobs into a file; return the bytes of its parts uncompressed.
 
-    Raises FixtureError when work is open, when a secret would be in the file, or when the file
-    would be larger than MOST_BYTES.
+    Raises FixtureError for open jobs, for a secret in the rows, and for a file larger than
+    MOST_BYTES.
     """
     with unit_of_work() as session:
         manifest, rows = _read(session, base_sha256)
@@ -94,7 +105,7 @@ def record(
         _add(archive, MANIFEST, manifest.model_dump_json(indent=1).encode())
         for name, content in rows.items():
             _add(archive, f"{ROWS}{name}", content)
-        # Alike beside alike compresses better.
+        # Files of one type side by side compress better.
         for key in sorted(named, key=lambda key: (key.rpartition(".")[2], key)):
             content = storage.get(key)
             _add(archive, f"{OBJECTS}{key}", _packed(key, content))
@@ -103,7 +114,7 @@ def record(
 
 
 def read_manifest(file: Path) -> Manifest:
-    """Return what a fixture is, without reading the rest of it."""
+    """Return the manifest of a fixture, without reading the rest of the file."""
     name, content = next(_members(file), ("", b""))
     if name != MANIFEST:
         raise FixtureError(f"{file.name} does not begin with a manifest")
@@ -111,7 +122,7 @@ def read_manifest(file: Path) -> Manifest:
 
 
 def is_empty(session: Session) -> bool:
-    """Tell whether nobody has ever been at this site; also true before the first migration."""
+    """Return whether this site has no users; also true before the first migration."""
     if session.scalar(text("SELECT to_regclass('users')")) is None:
         return True
     return session.scalar(text("SELECT NOT EXISTS (SELECT FROM users)")) is True
@@ -126,12 +137,11 @@ def open_jobs(session: Session) -> int:
 def restore(
     unit_of_work: UnitOfWork, storage: Storage, file: Path, *, now: datetime | None = None
 ) -> Counter[str]:
-    """Fill an empty site at the fixture's migration; return how many rows and objects there are.
+    """Fill an empty site at the fixture's migration; return the numbers of rows and objects.
 
-    Objects come first, rows after them in one transaction: whoever is interrupted begins again.
-    All times are moved by the same number of whole days, so that the world was made less than a
-    day ago whatever the clock says, and days stay days; what is written in signed files stays.
-    Raises FixtureError.
+    Objects are stored first, then all rows in one transaction: an interrupted restore is repeated.
+    All times are moved by the same number of whole days, so that the fixture is less than a day
+    old; times in signed files do not change. Raises FixtureError.
     """
     manifest = read_manifest(file)
     with unit_of_work() as session:
@@ -156,9 +166,9 @@ def restore(
 
 
 def _read(session: Session, base_sha256: str) -> tuple[Manifest, dict[str, bytes]]:
-    """Return a consistent copy of the rows, by table, and what they are."""
+    """Return the manifest and a consistent copy of the rows by table."""
     session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-    _check_rest(session)
+    _check_idle(session)
     tables = [
         _recorded(table) for table in Base.metadata.sorted_tables if table.name not in LEFT_OUT
     ]
@@ -181,15 +191,15 @@ def _write(session: Session, manifest: Manifest, rows: dict[str, bytes], days: i
     return count
 
 
-def _check_rest(session: Session) -> None:
+def _check_idle(session: Session) -> None:
     if count := open_jobs(session):
-        raise FixtureError(f"{count} jobs are open: record a site at rest")
+        raise FixtureError(f"{count} jobs are open: record the site when they have ended")
 
 
 def _check_secrets(whole: bytes, secrets: list[str]) -> None:
-    found = [secret for secret in (*secrets, "signature=") if secret.encode() in whole]
-    if found:
-        raise FixtureError(f"{len(found)} secrets stand in the rows")
+    count = sum(secret.encode() in whole for secret in (*secrets, "signature="))
+    if count:
+        raise FixtureError(f"{count} secrets are in the rows")
 
 
 def _check_revision(session: Session, manifest: Manifest) -> None:
@@ -218,7 +228,7 @@ def _copied_out(session: Session, table: RecordedTable) -> bytes:
 
 
 def _copied_in(session: Session, table: RecordedTable, rows: bytes, days: int) -> int:
-    """Insert a table's rows with their times moved; the ledger refuses to be changed later."""
+    """Insert a table's rows with their times moved; ledger rows cannot be updated afterwards."""
     names = ", ".join(f'"{name}"' for name in table.columns)
     moved = ", ".join(_moved(table, name, days) for name in table.columns)
     cursor = _cursor(session)
@@ -250,7 +260,7 @@ def _sequences(session: Session) -> dict[str, int]:
 
 
 def _packed(key: str, content: bytes) -> bytes:
-    """Return an object as it is kept: of floats first all lowest bytes, then all next ones."""
+    """Return an object as it is recorded: of floats first all lowest bytes, then all next ones."""
     if not key.endswith(FLOATS):
         return content
     odd = len(content) % FLOAT_BYTES
@@ -268,7 +278,7 @@ def _unpacked(key: str, content: bytes) -> bytes:
 
 @contextmanager
 def _replacing(file: Path, parts: Counter[str]) -> Iterator[tarfile.TarFile]:
-    """Open an archive that takes the file's place when it is whole and small enough."""
+    """Open an archive that replaces the file when it is complete and small enough."""
     file.parent.mkdir(parents=True, exist_ok=True)
     new = file.with_name(f".{file.name}.new")
     try:
@@ -292,7 +302,7 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def _members(file: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and the content of everything in an archive."""
+    """Yield name and content of every member of an archive."""
     with lzma.open(file) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
         for member in archive:
             content = archive.extractfile(member)

@@ -1,4 +1,4 @@
-"""Finds and ends what outlived its supervisor, by the mark each child has in its environment."""
+"""Finds and ends processes that outlived their supervisord, by a variable of their environment."""
 
 import os
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from webapp.embedded.environment import MARK
 
 
 def end_leftovers(directory: Path, *, session: int | None = None) -> list[str]:
-    """End every process of a stack in this folder that is still there; return their names.
+    """End every process of a stack in this folder that still runs; return their names.
 
-    `session` is the session of a supervisor of ours that has just ended: it finds also those who
-    wrote over their environment, as programs do that change their title.
+    `session` is the session of a supervisord that has just ended: processes that changed their
+    title, and so overwrote their environment, are found by it.
     """
     mark, here = str(directory.resolve()), psutil.Process()
     spared = {here.pid, *(parent.pid for parent in here.parents())}
@@ -24,7 +24,7 @@ def end_leftovers(directory: Path, *, session: int | None = None) -> list[str]:
             if process.pid not in spared and ours and process.status() != psutil.STATUS_ZOMBIE:
                 left.append(process)
         except (psutil.Error, OSError):
-            continue  # gone meanwhile, or somebody else's
+            continue  # it has ended, or belongs to another account
     names = [f"{process.pid} {_name(process)}" for process in left]
     for process in left:
         _signal(process.terminate)

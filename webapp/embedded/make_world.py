@@ -1,8 +1,8 @@
-"""`make world`: the fixture that `make up` restores, made anew with the base model that is shipped.
+"""`make world`: makes the fixture that `make up` restores again, with the shipped base model.
 
-A stack of its own is started in `var/world-in-the-making`, the cast acts in it over HTTP, the real
-workers train and draw, and what is there in the end becomes the file. It takes the ports of
-`make up`, because signed pictures name the site's address.
+A stack of its own is started in `var/world-in-the-making`, `world.py` fills it over HTTP, the real
+workers train and render, and its rows and objects are recorded in the file. It uses the ports of
+`make up`, because signed pictures contain the URL of the site.
 """
 
 import os
@@ -18,27 +18,28 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from gpu.base_models.identity import BUILT_IN_FOLDER, weights_sha256
+from webapp.domain.chain_issuing import ROOT, ROOTS
 from webapp.domain.db import UnitOfWork, engine_options, transaction
 from webapp.domain.gateways.storage import make_storage
 from webapp.embedded import fixture, world
 from webapp.embedded.cast import SETTLED
-from webapp.embedded.environment import SANDBOXES, SERVICES
+from webapp.embedded.environment import CHAIN_FILES, SANDBOXES, SERVICES
 from webapp.embedded.fixture import FILE, FixtureError
-from webapp.embedded.kept import EmbeddedError
+from webapp.embedded.persisted import EmbeddedError
 from webapp.embedded.person import RefusedError
 from webapp.embedded.postgres import Postgres
 from webapp.embedded.supervisor import Stack
 from webapp.embedded.up import FLOWER_PORT, GOOGLE_PORT, TOSS_PORT, WEB_PORT
 
 FOLDER = Path("var/world-in-the-making")
-# Four bits move an adapter by 2.7 % (root mean square), and its 6 MB compress to 1.3.
+# Four bits change an adapter by 2.7 % (root mean square); its 6 MB compress to 1.3.
 ENVIRONMENT = {"BASE_MODEL": "built-in", "ADAPTER_BITS": "4"}
 SECRETS = ("SECRET_KEY", "INTERNAL_API_TOKEN", "GOOGLE_CLIENT_SECRET", "TOSS_SECRET_KEY")
-REST_SECONDS = 60
+IDLE_SECONDS = 60
 
 
 def main() -> int:
-    """Make the world and its file; 1 when it could not be made."""
+    """Fill a new site and record it; 1 when that failed."""
     file = Path(sys.argv[1]) if sys.argv[1:] else FILE
     began = time.monotonic()
 
@@ -49,7 +50,7 @@ def main() -> int:
         remove(FOLDER)
         with Stack(
             FOLDER,
-            environ=_ours(),
+            environ=_environ(),
             report=report,
             web_port=WEB_PORT,
             google_port=GOOGLE_PORT,
@@ -59,6 +60,7 @@ def main() -> int:
             world.fill(stack.environment, report=report, cast=SETTLED)
             report("recording")
             parts = record(stack.environment, file)
+            shutil.copy(FOLDER / "credentials" / ROOT, file.with_name(ROOTS))
     except (EmbeddedError, FixtureError, RefusedError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -69,14 +71,14 @@ def main() -> int:
     return 0
 
 
-def _ours() -> dict[str, str]:
-    """Return our environment without what would put a real service into the world."""
-    real = {*SERVICES, *(name for names in SANDBOXES.values() for name in names)}
+def _environ() -> dict[str, str]:
+    """Return the environment of this process without the variables of real services."""
+    real = {*SERVICES, *CHAIN_FILES, *(name for names in SANDBOXES.values() for name in names)}
     return {name: value for name, value in os.environ.items() if name not in real} | ENVIRONMENT
 
 
 def record(environment: Mapping[str, str], file: Path) -> Counter[str]:
-    """Record the site of an environment when its work has ended; return the sizes of the parts."""
+    """Record the site of an environment when its jobs have ended; return the sizes of the parts."""
     storage = make_storage(
         storage_url=environment["STORAGE_URL"],
         public_base_url=environment["PUBLIC_BASE_URL"],
@@ -90,7 +92,7 @@ def record(environment: Mapping[str, str], file: Path) -> Counter[str]:
             yield session
 
     try:
-        _wait_for_rest(unit_of_work)
+        _wait_until_idle(unit_of_work)
         return fixture.record(
             unit_of_work,
             storage,
@@ -102,8 +104,8 @@ def record(environment: Mapping[str, str], file: Path) -> Counter[str]:
         engine.dispose()
 
 
-def _wait_for_rest(unit_of_work: UnitOfWork) -> None:
-    deadline = time.monotonic() + REST_SECONDS
+def _wait_until_idle(unit_of_work: UnitOfWork) -> None:
+    deadline = time.monotonic() + IDLE_SECONDS
     while time.monotonic() < deadline:
         with unit_of_work() as session:
             if not fixture.open_jobs(session):
@@ -112,7 +114,7 @@ def _wait_for_rest(unit_of_work: UnitOfWork) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Forget a stack that is stopped, with its database wherever that lies."""
+    """Delete a stopped stack and its database."""
     Postgres(folder / "postgres").remove()
     shutil.rmtree(folder, ignore_errors=True)
 

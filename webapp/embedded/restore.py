@@ -1,8 +1,8 @@
-"""Restore the world's fixture into an empty site, then bring its database to the newest migration.
+"""Restore the fixture into an empty site, then migrate its database to the newest version.
 
-`python -m webapp.embedded.restore [fixture]` stands where other sites only migrate; the site does
-not run yet. A fixture that does not fit is not used, and a line says why: then people make the
-world over HTTP, as `world` does.
+`python -m webapp.embedded.restore [fixture]` runs instead of `flask db upgrade`, before the site
+starts. A fixture of another base model or version is not used, and a line says why: then `world.py`
+creates the same accounts over HTTP.
 """
 
 import lzma
@@ -18,10 +18,11 @@ from gpu.base_models.identity import BUILT_IN_FOLDER, weights_sha256
 from webapp.app import create_app
 from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.storage import configured_storage
+from webapp.domain.services import registry
 from webapp.domain.settings import Settings, settings
 from webapp.embedded import fixture
 from webapp.embedded.fixture import FILE, FixtureError, Manifest
-from webapp.embedded.supervisor import SAID
+from webapp.embedded.supervisor import REPORTED
 
 DAMAGED = (lzma.LZMAError, tarfile.TarError, EOFError, ValidationError)
 
@@ -33,12 +34,15 @@ def main() -> None:
         with unit_of_work() as session:
             is_empty = fixture.is_empty(session)
         if is_empty:
-            print(f"{SAID}{restored(file, settings())}", flush=True)
+            print(f"{REPORTED}{restored(file, settings())}", flush=True)
         upgrade()
+        if is_empty:
+            # A fixture of an older migration has no hashes of the small files.
+            registry.backfill(unit_of_work, configured_storage(settings()))
 
 
 def restored(file: Path, chosen: Settings) -> str:
-    """Restore the fixture if it fits; return in words what was done or why nothing was."""
+    """Restore the fixture if it fits; return a line that says what was done, or why nothing was."""
     began = time.monotonic()
     if not file.exists():
         return "no fixture is shipped"

@@ -1,4 +1,4 @@
-"""Signatures that nobody wrote: one line of ink, like a name in a hurry."""
+"""Generated signatures of artists: one line of ink that looks like a written name."""
 
 import io
 from math import pi
@@ -7,14 +7,14 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 WIDTH, HEIGHT = 480, 160
-SCALE = 4  # drawn larger and brought down, so that the edges are smooth
+SCALE = 4  # drawn larger and scaled down: the edges become smooth
 POINTS = 900
 TALL_SHARE = 0.35
 INK = (34, 26, 60, 255)
 
 
 def signature(seed: int) -> bytes:
-    """Return a PNG of a signature on nothing: a large first letter, loops, and a stroke below."""
+    """Return a transparent PNG: a large first letter, loops, and a stroke below."""
     random = np.random.default_rng(seed)
     image = Image.new("RGBA", (WIDTH * SCALE, HEIGHT * SCALE), (0, 0, 0, 0))
     pen = ImageDraw.Draw(image)
@@ -27,7 +27,7 @@ def signature(seed: int) -> bytes:
 
 
 def _name(random: np.random.Generator) -> list[tuple[float, float]]:
-    """Loops that lean forward and calm down, some of them tall; the first is a capital."""
+    """Return slanted loops that become smaller, some of them tall; the first is a capital."""
     along = np.linspace(0, 1, POINTS)
     letters = int(random.integers(6, 11))
     angle = 2 * pi * letters * along + random.uniform(-1, 1)

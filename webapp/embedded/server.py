@@ -1,4 +1,4 @@
-"""A database server of our own: prepared in a folder, run on a loopback port, in the foreground."""
+"""Base of the embedded servers: prepared in a folder, run in the foreground on a loopback port."""
 
 import pwd
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 from signal import SIGINT, Signals
 from typing import Self, TypedDict
 
-from webapp.embedded.kept import EmbeddedError
+from webapp.embedded.persisted import EmbeddedError
 
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -25,9 +25,9 @@ class AccountOptions(TypedDict, total=False):
 
 
 class Server(ABC):
-    """Either `start` and `stop` it, or `prepare` it and let a supervisor run `argv`.
+    """A server to `start` and `stop`, or to `prepare` for a supervisor that runs `argv`.
 
-    `account` is the unprivileged account to run as, None for our own.
+    `account` is the unprivileged account to run as, None for that of this process.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Server(ABC):
 
     @abstractmethod
     def prepare(self) -> None:
-        """Make what the server needs to start; quick when it was made before."""
+        """Create what the server needs to start; quick when it exists already."""
 
     @property
     @abstractmethod
@@ -50,11 +50,11 @@ class Server(ABC):
     @property
     @abstractmethod
     def url(self) -> str:
-        """Where clients connect, password included, once prepared."""
+        """The URL for clients, with the password, once prepared."""
 
     @abstractmethod
     def is_ready(self) -> bool:
-        """Tell whether the server answers a client now."""
+        """Return whether the server answers a client now."""
 
     def start(self) -> str:
         """Prepare and run the server; return its URL when it answers."""
@@ -66,7 +66,7 @@ class Server(ABC):
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # the terminal's Ctrl-C is for whoever stops us in order
+                start_new_session=True,  # Ctrl-C goes to the process that stops it in order
                 **as_account(self.account),
             )
         deadline = time.monotonic() + START_SECONDS
@@ -78,7 +78,7 @@ class Server(ABC):
         return self.url
 
     def stop(self) -> None:
-        """Stop the server and wait until it is gone; do nothing if it does not run."""
+        """Stop the server and wait until it has ended; do nothing if it does not run."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -106,7 +106,7 @@ def as_account(account: str | None) -> AccountOptions:
 
 
 def tail(log: Path) -> str:
-    """Return the end of a log, for a person who wants to know why."""
+    """Return the end of a log, for an error message."""
     if not log.exists():
         return "(nothing was logged)"
     return log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL_CHARACTERS:]

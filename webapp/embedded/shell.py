@@ -14,7 +14,7 @@ FOLDER = Path("var")
 
 
 def running_environment(folder: Path = FOLDER) -> dict[str, str]:
-    """Return what the stack of a folder gave its processes; exits when none ever ran there."""
+    """Return the variables that the stack of a folder added; exits when none ever ran there."""
     file = folder / "environment"
     if not file.exists():
         sys.exit("Nothing is running: start `make up` first.")
@@ -22,7 +22,7 @@ def running_environment(folder: Path = FOLDER) -> dict[str, str]:
 
 
 def main() -> None:
-    """Become a shell, or psql when that is asked for."""
+    """Replace this process by a shell, or by psql if that is an argument."""
     added = running_environment()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | added | {"PATH": path}

@@ -1,11 +1,10 @@
-"""Runs the whole platform on one machine: databases, site and workers, and nothing left after.
+"""Runs the whole platform on one machine: databases, site and workers; leaves nothing running.
 
-The runner is supervisord, a process runner kept since 2004, and not code of ours. It was chosen
-over honcho, which ends everything when one process ends, and over circus, which stops all at
-once and restarts at a fixed pace: supervisord restarts what ends, with growing pauses for what
-keeps failing, stops groups in reverse order, kills what does not stop, and turns its logs over.
-We write its configuration from the table in `processes.py` and start the groups in order, each
-when the one before it answers.
+supervisord runs the processes. Unlike honcho, which stops everything when one process ends, and
+circus, which stops all at once and restarts at a fixed rate, it restarts what ends with growing
+pauses, stops groups in reverse order, kills what does not stop, and rotates logs. Its configuration
+is written from the table in `processes.py`; groups start in order, each when the one before it
+answers.
 """
 
 import fcntl
@@ -16,11 +15,9 @@ import time
 import xmlrpc.client
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, Self, TypedDict
-
-import httpx
-from supervisor.xmlrpc import SupervisorTransport
+from typing import IO, Self
 
 from webapp.embedded.configuration import PROJECT, configuration, log_file
 from webapp.embedded.environment import (
@@ -30,41 +27,32 @@ from webapp.embedded.environment import (
     uses_sandbox,
     write_environment,
 )
-from webapp.embedded.kept import EmbeddedError, free_port, is_free, private_file
 from webapp.embedded.leftovers import end_leftovers
+from webapp.embedded.persisted import EmbeddedError, free_port, is_free, private_file
 from webapp.embedded.postgres import Postgres
 from webapp.embedded.processes import (
     MIGRATIONS,
     PROCESSES,
-    PYTHON,
     RESTORING,
     Group,
     Process,
 )
 from webapp.embedded.redis import Redis
 from webapp.embedded.server import Server, tail
+from webapp.embedded.supervisord import FAILED, Supervisord, answers
 
 READY_SECONDS = 90
-STOP_SECONDS = 60
-SAID = "world: "  # how lines begin that a restored fixture tells the person at the terminal
-FAILED = frozenset({"BACKOFF", "FATAL", "EXITED", "UNKNOWN"})
+REPORTED = "world: "  # prefix of the log lines of `restore.py` that are shown in the terminal
 SOCKET_PATH_LIMIT = 90  # the system's is 108 bytes, and supervisord adds its pid for a moment
 
 
-class ProcessInfo(TypedDict):
-    """Part of what supervisord's `getProcessInfo` returns."""
-
-    pid: int
-    statename: str
-
-
 class Stack:
-    """Everything embedded, kept in one folder; a context manager that leaves nothing running.
+    """The embedded platform in one folder; a context manager that leaves nothing running.
 
     `environ` is the environment to add to: any of `DATABASE_URL`, `BROKER_URL`, `REDIS_URL`,
-    `STORAGE_URL`, `GOOGLE_CLIENT_ID` and `TOSS_SECRET_KEY` in it replaces the embedded one. Ports
-    not given are any free ones. With a `proxy` people come to its port, and `web` is behind it. A
-    `fixture` is restored into a site that is empty and all ours.
+    `STORAGE_URL`, `GOOGLE_CLIENT_ID` and `TOSS_SECRET_KEY` in it replaces the embedded service. A
+    port that is None is any free one. With a `proxy` the site is reached at its port, and `web` is
+    behind it. A `fixture` is restored into an empty site that uses embedded services only.
     """
 
     def __init__(
@@ -86,7 +74,7 @@ class Stack:
     ) -> None:
         self.directory = directory.absolute()
         self.environment: dict[str, str] = {}
-        self._given = {name: value for name, value in environ.items() if name != MARK}
+        self._environ = {name: value for name, value in environ.items() if name != MARK}
         self._ports = {
             "web": web_port,
             "google": google_port,
@@ -95,31 +83,31 @@ class Stack:
         }
         if proxy:
             self._ports |= {"proxy": proxy_port, "tls": tls_port}
-        self._wanted = (*processes, proxy) if proxy else processes
+        self._all_processes = (*processes, proxy) if proxy else processes
         self._migrations = migrations
         if fixture is not None and self.is_all_ours:
             self._migrations = (*RESTORING, str(fixture.absolute()))
         self._report = report
         self._servers: list[Server] = []
         self._lock: IO[str] | None = None
-        self._supervisord: subprocess.Popen[bytes] | None = None
+        self._supervisord: Supervisord | None = None
         self._socket = self.directory / "supervisor.sock"
 
     @property
     def urls(self) -> dict[str, str]:
-        """Where `web`, the sandboxes (`google`, `toss`) and `flower` listen, and a `proxy`."""
+        """URLs of `web`, the sandboxes (`google`, `toss`), `flower`, and of a `proxy`."""
         return {name: f"http://localhost:{port}" for name, port in self._ports.items()}
 
     @property
     def site(self) -> str:
-        """Where people find the site."""
+        """URL of the site, of the proxy if there is one."""
         return self.urls.get("proxy", self.urls["web"])
 
     @property
     def is_all_ours(self) -> bool:
-        """Whether nobody real can be here: our database, and sandboxes to sign in and to pay."""
-        return not self._given.get("DATABASE_URL") and all(
-            uses_sandbox(self._given, name) for name in SANDBOXES
+        """Whether no real person can have an account: embedded database and both sandboxes."""
+        return not self._environ.get("DATABASE_URL") and all(
+            uses_sandbox(self._environ, name) for name in SANDBOXES
         )
 
     def log(self, name: str) -> Path:
@@ -127,9 +115,9 @@ class Stack:
         return log_file(self.directory, name)
 
     def start(self) -> None:
-        """Start everything in order and return when all that answers has answered.
+        """Start everything in order; return when every process with a check has answered.
 
-        Raises `EmbeddedError` with the end of the log of what did not; then nothing is running.
+        Raises `EmbeddedError` with the end of the log of the one that did not; then nothing runs.
         """
         try:
             self._claim_directory()
@@ -144,41 +132,34 @@ class Stack:
             raise
 
     def wait(self) -> None:
-        """Return when the supervisor has ended, which it does only when asked or killed."""
+        """Return when supervisord has ended: it was stopped or killed."""
         if self._supervisord is not None:
             self._supervisord.wait()
 
     def stop(self) -> None:
-        """Stop workers, then site, then databases, and make sure that nothing is left.
+        """Stop workers, then site, then databases, and end every process that is left.
 
         A second Ctrl-C kills what has not stopped yet.
         """
         supervisord, self._supervisord = self._supervisord, None
+        session = None
         try:
-            if supervisord is not None:
-                supervisord.terminate()
-                supervisord.wait(STOP_SECONDS)
-        except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            if supervisord is not None:
-                supervisord.kill()
-                supervisord.wait()
+            session = supervisord.stop() if supervisord is not None else None
         finally:
-            if supervisord is not None and supervisord.stdin is not None:
-                supervisord.stdin.close()
             if self._lock is not None:
-                end_leftovers(self.directory, session=supervisord.pid if supervisord else None)
+                end_leftovers(self.directory, session=session)
                 if self._socket.parent != self.directory:
                     shutil.rmtree(self._socket.parent, ignore_errors=True)
                 self._lock.close()
                 self._lock = None
 
     def pid(self, name: str) -> int:
-        """Return the process id of a running process, 0 if it is not running."""
-        return self._info(name)["pid"]
+        """Return the process id of a process, 0 if it is not running."""
+        return self._running().process_info(self._full_name(name))["pid"]
 
     def state(self, name: str) -> str:
         """Return supervisord's name for the state of a process, like RUNNING or BACKOFF."""
-        return self._info(name)["statename"]
+        return self._running().process_info(self._full_name(name))["statename"]
 
     def __enter__(self) -> Self:
         self.start()
@@ -208,16 +189,16 @@ class Stack:
         postgres = Postgres(self.directory / "postgres")
         redis = Redis(self.directory / "redis")
         self._servers = []
-        if not self._given.get("DATABASE_URL"):
+        if not self._environ.get("DATABASE_URL"):
             self._servers.append(postgres)
-        if not (self._given.get("BROKER_URL") and self._given.get("REDIS_URL")):
+        if not (self._environ.get("BROKER_URL") and self._environ.get("REDIS_URL")):
             self._servers.append(redis)
         for server in self._servers:
             self._report(f"preparing {server.name}")
             server.prepare()
         self.environment = environment(
             self.directory,
-            given=self._given,
+            environ=self._environ,
             web_port=self._ports["web"] or 0,
             google_port=self._ports["google"] or 0,
             toss_port=self._ports["toss"] or 0,
@@ -229,19 +210,19 @@ class Stack:
             else None,
         )
         (self.directory / "storage").mkdir(mode=0o700, exist_ok=True)
-        write_environment(self.directory / "environment", self.environment, self._given)
+        write_environment(self.directory / "environment", self.environment, self._environ)
         if len(str(self._socket)) > SOCKET_PATH_LIMIT:
             self._socket = Path(tempfile.mkdtemp(prefix="style-license-")) / "supervisor.sock"
 
     def _processes(self, group: Group) -> list[Process]:
         return [
             replace(process, command=tuple(self._fill(part) for part in process.command))
-            for process in self._wanted
-            if process.group is group and uses_sandbox(self._given, process.name)
+            for process in self._all_processes
+            if process.group is group and uses_sandbox(self._environ, process.name)
         ]
 
     def _full_name(self, name: str) -> str:
-        groups = {process.name: process.group for process in self._wanted}
+        groups = {process.name: process.group for process in self._all_processes}
         return f"{groups.get(name, Group.DATABASES)}:{name}"
 
     def _fill(self, text: str) -> str:
@@ -252,35 +233,20 @@ class Stack:
 
     def _start_supervisord(self) -> None:
         file = self.directory / "supervisor.conf"
-        wanted = [process for group in Group for process in self._processes(group)]
+        programs = [process for group in Group for process in self._processes(group)]
         text = configuration(
-            directory=self.directory, socket=self._socket, servers=self._servers, processes=wanted
+            directory=self.directory, socket=self._socket, servers=self._servers, processes=programs
         )
         private_file(file, text)
         self._socket.unlink(missing_ok=True)
-        with self.log("supervisor").open("ab") as log:
-            self._supervisord = subprocess.Popen(
-                [PYTHON, "-m", "webapp.embedded.watch", str(file)],
-                cwd=PROJECT,
-                env=self.environment,
-                stdin=subprocess.PIPE,  # held open by us; `watch` ends everything when it closes
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # the terminal's Ctrl-C comes to us alone
-            )
-        self._wait("supervisor", lambda: bool(self._call("getState")))
+        self._supervisord = Supervisord(file, self._socket, self.log("supervisor"))
+        self._supervisord.start(self.environment)
+        self._wait("supervisor", self._supervisord.is_ready)
 
-    def _info(self, name: str) -> ProcessInfo:
-        info: ProcessInfo = self._call("getProcessInfo", self._full_name(name))
-        return info
-
-    def _call(self, method: str, *arguments: object) -> Any:
-        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
-        proxy = xmlrpc.client.ServerProxy("http://supervisor", transport=transport)
-        try:
-            return getattr(proxy.supervisor, method)(*arguments)
-        finally:
-            transport.close()
+    def _running(self) -> Supervisord:
+        if self._supervisord is None:
+            raise EmbeddedError("the stack is not running")
+        return self._supervisord
 
     # --- starting in order -----------------------------------------------------------------------
 
@@ -290,10 +256,10 @@ class Stack:
             checks |= {server.name: server.is_ready for server in self._servers}
         for process in self._processes(group):
             url = self._fill(process.answers_at) if process.answers_at else None
-            checks[process.name] = _answers(url) if url else None
+            checks[process.name] = partial(answers, url) if url else None
         for name in checks:
             self._report(f"starting {name}")
-            self._call("startProcess", self._full_name(name), False)
+            self._running().start_process(self._full_name(name))
         for name, check in checks.items():
             if check is not None:
                 self._wait(name, check)
@@ -306,7 +272,7 @@ class Stack:
                     return
                 failed = self.state(name) in FAILED
             except (OSError, xmlrpc.client.Error):  # supervisord itself is not there yet, or gone
-                failed = self._supervisord is None or self._supervisord.poll() is not None
+                failed = self._running().has_ended()
             if failed or time.monotonic() > deadline:
                 raise EmbeddedError(f"{name} did not start:\n{tail(self.log(name))}")
             time.sleep(0.1)
@@ -328,15 +294,5 @@ class Stack:
         if done.returncode != 0:
             raise EmbeddedError(f"the migrations failed:\n{tail(self.log('migrations'))}")
         for line in self.log("migrations").read_text(encoding="utf-8").splitlines():
-            if line.startswith(SAID):
+            if line.startswith(REPORTED):
                 self._report(line)
-
-
-def _answers(url: str) -> Callable[[], bool]:
-    def check() -> bool:
-        try:
-            return httpx.get(url, timeout=5, trust_env=False).status_code < httpx.codes.BAD_REQUEST
-        except httpx.HTTPError:
-            return False
-
-    return check

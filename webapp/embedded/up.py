@@ -1,7 +1,8 @@
-"""`make up`: the whole platform on this machine, until Ctrl-C.
+"""`make up`: runs the whole platform on this machine, until Ctrl-C.
 
-Everything is kept in `var/`; service URLs in the environment replace the embedded services. Where
-nobody real can be, the world's fixture is restored before the site starts, and people act in it.
+All data is in `var/`; service URLs in the environment replace the embedded services. If only
+embedded services and sandboxes are used, the fixture is restored before the site starts, and
+`world.py` adds to it over HTTP.
 """
 
 import os
@@ -15,7 +16,7 @@ from pathlib import Path
 from webapp.embedded.cast import introductions
 from webapp.embedded.environment import uses_sandbox
 from webapp.embedded.fixture import FILE
-from webapp.embedded.kept import EmbeddedError
+from webapp.embedded.persisted import EmbeddedError
 from webapp.embedded.processes import PYTHON, find_proxy
 from webapp.embedded.supervisor import Stack
 
@@ -23,7 +24,7 @@ WEB_PORT, GOOGLE_PORT, TOSS_PORT, FLOWER_PORT, TLS_PORT = 8000, 8001, 8002, 5555
 
 
 def main() -> int:
-    """Start, say where things are, and stop all on Ctrl-C or SIGTERM; 1 if it cannot start."""
+    """Start, print the URLs and accounts, stop all on Ctrl-C or SIGTERM; 1 if it cannot start."""
     signal.signal(signal.SIGTERM, _interrupt)
     proxy = find_proxy(os.environ.get("PATH", ""))
     stack = Stack(
@@ -41,10 +42,10 @@ def main() -> int:
     )
     try:
         with stack:
-            _say_where(stack)
-            _say_who(stack)
+            _print_urls(stack)
+            _print_accounts(stack)
             print("\nCtrl-C stops everything.", flush=True)
-            with _people(stack):
+            with _filled(stack):
                 stack.wait()
     except EmbeddedError as error:
         print(error, file=sys.stderr)
@@ -54,46 +55,46 @@ def main() -> int:
     return 0
 
 
-def _say_where(stack: Stack) -> None:
+def _print_urls(stack: Stack) -> None:
     print(f"\nStyle License runs at {stack.site}")
     if "tls" in stack.urls:
         tls = stack.urls["tls"].replace("http:", "https:")
         certificate = stack.directory / "proxy/caddy/pki/authorities/local/root.crt"
-        print(f"  over TLS          {tls}  (its authority: {certificate})")
+        print(f"  over TLS          {tls}  (root certificate: {certificate})")
     if uses_sandbox(os.environ, "google"):
         print(f"  sign-in sandbox   {stack.urls['google']}  (anyone may sign in as anyone)")
     if uses_sandbox(os.environ, "toss"):
         print(f"  payment sandbox   {stack.urls['toss']}  (no money moves)")
     name, _, password = stack.environment["FLOWER_BASIC_AUTH"].partition(":")
     print(f"  Flower            {stack.urls['flower']}  (as {name}, password {password})")
-    print(f"  numbers           {stack.urls['web']}/metrics")
+    print(f"  metrics           {stack.urls['web']}/metrics")
     print(f"  logs              {stack.log('*')}")
     print(f"  other terminals   set -a; . {stack.directory}/environment; set +a")
 
 
-def _say_who(stack: Stack) -> None:
+def _print_accounts(stack: Stack) -> None:
     if not stack.is_all_ours:
         return
-    print("\nWho is here, and whom you may sign in as")
+    print("\nAccounts that you may sign in as")
     for name, email, role in introductions():
         print(f"  {name:<16}  {email:<26}  {role}")
-    print("  or as anybody else: a new account begins with 100 tokens")
-    print("\nHow long things take on two cores: a picture 5 to 15 seconds, a style 2 to 4 minutes.")
+    print("  or any other e-mail address: a new account begins with 100 tokens")
+    print("\nOn two cores a picture takes 5 to 15 seconds, a training 2 to 4 minutes.")
 
 
 @contextmanager
-def _people(stack: Stack) -> Iterator[None]:
-    """Let people fill the site, which can be used already; where it is filled they do nothing."""
+def _filled(stack: Stack) -> Iterator[None]:
+    """Fill the site from a process of its own (`world.py`) while it can be used already."""
     if not stack.is_all_ours:
         yield
         return
     command = ("nice", "-n", "10", PYTHON, "-m", "webapp.embedded.world", str(stack.directory))
-    people = subprocess.Popen(command, env=stack.environment, start_new_session=True)
+    process = subprocess.Popen(command, env=stack.environment, start_new_session=True)
     try:
         yield
     finally:
-        people.terminate()
-        people.wait()
+        process.terminate()
+        process.wait()
 
 
 def _interrupt(*_: object) -> None:

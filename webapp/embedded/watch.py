@@ -1,7 +1,7 @@
-"""Runs supervisord, and ends it in order when whoever started it is gone.
+"""Runs supervisord, and stops it in order when the process that started it has ended.
 
-Our standard input is a pipe held open by the stack. It closes even if the stack is killed with
-`kill -9`, so no database or worker outlives the person's terminal.
+Standard input is a pipe that the stack holds open. It closes even if the stack is killed with
+`kill -9`, so no database or worker outlives the stack.
 """
 
 import os

@@ -1,7 +1,8 @@
-"""The works of the world's artists: neutral scenes, redrawn in the hand of each."""
+"""The artworks of the artists in `cast.py`: neutral scenes, redrawn in the style of each."""
 
 import io
-from typing import Any
+
+from PIL import Image
 
 from gpu.pretrain.scenes import draw_scene
 from gpu.pretrain.styles import restyle
@@ -11,8 +12,8 @@ SIZE = (512, 512)
 JPEG_QUALITY = 80
 
 
-def draw_works(artist: Artist) -> list[tuple[Any, tuple[str, ...]]]:
-    """Return an artist's RGB works of SIZE, each with the words that are true of it."""
+def draw_works(artist: Artist) -> list[tuple[Image.Image, tuple[str, ...]]]:
+    """Return an artist's artworks (RGB, SIZE), each with its tags."""
     works = []
     for seed, plan in enumerate(WORKS, start=1000 * sum(artist.artist_name.encode())):
         scene = draw_scene(seed, SIZE, plan=plan)
@@ -20,8 +21,8 @@ def draw_works(artist: Artist) -> list[tuple[Any, tuple[str, ...]]]:
     return works
 
 
-def work_file(name: str, image: Any) -> tuple[str, bytes, str]:
-    """Return a work as (name, content, type): as PNG, or as JPEG where that is smaller."""
+def work_file(name: str, image: Image.Image) -> tuple[str, bytes, str]:
+    """Return an artwork as (name, content, type): as PNG, or as JPEG where that is smaller."""
     files = {"png": io.BytesIO(), "jpeg": io.BytesIO()}
     image.save(files["png"], "PNG")
     image.save(files["jpeg"], "JPEG", quality=JPEG_QUALITY, subsampling=0)

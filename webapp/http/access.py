@@ -133,7 +133,7 @@ def internal(*sources: str) -> Callable[[View], View]:
 
 
 def own_transactions(view: View) -> View:
-    """Let a view open its own short transactions around slow steps; stands above its guard."""
+    """Let a view open its own short transactions around slow steps; place it above the guard."""
     return record(view, has_own_transactions=True)
 
 

@@ -39,7 +39,7 @@ Model = TypeVar("Model", bound=BaseModel)
 def accepts(
     max_bytes: int, *, streamed: bool = False, from_anyone: bool = False
 ) -> Callable[[View], View]:
-    """Let a view accept a form of more than the usual 8 MB; stands above its guard.
+    """Let a view accept a form of more than the usual 8 MB; place it above the guard.
 
     `streamed`: it reads bodies that are no forms in pieces, so they may be as large.
     `from_anyone`: not only artists may send a form of more than 8 MB.

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import orjson
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from flask.json.provider import JSONProvider
 
 JSON_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC | orjson.OPT_OMIT_MICROSECONDS
@@ -31,6 +32,21 @@ def plain(data: Any) -> Any:
 def success(data: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return an answer with data: dataclasses, dicts, lists and plain values."""
     return _answer({"success": True, "data": data, "meta": _meta()}, status, headers)
+
+
+def cacheable(data: object, *, seconds: int) -> Response:
+    """Return an answer that a cache may keep; 304 to whoever has it.
+
+    The ETag is that of the data, because `meta` is another one each time. Only the answer to a
+    request without cookies may be kept for others.
+    """
+    response = success(data)
+    digest = sha256(orjson.dumps(data, option=JSON_OPTIONS)).hexdigest()
+    response.set_etag(digest, weak=True)
+    scope = "private" if request.cookies else "public"
+    response.headers["Cache-Control"] = f"{scope}, max-age={seconds}"
+    response.make_conditional(request)
+    return response
 
 
 def created(data: object, location: str) -> Response:

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 
 from webapp.domain import errors
 from webapp.domain.errors import DomainError
+from webapp.domain.gateways.cache import CacheUnavailable
 from webapp.domain.gateways.payments import PaymentsUnavailable
 from webapp.domain.gateways.storage import StorageUnavailable
 from webapp.http import envelope, field_errors, routes
@@ -17,6 +18,7 @@ from webapp.http import envelope, field_errors, routes
 RETRY_AFTER_SECONDS = 5
 FIRST_ERROR, SERVER_ERROR = 400, 500
 UNAVAILABLE = (
+    CacheUnavailable,
     OperationalError,
     InterfaceError,
     PoolTimeoutError,

@@ -51,7 +51,7 @@ class Source(Generic[Data]):
         stamp: a cheap query whose result changes with the data.
         read: the query of the data.
         is_final: tells whether data will not change any more.
-        poll_factor: how many times POLL_SECONDS lie between two polls.
+        poll_factor: the number of POLL_SECONDS between two polls.
 
     """
 

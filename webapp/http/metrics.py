@@ -23,13 +23,22 @@ from prometheus_client.registry import Collector
 from sqlalchemy.orm import Session
 
 from webapp.domain.services import operations
+from webapp.domain.signing_chain import SigningChain
 
 REQUEST_SECONDS = Histogram(
     "http_request_seconds", "Time until an answer begins, by route.", ["route", "status"]
 )
 STREAMS = Gauge("sse_clients", "Event streams that are open now.", multiprocess_mode="livesum")
+SIGNING_END = Gauge(
+    "content_credentials_end_timestamp_seconds",
+    "Until when the certificate may sign pictures.",
+    multiprocess_mode="mostrecent",
+)
 WORKER_REPORTS = Counter(
     "worker_reports", "Reports of GPU workers, by what came of them.", ["answer"]
+)
+VERIFICATIONS = Counter(
+    "verifications", "Verified pictures, by what proved a certificate at once.", ["method"]
 )
 UNSEEN = frozenset({"probes.healthz", "probes.readyz", "probes.read_metrics", "static"})
 log = structlog.get_logger()
@@ -57,6 +66,11 @@ def register(app: Flask) -> None:
                     seconds=round(seconds, 3),
                 )
         return response
+
+
+def show_signing_end(chain: SigningChain) -> None:
+    """Show until when pictures can be signed; the chain is read once, when the site starts."""
+    SIGNING_END.set(chain.signs_until.timestamp())
 
 
 def requests_text() -> bytes:

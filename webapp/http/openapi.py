@@ -10,22 +10,29 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 
 from webapp.domain.errors import DomainError, RateLimitExceeded
-from webapp.http import csrf
 from webapp.http.endpoints import Access
 from webapp.http.errors import message
 from webapp.http.examples import example
+from webapp.http.openapi_envelope import (
+    HEADERS,
+    META,
+    RATE_HEADERS,
+    SECURITY_SCHEMES,
+    SHARED_SCHEMAS,
+    envelope,
+    event,
+    failure_of,
+)
 from webapp.http.openapi_objects import (
     Answer,
     Document,
     Example,
-    Header,
     Link,
     MediaType,
     OperationObject,
     Parameter,
     Reference,
     RequestBody,
-    SecurityScheme,
 )
 from webapp.http.operations import EVENTS, JSON, File
 from webapp.http.routes import PREFIX, Route, described, errors_of
@@ -39,7 +46,6 @@ CONVERTERS: dict[str | None, JsonSchemaValue] = {
     None: {"type": "string", "minLength": 1, "examples": ["lic_01JH3Z6V9C"]},
 }
 LIMIT = {"limit": 100, "window_seconds": 60, "retry_after": 12}
-META = {"request_id": "01JH3Z6V9C", "timestamp": "2026-01-15T12:00:06Z"}
 
 Mode = Literal["validation", "serialization"]
 Types = dict[tuple[Any, Mode], JsonSchemaValue]
@@ -71,8 +77,8 @@ def document(app: Flask) -> Document:
         "components": {
             "schemas": definitions,
             "examples": examples,
-            "headers": _HEADERS,
-            "securitySchemes": _SECURITY_SCHEMES,
+            "headers": HEADERS,
+            "securitySchemes": SECURITY_SCHEMES,
         },
     }
 
@@ -89,7 +95,9 @@ def _schemas(routes: list[Route]) -> tuple[Types, dict[str, JsonSchemaValue]]:
         [((model, mode), mode, TypeAdapter(model)) for model, mode in dict.fromkeys(types)],
         ref_template=REFERENCE,
     )
-    return {key: schema for (key, _), schema in schemas.items()}, _SHARED | shared.get("$defs", {})
+    return {key: schema for (key, _), schema in schemas.items()}, SHARED_SCHEMAS | shared.get(
+        "$defs", {}
+    )
 
 
 class _DescribedRoute:
@@ -174,7 +182,7 @@ class _DescribedRoute:
                 "headers": _headers(self.route, status),
                 "content": {
                     JSON: {
-                        "schema": _failure_of(codes),
+                        "schema": failure_of(codes),
                         "examples": {
                             code: {"$ref": f"#/components/examples/{code}"} for code in codes
                         },
@@ -193,13 +201,13 @@ class _DescribedRoute:
             "description": status.phrase,
             "headers": _headers(self.route, status),
         }
-        if self.operation.gives is None or status is HTTPStatus.FOUND:
+        if self.operation.gives is None or status in {HTTPStatus.FOUND, HTTPStatus.NOT_MODIFIED}:
             return answer
         data = self.types[self.operation.gives, "serialization"]
         if self.operation.media == EVENTS:
-            answer["content"] = {EVENTS: self._content(_event(data))}
+            answer["content"] = {EVENTS: self._content(event(data))}
             return answer
-        answer["content"] = {JSON: self._content(_envelope(data))}
+        answer["content"] = {JSON: self._content(envelope(data))}
         links = dict(self._links())
         if links:
             answer["links"] = links
@@ -289,39 +297,6 @@ def _file(file: File) -> JsonSchemaValue:
     }
 
 
-def _envelope(data: JsonSchemaValue) -> JsonSchemaValue:
-    return {
-        "type": "object",
-        "properties": {
-            "success": {"const": True},
-            "data": data,
-            "meta": {"$ref": "#/components/schemas/Meta"},
-        },
-        "required": ["success", "data", "meta"],
-        "additionalProperties": False,
-    }
-
-
-def _event(data: JsonSchemaValue) -> JsonSchemaValue:
-    """Return the schema of one message of a stream."""
-    content = {"type": "string", "contentMediaType": JSON, "contentSchema": data}
-    return {
-        "type": "object",
-        "properties": {
-            "event": {"enum": ["update", "end"]},
-            "id": {"type": "string", "examples": ["1"]},
-            "data": content | {"examples": ["{}"]},
-        },
-        "required": ["event", "id", "data"],
-    }
-
-
-def _failure_of(codes: list[str]) -> JsonSchemaValue:
-    code = {"type": "object", "properties": {"code": {"enum": codes}}}
-    with_code = {"type": "object", "properties": {"error": code}}
-    return {"allOf": [{"$ref": "#/components/schemas/Failure"}, with_code]}
-
-
 def _failure_example(error: type[DomainError]) -> JsonSchemaValue:
     details = LIMIT if error is RateLimitExceeded else {}
     body = {"code": error.code, "message": message(error(**details)), "details": details}
@@ -329,7 +304,7 @@ def _failure_example(error: type[DomainError]) -> JsonSchemaValue:
 
 
 def _headers(route: Route, status: HTTPStatus) -> dict[str, Reference]:
-    names = ["X-Request-ID", *(_RATES if route.is_counted else ())]
+    names = ["X-Request-ID", *(RATE_HEADERS if route.is_counted else ())]
     if status is HTTPStatus.CREATED or status is HTTPStatus.FOUND:
         names.append("Location")
     if status is HTTPStatus.CREATED and route.operation.idempotency is not None:
@@ -337,52 +312,3 @@ def _headers(route: Route, status: HTTPStatus) -> dict[str, Reference]:
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         names.append("Retry-After")
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-
-
-_META: JsonSchemaValue = {
-    "type": "object",
-    "properties": {
-        "request_id": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
-        "timestamp": {"type": "string", "format": "date-time", "pattern": "Z$"},
-    },
-    "required": ["request_id", "timestamp"],
-    "additionalProperties": False,
-    "example": META,
-}
-_FAILURE: JsonSchemaValue = {
-    "type": "object",
-    "properties": {
-        "success": {"const": False},
-        "data": {"type": "null"},
-        "error": {
-            "type": "object",
-            "properties": {
-                "code": {"type": "string"},
-                "message": {"type": "string", "minLength": 1},
-                "details": {"type": "object"},
-            },
-            "required": ["code", "message", "details"],
-            "additionalProperties": False,
-        },
-        "meta": {"$ref": "#/components/schemas/Meta"},
-    },
-    "required": ["success", "data", "error", "meta"],
-    "additionalProperties": False,
-}
-_SHARED = {"Meta": _META, "Failure": _FAILURE}
-_TEXT: JsonSchemaValue = {"type": "string"}
-_NUMBER: JsonSchemaValue = {"type": "integer", "minimum": 0}
-_RATES = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
-_HEADERS: dict[str, Header] = {
-    "X-Request-ID": {"required": True, "schema": _TEXT, "description": "As in meta."},
-    "Location": {"required": True, "schema": _TEXT, "description": "Where it is."},
-    "Retry-After": {"required": True, "schema": _NUMBER, "description": "Seconds."},
-    **{name: {"schema": _NUMBER, "description": "Of the tightest bucket."} for name in _RATES},
-    "Idempotent-Replayed": {"schema": {"const": "true"}, "description": "A stored answer."},
-}
-_SECURITY_SCHEMES: dict[str, SecurityScheme] = {
-    "session": {"type": "apiKey", "in": "cookie", "name": "session"},
-    "csrf": {"type": "apiKey", "in": "header", "name": csrf.HEADER},
-    "internal": {"type": "http", "scheme": "bearer"},
-    "sets": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-}

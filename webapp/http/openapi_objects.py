@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from pydantic.json_schema import JsonSchemaValue
 
 Reference = TypedDict("Reference", {"$ref": str})
-# `in` is a keyword of Python, so these fields cannot stand in a class.
+# `in` is a keyword of Python, so these types cannot be classes.
 Parameter = TypedDict(
     "Parameter",
     {

@@ -5,7 +5,7 @@
     @operation(gives=CommentView, status=201, errors=(GenerationNotFound, CommentNotFound))
     def comment(generation_id: int, body: NewComment) -> Response:
 
-The decorator stands under the guard, so that the guard runs before validation. The names of the
+Place the decorator under the guard, so that the guard runs before validation. The names of the
 view's parameters declare what is read from the request, each as a pydantic model:
 
 * `query` – the query parameters;
@@ -16,11 +16,11 @@ view's parameters declare what is read from the request, each as a pydantic mode
 without an envelope. `status` is that of success, or several: (201, 200). `errors` are those of the
 services; `webapp.http.routes` adds those of the guard, the query and the body. Of several routes of
 one view the topmost is the canonical one, the others are its aliases. `links` are JSON pointers
-into `data` to values that are parameters of other routes: `{"style_id": "/id"}`. Examples stand at
+into `data` to values that are parameters of other routes: `{"style_id": "/id"}`. Examples are at
 the fields of the models.
 
 An `idempotent` view returns its data; this decorator answers with it, or with what the same
-Idempotency-Key was answered before. What is slow stands in `prepare`: a function with the view's
+Idempotency-Key was answered before. Slow steps go into `prepare`: a function with the view's
 parameters that runs while no transaction is open; the view gets its result as `prepared`.
 """
 

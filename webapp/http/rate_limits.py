@@ -181,7 +181,7 @@ def count_deep_search() -> None:
 
 
 def limited(bucket: Bucket) -> Callable[[View], View]:
-    """Count calls of a guarded view in a bucket of its own too; stands above its guard."""
+    """Count calls of a guarded view in a bucket of its own too; place it above the guard."""
     return lambda view: record(view, bucket=bucket)
 
 

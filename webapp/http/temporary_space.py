@@ -12,6 +12,8 @@ from webapp.domain.errors import ServiceUnavailable
 
 BUDGET_BYTES = 2 << 30
 RETRY_AFTER_SECONDS = 15
+MAX_VISITORS = 8
+"""Such bodies of visitors at once: each may hold one of the 64 threads for long, by being slow."""
 
 _lock = threading.Lock()
 _bodies: dict[int | str, int] = {}
@@ -21,6 +23,9 @@ _bodies: dict[int | str, int] = {}
 def reserve(owner: int | str, size: int) -> None:
     """Reserve space until the end of this request. Raises ServiceUnavailable when there is none."""
     with _lock:
+        visitors = sum(isinstance(each, str) for each in _bodies)
+        if isinstance(owner, str) and visitors >= MAX_VISITORS:
+            raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
         if owner in _bodies or sum(_bodies.values()) + size > BUDGET_BYTES:
             raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
         _bodies[owner] = size

@@ -85,8 +85,8 @@ def upgrade() -> AnyResponse | tuple[str, int]:
     except AlreadyArtist:
         return redirect(url_for("pages.studio.home"))
     except (ValidationError, DomainError) as error:
-        wrong, status = problems.found(error, SIGNATURE)
-        page = render_template("accounts/become_artist.html", values=values, problems=wrong)
+        texts, status = problems.by_field(error, SIGNATURE)
+        page = render_template("accounts/become_artist.html", values=values, problems=texts)
         return page, status
     return redirect(url_for("pages.studio.home"), 303)
 

@@ -19,8 +19,8 @@ MINUTES = "yyyy-MM-dd HH:mm"
 
 def timezone() -> str | None:
     """Return the reader's time zone, such as Asia/Seoul, or None when it is unknown."""
-    said = request.cookies.get(COOKIE)
-    return said if said in pytz.all_timezones_set else None
+    name = request.cookies.get(COOKIE)
+    return name if name in pytz.all_timezones_set else None
 
 
 def moment(when: datetime) -> str:

@@ -1,20 +1,23 @@
-"""/l: the public certificate of a picture; the terms of licences; the licences a user holds."""
+"""/l: the public certificate of a picture, also as PDF; terms of licences; a user's licences."""
 
 from datetime import UTC, datetime
 
 import segno
-from flask import Blueprint, render_template
+from flask import Blueprint, Response, render_template
 from markupsafe import Markup
 
+from webapp.domain import pdf_signature
 from webapp.domain.errors import NotFound
 from webapp.domain.models.style import LicenseType
 from webapp.domain.queries import licenses as license_queries
 from webapp.domain.services.licenses import certificate_url
-from webapp.extensions import app_settings, db, storage
+from webapp.domain.signing_chain import ChainUnusable
+from webapp.extensions import app_settings, db, storage, unit_of_work
 from webapp.http import bodies
-from webapp.http.access import public, signed_in, user
-from webapp.pages import terms
+from webapp.http.access import own_transactions, public, signed_in, user
+from webapp.pages import certificate_pdf, terms
 from webapp.pages.fragments import is_fragment
+from webapp.pages.sitemap import absolute
 from webapp.schemas.fields import PageQuery
 
 blueprint = Blueprint("licenses", __name__)
@@ -34,8 +37,36 @@ def show(public_id: str) -> str:
         certificate=certificate,
         address=address,
         qr_code=qr_code(address),
+        has_pdf=_has_pdf(),
         now=datetime.now(UTC),
     )
+
+
+@blueprint.get("/l/<public_id>.pdf")
+@own_transactions
+@public
+def pdf(public_id: str) -> Response:
+    """Return one certificate as a signed PDF; not found where nothing can sign."""
+    try:
+        signer = pdf_signature.signer_of(app_settings())
+    except ChainUnusable as error:
+        raise NotFound(resource="certificate_file") from error
+    with unit_of_work() as session:
+        certificate = license_queries.certificate(session, storage(), public_id=public_id)
+        preview_key = license_queries.preview_key(session, public_id=public_id)
+    content = certificate_pdf.Content(
+        certificate=certificate,
+        address=certificate_url(app_settings().public_base_url, public_id),
+        terms_address=absolute(terms.address(certificate.license_type, certificate.terms_version)),
+        preview=storage().get(preview_key) if preview_key else None,
+        read_at=datetime.now(UTC),
+    )
+    signed = pdf_signature.sign(certificate_pdf.draw(content), signer)
+    response = Response(signed, mimetype="application/pdf")
+    response.headers.set(
+        "Content-Disposition", "attachment", filename=f"certificate-{public_id}.pdf"
+    )
+    return response
 
 
 @blueprint.get("/licenses/terms/<license_type>/<version>")
@@ -64,6 +95,14 @@ def held() -> str:
     )
     name = "held_rows" if is_fragment() else "held"
     return render_template(f"licenses/{name}.html", page=page)
+
+
+def _has_pdf() -> bool:
+    try:
+        pdf_signature.signer_of(app_settings())
+    except ChainUnusable:
+        return False
+    return True
 
 
 def qr_code(address: str) -> Markup:

@@ -1,8 +1,8 @@
 """Links that carry fields of a request: only those that the target page knows.
 
-`url_for` takes its own options – the method, the host, an anchor, the endpoint itself – from the
-same names as the fields of a query. So what a client sent never becomes its keyword arguments:
-an unknown name is dropped, and the link is always a local path.
+`url_for` has options – method, host, anchor, endpoint – with the same names as query fields. So
+fields of a client never become its keyword arguments: an unknown name is dropped, and the link is
+always a local path.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,18 +19,18 @@ NOTIFICATIONS = ("unread_only", "day", "cursor", "limit")
 def with_known(
     endpoint: str,
     known: Sequence[str],
-    given: Mapping[str, str] | None = None,
+    fields: Mapping[str, str] | None = None,
     /,
     *,
     anchor: str | None = None,
-    **place: int | str,
+    **path_values: int | str,
 ) -> str:
     """Return the URL of a page with those of `fields` that are in `known`, in their order.
 
     `fields` defaults to the query of the request; `path_values` are the variables of the route.
     """
-    sent = request.args if given is None else given
-    query = urlencode({name: sent[name] for name in known if sent.get(name)})
-    path = url_for(endpoint, **place)  # type: ignore[arg-type]
+    values = request.args if fields is None else fields
+    query = urlencode({name: values[name] for name in known if values.get(name)})
+    path = url_for(endpoint, **path_values)  # type: ignore[arg-type]
     fragment = f"#{anchor}" if anchor else ""
     return f"{path}?{query}{fragment}" if query else f"{path}{fragment}"

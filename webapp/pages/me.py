@@ -108,7 +108,7 @@ def change() -> Answer:
             db.session(), storage(), user=user(), picture=picture, **fields.model_dump()
         )
     except (ValidationError, DomainError) as error:
-        return _settings(*problems.found(error, "profile_image"), form="profile")
+        return _settings(*problems.by_field(error, "profile_image"), form="profile")
     return redirect(url_for(".settings", saved="profile"), 303)
 
 
@@ -130,7 +130,7 @@ def change_artist() -> Answer:
             **fields.model_dump(exclude={"signature_image"}),
         )
     except (ValidationError, DomainError) as error:
-        return _settings(*problems.found(error, "signature_image"), form="artist")
+        return _settings(*problems.by_field(error, "signature_image"), form="artist")
     return redirect(url_for(".settings", saved="artist"), 303)
 
 
@@ -159,7 +159,7 @@ def leave() -> Answer:
             db.session(), user=user(), confirm=request.form.get("confirm", "").strip()
         )
     except DomainError as error:
-        return _farewell(*problems.found(error, "confirm"))
+        return _farewell(*problems.by_field(error, "confirm"))
     session.clear()
     return redirect(url_for("pages.accounts.login", left=result.value), 303)
 

@@ -14,7 +14,7 @@ from webapp.pages import words
 Problems = dict[str, str]
 
 
-def found(error: ValidationError | DomainError, field: str) -> tuple[Problems, int]:
+def by_field(error: ValidationError | DomainError, field: str) -> tuple[Problems, int]:
     """Return the error texts by field, and the HTTP status; rolls back.
 
     `field` gets the errors of the domain that name no field: a file, or a confirmation.
@@ -22,13 +22,13 @@ def found(error: ValidationError | DomainError, field: str) -> tuple[Problems, i
     db.session.rollback()
     if isinstance(error, ValidationError):
         names = [str(each["loc"][0]) for each in error.errors(include_url=False)]
-        told = {name: text_of(error, name, words.FIELD_PROBLEMS.get(name, "")) for name in names}
-        return told, ValidationFailed.status
+        texts = {name: text_of(error, name, words.FIELD_PROBLEMS.get(name, "")) for name in names}
+        return texts, ValidationFailed.status
     if isinstance(error, ValidationFailed):
         usual = words.FIELD_PROBLEMS.get(field)
         fields = field_errors.of_refusal(error)
-        told = {name: " ".join(texts) for name, texts in fields.items()}
-        return {field: str(usual)} if usual and field in told else told, error.status
+        texts = {name: " ".join(messages) for name, messages in fields.items()}
+        return {field: str(usual)} if usual and field in texts else texts, error.status
     if isinstance(error, DuplicateUsername):
         return {next(iter(error.details)): gettext(error.code)}, error.status
     if isinstance(error, ImageRefused):
@@ -38,9 +38,9 @@ def found(error: ValidationError | DomainError, field: str) -> tuple[Problems, i
 
 def text_of(error: ValidationError, name: str, usual: object = "") -> str:
     """Return the error of a field: the usual text of its form, or why its text is refused."""
-    found = [each for each in error.errors(include_url=False) if each["loc"][:1] == (name,)]
-    surprising = [each for each in found if each["type"] in field_errors.SURPRISING]
-    for each in surprising or ([] if str(usual) else found):
+    errors = [each for each in error.errors(include_url=False) if each["loc"][:1] == (name,)]
+    surprising = [each for each in errors if each["type"] in field_errors.SURPRISING]
+    for each in surprising or ([] if str(usual) else errors):
         return field_errors.text(each)
     return str(usual)
 

@@ -58,33 +58,33 @@ def report() -> str | tuple[str, int]:
     """Save a report, once per user and subject."""
     target = bodies.form_body(Reported)
     try:
-        asked = bodies.form_body(ReportRequest)
+        fields = bodies.form_body(ReportRequest)
     except ValidationError as error:
         usual = {
             "reason": gettext("Please choose a reason."),
             "text": gettext("At most %(most)d characters.", most=MAX_CHARACTERS),
         }
         names = {str(problem["loc"][0]) for problem in error.errors()}
-        bad = {name: problems.text_of(error, name, usual.get(name, "")) for name in names}
-        return _form(target, bad), ValidationFailed.status
+        texts = {name: problems.text_of(error, name, usual.get(name, "")) for name in names}
+        return _form(target, texts), ValidationFailed.status
     try:
-        reports.report(db.session(), user=user(), **asked.model_dump())
+        reports.report(db.session(), user=user(), **fields.model_dump())
     except DuplicateReport as error:
-        return _form(target, said=gettext(error.code)), error.status
-    return _form(target, said=gettext("Thank you. A moderator will look at it."))
+        return _form(target, message=gettext(error.code)), error.status
+    return _form(target, message=gettext("Thank you. A moderator will look at it."))
 
 
-def _form(target: Reported, bad: Problems | None = None, said: str = "") -> str:
-    title, there = TARGETS[target.target_type]
+def _form(target: Reported, texts: Problems | None = None, message: str = "") -> str:
+    title, path = TARGETS[target.target_type]
     in_dialog = is_fragment()
     return render_template(
         "reports/form.html" if in_dialog else "reports/show.html",
         level=2 if in_dialog else 1,
         target=target,
         title=title,
-        there=there.format(target.target_id),
+        back=path.format(target.target_id),
         reasons=REASONS,
-        given=request.form,
-        bad=bad or {},
-        said=said,
+        form=request.form,
+        problems=texts or {},
+        message=message,
     )

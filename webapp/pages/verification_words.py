@@ -5,7 +5,7 @@ from flask_babel import lazy_gettext as _
 
 from webapp.domain.models.license import CertificateStatus
 from webapp.domain.queries.licenses import EXPIRED
-from webapp.domain.queries.verifications import Layer, Match, Method, Note
+from webapp.domain.queries.verifications import Layer, Match, Method, Note, SearchFailure
 
 # A watermark with less was read in a picture that is too changed to be compared.
 COMPARED = 0.95
@@ -23,6 +23,8 @@ ADVICE: dict[str, LazyString] = {
     EXPIRED: _("Nobody may use the picture under this licence any more."),
     CertificateStatus.REVOKED: _("Nobody may use the picture under this licence any more."),
 }
+MIXED_HEADING = _("This picture has several licences, and not all of them are valid")
+MIXED_ADVICE = _("The same picture was delivered to several orders. Look for yours below.")
 METHODS: dict[str, LazyString] = {
     Method.HASH: _("Your file is exactly the file that was delivered."),
     Method.CREDENTIALS: _(
@@ -69,6 +71,16 @@ NOTES: dict[str, LazyString] = {
         " one, and does not count."
     ),
 }
+FAILURES: dict[str, LazyString] = {
+    SearchFailure.EXPIRED: _(
+        "Too many pictures are being searched, and yours was deleted before its turn. Please send"
+        " it again in a minute."
+    ),
+    SearchFailure.TIMEOUT: _(
+        "The search took too long and was ended. A smaller copy of the picture is searched faster."
+    ),
+    SearchFailure.INTERNAL: _("The search failed. Please send the picture again."),
+}
 BAD_FILES: dict[str, LazyString] = {
     "INVALID_IMAGE_FORMAT": _("This file is not a JPG, PNG or WebP picture."),
     "IMAGE_SIZE_EXCEEDED": _("This file is larger than 20 MB. Save the picture smaller."),
@@ -79,9 +91,22 @@ BAD_FILES: dict[str, LazyString] = {
 NO_FILE = _("Choose one picture.")
 
 
+def busy(wait: str) -> str:
+    """Return why a picture is not examined now; `wait` may be empty."""
+    text = gettext("Many pictures are being checked right now. Yours was not checked.")
+    if not wait:
+        return text
+    return gettext("%(message)s Please wait %(wait)s.", message=text, wait=wait)
+
+
 def heading(matches: list[Match]) -> str:
-    """Return the heading of a report: the worst status first, or that nothing was found."""
-    return str(HEADINGS[matches[0].status]) if matches else gettext("No licence was found")
+    """Return the heading of an outcome with matches."""
+    return str(MIXED_HEADING if _is_mixed(matches) else HEADINGS[matches[0].status])
+
+
+def advice(matches: list[Match]) -> str:
+    """Return what the licences of an outcome allow."""
+    return str(MIXED_ADVICE if _is_mixed(matches) else ADVICE[matches[0].status])
 
 
 def reason(match: Match) -> str:
@@ -95,3 +120,7 @@ def certainty(match: Match) -> str:
     """Return the confidence of a match in percent; never 100 unless it is certain."""
     percent = 100 if match.confidence >= 1 else min(99, round(100 * match.confidence))
     return f"{percent} %"
+
+
+def _is_mixed(matches: list[Match]) -> bool:
+    return len({match.status for match in matches}) > 1

@@ -1,50 +1,89 @@
 """/verify: whose picture is this, and may it be used? Nothing of an upload is kept."""
 
-from flask import Blueprint, render_template
+from http import HTTPStatus
 
-from webapp.domain.errors import DomainError, ImageRefused, ValidationFailed
-from webapp.domain.services import verifications
-from webapp.domain.services.verifications import VERIFIED_IMAGE, Verification
-from webapp.extensions import unit_of_work
-from webapp.http import bodies, buckets, rate_limits
+from flask import Blueprint, Response, make_response, render_template
+
+from webapp.domain.errors import (
+    DomainError,
+    ImageRefused,
+    RateLimitExceeded,
+    ServiceUnavailable,
+    ValidationFailed,
+)
+from webapp.domain.queries import verifications as queries
+from webapp.domain.queries.verifications import DeepSearchState, ShownReport
+from webapp.domain.services.verifications import Verification
+from webapp.extensions import db
 from webapp.http.access import own_transactions, public
-from webapp.pages import verification_words
+from webapp.http.errors import message
+from webapp.http.verifications import takes_picture, verified
+from webapp.pages import verification_words, words
 from webapp.pages.fragments import is_fragment
 
 blueprint = Blueprint("verifications", __name__)
-FORM_BYTES = VERIFIED_IMAGE.max_bytes + (1 << 20)  # a file that is too large gets its own error
 
 
 @blueprint.get("/verify")
 @public
 def show() -> str:
     """Show the form for a picture."""
-    return _page()
+    return _page("show")
 
 
 @blueprint.post("/verify")
-@rate_limits.limited(buckets.VERIFICATIONS)
-@bodies.accepts(FORM_BYTES, from_anyone=True)
+@takes_picture
 @own_transactions
 @public
-def verify() -> str | tuple[str, int]:
+def verify() -> str | Response:
     """Show the certificates of a picture; for htmx, only the report."""
     try:
-        report = verifications.verify(unit_of_work, bodies.picture_to_verify())
-    except (ImageRefused, ValidationFailed) as error:
-        return _page(problem=_problem(error)), error.status
-    return _page(report)
+        found = verified()
+    except (ImageRefused, ValidationFailed, ServiceUnavailable, RateLimitExceeded) as error:
+        return _refused(error)
+    return _page("report" if is_fragment() else "show", found, found.search)
 
 
-def _page(report: Verification | None = None, *, problem: str = "") -> str:
+@blueprint.get("/verify/<search_id>")
+@public
+def search(search_id: str) -> str | tuple[str, int]:
+    """Show what a deep search found; for htmx its outcome, nothing while it is not finished."""
+    found = queries.deep_search(db.session(), search_id)
+    if found.is_open and is_fragment():
+        return "", HTTPStatus.NO_CONTENT
+    return _page("outcome" if is_fragment() else "show", found.report, found)
+
+
+def _page(
+    name: str,
+    report: Verification | ShownReport | None = None,
+    search: DeepSearchState | None = None,
+    *,
+    problem: str = "",
+) -> str:
     return render_template(
-        f"verifications/{'report' if is_fragment() else 'show'}.html",
+        f"verifications/{name}.html",
         report=report,
+        search=search,
         problem=problem,
         texts=verification_words,
     )
 
 
+def _refused(error: DomainError) -> Response:
+    """Show why a picture was not examined, beside the form."""
+    wait = error.details.get("retry_after")
+    name = "report" if is_fragment() else "show"
+    response = make_response(_page(name, problem=_problem(error)), error.status)
+    if wait is not None:
+        response.headers["Retry-After"] = str(wait)
+    return response
+
+
 def _problem(error: DomainError) -> str:
-    """Return why a file is refused; a form without one file has no code of its own."""
+    if isinstance(error, RateLimitExceeded):
+        return message(error)
+    if isinstance(error, ServiceUnavailable):
+        return verification_words.busy(words.duration(error.details.get("retry_after")))
+    # A form without one file has no code of its own.
     return str(verification_words.BAD_FILES.get(error.code, verification_words.NO_FILE))

@@ -1,9 +1,9 @@
-"""A local twin of Google sign-in: the same HTTP contract, on its own port, for machines without it.
+"""A local twin of Google sign-in: the same HTTP API, on its own port, for machines without it.
 
-Flask-Dance is pointed here by `GOOGLE_BASE_URL` and runs the code it runs against Google: redirect
-to `/o/oauth2/auth`, a code that works once, `/o/oauth2/token`, and userinfo for the bearer. Anyone
-may sign in as anyone, so the application refuses this provider in production. State is kept in
-memory: run one process. No cookies are set, since browsers share them between ports of one host.
+With `GOOGLE_BASE_URL` Flask-Dance uses this provider by the same code as Google: redirect to
+`/o/oauth2/auth`, a code that works once, `/o/oauth2/token`, and userinfo for the bearer token.
+Anyone may sign in as anyone, so the application refuses this provider in production. State is in
+memory: run one process. No cookies are set, because browsers share them between ports of one host.
 
 Run it: `python -m webapp.sandbox.google --port 8001`.
 """
@@ -35,18 +35,18 @@ from werkzeug.wrappers import Response as AnyResponse
 
 CODE_SECONDS = 60
 TOKEN_SECONDS = 3600
-MAX_KEPT = 10_000  # codes and tokens; the oldest are forgotten
+MAX_GRANTS = 10_000  # codes and tokens; the oldest are deleted
 
 
 class Person(NamedTuple):
-    """Somebody who can sign in."""
+    """An account that can sign in."""
 
     email: str
     name: str
 
     @property
     def subject(self) -> str:
-        """Google's permanent id: 21 digits, always the same for one address."""
+        """Google's permanent id: 21 digits, the same for one e-mail address."""
         digest = hashlib.sha256(self.email.lower().encode()).digest()
         return f"1{int.from_bytes(digest[:8], 'big') % 10**20:020d}"
 
@@ -66,7 +66,7 @@ PEOPLE = (
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a code or a token stands for, until `expires_at` of the monotonic clock, in seconds."""
+    """What a code or token grants, until `expires_at` of the monotonic clock, in seconds."""
 
     person: Person
     scope: str
@@ -77,33 +77,33 @@ class Grant:
 
 @dataclass(slots=True)
 class Grants:
-    """Codes or tokens that were given out; safe among threads."""
+    """Issued codes or tokens; thread-safe."""
 
     lifetime: float
-    _kept: dict[str, Grant] = field(default_factory=dict)
+    _grants: dict[str, Grant] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def issue(
         self, prefix: str, person: Person, scope: str, redirect_uri: str = "", challenge: str = ""
     ) -> str:
-        """Give out a new secret."""
+        """Return a new code or token."""
         secret = prefix + secrets.token_urlsafe(32)
         expires_at = time.monotonic() + self.lifetime
         with self._lock:
-            self._kept[secret] = Grant(person, scope, expires_at, redirect_uri, challenge)
-            while len(self._kept) > MAX_KEPT:
-                del self._kept[next(iter(self._kept))]
+            self._grants[secret] = Grant(person, scope, expires_at, redirect_uri, challenge)
+            while len(self._grants) > MAX_GRANTS:
+                del self._grants[next(iter(self._grants))]
         return secret
 
     def look(self, secret: str) -> Grant | None:
-        """Return what the secret stands for, unless it is unknown or expired."""
+        """Return the grant of a code or token; None if it is unknown or expired."""
         with self._lock:
-            return _alive(self._kept.get(secret))
+            return _alive(self._grants.get(secret))
 
     def take(self, secret: str) -> Grant | None:
-        """Return what the secret stands for, once."""
+        """Return the grant of a code or token, once."""
         with self._lock:
-            return _alive(self._kept.pop(secret, None))
+            return _alive(self._grants.pop(secret, None))
 
 
 def _alive(grant: Grant | None) -> Grant | None:
@@ -123,7 +123,7 @@ provider = Blueprint("google", __name__)
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """The one client we know, and what we gave out to it."""
+    """The one client of this twin, and its codes and tokens."""
 
     client_id: str
     client_secret: str
@@ -134,7 +134,7 @@ class Provider:
 def create_app(*, client_id: str | None = None, client_secret: str | None = None) -> Flask:
     """Return the provider for one client; by default the one of `GOOGLE_CLIENT_ID` and `_SECRET`.
 
-    With neither given nor set, the client is `sandbox` with the secret `sandbox`.
+    Without either, the client is `sandbox` with the secret `sandbox`.
     """
     app = Flask(__name__, static_folder=None)
     app.extensions["provider"] = Provider(
@@ -154,14 +154,14 @@ def _here() -> Provider:
 
 @provider.get("/healthz")
 def health() -> Response:
-    """Tell the supervisor that we answer."""
+    """Answer the health check of the supervisor."""
     return jsonify(status="ok")
 
 
 @provider.get("/o/oauth2/auth")
 @provider.get("/o/oauth2/v2/auth")
 def ask() -> str | AnyResponse:
-    """Let a person choose who to be; with `login_hint`, choose at once."""
+    """Show the accounts to choose from; with `login_hint`, choose at once."""
     query = _checked(request.args)
     hint = query.pop("login_hint", "")
     if hint:  # lets a command line sign in by HTTP alone
@@ -184,13 +184,13 @@ def decide() -> AnyResponse:
 def token() -> tuple[Response, int]:
     """Exchange a code, once, for a bearer token."""
     basic, form, here = request.authorization, request.form, _here()
-    who = (basic.username, basic.password) if basic else None
-    given = who or (form.get("client_id"), form.get("client_secret"))
-    if given != (here.client_id, here.client_secret):
+    in_header = (basic.username, basic.password) if basic else None
+    client = in_header or (form.get("client_id"), form.get("client_secret"))
+    if client != (here.client_id, here.client_secret):
         return jsonify(error="invalid_client", error_description="Unauthorized"), 401
     if form.get("grant_type") != "authorization_code":
         return jsonify(error="unsupported_grant_type"), 400
-    grant = here.codes.take(form.get("code", ""))  # gone even when refused below, as at Google
+    grant = here.codes.take(form.get("code", ""))  # used up even when refused below, as at Google
     if grant is None or not _matches(grant, form):
         return jsonify(error="invalid_grant", error_description="Bad Request"), 400
     return jsonify(
@@ -203,27 +203,27 @@ def token() -> tuple[Response, int]:
 
 @provider.get("/oauth2/v3/userinfo")
 def userinfo() -> tuple[Response, int]:
-    """Tell who the bearer's token stands for, in OpenID's names."""
+    """Return the account of a bearer token, with the field names of OpenID."""
     return _userinfo(id_name="sub", verified_name="email_verified")
 
 
 @provider.get("/oauth2/v2/userinfo")
 @provider.get("/oauth2/v1/userinfo")
 def older_userinfo() -> tuple[Response, int]:
-    """Tell who the bearer's token stands for, in the names Flask-Dance's examples use."""
+    """Return the account of a bearer token, with the field names of Flask-Dance's examples."""
     return _userinfo(id_name="id", verified_name="verified_email")
 
 
 @provider.get("/avatar/<letter>.svg")
 def avatar(letter: str) -> Response:
-    """Draw a picture of a person: their first letter."""
+    """Return an account's picture: the first letter of its name."""
     shown = letter if len(letter) == 1 and letter.isalnum() else "?"
     return Response(AVATAR.format(letter=shown.upper()), mimetype="image/svg+xml")
 
 
-def _checked(given: MultiDict[str, str]) -> dict[str, str]:
+def _checked(parameters: MultiDict[str, str]) -> dict[str, str]:
     """Return the request's OAuth parameters, or refuse as Google does: without any redirect."""
-    query = {name: given[name] for name in (*PASSED_ON, "login_hint") if name in given}
+    query = {name: parameters[name] for name in (*PASSED_ON, "login_hint") if name in parameters}
     if query.get("client_id") != _here().client_id:
         raise BadRequest("invalid_client: The OAuth client was not found.")
     if query.get("response_type") != "code":
@@ -255,8 +255,8 @@ def _known_name(email: str) -> str:
 
 def _send_back(query: dict[str, str], **answer: str) -> AnyResponse:
     state = {"state": query["state"]} if "state" in query else {}
-    joint = "&" if urlsplit(query["redirect_uri"]).query else "?"
-    return redirect(query["redirect_uri"] + joint + urlencode(state | answer))
+    separator = "&" if urlsplit(query["redirect_uri"]).query else "?"
+    return redirect(query["redirect_uri"] + separator + urlencode(state | answer))
 
 
 def _matches(grant: Grant, form: MultiDict[str, str]) -> bool:

@@ -31,7 +31,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from webapp.sandbox.toss_shop import BAD_KEY, BAD_REQUEST, Answer, Payment, Refused, Shop
 
 APPROVAL_SECONDS = 600
-# Toss waits 1, 4, 16, … minutes; nobody in front of a sandbox does.
+# Toss waits 1, 4, 16, … minutes; a sandbox need not.
 RETRY_SECONDS = (1.0, 4.0, 16.0, 64.0)
 USUAL_PAGE, MAX_PAGE = 100, 5000
 LIVE = "live_"
@@ -76,7 +76,7 @@ def _shop() -> Shop:
 
 @provider.get("/healthz")
 def health() -> Response:
-    """Tell the supervisor that we answer."""
+    """Answer the health check of the supervisor."""
     return jsonify(status="ok")
 
 

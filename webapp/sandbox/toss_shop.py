@@ -9,76 +9,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import TypedDict
 
 import httpx
 
+from webapp.sandbox.toss_types import (
+    CancelJson,
+    ErrorJson,
+    EventJson,
+    PaymentJson,
+    TransactionJson,
+)
+
 KOREA = timezone(timedelta(hours=9))
 WEBHOOK_SECONDS = 20
-
-
-class ErrorJson(TypedDict):
-    """An error of Toss; the message is for a person."""
-
-    code: str
-    message: str
-
-
-class CancelJson(TypedDict):
-    """One entry of a payment's `cancels`."""
-
-    cancelAmount: int
-    canceledAt: str | None
-
-
-class ReceiptJson(TypedDict):
-    """A payment's `receipt`."""
-
-    url: str
-
-
-class PaymentJson(TypedDict):
-    """A payment, as the API of Toss describes it."""
-
-    version: str
-    mId: str
-    paymentKey: str
-    orderId: str
-    orderName: str
-    type: str
-    method: str
-    currency: str
-    country: str
-    totalAmount: int
-    balanceAmount: int
-    status: str
-    requestedAt: str | None
-    approvedAt: str | None
-    cancels: list[CancelJson] | None
-    receipt: ReceiptJson | None
-    failure: ErrorJson | None
-
-
-class TransactionJson(TypedDict):
-    """A transaction, as the API of Toss describes it."""
-
-    mId: str
-    transactionKey: str
-    paymentKey: str
-    orderId: str
-    method: str
-    status: str
-    transactionAt: str
-    currency: str
-    amount: int
-
-
-class EventJson(TypedDict):
-    """What the webhook is sent."""
-
-    eventType: str
-    createdAt: str
-    data: PaymentJson
 
 
 Answer = tuple[PaymentJson | ErrorJson, int]
@@ -237,7 +180,7 @@ class Shop:
         return payment
 
     def find(self, payment_key: str) -> Payment:
-        """Return a payment; an approval that nobody confirmed in time has expired."""
+        """Return a payment; an approval that was not confirmed in time has expired."""
         payment = self.payments.get(payment_key)
         if payment is None:
             raise Refused(*UNKNOWN)

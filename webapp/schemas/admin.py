@@ -1,4 +1,4 @@
-"""Bodies and queries of administrators, and what they are shown."""
+"""Bodies, queries and answers of administrators."""
 
 from typing import Annotated, Literal, Self
 
@@ -216,7 +216,7 @@ class Refunded(Answer):
 
 
 class AuditEntryView(Answer):
-    """One change: what was before, what is after, and why."""
+    """One change: the values before and after, and the reason."""
 
     id: Id
     admin: NamedUser

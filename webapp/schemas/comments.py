@@ -36,7 +36,7 @@ class _Said(Answer):
 
 
 class Reply(_Said):
-    """A reply beside its comment; nobody replies to it."""
+    """A reply beside its comment; it has no replies."""
 
     parent_id: Id
     reply_count: Literal[0]

@@ -1,6 +1,6 @@
 """Kinds of fields that several bodies and answers share: text, tags, names, times, lists.
 
-Examples stand at the fields; those of whole bodies and answers are put together from them.
+Examples are at the fields; those of whole bodies and answers are put together from them.
 """
 
 from datetime import date, datetime
@@ -40,7 +40,7 @@ def as_seen(text: Any) -> Any:
     return visible_text.without_invisible(text) if isinstance(text, str) else text
 
 
-# Before the limits of a field are checked: what is measured is what is kept.
+# Before the limits of a field are checked: they apply to the text that is stored.
 PlainText = Annotated[str, BeforeValidator(as_written)]
 # What is searched for, and what machines report: never refused for what cannot be seen.
 SeenText = Annotated[str, BeforeValidator(as_seen)]

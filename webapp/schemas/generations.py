@@ -76,7 +76,7 @@ class ImageQuery(Body):
 
 
 class Person(Answer):
-    """Somebody, as others see them beside what they made."""
+    """A user, as others see them beside their images."""
 
     id: Id
     username: str = Field(examples=["mina"])
@@ -100,7 +100,7 @@ class StyleOfImage(Answer):
 
 
 class RenderingProgress(Answer):
-    """Where a rendering stands."""
+    """The progress of a rendering."""
 
     current_step: Count
     total_steps: Count

@@ -33,7 +33,7 @@ class RestyledPhoto(Answer):
 
 
 class CertificateView(Answer):
-    """GET /licenses/:public_id: who and which image stand there only while it is public."""
+    """GET /licenses/:public_id: it names the buyer and the image only while the image is public."""
 
     public_id: str = Field(examples=["lic_01JH3Z6V9C"])
     status: Literal["valid", "expired", "revoked"]
@@ -54,3 +54,15 @@ class CertificateView(Answer):
     adapter_sha256: Hash
     base_model: str = Field(examples=["sd15"])
     signature_applied: Literal[True]
+    watermark_id: str | None = Field(
+        pattern="^[0-9a-f]{16}$",
+        examples=["8f3c2a1b9d4e5f60"],
+        description="the number in its watermark; null if it was delivered without one",
+    )
+
+
+class RevocationView(Answer):
+    """GET /licenses/revoked: one certificate that is revoked."""
+
+    public_id: str = Field(examples=["lic_01JH3Z6V9C"])
+    revoked_at: Time

@@ -1,4 +1,4 @@
-"""Reports of GPUs outside the worker protocol, and what they are answered."""
+"""Reports of GPUs outside the worker protocol, and the answers."""
 
 from typing import Annotated, Literal, Self
 
@@ -18,7 +18,7 @@ class ReportedError(Body):
 
 
 class ReportedInstance(Body):
-    """One thing that was found; what is not in its mask is measured again, and may be left out."""
+    """One instance that was found; its box and area are measured on its mask."""
 
     concept: Annotated[SeenText, Field(min_length=1, max_length=60, examples=["Wall"])]
     mask_key: ObjectName

@@ -44,7 +44,7 @@ class InstanceChanges(Body):
 
 
 class ClickPoint(Body):
-    """A point as shares of the photo's width and height, in the thing or outside it."""
+    """A point as shares of the photo's width and height, inside the instance or outside it."""
 
     x: Share
     y: Share
@@ -73,7 +73,7 @@ class PointView(Answer):
 
 
 class InstanceAnswer(Answer):
-    """One thing of a concept in one photo; `bbox` is left, top, width and height in pixels."""
+    """One instance of a concept in one photo; `bbox` is left, top, width and height in pixels."""
 
     instance_id: InstanceId
     idx: Idx

@@ -114,7 +114,7 @@ class RuleBody(Body):
     rule_id: GivenRule | None = None
 
     def rule_request(self, *, name: str = "", path: str = "") -> RuleRequest:
-        """Return the rule as the domain takes it; `path` is where it stands in the request."""
+        """Return the rule as the domain takes it; `path` is its path in the request."""
         return RuleRequest(
             concepts={key: setting.plain() for key, setting in (self.concepts or {}).items()},
             protect=None if self.protect is None else tuple(self.protect),
@@ -298,7 +298,7 @@ class JobAnswer(JobCardAnswer):
 
 
 class PreviewOfPhoto(Answer):
-    """One small photo after the rule; the address lives for an hour."""
+    """One small photo after the rule; its address is valid for an hour."""
 
     idx: Idx
     preview_url: Url | None

@@ -51,7 +51,7 @@ class ConceptSetting(Body):
 
 
 def _without_nulls(options: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Return options without those that are null, whose names nobody checks."""
+    """Return options without those that are null; the names of these are not checked."""
     return {
         name: _without_nulls(value) if isinstance(value, dict) else value
         for name, value in options.items()

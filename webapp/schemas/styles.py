@@ -201,7 +201,7 @@ class StyleCard(Answer):
 
 
 class TrainingProgress(Answer):
-    """Where a training stands."""
+    """The progress of a training."""
 
     current_epoch: Count
     total_epochs: Count

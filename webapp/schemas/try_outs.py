@@ -30,7 +30,7 @@ class TryOutRequest(Prompt):
 
 
 class TryOutProgress(Answer):
-    """Where the rendering of a try-out stands."""
+    """The progress of the rendering of a try-out."""
 
     current_step: Count
     total_steps: Count

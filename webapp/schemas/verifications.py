@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from webapp.domain.queries.verifications import Layer, Method, Note
+from webapp.domain.queries.verifications import Layer, Method, Note, SearchFailure, SearchStatus
 from webapp.schemas.fields import Answer, Body, Day, Name, Time, Url
 
 
@@ -52,8 +52,8 @@ class DeepSearchView(Answer):
     """
 
     id: str = Field(examples=["V_7Kq2mX9aR4tZbN3w"])
-    status: Literal["queued", "running", "done", "failed"]
-    failure: Literal["expired", "timeout", "internal"] | None
+    status: SearchStatus
+    failure: SearchFailure | None
     report: VerificationReport | None
 
 

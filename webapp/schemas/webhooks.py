@@ -103,7 +103,7 @@ class ReportTaken(Answer):
 
 
 class _AliasReport(Body):
-    """A report whose id stands in the path; its other fields are those of the canonical report."""
+    """A report whose id is in the path; its other fields are those of the canonical report."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -54,8 +54,8 @@ def test_drawn_scenes_are_understood_and_classic_is_sure_of_it(draw, size, goals
 
 def ordinary():
     """A few of them, small; `make bench-sets` measures them all."""
-    painted = {name: artworks(count=1)[name] for name in ("gouache 0", "posters 0")}
-    outside = dict(list(landscapes(size=(240, 180)).items())[3:5])
+    painted = artworks(("gouache", "posters"), count=1)
+    outside = landscapes(seeds=(3, 4), size=(240, 180))
     photos = photographs() | painted | outside | {"checks": patterns((240, 180))["checks"]}
     for photo in photos.values():
         photo.thumbnail((240, 240))

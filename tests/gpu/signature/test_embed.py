@@ -1,6 +1,7 @@
 import io
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -23,6 +24,8 @@ SAMPLE = Provenance(
     rights='© 2026 Mira Ång. Licensed, not sold. "All rights reserved"',
     usage_terms="Personal use. See the certificate. 개인 용도",
     description="Image made in the style Ink Harbor",
+    credit="Mira Ång <ink & sea> / Style License",
+    licensor_url="https://style.example/styles/10?a=1&b=2",
     certificate_url="https://style.example/certificates/c_01HZX?a=1&b=2",
     artist_id=7,
     style_id=10,
@@ -70,6 +73,22 @@ def test_pillow_reads_the_standard_properties():
     assert xmp["UsageTerms"]["Alt"]["li"]["text"] == SAMPLE.usage_terms
     assert xmp["WebStatement"] == SAMPLE.certificate_url
     assert xmp["DigitalSourceType"] == SOURCE_TYPE
+    assert xmp["Credit"] == SAMPLE.credit
+
+
+@pytest.mark.parametrize("file_format", Format)
+def test_image_search_finds_what_makes_a_picture_licensable(file_format):
+    packet = reopened(embed(picture(), SAMPLE, file_format)).info["xmp"]
+    description = ET.fromstring(packet).find(".//{*}Description")  # noqa: S314 - our own
+    assert description.findtext("{http://ns.adobe.com/xap/1.0/rights/}WebStatement")
+    plus = "{http://ns.useplus.org/ldf/xmp/1.0/}"
+    [licensor] = description.findall(f"{plus}Licensor/{{*}}Seq/{{*}}li/{plus}LicensorURL")
+    assert licensor.text == SAMPLE.licensor_url
+
+
+def test_files_from_before_the_licensor_are_read():
+    earlier = replace(SAMPLE, credit=None, licensor_url=None)
+    assert read_provenance(embed(picture(), earlier)) == earlier
 
 
 def test_png_has_texts_for_author_copyright_and_description():

@@ -3,12 +3,11 @@ import time
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 from structlog.testing import capture_logs
 
 from tasks.on_cpu import housekeeping
 from tasks.on_cpu.housekeeping import (
-    check_ledger,
     collect_garbage,
     expire_purchases,
     purge_expired,
@@ -25,7 +24,6 @@ from tests.toss import toss_of_tasks
 from webapp.domain import jobs
 from webapp.domain.models.account import SignIn
 from webapp.domain.models.generation import Generation
-from webapp.domain.models.heartbeat import Heartbeat
 from webapp.domain.models.idempotency import IdempotencyKey
 from webapp.domain.models.job import Job
 from webapp.domain.models.notification import Notification, NotificationType
@@ -33,8 +31,7 @@ from webapp.domain.models.payment import Purchase
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.style import Style, Tag
 from webapp.domain.models.training import TrainingRun
-from webapp.domain.services import heartbeats, notifications, purchases, reconciliation
-from webapp.domain.services.ledger_check import INVARIANTS
+from webapp.domain.services import notifications, purchases, reconciliation
 
 
 def test_garbage_of_yesterday_is_collected_and_named_objects_stay(committed, storage):
@@ -48,24 +45,6 @@ def test_garbage_of_yesterday_is_collected_and_named_objects_stay(committed, sto
     keys = {info.key for info in storage.list()}
     assert "images/lost.png" not in keys
     assert style.adapter_key in keys
-
-
-def test_a_violated_ledger_is_an_error_that_pages(committed):
-    with committed.begin() as session:
-        making.user(session)
-        session.execute(text("UPDATE accounts SET balance = 1 WHERE kind = 'spendable'"))
-    with capture_logs() as logs:
-        check_ledger()
-    [violation] = [line for line in logs if line["log_level"] == "error"]
-    assert violation["invariant"] == "I2 cached balance equals its transfers"
-
-
-def test_a_proved_ledger_is_no_news(committed):
-    with committed.begin() as session:
-        making.generation(session)
-    with capture_logs() as logs:
-        check_ledger()
-    assert {line["log_level"] for line in logs} == {"info"}
 
 
 def test_old_keys_and_uploads_that_never_came_are_ended(committed):
@@ -212,7 +191,7 @@ def test_orders_that_ran_out_end_and_what_was_begun_is_finished(committed, toss)
 
 
 def test_books_that_differ_are_errors_that_page_and_are_counted(committed, toss, monkeypatch):
-    monkeypatch.setattr(housekeeping, "ON_ITS_WAY", timedelta(0))
+    monkeypatch.setattr(housekeeping, "IN_PROGRESS", timedelta(0))
     payment_key = toss.approve("P_elsewhere")
     toss.provider.confirm(
         payment_key=payment_key, order_id="P_elsewhere", amount=10_000, idempotency_key="one"
@@ -226,21 +205,6 @@ def test_books_that_differ_are_errors_that_page_and_are_counted(committed, toss,
         assert reconciliation.last_comparison(session).differences == [
             ("P_elsewhere", "unknown", 10_000)
         ]
-
-
-def test_the_check_of_the_ledger_leaves_what_it_found(committed):
-    with committed.begin() as session:
-        making.user(session)
-    check_ledger()
-    with committed.begin() as session:
-        counts = session.get(Heartbeat, heartbeats.LEDGER).numbers
-        assert set(counts) == set(INVARIANTS)
-        assert set(counts.values()) == {0}
-        session.execute(text("UPDATE accounts SET balance = 1 WHERE kind = 'spendable'"))
-    check_ledger()
-    with committed() as session:
-        counts = session.get(Heartbeat, heartbeats.LEDGER).numbers
-        assert counts["I2 cached balance equals its transfers"] == 1
 
 
 def test_jobs_a_standing_relay_left_behind_are_taken_back_with_a_warning(committed):

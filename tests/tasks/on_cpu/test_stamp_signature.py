@@ -9,13 +9,16 @@ from PIL import Image
 from sqlalchemy import select, update
 
 from gpu.signature import watermark
+from gpu.signature.credentials import Credentials, State, read
 from gpu.signature.embed import read_provenance
 from tasks.on_cpu import stamp_signature as module
 from tasks.on_cpu.deliver_generation import deliver_generation
 from tasks.on_cpu.stamp_signature import stamp_signature
-from tests import making
-from webapp.domain import jobs
+from tests import making, signing
+from webapp.domain import due_jobs, jobs
+from webapp.domain.chain_issuing import issue_chain
 from webapp.domain.gateways.storage import StorageUnavailable
+from webapp.domain.image_decoding import perceptual_hash
 from webapp.domain.models.account import Artist
 from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.models.job import Job, JobState
@@ -89,8 +92,11 @@ def test_the_file_says_who_made_it_and_under_which_licence(committed, storage, r
     assert provenance.generation_id == image_id
     assert provenance.licence_id == image.license_public_id
     assert provenance.certificate_url.endswith(f"/l/{image.license_public_id}")
+    assert provenance.licensor_url.endswith(f"/styles/{image.style_id}")
+    assert provenance.credit == f"{provenance.creator} / Style License"
     assert stamped["image_sha256"] == hashlib.sha256(data).hexdigest()
     assert stamped["image_size"] == len(data)
+    assert stamped["perceptual_hash"] == perceptual_hash(Image.open(io.BytesIO(data)))
     for kind in ("preview", "thumbnail"):
         small_file = storage.get(stamped[f"{kind}_key"])
         assert stamped[f"{kind}_sha256"] == hashlib.sha256(small_file).hexdigest()
@@ -173,6 +179,85 @@ def test_without_the_key_of_its_number_an_image_is_tried_again_and_not_marked_wi
     image, job = standing(committed, image_id, job_id)
     assert (image.status, job.failure_cause) == ("retrying", "SIGNATURE_FAILED")
     assert list(storage.list("images/")) == []
+
+
+def credentials_of(data, media_type):
+    return read(data, media_type, settings().content_credentials_roots.read_bytes())
+
+
+def test_image_and_preview_have_content_credentials_of_their_certificate(
+    committed, storage, rendered
+):
+    image_id, job_id, _ = rendered()
+    stamp_signature(job_id=job_id)
+
+    image, job = standing(committed, image_id, job_id)
+    stamped = job.handover["image"]
+    trusted = Credentials(State.TRUSTED, image.license_public_id)
+    assert credentials_of(storage.get(stamped["image_key"]), "image/png") == trusted
+    assert credentials_of(storage.get(stamped["preview_key"]), "image/webp") == trusted
+    small = storage.get(stamped["thumbnail_key"])
+    assert credentials_of(small, "image/webp").state is State.ABSENT  # they would double its size
+    assert read_provenance(small).licence_id == image.license_public_id
+
+
+def test_after_a_kill_between_store_and_commit_the_registered_file_is_the_stored_one(
+    committed, storage, rendered, monkeypatch
+):
+    image_id, job_id, _ = rendered()
+
+    def die(name):
+        raise SystemExit(name)
+
+    monkeypatch.setattr(module, "failpoint", die)
+    with pytest.raises(SystemExit, match="after_put"):
+        stamp_signature(job_id=job_id)
+    monkeypatch.undo()
+    [orphan] = storage.list("images/")
+    with committed.begin() as session:
+        session.execute(update(Job).values(lease_until=jobs.NOW))
+    with committed.begin() as session:
+        assert due_jobs.requeue_expired(session) == 1
+    for task in (stamp_signature, deliver_generation):
+        task(job_id=job_id)
+
+    image, _ = standing(committed, image_id, job_id)
+    data = storage.get(image.image_key)
+    assert image.image_key != orphan.key
+    assert hashlib.sha256(storage.get(orphan.key)).hexdigest() != image.image_sha256
+    assert hashlib.sha256(data).hexdigest() == image.image_sha256
+    with committed() as session:
+        certificate = session.scalars(select(Certificate)).one()
+    assert certificate.image_sha256 == image.image_sha256
+    assert credentials_of(data, "image/png") == Credentials(State.TRUSTED, certificate.public_id)
+
+
+@pytest.mark.parametrize("case", ["without key", "expired"])
+def test_without_a_usable_certificate_orders_wait_and_use_up_no_attempt(
+    committed, rendered, monkeypatch, tmp_path, case
+):
+    image_id, job_id, _ = rendered()
+    before = standing(committed, image_id, job_id)[1]
+    if case == "expired":
+        issue_chain(tmp_path, signing_days=0)
+    variables = signing.environment(tmp_path) if case == "expired" else {}
+    for name, value in ({"CONTENT_CREDENTIALS_KEY": ""} | variables).items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+
+    stamp_signature(job_id=job_id)
+
+    job = standing(committed, image_id, job_id)[1]
+    assert (job.state, job.step, job.tries) == (JobState.QUEUED, "stamp_signature", 0)
+    assert job.fence == before.fence
+
+
+def test_a_file_that_cannot_be_signed_is_tried_again(committed, rendered, monkeypatch):
+    image_id, job_id, _ = rendered()
+    monkeypatch.setattr(module, "embed", lambda *_: b"no picture")
+    stamp_signature(job_id=job_id)
+    image, job = standing(committed, image_id, job_id)
+    assert (image.status, job.failure_cause) == ("retrying", "SIGNATURE_FAILED")
 
 
 def test_a_delivered_image_is_the_stamped_file_paid_and_certified(committed, storage, rendered):

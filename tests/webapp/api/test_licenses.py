@@ -1,4 +1,8 @@
+from sqlalchemy import func, update
+
+from tests import making
 from tests.webapp.conftest import error_code
+from webapp.domain.models.license import Certificate
 
 
 def test_everybody_can_read_the_certificate_of_a_public_image(
@@ -14,6 +18,8 @@ def test_everybody_can_read_the_certificate_of_a_public_image(
     assert shown["image"]["sha256"] == "a" * 64
     assert shown["adapter_sha256"] == image.adapter_sha256
     assert shown["signature_applied"] is True
+    assert int(shown["watermark_id"], 16) == image.watermark_number
+    assert len(shown["watermark_id"]) == 16
 
 
 def test_the_certificate_of_a_private_image_names_neither_buyer_nor_image(client, ordered, finish):
@@ -26,3 +32,43 @@ def test_an_unknown_or_unfinished_licence_is_not_found(client, ordered):
     for public_id in ("L_nothing", "L%00", ordered.license_public_id):
         answer = client.get(f"/api/v1/licenses/{public_id}")
         assert (answer.status_code, error_code(answer)) == (404, "NOT_FOUND")
+
+
+def test_a_copy_of_a_certificate_may_be_kept_for_a_minute(client, session, ordered, finish):
+    image = finish(ordered, is_public=True)
+    address = f"/api/v1/licenses/{image.license_public_id}"
+    answer = client.get(address)
+    assert answer.headers["Cache-Control"] == "public, max-age=60"
+    tag = answer.headers["ETag"]
+    same = client.get(address, headers={"If-None-Match": tag})
+    assert (same.status_code, same.data) == (304, b"")
+    revoke(session, image)
+    changed = client.get(address, headers={"If-None-Match": tag})
+    assert (changed.status_code, changed.json["data"]["status"]) == (200, "revoked")
+    client.set_cookie("lang", "ko")
+    assert client.get(address).headers["Cache-Control"] == "private, max-age=60"
+
+
+def test_programs_read_which_certificates_are_revoked(
+    client, session, storage, buyer, style, finish
+):
+    made = [making.order(session, buyer, style)[0] for _ in range(3)]
+    session.commit()
+    finished = [finish(each) for each in made]
+    for image in finished[:2]:
+        revoke(session, image)
+    first = client.get("/api/v1/licenses/revoked?limit=1").json["data"]
+    second = client.get(f"/api/v1/licenses/revoked?cursor={first['next_cursor']}").json["data"]
+    assert [each["public_id"] for each in first["results"] + second["results"]] == [
+        image.license_public_id for image in reversed(finished[:2])
+    ]
+    assert second["has_more"] is False
+
+
+def revoke(session, image):
+    session.execute(
+        update(Certificate)
+        .where(Certificate.generation_id == image.id)
+        .values(status="revoked", revoked_at=func.clock_timestamp())
+    )
+    session.commit()

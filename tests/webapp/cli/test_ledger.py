@@ -1,9 +1,11 @@
 import json
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
 
 from tests import making
+from tests.sealing import age, seal_all, tamper
 from webapp.app import create_app
 from webapp.domain.models.sets_account import SetsAccount
 
@@ -26,6 +28,19 @@ def test_the_check_counts_what_it_proved(account):
     assert answer.output == "ok: 19 invariants hold over 1 transfers and 2 credit entries\n"
     found = json.loads(check("--json").output)
     assert found == {"invariants": 19, "transfers": 1, "credit_entries": 2}
+
+
+def test_the_full_check_also_proves_what_is_sealed(committed, account):
+    age(committed, timedelta(days=2))
+    seal_all(committed)
+    assert json.loads(check("--full", "--json").output)["seals"] == 1
+    assert check("--full").output.endswith(" 2 credit entries, 1 sealed periods are unchanged\n")
+
+    tamper(committed, "UPDATE transfers SET amount = amount + 1")
+    assert check().exit_code == 0
+    answer = check("--full")
+    assert answer.exit_code == 1
+    assert "sealed periods are unchanged: seal " in answer.output
 
 
 def test_the_check_names_an_account_of_sets_whose_credits_drifted(committed, account):

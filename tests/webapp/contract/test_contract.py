@@ -18,7 +18,7 @@ CALLERS = {
     "anonymous": {"public", "signed in", "artist", "admin", "internal", "Sets account"},
     "buyer": {"signed in"},
     "artist": {"artist"},
-    "admin": {"public", "admin"},
+    "admin": {"admin"},
     "worker": {"internal"},
     "sets": {"Sets account"},
 }
@@ -81,7 +81,7 @@ def configuration(caller, market, phases):
             "continue-on-failure": True,
             "auth": {"openapi": proof} if proof else {},
             "phases": phases,
-            "generation": {"deterministic": True, "database": "none", "max-examples": 5},
+            "generation": {"deterministic": True, "database": "none", "max-examples": 3},
             "dictionaries": {name: {"values": values} for name, values in market.known.items()},
             "parameters": {
                 f"{place}.{name}": {"dictionary": name, "probability": 0.8}

@@ -30,9 +30,9 @@ def test_due_jobs_are_marked_once_and_again_when_nobody_claimed_them(session, jo
     ]
     assert due_jobs.mark_due(session, repeat_seconds=30) == []
 
-    making.change_job(session, job.id, rung_at=NOW - timedelta(seconds=29))
+    making.change_job(session, job.id, published_at=NOW - timedelta(seconds=29))
     assert due_jobs.mark_due(session, repeat_seconds=30) == []
-    making.change_job(session, job.id, rung_at=NOW - timedelta(seconds=31))
+    making.change_job(session, job.id, published_at=NOW - timedelta(seconds=31))
     assert due_jobs.mark_due(session, repeat_seconds=30) == [
         due_jobs.DueJob(job.id, RENDER, "request-1")
     ]
@@ -41,14 +41,16 @@ def test_due_jobs_are_marked_once_and_again_when_nobody_claimed_them(session, jo
 @pytest.mark.parametrize("waited, is_due", [(59, False), (61, True)])
 def test_the_backoff_of_unclaimed_jobs_doubles(session, job, waited, is_due):
     published = NOW - timedelta(seconds=waited)
-    making.change_job(session, job.id, run_at=published - timedelta(seconds=60), rung_at=published)
+    making.change_job(
+        session, job.id, run_at=published - timedelta(seconds=60), published_at=published
+    )
     assert bool(due_jobs.mark_due(session, repeat_seconds=30)) is is_due
 
 
 def test_jobs_never_published_come_before_all_others(session, job):
     fresh = making.job_of(session, making.generation(session))
     long_ago = NOW - timedelta(hours=1)
-    making.change_job(session, job.id, run_at=long_ago, rung_at=long_ago)
+    making.change_job(session, job.id, run_at=long_ago, published_at=long_ago)
     assert [due.job_id for due in due_jobs.mark_due(session, repeat_seconds=30, limit=1)] == [
         fresh.id
     ]

@@ -82,7 +82,9 @@ def waiting(committed):
 
 def published(committed):
     with committed() as session:
-        return [job.rung_at is not None for job in session.scalars(select(Job).order_by(Job.id))]
+        return [
+            job.published_at is not None for job in session.scalars(select(Job).order_by(Job.id))
+        ]
 
 
 def test_due_jobs_are_published_once_on_the_queue_of_their_step(
@@ -113,7 +115,7 @@ def test_an_unheard_bell_rings_again_after_a_while(celery, broker_url, committed
     with committed.begin() as session:
         for job_id in waiting:
             late = jobs.NOW - relay.jobs.timedelta(seconds=settings().republish_seconds + 1)
-            making.change_job(session, job_id, rung_at=late)
+            making.change_job(session, job_id, published_at=late)
     assert relay.sweep(celery) == 4
     assert len(consumed(broker_url, "image_generation")) == 6
 
@@ -175,7 +177,7 @@ def test_a_loop_that_published_all_writes_a_heartbeat_with_the_dead_letters(
         poisonous.close()
         wait_for(lambda: count(connection, DEAD_LETTER_QUEUE) == 1, "the dead letter", seconds=30)
         with committed.begin() as session:
-            making.change_job(session, waiting[0], rung_at=None)
+            making.change_job(session, waiting[0], published_at=None)
         relay.sweep(celery)
         with committed() as session:
             assert session.get(Heartbeat, heartbeats.RELAY).numbers == {"dead_letters": 1}
@@ -270,7 +272,7 @@ def test_when_the_broker_is_back_every_job_is_published(broker_url, celery, comm
         assert relay.sweep(cut_off) == 4
         with committed.begin() as session:
             for job_id in waiting:
-                making.change_job(session, job_id, rung_at=None)
+                making.change_job(session, job_id, published_at=None)
         cable.cut()
         assert relay.sweep(cut_off) == 0
         assert published(committed) == [False] * 4

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from tests import signing
 from tests.fixtures import ENVIRONMENT
 from webapp.domain.settings import (
     DEVELOPMENT_WATERMARK_KEY,
@@ -67,6 +68,7 @@ LIVE = {"TOSS_CLIENT_KEY": "live_ck_1", "TOSS_SECRET_KEY": "live_sk_1"}
 PRODUCTION = (
     COMPLETE
     | LIVE
+    | signing.production()
     | {
         "ENV": "production",
         "PUBLIC_BASE_URL": "https://example.org",
@@ -83,6 +85,9 @@ PRODUCTION = (
         ({"TOSS_CLIENT_KEY": "test_ck_1", "TOSS_SECRET_KEY": "test_sk_1"}, "TOSS_SECRET_KEY"),
         ({"PUBLIC_BASE_URL": "http://example.org"}, "PUBLIC_BASE_URL"),
         ({"FAILPOINTS": "after_commit=1"}, "FAILPOINTS"),
+        (signing.development(), "CONTENT_CREDENTIALS_CHAIN was made for development"),
+        ({"CONTENT_CREDENTIALS_CHAIN": "/nowhere.pem"}, "/nowhere.pem cannot be read"),
+        ({"CONTENT_CREDENTIALS_KEY": "/nowhere.pem"}, "/nowhere.pem cannot be read"),
         ({"SECRET_KEY": "x" * 31}, "SECRET_KEY"),
         ({"INTERNAL_API_TOKEN": "x" * 31}, "INTERNAL_API_TOKEN"),
         ({"WATERMARK_KEYS": ""}, "WATERMARK_KEYS"),
@@ -92,9 +97,7 @@ PRODUCTION = (
         ),
     ],
 )
-def test_production_refuses_sandboxes_failpoints_plain_http_and_short_keys(
-    environment_of, change, named
-):
+def test_production_refuses_what_is_for_development_and_weak(environment_of, change, named):
     environment_of(**PRODUCTION | change)
     with pytest.raises(SettingsError, match=named):
         Settings.from_environment()

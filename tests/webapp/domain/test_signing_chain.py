@@ -55,10 +55,11 @@ def write_leaf(folder, certificate):
 
 def test_a_new_chain_signs_for_a_year_and_is_valid_for_ten(made):
     chain = chain_of(made)
-    assert chain.is_usable(datetime.now(UTC))
+    chain.require_period(datetime.now(UTC))
     assert timedelta(days=364) < chain.signs_until - NOW < timedelta(days=366)
     assert chain.certificates[0].not_valid_after_utc - NOW > timedelta(days=3640)
-    assert not chain.is_usable(chain.signs_until)
+    with pytest.raises(ChainUnusable, match="the certificate signs from"):
+        chain.require_period(chain.signs_until)
     assert read_key(made / KEY, chain).startswith(b"-----BEGIN PRIVATE KEY-----")
 
 

@@ -10,7 +10,7 @@ def make(tmp_path):
     def make(**given):
         return environment(
             tmp_path,
-            given=given,
+            environ=given,
             web_port=8000,
             google_port=8001,
             toss_port=8002,
@@ -31,6 +31,12 @@ def test_a_given_service_replaces_the_embedded_one(make):
 def test_the_broker_and_the_cache_have_databases_of_their_own(make):
     made = make()
     assert (made["REDIS_URL"], made["BROKER_URL"]) == ("redis://embedded/0", "redis://embedded/1")
+
+
+def test_a_given_chain_is_used_and_none_is_made(make, tmp_path):
+    made = make(CONTENT_CREDENTIALS_CHAIN="/real/chain.pem")
+    assert made["CONTENT_CREDENTIALS_CHAIN"] == "/real/chain.pem"
+    assert not (tmp_path / "credentials").exists()
 
 
 def test_a_real_google_client_leaves_no_trace_of_the_sandbox(make):

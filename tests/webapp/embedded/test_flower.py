@@ -23,7 +23,7 @@ def flower(tmp_path):
     redis = Redis(tmp_path / "redis")
     made = environment(
         tmp_path,
-        given={"PATH": os.environ["PATH"]},
+        environ={"PATH": os.environ["PATH"]},
         web_port=1,
         google_port=2,
         toss_port=3,

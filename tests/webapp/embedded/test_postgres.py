@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 
 from webapp.embedded import postgres
-from webapp.embedded.kept import EmbeddedError
+from webapp.embedded.persisted import EmbeddedError
 from webapp.embedded.postgres import Binaries, Postgres
 
 

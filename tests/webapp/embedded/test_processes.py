@@ -45,7 +45,7 @@ def test_the_environment_satisfies_the_settings(
 ) -> None:
     child = environment(
         tmp_path,
-        given={},
+        environ={},
         web_port=8000,
         google_port=8001,
         toss_port=8002,
@@ -67,7 +67,7 @@ def test_the_environment_satisfies_the_settings(
 def test_an_empty_variable_does_not_hide_an_embedded_service(tmp_path: Path) -> None:
     child = environment(
         tmp_path,
-        given={"REDIS_URL": "", "LANG": ""},
+        environ={"REDIS_URL": "", "LANG": ""},
         web_port=1,
         google_port=2,
         toss_port=3,

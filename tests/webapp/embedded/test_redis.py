@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from webapp.embedded import redis as embedded
-from webapp.embedded.kept import EmbeddedError
+from webapp.embedded.persisted import EmbeddedError
 from webapp.embedded.redis import Redis
 
 WHEEL = Path(embedded._wheel_server() or "")

@@ -20,8 +20,8 @@ import redis
 
 from webapp.embedded.configuration import PROJECT
 from webapp.embedded.environment import MARK
-from webapp.embedded.kept import EmbeddedError
 from webapp.embedded.leftovers import end_leftovers
+from webapp.embedded.persisted import EmbeddedError
 from webapp.embedded.processes import PROCESSES, Group, Process, find_proxy
 from webapp.embedded.supervisor import Stack
 
@@ -223,7 +223,8 @@ def test_leftovers_of_a_killed_supervisor_are_ended_at_the_next_start(folder: Pa
     until(lambda: stack.pid("sleeper"))
     orphan = psutil.Process(stack.pid("sleeper"))
     assert stack._supervisord is not None
-    stack._supervisord.kill()
+    assert stack._supervisord.process is not None
+    stack._supervisord.process.kill()
     stack.wait()
     assert not is_gone(orphan)
     stack.stop()

@@ -1,11 +1,14 @@
 import gettext
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from sqlalchemy import text
 
 from tests.webapp.conftest import error_code, make_app
+from webapp.domain import db as domain_db
 from webapp.domain.errors import DomainError, ServiceUnavailable
 from webapp.domain.models.ledger import TransferKind
 from webapp.domain.models.notification import NotificationType
@@ -178,3 +181,31 @@ def test_a_failed_request_is_rolled_back(buyer_client, session, style, buyer, ap
     assert buyer_client.get("/api/v1/tokens/balance").json["data"]["token_balance"] == 100
     with app.app_context():
         assert not db.session().new
+
+
+def test_who_needs_a_locked_table_gets_503_and_all_others_are_answered(
+    committed, storage, monkeypatch
+):
+    monkeypatch.setattr(domain_db, "WEB_WAIT_SECONDS", 0.1)
+    client = make_app(monkeypatch).test_client()
+    with committed() as holder:
+        holder.execute(text("LOCK TABLE tags IN ACCESS EXCLUSIVE MODE"))
+        answer = client.get("/api/v1/tags")
+        assert (answer.status_code, error_code(answer)) == (503, ServiceUnavailable.code)
+        assert int(answer.headers["Retry-After"]) > 0
+        for path in ("/api/v1/styles", "/api/v1/health", "/healthz"):
+            assert client.get(path).status_code == 200
+        holder.rollback()
+    assert client.get("/api/v1/tags").status_code == 200
+
+
+def test_who_gets_no_connection_soon_gets_503(committed, storage, monkeypatch):
+    monkeypatch.setattr(domain_db, "WEB_WAIT_SECONDS", 0.1)
+    app = make_app(monkeypatch)
+    with app.app_context(), ExitStack() as busy:
+        engine = db.engine
+        for _ in range(engine.pool.size() + engine.pool._max_overflow):
+            busy.enter_context(engine.connect())
+        answer = app.test_client().get("/api/v1/styles")
+        assert (answer.status_code, error_code(answer)) == (503, ServiceUnavailable.code)
+        assert app.test_client().get("/healthz").status_code == 200

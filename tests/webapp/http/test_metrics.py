@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from tests.processes import ROOT
 from tests.waiting import wait_for
 from tests.webapp.conftest import error_code, make_app
 from webapp.domain.services import operations
+from webapp.domain.settings import settings
 
 OUTSIDE = {"REMOTE_ADDR": "203.0.113.9"}
 TOKEN = "the token of Prometheus, long enough for a secret"
@@ -69,6 +71,14 @@ def test_a_request_is_one_line_with_its_path_and_without_its_query(client):
         client.get("/metrics")
     [line] = [line for line in lines if line["event"] == "request"]
     assert (line["method"], line["path"], line["status"]) == ("GET", "/api/v1/styles/7", 404)
+
+
+def test_the_end_of_the_signing_certificate_is_shown(client):
+    shown = re.search(
+        r"\ncontent_credentials_end_timestamp_seconds (\S+)", client.get("/metrics").text
+    )
+    end = settings().signing_chain().signs_until
+    assert datetime.fromtimestamp(float(shown.group(1)), UTC) == end
 
 
 def test_reports_of_workers_are_counted_by_their_answer(client, worker, ordered):

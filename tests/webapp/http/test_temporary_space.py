@@ -116,3 +116,23 @@ def test_space_is_released_at_the_end_of_a_request(artist_client, session, artis
     assert answer.status_code in {400, 413, 422}
     assert reserved == [(session.get_one(User, artist.user_id).id, size)]
     assert temporary_space._bodies == {}
+
+
+def test_anybody_may_send_a_large_picture_to_verify_but_one_at_a_time(client, monkeypatch):
+    size = csrf.LONGEST_FORM + 1
+    answer, read = send(client, "/api/v1/verify", size=size)
+    assert answer.status_code in {400, 413, 422}  # the file is no picture and has no end
+    assert read >= csrf.LONGEST_FORM
+    monkeypatch.setattr(temporary_space, "_bodies", {"127.0.0.1": size})
+    answer, read = send(client, "/api/v1/verify", size=size)
+    assert (answer.status_code, error_code(answer), read) == (503, "SERVICE_UNAVAILABLE", 0)
+
+
+def test_slow_visitors_leave_threads_to_others(client, artist_client, monkeypatch):
+    slow = {f"203.0.113.{number}": 1 for number in range(temporary_space.MAX_VISITORS)}
+    monkeypatch.setattr(temporary_space, "_bodies", slow)
+    size = csrf.LONGEST_FORM + 1
+    answer, read = send(client, "/api/v1/verify", size=size)
+    assert (answer.status_code, read) == (503, 0)
+    answer, read = send(artist_client, STYLES, token=artist_client.csrf_token, size=size)
+    assert answer.status_code != 503

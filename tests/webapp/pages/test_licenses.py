@@ -1,7 +1,9 @@
+import io
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from pyhanko.pdf_utils.reader import PdfFileReader
 from sqlalchemy import update
 
 from tests import making
@@ -80,6 +82,29 @@ def test_a_certificate_that_no_longer_holds_says_so(client, session, image, colu
     session.commit()
     page = Page(client.get(f"/l/{image.license_public_id}"))
     assert page.text.split("Sign in", 1)[1].strip().startswith(word)
+
+
+def test_a_certificate_is_also_a_signed_pdf(client, image):
+    page = Page(client.get(f"/l/{image.license_public_id}"))
+    assert f"/l/{image.license_public_id}.pdf" in page.links()
+    answer = client.get(f"/l/{image.license_public_id}.pdf")
+    assert (answer.status_code, answer.mimetype) == (200, "application/pdf")
+    assert image.license_public_id in answer.headers["Content-Disposition"]
+    [signature] = PdfFileReader(io.BytesIO(answer.data)).embedded_signatures
+    assert signature.field_name == "Certificate"
+
+
+def test_the_pdf_of_a_private_picture_does_not_show_it(client, ordered, finish):
+    public_id = finish(ordered).license_public_id
+    assert b"/Subtype /Image" not in client.get(f"/l/{public_id}.pdf").data
+
+
+def test_a_process_without_a_key_offers_no_pdf(client, app, image, monkeypatch):
+    bare = app.extensions["settings"].model_copy(update={"content_credentials_key": None})
+    monkeypatch.setitem(app.extensions, "settings", bare)
+    page = Page(client.get(f"/l/{image.license_public_id}"))
+    assert f"/l/{image.license_public_id}.pdf" not in page.links()
+    assert client.get(f"/l/{image.license_public_id}.pdf").status_code == 404
 
 
 def test_every_version_of_every_licence_has_a_page_of_its_own_in_both_languages(client):

@@ -1,37 +1,38 @@
 """The page that verifies pictures, as people read it."""
 
-import hashlib
 import io
 import secrets
 from datetime import UTC, date, datetime
 
+import numpy as np
 import pytest
 from flask import render_template
+from PIL import Image
 from sqlalchemy import update
 
-from tests import images
+from tests import delivering, images
 from tests.webapp.conftest import make_app
 from tests.webapp.pages.reading import Page
-from webapp.domain.models.license import Certificate
-from webapp.domain.queries.verifications import Layer, Match, Method, Note
-from webapp.domain.services.verifications import Verification
+from webapp.domain.models.deep_search import DeepSearch
+from webapp.domain.models.job import Job, JobKind, JobState
+from webapp.domain.queries.verifications import Layer, Match, Method, Note, ShownReport
+from webapp.domain.services import deep_searches
 from webapp.pages import verification_words
 
 FRAGMENT = {"HX-Request": "true"}
 
 
-@pytest.fixture(scope="module")
-def delivered():
-    """A file as it was delivered."""
-    return images.png(256, 256)
+@pytest.fixture
+def delivered(session, storage, ordered):
+    """The file of a private picture with a watermark."""
+    return delivering.deliver(session, storage, ordered, delivering.picture())
 
 
 @pytest.fixture
-def licensed(session, image, delivered):
-    """The certificate of a picture of which this is the file."""
-    session.execute(update(Certificate).values(image_sha256=hashlib.sha256(delivered).hexdigest()))
-    session.commit()
-    return image.license_public_id
+def foreign():
+    """A picture that is not ours, another one in each test: answers are cached."""
+    levels = np.random.default_rng().integers(0, 256, (96, 96, 3))
+    return images.encoded(Image.fromarray(levels.astype(np.uint8)))
 
 
 @pytest.fixture
@@ -67,11 +68,14 @@ def match(**changes):
 def report_of(app):
     """The text of a report, in a language."""
 
-    def text(*matches, notes=(), checked=tuple(Layer), language="en"):
-        report = Verification(list(matches), checked, tuple(notes))
+    def text(*matches, notes=(), language="en", search=None):
+        report = ShownReport(list(matches), tuple(Layer), tuple(notes))
         with app.test_request_context(headers={"Accept-Language": language}):
             answer = render_template(
-                "verifications/report.html", report=report, problem="", texts=verification_words
+                "verifications/outcome.html",
+                report=report,
+                search=search,
+                texts=verification_words,
             )
         return " ".join(answer.split())
 
@@ -87,25 +91,74 @@ def test_the_form_is_plain_and_takes_files_and_photos(client):
     assert camera["capture"] == "environment"
 
 
-def test_without_scripts_the_whole_page_names_the_certificate(client, licensed, delivered):
+def test_without_scripts_the_whole_page_names_the_certificate(client, ordered, delivered):
     # A browser sends a file field that nobody filled as a file without a name.
     page = Page(send(client, ("mine.png", delivered), ("", b"")))
-    assert f"/l/{licensed}" in page.links()
+    assert f"/l/{ordered.license_public_id}" in page.links()
     assert "This picture has a valid licence" in page.text
     assert len(page.all("h1")) == 1
 
 
-def test_with_scripts_only_the_report_is_sent(client, licensed, delivered):
+def test_with_scripts_only_the_report_is_sent(client, ordered, delivered):
     page = Page(send(client, ("mine.png", delivered), headers=FRAGMENT))
     assert page.all("html") == []
-    assert f"/l/{licensed}" in page.links()
+    assert f"/l/{ordered.license_public_id}" in page.links()
 
 
-def test_a_foreign_picture_is_not_claimed_and_nothing_is_said_to_be_proved(client, licensed):
-    page = Page(send(client, ("other.png", images.png(200, 300))))
-    assert [link for link in page.links() if link.startswith("/l/")] == []
-    assert "No licence was found" in page.text
-    assert "This does not prove that it is from elsewhere" in page.text
+def test_the_answer_comes_at_once_and_the_deep_search_later(client, session, ordered, delivered):
+    part = delivering.cropped(delivered, 0.25)
+    page = Page(send(client, ("part.jpg", part), headers=FRAGMENT))
+    assert "Searching further" in page.text
+    [address] = {link for link in page.links() if link.startswith("/verify/V_")}
+    assert page.all("div", **{"hx-get": address, "hx-trigger": "every 2s"})
+    waiting = client.get(address, headers=FRAGMENT)
+    assert (waiting.status_code, waiting.data) == (204, b"")
+    whole = client.get(address)
+    assert f'content="3; url={address}"' in whole.text
+    finding = {"public_id": ordered.license_public_id, "method": "watermark", "confidence": 0.99}
+    report = {"findings": [finding], "checked": ["watermark_search"], "notes": []}
+    finish(session, JobState.DONE, report=report)
+    ended = Page(client.get(address, headers=FRAGMENT))
+    assert f"/l/{ordered.license_public_id}" in ended.links()
+    assert [div for div in ended.all("div") if "hx-get" in div] == []
+    assert "http-equiv" not in client.get(address).text
+
+
+def finish(session, state, **values):
+    session.execute(update(Job).where(Job.kind == JobKind.DEEP_SEARCH).values(state=state))
+    session.execute(update(DeepSearch).values(**values))
+    session.commit()
+
+
+@pytest.mark.parametrize(
+    "cause, text",
+    [
+        ("PICTURE_EXPIRED", "was deleted before its turn"),
+        ("SEARCH_TIMEOUT", "The search took too long"),
+        ("UNKNOWN", "The search failed"),
+    ],
+)
+def test_a_deep_search_without_an_answer_says_why(client, session, foreign, cause, text):
+    page = Page(send(client, ("other.png", foreign)))
+    [address] = {link for link in page.links() if link.startswith("/verify/V_")}
+    finish(session, JobState.FAILED, failure_cause=cause)
+    ended = Page(client.get(address, headers=FRAGMENT)).text
+    assert text in ended
+    assert "This does not prove that it is from elsewhere" in ended
+
+
+def test_a_foreign_picture_is_not_claimed_and_nothing_is_said_to_be_proved(report_of):
+    text = report_of()
+    assert "/l/" not in text
+    assert "No licence was found" in text
+    assert "This does not prove that it is from elsewhere" in text
+
+
+def test_a_full_queue_says_that_the_picture_was_not_checked(client, foreign, monkeypatch):
+    monkeypatch.setattr(deep_searches, "MAX_WAITING", 0)
+    answer = send(client, ("other.png", foreign), headers=FRAGMENT)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "20")
+    assert "Yours was not checked. Please wait 20 seconds." in Page(answer).text
 
 
 @pytest.mark.parametrize(
@@ -115,8 +168,9 @@ def test_a_foreign_picture_is_not_claimed_and_nothing_is_said_to_be_proved(clien
         (images.heavy(20 * 1024 * 1024 + 1), "This file is larger than 20 MB."),
         (images.png_claiming(20000, 20000), "This picture has more than 50 megapixels."),
         (images.png(63, 200), "This picture is too small."),
+        (images.half_of(images.jpeg()), "This file is damaged"),
     ],
-    ids=["gif", "heavy", "bomb", "tiny"],
+    ids=["gif", "heavy", "bomb", "tiny", "damaged"],
 )
 def test_a_bad_file_is_refused_with_the_reason(client, file, text):
     answer = send(client, ("bad", file), headers=FRAGMENT)
@@ -141,12 +195,20 @@ def test_a_form_without_one_picture_asks_for_one(client, delivered):
 
 def test_revoked_and_expired_licences_say_so_first_with_their_date(report_of):
     revoked = match(status="revoked", revoked_at=datetime(2026, 11, 3, 9, 5, tzinfo=UTC))
-    text = report_of(revoked, match(public_id="L_two"))
+    text = report_of(revoked)
     assert text.index("was revoked") < text.index("Revoked · 2026-11-03 09:05 UTC")
-    assert text.index("/l/L_one") < text.index("/l/L_two")
-    assert "Each delivery has its own certificate." in text
     expired = report_of(match(status="expired", valid_to=date(2026, 11, 3)))
     assert expired.index("has expired") < expired.index("Expired · 2026-11-03 (Seoul time)")
+
+
+def test_the_same_picture_with_several_licences_is_not_called_valid_or_revoked_as_a_whole(
+    report_of,
+):
+    revoked = match(status="revoked", revoked_at=datetime(2026, 11, 3, 9, 5, tzinfo=UTC))
+    text = report_of(revoked, match(public_id="L_two"))
+    assert "several licences, and not all of them are valid" in text
+    assert text.index("/l/L_one") < text.index("/l/L_two")
+    assert "Each delivery has its own certificate." in text
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])

@@ -98,20 +98,37 @@ class FolderStorage:
         except ObjectMissing:
             return None
 
-    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         """See `Storage.list`."""
         check_prefix(prefix)
         self.check()
-        start = self._folder / prefix.rpartition("/")[0]
+        folder, slash, _ = prefix.rpartition("/")
         with _disk():
-            for parent, _, names in os.walk(start, followlinks=False):
-                for name in names:
-                    path = Path(parent) / name
-                    key = path.relative_to(self._folder).as_posix()
-                    if key.startswith(prefix) and KEY_PATTERN.fullmatch(key):
-                        info = self.head(key)
-                        if info:
-                            yield info
+            for key in self._keys(folder + slash, after):
+                if key > after and key.startswith(prefix) and KEY_PATTERN.fullmatch(key):
+                    info = self.head(key)
+                    if info:
+                        yield info
+
+    def _keys(self, folder: str, after: str) -> Iterator[str]:
+        """Yield the keys in a folder in their order; folders that end before `after` are skipped.
+
+        `folder` is empty or ends with a slash. Symbolic links are no folders.
+        """
+        try:
+            with os.scandir(self._folder / folder) as found:
+                names = sorted(
+                    f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
+                    for entry in found
+                )
+        except (FileNotFoundError, NotADirectoryError):
+            return  # as empty as an unknown prefix in S3; or deleted while we look
+        for name in names:
+            key = folder + name
+            if not name.endswith("/"):
+                yield key
+            elif key > after or after.startswith(key):
+                yield from self._keys(key, after)
 
     def copy(self, source: str, target: str) -> None:
         """See `Storage.copy`."""

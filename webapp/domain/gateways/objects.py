@@ -86,8 +86,11 @@ class Storage(Protocol):
     def head(self, key: str) -> ObjectInfo | None:
         """Return size and age without reading the object; None if there is no object."""
 
-    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        """Iterate over all objects whose key starts with the prefix, in no defined order."""
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
+        """Iterate over the objects whose key starts with the prefix, in the order of their keys.
+
+        With `after`, only over those behind that key, whether it exists or not.
+        """
 
     def copy(self, source: str, target: str) -> None:
         """Copy within storage, or raise `ObjectMissing`."""

@@ -31,6 +31,7 @@ from webapp.domain.gateways.objects import (
 REGION = "us-east-1"  # fixed: saves the request for the bucket's region; S3 servers accept it
 CONNECT_TIMEOUT_SECONDS = 2.0
 READ_TIMEOUT_SECONDS = 15.0
+CHECK_TIMEOUT_SECONDS = 1.0  # of `check`, which probes and claims wait for
 ATTEMPTS = 3
 
 _MISSING_CODES = frozenset({"NoSuchKey", "NoSuchObject", "ResourceNotFound"})
@@ -57,6 +58,7 @@ class S3Storage:
     ) -> None:
         self._endpoint = endpoint
         self._client = _minio(endpoint, access_key, secret_key)
+        self._checking = _minio(endpoint, access_key, secret_key, seconds=CHECK_TIMEOUT_SECONDS)
         self._public_client = _minio(public_endpoint, access_key, secret_key)  # only signs URLs
         self._public_url = f"{public_endpoint.rstrip('/')}/{bucket}"
         self._access_key = access_key
@@ -110,12 +112,15 @@ class S3Storage:
         except ObjectMissing:
             return None
 
-    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         """See `Storage.list`."""
         check_prefix(prefix)
         with _remote():
-            for item in self._client.list_objects(self._bucket, prefix, recursive=True):
-                if not item.is_dir:
+            for item in self._client.list_objects(
+                self._bucket, prefix, recursive=True, start_after=after or None
+            ):
+                # Not every S3 server knows `start-after`.
+                if not item.is_dir and item.object_name > after:
                     yield _remote_info(item)
 
     @_retry
@@ -185,15 +190,17 @@ class S3Storage:
     def check(self) -> None:
         """See `Storage.check`."""
         with _remote():
-            if not self._client.bucket_exists(self._bucket):
+            if not self._checking.bucket_exists(self._bucket):
                 raise StorageUnavailable(f"there is no bucket {self._bucket}")
 
 
-def _minio(endpoint: str, access_key: str, secret_key: str) -> Minio:
+def _minio(
+    endpoint: str, access_key: str, secret_key: str, *, seconds: float = READ_TIMEOUT_SECONDS
+) -> Minio:
     url = urlsplit(endpoint)
     if url.scheme not in {"http", "https"} or not url.netloc or url.path.strip("/"):
         raise ValueError("an S3 endpoint must be http(s)://host:port")
-    timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=READ_TIMEOUT_SECONDS)
+    timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=seconds)
     # No retries of urllib3: they would multiply ours, and it also retries calls that we do not.
     pool = urllib3.PoolManager(timeout=timeout, retries=False, maxsize=16)
     return Minio(

@@ -142,3 +142,17 @@ class Handover(TypedDict, total=False):
     found: list[WorkerMask]
     # apply_rules for finish_photo
     result: EditedFiles
+
+
+class PassPosition(TypedDict, total=False):
+    """Where a task is that goes through everything in pieces: after which row of which part.
+
+    `part` is a table or a counter, `after_key` the key of an object, `counts` what was found so
+    far. The position of a new pass is empty, that of the end is `is_complete`.
+    """
+
+    part: str
+    after: int
+    after_key: str
+    counts: dict[str, int]
+    is_complete: bool

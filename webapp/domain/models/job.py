@@ -28,6 +28,7 @@ class JobKind(StrEnum):
     SEGMENTATION = "segmentation"
     PHOTO_EDIT = "photo_edit"
     SETS_EXPORT = "sets_export"
+    DEEP_SEARCH = "deep_search"
 
 
 class JobState(StrEnum):
@@ -77,7 +78,8 @@ class Job(Base):
     tries: Mapped[int] = mapped_column(server_default="0", comment="retryable failures so far")
     crashes: Mapped[int] = mapped_column(server_default="0", comment="lost workers so far")
     run_at: Mapped[Time] = mapped_column(server_default=func.clock_timestamp())
-    rung_at: Mapped[Time | None]
+    # When the relay last published it; the column has its former name.
+    published_at: Mapped[Time | None] = mapped_column("rung_at")
     lease_until: Mapped[Time | None]
     deadline_at: Mapped[Time]
     cancel_requested: Mapped[bool] = mapped_column(server_default="false")

@@ -46,6 +46,7 @@ class Certificate(Base):
         UniqueConstraint("public_id"),
         UniqueConstraint("generation_id"),
         CheckConstraint(one_of("status", CertificateStatus), name="status"),
+        Index("ix_certificates_revoked", "revoked_at", "id", postgresql_where="status = 'revoked'"),
         # Hashes that differ in at most 11 bits have a chunk that differs in at most two. The
         # included columns let `queries.registry.near` read nothing but these indexes.
         *(

@@ -46,6 +46,8 @@ class PublicCertificate:
 
     `licensee` is a username and `licensee_name` the display name of the same person.
     `status` is EXPIRED or a CertificateStatus. `photo` is None but for a picture of Sets.
+    `watermark_id` is the number of the watermark, in 16 hexadecimal digits; None for a picture that
+    was delivered before there were watermarks.
     """
 
     public_id: str
@@ -67,6 +69,7 @@ class PublicCertificate:
     adapter_sha256: str
     base_model: str
     signature_applied: bool
+    watermark_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ def certificate(session: Session, storage: Storage, *, public_id: str) -> Public
             Generation.is_public,
             Generation.is_flagged,
             Generation.preview_key,
+            Generation.watermark_number,
             SetsRestyle.photo_sha256,
             SetsRestyle.concept,
         )
@@ -129,6 +133,16 @@ def certificate(session: Session, storage: Storage, *, public_id: str) -> Public
         adapter_sha256=row.adapter_sha256,
         base_model=row.base_model,
         signature_applied=True,  # no picture is delivered without one
+        watermark_id=None if row.watermark_number is None else f"{row.watermark_number:016x}",
+    )
+
+
+def preview_key(session: Session, *, public_id: str) -> str | None:
+    """Return the key of the preview of a picture that everybody may see; None for any other."""
+    return session.scalar(
+        select(Generation.preview_key)
+        .join(Certificate, Certificate.generation_id == Generation.id)
+        .where(Certificate.public_id == public_id, Generation.is_public, ~Generation.is_flagged)
     )
 
 

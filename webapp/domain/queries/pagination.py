@@ -31,7 +31,7 @@ Sortable = ColumnElement[Any] | InstrumentedAttribute[Any]
 SortColumn = tuple[Sortable, str, type[int | datetime | str]]
 AnySelect = Select[*tuple[Any, ...]]
 AnyRow = Row[*tuple[Any, ...]]
-# What a list holds: a dataclass. The default is for queries that still answer with dicts.
+# What a list holds: a dataclass.
 Item = TypeVar("Item")
 Show = Callable[[AnyRow], Item]
 # Fetches a number of rows behind a cursor.

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import combinations
 
-from sqlalchemy import ColumnElement, exists, or_, select, text
+from sqlalchemy import ColumnElement, exists, func, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
 from webapp.domain.models.account import Artist
 from webapp.domain.models.columns import BITS_64
-from webapp.domain.models.generation import Generation
+from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.license import CHUNK_DIGITS, CHUNKS, Certificate, hash_chunk
 from webapp.domain.models.style import Style
 from webapp.domain.queries.answers import ArtistName, StyleName
@@ -66,6 +66,14 @@ _NEAR = text(f"""
     ORDER BY near.distance, near.id LIMIT :limit""")  # noqa: S608 - of constants
 
 
+_UNHASHED = (
+    Generation.status == GenerationStatus.COMPLETED,
+    Generation.preview_key.is_not(None),
+    Generation.thumbnail_key.is_not(None),
+    or_(Generation.preview_sha256.is_(None), Generation.thumbnail_sha256.is_(None)),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class RegisteredPicture:
     """A delivered picture with its certificate.
@@ -89,6 +97,15 @@ class RegisteredPicture:
     preview_key: str | None
     image_sha256: str
     watermark_number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnhashedPicture:
+    """A picture that was delivered before the hashes of preview and thumbnail were recorded."""
+
+    generation_id: int
+    preview_key: str
+    thumbnail_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +175,23 @@ def twins(session: Session, picture: RegisteredPicture) -> list[RegisteredPictur
     )
     alike = _distances(session, [row.perceptual_hash])  # there is no index of all parameters
     return _pictures(session, Certificate.id.in_(alike), same, ~sets_canvases.of_photo())
+
+
+def unhashed(session: Session, *, after_id: int, limit: int) -> list[UnhashedPicture]:
+    """Return the next pictures that have files but no hashes of preview and thumbnail."""
+    columns = (Generation.id, Generation.preview_key, Generation.thumbnail_key)
+    rows = session.execute(
+        select(*columns)
+        .where(*_UNHASHED, Generation.id > after_id)
+        .order_by(Generation.id)
+        .limit(limit)
+    )
+    return [UnhashedPicture(row.id, row.preview_key, row.thumbnail_key) for row in rows]
+
+
+def count_unhashed(session: Session) -> int:
+    """Return how many pictures have files but no hashes of preview and thumbnail."""
+    return session.scalar(select(func.count()).select_from(Generation).where(*_UNHASHED)) or 0
 
 
 def _hexadecimal(number: int) -> str:

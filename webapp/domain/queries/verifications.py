@@ -1,14 +1,18 @@
 """Answers of a verification: the certificates that layers found, as anybody may see them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any, Self
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webapp.domain.errors import NotFound
 from webapp.domain.models.account import Artist
+from webapp.domain.models.deep_search import DeepSearch
+from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.license import Certificate
 from webapp.domain.models.style import Style
 from webapp.domain.queries.licenses import EXPIRED, status_of
@@ -55,6 +59,49 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """What an examination found. It names certificates and has nothing of the upload."""
+
+    findings: tuple[Finding, ...]
+    checked: tuple[Layer, ...]
+    notes: tuple[Note, ...]
+
+    @property
+    def method(self) -> str:
+        """The method of the surest finding, or `none`."""
+        surest = max(self.findings, key=lambda finding: finding.confidence, default=None)
+        return surest.method.value if surest else "none"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "findings": [asdict(finding) for finding in self.findings],
+            "checked": list(self.checked),
+            "notes": list(self.notes),
+        }
+
+    def joined(self, other: Self) -> Self:
+        """Return what both examinations of one picture found."""
+        return type(self)(
+            findings=(*self.findings, *other.findings),
+            checked=(*self.checked, *(each for each in other.checked if each not in self.checked)),
+            notes=tuple(dict.fromkeys((*self.notes, *other.notes))),
+        )
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Return the report of plain values."""
+        return cls(
+            findings=tuple(
+                Finding(each["public_id"], Method(each["method"]), each["confidence"])
+                for each in values["findings"]
+            ),
+            checked=tuple(Layer(each) for each in values["checked"]),
+            notes=tuple(Note(each) for each in values["notes"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """A finding with its certificate. The same fields for private and for public pictures.
 
@@ -70,6 +117,20 @@ class Match:
     artist_name: str
     style_name: str
     issued_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShownReport:
+    """A report with its certificates in order."""
+
+    matches: list[Match]
+    checked: tuple[Layer, ...]
+    notes: tuple[Note, ...]
+
+
+def shown(session: Session, report: Report) -> ShownReport:
+    """Return a report with the certificates that it names, as they are now."""
+    return ShownReport(matches(session, report.findings), report.checked, report.notes)
 
 
 def matches(session: Session, findings: Sequence[Finding]) -> list[Match]:
@@ -107,6 +168,70 @@ def matches(session: Session, findings: Sequence[Finding]) -> list[Match]:
         for row in rows
     ]
     return sorted(found, key=_order)
+
+
+class SearchStatus(StrEnum):
+    """How a deep search stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class SearchFailure(StrEnum):
+    """Why a deep search has no answer.
+
+    EXPIRED: the picture was discarded before its turn. TIMEOUT: the search took too long. INTERNAL:
+    something of ours failed.
+    """
+
+    EXPIRED = "expired"
+    TIMEOUT = "timeout"
+    INTERNAL = "internal"
+
+
+PUBLIC_FAILURES = {
+    "PICTURE_EXPIRED": SearchFailure.EXPIRED,
+    "SEARCH_TIMEOUT": SearchFailure.TIMEOUT,
+    "TIMEOUT": SearchFailure.EXPIRED,  # the deadline of the job is that of the picture
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DeepSearchState:
+    """How a deep search stands; `report` is there once it is done."""
+
+    id: str
+    status: SearchStatus
+    failure: SearchFailure | None
+    report: ShownReport | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the answer is still to come."""
+        return self.status in {SearchStatus.QUEUED, SearchStatus.RUNNING}
+
+
+def deep_search(session: Session, public_id: str) -> DeepSearchState:
+    """Return the state of a deep search. Raises NotFound, also some minutes after its end."""
+    row = session.execute(
+        select(DeepSearch.report, DeepSearch.failure_cause, Job.state)
+        .join(Job, (Job.ref == DeepSearch.id) & (Job.kind == JobKind.DEEP_SEARCH))
+        .where(DeepSearch.public_id == public_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(resource="verification")
+    report = Report.from_json(row.report) if row.report is not None else None
+    failure = None
+    if row.state in {JobState.FAILED, JobState.CANCELED}:
+        failure = PUBLIC_FAILURES.get(row.failure_cause, SearchFailure.INTERNAL)
+    return DeepSearchState(
+        id=public_id,
+        status=SearchStatus.FAILED if failure else SearchStatus(row.state),
+        failure=failure,
+        report=shown(session, report) if report else None,
+    )
 
 
 def _order(match: Match) -> tuple[int, float, str]:

@@ -49,7 +49,7 @@ class UploadedImage:
 
 @dataclass(frozen=True)
 class StoredImage:
-    """A checked file that lies in storage; `size` in bytes, `width` and `height` in pixels."""
+    """A checked file in storage; `size` in bytes, `width` and `height` in pixels."""
 
     filename: str
     upload_key: str
@@ -209,7 +209,7 @@ def _stored(storage: Storage, file: UploadedImage, header: images.ImageHeader) -
 def add_stored(
     session: Session, style: Style, stored: list[StoredImage], *, first_idx: int
 ) -> None:
-    """Add rows for files that lie in storage, with clean tags."""
+    """Add rows for files in storage, with clean tags."""
     for idx, file in enumerate(stored, first_idx):
         artwork = _new_artwork(session, style, idx, file, file.upload_key)
         artwork.width, artwork.height = file.width, file.height

@@ -42,7 +42,7 @@ class SignedSamples:
 def record(session: Session, run_id: int, checkpoint: MadeCheckpoint) -> None:
     """Keep a checkpoint of a running training, and forget the oldest beyond `KEPT`.
 
-    A training that went on from an earlier step makes the later ones again: those are replaced.
+    A training that resumed at an earlier step makes the later ones again: those are replaced.
     """
     session.execute(
         delete(Checkpoint).where(
@@ -126,7 +126,7 @@ def show(session: Session, signed: Mapping[int, SignedSamples]) -> None:
 
 
 def forget_earlier(session: Session, run: TrainingRun) -> None:
-    """Let the files go of what earlier runs of the style had learned; the rows stay."""
+    """Forget the files of earlier runs of the style, so that they are collected; the rows stay."""
     earlier = select(TrainingRun.id).where(
         TrainingRun.style_id == run.style_id, TrainingRun.id < run.id
     )

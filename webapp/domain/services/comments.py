@@ -84,7 +84,8 @@ def edit(session: Session, *, user: User, comment_id: int, content: str) -> None
 def delete(session: Session, *, user: User, comment_id: int) -> int:
     """Delete a comment and its replies, as its author or an administrator; return its image's id.
 
-    One's own words can be taken back wherever they stand. Raises CommentNotFound and Forbidden.
+    Authors can delete their comments also where they could not write one. Raises CommentNotFound
+    and Forbidden.
     """
     viewer = Viewer.of(user)
     comment = _comment_row(session, comment_id)

@@ -4,11 +4,20 @@ A counter is updated in the same transaction as the rows, so it is only wrong af
 manual change of the database. Wrong counters are corrected and returned.
 """
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from webapp.domain.db import UnitOfWork
+from webapp.domain.models.documents import PassPosition
+from webapp.domain.services import task_cursors
+
+CURSOR = "recount_counters"
+APART = timedelta(hours=12)  # after a complete pass no new one begins within the same night
 BATCH = 1000
 TAG_BATCH = 1  # one popular tag alone has hundreds of thousands of images
 
@@ -77,6 +86,34 @@ class Repair:
     id: int
     was: int
     now: int
+
+
+def recount_on(
+    unit_of_work: UnitOfWork, *, seconds: float
+) -> Iterator[tuple[Counter, list[Repair]]]:
+    """Continue the pass over all counters until the time is up; yield each batch with repairs."""
+    with unit_of_work() as session:
+        position = task_cursors.resume(session, CURSOR, apart=APART)
+    until = time.monotonic() + seconds
+    while position is not None:
+        counter = next(
+            (each for each in COUNTERS if str(each) == position.get("part")), COUNTERS[0]
+        )
+        with unit_of_work() as session:
+            repairs, last = recount(session, counter, after=position.get("after", 0))
+            position = _following(counter, last)
+            task_cursors.save(session, CURSOR, position)
+        if repairs:
+            yield counter, repairs
+        if time.monotonic() >= until:
+            return
+
+
+def _following(counter: Counter, last: int | None) -> PassPosition | None:
+    if last is not None:
+        return PassPosition(part=str(counter), after=last)
+    number = COUNTERS.index(counter) + 1
+    return PassPosition(part=str(COUNTERS[number])) if number < len(COUNTERS) else None
 
 
 def recount(

@@ -1,14 +1,22 @@
 """Garbage collection of storage: deletes objects whose key is in no row."""
 
+import math
+import time
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from sqlalchemy import text
 
 from webapp.domain.db import UnitOfWork
-from webapp.domain.gateways.storage import ObjectInfo, Storage
+from webapp.domain.gateways.storage import Storage
+from webapp.domain.models.documents import PassPosition
+from webapp.domain.services import task_cursors
 
 MIN_AGE = timedelta(hours=24)
-BATCH = 500
+CURSOR = "collect_garbage"
+# All columns with keys are read once for a batch, so few large ones.
+BATCH = 20_000
+STATEMENT_TIMEOUT = "120s"
 # Every column with an object key; without an entry here its objects would be deleted.
 REFERENCED_KEYS = """
     SELECT unnest(ARRAY[image_key, preview_key, thumbnail_key]) FROM generations
@@ -41,6 +49,12 @@ REFERENCED_KEYS = """
     UNION ALL SELECT jsonb_path_query(handover, '$.image.*') #>> '{}' FROM jobs
               WHERE state IN ('queued', 'running')
 """
+# Joined with the batch first: only its keys are compared, instead of all keys of all tables.
+UNREFERENCED = f"""
+    WITH batch AS MATERIALIZED (SELECT unnest(CAST(:keys AS text[])) AS key)
+    SELECT key FROM batch
+    EXCEPT
+    SELECT named.key FROM ({REFERENCED_KEYS}) AS named (key) JOIN batch ON batch.key = named.key"""
 
 
 def collect(
@@ -48,25 +62,31 @@ def collect(
     unit_of_work: UnitOfWork,
     *,
     older_than: timedelta = MIN_AGE,
+    seconds: float = math.inf,
 ) -> int:
-    """Delete unreferenced objects of a certain age; return how many.
+    """Delete unreferenced objects of a certain age until the time is up; return how many.
 
-    The age protects objects that a running step has stored but not yet recorded.
+    The next run continues behind the last object that was looked at. The age protects objects that
+    a running step has stored but not yet recorded.
     """
     before = datetime.now(UTC) - older_than
-    batch: list[str] = []
-    count = 0
-    for info in storage.list():
-        if _is_old(info, before):
-            batch.append(info.key)
-        if len(batch) == BATCH:
-            count += _delete_unreferenced(storage, unit_of_work, batch)
-            batch = []
-    return count + _delete_unreferenced(storage, unit_of_work, batch)
-
-
-def _is_old(info: ObjectInfo, before: datetime) -> bool:
-    return info.modified_at < before
+    until = time.monotonic() + seconds
+    with unit_of_work() as session:
+        position = task_cursors.resume(session, CURSOR) or PassPosition()
+    objects = storage.list(after=position.get("after_key", ""))
+    count, is_complete = 0, False
+    while not is_complete:
+        batch = list(islice(objects, BATCH))
+        old = [info.key for info in batch if info.modified_at < before]
+        count += _delete_unreferenced(storage, unit_of_work, old)
+        is_complete = len(batch) < BATCH
+        with unit_of_work() as session:
+            task_cursors.save(
+                session, CURSOR, None if is_complete else PassPosition(after_key=batch[-1].key)
+            )
+        if time.monotonic() >= until:
+            break
+    return count
 
 
 def _delete_unreferenced(
@@ -74,11 +94,11 @@ def _delete_unreferenced(
     unit_of_work: UnitOfWork,
     keys: list[str],
 ) -> int:
+    if not keys:
+        return 0
     with unit_of_work() as session:
-        unreferenced = session.scalars(
-            text(f"SELECT unnest(CAST(:keys AS text[])) EXCEPT ({REFERENCED_KEYS})"),
-            {"keys": keys},
-        ).all()
+        session.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))
+        unreferenced = session.scalars(text(UNREFERENCED), {"keys": keys}).all()
     for key in unreferenced:
         storage.delete(key)
     return len(unreferenced)

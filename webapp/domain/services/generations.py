@@ -298,7 +298,7 @@ def _own(session: Session, user_id: int, generation_id: int) -> Generation:
 
 
 def cancel(session: Session, *, user_id: int, generation_id: int) -> Generation:
-    """Cancel an image nobody has begun and give its tokens back."""
+    """Cancel an image that no worker has claimed, and return its tokens."""
     generation = _own(session, user_id, generation_id)
     if generation.status == GenerationStatus.CANCELED:
         is_free = generation.is_try_out

@@ -11,6 +11,7 @@ from webapp.domain.models.heartbeat import Heartbeat
 
 RELAY = "relay"
 LEDGER = "ledger"
+FULL_PROOF = "ledger_proof"
 NOW = func.clock_timestamp()
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from psycopg2.errors import QueryCanceled
+from psycopg2.errors import LockNotAvailable, QueryCanceled
 from pydantic import JsonValue
 from sqlalchemy import ColumnElement, delete, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -77,7 +77,8 @@ def run_once(
     try:
         claimed = session.execute(claim).first()
     except OperationalError as error:
-        if isinstance(error.orig, QueryCanceled):  # its twin takes longer than a statement may
+        # Its twin takes longer than a statement may, or longer than a request waits for a lock.
+        if isinstance(error.orig, QueryCanceled | LockNotAvailable):
             raise IdempotencyConflict(reason="in_progress") from None
         raise
     if claimed is None:

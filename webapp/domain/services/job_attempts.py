@@ -17,6 +17,7 @@ from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.style import TrainingStatus
 from webapp.domain.services import (
+    deep_searches,
     generations,
     sets_checks,
     sets_edits,
@@ -128,7 +129,7 @@ def _training_waits(session: Session, lease: Lease, cause: str) -> None:
 
 
 def _no_change(_session: Session, _lease: Lease, _cause: str = "") -> None:
-    """Leave the row as it stands."""
+    """Change nothing."""
 
 
 def _unlocked(_session: Session, _ref: int) -> None:
@@ -159,5 +160,8 @@ ROWS: dict[JobKind, Row] = {
     ),
     JobKind.SETS_EXPORT: Row(
         activate=_no_change, wait=_no_change, fail=sets_exports.fail, lock=_unlocked
+    ),
+    JobKind.DEEP_SEARCH: Row(
+        activate=_no_change, wait=_no_change, fail=deep_searches.fail, lock=_unlocked
     ),
 }

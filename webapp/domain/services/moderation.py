@@ -127,6 +127,19 @@ def change_generation(
         _change_license(session, admin, image.id, license_status, reason)
 
 
+def revoke_license(session: Session, *, admin: User, public_id: str, reason: str) -> bool:
+    """Revoke a certificate; False if it is revoked already. Raises NotFound."""
+    certificate = session.scalar(
+        select(Certificate).where(Certificate.public_id == public_id).with_for_update()
+    )
+    if certificate is None:
+        raise NotFound(resource="license")
+    if certificate.status == CertificateStatus.REVOKED:
+        return False
+    _set_status(session, admin, certificate, CertificateStatus.REVOKED, reason)
+    return True
+
+
 def _change_license(
     session: Session, admin: User, generation_id: int, status: CertificateStatus, reason: str
 ) -> None:
@@ -137,8 +150,13 @@ def _change_license(
         raise ValidationFailed(
             fields={"license_status": [FieldProblem("This picture has no licence yet.")]}
         )
-    if certificate.status == status:
-        return
+    if certificate.status != status:
+        _set_status(session, admin, certificate, status, reason)
+
+
+def _set_status(
+    session: Session, admin: User, certificate: Certificate, status: CertificateStatus, reason: str
+) -> None:
     audit.change(
         session,
         admin_id=admin.id,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from celery_config import ROUTES, TaskName
 from webapp.domain.pipelines import PIPELINES
-from webapp.domain.services.heartbeats import LEDGER, RELAY
+from webapp.domain.services.heartbeats import FULL_PROOF, LEDGER, RELAY
 
 STEPS = {step for pipeline in PIPELINES.values() for step in pipeline.steps} | {TaskName.REFUND}
 # Every step with its queue, so that an empty queue has the value 0 instead of none.
@@ -154,23 +154,26 @@ GAUGES = (
         "housekeeping_last_success_seconds",
         "Time since a housekeeping task last succeeded.",
         ("task",),
-        f"SELECT name, age FROM ({AGE}) AS ages WHERE name NOT IN ('{RELAY}', '{LEDGER}')",
+        f"""
+        SELECT name, age FROM ({AGE}) AS ages
+        WHERE name NOT IN ('{RELAY}', '{LEDGER}', '{FULL_PROOF}')""",
     ),
     Gauge(
         "ledger_check_ok",
-        "Whether the last ledger check found no violation.",
+        "Whether the last ledger check and the last full proof found no violation.",
         (),
         f"""
-        SELECT (NOT EXISTS (SELECT 1 FROM jsonb_each_text(numbers) WHERE value <> '0'))::int
-        FROM heartbeats WHERE name = '{LEDGER}'""",
+        SELECT min((NOT EXISTS (SELECT 1 FROM jsonb_each_text(numbers) WHERE value <> '0'))::int)
+        FROM heartbeats WHERE name IN ('{LEDGER}', '{FULL_PROOF}')
+        HAVING bool_or(name = '{LEDGER}')""",
     ),
     Gauge(
         "ledger_violations",
-        "Violations that the last ledger check found.",
+        "Violations that the last ledger check or the last full proof found.",
         ("invariant",),
         f"""
-        SELECT key, value::int FROM heartbeats CROSS JOIN jsonb_each_text(numbers)
-        WHERE name = '{LEDGER}'""",
+        SELECT key, max(value::int) FROM heartbeats CROSS JOIN jsonb_each_text(numbers)
+        WHERE name IN ('{LEDGER}', '{FULL_PROOF}') GROUP BY key""",
     ),
 )
 

@@ -2,7 +2,7 @@
 
 The request to the provider is sent between two short transactions, never inside one. Its parameters
 are committed before (pending → authorized). The response is recorded by a conditional UPDATE in the
-transaction that credits the tokens. If the process dies in between, the next redirect, webhook or
+transaction that credits the tokens. If the process ends in between, the next redirect, webhook or
 sweep sends the same request with the same key. Only a final response of the provider ends an
 authorized purchase.
 """

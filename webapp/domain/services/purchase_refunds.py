@@ -2,7 +2,7 @@
 
 As with payments, the request to the provider is sent between two short transactions. The purchase
 has the refund's key from its beginning until its result is recorded. The sweep and the webhook
-finish refunds whose process died.
+finish refunds whose process ended.
 """
 
 from dataclasses import dataclass

@@ -39,6 +39,8 @@ class StampInput:
     artist_name: str
     style_id: int
     style_name: str
+    style_url: str
+    base_model: str
     generation_id: int
     license_type: str
     license_public_id: str
@@ -82,6 +84,8 @@ def stamp_input(session: Session, lease: Lease) -> StampInput:
         artist_name=artist.artist_name,
         style_id=style.id,
         style_name=style.name,
+        style_url=f"{settings().public_base_url}/styles/{style.id}",
+        base_model=style.base_model,
         generation_id=generation.id,
         license_type=style.license_type,
         license_public_id=generation.license_public_id,

@@ -231,7 +231,7 @@ def _retrainable_style(session: Session, artist_id: int, style_id: int) -> Style
 def cancel(session: Session, *, artist_id: int, style_id: int) -> None:
     """Stop a training, or the wait for its files: the artworks stay, and the slot is free again.
 
-    A worker hears of it at its next report. Raises InvalidTransition for what has ended.
+    The answer to its next report tells the worker. Raises InvalidTransition after the end.
     """
     offers.lock_slot(session, artist_id)
     style = offers.own_style(session, _viewer(session, artist_id), style_id)

@@ -1,4 +1,4 @@
-"""Training runs: which images are good, what is learned, and the style's end, good or bad."""
+"""Training runs: verdicts on images, progress and losses, and the end of a run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -181,7 +181,7 @@ def record_progress(
     checkpoint: MadeCheckpoint | None = None,
     unusable: Sequence[UnusableArtwork] = (),
 ) -> None:
-    """Store where a run stands: what people watch, and where a new worker would resume.
+    """Store the progress of a run for people, and the checkpoint at which a new worker resumes.
 
     What was reported before – sent twice, or learned again from a checkpoint – is not added again.
     """
@@ -242,7 +242,7 @@ def publish(
     run.adapter_key = last.adapter_key
     run.adapter_sha256 = last.adapter_sha256
     run.progress = None
-    run.checkpoint_key = None  # nobody resumes an ended run: its object may be collected
+    run.checkpoint_key = None  # an ended run is not resumed: its object is garbage
     run.finished_at = func.clock_timestamp()
     session.flush()
     checkpoints.forget_earlier(session, run)
@@ -281,7 +281,7 @@ def fail(session: Session, run_id: int, cause: str, message: str) -> None:
     run.failure_cause = cause
     run.failure_message = message
     run.progress = None
-    run.checkpoint_key = None  # nobody resumes an ended run: its object may be collected
+    run.checkpoint_key = None  # an ended run is not resumed: its object is garbage
     run.finished_at = func.clock_timestamp()
     style = session.scalars(select(Style).where(Style.id == run.style_id)).one()
     _tell(session, style, run, NotificationType.STYLE_TRAINING_FAILED)
@@ -297,7 +297,7 @@ def cancel(session: Session, run: TrainingRun) -> bool:
     run.failure_cause = CANCELED
     run.failure_message = "Stopped by the artist."
     run.progress = None
-    run.checkpoint_key = None  # nobody resumes an ended run: its object may be collected
+    run.checkpoint_key = None  # an ended run is not resumed: its object is garbage
     run.finished_at = func.clock_timestamp()
     session.flush()
     return True

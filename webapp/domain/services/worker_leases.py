@@ -1,7 +1,7 @@
 """The lease behind a worker's report, and the answer to the report.
 
 A worker that claimed names its fence; callers without one name the attempt. What differs between
-the kinds of jobs stands in `REPORTED`; a kind without an entry takes no reports.
+the kinds of jobs is in `REPORTED`; a kind without an entry takes no reports.
 """
 
 import hashlib

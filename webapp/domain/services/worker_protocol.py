@@ -81,7 +81,7 @@ def claim(
     A worker that has one base model loaded gets the jobs of no other, and one that fills the batch
     of a job it has already claimed only what may share it.
 
-    Raises ServiceUnavailable while storage is away: a sick platform must not use up tries.
+    Raises ServiceUnavailable while storage is unavailable: an outage must not use up attempts.
     """
     try:
         storage.check()
@@ -163,7 +163,7 @@ def _record_progress(
     kind, ref = lease.kind, lease.ref
     old: Progress = _row_progress(session, kind, ref) or {}
     advanced = report.get("progress_percent", 0) > old.get("progress_percent", -1)
-    # What is shown never falls back, though a run that resumes from a checkpoint does.
+    # The progress that is shown never decreases, though a run that resumes starts lower.
     merged = old | report if advanced else old.copy()
     if kind is JobKind.TRAINING and advanced and "estimated_seconds" not in report:
         merged.pop("estimated_seconds", None)  # the former estimate no longer holds

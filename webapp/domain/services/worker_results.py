@@ -209,7 +209,7 @@ def complete_segmentation(
 def read_checkpoint(
     storage: Storage, lease: Lease, reported: ReportedCheckpoint
 ) -> MadeCheckpoint | None:
-    """Return a reported checkpoint if its files lie where this lease may write, else None."""
+    """Return a reported checkpoint if its files are under the prefix of this lease, else None."""
     prefix = claimed_jobs.training_prefix(lease)
     content = fetched(storage, reported.adapter_key, prefix, reported.adapter_sha256)
     if content is None or not claimed_jobs.is_under(prefix, reported.sample_keys):

@@ -69,6 +69,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr } = event.detail;
   if (xhr.responseText.includes("data-report")) Object.assign(event.detail, { shouldSwap: true, isError: false });
 });
-document.addEventListener("htmx:afterSettle", () => {
-  document.querySelector("[data-report]")?.focus();
+// The outcome of a deep search comes later, and is read out without moving the focus.
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.target.id === "report") document.querySelector("[data-report]")?.focus();
 });

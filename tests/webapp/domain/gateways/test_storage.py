@@ -142,6 +142,18 @@ def test_list_finds_all_and_only_what_begins_with_the_prefix(storage: Storage) -
     assert list(storage.list("nothing/")) == []
 
 
+def test_list_is_in_the_order_of_keys_and_begins_behind_any_key(storage: Storage) -> None:
+    in_order = ["a-b/1.png", "a/1.png", "a/b.png", "a/b/2.png", "a0.png", "b/1.png"]
+    for key in reversed(in_order):
+        storage.put(key, b"abc", content_type=PNG)
+    assert [found.key for found in storage.list()] == in_order
+    for number, key in enumerate(in_order):
+        assert [found.key for found in storage.list(after=key)] == in_order[number + 1 :]
+    assert [found.key for found in storage.list(after="a/aa")] == in_order[2:]
+    assert [found.key for found in storage.list("a/", after="a/1.png")] == in_order[2:4]
+    assert list(storage.list(after="c")) == []
+
+
 def test_a_copy_is_independent_of_its_source(storage: Storage) -> None:
     storage.put(KEY, b"content", content_type=PNG)
     storage.copy(KEY, "generations/copy.png")
@@ -312,6 +324,20 @@ def test_storage_that_is_down_says_so(place) -> None:
     ):
         with pytest.raises(StorageUnavailable):
             call()
+
+
+def test_check_gives_up_soon_on_storage_that_hangs(monkeypatch) -> None:
+    monkeypatch.setattr(s3_storage, "CHECK_TIMEOUT_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hanging = S3Storage(
+            endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}",
+            public_endpoint="http://127.0.0.1:1",
+            access_key="access",
+            secret_key="secret",
+            bucket="files",
+        )
+        with pytest.raises(StorageUnavailable, match="Timeout"):
+            hanging.check()
 
 
 def test_preparing_twice_keeps_what_is_there(storage: Storage) -> None:

@@ -1,5 +1,6 @@
 """Counters counted again: what is wrong is put right, what is right stays, whatever comes in."""
 
+from contextlib import contextmanager
 from itertools import pairwise
 
 import pytest
@@ -12,7 +13,7 @@ from webapp.domain.models.follow import Follow
 from webapp.domain.models.generation import Generation, GenerationStatus
 from webapp.domain.models.like import Like
 from webapp.domain.models.style import Tag
-from webapp.domain.services import counters, likes, tags
+from webapp.domain.services import counters, likes, tags, task_cursors
 from webapp.domain.services.counters import COUNTERS, Repair
 
 BY_NAME = {str(counter): counter for counter in COUNTERS}
@@ -158,3 +159,21 @@ def test_a_flagged_image_counts_for_no_tag(session):
     for counter in (IMAGES_OF_TAGS, USERS_OF_TAGS):
         [repair] = counters.recount(session, counter)[0]
         assert (repair.was, repair.now) == (1, 0)
+
+
+def test_a_run_ends_when_its_time_is_up_and_the_next_one_continues(session):
+    for image in (completed(session), completed(session)):
+        image.like_count = 5
+    session.flush()
+
+    @contextmanager
+    def unit_of_work():
+        yield session
+
+    found, runs = [], 0
+    while task_cursors.resume(session, counters.CURSOR, apart=counters.APART) is not None:
+        found += counters.recount_on(unit_of_work, seconds=0)
+        runs += 1
+    assert [len(repairs) for counter, repairs in found if counter is LIKES] == [2]
+    assert runs > len(COUNTERS)  # one batch each
+    assert list(counters.recount_on(unit_of_work, seconds=60)) == []

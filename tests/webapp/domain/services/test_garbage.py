@@ -25,8 +25,8 @@ def collect(session, storage):
     def unit_of_work():
         yield session
 
-    def run(older_than=timedelta(0)):
-        return garbage.collect(storage, unit_of_work, older_than=older_than)
+    def run(older_than=timedelta(0), seconds=60):
+        return garbage.collect(storage, unit_of_work, older_than=older_than, seconds=seconds)
 
     return run
 
@@ -101,6 +101,21 @@ def test_what_a_running_job_hands_over_is_kept_until_it_ends(session, storage, c
     session.execute(update(Job).values(state="failed"))
     collect()
     assert not (handed | {raw}) & keys(storage)
+
+
+def test_a_run_ends_when_its_time_is_up_and_the_next_one_continues(
+    session, storage, collect, monkeypatch
+):
+    monkeypatch.setattr(garbage, "BATCH", 3)
+    names = [f"images/{number}.png" for number in range(7)]
+    for name in names:
+        put(storage, name)
+    assert collect(seconds=0) == 3
+    assert keys(storage) == set(names[3:])
+    put(storage, names[0])  # before the cursor: the next pass finds it
+    assert [collect(seconds=0) for _ in range(2)] == [3, 1]
+    assert keys(storage) == {names[0]}
+    assert collect() == 1
 
 
 def test_many_objects_are_collected_in_batches(storage, collect, monkeypatch):

@@ -104,12 +104,13 @@ def test_fifty_parallel_identical_requests_are_one(committed):
         assert ledger.balances(session, buyer.id) == ledger.Balances(90, 10, 0)
 
 
-def test_a_twin_that_does_not_end_is_said_to_be_in_progress(committed):
+@pytest.mark.parametrize("limit", ["statement_timeout", "lock_timeout"])
+def test_a_twin_that_does_not_end_is_said_to_be_in_progress(committed, limit):
     with committed.begin() as session:
         person_id = making.user(session).id
     with committed() as first, committed() as second:
         once(first, person_id, lambda: {"id": 1})
-        second.execute(text("SET LOCAL statement_timeout = 200"))
+        second.execute(text(f"SET LOCAL {limit} = 200"))
         with pytest.raises(IdempotencyConflict) as refused:
             once(second, person_id, never)
         assert refused.value.details == {"reason": "in_progress"}

@@ -151,7 +151,7 @@ def test_any_order_of_events_keeps_the_books_right(shared_engine):
     run_state_machine_as_test(
         Books,
         settings=settings(
-            max_examples=15,
+            max_examples=8,
             stateful_step_count=25,
             deadline=None,
             derandomize=True,

@@ -18,12 +18,14 @@ from webapp.domain.services import (
 from webapp.domain.services.sets_ledger_check import OF_CREDITS
 from webapp.domain.sets_tokens import Claims
 
-S1, S2, S3, S4, S5, S6, S7, S8 = OF_CREDITS
+S1, S2, S3, S4, S5, S6, S7, S8 = (each.name for each in OF_CREDITS)
 
 
 def found(session):
     session.expire_all()
-    return {name for name in OF_CREDITS if making.violations(session, only=name[:2] + " ")}
+    return {
+        each.name for each in OF_CREDITS if making.violations(session, only=each.name[:2] + " ")
+    }
 
 
 @pytest.fixture

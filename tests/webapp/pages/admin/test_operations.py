@@ -86,16 +86,18 @@ def test_a_training_leads_to_its_style(admin_client, session, storage):
     assert f"/styles/{run.style_id}" in Page(admin_client.get("/admin/operations")).links()
 
 
-def test_a_waiting_job_is_rung_by_hand_and_the_log_has_it(session, press, log, job):
-    number = job(tries=1, run_at=SOON, rung_at=jobs.NOW)
+def test_a_waiting_job_is_published_by_hand_and_the_log_has_it(session, press, log, job):
+    number = job(tries=1, run_at=SOON, published_at=jobs.NOW)
     answer = press("/admin/operations", f"/admin/operations/{number}", action="retry")
     assert answer.headers["Location"] == "/admin/operations?done=queued"
-    row = session.execute(select(Job.run_at <= jobs.NOW, Job.rung_at).where(Job.id == number)).one()
+    row = session.execute(
+        select(Job.run_at <= jobs.NOW, Job.published_at).where(Job.id == number)
+    ).one()
     assert tuple(row) == (True, None)
     assert log() == [("job", str(number), {"run_at": "now"}, REASON)]
 
 
-def test_a_job_that_does_not_wait_is_not_rung(admin_client, job, log):
+def test_a_job_that_does_not_wait_is_not_published(admin_client, job, log):
     number = job(state="running", lease_until=PAST)
     assert (
         Page(admin_client.get("/admin/operations")).all(

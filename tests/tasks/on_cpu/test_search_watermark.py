@@ -1,0 +1,161 @@
+"""A deep search: it finds the watermark of a part, and nothing of the picture remains."""
+
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import redis
+from celery.exceptions import SoftTimeLimitExceeded
+from sqlalchemy import select, update
+
+from celery_config import TaskName, make_celery
+from tasks.on_cpu import search_watermark as task_module
+from tasks.on_cpu.refund import refund
+from tasks.on_cpu.search_watermark import search_watermark
+from tests import delivering, images, making
+from webapp.domain import due_jobs, jobs
+from webapp.domain.gateways.cache import Cache
+from webapp.domain.models.deep_search import DeepSearch
+from webapp.domain.models.job import Job, JobKind, JobState
+from webapp.domain.queries import verifications as queries
+from webapp.domain.services import deep_searches, recognition
+from webapp.domain.settings import settings
+
+
+@pytest.fixture(autouse=True)
+def _fresh_examiner():
+    for cached in (task_module.examiner, task_module.cache):
+        cached.cache_clear()
+    yield
+    for cached in (task_module.examiner, task_module.cache):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def ordered(committed, storage):
+    """A delivered picture and its file."""
+    with committed.begin() as session:
+        made = making.generation(session, storage)
+    with committed() as session:
+        made = session.merge(made)
+        return made, delivering.deliver(session, storage, made, delivering.picture())
+
+
+@pytest.fixture
+def ask(committed, storage):
+    """Queue a search of a picture; return its public id and the id of its job."""
+
+    def asked(picture):
+        with committed.begin() as session:
+            cache = Cache(settings().redis_url)
+            public_id = deep_searches.request(session, cache, picture, request_id="request-1")
+            search = session.scalars(
+                select(DeepSearch).where(DeepSearch.public_id == public_id)
+            ).one()
+            job = select(Job.id).where(Job.kind == JobKind.DEEP_SEARCH, Job.ref == search.id)
+            return public_id, session.scalars(job).one()
+
+    return asked
+
+
+def state(committed, public_id):
+    with committed() as session:
+        return queries.deep_search(session, public_id)
+
+
+def row(committed, public_id):
+    with committed() as session:
+        found = select(DeepSearch).where(DeepSearch.public_id == public_id)
+        return session.scalars(found).one_or_none()
+
+
+def test_the_watermark_of_a_part_names_the_certificate(committed, ordered, ask):
+    made, file = ordered
+    public_id, job_id = ask(delivering.cropped(file, 0.12))
+    search_watermark(job_id=job_id)
+    found = state(committed, public_id)
+    assert (found.status, found.failure) == ("done", None)
+    [match] = found.matches
+    assert (match.public_id, match.method) == (made.license_public_id, "watermark")
+    assert match.confidence >= 0.9
+    assert found.report.checked == ("watermark_search",)
+
+
+def test_a_picture_of_somebody_else_has_no_certificate(committed, ordered, ask):
+    public_id, job_id = ask(images.encoded(images.scene(96, 96, seed=9)))
+    search_watermark(job_id=job_id)
+    found = state(committed, public_id)
+    assert (found.status, found.matches) == ("done", [])
+    assert found.report.checked == ("watermark_search", "perceptual")
+
+
+def test_nothing_of_the_picture_remains_anywhere(committed, storage, ask, tmp_path):
+    picture = images.encoded(images.scene(96, 96, seed=10))
+    objects = list(storage.list())
+    files = set(Path(tempfile.gettempdir()).iterdir())
+    public_id, job_id = ask(picture)
+    kept = redis.Redis.from_url(settings().redis_url)
+    name = deep_searches.picture_name(public_id)
+    assert 0 < kept.ttl(name) <= 50
+    assert picture[16:48] not in kept.get(name)
+    search_watermark(job_id=job_id)
+    assert not kept.exists(name)
+    assert list(storage.list()) == objects
+    new = set(Path(tempfile.gettempdir()).iterdir()) - files
+    assert not [path for path in new if path.is_file() and picture[16:48] in path.read_bytes()]
+    search = row(committed, public_id)
+    assert search.picture_key is None
+    assert {column.name for column in DeepSearch.__table__.columns} == {
+        *("id", "public_id", "picture_key", "report", "failure_cause", "created_at")
+    }
+
+
+def test_a_picture_that_expired_before_its_turn_is_told_of(committed, ask):
+    public_id, job_id = ask(images.encoded(images.scene(96, 96, seed=11)))
+    Cache(settings().redis_url).delete(deep_searches.picture_name(public_id))
+    search_watermark(job_id=job_id)
+    found = state(committed, public_id)
+    assert (found.status, found.failure, found.report) == ("failed", "expired", None)
+
+
+def test_a_search_ends_after_twenty_seconds(committed, ask, monkeypatch):
+    annotations = make_celery("memory://").conf.task_annotations
+    assert annotations[TaskName.SEARCH_WATERMARK.value]["soft_time_limit"] == 20
+
+    def too_slow(_places, _picture):
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(recognition, "search", too_slow)
+    public_id, job_id = ask(images.encoded(images.scene(96, 96, seed=12)))
+    search_watermark(job_id=job_id)
+    found = state(committed, public_id)
+    assert (found.status, found.failure) == ("failed", "timeout")
+    assert row(committed, public_id).picture_key is None
+
+
+def test_a_search_that_nobody_took_within_a_minute_ends(committed, ask):
+    public_id, job_id = ask(images.encoded(images.scene(96, 96, seed=13)))
+    with committed.begin() as session:
+        late = update(Job).where(Job.id == job_id).values(deadline_at=jobs.NOW)
+        session.execute(late)
+    with committed.begin() as session:
+        assert due_jobs.end_overdue(session) == 1
+    refund(job_id=job_id)
+    assert state(committed, public_id).failure == "expired"
+
+
+def test_old_searches_are_deleted_with_their_jobs(committed, ask):
+    public_id, job_id = ask(images.encoded(images.scene(96, 96, seed=14)))
+    waiting, waiting_job = ask(images.encoded(images.scene(96, 96, seed=15)))
+    with committed.begin() as session:
+        making.change_job(session, job_id, state=JobState.DONE)
+        past = jobs.NOW - deep_searches.KEPT - timedelta(seconds=1)
+        session.execute(update(DeepSearch).values(created_at=past))
+    with committed.begin() as session:
+        assert deep_searches.purge(session) == 1
+    assert row(committed, public_id) is None
+    assert row(committed, waiting) is not None
+    with committed() as session:
+        assert session.get(Job, job_id) is None
+        assert session.get(Job, waiting_job) is not None

@@ -41,7 +41,7 @@ def verify() -> str | Response:
         verification = verified()
     except (ImageRefused, ValidationFailed, ServiceUnavailable, RateLimitExceeded) as error:
         return _refused(error)
-    return _page("report" if is_fragment() else "show", verification, verification.search)
+    return _page("report" if is_fragment() else "show", _known(verification), verification.search)
 
 
 @blueprint.get("/verify/<search_id>")
@@ -52,6 +52,18 @@ def search(search_id: str) -> str | tuple[str, int]:
     if found.is_open and is_fragment():
         return "", HTTPStatus.NO_CONTENT
     return _page("outcome" if is_fragment() else "show", found.report, found)
+
+
+def _known(found: Verification) -> Verification | ShownReport:
+    """Return all that is known: the same file sent again may find its deep search at its end."""
+    deep = found.search.report if found.search else None
+    if deep is None:
+        return found
+    return ShownReport(
+        matches=deep.matches,
+        checked=tuple(dict.fromkeys((*found.checked, *deep.checked))),
+        notes=tuple(dict.fromkeys((*found.notes, *deep.notes))),
+    )
 
 
 def _page(

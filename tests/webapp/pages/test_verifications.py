@@ -122,6 +122,8 @@ def test_the_answer_comes_at_once_and_the_deep_search_later(client, session, ord
     assert f"/l/{ordered.license_public_id}" in ended.links()
     assert [div for div in ended.all("div") if "hx-get" in div] == []
     assert "http-equiv" not in client.get(address).text
+    again = Page(send(client, ("part.jpg", part), headers=FRAGMENT))
+    assert f"/l/{ordered.license_public_id}" in again.links()
 
 
 def finish(session, state, **values):

@@ -227,7 +227,7 @@ class Stack(Books):
         )
         self.relay = self._add("relay", PYTHON, "-m", "webapp.domain.relay")
         self.stamper = self._worker("stamper", "tasks.on_cpu", "default,stamping,housekeeping")
-        self.uploads = self._worker("uploads", "tasks.on_cpu", "uploads")
+        self.uploads = self._worker("uploads", "tasks.on_cpu", "uploads,verify")
         # Alone on its queue, so that its commits are those of deliveries and refunds.
         self.cashier = self._worker("cashier", "tasks.on_cpu", "money")
         # One child for both, as `make up` has it.

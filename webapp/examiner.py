@@ -73,7 +73,9 @@ class EngineShownPicture:
         return likeness.hashes(self._picture)
 
     def mark(self, *, deep: bool) -> watermark.Mark | None:
-        """See `ShownPicture.mark`."""
+        """See `ShownPicture.mark`. A picture that is reduced to a strip has no readable mark."""
+        if min(self._picture.size) < watermark.MIN_DETECT_SIDE:
+            return None
         return watermark.detect(self._picture, self._keys, deep=deep)
 
     def compare(self, registered: bytes, mark: Mark | None = None) -> Comparison:

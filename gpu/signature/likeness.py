@@ -5,6 +5,7 @@ watermark only proposes too, because a mark can be copied. The proof lays the sh
 registered one (`overlay.py`) and compares the fine structure tile by tile.
 """
 
+from collections.abc import Iterator
 from enum import StrEnum
 
 import imagehash
@@ -12,14 +13,24 @@ import numpy as np
 from PIL import Image
 
 from gpu.signature.overlay import Registered
-from gpu.signature.place import ORIENTATIONS, Place, oriented, whole_place
+from gpu.signature.place import (
+    ORIENTATIONS,
+    Place,
+    inside_border,
+    oriented,
+    place_of,
+    translation,
+    whole_place,
+)
 
 HASH_BITS = 64
-SAME = 0.7  # likeness from which two pictures are one
-OTHER = 0.35  # likeness below which two pictures are not one
+SAME = 0.8  # likeness from which two pictures are one
+OTHER = 0.3  # likeness below which two pictures are not one
 
 _HASH_SIDE = 32  # of the picture from which `imagehash.phash` takes its cosine transform
-_TRIED_ORIENTATIONS = 2
+_TRIED_PLACES = 2
+_MAX_SHIFT = 6.0  # units, of corners of a whole picture
+_MAX_SHIFT_OF_MARK = 16.0  # the same from where a watermark was detected
 
 
 class Comparison(StrEnum):
@@ -45,15 +56,31 @@ def hashes(picture: Image.Image) -> tuple[int, ...]:
 def likeness(registered: Image.Image, shown: Image.Image) -> float:
     """How surely `shown` is the whole `registered` picture, 0 to 1; from `SAME` it is.
 
-    It may be re-encoded, scaled, rotated by right angles, mirrored, or cropped or framed by a few
-    percent. A picture without detail is like no other: 0.
+    It may be re-encoded, scaled, stretched, rotated by right angles, mirrored, recoloured, or in a
+    plain border; crops are recognised only up to one percent. A picture without detail is like no
+    other: 0.
     """
     frame = Registered(registered)
-    places = [
-        whole_place(shown.size, registered.size, orientation) for orientation in range(ORIENTATIONS)
-    ]
-    places.sort(key=lambda place: frame.rough_likeness(shown, place), reverse=True)
-    return max(frame.likeness(shown, place) for place in places[:_TRIED_ORIENTATIONS])
+    places = sorted(
+        _whole_places(registered, shown),
+        key=lambda place: frame.rough_likeness(shown, place),
+        reverse=True,
+    )
+    return max(
+        frame.likeness(shown, place, max_shift=_MAX_SHIFT) for place in places[:_TRIED_PLACES]
+    )
+
+
+def _whole_places(registered: Image.Image, shown: Image.Image) -> Iterator[Place]:
+    """Places of the whole picture in eight orientations, with and without a plain border."""
+    boxes = [(0, 0, shown.width, shown.height)]
+    inside = inside_border(np.asarray(shown.convert("L"), np.float32))
+    if inside is not None:
+        boxes.append(inside)
+    for left, top, right, bottom in boxes:
+        for orientation in range(ORIENTATIONS):
+            place = whole_place((right - left, bottom - top), registered.size, orientation)
+            yield place_of(place.matrix @ translation(-left, -top))
 
 
 def compared(registered: Image.Image, shown: Image.Image, place: Place | None = None) -> Comparison:
@@ -64,7 +91,11 @@ def compared(registered: Image.Image, shown: Image.Image, place: Place | None = 
     UNCLEAR: too changed, or with too little detail, to be compared.
     """
     frame = Registered(registered)
-    value = likeness(registered, shown) if place is None else frame.likeness(shown, place)
+    value = (
+        likeness(registered, shown)
+        if place is None
+        else frame.likeness(shown, place, max_shift=_MAX_SHIFT_OF_MARK)
+    )
     if value >= SAME:
         return Comparison.SAME
     if value < OTHER and frame.has_detail:

@@ -1,4 +1,4 @@
-"""Lay a shown picture over a registered one and measure how much of the fine structure is shared.
+"""Lay a shown picture over a registered one and measure how much of the detail is shared.
 
 Both are reduced to 144 samples on the registered picture's shorter side. The transform between them
 is refined from coarse to fine by the inverse compositional Gauss-Newton method (Baker and Matthews,
@@ -25,9 +25,10 @@ _LEVEL_FLOOR = 2.0  # grey levels; what is flatter has no detail
 _ITERATIONS = 6
 _TILE = 12  # samples
 _LEAST_COVER = 0.6  # of a tile
-_KEPT = 0.85  # share of the tiles that is compared: captions and stickers cover some
+_COVERED = 0.3  # share of the detail that may be covered, by a caption for example
 _LEAST_DETAIL = 0.02  # mean square of detail, below which a picture is flat
-_LEAST_SAMPLES = 400  # of an overlap
+_LEAST_SAMPLES = 100  # of an overlap, to refine the transform
+_LEAST_TILES = 3
 
 Plane = NDArray[np.float32]
 
@@ -52,8 +53,12 @@ class Registered:
         warped, cover = _warped(_grey(shown), view, place.matrix)
         return _correlation(view.detail, _detail(warped), cover)
 
-    def likeness(self, shown: Image.Image, place: Place) -> float:
-        """Share of the detail in common at `place`, 0 to 1, over all repetitions of a watermark."""
+    def likeness(self, shown: Image.Image, place: Place, *, max_shift: float) -> float:
+        """Correlation of the detail at `place`, 0 to 1, at the best repetition of a watermark.
+
+        The place is refined, but no corner is moved by more than `max_shift` units: pictures of
+        one prompt have the same things in slightly different places.
+        """
         grey = _grey(shown)
         start = max(
             self._repetitions(shown, place.matrix),
@@ -63,9 +68,11 @@ class Registered:
         best = start
         for side in LEVELS:
             best = self._refined(grey, best, side)
+        corners = np.array([(x, y, 1) for x in (0, shown.width) for y in (0, shown.height)]).T
+        shift = float(np.abs((best - start)[:2] @ corners).max())
         view = self._views[SIDE]
         values = []
-        for matrix in (best, start):
+        for matrix in (start, best) if shift <= max_shift else (start,):
             warped, cover = _warped(grey, view, matrix)
             values.append(_shared(view.detail, _detail(warped), cover))
         return max(0.0, *values)
@@ -130,7 +137,7 @@ class _View:
 
     def step(self, detail: Plane, cover: NDArray[np.bool_]) -> Matrix | None:
         """Transform of units that brings `detail` nearer to the registered one's, or None."""
-        if np.count_nonzero(cover) < _LEAST_SAMPLES // 4:
+        if np.count_nonzero(cover) < _LEAST_SAMPLES:
             return None
         gradients = self.gradients[:, cover]
         error = np.clip(detail[cover] - self.detail[cover], -1, 1)
@@ -186,21 +193,26 @@ def _correlation(first: Plane, second: Plane, cover: NDArray[np.bool_]) -> float
     return float(a @ b / (math.sqrt(float(a @ a) * float(b @ b)) + 1e-3 * a.size + 1e-9))
 
 
-def _shared(first: Plane, second: Plane, cover: NDArray[np.bool_]) -> float:
-    """Common share of the detail in the best tiles, from the products summed over each."""
+def _shared(registered: Plane, shown: Plane, cover: NDArray[np.bool_]) -> float:
+    """Correlation that all tiles but three tenths exceed, weighted by the registered detail.
+
+    A low quantile, because pictures of one prompt have many tiles in common; not the lowest,
+    because captions and stickers cover some.
+    """
     covered = cover.astype(np.float32)
-    common = _tile_sums(first * second * covered)
-    total = _tile_sums((first * first + second * second) * covered) / np.float32(2)
-    counts = _tile_sums(covered)
-    is_used = counts >= _LEAST_COVER * _TILE * _TILE
-    if is_used.sum() * _TILE * _TILE < _LEAST_SAMPLES:
+    common = _tile_sums(registered * shown * covered)
+    own = _tile_sums(registered * registered * covered)
+    other = _tile_sums(shown * shown * covered)
+    area = _TILE * _TILE
+    least = np.float32(_LEAST_DETAIL * area)
+    is_used = (_tile_sums(covered) >= _LEAST_COVER * area) & (own > least)
+    if is_used.sum() < _LEAST_TILES:
         return 0.0
-    common, total = common[is_used], total[is_used]
-    ranks = np.argsort(common - 0.5 * total)
-    kept = ranks[round((1 - _KEPT) * ranks.size) :]
-    energy = float(total[kept].sum())
-    least = _LEAST_DETAIL * _TILE * _TILE * kept.size
-    return float(common[kept].sum()) / max(energy, least)
+    common, own, other = common[is_used], own[is_used], other[is_used]
+    correlation = common / np.sqrt(own * np.maximum(other, least))
+    order = np.argsort(correlation)
+    weights = np.cumsum(own[order]) / own.sum()
+    return float(correlation[order][np.searchsorted(weights, _COVERED)])
 
 
 def _tile_sums(plane: Plane) -> Plane:

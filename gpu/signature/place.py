@@ -14,6 +14,9 @@ FRAME_UNITS = 512  # length of the shorter side of every registered picture
 ORIENTATIONS = 8
 TURNS = 4
 
+_MAX_BORDER_STEP = 16  # grey levels within a plain border
+_MIN_INSIDE = 64  # pixels
+
 Matrix = NDArray[np.float64]
 Plane = NDArray[np.float32]
 
@@ -51,6 +54,20 @@ def oriented(plane: Plane, orientation: int) -> Plane:
 def inverse(orientation: int) -> int:
     """The inverse orientation; a mirrored one is its own inverse."""
     return orientation if orientation >= TURNS else -orientation % TURNS
+
+
+def inside_border(luma: Plane) -> tuple[int, int, int, int] | None:
+    """Box (left, top, right, bottom) inside a plain border, as in screenshots; None without one."""
+    differs = np.abs(luma - luma[0, 0]) > _MAX_BORDER_STEP
+    rows, columns = (np.flatnonzero(differs.any(axis)) for axis in (1, 0))
+    if rows.size == 0:
+        return None
+    left, top, right, bottom = (
+        int(side) for side in (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+    )
+    if (bottom - top, right - left) == luma.shape or min(right - left, bottom - top) < _MIN_INSIDE:
+        return None
+    return left, top, right, bottom
 
 
 def scaling(across: float, down: float) -> Matrix:

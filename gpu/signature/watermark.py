@@ -44,6 +44,7 @@ _FLAT_STRENGTH, _STRENGTH_PER_LEVEL = 0.7, 0.1  # on flat areas, and for each le
 _MIN_STRENGTH, _MAX_STRENGTH = 0.8, 1.4
 _LEVEL_SIGMA = 1.5
 # The robust pattern prefers quiet places and frequencies, where the reader hears the mark best.
+_ROBUST_SPECTRAL_EXPONENT = 1.5
 _ROBUST_EXPONENT, _ROBUST_FLOOR, _ROBUST_LIMITS = 0.7, 2.0, (0.4, 2.5)
 
 
@@ -200,7 +201,9 @@ def _pattern(luma: Plane, chips: Plane, *, robust: bool) -> Plane:
     detail = high_passed(small)
     if robust:
         strength = _robust_strength(_chip_levels(detail))
-        samples = spectrally_divided(sampled(repeated * strength), 1.0, power_of=detail)
+        samples = spectrally_divided(
+            sampled(repeated * strength), _ROBUST_SPECTRAL_EXPONENT, power_of=detail
+        )
     else:
         samples = sampled(repeated * _unobtrusive_strength(_chip_levels(detail)))
     pattern = resized(samples, (width, height), Image.Resampling.BICUBIC, box=box)

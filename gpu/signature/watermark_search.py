@@ -25,6 +25,7 @@ from gpu.signature.place import (
     ORIENTATIONS,
     Matrix,
     Place,
+    inside_border,
     inverse,
     orientation_matrix,
     oriented,
@@ -43,8 +44,6 @@ _MIN_PEAK_AT_CORNER = 4.0  # the same for a whole picture, whose offset is expec
 _CORNER = 2  # samples around the expected offset
 _RATIOS = ((1, 1), (1, 2), (2, 1))  # aspect ratios of the pictures that are sold
 _MAX_STRETCH = 0.25
-_MAX_BORDER_STEP = 16  # grey levels within a plain border
-_MIN_INSIDE = 64  # pixels
 # Of the logarithm: an error of 1.5 units, less than half a chip, at the edge of a map.
 _SCALE_STEP = 0.012
 _MIN_SCALE, _MAX_SCALE = 0.35, 4.0  # pixels per unit
@@ -119,15 +118,11 @@ def readings(
 
 
 def _without_border(luma: Plane) -> tuple[Plane, Matrix] | None:
-    """The part inside a plain border, as in many screenshots, and where it is."""
-    differs = np.abs(luma - luma[0, 0]) > _MAX_BORDER_STEP
-    rows, columns = (np.flatnonzero(differs.any(axis)) for axis in (1, 0))
-    if rows.size == 0 or (rows.size, columns.size) == luma.shape:
+    box = inside_border(luma)
+    if box is None:
         return None
-    inside = luma[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    if inside.shape == luma.shape or min(inside.shape) < _MIN_INSIDE:
-        return None
-    return inside, translation(-columns[0], -rows[0])
+    left, top, right, bottom = box
+    return luma[top:bottom, left:right], translation(-left, -top)
 
 
 def _whole_hypotheses(luma: Plane, to_luma: Matrix) -> Iterator[_Hypothesis]:

@@ -13,7 +13,7 @@ from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.cache import Cache, CacheUnavailable
 from webapp.domain.queries.verifications import Report
 from webapp.domain.services import deep_searches, recognition
-from webapp.domain.services.recognition import Registry
+from webapp.domain.services.recognition import PictureRegistry
 from webapp.domain.settings import settings
 from webapp.examiner import EngineExaminer, configured_examiner
 
@@ -32,7 +32,7 @@ def cache() -> Cache:
 
 @task(TaskName.SEARCH_WATERMARK)
 def search_watermark(*, job_id: int) -> None:
-    """Search one picture; nothing is tried again, because the picture is gone by then."""
+    """Search one picture. A retry finds it only as long as the cache keeps it."""
     lease = claim(job_id, TaskName.SEARCH_WATERMARK)
     with attempt(lease):
         try:
@@ -53,6 +53,6 @@ def search_watermark(*, job_id: int) -> None:
 
 def _searched(picture: bytes) -> Report:
     try:
-        return recognition.search(Registry(unit_of_work, storage(), examiner()), picture)
+        return recognition.search(PictureRegistry(unit_of_work, storage(), examiner()), picture)
     except SoftTimeLimitExceeded as error:
         raise AttemptFailed(deep_searches.SEARCH_TIMEOUT, "The search took too long.") from error

@@ -67,7 +67,7 @@ def test_a_part_that_was_saved_again_leads_to_its_certificate(
     expect(heading).to_be_visible(timeout=DEEP_SEARCH_MS)
     assert visitor.barriers() == []
     assert not visitor.is_wider_than_its_window()
-    visitor.link("Open the certificate").click()
+    visitor.button("Open the certificate").click()
     expect(visitor.page).to_have_url(re.compile(f"/l/{public_id}$"))
     expect(visitor.heading("Certificate")).to_be_visible()
 
@@ -97,7 +97,7 @@ def test_a_file_that_is_no_picture_is_refused_beside_the_form_and_another_can_fo
         expect(refusal).to_be_focused()
     assert visitor.barriers() == []
     choose(visitor, "delivered.jpg", file)
-    expect(visitor.link("Open the certificate")).to_have_attribute("href", f"/l/{public_id}")
+    expect(visitor.button("Open the certificate")).to_have_attribute("href", f"/l/{public_id}")
 
 
 @pytest.mark.parametrize("size", [DESK], ids=["desk"])
@@ -109,5 +109,5 @@ def test_a_certificate_prints_on_one_page_whatever_the_theme(visitor, delivered)
     printed = visitor.page.pdf(prefer_css_page_size=True)
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
     with visitor.page.expect_download() as downloading:
-        visitor.link("Download PDF").click()
+        visitor.button("Download PDF").click()
     assert downloading.value.suggested_filename == f"certificate-{public_id}.pdf"

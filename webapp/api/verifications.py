@@ -45,9 +45,9 @@ BAD_IMAGE = (
 def verify(form: VerificationForm) -> Response:
     """Find the certificates of a picture; where there are none, queue a search of its parts."""
     del form  # it has no field but the file
-    found = verified()
-    deep = _search(found.search) if found.search else None
-    return envelope.success(_report(found) | {"deep": deep})
+    verification = verified()
+    deep = _search(verification.search) if verification.search else None
+    return envelope.success(_report(verification) | {"deep": deep})
 
 
 @blueprint.get("/verify/<search_id>")

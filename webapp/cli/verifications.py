@@ -11,7 +11,7 @@ from webapp.domain.errors import DomainError
 from webapp.domain.queries.verifications import Match, Note
 from webapp.domain.services import verifications
 from webapp.domain.services.licenses import certificate_url
-from webapp.domain.services.recognition import Registry
+from webapp.domain.services.recognition import PictureRegistry
 from webapp.domain.services.verifications import VERIFIED_IMAGE
 from webapp.extensions import app_settings, examiner, storage
 
@@ -37,18 +37,20 @@ def verify(file: Path) -> None:
     with file.open("rb") as opened:
         upload = opened.read(VERIFIED_IMAGE.max_bytes + 1)
     try:
-        found = verifications.verify_fully(Registry(unit_of_work, storage(), examiner()), upload)
+        verification = verifications.verify_fully(
+            PictureRegistry(unit_of_work, storage(), examiner()), upload
+        )
     except DomainError as error:
         click.echo(f"{file}: {error.code} {error.details}", err=True)
         sys.exit(FAILED)
-    for match in found.matches:
+    for match in verification.matches:
         _print(match)
-    for note in found.notes:
+    for note in verification.notes:
         click.echo(f"Note: {NOTES[note]}")
-    if not found.matches:
+    if not verification.matches:
         click.echo("No certificate was found. The picture may still be one of ours, too changed.")
-    click.echo(f"Examined: {', '.join(found.checked)}.")
-    sys.exit(FOUND if found.matches else NONE_FOUND)
+    click.echo(f"Examined: {', '.join(verification.checked)}.")
+    sys.exit(FOUND if verification.matches else NONE_FOUND)
 
 
 def _print(match: Match) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from flask import g
 
 from webapp.domain.services import verifications
-from webapp.domain.services.recognition import Registry
+from webapp.domain.services.recognition import PictureRegistry
 from webapp.domain.services.verifications import VERIFIED_IMAGE, Verification
 from webapp.extensions import cache, examiner, storage, unit_of_work
 from webapp.http import bodies, buckets, metrics, rate_limits
@@ -25,12 +25,12 @@ def verified() -> Verification:
 
     Raises ValidationFailed without one, and RateLimitExceeded for too many deep searches.
     """
-    found = verifications.verify(
-        Registry(unit_of_work, storage(), examiner()),
+    verification = verifications.verify(
+        PictureRegistry(unit_of_work, storage(), examiner()),
         cache(),
         bodies.picture_to_verify(),
         admit_search=rate_limits.count_deep_search,
         request_id=g.request_id,
     )
-    metrics.VERIFICATIONS.labels(found.method).inc()
-    return found
+    metrics.VERIFICATIONS.labels(verification.method).inc()
+    return verification

@@ -198,6 +198,8 @@ def facts(content: Content) -> Iterator[tuple[str, str]]:
     yield gettext("Size"), f"{image.width} × {image.height}"
     yield gettext("SHA-256 of the file"), image.sha256
     yield gettext("Perceptual hash"), image.perceptual_hash
+    if certificate.watermark_id is not None:
+        yield gettext("Number of the watermark"), certificate.watermark_id
     if certificate.photo is not None:
         yield gettext("SHA-256 of the photo it was painted for"), certificate.photo.sha256
     yield gettext("SHA-256 of the style"), certificate.adapter_sha256

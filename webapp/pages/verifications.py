@@ -38,10 +38,10 @@ def show() -> str:
 def verify() -> str | Response:
     """Show the certificates of a picture; for htmx, only the report."""
     try:
-        found = verified()
+        verification = verified()
     except (ImageRefused, ValidationFailed, ServiceUnavailable, RateLimitExceeded) as error:
         return _refused(error)
-    return _page("report" if is_fragment() else "show", found, found.search)
+    return _page("report" if is_fragment() else "show", verification, verification.search)
 
 
 @blueprint.get("/verify/<search_id>")

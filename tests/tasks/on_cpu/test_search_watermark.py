@@ -11,15 +11,20 @@ from sqlalchemy import select, update
 
 from celery_config import TaskName, make_celery
 from tasks.on_cpu import search_watermark as task_module
+from tasks.on_cpu.deliver_generation import deliver_generation
 from tasks.on_cpu.refund import refund
 from tasks.on_cpu.search_watermark import search_watermark
+from tasks.on_cpu.stamp_signature import stamp_signature
 from tests import delivering, images, making
 from webapp.domain import due_jobs, jobs
+from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.cache import Cache
 from webapp.domain.models.deep_search import DeepSearch
+from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.queries import verifications as queries
-from webapp.domain.services import deep_searches, recognition
+from webapp.domain.services import deep_searches, recognition, verifications
+from webapp.domain.services.recognition import PictureRegistry
 from webapp.domain.settings import settings
 
 
@@ -76,18 +81,46 @@ def test_the_watermark_of_a_part_names_the_certificate(committed, ordered, ask):
     search_watermark(job_id=job_id)
     found = state(committed, public_id)
     assert (found.status, found.failure) == ("done", None)
-    [match] = found.matches
+    [match] = found.report.matches
     assert (match.public_id, match.method) == (made.license_public_id, "watermark")
     assert match.confidence >= 0.9
     assert found.report.checked == ("watermark_search",)
+
+
+def test_what_stamping_delivers_is_recognised_whole_saved_again_and_cropped(committed, storage):
+    with committed.begin() as session:
+        image = making.generation(session, storage)
+        job = making.hand_on_to_stamping(session, storage, image)
+    stamp_signature(job_id=job.id)
+    deliver_generation(job_id=job.id)
+    with committed() as session:
+        image = session.get(Generation, image.id)
+    registry = PictureRegistry(unit_of_work, storage, task_module.examiner())
+    file, preview = (storage.get(key) for key in (image.image_key, image.preview_key))
+    for upload, method in (
+        (file, "hash"),
+        (preview, "hash"),
+        (delivering.saved_again(file), "watermark"),
+        (delivering.saved_again(delivering.cropped(file, 0.125)), "watermark"),
+    ):
+        found = verifications.verify_fully(registry, upload)
+        [match] = found.matches
+        assert (match.public_id, match.method) == (image.license_public_id, method)
+        assert (found.notes, match.confidence >= 0.9) == ((), True)
 
 
 def test_a_picture_of_somebody_else_has_no_certificate(committed, ordered, ask):
     public_id, job_id = ask(images.encoded(images.scene(96, 96, seed=9)))
     search_watermark(job_id=job_id)
     found = state(committed, public_id)
-    assert (found.status, found.matches) == ("done", [])
+    assert (found.status, found.report.matches) == ("done", [])
     assert found.report.checked == ("watermark_search", "perceptual")
+
+
+def test_a_strip_is_searched_too(committed, ordered, ask):
+    public_id, job_id = ask(images.encoded(images.scene(40, 1024)))
+    search_watermark(job_id=job_id)
+    assert state(committed, public_id).report.matches == []
 
 
 def test_nothing_of_the_picture_remains_anywhere(committed, storage, ask, tmp_path):

@@ -7,10 +7,12 @@ from tests import making, restyling
 from tests import sets_albums as albums
 from tests.webapp.conftest import error_code
 from webapp.domain.models.account import User
+from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.models.job import JobKind
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.sets_restyle import SetsRestyle
 from webapp.domain.models.style import Style
+from webapp.domain.queries import registry
 
 JOBS = "/api/v1/sets/jobs"
 
@@ -155,3 +157,27 @@ def test_a_painted_part_is_not_taken_for_the_same_picture_of_an_order(session, a
     image = painted[0]
     found = restyling.owned(session, style, image)
     assert found == {}
+
+
+def test_a_painted_part_is_no_twin_of_a_picture_with_the_same_words_and_seed(
+    session, album, painted, finish
+):
+    _, style = album
+    part = painted[0]
+    alike = making.order(
+        session,
+        making.user(session),
+        style,
+        prompt_tags=[*part.prompt_tags, style.tags[0]],
+        negative_tags=part.negative_tags,
+        aspect_ratio=AspectRatio(part.aspect_ratio),
+        seed=part.seed,
+        style_strength=part.style_strength,
+    )[0]
+    session.execute(
+        update(Generation).where(Generation.id == alike.id).values(prompt_tags=part.prompt_tags)
+    )
+    finish(alike)
+    for image in (part, alike):
+        found = registry.by_public_id(session, image.license_public_id)
+        assert registry.twins(session, found) == []

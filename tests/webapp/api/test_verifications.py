@@ -291,6 +291,12 @@ def test_twenty_megabytes_of_noise_are_reduced_before_they_are_handed_over(
     assert len(picture) < 4 << 20
 
 
+def test_a_long_strip_is_examined_and_has_no_certificate(client, ordered, delivered):
+    """Reduced to 1024 pixels it is too narrow for a watermark."""
+    data = answered(client, images.encoded(noise(100, 5000)))
+    assert (data["matches"], data["deep"]["status"]) == ([], "queued")
+
+
 def test_a_form_without_one_file_is_refused(client, foreign):
     files = [(io.BytesIO(foreign), "first"), (io.BytesIO(foreign), "second")]
     for form, problem in (({"image": files}, "One file only."), ({}, "Must be a file.")):
@@ -332,8 +338,8 @@ def test_equal_uploads_at_the_same_time_are_examined_once(
 
 
 def test_a_process_examines_few_pictures_at_once(client, foreign, monkeypatch):
-    monkeypatch.setattr(verifications, "_places", BoundedSemaphore(1))
-    with verifications._places:
+    monkeypatch.setattr(verifications, "_slots", BoundedSemaphore(1))
+    with verifications._slots:
         answer = send(client, foreign)
     assert (answer.status_code, error_code(answer)) == (503, "SERVICE_UNAVAILABLE")
     assert send(client, foreign).status_code == 200

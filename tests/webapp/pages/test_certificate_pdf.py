@@ -29,6 +29,7 @@ CERTIFICATE = PublicCertificate(
     photo=None,
     generation_id=3,
     preview_url="/preview",
+    watermark_id="0123456789abcdef",
     adapter_sha256="b" * 64,
     base_model="built-in",
     signature_applied=True,
@@ -70,6 +71,7 @@ def test_it_names_both_names_hashes_and_times(app):
     assert facts["SHA-256 of the file"] == "a" * 64
     assert facts["SHA-256 of the style"] == "b" * 64
     assert facts["Licence"] == "Personal licence, version 2026-11"
+    assert facts["Number of the watermark"] == "0123456789abcdef"
     assert facts["Status checked"] == "2026-11-02 09:00 UTC"
 
 

@@ -34,22 +34,22 @@ class Cache:
 
     def put(self, name: str, value: bytes) -> None:
         """Keep a value."""
-        self._asked(lambda: self._redis.set(name, value, ex=KEPT_SECONDS))
+        self._run(lambda: self._redis.set(name, value, ex=KEPT_SECONDS))
 
     def get(self, name: str) -> bytes | None:
         """Return a value that is still kept."""
-        value = self._asked(lambda: self._redis.get(name))
+        value = self._run(lambda: self._redis.get(name))
         return value if isinstance(value, bytes) else None
 
     def delete(self, name: str) -> None:
         """Forget a value now."""
-        self._asked(lambda: self._redis.delete(name))
+        self._run(lambda: self._redis.delete(name))
 
     @contextmanager
     def one_at_a_time(self, name: str, wait_seconds: float) -> Iterator[None]:
         """Hold a name that only one process can hold. Raises CacheBusy after `wait_seconds`."""
         deadline = time.monotonic() + wait_seconds
-        while not self._asked(lambda: self._redis.set(name, b"", nx=True, ex=KEPT_SECONDS)):
+        while not self._run(lambda: self._redis.set(name, b"", nx=True, ex=KEPT_SECONDS)):
             if time.monotonic() >= deadline:
                 raise CacheBusy(name)
             time.sleep(POLL_SECONDS)
@@ -59,8 +59,8 @@ class Cache:
             self.delete(name)
 
     @staticmethod
-    def _asked(ask: Callable[[], Answered]) -> Answered:
+    def _run(command: Callable[[], Answered]) -> Answered:
         try:
-            return ask()
+            return command()
         except redis.RedisError as error:
             raise CacheUnavailable("Redis does not answer") from error

@@ -17,7 +17,7 @@ from webapp.domain.gateways.examiner import (
     ShownPicture,
 )
 from webapp.domain.gateways.storage import ObjectMissing, Storage
-from webapp.domain.queries import registry
+from webapp.domain.queries import registry as registry_queries
 from webapp.domain.queries.registry import RegisteredPicture
 from webapp.domain.queries.verifications import Finding, Layer, Method, Note, Report
 
@@ -34,7 +34,7 @@ _STATE_NOTES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Registry:
+class PictureRegistry:
     """Where registered pictures are read: rows, files, and the engine that compares them."""
 
     unit_of_work: UnitOfWork
@@ -42,33 +42,33 @@ class Registry:
     examiner: Examiner
 
 
-def recognise_file(places: Registry, sha256: str) -> Report:
+def recognise_file(registry: PictureRegistry, sha256: str) -> Report:
     """Find pictures one of whose delivered files is this one."""
-    evidence = _Evidence(places)
+    evidence = _Evidence(registry)
     evidence.of_file(sha256)
     return evidence.report()
 
 
-def recognise(places: Registry, claims: FileClaims, picture: bytes) -> Report:
+def recognise(registry: PictureRegistry, claims: FileClaims, picture: bytes) -> Report:
     """Examine a picture by all quick layers; it is no delivered file. `picture` is a PNG of ours.
 
     A layer that proves something ends the examination.
     """
-    evidence = _Evidence(places)
+    evidence = _Evidence(registry)
     evidence.checked.append(Layer.HASH)
     claimed = evidence.of_claims(claims)
     if not evidence.is_certain:
-        shown = places.examiner.shown(picture)
+        shown = registry.examiner.shown(picture)
         evidence.of_mark(Layer.WATERMARK, shown, shown.mark(deep=False))
         if not evidence.is_certain:
             evidence.of_likeness(shown, claimed, QUICK_COMPARISONS)
     return evidence.report()
 
 
-def search(places: Registry, picture: bytes) -> Report:
+def search(registry: PictureRegistry, picture: bytes) -> Report:
     """Search a picture for the watermark of a part, and compare more of the pictures like it."""
-    evidence = _Evidence(places)
-    shown = places.examiner.shown(picture)
+    evidence = _Evidence(registry)
+    shown = registry.examiner.shown(picture)
     evidence.of_mark(Layer.WATERMARK_SEARCH, shown, shown.mark(deep=True))
     if not evidence.is_certain:
         evidence.of_likeness(shown, (), DEEP_COMPARISONS)
@@ -79,7 +79,7 @@ def search(places: Registry, picture: bytes) -> Report:
 class _Evidence:
     """What has been found so far; of several findings of one certificate the surest counts."""
 
-    places: Registry
+    registry: PictureRegistry
     checked: list[Layer] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     _findings: dict[str, Finding] = field(default_factory=dict)
@@ -97,8 +97,8 @@ class _Evidence:
 
     def of_file(self, sha256: str) -> None:
         self.checked.append(Layer.HASH)
-        with self.places.unit_of_work() as session:
-            pictures = registry.by_sha256(session, sha256)
+        with self.registry.unit_of_work() as session:
+            pictures = registry_queries.by_sha256(session, sha256)
         self._find(pictures, Method.HASH, 1.0)
 
     def of_claims(self, claims: FileClaims) -> list[RegisteredPicture]:
@@ -116,8 +116,8 @@ class _Evidence:
     def _claimed(self, public_id: str | None) -> RegisteredPicture | None:
         if public_id is None:
             return None
-        with self.places.unit_of_work() as session:
-            picture = registry.by_public_id(session, public_id)
+        with self.registry.unit_of_work() as session:
+            picture = registry_queries.by_public_id(session, public_id)
         if picture is None:
             self.notes.append(Note.CERTIFICATE_UNKNOWN)
         return picture
@@ -127,8 +127,8 @@ class _Evidence:
         self.checked.append(layer)
         if mark is None:
             return
-        with self.places.unit_of_work() as session:
-            pictures = registry.by_watermark(session, mark.number)
+        with self.registry.unit_of_work() as session:
+            pictures = registry_queries.by_watermark(session, mark.number)
         if not pictures:
             self.notes.append(Note.MARK_UNKNOWN)
         for picture in pictures:
@@ -143,8 +143,8 @@ class _Evidence:
     ) -> None:
         """Compare with the pictures that the file names, and with the nearest by hash."""
         self.checked.append(Layer.PERCEPTUAL)
-        with self.places.unit_of_work() as session:
-            near = registry.near(session, shown.hashes(), limit)
+        with self.registry.unit_of_work() as session:
+            near = registry_queries.near(session, shown.hashes(), limit)
         pictures = {picture.public_id: picture for picture in claimed}
         only_claimed = set(pictures)
         pictures |= {candidate.picture.public_id: candidate.picture for candidate in near}
@@ -162,7 +162,7 @@ class _Evidence:
         if picture.image_key is None:
             return Comparison.UNCLEAR
         try:
-            delivered = self.places.storage.get(picture.image_key)
+            delivered = self.registry.storage.get(picture.image_key)
         except ObjectMissing:
             return Comparison.UNCLEAR
         return shown.compare(delivered, mark)
@@ -173,8 +173,8 @@ class _Evidence:
         """Record pictures, and with them all deliveries of the same pixels."""
         for picture in pictures:
             self._record(Finding(picture.public_id, method, confidence))
-            with self.places.unit_of_work() as session:
-                twins = registry.twins(session, picture)
+            with self.registry.unit_of_work() as session:
+                twins = registry_queries.twins(session, picture)
             certainty = min(confidence, PERCEPTUAL_CONFIDENCE)
             for twin in twins:
                 self._record(Finding(twin.public_id, Method.PERCEPTUAL, certainty))

@@ -27,7 +27,7 @@ from webapp.domain.queries import verifications as queries
 from webapp.domain.queries.verifications import DeepSearchState, Layer, Match, Note, Report
 from webapp.domain.services import deep_searches, recognition
 from webapp.domain.services.pictures import refusal
-from webapp.domain.services.recognition import Registry
+from webapp.domain.services.recognition import PictureRegistry
 
 # A smaller picture cannot be compared, and no preview of ours is smaller. The watermark is searched
 # at this size, and no more of the upload is handed over.
@@ -46,7 +46,7 @@ RETRY_AFTER_SECONDS = 5
 _turn = threading.BoundedSemaphore(1)
 """A process examines one picture at a time: its requests share one interpreter."""
 
-_places = threading.BoundedSemaphore(MAX_AT_ONCE)
+_slots = threading.BoundedSemaphore(MAX_AT_ONCE)
 """Of the threads of a process, so many may examine pictures or wait to do so."""
 
 
@@ -68,14 +68,14 @@ class Verification:
 class _Request:
     """What a deep search needs beside the picture."""
 
-    places: Registry
+    registry: PictureRegistry
     cache: Cache
     admit_search: Callable[[], None]
     request_id: str
 
 
 def verify(
-    places: Registry,
+    registry: PictureRegistry,
     cache: Cache,
     upload: bytes,
     *,
@@ -91,30 +91,30 @@ def verify(
     are taken or the queue of deep searches is full. CacheUnavailable without Redis.
     """
     header = _header(upload)
-    report, search_id = recognition.recognise_file(places, header.sha256), None
+    report, search_id = recognition.recognise_file(registry, header.sha256), None
     if not report.findings:
-        request = _Request(places, cache, admit_search, request_id)
-        with _held(_places, timeout=0):
+        request = _Request(registry, cache, admit_search, request_id)
+        with _held(_slots, timeout=0):
             report, search_id = _examined_once(request, upload, header)
-    return _shown(places, report, search_id)
+    return _shown(registry, report, search_id)
 
 
-def verify_fully(places: Registry, upload: bytes) -> Verification:
+def verify_fully(registry: PictureRegistry, upload: bytes) -> Verification:
     """Return the certificates of a picture by all layers, in this process; for the command line.
 
     Raises as `verify` does.
     """
     header = _header(upload)
-    report = recognition.recognise_file(places, header.sha256)
+    report = recognition.recognise_file(registry, header.sha256)
     if not report.findings:
-        report, picture = _examined(places, upload, header)
+        report, picture = _examined(registry, upload, header)
     if not report.findings:
-        report = report.joined(recognition.search(places, picture))
-    return _shown(places, report)
+        report = report.joined(recognition.search(registry, picture))
+    return _shown(registry, report)
 
 
-def _shown(places: Registry, report: Report, search_id: str | None = None) -> Verification:
-    with places.unit_of_work() as session:
+def _shown(registry: PictureRegistry, report: Report, search_id: str | None = None) -> Verification:
+    with registry.unit_of_work() as session:
         shown = queries.shown(session, report)
         search = queries.deep_search(session, search_id) if search_id else None
     return Verification(shown.matches, shown.checked, shown.notes, search, report.method)
@@ -135,34 +135,36 @@ def _examined_once(
     What the cache knows names certificates and has nothing of the upload but its hash.
     """
     name = f"verify:report:{header.sha256}"
-    known = _recalled(request.cache, name)
-    if known is not None:
-        return known
+    cached = _recalled(request.cache, name)
+    if cached is not None:
+        return cached
     with _alone(request.cache, f"verify:turn:{header.sha256}"):
-        known = _recalled(request.cache, name)
-        if known is None:
-            report, picture = _examined(request.places, upload, header)
-            known = report, None if report.findings else _queued_search(request, picture)
-            values = {"report": report.to_json(), "search_id": known[1]}
+        cached = _recalled(request.cache, name)
+        if cached is None:
+            report, picture = _examined(request.registry, upload, header)
+            cached = report, None if report.findings else _queued_search(request, picture)
+            values = {"report": report.to_json(), "search_id": cached[1]}
             request.cache.put(name, orjson.dumps(values))
-    return known
+    return cached
 
 
 def _recalled(cache: Cache, name: str) -> tuple[Report, str | None] | None:
-    kept = cache.get(name)
-    if kept is None:
+    value = cache.get(name)
+    if value is None:
         return None
-    values = orjson.loads(kept)
+    values = orjson.loads(value)
     return Report.from_json(values["report"]), values["search_id"]
 
 
 def _queued_search(request: _Request, picture: bytes) -> str:
     request.admit_search()
-    with request.places.unit_of_work() as session:
+    with request.registry.unit_of_work() as session:
         return deep_searches.request(session, request.cache, picture, request_id=request.request_id)
 
 
-def _examined(places: Registry, upload: bytes, header: ImageHeader) -> tuple[Report, bytes]:
+def _examined(
+    registry: PictureRegistry, upload: bytes, header: ImageHeader
+) -> tuple[Report, bytes]:
     """Return the report of the quick layers, and the pixels as a PNG of ours."""
     # Equal files share a slot of decoding, and so do few others.
     slot_id = int(header.sha256[:8], 16)
@@ -170,25 +172,27 @@ def _examined(places: Registry, upload: bytes, header: ImageHeader) -> tuple[Rep
         clean = sanitise_in_subprocess(
             upload, VERIFIED_IMAGE, person_id=slot_id, process_limits=DECODING
         )
-        claims = _claims(places, upload, header, slot_id)
+        claims = _claims(registry, upload, header, slot_id)
     except (DecoderBusy, DecoderUnavailable) as error:
         raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS) from error
     except BadImage as error:
         raise refusal(error, "image", VERIFIED_IMAGE) from error
     with _held(_turn, timeout=TURN_SECONDS):
-        return recognition.recognise(places, claims, clean.data), clean.data
+        return recognition.recognise(registry, claims, clean.data), clean.data
 
 
-def _claims(places: Registry, upload: bytes, header: ImageHeader, slot_id: int) -> FileClaims:
+def _claims(
+    registry: PictureRegistry, upload: bytes, header: ImageHeader, slot_id: int
+) -> FileClaims:
     try:
-        return places.examiner.claims(upload, header, person_id=slot_id)
+        return registry.examiner.claims(upload, header, person_id=slot_id)
     except BadImage:  # the pixels are good, so it was the manifest that ended its reader
         return FileClaims(CredentialsState.INVALID)
 
 
 @contextmanager
 def _held(semaphore: threading.BoundedSemaphore, *, timeout: float) -> Iterator[None]:
-    """Hold one place of a semaphore. Raises ServiceUnavailable after the timeout."""
+    """Hold one slot of a semaphore. Raises ServiceUnavailable after the timeout."""
     if not semaphore.acquire(timeout=timeout):
         raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)
     try:

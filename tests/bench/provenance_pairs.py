@@ -1,0 +1,134 @@
+"""Near pairs: different pictures whose hashes are near, as the registry proposes them.
+
+Set 1 sets the threshold of `gpu.signature.likeness`, together with attacked copies; set 2 measures
+it. Pairs of equal pictures (twins: the same words and seed) are not pairs of different ones.
+"""
+
+import argparse
+import itertools
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+
+from gpu.pretrain.scenes import SCENES_2, SCENES_3, Plan, Variation, draw_scene, make_plan
+from gpu.pretrain.styles import Style, restyle
+from gpu.signature.likeness import SAME, hashes, likeness
+from tests.attacks import GOALS, MORE
+from tests.bench.provenance_pictures import picture
+
+FOLDER = Path("var/bench")
+NEAR_BITS = 10  # as webapp.domain.queries.registry
+SIZE = (512, 512)
+TWIN_LEVELS = 2.0
+SET_STEP = 1_000_000
+# Styles that draw anew; those that only recolour keep the picture.
+STYLES = (
+    Style.STRIPED, Style.DOTTED, Style.PIXEL, Style.CHALK, Style.INK_LINE, Style.LOW_POLY,
+    Style.CROSS_HATCH, Style.WATERCOLOUR, Style.WOODCUT, Style.STAINED_GLASS,
+)  # fmt: skip
+COPIES = ("JPEG q50", "scale 50 %", "scale 25 %", "WebP q50", "JPEG q30", "screenshot",
+          "stretched 10 %", "rotated 90°", "brighter 20 %", "contrast 70 %", "grey", "blur 2",
+          "noise 5", "noise 12", "caption over it", "sharpened")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A pair or an attacked copy, its distance of hashes and its likeness."""
+
+    number: int
+    kind: str
+    bits: int
+    likeness: float
+
+
+def pairs(number: int) -> Iterator[tuple[str, Image.Image, Image.Image]]:
+    """Pairs of pictures of the same words or the same composition."""
+    random = np.random.default_rng([5, number])
+    plan = make_plan(random)
+    first, second = (STYLES[index] for index in random.choice(len(STYLES), 2, replace=False))
+    drawn = _scene(number, 0, plan)
+    again = _scene(number, 1, plan)
+    yield "same words, two seeds", drawn, again
+    yield (
+        "same words and style, two seeds", restyle(drawn, first, number),
+        restyle(again, first, number + 1),
+    )  # fmt: skip
+    yield "one scene, two styles", restyle(drawn, first, number), restyle(drawn, second, number)
+    yield (
+        "one scene and style, two seeds", restyle(drawn, first, number),
+        restyle(drawn, first, number + 1),
+    )  # fmt: skip
+    yield (
+        "same words, two seeds, least variation", _scene(number, 0, plan, SCENES_2),
+        _scene(number, 1, plan, SCENES_2),
+    )  # fmt: skip
+
+
+def _scene(number: int, seed: int, plan: Plan, variation: Variation = SCENES_3) -> Image.Image:
+    return draw_scene(600_000_000 + 2 * number + seed, SIZE, plan=plan, variation=variation).image
+
+
+def distance(registered: Image.Image, shown: Image.Image) -> int:
+    """Bits between the registered hash and the nearest of the shown picture's orientations."""
+    stored = hashes(registered)[0]
+    return min(((stored ^ each) % 2**64).bit_count() for each in hashes(shown))
+
+
+def measure_pairs(number: int) -> Iterator[Measured]:
+    for kind, first, second in pairs(number):
+        difference = np.asarray(first, np.int16) - np.asarray(second, np.int16)
+        if np.abs(difference).mean() < TWIN_LEVELS:
+            continue
+        bits = distance(first, second)
+        if bits <= NEAR_BITS:
+            yield Measured(number, kind, bits, round(likeness(first, second), 3))
+
+
+def measure_copies(number: int) -> Iterator[Measured]:
+    """Attacked copies of a picture of the bench; they must be recognised."""
+    _, original = picture(number)
+    for name in COPIES:
+        attack = GOALS[name][0] if name in GOALS else MORE[name]
+        shown = attack(original, np.random.default_rng([6, number]))
+        value = round(likeness(original, shown), 3)
+        yield Measured(number, name, distance(original, shown), value)
+
+
+def main() -> int:
+    """Measure one set; return how many near pairs are taken for one picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--set", type=int, choices=(1, 2), default=2)
+    parser.add_argument("--numbers", type=int, default=300, help="five pairs each; near ones count")
+    parser.add_argument("--copies", type=int, default=40, help="pictures with attacked copies")
+    arguments = parser.parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    console = Console(width=140)
+    groups: dict[str, list[float]] = defaultdict(list)
+    start = arguments.set * SET_STEP
+    file = FOLDER / f"provenance_pairs_{arguments.set}.jsonl"
+    measured = itertools.chain(
+        *(measure_pairs(number) for number in range(start, start + arguments.numbers)),
+        *(measure_copies(number) for number in range(start, start + arguments.copies)),
+    )
+    with file.open("w", encoding="utf-8") as lines:
+        for each in measured:
+            groups[each.kind].append(each.likeness)
+            print(json.dumps(asdict(each)), file=lines, flush=True)
+    for kind, values in groups.items():
+        ordered = sorted(values)
+        quantiles = [
+            ordered[round(share * (len(ordered) - 1))] for share in (0, 0.01, 0.5, 0.99, 1)
+        ]
+        same = sum(value >= SAME for value in values)
+        console.print(f"{kind:40s} n={len(values):4d} same={same:4d}  0/1/50/99/100 %: {quantiles}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

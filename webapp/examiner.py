@@ -1,7 +1,7 @@
 """The engine's part of a verification, for the site and for the queue `verify`."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from PIL import Image
@@ -72,11 +72,10 @@ class EngineShownPicture:
         """See `ShownPicture.hashes`."""
         return likeness.hashes(self._picture)
 
-    def mark(self, *, deep: bool) -> watermark.Mark | None:
-        """See `ShownPicture.mark`. A picture that is reduced to a strip has no readable mark."""
-        if min(self._picture.size) < watermark.MIN_DETECT_SIDE:
-            return None
-        return watermark.detect(self._picture, self._keys, deep=deep)
+    def marks(self, *, deep: bool) -> Iterator[watermark.Mark]:
+        """See `ShownPicture.marks`. A picture that is reduced to a strip has no readable mark."""
+        if min(self._picture.size) >= watermark.MIN_DETECT_SIDE:
+            yield from watermark.candidates(self._picture, self._keys, deep=deep)
 
     def compare(self, registered: bytes, mark: Mark | None = None) -> Comparison:
         """See `ShownPicture.compare`."""

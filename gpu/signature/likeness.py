@@ -2,7 +2,8 @@
 
 Hashes only propose: pictures of one style and prompt have near hashes without being one picture. A
 watermark only proposes too, because a mark can be copied. The proof lays the shown picture over the
-registered one (`overlay.py`) and compares the fine structure tile by tile.
+registered one (`overlay.py`) and compares the fine structure tile by tile. Where nothing but the
+pictures speaks for it, they must also agree at their worst places (`agreement.py`).
 """
 
 from collections.abc import Iterator
@@ -56,19 +57,27 @@ def hashes(picture: Image.Image) -> tuple[int, ...]:
 def likeness(registered: Image.Image, shown: Image.Image) -> float:
     """How surely `shown` is the whole `registered` picture, 0 to 1; from `SAME` it is.
 
-    It may be re-encoded, scaled, stretched, rotated by right angles, mirrored, recoloured, or in a
-    plain border; crops are recognised only up to one percent. A picture without detail is like no
-    other: 0.
+    It may be re-encoded, scaled, stretched, rotated by right angles, mirrored, recoloured as a
+    whole, or in a plain border; crops and captions are not recognised. A picture without detail is
+    like no other: 0.
     """
-    frame = Registered(registered)
+    return _whole_likeness(Registered(registered), registered, shown)
+
+
+def _whole_likeness(frame: Registered, registered: Image.Image, shown: Image.Image) -> float:
     places = sorted(
         _whole_places(registered, shown),
         key=lambda place: frame.rough_likeness(shown, place),
         reverse=True,
     )
-    return max(
-        frame.likeness(shown, place, max_shift=_MAX_SHIFT) for place in places[:_TRIED_PLACES]
-    )
+    overlays = [
+        frame.overlay(shown, place, max_shift=_MAX_SHIFT) for place in places[:_TRIED_PLACES]
+    ]
+    best = max(overlays, key=lambda overlay: overlay.likeness)
+    if best.likeness < SAME:
+        return best.likeness
+    # What disagrees in one place only may be a caption: it is not called another picture.
+    return min(best.likeness, max(OTHER, frame.agreement(shown, best).value))
 
 
 def _whole_places(registered: Image.Image, shown: Image.Image) -> Iterator[Place]:
@@ -92,9 +101,9 @@ def compared(registered: Image.Image, shown: Image.Image, place: Place | None = 
     """
     frame = Registered(registered)
     value = (
-        likeness(registered, shown)
+        _whole_likeness(frame, registered, shown)
         if place is None
-        else frame.likeness(shown, place, max_shift=_MAX_SHIFT_OF_MARK)
+        else frame.overlay(shown, place, max_shift=_MAX_SHIFT_OF_MARK).likeness
     )
     if value >= SAME:
         return Comparison.SAME

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage  # type: ignore[import-untyped]
 
+from gpu.signature.agreement import SIDE as FINE_SIDE
+from gpu.signature.agreement import Agreement, fine_likeness, tile_sums, worst_residual, worst_shift
 from gpu.signature.place import FRAME_UNITS, Matrix, Place, scaling, translation
 
 SIDE = 144  # samples on the registered picture's shorter side
@@ -32,14 +34,28 @@ _LEAST_TILES = 3
 
 Plane = NDArray[np.float32]
 
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """A shown picture laid over a registered one by `matrix`: its pixels to units.
+
+    `likeness` is the correlation of their detail, 0 to 1; `moved` is the longest way of a corner in
+    refining the place, in units.
+    """
+
+    likeness: float
+    matrix: Matrix
+    moved: float
+
 
 class Registered:
     """A registered picture, prepared for comparisons."""
 
     def __init__(self, picture: Image.Image) -> None:
-        self._luma = (
-            picture.convert("F") if picture.mode == "F" else picture.convert("L").convert("F")
-        )
+        self._picture = picture
+        self._luma = _grey(picture)
         self._views = {side: _View.of(self._luma, side) for side in (*LEVELS, SIDE)}
 
     @property
@@ -50,11 +66,11 @@ class Registered:
     def rough_likeness(self, shown: Image.Image, place: Place) -> float:
         """Correlation of coarse detail without a refined transform, -1 to 1."""
         view = self._views[LEVELS[0]]
-        warped, cover = _warped(_grey(shown), view, place.matrix)
+        warped, cover = _warped(_grey(shown), view.detail.shape, view.to_samples @ place.matrix)
         return _correlation(view.detail, _detail(warped), cover)
 
-    def likeness(self, shown: Image.Image, place: Place, *, max_shift: float) -> float:
-        """Correlation of the detail at `place`, 0 to 1, at the best repetition of a watermark.
+    def overlay(self, shown: Image.Image, place: Place, *, max_shift: float) -> "Overlay":
+        """Lay a picture over this one at `place`, at the best repetition of a watermark.
 
         The place is refined, but no corner is moved by more than `max_shift` units: pictures of
         one prompt have the same things in slightly different places.
@@ -67,15 +83,39 @@ class Registered:
         )
         best = start
         for side in LEVELS:
-            best = self._refined(grey, best, side)
+            best = _refined(self._views[side], grey, best)
         corners = np.array([(x, y, 1) for x in (0, shown.width) for y in (0, shown.height)]).T
         shift = float(np.abs((best - start)[:2] @ corners).max())
         view = self._views[SIDE]
-        values = []
-        for matrix in (start, best) if shift <= max_shift else (start,):
-            warped, cover = _warped(grey, view, matrix)
-            values.append(_shared(view.detail, _detail(warped), cover))
-        return max(0.0, *values)
+        overlays = []
+        for matrix, moved in ((start, 0.0), (best, shift)):
+            if moved > max_shift:
+                continue
+            warped, cover = _warped(grey, view.detail.shape, view.to_samples @ matrix)
+            likeness = max(0.0, _shared(view.detail, _detail(warped), cover))
+            overlays.append(Overlay(likeness, matrix, moved))
+        return max(overlays, key=lambda overlay: overlay.likeness)
+
+    def agreement(self, shown: Image.Image, overlay: "Overlay") -> Agreement:
+        """How far the pictures agree in every tile, in colour, place and fine detail."""
+        size, to_samples = _sampling(self._picture.size, FINE_SIDE)
+        colours = self._picture.convert("RGB").resize(size, Image.Resampling.BOX)
+        registered = np.asarray(colours, np.float32)
+        view = _View.of(self._luma, FINE_SIDE)
+        to_samples = to_samples @ _refined(view, _grey(shown), overlay.matrix)
+        channels = [
+            _warped(channel.convert("F"), (size[1], size[0]), to_samples)
+            for channel in shown.convert("RGB").split()
+        ]
+        laid = np.stack([plane for plane, _ in channels], -1)
+        cover = channels[0][1]
+        detail = _detail(laid @ _LUMA)
+        return Agreement(
+            shift=worst_shift(view.detail, detail, cover),
+            residual=worst_residual(registered, laid, cover),
+            moved=overlay.moved,
+            fine_likeness=fine_likeness(view.detail, detail, cover),
+        )
 
     def _repetitions(self, shown: Image.Image, matrix: Matrix) -> Iterator[Matrix]:
         """The transform at every repetition of the watermark that the picture overlaps."""
@@ -92,24 +132,8 @@ class Registered:
 
     def _correlation_at(self, grey: Image.Image, matrix: Matrix, side: int) -> float:
         view = self._views[side]
-        warped, cover = _warped(grey, view, matrix)
+        warped, cover = _warped(grey, view.detail.shape, view.to_samples @ matrix)
         return _correlation(view.detail, _detail(warped), cover)
-
-    def _refined(self, grey: Image.Image, matrix: Matrix, side: int) -> Matrix:
-        view = self._views[side]
-        best, best_value = matrix, -1.0
-        for _ in range(_ITERATIONS):
-            warped, cover = _warped(grey, view, matrix)
-            detail = _detail(warped)
-            value = _correlation(view.detail, detail, cover)
-            if value <= best_value:
-                break
-            best, best_value = matrix, value
-            step = view.step(detail, cover)
-            if step is None:
-                break
-            matrix = step @ matrix
-        return best
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +146,7 @@ class _View:
 
     @classmethod
     def of(cls, luma: Image.Image, side: int) -> "_View":
-        scale = side / min(luma.size)
-        size = round(luma.width * scale), round(luma.height * scale)
+        size, to_samples = _sampling(luma.size, side)
         detail = _detail(np.asarray(luma.resize(size, Image.Resampling.BOX), np.float32))
         down, across = np.gradient(detail)
         rows, columns = np.mgrid[: size[1], : size[0]].astype(np.float32)
@@ -131,8 +154,6 @@ class _View:
         gradients = np.stack(
             [across * columns, across * rows, across, down * columns, down * rows, down]
         )
-        unit = min(luma.size) / FRAME_UNITS
-        to_samples = scaling(size[0] * unit / luma.width, size[1] * unit / luma.height)
         return cls(detail, gradients, to_samples)
 
     def step(self, detail: Plane, cover: NDArray[np.bool_]) -> Matrix | None:
@@ -159,15 +180,25 @@ def _grey(picture: Image.Image) -> Image.Image:
     return picture.convert("L").convert("F")
 
 
-def _warped(grey: Image.Image, view: _View, matrix: Matrix) -> tuple[Plane, NDArray[np.bool_]]:
-    """Draw `grey` in the registered picture's samples, and where it covers them."""
-    to_samples = view.to_samples @ matrix
+def _sampling(picture_size: tuple[int, int], side: int) -> tuple[tuple[int, int], Matrix]:
+    """Size of a picture with `side` samples on the shorter side, and units to these samples."""
+    shortest = min(picture_size)
+    width, height = (round(each * side / shortest) for each in picture_size)
+    unit = shortest / FRAME_UNITS
+    to_samples = scaling(width * unit / picture_size[0], height * unit / picture_size[1])
+    return (width, height), to_samples
+
+
+def _warped(
+    grey: Image.Image, shape: tuple[int, ...], to_samples: Matrix
+) -> tuple[Plane, NDArray[np.bool_]]:
+    """Draw `grey` in samples of a plane of `shape`, and where it covers them."""
     scale = math.sqrt(abs(np.linalg.det(to_samples[:2, :2])))
     if scale < 1:
         size = max(1, round(grey.width * scale)), max(1, round(grey.height * scale))
         to_samples = to_samples @ scaling(grey.width / size[0], grey.height / size[1])
         grey = grey.resize(size, Image.Resampling.BOX)
-    rows, columns = view.detail.shape
+    rows, columns = shape
     back = np.linalg.inv(to_samples)[:2].ravel().tolist()
     warped = grey.transform((columns, rows), Image.Transform.AFFINE, back, Image.Resampling.BICUBIC)
     inside = Image.new("L", grey.size, 255).transform(
@@ -178,6 +209,22 @@ def _warped(grey: Image.Image, view: _View, matrix: Matrix) -> tuple[Plane, NDAr
     if cover.any():
         plane = np.where(cover, plane, plane[cover].mean())
     return plane, cover
+
+
+def _refined(view: _View, grey: Image.Image, matrix: Matrix) -> Matrix:
+    best, best_value = matrix, -1.0
+    for _ in range(_ITERATIONS):
+        warped, cover = _warped(grey, view.detail.shape, view.to_samples @ matrix)
+        detail = _detail(warped)
+        value = _correlation(view.detail, detail, cover)
+        if value <= best_value:
+            break
+        best, best_value = matrix, value
+        step = view.step(detail, cover)
+        if step is None:
+            break
+        matrix = step @ matrix
+    return best
 
 
 def _detail(luma: Plane) -> Plane:
@@ -200,12 +247,12 @@ def _shared(registered: Plane, shown: Plane, cover: NDArray[np.bool_]) -> float:
     because captions and stickers cover some.
     """
     covered = cover.astype(np.float32)
-    common = _tile_sums(registered * shown * covered)
-    own = _tile_sums(registered * registered * covered)
-    other = _tile_sums(shown * shown * covered)
+    common = tile_sums(registered * shown * covered, _TILE)
+    own = tile_sums(registered * registered * covered, _TILE)
+    other = tile_sums(shown * shown * covered, _TILE)
     area = _TILE * _TILE
     least = np.float32(_LEAST_DETAIL * area)
-    is_used = (_tile_sums(covered) >= _LEAST_COVER * area) & (own > least)
+    is_used = (tile_sums(covered, _TILE) >= _LEAST_COVER * area) & (own > least)
     if is_used.sum() < _LEAST_TILES:
         return 0.0
     common, own, other = common[is_used], own[is_used], other[is_used]
@@ -213,10 +260,3 @@ def _shared(registered: Plane, shown: Plane, cover: NDArray[np.bool_]) -> float:
     order = np.argsort(correlation)
     weights = np.cumsum(own[order]) / own.sum()
     return float(correlation[order][np.searchsorted(weights, _COVERED)])
-
-
-def _tile_sums(plane: Plane) -> Plane:
-    rows, columns = (side // _TILE for side in plane.shape)
-    cut = plane[: rows * _TILE, : columns * _TILE]
-    sums: Plane = cut.reshape(rows, _TILE, columns, _TILE).sum((1, 3))
-    return sums

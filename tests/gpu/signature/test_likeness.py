@@ -7,7 +7,20 @@ from PIL import Image, ImageOps
 
 from gpu.signature.likeness import SAME, Comparison, compared, hashes, likeness
 from gpu.signature.watermark import detect, embed
-from tests.attacks import GOALS, border, caption, crop, in_turn, jpeg, noise, page, scale
+from tests.attacks import (
+    GOALS,
+    MORE,
+    border,
+    caption,
+    crop,
+    in_turn,
+    jpeg,
+    noise,
+    on_levels,
+    page,
+    scale,
+    webp,
+)
 from tests.images import scene
 
 KEY = b"the key of these tests"
@@ -18,6 +31,30 @@ def textured(seed=1, size=(512, 512)):
     levels = np.asarray(scene(*size, seed=seed), np.float64)
     grained = levels + np.random.default_rng(seed).normal(0, 6, levels.shape)
     return Image.fromarray(np.clip(grained, 0, 255).astype(np.uint8))
+
+
+def zoomed(picture, share):
+    """The middle of a picture at the size of the whole one."""
+    rim = picture.width * (1 - share) / 2
+    box = (rim, rim, picture.width - rim, picture.height - rim)
+    return picture.resize(picture.size, Image.Resampling.BICUBIC, box=box)
+
+
+def changed(picture, change):
+    """A picture with a change in a ninth of its area."""
+    levels = np.asarray(picture, np.int16).copy()
+    area = slice(170, 340), slice(170, 340)
+    levels[area] = change(levels[area])
+    return Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
+
+
+def striped(picture, degrees):
+    """Fine stripes over a picture."""
+    down, across = np.mgrid[: picture.height, : picture.width]
+    angle = np.radians(degrees)
+    wave = np.sin((across * np.cos(angle) + down * np.sin(angle)) * 2 * np.pi / 7)
+    levels = np.asarray(picture) * (1 - 0.3 * (wave[..., None] > 0))
+    return Image.fromarray(levels.astype(np.uint8))
 
 
 def copied(original, marked, other):
@@ -65,18 +102,44 @@ def test_the_hash_of_a_turned_picture_is_among_those_of_the_upright_one(original
     [
         jpeg(50),
         scale(0.5),
-        in_turn(scale(0.83), border, jpeg(70)),
+        webp(50),
         noise(12),
-        caption,
+        MORE["contrast 70 %"],
+        MORE["grey"],
+        on_levels(lambda levels, _: 255 * (levels / 255) ** 0.8),
         lambda picture, _: ImageOps.mirror(picture),
         lambda picture, _: picture.transpose(Image.Transpose.ROTATE_90),
     ],
-    ids=["q50", "half", "screenshot", "noise", "caption", "mirrored", "left"],
+    ids=["q50", "half", "WebP", "noise", "contrast", "grey", "gamma", "mirrored", "left"],
 )
 def test_a_changed_picture_is_like_the_registered_one(marked, attack):
     shown = attack(marked, random())
     assert likeness(marked, shown) >= SAME
     assert compared(marked, shown) is Comparison.SAME
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        caption,
+        in_turn(scale(0.83), border, jpeg(70)),
+        lambda picture, _: zoomed(picture, 0.99),
+        lambda picture, _: changed(picture, lambda area: area[:, ::-1]),
+        lambda picture, _: changed(picture, lambda area: area + np.array([0, 20, 0])),
+        lambda picture, _: changed(picture, lambda area: np.roll(area, 1, (0, 1))),
+    ],
+    ids=["caption", "screenshot", "zoomed by 1 %", "object mirrored", "object tinted", "moved"],
+)
+def test_a_picture_that_differs_in_one_place_is_not_proved_without_its_watermark(marked, attack):
+    shown = attack(marked, random())
+    assert compared(marked, shown) is Comparison.UNCLEAR
+    place = detect(shown, {1: KEY}, deep=False).place
+    assert compared(marked, shown, place) is Comparison.SAME
+
+
+@pytest.mark.parametrize("angle", [20, 60])
+def test_strokes_drawn_anew_over_one_scene_make_another_picture(original, angle):
+    assert likeness(striped(original, 0), striped(original, angle)) < SAME
 
 
 def test_other_pictures_are_not_like_it(marked):

@@ -1,7 +1,7 @@
 """What the engine tells about an uploaded picture; the engine is not part of the domain."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Protocol, Self
@@ -83,11 +83,19 @@ def _public_id(value: object) -> str | None:
 
 
 class Mark(Protocol):
-    """A watermark that was read from a picture."""
+    """A watermark that was read from a picture; noise may look like one that is not certain."""
 
     @property
     def number(self) -> int:
         """The number, 0 to 2**64 - 1."""
+
+    @property
+    def score(self) -> float:
+        """How surely it was read."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether no picture without a mark gives this reading."""
 
 
 class ShownPicture(Protocol):
@@ -96,8 +104,11 @@ class ShownPicture(Protocol):
     def hashes(self) -> Sequence[int]:
         """Return the perceptual hashes of its eight orientations."""
 
-    def mark(self, *, deep: bool) -> Mark | None:
-        """Read its watermark. Only `deep` finds that of a part; without one it takes seconds."""
+    def marks(self, *, deep: bool) -> Iterator[Mark]:
+        """Read watermarks, weak ones too; a certain one is the last.
+
+        Only `deep` finds that of a part; without one it takes seconds.
+        """
 
     def compare(self, registered: bytes, mark: Mark | None = None) -> Comparison:
         """Compare with a delivered file, at the place of the mark or as a whole."""

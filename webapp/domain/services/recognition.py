@@ -4,7 +4,7 @@ A layer proposes a registered picture, and the two are compared before anything 
 very file and trusted credentials need no comparison. Nothing here changes a row.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from webapp.domain.db import UnitOfWork
@@ -26,6 +26,8 @@ MARK_CONFIDENCES = {Comparison.SAME: 0.99, Comparison.UNCLEAR: 0.9}
 PERCEPTUAL_CONFIDENCE = 0.95
 QUICK_COMPARISONS, DEEP_COMPARISONS = 4, 20
 """Of the nearest registered pictures. One takes about 0.15 seconds of a processor."""
+LOOKED_UP_MARKS, COMPARED_MARKS = 64, 4
+"""Of the marks that are not certain; noise gives about ten in a deep search."""
 
 _STATE_NOTES = {
     CredentialsState.INVALID: Note.CREDENTIALS_INVALID,
@@ -59,7 +61,7 @@ def recognise(registry: PictureRegistry, claims: FileClaims, picture: bytes) -> 
     claimed = evidence.of_claims(claims)
     if not evidence.is_certain:
         shown = registry.examiner.shown(picture)
-        evidence.of_mark(Layer.WATERMARK, shown, shown.mark(deep=False))
+        evidence.of_marks(Layer.WATERMARK, shown, shown.marks(deep=False))
         if not evidence.is_certain:
             evidence.of_likeness(shown, claimed, QUICK_COMPARISONS)
     return evidence.report()
@@ -69,7 +71,7 @@ def search(registry: PictureRegistry, picture: bytes) -> Report:
     """Search a picture for the watermark of a part, and compare more of the pictures like it."""
     evidence = _Evidence(registry)
     shown = registry.examiner.shown(picture)
-    evidence.of_mark(Layer.WATERMARK_SEARCH, shown, shown.mark(deep=True))
+    evidence.of_marks(Layer.WATERMARK_SEARCH, shown, shown.marks(deep=True))
     if not evidence.is_certain:
         evidence.of_likeness(shown, (), DEEP_COMPARISONS)
     return evidence.report()
@@ -122,21 +124,41 @@ class _Evidence:
             self.notes.append(Note.CERTIFICATE_UNKNOWN)
         return picture
 
-    def of_mark(self, layer: Layer, shown: ShownPicture, mark: Mark | None) -> None:
-        """Find the picture of a mark, unless it was copied onto another one."""
+    def of_marks(self, layer: Layer, shown: ShownPicture, marks: Iterable[Mark]) -> None:
+        """Find the picture of a mark, unless it was copied onto another one.
+
+        Of several readings of one number the surest decides; one that proves the picture ends it.
+        """
         self.checked.append(layer)
-        if mark is None:
-            return
-        with self.registry.unit_of_work() as session:
-            pictures = registry_queries.by_watermark(session, mark.number)
-        if not pictures:
-            self.notes.append(Note.MARK_UNKNOWN)
-        for picture in pictures:
+        answers: dict[str, tuple[float, Comparison, RegisteredPicture]] = {}
+        for mark, picture in self._issued(marks):
             compared = self._compared(shown, picture, mark)
+            known = answers.get(picture.public_id)
+            if compared is Comparison.SAME or known is None or known[0] < mark.score:
+                answers[picture.public_id] = mark.score, compared, picture
+            if compared is Comparison.SAME:
+                break
+        for _, compared, picture in answers.values():
             if compared is Comparison.OTHER:
                 self.notes.append(Note.MARK_OF_OTHER_PICTURE)
             else:
                 self._find([picture], Method.WATERMARK, MARK_CONFIDENCES[compared])
+
+    def _issued(self, marks: Iterable[Mark]) -> Iterator[tuple[Mark, RegisteredPicture]]:
+        """The marks whose numbers were issued; noise that looks like a mark has no such number."""
+        weak = compared = 0
+        for mark in marks:
+            weak += not mark.is_certain
+            if not mark.is_certain and weak > LOOKED_UP_MARKS:
+                continue
+            with self.registry.unit_of_work() as session:
+                pictures = registry_queries.by_watermark(session, mark.number)
+            if mark.is_certain and not pictures:
+                self.notes.append(Note.MARK_UNKNOWN)
+            for picture in pictures:
+                compared += 1
+                if mark.is_certain or compared <= COMPARED_MARKS:
+                    yield mark, picture
 
     def of_likeness(
         self, shown: ShownPicture, claimed: Iterable[RegisteredPicture], limit: int

@@ -1,0 +1,140 @@
+"""Whether two pictures that lie over each other agree everywhere, not on average.
+
+Pictures of one prompt may share most of their detail and differ by a tint, a shifted object or a
+small scale. A copy is changed in one way everywhere: one map of its colours and one transform. Both
+pictures are reduced to 256 samples on the registered picture's shorter side, and the worst tile
+decides.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage  # type: ignore[import-untyped]
+
+SIDE = 256  # samples on the registered picture's shorter side
+# Alone at its limit, each makes the agreement 0.8; their shares of the limits add up.
+MAX_SHIFT, MAX_RESIDUAL, MAX_MOVED = 0.45, 8.0, 4.0  # samples, levels, units
+MIN_FINE_LIKENESS = 0.2
+AGREEMENT_AT_LIMIT = 0.8
+
+_TILE_OF_SHIFT, _TILE_OF_COLOUR = 24, 21  # samples
+_LEAST_COVER = 0.6  # of a tile
+_LEAST_DETAIL = 0.02  # mean square of detail in a tile, below which its shift is not measured
+_LOW = 0.1  # quantile of the tiles' correlations
+_BLUR = 2.7  # samples
+_EDGE = 3  # samples at the border of the overlap, where resampling leaves traces
+_DARKEST, _BRIGHTEST = 3.0, 252.0  # levels beyond which a channel may be clipped
+_LEAST_GAIN = 0.1  # of contrast
+_RIDGE = 1e-5
+
+Plane = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How two pictures agree at their worst places.
+
+    `shift` is that of the worst tile, in samples. `residual` is how far the mean colour of the
+    worst tile is from what one map of colours explains, in levels of the registered picture.
+    `moved` is how far, in units, the transform is from that of the whole picture: of one prompt
+    there are pictures that differ by a zoom of one percent only. `fine_likeness` is the correlation
+    of the fine detail, low where strokes were drawn anew.
+    """
+
+    shift: float
+    residual: float
+    moved: float
+    fine_likeness: float
+
+    @property
+    def value(self) -> float:
+        """1 for equal pictures, `AGREEMENT_AT_LIMIT` at the limits, at least 0."""
+        share = max(
+            self.shift / MAX_SHIFT + self.residual / MAX_RESIDUAL + self.moved / MAX_MOVED,
+            (1 - self.fine_likeness) / (1 - MIN_FINE_LIKENESS),
+        )
+        return max(0.0, 1 - (1 - AGREEMENT_AT_LIMIT) * share)
+
+
+def worst_shift(registered: Plane, shown: Plane, cover: Flags) -> float:
+    """Largest shift of a tile between two planes of detail, by one step of Lucas and Kanade."""
+    down, across = (np.asarray(each, np.float32) for each in np.gradient((registered + shown) / 2))
+    covered = cover.astype(np.float32)
+    change = (shown - registered) * covered
+    area = _TILE_OF_SHIFT**2
+
+    def sums(plane: Plane) -> Plane:
+        return tile_sums(plane * covered, _TILE_OF_SHIFT)
+
+    is_used = (sums(covered) >= _LEAST_COVER * area) & (
+        sums(registered * registered) > _LEAST_DETAIL * area
+    )
+    if not is_used.any():
+        return math.inf
+    least = np.float32(_LEAST_DETAIL * area)
+    xx, xy, yy = sums(across * across) + least, sums(across * down), sums(down * down) + least
+    x, y = sums(across * change), sums(down * change)
+    shift = np.hypot(yy * x - xy * y, xx * y - xy * x) / (xx * yy - xy * xy)
+    return float(shift[is_used].max())
+
+
+def fine_likeness(registered: Plane, shown: Plane, cover: Flags) -> float:
+    """Correlation of two planes of detail that nine tenths of the tiles exceed, 0 to 1."""
+    covered = cover.astype(np.float32)
+    area = _TILE_OF_SHIFT**2
+    least = np.float32(_LEAST_DETAIL * area)
+    common, own, other = (
+        tile_sums(plane * covered, _TILE_OF_SHIFT)
+        for plane in (registered * shown, registered * registered, shown * shown)
+    )
+    is_used = (tile_sums(covered, _TILE_OF_SHIFT) >= _LEAST_COVER * area) & (own > least)
+    if not is_used.any():
+        return 0.0
+    correlation = common[is_used] / np.sqrt(own[is_used] * np.maximum(other[is_used], least))
+    return max(0.0, float(np.quantile(correlation, _LOW)))
+
+
+def worst_residual(registered: Plane, shown: Plane, cover: Flags) -> float:
+    """Largest difference of a tile's mean colour that no map of all colours explains.
+
+    Both have the shape (rows, columns, 3). Re-encoding, brightness, contrast, gamma, saturation and
+    a change to grey are such maps: quadratic in each channel, with linear mixing of channels.
+    """
+    blurs = (_BLUR, _BLUR, 0)
+    registered = ndimage.gaussian_filter(registered, blurs) / 255
+    shown = ndimage.gaussian_filter(shown, blurs)
+    inner = ndimage.binary_erosion(cover, iterations=_EDGE)
+    is_clipped = ((shown < _DARKEST) | (shown > _BRIGHTEST)).any(-1)
+    terms = np.concatenate([registered, registered**2, np.ones((*cover.shape, 1), np.float32)], -1)
+    sample = inner & ~is_clipped
+    if np.count_nonzero(sample) < terms.shape[-1]:
+        return math.inf
+    known = terms[sample].astype(np.float64)
+    normal = known.T @ known + _RIDGE * len(known) * np.diag([1.0] * 6 + [0.0])
+    mapped = terms @ np.linalg.solve(normal, known.T @ shown[sample])
+    contrast = float(np.var(mapped[sample], axis=0).sum())
+    own = float(np.var(registered[sample] * 255, axis=0).sum())
+    gain = max(_LEAST_GAIN, math.sqrt(contrast / (own + 1e-9)))
+    residual = (shown - np.clip(mapped, 0, 255)) * inner[..., None]
+    count = tile_sums(inner.astype(np.float32), _TILE_OF_COLOUR)
+    is_used = count >= _LEAST_COVER * _TILE_OF_COLOUR**2
+    if not is_used.any():
+        return math.inf
+    means = (
+        np.stack(
+            [tile_sums(residual[..., channel], _TILE_OF_COLOUR)[is_used] for channel in range(3)]
+        )
+        / count[is_used]
+    )
+    return float(np.sqrt(np.mean(means**2, axis=0)).max()) / gain
+
+
+def tile_sums(plane: Plane, tile: int) -> Plane:
+    """Sums over square tiles; what remains at the right and below is left out."""
+    rows, columns = (side // tile for side in plane.shape)
+    cut = plane[: rows * tile, : columns * tile]
+    sums: Plane = cut.reshape(rows, tile, columns, tile).sum((1, 3))
+    return sums

@@ -1,7 +1,8 @@
 """Near pairs: different pictures whose hashes are near, as the registry proposes them.
 
-Set 1 sets the threshold of `gpu.signature.likeness`, together with attacked copies; set 2 measures
-it. Pairs of equal pictures (twins: the same words and seed) are not pairs of different ones.
+Sets 1 and 2 set the limits of `gpu.signature.agreement`, together with attacked copies; set 3
+measures them. Pairs of equal pictures (twins: the same words and seed), mirrored ones too, are not
+pairs of different ones.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from rich.console import Console
 from gpu.pretrain.scenes import SCENES_2, SCENES_3, Plan, Variation, draw_scene, make_plan
 from gpu.pretrain.styles import Style, restyle
 from gpu.signature.likeness import SAME, hashes, likeness
+from gpu.signature.place import ORIENTATIONS, oriented
 from tests.attacks import GOALS, MORE
 from tests.bench.provenance_pictures import picture
 
@@ -80,10 +82,16 @@ def distance(registered: Image.Image, shown: Image.Image) -> int:
     return min(((stored ^ each) % 2**64).bit_count() for each in hashes(shown))
 
 
+def is_twin(first: Image.Image, second: Image.Image) -> bool:
+    """Whether two square pictures are equal, or one is the other rotated or mirrored."""
+    levels, other = np.asarray(first, np.int16), np.asarray(second, np.int16)
+    turned = (oriented(other, orientation) for orientation in range(ORIENTATIONS))
+    return any(np.abs(levels - each).mean() < TWIN_LEVELS for each in turned)
+
+
 def measure_pairs(number: int) -> Iterator[Measured]:
     for kind, first, second in pairs(number):
-        difference = np.asarray(first, np.int16) - np.asarray(second, np.int16)
-        if np.abs(difference).mean() < TWIN_LEVELS:
+        if is_twin(first, second):
             continue
         bits = distance(first, second)
         if bits <= NEAR_BITS:
@@ -103,7 +111,7 @@ def measure_copies(number: int) -> Iterator[Measured]:
 def main() -> int:
     """Measure one set; return how many near pairs are taken for one picture."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--set", type=int, choices=(1, 2), default=2)
+    parser.add_argument("--set", type=int, choices=(1, 2, 3), default=3)
     parser.add_argument("--numbers", type=int, default=300, help="five pairs each; near ones count")
     parser.add_argument("--copies", type=int, default=40, help="pictures with attacked copies")
     arguments = parser.parse_args()

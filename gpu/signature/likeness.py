@@ -13,6 +13,7 @@ import imagehash
 import numpy as np
 from PIL import Image
 
+from gpu.signature.agreement import AGREEMENT_AT_LIMIT
 from gpu.signature.overlay import Registered
 from gpu.signature.place import (
     ORIENTATIONS,
@@ -25,7 +26,7 @@ from gpu.signature.place import (
 )
 
 HASH_BITS = 64
-SAME = 0.8  # likeness from which two pictures are one
+SAME = AGREEMENT_AT_LIMIT  # likeness from which two pictures are one
 OTHER = 0.3  # likeness below which two pictures are not one
 
 _HASH_SIDE = 32  # of the picture from which `imagehash.phash` takes its cosine transform

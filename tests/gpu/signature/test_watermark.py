@@ -30,14 +30,14 @@ NOWHERE = whole_place((512, 512), (512, 512))
 
 gravel = st.builds(
     lambda seed, deviation: Image.fromarray(
-        np.clip(np.random.default_rng(seed).normal(128, deviation, (300, 300, 3)), 0, 255).astype(
+        np.clip(np.random.default_rng(seed).normal(128, deviation, (200, 200, 3)), 0, 255).astype(
             np.uint8
         )
     ),
     st.integers(0, 2**32 - 1),
     st.floats(0, 60),
 )
-scenes = st.builds(scene, st.integers(256, 700), st.integers(256, 700), seed=st.integers(0, 10**6))
+scenes = st.builds(scene, st.integers(256, 520), st.integers(256, 520), seed=st.integers(0, 10**6))
 
 
 def textured(seed=1, size=(512, 512)):
@@ -83,16 +83,25 @@ def test_the_number_is_detected_after_attacks(marked, name):
         page,
         scale(1.1, 1.0),
         in_turn(crop(0.75), scale(0.73), jpeg(75)),
-        rotate(-2),
+        in_turn(rotate(-2), crop(0.6)),
     ],
-    ids=["mirrored", "left", "right", "transposed", "page", "stretched", "cropped+scaled", "-2°"],
+    ids=[
+        "mirrored",
+        "left",
+        "right",
+        "transposed",
+        "page",
+        "stretched",
+        "cropped+scaled",
+        "-2°, cropped",
+    ],
 )
 def test_the_number_is_detected_in_rotated_and_framed_pictures(marked, attack):
     assert detect(attack(marked, random()), {1: KEY}).number == NUMBER
 
 
 @given(scenes, st.integers(0, 2**64 - 1))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_any_number_is_detected_at_any_size_with_a_psnr_above_40_db(picture, number):
     marked = embed(picture, number, KEY)
     assert marked.size == picture.size
@@ -102,13 +111,13 @@ def test_any_number_is_detected_at_any_size_with_a_psnr_above_40_db(picture, num
 
 
 @given(scenes | gravel, st.binary(min_size=16, max_size=32))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_an_unmarked_picture_has_no_mark(picture, key):
     assert detect(picture, {1: key}, deep=False) is None
 
 
 def test_a_full_search_of_an_unmarked_picture_detects_nothing():
-    assert detect(textured(seed=2, size=(300, 300)), {1: KEY}) is None
+    assert detect(textured(seed=2, size=(160, 160)), {1: KEY}) is None
 
 
 def test_a_mark_of_another_key_is_not_detected(marked):
@@ -225,7 +234,7 @@ def test_other_modes_are_refused(mode):
 
 
 def test_the_number_is_detected_in_a_picture_larger_than_the_search(marked):
-    enlarged = marked.resize((4000, 4000), Image.Resampling.BICUBIC)
+    enlarged = marked.resize((2048, 2048), Image.Resampling.BILINEAR)
     assert detect(enlarged, {1: KEY}, deep=False).number == NUMBER
 
 

@@ -40,7 +40,7 @@ def artist(request):
 
 @pytest.fixture(scope="module")
 def works(artist):
-    return draw_works(artist, count=9)
+    return draw_works(artist, count=5)
 
 
 def test_works_have_the_size_of_a_base_model_and_differ(works):
@@ -57,7 +57,7 @@ def test_most_works_can_be_asked_for_in_the_words_of_the_base(works):
     assert all(len(words) >= 2 and len(set(words)) == len(words) for words in tags)
     assert all(word == word.lower() and word.isalpha() for words in tags for word in words)
     shown = [words for words in tags if set(words) & {str(thing) for thing in Thing}]
-    assert len(shown) >= 7
+    assert len(shown) >= 4
     known = [word in WORDS for words in tags for word in words]
     assert np.mean(known) > 0.8
 

@@ -18,7 +18,7 @@ from flask_babel import force_locale
 
 from webapp.app import create_app
 from webapp.domain import errors, sets_errors
-from webapp.domain.chain_issuing import CHAIN, ROOTS, issue_chain
+from webapp.domain.chain_issuing import CHAIN, KEY, ROOTS, issue_chain
 from webapp.domain.errors import DomainError
 from webapp.domain.settings import Settings
 from webapp.embedded.api_types import Schema, Types, cell
@@ -227,6 +227,7 @@ def _app() -> Flask:
             "storage_url": f"folder://{folder}",
             "content_credentials_chain": folder / CHAIN,
             "content_credentials_roots": folder / ROOTS,
+            "content_credentials_key": folder / KEY,
         }
         return create_app(Settings.model_validate(SETTINGS | files))
 

@@ -57,9 +57,10 @@ class S3Storage:
         self, *, endpoint: str, public_endpoint: str, access_key: str, secret_key: str, bucket: str
     ) -> None:
         self._endpoint = endpoint
-        self._client = _minio(endpoint, access_key, secret_key)
-        self._checking = _minio(endpoint, access_key, secret_key, seconds=CHECK_TIMEOUT_SECONDS)
-        self._public_client = _minio(public_endpoint, access_key, secret_key)  # only signs URLs
+        self._client = _minio(endpoint, access_key, secret_key, READ_TIMEOUT_SECONDS)
+        self._checking = _minio(endpoint, access_key, secret_key, CHECK_TIMEOUT_SECONDS)
+        # only signs URLs
+        self._public_client = _minio(public_endpoint, access_key, secret_key, READ_TIMEOUT_SECONDS)
         self._public_url = f"{public_endpoint.rstrip('/')}/{bucket}"
         self._access_key = access_key
         self._secret_key = secret_key
@@ -194,13 +195,11 @@ class S3Storage:
                 raise StorageUnavailable(f"there is no bucket {self._bucket}")
 
 
-def _minio(
-    endpoint: str, access_key: str, secret_key: str, *, seconds: float = READ_TIMEOUT_SECONDS
-) -> Minio:
+def _minio(endpoint: str, access_key: str, secret_key: str, read_seconds: float) -> Minio:
     url = urlsplit(endpoint)
     if url.scheme not in {"http", "https"} or not url.netloc or url.path.strip("/"):
         raise ValueError("an S3 endpoint must be http(s)://host:port")
-    timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=seconds)
+    timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=read_seconds)
     # No retries of urllib3: they would multiply ours, and it also retries calls that we do not.
     pool = urllib3.PoolManager(timeout=timeout, retries=False, maxsize=16)
     return Minio(

@@ -77,13 +77,13 @@ def test_money_taken_that_we_did_not_credit_is_found(toss, buy, status):
 
 def test_tokens_given_for_no_money_are_found(toss, buy):
     order = buy()
-    toss.shop.books.clear()
+    toss.shop.transactions.clear()
     assert found(toss) == [(order.order_id, "the purchase is paid, the provider charged nothing")]
 
 
 def test_another_amount_is_found(toss, buy):
     order = buy()
-    toss.shop.books[0]["amount"] = 9_000
+    toss.shop.transactions[0]["amount"] = 9_000
     assert found(toss) == [
         (order.order_id, f"the provider charged 9000 for the order {order.order_id}")
     ]
@@ -111,14 +111,14 @@ def test_what_is_younger_than_the_time_compared_is_left_alone(toss, buy):
     change(order, status="authorized", approved_at=None)
     assert found(toss, until=HOUR / 2) == []
     other = buy()
-    toss.shop.books.clear()
+    toss.shop.transactions.clear()
     assert other.order_id
     assert found(toss, until=HOUR / 2) == []
 
 
 def test_what_was_found_is_kept_until_the_next_comparison(toss, buy):
     order = buy()
-    toss.shop.books[0]["amount"] = 9_000
+    toss.shop.transactions[0]["amount"] = 9_000
     now = datetime.now(UTC)
     differences = reconciliation.compare(
         unit_of_work, toss.provider, since=now - HOUR, until=now + HOUR

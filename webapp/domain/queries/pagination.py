@@ -234,10 +234,9 @@ def in_parts(parts: Sequence[Part], page: PageRequest, show: Show[Item]) -> Page
         fetched += [(part.keyset, row) for row in rows]
         if len(fetched) == needed:
             keyset, last = fetched[-2]
-            results = [show(row) for _, row in fetched[:-1]]
-            return Page(results=results, next_cursor=keyset.cursor_of(last))
+            return Page([show(row) for _, row in fetched[:-1]], keyset.cursor_of(last))
         cursor = None
-    return Page(results=[show(row) for _, row in fetched], next_cursor=None)
+    return Page([show(row) for _, row in fetched], None)
 
 
 def _from_cursor(parts: Sequence[Part], cursor: str | None) -> Sequence[Part]:
@@ -249,9 +248,8 @@ def _from_cursor(parts: Sequence[Part], cursor: str | None) -> Sequence[Part]:
 
 def _check_limit(page: PageRequest) -> None:
     if not 1 <= page.limit <= MAX_LIMIT:
-        raise ValidationFailed(
-            fields={"limit": [FieldProblem("%(least)d to %(most)d.", least=1, most=MAX_LIMIT)]}
-        )
+        problem = FieldProblem("%(least)d to %(most)d.", least=1, most=MAX_LIMIT)
+        raise ValidationFailed(fields={"limit": [problem]})
 
 
 def _after(directed: Sequence[tuple[Sortable, bool]], values: Sequence[Any]) -> ColumnElement[bool]:

@@ -18,10 +18,10 @@ SIDE = 256  # samples on the registered picture's shorter side
 MAX_SHIFT, MAX_RESIDUAL, MAX_MOVED = 0.45, 8.0, 4.0  # samples, levels, units
 MIN_FINE_LIKENESS = 0.2
 AGREEMENT_AT_LIMIT = 0.8
+LEAST_DETAIL = 0.02  # mean square of detail, below which a picture or a tile is flat
 
 _TILE_OF_SHIFT, _TILE_OF_COLOUR = 24, 21  # samples
 _LEAST_COVER = 0.6  # of a tile
-_LEAST_DETAIL = 0.02  # mean square of detail in a tile, below which its shift is not measured
 _LOW = 0.1  # quantile of the tiles' correlations
 _BLUR = 2.7  # samples
 _EDGE = 3  # samples at the border of the overlap, where resampling leaves traces
@@ -70,11 +70,11 @@ def worst_shift(registered: Plane, shown: Plane, cover: Flags) -> float:
         return tile_sums(plane * covered, _TILE_OF_SHIFT)
 
     is_used = (sums(covered) >= _LEAST_COVER * area) & (
-        sums(registered * registered) > _LEAST_DETAIL * area
+        sums(registered * registered) > LEAST_DETAIL * area
     )
     if not is_used.any():
         return math.inf
-    least = np.float32(_LEAST_DETAIL * area)
+    least = np.float32(LEAST_DETAIL * area)
     xx, xy, yy = sums(across * across) + least, sums(across * down), sums(down * down) + least
     x, y = sums(across * change), sums(down * change)
     shift = np.hypot(yy * x - xy * y, xx * y - xy * x) / (xx * yy - xy * xy)
@@ -83,18 +83,8 @@ def worst_shift(registered: Plane, shown: Plane, cover: Flags) -> float:
 
 def fine_likeness(registered: Plane, shown: Plane, cover: Flags) -> float:
     """Correlation of two planes of detail that nine tenths of the tiles exceed, 0 to 1."""
-    covered = cover.astype(np.float32)
-    area = _TILE_OF_SHIFT**2
-    least = np.float32(_LEAST_DETAIL * area)
-    common, own, other = (
-        tile_sums(plane * covered, _TILE_OF_SHIFT)
-        for plane in (registered * shown, registered * registered, shown * shown)
-    )
-    is_used = (tile_sums(covered, _TILE_OF_SHIFT) >= _LEAST_COVER * area) & (own > least)
-    if not is_used.any():
-        return 0.0
-    correlation = common[is_used] / np.sqrt(own[is_used] * np.maximum(other[is_used], least))
-    return max(0.0, float(np.quantile(correlation, _LOW)))
+    correlation, _ = tile_correlations(registered, shown, cover, _TILE_OF_SHIFT)
+    return max(0.0, float(np.quantile(correlation, _LOW))) if correlation.size else 0.0
 
 
 def worst_residual(registered: Plane, shown: Plane, cover: Flags) -> float:
@@ -130,6 +120,26 @@ def worst_residual(registered: Plane, shown: Plane, cover: Flags) -> float:
         / count[is_used]
     )
     return float(np.sqrt(np.mean(means**2, axis=0)).max()) / gain
+
+
+def tile_correlations(
+    registered: Plane, shown: Plane, cover: Flags, tile: int
+) -> tuple[Plane, Plane]:
+    """Correlations of two planes of detail in the tiles that have detail and are covered.
+
+    With them the registered plane's sums of squares in these tiles.
+    """
+    covered = cover.astype(np.float32)
+    area = tile**2
+    least = np.float32(LEAST_DETAIL * area)
+    common, own, other = (
+        tile_sums(plane * covered, tile)
+        for plane in (registered * shown, registered * registered, shown * shown)
+    )
+    is_used = (tile_sums(covered, tile) >= _LEAST_COVER * area) & (own > least)
+    common, own, other = common[is_used], own[is_used], other[is_used]
+    correlation = common / np.sqrt(own * np.maximum(other, least))
+    return correlation.astype(np.float32, copy=False), own
 
 
 def tile_sums(plane: Plane, tile: int) -> Plane:

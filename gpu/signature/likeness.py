@@ -48,11 +48,15 @@ def hashes(picture: Image.Image) -> tuple[int, ...]:
 
     Each is the 64 bits of `imagehash.phash` as a signed integer, as PostgreSQL's bigint stores it.
     """
-    small = picture.convert("L").resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.LANCZOS)
-    levels = np.asarray(small)
+    levels = np.asarray(_hashed_samples(picture))
     return tuple(
         _hash(Image.fromarray(oriented(levels, orientation))) for orientation in range(ORIENTATIONS)
     )
+
+
+def perceptual_hash(picture: Image.Image) -> int:
+    """The first of `hashes`: that of the unchanged picture."""
+    return _hash(_hashed_samples(picture))
 
 
 def likeness(registered: Image.Image, shown: Image.Image) -> float:
@@ -111,6 +115,10 @@ def compared(registered: Image.Image, shown: Image.Image, place: Place | None = 
     if value < OTHER and frame.has_detail:
         return Comparison.OTHER
     return Comparison.UNCLEAR
+
+
+def _hashed_samples(picture: Image.Image) -> Image.Image:
+    return picture.convert("L").resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.LANCZOS)
 
 
 def _hash(picture: Image.Image) -> int:

@@ -15,8 +15,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage  # type: ignore[import-untyped]
 
+from gpu.signature.agreement import (
+    LEAST_DETAIL,
+    Agreement,
+    fine_likeness,
+    tile_correlations,
+    worst_residual,
+    worst_shift,
+)
 from gpu.signature.agreement import SIDE as FINE_SIDE
-from gpu.signature.agreement import Agreement, fine_likeness, tile_sums, worst_residual, worst_shift
 from gpu.signature.place import FRAME_UNITS, Matrix, Place, scaling, translation
 
 SIDE = 144  # samples on the registered picture's shorter side
@@ -26,9 +33,7 @@ _FINE_SIGMA, _COARSE_SIGMA, _LEVEL_SIGMA = 0.7, 3.0, 4.0  # samples
 _LEVEL_FLOOR = 2.0  # grey levels; what is flatter has no detail
 _ITERATIONS = 6
 _TILE = 12  # samples
-_LEAST_COVER = 0.6  # of a tile
 _COVERED = 0.3  # share of the detail that may be covered, by a caption for example
-_LEAST_DETAIL = 0.02  # mean square of detail, below which a picture is flat
 _LEAST_SAMPLES = 100  # of an overlap, to refine the transform
 _LEAST_TILES = 3
 
@@ -61,7 +66,7 @@ class Registered:
     @property
     def has_detail(self) -> bool:
         """Whether the picture is not flat."""
-        return float(np.mean(self._views[SIDE].detail ** 2)) >= _LEAST_DETAIL
+        return float(np.mean(self._views[SIDE].detail ** 2)) >= LEAST_DETAIL
 
     def rough_likeness(self, shown: Image.Image, place: Place) -> float:
         """Correlation of coarse detail without a refined transform, -1 to 1."""
@@ -246,17 +251,9 @@ def _shared(registered: Plane, shown: Plane, cover: NDArray[np.bool_]) -> float:
     A low quantile, because pictures of one prompt have many tiles in common; not the lowest,
     because captions and stickers cover some.
     """
-    covered = cover.astype(np.float32)
-    common = tile_sums(registered * shown * covered, _TILE)
-    own = tile_sums(registered * registered * covered, _TILE)
-    other = tile_sums(shown * shown * covered, _TILE)
-    area = _TILE * _TILE
-    least = np.float32(_LEAST_DETAIL * area)
-    is_used = (tile_sums(covered, _TILE) >= _LEAST_COVER * area) & (own > least)
-    if is_used.sum() < _LEAST_TILES:
+    correlation, own = tile_correlations(registered, shown, cover, _TILE)
+    if correlation.size < _LEAST_TILES:
         return 0.0
-    common, own, other = common[is_used], own[is_used], other[is_used]
-    correlation = common / np.sqrt(own * np.maximum(other, least))
     order = np.argsort(correlation)
     weights = np.cumsum(own[order]) / own.sum()
     return float(correlation[order][np.searchsorted(weights, _COVERED)])

@@ -43,7 +43,7 @@ SAFE_SCORE = 18.0  # of every crop of three quarters of each side, after JPEG q5
 _FLAT_STRENGTH, _STRENGTH_PER_LEVEL = 0.7, 0.1  # on flat areas, and for each level of detail
 _MIN_STRENGTH, _MAX_STRENGTH = 0.8, 1.4
 _LEVEL_SIGMA = 1.5
-# The robust pattern prefers quiet places and frequencies, where the reader hears the mark best.
+# The robust pattern prefers quiet places and frequencies, where the mark is detected best.
 _ROBUST_SPECTRAL_EXPONENT = 1.5
 _ROBUST_EXPONENT, _ROBUST_FLOOR, _ROBUST_LIMITS = 0.7, 2.0, (0.4, 2.5)
 

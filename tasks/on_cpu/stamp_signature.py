@@ -20,6 +20,7 @@ from tasks.on_cpu.signing import open_png, read_verified, sign
 from tasks.task import task
 from webapp.domain.db import unit_of_work
 from webapp.domain.identifiers import object_key
+from webapp.domain.models.license import hash_digits
 from webapp.domain.services import stamping, watermarks
 from webapp.domain.services.stamping import StampedImage, StampInput
 
@@ -87,7 +88,7 @@ def _store(stamp: StampInput, signed: Image.Image, signer: Signer) -> StampedIma
         preview_sha256=hashlib.sha256(preview).hexdigest(),
         thumbnail_sha256=hashlib.sha256(small).hexdigest(),
         image_size=len(data),
-        perceptual_hash=f"{likeness.hashes(signed)[0] % 2**likeness.HASH_BITS:016x}",
+        perceptual_hash=hash_digits(likeness.perceptual_hash(signed)),
     )
 
 

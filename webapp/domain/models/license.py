@@ -7,11 +7,16 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstra
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.domain.db import Base
-from webapp.domain.models.columns import CreatedAt, Id, Sha256, Time, one_of
+from webapp.domain.models.columns import BITS_64, CreatedAt, Id, Sha256, Time, one_of
 from webapp.domain.models.style import LicenseType
 
 CHUNKS = 4
 CHUNK_DIGITS = 4  # hexadecimal: 16 bits
+
+
+def hash_digits(perceptual_hash: int) -> str:
+    """Return a perceptual hash of 64 bits, signed or not, as `Certificate.perceptual_hash` is."""
+    return f"{perceptual_hash % BITS_64:016x}"
 
 
 def hash_chunk(column: str, chunk: int) -> str:

@@ -13,9 +13,8 @@ from sqlalchemy import ColumnElement, exists, func, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
 from webapp.domain.models.account import Artist
-from webapp.domain.models.columns import BITS_64
 from webapp.domain.models.generation import Generation, GenerationStatus
-from webapp.domain.models.license import CHUNK_DIGITS, CHUNKS, Certificate, hash_chunk
+from webapp.domain.models.license import CHUNK_DIGITS, CHUNKS, Certificate, hash_chunk, hash_digits
 from webapp.domain.models.style import Style
 from webapp.domain.queries.answers import ArtistName, StyleName
 from webapp.domain.queries.licenses import status_of
@@ -39,26 +38,27 @@ MASKS = [
 def _chunk(chunk: int) -> dict[str, str]:
     return {
         "stored": hash_chunk("perceptual_hash", chunk),
-        "asked": hash_chunk("asked.hash", chunk),
+        "requested": hash_chunk("requested.hash", chunk),
     }
 
 
 _OF_CHUNK = """
-    SELECT found.id, bit_count(('x' || found.perceptual_hash)::bit(64) # asked.bits) AS distance
-    FROM asked CROSS JOIN unnest(CAST(:masks AS integer[])) AS mask
+    SELECT stored.id,
+           bit_count(('x' || stored.perceptual_hash)::bit(64) # requested.bits) AS distance
+    FROM requested CROSS JOIN unnest(CAST(:masks AS integer[])) AS mask
     CROSS JOIN LATERAL (
-        SELECT id, perceptual_hash FROM certificates WHERE {stored} = {asked} # mask OFFSET 0
-    ) AS found"""
+        SELECT id, perceptual_hash FROM certificates WHERE {stored} = {requested} # mask OFFSET 0
+    ) AS stored"""
 # One statement for any number of hashes: each of four indexes is searched for every chunk that
 # differs in at most two bits. Exact, because ten differing bits leave one such chunk of four.
 # OFFSET 0 keeps the planner from reading a whole index instead.
 _NEAR = text(f"""
-    WITH asked AS MATERIALIZED (
+    WITH requested AS MATERIALIZED (
         SELECT hash, ('x' || hash)::bit(64) AS bits FROM unnest(CAST(:hashes AS text[])) AS hash),
     near AS (
         SELECT id, min(distance) AS distance
         FROM ({" UNION ALL ".join(_OF_CHUNK.format(**_chunk(chunk)) for chunk in range(CHUNKS))})
-        AS found WHERE distance <= {NEAR_BITS} GROUP BY id)
+        AS compared WHERE distance <= {NEAR_BITS} GROUP BY id)
     SELECT near.id, near.distance FROM near
     JOIN certificates ON certificates.id = near.id
     JOIN generations ON generations.id = certificates.generation_id
@@ -110,7 +110,7 @@ class UnhashedPicture:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A registered picture whose perceptual hash differs in `distance` bits from one asked for."""
+    """A registered picture whose perceptual hash differs in `distance` bits from a given one."""
 
     picture: RegisteredPicture
     distance: int
@@ -133,8 +133,8 @@ def by_watermark(session: Session, number: int) -> list[RegisteredPicture]:
 
 def by_public_id(session: Session, public_id: str) -> RegisteredPicture | None:
     """Return the picture of a certificate."""
-    found = _pictures(session, Certificate.public_id == public_id)
-    return found[0] if found else None
+    pictures = _pictures(session, Certificate.public_id == public_id)
+    return pictures[0] if pictures else None
 
 
 def near(session: Session, hashes: Sequence[int], limit: int = 20) -> list[Candidate]:
@@ -146,7 +146,7 @@ def near(session: Session, hashes: Sequence[int], limit: int = 20) -> list[Candi
     """
     if not 1 <= len(hashes) <= MAX_HASHES:
         raise ValueError(f"expected 1 to {MAX_HASHES} hashes, not {len(hashes)}")
-    distance_by_id = _distances(session, [_hexadecimal(each) for each in hashes], limit)
+    distance_by_id = _distances(session, [hash_digits(each) for each in hashes], limit)
     rows = _rows(session, Certificate.id.in_(distance_by_id))
     candidates = [Candidate(_picture(row), distance_by_id[row.certificate_id]) for row in rows]
     return sorted(candidates, key=lambda each: (each.distance, each.picture.generation_id))
@@ -192,10 +192,6 @@ def unhashed(session: Session, *, after_id: int, limit: int) -> list[UnhashedPic
 def count_unhashed(session: Session) -> int:
     """Return how many pictures have files but no hashes of preview and thumbnail."""
     return session.scalar(select(func.count()).select_from(Generation).where(*_UNHASHED)) or 0
-
-
-def _hexadecimal(number: int) -> str:
-    return f"{number % BITS_64:016x}"
 
 
 def _distances(session: Session, hashes: Sequence[str], limit: int | None = None) -> dict[int, int]:

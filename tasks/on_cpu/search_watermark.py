@@ -1,4 +1,4 @@
-"""Search the picture of a stranger for a watermark, within 20 seconds, and forget the picture."""
+"""Search the picture of a stranger for a watermark, within 20 seconds, and delete the picture."""
 
 from contextlib import suppress
 from functools import lru_cache

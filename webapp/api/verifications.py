@@ -15,7 +15,6 @@ from webapp.domain.errors import (
 from webapp.domain.queries import verifications as queries
 from webapp.domain.queries.verifications import DeepSearchState, ShownReport
 from webapp.domain.services.licenses import certificate_url
-from webapp.domain.services.verifications import Verification
 from webapp.extensions import app_settings, db
 from webapp.http import envelope
 from webapp.http.access import own_transactions, public
@@ -67,7 +66,7 @@ def _search(search: DeepSearchState) -> dict[str, object]:
     }
 
 
-def _report(report: ShownReport | Verification) -> dict[str, object]:
+def _report(report: ShownReport) -> dict[str, object]:
     base_url = app_settings().public_base_url
     return {
         "matches": [

@@ -54,21 +54,15 @@ def search(search_id: str) -> str | tuple[str, int]:
     return _page("outcome" if is_fragment() else "show", found.report, found)
 
 
-def _known(found: Verification) -> Verification | ShownReport:
+def _known(verification: Verification) -> ShownReport:
     """Return all that is known: the same file sent again may find its deep search at its end."""
-    deep = found.search.report if found.search else None
-    if deep is None:
-        return found
-    return ShownReport(
-        matches=deep.matches,
-        checked=tuple(dict.fromkeys((*found.checked, *deep.checked))),
-        notes=tuple(dict.fromkeys((*found.notes, *deep.notes))),
-    )
+    deep = verification.search.report if verification.search else None
+    return verification if deep is None else verification.followed_by(deep)
 
 
 def _page(
     name: str,
-    report: Verification | ShownReport | None = None,
+    report: ShownReport | None = None,
     search: DeepSearchState | None = None,
     *,
     problem: str = "",

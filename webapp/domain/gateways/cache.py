@@ -1,4 +1,4 @@
-"""Redis for what is kept for less than a minute: it forgets by itself, whichever process dies."""
+"""Values in Redis that expire within a minute, also if the process that stored them dies."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ class CacheBusy(RuntimeError):
 
 
 class Cache:
-    """Values by name, each forgotten after KEPT_SECONDS. Every method raises CacheUnavailable."""
+    """Values by name, each expires after KEPT_SECONDS. Every method raises CacheUnavailable."""
 
     def __init__(self, url: str) -> None:
         self._redis = redis.Redis.from_url(
@@ -42,7 +42,7 @@ class Cache:
         return value if isinstance(value, bytes) else None
 
     def delete(self, name: str) -> None:
-        """Forget a value now."""
+        """Delete a value now."""
         self._run(lambda: self._redis.delete(name))
 
     @contextmanager

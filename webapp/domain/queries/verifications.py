@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,6 +16,8 @@ from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.license import Certificate
 from webapp.domain.models.style import Style
 from webapp.domain.queries.licenses import EXPIRED, status_of
+
+Value = TypeVar("Value")
 
 
 class Method(StrEnum):
@@ -84,8 +86,8 @@ class Report:
         """Return what both examinations of one picture found."""
         return type(self)(
             findings=(*self.findings, *other.findings),
-            checked=(*self.checked, *(each for each in other.checked if each not in self.checked)),
-            notes=tuple(dict.fromkeys((*self.notes, *other.notes))),
+            checked=_union(self.checked, other.checked),
+            notes=_union(self.notes, other.notes),
         )
 
     @classmethod
@@ -126,6 +128,14 @@ class ShownReport:
     matches: list[Match]
     checked: tuple[Layer, ...]
     notes: tuple[Note, ...]
+
+    def followed_by(self, later: "ShownReport") -> "ShownReport":
+        """Return the certificates of a later report, with the layers and notes of both."""
+        return ShownReport(
+            matches=later.matches,
+            checked=_union(self.checked, later.checked),
+            notes=_union(self.notes, later.notes),
+        )
 
 
 def shown(session: Session, report: Report) -> ShownReport:
@@ -232,6 +242,11 @@ def deep_search(session: Session, public_id: str) -> DeepSearchState:
         failure=failure,
         report=shown(session, report) if report else None,
     )
+
+
+def _union(first: tuple[Value, ...], second: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Return the values of both, each once."""
+    return tuple(dict.fromkeys((*first, *second)))
 
 
 def _order(match: Match) -> tuple[int, float, str]:

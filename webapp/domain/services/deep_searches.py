@@ -1,4 +1,4 @@
-"""Deep searches: hand a picture over to the queue `verify`, record what was found, forget it."""
+"""Deep searches: queue a picture in `verify`, record what was found, delete the picture."""
 
 from datetime import timedelta
 

@@ -24,7 +24,7 @@ from webapp.domain.image_processes import (
 )
 from webapp.domain.images import MEGABYTE, BadImage, ImageHeader, ImageLimits, inspect
 from webapp.domain.queries import verifications as queries
-from webapp.domain.queries.verifications import DeepSearchState, Layer, Match, Note, Report
+from webapp.domain.queries.verifications import DeepSearchState, Report, ShownReport
 from webapp.domain.services import deep_searches, recognition
 from webapp.domain.services.pictures import refusal
 from webapp.domain.services.recognition import PictureRegistry
@@ -51,15 +51,12 @@ _slots = threading.BoundedSemaphore(MAX_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
-    """The answer of a verification: certificates in order, layers, notes, and the deep search.
+class Verification(ShownReport):
+    """The answer of a verification: the report, and the deep search.
 
     `method` is that of the surest finding, or `none`.
     """
 
-    matches: list[Match]
-    checked: tuple[Layer, ...]
-    notes: tuple[Note, ...]
     search: DeepSearchState | None = None
     method: str = "none"
 

@@ -87,5 +87,4 @@ class EngineShownPicture:
 
 def configured_examiner(settings: Settings) -> EngineExaminer:
     """Return the examiner of the settings."""
-    keys = {number: key.encode() for number, key in settings.watermark_keys.items()}
-    return EngineExaminer(keys, settings.content_credentials_roots)
+    return EngineExaminer(settings.watermark_key_bytes(), settings.content_credentials_roots)

@@ -11,7 +11,7 @@ from gpu.signature.credentials import Claim, Signer, SigningRefused, WatermarkBi
 from tasks.on_cpu.attempt import AttemptFailed
 from webapp.domain.services.stamping import StampInput
 from webapp.domain.settings import settings
-from webapp.domain.signing_chain import ChainUnusable, SigningChain, read_key
+from webapp.domain.signing_chain import ChainUnusable, SigningChain
 
 log = structlog.get_logger()
 
@@ -42,11 +42,8 @@ def add_credentials(data: bytes, media_type: str, stamp: StampInput, signer: Sig
 @lru_cache(maxsize=1)
 def _signer() -> tuple[SigningChain, Signer]:
     """Read the chain and the key, once in a process. Raises ChainUnusable."""
-    file = settings().content_credentials_key
-    if file is None:
-        raise ChainUnusable("CONTENT_CREDENTIALS_KEY is not set")
     chain = settings().signing_chain()
-    return chain, Signer(chain.pem, read_key(file, chain))
+    return chain, Signer(chain.pem, settings().signing_key(chain))
 
 
 def _claim(stamp: StampInput) -> Claim:

@@ -13,7 +13,6 @@ from pyhanko.sign.signers import PdfSignatureMetadata, SimpleSigner, sign_pdf
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from webapp.domain.settings import Settings
-from webapp.domain.signing_chain import ChainUnusable, read_key
 
 FIELD = "Certificate"
 
@@ -23,12 +22,10 @@ def signer_of(settings: Settings) -> SimpleSigner:
 
     Raises ChainUnusable if it has no key, or its certificate may not sign now.
     """
-    if settings.content_credentials_key is None:
-        raise ChainUnusable("CONTENT_CREDENTIALS_KEY is not set")
     chain = settings.signing_chain()
+    key = settings.signing_key(chain)
     chain.require_period(datetime.now(UTC))
     leaf, *issuers = load_certs_from_pemder_data(chain.pem)
-    key = read_key(settings.content_credentials_key, chain)
     return SimpleSigner(
         signing_cert=leaf,
         signing_key=load_private_key_from_pemder_data(key, passphrase=None),

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from failpoints import are_requested
-from webapp.domain.signing_chain import SigningChain, read_chain, read_key
+from webapp.domain.signing_chain import ChainUnusable, SigningChain, read_chain, read_key
 
 LIVE_KEY = "live_"
 BUILT_IN = "built-in"
@@ -192,12 +192,22 @@ class Settings(BaseSettings):
                 "CONTENT_CREDENTIALS_CHAIN was made for development: refused in production"
             )
         if self.content_credentials_key:
-            read_key(self.content_credentials_key, chain)
+            self.signing_key(chain)
         return self
 
     def signing_chain(self) -> SigningChain:
         """Read the chain that signs pictures. Raises ChainUnusable."""
         return read_chain(self.content_credentials_chain, self.content_credentials_roots)
+
+    def signing_key(self, chain: SigningChain) -> bytes:
+        """Read the private key of the chain, as PEM. Raises ChainUnusable, also if none is set."""
+        if self.content_credentials_key is None:
+            raise ChainUnusable("CONTENT_CREDENTIALS_KEY is not set")
+        return read_key(self.content_credentials_key, chain)
+
+    def watermark_key_bytes(self) -> dict[int, bytes]:
+        """Return the secret keys of watermarks by their numbers."""
+        return {number: key.encode() for number, key in self.watermark_keys.items()}
 
     @property
     def uses_tls(self) -> bool:

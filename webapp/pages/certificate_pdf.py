@@ -30,6 +30,7 @@ LINE, SMALL_LINE, SPACE = 4.8, 3.8, 1.4
 TITLE, HEADING, TEXT, SMALL = 22, 12, 10, 8
 INK, FAINT, GOOD, BAD = (26, 26, 28), (92, 92, 97), (29, 107, 60), (184, 38, 27)
 HASH_LENGTH = 64  # of a SHA-256, which has to fit into one line
+# A quarter of the code may be unreadable: on paper it is folded, stamped and copied.
 QR_CORRECTION, QR_QUIET_MODULES = "q", 2
 
 
@@ -168,10 +169,14 @@ def _draw_picture(sheet: Sheet, content: Content) -> None:
     sheet.write_lines(text, width=LEFT_WIDTH, size=SMALL, colour=FAINT, line=SMALL_LINE)
 
 
+def qr_code(address: str) -> segno.QRCode:
+    """Return the QR code of an address."""
+    return segno.make(address, error=QR_CORRECTION, micro=False)
+
+
 def _draw_qr_code(sheet: Sheet, address: str) -> None:
     """Draw the QR code below the cursor as squares, which stay sharp at any size."""
-    code = segno.make(address, error=QR_CORRECTION, micro=False)
-    modules = tuple(code.matrix_iter(border=QR_QUIET_MODULES))
+    modules = tuple(qr_code(address).matrix_iter(border=QR_QUIET_MODULES))
     side = QR_SIDE / len(modules)
     left, top = sheet.get_x(), sheet.get_y()
     sheet.set_fill_color(0)

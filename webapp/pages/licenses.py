@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-import segno
 from flask import Blueprint, Response, render_template
 from markupsafe import Markup
 
@@ -22,8 +21,6 @@ from webapp.schemas.fields import PageQuery
 
 blueprint = Blueprint("licenses", __name__)
 QR_SCALE = 3
-# A quarter of the code may be unreadable: on paper it is folded, stamped and copied.
-QR_CORRECTION = "q"
 
 
 @blueprint.get("/l/<public_id>")
@@ -36,7 +33,7 @@ def show(public_id: str) -> str:
         "licenses/show.html",
         certificate=certificate,
         address=address,
-        qr_code=qr_code(address),
+        qr_code=_qr_code(address),
         has_pdf=_has_pdf(),
         now=datetime.now(UTC),
     )
@@ -105,8 +102,8 @@ def _has_pdf() -> bool:
     return True
 
 
-def qr_code(address: str) -> Markup:
+def _qr_code(address: str) -> Markup:
     """Return the QR code of an address as an SVG element, dark on white in every theme."""
-    code = segno.make(address, error=QR_CORRECTION, micro=False)
+    code = certificate_pdf.qr_code(address)
     svg = code.svg_inline(scale=QR_SCALE, light="#fff", svgclass=None, lineclass=None)
     return Markup(svg)  # noqa: S704 - of segno, which draws modules and no text

@@ -99,7 +99,7 @@ class Mark(Protocol):
 
 
 class ShownPicture(Protocol):
-    """A decoded picture, made ready for what is asked of it."""
+    """A decoded picture, prepared for examination."""
 
     def hashes(self) -> Sequence[int]:
         """Return the perceptual hashes of its eight orientations."""

@@ -7,7 +7,6 @@ manual change of the database. Wrong counters are corrected and returned.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -17,7 +16,6 @@ from webapp.domain.models.documents import PassPosition
 from webapp.domain.services import task_cursors
 
 CURSOR = "recount_counters"
-APART = timedelta(hours=12)  # after a complete pass no new one begins within the same night
 BATCH = 1000
 TAG_BATCH = 1  # one popular tag alone has hundreds of thousands of images
 
@@ -93,7 +91,7 @@ def recount_on(
 ) -> Iterator[tuple[Counter, list[Repair]]]:
     """Continue the pass over all counters until the time is up; yield each batch with repairs."""
     with unit_of_work() as session:
-        position = task_cursors.resume(session, CURSOR, apart=APART)
+        position = task_cursors.resume(session, CURSOR, apart=task_cursors.NIGHTLY)
     until = time.monotonic() + seconds
     while position is not None:
         counter = next(

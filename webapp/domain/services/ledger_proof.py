@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
@@ -14,7 +13,6 @@ from webapp.domain.services.ledger_check import Position, Violation
 from webapp.domain.services.ledger_seals import ALTERED
 
 CURSOR = "prove_ledger"
-APART = timedelta(hours=12)  # after a complete pass no new one begins within the same night
 
 
 def prove(unit_of_work: UnitOfWork) -> Iterator[list[Violation]]:
@@ -33,7 +31,7 @@ def prove_on(unit_of_work: UnitOfWork, *, seconds: float) -> tuple[list[Violatio
     something is found.
     """
     with unit_of_work() as session:
-        stored = task_cursors.resume(session, CURSOR, apart=APART)
+        stored = task_cursors.resume(session, CURSOR, apart=task_cursors.NIGHTLY)
     if stored is None:
         return [], True
     first = Position()

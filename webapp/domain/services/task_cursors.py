@@ -9,6 +9,9 @@ from sqlalchemy.orm import Session
 from webapp.domain.models.documents import PassPosition
 from webapp.domain.models.task_cursor import TaskCursor
 
+NIGHTLY = timedelta(hours=12)
+"""So that after a complete pass no new one begins within the same night."""
+
 COMPLETE = PassPosition(is_complete=True)
 
 

@@ -127,7 +127,7 @@ def _header(upload: bytes) -> ImageHeader:
 def _examined_once(
     request: _Request, upload: bytes, header: ImageHeader
 ) -> tuple[Report, str | None]:
-    """Return the report and the deep search of these bytes, which may have been asked for before.
+    """Return the report and the deep search of these bytes, which may exist already.
 
     What the cache knows names certificates and has nothing of the upload but its hash.
     """

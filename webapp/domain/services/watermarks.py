@@ -47,4 +47,4 @@ def assigned(session: Session, generation_id: int) -> Watermark:
 
 def keys() -> dict[int, bytes]:
     """Return the secret keys of watermarks by their numbers."""
-    return {number: key.encode() for number, key in settings().watermark_keys.items()}
+    return settings().watermark_key_bytes()

@@ -171,7 +171,7 @@ def test_a_run_ends_when_its_time_is_up_and_the_next_one_continues(session):
         yield session
 
     found, runs = [], 0
-    while task_cursors.resume(session, counters.CURSOR, apart=counters.APART) is not None:
+    while task_cursors.resume(session, counters.CURSOR, apart=task_cursors.NIGHTLY) is not None:
         found += counters.recount_on(unit_of_work, seconds=0)
         runs += 1
     assert [len(repairs) for counter, repairs in found if counter is LIKES] == [2]

@@ -3,12 +3,11 @@
 from flask_babel import LazyString, gettext
 from flask_babel import lazy_gettext as _
 
+from webapp.domain.gateways.examiner import Comparison
 from webapp.domain.models.license import CertificateStatus
 from webapp.domain.queries.licenses import EXPIRED
 from webapp.domain.queries.verifications import Layer, Match, Method, Note, SearchFailure
-
-# A watermark with less was read in a picture that is too changed to be compared.
-COMPARED = 0.95
+from webapp.domain.services.recognition import MARK_CONFIDENCES
 
 HEADINGS: dict[str, LazyString] = {
     CertificateStatus.VALID: _("This picture has a valid licence"),
@@ -111,7 +110,8 @@ def advice(matches: list[Match]) -> str:
 
 def reason(match: Match) -> str:
     """Return what connects the uploaded picture with a certificate."""
-    if match.method is Method.WATERMARK and match.confidence < COMPARED:
+    is_compared = match.confidence >= MARK_CONFIDENCES[Comparison.SAME]
+    if match.method is Method.WATERMARK and not is_compared:
         return str(TOO_CHANGED)
     return str(METHODS[match.method])
 

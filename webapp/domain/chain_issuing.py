@@ -5,7 +5,6 @@ and a new leaf at each one; docs/operations.md describes the rotation.
 """
 
 import argparse
-import os
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from webapp.domain.signing_chain import DEVELOPMENT
+from webapp.domain.whole_files import PRIVATE, PUBLIC, write_whole
 
 CHAIN, KEY, ROOTS = "chain.pem", "key.pem", "roots.pem"
 ROOT, ROOT_KEY = "root.pem", "root.key.pem"
@@ -56,9 +56,9 @@ def issue_chain(
     leaf = _leaf(root, root_key, key, organisation, signing_days, leaf_days)
     roots = folder / ROOTS
     known = roots.read_bytes() if roots.exists() else b""
-    _write(folder / KEY, _private(key), mode=0o600)
-    _write(folder / CHAIN, leaf.public_bytes(Encoding.PEM))
-    _write(roots, known if root_pem in known else known + root_pem)
+    write_whole(folder / KEY, _private(key), mode=PRIVATE)
+    write_whole(folder / CHAIN, leaf.public_bytes(Encoding.PEM), mode=PUBLIC)
+    write_whole(roots, known if root_pem in known else known + root_pem, mode=PUBLIC)
 
 
 def main() -> None:
@@ -87,8 +87,8 @@ def _issue_root(folder: Path, organisation: str) -> None:
         .add_extension(_key_usage(signs_certificates=True), critical=True)
         .sign(key, hashes.SHA256())
     )
-    _write(folder / ROOT_KEY, _private(key), mode=0o600)
-    _write(folder / ROOT, root.public_bytes(Encoding.PEM))
+    write_whole(folder / ROOT_KEY, _private(key), mode=PRIVATE)
+    write_whole(folder / ROOT, root.public_bytes(Encoding.PEM), mode=PUBLIC)
 
 
 def _leaf(
@@ -158,14 +158,6 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _write(file: Path, content: bytes, *, mode: int = 0o644) -> None:
-    """Write a file, whole or not at all."""
-    new = file.with_name(f".{file.name}.new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as stream:
-        stream.write(content)
-    new.replace(file)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Secrets and ports that are generated once and stored in a file."""
 
-import os
 import secrets
 import socket
 from datetime import UTC, datetime, timedelta
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from webapp.domain.chain_issuing import CHAIN, ROOTS, issue_chain
 from webapp.domain.signing_chain import read_chain
+from webapp.domain.whole_files import PRIVATE, write_whole
 
 LOOPBACK = "127.0.0.1"
 LEAST_SIGNING_TIME = timedelta(days=30)
@@ -20,10 +20,7 @@ class EmbeddedError(RuntimeError):
 
 def private_file(file: Path, text: str) -> None:
     """Write a file that only its owner can read, whole or not at all."""
-    new = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        stream.write(text)
-    new.replace(file)
+    write_whole(file, text.encode(), mode=PRIVATE)
 
 
 def persisted_secret(file: Path) -> str:

@@ -4,7 +4,8 @@ Whoever corrects a mask clicks into the middle of the largest mistake. So the mi
 much thicker than at the click, and it ends at edges of the photo. Two regions are taken: the
 changes that a new division of the whole photo suggests, and a region that grows from the click's
 pixel. It grows by geodesic distance, in which edges cost most, up to the level around which it
-changes least (a maximally stable region, Matas et al. 2002).
+changes least (a maximally stable region, Matas et al. 2002). What a click excludes is often there
+more than once: pieces that differ from what is beside them in the same way are removed with it.
 """
 
 from collections.abc import Sequence
@@ -29,6 +30,11 @@ _LOWEST_LEVEL = 1e-4  # of the highest
 _SAME_AREA = 1.2  # times: two levels between which a region grows less have the same region
 _SIZE_WEIGHT = 0.25  # how much a region's size counts beside its stability
 _LEAST_AREA = 12  # pixels of a region
+_BAND = 1.5  # times a removed region's depth: where pieces like it are looked for
+_LEAST_DIFFERENCE = 1.0  # OKLab times 100, from what is beside a region: for pieces to be like it
+_ALIKE = 0.5  # of that difference: how far a piece's own may be from it
+_LEAST_EDGE = 0.5  # of that difference: what must lie in the edge of a piece
+_EDGE = (2, 4)  # pixels beyond a piece: where its edge has ended
 
 
 class Corrections:
@@ -40,6 +46,7 @@ class Corrections:
         steps = [np.linalg.norm(np.diff(smooth, axis=axis), axis=-1) for axis in (1, 0)]
         usual = _LEAST_STEP + float(np.median(np.concatenate([step.ravel() for step in steps])))
         self._across, self._down = ((step / usual) ** 2 + _STEP_COST for step in steps)
+        self._lab = smooth
 
     def correct(
         self,
@@ -62,7 +69,10 @@ class Corrections:
         most = _THICKER * float(_depth(changeable)[pixel]) + _MARGIN
         suggested = changeable & (divided == is_included)
         change = _suggested(suggested, pixel, most, is_included=is_included)
-        change |= self._grown(changeable, pixel, opposite, most)
+        grown = self._grown(changeable, pixel, opposite, most)
+        if not is_included:
+            grown |= self._alike(changeable, grown, most)
+        change |= grown
         change |= _seam(change, changeable & ~change)
         return mask | change if is_included else mask & ~change
 
@@ -86,6 +96,50 @@ class Corrections:
         # the middle level of those with this region: halfway over the edge that ends it
         region: Mask = ways <= levels[(best + min(int(same[best]), last)) // 2]
         return region
+
+    def _alike(self, changeable: Mask, region: Mask, most: float) -> Mask:
+        """Thin pieces (H, W) that differ from what lies beside them as a removed region does.
+
+        Each pixel near the border of what is changeable is compared with the nearest one farther
+        inside: mouldings around a room differ from its walls alike, but lie in different light.
+        """
+        depth = _depth(changeable)
+        inner = changeable & (depth > _BAND * depth[region].max() + _MARGIN)
+        if not inner.any():
+            return inner
+        rows, columns = ndimage.distance_transform_edt(
+            ~inner, return_distances=False, return_indices=True
+        )
+        difference = self._lab - self._lab[rows, columns]
+        typical = np.median(difference[region], axis=0)
+        size = float(np.linalg.norm(typical))
+        if size < _LEAST_DIFFERENCE:
+            return np.zeros_like(changeable)
+        off = np.linalg.norm(difference - typical, axis=-1)
+        alike = changeable & ~inner & (off < _ALIKE * size)
+        pieces, count = ndimage.label(ndimage.binary_opening(alike, np.ones((2, 2))))
+        thickness = ndimage.maximum(_depth(pieces > 0), pieces, np.arange(count + 1))
+        is_kept = np.asarray(thickness) <= most
+        is_kept &= np.bincount(pieces.ravel(), minlength=count + 1) >= _LEAST_AREA
+        is_kept &= self._edges(pieces, count, changeable, typical) >= _LEAST_EDGE
+        is_kept[0] = False
+        kept: Mask = is_kept[pieces]
+        return kept
+
+    def _edges(
+        self, pieces: NDArray[np.int32], count: int, changeable: Mask, typical: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """The share of a difference that lies in the edge of each piece: a shadow has none.
+
+        Of `count` pieces and, first, of what belongs to none; 0 where nothing changeable is beside.
+        """
+        away, (rows, columns) = ndimage.distance_transform_edt(pieces == 0, return_indices=True)
+        beside = changeable & (away >= _EDGE[0]) & (away < _EDGE[1])
+        steps = (self._lab[rows, columns] - self._lab)[beside] @ typical / (typical @ typical)
+        numbers = pieces[rows, columns][beside]
+        sums = np.bincount(numbers, steps, minlength=count + 1)
+        shares: NDArray[np.float64] = sums / np.bincount(numbers, minlength=count + 1).clip(1)
+        return shares
 
     def _ways(self, changeable: Mask, pixel: Pixel) -> Costs:
         """Cost (H, W) of the cheapest way from a pixel to each, over changeable ones only."""

@@ -72,3 +72,44 @@ def test_a_click_only_changes_what_it_says(window, is_included):
     assert mask[pixel] == is_included
     changed = mask != PANE_MASK
     assert (mask[changed] == is_included).all()
+
+
+def room(*, moulding, in_shade=None):
+    """A lit wall beside one in shade; along the top of both a strip, lighter by `moulding`."""
+    lab = np.full((120, 160, 3), WALL, np.float32)
+    lab[LIT_STRIP, 0] += moulding
+    lab[SHADED_STRIP, 0] += moulding if in_shade is None else in_shade
+    lab[:, 80:, 0] -= 12
+    noise = np.random.default_rng(2).normal(0, 0.2, lab.shape)
+    return Corrections(lab + noise.astype(np.float32))
+
+
+LIT_STRIP, SHADED_STRIP = rectangle(0, 0, 8, 80), rectangle(0, 80, 8, 160)
+WALLS = rectangle(8, 0, 120, 160)
+
+
+def excluded_from_everything(corrections, pixel):
+    everything = np.ones((120, 160), np.bool_)
+    return ~corrections.correct(everything, everything, pixel, [(70, 40)], is_included=False)
+
+
+def test_what_differs_from_its_wall_as_the_excluded_piece_does_is_excluded_in_another_light():
+    removed = excluded_from_everything(room(moulding=6), (4, 30))
+    assert removed[LIT_STRIP].mean() > 0.9
+    assert removed[SHADED_STRIP].mean() > 0.9
+    assert removed[WALLS].mean() < 0.01
+
+
+def test_a_piece_that_differs_in_another_way_stays():
+    removed = excluded_from_everything(room(moulding=6, in_shade=-6), (4, 30))
+    assert removed[LIT_STRIP].mean() > 0.9
+    assert removed[SHADED_STRIP].mean() < 0.1
+
+
+def test_a_soft_shadow_is_no_piece_like_an_excluded_one():
+    lab = np.full((120, 160, 3), WALL, np.float32)
+    lab[:8, :80, 0] -= 6
+    lab[:14, 90:, 0] -= np.linspace(6, 0, 14)[:, None]
+    removed = excluded_from_everything(Corrections(lab), (4, 30))
+    assert removed[LIT_STRIP].mean() > 0.9
+    assert removed[:, 90:].mean() < 0.01

@@ -30,6 +30,8 @@ _LOWEST_LEVEL = 1e-4  # of the highest
 _SAME_AREA = 1.2  # times: two levels between which a region grows less have the same region
 _SIZE_WEIGHT = 0.25  # how much a region's size counts beside its stability
 _LEAST_AREA = 12  # pixels of a region
+_SPREADS = 2.0  # times the spread of a removed region's colours: what is similar
+_SIMILAR = 3.0  # OKLab times 100 more
 _BAND = 1.5  # times a removed region's depth: where pieces like it are looked for
 _LEAST_DIFFERENCE = 1.0  # OKLab times 100, from what is beside a region: for pieces to be like it
 _ALIKE = 0.5  # of that difference: how far a piece's own may be from it
@@ -68,11 +70,11 @@ class Corrections:
             return mask
         most = _THICKER * float(_depth(changeable)[pixel]) + _MARGIN
         suggested = changeable & (divided == is_included)
-        change = _suggested(suggested, pixel, most, is_included=is_included)
         grown = self._grown(changeable, pixel, opposite, most)
         if not is_included:
+            suggested = self._similar(suggested, grown)
             grown |= self._alike(changeable, grown, most)
-        change |= grown
+        change = _suggested(suggested, pixel, most, is_included=is_included) | grown
         change |= _seam(change, changeable & ~change)
         return mask | change if is_included else mask & ~change
 
@@ -96,6 +98,17 @@ class Corrections:
         # the middle level of those with this region: halfway over the edge that ends it
         region: Mask = ways <= levels[(best + min(int(same[best]), last)) // 2]
         return region
+
+    def _similar(self, suggested: Mask, region: Mask) -> Mask:
+        """The pixels (H, W) of a suggested change whose colour is about that of a removed region.
+
+        Two clicks on a label may have included everything: who then excludes the backdrop does not
+        mean the bottle, although a division that knows only the label's colour suggests both.
+        """
+        off = np.linalg.norm(self._lab - np.median(self._lab[region], axis=0), axis=-1)
+        spread = float(np.percentile(off[region], 90))
+        similar: Mask = suggested & (off < _SPREADS * spread + _SIMILAR)
+        return similar
 
     def _alike(self, changeable: Mask, region: Mask, most: float) -> Mask:
         """Thin pieces (H, W) that differ from what lies beside them as a removed region does.

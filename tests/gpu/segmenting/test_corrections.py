@@ -50,6 +50,16 @@ def test_a_suggested_change_that_is_not_too_thick_is_made(window):
     assert mask[85, 45]
 
 
+def test_what_looks_unlike_the_excluded_region_stays_whatever_is_suggested():
+    lab = np.full((120, 160, 3), WALL, np.float32)
+    lab[rectangle(40, 60, 80, 100)] = PANE
+    everything = np.ones((120, 160), np.bool_)
+    corrections = Corrections(lab)
+    mask = corrections.correct(everything, ~everything, (20, 80), [(60, 80)], is_included=False)
+    assert mask[45:75, 65:95].all()
+    assert not mask[:30].any()
+
+
 def test_a_region_does_not_grow_over_a_click_of_the_other_kind():
     even = Corrections(np.full((120, 160, 3), WALL, np.float32))
     mask = rectangle(0, 0, 120, 160)

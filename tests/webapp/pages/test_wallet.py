@@ -32,8 +32,8 @@ def toss():
 
 
 @pytest.fixture
-def app(bind, storage, monkeypatch, toss):
-    yield bind(make_app(monkeypatch, TOSS_BASE_URL=toss.url))
+def app(bind, storage, shared_apps, monkeypatch, toss):
+    yield bind(shared_apps.get(monkeypatch, TOSS_BASE_URL=toss.url))
     settings.cache_clear()
 
 

@@ -47,7 +47,7 @@ def test_a_list_is_read_off_the_end_of_an_index(market: Session, name):
 LONG_QUEUE = (
     """
     UPDATE jobs SET state = 'queued', finished_at = NULL, run_at = statement_timestamp(),
-                    rung_at = CASE WHEN id < 11000 THEN statement_timestamp() END,
+                    published_at = CASE WHEN id < 11000 THEN statement_timestamp() END,
                     deadline_at = statement_timestamp() + interval '1 day'
     WHERE id > 6000""",
     """

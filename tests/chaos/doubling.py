@@ -16,7 +16,9 @@ from tests.stack import Stack
 
 LATEST_SECONDS = 4.0
 LOOK_SECONDS = 0.02
-PUBLISHED = "SELECT id, step, rung_at FROM jobs WHERE rung_at > :since ORDER BY rung_at"
+PUBLISHED = (
+    "SELECT id, step, published_at FROM jobs WHERE published_at > :since ORDER BY published_at"
+)
 
 
 class Doubler(Beside):
@@ -35,7 +37,7 @@ class Doubler(Beside):
         since = self._stack.value("SELECT clock_timestamp()")
         while not self.stopped.wait(LOOK_SECONDS):
             for job in self._stack.rows(PUBLISHED, since=since):
-                since = job.rung_at
+                since = job.published_at
                 if self._chance.random() < self._share:
                     wait = self._chance.choice([0.0, self._chance.uniform(0, LATEST_SECONDS)])
                     heapq.heappush(self._later, (time.monotonic() + wait, job.id, job.step))

@@ -1,5 +1,7 @@
 """A base model of a few thousand random weights: the real pipeline, in milliseconds."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import torch
 from PIL import Image
 
 from gpu.base_models.model import BaseModel
-from gpu.base_models.registry import load_base_model
+from gpu.base_models.registry import REGISTRY, load_base_model, resolve_spec
 from gpu.training.trainer import TrainedStyle, TrainingArtwork, TrainingConfig, train
 from tests.tiny_model import write_tiny_model
 
@@ -28,8 +30,13 @@ def write_tiny_base(folder: Path, *, seed: int = 0) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_base_folder(tmp_path_factory) -> Path:
-    return write_tiny_base(tmp_path_factory.mktemp("base") / "tiny")
+def tiny_base_folder(tmp_path_factory) -> Iterator[Path]:
+    """The folder of the tiny base model; samples of its trainings take two steps, not twelve."""
+    folder = write_tiny_base(tmp_path_factory.mktemp("base") / "tiny")
+    spec = replace(resolve_spec(str(folder)), sample_steps=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(REGISTRY, str(folder), spec)
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -63,6 +63,42 @@ def make_app(monkeypatch: pytest.MonkeyPatch, **changes: str) -> Flask:
     return app
 
 
+class SharedApps:
+    """Apps by their settings: to make one and to read its templates costs a third of a second.
+
+    An app of the same settings as before is used again, over another storage and as it was made;
+    so nobody may add routes to it.
+    """
+
+    def __init__(self) -> None:
+        self._apps: dict[tuple[str, ...], tuple[Flask, dict[str, Any]]] = {}
+
+    def get(self, monkeypatch: pytest.MonkeyPatch, use: str = "bound", **changes: str) -> Flask:
+        """Return an app with some settings changed; for each `use` another one."""
+        for name, value in (UNLIMITED | changes).items():
+            monkeypatch.setenv(name, value)
+        settings.cache_clear()
+        is_folder = settings().storage_url.startswith("folder:")
+        same = settings().model_dump_json(exclude={"storage_url"} if is_folder else None)
+        if (use, same) not in self._apps:
+            made = make_app(monkeypatch, **changes)
+            self._apps[use, same] = (made, dict(made.extensions))
+        app, extensions = self._apps[use, same]
+        app.extensions.clear()
+        app.extensions |= extensions | {
+            "settings": settings(),
+            "storage": OutsideTransactions(configured_storage(settings())),
+        }
+        return app
+
+
+@pytest.fixture(scope="session")
+def shared_apps(database_url: URL) -> Iterator[SharedApps]:
+    """Apps that many tests use one after another."""
+    yield SharedApps()
+    settings.cache_clear()
+
+
 @pytest.fixture
 def bind(session: Session) -> Iterator[Callable[[Flask], Flask]]:
     """Let an app work inside the test's transaction; its commits are savepoints."""
@@ -83,39 +119,42 @@ def bind(session: Session) -> Iterator[Callable[[Flask], Flask]]:
             db.engines[None] = engine
 
 
-@pytest.fixture(scope="session")
-def routed_app(database_url: URL) -> Iterator[Flask]:
-    """An app for all tests that change no setting but the storage's: its routes cost the most."""
-    with pytest.MonkeyPatch.context() as patch:
-        yield make_app(patch)
-    settings.cache_clear()
-
-
 @pytest.fixture
-def app(bind, storage, routed_app: Flask, monkeypatch) -> Iterator[Flask]:
+def app(bind, storage, shared_apps: SharedApps, monkeypatch) -> Iterator[Flask]:
     """An app within the test's transaction, over a storage of its own."""
-    for name, value in UNLIMITED.items():
-        monkeypatch.setenv(name, value)
-    settings.cache_clear()
-    before = dict(routed_app.extensions)
-    routed_app.extensions |= {
-        "settings": settings(),
-        "storage": OutsideTransactions(configured_storage(settings())),
-    }
-    yield bind(routed_app)
-    routed_app.extensions.clear()
-    routed_app.extensions.update(before)
+    yield bind(shared_apps.get(monkeypatch))
     settings.cache_clear()
 
 
 @pytest.fixture
-def real_app(committed: sessionmaker, storage, monkeypatch) -> Iterator[Flask]:
-    """An app whose commits are real, for requests in parallel."""
-    made = make_app(monkeypatch)
-    yield made
-    with made.app_context():
-        db.engines[None].dispose()
+def limited_app(bind, storage, shared_apps: SharedApps, monkeypatch) -> Iterator[Flask]:
+    """An app that counts requests in the real Redis: each test calls from its own address."""
+    yield bind(shared_apps.get(monkeypatch, RATE_LIMITS_ENABLED="1"))
     settings.cache_clear()
+
+
+@pytest.fixture
+def make_real_app(
+    committed: sessionmaker, storage, shared_apps: SharedApps, monkeypatch
+) -> Iterator[Callable[..., Flask]]:
+    """Apps with some settings changed whose commits are real, for requests in parallel."""
+    used: list[Flask] = []
+
+    def make(**changes: str) -> Flask:
+        used.append(shared_apps.get(monkeypatch, "real", **changes))
+        return used[-1]
+
+    yield make
+    for each in used:
+        with each.app_context():
+            db.engines[None].dispose()
+    settings.cache_clear()
+
+
+@pytest.fixture
+def real_app(make_real_app: Callable[..., Flask]) -> Flask:
+    """An app whose commits are real, for requests in parallel."""
+    return make_real_app()
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_every_api_route_answers_under_both_prefixes(app):
 
 
 def test_what_workers_call_is_internal_and_nothing_else_is(app):
-    workers = (".webhooks.", ".webhook_aliases.", ".notifications.tell", ".sets_callbacks.")
+    workers = (".webhooks.", ".webhook_aliases.", ".notifications.create", ".sets_callbacks.")
     for rule in rules(app):
         is_internal = endpoint_of(app.view_functions[rule.endpoint]).access is Access.INTERNAL
         is_worker_route = any(name in rule.endpoint for name in workers)

@@ -93,7 +93,7 @@ def _news(session: Session, objects: Storage, user_id: int) -> News:
 @blueprint.post("/notifications")
 @internal(TRAINER, RENDERER, SETS)
 @operation(gives=NotificationView, status=(201, 200), errors=(NotFound,))
-def tell(body: NewNotification) -> Response:
+def create(body: NewNotification) -> Response:
     """Create a notification once; a repeated one is answered with 200."""
     notification_id, is_new = notifications.notify_once(
         db.session(),

@@ -23,7 +23,7 @@ LIST = "Must be a list."
 OBJECT = "Must be an object."
 YES_OR_NO = "Must be true or false."
 # The placeholders are those of pydantic's context.
-WORDS = {
+TEXTS = {
     "missing": "This is required.",
     "invisible_text": "Contains invisible characters.",
     "stacked_marks": "Has too many combining marks.",
@@ -106,7 +106,7 @@ def text(problem: ErrorDetails) -> str:
         return ngettext(one, many, context[name])
     if kind == OWN:
         return gettext(str(context["error"]))
-    return gettext(WORDS.get(kind, NOT_VALID), **context)
+    return gettext(TEXTS.get(kind, NOT_VALID), **context)
 
 
 def of_refusal(error: ValidationFailed) -> FieldTexts:

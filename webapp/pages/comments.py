@@ -54,7 +54,7 @@ def index(generation_id: int) -> str:
     if query.parent_id is None:
         return generations.page(generation_id, comments=page, is_part=True)
     thread = _thread(query.parent_id)
-    return _whole(replace(thread, comment=replace(thread.comment, replies=page.results)))
+    return _picture_page(replace(thread, comment=replace(thread.comment, replies=page.results)))
 
 
 @blueprint.get("/comments/<id:comment_id>")
@@ -64,7 +64,7 @@ def show(comment_id: int) -> str:
     thread = _thread(comment_id)
     if is_fragment():
         return _piece("comment", thread.generation_id, comment=thread.comment)
-    return _whole(thread)
+    return _picture_page(thread)
 
 
 @blueprint.post("/g/<id:generation_id>/comments")
@@ -135,11 +135,11 @@ def _refused(
     elif is_fragment():
         page = _piece("body", generation_id, draft=draft, comment=_one(comment_id))
     else:
-        page = _whole(_thread(comment_id), draft)
+        page = _picture_page(_thread(comment_id), draft)
     return page, ValidationFailed.status
 
 
-def _whole(thread: Thread, draft: Draft | None = None) -> str:
+def _picture_page(thread: Thread, draft: Draft | None = None) -> str:
     comments_page = Page(results=[thread.comment], next_cursor=None)
     return generations.page(thread.generation_id, comments=comments_page, is_part=True, draft=draft)
 

@@ -70,6 +70,6 @@ WARNINGS: dict[str, LazyString] = {
 }
 
 
-def spoken(table: dict[str, LazyString]) -> dict[str, str]:
+def translated(table: dict[str, LazyString]) -> dict[str, str]:
     """Return a table in the language of the request, for scripts."""
     return {key: str(text) for key, text in table.items()}

@@ -39,7 +39,7 @@ from webapp.extensions import app_settings, db, payment_addresses, storage
 from webapp.http import bodies, headers, idempotency, localize
 from webapp.http.access import own_transactions, signed_in, user
 from webapp.http.google import local_path
-from webapp.pages import clock, links, wallet_export, words
+from webapp.pages import clock, links, payment_words, wallet_export
 from webapp.pages.fragments import is_fragment
 from webapp.schemas.tokens import TransactionQuery
 
@@ -159,7 +159,7 @@ def pay(order_id: str) -> AnyResponse:
     checkout = {
         "clientKey": settings.toss_client_key,
         "orderId": order_id,
-        "orderName": words.goods(order),
+        "orderName": payment_words.goods(order),
         "amount": order.total_price,
         "successUrl": payment_addresses().success,
         "failUrl": payment_addresses().fail(order_id),

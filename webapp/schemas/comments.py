@@ -26,7 +26,7 @@ class CommentListQuery(PageQuery):
     parent_id: Id | None = None
 
 
-class _Said(Answer):
+class _CommentFields(Answer):
     id: Id
     user: Person
     content: str | None = Field(examples=["The light is lovely."])
@@ -35,7 +35,7 @@ class _Said(Answer):
     updated_at: Time
 
 
-class Reply(_Said):
+class Reply(_CommentFields):
     """A reply beside its comment; it has no replies."""
 
     parent_id: Id
@@ -43,7 +43,7 @@ class Reply(_Said):
     replies: list["Reply"] = Field(max_length=0, examples=[[]])
 
 
-class CommentView(_Said):
+class CommentView(_CommentFields):
     """A comment with its first replies."""
 
     parent_id: Id | None = Field(examples=[None])

@@ -41,7 +41,7 @@ PaymentKey = Annotated[
     StringConstraints(min_length=1, max_length=200),
     Field(examples=["tviva20260115120000Ab1C2"]),
 ]
-Told = Annotated[SeenText, BeforeValidator(_once), BeforeValidator(_cut)]
+ProviderText = Annotated[SeenText, BeforeValidator(_once), BeforeValidator(_cut)]
 
 
 class PurchaseRequest(Body):
@@ -73,8 +73,8 @@ class FailQuery(_FromProvider):
     """Where the provider sends a buyer who gave up or was refused."""
 
     order_id: OrderId
-    code: Told = ""
-    message: Told = ""
+    code: ProviderText = ""
+    message: ProviderText = ""
 
 
 class PaymentEvent(_FromProvider):

@@ -13,7 +13,6 @@ from webapp.domain.models.notification import Notification
 from webapp.domain.models.payment import Purchase
 from webapp.domain.services.purchases import LIFETIME
 from webapp.domain.settings import settings
-from webapp.extensions import db
 
 TOKENS = "/api/v1/tokens"
 WEBHOOK = "/api/v1/webhooks/toss/payment"
@@ -39,8 +38,8 @@ def toss():
 
 
 @pytest.fixture
-def app(bind, storage, monkeypatch, toss):
-    yield bind(make_app(monkeypatch, TOSS_BASE_URL=toss.url))
+def app(bind, storage, shared_apps, monkeypatch, toss):
+    yield bind(shared_apps.get(monkeypatch, TOSS_BASE_URL=toss.url))
     settings.cache_clear()
 
 
@@ -450,13 +449,9 @@ def test_a_wrong_filter_is_a_wrong_field(buyer_client, query):
 
 
 @pytest.fixture
-def paying_app(committed, storage, monkeypatch, toss):
+def paying_app(make_real_app, toss):
     """An app whose commits are real."""
-    made = make_app(monkeypatch, TOSS_BASE_URL=toss.url)
-    yield made
-    with made.app_context():
-        db.engines[None].dispose()
-    settings.cache_clear()
+    return make_real_app(TOSS_BASE_URL=toss.url)
 
 
 def test_a_hundred_confirmations_and_webhooks_at_once_credit_once(paying_app, committed, toss):

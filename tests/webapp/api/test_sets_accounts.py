@@ -10,7 +10,7 @@ from limits import RateLimitItemPerDay, RateLimitItemPerMinute
 from sqlalchemy import func, select, update
 
 from tests import making
-from tests.webapp.conftest import error_code, make_app, sets_client_of
+from tests.webapp.conftest import error_code, sets_client_of
 from webapp.domain import sets_tokens
 from webapp.domain.models.account import User
 from webapp.domain.models.sets_account import SetsAccount, SetsCreditEntry
@@ -155,37 +155,34 @@ def test_the_short_names_of_the_original_lead_to_the_same_views(client):
     assert client.get("/api/v1/me").json["data"] == me(client)
 
 
-def test_new_accounts_are_limited_by_address_whatever_browser_asks(bind, storage, monkeypatch):
-    app = bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1"))
+def test_new_accounts_are_limited_by_address_whatever_browser_asks(limited_app):
     place = {"environ_base": {"REMOTE_ADDR": "203.0.113.77"}}
     most = SETS_ACCOUNTS.limit.amount
-    answers = [app.test_client().post(ANON, **place) for _ in range(most + 1)]
+    answers = [limited_app.test_client().post(ANON, **place) for _ in range(most + 1)]
     assert [answer.status_code for answer in answers] == [201] * most + [429]
     elsewhere = {"environ_base": {"REMOTE_ADDR": "203.0.113.78"}}
-    assert app.test_client().post(ANON, **elsewhere).status_code == 201
+    assert limited_app.test_client().post(ANON, **elsewhere).status_code == 201
 
 
-def test_every_address_of_one_ipv6_network_counts_as_one(bind, storage, monkeypatch):
-    app = bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1"))
+def test_every_address_of_one_ipv6_network_counts_as_one(limited_app):
     most = SETS_ACCOUNTS.limit.amount
 
     def asked_from(address):
         place = {"environ_base": {"REMOTE_ADDR": address}}
-        return app.test_client().post(ANON, **place).status_code
+        return limited_app.test_client().post(ANON, **place).status_code
 
     answers = [asked_from(f"2001:db8:0:1::{number:x}") for number in range(1, most + 2)]
     assert answers == [201] * most + [429]
     assert asked_from("2001:db8:0:2::1") == 201
 
 
-def test_calls_of_many_accounts_of_one_network_are_limited_together(bind, storage, monkeypatch):
-    app = bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1"))
+def test_calls_of_many_accounts_of_one_network_are_limited_together(limited_app, monkeypatch):
     few = replace(buckets.SETS_TOKENS, limit=RateLimitItemPerMinute(3))
     monkeypatch.setattr(rate_limits, "SETS_TOKENS", few)
     place = {"environ_base": {"REMOTE_ADDR": "203.0.113.80"}}
-    tokens = [app.test_client().post(ANON, **place).json["data"]["token"] for _ in range(4)]
+    tokens = [limited_app.test_client().post(ANON, **place).json["data"]["token"] for _ in range(4)]
     codes = [
-        app.test_client()
+        limited_app.test_client()
         .get("/api/v1/sets/me", headers={"Authorization": f"Bearer {token}"}, **place)
         .status_code
         for token in tokens
@@ -193,13 +190,12 @@ def test_calls_of_many_accounts_of_one_network_are_limited_together(bind, storag
     assert codes == [200] * 3 + [429]
 
 
-def test_searches_of_an_account_are_limited_by_the_hour(bind, storage, monkeypatch):
-    app = bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1"))
+def test_searches_of_an_account_are_limited_by_the_hour(limited_app):
     most = buckets.SETS_SEARCHES.limit.amount
     place = {"environ_base": {"REMOTE_ADDR": "203.0.113.81"}}
-    token = app.test_client().post(ANON, **place).json["data"]["token"]
+    token = limited_app.test_client().post(ANON, **place).json["data"]["token"]
     codes = [
-        app.test_client()
+        limited_app.test_client()
         .post(
             "/api/v1/sets/jobs/job_23456789ABCDEFGH/segment",
             json={"concepts": ["Wall"]},
@@ -212,19 +208,17 @@ def test_searches_of_an_account_are_limited_by_the_hour(bind, storage, monkeypat
     assert codes == [404] * most + [429]
 
 
-def test_new_accounts_of_one_network_are_limited_by_the_day(bind, storage, monkeypatch):
-    app = bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1"))
+def test_new_accounts_of_one_network_are_limited_by_the_day(limited_app, monkeypatch):
     a_day = replace(buckets.SETS_ACCOUNTS_A_DAY, limit=RateLimitItemPerDay(2))
     monkeypatch.setattr(rate_limits, "SETS_ACCOUNTS_A_DAY", a_day)
     place = {"environ_base": {"REMOTE_ADDR": "203.0.113.79"}}
-    answers = [app.test_client().post(ANON, **place) for _ in range(3)]
+    answers = [limited_app.test_client().post(ANON, **place) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [201, 201, 429]
     assert answers[-1].json["error"]["details"]["window_seconds"] == 24 * 3600
 
 
-def test_requests_with_a_token_are_counted_by_account(bind, storage, monkeypatch, session):
-    app = bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1"))
-    one, two = (sets_client_of(app, making.sets_account(session)) for _ in range(2))
+def test_requests_with_a_token_are_counted_by_account(limited_app, session):
+    one, two = (sets_client_of(limited_app, making.sets_account(session)) for _ in range(2))
     session.commit()
     left = [client.get(ME).headers["X-RateLimit-Remaining"] for client in (one, one, two)]
     most = SIGNED_IN.limit.amount

@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 
 from gpu.signature import credentials, watermark
 from tests import delivering, images, making, signing
-from tests.webapp.conftest import error_code, make_app
+from tests.webapp.conftest import error_code
 from webapp.domain.gateways.cache import Cache
 from webapp.domain.images import BadImage, ImageCode
 from webapp.domain.models.deep_search import DeepSearch
@@ -66,10 +66,9 @@ def foreign():
 
 
 @pytest.fixture
-def limited_client(bind, storage, monkeypatch):
+def limited_client(limited_app):
     """Somebody at an address of their own, where requests are counted."""
-    app = bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1"))
-    client = app.test_client()
+    client = limited_app.test_client()
     client.environ_base["REMOTE_ADDR"] = (
         f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"
     )

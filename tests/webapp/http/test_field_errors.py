@@ -37,7 +37,7 @@ def messages_in_code():
 
 def test_every_problem_of_a_field_has_a_korean_text():
     counted = {each for one, many, _ in field_errors.COUNTED.values() for each in (one, many)}
-    messages = {*messages_in_code(), *field_errors.WORDS.values(), field_errors.NOT_VALID}
+    messages = {*messages_in_code(), *field_errors.TEXTS.values(), field_errors.NOT_VALID}
     with KOREAN.open("rb") as file:
         catalog = gettext.GNUTranslations(file)
     missing = {message for message in messages if not HANGUL.search(catalog.gettext(message))}
@@ -51,7 +51,7 @@ def test_every_problem_of_a_field_has_a_korean_text():
 
 
 def test_translations_keep_every_placeholder():
-    messages = {*messages_in_code(), *field_errors.WORDS.values()}
+    messages = {*messages_in_code(), *field_errors.TEXTS.values()}
     placeholder = re.compile(r"%\(\w+\)[ds]")
     different = {
         message
@@ -64,7 +64,7 @@ def test_translations_keep_every_placeholder():
 def test_every_error_type_with_a_text_exists():
     own = {"invisible_text", "stacked_marks"}
     types = set(pydantic_core.core_schema.ErrorType.__args__)
-    assert {*field_errors.WORDS, *field_errors.COUNTED, field_errors.OWN} - own <= types
+    assert {*field_errors.TEXTS, *field_errors.COUNTED, field_errors.OWN} - own <= types
 
 
 def raised_sentences(path):

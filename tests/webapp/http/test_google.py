@@ -30,8 +30,8 @@ def google() -> Iterator[str]:
 
 
 @pytest.fixture
-def site(bind, storage, monkeypatch, google):
-    return bind(make_app(monkeypatch, GOOGLE_BASE_URL=google))
+def site(bind, storage, shared_apps, monkeypatch, google):
+    return bind(shared_apps.get(monkeypatch, GOOGLE_BASE_URL=google))
 
 
 def callback_path(location: str) -> str:
@@ -224,8 +224,8 @@ def test_a_target_on_another_site_becomes_the_front_page(site, target):
     assert sign_in(site.test_client(), next_path=target).location == "/"
 
 
-def test_simultaneous_sign_ins_do_not_share_state(committed, storage, monkeypatch, google):
-    site = make_app(monkeypatch, GOOGLE_BASE_URL=google)
+def test_simultaneous_sign_ins_do_not_share_state(committed, make_real_app, google):
+    site = make_real_app(GOOGLE_BASE_URL=google)
     people = [f"person{number}@example.com" for number in range(8)]
 
     def enter(email: str) -> str:

@@ -28,12 +28,6 @@ LOGIN_PATH = "/api/v1/auth/google/login"
 
 
 @pytest.fixture
-def limited_app(bind, storage, monkeypatch):
-    """An app that counts in the real Redis; each test calls from its own address."""
-    return bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1"))
-
-
-@pytest.fixture
 def address() -> dict[str, str]:
     numbers = ":".join(secrets.token_hex(2) for _ in range(4))
     return {"REMOTE_ADDR": f"2001:db8:0:0:{numbers}"}

@@ -116,10 +116,10 @@ def test_an_empty_wall_leads_on(client):
 
 
 @pytest.fixture
-def demo_client(bind, storage, monkeypatch):
+def demo_client(bind, storage, shared_apps, monkeypatch):
     """Somebody unknown at a site whose sign-in and payment are sandboxes."""
     sandboxes = {"GOOGLE_BASE_URL": "http://localhost:1", "TOSS_BASE_URL": "http://localhost:2"}
-    yield bind(make_app(monkeypatch, **sandboxes)).test_client()
+    yield bind(shared_apps.get(monkeypatch, **sandboxes)).test_client()
     settings.cache_clear()
 
 

@@ -121,7 +121,7 @@ def test_visitors_sign_in_and_come_back(client, path):
 @pytest.mark.parametrize("state", STATES)
 def test_an_empty_wall_leads_on(buyer_client, state):
     page = Page(buyer_client.get(f"/me?state={state}"))
-    assert str(words.NO_WORKS[state]) in page.text
+    assert str(words.NO_PICTURES[state]) in page.text
     assert ("/styles" if state == "all" else "/me") in page.links()
 
 

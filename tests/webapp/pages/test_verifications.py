@@ -11,7 +11,6 @@ from PIL import Image
 from sqlalchemy import update
 
 from tests import delivering, images
-from tests.webapp.conftest import make_app
 from tests.webapp.pages.reading import Page
 from webapp.domain.models.deep_search import DeepSearch
 from webapp.domain.models.job import Job, JobKind, JobState
@@ -36,9 +35,9 @@ def foreign():
 
 
 @pytest.fixture
-def limited_client(bind, monkeypatch):
+def limited_client(limited_app):
     """Somebody at an address of their own, where requests are counted."""
-    client = bind(make_app(monkeypatch, RATE_LIMITS_ENABLED="1")).test_client()
+    client = limited_app.test_client()
     numbers = ":".join(secrets.token_hex(2) for _ in range(5))
     client.environ_base["REMOTE_ADDR"] = f"2001:db8:{numbers}:1"
     return client

@@ -19,7 +19,7 @@ from webapp.domain.models.payment import PurchaseStatus
 from webapp.domain.queries import tokens as token_queries
 from webapp.domain.services import generations, ledger
 from webapp.domain.settings import settings
-from webapp.pages import wallet, words
+from webapp.pages import payment_words, wallet
 
 HTMX = {"HX-Request": "true"}
 MOST_STATEMENTS = 11
@@ -32,8 +32,8 @@ def toss():
 
 
 @pytest.fixture
-def app(bind, storage, monkeypatch, toss):
-    yield bind(make_app(monkeypatch, TOSS_BASE_URL=toss.url))
+def app(bind, storage, shared_apps, monkeypatch, toss):
+    yield bind(shared_apps.get(monkeypatch, TOSS_BASE_URL=toss.url))
     settings.cache_clear()
 
 
@@ -380,8 +380,12 @@ def test_a_wallet_takes_as_many_statements_however_much_is_in_it(
 
 
 def test_every_state_has_words():
-    assert words.MOVE_TYPES.keys() == {"all", *token_queries.TYPES.values()}
-    assert words.PURCHASE_STATES.keys() == words.PURCHASE_NEWS.keys() == set(PurchaseStatus)
+    assert payment_words.TRANSACTION_TYPES.keys() == {"all", *token_queries.TYPES.values()}
+    assert (
+        payment_words.PURCHASE_STATES.keys()
+        == payment_words.PURCHASE_NEWS.keys()
+        == set(PurchaseStatus)
+    )
 
 
 def test_korean_readers_read_korean(buyer_client):

@@ -51,7 +51,7 @@ class Job(Base):
         CheckConstraint(one_of("state", JobState), name="state"),
         Index(
             "ix_jobs_publication",
-            text("coalesce(rung_at, '-infinity'::timestamptz)"),
+            text("coalesce(published_at, '-infinity'::timestamptz)"),
             "run_at",
             postgresql_where="state = 'queued'",
         ),
@@ -78,8 +78,7 @@ class Job(Base):
     tries: Mapped[int] = mapped_column(server_default="0", comment="retryable failures so far")
     crashes: Mapped[int] = mapped_column(server_default="0", comment="lost workers so far")
     run_at: Mapped[Time] = mapped_column(server_default=func.clock_timestamp())
-    # When the relay last published it; the column has its former name.
-    published_at: Mapped[Time | None] = mapped_column("rung_at")
+    published_at: Mapped[Time | None] = mapped_column(comment="when the relay last published it")
     lease_until: Mapped[Time | None]
     deadline_at: Mapped[Time]
     cancel_requested: Mapped[bool] = mapped_column(server_default="false")

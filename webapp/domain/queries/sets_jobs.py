@@ -28,7 +28,7 @@ from webapp.domain.sets_presets import Preset
 from webapp.domain.settings import settings
 
 FINAL = frozenset({SetsJobStatus.DONE, SetsJobStatus.FAILED, SetsJobStatus.CANCELED})
-# Of runs over several photos the first of these that stands anywhere is the job's.
+# The status of a search over several photos is the first of these that one of them has.
 SEGMENTATION_ORDER = (
     SegmentationStatus.RUNNING,
     SegmentationStatus.QUEUED,
@@ -83,7 +83,7 @@ class ProblemView:
 
 @dataclass(frozen=True)
 class RestyleView:
-    """A region of a photo that an image was ordered for; no address before it is delivered."""
+    """A region of a photo for which an image was ordered; its certificate exists once delivered."""
 
     concept: str
     generation_id: int
@@ -197,7 +197,7 @@ def detail(session: Session, storage: Storage, *, account_id: int, job_id: str) 
 
 
 def stamp(session: Session, job_id: str) -> tuple[Any, ...]:
-    """Return what changes whenever the view of a job does; cheap to ask for."""
+    """Return what changes whenever the view of a job does; cheap to query."""
     photos = select(SetsPhoto.id).join(SetsJob, SetsJob.id == SetsPhoto.job_id)
     ids = photos.where(SetsJob.public_id == job_id)
     run = SetsSegmentation
@@ -269,7 +269,7 @@ def _counts(session: Session, job_ids: Collection[int]) -> _Counts:
 
 
 def _latest_runs(job_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
-    """Return how many photos of each job stand where with their latest run of the segmenter."""
+    """Count the photos of each job by the status of their latest run of the segmenter."""
     latest = (
         select(SetsPhoto.job_id, SetsSegmentation.status)
         .ext(distinct_on(SetsSegmentation.photo_id))

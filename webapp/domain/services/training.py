@@ -250,12 +250,12 @@ def publish(
     style.base_model_sha256 = lease.handover.get("base_model_sha256", style.base_model_sha256)
     if style.publish == PublishWhen.WHEN_TRAINED:
         offers.put_on_sale(session, style, last, cover=0)
-        _tell(session, style, run, NotificationType.STYLE_TRAINING_COMPLETE)
+        _notify_artist(session, style, run, NotificationType.STYLE_TRAINING_COMPLETE)
         return True
     style.thumbnail_key = last.thumbnail_keys[0]
     session.flush()
     pipelines.advance_style(session, style.id, TrainingStatus.TRAINED)
-    _tell(session, style, run, NotificationType.STYLE_TRAINED)
+    _notify_artist(session, style, run, NotificationType.STYLE_TRAINED)
     return True
 
 
@@ -284,7 +284,7 @@ def fail(session: Session, run_id: int, cause: str, message: str) -> None:
     run.checkpoint_key = None  # an ended run is not resumed: its object is garbage
     run.finished_at = func.clock_timestamp()
     style = session.scalars(select(Style).where(Style.id == run.style_id)).one()
-    _tell(session, style, run, NotificationType.STYLE_TRAINING_FAILED)
+    _notify_artist(session, style, run, NotificationType.STYLE_TRAINING_FAILED)
 
 
 def cancel(session: Session, run: TrainingRun) -> bool:
@@ -313,7 +313,9 @@ def _end_badly(session: Session, style_id: int) -> bool:
     return pipelines.advance_style(session, style_id, to)
 
 
-def _tell(session: Session, style: Style, run: TrainingRun, kind: NotificationType) -> None:
+def _notify_artist(
+    session: Session, style: Style, run: TrainingRun, kind: NotificationType
+) -> None:
     notifications.notify(
         session,
         style.artist_id,

@@ -1,7 +1,7 @@
-"""Try-outs: a few free private pictures that an artist draws before putting a style on sale.
+"""Try-outs: a few free private pictures that an artist renders before putting a style on sale.
 
-They are made as every image is, signed and certified, by the jobs and workers of all. They cost
-nothing, so the ledger knows nothing of them; they are never public and counted nowhere.
+The same jobs and workers render, sign and certify them as ordered images. They cost nothing, so
+the ledger has no entry for them; they are never public, and no public number includes them.
 """
 
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ from webapp.domain.models.style import TrainingStatus
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.queries.viewing import Viewer
 from webapp.domain.services import base_models, checkpoints, generations, offers, prompts
+from webapp.domain.services.duplicates import NOT_DELIVERED
 
 PER_TRAINING = 8
-NOT_MADE = (GenerationStatus.FAILED, GenerationStatus.CANCELED)
 UNFINISHED = (GenerationStatus.QUEUED, GenerationStatus.PROCESSING, GenerationStatus.RETRYING)
 
 
@@ -42,12 +42,12 @@ def request(
     count: int,
     request_id: str,
 ) -> Order:
-    """Draw `count` pictures for the artist of a trained style, with one of its checkpoints.
+    """Order `count` pictures for the artist of a trained style, with one of its checkpoints.
 
-    The last checkpoint by default; `step` names another. Raises TryOutsUsedUp for more than are
-    left, StyleNotReady for a style that is not just trained, StyleNotFound for one that is
-    suspended, StyleOutdated when no renderer could draw it, ValidationFailed for a checkpoint that
-    is none.
+    `step` is that of the checkpoint; None is the last one. Raises TryOutsUsedUp for more than are
+    left, StyleNotReady unless the style is trained and not yet on sale, StyleNotFound if it is
+    suspended, StyleOutdated if no renderer has its base model, ValidationFailed for a step without
+    a checkpoint.
     """
     offers.lock_slot(session, user.id)
     style = offers.own_style(session, Viewer.of(user), style_id)
@@ -59,9 +59,9 @@ def request(
     base_models.refuse_outdated(session, style_id)
     prompt, negative = prompts.clean_tags(session, prompt_tags, negative_tags)
     checkpoint = checkpoints.choose(session, style_id, step)
-    still = left(session, checkpoint.training_run_id)
-    if count > still:
-        raise TryOutsUsedUp(limit=PER_TRAINING, left=still)
+    remaining = left(session, checkpoint.training_run_id)
+    if count > remaining:
+        raise TryOutsUsedUp(limit=PER_TRAINING, left=remaining)
     return generations.place(
         session,
         user_id=user.id,
@@ -80,18 +80,18 @@ def request(
 
 
 def left(session: Session, run_id: int) -> int:
-    """Return how many try-outs a training still allows; what could not be made does not count."""
+    """Return how many try-outs a training still allows; failed and canceled ones do not count."""
     of_run = select(Checkpoint.id).where(Checkpoint.training_run_id == run_id)
-    delivered = session.scalar(
+    used = session.scalar(
         select(func.count())
         .select_from(Generation)
-        .where(Generation.checkpoint_id.in_(of_run), Generation.status.not_in(NOT_MADE))
+        .where(Generation.checkpoint_id.in_(of_run), Generation.status.not_in(NOT_DELIVERED))
     )
-    return max(0, PER_TRAINING - (delivered or 0))
+    return max(0, PER_TRAINING - (used or 0))
 
 
 def refuse_unfinished(session: Session, style_id: int) -> None:
-    """Raise GenerationStillProcessing while a try-out of a style is being drawn."""
+    """Raise GenerationStillProcessing while a try-out of a style is not finished."""
     unfinished: Sequence[int] = session.scalars(
         select(Generation.id)
         .join(Checkpoint, Checkpoint.id == Generation.checkpoint_id)

@@ -14,7 +14,6 @@ import sys
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import httpx
 

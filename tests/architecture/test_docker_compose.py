@@ -115,8 +115,8 @@ def test_without_urls_in_env_the_services_of_the_file_are_used():
 
 # Which services know a secret of .env, whether by itself or within a URL.
 KNOWN_BY = {
-    "POSTGRES_PASSWORD": {"prepare", "web", "relay", *CPU_WORKERS, "postgres", *ONCE, "wal"}
-    - {"backup-files", "restore-files"},
+    "POSTGRES_PASSWORD": {"prepare", "web", "relay", *CPU_WORKERS, "postgres", "postgres-exporter"}
+    | {"wal", *(ONCE - {"backup-files", "restore-files"})},
     "RABBITMQ_PASSWORD": {*OURS, "rabbitmq"},
     "STORAGE_SECRET_KEY": {"prepare", "web", "relay", *CPU_WORKERS, "storage"}
     | {"backup-files", "restore-files"},
@@ -127,6 +127,7 @@ KNOWN_BY = {
     "INTERNAL_API_TOKEN": {"web", *GPU_WORKERS},
     "FLOWER_BASIC_AUTH": {"flower"},
     "GRAFANA_PASSWORD": {"grafana"},
+    "ALERT_SMTP_PASSWORD": {"alertmanager"},
 }
 
 

@@ -68,6 +68,8 @@ def lived(place):
         wait_for(lambda: list((backups.folder / "wal").glob("*")), "the log to be copied")
         code, said = backups.run("base.sh", PG_URL=first.dsn)
         assert code == 0, said
+        told = (backups.folder / "metrics/base.prom").read_text()
+        assert told.startswith('backup_last_success_timestamp_seconds{kind="base"} 1')
         execute(first.dsn, "CREATE TABLE seen (id int)", "INSERT INTO seen VALUES (1)")
         where = place_of(first)
         moment = execute(first.dsn, "SELECT clock_timestamp()")[0][0]

@@ -111,6 +111,7 @@ class Drill:
                 began = time.monotonic()
                 for name in ("backup-files", "backup-database", "backup-files"):
                     self.backups.run(name, self.stack.database_url)
+                assert (self.backups.folder / "metrics/database.prom").is_file()
                 self.kept = promised(self.market)
                 self.stack.expire_leases()
                 later = wait_for(

@@ -31,6 +31,15 @@ STORAGE_SECRET_KEY=
 FLOWER_BASIC_AUTH=
 # password of "admin" at Grafana, port 3000 of this machine; only with --profile operators
 GRAFANA_PASSWORD=
+# where alerts go, one of both or both; only with --profile operators
+# ALERT_WEBHOOK_URL=
+# ALERT_MAIL_TO=
+# for mail: the sender, host:port of the server, and what it asks for
+# ALERT_MAIL_FROM=
+# ALERT_SMTP=
+# ALERT_SMTP_TLS=true
+# ALERT_SMTP_USER=
+# ALERT_SMTP_PASSWORD=
 # ports of the proxy; PUBLIC_BASE_URL must name another one than 80 or 443
 # HTTP_PORT=80
 # HTTPS_PORT=443

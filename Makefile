@@ -13,10 +13,13 @@ REFINER_MINUTES ?= 30
 START_FROM ?=
 PRETRAINING = --out $(BASE_MODEL_RUN) --minutes $(MINUTES) --learning-rate 2e-3 --resume $(if $(START_FROM),--start-from $(START_FROM))
 LIGHTHOUSE := 13.5.0
+ORDERS ?= 300
+BACKUPS := docker compose --profile backups run --rm --no-deps
+FLASK := docker compose run --rm --no-deps prepare flask --app webapp.app
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sets sets-demonstrations up world test browser sure format lint types contracts audit images env-example api-docs chaos-long base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
+.PHONY: help demo demo-sets sets-demonstrations up world test browser sure format lint types contracts audit images env-example api-docs chaos-long backup base-backup restore recover restore-drill base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -88,6 +91,34 @@ audit: $(INSTALLED)  ## known holes in what we depend on
 chaos-long: $(INSTALLED)  ## many seeds of the fault tests
 	tests/services.sh
 	CHAOS_SEEDS=50 CHAOS_PHOTOS=200 CHAOS_PHOTO_KILLS=80 $(BIN)/pytest tests/chaos
+
+# Files before and after: the dump names only files that one of the two copies has found.
+backup:  ## database and files of docker-compose.yml into BACKUP_FOLDER, while the site works
+	$(BACKUPS) backup-files
+	$(BACKUPS) backup-database
+	$(BACKUPS) backup-files
+
+base-backup:  ## where a recovery to a point in time begins; needs COMPOSE_PROFILES=recovery
+	$(BACKUPS) base-backup
+
+restore:  ## the newest dump, or DUMP=2026-11-29T080000Z, into empty volumes; then `docker compose up`
+	docker compose up --detach --wait postgres storage
+	$(BACKUPS) restore-database
+	$(BACKUPS) restore-files
+	$(FLASK) restored
+	$(FLASK) ledger check --full
+	$(FLASK) license check-files
+
+recover:  ## the database alone, to UNTIL="2026-11-29 08:00:00+00" or the end of its log, into an empty volume
+	$(BACKUPS) recover
+	docker compose up --detach --wait postgres storage
+	$(FLASK) restored
+	$(FLASK) ledger check --full
+	$(FLASK) license check-files
+
+restore-drill: $(INSTALLED)  ## on this machine: sell, dump, sell, lose everything, restore, prove; ORDERS=300
+	tests/services.sh
+	DRILL_ORDERS=$(ORDERS) $(BIN)/pytest tests/backups tests/chaos/test_restore.py -s
 
 bench-engine: $(INSTALLED)  ## training and rendering against how it is usually done; DEVICE=cuda BASE_MODEL=random-sd15 at a real size; var/bench/engine.json
 	$(BIN)/python -m tests.bench.engine --base-model $(BASE_MODEL) $(if $(DEVICE),--device $(DEVICE)) $(ARGUMENTS)

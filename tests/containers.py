@@ -14,7 +14,6 @@ import sys
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -111,7 +110,7 @@ class Containers:
         found = {}
         for volume in spec.get("volumes", ()):
             source, target, *_ = volume.split(":")
-            found[target] = ROOT / source if source.startswith(".") else self.volume(source)
+            found[target] = ROOT / source if source[0] in "./" else self.volume(source)
         paths = [f"/{name}" for name in spec.get("configs", ())]
         paths += [f"/run/secrets/{name}" for name in spec.get("secrets", ())]
         found |= {path: self._files[path] for path in paths if path in self._files}
@@ -157,20 +156,20 @@ class Containers:
     def _mounted(self, service: str, place: str) -> Path:
         return self._places(service)[place]
 
-    def start(self, service: str, **extra: str) -> Process:
-        """Start a service of ours as the file says; `extra` are more variables."""
+    def start(self, service: str, *, command: list[str] | None = None, **extra: str) -> Process:
+        """Start a service as the file says, or with another command; `extra` are more variables."""
         spec = self.services[service]
         if "build" not in spec:
-            program, *arguments = spec["command"]
+            program, *arguments = [*spec.get("entrypoint", ()), *spec["command"]]
             return self._run(service, [_program(program)], arguments)
         image = self.image(spec["build"]["target"])
-        told = image.environment | environment_of(spec, self.env)
+        told = image.environment | {n: str(value) for n, value in spec["environment"].items()}
         for volume in spec.get("volumes", ()):
             name, target = volume.split(":")[:2]
             self._mount(name, image, target)
-        program, *arguments = spec.get("command") or image.command
-        command = [*as_user(image.user or 0), program]
-        return self._run(service, command, arguments, image, told, extra)
+        program, *arguments = command or spec.get("command") or image.command
+        programs = [*as_user(image.user or 0), program]
+        return self._run(service, programs, arguments, image, told, extra)
 
     def image(self, target: str) -> compose.Image:
         """The files of one target of the Dockerfile, which its user cannot change."""
@@ -253,12 +252,6 @@ class Containers:
     def tails(self) -> str:
         """The ends of all logs."""
         return "".join(process.tail(1500) for process in self.processes.values())
-
-
-def environment_of(spec: dict[str, Any], env: dict[str, str]) -> dict[str, str]:
-    """The variables of a service: those of its file, and over them its own."""
-    own = {name: str(value) for name, value in (spec.get("environment") or {}).items()}
-    return (env if spec.get("env_file") else {}) | own
 
 
 def _program(name: str) -> str:

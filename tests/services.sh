@@ -14,3 +14,10 @@ install() {
     install rabbitmq-server
 [ "${1-}" != browser ] || command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null ||
     install chromium fonts-nanum
+# The tests of alerts run Prometheus' own tools, without its services.
+if ! command -v promtool amtool >/dev/null && [ ! -x var/tools/usr/bin/amtool ]; then
+    mkdir -p var/tools/packages
+    "${as_root[@]}" apt-get update -qq
+    (cd var/tools/packages && apt-get download -qq prometheus prometheus-alertmanager)
+    for package in var/tools/packages/*.deb; do dpkg -x "$package" var/tools; done
+fi

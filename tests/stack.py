@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 import httpx
-from sqlalchemy import create_engine
+from sqlalchemy import URL, create_engine
 from sqlalchemy.orm import sessionmaker
 
 from celery_config import CPU_QUEUES, GPU_QUEUES
@@ -110,9 +110,7 @@ class Stack(Books):
         )
         self.storage.prepare()
         self._migrate()
-        self._engine = create_engine(self.database_url, pool_size=10, max_overflow=20)
-        self._parts.callback(self._engine.dispose)
-        self.sessions = sessionmaker(self._engine, expire_on_commit=False)
+        self._use_database(self.database_url)
         self._add_processes()
         if self.rabbitmq:
             self.rabbitmq.wait_until_up()
@@ -206,6 +204,34 @@ class Stack(Books):
             timeout=READY_SECONDS,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+    def die(self) -> None:
+        """Kill every process of the product at once; the services behind it go on."""
+        self._keeper.stop()
+        for process in self._processes:
+            process.is_wanted = False
+            process.kill()
+
+    def live_again(self, url: URL) -> None:
+        """Start every process again, on another database."""
+        self._use_database(url)
+        self._keeper = Keeper(self._processes)
+        for process in self._processes:
+            process.start()
+        self._keeper.start()
+        self.wait_until_ready()
+        self._wait_until_said(self.gpu, "ready.")
+
+    def empty_database(self) -> URL:
+        """Another database on the same server, dropped in the end."""
+        return self._parts.enter_context(database.database(self.database_url))
+
+    def _use_database(self, url: URL) -> None:
+        self.database_url = url
+        self.environment["DATABASE_URL"] = url.render_as_string(hide_password=False)
+        self._engine = create_engine(url, pool_size=10, max_overflow=20)
+        self._parts.callback(self._engine.dispose)
+        self.sessions = sessionmaker(self._engine, expire_on_commit=False)
 
     # ── processes ────────────────────────────────────────────────────────────────────────────
 

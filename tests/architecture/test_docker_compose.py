@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import runpy
 import subprocess
 from pathlib import Path
@@ -22,6 +23,10 @@ ENV = {
 } | {"PUBLIC_BASE_URL": "https://styles.example"}
 SERVICES = compose.services(ENV)
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+GPU_WORKERS = {name for name in OURS if "tasks.on_gpu" in SERVICES[name].get("command", ())}
+CPU_WORKERS = {name for name in OURS if "tasks.on_cpu" in SERVICES[name].get("command", ())}
+# Of make backup, make restore and make recover.
+ONCE = {name for name, service in SERVICES.items() if "backups" in service.get("profiles", ())}
 SECONDS = 1_000_000_000  # Caddy counts in nanoseconds
 
 
@@ -56,17 +61,36 @@ def found(node, name):
 
 def test_every_service_starts_again():
     for name, service in SERVICES.items():
-        if "operators" not in service.get("profiles", ()):
-            assert service["restart"] == ("on-failure" if name == "prepare" else "unless-stopped")
+        once = {"prepare": "on-failure"} | dict.fromkeys(ONCE, "no")
+        assert service["restart"] == once.get(name, "unless-stopped"), name
 
 
-@pytest.mark.parametrize("name", [*OURS, "proxy"])
-def test_what_we_run_cannot_change_itself(name):
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_service_can_gain_rights_or_take_the_whole_machine(name):
     service = SERVICES[name]
-    assert service["read_only"] is True
+    assert service["read_only"] is (name != "rabbitmq")
     assert service["cap_drop"] == ["ALL"]
+    assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if name == "proxy" else [])
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["tmpfs"] == ["/tmp"]  # noqa: S108 - of the container
+    assert "privileged" not in service
+    assert "/tmp" in service["tmpfs"]  # noqa: S108 - of the container
+    assert 0 < service["pids_limit"] <= 1024
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+    options = service["logging"]["options"]
+    assert int(options["max-file"]) * int(options["max-size"].removesuffix("m")) <= 200
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_that_stays_says_whether_it_is_healthy(name):
+    check = SERVICES[name].get("healthcheck")
+    if name in ONCE | {"prepare"}:
+        assert check == {"disable": True}
+    elif name == "web":
+        assert check is None
+        dockerfile = (ROOT / "docker/Dockerfile").read_text()
+        assert "HEALTHCHECK --interval=10s" in dockerfile.partition(" AS web")[2]
+    else:
+        assert check["test"][0] in {"CMD", "CMD-SHELL"}
 
 
 def test_the_proxy_alone_is_reached_from_elsewhere():
@@ -89,25 +113,52 @@ def test_without_urls_in_env_the_services_of_the_file_are_used():
     assert given["web"]["environment"]["STORAGE_URL"] == "s3://a:b@elsewhere/c"
 
 
-def test_gpu_workers_know_no_secret_but_the_token_and_the_broker():
+# Which services know a secret of .env, whether by itself or within a URL.
+KNOWN_BY = {
+    "POSTGRES_PASSWORD": {"prepare", "web", "relay", *CPU_WORKERS, "postgres", "postgres-exporter"}
+    | {"wal", *(ONCE - {"backup-files", "restore-files"})},
+    "RABBITMQ_PASSWORD": {*OURS, "rabbitmq"},
+    "STORAGE_SECRET_KEY": {"prepare", "web", "relay", *CPU_WORKERS, "storage"}
+    | {"backup-files", "restore-files"},
+    "SECRET_KEY": {"web"},
+    "GOOGLE_CLIENT_SECRET": {"web"},
+    "METRICS_TOKEN": {"web"},
+    "TOSS_SECRET_KEY": {"web", "worker-cpu"},
+    "INTERNAL_API_TOKEN": {"web", *GPU_WORKERS},
+    "FLOWER_BASIC_AUTH": {"flower"},
+    "GRAFANA_PASSWORD": {"grafana"},
+    "ALERT_SMTP_PASSWORD": {"alertmanager"},
+}
+
+
+@pytest.mark.parametrize("secret, services", KNOWN_BY.items())
+def test_a_secret_is_known_only_by_those_who_use_it(secret, services):
+    known = compose.services(ENV | {secret: "looked-for"})
+    told = {
+        name: [*service.get("environment", {}).values(), service.get("command")]
+        for name, service in known.items()
+    }
+    holders = {name for name, values in told.items() if "looked-for" in str(values)}
+    assert holders == services
+    assert not any("env_file" in service for service in known.values())
+
+
+def test_every_setting_of_env_reaches_the_site_and_production_is_the_default():
+    told = SERVICES["web"]["environment"]
+    missing = {name.upper() for name in Settings.model_fields} - set(told)
+    assert missing == {"CONTENT_CREDENTIALS_KEY"}
     for name, service in OURS.items():
-        if service["build"]["target"] != "gpu":
-            continue
-        assert "env_file" not in service, name
-        secret = {"POSTGRES_PASSWORD", "STORAGE_SECRET_KEY", "SECRET_KEY", "GOOGLE_CLIENT_SECRET"}
-        for value in service["environment"].values():
-            assert not any(ENV[other] in str(value) for other in secret), name
+        assert service["environment"]["ENV"] == "production", name
+    assert compose.services(ENV | {"ENV": "test"})["relay"]["environment"]["ENV"] == "test"
 
 
 def test_one_service_alone_has_the_key_that_signs_pictures():
     readers = {name for name, service in SERVICES.items() if "credentials_key" in str(service)}
     assert readers == {"worker-cpu"}
     assert "stamping" in str(SERVICES["worker-cpu"]["command"])
-    others = [name for name, service in SERVICES.items() if service.get("env_file")]
-    assert all(
-        {"credentials_chain", "credentials_roots"} <= set(SERVICES[name]["configs"])
-        for name in others
-    )
+    for service in SERVICES.values():
+        if "DATABASE_URL" in service.get("environment", {}):
+            assert {"credentials_chain", "credentials_roots"} <= set(service["configs"])
 
 
 def test_no_gpu_is_needed_and_the_override_gives_one_to_each_pool():
@@ -165,3 +216,36 @@ def test_the_lines_of_env_that_compose_needs_are_in_the_example():
     asked = set(compose.VARIABLE.findall((ROOT / "docker-compose.yml").read_text()))
     assert asked <= known, asked - known
     assert {name.upper() for name in Settings.model_fields} <= known
+
+
+@pytest.mark.parametrize(
+    "target, steps",
+    [
+        ("backup", ["backup-files", "backup-database", "backup-files"]),
+        ("base-backup", ["base-backup"]),
+        ("restore", ["restore-database", "restore-files", "prepare", "prepare", "prepare"]),
+        ("recover", ["recover", "prepare", "prepare", "prepare"]),
+    ],
+)
+def test_make_runs_the_services_that_back_up_and_restore(target, steps):
+    told = subprocess.run(
+        ["/usr/bin/env", "make", "-n", target], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    run = [line.split() for line in told if " run " in line]
+    assert [next(word for word in words if word in SERVICES) for words in run] == steps
+    proofs = [" ".join(words).partition("webapp.app ")[2] for words in run if "flask" in words]
+    assert proofs in ([], ["restored", "ledger check --full", "license check-files"])
+    assert set(steps) <= ONCE | {"prepare"}
+
+
+def test_what_is_backed_up_is_what_the_site_uses():
+    told = SERVICES["web"]["environment"]
+    assert told["DATABASE_URL"].endswith("@postgres:5432/style_license")
+    for name in ("backup-database", "restore-database"):
+        assert SERVICES[name]["environment"]["PG_URL"].endswith("@postgres:5432/style_license")
+    bucket = told["STORAGE_URL"].partition("?")[0].rpartition("/")[2]
+    assert f"site:{bucket}" in SERVICES["backup-files"]["command"]
+    assert SERVICES["restore-files"]["command"][-1] == f"site:{bucket}"
+    images = {name: SERVICES[name]["image"] for name in ("backup-database", "recover", "postgres")}
+    assert len(set(images.values())) == 1, "pg_dump must not be older than its server"
+    assert SERVICES["postgres"]["volumes"][-1].endswith(":/backups:ro")

@@ -18,10 +18,16 @@ from webapp.http.metrics import REQUEST_SECONDS, WORKER_REPORTS
 ROOT = Path(__file__).parents[2]
 OPS = ROOT / "ops"
 # Prometheus' own, the node exporter's, and the one that needs no query.
-FOREIGN = {"up", "node_filesystem_avail_bytes", "node_filesystem_size_bytes", "database_up"}
+FOREIGN = {
+    *("up", "node_filesystem_avail_bytes", "node_filesystem_size_bytes", "database_up"),
+    *("pg_up", "pg_stat_activity_count", "pg_settings_max_connections"),
+    *("pg_replication_slot_slot_is_active", "redis_up", "alertmanager_notifications_failed_total"),
+    *("rabbitmq_alarms_memory_used_watermark", "rabbitmq_alarms_free_disk_space_watermark"),
+    "backup_last_success_timestamp_seconds",
+}
 WORDS = {
     *("sum", "max", "by", "on", "rate", "increase", "absent", "histogram_quantile", "and", "or"),
-    "time",
+    *("time", "avg_over_time"),
 }
 
 
@@ -51,8 +57,8 @@ def names(expression):
 
 
 def rules():
-    groups = yaml.safe_load((OPS / "alerts.yml").read_text())["groups"]
-    return [rule for group in groups for rule in group["rules"]]
+    read = [yaml.safe_load((OPS / file).read_text()) for file in ("alerts.yml", "slo.yml")]
+    return [rule for file in read for group in file["groups"] for rule in group["rules"]]
 
 
 def panels():
@@ -91,9 +97,10 @@ def test_every_alert_and_every_number_is_explained():
 
 def test_all_files_of_ops_are_read_by_a_service():
     compose = (ROOT / "docker-compose.yml").read_text()
-    for path in ("prometheus.yml", "alerts.yml", "grafana/provisioning", "grafana/dashboards"):
-        assert f"./ops/{path}:" in compose
-        assert (OPS / path).exists()
+    for path in OPS.rglob("*"):
+        folders = {path, *path.parents} & set(OPS.rglob("*"))
+        read = [f"./ops/{each.relative_to(OPS)}:" in compose for each in folders]
+        assert path.is_dir() or any(read), path
     scraped = yaml.safe_load((OPS / "prometheus.yml").read_text())["scrape_configs"]
     services = yaml.safe_load(compose)["services"]
     hosts = {
@@ -103,7 +110,8 @@ def test_all_files_of_ops_are_read_by_a_service():
         for host in found.get("targets", found.get("names"))
     }
     workers = {name for name in services if name.startswith("worker-")}
-    assert hosts == {"web", "machine"} | workers
+    theirs = {"machine", "rabbitmq", "postgres-exporter", "redis-exporter", "alertmanager"}
+    assert hosts == {"web"} | theirs | workers
     assert hosts <= set(services)
 
 
@@ -133,7 +141,8 @@ def labels_of(name):
     plain = re.sub(r"_(bucket|count|sum|total)$", "", name)
     ours = {REQUEST_SECONDS, WORKER_REPORTS, TASK_SECONDS, TASK_FAILURES}
     gauges |= {metric._name: metric._labelnames for metric in ours}
-    return {"job", "instance", "mountpoint", *gauges.get(plain, ())}
+    gauges["backup_last_success_timestamp_seconds"] = ("kind",)
+    return {"job", "instance", "mountpoint", "le", *gauges.get(plain, ())}
 
 
 def test_what_beat_calls_is_housekeeping_and_its_silence_is_noticed():

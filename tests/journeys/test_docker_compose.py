@@ -5,7 +5,9 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -40,6 +42,7 @@ def filled(google: str, credentials: Path) -> dict[str, str]:
         for name in compose.environment_file(text)
     }
     return env | {
+        "ENV": "development",  # sign-in and payment are sandboxes, and the chain is of nobody
         "PUBLIC_BASE_URL": f"https://localhost:{https}",
         "HTTP_PORT": str(http),
         "HTTPS_PORT": str(https),
@@ -48,6 +51,9 @@ def filled(google: str, credentials: Path) -> dict[str, str]:
         "TOSS_SECRET_KEY": "test_sk_rehearsal",
         "BASE_MODEL": "tiny",
         "CREDENTIALS_FOLDER": str(credentials),
+        "BACKUP_FOLDER": str(credentials.with_name("backups")),
+        "DUMP": "",
+        "UNTIL": "",
     }
 
 
@@ -111,7 +117,18 @@ def site(containers):
     return containers.env["PUBLIC_BASE_URL"]
 
 
-def test_a_picture_is_delivered_through_the_public_address(containers):
+@dataclass(frozen=True)
+class Delivered:
+    """A picture that was bought, its certificate, and its file."""
+
+    generation_id: int
+    license_id: str
+    image: bytes
+
+
+@pytest.fixture(scope="module")
+def delivered(containers):
+    """A style is trained, a picture is bought and fetched, all through the public address."""
     artist = Person(site(containers), "mina@example.com", "Mina Park")
     buyer = Person(site(containers), "jun@example.com", "Jun Seo")
     try:
@@ -135,9 +152,66 @@ def test_a_picture_is_delivered_through_the_public_address(containers):
         forged = str(image.url).replace("X-Amz-Signature=", "X-Amz-Signature=0")
         assert httpx.get(forged).status_code in {400, 403}
         assert shown_in_a_browser(buyer, f"{site(containers)}/g/{ordered}")
+        return Delivered(ordered, done["license"]["public_id"], image.content)
     finally:
         artist.http.close()
         buyer.http.close()
+
+
+def test_a_picture_is_delivered_through_the_public_address(delivered):
+    assert delivered.license_id.startswith("L_")
+
+
+def test_another_host_is_restored_from_a_backup(containers, delivered):
+    """As `make backup` and, on the other host, `make restore` run the same services."""
+    for name in ("backup-files", "backup-database", "backup-files"):
+        containers.start(name)
+        containers.wait_for_end(name)
+    folder = containers.folder / "other"
+    folder.mkdir()
+    http, https = free_port(), free_port()
+    ports = {"HTTP_PORT": str(http), "HTTPS_PORT": str(https)}
+    began = time.monotonic()
+    other = Containers(
+        folder, containers.env | ports | {"PUBLIC_BASE_URL": f"https://localhost:{https}"}
+    )
+    try:
+        other.start_backing_services()
+        for name in ("restore-database", "restore-files"):
+            other.start(name)
+            other.wait_for_end(name)
+        for command in ("restored", "ledger check --full", "license check-files"):
+            other.start("prepare", command=["flask", "--app", "webapp.app", *command.split()])
+            other.wait_for_end("prepare")
+        assert other.processes["prepare"].has_said("the pictures of 1 certificates are there")
+        other.start("web")
+        other.wait_until_it_answers("web", f"http://{other.address('web')}:8000/healthz")
+        other.start("proxy")
+        certificate = other.volume("certificates") / ROOT_CERTIFICATE
+        wait_for(certificate.exists, "the certificate", explain=other.processes["proxy"].tail)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SSL_CERT_FILE", str(certificate))
+            other.wait_until_it_answers("proxy", f"{site(other)}/healthz")
+            print(f"restored in {time.monotonic() - began:.1f} s")  # noqa: T201 - RTO
+            [match] = verified(other, delivered)["matches"]
+            assert (match["public_id"], match["method"]) == (delivered.license_id, "hash")
+            buyer = Person(site(other), "jun@example.com", "Jun Seo")
+            path = f"/api/v1/generations/{delivered.generation_id}/image"
+            assert buyer.http.get(path).content == delivered.image
+            buyer.http.close()
+    finally:
+        print(other.tails())  # noqa: T201 - shown when the test fails
+        other.stop()
+
+
+def verified(containers, delivered):
+    """What the site says to somebody who uploads the picture to verify it."""
+    answer = httpx.post(
+        f"{site(containers)}/api/v1/verify",
+        files={"image": ("picture.png", delivered.image, "image/png")},
+    )
+    assert answer.is_success, answer.text
+    return answer.json()["data"]
 
 
 def shown_in_a_browser(person, address):

@@ -5,7 +5,7 @@ from webapp.cli.generations import generation
 from webapp.cli.jobs import jobs, sweep
 from webapp.cli.ledger import ledger
 from webapp.cli.licenses import license as license_group
-from webapp.cli.preparation import prepare
+from webapp.cli.preparation import prepare, restored
 from webapp.cli.provenance import provenance
 from webapp.cli.sets import sets
 from webapp.cli.styles import style
@@ -20,6 +20,7 @@ COMMANDS = (
     license_group,
     prepare,
     provenance,
+    restored,
     sets,
     style,
     sweep,

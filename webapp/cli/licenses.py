@@ -1,16 +1,20 @@
-"""`flask license …`: revoke certificates."""
+"""`flask license …`: revoke certificates, and look for the files of all."""
 
 import click
 from flask.cli import AppGroup
+from rich.progress import Progress
 
 from webapp.cli.accounts import find_user
 from webapp.domain.db import unit_of_work
 from webapp.domain.errors import DomainError
+from webapp.domain.gateways.storage import StorageUnavailable, configured_storage
 from webapp.domain.models.account import Role
-from webapp.domain.services import moderation
+from webapp.domain.services import certificate_files, moderation
+from webapp.domain.settings import settings
 
 license = AppGroup("license", help="Certificates.")  # noqa: A001 - the noun of the field
 MAX_REASON = 500
+SHOWN_PROBLEMS = 20
 
 
 @license.command("revoke")
@@ -32,3 +36,27 @@ def revoke(public_id: str, reason: str, email: str) -> None:
     except DomainError as error:
         raise click.ClickException(f"There is no certificate {public_id}.") from error
     click.echo(f"{public_id} is revoked." if is_changed else f"{public_id} was revoked before.")
+
+
+@license.command("check-files")
+@click.option("--sizes-only", is_flag=True, help="Only ask for sizes: quick, but proves less.")
+def check_files(*, sizes_only: bool) -> None:
+    """Compare the picture of every certificate with its hash; exit 1 and name those that differ."""
+    with Progress(transient=True) as progress:
+        bar = progress.add_task("pictures", total=None)
+        try:
+            checked = certificate_files.check(
+                unit_of_work,
+                configured_storage(settings()),
+                sizes_only=sizes_only,
+                on_piece=lambda pictures: progress.advance(bar, pictures),
+            )
+        except StorageUnavailable as error:
+            raise click.ClickException("Storage does not answer. Run this again later.") from error
+    for public_id, problem in checked.problems[:SHOWN_PROBLEMS]:
+        click.echo(f"{public_id}: {problem}", err=True)
+    if checked.problems:
+        raise click.ClickException(
+            f"{len(checked.problems)} of {checked.count} pictures of certificates are not there"
+        )
+    click.echo(f"ok: the pictures of {checked.count} certificates are there")

@@ -14,12 +14,14 @@ from sqlalchemy.orm import Session
 
 from celery_config import TaskName
 from webapp.domain.models.documents import Handover
+from webapp.domain.models.epoch import Epoch
 from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.pipelines import PIPELINES
 
 NOTIFY_CHANNEL = "jobs"
 MAX_CRASHES = 3
 NOW = func.clock_timestamp()
+FIRST_FENCE = select(func.coalesce(func.max(Epoch.first_fence), 0)).scalar_subquery()
 DEADLINES = {
     JobKind.TRAINING: timedelta(hours=6),
     JobKind.GENERATION: timedelta(minutes=30),
@@ -56,13 +58,17 @@ def enqueue(
     request_id: str = "",
     last_fence: int = 0,
 ) -> Job:
-    """Add the job of a row in the same transaction; the relay publishes it after the commit."""
+    """Add the job of a row in the same transaction; the relay publishes it after the commit.
+
+    Its fence continues `last_fence` if another job had the same reports before, and is at least the
+    first one of this epoch (`services.epochs`).
+    """
     job = Job(
         kind=kind,
         ref=ref,
         step=PIPELINES[kind].first,
         batch_key=batch_key,
-        fence=last_fence,
+        fence=func.greatest(last_fence, FIRST_FENCE),
         request_id=request_id,
         deadline_at=NOW + DEADLINES[kind],
     )

@@ -31,17 +31,42 @@ STORAGE_SECRET_KEY=
 FLOWER_BASIC_AUTH=
 # password of "admin" at Grafana, port 3000 of this machine; only with --profile operators
 GRAFANA_PASSWORD=
+# where alerts go, one of both or both; only with --profile operators
+# ALERT_WEBHOOK_URL=
+# ALERT_MAIL_TO=
+# for mail: the sender, host:port of the server, and what it asks for
+# ALERT_MAIL_FROM=
+# ALERT_SMTP=
+# ALERT_SMTP_TLS=true
+# ALERT_SMTP_USER=
+# ALERT_SMTP_PASSWORD=
 # ports of the proxy; PUBLIC_BASE_URL must name another one than 80 or 443
 # HTTP_PORT=80
 # HTTPS_PORT=443
 # folder with chain.pem, key.pem and roots.pem (docs/operations.md, Content Credentials)
 # CREDENTIALS_FOLDER=./credentials
+# folder of backups, of user 999; copy it to another machine (docs/operations.md, Backups)
+# BACKUP_FOLDER=./backups
+# dumps and base backups are deleted after so many days
+# BACKUP_DAYS=30
+# where the files are, if STORAGE_URL is another S3: its address and rclone's name of its provider
+# BACKUP_S3_ENDPOINT=http://storage:9000
+# BACKUP_S3_PROVIDER=Rclone
+# recovery copies the log of PostgreSQL all the time, for recovery to a point in time
+# COMPOSE_PROFILES=recovery
+# of `make restore` and `make recover`, better given on the command line
+# DUMP=latest
+# UNTIL=
+# the most memory that PostgreSQL and each GPU worker get
+# POSTGRES_MEMORY=4g
+# GPU_WORKER_MEMORY=24g
 # on machines with NVIDIA GPUs
 # COMPOSE_FILE=docker-compose.yml:docker-compose.gpu.yml
 """
 # docker-compose.yml has a service for each of these.
 IN_COMPOSE = {"database_url", "broker_url", "redis_url", "storage_url"}
 GIVEN_BY_COMPOSE = {
+    "env": "production",
     "internal_api_url": "http://web:8000",
     "trusted_proxies": "1",
     "content_credentials_chain": "empty, of CREDENTIALS_FOLDER",

@@ -36,6 +36,7 @@ LEFT_OUT = frozenset(
         "idempotency_keys",
         "sets_idempotency_keys",
         "heartbeats",
+        "epochs",
         "task_cursors",
         "ledger_seals",
         "ledger_sealed_balances",

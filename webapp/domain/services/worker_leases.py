@@ -27,7 +27,7 @@ from webapp.domain.models.job import Job, JobKind, JobState
 from webapp.domain.models.sets_instance import SetsSegmentation
 from webapp.domain.models.style import Style
 from webapp.domain.pipelines import PIPELINES
-from webapp.domain.services import claimed_jobs, job_attempts, training
+from webapp.domain.services import claimed_jobs, epochs, job_attempts, training
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def current_lease(
     job = session.scalar(select(Job).where(Job.kind == kind, Job.ref == ref).with_for_update())
     if job is None:
         raise REPORTED[kind].not_found(ref)
-    reason = _stale_reason(job, attempt, fence)
+    reason = _stale_reason(session, job, attempt, fence)
     if reason is not None:
         return WorkerAnswer(applied=False, status=status(session, kind, ref), reason=reason)
     if job.state == JobState.QUEUED:
@@ -94,7 +94,7 @@ def fetched(storage: Storage, key: str, prefix: str, sha256: str) -> bytes | Non
     return data if hashlib.sha256(data).hexdigest() == sha256 else None
 
 
-def _stale_reason(job: Job, attempt: int | None, fence: int | None) -> str | None:
+def _stale_reason(session: Session, job: Job, attempt: int | None, fence: int | None) -> str | None:
     if job.state not in {JobState.QUEUED, JobState.RUNNING}:
         return "terminal"
     if job.step != PIPELINES[JobKind(job.kind)].gpu_step:
@@ -102,7 +102,9 @@ def _stale_reason(job: Job, attempt: int | None, fence: int | None) -> str | Non
     if fence is not None:
         is_mine = fence == job.fence and job.state == JobState.RUNNING
         return None if is_mine else "stale_attempt"
-    return None if attempt == job.attempt else "stale_attempt"
+    # After a restore, attempts are counted as before: only a fence tells the two times apart.
+    is_mine = attempt == job.attempt and not epochs.is_of_earlier_epoch(session, job)
+    return None if is_mine else "stale_attempt"
 
 
 def _style_status(session: Session, run_id: int) -> str:

@@ -1,7 +1,7 @@
 """Metrics of the tasks: duration of runs and causes of failed attempts."""
 
 import structlog
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 TASK_SECONDS = Histogram(
     "task_seconds",
@@ -14,6 +14,12 @@ TASK_FAILURES = Counter(
 )
 DEEP_SEARCHES = Counter(
     "deep_searches", "Searches of uploaded pictures, by what proved a certificate.", ["method"]
+)
+WORKER_SICK = Gauge(
+    "worker_sick",
+    "1 while this GPU worker claims nothing, by the reason.",
+    ["reason"],
+    multiprocess_mode="mostrecent",
 )
 
 

@@ -33,6 +33,7 @@ from tasks.messages import (
     UploadUrl,
 )
 from tasks.metrics import count_failure
+from tasks.worker_health import WorkerHealth
 
 log = structlog.get_logger()
 # It would log whole URLs, and a signed URL of the storage gives access to its object.
@@ -68,6 +69,11 @@ class WorkerSettings(BaseSettings):
     worker_cache_dir: Path = Field(Path("var/worker"), description="adapters and running trainings")
     worker_cache_bytes: int = Field(
         10 << 30, ge=0, description="adapters kept on disk between batches, in bytes"
+    )
+    worker_min_free_bytes: int = Field(
+        500 << 20,
+        ge=0,
+        description="with less room on the disk of its cache a worker claims nothing",
     )
     render_batch_size: int = Field(4, ge=1, le=16, description="images of one size at once")
     render_wait_seconds: float = Field(
@@ -122,6 +128,13 @@ _with_retries = retry(
 )
 
 
+class WorkerSick(ClaimError):
+    """A worker is not fit to claim jobs; it may be later."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem, is_transient=True)
+
+
 @contextmanager
 def about(job: ClaimedJob) -> Iterator[None]:
     """Bind job id and request id to the log lines and API calls made inside."""
@@ -138,6 +151,8 @@ def cause_of(error: Exception) -> tuple[str, str]:
         return cause, str(error)
     if isinstance(error, httpx.HTTPError):
         return "NETWORK", f"Storage or the API failed: {type(error).__name__}."
+    if isinstance(error, OSError):  # its disk is full, its cache unreadable
+        return "WORKER_LOST", f"The machine of the worker failed: {error.strerror}."
     # Celery's error by its name: tasks.remote runs without Celery.
     if type(error).__name__ == "SoftTimeLimitExceeded":
         return "TIMEOUT", "The time limit was exceeded."
@@ -159,6 +174,7 @@ class WorkerApi(Generic[Job]):
             },
             timeout=httpx.Timeout(20, connect=5),
         )
+        self._health = WorkerHealth(settings.worker_cache_dir, settings.worker_min_free_bytes)
         # No token for storage: its URLs are signed.
         self._storage = httpx.Client(timeout=httpx.Timeout(60, connect=5))
 
@@ -175,8 +191,11 @@ class WorkerApi(Generic[Job]):
 
         With `base_model` only jobs of that base model; with `batch_of` only jobs of the batch of
         that job. Raises ClaimError: nothing was claimed, or the response was lost and the leases
-        expire.
+        expire. Raises WorkerSick without asking when this worker is not fit.
         """
+        problem = self._health.problem()
+        if problem is not None:
+            raise WorkerSick(problem)
         claim = Claim(
             worker=_name(),
             kinds=[self._kind],
@@ -200,6 +219,7 @@ class WorkerApi(Generic[Job]):
         except (LookupError, TypeError, ValueError) as error:
             message = "the response is not of the worker protocol"
             raise ClaimError(message, is_transient=False) from error
+        self._health.begin()
         for job in jobs:
             with about(job):
                 log.info("job claimed", fence=job.fence)
@@ -216,7 +236,10 @@ class WorkerApi(Generic[Job]):
     def progress(self, report: Message) -> Answer:
         """Report progress; the answer has a requested cancel or the loss of the lease."""
         path = f"/{NOUNS[self._kind]}/progress"
-        return self._report("PATCH", path, report)
+        answer = self._report("PATCH", path, report)
+        if getattr(report, "slice_ended", False):
+            self._health.succeeded()
+        return answer
 
     def complete(self, result: Message) -> Answer:
         """Report a result. Raises ResultRejectedError when it breaks a guarantee."""
@@ -227,6 +250,7 @@ class WorkerApi(Generic[Job]):
             if error.response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
                 raise ResultRejectedError(error.response.text) from error
             raise
+        self._health.succeeded()
         log.info("result reported", applied=answer.applied)
         failpoint("after_complete")
         return answer
@@ -234,6 +258,7 @@ class WorkerApi(Generic[Job]):
     def fail(self, failure: RenderFailure | TrainFailure | SegmentFailure) -> Answer:
         """Report a failed attempt."""
         count_failure(failure.error_code)
+        self._health.failed(failure.error_code, _row_id(failure))
         log.warning("attempt failed", cause=failure.error_code)
         path = f"/{NOUNS[self._kind]}/failed"
         return self._report("POST", path, failure)
@@ -273,6 +298,12 @@ class WorkerApi(Generic[Job]):
         )
         response.raise_for_status()
         return response
+
+
+def _row_id(failure: RenderFailure | TrainFailure | SegmentFailure) -> int:
+    if isinstance(failure, RenderFailure):
+        return failure.generation_id
+    return failure.style_id if isinstance(failure, TrainFailure) else failure.segmentation_id
 
 
 def _name() -> str:

@@ -55,7 +55,11 @@ def render_batch(*, job_id: int | None = None) -> dict[int, Outcome]:
     jobs = _claim_batch(api, job_id, base_model, renderer.base_model_sha256)
     if not jobs:
         return {}  # nothing is due, or another worker has the job
-    adapter_files().make_room()
+    try:
+        adapter_files().make_room()
+    except OSError as error:
+        _fail_all(api, jobs, error)
+        raise
     jobs_by_id = {str(job.job_id): job for job in jobs}
     outcomes: dict[int, Outcome] = {}
     requests = []
@@ -185,6 +189,8 @@ def _prepare(
         return _fail(api, job, "NETWORK", message)
     except InvalidPicture as error:
         return _fail(api, job, error.cause, str(error))
+    except OSError as error:  # of the disk: this order is tried elsewhere, the others go on
+        return _fail(api, job, *cause_of(error))
     return RenderRequest(
         request_id=str(job.job_id),
         adapter_path=adapter,

@@ -11,7 +11,7 @@ import tasks.exporter
 import tasks.task
 import webapp.http.metrics
 from celery_config import ROUTES, make_celery
-from tasks.metrics import TASK_FAILURES, TASK_SECONDS
+from tasks.metrics import TASK_FAILURES, TASK_SECONDS, WORKER_SICK
 from webapp.domain.services.operations import GAUGES
 from webapp.http.metrics import REQUEST_SECONDS, WORKER_REPORTS
 
@@ -139,7 +139,7 @@ def labels_of(name):
     cards = tasks.exporter.Gpus(("echo", "0, Card, 1, 2, 50")).collect()
     gauges |= {family.name: family._labelnames for family in cards}
     plain = re.sub(r"_(bucket|count|sum|total)$", "", name)
-    ours = {REQUEST_SECONDS, WORKER_REPORTS, TASK_SECONDS, TASK_FAILURES}
+    ours = {REQUEST_SECONDS, WORKER_REPORTS, TASK_SECONDS, TASK_FAILURES, WORKER_SICK}
     gauges |= {metric._name: metric._labelnames for metric in ours}
     gauges["backup_last_success_timestamp_seconds"] = ("kind",)
     return {"job", "instance", "mountpoint", "le", *gauges.get(plain, ())}

@@ -65,6 +65,7 @@ CASES: dict[str, tuple[Numbers, Numbers]] = {
         {SLOW % "0.5": "0+96x180", SLOW % "1": "0+100x180", SLOW % "+Inf": "0+100x180"},
     ),
     "WorkerDown": ({'up{job="workers",instance="a"}': 0}, {'up{job="workers",instance="a"}': 1}),
+    "WorkerSick": ({'worker_sick{reason="disk"}': 1}, {'worker_sick{reason="disk"}': 0}),
     "GpuMemoryFull": (
         {MEMORY % "used": 96, MEMORY % "total": 100},
         {MEMORY % "used": 94, MEMORY % "total": 100},

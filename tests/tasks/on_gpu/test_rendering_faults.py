@@ -1,15 +1,22 @@
 """Whatever is wrong with a style or the card: no foreign or absent style, and the money back."""
 
+import errno
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pytest
 import torch
 from sqlalchemy import select, update
+from structlog.testing import capture_logs
+from tenacity import stop_after_attempt
 
 from gpu.base_models.registry import load_base_model
+from tasks import worker_api, worker_health
 from tasks.gpu_jobs.rendering import renderer_for
+from tasks.on_gpu import consume
 from tasks.on_gpu.render_images import render_images
 from tasks.worker_api import worker_settings
 from tests import making
@@ -23,6 +30,11 @@ from webapp.domain.models.job import Job, JobState
 from webapp.domain.models.notification import Notification
 from webapp.domain.models.style import Style
 from webapp.domain.services import ledger, ledger_check
+
+
+class DiskUsage(NamedTuple):
+    free: int
+
 
 TRIES = 4  # the first and three more
 
@@ -227,3 +239,33 @@ def assert_refunded(committed, storage, market: Market, *, order: int, cause: st
         assert not list(storage.list(f"raw/{image_id}/"))
     with committed() as session:
         assert ledger_check.check(session) == []
+
+
+def test_a_full_disk_costs_one_attempt_and_its_batch_mate_nothing(committed, market, monkeypatch):
+    real = worker_api.WorkerApi.download
+
+    def download(api, url, target):
+        if market.adapters[0] in target.name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(api, url, target)
+
+    monkeypatch.setattr(worker_api.WorkerApi, "download", download)
+    render_images(job_id=market.orders[1][1])
+    with committed() as session:
+        failed, mate = (session.get(Job, job_id) for _, job_id in market.orders)
+        assert (failed.failure_cause, failed.tries, failed.crashes) == ("WORKER_LOST", 1, 0)
+        assert "No space left on device" in failed.failure_message
+        assert (failed.state, failed.step) == (JobState.QUEUED, "render_images")
+        assert mate.step == "stamp_signature"
+
+
+def test_a_sick_worker_claims_nothing_and_says_why(committed, market, monkeypatch):
+    monkeypatch.setattr(worker_health.shutil, "disk_usage", lambda _: DiskUsage(0))
+    monkeypatch.setattr(consume._run_with_backoff.retry, "stop", stop_after_attempt(1))
+    with capture_logs() as logs:
+        render_images(job_id=market.orders[0][1])
+    assert {"disk"} == {each["reason"] for each in logs if each["log_level"] == "error"}
+    with committed() as session:
+        for _, job_id in market.orders:
+            job = session.get(Job, job_id)
+            assert (job.state, job.fence, job.tries) == (JobState.QUEUED, 0, 0)

@@ -1,12 +1,12 @@
 """Proves that the picture of every certificate is in storage, for instance after a restore."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.domain.db import UnitOfWork
@@ -27,6 +27,15 @@ class Checked:
 
     count: int
     problems: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    id: int
+    public_id: str
+    image_sha256: str
+    image_key: str
+    image_size: int | None  # None: of a picture from before sizes were recorded
 
 
 def check(
@@ -60,7 +69,7 @@ def check(
             on_piece(len(pictures))
 
 
-def _next(session: Session, *, after_id: int) -> Sequence[Row[tuple[int, str, str, str, int]]]:
+def _next(session: Session, *, after_id: int) -> list[_Picture]:
     query = (
         select(
             Certificate.id,
@@ -74,17 +83,19 @@ def _next(session: Session, *, after_id: int) -> Sequence[Row[tuple[int, str, st
         .order_by(Certificate.id)
         .limit(PIECE)
     )
-    return session.execute(query).all()
+    return [
+        _Picture(row_id, public_id, sha256, key, size)
+        for row_id, public_id, sha256, key, size in session.execute(query)
+        if key is not None
+    ]
 
 
-def _problem(
-    storage: Storage, picture: Row[tuple[int, str, str, str, int]], *, sizes_only: bool
-) -> str | None:
+def _problem(storage: Storage, picture: _Picture, *, sizes_only: bool) -> str | None:
     if sizes_only:
         info = storage.head(picture.image_key)
         if info is None:
             return "missing"
-        return None if info.size == picture.image_size else "another size"
+        return None if picture.image_size in {info.size, None} else "another size"
     try:
         data = storage.get(picture.image_key)
     except ObjectMissing:

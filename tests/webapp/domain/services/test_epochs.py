@@ -75,6 +75,19 @@ def test_a_worker_of_before_is_not_believed(scratch):
         assert fail(session, image, fence=new.fence).applied
 
 
+def test_without_an_epoch_a_worker_of_before_would_be_believed(scratch):
+    with scratch.begin() as session:
+        image = making.generation(session)
+        first = claimed(session, image)
+        dump = session.begin_nested()
+        jobs.release(session, first)
+        lost = claimed(session, image)
+        dump.rollback()
+        jobs.release(session, first)
+        assert claimed(session, image).fence == lost.fence
+        assert fail(session, image, fence=lost.fence).applied
+
+
 def test_an_attempt_is_enough_for_what_was_ordered_after_the_restore(scratch):
     with scratch.begin() as session:
         epochs.begin(session)

@@ -82,7 +82,7 @@ def promised(market) -> set[int]:
 
 @dataclass
 class Drill:
-    """A market whose database is lost; `kept` are the orders from before the dump ended."""
+    """A market whose database is lost; `kept` are the orders from before the dump began."""
 
     stack: Stack
     market: Market
@@ -109,10 +109,11 @@ class Drill:
             with asleep(self.stack.gpu):
                 first = claimed(api)
                 began = time.monotonic()
-                for name in ("backup-files", "backup-database", "backup-files"):
+                self.backups.run("backup-files", self.stack.database_url)
+                self.kept = promised(self.market)
+                for name in ("backup-database", "backup-files"):
                     self.backups.run(name, self.stack.database_url)
                 assert (self.backups.folder / "metrics/database.prom").is_file()
-                self.kept = promised(self.market)
                 self.stack.expire_leases()
                 later = wait_for(
                     lambda: next(iter(api.claim(job_id=first.job_id)), None), "the lost job"

@@ -27,7 +27,7 @@ from tests.waiting import wait_for
 from webapp.domain.db import Base
 from webapp.domain.services import epochs
 
-ORDERS = int(os.environ.get("DRILL_ORDERS", "24"))
+ORDERS = int(os.environ.get("DRILL_ORDERS", "12"))
 BUYERS = 3
 OPEN = {"queued", "processing", "retrying"}
 __all__ = ["api"]

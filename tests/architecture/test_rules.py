@@ -146,6 +146,7 @@ def test_services_are_handed_their_session_and_never_look_one_up():
     given = {  # as a parameter
         "artworks",
         "base_models",
+        "certificate_files",
         "counters",
         "garbage",
         "ledger_proof",

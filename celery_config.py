@@ -139,6 +139,34 @@ def _durable(name: QueueName) -> Queue:
     )
 
 
+# Soft and hard time limits in seconds, where they are not those of all tasks.
+TIME_LIMITS = {
+    # A slice ends by itself after `training_slice_seconds`; these limits are a safety net.
+    TaskName.TRAIN_STYLE: (1500, 1800),
+    # Up to 200 large photos are read twice, for the files and for the sheets.
+    TaskName.EXPORT_SET: (1500, 1800),
+    TaskName.SEARCH_WATERMARK: (20, 30),
+}
+# What beat publishes: every so many seconds, or at times of UTC.
+SCHEDULE: dict[TaskName, float | crontab] = {
+    TaskName.COLLECT_GARBAGE: 3600.0,
+    TaskName.CHECK_LEDGER: 300.0,
+    # Each run continues the pass of the night, until it is complete.
+    TaskName.PROVE_LEDGER: crontab(hour="16-21", minute="10,40"),
+    TaskName.PURGE_EXPIRED: 3600.0,
+    TaskName.PURGE_NOTIFICATIONS: 3600.0,
+    TaskName.PURGE_DEEP_SEARCHES: 300.0,
+    TaskName.PURGE_JOBS: 3600.0,
+    TaskName.SWEEP_SETS: 300.0,
+    TaskName.EXPIRE_PURCHASES: 60.0,
+    # 03:30 in Seoul, the time zone of the provider.
+    TaskName.RECONCILE_PAYMENTS: crontab(hour="18", minute="30"),
+    # Each run continues the pass of the night, until it is complete.
+    TaskName.RECOUNT_COUNTERS: crontab(hour="3-8", minute="20,50"),
+    TaskName.SWEEP_JOBS: 60.0,
+}
+
+
 def make_celery(broker_url: str) -> Celery:
     """Return the app for one broker; it opens no connection."""
     celery = Celery("style_license", broker=broker_url)
@@ -175,43 +203,12 @@ def make_celery(broker_url: str) -> Celery:
         task_soft_time_limit=540,
         task_time_limit=600,
         task_annotations={
-            # A slice ends by itself after `training_slice_seconds`; these limits are a safety net.
-            TaskName.TRAIN_STYLE.value: {"soft_time_limit": 1500, "time_limit": 1800},
-            # Up to 200 large photos are read twice, for the files and for the sheets.
-            TaskName.EXPORT_SET.value: {"soft_time_limit": 1500, "time_limit": 1800},
-            TaskName.SEARCH_WATERMARK.value: {"soft_time_limit": 20, "time_limit": 30},
+            task.value: {"soft_time_limit": soft, "time_limit": hard}
+            for task, (soft, hard) in TIME_LIMITS.items()
         },
         beat_schedule={
-            "collect_garbage": {"task": TaskName.COLLECT_GARBAGE.value, "schedule": 3600.0},
-            "check_ledger": {"task": TaskName.CHECK_LEDGER.value, "schedule": 300.0},
-            "prove_ledger": {
-                "task": TaskName.PROVE_LEDGER.value,
-                # Each run continues the pass of the night, until it is complete.
-                "schedule": crontab(hour="16-21", minute="10,40"),
-            },
-            "purge_expired": {"task": TaskName.PURGE_EXPIRED.value, "schedule": 3600.0},
-            "purge_notifications": {
-                "task": TaskName.PURGE_NOTIFICATIONS.value,
-                "schedule": 3600.0,
-            },
-            "purge_deep_searches": {
-                "task": TaskName.PURGE_DEEP_SEARCHES.value,
-                "schedule": 300.0,
-            },
-            "purge_jobs": {"task": TaskName.PURGE_JOBS.value, "schedule": 3600.0},
-            "sweep_sets": {"task": TaskName.SWEEP_SETS.value, "schedule": 300.0},
-            "expire_purchases": {"task": TaskName.EXPIRE_PURCHASES.value, "schedule": 60.0},
-            "reconcile_payments": {
-                "task": TaskName.RECONCILE_PAYMENTS.value,
-                # UTC: 03:30 in Seoul, the time zone of the provider.
-                "schedule": crontab(hour="18", minute="30"),
-            },
-            "recount_counters": {
-                "task": TaskName.RECOUNT_COUNTERS.value,
-                # Each run continues the pass of the night, until it is complete.
-                "schedule": crontab(hour="3-8", minute="20,50"),
-            },
-            "sweep_jobs": {"task": TaskName.SWEEP_JOBS.value, "schedule": 60.0},
+            task.value: {"task": task.value, "schedule": schedule}
+            for task, schedule in SCHEDULE.items()
         },
     )
     return celery

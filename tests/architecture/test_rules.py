@@ -11,6 +11,7 @@ from webapp.domain.errors import DomainError
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("webapp", "tasks", "gpu", "imaging")
 MAX_LINES = 400
+MAX_FUNCTION_LINES = 60
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
 SENDERS = {"send_task", "delay", "apply_async"}
 # What a test may wish for at the places where a process may die; see failpoints.py.
@@ -82,6 +83,17 @@ def test_a_module_is_short_and_says_what_it_is_for(path):
     assert len(lines) <= MAX_LINES
     if Path(path).name != "__init__.py":
         assert ast.get_docstring(TREES[path])
+
+
+def test_no_function_is_long():
+    found = [
+        f"{path}:{node.name}"
+        for path, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= MAX_FUNCTION_LINES
+    ]
+    assert found == []
 
 
 def test_failpoints_are_the_known_ones():

@@ -1,7 +1,7 @@
 """A browser in front of the whole product: one stack, one small world, one set of windows.
 
 The world is that of `make up`, smaller: one artist, two buyers, a dozen images of the real
-pipeline. Its training is short, see `short_lessons`.
+pipeline. Its training is short, see `short_trainings`.
 """
 
 import os
@@ -23,7 +23,7 @@ from tests.stack import Stack
 from webapp.embedded import world
 from webapp.embedded.cast import ADA, ARTISTS, BUYERS, CAST, JUN, MINA, Cast
 
-ENGINE = "tests.browser.short_lessons"
+ENGINE = "tests.browser.short_trainings"
 # The leases of production: two cores are shared with a browser here.
 CHANGES = {
     "BASE_MODEL": "built-in",

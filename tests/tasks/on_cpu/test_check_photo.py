@@ -118,7 +118,7 @@ def test_the_last_bad_photo_ends_an_executed_job(committed, storage, uploaded):
         assert session.get_one(type(job), job.id).status == SetsJobStatus.FAILED
 
 
-def test_a_second_bell_changes_nothing(committed, storage, uploaded):
+def test_a_second_message_changes_nothing(committed, storage, uploaded):
     job, (job_id,) = uploaded(images.png())
     check_photo(job_id=job_id)
     key = only_photo(committed, job).photo_key

@@ -79,7 +79,7 @@ def test_a_style_that_goes_on_sale_by_itself_shows_signed_samples(committed, sto
     assert raw.crop(corner).tobytes() != shown.crop(corner).tobytes()
 
 
-def test_a_style_is_published_and_told_once_however_often_its_bell_rings(committed, trained):
+def test_a_style_is_published_and_notified_once_however_often_its_message_comes(committed, trained):
     publish_style(job_id=trained)
     publish_style(job_id=trained)
     with committed() as session:

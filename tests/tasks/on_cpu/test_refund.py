@@ -12,7 +12,7 @@ from webapp.domain.models.notification import Notification
 from webapp.domain.services import ledger, ledger_check
 
 
-def test_an_image_out_of_time_is_refunded_once_however_often_the_bell_rings(committed):
+def test_an_image_out_of_time_is_refunded_once_however_often_its_message_comes(committed):
     with committed.begin() as session:
         image = making.generation(session)
         job_id = making.job_of(session, image).id
@@ -31,7 +31,7 @@ def test_an_image_out_of_time_is_refunded_once_however_often_the_bell_rings(comm
         assert ledger_check.check(session) == []
 
 
-def test_a_bell_for_an_image_at_work_refunds_nothing(committed):
+def test_a_message_for_an_image_in_progress_refunds_nothing(committed):
     with committed.begin() as session:
         image = making.generation(session)
         lease = jobs.claim(session, making.job_of(session, image).id, TaskName.RENDER_IMAGES, 60)

@@ -279,7 +279,7 @@ def test_a_delivered_image_is_the_stamped_file_paid_and_certified(committed, sto
         assert ledger_check.check(session) == []
 
 
-def test_every_bell_twice_is_one_image_one_payment_one_notice(committed, storage, rendered):
+def test_every_message_twice_is_one_image_one_payment_one_notice(committed, storage, rendered):
     image_id, job_id, _ = rendered()
     for task in (stamp_signature, deliver_generation):
         task(job_id=job_id)

@@ -193,7 +193,7 @@ def test_nine_good_files_end_the_style_and_its_artist_is_told(committed, storage
     assert stored(storage, "uploads") == set()
 
 
-def test_a_second_bell_changes_nothing(committed, storage, uploaded):
+def test_a_second_message_changes_nothing(committed, storage, uploaded):
     job_id = uploaded(GOOD)
     validate_uploads(job_id=job_id)
     before = stored(storage, "artworks")

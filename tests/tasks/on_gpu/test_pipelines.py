@@ -117,7 +117,7 @@ def test_a_full_batch_does_not_wait(committed, on_sale, monkeypatch):
         assert len(batch) == claimed
 
 
-def test_a_bell_heard_late_renders_nothing(committed, on_sale):
+def test_a_message_heard_late_renders_nothing(committed, on_sale):
     [(_, job_id)] = order(committed)
     with committed.begin() as session:
         assert jobs.claim(session, job_id, "render_images", 60).fence == 1
@@ -192,7 +192,7 @@ def waiting(committed, site_storage, trainings):
     return made
 
 
-def test_one_bell_trains_all_that_wait_and_a_failure_is_one_artists_own(committed, waiting):
+def test_one_message_trains_all_that_wait_and_a_failure_is_one_artists_own(committed, waiting):
     train_style(job_id=waiting[0])
     with committed() as session:
         first, second, third = (session.get(Job, job_id) for job_id in waiting)

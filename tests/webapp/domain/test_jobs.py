@@ -49,7 +49,7 @@ def test_a_second_claim_finds_nothing(session, job):
     assert jobs.claim(session, job.id, RENDER, 60) is None
 
 
-def test_a_bell_for_another_step_is_stale(session, job):
+def test_a_message_for_another_step_is_stale(session, job):
     assert jobs.claim(session, job.id, TaskName.STAMP_SIGNATURE, 60) is None
 
 
@@ -154,7 +154,7 @@ def test_a_batch_that_is_not_full_is_filled_with_what_may_share_it(session):
     assert claim(batch_of=10**9) == []
 
 
-def test_a_batch_contains_the_job_the_bell_named(session):
+def test_a_batch_contains_the_job_the_message_named(session):
     style, buyer = making.style(session), making.user(session, tokens=1000)
     rows = making.order(session, buyer, style, count=6)
     named = making.job_of(session, rows[4]).id

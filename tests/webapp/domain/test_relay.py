@@ -110,7 +110,7 @@ def test_gpu_messages_are_not_published_without_gpu_workers(
     assert consumed(broker_url, "uploads") == [("validate_uploads", {"job_id": waiting[3]})]
 
 
-def test_an_unheard_bell_rings_again_after_a_while(celery, broker_url, committed, waiting):
+def test_a_message_that_nobody_consumed_is_published_again(celery, broker_url, committed, waiting):
     relay.sweep(celery)
     with committed.begin() as session:
         for job_id in waiting:

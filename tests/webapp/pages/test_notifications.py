@@ -55,7 +55,7 @@ def test_whoever_follows_stands_with_a_letter_where_there_is_no_picture(
     assert f"P Unread: {follower.username} follows you." in text
 
 
-def test_the_bell_counts_what_is_unread_on_every_page(buyer_client, session, buyer, told):
+def test_every_page_shows_the_number_of_unread_notifications(buyer_client, session, buyer, told):
     [bell] = Page(buyer_client.get("/styles")).all("b", id="unread")
     assert "hidden" not in bell
     assert "Notifications 5" in Page(buyer_client.get("/styles")).text

@@ -48,7 +48,7 @@ def test_beginning_shows_the_image_as_being_worked_on(session, image):
     assert image.status == GenerationStatus.PROCESSING
 
 
-def test_a_stale_bell_begins_nothing(session, image):
+def test_a_stale_message_begins_nothing(session, image):
     assert begin(session, image, TaskName.STAMP_SIGNATURE) is None
     assert job_attempts.claim(session, 10**9, RENDER) is None
     session.refresh(image)

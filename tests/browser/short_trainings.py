@@ -1,7 +1,7 @@
 """The tasks of the GPU pools with the real engine and the built-in model, for `celery -I`.
 
-Only the lessons are shorter, just long enough for two checkpoints: what a page shows of a training
-is the same after seconds.
+Only the trainings are shorter, just long enough for two checkpoints: what a page shows of a
+training is the same after seconds.
 """
 
 import dataclasses

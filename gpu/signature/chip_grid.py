@@ -6,6 +6,7 @@ of them, which the bound of the false positive rate in `watermark.py` requires.
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from gpu.signature.whitening import whitened
 
 _CENTRE_SIGMA = 0.6  # while the place is refined
 _MAX_EVALUATIONS = 260
+_MAX_SYNC = 2 * CHIPS**2 // 4  # chips by which a place is refined: those of two maps
 _CROP = 0.75  # share of each side
 
 Vector = NDArray[np.float64]
@@ -107,19 +109,24 @@ class Grid:
         second more, so both are decoded.
         """
         initial = self.initial(offset)
-        rows, columns = self.chips(initial)
-        expected = chip_map.sync[rows % CHIPS, columns % CHIPS]
+        all_rows, all_columns = self.chips(initial)
+        sync = chip_map.sync[all_rows % CHIPS, all_columns % CHIPS]
+        used = np.flatnonzero(sync)
+        used = used[:: max(1, -(-used.size // _MAX_SYNC))]
         rows, columns, expected = (
-            each[expected != 0].astype(float) for each in (rows, columns, expected)
+            each[used].astype(np.float64) for each in (all_rows, all_columns, sync)
         )
 
-        def loss(transform: Vector) -> float:
-            values = self.values(transform, rows, columns, smooth=True)
+        def loss(transform: Vector, *, smooth: bool) -> float:
+            values = self.values(transform, rows, columns, smooth=smooth)
             return -float(values @ expected / math.sqrt(float(values @ values) + 1e-9))
 
+        smooth = loss(initial, smooth=True) <= loss(initial, smooth=False)
         moved = initial.copy()
-        moved[:2] = _minimum(lambda shift: loss(np.append(shift, moved[2:])), initial[:2])
-        return moved, _minimum(loss, moved)
+        moved[:2] = _minimum(
+            lambda shift: loss(np.append(shift, moved[2:]), smooth=smooth), initial[:2]
+        )
+        return moved, _minimum(partial(loss, smooth=smooth), moved)
 
     def matrix(self, transform: Vector) -> Matrix:
         """Units of the map to pixels of the plane, on (x, y, 1), counted from pixels' corners."""

@@ -42,13 +42,16 @@ class ChipMap:
     `sync` is +1 or -1 on synchronisation chips, which do not depend on the number, and 0 elsewhere;
     `slots` is the index of the coded bit of a chip, and -1 on synchronisation chips; `signs` (+1,
     -1) is multiplied with the coded bit. `spectra` are the conjugate transforms of the
-    synchronisation chips in each of the eight orientations of `oriented`, shape (256, 129).
+    synchronisation chips in each of the eight orientations of `oriented`, shape (2, 256, 129):
+    smooth as `sampled` draws them, and as squares, which are found better where only high
+    frequencies are quiet. `mixed_spectra` are the means of the two.
     """
 
     sync: Plane
     slots: NDArray[np.int64]
     signs: Plane
     spectra: tuple[NDArray[np.complex64], ...]
+    mixed_spectra: tuple[NDArray[np.complex64], ...]
 
     def chips(self, number: int) -> Plane:
         """Values (+1, -1) of all chips for `number`, shape (128, 128)."""
@@ -78,7 +81,9 @@ def chip_map(key: bytes) -> ChipMap:
             ranks = order[block][is_free].argsort(kind="stable").argsort(kind="stable")
             slots[block][is_free] = ranks % CODED_BITS
     sync = np.where(is_sync, signs, 0).astype(np.float32)
-    return ChipMap(sync, slots, signs, _spectra(sync))
+    spectra = _spectra(sync)
+    mixed = tuple(np.ascontiguousarray(each.mean(0)) for each in spectra)
+    return ChipMap(sync, slots, signs, spectra, mixed)
 
 
 def _sync_mask(choices: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -95,6 +100,11 @@ def sampled(chips: Plane) -> Plane:
     rows, columns = chips.shape
     smooth = resized(chips, (columns * SAMPLES, rows * SAMPLES), Image.Resampling.BICUBIC)
     return high_passed(smooth)
+
+
+def squares(chips: Plane) -> Plane:
+    """Repeat `chips` to 2 × 2 equal samples each."""
+    return chips.repeat(SAMPLES, 0).repeat(SAMPLES, 1)
 
 
 def high_passed(plane: Plane) -> Plane:
@@ -114,8 +124,18 @@ def resized(
 
 
 def _spectra(sync: Plane) -> tuple[NDArray[np.complex64], ...]:
-    tiled = sampled(np.tile(sync, (3, 3)))  # the map repeats without a border
-    centre = tiled[MAP_SAMPLES : 2 * MAP_SAMPLES, MAP_SAMPLES : 2 * MAP_SAMPLES]
+    tiled = np.tile(sync, (3, 3))  # the map repeats without a border
+    drawn = [
+        plane[MAP_SAMPLES : 2 * MAP_SAMPLES, MAP_SAMPLES : 2 * MAP_SAMPLES]
+        for plane in (sampled(tiled), high_passed(squares(tiled)))
+    ]
     return tuple(
-        np.conj(fft.rfft2(oriented(centre, orientation))) for orientation in range(ORIENTATIONS)
+        np.stack([_conjugate_transform(oriented(plane, orientation)) for plane in drawn])
+        for orientation in range(ORIENTATIONS)
     )
+
+
+def _conjugate_transform(plane: Plane) -> NDArray[np.complex64]:
+    spectrum = np.conj(fft.rfft2(plane))
+    scaled: NDArray[np.complex64] = spectrum / np.abs(spectrum).mean()
+    return scaled

@@ -20,8 +20,6 @@ from gpu.signature.place import (
     Place,
     inside_border,
     oriented,
-    place_of,
-    translation,
     whole_place,
 )
 
@@ -70,31 +68,28 @@ def likeness(registered: Image.Image, shown: Image.Image) -> float:
 
 
 def _whole_likeness(frame: Registered, registered: Image.Image, shown: Image.Image) -> float:
-    places = sorted(
-        _whole_places(registered, shown),
-        key=lambda place: frame.rough_likeness(shown, place),
-        reverse=True,
-    )
+    wholes = sorted(
+        _wholes(registered, shown), key=lambda whole: frame.rough_likeness(*whole), reverse=True
+    )[:_TRIED_PLACES]
     overlays = [
-        frame.overlay(shown, place, max_shift=_MAX_SHIFT) for place in places[:_TRIED_PLACES]
+        (frame.overlay(picture, place, max_shift=_MAX_SHIFT), picture) for picture, place in wholes
     ]
-    best = max(overlays, key=lambda overlay: overlay.likeness)
+    best, picture = max(overlays, key=lambda each: each[0].likeness)
     if best.likeness < SAME:
         return best.likeness
     # What disagrees in one place only may be a caption: it is not called another picture.
-    return min(best.likeness, max(OTHER, frame.agreement(shown, best).value))
+    return min(best.likeness, max(OTHER, frame.agreement(picture, best).value))
 
 
-def _whole_places(registered: Image.Image, shown: Image.Image) -> Iterator[Place]:
-    """Places of the whole picture in eight orientations, with and without a plain border."""
-    boxes = [(0, 0, shown.width, shown.height)]
+def _wholes(registered: Image.Image, shown: Image.Image) -> Iterator[tuple[Image.Image, Place]]:
+    """The shown picture, also without a plain border, and its places in eight orientations."""
+    pictures = [shown]
     inside = inside_border(np.asarray(shown.convert("L"), np.float32))
     if inside is not None:
-        boxes.append(inside)
-    for left, top, right, bottom in boxes:
+        pictures.append(shown.crop(inside))
+    for picture in pictures:
         for orientation in range(ORIENTATIONS):
-            place = whole_place((right - left, bottom - top), registered.size, orientation)
-            yield place_of(place.matrix @ translation(-left, -top))
+            yield picture, whole_place(picture.size, registered.size, orientation)
 
 
 def compared(registered: Image.Image, shown: Image.Image, place: Place | None = None) -> Comparison:

@@ -15,6 +15,9 @@ ORIENTATIONS = 8
 TURNS = 4
 
 _MAX_BORDER_STEP = 16  # grey levels within a plain border
+_BORDER_REACH = 8  # pixels: a block of JPEG, within which the picture's edge rings into the border
+_LARGE_STEP = 0.5  # of the largest within the reach
+_CLEAR_STEP = 4.0  # times the mean of those before
 _MIN_INSIDE = 64  # pixels
 
 Matrix = NDArray[np.float64]
@@ -57,7 +60,10 @@ def inverse(orientation: int) -> int:
 
 
 def inside_border(luma: Plane) -> tuple[int, int, int, int] | None:
-    """Box (left, top, right, bottom) inside a plain border, as in screenshots; None without one."""
+    """Box (left, top, right, bottom) inside a plain border, as in screenshots; None without one.
+
+    Exact to the pixel also after JPEG, unless the picture's own edge has the border's colour.
+    """
     differs = np.abs(luma - luma[0, 0]) > _MAX_BORDER_STEP
     rows, columns = (np.flatnonzero(differs.any(axis)) for axis in (1, 0))
     if rows.size == 0:
@@ -67,7 +73,28 @@ def inside_border(luma: Plane) -> tuple[int, int, int, int] | None:
     )
     if (bottom - top, right - left) == luma.shape or min(right - left, bottom - top) < _MIN_INSIDE:
         return None
-    return left, top, right, bottom
+    height, width = luma.shape
+    down, across = (np.abs(np.diff(luma, axis=axis)).mean(1 - axis) for axis in (0, 1))
+    return (
+        _border_width(across, left),
+        _border_width(down, top),
+        width - _border_width(across[::-1], width - right),
+        height - _border_width(down[::-1], height - bottom),
+    )
+
+
+def _border_width(steps: Plane, plain: int) -> int:
+    """Width of a border whose first `plain` lines are plain; `steps` are those between lines.
+
+    It ends at the first large step. The edge may ring through all of a narrow border: a side
+    without a plain line has a border only if the steps before that one are far smaller.
+    """
+    first = max(plain - 1, 0)
+    near = steps[first : first + _BORDER_REACH + 1]
+    end = int(np.flatnonzero(near >= _LARGE_STEP * near.max())[0])
+    if plain == 0 and (end == 0 or near[end] < _CLEAR_STEP * near[:end].mean()):
+        return 0
+    return first + 1 + end
 
 
 def scaling(across: float, down: float) -> Matrix:

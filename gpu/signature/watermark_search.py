@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import fft  # type: ignore[import-untyped]
 
-from gpu.signature.chip_grid import Grid, decode
-from gpu.signature.chip_map import MAP_SAMPLES, ChipMap, Plane, resized
+from gpu.signature.chip_grid import Grid, Vector, decode
+from gpu.signature.chip_map import MAP_SAMPLES, SAMPLES, ChipMap, Plane, resized
 from gpu.signature.place import (
     FRAME_UNITS,
     ORIENTATIONS,
@@ -34,12 +34,12 @@ from gpu.signature.place import (
     scaling,
     translation,
 )
-from gpu.signature.whitening import sampled_size, whitened
+from gpu.signature.whitening import Shift, sampled_size, whitened
 
 MIN_UNITS, MAX_UNITS = 96, 2600  # sides of a crop, or of a screenshot around a picture
 
 _MIN_PEAK = 5.5  # standard deviations of the correlation; lower peaks are not decoded
-_MIN_ROUGH_PEAK = 5.0  # the same for a resampled plane, which is then whitened again
+_MIN_ROUGH_PEAK = 5.2  # the same for a resampled plane, which is then whitened again
 _MIN_PEAK_AT_CORNER = 4.0  # the same for a whole picture, whose offset is expected
 _CORNER = 2  # samples around the expected offset
 _RATIOS = ((1, 1), (1, 2), (2, 1))  # aspect ratios of the pictures that are sold
@@ -58,12 +58,16 @@ def _part_scales() -> tuple[float, ...]:
     return *_LIKELY_SCALES, *grid
 
 
-_LIKELY_SCALES = (1.0, 2.0, 0.5, 1.5, 0.75)
+_UNSCALED = (1.0, 2.0)
+_LIKELY_SCALES = (*_UNSCALED, 0.5, 1.5, 0.75)
 _PART_SCALES = _part_scales()
 _WHOLE_SCALES = 2 * (1 + len(_RATIOS))  # with a border and without it
-_TRANSFORMS = 2  # decoded at each offset
+_SHIFTS = ((0.0, 0.0), (0.0, 0.5), (0.5, 0.0), (0.5, 0.5))  # samples: a crop begins anywhere
+_PART_PLANES = len(_PART_SCALES) + (len(_SHIFTS) - 1) * len(_UNSCALED)
+_SURE_SCORE = 15.0  # from which no bit of the number is wrong
+_TRANSFORMS = 3  # decoded at each offset
 MAX_READINGS = (  # per key
-    _TRANSFORMS * ORIENTATIONS * (_WHOLE_SCALES + len(_PART_SCALES) + 2 * len(_ANGLES))
+    _TRANSFORMS * ORIENTATIONS * (_WHOLE_SCALES + _PART_PLANES + 2 * len(_ANGLES))
 )
 
 
@@ -96,6 +100,7 @@ class _Hypothesis:
     plane: Plane
     is_whole: bool
     is_rough: bool = False
+    shift: Shift = (0.0, 0.0)  # of the plane's samples
 
 
 def readings(
@@ -106,12 +111,13 @@ def readings(
     Without `deep`, only whole pictures are searched: re-encoded, scaled, stretched, mirrored or
     rotated by right angles. The caller stops at a reading with a sufficient score.
     """
-    for hypothesis in _whole_hypotheses(luma, np.eye(3)):
-        yield from _decode_at(hypothesis, chip_maps)
+    # Without the border first: with it the mark may be read too, but its place is less exact.
     inside = _without_border(luma)
     if inside is not None:
         for hypothesis in _whole_hypotheses(*inside):
             yield from _decode_at(hypothesis, chip_maps)
+    for hypothesis in _whole_hypotheses(luma, np.eye(3)):
+        yield from _decode_at(hypothesis, chip_maps)
     if deep:
         for hypothesis in _part_hypotheses(luma):
             yield from _decode_at(hypothesis, chip_maps)
@@ -146,9 +152,13 @@ def _part_hypotheses(luma: Plane) -> Iterator[_Hypothesis]:
     nowhere = np.eye(3)
     for index, scale in enumerate(_PART_SCALES):
         if _is_searched(luma, (scale, scale)):
-            is_rough = index >= len(_LIKELY_SCALES)
-            plane = planes.near(scale) if is_rough else whitened(luma, (scale, scale))
-            yield _Hypothesis(luma, nowhere, (scale, scale), plane, False, is_rough)
+            scales = scale, scale
+            if index >= len(_LIKELY_SCALES):
+                yield _Hypothesis(luma, nowhere, scales, planes.near(scale), False, is_rough=True)
+                continue
+            for shift in _SHIFTS if scale in _UNSCALED else _SHIFTS[:1]:
+                plane = whitened(luma, scales, shift)
+                yield _Hypothesis(luma, nowhere, scales, plane, False, shift=shift)
     size = luma.shape[1], luma.shape[0]
     unit = min(luma.shape) / FRAME_UNITS
     for scale in {unit: None, 1.0: None}:
@@ -200,11 +210,14 @@ def _decode_at(hypothesis: _Hypothesis, chip_maps: Mapping[int, ChipMap]) -> Ite
     spectrum = fft.rfft2(_sum_of_repetitions(hypothesis.plane))
     for key_number, chip_map in chip_maps.items():
         for orientation in range(1 if hypothesis.is_whole else ORIENTATIONS):
-            correlation = _correlate(spectrum, chip_map.spectra[orientation])
             if hypothesis.is_rough:
+                correlation = _correlate(spectrum, chip_map.mixed_spectra[orientation])
                 is_likely = bool(correlation.max() >= _MIN_ROUGH_PEAK)
             else:
-                is_likely = _offset(correlation, is_whole=hypothesis.is_whole) is not None
+                offset = _offset(
+                    spectrum, chip_map.spectra[orientation], is_whole=hypothesis.is_whole
+                )
+                is_likely = offset is not None
             if is_likely:
                 yield from _decode(hypothesis, orientation, key_number, chip_map)
 
@@ -213,25 +226,58 @@ def _decode(
     hypothesis: _Hypothesis, orientation: int, key_number: int, chip_map: ChipMap
 ) -> Iterator[Reading]:
     """Decode a picture whose mark seems to be in an orientation."""
-    luma, plane = hypothesis.luma, hypothesis.plane
-    if hypothesis.is_rough:
-        plane = whitened(luma, hypothesis.scales)
-    upright = oriented(plane, inverse(orientation))
-    correlation = _correlate(fft.rfft2(_sum_of_repetitions(upright)), chip_map.spectra[0])
-    offset = _offset(correlation, is_whole=hypothesis.is_whole)
+    turn = inverse(orientation)
+    luma = oriented(hypothesis.luma, turn)
+    scales, shift = hypothesis.scales, hypothesis.shift
+    if turn % 2:
+        scales, shift = scales[::-1], shift[::-1]
+    plane = whitened(luma, scales) if hypothesis.is_rough else oriented(hypothesis.plane, turn)
+    spectrum = fft.rfft2(_sum_of_repetitions(plane))
+    offset = _offset(spectrum, chip_map.spectra[0], is_whole=hypothesis.is_whole)
     if offset is None:
         return
-    size = plane.shape[1], plane.shape[0]
-    to_upright = (
-        orientation_matrix(size, inverse(orientation))
-        @ scaling(size[0] / luma.shape[1], size[1] / luma.shape[0])
-        @ hypothesis.to_luma
+    size = hypothesis.luma.shape[1], hypothesis.luma.shape[0]
+    to_luma = orientation_matrix(size, turn) @ hypothesis.to_luma
+    to_samples = scaling(
+        *(n / side for n, side in zip(sampled_size(luma, scales), luma.shape[::-1], strict=True))
     )
-    grid = Grid(upright)
-    for transform in grid.refined(offset, chip_map):
+
+    def reading(grid: Grid, transform: Vector, start: Shift) -> Reading:
         number, score = decode(grid, transform, chip_map)
-        place = place_of(np.linalg.inv(grid.matrix(transform)) @ to_upright)
-        yield Reading(number, key_number, score, place)
+        to_plane = translation(-start[1], -start[0]) @ to_samples @ to_luma
+        place = place_of(np.linalg.inv(grid.matrix(transform)) @ to_plane)
+        return Reading(number, key_number, score, place)
+
+    def centred(transform: Vector) -> Reading:
+        """With a sample at the centre of every chip: interpolation loses high frequencies."""
+        centre = transform[:2] + shift + (SAMPLES - 1) / 2
+        start = float(centre[0] % 1), float(centre[1] % 1)
+        moved = np.append(transform[:2] + shift - start, transform[2:])
+        return reading(Grid(whitened(luma, scales, start)), moved, start)
+
+    grid = Grid(plane)
+
+    def tried() -> Iterator[Reading]:
+        initial = grid.initial(offset)
+        yield reading(grid, initial, shift)
+        if not hypothesis.is_rough:
+            yield centred(initial)
+        moved, transformed = grid.refined(offset, chip_map)
+        if hypothesis.is_rough:
+            yield centred(moved)
+        yield centred(transformed)
+
+    yield from _best_first(tried())
+
+
+def _best_first(tried: Iterator[Reading]) -> Iterator[Reading]:
+    """Readings of one offset until a sure one: some bits of a weak one may be wrong."""
+    completed = []
+    for each in tried:
+        completed.append(each)
+        if each.score >= _SURE_SCORE:
+            break
+    yield from sorted(completed, key=lambda each: each.score, reverse=True)
 
 
 def _sum_of_repetitions(plane: Plane) -> Plane:
@@ -250,13 +296,23 @@ def _correlate(transform: NDArray[np.complex64], spectrum: NDArray[np.complex64]
     )  # the constant avoids 0/0 for a plane of zeros
 
 
-def _offset(correlation: Plane, *, is_whole: bool) -> tuple[int, int] | None:
-    """Row and column of the map's origin in samples, or None without a sufficient peak."""
+def _offset(
+    transform: NDArray[np.complex64], spectra: NDArray[np.complex64], *, is_whole: bool
+) -> tuple[int, int] | None:
+    """Row and column of the map's origin in samples, or None without a sufficient peak.
+
+    It is that of the higher peak of the two `spectra`.
+    """
+    correlations = [_correlate(transform, spectrum) for spectrum in spectra]
+    correlation = max(correlations, key=lambda each: float(each.max()))
     if correlation.max() >= _MIN_PEAK:
         return divmod(int(correlation.argmax()), MAP_SAMPLES)
     if is_whole:
         side = 2 * _CORNER + 1
-        corner = np.roll(correlation, (_CORNER, _CORNER), (0, 1))[:side, :side]
+        corner = max(
+            (np.roll(each, (_CORNER, _CORNER), (0, 1))[:side, :side] for each in correlations),
+            key=lambda each: float(each.max()),
+        )
         if corner.max() >= _MIN_PEAK_AT_CORNER:
             row, column = divmod(int(corner.argmax()), side)
             return row - _CORNER, column - _CORNER

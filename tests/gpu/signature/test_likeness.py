@@ -10,7 +10,7 @@ from gpu.signature.watermark import detect, embed
 from tests.attacks import (
     GOALS,
     MORE,
-    border,
+    SCREENSHOT,
     caption,
     crop,
     in_turn,
@@ -109,8 +109,20 @@ def test_the_hash_of_a_turned_picture_is_among_those_of_the_upright_one(original
         on_levels(lambda levels, _: 255 * (levels / 255) ** 0.8),
         lambda picture, _: ImageOps.mirror(picture),
         lambda picture, _: picture.transpose(Image.Transpose.ROTATE_90),
+        SCREENSHOT,
     ],
-    ids=["q50", "half", "WebP", "noise", "contrast", "grey", "gamma", "mirrored", "left"],
+    ids=[
+        "q50",
+        "half",
+        "WebP",
+        "noise",
+        "contrast",
+        "grey",
+        "gamma",
+        "mirrored",
+        "left",
+        "screenshot",
+    ],
 )
 def test_a_changed_picture_is_like_the_registered_one(marked, attack):
     shown = attack(marked, random())
@@ -122,13 +134,12 @@ def test_a_changed_picture_is_like_the_registered_one(marked, attack):
     "attack",
     [
         caption,
-        in_turn(scale(0.83), border, jpeg(70)),
         lambda picture, _: zoomed(picture, 0.99),
         lambda picture, _: changed(picture, lambda area: area[:, ::-1]),
         lambda picture, _: changed(picture, lambda area: area + np.array([0, 20, 0])),
         lambda picture, _: changed(picture, lambda area: np.roll(area, 1, (0, 1))),
     ],
-    ids=["caption", "screenshot", "zoomed by 1 %", "object mirrored", "object tinted", "moved"],
+    ids=["caption", "zoomed by 1 %", "object mirrored", "object tinted", "moved"],
 )
 def test_a_picture_that_differs_in_one_place_is_not_proved_without_its_watermark(marked, attack):
     shown = attack(marked, random())

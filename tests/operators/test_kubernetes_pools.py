@@ -61,26 +61,18 @@ def test_every_rule_names_its_peers_and_ports_and_one_alone_leads_outside(overla
 @every_overlay
 def test_services_the_ingress_and_policies_lead_to_open_ports(overlay):
     services, policies = of_kind(overlay, "Service"), of_kind(overlay, "NetworkPolicy")
-    for selector, opened in [
-        *(
-            (
-                {"matchLabels": each["spec"]["selector"]},
-                {port["targetPort"] for port in each["spec"]["ports"]},
-            )
-            for each in services.values()
-        ),
-        *(
-            (
-                policies[name]["spec"]["podSelector"],
-                {policies[name]["spec"]["ingress"][0]["ports"][0]["port"]},
-            )
-            for name in ("web", "metrics")
-        ),
-    ]:
+    targets = [
+        ({"matchLabels": each["spec"]["selector"]}, port["targetPort"])
+        for each in services.values()
+        for port in each["spec"]["ports"]
+    ]
+    for name in ("web", "metrics"):
+        [rule] = policies[name]["spec"]["ingress"]
+        targets += [(policies[name]["spec"]["podSelector"], port["port"]) for port in rule["ports"]]
+    for selector, port in targets:
         selected = [pod for pod in pods(overlay).values() if manifests.selects(selector, pod)]
         assert selected
-        for pod in selected:
-            assert opened <= set(manifests.ports(process(pod)))
+        assert all(port in manifests.ports(process(pod)) for pod in selected)
     [rule] = of_kind(overlay, "Ingress")["web"]["spec"]["rules"]
     [path] = rule["http"]["paths"]
     target = path["backend"]["service"]

@@ -136,29 +136,46 @@ def test_every_pool_is_scaled_by_the_jobs_of_its_queues():
         assert int(metadata["threshold"]) > int(words[words.index("-c") + 1]), name
 
 
+COUNTS = {
+    ("money", "deliver_generation", "waiting"): 5,
+    ("money", "deliver_generation", "running"): 2,
+    ("default", "publish_style", "waiting"): 1,
+    ("money", "refund", "delayed"): 50,
+    ("uploads", "check_photo", "waiting"): 70,
+    ("verify", "search_watermark", "running"): 3,
+    ("editing", "apply_rules", "waiting"): 11,
+    ("segmentation", "segment_photos", "waiting"): 13,
+    ("model_training", "train_style", "running"): 4,
+    ("image_generation", "render_images", "waiting"): 17,
+    ("image_generation", "render_images", "delayed"): 90,
+}
+JOBS = {
+    "worker-cpu": 8,
+    "worker-uploads": 70,
+    "worker-verify": 3,
+    "worker-editing": 11,
+    "worker-segmentation": 13,
+    "worker-gpu-train": 4,
+    "worker-gpu-render": 17,
+}
+
+
 def rows(web):
-    """Jobs of three queues, as each web reports them: 8 wait or run for worker-cpu."""
-    counts = {
-        ("money", "deliver_generation", "waiting"): 5,
-        ("money", "deliver_generation", "running"): 2,
-        ("default", "publish_style", "waiting"): 1,
-        ("money", "refund", "delayed"): 50,
-        ("uploads", "check_photo", "waiting"): 50,
-    }
-    for (queue, task, state), count in counts.items():
+    """The jobs of COUNTS, as each web reports them."""
+    for (queue, task, state), count in COUNTS.items():
         labels = f'queue="{queue}",task="{task}",state="{state}",instance="{web}"'
         yield {"series": f"queue_messages{{{labels}}}", "values": f"{count} {count}"}
 
 
-def test_two_webs_do_not_double_the_number_of_jobs(tmp_path):
-    [trigger] = of_kind("gpu-pool", "ScaledObject")["worker-cpu"]["spec"]["triggers"]
-    query = trigger["metadata"]["query"]
-    samples = [{"labels": "{}", "value": 8}]
-    case = {
-        "interval": "1m",
-        "input_series": [*rows("web-1"), *rows("web-2")],
-        "promql_expr_test": [{"expr": query, "eval_time": "1m", "exp_samples": samples}],
-    }
+def test_each_query_counts_the_jobs_that_wait_or_run_and_two_webs_do_not_double_them(tmp_path):
+    questions = []
+    for name, scaled in of_kind("gpu-pool", "ScaledObject").items():
+        query = scaled["spec"]["triggers"][0]["metadata"]["query"]
+        samples = [{"labels": "{}", "value": JOBS[name]}]
+        questions.append({"expr": query, "eval_time": "1m", "exp_samples": samples})
+    assert len(questions) == len(JOBS)
+    series = [*rows("web-1"), *rows("web-2")]
+    case = {"interval": "1m", "input_series": series, "promql_expr_test": questions}
     file = tmp_path / "tests.yml"
     file.write_text(json.dumps({"tests": [case]}))
     assert "SUCCESS" in tool("promtool", "test", "rules", str(file))

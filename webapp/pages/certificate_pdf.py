@@ -196,6 +196,8 @@ def facts(content: Content) -> Iterator[tuple[str, str]]:
     yield gettext("Style"), certificate.style.name
     if certificate.licensee is not None:
         yield gettext("Licensed to"), f"{certificate.licensee_name} @{certificate.licensee}"
+    if certificate.licensee_legal_name is not None:
+        yield gettext("Name in the licence"), certificate.licensee_legal_name
     version = gettext("version %(version)s", version=certificate.terms_version)
     yield gettext("Licence"), f"{licence.title}, {version}"
     yield gettext("Issued"), clock.utc(certificate.issued_at)

@@ -32,6 +32,7 @@ ORDER_FIELDS = (
     "prompt_tags",
     "negative_tags",
     "description",
+    "legal_name",
     "aspect_ratio",
     "count",
     "seed",

@@ -39,6 +39,12 @@ class GenerationRequest(PreviewRequest):
         validation_alias=AliasChoices("expected_price_tokens", "generation_cost_tokens"),
     )
     allow_duplicate: bool = False
+    legal_name: PlainText | None = Field(
+        None,
+        max_length=120,
+        examples=["Harbour Tea Ltd."],
+        description="of the person or company that takes the licence, for its certificate",
+    )
 
 
 class GenerationChanges(Body):

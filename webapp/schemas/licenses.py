@@ -47,6 +47,9 @@ class CertificateView(Answer):
     style: LicensedStyle
     licensee: str | None = Field(examples=["mina"], description="the username")
     licensee_name: str | None = Field(examples=["Mina Park"], description="the display name")
+    licensee_legal_name: str | None = Field(
+        examples=["Harbour Tea Ltd."], description="the name given with the order"
+    )
     image: LicensedImage
     photo: RestyledPhoto | None = Field(description="of an image that was painted for a photo")
     generation_id: Id | None

@@ -1,7 +1,9 @@
-from sqlalchemy import func, update
+import pytest
+from sqlalchemy import func, select, update
 
 from tests import making
 from tests.webapp.conftest import error_code
+from webapp.domain.models.generation import Generation
 from webapp.domain.models.license import Certificate
 
 
@@ -26,6 +28,39 @@ def test_the_certificate_of_a_private_image_names_neither_buyer_nor_image(client
     image = finish(ordered)
     shown = client.get(f"/api/v1/licenses/{image.license_public_id}").json["data"]
     assert (shown["licensee"], shown["generation_id"], shown["preview_url"]) == (None, None, None)
+
+
+@pytest.mark.parametrize("is_public", [True, False])
+def test_the_legal_name_of_an_order_is_on_its_certificates_while_they_are_public(
+    buyer_client, client, session, style, finish, is_public
+):
+    order = {"style_id": style.id, "prompt_tags": ["sea"], "count": 2, "legal_name": " 하늘 Ltd. "}
+    answer = buyer_client.post("/api/v1/generations", json=order)
+    assert answer.status_code == 201, answer.json
+    made = session.scalars(
+        select(Generation).where(Generation.order_id == answer.json["data"]["batch_id"])
+    ).all()
+    assert len(made) == 2
+    for image in [finish(each, is_public=is_public) for each in made]:
+        shown = client.get(f"/api/v1/licenses/{image.license_public_id}").json["data"]
+        assert shown["licensee_legal_name"] == ("하늘 Ltd." if is_public else None)
+
+
+@pytest.mark.parametrize("name", ["x" * 121, "Har\u200bbour", 7, ["Harbour"]])
+def test_a_wrong_legal_name_orders_nothing(buyer_client, session, style, name):
+    order = {"style_id": style.id, "prompt_tags": ["sea"], "legal_name": name}
+    answer = buyer_client.post("/api/v1/generations", json=order)
+    assert (answer.status_code, [*answer.json["error"]["details"]["fields"]]) == (
+        422,
+        ["legal_name"],
+    )
+    assert session.scalar(select(func.count()).select_from(Generation)) == 0
+
+
+def test_without_a_legal_name_a_certificate_names_only_the_user(client, ordered, finish, buyer):
+    image = finish(ordered, is_public=True)
+    shown = client.get(f"/api/v1/licenses/{image.license_public_id}").json["data"]
+    assert (shown["licensee"], shown["licensee_legal_name"]) == (buyer.username, None)
 
 
 def test_an_unknown_or_unfinished_licence_is_not_found(client, ordered):

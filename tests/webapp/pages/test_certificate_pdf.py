@@ -25,6 +25,7 @@ CERTIFICATE = PublicCertificate(
     style=StyleName(2, "Wet Paper"),
     licensee="mina",
     licensee_name="서하늘",
+    licensee_legal_name="하늘 주식회사",
     image=LicensedPicture("a" * 64, 512, 1024, "c3d2e1f0a5b4c7d6"),
     photo=None,
     generation_id=3,
@@ -68,6 +69,7 @@ def test_it_names_both_names_hashes_and_times(app):
     with app.test_request_context():
         facts = dict(certificate_pdf.facts(CONTENT))
     assert facts["Licensed to"] == "서하늘 @mina"
+    assert facts["Name in the licence"] == "하늘 주식회사"
     assert facts["SHA-256 of the file"] == "a" * 64
     assert facts["SHA-256 of the style"] == "b" * 64
     assert facts["Licence"] == "Personal licence, version 2026-11"

@@ -135,6 +135,18 @@ def test_images_are_ordered_by_a_plain_form(session, buyer_client, buyer, style)
     ]
 
 
+def test_the_name_in_the_licence_is_ordered_by_the_form_and_on_the_certificate(
+    session, client, buyer_client, buyer, style, finish
+):
+    page = Page(buyer_client.get(f"/styles/{style.id}"))
+    form = order_form(page, legal_name="Harbour Tea Ltd.")
+    assert buyer_client.post(f"/styles/{style.id}/generate", data=form).status_code == 302
+    made = session.scalars(select(Generation).where(Generation.user_id == buyer.id)).one()
+    image = finish(made, is_public=True)
+    text = Page(client.get(f"/l/{image.license_public_id}")).text
+    assert "Name in the licence Harbour Tea Ltd." in text
+
+
 def test_a_form_without_its_token_orders_nothing(session, buyer_client, style):
     form = order_form(Page(buyer_client.get(f"/styles/{style.id}")), csrf_token="forged")
     buyer_client.csrf_token = None

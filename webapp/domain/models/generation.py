@@ -66,6 +66,9 @@ class Order(Base):
     style_id: Mapped[int] = mapped_column(ForeignKey("styles.id"))
     count: Mapped[int]
     total_price_tokens: Mapped[BigInt]
+    legal_name: Mapped[str | None] = mapped_column(
+        String(120), comment="whom the certificates name beside the display name"
+    )
     created_at: Mapped[CreatedAt]
 
 

@@ -11,7 +11,7 @@ from webapp.domain import market, sets_presets
 from webapp.domain.errors import NotFound
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, User
-from webapp.domain.models.generation import Generation, GenerationStatus
+from webapp.domain.models.generation import Generation, GenerationStatus, Order
 from webapp.domain.models.license import Certificate, CertificateStatus, IssuedLicense
 from webapp.domain.models.sets_restyle import SetsRestyle
 from webapp.domain.models.style import Style
@@ -44,7 +44,8 @@ class RestyledPhoto:
 class PublicCertificate:
     """A certificate; licensee, number and preview of the picture only while it is public.
 
-    `licensee` is a username and `licensee_name` the display name of the same person.
+    `licensee` is a username, `licensee_name` the display name of the same person, and
+    `licensee_legal_name` the name that was given with the order, if one was.
     `status` is EXPIRED or a CertificateStatus. `photo` is None but for a picture of Sets.
     `watermark_id` is the number of the watermark, in 16 hexadecimal digits; None for a picture that
     was delivered before there were watermarks.
@@ -62,6 +63,7 @@ class PublicCertificate:
     style: StyleName
     licensee: str | None
     licensee_name: str | None
+    licensee_legal_name: str | None
     image: LicensedPicture
     photo: RestyledPhoto | None
     generation_id: int | None
@@ -96,6 +98,7 @@ def certificate(session: Session, storage: Storage, *, public_id: str) -> Public
             Style.name.label("style_name"),
             User.username,
             User.display_name,
+            Order.legal_name,
             Generation.is_public,
             Generation.is_flagged,
             Generation.preview_key,
@@ -107,6 +110,7 @@ def certificate(session: Session, storage: Storage, *, public_id: str) -> Public
         .join(Style, Style.id == Certificate.style_id)
         .join(User, User.id == Certificate.licensee_id)
         .join(Generation, Generation.id == Certificate.generation_id)
+        .join(Order, Order.id == Generation.order_id)
         .outerjoin(SetsRestyle, SetsRestyle.generation_id == Generation.id)
         .where(Certificate.public_id == public_id)
     ).one_or_none()
@@ -126,6 +130,7 @@ def certificate(session: Session, storage: Storage, *, public_id: str) -> Public
         style=StyleName(row.style_id, row.style_name),
         licensee=row.username if is_visible else None,
         licensee_name=row.display_name if is_visible else None,
+        licensee_legal_name=row.legal_name if is_visible else None,
         image=LicensedPicture(row.image_sha256, row.width, row.height, row.perceptual_hash),
         photo=_photo(row),
         generation_id=row.generation_id if is_visible else None,

@@ -106,6 +106,7 @@ def request(
     expected_price_tokens: int | None,
     request_id: str,
     allow_duplicate: bool = False,
+    legal_name: str | None = None,
 ) -> Order:
     """Order `count` images: price frozen, tokens held, rows queued, one job each.
 
@@ -133,6 +134,7 @@ def request(
         style=style,
         seeds=seeds,
         request_id=request_id,
+        legal_name=legal_name or None,
         prompt_tags=prompt,
         negative_tags=negative,
         description=description,
@@ -152,12 +154,13 @@ def place(
     aspect_ratio: AspectRatio,
     price_tokens: int,
     request_id: str,
+    legal_name: str | None = None,
     **columns: object,
 ) -> Order:
     """Write an order whose every condition is met: its images, what they cost, and their jobs.
 
-    There is one image for each seed. `columns` are those that all its images share. A price of 0 is
-    that of a try-out.
+    There is one image for each seed. `legal_name` is whom their certificates name. `columns` are
+    those that all its images share. A price of 0 is that of a try-out.
     """
     order = Order(
         id=public_id("b_", 12),
@@ -165,6 +168,7 @@ def place(
         style_id=style.id,
         count=len(seeds),
         total_price_tokens=price_tokens * len(seeds),
+        legal_name=legal_name,
     )
     session.add(order)
     session.flush()

@@ -48,7 +48,7 @@ from webapp.domain.errors import (
 from webapp.domain.models.account import Artist, Role, User
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.follow import Follow
-from webapp.domain.models.generation import Generation, GenerationStatus
+from webapp.domain.models.generation import Generation, GenerationStatus, Order
 from webapp.domain.models.idempotency import IdempotencyKey
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.like import Like
@@ -247,6 +247,7 @@ def _tags_of_styles(session: Session, user_id: int) -> list[str]:
 
 def _delete_images(session: Session, user_id: int) -> None:
     """Clear the rows of the person's images; they stay because certificates need the hash."""
+    session.execute(update(Order).where(Order.user_id == user_id).values(legal_name=None))
     session.execute(
         update(Generation)
         .where(Generation.user_id == user_id)

@@ -83,6 +83,7 @@ function order() {
     prompt_tags: prompt.words,
     negative_tags: negative.words,
     description: given.get("description"),
+    legal_name: given.get("legal_name"),
     aspect_ratio: given.get("aspect_ratio"),
     seed: seed === "" ? null : Number(seed),
     style_strength: Number(given.get("style_strength")),
@@ -110,8 +111,8 @@ function restore() {
   }
   const strength = form.elements.style_strength.value;
   document.getElementById("strength-value").value = Number(strength).toFixed(1);
-  const { seed, description } = others;
-  if (unwanted || seed || description || Number(strength) !== 1) form.querySelector("details").open = true;
+  const { seed, description, legal_name: legalName } = others;
+  if (unwanted || seed || description || legalName || Number(strength) !== 1) form.querySelector("details").open = true;
 }
 
 // Chosen tags are hidden; while typing, the tags that Tab may complete are highlighted.

@@ -15,7 +15,7 @@ from webapp.domain.errors import (
 from webapp.domain.models.account import Artist, SignIn, User
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.follow import Follow
-from webapp.domain.models.generation import Generation
+from webapp.domain.models.generation import Generation, Order
 from webapp.domain.models.idempotency import IdempotencyKey
 from webapp.domain.models.job import Job
 from webapp.domain.models.ledger import Transfer
@@ -222,6 +222,13 @@ def test_who_comes_back_gets_a_new_account_and_no_second_bonus(session):
     assert ledger.balances(session, again.user_id).spendable == 0
     assert ledger.balances(session, first.user_id).spendable == 100
     assert count(session, Transfer) == 1
+
+
+def test_the_legal_names_of_orders_go(session, storage, other, style):
+    order = session.get_one(Order, delivered(session, other, style).order_id)
+    order.legal_name = "Harbour Tea Ltd."
+    leave(session, other)
+    assert fresh(session, order).legal_name is None
 
 
 def test_images_go_and_money_and_certificates_stay(session, storage, other, style):

@@ -287,6 +287,18 @@ def worker(app: Flask) -> Callable[..., Any]:
     return call
 
 
+def asked_again(request: Callable[[], Any]) -> Any:
+    """The answer of a request that is repeated, as its Retry-After asks, while it is 503.
+
+    A crowd at one row may wait longer for it than the site lets a request wait.
+    """
+    answer = request()
+    while answer.status_code == 503:
+        assert answer.headers["Retry-After"]
+        answer = request()
+    return answer
+
+
 def error_code(response: Any) -> str:
     """The code of an answer that is an error."""
     assert response.json["success"] is False

@@ -5,7 +5,7 @@ from sqlalchemy import func, select, text, update
 
 from tests import making
 from tests.database import at_once
-from tests.webapp.conftest import error_code, signed_in_client
+from tests.webapp.conftest import asked_again, error_code, signed_in_client
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.ledger import Transfer
 from webapp.domain.models.style import Style
@@ -143,7 +143,10 @@ def test_a_hundred_parallel_orders_against_money_for_sixty(real_app, committed, 
         session.commit()
         clients = [signed_in_client(real_app, session, buyer) for _ in range(100)]
     answers = at_once(
-        *(lambda client=client: client.post(GENERATIONS, json=body(style)) for client in clients)
+        *(
+            lambda client=client: asked_again(lambda: client.post(GENERATIONS, json=body(style)))
+            for client in clients
+        )
     )
     codes = [answer.status_code for answer in answers]
     assert (codes.count(201), codes.count(402)) == (60, 40)

@@ -126,7 +126,7 @@ def test_the_same_dump_restored_twice_gives_other_numbers(scratch):
     with scratch.begin() as session:
         # As in the dump, which knows nothing of the first restore.
         session.execute(text("DELETE FROM epochs"))
-        session.execute(text("SELECT pg_sleep(1.1)"))
+        session.execute(text("SELECT pg_sleep(2.1)"))
     with scratch.begin() as session:
         second = epochs.begin(session)
     assert second.first_fence > first.first_fence

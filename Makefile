@@ -118,7 +118,7 @@ recover:  ## the database alone, to UNTIL="2026-11-29 08:00:00+00" or the end of
 
 restore-drill: $(INSTALLED)  ## on this machine: sell, dump, sell, lose everything, restore, prove; ORDERS=300
 	tests/services.sh
-	DRILL_ORDERS=$(ORDERS) $(BIN)/pytest tests/backups tests/chaos/test_restore.py -s
+	DRILL_ORDERS=$(ORDERS) $(BIN)/pytest tests/backups tests/chaos/restore_drill.py -s
 
 bench-engine: $(INSTALLED)  ## training and rendering against how it is usually done; DEVICE=cuda BASE_MODEL=random-sd15 at a real size; var/bench/engine.json
 	$(BIN)/python -m tests.bench.engine --base-model $(BASE_MODEL) $(if $(DEVICE),--device $(DEVICE)) $(ARGUMENTS)

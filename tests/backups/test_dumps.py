@@ -1,4 +1,4 @@
-"""Scripts of dumps when something is wrong; `tests/chaos/test_restore.py` is the drill."""
+"""Scripts of dumps when something is wrong; `tests/chaos/restore_drill.py` is the drill."""
 
 import os
 

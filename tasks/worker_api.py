@@ -30,6 +30,7 @@ from tasks.messages import (
     RenderFailure,
     SegmentFailure,
     TrainFailure,
+    TrainProgress,
     UploadUrl,
 )
 from tasks.metrics import count_failure
@@ -237,7 +238,7 @@ class WorkerApi(Generic[Job]):
         """Report progress; the answer has a requested cancel or the loss of the lease."""
         path = f"/{NOUNS[self._kind]}/progress"
         answer = self._report("PATCH", path, report)
-        if getattr(report, "slice_ended", False):
+        if isinstance(report, TrainProgress) and report.slice_ended:
             self._health.succeeded()
         return answer
 

@@ -68,12 +68,13 @@ class Corrections:
         changeable = mask != is_included
         if not changeable[pixel]:
             return mask
-        most = _THICKER * float(_depth(changeable)[pixel]) + _MARGIN
+        depth = _depth(changeable)
+        most = _THICKER * float(depth[pixel]) + _MARGIN
         suggested = changeable & (divided == is_included)
         grown = self._grown(changeable, pixel, opposite, most)
         if not is_included:
             suggested = self._similar(suggested, grown)
-            grown |= self._alike(changeable, grown, most)
+            grown |= self._alike(changeable, depth, grown, most)
         change = _suggested(suggested, pixel, most, is_included=is_included) | grown
         change |= _seam(change, changeable & ~change)
         return mask | change if is_included else mask & ~change
@@ -110,13 +111,13 @@ class Corrections:
         similar: Mask = suggested & (off < _SPREADS * spread + _SIMILAR)
         return similar
 
-    def _alike(self, changeable: Mask, region: Mask, most: float) -> Mask:
+    def _alike(self, changeable: Mask, depth: NDArray[np.int32], region: Mask, most: float) -> Mask:
         """Thin pieces (H, W) that differ from what lies beside them as a removed region does.
 
-        Each pixel near the border of what is changeable is compared with the nearest one farther
-        inside: mouldings around a room differ from its walls alike, but lie in different light.
+        `depth` is that of what is changeable. Each pixel near its border is compared with the
+        nearest one farther inside: mouldings around a room differ from its walls alike, but lie in
+        different light.
         """
-        depth = _depth(changeable)
         inner = changeable & (depth > _BAND * depth[region].max() + _MARGIN)
         if not inner.any():
             return inner

@@ -16,9 +16,6 @@ mv "$folder/.$name.part" "$folder/$name"
 find "$folder" -mindepth 1 -maxdepth 1 ! -name "$name" -mtime "+$BACKUP_DAYS" -exec rm -rf {} +
 oldest=$(find "$folder" -mindepth 1 -maxdepth 1 | sort | head -n 1)
 find "$BACKUPS/wal" -type f ! -newer "$oldest/begun" -delete
-mkdir -p "$BACKUPS/metrics"
-chmod 755 "$BACKUPS/metrics"
-echo "backup_last_success_timestamp_seconds{kind=\"base\"} $(date +%s)" > "$BACKUPS/metrics/.base.part"
-chmod 644 "$BACKUPS/metrics/.base.part"
-mv "$BACKUPS/metrics/.base.part" "$BACKUPS/metrics/base.prom"
+. "$(dirname "$0")/success.sh"
+record_success base
 echo "$folder/$name"

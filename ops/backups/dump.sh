@@ -12,9 +12,6 @@ sync "$folder/.$name.part"
 mv "$folder/.$name.part" "$folder/$name.dump"
 find "$folder" -name '*.dump' -mtime "+$BACKUP_DAYS" -delete
 find "$folder" -name '.*.part' -mtime +1 -delete
-mkdir -p "$BACKUPS/metrics"
-chmod 755 "$BACKUPS/metrics"
-echo "backup_last_success_timestamp_seconds{kind=\"database\"} $(date +%s)" > "$BACKUPS/metrics/.database.part"
-chmod 644 "$BACKUPS/metrics/.database.part"
-mv "$BACKUPS/metrics/.database.part" "$BACKUPS/metrics/database.prom"
+. "$(dirname "$0")/success.sh"
+record_success database
 echo "$folder/$name.dump: $(wc -c < "$folder/$name.dump") bytes"

@@ -186,6 +186,15 @@ def order(session, buyer: User, wanted: Style, **changes) -> list[Generation]:
     return list(session.scalars(found))
 
 
+def delivered(session, storage, count: int) -> list[Generation]:
+    """Pictures that one buyer ordered one by one in one style, brought to their end."""
+    buyer, wanted = user(session), style(session, storage)
+    images = [order(session, buyer, wanted, seed=seed)[0] for seed in range(count)]
+    for image in images:
+        finish(session, storage, image)
+    return images
+
+
 def generation(session, storage=None, *, tokens: int = 100, **changes) -> Generation:
     """One ordered image of a new buyer in a new style."""
     return order(session, user(session, tokens=tokens), style(session, storage), **changes)[0]

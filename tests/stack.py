@@ -193,16 +193,26 @@ class Stack(Books):
         self._processes.remove(server)
         self._parts.callback(server.stop)
 
-    def _migrate(self) -> None:
-        done = subprocess.run(
-            [PYTHON, "-c", MIGRATION],
+    def python(
+        self, *arguments: str, seconds: float = READY_SECONDS
+    ) -> subprocess.CompletedProcess[str]:
+        """Run Python in the environment of the processes to its end, whatever its status."""
+        return subprocess.run(
+            [PYTHON, *arguments],
             cwd=ROOT,
             env=self.environment,
             capture_output=True,
             text=True,
             check=False,
-            timeout=READY_SECONDS,
+            timeout=seconds,
         )
+
+    def flask(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Run a command of `flask` to its end, whatever its status."""
+        return self.python("-m", "flask", "--app", "webapp.app", *map(str, arguments))
+
+    def _migrate(self) -> None:
+        done = self.python("-c", MIGRATION)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def die(self) -> None:

@@ -5,7 +5,6 @@ It takes minutes, so `make test` leaves it out: `make restore-drill`, DRILL_ORDE
 
 import os
 import secrets
-import subprocess
 import time
 from dataclasses import dataclass, field
 from itertools import count
@@ -21,7 +20,6 @@ from tests.chaos.beside import Beside
 from tests.chaos.invariants import broken
 from tests.chaos.market import Market
 from tests.chaos.test_messages import api, asleep, claimed, failure, progress, result
-from tests.processes import PYTHON, ROOT
 from tests.stack import Stack
 from tests.waiting import wait_for
 from webapp.domain.db import Base
@@ -52,15 +50,7 @@ class Shopping(Beside):
 
 
 def flask(stack, *arguments) -> str:
-    done = subprocess.run(
-        [PYTHON, "-m", "flask", "--app", "webapp.app", *arguments],
-        cwd=ROOT,
-        env=stack.environment,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = stack.flask(*arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

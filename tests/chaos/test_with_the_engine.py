@@ -1,10 +1,8 @@
 """The real engine killed in the middle of its work: another worker goes on or begins again."""
 
 import json
-import subprocess
 
 from tests.chaos.invariants import broken
-from tests.processes import PYTHON, ROOT
 from tests.stack import REAL_ENGINE
 from tests.stack_fixtures import told_to, works
 from tests.waiting import wait_for
@@ -68,15 +66,7 @@ def undisturbed(stack, run, folder) -> str:
             {"works": found, "trigger": style.trigger, "seed": run.seed, "metadata": metadata}
         )
     )
-    done = subprocess.run(
-        [PYTHON, "-m", "tests.chaos.undisturbed", str(job)],
-        cwd=ROOT,
-        env=stack.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-    )
+    done = stack.python("-m", "tests.chaos.undisturbed", str(job), seconds=200)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -6,7 +6,7 @@ import ssl
 import subprocess
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +65,19 @@ def containers():
         yield from rehearsed(Path(folder))
 
 
+@contextmanager
+def public(running):
+    """The proxy in front of a web that answers; this process trusts its certificate."""
+    running.wait_until_it_answers("web", f"http://{running.address('web')}:8000/healthz")
+    running.start("proxy")
+    certificate = running.volume("certificates") / ROOT_CERTIFICATE
+    wait_for(certificate.exists, "the certificate", explain=running.processes["proxy"].tail)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(certificate))
+        running.wait_until_it_answers("proxy", f"{site(running)}/healthz")
+        yield
+
+
 def rehearsed(folder):
     """Start all in the order of the file, with the tiny model on the disk of the GPU workers."""
     port = free_port()
@@ -91,13 +104,7 @@ def rehearsed(folder):
                 # Flower is told where to listen by its variables alone.
                 flower = {"FLOWER_ADDRESS": running.address(name)} if name == "flower" else {}
                 running.start(name, **(tiny if is_gpu else flower))
-        running.wait_until_it_answers("web", f"http://{running.address('web')}:8000/healthz")
-        running.start("proxy")
-        certificate = running.volume("certificates") / ROOT_CERTIFICATE
-        wait_for(certificate.exists, "the certificate", explain=running.processes["proxy"].tail)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("SSL_CERT_FILE", str(certificate))
-            running.wait_until_it_answers("proxy", f"{site(running)}/healthz")
+        with public(running):
             yield running
     finally:
         print(running.tails())  # noqa: T201 - shown when a test fails
@@ -185,13 +192,7 @@ def test_another_host_is_restored_from_a_backup(containers, delivered):
             other.wait_for_end("prepare")
         assert other.processes["prepare"].has_said("the pictures of 1 certificates are there")
         other.start("web")
-        other.wait_until_it_answers("web", f"http://{other.address('web')}:8000/healthz")
-        other.start("proxy")
-        certificate = other.volume("certificates") / ROOT_CERTIFICATE
-        wait_for(certificate.exists, "the certificate", explain=other.processes["proxy"].tail)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("SSL_CERT_FILE", str(certificate))
-            other.wait_until_it_answers("proxy", f"{site(other)}/healthz")
+        with public(other):
             print(f"restored in {time.monotonic() - began:.1f} s")  # noqa: T201 - RTO
             [match] = verified(other, delivered)["matches"]
             assert (match["public_id"], match["method"]) == (delivered.license_id, "hash")

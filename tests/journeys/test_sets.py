@@ -2,7 +2,6 @@
 
 import io
 import json
-import subprocess
 import zipfile
 
 import numpy as np
@@ -14,7 +13,6 @@ from gpu.rules.colour import parse_colour, to_levels
 from gpu.segmenting.scenes.person import next_click
 from gpu.segmenting.scenes.products import draw_product
 from gpu.segmenting.scenes.rooms import draw_room
-from tests.processes import PYTHON, ROOT
 from webapp.embedded.sets_visitor import AlbumPhoto, SetsVisitor
 from webapp.schemas.sets_accounts import SetsMe
 from webapp.schemas.sets_jobs import CreatedJob, CreditsOfJob, JobAnswer
@@ -47,14 +45,6 @@ def pixels(data):
 def inner(mask):
     """The pixels of a mask that no edge touches."""
     return ndimage.binary_erosion(mask, iterations=4)
-
-
-def flask(stack, *arguments):
-    """What a command says and ends with."""
-    command = [PYTHON, "-m", "flask", "--app", "webapp.app", *map(str, arguments)]
-    return subprocess.run(  # noqa: PLW1510 - the test looks at how it ended
-        command, env=stack.environment, cwd=ROOT, capture_output=True, text=True
-    )
 
 
 def results(visitor, job_id):
@@ -208,7 +198,7 @@ def test_an_operator_applies_a_rule_file_to_a_folder(stack, person, tmp_path):
         "--user",
         somebody.me["email"],
     )
-    done = flask(stack, "sets", "apply", album, *arguments)
+    done = stack.flask("sets", "apply", album, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     for photo in photos:
         after = np.asarray(Image.open((out / "living" / photo.filename).with_suffix(".png")))
@@ -217,7 +207,7 @@ def test_an_operator_applies_a_rule_file_to_a_folder(stack, person, tmp_path):
         assert (after != pixels(photo.data)).any()
     assert somebody.get("/sets/me")["credits"] == 8
     rule.write_text('[concepts.Floor]\naction = "melt"\n')
-    refused = flask(stack, "sets", "apply", album, *arguments)
+    refused = stack.flask("sets", "apply", album, *arguments)
     assert refused.returncode != 0
     assert "concepts.Floor.action" in refused.stderr
     assert somebody.get("/sets/me")["credits"] == 8

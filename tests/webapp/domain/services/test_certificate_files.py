@@ -15,12 +15,8 @@ def delivered(committed, storage, monkeypatch):
     """Three delivered pictures by certificate, in pieces of two."""
     monkeypatch.setattr(certificate_files, "PIECE", 2)
     with committed.begin() as session:
-        buyer, style = making.user(session), making.style(session, storage)
-        images = [making.order(session, buyer, style, seed=seed)[0] for seed in range(3)]
-        for image in images:
-            making.finish(session, storage, image)
         found = {}
-        for image in images:
+        for image in making.delivered(session, storage, 3):
             certificate = session.query(Certificate).filter_by(generation_id=image.id).one()
             data = storage.get(image.image_key)
             certificate.image_sha256, image.image_size = hashlib.sha256(data).hexdigest(), len(data)

@@ -18,10 +18,8 @@ def old(committed, storage, monkeypatch):
     """Five pictures that were delivered before their hashes were recorded, in pieces of two."""
     monkeypatch.setattr(registry, "PIECE", 2)
     with committed.begin() as session:
-        buyer, style = making.user(session), making.style(session, storage)
-        images = [making.order(session, buyer, style, seed=seed)[0] for seed in range(5)]
+        images = making.delivered(session, storage, 5)
         for image in images:
-            making.finish(session, storage, image)
             for kind in ("preview", "thumbnail"):
                 data = f"{kind} of {image.id}".encode()
                 storage.put(getattr(image, f"{kind}_key"), data, content_type="image/webp")

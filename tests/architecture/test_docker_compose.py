@@ -104,11 +104,11 @@ def test_the_proxy_alone_is_reached_from_elsewhere():
 
 
 def test_without_urls_in_env_the_services_of_the_file_are_used():
-    told = SERVICES["web"]["environment"]
-    assert told["DATABASE_URL"].endswith(
+    variables = SERVICES["web"]["environment"]
+    assert variables["DATABASE_URL"].endswith(
         "://style_license:postgres_password-filled-in@postgres:5432/style_license"
     )
-    assert told["STORAGE_URL"].endswith("?secure=0&public_endpoint=https://styles.example")
+    assert variables["STORAGE_URL"].endswith("?secure=0&public_endpoint=https://styles.example")
     given = compose.services(ENV | {"STORAGE_URL": "s3://a:b@elsewhere/c"})
     assert given["web"]["environment"]["STORAGE_URL"] == "s3://a:b@elsewhere/c"
 
@@ -134,18 +134,18 @@ KNOWN_BY = {
 @pytest.mark.parametrize("secret, services", KNOWN_BY.items())
 def test_a_secret_is_known_only_by_those_who_use_it(secret, services):
     known = compose.services(ENV | {secret: "looked-for"})
-    told = {
+    values_of = {
         name: [*service.get("environment", {}).values(), service.get("command")]
         for name, service in known.items()
     }
-    holders = {name for name, values in told.items() if "looked-for" in str(values)}
+    holders = {name for name, values in values_of.items() if "looked-for" in str(values)}
     assert holders == services
     assert not any("env_file" in service for service in known.values())
 
 
 def test_every_setting_of_env_reaches_the_site_and_production_is_the_default():
-    told = SERVICES["web"]["environment"]
-    missing = {name.upper() for name in Settings.model_fields} - set(told)
+    variables = SERVICES["web"]["environment"]
+    missing = {name.upper() for name in Settings.model_fields} - set(variables)
     assert missing == {"CONTENT_CREDENTIALS_KEY"}
     for name, service in OURS.items():
         assert service["environment"]["ENV"] == "production", name
@@ -228,10 +228,10 @@ def test_the_lines_of_env_that_compose_needs_are_in_the_example():
     ],
 )
 def test_make_runs_the_services_that_back_up_and_restore(target, steps):
-    told = subprocess.run(
+    commands = subprocess.run(
         ["/usr/bin/env", "make", "-n", target], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.splitlines()
-    run = [line.split() for line in told if " run " in line]
+    run = [line.split() for line in commands if " run " in line]
     assert [next(word for word in words if word in SERVICES) for words in run] == steps
     proofs = [" ".join(words).partition("webapp.app ")[2] for words in run if "flask" in words]
     assert proofs in ([], ["restored", "ledger check --full", "license check-files"])
@@ -239,11 +239,11 @@ def test_make_runs_the_services_that_back_up_and_restore(target, steps):
 
 
 def test_what_is_backed_up_is_what_the_site_uses():
-    told = SERVICES["web"]["environment"]
-    assert told["DATABASE_URL"].endswith("@postgres:5432/style_license")
+    variables = SERVICES["web"]["environment"]
+    assert variables["DATABASE_URL"].endswith("@postgres:5432/style_license")
     for name in ("backup-database", "restore-database"):
         assert SERVICES[name]["environment"]["PG_URL"].endswith("@postgres:5432/style_license")
-    bucket = told["STORAGE_URL"].partition("?")[0].rpartition("/")[2]
+    bucket = variables["STORAGE_URL"].partition("?")[0].rpartition("/")[2]
     assert f"site:{bucket}" in SERVICES["backup-files"]["command"]
     assert SERVICES["restore-files"]["command"][-1] == f"site:{bucket}"
     images = {name: SERVICES[name]["image"] for name in ("backup-database", "recover", "postgres")}

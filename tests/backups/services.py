@@ -23,8 +23,8 @@ class BackupServices:
         backups.mkdir()
 
     def run(self, name: str, database: URL, **variables: str) -> str:
-        """Run a service to its end; return what it said."""
-        spec = compose.services(self._asked() | variables)[name]
+        """Run a service to its end; return its output."""
+        spec = compose.services(self._required() | variables)[name]
         known = spec["environment"] | {
             "PG_URL": database.set(drivername="postgresql").render_as_string(hide_password=False),
             "RCLONE_CONFIG": "/dev/null",
@@ -49,7 +49,7 @@ class BackupServices:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def _asked(self) -> dict[str, str]:
+    def _required(self) -> dict[str, str]:
         """Variables that docker-compose.yml insists on; none of them is for backups."""
         text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
         return dict.fromkeys(compose.VARIABLE.findall(text), "") | {

@@ -43,8 +43,8 @@ class Backups:
 
     def run(self, script, **variables):
         process = self.begin(script, **variables)
-        said, _ = process.communicate(timeout=120)
-        return process.returncode, said
+        output, _ = process.communicate(timeout=120)
+        return process.returncode, output
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +66,10 @@ def lived(place):
     wal = backups.begin("wal.sh", PG_URL=first.dsn)
     try:
         wait_for(lambda: list((backups.folder / "wal").glob("*")), "the log to be copied")
-        code, said = backups.run("base.sh", PG_URL=first.dsn)
-        assert code == 0, said
-        told = (backups.folder / "metrics/base.prom").read_text()
-        assert told.startswith('backup_last_success_timestamp_seconds{kind="base"} 1')
+        code, output = backups.run("base.sh", PG_URL=first.dsn)
+        assert code == 0, output
+        metric = (backups.folder / "metrics/base.prom").read_text()
+        assert metric.startswith('backup_last_success_timestamp_seconds{kind="base"} 1')
         execute(first.dsn, "CREATE TABLE seen (id int)", "INSERT INTO seen VALUES (1)")
         where = place_of(first)
         moment = execute(first.dsn, "SELECT clock_timestamp()")[0][0]
@@ -90,7 +90,7 @@ def lived(place):
 
 
 def place_of(server):
-    """Where the server runs, as epochs are told apart."""
+    """Where the server runs, as epochs tell places apart."""
     engine = create_engine(server.url)
     with Session(engine) as session:
         found = epochs._locked_place(session)
@@ -118,8 +118,8 @@ def recovered(place, backups, until):
     data.mkdir()
     if backups._account:
         shutil.chown(data, backups._account)
-    code, said = backups.run("recover.sh", PGDATA=str(data), UNTIL=until)
-    assert code == 0, said
+    code, output = backups.run("recover.sh", PGDATA=str(data), UNTIL=until)
+    assert code == 0, output
     second.start()
     wait_for(
         lambda: execute(second.dsn, "SELECT pg_is_in_recovery()") == [(False,)], "the recovery"
@@ -141,9 +141,9 @@ def test_a_server_is_recovered_to_a_moment_or_to_its_last_commit(place, lived, u
 
 def test_a_moment_before_every_base_backup_is_refused(place, lived):
     backups, *_ = lived
-    code, said = backups.run(
+    code, output = backups.run(
         "recover.sh", PGDATA=str(place / "nowhere"), UNTIL="2026-01-02 00:00:00+00"
     )
     assert code == 1
-    assert "no base backup" in said
+    assert "no base backup" in output
     assert not (place / "nowhere").exists()

@@ -116,15 +116,15 @@ def test_alerts_are_sent_by_mail_to_a_webhook_or_by_both(tmp_path, changes):
     assert done.returncode == 0, done.stderr
     tool("amtool", "check-config", str(target))
     [receiver] = yaml.safe_load(target.read_text())["receivers"]
-    told = TO | changes
-    assert ("webhook_configs" in receiver) == bool(told["ALERT_WEBHOOK_URL"])
-    assert ("email_configs" in receiver) == bool(told["ALERT_MAIL_TO"])
+    variables = TO | changes
+    assert ("webhook_configs" in receiver) == bool(variables["ALERT_WEBHOOK_URL"])
+    assert ("email_configs" in receiver) == bool(variables["ALERT_MAIL_TO"])
     for hook in receiver.get("webhook_configs", ()):
         assert hook["url"] == TO["ALERT_WEBHOOK_URL"]
     for mail in receiver.get("email_configs", ()):
         assert mail["to"] == TO["ALERT_MAIL_TO"]
         assert mail.get("auth_password", "") == (
-            TO["ALERT_SMTP_PASSWORD"] if told["ALERT_SMTP_USER"] else ""
+            TO["ALERT_SMTP_PASSWORD"] if variables["ALERT_SMTP_USER"] else ""
         )
     route = str(target)
     for severity in ("page", "ticket"):

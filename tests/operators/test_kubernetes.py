@@ -1,6 +1,6 @@
 """deploy/kubernetes is valid, hardened, complete, and runs the processes of docker-compose.yml.
 
-No cluster is asked. The schemas of KEDA are not published with those of Kubernetes:
+No cluster is needed. The schemas of KEDA are not published with those of Kubernetes:
 test_kubernetes_pools.py compares its objects with what they name.
 """
 
@@ -108,7 +108,7 @@ def test_a_secret_is_known_only_by_those_who_use_it(overlay, secret, services):
         name: [manifests.secret_variables(container) for container in containers(pod)]
         for name, pod in pods(overlay).items()
     }
-    knowing = {name for name, each in given.items() if any(variable in told for told in each)}
+    knowing = {name for name, each in given.items() if any(variable in names for names in each)}
     assert knowing == services & set(OURS)
 
 

@@ -287,7 +287,7 @@ def worker(app: Flask) -> Callable[..., Any]:
     return call
 
 
-def asked_again(request: Callable[[], Any]) -> Any:
+def repeated_while_unavailable(request: Callable[[], Any]) -> Any:
     """The answer of a request that is repeated, as its Retry-After asks, while it is 503.
 
     A crowd at one row may wait longer for it than the site lets a request wait.

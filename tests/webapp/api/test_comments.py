@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 
 from tests import making
 from tests.database import at_once
-from tests.webapp.conftest import asked_again, error_code, signed_in_client
+from tests.webapp.conftest import error_code, repeated_while_unavailable, signed_in_client
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
 
@@ -19,7 +19,7 @@ def address(image):
 
 def say(client, image, content="How quiet.", **body):
     comment = {"content": content} | body
-    answer = asked_again(lambda: client.post(address(image), json=comment))
+    answer = repeated_while_unavailable(lambda: client.post(address(image), json=comment))
     assert answer.status_code == 201, answer.json
     return answer.json["data"]
 

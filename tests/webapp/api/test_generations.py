@@ -1,11 +1,12 @@
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import func, select, text, update
 
 from tests import making
 from tests.database import at_once
-from tests.webapp.conftest import asked_again, error_code, signed_in_client
+from tests.webapp.conftest import error_code, repeated_while_unavailable, signed_in_client
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.ledger import Transfer
 from webapp.domain.models.style import Style
@@ -142,12 +143,11 @@ def test_a_hundred_parallel_orders_against_money_for_sixty(real_app, committed, 
         style, buyer = making.style(session, storage), making.user(session, tokens=600)
         session.commit()
         clients = [signed_in_client(real_app, session, buyer) for _ in range(100)]
-    answers = at_once(
-        *(
-            lambda client=client: asked_again(lambda: client.post(GENERATIONS, json=body(style)))
-            for client in clients
-        )
-    )
+
+    def buy(client):
+        return repeated_while_unavailable(lambda: client.post(GENERATIONS, json=body(style)))
+
+    answers = at_once(*(partial(buy, client) for client in clients))
     codes = [answer.status_code for answer in answers]
     assert (codes.count(201), codes.count(402)) == (60, 40)
     stands = money(clients[0])

@@ -5,6 +5,7 @@ nine centres around its initial cell only.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,34 +56,36 @@ def cut_into_superpixels(levels: Levels, spacing: int) -> Superpixels:
 def _clustered(lab: NDArray[np.float32], spacing: int) -> Labels:
     """The patch of each pixel, numbered without gaps."""
     height, width = lab.shape[:2]
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    cell_rows, cell_columns = (
-        (rows // spacing).astype(np.intp),
-        (columns // spacing).astype(np.intp),
-    )
-    grid = int(cell_rows.max()) + 1, int(cell_columns.max()) + 1
+    grid = -(-height // spacing), -(-width // spacing)
+    count = grid[0] * grid[1]
+
+    def of_cells(values: NDArray[Any]) -> NDArray[Any]:
+        """The value of each pixel (H, W), given those of the cells of the grid."""
+        return values.repeat(spacing, 0)[:height].repeat(spacing, 1)[:, :width]
+
     weight = np.float32(_COMPACTNESS / spacing)
-    features = np.dstack([lab, rows * weight, columns * weight])
-    labels = cell_rows * grid[1] + cell_columns
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32) * weight
+    # axis by axis: sums over a short last axis take most of the time otherwise
+    features = [*np.ascontiguousarray(np.moveaxis(lab, -1, 0)), rows, columns]
+    cells = np.arange(count).reshape(grid)
+    around = np.pad(cells, 1, "edge")
+    labels = of_cells(cells)
     for _ in range(_ROUNDS):
         flat = labels.ravel()
-        sizes = np.maximum(np.bincount(flat, minlength=grid[0] * grid[1]), 1)
-        centres = np.stack(
-            [
-                np.bincount(flat, features[..., axis].ravel(), grid[0] * grid[1]) / sizes
-                for axis in range(features.shape[2])
-            ],
-            axis=1,
-        ).astype(np.float32)
+        sizes = np.maximum(np.bincount(flat, minlength=count), 1)
+        centres = [
+            (np.bincount(flat, plane.ravel(), count) / sizes).astype(np.float32)
+            for plane in features
+        ]
         nearest = np.full((height, width), np.inf, np.float32)
         for down, across in np.ndindex(3, 3):
-            candidate = np.clip(cell_rows + down - 1, 0, grid[0] - 1) * grid[1] + np.clip(
-                cell_columns + across - 1, 0, grid[1] - 1
-            )
-            distance = ((features - centres[candidate]) ** 2).sum(axis=-1)
+            candidates = around[down : down + grid[0], across : across + grid[1]]
+            distance = np.zeros((height, width), np.float32)
+            for plane, centre in zip(features, centres, strict=True):
+                distance += (plane - of_cells(centre[candidates])) ** 2
             closer = distance < nearest
-            nearest[closer] = distance[closer]
-            labels[closer] = candidate[closer]
+            np.copyto(nearest, distance, where=closer)
+            np.copyto(labels, of_cells(candidates), where=closer)
     _, numbered = np.unique(labels, return_inverse=True)
     return numbered.reshape(labels.shape).astype(np.int32)
 

@@ -1,74 +1,42 @@
-"""Search for a watermark in a picture that was cropped, scaled, rotated or mirrored.
+"""Decode the watermark of a picture that may be cropped, scaled, rotated or mirrored.
 
-A hypothesis is a scale, an angle and one of eight orientations. For each, the picture is resampled
-to two samples per chip, whitened, summed over the repetitions of the map and correlated with the
-synchronisation chips by one FFT. The best offset is refined by an affine transform, and the data
-chips are decoded.
+For each hypothesis of `watermark_hypotheses.py`, the whitened picture is summed over the
+repetitions of the map and correlated with the synchronisation chips by one FFT. The best offset is
+refined by an affine transform, and the data chips are decoded.
 
 Offsets and transforms are chosen by the synchronisation chips only. The signs of the data chips are
 independent of them, which the bound of the false positive rate in `watermark.py` requires.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import fft  # type: ignore[import-untyped]
 
 from gpu.signature.chip_grid import Grid, Vector, decode
-from gpu.signature.chip_map import MAP_SAMPLES, SAMPLES, ChipMap, Plane, resized
+from gpu.signature.chip_map import MAP_SAMPLES, SAMPLES, ChipMap, Plane
 from gpu.signature.place import (
-    FRAME_UNITS,
     ORIENTATIONS,
-    Matrix,
     Place,
-    inside_border,
     inverse,
     orientation_matrix,
     oriented,
     place_of,
-    rotation_matrix,
     scaling,
     translation,
 )
+from gpu.signature.watermark_hypotheses import MAX_HYPOTHESES, Hypothesis, hypotheses
 from gpu.signature.whitening import Shift, sampled_size, whitened
-
-MIN_UNITS, MAX_UNITS = 96, 2600  # sides of a crop, or of a screenshot around a picture
 
 _MIN_PEAK = 5.5  # standard deviations of the correlation; lower peaks are not decoded
 _MIN_ROUGH_PEAK = 5.2  # the same for a resampled plane, which is then whitened again
 _MIN_PEAK_AT_CORNER = 4.0  # the same for a whole picture, whose offset is expected
 _CORNER = 2  # samples around the expected offset
-_RATIOS = ((1, 1), (1, 2), (2, 1))  # aspect ratios of the pictures that are sold
-_MAX_STRETCH = 0.25
-# Of the logarithm: an error of 1.5 units, less than half a chip, at the edge of a map.
-_SCALE_STEP = 0.012
-_MIN_SCALE, _MAX_SCALE = 0.35, 4.0  # pixels per unit
-_BASE_STEP = 0.15  # of the logarithm: whitened planes that are resampled to the scales between
-_ANGLES = tuple(sign * step / 2 for step in range(1, 11) for sign in (1, -1))  # degrees
-
-
-def _part_scales() -> tuple[float, ...]:
-    """Pixels per unit of a crop, the likely ones first: not scaled, of 1024 pixels, or zoomed."""
-    logarithms = np.arange(math.log(_MIN_SCALE), math.log(_MAX_SCALE), _SCALE_STEP).tolist()
-    grid = (math.exp(logarithm) for logarithm in sorted(logarithms, key=abs))
-    return *_LIKELY_SCALES, *grid
-
-
-_UNSCALED = (1.0, 2.0)
-_LIKELY_SCALES = (*_UNSCALED, 0.5, 1.5, 0.75)
-_PART_SCALES = _part_scales()
-_WHOLE_SCALES = 2 * (1 + len(_RATIOS))  # with a border and without it
-_SHIFTS = ((0.0, 0.0), (0.0, 0.5), (0.5, 0.0), (0.5, 0.5))  # samples: a crop begins anywhere
-_PART_PLANES = len(_PART_SCALES) + (len(_SHIFTS) - 1) * len(_UNSCALED)
 _SURE_SCORE = 15.0  # from which no bit of the number is wrong
 _TRANSFORMS = 3  # decoded at each offset
-MAX_READINGS = (  # per key
-    _TRANSFORMS * ORIENTATIONS * (_WHOLE_SCALES + _PART_PLANES + 2 * len(_ANGLES))
-)
+MAX_READINGS = _TRANSFORMS * MAX_HYPOTHESES  # per key
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +54,6 @@ class Reading:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class _Hypothesis:
-    """A picture in an orientation or at an angle, and a scale.
-
-    `plane` is the whitened picture. It is `is_rough` if it was resampled from another scale; then
-    it is whitened again before decoding.
-    """
-
-    luma: Plane
-    to_luma: Matrix  # from pixels of the searched picture
-    scales: tuple[float, float]  # pixels per unit, across and down
-    plane: Plane
-    is_whole: bool
-    is_rough: bool = False
-    shift: Shift = (0.0, 0.0)  # of the plane's samples
-
-
 def readings(
     luma: Plane, chip_maps: Mapping[int, ChipMap], *, deep: bool = True
 ) -> Iterator[Reading]:
@@ -111,102 +62,11 @@ def readings(
     Without `deep`, only whole pictures are searched: re-encoded, scaled, stretched, mirrored or
     rotated by right angles. The caller stops at a reading with a sufficient score.
     """
-    # Without the border first: with it the mark may be read too, but its place is less exact.
-    inside = _without_border(luma)
-    if inside is not None:
-        for hypothesis in _whole_hypotheses(*inside):
-            yield from _decode_at(hypothesis, chip_maps)
-    for hypothesis in _whole_hypotheses(luma, np.eye(3)):
+    for hypothesis in hypotheses(luma, deep=deep):
         yield from _decode_at(hypothesis, chip_maps)
-    if deep:
-        for hypothesis in _part_hypotheses(luma):
-            yield from _decode_at(hypothesis, chip_maps)
 
 
-def _without_border(luma: Plane) -> tuple[Plane, Matrix] | None:
-    box = inside_border(luma)
-    if box is None:
-        return None
-    left, top, right, bottom = box
-    return luma[top:bottom, left:right], translation(-left, -top)
-
-
-def _whole_hypotheses(luma: Plane, to_luma: Matrix) -> Iterator[_Hypothesis]:
-    size = luma.shape[1], luma.shape[0]
-    unit = min(luma.shape) / FRAME_UNITS
-    upright = whitened(luma, (unit, unit)) if _is_searched(luma, (unit, unit)) else None
-    for orientation in range(ORIENTATIONS):
-        turned = oriented(luma, orientation)
-        to_turned = orientation_matrix(size, orientation) @ to_luma
-        if upright is not None:
-            plane = oriented(upright, orientation)
-            yield _Hypothesis(turned, to_turned, (unit, unit), plane, is_whole=True)
-        for scales in _stretched_scales(turned):
-            if _is_searched(turned, scales):
-                plane = whitened(turned, scales)
-                yield _Hypothesis(turned, to_turned, scales, plane, is_whole=True)
-
-
-def _part_hypotheses(luma: Plane) -> Iterator[_Hypothesis]:
-    planes = _Planes(luma)
-    nowhere = np.eye(3)
-    for index, scale in enumerate(_PART_SCALES):
-        if _is_searched(luma, (scale, scale)):
-            scales = scale, scale
-            if index >= len(_LIKELY_SCALES):
-                yield _Hypothesis(luma, nowhere, scales, planes.near(scale), False, is_rough=True)
-                continue
-            for shift in _SHIFTS if scale in _UNSCALED else _SHIFTS[:1]:
-                plane = whitened(luma, scales, shift)
-                yield _Hypothesis(luma, nowhere, scales, plane, False, shift=shift)
-    size = luma.shape[1], luma.shape[0]
-    unit = min(luma.shape) / FRAME_UNITS
-    for scale in {unit: None, 1.0: None}:
-        if _is_searched(luma, (scale, scale)):
-            plane = whitened(luma, (scale, scale))
-            for angle in _ANGLES:
-                rotated = _rotated(luma, angle), rotation_matrix(size, angle)
-                turned = _rotated(plane, angle)
-                yield _Hypothesis(*rotated, (scale, scale), turned, False, is_rough=True)
-
-
-def _is_searched(luma: Plane, scales: tuple[float, float]) -> bool:
-    units = luma.shape[1] / scales[0], luma.shape[0] / scales[1]
-    return min(units) >= MIN_UNITS and max(units) <= MAX_UNITS
-
-
-class _Planes:
-    """Whitened planes at some scales; those between are resampled, which is faster."""
-
-    def __init__(self, luma: Plane) -> None:
-        self._luma = luma
-        self._bases: dict[int, Plane] = {}
-
-    def near(self, scale: float) -> Plane:
-        step = math.floor(math.log(scale / _MIN_SCALE) / _BASE_STEP + 1e-6)
-        if step not in self._bases:
-            base = _MIN_SCALE * math.exp(step * _BASE_STEP)
-            self._bases[step] = whitened(self._luma, (base, base))
-        size = sampled_size(self._luma, (scale, scale))
-        return resized(self._bases[step], size, Image.Resampling.BICUBIC)
-
-
-def _stretched_scales(luma: Plane) -> Iterator[tuple[float, float]]:
-    """Scales of a whole picture that was stretched from an aspect ratio that is sold."""
-    height, width = luma.shape
-    for across, down in _RATIOS:
-        scales = width / across / FRAME_UNITS, height / down / FRAME_UNITS
-        if 0.003 < abs(math.log(scales[0] / scales[1])) < _MAX_STRETCH:  # noqa: PLR2004 - rounding
-            yield scales
-
-
-def _rotated(luma: Plane, angle: float) -> Plane:
-    picture = Image.fromarray(luma)
-    rotated = picture.rotate(angle, Image.Resampling.BILINEAR, fillcolor=float(luma.mean()))
-    return np.asarray(rotated, np.float32)
-
-
-def _decode_at(hypothesis: _Hypothesis, chip_maps: Mapping[int, ChipMap]) -> Iterator[Reading]:
+def _decode_at(hypothesis: Hypothesis, chip_maps: Mapping[int, ChipMap]) -> Iterator[Reading]:
     spectrum = fft.rfft2(_sum_of_repetitions(hypothesis.plane))
     for key_number, chip_map in chip_maps.items():
         for orientation in range(1 if hypothesis.is_whole else ORIENTATIONS):
@@ -223,7 +83,7 @@ def _decode_at(hypothesis: _Hypothesis, chip_maps: Mapping[int, ChipMap]) -> Ite
 
 
 def _decode(
-    hypothesis: _Hypothesis, orientation: int, key_number: int, chip_map: ChipMap
+    hypothesis: Hypothesis, orientation: int, key_number: int, chip_map: ChipMap
 ) -> Iterator[Reading]:
     """Decode a picture whose mark seems to be in an orientation."""
     turn = inverse(orientation)

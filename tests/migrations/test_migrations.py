@@ -1,15 +1,18 @@
 """Migrations on a fresh database: up, down, up, and in agreement with the models."""
 
+import os
+
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 import webapp.domain.models  # noqa: F401 - all tables, whatever was imported before
 from tests import database
-from webapp.domain.db import Base
+from webapp.domain.db import Base, engine
 
 EXPECTED = set(Base.metadata.tables)
 
@@ -225,3 +228,18 @@ def test_a_migration_never_waits_long_for_a_lock(fresh):
             database.migrate(fresh, "base")
     engine.dispose()
     assert tables(fresh) == EXPECTED | {"alembic_version"}
+
+
+def test_the_timeouts_of_a_migration_end_with_it(fresh, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", fresh.render_as_string(hide_password=False))
+    database.use(fresh)
+    config = database.alembic_config()
+    config.set_main_option("script_location", str(database.ROOT / "migrations"))
+    command.upgrade(config, "head")
+    with engine().connect() as connection:
+        shown = connection.execute(
+            text("SELECT current_setting('statement_timeout'), current_setting('lock_timeout')")
+        ).one()
+    monkeypatch.undo()
+    database.use(make_url(os.environ["DATABASE_URL"]))
+    assert tuple(shown) == ("15s", "0")

@@ -1,7 +1,7 @@
 """Near pairs: different pictures whose hashes are near, as the registry proposes them.
 
-Sets 1 and 2 set the limits of `gpu.signature.agreement`, together with attacked copies; set 3
-measures them. Pairs of equal pictures (twins: the same words and seed), mirrored ones too, are not
+Sets 1 and 2 set the limits of `gpu.signature.agreement`, together with attacked copies; sets 3 and
+4 measure them. Pairs of equal pictures (twins: the same words and seed), mirrored ones too, are not
 pairs of different ones.
 """
 
@@ -111,7 +111,7 @@ def measure_copies(number: int) -> Iterator[Measured]:
 def main() -> int:
     """Measure one set; return how many near pairs are taken for one picture."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--set", type=int, choices=(1, 2, 3), default=3)
+    parser.add_argument("--set", type=int, choices=(1, 2, 3, 4), default=4)
     parser.add_argument("--numbers", type=int, default=300, help="five pairs each; near ones count")
     parser.add_argument("--copies", type=int, default=40, help="pictures with attacked copies")
     arguments = parser.parse_args()
@@ -135,7 +135,9 @@ def main() -> int:
         ]
         same = sum(value >= SAME for value in values)
         console.print(f"{kind:40s} n={len(values):4d} same={same:4d}  0/1/50/99/100 %: {quantiles}")
-    return 0
+    pairs_of = {kind: values for kind, values in groups.items() if kind not in COPIES}
+    console.print(f"near pairs: {sum(map(len, pairs_of.values()))}")
+    return sum(value >= SAME for values in pairs_of.values() for value in values)
 
 
 if __name__ == "__main__":

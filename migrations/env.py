@@ -4,10 +4,10 @@ from alembic import context
 from sqlalchemy import NullPool, create_engine
 
 from webapp.domain import models
-from webapp.domain.db import CONNECT_OPTIONS, Base
+from webapp.domain.db import SESSION, Base, connect_options
 from webapp.domain.settings import settings
 
-OPTIONS = f"{CONNECT_OPTIONS} -c lock_timeout=5000 -c statement_timeout=60000"
+OPTIONS = connect_options(SESSION | {"lock_timeout": "5000", "statement_timeout": "60000"})
 TABLES = frozenset(Base.metadata.tables)
 assert models.__all__  # noqa: S101 - importing the models fills the metadata
 
@@ -22,7 +22,9 @@ def run() -> None:
     """Apply migrations, one transaction each."""
     # An engine of its own: its timeouts must not reach whoever uses the process' pool next.
     options = {"options": OPTIONS, "connect_timeout": 5}
-    engine = create_engine(settings().database_url, poolclass=NullPool, connect_args=options)
+    engine = create_engine(
+        settings().database_session_url, poolclass=NullPool, connect_args=options
+    )
     with engine.connect() as connection:
         context.configure(
             connection=connection,

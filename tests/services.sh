@@ -14,13 +14,18 @@ install() {
     install rabbitmq-server
 [ "${1-}" != browser ] || command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null ||
     install chromium fonts-nanum
-# The tests of alerts run Prometheus' own tools, without its services.
-if ! command -v promtool amtool >/dev/null && [ ! -x var/tools/usr/bin/amtool ]; then
+# Programs whose services must not start are unpacked only.
+unpack() {
     mkdir -p var/tools/packages
     "${as_root[@]}" apt-get update -qq
-    (cd var/tools/packages && apt-get download -qq prometheus prometheus-alertmanager)
-    for package in var/tools/packages/*.deb; do dpkg -x "$package" var/tools; done
-fi
+    (cd var/tools/packages && apt-get download -qq "$@" && for package in *.deb; do dpkg -x "$package" ..; done)
+}
+# The tests of alerts run Prometheus' own tools.
+command -v promtool amtool >/dev/null || [ -x var/tools/usr/bin/amtool ] ||
+    unpack prometheus prometheus-alertmanager
+# The site is tested behind PgBouncer, too.
+command -v pgbouncer >/dev/null || [ -x var/tools/usr/sbin/pgbouncer ] ||
+    unpack pgbouncer $(apt-cache depends pgbouncer | sed -n 's/.*Depends: \(lib\(c-ares\|event\)[^ ]*\)/\1/p')
 # kubectl builds deploy/kubernetes. That of Debian 12 is too old for it; a wheel has a newer one.
 if ! command -v kubectl >/dev/null && [ ! -x var/tools/usr/bin/kubectl ] && [ "$(uname -m)" = x86_64 ]; then
     folder=var/tools/kubectl

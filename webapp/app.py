@@ -148,6 +148,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     db.init_app(app)
+    if settings.database_is_pooled:
+        with app.app_context():
+            for engine in db.engines.values():
+                domain_db.set_in_each_transaction(engine, domain_db.web_session())
     babel.init_app(app, locale_selector=language, timezone_selector=clock.timezone)
     # The order of the before_request functions: request id, size limits, then rate limits.
     for part in (metrics, envelope, errors, bodies, temporary_space):
@@ -164,13 +168,15 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _config(settings: Settings) -> dict[str, object]:
+    is_pooled = settings.database_is_pooled
     return {
         "SECRET_KEY": settings.secret_key,
         "TESTING": settings.env is Environment.TEST,
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
-        "SQLALCHEMY_ENGINE_OPTIONS": domain_db.web_engine_options(),
+        "SQLALCHEMY_ENGINE_OPTIONS": domain_db.web_engine_options(is_pooled=is_pooled),
         "SQLALCHEMY_BINDS": {
-            pool: {"url": settings.database_url} | domain_db.web_engine_options(size)
+            pool: {"url": settings.database_url}
+            | domain_db.web_engine_options(size, is_pooled=is_pooled)
             for pool, size in domain_db.RESERVED_POOLS.items()
         },
         "SESSION_COOKIE_NAME": "session",

@@ -38,7 +38,7 @@ from tests.bench.big_data import (
 )
 from tests.fixtures import ENVIRONMENT
 from webapp.domain import due_jobs, ended_jobs, jobs
-from webapp.domain.db import CONNECT_OPTIONS
+from webapp.domain.db import SESSION, connect_options
 from webapp.domain.due_jobs import DueJob
 from webapp.domain.gateways.storage import Storage, make_storage
 from webapp.domain.models.generation import AspectRatio, Generation
@@ -561,7 +561,8 @@ def measured(connection: Connection, wanted: Asked, large: frozenset[str]) -> Fi
 @contextmanager
 def session_on(url: URL) -> Iterator[Session]:
     """Open a session that changes nothing, under the limits of the web process."""
-    options = f"{CONNECT_OPTIONS} -c jit=off -c max_parallel_workers_per_gather=0"  # as embedded
+    # as embedded
+    options = connect_options(SESSION | {"jit": "off", "max_parallel_workers_per_gather": "0"})
     engine = create_engine(url, connect_args={"options": options})
     with Session(engine) as session:
         yield session

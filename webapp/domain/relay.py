@@ -148,7 +148,7 @@ def run() -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     celery = make_celery(settings().broker_url)
-    listener = Listener(settings().database_url)
+    listener = Listener(settings().database_session_url)
     log.info("relay started")
     while not stopping:
         try:

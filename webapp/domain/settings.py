@@ -7,7 +7,6 @@ from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
-    AliasChoices,
     Field,
     IPvAnyNetwork,
     StringConstraints,
@@ -55,6 +54,11 @@ class Settings(BaseSettings):
     env: Environment = Field(Environment.DEVELOPMENT, description="development, test or production")
     secret_key: Secret = Field(description="signs cookies and storage URLs; at least 32 characters")
     database_url: str = Field(description="postgresql+psycopg2://user:password@host:5432/database")
+    database_direct_url: str | None = Field(
+        None,
+        description="of PostgreSQL itself, if DATABASE_URL leads to PgBouncer in transaction mode;"
+        " for the relay and migrations",
+    )
     broker_url: str = Field(description="amqp://… (RabbitMQ) or redis://…; never used by the web")
     redis_url: str = Field(description="redis://host:6379/0 for rate limits and caches")
     storage_url: str = Field(
@@ -73,7 +77,6 @@ class Settings(BaseSettings):
     )
     publish_gpu_messages: bool = Field(
         True,
-        validation_alias=AliasChoices("publish_gpu_messages", "publish_gpu_messages"),
         description="false when no Celery worker consumes the GPU queues, only tasks.remote works",
     )
     google_client_id: str = Field(description="from the Google console, or anything at the sandbox")
@@ -107,7 +110,6 @@ class Settings(BaseSettings):
     republish_seconds: int = Field(
         30,
         ge=1,
-        validation_alias=AliasChoices("republish_seconds", "republish_seconds"),
         description="a due job that nobody claimed is published again after this",
     )
     retry_delays_seconds: tuple[int, int, int] = Field(
@@ -210,6 +212,16 @@ class Settings(BaseSettings):
     def watermark_key_bytes(self) -> dict[int, bytes]:
         """Return the secret keys of watermarks by their numbers."""
         return {number: key.encode() for number, key in self.watermark_keys.items()}
+
+    @property
+    def database_is_pooled(self) -> bool:
+        """Whether PgBouncer is between us and the database."""
+        return self.database_direct_url is not None
+
+    @property
+    def database_session_url(self) -> str:
+        """The database for what needs a session of its own: the relay and migrations."""
+        return self.database_direct_url or self.database_url
 
     @property
     def uses_tls(self) -> bool:

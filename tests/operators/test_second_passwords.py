@@ -1,15 +1,19 @@
 """The procedures of docs/operations.md (Secrets) that give a service a second password."""
 
 import re
+import shlex
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 import redis
+from amqp.exceptions import AccessRefused
+from kombu import Connection
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
 from tests import database, making
+from tests.broker import Broker, answers
 from webapp.domain.db import engine_options, transaction
 from webapp.domain.gateways.cache import Cache
 from webapp.domain.models.account import User
@@ -69,6 +73,29 @@ def test_a_second_login_of_the_database_works_as_the_first_and_is_dropped_again(
         roles = "SELECT count(*) FROM pg_roles WHERE rolname = :name"
         assert connection.scalar(text(roles), {"name": second.username}) == 0
     old.dispose()
+
+
+def test_a_second_user_of_rabbitmq_works_as_the_first_which_is_then_deleted(tmp_path):
+    add, permit, delete = (shlex.split(line) for line in documented("rabbitmqctl"))
+    broker = Broker(tmp_path / "broker")
+    broker.start()
+    second = broker.url.replace("guest:guest", f"{SECOND}:NEW")
+    try:
+        with pytest.raises(AccessRefused):
+            answers(second)
+        for command in (add, permit):
+            broker.control(*command[1:])
+        for url, sent in ((broker.url, "of before"), (second, "of after")):
+            with Connection(url) as connection, connection.SimpleQueue("orders") as orders:
+                orders.put(sent)
+        assert delete[-1] == OWNER
+        broker.control(*delete[1:-1], "guest")
+        with pytest.raises(AccessRefused):
+            answers(broker.url)
+        with Connection(second) as connection, connection.SimpleQueue("orders") as orders:
+            assert [orders.get(timeout=10).payload for _ in range(2)] == ["of before", "of after"]
+    finally:
+        broker.stop()
 
 
 def test_redis_accepts_two_passwords_until_the_former_is_removed(tmp_path):

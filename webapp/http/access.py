@@ -33,7 +33,7 @@ from webapp.domain.services import accounts, sets_accounts
 from webapp.domain.sets_errors import AuthRequired, TokenExpired, TokenInvalid
 from webapp.domain.sets_tokens import Claims
 from webapp.extensions import app_settings, db, login_manager
-from webapp.http import csrf, rate_limits, signatures, temporary_space
+from webapp.http import csrf, rate_limits, secret_keys, temporary_space
 from webapp.http.endpoints import Access, View, current_endpoint, endpoint_of, record
 
 SIGN_IN = "sign_in"
@@ -260,7 +260,7 @@ def _reserve_space() -> None:
 
 def _check_internal(sources: tuple[str, ...]) -> None:
     accepted = [f"Bearer {token}" for token in app_settings().internal_api_tokens]
-    is_valid = signatures.is_one_of(request.headers.get("Authorization", ""), accepted)
+    is_valid = secret_keys.is_one_of(request.headers.get("Authorization", ""), accepted)
     if not is_valid or request.headers.get("X-Request-Source") not in sources:
         raise CallbackUnauthorized
     _check_network(app_settings().internal_networks)

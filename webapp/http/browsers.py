@@ -10,7 +10,7 @@ from flask import current_app, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
-from webapp.http import signatures
+from webapp.http import secret_keys
 
 COOKIE = "browser"
 LIFETIME_SECONDS = 3600
@@ -40,4 +40,4 @@ def name(response: Response) -> None:
 
 
 def _signer() -> URLSafeTimedSerializer:
-    return signatures.serializer("browser")
+    return secret_keys.serializer("browser")

@@ -11,7 +11,7 @@ from flask import Response, current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp.domain.errors import CsrfFailed
-from webapp.http import signatures
+from webapp.http import secret_keys
 
 COOKIE = "csrftoken"
 HEADER = "X-CSRFToken"
@@ -25,7 +25,7 @@ def token_for(sign_in_id: str | None) -> str:
     """Return the token of a sign-in; a visitor without one gets a random token."""
     if sign_in_id is None:
         return request.cookies.get(COOKIE) or secrets.token_hex(32)
-    return _token(signatures.accepted_keys()[0], sign_in_id)
+    return _token(secret_keys.accepted()[0], sign_in_id)
 
 
 def check(sign_in_id: str) -> None:
@@ -65,8 +65,8 @@ def check_field(sign_in_id: str) -> None:
 
 def _compare(token: str, sign_in_id: str) -> None:
     # A page that was opened before the key changed still sends the token of the former key.
-    expected = [_token(key, sign_in_id) for key in signatures.accepted_keys()]
-    if not signatures.is_one_of(token, expected):
+    expected = [_token(key, sign_in_id) for key in secret_keys.accepted()]
+    if not secret_keys.is_one_of(token, expected):
         raise CsrfFailed
 
 

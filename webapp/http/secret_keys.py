@@ -10,7 +10,7 @@ from flask import current_app
 from itsdangerous import URLSafeTimedSerializer
 
 
-def accepted_keys() -> tuple[str, ...]:
+def accepted() -> tuple[str, ...]:
     """Return the secret keys of the running app, the current one first."""
     return (str(current_app.secret_key), *current_app.config["SECRET_KEY_FALLBACKS"])
 
@@ -18,10 +18,10 @@ def accepted_keys() -> tuple[str, ...]:
 def serializer(salt: str) -> URLSafeTimedSerializer:
     """Return the serializer of signed cookies of one purpose."""
     # itsdangerous signs with the last key of a list.
-    return URLSafeTimedSerializer([*reversed(accepted_keys())], salt=salt)
+    return URLSafeTimedSerializer([*reversed(accepted())], salt=salt)
 
 
-def is_one_of(text: str, accepted: Iterable[str]) -> bool:
+def is_one_of(text: str, expected: Iterable[str]) -> bool:
     """Tell whether a text is one of some secrets, in a time that does not depend on which."""
-    matches = [hmac.compare_digest(text.encode(), each.encode()) for each in accepted]
+    matches = [hmac.compare_digest(text.encode(), each.encode()) for each in expected]
     return any(matches)

@@ -16,10 +16,11 @@ LIGHTHOUSE := 13.5.0
 ORDERS ?= 300
 BACKUPS := docker compose --profile backups run --rm --no-deps
 FLASK := docker compose run --rm --no-deps prepare flask --app webapp.app
+SBOM ?= var/sbom
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sets sets-demonstrations up world test browser sure format lint types contracts audit images env-example api-docs chaos-long backup base-backup restore recover restore-drill base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
+.PHONY: help demo demo-sets sets-demonstrations up world test browser sure format lint types contracts audit lock sbom images env-example api-docs chaos-long backup base-backup restore recover restore-drill base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -85,8 +86,23 @@ images: $(INSTALLED)  ## lint the Dockerfile, the compose files, the proxy and t
 	$(BIN)/caddy fmt --diff docker/Caddyfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 
-audit: $(INSTALLED)  ## known holes in what we depend on
-	$(BIN)/pip-audit --requirement requirements/constraints.txt --no-deps --disable-pip
+# What the images install: every package with the hashes of its files. The image is Python 3.11 on x86-64.
+LOCK = $(BIN)/uv pip compile --constraint requirements/constraints.txt --generate-hashes --no-annotate --quiet \
+	--python-version 3.11.9 --python-platform x86_64-manylinux_2_28 --custom-compile-command "make lock"
+lock: $(INSTALLED)  ## requirements/*.lock, from the versions of constraints.txt, to be committed; needs PyPI
+	$(LOCK) requirements/web.txt --output-file requirements/web.lock
+	$(LOCK) requirements/gpu.txt --output-file requirements/gpu.lock
+
+BILL = $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --spec-version 1.6 --output-reproducible --validate
+sbom: $(INSTALLED)  ## software bill of materials of each image (CycloneDX JSON, validated), in var/sbom
+	@mkdir -p $(SBOM)
+	$(BILL) requirements/web.lock --output-file $(SBOM)/web.cdx.json
+	$(BILL) requirements/gpu.lock --output-file $(SBOM)/gpu.cdx.json
+
+# --strict: without it a package that could not be looked up counts as one without vulnerabilities.
+audit: $(INSTALLED)  ## known vulnerabilities of every locked package; asks PyPI, fails where it gets no answer
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off \
+		$(foreach file,web.lock gpu.lock constraints.txt,--requirement requirements/$(file))
 
 chaos-long: $(INSTALLED)  ## many seeds of the fault tests
 	tests/services.sh

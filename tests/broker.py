@@ -146,8 +146,21 @@ class Broker:
         _kill_group(self._names)
         self._names = None
 
-    def _run(self, command: list[str], log: object) -> subprocess.Popen[bytes]:
-        environment = {
+    def control(self, *arguments: str) -> str:
+        """Run a command of `rabbitmqctl` on the node; return what it prints."""
+        program = Path(find_program()).with_name("rabbitmqctl")
+        done = subprocess.run(
+            [str(program), *arguments],
+            env=self._environment(),
+            cwd=self.folder,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
+
+    def _environment(self) -> dict[str, str]:
+        return {
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
             "HOME": str(self.folder),  # the node's cookie is made here
@@ -163,12 +176,14 @@ class Broker:
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none",
         }
+
+    def _run(self, command: list[str], log: object) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=environment,
+            env=self._environment(),
             cwd=self.folder,
             start_new_session=True,
         )

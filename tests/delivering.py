@@ -2,12 +2,14 @@
 
 import hashlib
 import io
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 from PIL import Image
 from sqlalchemy import update
 
-from gpu.signature import embed, watermark
+from gpu.signature import credentials, embed, watermark
 from tests import images, making
 from webapp.domain.image_decoding import perceptual_hash
 from webapp.domain.models.generation import Generation
@@ -45,6 +47,23 @@ def deliver(
     )
     session.commit()
     return data
+
+
+def signed(data: bytes, media_type: str, public_id: str, chain: Mapping[str, str]) -> bytes:
+    """The file with Content Credentials of a certificate; `chain` has the variables of a signer."""
+    claim = credentials.Claim(
+        public_id=public_id,
+        certificate_url=f"http://localhost:8000/l/{public_id}",
+        license_type="commercial",
+        artist="Artist",
+        style="Style",
+        base_model="built-in",
+        created=datetime.now(UTC),
+        watermark=credentials.WatermarkBinding(number=1, key_number=1),
+    )
+    files = ("CONTENT_CREDENTIALS_CHAIN", "CONTENT_CREDENTIALS_KEY")
+    signer = credentials.Signer(*(Path(chain[name]).read_bytes() for name in files))
+    return credentials.sign(data, media_type, claim, signer)
 
 
 def newest_key() -> bytes:

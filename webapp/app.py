@@ -171,6 +171,7 @@ def _config(settings: Settings) -> dict[str, object]:
     is_pooled = settings.database_is_pooled
     return {
         "SECRET_KEY": settings.secret_key,
+        "SECRET_KEY_FALLBACKS": [*settings.secret_key_fallbacks],
         "TESTING": settings.env is Environment.TEST,
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": domain_db.web_engine_options(is_pooled=is_pooled),

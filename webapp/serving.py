@@ -47,6 +47,13 @@ logger_class = StructuredLogger
 os.environ.setdefault(METRICS_FOLDER, tempfile.mkdtemp(prefix="style-license-metrics-"))
 
 
+def on_starting(_server: Arbiter) -> None:
+    """Refuse to serve with the text that stands for secrets where they are not used."""
+    from webapp.domain.settings import settings
+
+    settings().require_own_secrets()
+
+
 def child_exit(_server: Arbiter, worker: Worker) -> None:
     """Remove the gauges of a process that has ended."""
     from prometheus_client import multiprocess

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests import compose
+from webapp.domain.secret_rules import NOT_GIVEN
 from webapp.domain.settings import Settings
 from webapp.embedded.processes import find_proxy
 from webapp.http import bodies, csrf
@@ -120,11 +121,14 @@ KNOWN_BY = {
     "RABBITMQ_PASSWORD": {*OURS, "rabbitmq"},
     "STORAGE_SECRET_KEY": {"prepare", "web", "relay", *CPU_WORKERS, "storage"}
     | {"backup-files", "restore-files"},
+    "STORAGE_OTHER_KEYS": {"storage"},
     "SECRET_KEY": {"web"},
+    "SECRET_KEY_FALLBACKS": {"web"},
     "GOOGLE_CLIENT_SECRET": {"web"},
     "METRICS_TOKEN": {"web"},
     "TOSS_SECRET_KEY": {"web", "worker-cpu"},
     "INTERNAL_API_TOKEN": {"web", *GPU_WORKERS},
+    "INTERNAL_API_TOKEN_FALLBACKS": {"web"},
     "FLOWER_BASIC_AUTH": {"flower"},
     "GRAFANA_PASSWORD": {"grafana"},
     "ALERT_SMTP_PASSWORD": {"alertmanager"},
@@ -141,6 +145,13 @@ def test_a_secret_is_known_only_by_those_who_use_it(secret, services):
     holders = {name for name, values in values_of.items() if "looked-for" in str(values)}
     assert holders == services
     assert not any("env_file" in service for service in known.values())
+
+
+def test_who_has_no_secret_gets_the_text_that_the_site_refuses_to_serve_with():
+    variables = {name: service["environment"] for name, service in OURS.items()}
+    for secret in ("SECRET_KEY", "INTERNAL_API_TOKEN"):
+        given = {name for name, each in variables.items() if each.get(secret) == NOT_GIVEN}
+        assert given == {"prepare", "relay", *CPU_WORKERS}
 
 
 def test_every_setting_of_env_reaches_the_site_and_production_is_the_default():

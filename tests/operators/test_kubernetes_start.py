@@ -21,6 +21,8 @@ FILLED = {
     "STORAGE_URL": "s3://access:secret@storage.example/files",
     "WATERMARK_KEYS": '{"1": "0123456789abcdef0123456789abcdef"}',
     "SECRET_KEY": "0123456789abcdef0123456789abcdef",
+    "SECRET_KEY_FALLBACKS": '["89abcdef0123456789abcdef01234567"]',
+    "INTERNAL_API_TOKEN_FALLBACKS": "[]",
     "INTERNAL_API_TOKEN": "fedcba9876543210fedcba9876543210",
     "GOOGLE_CLIENT_ID": "client",
     "GOOGLE_CLIENT_SECRET": "secret",
@@ -51,6 +53,7 @@ def test_every_process_of_the_database_accepts_its_variables(overlay, monkeypatc
                 patch.setenv(variable, value)
             found = Settings()
         assert found.env == "production"
+        assert len(found.secret_key_fallbacks) == (name == "web")
         assert (found.secret_key == FILLED["SECRET_KEY"]) == (name == "web")
         assert (found.toss_secret_key == FILLED["TOSS_SECRET_KEY"]) == (
             name in {"web", "worker-cpu"}

@@ -180,6 +180,34 @@ def test_an_upload_url_fits_one_object_only(api, site_storage, image):
     assert site_storage.head("images/stolen.png") is None
 
 
+def test_a_worker_continues_while_the_token_is_rotated_and_is_refused_afterwards(
+    site, site_app, monkeypatch, committed, image, site_storage
+):
+    old, new = ENVIRONMENT["INTERNAL_API_TOKEN"], "the token that was drawn at the rotation"
+
+    def restart(*fallbacks):
+        changes = {"internal_api_token": new, "internal_api_token_fallbacks": fallbacks}
+        changed = site_app.extensions["settings"].model_copy(update=changes)
+        monkeypatch.setitem(site_app.extensions, "settings", changed)
+
+    running = WorkerApi(ClaimedGeneration, settings_for(site))
+    [job] = running.claim(job_id=None)
+    restart(old)
+    data = making.picture_png()
+    assert running.progress(RenderProgress(generation_id=image.id, fence=job.fence, progress=BODY))
+    running.upload(job.upload["image"], data)
+    assert running.complete(result(image, job, data)).applied
+
+    restarted = WorkerApi(ClaimedGeneration, settings_for(site, internal_api_token=new))
+    with committed.begin() as session:
+        making.generation(session, site_storage)
+    restart()
+    with pytest.raises(ClaimError, match="403") as refused:
+        running.claim(job_id=None)
+    assert not refused.value.is_transient
+    assert len(restarted.claim(job_id=None)) == 1
+
+
 def test_a_worker_with_another_token_or_of_another_kind_is_refused(site, committed, image):
     stranger = WorkerApi(ClaimedGeneration, settings_for(site, internal_api_token="x" * 40))
     with pytest.raises(ClaimError, match="403") as refused:

@@ -5,8 +5,10 @@ Plan and credits are not in the token; they are read from the account's row.
 """
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import jwt
 
@@ -44,26 +46,37 @@ def issue(secret_key: str, *, public_id: str, version: int, now: datetime | None
     return Token(jwt.encode(claims, _key(secret_key), algorithm=ALGORITHM), expires_at)
 
 
-def read(secret_key: str, text: str) -> Claims:
-    """Return the claims of a token. Raises TokenExpired and TokenInvalid."""
+def read(secret_keys: Sequence[str], text: str) -> Claims:
+    """Return the claims of a token that one of the keys has signed.
+
+    Raises TokenExpired and TokenInvalid.
+    """
     if len(text) > MAX_LENGTH:
         raise TokenInvalid
-    try:
-        claims = jwt.decode(
-            text,
-            _key(secret_key),
-            algorithms=[ALGORITHM],
-            leeway=LEEWAY,
-            options={"require": list(CLAIMS)},
-        )
-    except jwt.ExpiredSignatureError:
-        raise TokenExpired from None
-    except (jwt.PyJWTError, ValueError):  # ValueError: text that is not ASCII
-        raise TokenInvalid from None
-    version = claims["version"]
-    if type(version) is not int:
-        raise TokenInvalid
-    return Claims(public_id=claims["sub"], version=version)
+    for secret_key in secret_keys:
+        try:
+            claims = _decoded(secret_key, text)
+        except jwt.InvalidSignatureError:
+            continue  # the signature is checked before the claims
+        except jwt.ExpiredSignatureError:
+            raise TokenExpired from None
+        except (jwt.PyJWTError, ValueError):  # ValueError: text that is not ASCII
+            raise TokenInvalid from None
+        version = claims["version"]
+        if type(version) is not int:
+            raise TokenInvalid
+        return Claims(public_id=claims["sub"], version=version)
+    raise TokenInvalid
+
+
+def _decoded(secret_key: str, text: str) -> dict[str, Any]:
+    return jwt.decode(
+        text,
+        _key(secret_key),
+        algorithms=[ALGORITHM],
+        leeway=LEEWAY,
+        options={"require": list(CLAIMS)},
+    )
 
 
 def _key(secret_key: str) -> bytes:

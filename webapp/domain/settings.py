@@ -9,19 +9,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import (
     Field,
     IPvAnyNetwork,
-    StringConstraints,
     ValidationError,
     field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableSetting
 
 from failpoints import are_requested
+from webapp.domain.secret_rules import NOT_GIVEN, Secret, check_fallbacks, check_production
 from webapp.domain.signing_chain import ChainUnusable, SigningChain, read_chain, read_key
 
 LIVE_KEY = "live_"
 BUILT_IN = "built-in"
-Secret = Annotated[str, StringConstraints(min_length=32)]
 # Fixed, so that every `make up` recognises the marked pictures of the shipped world.
 DEVELOPMENT_WATERMARK_KEY = "of development only, because everybody can read it"
 KeyNumber = Annotated[int, Field(ge=1, le=32_767)]
@@ -53,6 +53,12 @@ class Settings(BaseSettings):
 
     env: Environment = Field(Environment.DEVELOPMENT, description="development, test or production")
     secret_key: Secret = Field(description="signs cookies and storage URLs; at least 32 characters")
+    # How they are used: docs/operations.md, Secrets.
+    secret_key_fallbacks: tuple[Secret, ...] = Field(
+        (),
+        description='other values of SECRET_KEY as JSON, such as ["…"]: what they signed is'
+        " accepted, and they sign nothing; for a rotation",
+    )
     database_url: str = Field(description="postgresql+psycopg2://user:password@host:5432/database")
     database_direct_url: str | None = Field(
         None,
@@ -72,6 +78,11 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8000", description="where GPU workers reach the site"
     )
     internal_api_token: Secret = Field(description="bearer of GPU workers; at least 32 characters")
+    internal_api_token_fallbacks: tuple[Secret, ...] = Field(
+        (),
+        description="other values of INTERNAL_API_TOKEN as JSON that the site accepts from GPU"
+        " workers; for a rotation",
+    )
     internal_networks: tuple[IPvAnyNetwork, ...] = Field(
         (), description="where GPU workers may call from, as JSON; empty: from anywhere"
     )
@@ -199,6 +210,22 @@ class Settings(BaseSettings):
             self.signing_key(chain)
         return self
 
+    @model_validator(mode="after")
+    def _secrets_are_fit(self) -> Self:
+        check_fallbacks("SECRET_KEY", self.secret_key, self.secret_key_fallbacks)
+        check_fallbacks(
+            "INTERNAL_API_TOKEN", self.internal_api_token, self.internal_api_token_fallbacks
+        )
+        if self.env is Environment.PRODUCTION:
+            check_production(self.model_dump())
+        return self
+
+    def require_own_secrets(self) -> None:
+        """Raise SettingsError if this process got the text that stands for the site's secrets."""
+        for name in ("secret_key", "internal_api_token"):
+            if getattr(self, name) == NOT_GIVEN:
+                raise SettingsError(f"{name.upper()}: the site needs the secret itself")
+
     def signing_chain(self) -> SigningChain:
         """Read the chain that signs pictures. Raises ChainUnusable."""
         return read_chain(self.content_credentials_chain, self.content_credentials_roots)
@@ -208,6 +235,16 @@ class Settings(BaseSettings):
         if self.content_credentials_key is None:
             raise ChainUnusable("CONTENT_CREDENTIALS_KEY is not set")
         return read_key(self.content_credentials_key, chain)
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """The keys whose signatures are accepted; the first one signs."""
+        return (self.secret_key, *self.secret_key_fallbacks)
+
+    @property
+    def internal_api_tokens(self) -> tuple[str, ...]:
+        """The tokens of workers that are accepted."""
+        return (self.internal_api_token, *self.internal_api_token_fallbacks)
 
     def watermark_key_bytes(self) -> dict[int, bytes]:
         """Return the secret keys of watermarks by their numbers."""
@@ -246,6 +283,8 @@ class Settings(BaseSettings):
         """
         try:
             return cls()
+        except UnreadableSetting as error:  # a list or a dictionary that is no JSON
+            raise SettingsError(str(error)) from None
         except ValidationError as error:
             lines = [
                 f"  {'.'.join(str(part) for part in problem['loc']).upper() or 'SETTINGS'}: "

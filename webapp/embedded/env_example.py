@@ -27,6 +27,8 @@ POSTGRES_PASSWORD=
 RABBITMQ_PASSWORD=
 STORAGE_ACCESS_KEY=
 STORAGE_SECRET_KEY=
+# a second pair that the storage accepts, as access,secret; for a rotation (docs/operations.md)
+# STORAGE_OTHER_KEYS=
 # name:password of operators at Flower, port 5555 of this machine
 FLOWER_BASIC_AUTH=
 # password of "admin" at Grafana, port 3000 of this machine; only with --profile operators

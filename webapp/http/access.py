@@ -6,7 +6,6 @@ request, or opens several short ones itself (`own_transactions`). A route withou
 test.
 """
 
-import hmac
 import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ from webapp.domain.services import accounts, sets_accounts
 from webapp.domain.sets_errors import AuthRequired, TokenExpired, TokenInvalid
 from webapp.domain.sets_tokens import Claims
 from webapp.extensions import app_settings, db, login_manager
-from webapp.http import csrf, rate_limits, temporary_space
+from webapp.http import csrf, rate_limits, secret_keys, temporary_space
 from webapp.http.endpoints import Access, View, current_endpoint, endpoint_of, record
 
 SIGN_IN = "sign_in"
@@ -225,7 +224,7 @@ def _check_sets_account() -> None:
 
 def sets_claims(token: str) -> Claims:
     """Return the claims of a Sets token. Raises TokenExpired and TokenInvalid."""
-    return sets_tokens.read(app_settings().secret_key, token)
+    return sets_tokens.read(app_settings().secret_keys, token)
 
 
 def _check_session_of_sets() -> None:
@@ -260,9 +259,8 @@ def _reserve_space() -> None:
 
 
 def _check_internal(sources: tuple[str, ...]) -> None:
-    expected = f"Bearer {app_settings().internal_api_token}"
-    authorization = request.headers.get("Authorization", "")
-    is_valid = hmac.compare_digest(authorization.encode(), expected.encode())
+    accepted = [f"Bearer {token}" for token in app_settings().internal_api_tokens]
+    is_valid = secret_keys.is_one_of(request.headers.get("Authorization", ""), accepted)
     if not is_valid or request.headers.get("X-Request-Source") not in sources:
         raise CallbackUnauthorized
     _check_network(app_settings().internal_networks)

@@ -10,6 +10,8 @@ from flask import current_app, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
+from webapp.http import secret_keys
+
 COOKIE = "browser"
 LIFETIME_SECONDS = 3600
 
@@ -38,4 +40,4 @@ def name(response: Response) -> None:
 
 
 def _signer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(str(current_app.secret_key), salt="browser")
+    return secret_keys.serializer("browser")

@@ -11,6 +11,7 @@ from flask import Response, current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp.domain.errors import CsrfFailed
+from webapp.http import secret_keys
 
 COOKIE = "csrftoken"
 HEADER = "X-CSRFToken"
@@ -24,8 +25,7 @@ def token_for(sign_in_id: str | None) -> str:
     """Return the token of a sign-in; a visitor without one gets a random token."""
     if sign_in_id is None:
         return request.cookies.get(COOKIE) or secrets.token_hex(32)
-    key = str(current_app.secret_key).encode()
-    return hmac.new(key, b"csrf:" + sign_in_id.encode(), "sha256").hexdigest()
+    return _token(secret_keys.accepted()[0], sign_in_id)
 
 
 def check(sign_in_id: str) -> None:
@@ -64,8 +64,14 @@ def check_field(sign_in_id: str) -> None:
 
 
 def _compare(token: str, sign_in_id: str) -> None:
-    if not hmac.compare_digest(token.encode(), token_for(sign_in_id).encode()):
+    # A page that was opened before the key changed still sends the token of the former key.
+    expected = [_token(key, sign_in_id) for key in secret_keys.accepted()]
+    if not secret_keys.is_one_of(token, expected):
         raise CsrfFailed
+
+
+def _token(key: str, sign_in_id: str) -> str:
+    return hmac.new(key.encode(), b"csrf:" + sign_in_id.encode(), "sha256").hexdigest()
 
 
 def set_cookie(response: Response, token: str) -> None:

@@ -25,7 +25,7 @@ from webapp.domain.services import accounts
 from webapp.domain.services.accounts import GoogleIdentity
 from webapp.domain.settings import Settings
 from webapp.extensions import db
-from webapp.http import buckets, rate_limits
+from webapp.http import buckets, rate_limits, secret_keys
 from webapp.http.access import public, start_session
 from webapp.http.operations import operation
 from webapp.schemas.accounts import GoogleAnswer, LoginQuery
@@ -196,7 +196,7 @@ def finish(blueprint: GoogleBlueprint, token: object) -> Response:  # noqa: ARG0
 
 
 def _signer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(str(current_app.secret_key), salt="sign-in attempt")
+    return secret_keys.serializer("sign-in attempt")
 
 
 def _cookie_of(state: str) -> str:

@@ -117,6 +117,27 @@ def test_image_and_preview_carry_the_number_of_their_order(committed, storage, r
         assert (mark.number, mark.key_number) == (image.watermark_number, 1)
 
 
+def test_an_order_of_before_a_rotation_is_marked_with_its_key(
+    committed, storage, rendered, monkeypatch
+):
+    image_id, job_id, _ = rendered()
+    both = {1: settings().watermark_keys[1], 2: "the second key, drawn at the rotation"}
+    monkeypatch.setenv("WATERMARK_KEYS", json.dumps(both))
+    settings.cache_clear()
+    later_id, later_job_id, _ = rendered()
+    numbers = {}
+    for each, job_of_each in ((image_id, job_id), (later_id, later_job_id)):
+        stamp_signature(job_id=job_of_each)
+        image, job = standing(committed, each, job_of_each)
+        file = Image.open(io.BytesIO(storage.get(job.handover["image"]["image_key"])))
+        mark = watermark.detect(file.convert("RGB"), watermarks.keys(), deep=False)
+        assert mark.number == image.watermark_number
+        numbers[each] = mark.key_number
+    assert numbers == {image_id: 1, later_id: 2}
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
 def test_an_image_ordered_before_there_were_watermarks_is_marked_too(committed, storage, rendered):
     image_id, job_id, _ = rendered()
     with committed.begin() as session:

@@ -10,10 +10,11 @@ from limits import RateLimitItemPerDay, RateLimitItemPerMinute
 from sqlalchemy import func, select, update
 
 from tests import making
-from tests.webapp.conftest import error_code, sets_client_of
+from tests.webapp.conftest import error_code, make_app, sets_client_of
 from webapp.domain import sets_tokens
 from webapp.domain.models.account import User
 from webapp.domain.models.sets_account import SetsAccount, SetsCreditEntry
+from webapp.domain.sets_errors import TokenExpired, TokenInvalid
 from webapp.domain.settings import settings
 from webapp.http import buckets, rate_limits
 from webapp.http.rate_limits import SETS_ACCOUNTS, SIGNED_IN
@@ -79,6 +80,34 @@ def test_without_token_and_session_an_account_is_asked_for(client, buyer_client,
     session.execute(update(User).where(User.id == buyer.id).values(is_active=False))
     session.commit()
     assert error_code(buyer_client.get(ME)) == "ACCOUNT_INACTIVE"
+
+
+def test_a_token_of_before_a_rotation_is_valid_while_its_key_is_a_fallback(
+    bind, storage, monkeypatch, client
+):
+    old, new = settings().secret_key, "the key that was drawn at the rotation"
+    opened = client.post(ANON).json["data"]
+    codes = {}
+    for fallbacks in ([old], ["f" * 32, old], ["f" * 32], []):
+        app = bind(
+            make_app(monkeypatch, SECRET_KEY=new, SECRET_KEY_FALLBACKS=json.dumps(fallbacks))
+        )
+        answer = app.test_client().get(ME, headers={"Authorization": f"Bearer {opened['token']}"})
+        codes[len(fallbacks), old in fallbacks] = answer.status_code
+        fresh = app.test_client().post(ANON).json["data"]["token"]
+        assert sets_tokens.read([new], fresh).version == 0
+        with pytest.raises(TokenInvalid):
+            sets_tokens.read([old], fresh)
+    assert codes == {(1, True): 200, (2, True): 200, (1, False): 401, (0, False): 401}
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_token_that_ran_out_is_expired_under_every_accepted_key(place):
+    keys = ["a" * 32, "b" * 32, "c" * 32]
+    long_ago = datetime.now(UTC) - timedelta(days=31)
+    token = sets_tokens.issue(keys[place], public_id="u_somebody", version=0, now=long_ago)
+    with pytest.raises(TokenExpired):
+        sets_tokens.read(keys, token.text)
 
 
 def test_a_token_that_ran_out_is_told_apart_from_a_forged_one(sets_client, anonymous_account):

@@ -4,7 +4,6 @@ import io
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
-from pathlib import Path
 from threading import BoundedSemaphore
 
 import numpy as np
@@ -13,7 +12,7 @@ import redis
 from PIL import Image
 from sqlalchemy import func, select, update
 
-from gpu.signature import credentials, watermark
+from gpu.signature import watermark
 from tests import delivering, images, making, signing
 from tests.webapp.conftest import error_code
 from webapp.domain.gateways.cache import Cache
@@ -80,23 +79,7 @@ def sign():
     """Sign a file with a chain for development, or with that of somebody else."""
 
     def signed(data, media_type, public_id, chain=None):
-        files = {
-            name: Path(path).read_bytes() for name, path in (chain or signing.development()).items()
-        }
-        claim = credentials.Claim(
-            public_id=public_id,
-            certificate_url=f"http://localhost:8000/l/{public_id}",
-            license_type="commercial",
-            artist="Artist",
-            style="Style",
-            base_model="built-in",
-            created=datetime.now(UTC),
-            watermark=credentials.WatermarkBinding(number=1, key_number=1),
-        )
-        signer = credentials.Signer(
-            files["CONTENT_CREDENTIALS_CHAIN"], files["CONTENT_CREDENTIALS_KEY"]
-        )
-        return credentials.sign(data, media_type, claim, signer)
+        return delivering.signed(data, media_type, public_id, chain or signing.development())
 
     return signed
 

@@ -4,6 +4,7 @@ import pytest
 
 from tests import signing
 from tests.fixtures import ENVIRONMENT
+from webapp.domain.secret_rules import NOT_GIVEN
 from webapp.domain.settings import (
     DEVELOPMENT_WATERMARK_KEY,
     Environment,
@@ -101,6 +102,93 @@ def test_production_refuses_what_is_for_development_and_weak(environment_of, cha
     environment_of(**PRODUCTION | change)
     with pytest.raises(SettingsError, match=named):
         Settings.from_environment()
+
+
+@pytest.mark.parametrize(
+    "name", ["SECRET_KEY", "INTERNAL_API_TOKEN", "METRICS_TOKEN", "WATERMARK_KEYS"]
+)
+@pytest.mark.parametrize("weak", ["x" * 64, "0123456" * 6, "{{openssl rand -hex 32}}" * 2])
+def test_production_refuses_a_key_that_nobody_drew(environment_of, name, weak):
+    value = json.dumps({1: weak}) if name == "WATERMARK_KEYS" else weak
+    environment_of(**PRODUCTION | {name: value})
+    with pytest.raises(SettingsError, match=name) as refused:
+        Settings.from_environment()
+    assert weak not in str(refused.value)
+    environment_of(**COMPLETE | {name: value})
+    assert Settings.from_environment().env is Environment.TEST
+
+
+@pytest.mark.parametrize(
+    "change, named",
+    [
+        ({"GOOGLE_CLIENT_SECRET": "{{of the Google console}}"}, "GOOGLE_CLIENT_SECRET"),
+        ({"TOSS_SECRET_KEY": "live_{{sk}}"}, "TOSS_SECRET_KEY"),
+        ({"BROKER_URL": "amqp://{{user}}:{{password}}@{{host}}:5672//"}, "BROKER_URL"),
+        ({"SECRET_KEY_FALLBACKS": json.dumps(["{{openssl rand -hex 32}}" * 2])}, "_FALLBACKS"),
+    ],
+)
+def test_production_refuses_the_placeholders_of_an_example(environment_of, change, named):
+    environment_of(**PRODUCTION | change)
+    with pytest.raises(SettingsError, match=f"{named} is a placeholder"):
+        Settings.from_environment()
+
+
+CURRENT = "the current value, drawn at random", "another value that was drawn at random"
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "INTERNAL_API_TOKEN"])
+@pytest.mark.parametrize(
+    "fallbacks, reason",
+    [
+        ([CURRENT[0]], "holds the current"),
+        ([CURRENT[1], CURRENT[0]], "holds the current"),
+        ([CURRENT[1], CURRENT[1]], "names a value twice"),
+        ([NOT_GIVEN], "is no secret"),
+        (["short"], "at least 32 characters"),
+    ],
+)
+def test_fallbacks_are_other_secrets(environment_of, name, fallbacks, reason):
+    variables = {name: CURRENT[0], f"{name}_FALLBACKS": json.dumps(fallbacks)}
+    environment_of(**COMPLETE | variables)
+    with pytest.raises(SettingsError, match=f"{name}_FALLBACKS.*{reason}") as refused:
+        Settings.from_environment()
+    assert not any(each in str(refused.value) for each in (*CURRENT, "short"))
+
+
+def test_production_refuses_weak_fallbacks(environment_of):
+    for name in ("SECRET_KEY_FALLBACKS", "INTERNAL_API_TOKEN_FALLBACKS"):
+        environment_of(**PRODUCTION | {name: json.dumps(["x" * 32])})
+        with pytest.raises(SettingsError, match=f"{name} has fewer than 8"):
+            Settings.from_environment()
+
+
+def test_fallbacks_come_after_the_current_value(environment_of):
+    environment_of(
+        **COMPLETE | {"SECRET_KEY": CURRENT[0], "SECRET_KEY_FALLBACKS": json.dumps([CURRENT[1]])}
+    )
+    assert Settings.from_environment().secret_keys == CURRENT
+    environment_of(**COMPLETE)
+    assert Settings.from_environment().secret_keys == (COMPLETE["SECRET_KEY"],)
+    assert Settings.from_environment().internal_api_tokens == (COMPLETE["INTERNAL_API_TOKEN"],)
+
+
+@pytest.mark.parametrize("text", ["not a list", '"a text"', "{"])
+def test_a_list_that_is_no_json_is_named(environment_of, text):
+    environment_of(**COMPLETE | {"SECRET_KEY_FALLBACKS": text})
+    with pytest.raises(SettingsError, match=r"(?i)secret_key_fallbacks") as refused:
+        Settings.from_environment()
+    assert text == "{" or text not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "INTERNAL_API_TOKEN"])
+def test_the_site_does_not_serve_without_its_own_secrets(environment_of, name):
+    environment_of(**PRODUCTION | {name: NOT_GIVEN})
+    other_process = Settings.from_environment()
+    assert other_process.env is Environment.PRODUCTION
+    with pytest.raises(SettingsError, match=name):
+        other_process.require_own_secrets()
+    environment_of(**PRODUCTION)
+    Settings.from_environment().require_own_secrets()
 
 
 @pytest.mark.parametrize(

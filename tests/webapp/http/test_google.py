@@ -1,3 +1,4 @@
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -66,6 +67,22 @@ def test_the_first_sign_in_creates_an_account_with_one_bonus(site, session):
     assert again.get("/api/v1/auth/me").json["data"]["id"] == me["id"]
     rows = again.get("/api/v1/tokens/transactions").json["data"]["results"]
     assert [row["type"] for row in rows] == ["bonus"]
+
+
+def test_a_sign_in_that_began_before_the_key_changed_is_completed(
+    bind, storage, shared_apps, monkeypatch, google, site
+):
+    before, old = site.test_client(), site.secret_key
+    started = before.get(LOGIN, query_string={"next": "/wallet"})
+    [cookie] = [each for key, each in before._cookies.items() if "sign_in_" in key[2]]
+    changed = {"GOOGLE_BASE_URL": google, "SECRET_KEY": "the key that was drawn at the rotation"}
+    arrived = {}
+    for name, fallbacks in (("late", []), ("during", [old])):
+        variables = changed | {"SECRET_KEY_FALLBACKS": json.dumps(fallbacks)}
+        after = bind(shared_apps.get(monkeypatch, **variables)).test_client()
+        after.set_cookie(cookie.key, cookie.value, path=cookie.path)
+        arrived[name] = after.get(approve(started.location)).location
+    assert arrived == {"late": "/login?error=invalid_state", "during": "/wallet"}
 
 
 def test_the_session_cookie_is_http_only_and_same_site_and_lasts_two_weeks(site):

@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -42,10 +42,18 @@ class FolderStorage:
     so nothing outside the folder is ever read or written.
     """
 
-    def __init__(self, folder: Path, *, public_base_url: str, secret_key: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        public_base_url: str,
+        secret_key: str,
+        secret_key_fallbacks: Sequence[str] = (),
+    ) -> None:
         self._folder = folder
         self._base_url = public_base_url.rstrip("/")
         self._secret_key = secret_key
+        self._accepted_keys = (secret_key, *secret_key_fallbacks)
 
     def put(self, key: str, data: bytes | BinaryIO, *, content_type: str) -> None:
         """See `Storage.put`."""
@@ -166,12 +174,15 @@ class FolderStorage:
         self, method: str, key: str, query_args: Mapping[str, str], content_type: str = ""
     ) -> bool:
         """Tell whether a web request for `/storage/<key>` has a valid signature; see `verify`."""
-        return signed_urls.verify(
-            self._secret_key,
-            method=method,
-            key=key,
-            query_args=query_args,
-            content_type=content_type,
+        return any(
+            signed_urls.verify(
+                secret_key,
+                method=method,
+                key=key,
+                query_args=query_args,
+                content_type=content_type,
+            )
+            for secret_key in self._accepted_keys
         )
 
     def inside(self) -> "FolderStorage":

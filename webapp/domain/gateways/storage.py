@@ -1,5 +1,6 @@
 """Storage of image and adapter files: a private folder or any S3 server, chosen by one URL."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -39,24 +40,34 @@ def configured_storage(settings: Settings) -> Storage:
         storage_url=settings.storage_url,
         public_base_url=settings.public_base_url,
         secret_key=settings.secret_key,
+        secret_key_fallbacks=settings.secret_key_fallbacks,
     )
 
 
-def make_storage(*, storage_url: str, public_base_url: str, secret_key: str) -> Storage:
+def make_storage(
+    *,
+    storage_url: str,
+    public_base_url: str,
+    secret_key: str,
+    secret_key_fallbacks: Sequence[str] = (),
+) -> Storage:
     """Return the storage of a URL, without connecting or creating anything.
 
     `folder:///absolute/path`, or
     `s3://access:secret@host:port/bucket?secure=0&public_endpoint=https://files.example.org`
     where the public endpoint is the one for browsers, for which URLs are signed.
-    `public_base_url` and `secret_key` are for the URLs of a folder. Raises ValueError for any other
-    URL.
+    `public_base_url` and the keys are for the URLs of a folder: `secret_key` signs them, and those
+    of the fallbacks are accepted. Raises ValueError for any other URL.
     """
     url = urlsplit(storage_url)
     if url.scheme == "folder":
         if url.netloc or not url.path.startswith("/"):
             raise ValueError("STORAGE_URL must be folder:///absolute/path")
         return FolderStorage(
-            Path(unquote(url.path)), public_base_url=public_base_url, secret_key=secret_key
+            Path(unquote(url.path)),
+            public_base_url=public_base_url,
+            secret_key=secret_key,
+            secret_key_fallbacks=secret_key_fallbacks,
         )
     if url.scheme == "s3":
         bucket = url.path.strip("/")

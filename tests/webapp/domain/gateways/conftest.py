@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -85,13 +86,15 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
-def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    folder, port = tmp_path_factory.mktemp("s3"), free_port()
+@contextmanager
+def s3_server(folder: Path, *key_pairs: str, port: int | None = None) -> Iterator[int]:
+    """An S3 server over a folder that accepts these pairs of keys; gives its port."""
+    port = port or free_port()
     command = [
         *(str(Path(sys.executable).parent / "rclone"), "serve", "s3"),
         *("--config", "/dev/null", "--addr", f"127.0.0.1:{port}"),
-        *("--auth-key", "AKIATEST,se/cret", str(folder)),
+        *(argument for pair in key_pairs for argument in ("--auth-key", pair)),
+        str(folder),
     ]
     with (folder.parent / "rclone.log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log)
@@ -105,6 +108,12 @@ def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     finally:
         server.terminate()
         server.wait(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with s3_server(tmp_path_factory.mktemp("s3"), "AKIATEST,se/cret") as port:
+        yield port
 
 
 @pytest.fixture(params=["folder", "s3"])

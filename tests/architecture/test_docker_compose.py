@@ -11,9 +11,11 @@ import pytest
 import yaml
 
 from tests import compose
+from webapp.domain import db
 from webapp.domain.settings import Settings
 from webapp.embedded.processes import find_proxy
 from webapp.http import bodies, csrf
+from webapp.web_worker import DRAIN_SHARE
 
 ROOT = Path(__file__).parents[2]
 ENV = {
@@ -24,6 +26,7 @@ ENV = {
 SERVICES = compose.services(ENV)
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 GPU_WORKERS = {name for name in OURS if "tasks.on_gpu" in SERVICES[name].get("command", ())}
+WEBS = {"web", "web-2"}
 CPU_WORKERS = {name for name in OURS if "tasks.on_cpu" in SERVICES[name].get("command", ())}
 # Of make backup, make restore and make recover.
 ONCE = {name for name, service in SERVICES.items() if "backups" in service.get("profiles", ())}
@@ -85,7 +88,7 @@ def test_every_service_that_stays_says_whether_it_is_healthy(name):
     check = SERVICES[name].get("healthcheck")
     if name in ONCE | {"prepare"}:
         assert check == {"disable": True}
-    elif name == "web":
+    elif name in WEBS:
         assert check is None
         dockerfile = (ROOT / "docker/Dockerfile").read_text()
         assert "HEALTHCHECK --interval=10s" in dockerfile.partition(" AS web")[2]
@@ -115,16 +118,16 @@ def test_without_urls_in_env_the_services_of_the_file_are_used():
 
 # Which services know a secret of .env, whether by itself or within a URL.
 KNOWN_BY = {
-    "POSTGRES_PASSWORD": {"prepare", "web", "relay", *CPU_WORKERS, "postgres", "postgres-exporter"}
+    "POSTGRES_PASSWORD": {"prepare", *WEBS, "relay", *CPU_WORKERS, "postgres", "postgres-exporter"}
     | {"wal", *(ONCE - {"backup-files", "restore-files"})},
     "RABBITMQ_PASSWORD": {*OURS, "rabbitmq"},
-    "STORAGE_SECRET_KEY": {"prepare", "web", "relay", *CPU_WORKERS, "storage"}
+    "STORAGE_SECRET_KEY": {"prepare", *WEBS, "relay", *CPU_WORKERS, "storage"}
     | {"backup-files", "restore-files"},
-    "SECRET_KEY": {"web"},
-    "GOOGLE_CLIENT_SECRET": {"web"},
-    "METRICS_TOKEN": {"web"},
-    "TOSS_SECRET_KEY": {"web", "worker-cpu"},
-    "INTERNAL_API_TOKEN": {"web", *GPU_WORKERS},
+    "SECRET_KEY": WEBS,
+    "GOOGLE_CLIENT_SECRET": WEBS,
+    "METRICS_TOKEN": WEBS,
+    "TOSS_SECRET_KEY": {*WEBS, "worker-cpu"},
+    "INTERNAL_API_TOKEN": {*WEBS, *GPU_WORKERS},
     "FLOWER_BASIC_AUTH": {"flower"},
     "GRAFANA_PASSWORD": {"grafana"},
     "ALERT_SMTP_PASSWORD": {"alertmanager"},
@@ -175,17 +178,62 @@ def test_no_gpu_is_needed_and_the_override_gives_one_to_each_pool():
 def test_all_who_look_for_masks_know_the_segmenter_of_the_override():
     override = yaml.safe_load((ROOT / "docker-compose.gpu.yml").read_text())["services"]
     told = {name for name, service in override.items() if "SEGMENTER" in str(service)}
-    assert told == {"web", "worker-uploads", "worker-editing", "worker-segmentation"}
+    assert told == {*WEBS, "worker-uploads", "worker-editing", "worker-segmentation"}
     assert override["worker-segmentation"]["build"]["target"] == "gpu"
     assert OURS["worker-segmentation"]["build"]["target"] == "cpu"
 
 
-def test_the_proxy_gives_up_idle_connections_before_the_site_does(proxy, monkeypatch, tmp_path):
+@pytest.fixture
+def serving(monkeypatch, tmp_path):
+    """The configuration of gunicorn."""
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))  # else the file sets it for good
-    serving = runpy.run_path(str(ROOT / "webapp/serving.py"))
+    return runpy.run_path(str(ROOT / "webapp/serving.py"))
+
+
+def test_the_proxy_gives_up_idle_connections_before_the_site_does(proxy, serving):
     [kept, *others] = [each["idle_timeout"] for each in found(proxy, "keep_alive")]
     assert others
     assert max(kept, *others) < serving["keepalive"] * SECONDS
+
+
+def test_the_proxy_notices_a_web_that_drains_before_its_port_is_closed(proxy, serving):
+    checks = list(found(proxy, "active"))
+    assert {check["uri"] for check in checks} == {"/readyz/process"}
+    drain = serving["graceful_timeout"] * DRAIN_SHARE
+    assert 2 * max(check["interval"] for check in checks) < drain * SECONDS
+    # An answer that waits for a connection, and for a statement, is no sign of a dead process.
+    waits = db.WEB_WAIT_SECONDS + 15
+    assert min(check["timeout"] for check in checks) > waits * SECONDS
+
+
+def test_a_refused_request_is_sent_to_the_other_web(proxy, serving):
+    balanced = [each for each in found(proxy, "load_balancing") if each]
+    assert len(balanced) == 2, "streams, and all else"
+    for each in balanced:
+        assert 0 < each["try_duration"] <= 10 * SECONDS
+        safe = [{"method": ["GET", "HEAD"]}, {"header": {"Idempotency-Key": ["*"]}}]
+        assert each["retry_match"] == safe
+
+
+def test_the_proxy_knows_each_web_by_a_name_of_its_own():
+    upstreams = SERVICES["proxy"]["environment"]["WEB_ADDRESS"].split()
+    names = [{name, *SERVICES[name]["networks"]["default"]["aliases"]} for name in ("web", "web-2")]
+    for upstream, own, other in zip(upstreams, names, reversed(names), strict=True):
+        host, _, port = upstream.partition(":")
+        assert port == "8000"
+        assert host in own - other
+    assert "web" in names[0] & names[1], "workers reach any of them"
+
+
+def test_one_web_is_replaced_after_the_other_and_has_time_to_end(serving):
+    first, second = SERVICES["web"], SERVICES["web-2"]
+    own = {"networks", "depends_on"}
+    assert {k: v for k, v in second.items() if k not in own} == {
+        k: v for k, v in first.items() if k not in own
+    }
+    waits = {"web": {"condition": "service_healthy"}}
+    assert second["depends_on"] == first["depends_on"] | waits
+    assert int(first["stop_grace_period"].removesuffix("s")) > serving["graceful_timeout"]
 
 
 def test_the_proxy_buffers_what_anybody_may_send_and_passes_on_what_artists_may(proxy):

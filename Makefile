@@ -19,7 +19,7 @@ FLASK := docker compose run --rm --no-deps prepare flask --app webapp.app
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sets sets-demonstrations up world test browser sure format lint types contracts audit images env-example api-docs chaos-long backup base-backup restore recover restore-drill base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
+.PHONY: help demo demo-sets sets-demonstrations up world test browser sure format lint types contracts audit images env-example api-docs chaos-long deploy backup base-backup restore recover restore-drill base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -91,6 +91,14 @@ audit: $(INSTALLED)  ## known holes in what we depend on
 chaos-long: $(INSTALLED)  ## many seeds of the fault tests
 	tests/services.sh
 	CHAOS_SEEDS=50 CHAOS_PHOTOS=200 CHAOS_PHOTO_KILLS=80 $(BIN)/pytest tests/chaos
+
+# One web after the other: docs/operations.md, Rolling deploy.
+deploy:  ## a new version with docker compose, while the site works
+	docker compose build
+	docker compose run --rm --no-deps prepare
+	docker compose up --detach --no-deps --wait web
+	docker compose up --detach --no-deps --wait web-2
+	docker compose up --detach
 
 # Files before and after: the dump names only files that one of the two copies has found.
 backup:  ## database and files of docker-compose.yml into BACKUP_FOLDER, while the site works

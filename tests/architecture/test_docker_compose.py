@@ -236,6 +236,17 @@ def test_one_web_is_replaced_after_the_other_and_has_time_to_end(serving):
     assert int(first["stop_grace_period"].removesuffix("s")) > serving["graceful_timeout"]
 
 
+def test_make_deploys_the_schema_then_one_web_after_the_other_then_the_rest():
+    commands = subprocess.run(
+        ["/usr/bin/env", "make", "-n", "deploy"], cwd=ROOT, check=True, capture_output=True
+    ).stdout.decode()
+    started = re.findall(
+        r"docker compose (?:run|up) (?:--\S+ )*--no-deps(?: --\S+)* (\S+)", commands
+    )
+    assert started == ["prepare", "web", "web-2"]
+    assert commands.rstrip().endswith("docker compose up --detach")
+
+
 def test_the_proxy_buffers_what_anybody_may_send_and_passes_on_what_artists_may(proxy):
     assert set(found(proxy, "request_buffers")) == {csrf.LONGEST_FORM}
     assert bodies.MAX_BODY <= csrf.LONGEST_FORM

@@ -60,7 +60,8 @@ def run() -> None:
         )
         if is_left_alone(connection):
             return
-        connection.rollback()  # what was read began a transaction
+        schema_compatibility.create(connection)
+        connection.commit()
         with context.begin_transaction():
             context.run_migrations()
 

@@ -30,9 +30,13 @@ def stated(script: Script) -> str:
     return oldest
 
 
+def create(connection: Connection) -> None:
+    """Create the table, before any migration: then one snapshot always holds both tables."""
+    connection.execute(_CREATE)
+
+
 def write(connection: Connection, scripts: ScriptDirectory, revision: str | None) -> None:
     """Replace the statement by that of a migration; with None there is no schema any more."""
-    connection.execute(_CREATE)
     connection.execute(_CLEAR)
     script = scripts.get_revision(revision) if revision is not None else None
     if script is not None:

@@ -4,6 +4,7 @@ Each web is the gunicorn of the Dockerfile with its configuration, in the files 
 newer image has one migration more. There are no workers: nothing waits for a picture.
 """
 
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,6 +26,7 @@ from webapp.domain.gateways.storage import make_storage
 from webapp.domain.readiness import own_revisions
 from webapp.domain.services import ledger
 
+LOGGED = re.compile(rb'"event": ?"request"')
 PATH = f"{BIN}:/usr/bin:/bin"
 
 
@@ -38,7 +40,7 @@ class Site:
     ports: tuple[int, int]
     images: dict[str, compose.Image]
     parts: ExitStack
-    webs: list[Process] = field(default_factory=list)
+    running: list[Process] = field(default_factory=list)
 
     def flask(self, version: str, *arguments: str) -> None:
         """Run a command of the code of a version, as the service `prepare` does."""
@@ -79,7 +81,8 @@ class Site:
         url = self.environment["GOOGLE_BASE_URL"]
         command = [PYTHON, "-m", "webapp.sandbox.google", "--port", url.rpartition(":")[2]]
         google = Process("google", command, self.environment, self.folder)
-        self._keep(google)
+        self.parts.callback(google.stop)
+        google.start()
         wait_for(lambda: _answers(f"{url}/healthz"), "the sandbox", explain=google.tail)
 
     def _process(self, name: str, command: list[str], version: str, tmp: str = "") -> Process:
@@ -88,12 +91,15 @@ class Site:
             Path(tmp).mkdir()
         directory = self.images[version].folder
         process = Process(name, command, self.environment | own, self.folder, directory=directory)
-        self._keep(process)
+        self.running.append(process)
+        process.start()
         return process
 
-    def _keep(self, process: Process) -> None:
-        self.parts.callback(process.stop)
-        process.start()
+    def stop(self) -> None:
+        """Stop the webs and the proxy; the services behind them go on."""
+        for process in self.running:
+            process.kill()
+        self.running.clear()
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -120,7 +126,8 @@ class Site:
             public_base_url=self.address,
             secret_key=self.environment["SECRET_KEY"],
         )
-        people = [Person(self.address, f"buyer-{n}@example.com") for n in range(count)]
+        emails = [f"buyer-{secrets.token_hex(4)}@example.com" for _ in range(count)]
+        people = [Person(self.address, email) for email in emails]
         for each in people:
             self.parts.callback(each.http.close)
         with self.session() as session:
@@ -132,7 +139,7 @@ class Site:
 
 def requests_of(web: Process) -> int:
     """How many requests a web has logged; those of the proxy's checks are not."""
-    return web.log.read_bytes().count(b'"event": "request"')
+    return len(LOGGED.findall(web.log.read_bytes()))
 
 
 @contextmanager
@@ -153,6 +160,8 @@ def prepared(folder: Path) -> Iterator[Site]:
             "HTTP_PORT": str(port),
         }
         site = Site(folder, environment, address, ports, images, parts)
+        parts.callback(site.stop)
+        site.start_sandbox()
         site.flask("old", "prepare")
         yield site
 

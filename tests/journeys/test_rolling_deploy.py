@@ -14,15 +14,21 @@ from tests.waiting import wait_for
 ENOUGH = 40  # requests that each web must have answered in each phase
 
 
-@pytest.fixture
-def site():
-    """The proxy in front of two webs of the old code."""
+@pytest.fixture(scope="module")
+def services():
+    """A database, a cache and a provider; each test starts webs of its own."""
     with (
         tempfile.TemporaryDirectory(prefix="style-license-deploy-") as folder,
         prepared(Path(folder)) as made,
     ):
-        made.start_sandbox()
         yield made
+
+
+@pytest.fixture
+def site(services):
+    """Nothing serves it yet; nothing does any more afterwards."""
+    yield services
+    services.stop()
 
 
 @dataclass
@@ -83,3 +89,20 @@ def test_nobody_notices_a_deploy(site):
     assert site.count("orders") == ordering.good
     assert site.count("sets_accounts") - accounts == opening.good
     assert watching.reconnections >= 1
+
+
+def test_without_draining_requests_are_lost(site):
+    """The control: gunicorn's own worker stops accepting at once, and the proxy is not told."""
+    first = site.start_web(0, "old", "--worker-class", "gthread")
+    second = site.start_web(1, "old")
+    site.start_proxy()
+    loads = [OpeningAccounts(site.address) for _ in range(3)]
+    with ExitStack() as running:
+        for load in loads:
+            running.enter_context(load)
+        deploy = Deploy(site, loads)
+        deploy.served(first, second)
+        first.stop()
+        deploy.served(second)
+    print(deploy.outcomes)  # noqa: T201 - how many
+    assert any(load.bad for load in loads)

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from flask import Flask
 from werkzeug.serving import make_server
 
+from webapp.extensions import db
+
 
 @contextmanager
 def served(app: Flask, *, port: int = 0) -> Iterator[str]:
@@ -20,3 +22,9 @@ def served(app: Flask, *, port: int = 0) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def close_pools() -> None:
+    """Close the idle database connections of the running app, of all its pools."""
+    for engine in db.engines.values():
+        engine.dispose()

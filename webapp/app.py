@@ -169,6 +169,10 @@ def _config(settings: Settings) -> dict[str, object]:
         "TESTING": settings.env is Environment.TEST,
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": domain_db.web_engine_options(),
+        "SQLALCHEMY_BINDS": {
+            pool: {"url": settings.database_url} | domain_db.web_engine_options(size)
+            for pool, size in domain_db.RESERVED_POOLS.items()
+        },
         "SESSION_COOKIE_NAME": "session",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",

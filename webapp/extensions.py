@@ -18,9 +18,12 @@ from webapp.domain.gateways.signer import CanSign
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.queries.payments import Addresses
 from webapp.domain.settings import Settings
+from webapp.pools import PooledSession
 
 # The models do not use Flask: only their metadata is bound here.
-db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
+db = SQLAlchemy(
+    metadata=Base.metadata, session_options={"class_": PooledSession, "expire_on_commit": False}
+)
 babel = Babel()
 login_manager = LoginManager()
 migrate = Migrate()

@@ -24,6 +24,14 @@ DROP = """(area, [name, base64]) => {
   area.dispatchEvent(new DragEvent("drop", how));
 }"""
 
+PASTE = """([name, base64]) => {
+  const bytes = Uint8Array.from(atob(base64), (each) => each.charCodeAt(0));
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], name, { type: "image/jpeg" }));
+  const how = { clipboardData: data, bubbles: true, cancelable: true };
+  document.dispatchEvent(new ClipboardEvent("paste", how));
+}"""
+
 
 @pytest.fixture(scope="session")
 def delivered(inhabited):
@@ -82,6 +90,26 @@ def test_a_foreign_picture_that_is_dropped_is_claimed_by_nobody(visitor, inhabit
     expect(visitor.heading("No licence was found")).to_be_visible(timeout=DEEP_SEARCH_MS)
     assert visitor.page.locator("#report a[href^='/l/']").count() == 0
     assert visitor.barriers() == []
+
+
+@pytest.mark.parametrize("size, language", [(DESK, "en")], ids=["desk-en"])
+def test_a_picture_that_is_pasted_leads_to_its_certificate(visitor, delivered):
+    public_id, file = delivered
+    visitor.open("/verify")
+    visitor.page.evaluate(PASTE, ["copied.jpg", base64.b64encode(file).decode()])
+    expect(visitor.button("Open the certificate")).to_have_attribute("href", f"/l/{public_id}")
+
+
+@pytest.mark.parametrize("size, language", [(PHONE, "en")], ids=["phone-en"])
+def test_a_photo_of_the_camera_replaces_a_picture_that_was_chosen_before(visitor, delivered):
+    public_id, file = delivered
+    visitor.open("/verify")
+    with visitor.expecting(422):
+        choose(visitor, "notes.jpg", b"no picture")
+        expect(visitor.text("This file is not a JPG, PNG or WebP picture.")).to_be_visible()
+    taken = {"name": "image.jpg", "mimeType": "image/jpeg", "buffer": file}
+    visitor.page.locator("input[capture]").set_input_files(taken)
+    expect(visitor.button("Open the certificate")).to_have_attribute("href", f"/l/{public_id}")
 
 
 @pytest.mark.parametrize("size, language", [(PHONE, "ko")], ids=["phone-ko"])

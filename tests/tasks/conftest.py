@@ -10,11 +10,10 @@ from sqlalchemy.orm import Session, sessionmaker
 from tasks import worker_api
 from tasks.on_cpu import attempt, content_credentials
 from tests.broker import free_port
-from tests.serving import served
+from tests.serving import close_pools, served
 from webapp.app import create_app
 from webapp.domain.gateways.storage import configured_storage
 from webapp.domain.settings import settings
-from webapp.extensions import db
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +49,7 @@ def site(site_app: Flask, committed: sessionmaker[Session], monkeypatch, tmp_pat
     with served(site_app, port=int(url.rpartition(":")[2])):
         yield url
     with site_app.app_context():
-        db.engines[None].dispose()
+        close_pools()
     settings.cache_clear()
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from tests import making
 from tests.outside_transactions import OutsideTransactions
+from tests.serving import close_pools
 from tests.toss import Toss, toss_server
 from tests.webapp import documented
 from webapp.app import create_app
@@ -102,21 +103,22 @@ def shared_apps(database_url: URL) -> Iterator[SharedApps]:
 @pytest.fixture
 def bind(session: Session) -> Iterator[Callable[[Flask], Flask]]:
     """Let an app work inside the test's transaction; its commits are savepoints."""
-    engines: list[tuple[Flask, Engine]] = []
+    replaced: list[tuple[Flask, dict[str | None, Engine]]] = []
 
     def bound(app: Flask) -> Flask:
         with app.app_context():
-            engines.append((app, db.engines[None]))
-            db.engines[None].dispose()
-            db.engines[None] = session.connection()  # type: ignore[assignment]
+            replaced.append((app, dict(db.engines)))
+            close_pools()
+            for pool in db.engines:
+                db.engines[pool] = session.connection()  # type: ignore[index]
         return app
 
     db.session.session_factory.configure(join_transaction_mode="create_savepoint")
     yield bound
     db.session.session_factory.configure(join_transaction_mode="conditional_savepoint")
-    for app, engine in engines:
+    for app, engines in replaced:
         with app.app_context():
-            db.engines[None] = engine
+            db.engines.update(engines)  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -147,7 +149,7 @@ def make_real_app(
     yield make
     for each in used:
         with each.app_context():
-            db.engines[None].dispose()
+            close_pools()
     settings.cache_clear()
 
 

@@ -24,6 +24,8 @@ CONNECT_OPTIONS = (
     "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000 -c timezone=UTC"
 )
 WEB_WAIT_SECONDS = 2.0
+PROBES, MONEY = "probes", "money"  # pools of the web process beside the usual one
+RESERVED_POOLS = {PROBES: 1, MONEY: 2}  # connections, twice as many for a peak
 # What workers catch when PostgreSQL is unavailable: the lease expires, the relay publishes again.
 DatabaseUnavailable = OperationalError
 # Opens one short transaction; for services with slow operations between several.
@@ -36,15 +38,16 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
 
-def web_engine_options() -> dict[str, object]:
-    """Return the engine options of the web process.
+def web_engine_options(pool_size: int = 10) -> dict[str, object]:
+    """Return the engine options of one pool of the web process, which may double for a peak.
 
     A request waits shortly for a lock and for a connection, then it is answered with 503: those
     that wait for one locked table must not take all connections and threads from the others.
     """
-    options = engine_options(pool_size=10)
+    options = engine_options(pool_size)
     locks = f"-c lock_timeout={round(1000 * WEB_WAIT_SECONDS)}"
     return options | {
+        "max_overflow": pool_size,
         "pool_timeout": WEB_WAIT_SECONDS,
         "connect_args": {"options": f"{CONNECT_OPTIONS} {locks}", "connect_timeout": 5},
     }

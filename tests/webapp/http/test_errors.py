@@ -7,7 +7,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from sqlalchemy import text
 
-from tests.webapp.conftest import error_code, make_app
+from tests import making
+from tests.webapp.conftest import error_code, make_app, signed_in_client
 from webapp.domain import db as domain_db
 from webapp.domain.errors import DomainError, ServiceUnavailable
 from webapp.domain.models.ledger import TransferKind
@@ -211,3 +212,19 @@ def test_who_gets_no_connection_soon_gets_503(committed, storage, monkeypatch):
         answer = app.test_client().get("/api/v1/styles")
         assert (answer.status_code, error_code(answer)) == (503, ServiceUnavailable.code)
         assert app.test_client().get("/healthz").status_code == 200
+
+
+def test_probes_and_money_do_not_wait_for_the_connections_of_the_others(
+    committed, storage, monkeypatch
+):
+    monkeypatch.setattr(domain_db, "WEB_WAIT_SECONDS", 0.1)
+    app = make_app(monkeypatch)
+    with committed.begin() as session:
+        client = signed_in_client(app, session, making.user(session))
+    with app.app_context(), ExitStack() as busy:
+        busy_pool = db.engine
+        for _ in range(busy_pool.pool.size() + busy_pool.pool._max_overflow):
+            busy.enter_context(busy_pool.connect())
+        assert client.get("/api/v1/styles").status_code == 503
+        for path in ("/readyz", "/api/v1/health", "/api/v1/tokens/balance", "/wallet"):
+            assert client.get(path).status_code == 200, path

@@ -9,11 +9,10 @@ from limits.storage import MemoryStorage
 from sqlalchemy import func, select, update
 
 from tests.database import at_once
-from tests.serving import served
+from tests.serving import close_pools, served
 from tests.webapp.conftest import error_code, make_app
 from webapp.domain.models.account import SignIn, User
 from webapp.domain.models.ledger import Transfer
-from webapp.extensions import db
 from webapp.http.google import local_path
 from webapp.http.rate_limits import RateLimits
 from webapp.sandbox.google import create_app as create_sandbox
@@ -249,7 +248,7 @@ def running_site(committed, storage, monkeypatch, google) -> Iterator[str]:
     with served(app) as url:
         yield url
     with app.app_context():
-        db.engines[None].dispose()
+        close_pools()
 
 
 def test_twenty_users_at_one_address_sign_in_at_once_in_two_tabs_each(running_site, committed):

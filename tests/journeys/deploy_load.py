@@ -55,16 +55,19 @@ class Load(Beside):
 
 
 class Reading(Load):
-    """Opens pages and lists, each with a new connection."""
+    """Opens pages and lists."""
 
     def __init__(self, site: str) -> None:
         super().__init__()
-        self._site = site
+        self._http = httpx.Client(base_url=site, timeout=30)
         self._sent = 0
 
     def send(self) -> httpx.Response:
         self._sent += 1
-        return httpx.get(f"{self._site}{READ[self._sent % len(READ)]}", timeout=30)
+        return self._http.get(READ[self._sent % len(READ)])
+
+    def close(self) -> None:
+        self._http.close()
 
 
 class OpeningAccounts(Load):

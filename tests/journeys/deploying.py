@@ -37,6 +37,7 @@ class Site:
     folder: Path
     environment: dict[str, str]
     address: str
+    http: httpx.Client
     ports: tuple[int, int]
     images: dict[str, compose.Image]
     parts: ExitStack
@@ -50,30 +51,35 @@ class Site:
         assert done.status == 0, done.tail()
 
     def start_web(self, place: int, version: str, *options: str) -> Process:
-        """Start a web of a version in one of the two places, and wait until it is ready."""
+        """Start a web of a version in one of the two places."""
         program, *arguments = self.images[version].command
         address = f"127.0.0.1:{self.ports[place]}"
         arguments = [each.replace("0.0.0.0:8000", address) for each in arguments]
         name = f"web-{place + 1}-{version}-{secrets.token_hex(2)}"
         command = [str(BIN / program), *arguments, *options]
-        web = self._process(name, command, version, str(self.folder / name))
-        wait_for(lambda: self.is_ready(place), name, seconds=120, explain=web.tail)
-        return web
+        return self._process(name, command, version, str(self.folder / name))
+
+    def wait_until_ready(self, *places: int) -> None:
+        """Wait until the webs in these places take requests."""
+        for place in places:
+            name = f"web {place + 1}"
+            wait_for(lambda at=place: self.is_ready(at), name, seconds=120, every=0.3)
+
+    def end_web(self, web: Process) -> None:
+        """Let a web drain and end by itself."""
+        web.terminate()
+        wait_for(lambda: web.status is not None, f"{web.name} to end", every=0.2, explain=web.tail)
 
     def is_ready(self, place: int) -> bool:
         """Tell whether a web takes requests, asked as the proxy asks."""
-        url = f"http://127.0.0.1:{self.ports[place]}/readyz/process"
-        try:
-            return httpx.get(url, timeout=10).is_success
-        except httpx.TransportError:
-            return False
+        return self._answers(f"http://127.0.0.1:{self.ports[place]}/readyz/process")
 
     def start_proxy(self) -> Process:
         """Start the proxy, and wait until it answers."""
         command = [str(BIN / "caddy"), "run", "--config", str(ROOT / "docker/Caddyfile")]
         proxy = self._process("proxy", [*command, "--adapter", "caddyfile"], "old")
         answers = f"{self.address}/healthz"
-        wait_for(lambda: _answers(answers), "the proxy", seconds=60, explain=proxy.tail)
+        wait_for(lambda: self._answers(answers), "the proxy", every=0.3, explain=proxy.tail)
         return proxy
 
     def start_sandbox(self) -> None:
@@ -83,7 +89,14 @@ class Site:
         google = Process("google", command, self.environment, self.folder)
         self.parts.callback(google.stop)
         google.start()
-        wait_for(lambda: _answers(f"{url}/healthz"), "the sandbox", explain=google.tail)
+        answers = f"{url}/healthz"
+        wait_for(lambda: self._answers(answers), "the sandbox", every=0.3, explain=google.tail)
+
+    def _answers(self, url: str) -> bool:
+        try:
+            return self.http.get(url).is_success
+        except httpx.TransportError:
+            return False
 
     def _process(self, name: str, command: list[str], version: str, tmp: str = "") -> Process:
         own = {"TMPDIR": tmp} if tmp else {}
@@ -159,7 +172,8 @@ def prepared(folder: Path) -> Iterator[Site]:
             "WEB_ADDRESS": " ".join(f"127.0.0.1:{each}" for each in ports),
             "HTTP_PORT": str(port),
         }
-        site = Site(folder, environment, address, ports, images, parts)
+        http = parts.enter_context(httpx.Client(timeout=10))
+        site = Site(folder, environment, address, http, ports, images, parts)
         parts.callback(site.stop)
         site.start_sandbox()
         site.flask("old", "prepare")
@@ -194,13 +208,6 @@ def _environment(folder: Path, address: str) -> dict[str, str]:
         **signing.development(),
         **ONE_THREAD,
     }
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=5).is_success
-    except httpx.TransportError:
-        return False
 
 
 __all__ = ["NEWER", "Site", "prepared", "requests_of"]

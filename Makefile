@@ -19,7 +19,7 @@ FLASK := docker compose run --rm --no-deps prepare flask --app webapp.app
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sets sets-demonstrations up world test browser sure format lint types contracts audit images env-example api-docs chaos-long deploy backup base-backup restore recover restore-drill base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
+.PHONY: help demo demo-sets sets-demonstrations up world test browser sure format lint types contracts audit images env-example api-docs chaos-long deploy backup base-backup restore recover restore-drill deploy-drill base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -127,6 +127,9 @@ recover:  ## the database alone, to UNTIL="2026-11-29 08:00:00+00" or the end of
 restore-drill: $(INSTALLED)  ## on this machine: sell, dump, sell, lose everything, restore, prove; ORDERS=300
 	tests/services.sh
 	DRILL_ORDERS=$(ORDERS) $(BIN)/pytest tests/backups tests/chaos/restore_drill.py -s
+
+deploy-drill: $(INSTALLED)  ## on this machine: migrate and replace two webs behind the proxy under load; no request may fail
+	$(BIN)/pytest tests/journeys/rolling_deploy.py -s --timeout 900
 
 bench-engine: $(INSTALLED)  ## training and rendering against how it is usually done; DEVICE=cuda BASE_MODEL=random-sd15 at a real size; var/bench/engine.json
 	$(BIN)/python -m tests.bench.engine --base-model $(BASE_MODEL) $(if $(DEVICE),--device $(DEVICE)) $(ARGUMENTS)

@@ -20,7 +20,7 @@ SBOM ?= var/sbom
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sets sets-demonstrations up world test browser sure format lint types contracts audit lock sbom images env-example api-docs chaos-long backup base-backup restore recover restore-drill base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
+.PHONY: help demo demo-sets sets-demonstrations up world test browser sure format lint types contracts audit lock sbom images env-example api-docs chaos-long deploy backup base-backup restore recover restore-drill deploy-drill base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -108,6 +108,14 @@ chaos-long: $(INSTALLED)  ## many seeds of the fault tests
 	tests/services.sh
 	CHAOS_SEEDS=50 CHAOS_PHOTOS=200 CHAOS_PHOTO_KILLS=80 $(BIN)/pytest tests/chaos
 
+# One web after the other: docs/operations.md, Rolling deploy.
+deploy:  ## a new version with docker compose, while the site works
+	docker compose build
+	docker compose run --rm --no-deps prepare
+	docker compose up --detach --no-deps --wait web
+	docker compose up --detach --no-deps --wait web-2
+	docker compose up --detach
+
 # Files before and after: the dump names only files that one of the two copies has found.
 backup:  ## database and files of docker-compose.yml into BACKUP_FOLDER, while the site works
 	$(BACKUPS) backup-files
@@ -135,6 +143,9 @@ recover:  ## the database alone, to UNTIL="2026-11-29 08:00:00+00" or the end of
 restore-drill: $(INSTALLED)  ## on this machine: sell, dump, sell, lose everything, restore, prove; ORDERS=300
 	tests/services.sh
 	DRILL_ORDERS=$(ORDERS) $(BIN)/pytest tests/backups tests/chaos/restore_drill.py -s
+
+deploy-drill: $(INSTALLED)  ## on this machine: migrate and replace two webs behind the proxy under load; no request may fail
+	$(BIN)/pytest tests/journeys/rolling_deploy.py -s --timeout 900
 
 bench-engine: $(INSTALLED)  ## training and rendering against how it is usually done; DEVICE=cuda BASE_MODEL=random-sd15 at a real size; var/bench/engine.json
 	$(BIN)/python -m tests.bench.engine --base-model $(BASE_MODEL) $(if $(DEVICE),--device $(DEVICE)) $(ARGUMENTS)

@@ -66,6 +66,13 @@ class Containers:
         self.env = env
         self.services = compose.services(env)
         self._files = compose.files(env)
+        # Other names of services; a name that several have leads to the first of them.
+        self._aliases = {
+            alias: name
+            for name, service in self.services.items()
+            for alias in service.get("networks", {}).get("default", {}).get("aliases", ())
+            if alias not in self.services
+        }
         self.processes: dict[str, Process] = {}
         self.images: dict[str, compose.Image] = {}
         self._net = f"127.{secrets.randbelow(200) + 20}.{secrets.randbelow(250)}"
@@ -99,9 +106,10 @@ class Containers:
 
         def located(found: re.Match[str]) -> str:
             name, port = found.groups()
+            name = self._aliases.get(name, name)
             return self._addresses.get(name, f"{self.address(name)}:{port}")
 
-        names = "|".join(self.services)
+        names = "|".join([*self.services, *self._aliases])
         return re.sub(rf"(?<![\w.-])({names}):(\d+)", located, text)
 
     def _places(self, service: str) -> dict[str, Path]:

@@ -21,6 +21,7 @@ from webapp.embedded.redis import Redis
 
 SYSTEM_SERVER = "postgresql+psycopg2://postgres@127.0.0.1:5432/postgres"
 ROOT = Path(__file__).parents[1]
+MIGRATIONS = ROOT / "migrations"
 
 
 @contextmanager
@@ -96,14 +97,14 @@ def alembic_config() -> Config:
     return Config(str(ROOT / "migrations/alembic.ini"), attributes={"configure_logger": False})
 
 
-def migrate(url: URL, revision: str = "head") -> None:
-    """Run the real migrations."""
+def migrate(url: URL, revision: str = "head", *, folder: Path = MIGRATIONS) -> None:
+    """Run the real migrations, or those of another folder; `base` and `-1` lead down."""
     before = os.environ["DATABASE_URL"]
     use(url)
     config = alembic_config()
-    config.set_main_option("script_location", str(ROOT / "migrations"))
+    config.set_main_option("script_location", str(folder))
     try:
-        if revision == "base":
+        if revision in {"base", "-1"}:
             command.downgrade(config, revision)
         else:
             command.upgrade(config, revision)

@@ -134,6 +134,12 @@ class Process:
             if self._process is not None and self._process.poll() is None:
                 os.killpg(self._process.pid, number)
 
+    def terminate(self) -> None:
+        """Ask it to end, as a container engine does; its children hear it from itself."""
+        self.is_wanted = False
+        if self._process is not None:
+            self._process.terminate()
+
     def stop(self) -> None:
         """End it in order if it follows, else by force; nothing of it is left."""
         self.is_wanted = False

@@ -37,6 +37,10 @@ workers = 2
 # (`event_streams.MOST_STREAMS`), so some threads are always left for requests.
 threads = 64
 timeout = 60
+# Seconds from SIGTERM until what is left is killed. The first sixth is for the proxy, which asks
+# every second whether this process is ready (webapp.web_worker.DRAIN_SHARE); the rest is for
+# requests in flight. A container gets more (`stop_grace_period`).
+graceful_timeout = 30
 # Seconds. Longer than the proxy (docker/Caddyfile) and most clients keep a connection: the sender
 # must close it first, or a request is sent on a closed connection. An idle connection occupies no
 # thread.

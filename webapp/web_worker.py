@@ -4,6 +4,10 @@ The event loop collects the head of a request and passes it to a thread when it 
 closes a connection whose head is not complete in time. A thread reads the body and closes the
 connection of a client that sends too slowly. Gunicorn's own worker passes a connection to a thread
 at its first byte, and the thread waits without a timeout.
+
+SIGTERM lets the process drain before it stops: for a share of gunicorn's graceful timeout it goes
+on accepting requests, while its readiness tells the proxy to send them elsewhere. Gunicorn's own
+worker stops accepting at once and resets what the proxy sends before it has noticed.
 """
 
 import errno
@@ -13,9 +17,12 @@ import time
 from collections import deque
 from functools import partial
 from selectors import EVENT_READ
+from types import FrameType
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from webapp.http import draining
 
 HEAD_SECONDS = 10.0
 HEAD_BYTES = 1 << 16
@@ -24,8 +31,10 @@ HEAD_END = b"\r\n\r\n"
 BODY_SECONDS = 15.0
 BODY_BYTES_PER_SECOND = 4096.0
 # How much of a refused body is read and discarded, and for how long.
-DRAIN_SECONDS = 5.0
-DRAIN_BYTES = 64 << 20
+DISCARD_SECONDS = 5.0
+DISCARD_BYTES = 64 << 20
+# Of the graceful timeout, after which gunicorn kills the process: 5 of 30 seconds.
+DRAIN_SHARE = 1 / 6
 NOT_NOW = frozenset({errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK})
 
 
@@ -71,6 +80,45 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._heads: deque[Any] = deque()
+        self._has_drained = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to drain, at SIGTERM; every later answer closes its connection."""
+        draining.begin()
+        super().handle_exit(sig, frame)
+
+    def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - as gunicorn's
+        """Accept connections or not; a process that is stopped first drains, then closes its port.
+
+        A connection that nobody accepts would be reset when the process ends, and its sender could
+        not know whether the request was carried out. At a closed port it is refused.
+        """
+        if self.alive:
+            super().set_accept_enabled(enabled)
+            return
+        if self._has_drained:
+            return
+        self._has_drained = True
+        super().set_accept_enabled(True)
+        self._drain()
+        super().set_accept_enabled(False)
+        for listener in self.sockets:
+            self._accept_all(listener)
+            listener.close()
+
+    def _drain(self) -> None:
+        ends_at = time.monotonic() + self.cfg.graceful_timeout * DRAIN_SHARE
+        while (left := ends_at - time.monotonic()) > 0:
+            self.notify()
+            self.wait_for_and_dispatch_events(timeout=min(left, 1.0))
+            self.murder_keepalived()
+            self.murder_pending()
+
+    def _accept_all(self, listener: Any) -> None:
+        before = -1
+        while self.nr_conns > before:
+            before = self.nr_conns
+            self.accept(listener)
 
     def accept(self, listener: Any) -> None:
         """Accept a connection and wait for the head of its first request."""
@@ -153,8 +201,10 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
 
         Gunicorn reads 64 KB and then closes, and a proxy that still sends gets a reset.
         """
-        deadline = time.monotonic() + DRAIN_SECONDS
-        return keepalive and bool(conn.parser.finish_body(deadline=deadline, max_bytes=DRAIN_BYTES))
+        deadline = time.monotonic() + DISCARD_SECONDS
+        return keepalive and bool(
+            conn.parser.finish_body(deadline=deadline, max_bytes=DISCARD_BYTES)
+        )
 
     def handle(self, conn: Any) -> Any:
         """Handle a request in a thread, starting with the bytes that the event loop has read."""

@@ -25,6 +25,7 @@ ENV = {
 SERVICES = compose.services(ENV)
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 GPU_WORKERS = {name for name in OURS if "tasks.on_gpu" in SERVICES[name].get("command", ())}
+WEBS = {"web", "web-2"}
 CPU_WORKERS = {name for name in OURS if "tasks.on_cpu" in SERVICES[name].get("command", ())}
 # Of make backup, make restore and make recover.
 ONCE = {name for name, service in SERVICES.items() if "backups" in service.get("profiles", ())}
@@ -86,7 +87,7 @@ def test_every_service_that_stays_says_whether_it_is_healthy(name):
     check = SERVICES[name].get("healthcheck")
     if name in ONCE | {"prepare"}:
         assert check == {"disable": True}
-    elif name == "web":
+    elif name in WEBS:
         assert check is None
         dockerfile = (ROOT / "docker/Dockerfile").read_text()
         assert "HEALTHCHECK --interval=10s" in dockerfile.partition(" AS web")[2]
@@ -116,19 +117,19 @@ def test_without_urls_in_env_the_services_of_the_file_are_used():
 
 # Which services know a secret of .env, whether by itself or within a URL.
 KNOWN_BY = {
-    "POSTGRES_PASSWORD": {"prepare", "web", "relay", *CPU_WORKERS, "postgres", "postgres-exporter"}
+    "POSTGRES_PASSWORD": {"prepare", *WEBS, "relay", *CPU_WORKERS, "postgres", "postgres-exporter"}
     | {"wal", *(ONCE - {"backup-files", "restore-files"})},
     "RABBITMQ_PASSWORD": {*OURS, "rabbitmq"},
-    "STORAGE_SECRET_KEY": {"prepare", "web", "relay", *CPU_WORKERS, "storage"}
+    "STORAGE_SECRET_KEY": {"prepare", *WEBS, "relay", *CPU_WORKERS, "storage"}
     | {"backup-files", "restore-files"},
     "STORAGE_OTHER_KEYS": {"storage"},
-    "SECRET_KEY": {"web"},
-    "SECRET_KEY_FALLBACKS": {"web"},
-    "GOOGLE_CLIENT_SECRET": {"web"},
-    "METRICS_TOKEN": {"web"},
-    "TOSS_SECRET_KEY": {"web", "worker-cpu"},
-    "INTERNAL_API_TOKEN": {"web", *GPU_WORKERS},
-    "INTERNAL_API_TOKEN_FALLBACKS": {"web"},
+    "SECRET_KEY": WEBS,
+    "SECRET_KEY_FALLBACKS": WEBS,
+    "GOOGLE_CLIENT_SECRET": WEBS,
+    "METRICS_TOKEN": WEBS,
+    "TOSS_SECRET_KEY": {*WEBS, "worker-cpu"},
+    "INTERNAL_API_TOKEN": {*WEBS, *GPU_WORKERS},
+    "INTERNAL_API_TOKEN_FALLBACKS": WEBS,
     "FLOWER_BASIC_AUTH": {"flower"},
     "GRAFANA_PASSWORD": {"grafana"},
     "ALERT_SMTP_PASSWORD": {"alertmanager"},
@@ -186,14 +187,19 @@ def test_no_gpu_is_needed_and_the_override_gives_one_to_each_pool():
 def test_all_who_look_for_masks_know_the_segmenter_of_the_override():
     override = yaml.safe_load((ROOT / "docker-compose.gpu.yml").read_text())["services"]
     told = {name for name, service in override.items() if "SEGMENTER" in str(service)}
-    assert told == {"web", "worker-uploads", "worker-editing", "worker-segmentation"}
+    assert told == {*WEBS, "worker-uploads", "worker-editing", "worker-segmentation"}
     assert override["worker-segmentation"]["build"]["target"] == "gpu"
     assert OURS["worker-segmentation"]["build"]["target"] == "cpu"
 
 
-def test_the_proxy_gives_up_idle_connections_before_the_site_does(proxy, monkeypatch, tmp_path):
+@pytest.fixture
+def serving(monkeypatch, tmp_path):
+    """The configuration of gunicorn."""
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))  # else the file sets it for good
-    serving = runpy.run_path(str(ROOT / "webapp/serving.py"))
+    return runpy.run_path(str(ROOT / "webapp/serving.py"))
+
+
+def test_the_proxy_gives_up_idle_connections_before_the_site_does(proxy, serving):
     [kept, *others] = [each["idle_timeout"] for each in found(proxy, "keep_alive")]
     assert others
     assert max(kept, *others) < serving["keepalive"] * SECONDS

@@ -112,8 +112,9 @@ def test_all_files_of_ops_are_read_by_a_service():
     }
     workers = {name for name in services if name.startswith("worker-")}
     theirs = {"machine", "rabbitmq", "postgres-exporter", "redis-exporter", "alertmanager"}
-    assert hosts == {"web"} | theirs | workers
-    assert hosts <= set(services)
+    assert hosts == {"web-1", "web-2"} | theirs | workers
+    assert hosts - {"web-1"} <= set(services)
+    assert services["web"]["networks"]["default"]["aliases"] == ["web-1"]
 
 
 def test_every_task_of_beat_is_explained():

@@ -15,13 +15,18 @@ WAIT = 'task_wait_seconds{queue="%s",task="t"}'
 SLOW = 'http_request_seconds_bucket{route="/",status="200",le="%s"}'
 HOUSEKEEPING = 'housekeeping_last_success_seconds{task="%s"}'
 DISK = 'node_filesystem_%s_bytes{mountpoint="/"}'
+WEB = 'up{job="site",instance="web-%d"}'
 BACKUP = 'backup_last_success_timestamp_seconds{kind="%s"}'
 NOTIFIED = "alertmanager_notifications_failed_total"
 MEMORY = 'gpu_memory_bytes{instance="a",gpu="0",kind="%s"}'
 
 Numbers = dict[str, int | float | str]
 CASES: dict[str, tuple[Numbers, Numbers]] = {
-    "SiteDown": ({'up{job="site"}': 0}, {'up{job="site"}': 1}),
+    "SiteDown": (
+        {WEB % 1: 0, WEB % 2: 0},
+        {WEB % 1: 0, WEB % 2: 1},  # the other one serves
+    ),
+    "WebDown": ({WEB % 1: 0, WEB % 2: 1}, {WEB % 1: 1, WEB % 2: 1}),
     "DatabaseDown": ({"database_up": 0}, {"database_up": 1}),
     "RelaySilent": ({"relay_last_success_seconds": 16}, {"relay_last_success_seconds": 5}),
     "LedgerViolated": ({"ledger_check_ok": 0}, {"ledger_check_ok": 1}),

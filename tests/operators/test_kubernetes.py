@@ -16,11 +16,15 @@ import pytest
 import yaml
 
 from tests import compose
-from tests.architecture.test_docker_compose import ENV, GPU_WORKERS, KNOWN_BY, OURS
+from tests.architecture.test_docker_compose import ENV, GPU_WORKERS, KNOWN_BY
+from tests.architecture.test_docker_compose import OURS as COMPOSED
 from tests.operators import manifests
 from tests.operators.manifests import OVERLAYS, containers, of_kind, pods, process
 
 ROOT = Path(__file__).parents[2]
+# Its second web is the second replica here.
+OURS = {name: service for name, service in COMPOSED.items() if name != "web-2"}
+SERVING = ROOT / "webapp/serving.py"  # read as text: importing it configures a process
 VERSIONS = ("1.30", "1.37")
 OVERRIDE = yaml.safe_load((ROOT / "docker-compose.gpu.yml").read_text())["services"]
 # The addresses of an installation, and paths of files that compose mounts elsewhere.
@@ -167,6 +171,10 @@ def test_every_process_that_stays_is_probed_as_in_docker_compose(overlay):
         container = process(pods(overlay)[name])
         probes = {kind: container[kind] for kind in container if kind.endswith("Probe")}
         assert probes, name
+        if name == "web":
+            # Who sends requests there asks what the proxy of docker-compose.yml asks.
+            asked = probe_target(container, probes.pop("readinessProbe"))
+            assert asked == (8000, "/readyz/process")
         for probe in probes.values():
             assert probe_target(container, probe) == compose_target(name), name
         # A relay is silent while the broker is away, and a restart would not help.
@@ -176,6 +184,17 @@ def test_every_process_that_stays_is_probed_as_in_docker_compose(overlay):
             probe = probes["startupProbe"]
             longest = probe["periodSeconds"] * probe["failureThreshold"]
             assert longest >= manifests.seconds(start), name
+
+
+@every_overlay
+def test_a_web_drains_before_it_is_killed(overlay):
+    [graceful] = re.findall(r"^graceful_timeout = (\d+)$", SERVING.read_text(), re.MULTILINE)
+    pod = pods(overlay)["web"]["spec"]
+    program, seconds = process({"spec": pod})["lifecycle"]["preStop"]["exec"]["command"]
+    assert program == "sleep"
+    assert pod["terminationGracePeriodSeconds"] > int(seconds) + int(graceful)
+    strategy = of_kind(overlay, "Deployment")["web"]["spec"]["strategy"]
+    assert strategy["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
 @every_overlay

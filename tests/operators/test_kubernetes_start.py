@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests import database, signing
+from tests.newer_code import NEWER, add_migration, copied_migrations, stating
 from tests.operators import manifests
 from tests.operators.manifests import OVERLAYS, pods, process
+from webapp.domain.readiness import own_revisions
 from webapp.domain.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +84,19 @@ def test_a_process_waits_until_the_database_is_migrated(server, template):
     with database.database(server, template=template) as migrated:
         done = run_schema_check(migrated)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("statement, starts", [(stating(own_revisions()[0]), True), ("", False)])
+def test_a_process_starts_at_a_newer_schema_that_names_its_code(
+    server, template, tmp_path, statement, starts
+):
+    folder = copied_migrations(tmp_path / "migrations")
+    add_migration(folder, statement)
+    with database.database(server, template=template) as newer:
+        database.migrate(newer, folder=folder)
+        done = run_schema_check(newer)
+    assert (done.returncode == 0) is starts, done.stderr
+    assert starts or f"the database is at {NEWER}" in done.stderr
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

@@ -1,4 +1,4 @@
-"""The worker of the site against clients that are slow, with few threads and short time-outs."""
+"""The worker of the site: slow clients, few threads and short time-outs; and how it stops."""
 
 import http.client
 import socket
@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 HELLO = """
 import time
 from webapp import web_worker
+from webapp.http import draining
 from webapp.web_worker import WebWorker
 web_worker.HEAD_SECONDS = {head}
 web_worker.BODY_SECONDS = {body}
@@ -27,6 +28,11 @@ class LateWorker(WebWorker):
         time.sleep({late})
 
 def app(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(3)
+    if environ["PATH_INFO"] == "/draining":
+        start_response("200 OK", [("Content-Length", "1")])
+        return [str(int(draining.has_begun())).encode()]
     is_read = environ["PATH_INFO"] != "/refused"
     body = environ["wsgi.input"].read() if is_read else b""
     start_response("200 OK", [("Content-Length", str(len(str(len(body)))))])
@@ -37,21 +43,25 @@ HALF = b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "
 
 @pytest.fixture
 def served(tmp_path):
-    """Start a server of two threads; return its port."""
+    """Start a server of two threads; return its port. `served.stop` asks the last one to stop."""
     running = []
 
-    def start(head=60, body=60, *, keepalive=2, late=0):
+    def start(head=60, body=60, *, keepalive=2, late=0, grace=1, worker="hello.LateWorker"):
         (tmp_path / "hello.py").write_text(HELLO.format(head=head, body=body, late=late))
         port, log = free_port(), tmp_path / "log"
-        command = [sys.executable, "-m", "gunicorn", "--worker-class", "hello.LateWorker"]
+        command = [sys.executable, "-m", "gunicorn", "--worker-class", worker]
         command += ["--threads", "2", "--bind", f"127.0.0.1:{port}", "--no-control-socket"]
         command += ["--keep-alive", str(keepalive)]
-        command += ["--graceful-timeout", "1", "--pythonpath", str(ROOT), "hello:app"]
+        command += ["--graceful-timeout", str(grace), "--pythonpath", str(ROOT), "hello:app"]
         with log.open("wb") as output:
             running.append(subprocess.Popen(command, cwd=tmp_path, stdout=output, stderr=output))
         wait_for(lambda: answers(port), "the server", seconds=90, explain=log.read_text)
         return port
 
+    def stop():
+        running[-1].terminate()
+
+    start.stop = stop
     yield start
     for each in running:
         each.terminate()
@@ -171,3 +181,64 @@ def answer(client):
     while len(received.partition(b"\r\n\r\n")[2]) < 7:
         received += client.recv(1000)
     return received.partition(b"\r\n\r\n")[2]
+
+
+def answers_until_refused(port):
+    """Open connection after connection; how each was answered, until one is refused."""
+    answered = []
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            connection.request("GET", "/draining")
+            answer = connection.getresponse()
+            answered.append((answer.read(), answer.headers["Connection"]))
+        except ConnectionRefusedError:
+            return answered
+        except OSError as error:
+            answered.append(type(error).__name__)
+        finally:
+            connection.close()
+        time.sleep(0.01)
+
+
+def test_a_process_that_is_stopped_drains_then_refuses_and_resets_nobody(served, kept):
+    kept.port = port = served(grace=6)
+    assert get(kept) == b"0"
+    served.stop()
+    answered = set(answers_until_refused(port))
+    assert (b"1", "close") in answered
+    assert answered <= {(b"0", "keep-alive"), (b"1", "close")}
+
+
+def test_without_draining_connections_are_reset(served, kept):
+    """The control: gunicorn's own worker, while it waits for an open connection."""
+    kept.port = port = served(grace=6, worker="gthread")
+    assert get(kept) == b"0"
+    served.stop()
+    lost = [each for each in answers_until_refused(port) if isinstance(each, str)]
+    assert lost
+
+
+def test_a_request_in_flight_is_answered_by_a_process_that_is_stopped(served, connected):
+    port = served(grace=18)
+    client = connected(port, b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+    wait_for(lambda: answers(port), "another answer: the first request is in flight")
+    served.stop()
+    with client.makefile("rb") as stream:
+        assert stream.read().endswith(b"\r\n\r\n0")
+
+
+def test_an_open_connection_is_answered_while_the_process_drains(served, kept):
+    kept.port = served(grace=18)
+    assert get(kept) == b"0"
+    served.stop()
+    other = http.client.HTTPConnection("127.0.0.1", kept.port, timeout=30)
+    wait_for(lambda: is_draining(other), "the process to drain")
+    assert is_draining(kept)
+    assert kept.sock is None, "closed after its answer"
+
+
+def is_draining(connection):
+    """Ask whether the process drains."""
+    connection.request("GET", "/draining")
+    return connection.getresponse().read() == b"1"

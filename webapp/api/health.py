@@ -5,17 +5,20 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import redis
+import structlog
 from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from webapp.domain import readiness
 from webapp.domain.db import DatabaseUnavailable
 from webapp.domain.errors import CallbackUnauthorized
+from webapp.domain.readiness import SchemaMismatch
 from webapp.extensions import app_settings, db, storage
-from webapp.http import envelope, metrics, rate_limits
+from webapp.http import draining, envelope, metrics, rate_limits
 from webapp.http.access import is_loopback, public
 from webapp.http.operations import operation
 from webapp.schemas.health import Health
@@ -31,6 +34,7 @@ DEFAULT_PORTS = {"amqp": 5672, "amqps": 5671, "redis": 6379, "rediss": 6379}
 
 probes = Blueprint("probes", __name__)
 health = Blueprint("health", __name__)
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -54,14 +58,30 @@ def healthz() -> Response:
 @public
 def readyz() -> tuple[Response, int]:
     """Tell what is available. The site takes orders without broker, cache and storage."""
+    if draining.has_begun():
+        return jsonify(status="draining", checks={}), 503
     checks = {
-        "db": _checked(lambda: readiness.check_schema(db.session())),
+        "db": _checked(_check_schema),
         "broker": _checked(lambda: _reach(app_settings().broker_url)),
         "redis": _checked(_ask_redis),
         "storage": _checked(lambda: storage().check()),
     }
     is_ready = checks["db"].ok
     return jsonify(status="ok" if is_ready else "down", checks=checks), 200 if is_ready else 503
+
+
+@probes.get("/readyz/process")
+@rate_limits.exempt
+@public
+def readyz_process() -> tuple[Response, int]:
+    """Tell a proxy whether to send requests to this process rather than to another one.
+
+    What all processes lack alike does not decide: without the database each of them answers
+    requests with its own 503.
+    """
+    if draining.has_begun():
+        return jsonify(status="draining"), 503
+    return (jsonify(status="ok"), 200) if _knows_schema() else (jsonify(status="schema"), 503)
 
 
 @probes.get("/metrics")
@@ -105,6 +125,30 @@ def read_health() -> Response:
             "version": VERSION,
         }
     )
+
+
+def _check_schema() -> None:
+    try:
+        readiness.check_schema(db.session())
+    except SchemaMismatch as mismatch:
+        _log_mismatch(str(mismatch))
+        raise
+
+
+@lru_cache(maxsize=8)
+def _log_mismatch(reason: str) -> None:
+    """Log it once: a proxy asks every second."""
+    log.error("schema mismatch", reason=reason)
+
+
+def _knows_schema() -> bool:
+    try:
+        _check_schema()
+    except SchemaMismatch:
+        return False
+    except Exception:  # noqa: BLE001 - the database cannot be asked: no other process knows more
+        return True
+    return True
 
 
 def _checked(check: Callable[[], object]) -> Check:

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from webapp.domain.errors import DomainError, RateLimitExceeded, ServiceUnavailable
 from webapp.extensions import db
-from webapp.http import metrics, rate_limits
+from webapp.http import draining, metrics, rate_limits
 from webapp.http.envelope import JSON_OPTIONS
 
 POLL_SECONDS = 0.7
@@ -29,6 +29,8 @@ HEARTBEAT_SECONDS = 15.0
 # Browsers reconnect by themselves, so that no thread is occupied forever.
 LONGEST_SECONDS = 900.0
 MIMETYPE = "text/event-stream"
+# The last message of a process that is stopped. By then the proxy has seen that it drains.
+RECONNECT = b"retry: 3000\n\n"
 # Of the threads in webapp.serving; the others answer requests.
 MOST_STREAMS = 48
 RETRY_AFTER_SECONDS = 15
@@ -143,7 +145,9 @@ def _changes(source: Source[Data]) -> Iterator[bytes]:
         elif time.monotonic() - sent_at >= HEARTBEAT_SECONDS:
             sent_at = time.monotonic()
             yield b": heartbeat\n\n"
-        time.sleep(POLL_SECONDS * source.poll_factor)
+        if draining.wait(POLL_SECONDS * source.poll_factor):
+            yield RECONNECT  # to another process
+            return
 
 
 def _is_closed(connection: socket.socket | None) -> bool:

@@ -40,7 +40,15 @@ WORKER_REPORTS = Counter(
 VERIFICATIONS = Counter(
     "verifications", "Verified pictures, by what proved a certificate at once.", ["method"]
 )
-UNSEEN = frozenset({"probes.healthz", "probes.readyz", "probes.read_metrics", "static"})
+UNSEEN = frozenset(
+    {
+        "probes.healthz",
+        "probes.readyz",
+        "probes.readyz_process",
+        "probes.read_metrics",
+        "static",
+    }
+)
 log = structlog.get_logger()
 
 

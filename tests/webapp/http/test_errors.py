@@ -162,6 +162,8 @@ def test_without_the_database_the_answer_is_503_with_retry_after(bind, storage, 
     assert ready.status_code == 503
     assert ready.json["checks"]["db"]["ok"] is False
     assert ready.json["checks"]["storage"]["ok"] is True
+    # No other process could do better, so the proxy goes on sending.
+    assert app.test_client().get("/readyz/process").status_code == 200
 
 
 def test_an_unexpected_error_shows_no_internal_text(app, monkeypatch):

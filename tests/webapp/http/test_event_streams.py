@@ -12,7 +12,7 @@ from tests.webapp.conftest import error_code, signed_in_client
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import Style
 from webapp.extensions import db
-from webapp.http import event_streams
+from webapp.http import draining, event_streams
 
 GENERATIONS = "/api/v1/generations"
 SERVING = Path(__file__).parents[3] / "webapp/serving.py"
@@ -76,6 +76,19 @@ def test_a_quiet_stream_sends_heartbeats(buyer_client, ordered, monkeypatch):
     next(messages)
     assert next(messages).startswith(b":")
     answer.close()
+
+
+def test_a_process_that_drains_sends_its_streams_to_another(buyer_client, ordered, monkeypatch):
+    monkeypatch.setattr(draining, "_begun", threading.Event())
+    path = f"{GENERATIONS}/{ordered.id}/events"
+    answer, messages = opened(buyer_client, path)
+    assert parsed(next(messages))[0] == "update"
+    draining.begin()
+    assert list(messages) == [b"retry: 3000\n\n"]
+    answer.close()
+    late, messages = opened(buyer_client, path)
+    assert [message.split(b":")[0] for message in messages] == [b"event", b"retry"]
+    late.close()
 
 
 def test_a_hidden_image_has_no_stream(client, session, ordered, finish, monkeypatch):

@@ -126,7 +126,7 @@ def test_every_counted_answer_has_the_headers_of_its_limit(limited_app, address)
 
 def test_probes_are_never_counted(limited_app, address):
     client = limited_app.test_client()
-    for path in ("/healthz", "/readyz", "/api/health", "/metrics"):
+    for path in ("/healthz", "/readyz", "/readyz/process", "/api/health", "/metrics"):
         answer = client.get(path, environ_base=address)
         assert "X-RateLimit-Limit" not in answer.headers
 

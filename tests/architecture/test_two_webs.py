@@ -1,0 +1,61 @@
+"""Two webs behind the proxy: what docker-compose.yml, docker/Caddyfile and gunicorn agree on."""
+
+import re
+import subprocess
+
+from tests.architecture.test_docker_compose import ROOT, SECONDS, SERVICES, found, proxy, serving
+from webapp.domain import db
+from webapp.web_worker import DRAIN_SHARE
+
+__all__ = ["proxy", "serving"]
+
+
+def test_the_proxy_notices_a_web_that_drains_before_its_port_is_closed(proxy, serving):
+    checks = list(found(proxy, "active"))
+    assert {check["uri"] for check in checks} == {"/readyz/process"}
+    drain = serving["graceful_timeout"] * DRAIN_SHARE
+    assert 2 * max(check["interval"] for check in checks) < drain * SECONDS
+    # An answer that waits for a connection, and for a statement, is no sign of a dead process.
+    waits = db.WEB_WAIT_SECONDS + 15
+    assert min(check["timeout"] for check in checks) > waits * SECONDS
+
+
+def test_a_refused_request_is_sent_to_the_other_web(proxy, serving):
+    balanced = [each for each in found(proxy, "load_balancing") if each]
+    assert len(balanced) == 2, "streams, and all else"
+    for each in balanced:
+        assert 0 < each["try_duration"] <= 10 * SECONDS
+        safe = [{"method": ["GET", "HEAD"]}, {"header": {"Idempotency-Key": ["*"]}}]
+        assert each["retry_match"] == safe
+
+
+def test_the_proxy_knows_each_web_by_a_name_of_its_own():
+    upstreams = SERVICES["proxy"]["environment"]["WEB_ADDRESS"].split()
+    names = [{name, *SERVICES[name]["networks"]["default"]["aliases"]} for name in ("web", "web-2")]
+    for upstream, own, other in zip(upstreams, names, reversed(names), strict=True):
+        host, _, port = upstream.partition(":")
+        assert port == "8000"
+        assert host in own - other
+    assert "web" in names[0] & names[1], "workers reach any of them"
+
+
+def test_one_web_is_replaced_after_the_other_and_has_time_to_end(serving):
+    first, second = SERVICES["web"], SERVICES["web-2"]
+    own = {"networks", "depends_on"}
+    assert {k: v for k, v in second.items() if k not in own} == {
+        k: v for k, v in first.items() if k not in own
+    }
+    waits = {"web": {"condition": "service_healthy"}}
+    assert second["depends_on"] == first["depends_on"] | waits
+    assert int(first["stop_grace_period"].removesuffix("s")) > serving["graceful_timeout"]
+
+
+def test_make_deploys_the_schema_then_one_web_after_the_other_then_the_rest():
+    commands = subprocess.run(
+        ["/usr/bin/env", "make", "-n", "deploy"], cwd=ROOT, check=True, capture_output=True
+    ).stdout.decode()
+    started = re.findall(
+        r"docker compose (?:run|up) (?:--\S+ )*--no-deps(?: --\S+)* (\S+)", commands
+    )
+    assert started == ["prepare", "web", "web-2"]
+    assert commands.rstrip().endswith("docker compose up --detach")

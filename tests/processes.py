@@ -53,6 +53,8 @@ class Process:
         self.deaths = folder / f"{name}.deaths"
         self.starts = 0
         self.is_wanted = False
+        # Held by whoever arms, stops or kills it while others do so too.
+        self.fault = threading.Lock()
         self._switches = folder / f"{name}.failpoints"
         self._command = command
         self._directory = directory

@@ -1,0 +1,120 @@
+"""The product for the long storm: every service is its own, and may be killed under it.
+
+Two relays, two beats and two rendering workers run; one worker of each pool has a wrong clock.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import DBAPIError
+
+from celery_config import CPU_QUEUES, GPU_QUEUES
+from tests.chaos.small_disk import SmallDisk
+from tests.processes import PYTHON, Process
+from tests.stack import FAST_ENGINE, Stack
+from webapp.embedded.postgres import Postgres
+
+Read = TypeVar("Read")
+TRAINING_ENGINE = "tests.chaos.short_training"
+CLOCKS = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+OUTAGE_SECONDS = 120
+CHANGES = {
+    "TRAINING_LEASE_SECONDS": "8",
+    "TRAIN_BATCH_SIZE": "1",
+    # The cache of a rendering worker is a disk of a few megabytes.
+    "WORKER_MIN_FREE_BYTES": str(1 << 20),
+}
+
+
+class StormStack(Stack):
+    """As Stack, on RabbitMQ and S3; `wrong_clocks` says by how many hours which clock is wrong.
+
+    What it reads from the database it reads again when the database was away.
+    """
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        super().__init__(folder, storage="s3", changes=CHANGES)
+        self.postgres = Postgres(folder / "postgres")
+        self.disk = SmallDisk(folder / "small_disk")
+        hours = random.Random(seed).choice((1, -1))
+        self.wrong_clocks = {"gpu2": hours, "cashier": -hours}
+
+    def _open_database(self) -> URL:
+        self.folder.chmod(0o755)  # PostgreSQL runs as another account when we are root
+        self._parts.callback(self.postgres.remove)
+        url = make_url(self.postgres.start())
+        self._parts.callback(self.postgres.stop)
+        return url
+
+    def _add_processes(self) -> None:
+        super()._add_processes()
+        self.disk.mount()
+        self._parts.callback(self.disk.unmount)
+        self.relay2 = self._add("relay2", PYTHON, "-m", "webapp.domain.relay")
+        self.beats = [self._beat(f"beat{number}") for number in (1, 2)]
+        self.gpu = self._worker("gpu", FAST_ENGINE, "image_generation")
+        self.gpu2 = self._worker("gpu2", FAST_ENGINE, "image_generation")
+        self.trainer = self._worker("trainer", TRAINING_ENGINE, "model_training")
+        self.gpu.environment = self.environment | {"WORKER_CACHE_DIR": str(self.disk.folder)}
+        self.gpu2.environment = self.environment | {
+            "WORKER_CACHE_DIR": str(self.folder / "second_worker")
+        }
+        for name, hours in self.wrong_clocks.items():
+            process = getattr(self, name)
+            process.environment = process.environment | _clock(hours)
+
+    def _beat(self, name: str) -> Process:
+        schedule = str(self.folder / name)
+        return self._add(
+            name,
+            *(PYTHON, "-m", "celery", "-A", "celery_config", "beat"),
+            *("--loglevel", "INFO", "--schedule", schedule, "--pidfile="),
+        )
+
+    @property
+    def product(self) -> list[Process]:
+        """Every process that is ours, without the sandboxes of sign-in and payment."""
+        return [each for each in self._processes if each not in {self.google, self.toss}]
+
+    def wait_until_ready(self) -> None:
+        super().wait_until_ready()
+        self._wait_until_said(self.relay2, "relay started")
+        for worker in (self.gpu, self.gpu2, self.trainer):
+            self._wait_until_said(worker, "ready.")
+        for renderer in (self.gpu, self.gpu2):
+            self._wait_until_said(renderer, "base model reported")
+        self.rabbitmq.wait_until_it_remembers(CPU_QUEUES + GPU_QUEUES)
+
+    # ── reading while the database may be away ───────────────────────────────────────────────
+
+    def rows(self, query: str, **values: object) -> list:
+        read = super().rows
+        return self.patiently(lambda: read(query, **values))
+
+    def violations(self) -> list[str]:
+        return self.patiently(super().violations)
+
+    def patiently(self, work: Callable[[], Read]) -> Read:
+        """Do what may be done twice; again while the database is away, for two minutes."""
+        deadline = time.monotonic() + OUTAGE_SECONDS
+        while True:
+            try:
+                return work()
+            except DBAPIError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
+
+def _clock(hours: int) -> dict[str, str]:
+    """The environment in which a process sees a clock that is wrong by so many hours."""
+    assert CLOCKS, "libfaketime is needed: apt-get install libfaketime"
+    return {
+        "LD_PRELOAD": str(CLOCKS[0]),
+        "FAKETIME": f"{hours:+d}h",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }

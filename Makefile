@@ -14,12 +14,16 @@ START_FROM ?=
 PRETRAINING = --out $(BASE_MODEL_RUN) --minutes $(MINUTES) --learning-rate 2e-3 --resume $(if $(START_FROM),--start-from $(START_FROM))
 LIGHTHOUSE := 13.5.0
 ORDERS ?= 300
+CHAOS_FIRST_SEED ?= 1
+CHAOS_SEEDS ?= 50
+CHAOS_GENERATIONS ?= 1000
+CHAOS_KILLS ?= 200
 BACKUPS := docker compose --profile backups run --rm --no-deps
 FLASK := docker compose run --rm --no-deps prepare flask --app webapp.app
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sets sets-demonstrations up world test browser sure format lint types contracts audit images env-example api-docs chaos-long backup base-backup restore recover restore-drill base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
+.PHONY: help demo demo-sets sets-demonstrations up world test browser sure format lint types contracts audit images env-example api-docs chaos-long chaos-storm backup base-backup restore recover restore-drill base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -88,9 +92,17 @@ images: $(INSTALLED)  ## lint the Dockerfile, the compose files, the proxy and t
 audit: $(INSTALLED)  ## known holes in what we depend on
 	$(BIN)/pip-audit --requirement requirements/constraints.txt --no-deps --disable-pip
 
-chaos-long: $(INSTALLED)  ## many seeds of the fault tests
-	tests/services.sh
-	CHAOS_SEEDS=50 CHAOS_PHOTOS=200 CHAOS_PHOTO_KILLS=80 $(BIN)/pytest tests/chaos
+# Each seed appends a line to var/chaos/long_storm.jsonl. Further seeds alone: CHAOS_FIRST_SEED=51 make chaos-storm
+chaos-long: $(INSTALLED)  ## the fault tests at full size: storms of 1,000 orders, albums, a restore; CHAOS_SEEDS, CHAOS_FIRST_SEED
+	tests/services.sh chaos
+	CHAOS_PHOTOS=200 CHAOS_PHOTO_KILLS=80 $(BIN)/pytest tests/chaos tests/chaos/restore_drill.py
+	$(MAKE) chaos-storm
+
+chaos-storm: $(INSTALLED)  ## the storms alone; CHAOS_SEEDS, CHAOS_FIRST_SEED, CHAOS_GENERATIONS, CHAOS_KILLS; var/chaos
+	tests/services.sh chaos
+	CHAOS_FIRST_SEED=$(CHAOS_FIRST_SEED) CHAOS_SEEDS=$(CHAOS_SEEDS) CHAOS_GENERATIONS=$(CHAOS_GENERATIONS) \
+		CHAOS_KILLS=$(CHAOS_KILLS) $(BIN)/pytest tests/chaos/long_storm.py -s
+	$(BIN)/python -m tests.chaos.tallies
 
 # Files before and after: the dump names only files that one of the two copies has found.
 backup:  ## database and files of docker-compose.yml into BACKUP_FOLDER, while the site works

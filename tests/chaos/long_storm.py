@@ -24,7 +24,7 @@ from tests.chaos import market as markets
 from tests.chaos import tallies
 from tests.chaos.customers import Albums, Payer, Trainings, Verifier
 from tests.chaos.doubling import Doubler
-from tests.chaos.invariants import broken
+from tests.chaos.invariants import broken, unmarked
 from tests.chaos.market import Market
 from tests.chaos.outages import PLAN, Outages, SleepingWorker
 from tests.chaos.reaping import Reaper, Target, at, chosen, with_groups
@@ -42,6 +42,7 @@ KILLS = int(os.environ.get("CHAOS_KILLS", "200"))
 BUYERS = 4
 IN_WORK = 24
 HANDS = 4
+MARKED = 20  # orders whose pictures are searched for their mark
 SECONDS = 1800
 OUT_OF_MONEY = ("after_payment", "after_cancellation")
 IN_TRAINING = ("mid_training", "after_progress", "after_checkpoint")
@@ -111,11 +112,12 @@ class Storm:
                 for each in (*others.values(), reaper, outages, sleeper):
                     parts.enter_context(each)
                 shop(market, chance, GENERATIONS, until=is_over, most_unfinished=IN_WORK)
-                wait_for(is_over, f"the faults: {reaper.left}", seconds=SECONDS / 2)
+                wait_for(is_over, "the faults", seconds=600, explain=lambda: reaper.left)
             self._bring_payments_forward()
             self.stack.wait_until_quiet(300)
         last_fault = max(each.last_at for each in (reaper, outages, sleeper))
         found = watcher.found + broken(self.stack, market.accepted)
+        found += unmarked(self.stack, dict(list(market.accepted.items())[:MARKED]))
         tally = Tally(
             seed=self.seed,
             at=tallies.now(),

@@ -50,22 +50,32 @@ class StormStack(Stack):
         self._parts.callback(self.postgres.stop)
         return url
 
-    def _add_processes(self) -> None:
-        super()._add_processes()
+    def _start(self) -> None:
+        super()._start()
+        # The renderers come last: at their start they report their base model to the site.
         self.disk.mount()
         self._parts.callback(self.disk.unmount)
+        self.gpu = self._renderer("gpu", self.disk.folder)
+        self.gpu2 = self._renderer("gpu2", self.folder / "second_worker")
+        self.gpu2.environment |= _clock(self.wrong_clocks["gpu2"])
+        for renderer in (self.gpu, self.gpu2):
+            renderer.start()
+        for renderer in (self.gpu, self.gpu2):
+            self._wait_until_said(renderer, "ready.")
+            self._wait_until_said(renderer, "base model reported")
+        self.rabbitmq.wait_until_it_remembers(CPU_QUEUES + GPU_QUEUES)
+
+    def _add_processes(self) -> None:
+        super()._add_processes()
+        self.cashier.environment = self.environment | _clock(self.wrong_clocks["cashier"])
         self.relay2 = self._add("relay2", PYTHON, "-m", "webapp.domain.relay")
         self.beats = [self._beat(f"beat{number}") for number in (1, 2)]
-        self.gpu = self._worker("gpu", FAST_ENGINE, "image_generation")
-        self.gpu2 = self._worker("gpu2", FAST_ENGINE, "image_generation")
         self.trainer = self._worker("trainer", TRAINING_ENGINE, "model_training")
-        self.gpu.environment = self.environment | {"WORKER_CACHE_DIR": str(self.disk.folder)}
-        self.gpu2.environment = self.environment | {
-            "WORKER_CACHE_DIR": str(self.folder / "second_worker")
-        }
-        for name, hours in self.wrong_clocks.items():
-            process = getattr(self, name)
-            process.environment = process.environment | _clock(hours)
+
+    def _renderer(self, name: str, cache: Path) -> Process:
+        process = self._worker(name, FAST_ENGINE, "image_generation")
+        process.environment = self.environment | {"WORKER_CACHE_DIR": str(cache)}
+        return process
 
     def _beat(self, name: str) -> Process:
         schedule = str(self.folder / name)
@@ -83,11 +93,7 @@ class StormStack(Stack):
     def wait_until_ready(self) -> None:
         super().wait_until_ready()
         self._wait_until_said(self.relay2, "relay started")
-        for worker in (self.gpu, self.gpu2, self.trainer):
-            self._wait_until_said(worker, "ready.")
-        for renderer in (self.gpu, self.gpu2):
-            self._wait_until_said(renderer, "base model reported")
-        self.rabbitmq.wait_until_it_remembers(CPU_QUEUES + GPU_QUEUES)
+        self._wait_until_said(self.trainer, "ready.")
 
     # ── reading while the database may be away ───────────────────────────────────────────────
 

@@ -381,13 +381,14 @@ def running() -> Stack:
     """The one stack of this test session; `stop_running` ends it."""
     if not _running:
         # Told to end, we end in order: nothing may be left running.
-        signal.signal(signal.SIGTERM, _interrupt)
+        signal.signal(signal.SIGTERM, interrupt)
         folder = Path(tempfile.mkdtemp(prefix="style-license-stack-"))
         _running.append(Stack(folder).start())
     return _running[0]
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+def interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """End in order at a signal, as at Ctrl-C."""
     raise KeyboardInterrupt
 
 

@@ -8,6 +8,7 @@ CHAOS_KILLS change the size. Each seed has a stack of its own.
 import os
 import random
 import shutil
+import signal
 import tempfile
 import time
 from collections import Counter
@@ -33,6 +34,7 @@ from tests.chaos.storm_stack import StormStack
 from tests.chaos.tallies import Tally
 from tests.chaos.watching import Watcher
 from tests.processes import FAILPOINTS
+from tests.stack import interrupt
 from tests.waiting import wait_for
 
 SEEDS = int(os.environ.get("CHAOS_SEEDS", "1"))
@@ -65,6 +67,7 @@ GROUPS = ("gpu", "stamper", "relay", "web", "uploads", "relay2", "cashier", "edi
 
 @pytest.fixture
 def storm(request: pytest.FixtureRequest) -> Iterator["Storm"]:
+    signal.signal(signal.SIGTERM, interrupt)  # told to end, we end in order
     folder = Path(tempfile.mkdtemp(prefix="style-license-storm-"))
     stack = StormStack(folder, request.param).start()
     failed = request.session.testsfailed

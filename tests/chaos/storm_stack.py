@@ -14,13 +14,13 @@ from sqlalchemy.exc import DBAPIError
 
 from celery_config import CPU_QUEUES, GPU_QUEUES
 from tests.chaos.small_disk import SmallDisk
+from tests.chaos.wrong_clock import wrong_clock
 from tests.processes import PYTHON, Process
 from tests.stack import FAST_ENGINE, Stack
 from webapp.embedded.postgres import Postgres
 
 Read = TypeVar("Read")
 TRAINING_ENGINE = "tests.chaos.short_training"
-CLOCKS = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 OUTAGE_SECONDS = 120
 CHANGES = {
     "TRAINING_LEASE_SECONDS": "8",
@@ -57,7 +57,7 @@ class StormStack(Stack):
         self._parts.callback(self.disk.unmount)
         self.gpu = self._renderer("gpu", self.disk.folder)
         self.gpu2 = self._renderer("gpu2", self.folder / "second_worker")
-        self.gpu2.environment |= _clock(self.wrong_clocks["gpu2"])
+        self.gpu2.environment |= wrong_clock(self.folder, self.wrong_clocks["gpu2"])
         for renderer in (self.gpu, self.gpu2):
             renderer.start()
         for renderer in (self.gpu, self.gpu2):
@@ -67,7 +67,9 @@ class StormStack(Stack):
 
     def _add_processes(self) -> None:
         super()._add_processes()
-        self.cashier.environment = self.environment | _clock(self.wrong_clocks["cashier"])
+        self.cashier.environment = self.environment | wrong_clock(
+            self.folder, self.wrong_clocks["cashier"]
+        )
         self.relay2 = self._add("relay2", PYTHON, "-m", "webapp.domain.relay")
         self.beats = [self._beat(f"beat{number}") for number in (1, 2)]
         self.trainer = self._worker("trainer", TRAINING_ENGINE, "model_training")
@@ -114,13 +116,3 @@ class StormStack(Stack):
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
-
-
-def _clock(hours: int) -> dict[str, str]:
-    """The environment in which a process sees a clock that is wrong by so many hours."""
-    assert CLOCKS, "libfaketime is needed: apt-get install libfaketime"
-    return {
-        "LD_PRELOAD": str(CLOCKS[0]),
-        "FAKETIME": f"{hours:+d}h",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }

@@ -16,6 +16,7 @@ from tests import making
 from tests.chaos.beside import Beside
 from tests.chaos.market import Market
 from tests.chaos.painted_albums import executed
+from tests.chaos.storm_stack import is_away
 from tests.client import Person
 from tests.images import encoded, scene
 from tests.stack import BASE_MODEL, Stack
@@ -25,7 +26,6 @@ from webapp.domain.models.style import Artwork
 UNFINISHED = "SELECT count(*) FROM jobs WHERE kind = ANY(:kinds) AND state IN ('queued', 'running')"
 PHOTOS = 6
 NEEDED_SECONDS, OTHERWISE_SECONDS = 0.3, 8.0
-AWAY = (httpx.TransportError, DBAPIError, StorageUnavailable)
 
 
 class Customer(Beside):
@@ -41,6 +41,15 @@ class Customer(Beside):
         self._stack = stack
         self._is_needed = is_needed
 
+    def __exit__(self, *arguments: object) -> None:
+        super().__exit__(*arguments)
+        for client in self._clients():
+            client.close()
+
+    def _clients(self) -> list[httpx.Client]:
+        """What is to be closed in the end."""
+        return []
+
     @abstractmethod
     def act(self) -> bool:
         """Do it once; whether it was done."""
@@ -49,7 +58,11 @@ class Customer(Beside):
         while not self.stopped.is_set():
             try:
                 self.done += self.act()
-            except AWAY:
+            except (httpx.TransportError, StorageUnavailable):
+                self.broken_off += 1
+            except DBAPIError as error:
+                if not is_away(error):
+                    raise
                 self.broken_off += 1
             self._wait()
 
@@ -72,6 +85,9 @@ class Payer(Customer):
         self._payer = Person(stack.site, f"payer-{secrets.token_hex(4)}@example.com")
         self._admin = Person(stack.site, f"admin-{secrets.token_hex(4)}@example.com")
         stack.execute("UPDATE users SET role = 'admin' WHERE id = :id", id=self._admin.me["id"])
+
+    def _clients(self) -> list[httpx.Client]:
+        return [self._payer.http, self._admin.http]
 
     def act(self) -> bool:
         answer = self._payer.send("POST", "/tokens/purchase", json={"package_id": "basic_100"})
@@ -99,11 +115,14 @@ class Verifier(Customer):
         super().__init__(market.stack)
         self._anybody = httpx.Client(base_url=market.stack.site, timeout=60)
 
+    def _clients(self) -> list[httpx.Client]:
+        return [self._anybody]
+
     def act(self) -> bool:
         rows = self._stack.rows(
             "SELECT image_key, public_id FROM certificates"
             " JOIN generations ON generations.id = generation_id"
-            " WHERE status = 'completed' ORDER BY random() LIMIT 1"
+            " WHERE generations.status = 'completed' ORDER BY random() LIMIT 1"
         )
         if not rows:
             return False

@@ -93,7 +93,7 @@ class Storm:
         began, chance = time.monotonic(), random.Random(self.seed)
         market = markets.opened(self.stack, buyers=BUYERS)
         market.patience_seconds = 180
-        reaper = Reaper(self.stack, _targets(chance), hands=HANDS)
+        reaper = Reaper(self.stack, _targets(chance), hands=HANDS, fire_seconds=8)
         outages, sleeper = Outages(self.stack, self.seed), SleepingWorker(self.stack, self.seed)
         watcher, doubler = Watcher(self.stack), Doubler(self.stack, share=0.3, seed=self.seed)
 

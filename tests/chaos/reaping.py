@@ -57,14 +57,22 @@ class Reaper(Beside):
     """Kills what `targets` name, in their order; one that does not come to its place is put back.
 
     `kills` counts those that happened, by target. With several `hands` as many processes wait for
-    their death at once.
+    their death at once, each for `fire_seconds`.
     """
 
-    def __init__(self, stack: Stack, targets: list[Target], *, hands: int = 1) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        targets: list[Target],
+        *,
+        hands: int = 1,
+        fire_seconds: float = FIRE_SECONDS,
+    ) -> None:
         super().__init__()
         self.kills: collections.Counter[str] = collections.Counter()
         self.last_at = time.time()
         self._stack = stack
+        self._fire_seconds = fire_seconds
         self._left = collections.deque(targets)
         self._wanted = collections.Counter(target.place for target in targets)
         self._killed: collections.Counter[str] = collections.Counter()
@@ -112,7 +120,7 @@ class Reaper(Beside):
                 return True
             before = process.deaths_at(target.place)
             process.arm(target.place)
-            deadline = time.monotonic() + FIRE_SECONDS
+            deadline = time.monotonic() + self._fire_seconds
             while not process.has_fired(target.place):
                 if self.stopped.is_set() or time.monotonic() > deadline:
                     process.disarm(target.place)  # it may die at this very moment

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import URL, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from celery_config import CPU_QUEUES, GPU_QUEUES
 from tests.chaos.small_disk import SmallDisk
@@ -112,7 +112,12 @@ class StormStack(Stack):
         while True:
             try:
                 return work()
-            except DBAPIError:
-                if time.monotonic() > deadline:
+            except DBAPIError as error:
+                if not is_away(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
+
+
+def is_away(error: DBAPIError) -> bool:
+    """Whether an error means that the database was away, rather than that a statement is wrong."""
+    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)

@@ -49,11 +49,13 @@ SECONDS = 1800
 OUT_OF_MONEY = ("after_payment", "after_cancellation")
 IN_TRAINING = ("mid_training", "after_progress", "after_checkpoint")
 RENDERING = ("after_claim", "mid_render", "after_render", "after_put", "after_complete")
+STAMPING = ("after_claim", "after_put", "before_commit", "after_commit")
 PLACES = [
     *at("gpu", *RENDERING),
     *at("gpu2", *RENDERING),
     *at("trainer", "after_claim", *IN_TRAINING, "after_put", "after_complete"),
-    *at("stamper", "after_claim", "after_put", "before_commit", "after_commit"),
+    *at("stamper", *STAMPING),
+    *at("stamper2", *STAMPING),
     *at("uploads", "after_claim", "after_put", "before_commit"),
     *at("editor", "after_claim", "after_segment", "after_put", "after_complete"),
     *at("editor", "before_commit", "after_commit"),

@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 from tests.chaos.market import Market
 
@@ -33,9 +34,12 @@ def shop(
         wishes.append((count, chance.random() < 0.1))
         left -= count
     storm = secrets.token_hex(4)  # a seed may come twice on one stack
+    interrupted = Event()
 
     def buy(place: int) -> None:
         for number, (count, twice) in enumerate(wishes[place :: len(market.buyers)]):
+            if interrupted.is_set():
+                return
             while market.stack.value(UNFINISHED) >= most_unfinished:
                 time.sleep(0.2)
             for _ in range(2 if twice else 1):
@@ -44,12 +48,15 @@ def shop(
     def buy_more(place: int) -> None:
         """Dying needs work to do, but not mountains of it."""
         number = 0
-        while not until() and number < generations:
+        while not until() and number < generations and not interrupted.is_set():
             if market.stack.value(UNFINISHED) < FEW:
                 market.order(place, key=f"more-{place}-{number}-{storm}")
                 number += 1
             time.sleep(0.1)
 
     with ThreadPoolExecutor(len(market.buyers)) as pool:
-        for step in (buy, buy_more):
-            list(pool.map(step, range(len(market.buyers))))
+        try:
+            for step in (buy, buy_more):
+                list(pool.map(step, range(len(market.buyers))))
+        finally:
+            interrupted.set()  # at Ctrl-C, and when one of them found an error, the others end

@@ -1,6 +1,7 @@
 """The product for the long storm: every service is its own, and may be killed under it.
 
-Two relays, two beats and two rendering workers run; one worker of each pool has a wrong clock.
+Two relays, two beats, two rendering and two stamping workers run; the clocks of one rendering
+worker and of the worker of deliveries and refunds are wrong.
 """
 
 import random
@@ -72,6 +73,7 @@ class StormStack(Stack):
         )
         self.relay2 = self._add("relay2", PYTHON, "-m", "webapp.domain.relay")
         self.beats = [self._beat(f"beat{number}") for number in (1, 2)]
+        self.stamper2 = self._worker("stamper2", "tasks.on_cpu", "stamping")
         self.trainer = self._worker("trainer", TRAINING_ENGINE, "model_training")
 
     def _renderer(self, name: str, cache: Path) -> Process:
@@ -95,7 +97,8 @@ class StormStack(Stack):
     def wait_until_ready(self) -> None:
         super().wait_until_ready()
         self._wait_until_said(self.relay2, "relay started")
-        self._wait_until_said(self.trainer, "ready.")
+        for worker in (self.stamper2, self.trainer):
+            self._wait_until_said(worker, "ready.")
 
     # ── reading while the database may be away ───────────────────────────────────────────────
 

@@ -27,12 +27,7 @@ def shop(
 
     No more is ordered while `most_unfinished` pictures are in work.
     """
-    wishes = []
-    left = generations
-    while left > 0:
-        count = min(left, chance.randint(1, 4))
-        wishes.append((count, chance.random() < 0.1))
-        left -= count
+    wishes = _wishes(generations, chance)
     storm = secrets.token_hex(4)  # a seed may come twice on one stack
     interrupted = Event()
 
@@ -60,3 +55,14 @@ def shop(
                 list(pool.map(step, range(len(market.buyers))))
         finally:
             interrupted.set()  # at Ctrl-C, and when one of them found an error, the others end
+
+
+def _wishes(generations: int, chance: random.Random) -> list[tuple[int, bool]]:
+    """How many pictures each order has, and whether it is sent twice."""
+    wishes = []
+    left = generations
+    while left > 0:
+        count = min(left, chance.randint(1, 4))
+        wishes.append((count, chance.random() < 0.1))
+        left -= count
+    return wishes

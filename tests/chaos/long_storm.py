@@ -95,8 +95,15 @@ class Storm:
         began, chance = time.monotonic(), random.Random(self.seed)
         market = markets.opened(self.stack, buyers=BUYERS)
         market.patience_seconds = 180
-        reaper = Reaper(self.stack, _targets(chance), hands=HANDS, fire_seconds=8)
-        outages, sleeper = Outages(self.stack, self.seed), SleepingWorker(self.stack, self.seed)
+
+        def progress() -> float:
+            return sum(map(len, list(market.accepted.values()))) / GENERATIONS
+
+        reaper = Reaper(
+            self.stack, _targets(chance), hands=HANDS, fire_seconds=8, progress=progress
+        )
+        outages = Outages(self.stack, self.seed, progress)
+        sleeper = SleepingWorker(self.stack, self.seed, progress)
         watcher, doubler = Watcher(self.stack), Doubler(self.stack, share=0.3, seed=self.seed)
 
         def wants(*places: str) -> bool:

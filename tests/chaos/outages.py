@@ -34,10 +34,14 @@ PLAN = {
 
 
 class Outages(Beside):
-    """One failure after the other until the plan is done."""
+    """One failure after the other until the plan is done.
 
-    def __init__(self, stack: StormStack, seed: int) -> None:
+    They are spread over the storm; `progress`, from 0 to 1, is how much of it is over.
+    """
+
+    def __init__(self, stack: StormStack, seed: int, progress: Callable[[], float]) -> None:
         super().__init__()
+        self._progress = progress
         self.counts: collections.Counter[str] = collections.Counter()
         self.last_at = time.time()
         self.is_done = False
@@ -47,9 +51,11 @@ class Outages(Beside):
     def go(self) -> None:
         kinds = [kind for kind, times in PLAN.items() for _ in range(times)]
         self._chance.shuffle(kinds)
-        for kind in kinds:
-            if self.stopped.wait(self._chance.uniform(2, 10)):
-                return
+        for number, kind in enumerate(kinds):
+            self._pause(1, 5)
+            while self._progress() < number / len(kinds):
+                if self.stopped.wait(0.2):
+                    return
             failure: Callable[[], None] = getattr(self, kind)
             failure()
             self.counts[kind] += 1
@@ -104,17 +110,22 @@ class Outages(Beside):
 
 
 class SleepingWorker(Beside):
-    """A rendering worker is stopped for a minute while it holds leases, which others take over."""
+    """A rendering worker is stopped for a minute while it holds leases, which others take over.
 
-    def __init__(self, stack: StormStack, seed: int) -> None:
+    `progress` as in Outages.
+    """
+
+    def __init__(self, stack: StormStack, seed: int, progress: Callable[[], float]) -> None:
         super().__init__()
         self.slept = 0
         self.last_at = time.time()
         self._stack = stack
-        self._begin_after = random.Random(seed).uniform(5, 60)
+        self._progress = progress
+        self._begin_at = random.Random(seed).uniform(0.1, 0.7)
 
     def go(self) -> None:
-        self.stopped.wait(self._begin_after)
+        while self._progress() < self._begin_at and not self.stopped.wait(0.5):
+            pass
         while not self.stopped.is_set() and not self.slept:
             worker = self._stack.gpu2
             with worker.fault:

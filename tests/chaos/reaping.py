@@ -4,7 +4,7 @@ import collections
 import random
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tests.chaos.beside import Beside
@@ -57,7 +57,8 @@ class Reaper(Beside):
     """Kills what `targets` name, in their order; one that does not come to its place is put back.
 
     `kills` counts those that happened, by target. With several `hands` as many processes wait for
-    their death at once, each for `fire_seconds`.
+    their death at once, each for `fire_seconds`. `progress`, from 0 to 1, is how much of the storm
+    is over: of the targets no larger share is killed before.
     """
 
     def __init__(
@@ -67,12 +68,14 @@ class Reaper(Beside):
         *,
         hands: int = 1,
         fire_seconds: float = FIRE_SECONDS,
+        progress: Callable[[], float] = lambda: 1.0,
     ) -> None:
         super().__init__()
         self.kills: collections.Counter[str] = collections.Counter()
         self.last_at = time.time()
         self._stack = stack
         self._fire_seconds = fire_seconds
+        self._progress = progress
         self._left = collections.deque(targets)
         self._wanted = collections.Counter(target.place for target in targets)
         self._killed: collections.Counter[str] = collections.Counter()
@@ -96,6 +99,9 @@ class Reaper(Beside):
 
     def _work(self) -> None:
         while not self.stopped.is_set() and not self.is_done:
+            if self.kills.total() > self._wanted.total() * self._progress():
+                self.stopped.wait(0.1)
+                continue
             try:
                 target = self._left.popleft()
             except IndexError:  # others are at the last ones

@@ -106,14 +106,11 @@ class Storm:
         sleeper = SleepingWorker(self.stack, self.seed, progress)
         watcher, doubler = Watcher(self.stack), Doubler(self.stack, share=0.3, seed=self.seed)
 
-        def wants(*places: str) -> bool:
-            return any(place in reaper.left for place in places)
-
         others = {
-            "paid": Payer(self.stack, lambda: wants(*OUT_OF_MONEY)),
+            "paid": Payer(self.stack, lambda: reaper.waits_at(*OUT_OF_MONEY)),
             "verified": Verifier(market),
-            "trainings": Trainings(self.stack, lambda: wants(*IN_TRAINING)),
-            "albums": Albums(self.stack, lambda: wants("after_segment")),
+            "trainings": Trainings(self.stack, lambda: reaper.waits_at(*IN_TRAINING)),
+            "albums": Albums(self.stack, lambda: reaper.waits_at("after_segment")),
         }
 
         def is_over() -> bool:

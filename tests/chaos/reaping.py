@@ -77,19 +77,23 @@ class Reaper(Beside):
         self._fire_seconds = fire_seconds
         self._progress = progress
         self._left = collections.deque(targets)
-        self._wanted = collections.Counter(target.place for target in targets)
-        self._killed: collections.Counter[str] = collections.Counter()
+        self._wanted = len(targets)
+        self._armed: collections.Counter[str] = collections.Counter()
         self._lock = threading.Lock()
         self._hands = [threading.Thread(target=self._work) for _ in range(hands)]
 
     @property
     def is_done(self) -> bool:
-        return self.kills.total() >= self._wanted.total()
+        return self.kills.total() >= self._wanted
 
     @property
-    def left(self) -> collections.Counter[str]:
-        """What has not been killed yet, by failpoint."""
-        return self._wanted - self._killed
+    def left(self) -> list[str]:
+        """The targets that have not been killed."""
+        return [str(target) for target in list(self._left)]
+
+    def waits_at(self, *places: str) -> bool:
+        """Whether a process is going to die as soon as it comes to one of these failpoints."""
+        return any(self._armed[place] > 0 for place in places)
 
     def go(self) -> None:
         for hand in self._hands:
@@ -99,7 +103,7 @@ class Reaper(Beside):
 
     def _work(self) -> None:
         while not self.stopped.is_set() and not self.is_done:
-            if self.kills.total() > self._wanted.total() * self._progress():
+            if self.kills.total() > self._wanted * self._progress():
                 self.stopped.wait(0.1)
                 continue
             try:
@@ -110,7 +114,6 @@ class Reaper(Beside):
             if self._has_killed(target):
                 with self._lock:
                     self.kills[str(target)] += 1
-                    self._killed[target.place] += 1
                     self.last_at = time.time()
             else:
                 self._left.append(target)
@@ -126,6 +129,7 @@ class Reaper(Beside):
                 return True
             before = process.deaths_at(target.place)
             process.arm(target.place)
+            self._count_armed(target, 1)
             deadline = time.monotonic() + self._fire_seconds
             while not process.has_fired(target.place):
                 if self.stopped.is_set() or time.monotonic() > deadline:
@@ -134,6 +138,11 @@ class Reaper(Beside):
                 time.sleep(0.02)
             else:
                 self.stopped.wait(0.1)  # the line about its death comes after the switch
+            self._count_armed(target, -1)
             return process.deaths_at(target.place) > before
         finally:
             process.fault.release()
+
+    def _count_armed(self, target: Target, change: int) -> None:
+        with self._lock:
+            self._armed[target.place] += change

@@ -45,7 +45,7 @@ BUYERS = 4
 IN_WORK = 24
 HANDS = 4
 MARKED = 20  # orders whose pictures are searched for their mark
-SECONDS = 1800
+SECONDS = 5400  # of one seed, on a machine that does much else
 OUT_OF_MONEY = ("after_payment", "after_cancellation")
 IN_TRAINING = ("mid_training", "after_progress", "after_checkpoint")
 RENDERING = ("after_claim", "mid_render", "after_render", "after_put", "after_complete")
@@ -176,7 +176,7 @@ def _by_failpoint(stack: StormStack) -> dict[str, int]:
     return {name: sum(process.deaths_at(name) for process in stack.product) for name in FAILPOINTS}
 
 
-@pytest.mark.timeout(SECONDS + 600)
+@pytest.mark.timeout(SECONDS)
 @pytest.mark.parametrize("storm", range(FIRST_SEED, FIRST_SEED + SEEDS), indirect=True)
 def test_long_storm(storm):
     print(f"seed {storm.seed}")  # noqa: T201 - whoever repeats a failing storm needs it

@@ -14,13 +14,17 @@ START_FROM ?=
 PRETRAINING = --out $(BASE_MODEL_RUN) --minutes $(MINUTES) --learning-rate 2e-3 --resume $(if $(START_FROM),--start-from $(START_FROM))
 LIGHTHOUSE := 13.5.0
 ORDERS ?= 300
+CHAOS_FIRST_SEED ?= 1
+CHAOS_SEEDS ?= 50
+CHAOS_GENERATIONS ?= 1000
+CHAOS_KILLS ?= 200
 BACKUPS := docker compose --profile backups run --rm --no-deps
 FLASK := docker compose run --rm --no-deps prepare flask --app webapp.app
 SBOM ?= var/sbom
 REQUIREMENTS := $(wildcard requirements/*.txt) requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sets sets-demonstrations up world test browser sure format lint types contracts audit lock sbom images env-example api-docs chaos-long deploy backup base-backup restore recover restore-drill deploy-drill base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
+.PHONY: help demo demo-sets sets-demonstrations up world test browser sure format lint types contracts audit lock sbom images env-example api-docs chaos-long chaos-storm deploy backup base-backup restore recover restore-drill deploy-drill base-model bench-engine bench-recipes bench-api bench-queries bench-pages bench-sets bench-sam3 bench-uploads bench-provenance report-engine screenshots lighthouse db shell clean
 
 help:  ## show this manual
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -104,9 +108,17 @@ audit: $(INSTALLED)  ## known vulnerabilities of every locked package; asks PyPI
 	$(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off \
 		$(foreach file,web.lock gpu.lock constraints.txt,--requirement requirements/$(file))
 
-chaos-long: $(INSTALLED)  ## many seeds of the fault tests
-	tests/services.sh
-	CHAOS_SEEDS=50 CHAOS_PHOTOS=200 CHAOS_PHOTO_KILLS=80 $(BIN)/pytest tests/chaos
+# Each seed appends a line to var/chaos/long_storm.jsonl. Further seeds alone: CHAOS_FIRST_SEED=51 make chaos-storm
+chaos-long: $(INSTALLED)  ## the fault tests at full size: storms of 1,000 orders, albums, a restore; CHAOS_SEEDS, CHAOS_FIRST_SEED
+	tests/services.sh chaos
+	CHAOS_PHOTOS=200 CHAOS_PHOTO_KILLS=80 $(BIN)/pytest tests/chaos tests/chaos/restore_drill.py
+	$(MAKE) chaos-storm
+
+chaos-storm: $(INSTALLED)  ## the storms alone; CHAOS_SEEDS, CHAOS_FIRST_SEED, CHAOS_GENERATIONS, CHAOS_KILLS; var/chaos
+	tests/services.sh chaos
+	CHAOS_FIRST_SEED=$(CHAOS_FIRST_SEED) CHAOS_SEEDS=$(CHAOS_SEEDS) CHAOS_GENERATIONS=$(CHAOS_GENERATIONS) \
+		CHAOS_KILLS=$(CHAOS_KILLS) $(BIN)/pytest tests/chaos/long_storm.py -s
+	$(BIN)/python -m tests.chaos.tallies
 
 # One web after the other: docs/operations.md, Rolling deploy.
 deploy:  ## a new version with docker compose, while the site works

@@ -122,11 +122,14 @@ class Person:
         Returns the order's id, and where that led to.
         """
         order = self.post("/tokens/purchase", json={"package_id": "basic_100"})
-        page = self.http.get(order["payment_url"]).text
+        page = self.http.get(order["payment_url"])
+        return order["order_id"], self.decide(page.text, decision)
+
+    def decide(self, page: str, decision: str) -> httpx.Response:
+        """Press a button at the provider, to which the page of an order leads."""
         [link] = re.findall(r'href="([^"]*/checkout[^"]*)"', page)
         form = dict(parse_qsl(urlsplit(link.replace("&amp;", "&")).query))
-        answer = self.http.post(link.partition("?")[0], data=form | {"decision": decision})
-        return order["order_id"], answer
+        return self.http.post(link.partition("?")[0], data=form | {"decision": decision})
 
     def balance(self) -> Any:
         return self.get("/tokens/balance")

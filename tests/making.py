@@ -224,13 +224,21 @@ def finish(session, storage, made: Generation, *, is_public: bool = False) -> No
 
 
 def training(
-    session, storage=None, *, works: int = 10, status=ArtworkStatus.VALID, step=None, of=None
+    session,
+    storage=None,
+    *,
+    works: int = 10,
+    status=ArtworkStatus.VALID,
+    step=None,
+    of=None,
+    base_model: str = "built-in",
 ) -> TrainingRun:
     """A confirmed training run with its works, its job waiting at a step."""
     made = style(
         session,
         storage,
         of=of,
+        base_model=base_model,
         training_status=TrainingStatus.PENDING,
         adapter_key=None,
         adapter_sha256=None,

@@ -53,6 +53,8 @@ class Process:
         self.deaths = folder / f"{name}.deaths"
         self.starts = 0
         self.is_wanted = False
+        # Held by whoever arms, stops or kills it while others do so too.
+        self.fault = threading.Lock()
         self._switches = folder / f"{name}.failpoints"
         self._command = command
         self._directory = directory
@@ -65,8 +67,9 @@ class Process:
         self._switches.mkdir(parents=True, exist_ok=True)
         for name in FAILPOINTS:
             self.disarm(name)
-        self.is_wanted = True
-        self._launch()
+        with self._lock:  # a keeper must not start it a second time in between
+            self.is_wanted = True
+            self._launch()
 
     def _launch(self) -> None:
         armed = ",".join(f"{name}=1" for name in FAILPOINTS)

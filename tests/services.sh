@@ -14,6 +14,8 @@ install() {
     install rabbitmq-server
 [ "${1-}" != browser ] || command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null ||
     install chromium fonts-nanum
+# The long storm compiles a wrong clock.
+[ "${1-}" != chaos ] || command -v cc >/dev/null || install gcc libc6-dev
 # Programs whose services must not start are unpacked only.
 unpack() {
     mkdir -p var/tools/packages

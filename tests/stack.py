@@ -70,7 +70,7 @@ class Stack(Books):
         self.temporary = folder / "tmp"
         self._threads = threads
         self.rabbitmq = Broker(folder / "rabbitmq") if broker == "rabbitmq" else None
-        self._redis = Redis(folder / "redis")
+        self.redis = Redis(folder / "redis")
         self._storage_kind = storage
         self._changes = changes or {}
         self._parts = ExitStack()
@@ -95,10 +95,9 @@ class Stack(Books):
         if self.rabbitmq:
             self._parts.callback(self.rabbitmq.stop)
             self.rabbitmq.launch()
-        redis_url = self._redis.start()
-        self._parts.callback(self._redis.stop)
-        server = self._parts.enter_context(database.server())
-        self.database_url = self._parts.enter_context(database.database(server))
+        redis_url = self.redis.start()
+        self._parts.callback(self.redis.stop)
+        self.database_url = self._open_database()
         self.environment = self._environment(redis_url) | self._changes
         self._parts.callback(self._stop_processes)
         if self._storage_kind == "s3":
@@ -118,6 +117,11 @@ class Stack(Books):
             process.start()
         self._keeper.start()
         self.wait_until_ready()
+
+    def _open_database(self) -> URL:
+        """An empty database for this stack, gone in the end."""
+        server = self._parts.enter_context(database.server())
+        return self._parts.enter_context(database.database(server))
 
     def stop(self) -> None:
         """Stop everything; nothing is left running."""
@@ -177,7 +181,7 @@ class Stack(Books):
     def _start_s3(self) -> None:
         port, folder = free_port(), self.folder / "s3"
         folder.mkdir()
-        server = Process(
+        self.s3 = Process(
             "s3",
             [
                 *(str(BIN / "rclone"), "serve", "s3", "--config", "/dev/null"),
@@ -186,12 +190,10 @@ class Stack(Books):
             self.environment,
             self.folder,
         )
-        server.start()
-        self._processes.append(server)
+        self.s3.start()
+        self._parts.callback(self.s3.stop)
         self.environment["STORAGE_URL"] = f"s3://key:secret@127.0.0.1:{port}/images?secure=0"
         wait_for(lambda: _answers(f"http://127.0.0.1:{port}"), "the S3 server", seconds=30)
-        self._processes.remove(server)
-        self._parts.callback(server.stop)
 
     def python(
         self, *arguments: str, seconds: float = READY_SECONDS
@@ -239,7 +241,7 @@ class Stack(Books):
     def _use_database(self, url: URL) -> None:
         self.database_url = url
         self.environment["DATABASE_URL"] = url.render_as_string(hide_password=False)
-        self._engine = create_engine(url, pool_size=10, max_overflow=20)
+        self._engine = create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True)
         self._parts.callback(self._engine.dispose)
         self.sessions = sessionmaker(self._engine, expire_on_commit=False)
 
@@ -379,13 +381,14 @@ def running() -> Stack:
     """The one stack of this test session; `stop_running` ends it."""
     if not _running:
         # Told to end, we end in order: nothing may be left running.
-        signal.signal(signal.SIGTERM, _interrupt)
+        signal.signal(signal.SIGTERM, interrupt)
         folder = Path(tempfile.mkdtemp(prefix="style-license-stack-"))
         _running.append(Stack(folder).start())
     return _running[0]
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+def interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """End in order at a signal, as at Ctrl-C."""
     raise KeyboardInterrupt
 
 

@@ -22,6 +22,7 @@ class Market:
     buyers: list[Person]
     accepted: dict[str, list[int]] = field(default_factory=dict)
     replayed: int = 0
+    patience_seconds: float = 60
 
     def order(
         self, buyer_index: int = 0, *, key: str | None = None, **options: object
@@ -37,7 +38,9 @@ class Market:
                 return None
             return answer if answer.status_code < 500 else None
 
-        answer = wait_for(answered, "an answer to an order", seconds=60, every=0.1)
+        answer = wait_for(
+            answered, "an answer to an order", seconds=self.patience_seconds, every=0.1
+        )
         assert answer.status_code == 201, answer.text
         self.replayed += answer.headers.get("Idempotent-Replayed") == "true"
         ids = answer.json()["data"]["batch"]["generation_ids"]

@@ -11,12 +11,10 @@ import time
 
 import pytest
 
-from tests import making
 from tests import sets_albums as albums
 from tests.chaos.beside import Beside
 from tests.chaos.invariants import broken
-from tests.restyling import restyle
-from tests.stack import BASE_MODEL
+from tests.chaos.painted_albums import executed, paintings
 from webapp.domain.models.sets_job import SetsJob, SetsJobStatus
 from webapp.domain.models.sets_photo import PhotoStatus
 from webapp.domain.services import sets_jobs, sets_photos
@@ -24,8 +22,6 @@ from webapp.domain.services import sets_jobs, sets_photos
 SEED = int(os.environ.get("CHAOS_FIRST_SEED", "1"))
 PHOTOS = int(os.environ.get("CHAOS_PHOTOS", "10"))
 KILLS = int(os.environ.get("CHAOS_PHOTO_KILLS", "5"))
-PAINTED = list(range(0, PHOTOS, 5))
-PRICE_TOKENS = 10
 FIRE_SECONDS = 1.5
 LATE_SECONDS = 30
 PLACES = (
@@ -63,46 +59,6 @@ class Reaper(Beside):
                 process.disarm(failpoint)
 
 
-def executed(stack) -> SetsJob:
-    """A job whose photos were just confirmed, and which is executed while they are checked."""
-    with stack.session() as session:
-        style = making.style(
-            session, stack.storage, base_model=BASE_MODEL, price_tokens=PRICE_TOKENS
-        )
-        buyer = making.user(session, tokens=PHOTOS * PRICE_TOKENS)
-        job = albums.album(
-            session,
-            stack.storage,
-            of=albums.account(session, balance=PHOTOS, user=buyer),
-            photos=PHOTOS,
-            status=SetsJobStatus.QUEUED,
-            photo_status=PhotoStatus.AWAITED,
-            overrides=[{"items": PAINTED, "concepts": {"Wall": restyle(style)}}],
-            style_prices={str(style.id): PRICE_TOKENS},
-        )
-        for photo in albums.photos_of(session, job):
-            sets_photos.check(session, photo)
-    return job
-
-
-def paintings(stack, job) -> list:
-    """The images that were ordered for a job, with what was paid for each and what came back."""
-    return stack.rows(
-        """
-        SELECT generations.id, generations.status, sets_photos.status AS photo,
-               (SELECT count(*) FROM transfers WHERE generation_id = generations.id
-                AND kind = 'payout') AS payouts,
-               (SELECT count(*) FROM transfers WHERE generation_id = generations.id
-                AND kind = 'refund') AS refunds
-        FROM sets_restyles JOIN generations ON generations.id = generation_id
-        JOIN sets_edits ON sets_edits.id = edit_id
-        JOIN sets_photos ON sets_photos.id = photo_id
-        WHERE sets_photos.job_id = :job_id
-        """,
-        job_id=job.id,
-    )
-
-
 def still_broken(stack) -> list[str]:
     """What is broken once workers whose jobs were canceled have put their last files."""
     deadline = time.monotonic() + LATE_SECONDS
@@ -114,7 +70,7 @@ def still_broken(stack) -> list[str]:
 @pytest.mark.timeout(900)
 def test_every_photo_of_an_album_ends_once_however_often_workers_die(fast):
     stack = fast
-    job = executed(stack)
+    job = executed(stack, PHOTOS)
     with Reaper(stack) as reaper:
         stack.wait_until_quiet(seconds=120 + 5 * PHOTOS)
     assert reaper.kills.total() >= min(KILLS, 5), reaper.kills
@@ -141,7 +97,7 @@ def test_every_photo_of_an_album_ends_once_however_often_workers_die(fast):
 
 def test_a_canceled_album_is_left_alone_by_late_workers(fast):
     stack = fast
-    job = executed(stack)
+    job = executed(stack, PHOTOS)
     time.sleep(1)
     with stack.session() as session:
         locked = sets_photos.lock_job(session, job.id)

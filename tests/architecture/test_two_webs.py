@@ -52,7 +52,10 @@ def test_one_web_is_replaced_after_the_other_and_has_time_to_end(serving):
 
 def test_make_deploys_the_schema_then_one_web_after_the_other_then_the_rest():
     commands = subprocess.run(
-        ["/usr/bin/env", "make", "-n", "deploy"], cwd=ROOT, check=True, capture_output=True
+        ["/usr/bin/env", "make", "--no-print-directory", "-n", "deploy"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
     ).stdout.decode()
     started = re.findall(
         r"docker compose (?:run|up) (?:--\S+ )*--no-deps(?: --\S+)* (\S+)", commands

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 # What an operator fills in, in the form that the settings of production accept.
 FILLED = {
     "DATABASE_URL": "postgresql+psycopg2://user:password@database.example:5432/style_license",
+    "DATABASE_DIRECT_URL": "",
     "BROKER_URL": "amqp://user:password@broker.example:5672//",
     "REDIS_URL": "redis://:password@redis.example:6379/0",
     "STORAGE_URL": "s3://access:secret@storage.example/files",

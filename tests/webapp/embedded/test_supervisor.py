@@ -272,8 +272,9 @@ def test_a_port_that_is_taken_is_named(folder: Path) -> None:
 
 
 def test_people_come_to_the_proxy_and_the_site_stands_behind_it(folder: Path) -> None:
-    (folder / "site").mkdir()
-    (folder / "site/healthz").write_text("the site")
+    (folder / "site/readyz").mkdir(parents=True)
+    for probe in ("healthz", "readyz/process"):
+        (folder / "site" / probe).write_text("the site")
     web = python(folder, "web", SITE, answers_at="http://127.0.0.1:{web_port}/healthz")
     web = replace(web, group=Group.SITE, command=(*web.command, "{web_port}", str(folder / "site")))
     with light(folder, web, proxy=find_proxy(os.environ["PATH"])) as stack:

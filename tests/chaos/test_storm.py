@@ -19,8 +19,8 @@ from tests.waiting import wait_for
 
 SEEDS = int(os.environ.get("CHAOS_SEEDS", "1"))
 FIRST_SEED = int(os.environ.get("CHAOS_FIRST_SEED", "1"))
-GENERATIONS = int(os.environ.get("CHAOS_GENERATIONS", "120"))
-KILLS = int(os.environ.get("CHAOS_KILLS", "30"))
+GENERATIONS = int(os.environ.get("CHAOS_GENERATIONS", "60"))
+KILLS = int(os.environ.get("CHAOS_KILLS", "15"))
 BUYERS = 4
 PLACES = [
     *at("gpu", "after_claim", "mid_render", "after_render", "after_put", "after_complete"),

@@ -46,10 +46,11 @@ class Books:
         """Bring the time forward at which silent workers lose their jobs."""
         self.execute("UPDATE jobs SET lease_until = clock_timestamp() WHERE state = 'running'")
 
-    def unfinished(self) -> int:
-        return int(
-            str(self.value("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"))
-        )
+    def unfinished(self, *kinds: str) -> int:
+        """How many jobs of these kinds, or of all, have not ended."""
+        of_kinds = "AND kind = ANY(:kinds)" if kinds else ""
+        query = f"SELECT count(*) FROM jobs WHERE state IN ('queued', 'running') {of_kinds}"
+        return int(str(self.value(query, **({"kinds": list(kinds)} if kinds else {}))))
 
     def wait_until_quiet(self, seconds: float = 120) -> None:
         """Wait until every job has ended."""

@@ -1,7 +1,6 @@
 """PgBouncer in transaction mode before a PostgreSQL server, on loopback, in a folder."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +10,9 @@ from sqlalchemy import URL, create_engine
 from sqlalchemy.exc import OperationalError
 
 from tests.broker import free_port
+from tests.operators.tools import TOOLS, program
 from tests.waiting import wait_for
 
-TOOLS = Path(__file__).parents[1] / "var/tools/usr"
 CONFIGURATION = """\
 [databases]
 * = host={host} port={port} user={user}{password}
@@ -31,8 +30,6 @@ default_pool_size = {sessions}
 @contextmanager
 def pgbouncer(server: URL, folder: Path, *, sessions: int) -> Iterator[URL]:
     """Pool the databases of a server: all transactions share so many sessions of it."""
-    program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:{TOOLS / 'sbin'}")
-    assert program, "pgbouncer is needed: tests/services.sh"
     own_port = free_port()
     file = folder / "pgbouncer.ini"
     text = CONFIGURATION.format(
@@ -50,7 +47,7 @@ def pgbouncer(server: URL, folder: Path, *, sessions: int) -> Iterator[URL]:
     log = folder / "pgbouncer.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [program, str(file)],
+            [program("pgbouncer"), str(file)],
             env={"LD_LIBRARY_PATH": libraries},
             stdout=subprocess.DEVNULL,
             stderr=output,

@@ -16,21 +16,18 @@ pytestmark = pytest.mark.timeout(600)
 
 DEEP_SEARCH_MS = 60_000
 A_QUARTER = 0.25
-DROP = """(area, [name, base64]) => {
+TRANSFER = """
   const bytes = Uint8Array.from(atob(base64), (each) => each.charCodeAt(0));
   const data = new DataTransfer();
   data.items.add(new File([bytes], name, { type: "image/jpeg" }));
-  const how = { dataTransfer: data, bubbles: true, cancelable: true };
-  area.dispatchEvent(new DragEvent("drop", how));
-}"""
-
-PASTE = """([name, base64]) => {
-  const bytes = Uint8Array.from(atob(base64), (each) => each.charCodeAt(0));
-  const data = new DataTransfer();
-  data.items.add(new File([bytes], name, { type: "image/jpeg" }));
-  const how = { clipboardData: data, bubbles: true, cancelable: true };
-  document.dispatchEvent(new ClipboardEvent("paste", how));
-}"""
+  const how = { dataTransfer: data, clipboardData: data, bubbles: true, cancelable: true };
+"""
+DROP = f"""(area, [name, base64]) => {{
+  {TRANSFER} area.dispatchEvent(new DragEvent("drop", how));
+}}"""
+PASTE = f"""([name, base64]) => {{
+  {TRANSFER} document.dispatchEvent(new ClipboardEvent("paste", how));
+}}"""
 
 
 @pytest.fixture(scope="session")

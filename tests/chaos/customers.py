@@ -23,7 +23,6 @@ from tests.stack import BASE_MODEL, Stack
 from webapp.domain.gateways.storage import StorageUnavailable
 from webapp.domain.models.style import Artwork
 
-UNFINISHED = "SELECT count(*) FROM jobs WHERE kind = ANY(:kinds) AND state IN ('queued', 'running')"
 PHOTOS = 6
 NEEDED_SECONDS, OTHERWISE_SECONDS = 0.3, 8.0
 
@@ -71,9 +70,6 @@ class Customer(Beside):
         self.stopped.wait(NEEDED_SECONDS)
         while not self._is_needed() and time.monotonic() < until and not self.stopped.wait(0.2):
             pass
-
-    def unfinished(self, *kinds: str) -> int:
-        return self._stack.value(UNFINISHED, kinds=list(kinds))
 
 
 class Payer(Customer):
@@ -143,7 +139,7 @@ class Trainings(Customer):
         self._files = [encoded(scene(512, 512, seed=seed)) for seed in range(10)]
 
     def act(self) -> bool:
-        if self.unfinished("training") >= (3 if self._is_needed() else 1):
+        if self._stack.unfinished("training") >= (3 if self._is_needed() else 1):
             return False
         with self._stack.session() as session:
             run = making.training(
@@ -160,7 +156,7 @@ class Albums(Customer):
 
     def act(self) -> bool:
         kinds = ("photo_check", "segmentation", "photo_edit")
-        if self.unfinished(*kinds) >= PHOTOS:
+        if self._stack.unfinished(*kinds) >= PHOTOS:
             return False
         executed(self._stack, PHOTOS)
         return True

@@ -10,9 +10,6 @@ from threading import Event
 from tests.chaos.market import Market
 
 FEW = 10  # pictures in work are enough for processes to die at them
-UNFINISHED = (
-    "SELECT count(*) FROM jobs WHERE kind = 'generation' AND state IN ('queued', 'running')"
-)
 
 
 def shop(
@@ -35,7 +32,7 @@ def shop(
         for number, (count, twice) in enumerate(wishes[place :: len(market.buyers)]):
             if interrupted.is_set():
                 return
-            while market.stack.value(UNFINISHED) >= most_unfinished:
+            while market.stack.unfinished("generation") >= most_unfinished:
                 time.sleep(0.2)
             for _ in range(2 if twice else 1):
                 market.order(place, key=f"order-{place}-{number}-{storm}", count=count)
@@ -44,7 +41,7 @@ def shop(
         """Dying needs work to do, but not mountains of it."""
         number = 0
         while not until() and number < generations and not interrupted.is_set():
-            if market.stack.value(UNFINISHED) < FEW:
+            if market.stack.unfinished("generation") < FEW:
                 market.order(place, key=f"more-{place}-{number}-{storm}")
                 number += 1
             time.sleep(0.1)

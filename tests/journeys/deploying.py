@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from tests import compose, database, making, signing
 from tests.broker import free_port
 from tests.client import Person
-from tests.newer_code import NEWER, add_migration, stating
+from tests.newer_code import add_migration, stating
 from tests.processes import PYTHON, ROOT, Process
 from tests.stack import BASE_MODEL, BIN, ONE_THREAD
 from tests.waiting import wait_for
@@ -208,6 +208,3 @@ def _environment(folder: Path, address: str) -> dict[str, str]:
         **signing.development(),
         **ONE_THREAD,
     }
-
-
-__all__ = ["NEWER", "Site", "prepared", "requests_of"]

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.deploy_load import Load, OpeningAccounts, Ordering, Reading, Watching
-from tests.journeys.deploying import NEWER, Site, prepared, requests_of
+from tests.journeys.deploying import Site, prepared, requests_of
+from tests.newer_code import NEWER
 from tests.waiting import wait_for
 
 ENOUGH = 30  # requests that each web must have answered in each phase

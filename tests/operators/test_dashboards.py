@@ -59,17 +59,17 @@ def at_the_end(expression, value):
 @pytest.mark.parametrize("share", SHARES)
 def test_a_month_shows_what_is_left_of_every_budget(tmp_path, share):
     objectives, left = panels("stat"), panels("gauge")
-    asked = []
+    questions = []
     for (name, budget), goal, gauge in zip(
         BUDGETS.items(), objectives.values(), left.values(), strict=True
     ):
         assert (name in goal["title"], name in gauge["title"]) == (True, True)
-        asked.append(at_the_end(goal["targets"][0]["expr"], 1 - share * budget))
-        asked.append(at_the_end(gauge["targets"][0]["expr"], 1 - share))
+        questions.append(at_the_end(goal["targets"][0]["expr"], 1 - share * budget))
+        questions.append(at_the_end(gauge["targets"][0]["expr"], 1 - share))
     spent = [each for name, each in panels("timeseries").items() if "budget is spent" in name]
-    asked += [at_the_end(each["expr"], share) for panel in spent for each in panel["targets"]]
-    assert len(asked) == 4 * len(BUDGETS)
+    questions += [at_the_end(each["expr"], share) for panel in spent for each in panel["targets"]]
+    assert len(questions) == 4 * len(BUDGETS)
     case = {"name": "a month", "interval": "10m", "input_series": month(share)}
     file = tmp_path / "month.yml"
-    file.write_text(json.dumps({"tests": [case | {"promql_expr_test": asked}]}))
+    file.write_text(json.dumps({"tests": [case | {"promql_expr_test": questions}]}))
     assert "SUCCESS" in tool("promtool", "test", "rules", str(file))

@@ -6,13 +6,19 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = f"{os.environ['PATH']}{os.pathsep}{ROOT / 'var/tools/usr/bin'}"
+TOOLS = ROOT / "var/tools/usr"
+FOLDERS = os.pathsep.join((os.environ["PATH"], str(TOOLS / "bin"), str(TOOLS / "sbin")))
+
+
+def program(name: str) -> str:
+    """Return the path of a program. Raises AssertionError when it is absent."""
+    found = shutil.which(name, path=FOLDERS)
+    assert found, f"{name} is needed: tests/services.sh"
+    return found
 
 
 def tool(name: str, *arguments: str) -> str:
     """Run a program; return what it prints. Raises AssertionError when it fails or is absent."""
-    program = shutil.which(name, path=FOLDERS)
-    assert program, f"{name} is needed: tests/services.sh"
-    done = subprocess.run([program, *arguments], check=False, capture_output=True, text=True)
+    done = subprocess.run([program(name), *arguments], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

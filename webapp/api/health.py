@@ -1,6 +1,5 @@
 """Health: does the process answer, and what it needs; only the database and its schema decide."""
 
-import hmac
 import socket
 import time
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from urllib.parse import urlsplit
 
 import redis
 import structlog
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from webapp.domain import readiness
@@ -18,7 +17,7 @@ from webapp.domain.db import DatabaseUnavailable
 from webapp.domain.errors import CallbackUnauthorized
 from webapp.domain.readiness import SchemaMismatch
 from webapp.extensions import app_settings, db, storage
-from webapp.http import draining, envelope, metrics, rate_limits
+from webapp.http import draining, envelope, metrics, rate_limits, secret_keys
 from webapp.http.access import is_loopback, public
 from webapp.http.operations import operation
 from webapp.schemas.health import Health
@@ -104,10 +103,7 @@ def read_metrics() -> Response:
 
 def _knows_metrics_token() -> bool:
     token = app_settings().metrics_token
-    authorization = request.headers.get("Authorization", "")
-    return token is not None and hmac.compare_digest(
-        authorization.encode(), f"Bearer {token}".encode()
-    )
+    return token is not None and secret_keys.is_bearer_of([token])
 
 
 @health.get("/health")

@@ -259,8 +259,7 @@ def _reserve_space() -> None:
 
 
 def _check_internal(sources: tuple[str, ...]) -> None:
-    accepted = [f"Bearer {token}" for token in app_settings().internal_api_tokens]
-    is_valid = secret_keys.is_one_of(request.headers.get("Authorization", ""), accepted)
+    is_valid = secret_keys.is_bearer_of(app_settings().internal_api_tokens)
     if not is_valid or request.headers.get("X-Request-Source") not in sources:
         raise CallbackUnauthorized
     _check_network(app_settings().internal_networks)

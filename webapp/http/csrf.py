@@ -11,6 +11,7 @@ from flask import Response, current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp.domain.errors import CsrfFailed
+from webapp.extensions import app_settings
 from webapp.http import secret_keys
 
 COOKIE = "csrftoken"
@@ -25,7 +26,7 @@ def token_for(sign_in_id: str | None) -> str:
     """Return the token of a sign-in; a visitor without one gets a random token."""
     if sign_in_id is None:
         return request.cookies.get(COOKIE) or secrets.token_hex(32)
-    return _token(secret_keys.accepted()[0], sign_in_id)
+    return _token(app_settings().secret_key, sign_in_id)
 
 
 def check(sign_in_id: str) -> None:
@@ -65,7 +66,7 @@ def check_field(sign_in_id: str) -> None:
 
 def _compare(token: str, sign_in_id: str) -> None:
     # A page that was opened before the key changed still sends the token of the former key.
-    expected = [_token(key, sign_in_id) for key in secret_keys.accepted()]
+    expected = [_token(key, sign_in_id) for key in app_settings().secret_keys]
     if not secret_keys.is_one_of(token, expected):
         raise CsrfFailed
 

@@ -6,19 +6,22 @@ Sessions are signed by Flask, from the same two settings.
 import hmac
 from collections.abc import Iterable
 
-from flask import current_app
+from flask import request
 from itsdangerous import URLSafeTimedSerializer
 
-
-def accepted() -> tuple[str, ...]:
-    """Return the secret keys of the running app, the current one first."""
-    return (str(current_app.secret_key), *current_app.config["SECRET_KEY_FALLBACKS"])
+from webapp.extensions import app_settings
 
 
 def serializer(salt: str) -> URLSafeTimedSerializer:
     """Return the serializer of signed cookies of one purpose."""
     # itsdangerous signs with the last key of a list.
-    return URLSafeTimedSerializer([*reversed(accepted())], salt=salt)
+    return URLSafeTimedSerializer([*reversed(app_settings().secret_keys)], salt=salt)
+
+
+def is_bearer_of(tokens: Iterable[str]) -> bool:
+    """Tell whether the request has one of these tokens in its header."""
+    expected = (f"Bearer {token}" for token in tokens)
+    return is_one_of(request.headers.get("Authorization", ""), expected)
 
 
 def is_one_of(text: str, expected: Iterable[str]) -> bool:

@@ -10,12 +10,18 @@ on accepting requests, while its readiness tells the proxy to send them elsewher
 worker stops accepting at once and resets what the proxy sends before it has noticed.
 """
 
+import ctypes
 import errno
+import os
 import select
 import socket
+import struct
+import sys
 import time
 from collections import deque
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from selectors import EVENT_READ
 from types import FrameType
 from typing import Any
@@ -35,6 +41,18 @@ DISCARD_SECONDS = 5.0
 DISCARD_BYTES = 64 << 20
 # Of the graceful timeout, after which gunicorn kills the process: 5 of 30 seconds.
 DRAIN_SHARE = 1 / 6
+# Between the last SYN that is answered and the close of the port: for handshakes under way.
+HANDSHAKE_SECONDS = 0.2
+# Linux; the socket module does not name it.
+SO_ATTACH_FILTER = 26
+# A classic BPF program (code, jump if true, jump if false, operand), run on each TCP segment that
+# arrives at the listening socket: drop a SYN, let everything else pass.
+WITHOUT_SYN = (
+    (0x30, 0, 0, 13),  # load the byte of the flags
+    (0x45, 0, 1, 0x02),  # SYN is set: next line; else the line after it
+    (0x06, 0, 0, 0),  # drop
+    (0x06, 0, 0, 0xFFFFFFFF),  # pass
+)
 NOT_NOW = frozenset({errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK})
 
 
@@ -74,6 +92,28 @@ def _is_readable(connection: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
+def _drop_syns(listener: socket.socket) -> None:
+    """Let no new connection begin; those that have begun can be accepted.
+
+    A sender repeats its SYN after a second, at a closed port, and is refused. Without this, a
+    connection that arrives between the last accept and the close is reset.
+    """
+    program = b"".join(struct.pack("HBBI", *each) for each in WITHOUT_SYN)
+    kept = ctypes.create_string_buffer(program)
+    length_and_address = struct.pack("HL", len(WITHOUT_SYN), ctypes.addressof(kept))
+    listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, length_and_address)
+
+
+def _is_open_in(process: int, listener: socket.socket) -> bool:
+    """Return whether another process of this user has the same socket open."""
+    name = f"socket:[{os.fstat(listener.fileno()).st_ino}]"
+    for each in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            if str(each.readlink()) == name:
+                return True
+    return False
+
+
 class WebWorker(ThreadWorker):  # type: ignore[misc]
     """A worker whose threads get only requests with a complete head."""
 
@@ -100,14 +140,23 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
             return
         self._has_drained = True
         super().set_accept_enabled(True)
-        self._drain()
+        self._serve(self.cfg.graceful_timeout * DRAIN_SHARE)
+        for listener in self.sockets:
+            self._refuse_handshakes(listener)
+        self._serve(HANDSHAKE_SECONDS)
         super().set_accept_enabled(False)
         for listener in self.sockets:
             self._accept_all(listener)
             listener.close()
 
-    def _drain(self) -> None:
-        ends_at = time.monotonic() + self.cfg.graceful_timeout * DRAIN_SHARE
+    def _refuse_handshakes(self, listener: Any) -> None:
+        # The socket is shared. Gunicorn closes its own before it stops all workers, but keeps it
+        # when it replaces one of them: then the others go on accepting.
+        if sys.platform == "linux" and not _is_open_in(self.ppid, listener.sock):
+            _drop_syns(listener.sock)
+
+    def _serve(self, seconds: float) -> None:
+        ends_at = time.monotonic() + seconds
         while (left := ends_at - time.monotonic()) > 0:
             self.notify()
             self.wait_for_and_dispatch_events(timeout=min(left, 1.0))

@@ -1,6 +1,8 @@
 """The worker of the site: slow clients, few threads and short time-outs; and how it stops."""
 
 import http.client
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 HELLO = """
+import os
 import time
 from webapp import web_worker
 from webapp.http import draining
@@ -23,6 +26,10 @@ web_worker.HEAD_SECONDS = {head}
 web_worker.BODY_SECONDS = {body}
 
 class LateWorker(WebWorker):
+    def _accept_all(self, listener):
+        super()._accept_all(listener)
+        time.sleep({gap})
+
     def wait_for_and_dispatch_events(self, timeout):
         super().wait_for_and_dispatch_events(timeout)
         time.sleep({late})
@@ -33,6 +40,10 @@ def app(environ, start_response):
     if environ["PATH_INFO"] == "/draining":
         start_response("200 OK", [("Content-Length", "1")])
         return [str(int(draining.has_begun())).encode()]
+    if environ["PATH_INFO"] == "/process":
+        process = str(os.getpid())
+        start_response("200 OK", [("Content-Length", str(len(process)))])
+        return [process.encode()]
     is_read = environ["PATH_INFO"] != "/refused"
     body = environ["wsgi.input"].read() if is_read else b""
     start_response("200 OK", [("Content-Length", str(len(str(len(body)))))])
@@ -46,8 +57,9 @@ def served(tmp_path):
     """Start a server of two threads; return its port. `served.stop` asks the last one to stop."""
     running = []
 
-    def start(head=60, body=60, *, keepalive=2, late=0, grace=1, worker="hello.LateWorker"):
-        (tmp_path / "hello.py").write_text(HELLO.format(head=head, body=body, late=late))
+    def start(head=60, body=60, *, keepalive=2, late=0, gap=0, grace=1, worker="hello.LateWorker"):
+        app = HELLO.format(head=head, body=body, late=late, gap=gap)
+        (tmp_path / "hello.py").write_text(app)
         port, log = free_port(), tmp_path / "log"
         command = [sys.executable, "-m", "gunicorn", "--worker-class", worker]
         command += ["--threads", "2", "--bind", f"127.0.0.1:{port}", "--no-control-socket"]
@@ -78,8 +90,8 @@ def answers(port, timeout=30):
         connection.close()
 
 
-def get(connection):
-    connection.request("GET", "/")
+def get(connection, path="/"):
+    connection.request("GET", path)
     return connection.getresponse().read()
 
 
@@ -208,6 +220,20 @@ def test_a_process_that_is_stopped_drains_then_refuses_and_resets_nobody(served,
     answered = set(answers_until_refused(port))
     assert (b"1", "close") in answered
     assert answered <= {(b"0", "keep-alive"), (b"1", "close")}
+
+
+def test_who_connects_between_the_last_accept_and_the_close_is_refused(served):
+    port = served(grace=6, gap=0.5)
+    served.stop()
+    assert set(answers_until_refused(port)) <= {(b"0", "keep-alive"), (b"1", "close")}
+
+
+def test_a_worker_that_is_replaced_leaves_the_port_open(served, kept):
+    kept.port = served(grace=1)
+    before = get(kept, "/process")
+    os.kill(int(before), signal.SIGTERM)
+    kept.close()
+    wait_for(lambda: get(kept, "/process") != before, "another process to answer", seconds=60)
 
 
 def test_without_draining_connections_are_reset(served, kept):

@@ -166,7 +166,7 @@ bench-recipes: $(INSTALLED)  ## what each number of the training recipe buys; va
 	$(BIN)/python -m tests.bench.recipes
 
 bench-api: $(INSTALLED)  ## a hundred people at the site for a minute and a half; var/bench/api.json
-	$(BIN)/python -m tests.bench.api
+	$(BIN)/python -m tests.bench.api $(ARGUMENTS)
 
 bench-queries: $(INSTALLED)  ## every list on 1 M images, 100 k styles, 10 M transfers: plans and times; var/bench/queries.json
 	$(BIN)/python -m tests.bench.plans

@@ -1,8 +1,9 @@
-"""`make bench-api`: a hundred people at the site, as `make up` runs it, on a moderate market.
+"""`make bench-api`: a hundred people (or `--people`) at the site, on a moderate market.
 
-The real web process, relay and CPU worker, and a renderer that claims and completes over HTTP but
-only pretends to draw, on a database of their own. Rate limits are on. Locust stands on the same
-machine and takes its share of it. Figures go to var/bench/api.json and a table.
+It runs as by `make up`: the real web process, relay and CPU worker, and a renderer that claims and
+completes over HTTP but only pretends to draw, on a database of their own. Rate limits are on.
+Locust stands on the same machine and takes its share of it. Figures go to var/bench/api.json and a
+table.
 """
 
 import argparse
@@ -39,7 +40,7 @@ from webapp.embedded.processes import PROCESSES, Process
 from webapp.embedded.supervisor import Stack
 
 FILE = Path("var/bench/api.json")
-PEOPLE, RAMP_PER_SECOND = 100, 10
+RAMP_PER_SECOND = 10
 P95_MILLISECONDS = 200
 PRETENDING = "tests.chaos.fast_engine"
 # One core each would be taken by threads of numpy that wait for one another.
@@ -80,7 +81,7 @@ def market() -> Iterator[Stack]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def open_market(stack: Stack, folder: Path) -> None:
+def open_market(stack: Stack, folder: Path, people_count: int) -> None:
     """Sign people in, give them tokens, and put what the workers fetch into storage."""
     os.environ |= stack.environment
     from webapp.app import create_app
@@ -89,7 +90,7 @@ def open_market(stack: Stack, folder: Path) -> None:
 
     app = create_app()
     signer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
-    ids = range(MODERATE.users - PEOPLE + 1, MODERATE.users + 1)
+    ids = range(MODERATE.users - people_count + 1, MODERATE.users + 1)
     people = []
     with Session(create_engine(stack.environment["DATABASE_URL"])) as session, session.begin():
         for user_id in ids:
@@ -128,13 +129,13 @@ def open_market(stack: Stack, folder: Path) -> None:
     )
 
 
-def shop(stack: Stack, folder: Path, seconds: int) -> dict[str, Any]:
+def shop(stack: Stack, folder: Path, people_count: int, seconds: int) -> dict[str, Any]:
     """Let locust send everybody shopping; figures begin when all of them are there."""
-    ramp = PEOPLE // RAMP_PER_SECOND
+    ramp = people_count // RAMP_PER_SECOND
     command = [
         *(sys.executable, "-m", "locust", "-f", "tests/bench/shoppers.py", "--headless"),
         *("--host", f"http://127.0.0.1:{stack.urls['web'].rpartition(':')[2]}"),
-        *("-u", str(PEOPLE), "-r", str(RAMP_PER_SECOND), "-t", f"{ramp + seconds}s"),
+        *("-u", str(people_count), "-r", str(RAMP_PER_SECOND), "-t", f"{ramp + seconds}s"),
         *("--reset-stats", "--only-summary", "--loglevel", "WARNING", "--exit-code-on-error", "0"),
     ]
     subprocess.run(
@@ -161,15 +162,16 @@ def cpu_seconds(stack: Stack) -> dict[str, float]:
 def main() -> int:
     """Measure, write the figures, and judge them."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=int, default=100)
     parser.add_argument("--seconds", type=int, default=90, help="of steady load")
-    seconds = parser.parse_args().seconds
+    arguments = parser.parse_args()
     console = Console()
     with market() as stack:
         folder = stack.directory
-        open_market(stack, folder)
+        open_market(stack, folder, arguments.people)
         load = os.getloadavg()[0]
         before = cpu_seconds(stack)
-        found = shop(stack, folder, seconds)
+        found = shop(stack, folder, arguments.people, arguments.seconds)
         after = cpu_seconds(stack)
         with Session(create_engine(stack.environment["DATABASE_URL"])) as session:
             violations = [str(each) for each in ledger_check.check(session)]
@@ -177,8 +179,8 @@ def main() -> int:
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{os.cpu_count()} cores, {platform.processor() or platform.machine()}",
         "load_before": round(load, 2),
-        "people": PEOPLE,
-        "seconds": seconds,
+        "people": arguments.people,
+        "seconds": arguments.seconds,
         "cpu_seconds": {name: round(after[name] - before[name], 1) for name in after},
         "ledger_violations": violations,
         **found,

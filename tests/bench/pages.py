@@ -2,7 +2,8 @@
 
 The real application is asked in this process, as the people to whom the market is worst. Times are
 those of the statements with their results, as the page waits for them. Figures go to
-var/bench/pages.json and a table; a page of more than 12 statements or 50 ms at p95 is an error.
+var/bench/pages.json and a table; a page of more than 12 statements or 50 ms at p95 is an error
+(`SLOWER` has the exceptions).
 `--database URL` measures on a database that `tests.bench.big_data` has filled before.
 """
 
@@ -13,7 +14,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -41,6 +42,8 @@ from webapp.http.access import SIGN_IN
 FILE = Path("var/bench/pages.json")
 RUNS = 20
 P95_MILLISECONDS = 50.0
+# Both count the 94,000 pictures of the person who has most.
+SLOWER = {"person-buyer": 75.0, "me": 75.0}
 ARTIST_ID = big_data.POPULAR_STYLE
 PEOPLE = {BUYER: GROWN.whale, ARTIST: ARTIST_ID, ADMINISTRATOR: GROWN.users - 4}
 # Filters are what makes a page of a large market dear; the site has them on one page each.
@@ -75,7 +78,9 @@ class Figure:
 
     @property
     def is_bad(self) -> bool:
-        return self.statements > MOST_STATEMENTS or self.p95 > P95_MILLISECONDS
+        return self.statements > MOST_STATEMENTS or self.p95 > SLOWER.get(
+            self.name, P95_MILLISECONDS
+        )
 
 
 def places(connection: Connection) -> dict[str, object]:
@@ -107,8 +112,8 @@ def asked(found: dict[str, object]) -> list[Page]:
 
 
 @contextmanager
-def timed(engine: Engine) -> Iterator[list[float]]:
-    """Collect how many milliseconds each statement took."""
+def timed(engines: Collection[Engine]) -> Iterator[list[float]]:
+    """Collect how many milliseconds each statement took, whichever pool it went through."""
     milliseconds: list[float] = []
 
     def begin(connection: Connection, *_rest: Any) -> None:
@@ -117,21 +122,26 @@ def timed(engine: Engine) -> Iterator[list[float]]:
     def end(connection: Connection, *_rest: Any) -> None:
         milliseconds.append(1000 * (time.perf_counter() - connection.info["began"]))
 
-    event.listen(engine, "before_cursor_execute", begin)
-    event.listen(engine, "after_cursor_execute", end)
+    listeners = [
+        (engine, name, listener)
+        for engine in engines
+        for name, listener in (("before_cursor_execute", begin), ("after_cursor_execute", end))
+    ]
+    for each in listeners:
+        event.listen(*each)
     try:
         yield milliseconds
     finally:
-        event.remove(engine, "before_cursor_execute", begin)
-        event.remove(engine, "after_cursor_execute", end)
+        for each in listeners:
+            event.remove(*each)
 
 
-def measured(client: FlaskClient, engine: Engine, page: Page, address: str) -> Figure:
+def measured(client: FlaskClient, engines: Collection[Engine], page: Page, address: str) -> Figure:
     """Ask for a page again and again; the first answer warms what is kept in memory."""
     in_database, whole, slowest, count = [], [], [], 0
     for run in range(RUNS + 1):
         began = time.perf_counter()
-        with timed(engine) as milliseconds:
+        with timed(engines) as milliseconds:
             answer = client.get(address)
         if answer.status_code != page.status:
             raise SystemExit(f"{page.name}: {address} was answered {answer.status_code}")
@@ -182,10 +192,10 @@ def report(url: URL) -> int:
         found = places(connection)
         clients = {who: sign_in(connection, app, PEOPLE.get(who)) for who in (VISITOR, *PEOPLE)}
     with app.app_context():
-        engine = db.engine
+        engines = db.engines.values()
     for page in asked(found):
         address = page.address.format(**found)
-        figures.append(measured(clients[page.who], engine, page, address))
+        figures.append(measured(clients[page.who], engines, page, address))
         console.print(f"{page.name}: {figures[-1].p95} ms", style="dim")
     FILE.parent.mkdir(parents=True, exist_ok=True)
     FILE.write_text(json.dumps([asdict(each) for each in figures], indent=2) + "\n")

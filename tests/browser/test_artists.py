@@ -55,7 +55,7 @@ def tiles(artist, state=""):
 
 
 def fill_terms(artist, name):
-    artist.field("Name of the style, in English").fill(name)
+    artist.field("Name of the style, in any language").fill(name)
     artist.field("Description").fill("Piers and boats, drawn in one line.")
     artist.field("Price per picture, in tokens").fill("7")
     artist.field("I confirm this.").check()

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
-from webapp.domain import jobs, market, pipelines
+from webapp.domain import jobs, market, names, pipelines
 from webapp.domain.db import UnitOfWork
 from webapp.domain.errors import (
     DuplicateStyleName,
@@ -41,11 +41,16 @@ RETRAINABLE = [TrainingStatus.FAILED, TrainingStatus.TRAINED]
 
 @dataclass(frozen=True)
 class NewStyle:
-    """What an artist says of a new style."""
+    """What an artist says of a new style.
+
+    `name` is in any script; `english_name` becomes the tag that stands for it. Without one the tag
+    is made of the name.
+    """
 
     name: str
     description: str
     price_tokens: int
+    english_name: str | None = None
     license_type: LicenseType = LicenseType.PERSONAL
     valid_from: date | None = None
     valid_to: date | None = None
@@ -305,11 +310,11 @@ def _new_style(session: Session, artist: Artist, new: NewStyle, base_model: str)
 
 
 def _clean_tags_of(session: Session, new: NewStyle) -> list[str]:
-    """Return the tags of a new style, its name first.
+    """Return the tags of a new style, that of its name first.
 
     Raises ValidationFailed, InvalidTagLanguage and TagNotAllowed.
     """
-    name_tag = _name_tag(new.name)
+    name_tag = _name_tag(new)
     style_tags = tags.normalise(new.tags)
     if len(style_tags) > MAX_STYLE_TAGS:
         raise ValidationFailed(
@@ -325,27 +330,50 @@ def _refuse_taken(session: Session, artist_id: int, name: str) -> None:
     _refuse_second_name(session, artist_id, name)
 
 
-def _name_tag(name: str) -> str:
+def _name_tag(new: NewStyle) -> str:
+    """Return the tag of a name: its English name, else its translation, else its romanisation."""
+    own_tag = _tag_of_own_name(new.name)
+    if new.english_name:
+        return _tag_of_name(new.english_name, "english_name")
+    if own_tag is None:
+        problem = FieldProblem("Give this style an English name too.")
+        raise InvalidTagLanguage(tags=[new.name], fields={"english_name": [problem]})
+    return own_tag
+
+
+def _tag_of_own_name(name: str) -> str | None:
+    """Return the tag that a name gives, None for a script without a romanisation.
+
+    Raises InvalidTagLanguage for a name with signs, and ValidationFailed.
+    """
     try:
-        return tags.normalise([name], field="name", max_length=tags.MAX_NAME_TAG_LENGTH)[0]
+        return _tag_of_name(name, "name")
     except InvalidTagLanguage as error:
-        raise InvalidTagLanguage(tags=[name]) from error
+        if not names.has_only_words(name):
+            problem = FieldProblem("A name has letters, digits, spaces, - and ' only.")
+            raise InvalidTagLanguage(tags=[name], fields={"name": [problem]}) from error
+    romanised = names.wholly_romanised(name)
+    return romanised and _tag_of_name(romanised[: tags.MAX_NAME_TAG_LENGTH], "name")
+
+
+def _tag_of_name(name: str, field: str) -> str:
+    return tags.normalise([name], field=field, max_length=tags.MAX_NAME_TAG_LENGTH)[0]
 
 
 def _refuse_second_name(session: Session, artist_id: int, name: str) -> None:
-    """Raise DuplicateStyleName for the name of a style that images were ordered in.
+    """Raise DuplicateStyleName for a name that looks like that of a style with ordered images.
 
     It stands on their certificates, whether the style is still on offer or not. One that nobody
     used gives its name free with its slot.
     """
     was_used = exists().where(Generation.style_id == Style.id, ~Generation.is_try_out)
-    twin = session.scalar(
-        select(Style.id).where(
-            Style.artist_id == artist_id, func.lower(Style.name) == name.lower(), was_used
-        )
+    used = session.execute(
+        select(Style.id, Style.name).where(Style.artist_id == artist_id, was_used)
     )
-    if twin is not None:
-        raise DuplicateStyleName(style_id=twin)
+    keys = names.keys(name)
+    for twin in used:
+        if not keys.isdisjoint(names.keys(twin.name)):
+            raise DuplicateStyleName(style_id=twin.id)
 
 
 def _is_retrainable(session: Session, style: Style) -> bool:

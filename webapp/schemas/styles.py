@@ -5,7 +5,6 @@ from datetime import date
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
-
 from pydantic_core import PydanticCustomError
 
 from webapp.domain import market, names

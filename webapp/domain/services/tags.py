@@ -81,10 +81,18 @@ def _problems(tag: str) -> list[FieldProblem]:
     """Return what is wrong with a tag that is not English, with the words that are to blame."""
     unknown = korean_words.unknown(tag)
     if not unknown:
-        text = "Tags are English words: “%(word)s” has characters that tags cannot have."
-        return [FieldProblem(text, word=tag)]
-    text = "Tags are English words: “%(word)s” is not in our Korean dictionary."
-    return [FieldProblem(text, word=word) for word in unknown]
+        return [
+            FieldProblem(
+                "Tags are English words: “%(word)s” has characters that tags cannot have.",
+                word=tag,
+            )
+        ]
+    return [
+        FieldProblem(
+            "Tags are English words: “%(word)s” is not in our Korean dictionary.", word=word
+        )
+        for word in unknown
+    ]
 
 
 def mapped(tag: str) -> str:

@@ -148,7 +148,7 @@ def test_a_style_of_ten_files_waits_for_its_checks(session, storage, artist):
         (uploaded([*FILES, images.png_claiming(20_000, 20_000)]), "IMAGE_TOO_LARGE_PIXELS"),
         (uploaded([*FILES, images.heavy(10_485_761)]), "IMAGE_SIZE_EXCEEDED"),
         (uploaded([*FILES, FILES[0]]), "DUPLICATE_IMAGE"),
-        ([*uploaded()[:9], UploadedImage("x.jpg", FILES[9], ("바다",))], "INVALID_TAG_LANGUAGE"),
+        ([*uploaded()[:9], UploadedImage("x.jpg", FILES[9], ("꽈배기",))], "INVALID_TAG_LANGUAGE"),
     ],
 )
 def test_a_bad_set_of_files_is_refused_whole(session, storage, artist, files, code):
@@ -162,10 +162,10 @@ def test_a_bad_set_of_files_is_refused_whole(session, storage, artist, files, co
 @pytest.mark.parametrize(
     "change, code",
     [
-        ({"name": "잉크 항구"}, "INVALID_TAG_LANGUAGE"),
+        ({"name": "Кот"}, "INVALID_TAG_LANGUAGE"),
         ({"name": "Forbidden"}, "TAG_NOT_ALLOWED"),
         ({"tags": ("forbidden",)}, "TAG_NOT_ALLOWED"),
-        ({"tags": ("항구",)}, "INVALID_TAG_LANGUAGE"),
+        ({"tags": ("꽈배기",)}, "INVALID_TAG_LANGUAGE"),
         ({"tags": tuple(f"tag {n}" for n in range(11))}, "VALIDATION_ERROR"),
     ],
 )
@@ -218,6 +218,16 @@ def test_a_name_that_stands_on_certificates_stays_taken(session, storage, artist
         create(session, storage, artist, new(name="INK harbor"))
     assert refused.value.details == {"style_id": used.id}
     assert create(session, storage, artist, new(name="Ink Harbor 2")).name == "Ink Harbor 2"
+
+
+def test_a_name_that_looks_like_one_on_certificates_is_taken_too(session, storage, artist):
+    used = making.style(session, of=artist, name="Ink Harbor")
+    making.order(session, making.user(session), used)
+    used.is_active = False
+    session.flush()
+    look_alike = new(name="Ink Harb\u043er", english_name="Ink Harbor")
+    with pytest.raises(errors.DuplicateStyleName):
+        create(session, storage, artist, look_alike)
 
 
 def test_a_failed_style_is_replaced_by_the_next_even_of_the_same_name(session, storage, artist):

@@ -119,6 +119,6 @@ def test_a_korean_search_finds_the_styles_of_its_english_word(visitor, keyboard,
     page = visitor.page
     visitor.open("/styles")
     page.locator("#q").focus()
-    keyboard.compose("성")
-    keyboard.commit("성")
-    expect(page.locator('#found a[href="/styles?tags=castle"]')).to_be_visible()
+    keyboard.compose("수채")
+    keyboard.commit("수채화")
+    expect(page.locator('#found a[href="/styles?tags=watercolour"]')).to_be_visible()

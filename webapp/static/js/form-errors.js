@@ -26,8 +26,8 @@ export function show(form, texts) {
 export function refused(form, error, more = []) {
   if (error.code === "NETWORK") return;
   const fields = Object.values(error.details.fields ?? {}).flat();
-  // Texts of fields name the tags that they are about.
-  const tags = fields.length ? "" : error.details.tags?.join(", ");
+  // Its texts of fields name the words that are to blame.
+  const tags = error.code === "INVALID_TAG_LANGUAGE" ? "" : error.details.tags?.join(", ");
   show(form, [tags ? `${error.message} (${tags})` : error.message, ...more, ...fields]);
 }
 

@@ -7,7 +7,7 @@ let count = 0;
 export class KoreanSuggestions {
   // `accept` takes the tag of a chosen word instead of what is being typed; `typed` returns that.
   constructor(input, { typed = () => input.value, accept, below = input }) {
-    Object.assign(this, { input, typed, accept, below, found: [], active: -1, leftover: null });
+    Object.assign(this, { input, typed, accept, below, found: [], active: -1, isComposing: false, leftover: null });
     this.list = document.createElement("ul");
     this.list.className = "korean-words";
     this.list.id = `korean-words-${count += 1}`;
@@ -19,7 +19,7 @@ export class KoreanSuggestions {
       input.setAttribute(name, value);
     }
     input.addEventListener("input", () => this.show());
-    input.addEventListener("compositionstart", () => { this.isComposing = true; });
+    input.addEventListener("compositionstart", () => Object.assign(this, { isComposing: true, leftover: null }));
     input.addEventListener("compositionend", () => this.composed());
     input.addEventListener("blur", () => this.close());
     input.addEventListener("keydown", (event) => this.onKey(event));

@@ -4,7 +4,7 @@
 import { call } from "./api.js";
 
 const HANGUL = /\p{Script=Hangul}/u;
-const MOST = 8;
+const MOST = 6;
 const tags = new Map();
 let loading = null;
 

@@ -225,9 +225,9 @@ def _searches(sought: _Sought) -> list[Search | None]:
         others,
         _with_every_word(cards, sought, excluded=or_(is_named, is_exact, by_name, has_tag)),
     ]
-    if is_translated:
-        searches.insert(0, Search(cards, on_sale.where(is_named), on_sale, is_named))
-    return searches
+    if not is_translated:
+        return searches
+    return [Search(cards, on_sale.where(is_named), on_sale, is_named), *searches]
 
 
 def _with_every_word(

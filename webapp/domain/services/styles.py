@@ -4,15 +4,13 @@ import secrets
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from webapp.domain import jobs, market, names, pipelines
+from webapp.domain import jobs, market, pipelines
 from webapp.domain.db import UnitOfWork
 from webapp.domain.errors import (
-    DuplicateStyleName,
     FieldProblem,
-    InvalidTagLanguage,
     InvalidTransition,
     TrainingInProgress,
     UploadIncomplete,
@@ -20,7 +18,6 @@ from webapp.domain.errors import (
 )
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, User
-from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import (
     Artwork,
@@ -31,7 +28,16 @@ from webapp.domain.models.style import (
 )
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.queries.viewing import Viewer
-from webapp.domain.services import artworks, base_models, offers, rights, tags, training, try_outs
+from webapp.domain.services import (
+    artworks,
+    base_models,
+    offers,
+    rights,
+    style_names,
+    tags,
+    training,
+    try_outs,
+)
 
 MAX_STYLE_TAGS = 10
 TRIGGER_SLOTS = 64
@@ -314,7 +320,7 @@ def _clean_tags_of(session: Session, new: NewStyle) -> list[str]:
 
     Raises ValidationFailed, InvalidTagLanguage and TagNotAllowed.
     """
-    name_tag = _name_tag(new)
+    name_tag = style_names.tag_of(new.name, new.english_name)
     style_tags = tags.normalise(new.tags)
     if len(style_tags) > MAX_STYLE_TAGS:
         raise ValidationFailed(
@@ -327,53 +333,7 @@ def _clean_tags_of(session: Session, new: NewStyle) -> list[str]:
 def _refuse_taken(session: Session, artist_id: int, name: str) -> None:
     """Raise StyleLimitReached or DuplicateStyleName."""
     offers.refuse_second_active(session, artist_id)
-    _refuse_second_name(session, artist_id, name)
-
-
-def _name_tag(new: NewStyle) -> str:
-    """Return the tag of a name: its English name, else its translation, else its romanisation."""
-    own_tag = _tag_of_own_name(new.name)
-    if new.english_name:
-        return _tag_of_name(new.english_name, "english_name")
-    if own_tag is None:
-        problem = FieldProblem("Give this style an English name too.")
-        raise InvalidTagLanguage(tags=[new.name], fields={"english_name": [problem]})
-    return own_tag
-
-
-def _tag_of_own_name(name: str) -> str | None:
-    """Return the tag that a name gives, None for a script without a romanisation.
-
-    Raises InvalidTagLanguage for a name with signs, and ValidationFailed.
-    """
-    try:
-        return _tag_of_name(name, "name")
-    except InvalidTagLanguage as error:
-        if not names.has_only_words(name):
-            problem = FieldProblem("A name has letters, digits, spaces, - and ' only.")
-            raise InvalidTagLanguage(tags=[name], fields={"name": [problem]}) from error
-    romanised = names.wholly_romanised(name)
-    return romanised and _tag_of_name(romanised[: tags.MAX_NAME_TAG_LENGTH], "name")
-
-
-def _tag_of_name(name: str, field: str) -> str:
-    return tags.normalise([name], field=field, max_length=tags.MAX_NAME_TAG_LENGTH)[0]
-
-
-def _refuse_second_name(session: Session, artist_id: int, name: str) -> None:
-    """Raise DuplicateStyleName for a name that looks like that of a style with ordered images.
-
-    It stands on their certificates, whether the style is still on offer or not. One that nobody
-    used gives its name free with its slot.
-    """
-    was_used = exists().where(Generation.style_id == Style.id, ~Generation.is_try_out)
-    used = session.execute(
-        select(Style.id, Style.name).where(Style.artist_id == artist_id, was_used)
-    )
-    keys = names.keys(name)
-    for twin in used:
-        if not keys.isdisjoint(names.keys(twin.name)):
-            raise DuplicateStyleName(style_id=twin.id)
+    style_names.refuse_second(session, artist_id, name)
 
 
 def _is_retrainable(session: Session, style: Style) -> bool:

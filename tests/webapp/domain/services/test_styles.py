@@ -220,16 +220,6 @@ def test_a_name_that_stands_on_certificates_stays_taken(session, storage, artist
     assert create(session, storage, artist, new(name="Ink Harbor 2")).name == "Ink Harbor 2"
 
 
-def test_a_name_that_looks_like_one_on_certificates_is_taken_too(session, storage, artist):
-    used = making.style(session, of=artist, name="Ink Harbor")
-    making.order(session, making.user(session), used)
-    used.is_active = False
-    session.flush()
-    look_alike = new(name="Ink Harb\u043er", english_name="Ink Harbor")
-    with pytest.raises(errors.DuplicateStyleName):
-        create(session, storage, artist, look_alike)
-
-
 def test_a_failed_style_is_replaced_by_the_next_even_of_the_same_name(session, storage, artist):
     old = making.style(session, of=artist, name="ink HARBOR", training_status="failed")
     made = create(session, storage, artist)

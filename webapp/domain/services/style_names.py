@@ -1,4 +1,4 @@
-"""Names of styles: in any script, each with an English tag; an artist's certificates have each once."""
+"""Names of styles: in any script, with an English tag, each once on an artist's certificates."""
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session

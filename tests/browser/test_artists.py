@@ -55,7 +55,7 @@ def tiles(artist, state=""):
 
 
 def fill_terms(artist, name):
-    artist.field("Name of the style, in English").fill(name)
+    artist.field("Name of the style, in any language").fill(name)
     artist.field("Description").fill("Piers and boats, drawn in one line.")
     artist.field("Price per picture, in tokens").fill("7")
     artist.field("I confirm this.").check()
@@ -91,8 +91,10 @@ def test_an_artist_goes_from_twelve_works_with_two_bad_ones_to_a_style_on_sale(
     artist.button("Add").click()
     artist.button("Clear selection").click()
     artist.field("Choose %(file)s", file="work-03.png").check()
-    artist.field("Tags for the selected artworks").fill("night")
+    artist.field("Tags for the selected artworks").fill("밤")
+    expect(page.get_by_role("option").first).to_have_text("밤→night")
     artist.button("Add").click()
+    expect(page.get_by_role("button", name="night 1")).to_be_visible()
     artist.button("Next: signature").click()
 
     artist.radio("Type").check()

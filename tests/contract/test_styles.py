@@ -77,7 +77,7 @@ def test_15_16_a_work_that_cannot_be_used_is_refused_by_name(artist, works, bad,
 
 
 def test_16_a_tag_in_hangul_is_refused(artist, works):
-    assert refused(create(artist, named(works), tags="바다")) == (422, "INVALID_TAG_LANGUAGE")
+    assert refused(create(artist, named(works), tags="꽈배기")) == (422, "INVALID_TAG_LANGUAGE")
 
 
 def test_17_a_truncated_work_is_left_out(artist, works, worker):

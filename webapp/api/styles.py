@@ -356,6 +356,7 @@ def try_out(style_id: int, body: TryOutRequest) -> style_detail.StyleTryOuts:
 def _new(fields: StyleFields) -> NewStyle:
     return NewStyle(
         name=fields.name,
+        english_name=fields.english_name,
         description=fields.description,
         price_tokens=fields.price_tokens,
         license_type=fields.license_type,

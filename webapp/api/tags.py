@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response
 
+from webapp.domain import korean_words
 from webapp.domain.errors import StyleNotFound, TagNotFound
 from webapp.domain.queries import tags as tag_queries
 from webapp.extensions import db
@@ -9,9 +10,10 @@ from webapp.http import bodies, envelope
 from webapp.http.access import public, viewer
 from webapp.http.operations import operation
 from webapp.schemas.fields import Listed
-from webapp.schemas.tags import RecommendedTag, TagCard, TagListQuery, TagView
+from webapp.schemas.tags import KoreanWord, RecommendedTag, TagCard, TagListQuery, TagView
 
 blueprint = Blueprint("tags", __name__)
+CACHE_SECONDS = 3600  # for so long a copy may lack the words of a new version
 
 
 @blueprint.get("/tags")
@@ -24,6 +26,15 @@ def list_tags(query: TagListQuery) -> Response:
     else:
         page = tag_queries.search(db.session(), text=query.search, page=bodies.page(query))
     return envelope.success(envelope.listed(page.results, page.next_cursor))
+
+
+@blueprint.get("/tags/korean")
+@public
+@operation(gives=Listed[KoreanWord], status=(200, 304))
+def list_korean() -> Response:
+    """List the Korean words that stand for tags, all at once; a copy may be kept for an hour."""
+    words = envelope.listed(korean_words.words(), None)
+    return envelope.cacheable(words, seconds=CACHE_SECONDS)
 
 
 @blueprint.get("/tags/<id:tag_id>")

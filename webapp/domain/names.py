@@ -82,6 +82,26 @@ def romanised(name: str) -> str:
     return "".join(map(_romanised, unicodedata.normalize("NFC", name)))
 
 
+def wholly_romanised(name: str) -> str | None:
+    """Return a name in ASCII letters, or None when a letter of it has no romanisation."""
+    letters = filter(str.isalpha, unicodedata.normalize("NFC", name))
+    return romanised(name) if all(map(_romanised, letters)) else None
+
+
+def has_only_words(name: str) -> bool:
+    """Tell whether a name has letters, digits, blanks, hyphens and apostrophes only."""
+    return all(
+        character in " -'" or unicodedata.category(character)[0] in "LMN"
+        for character in unicodedata.normalize("NFC", name)
+    )
+
+
+def width(name: str) -> int:
+    """Return how many Latin letters are as long as a name: two for a syllable or an ideograph."""
+    composed = unicodedata.normalize("NFC", name)
+    return sum(1 + (unicodedata.east_asian_width(each) in "FW") for each in composed)
+
+
 def _romanised(character: str) -> str:
     plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
     if plain or not character.isalpha():

@@ -34,7 +34,7 @@ def show() -> str | tuple[str, int]:
     except ValidationFailed as error:
         if "tags" not in error.details["fields"]:
             raise
-        return _render(filters, Page(results=[], next_cursor=None), is_bad=True), error.status
+        return _render(filters, Page(results=[], next_cursor=None), error), error.status
     return _render(filters, page)
 
 
@@ -64,7 +64,9 @@ def _page(query: FeedQuery) -> Page[FeedCard]:
     )
 
 
-def _render(filters: FeedQuery, page: Page[FeedCard], *, is_bad: bool = False) -> str:
+def _render(
+    filters: FeedQuery, page: Page[FeedCard], problem: ValidationFailed | None = None
+) -> str:
     query = request.args.to_dict(flat=False)
     return render_template(
         "feed/cards.html" if is_fragment() else "feed/index.html",
@@ -73,7 +75,7 @@ def _render(filters: FeedQuery, page: Page[FeedCard], *, is_bad: bool = False) -
         is_first="cursor" not in query,
         query={name: values for name, values in query.items() if name not in PAGE_PARAMETERS},
         suggested_tags=_suggested_tags(filters.tags, page),
-        is_bad=is_bad,
+        problem=problem,
         training=None if is_fragment() else _training(),
     )
 

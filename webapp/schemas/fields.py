@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from webapp.domain import visible_text
+from webapp.domain import korean_words, visible_text
 
 MAX_BIGINT = 2**63 - 1
 
@@ -38,6 +38,14 @@ def as_written(text: Any) -> Any:
 def as_seen(text: Any) -> Any:
     """Return text without what cannot be seen; all else as it is."""
     return visible_text.without_invisible(text) if isinstance(text, str) else text
+
+
+def in_english(text: Any) -> Any:
+    """Return a tag in English if the Korean dictionary has its words; all else as it is.
+
+    So a request is compared with its repetition, and shown again, in English.
+    """
+    return korean_words.translated(text) or text if isinstance(text, str) else text
 
 
 # Before the limits of a field are checked: they apply to the text that is stored.
@@ -63,6 +71,7 @@ Price = Annotated[int, Field(ge=1, le=10_000, examples=[120])]
 # The rule of tags is the domain's, after blanks and letters are made even; shown is its outcome.
 Tag = Annotated[
     str,
+    BeforeValidator(in_english),
     StringConstraints(max_length=200),
     Field(
         json_schema_extra={

@@ -5,8 +5,9 @@ from datetime import date
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from webapp.domain import market
+from webapp.domain import market, names
 from webapp.domain.models.job import JobState
 from webapp.domain.models.style import (
     ArtworkStatus,
@@ -37,6 +38,7 @@ from webapp.schemas.fields import (
 from webapp.schemas.try_outs import TryOutView
 
 MAX_NAMED_IMAGES = 101
+MIN_NAME_WIDTH = 3  # in Latin letters; a Korean syllable counts as two
 ACCEPT_SIMILAR = "use artworks that look nearly the same too; else they are left out: SIMILAR_IMAGE"
 
 
@@ -62,6 +64,12 @@ def _short_keys(value: dict[int, list[str]]) -> dict[int, list[str]]:
     return value
 
 
+def _long_enough(name: str) -> str:
+    if names.width(name) < MIN_NAME_WIDTH:
+        raise PydanticCustomError("string_too_short", "Too short.", {"min_length": MIN_NAME_WIDTH})
+    return name
+
+
 TagList = Annotated[list[Tag], BeforeValidator(_tag_list)]
 ImageTags = Annotated[
     dict[int, Annotated[list[Tag], Field(max_length=20)]],
@@ -73,7 +81,19 @@ ImageTags = Annotated[
 class StyleFields(Body):
     """What an artist says of a new style, in a form or in JSON."""
 
-    name: PlainText = Field(min_length=3, max_length=100, examples=["Ink Harbor"])
+    name: Annotated[PlainText, AfterValidator(_long_enough)] = Field(
+        min_length=2,
+        max_length=100,
+        examples=["Ink Harbor"],
+        description="in any script; at least 3 letters, or 2 Korean syllables",
+    )
+    english_name: PlainText | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        examples=["Ink Harbor"],
+        description="the tag that stands for the name; made of the name where it is left out",
+    )
     description: PlainText = Field(min_length=1, max_length=2000, examples=["Piers in ink."])
     price_tokens: Price = Field(
         validation_alias=AliasChoices("price_tokens", "generation_cost_tokens")

@@ -30,6 +30,13 @@ class TagView(TagCard):
     created_at: Time
 
 
+class KoreanWord(Answer):
+    """A Korean word, and the tag that stands for it; blanks inside the word do not count."""
+
+    korean: str = Field(examples=["항구"])
+    tag: Tag
+
+
 class RecommendedTag(Answer):
     """A tag to prompt a style with: from its latest images, or from what it was trained on."""
 

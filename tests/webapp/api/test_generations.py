@@ -244,7 +244,7 @@ def test_an_artist_hears_that_the_own_style_is_not_ready(artist_client, session,
 @pytest.mark.parametrize(
     "tags, code",
     [
-        (["고양이"], "INVALID_TAG_LANGUAGE"),
+        (["꽈배기"], "INVALID_TAG_LANGUAGE"),
         (["сat"], "INVALID_TAG_LANGUAGE"),
         (["<b>cat</b>"], "INVALID_TAG_LANGUAGE"),
         (["cat\x00"], "INVALID_TAG_LANGUAGE"),
@@ -261,6 +261,52 @@ def test_prompt_tags_are_short_english_and_few(buyer_client, style, tags, code):
             GENERATIONS, json=body(style, style_id=style_id, prompt_tags=tags)
         )
         assert (answer.status_code, error_code(answer)) == (422, code)
+
+
+def test_korean_words_are_ordered_as_their_english_tags(buyer_client, session, style):
+    order = body(style, prompt_tags=["고양이", "바다 boat"], negative_tags=["흐릿한"])
+    made = buyer_client.post(GENERATIONS, json=order).json["data"]
+    assert made["prompt_tags"] == ["cat", "sea boat"]
+    [image] = session.scalars(select(Generation)).all()
+    assert (image.prompt_tags, image.negative_tags) == (["cat", "sea boat"], ["blurry"])
+
+
+def test_an_order_repeated_in_english_is_the_same_order(buyer_client, session, style):
+    key = {"Idempotency-Key": "key-of-an-order"}
+    orders = [
+        buyer_client.post(GENERATIONS, json=body(style, prompt_tags=tags), headers=key)
+        for tags in (["고양이"], ["냥이"], ["cat"])
+    ]
+    assert [answer.status_code for answer in orders] == [201, 201, 201]
+    assert orders[2].headers["Idempotent-Replayed"] == "true"
+    assert len({answer.json["data"]["id"] for answer in orders}) == 1
+    assert session.scalar(select(func.count()).select_from(Generation)) == 1
+
+
+def test_a_preview_of_korean_words_names_english_tags(client, style):
+    answer = client.post(f"{GENERATIONS}/preview", json=body(style, prompt_tags=["고양이", "용"]))
+    assert answer.json["data"]["unknown_tags"] == ["dragon"]
+
+
+@pytest.mark.parametrize("field", ["prompt_tags", "negative_tags"])
+def test_an_unknown_korean_word_is_named_with_its_field(buyer_client, style, field):
+    answer = buyer_client.post(
+        GENERATIONS, json=body(style, **{field: ["꽈배기"]}), headers={"Accept-Language": "ko"}
+    )
+    assert (answer.status_code, error_code(answer)) == (422, "INVALID_TAG_LANGUAGE")
+    [text] = answer.json["error"]["details"]["fields"][field]
+    assert text.startswith("태그는 영어 단어입니다. “꽈배기”")
+
+
+@pytest.mark.parametrize("query", ["tags=바다", "tags=바다, 배", "tags_any=바다&tags_any=cat"])
+def test_the_feed_is_filtered_by_korean_words(client, session, style, buyer, finish, query):
+    sea = making.order(session, buyer, style, prompt_tags=["sea", "boat"])
+    other = making.order(session, buyer, style, prompt_tags=["night"])
+    session.commit()
+    for image in (*sea, *other):
+        finish(image, is_public=True)
+    found = client.get(f"{GENERATIONS}/feed?{query}").json["data"]["results"]
+    assert [each["id"] for each in found] == [sea[0].id]
 
 
 def test_a_queued_image_is_canceled_once_with_a_full_refund(buyer_client, session, ordered):
@@ -571,7 +617,7 @@ def test_a_preview_charges_nothing_and_needs_no_account(client, buyer_client, st
 def test_a_preview_refuses_what_an_order_refuses(client, style):
     refused = [
         client.post(f"{GENERATIONS}/preview", json=body(style, **changes))
-        for changes in ({"prompt_tags": ["고양이"]}, {"prompt_tags": []}, {"style_id": 10**9})
+        for changes in ({"prompt_tags": ["꽈배기"]}, {"prompt_tags": []}, {"style_id": 10**9})
     ]
     assert [error_code(answer) for answer in refused] == [
         "INVALID_TAG_LANGUAGE",

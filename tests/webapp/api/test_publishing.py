@@ -121,7 +121,7 @@ def test_the_same_key_draws_once(session, owner, style):
     "body, code",
     [
         ({"prompt_tags": []}, "VALIDATION_ERROR"),
-        ({"prompt_tags": ["고양이"]}, "INVALID_TAG_LANGUAGE"),
+        ({"prompt_tags": ["꽈배기"]}, "INVALID_TAG_LANGUAGE"),
         ({"prompt_tags": ["boat"], "checkpoint": 7}, "VALIDATION_ERROR"),
         ({"prompt_tags": ["boat"], "count": 5}, "VALIDATION_ERROR"),
     ],

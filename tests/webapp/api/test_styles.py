@@ -114,9 +114,9 @@ def test_every_bad_file_is_named_with_its_own_code(artist_client, works):
 @pytest.mark.parametrize(
     "fields, code",
     [
-        ({"tags": "고양이"}, "INVALID_TAG_LANGUAGE"),
-        ({"name": "잉크 항구"}, "INVALID_TAG_LANGUAGE"),
-        ({"image_tags": '{"3": ["고양이"]}'}, "INVALID_TAG_LANGUAGE"),
+        ({"tags": "꽈배기"}, "INVALID_TAG_LANGUAGE"),
+        ({"name": "Кот"}, "INVALID_TAG_LANGUAGE"),
+        ({"image_tags": '{"3": ["꽈배기"]}'}, "INVALID_TAG_LANGUAGE"),
         ({"tags": ",".join(f"tag {n}" for n in range(11))}, "VALIDATION_ERROR"),
         ({"image_tags": "[1]"}, "VALIDATION_ERROR"),
         ({"image_tags": "{"}, "VALIDATION_ERROR"),
@@ -125,6 +125,9 @@ def test_every_bad_file_is_named_with_its_own_code(artist_client, works):
         ({"price_tokens": "0"}, "VALIDATION_ERROR"),
         ({"price_tokens": "10001"}, "VALIDATION_ERROR"),
         ({"name": "ab"}, "VALIDATION_ERROR"),
+        ({"name": "산"}, "VALIDATION_ERROR"),
+        ({"name": "바다!"}, "INVALID_TAG_LANGUAGE"),
+        ({"name": "Кот", "english_name": "Кот"}, "INVALID_TAG_LANGUAGE"),
         ({"name": "<b></b>"}, "INVALID_TAG_LANGUAGE"),
         ({"name": "Ink\u200b Harbor"}, "VALIDATION_ERROR"),
         ({"description": "\u3164"}, "VALIDATION_ERROR"),
@@ -142,6 +145,37 @@ def test_a_wrong_field_has_its_code_and_changes_nothing(
     assert list(storage.list("uploads")) == []
 
 
+@pytest.mark.parametrize(
+    "fields, tag",
+    [
+        ({"name": "바다"}, "sea"),
+        ({"name": "바다의 노래"}, "badayi norae"),
+        ({"name": "Кот", "english_name": "Tom Cat"}, "tom cat"),
+        ({"name": "바다", "english_name": "Bada"}, "bada"),
+    ],
+)
+def test_a_name_in_another_script_has_an_english_tag(artist_client, works, fields, tag):
+    made = artist_client.post(STYLES, data=form(works[:10], **fields)).json["data"]
+    assert (made["name"], made["tags"][0]) == (fields["name"], tag)
+
+
+def test_a_name_without_a_tag_asks_for_an_english_one(artist_client, works):
+    answer = artist_client.post(STYLES, data=form(works[:10], name="Кот"))
+    assert answer.json["error"]["details"] == {
+        "tags": ["Кот"],
+        "fields": {"english_name": ["Give this style an English name too."]},
+    }
+
+
+def test_korean_tags_of_a_style_and_its_artworks_are_kept_in_english(artist_client, works):
+    answer = artist_client.post(
+        STYLES, data=form(works[:10], tags="수채화, 항구", image_tags='{"0": ["고양이"]}')
+    )
+    made = answer.json["data"]
+    assert made["tags"] == ["ink harbor", "watercolour", "harbor", "cat"]
+    assert made["artworks"][0]["tags"] == ["ink harbor", "cat"]
+
+
 def test_only_artists_make_styles(buyer_client, works):
     answer = buyer_client.post(STYLES, data=form(works[:10]))
     assert (answer.status_code, error_code(answer)) == (403, "ARTIST_ONLY")
@@ -151,7 +185,7 @@ def test_only_artists_make_styles(buyer_client, works):
 def test_a_second_active_style_is_refused_until_the_first_has_failed(
     artist_client, session, style, works
 ):
-    foreign = artist_client.post(STYLES, data=form(works[:10], image_tags='{"9": ["바다"]}'))
+    foreign = artist_client.post(STYLES, data=form(works[:10], image_tags='{"9": ["꽈배기"]}'))
     assert error_code(foreign) == "INVALID_TAG_LANGUAGE", "the body is judged before the slot"
     refused = artist_client.post(STYLES, data=form(works[:10]))
     assert (refused.status_code, error_code(refused)) == (403, "STYLE_LIMIT_REACHED")
@@ -217,7 +251,7 @@ def test_declared_files_are_uploaded_one_by_one_and_then_confirmed(
         (declared(101), "TOO_MANY_IMAGES"),
         (declared(size=10 * 1024 * 1024 + 1), "IMAGE_SIZE_EXCEEDED"),
         (declared(content_type="image/gif"), "INVALID_IMAGE_FORMAT"),
-        (declared(tags=["고양이"]), "INVALID_TAG_LANGUAGE"),
+        (declared(tags=["꽈배기"]), "INVALID_TAG_LANGUAGE"),
         (declared(size=0), "VALIDATION_ERROR"),
         (declared(filename=""), "VALIDATION_ERROR"),
         (declared(filename="x" * 256), "VALIDATION_ERROR"),
@@ -378,7 +412,7 @@ def test_the_pages_of_the_most_used_styles_hold_each_once(client, session, limit
 
 
 def test_too_many_or_foreign_tags_are_a_wrong_field(client):
-    for query in ("tags=" + ",".join("abcdefghijk"), "tags_any=고양이", "license_type=free"):
+    for query in ("tags=" + ",".join("abcdefghijk"), "tags_any=꽈배기", "license_type=free"):
         assert error_code(client.get(f"{STYLES}?{query}")) == "VALIDATION_ERROR"
 
 

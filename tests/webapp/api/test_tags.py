@@ -48,7 +48,7 @@ def test_any_part_of_a_word_in_any_case_finds_a_tag(client, tags, search):
     ]
 
 
-@pytest.mark.parametrize("search", ["hidden", "%25", "_", "%00", "%20", "바다", "<b>"])
+@pytest.mark.parametrize("search", ["hidden", "%25", "_", "%00", "%20", "꽈배기", "<b>"])
 def test_what_no_tag_contains_finds_none(client, tags, search):
     assert listed(client, f"?search={search}")["results"] == []
 
@@ -59,6 +59,22 @@ def test_what_no_tag_contains_finds_none(client, tags, search):
 def test_a_wrong_query_is_a_wrong_field(client, query):
     answer = client.get(f"{TAGS}?{query}")
     assert (answer.status_code, error_code(answer)) == (422, "VALIDATION_ERROR")
+
+
+def test_a_korean_word_finds_its_tag(client, tags):
+    assert [each["name"] for each in listed(client, "?search=바다")["results"]] == ["sea"]
+
+
+def test_the_korean_words_are_listed_with_their_tags_and_may_be_kept(client):
+    answer = client.get(f"{TAGS}/korean")
+    words = answer.json["data"]["results"]
+    assert {"korean": "고양이", "tag": "cat"} in words
+    assert {"korean": "바닷가", "tag": "beach"} in words
+    assert len(words) > 500
+    assert (answer.json["data"]["next_cursor"], answer.json["data"]["has_more"]) == (None, False)
+    assert answer.headers["Cache-Control"] == "public, max-age=3600"
+    kept = client.get(f"{TAGS}/korean", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (kept.status_code, kept.data) == (304, b"")
 
 
 def test_one_tag_tells_how_many_styles_have_it(client, session, tags):

@@ -128,7 +128,7 @@ def test_the_words_of_a_row_are_in_the_readers_language(buyer_client, ordered, s
     english = listed(buyer_client)[0]["memo"]
     korean = buyer_client.get(TRANSACTIONS, headers={"Accept-Language": "ko"}).json["data"]
     assert english == f"Picture in the style “{style.name}”"
-    assert korean["results"][0]["memo"] == f"“{style.name}” 스타일 그림"
+    assert korean["results"][0]["memo"] == f"“{style.name}” 스타일 이미지"
 
 
 def test_nobody_reads_somebody_elses_money(client, sign_in, session, ordered):

@@ -39,6 +39,35 @@ def test_names_that_look_different_share_none(one, other):
 
 
 @pytest.mark.parametrize(
+    "name, romanised",
+    [
+        ("바다의 노래", "badayi norae"),
+        ("うみ", "umi"),
+        ("Café 바다-2", "Cafe bada-2"),
+        ("Кот", None),
+        ("水の歌", None),
+    ],
+)
+def test_a_name_is_romanised_as_a_whole_or_not_at_all(name, romanised):
+    assert names.wholly_romanised(name) == romanised
+
+
+@pytest.mark.parametrize("name", ["바다의 노래", "Кот 2", "水の歌", "Rock 'n' Roll", "नमस्ते"])
+def test_letters_of_any_script_make_words(name):
+    assert names.has_only_words(name)
+
+
+@pytest.mark.parametrize("name", ["<b>", "바다!", "cat🐈", "a/b", "a;b"])
+def test_signs_make_none(name):
+    assert not names.has_only_words(name)
+
+
+@pytest.mark.parametrize("name, width", [("ab", 2), ("바다", 4), ("水", 2), ("산 1", 4)])
+def test_a_syllable_is_as_wide_as_two_letters(name, width):
+    assert names.width(name) == width
+
+
+@pytest.mark.parametrize(
     "name",
     ["admin", "ADMIN", "ad.min", "_admin_", "\u0430dmin", "adm1n", "r00t", "Style License"],
 )

@@ -96,7 +96,7 @@ def test_words_are_tried_by_a_plain_form(session, owner, style):
     assert "In queue" in piece.text
 
 
-@pytest.mark.parametrize("words", [" , ", "고양이", "boat"])
+@pytest.mark.parametrize("words", [" , ", "꽈배기", "boat"])
 def test_a_try_out_that_is_refused_is_told(session, owner, style, words):
     if words == "boat":
         session.execute(update(Style).values(is_active=False))

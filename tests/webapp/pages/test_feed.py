@@ -83,11 +83,25 @@ def test_tags_that_no_picture_has_lead_back_to_all(client, wall):
     assert "/" in [link["href"] for link in empty.all("a", role="button")]
 
 
+def test_a_korean_word_filters_by_its_english_tag_which_is_shown(client, session, wall):
+    session.execute(
+        update(Generation).where(Generation.id == wall[3]).values(prompt_tags=["boat", "fog"])
+    )
+    session.commit()
+    page = Page(client.get("/", query_string={"tags": "안개, 배"}))
+    assert shown(page) == [wall[3]]
+    assert {each["value"] for each in page.all("input", type="hidden", name="tags")} == {
+        "boat",
+        "fog",
+    }
+    assert {"/?tags=boat", "/?tags=fog"} <= set(page.links())
+
+
 def test_a_tag_that_is_none_is_told_beside_its_field(client, wall):
-    answer = client.get("/", query_string={"tags": "등대"})
+    answer = client.get("/", query_string={"tags": "꽈배기"})
     page = Page(answer)
     assert answer.status_code == 422
-    assert "Tags are English words" in page.text
+    assert "Tags are English words: “꽈배기” is not in our Korean dictionary." in page.text
     assert page.all("input", id="tag")[0]["aria-describedby"] == "tag-problem"
 
 

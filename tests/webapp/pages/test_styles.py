@@ -135,6 +135,28 @@ def test_images_are_ordered_by_a_plain_form(session, buyer_client, buyer, style)
     ]
 
 
+def test_korean_words_are_ordered_by_a_plain_form_as_english_tags(
+    session, buyer_client, buyer, style
+):
+    form = order_form(
+        Page(buyer_client.get(f"/styles/{style.id}")),
+        prompt_tags="배, 빨간 고양이",
+        negative_tags="비",
+    )
+    assert buyer_client.post(f"/styles/{style.id}/generate", data=form).status_code == 302
+    made = session.scalars(select(Generation).where(Generation.user_id == buyer.id)).one()
+    assert (made.prompt_tags, made.negative_tags) == (["boat", "red cat"], ["rain"])
+
+
+def test_the_plain_form_names_the_korean_word_that_it_does_not_know(session, buyer_client, style):
+    form = order_form(Page(buyer_client.get(f"/styles/{style.id}")), prompt_tags="배, 꽈배기")
+    page = Page(buyer_client.post(f"/styles/{style.id}/generate", data=form))
+    assert "“꽈배기” is not in our Korean dictionary." in page.text
+    assert "(꽈배기)" not in page.text
+    assert page.all("input", name="prompt_tags")[0]["value"] == "배, 꽈배기"
+    assert session.scalar(select(func.count()).select_from(Generation)) == 0
+
+
 def test_the_name_in_the_licence_is_ordered_by_the_form_and_on_the_certificate(
     session, client, buyer_client, buyer, style, finish
 ):
@@ -447,6 +469,20 @@ def test_a_search_that_finds_nothing_leads_on(client):
     page = Page(client.get("/styles?q=<nothing>%20harbor"))
     assert "No results for" in page.text
     assert "/styles?sort=popular" in page.links()
+
+
+def test_a_korean_search_shows_the_styles_and_tags_of_its_english_word(client, session):
+    sea = on_sale(session, "Night", ["sea"])
+    page = Page(client.get("/styles?q=바다"))
+    assert offered(page) == [sea.id]
+    assert "/styles?tags=sea" in page.links()
+
+
+def test_a_korean_filter_is_shown_in_english(client, session):
+    sea = on_sale(session, "Night", ["sea"])
+    page = Page(client.get("/styles?tags=바다"))
+    assert offered(page) == [sea.id]
+    assert page.all("a", **{"class": "chip chosen"})[0]["aria-label"] == "Remove filter sea"
 
 
 def test_too_long_a_search_is_told_in_words(client):

@@ -1,3 +1,4 @@
+import ast
 import gettext
 import re
 from pathlib import Path
@@ -58,6 +59,48 @@ def test_the_compiled_catalog_is_the_written_one(korean, tmp_path):
     assert {key: fresh.gettext(key) for key in asked_for()} == {
         key: kept.gettext(key) for key in asked_for()
     }
+
+
+# The Korean word for one thing is always the same one: what is refused, and what is said instead.
+REFUSED = {
+    "작가": "아티스트",
+    r"(?<!인)증서": "인증서",
+    "그림(?!자)": "이미지",
+    "영어 단어를 쉼표로": "태그를 쉼표로",
+    "선물": "보너스",
+    "좁히": "필터 적용",
+    "잃은": "연결이 끊긴",
+}
+
+
+def korean_texts():
+    """Yield what Korean readers are shown: the catalogues, and the texts of the presets of Sets."""
+    # The terms of a licence are versioned: their texts stay as they were agreed to.
+    terms = {
+        each.value
+        for each in ast.walk(ast.parse((WEBAPP / "pages/terms.py").read_text()))
+        if isinstance(each, ast.Constant)
+    }
+    for path in sorted(KOREAN.glob("*.po")):
+        with path.open("rb") as file:
+            for message in read_po(file, locale="ko"):
+                if message.id not in terms:
+                    yield from (
+                        [message.string] if isinstance(message.string, str) else (message.string)
+                    )
+    for path in sorted((WEBAPP / "domain/presets").glob("*.toml")):
+        yield from path.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("word", REFUSED)
+def test_one_thing_has_one_korean_word(word):
+    assert [text for text in korean_texts() if re.search(word, text)] == []
+
+
+def test_the_refused_words_are_found_where_they_are():
+    assert re.search(r"(?<!인)증서", "라이선스 증서")
+    assert re.search("그림(?!자)", "그림자") is None
+    assert len(list(korean_texts())) > 1000
 
 
 def test_what_scripts_count_has_a_form_for_one():

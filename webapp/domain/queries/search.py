@@ -1,13 +1,29 @@
-"""Search for styles on sale by name or tag, and for artists by artist name or username."""
+"""Search for styles on sale by name or tag, and for artists by artist name or username.
+
+Names are in any script and are searched as they are typed. Tags are English: Korean words of the
+dictionary are searched in English too.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Text, case, column, false, func, not_, or_, select, union
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    case,
+    column,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    union,
+)
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
+from webapp.domain import korean_words
 from webapp.domain.errors import FieldProblem, ValidationFailed
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, Role, User
@@ -15,7 +31,7 @@ from webapp.domain.models.style import Style
 from webapp.domain.queries import searching
 from webapp.domain.queries import tags as tag_queries
 from webapp.domain.queries.answers import ArtistName
-from webapp.domain.queries.pagination import AnyRow, Keyset, Page, PageRequest
+from webapp.domain.queries.pagination import AnyRow, AnySelect, Keyset, Page, PageRequest
 from webapp.domain.queries.searching import Search
 from webapp.domain.queries.viewing import signed_url
 from webapp.domain.services import offers
@@ -79,6 +95,24 @@ class Overview:
     tags: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """What is searched for in styles.
+
+    Attributes:
+        term: the cleaned text, as typed.
+        phrase: the term in English; the term itself where it has no translation.
+        tag_uses: tags that contain the phrase, each with its number of uses; `phrase` first.
+        word_uses: the words of a phrase of several words that are tags, each with its uses.
+
+    """
+
+    term: str
+    phrase: str
+    tag_uses: dict[str, int]
+    word_uses: dict[str, int]
+
+
 def find(session: Session, storage: Storage, *, text: str, kind: str, page: PageRequest) -> Results:
     """Return a page of the styles and artists that match a text.
 
@@ -110,37 +144,117 @@ def overview(session: Session, storage: Storage, *, text: str, limit: int) -> Ov
     term = searching.cleaned(session, text)
     if not term:
         return Overview(Page([], None), Page([], None), [])
-    tag_uses = tag_queries.containing(session, term, MAX_TAGS)
+    sought = _sought(session, term)
     page = PageRequest(limit=limit)
     return Overview(
-        styles=styles(session, storage, term, page, tag_uses),
+        styles=_styles(session, storage, sought, page),
         artists=artists(session, storage, term, page),
-        tags=list(tag_uses),
+        tags=list(sought.tag_uses | sought.word_uses),
     )
 
 
-def styles(
-    session: Session,
-    storage: Storage,
-    term: str,
-    page: PageRequest,
-    tag_uses: dict[str, int] | None = None,
-) -> Page[FoundStyle]:
+def styles(session: Session, storage: Storage, term: str, page: PageRequest) -> Page[FoundStyle]:
     """List the styles with this name or tag, then those with a name or tag that contains it.
 
-    `term` is a cleaned text. `tag_uses` are the tags that contain it, with their number of uses;
-    None looks them up.
+    `term` is a cleaned text. Of a term with a translation, names as typed come before all that its
+    English words find. Of several words, styles that have each of them as a tag come last.
     """
-    if tag_uses is None:
-        tag_uses = tag_queries.containing(session, term, MAX_TAGS)
-    tags = array(list(tag_uses), type_=Text)
+    return _styles(session, storage, _sought(session, term), page)
+
+
+def _sought(session: Session, term: str) -> _Sought:
+    phrase = korean_words.translated(term) or term
+    words = phrase.split()
+    return _Sought(
+        term=term,
+        phrase=phrase,
+        tag_uses=tag_queries.containing(session, phrase, MAX_TAGS),
+        word_uses=tag_queries.uses(session, words) if len(words) > 1 else {},
+    )
+
+
+def _styles(
+    session: Session, storage: Storage, sought: _Sought, page: PageRequest
+) -> Page[FoundStyle]:
+    keyset = Keyset(
+        [
+            (Style.usage_count, "usage_count", int),
+            (Style.created_at, "created_at", datetime),
+            (Style.id, "id", int),
+        ],
+        {"list": "found styles", "q": sought.term},
+    )
+    return searching.page_of(
+        session, _searches(sought), keyset, page, lambda row: _style(storage, row)
+    )
+
+
+def _searches(sought: _Sought) -> list[Search | None]:
+    """Return the searches for styles, in the order of their results."""
+    tags = array(list(sought.tag_uses), type_=Text)
     tag = func.unnest(tags).table_valued(column("word", Text)).render_derived("tag")
+    is_translated = sought.phrase != sought.term
+    is_named = _named(sought.term) if is_translated else false()
     # The name of a style is also one of its tags. A blocked tag is not in `tag_uses`.
-    is_tag = term in tag_uses
-    is_exact = Style.tags.contains([term]) if is_tag else false()
-    by_name = searching.contains(Style.name_grams, Style.name, term)
+    is_tag = sought.phrase in sought.tag_uses
+    is_exact = Style.tags.contains([sought.phrase]) if is_tag else false()
+    by_name = _named(sought.phrase)
+    has_tag = Style.tags.overlap(tags)
     on_sale = select(Style.id).where(*offers.ON_SALE)
-    cards = select(
+    cards = _cards(is_named | by_name)
+    is_rare = sought.tag_uses.get(sought.phrase, 0) <= searching.WALKED
+    exact = Search(
+        cards,
+        on_sale.where(is_exact),
+        None if is_rare else on_sale,
+        is_exact,
+        condition=not_(is_named),
+    )
+    # One index lookup per tag: for an overlap with twenty tags PostgreSQL estimates so many rows
+    # that it reads the whole table.
+    by_tags = on_sale.join(tag, Style.tags.contains(array([tag.c.word])))
+    others = Search(
+        cards,
+        union(on_sale.where(by_name), by_tags),
+        on_sale,
+        or_(by_name, has_tag),
+        condition=not_(or_(is_named, is_exact)),
+    )
+    searches = [
+        exact if is_tag else None,
+        others,
+        _with_every_word(cards, sought, excluded=or_(is_named, is_exact, by_name, has_tag)),
+    ]
+    if not is_translated:
+        return searches
+    return [Search(cards, on_sale.where(is_named), on_sale, is_named), *searches]
+
+
+def _with_every_word(
+    cards: AnySelect, sought: _Sought, *, excluded: ColumnElement[bool]
+) -> Search | None:
+    """Return the search for styles with each word of a phrase as a tag; None for a single word."""
+    words = sorted(set(sought.phrase.split()))
+    if not sought.word_uses or len(sought.word_uses) < len(words):
+        return None
+    on_sale = select(Style.id).where(*offers.ON_SALE)
+    has_every = Style.tags.contains(words)
+    is_rare = min(sought.word_uses.values()) <= searching.WALKED
+    return Search(
+        cards,
+        on_sale.where(has_every),
+        None if is_rare else on_sale,
+        has_every,
+        condition=not_(excluded),
+    )
+
+
+def _named(term: str) -> ColumnElement[bool]:
+    return searching.contains(Style.name_grams, Style.name, term)
+
+
+def _cards(by_name: ColumnElement[bool]) -> AnySelect:
+    return select(
         Style.id,
         Style.name,
         Style.thumbnail_key,
@@ -151,33 +265,6 @@ def styles(
         Style.created_at,
         case((by_name, MatchedField.NAME.value), else_=MatchedField.TAG.value).label("matched_by"),
     ).join(Artist, Artist.user_id == Style.artist_id)
-    is_rare = tag_uses.get(term, 0) <= searching.WALKED
-    exact = Search(cards, on_sale.where(is_exact), None if is_rare else on_sale, is_exact)
-    # One index lookup per tag: for an overlap with twenty tags PostgreSQL estimates so many rows
-    # that it reads the whole table.
-    by_tags = on_sale.join(tag, Style.tags.contains(array([tag.c.word])))
-    others = Search(
-        cards,
-        union(on_sale.where(by_name), by_tags),
-        on_sale,
-        or_(by_name, Style.tags.overlap(tags)),
-        condition=not_(is_exact),
-    )
-    keyset = Keyset(
-        [
-            (Style.usage_count, "usage_count", int),
-            (Style.created_at, "created_at", datetime),
-            (Style.id, "id", int),
-        ],
-        {"list": "found styles", "q": term},
-    )
-    return searching.page_of(
-        session,
-        [exact if is_tag else None, others],
-        keyset,
-        page,
-        lambda row: _style(storage, row),
-    )
 
 
 def artists(session: Session, storage: Storage, term: str, page: PageRequest) -> Page[FoundArtist]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, false, func, select
 from sqlalchemy.orm import Session
 
+from webapp.domain import korean_words
 from webapp.domain.errors import FieldProblem, ValidationFailed
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, User
@@ -207,7 +208,10 @@ def own(
 def for_admin(
     session: Session, storage: Storage, *, filters: ModerationFilter, page: PageRequest
 ) -> Page[ModeratedStyleCard]:
-    """List styles in every state, newest first; `q` is part of a name or one tag."""
+    """List styles in every state, newest first; `q` is part of a name or one tag.
+
+    A Korean word of the dictionary stands for its tag.
+    """
     conditions = [
         *flags((Style.is_flagged, filters.is_flagged), (Style.is_active, filters.is_active)),
         *matching((Style.artist_id, filters.user_id)),
@@ -222,7 +226,7 @@ def for_admin(
         if not term:
             return []
         by_name = searching.contains(style.name_grams, style.name, term)
-        return [by_name | style.tags.contains([term])]
+        return [by_name | style.tags.contains([korean_words.translated(term) or term])]
 
     rows = keyset.find(
         Style,

@@ -9,6 +9,7 @@ from enum import StrEnum
 from sqlalchemy import func, not_, select, true
 from sqlalchemy.orm import Session
 
+from webapp.domain import korean_words
 from webapp.domain.errors import StyleNotFound, TagNotFound
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.style import MIN_USERS, Artwork, ArtworkStatus, Style, Tag
@@ -68,8 +69,12 @@ def popular(session: Session, *, page: PageRequest) -> Page[TagCard]:
 
 
 def search(session: Session, *, text: str, page: PageRequest) -> Page[TagCard]:
-    """List the tags that begin with a text, then those that contain it elsewhere."""
-    term = searching.cleaned(session, text)
+    """List the tags that begin with a text, then those that contain it elsewhere.
+
+    Korean words of the dictionary are searched in English.
+    """
+    cleaned = searching.cleaned(session, text)
+    term = korean_words.translated(cleaned) or cleaned
     if not term:
         return Page(results=[], next_cursor=None)
     is_prefix = func.starts_with(Tag.name, term)
@@ -88,6 +93,12 @@ def containing(session: Session, term: str, limit: int) -> dict[str, int]:
     if all(row.name != term for row in rows):
         rows += session.execute(_CARDS.where(Tag.name == term)).all()
     rows.sort(key=lambda row: row.name != term)
+    return {row.name: row.usage_count for row in rows}
+
+
+def uses(session: Session, names: Collection[str]) -> dict[str, int]:
+    """Return those of the names that are tags in use, each with its number of uses."""
+    rows = session.execute(_CARDS.where(Tag.name.in_(names))).all()
     return {row.name: row.usage_count for row in rows}
 
 

@@ -10,11 +10,7 @@ from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import Text
 
-from webapp.domain.errors import (
-    FieldProblem,
-    InvalidTagLanguage,
-    ValidationFailed,
-)
+from webapp.domain.errors import InvalidTagLanguage, ValidationFailed
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Role, User
 from webapp.domain.services import tags
@@ -84,7 +80,5 @@ def _tags(texts: Sequence[str], field: str) -> Any:
     try:
         names = tags.normalise(texts, field=field, max_length=tags.MAX_NAME_TAG_LENGTH)
     except InvalidTagLanguage as error:
-        raise ValidationFailed(
-            fields={field: [FieldProblem("Tags must be English words.")]}
-        ) from error
+        raise ValidationFailed(fields=error.details["fields"]) from error
     return array(names, type_=Text)

@@ -4,15 +4,13 @@ import secrets
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.domain import jobs, market, pipelines
 from webapp.domain.db import UnitOfWork
 from webapp.domain.errors import (
-    DuplicateStyleName,
     FieldProblem,
-    InvalidTagLanguage,
     InvalidTransition,
     TrainingInProgress,
     UploadIncomplete,
@@ -20,7 +18,6 @@ from webapp.domain.errors import (
 )
 from webapp.domain.gateways.storage import Storage
 from webapp.domain.models.account import Artist, User
-from webapp.domain.models.generation import Generation
 from webapp.domain.models.job import Job, JobKind
 from webapp.domain.models.style import (
     Artwork,
@@ -31,7 +28,16 @@ from webapp.domain.models.style import (
 )
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.queries.viewing import Viewer
-from webapp.domain.services import artworks, base_models, offers, rights, tags, training, try_outs
+from webapp.domain.services import (
+    artworks,
+    base_models,
+    offers,
+    rights,
+    style_names,
+    tags,
+    training,
+    try_outs,
+)
 
 MAX_STYLE_TAGS = 10
 TRIGGER_SLOTS = 64
@@ -41,11 +47,16 @@ RETRAINABLE = [TrainingStatus.FAILED, TrainingStatus.TRAINED]
 
 @dataclass(frozen=True)
 class NewStyle:
-    """What an artist says of a new style."""
+    """What an artist says of a new style.
+
+    `name` is in any script; `english_name` becomes the tag that stands for it. Without one the tag
+    is made of the name.
+    """
 
     name: str
     description: str
     price_tokens: int
+    english_name: str | None = None
     license_type: LicenseType = LicenseType.PERSONAL
     valid_from: date | None = None
     valid_to: date | None = None
@@ -305,11 +316,11 @@ def _new_style(session: Session, artist: Artist, new: NewStyle, base_model: str)
 
 
 def _clean_tags_of(session: Session, new: NewStyle) -> list[str]:
-    """Return the tags of a new style, its name first.
+    """Return the tags of a new style, that of its name first.
 
     Raises ValidationFailed, InvalidTagLanguage and TagNotAllowed.
     """
-    name_tag = _name_tag(new.name)
+    name_tag = style_names.tag_of(new.name, new.english_name)
     style_tags = tags.normalise(new.tags)
     if len(style_tags) > MAX_STYLE_TAGS:
         raise ValidationFailed(
@@ -322,30 +333,7 @@ def _clean_tags_of(session: Session, new: NewStyle) -> list[str]:
 def _refuse_taken(session: Session, artist_id: int, name: str) -> None:
     """Raise StyleLimitReached or DuplicateStyleName."""
     offers.refuse_second_active(session, artist_id)
-    _refuse_second_name(session, artist_id, name)
-
-
-def _name_tag(name: str) -> str:
-    try:
-        return tags.normalise([name], field="name", max_length=tags.MAX_NAME_TAG_LENGTH)[0]
-    except InvalidTagLanguage as error:
-        raise InvalidTagLanguage(tags=[name]) from error
-
-
-def _refuse_second_name(session: Session, artist_id: int, name: str) -> None:
-    """Raise DuplicateStyleName for the name of a style that images were ordered in.
-
-    It stands on their certificates, whether the style is still on offer or not. One that nobody
-    used gives its name free with its slot.
-    """
-    was_used = exists().where(Generation.style_id == Style.id, ~Generation.is_try_out)
-    twin = session.scalar(
-        select(Style.id).where(
-            Style.artist_id == artist_id, func.lower(Style.name) == name.lower(), was_used
-        )
-    )
-    if twin is not None:
-        raise DuplicateStyleName(style_id=twin)
+    style_names.refuse_second(session, artist_id, name)
 
 
 def _is_retrainable(session: Session, style: Style) -> bool:

@@ -1,4 +1,7 @@
-"""Tags: English words, normalised the same way wherever they come in."""
+"""Tags: English words, normalised the same way wherever they come in.
+
+Korean words of the dictionary (`webapp/domain/korean_words.py`) are replaced by their tags.
+"""
 
 import re
 import unicodedata
@@ -9,7 +12,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from webapp.domain import visible_text
+from webapp.domain import korean_words, visible_text
 from webapp.domain.errors import (
     FieldProblem,
     InvalidTagLanguage,
@@ -47,10 +50,10 @@ SHOWN = (Tag.is_active, ~Tag.is_flagged, Tag.usage_count > 0)
 def normalise(
     tags: Iterable[str], *, field: str = "tags", max_length: int = MAX_TAG_LENGTH
 ) -> list[str]:
-    """Return the tags as they are kept: see `mapped`; duplicates dropped, order kept.
+    """Return the tags as they are kept: translated, and see `mapped`; no duplicates, order kept.
 
-    Raises ValidationFailed for an empty or too long tag and InvalidTagLanguage for one that is
-    not written in English characters.
+    Raises ValidationFailed for an empty or too long tag, and InvalidTagLanguage for tags that are
+    neither written in English characters nor in the Korean dictionary.
     """
     clean: dict[str, None] = {}
     foreign = []
@@ -58,7 +61,7 @@ def normalise(
         if visible_text.has_stacked_marks(visible_text.composed(tag)):
             problem = FieldProblem("Has too many combining marks.")
             raise ValidationFailed(fields={field: [problem]})
-        text = mapped(tag)
+        text = mapped(korean_words.translated(tag) or tag)
         if not 1 <= len(text) <= max_length:
             raise ValidationFailed(
                 fields={
@@ -69,8 +72,27 @@ def normalise(
             foreign.append(tag)
         clean[text] = None
     if foreign:
-        raise InvalidTagLanguage(tags=foreign)
+        problems = [problem for tag in foreign for problem in _problems(tag)]
+        raise InvalidTagLanguage(tags=foreign, fields={field: problems})
     return list(clean)
+
+
+def _problems(tag: str) -> list[FieldProblem]:
+    """Return what is wrong with a tag that is not English, with the words that are to blame."""
+    unknown = korean_words.unknown(tag)
+    if not unknown:
+        return [
+            FieldProblem(
+                "Tags are English words: “%(word)s” has characters that tags cannot have.",
+                word=tag,
+            )
+        ]
+    return [
+        FieldProblem(
+            "Tags are English words: “%(word)s” is not in our Korean dictionary.", word=word
+        )
+        for word in unknown
+    ]
 
 
 def mapped(tag: str) -> str:

@@ -1,6 +1,7 @@
 // Tag many artworks at once: select tiles, add tags to all of them, see how often each is used.
 
 import { fill, split } from "./artworks.js";
+import { isKorean, load } from "./korean-words.js";
 
 export class Words {
   constructor(box, works, texts, say) {
@@ -30,12 +31,14 @@ export class Words {
 
   chooseAll() { this.works.choose(this.shown); }
 
-  add() {
+  async add() {
+    if (isKorean(this.input.value)) await load();
     const words = split(this.input.value);
     const chosen = this.works.chosen;
     if (!words.length) return this.input.focus();
     if (!chosen.length) return this.say([this.texts.chooseFirst]);
     this.input.value = "";
+    this.input.dispatchEvent(new Event("input", { bubbles: true }));
     this.say(this.works.addWords(chosen, words));
     if (!document.activeElement.closest(".problem")) this.input.focus();
     return null;

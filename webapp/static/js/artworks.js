@@ -2,12 +2,13 @@
 
 import { newKey } from "./api.js";
 import { look, near } from "./artwork-checks.js";
+import { inEnglish } from "./korean-words.js";
 import { clean } from "./tags.js";
 
 const TAG = /^[a-z0-9' -]*[a-z0-9][a-z0-9' -]*$/;
 const MAX_TAG = 50;
 
-export const split = (text) => [...new Set(text.split(/[,\n]/).map(clean).filter(Boolean))];
+export const split = (text) => [...new Set(text.split(/[,\n]/).map((part) => clean(inEnglish(part))).filter(Boolean))];
 export const isTag = (word) => TAG.test(word) && word.length <= MAX_TAG;
 // A text may have a singular and a plural form, selected by `values.count`.
 export function fill(text, values) {

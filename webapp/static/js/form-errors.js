@@ -25,8 +25,9 @@ export function show(form, texts) {
 // already shown in the toast.
 export function refused(form, error, more = []) {
   if (error.code === "NETWORK") return;
-  const tags = error.details.tags?.join(", ");
   const fields = Object.values(error.details.fields ?? {}).flat();
+  // Its texts of fields name the words that are to blame.
+  const tags = error.code === "INVALID_TAG_LANGUAGE" ? "" : error.details.tags?.join(", ");
   show(form, [tags ? `${error.message} (${tags})` : error.message, ...more, ...fields]);
 }
 

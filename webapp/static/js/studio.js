@@ -10,7 +10,7 @@ import { Words } from "./artwork-tags.js";
 import { fill, forms, Works } from "./artworks.js";
 
 const STEPS = ["photos", "words", "signature", "terms", "sending"];
-const FIELDS = ["name", "description", "price_tokens", "license_type", "publish"];
+const FIELDS = ["name", "english_name", "description", "price_tokens", "license_type", "publish"];
 const form = document.getElementById("new-style");
 const texts = JSON.parse(form.dataset.texts);
 const limits = JSON.parse(form.dataset.limits);
@@ -152,6 +152,7 @@ function body() {
   const given = new FormData(form);
   return {
     name: given.get("name").trim(),
+    english_name: given.get("english_name").trim() || null,
     description: given.get("description"),
     price_tokens: Number(given.get("price_tokens")),
     license_type: given.get("license_type"),

@@ -1,5 +1,8 @@
 // A tag field with chips. The plain comma-separated field below it is what the form submits.
 
+import { KoreanSuggestions } from "./korean-suggestions.js";
+import { completions, inEnglish, isKorean, load } from "./korean-words.js";
+
 const SEPARATOR = /[,\n]/;
 const LETTERS = { ß: "ss", æ: "ae", œ: "oe", ø: "o", đ: "d", ð: "d", ł: "l", þ: "th", ı: "i" };
 
@@ -25,8 +28,11 @@ export class TagField {
     box.append(this.sent);
     box.classList.add("live");
     this.words = [];
+    // Before the listeners of this field: a key that chooses a suggestion does nothing else.
+    this.korean = new KoreanSuggestions(this.input, { below: box, accept: (tag) => this.complete(tag) });
     this.set(this.input.value.split(SEPARATOR));
-    this.input.addEventListener("input", () => SEPARATOR.test(this.input.value) && this.take());
+    this.input.addEventListener("input", (event) => !event.isComposing && this.split());
+    this.input.addEventListener("compositionend", () => this.split());
     this.input.addEventListener("blur", () => this.take());
     this.input.addEventListener("keydown", (event) => this.onKey(event));
     box.addEventListener("click", (event) => event.target === box && this.input.focus());
@@ -40,8 +46,18 @@ export class TagField {
   }
 
   add(text) {
-    const word = clean(text);
+    const word = clean(inEnglish(text));
     if (word && !this.words.includes(word)) this.words.push(word);
+    this.draw();
+    if (isKorean(word)) this.translate();
+  }
+
+  // Korean words that were added before the dictionary was there.
+  async translate() {
+    await load();
+    const words = [...new Set(this.words.map((word) => clean(inEnglish(word))))];
+    if (words.join() === this.words.join()) return;
+    this.words = words;
     this.draw();
   }
 
@@ -54,11 +70,22 @@ export class TagField {
   take() {
     const parts = this.input.value.split(SEPARATOR);
     this.input.value = "";
+    this.korean.close();
     for (const part of parts) this.add(part);
+  }
+
+  split() {
+    if (SEPARATOR.test(this.input.value)) this.take();
+  }
+
+  complete(tag) {
+    this.input.value = tag;
+    this.take();
   }
 
   // Completion of the typed text for Tab, if there is one.
   completion() {
+    if (isKorean(this.input.value)) return completions(this.input.value)[0]?.tag;
     const typed = clean(this.input.value);
     const fits = (each) => each.startsWith(typed) && each !== typed && !this.words.includes(each);
     return typed ? this.suggestions.find(fits) : undefined;
@@ -74,8 +101,7 @@ export class TagField {
       const found = this.completion();
       if (!found) return;
       event.preventDefault();
-      this.input.value = found;
-      this.take();
+      this.complete(found);
     } else if (event.key === "Backspace" && !this.input.value && this.words.length) {
       this.remove(this.words.at(-1));
     }

@@ -71,6 +71,55 @@ def test_an_exact_tag_or_name_comes_before_a_part_and_then_the_most_used(session
     ]
 
 
+def test_a_korean_word_finds_names_as_typed_and_then_what_its_english_tag_finds(session, storage):
+    style(session, "Seaside", usage_count=9)
+    style(session, "Night", ["sea"], usage_count=1)
+    making.style(session, name="바다의 노래", tags=["song"], usage_count=0)
+    found = find(session, storage, "바다")
+    assert [(each.name, each.matched_by) for each in found.styles] == [
+        ("바다의 노래", "name"),
+        ("Night", "tag"),
+        ("Seaside", "name"),
+    ]
+    assert names(find(session, storage, "꽈배기")) == []
+
+
+def test_a_style_that_a_korean_word_finds_twice_is_there_once(session, storage):
+    made = making.style(session, name="바다", tags=["sea"])
+    tags.count_use(session, made.tags)
+    assert names(find(session, storage, "바다")) == ["바다"]
+
+
+@pytest.mark.parametrize("typed", ["바다 boat", "바다 배", "sea boat", "boat  SEA"])
+def test_of_several_words_styles_with_each_of_them_as_a_tag_are_found(session, storage, typed):
+    style(session, "Both", ["sea", "boat", "fog"], usage_count=1)
+    style(session, "One", ["sea"], usage_count=9)
+    style(session, "Sea Boat", usage_count=0)
+    expected = ["Sea Boat", "Both"] if typed != "boat  SEA" else ["Both"]
+    assert names(find(session, storage, typed)) == expected
+
+
+def test_of_several_words_none_may_be_blocked(session, storage):
+    style(session, "Both", ["sea", "badword"])
+    session.execute(update(Tag).where(Tag.name == "badword").values(is_flagged=True))
+    assert names(find(session, storage, "sea badword")) == []
+
+
+def test_the_pages_of_a_korean_search_hold_every_hit_once(session, storage):
+    for number in range(3):
+        made = making.style(session, name=f"밤 바다 {number}", tags=["sea"] if number else [])
+        tags.count_use(session, made.tags)
+    for number in range(3):
+        style(session, f"Night sea {number}", ["night", "sea"] if number else ["night sea"])
+    whole = names(find(session, storage, "밤 바다", "styles"))
+    assert len(set(whole)) == len(whole) == 6
+    seen, cursor = [], None
+    while not seen or cursor:
+        page = find(session, storage, "밤 바다", "styles", 1, cursor)
+        seen, cursor = seen + names(page), page.next_cursor
+    assert seen == whole
+
+
 def test_only_styles_on_sale_are_found(session, storage):
     style(session, "Ink Shown")
     for number, columns in enumerate(
@@ -203,6 +252,15 @@ def test_an_overview_has_the_first_of_each_kind_and_leads_on(session, storage):
     assert names(rest) == ["Ink 0"]
     rest = find(session, storage, "ink", "artists", cursor=found.artists.next_cursor)
     assert [each.artist_name for each in rest.artists] == ["Inka 0"]
+
+
+def test_an_overview_of_korean_words_has_their_english_tags(session, storage):
+    style(session, "Both", ["sea", "boat"])
+    assert search.overview(session, storage, text="바다", limit=2).tags == ["sea"]
+    assert set(search.overview(session, storage, text="바다 boat", limit=2).tags) == {
+        "sea",
+        "boat",
+    }
 
 
 @pytest.mark.parametrize("typed", ["nothing", "한강", "<b>", " "])

@@ -65,8 +65,16 @@ def test_tags_asks_for_all_and_tags_any_for_one(session, storage):
     assert ids(session, storage, tags=("A ", "b")) == [both.id]
     assert ids(session, storage, tags_any=("a", "b")) == [second.id, first.id, both.id]
     assert ids(session, storage, tags=("a",), tags_any=("c",)) == []
-    with pytest.raises(ValidationFailed):
-        ids(session, storage, tags=("고양이",))
+    with pytest.raises(ValidationFailed) as refused:
+        ids(session, storage, tags=("꽈배기",))
+    assert "꽈배기" in refused.value.details["fields"]["tags"][0]
+
+
+def test_a_korean_word_filters_by_its_tag(session, storage):
+    sea = making.style(session, tags=["name one", "sea"])
+    making.style(session, tags=["name two", "boat"])
+    assert ids(session, storage, tags=("바다",)) == [sea.id]
+    assert ids(session, storage, tags_any=("바다", "cat")) == [sea.id]
 
 
 def test_the_catalogue_holds_only_what_is_for_sale(session, storage):

@@ -84,7 +84,9 @@ def test_only_the_most_used_styles_are_asked_for_their_tags(session, tags, monke
         ("t  h", ["boat house"]),
         ("%", []),
         ("b_at", []),
-        ("바다", []),
+        ("꽈배기", []),
+        ("바다", ["sea"]),
+        ("배", ["boat", "boat house", "rowboat"]),
         (" ", []),
     ],
 )
@@ -93,6 +95,11 @@ def test_tags_that_begin_so_come_before_those_that_contain_it(
 ):
     monkeypatch.setattr(searching, "WALKED", walked)
     assert walk(lambda page: tag_queries.search(session, text=typed, page=page), limit) == expected
+
+
+def test_names_that_are_tags_in_use_have_their_number_of_uses(session, tags):
+    names = ["sea", "boat", "unused", "boat off", "flagged boat", "dragon"]
+    assert tag_queries.uses(session, names) == {"sea": 3, "boat": 3}
 
 
 def test_the_tag_itself_is_never_lost_among_the_more_used(session, tags):

@@ -210,7 +210,7 @@ def test_every_training_image_has_the_name_of_its_style_as_a_tag(session, storag
     "tags, error",
     [
         (tuple(f"tag {n}" for n in range(21)), errors.ValidationFailed),
-        (("바다",), errors.InvalidTagLanguage),
+        (("꽈배기",), errors.InvalidTagLanguage),
         (("mud",), errors.TagNotAllowed),
     ],
 )

@@ -166,7 +166,7 @@ def test_a_changed_price_is_told_before_anything_is_charged(session, buyer, styl
         ({"prompt_tags": []}, ValidationFailed),
         ({"prompt_tags": [f"tag {n}" for n in range(31)]}, ValidationFailed),
         ({"negative_tags": [f"tag {n}" for n in range(31)]}, ValidationFailed),
-        ({"prompt_tags": ["고양이"]}, InvalidTagLanguage),
+        ({"prompt_tags": ["꽈배기"]}, InvalidTagLanguage),
         ({"prompt_tags": ["x" * 51]}, ValidationFailed),
         ({"prompt_tags": ["forbidden"]}, TagNotAllowed),
         ({"negative_tags": ["forbidden"]}, TagNotAllowed),

@@ -58,7 +58,7 @@ def test_without_a_seed_nothing_is_owned_in_advance(session, style):
 
 @pytest.mark.parametrize(
     "tags, error",
-    [(["고양이"], InvalidTagLanguage), ([f"tag {n}" for n in range(31)], ValidationFailed)],
+    [(["꽈배기"], InvalidTagLanguage), ([f"tag {n}" for n in range(31)], ValidationFailed)],
 )
 def test_words_that_cannot_be_ordered_are_refused_as_by_the_order(session, style, tags, error):
     with pytest.raises(error):

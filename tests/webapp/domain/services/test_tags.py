@@ -32,7 +32,7 @@ def test_tags_are_normalised_the_same_way_wherever_they_come_in(given_tags, clea
 @pytest.mark.parametrize(
     "tag",
     [
-        "고양이",
+        "꽈배기",
         "кот",
         "ｃａｔ猫",
         "<b>",
@@ -49,7 +49,33 @@ def test_tags_are_normalised_the_same_way_wherever_they_come_in(given_tags, clea
 def test_what_is_not_written_in_english_is_named_and_refused(tag):
     with pytest.raises(InvalidTagLanguage) as refused:
         tags.normalise(["boat", tag])
-    assert refused.value.details == {"tags": [tag]}
+    assert refused.value.details["tags"] == [tag]
+    [problem] = refused.value.details["fields"]["tags"]
+    assert f"“{tag}”" in problem
+
+
+@pytest.mark.parametrize(
+    "given_tags, clean",
+    [
+        (["고양이"], ["cat"]),
+        (["고양이", "cat", "냥이"], ["cat"]),
+        (["빨간 고양이", "바다 Boat"], ["red cat", "sea boat"]),
+    ],
+)
+def test_korean_words_of_the_dictionary_become_english_tags(given_tags, clean):
+    assert tags.normalise(given_tags) == clean
+
+
+def test_each_korean_word_that_is_unknown_is_named_with_its_field():
+    with pytest.raises(InvalidTagLanguage) as refused:
+        tags.normalise(["바다", "빨간 꽈배기", "кот"], field="prompt_tags")
+    assert refused.value.details["tags"] == ["빨간 꽈배기", "кот"]
+    assert refused.value.details["fields"] == {
+        "prompt_tags": [
+            "Tags are English words: “꽈배기” is not in our Korean dictionary.",
+            "Tags are English words: “кот” has characters that tags cannot have.",
+        ]
+    }
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,8 @@ _CONTENT = Section(
         ),
         _(
             "An administrator decides each report and can hide what was reported, close the account"
-            " of its owner, or dismiss the report. Every decision is logged with its reason."
+            " of its owner, or dismiss the report. Every decision is logged with its reason, and"
+            " whoever reported is notified of the outcome."
         ),
         _(
             "An administrator can revoke the licence of a picture. Its certificate then says so,"

@@ -9,7 +9,7 @@ from webapp.domain import pdf_signature
 from webapp.domain.errors import NotFound
 from webapp.domain.models.style import LicenseType
 from webapp.domain.queries import licenses as license_queries
-from webapp.domain.services.licenses import certificate_url
+from webapp.domain.services.licenses import TERMS_VERSION, certificate_url
 from webapp.domain.signing_chain import ChainUnusable
 from webapp.extensions import app_settings, db, storage, unit_of_work
 from webapp.http import bodies
@@ -70,7 +70,7 @@ def pdf(public_id: str) -> Response:
 @public
 def show_all() -> str:
     """Explain the licences in their current version."""
-    return _overview(terms.TERMS_VERSION)
+    return _overview(TERMS_VERSION)
 
 
 @blueprint.get("/licenses/<version>")
@@ -115,6 +115,7 @@ def _overview(version: str) -> str:
     return render_template(
         "licenses/index.html",
         version=version,
+        current=TERMS_VERSION,
         versions=sorted(terms.VERSIONS, reverse=True),
         texts=texts,
         sold=[kind for kind in LicenseType if kind in texts],

@@ -39,15 +39,16 @@ def organization(operator: Operator) -> dict[str, object] | None:
     """Return the Organization that runs this site; None if its name is not stated."""
     if operator.name is None:
         return None
-    stated = {
+    stated: dict[str, object] = {
         "email": operator.email,
         "telephone": operator.phone,
         "address": operator.address,
         "taxID": operator.business_number,
     }
-    return {
+    organization: dict[str, object] = {
         "@context": "https://schema.org",
         "@type": "Organization",
         "name": operator.name,
         "url": absolute("/"),
-    } | {name: value for name, value in stated.items() if value is not None}
+    }
+    return organization | {name: value for name, value in stated.items() if value is not None}

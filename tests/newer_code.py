@@ -3,7 +3,10 @@
 import shutil
 from pathlib import Path
 
+from alembic.script import ScriptDirectory
+
 from webapp.domain.readiness import own_revisions
+from webapp.domain.schema_compatibility import stated
 
 NEWER = "9001"
 MIGRATION = '''
@@ -31,6 +34,12 @@ def downgrade() -> None:
 def stating(oldest: str) -> str:
     """The line in which a migration states the oldest code that can live with its schema."""
     return f'oldest_code = "{oldest}"'
+
+
+def oldest_allowed() -> str:
+    """The oldest code that can live with the schema of this code's newest migration."""
+    scripts = ScriptDirectory(str(Path(__file__).parents[1] / "migrations"))
+    return stated(scripts.get_revision(own_revisions()[0]))
 
 
 def add_migration(

@@ -8,6 +8,7 @@ from webapp.domain.services.licenses import TERMS_VERSION
 from webapp.embedded import scrawl
 from webapp.embedded.cast import ADMIN
 from webapp.embedded.person import Person
+from webapp.pages.site_documents import index as site_documents
 from webapp.schemas.accounts import Account
 from webapp.schemas.comments import CommentView
 from webapp.schemas.fields import Listed
@@ -57,6 +58,7 @@ def page_parameters(site: str, people: dict[str, str]) -> dict[str, object]:
             "certificate": certificate.public_id,
             "license_type": "personal",
             "terms_version": TERMS_VERSION,
+            "document_version": site_documents.current_version("terms"),
             "comment": comments[0].id,
             "purchase": _purchases(buyer, "paid")[0].order_id,
             "open_purchase": _open_purchase(buyer),

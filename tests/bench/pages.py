@@ -37,6 +37,7 @@ from webapp.app import create_app
 from webapp.domain.services.licenses import TERMS_VERSION
 from webapp.extensions import db
 from webapp.http.access import SIGN_IN
+from webapp.pages.site_documents import index as site_documents
 
 FILE = Path("var/bench/pages.json")
 RUNS = 20
@@ -91,6 +92,7 @@ def places(connection: Connection) -> dict[str, object]:
         "certificate": f"license-{DISCUSSED_IMAGE}",
         "license_type": "personal",
         "terms_version": TERMS_VERSION,
+        "document_version": site_documents.current_version("terms"),
         "comment": connection.scalar(text(said), {"id": DISCUSSED_IMAGE}),
         "purchase": "purchase-1",
     }

@@ -31,6 +31,15 @@ CHANGES = {
     "GENERATION_LEASE_SECONDS": "60",
     "TRAINING_LEASE_SECONDS": "120",
     "TRAINING_SLICE_SECONDS": "600",
+    # All that stands at the foot of every page.
+    "OPERATOR_NAME": "스타일라이선스 주식회사",
+    "OPERATOR_REPRESENTATIVE": "홍길동",
+    "OPERATOR_BUSINESS_NUMBER": "123-45-67890",
+    "OPERATOR_MAIL_ORDER_NUMBER": "2026-서울강남-01234",
+    "OPERATOR_ADDRESS": "서울특별시 강남구 테헤란로 1, 2층",
+    "OPERATOR_PHONE": "02-123-4567",
+    "OPERATOR_EMAIL": "help@styles.example",
+    "OPERATOR_HOSTING_PROVIDER": "Example Cloud",
 }
 THREADS = 32  # an open page holds one for its events, and one that was left until it is noticed
 ORDERS = 8

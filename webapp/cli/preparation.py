@@ -13,7 +13,8 @@ from webapp.domain.db import unit_of_work
 from webapp.domain.gateways.storage import StorageUnavailable
 from webapp.domain.services import epochs
 from webapp.domain.services.epochs import Beginning, EpochTooEarly
-from webapp.extensions import storage
+from webapp.domain.settings import Environment
+from webapp.extensions import app_settings, storage
 
 WAIT_SECONDS = 60
 EPOCH_TIMEOUT = "600s"
@@ -33,6 +34,7 @@ def prepare() -> None:
         _prepare_storage()
     except StorageUnavailable as error:
         raise click.ClickException(f"STORAGE_URL: {error}") from None
+    _name_missing_business_data()
 
 
 @click.command("restored")
@@ -45,6 +47,14 @@ def restored() -> None:
     """
     upgrade()
     _begin_epoch(epochs.begin)
+
+
+def _name_missing_business_data() -> None:
+    """Tell the operator of a production site which business data its pages do not state."""
+    settings = app_settings()
+    if settings.env is Environment.PRODUCTION and settings.operator.missing:
+        names = ", ".join(f"OPERATOR_{name.upper()}" for name in settings.operator.missing)
+        click.echo(f"Not stated at /contact and at the foot of pages: {names}.")
 
 
 def _begin_epoch(begin: Callable[[Session], Beginning | None]) -> None:

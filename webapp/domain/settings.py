@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSetting
 
 from failpoints import are_requested
+from webapp.domain.operator import EmailText, Operator, OperatorText
 from webapp.domain.secret_rules import NOT_GIVEN, Secret, check_fallbacks, check_production
 from webapp.domain.signing_chain import ChainUnusable, SigningChain, read_chain, read_key
 
@@ -165,6 +166,23 @@ class Settings(BaseSettings):
     flower_url: str | None = Field(
         None, description="where administrators reach Flower, for a link; empty: no link"
     )
+    # Shown at /contact and at the foot of every page, as they are written here.
+    operator_name: OperatorText | None = Field(
+        None, description="business that runs this site; a shop in Korea must state all of these"
+    )
+    operator_representative: OperatorText | None = Field(None, description="its representative")
+    operator_business_number: OperatorText | None = Field(
+        None, description="its business registration number, such as 123-45-67890"
+    )
+    operator_mail_order_number: OperatorText | None = Field(
+        None, description="its mail-order business report number, such as 2026-서울강남-01234"
+    )
+    operator_address: OperatorText | None = Field(None, description="its postal address")
+    operator_phone: OperatorText | None = Field(None, description="its phone number for customers")
+    operator_email: EmailText | None = Field(None, description="its e-mail address for customers")
+    operator_hosting_provider: OperatorText | None = Field(
+        None, description="company that hosts this site"
+    )
 
     @field_validator("market_timezone")
     @classmethod
@@ -259,6 +277,20 @@ class Settings(BaseSettings):
     def database_session_url(self) -> str:
         """The database for what needs a session of its own: the relay and migrations."""
         return self.database_direct_url or self.database_url
+
+    @property
+    def operator(self) -> Operator:
+        """The business that runs this site."""
+        return Operator(
+            name=self.operator_name,
+            representative=self.operator_representative,
+            business_number=self.operator_business_number,
+            mail_order_number=self.operator_mail_order_number,
+            address=self.operator_address,
+            phone=self.operator_phone,
+            email=self.operator_email,
+            hosting_provider=self.operator_hosting_provider,
+        )
 
     @property
     def uses_tls(self) -> bool:

@@ -15,6 +15,7 @@ from webapp.domain.queries.tokens import Transaction
 from webapp.domain.queries.users import UserSummary
 
 View = TypeVar("View", bound=StyleView)
+OUTCOMES = ("upheld", "dismissed")  # of a decided report
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,14 @@ def notification(view: NotificationView) -> LocalizedNotification:
         key = "try_out_failed"  # free, so the text must not mention a refund
     elif key == NotificationType.PAYMENT_COMPLETE and "product" in view.metadata:
         key = f"payment_complete_{view.metadata['product']}"
+    elif key == NotificationType.REPORT_DECIDED and view.metadata.get("outcome") in OUTCOMES:
+        key = f"report_decided_{view.metadata['outcome']}"
+    reported = str(view.metadata.get("reported", "tag"))
     names = {
         "actor": _display_name(view.actor) if view.actor else gettext("notification.somebody"),
         "title": target.title or "…",
         "excerpt": target.excerpt or "…",
+        "reported": gettext("notification.reported." + reported),
     }
     return extended(LocalizedNotification, view, message=gettext("notification." + key) % names)
 

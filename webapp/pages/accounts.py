@@ -11,7 +11,7 @@ from webapp.domain.errors import (
     FieldProblem,
     ValidationFailed,
 )
-from webapp.domain.services import accounts
+from webapp.domain.services import accounts, ledger
 from webapp.extensions import app_settings, can_sign, db, storage
 from webapp.http import bodies, browsers, csrf
 from webapp.http.access import public, signed_in, user
@@ -37,7 +37,12 @@ def login() -> AnyResponse:
     is_sandbox = app_settings().google_base_url is not None
     page = make_response(
         render_template(
-            "accounts/login.html", after=after, error=error, left=left, is_sandbox=is_sandbox
+            "accounts/login.html",
+            after=after,
+            error=error,
+            left=left,
+            is_sandbox=is_sandbox,
+            welcome_tokens=ledger.WELCOME_TOKENS,
         )
     )
     browsers.name(page)

@@ -1,4 +1,4 @@
-"""/l: the public certificate of a picture, also as PDF; terms of licences; a user's licences."""
+"""/l: the public certificate of a picture, also as PDF; licences and their terms; a user's own."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from webapp.domain import pdf_signature
 from webapp.domain.errors import NotFound
 from webapp.domain.models.style import LicenseType
 from webapp.domain.queries import licenses as license_queries
-from webapp.domain.services.licenses import certificate_url
+from webapp.domain.services.licenses import TERMS_VERSION, certificate_url
 from webapp.domain.signing_chain import ChainUnusable
 from webapp.extensions import app_settings, db, storage, unit_of_work
 from webapp.http import bodies
@@ -66,6 +66,22 @@ def pdf(public_id: str) -> Response:
     return response
 
 
+@blueprint.get("/licenses")
+@public
+def show_all() -> str:
+    """Explain the licences in their current version."""
+    return _overview(TERMS_VERSION)
+
+
+@blueprint.get("/licenses/<version>")
+@public
+def show_all_of(version: str) -> str:
+    """Explain the licences in one version, also an earlier one."""
+    if version not in terms.VERSIONS:
+        raise NotFound(resource="license_terms")
+    return _overview(version)
+
+
 @blueprint.get("/licenses/terms/<license_type>/<version>")
 @public
 def show_terms(license_type: str, version: str) -> str:
@@ -92,6 +108,19 @@ def held() -> str:
     )
     name = "held_rows" if is_fragment() else "held"
     return render_template(f"licenses/{name}.html", page=page)
+
+
+def _overview(version: str) -> str:
+    texts = terms.VERSIONS[version]
+    return render_template(
+        "licenses/index.html",
+        version=version,
+        current=TERMS_VERSION,
+        versions=sorted(terms.VERSIONS, reverse=True),
+        texts=texts,
+        sold=[kind for kind in LicenseType if kind in texts],
+        others=[kind for kind in texts if kind not in {*LicenseType}],
+    )
 
 
 def _has_pdf() -> bool:

@@ -33,6 +33,7 @@ from webapp.pages import (
     assets,
     clock,
     comments,
+    contact,
     feed,
     generations,
     licenses,
@@ -53,6 +54,7 @@ from webapp.pages import (
 )
 from webapp.pages.admin import index as admin
 from webapp.pages.fragments import is_fragment
+from webapp.pages.site_documents import index as site_documents
 
 THEMES = ("light", "dark")
 MACHINE_PATHS = ("/api", "/storage", "/healthz", "/readyz", "/metrics")
@@ -63,6 +65,7 @@ blueprint = Blueprint("pages", __name__)
 for each in (
     accounts,
     comments,
+    contact,
     feed,
     generations,
     licenses,
@@ -71,6 +74,7 @@ for each in (
     notifications,
     reports,
     sets,
+    site_documents,
     sitemap,
     studio,
     styles,
@@ -89,6 +93,7 @@ def frame() -> dict[str, object]:
     theme = request.cookies.get("theme")
     return {
         "has_demo_model": app_settings().has_demo_model,
+        "operator": app_settings().operator,
         "theme": theme if theme in THEMES else None,
         "language": str(get_locale() or "en"),
         "words": words,

@@ -13,6 +13,9 @@ from webapp.http.access import public
 
 blueprint = Blueprint("sitemap", __name__)
 HOUR_SECONDS = 3600
+DOCUMENTS = (
+    "/how-it-works", "/licenses", "/terms", "/privacy", "/refunds", "/contact", "/verify", "/sets",
+)  # fmt: skip
 PATHS = {Kind.STYLES: "/styles/", Kind.IMAGES: "/g/"}
 # Images may be fetched: previews of shared links show them.
 ROBOTS = """\
@@ -51,6 +54,13 @@ def robots() -> AnyResponse:
 def index() -> AnyResponse:
     """List the parts of the sitemap."""
     return _xml("sitemap/index.xml", parts=sitemaps.parts(db.session()))
+
+
+@blueprint.get("/sitemap/documents.xml")
+@public
+def documents() -> AnyResponse:
+    """List the pages that are the same on every installation."""
+    return _xml("sitemap/documents.xml", paths=DOCUMENTS)
 
 
 @blueprint.get("/sitemap/<any(styles, images):kind>-<int:number>.xml")

@@ -3,6 +3,7 @@
 https://developers.google.com/search/docs/appearance/structured-data/image-license-metadata
 """
 
+from webapp.domain.operator import Operator
 from webapp.domain.queries.generation_views import GenerationView
 from webapp.pages.sitemap import absolute
 
@@ -32,3 +33,22 @@ def image_object(image: GenerationView) -> dict[str, object] | None:
         },
         "digitalSourceType": AI_MADE,
     }
+
+
+def organization(operator: Operator) -> dict[str, object] | None:
+    """Return the Organization that runs this site; None if its name is not stated."""
+    if operator.name is None:
+        return None
+    stated: dict[str, object] = {
+        "email": operator.email,
+        "telephone": operator.phone,
+        "address": operator.address,
+        "taxID": operator.business_number,
+    }
+    organization: dict[str, object] = {
+        "@context": "https://schema.org",
+        "@type": "Organization",
+        "name": operator.name,
+        "url": absolute("/"),
+    }
+    return organization | {name: value for name, value in stated.items() if value is not None}

@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from webapp.domain import korean_words, visible_text
 
 MAX_BIGINT = 2**63 - 1
+MIN_PRICE_TOKENS, MAX_PRICE_TOKENS = 1, 10_000  # of one picture
 
 
 def as_written(text: Any) -> Any:
@@ -67,7 +68,7 @@ FILE = {"type": "string", "contentMediaType": "application/octet-stream", "examp
 Item = TypeVar("Item")
 
 Id = Annotated[int, Field(ge=0, le=MAX_BIGINT, examples=[10])]
-Price = Annotated[int, Field(ge=1, le=10_000, examples=[120])]
+Price = Annotated[int, Field(ge=MIN_PRICE_TOKENS, le=MAX_PRICE_TOKENS, examples=[120])]
 # The rule of tags is the domain's, after blanks and letters are made even; shown is its outcome.
 Tag = Annotated[
     str,

@@ -21,7 +21,7 @@ from webapp.schemas.fields import (
 )
 from webapp.schemas.generations import Person
 
-TargetType = Literal["generation", "style", "user", "comment", "purchase", "set_job"]
+TargetType = Literal["generation", "style", "user", "comment", "purchase", "set_job", "report"]
 Label = Annotated[SeenText, Field(min_length=1, max_length=50, examples=["attempt"])]
 Value = (
     Annotated[SeenText, Field(max_length=200)]

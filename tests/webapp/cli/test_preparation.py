@@ -5,7 +5,7 @@ from tenacity import stop_after_attempt
 from tests.broker import free_port
 from webapp.app import create_app
 from webapp.cli import preparation
-from webapp.domain.settings import settings
+from webapp.domain.settings import Environment, settings
 
 
 def prepare():
@@ -32,3 +32,20 @@ def test_a_storage_that_does_not_come_is_named_by_its_variable(committed, monkey
     settings.cache_clear()
     assert answer.exit_code == 1
     assert answer.output.splitlines()[-1].startswith("Error: STORAGE_URL: ")
+
+
+def test_the_operator_of_a_real_site_is_told_which_business_data_is_missing(
+    committed, monkeypatch, capsys
+):
+    app = create_app()
+    settings_of_production = app.extensions["settings"].model_copy(
+        update={"env": Environment.PRODUCTION, "operator_name": "Ink & Co."}
+    )
+    with app.app_context():
+        preparation._name_missing_business_data()
+        assert capsys.readouterr().out == ""
+        monkeypatch.setitem(app.extensions, "settings", settings_of_production)
+        preparation._name_missing_business_data()
+    told = capsys.readouterr().out
+    assert "OPERATOR_EMAIL" in told
+    assert "OPERATOR_NAME" not in told

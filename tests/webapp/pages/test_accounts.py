@@ -5,6 +5,7 @@ import pytest
 from tests import making
 from tests.webapp.pages.reading import Page
 from webapp.domain.models.account import Artist
+from webapp.domain.services import ledger
 
 ERRORS = [
     "access_denied",
@@ -126,3 +127,18 @@ def test_what_is_missing_to_become_an_artist_is_told(buyer_client, buyer, sessio
     assert marked == [name]
     assert "hidden" not in page.all("div", id="problem")[0]
     assert session.get(Artist, buyer.id) is None
+
+
+def test_who_signs_in_is_told_what_that_accepts(client, monkeypatch):
+    monkeypatch.setattr(ledger, "WELCOME_TOKENS", 41)
+    page = Page(client.get("/login"))
+    assert "By signing in you accept the terms of use ." in page.text
+    assert "New accounts get 41 tokens." in page.text
+    assert page.links().count("/terms") == page.links().count("/privacy") == 2
+
+
+def test_who_becomes_an_artist_is_told_what_earned_tokens_are_worth(buyer_client):
+    page = Page(buyer_client.get("/become-artist"))
+    assert "You earn the whole price of each delivered picture, in tokens." in page.text
+    assert "can neither be spent nor be paid out in money" in page.text
+    assert "/how-it-works#earnings" in page.links()

@@ -155,3 +155,31 @@ def test_more_licences_than_fit_come_with_the_next_page(
     rest = Page(buyer_client.get(more, headers={"HX-Request": "true"}))
     found = [link for page in (first, rest) for link in page.links() if link.startswith("/l/")]
     assert len(set(found)) == len(found) == 3
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_licences_on_sale_are_explained_with_the_words_of_their_terms(app, client, language):
+    answer = client.get("/licenses", headers={"Accept-Language": language})
+    page = Page(answer)
+    with app.test_request_context(headers={"Accept-Language": language}):
+        for kind in ("personal", "commercial"):
+            each = terms.CURRENT[kind]
+            for text in (each.title, each.summary, *each.may, *each.may_not):
+                assert " ".join(str(text).split()) in page.text
+        assert str(terms.CURRENT["exclusive"].summary) not in page.text
+    for kind in terms.CURRENT:
+        assert terms.address(kind) in page.links()
+    assert len(page.all("h2")) == len({each["id"] for each in page.all("h2")})
+    assert page.own_code() == []
+
+
+def test_earlier_versions_of_the_licences_stay_readable(client, monkeypatch):
+    monkeypatch.setitem(terms.VERSIONS, "2025-01", {"personal": terms.CURRENT["personal"]})
+    page = Page(client.get("/licenses/2025-01"))
+    assert "This is an earlier version." in page.text
+    assert "Commercial licence" not in page.text
+    assert page.all("meta", name="robots", content="noindex")
+    assert "/licenses/2025-01" in Page(client.get("/licenses")).links()
+    for version in ("2026-11", "2020-01"):
+        expected = 200 if version in terms.VERSIONS else 404
+        assert client.get(f"/licenses/{version}").status_code == expected

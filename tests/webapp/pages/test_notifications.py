@@ -125,6 +125,14 @@ def test_every_kind_of_news_leads_to_what_it_is_about(
     for kind in (NotificationType.SET_JOB_COMPLETE, NotificationType.SET_JOB_FAILED):
         tell(session, buyer, kind, about=9, target_type="set_job", details={"job_id": "job_9"})
     tell(session, buyer, NotificationType.FOLLOW, about=buyer.id, target_type="user", **actor)
+    tell(
+        session,
+        buyer,
+        NotificationType.REPORT_DECIDED,
+        about=7,
+        target_type="report",
+        details={"outcome": "upheld", "reported": "user"},
+    )
     session.commit()
     kinds = set(
         session.scalars(select(Notification.type).where(Notification.recipient_id == buyer.id))
@@ -137,6 +145,7 @@ def test_every_kind_of_news_leads_to_what_it_is_about(
     assert links.count("/sets/job_9") == 2
     assert links.count(f"/users/{buyer.id}") == 1
     assert "/wallet" in links
+    assert not [link for link in links if link.startswith("/report")]
 
 
 def test_nothing_leads_to_an_image_that_is_gone(

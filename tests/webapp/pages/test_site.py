@@ -189,6 +189,7 @@ def test_a_database_that_is_away_is_told_as_such(client, monkeypatch):
 NO_PAGES = {
     *("/g/tiles", "/g/0/comments", "/me/works", "/styles/0/training", "/training"),
     *("/robots.txt", "/sitemap.xml", "/sitemap/0-0.xml", "/apple-touch-icon.png"),
+    "/sitemap/documents.xml",
     *("/wallet/ledger.csv", "/admin/payments/compare", "/l/0.pdf"),
     *("/styles/new", "/tokens", "/tokens/purchase/0/pay"),
 }

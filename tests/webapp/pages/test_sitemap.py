@@ -94,3 +94,11 @@ def test_a_certificate_is_shown_with_its_picture_as_long_as_that_is_public(clien
 def test_a_page_that_is_found_in_several_ways_names_its_one_address(client, image):
     for path, found in (("/", "/?sort=popular"), (f"/g/{image.id}", f"/g/{image.id}/comments")):
         assert Page(client.get(found)).all("link", rel="canonical", href=f"{SITE}{path}")
+
+
+def test_the_map_lists_the_documents_of_the_site(client):
+    pages = found(client.get("/sitemap/documents.xml"))
+    assert {"/terms", "/privacy", "/refunds", "/how-it-works"} <= set(pages)
+    assert {"/contact", "/licenses"} <= set(pages)
+    assert set(pages) <= set(listed(client))
+    assert {client.get(page).status_code for page in pages} == {200}

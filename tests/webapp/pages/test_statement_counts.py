@@ -24,6 +24,7 @@ from webapp.domain.models.report import ReportReason, ReportTarget
 from webapp.domain.models.style import ArtworkStatus, Style, TrainingStatus
 from webapp.domain.services import comments, follows, likes, purchases, reports
 from webapp.domain.services.licenses import TERMS_VERSION
+from webapp.pages.site_documents import index as site_documents
 
 
 @pytest.fixture
@@ -101,6 +102,7 @@ def address_of(page, market, unlucky) -> str:
         certificate=market.image.license_public_id,
         license_type="personal",
         terms_version=TERMS_VERSION,
+        document_version=site_documents.current_version("terms"),
         comment=market.comment_id,
         purchase=market.purchase.order_id,
         open_purchase=market.purchase.order_id,

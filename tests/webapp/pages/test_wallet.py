@@ -392,3 +392,13 @@ def test_korean_readers_read_korean(buyer_client):
     page = Page(buyer_client.get("/wallet", headers={"Accept-Language": "ko"}))
     assert "토큰 구매" in page.text
     assert "20% 할인" in page.text
+
+
+def test_whoever_buys_finds_the_refund_policy_beside_it(buyer_client, artist_client):
+    page = Page(buyer_client.get("/wallet"))
+    assert "/refunds#tokens" in page.links()
+    assert "can neither be spent" not in page.text
+    assert "can neither be spent" in Page(artist_client.get("/wallet")).text
+    assert "/refunds#sets" in Page(buyer_client.get("/sets")).links()
+    pay = Page(buyer_client.get(buy(buyer_client)))
+    assert pay.links().count("/refunds") == pay.links().count("/terms") == 2

@@ -26,6 +26,7 @@ class NotificationType(StrEnum):
     SET_JOB_COMPLETE = "set_job_complete"
     SET_JOB_FAILED = "set_job_failed"
     STYLE_OUTDATED = "style_outdated"
+    REPORT_DECIDED = "report_decided"
 
 
 class Notification(Base):

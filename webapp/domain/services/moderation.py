@@ -26,9 +26,18 @@ from webapp.domain.models.account import Role, User
 from webapp.domain.models.comment import Comment
 from webapp.domain.models.generation import Generation
 from webapp.domain.models.license import Certificate, CertificateStatus
+from webapp.domain.models.notification import NotificationType
 from webapp.domain.models.report import Report, ReportStatus
 from webapp.domain.models.style import Style, Tag
-from webapp.domain.services import accounts, audit, generations, leaving, offers, tags
+from webapp.domain.services import (
+    accounts,
+    audit,
+    generations,
+    leaving,
+    notifications,
+    offers,
+    tags,
+)
 
 Row = TypeVar("Row", bound=Base)
 # The columns of a row that change, with their new values.
@@ -38,7 +47,10 @@ Changes = Mapping[str, str | bool]
 def decide_report(
     session: Session, *, admin: User, report_id: int, status: ReportStatus, reason: str
 ) -> None:
-    """Resolve or dismiss a report; a later decision replaces an earlier one. Raises NotFound."""
+    """Resolve or dismiss a report and tell its reporter the outcome, each outcome once.
+
+    A later decision replaces an earlier one. Raises NotFound.
+    """
     report = _locked(session, Report, report_id, NotFound(resource="report", id=report_id))
     if (report.status, report.resolution) == (status, reason):
         return
@@ -50,6 +62,29 @@ def decide_report(
         row=report,
         values={"status": status, "resolution": reason},
         reason=reason,
+    )
+    _notify_reporter(session, report)
+
+
+def _notify_reporter(session: Session, report: Report) -> None:
+    """Tell the reporter whether the report was upheld, but not the reason, nor about whom it was.
+
+    Nobody is told whose account is closed.
+    """
+    if not session.scalar(select(User.is_active).where(User.id == report.reporter_id)):
+        return
+    is_upheld = report.status == ReportStatus.RESOLVED
+    notifications.notify(
+        session,
+        report.reporter_id,
+        NotificationType.REPORT_DECIDED,
+        target_type="report",
+        target_id=report.id,
+        event=f"{report.id}:{report.status}",
+        details={
+            "outcome": "upheld" if is_upheld else "dismissed",
+            "reported": str(report.target_type),
+        },
     )
 
 

@@ -1,7 +1,7 @@
 from collections import Counter
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from tests import making
 from tests.database import at_once
@@ -9,9 +9,10 @@ from webapp.domain.db import unit_of_work
 from webapp.domain.errors import NotFound, ValidationFailed
 from webapp.domain.models.account import User
 from webapp.domain.models.audit import AuditEntry
-from webapp.domain.models.report import Report, ReportTarget
+from webapp.domain.models.notification import Notification, NotificationType
+from webapp.domain.models.report import Report, ReportStatus, ReportTarget
 from webapp.domain.models.style import Tag
-from webapp.domain.services import cases
+from webapp.domain.services import cases, moderation
 from webapp.domain.services.cases import Verdict
 
 
@@ -83,3 +84,54 @@ def test_a_new_report_of_a_decided_thing_is_a_new_case(session):
         assert decide(session, admin.id, "user", person.id, Verdict.DISMISS) == 1
     with pytest.raises(NotFound):
         decide(session, admin.id, "user", person.id, Verdict.DISMISS)
+
+
+def told(session):
+    """Whom a decision was told to, with its outcome and what was reported."""
+    rows = session.scalars(
+        select(Notification)
+        .where(Notification.type == NotificationType.REPORT_DECIDED)
+        .order_by(Notification.id)
+    )
+    return [(each.recipient_id, each.details["outcome"], each.details["reported"]) for each in rows]
+
+
+def reporters(session):
+    return list(session.scalars(select(Report.reporter_id).order_by(Report.id)))
+
+
+@pytest.mark.parametrize(
+    "verdict, outcome",
+    [(Verdict.HIDE, "upheld"), (Verdict.CLOSE, "upheld"), (Verdict.DISMISS, "dismissed")],
+)
+def test_each_reporter_is_told_once_what_became_of_the_report(session, verdict, outcome):
+    admin = making.user(session, role="admin")
+    style = making.style(session)
+    reported(session, "style", style.id, times=3)
+    decide(session, admin.id, "style", style.id, verdict)
+    assert told(session) == [(each, outcome, "style") for each in reporters(session)]
+
+
+def test_the_same_outcome_is_told_once_and_another_one_again(session):
+    admin = making.user(session, role="admin")
+    reported(session, "user", making.user(session).id)
+    [report_id] = session.scalars(select(Report.id))
+    for status, reason in (
+        (ReportStatus.RESOLVED, "First."),
+        (ReportStatus.RESOLVED, "Said better."),
+        (ReportStatus.DISMISSED, "It was a mistake."),
+    ):
+        moderation.decide_report(
+            session, admin=admin, report_id=report_id, status=status, reason=reason
+        )
+    assert [outcome for _, outcome, _ in told(session)] == ["upheld", "dismissed"]
+
+
+def test_who_has_closed_the_account_is_told_nothing(session):
+    admin = making.user(session, role="admin")
+    reported(session, "user", making.user(session).id, times=2)
+    gone, there = reporters(session)
+    session.execute(update(User).where(User.id == gone).values(is_active=False))
+    [report] = session.scalars(select(Report).where(Report.reporter_id == gone))
+    decide(session, admin.id, "user", report.target_id, Verdict.DISMISS)
+    assert [recipient for recipient, *_ in told(session)] == [there]

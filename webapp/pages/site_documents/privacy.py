@@ -1,0 +1,163 @@
+"""/privacy: what is stored, who sees it, and when it is deleted."""
+
+from flask_babel import lazy_gettext as _
+
+from webapp.pages.site_documents.texts import Document, Link, Section, Versions
+
+_WHO = Section(
+    id="who",
+    title=_("Who is responsible"),
+    paragraphs=(
+        _("The operator of this site is responsible for your data. The contact page names it."),
+    ),
+    links=(Link("/contact", _("Contact")),),
+)
+_STORED = Section(
+    id="stored",
+    title=_("What is stored"),
+    points=(
+        _(
+            "Sign-in: the number, the name and the e-mail address of your Google account. There is"
+            " no password here."
+        ),
+        _("Profile: username, name, photo, text about you and language, as far as you give them."),
+        _(
+            "Orders: style, tags, title and settings, the picture with its hashes, and the name for"
+            " the licence if you give one."
+        ),
+        _(
+            "Artists: artist name, e-mail address, signature, artworks with tags, and the text"
+            " about your rights that you confirmed, with the time."
+        ),
+        _("Comments, likes, follows, reports and notifications."),
+        _(
+            "Payments: what was bought, the price, the state, and the number and receipt of Toss"
+            " Payments. This site gets no card data."
+        ),
+        _("Sets: photos with their file names, selected parts, rules and results."),
+    ),
+)
+_SEEN = Section(
+    id="seen",
+    title=_("What others see"),
+    points=(
+        _("Your profile: username, name, photo, text about you and, for artists, the styles."),
+        _(
+            "A public picture with its title, its tags and your name. A private picture is seen by"
+            " you and by administrators."
+        ),
+        _(
+            "The certificate of each delivered picture. While the picture is private, the"
+            " certificate shows neither it nor your name."
+        ),
+        _("Your comments, and how many people like a picture."),
+        _("Artworks of artists and photos of Sets are not shown to other people."),
+    ),
+)
+_VERIFIED = Section(
+    id="verified",
+    title=_("Pictures that you have checked"),
+    paragraphs=(
+        _(
+            "A picture that you upload on the page of verification is used for the check only. It"
+            " is deleted after the check, at the latest after a minute. If the check needs a longer"
+            " search, its answer is deleted after about %(search_minutes)s minutes."
+        ),
+    ),
+    links=(Link("/verify", _("Verify a picture")),),
+)
+_OTHERS = Section(
+    id="others",
+    title=_("Who else gets data"),
+    points=(
+        _("Google, when you sign in: that you sign in here."),
+        _(
+            "Toss Payments, when you pay: the number of the payment, what is bought and the price."
+            " You enter the data of your card there."
+        ),
+        _("The hosting provider, on whose machines this site runs, if the contact page names one."),
+        _(
+            "A service for error reports, if the operator uses one: technical data with internal"
+            " numbers. E-mail and IP addresses are removed before."
+        ),
+        _("This site contains no advertising and no analytics of other companies."),
+    ),
+)
+_BROWSER = Section(
+    id="browser",
+    title=_("What is kept in your browser"),
+    points=(
+        _(
+            "Cookies for signing in and for safe forms (session, csrftoken): for"
+            " %(sign_in_days)s days at the most."
+        ),
+        _(
+            "Cookies while you sign in: sign_in_… for %(attempt_minutes)s minutes, and browser for"
+            " %(browser_hours)s hour, which limits the number of attempts."
+        ),
+        _("Cookies for language, theme and time zone (lang, theme, timezone): for a year."),
+        _(
+            "Drafts of new styles and orders, settings of pages, and the key of an account of Sets"
+            " without sign-in: in the storage of the browser."
+        ),
+    ),
+)
+_DELETED = Section(
+    id="deleted",
+    title=_("When data is deleted"),
+    points=(
+        _("Albums of Sets: all files %(album_days)s days after the album was created."),
+        _(
+            "Accounts of Sets without sign-in: photos, results, rules and texts after"
+            " %(unused_days)s days without use."
+        ),
+        _(
+            "Notifications: %(read_days)s days after they were created if they were read, otherwise"
+            " after %(unread_days)s days."
+        ),
+        _(
+            "Sign-ins that have ended or expired: within hours. Technical records of finished jobs:"
+            " after %(job_days)s days, those of trainings not."
+        ),
+        _(
+            "Files that nothing refers to any more: they are removed automatically once they are"
+            " older than %(garbage_hours)s hours."
+        ),
+        _(
+            "IP addresses limit the number of requests. They are counted in a temporary memory for"
+            " at most a day; this site writes them neither into its database nor into its logs."
+        ),
+        _("Backups contain deleted data until the backups themselves are deleted."),
+        _("Everything else is kept as long as your account."),
+    ),
+)
+_CHOICES = Section(
+    id="choices",
+    title=_("What you can do"),
+    points=(
+        _("Change your profile and your language in the settings."),
+        _("Make pictures private, and delete your comments."),
+        _("Download your transactions from the wallet as a file."),
+        _(
+            "Close your account in the settings. Name, e-mail address, photo, pictures, comments,"
+            " likes, albums, styles and artworks are then deleted."
+        ),
+        _(
+            "The transactions of a deleted account stay without a name, and so do the hashes of its"
+            " pictures in their certificates, so that these can still be checked."
+        ),
+        _(
+            "If other people have ordered pictures in your style, the account is closed but not"
+            " deleted, because their licences depend on it."
+        ),
+        _("For everything else, for example to get a copy of your data, ask the operator."),
+    ),
+    links=(Link("/me/settings", _("Settings")), Link("/contact", _("Contact"))),
+)
+VERSIONS: Versions = {
+    "2026-11-29": Document(
+        title=_("Privacy policy"),
+        summary=_("What this site stores about you, who sees it, and when it is deleted."),
+        sections=(_WHO, _STORED, _SEEN, _VERIFIED, _OTHERS, _BROWSER, _DELETED, _CHOICES),
+    ),
+}

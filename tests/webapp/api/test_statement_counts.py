@@ -11,6 +11,7 @@ SIGN_IN = 1  # who asks is looked up once
 READS = {
     "/generations/feed": 1,
     "/generations/feed?sort=popular&tags=boat&following=true": 2,  # walked first, then gathered
+    "/generations/liked": 1,
     "/generations/me": 1,
     "/generations/{image}": 1,
     "/styles": 1,

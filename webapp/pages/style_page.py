@@ -26,6 +26,7 @@ from webapp.domain.queries.generation_views import OwnGenerationView
 from webapp.domain.queries.generations import OwnFilter
 from webapp.domain.queries.pagination import PageRequest
 from webapp.domain.queries.style_detail import OwnStyleView, StyleView
+from webapp.domain.queries.tags import Vocabulary
 from webapp.domain.services import follows, offers
 from webapp.extensions import db, storage
 from webapp.http import bodies, localize
@@ -90,17 +91,22 @@ def _sale(style: StyleView) -> dict[str, object]:
     """Return what the page of a style on sale has besides the style."""
     is_own = viewer().user_id == style.artist.id
     can_order = _can_order(style)
+    vocabulary = tag_queries.vocabulary(db.session(), style.id, style.tags)
     return {
         "has_begun": offers.is_in_period(style.valid_from, None),
         "can_order": can_order,
         "form": request.form or (_order_fields(style.id) if can_order else {}),
-        "sample_words": samples.words(db.session(), style.id) if can_order else [],
-        "recommended": tag_queries.to_prompt_with(db.session(), style.id, style.tags),
+        "sample_words": _sample_words(style.id, vocabulary) if can_order else [],
+        "recommended": vocabulary.recommended,
         "works": _works(style.id),
         "earned": style_detail.earned(db.session(), style.id) if is_own else None,
         "is_following": _is_following(style.artist.id),
         **_gallery(style.id),
     }
+
+
+def _sample_words(style_id: int, vocabulary: Vocabulary) -> list[list[str]]:
+    return samples.words(db.session(), style_id, vocabulary.of_artworks)
 
 
 def _can_order(style: StyleView) -> bool:
@@ -125,7 +131,7 @@ def _order_fields(style_id: int) -> Mapping[str, str]:
     fields = {
         "prompt_tags": ", ".join(words.prompt_tags),
         "negative_tags": ", ".join(words.negative_tags),
-        "aspect_ratio": words.aspect_ratio.value,
+        "aspect_ratio": str(words.aspect_ratio),
         "style_strength": str(words.style_strength),
     }
     return fields | request.args.to_dict()

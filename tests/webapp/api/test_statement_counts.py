@@ -15,7 +15,7 @@ READS = {
     "/generations/me": 1,
     "/generations/{image}": 1,
     "/styles": 1,
-    "/styles/{style}": 2,  # and the average of its images' likes
+    "/styles/{style}": 1,
     "/auth/me": 3,  # balances, escrow, unread notifications
     "/tokens/balance": 2,
     "/tokens/transactions": 1,

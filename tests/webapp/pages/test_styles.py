@@ -11,7 +11,7 @@ from tests.statements import statements
 from tests.webapp.pages.reading import Page, enter_presses
 from webapp.domain.models.account import Artist, User
 from webapp.domain.models.checkpoint import Checkpoint
-from webapp.domain.models.generation import Generation
+from webapp.domain.models.generation import AspectRatio, Generation
 from webapp.domain.models.style import Artwork, Style, TrainingStatus
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.services import base_models, follows, offers, tags
@@ -303,7 +303,7 @@ def example(session, storage, style):
         style,
         seed=77,
         negative_tags=["fog"],
-        aspect_ratio="1:2",
+        aspect_ratio=AspectRatio.PORTRAIT,
         description="Evening at the pier",
         style_strength=0.8,
     )
@@ -771,7 +771,7 @@ def test_too_few_tokens_lead_to_the_wallet_and_back_to_the_filled_form(
         prompt_tags="castle, sea",
         count="3",
         seed="7",
-        aspect_ratio="1:2",
+        aspect_ratio=AspectRatio.PORTRAIT,
     )
     page = Page(buyer_client.post(f"/styles/{style.id}/generate", data=form))
     assert "costs 30 tokens and you have 5" in page.text

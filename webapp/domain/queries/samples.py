@@ -6,18 +6,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.domain.models.checkpoint import Checkpoint
-from webapp.domain.models.style import Artwork, ArtworkStatus, Style
+from webapp.domain.models.style import Style
 from webapp.domain.queries import styles
-from webapp.domain.services import tags
 from webapp.domain.services.checkpoints import SAMPLES
 
 
-def words(session: Session, style_id: int) -> list[list[str]]:
+def words(session: Session, style_id: int, of_artworks: Sequence[list[str]]) -> list[list[str]]:
     """Return the words of each sample of a style on sale, in the order in which it shows them.
 
-    Without the name of the style, which stands for the style itself, and without words that
-    moderation has blocked. Returns an empty list when the words are not known: a later training
-    may have changed the artworks.
+    `of_artworks` are the words of its artworks, from `tags.vocabulary`. Returns an empty list when
+    the words are not known: a later training may have changed the artworks.
     """
     row = session.execute(
         select(Style.sample_keys.label("shown"), Checkpoint.sample_keys.label("drawn"))
@@ -25,29 +23,18 @@ def words(session: Session, style_id: int) -> list[list[str]]:
         .where(Style.id == style_id, Checkpoint.adapter_sha256 == Style.adapter_sha256)
         .limit(1)
     ).one_or_none()
-    if row is None or len(row.drawn) != SAMPLES or set(row.drawn) != set(row.shown):
+    is_whole = row is not None and len(row.drawn) == SAMPLES and set(row.drawn) == set(row.shown)
+    if row is None or not is_whole or not of_artworks:
         return []
-    prompts = _prompts(_artwork_tags(session, style_id))
-    blocked = tags.blocked(session, {tag for prompt in prompts for tag in prompt})
-    of_key = dict(zip(row.drawn, prompts, strict=True)) if prompts else {}
-    return [[tag for tag in of_key.get(key, []) if tag not in blocked] for key in row.shown]
+    of_key = dict(zip(row.drawn, _prompts(of_artworks), strict=True))
+    return [of_key[key] for key in row.shown]
 
 
-def _artwork_tags(session: Session, style_id: int) -> Sequence[list[str]]:
-    """Return the tags of the artworks that were trained on, each without the style's name."""
-    used = select(Artwork.tags).where(
-        Artwork.style_id == style_id,
-        Artwork.is_removed.is_(False),
-        Artwork.status == ArtworkStatus.VALID,
-    )
-    return [names[1:] for names in session.scalars(used.order_by(Artwork.idx))]
-
-
-def _prompts(artwork_tags: Sequence[list[str]]) -> list[list[str]]:
-    """Return the tags of each sample: those of artworks at regular intervals.
+def _prompts(of_artworks: Sequence[list[str]]) -> list[list[str]]:
+    """Return the words of each sample: those of artworks at regular intervals.
 
     The same rule as `choose_sample_prompts` of gpu/training/samples.py; a test compares them.
     """
-    stride = max(1, len(artwork_tags) // SAMPLES)
-    spread = artwork_tags[::stride]
-    return [spread[index % len(spread)] for index in range(SAMPLES)] if spread else []
+    stride = max(1, len(of_artworks) // SAMPLES)
+    spread = of_artworks[::stride]
+    return [spread[index % len(spread)] for index in range(SAMPLES)]

@@ -10,6 +10,7 @@ from webapp.domain.models.checkpoint import Checkpoint
 from webapp.domain.models.style import Artwork, ArtworkStatus, Tag
 from webapp.domain.models.training import TrainingRun
 from webapp.domain.queries import samples
+from webapp.domain.queries import tags as tag_queries
 from webapp.domain.services.checkpoints import SAMPLES
 
 COVER = 2
@@ -34,6 +35,11 @@ def name_artworks(session, style, count):
     session.flush()
 
 
+def words_of(session, style):
+    known = tag_queries.vocabulary(session, style.id, style.tags)
+    return samples.words(session, style.id, known.of_artworks)
+
+
 @pytest.fixture
 def style(session, storage):
     """A style on sale with four samples, of which the third is the cover."""
@@ -46,7 +52,7 @@ def style(session, storage):
 
 
 def test_the_cover_comes_first_with_its_own_words_and_without_the_name(session, style):
-    assert samples.words(session, style.id) == [
+    assert words_of(session, style) == [
         ["thing 4", "sea"],
         ["thing 0", "sea"],
         ["thing 2", "sea"],
@@ -73,20 +79,20 @@ def test_the_words_are_those_that_the_engine_draws(session, style, count):
     )
     drawn = [prompt.split(", ")[1:] for prompt in choose_sample_prompts(config)]
     cover = drawn.pop(COVER)
-    assert samples.words(session, style.id) == [cover, *drawn]
+    assert words_of(session, style) == [cover, *drawn]
 
 
 def test_a_blocked_word_is_left_out(session, style):
     session.add(Tag(name="sea", is_flagged=True))
     session.flush()
-    assert samples.words(session, style.id)[0] == ["thing 4"]
+    assert words_of(session, style)[0] == ["thing 4"]
 
 
 def test_nothing_is_said_of_samples_once_the_artworks_may_have_changed(session, style):
     session.add(TrainingRun(style_id=style.id, seed=2))
     session.flush()
-    assert samples.words(session, style.id) == []
+    assert words_of(session, style) == []
 
 
 def test_a_style_without_a_recorded_training_has_no_words(session, storage):
-    assert samples.words(session, making.style(session, storage).id) == []
+    assert words_of(session, making.style(session, storage)) == []

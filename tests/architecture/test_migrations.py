@@ -10,7 +10,7 @@ from webapp.domain.schema_compatibility import stated
 
 # Those up to here are older than the rule: each can be used only with its own code.
 LAST_WITHOUT_STATEMENT = "0025"
-NEWEST, BEFORE, *_ = own_revisions()
+NEWEST, *_, OLDEST = own_revisions()
 
 
 def faults(folder):
@@ -41,7 +41,7 @@ def test_every_new_migration_states_the_oldest_code():
     [
         ("", "does not state oldest_code"),
         (stating("8999"), "which is no revision before it"),
-        (stating(BEFORE), "those before it allow less"),
+        (stating(OLDEST), "those before it allow less"),
     ],
 )
 def test_a_migration_without_a_true_statement_is_noticed(tmp_path, statement, fault):

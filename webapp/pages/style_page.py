@@ -63,7 +63,10 @@ def render(
     if style.training_status == TrainingStatus.COMPLETED:
         values = _sale(style)
     else:
-        values = {"run": style.training_log if isinstance(style, OwnStyleView) else None}
+        values = {
+            "run": style.training_log if isinstance(style, OwnStyleView) else None,
+            "form": request.form or request.args,
+        }
     return render_template(
         "styles/show.html",
         style=style,
@@ -73,7 +76,7 @@ def render(
         untried=untried,
         again=_again(style_id),
         is_own=viewer().user_id == style.artist.id,
-        **{"form": request.form or request.args} | values,
+        **values,
     )
 
 
